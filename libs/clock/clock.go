@@ -1,0 +1,89 @@
+// Package clock gives the time to those who may ask for it: the doors and the loops. Rules never ask; they get
+// the time as a value. A clock is the real one, or the real one moved by an offset that every process of a test
+// system shares.
+package clock
+
+import (
+	"crypto/rand"
+	"encoding/binary"
+	"encoding/hex"
+	"sync/atomic"
+	"time"
+)
+
+// Clock tells the time, in UTC.
+type Clock interface {
+	Now() time.Time
+}
+
+type real struct{}
+
+func (real) Now() time.Time { return time.Now().UTC() }
+
+// Real is the machine's clock.
+func Real() Clock { return real{} }
+
+// Shifted is a clock that runs ahead of (or behind) the real one by an offset that can be changed while it runs.
+// The zero value has no offset.
+type Shifted struct{ offset atomic.Int64 }
+
+// Now returns the real time plus the offset.
+func (s *Shifted) Now() time.Time { return time.Now().UTC().Add(time.Duration(s.offset.Load())) }
+
+// Set moves the clock to run by offset ahead of the real one; a negative offset runs behind.
+func (s *Shifted) Set(offset time.Duration) { s.offset.Store(int64(offset)) }
+
+// Offset returns how far the clock is ahead of the real one.
+func (s *Shifted) Offset() time.Duration { return time.Duration(s.offset.Load()) }
+
+// NewID mints a UUIDv7 (RFC 9562) for the instant t: 48 bits of milliseconds since 1970, then randomness. Ids of
+// events, journeys and messages are made here, so that they order by time and fall into the day partition of t.
+func NewID(t time.Time) string {
+	var id [16]byte
+	_, _ = rand.Read(id[6:]) // never fails since Go 1.24: it aborts the program instead
+	ms := uint64(t.UnixMilli())
+	binary.BigEndian.PutUint16(id[0:], uint16(ms>>32))
+	binary.BigEndian.PutUint32(id[2:], uint32(ms))
+	id[6] = id[6]&0x0f | 0x70
+	id[8] = id[8]&0x3f | 0x80
+	return format(id)
+}
+
+// NewRandomID mints a UUIDv4: an id that tells nothing at all, for people.
+func NewRandomID() string {
+	var id [16]byte
+	_, _ = rand.Read(id[:])
+	id[6] = id[6]&0x0f | 0x40
+	id[8] = id[8]&0x3f | 0x80
+	return format(id)
+}
+
+// IDTime returns the instant in a UUIDv7, to the millisecond, and whether id is one.
+func IDTime(id string) (time.Time, bool) {
+	if len(id) != 36 || id[14] != '7' {
+		return time.Time{}, false
+	}
+	var b [6]byte
+	if _, err := hex.Decode(b[:4], []byte(id[:8])); err != nil {
+		return time.Time{}, false
+	}
+	if _, err := hex.Decode(b[4:], []byte(id[9:13])); err != nil {
+		return time.Time{}, false
+	}
+	ms := uint64(binary.BigEndian.Uint32(b[:4]))<<16 | uint64(binary.BigEndian.Uint16(b[4:]))
+	return time.UnixMilli(int64(ms)).UTC(), true
+}
+
+func format(id [16]byte) string {
+	var s [36]byte
+	hex.Encode(s[0:8], id[0:4])
+	s[8] = '-'
+	hex.Encode(s[9:13], id[4:6])
+	s[13] = '-'
+	hex.Encode(s[14:18], id[6:8])
+	s[18] = '-'
+	hex.Encode(s[19:23], id[8:10])
+	s[23] = '-'
+	hex.Encode(s[24:36], id[10:16])
+	return string(s[:])
+}

@@ -1,0 +1,46 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Event is one CloudEvent 1.0 as this system carries it: structured JSON, one a message. Every field but Data is
+// an attribute that anyone on the path may log, so none may identify a person.
+type Event struct {
+	// ID is a UUIDv7 and also the Nats-Msg-Id; readers count an event once by it.
+	ID string
+	// Source is the service that said it: "/footbridge/threshold".
+	Source string
+	// Type is care.footbridge.<noun>.<past-tense>.v<major>.
+	Type string
+	// Subject is the opaque id of the journey.
+	Subject string
+	// Time is when it was decided, by the system's clock.
+	Time time.Time
+	// Correlation is the id of the journey's first event; Causation that of the event which led to this one.
+	Correlation string
+	Causation   string
+	// Sequence orders the events of one journey and one service; see FormatSequence.
+	Sequence string
+	// TraceParent and TraceState are the W3C trace context of where the event was decided.
+	TraceParent string
+	TraceState  string
+	// Data is the JSON of the type's Go struct in schemas.
+	Data json.RawMessage
+}
+
+// Decode reads an event's data into T. Unknown fields are ignored: events only gain optional fields within a
+// major version.
+func Decode[T any](e Event) (T, error) {
+	var data T
+	if err := json.Unmarshal(e.Data, &data); err != nil {
+		return data, fmt.Errorf("reading data of event %s (%s): %w", e.ID, e.Type, err)
+	}
+	return data, nil
+}
+
+// FormatSequence writes a version as the CloudEvents sequence extension wants it: a string that orders
+// lexicographically.
+func FormatSequence(version int64) string { return fmt.Sprintf("%012d", version) }

@@ -1,0 +1,3 @@
+module footbridge/schemas
+
+go 1.26.0

@@ -1,0 +1,55 @@
+package schemas
+
+import "strings"
+
+// Type is the CloudEvents type of an event: care.footbridge.<noun>.<past-tense>.v<major>.
+// It never carries a clinical word, a partner's name or an identifier of a person (domain invariant 5).
+type Type string
+
+// The event types, by the service that says them (interfaces: streams, subjects and types).
+const (
+	// DischargeReported and ReferralSubmitted come from outside systems, over POST /events only. They carry
+	// the person's details and never go on the bus.
+	DischargeReported Type = "care.footbridge.discharge.reported.v1"
+	ReferralSubmitted Type = "care.footbridge.referral.submitted.v1"
+
+	DischargeRecorded  Type = "care.footbridge.discharge.recorded.v1"
+	DischargeCorrected Type = "care.footbridge.discharge.corrected.v1"
+	DischargeWithdrawn Type = "care.footbridge.discharge.withdrawn.v1"
+	ReferralRequested  Type = "care.footbridge.referral.requested.v1"
+	MessageQuarantined Type = "care.footbridge.message.quarantined.v1"
+	MessageReleased    Type = "care.footbridge.message.released.v1"
+	ConsentGiven       Type = "care.footbridge.consent.given.v1"
+	ConsentDeclined    Type = "care.footbridge.consent.declined.v1"
+	ContactStopped     Type = "care.footbridge.person.contact-stopped.v1"
+	ContactResumed     Type = "care.footbridge.person.contact-resumed.v1"
+
+	InformationNeeded Type = "care.footbridge.information.needed.v1"
+	PathwayDecided    Type = "care.footbridge.pathway.decided.v1"
+	GapFound          Type = "care.footbridge.threshold.gap-found.v1"
+
+	OfferRaised    Type = "care.footbridge.offer.raised.v1"
+	OfferWithdrawn Type = "care.footbridge.offer.withdrawn.v1"
+	OfferExhausted Type = "care.footbridge.offer.exhausted.v1"
+
+	BridgingProposed Type = "care.footbridge.bridging.proposed.v1"
+	BridgingStarted  Type = "care.footbridge.bridging.started.v1"
+	BridgingPaused   Type = "care.footbridge.bridging.paused.v1"
+	CallScheduled    Type = "care.footbridge.call.scheduled.v1"
+
+	JourneyOpened Type = "care.footbridge.journey.opened.v1"
+	JourneyInVoid Type = "care.footbridge.journey.in-void.v1"
+)
+
+// TypePrefix is what every type starts with; the NATS subject is the type without "care." and with the
+// journey's id appended: footbridge.<noun>.<past-tense>.v1.<journey>.
+const TypePrefix = "care.footbridge."
+
+// Noun returns the noun of the type: "offer" for care.footbridge.offer.raised.v1.
+func (t Type) Noun() string {
+	noun, _, _ := strings.Cut(strings.TrimPrefix(string(t), TypePrefix), ".")
+	return noun
+}
+
+// SubjectFilter returns the NATS subject that matches every event of this type.
+func (t Type) SubjectFilter() string { return strings.TrimPrefix(string(t), "care.") + ".*" }
