@@ -1,0 +1,95 @@
+package httpx
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/hex"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// KeepIdempotency is how long an answer is remembered for a repetition.
+const KeepIdempotency = 7 * 24 * time.Hour
+
+// Idempotency is a request that may be sent twice and is done once: who sent it, to which route, under which key,
+// and the hash of its body. The row is kept by the caller in the transaction of the effect; see Claim.
+type Idempotency struct {
+	Principal string
+	Route     string
+	Key       string
+	BodyHash  [sha256.Size]byte
+}
+
+// Remembered is what was answered the first time. It must hold nothing that the answer's reader may not read seven
+// days later, and no identity: answer with ids.
+type Remembered struct {
+	Status int
+	Answer []byte
+	At     time.Time
+}
+
+// ParseIdempotency reads Idempotency-Key: 1 to 255 visible ASCII characters, in double quotes or without. Without
+// the header it returns nil and no error; a malformed key, or two, is a 400. principal is whatever tells callers
+// apart.
+func ParseIdempotency(r *http.Request, principal string, body []byte) (*Idempotency, error) {
+	given := r.Header.Values("Idempotency-Key")
+	if len(given) == 0 {
+		return nil, nil
+	}
+	key := strings.TrimSpace(given[0])
+	if len(key) >= 2 && key[0] == '"' && key[len(key)-1] == '"' {
+		key = key[1 : len(key)-1]
+	}
+	if len(given) > 1 || !validKey(key) {
+		return nil, NewProblem(http.StatusBadRequest, "The Idempotency-Key is not one of 1 to 255 visible ASCII characters. Send one, for example a UUID, and the same one when you repeat the request.")
+	}
+	return &Idempotency{Principal: principal, Route: routeKey(r), Key: key, BodyHash: sha256.Sum256(body)}, nil
+}
+
+// RequireIdempotency is ParseIdempotency for a route where doing it twice would do harm: without a key it is a 400.
+func RequireIdempotency(r *http.Request, principal string, body []byte) (*Idempotency, error) {
+	i, err := ParseIdempotency(r, principal, body)
+	if i == nil && err == nil {
+		return nil, NewProblem(http.StatusBadRequest, "This needs an Idempotency-Key, so that a repetition is not done twice. Send one, for example a UUID.")
+	}
+	return i, err
+}
+
+// routeKey is the route's pattern and a hash of the path: the same key on another path is another request, since ids
+// are in the path; hashed, since a path may hold a token that is kept nowhere.
+func routeKey(r *http.Request) string {
+	path := sha256.Sum256([]byte(r.Method + " " + r.URL.Path))
+	return r.Pattern + " " + hex.EncodeToString(path[:16])
+}
+
+func validKey(key string) bool {
+	if key == "" || len(key) > 255 {
+		return false
+	}
+	for _, c := range []byte(key) {
+		if c < 0x21 || c > 0x7e || c == '"' {
+			return false
+		}
+	}
+	return true
+}
+
+// Same refuses with 409 when the body now is not the body then.
+func (i *Idempotency) Same(bodyHash []byte) error {
+	if subtle.ConstantTimeCompare(i.BodyHash[:], bodyHash) == 1 {
+		return nil
+	}
+	return NewProblem(http.StatusConflict, "This Idempotency-Key came before with another body. Send what you sent then, or use a new key for a new request.")
+}
+
+// Write answers as the first time, and says so in a header.
+func (a Remembered) Write(w http.ResponseWriter) error {
+	header := w.Header()
+	header.Set("Content-Type", "application/json")
+	header.Set("Cache-Control", "no-store")
+	header.Set("Idempotency-Replayed", "true")
+	w.WriteHeader(a.Status)
+	_, _ = w.Write(a.Answer)
+	return nil
+}
