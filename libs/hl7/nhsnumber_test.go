@@ -1,0 +1,53 @@
+package hl7
+
+import "testing"
+
+func TestNHSNumberCheck(t *testing.T) {
+	t.Parallel()
+	for number, want := range map[string]bool{
+		"9990000107": true, "9990500002": true, "9991234567": false,
+		"9990000108": false, "0000000000": false, "9999999999": false, "1111111111": false,
+		"999000010": false, "99900001070": false, "999000010X": false, "": false, "999 000 0107": false,
+	} {
+		if got := ValidNHSNumber(number); got != want {
+			t.Errorf("ValidNHSNumber(%q) = %v", number, got)
+		}
+	}
+}
+
+func TestNumberWhoseCheckDigitWouldBeTenIsRefused(t *testing.T) {
+	t.Parallel()
+	for d := byte('0'); d <= '9'; d++ { // 9990000009x: sum 252+2·9=… remainder 1 gives 10
+		number := "999000006" + string(d)
+		if sum := 9*10 + 9*9 + 9*8 + 6*2; sum%11 == 1 && ValidNHSNumber(number) {
+			t.Errorf("%s accepted", number)
+		}
+	}
+}
+
+func TestNHSNumberIsChosenByWhatItSaysOfItself(t *testing.T) {
+	t.Parallel()
+	for pid3, want := range map[string]NHSNumber{
+		"9990500002^^^RXX^MR~9990000107^^^NHS^NH":    {Number: "9990000107"},
+		"999 000 0107^^^NHS^NH":                      {Number: "9990000107"},
+		"9990000107^^^nhs^nh":                        {Number: "9990000107"},
+		"9990000107^^^^NH":                           {Number: "9990000107", Tolerated: true},
+		"9990000107^^^&2.16.840.1.113883.2.1.4.1^NH": {Number: "9990000107", Tolerated: true},
+		"1^^^SIM^MRN~9990000107^^^NHSNBR^NHSNMBR":    {Number: "9990000107", Tolerated: true},
+		"9990000107^^^NHS^NH~9990000107^^^^NH":       {Number: "9990000107"},
+		"9990000107^^^NHS^NH~9990500002^^^^NH":       {Conflicting: true},
+		"9990000107^^^NHS^NH~9990500002^^^NHS^NH":    {Conflicting: true},
+		"9990000108^^^NHS^NH":                        {Invalid: true},
+		"9990000108^^^NHS^NH~9990000107^^^NHS^NH":    {Number: "9990000107", Invalid: true},
+		"9990000107^^^CHI^NH":                        {}, "9990000107^^^RXX^MR": {}, "9990000107": {}, "\"\"^^^NHS^NH": {}, "": {},
+	} {
+		m := mustParse(t, "MSH|^~\\&|A\rPID|1||"+pid3+"\r")
+		if got := m.NHSNumber(NHSNumberKinds); got != want {
+			t.Errorf("%q: %+v, want %+v", pid3, got, want)
+		}
+	}
+	strict := mustParse(t, "MSH|^~\\&|A\rPID|1||9990000107^^^^NH\r").NHSNumber(NHSNumberKinds[:1])
+	if strict != (NHSNumber{}) {
+		t.Errorf("kinds are a parameter: %+v", strict)
+	}
+}
