@@ -1,0 +1,116 @@
+package followup
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+const aJourney = "0193a000-0000-7000-8000-000000000001"
+
+// story draws the events that intake and threshold could say about one journey, each with its sequence.
+func story(t *rapid.T) []flow.Event {
+	var events []flow.Event
+	said := map[string]int64{}
+	say := func(source string, typ schemas.Type, data any) {
+		said[source]++
+		text, err := json.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, flow.Event{
+			ID: fmt.Sprintf("event-%d", len(events)), Type: string(typ), Subject: aJourney, Sequence: flow.FormatSequence(said[source]),
+			Time: time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC), Correlation: "first", Data: text,
+		})
+	}
+	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
+	visit := rapid.SampledFrom([]string{"v1", "v2"})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}})
+	door := rapid.SampledFrom([]schemas.Door{schemas.DoorOpen, schemas.DoorOpenIf, schemas.DoorNotOpen})
+	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
+	for range rapid.IntRange(1, 9).Draw(t, "events") {
+		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		case 0, 1:
+			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags")})
+		case 2:
+			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"),
+				LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags")})
+		case 3:
+			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
+		case 4:
+			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
+				schemas.ConsentData{Person: "p", Purposes: purposes.Draw(t, "purposes")})
+		case 5:
+			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
+				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+		default:
+			say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Doors: []schemas.ServiceDoor{
+				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))}})
+		}
+	}
+	return events
+}
+
+// tell applies events one batch after the other to a journey that nothing is known of.
+func tell(t *rapid.T, batches ...[]flow.Event) record {
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &Service{partners: partnersAB(), zone: zone}
+	r := &record{Journey: aJourney, Status: Waiting}
+	for _, batch := range batches {
+		if _, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	end := *r
+	end.Version = 0
+	if end.Open != nil {
+		open := *end.Open
+		open.ID = ""
+		end.Open = &open
+	}
+	return end
+}
+
+func TestAnyOrderOfAJourneysEventsEndsInTheSameOffer(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		events := story(t)
+		inOrder := tell(t, events)
+		shuffled := rapid.Permutation(events).Draw(t, "arrival")
+		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(t, "repeated")]...)
+		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "batch")
+		if got := tell(t, shuffled[:cut], shuffled[cut:]); !reflect.DeepEqual(got, inOrder) {
+			t.Fatalf("arriving in order ends in\n%+v %+v\nbut as they came in\n%+v %+v", inOrder, inOrder.Open, got, got.Open)
+		}
+		var oneByOne [][]flow.Event
+		for i := range shuffled {
+			oneByOne = append(oneByOne, shuffled[i:i+1])
+		}
+		if got := tell(t, oneByOne...); !reflect.DeepEqual(got, inOrder) {
+			t.Fatalf("arriving in order ends in\n%+v %+v\nbut one by one in\n%+v %+v", inOrder, inOrder.Open, got, got.Open)
+		}
+	})
+}
+
+func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		end := tell(t, story(t))
+		_, _, stands := end.Known.current()
+		if (end.Status == Offered) != (end.Open != nil) || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
+			t.Fatalf("got %+v with offer %+v", end, end.Open)
+		}
+	})
+}

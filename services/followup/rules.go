@@ -1,0 +1,295 @@
+package followup
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// Known is everything followup has been told about one journey. It is built by adding, and adding the same things
+// in another order, or twice, gives the same Known: each entry carries the sequence of the event that set it, and
+// an older one changes nothing.
+type Known struct {
+	Visits map[string]Visit `json:"visits,omitempty"`
+	// Open holds the services (by the directory's id) whose door a decision has found open, with the sequence of
+	// the first such decision. Decisions only add to it: re-evaluation may open a door, never close one.
+	Open    map[string]int64 `json:"open,omitempty"`
+	Decided int64            `json:"decided,omitempty"` // sequence of the newest decision
+	Consent answer           `json:"consent,omitzero"`  // to follow-up
+	Contact answer           `json:"contact,omitzero"`  // Yes: contact may be made
+	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
+	Person   string `json:"person,omitempty"`
+	Sender   string `json:"sender,omitempty"`
+	PersonAt int64  `json:"personAt,omitempty"`
+}
+
+// answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
+type answer struct {
+	At  int64 `json:"at"`
+	Yes bool  `json:"yes"`
+}
+
+func (a *answer) say(at int64, yes bool) bool {
+	if at <= a.At {
+		return false
+	}
+	*a = answer{At: at, Yes: yes}
+	return true
+}
+
+// Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
+// stands, so a withdrawal that arrives before what it withdraws is a tombstone that the later arrival does not lift.
+type Visit struct {
+	Recorded  int64    `json:"recorded,omitempty"`
+	Withdrawn int64    `json:"withdrawn,omitempty"`
+	LeftOn    string   `json:"leftOn,omitempty"`
+	LeftOnAt  int64    `json:"leftOnAt,omitempty"` // sequence of the event LeftOn is from
+	Flags     []string `json:"flags,omitempty"`
+	FlagsAt   int64    `json:"flagsAt,omitempty"`
+}
+
+func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
+
+// sequenceOf reads the sequence extension; an event without one counts as the first.
+func sequenceOf(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// The add functions take one event's data into what is known and say whether it changed anything.
+
+func (k *Known) visit(id string, change func(v *Visit) bool) bool {
+	v := k.Visits[id]
+	if !change(&v) {
+		return false
+	}
+	if k.Visits == nil {
+		k.Visits = map[string]Visit{}
+	}
+	k.Visits[id] = v
+	return true
+}
+
+func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) bool {
+	if at > k.PersonAt {
+		k.Person, k.Sender, k.PersonAt = d.Person, d.Organisation, at
+	}
+	return k.visit(d.Visit, func(v *Visit) bool {
+		changed := v.leftOn(at, leftOn)
+		if at > v.FlagsAt {
+			v.Flags, v.FlagsAt, changed = d.Flags, at, true
+		}
+		if at > v.Recorded {
+			v.Recorded, changed = at, true
+		}
+		return changed
+	})
+}
+
+func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) bool {
+	return k.visit(d.Visit, func(v *Visit) bool {
+		changed := leftOn != "" && v.leftOn(at, leftOn)
+		if d.Flags != nil && at > v.FlagsAt {
+			v.Flags, v.FlagsAt, changed = d.Flags, at, true
+		}
+		return changed
+	})
+}
+
+func (v *Visit) leftOn(at int64, day string) bool {
+	if at <= v.LeftOnAt {
+		return false
+	}
+	v.LeftOn, v.LeftOnAt = day, at
+	return true
+}
+
+func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
+	return k.visit(d.Visit, func(v *Visit) bool {
+		if at <= v.Withdrawn {
+			return false
+		}
+		v.Withdrawn = at
+		return true
+	})
+}
+
+func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData) bool {
+	changed := at > k.Decided
+	k.Decided = max(k.Decided, at)
+	for _, door := range d.Doors {
+		if since, ok := k.Open[door.Service]; mayBeOffered(door) && (!ok || at < since) {
+			if k.Open == nil {
+				k.Open = map[string]int64{}
+			}
+			k.Open[door.Service], changed = at, true
+		}
+	}
+	return changed
+}
+
+func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
+	return slices.Contains(d.Purposes, schemas.PurposeFollowUp) && k.Consent.say(at, given)
+}
+
+// current returns the visit that the window counts from: of those that stand, the one recorded last.
+func (k *Known) current() (id string, v Visit, ok bool) {
+	for other, o := range k.Visits {
+		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded, v.Recorded), cmp.Compare(other, id)) > 0) {
+			id, v, ok = other, o, true
+		}
+	}
+	return id, v, ok
+}
+
+// Status is what followup does about a journey.
+type Status string
+
+const (
+	Waiting   Status = "waiting"   // not everything is known yet that an offer needs
+	Offered   Status = "offered"   // an offer stands
+	Exhausted Status = "exhausted" // no partner fits; the navigator holds the journey
+	Paused    Status = "paused"    // contact is stopped, the visit is withdrawn, or a clinician decides first
+	Refused   Status = "refused"   // the person said no to this
+)
+
+// Reasons why an offer no longer stands, as offer.withdrawn gives them.
+const (
+	becauseWithdrawn = "discharge-withdrawn"
+	becauseStopped   = "contact-stopped"
+	becausePerson    = "person"
+	becauseClinician = "clinician-first"
+	becauseReplaced  = "replaced" // by an offer with another window or partner; nothing had been sent
+)
+
+// Wish is what should stand for a journey, whatever came before.
+type Wish struct {
+	Status  Status
+	Because string // why nothing may stand, one of the because constants; empty when Status is Offered
+	Partner Partner
+	Visit   string
+	LeftOn  calendar.Day
+	Consent string // not-asked or given
+}
+
+// wish decides from what is known alone, not from how it came to be known: the same facts in any order end in the
+// same wish (domain invariant 9).
+func wish(k *Known, partners []Partner) Wish {
+	id, visit, ok := k.current()
+	switch {
+	case !ok && withdrawn(k):
+		return Wish{Status: Paused, Because: becauseWithdrawn}
+	case !ok:
+		return Wish{Status: Waiting}
+	case k.Contact.At > 0 && !k.Contact.Yes:
+		return Wish{Status: Paused, Because: becauseStopped}
+	case k.Consent.At > 0 && !k.Consent.Yes:
+		return Wish{Status: Refused, Because: becausePerson}
+	case slices.Contains(visit.Flags, schemas.FlagUnder18):
+		return Wish{Status: Paused, Because: becauseClinician}
+	case k.Decided == 0:
+		return Wish{Status: Waiting}
+	}
+	left, err := calendar.ParseDay(visit.LeftOn)
+	if err != nil {
+		return Wish{Status: Waiting}
+	}
+	w := Wish{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
+	if k.Consent.Yes {
+		w.Consent = consentGiven
+	}
+	if w.Partner, ok = match(k.Open, partners); !ok {
+		w.Status = Exhausted
+	}
+	return w
+}
+
+const (
+	consentNotAsked = "not-asked"
+	consentGiven    = "given"
+)
+
+func withdrawn(k *Known) bool {
+	for _, v := range k.Visits {
+		if v.Withdrawn > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// Offer is a follow-up asked of one partner. While its state is raised, nothing has left the NHS boundary.
+type Offer struct {
+	ID, Journey, Organisation, Person, Partner string
+	Visit                                      string
+	LeftOn                                     calendar.Day
+	Window                                     Window
+	AnswerBy                                   time.Time
+	Consent                                    string
+	State                                      string // raised, withdrawn
+	Because                                    string // why it no longer stands
+}
+
+// answers says whether the offer is the one the wish asks for. The window is not compared: it was promised when
+// the offer was raised, and time passing does not change a promise.
+func (o Offer) answers(w Wish) bool {
+	return w.Status == Offered && o.Partner == w.Partner.ID && o.Visit == w.Visit && o.LeftOn == w.LeftOn
+}
+
+// Change is what is to be done so that the wish stands: the open offer is left alone, or ended, and one is raised,
+// or not. With Same, neither.
+type Change struct {
+	End       *Offer // the open offer, ended
+	Raise     *Offer // without an id yet
+	Consent   *Offer // the open offer, with its consent renewed
+	Exhausted bool   // this wish is the first to find no partner
+}
+
+// change compares the wish with what stands. open is the offer that stands, or nil; was is the status before.
+// A hospital's correction replaces an offer that has not been sent; what has happened is never rewritten.
+func change(w Wish, open *Offer, was Status, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
+	var c Change
+	if open != nil && open.answers(w) {
+		if open.Consent != w.Consent {
+			renewed := *open
+			renewed.Consent = w.Consent
+			c.Consent = &renewed
+		}
+		return c
+	}
+	if open != nil && open.State != stateRaised && w.Status == Offered {
+		return c // it has gone out: a correction is told to the partner, not taken from under it
+	}
+	if open != nil {
+		ended := *open
+		ended.State, ended.Because = stateWithdrawn, cmp.Or(w.Because, becauseReplaced)
+		c.End = &ended
+	}
+	switch w.Status {
+	case Offered:
+		c.Raise = raise(w, today, holidays, zone)
+	case Exhausted:
+		c.Exhausted = was != Exhausted
+	}
+	return c
+}
+
+const (
+	stateRaised    = "raised"
+	stateWithdrawn = "withdrawn"
+)
+
+func raise(w Wish, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) *Offer {
+	window := windowOf(w.LeftOn, today)
+	return &Offer{
+		Partner: w.Partner.ID, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised,
+		AnswerBy: answerBy(window, today, w.Partner.Works, holidays, zone),
+	}
+}

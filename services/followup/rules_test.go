@@ -1,0 +1,212 @@
+package followup
+
+import (
+	"testing"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+func day(t *testing.T, s string) calendar.Day {
+	t.Helper()
+	d, err := calendar.ParseDay(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func london(t *testing.T) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func TestWindowIsDaySevenToDayFourteen(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ left, raised, first, last, answer string }{
+		"an ordinary Monday":                  {"2026-11-02", "2026-11-02", "2026-11-09", "2026-11-16", "2026-11-04T17:00:00Z"},
+		"the clocks go forward inside it":     {"2026-03-20", "2026-03-20", "2026-03-27", "2026-04-03", "2026-03-24T17:00:00Z"},
+		"answer after the clocks go forward":  {"2026-03-27", "2026-03-27", "2026-04-03", "2026-04-10", "2026-03-31T16:00:00Z"},
+		"the clocks go back inside it":        {"2026-10-20", "2026-10-20", "2026-10-27", "2026-11-03", "2026-10-22T16:00:00Z"},
+		"answer after the clocks go back":     {"2026-10-23", "2026-10-23", "2026-10-30", "2026-11-06", "2026-10-27T17:00:00Z"},
+		"20 December, a Sunday":               {"2026-12-20", "2026-12-20", "2026-12-27", "2027-01-03", "2026-12-22T17:00:00Z"},
+		"Christmas Eve: two working days on":  {"2026-12-24", "2026-12-24", "2026-12-31", "2027-01-07", "2026-12-30T17:00:00Z"},
+		"raised on day 9, five days are left": {"2026-11-02", "2026-11-11", "2026-11-09", "2026-11-16", "2026-11-13T17:00:00Z"},
+		"bounded so that three days remain":   {"2026-12-15", "2026-12-24", "2026-12-22", "2026-12-29", "2026-12-26T17:00:00Z"},
+		"discharge in the future":             {"2026-11-10", "2026-11-02", "2026-11-17", "2026-11-24", "2026-11-04T17:00:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			today := day(t, tc.raised)
+			w := windowOf(day(t, tc.left), today)
+			by := answerBy(w, today, calendar.MondayToFriday, calendar.England(), london(t)).Format(time.RFC3339)
+			if w.First.String() != tc.first || w.Last.String() != tc.last || w.Late || by != tc.answer {
+				t.Errorf("got %s to %s, late %v, answer by %s", w.First, w.Last, w.Late, by)
+			}
+		})
+	}
+}
+
+func TestLateCodingStartsTheWindowAnew(t *testing.T) {
+	t.Parallel()
+	left := day(t, "2026-11-02")
+	for raised, late := range map[string]bool{"2026-11-11": false, "2026-11-12": true, "2026-11-16": true, "2027-02-01": true} {
+		today := day(t, raised)
+		w := windowOf(left, today)
+		if w.Late != late {
+			t.Errorf("raised %s: late is %v", raised, w.Late)
+		}
+		if late && (w.First != today || w.Last != today+14) {
+			t.Errorf("raised %s: window %s to %s", raised, w.First, w.Last)
+		}
+	}
+}
+
+func TestTheDayCountsByTheLocalClockOfTheRaising(t *testing.T) {
+	t.Parallel()
+	raisedAt := time.Date(2026, 7, 11, 23, 30, 0, 0, time.UTC) // half past midnight on the 12th in London
+	w := windowOf(day(t, "2026-07-02"), calendar.DayOf(raisedAt, london(t)))
+	if !w.Late {
+		t.Error("on the 12th only four days of the window are left; it was counted in UTC")
+	}
+}
+
+func TestAPartnerThatWorksWeekendsAnswersSooner(t *testing.T) {
+	t.Parallel()
+	week, err := Week([]string{"Sat", "sunday", "mon"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	today := day(t, "2026-11-06") // a Friday
+	by := answerBy(windowOf(today, today), today, week, calendar.England(), london(t))
+	if by.Format(time.RFC3339) != "2026-11-08T17:00:00Z" {
+		t.Errorf("got %s", by)
+	}
+	if _, err := Week([]string{"weekday"}); err == nil {
+		t.Error("a day that is no day was taken")
+	}
+}
+
+const partnerA, partnerB = "0193a000-0000-7000-8000-00000000000a", "0193a000-0000-7000-8000-00000000000b"
+
+func partnersAB() []Partner {
+	return []Partner{
+		{ID: partnerA, Service: "svc-a", Works: calendar.MondayToFriday, Rank: 2},
+		{ID: partnerB, Service: "svc-b", Works: calendar.MondayToFriday, Rank: 1},
+	}
+}
+
+func thirdSector(service string, door schemas.Door) schemas.ServiceDoor {
+	return schemas.ServiceDoor{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Door: door}
+}
+
+func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		doors []schemas.ServiceDoor
+		want  string
+	}{
+		"open":                             {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}, partnerA},
+		"open if a missing fact fits":      {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpenIf)}, partnerA},
+		"not open":                         {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen)}, ""},
+		"only a conversation can tell":     {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorTalkAbout)}, ""},
+		"the smaller rank is asked first":  {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen), thirdSector("svc-b", schemas.DoorOpen)}, partnerB},
+		"a service nobody runs":            {[]schemas.ServiceDoor{thirdSector("svc-x", schemas.DoorOpen)}, ""},
+		"statutory services get no offers": {[]schemas.ServiceDoor{{Service: "svc-a", Sector: "statutory", Kind: "peer-follow-up", Door: schemas.DoorOpen}}, ""},
+		"another kind of service":          {[]schemas.ServiceDoor{{Service: "svc-a", Sector: "third-sector", Kind: "text-line", Door: schemas.DoorOpen}}, ""},
+	} {
+		var k Known
+		k.addDecided(1, schemas.PathwayDecidedData{Doors: tc.doors})
+		got, ok := match(k.Open, partnersAB())
+		if got.ID != tc.want || ok != (tc.want != "") {
+			t.Errorf("%s: got %q", name, got.ID)
+		}
+	}
+}
+
+func TestALaterDecisionClosesNoDoor(t *testing.T) {
+	t.Parallel()
+	var k Known
+	k.addDecided(1, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}})
+	k.addDecided(2, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)}})
+	if got, _ := match(k.Open, partnersAB()); got.ID != partnerA {
+		t.Errorf("got %q: the door that opened first stays", got.ID)
+	}
+}
+
+// recorded is a discharge with a decision that opens svc-a: everything an offer needs.
+func recorded(flags ...string) *Known {
+	var k Known
+	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags}, "2026-11-02")
+	k.addDecided(1, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}})
+	return &k
+}
+
+func TestWhatIsWished(t *testing.T) {
+	t.Parallel()
+	followUp := schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}}
+	for name, tc := range map[string]struct {
+		change  func(k *Known)
+		flags   []string
+		status  Status
+		because string
+		consent string
+	}{
+		"nobody has asked the person yet": {func(*Known) {}, nil, Offered, "", "not-asked"},
+		"the person said yes":             {func(k *Known) { k.addConsent(2, followUp, true) }, nil, Offered, "", "given"},
+		"the person said no":              {func(k *Known) { k.addConsent(2, followUp, false) }, nil, Refused, "person", ""},
+		"a no to something else": {func(k *Known) {
+			k.addConsent(2, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, false)
+		}, nil, Offered, "", "not-asked"},
+		"a yes older than the no":     {func(k *Known) { k.addConsent(3, followUp, false); k.addConsent(2, followUp, true) }, nil, Refused, "person", ""},
+		"the discharge was cancelled": {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn", ""},
+		"cancelled, then discharged again": {func(k *Known) {
+			k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"})
+			k.Visits["v"] = Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
+		}, nil, Offered, "", "not-asked"},
+		"a death was reported":                   {func(k *Known) { k.Contact.say(2, false) }, nil, Paused, "contact-stopped", ""},
+		"contact stopped and resumed":            {func(k *Known) { k.Contact.say(2, false); k.Contact.say(3, true) }, nil, Offered, "", "not-asked"},
+		"under 18: a clinician decides first":    {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
+		"age unknown: prepared, nothing is sent": {func(*Known) {}, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
+		"no door is open":                        {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
+		"nothing decided yet":                    {func(k *Known) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},
+	} {
+		k := recorded(tc.flags...)
+		tc.change(k)
+		got := wish(k, partnersAB())
+		if got.Status != tc.status || got.Because != tc.because || got.Consent != tc.consent {
+			t.Errorf("%s: got %+v", name, got)
+		}
+	}
+}
+
+func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
+	t.Parallel()
+	k, today := recorded(), day(t, "2026-11-02")
+	first := change(wish(k, partnersAB()), nil, Waiting, today, calendar.England(), london(t)).Raise
+	k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v"}, "2026-11-01")
+	c := change(wish(k, partnersAB()), first, Offered, today, calendar.England(), london(t))
+	if c.End == nil || c.End.Because != "replaced" || c.Raise == nil || c.Raise.Window.Last != day(t, "2026-11-15") {
+		t.Errorf("got %+v", c)
+	}
+	first.State = "accepted"
+	if c := change(wish(k, partnersAB()), first, Offered, today, calendar.England(), london(t)); c != (Change{}) {
+		t.Errorf("an accepted offer was taken from its partner: %+v", c)
+	}
+}
+
+func TestNobodyLeftIsSaidOnce(t *testing.T) {
+	t.Parallel()
+	w := Wish{Status: Exhausted}
+	if !change(w, nil, Waiting, 0, calendar.England(), time.UTC).Exhausted {
+		t.Error("nobody was told")
+	}
+	if change(w, nil, Exhausted, 0, calendar.England(), time.UTC).Exhausted {
+		t.Error("it was said twice")
+	}
+}
