@@ -1,0 +1,625 @@
+package threshold
+
+import (
+	"slices"
+	"sort"
+	"strings"
+
+	"footbridge/schemas"
+)
+
+// What a service can have said when it was asked for help with a journey.
+const (
+	SaidAsked   = "asked"    // asked, and not yet answered
+	SaidYes     = "yes"      // it takes the person
+	SaidNo      = "no"       // a named human there said no
+	SaidWaiting = "waiting"  // the person is on its list
+	SaidNoReply = "no-reply" // silence: asked again, never an ending
+)
+
+// Answer is one thing a service said, or that it was asked, in the order in which it happened.
+type Answer struct {
+	Service string `json:"service"`
+	On      Day    `json:"on"`
+	Said    string `json:"said"`
+	Words   string `json:"words,omitempty"` // the service's own words
+	By      string `json:"by,omitempty"`    // the role of who answered there
+	// Axis and Side are given where a human says that the person is above or below the service's range. An empty
+	// Axis with a Side stands for the axis of the service's own criteria.
+	Axis string `json:"axis,omitempty"`
+	Side string `json:"side,omitempty"`
+	// Facts as they were when it answered; they show whether asking again has a reason. Nil where not kept.
+	Facts *schemas.Facts `json:"facts,omitempty"`
+}
+
+// Override is a human's decision about one door, with the reason. It outranks criteria and answers.
+type Override struct {
+	Service string       `json:"service"`
+	Door    schemas.Door `json:"door"` // open or not-open
+	On      Day          `json:"on"`
+	By      string       `json:"by"`
+	Reason  string       `json:"reason"`
+}
+
+// Window is the days in which a service may be begun, both inclusive. The zero Window is today alone.
+type Window struct {
+	FirstDay Day `json:"firstDay,omitempty"`
+	LastDay  Day `json:"lastDay,omitempty"`
+}
+
+// FactChange says what the facts are, all of them, from a day on: a birthday, a move that is known beforehand.
+type FactChange struct {
+	On    Day           `json:"on"`
+	Facts schemas.Facts `json:"facts"`
+}
+
+// Situation is everything a decision is made from. Today is the local day.
+type Situation struct {
+	Facts     schemas.Facts `json:"facts"`
+	Changes   []FactChange  `json:"changes,omitempty"`
+	Answers   []Answer      `json:"answers,omitempty"`
+	Overrides []Override    `json:"overrides,omitempty"`
+	Window    Window        `json:"window"`
+	Today     Day           `json:"today"`
+	Prior     *Decision     `json:"-"` // the decision this one re-evaluates, nil for the first
+}
+
+// Decision is what the whole set says for one situation, with its full matrix. It is kept as it is: it carries
+// the words, sources and dates it was made under, and the version of the set.
+type Decision struct {
+	Directory  string                `json:"directory"`
+	Today      Day                   `json:"today"`
+	Window     Window                `json:"window"`
+	Doors      []schemas.ServiceDoor `json:"doors"` // by service id
+	Matrix     []Row                 `json:"matrix"`
+	Held       []Held                `json:"held,omitempty"`
+	Tried      []Tried               `json:"tried,omitempty"`
+	Near       []Near                `json:"near,omitempty"`      // for staff only, never shown to the person as a condition
+	Questions  []Question            `json:"questions,omitempty"` // what to ask first comes first
+	Gap        *Gap                  `json:"gap,omitempty"`
+	Nobody     bool                  `json:"nobody,omitempty"` // no care service could take the person: the last resort holds
+	LastResort []string              `json:"lastResort"`
+	AskFirst   []string              `json:"askFirst,omitempty"` // who the person is already open to
+	Waits      []string              `json:"waits,omitempty"`
+}
+
+// Row is one criterion of one service in the matrix. Finding met means that the criterion does not stand in the
+// way: an include that holds, an exclude that does not, or one that is not in force.
+type Row struct {
+	Service string `json:"service"`
+	schemas.CriterionResult
+	Kind      string   `json:"kind"`
+	Effect    string   `json:"effect"`
+	Axis      string   `json:"axis,omitempty"`
+	Side      string   `json:"side,omitempty"`
+	Link      string   `json:"link,omitempty"`
+	Published string   `json:"publishedBy,omitempty"`
+	Missing   []string `json:"missing,omitempty"`
+	Ask       string   `json:"ask,omitempty"` // whom to ask, where only a conversation decides
+	Lapsed    bool     `json:"lapsed,omitempty"`
+}
+
+// Held is a door that stays open though the criteria now say otherwise, and why it does.
+type Held struct {
+	Service string                    `json:"service"`
+	Why     string                    `json:"why"` // Held*
+	WouldBe schemas.Door              `json:"wouldBe"`
+	Because []schemas.CriterionResult `json:"because,omitempty"`
+}
+
+// Reasons for holding a door open.
+const (
+	HeldAccepted   = "accepted"
+	HeldWaitedOn   = "waited-on"
+	HeldInTheCare  = "in-their-care"
+	HeldOpenBefore = "open-before"
+	HeldOverride   = "override"
+	HeldUnlisted   = "no-longer-in-the-directory"
+)
+
+// Tried marks a service that was asked already in this episode.
+type Tried struct {
+	Service string   `json:"service"`
+	On      Day      `json:"on"`
+	Said    string   `json:"said"`
+	Words   string   `json:"words,omitempty"`
+	Changed []string `json:"changed,omitempty"` // facts its criteria read that are others now
+	// AskAgain is true after silence, or where a fact has changed. Where it is false, asking again needs a
+	// conversation with the service first.
+	AskAgain bool `json:"askAgain,omitempty"`
+}
+
+// Near is a door that would no longer be shut by its criteria from a day on.
+type Near struct {
+	Service string `json:"service"`
+	On      Day    `json:"on"`
+}
+
+// Question is an unknown fact that could change the outcome.
+type Question struct {
+	Fact     string   `json:"fact"`
+	Asks     string   `json:"asks"`
+	Alone    int      `json:"alone"` // doors that one answer to it could open by itself
+	Together int      `json:"together"` // doors that need other answers too
+	Services []string `json:"services"`
+}
+
+// Evaluate looks at every service's criteria and answers together.
+//
+// What is unknown excludes nobody. A door that was open, accepted or waited on in the prior decision stays so,
+// whatever facts, dates or criteria have become; only people close it: a recorded no of the service, or a human's
+// override with its reason.
+func Evaluate(set *Directory, s Situation) Decision {
+	e := newEvaluation(set, s)
+	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(), AskFirst: slices.Clone(e.facts.OpenTo)}
+	for _, service := range set.services {
+		e.service(&d, service)
+	}
+	e.keepUnlisted(&d)
+	d.Waits = waits(d.Doors)
+	d.Questions = e.questions(set, d.Doors)
+	d.Nobody = nobody(set, d.Doors)
+	if d.Gap = findGap(set, d, e.last); d.Gap != nil {
+		d.Gap.New = s.Prior == nil || s.Prior.Gap == nil
+	}
+	return d
+}
+
+// evaluation holds what is looked up once for the whole set.
+type evaluation struct {
+	situation Situation
+	facts     schemas.Facts // as of today
+	now       activation
+	later     []dated // facts that change within the window
+	last      map[string]Answer
+	latest    map[string]Answer
+	override  map[string]Override
+	prior     map[string]schemas.ServiceDoor
+}
+
+type dated struct {
+	on Day
+	activation
+}
+
+func newEvaluation(set *Directory, s Situation) *evaluation {
+	e := &evaluation{situation: s, facts: factsOn(s, s.Today), last: map[string]Answer{}, latest: map[string]Answer{},
+		override: map[string]Override{}, prior: map[string]schemas.ServiceDoor{}}
+	e.now = newActivation(knownFacts(e.facts))
+	for _, change := range s.Changes {
+		if change.On > s.Today && change.On <= s.Window.LastDay {
+			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts))})
+		}
+	}
+	for _, a := range s.Answers {
+		e.latest[a.Service] = a
+		if a.Said != SaidAsked && a.Said != SaidNoReply {
+			if a.Axis == "" && a.Side != "" {
+				a.Axis = set.axisOf(a.Service)
+			}
+			e.last[a.Service] = a
+		}
+	}
+	for _, o := range s.Overrides {
+		e.override[o.Service] = o
+	}
+	if s.Prior != nil {
+		for _, door := range s.Prior.Doors {
+			e.prior[door.Service] = door
+		}
+	}
+	return e
+}
+
+// factsOn returns the facts as they are on a day.
+func factsOn(s Situation, day Day) schemas.Facts {
+	facts, since := s.Facts, ""
+	for _, change := range s.Changes {
+		if change.On <= day && change.On >= since {
+			facts, since = change.Facts, change.On
+		}
+	}
+	return facts
+}
+
+// axisOf is the axis of the service's own criteria, where it has one only.
+func (d *Directory) axisOf(service string) string {
+	axis := ""
+	if s := d.byID[service]; s != nil {
+		for _, c := range s.clauses {
+			if c.Axis != "" && axis != "" && c.Axis != axis {
+				return ""
+			}
+			axis = max(axis, c.Axis)
+		}
+	}
+	return axis
+}
+
+func (e *evaluation) service(d *Decision, s *compiled) {
+	rows := make([]Row, len(s.clauses))
+	for i, c := range s.clauses {
+		rows[i] = e.row(s, c)
+	}
+	d.Matrix = append(d.Matrix, rows...)
+	door := doorOf(s.doc, rows)
+	final := e.people(door)
+	d.Doors = append(d.Doors, final.door)
+	if final.held != "" {
+		d.Held = append(d.Held, Held{Service: door.Service, Why: final.held, WouldBe: door.Door, Because: door.Because})
+	}
+	if latest, ok := e.latest[s.doc.Service.ID]; ok {
+		d.Tried = append(d.Tried, e.tried(s, latest))
+	}
+	if final.door.Door == schemas.DoorNotOpen && door.Door == schemas.DoorNotOpen {
+		if on, ok := e.nearDate(s); ok {
+			d.Near = append(d.Near, Near{Service: door.Service, On: on})
+		}
+	}
+}
+
+// row evaluates one criterion: on today's facts; for age and area on any day from today to the window's end.
+func (e *evaluation) row(s *compiled, c *clause) Row {
+	row := newRow(s, c)
+	row.Lapsed = !c.inForce(e.situation.Today)
+	row.Finding, row.Missing = c.finding(e.situation.Today, e.now)
+	if row.Finding == schemas.Met || row.Finding == schemas.NotEvaluable || !c.overDays() {
+		return row
+	}
+	for _, day := range e.days(c) {
+		finding, missing := c.finding(day, e.on(day))
+		if better(finding, row.Finding) {
+			row.Finding, row.Missing = finding, missing
+		}
+	}
+	return row
+}
+
+func newRow(s *compiled, c *clause) Row {
+	row := Row{Service: s.doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link, Published: c.PublishedBy,
+		CriterionResult: schemas.CriterionResult{Criterion: c.ID, Words: c.Words, Source: c.Source, CheckedOn: c.CheckedOn}}
+	if c.NotEvaluable != nil {
+		row.Ask = c.NotEvaluable.Ask
+	}
+	return row
+}
+
+// inForce says whether the criterion holds on a day at all. One that has lapsed, or is yet to come, excludes nobody.
+func (c *clause) inForce(day Day) bool {
+	return (c.ValidFrom == "" || c.ValidFrom <= day) && (c.ValidUntil == "" || day <= c.ValidUntil)
+}
+
+func (c *clause) overDays() bool {
+	return c.expr != nil && slices.ContainsFunc(c.expr.reads, func(fact string) bool {
+		return fact == "age" || strings.HasPrefix(fact, "area")
+	})
+}
+
+func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
+	switch {
+	case !c.inForce(day):
+		return schemas.Met, nil
+	case c.closed:
+		return schemas.NotMet, nil
+	case c.expr == nil:
+		return schemas.NotEvaluable, nil
+	}
+	holds, decided, missing := c.expr.evaluate(on)
+	switch {
+	case !decided:
+		return schemas.Unknown, missing
+	case holds == (c.Effect == Include):
+		return schemas.Met, nil
+	}
+	return schemas.NotMet, nil
+}
+
+var findingOrder = map[schemas.Finding]int{schemas.NotMet: 0, schemas.Unknown: 1, schemas.Met: 2}
+
+func better(a, b schemas.Finding) bool { return findingOrder[a] > findingOrder[b] }
+
+// days are those after today, to the window's end, on which the criterion may give something else.
+func (e *evaluation) days(c *clause) []Day {
+	var days []Day
+	for _, change := range e.later {
+		days = append(days, change.on)
+	}
+	for _, day := range []Day{c.ValidFrom, nextDay(c.ValidUntil)} {
+		if day > e.situation.Today && day <= e.situation.Window.LastDay {
+			days = append(days, day)
+		}
+	}
+	return days
+}
+
+// on returns the facts of a day within the window.
+func (e *evaluation) on(day Day) activation {
+	facts, since := e.now, ""
+	for _, change := range e.later {
+		if change.on <= day && change.on >= since {
+			facts, since = change.activation, change.on
+		}
+	}
+	return facts
+}
+
+// doorOf folds the criteria of a service. Only a criterion that is surely not met shuts the door.
+func doorOf(doc Document, rows []Row) schemas.ServiceDoor {
+	door := schemas.ServiceDoor{Service: doc.Service.ID, Name: doc.Service.Name, Sector: doc.Sector, Kind: doc.Kind, Door: schemas.DoorOpen}
+	for _, state := range []struct {
+		finding schemas.Finding
+		door    schemas.Door
+	}{{schemas.NotMet, schemas.DoorNotOpen}, {schemas.Unknown, schemas.DoorOpenIf}, {schemas.NotEvaluable, schemas.DoorTalkAbout}} {
+		for _, row := range rows {
+			if row.Finding == state.finding {
+				door.Door = state.door
+				door.Because = append(door.Because, row.CriterionResult)
+				door.Missing = union(door.Missing, row.Missing)
+			}
+		}
+		if door.Door != schemas.DoorOpen {
+			return door
+		}
+	}
+	return door
+}
+
+func union(to, from []string) []string {
+	for _, one := range from {
+		if !slices.Contains(to, one) {
+			to = append(to, one)
+		}
+	}
+	return to
+}
+
+type finalDoor struct {
+	door schemas.ServiceDoor
+	held string
+}
+
+// people puts what people said over what the criteria say, and keeps open what was open.
+func (e *evaluation) people(door schemas.ServiceDoor) finalDoor {
+	id := door.Service
+	if o, ok := e.override[id]; ok {
+		return overridden(door, o)
+	}
+	answer, answered := e.last[id]
+	prior := e.prior[id]
+	waits := answer.Said == SaidWaiting || !answered && (slices.Contains(e.facts.WaitingOn, id) || prior.Waiting)
+	held := ""
+	switch {
+	case slices.Contains(e.facts.OpenTo, id):
+		held = HeldInTheCare
+	case answer.Said == SaidYes:
+		held = HeldAccepted
+	case waits:
+		held = HeldWaitedOn
+	case answer.Said == SaidNo:
+		return finalDoor{door: refused(door, answer)}
+	case prior.Door == schemas.DoorOpen:
+		held = HeldOpenBefore
+	}
+	if held == "" {
+		return finalDoor{door: door}
+	}
+	open := opened(door)
+	open.Waiting = waits
+	if door.Door == schemas.DoorOpen {
+		held = ""
+	}
+	return finalDoor{door: open, held: held}
+}
+
+func opened(door schemas.ServiceDoor) schemas.ServiceDoor {
+	door.Door, door.Because, door.Missing = schemas.DoorOpen, nil, nil
+	return door
+}
+
+// refused is a door that a named human there said no at. The answer stands first, then what the criteria say.
+func refused(door schemas.ServiceDoor, a Answer) schemas.ServiceDoor {
+	because := []schemas.CriterionResult{answerResult(a)}
+	if door.Door == schemas.DoorNotOpen {
+		because = append(because, door.Because...)
+	}
+	door.Door, door.Because, door.Missing = schemas.DoorNotOpen, because, nil
+	return door
+}
+
+// CriterionAnswer and CriterionOverride name what people said where a criterion's id would stand.
+const (
+	CriterionAnswer   = "answer"
+	CriterionOverride = "override"
+)
+
+func answerResult(a Answer) schemas.CriterionResult {
+	by, words := a.By, a.Words
+	if by == "" {
+		by = "the service"
+	}
+	if words == "" {
+		words = "The service said no and gave no words."
+	}
+	return schemas.CriterionResult{Criterion: CriterionAnswer, Finding: schemas.NotMet, Words: words, Source: "answered by " + by, CheckedOn: a.On}
+}
+
+func overridden(door schemas.ServiceDoor, o Override) finalDoor {
+	final := door
+	final.Door, final.Missing = o.Door, nil
+	final.Because = []schemas.CriterionResult{{Criterion: CriterionOverride, Finding: schemas.Met, Words: o.Reason, Source: "decided by " + o.By, CheckedOn: o.On}}
+	if o.Door == schemas.DoorNotOpen {
+		final.Because[0].Finding = schemas.NotMet
+	}
+	return finalDoor{door: final, held: HeldOverride}
+}
+
+// keepUnlisted keeps doors that were open or waited on though the set no longer has the service.
+func (e *evaluation) keepUnlisted(d *Decision) {
+	if e.situation.Prior == nil {
+		return
+	}
+	for _, door := range e.situation.Prior.Doors {
+		listed := slices.ContainsFunc(d.Doors, func(now schemas.ServiceDoor) bool { return now.Service == door.Service })
+		if listed || door.Door != schemas.DoorOpen {
+			continue
+		}
+		if answer, ok := e.last[door.Service]; ok && answer.Said == SaidNo {
+			door = refused(door, answer)
+		} else {
+			d.Held = append(d.Held, Held{Service: door.Service, Why: HeldUnlisted, WouldBe: schemas.DoorNotOpen})
+		}
+		d.Doors = append(d.Doors, door)
+	}
+	sort.SliceStable(d.Doors, func(i, j int) bool { return d.Doors[i].Service < d.Doors[j].Service })
+}
+
+func waits(doors []schemas.ServiceDoor) []string {
+	var ids []string
+	for _, door := range doors {
+		if door.Waiting {
+			ids = append(ids, door.Service)
+		}
+	}
+	return ids
+}
+
+// tried compares the facts a service's criteria read with what they were when it answered.
+func (e *evaluation) tried(s *compiled, a Answer) Tried {
+	t := Tried{Service: a.Service, On: a.On, Said: a.Said, Words: a.Words}
+	if a.Facts != nil {
+		was := knownFacts(*a.Facts)
+		for _, c := range s.clauses {
+			if c.expr == nil {
+				continue
+			}
+			for _, fact := range c.expr.reads {
+				if !sameFact(was[fact], e.now.known[fact]) && !slices.Contains(t.Changed, fact) {
+					t.Changed = append(t.Changed, fact)
+				}
+			}
+		}
+	}
+	t.AskAgain = a.Said == SaidNoReply || len(t.Changed) > 0
+	return t
+}
+
+func sameFact(a, b any) bool {
+	x, isList := a.([]string)
+	y, other := b.([]string)
+	if isList || other {
+		return isList == other && slices.Equal(x, y)
+	}
+	return a == b
+}
+
+// nearDays is how far ahead staff are told of a date from which a service's criteria would no longer be in the way.
+const nearDays = 366
+
+// nearDate finds the first day after the window on which the criteria alone no longer shut the door.
+func (e *evaluation) nearDate(s *compiled) (Day, bool) {
+	after := max(e.situation.Today, e.situation.Window.LastDay)
+	until := addDays(e.situation.Today, nearDays)
+	var days []Day
+	add := func(day Day) {
+		if day > after && day <= until {
+			days = append(days, day)
+		}
+	}
+	for _, change := range e.situation.Changes {
+		add(change.On)
+	}
+	for _, c := range s.clauses {
+		add(nextDay(c.ValidUntil))
+	}
+	slices.Sort(days)
+	for _, day := range days {
+		facts := newActivation(knownFacts(factsOn(e.situation, day)))
+		if !slices.ContainsFunc(s.clauses, func(c *clause) bool {
+			finding, _ := c.finding(day, facts)
+			return finding == schemas.NotMet
+		}) {
+			return day, true
+		}
+	}
+	return "", false
+}
+
+// questions lists the unknown facts of doors that are open if, those that open most by themselves first.
+func (e *evaluation) questions(set *Directory, doors []schemas.ServiceDoor) []Question {
+	var list []Question
+	for _, fact := range DeclaredFacts {
+		q := Question{Fact: fact.Name, Asks: fact.Asks}
+		for _, door := range doors {
+			if door.Door != schemas.DoorOpenIf || !slices.Contains(door.Missing, fact.Name) {
+				continue
+			}
+			q.Services = append(q.Services, door.Service)
+			if e.opensAlone(set.byID[door.Service], fact) {
+				q.Alone++
+			} else {
+				q.Together++
+			}
+		}
+		if len(q.Services) > 0 {
+			list = append(list, q)
+		}
+	}
+	sort.SliceStable(list, func(i, j int) bool {
+		if list[i].Alone != list[j].Alone {
+			return list[i].Alone > list[j].Alone
+		}
+		return list[i].Together > list[j].Together
+	})
+	return list
+}
+
+// opensAlone says whether some answer to this one question, with everything else as unknown as it is, would leave
+// no unknown criterion in the way.
+func (e *evaluation) opensAlone(s *compiled, fact Fact) bool {
+	var clauses []*clause
+	var atoms []atom
+	for _, c := range s.clauses {
+		if finding, _ := c.finding(e.situation.Today, e.now); finding == schemas.Unknown {
+			clauses = append(clauses, c)
+			for _, a := range c.expr.tree.atoms(nil) {
+				if a.fact == fact.Name {
+					atoms = append(atoms, a)
+				}
+			}
+		}
+	}
+	return slices.ContainsFunc(witnesses(fact, atoms), func(value any) bool {
+		return !slices.ContainsFunc(clauses, func(c *clause) bool { return !e.passesWith(c, fact.Name, value) })
+	})
+}
+
+func (e *evaluation) passesWith(c *clause, fact string, value any) bool {
+	held := c.expr.tree.kleene(func(a *atom) threeValued {
+		if a.fact == fact {
+			return truth(a.holds(value))
+		}
+		if there, ok := e.now.known[a.fact]; ok {
+			return truth(a.holds(there))
+		}
+		return unknown
+	})
+	return held != unknown && (held == yes) == (c.Effect == Include)
+}
+
+// nobody says that no service which goes on for more than the moment could take the person, of either sector.
+func nobody(set *Directory, doors []schemas.ServiceDoor) bool {
+	for _, door := range doors {
+		if set.role(door.Service) == RoleCare && door.Door != schemas.DoorNotOpen {
+			return false
+		}
+	}
+	return true
+}
+
+// role of a service; one that is no longer in the set was care, as far as anybody knows.
+func (d *Directory) role(service string) string {
+	if s := d.byID[service]; s != nil {
+		return s.doc.Role
+	}
+	return RoleCare
+}
