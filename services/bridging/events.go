@@ -1,0 +1,181 @@
+package bridging
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// Hears are the types that bridging acts on.
+func Hears() []string {
+	types := []schemas.Type{
+		schemas.DischargeRecorded, schemas.DischargeCorrected, schemas.DischargeWithdrawn, schemas.PathwayDecided,
+		schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ContactStopped, schemas.ContactResumed,
+	}
+	filters := make([]string, len(types))
+	for i, t := range types {
+		filters[i] = t.SubjectFilter()
+	}
+	return filters
+}
+
+// Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
+// is known of it, and each is decided once.
+func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
+	records := load(tx, journeysOf(batch))
+	return func(fresh []flow.Event) error {
+		emissions, err := s.apply(tx, tx.Now, records, fresh)
+		for _, e := range emissions {
+			tx.Emit(e)
+		}
+		return err
+	}
+}
+
+func journeysOf(batch []flow.Event) []string {
+	journeys := make([]string, len(batch))
+	for i, e := range batch {
+		journeys[i] = e.Subject
+	}
+	slices.Sort(journeys)
+	return slices.Compact(journeys)
+}
+
+// writes gathers what a batch changes, for one statement each.
+type writes struct {
+	records              []*record
+	opened, changed      []Plan
+	scheduled, cancelled []Call
+	emissions            []flow.Emission
+	now                  time.Time
+	zone                 *time.Location
+}
+
+func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
+	causes := map[string]*flow.Event{}
+	for i := range fresh {
+		e := &fresh[i]
+		r, ok := records[e.Subject]
+		if !ok {
+			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", e.ID, e.Subject)
+		}
+		changed, err := learn(&r.Known, *e)
+		if err != nil {
+			return nil, err
+		}
+		if changed {
+			causes[e.Subject] = e
+		}
+	}
+	w := writes{now: now, zone: s.zone}
+	for _, journey := range slices.Sorted(maps.Keys(causes)) {
+		w.decide(records[journey], causes[journey])
+	}
+	return w.emissions, w.store(q)
+}
+
+func (w *writes) store(q queuer) error {
+	cancelCalls(q, w.cancelled, w.now)
+	if err := changePlans(q, w.changed, w.now); err != nil {
+		return err
+	}
+	if err := openPlans(q, w.opened, w.now); err != nil {
+		return err
+	}
+	scheduleCalls(q, w.scheduled, w.now)
+	return saveRecords(q, w.records)
+}
+
+// learn takes one event into what is known and says whether it changed anything; a stale one does not.
+func learn(k *Known, e flow.Event) (bool, error) {
+	at := sequenceOf(e.Sequence)
+	switch schemas.Type(e.Type) {
+	case schemas.DischargeRecorded:
+		d, err := flow.Decode[schemas.DischargeRecordedData](e)
+		return err == nil && k.addRecorded(at, d), err
+	case schemas.DischargeCorrected:
+		d, err := flow.Decode[schemas.DischargeCorrectedData](e)
+		return err == nil && k.addCorrected(at, d), err
+	case schemas.DischargeWithdrawn:
+		d, err := flow.Decode[schemas.DischargeWithdrawnData](e)
+		return err == nil && k.addWithdrawn(at, d), err
+	case schemas.PathwayDecided:
+		d, err := flow.Decode[schemas.PathwayDecidedData](e)
+		return err == nil && k.addDecided(d), err
+	case schemas.ConsentGiven, schemas.ConsentDeclined:
+		d, err := flow.Decode[schemas.ConsentData](e)
+		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
+	case schemas.ContactStopped, schemas.ContactResumed:
+		return k.Contact.say(at, schemas.Type(e.Type) == schemas.ContactResumed), nil
+	default:
+		return false, fmt.Errorf("event %s: bridging does not hear %s", e.ID, e.Type)
+	}
+}
+
+// decide asks the rules about one journey and gathers what follows.
+func (w *writes) decide(r *record, cause *flow.Event) {
+	if r.Correlation == "" {
+		r.Correlation = cause.Correlation
+	}
+	w.records = append(w.records, r)
+	c := change(&r.Known, r.Plan, r.Journey, calendar.DayOf(w.now, w.zone), calendar.England(), w.zone)
+	if c.Open != nil {
+		r.Plan = c.Open
+		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(w.now), r.Journey, r.Known.Sender, r.Known.Person
+		w.opened = append(w.opened, *r.Plan)
+	}
+	if c.Change != nil {
+		r.Plan = c.Change
+		w.changed = append(w.changed, *r.Plan)
+	}
+	w.calls(r, c)
+	w.say(r, c, cause)
+	if r.Plan != nil && r.Plan.State == Ended {
+		r.Plan = nil
+	}
+}
+
+func (w *writes) calls(r *record, c Change) {
+	if c.Cancel != nil {
+		w.cancelled = append(w.cancelled, *c.Cancel)
+		r.Plan.Call = nil
+	}
+	if c.Schedule != nil {
+		c.Schedule.ID, c.Schedule.Plan = clock.NewID(w.now), r.Plan.ID
+		c.Schedule.Journey, c.Schedule.Organisation = r.Journey, r.Plan.Organisation
+		w.scheduled = append(w.scheduled, *c.Schedule)
+		r.Plan.Call = c.Schedule
+	}
+}
+
+// say emits what others hear of a change: the plan first, then its call.
+func (w *writes) say(r *record, c Change, cause *flow.Event) {
+	if c.Propose || c.Start {
+		t := schemas.BridgingProposed
+		if c.Start {
+			t = schemas.BridgingStarted
+		}
+		w.emit(r, cause, t, schemas.BridgingProposedData{Plan: r.Plan.ID, Person: r.Plan.Person, WaitingOn: r.Plan.WaitingOn,
+			EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes})
+	}
+	if c.Pause {
+		w.emit(r, cause, schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
+	}
+	if c.Schedule != nil {
+		w.emit(r, cause, schemas.CallScheduled, schemas.CallScheduledData{Call: c.Schedule.ID, Plan: r.Plan.ID,
+			Person: r.Plan.Person, DueAt: c.Schedule.DueAt.In(w.zone), On: c.Schedule.On.String()})
+	}
+}
+
+func (w *writes) emit(r *record, cause *flow.Event, t schemas.Type, data any) {
+	r.Version++
+	w.emissions = append(w.emissions, flow.Emission{
+		Type: string(t), Journey: r.Journey, Version: r.Version, Cause: cause, Correlation: r.Correlation, Data: data,
+	})
+}

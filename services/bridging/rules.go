@@ -1,0 +1,243 @@
+package bridging
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// Known is everything bridging has been told about one journey. It is built by adding: each entry carries the
+// sequence of the event that set it, an older one changes nothing, and the order of arrival does not matter.
+type Known struct {
+	Visits map[string]Visit `json:"visits,omitempty"`
+	// Waits holds the services (by the directory's id) whose list the person is, or was, on. Decisions only add to
+	// it: who waited is not dropped because a later message is silent about it.
+	Waits   map[string]bool `json:"waits,omitempty"`
+	Consent answer          `json:"consent,omitzero"` // to bridging calls
+	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
+	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
+	Person   string `json:"person,omitempty"`
+	Sender   string `json:"sender,omitempty"`
+	PersonAt int64  `json:"personAt,omitempty"`
+}
+
+// answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
+type answer struct {
+	At  int64 `json:"at"`
+	Yes bool  `json:"yes"`
+}
+
+func (a *answer) say(at int64, yes bool) bool {
+	if at <= a.At {
+		return false
+	}
+	*a = answer{At: at, Yes: yes}
+	return true
+}
+
+// Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
+// stands, so a withdrawal that arrives before what it withdraws is a tombstone.
+type Visit struct {
+	Recorded  int64    `json:"recorded,omitempty"`
+	Withdrawn int64    `json:"withdrawn,omitempty"`
+	Flags     []string `json:"flags,omitempty"`
+	FlagsAt   int64    `json:"flagsAt,omitempty"` // sequence of the event Flags are from
+}
+
+func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
+
+// sequenceOf reads the sequence extension; an event without one counts as the first.
+func sequenceOf(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// The add functions take one event's data into what is known and say whether it changed anything.
+
+func (k *Known) visit(id string, change func(v *Visit) bool) bool {
+	v := k.Visits[id]
+	if !change(&v) {
+		return false
+	}
+	if k.Visits == nil {
+		k.Visits = map[string]Visit{}
+	}
+	k.Visits[id] = v
+	return true
+}
+
+func (v *Visit) flag(at int64, flags []string) bool {
+	if at <= v.FlagsAt {
+		return false
+	}
+	v.Flags, v.FlagsAt = flags, at
+	return true
+}
+
+func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) bool {
+	if at > k.PersonAt {
+		k.Person, k.Sender, k.PersonAt = d.Person, d.Organisation, at
+	}
+	return k.visit(d.Visit, func(v *Visit) bool {
+		changed := v.flag(at, d.Flags)
+		if at > v.Recorded {
+			v.Recorded, changed = at, true
+		}
+		return changed
+	})
+}
+
+func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) bool {
+	return d.Flags != nil && k.visit(d.Visit, func(v *Visit) bool { return v.flag(at, d.Flags) })
+}
+
+func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
+	return k.visit(d.Visit, func(v *Visit) bool {
+		if at <= v.Withdrawn {
+			return false
+		}
+		v.Withdrawn = at
+		return true
+	})
+}
+
+func (k *Known) addDecided(d schemas.PathwayDecidedData) (changed bool) {
+	for _, service := range d.Waits {
+		if !k.Waits[service] {
+			if k.Waits == nil {
+				k.Waits = map[string]bool{}
+			}
+			k.Waits[service], changed = true, true
+		}
+	}
+	return changed
+}
+
+func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
+	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.say(at, given)
+}
+
+// current returns the visit recorded last of those that stand.
+func (k *Known) current() (id string, v Visit, ok bool) {
+	for other, o := range k.Visits {
+		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded, v.Recorded), cmp.Compare(other, id)) > 0) {
+			id, v, ok = other, o, true
+		}
+	}
+	return id, v, ok
+}
+
+// State is how a plan stands.
+type State string
+
+const (
+	None     State = "" // no plan
+	Proposed State = "proposed"
+	Active   State = "active"
+	Paused   State = "paused"
+	Ended    State = "ended"
+)
+
+// Reasons why a plan is paused or ended.
+const (
+	becauseWithdrawn = "discharge-withdrawn"
+	becauseStopped   = "contact-stopped"
+	becausePerson    = "person"
+)
+
+// wish says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
+// to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
+func wish(k *Known) (State, string) {
+	_, visit, stands := k.current()
+	switch {
+	case k.PersonAt == 0 || len(k.Waits) == 0:
+		return None, ""
+	case k.Consent.At > 0 && !k.Consent.Yes:
+		return Ended, becausePerson
+	case k.Contact.At > 0 && !k.Contact.Yes:
+		return Paused, becauseStopped
+	case !stands:
+		return Paused, becauseWithdrawn
+	case k.Consent.Yes && !clinicianFirst(visit):
+		return Active, ""
+	}
+	return Proposed, ""
+}
+
+func clinicianFirst(v Visit) bool {
+	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown)
+}
+
+// Plan is the agreed cadence of short calls while someone waits.
+type Plan struct {
+	ID, Journey, Organisation, Person string
+	State                             State
+	Because                           string
+	WaitingOn                         []string // sorted
+	EveryDays, Minutes                int
+	Started                           bool // it has been active before
+	Call                              *Call
+}
+
+// Call is the one bridging call ahead of a plan.
+type Call struct {
+	ID, Plan, Journey, Organisation string
+	On                              calendar.Day
+	DueAt                           time.Time
+}
+
+// Change is what is to be done so that the wish stands.
+type Change struct {
+	Open     *Plan // a new plan, without an id yet
+	Change   *Plan // the plan as it now is
+	Schedule *Call // a call to be scheduled, without an id yet
+	Cancel   *Call
+	Propose  bool // say bridging.proposed
+	Start    bool // say bridging.started
+	Pause    bool // say bridging.paused
+}
+
+// change compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
+// came first: then nobody is told before it goes on. A plan is not opened only to be ended.
+func change(k *Known, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
+	state, because := wish(k)
+	waits := slices.Sorted(maps.Keys(k.Waits))
+	var c Change
+	switch {
+	case standing == nil && state != None && state != Ended:
+		c.Open = &Plan{State: state, Because: because, WaitingOn: waits, EveryDays: everyDays, Minutes: minutes, Started: state == Active}
+		c.Propose, c.Start = state == Proposed, state == Active
+	case standing == nil || (standing.State == state && standing.Because == because && slices.Equal(standing.WaitingOn, waits)):
+		return c
+	default:
+		now := *standing
+		now.State, now.Because, now.WaitingOn = state, because, waits
+		c.Propose = state == Proposed && standing.State != Proposed
+		c.Start = state == Active && !standing.Started
+		c.Pause = state == Paused && standing.State != Paused
+		now.Started = standing.Started || state == Active
+		c.Change = &now
+	}
+	c.call(state, standing, journey, today, holidays, zone)
+	return c
+}
+
+// call keeps one call ahead of an active plan and none ahead of any other.
+func (c *Change) call(state State, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) {
+	has := standing != nil && standing.Call != nil
+	if state == Active && !has {
+		c.Schedule = &Call{}
+		c.Schedule.On, c.Schedule.DueAt = callAt(journey, today, holidays, zone)
+	}
+	if state != Active && has {
+		c.Cancel = standing.Call
+	}
+}

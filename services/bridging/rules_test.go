@@ -1,0 +1,240 @@
+package bridging
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+func london(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+func TestCallsFallOnWorkingDaysAtAllowedHours(t *testing.T) {
+	t.Parallel()
+	for today, want := range map[string]string{
+		"2026-11-02": "2026-11-16", // a fortnight on, a Monday
+		"2026-11-07": "2026-11-23", // that would be a Saturday
+		"2026-12-11": "2026-12-29", // that would be Christmas Day, then a weekend and Boxing Day's substitute
+		"2026-03-20": "2026-04-07", // that would be Good Friday, then Easter Monday
+		"2026-10-16": "2026-10-30", // the clocks go back in between
+	} {
+		day, err := calendar.ParseDay(today)
+		if err != nil {
+			t.Fatal(err)
+		}
+		on, at := callAt("0193a000-0000-7000-8000-000000000001", day, calendar.England(), london(t))
+		local := at.In(london(t))
+		if on.String() != want || local.Format("2006-01-02") != want {
+			t.Errorf("from %s: got %s at %s, want %s", today, on, local, want)
+		}
+	}
+}
+
+func TestCallsOfADayAreSpreadOverItsAllowedHours(t *testing.T) {
+	t.Parallel()
+	zone, day := london(t), calendar.DayOf(time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC), london(t))
+	slots := map[string]int{}
+	for i := range 2000 {
+		_, at := callAt(fmt.Sprintf("0193a000-0000-7000-8000-%012d", i), day, calendar.England(), zone)
+		local := at.In(zone)
+		slots[local.Format("15:04")]++
+		if local.Hour() < 10 || local.Add(10*time.Minute).Format("15:04") > "19:00" {
+			t.Fatalf("a call at %s", local)
+		}
+	}
+	if len(slots) != 36 {
+		t.Errorf("calls fall on %d quarters of an hour, want all 36", len(slots))
+	}
+}
+
+// waiting is a discharge of somebody who waits on a service.
+func waiting(flags ...string) *Known {
+	var k Known
+	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags})
+	k.addDecided(schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
+	return &k
+}
+
+func TestHowAPlanShouldStand(t *testing.T) {
+	t.Parallel()
+	calls := schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}
+	for name, tc := range map[string]struct {
+		change  func(k *Known)
+		flags   []string
+		state   State
+		because string
+	}{
+		"nobody has asked the person yet":      {func(*Known) {}, nil, Proposed, ""},
+		"the person said yes":                  {func(k *Known) { k.addConsent(2, calls, true) }, nil, Active, ""},
+		"the person said no":                   {func(k *Known) { k.addConsent(2, calls, false) }, nil, Ended, "person"},
+		"a yes to something else":              {func(k *Known) { k.addConsent(2, schemas.ConsentData{Purposes: []string{"follow-up"}}, true) }, nil, Proposed, ""},
+		"under 18: nobody is rung":             {func(k *Known) { k.addConsent(2, calls, true) }, []string{"under-18"}, Proposed, ""},
+		"age unknown: nobody is rung":          {func(k *Known) { k.addConsent(2, calls, true) }, []string{"age-unknown"}, Proposed, ""},
+		"a death was reported":                 {func(k *Known) { k.addConsent(2, calls, true); k.Contact.say(3, false) }, nil, Paused, "contact-stopped"},
+		"the discharge was cancelled":          {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn"},
+		"a person's no outlasts a death's end": {func(k *Known) { k.addConsent(2, calls, false); k.Contact.say(3, false); k.Contact.say(4, true) }, nil, Ended, "person"},
+		"the person waits on nothing":          {func(k *Known) { k.Waits = nil }, nil, None, ""},
+		"the discharge has not arrived":        {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
+	} {
+		k := waiting(tc.flags...)
+		tc.change(k)
+		if state, because := wish(k); state != tc.state || because != tc.because {
+			t.Errorf("%s: got %q because %q", name, state, because)
+		}
+	}
+}
+
+const aJourney = "0193a000-0000-7000-8000-000000000001"
+
+// teller says events of one journey, numbering them as their service would.
+type teller struct {
+	events []flow.Event
+	said   map[string]int64
+}
+
+func (s *teller) say(source string, typ schemas.Type, data any) {
+	if s.said == nil {
+		s.said = map[string]int64{}
+	}
+	s.said[source]++
+	text, err := json.Marshal(data)
+	if err != nil {
+		panic(err)
+	}
+	s.events = append(s.events, flow.Event{
+		ID: fmt.Sprintf("event-%d", len(s.events)), Type: string(typ), Subject: aJourney, Correlation: "first",
+		Sequence: flow.FormatSequence(s.said[source]), Time: time.Date(2026, 11, 2, 9, len(s.events), 0, 0, time.UTC), Data: text,
+	})
+}
+
+func tell(t testing.TB, zone *time.Location, r *record, batches ...[]flow.Event) []flow.Emission {
+	s := &Service{zone: zone}
+	var all []flow.Emission
+	for _, batch := range batches {
+		emissions, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, emissions...)
+	}
+	return all
+}
+
+func typesOf(emissions []flow.Emission) []schemas.Type {
+	var types []schemas.Type
+	for _, e := range emissions {
+		types = append(types, schemas.Type(e.Type))
+	}
+	return types
+}
+
+func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
+	t.Parallel()
+	var s teller
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
+	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+	s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
+	s.say("intake", schemas.ContactResumed, schemas.ContactStoppedData{})
+	r := &record{Journey: aJourney}
+	var said [][]schemas.Type
+	for i := range s.events {
+		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
+	}
+	want := [][]schemas.Type{nil, {schemas.BridgingProposed}, {schemas.BridgingStarted, schemas.CallScheduled}, {schemas.BridgingPaused}, {schemas.CallScheduled}}
+	if !reflect.DeepEqual(said, want) {
+		t.Errorf("got %v", said)
+	}
+	if r.Version != 5 {
+		t.Errorf("five events, but version %d", r.Version)
+	}
+	if got := typesOf(tell(t, london(t), &record{Journey: aJourney}, s.events[:3])); !slices.Equal(got, want[2]) {
+		t.Errorf("with consent given already, one batch says %v", got)
+	}
+}
+
+type ending struct {
+	State            State
+	Because, Waiting string
+	Due              time.Time
+	Known            Known
+}
+
+func endOf(r *record) ending {
+	e := ending{Known: r.Known}
+	if p := r.Plan; p != nil {
+		e.State, e.Because, e.Waiting = p.State, p.Because, fmt.Sprint(p.WaitingOn)
+		if p.Call != nil {
+			e.Due = p.Call.DueAt
+		}
+	}
+	return e
+}
+
+func TestAnyOrderOfAJourneysEventsEndsInTheSamePlan(t *testing.T) {
+	t.Parallel()
+	zone := london(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		events := story(rt)
+		inOrder, asTheyCame, oneByOne := &record{Journey: aJourney}, &record{Journey: aJourney}, &record{Journey: aJourney}
+		tell(t, zone, inOrder, events)
+		shuffled := rapid.Permutation(events).Draw(rt, "arrival")
+		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(rt, "repeated")]...)
+		cut := rapid.IntRange(0, len(shuffled)).Draw(rt, "batch")
+		tell(t, zone, asTheyCame, shuffled[:cut], shuffled[cut:])
+		for i := range shuffled {
+			tell(t, zone, oneByOne, shuffled[i:i+1])
+		}
+		want := endOf(inOrder)
+		if got := endOf(asTheyCame); !reflect.DeepEqual(got, want) {
+			rt.Fatalf("in order: %+v\nas they came: %+v", want, got)
+		}
+		if got := endOf(oneByOne); !reflect.DeepEqual(got, want) {
+			rt.Fatalf("in order: %+v\none by one: %+v", want, got)
+		}
+	})
+}
+
+func story(t *rapid.T) []flow.Event {
+	var s teller
+	visit := rapid.SampledFrom([]string{"v1", "v2"})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}})
+	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
+	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
+	for range rapid.IntRange(1, 9).Draw(t, "events") {
+		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		case 0, 1:
+			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+		case 2:
+			s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+		case 3:
+			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
+		case 4:
+			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
+				schemas.ConsentData{Person: "p", Purposes: purposes.Draw(t, "purposes")})
+		case 5:
+			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
+				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+		default:
+			s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Waits: waits.Draw(t, "waits")})
+		}
+	}
+	return s.events
+}

@@ -1,0 +1,193 @@
+package bridging
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+)
+
+// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
+type queuer interface {
+	Queue(sql string, args ...any) *flow.Query
+}
+
+// record is a journey's row with the plan that stands, locked by the transaction that loaded it.
+type record struct {
+	Journey     string
+	Version     int64
+	Known       Known
+	Correlation string
+	Plan        *Plan
+}
+
+// load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
+// A journey that is not known yet gets an empty row, so that two transactions that hear of it first at the same
+// time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
+func load(q queuer, journeys []string) map[string]*record {
+	records := make(map[string]*record, len(journeys))
+	if len(journeys) == 0 {
+		return records
+	}
+	q.Queue(`insert into journey_state (journey, organisation, person, version, known, correlation)
+		select journey, '', '', 0, '{}', '' from unnest($1::uuid[]) as journey
+		on conflict do nothing`, journeys)
+	q.Queue(`select journey::text, version, known::text, correlation
+		from journey_state where journey = any($1::uuid[]) order by journey for update`, journeys).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+	q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
+			p.minutes, p.started_at is not null, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
+		from plan p left join call c on c.plan = p.id and c.ended_at is null
+		where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
+		Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
+	return records
+}
+
+func scanRecords(rows pgx.Rows, records map[string]*record) error {
+	var r record
+	var known string
+	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation}, func() error {
+		loaded := r
+		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
+			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
+		}
+		records[r.Journey] = &loaded
+		return nil
+	})
+	return err
+}
+
+func scanPlans(rows pgx.Rows, records map[string]*record) error {
+	var p Plan
+	var callID, on string
+	var due *time.Time
+	into := []any{&p.ID, &p.Journey, &p.Organisation, &p.Person, &p.State, &p.Because, &p.WaitingOn, &p.EveryDays,
+		&p.Minutes, &p.Started, &callID, &on, &due}
+	_, err := pgx.ForEachRow(rows, into, func() error {
+		loaded := p
+		p.WaitingOn = nil // the next row must not write into this one's list
+		if callID != "" {
+			day, err := calendar.ParseDay(on)
+			if err != nil {
+				return fmt.Errorf("reading call %s: %w", callID, err)
+			}
+			loaded.Call = &Call{ID: callID, Plan: p.ID, Journey: p.Journey, Organisation: p.Organisation, On: day, DueAt: *due}
+		}
+		if r, ok := records[p.Journey]; ok {
+			r.Plan = &loaded
+		}
+		return nil
+	})
+	return err
+}
+
+// saveRecords queues the new state of journeys.
+func saveRecords(q queuer, records []*record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var journeys, organisations, people, known, correlations []string
+	var versions []int64
+	for _, r := range records {
+		text, err := json.Marshal(r.Known)
+		if err != nil {
+			return fmt.Errorf("writing what is known of journey %s: %w", r.Journey, err)
+		}
+		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Sender), append(people, r.Known.Person)
+		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
+	}
+	q.Queue(`update journey_state s
+		set organisation = n.organisation, person = n.person, version = n.version, known = n.known::jsonb,
+			correlation = n.correlation
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+			as n(journey, organisation, person, version, known, correlation)
+		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations)
+	return nil
+}
+
+// planColumns are plans as one array a column. Lists travel as JSON: an array of arrays must not be ragged.
+type planColumns struct {
+	ids, journeys, organisations, people, states, because, waits []string
+	every, minutes                                               []int32
+	started                                                      []bool
+}
+
+func columnsOf(plans []Plan) (planColumns, error) {
+	var c planColumns
+	for _, p := range plans {
+		waits, err := json.Marshal(p.WaitingOn)
+		if err != nil {
+			return c, fmt.Errorf("writing plan %s: %w", p.ID, err)
+		}
+		c.ids, c.journeys, c.organisations = append(c.ids, p.ID), append(c.journeys, p.Journey), append(c.organisations, p.Organisation)
+		c.people, c.states, c.because = append(c.people, p.Person), append(c.states, string(p.State)), append(c.because, p.Because)
+		c.waits, c.started = append(c.waits, string(waits)), append(c.started, p.Started)
+		c.every, c.minutes = append(c.every, int32(p.EveryDays)), append(c.minutes, int32(p.Minutes))
+	}
+	return c, nil
+}
+
+// openPlans queues new plans.
+func openPlans(q queuer, plans []Plan, at time.Time) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	c, err := columnsOf(plans)
+	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes,
+			proposed_at, started_at)
+		select id, journey, organisation, person, state, because, array(select jsonb_array_elements_text(waits::jsonb)),
+			every_days, minutes, $11, case when started then $11 end
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
+			$9::integer[], $10::boolean[])
+			as n(id, journey, organisation, person, state, because, waits, every_days, minutes, started)`,
+		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.every, c.minutes, c.started, at)
+	return err
+}
+
+// changePlans queues how plans stand now. When a plan started first is kept.
+func changePlans(q queuer, plans []Plan, at time.Time) error {
+	if len(plans) == 0 {
+		return nil
+	}
+	c, err := columnsOf(plans)
+	q.Queue(`update plan p
+		set state = n.state, because = n.because, waiting_on = array(select jsonb_array_elements_text(n.waits::jsonb)),
+			started_at = case when n.started then coalesce(p.started_at, $6) end,
+			ended_at = case when n.state = 'ended' then $6 end
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) as n(id, state, because, waits, started)
+		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.started, at)
+	return err
+}
+
+// cancelCalls queues that calls will not be made. It comes before scheduleCalls: a plan has one call ahead of it.
+func cancelCalls(q queuer, calls []Call, at time.Time) {
+	if len(calls) == 0 {
+		return
+	}
+	var ids []string
+	for _, c := range calls {
+		ids = append(ids, c.ID)
+	}
+	q.Queue(`update call set state = 'cancelled', ended_at = $2 where id = any($1::uuid[])`, ids, at)
+}
+
+// scheduleCalls queues new calls.
+func scheduleCalls(q queuer, calls []Call, at time.Time) {
+	if len(calls) == 0 {
+		return
+	}
+	var ids, plans, journeys, organisations, days []string
+	var due []time.Time
+	for _, c := range calls {
+		ids, plans, journeys = append(ids, c.ID), append(plans, c.Plan), append(journeys, c.Journey)
+		organisations, days, due = append(organisations, c.Organisation), append(days, c.On.String()), append(due, c.DueAt)
+	}
+	q.Queue(`insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at)
+		select id, plan, journey, organisation, due_at, on_day::date, 'scheduled', $7
+		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[])
+			as n(id, plan, journey, organisation, due_at, on_day)`, ids, plans, journeys, organisations, due, days, at)
+}
