@@ -1,0 +1,408 @@
+package pg_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
+)
+
+func set(name string, files ...string) pg.MigrationSet {
+	folder := fstest.MapFS{}
+	for i, content := range files {
+		folder[fmt.Sprintf("%05d_step.sql", i+1)] = &fstest.MapFile{Data: []byte("-- +goose Up\n" + content + "\n")}
+	}
+	return pg.MigrationSet{Name: name, FS: folder}
+}
+
+func TestOpenRefusesAnotherServicesURL(t *testing.T) {
+	t.Parallel()
+	db := testkit.Database(t, pg.Service{Name: "wrong_a"}, pg.Service{Name: "wrong_b"})
+	_, err := pg.Open(context.Background(), db.URL("wrong_a"), pg.OpenConfig{Service: "wrong_b"})
+	if err == nil || !strings.Contains(err.Error(), "search_path") {
+		t.Fatalf("want an error about search_path, got %v", err)
+	}
+}
+
+func TestOpenRefusesCommitsThatDoNotWaitForTheDisk(t *testing.T) {
+	t.Parallel()
+	db := testkit.Database(t, pg.Service{Name: "hasty"})
+	url := db.URL("hasty") + "&synchronous_commit=off"
+	if _, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty"}); err == nil || !strings.Contains(err.Error(), "synchronous_commit") {
+		t.Fatalf("want an error about synchronous_commit, got %v", err)
+	}
+	pool, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty", AllowUnsafeCommit: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pool.Close()
+}
+
+func TestOpenSaysWhatToDoAndHidesThePassword(t *testing.T) {
+	t.Parallel()
+	_, err := pg.Open(context.Background(), "postgres://footbridge_intake:verysecret@127.0.0.1:1/footbridge", pg.OpenConfig{Service: "intake"})
+	if err == nil || !strings.Contains(err.Error(), "check that PostgreSQL is running") || strings.Contains(err.Error(), "verysecret") {
+		t.Fatalf("got %v", err)
+	}
+	if !pg.IsInfrastructure(err) {
+		t.Error("a refused connection is infrastructure")
+	}
+}
+
+func TestSessionsAreNamedAndBounded(t *testing.T) {
+	t.Parallel()
+	pool := testkit.Database(t, pg.Service{Name: "named"}).Pool("named")
+	var name, idle string
+	if err := pool.QueryRow(context.Background(), `select current_setting('application_name'), current_setting('idle_in_transaction_session_timeout')`).Scan(&name, &idle); err != nil {
+		t.Fatal(err)
+	}
+	if name != "footbridge-named" || idle != "15s" {
+		t.Errorf("application_name %q, idle_in_transaction_session_timeout %q", name, idle)
+	}
+}
+
+func TestServicesAreWalledOff(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	made := set("own", `create table secret (id int); create view held as select 1 as journey; grant select on held to footbridge_sentinel;`)
+	db := testkit.Database(t, pg.Service{Name: "wall_a", Migrations: []pg.MigrationSet{made}}, pg.Service{Name: "wall_b", Migrations: []pg.MigrationSet{made}})
+	a, b, sentinel := db.Pool("wall_a"), db.Pool("wall_b"), db.Pool(pg.Sentinel)
+	if _, err := a.Exec(ctx, `insert into secret values (1)`); err != nil {
+		t.Fatal(err)
+	}
+	for name, refused := range map[string]error{
+		"reading another's table":       execErr(b.Exec(ctx, `select * from wall_a.secret`)),
+		"reading another's view":        execErr(b.Exec(ctx, `select * from wall_a.held`)),
+		"creating in another's schema":  execErr(b.Exec(ctx, `create table wall_a.x (i int)`)),
+		"creating in public":            execErr(b.Exec(ctx, `create table public.x (i int)`)),
+		"creating a schema":             execErr(b.Exec(ctx, `create schema x`)),
+		"becoming another":              execErr(b.Exec(ctx, `set role footbridge_wall_a`)),
+		"sentinel reading a table":      execErr(sentinel.Exec(ctx, `select * from wall_a.secret`)),
+		"sentinel creating in a schema": execErr(sentinel.Exec(ctx, `create table wall_a.x (i int)`)),
+	} {
+		var pgErr *pgconn.PgError
+		if !errors.As(refused, &pgErr) || pgErr.Code != "42501" {
+			t.Errorf("%s: want insufficient privilege, got %v", name, refused)
+		}
+	}
+	if _, err := sentinel.Exec(ctx, `select journey from wall_a.held union all select journey from wall_b.held`); err != nil {
+		t.Errorf("sentinel reading the views: %v", err)
+	}
+}
+
+func execErr(_ pgconn.CommandTag, err error) error { return err }
+
+func TestSetupByManyAtOnce(t *testing.T) {
+	t.Parallel()
+	one, two := testkit.Database(t), testkit.Database(t)
+	cfg := pg.SetupConfig{Services: []pg.Service{{Name: "many_a"}, {Name: "many_b"}}, Password: func(role string) string { return "pw-" + role }}
+	var wg sync.WaitGroup
+	for i := range 8 { // two databases of one cluster share the roles, but not the lock
+		wg.Go(func() {
+			admin := []string{one.AdminURL, two.AdminURL}[i%2]
+			urls, err := pg.Setup(context.Background(), admin, cfg)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			pool, err := pg.Open(context.Background(), urls["many_a"], pg.OpenConfig{Service: "many_a"})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			pool.Close()
+		})
+	}
+	wg.Wait()
+}
+
+func TestSetupNeedsNoSuperuser(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := testkit.Database(t)
+	admin := db.Admin()
+	role := "managed_" + strings.ToLower(db.Name[8:16])
+	for _, statement := range []string{`create role ` + role + ` login createrole password 'x'`, `grant create on database ` + db.Name + ` to ` + role} {
+		if _, err := admin.Exec(ctx, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Cleanup(func() {
+		for _, statement := range []string{`drop owned by footbridge_` + role + `_s`, `drop role footbridge_` + role + `_s`, `drop owned by ` + role, `drop role ` + role} {
+			if _, err := admin.Exec(ctx, statement); err != nil {
+				t.Errorf("%s: %v", statement, err)
+			}
+		}
+	})
+	url := strings.Replace(db.AdminURL, "postgres://postgres@", "postgres://"+role+":x@", 1)
+	for range 2 { // the second finds everything there
+		urls, err := pg.Setup(ctx, url, pg.SetupConfig{Services: []pg.Service{{Name: role + "_s"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := pg.Migrate(ctx, urls[role+"_s"], set("own", `create table if not exists a (i int);`)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSetupRefusesBadNamesAndURLs(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"", "Public", "public", `x"; drop`, "pg_x"} {
+		if _, err := pg.Setup(context.Background(), "postgres://h/d", pg.SetupConfig{Services: []pg.Service{{Name: name}}}); err == nil {
+			t.Errorf("service %q was taken", name)
+		}
+	}
+	if _, err := pg.Setup(context.Background(), "host=x", pg.SetupConfig{}); err == nil || !strings.Contains(err.Error(), "postgres://") {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestMigrateByFourAtOnceAppliesOnce(t *testing.T) {
+	t.Parallel()
+	db := testkit.Database(t, pg.Service{Name: "four"})
+	flow := set("flow", `create table a (i int);`, `insert into a values (1);`)
+	own := set("four", `create table b (i int);`, "-- +goose NO TRANSACTION\ncreate index concurrently b_i on b (i);", `insert into b values (1);`)
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			if err := pg.Migrate(context.Background(), db.URL("four"), flow, own); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var a, b int
+	if err := db.Pool("four").QueryRow(context.Background(), `select (select count(*) from a), (select count(*) from b)`).Scan(&a, &b); err != nil {
+		t.Fatal(err)
+	}
+	if a != 1 || b != 1 {
+		t.Errorf("applied %d and %d times", a, b)
+	}
+}
+
+func TestOldBinaryOnNewerDatabase(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	first, second := `create table a (i int);`, `alter table a add column j int;`
+	const breaking = "-- footbridge:breaking\nalter table a drop column i;"
+
+	t.Run("goes on when nothing ahead is breaking", func(t *testing.T) {
+		t.Parallel()
+		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
+		if err := errors.Join(pg.Migrate(ctx, url, set("own", first, second)), pg.Migrate(ctx, url, set("own", first))); err != nil {
+			t.Fatal(err)
+		}
+		versions, err := pg.SchemaVersions(ctx, url, set("own", first))
+		if err != nil || versions[0].Database != 2 || versions[0].Binary != 1 || len(versions[0].Unknown) != 1 {
+			t.Errorf("got %+v, %v", versions, err)
+		}
+	})
+	t.Run("refuses when something ahead is breaking", func(t *testing.T) {
+		t.Parallel()
+		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
+		if err := pg.Migrate(ctx, url, set("own", first, breaking)); err != nil {
+			t.Fatal(err)
+		}
+		if err := pg.Migrate(ctx, url, set("own", first)); !errors.Is(err, pg.ErrBreaking) {
+			t.Errorf("want ErrBreaking, got %v", err)
+		}
+		if err := pg.Migrate(ctx, url, set("own", first, breaking)); err != nil {
+			t.Errorf("the binary that made it: %v", err)
+		}
+	})
+	t.Run("is not refused because of a breaking one that failed", func(t *testing.T) {
+		t.Parallel()
+		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
+		if err := pg.Migrate(ctx, url, set("own", first, "-- footbridge:breaking\nselect no_such_thing();")); err == nil {
+			t.Fatal("the bad migration was taken")
+		}
+		if err := pg.Migrate(ctx, url, set("own", first)); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestMigrationNamesAreChecked(t *testing.T) {
+	t.Parallel()
+	url := testkit.Database(t, pg.Service{Name: "names"}).URL("names")
+	for _, name := range []string{"1-x.sql", "x.sql", "00000_x.sql", "00001_X.sql"} {
+		bad := pg.MigrationSet{Name: "own", FS: fstest.MapFS{name: {Data: []byte("-- +goose Up\nselect 1;")}}}
+		if err := pg.Migrate(context.Background(), url, bad); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
+const partitioned = `
+	create table outbox (id uuid primary key, body text not null default 'x') partition by range (id);
+	create table outbox_default partition of outbox default;
+	create index on outbox (body);
+	create table seen (at timestamptz not null, n int) partition by range (at);
+	create table daily (day date not null, n int) partition by range (day);`
+
+func TestDayPartitions(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := testkit.Database(t, pg.Service{Name: "parts", Migrations: []pg.MigrationSet{set("own", partitioned)}})
+	pool := db.Pool("parts")
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	last := day.AddDate(0, 0, 1).Add(-time.Millisecond)
+
+	// These fall into the default partition; the first two are of the day.
+	for _, at := range []time.Time{day, last, last.Add(time.Millisecond), day.Add(-time.Millisecond)} {
+		if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(at)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for range 4 {
+		wg.Go(func() {
+			other := db.Pool("parts") // another pool has another memory, as another process has
+			if err := pg.EnsureDayPartitions(ctx, other, "outbox", pg.ByUUIDv7, day, day); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	expect(t, pool, `select count(*) from outbox_20261120`, 2)
+	expect(t, pool, `select count(*) from outbox_default`, 2)
+
+	for table, kind := range map[string]pg.PartitionKind{"outbox": pg.ByUUIDv7, "seen": pg.ByTimestamp, "daily": pg.ByDate} {
+		for range 2 {
+			if err := pg.EnsureDayPartitions(ctx, pool, table, kind, day.AddDate(0, 0, -1), last.AddDate(0, 0, 2)); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	expect(t, pool, `select count(*) from outbox_default`, 0)
+	expect(t, pool, `select count(*) from outbox_20261121`, 1)
+	expect(t, pool, `select count(*) from pg_inherits where inhparent in ('seen'::regclass, 'daily'::regclass)`, 8)
+	// The indexes came along and belong to the parent's.
+	expect(t, pool, `select count(*) from pg_index where indrelid = 'outbox_20261120'::regclass`, 2)
+	expect(t, pool, `select count(*) from pg_inherits where inhparent in (select indexrelid from pg_index where indrelid = 'outbox'::regclass)`, 2*5)
+
+	_, err := pool.Exec(ctx, `insert into seen (at) values ($1)`, day.AddDate(1, 0, 0))
+	if !pg.IsInfrastructure(err) || pg.IsCheck(err) {
+		t.Errorf("a missing partition is infrastructure, not a check: %v", err)
+	}
+
+	if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(day.AddDate(0, 0, -30))); err != nil {
+		t.Fatal(err)
+	}
+	dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 1))
+	if err != nil || dropped != 2 {
+		t.Errorf("dropped %d, %v; want 2", dropped, err)
+	}
+	expect(t, pool, `select count(*) from outbox`, 1)
+	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, pool, `select count(*) from pg_class where relname = 'outbox_20261120'`, 1)
+}
+
+func TestPartitionIsMadeUnderLoad(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	pool := testkit.Database(t, pg.Service{Name: "busy", Migrations: []pg.MigrationSet{set("own", partitioned)}}).Pool("busy")
+	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	const writers, each = 3, 200
+	var wg sync.WaitGroup
+	started := make(chan struct{}, writers)
+	for range writers {
+		wg.Go(func() {
+			for i := range each {
+				if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(day.Add(time.Duration(i)*time.Minute))); err != nil {
+					t.Error(err)
+				}
+				if i == each/4 {
+					started <- struct{}{}
+				}
+			}
+		})
+	}
+	<-started
+	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	expect(t, pool, `select count(*) from outbox_20261120`, writers*each)
+}
+
+func expect(t *testing.T, pool interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}, query string, want int) {
+	t.Helper()
+	var got int
+	if err := pool.QueryRow(context.Background(), query).Scan(&got); err != nil {
+		t.Fatalf("%s: %v", query, err)
+	}
+	if got != want {
+		t.Errorf("%s: got %d, want %d", query, got, want)
+	}
+}
+
+func TestUUIDFloorIsBelowEveryIDOfTheInstant(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	floor, next := pg.UUIDFloor(at), pg.UUIDFloor(at.Add(time.Millisecond))
+	for range 1000 {
+		if id := clock.NewID(at); id < floor || id >= next {
+			t.Fatalf("%s is not in [%s, %s)", id, floor, next)
+		}
+	}
+}
+
+func TestClassification(t *testing.T) {
+	t.Parallel()
+	code := func(code, constraint string) error {
+		return fmt.Errorf("storing: %w", &pgconn.PgError{Code: code, ConstraintName: constraint})
+	}
+	for _, c := range []struct {
+		err   error
+		infra bool
+	}{
+		{nil, false},
+		{errors.New("rule refused"), false},
+		{code("23505", "a_pkey"), false},
+		{code("23514", "positive"), false},
+		{code("23514", ""), true},
+		{code("22003", ""), false},
+		{code("P0001", ""), false},
+		{code("08006", ""), true},
+		{code("40P01", ""), true},
+		{code("42P01", ""), true},
+		{code("53300", ""), true},
+		{code("57P01", ""), true},
+		{code("55P03", ""), true},
+		{code("25006", ""), true},
+		{code("25P02", ""), false},
+		{io.ErrUnexpectedEOF, true},
+		{&net.OpError{Op: "read", Err: errors.New("connection reset")}, true},
+		{fmt.Errorf("x: %w", context.DeadlineExceeded), true},
+		{pgx.ErrNoRows, false},
+	} {
+		if got := pg.IsInfrastructure(c.err); got != c.infra {
+			t.Errorf("IsInfrastructure(%v) = %v", c.err, got)
+		}
+	}
+	if !pg.IsUnique(code("23505", "a_pkey"), "a_pkey") || pg.IsUnique(code("23505", "a_pkey"), "b_pkey") || !pg.IsUnique(code("23505", "x")) {
+		t.Error("IsUnique")
+	}
+	if pg.IsConnectionLost(context.DeadlineExceeded) || pg.IsConnectionLost(code("40001", "")) || !pg.IsConnectionLost(code("57P01", "")) {
+		t.Error("IsConnectionLost")
+	}
+}

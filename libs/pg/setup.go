@@ -1,0 +1,266 @@
+package pg
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/pbkdf2"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/url"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Sentinel is the reader that sees each service's view `held` and nothing else: role footbridge_sentinel.
+const Sentinel = "sentinel"
+
+// Service is one owner of a schema.
+type Service struct {
+	// Name is the schema; the role is footbridge_<name>. Lower-case letters, digits and underscores.
+	Name string
+	// Migrations bring the schema to what the service needs, in this order.
+	Migrations []MigrationSet
+}
+
+// Role returns the login role of a service.
+func Role(service string) string { return "footbridge_" + service }
+
+// SetupConfig says whom to set up.
+type SetupConfig struct {
+	Services []Service
+	// Password gives each role's password. Nil leaves passwords as they are, for servers that ask for none or
+	// roles that a DBA has made.
+	Password func(role string) string
+}
+
+// setupLock is the key of the advisory lock under which roles and schemas are made.
+const setupLock = 0x466f6f7462726467 // "Footbrdg"
+
+// Setup makes, in the database that adminURL names, one schema and one login role for each service, and the role
+// of the sentinel. A role owns its schema, finds it first (search_path) and has no right on any other; nobody may
+// create in schema public. What is there already stays, so that Setup can run at every start and in any number of
+// processes at once; with everything in place and no Password it writes nothing and needs no rights.
+//
+// The administrator need not be a superuser: CREATEROLE, and CREATE on the database, are enough.
+// It returns each service's URL, and that of Sentinel: adminURL with the role and its password.
+func Setup(ctx context.Context, adminURL string, cfg SetupConfig) (map[string]string, error) {
+	if err := checkNames(cfg.Services); err != nil {
+		return nil, err
+	}
+	urls, err := ServiceURLs(adminURL, cfg)
+	if err != nil {
+		return nil, err
+	}
+	// Roles belong to the whole cluster, the lock to one database: a setup of another database may be in our way.
+	for try := 1; ; try++ {
+		err := setupOnce(ctx, adminURL, cfg)
+		if err == nil {
+			return urls, nil
+		}
+		if try == 20 || !isSetupRace(err) {
+			return nil, fmt.Errorf("setting up roles and schemas in %s: %w", where(adminURL), adviseSetup(err))
+		}
+		if err := pause(ctx, time.Duration(try)*10*time.Millisecond); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// ServiceURLs returns the URLs that Setup returns, without touching the database.
+func ServiceURLs(adminURL string, cfg SetupConfig) (map[string]string, error) {
+	u, err := url.Parse(adminURL)
+	if err != nil || (u.Scheme != "postgres" && u.Scheme != "postgresql") {
+		return nil, errors.New("the database URL must have the form postgres://user:password@host:port/database")
+	}
+	urls := map[string]string{}
+	for _, name := range append(names(cfg.Services), Sentinel) {
+		urls[name] = withLogin(*u, Role(name), cfg.Password)
+	}
+	return urls, nil
+}
+
+func withLogin(u url.URL, role string, password func(string) string) string {
+	query := u.Query()
+	for _, key := range []string{"user", "password", "passfile"} {
+		query.Del(key)
+	}
+	u.RawQuery = query.Encode()
+	u.User = url.User(role)
+	if password != nil {
+		u.User = url.UserPassword(role, password(role))
+	}
+	return u.String()
+}
+
+func setupOnce(ctx context.Context, adminURL string, cfg SetupConfig) error {
+	conn, err := connect(ctx, adminURL, "footbridge-setup")
+	if err != nil {
+		return err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(setupLock)); err != nil {
+			return err
+		}
+		return setupAll(ctx, tx, cfg)
+	})
+}
+
+func setupAll(ctx context.Context, tx pgx.Tx, cfg SetupConfig) error {
+	if err := closePublic(ctx, tx); err != nil {
+		return err
+	}
+	if err := ensureRole(ctx, tx, Role(Sentinel), cfg.Password); err != nil {
+		return err
+	}
+	for _, service := range names(cfg.Services) {
+		if err := ensureService(ctx, tx, service, cfg.Password); err != nil {
+			return fmt.Errorf("service %q: %w", service, err)
+		}
+	}
+	return nil
+}
+
+// closePublic takes from everybody the right to create in schema public, where it is still given (databases that
+// come from before PostgreSQL 15).
+func closePublic(ctx context.Context, tx pgx.Tx) error {
+	return execIf(ctx, tx, `revoke create on schema public from public`, `select exists (
+		select from pg_namespace n, aclexplode(n.nspacl) a
+		where n.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE')`)
+}
+
+func ensureRole(ctx context.Context, tx pgx.Tx, role string, password func(string) string) error {
+	err := execIf(ctx, tx, `create role `+quote(role)+` login noinherit nosuperuser nocreatedb nocreaterole`,
+		`select not exists (select from pg_roles where rolname = $1)`, role)
+	if err != nil {
+		return fmt.Errorf("creating role %q: %w", role, err)
+	}
+	if password == nil {
+		return nil
+	}
+	// The verifier, not the password: statements end up in logs.
+	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+scramVerifier(password(role))+`'`); err != nil {
+		return fmt.Errorf("setting password of role %q: %w", role, err)
+	}
+	return nil
+}
+
+func ensureService(ctx context.Context, tx pgx.Tx, service string, password func(string) string) error {
+	role, schema := Role(service), quote(service)
+	if err := ensureRole(ctx, tx, role, password); err != nil {
+		return err
+	}
+	steps := []struct{ statement, unless string }{
+		{`alter role ` + quote(role) + ` set search_path = ` + schema,
+			`select not exists (select from pg_roles where rolname = $1 and 'search_path=' || $2 = any (rolconfig))`},
+		// Giving a schema to a role needs membership in it; a superuser has it, others grant it to themselves.
+		{`grant ` + quote(role) + ` to current_user`,
+			`select not (select rolsuper from pg_roles where rolname = current_user)
+				and not exists (select from pg_namespace n where nspname = $2 and nspowner = (select oid from pg_roles where rolname = $1)
+					and has_schema_privilege('footbridge_sentinel', n.oid, 'USAGE'))`},
+		{`create schema ` + schema + ` authorization ` + quote(role),
+			`select $1::text is not null and not exists (select from pg_namespace where nspname = $2)`},
+		{`grant usage on schema ` + schema + ` to ` + quote(Role(Sentinel)),
+			`select $1::text is not null and not has_schema_privilege('footbridge_sentinel', $2::text, 'USAGE')`},
+	}
+	for _, step := range steps {
+		if err := execIf(ctx, tx, step.statement, step.unless, role, service); err != nil {
+			return fmt.Errorf("%s: %w", step.statement, err)
+		}
+	}
+	return checkOwner(ctx, tx, role, service)
+}
+
+func checkOwner(ctx context.Context, tx pgx.Tx, role, schema string) error {
+	var owner string
+	err := tx.QueryRow(ctx, `select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = $1`, schema).Scan(&owner)
+	if err == nil && owner != role {
+		err = fmt.Errorf("schema %q belongs to %q and not to %q: ALTER SCHEMA %s OWNER TO %s, or use another database",
+			schema, owner, role, quote(schema), quote(role))
+	}
+	return err
+}
+
+// execIf runs statement when the query says true.
+func execIf(ctx context.Context, tx pgx.Tx, statement, query string, args ...any) error {
+	var needed bool
+	if err := tx.QueryRow(ctx, query, args...).Scan(&needed); err != nil || !needed {
+		return err
+	}
+	_, err := tx.Exec(ctx, statement)
+	return err
+}
+
+// isSetupRace recognises that a setup of another database of the cluster touched the same role at the same moment.
+func isSetupRace(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && (slices.Contains([]string{"42710", "23505", "42P06", "40P01", "40001"}, pgErr.Code) ||
+		pgErr.Code == "XX000" && strings.Contains(pgErr.Message, "concurrently"))
+}
+
+func adviseSetup(err error) error {
+	var pgErr *pgconn.PgError
+	if errors.As(err, &pgErr) && pgErr.Code == "42501" {
+		return fmt.Errorf("%w: the administrator's role needs CREATEROLE, and CREATE on the database; or a DBA runs "+
+			"deploy/postgres/roles.sql once", err)
+	}
+	return advise(err)
+}
+
+var serviceName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,40}$`)
+
+func checkNames(services []Service) error {
+	for _, name := range names(services) {
+		if !serviceName.MatchString(name) || name == "public" || strings.HasPrefix(name, "pg_") {
+			return fmt.Errorf("%q cannot be the name of a service: want lower-case letters, digits, underscores", name)
+		}
+	}
+	return nil
+}
+
+func names(services []Service) []string {
+	all := make([]string, 0, len(services)+1)
+	for _, s := range services {
+		all = append(all, s.Name)
+	}
+	return all
+}
+
+// connect opens one connection, outside any pool, for work that is done once.
+func connect(ctx context.Context, rawURL, application string) (*pgx.Conn, error) {
+	conf, err := pgx.ParseConfig(rawURL)
+	if err != nil {
+		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w", where(rawURL), err)
+	}
+	conf.RuntimeParams["application_name"] = application
+	conf.ConnectTimeout = 5 * time.Second
+	return pgx.ConnectConfig(ctx, conf)
+}
+
+// scramVerifier computes what PostgreSQL stores for a password (RFC 5803, SCRAM-SHA-256 with 4096 rounds).
+func scramVerifier(password string) string {
+	const rounds = 4096
+	salt := make([]byte, 16)
+	_, _ = rand.Read(salt) // never fails
+	salted, err := pbkdf2.Key(sha256.New, password, salt, rounds, sha256.Size)
+	if err != nil {
+		panic(err) // only for lengths that are not used here
+	}
+	stored := sha256.Sum256(sign(salted, "Client Key"))
+	b64 := base64.StdEncoding.EncodeToString
+	return fmt.Sprintf("SCRAM-SHA-256$%d:%s$%s:%s", rounds, b64(salt), b64(stored[:]), b64(sign(salted, "Server Key")))
+}
+
+func sign(key []byte, message string) []byte {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(message))
+	return mac.Sum(nil)
+}
