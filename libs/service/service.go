@@ -146,7 +146,7 @@ func panicKind(p any) string {
 // await waits until c is ready, anything has failed, or the process is to stop. It says so once when that is slow.
 func (r *Runner) await(ctx context.Context, c *component, failed <-chan *component) *component {
 	slow := time.AfterFunc(10*time.Second, func() {
-		r.log.Warn("component is not ready yet", "component", c.name, "reason", c.health.why())
+		r.log.Warn("component is not ready yet", "component", c.name, "component.waits_for", c.health.why())
 	})
 	defer slow.Stop()
 	select {
