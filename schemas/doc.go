@@ -5,4 +5,6 @@
 // It imports the standard library only. Everything that two services, a partner or an outside system must agree
 // about is said here once; the JSON Schemas under events/ and facts.schema.json are the published form, and a
 // contract test holds Go type, schema and example together.
+//
+//go:generate go run ./gen
 package schemas

@@ -5,6 +5,10 @@ import "time"
 // Data of the events. Events are thin: ids, states, times and facts from the closed list. The journey is the
 // CloudEvents subject and is not repeated. Times are RFC 3339 with offset; calendar days are local dates
 // (YYYY-MM-DD, Europe/London).
+//
+// The published JSON Schemas are made from these structs (go generate): a field's comment is its description, a
+// field without omitempty or omitzero is required, the tag "is" names what a value may be (kinds.go), and "items"
+// how many a list may hold. Within a major version fields are only added, and only optional ones.
 
 // Purposes a consent is given for, one by one.
 const (
@@ -23,58 +27,114 @@ const (
 // ReportedPerson identifies someone to intake. It comes in over a door, is encrypted in the vault, and never
 // leaves it by an event.
 type ReportedPerson struct {
-	NHSNumber         string `json:"nhsNumber,omitempty"`
-	NHSNumberVerified bool   `json:"nhsNumberVerified,omitempty"`
-	LocalID           string `json:"localId,omitempty"`
-	FamilyName        string `json:"familyName,omitempty"`
-	GivenName         string `json:"givenName,omitempty"`
-	BirthDate         string `json:"birthDate,omitempty"` // YYYY-MM-DD
-	Phone             string `json:"phone,omitempty"`
-	Email             string `json:"email,omitempty"`
-	Address           string `json:"address,omitempty"`
-	Postcode          string `json:"postcode,omitempty"`
+	// NHS number. One that fails its check digit is taken in and shown to a human.
+	NHSNumber string `json:"nhsNumber,omitempty" is:"line-40"`
+	// Whether the sender has traced and verified the NHS number.
+	NHSNumberVerified bool `json:"nhsNumberVerified,omitempty"`
+	// The sender's own number for the person (hospital number).
+	LocalID string `json:"localId,omitempty" is:"line-100"`
+	// Family name.
+	FamilyName string `json:"familyName,omitempty" is:"line-200"`
+	// Given names.
+	GivenName string `json:"givenName,omitempty" is:"line-200"`
+	// Date of birth.
+	BirthDate string `json:"birthDate,omitempty" is:"date"`
+	// Telephone number. It counts as unconfirmed until the person has said it is safe to use.
+	Phone string `json:"phone,omitempty" is:"line-100"`
+	// E-mail address. It counts as unconfirmed until the person has said it is safe to use.
+	Email string `json:"email,omitempty" is:"line-254"`
+	// Postal address, lines parted by line breaks.
+	Address string `json:"address,omitempty" is:"lines-500"`
+	// Postcode.
+	Postcode string `json:"postcode,omitempty" is:"line-40"`
 }
 
-// ReportedConsent is a yes or no the person gave before leaving.
+// ReportedConsent holds a yes or no that the person said.
 type ReportedConsent struct {
-	Purpose string `json:"purpose"` // follow-up, bridging
-	Given   bool   `json:"given"`
-	// How it was said: spoken, written, interpreter. By whom it was recorded: a role, never a name.
-	How        string `json:"how,omitempty"`
-	RecordedBy string `json:"recordedBy,omitempty"`
+	// What the yes or no was said to.
+	Purpose string `json:"purpose" is:"purpose"`
+	// True for a yes, false for a no.
+	Given bool `json:"given"`
+	// How it was said.
+	How string `json:"how,omitempty" is:"how"`
+	// By whom it was recorded: a role in lower-case words joined by hyphens, such as "liaison-nurse". Never a name.
+	RecordedBy string `json:"recordedBy,omitempty" is:"code"`
 }
 
-// DischargeReportedData is what an outside system says when somebody leaves A&E. It is the data of
-// DischargeReported, which is accepted over POST /events and never published.
+// DischargeReportedData says that somebody has left A&E, as the hospital's system knows it. It carries the person's
+// details: it is accepted over POST /events and never published.
 type DischargeReportedData struct {
-	Organisation string            `json:"organisation"` // ODS code of the hospital
-	Visit        string            `json:"visit"`        // the sender's visit number (PV1-19)
-	Person       ReportedPerson    `json:"person"`
-	ArrivedAt    *time.Time        `json:"arrivedAt,omitempty"`
-	LeftAt       *time.Time        `json:"leftAt,omitempty"`
-	InScope      bool              `json:"inScope"` // the sender says this visit followed self-harm
-	Codes        []Code            `json:"codes,omitempty"`
-	Facts        Facts             `json:"facts,omitzero"`
-	Consents     []ReportedConsent `json:"consents,omitempty"`
+	// ODS code of the hospital.
+	Organisation string `json:"organisation" is:"ods"`
+	// The sender's number for the visit (PV1-19).
+	Visit string `json:"visit" is:"line-100"`
+	// Who left. What is not known is left out.
+	Person ReportedPerson `json:"person"`
+	// When the person came to A&E.
+	ArrivedAt *time.Time `json:"arrivedAt,omitempty"`
+	// When the person left.
+	LeftAt *time.Time `json:"leftAt,omitempty"`
+	// Whether the sender says that this visit followed self-harm.
+	InScope bool `json:"inScope"`
+	// Coded statements about the visit.
+	Codes []Code `json:"codes,omitempty" items:"0,100"`
+	// Facts from the closed list, as far as they are known.
+	Facts Facts `json:"facts,omitzero"`
+	// What the person said yes or no to before leaving.
+	Consents []ReportedConsent `json:"consents,omitempty" items:"0,20"`
 }
 
-// Code is a coded statement in a message: system "snomed", "icd10", "ecds" or a sender's own.
+// ReferralSubmittedData says that a professional, or the person, asks for support. It carries the person's details:
+// it is accepted over POST /events and never published.
+type ReferralSubmittedData struct {
+	// ODS code of the organisation the request comes from.
+	Organisation string `json:"organisation" is:"ods"`
+	// The sender's number for this request.
+	Referral string `json:"referral" is:"line-100"`
+	// Who asked: a professional, or the person.
+	Route string `json:"route" is:"asked-by"`
+	// Whom the support is for. What is not known is left out.
+	Person ReportedPerson `json:"person"`
+	// When it was asked for.
+	RequestedAt *time.Time `json:"requestedAt,omitempty"`
+	// The sender's number for the visit to A&E (PV1-19), where there was one.
+	Visit string `json:"visit,omitempty" is:"line-100"`
+	// When the person left A&E, where there was a visit.
+	LeftAt *time.Time `json:"leftAt,omitempty"`
+	// Facts from the closed list, as far as they are known.
+	Facts Facts `json:"facts,omitzero"`
+	// What the person has said yes or no to.
+	Consents []ReportedConsent `json:"consents,omitempty" items:"0,20"`
+}
+
+// Code holds a coded statement about the visit.
 type Code struct {
-	System string `json:"system"`
-	Code   string `json:"code"`
-	Role   string `json:"role,omitempty"` // reason, diagnosis, intent
+	// Where the code comes from: "snomed", "icd10", "ecds", or a name for the sender's own codes.
+	System string `json:"system" is:"code"`
+	// The code itself, without its words.
+	Code string `json:"code" is:"coded"`
+	// What the code says something about.
+	Role string `json:"role,omitempty" is:"code-role"`
 }
 
-// DischargeRecordedData: a visit in scope has ended, and a journey has begun or been joined.
+// DischargeRecordedData says that a visit in scope has ended, and a journey has begun or been joined.
 type DischargeRecordedData struct {
-	Person       string     `json:"person"` // random id
-	Organisation string     `json:"organisation"`
-	Visit        string     `json:"visit"`    // opaque visit id
-	LeftAt       *time.Time `json:"leftAt"`   // nil when only the visit's day is known
-	LeftOn       string     `json:"leftOn"`   // the local day the window counts from
-	RaisedBy     string     `json:"raisedBy"` // hl7, event, form
-	Facts        Facts      `json:"facts"`
-	Flags        []string   `json:"flags,omitempty"` // why a human is shown it, see Flag*
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// ODS code of the hospital.
+	Organisation string `json:"organisation" is:"ods"`
+	// Opaque id of the visit.
+	Visit string `json:"visit" is:"uuid"`
+	// When the person left; null when only the day is known.
+	LeftAt *time.Time `json:"leftAt"`
+	// The local day the window counts from.
+	LeftOn string `json:"leftOn" is:"date"`
+	// The door by which it became known.
+	RaisedBy string `json:"raisedBy" is:"raised-by"`
+	// Facts from the closed list, as far as they are known.
+	Facts Facts `json:"facts"`
+	// Why a human is shown this discharge.
+	Flags []string `json:"flags,omitempty" is:"flag"`
 }
 
 // Flags of a recorded discharge: reasons to show it to a human. They say something about the message.
@@ -88,46 +148,96 @@ const (
 	FlagLeftBefore      = "left-before-assessment"
 )
 
-// DischargeCorrectedData: a later message changed a recorded discharge. Only what changed is set.
+// DischargeCorrectedData says that a later message changed a recorded discharge. Only what changed is set.
 type DischargeCorrectedData struct {
-	Visit  string     `json:"visit"`
+	// Opaque id of the visit.
+	Visit string `json:"visit" is:"uuid"`
+	// When the person left, as corrected.
 	LeftAt *time.Time `json:"leftAt,omitempty"`
-	LeftOn string     `json:"leftOn,omitempty"`
-	Facts  *Facts     `json:"facts,omitempty"`
-	Flags  []string   `json:"flags,omitempty"`
+	// The local day the window now counts from.
+	LeftOn string `json:"leftOn,omitempty" is:"date"`
+	// The facts as they are now, all of them.
+	Facts *Facts `json:"facts,omitempty"`
+	// Why a human is shown this discharge.
+	Flags []string `json:"flags,omitempty" is:"flag"`
 }
 
-// DischargeWithdrawnData: the hospital cancelled the visit or its discharge. Contact pauses, a human decides.
+// DischargeWithdrawnData says that the hospital cancelled the visit or its discharge. Contact pauses, a human
+// decides.
 type DischargeWithdrawnData struct {
-	Visit  string `json:"visit"`
-	Reason string `json:"reason"` // discharge-cancelled, visit-cancelled, recoded, merged
+	// Opaque id of the visit.
+	Visit string `json:"visit" is:"uuid"`
+	// What the hospital did.
+	Reason string `json:"reason" is:"withdrawal"`
 }
 
-// MessageQuarantinedData: a message was kept that could not be used. The event's subject is the message's id.
+// ReferralRequestedData says that a professional, or the person, asked for support, and a journey has begun or been
+// joined.
+type ReferralRequestedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// ODS code of the organisation the request comes from.
+	Organisation string `json:"organisation" is:"ods"`
+	// Opaque id of the request.
+	Referral string `json:"referral" is:"uuid"`
+	// Who asked: a professional, or the person.
+	Route string `json:"route" is:"asked-by"`
+	// When it was asked for; null when only the day is known.
+	RequestedAt *time.Time `json:"requestedAt"`
+	// The local day the window counts from: that of leaving hospital where there was a visit, else of the request.
+	LeftOn string `json:"leftOn" is:"date"`
+	// Facts from the closed list, as far as they are known.
+	Facts Facts `json:"facts"`
+	// Why a human is shown this request.
+	Flags []string `json:"flags,omitempty" is:"flag"`
+}
+
+// MessageQuarantinedData says that a message was kept that could not be used. The event's subject is the message's
+// id, as no journey is known yet.
 type MessageQuarantinedData struct {
-	Message      string    `json:"message"`
-	Organisation string    `json:"organisation"`
-	Reason       string    `json:"reason"` // a code, see intake's rules
-	DueAt        time.Time `json:"dueAt"`
+	// Id of the message in the ledger.
+	Message string `json:"message" is:"uuid"`
+	// ODS code of the organisation that sent it.
+	Organisation string `json:"organisation" is:"ods"`
+	// Why it could not be used, as a code.
+	Reason string `json:"reason" is:"code"`
+	// By when a human has to look at it.
+	DueAt time.Time `json:"dueAt"`
 }
 
-// MessageReleasedData: a human released or dismissed a quarantined message.
+// MessageReleasedData says that a human released or dismissed a quarantined message. The event's subject is the
+// message's id.
 type MessageReleasedData struct {
-	Message   string `json:"message"`
-	Dismissed bool   `json:"dismissed,omitempty"`
+	// Id of the message in the ledger.
+	Message string `json:"message" is:"uuid"`
+	// True when it was dismissed: looked at, and of no concern here.
+	Dismissed bool `json:"dismissed,omitempty"`
 }
 
-// ConsentData is the data of ConsentGiven and ConsentDeclined: one event for all purposes said at once.
+// ConsentData says what the person answered, yes or no as the type tells: one event for all purposes said at once.
 type ConsentData struct {
-	Person   string   `json:"person"`
-	Purposes []string `json:"purposes"`
-	How      string   `json:"how,omitempty"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// What the yes or no was said to.
+	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
+	// How it was said.
+	How string `json:"how,omitempty" is:"how"`
 }
 
-// ContactStoppedData: no contact with the person until a named human lifts it.
+// ContactStoppedData says that there is to be no contact with the person until a named human lifts it.
 type ContactStoppedData struct {
-	Person string `json:"person"`
-	Reason string `json:"reason"` // death-reported, by-hand
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Why contact stopped.
+	Reason string `json:"reason" is:"stop-reason"`
+}
+
+// ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for anew.
+type ContactResumedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Why contact may go on, as a code.
+	Reason string `json:"reason,omitempty" is:"code"`
 }
 
 // Finding is a criterion's result for one set of facts.
@@ -152,123 +262,184 @@ const (
 	DoorTalkAbout Door = "to-be-talked-about" // a criterion that only a conversation can answer
 )
 
-// ServiceDoor is one service's answer in a decision, with the criteria that made it.
+// ServiceDoor holds what one service's criteria say in a decision.
 type ServiceDoor struct {
-	Service string            `json:"service"`
-	Name    string            `json:"name"`   // the service's published name
-	Sector  string            `json:"sector"` // statutory, third-sector
-	Kind    string            `json:"kind"`
-	Door    Door              `json:"door"`
-	Because []CriterionResult `json:"because,omitempty"` // what made it other than open
-	Missing []string          `json:"missing,omitempty"` // facts that would have to be known
-	Waiting bool              `json:"waiting,omitempty"` // the person is on this service's list
+	// Id of the service in the directory.
+	Service string `json:"service" is:"service"`
+	// The service's published name.
+	Name string `json:"name" is:"line-300"`
+	// Whether the service is statutory or third-sector.
+	Sector string `json:"sector" is:"sector"`
+	// The kind of service, as the directory codes it.
+	Kind string `json:"kind" is:"code"`
+	// What the service's criteria say: open; not open; open if a fact that is unknown turns out so; or to be talked
+	// about, because only a conversation can answer.
+	Door Door `json:"door" is:"door"`
+	// The criteria that made it other than open.
+	Because []CriterionResult `json:"because,omitempty"`
+	// Facts that would have to be known.
+	Missing []string `json:"missing,omitempty" is:"fact"`
+	// Whether the person is on this service's list.
+	Waiting bool `json:"waiting,omitempty"`
 }
 
 // CriterionResult names a criterion, its own words, source and date, and what it gave.
 type CriterionResult struct {
-	Criterion string  `json:"criterion"`
-	Finding   Finding `json:"finding"`
-	Words     string  `json:"words"`
-	Source    string  `json:"source"`
-	CheckedOn string  `json:"checkedOn"` // local date
+	// Id of the criterion in the directory.
+	Criterion string `json:"criterion" is:"service"`
+	// What the criterion gave for these facts. Unknown is not no.
+	Finding Finding `json:"finding" is:"finding"`
+	// The criterion in the service's own published words.
+	Words string `json:"words" is:"lines-2000"`
+	// Where the words are published.
+	Source string `json:"source" is:"line-2000"`
+	// The local day on which the source was last checked.
+	CheckedOn string `json:"checkedOn" is:"date"`
 }
 
-// PathwayDecidedData: every service's criteria were looked at together.
+// PathwayDecidedData says that every service's criteria were looked at together.
 type PathwayDecidedData struct {
-	Person    string        `json:"person"`
-	Directory string        `json:"directory"` // version (hash) of the criteria used
-	Decision  string        `json:"decision"`  // id of the stored decision, with its full matrix
-	Doors     []ServiceDoor `json:"doors"`
-	Waits     []string      `json:"waits,omitempty"` // services whose list the person is on
-	LeftOn    string        `json:"leftOn"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Version (hash) of the criteria used.
+	Directory string `json:"directory" is:"version"`
+	// Id of the stored decision, with its full matrix.
+	Decision string `json:"decision" is:"uuid"`
+	// What each service's criteria say.
+	Doors []ServiceDoor `json:"doors"`
+	// Ids of the services whose list the person is on.
+	Waits []string `json:"waits,omitempty" is:"service"`
+	// The local day the window counts from.
+	LeftOn string `json:"leftOn" is:"date"`
 }
 
-// GapFoundData: nothing statutory is open, see the domain's word "gap".
+// GapFoundData says that nothing statutory is open: the person falls between what services publish.
 type GapFoundData struct {
-	Person   string            `json:"person"`
-	Decision string            `json:"decision"`
-	Probable bool              `json:"probable,omitempty"`
-	Sides    []CriterionResult `json:"sides,omitempty"`
-	Nobody   bool              `json:"nobody,omitempty"` // no service at all is open; the last resort holds
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Id of the stored decision, with its full matrix.
+	Decision string `json:"decision" is:"uuid"`
+	// True when a criterion that only a conversation can answer stands in for one that was not met.
+	Probable bool `json:"probable,omitempty"`
+	// The criteria of opposite sides between which the person falls.
+	Sides []CriterionResult `json:"sides,omitempty"`
+	// True when no service at all is open and the last resort holds.
+	Nobody bool `json:"nobody,omitempty"`
 }
 
-// InformationNeededData: unknown facts that could change the outcome, in the order of how much they open.
+// InformationNeededData lists unknown facts that could change the outcome.
 type InformationNeededData struct {
-	Person string   `json:"person"`
-	Facts  []string `json:"facts"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Names of the facts, in the order of how much they open.
+	Facts []string `json:"facts" is:"fact" items:"1,100"`
 }
 
-// OfferRaisedData: a follow-up offer has been prepared for one partner; nothing has left the NHS boundary.
+// OfferRaisedData says that a follow-up offer has been prepared for one partner. Nothing has left the NHS boundary.
 type OfferRaisedData struct {
-	Offer   string `json:"offer"`
-	Person  string `json:"person"`
-	Partner string `json:"partner"` // opaque partner id
-	// The window, as local dates, both inclusive: FirstDay is day 7, LastDay is day 14, the promise.
-	FirstDay string    `json:"firstDay"`
-	LastDay  string    `json:"lastDay"`
-	Late     bool      `json:"late,omitempty"`
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// First local day of the window, inclusive: day 7 after leaving.
+	FirstDay string `json:"firstDay" is:"date"`
+	// Last local day of the window, inclusive: day 14 after leaving, the promise.
+	LastDay string `json:"lastDay" is:"date"`
+	// True when fewer than 5 days of the window were left; it then counts from the day the offer was raised.
+	Late bool `json:"late,omitempty"`
+	// By when the partner is asked to answer.
 	AnswerBy time.Time `json:"answerBy"`
-	Consent  string    `json:"consent"` // not-asked, given
+	// Whether the person has said yes. No offer is sent out before that.
+	Consent string `json:"consent" is:"consent-state"`
 }
 
-// OfferWithdrawnData: the offer no longer stands.
+// OfferWithdrawnData says that the offer no longer stands.
 type OfferWithdrawnData struct {
-	Offer  string `json:"offer"`
-	Reason string `json:"reason"` // discharge-withdrawn, contact-stopped, person, human
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Why it no longer stands.
+	Reason string `json:"reason" is:"offer-withdrawal"`
 }
 
-// OfferExhaustedData: no partner is left to ask; the navigator holds the journey.
+// OfferExhaustedData says that no partner is left to ask, and the navigator holds the journey.
 type OfferExhaustedData struct {
-	Person  string `json:"person"`
-	Reason  string `json:"reason"`
-	LastDay string `json:"lastDay"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Why no partner is left, as a code.
+	Reason string `json:"reason" is:"code"`
+	// Last local day of the window, inclusive.
+	LastDay string `json:"lastDay" is:"date"`
 }
 
-// BridgingProposedData and BridgingStartedData describe a plan of short calls.
+// BridgingProposedData describes a plan of short calls, proposed or started as the type tells.
 type BridgingProposedData struct {
-	Plan      string   `json:"plan"`
-	Person    string   `json:"person"`
-	WaitingOn []string `json:"waitingOn"`
-	EveryDays int      `json:"everyDays"`
-	Minutes   int      `json:"minutes"`
+	// Id of the plan.
+	Plan string `json:"plan" is:"uuid"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Ids of the services whose list the person is on.
+	WaitingOn []string `json:"waitingOn" is:"service"`
+	// Days from one call to the next.
+	EveryDays int `json:"everyDays" is:"days"`
+	// Length of a call in minutes.
+	Minutes int `json:"minutes" is:"minutes"`
 }
 
 // BridgingStartedData: the person said yes to a plan.
 type BridgingStartedData = BridgingProposedData
 
-// BridgingPausedData: no call is made until the plan is resumed.
+// BridgingPausedData says that no call is made until the plan is resumed.
 type BridgingPausedData struct {
-	Plan   string `json:"plan"`
-	Reason string `json:"reason"`
+	// Id of the plan.
+	Plan string `json:"plan" is:"uuid"`
+	// Why it pauses, as a code.
+	Reason string `json:"reason" is:"code"`
 }
 
-// CallScheduledData: a bridging call has a time.
+// CallScheduledData says that a bridging call has a time.
 type CallScheduledData struct {
-	Call   string    `json:"call"`
-	Plan   string    `json:"plan"`
-	Person string    `json:"person"`
-	DueAt  time.Time `json:"dueAt"`
-	On     string    `json:"on"` // local date
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// Id of the plan it belongs to.
+	Plan string `json:"plan" is:"uuid"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// When the call falls due.
+	DueAt time.Time `json:"dueAt"`
+	// The local day of the call.
+	On string `json:"on" is:"date"`
 }
 
-// NextStep is what happens next on a journey: a kind, an owner and a due time, always.
+// NextStep says what happens next on a journey: a kind, an owner and a due time, always.
 type NextStep struct {
-	Step  string    `json:"step"`
-	Kind  string    `json:"kind"`
-	Owner string    `json:"owner"`
+	// Id of the step.
+	Step string `json:"step" is:"uuid"`
+	// What is to be done, as a code.
+	Kind string `json:"kind" is:"code"`
+	// Who has to do it, as kind:id, for instance "team:liaison".
+	Owner string `json:"owner" is:"owner"`
+	// By when it is to be done.
 	DueAt time.Time `json:"dueAt"`
 }
 
-// JourneyOpenedData: a journey exists and has a next step.
+// JourneyOpenedData says that a journey exists and has a next step.
 type JourneyOpenedData struct {
-	Person       string   `json:"person"`
-	Organisation string   `json:"organisation"`
-	Next         NextStep `json:"next"`
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// ODS code of the organisation the journey began at.
+	Organisation string `json:"organisation" is:"ods"`
+	// What happens next.
+	Next NextStep `json:"next"`
 }
 
-// JourneyInVoidData: the guarantee would have been broken; a navigator step has been opened.
+// JourneyInVoidData says that the guarantee would have been broken, and a navigator step has been opened.
 type JourneyInVoidData struct {
-	Reason string    `json:"reason"` // no-step, overdue, dead-letter, not-opened
-	Since  time.Time `json:"since"`
-	Next   NextStep  `json:"next"`
+	// What was found.
+	Reason string `json:"reason" is:"void-reason"`
+	// Since when.
+	Since time.Time `json:"since"`
+	// The step that was opened.
+	Next NextStep `json:"next"`
 }

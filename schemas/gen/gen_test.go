@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestPublishedFilesAreCurrent(t *testing.T) {
+	t.Parallel()
+	made, err := files("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range made {
+		got, err := os.ReadFile(filepath.Join("..", name))
+		if err != nil || !bytes.Equal(got, want) {
+			t.Errorf("%s is not what its source says, run make generate (%v)", name, err)
+		}
+	}
+}
+
+func TestTheSameSourceGivesTheSameBytes(t *testing.T) {
+	t.Parallel()
+	once, err := files("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := files("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name := range once {
+		if !bytes.Equal(once[name], again[name]) {
+			t.Errorf("%s comes out differently", name)
+		}
+	}
+}
+
+func TestABrokenPromiseIsRefused(t *testing.T) {
+	t.Parallel()
+	made, err := files("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	older := bytes.Replace(made["baseline/offer.raised.v1.json"], []byte(`"late": {`), []byte(`"place": {`), 1)
+	err = keepsPromise("offer.raised.v1.json", older, made)
+	if err == nil || !strings.Contains(err.Error(), "/data/place: the field is removed") {
+		t.Errorf("a field that was promised is gone, and %v is said", err)
+	}
+	if err := keepsPromise("offer.raised.v0.json", older, made); err == nil {
+		t.Error("an event that was promised is gone without a word")
+	}
+}
+
+// Every reference in asyncapi.json leads somewhere.
+func TestAsyncAPIHoldsTogether(t *testing.T) {
+	t.Parallel()
+	o := asyncAPI()
+	var walk func(any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case object:
+			for _, m := range v {
+				if ref, ok := m.value.(string); ok && m.name == "$ref" {
+					resolve(t, o, ref)
+				}
+				walk(m.value)
+			}
+		case []object:
+			for _, below := range v {
+				walk(below)
+			}
+		}
+	}
+	walk(o)
+}
+
+func resolve(t *testing.T, o object, ref string) {
+	t.Helper()
+	if file, ok := strings.CutPrefix(ref, "/schemas/care.footbridge."); ok {
+		if _, err := os.Stat(filepath.Join("..", "events", strings.TrimSuffix(file, ".json")+".schema.json")); err != nil {
+			t.Errorf("%s is not published: %v", ref, err)
+		}
+		return
+	}
+	var v any = o
+	for _, name := range strings.Split(strings.TrimPrefix(ref, "#/"), "/") {
+		below, found := any(nil), false
+		for _, m := range v.(object) {
+			if m.name == name {
+				below, found = m.value, true
+			}
+		}
+		if !found {
+			t.Errorf("%s leads nowhere", ref)
+			return
+		}
+		v = below
+	}
+}

@@ -1,0 +1,184 @@
+package schemas
+
+import (
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Kind says what a value may be. A field names its kind in the tag "is"; the JSON Schemas and Validate both follow
+// it, so that neither can allow what the other refuses.
+type Kind struct {
+	// Values is the closed list of what may be said; empty where the list is open.
+	Values []string
+	// Pattern must match the whole value. It is written in what Go's and ECMAScript's expressions share.
+	Pattern string
+	// Never must not match: what would look right and yet identify somebody.
+	Never string
+	// Format is "uuid" or "date" (JSON Schema formats); empty for none.
+	Format string
+	// MaxLength counts characters; 0 is no bound.
+	MaxLength int
+	// Min and Max bound a whole number, both inclusive. Used where Number is true.
+	Number   bool
+	Min, Max int
+	// Do tells a sender what to write instead.
+	Do string
+
+	pattern, never *regexp.Regexp
+}
+
+// Patterns shared by several kinds. A line holds no control character, lines may hold tabs and line breaks; both
+// keep out NUL, which PostgreSQL cannot store.
+const (
+	linePattern    = `^[^\x00-\x1f\x7f]+$`
+	linesPattern   = `^[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f]+$`
+	codePattern    = `^[a-z0-9]+(-[a-z0-9]+)*$`
+	idPattern      = `^[A-Za-z0-9][A-Za-z0-9._:-]*$`
+	partnerPattern = `^[A-Za-z0-9][A-Za-z0-9_-]*$` // one token of a NATS subject
+	fullPostcode   = `^[A-Za-z]{1,2}[0-9][A-Za-z0-9]?[0-9][A-Za-z]{2}$`
+)
+
+// TimePattern is RFC 3339 with an offset as events write it: capital letters, a point before a fraction, no leap
+// second.
+const TimePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]+)?` +
+	`(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$`
+
+var timeShape = regexp.MustCompile(TimePattern)
+
+var kinds = compile(map[string]Kind{
+	"uuid":    {Format: "uuid", Do: "use a UUID"},
+	"date":    {Format: "date", Do: "use a local date, YYYY-MM-DD"},
+	"ods":     {Pattern: `^[A-Z0-9]{3,12}$`, Do: "use the ODS code: 3 to 12 capital letters and digits"},
+	"service": {Pattern: idPattern, MaxLength: 100, Do: "use the id from the directory"},
+	"partner": {Pattern: partnerPattern, MaxLength: 64, Do: "use the partner's opaque id"},
+	"version": {Pattern: idPattern, MaxLength: 100, Do: "use the version's hash"},
+	"owner": {Pattern: `^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`, MaxLength: 100,
+		Do: "use kind:id, the kind being team, navigator, partner or service"},
+	"code": {Pattern: codePattern, MaxLength: 60, Do: "use lower-case words joined by hyphens"},
+	"coded": {Pattern: `^[A-Za-z0-9][A-Za-z0-9._/+-]*$`, MaxLength: 40,
+		Do: "use the code alone, without its words"},
+	"language": {Pattern: `^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$`, MaxLength: 35,
+		Do: "use a BCP 47 code such as en or cy"},
+	"area": {Pattern: `^[A-Za-z0-9][A-Za-z0-9_-]*$`, Never: fullPostcode, MaxLength: 40,
+		Do: "use an area's code such as E06000027, never a postcode"},
+
+	"line-40":    line(40),
+	"line-100":   line(100),
+	"line-200":   line(200),
+	"line-254":   line(254),
+	"line-300":   line(300),
+	"line-2000":  line(2000),
+	"lines-500":  lines(500),
+	"lines-2000": lines(2000),
+
+	"years":   {Number: true, Min: 0, Max: 130, Do: "use whole years, 0 to 130"},
+	"days":    {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
+	"minutes": {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
+
+	"gender":        oneOf("woman", "man", "non-binary", "not-said"),
+	"route":         oneOf("discharge", "professional", "self"),
+	"asked-by":      oneOf("professional", "self"),
+	"assessment":    oneOf("done", "offered", "declined", "left-before", "not-known"),
+	"destination":   oneOf("home", "temporary", "ward", "police", "custody", "other-hospital", "not-known"),
+	"channel":       oneOf("in-person", "video", "phone", "text"),
+	"worker-gender": oneOf("any", "woman", "man"),
+	"fact":          oneOf(FactNames()...),
+
+	"purpose":       oneOf(PurposeFollowUp, PurposeBridging),
+	"how":           oneOf("spoken", "written", "interpreter"),
+	"consent-state": oneOf("not-asked", "given"),
+	"code-role":     oneOf("reason", "diagnosis", "intent"),
+	"raised-by":     oneOf("hl7", "event", "form"),
+	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
+		FlagLeftBefore),
+	"withdrawal":       oneOf("discharge-cancelled", "visit-cancelled", "recoded", "merged"),
+	"stop-reason":      oneOf("death-reported", "by-hand"),
+	"sector":           oneOf("statutory", "third-sector"),
+	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),
+	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
+	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "person", "human"),
+	"void-reason":      oneOf("no-step", "overdue", "dead-letter", "not-opened"),
+})
+
+// KindNamed returns the kind that a field's tag "is" names.
+func KindNamed(name string) (Kind, bool) {
+	k, ok := kinds[name]
+	return k, ok
+}
+
+// Values returns the closed list of the named kind, for instance Values("gender"), in its published order. It is
+// nil for a kind without one.
+func Values(kind string) []string { return slices.Clone(kinds[kind].Values) }
+
+// FactNames returns the names of the facts, as events and criteria write them, in the order of Facts.
+func FactNames() []string {
+	var names []string
+	for f := range reflect.TypeFor[Facts]().Fields() {
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}
+
+// allows says whether a non-empty text is of the kind.
+func (k *Kind) allows(text string) bool {
+	switch {
+	case len(k.Values) > 0:
+		return slices.Contains(k.Values, text)
+	case k.Format == "uuid":
+		return isUUID(text)
+	case k.Format == "date":
+		_, err := time.Parse(time.DateOnly, text)
+		return err == nil
+	case k.MaxLength > 0 && utf8.RuneCountInString(text) > k.MaxLength:
+		return false
+	case k.pattern != nil && !k.pattern.MatchString(text):
+		return false
+	}
+	return k.never == nil || !k.never.MatchString(text)
+}
+
+// isUUID says whether text has the shape of a UUID, in either letter case.
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		hex := c >= '0' && c <= '9' || c >= 'a' && c <= 'f' || c >= 'A' && c <= 'F'
+		if hyphen != (c == '-') || !hyphen && !hex {
+			return false
+		}
+	}
+	return true
+}
+
+func oneOf(values ...string) Kind {
+	return Kind{Values: values, Do: "use one of: " + strings.Join(values, ", ")}
+}
+
+func line(length int) Kind {
+	return Kind{Pattern: linePattern, MaxLength: length, Do: "use one line of text, shorter, without control characters"}
+}
+
+func lines(length int) Kind {
+	return Kind{Pattern: linesPattern, MaxLength: length, Do: "use shorter text, without control characters"}
+}
+
+func compile(all map[string]Kind) map[string]Kind {
+	for name, k := range all {
+		if k.Pattern != "" {
+			k.pattern = regexp.MustCompile(k.Pattern)
+		}
+		if k.Never != "" {
+			k.never = regexp.MustCompile(k.Never)
+		}
+		all[name] = k
+	}
+	return all
+}

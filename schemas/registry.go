@@ -1,0 +1,185 @@
+package schemas
+
+import (
+	"reflect"
+	"slices"
+)
+
+// The services, by the names that their schema, database role, durable consumer and CloudEvents source carry.
+const (
+	Intake    = "intake"
+	Threshold = "threshold"
+	Followup  = "followup"
+	Bridging  = "bridging"
+	Journey   = "journey"
+	Gateway   = "gateway"
+	Console   = "console"
+
+	// Outside stands for the systems of others: who says what comes in over POST /events. It is no service.
+	Outside = "outside"
+)
+
+// Entry is what there is to know about one event type.
+type Entry struct {
+	Type Type
+	// By is the service that says it, or Outside.
+	By string
+	// To are the services that hear it on the bus; what comes from outside is handed to intake by HTTP instead.
+	To []string
+	// Data is the Go struct of the event's data.
+	Data reflect.Type
+	// Meaning is one line for a developer or a partner.
+	Meaning string
+	// Sentence is what the person may read about it, on their timeline.
+	Sentence string
+	// Partners says whether partners may ever be told, and then only the partner concerned, through the gateway,
+	// under a grant in force.
+	Partners bool
+}
+
+// OnBus says whether the event is published. What comes from outside carries identity and never is.
+func (e Entry) OnBus() bool { return e.By != Outside }
+
+// registry is the one list of the events, in the order of the constants.
+var registry = []Entry{
+	{DischargeReported, Outside, nil, reflect.TypeFor[DischargeReportedData](),
+		"An outside system reports that somebody has left A&E.",
+		"The hospital let us know that you had left.", false},
+	{ReferralSubmitted, Outside, nil, reflect.TypeFor[ReferralSubmittedData](),
+		"An outside system passes on that somebody asks for support.",
+		"We were asked to support you.", false},
+
+	{DischargeRecorded, Intake, []string{Threshold, Followup, Bridging, Journey},
+		reflect.TypeFor[DischargeRecordedData](),
+		"A visit in scope has ended, and a journey has begun or been joined.",
+		"You left hospital, and we started looking for support that suits you.", false},
+	{DischargeCorrected, Intake, []string{Threshold, Followup, Bridging, Journey},
+		reflect.TypeFor[DischargeCorrectedData](),
+		"A later message changed a recorded discharge.",
+		"The hospital corrected something about your visit, and we changed it here too.", false},
+	{DischargeWithdrawn, Intake, []string{Threshold, Followup, Bridging, Journey},
+		reflect.TypeFor[DischargeWithdrawnData](),
+		"The hospital cancelled the visit or its discharge; contact pauses and a human decides.",
+		"The hospital told us that you had not left yet, so we paused while somebody checks.", false},
+	{ReferralRequested, Intake, []string{Threshold, Journey}, reflect.TypeFor[ReferralRequestedData](),
+		"A professional, or the person, asked for support, and a journey has begun or been joined.",
+		"Support was asked for, and we started looking for what suits you.", false},
+	{MessageQuarantined, Intake, []string{Journey}, reflect.TypeFor[MessageQuarantinedData](),
+		"A message could not be used; it was kept, and a human will look at it.",
+		"We received a message that we could not read, and a member of staff is looking at it.", false},
+	{MessageReleased, Intake, []string{Journey}, reflect.TypeFor[MessageReleasedData](),
+		"A human released or dismissed a message that had been set aside.",
+		"A member of staff has looked at a message that we could not read at first.", false},
+	{ConsentGiven, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ConsentData](),
+		"The person said yes to one or more purposes.",
+		"You said yes. You can change your mind at any time.", false},
+	{ConsentDeclined, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ConsentData](),
+		"The person said no to one or more purposes; nothing else ends by it.",
+		"You said no to this. That is fine, and everything else stays available to you.", false},
+	{ContactStopped, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ContactStoppedData](),
+		"No contact with the person until a named human lifts it.",
+		"We stopped contacting you until a member of staff has checked that it is right to.", false},
+	{ContactResumed, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ContactResumedData](),
+		"A named human lifted the stop on contact; consent is asked for anew.",
+		"A member of staff checked, and we can be in touch again if you would like that.", false},
+
+	{InformationNeeded, Threshold, []string{Journey}, reflect.TypeFor[InformationNeededData](),
+		"Facts are unknown that could change what is open.",
+		"There is something we would like to ask you, as it may mean more support is available.", false},
+	{PathwayDecided, Threshold, []string{Followup, Bridging, Journey}, reflect.TypeFor[PathwayDecidedData](),
+		"Every service's criteria were looked at together.",
+		"We looked at the services near you to see which can offer you support now.", false},
+	{GapFound, Threshold, []string{Journey}, reflect.TypeFor[GapFoundData](),
+		"Nothing statutory is open to this person at present.",
+		"The NHS and council services we looked at do not currently offer what you need, so we are looking further.",
+		false},
+
+	{OfferRaised, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferRaisedData](),
+		"A follow-up offer has been prepared for one partner; nothing has left the NHS boundary.",
+		"We prepared an offer of a follow-up session for you. It goes no further unless you say yes.", false},
+	{OfferWithdrawn, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferWithdrawnData](),
+		"The offer no longer stands.",
+		"The offer of a follow-up session is no longer going ahead as planned. Other support stays available to you.",
+		true},
+	{OfferExhausted, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferExhaustedData](),
+		"No partner is left to ask; the navigator holds the journey.",
+		"We have not found a place for a follow-up session yet. A navigator is now looking for you.", false},
+
+	{BridgingProposed, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingProposedData](),
+		"A plan of short calls is proposed; none is made before the person's yes.",
+		"We suggested short calls to keep in touch while you wait. It is up to you.", false},
+	{BridgingStarted, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingStartedData](),
+		"The person said yes to a plan of short calls.",
+		"You said yes to short calls while you wait. You can pause or stop them at any time.", false},
+	{BridgingPaused, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingPausedData](),
+		"No call is made until the plan is resumed.",
+		"Your calls are paused for now.", false},
+	{CallScheduled, Bridging, []string{Journey}, reflect.TypeFor[CallScheduledData](),
+		"A bridging call has a time.",
+		"Your next call has been planned.", false},
+
+	{JourneyOpened, Journey, nil, reflect.TypeFor[JourneyOpenedData](),
+		"A journey exists and has a next step with an owner and a due time.",
+		"We know what happens next for you, and who is looking after it.", false},
+	{JourneyInVoid, Journey, nil, reflect.TypeFor[JourneyInVoidData](),
+		"The guarantee would have been broken; a navigator step has been opened.",
+		"We saw that your next step had not been taken care of in time, and asked a navigator to do so.", false},
+}
+
+// Registry returns every event type, in the order of the constants in types.go.
+func Registry() []Entry { return slices.Clone(registry) }
+
+// Lookup returns the entry of a type.
+func Lookup(t Type) (Entry, bool) {
+	i := slices.IndexFunc(registry, func(e Entry) bool { return e.Type == t })
+	if i < 0 {
+		return Entry{}, false
+	}
+	return registry[i], true
+}
+
+// Sentence returns what the person may read about an event of this type; it is "" for a type that is not known.
+func Sentence(eventType string) string {
+	e, _ := Lookup(Type(eventType))
+	return e.Sentence
+}
+
+// HeardBy returns the types that a service hears on the bus. Their SubjectFilters are its subscription.
+func HeardBy(service string) []Type {
+	return typesOf(func(e Entry) bool { return e.OnBus() && slices.Contains(e.To, service) })
+}
+
+// SaidBy returns the types that a service says. SaidBy(Outside) are those taken at POST /events.
+func SaidBy(service string) []Type { return typesOf(func(e Entry) bool { return e.By == service }) }
+
+// SubjectsHeardBy returns the NATS subject filters of HeardBy.
+func SubjectsHeardBy(service string) []string {
+	var filters []string
+	for _, t := range HeardBy(service) {
+		filters = append(filters, t.SubjectFilter())
+	}
+	return filters
+}
+
+// SubjectsSaidBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. No noun
+// belongs to two services.
+func SubjectsSaidBy(service string) []string {
+	var subjects []string
+	for _, t := range SaidBy(service) {
+		subject := "footbridge." + t.Noun() + ".>"
+		if service != Outside && !slices.Contains(subjects, subject) {
+			subjects = append(subjects, subject)
+		}
+	}
+	return subjects
+}
+
+func typesOf(wanted func(Entry) bool) []Type {
+	var types []Type
+	for _, e := range registry {
+		if wanted(e) {
+			types = append(types, e.Type)
+		}
+	}
+	return types
+}

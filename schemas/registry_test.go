@@ -1,0 +1,116 @@
+package schemas_test
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"footbridge/schemas"
+)
+
+var services = []string{
+	schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
+	schemas.Console,
+}
+
+func TestEveryEntryIsWhole(t *testing.T) {
+	t.Parallel()
+	for _, e := range schemas.Registry() {
+		if e.By != schemas.Outside && !slices.Contains(services, e.By) {
+			t.Errorf("%s is said by %q, which is no service", e.Type, e.By)
+		}
+		for _, s := range e.To {
+			if !slices.Contains(services, s) || s == e.By {
+				t.Errorf("%s is heard by %q", e.Type, s)
+			}
+		}
+		if !strings.HasSuffix(e.Meaning, ".") || e.Data == nil {
+			t.Errorf("%s lacks a meaning or a Go type", e.Type)
+		}
+		if !e.OnBus() && (len(e.To) > 0 || e.Partners) {
+			t.Errorf("%s carries identity and may not go anywhere", e.Type)
+		}
+	}
+}
+
+// Who hears what, as the architecture has it for the services there are.
+func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
+	t.Parallel()
+	hears := map[string]func(schemas.Entry) bool{
+		schemas.Intake: func(e schemas.Entry) bool { return noun(e, "offer", "bridging") },
+		schemas.Threshold: func(e schemas.Entry) bool {
+			return noun(e, "discharge", "referral")
+		},
+		schemas.Followup: waits, schemas.Bridging: waits,
+		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
+	}
+	for _, service := range services {
+		for _, e := range schemas.Registry() {
+			rule := hears[service]
+			want := rule != nil && e.OnBus() && rule(e)
+			if got := slices.Contains(schemas.HeardBy(service), e.Type); got != want {
+				t.Errorf("%s hears %s: %v, want %v", service, e.Type, got, want)
+			}
+		}
+	}
+}
+
+func waits(e schemas.Entry) bool {
+	return noun(e, "discharge", "consent") || e.Type == schemas.PathwayDecided ||
+		e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed
+}
+
+func noun(e schemas.Entry, nouns ...string) bool { return slices.Contains(nouns, e.Type.Noun()) }
+
+func TestNoNounBelongsToTwoServices(t *testing.T) {
+	t.Parallel()
+	owner := map[string]string{}
+	for _, service := range services {
+		for _, subject := range schemas.SubjectsSaidBy(service) {
+			if other, taken := owner[subject]; taken {
+				t.Errorf("%s may be published by %s and %s", subject, other, service)
+			}
+			owner[subject] = service
+		}
+	}
+	if got := schemas.SubjectsSaidBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>"}) {
+		t.Errorf("followup may publish %v", got)
+	}
+	if got := schemas.SubjectsSaidBy(schemas.Outside); got != nil {
+		t.Errorf("what comes from outside may be published to %v", got)
+	}
+}
+
+// Words that shame, alarm, or are ours and not the person's.
+var unkind = regexp.MustCompile(`(?i)\b(void|shut|too much|fail|failed|refused|rejected|reject|ineligible|harm|risk|` +
+	`patient|attender|dead|journey|event|message id|compliance|attention)\b|!`)
+
+func TestEverySentenceIsFitForThePerson(t *testing.T) {
+	t.Parallel()
+	said := map[string]schemas.Type{}
+	for _, e := range schemas.Registry() {
+		s := schemas.Sentence(string(e.Type))
+		if s == "" || !strings.HasSuffix(s, ".") || len(s) > 140 {
+			t.Errorf("%s has no sentence of fitting length: %q", e.Type, s)
+		}
+		if word := unkind.FindString(s); word != "" {
+			t.Errorf("%s says %q: %s", e.Type, word, s)
+		}
+		if other, twice := said[s]; twice {
+			t.Errorf("%s and %s say the same: %s", e.Type, other, s)
+		}
+		said[s] = e.Type
+	}
+	if s := schemas.Sentence("care.footbridge.nothing.known.v1"); s != "" {
+		t.Errorf("an unknown type has the sentence %q", s)
+	}
+}
+
+func TestRegistryCannotBeChangedFromOutside(t *testing.T) {
+	t.Parallel()
+	schemas.Registry()[0].By = "somebody"
+	if schemas.Registry()[0].By == "somebody" {
+		t.Error("a caller changed the registry")
+	}
+}

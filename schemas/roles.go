@@ -1,0 +1,88 @@
+package schemas
+
+import "slices"
+
+// Role is what somebody is to Footbridge. Everybody who asks has exactly one, next to an organisation and a name of
+// their own; all that is not said here is refused.
+type Role string
+
+// The roles.
+const (
+	SendingTeam   Role = "sending-team"
+	Navigator     Role = "navigator"
+	TreatingStaff Role = "treating-staff"
+	Partner       Role = "partner"
+	Operator      Role = "operator"
+	Commissioner  Role = "commissioner"
+	Person        Role = "person"
+	System        Role = "system"
+)
+
+// Access is one line of the access table: what a role may see and do, and what it may not.
+type Access struct {
+	Role Role
+	// Who holds the role, in plain words.
+	Who string
+	// Sees and Does are what the role allows, Never what it does not whatever else is granted.
+	Sees, Does, Never string
+	// Identity says whether the role may read who a person is, and Condition what must hold for that.
+	Identity  bool
+	Condition string
+	// Reason says that each look must come with a stated reason, which is kept and can be read by the person.
+	Reason bool
+}
+
+var access = []Access{
+	{SendingTeam, "Liaison and A&E staff of the hospital the person left",
+		"journeys that began at their organisation, with timeline and next steps",
+		"records consent, contact and preferences; does, acknowledges and hands on steps they own",
+		"journeys of other organisations",
+		true, "the journey began at their organisation", false},
+	{Navigator, "The staffed role inside the NHS boundary that takes what no rule could place",
+		"every journey of the organisations they serve, with timeline and next steps; messages set aside",
+		"takes, does and reassigns any step; releases or dismisses messages; overrides a decision",
+		"journeys of organisations they do not serve",
+		true, "the journey belongs to an organisation they serve", false},
+	{TreatingStaff, "Staff treating the person now, at any hour",
+		"one journey at a time",
+		"reads",
+		"lists of journeys",
+		true, "a reason is stated", true},
+	{Partner, "A third-sector organisation with an agreement in force",
+		"its own offers, without identity until accepted under consent",
+		"answers its own offers",
+		"journeys, other partners' offers, anything after consent has ended",
+		true, "its own accepted offer, under a consent and an agreement in force", false},
+	{Operator, "Whoever keeps the system running",
+		"the ledger, queues, lags and states, by opaque ids",
+		"releases messages set aside, redrives what could not be processed",
+		"who a person is; what a message says",
+		false, "", false},
+	{Commissioner, "Whoever pays for services",
+		"reports with small numbers suppressed",
+		"reads",
+		"a single journey, person or message",
+		false, "", false},
+	{Person, "The person themselves, and nobody else",
+		"their own journey: each event's sentence, next steps, who has looked and why",
+		"says yes and no, states preferences, asks for help",
+		"anybody else's journey",
+		true, "it is their own", false},
+	{System, "A hospital's or other outside system, by mutual TLS or a token bound to its profile",
+		"the answer to what it sent",
+		"sends events for its own organisation",
+		"journeys, people, other senders' messages",
+		false, "", false},
+}
+
+// AccessTable returns who may see and do what, one line for each role. docs/access.md is made from it.
+func AccessTable() []Access { return slices.Clone(access) }
+
+// Roles returns every role, in the order of the access table.
+func Roles() []Role {
+	var roles []Role
+	for _, a := range access {
+		roles = append(roles, a.Role)
+	}
+	return roles
+}

@@ -1,0 +1,77 @@
+package schemas
+
+import "slices"
+
+// Route is one path of the HTTP surface. The service that serves it registers Mux; the gateway proxies by the same
+// table, and whoever holds none of the Roles is refused.
+type Route struct {
+	Method string
+	// Pattern is the path, its parameters in braces as net/http's ServeMux takes them.
+	Pattern string
+	// Service serves it.
+	Service string
+	// Roles may ask; what they then see is bounded by the access table. Everyone who may ask at all is Public.
+	Roles  []Role
+	Public bool
+	// Meaning is one line.
+	Meaning string
+}
+
+// Mux returns the pattern for net/http's ServeMux: "POST /api/steps/{id}/done". A path like /schemas/{type}.json,
+// whose last parameter does not fill its segment, is registered as the whole segment; the handler cuts the ending.
+func (r Route) Mux() string {
+	if r.Pattern == schemaPattern {
+		return r.Method + " /schemas/{file}"
+	}
+	return r.Method + " " + r.Pattern
+}
+
+const schemaPattern = "/schemas/{type}.json"
+
+var (
+	staff    = []Role{SendingTeam, Navigator}
+	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, Operator, Person}
+	everyone = []Role{SendingTeam, Navigator, TreatingStaff, Partner, Operator, Commissioner, Person}
+)
+
+var routes = []Route{
+	{"POST", "/events", Intake, []Role{System}, false,
+		"Takes CloudEvents from outside systems, in binary, structured and batched mode; answers once they are durable."},
+	{"GET", "/api/messages", Intake, []Role{Navigator, Operator}, false,
+		"Lists the ledger: every message received and what became of it."},
+	{"POST", "/api/messages/{id}/release", Intake, []Role{Navigator, Operator}, false,
+		"Releases a message that had been set aside, to be read again."},
+	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
+		"Dismisses a message that had been set aside as of no concern here."},
+
+	{"GET", "/api/journeys", Journey, []Role{SendingTeam, Navigator, Operator}, false,
+		"Lists journeys with their next step, by the time promised."},
+	{"GET", "/api/journeys/{id}", Journey, lookers, false,
+		"Shows one journey with timeline, next steps and what the caller may do next."},
+	{"POST", "/api/steps/{id}/done", Journey, staff, false,
+		"Records that a step has been done and what happens next."},
+	{"POST", "/api/steps/{id}/reassign", Journey, staff, false,
+		"Hands a step to another owner; the former one stays answerable until the new one acknowledges."},
+	{"POST", "/api/steps/{id}/acknowledge", Journey, staff, false,
+		"Records that an owner has taken a step on."},
+
+	{"GET", "/api/services", Threshold, everyone, false,
+		"Lists the directory's services with their criteria, sources and dates of last check."},
+	{"POST", "/api/thresholds/check", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
+		"Says for a set of facts which services are open, which are not and why, and what is unknown. Stores nothing."},
+
+	{"GET", "/openapi.json", Gateway, nil, true, "Describes the HTTP surface."},
+	{"GET", "/asyncapi.json", Gateway, nil, true, "Describes the events."},
+	{"GET", schemaPattern, Gateway, nil, true, "Gives the JSON Schema of one event type."},
+}
+
+// Routes returns the whole HTTP surface.
+func Routes() []Route { return slices.Clone(routes) }
+
+// RoutesOf returns the routes that a service serves.
+func RoutesOf(service string) []Route {
+	return slices.DeleteFunc(Routes(), func(r Route) bool { return r.Service != service })
+}
+
+// Allows says whether a role may ask at all.
+func (r Route) Allows(role Role) bool { return r.Public || slices.Contains(r.Roles, role) }
