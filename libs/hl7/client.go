@@ -1,0 +1,187 @@
+package hl7
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"sync"
+	"time"
+)
+
+// ErrFraming comes for a message that holds MLLP's framing bytes and so cannot be sent in a frame.
+var ErrFraming = errors.New("hl7: the message holds MLLP framing bytes (0x1C, or 0x0B before MSH)")
+
+// ErrClientClosed comes for messages whose answer had not come when [Client.Close] was called.
+var ErrClientClosed = errors.New("hl7: the MLLP client is closed")
+
+// maxPending is how many messages a client sends ahead of their answers; more wait.
+const maxPending = 1024
+
+// Client sends messages over one MLLP connection. It may be used from many goroutines at once: messages are then
+// pipelined, and answers are matched to them by order, as MLLP has no other way. Messages that want no answer at all
+// (MSH-15 and MSH-16 both NE) are not waited for; do not pipeline messages that want one only sometimes (ER, SU).
+type Client struct {
+	nc      net.Conn
+	sending sync.Mutex // held while a message takes its place and is written: both orders are then the same
+	pending chan chan<- reply
+	done    chan struct{} // closed when the connection has ended
+	once    sync.Once
+	err     error // why it ended; set before done is closed
+}
+
+type reply struct {
+	ack []byte
+	err error
+}
+
+// Dial connects to an MLLP receiver at host:port; with a TLS configuration if config is not nil.
+func Dial(ctx context.Context, address string, config *tls.Config) (*Client, error) {
+	var d net.Dialer
+	nc, err := d.DialContext(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to MLLP receiver %s: %w", address, err)
+	}
+	if config == nil {
+		return NewClient(nc), nil
+	}
+	if config.ServerName == "" && !config.InsecureSkipVerify {
+		config = config.Clone()
+		config.ServerName, _, _ = net.SplitHostPort(address)
+	}
+	t := tls.Client(nc, config)
+	if err := t.HandshakeContext(ctx); err != nil {
+		_ = nc.Close()
+		return nil, fmt.Errorf("connecting to MLLP receiver %s by TLS: %w", address, err)
+	}
+	return NewClient(t), nil
+}
+
+// NewClient makes a client of a connection that exists; the client closes it.
+func NewClient(nc net.Conn) *Client {
+	c := &Client{nc: nc, pending: make(chan chan<- reply, maxPending), done: make(chan struct{})}
+	go c.receive()
+	return c
+}
+
+// Send sends one message and waits for its answer, which it returns unframed; see [ParseAck]. A nil answer without
+// an error means that the message wants none. When ctx ends first the message may still have been taken.
+func (c *Client) Send(ctx context.Context, message []byte) ([]byte, error) {
+	p, err := c.Start(ctx, message)
+	if err != nil {
+		return nil, err
+	}
+	return p.Wait(ctx)
+}
+
+// Pending is a message that was sent and whose answer is awaited.
+type Pending struct {
+	c      *Client
+	answer chan reply // nil where none is wanted
+}
+
+// Start sends one message without waiting for its answer: for pipelining. It waits while 1024 are unanswered.
+// Errors: [ErrFraming], ctx's error if it ended before anything was sent, and whatever ended the connection.
+func (c *Client) Start(ctx context.Context, message []byte) (*Pending, error) {
+	if bytes.IndexByte(message, endBlock) >= 0 || bytes.Contains(message, restart) {
+		return nil, ErrFraming
+	}
+	p := &Pending{c: c}
+	if wantsAnswer(message) {
+		p.answer = make(chan reply, 1)
+	}
+	frame := appendFrame(make([]byte, 0, len(message)+3), message)
+	c.sending.Lock()
+	defer c.sending.Unlock()
+	if p.answer != nil {
+		select {
+		case c.pending <- p.answer:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("sending over MLLP: %w", ctx.Err())
+		case <-c.done:
+			return nil, c.err
+		}
+	}
+	deadline, _ := ctx.Deadline() // none: the zero time, which waits for ever
+	_ = c.nc.SetWriteDeadline(deadline)
+	if _, err := c.nc.Write(frame); err != nil { // half a frame may be out: nothing can follow it
+		c.end(fmt.Errorf("sending over MLLP: %w", err))
+		return nil, c.err
+	}
+	return p, nil
+}
+
+func wantsAnswer(message []byte) bool {
+	m, err := Parse(message)
+	return err != nil || !m.msh(15).Is("NE") || !m.msh(16).Is("NE")
+}
+
+// Wait waits for the answer, as [Client.Send] does. Call it once.
+func (p *Pending) Wait(ctx context.Context) ([]byte, error) {
+	if p.answer == nil {
+		return nil, nil
+	}
+	select {
+	case r := <-p.answer:
+		return r.ack, r.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("waiting for an MLLP answer: %w", ctx.Err())
+	case <-p.c.done:
+	}
+	select { // the answer may have come just before the end
+	case r := <-p.answer:
+		return r.ack, r.err
+	default:
+		return nil, p.c.err
+	}
+}
+
+// receive hands each answer to the message that waits longest.
+func (c *Client) receive() {
+	frames := deframer{max: MaxMessage, emit: func(a arrival) {
+		if a.frame == nil {
+			return
+		}
+		select {
+		case waiting := <-c.pending:
+			waiting <- reply{ack: a.frame}
+		default: // nobody asked
+		}
+	}}
+	buffer := make([]byte, 16<<10)
+	for {
+		deadline := time.Time{}
+		if frames.awaitsTail() {
+			deadline = time.Now().Add(200 * time.Millisecond)
+		}
+		_ = c.nc.SetReadDeadline(deadline)
+		n, err := c.nc.Read(buffer)
+		frames.feed(buffer[:n])
+		switch {
+		case err == nil:
+		case errors.Is(err, os.ErrDeadlineExceeded) && frames.awaitsTail():
+			frames.silence()
+		default:
+			frames.close()
+			c.end(fmt.Errorf("receiving MLLP answers: %w", err))
+			return
+		}
+	}
+}
+
+func (c *Client) end(why error) {
+	c.once.Do(func() {
+		c.err = why
+		close(c.done)
+		_ = c.nc.Close()
+	})
+}
+
+// Close closes the connection. Messages still waiting for an answer get [ErrClientClosed].
+func (c *Client) Close() error {
+	c.end(ErrClientClosed)
+	return nil
+}

@@ -1,0 +1,287 @@
+package hl7
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// exchange is one frame and its answer.
+type exchange struct {
+	size   int
+	answer []byte
+	err    error
+	done   chan struct{}
+}
+
+// serverConn is one connection: a reader that cuts frames, a goroutine for each frame under way, and a writer that
+// sends the answers in order.
+type serverConn struct {
+	s     *Server
+	nc    net.Conn
+	ctx   context.Context
+	queue chan *exchange // in the order of arrival
+	dead  chan struct{}  // closed when no answer can be sent any more
+
+	held  atomic.Int64 // bytes of frames under way
+	freed chan struct{}
+
+	mu       sync.Mutex // keeps drain and the reader from overwriting each other's deadline
+	draining bool
+	frames   deframer
+	stopAt   int // frames found when draining began; -1 before
+}
+
+func newServerConn(s *Server, nc net.Conn) *serverConn {
+	if s.TLSConfig != nil {
+		nc = tls.Server(nc, s.TLSConfig)
+	}
+	c := &serverConn{s: s, nc: nc, dead: make(chan struct{}), freed: make(chan struct{}, 1), stopAt: -1}
+	c.queue = make(chan *exchange, orDefault(s.Window, 64)-1) // one more is with the writer
+	c.frames = deframer{max: s.maxFrame(), emit: c.arrived}
+	return c
+}
+
+func (c *serverConn) run() {
+	defer c.s.forget(c)
+	defer func() { _ = c.nc.Close() }()
+	if !c.greet() {
+		return
+	}
+	call(c.s.Hooks.Opened)
+	defer call(c.s.Hooks.Closed)
+	written := make(chan struct{})
+	go func() { defer close(written); c.write() }()
+	c.read()
+	close(c.queue)
+	<-written
+	linger(c.nc)
+}
+
+// greet finishes the TLS handshake and learns who the peer is.
+func (c *serverConn) greet() bool {
+	peer := Peer{Remote: c.nc.RemoteAddr(), Local: c.nc.LocalAddr()}
+	if t, ok := c.nc.(*tls.Conn); ok {
+		ctx, cancel := context.WithTimeout(c.s.base, 10*time.Second)
+		defer cancel()
+		if err := t.HandshakeContext(ctx); err != nil {
+			c.s.log().Warn("MLLP connection refused: its TLS handshake failed", "remote", peer.Remote.String(), "error", err)
+			call(c.s.Hooks.Refused)
+			return false
+		}
+		state := t.ConnectionState()
+		peer.TLS = &state
+	}
+	c.ctx = context.WithValue(c.s.base, peerKey{}, peer)
+	return true
+}
+
+// read feeds the deframer until the peer stops, the connection fails, or the server drains.
+func (c *serverConn) read() {
+	buffer := make([]byte, 32<<10)
+	for c.arm() {
+		n, err := c.nc.Read(buffer)
+		c.frames.feed(buffer[:n])
+		if err != nil && !c.readOn(err) {
+			break
+		}
+	}
+	if c.isDraining() && !c.frames.midFrame() {
+		return
+	}
+	c.frames.close()
+}
+
+// arm sets how long the next read may take; false when there is to be none.
+func (c *serverConn) arm() bool {
+	select {
+	case <-c.dead:
+		return false
+	default:
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.draining {
+		if c.stopAt < 0 {
+			c.stopAt = c.frames.finished
+		}
+		if !c.frames.midFrame() || c.frames.finished > c.stopAt {
+			c.frames.state = outside // what has begun since is for the sender to send again
+			return false
+		}
+	}
+	_ = c.nc.SetReadDeadline(c.deadline())
+	return true
+}
+
+func (c *serverConn) deadline() time.Time {
+	wait := c.s.IdleTimeout
+	switch {
+	case c.frames.awaitsTail():
+		wait = orDefault(c.s.TailWait, 200*time.Millisecond)
+	case c.frames.midFrame():
+		wait = orDefault(c.s.StallTimeout, time.Minute)
+	}
+	if wait <= 0 {
+		return time.Time{}
+	}
+	return time.Now().Add(wait)
+}
+
+// readOn decides what a failed read means.
+func (c *serverConn) readOn(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		if !errors.Is(err, io.EOF) && !errors.Is(err, net.ErrClosed) {
+			c.s.log().Warn("reading from an MLLP connection failed", "remote", c.nc.RemoteAddr().String(), "error", err)
+		}
+		return false
+	}
+	select {
+	case <-c.dead:
+		return false
+	default:
+	}
+	switch {
+	case c.isDraining() && c.stopAt < 0: // drain woke us; arm decides
+		return true
+	case c.frames.awaitsTail():
+		c.frames.silence()
+		return true
+	case c.frames.midFrame():
+		c.s.log().Warn("MLLP connection closed: a frame stalled", "remote", c.nc.RemoteAddr().String())
+		return false
+	}
+	return c.held.Load() > 0 // idle, unless an answer is still owed
+}
+
+// drain wakes the reader so that it stops, at once or after the frame that is coming in.
+func (c *serverConn) drain() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.draining = true
+	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+func (c *serverConn) isDraining() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.draining
+}
+
+// arrived takes what the deframer found, in the reader's goroutine, and waits while the window is full.
+func (c *serverConn) arrived(a arrival) {
+	if a.junk > 0 {
+		c.s.log().Warn("bytes between MLLP frames skipped", "remote", c.nc.RemoteAddr().String(), "bytes", a.junk)
+		if c.s.Hooks.Junk != nil {
+			c.s.Hooks.Junk(a.junk)
+		}
+	}
+	if a.frame == nil && a.bad.Kind == 0 {
+		return
+	}
+	if a.bad.Kind != 0 {
+		c.s.log().Warn("bad MLLP frame", "remote", c.nc.RemoteAddr().String(), "what", a.bad.Kind.String(), "bytes", a.bad.Size)
+		if c.s.Hooks.Bad != nil {
+			c.s.Hooks.Bad(a.bad.Kind)
+		}
+	}
+	x := &exchange{size: len(a.frame) + len(a.bad.First) + 1, done: make(chan struct{})}
+	if !c.hold(x) {
+		return
+	}
+	go func() {
+		defer close(x.done)
+		x.answer, x.err = c.s.handle(c.ctx, a)
+	}()
+}
+
+// hold waits for room in the window, by count and by bytes; false if the connection is dead.
+func (c *serverConn) hold(x *exchange) bool {
+	most := int64(4 * c.s.maxFrame())
+	for held := c.held.Load(); held > 0 && held+int64(x.size) > most; held = c.held.Load() {
+		select {
+		case <-c.freed:
+		case <-c.dead:
+			return false
+		}
+	}
+	c.held.Add(int64(x.size))
+	select {
+	case c.queue <- x:
+		return true
+	case <-c.dead:
+		return false
+	}
+}
+
+func (c *serverConn) release(x *exchange) {
+	c.held.Add(int64(-x.size))
+	select {
+	case c.freed <- struct{}{}:
+	default:
+	}
+}
+
+// write sends the answers in the order of their frames, several in one packet where several are ready. After a
+// failure it sends nothing more, but waits for the handlers that are still at work.
+func (c *serverConn) write() {
+	out := bufio.NewWriterSize(deadlineWriter{c}, 16<<10)
+	failed := false
+	for x := range c.queue {
+		select {
+		case <-x.done:
+		default:
+			failed = failed || c.fail(out.Flush())
+			<-x.done
+		}
+		if !failed && x.err != nil {
+			c.s.log().Warn("MLLP message left unanswered, connection closed", "remote", c.nc.RemoteAddr().String(), "error", x.err)
+			_ = out.Flush()
+			failed = c.fail(x.err)
+		}
+		if !failed && len(x.answer) > 0 {
+			failed = c.fail(writeFrame(out, x.answer))
+		}
+		if !failed && len(c.queue) == 0 {
+			failed = c.fail(out.Flush())
+		}
+		c.release(x)
+	}
+	if !failed {
+		_ = out.Flush()
+	}
+}
+
+func writeFrame(out *bufio.Writer, answer []byte) error {
+	_ = out.WriteByte(startBlock) // bufio keeps the first error for the last call
+	_, _ = out.Write(answer)
+	_, err := out.Write([]byte{endBlock, frameEnd})
+	return err
+}
+
+// fail ends the connection for good: the reader stops, whether it reads or waits for room.
+func (c *serverConn) fail(err error) bool {
+	if err == nil {
+		return false
+	}
+	close(c.dead)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	_ = c.nc.SetReadDeadline(time.Unix(1, 0))
+	return true
+}
+
+// deadlineWriter gives each write its time.
+type deadlineWriter struct{ c *serverConn }
+
+func (w deadlineWriter) Write(b []byte) (int, error) {
+	_ = w.c.nc.SetWriteDeadline(time.Now().Add(orDefault(w.c.s.WriteTimeout, 30*time.Second)))
+	return w.c.nc.Write(b)
+}
