@@ -1,0 +1,84 @@
+//go:build foreign
+
+package intake
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"footbridge/libs/hl7"
+	"footbridge/schemas"
+)
+
+// foreignMessages are other people's messages. They are read in place and never copied here.
+const foreignMessages = "../../../shared/data/hl7v2"
+
+func TestForeignMessagesRaiseOnlyWhatFollowedSelfHarm(t *testing.T) {
+	t.Parallel()
+	err := filepath.WalkDir(foreignMessages, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		pieces, err := hl7.Split(file)
+		if err != nil {
+			t.Errorf("splitting %s: %v", path, err)
+		}
+		w := newWard(t)
+		for i, piece := range pieces {
+			message, err := hl7.Parse(piece)
+			if err != nil {
+				t.Errorf("%s %d: %v", path, i, err)
+				continue
+			}
+			settled := w.take(piece)
+			t.Logf("%-22s %3s %s %-8s %-15s %s", filepath.Base(path), message.ControlID(), message.Type(), message.Trigger(), settled.Outcome, settled.Reason)
+		}
+		if !strings.Contains(path, "simhospital") && w.count(schemas.DischargeRecorded) != 0 {
+			t.Errorf("%s: %d raised", path, w.count(schemas.DischargeRecorded))
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatalf("the foreign messages are needed here: %v", err)
+	}
+}
+
+func TestSimulatedPathwaysEndAsTheyShould(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile(filepath.Join(foreignMessages, "simhospital-generated", "ae-26-messages.out"))
+	if err != nil {
+		t.Fatalf("the foreign messages are needed here: %v", err)
+	}
+	pieces, err := hl7.Split(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := newWard(t)
+	outcomes := map[string]string{}
+	for _, piece := range pieces {
+		message, err := hl7.Parse(piece)
+		if err != nil {
+			t.Fatal(err)
+		}
+		outcomes[message.ControlID()] = string(w.take(piece).Outcome)
+	}
+	for id, want := range map[string]string{
+		"4": "raised",                                    // reason on the A01, diagnosis on the A08
+		"7": "raised", "10": "cancelled", "13": "raised", // discharged, cancelled, discharged again
+		"9": "cancelled", "12": "joined", "14": "joined", // left before being seen; another reason; died
+		"18": "raised-flagged",                 // the surviving person of the merge
+		"20": "joined", "17": "raised-flagged", // the A03 before its A01
+		"22": "raised-flagged", "24": "raised-flagged", "26": "raised", // a child; a wrong number; from the ward
+	} {
+		if outcomes[id] != want {
+			t.Errorf("message %s: %s, want %s", id, outcomes[id], want)
+		}
+	}
+}

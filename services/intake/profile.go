@@ -1,0 +1,253 @@
+package intake
+
+import (
+	"bytes"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+//go:embed profiles/*.yaml
+var shippedProfiles embed.FS
+
+// Profile says how one sender's messages are read: a versioned file, agreed with the sender. See
+// profiles/default.yaml for what each field means.
+type Profile struct {
+	Name          string              `yaml:"profile"`
+	Version       string              `yaml:"version"`
+	Organisation  string              `yaml:"organisation"` // ODS code where MSH-4 does not carry it
+	Senders       []string            `yaml:"senders"`
+	ProcessingIDs []string            `yaml:"processingIDs"`
+	Versions      []string            `yaml:"versions"`
+	Zone          string              `yaml:"zone"`
+	Events        map[Kind][]string   `yaml:"events"`
+	Identifiers   identifiers         `yaml:"identifiers"`
+	Systems       map[string][]string `yaml:"systems"`
+	Codes         []codeList          `yaml:"codes"`
+	LocalReasons  []localReason       `yaml:"localReasons"`
+	Mentions      mentionList         `yaml:"mentions"`
+	Destinations  map[string][]string `yaml:"destinations"`
+
+	zone         *time.Location
+	kinds        map[string]Kind
+	systems      map[string]string
+	exact        map[string]codeEntry
+	ranges       []codeRange
+	destinations map[string]string
+}
+
+type identifiers struct {
+	NHSNumber  []authority `yaml:"nhsNumber"`
+	LocalTypes []string    `yaml:"localTypes"`
+	Verified   []string    `yaml:"verified"`
+}
+
+type authority struct {
+	Authority string `yaml:"authority"`
+	Type      string `yaml:"type"`
+}
+
+type codeList struct {
+	Name    string   `yaml:"name"`
+	Says    string   `yaml:"says"`
+	Source  string   `yaml:"source"`
+	Checked string   `yaml:"checked"`
+	SNOMED  []string `yaml:"snomed"`
+	ICD10   []string `yaml:"icd10"`
+}
+
+type localReason struct {
+	Value   string `yaml:"value"`
+	Says    string `yaml:"says"`
+	Source  string `yaml:"source"`
+	Checked string `yaml:"checked"`
+}
+
+type mentionList struct {
+	Words     []string `yaml:"words"`
+	Negations []string `yaml:"negations"`
+}
+
+// saysLeft marks a code that says that the person left before being seen; it is no verdict on scope.
+const saysLeft = "left"
+
+type codeEntry struct{ Name, Says, key string }
+
+type codeRange struct {
+	from, to string
+	entry    codeEntry
+}
+
+// Profiles are all senders' profiles; the default one reads what no other names.
+type Profiles struct {
+	bySender map[string]*Profile
+	fallback *Profile
+}
+
+// ShippedProfiles are those built in: the default, and the simulator's for test systems.
+func ShippedProfiles() (*Profiles, error) { return LoadProfiles(shippedProfiles) }
+
+// LoadProfiles reads every *.yaml under the given tree. Each is read over the shipped default, so that it says only
+// what differs. An error names the file and what to change in it.
+func LoadProfiles(trees ...fs.FS) (*Profiles, error) {
+	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	if err != nil {
+		return nil, fmt.Errorf("reading the default profile: %w", err)
+	}
+	fallback, err := readProfile(base)
+	if err != nil {
+		return nil, fmt.Errorf("reading the default profile: %w", err)
+	}
+	profiles := &Profiles{bySender: map[string]*Profile{}, fallback: fallback}
+	for _, tree := range trees {
+		err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".yaml") {
+				return err
+			}
+			return profiles.add(tree, path, base)
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return profiles, nil
+}
+
+func (ps *Profiles) add(tree fs.FS, path string, base []byte) error {
+	content, err := fs.ReadFile(tree, path)
+	if err != nil {
+		return fmt.Errorf("reading profile %q: %w", path, err)
+	}
+	profile, err := readProfile(base, content)
+	if err != nil {
+		return fmt.Errorf("reading profile %q: %w", path, err)
+	}
+	if len(profile.Senders) == 0 {
+		if profile.Name == ps.fallback.Name {
+			ps.fallback = profile
+			return nil
+		}
+		return fmt.Errorf("reading profile %q: it names no senders: only the default may", path)
+	}
+	for _, sender := range profile.Senders {
+		ps.bySender[sender] = profile
+	}
+	return nil
+}
+
+// For gives the profile for a sending application (MSH-3.1).
+func (ps *Profiles) For(sender string) *Profile {
+	if profile := ps.bySender[sender]; profile != nil {
+		return profile
+	}
+	return ps.fallback
+}
+
+func readProfile(layers ...[]byte) (*Profile, error) {
+	profile := &Profile{}
+	for _, layer := range layers {
+		decoder := yaml.NewDecoder(bytes.NewReader(layer))
+		decoder.KnownFields(true)
+		if err := decoder.Decode(profile); err != nil {
+			return nil, err
+		}
+	}
+	return profile, profile.prepare()
+}
+
+// Title names the profile and its version, as evidence keeps it.
+func (p *Profile) Title() string { return p.Name + " " + p.Version }
+
+func (p *Profile) prepare() error {
+	if p.Name == "" || p.Version == "" {
+		return errors.New("profile and version must be set")
+	}
+	zone, err := time.LoadLocation(p.Zone)
+	if err != nil {
+		return fmt.Errorf("zone %q is not a known time zone", p.Zone)
+	}
+	p.zone = zone
+	p.kinds, err = invertKinds(p.Events)
+	if err != nil {
+		return err
+	}
+	p.systems = map[string]string{}
+	for system, names := range p.Systems {
+		p.systems[strings.ToUpper(system)] = system
+		for _, name := range names {
+			p.systems[strings.ToUpper(name)] = system
+		}
+	}
+	p.destinations = map[string]string{}
+	for destination, codes := range p.Destinations {
+		for _, code := range codes {
+			p.destinations[code] = destination
+		}
+	}
+	for i := range p.Mentions.Words {
+		p.Mentions.Words[i] = strings.ToLower(p.Mentions.Words[i])
+	}
+	for _, local := range p.LocalReasons {
+		if local.Value == "" || (local.Says != string(SaysInScope) && local.Says != string(SaysAsk)) {
+			return fmt.Errorf("local reason %q must have a value and say in-scope or ask", local.Value)
+		}
+	}
+	return p.prepareCodes()
+}
+
+func invertKinds(events map[Kind][]string) (map[string]Kind, error) {
+	kinds := map[string]Kind{}
+	for kind, triggers := range events {
+		switch kind {
+		case KindStart, KindMove, KindUpdate, KindEnd, KindCancelStart, KindCancelEnd, KindPerson, KindMerge,
+			KindByHand, KindIgnore:
+		default:
+			return nil, fmt.Errorf("events: %q is no kind of event", kind)
+		}
+		for _, trigger := range triggers {
+			if other, twice := kinds[trigger]; twice {
+				return nil, fmt.Errorf("events: %s is both %s and %s", trigger, other, kind)
+			}
+			kinds[trigger] = kind
+		}
+	}
+	return kinds, nil
+}
+
+func (p *Profile) prepareCodes() error {
+	p.exact, p.ranges = map[string]codeEntry{}, nil
+	for _, list := range p.Codes {
+		if list.Says != string(SaysInScope) && list.Says != string(SaysAsk) && list.Says != saysLeft {
+			return fmt.Errorf("code list %q says %q: it must be in-scope, ask or left", list.Name, list.Says)
+		}
+		if list.Source == "" || list.Checked == "" {
+			return fmt.Errorf("code list %q must name its source and when it was checked", list.Name)
+		}
+		for _, code := range list.SNOMED {
+			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, key: "snomed:" + code}
+		}
+		for _, span := range list.ICD10 {
+			from, to, isRange := strings.Cut(span, "-")
+			if !isRange {
+				to = from
+			}
+			if len(from) != 3 || len(to) != 3 || from > to {
+				return fmt.Errorf("code list %q: %q is no range of ICD-10 categories such as X60-X84", list.Name, span)
+			}
+			p.ranges = append(p.ranges, codeRange{from, to, codeEntry{Name: list.Name, Says: list.Says, key: "icd10:" + span}})
+		}
+	}
+	sort.Slice(p.ranges, func(i, j int) bool { return p.ranges[i].from < p.ranges[j].from })
+	return nil
+}
+
+// system gives this package's name of a coding system, or empty where the profile does not know it.
+func (p *Profile) system(name string) string {
+	return p.systems[strings.ToUpper(strings.TrimSpace(name))]
+}

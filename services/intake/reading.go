@@ -1,0 +1,351 @@
+package intake
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/libs/hl7"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+// Reasons for messages that could not be read or are not taken.
+const (
+	ReasonEmpty      = "empty"
+	ReasonNotHL7     = "not-hl7"
+	ReasonBroken     = "broken-content"
+	ReasonTruncated  = "frame-truncated"
+	ReasonTooLarge   = "too-large"
+	ReasonEvent      = "unknown-event"
+	ReasonProcessing = "processing-id"
+	ReasonVersion    = "version"
+	ReasonNoTime     = "no-end-time"
+	ReasonFault      = "could-not-be-processed"
+)
+
+// Reading is what became of a message in memory, before anything is stored: a statement to be joined to its
+// visit, or an outcome that is final already.
+type Reading struct {
+	Organisation string // the sending organisation, MSH-4
+	Sender       string // the sending application, MSH-3, or an event's source
+	ControlID    string
+	Type         string // ADT^A03, or an event's type
+	Ack          hl7.Outcome
+	Faults       []hl7.Fault
+
+	Statement *Statement
+	// Outcome and Reason are set where there is no statement; a quarantined or rejected message may have one too,
+	// for a human to release.
+	Outcome Outcome
+	Reason  string
+}
+
+// ReadHL7 reads one message by its sender's profile. It asks nobody for the time: received is when it came, and
+// orders it where the sender gives no time at all.
+func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Reading {
+	profile := profiles.For(message.SendingApplication())
+	reading := Reading{
+		Organisation: firstOf(profile.Organisation, message.SendingFacility()),
+		Sender:       message.SendingApplication(),
+		ControlID:    message.ControlID(),
+		Type:         message.Type() + "^" + message.Trigger(),
+	}
+	if message.Type() == "" {
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken
+		reading.Faults = []hl7.Fault{{Segment: "MSH", Field: 9, Code: hl7.CodeRequiredFieldMissing}}
+		return reading
+	}
+	if refused, reason, fault := profile.refuses(message); refused {
+		reading.Ack, reading.Outcome, reading.Reason, reading.Faults = hl7.Refused, Rejected, reason, []hl7.Fault{fault}
+		return reading
+	}
+	kind := profile.kinds[message.Trigger()]
+	if kind == KindIgnore {
+		reading.Outcome, reading.Reason = Ignored, ReasonType
+		return reading
+	}
+	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() {
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken
+		reading.Faults = []hl7.Fault{missing(message, reading)}
+		return reading
+	}
+	statement := profile.statement(message, kind, reading.Organisation, received)
+	reading.Statement = &statement
+	reading.judge()
+	return reading
+}
+
+// judge finds what can be read but not used: kept, acknowledged, and put before a human.
+func (r *Reading) judge() {
+	s := r.Statement
+	identity := s.Person.Reveal()
+	known := identity.LocalID != "" || (identity.NHSNumber != "" && identity.NHSNumberVerified)
+	switch {
+	case s.Kind == KindByHand:
+		r.Outcome, r.Reason = Quarantined, ReasonByHand
+	case s.Kind == KindMerge && (!known || s.Merged.Reveal().LocalID == ""):
+		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
+	case s.Kind == KindPerson && !known:
+		r.Outcome, r.Reason = Ignored, ReasonDemographics
+	case s.Visit == "" && !known:
+		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
+	case s.Kind == KindEnd && !s.Happened.Known():
+		r.Outcome, r.Reason = Quarantined, ReasonNoTime
+	}
+}
+
+func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
+	_, event := p.kinds[message.Trigger()]
+	version, processing := message.Version(), message.ProcessingID()
+	switch {
+	case message.Type() != "ADT":
+		return true, ReasonType, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedMessage}
+	case !event:
+		return true, ReasonEvent, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedEvent}
+	case processing != "" && !slices.Contains(p.ProcessingIDs, processing):
+		return true, ReasonProcessing, hl7.Fault{Segment: "MSH", Field: 11, Code: hl7.CodeUnsupportedID}
+	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool { return version == v || strings.HasPrefix(version, v+".") }):
+		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
+	}
+	return false, "", hl7.Fault{}
+}
+
+func missing(message *hl7.Message, r Reading) hl7.Fault {
+	switch {
+	case r.ControlID == "":
+		return hl7.Fault{Segment: "MSH", Field: 10, Code: hl7.CodeRequiredFieldMissing}
+	case r.Organisation == "":
+		return hl7.Fault{Segment: "MSH", Field: 4, Code: hl7.CodeRequiredFieldMissing}
+	}
+	return hl7.Fault{Segment: "PID", Code: hl7.CodeSegmentSequence}
+}
+
+// ReadFailure names why bytes could not be parsed, and how they are answered: AR for what is no HL7 message at
+// all, AE for a message whose content is broken.
+func ReadFailure(err error) Reading {
+	reading := Reading{Ack: hl7.Failed, Outcome: Quarantined, Reason: ReasonBroken}
+	switch {
+	case errors.Is(err, hl7.ErrEmpty):
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Refused, Rejected, ReasonEmpty
+	case errors.Is(err, hl7.ErrNoMSH), errors.Is(err, hl7.ErrUTF16):
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Refused, Rejected, ReasonNotHL7
+	case errors.Is(err, hl7.ErrBatch):
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Refused, Rejected, ReasonType
+	case errors.Is(err, hl7.ErrTooLong):
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Refused, Rejected, ReasonTooLarge
+	case errors.Is(err, hl7.ErrTruncated):
+		reading.Reason = ReasonTruncated
+	}
+	return reading
+}
+
+func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string, received time.Time) Statement {
+	evn, pv1, pid := message.Segment("EVN"), message.Segment("PV1"), message.Segment("PID")
+	s := Statement{
+		Kind: kind, Organisation: organisation, RaisedBy: "hl7",
+		Visit:   pv1.Field(19).String(),
+		SaidAt:  firstKnown(received, p.moment(evn.Field(2)), p.moment(message.SentAt())),
+		Arrived: p.moment(pv1.Field(44)),
+	}
+	if kind == KindEnd {
+		s.Happened = firstMoment(p.moment(pv1.Field(45)), p.moment(evn.Field(6)), p.moment(evn.Field(2)))
+		s.Destination = p.destinations[pv1.Field(36).String()]
+	}
+	s.Died = p.died(pid) || s.Destination == destinationDied
+	if s.Destination == destinationDied {
+		s.Destination = ""
+	}
+	if kind != KindPerson && kind != KindMerge {
+		s.Evidence, s.LeftBefore = p.evidence(message)
+	}
+	identity := p.identity(message, pid)
+	if language := strings.ToLower(identity.Language); kind != KindMerge && isLanguage(language) {
+		s.Facts.Language = &language
+	}
+	s.Person = vault.Conceal(identity)
+	if mrg := message.Segment("MRG"); kind == KindMerge {
+		s.Merged = vault.Conceal(Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1))}})
+	}
+	return s
+}
+
+const destinationDied = "died"
+
+func isLanguage(code string) bool {
+	return (len(code) == 2 || len(code) == 3) && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz") == ""
+}
+
+// died reads the death indicator and time: either is enough to stop all contact.
+func (p *Profile) died(pid hl7.Segment) bool {
+	if pid.Field(30).Is("Y") {
+		return true
+	}
+	at := pid.Field(29)
+	return !at.IsEmpty() && !at.IsNull() && !pid.Field(30).Is("N")
+}
+
+// evidence reads the reason (PV2-3) and the diagnoses (DG1). A field that is absent says nothing; one that is null
+// takes back what was said before.
+func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left bool) {
+	if reason := message.Segment("PV2").Field(3); reason.IsNull() {
+		evidence = append(evidence, p.Weigh(RoleReason, nil))
+	} else if !reason.IsEmpty() {
+		var values []Coded
+		for value := range reason.Reps() {
+			values = append(values, coded(value, "")...)
+		}
+		evidence, left = append(evidence, p.Weigh(RoleReason, values)), p.LeftBefore(values)
+	}
+	var values []Coded
+	some := false
+	for diagnosis := range message.All("DG1") {
+		some = true
+		for value := range diagnosis.Field(3).Reps() {
+			values = append(values, coded(value, diagnosis.Field(2).String())...)
+		}
+		if text := diagnosis.Field(4); !text.IsEmpty() {
+			values = append(values, Coded{Text: text.Text()})
+		}
+	}
+	if some {
+		evidence = append(evidence, p.Weigh(RoleDiagnosis, values))
+		left = left || p.LeftBefore(values)
+	}
+	return evidence, left
+}
+
+// coded reads a CE: identifier, text and system, and the alternate triple. method is DG1-2, used where the
+// component is empty.
+func coded(value hl7.Value, method string) []Coded {
+	first := Coded{Code: value.Comp(1).String(), Text: value.Comp(2).Text(), System: value.Comp(3).String()}
+	if first.System == "" {
+		first.System = method
+	}
+	values := []Coded{first}
+	if code, text := value.Comp(4).String(), value.Comp(5).Text(); code != "" || text != "" {
+		values = append(values, Coded{Code: code, Text: text, System: value.Comp(6).String()})
+	}
+	return values
+}
+
+func (p *Profile) identity(message *hl7.Message, pid hl7.Segment) Identity {
+	var id Identity
+	number := message.NHSNumber(p.nhsKinds())
+	id.NHSNumber, id.NumberInvalid = number.Number, number.Invalid || number.Conflicting
+	id.NHSNumberVerified = number.Number != "" && !number.Tolerated && p.isVerified(pid.Field(32))
+	id.LocalID = p.localID(pid.Field(3))
+	take := func(name string, to *string, value hl7.Value) {
+		if value.IsNull() {
+			id.Removed = append(id.Removed, name)
+			return
+		}
+		*to = value.String()
+	}
+	name, address := pid.Field(5).Rep(0), pid.Field(11).Rep(0)
+	take("familyName", &id.FamilyName, name.Comp(1))
+	take("givenName", &id.GivenName, name.Comp(2))
+	take("postcode", &id.Postcode, address.Comp(5))
+	take("phone", &id.Phone, pid.Field(13).Rep(0).Comp(1))
+	take("language", &id.Language, pid.Field(15).Comp(1))
+	take("birthDate", &id.BirthDate, pid.Field(7))
+	id.BirthDate = birthDate(id.BirthDate)
+	var lines []string
+	for n := 1; n <= 4; n++ {
+		if line := address.Comp(n).String(); line != "" {
+			lines = append(lines, line)
+		}
+	}
+	id.Address = strings.Join(lines, ", ")
+	for phone := range pid.Field(13).Reps() {
+		if email := phone.Comp(4).String(); strings.Contains(email, "@") {
+			id.Email = email
+		}
+	}
+	return id
+}
+
+// birthDate takes the day as written: a time of day or an offset behind it is an artefact of the sender's database.
+func birthDate(written string) string {
+	if len(written) < 8 {
+		return ""
+	}
+	day, err := time.Parse("20060102", written[:8])
+	if err != nil {
+		return ""
+	}
+	return day.Format(time.DateOnly)
+}
+
+func (p *Profile) nhsKinds() []hl7.IdentifierKind {
+	kinds := make([]hl7.IdentifierKind, len(p.Identifiers.NHSNumber))
+	for i, kind := range p.Identifiers.NHSNumber {
+		kinds[i] = hl7.IdentifierKind{Authority: kind.Authority, Type: kind.Type}
+	}
+	return kinds
+}
+
+// localID gives the sender's own number for the person, with its authority, since a hospital may count patients in
+// more than one series. The first agreed type that is there wins.
+func (p *Profile) localID(field hl7.Value) string {
+	for _, kind := range p.Identifiers.LocalTypes {
+		for rep := range field.Reps() {
+			number := rep.Comp(1).String()
+			if number != "" && strings.EqualFold(rep.Comp(5).String(), kind) {
+				if authority := rep.Comp(4).String(); authority != "" {
+					return authority + "|" + number
+				}
+				return number
+			}
+		}
+	}
+	return ""
+}
+
+func (p *Profile) isVerified(status hl7.Value) bool {
+	for rep := range status.Reps() {
+		if slices.Contains(p.Identifiers.Verified, rep.String()) {
+			return true
+		}
+	}
+	return false
+}
+
+// moment reads a time stamp. A date without an hour is noon of that local day, marked so: it is not midnight.
+func (p *Profile) moment(value hl7.Value) Moment {
+	t, err := value.Time(p.zone)
+	switch {
+	case err != nil || !t.HasDay():
+		return Moment{}
+	case !t.HasClock():
+		y, m, d := t.Time.Date()
+		return Moment{At: time.Date(y, m, d, 12, 0, 0, 0, p.zone).UTC(), DayOnly: true}
+	}
+	return Moment{At: t.Time.UTC()}
+}
+
+func firstKnown(fallback time.Time, moments ...Moment) time.Time {
+	if m := firstMoment(moments...); m.Known() {
+		return m.At
+	}
+	return fallback
+}
+
+func firstMoment(moments ...Moment) Moment {
+	for _, m := range moments {
+		if m.Known() {
+			return m
+		}
+	}
+	return Moment{}
+}
+
+func firstOf(texts ...string) string {
+	for _, text := range texts {
+		if text != "" {
+			return text
+		}
+	}
+	return ""
+}

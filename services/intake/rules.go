@@ -1,0 +1,348 @@
+package intake
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// Outcome is what became of a message, as the ledger shows it.
+type Outcome string
+
+// The outcomes (interfaces: messages).
+const (
+	Joined        Outcome = "joined"         // held with its visit, nothing raised by it yet
+	RaisedOutcome Outcome = "raised"         // this message completed what it took
+	RaisedFlagged Outcome = "raised-flagged" // raised, and a human is shown why
+	Corrected     Outcome = "corrected"      // changed what had been raised
+	Cancelled     Outcome = "cancelled"      // took a visit or its end back
+	Ignored       Outcome = "ignored"        // of no concern here
+	Duplicate     Outcome = "duplicate"      // a resend, answered as before
+	Quarantined   Outcome = "quarantined"    // kept, cannot be used yet: an owned step
+	Rejected      Outcome = "rejected"       // refused with AR or a 4xx
+)
+
+// Reasons in the ledger: codes, put into plain words where people read them.
+const (
+	ReasonUndecided    = "scope-undecided" // only a human can say whether this followed self-harm
+	ReasonRecoded      = "recoded-away"
+	ReasonDeath        = "death-reported"
+	ReasonAlready      = "already-raised"
+	ReasonVisitGone    = "visit-cancelled"
+	ReasonEndUndone    = "discharge-cancelled"
+	ReasonMerged       = "merged"
+	ReasonPersonOther  = "person-differs"
+	ReasonReused       = "control-id-reused"
+	ReasonByHand       = "needs-a-human"
+	ReasonNoPerson     = "no-person"
+	ReasonNoVisit      = "no-visit"
+	ReasonNotEnded     = "not-ended"
+	ReasonOutOfScope   = "nothing-in-scope"
+	ReasonHumanIn      = "released"
+	ReasonHumanOut     = "dismissed"
+	ReasonDemographics = "demographics"
+	ReasonType         = "message-type"
+)
+
+// WindowDays is how many calendar days after leaving hospital the promise runs (domain: window). LateDays: with
+// fewer left when raised, the discharge is late and a navigator sees it at once.
+const (
+	WindowDays = 14
+	LateDays   = 5
+	// futureTolerance is how far a sender's clock may run ahead before a discharge counts as in the future.
+	futureTolerance = 10 * time.Minute
+)
+
+// Say is an event to be given out: its type and data, on a journey.
+type Say struct {
+	Type    schemas.Type
+	Journey string
+	Data    any
+	// First: this event is the journey's first.
+	First bool
+}
+
+// Decision is what one statement led to.
+type Decision struct {
+	Outcome Outcome
+	Reason  string
+	Journey string
+	Say     []Say
+	// Released names a quarantined message whose question has been answered by what came later.
+	Released string
+}
+
+// Subject is the person a statement is about, as deciding needs it.
+type Subject struct {
+	Person      string // the surviving record's id
+	Deceased    bool
+	BirthDate   string // YYYY-MM-DD or empty
+	BadNumber   bool
+	Merged      bool // other records have been joined to this one
+	NewJourney  string
+	DecidedAt   time.Time
+	Zone        *time.Location
+	QuarantineH time.Duration
+}
+
+// Decide says what follows from a visit as it stands after a statement has joined it. It is a function of the
+// visit alone, not of what kind of message came last, so that every order of arrival ends the same.
+//
+// It is asked with the visit's row locked and merged: deciding from anything else lets two messages of one visit
+// each see only their own half, and nobody raises.
+func Decide(v *Visit, s Statement, who Subject) Decision {
+	scope := v.Scope()
+	ready := v.Ended() && !v.IsCancelled() && scope.verdict == SaysInScope && !who.Deceased && !v.End.Died
+	decision := Decision{Journey: v.Raised.Journey}
+	switch {
+	case ready && !v.Raised.Standing():
+		decision = raise(v, who)
+	case ready:
+		decision = correct(v, s, who)
+	case v.Raised.Standing():
+		decision = retract(v, s, who, scope)
+	case v.Ended() && !v.IsCancelled() && !who.Deceased && !v.End.Died && scope.verdict == SaysAsk && v.Asked == "":
+		decision = ask(v, s, who, scope.reason)
+	default:
+		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
+	}
+	if v.Asked != "" && v.Asked != s.Message && scope.verdict != SaysAsk {
+		decision.Released, v.Asked = v.Asked, ""
+	}
+	decision.sayConsents(s, who)
+	return decision
+}
+
+// raise begins a journey, or begins it again where it had been withdrawn.
+func raise(v *Visit, who Subject) Decision {
+	left, on := v.leaving(who.Zone)
+	r := &v.Raised
+	facts := v.factsOn(on, who)
+	flags := v.flags(on, facts, who)
+	first := r.Journey == ""
+	if first {
+		r.Journey, r.At = who.NewJourney, who.DecidedAt
+	}
+	r.Withdrawn, r.Left, r.LeftOn, r.Facts, r.Flags = "", v.End.Left, on, facts, flags
+	decision := Decision{Outcome: RaisedOutcome, Journey: r.Journey}
+	if shown := append(slices.Clone(flags), v.shown()...); len(shown) > 0 {
+		decision.Outcome, decision.Reason = RaisedFlagged, strings.Join(shown, " ")
+	}
+	decision.Say = append(decision.Say, Say{Type: schemas.DischargeRecorded, Journey: r.Journey, First: first,
+		Data: schemas.DischargeRecordedData{Person: who.Person, Organisation: v.Organisation, Visit: v.ID,
+			LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: facts, Flags: flags}})
+	return decision
+}
+
+// correct tells what a later message changed about a discharge that stands: only what changed.
+func correct(v *Visit, s Statement, who Subject) Decision {
+	left, on := v.leaving(who.Zone)
+	r := &v.Raised
+	facts := v.factsOn(on, who)
+	flags := v.flags(on, facts, who)
+	data := schemas.DischargeCorrectedData{Visit: v.ID}
+	changed := false
+	if !r.Left.Same(v.End.Left) || r.LeftOn != on {
+		data.LeftAt, data.LeftOn, changed = left, on, true
+	}
+	if !equalFacts(r.Facts, facts) {
+		data.Facts, changed = &facts, true
+	}
+	if fresh := without(flags, r.Flags); len(fresh) > 0 {
+		data.Flags, changed = fresh, true
+	}
+	decision := Decision{Outcome: Joined, Reason: ReasonAlready, Journey: r.Journey}
+	if !changed {
+		return decision
+	}
+	r.Left, r.LeftOn, r.Facts = v.End.Left, on, facts
+	r.Flags = append(r.Flags, without(flags, r.Flags)...)
+	decision.Outcome, decision.Reason = Corrected, strings.Join(data.Flags, " ")
+	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
+	return decision
+}
+
+// retract pauses what had been raised, because the hospital took it back or coded it away. A human decides then;
+// what has happened is never rewritten. Death does not retract: it stops contact, which is said of the person.
+func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
+	reason := ""
+	switch {
+	case v.IsCancelled():
+		reason = ReasonVisitGone
+	case !v.Ended():
+		reason = ReasonEndUndone
+	case who.Deceased || v.End.Died:
+		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Raised.Journey}
+	default:
+		reason = "recoded"
+	}
+	v.Raised.Withdrawn = reason
+	outcome := Cancelled
+	if reason == "recoded" {
+		outcome = Corrected
+	}
+	return Decision{Outcome: outcome, Reason: reason, Journey: v.Raised.Journey, Say: []Say{{
+		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
+}
+
+// ask puts an ended visit of undecided scope before a human: an owned step with a due time, never silence.
+func ask(v *Visit, s Statement, who Subject, reason string) Decision {
+	v.Asked = s.Message
+	return quarantine(s.Message, v.Organisation, reason, who.DecidedAt.Add(who.QuarantineH))
+}
+
+func quarantine(message, organisation, reason string, due time.Time) Decision {
+	return Decision{Outcome: Quarantined, Reason: reason, Say: []Say{{Type: schemas.MessageQuarantined, Journey: message, First: true,
+		Data: schemas.MessageQuarantinedData{Message: message, Organisation: organisation, Reason: reason, DueAt: due}}}}
+}
+
+// quiet names why nothing was raised.
+func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
+	switch {
+	case s.Kind == KindHuman && !s.InScope:
+		return Joined, ReasonHumanOut
+	case s.Kind == KindCancelStart || s.Kind == KindCancelEnd:
+		return Cancelled, ""
+	case v.IsCancelled():
+		return Joined, ReasonVisitGone
+	case who.Deceased || v.End.Died:
+		return Joined, ReasonDeath
+	case !v.Ended():
+		return Joined, ReasonNotEnded
+	case scope.verdict == SaysAsk:
+		return Joined, scope.reason
+	}
+	return Joined, ReasonOutOfScope
+}
+
+// sayConsents gives out what the person said before leaving, once a journey stands to hang it on.
+func (d *Decision) sayConsents(s Statement, who Subject) {
+	if d.Journey == "" || len(s.Consents) == 0 {
+		return
+	}
+	given, declined := schemas.ConsentData{Person: who.Person}, schemas.ConsentData{Person: who.Person}
+	for _, consent := range s.Consents {
+		to := &declined
+		if consent.Given {
+			to = &given
+		}
+		to.Purposes = append(to.Purposes, consent.Purpose)
+		to.How = consent.How
+	}
+	if len(given.Purposes) > 0 {
+		d.Say = append(d.Say, Say{Type: schemas.ConsentGiven, Journey: d.Journey, Data: given})
+	}
+	if len(declined.Purposes) > 0 {
+		d.Say = append(d.Say, Say{Type: schemas.ConsentDeclined, Journey: d.Journey, Data: declined})
+	}
+}
+
+// leaving gives when the person left, nil where only the day is known, and the local day the window counts from.
+func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
+	left := v.End.Left
+	on := left.At.In(zone).Format(time.DateOnly)
+	if left.DayOnly {
+		return nil, on
+	}
+	return &left.At, on
+}
+
+func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
+	facts := v.Facts
+	if age, ok := AgeOn(who.BirthDate, on); ok {
+		facts.Age = &age
+	}
+	if v.End.Destination != "" {
+		facts.Destination = &v.End.Destination
+	}
+	if v.LeftBefore && facts.Assessment == nil {
+		left := "left-before"
+		facts.Assessment = &left
+	}
+	if facts.Route == nil {
+		route := "discharge"
+		facts.Route = &route
+	}
+	return facts
+}
+
+// flags are the reasons to show the discharge to a human. They say something about the messages, or the law.
+func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
+	var flags []string
+	add := func(flag string, when bool) {
+		if when {
+			flags = append(flags, flag)
+		}
+	}
+	add(schemas.FlagAgeUnknown, facts.Age == nil)
+	add(schemas.FlagUnder18, facts.Age != nil && *facts.Age < 18)
+	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
+	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
+	add(schemas.FlagLate, !v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays)
+	add(schemas.FlagFutureDischarge, v.inFuture(who, on, today))
+	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
+	add(schemas.FlagNumberInvalid, who.BadNumber)
+	add(schemas.FlagLeftBefore, v.LeftBefore || (facts.Assessment != nil && *facts.Assessment == "left-before"))
+	return flags
+}
+
+func (v *Visit) inFuture(who Subject, on, today string) bool {
+	if v.End.Left.DayOnly {
+		return on > today
+	}
+	return v.End.Left.At.After(who.DecidedAt.Add(futureTolerance))
+}
+
+// shown are further reasons, for the ledger only.
+func (v *Visit) shown() []string {
+	if v.PersonDiffers {
+		return []string{ReasonPersonOther}
+	}
+	return nil
+}
+
+// AgeOn gives the age in whole years on a local day; a birthday on 29 February falls on 1 March in other years.
+func AgeOn(birthDate, on string) (int, bool) {
+	born, err := time.Parse(time.DateOnly, birthDate)
+	if err != nil {
+		return 0, false
+	}
+	day, err := time.Parse(time.DateOnly, on)
+	if err != nil || day.Before(born) {
+		return 0, false
+	}
+	age := day.Year() - born.Year()
+	if day.Month() < born.Month() || (day.Month() == born.Month() && day.Day() < born.Day()) {
+		age--
+	}
+	return age, age <= 130
+}
+
+func daysBetween(from, to string) int {
+	a, errA := time.Parse(time.DateOnly, from)
+	b, errB := time.Parse(time.DateOnly, to)
+	if errA != nil || errB != nil {
+		return 0
+	}
+	return int(b.Sub(a).Hours() / 24)
+}
+
+func without(flags, known []string) []string {
+	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return slices.Contains(known, f) })
+}
+
+func equalFacts(a, b schemas.Facts) bool {
+	return sameValue(a.Age, b.Age) && sameValue(a.AreaResidence, b.AreaResidence) && sameValue(a.AreaStaying, b.AreaStaying) &&
+		sameValue(a.AreaGP, b.AreaGP) && sameValue(a.RegisteredGP, b.RegisteredGP) && sameValue(a.Gender, b.Gender) &&
+		sameValue(a.Language, b.Language) && sameValue(a.InterpreterNeeded, b.InterpreterNeeded) &&
+		sameValue(a.Route, b.Route) && sameValue(a.Assessment, b.Assessment) && sameValue(a.Destination, b.Destination) &&
+		sameValue(a.WorkerGender, b.WorkerGender) && sameValue(a.Carer, b.Carer) && sameValue(a.InEducation, b.InEducation) &&
+		slices.Equal(a.Channels, b.Channels) && slices.Equal(a.WaitingOn, b.WaitingOn) && slices.Equal(a.OpenTo, b.OpenTo)
+}
+
+func sameValue[T comparable](a, b *T) bool {
+	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}

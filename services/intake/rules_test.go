@@ -1,0 +1,466 @@
+package intake
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"footbridge/libs/hl7"
+	"footbridge/schemas"
+)
+
+// All people here are invented; NHS numbers are from the range kept for tests.
+
+var (
+	london, _ = time.LoadLocation("Europe/London")
+	morning   = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+)
+
+// hospital writes messages of one visit, a minute apart unless told otherwise.
+type hospital struct {
+	application, number, patient, birth string
+	at                                  time.Time
+	control                             int
+}
+
+func newHospital() *hospital {
+	return &hospital{application: "EPR", number: "V1", patient: "L42", birth: "19900401", at: morning.Add(-3 * time.Hour)}
+}
+
+type change func(w *hl7.Writer)
+
+func (h *hospital) message(trigger string, changes ...change) []byte {
+	h.control++
+	h.at = h.at.Add(time.Minute)
+	stamp := h.at.In(london).Format("20060102150405")
+	w := hl7.NewWriter(hl7.Header{SendingApplication: h.application, SendingFacility: "RXX", Type: "ADT", Trigger: trigger,
+		ControlID: fmt.Sprintf("C%d", h.control), At: h.at, ProcessingID: "P", Version: "2.4"})
+	w.Segment("EVN").Set(1, trigger).Set(2, stamp)
+	w.Segment("PID").Set(3, h.patient, "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
+		Set(5, "Example", "Ada").Set(7, h.birth)
+	w.Segment("PV1").Set(2, "E").Set(19, h.number)
+	if trigger == "A03" {
+		w.Set(45, stamp)
+	}
+	for _, c := range changes {
+		c(w)
+	}
+	return w.Bytes()
+}
+
+func reason(code, text, system string) change {
+	return func(w *hl7.Writer) { w.Segment("PV2").Set(3, code, text, system) }
+}
+
+func diagnosis(code, text, system string) change {
+	return func(w *hl7.Writer) { w.Segment("DG1").Set(1, "1").Set(3, code, text, system) }
+}
+
+// deathOn sets PID-30 on a message.
+func deathOn(raw []byte) []byte {
+	return []byte(replaceOnce(string(raw), "|19900401\r", "|19900401|||||||||||||||||||||||Y\r"))
+}
+
+// ward is a world without a database.
+type ward struct {
+	t        testing.TB
+	profiles *Profiles
+	world    *World
+	now      time.Time
+	n        int
+	said     []Say
+}
+
+func newWard(t testing.TB) *ward {
+	profiles, err := ShippedProfiles()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &ward{t: t, profiles: profiles, world: NewWorld(london, 4*time.Hour), now: morning}
+}
+
+func (w *ward) id(kind string) string { w.n++; return fmt.Sprintf("%s-%d", kind, w.n) }
+
+func (w *ward) read(raw []byte) Reading {
+	message, err := hl7.Parse(raw)
+	if err != nil {
+		return ReadFailure(err)
+	}
+	return ReadHL7(message, w.profiles, w.now)
+}
+
+// take reads a message and joins it; the lookup keys are in the clear here.
+func (w *ward) take(raw []byte) Settled {
+	reading := w.read(raw)
+	if reading.Outcome != "" {
+		return Settled{Decision: Decision{Outcome: reading.Outcome, Reason: reading.Reason}}
+	}
+	s := *reading.Statement
+	s.Message = w.id("message")
+	in := Incoming{Statement: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
+		NewPerson: w.id("person"), NewMerged: w.id("person"), NewVisit: w.id("visit"), NewJourney: w.id("journey"), DecidedAt: w.now}
+	if s.Person.Reveal().LocalID == "" {
+		in.Key, in.Anonymous = "visit:"+s.Visit, true
+	}
+	settled := w.world.Take(in)
+	w.said = append(w.said, settled.Say...)
+	return settled
+}
+
+func (w *ward) outcomes(messages ...[]byte) []string {
+	var out []string
+	for _, raw := range messages {
+		settled := w.take(raw)
+		out = append(out, string(settled.Outcome)+" "+settled.Reason)
+	}
+	return out
+}
+
+func (w *ward) count(of schemas.Type) (n int) {
+	for _, say := range w.said {
+		if say.Type == of {
+			n++
+		}
+	}
+	return n
+}
+
+func expect(t *testing.T, got []string, want ...string) {
+	t.Helper()
+	if !slices.Equal(got, want) {
+		t.Errorf("\n got %q\nwant %q", got, want)
+	}
+}
+
+func TestReasonDiagnosisAndEndJoinInAnyOrder(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	messages := [][]byte{
+		h.message("A01", reason("248062006", "", "SNOMED-CT")),
+		h.message("A08", diagnosis("276853009", "", "SCT")),
+		h.message("A03"),
+	}
+	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
+		w := newWard(t)
+		var raised int
+		for _, i := range order {
+			if w.take(messages[i]).Outcome == RaisedOutcome {
+				raised++
+			}
+		}
+		if raised != 1 || w.count(schemas.DischargeRecorded) != 1 {
+			t.Errorf("order %v: raised %d times, %d events", order, raised, w.count(schemas.DischargeRecorded))
+		}
+	}
+}
+
+func TestTheMessageThatBringsWhatWasMissingIsTheOneRaised(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A04"), h.message("A03"), h.message("A08", diagnosis("X61.8", "", "ICD10")),
+		h.message("A08", diagnosis("X61.8", "", "ICD10"))),
+		"joined not-ended", "joined nothing-in-scope", "raised ", "joined already-raised")
+}
+
+func TestAnotherDischargeRaisesNothing(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A01", reason("", "Ankle injury", "")), h.message("A08", diagnosis("S93.4", "Sprain", "I10")), h.message("A03")),
+		"joined not-ended", "joined not-ended", "joined nothing-in-scope")
+	if len(w.said) != 0 {
+		t.Errorf("said %v", w.said)
+	}
+}
+
+func TestTextAloneIsForAHumanAndNegationForNobody(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"Self-harm":                          "quarantined scope-undecided",
+		"overdose of paracetamol":            "quarantined scope-undecided",
+		"Denies self-harm":                   "joined nothing-in-scope",
+		"no hx of overdose":                  "joined nothing-in-scope",
+		"fell. not drunk. ?suicidal":         "quarantined scope-undecided",
+		"Myself harmed by a door":            "joined nothing-in-scope",
+		"Chest pain":                         "joined nothing-in-scope",
+		"No fever; self harm to left wrist ": "quarantined scope-undecided",
+	} {
+		h, w := newHospital(), newWard(t)
+		got := w.outcomes(h.message("A01", reason("", text, "")), h.message("A03"))
+		if got[1] != want {
+			t.Errorf("%q: %s, want %s", text, got[1], want)
+		}
+		if w.count(schemas.DischargeRecorded) != 0 {
+			t.Errorf("%q raised", text)
+		}
+	}
+}
+
+func TestAnAgreedLocalReasonRaises(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	h.application = "SIMHOSP"
+	raw := func(trigger string, changes ...change) []byte {
+		return []byte(replaceOnce(string(h.message(trigger, changes...)), "|P|2.4", "|T|2.4"))
+	}
+	got := w.outcomes(raw("A01", reason("", "Self-harm", "")), raw("A03"))
+	if !slices.Contains([]string{"raised ", "raised-flagged age-unknown"}, got[1]) {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestLateCodingAnswersTheQuestionToAHuman(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A01", reason("", "?self harm", "")), h.message("A03")), "joined not-ended", "quarantined scope-undecided")
+	settled := w.take(h.message("A08", diagnosis("276853009", "", "SCT")))
+	if settled.Outcome != RaisedOutcome || settled.Released == "" {
+		t.Errorf("outcome %s, released %q", settled.Outcome, settled.Released)
+	}
+}
+
+func TestCodesOfUndeterminedIntentHistoryAndUnknownSystemsAreForAHuman(t *testing.T) {
+	t.Parallel()
+	for _, c := range []Coded{{Code: "269735005", System: "SCT"}, {Code: "Y12", System: "I10"}, {Code: "Z91.5", System: "I10"},
+		{Code: "6471006", System: "SNOMED"}, {Code: "276853009"}, {Code: "X84", System: "OURS"}} {
+		h, w := newHospital(), newWard(t)
+		got := w.outcomes(h.message("A08", diagnosis(c.Code, "", c.System)), h.message("A03"))
+		if got[1] != "quarantined scope-undecided" {
+			t.Errorf("%+v: %q", c, got)
+		}
+	}
+}
+
+func TestCancellationsWithdrawAndALaterDischargeRaisesTheSameJourneyAgain(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(
+		h.message("A01", reason("248062006", "", "SNOMED-CT")), h.message("A03"), h.message("A13"), h.message("A03"), h.message("A11")),
+		"joined not-ended", "raised ", "cancelled discharge-cancelled", "raised ", "cancelled visit-cancelled")
+	journeys := map[string]bool{}
+	for _, say := range w.said {
+		journeys[say.Journey] = true
+	}
+	if len(journeys) != 1 || w.count(schemas.DischargeWithdrawn) != 2 {
+		t.Errorf("journeys %v, said %v", journeys, w.said)
+	}
+}
+
+func TestACancelledVisitRaisesNothingWhateverComesLate(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	start, coding, end, cancel := h.message("A01"), h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"), h.message("A11")
+	w := newWard(t)
+	w.outcomes(cancel, end, coding, start)
+	if len(w.said) != 0 {
+		t.Errorf("said %v", w.said)
+	}
+}
+
+func TestRecodingAwayPausesAndAsks(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"), h.message("A08", diagnosis("S61", "", "I10"))),
+		"joined not-ended", "raised ", "corrected recoded")
+	h, w = newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A08", diagnosis("S61", "", "I10")), h.message("A03")),
+		"joined not-ended", "joined not-ended", "quarantined recoded-away")
+}
+
+func TestACorrectedTimeIsToldOnce(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"))
+	again := h.message("A03")
+	expect(t, w.outcomes(again, again), "corrected ", "joined already-raised")
+	data := w.said[len(w.said)-1].Data.(schemas.DischargeCorrectedData)
+	if data.LeftAt == nil || data.Facts != nil {
+		t.Errorf("corrected %+v", data)
+	}
+}
+
+func TestDeathStopsContactAndRaisesNothing(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), deathOn(h.message("A03"))),
+		"joined not-ended", "joined death-reported")
+	if len(w.said) != 0 {
+		t.Errorf("said %v", w.said)
+	}
+	h, w = newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03"), deathOn(h.message("A31")), deathOn(h.message("A31"))),
+		"joined not-ended", "raised ", "corrected death-reported", "joined demographics")
+	if w.count(schemas.ContactStopped) != 1 {
+		t.Errorf("said %v", w.said)
+	}
+}
+
+func TestAPersonUpdateNeverTriggers(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.message("A28", diagnosis("X60", "", "I10")), h.message("A31", diagnosis("X60", "", "I10"))),
+		"ignored demographics", "ignored demographics")
+}
+
+func TestChildAndUnknownAgeAreShownToAHuman(t *testing.T) {
+	t.Parallel()
+	for birth, want := range map[string]string{"20111014010000": "raised-flagged under-18", "": "raised-flagged age-unknown",
+		"20081120": "raised ", "20081121": "raised-flagged under-18"} {
+		h, w := newHospital(), newWard(t)
+		h.birth = birth
+		got := w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"))
+		if got[1] != want {
+			t.Errorf("born %q: %q, want %q", birth, got[1], want)
+		}
+	}
+}
+
+func TestMergeCarriesTheVisitToTheSurvivorAndAnEndWithoutANumberFindsIt(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	start := h.message("A01", reason("248062006", "", "SCT"))
+	h.patient = "L99"
+	merge := h.message("A34", func(w *hl7.Writer) { w.Segment("MRG").Set(1, "L42", "", "", "RXX", "MR") })
+	h.number = ""
+	expect(t, w.outcomes(start, merge, h.message("A03")), "joined not-ended", "joined merged", "raised-flagged merged")
+	data := w.said[0].Data.(schemas.DischargeRecordedData)
+	if survivor := w.world.persons["local:RXX|L99"]; data.Person != survivor.ID {
+		t.Errorf("raised for %s, the survivor is %s", data.Person, survivor.ID)
+	}
+}
+
+func TestAMergeAfterTheDischargeIsShown(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03"))
+	h.patient = "L99"
+	merge := h.message("A40", func(w *hl7.Writer) { w.Segment("MRG").Set(1, "L42", "", "", "RXX", "MR") })
+	got := w.outcomes(merge, merge)
+	if got[0] != "corrected merged" || got[1] != "joined merged" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestAnotherPersonOnTheVisitIsShown(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	start := h.message("A01", reason("248062006", "", "SCT"))
+	h.patient = "L99"
+	got := w.outcomes(start, h.message("A03"))
+	if got[1] != "raised-flagged merged person-differs" {
+		t.Errorf("got %q", got)
+	}
+}
+
+func TestTimesOfTheEnd(t *testing.T) {
+	t.Parallel()
+	profiles, _ := ShippedProfiles()
+	stamp := func(trigger, evn2, evn6, pv145 string) Moment {
+		w := hl7.NewWriter(hl7.Header{SendingFacility: "RXX", Type: "ADT", Trigger: trigger, ControlID: "1", At: morning.AddDate(0, 0, 3)})
+		w.Segment("EVN").Set(2, evn2).Set(6, evn6)
+		w.Segment("PID").Set(3, "L42", "", "", "RXX", "MR")
+		w.Segment("PV1").Set(19, "V1").Set(45, pv145)
+		message, err := hl7.Parse(w.Bytes())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return ReadHL7(message, profiles, morning).Statement.Happened
+	}
+	for claim, c := range map[string]struct {
+		got  Moment
+		want Moment
+	}{
+		"PV1-45 first":           {stamp("A03", "20260701120000", "20260701110000", "20260701100000"), Moment{At: time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)}},
+		"then EVN-6":             {stamp("A03", "20260701120000", "20260701110000", ""), Moment{At: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}},
+		"then EVN-2":             {stamp("A03", "20260701120000", "", ""), Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC)}},
+		"never MSH-7":            {stamp("A03", "", "", ""), Moment{}},
+		"a date is not midnight": {stamp("A03", "", "", "20260701"), Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC), DayOnly: true}},
+		"an offset counts":       {stamp("A03", "", "", "20260701100000+0530"), Moment{At: time.Date(2026, 7, 1, 4, 30, 0, 0, time.UTC)}},
+	} {
+		if !c.got.Same(c.want) {
+			t.Errorf("%s: %v, want %v", claim, c.got, c.want)
+		}
+	}
+}
+
+func TestRefusals(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	h := newHospital()
+	good := string(h.message("A03"))
+	for claim, c := range map[string]struct {
+		raw    string
+		ack    hl7.Outcome
+		want   Outcome
+		reason string
+	}{
+		"processing id": {replaceOnce(good, "|P|2.4", "|X|2.4"), hl7.Refused, Rejected, ReasonProcessing},
+		"version":       {replaceOnce(good, "|P|2.4", "|P|3.0"), hl7.Refused, Rejected, ReasonVersion},
+		"another type":  {replaceOnce(good, "ADT^A03", "ORU^R01"), hl7.Refused, Rejected, ReasonType},
+		"unknown event": {replaceOnce(good, "ADT^A03", "ADT^Z99"), hl7.Refused, Rejected, ReasonEvent},
+		"of no concern": {replaceOnce(good, "ADT^A03", "ADT^A16"), hl7.Accepted, Ignored, ReasonType},
+		"no HL7":        {"hello", hl7.Refused, Rejected, ReasonNotHL7},
+		"empty":         {"", hl7.Refused, Rejected, ReasonEmpty},
+		"cut short":     {"MSH|^~\\&|EPR|RX", hl7.Failed, Quarantined, ReasonBroken},
+		"no PID":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\r", hl7.Failed, Quarantined, ReasonBroken},
+		"nobody":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\r", hl7.Accepted, Quarantined, ReasonNoPerson},
+	} {
+		r := w.read([]byte(c.raw))
+		if r.Ack != c.ack || r.Outcome != c.want || r.Reason != c.reason {
+			t.Errorf("%s: %v %s %s", claim, r.Ack, r.Outcome, r.Reason)
+		}
+	}
+}
+
+func TestAnyInterleavingConverges(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		h := newHospital()
+		triggers := rapid.SliceOfN(rapid.SampledFrom([]string{"A01", "A04", "A08", "A08x", "A03", "A03", "A13", "A11", "A02"}), 1, 8).Draw(r, "triggers")
+		var messages [][]byte
+		for _, trigger := range triggers {
+			switch trigger {
+			case "A08x":
+				messages = append(messages, h.message("A08", diagnosis("X60", "", "I10")))
+			case "A01":
+				messages = append(messages, h.message("A01", reason("248062006", "", "SCT")))
+			default:
+				messages = append(messages, h.message(trigger))
+			}
+		}
+		inOrder, shuffled := newWard(t), newWard(t)
+		inOrder.outcomes(messages...)
+		shuffled.outcomes(rapid.Permutation(messages).Draw(r, "order")...)
+		a, b := settledState(inOrder), settledState(shuffled)
+		if !reflect.DeepEqual(a, b) {
+			r.Fatalf("%v\n in order %+v\n shuffled %+v", triggers, a, b)
+		}
+	})
+}
+
+// settledState is what must not depend on the order of arrival.
+func settledState(w *ward) map[string]any {
+	v := w.world.visits[0]
+	return map[string]any{"standing": v.Raised.Standing(), "ended": v.Ended(), "cancelled": v.IsCancelled(),
+		"scope": v.Scope().verdict, "left": v.End.Left, "told": told(w, v), "arrived": v.Arrived}
+}
+
+// told is what the bus was last told, if the journey stands.
+func told(w *ward, v *Visit) string {
+	if !v.Raised.Standing() {
+		return ""
+	}
+	return fmt.Sprint(v.Raised.Left, v.Raised.LeftOn, v.Raised.Flags)
+}
+
+func replaceOnce(s, from, to string) string {
+	before, after, found := strings.Cut(s, from)
+	if !found {
+		panic("no " + from + " in message")
+	}
+	return before + to + after
+}
