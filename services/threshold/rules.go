@@ -139,7 +139,7 @@ type Near struct {
 type Question struct {
 	Fact     string   `json:"fact"`
 	Asks     string   `json:"asks"`
-	Alone    int      `json:"alone"` // doors that one answer to it could open by itself
+	Alone    int      `json:"alone"`    // doors that one answer to it could open by itself
 	Together int      `json:"together"` // doors that need other answers too
 	Services []string `json:"services"`
 }
