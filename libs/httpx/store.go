@@ -5,25 +5,17 @@ import (
 	"embed"
 	"errors"
 	"fmt"
-	"io/fs"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
+// IdempotencyMigrations is the goose migration set of the table idempotency, in the folder migrations, for a service
+// that takes Idempotency-Key: another pg.MigrationSet beside its own.
+//
 //go:embed migrations/*.sql
-var migrations embed.FS
-
-// IdempotencyMigrations is the goose migration set of the table idempotency, for a service that takes
-// Idempotency-Key. Give it a version table of its own.
-func IdempotencyMigrations() fs.FS {
-	sub, err := fs.Sub(migrations, "migrations")
-	if err != nil {
-		panic(err) // the folder is embedded above
-	}
-	return sub
-}
+var IdempotencyMigrations embed.FS
 
 // The statements, for callers that queue theirs. In one transaction: claim; if it affected no row, find and answer
 // from that; else do the work and remember. Claim and find must be two statements: only the second one sees what
