@@ -1,0 +1,190 @@
+// Package gateway is the one public listener: it knows who is asking, refuses what the route table does not allow,
+// and hands the rest to the service that serves the path.
+//
+// In come requests of people (a session cookie), of hospitals' systems (a bearer token or a client certificate) and
+// of anybody for the public paths; out go the services' answers, and the descriptions of the whole HTTP surface:
+// /openapi.json, /asyncapi.json and /schemas/{type}.json. It hears and says no events and has no tables yet:
+// subscriptions and deliveries come later. Promises:
+//   - a path that is not in the route table reaches no service, and neither does a role that the table does not name;
+//   - who is asking is told to a service in the signed header of package principal alone: credentials, cookies and
+//     whatever a caller put into that header stop here;
+//   - a service that runs in this process verifies that header just as one behind the network does;
+//   - every refusal is a problem that says what to do next, or a page that says so to a person with a browser;
+//   - spans, metrics and logs carry the route's pattern, never the path.
+//
+// It decides who may ask at all. What they then see is the service's decision, by the principal.
+package gateway
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// Config is what the gateway needs. Backends, Signer and Source must be given.
+type Config struct {
+	// Backends serve the paths of each service, by its name in schemas: Remote for one behind the network, its own
+	// handler where it runs in this process. A service that is missing here is answered for with 503.
+	Backends map[string]http.Handler
+	// Pages are routes beside schemas.Routes, those of the console.
+	Pages []schemas.Route
+	// Signer signs the principal for the services.
+	Signer *principal.Signer
+	// Source finds who is asking. Put tokens and certificates before the session.
+	Source principal.Source
+	// SignInPath is where a browser without a session is sent; empty sends it nowhere.
+	SignInPath string
+	// TrustedOrigins are further origins whose pages may send forms and scripts' requests here.
+	TrustedOrigins []string
+	// Timeout bounds each request; 0 is 30 s.
+	Timeout time.Duration
+	// Rates bound how many requests a second one caller may send; zero values are DefaultRates.
+	Rates Rates
+
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Tracers trace.TracerProvider
+	Meters  metric.MeterProvider
+}
+
+// Rates are requests a second of one caller, with bursts of twice as many. Each replica counts for itself.
+type Rates struct {
+	// Systems send by the thousand after an outage of theirs.
+	Systems float64
+	// People are those with a session or a token of their own.
+	People float64
+	// Unknown are callers of public paths, by their address.
+	Unknown float64
+}
+
+// DefaultRates leave a hospital room to catch up and a person never has to wait.
+var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50}
+
+// Gateway is the public listener's handler.
+type Gateway struct {
+	config   Config
+	mux      *httpx.Mux
+	known    *http.ServeMux // patterns without methods: tells an unknown path from an unknown method
+	methods  map[string][]string
+	crossing *http.CrossOriginProtection
+	systems  *httpx.Limiter
+	people   *httpx.Limiter
+	unknown  *httpx.Limiter
+	openAPI  []byte
+}
+
+// New checks the configuration and makes the handler. An error says what to change.
+func New(c Config) (*Gateway, error) {
+	if c.Signer == nil || c.Source == nil {
+		return nil, errors.New("making the gateway: a signer and a source of principals must be given, or nobody could be told from anybody")
+	}
+	c = withDefaults(c)
+	g := &Gateway{config: c, known: http.NewServeMux(), methods: map[string][]string{}}
+	g.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock})
+	g.mux.Use(g.answering)
+	g.systems = limiter(c.Rates.Systems, c.Clock)
+	g.people = limiter(c.Rates.People, c.Clock)
+	g.unknown = limiter(c.Rates.Unknown, c.Clock)
+	g.crossing = http.NewCrossOriginProtection()
+	for _, origin := range c.TrustedOrigins {
+		if err := g.crossing.AddTrustedOrigin(origin); err != nil {
+			return nil, fmt.Errorf("trusting origin %q: %w; write it as https://host", origin, err)
+		}
+	}
+	return g, g.register()
+}
+
+func withDefaults(c Config) Config {
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Timeout == 0 {
+		c.Timeout = 30 * time.Second
+	}
+	for rate, usual := range map[*float64]float64{&c.Rates.Systems: DefaultRates.Systems,
+		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown} {
+		if *rate == 0 {
+			*rate = usual
+		}
+	}
+	return c
+}
+
+func limiter(perSecond float64, c clock.Clock) *httpx.Limiter {
+	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), c, callerKey)
+}
+
+// register adds a handler for each line of the route table, and one for all else.
+func (g *Gateway) register() error {
+	own := map[string]httpx.Handler{
+		"/openapi.json":   g.serveOpenAPI,
+		"/asyncapi.json":  serveAsyncAPI,
+		"/schemas/{file}": serveSchema,
+	}
+	all := append(schemas.Routes(), g.config.Pages...)
+	for _, route := range all {
+		method, pattern, _ := strings.Cut(route.Mux(), " ")
+		handler := g.pass(route)
+		if h, ok := own[pattern]; ok && route.Service == schemas.Gateway {
+			handler = g.serveOwn(h)
+		} else if route.Service == schemas.Gateway {
+			return fmt.Errorf("registering %s %s: the route table gives it to the gateway, which has no answer for it", route.Method, route.Pattern)
+		}
+		g.mux.Handle(method+" "+pattern, handler)
+		g.remember(method, pattern)
+	}
+	g.mux.Handle("/", g.unrouted)
+	var err error
+	g.openAPI, err = describe(schemas.Routes())
+	return err
+}
+
+func (g *Gateway) remember(method, pattern string) {
+	if g.methods[pattern] == nil {
+		g.known.Handle(pattern, http.NotFoundHandler())
+	}
+	g.methods[pattern] = append(g.methods[pattern], method)
+	if method == http.MethodGet {
+		g.methods[pattern] = append(g.methods[pattern], http.MethodHead)
+	}
+}
+
+// Handler returns the public handler. Serve it with httpx.NewServer, whose bounds on slow callers it relies on.
+func (g *Gateway) Handler() http.Handler { return g }
+
+// ServeHTTP implements http.Handler.
+func (g *Gateway) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	secure(w.Header(), r.TLS != nil)
+	g.mux.ServeHTTP(w, r)
+}
+
+// unrouted answers what no route takes: 405 where another method would do, else 404.
+func (g *Gateway) unrouted(_ http.ResponseWriter, r *http.Request) error {
+	if err := g.unknown.Check(r); err != nil {
+		return err
+	}
+	_, pattern := g.known.Handler(r)
+	allowed := g.methods[pattern]
+	if pattern == "" || slices.Contains(allowed, r.Method) {
+		return httpx.NewProblem(http.StatusNotFound, "Nothing is served under this path. Compare it with /openapi.json.")
+	}
+	allow := strings.Join(allowed, ", ")
+	p := httpx.NewProblem(http.StatusMethodNotAllowed, "This path does not take this method. Use one of: %s.", allow)
+	p.Header = http.Header{"Allow": {allow}}
+	return p
+}

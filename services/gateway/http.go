@@ -1,0 +1,204 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httputil"
+	"net/url"
+	"strconv"
+	"syscall"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// secure sets the headers that bound what a page or an answer may do in a browser. Pages load nothing from elsewhere
+// and run no script that stands in them; nobody may frame them, so that no button is pressed unseen.
+func secure(header http.Header, tls bool) {
+	for name, value := range securityHeaders {
+		header.Set(name, value)
+	}
+	if tls {
+		header.Set("Strict-Transport-Security", "max-age=31536000")
+	}
+}
+
+var securityHeaders = map[string]string{
+	"Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; " +
+		"form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+	"X-Content-Type-Options":       "nosniff",
+	"X-Frame-Options":              "DENY",
+	"Referrer-Policy":              "no-referrer",
+	"Cross-Origin-Opener-Policy":   "same-origin",
+	"Cross-Origin-Resource-Policy": "same-origin",
+	"Permissions-Policy":           "camera=(), geolocation=(), microphone=(), payment=()",
+}
+
+// pass hands a route's requests to its service, after all checks.
+func (g *Gateway) pass(route schemas.Route) httpx.Handler {
+	limit := bodyLimit(route)
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := g.admitted(route, r)
+		if err != nil {
+			return err
+		}
+		if r.ContentLength > limit {
+			return tooLarge(limit)
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), g.config.Timeout)
+		defer cancel()
+		out, err := g.outgoing(r.WithContext(ctx), route.Service, p)
+		if err != nil {
+			return fmt.Errorf("passing a request to %q: %w", route.Service, err)
+		}
+		if out.Body != nil {
+			out.Body = http.MaxBytesReader(w, out.Body, limit)
+		}
+		backend := g.config.Backends[route.Service]
+		if backend == nil {
+			return unavailable(route.Service)
+		}
+		backend.ServeHTTP(w, out)
+		return nil
+	}
+}
+
+// serveOwn is pass for what the gateway answers itself. All of it is public.
+func (g *Gateway) serveOwn(h httpx.Handler) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := g.unknown.Check(r); err != nil {
+			return err
+		}
+		return h(w, r)
+	}
+}
+
+// admitted finds who is asking and whether they may: not from another site, in one of the route's roles, and not
+// more often than agreed. On a public path nobody need be known, and a doubtful credential counts as none.
+func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Principal, error) {
+	if r.Header.Get("Authorization") == "" { // a browser adds cookies and certificates by itself, a token never
+		if err := g.crossing.Check(r); err != nil {
+			return principal.Principal{}, httpx.NewProblem(http.StatusForbidden, "This came from another site. Open the page here and send it from there.").Because(err)
+		}
+	}
+	p, err := g.config.Source(r)
+	if err != nil || !p.Valid() {
+		p = principal.Principal{}
+	}
+	switch admit(route, p.Role) {
+	case whoAreYou:
+		if limited := g.unknown.Check(r); limited != nil {
+			return p, limited
+		}
+		problem := httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or certificate that was agreed.").Because(err)
+		problem.Header = http.Header{"Www-Authenticate": {"Bearer"}}
+		return p, problem
+	case notForRole:
+		return p, httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
+	}
+	return p, g.limiterOf(p).Check(r.WithContext(principal.With(r.Context(), p)))
+}
+
+func (g *Gateway) limiterOf(p principal.Principal) *httpx.Limiter {
+	switch {
+	case !p.Valid():
+		return g.unknown
+	case p.Role == string(schemas.System):
+		return g.systems
+	default:
+		return g.people
+	}
+}
+
+// callerKey is the principal, or the address of somebody unknown.
+func callerKey(r *http.Request) string {
+	if p, ok := principal.From(r.Context()); ok {
+		return p.Key()
+	}
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return r.RemoteAddr
+	}
+	return host
+}
+
+// stopHere are headers that go no further: credentials, and what only we may say to a service.
+var stopHere = []string{principal.Header, "Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "X-Forwarded-For",
+	"X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Traceparent", "Tracestate", "Baggage", "X-Request-Id"}
+
+// outgoing is the request as a service gets it: without credentials, with the signed principal where there is one,
+// and in our trace.
+func (g *Gateway) outgoing(r *http.Request, service string, p principal.Principal) (*http.Request, error) {
+	out := r.Clone(r.Context())
+	for _, name := range stopHere {
+		out.Header.Del(name)
+	}
+	out.Header.Set("X-Request-Id", httpx.RequestID(r.Context()))
+	propagation.TraceContext{}.Inject(r.Context(), propagation.HeaderCarrier(out.Header))
+	if !p.Valid() {
+		return out, nil
+	}
+	signed, err := g.config.Signer.Sign(p, service, g.config.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	out.Header.Set(principal.Header, signed)
+	return out, nil
+}
+
+// Remote is a backend behind the network. transport bounds its connections; nil is Transport(). What goes wrong on
+// the way is answered as a problem: 503 where the request did not arrive, 502 or 504 where that is not known.
+func Remote(target *url.URL, transport http.RoundTripper) http.Handler {
+	if transport == nil {
+		transport = Transport()
+	}
+	return &httputil.ReverseProxy{
+		Transport: transport,
+		Rewrite:   func(p *httputil.ProxyRequest) { p.SetURL(target) },
+		ModifyResponse: func(answer *http.Response) error {
+			for name := range securityHeaders { // set already, for all answers alike
+				answer.Header.Del(name)
+			}
+			answer.Header.Del("X-Request-Id")
+			return nil
+		},
+		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) { refuse(w, r, onTheWay(err)) },
+		ErrorLog:     log.New(io.Discard, "", 0), // its lines are not of a closed form; the span tells of the failure
+	}
+}
+
+// onTheWay says what a failed pass means for the caller.
+func onTheWay(err error) *httpx.Problem {
+	var long *http.MaxBytesError
+	var p *httpx.Problem
+	switch {
+	case errors.As(err, &long):
+		return tooLarge(long.Limit)
+	case errors.Is(err, context.DeadlineExceeded):
+		p = httpx.NewProblem(http.StatusGatewayTimeout, "The part that answers this took too long, and may or may not have done it. Send it again with the same Idempotency-Key.")
+	case errors.Is(err, syscall.ECONNREFUSED):
+		p = httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this is not running at present, and nothing was done. Send it again in a few seconds with the same Idempotency-Key.")
+		p.Header = http.Header{"Retry-After": {"5"}}
+	default:
+		p = httpx.NewProblem(http.StatusBadGateway, "The part that answers this broke off, and may or may not have done it. Send it again with the same Idempotency-Key.")
+	}
+	return p.Because(err)
+}
+
+func unavailable(service string) *httpx.Problem {
+	p := httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at present, and nothing was done. Send it again in a minute; if it goes on, tell the operator.", service)
+	p.Header = http.Header{"Retry-After": {"60"}}
+	return p
+}
+
+func tooLarge(limit int64) *httpx.Problem {
+	return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The body is longer than the %s bytes taken here. Send less at a time.", strconv.FormatInt(limit, 10))
+}

@@ -1,0 +1,108 @@
+package gateway
+
+import (
+	"errors"
+	"html/template"
+	"net/http"
+	"net/url"
+
+	"footbridge/libs/httpx"
+)
+
+// answering turns a refusal into a page where a person looks at it with a browser. Programs get the problem.
+func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := next(w, r)
+		var problem *httpx.Problem
+		if !errors.As(err, &problem) || !wantsPage(r.Header.Get("Accept")) {
+			return err
+		}
+		if problem.Status >= 500 {
+			g.config.Log.ErrorContext(r.Context(), "request could not be answered", "error", err)
+		}
+		if problem.Status == http.StatusUnauthorized && g.config.SignInPath != "" {
+			http.Redirect(w, r, signIn(g.config.SignInPath, r), http.StatusSeeOther)
+			return nil
+		}
+		refuse(w, r, problem)
+		return nil
+	}
+}
+
+// signIn is the sign-in page's address with the way back, where there is one to go back to.
+func signIn(path string, r *http.Request) string {
+	if r.Method != http.MethodGet || r.URL.Path == "/" {
+		return path
+	}
+	return path + "?next=" + url.QueryEscape(r.URL.RequestURI())
+}
+
+// refuse answers with a problem, as a page to a browser.
+func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
+	if !wantsPage(r.Header.Get("Accept")) {
+		httpx.WriteProblem(w, r, p)
+		return
+	}
+	header := w.Header()
+	for name, values := range p.Header {
+		header[http.CanonicalHeaderKey(name)] = values
+	}
+	header.Del("Content-Length")
+	header.Set("Content-Type", "text/html; charset=utf-8")
+	header.Set("Cache-Control", "no-store")
+	w.WriteHeader(p.Status)
+	view := struct{ Title, Words, Detail, Request string }{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context())}
+	_ = page.Execute(w, view) // the caller has gone; nobody is left to tell
+}
+
+func titleOf(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "Page not found"
+	case status == http.StatusForbidden:
+		return "This page is not open to you"
+	case status == http.StatusTooManyRequests:
+		return "Please wait a moment"
+	case status >= 500:
+		return "Sorry, something is not working"
+	default:
+		return "Sorry, this could not be done"
+	}
+}
+
+// wordsOf are for a person; a problem's own detail is for whoever wrote the program that asked.
+func wordsOf(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "Check the address, or go back to the start."
+	case status >= 500:
+		return "Nothing you did is wrong. Please try again in a minute. If it goes on, tell whoever runs Footbridge for you and give them the number below."
+	default:
+		return ""
+	}
+}
+
+// page stands by itself: it has to be there when the console is not.
+var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
+<html lang="en-GB" class="fb-page">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{{.Title}} – Footbridge</title>
+<link rel="stylesheet" href="/assets/nhsuk-frontend.css">
+<link rel="stylesheet" href="/assets/console.css">
+</head>
+<body>
+<header class="nhsuk-header fb-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name" href="/">Footbridge</a></div></div></header>
+<div class="nhsuk-width-container">
+<main class="nhsuk-main-wrapper" id="maincontent">
+<h1>{{.Title}}</h1>
+{{with .Words}}<p>{{.}}</p>
+{{else}}<p>{{.Detail}}</p>
+{{end}}{{with .Request}}<p class="fb-quiet">Number of this request: <code>{{.}}</code></p>
+{{end}}<p><a href="/">Go to the start</a></p>
+</main>
+</div>
+</body>
+</html>
+`))
