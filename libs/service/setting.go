@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // setting is one field of a configuration struct.
@@ -102,7 +103,7 @@ func (s *setting) parse(text string) error {
 	case v.Type() == durationType:
 		d, err := time.ParseDuration(text)
 		if err != nil || d < 0 {
-			return fmt.Errorf("%q is not a duration; use for example 30s, 5m or 1h30m", text)
+			return fmt.Errorf("'%s' is not a duration; use for example 30s, 5m or 1h30m", text)
 		}
 		v.SetInt(int64(d))
 	case v.Kind() == reflect.String:
@@ -110,19 +111,19 @@ func (s *setting) parse(text string) error {
 	case v.Kind() == reflect.Bool:
 		b, err := strconv.ParseBool(text)
 		if err != nil {
-			return fmt.Errorf("%q is neither true nor false; use one of them", text)
+			return fmt.Errorf("'%s' is neither true nor false; use one of them", text)
 		}
 		v.SetBool(b)
 	case v.CanInt():
 		n, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || v.OverflowInt(n) {
-			return fmt.Errorf("%q is not a whole number; use for example 256", text)
+			return fmt.Errorf("'%s' is not a whole number; use for example 256", text)
 		}
 		v.SetInt(n)
 	case v.CanFloat():
 		f, err := strconv.ParseFloat(text, 64)
 		if err != nil {
-			return fmt.Errorf("%q is not a number; use for example 0.5", text)
+			return fmt.Errorf("'%s' is not a number; use for example 0.5", text)
 		}
 		v.SetFloat(f)
 	case v.Type() == reflect.TypeFor[[]string]():
@@ -147,7 +148,7 @@ func (s *setting) check(text string) error {
 		return nil
 	case "hostport":
 		if !isHostPort(text) {
-			return fmt.Errorf("%q is not host:port; use for example 127.0.0.1:%s", text, s.examplePort())
+			return fmt.Errorf("'%s' is not host:port; use for example 127.0.0.1:%s", text, s.examplePort())
 		}
 	case "url":
 		for part := range strings.SplitSeq(text, ",") {
@@ -157,7 +158,7 @@ func (s *setting) check(text string) error {
 		}
 	case "oneof":
 		if !slices.Contains(strings.Split(choices, "|"), text) {
-			return fmt.Errorf("%q is not one of its values; use one of %s", text, strings.ReplaceAll(choices, "|", ", "))
+			return fmt.Errorf("'%s' is not one of its values; use one of %s", text, strings.ReplaceAll(choices, "|", ", "))
 		}
 	default:
 		panic(fmt.Sprintf("configuration field %s has the tag as:%q, which Load does not know", s.name, s.as))
@@ -221,18 +222,45 @@ func mask(s *setting, value string) string {
 }
 
 var (
-	urlUser    = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://[^\s/?#:@,]*):[^\s,]*@`)
-	dsnSecret  = regexp.MustCompile(`(?i)((?:^|[\s?&])(?:password|passwd|sslpassword|token|secret|api_?key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&,]+)`)
-	userNoPass = regexp.MustCompile(`([A-Za-z][A-Za-z0-9+.-]*://)[^\s/?#:@,]{20,}@`)
+	urlBegin  = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://`)
+	dsnSecret = regexp.MustCompile(`(?i)((?:^|[\s?&])(?:password|passwd|sslpassword|token|secret|api_?key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&,]+)`)
 )
+
+const masked = "********"
 
 // MaskURL hides the passwords in a text of URLs or of key=value pairs: what stands between the user's colon and the
 // last @, what follows password=, token= and the like, and a user of 20 characters or more without a password, which
-// is a token. It rather hides too much.
+// is a token. It rather hides too much: a password need not be escaped properly to be hidden.
 func MaskURL(text string) string {
-	text = urlUser.ReplaceAllString(text, "$1:********@")
-	text = userNoPass.ReplaceAllString(text, "$1********@")
-	return dsnSecret.ReplaceAllString(text, "$1********")
+	var out strings.Builder
+	begins := append(urlBegin.FindAllStringIndex(text, -1), []int{len(text), len(text)})
+	out.WriteString(text[:begins[0][0]])
+	for i, begin := range begins[:len(begins)-1] {
+		rest := text[begin[1]:begins[i+1][0]]
+		url, after := rest, ""
+		if blank := strings.IndexFunc(rest, unicode.IsSpace); blank >= 0 {
+			url, after = rest[:blank], rest[blank:]
+		}
+		out.WriteString(text[begin[0]:begin[1]] + maskUser(url) + after)
+	}
+	return dsnSecret.ReplaceAllString(out.String(), "${1}"+masked)
+}
+
+// maskUser hides the password in what follows "scheme://".
+func maskUser(url string) string {
+	at := strings.LastIndexByte(url, '@')
+	if at < 0 {
+		return url
+	}
+	user, _, hasPassword := strings.Cut(url[:at], ":")
+	switch {
+	case hasPassword:
+		return user + ":" + masked + url[at:]
+	case len(user) >= 20:
+		return masked + url[at:]
+	default:
+		return url
+	}
 }
 
 // star matches a name against a pattern with one star and returns what the star stands for.
