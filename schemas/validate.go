@@ -297,7 +297,6 @@ type field struct {
 	name               string
 	index              int
 	required, nullable bool
-	dropsEmpty         bool
 	kind               *Kind
 	atLeast, atMost    int
 }
