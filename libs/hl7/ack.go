@@ -104,6 +104,9 @@ func (m *Message) Enhanced() bool { return !m.msh(15).IsEmpty() || !m.msh(16).Is
 // is wanted; where it is not, but MSH-16 asks for an application acknowledgement, that is given instead. Where both
 // are wanted the accept acknowledgement goes back here, and [Message.ApplicationAck] builds the other, to be sent
 // as a message of its own.
+//
+// Sender and receiver change places; delimiters, processing ID, version and character set are the message's; its
+// control ID comes back in MSA-2 as it was sent, without control characters and up to 250 bytes.
 func (m *Message) Ack(a Ack) []byte {
 	switch {
 	case a.Mode == Original || !m.Enhanced():

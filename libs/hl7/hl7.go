@@ -225,7 +225,7 @@ func (m *Message) index() error {
 		}
 		switch {
 		case start == end:
-		case len(m.segs) > 0 && isHeaderLine(m.raw[start:end]):
+		case len(m.segs) > 0 && m.beginsAnother(m.raw[start:end]):
 			return ErrSeveral
 		case !m.beginsSegment(m.raw[start:end]):
 			m.segs[len(m.segs)-1].end = uint32(end)
@@ -243,6 +243,11 @@ func (m *Message) index() error {
 // is always a segment before a line that begins none.
 func (m *Message) beginsSegment(line []byte) bool {
 	return isSegmentName(line) && (len(line) == 3 || line[3] == m.delims.Field)
+}
+
+// beginsAnother: a second header, be it with other delimiters or broken off.
+func (m *Message) beginsAnother(line []byte) bool {
+	return isHeaderLine(line) || (m.beginsSegment(line) && string(line[:3]) == "MSH")
 }
 
 func isSegmentName(line []byte) bool {

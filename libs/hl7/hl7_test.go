@@ -122,6 +122,8 @@ func TestHeaderThatCannotBeReadIsNamed(t *testing.T) {
 		"MSH ^~\\&": ErrDelimiters, "MSH|^~\\\xc3|": ErrDelimiters,
 		"FHS|^~\\&|A": ErrBatch, "BHS|^~\\&|A": ErrBatch, "MSH|^~\\&|A\rBTS|1\r": ErrBatch,
 		visit + visit:             ErrSeveral,
+		visit + "MSH":             ErrSeveral,
+		visit + "MSH|\r":          ErrSeveral,
 		visit + "MSH#*+!%#A\r":    ErrSeveral,
 		"\xff\xfeM\x00S\x00H\x00": ErrUTF16,
 	} {
@@ -198,7 +200,7 @@ func TestCharacterSets(t *testing.T) {
 		"UTF-8":                          {"UNICODE UTF-8", "Łukasz", "Łukasz", "UTF-8", false},
 		"UTF-8 declared, not sent":       {"UNICODE UTF-8", "Ren\xe9", "René", "WINDOWS-1252", true},
 		"8859/1":                         {"8859/1", "Ren\xe9 \xa4", "René ¤", "8859/1", false},
-		"8859/1 whose bytes look UTF-8":  {"8859/1", "\xc3\xa9", "Ã©", "8859/1", false},
+		"8859/1 whose bytes look UTF-8":  {"8859/1", "\xc3\xa9", "Ã©", "8859/1", true},
 		"8859/15":                        {"8859/15", "\xa4 \xa6\xbd", "€ Šœ", "8859/15", false},
 		"ISO name with blanks":           {"ISO 8859-1", "\xe9", "é", "8859/1", false},
 		"ASCII declared, more sent":      {"ASCII", "\xe9", "é", "WINDOWS-1252", true},

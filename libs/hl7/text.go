@@ -26,6 +26,7 @@ func charsetOf(declared string, body []byte) Charset {
 	switch encoding := knownCharset(declared); {
 	case encoding == "8859/1" || encoding == "8859/15" || encoding == "WINDOWS-1252":
 		c.Encoding = encoding
+		c.Doubtful = valid && !ascii // hardly any text in a single-byte set is valid UTF-8 by chance
 	case ascii:
 		c.Encoding = "ASCII"
 		c.Doubtful = encoding == "unknown"
