@@ -63,20 +63,11 @@ func TestReadAgreesWithTheSchema(t *testing.T) {
 			schema := dataSchema(t, eventType)
 			example := dataOf(t, schemas.ExampleJSON(eventType))
 			refused := agree(t, schema, read, example)
-			for i := range places(tree(t, example)) {
-				for _, m := range mutants() {
-					changed := tree(t, example)
-					places(changed)[i].put(m)
-					refused += agree(t, schema, read, encode(t, changed))
-				}
-				for _, change := range []func(place){place.dropIt, place.shoutIt, place.growIt} {
-					changed := tree(t, example)
-					change(places(changed)[i])
-					refused += agree(t, schema, read, encode(t, changed))
-				}
+			if e, _ := schemas.Lookup(eventType); !e.OnBus() {
+				refused += everyChange(t, schema, read, example)
 			}
 			random := rand.New(rand.NewPCG(20260302, 1))
-			for range 1000 {
+			for range 500 {
 				changed := tree(t, example)
 				for range 2 {
 					at := places(changed)
@@ -92,6 +83,25 @@ func TestReadAgreesWithTheSchema(t *testing.T) {
 			}
 		})
 	}
+}
+
+// everyChange puts every mutant in every place, one at a time; for what comes from outside.
+func everyChange(t *testing.T, schema *jsonschema.Schema, read func([]byte) []schemas.Fault, example []byte) int {
+	t.Helper()
+	refused := 0
+	for i := range places(tree(t, example)) {
+		for _, m := range mutants() {
+			changed := tree(t, example)
+			places(changed)[i].put(m)
+			refused += agree(t, schema, read, encode(t, changed))
+		}
+		for _, change := range []func(place){place.dropIt, place.shoutIt, place.growIt} {
+			changed := tree(t, example)
+			change(places(changed)[i])
+			refused += agree(t, schema, read, encode(t, changed))
+		}
+	}
+	return refused
 }
 
 // agree returns 1 where both refuse and 0 where both accept.
