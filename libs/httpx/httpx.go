@@ -48,7 +48,7 @@ type Options struct {
 	TrustCaller bool
 }
 
-// Mux routes requests by the patterns of http.ServeMux ("POST /api/offers/{id}/accept"). Make one with NewMux.
+// Mux routes requests by the patterns of http.ServeMux ("POST /api/orders/{id}/confirm"). Make one with NewMux.
 type Mux struct {
 	routes  *http.ServeMux
 	log     *slog.Logger

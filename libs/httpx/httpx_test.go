@@ -50,7 +50,7 @@ func problem(t *testing.T, w *httptest.ResponseRecorder, status int) httpx.Probl
 func TestRefusalsOfTheRouterAreProblems(t *testing.T) {
 	t.Parallel()
 	mux := httpx.NewMux(httpx.Options{})
-	mux.Handle("GET /api/offers/{id}", func(w http.ResponseWriter, r *http.Request) error {
+	mux.Handle("GET /api/orders/{id}", func(w http.ResponseWriter, r *http.Request) error {
 		return httpx.WriteJSON(w, 200, map[string]string{"id": r.PathValue("id")})
 	})
 	t.Run("an unknown path", func(t *testing.T) {
@@ -63,20 +63,20 @@ func TestRefusalsOfTheRouterAreProblems(t *testing.T) {
 	})
 	t.Run("an unknown method", func(t *testing.T) {
 		t.Parallel()
-		w := ask(mux, "DELETE", "/api/offers/1", "")
+		w := ask(mux, "DELETE", "/api/orders/1", "")
 		if p := problem(t, w, 405); !strings.Contains(p.Detail, "GET") || !strings.Contains(w.Header().Get("Allow"), "GET") {
 			t.Errorf("does not say what to use: %q, Allow %q", p.Detail, w.Header().Get("Allow"))
 		}
 	})
 	t.Run("a known route answers", func(t *testing.T) {
 		t.Parallel()
-		if w := ask(mux, "GET", "/api/offers/7", ""); w.Code != 200 || w.Body.String() != "{\"id\":\"7\"}\n" {
+		if w := ask(mux, "GET", "/api/orders/7", ""); w.Code != 200 || w.Body.String() != "{\"id\":\"7\"}\n" {
 			t.Errorf("got %d %s", w.Code, w.Body)
 		}
 	})
 	t.Run("a path that is not clean is redirected", func(t *testing.T) {
 		t.Parallel()
-		if w := ask(mux, "GET", "/api//offers/7", ""); w.Code/100 != 3 {
+		if w := ask(mux, "GET", "/api//orders/7", ""); w.Code/100 != 3 {
 			t.Errorf("got %d", w.Code)
 		}
 	})
@@ -86,18 +86,18 @@ func TestTheInsideStaysInside(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	mux := httpx.NewMux(httpx.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	mux.Handle("GET /error", func(http.ResponseWriter, *http.Request) error { return errors.New("table visits is gone") })
+	mux.Handle("GET /error", func(http.ResponseWriter, *http.Request) error { return errors.New("table shelves is gone") })
 	mux.Handle("GET /panic", func(http.ResponseWriter, *http.Request) error { panic("Alice Example") })
 	mux.Handle("GET /problem", func(http.ResponseWriter, *http.Request) error {
 		return fmt.Errorf("accepting: %w", httpx.NewProblem(409, "Taken.").With("by", "someone").Because(errors.New("inner")))
 	})
-	if w := ask(mux, "GET", "/error", ""); strings.Contains(w.Body.String(), "visits") {
+	if w := ask(mux, "GET", "/error", ""); strings.Contains(w.Body.String(), "shelves") {
 		t.Errorf("an error's text left: %s", w.Body)
 	} else {
 		problem(t, w, 500)
 	}
 	problem(t, ask(mux, "GET", "/panic", ""), 500)
-	if !strings.Contains(log.String(), "visits") || strings.Contains(log.String(), "Alice") {
+	if !strings.Contains(log.String(), "shelves") || strings.Contains(log.String(), "Alice") {
 		t.Errorf("the log should hold the error and not the panic's text: %s", log.String())
 	}
 	p := problem(t, ask(mux, "GET", "/problem", ""), 409)

@@ -15,7 +15,7 @@ import (
 func request(t *testing.T, path, key, body string) *httpx.Idempotency {
 	t.Helper()
 	r := httptest.NewRequest("POST", path, nil)
-	r.Pattern = "POST /api/offers/{id}/accept"
+	r.Pattern = "POST /api/orders/{id}/confirm"
 	r.Header.Set("Idempotency-Key", key)
 	i, err := httpx.RequireIdempotency(r, "org/role/subject", []byte(body))
 	if err != nil {
@@ -45,24 +45,24 @@ func TestARepetitionIsAnsweredAndNotDone(t *testing.T) {
 		}
 		return nil, tx.Commit(ctx)
 	}
-	first := request(t, "/api/offers/1/accept", `"k1"`, "body")
+	first := request(t, "/api/orders/1/confirm", `"k1"`, "body")
 	if before, err := do(first, now, "one"); before != nil || err != nil {
 		t.Fatalf("a new request was taken for a repetition: %v %v", before, err)
 	}
 	t.Run("the same again gets the first answer", func(t *testing.T) {
-		before, err := do(request(t, "/api/offers/1/accept", "k1", "body"), now.Add(time.Hour), "two")
+		before, err := do(request(t, "/api/orders/1/confirm", "k1", "body"), now.Add(time.Hour), "two")
 		if err != nil || before == nil || before.Status != 202 || string(before.Answer) != "one" || !before.At.Equal(now) {
 			t.Errorf("got %+v, %v", before, err)
 		}
 	})
 	t.Run("another body is a conflict", func(t *testing.T) {
 		var p *httpx.Problem
-		if _, err := do(request(t, "/api/offers/1/accept", "k1", "other"), now, "two"); !errors.As(err, &p) || p.Status != 409 {
+		if _, err := do(request(t, "/api/orders/1/confirm", "k1", "other"), now, "two"); !errors.As(err, &p) || p.Status != 409 {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("another path is another request", func(t *testing.T) {
-		if before, err := do(request(t, "/api/offers/2/accept", "k1", "body"), now, "two"); before != nil || err != nil {
+		if before, err := do(request(t, "/api/orders/2/confirm", "k1", "body"), now, "two"); before != nil || err != nil {
 			t.Errorf("got %+v, %v", before, err)
 		}
 	})
@@ -84,7 +84,7 @@ func TestTwoEqualRequestsAtOnceAreDoneOnce(t *testing.T) {
 	db := testkit.Database(t, pg.Service{Name: "door", Migrations: []pg.MigrationSet{{Name: "idempotency", FS: httpx.IdempotencyMigrations}}})
 	pool, ctx := db.Pool("door"), context.Background()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	i := request(t, "/api/offers/1/accept", "k", "body")
+	i := request(t, "/api/orders/1/confirm", "k", "body")
 	first, err := pool.Begin(ctx)
 	if err != nil {
 		t.Fatal(err)

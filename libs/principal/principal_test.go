@@ -21,17 +21,17 @@ import (
 )
 
 var (
-	partner = principal.Principal{Organisation: "org-1", Role: "partner", Subject: "alice@example.org", Source: "https://partner.example"}
-	noon    = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	key     = []byte(strings.Repeat("k", 32))
+	reader = principal.Principal{Organisation: "org-1", Role: "reader", Subject: "alice@example.org", Source: "https://reader.example"}
+	noon   = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	key    = []byte(strings.Repeat("k", 32))
 )
 
 func TestPrintingShowsNoSubject(t *testing.T) {
 	t.Parallel()
 	var log strings.Builder
-	slog.New(slog.NewTextHandler(&log, nil)).Info("asked", "principal", partner)
-	printed := fmt.Sprintf("%v %+v %#v %s %q %d", partner, partner, partner, partner, partner, partner) + log.String()
-	if strings.Contains(printed, "alice") || !strings.Contains(printed, "partner@org-1") {
+	slog.New(slog.NewTextHandler(&log, nil)).Info("asked", "principal", reader)
+	printed := fmt.Sprintf("%v %+v %#v %s %q %d", reader, reader, reader, reader, reader, reader) + log.String()
+	if strings.Contains(printed, "alice") || !strings.Contains(printed, "reader@org-1") {
 		t.Error(printed)
 	}
 	signer, _ := principal.NewSigner(key)
@@ -42,11 +42,11 @@ func TestPrintingShowsNoSubject(t *testing.T) {
 
 func TestNobodyIsNotPutIntoAContext(t *testing.T) {
 	t.Parallel()
-	ctx := principal.With(t.Context(), partner)
-	if p, ok := principal.From(ctx); !ok || p != partner {
+	ctx := principal.With(t.Context(), reader)
+	if p, ok := principal.From(ctx); !ok || p != reader {
 		t.Errorf("got %v %v", p, ok)
 	}
-	if _, ok := principal.From(principal.With(ctx, principal.Principal{Role: "partner"})); ok {
+	if _, ok := principal.From(principal.With(ctx, principal.Principal{Role: "reader"})); ok {
 		t.Error("an incomplete principal was taken, or the one before it kept")
 	}
 	if _, err := principal.Need(t.Context()); err == nil {
@@ -60,32 +60,32 @@ func TestTheSignedHeaderHoldsForOneServiceAndThirtySeconds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	value, err := signer.Sign(partner, "followup", noon)
+	value, err := signer.Sign(reader, "beta", noon)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p, err := signer.Verify(value, "followup", noon.Add(30*time.Second)); err != nil || p != partner {
+	if p, err := signer.Verify(value, "beta", noon.Add(30*time.Second)); err != nil || p != reader {
 		t.Fatalf("got %v, %v", p, err)
 	}
 	other, _ := principal.NewSigner([]byte(strings.Repeat("x", 32)))
 	rotated, _ := principal.NewSigner([]byte(strings.Repeat("x", 32)), key)
-	if _, err := rotated.Verify(value, "followup", noon); err != nil {
+	if _, err := rotated.Verify(value, "beta", noon); err != nil {
 		t.Errorf("the old key is still accepted while keys change: %v", err)
 	}
 	for name, verify := range map[string]func() (principal.Principal, error){
-		"another service":   func() (principal.Principal, error) { return signer.Verify(value, "intake", noon) },
-		"31 seconds later":  func() (principal.Principal, error) { return signer.Verify(value, "followup", noon.Add(31*time.Second)) },
-		"6 seconds early":   func() (principal.Principal, error) { return signer.Verify(value, "followup", noon.Add(-6*time.Second)) },
-		"another key":       func() (principal.Principal, error) { return other.Verify(value, "followup", noon) },
-		"a changed payload": func() (principal.Principal, error) { return signer.Verify("v1.A"+value[4:], "followup", noon) },
-		"nothing":           func() (principal.Principal, error) { return signer.Verify("", "followup", noon) },
-		"no signature":      func() (principal.Principal, error) { return signer.Verify("v1.", "followup", noon) },
+		"another service":   func() (principal.Principal, error) { return signer.Verify(value, "alpha", noon) },
+		"31 seconds later":  func() (principal.Principal, error) { return signer.Verify(value, "beta", noon.Add(31*time.Second)) },
+		"6 seconds early":   func() (principal.Principal, error) { return signer.Verify(value, "beta", noon.Add(-6*time.Second)) },
+		"another key":       func() (principal.Principal, error) { return other.Verify(value, "beta", noon) },
+		"a changed payload": func() (principal.Principal, error) { return signer.Verify("v1.A"+value[4:], "beta", noon) },
+		"nothing":           func() (principal.Principal, error) { return signer.Verify("", "beta", noon) },
+		"no signature":      func() (principal.Principal, error) { return signer.Verify("v1.", "beta", noon) },
 	} {
 		if p, err := verify(); !errors.Is(err, principal.ErrRefused) || p != (principal.Principal{}) {
 			t.Errorf("%s: got %v, %v", name, p, err)
 		}
 	}
-	if _, err := signer.Sign(principal.Principal{Role: "x"}, "followup", noon); err == nil {
+	if _, err := signer.Sign(principal.Principal{Role: "x"}, "beta", noon); err == nil {
 		t.Error("an incomplete principal was signed")
 	}
 	if _, err := principal.NewSigner([]byte("short")); err == nil {
@@ -95,11 +95,11 @@ func TestTheSignedHeaderHoldsForOneServiceAndThirtySeconds(t *testing.T) {
 
 func FuzzVerifyTakesOnlyWhatWasSigned(f *testing.F) {
 	signer, _ := principal.NewSigner(key)
-	value, _ := signer.Sign(partner, "followup", noon)
+	value, _ := signer.Sign(reader, "beta", noon)
 	f.Add(value)
 	f.Add("v1..")
 	f.Fuzz(func(t *testing.T, given string) {
-		if p, err := signer.Verify(given, "followup", noon); err == nil && p != partner {
+		if p, err := signer.Verify(given, "beta", noon); err == nil && p != reader {
 			t.Errorf("%q gave %v", given, p)
 		}
 	})
@@ -114,8 +114,8 @@ func TestTokensAreFoundByTheirHash(t *testing.T) {
 		}
 	}
 	write(fmt.Sprintf(`{"tokens": [
-		{"sha256": %q, "organisation": "org-1", "role": "partner", "subject": "alice@example.org", "source": "https://partner.example"},
-		{"sha256": %q, "organisation": "org-1", "role": "partner", "subject": "old", "not_after": "2026-11-20T11:00:00Z"}]}`,
+		{"sha256": %q, "organisation": "org-1", "role": "reader", "subject": "alice@example.org", "source": "https://reader.example"},
+		{"sha256": %q, "organisation": "org-1", "role": "reader", "subject": "old", "not_after": "2026-11-20T11:00:00Z"}]}`,
 		principal.HashToken("right"), principal.HashToken("ended")))
 	tokens, err := principal.LoadTokens(fixedClock{}, path)
 	if err != nil {
@@ -126,7 +126,7 @@ func TestTokensAreFoundByTheirHash(t *testing.T) {
 		r.Header.Set("Authorization", authorization)
 		return tokens.Source()(r)
 	}
-	if p, err := find("bearer right"); err != nil || p != partner {
+	if p, err := find("bearer right"); err != nil || p != reader {
 		t.Errorf("got %v, %v", p, err)
 	}
 	for _, wrong := range []string{"Bearer wrong", "Bearer ", "Bearer ended"} {
@@ -159,8 +159,8 @@ func (fixedClock) Now() time.Time { return noon }
 
 func TestACertificateCountsOnlyWhenVerified(t *testing.T) {
 	t.Parallel()
-	source := principal.Certificates(map[string]principal.Principal{"CN=epr,O=example": partner})
-	certificate := &x509.Certificate{Subject: pkix.Name{CommonName: "epr", Organization: []string{"example"}}}
+	source := principal.Certificates(map[string]principal.Principal{"CN=sender,O=example": reader})
+	certificate := &x509.Certificate{Subject: pkix.Name{CommonName: "sender", Organization: []string{"example"}}}
 	r := httptest.NewRequest("GET", "/", nil)
 	if _, err := source(r); !errors.Is(err, principal.ErrNone) {
 		t.Errorf("without TLS: %v", err)
@@ -170,7 +170,7 @@ func TestACertificateCountsOnlyWhenVerified(t *testing.T) {
 		t.Errorf("unverified: %v", err)
 	}
 	r.TLS.VerifiedChains = [][]*x509.Certificate{{certificate}}
-	if p, err := source(r); err != nil || p != partner {
+	if p, err := source(r); err != nil || p != reader {
 		t.Errorf("got %v, %v", p, err)
 	}
 }
@@ -184,11 +184,11 @@ func TestOnlyTheRightRolePasses(t *testing.T) {
 		source principal.Source
 		status int
 	}{
-		{"a partner", principal.FirstOf(none, principal.Fixed(partner)), 204},
+		{"a reader", principal.FirstOf(none, principal.Fixed(reader)), 204},
 		{"another role", principal.Fixed(principal.Principal{Organisation: "o", Role: "clerk", Subject: "s"}), 403},
 		{"nobody", principal.FirstOf(none, none), 401},
-		{"a refused credential is not tried elsewhere", principal.FirstOf(refuse, principal.Fixed(partner)), 401},
-		{"an incomplete principal", principal.Fixed(principal.Principal{Role: "partner"}), 401},
+		{"a refused credential is not tried elsewhere", principal.FirstOf(refuse, principal.Fixed(reader)), 401},
+		{"an incomplete principal", principal.Fixed(principal.Principal{Role: "reader"}), 401},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
@@ -197,7 +197,7 @@ func TestOnlyTheRightRolePasses(t *testing.T) {
 			mux.Handle("GET /", principal.RequireRole(func(w http.ResponseWriter, r *http.Request) error {
 				w.WriteHeader(http.StatusNoContent)
 				return nil
-			}, "partner"))
+			}, "reader"))
 			w := httptest.NewRecorder()
 			mux.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 			if w.Code != c.status {

@@ -151,7 +151,7 @@ func (t *Tokens) Source() Source {
 }
 
 // Certificates finds the principal of a verified client certificate by its subject, written as Go prints it
-// ("CN=epr,O=example"). The server must verify client certificates itself (tls.RequireAndVerifyClientCert or
+// ("CN=sender,O=example"). The server must verify client certificates itself (tls.RequireAndVerifyClientCert or
 // VerifyClientCertIfGiven): a certificate without a verified chain is refused.
 func Certificates(bySubject map[string]Principal) Source {
 	return func(r *http.Request) (Principal, error) {

@@ -65,7 +65,7 @@ type Loaded struct {
 // as:"hostport", as:"url" (its password is masked) or as:"oneof=a|b". Types: string, Secret, bool, int, int64,
 // float64, time.Duration, []string (comma between), and map[string]string with a name like "*_DATABASE_URL", whose
 // keys are what the star stands for, in lower case. An embedded struct is read in place; a named struct field with
-// the tag prefix:"INTAKE_" puts that before its fields' names.
+// the tag prefix:"WEB_" puts that before its fields' names.
 //
 // All that is wrong is returned together, a line each, every line saying which setting and what to use instead; the
 // error is a Usage. Missing required settings are no error after --help. The result is never nil.

@@ -29,9 +29,9 @@ type settings struct {
 	Wait        time.Duration     `env:"WAIT" default:"5s"`
 	Only        []string          `env:"ONLY"`
 	Level       string            `env:"LEVEL" default:"info" as:"oneof=debug|info"`
-	Intake      struct {
+	Web         struct {
 		Workers int `env:"WORKERS" default:"2"`
-	} `prefix:"INTAKE_"`
+	} `prefix:"WEB_"`
 }
 
 func from(environ []string, args ...string) service.Sources {
@@ -50,13 +50,13 @@ func TestAFlagWinsOverAVariableOverTheDefault(t *testing.T) {
 	t.Parallel()
 	var c settings
 	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_BATCH=100", "FOOTBRIDGE_WAIT=1m", "FOOTBRIDGE_LEVEL=",
-		"FOOTBRIDGE_API_TOKEN_FILE=/run/token", "FOOTBRIDGE_INTAKE_DATABASE_URL=postgres://i:p@h/f"},
-		"one", "--batch", "7", "--only=a, b", "--allow-open", "--intake-workers=9", "--ratio=0.5", "--", "--two"))
+		"FOOTBRIDGE_API_TOKEN_FILE=/run/token", "FOOTBRIDGE_WEB_DATABASE_URL=postgres://i:p@h/f"},
+		"one", "--batch", "7", "--only=a, b", "--allow-open", "--web-workers=9", "--ratio=0.5", "--", "--two"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if c.Batch != 7 || c.Wait != time.Minute || c.MLLPAddr != "127.0.0.1:2575" || string(c.Token) != "from-file" || !c.Allow ||
-		c.Level != "info" || c.Ratio != 0.5 || c.Intake.Workers != 9 || !slices.Equal(c.Only, []string{"a", "b"}) || c.Each["intake"] != "postgres://i:p@h/f" {
+		c.Level != "info" || c.Ratio != 0.5 || c.Web.Workers != 9 || !slices.Equal(c.Only, []string{"a", "b"}) || c.Each["web"] != "postgres://i:p@h/f" {
 		t.Errorf("got %+v", c)
 	}
 	if !slices.Equal(l.Args, []string{"one", "--two"}) || len(l.Warnings) != 0 {
@@ -68,7 +68,7 @@ func TestEveryMistakeIsOneLineThatSaysWhatToUse(t *testing.T) {
 	t.Parallel()
 	var c settings
 	_, err := service.Load(&c, from([]string{"FOOTBRIDGE_MLLP_ADDR=x", "FOOTBRIDGE_BATCH=many", "FOOTBRIDGE_WAIT=5", "FOOTBRIDGE_LEVEL=loud",
-		"FOOTBRIDGE_API_TOKEN_FILE=/nowhere", "FOOTBRIDGE_ALLOW_OPEN=maybe", "FOOTBRIDGE_INTAKE_DATABASE_URL=geheim"}, "--bach=3", "--ratio"))
+		"FOOTBRIDGE_API_TOKEN_FILE=/nowhere", "FOOTBRIDGE_ALLOW_OPEN=maybe", "FOOTBRIDGE_WEB_DATABASE_URL=geheim"}, "--bach=3", "--ratio"))
 	if service.ExitCode(err) != 2 {
 		t.Fatalf("got %v", err)
 	}
@@ -106,7 +106,7 @@ func TestUnknownVariablesAreWarnedAbout(t *testing.T) {
 func TestNothingPrintedHoldsASecret(t *testing.T) {
 	t.Parallel()
 	var c settings
-	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_API_TOKEN=geheim", "FOOTBRIDGE_INTAKE_DATABASE_URL=postgres://i:geheim@h/f?sslpassword=geheim"}, "--print-config"))
+	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_API_TOKEN=geheim", "FOOTBRIDGE_WEB_DATABASE_URL=postgres://i:geheim@h/f?sslpassword=geheim"}, "--print-config"))
 	if err != nil || !l.PrintConfig {
 		t.Fatal(err)
 	}
@@ -118,7 +118,7 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	if strings.Contains(out.String(), "geheim") {
 		t.Error(out.String())
 	}
-	for _, want := range []string{"FOOTBRIDGE_INTAKE_DATABASE_URL", "postgres://footbridge:********@127.0.0.1/footbridge", "# FOOTBRIDGE_API_TOKEN", "# default", "--database-url", "(required)"} {
+	for _, want := range []string{"FOOTBRIDGE_WEB_DATABASE_URL", "postgres://footbridge:********@127.0.0.1/footbridge", "# FOOTBRIDGE_API_TOKEN", "# default", "--database-url", "(required)"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in\n%s", want, out.String())
 		}

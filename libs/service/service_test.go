@@ -166,7 +166,7 @@ func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 	ops.Handle("GET /debug/more", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "more") }))
 	healths := make(chan *service.Health, 1)
 	r.Add("operations", ops.Run)
-	r.Add("intake", func(ctx context.Context, h *service.Health) error { healths <- h; <-ctx.Done(); return nil })
+	r.Add("web", func(ctx context.Context, h *service.Health) error { healths <- h; <-ctx.Done(); return nil })
 	ctx, stop := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- r.Run(ctx) }()
@@ -192,7 +192,7 @@ func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 		}
 		return status, state
 	}
-	if status, state := ready(); status != 503 || state.Reasons["intake"] != "starting" || len(state.Reasons) != 1 {
+	if status, state := ready(); status != 503 || state.Reasons["web"] != "starting" || len(state.Reasons) != 1 {
 		t.Errorf("starting: %d %+v", status, state)
 	}
 	h.Ready()
@@ -201,7 +201,7 @@ func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 		t.Errorf("ready: %d %+v", status, state)
 	}
 	h.Unready("the broker does not answer")
-	if status, state := ready(); status != 503 || state.Reasons["intake"] != "the broker does not answer" {
+	if status, state := ready(); status != 503 || state.Reasons["web"] != "the broker does not answer" {
 		t.Errorf("paused: %d %+v", status, state)
 	}
 	for path, want := range map[string]string{"/livez": "alive\n", "/metrics": "up 1", "/debug/more": "more"} {

@@ -140,20 +140,26 @@ func (s *filteredSpan) Status() sdktrace.Status {
 }
 
 func (a *allowed) filter(s sdktrace.ReadOnlySpan) sdktrace.ReadOnlySpan {
-	f := &filteredSpan{ReadOnlySpan: s, attributes: a.keep(s.Attributes()), events: s.Events(), links: s.Links()}
+	f := filteredSpan{ReadOnlySpan: s, attributes: a.keep(s.Attributes()), events: s.Events(), links: s.Links()}
+	changed := len(f.attributes) != len(s.Attributes()) || s.Status().Description != ""
 	for i, event := range f.events {
 		if kept := a.keep(event.Attributes); len(kept) != len(event.Attributes) {
+			changed = true
 			f.events = copied(f.events, s.Events())
 			f.events[i].Attributes = kept
 		}
 	}
 	for i, link := range f.links {
 		if kept := a.keep(link.Attributes); len(kept) != len(link.Attributes) {
+			changed = true
 			f.links = copied(f.links, s.Links())
 			f.links[i].Attributes = kept
 		}
 	}
-	return f
+	if !changed {
+		return s
+	}
+	return &f
 }
 
 // copied returns list, or a copy of it while it still is the original.
