@@ -81,7 +81,9 @@ func isContext(err error) bool {
 func IsUnique(err error, constraints ...string) bool { return isViolation(err, "23505", constraints) }
 
 // IsForeignKey reports a reference to a row that is not there; with names, one of these constraints.
-func IsForeignKey(err error, constraints ...string) bool { return isViolation(err, "23503", constraints) }
+func IsForeignKey(err error, constraints ...string) bool {
+	return isViolation(err, "23503", constraints)
+}
 
 // IsCheck reports a violated check; with names, one of these constraints.
 func IsCheck(err error, constraints ...string) bool {

@@ -49,6 +49,8 @@ type LaunchConfig struct {
 	Throwaway bool
 	// StartTimeout bounds the start, recovery included (60 s).
 	StartTimeout time.Duration
+
+	installs []Install // set by tests; nil: FindInstalls
 }
 
 // Server is a running private server. It is not meant for anything but `dev` and tests.
@@ -337,7 +339,10 @@ func randomName() string {
 
 // chooseInstall takes the preferred server, or for data that is there already one of the version that made it.
 func (s *Server) chooseInstall(ctx context.Context) error {
-	installs, err := FindInstalls(ctx)
+	installs, err := s.cfg.installs, error(nil)
+	if installs == nil {
+		installs, err = FindInstalls(ctx)
+	}
 	if err != nil {
 		return err
 	}

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/url"
+	"os"
 	"strings"
 	"sync"
 	"testing"
@@ -40,7 +42,11 @@ func TestOpenRefusesAnotherServicesURL(t *testing.T) {
 func TestOpenRefusesCommitsThatDoNotWaitForTheDisk(t *testing.T) {
 	t.Parallel()
 	db := testkit.Database(t, pg.Service{Name: "hasty"})
-	url := db.URL("hasty") + "&synchronous_commit=off"
+	url := changed(t, db.URL("hasty"), func(u *url.URL) {
+		query := u.Query()
+		query.Set("synchronous_commit", "off")
+		u.RawQuery = query.Encode()
+	})
 	if _, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty"}); err == nil || !strings.Contains(err.Error(), "synchronous_commit") {
 		t.Fatalf("want an error about synchronous_commit, got %v", err)
 	}
@@ -103,12 +109,22 @@ func TestServicesAreWalledOff(t *testing.T) {
 	}
 }
 
+func changed(t *testing.T, rawURL string, change func(*url.URL)) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	change(u)
+	return u.String()
+}
+
 func execErr(_ pgconn.CommandTag, err error) error { return err }
 
 func TestSetupByManyAtOnce(t *testing.T) {
 	t.Parallel()
 	one, two := testkit.Database(t), testkit.Database(t)
-	cfg := pg.SetupConfig{Services: []pg.Service{{Name: "many_a"}, {Name: "many_b"}}, Password: func(role string) string { return "pw-" + role }}
+	cfg := pg.SetupConfig{Services: []pg.Service{{Name: "many_a"}, {Name: "many_b"}}, Password: testkit.Password}
 	var wg sync.WaitGroup
 	for i := range 8 { // two databases of one cluster share the roles, but not the lock
 		wg.Go(func() {
@@ -147,10 +163,18 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 			}
 		}
 	})
-	url := strings.Replace(db.AdminURL, "postgres://postgres@", "postgres://"+role+":x@", 1)
+	rawURL := changed(t, db.AdminURL, func(u *url.URL) { u.User = url.UserPassword(role, "x") })
 	for range 2 { // the second finds everything there
-		urls, err := pg.Setup(ctx, url, pg.SetupConfig{Services: []pg.Service{{Name: role + "_s"}}})
+		cfg := pg.SetupConfig{Services: []pg.Service{{Name: role + "_s"}}}
+		if _, err := pg.Setup(ctx, rawURL, cfg); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Password = testkit.Password
+		urls, err := pg.ServiceURLs(rawURL, cfg)
 		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := admin.Exec(ctx, `alter role footbridge_`+role+`_s password '`+testkit.Password("footbridge_"+role+"_s")+`'`); err != nil {
 			t.Fatal(err)
 		}
 		if err := pg.Migrate(ctx, urls[role+"_s"], set("own", `create table if not exists a (i int);`)); err != nil {
@@ -404,5 +428,61 @@ func TestClassification(t *testing.T) {
 	}
 	if pg.IsConnectionLost(context.DeadlineExceeded) || pg.IsConnectionLost(code("40001", "")) || !pg.IsConnectionLost(code("57P01", "")) {
 		t.Error("IsConnectionLost")
+	}
+}
+
+// TestRolesForProduction runs what a DBA runs, and then starts as a service does that has no administrator.
+func TestRolesForProduction(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	script, err := os.ReadFile("../../deploy/postgres/roles.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	db := testkit.Database(t)
+	for range 2 {
+		if err := execRoles(ctx, db, string(script)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	cfg := pg.SetupConfig{Services: []pg.Service{{Name: "intake"}, {Name: "journey"}}}
+	for _, service := range cfg.Services { // as \password does
+		role := pg.Role(service.Name)
+		if err := execRoles(ctx, db, `alter role `+role+` password '`+testkit.Password(role)+`'`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	urls, err := pg.ServiceURLs(db.AdminURL, pg.SetupConfig{Services: cfg.Services, Password: testkit.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := pg.Setup(ctx, urls["intake"], cfg); err != nil {
+		t.Errorf("a setup with nothing to do needs no rights: %v", err)
+	}
+	if err := pg.Migrate(ctx, urls["intake"], set("own", `create table a (i int);`)); err != nil {
+		t.Error(err)
+	}
+	journey, err := pg.Open(ctx, urls["journey"], pg.OpenConfig{Service: "journey"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer journey.Close()
+	if _, err := journey.Exec(ctx, `select * from intake.a`); !strings.Contains(fmt.Sprint(err), "42501") {
+		t.Errorf("want insufficient privilege, got %v", err)
+	}
+}
+
+// execRoles tries again while another test of the cluster touches the same roles.
+func execRoles(ctx context.Context, db *testkit.DB, script string) error {
+	conn, err := pgx.Connect(ctx, db.AdminURL)
+	if err != nil {
+		return err
+	}
+	defer conn.Close(ctx)
+	for try := 0; ; try++ {
+		_, err := conn.Exec(ctx, script)
+		if err == nil || try == 50 {
+			return err
+		}
 	}
 }

@@ -49,7 +49,7 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	cluster := &Cluster{templates: map[string]*template{}}
 	if given := os.Getenv(TestDatabaseURL); given != "" {
 		cluster.AdminURL = given
-		cluster.password = func(role string) string { return "test-" + role }
+		cluster.password = Password
 		return cluster, nil
 	}
 	dir, err := os.MkdirTemp("", "footbridge-test-")
@@ -63,6 +63,10 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	cluster.AdminURL = server.URL()
 	return cluster, nil
 })
+
+// Password is the password of a service's role on a given test server; all tests must agree on it, because roles
+// belong to the whole server.
+func Password(role string) string { return "test-" + role }
 
 // Postgres returns the test binary's server, which the first call starts. It does not wait for the disk, so it is
 // fast; it survives the death of processes, not of the machine. It ends with the test binary, however that ends,
