@@ -21,12 +21,21 @@
 package flow
 
 import (
+	"cmp"
 	"context"
+	"embed"
+	"io/fs"
 	"log/slog"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
+	"go.opentelemetry.io/otel/trace"
+	tracenoop "go.opentelemetry.io/otel/trace/noop"
 
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
@@ -58,12 +67,16 @@ type Config struct {
 	Service string
 	// Pool's connections have the service's schema as search_path and its own login.
 	Pool *pgxpool.Pool
-	// Bus is a connection with the service's own NATS user.
-	Bus   *bus.Conn
-	Clock clock.Clock
-	Log   *slog.Logger
+	// Bus is a connection with the service's own NATS user; Stream is where the events are.
+	Bus    *bus.Conn
+	Stream bus.Stream
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Tracer trace.Tracer
+	Meter  metric.Meter
 
-	// Hears lists the subjects filters of the types that Handle wants, e.g. "footbridge.offer.raised.v1.*".
+	// Hears lists the subject filters of the types that Handle wants, e.g. "footbridge.offer.raised.v1.*".
+	// A service that hears nothing leaves both empty.
 	Hears  []string
 	Handle Handle
 	Due    []Due
@@ -76,9 +89,155 @@ type Config struct {
 	// The stream must keep less than KeepOutbox, the inbox at least both together.
 	KeepOutbox, KeepInbox int
 
-	// ParkTries is how often a parked event is tried again before it is a dead letter (8).
+	// ParkTries is how often a parked event is tried again before it is a dead letter (8); ParkDelay is the wait
+	// before the first of them (5 s), doubled each time.
 	ParkTries int
+	ParkDelay time.Duration
+
+	// StaleAfter is for how long another writer's beats must stand still before it is taken over (5 s). SyncLag
+	// is how long an acknowledgement is not trusted to have reached the broker's disk (5 min). RebuildRate bounds
+	// how many older events a second a rebuild publishes (4,000), so that new ones still pass.
+	StaleAfter  time.Duration
+	SyncLag     time.Duration
+	RebuildRate int
 }
 
 // Query is a queued statement; its Query, QueryRow and Exec methods take what is to be done with the answer.
 type Query = pgx.QueuedQuery
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables flow keeps in each service's schema: outbox, inbox, writers, parked, dead letters.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
+// Flow is one service's running exchange of events.
+type Flow struct {
+	cfg       Config
+	source    string
+	publisher *publisher
+	metrics   *instruments
+
+	writer  atomic.Pointer[tracker] // the one that new events are written under
+	mu      sync.Mutex
+	adopted map[int64]*tracker
+
+	life       context.Context // ends when everything has been drained
+	end        context.CancelFunc
+	background sync.WaitGroup
+	wake       map[string]chan struct{}
+	evidence   chan string // something to look into at once: why
+	faults     faults
+	position   atomic.Pointer[position] // the furthest message this service has applied
+}
+
+// New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.
+func New(ctx context.Context, cfg Config) (*Flow, error) {
+	setDefaults(&cfg)
+	f := &Flow{
+		cfg: cfg, source: "/footbridge/" + cfg.Service, adopted: map[int64]*tracker{},
+		wake: map[string]chan struct{}{}, evidence: make(chan string, 1),
+	}
+	for _, due := range cfg.Due {
+		f.wake[due.Name] = make(chan struct{}, 1)
+	}
+	var err error
+	if f.metrics, err = newInstruments(f); err != nil {
+		return nil, err
+	}
+	if f.publisher, err = newPublisher(cfg.Bus.NATS, 8192); err != nil {
+		return nil, err
+	}
+	f.life, f.end = context.WithCancel(context.WithoutCancel(ctx))
+	if err := f.makePartitions(ctx); err != nil {
+		return nil, err
+	}
+	return f, f.renewWriter(ctx)
+}
+
+func setDefaults(cfg *Config) {
+	orInt := func(field *int, value int) { *field = cmp.Or(*field, value) }
+	orTime := func(field *time.Duration, value time.Duration) { *field = cmp.Or(*field, value) }
+	orInt(&cfg.BatchSize, 256)
+	orInt(&cfg.Workers, 2)
+	orInt(&cfg.KeepOutbox, 45)
+	orInt(&cfg.KeepInbox, 90)
+	orInt(&cfg.ParkTries, 8)
+	orInt(&cfg.RebuildRate, 4000)
+	orTime(&cfg.ParkDelay, 5*time.Second)
+	orTime(&cfg.StaleAfter, 5*time.Second)
+	orTime(&cfg.SyncLag, 5*time.Minute)
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real()
+	}
+	if cfg.Tracer == nil {
+		cfg.Tracer = tracenoop.NewTracerProvider().Tracer("")
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = metricnoop.NewMeterProvider().Meter("")
+	}
+}
+
+// Run exchanges events until ctx ends, then drains: batches under way are finished, what has committed is
+// published, and the rest is left to whoever comes next. It returns an error only for what a restart cannot mend.
+func (f *Flow) Run(ctx context.Context) error {
+	defer f.cfg.Bus.OnReconnect(func() { f.look("the broker connection came back") })()
+	var loops sync.WaitGroup
+	loops.Go(func() { f.keepWriters(f.life) })
+	loops.Go(func() { f.keepStream(f.life) })
+	loops.Go(func() { f.keepRetention(f.life) })
+	var work sync.WaitGroup
+	if f.cfg.Handle != nil {
+		work.Go(func() { f.consume(ctx) })
+		work.Go(func() { f.retryParked(ctx) })
+	}
+	for _, due := range f.cfg.Due {
+		work.Go(func() { f.runDue(ctx, due) })
+	}
+	<-ctx.Done()
+	work.Wait()
+	f.drain(10 * time.Second)
+	f.end()
+	loops.Wait()
+	f.background.Wait()
+	return nil
+}
+
+// Ready says why this flow cannot do its work at the moment, or nil.
+func (f *Flow) Ready() error { return f.faults.current() }
+
+// Wake runs the named due loop at once, because something has just been made that may be due.
+func (f *Flow) Wake(due string) {
+	select {
+	case f.wake[due] <- struct{}{}:
+	default:
+	}
+}
+
+// drain waits until what has committed has been acknowledged by the broker, for a while.
+func (f *Flow) drain(patience time.Duration) {
+	deadline := time.NewTimer(patience)
+	defer deadline.Stop()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if _, unsettled, _, _ := f.writer.Load().state(); unsettled == 0 {
+			return
+		}
+		select {
+		case <-deadline.C:
+			f.cfg.Log.Warn("stopping with events not yet acknowledged; they are in the outbox")
+			return
+		case <-tick.C:
+		}
+	}
+}

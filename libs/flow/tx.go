@@ -2,9 +2,18 @@ package flow
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/pg"
 )
 
 // Emission is an event to be given out when the transaction commits. Id, source, time and trace context are
@@ -31,9 +40,275 @@ type Tx struct {
 	// for the time; pass Now.
 	Now time.Time
 
-	// Span is the context to pass on: it carries the span of this batch.
-	ctx    context.Context
-	flow   *Flow
-	queued *pgx.Batch
-	// …
+	ctx     context.Context
+	flow    *Flow
+	conn    *pgxpool.Conn
+	writer  *tracker
+	queued  *pgx.Batch
+	begun   bool
+	xid     string
+	events  []Event
+	trace   traceContext
+	onAfter []func()
+}
+
+// errFenced: this writer was closed by another process, because it stood still for too long. The transaction is
+// rolled back and done again by a new writer.
+var errFenced = errors.New("this writer has been closed by another process")
+
+// codeWriterClosed is the SQLSTATE that flow_fence raises.
+const codeWriterClosed = "FB001"
+
+// ErrOutcomeUnknown: the connection broke while committing, and whether it committed could not be learned before
+// the context ended. Nothing is lost either way; whoever does the same again must recognise that it was done.
+var ErrOutcomeUnknown = errors.New("the outcome of the commit is not known")
+
+func (f *Flow) begin(ctx context.Context) (*Tx, error) {
+	conn, err := f.cfg.Pool.Acquire(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("acquiring a connection: %w", err)
+	}
+	tx := &Tx{Now: f.cfg.Clock.Now(), ctx: ctx, flow: f, conn: conn, writer: f.writer.Load(), queued: &pgx.Batch{}}
+	tx.queueBegin()
+	return tx, nil
+}
+
+// queueBegin starts the transaction and fences it: flow_fence holds a shared lock until the end of the transaction,
+// so that nobody can close this writer meanwhile, and raises when it is closed already.
+func (tx *Tx) queueBegin() {
+	tx.queued.Queue("begin")
+	tx.queued.Queue("select flow_fence($1)", tx.writer.writer).QueryRow(func(row pgx.Row) error { return row.Scan(&tx.xid) })
+}
+
+// Context carries the deadline and the span of this transaction.
+func (tx *Tx) Context() context.Context { return tx.ctx }
+
+// Queue adds a statement to the next round trip. Use the Query, QueryRow or Exec method of what it returns for
+// the answer; without one, only an error counts.
+func (tx *Tx) Queue(sql string, args ...any) *Query { return tx.queued.Queue(sql, args...) }
+
+// AfterCommit runs fn when the transaction has committed, and not otherwise.
+func (tx *Tx) AfterCommit(fn func()) { tx.onAfter = append(tx.onAfter, fn) }
+
+// Flush sends what has been queued, in one round trip, and calls the functions that take the answers.
+func (tx *Tx) Flush() error {
+	if tx.queued.Len() == 0 {
+		return nil
+	}
+	batch := tx.queued
+	tx.queued = &pgx.Batch{}
+	tx.begun = true
+	err := tx.conn.SendBatch(tx.ctx, batch).Close()
+	if pgErr := (*pgconn.PgError)(nil); errors.As(err, &pgErr) && pgErr.Code == codeWriterClosed {
+		return errFenced
+	}
+	return err
+}
+
+// Emit gives an event out when the transaction commits and returns its id.
+func (tx *Tx) Emit(e Emission) (id string) {
+	id = clock.NewID(tx.Now)
+	event := Event{
+		ID: id, Source: tx.flow.source, Type: e.Type, Subject: e.Journey, Time: tx.Now, Correlation: e.Correlation,
+		Sequence: FormatSequence(e.Version), TraceParent: tx.trace.parent, TraceState: tx.trace.state,
+	}
+	if e.Cause != nil {
+		event.Causation, event.Correlation = e.Cause.ID, e.Cause.Correlation
+	}
+	if event.Correlation == "" {
+		event.Correlation = id
+	}
+	data, err := json.Marshal(e.Data)
+	if err != nil {
+		data = nil // Marshal of a schemas struct cannot fail; outboxRows refuses an event without data
+	}
+	event.Data = data
+	tx.events = append(tx.events, event)
+	return id
+}
+
+// commit sends what is queued, the outbox rows and the commit in one round trip, then publishes from memory.
+func (tx *Tx) commit() error {
+	out, err := tx.outboxRows()
+	if err != nil {
+		tx.rollback()
+		return err
+	}
+	if len(out) > 0 {
+		tx.queueOutbox(out)
+	}
+	var tag pgconn.CommandTag
+	tx.queued.Queue("commit").Exec(func(ct pgconn.CommandTag) error { tag = ct; return nil })
+	Failpoint("flow.committing")
+	err = tx.Flush()
+	Failpoint("flow.committed")
+	if err == nil && tag.String() != "COMMIT" {
+		err = fmt.Errorf("committing: the database answered %q", tag.String())
+	}
+	if err != nil {
+		return tx.settle(out, err)
+	}
+	tx.release()
+	tx.published(out)
+	return nil
+}
+
+// published hands committed events to the publisher and runs what waits for the commit.
+func (tx *Tx) published(out []outgoing) {
+	for _, fn := range tx.onAfter {
+		fn()
+	}
+	tx.flow.publishAll(tx.writer, out)
+}
+
+// settle finds out whether a transaction whose commit returned an error has committed. An answer from the server
+// means it has not; a broken connection means asking again on another one.
+func (tx *Tx) settle(out []outgoing, err error) error {
+	xid, answered := tx.xid, isAnswer(err)
+	tx.rollback()
+	committed := false
+	if !answered && xid != "" {
+		var settleErr error
+		if committed, settleErr = tx.flow.outcome(tx.ctx, xid); settleErr != nil {
+			tx.flow.voidLater(tx.writer, out, xid)
+			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
+		}
+	}
+	if !committed {
+		for _, e := range out {
+			tx.writer.void(e.n)
+		}
+		return err
+	}
+	tx.published(out)
+	return nil
+}
+
+// isAnswer says that the server itself refused, so that nothing was committed.
+func isAnswer(err error) bool {
+	var pgErr *pgconn.PgError
+	if errors.Is(err, errFenced) {
+		return true
+	}
+	return errors.As(err, &pgErr) && pgErr.Severity != "FATAL" && pgErr.Severity != "PANIC"
+}
+
+// outcome asks the database what became of a transaction, waiting for as long as it is in progress.
+func (f *Flow) outcome(ctx context.Context, xid string) (committed bool, err error) {
+	for {
+		var status *string
+		err := f.cfg.Pool.QueryRow(ctx, "select pg_xact_status($1::xid8)", xid).Scan(&status)
+		switch {
+		case err == nil && status != nil && *status == "committed":
+			return true, nil
+		case err == nil && (status == nil || *status == "aborted"):
+			return false, nil
+		case err != nil && !pg.IsInfrastructure(err):
+			return false, nil // the id is unknown to this server: it never got that far
+		}
+		select {
+		case <-ctx.Done():
+			return false, fmt.Errorf("settling transaction %s: %w", xid, context.Cause(ctx))
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}
+
+// voidLater settles the numbers of a transaction once its outcome can be learned, when the caller cannot wait.
+func (f *Flow) voidLater(writer *tracker, out []outgoing, xid string) {
+	f.background.Go(func() {
+		committed, err := f.outcome(f.life, xid)
+		if err != nil {
+			return // the process ends; whoever takes this writer over reads the outbox
+		}
+		if committed {
+			f.publishAll(writer, out)
+			return
+		}
+		for _, e := range out {
+			writer.void(e.n)
+		}
+	})
+}
+
+func (tx *Tx) outboxRows() ([]outgoing, error) {
+	if len(tx.events) == 0 {
+		return nil, nil
+	}
+	out := make([]outgoing, len(tx.events))
+	for i, e := range tx.events {
+		if strings.ContainsAny(e.Subject, ".*> \t\r\n") || e.Subject == "" {
+			return nil, fmt.Errorf("emitting %s: journey %q cannot be the end of a subject", e.Type, e.Subject)
+		}
+		payload, err := Marshal(e)
+		if err != nil {
+			return nil, err
+		}
+		out[i] = outgoing{id: e.ID, subject: natsSubject(e.Type, e.Subject), payload: payload}
+	}
+	first := tx.writer.allocate(len(out), time.Now())
+	for i := range out {
+		out[i].n = first + int64(i)
+	}
+	return out, nil
+}
+
+func (tx *Tx) queueOutbox(out []outgoing) {
+	ids, ns := make([]string, len(out)), make([]int64, len(out))
+	subjects, payloads := make([]string, len(out)), make([]string, len(out))
+	for i, e := range out {
+		ids[i], ns[i], subjects[i], payloads[i] = e.id, e.n, e.subject, string(e.payload)
+	}
+	tx.Queue(`insert into outbox (id, writer, n, subject, payload)
+		select id, $2, n, subject, payload from unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[]) as t(id, n, subject, payload)`,
+		ids, tx.writer.writer, ns, subjects, payloads)
+}
+
+// rollback ends the transaction and gives the connection back; a broken one is thrown away by the pool.
+func (tx *Tx) rollback() {
+	if tx.conn == nil {
+		return
+	}
+	if tx.begun && !tx.conn.Conn().IsClosed() && tx.conn.Conn().PgConn().TxStatus() != 'I' {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(tx.ctx), 5*time.Second)
+		defer cancel()
+		_, _ = tx.conn.Exec(ctx, "rollback")
+	}
+	tx.release()
+}
+
+func (tx *Tx) release() {
+	if tx.conn != nil {
+		tx.conn.Release()
+		tx.conn = nil
+	}
+}
+
+// Do runs one transaction for a door: fn queues statements, may flush to read, and emits events; when it returns
+// nil, all of it commits together. It is run again, from the start, when another process has closed this writer.
+//
+// An error that pg.IsInfrastructure recognises, or ErrOutcomeUnknown, says nothing about the input: try again.
+func (f *Flow) Do(ctx context.Context, fn func(tx *Tx) error) error {
+	for {
+		err := f.do(ctx, fn)
+		if !errors.Is(err, errFenced) {
+			return err
+		}
+		if err := f.renewWriter(ctx); err != nil {
+			return err
+		}
+	}
+}
+
+func (f *Flow) do(ctx context.Context, fn func(tx *Tx) error) error {
+	tx, err := f.begin(ctx)
+	if err != nil {
+		return err
+	}
+	defer tx.rollback() // where fn panics; otherwise it has ended by then
+	tx.trace = traceContextOf(ctx)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.commit()
 }

@@ -1,0 +1,55 @@
+# Footbridge. `make help` lists what there is; every target works from a clean clone.
+
+export GOFLAGS := -trimpath
+MODULES := schemas libs services tests
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+# Event rates and faults of the longer runs; see docs/performance.md and docs/faults.md.
+FAULTS ?= 300
+
+.DEFAULT_GOAL := help
+.PHONY: help demo run test test-race test-foreign fuzz fault bench check build generate postgres
+
+help: ## what there is
+	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: build ## one sample discharge, from the hospital's message to the offer, then the console (DEMO_EXIT=1: stop after the offer)
+	@./bin/footbridge demo
+
+run: build ## everything in one process; state is kept in ./.footbridge/
+	@./bin/footbridge dev
+
+build: postgres ## bin/footbridge, one static binary with every service in it
+	@CGO_ENABLED=0 go build -o bin/footbridge footbridge/services/footbridge
+
+test: postgres ## every test of every module, with real NATS and real PostgreSQL
+	@./tests/run.sh
+
+test-race: postgres ## the same with the race detector (slower)
+	@./tests/run.sh -race
+
+test-foreign: postgres build ## messages of others, where ../shared/data holds them
+	@go test -tags foreign -count=1 footbridge/libs/hl7 footbridge/tests/foreign
+
+fuzz: ## every fuzz target, FUZZTIME each (10m)
+	@./tests/fuzz.sh
+
+fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and count what is lost
+	@FOOTBRIDGE_FAULTS=$(FAULTS) go test -count=1 -timeout 60m -v -run TestFaults footbridge/tests/fault
+
+bench: build ## the pipeline, as ratios to the limit measured in the same run
+	@go run footbridge/tests/load/cmd/bench
+
+check: ## formatting, vet, linters, module edges, generated files current, docs links
+	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
+	@go vet work
+	@go vet -tags failpoints footbridge/libs/flow
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && go run $(STATICCHECK) ./...) || exit 1; done
+	@$(MAKE) --no-print-directory generate
+	@git diff --exit-code -- schemas docs services || { echo "generated files are not current: commit what make generate changed"; exit 1; }
+	@go test -count=1 footbridge/tests/arch
+
+generate: ## schemas, AsyncAPI, tables in docs/ from the Go types
+	@cd schemas && go generate ./...
+
+postgres:
+	@./tools/postgres/ensure.sh

@@ -1,0 +1,82 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// DedupeWindow is how long a stream remembers message ids. Readers count events once by their inbox, so the
+// window only saves work. It is short on purpose: after a purge the server still remembers the ids of what it has
+// thrown away, and a rebuild has to wait until it has forgotten them.
+const DedupeWindow = 5 * time.Second
+
+// Stream is a stream as data.
+type Stream struct {
+	Name     string
+	Subjects []string
+	// MaxAge is how long messages are kept, MaxBytes how much at most (-1: no limit). A full stream refuses new
+	// messages and never drops old ones: back-pressure, not loss.
+	MaxAge   time.Duration
+	MaxBytes int64
+	Replicas int
+}
+
+// Durable is a durable pull consumer as data.
+type Durable struct {
+	Stream  string
+	Name    string
+	Filters []string
+	// MaxAckPending bounds what is under way; AckWait is how long the server waits before it hands a message to
+	// somebody else.
+	MaxAckPending int
+	AckWait       time.Duration
+}
+
+// EnsureStream creates the stream or brings it to this description; both are idempotent and may be done by many
+// processes at once. It returns the stream as it is now.
+func (c *Conn) EnsureStream(ctx context.Context, s Stream) (jetstream.Stream, error) {
+	want := jetstream.StreamConfig{
+		Name: s.Name, Subjects: s.Subjects, MaxAge: s.MaxAge, MaxBytes: s.MaxBytes, Replicas: max(1, s.Replicas),
+		Storage: jetstream.FileStorage, Retention: jetstream.LimitsPolicy, Discard: jetstream.DiscardNew,
+		Duplicates: DedupeWindow, AllowDirect: true,
+	}
+	stream, err := c.JS.Stream(ctx, s.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		stream, err = c.JS.CreateStream(ctx, want)
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was quicker
+			stream, err = c.JS.Stream(ctx, s.Name)
+		}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("ensuring stream %q: %w", s.Name, err)
+	}
+	if sameStream(stream.CachedInfo().Config, want) {
+		return stream, nil
+	}
+	if stream, err = c.JS.UpdateStream(ctx, want); err != nil {
+		return nil, fmt.Errorf("updating stream %q: %w", s.Name, err)
+	}
+	return stream, nil
+}
+
+func sameStream(have, want jetstream.StreamConfig) bool {
+	return slices.Equal(have.Subjects, want.Subjects) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
+		have.Replicas == want.Replicas && have.Discard == want.Discard && have.Duplicates == want.Duplicates
+}
+
+// EnsureDurable creates the durable consumer or brings it to this description.
+func (c *Conn) EnsureDurable(ctx context.Context, d Durable) (jetstream.Consumer, error) {
+	consumer, err := c.JS.CreateOrUpdateConsumer(ctx, d.Stream, jetstream.ConsumerConfig{
+		Durable: d.Name, FilterSubjects: d.Filters, DeliverPolicy: jetstream.DeliverAllPolicy,
+		AckPolicy: jetstream.AckExplicitPolicy, AckWait: d.AckWait, MaxDeliver: -1, MaxAckPending: d.MaxAckPending,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("ensuring consumer %q of stream %q: %w", d.Name, d.Stream, err)
+	}
+	return consumer, nil
+}

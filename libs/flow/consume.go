@@ -1,0 +1,373 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/clock"
+	"footbridge/libs/pg"
+)
+
+// ackWait is how long the broker waits for an acknowledgement before it gives a message to somebody else; a batch
+// that takes longer is delivered twice and counted once.
+const ackWait = 10 * time.Second
+
+// batchTime is how long one transaction may take before it is given up and tried again.
+const batchTime = 30 * time.Second
+
+// arrival is a message that has come, with what it says.
+type arrival struct {
+	msg   jetstream.Msg
+	event Event
+}
+
+// consume pulls what arrives and works on it until ctx ends; then it finishes the batches under way and hands
+// back what it has not begun.
+func (f *Flow) consume(ctx context.Context) {
+	arrived := make(chan jetstream.Msg, 4*f.cfg.BatchSize)
+	var workers sync.WaitGroup
+	for range f.cfg.Workers {
+		workers.Go(func() { f.work(ctx, arrived) })
+	}
+	f.pull(ctx, arrived)
+	workers.Wait()
+	for len(arrived) > 0 {
+		_ = (<-arrived).Nak()
+	}
+}
+
+// pull keeps the durable consumer in being and its messages coming.
+func (f *Flow) pull(ctx context.Context, arrived chan<- jetstream.Msg) {
+	for ctx.Err() == nil {
+		if err := f.pullOnce(ctx, arrived); err != nil && ctx.Err() == nil {
+			f.faults.set("consumer", err)
+			_ = wait(ctx, 200*time.Millisecond)
+		}
+	}
+}
+
+// pullOnce runs until the consumer is gone, its stream has been exchanged, or ctx ends. The client library keeps
+// silent about a durable that is gone, so it is looked after here.
+func (f *Flow) pullOnce(ctx context.Context, arrived chan<- jetstream.Msg) error {
+	consumer, err := f.durable(ctx)
+	if err != nil {
+		return err
+	}
+	created := consumer.CachedInfo().Created
+	failed := make(chan error, 1)
+	pulling, err := consumer.Consume(func(msg jetstream.Msg) {
+		select {
+		case arrived <- msg:
+		case <-ctx.Done():
+		}
+	}, jetstream.PullMaxMessages(4*f.cfg.BatchSize), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
+		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			select {
+			case failed <- err:
+			default:
+			}
+		}))
+	if err != nil {
+		return fmt.Errorf("pulling: %w", err)
+	}
+	defer pulling.Stop()
+	f.faults.clear("consumer")
+	return f.watch(ctx, created, failed)
+}
+
+func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error) error {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case err := <-failed:
+			if !f.cfg.Bus.Up() {
+				continue // the library resumes by itself
+			}
+			f.cfg.Log.Debug("the consumer reports", "error", err)
+		case <-tick.C:
+		}
+		if !f.cfg.Bus.Up() {
+			continue
+		}
+		consumer, err := f.cfg.Bus.JS.Consumer(ctx, f.cfg.Stream.Name, f.cfg.Service)
+		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
+			return errors.New("the durable consumer is gone; making it again")
+		}
+		if err != nil {
+			continue
+		}
+		if !consumer.CachedInfo().Created.Equal(created) {
+			return errors.New("the durable consumer was made again by somebody")
+		}
+		f.metrics.waiting.Store(int64(consumer.CachedInfo().NumPending))
+	}
+}
+
+// durable makes sure that this service's durable consumer exists, and that it is not ahead of a stream which has
+// lost its tail: then it would skip the messages that take the lost ones' place. Starting it over is safe: the
+// inbox knows what has been applied.
+func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	stream, err := f.cfg.Bus.EnsureStream(ctx, f.cfg.Stream)
+	if err != nil {
+		return nil, err
+	}
+	want := bus.Durable{
+		Stream: f.cfg.Stream.Name, Name: f.cfg.Service, Filters: f.cfg.Hears,
+		MaxAckPending: 8 * f.cfg.BatchSize * f.cfg.Workers, AckWait: ackWait,
+	}
+	consumer, err := f.cfg.Bus.EnsureDurable(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	info := stream.CachedInfo()
+	known := position{}
+	if at := f.position.Load(); at != nil {
+		known = *at
+	}
+	kept, err := keeps(ctx, stream, info, known, true)
+	if err != nil {
+		return nil, err
+	}
+	if kept && consumer.CachedInfo().Delivered.Stream <= info.State.LastSeq {
+		return consumer, nil
+	}
+	f.cfg.Log.Warn("the consumer is ahead of a stream that has lost messages; reading it from the start")
+	f.position.Store(nil)
+	if err := f.cfg.Bus.JS.DeleteConsumer(ctx, f.cfg.Stream.Name, f.cfg.Service); err != nil {
+		return nil, fmt.Errorf("starting the consumer over: %w", err)
+	}
+	return f.cfg.Bus.EnsureDurable(ctx, want)
+}
+
+// work takes what has arrived, up to a batch, never waiting to fill one, and applies it.
+func (f *Flow) work(ctx context.Context, arrived <-chan jetstream.Msg) {
+	for {
+		var batch []jetstream.Msg
+		select {
+		case <-ctx.Done():
+			return
+		case msg := <-arrived:
+			batch = append(batch, msg)
+		}
+	more:
+		for len(batch) < f.cfg.BatchSize {
+			select {
+			case msg := <-arrived:
+				batch = append(batch, msg)
+			default:
+				break more
+			}
+		}
+		f.process(ctx, batch)
+	}
+}
+
+// process applies a batch and acknowledges it. Trouble with the database or the commit is waited out, and never
+// counts against an event; while ctx lasts, this does not return before the batch is applied or parked.
+func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
+	arrivals, unreadable := f.read(msgs)
+	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
+		err := f.applyOrPark(arrivals, unreadable)
+		if err == nil {
+			break
+		}
+		f.faults.set("database", err)
+		if wait(ctx, pause) != nil {
+			return // not acknowledged: the broker gives them to somebody else
+		}
+	}
+	f.faults.clear("database")
+	Failpoint("flow.acknowledging")
+	for _, msg := range msgs {
+		_ = msg.Ack()
+	}
+	f.remember(arrivals)
+}
+
+// remember keeps the furthest message applied, to notice when the stream has lost its tail.
+func (f *Flow) remember(arrivals []arrival) {
+	if len(arrivals) == 0 {
+		return
+	}
+	last := arrivals[len(arrivals)-1]
+	meta, err := last.msg.Metadata()
+	if err != nil {
+		return
+	}
+	if at := f.position.Load(); at == nil || meta.Sequence.Stream > at.seq {
+		f.position.Store(&position{meta.Sequence.Stream, last.event.ID})
+	}
+}
+
+// refusal is a message that no try can make good, with the reason.
+type refusal struct {
+	event  Event
+	reason string
+	body   []byte
+}
+
+// read reads the messages. What is no event, or is older than the inbox remembers, never reaches a handler: it
+// might be applied twice.
+func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []refusal) {
+	now := f.cfg.Clock.Now()
+	oldest := now.AddDate(0, 0, -f.cfg.KeepInbox)
+	for _, msg := range msgs {
+		event, err := Unmarshal(msg.Data())
+		minted, isV7 := clock.IDTime(event.ID)
+		switch {
+		case err != nil:
+			bad = append(bad, refusal{Event{ID: f.idOf(msg, now), Type: "unreadable"}, err.Error(), msg.Data()})
+		case !isV7:
+			event.ID = f.idOf(msg, now)
+			bad = append(bad, refusal{event, "the event's id is not a UUIDv7", msg.Data()})
+		case minted.Before(oldest):
+			bad = append(bad, refusal{event, "the event is older than the inbox remembers", msg.Data()})
+		case minted.After(now.AddDate(0, 0, partitionsAhead-1)):
+			bad = append(bad, refusal{event, "the event comes from the future; are the clocks right?", msg.Data()})
+		default:
+			good = append(good, arrival{msg, event})
+		}
+	}
+	return good, bad
+}
+
+// idOf gives a message without a usable id one that is the same at every delivery: its time and place in the
+// stream.
+func (f *Flow) idOf(msg jetstream.Msg, now time.Time) string {
+	meta, err := msg.Metadata()
+	if err != nil {
+		return clock.NewID(now)
+	}
+	return fmt.Sprintf("%s%012x", pg.UUIDFloor(meta.Timestamp)[:24], meta.Sequence.Stream)
+}
+
+// applyOrPark applies the batch; when something in it cannot be applied, it is done again one by one, and what
+// fails alone is parked. An error is trouble with the infrastructure.
+func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
+	if len(unreadable) > 0 {
+		if err := f.bury(unreadable); err != nil {
+			return err
+		}
+	}
+	if len(arrivals) == 0 {
+		return nil
+	}
+	err := f.apply(arrivals)
+	if err == nil || isTrouble(err) {
+		return err
+	}
+	for _, one := range arrivals {
+		err := f.apply([]arrival{one})
+		if err == nil {
+			continue
+		}
+		if isTrouble(err) {
+			return err
+		}
+		if err := f.park(one.event, one.msg.Data(), err); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// isTrouble: it says nothing about the events.
+func isTrouble(err error) bool {
+	return pg.IsInfrastructure(err) || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, context.Canceled) ||
+		errors.Is(err, context.DeadlineExceeded)
+}
+
+// apply applies a batch in one transaction of two round trips: first the inbox rows and the state, then the writes,
+// the outbox rows and the commit.
+func (f *Flow) apply(arrivals []arrival) error {
+	slices.SortStableFunc(arrivals, func(a, b arrival) int { return compareIDs(a.event.ID, b.event.ID) })
+	events := make([]Event, 0, len(arrivals))
+	for i, a := range arrivals {
+		if i == 0 || a.event.ID != arrivals[i-1].event.ID {
+			events = append(events, a.event)
+		}
+	}
+	ctx, cancel := context.WithTimeout(f.life, batchTime)
+	defer cancel()
+	if err := f.makeInboxDays(ctx, events); err != nil {
+		return err
+	}
+	ctx, span := f.startBatch(ctx, "apply", events)
+	defer span.End()
+	applied := 0
+	err := f.Do(ctx, func(tx *Tx) error {
+		fresh, err := f.decide(tx, events)
+		applied = len(fresh)
+		return err
+	})
+	f.countApplied(ctx, span, len(arrivals), applied, err)
+	return err
+}
+
+// decide runs the first round trip and the handler.
+func (f *Flow) decide(tx *Tx, events []Event) (fresh []Event, err error) {
+	ids := make([]string, len(events))
+	for i, e := range events {
+		ids[i] = e.ID
+	}
+	isNew := make(map[string]bool, len(events))
+	tx.Queue(`insert into inbox (id) select id from unnest($1::uuid[]) as t(id) order by id on conflict do nothing returning id::text`, ids).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { isNew[id] = true; return nil })
+			return err
+		})
+	decide, err := guarded(func() func([]Event) error { return f.cfg.Handle(tx, events) })
+	if err != nil {
+		return nil, err
+	}
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	Failpoint("flow.applying")
+	fresh = make([]Event, 0, len(isNew))
+	for _, e := range events {
+		if isNew[e.ID] {
+			fresh = append(fresh, e)
+		}
+	}
+	if len(fresh) == 0 {
+		return nil, nil
+	}
+	result, err := guarded(func() error { return decide(fresh) })
+	return fresh, errors.Join(err, result)
+}
+
+// guarded calls a handler's function; a panic becomes an error, so that one event cannot bring the service down.
+func guarded[T any](fn func() T) (result T, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("a handler panicked: %v\n%s", p, debug.Stack())
+		}
+	}()
+	return fn(), nil
+}
+
+func compareIDs(a, b string) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

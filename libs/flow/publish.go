@@ -1,0 +1,144 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+)
+
+// outgoing is an event that is in the outbox, on its way to the broker.
+type outgoing struct {
+	n       int64
+	id      string
+	subject string
+	payload []byte
+}
+
+// publisher publishes asynchronously and hears the broker's acknowledgements on one subscription. It keeps nothing
+// of its own: what is not acknowledged in time is left to the sweep, which reads it from the outbox again.
+type publisher struct {
+	nc      *nats.Conn
+	prefix  string
+	timeout time.Duration
+
+	mu      sync.Mutex
+	token   uint64
+	waiting map[uint64]waiting
+	room    *sync.Cond
+	limit   int
+	sub     *nats.Subscription
+}
+
+type waiting struct {
+	done  func(seq uint64, err error)
+	since time.Time
+}
+
+// pubAck is the broker's answer to a publish.
+type pubAck struct {
+	Stream    string    `json:"stream"`
+	Seq       uint64    `json:"seq"`
+	Duplicate bool      `json:"duplicate"`
+	Error     *apiError `json:"error"`
+}
+
+type apiError struct {
+	Code        int    `json:"code"`
+	ErrCode     int    `json:"err_code"`
+	Description string `json:"description"`
+}
+
+func newPublisher(nc *nats.Conn, limit int) (*publisher, error) {
+	p := &publisher{
+		nc: nc, prefix: nc.NewInbox() + ".", timeout: 5 * time.Second, waiting: map[uint64]waiting{}, limit: limit,
+	}
+	p.room = sync.NewCond(&p.mu)
+	sub, err := nc.Subscribe(p.prefix+"*", p.answered)
+	if err != nil {
+		return nil, fmt.Errorf("subscribing to acknowledgements: %w", err)
+	}
+	if err := sub.SetPendingLimits(-1, -1); err != nil {
+		return nil, fmt.Errorf("lifting the limit on acknowledgements: %w", err)
+	}
+	p.sub = sub
+	return p, nil
+}
+
+// publish sends one message and calls done once: with the stream's sequence, or with why it is not known to be
+// stored. It blocks while too many acknowledgements are outstanding.
+func (p *publisher) publish(e outgoing, done func(seq uint64, err error)) {
+	p.mu.Lock()
+	for len(p.waiting) >= p.limit {
+		p.room.Wait()
+	}
+	p.token++
+	token := p.token
+	p.waiting[token] = waiting{done, time.Now()}
+	p.mu.Unlock()
+
+	err := p.nc.PublishMsg(&nats.Msg{
+		Subject: e.subject, Reply: p.prefix + strconv.FormatUint(token, 36), Data: e.payload,
+		Header: nats.Header{"Nats-Msg-Id": []string{e.id}, "Content-Type": []string{ContentType}},
+	})
+	if err != nil {
+		p.resolve(token, 0, fmt.Errorf("publishing: %w", err))
+	}
+}
+
+func (p *publisher) answered(msg *nats.Msg) {
+	token, err := strconv.ParseUint(msg.Subject[len(p.prefix):], 36, 64)
+	if err != nil {
+		return
+	}
+	if len(msg.Data) == 0 {
+		p.resolve(token, 0, fmt.Errorf("publishing: no stream takes the subject"))
+		return
+	}
+	var ack pubAck
+	if err := json.Unmarshal(msg.Data, &ack); err != nil {
+		p.resolve(token, 0, fmt.Errorf("reading an acknowledgement: %w", err))
+		return
+	}
+	if ack.Error != nil {
+		p.resolve(token, 0, fmt.Errorf("publishing: %s (%d)", ack.Error.Description, ack.Error.ErrCode))
+		return
+	}
+	p.resolve(token, ack.Seq, nil)
+}
+
+func (p *publisher) resolve(token, seq uint64, err error) {
+	p.mu.Lock()
+	w, ok := p.waiting[token]
+	delete(p.waiting, token)
+	p.room.Signal()
+	p.mu.Unlock()
+	if ok {
+		w.done(seq, err)
+	}
+}
+
+// expire gives up on publishes that have waited longer than the timeout, or on all of them when lost is set
+// because the connection they went out on is gone.
+func (p *publisher) expire(now time.Time, lost bool) {
+	p.mu.Lock()
+	var tokens []uint64
+	for token, w := range p.waiting {
+		if lost || now.Sub(w.since) > p.timeout {
+			tokens = append(tokens, token)
+		}
+	}
+	p.mu.Unlock()
+	for _, token := range tokens {
+		p.resolve(token, 0, fmt.Errorf("publishing: no acknowledgement"))
+	}
+}
+
+func (p *publisher) outstanding() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.waiting)
+}

@@ -1,0 +1,117 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/pg"
+)
+
+// rebuildLock is the class of the session lock that keeps two processes of a service from rebuilding at once.
+const rebuildLock = 0x666c6f77 // "flow"
+
+// rebuild publishes what this service has ever said and still remembers, because the stream no longer holds it:
+// first what is not acknowledged, then the last hour, then all that is older, oldest first, slowly enough that new
+// events still pass. Readers have seen most of it and count it once by their inboxes.
+//
+// One process of a service does it, while others go on; when it is killed, the next look begins again.
+func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why string) error {
+	conn, err := f.cfg.Pool.Acquire(ctx)
+	if err != nil {
+		return fmt.Errorf("rebuilding the stream: %w", err)
+	}
+	defer conn.Release()
+	mine, err := f.lockRebuild(ctx, conn)
+	if err != nil || !mine {
+		return err
+	}
+	defer f.unlockRebuild(ctx, conn)
+	f.cfg.Log.Warn("rebuilding the stream from the outbox", "because", why)
+	for _, t := range f.trackers() {
+		t.rewind()
+		if err := f.sweep(ctx, t); err != nil {
+			return fmt.Errorf("rebuilding the stream: %w", err)
+		}
+	}
+	hourAgo := f.cfg.Clock.Now().Add(-time.Hour)
+	total, err := f.republish(f.life, pg.UUIDFloor(hourAgo), "ffffffff-ffff-ffff-ffff-ffffffffffff")
+	if err != nil {
+		return err
+	}
+	older, err := f.republish(f.life, "00000000-0000-0000-0000-000000000000", pg.UUIDFloor(hourAgo))
+	if err != nil {
+		return err
+	}
+	f.cfg.Log.Info("rebuilt the stream", "events", total+older)
+	return f.rememberStream(f.life, created, firstSeq)
+}
+
+func (f *Flow) lockRebuild(ctx context.Context, conn *pgxpool.Conn) (mine bool, err error) {
+	err = conn.QueryRow(ctx, `select pg_try_advisory_lock($1, hashtext($2))`, rebuildLock, f.cfg.Service).Scan(&mine)
+	if err != nil {
+		return false, fmt.Errorf("rebuilding the stream: %w", err)
+	}
+	return mine, nil
+}
+
+func (f *Flow) unlockRebuild(ctx context.Context, conn *pgxpool.Conn) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	defer cancel()
+	if _, err := conn.Exec(ctx, `select pg_advisory_unlock($1, hashtext($2))`, rebuildLock, f.cfg.Service); err != nil {
+		_ = conn.Conn().Close(ctx) // the lock goes with the connection
+	}
+}
+
+// republish publishes the events with ids in [from, to) in order, at most RebuildRate a second, and says how far
+// it is.
+func (f *Flow) republish(ctx context.Context, from, to string) (count int, err error) {
+	const page = 200
+	pace := time.NewTicker(page * time.Second / time.Duration(f.cfg.RebuildRate))
+	defer pace.Stop()
+	for {
+		events, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where id >= $1 and id < $2 order by id limit $3`, from, to, page)
+		if err != nil {
+			return count, fmt.Errorf("reading the outbox: %w", err)
+		}
+		if len(events) == 0 {
+			return count, nil
+		}
+		if err := f.publishPage(ctx, events, func(int64, uint64, string) {}); err != nil {
+			return count, fmt.Errorf("rebuilding the stream: %w", err)
+		}
+		count += len(events)
+		f.metrics.rebuilt.Add(ctx, int64(len(events)))
+		if count%10_000 < page {
+			f.cfg.Log.Info("rebuilding the stream", "published", count)
+		}
+		from = successor(events[len(events)-1].id)
+		select {
+		case <-ctx.Done():
+			return count, context.Cause(ctx)
+		case <-pace.C:
+		}
+	}
+}
+
+// successor returns the smallest uuid greater than id.
+func successor(id string) string {
+	digits := []byte(id)
+	for i := len(digits) - 1; i >= 0; i-- {
+		switch d := digits[i]; {
+		case d == '-':
+			continue
+		case d == 'f':
+			digits[i] = '0'
+			continue
+		case d == '9':
+			digits[i] = 'a'
+		default:
+			digits[i] = d + 1
+		}
+		return string(digits)
+	}
+	return id
+}

@@ -1,0 +1,53 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/pg"
+)
+
+// partitionsAhead is for how many days partitions stand ready: longer than anybody will be away at a time.
+const partitionsAhead = 8
+
+// makePartitions makes the day partitions of outbox and inbox that will be needed, by the system's clock.
+func (f *Flow) makePartitions(ctx context.Context) error {
+	now := f.cfg.Clock.Now()
+	for _, table := range []string{"outbox", "inbox"} {
+		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
+			return fmt.Errorf("making partitions of the %s: %w", table, err)
+		}
+	}
+	return nil
+}
+
+// makeInboxDays makes the inbox partitions for events that were said on other days: an event may arrive long after
+// it was said, and the stream may be rebuilt. Days that are there cost nothing.
+func (f *Flow) makeInboxDays(ctx context.Context, events []Event) error {
+	for _, e := range events {
+		said, _ := clock.IDTime(e.ID)
+		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, said, said); err != nil {
+			return fmt.Errorf("making a partition of the inbox: %w", err)
+		}
+	}
+	return nil
+}
+
+// keepRetention makes partitions ahead and drops those that have been kept for long enough.
+func (f *Flow) keepRetention(ctx context.Context) {
+	f.loop(ctx, "retention", time.Minute, nil, func() (bool, error) {
+		if err := f.makePartitions(ctx); err != nil {
+			return false, err
+		}
+		now := f.cfg.Clock.Now()
+		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); err != nil {
+			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
+		}
+		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepInbox-1)); err != nil {
+			return false, fmt.Errorf("dropping old partitions of the inbox: %w", err)
+		}
+		return false, f.metrics.count(ctx)
+	})
+}

@@ -1,0 +1,199 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"footbridge/libs/bus"
+)
+
+// lookEvery is how often the stream is looked at without being asked to.
+const lookEvery = 2 * time.Second
+
+// look asks for the stream to be looked at now.
+func (f *Flow) look(why string) {
+	select {
+	case f.evidence <- why:
+	default:
+	}
+}
+
+// keepStream looks whether the stream is still the one this service has published to: whether somebody deleted,
+// re-created or purged it, or it has lost its tail. What is missing is published again from PostgreSQL.
+func (f *Flow) keepStream(ctx context.Context) {
+	tick := time.NewTicker(lookEvery)
+	defer tick.Stop()
+	thorough := true
+	for {
+		if err := f.verify(ctx, thorough); err == nil {
+			thorough = false
+			f.faults.clear("stream")
+		} else if ctx.Err() == nil {
+			f.faults.set("stream", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		case why := <-f.evidence:
+			thorough = true
+			f.cfg.Log.Debug("looking at the stream", "because", why)
+		}
+	}
+}
+
+// verify compares the stream with what this service remembers of it. A thorough look also asks for the last
+// message known, which proves that nothing before it has been lost: a stream loses its tail or nothing.
+func (f *Flow) verify(ctx context.Context, thorough bool) error {
+	if !f.cfg.Bus.Up() {
+		return errors.New("no connection to the broker")
+	}
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	stream, info, err := f.streamNow(ctx)
+	if err != nil {
+		return err
+	}
+	known, err := f.knownStream(ctx, info)
+	if err != nil {
+		return err
+	}
+	created := info.Created.UTC().Format(time.RFC3339Nano)
+	switch {
+	case known.created != created:
+		return f.rebuild(ctx, created, info.State.FirstSeq, "the stream is not the one that was published to")
+	case wasPurged(known.firstSeq, info):
+		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
+			return err
+		}
+		return f.rebuild(ctx, created, info.State.FirstSeq, "the stream was purged")
+	case info.State.FirstSeq > known.firstSeq:
+		err = f.rememberStream(ctx, created, info.State.FirstSeq)
+	}
+	if err != nil {
+		return err
+	}
+	return f.verifyTail(ctx, stream, info, thorough)
+}
+
+func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
+	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
+	if errors.Is(err, jetstream.ErrStreamNotFound) {
+		f.cfg.Log.Warn("the stream is gone; making it again")
+		stream, err = f.cfg.Bus.EnsureStream(ctx, f.cfg.Stream)
+	}
+	if err != nil {
+		return nil, nil, fmt.Errorf("looking at the stream: %w", err)
+	}
+	return stream, stream.CachedInfo(), nil
+}
+
+// verifyTail looks whether the stream has lost its last messages, as it may when the broker's machine lost power.
+func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, thorough bool) error {
+	for _, t := range f.trackers() {
+		_, _, _, last := t.state()
+		kept, err := keeps(ctx, stream, info, last, thorough)
+		if err != nil {
+			return err
+		}
+		if !kept {
+			f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox")
+			t.rewind()
+		}
+	}
+	return nil
+}
+
+// keeps says whether the message at a known position is still there.
+func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, known position, thorough bool) (bool, error) {
+	switch {
+	case known.seq == 0 || known.seq < info.State.FirstSeq:
+		return true, nil
+	case known.seq > info.State.LastSeq:
+		return false, nil
+	case !thorough:
+		return true, nil
+	}
+	msg, err := stream.GetMsg(ctx, known.seq)
+	if errors.Is(err, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("asking for message %d: %w", known.seq, err)
+	}
+	return msg.Header.Get("Nats-Msg-Id") == known.id, nil
+}
+
+// wasPurged says whether messages were removed before their age: the first sequence has leapt, and what is left
+// is younger than what age alone would have removed.
+func wasPurged(firstSeq uint64, info *jetstream.StreamInfo) bool {
+	if info.State.FirstSeq <= firstSeq {
+		return false
+	}
+	if info.State.Msgs == 0 {
+		return time.Since(info.Created) < info.Config.MaxAge || info.Config.MaxAge == 0
+	}
+	return info.Config.MaxAge == 0 || time.Since(info.State.FirstTime) < info.Config.MaxAge-time.Hour
+}
+
+type knownStream struct {
+	created  string
+	firstSeq uint64
+}
+
+// knownStream reads what was last seen of the stream; the first time, it writes it down.
+func (f *Flow) knownStream(ctx context.Context, info *jetstream.StreamInfo) (knownStream, error) {
+	var known knownStream
+	read := func() error {
+		var firstSeq int64
+		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq from outbox_stream where name = $1`, f.cfg.Stream.Name).Scan(&known.created, &firstSeq)
+		known.firstSeq = uint64(firstSeq)
+		return err
+	}
+	err := read()
+	if errors.Is(err, pgx.ErrNoRows) {
+		_, err = f.cfg.Pool.Exec(ctx, `insert into outbox_stream (name, created, first_seq) values ($1, $2, $3) on conflict do nothing`,
+			f.cfg.Stream.Name, info.Created.UTC().Format(time.RFC3339Nano), int64(info.State.FirstSeq))
+		if err == nil {
+			err = read()
+		}
+	}
+	if err != nil {
+		return known, fmt.Errorf("reading what is known of the stream: %w", err)
+	}
+	return known, nil
+}
+
+func (f *Flow) rememberStream(ctx context.Context, created string, firstSeq uint64) error {
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3 where name = $1`, f.cfg.Stream.Name, created, int64(firstSeq))
+	if err != nil {
+		return fmt.Errorf("remembering the stream: %w", err)
+	}
+	return nil
+}
+
+// AskRebuild makes the running services publish their whole outbox again, as if the stream had been re-created.
+// It is what `footbridge streams rebuild` does.
+func AskRebuild(ctx context.Context, pool *pgxpool.Pool, stream string) error {
+	_, err := pool.Exec(ctx, `update outbox_stream set created = 'rebuild asked for' where name = $1`, stream)
+	if err != nil {
+		return fmt.Errorf("asking for a rebuild: %w", err)
+	}
+	return nil
+}
+
+// wait waits, unless ctx ends first.
+func wait(ctx context.Context, d time.Duration) error {
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(d):
+		return nil
+	}
+}

@@ -1,0 +1,145 @@
+package flow_test
+
+import (
+	"bytes"
+	"fmt"
+	"net"
+	"net/url"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/flow"
+	"footbridge/libs/pg"
+)
+
+func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.server.Stop()
+	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
+	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.server = server
+	port := server.Port()
+	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
+	for i := range 20 {
+		asker.ask(t, fmt.Sprintf("early%d", i), "hello")
+	}
+	effectsAre(t, answerer, 20, 10*time.Second)
+	server.Stop()
+	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
+		t.Fatal(err)
+	}
+	if server, err = bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: port}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		asker.ask(t, fmt.Sprintf("late%d", i), "hello")
+	}
+	effectsAre(t, answerer, 40, 20*time.Second)
+	server.Stop()
+	if server, err = bus.StartServer(bus.ServerConfig{StoreDir: copied, Port: port}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Stop)
+	w.server = server
+	for i := range 20 { // these take the sequences of those that were lost
+		asker.ask(t, fmt.Sprintf("last%d", i), "hello")
+	}
+	effectsAre(t, answerer, 60, 30*time.Second)
+	js := w.admin()
+	eventually(t, "the stream holds everything again", 30*time.Second, func() bool { return messages(t, js) >= 120 })
+}
+
+// cutter is a proxy to PostgreSQL that, when armed, swallows the answer to the next commit and cuts the connection.
+type cutter struct {
+	listener net.Listener
+	backend  string
+	armed    atomic.Bool
+	cuts     atomic.Int32
+	wg       sync.WaitGroup
+}
+
+func newCutter(t *testing.T, backend string) *cutter {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &cutter{listener: listener, backend: backend}
+	t.Cleanup(func() { _ = listener.Close() })
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go c.serve(client)
+		}
+	}()
+	return c
+}
+
+func (c *cutter) serve(client net.Conn) {
+	defer func() { _ = client.Close() }()
+	server, err := net.Dial("tcp", c.backend)
+	if err != nil {
+		return
+	}
+	defer func() { _ = server.Close() }()
+	go func() {
+		buf := make([]byte, 64<<10)
+		for {
+			n, err := client.Read(buf)
+			if _, werr := server.Write(buf[:n]); err != nil || werr != nil {
+				return
+			}
+		}
+	}()
+	buf := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(buf)
+		if bytes.Contains(buf[:n], []byte("COMMIT\x00")) && c.armed.CompareAndSwap(true, false) {
+			c.cuts.Add(1)
+			return
+		}
+		if _, werr := client.Write(buf[:n]); err != nil || werr != nil {
+			return
+		}
+	}
+}
+
+func TestACommitWhoseAnswerIsLostIsSettled(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answerer := w.startAnswerer()
+	direct, err := url.Parse(w.db.URL("asker"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := newCutter(t, direct.Host)
+	through := *direct
+	through.Host = proxy.listener.Addr().String()
+	pool, err := pg.Open(t.Context(), through.String(), pg.OpenConfig{Service: "asker"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w.tune = func(cfg *flow.Config) { cfg.Pool = pool }
+	asker := w.start("asker", nil, nil)
+	for i := range 20 {
+		proxy.armed.Store(i%4 == 0)
+		asker.ask(t, fmt.Sprintf("j%d", i), "hello") // an error here would mean that the outcome was not learned
+	}
+	if proxy.cuts.Load() == 0 {
+		t.Fatal("no commit was cut")
+	}
+	effectsAre(t, answerer, 20, 10*time.Second)
+}

@@ -1,0 +1,190 @@
+package flow
+
+import (
+	"sync"
+	"time"
+)
+
+// position is the last message of a stream that somebody knows to have been there: to verify, by asking the
+// stream, that its tail has not been lost since.
+type position struct {
+	seq uint64
+	id  string
+}
+
+// tracker knows, for one writer, which of its events have been settled: acknowledged by the broker, or never
+// committed. prefix is the largest n up to which all are. Only the writer's own process can know this, because
+// only it knows which transactions are still under way.
+type tracker struct {
+	writer int64
+
+	mu      sync.Mutex
+	next    int64  // the n to give out next; n starts at 1
+	prefix  int64  // all n up to here are settled
+	settled []fate // settled[i] is for n = prefix+1+i
+	oldest  time.Time
+	last    position
+	history []mark    // one a beat, oldest first
+	sweep   bool      // something was not acknowledged: publish again from the outbox
+	adopted bool      // taken over from a writer that stood still; gives out no n
+	ended   int64     // every transaction with an n up to here has ended: what is not in the outbox is void
+	floor   int64     // acknowledged so long ago that it is on the broker's disk
+	drained time.Time // since when an adopted writer has had nothing left
+}
+
+// fate is what became of one number.
+type fate byte
+
+const (
+	open         fate = iota // its transaction is under way, or its event has not been acknowledged
+	acknowledged             // its event is in the stream
+	void                     // it was never committed
+)
+
+// mark is how far the prefix was at an instant of the process's own monotonic clock.
+type mark struct {
+	at     time.Time
+	prefix int64
+	last   position
+}
+
+func newTracker(writer, prefix int64) *tracker {
+	return &tracker{writer: writer, next: prefix + 1, prefix: prefix, floor: prefix}
+}
+
+// allocate gives out the next count numbers and returns the first.
+func (t *tracker) allocate(count int, now time.Time) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	first := t.next
+	t.next += int64(count)
+	if len(t.settled) == 0 {
+		t.oldest = now
+	}
+	t.settled = append(t.settled, make([]fate, count)...)
+	return first
+}
+
+// void says that n was never committed.
+func (t *tracker) void(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settleLocked(n, void)
+}
+
+func (t *tracker) settleLocked(n int64, how fate) {
+	i := n - t.prefix - 1
+	if i < 0 || i >= int64(len(t.settled)) {
+		return
+	}
+	t.settled[i] = how
+	if i != 0 {
+		return
+	}
+	done := 0
+	for done < len(t.settled) && t.settled[done] != open {
+		done++
+	}
+	t.prefix += int64(done)
+	t.settled = t.settled[done:]
+	t.oldest = time.Now()
+	if len(t.settled) == 0 {
+		t.settled = nil
+	}
+}
+
+// acknowledged settles n and remembers the furthest message seen in the stream.
+func (t *tracker) acknowledged(n int64, seq uint64, id string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.settleLocked(n, acknowledged)
+	if seq > t.last.seq {
+		t.last = position{seq, id}
+	}
+}
+
+func (t *tracker) isSettled(n int64) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	i := n - t.prefix - 1
+	return i < 0 || (i < int64(len(t.settled)) && t.settled[i] != open)
+}
+
+// askSweep notes that an event was not acknowledged.
+func (t *tracker) askSweep() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sweep = true
+}
+
+func (t *tracker) takeSweep() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	asked := t.sweep
+	t.sweep = false
+	return asked
+}
+
+// beat notes how far things are now, forgets what is older than lag and returns the lagged prefix: acknowledged at
+// least lag ago, hence on the broker's disk.
+func (t *tracker) beat(now time.Time, lag time.Duration) int64 {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.history = append(t.history, mark{now, t.prefix, t.last})
+	for len(t.history) > 1 && now.Sub(t.history[1].at) >= lag {
+		t.history = t.history[1:]
+	}
+	if now.Sub(t.history[0].at) >= lag {
+		t.floor = max(t.floor, t.history[0].prefix)
+	}
+	return t.floor
+}
+
+// rewind forgets every acknowledgement that may not have reached the broker's disk, because the stream has lost its
+// tail: those events are to be published again.
+func (t *tracker) rewind() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if back := t.prefix - t.floor; back > 0 {
+		t.ended = max(t.ended, t.prefix)
+		t.settled = append(make([]fate, back), t.settled...)
+		t.prefix = t.floor
+		t.oldest = time.Now()
+	}
+	for i := range t.settled {
+		if t.settled[i] == acknowledged {
+			t.settled[i] = open
+		}
+	}
+	t.last, t.history = position{}, nil
+	t.sweep = true
+}
+
+// state is what beats and metrics look at.
+func (t *tracker) state() (prefix int64, unsettled int, oldest time.Time, last position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.prefix, len(t.settled), t.oldest, t.last
+}
+
+// extend makes room for the numbers of an adopted writer up to n, which may have been committed.
+func (t *tracker) extend(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if n < t.next {
+		return
+	}
+	t.settled = append(t.settled, make([]fate, n-t.next+1)...)
+	t.next = n + 1
+	t.ended = n
+}
+
+// swept says that a sweep has found and published every event in the outbox: what it has not found, and whose
+// transaction has ended, was never committed.
+func (t *tracker) swept() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := t.prefix + 1; n <= t.ended; n++ {
+		t.settleLocked(n, void)
+	}
+}

@@ -1,0 +1,340 @@
+package flow
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/pg"
+)
+
+// beatEvery is how often a writer shows that it lives and looks whether others do.
+const beatEvery = time.Second
+
+// renewWriter writes down a new writer and uses it from now on. What the former one has not published is left to
+// whoever has closed it.
+func (f *Flow) renewWriter(ctx context.Context) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	id := rand.Int64N(1<<62) + 1
+	_, err := f.cfg.Pool.Exec(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`, id)
+	if err != nil {
+		return fmt.Errorf("writing down a writer of %s: %w", f.cfg.Service, err)
+	}
+	if old := f.writer.Load(); old != nil {
+		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer")
+	}
+	f.writer.Store(newTracker(id, 0))
+	return nil
+}
+
+// trackers returns this process's own writer first, then those it has taken over.
+func (f *Flow) trackers() []*tracker {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	all := []*tracker{f.writer.Load()}
+	for _, t := range f.adopted {
+		all = append(all, t)
+	}
+	return all
+}
+
+// publishAll publishes committed events. Those that are not acknowledged are left to the sweep.
+func (f *Flow) publishAll(t *tracker, out []outgoing) {
+	for _, e := range out {
+		f.publisher.publish(e, func(seq uint64, err error) { f.answered(t, e.n, e.id, seq, err) })
+	}
+	Failpoint("flow.published")
+}
+
+func (f *Flow) answered(t *tracker, n int64, id string, seq uint64, err error) {
+	if err != nil {
+		f.faults.set("broker", err)
+		t.askSweep()
+		return
+	}
+	f.metrics.published.Add(f.life, 1)
+	t.acknowledged(n, seq, id)
+}
+
+// keepWriters beats, sweeps what was not acknowledged, and takes over writers that stand still.
+func (f *Flow) keepWriters(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	seen := map[int64]sighting{}
+	for {
+		select {
+		case <-ctx.Done():
+			f.beat(context.WithoutCancel(ctx))
+			return
+		case <-tick.C:
+		}
+		f.publisher.expire(time.Now(), !f.cfg.Bus.Up())
+		if err := f.beat(ctx); err != nil {
+			f.faults.set("database", err)
+			continue
+		}
+		f.sweepAll(ctx)
+		if err := f.lookForStale(ctx, seen); err != nil && ctx.Err() == nil {
+			f.cfg.Log.Warn("looking for writers that stand still", "error", err)
+		}
+	}
+}
+
+// beat shows that this process lives, and stores for each of its writers how far it is safely published.
+func (f *Flow) beat(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	own := f.writer.Load().writer
+	var ids, synced []int64
+	for _, t := range f.trackers() {
+		ids = append(ids, t.writer)
+		synced = append(synced, t.beat(time.Now(), f.cfg.SyncLag))
+	}
+	rows, err := f.cfg.Pool.Query(ctx, `
+		update outbox_writer w set beats = w.beats + 1, synced_upto = greatest(w.synced_upto, mine.synced)
+		from (select unnest($2::bigint[]) as id, unnest($3::bigint[]) as synced) mine
+		where w.id = mine.id and w.owner = $1 and w.closed = (w.id <> $1)
+		returning w.id`, own, ids, synced)
+	if err != nil {
+		return fmt.Errorf("beating: %w", err)
+	}
+	alive, err := pgx.CollectRows(rows, pgx.RowTo[int64])
+	if err != nil {
+		return fmt.Errorf("beating: %w", err)
+	}
+	f.faults.clear("database")
+	return f.dropLost(ctx, own, alive)
+}
+
+// dropLost forgets the writers that another process has taken over; where it is our own, a new one begins.
+func (f *Flow) dropLost(ctx context.Context, own int64, alive []int64) error {
+	living := map[int64]bool{}
+	for _, id := range alive {
+		living[id] = true
+	}
+	f.mu.Lock()
+	for id := range f.adopted {
+		if !living[id] {
+			delete(f.adopted, id)
+		}
+	}
+	f.mu.Unlock()
+	if living[own] || f.writer.Load().writer != own {
+		return nil
+	}
+	return f.renewWriter(ctx)
+}
+
+// sweepAll publishes again, from the outbox, what was asked for; and lets go of adopted writers whose last event
+// has been on the broker's disk for long enough.
+func (f *Flow) sweepAll(ctx context.Context) {
+	if !f.cfg.Bus.Up() {
+		return
+	}
+	for _, t := range f.trackers() {
+		if t.takeSweep() {
+			if err := f.sweep(ctx, t); err != nil {
+				t.askSweep()
+				f.faults.set("broker", err)
+				return
+			}
+		}
+		if t.adopted {
+			f.letGo(ctx, t)
+		}
+	}
+	if f.settledAll() {
+		f.faults.clear("broker")
+	}
+}
+
+func (f *Flow) settledAll() bool {
+	for _, t := range f.trackers() {
+		t.mu.Lock()
+		asked := t.sweep
+		t.mu.Unlock()
+		if asked {
+			return false
+		}
+	}
+	return true
+}
+
+// sweepPage is how many events a sweep reads and publishes at once.
+const sweepPage = 512
+
+// sweep publishes every unsettled event of a writer from the outbox, page by page, and waits for each page's
+// acknowledgements.
+func (f *Flow) sweep(ctx context.Context, t *tracker) error {
+	from, _, _, _ := t.state()
+	swept := 0
+	for {
+		page, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where writer = $1 and n > $2 order by n limit $3`, t.writer, from, sweepPage)
+		if err != nil {
+			return fmt.Errorf("reading the outbox: %w", err)
+		}
+		if len(page) == 0 {
+			break
+		}
+		from = page[len(page)-1].n
+		unsettled := page[:0]
+		for _, e := range page {
+			if !t.isSettled(e.n) {
+				unsettled = append(unsettled, e)
+			}
+		}
+		if err := f.publishPage(ctx, unsettled, t.acknowledged); err != nil {
+			return err
+		}
+		swept += len(unsettled)
+	}
+	t.swept()
+	if swept > 0 {
+		f.cfg.Log.Info("published again from the outbox", "events", swept)
+		f.metrics.swept.Add(ctx, int64(swept))
+	}
+	return nil
+}
+
+func (f *Flow) readOutbox(ctx context.Context, sql string, args ...any) ([]outgoing, error) {
+	rows, err := f.cfg.Pool.Query(ctx, sql, args...)
+	if err != nil {
+		return nil, err
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (outgoing, error) {
+		var e outgoing
+		var payload string
+		err := row.Scan(&e.n, &e.id, &e.subject, &payload)
+		e.payload = []byte(payload)
+		return e, err
+	})
+}
+
+// publishPage publishes events and waits until each is acknowledged; it returns the first failure.
+func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, seq uint64, id string)) error {
+	answers := make(chan error, len(page))
+	for _, e := range page {
+		f.publisher.publish(e, func(seq uint64, err error) {
+			if err == nil {
+				acknowledged(e.n, seq, e.id)
+			}
+			answers <- err
+		})
+	}
+	var failure error
+	for range page {
+		select {
+		case err := <-answers:
+			if err != nil {
+				failure = err
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+	return failure
+}
+
+// sighting is what was last seen of another writer, by this process's own monotonic clock: neither clocks that
+// differ nor a clock that leaps can make a living writer look stale.
+type sighting struct {
+	beats int64
+	since time.Time
+}
+
+// lookForStale takes over every writer of this service whose beats have stood still for StaleAfter.
+func (f *Flow) lookForStale(ctx context.Context, seen map[int64]sighting) error {
+	rows, err := f.cfg.Pool.Query(ctx, `select id, beats from outbox_writer where owner <> $1`, f.writer.Load().writer)
+	if err != nil {
+		return err
+	}
+	now, present := time.Now(), map[int64]bool{}
+	var id, beats int64
+	var stale []int64
+	_, err = pgx.ForEachRow(rows, []any{&id, &beats}, func() error {
+		present[id] = true
+		if last, ok := seen[id]; !ok || last.beats != beats {
+			seen[id] = sighting{beats, now}
+		} else if now.Sub(last.since) >= f.cfg.StaleAfter {
+			stale = append(stale, id)
+		}
+		return nil
+	})
+	for id := range seen {
+		if !present[id] {
+			delete(seen, id)
+		}
+	}
+	for _, id := range stale {
+		if err := f.takeOver(ctx, id, seen[id].beats); err != nil {
+			return err
+		}
+		delete(seen, id)
+	}
+	return err
+}
+
+// takeOver closes a writer that stands still, unless a transaction of it is still under way, and makes this process
+// answerable for publishing what it has committed.
+func (f *Flow) takeOver(ctx context.Context, id, beats int64) error {
+	own := f.writer.Load().writer
+	var synced, last int64
+	err := pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
+		var free bool
+		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock($1)`, id).Scan(&free); err != nil || !free {
+			return errors.Join(err, errBusy)
+		}
+		err := tx.QueryRow(ctx, `update outbox_writer set closed = true, owner = $1, beats = beats + 1
+			where id = $2 and beats = $3 returning synced_upto`, own, id, beats).Scan(&synced)
+		if err != nil {
+			return err
+		}
+		return tx.QueryRow(ctx, `select coalesce(max(n), 0) from outbox where writer = $1`, id).Scan(&last)
+	})
+	if errors.Is(err, errBusy) || errors.Is(err, pgx.ErrNoRows) {
+		return nil // not yet, or somebody else was quicker
+	}
+	if err != nil {
+		return fmt.Errorf("taking over a writer: %w", err)
+	}
+	t := newTracker(id, synced)
+	t.adopted, t.sweep = true, true
+	t.extend(last)
+	f.mu.Lock()
+	f.adopted[id] = t
+	f.mu.Unlock()
+	f.cfg.Log.Info("took over the unpublished events of a process that stands still", "events", last-synced)
+	return nil
+}
+
+var errBusy = errors.New("a transaction of that writer is still under way")
+
+// letGo deletes an adopted writer when all it had committed has been acknowledged for longer than SyncLag.
+func (f *Flow) letGo(ctx context.Context, t *tracker) {
+	_, unsettled, _, _ := t.state()
+	t.mu.Lock()
+	if unsettled > 0 || t.sweep {
+		t.drained = time.Time{}
+	} else if t.drained.IsZero() {
+		t.drained = time.Now()
+	}
+	since := t.drained
+	t.mu.Unlock()
+	if since.IsZero() || time.Since(since) < f.cfg.SyncLag {
+		return
+	}
+	_, err := f.cfg.Pool.Exec(ctx, `delete from outbox_writer where id = $1 and owner = $2`, t.writer, f.writer.Load().writer)
+	if err != nil && !pg.IsInfrastructure(err) {
+		f.cfg.Log.Error("letting go of an adopted writer", "error", err)
+	}
+	if err == nil {
+		f.mu.Lock()
+		delete(f.adopted, t.writer)
+		f.mu.Unlock()
+	}
+}
