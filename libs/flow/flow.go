@@ -158,7 +158,7 @@ func New(ctx context.Context, cfg Config) (*Flow, error) {
 	if err := f.makePartitions(ctx); err != nil {
 		return nil, err
 	}
-	return f, f.renewWriter(ctx)
+	return f, f.renewWriter(ctx, nil)
 }
 
 func setDefaults(cfg *Config) {

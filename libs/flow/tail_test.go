@@ -7,10 +7,11 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"footbridge/libs/bus"
 	"footbridge/libs/flow"
@@ -61,19 +62,20 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 // cutter is a proxy to PostgreSQL that, when armed, swallows the answer to the next commit and cuts the connection.
 type cutter struct {
 	listener net.Listener
-	backend  string
+	network  string
+	address  string
 	armed    atomic.Bool
 	cuts     atomic.Int32
-	wg       sync.WaitGroup
 }
 
-func newCutter(t *testing.T, backend string) *cutter {
+func newCutter(t *testing.T, backend *pgconn.Config) *cutter {
 	t.Helper()
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &cutter{listener: listener, backend: backend}
+	c := &cutter{listener: listener}
+	c.network, c.address = pgconn.NetworkAddress(backend.Host, backend.Port)
 	t.Cleanup(func() { _ = listener.Close() })
 	go func() {
 		for {
@@ -89,7 +91,7 @@ func newCutter(t *testing.T, backend string) *cutter {
 
 func (c *cutter) serve(client net.Conn) {
 	defer func() { _ = client.Close() }()
-	server, err := net.Dial("tcp", c.backend)
+	server, err := net.Dial(c.network, c.address)
 	if err != nil {
 		return
 	}
@@ -124,9 +126,13 @@ func TestACommitWhoseAnswerIsLostIsSettled(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	proxy := newCutter(t, direct.Host)
+	parsed, err := pgconn.ParseConfig(direct.String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := newCutter(t, parsed)
 	through := *direct
-	through.Host = proxy.listener.Addr().String()
+	through.Host, through.RawQuery = proxy.listener.Addr().String(), "sslmode=disable"
 	pool, err := pg.Open(t.Context(), through.String(), pg.OpenConfig{Service: "asker"})
 	if err != nil {
 		t.Fatal(err)

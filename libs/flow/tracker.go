@@ -72,6 +72,27 @@ func (t *tracker) void(n int64) {
 	t.settleLocked(n, void)
 }
 
+// voidAll says that none of these was committed.
+func (t *tracker) voidAll(out []outgoing) {
+	for _, e := range out {
+		t.void(e.n)
+	}
+}
+
+func (t *tracker) isAdopted() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.adopted
+}
+
+// retire makes this a writer that gives out no more numbers, all of whose transactions have ended.
+func (t *tracker) retire() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.adopted, t.sweep = true, true
+	t.ended = t.next - 1
+}
+
 func (t *tracker) settleLocked(n int64, how fate) {
 	i := n - t.prefix - 1
 	if i < 0 || i >= int64(len(t.settled)) {

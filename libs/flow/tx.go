@@ -63,12 +63,12 @@ const codeWriterClosed = "FB001"
 // the context ended. Nothing is lost either way; whoever does the same again must recognise that it was done.
 var ErrOutcomeUnknown = errors.New("the outcome of the commit is not known")
 
-func (f *Flow) begin(ctx context.Context) (*Tx, error) {
+func (f *Flow) begin(ctx context.Context, writer *tracker) (*Tx, error) {
 	conn, err := f.cfg.Pool.Acquire(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("acquiring a connection: %w", err)
 	}
-	tx := &Tx{Now: f.cfg.Clock.Now(), ctx: ctx, flow: f, conn: conn, writer: f.writer.Load(), queued: &pgx.Batch{}}
+	tx := &Tx{Now: f.cfg.Clock.Now(), ctx: ctx, flow: f, conn: conn, writer: writer, queued: &pgx.Batch{}}
 	tx.queueBegin()
 	return tx, nil
 }
@@ -162,26 +162,24 @@ func (tx *Tx) published(out []outgoing) {
 }
 
 // settle finds out whether a transaction whose commit returned an error has committed. An answer from the server
-// means it has not; a broken connection means asking again on another one.
+// means it has not; a broken connection means asking on another one.
 func (tx *Tx) settle(out []outgoing, err error) error {
-	xid, answered := tx.xid, isAnswer(err)
 	tx.rollback()
 	committed := false
-	if !answered && xid != "" {
+	if !isAnswer(err) {
 		var settleErr error
-		if committed, settleErr = tx.flow.outcome(tx.ctx, xid); settleErr != nil {
-			tx.flow.voidLater(tx.writer, out, xid)
+		committed, settleErr = tx.flow.outcome(tx.ctx, tx.writer, out, tx.xid)
+		if settleErr != nil {
+			tx.flow.settleLater(tx.writer, out, tx.xid)
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 	}
-	if !committed {
-		for _, e := range out {
-			tx.writer.void(e.n)
-		}
-		return err
+	if committed {
+		tx.published(out)
+		return nil
 	}
-	tx.published(out)
-	return nil
+	tx.writer.voidAll(out)
+	return err
 }
 
 // isAnswer says that the server itself refused, so that nothing was committed.
@@ -193,40 +191,52 @@ func isAnswer(err error) bool {
 	return errors.As(err, &pgErr) && pgErr.Severity != "FATAL" && pgErr.Severity != "PANIC"
 }
 
-// outcome asks the database what became of a transaction, waiting for as long as it is in progress.
-func (f *Flow) outcome(ctx context.Context, xid string) (committed bool, err error) {
+// outcome learns what became of a transaction whose commit was not answered, asking until the database answers or
+// ctx ends. Its statements may still be on their way to the server, so its writer is closed first: from then on the
+// transaction has either committed or never will. Then its own rows in the outbox tell; or, where it had none, its
+// id, if that was answered.
+func (f *Flow) outcome(ctx context.Context, writer *tracker, out []outgoing, xid string) (committed bool, err error) {
 	for {
-		var status *string
-		err := f.cfg.Pool.QueryRow(ctx, "select pg_xact_status($1::xid8)", xid).Scan(&status)
-		switch {
-		case err == nil && status != nil && *status == "committed":
-			return true, nil
-		case err == nil && (status == nil || *status == "aborted"):
-			return false, nil
-		case err != nil && !pg.IsInfrastructure(err):
-			return false, nil // the id is unknown to this server: it never got that far
+		if err = f.retire(ctx, writer); err == nil {
+			if committed, err = f.traces(ctx, writer, out, xid); err == nil {
+				return committed, nil
+			}
 		}
-		select {
-		case <-ctx.Done():
-			return false, fmt.Errorf("settling transaction %s: %w", xid, context.Cause(ctx))
-		case <-time.After(50 * time.Millisecond):
+		if !pg.IsInfrastructure(err) {
+			return false, err
+		}
+		if err := wait(ctx, 50*time.Millisecond); err != nil {
+			return false, fmt.Errorf("learning the outcome of a commit: %w", err)
 		}
 	}
 }
 
-// voidLater settles the numbers of a transaction once its outcome can be learned, when the caller cannot wait.
-func (f *Flow) voidLater(writer *tracker, out []outgoing, xid string) {
+// traces looks for the traces of a transaction that has ended.
+func (f *Flow) traces(ctx context.Context, writer *tracker, out []outgoing, xid string) (committed bool, err error) {
+	switch {
+	case len(out) > 0:
+		err = f.cfg.Pool.QueryRow(ctx, `select exists(select 1 from outbox where writer = $1 and n = $2)`, writer.writer, out[0].n).Scan(&committed)
+	case xid != "":
+		err = f.cfg.Pool.QueryRow(ctx, `select coalesce(pg_xact_status($1::xid8) = 'committed', false)`, xid).Scan(&committed)
+	default:
+		err = ErrOutcomeUnknown
+	}
+	return committed, err
+}
+
+// settleLater learns an outcome in the background, when the caller cannot wait.
+func (f *Flow) settleLater(writer *tracker, out []outgoing, xid string) {
+	if len(out) == 0 {
+		return
+	}
 	f.background.Go(func() {
-		committed, err := f.outcome(f.life, xid)
-		if err != nil {
-			return // the process ends; whoever takes this writer over reads the outbox
-		}
-		if committed {
+		committed, err := f.outcome(f.life, writer, out, xid)
+		switch {
+		case err != nil: // the process ends; whoever takes this writer over reads the outbox
+		case committed:
 			f.publishAll(writer, out)
-			return
-		}
-		for _, e := range out {
-			writer.void(e.n)
+		default:
+			writer.voidAll(out)
 		}
 	})
 }
@@ -290,18 +300,19 @@ func (tx *Tx) release() {
 // An error that pg.IsInfrastructure recognises, or ErrOutcomeUnknown, says nothing about the input: try again.
 func (f *Flow) Do(ctx context.Context, fn func(tx *Tx) error) error {
 	for {
-		err := f.do(ctx, fn)
+		writer := f.writer.Load()
+		err := f.do(ctx, writer, fn)
 		if !errors.Is(err, errFenced) {
 			return err
 		}
-		if err := f.renewWriter(ctx); err != nil {
+		if err := f.renewWriter(ctx, writer); err != nil {
 			return err
 		}
 	}
 }
 
-func (f *Flow) do(ctx context.Context, fn func(tx *Tx) error) error {
-	tx, err := f.begin(ctx)
+func (f *Flow) do(ctx context.Context, writer *tracker, fn func(tx *Tx) error) error {
+	tx, err := f.begin(ctx, writer)
 	if err != nil {
 		return err
 	}

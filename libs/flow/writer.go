@@ -15,20 +15,54 @@ import (
 // beatEvery is how often a writer shows that it lives and looks whether others do.
 const beatEvery = time.Second
 
-// renewWriter writes down a new writer and uses it from now on. What the former one has not published is left to
-// whoever has closed it.
-func (f *Flow) renewWriter(ctx context.Context) error {
+// renewWriter writes down a new writer and uses it from now on, unless that has been done already: old is the
+// writer that the caller found closed. What the old one has not published is left to whoever has closed it.
+func (f *Flow) renewWriter(ctx context.Context, old *tracker) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.writer.Load() != old {
+		return nil
+	}
+	if old != nil {
+		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer")
+	}
+	return f.newWriterLocked(ctx)
+}
+
+func (f *Flow) newWriterLocked(ctx context.Context) error {
 	id := rand.Int64N(1<<62) + 1
 	_, err := f.cfg.Pool.Exec(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`, id)
 	if err != nil {
 		return fmt.Errorf("writing down a writer of %s: %w", f.cfg.Service, err)
 	}
-	if old := f.writer.Load(); old != nil {
-		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer")
-	}
 	f.writer.Store(newTracker(id, 0))
+	return nil
+}
+
+// retire closes one of this process's own writers and goes on as a new one, while staying answerable for what the
+// old one has committed. When it returns nil, every transaction of the old writer has ended, and none can begin.
+func (f *Flow) retire(ctx context.Context, old *tracker) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.writer.Load() == old {
+		if err := f.newWriterLocked(ctx); err != nil {
+			return err
+		}
+	}
+	err := pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, old.writer); err != nil {
+			return err
+		}
+		_, err := tx.Exec(ctx, `update outbox_writer set closed = true, owner = $2 where id = $1 and not closed`, old.writer, f.writer.Load().writer)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("closing a writer: %w", err)
+	}
+	if !old.isAdopted() {
+		old.retire()
+		f.adopted[old.writer] = old
+	}
 	return nil
 }
 
@@ -124,10 +158,11 @@ func (f *Flow) dropLost(ctx context.Context, own int64, alive []int64) error {
 		}
 	}
 	f.mu.Unlock()
-	if living[own] || f.writer.Load().writer != own {
+	current := f.writer.Load()
+	if living[own] || current.writer != own {
 		return nil
 	}
-	return f.renewWriter(ctx)
+	return f.renewWriter(ctx, current)
 }
 
 // sweepAll publishes again, from the outbox, what was asked for; and lets go of adopted writers whose last event
@@ -144,7 +179,7 @@ func (f *Flow) sweepAll(ctx context.Context) {
 				return
 			}
 		}
-		if t.adopted {
+		if t.isAdopted() {
 			f.letGo(ctx, t)
 		}
 	}
