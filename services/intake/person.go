@@ -106,7 +106,7 @@ func stopContact(visits []*Visit, person string) []Say {
 			continue
 		}
 		v.Raised.ContactOver, v.changed = true, true
-		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey,
+		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey, visit: v,
 			Data: schemas.ContactStoppedData{Person: person, Reason: ReasonDeath}})
 	}
 	return say

@@ -23,6 +23,8 @@ const (
 	ReasonVersion    = "version"
 	ReasonNoTime     = "no-end-time"
 	ReasonFault      = "could-not-be-processed"
+	ReasonUnframed   = "not-mllp"
+	ReasonAnswered   = "answered-by-later-coding"
 )
 
 // Reading is what became of a message in memory, before anything is stored: a statement to be joined to its

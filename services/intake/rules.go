@@ -62,6 +62,8 @@ type Say struct {
 	Data    any
 	// First: this event is the journey's first.
 	First bool
+
+	visit *Visit // whose journey it is; nil where it is a message's own
 }
 
 // Decision is what one statement led to.
@@ -72,6 +74,8 @@ type Decision struct {
 	Say     []Say
 	// Released names a quarantined message whose question has been answered by what came later.
 	Released string
+
+	visit string
 }
 
 // Subject is the person a statement is about, as deciding needs it.
@@ -111,7 +115,7 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 	if v.Asked != "" && v.Asked != s.Message && scope.verdict != SaysAsk {
 		decision.Released, v.Asked = v.Asked, ""
 	}
-	decision.sayConsents(s, who)
+	decision.sayConsents(v, s, who)
 	return decision
 }
 
@@ -130,8 +134,8 @@ func raise(v *Visit, who Subject) Decision {
 	if shown := append(slices.Clone(flags), v.shown()...); len(shown) > 0 {
 		decision.Outcome, decision.Reason = RaisedFlagged, strings.Join(shown, " ")
 	}
-	decision.Say = append(decision.Say, Say{Type: schemas.DischargeRecorded, Journey: r.Journey, First: first,
-		Data: schemas.DischargeRecordedData{Person: who.Person, Organisation: v.Organisation, Visit: v.ID,
+	decision.Say = append(decision.Say, Say{Type: schemas.DischargeRecorded, Journey: r.Journey, First: first, visit: v,
+		Data: schemas.DischargeRecordedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation), Visit: v.ID,
 			LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: facts, Flags: flags}})
 	return decision
 }
@@ -160,7 +164,7 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 	r.Left, r.LeftOn, r.Facts = v.End.Left, on, facts
 	r.Flags = append(r.Flags, without(flags, r.Flags)...)
 	decision.Outcome, decision.Reason = Corrected, strings.Join(data.Flags, " ")
-	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
+	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data, visit: v}}
 	return decision
 }
 
@@ -184,7 +188,7 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 		outcome = Corrected
 	}
 	return Decision{Outcome: outcome, Reason: reason, Journey: v.Raised.Journey, Say: []Say{{
-		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey, visit: v,
 		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
 }
 
@@ -196,7 +200,7 @@ func ask(v *Visit, s Statement, who Subject, reason string) Decision {
 
 func quarantine(message, organisation, reason string, due time.Time) Decision {
 	return Decision{Outcome: Quarantined, Reason: reason, Say: []Say{{Type: schemas.MessageQuarantined, Journey: message, First: true,
-		Data: schemas.MessageQuarantinedData{Message: message, Organisation: organisation, Reason: reason, DueAt: due}}}}
+		Data: schemas.MessageQuarantinedData{Message: message, Organisation: wireOrganisation(organisation), Reason: reason, DueAt: due}}}}
 }
 
 // quiet names why nothing was raised.
@@ -219,7 +223,7 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 }
 
 // sayConsents gives out what the person said before leaving, once a journey stands to hang it on.
-func (d *Decision) sayConsents(s Statement, who Subject) {
+func (d *Decision) sayConsents(v *Visit, s Statement, who Subject) {
 	if d.Journey == "" || len(s.Consents) == 0 {
 		return
 	}
@@ -233,10 +237,10 @@ func (d *Decision) sayConsents(s Statement, who Subject) {
 		to.How = consent.How
 	}
 	if len(given.Purposes) > 0 {
-		d.Say = append(d.Say, Say{Type: schemas.ConsentGiven, Journey: d.Journey, Data: given})
+		d.Say = append(d.Say, Say{Type: schemas.ConsentGiven, Journey: d.Journey, Data: given, visit: v})
 	}
 	if len(declined.Purposes) > 0 {
-		d.Say = append(d.Say, Say{Type: schemas.ConsentDeclined, Journey: d.Journey, Data: declined})
+		d.Say = append(d.Say, Say{Type: schemas.ConsentDeclined, Journey: d.Journey, Data: declined, visit: v})
 	}
 }
 
@@ -345,4 +349,19 @@ func equalFacts(a, b schemas.Facts) bool {
 
 func sameValue[T comparable](a, b *T) bool {
 	return (a == nil) == (b == nil) && (a == nil || *a == *b)
+}
+
+// wireOrganisation writes a sender's facility as an ODS code is written on the bus: 3 to 12 capital letters and
+// digits. Where MSH-4 carries a name instead of the code, the sender's profile should say the code.
+func wireOrganisation(facility string) string {
+	code := strings.Map(func(r rune) rune {
+		if (r >= 'A' && r <= 'Z') || (r >= '0' && r <= '9') {
+			return r
+		}
+		return -1
+	}, strings.ToUpper(facility))
+	if len(code) < 3 {
+		return "UNKNOWN"
+	}
+	return code[:min(12, len(code))]
 }

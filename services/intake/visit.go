@@ -16,6 +16,7 @@ type Visit struct {
 	Version      int64  // counts the statements joined
 	VisitSays
 
+	stored  bool // it has a row
 	changed bool
 }
 
@@ -72,6 +73,7 @@ type HumanSays struct {
 type Raised struct {
 	Journey     string        `json:"journey,omitempty"`
 	FirstEvent  string        `json:"firstEvent,omitempty"`
+	Told        int64         `json:"told,omitempty"` // how many events have been given out
 	At          time.Time     `json:"at,omitzero"`
 	Withdrawn   string        `json:"withdrawn,omitempty"` // the reason, while withdrawn
 	Left        Moment        `json:"left,omitzero"`

@@ -1,0 +1,170 @@
+package intake
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/hl7"
+)
+
+// Doors a message can come through.
+const (
+	doorMLLP   = "mllp"
+	doorEvents = "events"
+)
+
+// arrival is one message on its way: read in memory, then stored with others, then answered.
+type arrival struct {
+	Reading
+	id       string
+	door     string
+	enhanced bool // the sender wants an accept acknowledgement (CA)
+	received time.Time
+	hash     [sha256.Size]byte
+	sealed   []byte // the message as it came, under its own key
+	wrapped  []byte
+	span     trace.SpanContext
+	trace    string
+
+	key, mergedKey string // keyed hashes of the person and of the record given up
+	anonymous      bool
+	newPerson      string
+	newMerged      string
+	newVisit       string
+	newJourney     string
+	dueAt          time.Time
+
+	result Result
+	visit  string
+	person string
+	err    error
+	done   chan struct{}
+}
+
+// Result is what a message is answered with, once it can no longer be lost.
+type Result struct {
+	Message string // the ledger's id; of a duplicate, the original's
+	Ack     hl7.Outcome
+	Outcome Outcome
+	Reason  string
+	Journey string
+}
+
+func (a *arrival) receipt() receiptKey {
+	if a.door == doorEvents {
+		return receiptKey{a.Sender, a.ControlID}
+	}
+	return receiptKey{a.Organisation + "|" + a.Sender, a.ControlID}
+}
+
+// ack is the answer as the ledger shows it.
+func (a *arrival) ack() string {
+	if a.door == doorEvents {
+		return fmt.Sprint(statusOf(a.result))
+	}
+	return ackCode(a.result.Ack, a.enhanced)
+}
+
+func ackCode(outcome hl7.Outcome, enhanced bool) string {
+	mode := "A"
+	if enhanced {
+		mode = "C"
+	}
+	switch outcome {
+	case hl7.Failed:
+		return mode + "E"
+	case hl7.Refused:
+		return mode + "R"
+	case noAck:
+		return "none"
+	}
+	return mode + "A"
+}
+
+// noAck: nothing was answered, since the sender had not finished asking.
+const noAck hl7.Outcome = 255
+
+// prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow
+// is left for the transaction.
+func (s *Service) prepare(ctx context.Context, reading Reading, door string, raw []byte) (*arrival, error) {
+	now := s.clock.Now()
+	a := &arrival{Reading: reading, id: clock.NewID(now), door: door, received: now, hash: sha256.Sum256(raw),
+		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{})}
+	if a.span.HasTraceID() {
+		a.trace = a.span.TraceID().String()
+	}
+	key, wrapped, err := s.vault.NewKey(a.id)
+	if err != nil {
+		return nil, err
+	}
+	a.sealed, a.wrapped = key.Seal(fieldRaw, raw), wrapped
+	return a, s.identify(a)
+}
+
+// identify makes the keyed hashes by which the person is found, and the ids that a new person, visit or journey
+// would get.
+func (s *Service) identify(a *arrival) error {
+	a.newPerson, a.newMerged = clock.NewRandomID(), clock.NewRandomID()
+	a.newVisit, a.newJourney = clock.NewID(a.received), clock.NewID(a.received)
+	if a.Statement == nil {
+		return nil
+	}
+	a.Statement.Message = a.id
+	identity := a.Statement.Person.Reveal()
+	var err error
+	switch {
+	case identity.LocalID != "":
+		a.key, err = s.lookup("person-local-id", a.Organisation, identity.LocalID)
+	case identity.NHSNumber != "" && identity.NHSNumberVerified:
+		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
+	default:
+		a.key, err = s.lookup("person-visit", a.Organisation, a.Statement.Visit)
+		a.anonymous = true
+	}
+	if err == nil && a.Statement.Kind == KindMerge {
+		a.mergedKey, err = s.lookup("person-local-id", a.Organisation, a.Statement.Merged.Reveal().LocalID)
+	}
+	return err
+}
+
+func (s *Service) lookup(purpose string, parts ...string) (string, error) {
+	hash, err := s.vault.Lookup(purpose, parts...)
+	return string(hash), err
+}
+
+// takes says whether a message is to be joined to its visit: it was read and nothing was decided about it before.
+func (a *arrival) takes() bool { return a.Statement != nil && a.Outcome == "" }
+
+// claim says what a message concerns.
+func (a *arrival) claim(c *claims) {
+	if !a.takes() {
+		return
+	}
+	s := a.Statement
+	if s.Kind == KindPerson && !s.Died {
+		c.known[a.key] = true
+		return
+	}
+	first(c.persons, a.key, a.newPerson)
+	if s.Kind == KindMerge {
+		first(c.persons, a.mergedKey, a.newMerged)
+		c.wide[a.key], c.wide[a.mergedKey] = true, true
+	}
+	if s.Visit != "" && s.Kind != KindPerson && s.Kind != KindMerge {
+		first(c.visits, visitKey{a.Organisation, s.Visit}, a.newVisit)
+	}
+	if s.Visit == "" || s.Died {
+		c.wide[a.key] = true
+	}
+}
+
+func first[K comparable](ids map[K]string, key K, id string) {
+	if _, there := ids[key]; !there {
+		ids[key] = id
+	}
+}

@@ -1,0 +1,346 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+
+	"github.com/cloudevents/sdk-go/v2/binding"
+	"github.com/cloudevents/sdk-go/v2/event"
+	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
+
+	"footbridge/libs/hl7"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+const (
+	typeBatch      = event.ApplicationCloudEventsBatchJSON
+	typeStructured = event.ApplicationCloudEventsJSON
+	// maxBatch is how many events one request may hold.
+	maxBatch = 1000
+)
+
+// eventAnswer is what became of one event.
+type eventAnswer struct {
+	ID      string `json:"id,omitempty"`
+	Journey string `json:"journey,omitempty"`
+	Message string `json:"message,omitempty"` // the ledger's id
+	Outcome string `json:"outcome,omitempty"`
+	Status  int    `json:"status,omitempty"` // in a batch
+	// Why it was not taken, in a batch.
+	Detail string          `json:"detail,omitempty"`
+	Errors []schemas.Fault `json:"errors,omitempty"`
+}
+
+// postEvents takes CloudEvents in binary, structured and batched mode.
+func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	limit := int64(s.maxMessage)
+	mode := modeOf(r.Header)
+	if mode == modeBatch {
+		limit *= 16
+	}
+	if mode == modeUnknown {
+		p := httpx.NewProblem(http.StatusUnsupportedMediaType, "This is no CloudEvent. Send one in structured mode (%s), in binary mode (ce- headers), or several as %s.", typeStructured, typeBatch)
+		p.Header = http.Header{"Accept-Post": {typeStructured + ", " + typeBatch}}
+		return s.refuseRequest(r, nil, p, ReasonNotEvent)
+	}
+	body, err := httpx.ReadBody(w, r, limit)
+	if err != nil {
+		return s.refuseRequest(r, body, err, ReasonTooLarge)
+	}
+	if mode == modeBatch {
+		return s.postBatch(w, r, who, body)
+	}
+	e, err := readEvent(mode, r.Header, body)
+	if err != nil {
+		return s.refuseRequest(r, body, err, ReasonNotEvent)
+	}
+	answer, err := s.takeEvent(r.Context(), who, e)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusAccepted, answer)
+}
+
+// postBatch answers each event of a batch by itself: one that is wrong holds nothing up.
+func (s *Service) postBatch(w http.ResponseWriter, r *http.Request, who principal.Principal, body []byte) error {
+	var pieces []json.RawMessage
+	if err := json.Unmarshal(body, &pieces); err != nil {
+		return s.refuseRequest(r, body, httpx.NewProblem(http.StatusBadRequest, "The batch is not a JSON array of CloudEvents. Correct it and send it again."), ReasonNotEvent)
+	}
+	if len(pieces) > maxBatch {
+		return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The batch holds more than %d events. Send fewer at a time.", maxBatch)
+	}
+	answers := make([]eventAnswer, len(pieces))
+	waits := make([]func() (eventAnswer, error), len(pieces))
+	for i, piece := range pieces {
+		waits[i] = s.startEvent(r, who, piece)
+	}
+	for i, wait := range waits {
+		answer, err := wait()
+		answers[i] = statusAnswer(answer, err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answers)
+}
+
+func (s *Service) startEvent(r *http.Request, who principal.Principal, piece []byte) func() (eventAnswer, error) {
+	var answer eventAnswer
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		var e *event.Event
+		if e, err = readEvent(modeStructured, r.Header, piece); err != nil {
+			err = s.refuseRequest(r, piece, err, ReasonNotEvent)
+			return
+		}
+		answer, err = s.takeEvent(r.Context(), who, e)
+		answer.ID = e.ID()
+	}()
+	return func() (eventAnswer, error) { <-done; return answer, err }
+}
+
+func statusAnswer(answer eventAnswer, err error) eventAnswer {
+	var problem *httpx.Problem
+	switch {
+	case err == nil:
+		answer.Status = http.StatusAccepted
+	case errors.As(err, &problem):
+		answer.Status, answer.Detail = problem.Status, problem.Detail
+		answer.Errors, _ = problem.Extensions["errors"].([]schemas.Fault)
+	default:
+		answer.Status = http.StatusInternalServerError
+	}
+	return answer
+}
+
+type eventMode int
+
+const (
+	modeUnknown eventMode = iota
+	modeBinary
+	modeStructured
+	modeBatch
+)
+
+// modeOf finds the mode by the content type; batch before structured, since the one's name begins with the other's.
+func modeOf(header http.Header) eventMode {
+	given, _, _ := mime.ParseMediaType(header.Get("Content-Type"))
+	switch {
+	case strings.HasPrefix(given, "application/cloudevents-batch"):
+		if given == typeBatch {
+			return modeBatch
+		}
+	case strings.HasPrefix(given, "application/cloudevents"):
+		if given == typeStructured {
+			return modeStructured
+		}
+	case header.Get("Ce-Specversion") != "" || header.Get("Ce-Id") != "":
+		return modeBinary
+	}
+	return modeUnknown
+}
+
+func readEvent(mode eventMode, header http.Header, body []byte) (*event.Event, error) {
+	var e *event.Event
+	var err error
+	if mode == modeStructured {
+		e = &event.Event{}
+		err = json.Unmarshal(body, e)
+	} else {
+		e, err = binding.ToEvent(context.Background(), cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
+	}
+	if err == nil {
+		err = e.Validate()
+	}
+	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 {
+		// The cause is left out: it may quote what the event says.
+		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, and attribute names of lower-case letters and digits.")
+	}
+	if given, _, _ := mime.ParseMediaType(e.DataContentType()); given != "" && given != event.ApplicationJSON && !strings.HasSuffix(given, "+json") {
+		return nil, httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json.")
+	}
+	return e, nil
+}
+
+// takeEvent keeps one event and says what became of it. A refusal is kept in the ledger too.
+func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *event.Event) (eventAnswer, error) {
+	ctx, span := s.tracer.Start(ctx, "intake event")
+	defer span.End()
+	reading, refusal := s.readReported(who, e)
+	content, err := contentOf(e)
+	if err != nil {
+		return eventAnswer{}, err
+	}
+	result, err := s.keepPatiently(ctx, reading, content)
+	switch {
+	case err != nil:
+		return eventAnswer{ID: e.ID()}, err
+	case refusal != nil:
+		return eventAnswer{ID: e.ID()}, refusal.With("message", result.Message)
+	case statusOf(result) == http.StatusConflict:
+		return eventAnswer{ID: e.ID()}, httpx.NewProblem(http.StatusConflict,
+			"An event with this source and id came before, with other content. Give the changed one an id of its own.").With("message", result.Message)
+	case statusOf(result) != http.StatusAccepted:
+		return eventAnswer{ID: e.ID()}, httpx.NewProblem(statusOf(result), "This event came before and was refused: %s.", result.Reason).With("message", result.Message)
+	}
+	return eventAnswer{ID: e.ID(), Journey: result.Journey, Message: result.Message, Outcome: string(result.Outcome)}, nil
+}
+
+// keepPatiently waits a while for room and for the database, then gives the sender's own patience a turn.
+func (s *Service) keepPatiently(ctx context.Context, reading Reading, content []byte) (Result, error) {
+	a, err := s.prepare(ctx, reading, doorEvents, content)
+	if err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	result, err := s.keep(ctx, a)
+	if err == nil {
+		return result, nil
+	}
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The event could not be stored yet. Send it again with the same id: it will be counted once.")
+	if errors.Is(err, errBusy) {
+		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the event again with the same id.")
+	}
+	problem.Header = http.Header{"Retry-After": {"2"}}
+	return Result{}, problem.Because(err)
+}
+
+// contentOf is an event's content in one spelling, so that a resend in another mode is known to be the same.
+func contentOf(e *event.Event) ([]byte, error) {
+	var data bytes.Buffer
+	if len(e.Data()) > 0 && json.Compact(&data, e.Data()) != nil {
+		data.Reset()
+		data.Write(e.Data())
+	}
+	content, err := json.Marshal(map[string]any{"id": e.ID(), "source": e.Source(), "type": e.Type(), "subject": e.Subject(),
+		"time": e.Time(), "data": data.String()})
+	if err != nil {
+		return nil, httpx.NewProblem(http.StatusBadRequest, "The event could not be read.")
+	}
+	return content, nil
+}
+
+// readReported reads an event in memory; a refusal has a reading too, so that it is in the ledger.
+func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading, *httpx.Problem) {
+	reading := Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
+	refuse := func(p *httpx.Problem, reason string) (Reading, *httpx.Problem) {
+		reading.Outcome, reading.Reason, reading.ControlID = Rejected, reason, "" // it may come again, corrected
+		return reading, p
+	}
+	if who.Source != "" && who.Source != e.Source() {
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
+	}
+	if e.Type() != string(schemas.DischargeReported) {
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s.", schemas.DischargeReported), ReasonEvent)
+	}
+	data, faults := schemas.ReadDischargeReported(e.Data())
+	if len(faults) > 0 {
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
+	}
+	if who.Source != "" && who.Organisation != data.Organisation {
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."), ReasonSource)
+	}
+	reading.Organisation = data.Organisation
+	statement := s.reported(e, data)
+	reading.Statement = &statement
+	return reading, nil
+}
+
+// reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
+// too.
+func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) Statement {
+	profile := s.profiles.For(e.Source())
+	said := e.Time().UTC()
+	if e.Time().IsZero() {
+		said = s.clock.Now()
+	}
+	statement := Statement{
+		Kind: KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+		Happened: Moment{At: said}, Facts: data.Facts, Consents: data.Consents,
+	}
+	if data.LeftAt != nil {
+		statement.Happened = Moment{At: data.LeftAt.UTC()}
+	}
+	if data.ArrivedAt != nil {
+		statement.Arrived = Moment{At: data.ArrivedAt.UTC()}
+	}
+	identity := Identity{ReportedPerson: data.Person}
+	if identity.NHSNumber != "" && !hl7.ValidNHSNumber(identity.NHSNumber) {
+		identity.NHSNumber, identity.NHSNumberVerified, identity.NumberInvalid = "", false, true
+	}
+	statement.Person = vault.Conceal(identity)
+	if data.InScope {
+		statement.Evidence = append(statement.Evidence, Evidence{Role: RoleSender, Verdict: SaysInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
+	}
+	byRole := map[string][]Coded{}
+	var all []Coded
+	for _, code := range data.Codes {
+		role := firstOf(code.Role, RoleReason)
+		byRole[role] = append(byRole[role], Coded{System: code.System, Code: code.Code})
+		all = append(all, Coded{System: code.System, Code: code.Code})
+	}
+	for _, role := range []string{RoleReason, RoleDiagnosis, RoleIntent} {
+		if len(byRole[role]) > 0 {
+			statement.Evidence = append(statement.Evidence, profile.Weigh(role, byRole[role]))
+		}
+	}
+	statement.LeftBefore = profile.LeftBefore(all)
+	return statement
+}
+
+// refuseRequest keeps in the ledger what was no event at all, and refuses it.
+func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, reason string) error {
+	who, _ := principal.From(r.Context())
+	reading := Reading{Organisation: who.Organisation, Outcome: Rejected, Reason: reason}
+	var problem *httpx.Problem
+	if !errors.As(refusal, &problem) {
+		return refusal
+	}
+	if problem.Status == http.StatusUnsupportedMediaType {
+		reading.Reason = ReasonMediaType
+	}
+	result, err := s.keepPatiently(r.Context(), reading, body[:min(len(body), s.maxMessage)])
+	if err != nil {
+		return err
+	}
+	return problem.With("message", result.Message)
+}
+
+// statusOf is the HTTP status that a result means.
+func statusOf(r Result) int {
+	if r.Outcome != Rejected && !(r.Outcome == Duplicate && refusedReasons[r.Reason] != 0) {
+		return http.StatusAccepted
+	}
+	if status := refusedReasons[r.Reason]; status != 0 {
+		return status
+	}
+	return http.StatusUnprocessableEntity
+}
+
+var refusedReasons = map[string]int{
+	ReasonReused: http.StatusConflict, ReasonSource: http.StatusForbidden, ReasonNotEvent: http.StatusBadRequest,
+	ReasonTooLarge: http.StatusRequestEntityTooLarge, ReasonMediaType: http.StatusUnsupportedMediaType,
+	ReasonEvent: http.StatusUnprocessableEntity, ReasonSchema: http.StatusUnprocessableEntity,
+}
+
+// Reasons for refusing an event.
+const (
+	ReasonSource    = "source-not-allowed"
+	ReasonNotEvent  = "not-a-cloudevent"
+	ReasonMediaType = "media-type"
+	ReasonSchema    = "schema"
+)

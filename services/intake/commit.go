@@ -1,0 +1,341 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.opentelemetry.io/otel/trace"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/hl7"
+	"footbridge/libs/pg"
+)
+
+// How many messages one transaction takes at most, how many may wait, and how many transactions run at once: while
+// one commits, the next gathers.
+const (
+	batchSize  = 256
+	queueSize  = 1024
+	committers = 2
+	maxTries   = 3
+)
+
+// ErrStopping: the process is stopping and the message has not been stored; its sender must send it again.
+var ErrStopping = errors.New("intake is stopping")
+
+// errBusy: there is no room for another message at the moment.
+var errBusy = errors.New("intake is busy")
+
+// keep hands a message to the committers and waits until it can no longer be lost. It waits for as long as the
+// database is in trouble: that is the sender's back-pressure. An error means that nothing was promised.
+func (s *Service) keep(ctx context.Context, a *arrival) (Result, error) {
+	select {
+	case s.arrivals <- a:
+	case <-ctx.Done():
+		return Result{}, errBusy
+	case <-s.stopped:
+		return Result{}, ErrStopping
+	}
+	select {
+	case <-a.done:
+		return a.result, a.err
+	case <-ctx.Done():
+		return Result{}, context.Cause(ctx)
+	}
+}
+
+// commit takes what has arrived, never waiting to fill a batch, and settles it, until ctx ends.
+func (s *Service) commit(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case a := <-s.arrivals:
+			s.settle(ctx, s.gather(a))
+		}
+	}
+}
+
+func (s *Service) gather(a *arrival) []*arrival {
+	batch := []*arrival{a}
+	for len(batch) < batchSize {
+		select {
+		case more := <-s.arrivals:
+			batch = append(batch, more)
+		default:
+			return batch
+		}
+	}
+	return batch
+}
+
+// settle stores a batch and answers it. What fails in company is done one by one; what fails three times alone is
+// kept as it came, quarantined, so that no message can hold up the others or be lost.
+func (s *Service) settle(ctx context.Context, batch []*arrival) {
+	err := s.attempt(ctx, batch)
+	if err != nil && !isTrouble(err) && len(batch) > 1 {
+		s.log.Warn("a batch of messages failed and is done one by one", "reason", reasonOf(err))
+		for _, a := range batch {
+			s.settle(ctx, []*arrival{a})
+		}
+		return
+	}
+	for try := 1; err != nil && !isTrouble(err) && try < maxTries; try++ {
+		err = s.attempt(ctx, batch)
+	}
+	if err != nil && !isTrouble(err) {
+		s.log.Error("a message could not be processed and is quarantined", "message", batch[0].id, "reason", reasonOf(err))
+		batch[0].Statement, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, Quarantined, ReasonFault, hl7.Accepted
+		err = s.attempt(ctx, batch)
+	}
+	for _, a := range batch {
+		if err != nil {
+			a.err = fmt.Errorf("%w: %w", ErrStopping, err)
+		}
+		close(a.done)
+	}
+}
+
+// reasonOf names an error for the log without its text, which may quote what was to be stored.
+func reasonOf(err error) string {
+	if constraint := pg.Constraint(err); constraint != "" {
+		return "constraint " + constraint
+	}
+	return fmt.Sprintf("%T", err)
+}
+
+func isTrouble(err error) bool {
+	return pg.IsInfrastructure(err) || errors.Is(err, flow.ErrOutcomeUnknown) || errors.Is(err, errMergedMeanwhile)
+}
+
+// attempt stores a batch, trying again for as long as only the database is in trouble. It returns an error about
+// the batch itself, or that ctx has ended.
+func (s *Service) attempt(ctx context.Context, batch []*arrival) error {
+	for try, wait := 0, 20*time.Millisecond; ; try, wait = try+1, min(2*wait, time.Second) {
+		err := s.transact(ctx, batch, try > 0)
+		if err == nil || !isTrouble(err) {
+			s.trouble.Store(nil)
+			return err
+		}
+		reason := reasonOf(err)
+		if s.trouble.Swap(&reason) == nil {
+			s.log.Warn("the database is in trouble; answers are held", "reason", reason)
+		}
+		_ = s.makePartitions(ctx) // the day's partition may be what is missing; else it says the same again
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(wait):
+		}
+	}
+}
+
+// transact does a batch in one transaction and two round trips: what it concerns, locked; then the decisions, the
+// ledger and the events, with the commit.
+func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (err error) {
+	ctx, span := s.startBatch(ctx, batch)
+	defer span.End()
+	defer func() {
+		if p := recover(); p != nil { // its text may quote the message
+			err = fmt.Errorf("deciding about %d messages panicked with a %T", len(batch), p)
+		}
+	}()
+	return s.flow.Do(ctx, func(tx *flow.Tx) error {
+		job := newJob(s, batch)
+		if again {
+			findSettled(tx, ids(batch), job.settled)
+		}
+		claimReceipts(tx, batch, tx.Now, job.fresh, job.known)
+		s.loadWorld(tx, job.claims, job.world)
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		return job.finish(tx)
+	})
+}
+
+// maxLinks bounds the links of a batch's span.
+const maxLinks = 32
+
+// startBatch starts the one span of a batch: a batch of one goes on with its message's trace, a larger one links to
+// them.
+func (s *Service) startBatch(ctx context.Context, batch []*arrival) (context.Context, trace.Span) {
+	if len(batch) == 1 && batch[0].span.IsValid() {
+		return s.tracer.Start(trace.ContextWithSpanContext(ctx, batch[0].span), "intake settle")
+	}
+	var links []trace.Link
+	for _, a := range batch {
+		if a.span.IsValid() && a.span.IsSampled() && len(links) < maxLinks {
+			links = append(links, trace.Link{SpanContext: a.span})
+		}
+	}
+	return s.tracer.Start(ctx, "intake settle", trace.WithLinks(links...))
+}
+
+func ids(batch []*arrival) []string {
+	out := make([]string, len(batch))
+	for i, a := range batch {
+		out[i] = a.id
+	}
+	return out
+}
+
+// job is one transaction's work on a batch. It is made anew for each try.
+type job struct {
+	service  *Service
+	batch    []*arrival
+	claims   *claims
+	world    *World
+	settled  map[string]seen       // already in the ledger, by id
+	fresh    map[string]bool       // first of their sender, control id and content
+	known    map[receiptKey][]seen // came before under the same control id
+	released []string
+	rows     []*arrival
+}
+
+func newJob(s *Service, batch []*arrival) *job {
+	j := &job{service: s, batch: batch, claims: newClaims(), world: NewWorld(s.zone, s.quarantineFor),
+		settled: map[string]seen{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
+	for _, a := range batch {
+		a.claim(j.claims)
+	}
+	return j
+}
+
+// finish decides about each message in the order they came and queues all that follows.
+func (j *job) finish(tx *flow.Tx) error {
+	for _, a := range j.batch {
+		if earlier, done := j.settled[a.id]; done {
+			a.result = earlier.result(a)
+			continue
+		}
+		j.decide(tx, a)
+		j.rows = append(j.rows, a)
+	}
+	if err := j.service.storeWorld(tx, j.world); err != nil {
+		return err
+	}
+	if len(j.rows) > 0 {
+		storeMessages(tx, j.rows)
+		storeConsents(tx, j.rows, tx.Now)
+	}
+	settleMessages(tx, j.released, Joined, ReasonAnswered, "coding", tx.Now)
+	return nil
+}
+
+func (j *job) decide(tx *flow.Tx, a *arrival) {
+	a.visit, a.person = "", ""
+	a.result = Result{Message: a.id, Ack: a.Ack, Outcome: a.Outcome, Reason: a.Reason}
+	before, same := j.before(a)
+	if same != nil {
+		a.result = same.result(a)
+		a.result.Outcome = Duplicate
+		a.sealed, a.wrapped = nil, nil // the original is kept
+		return
+	}
+	reused := len(before) > 0
+	j.known[a.receipt()] = append(before, seen{message: a.id, hash: a.hash})
+	switch {
+	case reused && a.door == doorEvents:
+		a.result.Outcome, a.result.Reason = Rejected, ReasonReused
+	case a.takes():
+		j.take(tx, a)
+	case a.result.Outcome == Quarantined:
+		j.say(tx, quarantine(a.id, a.Organisation, a.Reason, a.dueAt).Say)
+	}
+	if reused && a.result.Reason == "" {
+		a.result.Reason = ReasonReused
+	}
+	j.remember(a)
+}
+
+// before gives what came earlier under the same sender and control id, and the one of them with the same content.
+func (j *job) before(a *arrival) (before []seen, same *seen) {
+	if a.ControlID == "" {
+		return nil, nil
+	}
+	before = j.known[a.receipt()]
+	for i := range before {
+		if before[i].hash == a.hash && !j.fresh[a.id] {
+			return before, &before[i]
+		}
+	}
+	return before, nil
+}
+
+// remember keeps the result for a resend in the same batch.
+func (j *job) remember(a *arrival) {
+	all := j.known[a.receipt()]
+	all[len(all)-1] = seen{message: a.id, hash: a.hash, ack: a.ack(), outcome: string(a.result.Outcome), reason: a.result.Reason,
+		journey: a.result.Journey}
+}
+
+// result answers a message as an earlier one was answered.
+func (s seen) result(a *arrival) Result {
+	result := Result{Message: s.message, Outcome: Outcome(s.outcome), Reason: s.reason, Journey: s.journey}
+	switch s.ack {
+	case "AE", "CE":
+		result.Ack = hl7.Failed
+	case "AR", "CR":
+		result.Ack = hl7.Refused
+	}
+	return result
+}
+
+func (j *job) take(tx *flow.Tx, a *arrival) {
+	settled := j.world.Take(Incoming{
+		Statement: *a.Statement, Key: a.key, Anonymous: a.anonymous, MergedKey: a.mergedKey,
+		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
+		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
+	})
+	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
+	a.person = settled.Person
+	if settled.Visit != nil {
+		a.visit = settled.Visit.ID
+	}
+	j.say(tx, settled.Say)
+	if settled.Released != "" {
+		j.release(tx, settled.Released)
+	}
+}
+
+// personID is the id that a new record must get: the one its lookup key leads to.
+func (j *job) personID(key, otherwise string) string {
+	if id, ok := j.claims.persons[key]; ok {
+		return id
+	}
+	return otherwise
+}
+
+// release ends the quarantine of a message whose question has been answered by what came later.
+func (j *job) release(tx *flow.Tx, message string) {
+	for _, a := range j.batch {
+		if a.id == message {
+			a.result.Outcome, a.result.Reason = Joined, ReasonAnswered
+		}
+	}
+	j.released = append(j.released, message)
+	j.say(tx, []Say{sayReleased(message, false)})
+}
+
+// say gives events out, each with the next version of its journey.
+func (j *job) say(tx *flow.Tx, all []Say) {
+	for _, say := range all {
+		emission := flow.Emission{Type: string(say.Type), Journey: say.Journey, Version: 1, Data: say.Data}
+		if say.visit == nil {
+			if !say.First {
+				emission.Version = 2 // a message is quarantined, then released
+			}
+			tx.Emit(emission)
+			continue
+		}
+		r := &say.visit.Raised
+		r.Told++
+		emission.Version, emission.Correlation = r.Told, r.FirstEvent
+		if id := tx.Emit(emission); r.FirstEvent == "" {
+			r.FirstEvent = id
+		}
+	}
+}

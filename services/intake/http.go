@@ -1,0 +1,198 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// Routes adds intake's HTTP routes, each for the roles that schemas names. The mux must already require a principal.
+func (s *Service) Routes(mux *httpx.Mux) {
+	handlers := map[string]httpx.Handler{
+		"POST /events":                    s.postEvents,
+		"GET /api/messages":               s.getMessages,
+		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, true) },
+		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, false) },
+	}
+	for _, route := range schemas.RoutesOf(Name) {
+		handler := handlers[route.Mux()]
+		if handler == nil {
+			continue
+		}
+		var roles []string
+		for _, role := range schemas.Roles() {
+			if route.Allows(role) {
+				roles = append(roles, string(role))
+			}
+		}
+		mux.Handle(route.Mux(), principal.RequireRole(handler, roles...))
+	}
+}
+
+// LedgerLine is one message of the ledger, as `messages --json` prints it.
+type LedgerLine struct {
+	ID           string     `json:"id"`
+	Organisation string     `json:"organisation"`
+	Sender       string     `json:"sender"`
+	ReceivedAt   time.Time  `json:"receivedAt"`
+	Door         string     `json:"door"`
+	ControlID    string     `json:"controlId"`
+	Type         string     `json:"type"`
+	Ack          string     `json:"ack"`
+	Outcome      string     `json:"outcome"`
+	Reason       string     `json:"reason,omitempty"`
+	Journey      string     `json:"journey,omitempty"`
+	Trace        string     `json:"trace,omitempty"`
+	DueAt        *time.Time `json:"dueAt,omitempty"`
+	SettledAt    *time.Time `json:"settledAt,omitempty"`
+	SettledBy    string     `json:"settledBy,omitempty"`
+}
+
+func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 1000)
+	if err != nil {
+		return err
+	}
+	query := r.URL.Query()
+	lines, err := s.ledger(r.Context(), who, ledgerFilter{Outcome: query.Get("outcome"), Sender: query.Get("sender")}, page)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l LedgerLine) []string { return []string{l.ID} }))
+}
+
+// postSettle releases or dismisses a quarantined message, by a named human.
+func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release bool) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if _, ok := clock.IDTime(id); !ok {
+		return httpx.NewProblem(http.StatusNotFound, "There is no message %q. Take the id from GET /api/messages.", id)
+	}
+	line, err := s.settleByHuman(r.Context(), who, id, release)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, line)
+}
+
+func sayReleased(message string, dismissed bool) Say {
+	return Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{Message: message, Dismissed: dismissed}}
+}
+
+// settleByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
+// that was undecided; else a release reads it again, by the profile as it is now, and a dismissal ends it.
+func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id string, release bool) (LedgerLine, error) {
+	for {
+		var line LedgerLine
+		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
+			held, err := lockQuarantined(tx, who, id)
+			if err != nil {
+				return err
+			}
+			line, err = s.settleHeld(tx, who, held, release)
+			return err
+		})
+		if !errors.Is(err, errMergedMeanwhile) {
+			return line, err
+		}
+	}
+}
+
+func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMessage, release bool) (LedgerLine, error) {
+	wanted := ReasonHumanOut
+	if release {
+		wanted = ReasonHumanIn
+	}
+	if held.Outcome != string(Quarantined) {
+		if held.Settled == wanted {
+			return held.LedgerLine, nil // asked for twice
+		}
+		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.", held.Outcome)
+	}
+	decision := Decision{Outcome: Ignored, Reason: wanted}
+	job := newJob(s, nil)
+	if held.Reason == ReasonUndecided || held.Reason == ReasonRecoded {
+		settled, err := s.decideScope(tx, job, held, release)
+		if err != nil {
+			return LedgerLine{}, err
+		}
+		decision = settled
+	} else if release {
+		settled, err := s.readAgain(tx, job, held)
+		if err != nil {
+			return LedgerLine{}, err
+		}
+		decision = settled
+	}
+	job.say(tx, append(decision.Say, sayReleased(held.ID, !release)))
+	if err := s.storeWorld(tx, job.world); err != nil {
+		return LedgerLine{}, err
+	}
+	line := held.LedgerLine
+	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
+	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, who.Role+":"+who.Subject, nil
+	settleHeldMessage(tx, held, line, wanted, decision.visit)
+	return line, nil
+}
+
+// decideScope puts a human's answer to the visit: it followed self-harm, or it did not.
+func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool) (Decision, error) {
+	job.claims.known[held.personKey] = true
+	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = held.Visit
+	s.loadWorld(tx, job.claims, job.world)
+	if err := tx.Flush(); err != nil {
+		return Decision{}, err
+	}
+	settled := job.world.Take(Incoming{
+		Statement: Statement{Message: held.ID, Kind: KindHuman, SaidAt: tx.Now, InScope: inScope},
+		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
+	})
+	settled.Decision.visit = held.Visit
+	if settled.Outcome == Quarantined {
+		return Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any more.")
+	}
+	return settled.Decision, nil
+}
+
+// readAgain reads a message that could not be used, as it came, by the profile as it is now.
+func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage) (Decision, error) {
+	key, err := s.vault.Unwrap(held.ID, held.wrapped)
+	if err != nil {
+		return Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
+	}
+	raw, err := key.Open(fieldRaw, held.raw)
+	if err != nil {
+		return Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
+	}
+	_, reading := s.readFrame(raw)
+	if reading.Outcome != "" || reading.Statement == nil {
+		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
+			"The message still cannot be used: %s. Correct the sender's profile and release it again, or dismiss it.", reading.Reason)
+	}
+	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
+	if err := s.identify(a); err != nil {
+		return Decision{}, err
+	}
+	a.claim(job.claims)
+	s.loadWorld(tx, job.claims, job.world)
+	if err := tx.Flush(); err != nil {
+		return Decision{}, err
+	}
+	job.take(tx, a)
+	return Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, visit: a.visit}, nil
+}

@@ -1,0 +1,98 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/hl7"
+)
+
+// mllpServer answers frames: each is read in memory first, then kept, then acknowledged.
+func (s *Service) mllpServer() *hl7.Server {
+	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log}
+}
+
+// handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
+// without an answer, so that the sender sends again.
+func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error) {
+	ctx, span := s.tracer.Start(ctx, "intake mllp")
+	defer span.End()
+	message, reading := s.readFrame(frame)
+	a, err := s.prepare(ctx, reading, doorMLLP, frame)
+	if err != nil {
+		return nil, err
+	}
+	a.enhanced = message != nil && !message.Segment("MSH").Field(15).IsEmpty()
+	result, err := s.keep(ctx, a)
+	if err != nil {
+		return nil, err
+	}
+	answer := hl7.Ack{Outcome: result.Ack, Text: ackText(result), ControlID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
+	if message == nil {
+		return hl7.AckUnparsed(frame, answer), nil
+	}
+	return message.Ack(answer), nil
+}
+
+// readFrame reads a message in memory. A panic, which would be a bug here, makes it a quarantined row.
+func (s *Service) readFrame(frame []byte) (message *hl7.Message, reading Reading) {
+	defer func() {
+		if p := recover(); p != nil {
+			s.log.Error("reading a message panicked; it is quarantined", "panic", fmt.Sprintf("%T", p))
+			reading.Statement, reading.Outcome, reading.Reason, reading.Ack = nil, Quarantined, ReasonFault, hl7.Accepted
+		}
+	}()
+	message, err := hl7.Parse(frame)
+	if err != nil {
+		return nil, ReadFailure(err)
+	}
+	reading.ControlID, reading.Sender, reading.Organisation = message.ControlID(), message.SendingApplication(), message.SendingFacility()
+	return message, ReadHL7(message, s.profiles, s.clock.Now())
+}
+
+// ackText is a constant phrase: never anything from the message.
+func ackText(r Result) string {
+	switch r.Ack {
+	case hl7.Failed:
+		return "kept, but its content cannot be used: " + r.Reason
+	case hl7.Refused:
+		return "not taken: " + r.Reason
+	}
+	return ""
+}
+
+// handleBadFrame takes what holds no readable message: it is in the ledger too. A message that broke off on its
+// way was never acknowledged; its sender should send it again, and a human is told in case it does not.
+func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([]byte, error) {
+	ctx, span := s.tracer.Start(ctx, "intake mllp")
+	defer span.End()
+	a, err := s.prepare(ctx, readBad(bad), doorMLLP, bad.First)
+	if err != nil {
+		return nil, err
+	}
+	result, err := s.keep(ctx, a)
+	if err != nil || result.Ack == noAck {
+		return nil, err
+	}
+	return hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(), ControlID: clock.NewRandomID()[:20],
+		At: s.clock.Now()}), nil
+}
+
+func readBad(bad hl7.BadFrame) Reading {
+	reading := Reading{Ack: hl7.Refused, Outcome: Rejected}
+	switch bad.Kind {
+	case hl7.TooLong:
+		reading.Reason = ReasonTooLarge
+	case hl7.Empty:
+		reading.Reason = ReasonEmpty
+	case hl7.Unframed:
+		reading.Reason = ReasonUnframed
+	default:
+		reading.Ack, reading.Reason = noAck, ReasonTruncated
+		if len(bad.First) >= 3 && string(bad.First[:3]) == "MSH" {
+			reading.Outcome = Quarantined
+		}
+	}
+	return reading
+}

@@ -1,0 +1,558 @@
+package intake
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
+type queuer interface {
+	Queue(sql string, args ...any) *flow.Query
+}
+
+// errMergedMeanwhile: a record was merged into another one while this transaction waited for it. Doing it again
+// finds the survivor.
+var errMergedMeanwhile = errors.New("the person's record was merged meanwhile")
+
+// seen is what the ledger knows of an earlier message with the same sender and control id.
+type seen struct {
+	message, ack, outcome, reason, journey string
+	hash                                   [sha256.Size]byte
+}
+
+type receiptKey struct{ sender, controlID string }
+
+// claimReceipts writes down that these messages have come and tells, in fresh, which of them came for the first
+// time, and in known what came before under the same control ids. Rows are claimed in key order.
+func claimReceipts(q queuer, arrivals []*arrival, now time.Time, fresh map[string]bool, known map[receiptKey][]seen) {
+	var senders, controls, ids []string
+	var hashes [][]byte
+	for _, a := range sortedByReceipt(arrivals) {
+		senders, controls = append(senders, a.receipt().sender), append(controls, a.ControlID)
+		hashes, ids = append(hashes, a.hash[:]), append(ids, a.id)
+	}
+	if len(ids) == 0 {
+		return
+	}
+	q.Queue(`insert into receipt (sender, control_id, content_hash, message, received_at)
+		select sender, control_id, hash, message, $5 from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as t(sender, control_id, hash, message)
+		on conflict do nothing returning message::text`, senders, controls, hashes, ids, now).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { fresh[id] = true; return nil })
+			return err
+		})
+	q.Queue(`select distinct r.sender, r.control_id, r.content_hash, r.message::text, coalesce(m.ack, ''), coalesce(m.outcome, ''),
+			coalesce(m.reason, ''), coalesce(m.journey, v.journey)::text
+		from unnest($1::text[], $2::text[]) as t(sender, control_id)
+		join receipt r on r.sender = t.sender and r.control_id = t.control_id
+		left join message m on m.id = r.message left join visit v on v.id = m.visit
+		where r.message <> all($3::uuid[])`, senders, controls, ids).
+		Query(func(rows pgx.Rows) error { return scanKnown(rows, known) })
+}
+
+func sortedByReceipt(arrivals []*arrival) []*arrival {
+	sorted := slices.DeleteFunc(slices.Clone(arrivals), func(a *arrival) bool { return a.ControlID == "" })
+	slices.SortStableFunc(sorted, func(a, b *arrival) int {
+		return cmp.Or(cmp.Compare(a.receipt().sender, b.receipt().sender), cmp.Compare(a.ControlID, b.ControlID),
+			slices.Compare(a.hash[:], b.hash[:]))
+	})
+	return sorted
+}
+
+func scanKnown(rows pgx.Rows, known map[receiptKey][]seen) error {
+	var key receiptKey
+	var hash []byte
+	var s seen
+	var journey *string
+	_, err := pgx.ForEachRow(rows, []any{&key.sender, &key.controlID, &hash, &s.message, &s.ack, &s.outcome, &s.reason, &journey}, func() error {
+		s.journey, s.hash = "", [sha256.Size]byte(hash)
+		if journey != nil {
+			s.journey = *journey
+		}
+		known[key] = append(known[key], s)
+		return nil
+	})
+	return err
+}
+
+// findSettled tells which of these messages are in the ledger already: a commit whose outcome was not known had
+// taken place.
+func findSettled(q queuer, ids []string, found map[string]seen) {
+	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, coalesce(m.journey::text, '') from message m where id = any($1::uuid[])`, ids).
+		Query(func(rows pgx.Rows) error {
+			var s seen
+			_, err := pgx.ForEachRow(rows, []any{&s.message, &s.ack, &s.outcome, &s.reason, &s.journey}, func() error {
+				found[s.message] = s
+				return nil
+			})
+			return err
+		})
+}
+
+// claims is what a batch concerns: it is locked, and loaded into the world, by loadWorld.
+type claims struct {
+	persons map[string]string // lookup key to the id that a new record would get
+	known   map[string]bool   // lookup keys that are looked at but make no new record
+	visits  map[visitKey]string
+	wide    map[string]bool // lookup keys of persons whose visits are all concerned
+}
+
+func newClaims() *claims {
+	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]string{}, wide: map[string]bool{}}
+}
+
+// loadWorld queues the locking and reading of all that the claims name: persons first, in id order, then visits, in
+// key order, so that no two transactions wait for each other. A visit that is not known yet gets an empty row, so
+// that two transactions that hear of it first at the same time wait for one another, and each decides from the row
+// that comes back locked.
+//
+// Intake acts for the system itself here, so no principal narrows what is seen.
+func (s *Service) loadWorld(q queuer, c *claims, w *World) {
+	s.lockPersons(q, c, w)
+	lockVisits(q, c, w)
+}
+
+func (s *Service) lockPersons(q queuer, c *claims, w *World) {
+	var hashes [][]byte
+	var ids []string
+	for _, key := range sortedKeys(c.persons) {
+		hashes, ids = append(hashes, []byte(key)), append(ids, c.persons[key])
+	}
+	if len(hashes) > 0 {
+		// The lookup's row also stands for the advisory lock on a person of whom nothing else is known.
+		q.Queue(`insert into person_lookup (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
+			on conflict do nothing`, hashes, ids)
+		q.Queue(`select hash, person::text from person_lookup where hash = any($1::bytea[])`, hashes).
+			Query(func(rows pgx.Rows) error { return scanLookups(rows, c) })
+	}
+	for key := range c.known {
+		if _, also := c.persons[key]; !also {
+			hashes = append(hashes, []byte(key))
+		}
+	}
+	if len(hashes) == 0 {
+		return
+	}
+	q.Queue(`select l.hash, r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
+			r.said_at, r.said_seq, r.version, k.wrapped
+		from person_lookup l join person p on p.id = l.person join person r on r.id = coalesce(p.survivor, p.id)
+		left join person_key k on k.person = r.id
+		where l.hash = any($1::bytea[]) order by r.id for update of r`, hashes).
+		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
+}
+
+// scanLookups takes over the ids that the keys already lead to.
+func scanLookups(rows pgx.Rows, c *claims) error {
+	var hash []byte
+	var person string
+	_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { c.persons[string(hash)] = person; return nil })
+	return err
+}
+
+func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
+	loaded := map[string]*Person{}
+	var hash, identity, wrapped []byte
+	var survivor *string
+	var p Person
+	_, err := pgx.ForEachRow(rows, []any{&hash, &p.ID, &p.Organisation, &survivor, &p.Aliases, &p.Deceased, &p.Anonymous, &identity,
+		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped}, func() error {
+		if survivor != nil {
+			return errMergedMeanwhile
+		}
+		person := loaded[p.ID]
+		if person == nil {
+			copied := p
+			copied.Aliases = slices.Clone(p.Aliases)
+			person, loaded[p.ID] = &copied, &copied
+			if err := s.openIdentity(person, wrapped, identity); err != nil {
+				return err
+			}
+		}
+		w.addPerson(string(hash), person)
+		return nil
+	})
+	return err
+}
+
+// openIdentity reads who the person is. A person who has been erased has no key: they stay, as nobody.
+func (s *Service) openIdentity(p *Person, wrapped, sealed []byte) error {
+	p.wrapped = slices.Clone(wrapped)
+	key, err := s.vault.Unwrap(p.ID, wrapped)
+	if errors.Is(err, vault.ErrErased) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	plain, err := key.Open(fieldIdentity, sealed)
+	if err != nil {
+		return err
+	}
+	var identity Identity
+	if json.Unmarshal(plain, &identity) != nil {
+		return fmt.Errorf("reading the identity of person %s: not as it was written", p.ID) // the cause may quote it
+	}
+	p.Identity = vault.Conceal(identity)
+	return nil
+}
+
+// Fields of the vault.
+const (
+	fieldIdentity = "identity"
+	fieldRaw      = "raw"
+)
+
+func lockVisits(q queuer, c *claims, w *World) {
+	var ids, organisations, numbers []string
+	for _, key := range sortedVisits(c.visits) {
+		ids, organisations, numbers = append(ids, c.visits[key]), append(organisations, key.organisation), append(numbers, key.number)
+	}
+	scan := func(rows pgx.Rows) error { return scanVisits(rows, w) }
+	if len(ids) > 0 {
+		q.Queue(`insert into visit (id, organisation, number, version, says, withdrawn)
+			select id, organisation, number, 0, '{}', false from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, organisation, number)
+			on conflict do nothing`, ids, organisations, numbers)
+	}
+	if len(c.wide) == 0 {
+		if len(ids) > 0 {
+			q.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text
+				from unnest($1::text[], $2::text[]) as t(organisation, number)
+				join visit v on v.organisation = t.organisation and v.number = t.number
+				order by v.organisation, v.number for update of v`, organisations, numbers).Query(scan)
+		}
+		return
+	}
+	var hashes [][]byte
+	for key := range c.wide {
+		hashes = append(hashes, []byte(key))
+	}
+	q.Queue(`with wanted as materialized (
+			select v.id from unnest($1::text[], $2::text[]) as t(organisation, number)
+			join visit v on v.organisation = t.organisation and v.number = t.number
+			union
+			select v.id from person_lookup l join person p on p.id = l.person join person r on r.id = coalesce(p.survivor, p.id)
+			cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner
+			where l.hash = any($3::bytea[]))
+		select v.id::text, v.organisation, v.number, v.version, v.says::text from wanted join visit v using (id)
+		order by v.organisation, v.number for update of v`, organisations, numbers, hashes).Query(scan)
+}
+
+func scanVisits(rows pgx.Rows, w *World) error {
+	var v Visit
+	var says string
+	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
+		loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+		if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
+			return fmt.Errorf("reading visit %s: %w", v.ID, err)
+		}
+		w.addVisit(loaded)
+		return nil
+	})
+	return err
+}
+
+func sortedKeys(keys map[string]string) []string {
+	sorted := make([]string, 0, len(keys))
+	for key := range keys {
+		sorted = append(sorted, key)
+	}
+	slices.Sort(sorted)
+	return sorted
+}
+
+func sortedVisits(visits map[visitKey]string) []visitKey {
+	sorted := make([]visitKey, 0, len(visits))
+	for key := range visits {
+		sorted = append(sorted, key)
+	}
+	slices.SortFunc(sorted, func(a, b visitKey) int {
+		return cmp.Or(cmp.Compare(a.organisation, b.organisation), cmp.Compare(a.number, b.number))
+	})
+	return sorted
+}
+
+// storeWorld queues the writing of all that a batch has changed.
+func (s *Service) storeWorld(q queuer, w *World) error {
+	if err := s.storePersons(q, w.changedPersons()); err != nil {
+		return err
+	}
+	return storeVisits(q, w.changedVisits())
+}
+
+func (s *Service) storePersons(q queuer, persons []*Person) error {
+	if len(persons) == 0 {
+		return nil
+	}
+	n := len(persons)
+	ids, organisations, aliases := make([]string, n), make([]string, n), make([]string, n)
+	survivors := make([]*string, n)
+	deceased, anonymous := make([]bool, n), make([]bool, n)
+	identities, saidAt, saidSeq, versions := make([][]byte, n), make([]time.Time, n), make([]int64, n), make([]int64, n)
+	var keyed []string
+	var wrapped [][]byte
+	for i, p := range persons {
+		sealed, fresh, err := s.sealIdentity(p)
+		if err != nil {
+			return err
+		}
+		if fresh != nil {
+			keyed, wrapped = append(keyed, p.ID), append(wrapped, fresh)
+		}
+		ids[i], organisations[i], aliases[i] = p.ID, p.Organisation, uuidArray(p.Aliases)
+		if p.Survivor != "" {
+			survivors[i] = &p.Survivor
+		}
+		deceased[i], anonymous[i], identities[i] = p.Deceased, p.Anonymous, sealed
+		saidAt[i], saidSeq[i], versions[i] = p.Said.SaidAt, p.Said.Seq, p.Version
+	}
+	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version)
+		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[])
+			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version)
+		on conflict (id) do update set survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
+			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version,
+			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
+		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions)
+	if len(keyed) > 0 {
+		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)`, keyed, wrapped)
+	}
+	for _, p := range persons {
+		if p.Survivor != "" {
+			// Records merged into this one before now lead to its survivor; rare, so not set-based.
+			q.Queue(`update person set survivor = $2 where survivor = $1`, p.ID, p.Survivor)
+		}
+	}
+	return nil
+}
+
+// sealIdentity seals what was learnt of a person, under a new key for a new one; nothing where nothing was learnt,
+// and nothing for somebody who has been erased.
+func (s *Service) sealIdentity(p *Person) (sealed, wrapped []byte, err error) {
+	if !p.learnt && !p.isNew {
+		return nil, nil, nil
+	}
+	var key vault.Key
+	switch {
+	case p.isNew:
+		key, wrapped, err = s.vault.NewKey(p.ID)
+	case len(p.wrapped) == 0:
+		return nil, nil, nil
+	default:
+		key, err = s.vault.Unwrap(p.ID, p.wrapped)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	plain, err := json.Marshal(p.Identity.Reveal())
+	if err != nil {
+		return nil, nil, fmt.Errorf("writing the identity of person %s: not as JSON", p.ID)
+	}
+	defer clear(plain)
+	return key.Seal(fieldIdentity, plain), wrapped, nil
+}
+
+// uuidArray writes ids as PostgreSQL's array literal: unnest takes no arrays of arrays of different lengths.
+func uuidArray(ids []string) string {
+	literal := []byte{'{'}
+	for i, id := range ids {
+		if i > 0 {
+			literal = append(literal, ',')
+		}
+		literal = append(literal, id...)
+	}
+	return string(append(literal, '}'))
+}
+
+func storeVisits(q queuer, visits []*Visit) error {
+	if len(visits) == 0 {
+		return nil
+	}
+	n := len(visits)
+	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	persons, journeys, raised := make([]*string, n), make([]*string, n), make([]*time.Time, n)
+	versions, withdrawn := make([]int64, n), make([]bool, n)
+	known := true
+	for i, v := range visits {
+		text, err := json.Marshal(v.VisitSays)
+		if err != nil {
+			return fmt.Errorf("writing visit %s: %w", v.ID, err)
+		}
+		ids[i], organisations[i], numbers[i], says[i] = v.ID, v.Organisation, v.Number, string(text)
+		versions[i], withdrawn[i] = v.Version, v.Raised.Withdrawn != ""
+		if v.Person != "" {
+			persons[i] = &v.Person
+		}
+		if v.Raised.Journey != "" {
+			journeys[i], raised[i] = &v.Raised.Journey, &v.Raised.At
+		}
+		known = known && v.stored
+	}
+	if !known {
+		q.Queue(`insert into visit (id, organisation, number, version, says, withdrawn)
+			select id, organisation, number, 0, '{}', false from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, organisation, number)
+			on conflict (id) do nothing`, ids, organisations, numbers)
+	}
+	q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
+			withdrawn = t.withdrawn
+		from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::timestamptz[], $7::bool[])
+			as t(id, person, version, says, journey, raised_at, withdrawn) where v.id = t.id`,
+		ids, persons, versions, says, journeys, raised, withdrawn)
+	return nil
+}
+
+// storeMessages queues the ledger's rows, with their sealed content and its keys.
+func storeMessages(q queuer, arrivals []*arrival) {
+	n := len(arrivals)
+	text := map[string][]string{}
+	column := func(name string, value string) { text[name] = append(text[name], value) }
+	received, dues := make([]time.Time, n), make([]*time.Time, n)
+	hashes, raws, wrapped := make([][]byte, n), make([][]byte, n), make([][]byte, n)
+	visits, journeys := make([]*string, n), make([]*string, n)
+	for i, a := range arrivals {
+		column("id", a.id)
+		column("organisation", a.Organisation)
+		column("sender", a.Sender)
+		column("door", a.door)
+		column("control", a.ControlID)
+		column("type", a.Type)
+		column("ack", a.ack())
+		column("outcome", string(a.result.Outcome))
+		column("reason", a.result.Reason)
+		column("trace", a.trace)
+		received[i], hashes[i], raws[i], wrapped[i] = a.received, a.hash[:], a.sealed, a.wrapped
+		visits[i], journeys[i] = optional(a.visit), optional(a.result.Journey)
+		if a.result.Outcome == Quarantined {
+			dues[i] = &a.dueAt
+		}
+	}
+	q.Queue(`insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at)
+		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[],
+			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[])`,
+		text["id"], text["organisation"], text["sender"], received, text["door"], text["control"], hashes, text["type"], text["ack"],
+		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues)
+	q.Queue(`insert into message_key (message, wrapped) select message, wrapped from unnest($1::uuid[], $2::bytea[]) as t(message, wrapped)
+		where wrapped is not null`, text["id"], wrapped)
+}
+
+func optional(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
+}
+
+// storeConsents queues what persons said before leaving, as reported.
+func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
+	var messages, organisations, persons, journeys, purposes, hows, recorders []string
+	var given []bool
+	for _, a := range arrivals {
+		if a.Statement == nil || a.result.Journey == "" || a.person == "" {
+			continue
+		}
+		for _, c := range a.Statement.Consents {
+			messages, organisations, persons = append(messages, a.id), append(organisations, a.Organisation), append(persons, a.person)
+			journeys, purposes, given = append(journeys, a.result.Journey), append(purposes, c.Purpose), append(given, c.Given)
+			hows, recorders = append(hows, c.How), append(recorders, c.RecordedBy)
+		}
+	}
+	if len(messages) == 0 {
+		return
+	}
+	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, said_at)
+		select *, $9 from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[])
+		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, now)
+}
+
+// settleMessages queues the end of a quarantine: the question has been answered.
+func settleMessages(q queuer, ids []string, outcome Outcome, reason, by string, now time.Time) {
+	if len(ids) > 0 {
+		q.Queue(`update message set outcome = $2, reason = $3, settled_by = $4, settled_at = $5
+			where id = any($1::uuid[]) and outcome = 'quarantined'`, ids, string(outcome), reason, by, now)
+	}
+}
+
+// ledgerFilter narrows a list of messages; empty fields do not.
+type ledgerFilter struct{ Outcome, Sender string }
+
+// seesAll says whether a principal sees messages of every organisation: only whoever keeps the system running does.
+func seesAll(who principal.Principal) bool { return who.Role == string(schemas.Operator) }
+
+const ledgerColumns = `m.id::text, m.organisation, m.sender, m.received_at, m.door, m.control_id, m.type, m.ack, m.outcome, m.reason,
+	coalesce(m.journey::text, ''), m.trace, m.due_at, m.settled_at, coalesce(m.settled_by, '')`
+
+func (l *LedgerLine) into() []any {
+	return []any{&l.ID, &l.Organisation, &l.Sender, &l.ReceivedAt, &l.Door, &l.ControlID, &l.Type, &l.Ack, &l.Outcome, &l.Reason,
+		&l.Journey, &l.Trace, &l.DueAt, &l.SettledAt, &l.SettledBy}
+}
+
+// ledger lists messages, the newest first, that the principal may see.
+func (s *Service) ledger(ctx context.Context, who principal.Principal, filter ledgerFilter, page httpx.Page) ([]LedgerLine, error) {
+	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	if len(page.After) == 1 {
+		after = page.After[0]
+	}
+	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
+		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or m.organisation = $5)
+		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, seesAll(who), who.Organisation, page.Limit+1)
+	if err != nil {
+		return nil, fmt.Errorf("listing messages: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) { return l, row.Scan(l.into()...) })
+}
+
+// heldMessage is a quarantined message with what deciding about it needs.
+type heldMessage struct {
+	LedgerLine
+	Settled                                   string // what a human decided before
+	Visit                                     string
+	visitOrganisation, visitNumber, personKey string
+	raw, wrapped                              []byte
+}
+
+// lockQuarantined reads a message, if the principal may see it, and locks it for the transaction.
+func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMessage, error) {
+	var held *heldMessage
+	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
+			coalesce((select l.hash from person_lookup l where l.person = v.person limit 1), ''), m.raw, k.wrapped
+		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
+		where m.id = $1::uuid and ($2 or m.organisation = $3) for update of m`, id, seesAll(who), who.Organisation).
+		Query(func(rows pgx.Rows) error {
+			var h heldMessage
+			var key []byte
+			_, err := pgx.ForEachRow(rows, append(h.into(), &h.Settled, &h.Visit, &h.visitOrganisation, &h.visitNumber, &key, &h.raw, &h.wrapped), func() error {
+				h.personKey, held = string(key), &h
+				return nil
+			})
+			return err
+		})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	if held == nil {
+		return nil, httpx.NewProblem(http.StatusNotFound, "There is no message %q. Take the id from GET /api/messages.", id)
+	}
+	return held, nil
+}
+
+// settleHeldMessage queues what a human's decision made of a message.
+func settleHeldMessage(q queuer, held *heldMessage, line LedgerLine, settledAs, visit string) {
+	q.Queue(`update message set outcome = $2, reason = $3, journey = $4::uuid, visit = coalesce($5::uuid, visit), settled_at = $6, settled_by = $7,
+			settled_as = $8 where id = $1::uuid`,
+		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.SettledAt, line.SettledBy, settledAs)
+}
