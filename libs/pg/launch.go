@@ -106,7 +106,7 @@ func (s *Server) launch(ctx context.Context) error {
 	if s.account, err = serverAccount(); err != nil {
 		return err
 	}
-	if err := s.takeDir(); err != nil {
+	if err := s.takeDir(ctx); err != nil {
 		return err
 	}
 	if err := s.chooseInstall(ctx); err != nil {
@@ -250,7 +250,7 @@ func Running(dir string) (adminURL string, running bool) {
 		return "", false
 	}
 	defer lock.Close()
-	if syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) == nil {
+	if syscall.Flock(int(lock.Fd()), syscall.LOCK_SH|syscall.LOCK_NB) == nil {
 		return "", false
 	}
 	content, err := os.ReadFile(filepath.Join(dir, "running"))
@@ -260,7 +260,7 @@ func Running(dir string) (adminURL string, running bool) {
 func (s *Server) data() string { return filepath.Join(s.home, "data") }
 
 // takeDir makes Dir, locks it against other launchers, and settles where the server's files are.
-func (s *Server) takeDir() error {
+func (s *Server) takeDir(ctx context.Context) error {
 	dir, err := filepath.Abs(s.cfg.Dir)
 	if err != nil {
 		return err
@@ -278,7 +278,10 @@ func (s *Server) takeDir() error {
 	if err != nil {
 		return err
 	}
-	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
+	for try := 0; syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; try++ {
+		if try < 5 && pause(ctx, 50*time.Millisecond) == nil { // Running may be looking
+			continue
+		}
 		lock.Close()
 		return errors.New("another process is running this server: stop it first, or give this one another FOOTBRIDGE_STATE_DIR")
 	}
