@@ -24,10 +24,12 @@ import (
 	"io/fs"
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
+
+	"footbridge/schemas"
 )
 
 // Name is the schema, the durable consumer and the source.
-const Name = "bridging"
+const Name = schemas.Bridging
 
 //go:embed migrations/*.sql
 var migrations embed.FS

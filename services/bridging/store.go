@@ -119,7 +119,7 @@ type planColumns struct {
 func columnsOf(plans []Plan) (planColumns, error) {
 	var c planColumns
 	for _, p := range plans {
-		waits, err := json.Marshal(p.WaitingOn)
+		waits, err := json.Marshal(append([]string{}, p.WaitingOn...))
 		if err != nil {
 			return c, fmt.Errorf("writing plan %s: %w", p.ID, err)
 		}
@@ -140,7 +140,7 @@ func openPlans(q queuer, plans []Plan, at time.Time) error {
 	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes,
 			proposed_at, started_at)
 		select id, journey, organisation, person, state, because, array(select jsonb_array_elements_text(waits::jsonb)),
-			every_days, minutes, $11, case when started then $11 end
+			every_days, minutes, $11::timestamptz, case when started then $11::timestamptz end
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
 			$9::integer[], $10::boolean[])
 			as n(id, journey, organisation, person, state, because, waits, every_days, minutes, started)`,
@@ -156,8 +156,8 @@ func changePlans(q queuer, plans []Plan, at time.Time) error {
 	c, err := columnsOf(plans)
 	q.Queue(`update plan p
 		set state = n.state, because = n.because, waiting_on = array(select jsonb_array_elements_text(n.waits::jsonb)),
-			started_at = case when n.started then coalesce(p.started_at, $6) end,
-			ended_at = case when n.state = 'ended' then $6 end
+			started_at = case when n.started then coalesce(p.started_at, $6::timestamptz) end,
+			ended_at = case when n.state = 'ended' then $6::timestamptz end
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) as n(id, state, because, waits, started)
 		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.started, at)
 	return err

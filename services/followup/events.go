@@ -12,18 +12,8 @@ import (
 	"footbridge/schemas"
 )
 
-// Hears are the types that followup acts on.
-func Hears() []string {
-	types := []schemas.Type{
-		schemas.DischargeRecorded, schemas.DischargeCorrected, schemas.DischargeWithdrawn, schemas.PathwayDecided,
-		schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ContactStopped, schemas.ContactResumed,
-	}
-	filters := make([]string, len(types))
-	for i, t := range types {
-		filters[i] = t.SubjectFilter()
-	}
-	return filters
-}
+// Hears are the subjects of the types that followup acts on.
+func Hears() []string { return schemas.SubjectsHeardBy(Name) }
 
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
 // is known of it, and each is decided once.

@@ -34,10 +34,11 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/calendar"
+	"footbridge/schemas"
 )
 
 // Name is the schema, the durable consumer and the source.
-const Name = "followup"
+const Name = schemas.Followup
 
 //go:embed migrations/*.sql
 var migrations embed.FS

@@ -1,0 +1,329 @@
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
+// is known of it, its steps are compared once with what they should be, and every event gets its line.
+func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
+	records := load(tx, arrivalsOf(batch, tx.Now), tx.Now)
+	return func(fresh []flow.Event) error {
+		emissions, err := s.apply(tx, tx.Now, records, fresh)
+		for _, e := range emissions {
+			tx.Emit(e)
+		}
+		return err
+	}
+}
+
+// arrivalsOf returns the journeys that a batch speaks of, sorted. Messages that were set aside have none.
+func arrivalsOf(batch []flow.Event, now time.Time) []arrival {
+	var ids []string
+	for _, e := range batch {
+		if !aboutMessage(e) {
+			ids = append(ids, e.Subject)
+		}
+	}
+	slices.Sort(ids)
+	ids = slices.Compact(ids)
+	arrivals := make([]arrival, len(ids))
+	for i, id := range ids {
+		arrivals[i] = arrival{ID: id, Hold: clock.NewID(now)}
+	}
+	return arrivals
+}
+
+func aboutMessage(e flow.Event) bool {
+	return schemas.Type(e.Type) == schemas.MessageQuarantined || schemas.Type(e.Type) == schemas.MessageReleased
+}
+
+// writes gathers what a batch changes, for one statement each.
+type writes struct {
+	owners    Owners
+	zone      *time.Location
+	now       time.Time
+	records   []*record
+	opened    []Step
+	closed    []Step
+	messages  map[string]Step // by message
+	entries   []entry
+	emissions []flow.Emission
+	// adopted are journeys whose steps get the organisation that came with the beginning.
+	adopted, adopters []string
+}
+
+func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
+	w := writes{owners: s.owners, zone: s.zone, now: now, messages: map[string]Step{}}
+	causes := map[string]*flow.Event{}
+	for i := range fresh {
+		e := &fresh[i]
+		if aboutMessage(*e) {
+			if err := w.message(*e); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		r, ok := records[e.Subject]
+		if !ok {
+			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", e.ID, e.Subject)
+		}
+		details, err := learn(&r.Known, *e)
+		if err != nil {
+			return nil, err
+		}
+		w.entries = append(w.entries, entry{Journey: r.ID, Event: e.ID, Type: e.Type, Sentence: e.Type, At: e.Time, Details: details})
+		causes[e.Subject] = e
+	}
+	for _, id := range slices.Sorted(maps.Keys(causes)) {
+		w.decide(records[id], causes[id])
+	}
+	return w.emissions, w.store(q)
+}
+
+func (w *writes) store(q queuer) error {
+	closeSteps(q, w.closed, w.now)
+	adoptSteps(q, w.adopted, w.adopters)
+	var released []Step
+	opened := w.opened
+	for _, message := range slices.Sorted(maps.Keys(w.messages)) {
+		if s := w.messages[message]; s.State == stateDone {
+			released = append(released, s)
+		} else {
+			opened = append(opened, s)
+		}
+	}
+	if err := openSteps(q, opened, w.now); err != nil {
+		return err
+	}
+	closeMessages(q, released, w.now)
+	addEntries(q, w.entries)
+	return saveRecords(q, w.records)
+}
+
+// message opens the step of a message that was set aside, or closes it. Of both in one batch, the release stands.
+func (w *writes) message(e flow.Event) error {
+	s, known := w.messages[e.Subject]
+	if !known {
+		s = Step{ID: clock.NewID(w.now), About: e.Subject, Kind: stepReadMessage, Owner: w.owners.Navigator, State: stateOpen, OpenedBy: e.ID,
+			DueAt: whatNext(w.owners, "", e.Time, w.zone).DueAt}
+	}
+	if schemas.Type(e.Type) == schemas.MessageReleased {
+		s.State, s.ClosedBy = stateDone, e.ID
+		w.messages[e.Subject] = s
+		return nil
+	}
+	d, err := flow.Decode[schemas.MessageQuarantinedData](e)
+	if err != nil {
+		return err
+	}
+	s.Organisation, s.OpenedBy = d.Organisation, e.ID
+	if !d.DueAt.IsZero() {
+		s.DueAt = d.DueAt
+	}
+	w.messages[e.Subject] = s
+	return nil
+}
+
+// decide brings one journey's steps in line with what is known of it.
+func (w *writes) decide(r *record, cause *flow.Event) {
+	if r.Correlation == "" {
+		r.Correlation = cause.Correlation
+	}
+	if r.Organisation != r.Known.Sender && len(r.Steps) > 0 {
+		w.adopted, w.adopters = append(w.adopted, r.ID), append(w.adopters, r.Known.Sender)
+	}
+	r.Organisation, r.Person = r.Known.Sender, r.Known.Person
+	w.records = append(w.records, r)
+	if r.State == journeyOpen {
+		w.compare(r, stepsFor(&r.Known, w.owners, w.zone), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
+	}
+	if r.Known.began() && r.BeganAt == nil {
+		r.BeganAt = &w.now
+		w.announce(r, cause)
+	}
+}
+
+// States of a journey.
+const (
+	journeyOpen   = "open"
+	journeyClosed = "closed"
+)
+
+func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
+	open, replace := compare(r.Steps, wanted, last)
+	for _, old := range replace {
+		w.close(r, old.ID, stateReplaced, by)
+	}
+	for _, o := range open {
+		w.open(r, o, by)
+	}
+}
+
+// open opens a step of a journey.
+func (w *writes) open(r *record, o Wanted, by string) Step {
+	s := Step{ID: clock.NewID(w.now), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind, Basis: o.Basis, Owner: o.Owner,
+		DueAt: o.DueAt, FirstDueAt: o.DueAt, State: stateOpen, OpenedBy: by}
+	r.Steps, w.opened = append(r.Steps, s), append(w.opened, s)
+	return s
+}
+
+// close ends one of a journey's steps. One that this transaction has itself opened is not written twice.
+func (w *writes) close(r *record, id, state, by string) {
+	i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.ID == id })
+	s := r.Steps[i]
+	s.State, s.ClosedBy = state, by
+	w.closed = append(w.closed, s)
+	if state == stateReplaced {
+		r.Steps = slices.Delete(r.Steps, i, i+1)
+		return
+	}
+	r.Steps[i] = s
+}
+
+// announce says that the journey exists and what happens next.
+func (w *writes) announce(r *record, cause *flow.Event) {
+	next, ok := holding(r.Steps)
+	if !ok {
+		return // it is closed
+	}
+	w.emit(r, cause, schemas.JourneyOpened, schemas.JourneyOpenedData{Person: r.Person, Organisation: r.Organisation, Next: nextOf(next, w.zone)})
+}
+
+func nextOf(s Step, zone *time.Location) schemas.NextStep {
+	return schemas.NextStep{Step: s.ID, Kind: s.Kind, Owner: s.Owner, DueAt: s.DueAt.In(zone)}
+}
+
+func (w *writes) emit(r *record, cause *flow.Event, t schemas.Type, data any) {
+	r.Version++
+	w.emissions = append(w.emissions, flow.Emission{
+		Type: string(t), Journey: r.ID, Version: r.Version, Cause: cause, Correlation: r.Correlation, Data: data,
+	})
+}
+
+// learn takes one event into what is known of its journey, and returns the few coded details its line shows.
+func learn(k *Known, e flow.Event) (details json.RawMessage, err error) {
+	k.hear(e.Time.UTC())
+	hear, ok := heard[schemas.Type(e.Type)]
+	if !ok {
+		return nil, fmt.Errorf("event %s: journey does not hear %s", e.ID, e.Type)
+	}
+	shown, err := hear(k, e, sequenceOf(e.Sequence), e.Time.UTC())
+	if err != nil {
+		return nil, err
+	}
+	return json.Marshal(shown)
+}
+
+// shown are the details of a line: codes, counts and local dates, never a name, an identifier of a person or a partner.
+type shown map[string]any
+
+type hearing func(k *Known, e flow.Event, at int64, when time.Time) (shown, error)
+
+// on is a hearing of a type whose data is a T.
+func on[T any](hear func(k *Known, d T, at int64, when time.Time) shown) hearing {
+	return func(k *Known, e flow.Event, at int64, when time.Time) (shown, error) {
+		d, err := flow.Decode[T](e)
+		if err != nil {
+			return nil, err
+		}
+		if s := hear(k, d, at, when); s != nil {
+			return s, nil
+		}
+		return shown{}, nil
+	}
+}
+
+// heard is what is done about each type: one line each.
+var heard = map[schemas.Type]hearing{
+	schemas.DischargeRecorded: on(func(k *Known, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
+		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.Flags)
+		return shown{"leftOn": d.LeftOn}
+	}),
+	schemas.ReferralRequested: on(func(k *Known, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
+		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.Flags)
+		return shown{"leftOn": d.LeftOn, "route": d.Route}
+	}),
+	schemas.DischargeCorrected: on(func(k *Known, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
+		k.addCorrected(at, d)
+		return shown{"leftOn": d.LeftOn}
+	}),
+	schemas.DischargeWithdrawn: on(func(k *Known, d schemas.DischargeWithdrawnData, at int64, when time.Time) shown {
+		k.addWithdrawn(at, when, d.Visit)
+		return shown{"reason": d.Reason}
+	}),
+	schemas.ConsentGiven: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+		return consent(k, d, at, when, true)
+	}),
+	schemas.ConsentDeclined: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+		return consent(k, d, at, when, false)
+	}),
+	schemas.ContactStopped: on(func(k *Known, d schemas.ContactStoppedData, at int64, when time.Time) shown {
+		k.addContact(at, when, false)
+		return nil // why is not for a timeline that the family may see
+	}),
+	schemas.ContactResumed: on(func(k *Known, d schemas.ContactResumedData, at int64, when time.Time) shown {
+		k.addContact(at, when, true)
+		return nil
+	}),
+	schemas.InformationNeeded: on(func(k *Known, d schemas.InformationNeededData, at int64, when time.Time) shown {
+		k.Missing.hear(at, when)
+		return shown{"facts": d.Facts}
+	}),
+	schemas.PathwayDecided: on(func(k *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown { return doors(d) }),
+	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
+		k.Gap.hear(at, when)
+		return shown{"nobody": d.Nobody, "probable": d.Probable}
+	}),
+	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
+		k.addRaised(at, when, d)
+		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late}
+	}),
+	schemas.OfferWithdrawn: on(func(k *Known, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		return shown{"reason": d.Reason}
+	}),
+	schemas.OfferExhausted: on(func(k *Known, d schemas.OfferExhaustedData, at int64, when time.Time) shown {
+		k.Exhausted.hear(at, when)
+		return shown{"lastDay": d.LastDay}
+	}),
+	schemas.BridgingProposed: on(func(k *Known, d schemas.BridgingProposedData, at int64, when time.Time) shown {
+		k.addPlan(at, when, d.Plan, planProposed)
+		return shown{"everyDays": d.EveryDays, "minutes": d.Minutes}
+	}),
+	schemas.BridgingStarted: on(func(k *Known, d schemas.BridgingStartedData, at int64, when time.Time) shown {
+		k.addPlan(at, when, d.Plan, planActive)
+		return shown{"everyDays": d.EveryDays, "minutes": d.Minutes}
+	}),
+	schemas.BridgingPaused: on(func(k *Known, d schemas.BridgingPausedData, at int64, when time.Time) shown {
+		k.addPlan(at, when, d.Plan, planPaused)
+		return nil
+	}),
+	schemas.CallScheduled: on(func(k *Known, d schemas.CallScheduledData, at int64, when time.Time) shown {
+		k.addCall(at, when, d)
+		return shown{"on": d.On}
+	}),
+}
+
+func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
+	k.addConsent(at, when, d.Purposes, given)
+	return shown{"purposes": d.Purposes}
+}
+
+// doors counts how many services are open, open if a fact turns out so, to be talked about, and not open.
+func doors(d schemas.PathwayDecidedData) shown {
+	counts := shown{}
+	for _, door := range d.Doors {
+		n, _ := counts[string(door.Door)].(int)
+		counts[string(door.Door)] = n + 1
+	}
+	return counts
+}

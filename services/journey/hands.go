@@ -1,0 +1,132 @@
+package journey
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+// What people do to steps. Each takes a locked journey and gathers what is to be written.
+
+// NextWish is the step that whoever does a step names as the next one.
+type NextWish struct {
+	Kind  string    `json:"kind"`
+	Owner string    `json:"owner"`
+	DueAt time.Time `json:"dueAt"`
+}
+
+func (n NextWish) check(now time.Time) error {
+	switch {
+	case !codePattern.MatchString(n.Kind):
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's kind is not a code of lower-case words with hyphens, such as ring-back.")
+	case !ownerPattern.MatchString(n.Owner):
+		return badOwner()
+	case !n.DueAt.After(now):
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's due time has passed. Name one in the future.")
+	}
+	return nil
+}
+
+func badOwner() *httpx.Problem {
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "The owner is not written as kind:id, for instance team:liaison.")
+}
+
+// find returns a step that can still be changed: one that is done already is returned with open false; one that
+// events have overtaken, or a message's, is refused.
+func (r *record) find(id string) (s Step, open bool, err error) {
+	i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.ID == id })
+	if i < 0 {
+		return Step{}, false, httpx.NewProblem(http.StatusConflict, "This step has been replaced by what happened since. Look at the journey again.")
+	}
+	return r.Steps[i], r.Steps[i].State == stateOpen, nil
+}
+
+// done closes a step by hand. Another open step must be left: the next one named, or one that is there, or the
+// question what next, to the navigator.
+func (w *writes) done(r *record, id string, next *NextWish, by principal.Principal) error {
+	s, open, err := r.find(id)
+	if err != nil || !open {
+		return err // done before: the same answer again
+	}
+	if next != nil {
+		if err := next.check(w.now); err != nil {
+			return err
+		}
+	}
+	who := by.String() + "/" + by.Subject
+	w.close(r, id, stateDone, who)
+	if next != nil {
+		w.open(r, Wanted{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
+	} else if _, held := holding(r.Steps); !held && r.State == journeyOpen {
+		w.open(r, whatNext(w.owners, byHand+id, w.now, w.zone), who)
+	}
+	w.note(r, lineDone, shown{"kind": s.Kind})
+	w.records = append(w.records, r)
+	return nil
+}
+
+// handOn adds an owner to a step; the former one stays answerable until the new one acknowledges.
+func (w *writes) handOn(r *record, id, owner string) (Step, error) {
+	s, open, err := r.find(id)
+	if err == nil && !open {
+		err = isDone()
+	}
+	if err == nil && !ownerPattern.MatchString(owner) {
+		err = badOwner()
+	}
+	if err != nil {
+		return s, err
+	}
+	w.note(r, lineHandedOn, shown{"kind": s.Kind})
+	return handOn(s, owner), nil
+}
+
+// acknowledge records that an owner has taken a step on.
+func (w *writes) acknowledge(r *record, id, owner string) (Step, error) {
+	s, open, err := r.find(id)
+	if err == nil && !open {
+		err = isDone()
+	}
+	if err != nil {
+		return s, err
+	}
+	taken, ok := acknowledge(s, owner)
+	if !ok {
+		return s, httpx.NewProblem(http.StatusConflict, "The step has not been handed to this owner. Reassign it first, or acknowledge as one of its owners.")
+	}
+	w.note(r, lineAcknowledged, shown{"kind": s.Kind})
+	return taken, nil
+}
+
+func isDone() *httpx.Problem {
+	return httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey again.")
+}
+
+// Lines of a timeline that are no events, with their sentences.
+const (
+	lineDone         = "step.done"
+	lineHandedOn     = "step.handed-on"
+	lineAcknowledged = "step.acknowledged"
+	lineSeen         = "journey.seen"
+)
+
+var lines = map[string]string{
+	lineDone:         "A member of staff did what was to be done next.",
+	lineHandedOn:     "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
+	lineAcknowledged: "Somebody has taken on what happens next.",
+	lineSeen:         "Staff who were treating you looked at this page.",
+}
+
+// note adds a line to the timeline that is no event.
+func (w *writes) note(r *record, line string, details shown) {
+	text, err := json.Marshal(details)
+	if err != nil {
+		text = []byte("{}") // maps of strings always marshal
+	}
+	w.entries = append(w.entries, entry{Journey: r.ID, Event: clock.NewID(w.now), Type: line, Sentence: line, At: w.now, Details: text})
+}

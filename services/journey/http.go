@@ -1,0 +1,395 @@
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+var (
+	codePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
+	uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+)
+
+// maxBody bounds a request: it names a step and an owner.
+const maxBody = 16 << 10
+
+// api answers HTTP.
+type api struct {
+	*Service
+	flow  doer
+	pool  *pgxpool.Pool
+	clock clock.Clock
+}
+
+// Routes adds the service's paths to mux, each open to the roles of the route table. Changes go through f; reads use
+// pool. The mux must have put a principal into the context (principal.Require).
+func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) {
+	a := api{Service: s, flow: f, pool: pool, clock: c}
+	handlers := map[string]httpx.Handler{
+		"GET /api/journeys":                a.list,
+		"GET /api/journeys/{id}":           a.show,
+		"POST /api/steps/{id}/done":        a.done,
+		"POST /api/steps/{id}/reassign":    a.reassign,
+		"POST /api/steps/{id}/acknowledge": a.acknowledge,
+	}
+	for _, route := range schemas.RoutesOf(Name) {
+		h, ok := handlers[route.Mux()]
+		if !ok {
+			panic(fmt.Sprintf("the route table says that journey serves %s; http.go does not", route.Mux()))
+		}
+		var roles []string
+		for _, role := range route.Roles {
+			roles = append(roles, string(role))
+		}
+		mux.Handle(route.Mux(), principal.RequireRole(h, roles...))
+	}
+}
+
+// stepShown is a step as a page shows it.
+type stepShown struct {
+	Step       string    `json:"step"`
+	Kind       string    `json:"kind"`
+	Owner      string    `json:"owner"`
+	AlsoOwners []string  `json:"alsoOwners,omitempty"`
+	DueAt      time.Time `json:"dueAt"`
+	FirstDueAt time.Time `json:"firstDueAt"`
+	Overdue    bool      `json:"overdue"`
+	State      string    `json:"state,omitempty"`
+	// May is what the caller may do with it next.
+	May []string `json:"may,omitempty"`
+}
+
+func (a api) stepOf(s Step, now time.Time) stepShown {
+	return stepShown{Step: s.ID, Kind: s.Kind, Owner: s.Owner, AlsoOwners: s.Added, DueAt: s.DueAt.In(a.zone),
+		FirstDueAt: s.FirstDueAt.In(a.zone), Overdue: s.State != stateDone && now.After(s.DueAt), State: s.State}
+}
+
+// journeyListed is one journey of a list, with the step that holds it.
+type journeyListed struct {
+	Journey      string     `json:"journey"`
+	Organisation string     `json:"organisation,omitempty"`
+	State        string     `json:"state"`
+	BeganAt      *time.Time `json:"beganAt,omitempty"` // absent: arrived without its beginning
+	Next         stepShown  `json:"next"`
+}
+
+// list gives open journeys by the time promised, the longest overdue first; with void=true only those past their
+// grace.
+func (a api) list(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 500)
+	if err != nil {
+		return err
+	}
+	after, err := cursorOf(page.After)
+	if err != nil {
+		return err
+	}
+	var found []listed
+	now, batch := a.clock.Now(), &pgx.Batch{}
+	list(batch, p, r.URL.Query().Get("void") == "true", now, after, page.Limit+1, func(all []listed) { found = all })
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing journeys: %w", err)
+	}
+	rows := make([]journeyListed, len(found))
+	for i, l := range found {
+		l.Step.State = stateOpen
+		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: a.stepOf(l.Step, now)}
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(j journeyListed) []string {
+		return []string{j.Next.DueAt.UTC().Format(time.RFC3339Nano), j.Journey}
+	}))
+}
+
+func cursorOf(after []string) (*cursor, error) {
+	if after == nil {
+		return nil, nil
+	}
+	due, err := time.Parse(time.RFC3339Nano, after[0])
+	if err != nil || !uuidPattern.MatchString(after[1]) {
+		return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
+	}
+	return &cursor{Due: due, Journey: after[1]}, nil
+}
+
+// journeyShown is one journey with its steps and its timeline, in the order things happened.
+type journeyShown struct {
+	Journey      string      `json:"journey"`
+	Organisation string      `json:"organisation,omitempty"`
+	State        string      `json:"state"`
+	BeganAt      *time.Time  `json:"beganAt,omitempty"`
+	Steps        []stepShown `json:"steps"`
+	Timeline     []lineShown `json:"timeline"`
+}
+
+type lineShown struct {
+	At       time.Time       `json:"at"`
+	Type     string          `json:"type"`
+	Event    string          `json:"event"`
+	Sentence string          `json:"sentence"`
+	Details  json.RawMessage `json:"details"`
+}
+
+// show gives one journey. Staff treating the person state a reason, which stays in the timeline. A journey that the
+// caller may not see is answered as one that does not exist.
+func (a api) show(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var found *record
+	var entries []entry
+	now, batch := a.clock.Now(), &pgx.Batch{}
+	show(batch, p, id, func(j *record) { found = j }, func(all []entry) { entries = all })
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("reading journey %s: %w", id, err)
+	}
+	if found == nil {
+		return unknown()
+	}
+	if schemas.Role(p.Role) == schemas.TreatingStaff {
+		if err := a.looked(r, found); err != nil {
+			return err
+		}
+	}
+	return httpx.WriteJSON(w, http.StatusOK, a.journeyOf(found, entries, p, now))
+}
+
+// looked records that staff treating the person looked, and why.
+func (a api) looked(r *http.Request, found *record) error {
+	reason := r.URL.Query().Get("reason")
+	if !codePattern.MatchString(reason) || len(reason) > 60 {
+		return httpx.NewProblem(http.StatusForbidden, "Say why you are looking: add reason=, as a code such as treating-now. The person can see it.")
+	}
+	return a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		w := a.writes(tx.Now)
+		w.note(found, lineSeen, shown{"reason": reason})
+		return w.store(tx)
+	})
+}
+
+func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zone: a.zone, now: now} }
+
+func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now time.Time) journeyShown {
+	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{}}
+	for _, step := range j.Steps {
+		one := a.stepOf(step, now)
+		if role := schemas.Role(p.Role); role == schemas.Navigator || role == schemas.SendingTeam {
+			one.May = []string{"done", "reassign", "acknowledge"}
+		}
+		s.Steps = append(s.Steps, one)
+	}
+	for _, e := range entries {
+		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event, Sentence: sentence(e.Sentence), Details: e.Details})
+	}
+	return s
+}
+
+// sentence returns what the person reads about a line.
+func sentence(key string) string {
+	if s, ok := lines[key]; ok {
+		return s
+	}
+	return schemas.Sentence(key)
+}
+
+func unknown() *httpx.Problem {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such journey or step that you may see. Check its id.")
+}
+
+func pathID(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if !uuidPattern.MatchString(id) {
+		return "", unknown()
+	}
+	return id, nil
+}
+
+// done closes a step. The body may name the next one.
+func (a api) done(w http.ResponseWriter, r *http.Request) error {
+	type asked struct {
+		Next *NextWish `json:"next"`
+	}
+	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body asked, p principal.Principal) error {
+		if err := ws.done(j, id, body.Next, p); err != nil {
+			return err
+		}
+		return ws.store(tx)
+	})
+}
+
+type ownerNamed struct {
+	Owner string `json:"owner"`
+}
+
+// reassign hands a step on.
+func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
+		s, err := ws.handOn(j, id, body.Owner)
+		if err != nil {
+			return err
+		}
+		handOver(tx, s, nil)
+		j.put(s)
+		return ws.store(tx)
+	})
+}
+
+// acknowledge takes a step on.
+func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
+		s, err := ws.acknowledge(j, id, body.Owner)
+		if err != nil {
+			return err
+		}
+		handOver(tx, s, &ws.now)
+		j.put(s)
+		return ws.store(tx)
+	})
+}
+
+func (r *record) put(s Step) {
+	for i := range r.Steps {
+		if r.Steps[i].ID == s.ID {
+			r.Steps[i] = s
+		}
+	}
+}
+
+// change is what the three have in common: read the body, lock the step's journey, do it, answer with the journey's
+// steps; done once for one Idempotency-Key.
+func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var body B
+	text, err := readBody(w, r, &body)
+	if err != nil {
+		return err
+	}
+	key, err := httpx.ParseIdempotency(r, p.Key(), text)
+	if err != nil {
+		return err
+	}
+	var answer httpx.Remembered
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		before, err := claim(tx, key)
+		if before != nil || err != nil {
+			answer = orNothing(before)
+			return err
+		}
+		j, err := lockStep(tx, p, id)
+		if err != nil {
+			return err
+		}
+		if err := do(tx, a.writes(tx.Now), j, id, body, p); err != nil {
+			return err
+		}
+		answer, err = a.answerOf(j, tx.Now)
+		remember(tx, key, answer)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return answer.Write(w)
+}
+
+// readBody reads an optional JSON body.
+func readBody(w http.ResponseWriter, r *http.Request, into any) ([]byte, error) {
+	if r.ContentLength == 0 {
+		return nil, nil
+	}
+	text, err := httpx.ReadBody(w, r, maxBody, "application/json")
+	if err != nil || len(text) == 0 {
+		return nil, err
+	}
+	return text, httpx.DecodeJSON(text, into)
+}
+
+// lockStep locks the journey of a step that p may change. A message that was set aside is closed by releasing or
+// dismissing it, not here.
+func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
+	records := map[string]*record{}
+	var alone []Step
+	lockByStep(tx, p, id, records, func(s []Step) { alone = s })
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	for _, j := range records {
+		return j, nil
+	}
+	if len(alone) > 0 {
+		return nil, httpx.NewProblem(http.StatusConflict, "This step is about a message. Release or dismiss the message instead.")
+	}
+	return nil, unknown()
+}
+
+func (a api) answerOf(j *record, now time.Time) (httpx.Remembered, error) {
+	steps := []stepShown{}
+	for _, s := range j.Steps {
+		steps = append(steps, a.stepOf(s, now))
+	}
+	text, err := json.Marshal(map[string]any{"journey": j.ID, "steps": steps})
+	return httpx.Remembered{Status: http.StatusOK, Answer: text, At: now}, err
+}
+
+// claim begins a request that may be sent twice; it returns what was answered before.
+func claim(tx *flow.Tx, key *httpx.Idempotency) (*httpx.Remembered, error) {
+	if key == nil {
+		return nil, nil
+	}
+	var isNew bool
+	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
+		isNew = tag.RowsAffected() == 1
+		return nil
+	})
+	if err := tx.Flush(); err != nil || isNew {
+		return nil, err
+	}
+	var before *httpx.Remembered
+	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
+		before, err = key.Found(row)
+		return err
+	})
+	err := tx.Flush()
+	return before, err
+}
+
+func remember(tx *flow.Tx, key *httpx.Idempotency, answer httpx.Remembered) {
+	if key != nil {
+		tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), answer.Status, answer.Answer)...)
+	}
+}
+
+func orNothing(before *httpx.Remembered) httpx.Remembered {
+	if before == nil {
+		return httpx.Remembered{}
+	}
+	return *before
+}

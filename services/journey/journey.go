@@ -1,0 +1,116 @@
+// Package journey keeps each journey's timeline and next steps, and the guarantee that an open journey always has a
+// next step with an owner and a due time.
+//
+// In: everything the other services say (schemas.HeardBy). Out: journey.opened, when its beginning is known, and
+// journey.in-void, from the sentinel.
+//
+// Tables: journey, step, timeline_entry, sentinel_lease, finding. View: held, for the sentinel of another site.
+//
+// It promises:
+//   - at every commit an open journey has an open step: the database refuses anything else (journey_is_held,
+//     open_journey_has_a_step), whoever writes and however many at once;
+//   - which steps follow from events is one table, rules in rules.go, decided from all that is known of the journey:
+//     the same events in any order, with repetitions, end in the same open steps;
+//   - an event of a journey that is not known opens it with a navigator's step, until its beginning arrives;
+//   - what a human has done is not asked of them twice for the same reason, and closing the last step opens the next
+//     question, to the navigator;
+//   - an overdue step stays: it gains owners, and its first due time is never changed;
+//   - every event heard has one line in the timeline, with a sentence the person can read.
+//
+// Closing, holding and reopening journeys is not there yet.
+package journey
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"regexp"
+	"time"
+	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// Name is the schema, the durable consumer and the source.
+const Name = schemas.Journey
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this service; they come after flow's, and after httpx.IdempotencyMigrations.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
+// Hears are the subjects of the types that journey acts on.
+func Hears() []string { return schemas.SubjectsHeardBy(Name) }
+
+// Config is what journey needs. Zone is Europe/London when nil.
+type Config struct {
+	Owners Owners
+	Zone   *time.Location
+}
+
+// Service decides about steps. It keeps no state besides its configuration: any number of replicas may run.
+type Service struct {
+	owners Owners
+	zone   *time.Location
+}
+
+var ownerPattern = regexp.MustCompile(`^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`)
+
+// Check refuses owners that would leave a journey in the void at some hour.
+func (o Owners) Check() error {
+	for name, owner := range map[string]string{"a navigator": o.Navigator, "a deputy": o.Deputy, "an out-of-hours owner": o.OutOfHours} {
+		switch {
+		case owner == "":
+			return fmt.Errorf("journeys need %s: name one as kind:id, for instance navigator:duty", name)
+		case !ownerPattern.MatchString(owner):
+			return fmt.Errorf("%s is %q: write it as kind:id, for instance navigator:duty", name, owner)
+		}
+	}
+	if o.Deputy == o.Navigator {
+		return errors.New("the deputy is the navigator: name another, or nobody takes over")
+	}
+	return nil
+}
+
+// New makes the service. It refuses to start without a navigator, a deputy and an out-of-hours owner.
+func New(cfg Config) (*Service, error) {
+	if err := cfg.Owners.Check(); err != nil {
+		return nil, err
+	}
+	zone, err := zoneOr(cfg.Zone)
+	if err != nil {
+		return nil, err
+	}
+	return &Service{owners: cfg.Owners, zone: zone}, nil
+}
+
+func zoneOr(zone *time.Location) (*time.Location, error) {
+	if zone != nil {
+		return zone, nil
+	}
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return nil, fmt.Errorf("loading the local calendar: %w", err)
+	}
+	return zone, nil
+}
+
+// Due are the loops over what falls due by time.
+func (s *Service) Due() []flow.Due {
+	return []flow.Due{{Name: "overdue-steps", Every: time.Second, Limit: 256, Run: s.addOwners}}
+}
+
+// doer runs one transaction; *flow.Flow is one.
+type doer interface {
+	Do(ctx context.Context, fn func(tx *flow.Tx) error) error
+}

@@ -1,0 +1,235 @@
+package journey
+
+import (
+	"cmp"
+	"slices"
+	"strconv"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// Known is everything that has been heard about one journey and bears on its steps. It is built by adding: each
+// entry carries the sequence of the event that set it (sequences of one service are only compared with its own), an
+// older one changes nothing, and the order of arrival does not matter.
+type Known struct {
+	// Visits holds times in A&E and requests for support, by their opaque id.
+	Visits   map[string]Visit  `json:"visits,omitempty"`
+	Consents map[string]Answer `json:"consents,omitempty"` // by purpose
+	Contact  Answer            `json:"contact,omitzero"`   // Yes: contact may be made
+	Gap      Heard             `json:"gap,omitzero"`
+	Missing  Heard             `json:"missing,omitzero"` // facts that somebody has to find out
+	Offers   map[string]Offer  `json:"offers,omitempty"`
+	// Exhausted is when no partner was left.
+	Exhausted Heard `json:"exhausted,omitzero"`
+	Plan      Plan  `json:"plan,omitzero"`
+	Call      Call  `json:"call,omitzero"`
+
+	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
+	Person   string `json:"person,omitempty"`
+	Sender   string `json:"sender,omitempty"`
+	PersonAt int64  `json:"personAt,omitempty"`
+	// First and Last are the times of the earliest and the latest event.
+	First time.Time `json:"first"`
+	Last  time.Time `json:"last"`
+}
+
+// Heard is that something was said: its sequence and when.
+type Heard struct {
+	At   int64     `json:"at"`
+	When time.Time `json:"when"`
+}
+
+func (h *Heard) hear(at int64, when time.Time) bool {
+	if at <= h.At {
+		return false
+	}
+	*h = Heard{At: at, When: when}
+	return true
+}
+
+// Answer is a yes or no; with At 0 it has not been given.
+type Answer struct {
+	Heard
+	Yes bool `json:"yes"`
+}
+
+func (a Answer) is(yes bool) bool { return a.At > 0 && a.Yes == yes }
+
+// Visit is one time in A&E or urgent care, or one request for support. The greater of Recorded and Withdrawn is how
+// it stands: a withdrawal that arrives before what it withdraws is a tombstone.
+type Visit struct {
+	Recorded  Heard    `json:"recorded,omitzero"`
+	Withdrawn Heard    `json:"withdrawn,omitzero"`
+	Flags     []string `json:"flags,omitempty"`
+	FlagsAt   int64    `json:"flagsAt,omitempty"`
+}
+
+func (v Visit) stands() bool { return v.Recorded.At > v.Withdrawn.At }
+
+// Offer is an offer as the journey knows it. An offer that was withdrawn before it was heard of has only Ended.
+type Offer struct {
+	Raised   Heard     `json:"raised,omitzero"`
+	Partner  string    `json:"partner,omitempty"`
+	AnswerBy time.Time `json:"answerBy,omitzero"`
+	Late     bool      `json:"late,omitempty"`
+	Ended    bool      `json:"ended,omitempty"`
+}
+
+// Plan is how the bridging plan stands: proposed, active or paused.
+type Plan struct {
+	Heard
+	ID    string `json:"id,omitempty"`
+	State string `json:"state,omitempty"`
+}
+
+// Call is the bridging call that was scheduled last.
+type Call struct {
+	Heard
+	ID    string    `json:"id,omitempty"`
+	DueAt time.Time `json:"dueAt,omitzero"`
+}
+
+// sequenceOf reads the sequence extension; an event without one counts as the first.
+func sequenceOf(s string) int64 {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// began says whether what began the journey has been heard of.
+func (k *Known) began() bool { return k.PersonAt > 0 }
+
+// hear notes that an event of this time concerns the journey.
+func (k *Known) hear(when time.Time) {
+	if k.First.IsZero() || when.Before(k.First) {
+		k.First = when
+	}
+	if when.After(k.Last) {
+		k.Last = when
+	}
+}
+
+func (k *Known) visit(id string, change func(v *Visit)) {
+	if k.Visits == nil {
+		k.Visits = map[string]Visit{}
+	}
+	v := k.Visits[id]
+	change(&v)
+	k.Visits[id] = v
+}
+
+// addBeginning takes in a recorded discharge or a request for support.
+func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit string, flags []string) {
+	if at > k.PersonAt {
+		k.Person, k.Sender, k.PersonAt = person, sender, at
+	}
+	k.visit(visit, func(v *Visit) {
+		v.Recorded.hear(at, when)
+		v.flag(at, flags)
+	})
+}
+
+func (v *Visit) flag(at int64, flags []string) {
+	if at > v.FlagsAt {
+		v.Flags, v.FlagsAt = slices.Sorted(slices.Values(flags)), at
+	}
+}
+
+func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) {
+	if d.Flags != nil {
+		k.visit(d.Visit, func(v *Visit) { v.flag(at, d.Flags) })
+	}
+}
+
+func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
+	k.visit(visit, func(v *Visit) { v.Withdrawn.hear(at, when) })
+}
+
+func (k *Known) addConsent(at int64, when time.Time, purposes []string, given bool) {
+	for _, purpose := range purposes {
+		a := k.Consents[purpose]
+		if !a.hear(at, when) {
+			continue
+		}
+		if k.Consents == nil {
+			k.Consents = map[string]Answer{}
+		}
+		a.Yes = given
+		k.Consents[purpose] = a
+	}
+}
+
+func (k *Known) addContact(at int64, when time.Time, may bool) {
+	if k.Contact.hear(at, when) {
+		k.Contact.Yes = may
+	}
+}
+
+func (k *Known) offer(id string, change func(o *Offer)) {
+	if k.Offers == nil {
+		k.Offers = map[string]Offer{}
+	}
+	o := k.Offers[id]
+	change(&o)
+	k.Offers[id] = o
+}
+
+func (k *Known) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
+	k.offer(d.Offer, func(o *Offer) {
+		if o.Raised.hear(at, when) {
+			o.Partner, o.AnswerBy, o.Late = d.Partner, d.AnswerBy.UTC(), d.Late
+		}
+	})
+}
+
+func (k *Known) addPlan(at int64, when time.Time, id, state string) {
+	if k.Plan.hear(at, when) {
+		k.Plan.ID, k.Plan.State = id, state
+	}
+}
+
+func (k *Known) addCall(at int64, when time.Time, d schemas.CallScheduledData) {
+	k.addPlan(at, when, d.Plan, planActive) // a call ahead says that the plan goes on
+	if k.Call.hear(at, when) {
+		k.Call.ID, k.Call.DueAt = d.Call, d.DueAt.UTC()
+	}
+}
+
+const (
+	planProposed = "proposed"
+	planActive   = "active"
+	planPaused   = "paused"
+)
+
+// current returns the visit recorded last of those that stand.
+func (k *Known) current() (id string, v Visit, ok bool) {
+	for other, o := range k.Visits {
+		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded.At, v.Recorded.At), cmp.Compare(other, id)) > 0) {
+			id, v, ok = other, o, true
+		}
+	}
+	return id, v, ok
+}
+
+// cancelled returns the visit withdrawn last.
+func (k *Known) cancelled() (id string, v Visit, ok bool) {
+	for other, o := range k.Visits {
+		if o.Withdrawn.At > 0 && (!ok || cmp.Or(cmp.Compare(o.Withdrawn.At, v.Withdrawn.At), cmp.Compare(other, id)) > 0) {
+			id, v, ok = other, o, true
+		}
+	}
+	return id, v, ok
+}
+
+// standing returns the offer that stands, the one raised last if several seem to.
+func (k *Known) standing() (id string, o Offer, ok bool) {
+	for other, p := range k.Offers {
+		if p.Raised.At > 0 && !p.Ended && (!ok || p.Raised.At > o.Raised.At) {
+			id, o, ok = other, p, true
+		}
+	}
+	return id, o, ok
+}

@@ -1,0 +1,332 @@
+package journey
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// dueHour is the local hour of the next day by which a step is due that says nothing else.
+const dueHour = 17
+
+// Teams that own steps, next to the navigators of Owners. Which organisation's team is meant is the step's.
+const (
+	teamLiaison     = "team:liaison"
+	teamYoungPeople = "team:young-people"
+	teamCallers     = "team:callers"
+)
+
+// Owners are those who hold what nobody else holds. All three are needed: without them a journey could be in the
+// void at night.
+type Owners struct {
+	// Navigator takes what no rule could place; Deputy when the navigator does not; OutOfHours outside of a working
+	// day's nine to five. Each is written kind:id, for instance "navigator:duty".
+	Navigator, Deputy, OutOfHours string
+}
+
+// Kinds of steps.
+const (
+	stepFindBeginning  = "find-the-beginning"
+	stepAfterCancelled = "decide-after-cancellation"
+	stepContactStopped = "confirm-contact-stopped"
+	stepClinician      = "clinician-decides"
+	stepSeeFlags       = "look-at-flags"
+	stepAskThePerson   = "ask-the-person"
+	stepArrange        = "arrange-follow-up"
+	stepPartnerAnswers = "partner-answers"
+	stepLateFollowUp   = "late-follow-up"
+	stepFindPlace      = "find-a-place"
+	stepBridgeGap      = "bridge-the-gap"
+	stepFindOut        = "find-out"
+	stepAskAboutCalls  = "ask-about-calls"
+	stepCall           = "bridging-call"
+	stepWhatNext       = "what-next"
+	stepReadMessage    = "read-the-message"
+	stepTakeOver       = "take-over"         // by the sentinel: a step is overdue beyond its grace
+	stepFindWhatIsLost = "find-what-is-lost" // by the sentinel: held by a service, on no open journey
+	stepMendWhatFailed = "mend-what-failed"  // by the sentinel: a dead letter
+)
+
+// Wanted is a step that should be open.
+type Wanted struct {
+	Kind, Owner string
+	DueAt       time.Time
+	// Basis is what it is wanted for. A step that a human has done for a basis is not opened again for it.
+	Basis string
+}
+
+// situation is what the table of rules looks at: what is known, and what follows from it.
+type situation struct {
+	*Known
+	owners   Owners
+	zone     *time.Location
+	visitID  string
+	visit    Visit
+	stands   bool // a visit stands
+	quiet    bool // nobody may contact the person: no visit stands, or contact is stopped
+	guarded  bool // under 18 or age unknown: a clinician decides first
+	followUp Answer
+	calls    Answer
+	offerID  string
+	offer    Offer
+	offered  bool
+}
+
+func situationOf(k *Known, owners Owners, zone *time.Location) situation {
+	s := situation{Known: k, owners: owners, zone: zone, followUp: k.Consents[schemas.PurposeFollowUp], calls: k.Consents[schemas.PurposeBridging]}
+	s.visitID, s.visit, s.stands = k.current()
+	s.quiet = !s.stands || k.Contact.is(false)
+	s.guarded = slices.Contains(s.visit.Flags, schemas.FlagUnder18) || slices.Contains(s.visit.Flags, schemas.FlagAgeUnknown)
+	s.offerID, s.offer, s.offered = k.standing()
+	return s
+}
+
+// mayAsk says whether the person may be asked something.
+func (s situation) mayAsk() bool { return !s.quiet && !s.guarded }
+
+// nextDay is five in the afternoon of the local day after the latest of the times.
+func (s situation) nextDay(times ...time.Time) time.Time {
+	return (calendar.DayOf(slices.MaxFunc(times, time.Time.Compare), s.zone) + 1).At(dueHour, 0, s.zone)
+}
+
+func (s situation) shownFlags() []string {
+	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool { return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown })
+}
+
+// A rule says when a step is wanted, of whom, by when and for what.
+type rule struct {
+	kind  string
+	when  func(s situation) bool
+	owner func(s situation) string
+	due   func(s situation) time.Time
+	basis func(s situation) string
+}
+
+func team(name string) func(situation) string { return func(situation) string { return name } }
+func navigator(s situation) string            { return s.owners.Navigator }
+func once(situation) string                   { return "" }
+
+// perVisit: once for each time a visit is recorded, and again when contact was stopped and lifted in between, because
+// consent is then asked for anew.
+func perVisit(s situation) string {
+	return fmt.Sprintf("%s/%d%s", s.visitID, s.visit.Recorded.At, s.again())
+}
+
+func (s situation) again() string {
+	if s.Contact.At == 0 {
+		return ""
+	}
+	return fmt.Sprintf("/contact-%d", s.Contact.At)
+}
+
+// rules is the one table of steps that follow from events. Every step that is wanted has an owner and a due time;
+// where none is wanted, what-next is.
+var rules = []rule{
+	{stepFindBeginning, func(s situation) bool { return !s.began() }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.First) }, once},
+
+	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.stands }, team(teamLiaison),
+		func(s situation) time.Time { _, v, _ := s.cancelled(); return s.nextDay(v.Withdrawn.When) },
+		func(s situation) string { id, v, _ := s.cancelled(); return fmt.Sprintf("%s/%d", id, v.Withdrawn.At) }},
+
+	{stepContactStopped, func(s situation) bool { return s.Contact.is(false) }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Contact.When) },
+		func(s situation) string { return fmt.Sprint(s.Contact.At) }},
+
+	{stepClinician, func(s situation) bool { return s.guarded && !s.quiet }, team(teamYoungPeople),
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
+
+	{stepSeeFlags, func(s situation) bool { return s.stands && len(s.shownFlags()) > 0 }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) },
+		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.shownFlags(), ",") }},
+
+	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) },
+		perVisit},
+
+	{stepArrange, func(s situation) bool {
+		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted()
+	}, navigator,
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.followUp.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprintf("%s/yes-%d", perVisit(s), s.followUp.At) }},
+
+	{stepPartnerAnswers, func(s situation) bool { return s.mayAsk() && s.followUp.is(true) && s.offered },
+		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
+		func(s situation) time.Time { return s.offer.AnswerBy },
+		func(s situation) string { return s.offerID }},
+
+	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) },
+		func(s situation) string { return s.offerID }},
+
+	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) }, perVisit},
+
+	{stepBridgeGap, func(s situation) bool { return !s.quiet && s.Gap.At > 0 }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Gap.When, s.Contact.When) }, perVisit},
+
+	{stepFindOut, func(s situation) bool { return s.mayAsk() && s.Missing.At > 0 }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.Missing.When, s.Contact.When) }, perVisit},
+
+	{stepAskAboutCalls, func(s situation) bool {
+		return s.mayAsk() && s.Plan.State == planProposed && s.calls.At == 0
+	}, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
+
+	{stepCall, func(s situation) bool {
+		return s.mayAsk() && s.Call.At > 0 && s.Plan.State == planActive && !s.calls.is(false)
+	}, team(teamCallers),
+		func(s situation) time.Time { return s.Call.DueAt },
+		func(s situation) string { return s.Call.ID }},
+}
+
+// exhausted says that no partner was left, and that no offer has been raised since.
+func (k *Known) exhausted() bool {
+	_, offer, ok := k.standing()
+	return k.Exhausted.At > 0 && (!ok || offer.Raised.At < k.Exhausted.At)
+}
+
+// stepsFor returns every step that should be open for what is known, in the order of the table; there is always one.
+func stepsFor(k *Known, owners Owners, zone *time.Location) []Wanted {
+	s := situationOf(k, owners, zone)
+	var wanted []Wanted
+	for _, r := range rules {
+		if r.when(s) {
+			wanted = append(wanted, Wanted{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
+		}
+	}
+	if len(wanted) == 0 {
+		return []Wanted{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
+	}
+	return wanted
+}
+
+// Step is a step of a journey, or about a message that has none.
+type Step struct {
+	ID, Journey, About, Organisation string
+	Kind, Basis, Owner               string
+	Added                            []string // owners added because it was overdue or handed on
+	DueAt, FirstDueAt                time.Time
+	Level                            int // how often it was found overdue
+	State                            string
+	OpenedBy, ClosedBy               string
+}
+
+const (
+	stateOpen     = "open"
+	stateDone     = "done"
+	stateReplaced = "replaced"
+)
+
+// compare returns which steps to open, as they are wanted, and which open ones have been overtaken by events. steps
+// are the journey's steps that are open or done. Steps that a human or the sentinel opened are theirs to close. It
+// leaves at least one step open: when everything wanted has been done already, what-next is opened for because.
+func compare(steps []Step, wanted []Wanted, whatNext Wanted) (open []Wanted, replace []Step) {
+	for _, w := range wanted {
+		if !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == w.Kind && s.Basis == w.Basis }) {
+			open = append(open, w)
+		}
+	}
+	remaining := len(open)
+	for _, s := range steps {
+		switch {
+		case s.State != stateOpen:
+		case !followsFromEvents(s) || slices.ContainsFunc(wanted, func(w Wanted) bool { return s.Kind == w.Kind && s.Basis == w.Basis }):
+			remaining++
+		default:
+			replace = append(replace, s)
+		}
+	}
+	if remaining == 0 {
+		open = append(open, whatNext)
+	}
+	return open, replace
+}
+
+// byHand begins the basis of a step that a human, or the sentinel, opened.
+const byHand = "by-hand/"
+
+// followsFromEvents says whether the table of rules opened the step, so that it may also replace it.
+func followsFromEvents(s Step) bool {
+	if strings.HasPrefix(s.Basis, byHand) {
+		return false
+	}
+	return s.Kind == stepWhatNext || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
+}
+
+// holding returns the step that holds the journey: of those open, the one due first.
+func holding(steps []Step) (Step, bool) {
+	open := slices.DeleteFunc(slices.Clone(steps), func(s Step) bool { return s.State != stateOpen })
+	if len(open) == 0 {
+		return Step{}, false
+	}
+	return slices.MinFunc(open, func(a, b Step) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) }), true
+}
+
+// whatNext is the step that is opened when nothing else is: what happens next is the navigator's question.
+func whatNext(owners Owners, basis string, now time.Time, zone *time.Location) Wanted {
+	return Wanted{Kind: stepWhatNext, Owner: owners.Navigator, Basis: basis, DueAt: (calendar.DayOf(now, zone) + 1).At(dueHour, 0, zone)}
+}
+
+// grace is how long a step may be overdue before more is done than adding an owner, and before it counts as the void.
+const grace = 4 * time.Hour
+
+// overdue says who is added to a step that is past due, and when to look again; zero is not again. At its due time
+// the navigator is added (out of hours also who is there then), after the grace the deputy and out of hours. Nobody is
+// taken off, and the first due time stays.
+func overdue(s Step, owners Owners, now time.Time, holidays *calendar.Holidays, zone *time.Location) (added []string, level int, lookAt time.Time) {
+	add := []string{owners.Navigator}
+	switch {
+	case s.Level > 0:
+		add = append(add, owners.Deputy, owners.OutOfHours)
+	case !officeHours(now, holidays, zone):
+		add = append(add, owners.OutOfHours)
+	}
+	if s.Owner == owners.Navigator {
+		add = append(add, owners.Deputy)
+	}
+	added = slices.Clone(s.Added)
+	for _, o := range add {
+		if o != s.Owner && !slices.Contains(added, o) {
+			added = append(added, o)
+		}
+	}
+	if s.Level == 0 {
+		return added, 1, s.DueAt.Add(grace)
+	}
+	return added, s.Level + 1, time.Time{}
+}
+
+// officeHours says whether now is nine to five on a working day, local time.
+func officeHours(now time.Time, holidays *calendar.Holidays, zone *time.Location) bool {
+	hour := now.In(zone).Hour()
+	return holidays.Working(calendar.DayOf(now, zone), calendar.MondayToFriday) && 9 <= hour && hour < 17
+}
+
+// handOn adds the new owner; the former one stays answerable until the new one acknowledges.
+func handOn(s Step, owner string) Step {
+	if owner != s.Owner && !slices.Contains(s.Added, owner) {
+		s.Added = append(slices.Clone(s.Added), owner)
+	}
+	return s
+}
+
+// acknowledge makes owner the owner, if it is theirs to take: their own, or one they were added to. The former owner
+// is then released; others who were added stay.
+func acknowledge(s Step, owner string) (Step, bool) {
+	if owner == s.Owner {
+		return s, true
+	}
+	i := slices.Index(s.Added, owner)
+	if i < 0 {
+		return s, false
+	}
+	s.Owner, s.Added = owner, slices.Delete(slices.Clone(s.Added), i, i+1)
+	return s, true
+}

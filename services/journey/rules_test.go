@@ -1,0 +1,447 @@
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+const aJourney = "0193a000-0000-7000-8000-000000000001"
+
+var someOwners = Owners{Navigator: "navigator:duty", Deputy: "navigator:deputy", OutOfHours: "team:out-of-hours"}
+
+func london(t testing.TB) *time.Location {
+	t.Helper()
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return zone
+}
+
+// teller says events of journeys, numbering them as their service would.
+type teller struct {
+	journey string
+	at      time.Time
+	events  []flow.Event
+	said    map[string]int64
+}
+
+func newTeller() *teller {
+	return &teller{journey: aJourney, at: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), said: map[string]int64{}}
+}
+
+func (s *teller) say(typ schemas.Type, data any) flow.Event {
+	entry, _ := schemas.Lookup(typ)
+	s.said[entry.By]++
+	s.at = s.at.Add(time.Minute)
+	text, err := json.Marshal(data)
+	if err != nil {
+		panic(err)
+	}
+	e := flow.Event{
+		ID: fmt.Sprintf("0193a000-0000-7000-9000-%012d", len(s.events)+1), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: s.journey,
+		Correlation: "first", Sequence: flow.FormatSequence(s.said[entry.By]), Time: s.at, Data: text,
+	}
+	s.events = append(s.events, e)
+	return e
+}
+
+func (s *teller) discharge(flags ...string) {
+	s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", LeftOn: "2026-11-02", Flags: flags})
+}
+
+func (s *teller) consent(given bool, purposes ...string) {
+	t := schemas.ConsentDeclined
+	if given {
+		t = schemas.ConsentGiven
+	}
+	s.say(t, schemas.ConsentData{Person: "p", Purposes: purposes})
+}
+
+func (s *teller) offer(late bool) {
+	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: "2026-11-09", LastDay: "2026-11-16", Late: late,
+		AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC), Consent: "not-asked"})
+}
+
+// tell applies events to a journey, batch by batch, and returns what was emitted.
+func tell(t testing.TB, r *record, batches ...[]flow.Event) []flow.Emission {
+	t.Helper()
+	s := &Service{owners: someOwners, zone: london(t)}
+	var all []flow.Emission
+	for _, batch := range batches {
+		emissions, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, emissions...)
+	}
+	return all
+}
+
+// openSteps lists the open steps as "kind owner due", sorted.
+func openStepsOf(r *record, zone *time.Location) []string {
+	var open []string
+	for _, s := range r.Steps {
+		if s.State == stateOpen {
+			open = append(open, s.Kind+" "+s.Owner+" "+s.DueAt.In(zone).Format("Mon 2 15:04"))
+		}
+	}
+	slices.Sort(open)
+	return open
+}
+
+func TestWhatHappensNext(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		tell func(s *teller)
+		want []string
+	}{
+		"a discharge from a feed carries no consent": {func(s *teller) { s.discharge() }, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"consent came first":                         {func(s *teller) { s.consent(true, "follow-up"); s.discharge() }, []string{"arrange-follow-up navigator:duty Tue 3 17:00"}},
+		"consent and an offer":                       {func(s *teller) { s.discharge(); s.consent(true, "follow-up"); s.offer(false) }, []string{"partner-answers partner:pa Wed 4 17:00"}},
+		"an offer before consent":                    {func(s *teller) { s.discharge(); s.offer(false) }, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"a late offer tells the navigator at once":   {func(s *teller) { s.discharge(); s.offer(true) }, []string{"ask-the-person team:liaison Tue 3 17:00", "late-follow-up navigator:duty Tue 3 17:00"}},
+		"a no to all of it":                          {func(s *teller) { s.discharge(); s.consent(false, "follow-up", "bridging") }, []string{"what-next navigator:duty Tue 3 17:00"}},
+		"no partner is left": {func(s *teller) {
+			s.discharge()
+			s.consent(true, "follow-up")
+			s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
+		}, []string{"find-a-place navigator:duty Tue 3 17:00"}},
+		"an offer after nobody was left": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
+			s.consent(true, "follow-up")
+			s.offer(false)
+		}, []string{"partner-answers partner:pa Wed 4 17:00"}},
+		"nothing statutory is open": {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, []string{"ask-the-person team:liaison Tue 3 17:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
+		"a fact is missing": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
+		}, []string{"ask-the-person team:liaison Tue 3 17:00", "find-out team:liaison Tue 3 17:00"}},
+		"somebody waits": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.BridgingProposed, schemas.BridgingProposedData{Plan: "pl"})
+		}, []string{"ask-about-calls team:liaison Tue 3 17:00", "ask-the-person team:liaison Tue 3 17:00"}},
+		"a call is planned": {func(s *teller) {
+			s.discharge()
+			s.consent(true, "follow-up", "bridging")
+			s.offer(false)
+			s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl"})
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
+		}, []string{"bridging-call team:callers Mon 16 10:15", "partner-answers partner:pa Wed 4 17:00"}},
+		"calls are paused": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
+			s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl"})
+		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"under 18: the clinician first, nobody asks": {func(s *teller) { s.discharge("under-18"); s.offer(false); s.consent(true, "follow-up") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"age unknown: the clinician first":           {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"other flags are shown to a human":           {func(s *teller) { s.discharge("left-before-assessment") }, []string{"ask-the-person team:liaison Tue 3 17:00", "look-at-flags team:liaison Tue 3 17:00"}},
+		"the hospital cancels": {func(s *teller) {
+			s.discharge()
+			s.consent(true, "follow-up")
+			s.offer(false)
+			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
+		}, []string{"decide-after-cancellation team:liaison Tue 3 17:00"}},
+		"the hospital cancels and discharges again": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
+			s.discharge()
+		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"a death is reported": {func(s *teller) {
+			s.discharge()
+			s.offer(true)
+			s.say(schemas.ContactStopped, schemas.ContactStoppedData{})
+		}, []string{"confirm-contact-stopped navigator:duty Tue 3 17:00"}},
+		"the death was an error": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.ContactStopped, schemas.ContactStoppedData{})
+			s.say(schemas.ContactResumed, schemas.ContactResumedData{})
+		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"arrived without its beginning": {func(s *teller) { s.offer(false) }, []string{"find-the-beginning navigator:duty Tue 3 17:00"}},
+		"a professional's referral": {func(s *teller) {
+			s.say(schemas.ReferralRequested, schemas.ReferralRequestedData{Person: "p", Organisation: "RXX", Referral: "r"})
+		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+			tc.tell(s)
+			for i := range s.events {
+				tell(t, r, s.events[i:i+1])
+			}
+			if got := openStepsOf(r, london(t)); !slices.Equal(got, tc.want) {
+				t.Errorf("got  %s\nwant %s", strings.Join(got, "; "), strings.Join(tc.want, "; "))
+			}
+			for _, step := range r.Steps {
+				if !ownerPattern.MatchString(step.Owner) || step.DueAt.IsZero() {
+					t.Errorf("step %s has owner %q, due %s", step.Kind, step.Owner, step.DueAt)
+				}
+			}
+		})
+	}
+}
+
+func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
+	t.Parallel()
+	for _, typ := range schemas.HeardBy(Name) {
+		e := flow.Event{Type: string(typ), Subject: aJourney, Data: json.RawMessage(`{}`)}
+		if _, ok := heard[typ]; !ok && !aboutMessage(e) {
+			t.Errorf("%s is subscribed to and not understood", typ)
+		}
+		if schemas.Sentence(string(typ)) == "" {
+			t.Errorf("%s has no sentence for the person", typ)
+		}
+	}
+}
+
+func TestTheDueDayIsTheNextLocalDayAcrossClockChanges(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]string{
+		"2026-03-28T12:00:00Z": "2026-03-29T16:00:00Z", // the clocks go forward that night
+		"2026-10-24T12:00:00Z": "2026-10-25T17:00:00Z", // they go back
+		"2026-07-01T23:30:00Z": "2026-07-03T16:00:00Z", // already the 2nd in London
+	} {
+		when, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := (situation{zone: london(t)}).nextDay(when).Format(time.RFC3339); got != want {
+			t.Errorf("%s: got %s, want %s", at, got, want)
+		}
+	}
+}
+
+func TestWhatAHumanDidIsNotAskedAgain(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.discharge()
+	tell(t, r, s.events)
+	r.Steps[0].State = stateDone
+	r.Steps = append(r.Steps, Step{ID: "n", Kind: stepWhatNext, Basis: byHand + "x", State: stateOpen, Owner: "navigator:duty"})
+	tell(t, r, []flow.Event{s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})})
+	for _, step := range r.Steps {
+		if step.Kind == stepAskThePerson && step.State == stateOpen {
+			t.Error("the liaison team was asked again to do what they did")
+		}
+	}
+	if len(openStepsOf(r, time.UTC)) != 2 {
+		t.Errorf("got %v: the navigator's question is the navigator's to close", openStepsOf(r, time.UTC))
+	}
+}
+
+func TestAnOverdueStepGainsOwnersAndStays(t *testing.T) {
+	t.Parallel()
+	zone, due := london(t), time.Date(2026, 11, 3, 17, 0, 0, 0, time.UTC)
+	noon, night := time.Date(2026, 11, 4, 12, 0, 0, 0, time.UTC), time.Date(2026, 11, 3, 23, 0, 0, 0, time.UTC)
+	s := Step{Owner: teamLiaison, DueAt: due, FirstDueAt: due, State: stateOpen}
+	var look time.Time
+	for _, at := range []time.Time{noon, noon.Add(time.Second)} {
+		s.Added, s.Level, look = overdue(s, someOwners, at, calendar.England(), zone)
+	}
+	if want := []string{"navigator:duty", "navigator:deputy", "team:out-of-hours"}; !slices.Equal(s.Added, want) || s.Level != 2 || !look.IsZero() {
+		t.Errorf("got %v at level %d, look again %s", s.Added, s.Level, look)
+	}
+	if s.Owner != teamLiaison || !s.FirstDueAt.Equal(due) {
+		t.Error("the first owner was let off, or the promise moved")
+	}
+	added, _, look := overdue(Step{Owner: "navigator:duty", DueAt: due}, someOwners, night, calendar.England(), zone)
+	if want := []string{"team:out-of-hours", "navigator:deputy"}; !slices.Equal(added, want) || !look.Equal(due.Add(grace)) {
+		t.Errorf("at night, from the navigator: got %v, look again %s", added, look)
+	}
+}
+
+func TestAFormerOwnerStaysUntilTheNewOneAcknowledges(t *testing.T) {
+	t.Parallel()
+	s := handOn(Step{Owner: teamLiaison}, "team:crisis")
+	if s.Owner != teamLiaison || !slices.Contains(s.Added, "team:crisis") {
+		t.Errorf("got %+v", s)
+	}
+	if _, ok := acknowledge(s, "team:other"); ok {
+		t.Error("a step was taken by somebody it was not handed to")
+	}
+	if s, ok := acknowledge(s, "team:crisis"); !ok || s.Owner != "team:crisis" || len(s.Added) != 0 {
+		t.Errorf("got %+v", s)
+	}
+}
+
+func TestJourneyRefusesToStartWithoutItsThreeOwners(t *testing.T) {
+	t.Parallel()
+	for name, o := range map[string]Owners{
+		"no navigator":           {Deputy: "navigator:b", OutOfHours: "team:c"},
+		"no deputy":              {Navigator: "navigator:a", OutOfHours: "team:c"},
+		"nobody out of hours":    {Navigator: "navigator:a", Deputy: "navigator:b"},
+		"the deputy is the same": {Navigator: "navigator:a", Deputy: "navigator:a", OutOfHours: "team:c"},
+		"an owner without kind":  {Navigator: "duty", Deputy: "navigator:b", OutOfHours: "team:c"},
+	} {
+		if _, err := New(Config{Owners: o}); err == nil {
+			t.Errorf("%s: it started", name)
+		}
+	}
+	if _, err := New(Config{Owners: someOwners}); err != nil {
+		t.Error(err)
+	}
+}
+
+// story draws what the other services could say about one journey.
+func story(t *rapid.T) []flow.Event {
+	s := newTeller()
+	visit, offer := rapid.SampledFrom([]string{"v1", "v2"}), rapid.SampledFrom([]string{"o1", "o2"})
+	flags := rapid.SampledFrom([][]string{nil, {}, {"under-18"}, {"late", "merged"}})
+	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
+	raised := map[string]bool{}
+	for range rapid.IntRange(1, 10).Draw(t, "events") {
+		s.at = s.at.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours")) * time.Hour)
+		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		case 0, 1:
+			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+		case 2:
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+		case 3:
+			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit")})
+		case 4:
+			s.consent(rapid.Bool().Draw(t, "given"), purposes.Draw(t, "purposes")...)
+		case 5:
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"), schemas.ContactStoppedData{})
+		case 6:
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.GapFound, schemas.InformationNeeded, schemas.PathwayDecided}).Draw(t, "threshold"), struct{}{})
+		case 7:
+			id := offer.Draw(t, "offer")
+			if !raised[id] {
+				raised[id] = true
+				s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: id, Partner: "pa", AnswerBy: s.at.Add(48 * time.Hour), Late: rapid.Bool().Draw(t, "late")})
+			}
+		case 8:
+			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer.Draw(t, "offer")})
+		case 9:
+			s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
+		case 10:
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.BridgingProposed, schemas.BridgingStarted, schemas.BridgingPaused}).Draw(t, "plan"), schemas.BridgingProposedData{Plan: "pl"})
+		default:
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: fmt.Sprint("c", len(s.events)), Plan: "pl", DueAt: s.at.Add(14 * 24 * time.Hour)})
+		}
+	}
+	return s.events
+}
+
+// These steps are opened once for something that may be said several times; when they are due counts from the first
+// time it arrived.
+var dueByArrival = []string{stepWhatNext, stepFindBeginning, stepFindOut, stepBridgeGap, stepFindPlace}
+
+func endOf(r *record) string {
+	var open []string
+	for _, s := range r.Steps {
+		if s.State != stateOpen {
+			continue
+		}
+		line := s.Kind + " " + s.Basis + " " + s.Owner
+		if !slices.Contains(dueByArrival, s.Kind) {
+			line += s.DueAt.String()
+		}
+		open = append(open, line)
+	}
+	slices.Sort(open)
+	known, _ := json.Marshal(r.Known)
+	return strings.Join(open, "\n") + "\n" + string(known)
+}
+
+func TestAnyOrderOfAJourneysEventsEndsInTheSameSteps(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		events := story(rt)
+		inOrder, asTheyCame, oneByOne := &record{ID: aJourney, State: journeyOpen}, &record{ID: aJourney, State: journeyOpen}, &record{ID: aJourney, State: journeyOpen}
+		tell(t, inOrder, events)
+		shuffled := rapid.Permutation(events).Draw(rt, "arrival")
+		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(rt, "repeated")]...)
+		cut := rapid.IntRange(0, len(shuffled)).Draw(rt, "batch")
+		tell(t, asTheyCame, shuffled[:cut], shuffled[cut:])
+		for i := range shuffled {
+			tell(t, oneByOne, shuffled[i:i+1])
+			if _, ok := holding(oneByOne.Steps); !ok {
+				rt.Fatalf("after %s the journey has no open step", shuffled[i].Type)
+			}
+		}
+		want := endOf(inOrder)
+		if got := endOf(asTheyCame); got != want {
+			rt.Fatalf("in order:\n%s\nas they came:\n%s", want, got)
+		}
+		if got := endOf(oneByOne); got != want {
+			rt.Fatalf("in order:\n%s\none by one:\n%s", want, got)
+		}
+	})
+}
+
+func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		events := story(rt)
+		r := &record{ID: aJourney, State: journeyOpen}
+		for i := range events {
+			tell(t, r, events[i:i+1])
+			w := writes{owners: someOwners, zone: time.UTC, now: events[i].Time}
+			for _, s := range slices.Clone(r.Steps) {
+				if s.State == stateOpen && rapid.Bool().Draw(rt, "done") {
+					if err := w.done(r, s.ID, nil, navigatorOf("RXX")); err != nil {
+						rt.Fatal(err)
+					}
+				}
+			}
+			if _, ok := holding(r.Steps); !ok {
+				rt.Fatalf("after %s the journey has no open step", events[i].Type)
+			}
+		}
+	})
+}
+
+func TestOpeningIsSaidOnceAndWithItsNextStep(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.offer(false)
+	s.discharge()
+	s.discharge()
+	var said []flow.Emission
+	for i := range s.events {
+		said = append(said, tell(t, r, s.events[i:i+1])...)
+	}
+	if len(said) != 1 || said[0].Type != string(schemas.JourneyOpened) || said[0].Version != 1 {
+		t.Fatalf("got %+v", said)
+	}
+	if d := said[0].Data.(schemas.JourneyOpenedData); d.Next.Kind != stepAskThePerson || d.Organisation != "RXX" {
+		t.Errorf("got %+v", d)
+	}
+}
+
+func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
+	t.Parallel()
+	s := newTeller()
+	s.discharge()
+	s.offer(false)
+	s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl", Person: "p", WaitingOn: []string{"svc"}})
+	for _, e := range s.events {
+		details, err := learn(&Known{}, e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var shown map[string]any
+		if err := json.Unmarshal(details, &shown); err != nil {
+			t.Fatal(err)
+		}
+		for key := range maps.Keys(shown) {
+			if slices.Contains([]string{"person", "partner", "visit", "plan", "offer", "waitingOn"}, key) {
+				t.Errorf("the line of %s shows %q", e.Type, key)
+			}
+		}
+	}
+}

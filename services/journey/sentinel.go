@@ -1,0 +1,306 @@
+package journey
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// SentinelConfig is what the sentinel needs. Fields with a default may be left zero.
+type SentinelConfig struct {
+	Owners Owners
+	Zone   *time.Location
+	Clock  clock.Clock
+	Log    *slog.Logger
+
+	// Flow gives out journey.in-void: a flow of service journey that need not hear anything, and runs beside.
+	Flow *flow.Flow
+	// Pool is logged in as journey; Held as footbridge_sentinel, which sees each service's view held and no more.
+	Pool, Held *pgxpool.Pool
+	// Services have a view held ("intake", "threshold", "followup", "bridging", "journey").
+	Services []string
+
+	// Every is how often it looks (1 min); each EveryWhole it looks at everything that is held, and in between at what
+	// has been held for less than a day (1 h). Settle is how long a thing may be held before its journey must be open
+	// (5 min). Grace is how long a step may be overdue (4 h).
+	Every, EveryWhole, Settle, Grace time.Duration
+}
+
+// Sentinel watches for the void, independently of the events that should prevent it: it reads tables, not the bus,
+// and one process at a time does so, by a lease. Each finding opens one navigator's step and says journey.in-void,
+// once.
+type Sentinel struct {
+	cfg    SentinelConfig
+	flow   doer
+	holder string
+	whole  time.Time // when everything was looked at last
+	// Looked is called after each round, with what was found; for tests and status.
+	Looked func(found int, err error)
+}
+
+// NewSentinel makes a sentinel; Run starts it.
+func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
+	if err := cfg.Owners.Check(); err != nil {
+		return nil, err
+	}
+	var err error
+	if cfg.Zone, err = zoneOr(cfg.Zone); err != nil {
+		return nil, err
+	}
+	if len(cfg.Services) == 0 {
+		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+	}
+	cfg.Every, cfg.EveryWhole = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.EveryWhole, time.Hour)
+	cfg.Settle, cfg.Grace = cmp.Or(cfg.Settle, 5*time.Minute), cmp.Or(cfg.Grace, grace)
+	if cfg.Clock == nil {
+		cfg.Clock = clock.Real()
+	}
+	if cfg.Log == nil {
+		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID()}, nil
+}
+
+// Run looks each Every until ctx ends. Trouble is logged and waited out: a sentinel does not give up.
+func (s *Sentinel) Run(ctx context.Context) error {
+	tick := time.NewTicker(s.cfg.Every)
+	defer tick.Stop()
+	for {
+		found, err := s.Look(ctx)
+		if err != nil && ctx.Err() == nil {
+			s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook, "sentinel.md")
+		}
+		if found > 0 {
+			s.cfg.Log.Error("the void was found and a navigator's step opened", schemas.AttrCount, found, schemas.AttrRunbook, "void.md")
+		}
+		if s.Looked != nil {
+			s.Looked(found, err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		}
+	}
+}
+
+// Look looks once, if this process holds the lease or can have it. It returns how many findings were new. A service
+// that cannot be read does not keep the others from being looked at.
+func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
+	now := s.cfg.Clock.Now()
+	mine, err := takeLease(ctx, s.cfg.Pool, s.holder, now, now.Add(3*s.cfg.Every))
+	if err != nil || !mine {
+		return 0, err
+	}
+	from, whole := now.Add(-24*time.Hour), false
+	if now.Sub(s.whole) >= s.cfg.EveryWhole {
+		from, whole = time.Unix(0, 0), true
+	}
+	var errs []error
+	keep := func(findings []finding) error {
+		n, err := s.keep(ctx, findings)
+		found += n
+		return err
+	}
+	errs = append(errs, s.own(ctx, now, keep))
+	for _, service := range s.cfg.Services {
+		errs = append(errs, heldBy(ctx, s.cfg.Held, service, from, now.Add(-s.cfg.Settle), func(rows []heldRow) error {
+			findings, err := s.judge(ctx, service, rows)
+			if err != nil {
+				return err
+			}
+			return keep(findings)
+		}))
+	}
+	if err := errors.Join(errs...); err != nil {
+		return found, err
+	}
+	if whole {
+		s.whole = now
+	}
+	return found, nil
+}
+
+// own looks at journey's own tables.
+func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
+	const page = 500
+	for {
+		findings, err := voids(ctx, s.cfg.Pool, now.Add(-s.cfg.Grace), page)
+		if err != nil || len(findings) == 0 {
+			return err
+		}
+		for i := range findings {
+			findings[i].Kind = stepTakeOver
+		}
+		if err := keep(findings); err != nil || len(findings) < page {
+			return err
+		}
+	}
+}
+
+// judge compares what a service holds with the journeys: what it holds must be on one that is open, a message that
+// was set aside must have a step, and a dead letter is the void as it is.
+func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([]finding, error) {
+	var journeys, messages []string
+	for _, r := range rows {
+		switch {
+		case r.State == heldDead:
+		case r.State == heldQuarantined:
+			messages = append(messages, r.Journey)
+		case uuidPattern.MatchString(r.Journey):
+			journeys = append(journeys, r.Journey)
+		}
+	}
+	lost, err := unheld(ctx, s.cfg.Pool, journeys)
+	if err != nil {
+		return nil, err
+	}
+	left, err := unread(ctx, s.cfg.Pool, messages)
+	if err != nil {
+		return nil, err
+	}
+	var findings []finding
+	for _, r := range rows {
+		if reason, kind := reasonOf(r, lost, left); reason != "" {
+			key := fmt.Sprintf("%s/%s/%s/%s/%d", reason, service, r.State, r.Journey, r.Since.Unix())
+			findings = append(findings, finding{Key: key, Journey: r.Journey, Reason: reason, Since: r.Since, Kind: kind})
+		}
+	}
+	return findings, nil
+}
+
+// States of the views that the sentinel treats apart.
+const (
+	heldDead        = "dead-letter"
+	heldQuarantined = "quarantined"
+)
+
+// Reasons of journey.in-void.
+const (
+	voidNoStep     = "no-step"
+	voidDeadLetter = "dead-letter"
+	voidNotOpened  = "not-opened"
+)
+
+func reasonOf(r heldRow, lost, left []string) (reason, kind string) {
+	switch {
+	case r.State == heldDead:
+		return voidDeadLetter, stepMendWhatFailed
+	case r.State == heldQuarantined && slices.Contains(left, r.Journey):
+		return voidNoStep, stepReadMessage
+	case r.State != heldQuarantined && slices.Contains(lost, r.Journey):
+		return voidNotOpened, stepFindWhatIsLost
+	}
+	return "", ""
+}
+
+// keep opens a step for each finding that is new and says so, and returns how many were.
+func (s *Sentinel) keep(ctx context.Context, findings []finding) (found int, err error) {
+	for chunk := range slices.Chunk(findings, 200) {
+		n, err := s.keepSome(ctx, chunk)
+		found += n
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (found int, err error) {
+	err = s.flow.Do(ctx, func(tx *flow.Tx) error {
+		steps, fresh := map[string]string{}, []string(nil)
+		for _, f := range findings {
+			steps[f.Key] = clock.NewID(tx.Now)
+		}
+		records := load(tx, arrivalsIn(findings, tx.Now), tx.Now)
+		keepFindings(tx, findings, steps, tx.Now, func(keys []string) { fresh = keys })
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		found = len(fresh)
+		w := writes{owners: s.cfg.Owners, zone: s.cfg.Zone, now: tx.Now, messages: map[string]Step{}}
+		for _, f := range findings {
+			w.void(records, f, steps[f.Key], slices.Contains(fresh, f.Key))
+		}
+		for _, e := range w.emissions {
+			tx.Emit(e)
+		}
+		return w.store(tx)
+	})
+	return found, err
+}
+
+// arrivalsIn returns the journeys that findings are about, sorted; a finding may also be about a message, or about an
+// event whose subject is no journey at all.
+func arrivalsIn(findings []finding, now time.Time) []arrival {
+	ids := map[string]bool{}
+	for _, f := range findings {
+		if f.onJourney() {
+			ids[f.Journey] = true
+		}
+	}
+	var arrivals []arrival
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		arrivals = append(arrivals, arrival{ID: id, Hold: clock.NewID(now)})
+	}
+	return arrivals
+}
+
+func (f finding) onJourney() bool {
+	return f.Kind != stepReadMessage && uuidPattern.MatchString(f.Journey)
+}
+
+// soon is how long a navigator has for what the sentinel found.
+const soon = 4 * time.Hour
+
+// void opens the step of a finding, if it is new; a journey that was not known before needs its step either way.
+func (w *writes) void(records map[string]*record, f finding, id string, fresh bool) {
+	s := Step{ID: id, Kind: f.Kind, Basis: byHand + "sentinel/" + f.Key, Owner: w.owners.Navigator, DueAt: w.now.Add(soon), State: stateOpen,
+		OpenedBy: "sentinel"}
+	s.FirstDueAt = s.DueAt
+	if !f.onJourney() {
+		if fresh {
+			s.About = aboutOf(f)
+			w.opened = append(w.opened, s)
+			w.emissions = append(w.emissions, w.inVoid(f, s, 1, ""))
+		}
+		return
+	}
+	r := records[f.Journey]
+	if _, held := holding(r.Steps); !fresh && (held || r.State != journeyOpen) {
+		return
+	}
+	s.Journey, s.Organisation = r.ID, r.Organisation
+	r.Steps, w.opened = append(r.Steps, s), append(w.opened, s)
+	if !slices.Contains(w.records, r) {
+		w.records = append(w.records, r)
+	}
+	if fresh {
+		r.Version++
+		w.emissions = append(w.emissions, w.inVoid(f, s, r.Version, r.Correlation))
+	}
+}
+
+// aboutOf is what a step without a journey is about: the message, or the finding itself.
+func aboutOf(f finding) string {
+	if f.Kind == stepReadMessage {
+		return f.Journey
+	}
+	return f.Key
+}
+
+func (w *writes) inVoid(f finding, s Step, version int64, correlation string) flow.Emission {
+	return flow.Emission{Type: string(schemas.JourneyInVoid), Journey: cmp.Or(f.Journey, "unknown"), Version: version, Correlation: correlation,
+		Data: schemas.JourneyInVoidData{Reason: f.Reason, Since: f.Since.In(w.zone), Next: nextOf(s, w.zone)}}
+}

@@ -1,0 +1,489 @@
+package journey
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
+type queuer interface {
+	Queue(sql string, args ...any) *flow.Query
+}
+
+// record is a journey's row with its steps, locked by the transaction that loaded it.
+type record struct {
+	ID, Organisation, Person string
+	State                    string
+	Version                  int64
+	Known                    Known
+	Correlation              string
+	BeganAt                  *time.Time
+	Steps                    []Step // open or done; replaced ones are history
+}
+
+// arrival is a journey that a batch speaks of: what its row begins with when there is none yet. Hold is the id that
+// the row names as its step until the step is there; the foreign key is checked at commit only.
+type arrival struct{ ID, Hold string }
+
+// load queues the locking of journeys, in id order, with their steps, and fills the map that it returns when the
+// round trip is done. A journey that is not known yet gets a row, so that two transactions that hear of it first at
+// the same time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
+func load(q queuer, arrivals []arrival, now time.Time) map[string]*record {
+	records := make(map[string]*record, len(arrivals))
+	if len(arrivals) == 0 {
+		return records
+	}
+	ids, holds := make([]string, len(arrivals)), make([]string, len(arrivals))
+	for i, a := range arrivals {
+		ids[i], holds[i] = a.ID, a.Hold
+	}
+	q.Queue(`insert into journey (id, organisation, person, state, holding_step, version, known, correlation, arrived_at)
+		select id, '', '', 'open', hold, 0, '{}', '', $3 from unnest($1::uuid[], $2::uuid[]) as n(id, hold)
+		on conflict do nothing`, ids, holds, now)
+	lock(q, ids, records)
+	return records
+}
+
+// lock queues the locking of journeys that are there, and the reading of their steps.
+func lock(q queuer, ids []string, records map[string]*record) {
+	q.Queue(selectRecord+` where id = any($1::uuid[]) order by id for update`, ids).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+	q.Queue(selectStep+` where journey = any($1::uuid[]) and state <> 'replaced' order by journey, opened_at, id`, ids).
+		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
+}
+
+const (
+	selectRecord = `select id::text, organisation, person, state, version, known::text, correlation, began_at from journey`
+	selectStep   = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner,
+		added_owners, due_at, first_due_at, overdue_level::int, state, opened_by, closed_by from step`
+)
+
+func scanRecords(rows pgx.Rows, records map[string]*record) error {
+	var r record
+	var known string
+	into := []any{&r.ID, &r.Organisation, &r.Person, &r.State, &r.Version, &known, &r.Correlation, &r.BeganAt}
+	_, err := pgx.ForEachRow(rows, into, func() error {
+		loaded := r
+		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
+			return fmt.Errorf("reading what is known of journey %s: %w", r.ID, err)
+		}
+		records[r.ID] = &loaded
+		return nil
+	})
+	return err
+}
+
+func scanSteps(rows pgx.Rows) ([]Step, error) {
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (Step, error) {
+		var s Step
+		err := row.Scan(&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt,
+			&s.FirstDueAt, &s.Level, &s.State, &s.OpenedBy, &s.ClosedBy)
+		return s, err
+	})
+}
+
+func scanStepsInto(rows pgx.Rows, records map[string]*record) error {
+	steps, err := scanSteps(rows)
+	for _, s := range steps {
+		if r, ok := records[s.Journey]; ok {
+			r.Steps = append(r.Steps, s)
+		}
+	}
+	return err
+}
+
+// saveRecords queues the new state of journeys. The step that holds each is worked out from its steps.
+func saveRecords(q queuer, records []*record) error {
+	if len(records) == 0 {
+		return nil
+	}
+	var ids, organisations, people, states, known, correlations []string
+	var versions []int64
+	var holds []*string
+	var began []*time.Time
+	for _, r := range records {
+		text, err := json.Marshal(r.Known)
+		if err != nil {
+			return fmt.Errorf("writing what is known of journey %s: %w", r.ID, err)
+		}
+		var hold *string
+		if s, ok := holding(r.Steps); ok {
+			hold = &s.ID
+		}
+		ids, organisations, people, states = append(ids, r.ID), append(organisations, r.Organisation), append(people, r.Person), append(states, r.State)
+		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
+		holds, began = append(holds, hold), append(began, r.BeganAt)
+	}
+	q.Queue(`update journey j
+		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
+			known = n.known::jsonb, correlation = n.correlation, began_at = n.began
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
+			$9::timestamptz[]) as n(id, organisation, person, state, hold, version, known, correlation, began)
+		where j.id = n.id`, ids, organisations, people, states, holds, versions, known, correlations, began)
+	return nil
+}
+
+// openSteps queues new steps. A step about a message is opened once: a second one for it changes nothing.
+func openSteps(q queuer, steps []Step, at time.Time) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	var ids, organisations, kinds, bases, owners, openers []string
+	var journeys, abouts []*string
+	var due []time.Time
+	for _, s := range steps {
+		ids, organisations, kinds = append(ids, s.ID), append(organisations, s.Organisation), append(kinds, s.Kind)
+		bases, owners, openers, due = append(bases, s.Basis), append(owners, s.Owner), append(openers, s.OpenedBy), append(due, s.DueAt)
+		journeys, abouts = append(journeys, orNull(s.Journey)), append(abouts, orNull(s.About))
+	}
+	q.Queue(`insert into step (id, journey, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+			look_at, overdue_level, state, opened_at, opened_by, closed_by)
+		select id, journey::uuid, about, organisation, kind, basis, owner, '{}', due_at, due_at, due_at, 0, 'open', $10, opener, ''
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[])
+			as n(id, journey, about, organisation, kind, basis, owner, due_at, opener)
+		on conflict (about) where about is not null do nothing`,
+		ids, journeys, abouts, organisations, kinds, bases, owners, due, openers, at)
+	return nil
+}
+
+// adoptSteps queues that the open steps of journeys whose beginning has arrived belong to its organisation.
+func adoptSteps(q queuer, journeys, organisations []string) {
+	if len(journeys) == 0 {
+		return
+	}
+	q.Queue(`update step s set organisation = n.organisation from unnest($1::uuid[], $2::text[]) as n(journey, organisation)
+		where s.journey = n.journey and s.state = 'open'`, journeys, organisations)
+}
+
+func orNull(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
+
+// closeSteps queues that steps are done or replaced.
+func closeSteps(q queuer, steps []Step, at time.Time) {
+	if len(steps) == 0 {
+		return
+	}
+	var ids, states, closers []string
+	for _, s := range steps {
+		ids, states, closers = append(ids, s.ID), append(states, s.State), append(closers, s.ClosedBy)
+	}
+	q.Queue(`update step s set state = n.state, closed_at = $4, closed_by = n.closer, look_at = null
+		from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, state, closer) where s.id = n.id and s.state = 'open'`,
+		ids, states, closers, at)
+}
+
+// closeMessages queues that messages have been released or dismissed. One that has not been heard of as quarantined
+// leaves a step that is done already, so that the quarantine arriving later opens none.
+func closeMessages(q queuer, steps []Step, at time.Time) {
+	if len(steps) == 0 {
+		return
+	}
+	var ids, abouts, organisations, owners, closers []string
+	for _, s := range steps {
+		ids, abouts, organisations = append(ids, s.ID), append(abouts, s.About), append(organisations, s.Organisation)
+		owners, closers = append(owners, s.Owner), append(closers, s.ClosedBy)
+	}
+	q.Queue(`insert into step (id, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+			overdue_level, state, opened_at, opened_by, closed_at, closed_by)
+		select id, about, organisation, $6, '', owner, '{}', $7, $7, 0, 'done', $7, closer, $7, closer
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as n(id, about, organisation, owner, closer)
+		on conflict (about) where about is not null do update
+		set state = 'done', closed_at = excluded.closed_at, closed_by = excluded.closed_by, look_at = null
+		where step.state = 'open'`, ids, abouts, organisations, owners, closers, stepReadMessage, at)
+}
+
+// changeOwners queues who owns steps now, how overdue they are, and when to look again.
+func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
+	if len(steps) == 0 {
+		return nil
+	}
+	var ids, owners, added []string
+	var levels []int32
+	look := make([]*time.Time, len(steps))
+	for i, s := range steps {
+		list, err := json.Marshal(append([]string{}, s.Added...))
+		if err != nil {
+			return fmt.Errorf("writing owners of step %s: %w", s.ID, err)
+		}
+		ids, owners, added, levels = append(ids, s.ID), append(owners, s.Owner), append(added, string(list)), append(levels, int32(s.Level))
+		if i < len(lookAt) && !lookAt[i].IsZero() {
+			look[i] = &lookAt[i]
+		}
+	}
+	q.Queue(`update step s set owner = n.owner, overdue_level = n.level, look_at = n.look,
+			added_owners = array(select jsonb_array_elements_text(n.added::jsonb))
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) as n(id, owner, added, level, look)
+		where s.id = n.id and s.state = 'open'`, ids, owners, added, levels, look)
+	return nil
+}
+
+// handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
+// is next looked at stays.
+func handOver(q queuer, s Step, acknowledged *time.Time) {
+	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = coalesce($4, acknowledged_at)
+		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), acknowledged)
+}
+
+// dueSteps queues the locking of open steps that are to be looked at, oldest first, passing over those another
+// process has.
+func dueSteps(q queuer, now time.Time, limit int, take func([]Step)) {
+	q.Queue(selectStep+` where look_at <= $1 order by look_at limit $2 for update skip locked`, now, limit).
+		Query(func(rows pgx.Rows) error {
+			steps, err := scanSteps(rows)
+			take(steps)
+			return err
+		})
+}
+
+// entry is a line of a timeline.
+type entry struct {
+	Journey, Event, Type, Sentence string
+	At                             time.Time
+	Details                        json.RawMessage
+}
+
+// addEntries queues lines of timelines. A line that is there stays as it is.
+func addEntries(q queuer, entries []entry) {
+	if len(entries) == 0 {
+		return
+	}
+	var journeys, events, types, sentences, details []string
+	var at []time.Time
+	for _, e := range entries {
+		journeys, events, types = append(journeys, e.Journey), append(events, e.Event), append(types, e.Type)
+		sentences, details, at = append(sentences, e.Sentence), append(details, string(e.Details)), append(at, e.At)
+	}
+	q.Queue(`insert into timeline_entry (journey, event, type, at, sentence, details)
+		select journey, event, type, at, sentence, details::jsonb
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[], $5::text[], $6::text[])
+			as n(journey, event, type, at, sentence, details)
+		on conflict do nothing`, journeys, events, types, at, sentences, details)
+}
+
+// scope says which journeys a principal may see: all ($1), those of an organisation ($2), or a person's own ($3).
+// Journeys without a beginning have no organisation yet; navigators and operators see them, so that somebody does.
+const scope = `($1 or organisation = any($2) or ($3 <> '' and person = $3))`
+
+func scopeArgs(p principal.Principal) []any {
+	switch schemas.Role(p.Role) {
+	case schemas.Operator:
+		return []any{true, []string{}, ""}
+	case schemas.Navigator:
+		return []any{false, []string{p.Organisation, ""}, ""}
+	case schemas.SendingTeam, schemas.TreatingStaff:
+		return []any{false, []string{p.Organisation}, ""}
+	case schemas.Person:
+		return []any{false, []string{}, p.Subject}
+	}
+	return []any{false, []string{}, ""}
+}
+
+// listed is one journey of a list, with the step that holds it.
+type listed struct {
+	ID, Organisation, State string
+	BeganAt                 *time.Time
+	Step                    Step
+}
+
+// list queues a page of the open journeys that p may see, by the time promised; with void, only those whose step is
+// past its due time and grace.
+func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
+	args := append(scopeArgs(p), void, now.Add(-grace), limit)
+	from := `true`
+	if after != nil {
+		from, args = `(due_at, journey) > ($7, $8::text::uuid)`, append(args, after.Due, after.Journey)
+	}
+	q.Queue(`select journey::text, organisation, state, began_at, id::text, kind, owner, added_owners, due_at, first_due_at, level
+		from (select s.journey, j.organisation, j.person, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
+				s.first_due_at, s.overdue_level::int as level
+			from step s join journey j on j.id = s.journey and j.holding_step = s.id
+			where s.state = 'open' and j.state = 'open') as held
+		where `+scope+` and (not $4 or due_at < $5) and `+from+`
+		order by due_at, journey limit $6`, args...).
+		Query(func(rows pgx.Rows) error {
+			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
+				var l listed
+				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.Step.ID, &l.Step.Kind, &l.Step.Owner, &l.Step.Added,
+					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level)
+				return l, err
+			})
+			take(all)
+			return err
+		})
+}
+
+// cursor is where a page of the list ended.
+type cursor struct {
+	Due     time.Time
+	Journey string
+}
+
+// show queues one journey that p may see, with its open steps and its timeline in the order things happened.
+func show(q queuer, p principal.Principal, id string, take func(*record), takeEntries func([]entry)) {
+	args := append(scopeArgs(p), id)
+	visible := `id = $4::text::uuid and ` + scope
+	records := map[string]*record{}
+	q.Queue(selectRecord+` where `+visible, args...).Query(func(rows pgx.Rows) error {
+		err := scanRecords(rows, records)
+		take(records[id])
+		return err
+	})
+	q.Queue(selectStep+` where state = 'open' and journey = (select id from journey where `+visible+`) order by due_at, id`, args...).
+		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
+	q.Queue(`select journey::text, event::text, type, at, sentence, details from timeline_entry
+		where journey = (select id from journey where `+visible+`) order by at, event`, args...).
+		Query(func(rows pgx.Rows) error {
+			entries, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (entry, error) {
+				var e entry
+				err := row.Scan(&e.Journey, &e.Event, &e.Type, &e.At, &e.Sentence, &e.Details)
+				return e, err
+			})
+			takeEntries(entries)
+			return err
+		})
+}
+
+// lockByStep queues the locking of the journey of a step that p may change, with all its steps; of a step that
+// concerns no journey, the step alone.
+func lockByStep(q queuer, p principal.Principal, step string, records map[string]*record, take func([]Step)) {
+	args := append(scopeArgs(p), step)
+	q.Queue(selectRecord+` where id = (select journey from step where id = $4::text::uuid) and `+scope+` for update`, args...).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+	q.Queue(selectStep+` where state <> 'replaced' and journey = (select id from journey
+			where id = (select journey from step where id = $4::text::uuid) and `+scope+`) order by opened_at, id`, args...).
+		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
+	q.Queue(selectStep+` where id = $2::text::uuid and journey is null and ($1 or organisation = any($3)) for update`,
+		args[0], step, args[1]).
+		Query(func(rows pgx.Rows) error {
+			steps, err := scanSteps(rows)
+			take(steps)
+			return err
+		})
+}
+
+// What the sentinel reads and writes. It acts for the system: no principal narrows what it sees.
+
+// takeLease makes holder the one sentinel until then, if nobody else is.
+func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (bool, error) {
+	tag, err := pool.Exec(ctx, `update sentinel_lease set holder = $1, until = $3
+		where id = 1 and (holder = $1 or until < $2)`, holder, now, until)
+	if err != nil {
+		return false, fmt.Errorf("taking the sentinel's lease: %w", err)
+	}
+	return tag.RowsAffected() == 1, nil
+}
+
+// heldBy reads what a service has held since a time between from and settled, from its view; see gets it in pages.
+func heldBy(ctx context.Context, held *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
+	const page = 2000
+	view := pgx.Identifier{service, "held"}.Sanitize()
+	rows, err := held.Query(ctx, `select journey, state, since from `+view+` where since > $1 and since <= $2`, from, settled)
+	if err != nil {
+		return fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	defer rows.Close()
+	found := make([]heldRow, 0, page)
+	for rows.Next() {
+		var r heldRow
+		if err := rows.Scan(&r.Journey, &r.State, &r.Since); err != nil {
+			return fmt.Errorf("reading what %s holds: %w", service, err)
+		}
+		if found = append(found, r); len(found) == page {
+			if err := see(found); err != nil {
+				return err
+			}
+			found = found[:0]
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	return see(found)
+}
+
+// heldRow is a line of a service's view held.
+type heldRow struct {
+	Journey, State string
+	Since          time.Time
+}
+
+// unheld returns which of ids are no journey that is open or held.
+func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string) ([]string, error) {
+	rows, err := pool.Query(ctx, `select id::text from unnest($1::uuid[]) as t(id)
+		where not exists (select from journey j where j.id = t.id and j.state <> 'closed')`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("looking for journeys that should be open: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// unread returns which messages have no step.
+func unread(ctx context.Context, pool *pgxpool.Pool, messages []string) ([]string, error) {
+	rows, err := pool.Query(ctx, `select about from unnest($1::text[]) as t(about)
+		where not exists (select from step s where s.about = t.about)`, messages)
+	if err != nil {
+		return nil, fmt.Errorf("looking for messages without a step: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// voids returns what is wrong in journey's own tables: open journeys without an open step (the constraint should make
+// that impossible) and steps past due since before overdue, save those of the sentinel itself, that are not found yet.
+func voids(ctx context.Context, pool *pgxpool.Pool, overdue time.Time, limit int) ([]finding, error) {
+	rows, err := pool.Query(ctx, `
+		(select 'no-step/' || j.id, j.id::text, 'no-step', j.arrived_at from journey j
+			where j.state = 'open' and not exists (select from step s where s.id = j.holding_step and s.state = 'open')
+			limit $2)
+		union all
+		(select 'overdue/' || s.id, s.journey::text, 'overdue', s.due_at from step s
+			where s.state = 'open' and s.due_at < $1 and s.journey is not null and s.basis not like 'by-hand/sentinel/%'
+			and not exists (select from finding f where f.key = 'overdue/' || s.id)
+			order by s.due_at limit $2)`, overdue, limit)
+	if err != nil {
+		return nil, fmt.Errorf("looking for the void: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (finding, error) {
+		var f finding
+		err := row.Scan(&f.Key, &f.Journey, &f.Reason, &f.Since)
+		return f, err
+	})
+}
+
+// finding is one place where the guarantee would break. Its key is the same each time it is found.
+type finding struct {
+	Key, Journey, Reason string
+	Since                time.Time
+	Kind                 string // of the step to open
+}
+
+// keepFindings queues the findings that are new, and gives their keys.
+func keepFindings(q queuer, findings []finding, steps map[string]string, at time.Time, take func(keys []string)) {
+	var keys, journeys, reasons, ids []string
+	var since []time.Time
+	for _, f := range findings {
+		keys, journeys, reasons = append(keys, f.Key), append(journeys, f.Journey), append(reasons, f.Reason)
+		since, ids = append(since, f.Since), append(ids, steps[f.Key])
+	}
+	q.Queue(`insert into finding (key, journey, reason, since, found_at, step)
+		select key, journey, reason, since, $6, step
+		from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) as n(key, journey, reason, since, step)
+		on conflict do nothing returning key`, keys, journeys, reasons, since, ids, at).
+		Query(func(rows pgx.Rows) error {
+			fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			take(fresh)
+			return err
+		})
+}
