@@ -129,6 +129,47 @@ func (p Phone) MarshalJSON() ([]byte, error) {
 	return marshalWithUnknown(plain(p), p.Unknown)
 }
 
+// UnmarshalJSON reads the known fields and keeps the others.
+func (s *Service) UnmarshalJSON(b []byte) (err error) {
+	type plain Service
+	s.Unknown, err = unmarshalWithUnknown(b, (*plain)(s), "id", "name", "status", "description", "url", "email", "organization", "phones", "assured_date")
+	return err
+}
+
+// UnmarshalJSON reads the known fields and keeps the others.
+func (o *Organization) UnmarshalJSON(b []byte) (err error) {
+	type plain Organization
+	o.Unknown, err = unmarshalWithUnknown(b, (*plain)(o), "id", "name")
+	return err
+}
+
+// UnmarshalJSON reads the known fields and keeps the others.
+func (p *Phone) UnmarshalJSON(b []byte) (err error) {
+	type plain Phone
+	p.Unknown, err = unmarshalWithUnknown(b, (*plain)(p), "id", "number")
+	return err
+}
+
+// unmarshalWithUnknown keeps numbers as they are written.
+func unmarshalWithUnknown(b []byte, known any, names ...string) (map[string]any, error) {
+	if err := json.Unmarshal(b, known); err != nil {
+		return nil, err
+	}
+	var all map[string]any
+	dec := json.NewDecoder(bytes.NewReader(b))
+	dec.UseNumber()
+	if err := dec.Decode(&all); err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		delete(all, name)
+	}
+	if len(all) == 0 {
+		return nil, nil
+	}
+	return all, nil
+}
+
 func marshalWithUnknown(known any, unknown map[string]any) ([]byte, error) {
 	b, err := json.Marshal(known)
 	if err != nil || len(unknown) == 0 {

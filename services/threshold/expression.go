@@ -579,7 +579,7 @@ func witnesses(fact Fact, atoms []atom) []any {
 		texts = union(texts, a.texts)
 	}
 	if len(fact.Values) == 0 {
-		texts = append(texts, Elsewhere)
+		texts = append(texts, otherThan(texts))
 	}
 	var values []any
 	for _, text := range texts {
@@ -588,8 +588,14 @@ func witnesses(fact Fact, atoms []atom) []any {
 	return values
 }
 
-// Elsewhere stands for any code that no criterion names.
-const Elsewhere = "elsewhere"
+// otherThan stands for any code that no criterion names.
+func otherThan(texts []string) string {
+	other := "elsewhere"
+	for slices.Contains(texts, other) {
+		other = "not-" + other
+	}
+	return other
+}
 
 func numberWitnesses(atoms []atom) []any {
 	numbers := []int{0}

@@ -1,6 +1,7 @@
 package threshold
 
 import (
+	"cmp"
 	"container/heap"
 	"fmt"
 	"math/bits"
@@ -18,7 +19,8 @@ const GapBudget = 400_000
 type GapSearch struct {
 	Directory  string   `json:"directory"`
 	On         Day      `json:"on"`
-	Regions    []Region `json:"regions"`              // certain ones first, then by share, largest first
+	Regions    []Region `json:"regions"`              // certain ones first, then by share, largest first; they may overlap
+	Share      float64  `json:"share"`                // of the space of facts that lies in some region, 0 to 1
 	Unexplored []Region `json:"unexplored,omitempty"` // what the budget did not reach, exactly
 	Complete   bool     `json:"complete"`
 	Looked     int      `json:"looked"` // boxes looked at
@@ -50,13 +52,17 @@ func FindGaps(set *Directory, on Day, budget int) GapSearch {
 		s.look(b, open, &found)
 	}
 	for talk, boxes := range found {
-		result.Regions = append(result.Regions, s.regions(boxes, talk == 1)...)
+		merged := s.merge(boxes)
+		for _, b := range merged {
+			result.Share += s.share(b)
+		}
+		result.Regions = append(result.Regions, s.regions(s.widen(merged, talk == 1), talk == 1)...)
 	}
 	var rest []box
 	for _, b := range *open {
 		rest = append(rest, b.box)
 	}
-	result.Unexplored = s.regions(rest, false)
+	result.Unexplored = s.regions(s.merge(rest), false)
 	result.Complete = len(rest) == 0
 	return result
 }
@@ -72,6 +78,7 @@ type search struct {
 type dimension struct {
 	fact    Fact
 	element string    // of a list fact
+	other   any       // the value that stands for any code no criterion names; nil where there is none
 	classes [][]any   // values of each class
 	weights []float64 // of each class, summing to 1
 	at      int       // first uint64 in a box
@@ -198,6 +205,9 @@ func cutAges(fact Fact, atoms []atom) dimension {
 func cutValues(fact Fact, atoms []atom) dimension {
 	d := dimension{fact: fact}
 	values := witnesses(fact, atoms)
+	if fact.Type == factText && len(fact.Values) == 0 {
+		d.other = values[len(values)-1]
+	}
 	place := map[string]int{}
 	for _, value := range values {
 		now := signature(value, atoms)
@@ -482,10 +492,93 @@ func (s *search) keyWithout(b box, d *dimension) string {
 	return string(key)
 }
 
-// regions merges boxes and describes them, largest first.
+// mostWidened bounds how many regions are widened; the smallest ones beyond stay as the search cut them.
+const mostWidened = 1000
+
+// widen makes each region as wide as it can be said in one sentence, the largest first, and leaves out what then
+// lies inside another: the search cuts where it has to decide, not where a reader would.
+func (s *search) widen(boxes []box, talk bool) []box {
+	shares := make(map[*uint64]float64, len(boxes))
+	for _, b := range boxes {
+		if len(b) > 0 {
+			shares[&b[0]] = s.share(b)
+		}
+	}
+	if len(shares) < len(boxes) {
+		return boxes // no criterion speaks of any fact
+	}
+	slices.SortStableFunc(boxes, func(a, b box) int { return cmp.Compare(shares[&b[0]], shares[&a[0]]) })
+	var kept []box
+	for _, b := range boxes {
+		if slices.ContainsFunc(kept[:min(len(kept), mostWidened)], func(k box) bool { return k.holds(b) }) {
+			continue
+		}
+		if len(kept) < mostWidened {
+			s.widenOne(b, talk)
+		}
+		kept = append(kept, b)
+	}
+	return kept
+}
+
+func (b box) holds(other box) bool {
+	for i := range b {
+		if other[i]&^b[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *search) widenOne(b box, talk bool) {
+	for i := range s.dimensions {
+		d := &s.dimensions[i]
+		if d.fact.Name == "openTo" || d.fact.Name == "waitingOn" {
+			continue
+		}
+		before := slices.Clone(b[d.at : d.at+d.words])
+		for class := range d.classes {
+			b[d.at+class/64] |= 1 << (class % 64)
+		}
+		if s.isRegion(b, talk) {
+			continue
+		}
+		copy(b[d.at:], before)
+		for class := range d.classes {
+			word, bit := d.at+class/64, uint64(1)<<(class%64)
+			if b[word]&bit == 0 {
+				if b[word] |= bit; !s.isRegion(b, talk) {
+					b[word] &^= bit
+				}
+			}
+		}
+	}
+}
+
+// isRegion says whether nobody in the box is surely let in: every service says no to all of it, or, where it is
+// left to a conversation, some service with a conversation would see all of it and no other could see any.
+func (s *search) isRegion(b box, talk bool) bool {
+	talked := !talk
+	for i := range s.services {
+		service := &s.services[i]
+		if talk && talked && service.talk {
+			continue
+		}
+		accepts := s.accepts(service, b)
+		switch {
+		case accepts == yes && talk && service.talk:
+			talked = true
+		case accepts != no && !(talk && service.talk):
+			return false
+		}
+	}
+	return talked
+}
+
+// regions describes boxes, largest first.
 func (s *search) regions(boxes []box, talk bool) []Region {
 	var regions []Region
-	for _, b := range s.merge(boxes) {
+	for _, b := range boxes {
 		regions = append(regions, Region{Share: s.share(b), Talk: talk, Words: s.describe(b), Example: s.example(b)})
 	}
 	sort.Slice(regions, func(i, j int) bool {
@@ -592,7 +685,7 @@ func (d *dimension) describe(in, out []any) string {
 		return "" // taken to be no, for everybody
 	case d.element != "":
 		return fmt.Sprintf(phrase[ordinal(in[0] == false)], d.element)
-	case slices.Contains(in, any(Elsewhere)), len(out) < len(in) && len(d.fact.Values) > 0:
+	case d.other != nil && slices.Contains(in, d.other), len(out) < len(in) && len(d.fact.Values) > 0:
 		return fmt.Sprintf(phrase[1], joinOr(out))
 	}
 	return fmt.Sprintf(phrase[0], joinOr(in))

@@ -9,8 +9,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v3"
 )
 
 // Imported is what came in from an Open Referral UK directory: the sound entries, whole, and every fault of the
@@ -162,8 +160,8 @@ func (in *importer) entry(page, number int, raw json.RawMessage) {
 	} else {
 		faults = checkFields("", serviceFields, fields)
 	}
-	service, err := serviceFrom(raw)
-	if len(faults) == 0 && err != nil {
+	var service Service
+	if err := json.Unmarshal(raw, &service); len(faults) == 0 && err != nil {
 		faults = append(faults, ImportFault{What: err.Error()})
 	}
 	if len(faults) == 0 {
@@ -175,14 +173,6 @@ func (in *importer) entry(page, number int, raw json.RawMessage) {
 		f.Page, f.Entry, f.ID = page, number, idOf(raw)
 		in.fault(f)
 	}
-}
-
-// serviceFrom reads an entry with everything it has. JSON is read as the YAML it is, so that unknown fields land
-// where a document keeps them.
-func serviceFrom(raw json.RawMessage) (Service, error) {
-	var service Service
-	err := yaml.Unmarshal(raw, &service)
-	return service, err
 }
 
 // fieldRule says what a field of the standard holds.
@@ -331,9 +321,11 @@ func (s Service) age(field string) *int {
 	switch v := s.Unknown[field].(type) {
 	case int:
 		return &v
-	case float64:
-		years := int(v)
-		return &years
+	case json.Number:
+		if exact, err := v.Float64(); err == nil && exact >= 0 && exact <= AgeMost {
+			years := int(exact)
+			return &years
+		}
 	}
 	return nil
 }

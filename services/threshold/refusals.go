@@ -20,7 +20,7 @@ func read(source Source) ([]placedDocument, Refused) {
 		docs     []placedDocument
 		refusals Refused
 	)
-	dec := yaml.NewDecoder(bytes.NewReader(source.Content))
+	dec := yaml.NewDecoder(bytes.NewReader(asYAML(source.Content)))
 	for {
 		var node yaml.Node
 		err := dec.Decode(&node)
@@ -30,12 +30,30 @@ func read(source Source) ([]placedDocument, Refused) {
 		if err != nil {
 			return docs, append(refusals, Refusal{File: source.Name, Why: "is not YAML or JSON: " + err.Error()})
 		}
-		for _, root := range roots(&node) {
-			doc, refused := decode(source.Name, root)
+		for i, root := range roots(&node) {
+			doc, refused := decode(source.Name, root, rawDocument(source.Content, i))
 			docs, refusals = append(docs, doc), append(refusals, refused...)
 		}
 	}
 	return docs, refusals
+}
+
+var surrogates = regexp.MustCompile(`(?i)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})`)
+
+// asYAML takes away the two things in which JSON is not YAML: tabs between tokens (JSON has none inside texts), and
+// characters written as two escapes. Lines stay as they are.
+func asYAML(content []byte) []byte {
+	if trimmed := bytes.TrimSpace(content); !bytes.HasPrefix(trimmed, []byte("{")) && !bytes.HasPrefix(trimmed, []byte("[")) {
+		return content
+	}
+	content = bytes.ReplaceAll(content, []byte("\t"), []byte(" "))
+	return surrogates.ReplaceAllFunc(content, func(pair []byte) []byte {
+		var text string
+		if json.Unmarshal(append(append([]byte{'"'}, pair...), '"'), &text) != nil {
+			return pair
+		}
+		return []byte(text)
+	})
 }
 
 func roots(node *yaml.Node) []*yaml.Node {
@@ -50,7 +68,22 @@ func roots(node *yaml.Node) []*yaml.Node {
 
 var notAField = regexp.MustCompile(`^line (\d+): field (\S+) not found in type .*$`)
 
-func decode(file string, root *yaml.Node) (placedDocument, Refused) {
+// rawDocument returns the i-th document of a JSON file as it is written, and nil for YAML. It is read as JSON, so
+// that the numbers in unknown fields stay as they are; the YAML reading is for lines and for fields that are none.
+func rawDocument(content []byte, i int) json.RawMessage {
+	content = bytes.TrimSpace(content)
+	var list []json.RawMessage
+	switch {
+	case !json.Valid(content):
+	case bytes.HasPrefix(content, []byte("{")):
+		return content
+	case json.Unmarshal(content, &list) == nil && i < len(list):
+		return list[i]
+	}
+	return nil
+}
+
+func decode(file string, root *yaml.Node, raw json.RawMessage) (placedDocument, Refused) {
 	p := placedDocument{file: file, lines: map[string]int{}}
 	var refusals Refused
 	walk(root, "", func(where string, key, value *yaml.Node) {
@@ -76,7 +109,12 @@ func decode(file string, root *yaml.Node) (placedDocument, Refused) {
 		}
 		refusals = append(refusals, Refusal{File: file, Why: why})
 	}
-	if err := root.Decode(&p.doc); err != nil && len(refusals) == 0 {
+	if raw != nil {
+		err = json.Unmarshal(raw, &p.doc)
+	} else {
+		err = root.Decode(&p.doc)
+	}
+	if err != nil && len(refusals) == 0 {
 		refusals = append(refusals, Refusal{File: file, Why: err.Error()})
 	}
 	return p, refusals

@@ -1,0 +1,134 @@
+package threshold
+
+import (
+	"fmt"
+	"testing"
+
+	"footbridge/schemas"
+)
+
+// The hand-written clauses below are the floor that evaluation is held against: the same conditions of the shipped
+// example, written in Go, three-valued, and nothing else: no words, no reasons, no matrix, no questions.
+
+func BenchmarkEvaluateTheExample(b *testing.B)    { benchmarkEvaluate(b, example(b)) }
+func BenchmarkEvaluateSixtyServices(b *testing.B) { benchmarkEvaluate(b, large(b, 60)) }
+
+func benchmarkEvaluate(b *testing.B, set *Directory) {
+	s := Situation{Facts: northerner(), Today: today, Window: window}
+	b.ReportAllocs()
+	for b.Loop() {
+		Evaluate(set, s)
+	}
+}
+
+func BenchmarkEvaluateWhatAnADTSays(b *testing.B) {
+	set := example(b)
+	s := Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today, Window: window}
+	b.ReportAllocs()
+	for b.Loop() {
+		Evaluate(set, s)
+	}
+}
+
+// One program a clause and nothing around it: what CEL itself costs.
+func BenchmarkProgramsOfTheExample(b *testing.B) {
+	set, on := example(b), newActivation(knownFacts(northerner()))
+	for b.Loop() {
+		for _, s := range set.services {
+			for _, c := range s.clauses {
+				if c.expr != nil {
+					c.expr.evaluate(on)
+				}
+			}
+		}
+	}
+}
+
+func BenchmarkHandWrittenFifteenServices(b *testing.B) {
+	facts := northerner()
+	var doors [15]schemas.Door
+	for b.Loop() {
+		handWritten(&facts, &doors)
+	}
+}
+
+func BenchmarkHandWrittenSixtyServices(b *testing.B) {
+	facts := northerner()
+	var doors [15]schemas.Door
+	for b.Loop() {
+		for range 4 {
+			handWritten(&facts, &doors)
+		}
+	}
+}
+
+func handWritten(f *schemas.Facts, doors *[15]schemas.Door) {
+	north, coast := []string{"area-north", "area-south"}, []string{"area-north", "area-south", "area-coast"}
+	doors[0] = all(between(f.Age, 18, AgeMost), either(in(f.AreaGP, north), in(f.AreaResidence, north)))
+	doors[1] = all(between(f.Age, 18, 64), in(f.AreaGP, north))
+	doors[2] = all(between(f.Age, 18, AgeMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)), -in(f.Destination, []string{"ward", "custody"}))
+	doors[3], doors[4], doors[5], doors[14] = schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen
+	doors[6] = all(between(f.Age, 18, AgeMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.AreaGP, coast)))
+	doors[7] = all(between(f.Age, 16, AgeMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.Gender, []string{"woman", "non-binary"}))
+	doors[8] = all(between(f.Age, 18, AgeMost), in(f.Gender, []string{"man", "non-binary"}))
+	doors[9] = all(between(f.Age, 16, AgeMost), in(f.AreaResidence, north))
+	doors[10] = all(between(f.Age, 0, 17), either(in(f.AreaResidence, coast), in(f.AreaGP, coast)))
+	doors[11] = all(between(f.Age, 5, 18), is(f.InEducation))
+	doors[12] = all(is(f.Carer))
+	doors[13] = all(between(f.Age, 18, AgeMost), min(is(f.RegisteredGP), in(f.AreaGP, coast[2:])))
+}
+
+func all(findings ...threeValued) schemas.Door {
+	least := yes
+	for _, finding := range findings {
+		least = min(least, finding)
+	}
+	switch least {
+	case yes:
+		return schemas.DoorOpen
+	case unknown:
+		return schemas.DoorOpenIf
+	}
+	return schemas.DoorNotOpen
+}
+
+func either(a, b threeValued) threeValued { return max(a, b) }
+
+func between(age *int, from, to int) threeValued {
+	if age == nil {
+		return unknown
+	}
+	return truth(*age >= from && *age <= to)
+}
+
+func in(fact *string, codes []string) threeValued {
+	if fact == nil {
+		return unknown
+	}
+	for _, code := range codes {
+		if *fact == code {
+			return yes
+		}
+	}
+	return no
+}
+
+func is(fact *bool) threeValued {
+	if fact == nil {
+		return unknown
+	}
+	return truth(*fact)
+}
+
+func BenchmarkFindGaps(b *testing.B) {
+	for _, services := range []int{15, 30, 60} {
+		set := large(b, services)
+		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
+			looked := 0
+			for b.Loop() {
+				looked = FindGaps(set, today, GapBudget).Looked
+			}
+			b.ReportMetric(float64(looked), "boxes")
+		})
+	}
+}

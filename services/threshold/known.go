@@ -1,0 +1,108 @@
+package threshold
+
+import (
+	"strconv"
+
+	"footbridge/schemas"
+)
+
+// promiseDays is how long after leaving hospital the follow-up is promised: the window's last day. Doors are looked
+// at over these days.
+const promiseDays = 14
+
+// Known is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
+// the event it came from, and a part from an earlier event never replaces one from a later.
+type Known struct {
+	Person       string        `json:"person,omitempty"`
+	Organisation string        `json:"organisation,omitempty"`
+	LeftOn       Day           `json:"leftOn,omitempty"`
+	LeftOnAt     int64         `json:"leftOnAt,omitempty"`
+	Facts        schemas.Facts `json:"facts"`
+	FactsAt      int64         `json:"factsAt,omitempty"`
+	BegunAt      int64         `json:"begunAt,omitempty"`
+	WithdrawnAt  int64         `json:"withdrawnAt,omitempty"`
+}
+
+// stands says that the journey has begun and its discharge has not been withdrawn since.
+func (k Known) stands() bool { return k.BegunAt > k.WithdrawnAt }
+
+func (k *Known) begin(at int64, person, organisation string, leftOn Day, facts schemas.Facts) {
+	k.BegunAt = max(k.BegunAt, at)
+	k.Person, k.Organisation = person, organisation
+	k.leave(at, leftOn)
+	k.learn(at, facts)
+}
+
+func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
+	if d.LeftOn != "" {
+		k.leave(at, d.LeftOn)
+	}
+	if d.Facts != nil {
+		k.learn(at, *d.Facts)
+	}
+}
+
+func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
+
+func (k *Known) leave(at int64, on Day) {
+	if at >= k.LeftOnAt {
+		k.LeftOn, k.LeftOnAt = on, at
+	}
+}
+
+func (k *Known) learn(at int64, facts schemas.Facts) {
+	if at >= k.FactsAt {
+		k.Facts, k.FactsAt = facts, at
+	}
+}
+
+// situation is what is to be decided about on a day.
+func (k Known) situation(today Day, prior *Decision) Situation {
+	return Situation{
+		Facts: k.Facts, Today: today, Prior: prior,
+		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.LeftOn, promiseDays))},
+	}
+}
+
+// sequenceOf reads an event's sequence; an event without one counts as the first.
+func sequenceOf(sequence string) int64 {
+	n, err := strconv.ParseInt(sequence, 10, 64)
+	if err != nil || n < 1 {
+		return 1
+	}
+	return n
+}
+
+// outcome is what others hear of a decision.
+func outcome(d Decision, id, person string, leftOn Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
+	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn}
+	if d.Gap != nil && d.Gap.New {
+		gap = &schemas.GapFoundData{Person: person, Decision: id, Probable: d.Gap.Probable, Nobody: d.Nobody}
+		for _, side := range d.Gap.Sides {
+			gap.Sides = append(gap.Sides, side.CriterionResult)
+		}
+	}
+	if len(d.Questions) > 0 {
+		needed = &schemas.InformationNeededData{Person: person}
+		for _, q := range d.Questions {
+			needed.Facts = append(needed.Facts, q.Fact)
+		}
+	}
+	return decided, gap, needed
+}
+
+// asksNew says whether a decision asks for a fact that the one before did not ask for.
+func asksNew(d Decision, prior *Decision) bool {
+	asked := map[string]bool{}
+	if prior != nil {
+		for _, q := range prior.Questions {
+			asked[q.Fact] = true
+		}
+	}
+	for _, q := range d.Questions {
+		if !asked[q.Fact] {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,393 @@
+package threshold
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"footbridge/schemas"
+)
+
+func TestWhatAnADTSaysLeadsToQuestionsAndNeverToANo(t *testing.T) {
+	t.Parallel()
+	d := Evaluate(example(t), Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today, Window: window})
+	for _, door := range d.Doors {
+		for _, because := range door.Because {
+			if door.Door == schemas.DoorNotOpen && because.Criterion != "ages" {
+				t.Errorf("%s says no by %q, which nobody can know yet", door.Service, because.Criterion)
+			}
+		}
+	}
+	if got := door(t, d, "peer-follow-up"); got.Door != schemas.DoorOpenIf || !slices.Equal(got.Missing, []string{"areaResidence", "areaStaying", "areaGP"}) {
+		t.Errorf("peer follow-up: got %+v", got)
+	}
+	if len(d.Questions) == 0 || d.Questions[0].Fact != "areaResidence" {
+		t.Errorf("the first question should open most: %+v", d.Questions)
+	}
+	if d.Gap != nil || d.Nobody {
+		t.Errorf("what is unknown is no gap: %+v", d.Gap)
+	}
+}
+
+func TestSomebodyWaitingKeepsTheDoorAndIsKnownToWait(t *testing.T) {
+	t.Parallel()
+	facts := northerner()
+	facts.WaitingOn = []string{"talking-therapies"}
+	d := Evaluate(example(t), Situation{Facts: facts, Today: today, Window: window})
+	if got := door(t, d, "talking-therapies"); got.Door != schemas.DoorOpen || !got.Waiting {
+		t.Errorf("got %+v", got)
+	}
+	if !slices.Equal(d.Waits, []string{"talking-therapies"}) || d.Gap != nil {
+		t.Errorf("waits %v, gap %+v", d.Waits, d.Gap)
+	}
+}
+
+func TestAgeAndAreaAreOpenOnAnyDayOfTheWindow(t *testing.T) {
+	t.Parallel()
+	adults := service("adults", Statutory)
+	adults.Ages = &Ages{From: new(18), Words: "Adults."}
+	young := service("young", Statutory)
+	young.Ages = &Ages{To: new(17), Words: "Under 18."}
+	set := compiledSet(t, lastResort(), adults, young)
+	turning := func(on Day) Situation {
+		return Situation{Facts: schemas.Facts{Age: new(17)}, Changes: []FactChange{{On: on, Facts: schemas.Facts{Age: new(18)}}}, Today: today, Window: window}
+	}
+	for name, c := range map[string]struct {
+		on   Day
+		want schemas.Door
+		near []Near
+	}{
+		"a birthday inside the window":             {"2026-12-01", schemas.DoorOpen, nil},
+		"a birthday on the window's last day":      {"2026-12-04", schemas.DoorOpen, nil},
+		"a birthday after the window":              {"2026-12-12", schemas.DoorNotOpen, []Near{{"adults", "2026-12-12"}}},
+		"a birthday in two years, too far to tell": {"2028-12-12", schemas.DoorNotOpen, nil},
+	} {
+		d := Evaluate(set, turning(c.on))
+		if got := door(t, d, "adults").Door; got != c.want {
+			t.Errorf("%s: adults %s, want %s", name, got, c.want)
+		}
+		if got := door(t, d, "young").Door; got != schemas.DoorOpen {
+			t.Errorf("%s: the young people's door is %s", name, got)
+		}
+		if !slices.Equal(d.Near, c.near) {
+			t.Errorf("%s: near %v, want %v", name, d.Near, c.near)
+		}
+	}
+}
+
+func TestACriterionThatHasLapsedStandsInNobodysWay(t *testing.T) {
+	t.Parallel()
+	lapsed := include("carers", "carer")
+	lapsed.ValidUntil = "2026-11-19"
+	set := compiledSet(t, lastResort(), service("group", Statutory, lapsed))
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today})
+	if got := door(t, d, "group"); got.Door != schemas.DoorOpen || !d.Matrix[0].Lapsed {
+		t.Errorf("got %+v, matrix %+v", got, d.Matrix)
+	}
+}
+
+func TestAServiceWhoseMoneyHasEndedIsNotOpenAndSaysSo(t *testing.T) {
+	t.Parallel()
+	doc := service("group", ThirdSector)
+	doc.Funding = &Funding{Until: today, Words: "Our funding ran until 20 November."}
+	set := compiledSet(t, lastResort(), doc)
+	if got := door(t, Evaluate(set, Situation{Today: today}), "group").Door; got != schemas.DoorOpen {
+		t.Errorf("on the last day: %s", got)
+	}
+	got := door(t, Evaluate(set, Situation{Today: tomorrow}), "group")
+	if got.Door != schemas.DoorNotOpen || got.Because[0].Words != doc.Funding.Words {
+		t.Errorf("the day after: %+v", got)
+	}
+}
+
+// The person of the Torbay report: too much for the talking therapies, not enough for the community team.
+func TestTheTorbayPersonFallsIntoExactlyOneGapWithBothSentences(t *testing.T) {
+	t.Parallel()
+	set := example(t)
+	first := Evaluate(set, Situation{Facts: northerner(), Today: today, Window: window})
+	if first.Gap != nil {
+		t.Fatalf("nobody has said no yet: %+v", first.Gap)
+	}
+	tooMuch := Answer{Service: "talking-therapies", On: today, Said: SaidNo, Words: "The self-harm is too recent for us.", By: "duty therapist", Side: SideAbove}
+	notEnough := Answer{Service: "community-team", On: tomorrow, Said: SaidNo, Words: "This does not need the whole team.", By: "duty worker", Side: SideBelow}
+
+	probable := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch}, Today: today, Window: window, Prior: &first})
+	if probable.Gap == nil || !probable.Gap.Probable || !probable.Gap.New || probable.Gap.Axis != "intensity" {
+		t.Fatalf("one answer, and a rule that takes a conversation on the other side: %+v", probable.Gap)
+	}
+	certain := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch, notEnough}, Today: tomorrow, Window: window, Prior: &probable})
+	gap := certain.Gap
+	if gap == nil || gap.Probable || len(gap.Sides) != 2 {
+		t.Fatalf("two answers: %+v", gap)
+	}
+	if gap.New {
+		t.Error("the gap is counted a second time")
+	}
+	if gap.Sides[0].Words != tooMuch.Words || gap.Sides[1].Words != notEnough.Words {
+		t.Errorf("both sentences should stand: %+v", gap.Sides)
+	}
+	if results := gap.Results(); !strings.Contains(results[0].Source, "Talking Therapies") {
+		t.Errorf("a side does not name its service: %+v", results)
+	}
+	if certain.Nobody {
+		t.Error("the third sector is open, so it is not nobody")
+	}
+	if got := door(t, certain, "peer-follow-up").Door; got != schemas.DoorOpen {
+		t.Errorf("the peer follow-up is %s", got)
+	}
+}
+
+func TestTwoPublishedRulesOfOppositeSidesAreAGapWhereNothingElseIsStatutory(t *testing.T) {
+	t.Parallel()
+	young, old := include("young", "age < 18"), include("old", "age > 64")
+	young.Axis, young.Side, old.Axis, old.Side = "age", SideAbove, "age", SideBelow
+	set := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old), service("peers", ThirdSector))
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today})
+	if d.Gap == nil || d.Gap.Axis != "age" || d.Gap.Probable || d.Gap.Sides[0].Service != "young" || d.Gap.Sides[1].Service != "old" {
+		t.Errorf("got %+v", d.Gap)
+	}
+	between := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old), service("adults", Statutory, conversation("talk", "intensity", SideAbove)))
+	if d := Evaluate(between, Situation{Facts: northerner(), Today: today}); d.Gap != nil {
+		t.Errorf("the adults' service can still be talked to: %+v", d.Gap)
+	}
+}
+
+func TestHelpForTheMomentDoesNotHideAGap(t *testing.T) {
+	t.Parallel()
+	line := service("line", Statutory)
+	line.Role = RoleImmediateHelp
+	set := compiledSet(t, lastResort(), line, service("team", Statutory, include("carers", "carer")))
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today})
+	if d.Gap == nil || !d.Nobody || !slices.Equal(d.LastResort, []string{"navigator"}) {
+		t.Errorf("gap %+v, nobody %v, last resort %v", d.Gap, d.Nobody, d.LastResort)
+	}
+}
+
+func TestSilenceIsAskedAgainAndNeverEndsAnything(t *testing.T) {
+	t.Parallel()
+	set := example(t)
+	asked := Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "community-team", On: today, Said: SaidNoReply}}}
+	d := Evaluate(set, asked)
+	if got := door(t, d, "community-team").Door; got != schemas.DoorTalkAbout {
+		t.Errorf("silence made it %s", got)
+	}
+	if len(d.Tried) != 1 || !d.Tried[0].AskAgain {
+		t.Errorf("got %+v", d.Tried)
+	}
+}
+
+func TestASecondAskNeedsAChangedFactOrAConversation(t *testing.T) {
+	t.Parallel()
+	set, was := example(t), northerner()
+	no := Answer{Service: "community-team", On: today, Said: SaidNo, Words: "Not now.", Facts: &was}
+	moved := northerner()
+	moved.AreaGP = new("area-south")
+	if d := Evaluate(set, Situation{Facts: was, Answers: []Answer{no}, Today: today}); d.Tried[0].AskAgain {
+		t.Error("nothing has changed, and it may be asked again all the same")
+	}
+	d := Evaluate(set, Situation{Facts: moved, Answers: []Answer{no}, Today: today})
+	if !d.Tried[0].AskAgain || !slices.Equal(d.Tried[0].Changed, []string{"areaGP"}) {
+		t.Errorf("got %+v", d.Tried[0])
+	}
+}
+
+func TestAHumanMayOverrideAnythingAndTheReasonIsShown(t *testing.T) {
+	t.Parallel()
+	set := compiledSet(t, lastResort(), service("team", Statutory, include("carers", "carer")))
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today, Overrides: []Override{{Service: "team", Door: schemas.DoorOpen, On: today, By: "liaison nurse", Reason: "They have agreed to see her."}}})
+	got := door(t, d, "team")
+	if got.Door != schemas.DoorOpen || got.Because[0].Words != "They have agreed to see her." || d.Held[0].WouldBe != schemas.DoorNotOpen || d.Gap != nil {
+		t.Errorf("door %+v, held %+v, gap %+v", got, d.Held, d.Gap)
+	}
+}
+
+func TestWhoeverIsAlreadyWithThePersonIsAskedFirst(t *testing.T) {
+	t.Parallel()
+	facts := northerner()
+	facts.OpenTo = []string{"community-team"}
+	d := Evaluate(example(t), Situation{Facts: facts, Today: today})
+	if !slices.Equal(d.AskFirst, []string{"community-team"}) || door(t, d, "community-team").Door != schemas.DoorOpen {
+		t.Errorf("ask first %v, door %+v", d.AskFirst, door(t, d, "community-team"))
+	}
+}
+
+func TestADoorStaysOpenWhenItsServiceLeavesTheDirectory(t *testing.T) {
+	t.Parallel()
+	with := compiledSet(t, lastResort(), service("group", ThirdSector))
+	prior := Evaluate(with, Situation{Facts: northerner(), Today: today})
+	d := Evaluate(compiledSet(t, lastResort()), Situation{Facts: northerner(), Today: tomorrow, Prior: &prior})
+	if got := door(t, d, "group").Door; got != schemas.DoorOpen || d.Held[0].Why != HeldUnlisted {
+		t.Errorf("got %s, held %+v", got, d.Held)
+	}
+}
+
+func TestADecisionKeepsTheWordsItWasMadeUnder(t *testing.T) {
+	t.Parallel()
+	before := compiledSet(t, lastResort(), service("team", Statutory, include("carers", "carer")))
+	old := Evaluate(before, Situation{Facts: northerner(), Today: today})
+	stored := before.Canonical()
+	changed := include("carers", "carer")
+	changed.Words = "Quite other words."
+	after := compiledSet(t, lastResort(), service("team", Statutory, changed))
+	if after.Hash == before.Hash {
+		t.Error("other words are the same version")
+	}
+	if got := door(t, old, "team").Because[0].Words; got != "We are for people of whom this holds: carers." {
+		t.Errorf("got %q", got)
+	}
+	again, err := Load(Source{Content: stored})
+	if err != nil || again.Hash != old.Directory {
+		t.Errorf("the old set does not come back: %v", err)
+	}
+}
+
+func TestNoUnknownFactExcludes(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		set := drawSet(t, 4)
+		s := drawSituation(t, set)
+		d := Evaluate(set, s)
+		// Whoever is not open with what is known stays so whatever the unknown turns out to be.
+		s.Facts, s.Changes = completed(t, s.Facts, idsOf(set)), nil
+		full := Evaluate(set, s)
+		for i, door := range d.Doors {
+			if door.Door == schemas.DoorNotOpen && full.Doors[i].Door != schemas.DoorNotOpen && !heldIn(full, door.Service) {
+				t.Fatalf("%s said no before it could know: %+v, then %+v", door.Service, door, full.Doors[i])
+			}
+		}
+	})
+}
+
+func heldIn(d Decision, service string) bool {
+	return slices.ContainsFunc(d.Held, func(h Held) bool { return h.Service == service })
+}
+
+// completed gives every absent fact some value.
+func completed(t *rapid.T, facts schemas.Facts, services []string) schemas.Facts {
+	there := knownFacts(facts)
+	for _, fact := range DeclaredFacts {
+		if _, ok := there[fact.Name]; !ok && fact.Name != "waitingOn" && fact.Name != "openTo" {
+			setFact(&facts, fact.Name, drawValue(t, fact, services))
+		}
+	}
+	return facts
+}
+
+func TestNothingClosesADoorOnceItIsOpen(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		set := drawSet(t, 4)
+		s := drawSituation(t, set)
+		prior := Evaluate(set, s)
+		for range 3 {
+			if rapid.Bool().Draw(t, "the criteria change") {
+				set = drawSet(t, 4)
+			}
+			next := drawSituation(t, set) // other facts, other changes
+			next.Answers = append(slices.Clone(s.Answers), next.Answers...)
+			next.Today = rapid.SampledFrom([]string{today, tomorrow, "2027-05-01"}).Draw(t, "today")
+			next.Prior = &prior
+			d := Evaluate(set, next)
+			for _, was := range prior.Doors {
+				i := slices.IndexFunc(d.Doors, func(now schemas.ServiceDoor) bool { return now.Service == was.Service })
+				if was.Door == schemas.DoorOpen && (i < 0 || d.Doors[i].Door != schemas.DoorOpen) {
+					t.Fatalf("%s was open and is not", was.Service)
+				}
+			}
+			prior, s = d, next
+		}
+	})
+}
+
+func TestEveryExclusionNamesItsCriterionWordsSourceAndDate(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		set := drawSet(t, 4)
+		s := drawSituation(t, set)
+		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(idsOf(set)).Draw(t, "says no"), On: today, Said: SaidNo})
+		for _, door := range Evaluate(set, s).Doors {
+			if door.Door == schemas.DoorOpen {
+				continue
+			}
+			if len(door.Because) == 0 {
+				t.Fatalf("%s is %s and does not say why", door.Service, door.Door)
+			}
+			for _, b := range door.Because {
+				if b.Criterion == "" || b.Words == "" || b.Source == "" || b.CheckedOn == "" {
+					t.Fatalf("%s: %+v", door.Service, b)
+				}
+			}
+			if door.Door == schemas.DoorOpenIf && len(door.Missing) == 0 {
+				t.Fatalf("%s is open if nobody knows what", door.Service)
+			}
+		}
+	})
+}
+
+func TestQuestionsAreOnlyThoseThatCouldChangeTheOutcome(t *testing.T) {
+	t.Parallel()
+	set := compiledSet(t, lastResort(), service("team", Statutory, include("either", `registeredGP || areaGP == "area-north"`), include("carers", "carer")),
+		service("shut", Statutory, include("adults", "age > 17"), include("women", `gender == "woman"`)))
+	d := Evaluate(set, Situation{Facts: schemas.Facts{Age: new(12), RegisteredGP: new(true)}, Today: today})
+	if len(d.Questions) != 1 || d.Questions[0].Fact != "carer" || d.Questions[0].Alone != 1 {
+		t.Errorf("only carer could change anything: %+v", d.Questions)
+	}
+}
+
+func TestTheProgramAndTheSearchableTreeAgree(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		source := drawExpression(t, 2)
+		e, why := compileExpression(source)
+		if why != "" {
+			t.Fatalf("%s: %s", source, why)
+		}
+		facts := knownFacts(drawFacts(t, twoServices()))
+		holds, decided, _ := e.evaluate(newActivation(facts))
+		got := unknown
+		if decided {
+			got = truth(holds)
+		}
+		want := e.tree.kleene(func(a *atom) threeValued {
+			if value, ok := facts[a.fact]; ok {
+				return truth(a.holds(value))
+			}
+			return unknown
+		})
+		if got != want {
+			t.Fatalf("%s on %v: the program says %d, the tree %d", source, facts, got, want)
+		}
+	})
+}
+
+func twoServices() []string { return []string{"service-0", "service-1"} }
+
+func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
+	t.Parallel()
+	var facts schemas.Facts
+	for _, fact := range DeclaredFacts {
+		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true, factList: []string{"x"}}[fact.Type])
+	}
+	there := asJSONObject(t, facts)
+	for name := range there {
+		if factNamed(name).Name == "" {
+			t.Errorf("%s is not declared", name)
+		}
+	}
+	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts) || len(knownFacts(facts)) != len(DeclaredFacts) {
+		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}), len(DeclaredFacts), len(knownFacts(facts)))
+	}
+}
+
+func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
+	t.Parallel()
+	d := Evaluate(example(t), Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "talking-therapies", On: today, Said: SaidNo, Words: "Too recent.", Side: SideAbove}}})
+	table := d.Table()
+	for _, want := range []string{"A&E Follow-up by Peers (example)", "not currently open", "“Too recent.”", "Ask the duty worker at the community team", "Probably no statutory service", "If nobody else can: Navigator"} {
+		if !strings.Contains(table, want) {
+			t.Errorf("the table does not say %q:\n%s", want, table)
+		}
+	}
+}

@@ -1,0 +1,57 @@
+package threshold
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// Name is the schema, the login and the source.
+const Name = "threshold"
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this service; they come after flow's.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
+// Config is what threshold needs: its own database and the set of criteria that is in force.
+type Config struct {
+	Pool      *pgxpool.Pool
+	Directory *Directory
+	// Zone is whose calendar days count (Europe/London).
+	Zone *time.Location
+	Now  time.Time
+}
+
+// Evaluator decides, event by event, which doors are open to whom. Several may run beside one another.
+type Evaluator struct {
+	directory *Directory
+	zone      *time.Location
+}
+
+// New writes down the set of criteria, so that its decisions can always show the words they were made under.
+func New(ctx context.Context, cfg Config) (*Evaluator, error) {
+	if cfg.Directory == nil {
+		return nil, errors.New("threshold needs access criteria: set FOOTBRIDGE_DIRECTORY to a file or a folder of them")
+	}
+	e := &Evaluator{directory: cfg.Directory, zone: cfg.Zone}
+	if e.zone == nil {
+		var err error
+		if e.zone, err = time.LoadLocation("Europe/London"); err != nil {
+			return nil, fmt.Errorf("loading the local calendar: %w", err)
+		}
+	}
+	return e, keepDirectory(ctx, cfg.Pool, cfg.Directory, cfg.Now)
+}
