@@ -1,0 +1,227 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"go.opentelemetry.io/otel/propagation"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// What the other services answer, as far as it is shown. Members that are not named here are ignored.
+
+type journeyLine struct {
+	ID           string     `json:"journey"`
+	Organisation string     `json:"organisation"`
+	State        string     `json:"state"`
+	BeganAt      *time.Time `json:"beganAt"` // nil: it arrived without its beginning
+	Next         step       `json:"next"`
+}
+
+type step struct {
+	ID         string    `json:"step"`
+	Kind       string    `json:"kind"`
+	Owner      string    `json:"owner"`
+	Also       []string  `json:"alsoOwners"`
+	DueAt      time.Time `json:"dueAt"`
+	FirstDueAt time.Time `json:"firstDueAt"`
+	// May lists what the caller may do with it: "done", "acknowledge", "reassign".
+	May []string `json:"may"`
+}
+
+type journey struct {
+	journeyLine
+	Steps    []step  `json:"steps"`
+	Timeline []event `json:"timeline"`
+}
+
+type event struct {
+	ID       string          `json:"event"`
+	Type     string          `json:"type"`
+	At       time.Time       `json:"at"`
+	Sentence string          `json:"sentence"`
+	Details  json.RawMessage `json:"details"`
+}
+
+type message struct {
+	ID         string     `json:"id"`
+	ReceivedAt time.Time  `json:"receivedAt"`
+	Sender     string     `json:"sender"`
+	ControlID  string     `json:"controlId"`
+	Type       string     `json:"type"`
+	Ack        string     `json:"ack"`
+	Outcome    string     `json:"outcome"`
+	Reason     string     `json:"reason"`
+	Journey    string     `json:"journey"`
+	DueAt      *time.Time `json:"dueAt"`     // by when a person has to have looked at it
+	SettledAt  *time.Time `json:"settledAt"` // when one had
+}
+
+// client asks the other services as the principal who is asking the console.
+type client struct {
+	backends map[string]http.Handler
+	signer   *principal.Signer
+	clock    clock.Clock
+}
+
+func (c *client) journeys(ctx context.Context, p principal.Principal, cursor string) (httpx.List[journeyLine], error) {
+	var list httpx.List[journeyLine]
+	err := c.get(ctx, p, schemas.Journey, "/api/journeys"+query("cursor", cursor), &list)
+	return list, err
+}
+
+func (c *client) journey(ctx context.Context, p principal.Principal, id string) (journey, error) {
+	var j journey
+	err := c.get(ctx, p, schemas.Journey, "/api/journeys/"+url.PathEscape(id), &j)
+	return j, err
+}
+
+// doors are what each service's criteria said, with the reasons; none where nothing has been decided.
+func (c *client) doors(ctx context.Context, p principal.Principal, id string) ([]schemas.ServiceDoor, error) {
+	var list httpx.List[schemas.ServiceDoor]
+	err := c.get(ctx, p, schemas.Threshold, "/api/journeys/"+url.PathEscape(id)+"/doors", &list)
+	return list.Items, err
+}
+
+func (c *client) messages(ctx context.Context, p principal.Principal, outcome, cursor string) (httpx.List[message], error) {
+	var list httpx.List[message]
+	err := c.get(ctx, p, schemas.Intake, "/api/messages"+query("outcome", outcome, "cursor", cursor), &list)
+	return list, err
+}
+
+// changeStep does something with a step: "done" or "acknowledge". key makes a second press of the button harmless.
+func (c *client) changeStep(ctx context.Context, p principal.Principal, id, change, key string, body any) error {
+	return c.call(ctx, p, schemas.Journey, http.MethodPost, "/api/steps/"+url.PathEscape(id)+"/"+change, key, body, nil)
+}
+
+func query(pairs ...string) string {
+	values := url.Values{}
+	for i := 0; i+1 < len(pairs); i += 2 {
+		if pairs[i+1] != "" {
+			values.Set(pairs[i], pairs[i+1])
+		}
+	}
+	if len(values) == 0 {
+		return ""
+	}
+	return "?" + values.Encode()
+}
+
+func (c *client) get(ctx context.Context, p principal.Principal, service, path string, into any) error {
+	return c.call(ctx, p, service, http.MethodGet, path, "", nil, into)
+}
+
+// call sends one request and reads its answer into into. A refusal is returned as the *httpx.Problem that it is.
+func (c *client) call(ctx context.Context, p principal.Principal, service, method, path, key string, body, into any) error {
+	request, err := c.request(ctx, p, service, method, path, key, body)
+	if err != nil {
+		return fmt.Errorf("asking %s: %w", service, err)
+	}
+	backend := c.backends[service]
+	if backend == nil {
+		return httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at present.", service)
+	}
+	reply, err := ask(backend, request)
+	if err != nil {
+		return httpx.NewProblem(http.StatusBadGateway, "The part that answers this, %s, broke off.", service).Because(err)
+	}
+	switch {
+	case reply.status >= 400:
+		return refusal(reply)
+	case into == nil:
+		return nil
+	}
+	if err := json.Unmarshal(reply.body.Bytes(), into); err != nil {
+		return fmt.Errorf("reading what %s answered: it is not in the form agreed", service) // the text may hold anything
+	}
+	return nil
+}
+
+func refusal(reply *reply) error {
+	p := &httpx.Problem{}
+	if err := json.Unmarshal(reply.body.Bytes(), p); err != nil || p.Status == 0 {
+		p = &httpx.Problem{}
+	}
+	p.Status, p.Extensions = reply.status, nil
+	return p
+}
+
+func (c *client) request(ctx context.Context, p principal.Principal, service, method, path, key string, body any) (*http.Request, error) {
+	content := io.Reader(http.NoBody)
+	if body != nil {
+		text, err := json.Marshal(body)
+		if err != nil {
+			return nil, err
+		}
+		content = bytes.NewReader(text)
+	}
+	request, err := http.NewRequestWithContext(ctx, method, "http://"+service+path, content)
+	if err != nil {
+		return nil, err
+	}
+	signed, err := c.signer.Sign(p, service, c.clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set(principal.Header, signed)
+	request.Header.Set("Accept", "application/json")
+	request.Header.Set("X-Request-Id", httpx.RequestID(ctx))
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if key != "" {
+		request.Header.Set("Idempotency-Key", key)
+	}
+	propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(request.Header))
+	return request, nil
+}
+
+// mostAnswer bounds what is kept of an answer, in bytes.
+const mostAnswer = 8 << 20
+
+// reply keeps an answer in memory.
+type reply struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+}
+
+func (r *reply) Header() http.Header { return r.header }
+
+func (r *reply) WriteHeader(status int) {
+	if r.status == 0 && status >= 200 {
+		r.status = status
+	}
+}
+
+func (r *reply) Write(p []byte) (int, error) {
+	r.WriteHeader(http.StatusOK)
+	if r.body.Len()+len(p) > mostAnswer {
+		return 0, fmt.Errorf("the answer is longer than %d bytes", mostAnswer)
+	}
+	return r.body.Write(p)
+}
+
+// ask runs a handler for one request. A handler that gives up by a panic, as a proxy does when its backend breaks
+// off, is an error.
+func ask(backend http.Handler, request *http.Request) (got *reply, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the handler gave up: %T", p)
+		}
+	}()
+	got = &reply{header: http.Header{}}
+	backend.ServeHTTP(got, request)
+	got.WriteHeader(http.StatusOK)
+	return got, nil
+}

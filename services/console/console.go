@@ -1,0 +1,205 @@
+// Package console is where liaison staff, navigators and operators see what happens next and say that it is done.
+//
+// In come requests of people who signed in, by way of the gateway; out go pages, made here from what the other
+// services answer over HTTP to the same principal. It hears and says no events and has no tables. Promises:
+//   - it shows what the other services show to this principal, and never more: it has no access of its own;
+//   - journeys are listed by the time promised; nothing else orders them, and nothing about a person is weighed;
+//   - every page works without scripts and without the style files, at 320 pixels, by keyboard and by screen reader;
+//   - a button pressed twice does its work once;
+//   - times are local, in Europe/London, and every due time stands beside its owner;
+//   - no page's title or address carries a clinical word or anything that identifies a person.
+//
+// The words that people read are in words.go and templates/; the style files of NHS.UK frontend are put into
+// frontend/ by tools/frontend/ensure.sh. Who may sign in is not decided here, save in development.
+package console
+
+import (
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"log/slog"
+	"net/http"
+	"time"
+	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
+
+	"go.opentelemetry.io/otel/metric"
+	"go.opentelemetry.io/otel/trace"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+)
+
+//go:embed templates/*.html
+var templates embed.FS
+
+//go:embed static
+var static embed.FS
+
+// built holds the files of NHS.UK frontend, or nothing but a note when they have not been fetched.
+//
+//go:embed all:frontend
+var built embed.FS
+
+// Config is what the console needs. Backends and Signer must be given.
+type Config struct {
+	// Backends answer for the other services, by name: the same that the gateway has.
+	Backends map[string]http.Handler
+	// Signer verifies who is asking, as the gateway signed it, and signs it again for the other services.
+	Signer *principal.Signer
+	// SignIn lets people choose who they are, in development; nil where an identity provider says so.
+	SignIn *SignIn
+	// Traces are shown to operators; nil where traces are kept elsewhere.
+	Traces Traces
+	// Built are the files of NHS.UK frontend; nil takes those embedded.
+	Built fs.FS
+
+	Clock   clock.Clock
+	Log     *slog.Logger
+	Tracers trace.TracerProvider
+	Meters  metric.MeterProvider
+}
+
+// Traces gives the spans of a journey, for the waterfall.
+type Traces interface {
+	Waterfall(ctx context.Context, journey string) ([]telemetry.Span, error)
+}
+
+// TracesFunc is a function that is Traces: console.TracesFunc(func(_ context.Context, journey string)
+// ([]telemetry.Span, error) { return store.Linked(journey), nil }).
+type TracesFunc func(ctx context.Context, journey string) ([]telemetry.Span, error)
+
+// Waterfall implements Traces.
+func (f TracesFunc) Waterfall(ctx context.Context, journey string) ([]telemetry.Span, error) {
+	return f(ctx, journey)
+}
+
+// SignIn is the sign-in page of development: fixed principals, one of which is chosen.
+type SignIn struct {
+	Choices  []Choice
+	Sessions Sessions
+}
+
+// Choice is one principal of the sign-in page, in words.
+type Choice struct {
+	// ID stands in the form.
+	ID string
+	// Name and About say who that is and what they would do here.
+	Name, About string
+	Principal   principal.Principal
+}
+
+// Sessions remember in the browser who signed in. The gateway's do, and it reads them.
+type Sessions interface {
+	Begin(w http.ResponseWriter, p principal.Principal) error
+	End(w http.ResponseWriter)
+}
+
+// DevChoices are the people of a development system.
+func DevChoices() []Choice {
+	staff := func(role schemas.Role, subject string) principal.Principal {
+		return principal.Principal{Organisation: "RXX", Role: string(role), Subject: subject}
+	}
+	return []Choice{
+		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.", staff(schemas.SendingTeam, "dev-liaison")},
+		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", staff(schemas.Navigator, "dev-navigator")},
+		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", staff(schemas.Operator, "dev-operator")},
+	}
+}
+
+// Routes are the console's pages, for the gateway.
+func Routes() []schemas.Route {
+	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Operator}
+	staff := []schemas.Role{schemas.SendingTeam, schemas.Navigator}
+	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
+		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles, Public: len(roles) == 0, Meaning: meaning}
+	}
+	return []schemas.Route{
+		page("GET", "/sign-in", "Asks who is there."),
+		page("POST", "/sign-in", "Signs in."),
+		page("POST", "/sign-out", "Signs out."),
+		page("GET", "/assets/{file...}", "Style files and icons."),
+		page("GET", "/favicon.ico", "The icon."),
+		page("GET", "/{$}", "The start.", lists...),
+		page("GET", "/journeys", "Journeys by the time promised.", lists...),
+		page("GET", "/journeys/{id}", "One journey.", lists...),
+		page("POST", "/journeys/{id}/steps/{step}/done", "Says that a step is done.", staff...),
+		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", staff...),
+		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
+		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
+	}
+}
+
+// Console serves the pages.
+type Console struct {
+	config   Config
+	client   *client
+	zone     *time.Location
+	pages    map[string]*template.Template
+	mux      *httpx.Mux
+	assets   map[string]asset
+	frontend bool // the files of NHS.UK frontend are there
+}
+
+// New makes the console. An error says what to change.
+func New(c Config) (*Console, error) {
+	if c.Signer == nil {
+		return nil, errors.New("making the console: a signer of principals must be given, or it could not tell who is asking")
+	}
+	if c.Clock == nil {
+		c.Clock = clock.Real()
+	}
+	if c.Log == nil {
+		c.Log = slog.New(slog.DiscardHandler)
+	}
+	if c.Built == nil {
+		sub, err := fs.Sub(built, "frontend")
+		if err != nil {
+			return nil, fmt.Errorf("reading the style files: %w", err)
+		}
+		c.Built = sub
+	}
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return nil, fmt.Errorf("loading the local calendar: %w", err)
+	}
+	s := &Console{config: c, zone: zone, client: &client{backends: c.Backends, signer: c.Signer, clock: c.Clock}}
+	if s.assets, s.frontend, err = readAssets(c.Built); err != nil {
+		return nil, err
+	}
+	if s.pages, err = parsePages(); err != nil {
+		return nil, err
+	}
+	s.register()
+	return s, nil
+}
+
+// Handler returns the pages' handler. It is to be reached through the gateway alone.
+func (s *Console) Handler() http.Handler { return s.mux }
+
+func (s *Console) register() {
+	c := s.config
+	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock, TrustCaller: true})
+	s.mux.Handle("GET /assets/{file...}", s.serveAsset)
+	s.mux.Handle("GET /favicon.ico", s.serveAsset)
+	s.mux.Use(s.answering)
+	s.mux.Handle("GET /sign-in", s.showSignIn)
+	s.mux.Handle("POST /sign-in", s.signIn)
+	s.mux.Handle("POST /sign-out", s.signOut)
+	s.mux.Use(principal.Require(principal.Signed(c.Signer, schemas.Console, c.Clock)))
+	s.mux.Handle("GET /{$}", func(w http.ResponseWriter, r *http.Request) error {
+		http.Redirect(w, r, "/journeys", http.StatusSeeOther)
+		return nil
+	})
+	s.mux.Handle("GET /journeys", s.listJourneys)
+	s.mux.Handle("GET /journeys/{id}", s.showJourney)
+	s.mux.Handle("POST /journeys/{id}/steps/{step}/done", s.changeStep("done"))
+	s.mux.Handle("POST /journeys/{id}/steps/{step}/acknowledge", s.changeStep("acknowledge"))
+	s.mux.Handle("GET /journeys/{id}/trace", s.showTrace)
+	s.mux.Handle("GET /messages", s.listMessages)
+}

@@ -1,0 +1,504 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	key   = []byte("an example key of thirty-two byte")
+	now   = time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC)
+	nurse = DevChoices()[0].Principal
+	guide = DevChoices()[1].Principal
+	opera = DevChoices()[2].Principal
+)
+
+const (
+	firstID  = "019cac6b-9e60-7cde-a568-92bbebbf6c5f"
+	secondID = "019cac6b-9e60-7cde-a568-92bb0000aa11"
+	stepID   = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
+)
+
+type stopped struct{}
+
+func (stopped) Now() time.Time { return now }
+
+// services stand for the others: they verify who asks and answer as they do.
+type services struct {
+	signer  *principal.Signer
+	mux     *http.ServeMux
+	changes []change
+	refuse  *httpx.Problem
+}
+
+type change struct{ Path, Key, Body string }
+
+func (s *services) as(service string) http.Handler {
+	return principal.RequireHTTP(principal.Signed(s.signer, service, stopped{}), s.mux)
+}
+
+func newServices(t *testing.T, signer *principal.Signer) *services {
+	t.Helper()
+	s := &services{signer: signer, mux: http.NewServeMux()}
+	for pattern, file := range map[string]string{
+		"GET /api/journeys":                       "journeys.json",
+		"GET /api/journeys/" + firstID:            "journey.json",
+		"GET /api/journeys/" + firstID + "/doors": "doors.json",
+		"GET /api/messages":                       "messages.json",
+	} {
+		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			content, err := os.ReadFile(filepath.Join("testdata", file))
+			if err != nil {
+				t.Error(err)
+			}
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = w.Write(content)
+		})
+	}
+	s.mux.HandleFunc("POST /api/steps/{id}/{change}", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := httpx.ReadBody(w, r, 1<<10)
+		s.changes = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
+		if s.refuse != nil {
+			httpx.WriteProblem(w, r, s.refuse)
+			return
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
+	})
+	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
+	})
+	return s
+}
+
+type sessions struct{ began principal.Principal }
+
+func (s *sessions) Begin(_ http.ResponseWriter, p principal.Principal) error {
+	s.began = p
+	return nil
+}
+func (s *sessions) End(http.ResponseWriter) { s.began = principal.Principal{} }
+
+type fixture struct {
+	*Console
+	signer   *principal.Signer
+	services *services
+	sessions *sessions
+}
+
+func start(t *testing.T, alter ...func(*Config)) *fixture {
+	t.Helper()
+	signer, err := principal.NewSigner(key)
+	ok(t, err)
+	f := &fixture{signer: signer, services: newServices(t, signer), sessions: &sessions{}}
+	c := Config{Signer: signer, Clock: stopped{}, Built: fstest.MapFS{},
+		SignIn:   &SignIn{Choices: DevChoices(), Sessions: f.sessions},
+		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
+		c.Backends[service] = f.services.as(service)
+	}
+	for _, f := range alter {
+		f(&c)
+	}
+	f.Console, err = New(c)
+	ok(t, err)
+	return f
+}
+
+func someSpans(context.Context, string) ([]telemetry.Span, error) {
+	at := func(ms int) time.Time { return now.Add(time.Duration(ms) * time.Millisecond) }
+	return []telemetry.Span{
+		{TraceID: "a", SpanID: "2", ParentID: "1", Service: "intake", Name: "commit", Start: at(3), Duration: 9 * time.Millisecond},
+		{TraceID: "a", SpanID: "1", Service: "intake", Name: "mllp receive", Start: at(0), Duration: 14 * time.Millisecond},
+		{TraceID: "b", SpanID: "3", Service: "threshold", Name: "consume", Start: at(15), Duration: 21 * time.Millisecond, Failed: true,
+			Links: []telemetry.SpanLink{{TraceID: "a", SpanID: "2"}}},
+		{TraceID: "c", SpanID: "4", Service: "journey", Name: "due", Start: at(60_000), Duration: 400 * time.Microsecond},
+	}, nil
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (f *fixture) ask(t *testing.T, method, path string, form url.Values, as principal.Principal) *httptest.ResponseRecorder {
+	t.Helper()
+	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
+	if form != nil {
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	if as.Valid() {
+		signed, err := f.signer.Sign(as, schemas.Console, now)
+		ok(t, err)
+		r.Header.Set(principal.Header, signed)
+	}
+	w := httptest.NewRecorder()
+	f.Handler().ServeHTTP(w, r)
+	return w
+}
+
+func (f *fixture) page(t *testing.T, path string, as principal.Principal) string {
+	t.Helper()
+	w := f.ask(t, "GET", path, nil, as)
+	if w.Code != http.StatusOK {
+		t.Fatalf("%s is answered with %d: %s", path, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// pages are all that people see, in the forms they take.
+func (f *fixture) pages(t *testing.T) map[string]string {
+	t.Helper()
+	return map[string]string{
+		"sign-in":          f.page(t, "/sign-in", principal.Principal{}),
+		"journeys":         f.page(t, "/journeys", nurse),
+		"journey":          f.page(t, "/journeys/"+firstID+"?said=done", nurse),
+		"journey-operator": f.page(t, "/journeys/"+firstID, opera),
+		"messages":         f.page(t, "/messages?outcome=quarantined", opera),
+		"trace":            f.page(t, "/journeys/"+firstID+"/trace", opera),
+		"refused":          f.ask(t, "GET", "/journeys/"+secondID, nil, nurse).Body.String(),
+		"not-chosen":       f.ask(t, "POST", "/sign-in", url.Values{"next": {"/journeys"}}, principal.Principal{}).Body.String(),
+	}
+}
+
+func TestPagesAreAsAgreed(t *testing.T) {
+	t.Parallel()
+	pages := start(t).pages(t)
+	random := regexp.MustCompile(`name="request" value="[^"]*"`)
+	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
+	for _, name := range []string{"journeys", "journey", "trace"} {
+		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
+		got = number.ReplaceAllString(got, "<code>…</code>")
+		file := filepath.Join("testdata", name+".golden.html")
+		if *update {
+			ok(t, os.WriteFile(file, []byte(got), 0o644))
+		}
+		want, err := os.ReadFile(file)
+		ok(t, err)
+		if got != string(want) {
+			t.Errorf("page %s is another; look at it, and if it is meant so, run the test with -update", name)
+		}
+	}
+}
+
+func TestJourneysAreListedByTheTimePromisedAlone(t *testing.T) {
+	t.Parallel()
+	page := start(t).page(t, "/journeys", nurse)
+	first, second := strings.Index(page, codeOf(secondID)), strings.Index(page, codeOf(firstID))
+	if first < 0 || second < 0 || first > second {
+		t.Errorf("the one promised sooner stands at %d, the later at %d", first, second)
+	}
+	for _, words := range []string{"Liaison team", "Monday 2 March 2026, 1:00pm", "1 hour ago", "Past its time", "in 26 hours"} {
+		if !strings.Contains(page, words) {
+			t.Errorf("the list does not say %q", words)
+		}
+	}
+}
+
+func TestAJourneyShowsStepsDoorsAndSentences(t *testing.T) {
+	t.Parallel()
+	page := start(t).page(t, "/journeys/"+firstID, nurse)
+	for _, words := range []string{
+		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", "Mark as done", "Taken on by Liaison team",
+		"Taken on by Navigator on duty", "Open now", "Not offering this at present", "For people living in the west of the county.",
+		"last checked on Thursday 1 January 2026", "We would need to know where they are staying now.", "The person is on its list",
+		schemas.Sentence(string(schemas.OfferRaised)), "Between Monday 9 March 2026 and Monday 16 March 2026.", "2:41am",
+	} {
+		if !strings.Contains(page, words) {
+			t.Errorf("the page does not say %q", words)
+		}
+	}
+}
+
+func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	page := f.page(t, "/journeys/"+firstID, nurse)
+	found := regexp.MustCompile(`action="(/journeys/[^"]*/done)"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
+	if found == nil {
+		t.Fatal("there is no form to say done")
+	}
+	for range 2 {
+		w := f.ask(t, "POST", found[1], url.Values{"request": {found[2]}}, nurse)
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=done" {
+			t.Fatalf("answered %d, sent to %q", w.Code, w.Header().Get("Location"))
+		}
+	}
+	want := change{"/api/steps/" + stepID + "/done", found[2], "{}"}
+	if len(f.services.changes) != 2 || f.services.changes[0] != want || f.services.changes[1] != want {
+		t.Errorf("sent on %+v", f.services.changes)
+	}
+	f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/acknowledge", url.Values{"request": {"k"}, "owner": {"navigator:duty"}}, guide)
+	if got := f.services.changes[2]; got != (change{"/api/steps/" + stepID + "/acknowledge", "k", `{"owner":"navigator:duty"}`}) {
+		t.Errorf("sent on %+v", got)
+	}
+}
+
+func TestWhatCannotBeDoneIsSaidOnTheJourneysPage(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	f.services.refuse = httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey again.")
+	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/done", url.Values{"request": {"k"}}, nurse)
+	page := w.Body.String()
+	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) || !strings.Contains(page, "<title>Error: ") {
+		t.Errorf("answered %d %s", w.Code, page)
+	}
+}
+
+func TestAServiceThatIsNotThereIsSaidKindly(t *testing.T) {
+	t.Parallel()
+	f := start(t, func(c *Config) {
+		delete(c.Backends, schemas.Threshold)
+		c.Backends[schemas.Intake] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	})
+	if page := f.page(t, "/journeys/"+firstID, nurse); !strings.Contains(page, "cannot be shown at present") {
+		t.Error("a journey without its doors does not say so")
+	}
+	w := f.ask(t, "GET", "/messages", nil, opera)
+	if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), "Nothing you did is wrong") {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+}
+
+func TestNobodySeesAPageWithoutASignedPrincipal(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	for _, route := range Routes() {
+		if route.Public {
+			continue
+		}
+		path := strings.NewReplacer("{id}", firstID, "{step}", stepID, "{$}", "").Replace(route.Pattern)
+		if w := f.ask(t, route.Method, path, nil, principal.Principal{}); w.Code != http.StatusUnauthorized {
+			t.Errorf("%s %s is answered with %d", route.Method, path, w.Code)
+		}
+	}
+}
+
+func TestSigningInTakesOnlyWhoIsOfferedAndStaysHere(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	w := f.ask(t, "POST", "/sign-in", url.Values{"who": {"navigator"}, "next": {"/messages?outcome=raised"}}, principal.Principal{})
+	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/messages?outcome=raised" || f.sessions.began != guide {
+		t.Errorf("answered %d to %q as %v", w.Code, w.Header().Get("Location"), f.sessions.began)
+	}
+	w = f.ask(t, "POST", "/sign-in", url.Values{"who": {"director"}}, principal.Principal{})
+	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `<a href="#who-1">Choose who you are</a>`) {
+		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+	for _, next := range []string{"//example.org", "https://example.org/", `/\example.org`, "javascript:alert(1)", "journeys", "", "/\texample.org", "/%zz"} {
+		if got := ownPath(next); got != "/" {
+			t.Errorf("%q leads to %q", next, got)
+		}
+	}
+	f.ask(t, "POST", "/sign-out", nil, nurse)
+	if f.sessions.began.Valid() {
+		t.Error("still signed in")
+	}
+}
+
+func TestWithoutAWayToSignInThePageSaysSo(t *testing.T) {
+	t.Parallel()
+	f := start(t, func(c *Config) { c.SignIn = nil })
+	if page := f.page(t, "/sign-in", principal.Principal{}); !strings.Contains(page, "has not been set up") {
+		t.Error("it does not say so")
+	}
+	if w := f.ask(t, "POST", "/sign-in", url.Values{"who": {"operator"}}, principal.Principal{}); w.Code != http.StatusNotFound {
+		t.Errorf("a choice is answered with %d", w.Code)
+	}
+}
+
+func TestWithoutTheStyleFilesThePagesSayWhatToRun(t *testing.T) {
+	t.Parallel()
+	if page := start(t).page(t, "/journeys", nurse); !strings.Contains(page, "tools/frontend/ensure.sh") || !strings.Contains(page, "/assets/plain.css") {
+		t.Error("a plain page does not say why it is plain")
+	}
+	styled := start(t, func(c *Config) {
+		c.Built = fstest.MapFS{"nhsuk-frontend.css": {Data: []byte("a{}")}, "images/arrow.svg": {Data: []byte("<svg/>")}, "README.md": {Data: []byte("no")}}
+	})
+	if page := styled.page(t, "/journeys", nurse); strings.Contains(page, "ensure.sh") || !strings.Contains(page, "/assets/nhsuk-frontend.css") {
+		t.Error("a page with style files does not use them")
+	}
+	if w := styled.ask(t, "GET", "/assets/images/arrow.svg", nil, principal.Principal{}); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" {
+		t.Errorf("an icon is answered with %d %v", w.Code, w.Header())
+	}
+	for _, name := range []string{"README.md", "stamp", "../console.go", ".gitignore"} {
+		if w := styled.ask(t, "GET", "/assets/"+url.PathEscape(name), nil, principal.Principal{}); w.Code == http.StatusOK {
+			t.Errorf("%s is served", name)
+		}
+	}
+}
+
+func TestEveryPageHasLandmarksAndHeadingsInOrder(t *testing.T) {
+	t.Parallel()
+	headings := regexp.MustCompile(`<h([1-6])[ >]`)
+	for name, page := range start(t).pages(t) {
+		for _, part := range []string{`<html lang="en-GB">`, "<title>", `href="#maincontent"`, `<main `, `id="maincontent"`, "<header", "<footer", "116 123"} {
+			if strings.Count(page, part) < 1 {
+				t.Errorf("%s has no %s", name, part)
+			}
+		}
+		if strings.Count(page, "<h1") != 1 {
+			t.Errorf("%s has %d first headings", name, strings.Count(page, "<h1"))
+		}
+		level := "0"
+		_, content, _ := strings.Cut(page, "<main")
+		content = regexp.MustCompile(`(?s)<div class="nhsuk-(error-summary|notification-banner).*?</div>\s*</div>`).ReplaceAllString(content, "")
+		for _, h := range headings.FindAllStringSubmatch(content, -1) {
+			if h[1] > level && h[1][0]-level[0] > 1 {
+				t.Errorf("%s: h%s follows h%s", name, h[1], level)
+			}
+			level = h[1]
+		}
+		for _, id := range regexp.MustCompile(` id="([^"]+)"`).FindAllStringSubmatch(page, -1) {
+			if strings.Count(page, ` id="`+id[1]+`"`) != 1 {
+				t.Errorf("%s: id %s is there twice", name, id[1])
+			}
+		}
+		if regexp.MustCompile(`<script>|style="| on[a-z]+="|javascript:`).MatchString(page) {
+			t.Errorf("%s has a script or a style in it", name)
+		}
+	}
+}
+
+func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
+	t.Parallel()
+	words := regexp.MustCompile(`(?i)\b(shut|void|too much|overdue|risk|severity|self-harm\w*|suicid\w*|attempt|refused|rejected|case|target|complian\w*|failed to)\b`)
+	tags := regexp.MustCompile(`<[^>]*>`)
+	for name, page := range start(t).pages(t) {
+		page = regexp.MustCompile(`(?s)<(title|text)\b.*?</(title|text)>`).ReplaceAllStringFunc(page, func(s string) string { return s })
+		if found := words.FindString(tags.ReplaceAllString(page, " ")); found != "" {
+			t.Errorf("%s says %q", name, found)
+		}
+	}
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, factWords, purposeWords, doneWords} {
+		for code, text := range list {
+			if found := words.FindString(text); found != "" {
+				t.Errorf("%s: %q", code, found)
+			}
+		}
+	}
+}
+
+func TestEveryFactAndPurposeHasWords(t *testing.T) {
+	t.Parallel()
+	for _, fact := range schemas.FactNames() {
+		if factWords[fact] == "" {
+			t.Errorf("fact %s has none", fact)
+		}
+	}
+	for _, purpose := range schemas.Values("purpose") {
+		if purposeWords[purpose] == "" {
+			t.Errorf("purpose %s has none", purpose)
+		}
+	}
+}
+
+func TestACodeThatIsNotKnownIsStillReadable(t *testing.T) {
+	t.Parallel()
+	if got := viewStep(step{Kind: "ring-back", Owner: "team:night-shift"}, now, time.UTC); got.Words != "ring back" && got.Words != "Ring back" || got.Owner != "Night shift team" {
+		t.Errorf("%+v", got)
+	}
+	groups := groupDoors([]schemas.ServiceDoor{{Name: "A", Door: "ajar"}})
+	if len(groups) != 1 || len(groups[0].Doors) != 1 {
+		t.Errorf("a door in a new state is left out: %+v", groups)
+	}
+	if got := sentenceOf(event{Type: "care.footbridge.no.such.v1"}); got == "" {
+		t.Error("an event without words is an empty line")
+	}
+}
+
+func TestTimesAreLocalAcrossBothClockChanges(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Europe/London")
+	ok(t, err)
+	for instant, want := range map[string]string{
+		"2026-03-29T00:59:00Z": "Sunday 29 March 2026, 12:59am",
+		"2026-03-29T01:00:00Z": "Sunday 29 March 2026, 2:00am",
+		"2026-10-25T00:30:00Z": "Sunday 25 October 2026, 1:30am",
+		"2026-10-25T01:30:00Z": "Sunday 25 October 2026, 1:30am",
+		"2026-12-24T12:00:00Z": "Thursday 24 December 2026, 12:00pm",
+	} {
+		at, err := time.Parse(time.RFC3339, instant)
+		ok(t, err)
+		if got := timeWords(at, zone); got != want {
+			t.Errorf("%s is %q", instant, got)
+		}
+	}
+}
+
+func TestDistancesAreInTheirLargestUnit(t *testing.T) {
+	t.Parallel()
+	for between, want := range map[time.Duration]string{0: "now", 59 * time.Second: "now", time.Minute: "in 1 minute", -90 * time.Minute: "1 hour ago",
+		47 * time.Hour: "in 47 hours", 48 * time.Hour: "in 2 days", -240 * time.Hour: "10 days ago"} {
+		if got := distance(now, now.Add(between)); got != want {
+			t.Errorf("%v: %q", between, got)
+		}
+	}
+}
+
+func TestTheWaterfallKeepsPausesOutOfItsScale(t *testing.T) {
+	t.Parallel()
+	spans, err := someSpans(t.Context(), firstID)
+	ok(t, err)
+	episodes := drawWaterfall(spans, time.UTC)
+	if len(episodes) != 2 || len(episodes[0].Spans) != 3 || len(episodes[1].Spans) != 1 {
+		t.Fatalf("%d episodes", len(episodes))
+	}
+	first := episodes[0].Spans
+	if first[0].Name != "mllp receive" || first[1].Cause != "part of 1" || first[2].Cause != "after 2" || !first[2].Failed || episodes[1].Spans[0].Number != 4 {
+		t.Errorf("%+v", first)
+	}
+	for _, e := range episodes {
+		for _, s := range e.Spans {
+			if s.BarX < labelWidth || s.BarX+s.BarWidth > labelWidth+barsWidth+3 || s.BarWidth < 1 {
+				t.Errorf("bar from %d, %d wide", s.BarX, s.BarWidth)
+			}
+		}
+	}
+}
+
+func TestOnlyOperatorsAreLedToTraces(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	if strings.Contains(f.page(t, "/journeys/"+firstID, nurse), "/trace") {
+		t.Error("a nurse is led to the trace")
+	}
+	if !strings.Contains(f.page(t, "/journeys/"+firstID, opera), "/trace") {
+		t.Error("an operator is not led to the trace")
+	}
+	if w := f.ask(t, "GET", "/journeys/"+secondID+"/trace", nil, opera); w.Code != http.StatusNotFound {
+		t.Errorf("the trace of a journey that may not be seen is answered with %d", w.Code)
+	}
+}
+
+func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
+	t.Parallel()
+	for file, into := range map[string]any{"journeys.json": &httpx.List[journeyLine]{}, "journey.json": &journey{},
+		"doors.json": &httpx.List[schemas.ServiceDoor]{}, "messages.json": &httpx.List[message]{}} {
+		content, err := os.ReadFile(filepath.Join("testdata", file))
+		ok(t, err)
+		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))
+	}
+	var _ clock.Clock = stopped{}
+}

@@ -1,0 +1,344 @@
+package console
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"html/template"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+// view is what every page has.
+type view struct {
+	Title string
+	// Here is the part of the site that the page belongs to: journeys, messages, or none.
+	Here     string
+	SignedIn bool
+	Role     string
+	Where    string // organisation
+	Messages bool   // may read the ledger
+	Frontend bool   // with the style files of NHS.UK frontend
+	Done     string // what has just been done, in words
+	Problems []problemView
+	Page     any
+}
+
+// problemView is one line of the error summary. Anchor is the id of what it is about.
+type problemView struct{ Words, Anchor string }
+
+// formLimit bounds a form, in bytes.
+const formLimit = 16 << 10
+
+func parsePages() (map[string]*template.Template, error) {
+	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }}).ParseFS(templates, "templates/layout.html")
+	if err != nil {
+		return nil, fmt.Errorf("reading the pages' layout: %w", err)
+	}
+	pages := map[string]*template.Template{}
+	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused"} {
+		page, err := template.Must(layout.Clone()).ParseFS(templates, "templates/"+name+".html")
+		if err != nil {
+			return nil, fmt.Errorf("reading page %q: %w", name, err)
+		}
+		pages[name] = page
+	}
+	return pages, nil
+}
+
+// show answers with a page. It is made whole before any of it is sent.
+func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
+	if p, ok := principal.From(r.Context()); ok {
+		v.SignedIn, v.Role, v.Where, v.Messages = true, wordsFor(roleNames, p.Role), p.Organisation, mayReadMessages(p.Role)
+	}
+	v.Frontend = s.frontend
+	var page bytes.Buffer
+	if err := s.pages[name].ExecuteTemplate(&page, "layout", v); err != nil {
+		return fmt.Errorf("making page %q: %w", name, err)
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.WriteHeader(status)
+	_, _ = w.Write(page.Bytes()) // the caller has gone; nobody is left to tell
+	return nil
+}
+
+// answering turns what a page could not do into a page that says so.
+func (s *Console) answering(next httpx.Handler) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		err := next(w, r)
+		if err == nil {
+			return nil
+		}
+		var p *httpx.Problem
+		if !errors.As(err, &p) {
+			p = httpx.NewProblem(http.StatusInternalServerError, "")
+		}
+		if p.Status >= 500 {
+			s.config.Log.LogAttrs(r.Context(), slog.LevelError, "page could not be shown", slog.Any("error", err))
+		}
+		return s.show(w, r, p.Status, "refused", view{Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p), httpx.RequestID(r.Context())}})
+	}
+}
+
+func refusedTitle(status int) string {
+	switch {
+	case status == http.StatusNotFound:
+		return "We could not find this page"
+	case status == http.StatusForbidden:
+		return "This page is not open to you"
+	case status == http.StatusUnauthorized:
+		return "Please sign in"
+	case status >= 500:
+		return "Sorry, something is not working"
+	default:
+		return "Sorry, this could not be done"
+	}
+}
+
+func refusedWords(p *httpx.Problem) string {
+	switch {
+	case p.Status == http.StatusNotFound:
+		return "It may have been typed wrongly, or it may not be open to your organisation."
+	case p.Status == http.StatusForbidden:
+		return "Your role does not include it. If it should, ask whoever runs Footbridge for you."
+	case p.Status == http.StatusUnauthorized:
+		return "We do not know who is asking. Your last session may have ended."
+	case p.Status >= 500:
+		return "Nothing you did is wrong, and nothing you recorded before is lost. Please try again in a minute. If it goes on, give whoever runs Footbridge for you the number below."
+	default:
+		return p.Detail
+	}
+}
+
+type signInView struct {
+	Choices []Choice
+	Next    string
+	Open    bool // there is somebody to choose
+}
+
+func (s *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
+	return s.askWho(w, r, http.StatusOK, r.URL.Query().Get("next"), nil)
+}
+
+func (s *Console) askWho(w http.ResponseWriter, r *http.Request, status int, next string, problems []problemView) error {
+	page := signInView{Next: ownPath(next)}
+	if s.config.SignIn != nil {
+		page.Choices, page.Open = s.config.SignIn.Choices, true
+	}
+	return s.show(w, r, status, "sign-in", view{Title: "Sign in", Problems: problems, Page: page})
+}
+
+func (s *Console) signIn(w http.ResponseWriter, r *http.Request) error {
+	if s.config.SignIn == nil {
+		return httpx.NewProblem(http.StatusNotFound, "Signing in here is for development only.")
+	}
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	chosen := slices.IndexFunc(s.config.SignIn.Choices, func(c Choice) bool { return c.ID == r.PostFormValue("who") })
+	if chosen < 0 {
+		return s.askWho(w, r, http.StatusUnprocessableEntity, r.PostFormValue("next"), []problemView{{"Choose who you are", "who-1"}})
+	}
+	if err := s.config.SignIn.Sessions.Begin(w, s.config.SignIn.Choices[chosen].Principal); err != nil {
+		return fmt.Errorf("signing in: %w", err)
+	}
+	http.Redirect(w, r, ownPath(r.PostFormValue("next")), http.StatusSeeOther)
+	return nil
+}
+
+func (s *Console) signOut(w http.ResponseWriter, r *http.Request) error {
+	if s.config.SignIn != nil {
+		s.config.SignIn.Sessions.End(w)
+	}
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+func readForm(w http.ResponseWriter, r *http.Request) error {
+	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
+	if err := r.ParseForm(); err != nil {
+		return httpx.NewProblem(http.StatusBadRequest, "The form could not be read. Go back and send it again.").Because(err)
+	}
+	return nil
+}
+
+type journeysView struct {
+	Lines []lineView
+	Late  int
+	Next  string // address of the next page
+	Later bool   // this is not the first page
+}
+
+func (s *Console) listJourneys(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	cursor := r.URL.Query().Get("cursor")
+	list, err := s.client.journeys(r.Context(), p, cursor)
+	if err != nil {
+		return err
+	}
+	page := journeysView{Lines: byPromise(list.Items, s.config.Clock.Now(), s.zone), Later: cursor != ""}
+	page.Late = countLate(page.Lines)
+	if list.Next != nil {
+		page.Next = "/journeys" + query("cursor", *list.Next)
+	}
+	return s.show(w, r, http.StatusOK, "journeys", view{Title: "What happens next", Here: "journeys", Page: page})
+}
+
+type journeyView struct {
+	ID, Code, Organisation, Began string
+	Unbegun, Closed               bool
+	Steps                         []stepView
+	Doors                         []doorGroup
+	DoorsMissing                  bool // the doors could not be read
+	Days                          []dayView
+	Trace                         bool // the caller may look at the trace
+}
+
+func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
+	return s.journeyPage(w, r, http.StatusOK, nil)
+}
+
+// journeyPage shows a journey, with what could not be done to it.
+func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int, problems []problemView) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	j, err := s.client.journey(r.Context(), p, id)
+	if err != nil {
+		return err
+	}
+	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed",
+		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && p.Role == operator}
+	if j.BeganAt != nil {
+		page.Began = timeWords(*j.BeganAt, s.zone)
+	}
+	for _, step := range j.Steps {
+		v := viewStep(step, s.config.Clock.Now(), s.zone)
+		v.Request = clock.NewRandomID()
+		page.Steps = append(page.Steps, v)
+	}
+	page.Doors, page.DoorsMissing = s.doors(r, p, id)
+	return s.show(w, r, status, "journey", view{Title: "Journey " + page.Code, Here: "journeys", Problems: problems,
+		Done: doneWords[r.URL.Query().Get("said")], Page: page})
+}
+
+// doors are shown where they can be had: a page without them is better than none.
+func (s *Console) doors(r *http.Request, p principal.Principal, id string) (groups []doorGroup, missing bool) {
+	doors, err := s.client.doors(r.Context(), p, id)
+	var problem *httpx.Problem
+	if errors.As(err, &problem) && problem.Status == http.StatusNotFound {
+		return nil, false // nothing has been decided yet
+	}
+	if err != nil {
+		s.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "doors of a journey could not be read", slog.Any("error", err))
+		return nil, true
+	}
+	return groupDoors(doors), false
+}
+
+// doneWords say what a button did, on the page that follows.
+var doneWords = map[string]string{
+	"done":        "Thank you. This step is done, and what happens next is below.",
+	"acknowledge": "Thank you. Everyone who looks here can see that it is in hand.",
+}
+
+// changeStep says that a step is done, or takes it on. Pressed twice it is done once: the form carries a key.
+func (s *Console) changeStep(change string) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := principal.Need(r.Context())
+		if err != nil {
+			return err
+		}
+		if err := readForm(w, r); err != nil {
+			return err
+		}
+		body := map[string]string{}
+		if change == "acknowledge" {
+			body["owner"] = r.PostFormValue("owner")
+		}
+		step := r.PathValue("step")
+		err = s.client.changeStep(r.Context(), p, step, change, r.PostFormValue("request"), body)
+		var problem *httpx.Problem
+		if errors.As(err, &problem) && (problem.Status == http.StatusConflict || problem.Status == http.StatusUnprocessableEntity) {
+			return s.journeyPage(w, r, problem.Status, []problemView{{problem.Detail, "next"}})
+		}
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said="+change, http.StatusSeeOther)
+		return nil
+	}
+}
+
+type traceView struct {
+	ID, Code string
+	Episodes []episode
+	Kept     bool // traces are kept here at all
+}
+
+func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id := r.PathValue("id")
+	if _, err := s.client.journey(r.Context(), p, id); err != nil {
+		return err // whoever may not see the journey may not see its trace
+	}
+	page := traceView{ID: id, Code: codeOf(id), Kept: s.config.Traces != nil}
+	if page.Kept {
+		spans, err := s.config.Traces.Waterfall(r.Context(), id)
+		if err != nil {
+			return fmt.Errorf("reading the trace of journey %q: %w", id, err)
+		}
+		page.Episodes = drawWaterfall(spans, s.zone)
+	}
+	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed", Here: "journeys", Page: page})
+}
+
+type messagesView struct {
+	Messages []messageView
+	Outcomes []outcomeView
+	Outcome  string
+	Next     string
+}
+
+type outcomeView struct {
+	Code, Words string
+	Chosen      bool
+}
+
+func (s *Console) listMessages(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	outcome := r.URL.Query().Get("outcome")
+	if !slices.Contains(outcomes, outcome) {
+		outcome = ""
+	}
+	list, err := s.client.messages(r.Context(), p, outcome, r.URL.Query().Get("cursor"))
+	if err != nil {
+		return err
+	}
+	page := messagesView{Messages: viewMessages(list.Items, s.zone), Outcome: outcome}
+	for _, code := range outcomes {
+		page.Outcomes = append(page.Outcomes, outcomeView{code, wordsFor(outcomeWords, code), code == outcome})
+	}
+	if list.Next != nil {
+		page.Next = "/messages" + query("outcome", outcome, "cursor", *list.Next)
+	}
+	return s.show(w, r, http.StatusOK, "messages", view{Title: "Messages", Here: "messages", Page: page})
+}

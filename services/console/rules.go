@@ -1,0 +1,213 @@
+package console
+
+import (
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// What the pages show, decided from what the services answered. Time and zone come in as values.
+
+// stepView is one next step.
+type stepView struct {
+	ID      string
+	Words   string // what is to be done
+	Owner   string
+	Also    []string // owners who were added
+	Due     string   // "Tuesday 3 March 2026, 5:00pm"
+	DueISO  string
+	Away    string // "in 5 hours"
+	Late    bool
+	First   string // the time first promised, where it is another
+	MayDone bool
+	TakeOn  []takeOn
+	Request string // makes a second press of the button harmless
+}
+
+// takeOn is one owner as whom a step can be taken on.
+type takeOn struct{ Owner, Name string }
+
+func viewStep(s step, now time.Time, zone *time.Location) stepView {
+	v := stepView{ID: s.ID, Words: wordsFor(stepWords, s.Kind), Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone),
+		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt),
+		MayDone: slices.Contains(s.May, "done")}
+	for _, owner := range s.Also {
+		v.Also = append(v.Also, ownerName(owner))
+	}
+	if !s.FirstDueAt.IsZero() && !s.FirstDueAt.Equal(s.DueAt) {
+		v.First = timeWords(s.FirstDueAt, zone)
+	}
+	if slices.Contains(s.May, "acknowledge") {
+		for _, owner := range append([]string{s.Owner}, s.Also...) {
+			v.TakeOn = append(v.TakeOn, takeOn{owner, ownerName(owner)})
+		}
+	}
+	return v
+}
+
+// lineView is one journey of the list.
+type lineView struct {
+	ID, Code, Organisation string
+	Unbegun                bool // it arrived without its beginning
+	Next                   stepView
+}
+
+// byPromise puts journeys in the order of the time promised, and of nothing else.
+func byPromise(lines []journeyLine, now time.Time, zone *time.Location) []lineView {
+	lines = slices.Clone(lines)
+	slices.SortStableFunc(lines, func(a, b journeyLine) int { return a.Next.DueAt.Compare(b.Next.DueAt) })
+	views := make([]lineView, len(lines))
+	for i, l := range lines {
+		views[i] = lineView{ID: l.ID, Code: codeOf(l.ID), Organisation: l.Organisation, Unbegun: l.BeganAt == nil, Next: viewStep(l.Next, now, zone)}
+	}
+	return views
+}
+
+func countLate(lines []lineView) int {
+	late := 0
+	for _, l := range lines {
+		if l.Next.Late {
+			late++
+		}
+	}
+	return late
+}
+
+// eventView is one line of a timeline.
+type eventView struct{ Sentence, Detail, At, AtISO string }
+
+// dayView is one local day of a timeline.
+type dayView struct {
+	Day    string
+	Events []eventView
+}
+
+// latestFirst groups a timeline by local days, the latest first, as somebody reads who comes to it at night.
+func latestFirst(timeline []event, zone *time.Location) []dayView {
+	timeline = slices.Clone(timeline)
+	slices.SortStableFunc(timeline, func(a, b event) int { return a.At.Compare(b.At) })
+	var days []dayView
+	for _, e := range slices.Backward(timeline) {
+		at := e.At.In(zone)
+		if day := at.Format("Monday 2 January 2006"); len(days) == 0 || days[len(days)-1].Day != day {
+			days = append(days, dayView{Day: day})
+		}
+		today := &days[len(days)-1]
+		today.Events = append(today.Events, eventView{Sentence: sentenceOf(e), Detail: detailsOf(e), At: at.Format("3:04pm"), AtISO: at.Format(time.RFC3339)})
+	}
+	return days
+}
+
+// doorView is one service and why its door is as it is.
+type doorView struct {
+	Name, Sector string
+	Waiting      bool
+	Missing      string // what would have to be known, in words
+	Because      []reasonView
+}
+
+// reasonView is a criterion in its service's own words.
+type reasonView struct{ Words, Source, Link, Checked string }
+
+// doorGroup is the services whose doors are alike.
+type doorGroup struct {
+	Heading, About string
+	Doors          []doorView
+}
+
+var doorWords = []struct {
+	door           schemas.Door
+	heading, about string
+}{
+	{schemas.DoorOpen, "Open now", "These services could offer support as things are."},
+	{schemas.DoorOpenIf, "Open once we know more", "Not known is not a no. Asking the person may open these."},
+	{schemas.DoorTalkAbout, "To be talked about", "Only a conversation with the service can answer this. Ask them."},
+	{schemas.DoorNotOpen, "Not offering this at present", "These are the services’ own words, and where they are published. A person can always ask them anyway."},
+}
+
+// groupDoors puts services under what their criteria say. A state that is not known here stands with those to be
+// talked about: nothing is left out.
+func groupDoors(doors []schemas.ServiceDoor) []doorGroup {
+	var groups []doorGroup
+	for _, w := range doorWords {
+		group := doorGroup{Heading: w.heading, About: w.about}
+		for _, d := range doors {
+			if stateOf(d.Door) == w.door {
+				group.Doors = append(group.Doors, viewDoor(d))
+			}
+		}
+		if len(group.Doors) > 0 {
+			groups = append(groups, group)
+		}
+	}
+	return groups
+}
+
+func stateOf(door schemas.Door) schemas.Door {
+	for _, w := range doorWords {
+		if w.door == door {
+			return door
+		}
+	}
+	return schemas.DoorTalkAbout
+}
+
+func viewDoor(d schemas.ServiceDoor) doorView {
+	v := doorView{Name: d.Name, Sector: sentenceCase(plain(d.Sector)), Waiting: d.Waiting}
+	if len(d.Missing) > 0 {
+		v.Missing = "We would need to know " + each(factWords, d.Missing) + "."
+	}
+	for _, c := range d.Because {
+		reason := reasonView{Words: c.Words, Source: c.Source}
+		if isLink(c.Source) {
+			reason.Link = c.Source
+		}
+		if c.CheckedOn != "" {
+			reason.Checked = dayWords(c.CheckedOn)
+		}
+		v.Because = append(v.Because, reason)
+	}
+	return v
+}
+
+func isLink(source string) bool {
+	u, err := url.Parse(source)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
+}
+
+// ownPath is where to go after signing in: a path of this site, else the start. Anything that a browser could read
+// as another site is not taken.
+func ownPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Host != "" || u.Scheme != "" || u.User != nil || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/"
+	}
+	return next
+}
+
+// messageView is one line of the ledger.
+type messageView struct {
+	Received, ReceivedISO, Sender, ControlID, Type, Answer, Outcome, Reason string
+	Journey, Code                                                           string
+	ReadBy                                                                  string // when somebody has to have read it, "" when nobody has to
+}
+
+func viewMessages(messages []message, zone *time.Location) []messageView {
+	views := make([]messageView, len(messages))
+	for i, m := range messages {
+		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
+			Sender: m.Sender, ControlID: m.ControlID, Type: m.Type, Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
+			Reason: sentenceCase(plain(m.Reason)), Journey: m.Journey}
+		if m.Journey != "" {
+			views[i].Code = codeOf(m.Journey)
+		}
+		if m.DueAt != nil && m.SettledAt == nil {
+			views[i].ReadBy = shortTime(*m.DueAt, zone)
+		}
+	}
+	return views
+}

@@ -1,0 +1,301 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"footbridge/schemas"
+)
+
+// Words for codes. A code that is not here is shown as it is, its hyphens as spaces: new ones of other services must
+// never be an empty line.
+
+var stepWords = map[string]string{
+	"ask-the-person":            "Ask the person what they would like",
+	"ask-about-calls":           "Ask whether short calls would be welcome",
+	"find-out":                  "Ask about what we do not know yet",
+	"first-contact":             "Be in touch with the person",
+	"arrange-follow-up":         "Arrange a follow-up session",
+	"partner-answers":           "Answer the offer of a follow-up session",
+	"late-follow-up":            "Make sure the follow-up comes in time",
+	"find-a-place":              "Find a place for a follow-up session",
+	"bridge-the-gap":            "Find support that services do not currently offer",
+	"bridging-call":             "Make a short call",
+	"what-next":                 "Decide together what happens next",
+	"clinician-decides":         "Say who may be asked, and how",
+	"look-at-flags":             "Look at what the hospital’s message left open",
+	"confirm-contact-stopped":   "Check that it is right to stop contact",
+	"decide-after-cancellation": "Ask the hospital what changed, and decide",
+	"find-the-beginning":        "Find out how this journey began",
+	"read-the-message":          "Read a message that could not be used",
+	"take-over":                 "Take on a step that is past its time",
+	"find-what-is-lost":         "Find the journey that a service still holds",
+	"mend-what-failed":          "Put right what could not be processed",
+}
+
+var ownerWords = map[string]string{
+	"team:liaison":      "Liaison team",
+	"team:young-people": "Young people’s team",
+	"team:callers":      "Calling team",
+	"navigator:duty":    "Navigator on duty",
+	"navigator:deputy":  "Deputy navigator",
+}
+
+// ownerName names who has to do something, from kind:id. A partner is not named: who they are is for the pages of
+// offers, under consent.
+func ownerName(owner string) string {
+	if words, ok := ownerWords[owner]; ok {
+		return words
+	}
+	kind, id, _ := strings.Cut(owner, ":")
+	switch kind {
+	case schemas.OwnerTeam:
+		return sentenceCase(plain(id)) + " team"
+	case schemas.OwnerNavigator:
+		return "Navigator, " + plain(id)
+	case schemas.OwnerPartner:
+		return "Partner organisation"
+	case schemas.OwnerService:
+		return "Service " + id
+	default:
+		return plain(owner)
+	}
+}
+
+var outcomeWords = map[string]string{
+	"joined":         "Kept with its visit",
+	"raised":         "Began a journey",
+	"raised-flagged": "Began a journey, and someone is shown why",
+	"corrected":      "Corrected a journey",
+	"cancelled":      "Cancelled by the hospital",
+	"ignored":        "Of no concern here",
+	"duplicate":      "Came before",
+	"quarantined":    "Set aside for a person to read",
+	"rejected":       "Sent back",
+}
+
+var ackWords = map[string]string{
+	"accepted": "Accepted",
+	"failed":   "Could not be read",
+	"refused":  "Not taken here",
+	"none":     "None",
+}
+
+// outcomes are in the order of the interface.
+var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "cancelled", "ignored", "duplicate", "quarantined", "rejected"}
+
+var factWords = map[string]string{
+	"age":               "how old they are",
+	"areaResidence":     "where they live",
+	"areaStaying":       "where they are staying now",
+	"areaGP":            "where their GP practice is",
+	"registeredGP":      "whether they have a GP",
+	"gender":            "the gender they give",
+	"language":          "which language they prefer",
+	"interpreterNeeded": "whether an interpreter would help",
+	"route":             "how support was asked for",
+	"assessment":        "whether the hospital’s assessment was done",
+	"destination":       "where they went on leaving",
+	"channels":          "how they like to talk",
+	"workerGender":      "whom they would like to talk to",
+	"carer":             "whether they care for someone",
+	"inEducation":       "whether they go to school or college",
+	"waitingOn":         "which services they are waiting for",
+	"openTo":            "which services they already see",
+}
+
+var purposeWords = map[string]string{
+	schemas.PurposeFollowUp: "a follow-up session",
+	schemas.PurposeBridging: "short calls while waiting",
+}
+
+// wordsFor looks a code up and makes something readable of one that is not known.
+func wordsFor(words map[string]string, code string) string {
+	if found, ok := words[code]; ok {
+		return found
+	}
+	return plain(code)
+}
+
+func plain(code string) string { return strings.ReplaceAll(code, "-", " ") }
+
+func sentenceCase(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	return string(unicode.ToUpper(first)) + text[size:]
+}
+
+// all joins words as people do: "a, b and c".
+func all(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+func each(words map[string]string, codes []string) string {
+	named := make([]string, len(codes))
+	for i, code := range codes {
+		named[i] = wordsFor(words, code)
+	}
+	return all(named)
+}
+
+// sentenceOf is what the person may read about an event. The service that keeps the timeline may send the words, or
+// only the event's type as their key.
+func sentenceOf(e event) string {
+	if e.Sentence != "" && e.Sentence != e.Type {
+		return e.Sentence
+	}
+	if sentence := schemas.Sentence(e.Type); sentence != "" {
+		return sentence
+	}
+	return "Something was recorded."
+}
+
+// detail holds whatever the coded details of a line may be.
+type detail struct {
+	LeftOn    string   `json:"leftOn"`
+	Purposes  []string `json:"purposes"`
+	Facts     []string `json:"facts"`
+	FirstDay  string   `json:"firstDay"`
+	LastDay   string   `json:"lastDay"`
+	EveryDays int      `json:"everyDays"`
+	Minutes   int      `json:"minutes"`
+	On        string   `json:"on"`
+	Open      int      `json:"open"`
+	OpenIf    int      `json:"open-if"`
+	Talk      int      `json:"to-be-talked-about"`
+	NotOpen   int      `json:"not-open"`
+	Kind      string   `json:"kind"`
+}
+
+// detailsOf says in a few words what an event's coded details mean; "" where they add nothing.
+func detailsOf(e event) string {
+	var d detail
+	if len(e.Details) == 0 || json.Unmarshal(e.Details, &d) != nil {
+		return ""
+	}
+	switch {
+	case d.Kind != "":
+		return wordsFor(stepWords, d.Kind) + "."
+	case len(d.Purposes) > 0:
+		return sentenceCase(each(purposeWords, d.Purposes)) + "."
+	case len(d.Facts) > 0:
+		return "It is about " + each(factWords, d.Facts) + "."
+	case d.FirstDay != "" && d.LastDay != "":
+		return "Between " + dayWords(d.FirstDay) + " and " + dayWords(d.LastDay) + "."
+	case d.LastDay != "":
+		return "Promised by " + dayWords(d.LastDay) + "."
+	case d.EveryDays > 0:
+		return fmt.Sprintf("%s, %d minutes each.", everyWords(d.EveryDays), d.Minutes)
+	case d.On != "":
+		return "On " + dayWords(d.On) + "."
+	case d.LeftOn != "":
+		return "Days are counted from " + dayWords(d.LeftOn) + "."
+	default:
+		return doorCounts(d)
+	}
+}
+
+func everyWords(days int) string {
+	switch days {
+	case 7:
+		return "Every week"
+	case 14:
+		return "Every two weeks"
+	default:
+		return fmt.Sprintf("Every %d days", days)
+	}
+}
+
+func doorCounts(d detail) string {
+	var parts []string
+	for _, part := range []struct {
+		count int
+		words string
+	}{{d.Open, "open now"}, {d.OpenIf, "open once we know more"}, {d.Talk, "to be talked about"}, {d.NotOpen, "not offering this at present"}} {
+		if part.count > 0 {
+			parts = append(parts, fmt.Sprintf("%d %s", part.count, part.words))
+		}
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return "Services: " + all(parts) + "."
+}
+
+// dayWords shows a local date as people write it; what is no date is shown as it is.
+func dayWords(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return t.Format("Monday 2 January 2006")
+}
+
+// timeWords shows a time: "Monday 2 March 2026, 2:41am".
+func timeWords(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("Monday 2 January 2006, 3:04pm")
+}
+
+// shortTime is timeWords for a table: "2 Mar 2026, 2:41am".
+func shortTime(t time.Time, zone *time.Location) string {
+	return t.In(zone).Format("2 Jan 2006, 3:04pm")
+}
+
+// distance says how far off a time is, in its largest unit: "in 5 hours", "2 days ago", "now".
+func distance(now, t time.Time) string {
+	between := t.Sub(now)
+	ago := between < 0
+	if ago {
+		between = -between
+	}
+	var words string
+	switch {
+	case between < time.Minute:
+		return "now"
+	case between < time.Hour:
+		words = plural(int(between/time.Minute), "minute")
+	case between < 48*time.Hour:
+		words = plural(int(between/time.Hour), "hour")
+	default:
+		words = plural(int(between/(24*time.Hour)), "day")
+	}
+	if ago {
+		return words + " ago"
+	}
+	return "in " + words
+}
+
+func plural(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}
+
+// codeOf is a journey's short name on screens: the last eight characters of its id, which are random.
+func codeOf(id string) string {
+	id = strings.ToUpper(strings.ReplaceAll(id, "-", ""))
+	if len(id) < 8 {
+		return id
+	}
+	return id[len(id)-8:len(id)-4] + "-" + id[len(id)-4:]
+}
+
+var roleNames = map[string]string{
+	string(schemas.SendingTeam):   "Liaison team",
+	string(schemas.Navigator):     "Navigator",
+	string(schemas.Operator):      "Operator",
+	string(schemas.TreatingStaff): "Treating staff",
+}
+
+const operator = string(schemas.Operator)
+
+func mayReadMessages(role string) bool {
+	return role == string(schemas.Navigator) || role == operator
+}
