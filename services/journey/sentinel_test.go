@@ -1,0 +1,170 @@
+package journey
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/pg"
+	"footbridge/schemas"
+)
+
+func (w *world) sentinel() *Sentinel {
+	w.t.Helper()
+	s, err := NewSentinel(SentinelConfig{Owners: someOwners, Clock: w.c, Flow: w.flow, Pool: w.pool, Held: w.db.Pool(pg.Sentinel), Services: []string{"other", Name}})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return s
+}
+
+func (w *world) look(s *Sentinel, want int) {
+	w.t.Helper()
+	if found, err := s.Look(w.t.Context()); err != nil || found != want {
+		w.t.Errorf("found %d (%v), want %d", found, err, want)
+	}
+}
+
+// holds makes the other service hold something since some minutes ago.
+func (w *world) holds(journey, state string, minutes int) {
+	w.t.Helper()
+	since := w.c.Now().Add(-time.Duration(minutes) * time.Minute)
+	if _, err := w.db.Pool("other").Exec(w.t.Context(), `insert into thing values ($1, $2, $3)`, journey, state, since); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func (w *world) voids() []flow.Event {
+	w.t.Helper()
+	rows, err := w.pool.Query(w.t.Context(), `select payload from outbox where subject like 'footbridge.journey.in-void.%' order by id`)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer rows.Close()
+	var events []flow.Event
+	for rows.Next() {
+		var payload string
+		if err := rows.Scan(&payload); err != nil {
+			w.t.Fatal(err)
+		}
+		e, err := flow.Unmarshal([]byte(payload))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		events = append(events, e)
+	}
+	return events
+}
+
+func TestTheSentinelFindsWhatNoEventTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	fine, _ := w.oneJourney()
+	unknown, young, failed, message := clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
+	w.holds(fine, "offer-raised", 60)
+	w.holds(unknown, "offer-raised", 60)
+	w.holds(young, "offer-raised", 1)
+	w.holds(failed, "dead-letter", 60)
+	w.holds(message, "quarantined", 60)
+	w.look(s, 3)
+	w.look(s, 0) // each is found once
+	for journey, kind := range map[string]string{unknown: stepFindWhatIsLost, failed: stepMendWhatFailed} {
+		shown, status := ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
+		if status != 200 || len(shown.Steps) != 1 || shown.Steps[0].Kind != kind || shown.Steps[0].Owner != "navigator:duty" {
+			t.Errorf("%s: got %d %+v", kind, status, shown)
+		}
+	}
+	if got := count(t, w.pool, `select count(*) from step where about = $1 and kind = 'read-the-message' and state = 'open'`, message); got != 1 {
+		t.Error("the message has no step")
+	}
+	voids := w.voids()
+	reasons := map[string]string{}
+	for _, e := range voids {
+		d, err := flow.Decode[schemas.JourneyInVoidData](e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if faults := schemas.Validate(d); len(faults) > 0 {
+			t.Errorf("%v", faults)
+		}
+		reasons[e.Subject] = d.Reason
+	}
+	if len(voids) != 3 || reasons[unknown] != "not-opened" || reasons[failed] != "dead-letter" || reasons[message] != "no-step" {
+		t.Errorf("said %v", reasons)
+	}
+}
+
+func TestTheSentinelTakesOverWhatIsOverduePastItsGraceOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	journey, _ := w.oneJourney()
+	w.look(s, 0)
+	w.c.Set(72 * time.Hour)
+	w.look(s, 1)
+	w.c.Set(720 * time.Hour)
+	w.look(s, 0) // what the sentinel opened is escalated, not found again
+	shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
+	kinds := map[string]bool{}
+	for _, step := range shown.Steps {
+		kinds[step.Kind] = true
+	}
+	if len(shown.Steps) != 2 || !kinds[stepAskThePerson] || !kinds[stepTakeOver] {
+		t.Errorf("the first owner stays answerable, and a navigator takes over: %+v", shown.Steps)
+	}
+}
+
+func TestTheBeginningArrivingLateJoinsWhatTheSentinelOpened(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	journey := w.today(clock.NewID(w.c.Now()))
+	w.holds(journey.journey, "raised", 60)
+	w.look(w.sentinel(), 1)
+	journey.discharge()
+	w.publish(withIDs(journey.events))
+	w.eventually(1, `select count(*) from step where kind = 'ask-the-person' and state = 'open' and organisation = 'RXX'`)
+	w.eventually(1, `select count(*) from step where kind = 'find-what-is-lost' and state = 'open' and organisation = 'RXX'`)
+}
+
+func TestOneSentinelLooksAtATime(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	first, second := w.sentinel(), w.sentinel()
+	w.holds(clock.NewID(w.c.Now()), "raised", 60)
+	w.look(first, 1)
+	w.holds(clock.NewID(w.c.Now()), "raised", 60)
+	w.look(second, 0)
+	w.c.Set(time.Hour) // the first has not renewed its lease
+	w.look(second, 1)
+	w.look(first, 0)
+}
+
+func TestAServiceThatCannotBeReadHidesNothingElse(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	s.cfg.Services = []string{"missing", "other"}
+	w.holds(clock.NewID(w.c.Now()), "raised", 60)
+	if found, err := s.Look(w.t.Context()); found != 1 || err == nil {
+		t.Errorf("found %d, %v", found, err)
+	}
+}
+
+func TestTheSentinelRunsUntilItIsStopped(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	w.holds(clock.NewID(w.c.Now()), "raised", 60)
+	ctx, cancel := context.WithCancel(t.Context())
+	var found int
+	s.Looked = func(n int, err error) {
+		found = n
+		cancel()
+	}
+	if err := s.Run(ctx); err != nil || found != 1 {
+		t.Errorf("found %d, ended with %v", found, err)
+	}
+}
