@@ -89,6 +89,9 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.DischargeRecorded:
 		d, err := flow.Decode[schemas.DischargeRecordedData](e)
 		return err == nil && k.addRecorded(at, d), err
+	case schemas.ReferralRequested:
+		d, err := flow.Decode[schemas.ReferralRequestedData](e)
+		return err == nil && k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Flags: d.Flags}), err
 	case schemas.DischargeCorrected:
 		d, err := flow.Decode[schemas.DischargeCorrectedData](e)
 		return err == nil && k.addCorrected(at, d), err

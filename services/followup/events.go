@@ -81,6 +81,10 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.DischargeRecorded:
 		d, err := flow.Decode[schemas.DischargeRecordedData](e)
 		return err == nil && k.addRecorded(at, d, s.leftOn(d.LeftOn, d.LeftAt, e.Time)), err
+	case schemas.ReferralRequested:
+		d, err := flow.Decode[schemas.ReferralRequestedData](e)
+		begun := schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Flags: d.Flags}
+		return err == nil && k.addRecorded(at, begun, s.leftOn(d.LeftOn, d.RequestedAt, e.Time)), err
 	case schemas.DischargeCorrected:
 		d, err := flow.Decode[schemas.DischargeCorrectedData](e)
 		return err == nil && k.addCorrected(at, d, s.leftOn(d.LeftOn, d.LeftAt, time.Time{})), err

@@ -149,20 +149,27 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 	}
 }
 
-// judge compares what a service holds with the journeys: what it holds must be on one that is open, a message that
-// was set aside must have a step, and a dead letter is the void as it is.
+// judge compares what a service holds with the journeys: what it holds must be on one that is open, a discharge that
+// was recorded must be on one (which may have been closed since), a message that was set aside must have a step, and a
+// dead letter is the void as it is.
 func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([]finding, error) {
-	var journeys, messages []string
+	var begun, journeys, messages []string
 	for _, r := range rows {
 		switch {
 		case r.State == heldDead:
 		case r.State == heldQuarantined:
 			messages = append(messages, r.Journey)
+		case r.State == heldRecorded:
+			begun = append(begun, r.Journey)
 		case uuidPattern.MatchString(r.Journey):
 			journeys = append(journeys, r.Journey)
 		}
 	}
-	lost, err := unheld(ctx, s.cfg.Pool, journeys)
+	lost, err := unheld(ctx, s.cfg.Pool, journeys, false)
+	if err != nil {
+		return nil, err
+	}
+	unopened, err := unheld(ctx, s.cfg.Pool, begun, true)
 	if err != nil {
 		return nil, err
 	}
@@ -172,7 +179,7 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([
 	}
 	var findings []finding
 	for _, r := range rows {
-		if reason, kind := reasonOf(r, lost, left); reason != "" {
+		if reason, kind := reasonOf(r, append(lost, unopened...), left); reason != "" {
 			key := fmt.Sprintf("%s/%s/%s/%s/%d", reason, service, r.State, r.Journey, r.Since.Unix())
 			findings = append(findings, finding{Key: key, Journey: r.Journey, Reason: reason, Since: r.Since, Kind: kind})
 		}
@@ -183,7 +190,8 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([
 // States of the views that the sentinel treats apart.
 const (
 	heldDead        = "dead-letter"
-	heldQuarantined = "quarantined"
+	heldQuarantined = "message-quarantined"
+	heldRecorded    = "discharge-recorded"
 )
 
 // Reasons of journey.in-void.

@@ -68,7 +68,7 @@ func TestTheSentinelFindsWhatNoEventTold(t *testing.T) {
 	w.holds(unknown, "offer-raised", 60)
 	w.holds(young, "offer-raised", 1)
 	w.holds(failed, "dead-letter", 60)
-	w.holds(message, "quarantined", 60)
+	w.holds(message, "message-quarantined", 60)
 	w.look(s, 3)
 	w.look(s, 0) // each is found once
 	for journey, kind := range map[string]string{unknown: stepFindWhatIsLost, failed: stepMendWhatFailed} {
@@ -127,6 +127,25 @@ func TestTheBeginningArrivingLateJoinsWhatTheSentinelOpened(t *testing.T) {
 	w.publish(withIDs(journey.events))
 	w.eventually(1, `select count(*) from step where kind = 'ask-the-person' and state = 'open' and organisation = 'RXX'`)
 	w.eventually(1, `select count(*) from step where kind = 'find-what-is-lost' and state = 'open' and organisation = 'RXX'`)
+}
+
+func TestAClosedJourneyAccountsForItsDischargeAndNotForAnOffer(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	recorded, offered := clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
+	for _, journey := range []string{recorded, offered} {
+		_, err := w.pool.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at)
+			values ($1, 'RXX', 'p', 'closed', 0, '{}', '', $2)`, journey, w.c.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.holds(recorded, "discharge-recorded", 60)
+	w.holds(offered, "offer-raised", 60)
+	w.look(w.sentinel(), 1)
+	if got := count(t, w.pool, `select count(*) from step where journey = $1 and kind = 'find-what-is-lost'`, offered); got != 1 {
+		t.Error("an offer stands on a closed journey and nobody is told")
+	}
 }
 
 func TestOneSentinelLooksAtATime(t *testing.T) {

@@ -390,7 +390,7 @@ func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, unti
 func heldBy(ctx context.Context, held *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
 	const page = 2000
 	view := pgx.Identifier{service, "held"}.Sanitize()
-	rows, err := held.Query(ctx, `select journey, state, since from `+view+` where since > $1 and since <= $2`, from, settled)
+	rows, err := held.Query(ctx, `select journey::text, state::text, since from `+view+` where since > $1 and since <= $2`, from, settled)
 	if err != nil {
 		return fmt.Errorf("reading what %s holds: %w", service, err)
 	}
@@ -420,10 +420,10 @@ type heldRow struct {
 	Since          time.Time
 }
 
-// unheld returns which of ids are no journey that is open or held.
-func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string) ([]string, error) {
+// unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held.
+func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool) ([]string, error) {
 	rows, err := pool.Query(ctx, `select id::text from unnest($1::uuid[]) as t(id)
-		where not exists (select from journey j where j.id = t.id and j.state <> 'closed')`, ids)
+		where not exists (select from journey j where j.id = t.id and ($2 or j.state <> 'closed'))`, ids, closedWillDo)
 	if err != nil {
 		return nil, fmt.Errorf("looking for journeys that should be open: %w", err)
 	}
