@@ -50,12 +50,10 @@ func findGap(set *Directory, d Decision, last map[string]Answer) *Gap {
 	if len(doors) == 0 && !d.Nobody {
 		return nil
 	}
-	gap := opposite(noes(d, doors, last), pending)
-	if gap == nil && pending {
-		return nil
-	}
-	if gap == nil {
-		gap = &Gap{Sides: noes(d, doors, last)}
+	sides := noes(d, doors, last)
+	gap := opposite(sides, pending)
+	if gap == nil && !pending {
+		gap = &Gap{Sides: sides}
 	}
 	return gap
 }
@@ -80,9 +78,13 @@ func noes(d Decision, doors []schemas.ServiceDoor, last map[string]Answer) []Gap
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: answer.Side, Axis: answer.Axis, Answered: true, CriterionResult: answerResult(answer)})
 			continue
 		}
-		for _, row := range d.Matrix {
+		for i := range d.Matrix {
+			row := &d.Matrix[i]
+			if row.Finding == schemas.Met || row.Service != door.Service {
+				continue
+			}
 			standIn := row.Finding == schemas.NotEvaluable && row.Axis != "" && door.Door == schemas.DoorTalkAbout
-			if row.Service != door.Service || !standIn && (row.Finding != schemas.NotMet || door.Door != schemas.DoorNotOpen) {
+			if !standIn && (row.Finding != schemas.NotMet || door.Door != schemas.DoorNotOpen) {
 				continue
 			}
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: row.Side, Axis: row.Axis, StandIn: standIn, CriterionResult: row.CriterionResult})
@@ -103,8 +105,11 @@ func opposite(sides []GapSide, pending bool) *Gap {
 	var best *Gap
 	bestRank := 0
 	for _, above := range sides {
+		if above.Side != SideAbove {
+			continue
+		}
 		for _, below := range sides {
-			if above.Side != SideAbove || below.Side != SideBelow || above.Axis != below.Axis || above.Axis == "" || above.Service == below.Service {
+			if below.Side != SideBelow || above.Axis != below.Axis || above.Axis == "" || above.Service == below.Service {
 				continue
 			}
 			if rank := certainty(above, below, pending); rank > bestRank {

@@ -152,6 +152,11 @@ type Question struct {
 func Evaluate(set *Directory, s Situation) Decision {
 	e := newEvaluation(set, s)
 	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(), AskFirst: slices.Clone(e.facts.OpenTo)}
+	criteria := 0
+	for _, service := range set.services {
+		criteria += len(service.clauses)
+	}
+	d.Doors, d.Matrix = make([]schemas.ServiceDoor, 0, len(set.services)), make([]Row, 0, criteria)
 	for _, service := range set.services {
 		e.service(&d, service)
 	}
@@ -237,11 +242,11 @@ func (d *Directory) axisOf(service string) string {
 }
 
 func (e *evaluation) service(d *Decision, s *compiled) {
-	rows := make([]Row, len(s.clauses))
-	for i, c := range s.clauses {
-		rows[i] = e.row(s, c)
+	first := len(d.Matrix)
+	for _, c := range s.clauses {
+		d.Matrix = append(d.Matrix, e.row(s, c))
 	}
-	d.Matrix = append(d.Matrix, rows...)
+	rows := d.Matrix[first:]
 	door := doorOf(s.doc, rows)
 	final := e.people(door)
 	d.Doors = append(d.Doors, final.door)
@@ -350,8 +355,8 @@ func doorOf(doc Document, rows []Row) schemas.ServiceDoor {
 		finding schemas.Finding
 		door    schemas.Door
 	}{{schemas.NotMet, schemas.DoorNotOpen}, {schemas.Unknown, schemas.DoorOpenIf}, {schemas.NotEvaluable, schemas.DoorTalkAbout}} {
-		for _, row := range rows {
-			if row.Finding == state.finding {
+		for i := range rows {
+			if row := &rows[i]; row.Finding == state.finding {
 				door.Door = state.door
 				door.Because = append(door.Because, row.CriterionResult)
 				door.Missing = union(door.Missing, row.Missing)
@@ -518,10 +523,9 @@ const nearDays = 366
 // nearDate finds the first day after the window on which the criteria alone no longer shut the door.
 func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 	after := max(e.situation.Today, e.situation.Window.LastDay)
-	until := addDays(e.situation.Today, nearDays)
 	var days []Day
 	add := func(day Day) {
-		if day > after && day <= until {
+		if day > after && day <= addDays(e.situation.Today, nearDays) {
 			days = append(days, day)
 		}
 	}
