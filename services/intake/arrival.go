@@ -24,6 +24,7 @@ type arrival struct {
 	id       string
 	door     string
 	enhanced bool // the sender wants an accept acknowledgement (CA)
+	silent   bool // the sender wants no answer at all
 	received time.Time
 	hash     [sha256.Size]byte
 	sealed   []byte // the message as it came, under its own key
@@ -66,6 +67,9 @@ func (a *arrival) receipt() receiptKey {
 func (a *arrival) ack() string {
 	if a.door == doorEvents {
 		return fmt.Sprint(statusOf(a.result))
+	}
+	if a.silent {
+		return "none"
 	}
 	return ackCode(a.result.Ack, a.enhanced)
 }

@@ -185,6 +185,7 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 		return eventAnswer{}, err
 	}
 	result, err := s.keepPatiently(ctx, reading, content)
+	describe(span, result)
 	switch {
 	case err != nil:
 		return eventAnswer{ID: e.ID()}, err
@@ -264,10 +265,7 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 // too.
 func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) Statement {
 	profile := s.profiles.For(e.Source())
-	said := e.Time().UTC()
-	if e.Time().IsZero() {
-		said = s.clock.Now()
-	}
+	said := saidAt(s.clock.Now(), Moment{At: e.Time().UTC()})
 	statement := Statement{
 		Kind: KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
 		Happened: Moment{At: said}, Facts: data.Facts, Consents: data.Consents,

@@ -6,11 +6,14 @@ import (
 	"fmt"
 	"time"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/pg"
+	"footbridge/schemas"
 )
 
 // How many messages one transaction takes at most, how many may wait, and how many transactions run at once: while
@@ -31,6 +34,7 @@ var errBusy = errors.New("intake is busy")
 // keep hands a message to the committers and waits until it can no longer be lost. It waits for as long as the
 // database is in trouble: that is the sender's back-pressure. An error means that nothing was promised.
 func (s *Service) keep(ctx context.Context, a *arrival) (Result, error) {
+	flow.Failpoint("intake.read")
 	select {
 	case s.arrivals <- a:
 	case <-ctx.Done():
@@ -76,7 +80,7 @@ func (s *Service) gather(a *arrival) []*arrival {
 func (s *Service) settle(ctx context.Context, batch []*arrival) {
 	err := s.attempt(ctx, batch)
 	if err != nil && !isTrouble(err) && len(batch) > 1 {
-		s.log.Warn("a batch of messages failed and is done one by one", "reason", reasonOf(err))
+		s.log.Warn("a batch of messages failed and is done one by one", schemas.AttrReason, reasonOf(err))
 		for _, a := range batch {
 			s.settle(ctx, []*arrival{a})
 		}
@@ -86,16 +90,24 @@ func (s *Service) settle(ctx context.Context, batch []*arrival) {
 		err = s.attempt(ctx, batch)
 	}
 	if err != nil && !isTrouble(err) {
-		s.log.Error("a message could not be processed and is quarantined", "message", batch[0].id, "reason", reasonOf(err))
+		s.log.Error("a message could not be processed and is quarantined", schemas.AttrMessage, batch[0].id, schemas.AttrReason, reasonOf(err))
 		batch[0].Statement, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, Quarantined, ReasonFault, hl7.Accepted
 		err = s.attempt(ctx, batch)
 	}
+	flow.Failpoint("intake.answering")
 	for _, a := range batch {
 		if err != nil {
 			a.err = fmt.Errorf("%w: %w", ErrStopping, err)
+		} else {
+			s.count(ctx, a)
 		}
 		close(a.done)
 	}
+}
+
+func (s *Service) count(ctx context.Context, a *arrival) {
+	s.messages.Add(ctx, 1, metric.WithAttributes(attribute.String(schemas.AttrOutcome, string(a.result.Outcome))))
+	s.held.Record(ctx, s.clock.Now().Sub(a.received).Seconds())
 }
 
 // reasonOf names an error for the log without its text, which may quote what was to be stored.
@@ -121,7 +133,7 @@ func (s *Service) attempt(ctx context.Context, batch []*arrival) error {
 		}
 		reason := reasonOf(err)
 		if s.trouble.Swap(&reason) == nil {
-			s.log.Warn("the database is in trouble; answers are held", "reason", reason)
+			s.log.Warn("the database is in trouble; answers are held", schemas.AttrReason, reason)
 		}
 		_ = s.makePartitions(ctx) // the day's partition may be what is missing; else it says the same again
 		select {
@@ -144,6 +156,7 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 	}()
 	return s.flow.Do(ctx, func(tx *flow.Tx) error {
 		job := newJob(s, batch)
+		planByIndex(tx)
 		if again {
 			findSettled(tx, ids(batch), job.settled)
 		}

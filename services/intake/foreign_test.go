@@ -3,6 +3,7 @@
 package intake
 
 import (
+	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -80,5 +81,44 @@ func TestSimulatedPathwaysEndAsTheyShould(t *testing.T) {
 		if outcomes[id] != want {
 			t.Errorf("message %s: %s, want %s", id, outcomes[id], want)
 		}
+	}
+}
+
+func TestForeignMessagesAreAnsweredOverMLLPAndInTheLedger(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	client := p.dial(t)
+	sent := 0
+	err := filepath.WalkDir(foreignMessages, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		file, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		pieces, err := hl7.Split(file)
+		for _, piece := range pieces {
+			answer, err := client.Send(t.Context(), piece)
+			ack, _ := hl7.ParseAck(answer) // one of them wants no answer
+			if err != nil || (ack.Code == "" && !bytes.Contains(piece, []byte("|NE|NE"))) {
+				t.Errorf("%s: answered %q, %v", filepath.Base(path), answer, err)
+			}
+			sent++
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatalf("the foreign messages are needed here: %v", err)
+	}
+	counts := map[string]int{}
+	for _, line := range p.ledgerNow(t) {
+		counts[strings.Fields(line)[1]]++
+		sent--
+	}
+	_, journeys := p.outbox(t)
+	t.Logf("outcomes %v, %d journeys", counts, len(journeys))
+	if sent != 0 || counts["raised"]+counts["raised-flagged"] != 8 || len(journeys) != 7 {
+		t.Errorf("%d unaccounted for, outcomes %v, %d journeys", sent, counts, len(journeys))
 	}
 }

@@ -23,6 +23,7 @@ package intake
 
 import (
 	"context"
+	"crypto/tls"
 	"embed"
 	"errors"
 	"fmt"
@@ -35,6 +36,8 @@ import (
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
 	"github.com/jackc/pgx/v5/pgxpool"
+	"go.opentelemetry.io/otel/metric"
+	metricnoop "go.opentelemetry.io/otel/metric/noop"
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
@@ -77,6 +80,10 @@ type Config struct {
 	MaxMessage int
 	// HTTPPatience is how long POST /events waits for room or for the database before it says 429 or 503 (10 s).
 	HTTPPatience time.Duration
+	// TLS makes every MLLP connection TLS; set its ClientAuth and ClientCAs for mutual TLS.
+	TLS *tls.Config
+	// Meter counts messages by their outcome.
+	Meter metric.Meter
 }
 
 // Service takes messages in. Any number of processes may run it at once.
@@ -92,6 +99,10 @@ type Service struct {
 	quarantineFor time.Duration
 	maxMessage    int
 	patience      time.Duration
+	tls           *tls.Config
+	meter         metric.Meter
+	messages      metric.Int64Counter
+	held          metric.Float64Histogram
 
 	arrivals chan *arrival
 	stopped  chan struct{}
@@ -103,6 +114,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
 		quarantineFor: cfg.QuarantineFor, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		tls: cfg.TLS, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
 	if s.pool == nil || s.vault == nil {
@@ -132,6 +144,9 @@ func (s *Service) setDefaults() error {
 	if s.tracer == nil {
 		s.tracer = noop.NewTracerProvider().Tracer("")
 	}
+	if s.meter == nil {
+		s.meter = metricnoop.NewMeterProvider().Meter("")
+	}
 	if s.quarantineFor == 0 {
 		s.quarantineFor = 4 * time.Hour
 	}
@@ -141,7 +156,15 @@ func (s *Service) setDefaults() error {
 	if s.patience == 0 {
 		s.patience = 10 * time.Second
 	}
-	return nil
+	return s.instrument()
+}
+
+func (s *Service) instrument() error {
+	var errs [2]error
+	s.messages, errs[0] = s.meter.Int64Counter("footbridge.intake.messages", metric.WithDescription("messages answered, by outcome"))
+	s.held, errs[1] = s.meter.Float64Histogram("footbridge.intake.held", metric.WithUnit("s"),
+		metric.WithDescription("time from a message's arrival until it could be answered"))
+	return errors.Join(errs[:]...)
 }
 
 // FlowConfig fills in what intake asks of its flow: it hears nothing, and keeps its partitions by time.

@@ -390,7 +390,7 @@ func TestAReportedDischargeIsTakenInEveryModeAndCountedOnce(t *testing.T) {
 	if journeys[first.Journey] != 3 || batch[0].Journey != first.Journey {
 		t.Errorf("journeys %v", journeys)
 	}
-	p.canaries(t, "Example", "1990-04-01", "L7")
+	p.canaries(t, "Example", "1990-04-01")
 }
 
 func TestEventsThatAreNoneAreRefusedAndInTheLedger(t *testing.T) {
@@ -574,4 +574,74 @@ func TestTheSentinelSeesWhatIsHeldAndNothingElse(t *testing.T) {
 	if _, err := sentinel.Exec(t.Context(), `select 1 from intake.person`); err == nil {
 		t.Error("the sentinel reads persons")
 	}
+}
+
+func TestAMergeAndAnEndWithoutAVisitNumberFindTheVisit(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h, client := newHospital(), p.dial(t)
+	send(t, client, h.message("A01", reason("248062006", "", "SCT")))
+	h.patient = "L99"
+	send(t, client, h.message("A34", func(w *hl7.Writer) { w.Segment("MRG").Set(1, "L42", "", "", "RXX", "MR") }))
+	h.number = ""
+	send(t, client, h.message("A03"))
+	// Under the record that was given up, after a restart: it leads to the survivor, whose contact stops.
+	p.stop()
+	q := p.site.start()
+	h.patient = "L42"
+	send(t, q.dial(t), deathOn(h.message("A31")))
+	expect(t, q.ledgerNow(t), "AA joined not-ended", "AA joined merged", "AA raised-flagged merged", "AA corrected death-reported")
+	types, journeys := q.outbox(t)
+	expect(t, types, "discharge.recorded", "person.contact-stopped")
+	if len(journeys) != 1 {
+		t.Errorf("journeys %v", journeys)
+	}
+}
+
+func TestVisitsWithoutANumberAreKeptApartByTime(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h, client := newHospital(), p.dial(t)
+	h.number, h.at = "", morning.AddDate(0, 0, -9)
+	send(t, client, h.message("A01", reason("248062006", "", "SCT")))
+	send(t, client, h.message("A03"))
+	h.at = morning.Add(-3 * time.Hour)
+	send(t, client, h.message("A01", reason("", "Ankle injury", "")))
+	send(t, client, h.message("A03"))
+	expect(t, p.ledgerNow(t), "AA joined not-ended", "AA raised", "AA joined not-ended", "AA joined nothing-in-scope")
+}
+
+func TestAnErasedPersonReadsAsNobody(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h, client := newHospital(), p.dial(t)
+	send(t, client, h.message("A04"))
+	if _, err := p.site.db.Admin().Exec(t.Context(), `delete from intake.person_key`); err != nil {
+		t.Fatal(err)
+	}
+	send(t, client, h.message("A08", diagnosis("X60", "", "I10")))
+	if ack := send(t, client, h.message("A03")); ack.Code != "AA" {
+		t.Errorf("answered %+v", ack)
+	}
+	if ledger := p.ledgerNow(t); !strings.Contains(ledger[2], "raised") {
+		t.Errorf("ledger %v", ledger)
+	}
+}
+
+func TestTheAnswerIsInTheModeTheProfileSays(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	client := p.dial(t)
+	enhanced := func(application string) []byte {
+		h := newHospital()
+		h.application, h.number = application, application
+		return []byte(replaceOnce(string(h.message("A04")), "|P|2.4", "|T|2.4|||AL"))
+	}
+	if ack := send(t, client, enhanced("EPR")); ack.Code != "CA" {
+		t.Errorf("as asked: %+v", ack)
+	}
+	if ack := send(t, client, enhanced("SIMHOSP")); ack.Code != "AA" {
+		t.Errorf("original: %+v", ack)
+	}
+	expect(t, p.ledgerNow(t), "CA joined not-ended", "AA joined not-ended")
 }

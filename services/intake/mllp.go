@@ -4,13 +4,17 @@ import (
 	"context"
 	"fmt"
 
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/trace"
+
 	"footbridge/libs/clock"
 	"footbridge/libs/hl7"
+	"footbridge/schemas"
 )
 
 // mllpServer answers frames: each is read in memory first, then kept, then acknowledged.
 func (s *Service) mllpServer() *hl7.Server {
-	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log}
+	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log, TLSConfig: s.tls}
 }
 
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
@@ -23,23 +27,54 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	a.enhanced = message != nil && !message.Segment("MSH").Field(15).IsEmpty()
+	mode := s.ackMode(message)
+	a.enhanced, a.silent = mode == hl7.AsAsked && asks(message, 15, ""), mode == hl7.AsAsked && asks(message, 15, "NE") && asks(message, 16, "NE")
 	result, err := s.keep(ctx, a)
+	describe(span, result)
 	if err != nil {
 		return nil, err
 	}
-	answer := hl7.Ack{Outcome: result.Ack, Text: ackText(result), ControlID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
+	answer := hl7.Ack{Outcome: result.Ack, Mode: mode, Text: ackText(result), ControlID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
 	if message == nil {
 		return hl7.AckUnparsed(frame, answer), nil
 	}
 	return message.Ack(answer), nil
 }
 
+func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {
+	if message == nil {
+		return hl7.Original
+	}
+	switch s.profiles.For(message.SendingApplication()).Acknowledgements {
+	case ackOriginal:
+		return hl7.Original
+	case ackAtLeastOne:
+		if asks(message, 15, "NE") && asks(message, 16, "NE") {
+			return hl7.Original
+		}
+	}
+	return hl7.AsAsked
+}
+
+// asks tells whether a field of MSH says so, or says anything.
+func asks(message *hl7.Message, field int, what string) bool {
+	value := message.Segment("MSH").Field(field)
+	return !value.IsEmpty() && (what == "" || value.Is(what))
+}
+
+// describe puts on a message's span what became of it.
+func describe(span trace.Span, r Result) {
+	span.SetAttributes(attribute.String(schemas.AttrOutcome, string(r.Outcome)), attribute.String(schemas.AttrMessage, r.Message))
+	if r.Journey != "" {
+		span.SetAttributes(attribute.String(schemas.AttrJourney, r.Journey))
+	}
+}
+
 // readFrame reads a message in memory. A panic, which would be a bug here, makes it a quarantined row.
 func (s *Service) readFrame(frame []byte) (message *hl7.Message, reading Reading) {
 	defer func() {
 		if p := recover(); p != nil {
-			s.log.Error("reading a message panicked; it is quarantined", "panic", fmt.Sprintf("%T", p))
+			s.log.Error("reading a message panicked; it is quarantined", schemas.AttrErrorType, fmt.Sprintf("%T", p))
 			reading.Statement, reading.Outcome, reading.Reason, reading.Ack = nil, Quarantined, ReasonFault, hl7.Accepted
 		}
 	}()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -19,20 +20,23 @@ var shippedProfiles embed.FS
 // Profile says how one sender's messages are read: a versioned file, agreed with the sender. See
 // profiles/default.yaml for what each field means.
 type Profile struct {
-	Name          string              `yaml:"profile"`
-	Version       string              `yaml:"version"`
-	Organisation  string              `yaml:"organisation"` // ODS code where MSH-4 does not carry it
-	Senders       []string            `yaml:"senders"`
-	ProcessingIDs []string            `yaml:"processingIDs"`
-	Versions      []string            `yaml:"versions"`
-	Zone          string              `yaml:"zone"`
-	Events        map[Kind][]string   `yaml:"events"`
-	Identifiers   identifiers         `yaml:"identifiers"`
-	Systems       map[string][]string `yaml:"systems"`
-	Codes         []codeList          `yaml:"codes"`
-	LocalReasons  []localReason       `yaml:"localReasons"`
-	Mentions      mentionList         `yaml:"mentions"`
-	Destinations  map[string][]string `yaml:"destinations"`
+	Name          string   `yaml:"profile"`
+	Version       string   `yaml:"version"`
+	Organisation  string   `yaml:"organisation"` // ODS code where MSH-4 does not carry it
+	Senders       []string `yaml:"senders"`
+	ProcessingIDs []string `yaml:"processingIDs"`
+	// Acknowledgements is as-asked (by MSH-15 and MSH-16), at-least-one (the same, but an original one where the
+	// sender asks for none), or original, for senders that fill those fields in but know only AA, AE and AR.
+	Acknowledgements string              `yaml:"acknowledgements"`
+	Versions         []string            `yaml:"versions"`
+	Zone             string              `yaml:"zone"`
+	Events           map[Kind][]string   `yaml:"events"`
+	Identifiers      identifiers         `yaml:"identifiers"`
+	Systems          map[string][]string `yaml:"systems"`
+	Codes            []codeList          `yaml:"codes"`
+	LocalReasons     []localReason       `yaml:"localReasons"`
+	Mentions         mentionList         `yaml:"mentions"`
+	Destinations     map[string][]string `yaml:"destinations"`
 
 	zone         *time.Location
 	kinds        map[string]Kind
@@ -73,6 +77,13 @@ type mentionList struct {
 	Words     []string `yaml:"words"`
 	Negations []string `yaml:"negations"`
 }
+
+// How a sender is answered.
+const (
+	ackAsAsked    = "as-asked"
+	ackAtLeastOne = "at-least-one"
+	ackOriginal   = "original"
+)
 
 // saysLeft marks a code that says that the person left before being seen; it is no verdict on scope.
 const saysLeft = "left"
@@ -167,6 +178,9 @@ func (p *Profile) Title() string { return p.Name + " " + p.Version }
 func (p *Profile) prepare() error {
 	if p.Name == "" || p.Version == "" {
 		return errors.New("profile and version must be set")
+	}
+	if !slices.Contains([]string{ackAsAsked, ackAtLeastOne, ackOriginal}, p.Acknowledgements) {
+		return fmt.Errorf("acknowledgements is %q: it must be as-asked, at-least-one or original", p.Acknowledgements)
 	}
 	zone, err := time.LoadLocation(p.Zone)
 	if err != nil {

@@ -148,7 +148,7 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	s := Statement{
 		Kind: kind, Organisation: organisation, RaisedBy: "hl7",
 		Visit:   pv1.Field(19).String(),
-		SaidAt:  firstKnown(received, p.moment(evn.Field(2)), p.moment(message.SentAt())),
+		SaidAt:  saidAt(received, p.moment(evn.Field(2)), p.moment(message.SentAt())),
 		Arrived: p.moment(pv1.Field(44)),
 	}
 	if kind == KindEnd {
@@ -325,6 +325,16 @@ func (p *Profile) moment(value hl7.Value) Moment {
 		return Moment{At: time.Date(y, m, d, 12, 0, 0, 0, p.zone).UTC(), DayOnly: true}
 	}
 	return Moment{At: t.Time.UTC()}
+}
+
+// saidAt orders a message by when its sender said it. A clock that runs ahead is not believed: else nothing said
+// later, by a human least of all, could ever supersede it.
+func saidAt(received time.Time, moments ...Moment) time.Time {
+	said := firstKnown(received, moments...)
+	if said.After(received.Add(futureTolerance)) {
+		return received
+	}
+	return said
 }
 
 func firstKnown(fallback time.Time, moments ...Moment) time.Time {
