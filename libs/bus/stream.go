@@ -80,3 +80,15 @@ func (c *Conn) EnsureDurable(ctx context.Context, d Durable) (jetstream.Consumer
 	}
 	return consumer, nil
 }
+
+// CheckStream says whether the stream is there and as it is described.
+func (c *Conn) CheckStream(ctx context.Context, s Stream) error {
+	stream, err := c.JS.Stream(ctx, s.Name)
+	if err != nil {
+		return fmt.Errorf("looking at stream %q: %w", s.Name, err)
+	}
+	if have := stream.CachedInfo().Config; have.Discard != jetstream.DiscardNew || !slices.Equal(have.Subjects, s.Subjects) || have.MaxAge != s.MaxAge {
+		return fmt.Errorf("stream %q is not as configured; starting a service mends that", s.Name)
+	}
+	return nil
+}

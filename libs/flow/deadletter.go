@@ -40,3 +40,12 @@ func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...stri
 	}
 	return tag.RowsAffected(), nil
 }
+
+// CountParked returns how many events of a service wait for another try.
+func CountParked(ctx context.Context, pool *pgxpool.Pool) (int, error) {
+	var n int
+	if err := pool.QueryRow(ctx, `select count(*) from parked`).Scan(&n); err != nil {
+		return 0, fmt.Errorf("counting parked events: %w", err)
+	}
+	return n, nil
+}

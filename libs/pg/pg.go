@@ -203,3 +203,13 @@ func pause(ctx context.Context, d time.Duration) error {
 		return ctx.Err()
 	}
 }
+
+// ServerTime is the database server's clock. It is asked for by those who compare clocks and by nobody else:
+// statements are given the time.
+func ServerTime(ctx context.Context, pool *pgxpool.Pool) (time.Time, error) {
+	var at time.Time
+	if err := pool.QueryRow(ctx, `select clock_timestamp()`).Scan(&at); err != nil {
+		return at, fmt.Errorf("asking for the server's time: %w", err)
+	}
+	return at, nil
+}

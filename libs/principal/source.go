@@ -74,13 +74,14 @@ func NewTokens(c clock.Clock, tokens []Token) (*Tokens, error) {
 }
 
 // LoadTokens reads a token file, YAML or JSON: {"tokens": [{"sha256": …, "organisation": …, "role": …, "subject": …,
-// "source": …}]}. Unknown fields are refused, so that a token in clear under another name is not overlooked.
-func LoadTokens(c clock.Clock, path string) (*Tokens, error) {
+// "source": …}]}. Unknown fields are refused, so that a token in clear under another name is not overlooked. more
+// are tokens beside those of the file.
+func LoadTokens(c clock.Clock, path string, more ...Token) (*Tokens, error) {
 	tokens, err := readTokens(path)
 	if err != nil {
 		return nil, err
 	}
-	return NewTokens(c, tokens)
+	return NewTokens(c, append(tokens, more...))
 }
 
 // Reload takes in the file as it is now. On an error the table stays as it was.

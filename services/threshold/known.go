@@ -77,10 +77,7 @@ func sequenceOf(sequence string) int64 {
 func outcome(d Decision, id, person string, leftOn Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
 	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn}
 	if d.Gap != nil && d.Gap.New {
-		gap = &schemas.GapFoundData{Person: person, Decision: id, Probable: d.Gap.Probable, Nobody: d.Nobody}
-		for _, side := range d.Gap.Sides {
-			gap.Sides = append(gap.Sides, side.CriterionResult)
-		}
+		gap = &schemas.GapFoundData{Person: person, Decision: id, Probable: d.Gap.Probable, Sides: d.Gap.Results(), Nobody: d.Nobody}
 	}
 	if len(d.Questions) > 0 {
 		needed = &schemas.InformationNeededData{Person: person}

@@ -1,0 +1,305 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"text/tabwriter"
+	"time"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/service"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+)
+
+// client asks the running system, as a command of its operators.
+type client struct {
+	base  string
+	token string
+	http  *http.Client
+}
+
+func (c *config) client(role schemas.Role) (*client, error) {
+	token, err := c.commandToken(role)
+	if err != nil {
+		return nil, err
+	}
+	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), token: token, http: &http.Client{Timeout: 30 * time.Second}}, nil
+}
+
+// call sends a request and reads a JSON answer into out, unless that is nil. A refusal comes back as what the
+// system said about it.
+func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int, err error) {
+	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", "Bearer "+c.token)
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := c.http.Do(request)
+	if err != nil {
+		return 0, fmt.Errorf("asking %s: %w; is it running? (footbridge dev)", c.base, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(io.LimitReader(response.Body, 64<<20))
+	if err != nil {
+		return response.StatusCode, fmt.Errorf("reading the answer of %s: %w", c.base, err)
+	}
+	if response.StatusCode >= 400 {
+		var problem httpx.Problem
+		if json.Unmarshal(answer, &problem) == nil && problem.Detail != "" {
+			return response.StatusCode, fmt.Errorf("%d %s: %s", response.StatusCode, problem.Title, problem.Detail)
+		}
+		return response.StatusCode, fmt.Errorf("%s answered %s", c.base, response.Status)
+	}
+	if out == nil {
+		return response.StatusCode, nil
+	}
+	return response.StatusCode, json.Unmarshal(answer, out)
+}
+
+// page is one page of any list.
+type page[T any] struct {
+	Items []T    `json:"items"`
+	Next  string `json:"next"`
+}
+
+// all reads a list from its beginning to its end.
+func all[T any](ctx context.Context, c *client, path string, query url.Values) ([]T, error) {
+	var items []T
+	query.Set("limit", "200")
+	for {
+		var p page[T]
+		if _, err := c.call(ctx, http.MethodGet, path+"?"+query.Encode(), nil, "", &p); err != nil {
+			return nil, err
+		}
+		items = append(items, p.Items...)
+		if p.Next == "" {
+			return items, nil
+		}
+		query.Set("cursor", p.Next)
+	}
+}
+
+// printJSON prints data as every --json does: one indented document.
+func printJSON(v any) error {
+	encoder := json.NewEncoder(os.Stdout)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(v)
+}
+
+// table prints columns.
+func table(rows func(w io.Writer)) error {
+	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
+	rows(w)
+	return w.Flush()
+}
+
+// messageLine is one line of the ledger, as the API gives it.
+type messageLine struct {
+	ID           string    `json:"id"`
+	ReceivedAt   time.Time `json:"receivedAt"`
+	Organisation string    `json:"organisation"`
+	Sender       string    `json:"sender"`
+	Door         string    `json:"door"`
+	ControlID    string    `json:"controlId"`
+	Type         string    `json:"type"`
+	Ack          string    `json:"ack"`
+	Outcome      string    `json:"outcome"`
+	Reason       string    `json:"reason,omitempty"`
+	Journey      string    `json:"journey,omitempty"`
+}
+
+type messageFlags struct {
+	Sender  string `env:"SENDER" help:"messages of this sender only"`
+	Outcome string `env:"OUTCOME" help:"messages of this outcome only: joined, raised, raised-flagged, corrected, cancelled, ignored, duplicate, quarantined, rejected"`
+	JSON    bool   `env:"JSON" help:"print data"`
+}
+
+// messages prints the ledger, or releases or dismisses one quarantined message.
+func messages(ctx context.Context, args []string) error {
+	o, rest, err := load[messageFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	if len(rest) > 0 {
+		return settleMessage(ctx, c, rest)
+	}
+	query := url.Values{}
+	if o.Own.Outcome != "" {
+		query.Set("outcome", o.Own.Outcome)
+	}
+	if o.Own.Sender != "" {
+		query.Set("sender", o.Own.Sender)
+	}
+	if o.Own.JSON {
+		lines, err := all[json.RawMessage](ctx, c, "/api/messages", query)
+		if err != nil {
+			return err
+		}
+		return printJSON(lines)
+	}
+	lines, err := all[messageLine](ctx, c, "/api/messages", query)
+	if err != nil {
+		return err
+	}
+	return table(func(w io.Writer) {
+		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tREASON\tID")
+		for _, m := range lines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.Reason, m.ID)
+		}
+	})
+}
+
+func settleMessage(ctx context.Context, c *client, args []string) error {
+	if len(args) != 2 || (args[0] != "release" && args[0] != "dismiss") {
+		return service.Usage{Err: fmt.Errorf("messages [--sender S] [--outcome O] [--json], messages release ID, messages dismiss ID")}
+	}
+	var line messageLine
+	if _, err := c.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(args[1])+"/"+args[0], []byte("{}"), "application/json", &line); err != nil {
+		return err
+	}
+	fmt.Printf("message %s: %s\n", args[1], line.Outcome)
+	return nil
+}
+
+// journeyLine is one journey of the list, as the API gives it.
+type journeyLine struct {
+	Journey  string     `json:"journey"`
+	State    string     `json:"state"`
+	Began    *time.Time `json:"beganAt"`
+	Next     stepLine   `json:"next"`  // in a list
+	Steps    []stepLine `json:"steps"` // of one journey
+	Timeline []struct {
+		At       time.Time       `json:"at"`
+		Type     string          `json:"type"`
+		Sentence string          `json:"sentence"`
+		Details  json.RawMessage `json:"details"`
+	} `json:"timeline"`
+}
+
+// stepLine is one step of a journey.
+type stepLine struct {
+	Kind    string    `json:"kind"`
+	Owner   string    `json:"owner"`
+	DueAt   time.Time `json:"dueAt"`
+	Overdue bool      `json:"overdue"`
+	State   string    `json:"state"`
+}
+
+type journeyFlags struct {
+	Void bool `env:"VOID" help:"only those without an open next step, or past its due time and its grace"`
+	JSON bool `env:"JSON" help:"print data"`
+}
+
+// journeys lists journeys with their next step, or shows one timeline.
+func journeys(ctx context.Context, args []string) error {
+	o, rest, err := load[journeyFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	if len(rest) == 1 {
+		return showJourney(ctx, c, rest[0], o.Own.JSON)
+	}
+	query := url.Values{}
+	if o.Own.Void {
+		query.Set("void", strconv.FormatBool(true))
+	}
+	if o.Own.JSON {
+		lines, err := all[json.RawMessage](ctx, c, "/api/journeys", query)
+		if err != nil {
+			return err
+		}
+		return printJSON(lines)
+	}
+	lines, err := all[journeyLine](ctx, c, "/api/journeys", query)
+	if err != nil {
+		return err
+	}
+	return table(func(w io.Writer) {
+		fmt.Fprintln(w, "JOURNEY\tSTATE\tNEXT STEP\tOWNER\tDUE")
+		for _, j := range lines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Journey, j.State, j.Next.Kind, j.Next.Owner, due(j.Next.DueAt, j.Next.Overdue))
+		}
+	})
+}
+
+func due(at time.Time, overdue bool) string {
+	text := at.Local().Format("Mon 2 Jan 15:04")
+	if overdue {
+		return text + " (past)"
+	}
+	return text
+}
+
+func showJourney(ctx context.Context, c *client, id string, asJSON bool) error {
+	path := "/api/journeys/" + url.PathEscape(id)
+	if asJSON {
+		var raw json.RawMessage
+		if _, err := c.call(ctx, http.MethodGet, path, nil, "", &raw); err != nil {
+			return err
+		}
+		return printJSON(raw)
+	}
+	var j journeyLine
+	if _, err := c.call(ctx, http.MethodGet, path, nil, "", &j); err != nil {
+		return err
+	}
+	printJourney(j)
+	return nil
+}
+
+func printJourney(j journeyLine) {
+	fmt.Printf("journey %s, %s\n", j.Journey, j.State)
+	for _, s := range j.Steps {
+		fmt.Printf("  next: %s, by %s, due %s\n", s.Kind, s.Owner, due(s.DueAt, s.Overdue))
+	}
+	for _, line := range j.Timeline {
+		fmt.Printf("  %s  %-50s %s\n", line.At.Local().Format("2 Jan 15:04:05"), line.Type, line.Sentence)
+	}
+}
+
+type traceFlags struct {
+	JSON bool   `env:"JSON" help:"print data"`
+	Ops  string `env:"TRACE_URL" as:"url" help:"where spans are kept; empty: http://OPS_ADDR"`
+}
+
+// traceJourney prints the waterfall of one journey across the services.
+func traceJourney(ctx context.Context, args []string) error {
+	o, rest, err := load[traceFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(rest) != 1 {
+		return service.Usage{Err: fmt.Errorf("trace JOURNEY [--json]")}
+	}
+	spans, err := telemetry.FetchLinked(ctx, http.DefaultClient, orElse(o.Own.Ops, "http://"+o.OpsAddr), rest[0])
+	if err != nil {
+		return err
+	}
+	if len(spans) == 0 {
+		return fmt.Errorf("no span is kept for journey %q; spans are kept for a day by dev, elsewhere by the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
+	}
+	if o.Own.JSON {
+		return printJSON(spans)
+	}
+	return telemetry.WriteWaterfall(os.Stdout, spans, 120)
+}

@@ -1,0 +1,226 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"footbridge/libs/service"
+	"footbridge/schemas"
+	"footbridge/services/journey"
+	"footbridge/services/threshold"
+)
+
+// config is what every command may be told, by FOOTBRIDGE_… variables or flags of the same names.
+type config struct {
+	StateDir     string            `env:"STATE_DIR" default:"./.footbridge" help:"where dev keeps its state, keys and private PostgreSQL"`
+	DatabaseURL  string            `env:"DATABASE_URL" as:"url" help:"PostgreSQL, with the right to create roles; empty: the private one of dev"`
+	DatabaseURLs map[string]string `env:"*_DATABASE_URL" as:"url" help:"a service's own login; in production each service has one"`
+	NATSURL      string            `env:"NATS_URL" as:"url" help:"NATS; empty: the embedded one of dev"`
+	NATSCreds    string            `env:"NATS_CREDS" help:"credentials file for NATS"`
+	NATSAddr     string            `env:"NATS_ADDR" default:"127.0.0.1:4222" as:"hostport" help:"where the embedded NATS listens"`
+	NATSReplicas int               `env:"NATS_REPLICAS" default:"1" help:"copies of each stream; 3 on a cluster"`
+	NATSMaxAge   time.Duration     `env:"NATS_MAX_AGE" default:"720h" help:"how long the streams keep events"`
+	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys; empty: a file in the state directory, made when absent (dev only)"`
+	HTTPAddr     string            `env:"HTTP_ADDR" default:"127.0.0.1:8080" as:"hostport" help:"console and HTTP APIs"`
+	MLLPAddr     string            `env:"MLLP_ADDR" default:"127.0.0.1:2575" as:"hostport" help:"HL7 v2 over MLLP"`
+	OpsAddr      string            `env:"OPS_ADDR" default:"127.0.0.1:9090" as:"hostport" help:"/livez, /readyz, /metrics"`
+	AllowOpen    bool              `env:"ALLOW_OPEN_BIND" help:"accept an address others can reach without TLS here, because a proxy in front does TLS and authentication"`
+	Addrs        addrs
+	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
+	Directory    string         `env:"DIRECTORY" help:"access criteria, a file or a folder; empty: the shipped illustrative example"`
+	Organisation string         `env:"ORGANISATION" default:"RXX" help:"ODS code of the organisation that runs this"`
+	Navigator    string         `env:"NAVIGATOR" help:"who takes what no rule could place, e.g. navigator:duty"`
+	Deputy       string         `env:"DEPUTY" help:"who stands in for the navigator"`
+	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`
+	URL          string         `env:"URL" as:"url" help:"where commands find the running system; empty: http://HTTP_ADDR"`
+	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: the one of the state directory"`
+	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
+	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
+	SentinelGap  time.Duration  `env:"SENTINEL_EVERY" default:"1m" help:"how often the sentinel looks"`
+	RebuildRate  int            `env:"REBUILD_RATE" default:"2000" help:"older events a second that a rebuild publishes, a service"`
+	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
+
+	development bool // fixed principals, keys made when absent
+}
+
+// addrs are where services listen that run in a process without the gateway, and where the gateway finds them.
+type addrs struct {
+	Intake    string `env:"INTAKE_ADDR" default:"127.0.0.1:8081" as:"hostport" help:"intake's own HTTP port"`
+	Threshold string `env:"THRESHOLD_ADDR" default:"127.0.0.1:8082" as:"hostport" help:"threshold's own HTTP port"`
+	Journey   string `env:"JOURNEY_ADDR" default:"127.0.0.1:8085" as:"hostport" help:"journey's own HTTP port"`
+	Console   string `env:"CONSOLE_ADDR" default:"127.0.0.1:8086" as:"hostport" help:"console's own HTTP port"`
+}
+
+func (a addrs) of(name string) string {
+	return map[string]string{
+		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Journey: a.Journey, schemas.Console: a.Console,
+	}[name]
+}
+
+// options are a command's own flags beside the configuration.
+type options[T any] struct {
+	config
+	Own T
+}
+
+// errHelp ends a command after it has shown its help or its configuration.
+var errHelp = errors.New("shown")
+
+// load reads configuration and a command's own flags from args.
+func load[T any](args []string) (*options[T], []string, error) {
+	var o options[T]
+	loaded, err := service.Load(&o, service.Sources{Prefix: "FOOTBRIDGE_", Args: args, Elsewhere: elsewhere})
+	if err != nil {
+		return nil, nil, err
+	}
+	for _, warning := range loaded.Warnings {
+		fmt.Fprintln(os.Stderr, "footbridge:", warning)
+	}
+	switch {
+	case loaded.Help:
+		return nil, nil, errors.Join(errHelp, loaded.Usage(os.Stdout))
+	case loaded.PrintConfig:
+		return nil, nil, errors.Join(errHelp, loaded.Print(os.Stdout))
+	}
+	return &o, loaded.Args, nil
+}
+
+// elsewhere are variables that are read outside of a command's configuration.
+var elsewhere = []string{"PG_BIN", "FAILPOINTS", "TEST_DATABASE_URL", "FAULTS", "TOKEN_FILE"}
+
+// shown turns "the help was shown" into success.
+func shown(err error) error {
+	if errors.Is(err, errHelp) {
+		return nil
+	}
+	return err
+}
+
+// secret is the key of this installation from which passwords of the private database, of the embedded broker and
+// the key that signs principals are derived. It is made when absent, and read by every process that shares the
+// state directory.
+func (c *config) secret() ([]byte, error) {
+	path := filepath.Join(c.StateDir, "secret")
+	if text, err := os.ReadFile(path); err == nil {
+		return hex.DecodeString(strings.TrimSpace(string(text)))
+	} else if !errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("reading the installation's secret: %w", err)
+	}
+	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("making the state directory: %w", err)
+	}
+	key := make([]byte, 32)
+	_, _ = rand.Read(key)
+	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
+	if err := os.WriteFile(temporary, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
+		return nil, fmt.Errorf("writing the installation's secret: %w", err)
+	}
+	defer func() { _ = os.Remove(temporary) }()
+	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) { // whoever links first has made it
+		return nil, fmt.Errorf("writing the installation's secret: %w", err)
+	}
+	return c.secret()
+}
+
+// derive makes a password or key for one purpose out of the installation's secret.
+func (c *config) derive(purpose string) (string, error) {
+	key, err := c.secret()
+	if err != nil {
+		return "", err
+	}
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte(purpose))
+	return hex.EncodeToString(mac.Sum(nil)), nil
+}
+
+func (c *config) kekFile() string {
+	if c.KEKFile != "" {
+		return c.KEKFile
+	}
+	return filepath.Join(c.StateDir, "kek")
+}
+
+// owners are those whom steps fall to. In development they are made up; serve refuses to start without them.
+func (c *config) owners() journey.Owners {
+	owners := journey.Owners{Navigator: c.Navigator, Deputy: c.Deputy, OutOfHours: c.OutOfHours}
+	if c.development {
+		owners.Navigator = orElse(owners.Navigator, "navigator:duty")
+		owners.Deputy = orElse(owners.Deputy, "navigator:deputy")
+		owners.OutOfHours = orElse(owners.OutOfHours, "team:out-of-hours")
+	}
+	return owners
+}
+
+func orElse(value, otherwise string) string {
+	if value == "" {
+		return otherwise
+	}
+	return value
+}
+
+// directory loads the access criteria.
+func (c *config) directory() (*threshold.Directory, error) {
+	if c.Directory == "" {
+		return threshold.LoadFS(threshold.ExampleFiles())
+	}
+	info, err := os.Stat(c.Directory)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_DIRECTORY: %w; name a file or a folder of access criteria", err)
+	}
+	if info.IsDir() {
+		return threshold.LoadFS(os.DirFS(c.Directory))
+	}
+	content, err := os.ReadFile(c.Directory)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_DIRECTORY: %w", err)
+	}
+	return threshold.Load(threshold.Source{Name: c.Directory, Content: content})
+}
+
+// chosen reads --only.
+func chosen(only []string) ([]string, error) {
+	if len(only) == 0 {
+		return serviceNames(), nil
+	}
+	for _, name := range only {
+		if !slices.Contains(serviceNames(), name) {
+			return nil, service.Usage{Err: fmt.Errorf("--only: there is no service %q; there are %s", name, strings.Join(serviceNames(), ", "))}
+		}
+	}
+	return only, nil
+}
+
+// serviceNames are the services in the order in which they start.
+func serviceNames() []string {
+	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Intake, schemas.Console, schemas.Gateway}
+}
+
+// stateful are the services with a schema, a durable and a NATS user.
+func stateful() []string {
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+}
+
+// splitAddr takes host:port apart.
+func splitAddr(addr string) (host string, port int, err error) {
+	host, text, err := net.SplitHostPort(addr)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %q is not host:port", addr)
+	}
+	port, err = strconv.Atoi(text)
+	if err != nil {
+		return "", 0, fmt.Errorf("address %q has no number for a port", addr)
+	}
+	return host, port, nil
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/hl7"
+	"footbridge/libs/service"
+	"footbridge/schemas"
+)
+
+// demoTime is how long the offer may take to come.
+const demoTime = 60 * time.Second
+
+type demoFlags struct {
+	Exit bool `env:"EXIT" help:"end after the offer: 0 when it came, 1 when not (also DEMO_EXIT=1)"`
+}
+
+// demo starts everything, plays a hospital that sends one visit, and tells what happens in words.
+func demo(ctx context.Context, args []string) error {
+	o, _, err := load[demoFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	o.development, o.LogText = true, true
+	if err := o.freePorts(); err != nil {
+		return err
+	}
+	exit := o.Own.Exit || os.Getenv("DEMO_EXIT") == "1"
+	ctx, end := context.WithCancelCause(ctx)
+	defer end(nil)
+	err = run(ctx, &o.config, serviceNames(), func(p *process) {
+		p.runner.Add("demonstration", func(ctx context.Context, h *service.Health) error {
+			h.Ready()
+			err := p.demonstrate(ctx)
+			if exit || err != nil {
+				end(nil)
+				return err
+			}
+			fmt.Printf("\nThe console stays open at http://%s (choose who you are; Ctrl-C ends the demo).\n", p.cfg.HTTPAddr)
+			<-ctx.Done()
+			return nil
+		})
+	})
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// freePorts keeps the demo from colliding with a system that already runs here: it takes other ports, and says so
+// by what it prints.
+func (c *config) freePorts() error {
+	for _, addr := range []*string{&c.HTTPAddr, &c.MLLPAddr, &c.OpsAddr, &c.NATSAddr} {
+		listener, err := net.Listen("tcp", *addr)
+		if err != nil {
+			host, _, _ := net.SplitHostPort(*addr)
+			if listener, err = net.Listen("tcp", net.JoinHostPort(host, "0")); err != nil {
+				return fmt.Errorf("looking for a free port: %w", err)
+			}
+			*addr = listener.Addr().String()
+		}
+		if err := listener.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// demonstrate sends the sample visit and tells each event until the offer has come.
+func (p *process) demonstrate(ctx context.Context) error {
+	events, stop, err := p.listen(ctx)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	say("A hospital sends three HL7 v2 messages about one visit to A&E. The person is made up.")
+	if err := p.playHospital(ctx); err != nil {
+		return err
+	}
+	story := newStory()
+	deadline := time.After(demoTime)
+	for !story.complete() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-deadline:
+			return fmt.Errorf("no offer came within %v; footbridge status says what is in the way", demoTime)
+		case e := <-events:
+			story.tell(e)
+		}
+	}
+	return p.conclude(ctx, story)
+}
+
+func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
+
+// listen reads every event from now on, with the login that owns the streams.
+func (p *process) listen(ctx context.Context) (<-chan flow.Event, func(), error) {
+	password, err := p.cfg.derive("broker user owner")
+	if err != nil {
+		return nil, nil, err
+	}
+	conn, err := bus.Connect(ctx, bus.Config{URL: p.natsURL(), User: "owner", Password: password, Name: "footbridge demo"})
+	if err != nil {
+		return nil, nil, err
+	}
+	events := make(chan flow.Event, 256)
+	stream, _ := p.cfg.streams()
+	sub, err := conn.NATS.Subscribe(stream.Subjects[0], func(msg *nats.Msg) {
+		if e, err := flow.Unmarshal(msg.Data); err == nil {
+			events <- e
+		}
+	})
+	if err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("listening to events: %w", err)
+	}
+	if err := conn.NATS.Flush(); err != nil {
+		conn.Close()
+		return nil, nil, fmt.Errorf("listening to events: %w", err)
+	}
+	return events, func() { _ = sub.Unsubscribe(); conn.Close() }, nil
+}
+
+// playHospital sends the sample over MLLP: the arrival with its reason, the coded diagnosis, and the end of the
+// visit, which by itself says nothing of why.
+func (p *process) playHospital(ctx context.Context) error {
+	client, err := hl7.Dial(ctx, p.cfg.MLLPAddr, nil)
+	if err != nil {
+		return fmt.Errorf("connecting as the hospital: %w", err)
+	}
+	defer func() { _ = client.Close() }()
+	for _, m := range sampleVisit(time.Now()) {
+		raw, err := client.Send(ctx, m.bytes)
+		if err != nil {
+			return fmt.Errorf("sending %s: %w", m.event, err)
+		}
+		ack, err := hl7.ParseAck(raw)
+		if err != nil {
+			return fmt.Errorf("reading the answer to %s: %w", m.event, err)
+		}
+		fmt.Printf("  %s  hospital RXX sends ADT^%s (%s); Footbridge answers %s\n", time.Now().Format("15:04:05.000"), m.event, m.about, ack.Code)
+		if !ack.Positive() {
+			return fmt.Errorf("the sample %s was not accepted: %s", m.event, ack.Text)
+		}
+	}
+	return nil
+}
+
+type sampleMessage struct {
+	event, about string
+	bytes        []byte
+}
+
+// sampleVisit is a made-up person's visit that ended a minute ago. Each run is another visit.
+func sampleVisit(now time.Time) []sampleMessage {
+	local := func(t time.Time) string { return t.Local().Format("20060102150405") }
+	arrived, left := now.Add(-5*time.Hour), now.Add(-time.Minute)
+	visit := strings.ReplaceAll(clock.NewID(now), "-", "")[:16]
+	build := func(event, about string, more func(*hl7.Writer)) sampleMessage {
+		w := hl7.NewWriter(hl7.Header{SendingApplication: "DEMO-PAS", SendingFacility: "RXX", ReceivingApplication: "FOOTBRIDGE",
+			At: now, Type: "ADT", Trigger: event, ControlID: clock.NewID(now), ProcessingID: "T", Version: "2.4"})
+		w.Segment("EVN").Set(2, local(now))
+		w.Segment("PID").Set(3, visit[8:], "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
+			Set(5, "Sample", "Robin").Set(7, now.AddDate(-27, -3, 0).Format("20060102")).Set(8, "F")
+		pv1 := w.Segment("PV1").Set(2, "E").Set(3, "ED").Set(19, visit).Set(44, local(arrived))
+		if event == "A03" {
+			pv1.Set(36, "19").Set(45, local(left))
+		}
+		if more != nil {
+			more(w)
+		}
+		return sampleMessage{event, about, w.Bytes()}
+	}
+	return []sampleMessage{
+		build("A04", "arrival", nil),
+		build("A08", "a coded diagnosis", func(w *hl7.Writer) {
+			w.Segment("DG1").Set(1, "1").Set(3, "276853009", "Self-inflicted injury", "SCT")
+		}),
+		build("A03", "the visit has ended; no reason on it", nil),
+	}
+}
+
+// story puts events into words and remembers what the end of it needs.
+type story struct {
+	journey string
+	seen    map[schemas.Type]bool
+	offer   *schemas.OfferRaisedData
+	opened  *schemas.JourneyOpenedData
+	pathway *schemas.PathwayDecidedData
+}
+
+func newStory() *story {
+	say("What Footbridge makes of it, event by event:")
+	return &story{seen: map[schemas.Type]bool{}}
+}
+
+func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.pathway != nil }
+
+func (s *story) tell(e flow.Event) {
+	if s.journey == "" {
+		s.journey = e.Subject
+	}
+	if e.Subject != s.journey {
+		return
+	}
+	fmt.Printf("  %s  %-46s %s\n", e.Time.Local().Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
+	switch schemas.Type(e.Type) {
+	case schemas.OfferRaised:
+		s.offer = read[schemas.OfferRaisedData](e)
+	case schemas.JourneyOpened:
+		s.opened = read[schemas.JourneyOpenedData](e)
+	case schemas.PathwayDecided:
+		s.pathway = read[schemas.PathwayDecidedData](e)
+	}
+}
+
+func read[T any](e flow.Event) *T {
+	var data T
+	if json.Unmarshal(e.Data, &data) != nil {
+		return nil
+	}
+	return &data
+}
+
+// conclude tells the doors, the window and the next step, and where to look next.
+func (p *process) conclude(_ context.Context, s *story) error {
+	say("The doors, by every service's published criteria:")
+	for _, door := range s.pathway.Doors {
+		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
+	}
+	say("The follow-up offer:")
+	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
+	fmt.Println("  nothing about the person leaves the hospital's side before they say yes")
+	say("The next step:")
+	fmt.Printf("  %s, by %s, by %s\n", stepInWords(s.opened.Next.Kind), ownerInWords(s.opened.Next.Owner), s.opened.Next.DueAt.Local().Format("Monday 2 January 15:04"))
+	say("Where to look next:")
+	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
+	return nil
+}
+
+func doorInWords(door schemas.ServiceDoor) string {
+	switch door.Door {
+	case schemas.DoorOpen:
+		return "open"
+	case schemas.DoorOpenIf:
+		return "open, if we learn: " + strings.Join(door.Missing, ", ")
+	case schemas.DoorTalkAbout:
+		return "to be talked about with the service" + firstWords(door)
+	default:
+		return "does not currently offer this" + firstWords(door)
+	}
+}
+
+// firstWords are the service's own words for the first criterion that stands in the way, with source and date.
+func firstWords(door schemas.ServiceDoor) string {
+	if len(door.Because) == 0 {
+		return ""
+	}
+	c := door.Because[0]
+	return fmt.Sprintf(": “%s” (%s, checked %s)", c.Words, c.Source, c.CheckedOn)
+}
+
+func dayInWords(day string) string {
+	at, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return at.Format("Monday 2 January")
+}
+
+func stepInWords(kind string) string {
+	if kind == "ask-the-person" {
+		return "ask the person what they would like"
+	}
+	return strings.ReplaceAll(kind, "-", " ")
+}
+
+func ownerInWords(owner string) string {
+	kind, name, _ := strings.Cut(owner, ":")
+	return "the " + strings.TrimSpace(strings.ReplaceAll(name, "-", " ")+" "+kind)
+}

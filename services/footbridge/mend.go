@@ -1,0 +1,130 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/pg"
+	"footbridge/libs/service"
+)
+
+type plainFlags struct {
+	JSON bool `env:"JSON" help:"print data"`
+}
+
+// eachDatabase opens the database of each service in turn.
+func (c *config) eachDatabase(ctx context.Context, do func(name string, pool *pgxpool.Pool) error) error {
+	urls, err := c.findDatabases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, name := range stateful() {
+		pool, err := pg.Open(ctx, urls[name], pg.OpenConfig{Service: name, MaxConns: 2})
+		if err != nil {
+			return fmt.Errorf("opening the database of %s: %w", name, err)
+		}
+		err = do(name, pool)
+		pool.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// deadLine is a dead letter with the service that could not apply it.
+type deadLine struct {
+	Service string `json:"service"`
+	flow.DeadLetter
+}
+
+// deadLetters lists, shows or redrives what could not be processed.
+func deadLetters(ctx context.Context, args []string) error {
+	o, rest, err := load[plainFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	usage := service.Usage{Err: fmt.Errorf("deadletters list | show ID | redrive [ID…]")}
+	if len(rest) == 0 {
+		return usage
+	}
+	switch rest[0] {
+	case "list":
+		return listDead(ctx, o, nil)
+	case "show":
+		if len(rest) != 2 {
+			return usage
+		}
+		return listDead(ctx, o, rest[1:])
+	case "redrive":
+		return redrive(ctx, &o.config, rest[1:])
+	}
+	return usage
+}
+
+func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
+	lines := []deadLine{}
+	err := o.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		letters, err := flow.DeadLetters(ctx, pool)
+		for _, letter := range letters {
+			if len(ids) == 0 || slices.Contains(ids, letter.ID) {
+				lines = append(lines, deadLine{name, letter})
+			}
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(lines)
+	}
+	err = table(func(w io.Writer) {
+		fmt.Fprintln(w, "SERVICE\tSINCE\tTYPE\tJOURNEY\tID\tREASON")
+		for _, l := range lines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Service, l.Since.Local().Format(time.DateTime), l.Type, l.Journey, l.ID, l.Reason)
+		}
+	})
+	if len(ids) == 1 && len(lines) == 1 {
+		fmt.Println(lines[0].Payload)
+	}
+	return err
+}
+
+// redrive puts dead letters back in line; the running services try them again within a second.
+func redrive(ctx context.Context, c *config, ids []string) error {
+	var total int64
+	err := c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
+		n, err := flow.Redrive(ctx, pool, time.Now(), ids...)
+		total += n
+		return err
+	})
+	fmt.Printf("%d put back in line\n", total)
+	return err
+}
+
+// streams asks the running services to publish everything again from PostgreSQL.
+func streams(ctx context.Context, args []string) error {
+	o, rest, err := load[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(rest) != 1 || rest[0] != "rebuild" {
+		return service.Usage{Err: fmt.Errorf("streams rebuild")}
+	}
+	events, _ := o.streams()
+	err = o.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		if err := flow.AskRebuild(ctx, pool, events.Name); err != nil {
+			return err
+		}
+		fmt.Printf("%s will publish its events again, the last hour first; readers count each once\n", name)
+		return nil
+	})
+	return err
+}

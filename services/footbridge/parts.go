@@ -1,0 +1,357 @@
+package main
+
+import (
+	"context"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/service"
+	"footbridge/schemas"
+	"footbridge/services/bridging"
+	"footbridge/services/console"
+	"footbridge/services/followup"
+	"footbridge/services/gateway"
+	"footbridge/services/intake"
+	"footbridge/services/journey"
+	"footbridge/services/threshold"
+)
+
+// process is the services of this process, and what they show to one another.
+type process struct {
+	*platform
+	runner   *service.Runner
+	signer   *principal.Signer
+	handlers map[string]http.Handler // of the services that run here
+	sessions *gateway.Sessions
+}
+
+func newProcess(p *platform, runner *service.Runner) (*process, error) {
+	key, err := p.cfg.derive("principals")
+	if err != nil {
+		return nil, err
+	}
+	bytes, err := hex.DecodeString(key)
+	if err != nil {
+		return nil, err
+	}
+	signer, err := principal.NewSigner(bytes)
+	if err != nil {
+		return nil, err
+	}
+	sessions, err := gateway.NewSessions(bytes, p.clock, false)
+	if err != nil {
+		return nil, err
+	}
+	return &process{platform: p, runner: runner, signer: signer, handlers: map[string]http.Handler{}, sessions: sessions}, nil
+}
+
+// add puts a service into the order of starting.
+func (p *process) add(name string) {
+	start := map[string]func(context.Context, *service.Health) error{
+		schemas.Intake: p.runIntake, schemas.Threshold: p.runThreshold, schemas.Followup: p.runFollowup,
+		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
+	}[name]
+	p.runner.Add(name, start)
+}
+
+// flowOf makes a service's flow: its own database login, its own NATS user.
+func (p *process) flowOf(ctx context.Context, name string, pool *pgxpool.Pool, tune func(*flow.Config)) (*flow.Flow, error) {
+	conn, err := p.connect(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	events, _ := p.cfg.streams()
+	t := p.telemetry[name]
+	cfg := flow.Config{
+		Service: name, Pool: pool, Bus: conn, Stream: events, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("flow"),
+		Meter: t.Meter("flow"), RebuildRate: p.cfg.RebuildRate,
+	}
+	tune(&cfg)
+	return flow.New(ctx, cfg)
+}
+
+func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, threshold.Name)
+	if err != nil {
+		return err
+	}
+	set, err := p.cfg.directory()
+	if err != nil {
+		return err
+	}
+	evaluator, err := threshold.New(ctx, threshold.Config{Pool: pool, Directory: set, Now: p.clock.Now()})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, threshold.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = threshold.Hears(), evaluator.Handle })
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, threshold.Name, f, evaluator.Routes)
+}
+
+func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, followup.Name)
+	if err != nil {
+		return err
+	}
+	partners, err := p.partners()
+	if err != nil {
+		return err
+	}
+	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, followup.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = followup.Hears(), s.Handle })
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, followup.Name, f, nil)
+}
+
+// partners are the third-sector services of the directory that give follow-up sessions.
+func (p *process) partners() ([]followup.PartnerConfig, error) {
+	set, err := p.cfg.directory()
+	if err != nil {
+		return nil, err
+	}
+	week, err := followup.Week([]string{"mon", "tue", "wed", "thu", "fri"})
+	if err != nil {
+		return nil, err
+	}
+	var partners []followup.PartnerConfig
+	for i, doc := range set.Documents() {
+		if doc.Kind != peerFollowUp || doc.Sector != threshold.ThirdSector {
+			continue
+		}
+		id, err := p.cfg.derive("partner " + doc.Service.ID)
+		if err != nil {
+			return nil, err
+		}
+		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID, Partner: followup.Partner{
+			ID: uuidOf(id), Service: doc.Service.ID, Name: doc.Service.Name, Works: week, Rank: i + 1,
+		}})
+	}
+	return partners, nil
+}
+
+// peerFollowUp is the directory's kind of the services that give follow-up sessions.
+const peerFollowUp = "peer-follow-up"
+
+// uuidOf writes 32 hexadecimal digits as a random uuid: a partner's id tells nothing about the partner.
+func uuidOf(digits string) string {
+	return fmt.Sprintf("%s-%s-4%s-8%s-%s", digits[:8], digits[8:12], digits[13:16], digits[17:20], digits[20:32])
+}
+
+func (p *process) runBridging(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, bridging.Name)
+	if err != nil {
+		return err
+	}
+	s, err := bridging.New(bridging.Config{})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, bridging.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = bridging.Hears(), s.Handle })
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, bridging.Name, f, nil)
+}
+
+func (p *process) runJourney(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, journey.Name)
+	if err != nil {
+		return err
+	}
+	s, err := journey.New(journey.Config{Owners: p.cfg.owners()})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, journey.Name, pool, func(c *flow.Config) {
+		c.Hears, c.Handle, c.Due = journey.Hears(), s.Handle, s.Due()
+	})
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, journey.Name, f, func(mux *httpx.Mux) { s.Routes(mux, f, pool, p.clock) })
+}
+
+func (p *process) runIntake(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, intake.Name)
+	if err != nil {
+		return err
+	}
+	keys, err := p.openVault()
+	if err != nil {
+		return err
+	}
+	t := p.telemetry[intake.Name]
+	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake")})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, intake.Name, pool, func(c *flow.Config) { *c = s.FlowConfig(*c) })
+	if err != nil {
+		return err
+	}
+	if err := s.Attach(ctx, f); err != nil {
+		return err
+	}
+	if err := service.CheckBind(p.cfg.MLLPAddr, false, false, p.cfg.AllowOpen); err != nil {
+		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
+	}
+	listener, err := service.Listen(ctx, p.cfg.MLLPAddr)
+	if err != nil {
+		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
+	}
+	return p.serveFlowWith(ctx, h, intake.Name, f, s.Routes, func(ctx context.Context) error { return s.Run(ctx, listener) }, s.Ready)
+}
+
+func (p *process) serveFlow(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes func(*httpx.Mux)) error {
+	return p.serveFlowWith(ctx, h, name, f, routes, nil, nil)
+}
+
+// serveFlowWith runs a service's flow, its doors and its HTTP paths until ctx ends. The doors stop first: what they
+// have taken is still exchanged.
+func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes func(*httpx.Mux), doors func(context.Context) error, ready func() error) error {
+	flowing, stopFlow := context.WithCancel(context.WithoutCancel(ctx))
+	defer stopFlow()
+	ended := make(chan error, 3)
+	go func() { ended <- f.Run(flowing) }()
+	var open []func(context.Context) error
+	if doors != nil {
+		open = append(open, doors)
+	}
+	if routes != nil {
+		serve, err := p.expose(ctx, name, routes)
+		if err != nil {
+			return err
+		}
+		if serve != nil {
+			open = append(open, serve)
+		}
+	}
+	shut := make(chan error, len(open))
+	for _, door := range open {
+		go func() { shut <- door(ctx) }()
+	}
+	if ready == nil {
+		ready = func() error { return nil }
+	}
+	go watch(flowing, h, func() error { return errors.Join(ready(), f.Ready()) })
+	<-ctx.Done()
+	var failures []error
+	for range open {
+		failures = append(failures, <-shut)
+	}
+	stopFlow()
+	return errors.Join(append(failures, <-ended)...)
+}
+
+// expose makes a service's HTTP paths: handed to the gateway in this process, or listened for on the service's own
+// port where the gateway is elsewhere.
+func (p *process) expose(ctx context.Context, name string, routes func(*httpx.Mux)) (serve func(context.Context) error, err error) {
+	t := p.telemetry[name]
+	mux := httpx.NewMux(httpx.Options{Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(), Clock: p.clock, TrustCaller: true})
+	mux.Use(principal.Require(principal.Signed(p.signer, name, p.clock)))
+	routes(mux)
+	return p.publish(ctx, name, mux)
+}
+
+func (p *process) publish(ctx context.Context, name string, handler http.Handler) (serve func(context.Context) error, err error) {
+	if p.gatewayIsHere() {
+		p.handlers[name] = handler
+		return nil, nil
+	}
+	addr := p.cfg.Addrs.of(name)
+	listener, err := service.Listen(ctx, addr)
+	if err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context) error {
+		return httpx.Serve(ctx, httpx.NewServer(handler), listener, drainTime)
+	}, nil
+}
+
+func (p *process) gatewayIsHere() bool { return p.telemetry[schemas.Gateway] != nil }
+
+// backends are the services as the gateway and the console reach them.
+func (p *process) backends() (map[string]http.Handler, error) {
+	backends := map[string]http.Handler{}
+	transport := gateway.Transport()
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
+		if here, ok := p.handlers[name]; ok {
+			backends[name] = here
+			continue
+		}
+		backends[name] = gateway.Remote(&url.URL{Scheme: "http", Host: p.cfg.Addrs.of(name)}, transport)
+	}
+	return backends, nil
+}
+
+func (p *process) runConsole(ctx context.Context, h *service.Health) error {
+	backends, err := p.backends()
+	if err != nil {
+		return err
+	}
+	t := p.telemetry[schemas.Console]
+	cfg := console.Config{Backends: backends, Signer: p.signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
+	if p.cfg.development {
+		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(), Sessions: p.sessions}
+	}
+	if p.spans != nil {
+		cfg.Traces = console.TracesFunc(p.waterfall)
+	}
+	c, err := console.New(cfg)
+	if err != nil {
+		return err
+	}
+	serve, err := p.publish(ctx, schemas.Console, c.Handler())
+	if err != nil {
+		return err
+	}
+	h.Ready()
+	if serve != nil {
+		return serve(ctx)
+	}
+	<-ctx.Done()
+	return nil
+}
+
+func (p *process) runGateway(ctx context.Context, h *service.Health) error {
+	backends, err := p.backends()
+	if err != nil {
+		return err
+	}
+	source, err := p.principals()
+	if err != nil {
+		return err
+	}
+	t := p.telemetry[schemas.Gateway]
+	g, err := gateway.New(gateway.Config{
+		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", Clock: p.clock,
+		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
+	})
+	if err != nil {
+		return err
+	}
+	if err := service.CheckBind(p.cfg.HTTPAddr, false, p.cfg.Tokens != "", p.cfg.AllowOpen); err != nil {
+		return fmt.Errorf("FOOTBRIDGE_HTTP_ADDR: %w", err)
+	}
+	listener, err := service.Listen(ctx, p.cfg.HTTPAddr)
+	if err != nil {
+		return fmt.Errorf("FOOTBRIDGE_HTTP_ADDR: %w", err)
+	}
+	h.Ready()
+	return httpx.Serve(ctx, httpx.NewServer(g.Handler()), listener, drainTime)
+}

@@ -1,0 +1,271 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"maps"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
+	"footbridge/libs/telemetry"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+	"footbridge/services/bridging"
+	"footbridge/services/followup"
+	"footbridge/services/intake"
+	"footbridge/services/journey"
+	"footbridge/services/threshold"
+)
+
+// eventStream is where every event is; partnerStream what each partner may see.
+func (c *config) streams() (events, partners bus.Stream) {
+	events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
+	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
+	return events, partners
+}
+
+// platform is what the services of this process stand on.
+type platform struct {
+	cfg       *config
+	clock     clock.Clock
+	log       *slog.Logger
+	urls      map[string]string // database by service
+	telemetry map[string]*telemetry.Telemetry
+	spans     *telemetry.SpanStore
+	pools     []*pgxpool.Pool
+	conns     []*bus.Conn
+}
+
+// migrationsOf are a service's tables: flow's first, then what it shares with HTTP doors, then its own.
+func migrationsOf(name string) pg.Service {
+	own := map[string]fs.FS{
+		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(), schemas.Followup: followup.Migrations(),
+		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(),
+	}[name]
+	return pg.Service{Name: name, Migrations: []pg.MigrationSet{
+		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: name, FS: own},
+	}}
+}
+
+func allMigrations() []pg.Service {
+	var all []pg.Service
+	for _, name := range stateful() {
+		all = append(all, migrationsOf(name))
+	}
+	return all
+}
+
+// newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
+func newPlatform(ctx context.Context, cfg *config, names []string) (*platform, error) {
+	p := &platform{cfg: cfg, clock: clock.Real(), telemetry: map[string]*telemetry.Telemetry{}}
+	if cfg.development {
+		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
+	}
+	for _, name := range append([]string{"footbridge"}, names...) {
+		t, err := telemetry.Start(ctx, telemetry.Config{
+			Service: name, Version: buildVersion(), AllowedAttributes: schemas.AllowedAttributes, Store: p.spans, Text: cfg.LogText,
+		})
+		if err != nil {
+			return nil, fmt.Errorf("starting telemetry of %s: %w", name, err)
+		}
+		p.telemetry[name] = t
+	}
+	p.log = p.telemetry["footbridge"].Log
+	return p, nil
+}
+
+// metrics is the one /metrics of this process.
+func (p *platform) metrics() http.Handler {
+	var all []*telemetry.Telemetry
+	for _, name := range slices.Sorted(maps.Keys(p.telemetry)) {
+		all = append(all, p.telemetry[name])
+	}
+	return telemetry.MetricsHandler(all...)
+}
+
+// close lets go of everything, and sends the last spans out.
+func (p *platform) close() {
+	for _, conn := range p.conns {
+		conn.Close()
+	}
+	for _, pool := range p.pools {
+		pool.Close()
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	for _, t := range p.telemetry {
+		_ = t.Shutdown(ctx)
+	}
+}
+
+// findDatabases says where each service's database is: its own URL; or one login for all, with which roles and
+// schemas are made; or the private server of dev, when it runs.
+func (c *config) findDatabases(ctx context.Context) (map[string]string, error) {
+	urls := map[string]string{}
+	for name, url := range c.DatabaseURLs {
+		urls[name] = url
+	}
+	if len(urls) >= len(stateful()) {
+		return urls, nil
+	}
+	admin, password, err := c.adminDatabase()
+	if err != nil {
+		return nil, err
+	}
+	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password})
+	if err != nil {
+		return nil, err
+	}
+	for name, url := range made {
+		if urls[name] == "" {
+			urls[name] = url
+		}
+	}
+	return urls, nil
+}
+
+func (c *config) adminDatabase() (url string, password func(string) string, err error) {
+	if _, err := c.secret(); err != nil {
+		return "", nil, err
+	}
+	password = func(role string) string {
+		derived, _ := c.derive("database role " + role) // the secret has just been read
+		return derived
+	}
+	if c.DatabaseURL != "" {
+		return c.DatabaseURL, password, nil
+	}
+	if url, running := pg.Running(filepath.Join(c.StateDir, "postgres")); running {
+		return url, password, nil
+	}
+	return "", nil, errors.New("no database: set FOOTBRIDGE_DATABASE_URL (or FOOTBRIDGE_<SERVICE>_DATABASE_URL for each service), or start `footbridge dev`, which brings its own")
+}
+
+// migrate brings every schema to this build's version.
+func (p *platform) migrate(ctx context.Context) error {
+	var err error
+	if p.urls, err = p.cfg.findDatabases(ctx); err != nil {
+		return err
+	}
+	for _, s := range allMigrations() {
+		if err := pg.Migrate(ctx, p.urls[s.Name], s.Migrations...); err != nil {
+			return fmt.Errorf("migrating %s: %w", s.Name, err)
+		}
+	}
+	return nil
+}
+
+// pool opens a service's own pool.
+func (p *platform) pool(ctx context.Context, name string) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(ctx, p.urls[name], pg.OpenConfig{Service: name, MaxConns: p.cfg.Connections, Wait: 30 * time.Second})
+	if err != nil {
+		return nil, fmt.Errorf("opening the database of %s: %w", name, err)
+	}
+	p.pools = append(p.pools, pool)
+	return pool, nil
+}
+
+// connect opens a service's own connection to NATS.
+func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) {
+	password, err := p.cfg.derive("broker user " + name)
+	if err != nil {
+		return nil, err
+	}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.NATSCreds, Name: "footbridge " + name, Inbox: bus.InboxOf(name), Log: p.telemetry[name].Log}
+	if cfg.CredsFile == "" {
+		cfg.User, cfg.Password = name, password
+	}
+	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	conn, err := bus.Connect(waiting, cfg)
+	if err != nil {
+		return nil, err
+	}
+	p.conns = append(p.conns, conn)
+	return conn, nil
+}
+
+func (p *platform) natsURL() string {
+	if p.cfg.NATSURL != "" {
+		return p.cfg.NATSURL
+	}
+	return "nats://" + p.cfg.NATSAddr
+}
+
+// brokerUsers are the NATS users of the embedded broker: one a service, which may publish only what it says, and
+// the owner of the streams.
+func (c *config) brokerUsers() ([]bus.User, error) {
+	events, partners := c.streams()
+	var users []bus.User
+	for _, name := range append(stateful(), sentinelName) {
+		password, err := c.derive("broker user " + name)
+		if err != nil {
+			return nil, err
+		}
+		says := schemas.SubjectsSaidBy(name)
+		if name == sentinelName {
+			says = []string{strings.TrimSuffix(schemas.JourneyInVoid.SubjectFilter(), "*") + ">"}
+		}
+		users = append(users, bus.ServiceUser(name, password, events.Name, says))
+	}
+	owner, err := c.derive("broker user owner")
+	if err != nil {
+		return nil, err
+	}
+	users = append(users, bus.User{Name: "owner", Password: owner,
+		Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}})
+	return users, nil
+}
+
+// ensureStreams makes the streams, or brings them to what they should be.
+func (p *platform) ensureStreams(ctx context.Context) error {
+	password, err := p.cfg.derive("broker user owner")
+	if err != nil {
+		return err
+	}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.NATSCreds, Name: "footbridge streams"}
+	if cfg.CredsFile == "" {
+		cfg.User, cfg.Password = "owner", password
+	}
+	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	conn, err := bus.Connect(waiting, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	events, partners := p.cfg.streams()
+	for _, stream := range []bus.Stream{events, partners} {
+		if _, err := conn.EnsureStream(waiting, stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openVault opens the keys that seal identity. In development they are made when absent.
+func (p *platform) openVault() (*vault.Vault, error) {
+	path := p.cfg.kekFile()
+	if p.cfg.development {
+		return vault.OpenOrCreateFile(path)
+	}
+	v, err := vault.OpenFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("FOOTBRIDGE_KEK_FILE: %s is not there; the key that wraps all keys must be given, and kept apart from the database's backups", path)
+	}
+	return v, err
+}

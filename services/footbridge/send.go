@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"footbridge/libs/hl7"
+	"footbridge/libs/service"
+	"footbridge/schemas"
+)
+
+type sendFlags struct {
+	MLLP string `env:"MLLP" as:"hostport" help:"send HL7 v2 here; empty: FOOTBRIDGE_MLLP_ADDR"`
+	HTTP string `env:"HTTP" as:"url" help:"send CloudEvents here; empty: /events of the running system"`
+	JSON bool   `env:"JSON" help:"print data"`
+}
+
+// answer is what one message was answered with.
+type answer struct {
+	File    string `json:"file"`
+	Message int    `json:"message"`
+	ID      string `json:"id"`
+	Answer  string `json:"answer"`
+	Text    string `json:"text,omitempty"`
+}
+
+// send sends files as an outside system would and prints each answer: HL7 v2 over MLLP, CloudEvents over HTTP. A
+// file may hold several HL7 messages, or a batch of CloudEvents; - is standard input.
+func send(ctx context.Context, args []string) error {
+	o, files, err := load[sendFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(files) == 0 {
+		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT | --http URL]")}
+	}
+	var answers []answer
+	var failures []error
+	for _, file := range files {
+		got, err := sendFile(ctx, o, file)
+		answers, failures = append(answers, got...), append(failures, err)
+	}
+	if o.Own.JSON {
+		failures = append(failures, printJSON(answers))
+	} else {
+		for _, a := range answers {
+			fmt.Printf("%s[%d]  %-12s %-4s %s\n", filepath.Base(a.File), a.Message, a.ID, a.Answer, a.Text)
+		}
+	}
+	return errors.Join(failures...)
+}
+
+func sendFile(ctx context.Context, o *options[sendFlags], file string) ([]answer, error) {
+	content, err := readFile(file)
+	if err != nil {
+		return nil, err
+	}
+	if trimmed := bytes.TrimSpace(content); o.Own.HTTP != "" || (len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')) {
+		return sendEvents(ctx, o, file, content)
+	}
+	return sendHL7(ctx, orElse(o.Own.MLLP, o.MLLPAddr), file, content)
+}
+
+func readFile(file string) ([]byte, error) {
+	if file == "-" {
+		return io.ReadAll(os.Stdin)
+	}
+	content, err := os.ReadFile(file)
+	if err != nil {
+		return nil, fmt.Errorf("sending: %w", err)
+	}
+	return content, nil
+}
+
+// sendTime is how long one message may wait for its answer.
+const sendTime = 30 * time.Second
+
+func sendHL7(ctx context.Context, addr, file string, content []byte) ([]answer, error) {
+	frames, err := hl7.Split(content)
+	if err != nil {
+		frames = [][]byte{content} // sent as it is: the receiver must answer bad input too
+	}
+	client, err := hl7.Dial(ctx, addr, nil)
+	if err != nil {
+		return nil, fmt.Errorf("sending %s: %w; is it running? (footbridge dev)", file, err)
+	}
+	defer func() { _ = client.Close() }()
+	var answers []answer
+	for i, frame := range frames {
+		waiting, cancel := context.WithTimeout(ctx, sendTime)
+		raw, err := client.Send(waiting, frame)
+		cancel()
+		if err != nil {
+			return answers, fmt.Errorf("sending message %d of %s: %w", i+1, file, err)
+		}
+		ack, err := hl7.ParseAck(raw)
+		if err != nil {
+			return answers, fmt.Errorf("reading the answer to message %d of %s: %w", i+1, file, err)
+		}
+		answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: string(ack.Code), Text: ack.Text})
+	}
+	return answers, nil
+}
+
+// sendEvents sends one CloudEvent, or a batch, in structured JSON.
+func sendEvents(ctx context.Context, o *options[sendFlags], file string, content []byte) ([]answer, error) {
+	c, err := o.client(schemas.System)
+	if err != nil {
+		return nil, err
+	}
+	path := "/events"
+	if o.Own.HTTP != "" {
+		c.base, path = o.Own.HTTP, ""
+	}
+	contentType := "application/cloudevents+json"
+	if bytes.HasPrefix(bytes.TrimSpace(content), []byte("[")) {
+		contentType = "application/cloudevents-batch+json"
+	}
+	var raw json.RawMessage
+	status, err := c.call(ctx, http.MethodPost, path, content, contentType, &raw)
+	if err != nil {
+		return nil, fmt.Errorf("sending %s: %w", file, err)
+	}
+	var body struct{ ID, Journey string }
+	_ = json.Unmarshal(raw, &body) // a batch answers with a list, which is printed as it is
+	text := "journey " + body.Journey
+	if body.ID == "" {
+		text = string(raw)
+	}
+	return []answer{{File: file, Message: 1, ID: body.ID, Answer: fmt.Sprint(status), Text: text}}, nil
+}

@@ -1,0 +1,294 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"path/filepath"
+	"slices"
+	"time"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/flow"
+	"footbridge/libs/pg"
+	"footbridge/libs/principal"
+	"footbridge/libs/service"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+	"footbridge/services/journey"
+)
+
+// drainTime is how long each component may take to finish what is under way when the process stops.
+const drainTime = 15 * time.Second
+
+// sentinelName is the NATS user and the telemetry name of the watcher.
+const sentinelName = "sentinel"
+
+type serveFlags struct {
+	Only []string `env:"ONLY" help:"the services this process runs, comma between; empty: all"`
+}
+
+// serve runs services against the configured NATS and PostgreSQL.
+func serve(ctx context.Context, args []string) error {
+	o, _, err := load[serveFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	names, err := chosen(o.Own.Only)
+	if err != nil {
+		return err
+	}
+	if err := o.owners().Check(); err != nil && slices.Contains(names, schemas.Journey) {
+		return service.Usage{Err: fmt.Errorf("%w: set FOOTBRIDGE_NAVIGATOR, FOOTBRIDGE_DEPUTY and FOOTBRIDGE_OUT_OF_HOURS", err)}
+	}
+	return run(ctx, &o.config, names, nil)
+}
+
+// run builds the process, starts it and works until it is told to stop. extra, where given, adds what comes after
+// the services.
+func run(ctx context.Context, cfg *config, names []string, extra func(*process)) error {
+	p, err := newPlatform(ctx, cfg, names)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	runner := service.NewRunner(p.log, drainTime)
+	proc, err := newProcess(p, runner)
+	if err != nil {
+		return err
+	}
+	ops := service.NewOps(cfg.OpsAddr, runner, p.metrics())
+	if p.spans != nil {
+		ops.Handle("POST "+telemetry.ReceiverPath, p.spans.Receiver())
+		ops.Handle("GET "+telemetry.QueryPath, p.spans.Query())
+	}
+	if err := service.CheckBind(cfg.OpsAddr, false, false, cfg.AllowOpen); err != nil {
+		return fmt.Errorf("FOOTBRIDGE_OPS_ADDR: %w", err)
+	}
+	runner.Add("operations", ops.Run)
+	if cfg.development && cfg.DatabaseURL == "" && len(cfg.DatabaseURLs) == 0 {
+		runner.Add("postgresql", p.runPostgres)
+	}
+	if cfg.development && cfg.NATSURL == "" {
+		runner.Add("broker", p.runBroker)
+	}
+	runner.AddStep("migrations", p.migrate)
+	runner.AddStep("streams", p.ensureStreams)
+	for _, name := range serviceNames() {
+		if slices.Contains(names, name) {
+			proc.add(name)
+		}
+	}
+	if cfg.development {
+		runner.Add(sentinelName, p.runSentinel)
+	}
+	if extra != nil {
+		extra(proc)
+	}
+	return runner.Run(ctx)
+}
+
+// dev runs all services with an embedded NATS and a private PostgreSQL.
+func dev(ctx context.Context, args []string) error {
+	o, _, err := load[serveFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	names, err := chosen(o.Own.Only)
+	if err != nil {
+		return err
+	}
+	o.development, o.LogText = true, true
+	return run(ctx, &o.config, names, func(p *process) {
+		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
+			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\nCtrl-C stops it; what it knows is kept.\n\n",
+				o.HTTPAddr, o.MLLPAddr, o.OpsAddr, o.StateDir)
+			h.Ready()
+			<-ctx.Done()
+			return nil
+		})
+	})
+}
+
+func (p *platform) runPostgres(ctx context.Context, h *service.Health) error {
+	server, err := pg.Launch(ctx, pg.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log, Durable: true, TCP: true,
+		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "max_connections": "200"}})
+	if err != nil {
+		return err
+	}
+	h.Ready()
+	stop := func() error {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), drainTime)
+		defer cancel()
+		return server.Stop(ctx)
+	}
+	select {
+	case <-ctx.Done():
+		return stop()
+	case <-server.Done():
+		return errors.New("PostgreSQL has ended by itself; its log is in the state directory")
+	}
+}
+
+func (p *platform) runBroker(ctx context.Context, h *service.Health) error {
+	server, err := p.cfg.startBroker()
+	if err != nil {
+		return err
+	}
+	h.Ready()
+	<-ctx.Done()
+	server.Stop()
+	return nil
+}
+
+func (c *config) startBroker() (*bus.Server, error) {
+	users, err := c.brokerUsers()
+	if err != nil {
+		return nil, err
+	}
+	host, port, err := splitAddr(c.NATSAddr)
+	if err != nil {
+		return nil, err
+	}
+	if err := service.CheckBind(c.NATSAddr, false, true, c.AllowOpen); err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_NATS_ADDR: %w", err)
+	}
+	return bus.StartServer(bus.ServerConfig{StoreDir: filepath.Join(c.StateDir, "nats"), Host: host, Port: port, Users: users})
+}
+
+// broker runs the embedded NATS alone.
+func broker(ctx context.Context, args []string) error {
+	o, _, err := load[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	server, err := o.startBroker()
+	if err != nil {
+		return err
+	}
+	fmt.Println("NATS listens at", server.URL())
+	<-ctx.Done()
+	server.Stop()
+	return nil
+}
+
+// sentinel is the watcher as a process of its own.
+func sentinel(ctx context.Context, args []string) error {
+	o, _, err := load[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	p, err := newPlatform(ctx, &o.config, []string{sentinelName})
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	runner := service.NewRunner(p.log, drainTime)
+	runner.Add("operations", service.NewOps(o.OpsAddr, runner, p.metrics()).Run)
+	runner.AddStep("migrations", p.migrate)
+	runner.Add(sentinelName, p.runSentinel)
+	return runner.Run(ctx)
+}
+
+// runSentinel watches over the views `held` of all services with a login that sees nothing else.
+func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
+	if p.telemetry[sentinelName] == nil {
+		p.telemetry[sentinelName] = p.telemetry["footbridge"]
+	}
+	pool, err := p.pool(ctx, journey.Name)
+	if err != nil {
+		return err
+	}
+	held, err := pg.Open(ctx, p.urls[pg.Sentinel], pg.OpenConfig{MaxConns: 2, Wait: 30 * time.Second})
+	if err != nil {
+		return fmt.Errorf("opening the sentinel's database login: %w", err)
+	}
+	p.pools = append(p.pools, held)
+	conn, err := p.connect(ctx, sentinelName)
+	if err != nil {
+		return err
+	}
+	t := p.telemetry[sentinelName]
+	events, _ := p.cfg.streams()
+	f, err := flow.New(ctx, flow.Config{Service: journey.Name, Pool: pool, Bus: conn, Stream: events, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("flow"), Meter: t.Meter("flow")})
+	if err != nil {
+		return err
+	}
+	watcher, err := journey.NewSentinel(journey.SentinelConfig{
+		Owners: p.cfg.owners(), Clock: p.clock, Log: t.Log, Flow: f, Pool: pool, Held: held, Services: stateful(),
+		Every: p.cfg.SentinelGap, Settle: p.cfg.Settle,
+	})
+	if err != nil {
+		return err
+	}
+	flowing, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(flowing) }()
+	h.Ready()
+	err = watcher.Run(ctx)
+	stop()
+	return errors.Join(err, <-ended)
+}
+
+// watch keeps a component's readiness true.
+func watch(ctx context.Context, h *service.Health, why func() error) {
+	tick := time.NewTicker(250 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		if err := why(); err != nil {
+			h.Unready(err.Error())
+		} else {
+			h.Ready()
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// principals says who is asking: a system or a command by its token; in development a person by the sign-in page.
+func (p *process) principals() (principal.Source, error) {
+	commands, err := p.commandTokens()
+	if err != nil {
+		return nil, err
+	}
+	tokens, err := principal.NewTokens(p.clock, commands)
+	if p.cfg.Tokens != "" {
+		tokens, err = principal.LoadTokens(p.clock, p.cfg.Tokens, commands...)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_TOKENS_FILE: %w", err)
+	}
+	if p.cfg.development {
+		return principal.FirstOf(tokens.Source(), p.sessions.Source()), nil
+	}
+	return tokens.Source(), nil
+}
+
+// commandTokens let the commands of whoever can read the installation's secret ask the running system.
+func (p *process) commandTokens() ([]principal.Token, error) {
+	var tokens []principal.Token
+	for _, role := range []schemas.Role{schemas.Operator, schemas.Navigator, schemas.System} {
+		token, err := p.cfg.derive("command token " + string(role))
+		if err != nil {
+			return nil, err
+		}
+		tokens = append(tokens, principal.Token{SHA256: principal.HashToken(token), Organisation: p.cfg.Organisation, Role: string(role), Subject: "command", Source: "/command"})
+	}
+	return tokens, nil
+}
+
+func (c *config) commandToken(role schemas.Role) (string, error) {
+	if c.Token != "" {
+		return string(c.Token), nil
+	}
+	return c.derive("command token " + string(role))
+}
+
+func (p *platform) waterfall(_ context.Context, journey string) ([]telemetry.Span, error) {
+	return p.spans.Linked(journey), nil
+}

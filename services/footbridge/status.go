@@ -1,0 +1,239 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/url"
+	"runtime"
+	"runtime/debug"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/flow"
+	"footbridge/libs/pg"
+	"footbridge/libs/service"
+	"footbridge/schemas"
+)
+
+// statusReport is what somebody on call wants to know, the worst first.
+type statusReport struct {
+	// WithoutStep is how many open journeys have no next step, or one past its due time and its grace.
+	WithoutStep   int                `json:"withoutStep"`
+	OldestOverdue *time.Time         `json:"oldestOverdue"`
+	Quarantined   int                `json:"quarantined"`
+	DeadLetters   int                `json:"deadLetters"`
+	Parked        int                `json:"parked"`
+	Readiness     *service.Readiness `json:"readiness"`
+}
+
+// status says first whether anybody is without a next step.
+func status(ctx context.Context, args []string) error {
+	o, _, err := load[plainFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	report, err := o.report(ctx)
+	if err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(report)
+	}
+	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
+	if report.OldestOverdue != nil {
+		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
+	}
+	fmt.Printf("messages set aside for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
+	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Reasons)) {
+		fmt.Printf("not ready: %s, because %s\n", name, report.Readiness.Reasons[name])
+	}
+	return nil
+}
+
+func (c *config) report(ctx context.Context) (*statusReport, error) {
+	ask, err := c.client(schemas.Operator)
+	if err != nil {
+		return nil, err
+	}
+	report := &statusReport{}
+	late, err := all[journeyLine](ctx, ask, "/api/journeys", url.Values{"void": {"true"}})
+	if err != nil {
+		return nil, err
+	}
+	report.WithoutStep = len(late)
+	for _, j := range late {
+		if due := j.Next.DueAt; !due.IsZero() && (report.OldestOverdue == nil || due.Before(*report.OldestOverdue)) {
+			report.OldestOverdue = &due
+		}
+	}
+	quarantined, err := all[messageLine](ctx, ask, "/api/messages", url.Values{"outcome": {"quarantined"}})
+	if err != nil {
+		return nil, err
+	}
+	report.Quarantined = len(quarantined)
+	err = c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
+		letters, err := flow.DeadLetters(ctx, pool)
+		report.DeadLetters += len(letters)
+		parked, countErr := flow.CountParked(ctx, pool)
+		report.Parked += parked
+		return errors.Join(err, countErr)
+	})
+	if err != nil {
+		return nil, err
+	}
+	report.Readiness, err = c.readiness(ctx)
+	return report, err
+}
+
+// readiness asks the operations port, which answers 503 with reasons when something is not ready.
+func (c *config) readiness(ctx context.Context) (*service.Readiness, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.OpsAddr+"/readyz", nil)
+	if err != nil {
+		return nil, err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, fmt.Errorf("asking %s whether it is ready: %w", c.OpsAddr, err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	var readiness service.Readiness
+	return &readiness, json.NewDecoder(response.Body).Decode(&readiness)
+}
+
+// doctor looks at everything this process would need and says what to do about what it finds.
+func doctor(ctx context.Context, args []string) error {
+	o, _, err := load[plainFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	checks := []struct {
+		what  string
+		check func(context.Context) error
+	}{
+		{"owners of steps", func(context.Context) error { return o.owners().Check() }},
+		{"access criteria", func(context.Context) error { _, err := o.directory(); return err }},
+		{"key that wraps keys", func(context.Context) error { _, err := (&platform{cfg: &o.config}).openVault(); return err }},
+		{"databases and schema versions", o.checkDatabases},
+		{"commits that wait for the disk, and clocks", o.checkClocks},
+		{"broker and streams", o.checkBroker},
+	}
+	type finding struct {
+		Check string `json:"check"`
+		OK    bool   `json:"ok"`
+		Why   string `json:"why,omitempty"`
+	}
+	var findings []finding
+	bad := 0
+	for _, c := range checks {
+		f := finding{Check: c.what, OK: true}
+		if err := c.check(ctx); err != nil {
+			f.OK, f.Why = false, err.Error()
+			bad++
+		}
+		findings = append(findings, f)
+	}
+	if o.Own.JSON {
+		err = printJSON(findings)
+	} else {
+		for _, f := range findings {
+			fmt.Printf("%-44s %s\n", f.Check, orElse(f.Why, "well"))
+		}
+	}
+	if bad > 0 {
+		return errors.Join(err, fmt.Errorf("%d of %d checks found something", bad, len(findings)))
+	}
+	return err
+}
+
+func (c *config) checkDatabases(ctx context.Context) error {
+	urls, err := c.findDatabases(ctx)
+	if err != nil {
+		return err
+	}
+	for _, s := range allMigrations() {
+		versions, err := pg.SchemaVersions(ctx, urls[s.Name], s.Migrations...)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.Name, err)
+		}
+		for _, v := range versions {
+			if len(v.Pending) > 0 {
+				return fmt.Errorf("%s: migrations %v of %s are not applied; starting a service applies them", s.Name, v.Pending, v.Set)
+			}
+		}
+	}
+	return nil
+}
+
+// checkClocks opens each database, which refuses commits that do not wait for the disk, and compares the server's
+// clock with this machine's.
+func (c *config) checkClocks(ctx context.Context) error {
+	return c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		there, err := pg.ServerTime(ctx, pool)
+		if err != nil {
+			return err
+		}
+		if apart := time.Since(there).Abs(); apart > 2*time.Second {
+			return fmt.Errorf("the clocks of this machine and of the database of %s are %v apart; set both by NTP", name, apart.Round(time.Second))
+		}
+		return nil
+	})
+}
+
+func (c *config) checkBroker(ctx context.Context) error {
+	p := &platform{cfg: c}
+	password, err := c.derive("broker user owner")
+	if err != nil {
+		return err
+	}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: c.NATSCreds, Name: "footbridge doctor"}
+	if cfg.CredsFile == "" {
+		cfg.User, cfg.Password = "owner", password
+	}
+	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := bus.Connect(waiting, cfg)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	events, partners := c.streams()
+	for _, stream := range []bus.Stream{events, partners} {
+		if err := conn.CheckStream(waiting, stream); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// buildVersion is the module version or the commit this binary was built from.
+func buildVersion() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" {
+			return s.Value
+		}
+	}
+	return info.Main.Version
+}
+
+func version(_ context.Context, args []string) error {
+	o, _, err := load[plainFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if o.Own.JSON {
+		return printJSON(map[string]string{"version": buildVersion(), "go": runtime.Version()})
+	}
+	fmt.Println("footbridge", buildVersion(), runtime.Version())
+	return nil
+}
