@@ -26,7 +26,7 @@ type client struct {
 	http  *http.Client
 }
 
-func (c *config) client(role schemas.Role) (*client, error) {
+func (c *Config) client(role schemas.Role) (*client, error) {
 	token, err := c.commandToken(role)
 	if err != nil {
 		return nil, err

@@ -22,8 +22,8 @@ import (
 	"footbridge/services/threshold"
 )
 
-// config is what every command may be told, by FOOTBRIDGE_… variables or flags of the same names.
-type config struct {
+// Config is what every command may be told, by FOOTBRIDGE_… variables or flags of the same names.
+type Config struct {
 	StateDir     string            `env:"STATE_DIR" default:"./.footbridge" help:"where dev keeps its state, keys and private PostgreSQL"`
 	DatabaseURL  string            `env:"DATABASE_URL" as:"url" help:"PostgreSQL, with the right to create roles; empty: the private one of dev"`
 	DatabaseURLs map[string]string `env:"*_DATABASE_URL" as:"url" help:"a service's own login; in production each service has one"`
@@ -53,6 +53,7 @@ type config struct {
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
 	development bool // fixed principals, keys made when absent
+	quiet       bool // only what needs attention is logged
 }
 
 // addrs are where services listen that run in a process without the gateway, and where the gateway finds them.
@@ -71,7 +72,7 @@ func (a addrs) of(name string) string {
 
 // options are a command's own flags beside the configuration.
 type options[T any] struct {
-	config
+	Config
 	Own T
 }
 
@@ -111,7 +112,7 @@ func shown(err error) error {
 // secret is the key of this installation from which passwords of the private database, of the embedded broker and
 // the key that signs principals are derived. It is made when absent, and read by every process that shares the
 // state directory.
-func (c *config) secret() ([]byte, error) {
+func (c *Config) secret() ([]byte, error) {
 	path := filepath.Join(c.StateDir, "secret")
 	if text, err := os.ReadFile(path); err == nil {
 		return hex.DecodeString(strings.TrimSpace(string(text)))
@@ -135,7 +136,7 @@ func (c *config) secret() ([]byte, error) {
 }
 
 // derive makes a password or key for one purpose out of the installation's secret.
-func (c *config) derive(purpose string) (string, error) {
+func (c *Config) derive(purpose string) (string, error) {
 	key, err := c.secret()
 	if err != nil {
 		return "", err
@@ -145,7 +146,7 @@ func (c *config) derive(purpose string) (string, error) {
 	return hex.EncodeToString(mac.Sum(nil)), nil
 }
 
-func (c *config) kekFile() string {
+func (c *Config) kekFile() string {
 	if c.KEKFile != "" {
 		return c.KEKFile
 	}
@@ -153,7 +154,7 @@ func (c *config) kekFile() string {
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.
-func (c *config) owners() journey.Owners {
+func (c *Config) owners() journey.Owners {
 	owners := journey.Owners{Navigator: c.Navigator, Deputy: c.Deputy, OutOfHours: c.OutOfHours}
 	if c.development {
 		owners.Navigator = orElse(owners.Navigator, "navigator:duty")
@@ -171,7 +172,7 @@ func orElse(value, otherwise string) string {
 }
 
 // directory loads the access criteria.
-func (c *config) directory() (*threshold.Directory, error) {
+func (c *Config) directory() (*threshold.Directory, error) {
 	if c.Directory == "" {
 		return threshold.LoadFS(threshold.ExampleFiles())
 	}

@@ -33,20 +33,24 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	o.development, o.LogText = true, true
+	o.development, o.LogText, o.quiet = true, true, true
 	if err := o.freePorts(); err != nil {
 		return err
 	}
 	exit := o.Own.Exit || os.Getenv("DEMO_EXIT") == "1"
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
-	err = run(ctx, &o.config, serviceNames(), func(p *process) {
+	err = run(ctx, &o.Config, serviceNames(), func(p *process) {
 		p.runner.Add("demonstration", func(ctx context.Context, h *service.Health) error {
 			h.Ready()
 			err := p.demonstrate(ctx)
-			if exit || err != nil {
-				end(nil)
+			if err != nil {
 				return err
+			}
+			if exit {
+				end(nil)
+				<-ctx.Done()
+				return nil
 			}
 			fmt.Printf("\nThe console stays open at http://%s (choose who you are; Ctrl-C ends the demo).\n", p.cfg.HTTPAddr)
 			<-ctx.Done()
@@ -61,7 +65,7 @@ func demo(ctx context.Context, args []string) error {
 
 // freePorts keeps the demo from colliding with a system that already runs here: it takes other ports, and says so
 // by what it prints.
-func (c *config) freePorts() error {
+func (c *Config) freePorts() error {
 	for _, addr := range []*string{&c.HTTPAddr, &c.MLLPAddr, &c.OpsAddr, &c.NATSAddr} {
 		listener, err := net.Listen("tcp", *addr)
 		if err != nil {
@@ -151,7 +155,7 @@ func (p *process) playHospital(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading the answer to %s: %w", m.event, err)
 		}
-		fmt.Printf("  %s  hospital RXX sends ADT^%s (%s); Footbridge answers %s\n", time.Now().Format("15:04:05.000"), m.event, m.about, ack.Code)
+		fmt.Printf("  %s  hospital RXX sends ADT^%s (%s); Footbridge answers %s\n", time.Now().In(london()).Format("15:04:05.000"), m.event, m.about, ack.Code)
 		if !ack.Positive() {
 			return fmt.Errorf("the sample %s was not accepted: %s", m.event, ack.Text)
 		}
@@ -159,14 +163,23 @@ func (p *process) playHospital(ctx context.Context) error {
 	return nil
 }
 
+// london is the zone of the hospitals; the binary carries it.
+func london() *time.Location {
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		return time.UTC
+	}
+	return zone
+}
+
 type sampleMessage struct {
 	event, about string
 	bytes        []byte
 }
 
-// sampleVisit is a made-up person's visit that ended a minute ago. Each run is another visit.
+// sampleVisit is a made-up person's visit that ended a minute ago, in UK local time. Each run is another visit.
 func sampleVisit(now time.Time) []sampleMessage {
-	local := func(t time.Time) string { return t.Local().Format("20060102150405") }
+	local := func(t time.Time) string { return t.In(london()).Format("20060102150405") }
 	arrived, left := now.Add(-5*time.Hour), now.Add(-time.Minute)
 	visit := strings.ReplaceAll(clock.NewID(now), "-", "")[:16]
 	build := func(event, about string, more func(*hl7.Writer)) sampleMessage {
@@ -216,7 +229,7 @@ func (s *story) tell(e flow.Event) {
 	if e.Subject != s.journey {
 		return
 	}
-	fmt.Printf("  %s  %-46s %s\n", e.Time.Local().Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
+	fmt.Printf("  %s  %-46s %s\n", e.Time.In(london()).Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
 	switch schemas.Type(e.Type) {
 	case schemas.OfferRaised:
 		s.offer = read[schemas.OfferRaisedData](e)
@@ -245,7 +258,7 @@ func (p *process) conclude(_ context.Context, s *story) error {
 	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
 	fmt.Println("  nothing about the person leaves the hospital's side before they say yes")
 	say("The next step:")
-	fmt.Printf("  %s, by %s, by %s\n", stepInWords(s.opened.Next.Kind), ownerInWords(s.opened.Next.Owner), s.opened.Next.DueAt.Local().Format("Monday 2 January 15:04"))
+	fmt.Printf("  %s, by %s, by %s\n", stepInWords(s.opened.Next.Kind), ownerInWords(s.opened.Next.Owner), s.opened.Next.DueAt.In(london()).Format("Monday 2 January 15:04"))
 	say("Where to look next:")
 	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
 	return nil

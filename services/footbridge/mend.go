@@ -19,7 +19,7 @@ type plainFlags struct {
 }
 
 // eachDatabase opens the database of each service in turn.
-func (c *config) eachDatabase(ctx context.Context, do func(name string, pool *pgxpool.Pool) error) error {
+func (c *Config) eachDatabase(ctx context.Context, do func(name string, pool *pgxpool.Pool) error) error {
 	urls, err := c.findDatabases(ctx)
 	if err != nil {
 		return err
@@ -63,7 +63,7 @@ func deadLetters(ctx context.Context, args []string) error {
 		}
 		return listDead(ctx, o, rest[1:])
 	case "redrive":
-		return redrive(ctx, &o.config, rest[1:])
+		return redrive(ctx, &o.Config, rest[1:])
 	}
 	return usage
 }
@@ -98,7 +98,7 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 }
 
 // redrive puts dead letters back in line; the running services try them again within a second.
-func redrive(ctx context.Context, c *config, ids []string) error {
+func redrive(ctx context.Context, c *Config, ids []string) error {
 	var total int64
 	err := c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
 		n, err := flow.Redrive(ctx, pool, time.Now(), ids...)

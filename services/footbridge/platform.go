@@ -32,7 +32,7 @@ import (
 )
 
 // eventStream is where every event is; partnerStream what each partner may see.
-func (c *config) streams() (events, partners bus.Stream) {
+func (c *Config) streams() (events, partners bus.Stream) {
 	events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
 	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
 	return events, partners
@@ -40,7 +40,7 @@ func (c *config) streams() (events, partners bus.Stream) {
 
 // platform is what the services of this process stand on.
 type platform struct {
-	cfg       *config
+	cfg       *Config
 	clock     clock.Clock
 	log       *slog.Logger
 	urls      map[string]string // database by service
@@ -69,15 +69,27 @@ func allMigrations() []pg.Service {
 	return all
 }
 
+// platformAttributes are what the machinery may log beside the names in schemas: about itself, never about a person
+// or a journey.
+var platformAttributes = []string{
+	"version", "from", "dir", "socket", "port", "user", "took", "components", "loop", "events", "because", "published",
+	"footbridge.applied", "footbridge.event.id", "attribute.key", "url",
+}
+
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
-func newPlatform(ctx context.Context, cfg *config, names []string) (*platform, error) {
+func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
 	p := &platform{cfg: cfg, clock: clock.Real(), telemetry: map[string]*telemetry.Telemetry{}}
 	if cfg.development {
 		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
 	}
+	level := slog.LevelInfo
+	if cfg.quiet {
+		level = slog.LevelError
+	}
+	allowed := append(slices.Clone(schemas.AllowedAttributes), platformAttributes...)
 	for _, name := range append([]string{"footbridge"}, names...) {
 		t, err := telemetry.Start(ctx, telemetry.Config{
-			Service: name, Version: buildVersion(), AllowedAttributes: schemas.AllowedAttributes, Store: p.spans, Text: cfg.LogText,
+			Service: name, Version: buildVersion(), AllowedAttributes: allowed, Store: p.spans, Text: cfg.LogText, Level: level,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("starting telemetry of %s: %w", name, err)
@@ -114,7 +126,7 @@ func (p *platform) close() {
 
 // findDatabases says where each service's database is: its own URL; or one login for all, with which roles and
 // schemas are made; or the private server of dev, when it runs.
-func (c *config) findDatabases(ctx context.Context) (map[string]string, error) {
+func (c *Config) findDatabases(ctx context.Context) (map[string]string, error) {
 	urls := map[string]string{}
 	for name, url := range c.DatabaseURLs {
 		urls[name] = url
@@ -138,7 +150,7 @@ func (c *config) findDatabases(ctx context.Context) (map[string]string, error) {
 	return urls, nil
 }
 
-func (c *config) adminDatabase() (url string, password func(string) string, err error) {
+func (c *Config) adminDatabase() (url string, password func(string) string, err error) {
 	if _, err := c.secret(); err != nil {
 		return "", nil, err
 	}
@@ -208,7 +220,7 @@ func (p *platform) natsURL() string {
 
 // brokerUsers are the NATS users of the embedded broker: one a service, which may publish only what it says, and
 // the owner of the streams.
-func (c *config) brokerUsers() ([]bus.User, error) {
+func (c *Config) brokerUsers() ([]bus.User, error) {
 	events, partners := c.streams()
 	var users []bus.User
 	for _, name := range append(stateful(), sentinelName) {

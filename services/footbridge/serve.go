@@ -42,12 +42,12 @@ func serve(ctx context.Context, args []string) error {
 	if err := o.owners().Check(); err != nil && slices.Contains(names, schemas.Journey) {
 		return service.Usage{Err: fmt.Errorf("%w: set FOOTBRIDGE_NAVIGATOR, FOOTBRIDGE_DEPUTY and FOOTBRIDGE_OUT_OF_HOURS", err)}
 	}
-	return run(ctx, &o.config, names, nil)
+	return run(ctx, &o.Config, names, nil)
 }
 
 // run builds the process, starts it and works until it is told to stop. extra, where given, adds what comes after
 // the services.
-func run(ctx context.Context, cfg *config, names []string, extra func(*process)) error {
+func run(ctx context.Context, cfg *Config, names []string, extra func(*process)) error {
 	p, err := newPlatform(ctx, cfg, names)
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func dev(ctx context.Context, args []string) error {
 		return err
 	}
 	o.development, o.LogText = true, true
-	return run(ctx, &o.config, names, func(p *process) {
+	return run(ctx, &o.Config, names, func(p *process) {
 		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
 			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\nCtrl-C stops it; what it knows is kept.\n\n",
 				o.HTTPAddr, o.MLLPAddr, o.OpsAddr, o.StateDir)
@@ -142,7 +142,7 @@ func (p *platform) runBroker(ctx context.Context, h *service.Health) error {
 	return nil
 }
 
-func (c *config) startBroker() (*bus.Server, error) {
+func (c *Config) startBroker() (*bus.Server, error) {
 	users, err := c.brokerUsers()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func sentinel(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	p, err := newPlatform(ctx, &o.config, []string{sentinelName})
+	p, err := newPlatform(ctx, &o.Config, []string{sentinelName})
 	if err != nil {
 		return err
 	}
@@ -282,7 +282,7 @@ func (p *process) commandTokens() ([]principal.Token, error) {
 	return tokens, nil
 }
 
-func (c *config) commandToken(role schemas.Role) (string, error) {
+func (c *Config) commandToken(role schemas.Role) (string, error) {
 	if c.Token != "" {
 		return string(c.Token), nil
 	}

@@ -57,7 +57,7 @@ func status(ctx context.Context, args []string) error {
 	return nil
 }
 
-func (c *config) report(ctx context.Context) (*statusReport, error) {
+func (c *Config) report(ctx context.Context) (*statusReport, error) {
 	ask, err := c.client(schemas.Operator)
 	if err != nil {
 		return nil, err
@@ -93,7 +93,7 @@ func (c *config) report(ctx context.Context) (*statusReport, error) {
 }
 
 // readiness asks the operations port, which answers 503 with reasons when something is not ready.
-func (c *config) readiness(ctx context.Context) (*service.Readiness, error) {
+func (c *Config) readiness(ctx context.Context) (*service.Readiness, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+c.OpsAddr+"/readyz", nil)
 	if err != nil {
 		return nil, err
@@ -119,7 +119,7 @@ func doctor(ctx context.Context, args []string) error {
 	}{
 		{"owners of steps", func(context.Context) error { return o.owners().Check() }},
 		{"access criteria", func(context.Context) error { _, err := o.directory(); return err }},
-		{"key that wraps keys", func(context.Context) error { _, err := (&platform{cfg: &o.config}).openVault(); return err }},
+		{"key that wraps keys", func(context.Context) error { _, err := (&platform{cfg: &o.Config}).openVault(); return err }},
 		{"databases and schema versions", o.checkDatabases},
 		{"commits that wait for the disk, and clocks", o.checkClocks},
 		{"broker and streams", o.checkBroker},
@@ -152,7 +152,7 @@ func doctor(ctx context.Context, args []string) error {
 	return err
 }
 
-func (c *config) checkDatabases(ctx context.Context) error {
+func (c *Config) checkDatabases(ctx context.Context) error {
 	urls, err := c.findDatabases(ctx)
 	if err != nil {
 		return err
@@ -173,7 +173,7 @@ func (c *config) checkDatabases(ctx context.Context) error {
 
 // checkClocks opens each database, which refuses commits that do not wait for the disk, and compares the server's
 // clock with this machine's.
-func (c *config) checkClocks(ctx context.Context) error {
+func (c *Config) checkClocks(ctx context.Context) error {
 	return c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
 		there, err := pg.ServerTime(ctx, pool)
 		if err != nil {
@@ -186,7 +186,7 @@ func (c *config) checkClocks(ctx context.Context) error {
 	})
 }
 
-func (c *config) checkBroker(ctx context.Context) error {
+func (c *Config) checkBroker(ctx context.Context) error {
 	p := &platform{cfg: c}
 	password, err := c.derive("broker user owner")
 	if err != nil {
