@@ -2,6 +2,8 @@ package intake
 
 import (
 	"fmt"
+	"net/http"
+	"strings"
 	"sync"
 	"testing"
 
@@ -40,4 +42,31 @@ func benchOn(b *testing.B, s *site) {
 	}
 	senders.Wait()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "messages/s")
+}
+
+// BenchmarkDischargesOverHTTP is one reported discharge of somebody new, with a yes to both purposes, from 64 senders.
+func BenchmarkDischargesOverHTTP(b *testing.B) {
+	p := newSite(b).start()
+	http.DefaultTransport.(*http.Transport).MaxIdleConnsPerHost = 64
+	numbers := make(chan int)
+	go func() {
+		defer close(numbers)
+		for i := range b.N {
+			numbers <- i
+		}
+	}()
+	b.ResetTimer()
+	var senders sync.WaitGroup
+	for range 64 {
+		senders.Go(func() {
+			for i := range numbers {
+				data := strings.NewReplacer("E1", fmt.Sprintf("E%d", i), "L7", fmt.Sprintf("L%d", i), "false", "true").Replace(reportData)
+				if status, body := p.post(b, typeStructured, report(fmt.Sprint(i), data)); status != http.StatusAccepted {
+					b.Errorf("answered %d %s", status, body)
+				}
+			}
+		})
+	}
+	senders.Wait()
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "events/s")
 }

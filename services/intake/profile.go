@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"go.yaml.in/yaml/v3"
+
+	"footbridge/schemas"
 )
 
 //go:embed profiles/*.yaml
@@ -199,7 +201,11 @@ func (p *Profile) prepare() error {
 		}
 	}
 	p.destinations = map[string]string{}
+	known := append(schemas.Values("destination"), destinationDied)
 	for destination, codes := range p.Destinations {
+		if !slices.Contains(known, destination) {
+			return fmt.Errorf("destinations: %q is none of %s", destination, strings.Join(known, ", "))
+		}
 		for _, code := range codes {
 			p.destinations[code] = destination
 		}

@@ -162,13 +162,13 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	if kind != KindPerson && kind != KindMerge {
 		s.Evidence, s.LeftBefore = p.evidence(message)
 	}
-	identity := p.identity(message, pid)
+	identity := p.identity(message, pid, organisation)
 	if language := strings.ToLower(identity.Language); kind != KindMerge && isLanguage(language) {
 		s.Facts.Language = &language
 	}
 	s.Person = vault.Conceal(identity)
 	if mrg := message.Segment("MRG"); kind == KindMerge {
-		s.Merged = vault.Conceal(Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1))}})
+		s.Merged = vault.Conceal(Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), organisation)}})
 	}
 	return s
 }
@@ -232,12 +232,12 @@ func coded(value hl7.Value, method string) []Coded {
 	return values
 }
 
-func (p *Profile) identity(message *hl7.Message, pid hl7.Segment) Identity {
+func (p *Profile) identity(message *hl7.Message, pid hl7.Segment, organisation string) Identity {
 	var id Identity
 	number := message.NHSNumber(p.nhsKinds())
 	id.NHSNumber, id.NumberInvalid = number.Number, number.Invalid || number.Conflicting
 	id.NHSNumberVerified = number.Number != "" && !number.Tolerated && p.isVerified(pid.Field(32))
-	id.LocalID = p.localID(pid.Field(3))
+	id.LocalID = p.localID(pid.Field(3), organisation)
 	take := func(name string, to *string, value hl7.Value) {
 		if value.IsNull() {
 			id.Removed = append(id.Removed, name)
@@ -288,14 +288,15 @@ func (p *Profile) nhsKinds() []hl7.IdentifierKind {
 	return kinds
 }
 
-// localID gives the sender's own number for the person, with its authority, since a hospital may count patients in
-// more than one series. The first agreed type that is there wins.
-func (p *Profile) localID(field hl7.Value) string {
+// localID gives the sender's own number for the person. With an authority other than the organisation itself, that
+// is part of it, since a hospital may count patients in more than one series. The first agreed type that is there
+// wins.
+func (p *Profile) localID(field hl7.Value, organisation string) string {
 	for _, kind := range p.Identifiers.LocalTypes {
 		for rep := range field.Reps() {
 			number := rep.Comp(1).String()
 			if number != "" && strings.EqualFold(rep.Comp(5).String(), kind) {
-				if authority := rep.Comp(4).String(); authority != "" {
+				if authority := rep.Comp(4).String(); authority != "" && authority != organisation {
 					return authority + "|" + number
 				}
 				return number

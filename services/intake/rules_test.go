@@ -328,7 +328,7 @@ func TestMergeCarriesTheVisitToTheSurvivorAndAnEndWithoutANumberFindsIt(t *testi
 	h.number = ""
 	expect(t, w.outcomes(start, merge, h.message("A03")), "joined not-ended", "joined merged", "raised-flagged merged")
 	data := w.said[0].Data.(schemas.DischargeRecordedData)
-	if survivor := w.world.persons["local:RXX|L99"]; data.Person != survivor.ID {
+	if survivor := w.world.persons["local:L99"]; data.Person != survivor.ID {
 		t.Errorf("raised for %s, the survivor is %s", data.Person, survivor.ID)
 	}
 }
