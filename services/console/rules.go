@@ -18,6 +18,7 @@ type stepView struct {
 	Owner   string
 	Also    []string // owners who were added
 	Due     string   // "Tuesday 3 March 2026, 5:00pm"
+	Short   string   // the same for a table
 	DueISO  string
 	Away    string // "in 5 hours"
 	Late    bool
@@ -31,7 +32,7 @@ type stepView struct {
 type takeOn struct{ Owner, Name string }
 
 func viewStep(s step, now time.Time, zone *time.Location) stepView {
-	v := stepView{ID: s.ID, Words: wordsFor(stepWords, s.Kind), Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone),
+	v := stepView{ID: s.ID, Words: wordsFor(stepWords, s.Kind), Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
 		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt),
 		MayDone: slices.Contains(s.May, "done")}
 	for _, owner := range s.Also {

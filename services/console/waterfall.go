@@ -16,10 +16,10 @@ const pause = 2 * time.Second
 // Measures of the drawing, in its own units.
 const (
 	rowHeight  = 26
-	labelWidth = 330
-	barsWidth  = 620
+	labelWidth = 350
+	barsWidth  = 510
 	topMargin  = 28
-	drawWidth  = labelWidth + barsWidth + 90
+	drawWidth  = labelWidth + barsWidth + 98
 )
 
 // episode is a run of spans without a pause between them, drawn on one scale.
@@ -121,7 +121,7 @@ func drawSpan(s telemetry.Span, row int, began time.Time, total time.Duration) s
 	scale := func(d time.Duration) int { return int(int64(barsWidth) * int64(d) / int64(total)) }
 	y := topMargin + row*rowHeight
 	offset := s.Start.Sub(began)
-	v := spanView{Service: s.Service, Name: s.Name, ShortName: shorten(s.Service+" · "+s.Name, 46), Offset: took(offset), Took: took(s.Duration), Failed: s.Failed,
+	v := spanView{Service: s.Service, Name: s.Name, ShortName: shorten(s.Service+" · "+s.Name, 50), Offset: took(offset), Took: took(s.Duration), Failed: s.Failed,
 		TextX: 8, TextY: y + 17, RowY: y, BarX: labelWidth + scale(offset), BarY: y + 5, BarWidth: max(scale(s.Duration), 3), Striped: row%2 == 1}
 	v.TookX = v.BarX + v.BarWidth + 6
 	return v

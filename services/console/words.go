@@ -118,12 +118,15 @@ func wordsFor(words map[string]string, code string) string {
 	if found, ok := words[code]; ok {
 		return found
 	}
-	return plain(code)
+	return sentenceCase(plain(code))
 }
 
 func plain(code string) string { return strings.ReplaceAll(code, "-", " ") }
 
 func sentenceCase(text string) string {
+	if text == "" {
+		return ""
+	}
 	first, size := utf8.DecodeRuneInString(text)
 	return string(unicode.ToUpper(first)) + text[size:]
 }
@@ -242,9 +245,9 @@ func timeWords(t time.Time, zone *time.Location) string {
 	return t.In(zone).Format("Monday 2 January 2006, 3:04pm")
 }
 
-// shortTime is timeWords for a table: "2 Mar 2026, 2:41am".
+// shortTime is timeWords for a table: "Mon 2 Mar 2026, 2:41am".
 func shortTime(t time.Time, zone *time.Location) string {
-	return t.In(zone).Format("2 Jan 2006, 3:04pm")
+	return t.In(zone).Format("Mon 2 Jan 2006, 3:04pm")
 }
 
 // distance says how far off a time is, in its largest unit: "in 5 hours", "2 days ago", "now".

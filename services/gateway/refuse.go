@@ -84,7 +84,7 @@ func wordsOf(status int) string {
 
 // page stands by itself: it has to be there when the console is not.
 var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
-<html lang="en-GB" class="fb-page">
+<html lang="en-GB">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
@@ -93,7 +93,7 @@ var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 <link rel="stylesheet" href="/assets/console.css">
 </head>
 <body>
-<header class="nhsuk-header fb-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name" href="/">Footbridge</a></div></div></header>
+<header class="nhsuk-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name fb-brand" href="/">Footbridge</a></div></div></header>
 <div class="nhsuk-width-container">
 <main class="nhsuk-main-wrapper" id="maincontent">
 <h1>{{.Title}}</h1>
@@ -103,6 +103,10 @@ var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 {{end}}<p><a href="/">Go to the start</a></p>
 </main>
 </div>
+<footer class="nhsuk-footer fb-footer"><div class="nhsuk-width-container">
+<h2 class="nhsuk-heading-s">If someone needs help now</h2>
+<ul class="fb-help"><li>Emergency <a href="tel:999">999</a></li><li>NHS mental health line <a href="tel:111">111</a> option 2</li><li>Samaritans <a href="tel:116123">116 123</a></li></ul>
+</div></footer>
 </body>
 </html>
 `))

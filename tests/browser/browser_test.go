@@ -1,0 +1,206 @@
+// Package browser looks at the console with a real browser: what works without scripts, with the keyboard alone, on a
+// narrow screen, and what axe-core finds. It promises that a person who relies on any of these can say that a step is
+// done. ensure.sh provides the browser; with FOOTBRIDGE_SCREENSHOTS set to a folder, pictures of the pages are put there.
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+)
+
+// browserPath is where the browser is; a test without one fails.
+func browserPath(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{os.Getenv("FOOTBRIDGE_BROWSER"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	t.Fatal("there is no browser: run tests/browser/ensure.sh, which installs one or says how")
+	return ""
+}
+
+// start starts a browser, to open pages in.
+func start(t *testing.T) context.Context {
+	t.Helper()
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
+	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewExecAllocator(ctx, options...)
+	t.Cleanup(cancel)
+	ctx, cancel = chromedp.NewContext(ctx)
+	t.Cleanup(cancel)
+	do(t, ctx, chromedp.Navigate("about:blank"))
+	return ctx
+}
+
+// open opens a page of a screen so wide, which knows nothing of the browser's other pages.
+func open(t *testing.T, browser context.Context, width int64) context.Context {
+	t.Helper()
+	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
+	t.Cleanup(cancel)
+	do(t, ctx, chromedp.EmulateViewport(width, 900))
+	return ctx
+}
+
+func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
+	t.Helper()
+	ok(t, chromedp.Do(ctx, steps...))
+}
+
+func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
+	t.Helper()
+	value, err := chromedp.Run(ctx, action)
+	ok(t, err)
+	return value
+}
+
+// signIn chooses one of the people of a development system.
+func signIn(t *testing.T, ctx context.Context, at *site, who string) {
+	t.Helper()
+	do(t, ctx, chromedp.Navigate(at.URL+"/journeys"), chromedp.WaitVisible(`form[action="/sign-in"]`),
+		chromedp.Click(`input[value="`+who+`"]`), chromedp.Click(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.fb-list`))
+}
+
+// picture keeps a screenshot of the whole page where pictures are asked for.
+func picture(t *testing.T, ctx context.Context, name string) {
+	t.Helper()
+	folder := os.Getenv("FOOTBRIDGE_SCREENSHOTS")
+	if folder == "" {
+		return
+	}
+	ok(t, os.MkdirAll(folder, 0o755))
+	ok(t, os.WriteFile(filepath.Join(folder, name+".png"), read(t, ctx, chromedp.FullScreenshot(100)), 0o644))
+}
+
+func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
+	t.Parallel()
+	at, ctx := newSite(t, nil), open(t, start(t), 1280)
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	ok(t, err)
+	signIn(t, ctx, at, "liaison")
+	do(t, ctx, chromedp.Click(`a[href="/journeys/`+journeyID+`"]`), chromedp.WaitVisible(`#step-`+stepID),
+		chromedp.Click(`form[action$="`+stepID+`/done"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	page := read(t, ctx, chromedp.Text("main"))
+	if !strings.Contains(page, "This step is done") || strings.Contains(page, "Ask the person what they would like") {
+		t.Errorf("the page says %q", page)
+	}
+	if who := at.whoDid(stepID); who.Subject != "dev-liaison" {
+		t.Errorf("it was done by %v", who)
+	}
+	if scripted := read(t, ctx, chromedp.Evaluate[bool](`document.body.classList.contains("js-enabled")`)); scripted {
+		t.Error("a script of the page has run")
+	}
+}
+
+func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
+	t.Parallel()
+	at, ctx := newSite(t, nil), open(t, start(t), 1280)
+	focused := chromedp.Evaluate[string](`(document.activeElement.textContent || document.activeElement.value || "").trim()`)
+	do(t, ctx, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`form[action="/sign-in"]`), chromedp.KeyEvent(kb.Tab))
+	if got := read(t, ctx, focused); got != "Skip to main content" {
+		t.Errorf("the first stop is %q", got)
+	}
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
+		chromedp.Navigate(at.URL+"/journeys/"+journeyID), chromedp.WaitVisible(`#next`))
+	for range 40 {
+		do(t, ctx, chromedp.KeyEvent(kb.Tab))
+		if strings.HasPrefix(read(t, ctx, focused), "Mark as done") {
+			break
+		}
+	}
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	if who := at.whoDid(stepID); who.Subject != "dev-liaison" && at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
+		t.Errorf("it was done by %v", who)
+	}
+}
+
+// narrow is the width at which nothing may have to be scrolled sideways (WCAG 2.2, 1.4.10).
+const narrow = 320
+
+func TestEveryPageIsAccessibleAndFitsANarrowScreen(t *testing.T) {
+	t.Parallel()
+	axe, err := os.ReadFile("../../tools/frontend/node_modules/axe-core/axe.min.js")
+	if err != nil {
+		t.Fatal("axe-core is missing: run tests/browser/ensure.sh")
+	}
+	styled, plain := newSite(t, nil), newSite(t, fstest.MapFS{})
+	t.Run("styled", func(t *testing.T) { checkPages(t, styled, string(axe), 1280, narrow) })
+	t.Run("without the style files", func(t *testing.T) { checkPages(t, plain, string(axe), narrow) })
+}
+
+func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
+	t.Parallel()
+	browser := start(t)
+	for _, page := range []struct{ name, path, who string }{
+		{"sign-in", "/sign-in", ""},
+		{"journeys", "/journeys", "liaison"},
+		{"journey", "/journeys/" + journeyID, "liaison"},
+		{"journey-done", "/journeys/" + journeyID + "?said=done", "navigator"},
+		{"messages", "/messages", "operator"},
+		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
+		{"not-there", "/journeys/019cac6b-9e60-7cde-a568-92bb0000aa11", "liaison"},
+		{"unknown", "/no/such/page", ""},
+	} {
+		for _, width := range widths {
+			t.Run(fmt.Sprintf("%s at %d", page.name, width), func(t *testing.T) {
+				ctx := open(t, browser, width)
+				if page.who != "" {
+					signIn(t, ctx, at, page.who)
+				}
+				do(t, ctx, chromedp.Navigate(at.URL+page.path), chromedp.WaitVisible(`h1`))
+				picture(t, ctx, fmt.Sprintf("%s-%d", strings.ReplaceAll(t.Name(), "/", "_"), width))
+				checkFit(t, ctx, width)
+				checkTargets(t, ctx)
+				checkAxe(t, ctx, axe)
+			})
+		}
+	}
+}
+
+func checkFit(t *testing.T, ctx context.Context, width int64) {
+	t.Helper()
+	if wide := read(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
+		wider := read(t, ctx, chromedp.Evaluate[string](fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d+1 && !e.closest(".fb-scroll")).map(e => e.tagName+"."+e.className).slice(0,5).join(" ")`, width)))
+		t.Errorf("the page is %d wide on a screen of %d: %s", wide, width, wider)
+	}
+}
+
+// smallTargets are buttons, fields and links that stand by themselves and are lower than 44 pixels. Links within
+// sentences are as high as their line.
+const smallTargets = `[...document.querySelectorAll("button, select, input:not([type=hidden]), nav a, .fb-list a, .fb-help a, .fb-pages a, summary")]
+	.filter(e => { const r = e.getBoundingClientRect(); return r.width > 0 && r.height > 0 && r.height < 43.5 })
+	.map(e => e.tagName + " " + (e.textContent || e.name).trim() + " " + e.getBoundingClientRect().height).join("; ")`
+
+func checkTargets(t *testing.T, ctx context.Context) {
+	t.Helper()
+	if small := read(t, ctx, chromedp.Evaluate[string](smallTargets)); small != "" {
+		t.Errorf("lower than 44 pixels: %s", small)
+	}
+}
+
+const runAxe = `axe.run(document, {runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]})
+	.then(r => JSON.stringify(r.violations.map(v => v.id + ": " + v.help + ": " + v.nodes.slice(0, 3).map(n => n.html.slice(0, 160) + " " + (n.any[0] || n.all[0] || n.none[0] || {}).message).join(" | "))))`
+
+func checkAxe(t *testing.T, ctx context.Context, axe string) {
+	t.Helper()
+	read(t, ctx, chromedp.Evaluate[any](axe+"; true"))
+	var violations []string
+	ok(t, json.Unmarshal([]byte(read(t, ctx, chromedp.Evaluate[string](runAxe, chromedp.EvalAwaitPromise))), &violations))
+	for _, v := range violations {
+		t.Error(v)
+	}
+}

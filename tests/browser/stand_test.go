@@ -1,0 +1,148 @@
+package browser
+
+import (
+	"context"
+	"encoding/json"
+	"io/fs"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+	"footbridge/services/console"
+	"footbridge/services/gateway"
+)
+
+const (
+	journeyID = "019cac6b-9e60-7cde-a568-92bbebbf6c5f"
+	stepID    = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
+	examples  = "../../services/console/testdata"
+)
+
+// site is the real gateway and the real console, with services behind them that answer with the console's examples
+// and take a step's being done.
+type site struct {
+	*httptest.Server
+	mu   sync.Mutex
+	done map[string]principal.Principal // by step
+}
+
+// halfPastTwo is when the examples are looked at.
+type halfPastTwo struct{}
+
+func (halfPastTwo) Now() time.Time { return time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC) }
+
+// newSite starts a site; built are the style files, nil for those that the console has.
+func newSite(t *testing.T, built fs.FS) *site {
+	t.Helper()
+	key := []byte("an example key of thirty-two byte")
+	signer, err := principal.NewSigner(key)
+	ok(t, err)
+	sessions, err := gateway.NewSessions(key, clock.Real(), false)
+	ok(t, err)
+	s := &site{done: map[string]principal.Principal{}}
+	backends := map[string]http.Handler{}
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
+		backends[service] = principal.RequireHTTP(principal.Signed(signer, service, halfPastTwo{}), s.services(t))
+	}
+	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Signer: signer, Clock: halfPastTwo{}, Built: built,
+		SignIn: &console.SignIn{Choices: console.DevChoices(), Sessions: sessions}, Traces: console.TracesFunc(someSpans)})
+	ok(t, err)
+	backends[schemas.Console] = pages.Handler()
+	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signer, Clock: halfPastTwo{},
+		Source: sessions.Source(), SignInPath: "/sign-in", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
+	ok(t, err)
+	s.Server = httptest.NewServer(door.Handler())
+	t.Cleanup(s.Close)
+	return s
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *site) services(t *testing.T) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /api/journeys", s.example(t, "journeys.json"))
+	mux.HandleFunc("GET /api/journeys/"+journeyID+"/doors", s.example(t, "doors.json"))
+	mux.HandleFunc("GET /api/messages", s.example(t, "messages.json"))
+	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
+	mux.HandleFunc("POST /api/steps/{id}/done", func(w http.ResponseWriter, r *http.Request) {
+		who, _ := principal.From(r.Context())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.done[r.PathValue("id")] = who
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{"journey": journeyID})
+	})
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
+	})
+	return mux
+}
+
+func (s *site) example(t *testing.T, name string) http.HandlerFunc {
+	content, err := os.ReadFile(filepath.Join(examples, name))
+	ok(t, err)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = w.Write(content)
+	}
+}
+
+// journey is the example without the steps that were done.
+func (s *site) journey(t *testing.T) http.HandlerFunc {
+	content, err := os.ReadFile(filepath.Join(examples, "journey.json"))
+	ok(t, err)
+	return func(w http.ResponseWriter, _ *http.Request) {
+		var journey map[string]any
+		if err := json.Unmarshal(content, &journey); err != nil {
+			t.Error(err)
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		journey["steps"] = slices.DeleteFunc(journey["steps"].([]any), func(step any) bool {
+			_, done := s.done[step.(map[string]any)["step"].(string)]
+			return done
+		})
+		_ = httpx.WriteJSON(w, http.StatusOK, journey)
+	}
+}
+
+func (s *site) whoDid(step string) principal.Principal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.done[step]
+}
+
+func someSpans(context.Context, string) ([]telemetry.Span, error) {
+	began := halfPastTwo{}.Now()
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	span := func(id, parent, service, name string, start, ms int, after ...string) telemetry.Span {
+		s := telemetry.Span{TraceID: "t", SpanID: id, ParentID: parent, Service: service, Name: name, Start: at(start), Duration: time.Duration(ms) * time.Millisecond}
+		for _, id := range after {
+			s.Links = append(s.Links, telemetry.SpanLink{TraceID: "t", SpanID: id})
+		}
+		return s
+	}
+	failed := span("7", "", "bridging", "consume footbridge.pathway.decided.v1", 34, 12, "5")
+	failed.Failed = true
+	return []telemetry.Span{
+		span("1", "", "intake", "mllp receive", 0, 14), span("2", "1", "intake", "commit batch", 3, 9),
+		span("3", "", "threshold", "consume footbridge.discharge.recorded.v1", 14, 21, "2"), span("4", "3", "threshold", "evaluate", 17, 6),
+		span("5", "3", "threshold", "commit batch", 24, 9), span("6", "", "followup", "consume footbridge.pathway.decided.v1", 34, 11, "5"), failed,
+		span("8", "", "journey", "consume", 15, 40, "2"), span("9", "", "journey", "due overdue-steps", 95_000_000, 3),
+	}, nil
+}
