@@ -37,11 +37,11 @@ func load(q queuer, journeys []string) map[string]*record {
 		select journey, '', '', 0, '{}', '' from unnest($1::uuid[]) as journey
 		on conflict do nothing`, journeys)
 	q.Queue(`select journey::text, version, known::text, correlation
-		from journey_state where journey = any($1::uuid[]) order by journey for update`, journeys).
+		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
 			p.minutes, p.started_at is not null, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
-		from plan p left join call c on c.plan = p.id and c.ended_at is null
+		from plan p left join lateral (select id, on_day, due_at from call where plan = p.id and ended_at is null limit 1) c on true
 		where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
 		Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
 	return records

@@ -40,7 +40,7 @@ func load(q queuer, journeys []string) map[string]*record {
 		select journey, '', '', 'waiting', 0, '{}', '' from unnest($1::uuid[]) as journey
 		on conflict do nothing`, journeys)
 	q.Queue(`select journey::text, status, version, known::text, correlation
-		from journey_state where journey = any($1::uuid[]) order by journey for update`, journeys).
+		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	q.Queue(`select id::text, journey::text, organisation, person, partner::text, visit, left_on::text, first_day::text,
 			last_day::text, late, answer_by, consent, state

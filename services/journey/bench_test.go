@@ -18,7 +18,7 @@ import (
 // It reports units per second.
 func BenchmarkUnits(b *testing.B) {
 	db := testkit.Database(b, migrated())
-	pool, err := pg.Open(context.Background(), db.URL(Name), pg.OpenConfig{Service: Name, MaxConns: 2})
+	pool, err := pg.Open(context.Background(), db.URL(Name)+"&enable_seqscan=off&jit=off", pg.OpenConfig{Service: Name, MaxConns: 2})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -152,11 +152,8 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	}
 }
 
-// States of a journey.
-const (
-	journeyOpen   = "open"
-	journeyClosed = "closed"
-)
+// journeyOpen is the state in which a journey must hold a step; held and closed ones come with their doors.
+const journeyOpen = "open"
 
 func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
 	open, replace := compare(r.Steps, wanted, last)

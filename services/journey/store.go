@@ -55,9 +55,9 @@ func load(q queuer, arrivals []arrival, now time.Time) map[string]*record {
 
 // lock queues the locking of journeys that are there, and the reading of their steps.
 func lock(q queuer, ids []string, records map[string]*record) {
-	q.Queue(selectRecord+` where id = any($1::uuid[]) order by id for update`, ids).
+	q.Queue(selectRecord+` where id = any($1::uuid[]) order by journey.id for update`, ids).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	q.Queue(selectStep+` where journey = any($1::uuid[]) and state <> 'replaced' order by journey, opened_at, id`, ids).
+	q.Queue(selectStep+` where journey = any($1::uuid[]) and state <> 'replaced' order by step.journey, opened_at, step.id`, ids).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 }
 
@@ -155,13 +155,13 @@ func openSteps(q queuer, steps []Step, at time.Time) error {
 	return nil
 }
 
-// adoptSteps queues that the open steps of journeys whose beginning has arrived belong to its organisation.
+// adoptSteps queues that the steps of journeys whose beginning has arrived belong to its organisation.
 func adoptSteps(q queuer, journeys, organisations []string) {
 	if len(journeys) == 0 {
 		return
 	}
 	q.Queue(`update step s set organisation = n.organisation from unnest($1::uuid[], $2::text[]) as n(journey, organisation)
-		where s.journey = n.journey and s.state = 'open'`, journeys, organisations)
+		where s.journey = n.journey`, journeys, organisations)
 }
 
 func orNull(s string) *string {
@@ -171,7 +171,8 @@ func orNull(s string) *string {
 	return &s
 }
 
-// closeSteps queues that steps are done or replaced.
+// closeSteps queues that steps are done or replaced. They are known to be open, under their journey's lock; the
+// statement does not say so, lest the planner look for them among all open ones.
 func closeSteps(q queuer, steps []Step, at time.Time) {
 	if len(steps) == 0 {
 		return
@@ -181,7 +182,7 @@ func closeSteps(q queuer, steps []Step, at time.Time) {
 		ids, states, closers = append(ids, s.ID), append(states, s.State), append(closers, s.ClosedBy)
 	}
 	q.Queue(`update step s set state = n.state, closed_at = $4, closed_by = n.closer, look_at = null
-		from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, state, closer) where s.id = n.id and s.state = 'open'`,
+		from unnest($1::uuid[], $2::text[], $3::text[]) as n(id, state, closer) where s.id = n.id`,
 		ids, states, closers, at)
 }
 
@@ -226,7 +227,7 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 	q.Queue(`update step s set owner = n.owner, overdue_level = n.level, look_at = n.look,
 			added_owners = array(select jsonb_array_elements_text(n.added::jsonb))
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) as n(id, owner, added, level, look)
-		where s.id = n.id and s.state = 'open'`, ids, owners, added, levels, look)
+		where s.id = n.id`, ids, owners, added, levels, look)
 	return nil
 }
 
@@ -341,7 +342,7 @@ func show(q queuer, p principal.Principal, id string, take func(*record), takeEn
 		take(records[id])
 		return err
 	})
-	q.Queue(selectStep+` where state = 'open' and journey = (select id from journey where `+visible+`) order by due_at, id`, args...).
+	q.Queue(selectStep+` where state = 'open' and journey = (select id from journey where `+visible+`) order by due_at, step.id`, args...).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 	q.Queue(`select journey::text, event::text, type, at, sentence, details from timeline_entry
 		where journey = (select id from journey where `+visible+`) order by at, event`, args...).
@@ -363,7 +364,7 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 	q.Queue(selectRecord+` where id = (select journey from step where id = $4::text::uuid) and `+scope+` for update`, args...).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	q.Queue(selectStep+` where state <> 'replaced' and journey = (select id from journey
-			where id = (select journey from step where id = $4::text::uuid) and `+scope+`) order by opened_at, id`, args...).
+			where id = (select journey from step where id = $4::text::uuid) and `+scope+`) order by opened_at, step.id`, args...).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 	q.Queue(selectStep+` where id = $2::text::uuid and journey is null and ($1 or organisation = any($3)) for update`,
 		args[0], step, args[1]).

@@ -370,7 +370,7 @@ func TestBatchesReadByIndex(t *testing.T) {
 	}
 	ids := stepIDs(t, pool, stepAskThePerson)[:5]
 	for name, sql := range map[string]string{
-		"journeys": selectRecord + ` where id = any($1::uuid[]) order by id for update`,
+		"journeys": selectRecord + ` where id = any($1::uuid[]) order by journey.id for update`,
 		"steps":    selectStep + ` where journey = any($1::uuid[]) and state <> 'replaced'`,
 	} {
 		rows, err := pool.Query(ctx, `explain `+strings.Replace(sql, "$1", fmt.Sprintf("'{%s}'", strings.Join(ids, ",")), 1))
