@@ -200,6 +200,7 @@ type journeyView struct {
 	Steps                         []stepView
 	Doors                         []doorGroup
 	DoorsMissing                  bool // the doors could not be read
+	Decided                       bool // the services have been looked at
 	Days                          []dayView
 	Trace                         bool // the caller may look at the trace
 }
@@ -219,7 +220,7 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed",
+	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed", Decided: decided(j.Timeline),
 		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && p.Role == operator}
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)

@@ -102,6 +102,11 @@ func latestFirst(timeline []event, zone *time.Location) []dayView {
 	return days
 }
 
+// decided says whether the services have been looked at for a journey, by its timeline.
+func decided(timeline []event) bool {
+	return slices.ContainsFunc(timeline, func(e event) bool { return e.Type == string(schemas.PathwayDecided) })
+}
+
 // doorView is one service and why its door is as it is.
 type doorView struct {
 	Name, Sector string
@@ -202,7 +207,7 @@ func viewMessages(messages []message, zone *time.Location) []messageView {
 	for i, m := range messages {
 		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
 			Sender: m.Sender, ControlID: m.ControlID, Type: m.Type, Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
-			Reason: sentenceCase(plain(m.Reason)), Journey: m.Journey}
+			Reason: wordsFor(reasonWords, m.Reason), Journey: m.Journey}
 		if m.Journey != "" {
 			views[i].Code = codeOf(m.Journey)
 		}

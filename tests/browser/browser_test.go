@@ -162,7 +162,7 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 					signIn(t, ctx, at, page.who)
 				}
 				do(t, ctx, chromedp.Navigate(at.URL+page.path), chromedp.WaitVisible(`h1`))
-				picture(t, ctx, fmt.Sprintf("%s-%d", strings.ReplaceAll(t.Name(), "/", "_"), width))
+				picture(t, ctx, strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestEveryPageIsAccessibleAndFitsANarrowScreen/"), "/", "_"))
 				checkFit(t, ctx, width)
 				checkTargets(t, ctx)
 				checkAxe(t, ctx, axe)
