@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"time"
@@ -249,7 +250,7 @@ func read[T any](e flow.Event) *T {
 }
 
 // conclude tells the doors, the window and the next step, and where to look next.
-func (p *process) conclude(_ context.Context, s *story) error {
+func (p *process) conclude(ctx context.Context, s *story) error {
 	say("The doors, by every service's published criteria:")
 	for _, door := range s.pathway.Doors {
 		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
@@ -257,10 +258,28 @@ func (p *process) conclude(_ context.Context, s *story) error {
 	say("The follow-up offer:")
 	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
 	fmt.Println("  nothing about the person leaves the hospital's side before they say yes")
-	say("The next step:")
-	fmt.Printf("  %s, by %s, by %s\n", stepInWords(s.opened.Next.Kind), ownerInWords(s.opened.Next.Owner), s.opened.Next.DueAt.In(london()).Format("Monday 2 January 15:04"))
+	if err := p.tellSteps(ctx, s.journey); err != nil {
+		return err
+	}
 	say("Where to look next:")
 	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
+	return nil
+}
+
+// tellSteps tells what happens next, as anybody on duty would see it.
+func (p *process) tellSteps(ctx context.Context, journey string) error {
+	ask, err := p.cfg.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	var j journeyLine
+	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey, nil, "", &j); err != nil {
+		return err
+	}
+	say("What happens next, who does it and by when:")
+	for _, step := range j.Steps {
+		fmt.Printf("  %s, by %s, by %s\n", stepInWords(step.Kind), ownerInWords(step.Owner), step.DueAt.In(london()).Format("Monday 2 January 15:04"))
+	}
 	return nil
 }
 
@@ -295,8 +314,11 @@ func dayInWords(day string) string {
 }
 
 func stepInWords(kind string) string {
-	if kind == "ask-the-person" {
+	switch kind {
+	case "ask-the-person":
 		return "ask the person what they would like"
+	case "find-out":
+		return "ask what is not known yet, as more may be open"
 	}
 	return strings.ReplaceAll(kind, "-", " ")
 }

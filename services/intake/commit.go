@@ -156,7 +156,6 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 	}()
 	return s.flow.Do(ctx, func(tx *flow.Tx) error {
 		job := newJob(s, batch)
-		planByIndex(tx)
 		if again {
 			findSettled(tx, ids(batch), job.settled)
 		}

@@ -100,7 +100,6 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 	for {
 		var line LedgerLine
 		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
-			planByIndex(tx)
 			held, err := lockQuarantined(tx, who, id)
 			if err != nil {
 				return err

@@ -29,13 +29,6 @@ type queuer interface {
 // finds the survivor.
 var errMergedMeanwhile = errors.New("the person's record was merged meanwhile")
 
-// planByIndex lets the statements of this transaction go by index only. Each asks for rows by key; but a plan that
-// was made while a table was small, and kept, reads all of it, and gets slower with every row until the next ANALYZE
-// (measured: the first round trip of a single message grew from 2 ms to 18 ms over 20,000 messages).
-func planByIndex(q queuer) {
-	q.Queue(`select set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)`)
-}
-
 // seen is what the ledger knows of an earlier message with the same sender and control id.
 type seen struct {
 	message, ack, outcome, reason, journey string
