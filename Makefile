@@ -18,7 +18,7 @@ demo: build ## one sample discharge, from the hospital's message to the offer, t
 run: build ## everything in one process; state is kept in ./.footbridge/
 	@./bin/footbridge dev
 
-build: postgres ## bin/footbridge, one static binary with every service in it
+build: postgres frontend ## bin/footbridge, one static binary with every service in it
 	@CGO_ENABLED=0 go build -o bin/footbridge footbridge/services/footbridge
 
 test: postgres ## every test of every module, with real NATS and real PostgreSQL
@@ -50,6 +50,9 @@ check: ## formatting, vet, linters, module edges, generated files current, docs 
 
 generate: ## schemas, AsyncAPI, tables in docs/ from the Go types
 	@cd schemas && go generate ./...
+
+frontend:
+	@./tools/frontend/ensure.sh
 
 postgres:
 	@./tools/postgres/ensure.sh

@@ -100,7 +100,7 @@ var kinds = compile(map[string]Kind{
 	"sector":           oneOf("statutory", "third-sector"),
 	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),
 	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
-	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "person", "human"),
+	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human"),
 	"void-reason":      oneOf("no-step", "overdue", "dead-letter", "not-opened"),
 })
 

@@ -48,6 +48,8 @@ var routes = []Route{
 		"Lists journeys with their next step, by the time promised."},
 	{"GET", "/api/journeys/{id}", Journey, lookers, false,
 		"Shows one journey with timeline, next steps and what the caller may do next."},
+	{"GET", "/api/journeys/{id}/doors", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
+		"Shows what every service's criteria said for one journey, in the words they had when it was decided."},
 	{"POST", "/api/steps/{id}/done", Journey, staff, false,
 		"Records that a step has been done and what happens next."},
 	{"POST", "/api/steps/{id}/reassign", Journey, staff, false,

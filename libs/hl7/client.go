@@ -25,6 +25,10 @@ const maxPending = 1024
 // pipelined, and answers are matched to them by order, as MLLP has no other way. Messages that want no answer at all
 // (MSH-15 and MSH-16 both NE) are not waited for; do not pipeline messages that want one only sometimes (ER, SU).
 type Client struct {
+	// Always waits for an answer to every message, for receivers that answer even those that want none. Set it
+	// before the first message.
+	Always bool
+
 	nc      net.Conn
 	sending sync.Mutex // held while a message takes its place and is written: both orders are then the same
 	pending chan chan<- reply
@@ -90,7 +94,7 @@ func (c *Client) Start(ctx context.Context, message []byte) (*Pending, error) {
 		return nil, ErrFraming
 	}
 	p := &Pending{c: c}
-	if wantsAnswer(message) {
+	if c.Always || wantsAnswer(message) {
 		p.answer = make(chan reply, 1)
 	}
 	frame := appendFrame(make([]byte, 0, len(message)+3), message)

@@ -86,8 +86,9 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 // setParams names the session and bounds how long it may idle inside a transaction, unless the URL says otherwise.
 // byIndex lets a service's statements go by index where there is one. Each asks for rows by key; but a plan that was
 // made while a table was small, and kept, reads all of it, and gets slower with every row until the next ANALYZE
-// (measured on intake: the first round trip of a single message grew from 2 ms to 18 ms over 20,000 messages).
-var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off"}
+// (measured on intake: the first round trip of a single message grew from 2 ms to 18 ms over 20,000 messages). None
+// is long enough for compiling to pay.
+var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off"}
 
 func setParams(conf *pgx.ConnConfig, service string) {
 	defaults := map[string]string{

@@ -95,7 +95,7 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, threshold.Name, f, evaluator.Routes)
+	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) { evaluator.Routes(mux, pool, p.clock) })
 }
 
 func (p *process) runFollowup(ctx context.Context, h *service.Health) error {

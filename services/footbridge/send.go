@@ -93,6 +93,7 @@ func sendHL7(ctx context.Context, addr, file string, content []byte) ([]answer, 
 		return nil, fmt.Errorf("sending %s: %w; is it running? (footbridge dev)", file, err)
 	}
 	defer func() { _ = client.Close() }()
+	client.Always = true // Footbridge answers every message, unless a sender's profile says otherwise
 	var answers []answer
 	for i, frame := range frames {
 		waiting, cancel := context.WithTimeout(ctx, sendTime)

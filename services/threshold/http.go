@@ -4,25 +4,48 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
 // factsLimit bounds the body of a check, in bytes.
 const factsLimit = 64 << 10
 
-// Routes adds the paths of this service.
-func (e *Evaluator) Routes(mux *httpx.Mux) {
-	a := api{e, clock.Real()}
+// Routes adds the paths of this service. The roles that may use them stand in schemas.Routes and are looked at by
+// the gateway and here.
+func (e *Evaluator) Routes(mux *httpx.Mux, pool *pgxpool.Pool, c clock.Clock) {
+	a := api{e, pool, c}
 	mux.Handle("GET /api/services", a.services)
 	mux.Handle("POST /api/thresholds/check", a.check)
+	mux.Handle("GET /api/journeys/{id}/doors", a.doors)
 }
 
-// api answers for the set of criteria that is in force. It reads no table and nothing about a person.
+// api answers for the set of criteria that is in force, and for decisions as they were made.
 type api struct {
 	*Evaluator
+	pool  *pgxpool.Pool
 	clock clock.Clock
+}
+
+// doors shows the last decision about a journey, in the words of the criteria it was made under.
+func (a api) doors(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	decision, err := lastDecision(r.Context(), a.pool, who, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	if decision == nil {
+		return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id, or look at the list of journeys.")
+	}
+	w.Header().Set("ETag", `"`+decision.Directory+`"`)
+	return httpx.WriteJSON(w, http.StatusOK, httpx.List[schemas.ServiceDoor]{Items: decision.Doors})
 }
 
 // services lists the directory as it runs, with its version.

@@ -3,13 +3,17 @@ package threshold
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
@@ -127,4 +131,23 @@ func saveRecords(q queuer, records []*record) error {
 			as n(journey, organisation, person, version, known, correlation, decision)
 		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations, decisions)
 	return nil
+}
+
+// lastDecision reads the last decision about a journey of the principal's organisation; an operator sees those of
+// all. It is nil where there is none, or none that the principal may see.
+func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, journey string) (*Decision, error) {
+	var matrix string
+	err := pool.QueryRow(ctx, `select d.matrix::text from journey_state s join decision d on d.id = s.decision
+		where s.journey = $1::uuid and ($2 or s.organisation = $3)`, strings.ToLower(journey), who.Role == string(schemas.Operator), who.Organisation).Scan(&matrix)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the decision about a journey: %w", err)
+	}
+	var decision Decision
+	if err := json.Unmarshal([]byte(matrix), &decision); err != nil {
+		return nil, fmt.Errorf("reading the decision about a journey: %w", err)
+	}
+	return &decision, nil
 }
