@@ -133,7 +133,10 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := stream.CachedInfo()
+	info, err := stream.Info(ctx) // after the consumer's, which could otherwise seem ahead
+	if err != nil {
+		return nil, fmt.Errorf("looking at the stream: %w", err)
+	}
 	known := position{}
 	if at := f.position.Load(); at != nil {
 		known = *at

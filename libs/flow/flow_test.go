@@ -276,6 +276,24 @@ func TestAPurgedStreamIsRebuilt(t *testing.T) {
 	effectsAre(t, answerer, 50, 30*time.Second)
 }
 
+func TestAnUndisturbedStreamIsPublishedToOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
+	eventually(t, "the empty stream is known", 10*time.Second, func() bool {
+		return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 && count(t, answerer.pool, `select count(*) from outbox_stream`) == 1
+	})
+	for i := range 20 {
+		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
+	}
+	effectsAre(t, answerer, 20, 10*time.Second)
+	looks := time.NewTimer(bus.DedupeWindow + 5*time.Second) // long enough for a rebuild to show
+	<-looks.C
+	if got := messages(t, w.admin()); got != 40 {
+		t.Fatalf("the stream holds %d messages, want 40: something was published again without evidence", got)
+	}
+}
+
 func TestAConsumerThatIsDeletedIsMadeAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

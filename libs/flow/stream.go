@@ -67,14 +67,14 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	created := info.Created.UTC().Format(time.RFC3339Nano)
 	switch {
 	case known.created != created:
-		return f.rebuild(ctx, created, info.State.FirstSeq, "the stream is not the one that was published to")
+		return f.rebuild(ctx, created, firstOf(info), "the stream is not the one that was published to")
 	case wasPurged(known.firstSeq, info):
 		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
 			return err
 		}
-		return f.rebuild(ctx, created, info.State.FirstSeq, "the stream was purged")
-	case info.State.FirstSeq > known.firstSeq:
-		err = f.rememberStream(ctx, created, info.State.FirstSeq)
+		return f.rebuild(ctx, created, firstOf(info), "the stream was purged")
+	case firstOf(info) > known.firstSeq:
+		err = f.rememberStream(ctx, created, firstOf(info))
 	}
 	if err != nil {
 		return err
@@ -130,10 +130,13 @@ func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamI
 	return msg.Header.Get("Nats-Msg-Id") == known.id, nil
 }
 
+// firstOf is the sequence of the first message a stream holds or will hold. A stream that has never held any says 0.
+func firstOf(info *jetstream.StreamInfo) uint64 { return max(1, info.State.FirstSeq) }
+
 // wasPurged says whether messages were removed before their age: the first sequence has leapt, and what is left
 // is younger than what age alone would have removed.
 func wasPurged(firstSeq uint64, info *jetstream.StreamInfo) bool {
-	if info.State.FirstSeq <= firstSeq {
+	if firstOf(info) <= firstSeq {
 		return false
 	}
 	if info.State.Msgs == 0 {
@@ -159,7 +162,7 @@ func (f *Flow) knownStream(ctx context.Context, info *jetstream.StreamInfo) (kno
 	err := read()
 	if errors.Is(err, pgx.ErrNoRows) {
 		_, err = f.cfg.Pool.Exec(ctx, `insert into outbox_stream (name, created, first_seq) values ($1, $2, $3) on conflict do nothing`,
-			f.cfg.Stream.Name, info.Created.UTC().Format(time.RFC3339Nano), int64(info.State.FirstSeq))
+			f.cfg.Stream.Name, info.Created.UTC().Format(time.RFC3339Nano), int64(firstOf(info)))
 		if err == nil {
 			err = read()
 		}

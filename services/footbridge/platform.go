@@ -11,7 +11,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -228,11 +227,11 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		if err != nil {
 			return nil, err
 		}
-		says := schemas.SubjectsSaidBy(name)
+		speaksFor := name
 		if name == sentinelName {
-			says = []string{strings.TrimSuffix(schemas.JourneyInVoid.SubjectFilter(), "*") + ">"}
+			speaksFor = schemas.Journey // it gives out what journey says, and takes over from a journey that is gone
 		}
-		users = append(users, bus.ServiceUser(name, password, events.Name, says))
+		users = append(users, bus.ServiceUser(name, password, events.Name, schemas.SubjectsSaidBy(speaksFor)))
 	}
 	owner, err := c.derive("broker user owner")
 	if err != nil {

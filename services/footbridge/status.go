@@ -113,6 +113,7 @@ func doctor(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
+	o.development = o.DatabaseURL == "" && len(o.DatabaseURLs) == 0 // the system of `footbridge dev`
 	checks := []struct {
 		what  string
 		check func(context.Context) error
