@@ -4,7 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-
+	"net/http"
+	"net/http/pprof"
 	"path/filepath"
 	"slices"
 	"time"
@@ -62,6 +63,10 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 	if p.spans != nil {
 		ops.Handle("POST "+telemetry.ReceiverPath, p.spans.Receiver())
 		ops.Handle("GET "+telemetry.QueryPath, p.spans.Query())
+	}
+	if cfg.PProf {
+		ops.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
+		ops.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 	}
 	if err := service.CheckBind(cfg.OpsAddr, false, false, cfg.AllowOpen); err != nil {
 		return fmt.Errorf("FOOTBRIDGE_OPS_ADDR: %w", err)
