@@ -63,7 +63,13 @@ func (f *Flow) pullOnce(ctx context.Context, arrived chan<- jetstream.Msg) error
 		return err
 	}
 	created := consumer.CachedInfo().Created
-	failed := make(chan error, 1)
+	failed, back := make(chan error, 1), make(chan struct{}, 1)
+	defer f.cfg.Bus.OnReconnect(func() {
+		select {
+		case back <- struct{}{}:
+		default:
+		}
+	})()
 	pulling, err := consumer.Consume(func(msg jetstream.Msg) {
 		select {
 		case arrived <- msg:
@@ -81,16 +87,19 @@ func (f *Flow) pullOnce(ctx context.Context, arrived chan<- jetstream.Msg) error
 	}
 	defer pulling.Stop()
 	f.faults.clear("consumer")
-	return f.watch(ctx, created, failed)
+	return f.watch(ctx, created, failed, back)
 }
 
-func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error) error {
+// watch returns why the consumer must be looked at anew, or nil when ctx has ended.
+func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error, back <-chan struct{}) error {
 	tick := time.NewTicker(lookEvery)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
+		case <-back:
+			return errors.New("the broker connection came back; looking whether the consumer still fits its stream")
 		case err := <-failed:
 			if !f.cfg.Bus.Up() {
 				continue // the library resumes by itself
