@@ -77,7 +77,7 @@ var platformAttributes = []string{
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
 func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
-	p := &platform{cfg: cfg, clock: clock.Real(), telemetry: map[string]*telemetry.Telemetry{}}
+	p := &platform{cfg: cfg, clock: systemClock(), telemetry: map[string]*telemetry.Telemetry{}}
 	if cfg.development {
 		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
 	}

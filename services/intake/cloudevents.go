@@ -14,6 +14,7 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
+	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -68,6 +69,7 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 		return s.refuseRequest(r, body, err, ReasonNotEvent)
 	}
 	answer, err := s.takeEvent(r.Context(), who, e)
+	flow.Failpoint("intake.answered")
 	if err != nil {
 		return err
 	}
