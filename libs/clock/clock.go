@@ -4,9 +4,10 @@
 package clock
 
 import (
-	"crypto/rand"
+	cryptorand "crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"math/rand/v2"
 	"sync/atomic"
 	"time"
 )
@@ -38,13 +39,17 @@ func (s *Shifted) Offset() time.Duration { return time.Duration(s.offset.Load())
 
 // NewID mints a UUIDv7 (RFC 9562) for the instant t: 48 bits of milliseconds since 1970, then randomness. Ids of
 // events, journeys and messages are made here, so that they order by time and fall into the day partition of t.
-func NewID(t time.Time) string {
+func NewID(t time.Time) string { return NewOrderedID(t, rand.Int()) }
+
+// NewOrderedID mints a UUIDv7 for t that sorts by place among those of the same millisecond: the events of one
+// transaction keep their order. place counts from 0; from 4,096 on it starts again, and order is lost.
+func NewOrderedID(t time.Time, place int) string {
 	var id [16]byte
-	_, _ = rand.Read(id[6:]) // never fails since Go 1.24: it aborts the program instead
+	_, _ = cryptorand.Read(id[8:]) // never fails since Go 1.24: it aborts the program instead
 	ms := uint64(t.UnixMilli())
 	binary.BigEndian.PutUint16(id[0:], uint16(ms>>32))
 	binary.BigEndian.PutUint32(id[2:], uint32(ms))
-	id[6] = id[6]&0x0f | 0x70
+	binary.BigEndian.PutUint16(id[6:], uint16(place)&0x0fff|0x7000)
 	id[8] = id[8]&0x3f | 0x80
 	return format(id)
 }
@@ -52,7 +57,7 @@ func NewID(t time.Time) string {
 // NewRandomID mints a UUIDv4: an id that tells nothing at all, for people.
 func NewRandomID() string {
 	var id [16]byte
-	_, _ = rand.Read(id[:])
+	_, _ = cryptorand.Read(id[:])
 	id[6] = id[6]&0x0f | 0x40
 	id[8] = id[8]&0x3f | 0x80
 	return format(id)

@@ -193,6 +193,8 @@ func (f *Flow) Run(ctx context.Context) error {
 	defer f.cfg.Bus.OnReconnect(func() { f.look("the broker connection came back") })()
 	var loops sync.WaitGroup
 	loops.Go(func() { f.keepWriters(f.life) })
+	loops.Go(func() { f.keepSwept(f.life) })
+	loops.Go(func() { f.keepPublisher(f.life) })
 	loops.Go(func() { f.keepStream(f.life) })
 	loops.Go(func() { f.keepRetention(f.life) })
 	var work sync.WaitGroup

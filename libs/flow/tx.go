@@ -107,7 +107,7 @@ func (tx *Tx) Flush() error {
 
 // Emit gives an event out when the transaction commits and returns its id.
 func (tx *Tx) Emit(e Emission) (id string) {
-	id = clock.NewID(tx.Now)
+	id = clock.NewOrderedID(tx.Now, len(tx.events))
 	event := Event{
 		ID: id, Source: tx.flow.source, Type: e.Type, Subject: e.Journey, Time: tx.Now, Correlation: e.Correlation,
 		Sequence: FormatSequence(e.Version), TraceParent: tx.trace.parent, TraceState: tx.trace.state,

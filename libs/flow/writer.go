@@ -95,7 +95,7 @@ func (f *Flow) answered(t *tracker, n int64, id string, seq uint64, err error) {
 	t.acknowledged(n, seq, id)
 }
 
-// keepWriters beats, sweeps what was not acknowledged, and takes over writers that stand still.
+// keepWriters beats, and takes over writers that stand still.
 func (f *Flow) keepWriters(ctx context.Context) {
 	tick := time.NewTicker(beatEvery)
 	defer tick.Stop()
@@ -103,18 +103,47 @@ func (f *Flow) keepWriters(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
-			f.beat(context.WithoutCancel(ctx))
+			_ = f.beat(context.WithoutCancel(ctx)) // the last word about how far this process came
 			return
 		case <-tick.C:
 		}
-		f.publisher.expire(time.Now(), !f.cfg.Bus.Up())
 		if err := f.beat(ctx); err != nil {
 			f.faults.set("database", err)
 			continue
 		}
-		f.sweepAll(ctx)
 		if err := f.lookForStale(ctx, seen); err != nil && ctx.Err() == nil {
 			f.cfg.Log.Warn("looking for writers that stand still", "error", err)
+		}
+	}
+}
+
+// keepSwept publishes again what was not acknowledged. It is a loop of its own: a sweep may take long, and beats
+// must not wait for it.
+func (f *Flow) keepSwept(ctx context.Context) {
+	tick := time.NewTicker(beatEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			f.sweepAll(ctx)
+		}
+	}
+}
+
+// keepPublisher gives up on publishes that the broker does not answer; whoever waits for them must not look after
+// that themselves.
+func (f *Flow) keepPublisher(ctx context.Context) {
+	tick := time.NewTicker(beatEvery / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			f.publisher.expire(time.Now(), true)
+			return
+		case <-tick.C:
+			f.publisher.expire(time.Now(), !f.cfg.Bus.Up())
 		}
 	}
 }
