@@ -192,6 +192,9 @@ func (f *Flow) work(ctx context.Context, arrived <-chan jetstream.Msg) {
 // counts against an event; while ctx lasts, this does not return before the batch is applied or parked.
 func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 	arrivals, unreadable := f.read(msgs)
+	if len(arrivals) > 0 {
+		f.metrics.behind.Store(int64(f.cfg.Clock.Now().Sub(arrivals[0].event.Time)))
+	}
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := f.applyOrPark(arrivals, unreadable)
 		if err == nil {

@@ -55,6 +55,7 @@ func newInstruments(f *Flow) (*instruments, error) {
 		failures = append(failures, err)
 	}
 	gauge("footbridge.flow.unpublished.age", "seconds since the oldest event not acknowledged by the broker was committed", f.unpublishedAge)
+	gauge("footbridge.flow.unprocessed.age", "seconds from when the oldest event of the last batch was said until it was taken up; 0 when none waits", f.unprocessedAge)
 	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out yet", func() float64 { return float64(m.waiting.Load()) })
 	gauge("footbridge.flow.parked", "events waiting for another try", func() float64 { return float64(m.parked.Load()) })
 	gauge("footbridge.flow.dead", "dead letters; each counts as the void", func() float64 { return float64(m.dead.Load()) })
@@ -74,6 +75,13 @@ func (f *Flow) unpublishedAge() float64 {
 		return 0
 	}
 	return time.Since(oldest).Seconds()
+}
+
+func (f *Flow) unprocessedAge() float64 {
+	if f.metrics.waiting.Load() == 0 {
+		return 0
+	}
+	return time.Duration(f.metrics.behind.Load()).Seconds()
 }
 
 // count reads how many events are parked and dead.

@@ -1,0 +1,53 @@
+package clock_test
+
+import (
+	"regexp"
+	"slices"
+	"testing"
+	"time"
+
+	"footbridge/libs/clock"
+)
+
+func TestAnIDTellsItsInstantToTheMillisecond(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 3, 29, 1, 30, 0, 123_456_789, time.UTC)
+	for _, id := range []string{clock.NewID(at), clock.NewOrderedID(at, 7)} {
+		if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
+			t.Errorf("%s is not a UUIDv7", id)
+		}
+		if got, ok := clock.IDTime(id); !ok || !got.Equal(at.Truncate(time.Millisecond)) {
+			t.Errorf("id of %v tells %v, %v", at, got, ok)
+		}
+	}
+}
+
+func TestIDsOfOneMillisecondKeepTheirOrder(t *testing.T) {
+	t.Parallel()
+	now := time.Now()
+	var ids []string
+	for place := range 4096 {
+		ids = append(ids, clock.NewOrderedID(now, place))
+	}
+	if !slices.IsSorted(ids) {
+		t.Error("the ids do not sort by place")
+	}
+}
+
+func TestWhatIsNoUUIDv7HasNoInstant(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{"", "7", clock.NewRandomID(), "01a1f861-e306-7e4c-9d0b", "zza1f861-e306-7e4c-9d0b-a24aa21c640b"} {
+		if at, ok := clock.IDTime(id); ok {
+			t.Errorf("%q tells %v", id, at)
+		}
+	}
+}
+
+func TestAShiftedClockRunsAhead(t *testing.T) {
+	t.Parallel()
+	var c clock.Shifted
+	c.Set(40 * 24 * time.Hour)
+	if ahead := time.Until(c.Now()); ahead < 40*24*time.Hour-time.Minute || ahead > 40*24*time.Hour+time.Minute {
+		t.Errorf("the clock is %v ahead, want 40 days", ahead)
+	}
+}
