@@ -33,6 +33,7 @@ type instruments struct {
 	applied, duplicates, published, swept, rebuilt metric.Int64Counter
 	parkings                                       metric.Int64Counter
 	waiting, parked, dead                          atomic.Int64
+	behind                                         atomic.Int64 // age in nanoseconds of the oldest event of the last batch
 }
 
 func newInstruments(f *Flow) (*instruments, error) {
