@@ -165,9 +165,9 @@ func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
 	}
 }
 
-// open opens a step of a journey.
+// open opens a step of a journey. Steps that are due together are shown in the order of the table of rules.
 func (w *writes) open(r *record, o Wanted, by string) Step {
-	s := Step{ID: clock.NewID(w.now), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind, Basis: o.Basis, Owner: o.Owner,
+	s := Step{ID: clock.NewOrderedID(w.now, len(w.opened)), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind, Basis: o.Basis, Owner: o.Owner,
 		DueAt: o.DueAt, FirstDueAt: o.DueAt, State: stateOpen, OpenedBy: by}
 	r.Steps, w.opened = append(r.Steps, s), append(w.opened, s)
 	return s
