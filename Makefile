@@ -28,7 +28,7 @@ test-race: postgres ## the same with the race detector (slower)
 	@./tests/run.sh -race
 
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
-	@go test -tags foreign -count=1 footbridge/libs/hl7 footbridge/tests/foreign
+	@go test -timeout 15m -tags foreign -count=1 footbridge/libs/hl7 footbridge/tests/foreign
 
 fuzz: ## every fuzz target, FUZZTIME each (10m)
 	@./tests/fuzz.sh
@@ -46,7 +46,7 @@ check: ## formatting, vet, linters, module edges, generated files current, docs 
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && go run $(STATICCHECK) ./...) || exit 1; done
 	@$(MAKE) --no-print-directory generate
 	@git diff --exit-code -- schemas docs services || { echo "generated files are not current: commit what make generate changed"; exit 1; }
-	@go test -count=1 footbridge/tests/arch
+	@go test -timeout 5m footbridge/tests/arch
 
 generate: ## schemas, AsyncAPI, tables in docs/ from the Go types
 	@cd schemas && go generate ./...

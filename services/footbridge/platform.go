@@ -72,7 +72,7 @@ func allMigrations() []pg.Service {
 // or a journey.
 var platformAttributes = []string{
 	"version", "from", "dir", "socket", "port", "user", "took", "components", "loop", "events", "because", "published",
-	"footbridge.applied", "footbridge.event.id", "attribute.key", "url",
+	"footbridge.applied", "footbridge.event.id", "attribute.key", "url", "set", "database", "binary",
 }
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.

@@ -1,3 +1,19 @@
+// Package threshold looks at every service's published access criteria together, so that nobody falls between.
+//
+// In: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested.
+// Out: pathway.decided, threshold.gap-found, information.needed.
+//
+// Tables: journey_state (what is known of a journey), decision (each with its full matrix) and directory_version
+// (each set of criteria a decision was made under). View: held, for the sentinel.
+//
+// It promises:
+//   - criteria are about services; a document with a field for a grade of a person does not load, nor does a set
+//     without a last resort;
+//   - what is unknown excludes nobody: it becomes a question, and the inclusive path goes ahead meanwhile;
+//   - every no names its criterion, its words, source and date, as they were when it was said;
+//   - looking again may open a door, never close one that was open.
+//
+// It does not yet hear what services answered, or keep overrides by people.
 package threshold
 
 import (

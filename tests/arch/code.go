@@ -1,0 +1,235 @@
+package arch
+
+import (
+	"go/ast"
+	"go/token"
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// program is the folder that puts all services together; it alone may know several.
+const program = "footbridge"
+
+func servicesApart(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths(".go") {
+		own, ok := serviceOf(name)
+		if !ok || own == program {
+			continue
+		}
+		t.imports(name, func(imported string, at token.Pos) {
+			if other, ok := serviceOf(strings.TrimPrefix(imported, "footbridge/")); ok && other != own {
+				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has from events", own, other))
+			} else if rest, ok := strings.CutPrefix(imported, "footbridge/services/"); ok && !strings.Contains(rest, "/") && rest != own {
+				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has from events", own, rest))
+			}
+		})
+	}
+	return found
+}
+
+// lowest are the folders that import the standard library only, so that they can become modules of their own.
+var lowest = []string{"libs/hl7/", "libs/clock/", "schemas/"}
+
+// above are the modules that each module may not know.
+var above = map[string][]string{
+	"libs":     {"footbridge/schemas", "footbridge/services", "footbridge/tests"},
+	"schemas":  {"footbridge/libs", "footbridge/services", "footbridge/tests"},
+	"services": {"footbridge/tests"},
+}
+
+func floors(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths(".go") {
+		module, _, _ := strings.Cut(name, "/")
+		test := strings.HasSuffix(name, "_test.go")
+		t.imports(name, func(imported string, at token.Pos) {
+			for _, never := range above[module] {
+				if imported == never || strings.HasPrefix(imported, never+"/") {
+					found = append(found, t.finding(name, at, "%s may not import %s", module, imported))
+				}
+			}
+			if module != "tests" && strings.HasPrefix(imported, "github.com/testcontainers/") {
+				found = append(found, t.finding(name, at, "only tests may import testcontainers"))
+			}
+			for _, low := range lowest {
+				if !test && strings.HasPrefix(name, low) && !standard(imported) && !strings.HasPrefix(imported+"/", "footbridge/"+low) {
+					found = append(found, t.finding(name, at, "%s imports the standard library only, not %s", strings.TrimSuffix(low, "/"), imported))
+				}
+			}
+		})
+	}
+	return found
+}
+
+// standard says whether an import is of the standard library: its first part has no dot and is no module of ours.
+func standard(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return !strings.Contains(first, ".") && first != "footbridge"
+}
+
+// doors are the files of a service that are no decisions: they read, store, answer, or put things together. Every
+// other file that is not a test holds decisions.
+var doors = map[string][]string{
+	"":          {"store.go", "events.go", "due.go", "http.go"}, // of every service; and <service>.go
+	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go"},
+	"journey":   {"hands.go", "sentinel.go"},
+	"threshold": {"criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
+	"gateway":   {"describe.go", "refuse.go", "session.go", "transport.go"},
+	"console":   {"assets.go", "client.go", "waterfall.go"},
+}
+
+// DecisionFiles are the files that hold decisions.
+func (t *Tree) DecisionFiles() []string {
+	return slices.DeleteFunc(t.Sources(), func(name string) bool {
+		service, ok := serviceOf(name)
+		base := path.Base(name)
+		return !ok || service == program || base == service+".go" || path.Dir(name) != "services/"+service ||
+			slices.Contains(doors[""], base) || slices.Contains(doors[service], base)
+	})
+}
+
+// mayDecideWith is what a decision may import beside the pure part of the standard library.
+var mayDecideWith = []string{
+	"footbridge/schemas", "footbridge/libs/calendar", "footbridge/libs/hl7", // reading, not serving
+	"footbridge/libs/vault", // Personal, which hides who somebody is even from the rules
+	"cel.dev/cel-go/",       // expressions
+	"go.yaml.in/yaml/v3",
+}
+
+// neverDecideWith is what no decision imports: what reads or writes the world, or differs from one call to the next.
+var neverDecideWith = regexp.MustCompile(`^(context|database/|embed$|io/|log($|/)|net$|net/http|os($|/)|math/rand|crypto/rand|plugin|runtime|sync/|syscall|testing|unsafe)`)
+
+// clockCalls are the functions of package time that ask for the time or wait for it.
+var clockCalls = []string{"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTimer", "NewTicker"}
+
+func decisionsPure(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.DecisionFiles() {
+		t.imports(name, func(imported string, at token.Pos) {
+			allowed := standard(imported) && !neverDecideWith.MatchString(imported)
+			for _, one := range mayDecideWith {
+				allowed = allowed || imported == one || (strings.HasSuffix(one, "/") && strings.HasPrefix(imported, one))
+			}
+			if !allowed {
+				found = append(found, t.finding(name, at, "a decision may not import %s; it takes values, and time as one of them (doors are listed in tests/arch/code.go)", imported))
+			}
+		})
+		for _, call := range clockCalls {
+			found = append(found, t.uses(name, "time", call, "a decision takes the time as a value")...)
+		}
+	}
+	return found
+}
+
+// uses finds pkg.name in a file.
+func (t *Tree) uses(name, pkg, selected, why string) []Finding {
+	var found []Finding
+	ast.Inspect(t.gos[name], func(node ast.Node) bool {
+		sel, ok := node.(*ast.SelectorExpr)
+		if !ok || sel.Sel.Name != selected {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok && x.Name == pkg && x.Obj == nil {
+			found = append(found, t.finding(name, sel.Pos(), "%s.%s: %s", pkg, selected, why))
+		}
+		return true
+	})
+	return found
+}
+
+func jetStreamPlaces(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Sources() {
+		if in(name, "libs/flow/", "libs/bus/", "tests/") {
+			continue
+		}
+		t.imports(name, func(imported string, at token.Pos) {
+			if strings.HasPrefix(imported, "github.com/nats-io/nats-server") || strings.HasSuffix(imported, "nats.go/jetstream") {
+				found = append(found, t.finding(name, at, "%s belongs to libs/flow and libs/bus", imported))
+			}
+		})
+		for _, legacy := range []string{"JetStream", "JetStreamContext"} { // the older API is in nats.go itself
+			found = append(found, t.uses(name, "nats", legacy, "JetStream belongs to libs/flow and libs/bus")...)
+		}
+	}
+	return found
+}
+
+func in(name string, folders ...string) bool {
+	return slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(name, f) })
+}
+
+// emptyNames say nothing about what is inside.
+var emptyNames = []string{"common", "util", "utils", "helper", "helpers", "model", "models", "types", "misc", "base", "shared"}
+
+func packageNames(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths(".go") {
+		pkg := strings.TrimSuffix(t.gos[name].Name.Name, "_test")
+		if slices.Contains(emptyNames, pkg) {
+			found = append(found, t.finding(name, t.gos[name].Name.Pos(), "a package called %s says nothing about what is in it", pkg))
+		}
+	}
+	return found
+}
+
+func packageComments(t *Tree) []Finding {
+	first, said := map[string]string{}, map[string]bool{}
+	for _, name := range t.Paths(".go") {
+		dir := path.Dir(name)
+		if _, ok := first[dir]; !ok {
+			first[dir] = name
+		}
+		doc := t.gos[name].Doc.Text()
+		opening, _, _ := strings.Cut(doc, "\n")
+		if (strings.HasPrefix(doc, "Package ") || strings.HasPrefix(doc, "Command ")) && len(strings.Fields(opening)) > 3 {
+			said[dir] = true
+		}
+	}
+	var found []Finding
+	for dir, name := range first {
+		if !said[dir] {
+			found = append(found, t.finding(name, t.gos[name].Package, "no file of %s opens its package with a promise (Package … or Command …)", dir))
+		}
+	}
+	return found
+}
+
+func honestTests(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths("_test.go") {
+		found = append(found, t.uses(name, "time", "Sleep", "wait for a signal")...)
+		ast.Inspect(t.gos[name], func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			sel, ok := call.Fun.(*ast.SelectorExpr)
+			if ok && slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) {
+				if x, ok := sel.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "f", "tb"}, x.Name) {
+					found = append(found, t.finding(name, call.Pos(), "a test that cannot be run fails; it is not skipped"))
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+var goTest = regexp.MustCompile(`\bgo test\b`)
+
+func timeouts(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range append(t.Paths(".sh", "Makefile"), ".ci/run") {
+		eachLine(t.Files[name], func(n int, line string) {
+			code, _, _ := strings.Cut(line, "#")
+			if goTest.MatchString(code) && !strings.Contains(code, "-timeout") && !strings.Contains(code, "-fuzztime") {
+				found = append(found, Finding{name, n, "go test without -timeout"})
+			}
+		})
+	}
+	return found
+}
