@@ -1,0 +1,211 @@
+// Package load measures what the pipeline costs, as ratios within one run: the real binary with all its services,
+// next to a hand-written reference that makes the same rows and the same events with none of the machinery, and next
+// to the version that one would write first, one message, one transaction. docs/performance.md says how and what came
+// out.
+//
+// Every variant gets the same bytes over the same door and runs on the same kind of broker, the same tables and the
+// same PostgreSQL, each time on a fresh copy. A unit counts when both its last events have been read by an ordered
+// consumer and the timeline's service has acknowledged both; the lines are then counted in the table.
+package load
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+)
+
+// Options say what is measured. Zero values are those of the command.
+type Options struct {
+	Binary           string // bin/footbridge
+	Rounds           int
+	Units, OpenUnits int
+	Quick, Million   bool
+	Profile          string // a file for a CPU profile of the service
+	Markdown         string // a file to put the table into
+	Only             string // one variant
+}
+
+// Part is one of this program's own processes, by its first argument; nil for anything else.
+func Part(name string) func(ctx context.Context, args []string) error {
+	switch name {
+	case partBroker:
+		return func(ctx context.Context, args []string) error { return Broker(ctx, args[0], args[1]) }
+	case nameReference:
+		return runReference
+	case nameStraightforward:
+		return runStraightforward
+	}
+	return nil
+}
+
+// The variants.
+const (
+	nameFootbridge      = "footbridge"
+	nameReference       = "reference"
+	nameStraightforward = "straightforward"
+)
+
+func variants() []variant {
+	return []variant{
+		{nameFootbridge, func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+			return s.startFootbridge(ctx, adminURL, natsURL)
+		}},
+		{nameReference, startHand(nameReference)},
+		{nameStraightforward, startHand(nameStraightforward)},
+	}
+}
+
+// bench is one run of everything.
+type bench struct {
+	Options
+	out     io.Writer
+	stage   *stage
+	results map[string]*result // by variant
+}
+
+// result gathers what was measured of one variant.
+type result struct {
+	Closed    []throughput
+	Open      []latency
+	Memory    map[string]int64 // peak by part
+	Footprint footprint        // of the first closed loop
+	Units     float64          // in it
+}
+
+// emptyDatabase is the template of each run: migrated, with the day's partitions, and nothing in it.
+const emptyDatabase = "empty"
+
+// Run measures and reports to w as it goes.
+func Run(ctx context.Context, o Options, w io.Writer) error {
+	if o.Quick {
+		o.Rounds, o.Units, o.OpenUnits = 1, 300, 200
+	}
+	binary, err := filepath.Abs(o.Binary)
+	if err != nil {
+		return err
+	}
+	b := &bench{Options: o, out: w, results: map[string]*result{}}
+	b.say("starting PostgreSQL (load average %.1f)", loadAverage())
+	if b.stage, err = newStage(ctx, binary); err != nil {
+		return err
+	}
+	defer b.stage.close()
+	if err := b.measure(ctx); err != nil {
+		return fmt.Errorf("%w\n%s", err, b.stage.logTail())
+	}
+	return b.report()
+}
+
+func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
+
+func (b *bench) measure(ctx context.Context) error {
+	b.say("looking at what one unit writes")
+	if err := b.look(ctx); err != nil {
+		return err
+	}
+	for round := range b.Rounds {
+		for _, v := range variants() {
+			if b.Only != "" && b.Only != v.name {
+				continue
+			}
+			if err := b.one(ctx, v, round); err != nil {
+				return fmt.Errorf("measuring %s: %w", v.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// look makes the template, then runs one unit through the real binary and captures what it has written.
+func (b *bench) look(ctx context.Context) error {
+	s := b.stage
+	first := variants()[0]
+	r, err := s.begin(ctx, first, "", 0)
+	if err != nil {
+		return err
+	}
+	r.service.stop() // so that nobody is connected
+	r.service = nil
+	if _, err := s.database(ctx, emptyDatabase, r.database); err != nil {
+		r.end(ctx)
+		return err
+	}
+	r.end(ctx)
+	if r, err = s.begin(ctx, first, emptyDatabase, 0); err != nil {
+		return err
+	}
+	defer r.end(ctx)
+	const some = 200 // how many steps a journey gets depends on what arrives together; the mean is taken
+	sent, err := r.sender.closed(ctx, some)
+	if err != nil {
+		return err
+	}
+	if err := r.watcher.await(ctx, some); err != nil {
+		return err
+	}
+	c, err := capture(ctx, r.adminURL, sent[0].journey)
+	if err != nil {
+		return err
+	}
+	content, err := json.Marshal(c)
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(s.captureFile(), content, 0o600)
+}
+
+func (s *stage) captureFile() string { return filepath.Join(s.dir, "unit.json") }
+
+// logTail is the end of what the processes have logged.
+func (s *stage) logTail() string {
+	content, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	return string(content[max(0, len(content)-3000):])
+}
+
+func (b *bench) one(ctx context.Context, v variant, round int) error {
+	r, err := b.stage.begin(ctx, v, emptyDatabase, max(50, b.Units/20))
+	if err != nil {
+		return err
+	}
+	defer r.end(ctx)
+	if b.results[v.name] == nil {
+		b.results[v.name] = &result{Memory: map[string]int64{}}
+	}
+	result := b.results[v.name]
+	before, err := footprintOf(ctx, r.adminURL, r.conn)
+	if err != nil {
+		return err
+	}
+	r.meter.watchMemory(ctx)
+	t, err := r.closed(ctx, b.Units)
+	if err != nil {
+		return err
+	}
+	for part, bytes := range r.meter.memory() {
+		result.Memory[part] = max(result.Memory[part], bytes)
+	}
+	b.say("round %d  %-16s %7.0f units/s  %.2f CPU s per 1,000 (service %.2f, broker %.2f, PostgreSQL %.2f)  load %.1f", round+1, v.name, t.rate(), t.cpuPer1000(),
+		t.CPU[partService]/t.Units*1000, t.CPU[partBroker]/t.Units*1000, t.CPU[partPostgres]/t.Units*1000, t.Load)
+	result.Closed = append(result.Closed, t)
+	if round == 0 {
+		after, err := footprintOf(ctx, r.adminURL, r.conn)
+		if err != nil {
+			return err
+		}
+		result.Footprint, result.Units = after.since(before), t.Units
+	}
+	l, err := r.open200(ctx, b.OpenUnits, openRate)
+	if err != nil {
+		return err
+	}
+	b.say("round %d  %-16s at %d/s: accept p50 %.1f p99 %.1f ms, whole p50 %.1f p99 %.1f ms  load %.1f", round+1, v.name, openRate,
+		ms(l.AcceptP50), ms(l.AcceptP99), ms(l.P50), ms(l.P99), l.Load)
+	result.Open = append(result.Open, l)
+	return nil
+}
+
+// openRate is the open loop's units a second.
+const openRate = 200
