@@ -336,7 +336,7 @@ func (s *SpanStore) showAttributes(attributes []attribute.KeyValue, value string
 	}
 	shown := make(map[string]string, len(attributes))
 	for _, kv := range attributes {
-		shown[string(kv.Key)] = kv.Value.Emit()
+		shown[string(kv.Key)] = kv.Value.String()
 		if value != "" && kv.Key == s.key {
 			shown[string(kv.Key)] = value
 		}
