@@ -59,6 +59,8 @@ type ReportedConsent struct {
 	How string `json:"how,omitempty" is:"how"`
 	// By whom it was recorded: a role in lower-case words joined by hyphens, such as "liaison-nurse". Never a name.
 	RecordedBy string `json:"recordedBy,omitempty" is:"code"`
+	// Opaque id of the partner it was said to; absent where it was said to any.
+	Organisation string `json:"organisation,omitempty" is:"partner"`
 }
 
 // DischargeReportedData says that somebody has left A&E, as the hospital's system knows it. It carries the person's
@@ -105,6 +107,28 @@ type ReferralSubmittedData struct {
 	Facts Facts `json:"facts,omitzero"`
 	// What the person has said yes or no to.
 	Consents []ReportedConsent `json:"consents,omitempty" items:"0,20"`
+	// How the person may be reached safely, in their own words to whoever asks for them.
+	SafeContact *ReportedContact `json:"safeContact,omitempty"`
+	// Whether the person is under 18, where the birth date is not given.
+	Under18 string `json:"under18,omitempty" is:"yes-no"`
+	// What the person was told about this request, as codes such as "what-it-is" or "who-will-see-it".
+	Told []string `json:"told,omitempty" is:"code" items:"0,20"`
+}
+
+// ReportedContact says how the person may be reached.
+type ReportedContact struct {
+	// By which channel. No safe channel is an answer too.
+	Channel string `json:"channel" is:"safe-channel"`
+	// The number or address; absent where there is no safe channel, or where it is among the person's details.
+	Value string `json:"value,omitempty" is:"lines-500"`
+	// True when the person said themselves that it is safe to use.
+	Confirmed bool `json:"confirmed,omitempty"`
+	// From which local hour it may be used, 0 to 23.
+	FromHour int `json:"fromHour,omitempty" is:"hour"`
+	// Before which local hour it may be used, 1 to 24.
+	ToHour int `json:"toHour,omitempty" is:"hour"`
+	// True when a message that reveals nothing may be left there.
+	MayLeaveMessage bool `json:"mayLeaveMessage,omitempty"`
 }
 
 // Code holds a coded statement about the visit.
@@ -146,6 +170,8 @@ const (
 	FlagMerged          = "merged"
 	FlagNumberInvalid   = "nhs-number-invalid"
 	FlagLeftBefore      = "left-before-assessment"
+	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
+	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
 )
 
 // DischargeCorrectedData says that a later message changed a recorded discharge. Only what changed is set.
@@ -222,6 +248,43 @@ type ConsentData struct {
 	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
 	// How it was said.
 	How string `json:"how,omitempty" is:"how"`
+	// Opaque id of the partner it was said to; absent where it was said to any.
+	Organisation string `json:"organisation,omitempty" is:"partner"`
+	// The last local day it holds; absent where no end was said.
+	Until string `json:"until,omitempty" is:"date"`
+}
+
+// ConsentExpiringData says that a yes comes to its end and the person is to be asked.
+type ConsentExpiringData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// What the yes was said to.
+	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
+	// The last local day it holds.
+	Until string `json:"until" is:"date"`
+}
+
+// PersonMergedData says that two records are one person, or are two after all, as the type tells. It is said once
+// for each journey of either.
+type PersonMergedData struct {
+	// Random id of the record that survives.
+	Person string `json:"person" is:"uuid"`
+	// Random id of the other record.
+	Other string `json:"other" is:"uuid"`
+	// True when a human has confirmed that consent and contact of both may be used together.
+	Confirmed bool `json:"confirmed,omitempty"`
+}
+
+// PreferencesChangedData says that contact or preferences changed. What they are is read with permission.
+type PreferencesChangedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// True when there is no safe channel: time and place were fixed instead.
+	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
+	// True when there are access or communication needs.
+	Needs bool `json:"needs,omitempty"`
+	// What a message brought that differs from what the person confirmed: somebody asks them.
+	Questions []string `json:"questions,omitempty" is:"contact-question"`
 }
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.
@@ -311,6 +374,70 @@ type PathwayDecidedData struct {
 	Waits []string `json:"waits,omitempty" is:"service"`
 	// The local day the window counts from.
 	LeftOn string `json:"leftOn" is:"date"`
+	// Ids of the services whose care the person is in: they are asked first.
+	AskFirst []string `json:"askFirst,omitempty" is:"service"`
+	// Where nothing statutory is open: the noes between which the person falls, as they stand now.
+	GapSides []CriterionResult `json:"gapSides,omitempty"`
+}
+
+// ServiceAskedData says that a service was asked for help with a journey.
+type ServiceAskedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Id of the service in the directory.
+	Service string `json:"service" is:"service"`
+	// The role of who asked; it sees to it that an answer comes.
+	By string `json:"by" is:"asking-role"`
+	// By when an answer is hoped for. Silence is asked again, never an ending.
+	AnswerBy time.Time `json:"answerBy"`
+	// True where the service had been asked before in this journey.
+	Again bool `json:"again,omitempty"`
+}
+
+// ServiceAnsweredData says what a service answered. Its words stay with the recorded answer and in the decision.
+type ServiceAnsweredData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Id of the service in the directory.
+	Service string `json:"service" is:"service"`
+	// What it answered.
+	Answer string `json:"answer" is:"answer"`
+	// Where a human said so: on which side of the service's range the request lies, above or below.
+	Side string `json:"side,omitempty" is:"side"`
+	// The role of who answered there; absent after no reply.
+	AnsweredBy string `json:"answeredBy,omitempty" is:"answering-role"`
+	// The role of who recorded it; it sees to what follows.
+	By string `json:"by" is:"asking-role"`
+}
+
+// ServiceLineReportedData says that a published number or link reaches nobody. The event's subject is the report's
+// id, as no journey is concerned.
+type ServiceLineReportedData struct {
+	// Id of the report.
+	Report string `json:"report" is:"uuid"`
+	// Id of the service in the directory.
+	Service string `json:"service" is:"service"`
+	// ODS code of the organisation that keeps the directory.
+	Organisation string `json:"organisation" is:"ods"`
+	// By when somebody has to see to it.
+	DueAt time.Time `json:"dueAt"`
+}
+
+// ServiceLineMendedData says that what had been reported works again, or was replaced. The event's subject is the
+// report's id.
+type ServiceLineMendedData struct {
+	// Id of the report.
+	Report string `json:"report" is:"uuid"`
+	// Id of the service in the directory.
+	Service string `json:"service" is:"service"`
+}
+
+// InformationSuppliedData says that facts have become known.
+type InformationSuppliedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// The facts as they are now, all of them.
+	Facts Facts `json:"facts"`
 }
 
 // GapFoundData says that nothing statutory is open: the person falls between what services publish.

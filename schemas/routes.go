@@ -32,6 +32,7 @@ var (
 	staff    = []Role{SendingTeam, Navigator}
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, Operator, Person}
 	everyone = []Role{SendingTeam, Navigator, TreatingStaff, Partner, Operator, Commissioner, Person}
+	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
 
 var routes = []Route{
@@ -50,6 +51,12 @@ var routes = []Route{
 		"Shows one journey with timeline, next steps and what the caller may do next."},
 	{"GET", "/api/journeys/{id}/doors", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
 		"Shows what every service's criteria said for one journey, in the words they had when it was decided."},
+	{"POST", "/api/journeys/{id}/asked", Threshold, staff, false,
+		"Records that a service was asked for help with a journey; a step sees to the answer."},
+	{"POST", "/api/journeys/{id}/answered", Threshold, staff, false,
+		"Records what a service answered, in its own words, and looks at every service anew."},
+	{"POST", "/api/journeys/{id}/override", Threshold, staff, false,
+		"Records a human's decision about one service's door, with its reason; it outranks criteria and answers."},
 	{"POST", "/api/steps/{id}/done", Journey, staff, false,
 		"Records that a step has been done and what happens next."},
 	{"POST", "/api/steps/{id}/reassign", Journey, staff, false,
@@ -61,6 +68,16 @@ var routes = []Route{
 		"Lists the directory's services with their criteria, sources and dates of last check."},
 	{"POST", "/api/thresholds/check", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
 		"Says for a set of facts which services are open, which are not and why, and what is unknown. Stores nothing."},
+	{"POST", "/api/thresholds/what-if", Threshold, []Role{SendingTeam, Navigator, Operator}, false,
+		"Replays past decisions under a draft set of criteria: whose doors and which gaps would change. Changes nothing."},
+	{"POST", "/api/thresholds/gaps", Threshold, planners, false,
+		"Searches the space of facts for combinations that no statutory service accepts, before anybody meets them."},
+	{"GET", "/api/thresholds/told", Threshold, everyone, false,
+		"Holds what people were told against what services publish: differences in length and in scope, with counts."},
+	{"POST", "/api/services/{id}/told", Threshold, everyone, false,
+		"Records 'I was told…': what somebody was told a service's criterion is."},
+	{"POST", "/api/services/{id}/dead-line", Threshold, everyone, false,
+		"Reports that a published number or link reaches nobody, which opens a step; or that it works again."},
 
 	{"GET", "/openapi.json", Gateway, nil, true, "Describes the HTTP surface."},
 	{"GET", "/asyncapi.json", Gateway, nil, true, "Describes the events."},

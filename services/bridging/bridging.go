@@ -2,12 +2,13 @@
 // said yes to.
 //
 // In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided (threshold). Out: bridging.proposed, started and paused, call.scheduled.
+// (intake), pathway.decided, threshold.gap-found and service.answered (threshold). Out: bridging.proposed, started and
+// paused, call.scheduled.
 //
 // Tables: journey_state (what is known of a journey), plan, call. View: held, for the sentinel.
 //
 // It promises:
-//   - whoever waits on any service gets a plan proposed, at once;
+//   - whoever waits on any service, or falls between services, gets a plan proposed, at once;
 //   - no call is scheduled before the person's yes to this purpose, while contact is stopped or the visit withdrawn,
 //     or under 18 or of unknown age before a clinician has decided; a no ends the plan and nothing else;
 //   - a journey has one plan at a time, and a plan one call ahead of it (unique indexes say so);

@@ -101,7 +101,12 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.PathwayDecided:
 		d, err := flow.Decode[schemas.PathwayDecidedData](e)
 		return err == nil && k.addDecided(d), err
-	case schemas.ConsentGiven, schemas.ConsentDeclined:
+	case schemas.GapFound:
+		return k.addGap(), nil
+	case schemas.ServiceAnswered:
+		d, err := flow.Decode[schemas.ServiceAnsweredData](e)
+		return err == nil && k.addAnswered(d), err
+	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
 	case schemas.ContactStopped, schemas.ContactResumed:

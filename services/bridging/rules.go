@@ -17,9 +17,11 @@ type Known struct {
 	Visits map[string]Visit `json:"visits,omitempty"`
 	// Waits holds the services (by the directory's id) whose list the person is, or was, on. Decisions only add to
 	// it: who waited is not dropped because a later message is silent about it.
-	Waits   map[string]bool `json:"waits,omitempty"`
-	Consent answer          `json:"consent,omitzero"` // to bridging calls
-	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
+	Waits map[string]bool `json:"waits,omitempty"`
+	// Gap says that nothing statutory was open: whoever falls between services is between them as much as who waits.
+	Gap     bool   `json:"gap,omitempty"`
+	Consent answer `json:"consent,omitzero"` // to bridging calls
+	Contact answer `json:"contact,omitzero"` // Yes: contact may be made
 	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
@@ -121,6 +123,19 @@ func (k *Known) addDecided(d schemas.PathwayDecidedData) (changed bool) {
 	return changed
 }
 
+func (k *Known) addGap() bool {
+	changed := !k.Gap
+	k.Gap = true
+	return changed
+}
+
+// addAnswered: who is on a service's list waits.
+func (k *Known) addAnswered(d schemas.ServiceAnsweredData) bool {
+	return d.Answer == answerWaiting && k.addDecided(schemas.PathwayDecidedData{Waits: []string{d.Service}})
+}
+
+const answerWaiting = "waiting"
+
 func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
 	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.say(at, given)
 }
@@ -158,7 +173,7 @@ const (
 func wish(k *Known) (State, string) {
 	_, visit, stands := k.current()
 	switch {
-	case k.PersonAt == 0 || len(k.Waits) == 0:
+	case k.PersonAt == 0 || len(k.Waits) == 0 && !k.Gap:
 		return None, ""
 	case k.Consent.At > 0 && !k.Consent.Yes:
 		return Ended, becausePerson
@@ -173,7 +188,8 @@ func wish(k *Known) (State, string) {
 }
 
 func clinicianFirst(v Visit) bool {
-	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown)
+	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown) ||
+		slices.Contains(v.Flags, schemas.FlagPossibleDouble) // a human looks first
 }
 
 // Plan is the agreed cadence of short calls while someone waits.
@@ -209,7 +225,7 @@ type Change struct {
 // came first: then nobody is told before it goes on. A plan is not opened only to be ended.
 func change(k *Known, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
 	state, because := wish(k)
-	waits := slices.Sorted(maps.Keys(k.Waits))
+	waits := append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
 	var c Change
 	switch {
 	case standing == nil && state != None && state != Ended:

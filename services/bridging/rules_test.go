@@ -90,7 +90,16 @@ func TestHowAPlanShouldStand(t *testing.T) {
 		"the discharge was cancelled":          {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn"},
 		"a person's no outlasts a death's end": {func(k *Known) { k.addConsent(2, calls, false); k.Contact.say(3, false); k.Contact.say(4, true) }, nil, Ended, "person"},
 		"the person waits on nothing":          {func(k *Known) { k.Waits = nil }, nil, None, ""},
-		"the discharge has not arrived":        {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
+		"the person falls between services":    {func(k *Known) { k.Waits = nil; k.addGap() }, nil, Proposed, ""},
+		"a service put them on its list": {func(k *Known) {
+			k.Waits = nil
+			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "waiting"})
+		}, nil, Proposed, ""},
+		"a service said no": {func(k *Known) {
+			k.Waits = nil
+			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "no"})
+		}, nil, None, ""},
+		"the discharge has not arrived": {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
 	} {
 		k := waiting(tc.flags...)
 		tc.change(k)
@@ -218,7 +227,7 @@ func story(t *rapid.T) []flow.Event {
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0, 1:
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
@@ -232,6 +241,10 @@ func story(t *rapid.T) []flow.Event {
 		case 5:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
 				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+		case 6:
+			s.say("threshold", schemas.GapFound, schemas.GapFoundData{Person: "p"})
+		case 7:
+			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: "p", Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
 		default:
 			s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Waits: waits.Draw(t, "waits")})
 		}

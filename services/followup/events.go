@@ -94,7 +94,7 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.PathwayDecided:
 		d, err := flow.Decode[schemas.PathwayDecidedData](e)
 		return err == nil && k.addDecided(at, d), err
-	case schemas.ConsentGiven, schemas.ConsentDeclined:
+	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
 	case schemas.ContactStopped, schemas.ContactResumed:

@@ -20,7 +20,9 @@ type Known struct {
 	Open    map[string]int64 `json:"open,omitempty"`
 	Decided int64            `json:"decided,omitempty"` // sequence of the newest decision
 	Consent answer           `json:"consent,omitzero"`  // to follow-up
-	Contact answer           `json:"contact,omitzero"`  // Yes: contact may be made
+	// Named holds answers about one partner: a no there ends nothing else, and a yes is to nobody else.
+	Named   map[string]answer `json:"named,omitempty"`
+	Contact answer            `json:"contact,omitzero"` // Yes: contact may be made
 	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
@@ -136,7 +138,37 @@ func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData) bool {
 }
 
 func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
-	return slices.Contains(d.Purposes, schemas.PurposeFollowUp) && k.Consent.say(at, given)
+	if !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
+		return false
+	}
+	if d.Organisation == "" {
+		return k.Consent.say(at, given)
+	}
+	named := k.Named[d.Organisation]
+	if !named.say(at, given) {
+		return false
+	}
+	if k.Named == nil {
+		k.Named = map[string]answer{}
+	}
+	k.Named[d.Organisation] = named
+	return true
+}
+
+// matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
+// no to. given says whether the person's yes covers the one found.
+func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
+	wanted := func(yes bool) []Partner {
+		return slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool {
+			named := k.Named[p.ID]
+			return named.At > 0 && !named.Yes || yes && !named.Yes
+		})
+	}
+	if found, ok = match(k.Open, wanted(true)); ok {
+		return found, true, true
+	}
+	found, ok = match(k.Open, wanted(false))
+	return found, k.Consent.Yes, ok
 }
 
 // current returns the visit that the window counts from: of those that stand, the one recorded last.
@@ -166,6 +198,7 @@ const (
 	becauseStopped   = "contact-stopped"
 	becausePerson    = "person"
 	becauseClinician = "clinician-first"
+	becauseHuman     = "human"    // somebody has to look before anybody is contacted
 	becauseReplaced  = "replaced" // by an offer with another window or partner; nothing had been sent
 )
 
@@ -194,6 +227,8 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Refused, Because: becausePerson}
 	case slices.Contains(visit.Flags, schemas.FlagUnder18):
 		return Wish{Status: Paused, Because: becauseClinician}
+	case slices.Contains(visit.Flags, schemas.FlagPossibleDouble):
+		return Wish{Status: Paused, Because: becauseHuman}
 	case k.Decided == 0:
 		return Wish{Status: Waiting}
 	}
@@ -202,11 +237,12 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Waiting}
 	}
 	w := Wish{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
-	if k.Consent.Yes {
-		w.Consent = consentGiven
-	}
-	if w.Partner, ok = match(k.Open, partners); !ok {
+	var given bool
+	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
+	}
+	if given || (!ok && k.Consent.Yes) {
+		w.Consent = consentGiven
 	}
 	return w
 }

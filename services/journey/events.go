@@ -42,8 +42,13 @@ func arrivalsOf(batch []flow.Event, now time.Time) []arrival {
 	return arrivals
 }
 
+// aboutMessage says whether an event concerns no journey: a message that was set aside, or a service's line.
 func aboutMessage(e flow.Event) bool {
-	return schemas.Type(e.Type) == schemas.MessageQuarantined || schemas.Type(e.Type) == schemas.MessageReleased
+	switch schemas.Type(e.Type) {
+	case schemas.MessageQuarantined, schemas.MessageReleased, schemas.ServiceLineReported, schemas.ServiceLineMended:
+		return true
+	}
+	return false
 }
 
 // writes gathers what a batch changes, for one statement each.
@@ -116,10 +121,16 @@ func (w *writes) message(e flow.Event) error {
 		s = Step{ID: clock.NewID(w.now), About: e.Subject, Kind: stepReadMessage, Owner: w.owners.Navigator, State: stateOpen, OpenedBy: e.ID,
 			DueAt: whatNext(w.owners, "", e.Time, w.zone).DueAt}
 	}
-	if schemas.Type(e.Type) == schemas.MessageReleased {
+	switch schemas.Type(e.Type) {
+	case schemas.MessageReleased, schemas.ServiceLineMended:
 		s.State, s.ClosedBy = stateDone, e.ID
 		w.messages[e.Subject] = s
 		return nil
+	case schemas.ServiceLineReported:
+		d, err := flow.Decode[schemas.ServiceLineReportedData](e)
+		s.Kind, s.Basis, s.Organisation, s.OpenedBy, s.DueAt = stepMendLine, d.Service, d.Organisation, e.ID, d.DueAt
+		w.messages[e.Subject] = s
+		return err
 	}
 	d, err := flow.Decode[schemas.MessageQuarantinedData](e)
 	if err != nil {
@@ -144,7 +155,7 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	r.Organisation, r.Person = r.Known.Sender, r.Known.Person
 	w.records = append(w.records, r)
 	if r.State == journeyOpen {
-		w.compare(r, stepsFor(&r.Known, w.owners, w.zone), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
+		w.compare(r, w.wanted(r), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
 	}
 	if r.Known.began() && r.BeganAt == nil {
 		r.BeganAt = &w.now
@@ -154,6 +165,12 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 
 // journeyOpen is the state in which a journey must hold a step; held and closed ones come with their doors.
 const journeyOpen = "open"
+
+// wanted are the steps that should be open for what is known and what has been done.
+func (w *writes) wanted(r *record) []Wanted {
+	_, visit, _ := r.Known.current()
+	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, visit.Recorded.When)
+}
 
 func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
 	open, replace := compare(r.Steps, wanted, last)
@@ -263,6 +280,32 @@ var heard = map[schemas.Type]hearing{
 	schemas.ConsentDeclined: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
 		return consent(k, d, at, when, false)
 	}),
+	schemas.ConsentWithdrawn: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+		k.Deletion.hear(at, when)
+		return consent(k, d, at, when, false)
+	}),
+	schemas.ConsentExpiring: on(func(k *Known, d schemas.ConsentExpiringData, at int64, when time.Time) shown {
+		k.Expiring.hear(at, when)
+		return shown{"purposes": d.Purposes, "until": d.Until}
+	}),
+	schemas.PersonMerged: on(func(k *Known, d schemas.PersonMergedData, at int64, when time.Time) shown {
+		if k.Merged.hear(at, when) {
+			k.Merged.Yes = d.Confirmed
+		}
+		return shown{"confirmed": d.Confirmed}
+	}),
+	schemas.PersonUnmerged: on(func(k *Known, d schemas.PersonMergedData, at int64, when time.Time) shown {
+		if k.Merged.hear(at, when) {
+			k.Merged.Yes = true // nothing is left to confirm
+		}
+		return nil
+	}),
+	schemas.PreferencesChanged: on(func(k *Known, d schemas.PreferencesChangedData, at int64, when time.Time) shown {
+		if k.Questions.hear(at, when) {
+			k.Questions.Yes = len(d.Questions) > 0
+		}
+		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
+	}),
 	schemas.ContactStopped: on(func(k *Known, d schemas.ContactStoppedData, at int64, when time.Time) shown {
 		k.addContact(at, when, false)
 		return nil // why is not for a timeline that the family may see
@@ -275,10 +318,23 @@ var heard = map[schemas.Type]hearing{
 		k.Missing.hear(at, when)
 		return shown{"facts": d.Facts}
 	}),
-	schemas.PathwayDecided: on(func(k *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown { return doors(d) }),
+	schemas.InformationSupplied: on(func(*Known, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
+	schemas.PathwayDecided: on(func(k *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
+		k.addSides(at, d.GapSides, append([]string{}, d.AskFirst...))
+		return doors(d)
+	}),
 	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
 		k.Gap.hear(at, when)
-		return shown{"nobody": d.Nobody, "probable": d.Probable}
+		k.addSides(at, d.Sides, nil)
+		return shown{"nobody": d.Nobody, "probable": d.Probable, "sides": sidesShown(d.Sides)}
+	}),
+	schemas.ServiceAsked: on(func(k *Known, d schemas.ServiceAskedData, at int64, when time.Time) shown {
+		k.addAsked(at, when, d)
+		return shown{"service": d.Service, "again": d.Again}
+	}),
+	schemas.ServiceAnswered: on(func(k *Known, d schemas.ServiceAnsweredData, at int64, when time.Time) shown {
+		k.addAnswered(at, when, d)
+		return shown{"service": d.Service, "answer": d.Answer}
 	}),
 	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)
@@ -310,8 +366,23 @@ var heard = map[schemas.Type]hearing{
 	}),
 }
 
+// side is one no of a gap as a line shows it: in its own words, which are about the service.
+type side struct {
+	Words     string `json:"words"`
+	Source    string `json:"source"`
+	CheckedOn string `json:"checkedOn"`
+}
+
+func sidesShown(sides []schemas.CriterionResult) []side {
+	all := make([]side, len(sides))
+	for i, s := range sides {
+		all[i] = side{s.Words, s.Source, s.CheckedOn}
+	}
+	return all
+}
+
 func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
-	k.addConsent(at, when, d.Purposes, given)
+	k.addConsent(at, when, d, given)
 	return shown{"purposes": d.Purposes}
 }
 

@@ -70,6 +70,28 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	return nil
 }
 
+// askAgain opens the rung above a step that asked the person, who could not be reached. Another kind of step has none.
+func (w *writes) askAgain(r *record, id string, by principal.Principal) {
+	s, open, err := r.find(id)
+	if err != nil || !open {
+		return // done says so
+	}
+	_, visit, _ := r.Known.current()
+	next := askAgain(s, w.owners, visit.Recorded.When)
+	if next.Kind != "" && r.State == journeyOpen {
+		next.DueAt = later(next.DueAt, w.now.Add(time.Hour))
+		w.open(r, next, by.String()+"/"+by.Subject)
+	}
+}
+
+// later keeps a step that is tried late from being overdue when it is opened.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
 // handOn adds an owner to a step; the former one stays answerable until the new one acknowledges.
 func (w *writes) handOn(r *record, id, owner string) (Step, error) {
 	s, open, err := r.find(id)

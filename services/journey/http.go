@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -68,6 +69,11 @@ type stepShown struct {
 	FirstDueAt time.Time `json:"firstDueAt"`
 	Overdue    bool      `json:"overdue"`
 	State      string    `json:"state,omitempty"`
+	// Service is the service an answer is awaited from; Sides are the noes between which the person falls, and AskFirst
+	// who the person is with already, where this step is about a gap.
+	Service  string   `json:"service,omitempty"`
+	Sides    []side   `json:"sides,omitempty"`
+	AskFirst []string `json:"askFirst,omitempty"`
 	// May is what the caller may do with it next.
 	May []string `json:"may,omitempty"`
 }
@@ -75,6 +81,16 @@ type stepShown struct {
 func (a api) stepOf(s Step, now time.Time) stepShown {
 	return stepShown{Step: s.ID, Kind: s.Kind, Owner: s.Owner, AlsoOwners: s.Added, DueAt: s.DueAt.In(a.zone),
 		FirstDueAt: s.FirstDueAt.In(a.zone), Overdue: s.State != stateDone && now.After(s.DueAt), State: s.State}
+}
+
+// explain adds what a step is about, where its kind alone does not say it.
+func (s *stepShown) explain(step Step, k *Known) {
+	switch step.Kind {
+	case stepServiceAnswers, stepAskAgain:
+		s.Service, _, _ = strings.Cut(step.Basis, "/")
+	case stepBridgeGap:
+		s.Sides, s.AskFirst = sidesShown(k.Sides), k.AskFirst
+	}
 }
 
 // journeyListed is one journey of a list, with the step that holds it.
@@ -194,6 +210,7 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{}}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
+		one.explain(step, &j.Known)
 		if role := schemas.Role(p.Role); role == schemas.Navigator || role == schemas.SendingTeam {
 			one.May = []string{"done", "reassign", "acknowledge"}
 		}
@@ -229,8 +246,13 @@ func pathID(r *http.Request) (string, error) {
 func (a api) done(w http.ResponseWriter, r *http.Request) error {
 	type asked struct {
 		Next *NextWish `json:"next"`
+		// NoAnswer says that the person was asked and could not be reached: they are asked again, by the ladder.
+		NoAnswer bool `json:"noAnswer"`
 	}
 	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body asked, p principal.Principal) error {
+		if body.NoAnswer && body.Next == nil {
+			ws.askAgain(j, id, p)
+		}
 		if err := ws.done(j, id, body.Next, p); err != nil {
 			return err
 		}
@@ -345,7 +367,7 @@ func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
 		return j, nil
 	}
 	if len(alone) > 0 {
-		return nil, httpx.NewProblem(http.StatusConflict, "This step is about a message. Release or dismiss the message instead.")
+		return nil, httpx.NewProblem(http.StatusConflict, "This step concerns no journey. Release or dismiss its message instead, or say that the service's line works again.")
 	}
 	return nil, unknown()
 }

@@ -18,8 +18,21 @@ type Known struct {
 	Consents map[string]Answer `json:"consents,omitempty"` // by purpose
 	Contact  Answer            `json:"contact,omitzero"`   // Yes: contact may be made
 	Gap      Heard             `json:"gap,omitzero"`
-	Missing  Heard             `json:"missing,omitzero"` // facts that somebody has to find out
-	Offers   map[string]Offer  `json:"offers,omitempty"`
+	// Sides are the noes between which the person falls, as they stand now, with the services to ask first.
+	Sides    []schemas.CriterionResult `json:"sides,omitempty"`
+	AskFirst []string                  `json:"askFirst,omitempty"`
+	SidesAt  int64                     `json:"sidesAt,omitempty"`
+	// Services are those that were asked for help, by the directory's id.
+	Services map[string]Asking `json:"services,omitempty"`
+	// Deletion is the last yes taken back: partners confirm what they did with the details they had.
+	Deletion Heard `json:"deletion,omitzero"`
+	// Expiring is the last yes that comes to its end; Questions, while Yes, what somebody has to ask about contact;
+	// Merged, while not Yes, a merge that nobody has confirmed.
+	Expiring  Heard            `json:"expiring,omitzero"`
+	Questions Answer           `json:"questions,omitzero"`
+	Merged    Answer           `json:"merged,omitzero"`
+	Missing   Heard            `json:"missing,omitzero"` // facts that somebody has to find out
+	Offers    map[string]Offer `json:"offers,omitempty"`
 	// Exhausted is when no partner was left.
 	Exhausted Heard `json:"exhausted,omitzero"`
 	Plan      Plan  `json:"plan,omitzero"`
@@ -75,6 +88,25 @@ type Offer struct {
 	Late     bool      `json:"late,omitempty"`
 	Ended    bool      `json:"ended,omitempty"`
 }
+
+// Asking is how it stands with one service: it was asked, and it answered. The greater of the two sequences is how it
+// stands; By is the role that sees to it.
+type Asking struct {
+	Asked    Heard     `json:"asked,omitzero"`
+	By       string    `json:"by,omitempty"`
+	AnswerBy time.Time `json:"answerBy,omitzero"`
+	Answered Heard     `json:"answered,omitzero"`
+	Answer   string    `json:"answer,omitempty"`
+	SeenToBy string    `json:"seenToBy,omitempty"` // the role that recorded the answer
+}
+
+// pending says that an answer is still to come.
+func (a Asking) pending() bool { return a.Asked.At > a.Answered.At }
+
+// silent says that the last thing heard of it was no reply: it is asked again.
+func (a Asking) silent() bool { return a.Answered.At > a.Asked.At && a.Answer == answerNoReply }
+
+const answerNoReply = "no-reply"
 
 // Plan is how the bridging plan stands: proposed, active or paused.
 type Plan struct {
@@ -148,7 +180,13 @@ func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
 	k.visit(visit, func(v *Visit) { v.Withdrawn.hear(at, when) })
 }
 
-func (k *Known) addConsent(at int64, when time.Time, purposes []string, given bool) {
+// addConsent takes in an answer. One about a named partner counts as the answer where it is a yes, or where there was
+// none: a no to one partner ends nothing else.
+func (k *Known) addConsent(at int64, when time.Time, d schemas.ConsentData, given bool) {
+	purposes := d.Purposes
+	if d.Organisation != "" && !given {
+		purposes = slices.DeleteFunc(slices.Clone(purposes), func(p string) bool { return k.Consents[p].At > 0 })
+	}
 	for _, purpose := range purposes {
 		a := k.Consents[purpose]
 		if !a.hear(at, when) {
@@ -183,6 +221,41 @@ func (k *Known) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
 			o.Partner, o.AnswerBy, o.Late = d.Partner, d.AnswerBy.UTC(), d.Late
 		}
 	})
+}
+
+func (k *Known) service(id string, change func(a *Asking)) {
+	if k.Services == nil {
+		k.Services = map[string]Asking{}
+	}
+	a := k.Services[id]
+	change(&a)
+	k.Services[id] = a
+}
+
+func (k *Known) addAsked(at int64, when time.Time, d schemas.ServiceAskedData) {
+	k.service(d.Service, func(a *Asking) {
+		if a.Asked.hear(at, when) {
+			a.By, a.AnswerBy = d.By, d.AnswerBy.UTC()
+		}
+	})
+}
+
+func (k *Known) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredData) {
+	k.service(d.Service, func(a *Asking) {
+		if a.Answered.hear(at, when) {
+			a.Answer, a.SeenToBy = d.Answer, d.By
+		}
+	})
+}
+
+// addSides keeps the noes that a decision or a found gap names, whichever was said later.
+func (k *Known) addSides(at int64, sides []schemas.CriterionResult, askFirst []string) {
+	if at > k.SidesAt {
+		k.Sides, k.SidesAt = sides, at
+		if askFirst != nil {
+			k.AskFirst = askFirst
+		}
+	}
 }
 
 func (k *Known) addPlan(at int64, when time.Time, id, state string) {

@@ -3,7 +3,9 @@ package journey
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -42,11 +44,19 @@ const (
 	stepLateFollowUp   = "late-follow-up"
 	stepFindPlace      = "find-a-place"
 	stepBridgeGap      = "bridge-the-gap"
+	stepServiceAnswers = "service-answers"
+	stepAskAgain       = "ask-the-service-again"
 	stepFindOut        = "find-out"
 	stepAskAboutCalls  = "ask-about-calls"
 	stepCall           = "bridging-call"
+	stepDeletion       = "confirm-deletion"
+	stepRenewConsent   = "renew-consent"
+	stepAskContact     = "ask-about-contact"
+	stepConfirmMerge   = "confirm-merge"
+	stepNotReached     = "decide-how-to-reach"
 	stepWhatNext       = "what-next"
 	stepReadMessage    = "read-the-message"
+	stepMendLine       = "mend-the-line"     // a published number or link of a service reaches nobody
 	stepTakeOver       = "take-over"         // by the sentinel: a step is overdue beyond its grace
 	stepFindWhatIsLost = "find-what-is-lost" // by the sentinel: held by a service, on no open journey
 	stepMendWhatFailed = "mend-what-failed"  // by the sentinel: a dead letter
@@ -70,6 +80,7 @@ type situation struct {
 	stands   bool // a visit stands
 	quiet    bool // nobody may contact the person: no visit stands, or contact is stopped
 	guarded  bool // under 18 or age unknown: a clinician decides first
+	double   bool // another record may be the same person: a human looks before anybody is contacted
 	followUp Answer
 	calls    Answer
 	offerID  string
@@ -82,12 +93,13 @@ func situationOf(k *Known, owners Owners, zone *time.Location) situation {
 	s.visitID, s.visit, s.stands = k.current()
 	s.quiet = !s.stands || k.Contact.is(false)
 	s.guarded = slices.Contains(s.visit.Flags, schemas.FlagUnder18) || slices.Contains(s.visit.Flags, schemas.FlagAgeUnknown)
+	s.double = slices.Contains(s.visit.Flags, schemas.FlagPossibleDouble)
 	s.offerID, s.offer, s.offered = k.standing()
 	return s
 }
 
 // mayAsk says whether the person may be asked something.
-func (s situation) mayAsk() bool { return !s.quiet && !s.guarded }
+func (s situation) mayAsk() bool { return !s.quiet && !s.guarded && !s.double }
 
 // nextDay is five in the afternoon of the local day after the latest of the times.
 func (s situation) nextDay(times ...time.Time) time.Time {
@@ -179,11 +191,69 @@ var rules = []rule{
 		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
 
+	{stepDeletion, func(s situation) bool { return s.Deletion.At > 0 }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Deletion.When) },
+		func(s situation) string { return fmt.Sprint(s.Deletion.At) }},
+
+	{stepRenewConsent, func(s situation) bool {
+		return s.mayAsk() && s.Expiring.At > 0 && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
+	},
+		team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.Expiring.When) },
+		func(s situation) string { return fmt.Sprint(s.Expiring.At) }},
+
+	{stepAskContact, func(s situation) bool { return s.mayAsk() && s.Questions.is(true) }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.Questions.When) },
+		func(s situation) string { return fmt.Sprint(s.Questions.At) }},
+
+	{stepConfirmMerge, func(s situation) bool { return s.Merged.is(false) }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Merged.When) },
+		func(s situation) string { return fmt.Sprint(s.Merged.At) }},
+
 	{stepCall, func(s situation) bool {
 		return s.mayAsk() && s.Call.At > 0 && s.Plan.State == planActive && !s.calls.is(false)
 	}, team(teamCallers),
 		func(s situation) time.Time { return s.Call.DueAt },
 		func(s situation) string { return s.Call.ID }},
+}
+
+// ladder is by when the person is asked again who could not be asked: so long after the visit was recorded. After the
+// last rung a named human decides how to reach them.
+var ladder = []time.Duration{72 * time.Hour, 5 * 24 * time.Hour}
+
+// again marks the basis of a step that asks once more.
+const again = "/again-"
+
+// climb keeps the question to the person on the rung it has reached: the steps tell, since each rung is a step of its
+// own, opened when whoever asked says that they got no answer.
+func climb(wanted []Wanted, steps []Step, owners Owners, recorded time.Time) []Wanted {
+	i := slices.IndexFunc(wanted, func(w Wanted) bool { return w.Kind == stepAskThePerson })
+	if i < 0 {
+		return wanted
+	}
+	for {
+		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, recorded)
+		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == next.Kind && s.Basis == next.Basis }) {
+			return wanted
+		}
+		wanted[i] = next
+	}
+}
+
+// askAgain is the rung above a step that asked the person and got no answer; none above the last.
+func askAgain(s Step, owners Owners, recorded time.Time) Wanted {
+	if s.Kind != stepAskThePerson {
+		return Wanted{}
+	}
+	basis, tries := s.Basis, 0
+	if before, n, found := strings.Cut(s.Basis, again); found {
+		basis = before
+		tries, _ = strconv.Atoi(n) // written below
+	}
+	if tries == len(ladder) {
+		return Wanted{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: recorded.Add(ladder[tries-1] + 24*time.Hour)}
+	}
+	return Wanted{Kind: stepAskThePerson, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: recorded.Add(ladder[tries])}
 }
 
 // exhausted says that no partner was left, and that no offer has been raised since.
@@ -201,10 +271,35 @@ func stepsFor(k *Known, owners Owners, zone *time.Location) []Wanted {
 			wanted = append(wanted, Wanted{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
 		}
 	}
+	wanted = append(wanted, s.services()...)
 	if len(wanted) == 0 {
 		return []Wanted{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
 	}
 	return wanted
+}
+
+// services are the steps that follow from asking services: one for each that has not answered, due when its answer
+// was hoped for; and one to ask again for each that did not reply. Who asked owns it: a service is not here to do it.
+func (s situation) services() []Wanted {
+	var wanted []Wanted
+	for _, id := range slices.Sorted(maps.Keys(s.Services)) {
+		a := s.Services[id]
+		switch {
+		case a.pending():
+			wanted = append(wanted, Wanted{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy, Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
+		case a.silent():
+			wanted = append(wanted, Wanted{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
+		}
+	}
+	return wanted
+}
+
+// staff is who owns what a role has begun.
+func (s situation) staff(role string) string {
+	if role == string(schemas.SendingTeam) {
+		return teamLiaison
+	}
+	return s.owners.Navigator
 }
 
 // Step is a step of a journey, or about a message that has none.
@@ -257,7 +352,7 @@ func followsFromEvents(s Step) bool {
 	if strings.HasPrefix(s.Basis, byHand) {
 		return false
 	}
-	return s.Kind == stepWhatNext || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
+	return s.Kind == stepWhatNext || s.Kind == stepServiceAnswers || s.Kind == stepAskAgain || s.Kind == stepNotReached || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
 }
 
 // holding returns the step that holds the journey: of those open, the one due first.

@@ -126,6 +126,25 @@ func TestWhatHappensNext(t *testing.T) {
 			s.offer(false)
 		}, []string{"partner-answers partner:pa Wed 4 17:00"}},
 		"nothing statutory is open": {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, []string{"ask-the-person team:liaison Tue 3 17:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
+		"a service was asked": {func(s *teller) {
+			s.discharge()
+			s.consent(true, "follow-up")
+			s.offer(false)
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "team", By: "navigator", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+		}, []string{"partner-answers partner:pa Wed 4 17:00", "service-answers navigator:duty Wed 4 17:00", "service-answers team:liaison Wed 4 17:00"}},
+		"a service that did not reply is asked again": {func(s *teller) {
+			s.discharge()
+			s.consent(false, "follow-up")
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team", Answer: "no-reply"})
+		}, []string{"ask-the-service-again team:liaison Tue 3 17:00"}},
+		"a service that answered is not waited for": {func(s *teller) {
+			s.discharge()
+			s.consent(false, "follow-up")
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team"})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team", Answer: "no"})
+		}, []string{"what-next navigator:duty Tue 3 17:00"}},
 		"a fact is missing": {func(s *teller) {
 			s.discharge()
 			s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
@@ -304,7 +323,7 @@ func story(t *rapid.T) []flow.Event {
 	raised := map[string]bool{}
 	for range rapid.IntRange(1, 10).Draw(t, "events") {
 		s.at = s.at.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours")) * time.Hour)
-		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		switch rapid.IntRange(0, 13).Draw(t, "kind") {
 		case 0, 1:
 			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
@@ -323,6 +342,11 @@ func story(t *rapid.T) []flow.Event {
 				raised[id] = true
 				s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: id, Partner: "pa", AnswerBy: s.at.Add(48 * time.Hour), Late: rapid.Bool().Draw(t, "late")})
 			}
+		case 11:
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: visit.Draw(t, "service"), By: "sending-team", AnswerBy: s.at.Add(48 * time.Hour)})
+		case 12:
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: visit.Draw(t, "service"), By: "navigator",
+				Answer: rapid.SampledFrom([]string{"yes", "no", "no-reply"}).Draw(t, "answer")})
 		case 8:
 			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer.Draw(t, "offer")})
 		case 9:
@@ -443,5 +467,30 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 				t.Errorf("the line of %s shows %q", e.Type, key)
 			}
 		}
+	}
+}
+
+func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
+	t.Parallel()
+	recorded := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	owners := Owners{Navigator: "navigator:duty"}
+	step := Step{Kind: stepAskThePerson, Basis: "v/1"}
+	steps := []Step{{Kind: stepAskThePerson, Basis: "v/1", State: stateDone}}
+	for _, want := range []struct {
+		kind string
+		due  time.Time
+	}{{stepAskThePerson, recorded.Add(72 * time.Hour)}, {stepAskThePerson, recorded.Add(5 * 24 * time.Hour)}, {stepNotReached, recorded.Add(6 * 24 * time.Hour)}} {
+		next := askAgain(step, owners, recorded)
+		if next.Kind != want.kind || !next.DueAt.Equal(want.due) {
+			t.Fatalf("got %+v, want %+v", next, want)
+		}
+		step = Step{Kind: next.Kind, Basis: next.Basis, State: stateOpen}
+		steps = append(steps, step)
+		if climbed := climb([]Wanted{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
+			t.Errorf("later events ask for %+v, which is not the rung reached, %+v", climbed[0], next)
+		}
+	}
+	if next := askAgain(step, owners, recorded); next.Kind != "" {
+		t.Errorf("the ladder goes on with %+v", next)
 	}
 }

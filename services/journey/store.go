@@ -192,18 +192,18 @@ func closeMessages(q queuer, steps []Step, at time.Time) {
 	if len(steps) == 0 {
 		return
 	}
-	var ids, abouts, organisations, owners, closers []string
+	var ids, abouts, organisations, owners, closers, kinds []string
 	for _, s := range steps {
-		ids, abouts, organisations = append(ids, s.ID), append(abouts, s.About), append(organisations, s.Organisation)
+		ids, abouts, organisations, kinds = append(ids, s.ID), append(abouts, s.About), append(organisations, s.Organisation), append(kinds, s.Kind)
 		owners, closers = append(owners, s.Owner), append(closers, s.ClosedBy)
 	}
 	q.Queue(`insert into step (id, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
 			overdue_level, state, opened_at, opened_by, closed_at, closed_by)
-		select id, about, organisation, $6, '', owner, '{}', $7, $7, 0, 'done', $7, closer, $7, closer
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]) as n(id, about, organisation, owner, closer)
+		select id, about, organisation, kind, '', owner, '{}', $7, $7, 0, 'done', $7, closer, $7, closer
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n(id, about, organisation, owner, closer, kind)
 		on conflict (about) where about is not null do update
 		set state = 'done', closed_at = excluded.closed_at, closed_by = excluded.closed_by, look_at = null
-		where step.state = 'open'`, ids, abouts, organisations, owners, closers, stepReadMessage, at)
+		where step.state = 'open'`, ids, abouts, organisations, owners, closers, kinds, at)
 }
 
 // changeOwners queues who owns steps now, how overdue they are, and when to look again.
