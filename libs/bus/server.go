@@ -86,7 +86,7 @@ func ServiceUser(service, password, stream string, says []string) User {
 		"$JS.API.STREAM.MSG.GET." + stream, "$JS.API.DIRECT.GET." + stream, "$JS.API.DIRECT.GET." + stream + ".>",
 		"$JS.API.CONSUMER.CREATE." + stream + "." + service, "$JS.API.CONSUMER.CREATE." + stream + "." + service + ".>",
 		"$JS.API.CONSUMER.DURABLE.CREATE." + stream + "." + service,
-		"$JS.API.CONSUMER.INFO." + stream + "." + service,
+		"$JS.API.CONSUMER.INFO." + stream + "." + service, "$JS.API.CONSUMER.DELETE." + stream + "." + service,
 		"$JS.API.CONSUMER.MSG.NEXT." + stream + "." + service,
 		"$JS.ACK." + stream + "." + service + ".>",
 	}

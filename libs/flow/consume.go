@@ -147,9 +147,10 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("looking at the stream: %w", err)
 	}
 	known := position{}
-	if at := f.position.Load(); at != nil {
+	if at := f.position.Load(); at != nil && info.Created.Equal(f.reading) {
 		known = *at
 	}
+	f.reading = info.Created // a stream that was made again has a consumer that was made again
 	kept, err := keeps(ctx, stream, info, known, true)
 	if err != nil {
 		return nil, err
@@ -224,7 +225,7 @@ func (f *Flow) remember(arrivals []arrival) {
 		return
 	}
 	if at := f.position.Load(); at == nil || meta.Sequence.Stream > at.seq {
-		f.position.Store(&position{meta.Sequence.Stream, last.event.ID})
+		f.position.Store(&position{seq: meta.Sequence.Stream, id: last.event.ID})
 	}
 }
 

@@ -135,6 +135,7 @@ type Flow struct {
 	evidence   chan string // something to look into at once: why
 	faults     faults
 	position   atomic.Pointer[position] // the furthest message this service has applied
+	reading    time.Time                // when the stream was made that is being read; the pulling loop's own
 }
 
 // New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.
@@ -232,7 +233,7 @@ func (f *Flow) drain(patience time.Duration) {
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
-		if _, unsettled, _, _ := f.writer.Load().state(); unsettled == 0 {
+		if _, unsettled, _ := f.writer.Load().state(); unsettled == 0 {
 			return
 		}
 		select {

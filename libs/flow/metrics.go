@@ -71,7 +71,7 @@ func (f *Flow) unpublishedAge() float64 {
 	if writer == nil {
 		return 0
 	}
-	_, unsettled, oldest, _ := writer.state()
+	_, unsettled, oldest := writer.state()
 	if unsettled == 0 {
 		return 0
 	}

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"sync"
@@ -34,9 +35,17 @@ type publisher struct {
 }
 
 type waiting struct {
-	done  func(seq uint64, err error)
+	id    string
+	done  answer
 	since time.Time
+	epoch uint64
 }
+
+// answer is told where a message is in the stream, or why it is not known to be there.
+type answer func(at position, err error)
+
+// errNoStream: nobody stores what is published; the stream is gone.
+var errNoStream = errors.New("publishing: no stream takes the subject")
 
 // pubAck is the broker's answer to a publish.
 type pubAck struct {
@@ -68,16 +77,20 @@ func newPublisher(nc *nats.Conn, limit int) (*publisher, error) {
 	return p, nil
 }
 
-// publish sends one message and calls done once: with the stream's sequence, or with why it is not known to be
+// epoch counts the connections to the broker.
+func (p *publisher) epoch() uint64 { return p.nc.Stats().Reconnects }
+
+// publish sends one message and calls done once: with its place in the stream, or with why it is not known to be
 // stored. It blocks while too many acknowledgements are outstanding.
-func (p *publisher) publish(e outgoing, done func(seq uint64, err error)) {
+func (p *publisher) publish(e outgoing, done answer) {
+	epoch := p.epoch()
 	p.mu.Lock()
 	for len(p.waiting) >= p.limit {
 		p.room.Wait()
 	}
 	p.token++
 	token := p.token
-	p.waiting[token] = waiting{done, time.Now()}
+	p.waiting[token] = waiting{e.id, done, time.Now(), epoch}
 	p.mu.Unlock()
 
 	err := p.nc.PublishMsg(&nats.Msg{
@@ -85,7 +98,7 @@ func (p *publisher) publish(e outgoing, done func(seq uint64, err error)) {
 		Header: nats.Header{"Nats-Msg-Id": []string{e.id}, "Content-Type": []string{ContentType}},
 	})
 	if err != nil {
-		p.resolve(token, 0, fmt.Errorf("publishing: %w", err))
+		p.resolve(token, position{}, fmt.Errorf("publishing: %w", err))
 	}
 }
 
@@ -95,45 +108,47 @@ func (p *publisher) answered(msg *nats.Msg) {
 		return
 	}
 	if len(msg.Data) == 0 {
-		p.resolve(token, 0, fmt.Errorf("publishing: no stream takes the subject"))
+		p.resolve(token, position{}, errNoStream)
 		return
 	}
 	var ack pubAck
 	if err := json.Unmarshal(msg.Data, &ack); err != nil {
-		p.resolve(token, 0, fmt.Errorf("reading an acknowledgement: %w", err))
+		p.resolve(token, position{}, fmt.Errorf("reading an acknowledgement: %w", err))
 		return
 	}
 	if ack.Error != nil {
-		p.resolve(token, 0, fmt.Errorf("publishing: %s (%d)", ack.Error.Description, ack.Error.ErrCode))
+		p.resolve(token, position{}, fmt.Errorf("publishing: %s (%d)", ack.Error.Description, ack.Error.ErrCode))
 		return
 	}
-	p.resolve(token, ack.Seq, nil)
+	p.resolve(token, position{seq: ack.Seq, epoch: p.epoch()}, nil)
 }
 
-func (p *publisher) resolve(token, seq uint64, err error) {
+func (p *publisher) resolve(token uint64, at position, err error) {
 	p.mu.Lock()
 	w, ok := p.waiting[token]
 	delete(p.waiting, token)
 	p.room.Signal()
 	p.mu.Unlock()
 	if ok {
-		w.done(seq, err)
+		at.id = w.id
+		w.done(at, err)
 	}
 }
 
-// expire gives up on publishes that have waited longer than the timeout, or on all of them when lost is set
-// because the connection they went out on is gone.
+// expire gives up on publishes that have waited longer than the timeout, that went out on an earlier connection, or
+// on all of them when lost is set because there is no connection.
 func (p *publisher) expire(now time.Time, lost bool) {
+	epoch := p.epoch()
 	p.mu.Lock()
 	var tokens []uint64
 	for token, w := range p.waiting {
-		if lost || now.Sub(w.since) > p.timeout {
+		if lost || w.epoch != epoch || now.Sub(w.since) > p.timeout {
 			tokens = append(tokens, token)
 		}
 	}
 	p.mu.Unlock()
 	for _, token := range tokens {
-		p.resolve(token, 0, fmt.Errorf("publishing: no acknowledgement"))
+		p.resolve(token, position{}, fmt.Errorf("publishing: no acknowledgement"))
 	}
 }
 

@@ -79,7 +79,7 @@ func (f *Flow) republish(ctx context.Context, from, to string) (count int, err e
 		if len(events) == 0 {
 			return count, nil
 		}
-		if err := f.publishPage(ctx, events, func(int64, uint64, string) {}); err != nil {
+		if err := f.publishPage(ctx, events, func(int64, position) {}); err != nil {
 			return count, fmt.Errorf("rebuilding the stream: %w", err)
 		}
 		count += len(events)

@@ -56,6 +56,7 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
+	marks := f.marks() // before the look: what is acknowledged meanwhile may lie beyond it
 	stream, info, err := f.streamNow(ctx)
 	if err != nil {
 		return err
@@ -79,7 +80,16 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	if err != nil {
 		return err
 	}
-	return f.verifyTail(ctx, stream, info, thorough)
+	return f.verifyTail(ctx, stream, info, marks, thorough)
+}
+
+// marks are what each writer knows to be in the stream.
+func (f *Flow) marks() map[*tracker][]position {
+	marks := map[*tracker][]position{}
+	for _, t := range f.trackers() {
+		marks[t] = t.positions()
+	}
+	return marks
 }
 
 func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
@@ -95,17 +105,22 @@ func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.Stre
 }
 
 // verifyTail looks whether the stream has lost its last messages, as it may when the broker's machine lost power.
-func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, thorough bool) error {
-	for _, t := range f.trackers() {
-		_, _, _, last := t.state()
-		kept, err := keeps(ctx, stream, info, last, thorough)
-		if err != nil {
-			return err
+func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, marks map[*tracker][]position, thorough bool) error {
+	for t, last := range marks {
+		kept := true
+		for _, p := range last {
+			still, err := keeps(ctx, stream, info, p, thorough || len(last) > 1)
+			if err != nil {
+				return err
+			}
+			kept = kept && still
 		}
-		if !kept {
-			f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox")
-			t.rewind()
+		if kept {
+			t.looked(last)
+			continue
 		}
+		f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox")
+		t.rewind()
 	}
 	return nil
 }

@@ -1,15 +1,18 @@
 package flow
 
 import (
+	"slices"
 	"sync"
 	"time"
 )
 
 // position is the last message of a stream that somebody knows to have been there: to verify, by asking the
-// stream, that its tail has not been lost since.
+// stream, that its tail has not been lost since. epoch counts the connections to the broker: what was seen over a
+// later one proves nothing about what was seen before.
 type position struct {
-	seq uint64
-	id  string
+	seq   uint64
+	id    string
+	epoch uint64
 }
 
 // tracker knows, for one writer, which of its events have been settled: acknowledged by the broker, or never
@@ -23,13 +26,13 @@ type tracker struct {
 	prefix  int64  // all n up to here are settled
 	settled []fate // settled[i] is for n = prefix+1+i
 	oldest  time.Time
-	last    position
-	history []mark    // one a beat, oldest first
-	sweep   bool      // something was not acknowledged: publish again from the outbox
-	adopted bool      // taken over from a writer that stood still; gives out no n
-	ended   int64     // every transaction with an n up to here has ended: what is not in the outbox is void
-	floor   int64     // acknowledged so long ago that it is on the broker's disk
-	drained time.Time // since when an adopted writer has had nothing left
+	last    []position // the furthest message seen in the stream over each connection since it was last looked at
+	history []mark     // one a beat, oldest first
+	sweep   bool       // something was not acknowledged: publish again from the outbox
+	adopted bool       // taken over from a writer that stood still; gives out no n
+	ended   int64      // every transaction with an n up to here has ended: what is not in the outbox is void
+	floor   int64      // acknowledged so long ago that it is on the broker's disk
+	drained time.Time  // since when an adopted writer has had nothing left
 }
 
 // fate is what became of one number.
@@ -45,7 +48,6 @@ const (
 type mark struct {
 	at     time.Time
 	prefix int64
-	last   position
 }
 
 func newTracker(writer, prefix int64) *tracker {
@@ -114,14 +116,38 @@ func (t *tracker) settleLocked(n int64, how fate) {
 	}
 }
 
-// acknowledged settles n and remembers the furthest message seen in the stream.
-func (t *tracker) acknowledged(n int64, seq uint64, id string) {
+// acknowledged settles n and remembers the furthest message seen in the stream. A broker that has come back without
+// its last messages gives their sequences out again, so a position of an earlier connection stays until it has been
+// asked for (looked).
+func (t *tracker) acknowledged(n int64, at position) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.settleLocked(n, acknowledged)
-	if seq > t.last.seq {
-		t.last = position{seq, id}
+	newest := len(t.last) - 1
+	switch {
+	case newest < 0 || at.epoch > t.last[newest].epoch:
+		t.last = append(t.last, at)
+	case at.epoch == t.last[newest].epoch && at.seq > t.last[newest].seq:
+		t.last[newest] = at
 	}
+}
+
+// positions are what a look must find in the stream.
+func (t *tracker) positions() []position {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return slices.Clone(t.last)
+}
+
+// looked says that these have been found in the stream: of those of earlier connections, no proof is needed any more.
+func (t *tracker) looked(found []position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(found) == 0 {
+		return
+	}
+	newest := found[len(found)-1].epoch
+	t.last = slices.DeleteFunc(t.last, func(p position) bool { return p.epoch < newest })
 }
 
 func (t *tracker) isSettled(n int64) bool {
@@ -151,7 +177,7 @@ func (t *tracker) takeSweep() bool {
 func (t *tracker) beat(now time.Time, lag time.Duration) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.history = append(t.history, mark{now, t.prefix, t.last})
+	t.history = append(t.history, mark{now, t.prefix})
 	for len(t.history) > 1 && now.Sub(t.history[1].at) >= lag {
 		t.history = t.history[1:]
 	}
@@ -177,15 +203,15 @@ func (t *tracker) rewind() {
 			t.settled[i] = open
 		}
 	}
-	t.last, t.history = position{}, nil
+	t.last, t.history = nil, nil
 	t.sweep = true
 }
 
 // state is what beats and metrics look at.
-func (t *tracker) state() (prefix int64, unsettled int, oldest time.Time, last position) {
+func (t *tracker) state() (prefix int64, unsettled int, oldest time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.prefix, len(t.settled), t.oldest, t.last
+	return t.prefix, len(t.settled), t.oldest
 }
 
 // extend makes room for the numbers of an adopted writer up to n, which may have been committed.

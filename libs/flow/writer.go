@@ -80,19 +80,22 @@ func (f *Flow) trackers() []*tracker {
 // publishAll publishes committed events. Those that are not acknowledged are left to the sweep.
 func (f *Flow) publishAll(t *tracker, out []outgoing) {
 	for _, e := range out {
-		f.publisher.publish(e, func(seq uint64, err error) { f.answered(t, e.n, e.id, seq, err) })
+		f.publisher.publish(e, func(at position, err error) { f.answered(t, e.n, at, err) })
 	}
 	Failpoint("flow.published")
 }
 
-func (f *Flow) answered(t *tracker, n int64, id string, seq uint64, err error) {
+func (f *Flow) answered(t *tracker, n int64, at position, err error) {
 	if err != nil {
 		f.faults.set("broker", err)
 		t.askSweep()
+		if errors.Is(err, errNoStream) {
+			f.look("the stream is gone")
+		}
 		return
 	}
 	f.metrics.published.Add(f.life, 1)
-	t.acknowledged(n, seq, id)
+	t.acknowledged(n, at)
 }
 
 // keepWriters beats, and takes over writers that stand still.
@@ -235,7 +238,7 @@ const sweepPage = 512
 // sweep publishes every unsettled event of a writer from the outbox, page by page, and waits for each page's
 // acknowledgements.
 func (f *Flow) sweep(ctx context.Context, t *tracker) error {
-	from, _, _, _ := t.state()
+	from, _, _ := t.state()
 	swept := 0
 	for {
 		page, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where writer = $1 and n > $2 order by n limit $3`, t.writer, from, sweepPage)
@@ -280,12 +283,12 @@ func (f *Flow) readOutbox(ctx context.Context, sql string, args ...any) ([]outgo
 }
 
 // publishPage publishes events and waits until each is acknowledged; it returns the first failure.
-func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, seq uint64, id string)) error {
+func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, at position)) error {
 	answers := make(chan error, len(page))
 	for _, e := range page {
-		f.publisher.publish(e, func(seq uint64, err error) {
+		f.publisher.publish(e, func(at position, err error) {
 			if err == nil {
-				acknowledged(e.n, seq, e.id)
+				acknowledged(e.n, at)
 			}
 			answers <- err
 		})
@@ -380,7 +383,7 @@ var errBusy = errors.New("a transaction of that writer is still under way")
 
 // letGo deletes an adopted writer when all it had committed has been acknowledged for longer than SyncLag.
 func (f *Flow) letGo(ctx context.Context, t *tracker) {
-	_, unsettled, _, _ := t.state()
+	_, unsettled, _ := t.state()
 	t.mu.Lock()
 	if unsettled > 0 || t.sweep {
 		t.drained = time.Time{}
