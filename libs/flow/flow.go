@@ -135,6 +135,7 @@ type Flow struct {
 	evidence   chan string // something to look into at once: why
 	faults     faults
 	position   atomic.Pointer[position] // the furthest message this service has applied
+	created    string                   // when the stream was made that was last looked at; the looking loop's own
 	reading    time.Time                // when the stream was made that is being read; the pulling loop's own
 }
 

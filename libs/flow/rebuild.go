@@ -3,6 +3,7 @@ package flow
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -31,22 +32,42 @@ func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why
 	defer f.unlockRebuild(ctx, conn)
 	f.cfg.Log.Warn("rebuilding the stream from the outbox", "because", why)
 	for _, t := range f.trackers() {
-		t.rewind()
 		if err := f.sweep(ctx, t); err != nil {
 			return fmt.Errorf("rebuilding the stream: %w", err)
 		}
 	}
 	hourAgo := f.cfg.Clock.Now().Add(-time.Hour)
-	total, err := f.republish(f.life, pg.UUIDFloor(hourAgo), "ffffffff-ffff-ffff-ffff-ffffffffffff")
+	var last furthest
+	total, err := f.republish(f.life, pg.UUIDFloor(hourAgo), "ffffffff-ffff-ffff-ffff-ffffffffffff", &last)
 	if err != nil {
 		return err
 	}
-	older, err := f.republish(f.life, "00000000-0000-0000-0000-000000000000", pg.UUIDFloor(hourAgo))
+	older, err := f.republish(f.life, "00000000-0000-0000-0000-000000000000", pg.UUIDFloor(hourAgo), &last)
 	if err != nil {
 		return err
 	}
 	f.cfg.Log.Info("rebuilt the stream", "events", total+older)
-	return f.rememberStream(f.life, created, firstSeq)
+	return f.rememberRebuilt(f.life, created, firstSeq, last.position())
+}
+
+// furthest is the last message that a rebuild has published.
+type furthest struct {
+	mu sync.Mutex
+	at position
+}
+
+func (f *furthest) acknowledged(_ int64, at position) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if at.seq > f.at.seq {
+		f.at = at
+	}
+}
+
+func (f *furthest) position() position {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.at
 }
 
 func (f *Flow) lockRebuild(ctx context.Context, conn *pgxpool.Conn) (mine bool, err error) {
@@ -67,7 +88,7 @@ func (f *Flow) unlockRebuild(ctx context.Context, conn *pgxpool.Conn) {
 
 // republish publishes the events with ids in [from, to) in order, at most RebuildRate a second, and says how far
 // it is.
-func (f *Flow) republish(ctx context.Context, from, to string) (count int, err error) {
+func (f *Flow) republish(ctx context.Context, from, to string, last *furthest) (count int, err error) {
 	const page = 200
 	pace := time.NewTicker(page * time.Second / time.Duration(f.cfg.RebuildRate))
 	defer pace.Stop()
@@ -79,7 +100,7 @@ func (f *Flow) republish(ctx context.Context, from, to string) (count int, err e
 		if len(events) == 0 {
 			return count, nil
 		}
-		if err := f.publishPage(ctx, events, func(int64, position) {}); err != nil {
+		if err := f.publishPage(ctx, events, last.acknowledged); err != nil {
 			return count, fmt.Errorf("rebuilding the stream: %w", err)
 		}
 		count += len(events)

@@ -66,9 +66,21 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	created := info.Created.UTC().Format(time.RFC3339Nano)
+	if created != f.created {
+		if err := f.forgetFormer(ctx, stream, info, marks); err != nil {
+			return err
+		}
+		f.created = created
+	}
+	rebuilt, err := keeps(ctx, stream, info, known.rebuilt, thorough)
+	if err != nil {
+		return err
+	}
 	switch {
 	case known.created != created:
 		return f.rebuild(ctx, created, firstOf(info), "the stream is not the one that was published to")
+	case !rebuilt:
+		return f.rebuild(ctx, created, firstOf(info), "the stream has lost what a rebuild had published")
 	case wasPurged(known.firstSeq, info):
 		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
 			return err
@@ -81,6 +93,24 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	return f.verifyTail(ctx, stream, info, marks, thorough)
+}
+
+// forgetFormer forgets what was known to be in a stream that is no more: what it held is rebuilt, by this process or
+// by another, and is no sign that the new one has lost anything.
+func (f *Flow) forgetFormer(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, marks map[*tracker][]position) error {
+	for t, last := range marks {
+		for _, p := range last {
+			kept, err := keeps(ctx, stream, info, p, true)
+			if err != nil {
+				return err
+			}
+			if !kept {
+				t.forget(p)
+			}
+		}
+		marks[t] = nil // proved, or of no use
+	}
+	return nil
 }
 
 // marks are what each writer knows to be in the stream.
@@ -163,15 +193,17 @@ func wasPurged(firstSeq uint64, info *jetstream.StreamInfo) bool {
 type knownStream struct {
 	created  string
 	firstSeq uint64
+	rebuilt  position // the last message of the last rebuild
 }
 
 // knownStream reads what was last seen of the stream; the first time, it writes it down.
 func (f *Flow) knownStream(ctx context.Context, info *jetstream.StreamInfo) (knownStream, error) {
 	var known knownStream
 	read := func() error {
-		var firstSeq int64
-		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq from outbox_stream where name = $1`, f.cfg.Stream.Name).Scan(&known.created, &firstSeq)
-		known.firstSeq = uint64(firstSeq)
+		var firstSeq, rebuiltSeq int64
+		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream where name = $1`, f.cfg.Stream.Name).
+			Scan(&known.created, &firstSeq, &rebuiltSeq, &known.rebuilt.id)
+		known.firstSeq, known.rebuilt.seq = uint64(firstSeq), uint64(rebuiltSeq)
 		return err
 	}
 	err := read()
@@ -186,6 +218,16 @@ func (f *Flow) knownStream(ctx context.Context, info *jetstream.StreamInfo) (kno
 		return known, fmt.Errorf("reading what is known of the stream: %w", err)
 	}
 	return known, nil
+}
+
+// rememberRebuilt remembers a stream that has been rebuilt, and how far that went.
+func (f *Flow) rememberRebuilt(ctx context.Context, created string, firstSeq uint64, last position) error {
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3, rebuilt_seq = $4, rebuilt_id = $5 where name = $1`,
+		f.cfg.Stream.Name, created, int64(firstSeq), int64(last.seq), last.id)
+	if err != nil {
+		return fmt.Errorf("remembering the stream: %w", err)
+	}
+	return nil
 }
 
 func (f *Flow) rememberStream(ctx context.Context, created string, firstSeq uint64) error {

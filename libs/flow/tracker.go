@@ -150,6 +150,13 @@ func (t *tracker) looked(found []position) {
 	t.last = slices.DeleteFunc(t.last, func(p position) bool { return p.epoch < newest })
 }
 
+// forget asks for no proof of this position any more.
+func (t *tracker) forget(p position) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = slices.DeleteFunc(t.last, func(known position) bool { return known == p })
+}
+
 func (t *tracker) isSettled(n int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -236,10 +236,12 @@ func (f *Flow) settledAll() bool {
 const sweepPage = 512
 
 // sweep publishes every unsettled event of a writer from the outbox, page by page, and waits for each page's
-// acknowledgements.
+// acknowledgements. More than a page goes no faster than a rebuild does, so that new events pass.
 func (f *Flow) sweep(ctx context.Context, t *tracker) error {
 	from, _, _ := t.state()
 	swept := 0
+	pace := time.NewTicker(sweepPage * time.Second / time.Duration(f.cfg.RebuildRate))
+	defer pace.Stop()
 	for {
 		page, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where writer = $1 and n > $2 order by n limit $3`, t.writer, from, sweepPage)
 		if err != nil {
@@ -259,6 +261,14 @@ func (f *Flow) sweep(ctx context.Context, t *tracker) error {
 			return err
 		}
 		swept += len(unsettled)
+		if len(unsettled) == 0 {
+			continue
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-pace.C:
+		}
 	}
 	t.swept()
 	if swept > 0 {
