@@ -50,7 +50,7 @@ type Config struct {
 	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
 	PProf        bool           `env:"PPROF" help:"serve /debug/pprof/ on the operations port"`
 	SentinelGap  time.Duration  `env:"SENTINEL_EVERY" default:"1m" help:"how often the sentinel looks"`
-	RebuildRate  int            `env:"REBUILD_RATE" default:"2000" help:"older events a second that a rebuild publishes, a service"`
+	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
 	development bool // fixed principals, keys made when absent
