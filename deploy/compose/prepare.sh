@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Makes what compose.yaml needs beside it, once: secrets/ (the installation's secret, the key that wraps keys, an
+# empty token file) and .env with passwords. What is there already stays.
+#
+#   deploy/compose/prepare.sh PATH_OF_A_KEK_FILE
+#
+# There is no command that makes a key file yet: take the file `kek` of a first `footbridge dev` in an empty folder.
+# Keep it, and a copy of it, apart from the database's backups: without it nobody's identity can be read.
+set -euo pipefail
+kek=${1:?name the key file}
+kek=$(realpath "$kek")
+cd "$(dirname "$0")"
+umask 077
+mkdir -p secrets
+[ -e secrets/secret ] || od -An -vtx1 -N32 /dev/urandom | tr -d ' \n' > secrets/secret
+[ -e secrets/kek ] || cp "$kek" secrets/kek
+[ -e secrets/tokens ] || echo 'tokens: []' > secrets/tokens
+chmod 600 secrets/*
+if [ ! -e .env ]; then
+  {
+    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY SENTINEL; do
+      printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
+    done
+    ../nats/passwords.sh secrets/secret | tr -d '"'
+    printf 'FOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'
+  } > .env
+fi
+echo "Now name the three owners in deploy/compose/.env, and give secrets/ to user 65532: sudo chown 65532 secrets/*"
