@@ -24,8 +24,8 @@ func main() {
 	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey} {
 		show(bus.ServiceUser(service, "", events, schemas.SubjectsSaidBy(service)))
 	}
-	inVoid := strings.TrimSuffix(schemas.JourneyInVoid.SubjectFilter(), "*") + ">"
-	show(bus.ServiceUser("sentinel", "", events, []string{inVoid}))
+	// The sentinel gives out what journey says.
+	show(bus.ServiceUser("sentinel", "", events, schemas.SubjectsSaidBy(schemas.Journey)))
 	show(bus.User{Name: "owner", Publish: []string{"$JS.API.>", "partner.>"}, Subscribe: []string{"_INBOX.>", "footbridge.>", "partner.>"}})
 	fmt.Println("  ]\n}")
 }
