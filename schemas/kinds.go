@@ -95,7 +95,7 @@ var kinds = compile(map[string]Kind{
 	"code-role":     oneOf("reason", "diagnosis", "intent"),
 	"raised-by":     oneOf("hl7", "event", "form"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
-		FlagLeftBefore, FlagPossibleDouble, FlagUnverified),
+		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
 	"contact-question": oneOf("phone", "email", "address"),

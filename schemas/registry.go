@@ -149,7 +149,7 @@ var registry = []Entry{
 		"A bridging call has a time.",
 		"Your next call has been planned.", false},
 
-	{JourneyOpened, Journey, nil, reflect.TypeFor[JourneyOpenedData](),
+	{JourneyOpened, Journey, []string{Intake}, reflect.TypeFor[JourneyOpenedData](),
 		"A journey exists and has a next step with an owner and a due time.",
 		"We know what happens next for you, and who is looking after it.", false},
 	{JourneyInVoid, Journey, nil, reflect.TypeFor[JourneyInVoidData](),

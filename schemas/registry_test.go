@@ -39,6 +39,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
 		// Intake will hear offers and plans when it keeps grants; what is said here is what it does.
+		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened },
 		schemas.Threshold: func(e schemas.Entry) bool {
 			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied
 		},
