@@ -25,8 +25,15 @@ const schemaURN = "urn:footbridge:schema:"
 // ContentType is that of every message on the bus: the NATS binding of CloudEvents 1.0.2 has structured JSON only.
 const ContentType = cloudevents.ApplicationCloudEventsJSON
 
-// Marshal writes the event as one structured CloudEvent.
+// Marshal writes the event as one structured CloudEvent. Its data is what json.Marshal has made.
 func Marshal(e Event) ([]byte, error) {
+	if payload, ok := appendPlain(make([]byte, 0, 640+len(e.Data)), e); ok {
+		return payload, nil
+	}
+	return marshalBySDK(e)
+}
+
+func marshalBySDK(e Event) ([]byte, error) {
 	ce := cloudevents.New()
 	ce.SetID(e.ID)
 	ce.SetSource(e.Source)
@@ -56,6 +63,13 @@ func Marshal(e Event) ([]byte, error) {
 
 // Unmarshal reads a structured CloudEvent. Attributes it does not know are ignored.
 func Unmarshal(payload []byte) (Event, error) {
+	if e, ok := readPlain(payload); ok {
+		return e, nil
+	}
+	return unmarshalBySDK(payload)
+}
+
+func unmarshalBySDK(payload []byte) (Event, error) {
 	var ce cloudevents.Event
 	if err := json.Unmarshal(payload, &ce); err != nil {
 		return Event{}, fmt.Errorf("reading a CloudEvent: %w", err)

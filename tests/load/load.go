@@ -15,6 +15,10 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // Options say what is measured. Zero values are those of the command.
@@ -26,6 +30,8 @@ type Options struct {
 	Profile          string // a file for a CPU profile of the service
 	Markdown         string // a file to put the table into
 	Only             string // one variant
+	Log              string // a file for what the processes log
+	Before           string // another build of the binary, to compare with
 }
 
 // Part is one of this program's own processes, by its first argument; nil for anything else.
@@ -46,15 +52,20 @@ const (
 	nameFootbridge      = "footbridge"
 	nameReference       = "reference"
 	nameStraightforward = "straightforward"
+	nameBefore          = "before"
 )
 
-func variants() []variant {
-	return []variant{
-		{nameFootbridge, func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
-			return s.startFootbridge(ctx, adminURL, natsURL)
-		}},
-		{nameReference, startHand(nameReference)},
-		{nameStraightforward, startHand(nameStraightforward)},
+func (b *bench) variants() []variant {
+	all := []variant{{nameFootbridge, startBinary(b.Binary)}, {nameReference, startHand(nameReference)}, {nameStraightforward, startHand(nameStraightforward)}}
+	if b.Before != "" {
+		all = append(all, variant{nameBefore, startBinary(b.Before)})
+	}
+	return slices.DeleteFunc(all, func(v variant) bool { return b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), v.name) })
+}
+
+func startBinary(binary string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+	return func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+		return s.startFootbridge(ctx, binary, adminURL, natsURL)
 	}
 }
 
@@ -83,13 +94,13 @@ func Run(ctx context.Context, o Options, w io.Writer) error {
 	if o.Quick {
 		o.Rounds, o.Units, o.OpenUnits = 1, 300, 200
 	}
-	binary, err := filepath.Abs(o.Binary)
-	if err != nil {
+	var err error
+	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
 		return err
 	}
 	b := &bench{Options: o, out: w, results: map[string]*result{}}
 	b.say("starting PostgreSQL (load average %.1f)", loadAverage())
-	if b.stage, err = newStage(ctx, binary); err != nil {
+	if b.stage, err = newStage(ctx, b.Log); err != nil {
 		return err
 	}
 	defer b.stage.close()
@@ -107,10 +118,7 @@ func (b *bench) measure(ctx context.Context) error {
 		return err
 	}
 	for round := range b.Rounds {
-		for _, v := range variants() {
-			if b.Only != "" && b.Only != v.name {
-				continue
-			}
+		for _, v := range b.variants() {
 			if err := b.one(ctx, v, round); err != nil {
 				return fmt.Errorf("measuring %s: %w", v.name, err)
 			}
@@ -122,13 +130,17 @@ func (b *bench) measure(ctx context.Context) error {
 // look makes the template, then runs one unit through the real binary and captures what it has written.
 func (b *bench) look(ctx context.Context) error {
 	s := b.stage
-	first := variants()[0]
+	first := variant{nameFootbridge, startBinary(b.Binary)}
 	r, err := s.begin(ctx, first, "", 0)
 	if err != nil {
 		return err
 	}
 	r.service.stop() // so that nobody is connected
 	r.service = nil
+	if err := r.forget(ctx); err != nil {
+		r.end(ctx)
+		return err
+	}
 	if _, err := s.database(ctx, emptyDatabase, r.database); err != nil {
 		r.end(ctx)
 		return err
@@ -157,11 +169,28 @@ func (b *bench) look(ctx context.Context) error {
 	return os.WriteFile(s.captureFile(), content, 0o600)
 }
 
+// forget removes what belongs to the process and the broker that were, so that a copy is as before the first start.
+func (r *running) forget(ctx context.Context) error {
+	db, err := pgx.Connect(ctx, r.adminURL)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close(ctx) }()
+	for _, name := range services {
+		for _, table := range []string{"outbox_stream", "outbox_writer"} {
+			if _, err := db.Exec(ctx, "delete from "+pgx.Identifier{name, table}.Sanitize()); err != nil {
+				return fmt.Errorf("cleaning the template: %w", err)
+			}
+		}
+	}
+	return nil
+}
+
 func (s *stage) captureFile() string { return filepath.Join(s.dir, "unit.json") }
 
 // logTail is the end of what the processes have logged.
 func (s *stage) logTail() string {
-	content, _ := os.ReadFile(filepath.Join(s.dir, "log"))
+	content, _ := os.ReadFile(s.log)
 	return string(content[max(0, len(content)-3000):])
 }
 
@@ -179,10 +208,19 @@ func (b *bench) one(ctx context.Context, v variant, round int) error {
 	if err != nil {
 		return err
 	}
+	var profiled <-chan error
+	if b.Profile != "" && v.name == nameFootbridge && round == 0 {
+		profiled = b.profile(ctx, r.at.ops, b.Profile)
+	}
 	r.meter.watchMemory(ctx)
 	t, err := r.closed(ctx, b.Units)
 	if err != nil {
 		return err
+	}
+	if profiled != nil {
+		if err := <-profiled; err != nil {
+			return err
+		}
 	}
 	for part, bytes := range r.meter.memory() {
 		result.Memory[part] = max(result.Memory[part], bytes)

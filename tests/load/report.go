@@ -8,7 +8,7 @@ import (
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
 func (b *bench) report() error {
-	for _, v := range variants() {
+	for _, v := range b.variants() {
 		r := b.results[v.name]
 		if r == nil {
 			continue

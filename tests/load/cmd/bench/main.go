@@ -36,7 +36,9 @@ func run(ctx context.Context) error {
 	flag.BoolVar(&o.Million, "million", false, "also on top of a million stored journeys; takes many minutes and 40 GB")
 	flag.StringVar(&o.Profile, "profile", "", "write a CPU profile of the service under load to this file")
 	flag.StringVar(&o.Markdown, "markdown", "", "put the table into this file, between its markers")
-	flag.StringVar(&o.Only, "only", "", "measure this variant alone: footbridge, reference or straightforward")
+	flag.StringVar(&o.Only, "only", "", "measure these variants alone, comma between: footbridge, reference, straightforward")
+	flag.StringVar(&o.Log, "log", "", "keep the log lines of all processes in this file")
+	flag.StringVar(&o.Before, "before", "", "another build of the binary, measured in the same rounds")
 	flag.Parse()
 	return load.Run(ctx, o, os.Stdout)
 }
