@@ -35,6 +35,9 @@ var stepWords = map[string]string{
 	"take-over":                 "Take on a step that is past its time",
 	"find-what-is-lost":         "Find the journey that a service still holds",
 	"mend-what-failed":          "Put right what could not be processed",
+	"service-answers":           "See to it that a service answers",
+	"ask-the-service-again":     "Ask a service again that has not replied",
+	"mend-the-line":             "Check how a service can be reached",
 }
 
 var ownerWords = map[string]string{

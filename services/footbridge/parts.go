@@ -87,15 +87,18 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	evaluator, err := threshold.New(ctx, threshold.Config{Pool: pool, Directory: set, Now: p.clock.Now()})
+	evaluator, err := threshold.New(ctx, threshold.Config{Pool: pool, Directory: set, Now: p.clock.Now(),
+		Organisation: p.cfg.Organisation, Log: p.telemetry[threshold.Name].Log})
 	if err != nil {
 		return err
 	}
-	f, err := p.flowOf(ctx, threshold.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = threshold.Hears(), evaluator.Handle })
+	f, err := p.flowOf(ctx, threshold.Name, pool, func(c *flow.Config) {
+		c.Hears, c.Handle, c.Due = threshold.Hears(), evaluator.Handle, evaluator.Due()
+	})
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) { evaluator.Routes(mux, pool, p.clock) })
+	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) { evaluator.Routes(mux, f, pool, p.clock) })
 }
 
 func (p *process) runFollowup(ctx context.Context, h *service.Health) error {

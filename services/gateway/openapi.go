@@ -110,7 +110,7 @@ func roleNames(roles []schemas.Role) string {
 func parameters(route schemas.Route) []object {
 	var all []object
 	for _, found := range parameterPattern.FindAllStringSubmatch(route.Pattern, -1) {
-		all = append(all, object{"name": found[1], "in": "path", "required": true, "schema": pathSchema(found[1])})
+		all = append(all, object{"name": found[1], "in": "path", "required": true, "schema": pathSchema(route, found[1])})
 	}
 	if isList(route) {
 		all = append(all, object{"$ref": "#/components/parameters/limit"}, object{"$ref": "#/components/parameters/cursor"})
@@ -124,8 +124,8 @@ func parameters(route schemas.Route) []object {
 	return all
 }
 
-func pathSchema(name string) object {
-	if name == "id" {
+func pathSchema(route schemas.Route, name string) object {
+	if name == "id" && !strings.HasPrefix(route.Pattern, "/api/services/") { // those ids are the directory's own
 		return object{"type": "string", "format": "uuid"}
 	}
 	return object{"type": "string"}

@@ -35,7 +35,7 @@ func admit(route schemas.Route, role string) verdict {
 // Bounds on bodies in bytes. A service may bound its own further.
 const (
 	usualBody = 1 << 20
-	batchBody = 10 << 20 // POST /events takes batches
+	batchBody = 10 << 20 // POST /events takes batches, and a what-if a whole directory
 	formBody  = 64 << 10 // of the console
 )
 
@@ -44,7 +44,7 @@ func bodyLimit(route schemas.Route) int64 {
 	switch {
 	case route.Service == schemas.Console:
 		return formBody
-	case route.Pattern == "/events":
+	case route.Pattern == "/events", route.Pattern == "/api/thresholds/what-if":
 		return batchBody
 	default:
 		return usualBody

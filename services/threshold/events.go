@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/schemas"
@@ -49,24 +50,30 @@ func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, f
 		}
 		causes[event.Subject] = event
 	}
-	var changed []*record
-	var decisions []made
-	var emissions []flow.Emission
+	w := writes{now: now}
 	for _, journey := range slices.Sorted(maps.Keys(causes)) {
 		r := records[journey]
-		changed = append(changed, r)
 		if r.Correlation == "" {
 			r.Correlation = causes[journey].Correlation
 		}
-		if r.Known.stands() {
-			decision, said := e.decide(r, causes[journey], now)
-			decisions, emissions = append(decisions, decision), append(emissions, said...)
-		}
+		e.decide(&w, r, causes[journey], always)
 	}
-	if err := saveDecisions(q, decisions, now); err != nil {
-		return nil, err
+	return w.emissions, w.store(q)
+}
+
+// writes gathers what a transaction changes, for one statement each.
+type writes struct {
+	now       time.Time
+	records   []*record
+	decisions []made
+	emissions []flow.Emission
+}
+
+func (w *writes) store(q queuer) error {
+	if err := saveDecisions(q, w.decisions, w.now); err != nil {
+		return err
 	}
-	return emissions, saveRecords(q, changed)
+	return saveRecords(q, w.records)
 }
 
 // hear takes one event into what is known.
@@ -91,6 +98,12 @@ func hear(k *Known, e flow.Event) error {
 			k.correct(at, d)
 		}
 		return err
+	case schemas.InformationSupplied:
+		d, err := flow.Decode[schemas.InformationSuppliedData](e)
+		if err == nil {
+			k.learn(at, d.Facts)
+		}
+		return err
 	case schemas.DischargeWithdrawn:
 		k.withdraw(at)
 		return nil
@@ -99,21 +112,53 @@ func hear(k *Known, e flow.Event) error {
 	}
 }
 
-// decide evaluates the whole set for one journey and says what follows.
-func (e *Evaluator) decide(r *record, cause *flow.Event, now time.Time) (made, []flow.Emission) {
-	today := now.In(e.zone).Format(time.DateOnly)
-	decision := Evaluate(e.directory, r.Known.situation(today, r.Last))
-	id := clock.NewID(now)
-	decided, gap, needed := outcome(decision, id, r.Known.Person, r.Known.LeftOn)
-	said := []flow.Emission{r.emission(schemas.PathwayDecided, cause, decided)}
+// When a decision is kept and said.
+const (
+	always    = true  // something was learned: the decision is the answer to it
+	ifChanged = false // nothing was learned, only looked at anew
+)
+
+// decide evaluates the whole set for one journey, keeps what follows and says it. cause is nil where no event led to
+// it. A journey that has not begun, or whose discharge was withdrawn, has no decision. It returns whether anything is
+// otherwise than before.
+func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep bool) (changed bool) {
+	w.records = append(w.records, r)
+	r.DueAt = nil
+	if !r.Known.stands() {
+		return false
+	}
+	situation := r.Known.situation(calendar.DayOf(w.now, e.zone).String(), r.Last)
+	decision := Evaluate(e.directory, situation)
+	r.DueAt = e.startOf(nextChange(e.directory, situation, decision))
+	changed = !sameOutcome(&decision, r.Last)
+	if !keep && !changed {
+		return false
+	}
+	m := made{id: clock.NewID(w.now), journey: r.Journey, organisation: r.Known.Organisation, decision: decision, situation: situation}
+	if cause != nil {
+		m.cause = &cause.ID
+	}
+	w.decisions = append(w.decisions, m)
+	decided, gap, needed := outcome(decision, m.id, r.Known.Person, r.Known.LeftOn)
+	w.emissions = append(w.emissions, r.emission(schemas.PathwayDecided, cause, decided))
 	if gap != nil {
-		said = append(said, r.emission(schemas.GapFound, cause, gap))
+		w.emissions = append(w.emissions, r.emission(schemas.GapFound, cause, gap))
 	}
 	if needed != nil && asksNew(decision, r.Last) {
-		said = append(said, r.emission(schemas.InformationNeeded, cause, needed))
+		w.emissions = append(w.emissions, r.emission(schemas.InformationNeeded, cause, needed))
 	}
-	r.Last, r.LastID = &decision, id
-	return made{id, r.Journey, r.Known.Organisation, cause.ID, decision}, said
+	r.Last, r.LastID = &decision, m.id
+	return changed
+}
+
+// startOf is when a local day begins; nil for no day.
+func (e *Evaluator) startOf(day Day) *time.Time {
+	d, err := calendar.ParseDay(day)
+	if err != nil {
+		return nil
+	}
+	at := d.At(0, 0, e.zone)
+	return &at
 }
 
 func (r *record) emission(t schemas.Type, cause *flow.Event, data any) flow.Emission {

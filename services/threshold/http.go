@@ -1,34 +1,84 @@
 package threshold
 
 import (
+	"context"
+	"fmt"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
-// factsLimit bounds the body of a check, in bytes.
-const factsLimit = 64 << 10
+// factsLimit bounds the body of a request, in bytes; draftLimit that of a draft set of criteria.
+const (
+	factsLimit = 64 << 10
+	draftLimit = 8 << 20
+)
 
-// Routes adds the paths of this service. The roles that may use them stand in schemas.Routes and are looked at by
-// the gateway and here.
-func (e *Evaluator) Routes(mux *httpx.Mux, pool *pgxpool.Pool, c clock.Clock) {
-	a := api{e, pool, c}
-	mux.Handle("GET /api/services", a.services)
-	mux.Handle("POST /api/thresholds/check", a.check)
-	mux.Handle("GET /api/journeys/{id}/doors", a.doors)
+// doer runs one transaction; *flow.Flow is one.
+type doer interface {
+	Do(ctx context.Context, fn func(tx *flow.Tx) error) error
+}
+
+// Routes adds the paths of this service, each open to the roles of the route table. Changes go through f; reads use
+// pool. The mux must have put a principal into the context (principal.Require).
+func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.Clock) {
+	a := api{Evaluator: e, flow: f, pool: pool, clock: c}
+	handlers := map[string]httpx.Handler{
+		"GET /api/services":                 a.services,
+		"POST /api/services/{id}/told":      a.told,
+		"POST /api/services/{id}/dead-line": a.deadLine,
+		"POST /api/thresholds/check":        a.check,
+		"POST /api/thresholds/what-if":      a.whatIf,
+		"POST /api/thresholds/gaps":         a.gaps,
+		"GET /api/thresholds/told":          a.toldAgainstPublished,
+		"GET /api/journeys/{id}/doors":      a.doors,
+		"POST /api/journeys/{id}/asked":     a.asked,
+		"POST /api/journeys/{id}/answered":  a.answered,
+		"POST /api/journeys/{id}/override":  a.override,
+	}
+	for _, route := range schemas.RoutesOf(Name) {
+		h, ok := handlers[route.Mux()]
+		if !ok {
+			panic(fmt.Sprintf("the route table says that threshold serves %s; http.go does not", route.Mux()))
+		}
+		roles := make([]string, len(route.Roles))
+		for i, role := range route.Roles {
+			roles[i] = string(role)
+		}
+		mux.Handle(route.Mux(), principal.RequireRole(h, roles...))
+	}
 }
 
 // api answers for the set of criteria that is in force, and for decisions as they were made.
 type api struct {
 	*Evaluator
+	flow  doer
 	pool  *pgxpool.Pool
 	clock clock.Clock
+}
+
+// doorsShown are a journey's doors, and what stands beside them in the same decision. Near dates are for staff, as a
+// reason to ask the service; no role that may ask here is the person.
+type doorsShown struct {
+	Items      []schemas.ServiceDoor `json:"items"`
+	Directory  string                `json:"directory"`
+	DecidedOn  Day                   `json:"decidedOn"`
+	Gap        *Gap                  `json:"gap,omitempty"`
+	Nobody     bool                  `json:"nobody,omitempty"`
+	LastResort []string              `json:"lastResort"`
+	AskFirst   []string              `json:"askFirst,omitempty"`
+	Tried      []Tried               `json:"tried,omitempty"`
+	Held       []Held                `json:"held,omitempty"`
+	Near       []Near                `json:"near,omitempty"`
+	Questions  []Question            `json:"questions,omitempty"`
 }
 
 // doors shows the last decision about a journey, in the words of the criteria it was made under.
@@ -45,25 +95,60 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 		return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id, or look at the list of journeys.")
 	}
 	w.Header().Set("ETag", `"`+decision.Directory+`"`)
-	return httpx.WriteJSON(w, http.StatusOK, httpx.List[schemas.ServiceDoor]{Items: decision.Doors})
+	return httpx.WriteJSON(w, http.StatusOK, doorsShown{Items: decision.Doors, Directory: decision.Directory, DecidedOn: decision.Today,
+		Gap: decision.Gap, Nobody: decision.Nobody, LastResort: decision.LastResort, AskFirst: decision.AskFirst, Tried: decision.Tried,
+		Held: decision.Held, Near: decision.Near, Questions: decision.Questions})
+}
+
+// serviceShown is a service's document, with its lines that were reported to reach nobody.
+type serviceShown struct {
+	Document
+	DeadLines []lineShown `json:"deadLines,omitempty"`
+}
+
+type lineShown struct {
+	Line       string    `json:"line"`
+	ReportedOn Day       `json:"reportedOn"`
+	DueAt      time.Time `json:"dueAt"`
 }
 
 // services lists the directory as it runs, with its version.
 func (a api) services(w http.ResponseWriter, r *http.Request) error {
-	documents := a.directory.Documents()
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
 	page, err := httpx.ParsePage(r.URL.Query(), 1, 100, 500)
 	if err != nil {
 		return err
 	}
+	dead, err := deadLines(r.Context(), a.pool, who)
+	if err != nil {
+		return err
+	}
+	documents := a.directory.Documents()
 	if len(page.After) == 1 {
-		for len(documents) > 0 && documents[0].Service.ID <= page.After[0] {
-			documents = documents[1:]
-		}
+		documents = slices.DeleteFunc(documents, func(d Document) bool { return d.Service.ID <= page.After[0] })
+	}
+	var shown []serviceShown
+	for _, document := range documents[:min(len(documents), page.Limit+1)] {
+		shown = append(shown, serviceShown{document, a.linesOf(document.Service.ID, dead)})
 	}
 	w.Header().Set("ETag", `"`+a.directory.Hash+`"`)
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(documents[:min(len(documents), page.Limit+1)], page.Limit,
-		func(d Document) []string { return []string{d.Service.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(shown, page.Limit, func(d serviceShown) []string { return []string{d.Service.ID} }))
 }
+
+func (a api) linesOf(service string, dead []reported) []lineShown {
+	var lines []lineShown
+	for _, l := range dead {
+		if l.Service == service {
+			lines = append(lines, lineShown{l.Line, l.ReportedAt.In(a.zone).Format(time.DateOnly), l.DueAt.In(a.zone)})
+		}
+	}
+	return lines
+}
+
+func (a api) today() Day { return a.clock.Now().In(a.zone).Format(time.DateOnly) }
 
 // check evaluates facts that are given, and keeps nothing.
 func (a api) check(w http.ResponseWriter, r *http.Request) error {
@@ -74,8 +159,80 @@ func (a api) check(w http.ResponseWriter, r *http.Request) error {
 	if faults := facts.Validate(); len(faults) > 0 {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The facts cannot be used: %s.", faults[0].String()).With("faults", faults)
 	}
-	today := a.clock.Now().In(a.zone).Format(time.DateOnly)
-	return httpx.WriteJSON(w, http.StatusOK, Evaluate(a.directory, Situation{
-		Facts: facts, Today: today, Window: Window{FirstDay: today, LastDay: addDays(today, promiseDays)},
-	}))
+	return httpx.WriteJSON(w, http.StatusOK, Evaluate(a.directory, Asking(facts, nil, a.today())))
+}
+
+// Asking is the situation of somebody of whom facts and answers are given, and nothing was decided before.
+func Asking(facts schemas.Facts, answers []Answer, today Day) Situation {
+	return Situation{Facts: facts, Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: addDays(today, promiseDays)}}
+}
+
+// whatIfAnswer is a what-if with what it did not replay.
+type whatIfAnswer struct {
+	WhatIfReport
+	// Unkept are journeys whose last decision was made before what it was made from was kept.
+	Unkept int `json:"unkept,omitempty"`
+}
+
+// whatIf replays past decisions under a draft set: the body is its documents, as a list. It changes nothing: what it
+// reads, it reads in a transaction that cannot write.
+func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadBody(w, r, draftLimit, "application/json")
+	if err != nil {
+		return err
+	}
+	draft, err := Load(Source{Name: "draft", Content: body})
+	if err != nil {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", err)
+	}
+	since := time.Time{}
+	if day := r.URL.Query().Get("since"); day != "" {
+		if since, err = time.ParseInLocation(time.DateOnly, day, a.zone); err != nil {
+			return httpx.NewProblem(http.StatusBadRequest, "since is not a local day, YYYY-MM-DD.")
+		}
+	}
+	past, unkept, err := pastDecisions(r.Context(), a.pool, who, since)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, whatIfAnswer{WhatIf(a.directory, draft, past), unkept})
+}
+
+// gaps searches the space of facts. The body may name a smaller budget and another day.
+func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
+	type wish struct {
+		Budget int `json:"budget"`
+		On     Day `json:"on"`
+	}
+	wanted, _, err := httpx.ReadJSON[wish](w, r, factsLimit)
+	if err != nil {
+		return err
+	}
+	if wanted.On == "" {
+		wanted.On = a.today()
+	}
+	if _, err := time.Parse(time.DateOnly, wanted.On); err != nil || wanted.Budget < 0 || wanted.Budget > GapBudget {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "on is a day, YYYY-MM-DD, and budget at most %d boxes; leave them out for today and all of it.", GapBudget)
+	}
+	if wanted.Budget == 0 {
+		wanted.Budget = GapBudget
+	}
+	return httpx.WriteJSON(w, http.StatusOK, FindGaps(a.directory, wanted.On, wanted.Budget))
+}
+
+// toldAgainstPublished lists in which ways people are told something else than services publish.
+func (a api) toldAgainstPublished(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	reports, err := toldReports(r.Context(), a.pool, who)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.List[Discrepancy]{Items: ToldAgainstPublished(a.directory, reports)})
 }

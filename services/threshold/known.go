@@ -2,6 +2,7 @@ package threshold
 
 import (
 	"strconv"
+	"time"
 
 	"footbridge/schemas"
 )
@@ -21,6 +22,12 @@ type Known struct {
 	FactsAt      int64         `json:"factsAt,omitempty"`
 	BegunAt      int64         `json:"begunAt,omitempty"`
 	WithdrawnAt  int64         `json:"withdrawnAt,omitempty"`
+
+	// Answers and Overrides are what people recorded, in that order; AnswerBy is by when a service that was asked last
+	// is hoped to answer.
+	Answers   []Answer             `json:"answers,omitempty"`
+	Overrides []Override           `json:"overrides,omitempty"`
+	AnswerBy  map[string]time.Time `json:"answerBy,omitempty"`
 }
 
 // stands says that the journey has begun and its discharge has not been withdrawn since.
@@ -59,7 +66,7 @@ func (k *Known) learn(at int64, facts schemas.Facts) {
 // situation is what is to be decided about on a day.
 func (k Known) situation(today Day, prior *Decision) Situation {
 	return Situation{
-		Facts: k.Facts, Today: today, Prior: prior,
+		Facts: k.Facts, Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
 		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.LeftOn, promiseDays))},
 	}
 }
@@ -75,7 +82,10 @@ func sequenceOf(sequence string) int64 {
 
 // outcome is what others hear of a decision.
 func outcome(d Decision, id, person string, leftOn Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
-	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn}
+	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn, AskFirst: d.AskFirst}
+	if d.Gap != nil {
+		decided.GapSides = d.Gap.Results()
+	}
 	if d.Gap != nil && d.Gap.New {
 		gap = &schemas.GapFoundData{Person: person, Decision: id, Probable: d.Gap.Probable, Sides: d.Gap.Results(), Nobody: d.Nobody}
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
@@ -21,11 +22,18 @@ type queuer interface {
 	Queue(sql string, args ...any) *flow.Query
 }
 
-// keepDirectory writes a set of criteria down under its hash.
+// keepDirectory writes a set of criteria down under its hash and makes it the running one. Where another was running,
+// every journey is to be looked at anew.
 func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *Directory, now time.Time) error {
-	_, err := pool.Exec(ctx, `insert into directory_version (hash, content, loaded_at) values ($1, $2, $3) on conflict do nothing`,
+	batch := &pgx.Batch{}
+	batch.Queue(`insert into directory_version (hash, content, loaded_at) values ($1, $2, $3) on conflict do nothing`,
 		set.Hash, string(set.Canonical()), now)
-	if err != nil {
+	// The first set that ever runs has nothing to look at anew.
+	batch.Queue(`insert into running (id, directory, since, after, looked_at, changed, done_at) values (1, $1, $2, null, 0, 0, $2)
+		on conflict (id) do update
+		set directory = excluded.directory, since = excluded.since, after = null, looked_at = 0, changed = 0, done_at = null
+		where running.directory <> excluded.directory`, set.Hash, now)
+	if err := pool.SendBatch(ctx, batch).Close(); err != nil {
 		return fmt.Errorf("keeping directory %s: %w", set.Hash, err)
 	}
 	return nil
@@ -39,6 +47,7 @@ type record struct {
 	Correlation string
 	Last        *Decision
 	LastID      string
+	DueAt       *time.Time // when it is looked at anew
 }
 
 // load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
@@ -49,17 +58,19 @@ func load(q queuer, journeys []string) map[string]*record {
 	q.Queue(`insert into journey_state (journey, organisation, person, version, known, correlation)
 		select journey, '', '', 0, '{}', '' from unnest($1::uuid[]) as journey
 		on conflict do nothing`, journeys)
-	q.Queue(`select s.journey::text, s.version, s.known::text, s.correlation, coalesce(s.decision::text, ''), coalesce(d.matrix::text, '')
-		from journey_state s left join decision d on d.id = s.decision
-		where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys).
+	q.Queue(selectRecord+` where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	return records
 }
 
+const selectRecord = `select s.journey::text, s.version, s.known::text, s.correlation, coalesce(s.decision::text, ''), coalesce(d.matrix::text, ''), s.due_at
+	from journey_state s left join decision d on d.id = s.decision`
+
 func scanRecords(rows pgx.Rows, records map[string]*record) error {
 	var r record
 	var known, matrix string
-	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation, &r.LastID, &matrix}, func() error {
+	// every row's DueAt is a pointer of its own: pgx allocates it anew
+	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation, &r.LastID, &matrix, &r.DueAt}, func() error {
 		loaded := r
 		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
 			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
@@ -78,8 +89,10 @@ func scanRecords(rows pgx.Rows, records map[string]*record) error {
 
 // made is a decision on its way to its table.
 type made struct {
-	id, journey, organisation, cause string
-	decision                         Decision
+	id, journey, organisation string
+	cause                     *string // the event that led to it, nil for none
+	decision                  Decision
+	situation                 Situation
 }
 
 // saveDecisions queues new decisions.
@@ -87,19 +100,26 @@ func saveDecisions(q queuer, decisions []made, now time.Time) error {
 	if len(decisions) == 0 {
 		return nil
 	}
-	var ids, journeys, organisations, directories, causes, matrices []string
+	var ids, journeys, organisations, directories, matrices, situations []string
+	var causes []*string
 	for _, m := range decisions {
 		matrix, err := json.Marshal(m.decision)
 		if err != nil {
 			return fmt.Errorf("writing decision %s: %w", m.id, err)
 		}
+		situation, err := json.Marshal(m.situation)
+		if err != nil {
+			return fmt.Errorf("writing what decision %s was made from: %w", m.id, err)
+		}
+		situations = append(situations, string(situation))
 		ids, journeys, organisations = append(ids, m.id), append(journeys, m.journey), append(organisations, m.organisation)
 		directories, causes, matrices = append(directories, m.decision.Directory), append(causes, m.cause), append(matrices, string(matrix))
 	}
-	q.Queue(`insert into decision (id, journey, organisation, directory, decided_at, cause, matrix)
-		select id, journey, organisation, directory, $7, cause, matrix::jsonb
-		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[]) as n(id, journey, organisation, directory, cause, matrix)`,
-		ids, journeys, organisations, directories, causes, matrices, now)
+	q.Queue(`insert into decision (id, journey, organisation, directory, decided_at, cause, matrix, situation)
+		select id, journey, organisation, directory, $8, cause, matrix::jsonb, situation::jsonb
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
+			as n(id, journey, organisation, directory, cause, matrix, situation)`,
+		ids, journeys, organisations, directories, causes, matrices, situations, now)
 	return nil
 }
 
@@ -111,6 +131,7 @@ func saveRecords(q queuer, records []*record) error {
 	var journeys, organisations, people, known, correlations []string
 	var versions []int64
 	var decisions []*string
+	var due []*time.Time
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -122,14 +143,14 @@ func saveRecords(q queuer, records []*record) error {
 		if r.LastID != "" {
 			decision = &r.LastID
 		}
-		decisions = append(decisions, decision)
+		decisions, due = append(decisions, decision), append(due, r.DueAt)
 	}
 	q.Queue(`update journey_state s
 		set organisation = n.organisation, person = n.person, version = n.version, known = n.known::jsonb,
-			correlation = n.correlation, decision = n.decision
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[])
-			as n(journey, organisation, person, version, known, correlation, decision)
-		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations, decisions)
+			correlation = n.correlation, decision = n.decision, due_at = n.due_at
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[])
+			as n(journey, organisation, person, version, known, correlation, decision, due_at)
+		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations, decisions, due)
 	return nil
 }
 
@@ -150,4 +171,187 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 		return nil, fmt.Errorf("reading the decision about a journey: %w", err)
 	}
 	return &decision, nil
+}
+
+// lockFor queues the locking of one journey that the principal may change: of its organisation. take gets nil where
+// there is none.
+func lockFor(q queuer, who principal.Principal, journey string, take func(*record)) {
+	q.Queue(selectRecord+` where s.journey = $1::uuid and s.organisation = $2 for update of s`, journey, who.Organisation).
+		Query(func(rows pgx.Rows) error {
+			records := map[string]*record{}
+			err := scanRecords(rows, records)
+			take(records[journey])
+			return err
+		})
+}
+
+// loadDue queues the locking of journeys that fall due to be looked at, and the record they are given to.
+func loadDue(q queuer, now time.Time, limit int, records map[string]*record) {
+	q.Queue(selectRecord+` where s.due_at <= $1 order by s.due_at limit $2 for update of s skip locked`, now, limit).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+}
+
+// anew is how far the looking anew after a change of criteria has come.
+type anew struct {
+	After    *string
+	LookedAt int64
+	Changed  int64
+	Since    time.Time
+	stands   bool
+}
+
+// lockAnew queues the locking of the running set's row, if it is this set and journeys are still to be looked at.
+func lockAnew(q queuer, directory string, a *anew) {
+	q.Queue(`select after::text, looked_at, changed, since from running where id = 1 and directory = $1 and done_at is null for update skip locked`, directory).
+		Query(func(rows pgx.Rows) error {
+			_, err := pgx.ForEachRow(rows, []any{&a.After, &a.LookedAt, &a.Changed, &a.Since}, func() error { a.stands = true; return nil })
+			return err
+		})
+}
+
+// loadAfter queues the locking of the journeys that come next, in the order of their ids.
+func loadAfter(q queuer, after *string, limit int, records map[string]*record) {
+	q.Queue(selectRecord+` where $1::uuid is null or s.journey > $1::uuid order by s.journey limit $2 for update of s`, after, limit).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+}
+
+// saveAnew queues how far it has come; done where nothing is left.
+func saveAnew(q queuer, a anew, done bool, now time.Time) {
+	q.Queue(`update running set after = $1::uuid, looked_at = $2, changed = $3, done_at = case when $4 then $5::timestamptz end where id = 1`,
+		a.After, a.LookedAt, a.Changed, done, now)
+}
+
+func staff(who principal.Principal) string { return who.String() + "/" + who.Subject }
+
+// addAsked queues that a service was asked.
+func addAsked(q queuer, who principal.Principal, r *record, id string, a Asked, by time.Time, again bool, now time.Time) {
+	q.Queue(`insert into asked (id, journey, organisation, service, asked_at, answer_by, again, recorded_by) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+		id, r.Journey, r.Known.Organisation, a.Service, now, by, again, staff(who))
+}
+
+// addAnswered queues what a service answered.
+func addAnswered(q queuer, who principal.Principal, r *record, id string, a Answer, now time.Time) error {
+	facts, err := json.Marshal(r.Known.Facts)
+	if err != nil {
+		return fmt.Errorf("writing the facts at an answer: %w", err)
+	}
+	q.Queue(`insert into answered (id, journey, organisation, service, answer, side, axis, words, answered_by, on_day, facts, recorded_at, recorded_by)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::jsonb, $12, $13)`,
+		id, r.Journey, r.Known.Organisation, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who))
+	return nil
+}
+
+// addOverride queues a human's decision about one door.
+func addOverride(q queuer, who principal.Principal, r *record, id string, o Overriding, on Day, now time.Time) {
+	q.Queue(`insert into override (id, journey, organisation, service, door, reason, on_day, recorded_at, recorded_by)
+		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Organisation, o.Service, string(o.Door), o.Reason, on, now, staff(who))
+}
+
+// addTold queues an 'I was told…'.
+func addTold(q queuer, who principal.Principal, t ToldReport, now time.Time) {
+	q.Queue(`insert into told (id, organisation, service, criterion, on_day, told, words, days, scope, did_not_refer, recorded_at, recorded_by)
+		values ($1, $2, $3, $4, $5::text::date, $6, $7, $8, $9, $10, $11, $12)`,
+		t.ID, who.Organisation, t.Service, t.Criterion, t.On, t.By, t.Words, t.Terms.Days, append([]string{}, t.Terms.Scope...), t.DidNotRefer, now, staff(who))
+}
+
+// mostTold bounds how many reports are counted; the newest count.
+const mostTold = 20_000
+
+// toldReports reads what people were told. It is about services, so every organisation's count; who told us is not
+// read. The principal shows that somebody asks.
+func toldReports(ctx context.Context, pool *pgxpool.Pool, _ principal.Principal) ([]ToldReport, error) {
+	rows, err := pool.Query(ctx, `select service, id::text, criterion, on_day::text, told, words, days, scope, did_not_refer
+		from told order by recorded_at desc limit $1`, mostTold)
+	if err != nil {
+		return nil, fmt.Errorf("reading what people were told: %w", err)
+	}
+	reports, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ToldReport, error) {
+		var t ToldReport
+		err := row.Scan(&t.Service, &t.ID, &t.Criterion, &t.On, &t.By, &t.Words, &t.Terms.Days, &t.Terms.Scope, &t.DidNotRefer)
+		return t, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading what people were told: %w", err)
+	}
+	return reports, nil
+}
+
+// reported is a line that was reported to reach nobody.
+type reported struct {
+	ID         string
+	Service    string
+	Line       string
+	ReportedAt time.Time
+	DueAt      time.Time
+	Version    int64
+}
+
+// deadLines reads the lines that are reported and not mended yet.
+func deadLines(ctx context.Context, pool *pgxpool.Pool, _ principal.Principal) ([]reported, error) {
+	rows, err := pool.Query(ctx, `select id::text, service, line, reported_at, due_at, version from dead_line where mended_at is null order by reported_at, id`)
+	if err != nil {
+		return nil, fmt.Errorf("reading which lines reach nobody: %w", err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowToStructByPos[reported])
+	if err != nil {
+		return nil, fmt.Errorf("reading which lines reach nobody: %w", err)
+	}
+	return lines, nil
+}
+
+// reportLine queues a report of a line; took says whether it is the first of it. mend queues the opposite.
+func reportLine(q queuer, who principal.Principal, organisation string, l reported, now time.Time, took func(bool)) {
+	q.Queue(`insert into dead_line (id, organisation, service, line, reported_at, due_at, recorded_by, version)
+		values ($1, $2, $3, $4, $5, $6, $7, 1) on conflict (service, line) where mended_at is null do nothing`,
+		l.ID, organisation, l.Service, l.Line, now, l.DueAt, staff(who)).Exec(func(tag pgconn.CommandTag) error {
+		took(tag.RowsAffected() == 1)
+		return nil
+	})
+}
+
+func mendLine(q queuer, service, line string, now time.Time, mended func(reported)) {
+	q.Queue(`update dead_line set mended_at = $3, version = version + 1 where service = $1 and line = $2 and mended_at is null
+		returning id::text, service, line, reported_at, due_at, version`, service, line, now).Query(func(rows pgx.Rows) error {
+		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[reported])
+		for _, l := range found {
+			mended(l)
+		}
+		return err
+	})
+}
+
+// mostReplayed bounds how many journeys a what-if looks at; the newest ones are.
+const mostReplayed = 100_000
+
+// pastDecisions reads, in a transaction that can only read, the last decision of each journey of the principal's
+// organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions made
+// before what they were made from was kept.
+func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []PastDecision, unkept int, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `select distinct on (journey) id::text, journey::text, coalesce(situation::text, '') from decision
+			where decided_at >= $1 and ($2 or organisation = $3) order by journey, decided_at desc, id desc limit $4`,
+			since, who.Role == string(schemas.Operator), who.Organisation, mostReplayed)
+		if err != nil {
+			return err
+		}
+		var one PastDecision
+		var situation string
+		_, err = pgx.ForEachRow(rows, []any{&one.Decision, &one.Journey, &situation}, func() error {
+			if situation == "" {
+				unkept++
+				return nil
+			}
+			p := one
+			if err := json.Unmarshal([]byte(situation), &p.Situation); err != nil {
+				return fmt.Errorf("decision %s: %w", one.Decision, err)
+			}
+			past = append(past, p)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("reading past decisions: %w", err)
+	}
+	return past, unkept, nil
 }

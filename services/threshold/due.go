@@ -1,0 +1,83 @@
+package threshold
+
+import (
+	"context"
+	"log/slog"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// Due are the loops over what is looked at anew though nobody has said anything: because a day has come on which
+// something changes, and because the criteria are others than they were.
+func (e *Evaluator) Due() []flow.Due {
+	return []flow.Due{
+		{Name: "a-day-has-come", Every: time.Second, Limit: 256, Run: e.lookAtDays},
+		{Name: "criteria-have-changed", Every: time.Second, Limit: 256, Run: e.lookAnew},
+	}
+}
+
+// lookAtDays looks at journeys on the day on which a door of theirs may stand otherwise.
+func (e *Evaluator) lookAtDays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	records := map[string]*record{}
+	loadDue(tx, tx.Now, limit, records)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	_, err := e.lookAt(tx, records)
+	return len(records), err
+}
+
+// lookAt decides journeys anew and keeps and says only what is otherwise than before. A door that is open stays so.
+func (e *Evaluator) lookAt(tx *flow.Tx, records map[string]*record) (changed int64, err error) {
+	w := writes{now: tx.Now}
+	for _, journey := range slices.Sorted(maps.Keys(records)) {
+		if e.decide(&w, records[journey], nil, ifChanged) {
+			changed++
+		}
+	}
+	for _, emission := range w.emissions {
+		tx.Emit(emission)
+	}
+	return changed, w.store(tx)
+}
+
+// lookAnew goes through all journeys after a change of criteria, in batches, once: its place is kept in the database,
+// so that a restart goes on where it was. Only the set that runs is looked at, and by one process at a time.
+func (e *Evaluator) lookAnew(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
+	var a anew
+	lockAnew(tx, e.directory.Hash, &a)
+	if err := tx.Flush(); err != nil || !a.stands {
+		return 0, err
+	}
+	records := map[string]*record{}
+	loadAfter(tx, a.After, limit, records)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	changed, err := e.lookAt(tx, records)
+	if err != nil {
+		return 0, err
+	}
+	if len(records) > 0 {
+		last := slices.Max(slices.Collect(maps.Keys(records)))
+		a.After = &last
+	}
+	a.LookedAt, a.Changed = a.LookedAt+int64(len(records)), a.Changed+changed
+	done := len(records) < limit
+	saveAnew(tx, a, done, tx.Now)
+	tx.AfterCommit(func() { e.progress(ctx, a, done, tx.Now) })
+	return len(records), nil
+}
+
+func (e *Evaluator) progress(ctx context.Context, a anew, done bool, now time.Time) {
+	message := "looking anew at journeys under other criteria"
+	if done {
+		message = "looked anew at every journey under other criteria"
+	}
+	e.log.LogAttrs(ctx, slog.LevelInfo, message, slog.Int64(schemas.AttrCount, a.LookedAt), slog.Int64(schemas.AttrTaken, a.Changed),
+		slog.Float64(schemas.AttrDuration, now.Sub(a.Since).Seconds()))
+}

@@ -1,0 +1,309 @@
+package threshold
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// What people record about a journey and about the directory.
+
+var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
+
+// recorded answers what was recorded about one journey and one service: by ids and states, without any words.
+type recorded struct {
+	ID       string       `json:"id"`
+	Journey  string       `json:"journey"`
+	Service  string       `json:"service"`
+	Door     schemas.Door `json:"door,omitempty"` // as it stands now
+	AnswerBy *time.Time   `json:"answerBy,omitempty"`
+	Gap      bool         `json:"gap"`      // nothing statutory is open
+	Decision string       `json:"decision"` // the decision that followed
+}
+
+// hand is one change by hand to a locked journey.
+type hand struct {
+	api
+	tx    *flow.Tx
+	w     *writes
+	r     *record
+	who   principal.Principal
+	today calendar.Day
+	id    string
+}
+
+// asked records that a service was asked, so that its answer has an owner and a day.
+func (a api) asked(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, func(h hand, body Asked) (string, *time.Time, error) {
+		if faults := body.faults(h.directory, h.r.Last, h.today.String()); len(faults) > 0 {
+			return "", nil, refuse(faults)
+		}
+		if why := mayAsk(h.r.Known, *h.r.Last, body, h.tx.Now); why != "" {
+			return "", nil, httpx.NewProblem(http.StatusConflict, "This service was tried already. %s", why)
+		}
+		again := h.r.Known.tried(body.Service)
+		by := body.answerBy(h.today, calendar.England(), h.zone)
+		h.r.Known.ask(body, h.today.String(), by)
+		addAsked(h.tx, h.who, h.r, h.id, body, by, again, h.tx.Now)
+		h.say(schemas.ServiceAsked, schemas.ServiceAskedData{Person: h.r.Known.Person, Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
+		return body.Service, &by, nil
+	})
+}
+
+// answered records what a service said, and looks at all of them anew.
+func (a api) answered(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, func(h hand, body Answered) (string, *time.Time, error) {
+		if faults := body.faults(h.directory, h.r.Last, h.today.String()); len(faults) > 0 {
+			return "", nil, refuse(faults)
+		}
+		on := body.On
+		if on == "" {
+			on = h.today.String()
+		}
+		said := h.r.Known.answer(body, on)
+		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: h.r.Known.Person, Service: body.Service, Answer: body.Answer,
+			Side: body.Side, AnsweredBy: body.AnsweredBy, By: h.who.Role})
+		return body.Service, nil, addAnswered(h.tx, h.who, h.r, h.id, said, h.tx.Now)
+	})
+}
+
+// override records a human's decision about one door.
+func (a api) override(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, func(h hand, body Overriding) (string, *time.Time, error) {
+		if faults := body.faults(h.directory, h.r.Last); len(faults) > 0 {
+			return "", nil, refuse(faults)
+		}
+		h.r.Known.override(body, h.today.String(), h.who.Role)
+		addOverride(h.tx, h.who, h.r, h.id, body, h.today.String(), h.tx.Now)
+		return body.Service, nil, nil
+	})
+}
+
+// say gives an event out before the decision that it leads to.
+func (h hand) say(t schemas.Type, data any) {
+	h.w.emissions = append(h.w.emissions, h.r.emission(t, nil, data))
+}
+
+// change is what the three have in common: read the body, lock the journey, do it, decide anew; done once for one
+// Idempotency-Key.
+func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, B) (service string, by *time.Time, err error)) error {
+	journey := strings.ToLower(r.PathValue("id"))
+	if !uuidShape.MatchString(journey) {
+		return noJourney()
+	}
+	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {
+		h := hand{api: a, tx: tx, w: &writes{now: tx.Now}, who: who, today: calendar.DayOf(tx.Now, a.zone), id: clock.NewID(tx.Now)}
+		lockFor(tx, who, journey, func(found *record) { h.r = found })
+		if err := tx.Flush(); err != nil {
+			return nil, err
+		}
+		if h.r == nil {
+			return nil, noJourney()
+		}
+		if h.r.Last == nil || !h.r.Known.stands() {
+			return nil, httpx.NewProblem(http.StatusConflict, "Nothing has been decided about this journey yet, or its discharge was withdrawn. Look at the journey, and try again when it has begun.")
+		}
+		service, by, err := do(h, body)
+		if err != nil {
+			return nil, err
+		}
+		a.settle(h)
+		if err := h.w.store(tx); err != nil {
+			return nil, err
+		}
+		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil, Decision: h.r.LastID}
+		for _, door := range h.r.Last.Doors {
+			if door.Service == service {
+				answer.Door = door.Door
+			}
+		}
+		return answer, nil
+	})
+}
+
+// settle gives out what was said by hand, then the decision that followed, caused by it.
+func (a api) settle(h hand) {
+	var cause *flow.Event
+	for _, emission := range h.w.emissions {
+		cause = &flow.Event{ID: h.tx.Emit(emission), Correlation: h.r.Correlation}
+	}
+	h.w.emissions = nil
+	a.decide(h.w, h.r, cause, always)
+	for _, emission := range h.w.emissions {
+		h.tx.Emit(emission)
+	}
+}
+
+// once does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do returns.
+func once[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, who principal.Principal, body B) (any, error)) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	body, text, err := httpx.ReadJSON[B](w, r, factsLimit)
+	if err != nil {
+		return err
+	}
+	key, err := httpx.ParseIdempotency(r, who.Key(), text)
+	if err != nil {
+		return err
+	}
+	var before *httpx.Remembered
+	var answer any
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		before, answer = nil, nil
+		var err error
+		if before, err = claim(tx, key); before != nil || err != nil {
+			return err
+		}
+		if answer, err = do(tx, who, body); err != nil {
+			return err
+		}
+		return remember(tx, key, answer)
+	})
+	if err != nil {
+		return err
+	}
+	if before != nil {
+		return before.Write(w)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+// claim begins a request that may be sent twice; it returns what was answered before.
+func claim(tx *flow.Tx, key *httpx.Idempotency) (before *httpx.Remembered, err error) {
+	if key == nil {
+		return nil, nil
+	}
+	isNew := false
+	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
+		isNew = tag.RowsAffected() == 1
+		return nil
+	})
+	if err := tx.Flush(); err != nil || isNew {
+		return nil, err
+	}
+	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
+		before, err = key.Found(row)
+		return err
+	})
+	err = tx.Flush()
+	return before, err
+}
+
+func remember(tx *flow.Tx, key *httpx.Idempotency, answer any) error {
+	if key == nil {
+		return nil
+	}
+	text, err := json.Marshal(answer)
+	if err != nil {
+		return fmt.Errorf("writing an answer: %w", err)
+	}
+	tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), http.StatusOK, text)...)
+	return nil
+}
+
+func refuse(faults []Fault) error {
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "It cannot be recorded: %s %s.", faults[0].Field, faults[0].Why).With("faults", faults)
+}
+
+func noJourney() error {
+	return httpx.NewProblem(http.StatusNotFound, "There is no journey of this id that you may change. Check the id, or look at the list of journeys.")
+}
+
+// told records an 'I was told…', and answers with what differs from what is published.
+func (a api) told(w http.ResponseWriter, r *http.Request) error {
+	service, err := a.service(r)
+	if err != nil {
+		return err
+	}
+	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body TellingWhat) (any, error) {
+		today := calendar.DayOf(tx.Now, a.zone).String()
+		if faults := body.faults(a.directory, service, today); len(faults) > 0 {
+			return nil, refuse(faults)
+		}
+		report := body.report(service, clock.NewID(tx.Now), today)
+		addTold(tx, who, report, tx.Now)
+		differs := []string{}
+		for _, d := range differences(*orTerms(a.directory.criterion(service, body.Criterion).Terms), report.Terms) {
+			differs = append(differs, d.In)
+		}
+		return map[string]any{"id": report.ID, "service": service, "criterion": body.Criterion, "differsIn": differs}, nil
+	})
+}
+
+func orTerms(terms *Terms) *Terms {
+	if terms == nil {
+		return &Terms{}
+	}
+	return terms
+}
+
+// deadLine records that a published number or link reaches nobody, which opens a step; or that it works again, which
+// closes it. The same report twice changes nothing.
+func (a api) deadLine(w http.ResponseWriter, r *http.Request) error {
+	service, err := a.service(r)
+	if err != nil {
+		return err
+	}
+	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body LineReport) (any, error) {
+		if faults := body.faults(a.directory, service); len(faults) > 0 {
+			return nil, refuse(faults)
+		}
+		if body.Mended {
+			return a.mend(tx, who, service, body.Line)
+		}
+		line := reported{ID: clock.NewID(tx.Now), Service: service, Line: body.Line,
+			DueAt: seenToBy(calendar.DayOf(tx.Now, a.zone), calendar.England(), a.zone)}
+		first := false
+		reportLine(tx, who, a.organisation, line, tx.Now, func(took bool) { first = took })
+		if err := tx.Flush(); err != nil {
+			return nil, err
+		}
+		if !first {
+			return map[string]any{"service": service, "line": body.Line, "state": "reported-before"}, nil
+		}
+		tx.Emit(flow.Emission{Type: string(schemas.ServiceLineReported), Journey: line.ID, Version: 1,
+			Data: schemas.ServiceLineReportedData{Report: line.ID, Service: service, Organisation: a.organisation, DueAt: line.DueAt.In(a.zone)}})
+		return map[string]any{"id": line.ID, "service": service, "line": body.Line, "state": "reported", "dueAt": line.DueAt.In(a.zone)}, nil
+	})
+}
+
+// mend is for those who keep the directory.
+func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (any, error) {
+	if role := schemas.Role(who.Role); role != schemas.SendingTeam && role != schemas.Navigator && role != schemas.Operator {
+		return nil, httpx.NewProblem(http.StatusForbidden, "Only staff who keep the directory can say that a line works again. Tell a navigator.")
+	}
+	var mended *reported
+	mendLine(tx, service, line, tx.Now, func(l reported) { mended = &l })
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	if mended == nil {
+		return nil, httpx.NewProblem(http.StatusNotFound, "This line is not reported as reaching nobody. Look at /api/services for those that are.")
+	}
+	tx.Emit(flow.Emission{Type: string(schemas.ServiceLineMended), Journey: mended.ID, Version: mended.Version,
+		Data: schemas.ServiceLineMendedData{Report: mended.ID, Service: service}})
+	return map[string]any{"id": mended.ID, "service": service, "line": line, "state": "mended"}, nil
+}
+
+func (a api) service(r *http.Request) (string, error) {
+	id := r.PathValue("id")
+	if _, ok := a.directory.Document(id); !ok {
+		return "", httpx.NewProblem(http.StatusNotFound, "There is no such service in the directory. Take its id from /api/services.")
+	}
+	return id, nil
+}
