@@ -79,6 +79,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 	conf.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	conf.ConnConfig.StatementCacheCapacity = 512
 	conf.ConnConfig.Tracer = cfg.Tracer
+	conf.AfterConnect = TextUUIDs
 	setParams(conf.ConnConfig, cfg.Service)
 	return conf, nil
 }

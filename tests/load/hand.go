@@ -17,6 +17,7 @@ import (
 
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
+	"footbridge/libs/pg"
 	"footbridge/schemas"
 )
 
@@ -123,7 +124,7 @@ func newHand(ctx context.Context, args []string, conns int32) (*hand, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg.MaxConns = conns
+	cfg.MaxConns, cfg.AfterConnect = conns, pg.TextUUIDs
 	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
