@@ -1,0 +1,166 @@
+package intake
+
+import (
+	"cmp"
+	"slices"
+
+	"footbridge/schemas"
+)
+
+// ConsentState is how a person's answer to one purpose, towards one organisation or any, stands.
+type ConsentState string
+
+// The states (domain: consent). Expiring is a yes whose last day is near; it still holds.
+const (
+	ConsentNotAsked  ConsentState = "not-asked"
+	ConsentGiven     ConsentState = "given"
+	ConsentDeclined  ConsentState = "declined"
+	ConsentWithdrawn ConsentState = "withdrawn"
+	ConsentExpiring  ConsentState = "expiring"
+	ConsentExpired   ConsentState = "expired" // its last day is over: as if not asked
+	ConsentInDoubt   ConsentState = "in-doubt"
+)
+
+// Answer is one yes or no, as it was recorded. Answers are only ever added.
+type Answer struct {
+	ID      string
+	Person  string // the record it was said under: an answer never moves to another one
+	Journey string
+	Purpose string
+	// Towards is the partner it was said to; empty for any.
+	Towards string
+	State   ConsentState // given, declined or withdrawn
+	Giver   string       // the person, or who may answer for them
+	How     string
+	Told    []string // what the person was told, as codes
+	By      string   // role that recorded it
+	// Doubt: whoever recorded it doubts that the person could decide this now. A yes in doubt is no yes.
+	Doubt bool
+	Until string // last local day it holds; empty for no end
+	Said  Stamp
+}
+
+// remindDays before its last day a yes is expiring, and the person is asked.
+const remindDays = 14
+
+// stateOn is how an answer stands on a local day.
+func (a Answer) stateOn(today string) ConsentState {
+	switch {
+	case a.State != ConsentGiven:
+		return a.State
+	case a.Doubt:
+		return ConsentInDoubt
+	case a.Until != "" && today > a.Until:
+		return ConsentExpired
+	case a.Until != "" && daysBetween(today, a.Until) <= remindDays:
+		return ConsentExpiring
+	}
+	return ConsentGiven
+}
+
+// holds says whether somebody may act on a yes.
+func (s ConsentState) holds() bool { return s == ConsentGiven || s == ConsentExpiring }
+
+// refuses says that the person said no.
+func (s ConsentState) refuses() bool { return s == ConsentDeclined || s == ConsentWithdrawn }
+
+// newest is the newest answer of some records to one purpose and exactly one addressee.
+func newest(answers []Answer, purpose, towards string, records ...string) (Answer, bool) {
+	found := slices.DeleteFunc(slices.Clone(answers), func(a Answer) bool {
+		return a.Purpose != purpose || a.Towards != towards || !slices.Contains(records, a.Person)
+	})
+	if len(found) == 0 {
+		return Answer{}, false
+	}
+	return slices.MaxFunc(found, func(a, b Answer) int {
+		switch {
+		case a.Said.After(b.Said):
+			return 1
+		case b.Said.After(a.Said):
+			return -1
+		}
+		return cmp.Compare(a.ID, b.ID)
+	}), true
+}
+
+// Group is a record with those that were merged with it. Until a human confirms that two records are one person,
+// neither's yes counts for the other, and either's no counts for both.
+type Group struct {
+	Own       string
+	Confirmed []string // records that a human confirmed to be the same person
+	Others    []string // merged, and not confirmed
+}
+
+// Consent says how the person's answer to a purpose towards an organisation stands on a local day: what was said to
+// that organisation by name, else what was said to any; and the strictest where a merge is not confirmed.
+func Consent(group Group, answers []Answer, purpose, towards, today string) ConsentState {
+	own := answerOf(answers, purpose, towards, today, append([]string{group.Own}, group.Confirmed...)...)
+	for _, other := range group.Others {
+		if theirs := answerOf(answers, purpose, towards, today, other); theirs.refuses() && own.holds() {
+			return theirs
+		}
+	}
+	return own
+}
+
+func answerOf(answers []Answer, purpose, towards, today string, records ...string) ConsentState {
+	named, isNamed := Answer{}, false
+	if towards != "" {
+		named, isNamed = newest(answers, purpose, towards, records...)
+	}
+	general, isGeneral := newest(answers, purpose, "", records...)
+	switch {
+	// A no to all that was said after a yes by name takes that back too.
+	case isNamed && isGeneral && general.State != ConsentGiven && general.Said.After(named.Said):
+		return general.stateOn(today)
+	case isNamed:
+		return named.stateOn(today)
+	case isGeneral:
+		return general.stateOn(today)
+	}
+	return ConsentNotAsked
+}
+
+// consentFault says what is wrong with an answer to be recorded, or nothing.
+func consentFault(a Answer, before ConsentState, guarded, clinician bool, today string) string {
+	switch {
+	case !slices.Contains(schemas.Values("purpose"), a.Purpose):
+		return "The purpose is not known. Use follow-up or bridging."
+	case a.State != ConsentGiven && a.State != ConsentDeclined && a.State != ConsentWithdrawn:
+		return "The answer is not known. Use given, declined or withdrawn."
+	case a.State == ConsentWithdrawn && !before.holds():
+		return "There is no yes in force to take back. Record what the person said as declined."
+	case a.State == ConsentGiven && a.How == "":
+		return "Say how the yes was given: spoken, written or interpreter."
+	case a.How != "" && !slices.Contains(schemas.Values("how"), a.How):
+		return "How it was said is not known. Use spoken, written or interpreter."
+	case !slices.Contains(givers, a.Giver):
+		return "Who gave the answer is not known. Use person, parental-responsibility, attorney or deputy. Family never interprets, and never answers without one of these."
+	case a.State == ConsentGiven && guarded && !clinician:
+		return "The person is under 18, or their age is not known. First a named young people's clinician records who may consent; send mayConsent with this answer."
+	case a.Until != "" && a.Until < today:
+		return "The last day of the yes has passed already."
+	}
+	return ""
+}
+
+// givers may answer: the person, or whom the law lets answer for them.
+var givers = []string{"person", "parental-responsibility", "attorney", "deputy"}
+
+// MayConsent is what a young people's clinician recorded about who may answer for somebody under 18.
+type MayConsent struct {
+	// Basis is gillick or parental-responsibility.
+	Basis string `json:"basis"`
+	// Clinician is who decided, by name; kept sealed.
+	Clinician string `json:"clinician"`
+	// WhosePhone says whose the contact is, and who may know; kept sealed.
+	WhosePhone string `json:"whosePhone"`
+	MayKnow    string `json:"mayKnow"`
+}
+
+func (m *MayConsent) decided(giver string) bool {
+	if m == nil || m.Clinician == "" || m.WhosePhone == "" {
+		return false
+	}
+	return (m.Basis == "gillick" && giver == "person") || (m.Basis == "parental-responsibility" && giver == "parental-responsibility")
+}

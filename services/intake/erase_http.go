@@ -1,0 +1,260 @@
+package intake
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// mergeRequest names the other record. Only a reference: what the records say is not repeated here.
+type mergeRequest struct {
+	Other string `json:"other"`
+	// Confirm says that a human compared both and that consent and contact of both may be used together.
+	Confirm bool   `json:"confirm"`
+	Reason  string `json:"reason"` // kept sealed
+}
+
+// postMerge joins two records of one person, and undoes it. The path names the record that survives.
+func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) error {
+	ref, err := pathRef(r, "ref", noSuchPerson)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[mergeRequest](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if !isUUID(request.Other) || request.Other == ref || strings.TrimSpace(request.Reason) == "" {
+		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		records, err := lockRecords(tx, who, ref, request.Other)
+		if err != nil {
+			return 0, nil, err
+		}
+		survivor, other := records[ref], records[request.Other]
+		if undo {
+			return s.unmerge(tx, who, survivor, other, request)
+		}
+		return s.merge(tx, who, survivor, other, request)
+	})
+}
+
+func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+	done := other.Survivor == survivor.ID
+	if survivor.Survivor != "" || (other.Survivor != "" && !done) {
+		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one already. Use the surviving record's reference.")
+	}
+	before, err := s.strictness(tx, who, survivor, other)
+	if err != nil {
+		return 0, nil, err
+	}
+	if err := storeMerge(tx, survivor, other, done, who.Role, tx.Now); err != nil {
+		return 0, nil, err
+	}
+	if request.Confirm {
+		if err := confirmMerge(tx, survivor, other, who.Role, tx.Now); err != nil {
+			return 0, nil, err
+		}
+	}
+	if err := s.noteMerge(tx, who, survivor, "merge", request.Reason); err != nil {
+		return 0, nil, err
+	}
+	return s.tellMerge(tx, who, survivor, other, before, schemas.PersonMerged, request.Confirm)
+}
+
+func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+	if other.Survivor != survivor.ID {
+		return 0, nil, httpx.NewProblem(http.StatusConflict, "These two records are not merged. Look at both again.")
+	}
+	before, err := s.strictness(tx, who, survivor, other)
+	if err != nil {
+		return 0, nil, err
+	}
+	merge, err := findMerge(tx, who, survivor.ID, other.ID)
+	if err != nil {
+		return 0, nil, err
+	}
+	undoMerge(tx, survivor, other, merge, who.Role, tx.Now)
+	if err := s.noteMerge(tx, who, survivor, "unmerge", request.Reason); err != nil {
+		return 0, nil, err
+	}
+	return s.tellMerge(tx, who, survivor, other, before, schemas.PersonUnmerged, true)
+}
+
+func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *recordOf, kind, reason string) error {
+	if len(record.wrapped) == 0 {
+		return nil // erased: nothing about them is kept any more
+	}
+	key, err := s.vault.Unwrap(record.ID, record.wrapped)
+	if err != nil {
+		return err
+	}
+	return storeNote(tx, key, record.ID, "", kind, reason, who.Role, tx.Now)
+}
+
+// standing is how the answers of two records' journeys stand, by record and purpose.
+type standing map[[2]string]ConsentState
+
+// strictness is how the general answers of two records stand at this point of the transaction.
+func (s *Service) strictness(tx *flow.Tx, _ principal.Principal, records ...*recordOf) (standing, error) {
+	stands := standing{}
+	for _, record := range records {
+		var group Group
+		var answers []Answer
+		var cards []sealedCard
+		loadGroup(tx, record.ID, &group, &answers, &cards)
+		if err := tx.Flush(); err != nil {
+			return nil, err
+		}
+		for _, purpose := range schemas.Values("purpose") {
+			stands[[2]string{record.ID, purpose}] = Consent(group, answers, purpose, "", s.today(tx.Now))
+		}
+	}
+	return stands, nil
+}
+
+// tellMerge tells every journey of either record, and what the strictest now means for a yes of theirs.
+func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, before standing, kind schemas.Type, confirmed bool) (int, any, error) {
+	after, err := s.strictness(tx, who, survivor, other)
+	if err != nil {
+		return 0, nil, err
+	}
+	of, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
+	if err != nil {
+		return 0, nil, err
+	}
+	for _, journey := range journeys {
+		all := []said{{kind, schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}
+		all = append(all, changes(of[journey], before, after)...)
+		if err := sayOn(tx, journey, all); err != nil {
+			return 0, nil, err
+		}
+	}
+	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
+}
+
+// changes are the answers that a merge, or undoing it, stops from counting or lets count again.
+func changes(person string, before, after standing) []said {
+	var all []said
+	for _, purpose := range schemas.Values("purpose") {
+		key := [2]string{person, purpose}
+		data := schemas.ConsentData{Person: person, Purposes: []string{purpose}}
+		switch was, is := before[key].holds(), after[key].holds(); {
+		case was && !is:
+			all = append(all, said{schemas.ConsentDeclined, data})
+		case !was && is:
+			all = append(all, said{schemas.ConsentGiven, data})
+		}
+	}
+	return all
+}
+
+// eraseRequest is two named people's decision.
+type eraseRequest struct {
+	// By are the two members of staff who decided, by name or staff number.
+	By     []string `json:"by"`
+	Reason string   `json:"reason"`
+}
+
+// Erased says what an erasure destroyed, where, and what it could not reach.
+type Erased struct {
+	Person  string           `json:"person"`
+	Records int              `json:"records"`
+	Rows    map[string]int64 `json:"rows"` // by table
+	Kept    string           `json:"kept"`
+	Backups string           `json:"backups"`
+}
+
+const (
+	erasedKept = "The ledger's lines stay, without content: sender, time, hash, outcome. Journeys, steps, offers and plans hold the random reference and codes only; nobody can tell any more whose they were."
+	// backupLimits: what erasing cannot reach.
+	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Restoring an older one brings the keys back: erase again afterwards (table erasure lists whom)."
+)
+
+// postErase makes all that identifies a person unreadable, everywhere, and says where.
+func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
+	ref, err := pathRef(r, "ref", noSuchPerson)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[eraseRequest](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if fault := eraseFault(request); fault != "" {
+		return unprocessable(fault)
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		records, err := lockRecords(tx, who, ref)
+		if err != nil {
+			return 0, nil, err
+		}
+		all := append([]string{ref}, records[ref].Aliases...)
+		if records[ref].Survivor != "" {
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "This record has been merged into another one. Erase the surviving record, or undo the merge first.")
+		}
+		open, held, err := obstacles(tx, who, all)
+		switch {
+		case err != nil:
+			return 0, nil, err
+		case held:
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
+		case len(open) > 0:
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.").With("journeys", open)
+		}
+		rows, err := eraseRecords(tx, who, all)
+		if err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, Erased{Person: ref, Records: len(all), Rows: rows, Kept: erasedKept, Backups: backupLimits},
+			storeErasure(tx, all, request.By, request.Reason, rows, tx.Now)
+	})
+}
+
+func eraseFault(request eraseRequest) string {
+	var named []string
+	for _, name := range request.By {
+		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(named, name) {
+			named = append(named, name)
+		}
+	}
+	switch {
+	case len(named) < 2:
+		return "Two different named people must decide. Name both in by."
+	case len(strings.TrimSpace(request.Reason)) < 3:
+		return "Say why, in reason. Name nobody there."
+	case len(request.Reason) > 500:
+		return "The reason is longer than 500 bytes. State it shortly."
+	}
+	return ""
+}
+
+// postHold places or lifts a legal hold.
+func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
+	ref, err := pathRef(r, "ref", noSuchPerson)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[struct {
+		On *bool `json:"on"`
+	}](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if request.On == nil {
+		return unprocessable("Say with on whether the hold is placed (true) or lifted (false).")
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		if _, err := lockRecords(tx, who, ref); err != nil {
+			return 0, nil, err
+		}
+		storeHold(tx, ref, *request.On, who.Role, tx.Now)
+		return http.StatusOK, map[string]any{"person": ref, "held": *request.On}, nil
+	})
+}

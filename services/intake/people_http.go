@@ -1,0 +1,490 @@
+package intake
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// maxForm is the most that a person's request may hold, in bytes.
+const maxForm = 64 << 10
+
+// ReasonHeader carries why somebody looks at who a person is. It is no part of the URL: URLs are kept by proxies.
+const ReasonHeader = "Access-Reason"
+
+// peopleRoutes are the routes about people: who they are, what they said, and how they may be reached.
+func (s *Service) peopleRoutes() map[string]httpx.Handler {
+	return map[string]httpx.Handler{
+		"GET /api/journeys/{id}/consent":      s.getConsent,
+		"POST /api/journeys/{id}/consent":     s.postConsent,
+		"POST /api/journeys/{id}/contact":     s.postContact,
+		"POST /api/journeys/{id}/preferences": s.postPreferences,
+		"GET /api/journeys/{id}/identity":     s.getIdentity,
+		"GET /api/people/{ref}/access":        s.getAccess,
+		"POST /api/people/{ref}/merge":        func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, false) },
+		"POST /api/people/{ref}/unmerge":      func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, true) },
+		"POST /api/people/{ref}/legal-hold":   s.postHold,
+		"POST /api/people/{ref}/erase":        s.postErase,
+	}
+}
+
+// deed is what a request does in its transaction, and what it is answered with.
+type deed func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error)
+
+// perform does a request once: with an Idempotency-Key, a repetition gets the first answer and does nothing.
+func (s *Service) perform(w http.ResponseWriter, r *http.Request, body []byte, do deed) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	key, err := httpx.ParseIdempotency(r, who.Key(), body)
+	if err != nil {
+		return err
+	}
+	var answer httpx.Remembered
+	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		before, err := claimRequest(tx, who, key)
+		if err != nil {
+			return err
+		}
+		if before != nil {
+			answer = *before
+			return nil
+		}
+		status, value, err := do(tx, who)
+		if err != nil {
+			return err
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return err
+		}
+		answer = httpx.Remembered{Status: status, Answer: text, At: tx.Now}
+		rememberRequest(tx, key, answer)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return answer.Write(w)
+}
+
+func pathRef(r *http.Request, name string, none func() *httpx.Problem) (string, error) {
+	id := r.PathValue(name)
+	if kind, _ := schemas.KindNamed("uuid"); kind.Format != "uuid" || !isUUID(id) {
+		return "", none()
+	}
+	return id, nil
+}
+
+func isUUID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i, c := range []byte(text) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(c)) {
+			return false
+		}
+	}
+	return true
+}
+
+func (s *Service) today(now time.Time) string { return now.In(s.zone).Format(time.DateOnly) }
+
+func unprocessable(detail string) *httpx.Problem {
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", detail)
+}
+
+func gone() *httpx.Problem {
+	return httpx.NewProblem(http.StatusGone, "What was kept about this person has been erased. Nothing can be read or recorded under this reference any more.")
+}
+
+// consentRequest is what somebody recorded of what the person said.
+type consentRequest struct {
+	Answers []struct {
+		Purpose      string       `json:"purpose"`
+		Organisation string       `json:"organisation"` // a partner's opaque id; absent for any
+		State        ConsentState `json:"state"`
+		Until        string       `json:"until"`
+	} `json:"answers"`
+	Giver         string      `json:"giver"` // the person unless said otherwise
+	How           string      `json:"how"`
+	Told          []string    `json:"told"`
+	CapacityDoubt bool        `json:"capacityDoubt"`
+	MayConsent    *MayConsent `json:"mayConsent"`
+}
+
+// consentShown is how one answer stands. It says nothing that identifies anybody.
+type consentShown struct {
+	Purpose      string       `json:"purpose"`
+	Organisation string       `json:"organisation,omitempty"`
+	State        ConsentState `json:"state"`
+	Until        string       `json:"until,omitempty"`
+	How          string       `json:"how,omitempty"`
+	Giver        string       `json:"giver,omitempty"`
+	Told         []string     `json:"told,omitempty"`
+	RecordedBy   string       `json:"recordedBy,omitempty"`
+	SaidAt       *time.Time   `json:"saidAt,omitempty"`
+}
+
+// postConsent records what the person said to each purpose.
+func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[consentRequest](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return 0, nil, err
+		}
+		if err := s.recordConsent(tx, who, sub, request); err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, map[string]any{"journey": journey, "consent": s.consentsOf(sub, tx.Now)}, nil
+	})
+}
+
+// recordConsent adds answers, gives out what changed, and begins and ends grants.
+func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subjectOf, request consentRequest) error {
+	if sub.erased {
+		return gone()
+	}
+	if len(request.Answers) == 0 {
+		return unprocessable("There is no answer to record. Send at least one of answers, with purpose and state.")
+	}
+	giver, today := firstOf(request.Giver, "person"), s.today(tx.Now)
+	clinician := request.MayConsent.decided(giver)
+	var fresh []Answer
+	for _, given := range request.Answers {
+		a := Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
+			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: who.Role, Doubt: request.CapacityDoubt, Until: given.Until,
+			Said: Stamp{SaidAt: tx.Now}}
+		before := Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
+		if fault := consentFault(a, before, sub.Guarded, clinician, today); fault != "" {
+			return unprocessable(fault)
+		}
+		if kind, _ := schemas.KindNamed("partner"); a.Towards != "" && len(a.Towards) > kind.MaxLength {
+			return unprocessable("The organisation is not a partner's opaque id.")
+		}
+		fresh = append(fresh, a)
+	}
+	if request.MayConsent != nil {
+		if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", request.MayConsent, who.Role, tx.Now); err != nil {
+			return err
+		}
+	}
+	storeAnswers(tx, sub.Organisation, fresh)
+	sub.answers = append(sub.answers, fresh...)
+	for _, a := range fresh {
+		applyToGrants(tx, sub, a, today)
+	}
+	return sayOn(tx, sub.Journey, saidByAnswers(sub, fresh, today))
+}
+
+func applyToGrants(tx *flow.Tx, sub *subjectOf, a Answer, today string) {
+	begin, ends := grantsAfter(a, today)
+	var ended []string
+	for _, g := range sub.grants {
+		if ends(g) && !begin {
+			ended = append(ended, g.ID)
+		}
+	}
+	endGrants(tx, ended, tx.Now)
+	if begin {
+		storeGrant(tx, Grant{ID: clock.NewID(tx.Now), Journey: sub.Journey, Person: sub.Person, Organisation: a.Towards, Purpose: a.Purpose, Until: a.Until}, tx.Now)
+	}
+}
+
+// saidByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
+// is kept, and is no event: nobody may act on it. One that a merged record's no forbids is none either.
+func saidByAnswers(sub *subjectOf, fresh []Answer, today string) []said {
+	kinds := map[ConsentState]schemas.Type{ConsentGiven: schemas.ConsentGiven, ConsentDeclined: schemas.ConsentDeclined, ConsentWithdrawn: schemas.ConsentWithdrawn}
+	var all []said
+	for _, a := range fresh {
+		if a.State == ConsentGiven && !Consent(sub.group, sub.answers, a.Purpose, a.Towards, today).holds() {
+			continue
+		}
+		alike := func(e said) bool {
+			d, ok := e.data.(*schemas.ConsentData)
+			return ok && e.kind == kinds[a.State] && d.Organisation == a.Towards && d.Until == a.Until
+		}
+		if i := slices.IndexFunc(all, alike); i >= 0 {
+			d := all[i].data.(*schemas.ConsentData)
+			d.Purposes = append(d.Purposes, a.Purpose)
+			continue
+		}
+		all = append(all, said{kinds[a.State], &schemas.ConsentData{Person: sub.Person, Purposes: []string{a.Purpose}, How: a.How, Organisation: a.Towards, Until: a.Until}})
+	}
+	return all
+}
+
+// consentsOf is how each answer stands, every purpose at least once.
+func (s *Service) consentsOf(sub *subjectOf, now time.Time) []consentShown {
+	today := s.today(now)
+	var shown []consentShown
+	for _, purpose := range schemas.Values("purpose") {
+		towards := []string{""}
+		for _, a := range sub.answers {
+			if a.Purpose == purpose && !slices.Contains(towards, a.Towards) {
+				towards = append(towards, a.Towards)
+			}
+		}
+		for _, to := range towards {
+			line := consentShown{Purpose: purpose, Organisation: to, State: Consent(sub.group, sub.answers, purpose, to, today)}
+			if a, ok := newest(sub.answers, purpose, to, sub.Person); ok {
+				at := a.Said.SaidAt.In(s.zone)
+				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.SaidAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
+			}
+			shown = append(shown, line)
+		}
+	}
+	return shown
+}
+
+// getConsent shows how the answers of a journey's person stand.
+func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	return s.perform(w, r, nil, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, map[string]any{"journey": journey, "consent": s.consentsOf(sub, tx.Now)}, nil
+	})
+}
+
+// postContact records how the person may be reached, as they said: it replaces what was recorded before, and keeps
+// their preferences.
+func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
+	return changeCard(s, w, r, func(sub *subjectOf, card Card) error {
+		if fault := cardFault(card); fault != "" {
+			return unprocessable(fault)
+		}
+		if card.Wishes.Channels != nil || card.Wishes.Words != "" || card.Wishes.WorkerGender != "" {
+			return unprocessable("Wishes are recorded under /preferences.")
+		}
+		card.Wishes = sub.card.Wishes
+		sub.card = card
+		return nil
+	})
+}
+
+// postPreferences records what the person would like. What a service's criterion may speak of becomes a fact.
+func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
+	return changeCard(s, w, r, func(sub *subjectOf, wishes Preferences) error {
+		facts := wishes.facts(schemas.Facts{})
+		if faults := facts.Validate(); len(faults) > 0 {
+			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
+		}
+		sub.card.Wishes = wishes
+		sub.facts = wishes.facts(sub.facts)
+		return nil
+	})
+}
+
+func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*subjectOf, T) error) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[T](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return 0, nil, err
+		}
+		tag := ""
+		if sub.cardVersion > 0 {
+			tag = httpx.VersionTag(sub.cardVersion)
+		}
+		switch {
+		case sub.erased:
+			return 0, nil, gone()
+		case httpx.CheckIfMatch(r, tag) != nil:
+			return 0, nil, httpx.CheckIfMatch(r, tag)
+		}
+		if err := change(sub, request); err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, cardAnswer(sub), s.keepCard(tx, sub)
+	})
+}
+
+// cardAnswer says what is recorded without repeating it: an answer may be kept for a repetition.
+func cardAnswer(sub *subjectOf) map[string]any {
+	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.confirmed(), "noSafeChannel": sub.card.NoSafeChannel,
+		"channels": len(sub.card.Channels)}
+}
+
+// keepCard stores a card and gives out that it changed.
+func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
+	if err := storeCard(tx, sub, tx.Now); err != nil {
+		return err
+	}
+	all := []said{{schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
+		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""}}}
+	if wishes := sub.card.Wishes.facts(schemas.Facts{}); !equalFacts(wishes, schemas.Facts{}) {
+		all = append(all, said{schemas.InformationSupplied, schemas.InformationSuppliedData{Person: sub.Person, Facts: sub.card.Wishes.facts(sub.facts)}})
+	}
+	return sayOn(tx, sub.Journey, all)
+}
+
+// identityShown is who a person is, as far as the principal may see it.
+type identityShown struct {
+	Journey    string `json:"journey"`
+	Person     string `json:"person"`
+	FamilyName string `json:"familyName,omitempty"`
+	GivenName  string `json:"givenName,omitempty"`
+	// Contact that the person confirmed, and only that, for a partner. NoSafeChannel: nothing may be used.
+	Contact       []Channel     `json:"contact"`
+	NoSafeChannel bool          `json:"noSafeChannel,omitempty"`
+	Arrangement   string        `json:"arrangement,omitempty"`
+	Named         []NamedPerson `json:"named,omitempty"`
+	// AskFirst: another record, merged and not confirmed, names somebody who must not know. Tell nobody anything yet.
+	AskFirst  bool        `json:"askFirst,omitempty"`
+	NeverTell []string    `json:"neverTell,omitempty"`
+	Needs     []string    `json:"needs,omitempty"`
+	NeedsNote string      `json:"needsNote,omitempty"`
+	Wishes    Preferences `json:"wishes,omitzero"`
+	// What follows is for the NHS's own staff and the person alone.
+	BirthDate   string       `json:"birthDate,omitempty"`
+	NHSNumber   string       `json:"nhsNumber,omitempty"`
+	Verified    bool         `json:"nhsNumberVerified,omitempty"`
+	LocalID     string       `json:"localId,omitempty"`
+	Unconfirmed *Unconfirmed `json:"unconfirmed,omitempty"`
+	Questions   []string     `json:"questions,omitempty"`
+	Deceased    bool         `json:"deceased,omitempty"`
+}
+
+// Unconfirmed is contact from a feed: no voicemail, text, letter or e-mail goes there, and no partner sees it.
+type Unconfirmed struct {
+	Phone    string `json:"phone,omitempty"`
+	Email    string `json:"email,omitempty"`
+	Address  string `json:"address,omitempty"`
+	Postcode string `json:"postcode,omitempty"`
+}
+
+// getIdentity shows who the person of a journey is: one look, for a stated reason, kept where the person can read it.
+func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	reason := strings.TrimSpace(r.Header.Get(ReasonHeader))
+	if len(reason) > 500 {
+		return unprocessable("The stated reason is longer than 500 bytes. State it shortly.")
+	}
+	var shown *identityShown
+	var refusal error
+	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		shown, refusal = nil, nil
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return err
+		}
+		shown, refusal = s.look(tx, who, sub, reason)
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil:
+		return refusal
+	}
+	return httpx.WriteJSON(w, http.StatusOK, shown)
+}
+
+// look decides about one look and writes it down, a refused one too.
+func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (*identityShown, error) {
+	asking := Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
+		Here: sub.Organisation == who.Organisation}
+	sees, refused := MayRead(asking, sub.group, sub.grants, sub.answers, s.today(tx.Now))
+	if sees != SeesNothing && sub.erased {
+		sees, refused = SeesNothing, RefusedErased
+	}
+	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
+	switch refused {
+	case "":
+		return sub.show(sees), nil
+	case RefusedErased:
+		return nil, gone()
+	case RefusedNoReason:
+		return nil, httpx.NewProblem(http.StatusForbidden, "State why you look, in the header %s: it is kept, and the person can read it.", ReasonHeader)
+	case RefusedNoGrant:
+		return nil, httpx.NewProblem(http.StatusForbidden, "There is no consent in force that lets your organisation read who this person is. Ask the team that sent you the offer.")
+	}
+	return nil, httpx.NewProblem(http.StatusForbidden, "Who this person is is not open to you.")
+}
+
+func (sub *subjectOf) show(sees string) *identityShown {
+	card, askFirst := sub.card.strictest(sub.otherCards...)
+	shown := &identityShown{Journey: sub.Journey, Person: sub.Person, FamilyName: sub.identity.FamilyName, GivenName: sub.identity.GivenName,
+		Contact: card.usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell,
+		Needs: card.Needs, NeedsNote: card.NeedsNote, Wishes: card.Wishes, AskFirst: askFirst}
+	if shown.Contact == nil {
+		shown.Contact = []Channel{}
+	}
+	if sub.Deceased {
+		shown.Contact, shown.Deceased = []Channel{}, true
+	}
+	if sees != SeesAll {
+		return shown
+	}
+	shown.Contact = card.Channels
+	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber, sub.identity.NHSNumberVerified
+	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.questions(sub.identity)
+	fed := Unconfirmed{sub.identity.Phone, sub.identity.Email, sub.identity.Address, sub.identity.Postcode}
+	if fed != (Unconfirmed{}) {
+		shown.Unconfirmed = &fed
+	}
+	return shown
+}
+
+// getAccess lists who looked at a person.
+func (s *Service) getAccess(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	ref, err := pathRef(r, "ref", noSuchPerson)
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 200)
+	if err != nil {
+		return err
+	}
+	var all []Look
+	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		all, err = s.looks(tx, who, ref, page)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit, func(l Look) []string { return []string{l.ID} }))
+}

@@ -1,0 +1,588 @@
+package intake
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+// Fields of the vault that a person's key seals, next to their identity.
+const (
+	fieldCard   = "card"
+	fieldNote   = "note/"   // and the note's id
+	fieldAccess = "access/" // and the look's id
+)
+
+// claimRequest begins a request that may be sent twice; it returns what was answered before.
+func claimRequest(tx *flow.Tx, _ principal.Principal, key *httpx.Idempotency) (*httpx.Remembered, error) {
+	if key == nil {
+		return nil, nil
+	}
+	isNew := false
+	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
+		isNew = tag.RowsAffected() == 1
+		return nil
+	})
+	if err := tx.Flush(); err != nil || isNew {
+		return nil, err
+	}
+	var before *httpx.Remembered
+	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
+		before, err = key.Found(row)
+		return err
+	})
+	err := tx.Flush()
+	return before, err
+}
+
+func rememberRequest(tx *flow.Tx, key *httpx.Idempotency, answer httpx.Remembered) {
+	if key != nil {
+		tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), answer.Status, answer.Answer)...)
+	}
+}
+
+// wall is what a principal's reads of people are bounded by: everything, their organisation's, or their own. Whether
+// a partner or treating staff may see who somebody is is decided from what the read brings (MayRead).
+func wall(who principal.Principal) (all bool, organisation, person string) {
+	switch schemas.Role(who.Role) {
+	case schemas.TreatingStaff, schemas.Partner, schemas.Operator:
+		return true, "", ""
+	case schemas.Person:
+		return false, "", who.Subject
+	}
+	return false, who.Organisation, ""
+}
+
+// subjectOf is the person of one journey, with all that deciding about them needs; locked until the transaction ends.
+type subjectOf struct {
+	Journey, Person, Organisation, State string
+	Guarded                              bool // under 18, or age unknown
+	Deceased                             bool
+	key                                  vault.Key
+	erased                               bool
+	identity                             Identity
+	facts                                schemas.Facts
+	card                                 Card
+	cardVersion, fedVersion, version     int64
+	group                                Group
+	answers                              []Answer
+	grants                               []Grant
+	otherCards                           []Card
+}
+
+func noSuchJourney() *httpx.Problem {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such journey that you may see. Check its id.")
+}
+
+func noSuchPerson() *httpx.Problem {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such record that you may see. Take the reference from the journey.")
+}
+
+// lockSubject reads the person of a journey, if the principal may see the journey, and locks their record.
+func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
+	all, organisation, own := wall(who)
+	var sub *subjectOf
+	var wrapped, identity, card []byte
+	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased, p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.fed_version, 0),
+			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text
+		from journey j join person p on p.id = j.person
+		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
+		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
+		where j.id = $1::uuid and ($2 or exists (select 1 from visit w where w.journey = j.id and w.organisation = $3)
+			or p.id::text = $4 or p.survivor::text = $4)
+		for update of p`, journey, all, organisation, own).Query(func(rows pgx.Rows) error {
+		var found subjectOf
+		var flags, facts string
+		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Deceased, &found.version, &wrapped, &identity, &card,
+			&found.cardVersion, &found.fedVersion, &found.Organisation, &flags, &facts}, func() error {
+			var flagged []string
+			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
+				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
+			}
+			found.Guarded = slices.Contains(flagged, schemas.FlagUnder18) || slices.Contains(flagged, schemas.FlagAgeUnknown)
+			sub = &found
+			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	if sub == nil {
+		return nil, noSuchJourney()
+	}
+	if err := s.openSubject(sub, wrapped, identity, card); err != nil {
+		return nil, err
+	}
+	return sub, s.loadGroup(tx, who, sub)
+}
+
+func (s *Service) openSubject(sub *subjectOf, wrapped, identity, card []byte) error {
+	key, err := s.vault.Unwrap(sub.Person, wrapped)
+	if errors.Is(err, vault.ErrErased) {
+		sub.erased = true
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	sub.key = key
+	if len(identity) > 0 {
+		if err := openJSON(key, fieldIdentity, identity, &sub.identity); err != nil {
+			return err
+		}
+	}
+	if len(card) > 0 {
+		return openJSON(key, fieldCard, card, &sub.card)
+	}
+	return nil
+}
+
+// openJSON opens a sealed document. What is wrong with it is not said: that may quote it.
+func openJSON(key vault.Key, field string, sealed []byte, into any) error {
+	plain, err := key.Open(field, sealed)
+	if err != nil {
+		return err
+	}
+	defer clear(plain)
+	if json.Unmarshal(plain, into) != nil {
+		return fmt.Errorf("reading %s: not as it was written", field)
+	}
+	return nil
+}
+
+func sealJSON(key vault.Key, field string, value any) ([]byte, error) {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return nil, fmt.Errorf("writing %s: not as JSON", field)
+	}
+	defer clear(plain)
+	return key.Seal(field, plain), nil
+}
+
+// loadGroup reads the records merged with a person's, the answers of all of them, the journey's grants, and what
+// strictness needs of the other records' cards.
+func (s *Service) loadGroup(tx *flow.Tx, _ principal.Principal, sub *subjectOf) error {
+	var cards []sealedCard
+	loadGroup(tx, sub.Person, &sub.group, &sub.answers, &cards)
+	tx.Queue(`select id::text, journey::text, person::text, organisation, purpose, coalesce(until_day::text, '') from access_grant
+		where journey = $1::uuid and ended_at is null for share`, sub.Journey).Query(func(rows pgx.Rows) error {
+		var g Grant
+		_, err := pgx.ForEachRow(rows, []any{&g.ID, &g.Journey, &g.Person, &g.Organisation, &g.Purpose, &g.Until}, func() error {
+			sub.grants = append(sub.grants, g)
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	for _, sealed := range cards {
+		if !slices.Contains(sub.group.Others, sealed.person) {
+			continue
+		}
+		card, err := s.openCard(sealed)
+		if err != nil {
+			return err
+		}
+		sub.otherCards = append(sub.otherCards, card)
+	}
+	return nil
+}
+
+type sealedCard struct {
+	person          string
+	wrapped, sealed []byte
+}
+
+func (s *Service) openCard(sealed sealedCard) (card Card, err error) {
+	key, err := s.vault.Unwrap(sealed.person, sealed.wrapped)
+	if errors.Is(err, vault.ErrErased) {
+		return Card{}, nil
+	}
+	if err == nil {
+		err = openJSON(key, fieldCard, sealed.sealed, &card)
+	}
+	return card, err
+}
+
+// recordsOf names, in SQL, the records merged with $1, itself included, and whether a human confirmed each.
+const recordsOf = `with root as (select coalesce(p.survivor, p.id) as id from person p where p.id = $1::uuid),
+	records as (select p.id from person p, root where p.id = root.id or p.survivor = root.id)`
+
+func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, cards *[]sealedCard) {
+	*group = Group{Own: person}
+	tx.Queue(recordsOf+` select r.id::text, exists (select 1 from person_merge m where m.undone_at is null and m.confirmed_at is not null
+			and ((m.other = r.id and m.survivor = $1::uuid) or (m.other = $1::uuid and m.survivor = r.id)
+				or (m.other in (r.id, $1::uuid) and exists (select 1 from person_merge n where n.undone_at is null and n.confirmed_at is not null
+					and n.survivor = m.survivor and n.other in (r.id, $1::uuid) and n.other <> m.other))))
+		from records r where r.id <> $1::uuid order by r.id`, person).Query(func(rows pgx.Rows) error {
+		var id string
+		var confirmed bool
+		_, err := pgx.ForEachRow(rows, []any{&id, &confirmed}, func() error {
+			if confirmed {
+				group.Confirmed = append(group.Confirmed, id)
+			} else {
+				group.Others = append(group.Others, id)
+			}
+			return nil
+		})
+		return err
+	})
+	tx.Queue(recordsOf+` select c.message::text, c.person::text, c.journey::text, c.purpose, c.towards,
+			case when c.state <> '' then c.state when c.given then 'given' else 'declined' end, c.giver, c.how, c.told, c.recorded_by, c.doubt,
+			coalesce(c.until_day::text, ''), c.said_at
+		from consent c join records r on r.id = c.person order by c.said_at, c.message`, person).Query(func(rows pgx.Rows) error {
+		var a Answer
+		_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
+			&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
+			one := a
+			one.Told = slices.Clone(a.Told)
+			*answers = append(*answers, one)
+			return nil
+		})
+		return err
+	})
+	tx.Queue(recordsOf+` select c.person::text, k.wrapped, c.sealed from contact_card c join records r on r.id = c.person
+		left join person_key k on k.person = c.person where c.person <> $1::uuid`, person).Query(func(rows pgx.Rows) error {
+		var c sealedCard
+		_, err := pgx.ForEachRow(rows, []any{&c.person, &c.wrapped, &c.sealed}, func() error {
+			*cards = append(*cards, sealedCard{c.person, slices.Clone(c.wrapped), slices.Clone(c.sealed)})
+			return nil
+		})
+		return err
+	})
+}
+
+// said is one event about a journey.
+type said struct {
+	kind schemas.Type
+	data any
+}
+
+// sayOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
+func sayOn(tx *flow.Tx, journey string, all []said) error {
+	if len(all) == 0 {
+		return nil
+	}
+	var told int64
+	var first string
+	tx.Queue(`update journey set told = told + $2 where id = $1::uuid returning told, first_event`, journey, len(all)).
+		QueryRow(func(row pgx.Row) error { return row.Scan(&told, &first) })
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	for i, say := range all {
+		tx.Emit(flow.Emission{Type: string(say.kind), Journey: journey, Version: told - int64(len(all)-1-i), Correlation: first, Data: say.data})
+	}
+	return nil
+}
+
+func storeAnswers(q queuer, organisation string, answers []Answer) {
+	for _, a := range answers {
+		q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15)`,
+			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == ConsentGiven, string(a.State), a.Giver, a.How, orNone(a.Told), a.By,
+			a.Doubt, a.Until, a.Said.SaidAt)
+	}
+}
+
+func orNone(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}
+
+func storeGrant(q queuer, g Grant, now time.Time) {
+	q.Queue(`insert into access_grant (id, journey, person, organisation, purpose, until_day, begun_at)
+		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7)
+		on conflict (journey, organisation, purpose) where ended_at is null do update set until_day = excluded.until_day`,
+		g.ID, g.Journey, g.Person, g.Organisation, g.Purpose, g.Until, now)
+}
+
+func endGrants(q queuer, ids []string, now time.Time) {
+	if len(ids) > 0 {
+		q.Queue(`update access_grant set ended_at = $2 where id = any($1::uuid[]) and ended_at is null`, ids, now)
+	}
+}
+
+func storeNote(q queuer, sub vault.Key, person, journey, kind string, value any, by string, now time.Time) error {
+	id := clock.NewID(now)
+	sealed, err := sealJSON(sub, fieldNote+id, value)
+	if err != nil {
+		return err
+	}
+	q.Queue(`insert into note (id, person, journey, kind, sealed, by_role, at) values ($1, $2, nullif($3, '')::uuid, $4, $5, $6, $7)`,
+		id, person, journey, kind, sealed, by, now)
+	return nil
+}
+
+// storeCard seals and writes a card in its next version.
+func storeCard(q queuer, sub *subjectOf, now time.Time) error {
+	sealed, err := sealJSON(sub.key, fieldCard, sub.card)
+	if err != nil {
+		return err
+	}
+	needs := len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""
+	q.Queue(`insert into contact_card (person, sealed, version, confirmed, no_safe_channel, needs, changed_at, fed_version)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		on conflict (person) do update set sealed = excluded.sealed, version = excluded.version, confirmed = excluded.confirmed,
+			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at, fed_version = excluded.fed_version`,
+		sub.Person, sealed, sub.cardVersion+1, sub.card.confirmed(), sub.card.NoSafeChannel, needs, now, sub.version)
+	return nil
+}
+
+// storeLook writes down that somebody looked, or tried to.
+func (s *Service) storeLook(q queuer, who principal.Principal, sub *subjectOf, sees, refused, reason string, now time.Time) {
+	id := clock.NewID(now)
+	sealed := []byte{}
+	if !sub.erased {
+		sealed = sub.key.Seal(fieldAccess+id, []byte(reason))
+	}
+	q.Queue(`insert into access_log (id, person, journey, organisation, role, subject, sees, refused, reason, at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, sub.Person, sub.Journey, who.Organisation, who.Role, who.Subject, sees, refused, sealed, now)
+}
+
+// Look is one line of the audit trail.
+type Look struct {
+	ID           string    `json:"id"`
+	At           time.Time `json:"at"`
+	Journey      string    `json:"journey"`
+	Organisation string    `json:"organisation"`
+	Role         string    `json:"role"`
+	Sees         string    `json:"sees"`
+	Refused      string    `json:"refused,omitempty"`
+	Reason       string    `json:"reason,omitempty"`
+}
+
+// looks lists who looked at a person, the newest first, for the person and for staff of the organisation that keeps
+// the record.
+func (s *Service) looks(tx *flow.Tx, who principal.Principal, ref string, page httpx.Page) ([]Look, error) {
+	all, organisation, own := wall(who)
+	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
+	if len(page.After) == 1 {
+		after = page.After[0]
+	}
+	found := false
+	var wrapped []byte
+	var looks []Look
+	var reasons [][]byte
+	tx.Queue(`select k.wrapped from person p left join person_key k on k.person = p.id
+		where p.id = $1::uuid and ($2 or p.organisation = $3 or p.id::text = $4)`, ref, all, organisation, own).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&wrapped}, func() error { found, wrapped = true, slices.Clone(wrapped); return nil })
+		return err
+	})
+	tx.Queue(`select id::text, at, journey::text, organisation, role, sees, refused, reason from access_log
+		where person = $1::uuid and id < $2::uuid order by id desc limit $3`, ref, after, page.Limit+1).Query(func(rows pgx.Rows) error {
+		var l Look
+		var reason []byte
+		_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.At, &l.Journey, &l.Organisation, &l.Role, &l.Sees, &l.Refused, &reason}, func() error {
+			looks, reasons = append(looks, l), append(reasons, slices.Clone(reason))
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	if !found {
+		return nil, noSuchPerson()
+	}
+	key, err := s.vault.Unwrap(ref, wrapped)
+	if errors.Is(err, vault.ErrErased) {
+		return looks, nil
+	}
+	for i := range looks {
+		plain, openErr := key.Open(fieldAccess+looks[i].ID, reasons[i])
+		looks[i].Reason, err = string(plain), errors.Join(err, openErr)
+	}
+	return looks, err
+}
+
+// recordOf is one record of a person, with what merging and erasing look at; locked until the transaction ends.
+type recordOf struct {
+	ID, Organisation, Survivor string
+	Aliases                    []string
+	Deceased                   bool
+	wrapped                    []byte
+}
+
+// lockRecords reads and locks the named records, in id order, of those that the principal may see.
+func lockRecords(tx *flow.Tx, who principal.Principal, refs ...string) (map[string]*recordOf, error) {
+	all, organisation, own := wall(who)
+	found := map[string]*recordOf{}
+	tx.Queue(`select p.id::text, p.organisation, coalesce(p.survivor::text, ''), p.aliases::text[], p.deceased, k.wrapped
+		from person p left join person_key k on k.person = p.id
+		where p.id = any($1::uuid[]) and ($2 or p.organisation = $3 or p.id::text = $4
+			or exists (select 1 from visit v where v.person = p.id and v.organisation = $3)) order by p.id for update of p`,
+		refs, all, organisation, own).Query(func(rows pgx.Rows) error {
+		var r recordOf
+		_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.Survivor, &r.Aliases, &r.Deceased, &r.wrapped}, func() error {
+			one := r
+			one.Aliases, one.wrapped = slices.Clone(r.Aliases), slices.Clone(r.wrapped)
+			found[r.ID] = &one
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	for _, ref := range refs {
+		if found[ref] == nil {
+			return nil, noSuchPerson()
+		}
+	}
+	return found, nil
+}
+
+// mergedBefore is what undoing a merge restores.
+type mergedBefore struct {
+	Survivor []string `json:"survivorAliases"`
+	Other    []string `json:"otherAliases"`
+	Deceased bool     `json:"survivorDeceased"`
+}
+
+// mergeRow is an open merge by hand, or one that a hospital's message made (ID is empty then).
+type mergeRow struct {
+	ID, Survivor, Other string
+	Before              mergedBefore
+	Confirmed           bool
+}
+
+func findMerge(tx *flow.Tx, _ principal.Principal, survivor, other string) (*mergeRow, error) {
+	var found *mergeRow
+	tx.Queue(`select id::text, survivor::text, other::text, before::text, confirmed_at is not null from person_merge
+		where other = $2::uuid and survivor = $1::uuid and undone_at is null for update`, survivor, other).Query(func(rows pgx.Rows) error {
+		var m mergeRow
+		var before string
+		_, err := pgx.ForEachRow(rows, []any{&m.ID, &m.Survivor, &m.Other, &before, &m.Confirmed}, func() error {
+			found = &m
+			return json.Unmarshal([]byte(before), &m.Before)
+		})
+		return err
+	})
+	return found, tx.Flush()
+}
+
+// storeMerge makes other a record of survivor's. What came to either stays with it.
+func storeMerge(q queuer, survivor, other *recordOf, done bool, by string, now time.Time) error {
+	if done {
+		return nil
+	}
+	moved := append([]string{other.ID}, other.Aliases...)
+	before, err := json.Marshal(mergedBefore{orNone(survivor.Aliases), orNone(other.Aliases), survivor.Deceased})
+	if err != nil {
+		return fmt.Errorf("writing what a merge of %s replaces: %w", survivor.ID, err)
+	}
+	q.Queue(`update person set survivor = $2::uuid, aliases = '{}' where id = any($1::uuid[])`, moved, survivor.ID)
+	q.Queue(`update person set aliases = aliases || $2::uuid[], deceased = deceased or $3, version = version + 1 where id = $1::uuid`, survivor.ID, moved, other.Deceased)
+	q.Queue(`insert into person_merge (id, survivor, other, before, merged_at, merged_by) values ($1, $2, $3, $4, $5, $6)`,
+		clock.NewID(now), survivor.ID, other.ID, string(before), now, by)
+	return nil
+}
+
+// confirmMerge writes down that a human says that consent and contact of both may be used together. A merge that a
+// message made gets a row of its own.
+func confirmMerge(q queuer, survivor, other *recordOf, by string, now time.Time) error {
+	before, err := json.Marshal(mergedBefore{without(orNone(survivor.Aliases), append(other.Aliases, other.ID)), orNone(other.Aliases), survivor.Deceased})
+	if err != nil {
+		return fmt.Errorf("writing what a merge of %s replaced: %w", survivor.ID, err)
+	}
+	q.Queue(`insert into person_merge (id, survivor, other, before, merged_at, merged_by, confirmed_at, confirmed_by) values ($1, $2, $3, $4, $5, $6, $5, $6)
+		on conflict (other) where undone_at is null do update set confirmed_at = excluded.confirmed_at, confirmed_by = excluded.confirmed_by`,
+		clock.NewID(now), survivor.ID, other.ID, string(before), now, by)
+	return nil
+}
+
+// undoMerge makes two records of one again, each with those that were merged into it before.
+func undoMerge(q queuer, survivor, other *recordOf, merge *mergeRow, by string, now time.Time) {
+	back, kept, deceased := []string(nil), without(survivor.Aliases, []string{other.ID}), survivor.Deceased
+	if merge != nil {
+		back, kept = merge.Before.Other, without(kept, merge.Before.Other)
+		deceased = survivor.Deceased && (merge.Before.Deceased || !other.Deceased) // the other's death was not theirs
+		q.Queue(`update person_merge set undone_at = $2, undone_by = $3 where id = $1::uuid`, merge.ID, now, by)
+	}
+	q.Queue(`update person set survivor = null, aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, other.ID, orNone(back))
+	q.Queue(`update person set survivor = $2::uuid where id = any($1::uuid[])`, orNone(back), other.ID)
+	q.Queue(`update person set aliases = $2::uuid[], deceased = $3, version = version + 1 where id = $1::uuid`, survivor.ID, orNone(kept), deceased)
+}
+
+// journeysOfRecords are the journeys of some records.
+func journeysOfRecords(tx *flow.Tx, _ principal.Principal, records []string) (of map[string]string, order []string, err error) {
+	of = map[string]string{}
+	tx.Queue(`select id::text, person::text from journey where person = any($1::uuid[]) order by id for update`, records).Query(func(rows pgx.Rows) error {
+		var journey, person string
+		_, err := pgx.ForEachRow(rows, []any{&journey, &person}, func() error {
+			of[journey] = person
+			order = append(order, journey)
+			return nil
+		})
+		return err
+	})
+	return of, order, tx.Flush()
+}
+
+// obstacles are what stands against erasing records: their open journeys, and holds.
+func obstacles(tx *flow.Tx, _ principal.Principal, records []string) (open []string, held bool, err error) {
+	tx.Queue(`select id::text from journey where person = any($1::uuid[]) and state <> 'closed' order by id`, records).Query(func(rows pgx.Rows) error {
+		open, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	tx.Queue(`select exists (select 1 from legal_hold where person = any($1::uuid[]))`, records).QueryRow(func(row pgx.Row) error { return row.Scan(&held) })
+	return open, held, errors.Join(tx.Flush(), err)
+}
+
+// eraseRecords destroys the keys of records and of every message about them, and removes what they are found by. It
+// counts the rows by table.
+func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows map[string]int64, err error) {
+	rows = map[string]int64{}
+	count := func(table, sql string, args ...any) {
+		tx.Queue(sql, args...).Exec(func(tag pgconn.CommandTag) error { rows[table] += tag.RowsAffected(); return nil })
+	}
+	const about = `select m.id from message m where m.person = any($1::uuid[]) or m.visit in (select id from visit where person = any($1::uuid[]))`
+	count("message_key", `delete from message_key where message in (`+about+`)`, records)
+	count("message", `update message set raw = null where raw is not null and id in (`+about+`)`, records)
+	count("person_key", `delete from person_key where person = any($1::uuid[])`, records)
+	count("person", `update person set identity = '', name_hash = null, version = version + 1 where id = any($1::uuid[])`, records)
+	count("person_lookup", `delete from person_lookup where person = any($1::uuid[])`, records)
+	count("person_number", `delete from person_number where person = any($1::uuid[])`, records)
+	count("contact_card", `delete from contact_card where person = any($1::uuid[])`, records)
+	count("note", `delete from note where person = any($1::uuid[])`, records)
+	count("access_log", `update access_log set reason = '' where person = any($1::uuid[])`, records)
+	count("access_grant", `update access_grant set ended_at = $2 where person = any($1::uuid[]) and ended_at is null`, records, tx.Now)
+	return rows, tx.Flush()
+}
+
+func storeErasure(q queuer, records, by []string, reason string, rows map[string]int64, now time.Time) error {
+	text, err := json.Marshal(rows)
+	if err != nil {
+		return fmt.Errorf("writing what was erased: %w", err)
+	}
+	q.Queue(`insert into erasure (person, at, asked_by, reason, erased) select person, $2, $3, $4, $5 from unnest($1::uuid[]) as person`,
+		records, now, by, reason, string(text))
+	return nil
+}
+
+func storeHold(q queuer, person string, on bool, by string, now time.Time) {
+	if on {
+		q.Queue(`insert into legal_hold (person, placed_at, placed_by) values ($1, $2, $3) on conflict do nothing`, person, now, by)
+		return
+	}
+	q.Queue(`delete from legal_hold where person = $1::uuid`, person)
+}
