@@ -255,6 +255,40 @@ func TestAStreamThatIsDeletedIsRebuilt(t *testing.T) {
 	effectsAre(t, answerer, 301, time.Second)
 }
 
+func TestARebuildEndsWhileEventsAreSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asker := w.start("asker", nil, nil)
+	for i := range 50 {
+		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
+	}
+	talking, stop := context.WithCancel(t.Context())
+	defer stop()
+	var talk sync.WaitGroup
+	defer talk.Wait()
+	defer stop()
+	talk.Go(func() {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for i := 0; talking.Err() == nil; i++ {
+			asker.ask(t, fmt.Sprintf("talk%d", i), "hello")
+			<-tick.C
+		}
+	})
+	js := w.admin()
+	if err := js.DeleteStream(t.Context(), testStream.Name); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the rebuild has ended", 15*time.Second, func() bool {
+		stream, err := js.Stream(t.Context(), testStream.Name)
+		if err != nil {
+			return false
+		}
+		created := stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
+		return count(t, asker.pool, `select count(*) from outbox_stream where created = $1 and rebuilt_seq > 0`, created) == 1
+	})
+}
+
 func TestAPurgedStreamIsRebuilt(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

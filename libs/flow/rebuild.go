@@ -2,10 +2,12 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/pg"
@@ -37,8 +39,12 @@ func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why
 		}
 	}
 	hourAgo := f.cfg.Clock.Now().Add(-time.Hour)
+	end, err := f.lastOutboxed(ctx)
+	if err != nil {
+		return err
+	}
 	var last furthest
-	total, err := f.republish(f.life, pg.UUIDFloor(hourAgo), "ffffffff-ffff-ffff-ffff-ffffffffffff", &last)
+	total, err := f.republish(f.life, pg.UUIDFloor(hourAgo), successor(end), &last)
 	if err != nil {
 		return err
 	}
@@ -48,6 +54,19 @@ func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why
 	}
 	f.cfg.Log.Info("rebuilt the stream", "events", total+older)
 	return f.rememberRebuilt(f.life, created, firstSeq, last.position())
+}
+
+// lastOutboxed is where a rebuild ends: what commits from now on is published into the stream that there is now by
+// whoever commits it. Without an end, a rebuild would go on for as long as events are said.
+func (f *Flow) lastOutboxed(ctx context.Context) (id string, err error) {
+	err = f.cfg.Pool.QueryRow(ctx, `select id::text from outbox order by id desc limit 1`).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "00000000-0000-0000-0000-000000000000", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the outbox: %w", err)
+	}
+	return id, nil
 }
 
 // furthest is the last message that a rebuild has published.
@@ -103,11 +122,11 @@ func (f *Flow) republish(ctx context.Context, from, to string, last *furthest) (
 		if err := f.publishPage(ctx, events, last.acknowledged); err != nil {
 			return count, fmt.Errorf("rebuilding the stream: %w", err)
 		}
+		if count/10_000 < (count+len(events))/10_000 {
+			f.cfg.Log.Info("rebuilding the stream", "published", count+len(events))
+		}
 		count += len(events)
 		f.metrics.rebuilt.Add(ctx, int64(len(events)))
-		if count%10_000 < page {
-			f.cfg.Log.Info("rebuilding the stream", "published", count)
-		}
 		from = successor(events[len(events)-1].id)
 		select {
 		case <-ctx.Done():

@@ -1,0 +1,30 @@
+package flow
+
+import (
+	"slices"
+	"testing"
+	"time"
+)
+
+func TestALaterConnectionProvesNothingAboutAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	tr := newTracker(1, 0)
+	tr.allocate(3, time.Now())
+	before := position{seq: 100, id: "before", epoch: 0}
+	// The broker came back without its last messages and gave their sequences out again.
+	after := position{seq: 120, id: "after", epoch: 1}
+	tr.acknowledged(1, before)
+	tr.acknowledged(2, position{seq: 90, id: "a duplicate", epoch: 1})
+	tr.acknowledged(3, after)
+	if got := tr.positions(); !slices.Equal(got, []position{before, after}) {
+		t.Fatalf("to be looked for: %v, want %v and %v", got, before, after)
+	}
+	tr.looked([]position{before, after})
+	if got := tr.positions(); !slices.Equal(got, []position{after}) {
+		t.Fatalf("after a look that found them: %v, want %v", got, after)
+	}
+	tr.rewind()
+	if prefix, unsettled, _ := tr.state(); prefix != 0 || unsettled != 3 || len(tr.positions()) != 0 {
+		t.Fatalf("after a rewind: prefix %d, %d unsettled, %v to be looked for", prefix, unsettled, tr.positions())
+	}
+}
