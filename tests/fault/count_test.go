@@ -1,0 +1,164 @@
+package fault
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/schemas"
+)
+
+// finding is something that was lost, done twice, or is otherwise not as it must be.
+type finding struct {
+	kind, what string // kind: lost, twice or wrong
+	count      int
+	examples   []string
+}
+
+// findings are gathered by name.
+type findings []finding
+
+func (f findings) of(kind string) (count int) {
+	for _, one := range f {
+		if one.kind == kind {
+			count += one.count
+		}
+	}
+	return count
+}
+
+func (f findings) String() string {
+	var b strings.Builder
+	for _, one := range f {
+		fmt.Fprintf(&b, "%-5s  %5d  %s  e.g. %s\n", one.kind, one.count, one.what, strings.Join(one.examples, ", "))
+	}
+	return b.String()
+}
+
+// question is a query whose rows, one text each, are all wrong. Every %s in sql is the service's schema.
+type question struct {
+	kind, what, sql string
+	args            []any
+}
+
+// hearers are the services that have a durable consumer for a type.
+func hearers(t schemas.Type) []string {
+	entry, _ := schemas.Lookup(t)
+	var to []string
+	for _, service := range entry.To {
+		if service != schemas.Intake { // it is named as a hearer of what it will need, and hears nothing yet
+			to = append(to, service)
+		}
+	}
+	return to
+}
+
+// questions are all that is asked of the database, given what the senders noted.
+func questions(book *logbook) []question {
+	book.mu.Lock()
+	senders, ids, visits := make([]string, len(book.acks)), make([]string, len(book.acks)), []string{}
+	for i, a := range book.acks {
+		senders[i], ids[i] = a.sender, a.id
+		if a.trigger {
+			visits = append(visits, a.visit)
+		}
+	}
+	book.mu.Unlock()
+	all := []question{
+		{"lost", "acknowledged, but not in the ledger", `select control_id from unnest($1::text[], $2::text[]) as noted(sender, control_id)
+			where not exists (select 1 from intake.message m where m.control_id = noted.control_id and m.sender = noted.sender)`, []any{senders, ids}},
+		{"twice", "in the ledger more than once without being marked as a duplicate", `select control_id from intake.message
+			where outcome <> 'duplicate' and control_id <> '' group by organisation, sender, control_id having count(*) > 1`, nil},
+		{"lost", "acknowledged visits without a journey", `select number from unnest($1::text[]) as noted(number)
+			where not exists (select 1 from intake.visit v join journey.journey j on j.id = v.journey where v.number = noted.number)`, []any{visits}},
+		{"wrong", "visits that share a journey", `select journey::text from intake.visit where journey is not null group by journey having count(*) > 1`, nil},
+		{"twice", "visits that are there twice", `select number from intake.visit group by number having count(*) > 1`, nil},
+		{"lost", "journeys without a decision", `select v.journey::text from intake.visit v where v.journey is not null
+			and not exists (select 1 from threshold.decision d where d.journey = v.journey)`, nil},
+		{"twice", "journeys with two decisions", `select journey::text from threshold.decision group by journey having count(*) > 1`, nil},
+		{"lost", "journeys without an offer that stands", `select v.journey::text from intake.visit v where v.journey is not null
+			and not exists (select 1 from followup.offer o where o.journey = v.journey and o.ended_at is null)`, nil},
+		{"twice", "journeys with two offers", `select journey::text from followup.offer group by journey having count(*) > 1`, nil},
+		{"twice", "journeys with two plans", `select journey::text from bridging.plan group by journey having count(*) > 1`, nil},
+		{"wrong", "open journeys whose holding step is not open", `select j.id::text from journey.journey j
+			left join journey.step s on s.id = j.holding_step and s.journey = j.id where j.state = 'open' and s.state is distinct from 'open'`, nil},
+		{"wrong", "journeys that are not open", `select id::text from journey.journey where state <> 'open'`, nil},
+		{"wrong", "journeys that arrived without their beginning", `select id::text from journey.journey where began_at is null`, nil},
+		{"twice", "open steps of one kind for one journey", `select journey::text || ' ' || kind from journey.step where state = 'open' and journey is not null
+			group by journey, kind, basis having count(*) > 1`, nil},
+		{"twice", "findings of the sentinel said more than once", `select said.subject from ` + said(schemas.Journey) + ` as said where type = $1
+			group by said.subject having count(*) > (select count(*) from journey.finding f where f.journey = said.subject)`, []any{string(schemas.JourneyInVoid)}},
+		{"lost", "events that a journey's timeline does not tell", `select i.id::text from journey.inbox i
+			where not exists (select 1 from journey.timeline_entry t where t.event = i.id)`, nil},
+	}
+	for _, service := range stateful {
+		all = append(all,
+			question{"twice", service + ": events said twice for one cause", `select type || ' of ' || subject from ` + said(service) + ` as said
+				where type <> $1 group by type, subject, cause having count(*) > 1`, []any{string(schemas.JourneyInVoid)}},
+			question{"wrong", service + ": parked events", `select reason from ` + service + `.parked`, nil},
+			question{"wrong", service + ": dead letters", `select reason from ` + service + `.dead_letter`, nil})
+	}
+	return append(all, deliveries()...)
+}
+
+// said are the events in a service's outbox with their cause.
+func said(service string) string {
+	return `(select id, payload::jsonb->>'type' as type, payload::jsonb->>'subject' as subject,
+		coalesce(payload::jsonb->>'causationid', '') as cause from ` + service + `.outbox)`
+}
+
+// deliveries ask, for each event type and each of its hearers, for events that were said and not applied.
+func deliveries() []question {
+	var all []question
+	for _, entry := range schemas.Registry() {
+		if !entry.OnBus() {
+			continue
+		}
+		for _, hearer := range hearers(entry.Type) {
+			all = append(all, question{"lost", fmt.Sprintf("%s: %s not applied", hearer, entry.Type), `select o.id::text from ` + entry.By + `.outbox o
+				where o.subject like $1 and not exists (select 1 from ` + hearer + `.inbox i where i.id = o.id)`,
+				[]any{strings.TrimSuffix(entry.Type.SubjectFilter(), "*") + "%"}})
+		}
+	}
+	return all
+}
+
+// inspect asks all questions once.
+func inspect(ctx context.Context, pool *pgxpool.Pool, book *logbook) (findings, error) {
+	var found findings
+	for _, q := range questions(book) {
+		rows, err := pool.Query(ctx, q.sql, q.args...)
+		if err != nil {
+			return nil, fmt.Errorf("asking for %s: %w", q.what, err)
+		}
+		wrong, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil, fmt.Errorf("asking for %s: %w", q.what, err)
+		}
+		if len(wrong) > 0 {
+			found = append(found, finding{q.kind, q.what, len(wrong), wrong[:min(3, len(wrong))]})
+		}
+	}
+	return found, nil
+}
+
+// settled asks until nothing is wrong any more, at most for so long: an event may still be under way. What it
+// returns is wrong for good.
+func settled(ctx context.Context, pool *pgxpool.Pool, book *logbook, within time.Duration) (findings, error) {
+	deadline := time.Now().Add(within)
+	for {
+		found, err := inspect(ctx, pool, book)
+		if err != nil || len(found) == 0 || time.Now().After(deadline) {
+			return found, err
+		}
+		if found.of("twice") > 0 && !slices.ContainsFunc(found, func(f finding) bool { return f.kind != "twice" }) {
+			return found, nil // waiting undoes nothing
+		}
+		pause(ctx, time.Second)
+	}
+}

@@ -1,0 +1,92 @@
+package fault
+
+import (
+	"fmt"
+	"os"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+
+	"footbridge/libs/hl7"
+)
+
+// number reads a size from the environment: the long runs are longer.
+func number(t *testing.T, name string, otherwise int) int {
+	t.Helper()
+	text := os.Getenv(name)
+	if text == "" {
+		return otherwise
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil {
+		t.Fatalf("%s=%q is not a number", name, text)
+	}
+	return n
+}
+
+// TestTwoProcessesOfEveryService sends discharges through two processes of every service on one database and one
+// broker: each leads to one journey, one decision and one offer. FOOTBRIDGE_DISCHARGES says how many.
+func TestTwoProcessesOfEveryService(t *testing.T) {
+	s, book := newStand(t), newLogbook()
+	count := number(t, "FOOTBRIDGE_DISCHARGES", 2000)
+	began := time.Now()
+	report(t, s, book, count)
+	taken := time.Since(began)
+	found, err := settled(t.Context(), s.admin(), book, 2*time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d discharges taken in %.1f s, complete in every service after %.1f s", count, taken.Seconds(), time.Since(began).Seconds())
+	if len(found) > 0 || book.count() != count {
+		t.Errorf("%d acknowledged of %d, and:\n%s", book.count(), count, found)
+	}
+}
+
+// TestSixConnectionsTwoIntakes sends A01, A08 and A03 of a thousand visits over six connections to two intakes at
+// once, so that the messages of a visit meet in different processes: exactly a thousand journeys.
+func TestSixConnectionsTwoIntakes(t *testing.T) {
+	s, book := newStand(t), newLogbook()
+	const visits, connections = 1000, 6
+	lanes := make([]chan message, connections)
+	for i := range lanes {
+		lanes[i] = make(chan message, 3*visits)
+	}
+	for i := range visits {
+		for j, m := range visitMessages("SIX", s.now(), true) {
+			lanes[(i+2*j)%connections] <- m
+		}
+	}
+	var senders sync.WaitGroup
+	for i, lane := range lanes {
+		close(lane)
+		client, err := hl7.Dial(t.Context(), s.procs[fmt.Sprintf("intake/%d", 1+i%2)].mllp, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = client.Close() })
+		h := &hospital{stand: s, book: book, name: "SIX", client: client}
+		for range 16 { // so many messages are under way on each connection
+			senders.Go(func() {
+				for m := range lane {
+					if !h.send(t.Context(), m) {
+						t.Errorf("a message was not accepted: %v", book.other)
+					}
+				}
+			})
+		}
+	}
+	senders.Wait()
+	pool := s.admin()
+	found, err := settled(t.Context(), pool, book, time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var journeys int
+	if err := pool.QueryRow(t.Context(), `select count(*) from journey.journey`).Scan(&journeys); err != nil {
+		t.Fatal(err)
+	}
+	if len(found) > 0 || journeys != visits {
+		t.Errorf("%d journeys of %d visits, and:\n%s%v", journeys, visits, found, book.other)
+	}
+}

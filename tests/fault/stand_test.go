@@ -1,0 +1,287 @@
+// Package fault does to a whole running system what the world does to systems: it kills, pauses, deletes and rolls
+// back, while discharges flow, and then counts from the senders' own logs what was lost and what was done twice.
+//
+// The system is the real program with failpoints built in: two processes of every service, the sentinel, the broker,
+// and a PostgreSQL behind a proxy that can swallow the answer to a commit. The test is their supervisor and starts
+// again what dies. Promise: what is counted comes from acknowledgements that senders really got.
+//
+// These tests do not run in parallel: each of them starts some twenty processes.
+package fault
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+// organisation is the hospital of all senders; events its stream.
+const organisation = "RXX"
+
+var events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour, MaxBytes: -1, Replicas: 1}
+
+// services run in two processes each; those of stateful have a schema and a durable consumer.
+var (
+	stateful = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+	services = append(slices.Clone(stateful), schemas.Console, schemas.Gateway)
+)
+
+// buildOnce builds the program with its failpoints; the folder is left to the system's own tidying.
+var buildOnce = sync.OnceValues(func() (string, error) {
+	dir, err := os.MkdirTemp("", "footbridge-fault-")
+	if err != nil {
+		return "", err
+	}
+	binary := filepath.Join(dir, "footbridge")
+	out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", binary, "footbridge/services/footbridge").CombinedOutput()
+	if err != nil {
+		return "", fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return binary, nil
+})
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	if binary, err := buildOnce(); err == nil {
+		_ = os.RemoveAll(filepath.Dir(binary))
+	}
+	os.Exit(code)
+}
+
+// stand is the running system.
+type stand struct {
+	t      *testing.T
+	dir    string
+	logs   string
+	binary string
+	db     *testkit.Killable
+	proxy  *cutter
+	nats   string
+	ports  *ports
+	procs  map[string]*proc
+	offset atomic.Int64 // how far the system's clock is ahead
+	began  time.Time
+	places map[string][]place
+
+	// database is held by whoever does something to PostgreSQL: one fault at a time.
+	database sync.Mutex
+}
+
+// newStand starts everything and returns when every process is ready.
+func newStand(t *testing.T) *stand {
+	t.Helper()
+	binary, err := buildOnce()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stand{t: t, dir: t.TempDir(), binary: binary, db: testkit.KillableCluster(t), ports: newPorts(t), procs: map[string]*proc{},
+		places: map[string][]place{}, began: time.Now()}
+	s.logs = filepath.Join(s.dir, "logs")
+	if kept := os.Getenv("FOOTBRIDGE_FAULT_LOGS"); kept != "" {
+		s.logs = filepath.Join(kept, t.Name())
+	}
+	if err := os.MkdirAll(s.logs, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := vault.OpenOrCreateFile(filepath.Join(s.dir, "kek")); err != nil {
+		t.Fatal(err)
+	}
+	secret := strings.Repeat("5a", 32)
+	if err := os.WriteFile(filepath.Join(s.dir, "secret"), []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
+	s.nats = s.ports.take()
+	s.add("broker", "broker")
+	for _, name := range services {
+		s.add(name+"/1", "serve", "--only", name)
+		s.add(name+"/2", "serve", "--only", name)
+	}
+	s.add("sentinel", "sentinel")
+	s.start()
+	s.ready(2 * time.Minute)
+	return s
+}
+
+// add makes a process; start starts it.
+func (s *stand) add(name string, args ...string) {
+	service, _, _ := strings.Cut(name, "/")
+	p := &proc{stand: s, name: name, service: service, args: args, ops: s.ports.take(), addr: s.ports.take(),
+		changed: make(chan struct{}, 1), ended: make(chan struct{})}
+	if service == schemas.Intake {
+		p.mllp = s.ports.take()
+	}
+	s.procs[name] = p
+}
+
+func (s *stand) start() {
+	for _, p := range s.procs {
+		go p.supervise()
+		s.t.Cleanup(p.end)
+	}
+}
+
+// environment is what every process is told, and what this one is told alone.
+func (s *stand) environment(p *proc) []string {
+	through, err := url.Parse(s.db.Server.TCPURL())
+	if err != nil {
+		panic(err) // the launcher wrote it
+	}
+	through.Host = s.proxy.addr()
+	env := []string{
+		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_DATABASE_URL=" + through.String(), "FOOTBRIDGE_NATS_URL=nats://" + s.nats,
+		"FOOTBRIDGE_NATS_ADDR=" + s.nats, "FOOTBRIDGE_OPS_ADDR=" + p.ops, "FOOTBRIDGE_HTTP_ADDR=" + p.addr, "FOOTBRIDGE_DATABASE_CONNECTIONS=6",
+		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
+		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
+		"FOOTBRIDGE_FAILPOINTS=" + p.points, "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
+	}
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
+		addr := p.addr
+		if p.service != name {
+			_, number, _ := strings.Cut(p.name, "/")
+			addr = s.addrOf(name, number)
+		}
+		env = append(env, "FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR="+addr)
+	}
+	for _, name := range []string{"PATH", "HOME", "TMPDIR"} {
+		env = append(env, name+"="+os.Getenv(name))
+	}
+	return env
+}
+
+func (s *stand) addrOf(service, number string) string {
+	if p := s.procs[service+"/"+number]; p != nil {
+		return p.addr
+	}
+	return "127.0.0.1:9"
+}
+
+// now is the system's time.
+func (s *stand) now() time.Time { return time.Now().Add(time.Duration(s.offset.Load())) }
+
+// logf tells what is done to the system, with the time since it began.
+func (s *stand) logf(format string, args ...any) {
+	s.t.Helper()
+	s.t.Logf("%7.1fs  "+format, append([]any{time.Since(s.began).Seconds()}, args...)...)
+}
+
+// derive is how the program makes a password or token of the installation's secret.
+func (s *stand) derive(purpose string) string {
+	mac := hmac.New(sha256.New, bytes.Repeat([]byte{0x5a}, 32))
+	mac.Write([]byte(purpose))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// owner connects to the broker with the login that owns the streams.
+func (s *stand) owner(ctx context.Context) (*bus.Conn, error) {
+	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.nats, User: "owner", Password: s.derive("broker user owner"), Name: "fault suite"})
+}
+
+// admin opens a pool as the database's administrator, past the proxy.
+func (s *stand) admin() *pgxpool.Pool {
+	s.t.Helper()
+	pool, err := pg.Open(context.Background(), s.db.Server.TCPURL(), pg.OpenConfig{MaxConns: 3, Wait: 30 * time.Second})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(pool.Close)
+	return pool
+}
+
+// ready waits until every process says that it is.
+func (s *stand) ready(within time.Duration) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), within)
+	defer cancel()
+	for name, p := range s.procs {
+		if name == "broker" {
+			continue // whoever is ready has found it
+		}
+		if err := until(ctx, 100*time.Millisecond, p.isReady); err != nil {
+			s.t.Fatalf("%s is not ready after %v; the end of its log:\n%s", name, within, p.tail())
+		}
+	}
+}
+
+// until asks again and again whether something holds.
+func until(ctx context.Context, every time.Duration, holds func() bool) error {
+	tick := time.NewTicker(every)
+	defer tick.Stop()
+	for !holds() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-tick.C:
+		}
+	}
+	return nil
+}
+
+// pause waits, unless ctx ends first.
+func pause(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+}
+
+func hostOf(t *testing.T, rawURL string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// ports gives out ports below those that the system gives to outgoing connections, so that a process which is down
+// for a while finds its port free when it comes back.
+type ports struct {
+	t    *testing.T
+	mu   sync.Mutex
+	next int
+}
+
+func newPorts(t *testing.T) *ports { return &ports{t: t, next: 18000 + (os.Getpid()*61)%12000} }
+
+func (p *ports) take() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for range 2000 {
+		p.next++
+		addr := "127.0.0.1:" + strconv.Itoa(p.next)
+		if listener, err := net.Listen("tcp", addr); err == nil {
+			_ = listener.Close()
+			return addr
+		}
+	}
+	p.t.Fatal("no port is free")
+	return ""
+}
+
+var opsClient = &http.Client{Timeout: 2 * time.Second}
