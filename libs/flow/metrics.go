@@ -26,6 +26,9 @@ const (
 	spanNameBatch = "flow "
 )
 
+// keyRunbook names, on a log line, the page in docs/runbooks that says what to do about it.
+const keyRunbook = "footbridge.runbook"
+
 // instruments are this flow's metrics: throughput, the age of the oldest unpublished and unprocessed event, what is
 // parked and what is dead.
 type instruments struct {

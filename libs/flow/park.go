@@ -14,7 +14,7 @@ import (
 func (f *Flow) park(event Event, payload []byte, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
-	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", event.Type, "footbridge.event.id", event.ID, "footbridge.journey", event.Subject, "error", firstLine(reason))
+	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", event.Type, "footbridge.event.id", event.ID, "footbridge.journey", event.Subject, keyRunbook, "dead-letters.md", "error", firstLine(reason))
 	f.metrics.parkings.Add(ctx, 1)
 	return f.Do(ctx, func(tx *Tx) error {
 		tx.Queue(`insert into inbox (id) values ($1) on conflict do nothing`, event.ID)
@@ -31,7 +31,7 @@ func (f *Flow) bury(refused []refusal) error {
 	defer cancel()
 	return f.Do(ctx, func(tx *Tx) error {
 		for _, r := range refused {
-			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", r.event.Type, "error", r.reason)
+			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", r.event.Type, keyRunbook, "dead-letters.md", "error", r.reason)
 			tx.Queue(`insert into dead_letter (event_id, type, journey, payload, reason, since) values ($1, $2, $3, $4, $5, $6)
 				on conflict do nothing`, r.event.ID, r.event.Type, r.event.Subject, strings.ToValidUTF8(string(r.body), "\uFFFD"), r.reason, tx.Now)
 		}
@@ -102,7 +102,7 @@ func (f *Flow) tryLater(ctx context.Context, id string, tries int, reason error)
 		_, err := f.cfg.Pool.Exec(ctx, `with given_up as (delete from parked where event_id = $1 returning *)
 			insert into dead_letter (event_id, type, journey, payload, reason, since)
 			select event_id, type, journey, payload, $2, parked_at from given_up on conflict do nothing`, id, firstLine(reason))
-		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id", id, "error", firstLine(reason))
+		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id", id, keyRunbook, "dead-letters.md", "error", firstLine(reason))
 		return err
 	}
 	_, err := f.cfg.Pool.Exec(ctx, `update parked set tries = $2, next_try_at = $3, reason = $4 where event_id = $1`,

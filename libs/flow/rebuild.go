@@ -32,7 +32,7 @@ func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why
 		return err
 	}
 	defer f.unlockRebuild(ctx, conn)
-	f.cfg.Log.Warn("rebuilding the stream from the outbox", "because", why)
+	f.cfg.Log.Warn("rebuilding the stream from the outbox", "because", why, keyRunbook, "stream-rebuild.md")
 	for _, t := range f.trackers() {
 		if err := f.sweep(ctx, t); err != nil {
 			return fmt.Errorf("rebuilding the stream: %w", err)

@@ -125,7 +125,7 @@ func (f *Flow) marks() map[*tracker][]position {
 func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
 	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		f.cfg.Log.Warn("the stream is gone; making it again")
+		f.cfg.Log.Warn("the stream is gone; making it again", keyRunbook, "broker.md")
 		stream, err = f.cfg.Bus.EnsureStream(ctx, f.cfg.Stream)
 	}
 	if err != nil {
@@ -149,7 +149,7 @@ func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *je
 			t.looked(last)
 			continue
 		}
-		f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox")
+		f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox", keyRunbook, "broker.md")
 		t.rewind()
 	}
 	return nil

@@ -24,7 +24,7 @@ func (f *Flow) renewWriter(ctx context.Context, old *tracker) error {
 		return nil
 	}
 	if old != nil {
-		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer")
+		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer", keyRunbook, "process-stood-still.md")
 	}
 	return f.newWriterLocked(ctx)
 }
