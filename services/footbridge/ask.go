@@ -132,12 +132,12 @@ func messages(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
+	if len(rest) > 0 {
+		return o.settleMessage(ctx, rest)
+	}
 	c, err := o.client(schemas.Operator)
 	if err != nil {
 		return err
-	}
-	if len(rest) > 0 {
-		return settleMessage(ctx, c, rest)
 	}
 	query := url.Values{}
 	if o.Own.Outcome != "" {
@@ -165,12 +165,22 @@ func messages(ctx context.Context, args []string) error {
 	})
 }
 
-func settleMessage(ctx context.Context, c *client, args []string) error {
+// settleMessage releases or dismisses as a navigator of FOOTBRIDGE_ORGANISATION: saying that a message is of no concern
+// is not for an operator.
+func (c *Config) settleMessage(ctx context.Context, args []string) error {
 	if len(args) != 2 || (args[0] != "release" && args[0] != "dismiss") {
 		return service.Usage{Err: fmt.Errorf("messages [--sender S] [--outcome O] [--json], messages release ID, messages dismiss ID")}
 	}
+	role := schemas.Operator
+	if args[0] == "dismiss" {
+		role = schemas.Navigator
+	}
+	ask, err := c.client(role)
+	if err != nil {
+		return err
+	}
 	var line messageLine
-	if _, err := c.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(args[1])+"/"+args[0], []byte("{}"), "application/json", &line); err != nil {
+	if _, err := ask.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(args[1])+"/"+args[0], []byte("{}"), "application/json", &line); err != nil {
 		return err
 	}
 	fmt.Printf("message %s: %s\n", args[1], line.Outcome)

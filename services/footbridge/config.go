@@ -28,7 +28,8 @@ type Config struct {
 	DatabaseURL  string            `env:"DATABASE_URL" as:"url" help:"PostgreSQL, with the right to create roles; empty: the private one of dev"`
 	DatabaseURLs map[string]string `env:"*_DATABASE_URL" as:"url" help:"a service's own login; in production each service has one"`
 	NATSURL      string            `env:"NATS_URL" as:"url" help:"NATS; empty: the embedded one of dev"`
-	NATSCreds    string            `env:"NATS_CREDS" help:"credentials file for NATS"`
+	NATSCreds    string            `env:"NATS_CREDS" help:"credentials file for NATS, for every service of this process that has none of its own"`
+	ServiceCreds map[string]string `env:"*_NATS_CREDS" help:"a service's own credentials file for NATS; OWNER_NATS_CREDS is of who makes the streams"`
 	NATSAddr     string            `env:"NATS_ADDR" default:"127.0.0.1:4222" as:"hostport" help:"where the embedded NATS listens"`
 	NATSReplicas int               `env:"NATS_REPLICAS" default:"1" help:"copies of each stream; 3 on a cluster"`
 	NATSMaxAge   time.Duration     `env:"NATS_MAX_AGE" default:"720h" help:"how long the streams keep events"`
@@ -56,6 +57,10 @@ type Config struct {
 	development bool // fixed principals, keys made when absent
 	quiet       bool // only what needs attention is logged
 }
+
+// creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: a password derived from
+// the installation's secret is used instead, as the embedded broker expects.
+func (c *Config) creds(name string) string { return orElse(c.ServiceCreds[name], c.NATSCreds) }
 
 // addrs are where services listen that run in a process without the gateway, and where the gateway finds them.
 type addrs struct {
@@ -177,18 +182,27 @@ func (c *Config) directory() (*threshold.Directory, error) {
 	if c.Directory == "" {
 		return threshold.LoadFS(threshold.ExampleFiles())
 	}
-	info, err := os.Stat(c.Directory)
-	if err != nil {
-		return nil, fmt.Errorf("FOOTBRIDGE_DIRECTORY: %w; name a file or a folder of access criteria", err)
-	}
-	if info.IsDir() {
-		return threshold.LoadFS(os.DirFS(c.Directory))
-	}
-	content, err := os.ReadFile(c.Directory)
+	set, err := criteriaAt(c.Directory)
 	if err != nil {
 		return nil, fmt.Errorf("FOOTBRIDGE_DIRECTORY: %w", err)
 	}
-	return threshold.Load(threshold.Source{Name: c.Directory, Content: content})
+	return set, nil
+}
+
+// criteriaAt loads the access criteria of a file or a folder.
+func criteriaAt(path string) (*threshold.Directory, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fmt.Errorf("%w; name a file or a folder of access criteria", err)
+	}
+	if info.IsDir() {
+		return threshold.LoadFS(os.DirFS(path))
+	}
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	return threshold.Load(threshold.Source{Name: path, Content: content})
 }
 
 // chosen reads --only.

@@ -20,7 +20,7 @@ type plainFlags struct {
 
 // eachDatabase opens the database of each service in turn.
 func (c *Config) eachDatabase(ctx context.Context, do func(name string, pool *pgxpool.Pool) error) error {
-	urls, err := c.findDatabases(ctx)
+	urls, err := c.findDatabases(ctx, stateful())
 	if err != nil {
 		return err
 	}

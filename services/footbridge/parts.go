@@ -199,7 +199,7 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	t := p.telemetry[intake.Name]
-	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake")})
+	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake")})
 	if err != nil {
 		return err
 	}

@@ -40,6 +40,7 @@ func (c *Config) streams() (events, partners bus.Stream) {
 // platform is what the services of this process stand on.
 type platform struct {
 	cfg       *Config
+	names     []string // the services of this process
 	clock     clock.Clock
 	log       *slog.Logger
 	urls      map[string]string // database by service
@@ -60,12 +61,25 @@ func migrationsOf(name string) pg.Service {
 	}}
 }
 
-func allMigrations() []pg.Service {
+func allMigrations() []pg.Service { return migrationsOfAll(stateful()) }
+
+func migrationsOfAll(names []string) []pg.Service {
 	var all []pg.Service
-	for _, name := range stateful() {
+	for _, name := range names {
 		all = append(all, migrationsOf(name))
 	}
 	return all
+}
+
+// schemas are the services of this process that have one. The sentinel writes what journey says.
+func (p *platform) schemas() []string {
+	var own []string
+	for _, name := range stateful() {
+		if slices.Contains(p.names, name) || (name == schemas.Journey && slices.Contains(p.names, sentinelName)) {
+			own = append(own, name)
+		}
+	}
+	return own
 }
 
 // platformAttributes are what the machinery may log beside the names in schemas: about itself, never about a person
@@ -77,7 +91,7 @@ var platformAttributes = []string{
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
 func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
-	p := &platform{cfg: cfg, clock: systemClock(), telemetry: map[string]*telemetry.Telemetry{}}
+	p := &platform{cfg: cfg, names: names, clock: systemClock(), telemetry: map[string]*telemetry.Telemetry{}}
 	if cfg.development {
 		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
 	}
@@ -125,12 +139,14 @@ func (p *platform) close() {
 
 // findDatabases says where each service's database is: its own URL; or one login for all, with which roles and
 // schemas are made; or the private server of dev, when it runs.
-func (c *Config) findDatabases(ctx context.Context) (map[string]string, error) {
+//
+// A process whose services each have a URL of their own needs no other.
+func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string]string, error) {
 	urls := map[string]string{}
 	for name, url := range c.DatabaseURLs {
 		urls[name] = url
 	}
-	if len(urls) >= len(stateful()) {
+	if len(urls) > 0 && !slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
 		return urls, nil
 	}
 	admin, password, err := c.adminDatabase()
@@ -166,13 +182,17 @@ func (c *Config) adminDatabase() (url string, password func(string) string, err 
 	return "", nil, errors.New("no database: set FOOTBRIDGE_DATABASE_URL (or FOOTBRIDGE_<SERVICE>_DATABASE_URL for each service), or start `footbridge dev`, which brings its own")
 }
 
-// migrate brings every schema to this build's version.
+// migrate brings the schemas of this process's services to this build's version.
 func (p *platform) migrate(ctx context.Context) error {
+	needed := p.schemas()
+	if slices.Contains(p.names, sentinelName) {
+		needed = append(needed, pg.Sentinel)
+	}
 	var err error
-	if p.urls, err = p.cfg.findDatabases(ctx); err != nil {
+	if p.urls, err = p.cfg.findDatabases(ctx, needed); err != nil {
 		return err
 	}
-	for _, s := range allMigrations() {
+	for _, s := range migrationsOfAll(p.schemas()) {
 		if err := pg.Migrate(ctx, p.urls[s.Name], s.Migrations...); err != nil {
 			return fmt.Errorf("migrating %s: %w", s.Name, err)
 		}
@@ -196,7 +216,7 @@ func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) 
 	if err != nil {
 		return nil, err
 	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.NATSCreds, Name: "footbridge " + name, Inbox: bus.InboxOf(name), Log: p.telemetry[name].Log}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.creds(name), Name: "footbridge " + name, Inbox: bus.InboxOf(name), Log: p.telemetry[name].Log}
 	if cfg.CredsFile == "" {
 		cfg.User, cfg.Password = name, password
 	}
@@ -233,24 +253,31 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		}
 		users = append(users, bus.ServiceUser(name, password, events.Name, schemas.SubjectsSaidBy(speaksFor)))
 	}
-	owner, err := c.derive("broker user owner")
+	owner, err := c.derive("broker user " + ownerName)
 	if err != nil {
 		return nil, err
 	}
-	users = append(users, bus.User{Name: "owner", Password: owner,
+	users = append(users, bus.User{Name: ownerName, Password: owner,
 		Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}})
 	return users, nil
 }
 
-// ensureStreams makes the streams, or brings them to what they should be.
+// ownerName is the NATS user who makes the streams.
+const ownerName = "owner"
+
+// ensureStreams makes the streams, or brings them to what they should be. Where only the services have credentials,
+// that is left to whoever keeps the broker; each service still makes sure of the one it uses.
 func (p *platform) ensureStreams(ctx context.Context) error {
-	password, err := p.cfg.derive("broker user owner")
+	if len(p.cfg.ServiceCreds) > 0 && p.cfg.creds(ownerName) == "" {
+		return nil
+	}
+	password, err := p.cfg.derive("broker user " + ownerName)
 	if err != nil {
 		return err
 	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.NATSCreds, Name: "footbridge streams"}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.creds(ownerName), Name: "footbridge streams"}
 	if cfg.CredsFile == "" {
-		cfg.User, cfg.Password = "owner", password
+		cfg.User, cfg.Password = ownerName, password
 	}
 	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

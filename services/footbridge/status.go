@@ -154,7 +154,7 @@ func doctor(ctx context.Context, args []string) error {
 }
 
 func (c *Config) checkDatabases(ctx context.Context) error {
-	urls, err := c.findDatabases(ctx)
+	urls, err := c.findDatabases(ctx, stateful())
 	if err != nil {
 		return err
 	}
@@ -189,13 +189,13 @@ func (c *Config) checkClocks(ctx context.Context) error {
 
 func (c *Config) checkBroker(ctx context.Context) error {
 	p := &platform{cfg: c}
-	password, err := c.derive("broker user owner")
+	password, err := c.derive("broker user " + ownerName)
 	if err != nil {
 		return err
 	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: c.NATSCreds, Name: "footbridge doctor"}
+	cfg := bus.Config{URL: p.natsURL(), CredsFile: c.creds(ownerName), Name: "footbridge doctor"}
 	if cfg.CredsFile == "" {
-		cfg.User, cfg.Password = "owner", password
+		cfg.User, cfg.Password = ownerName, password
 	}
 	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
