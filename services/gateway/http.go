@@ -59,6 +59,9 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		if err != nil {
 			return fmt.Errorf("passing a request to %q: %w", route.Service, err)
 		}
+		if isFHIR(route.Pattern) {
+			passIDs(w, r, out)
+		}
 		if out.Body != nil {
 			out.Body = http.MaxBytesReader(w, out.Body, limit)
 		}
@@ -132,7 +135,7 @@ func callerKey(r *http.Request) string {
 
 // stopHere are headers that go no further: credentials, and what only we may say to a service.
 var stopHere = []string{principal.Header, "Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "X-Forwarded-For",
-	"X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Traceparent", "Tracestate", "Baggage", "X-Request-Id"}
+	"X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Traceparent", "Tracestate", "Baggage", "X-Request-Id", callerRequestID}
 
 // outgoing is the request as a service gets it: without credentials, with the signed principal where there is one,
 // and in our trace.

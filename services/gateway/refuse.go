@@ -14,7 +14,14 @@ func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		err := next(w, r)
 		var problem *httpx.Problem
-		if !errors.As(err, &problem) || !wantsPage(r.Header.Get("Accept")) {
+		if errors.As(err, &problem) && isFHIR(r.URL.Path) {
+			if problem.Status >= 500 {
+				g.config.Log.ErrorContext(r.Context(), "request could not be answered", "error", err)
+			}
+			refuse(w, r, problem)
+			return nil
+		}
+		if problem == nil || !wantsPage(r.Header.Get("Accept")) {
 			return err
 		}
 		if problem.Status >= 500 {
@@ -39,6 +46,10 @@ func signIn(path string, r *http.Request) string {
 
 // refuse answers with a problem, as a page to a browser.
 func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
+	if isFHIR(r.URL.Path) {
+		refuseFHIR(w, r, p)
+		return
+	}
 	if !wantsPage(r.Header.Get("Accept")) {
 		httpx.WriteProblem(w, r, p)
 		return
