@@ -240,11 +240,15 @@ func contentOf(e *event.Event) ([]byte, error) {
 // readReported reads an event in memory; a refusal has a reading too, so that it is in the ledger.
 func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading, *httpx.Problem) {
 	reading := Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
+	if _, known := schemas.Lookup(schemas.Type(e.Type())); !known {
+		reading.Type = "" // anything may stand there, and operators read the ledger
+	}
 	refuse := func(p *httpx.Problem, reason string) (Reading, *httpx.Problem) {
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, reason, "" // it may come again, corrected
 		return reading, p
 	}
 	if who.Source != "" && who.Source != e.Source() {
+		reading.Sender = who.Source // what it claims to be is nobody we know
 		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
 	}
 	if e.Type() != string(schemas.DischargeReported) {

@@ -44,6 +44,23 @@ type Reading struct {
 	Reason  string
 }
 
+// typeShown is a message's type as the ledger shows it: only what has the shape of HL7's codes. A sender may write
+// anything there, and operators, who read the ledger, must not know who anybody is.
+func typeShown(kind, trigger string) string {
+	switch {
+	case !hasCodeShape(kind):
+		return ""
+	case !hasCodeShape(trigger):
+		return kind + "^"
+	}
+	return kind + "^" + trigger
+}
+
+// hasCodeShape says whether text is three capital letters or digits.
+func hasCodeShape(text string) bool {
+	return len(text) == 3 && strings.Trim(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789") == ""
+}
+
 // ReadHL7 reads one message by its sender's profile. It asks nobody for the time: received is when it came, and
 // orders it where the sender gives no time at all.
 func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Reading {
@@ -52,7 +69,7 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		Organisation: firstOf(profile.Organisation, message.SendingFacility()),
 		Sender:       message.SendingApplication(),
 		ControlID:    message.ControlID(),
-		Type:         message.Type() + "^" + message.Trigger(),
+		Type:         typeShown(message.Type(), message.Trigger()),
 	}
 	if message.Type() == "" {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken
