@@ -86,7 +86,7 @@ func (p *platform) schemas() []string {
 // or a journey.
 var platformAttributes = []string{
 	"version", "from", "dir", "socket", "port", "user", "took", "components", "loop", "events", "because", "published",
-	"footbridge.applied", "footbridge.event.id", "attribute.key", "url", "set", "database", "binary",
+	"footbridge.applied", "footbridge.event.id", "attribute.key", "url", "set", "database", "binary", "what", "bytes",
 }
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.

@@ -1,0 +1,103 @@
+package journeys
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"footbridge/tests/system"
+)
+
+// Each of these stops the start, with one line that says what to change: it names the setting and, where there is
+// one, an example of what is right.
+var brokenConfigurations = []struct {
+	what     string
+	settings map[string]string
+	args     []string
+	code     int
+	says     []string
+}{
+	{"no navigator", map[string]string{}, []string{"serve"}, 2, []string{"FOOTBRIDGE_NAVIGATOR", "navigator:duty"}},
+	{"the deputy is the navigator", owners("navigator:duty", "navigator:duty", "team:night"), []string{"serve"}, 2, []string{"FOOTBRIDGE_DEPUTY", "another"}},
+	{"an owner of no kind", owners("somebody", "navigator:deputy", "team:night"), []string{"serve"}, 2, []string{"FOOTBRIDGE_NAVIGATOR", "kind:id"}},
+	{"an unknown setting", with(nobody, "FOOTBRIDGE_NAVIGATR", "navigator:duty"), []string{"serve"}, 2, []string{"FOOTBRIDGE_NAVIGATR"}},
+	{"an unknown flag", nil, []string{"serve", "--htpp-addr=127.0.0.1:1"}, 2, []string{"htpp-addr"}},
+	{"an unknown service", nil, []string{"serve", "--only=intake,weather"}, 2, []string{"weather", "intake"}},
+	{"an unknown command", nil, []string{"dance"}, 2, []string{"dance"}},
+	{"an address without a port", with(sound, "FOOTBRIDGE_HTTP_ADDR", "127.0.0.1"), []string{"serve"}, 2, []string{"FOOTBRIDGE_HTTP_ADDR", "127.0.0.1"}},
+	{"a duration that is none", with(sound, "FOOTBRIDGE_SENTINEL_EVERY", "often"), []string{"serve"}, 2, []string{"FOOTBRIDGE_SENTINEL_EVERY", "often"}},
+	{"a database URL that is none", with(sound, "FOOTBRIDGE_DATABASE_URL", "the big one"), []string{"serve"}, 2, []string{"FOOTBRIDGE_DATABASE_URL"}},
+	{"no database", sound, []string{"serve"}, 1, []string{"FOOTBRIDGE_DATABASE_URL", "footbridge dev"}},
+	{"criteria that are not there", with(sound, "FOOTBRIDGE_DIRECTORY", "./nowhere"), []string{"doctor"}, 1, []string{"FOOTBRIDGE_DIRECTORY", "nowhere"}},
+	{"open to everybody", with(sound, "FOOTBRIDGE_OPS_ADDR", "0.0.0.0:0"), []string{"serve"}, 1, []string{"FOOTBRIDGE_OPS_ADDR"}},
+	{"tokens that are not there", with(sound, "FOOTBRIDGE_NATS_CREDS", "./nowhere.creds"), []string{"doctor"}, 1, []string{"nowhere.creds"}},
+}
+
+var (
+	nobody = map[string]string{}
+	sound  = owners("navigator:duty", "navigator:deputy", "team:night")
+)
+
+func owners(navigator, deputy, night string) map[string]string {
+	return map[string]string{"FOOTBRIDGE_NAVIGATOR": navigator, "FOOTBRIDGE_DEPUTY": deputy, "FOOTBRIDGE_OUT_OF_HOURS": night}
+}
+
+func with(settings map[string]string, name, value string) map[string]string {
+	more := map[string]string{name: value}
+	for n, v := range settings {
+		more[n] = v
+	}
+	return more
+}
+
+func TestABrokenConfigurationStopsTheStartAndSaysWhatToChange(t *testing.T) {
+	t.Parallel()
+	for _, c := range brokenConfigurations {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			folder := t.TempDir()
+			settings := map[string]string{"FOOTBRIDGE_STATE_DIR": filepath.Join(folder, "state"), "FOOTBRIDGE_NATS_URL": "nats://127.0.0.1:1",
+				"FOOTBRIDGE_HTTP_ADDR": system.FreeAddr(t), "FOOTBRIDGE_MLLP_ADDR": system.FreeAddr(t), "FOOTBRIDGE_OPS_ADDR": system.FreeAddr(t)}
+			for name, value := range c.settings {
+				settings[name] = value
+			}
+			out, code := system.Run(t, folder, settings, c.args...)
+			if code != c.code {
+				t.Errorf("ended with %d, want %d:\n%s", code, c.code, out)
+			}
+			if !oneLineSays(out, c.says) {
+				t.Errorf("no single line says %q:\n%s", c.says, out)
+			}
+		})
+	}
+}
+
+func TestATokenFileThatCannotBeReadStopsTheStart(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	if err := os.WriteFile(filepath.Join(folder, "tokens.yaml"), []byte("tokens: [{token: in-clear}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	settings := with(sound, "FOOTBRIDGE_STATE_DIR", filepath.Join(folder, "state"))
+	for _, name := range []string{"HTTP", "MLLP", "OPS", "NATS"} {
+		settings["FOOTBRIDGE_"+name+"_ADDR"] = system.FreeAddr(t)
+	}
+	out, code := system.Run(t, folder, with(settings, "FOOTBRIDGE_TOKENS_FILE", filepath.Join(folder, "tokens.yaml")), "dev")
+	if code != 1 || !oneLineSays(out, []string{"FOOTBRIDGE_TOKENS_FILE", "sha256"}) || strings.Contains(out, "in-clear") {
+		t.Errorf("ended with %d:\n%s", code, out)
+	}
+}
+
+func oneLineSays(out string, says []string) bool {
+	for line := range strings.Lines(out) {
+		all := true
+		for _, word := range says {
+			all = all && strings.Contains(line, word)
+		}
+		if all {
+			return true
+		}
+	}
+	return false
+}

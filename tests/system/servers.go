@@ -1,0 +1,110 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/testcontainers/testcontainers-go"
+	natscontainer "github.com/testcontainers/testcontainers-go/modules/nats"
+	pgcontainer "github.com/testcontainers/testcontainers-go/modules/postgres"
+	"github.com/testcontainers/testcontainers-go/wait"
+
+	"footbridge/libs/testkit"
+)
+
+// containerNATS is the broker's address where it runs in a container, and empty where the program brings its own.
+var containerNATS string
+
+// binary is the program under test, built once.
+var binary string
+
+// Main builds the program, decides where the servers come from and runs the tests: containers where a Docker engine
+// answers, the private PostgreSQL of libs/pg and the embedded NATS of libs/bus elsewhere. The tests are the same, and
+// none is left out. It returns the exit code, for TestMain.
+func Main(m *testing.M) int {
+	code, err := prepareAndRun(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "preparing the system under test:", err)
+		return 1
+	}
+	return code
+}
+
+func prepareAndRun(m *testing.M) (code int, err error) {
+	folder, err := os.MkdirTemp("", "footbridge-system-")
+	if err != nil {
+		return 1, err
+	}
+	defer func() { _ = os.RemoveAll(folder) }()
+	binary = filepath.Join(folder, "footbridge")
+	build := exec.Command("go", "build", "-o", binary, "footbridge/services/footbridge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := build.CombinedOutput(); err != nil {
+		return 1, fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	stop, err := containers()
+	defer stop()
+	if err != nil {
+		return 1, err
+	}
+	return m.Run(), nil
+}
+
+// containers starts PostgreSQL and NATS in containers, where there is an engine that answers and no server is given.
+func containers() (stop func(), err error) {
+	var started []testcontainers.Container
+	stop = func() {
+		for _, c := range started {
+			_ = testcontainers.TerminateContainer(c)
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
+	defer cancel()
+	if os.Getenv(testkit.TestDatabaseURL) != "" || !engineAnswers(ctx) {
+		return stop, nil
+	}
+	database, err := pgcontainer.Run(ctx, "postgres:15", pgcontainer.WithDatabase("footbridge"),
+		testcontainers.WithCmdArgs("-c", "max_connections=300"),
+		testcontainers.WithWaitStrategy(wait.ForListeningPort("5432/tcp"), wait.ForLog("ready to accept connections").WithOccurrence(2)))
+	if database != nil {
+		started = append(started, database)
+	}
+	if err != nil {
+		return stop, fmt.Errorf("starting PostgreSQL in a container: %w", err)
+	}
+	url, err := database.ConnectionString(ctx, "sslmode=disable")
+	if err != nil {
+		return stop, err
+	}
+	broker, err := natscontainer.Run(ctx, "nats:2")
+	if broker != nil {
+		started = append(started, broker)
+	}
+	if err != nil {
+		return stop, fmt.Errorf("starting NATS in a container: %w", err)
+	}
+	if containerNATS, err = broker.ConnectionString(ctx); err != nil {
+		return stop, err
+	}
+	return stop, os.Setenv(testkit.TestDatabaseURL, url)
+}
+
+// engineAnswers asks the Docker engine, if there is one, whether it is well.
+func engineAnswers(ctx context.Context) (well bool) {
+	defer func() { // the library panics where it finds no engine at all
+		if recover() != nil {
+			well = false
+		}
+	}()
+	provider, err := testcontainers.ProviderDocker.GetProvider()
+	if err != nil {
+		return false
+	}
+	defer func() { _ = provider.Close() }()
+	return provider.Health(ctx) == nil
+}

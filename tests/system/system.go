@@ -1,0 +1,558 @@
+// Package system runs the program as its users do, one process with every service, on a database and a broker of a
+// test's own, and lets a test act as the world around it: hospitals at both doors, staff at the APIs, the broker's
+// streams, the operations port, and a collector that takes in everything the program exports.
+//
+// It never skips: where a server cannot be had, the test fails and says why. Everything ends with the test.
+package system
+
+import (
+	"bytes"
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/flow"
+	"footbridge/libs/hl7"
+	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
+	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+	"footbridge/services/bridging"
+	"footbridge/services/followup"
+	"footbridge/services/intake"
+	"footbridge/services/journey"
+	"footbridge/services/threshold"
+)
+
+// Stream is where every event is.
+const Stream = "FOOTBRIDGE_EVENTS"
+
+// Patience is how long a test waits for what must become true.
+const Patience = 60 * time.Second
+
+// secret is the installation's key of every system of a test binary: tokens, roles and broker users follow from it.
+var secret = bytes.Repeat([]byte{7}, 32)
+
+// System is the program, running.
+type System struct {
+	t testing.TB
+	// HTTP, MLLP and Ops are addresses, NATS is a URL.
+	HTTP, MLLP, Ops, NATS string
+	StateDir              string
+	DB                    *testkit.DB
+	// Log is what the program wrote to standard output and standard error.
+	Log *Log
+	// Collector is what it exported.
+	Collector *Collector
+
+	process *exec.Cmd
+	bus     *bus.Conn
+	admin   *pgxpool.Pool
+}
+
+// Services are the services with a schema, with their migrations.
+func Services() []pg.Service {
+	own := []struct {
+		name string
+		fs   fs.FS
+	}{
+		{intake.Name, intake.Migrations()}, {threshold.Name, threshold.Migrations()}, {followup.Name, followup.Migrations()},
+		{bridging.Name, bridging.Migrations()}, {journey.Name, journey.Migrations()},
+	}
+	var all []pg.Service
+	for _, s := range own {
+		all = append(all, pg.Service{Name: s.name, Migrations: []pg.MigrationSet{
+			{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: s.name, FS: s.fs},
+		}})
+	}
+	return all
+}
+
+// Start starts the program and returns when it is ready.
+func Start(t testing.TB) *System {
+	t.Helper()
+	s := &System{t: t, StateDir: t.TempDir(), Log: &Log{}, Collector: newCollector(t), DB: testkit.Database(t, Services()...)}
+	s.HTTP, s.MLLP, s.Ops = FreeAddr(t), FreeAddr(t), FreeAddr(t)
+	if err := os.WriteFile(filepath.Join(s.StateDir, "secret"), []byte(hex.EncodeToString(secret)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	tokens := filepath.Join(s.StateDir, "tokens.yaml")
+	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
+		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
+		principal.HashToken(ExchangeToken), schemas.System)
+	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	natsAddr := FreeAddr(t)
+	s.NATS = "nats://" + natsAddr
+	environment := append(os.Environ(), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
+		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
+		"FOOTBRIDGE_TOKENS_FILE="+tokens,
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
+	if containerNATS != "" {
+		s.NATS = containerNATS
+		environment = append(environment, "FOOTBRIDGE_NATS_URL="+containerNATS)
+	}
+	for name, url := range s.DB.URLs {
+		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)
+	}
+	s.process = exec.Command(binary, "dev")
+	s.process.Dir, s.process.Env = s.StateDir, environment
+	s.process.Stdout, s.process.Stderr = s.Log, s.Log
+	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := s.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- s.process.Wait() }()
+	t.Cleanup(func() { s.stop(ended) })
+	s.waitReady(ended)
+	s.bus = testkit.Connect(t, bus.Config{URL: s.NATS, User: "owner", Password: derive("broker user owner"), Name: "test"})
+	s.admin = s.DB.Admin()
+	return s
+}
+
+func (s *System) stop(ended chan error) {
+	_ = s.process.Process.Signal(syscall.SIGTERM)
+	select {
+	case err := <-ended:
+		if err != nil {
+			s.t.Errorf("the program ended with %v", err)
+		}
+	case <-time.After(40 * time.Second):
+		_ = s.process.Process.Kill()
+		s.t.Error("the program did not end within 40 s of SIGTERM")
+	}
+	if s.t.Failed() {
+		s.t.Logf("what the program wrote:\n%s", s.Log.Tail(60))
+	}
+}
+
+func (s *System) waitReady(ended chan error) {
+	s.t.Helper()
+	deadline := time.Now().Add(Patience)
+	for _ = range every(20 * time.Millisecond) {
+		select {
+		case err := <-ended:
+			ended <- err
+			s.t.Fatalf("the program ended before it was ready: %v\n%s", err, s.Log.Tail(40))
+		default:
+		}
+		response, err := http.Get("http://" + s.Ops + "/readyz")
+		if err == nil {
+			_ = response.Body.Close()
+			if response.StatusCode == http.StatusOK {
+				return
+			}
+		}
+		if time.Now().After(deadline) {
+			s.t.Fatalf("the program was not ready within %v\n%s", Patience, s.Log.Tail(40))
+		}
+	}
+}
+
+// every yields now and then again after each pause.
+func every(pause time.Duration) func(yield func(time.Time) bool) {
+	return func(yield func(time.Time) bool) {
+		tick := time.NewTicker(pause)
+		defer tick.Stop()
+		for now := time.Now(); yield(now); now = <-tick.C {
+		}
+	}
+}
+
+// Eventually waits until check returns nil, and fails the test with its last error otherwise.
+func Eventually(t testing.TB, check func() error) {
+	t.Helper()
+	deadline := time.Now().Add(Patience)
+	for now := range every(25 * time.Millisecond) {
+		err := check()
+		if err == nil {
+			return
+		}
+		if now.After(deadline) {
+			t.Fatalf("not within %v: %v", Patience, err)
+		}
+	}
+}
+
+func derive(purpose string) string {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte(purpose))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// HospitalSource is the source that the hospital's token may send events of, for the organisation RXX.
+const HospitalSource = "/hospitals/rxx/ed"
+
+const hospitalToken = "the-hospital-of-the-tests-speaks"
+
+// ExchangeToken is of a system that passes on events of any source.
+const ExchangeToken = "an-exchange-of-the-tests-passes-on"
+
+// Token is the bearer token of a role: the hospital's for system, a command's for operator and navigator.
+func Token(role schemas.Role) string {
+	if role == schemas.System {
+		return hospitalToken
+	}
+	return derive("command token " + string(role))
+}
+
+// FreeAddr is an address that nobody listens on at the moment.
+func FreeAddr(t testing.TB) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = listener.Close() }()
+	return listener.Addr().String()
+}
+
+// Answer is what an HTTP request was answered with.
+type Answer struct {
+	Status int
+	Body   []byte
+}
+
+// Ask sends a request as a role and returns the answer.
+func (s *System) Ask(role schemas.Role, method, path, contentType string, body []byte) Answer {
+	s.t.Helper()
+	return s.AskWith(Token(role), method, path, contentType, body)
+}
+
+// AskWith is Ask with a token.
+func (s *System) AskWith(token, method, path, contentType string, body []byte) Answer {
+	s.t.Helper()
+	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.HTTP+path, bytes.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+token)
+	if contentType != "" {
+		request.Header.Set("Content-Type", contentType)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return Answer{response.StatusCode, answer}
+}
+
+func (s *System) get(path string, into any) error {
+	s.t.Helper()
+	answer := s.Ask(schemas.Operator, http.MethodGet, path, "", nil)
+	if answer.Status != http.StatusOK {
+		return fmt.Errorf("GET %s: %d %s", path, answer.Status, answer.Body)
+	}
+	return json.Unmarshal(answer.Body, into)
+}
+
+// Message is a line of the ledger.
+type Message struct {
+	ID, Sender, ControlID, Type, Ack, Outcome, Reason, Journey, Door string
+	DueAt                                                            *time.Time
+}
+
+// Ledger returns the messages of a sender in the order they came; of all senders for "".
+func (s *System) Ledger(sender string) []Message {
+	s.t.Helper()
+	var all []Message
+	cursor := ""
+	for {
+		path := "/api/messages?limit=500"
+		if sender != "" {
+			path += "&sender=" + sender
+		}
+		if cursor != "" {
+			path += "&cursor=" + cursor
+		}
+		var page struct {
+			Items []Message
+			Next  string
+		}
+		if err := s.get(path, &page); err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, page.Items...)
+		if cursor = page.Next; cursor == "" {
+			break
+		}
+	}
+	// Newest first or oldest first, as the page has it: ids are by time.
+	if len(all) > 1 && all[0].ID > all[len(all)-1].ID {
+		for i, j := 0, len(all)-1; i < j; i, j = i+1, j-1 {
+			all[i], all[j] = all[j], all[i]
+		}
+	}
+	return all
+}
+
+// Journey is a journey as its page shows it.
+type Journey struct {
+	Journey, State string
+	Steps          []struct {
+		Kind, Owner, State string
+		DueAt              time.Time
+	}
+	Timeline []struct {
+		Type, Sentence string
+		At             time.Time
+	}
+}
+
+// Journey returns a journey, or why there is none.
+func (s *System) Journey(id string) (Journey, error) {
+	s.t.Helper()
+	var j Journey
+	err := s.get("/api/journeys/"+id, &j)
+	return j, err
+}
+
+// Dial opens an MLLP connection.
+func (s *System) Dial() *hl7.Client {
+	s.t.Helper()
+	client, err := hl7.Dial(s.t.Context(), s.MLLP, nil)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.t.Cleanup(func() { _ = client.Close() })
+	return client
+}
+
+// Send sends one HL7 message over a connection and returns its acknowledgement.
+func (s *System) Send(client *hl7.Client, message []byte) hl7.Acknowledgement {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
+	defer cancel()
+	raw, err := client.Send(ctx, message)
+	if err != nil {
+		s.t.Fatalf("sending: %v", err)
+	}
+	ack, err := hl7.ParseAck(raw)
+	if err != nil {
+		s.t.Fatalf("reading the answer %q: %v", raw, err)
+	}
+	return ack
+}
+
+// Published is a message as the broker keeps it.
+type Published struct {
+	Subject string
+	Header  map[string][]string
+	Body    []byte
+	Event   flow.Event
+}
+
+// Events returns every message of the stream, oldest first.
+func (s *System) Events() []Published {
+	s.t.Helper()
+	all, err := s.events()
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return all
+}
+
+func (s *System) events() ([]Published, error) {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	defer cancel()
+	stream, err := s.bus.JS.Stream(ctx, Stream)
+	if err != nil {
+		return nil, err
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var all []Published
+	for n := info.State.FirstSeq; n <= info.State.LastSeq && n > 0; n++ {
+		msg, err := stream.GetMsg(ctx, n)
+		if err != nil {
+			return nil, fmt.Errorf("reading message %d: %w", n, err)
+		}
+		event, err := flow.Unmarshal(msg.Data)
+		if err != nil {
+			event = flow.Event{}
+		}
+		all = append(all, Published{msg.Subject, msg.Header, msg.Data, event})
+	}
+	return all, nil
+}
+
+// Said counts the events of a journey on the bus by their short type ("offer.raised.v1"), each id once.
+func (s *System) Said(journey string) map[string]int {
+	s.t.Helper()
+	counts, seen := map[string]int{}, map[string]bool{}
+	for _, p := range s.Events() {
+		if p.Event.Subject == journey && !seen[p.Event.ID] {
+			seen[p.Event.ID] = true
+			counts[strings.TrimPrefix(p.Event.Type, schemas.TypePrefix)]++
+		}
+	}
+	return counts
+}
+
+// Settle waits until nothing is under way: everything written to an outbox is on the stream, and every reader has
+// applied everything. What is not true then will not become true by waiting.
+func (s *System) Settle() {
+	s.t.Helper()
+	Eventually(s.t, func() error {
+		before, err := s.written()
+		if err != nil {
+			return err
+		}
+		if err := s.readersDone(before); err != nil {
+			return err
+		}
+		after, err := s.written()
+		if err == nil && after != before {
+			err = errors.New("events are still being written")
+		}
+		return err
+	})
+}
+
+func (s *System) written() (int, error) {
+	total := 0
+	for _, service := range Services() {
+		var n int
+		if err := s.admin.QueryRow(s.t.Context(), "select count(*) from "+service.Name+".outbox").Scan(&n); err != nil {
+			return 0, err
+		}
+		total += n
+	}
+	return total, nil
+}
+
+func (s *System) readersDone(written int) error {
+	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	defer cancel()
+	stream, err := s.bus.JS.Stream(ctx, Stream)
+	if err != nil {
+		return err
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return err
+	}
+	if int(info.State.Msgs) < written {
+		return fmt.Errorf("%d events are written and %d on the stream", written, info.State.Msgs)
+	}
+	readers := stream.ListConsumers(ctx)
+	for reader := range readers.Info() {
+		if reader.NumPending > 0 || reader.NumAckPending > 0 {
+			return fmt.Errorf("%s has %d events to read and %d to acknowledge", reader.Name, reader.NumPending, reader.NumAckPending)
+		}
+	}
+	return readers.Err()
+}
+
+// Admin is a pool with every right on the system's database.
+func (s *System) Admin() *pgxpool.Pool { return s.admin }
+
+// PublishAs puts a message on the bus with a service's own login.
+func (s *System) PublishAs(service, subject string, body []byte) {
+	s.t.Helper()
+	conn := testkit.Connect(s.t, bus.Config{URL: s.NATS, User: service, Password: derive("broker user " + service), Name: "test", Inbox: bus.InboxOf(service)})
+	if err := conn.NATS.Publish(subject, body); err != nil {
+		s.t.Fatal(err)
+	}
+	if err := conn.NATS.Flush(); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Metrics is the text of /metrics.
+func (s *System) Metrics() []byte {
+	s.t.Helper()
+	response, err := http.Get("http://" + s.Ops + "/metrics")
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return text
+}
+
+// Run runs one command of the program to its end, with these settings beside the test's own environment.
+func Run(t testing.TB, folder string, settings map[string]string, args ...string) (output string, code int) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), Patience)
+	defer cancel()
+	command := exec.CommandContext(ctx, binary, args...)
+	command.Dir = folder
+	for _, one := range os.Environ() {
+		if !strings.HasPrefix(one, "FOOTBRIDGE_") {
+			command.Env = append(command.Env, one)
+		}
+	}
+	for name, value := range settings {
+		command.Env = append(command.Env, name+"="+value)
+	}
+	out, err := command.CombinedOutput()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatalf("running %v: %v", args, err)
+	}
+	if ctx.Err() != nil {
+		t.Fatalf("running %v did not end within %v:\n%s", args, Patience, out)
+	}
+	return string(out), command.ProcessState.ExitCode()
+}
+
+// PID is the program's process.
+func (s *System) PID() int { return s.process.Process.Pid }
+
+// Log gathers what a process writes.
+type Log struct {
+	mu  sync.Mutex
+	all bytes.Buffer
+}
+
+func (l *Log) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.all.Write(p)
+}
+
+// Bytes is all that was written until now.
+func (l *Log) Bytes() []byte {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return bytes.Clone(l.all.Bytes())
+}
+
+// Tail is the last lines.
+func (l *Log) Tail(lines int) string {
+	all := strings.Split(strings.TrimRight(string(l.Bytes()), "\n"), "\n")
+	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
