@@ -31,6 +31,8 @@ func commands() []command {
 		{"messages", "the ledger: every message received, its answer and its outcome", messages},
 		{"journeys", "journeys with their next step, or one timeline", journeys},
 		{"trace", "the waterfall of one journey across the services", traceJourney},
+		{"thresholds", "who is open to whom: check, gaps, what-if, told, rulebook", thresholds},
+		{"directory", "the services' criteria: import from Open Referral UK, lint", directory},
 		{"deadletters", "what could not be processed: list, show, redrive", deadLetters},
 		{"streams", "streams rebuild: publish everything again from PostgreSQL", streams},
 		{"status", "is anybody without a next step? then feeds, lags and faults", status},
