@@ -320,12 +320,13 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.InformationSupplied: on(func(*Known, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
 	schemas.PathwayDecided: on(func(k *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
-		k.addSides(at, d.GapSides, append([]string{}, d.AskFirst...))
+		k.addSides(at, d.GapSides)
+		k.addAskFirst(at, d.AskFirst)
 		return doors(d)
 	}),
 	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
 		k.Gap.hear(at, when)
-		k.addSides(at, d.Sides, nil)
+		k.addSides(at, d.Sides)
 		return shown{"nobody": d.Nobody, "probable": d.Probable, "sides": sidesShown(d.Sides)}
 	}),
 	schemas.ServiceAsked: on(func(k *Known, d schemas.ServiceAskedData, at int64, when time.Time) shown {

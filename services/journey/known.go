@@ -22,6 +22,7 @@ type Known struct {
 	Sides    []schemas.CriterionResult `json:"sides,omitempty"`
 	AskFirst []string                  `json:"askFirst,omitempty"`
 	SidesAt  int64                     `json:"sidesAt,omitempty"`
+	AskAt    int64                     `json:"askAt,omitempty"`
 	// Services are those that were asked for help, by the directory's id.
 	Services map[string]Asking `json:"services,omitempty"`
 	// Deletion is the last yes taken back: partners confirm what they did with the details they had.
@@ -248,13 +249,17 @@ func (k *Known) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredD
 	})
 }
 
-// addSides keeps the noes that a decision or a found gap names, whichever was said later.
-func (k *Known) addSides(at int64, sides []schemas.CriterionResult, askFirst []string) {
-	if at > k.SidesAt {
+// addSides keeps the noes that a decision or a found gap named last. A decision without any takes none away: the step
+// that a gap opened goes on saying what it is about until somebody has done it.
+func (k *Known) addSides(at int64, sides []schemas.CriterionResult) {
+	if len(sides) > 0 && at > k.SidesAt {
 		k.Sides, k.SidesAt = sides, at
-		if askFirst != nil {
-			k.AskFirst = askFirst
-		}
+	}
+}
+
+func (k *Known) addAskFirst(at int64, services []string) {
+	if at > k.AskAt {
+		k.AskFirst, k.AskAt = services, at
 	}
 }
 

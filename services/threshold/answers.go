@@ -181,7 +181,7 @@ func mayAsk(k Known, d Decision, ask Asked, now time.Time) string {
 	case tried.AskAgain:
 		return ""
 	case tried.Said == SaidAsked && now.Before(k.AnswerBy[ask.Service]):
-		return fmt.Sprintf("It was asked on %s and has until then to answer. Talk with the service, and send spoken: true, to ask again before.", tried.On)
+		return fmt.Sprintf("It was asked on %s, and its answer is hoped for by %s. Talk with the service, and send spoken: true, to ask again before.", tried.On, k.AnswerBy[ask.Service].Format(time.DateOnly))
 	case tried.Said == SaidAsked:
 		return "" // silence
 	}

@@ -112,16 +112,19 @@ func hear(k *Known, e flow.Event) error {
 	}
 }
 
-// When a decision is kept and said.
+// keeping says when a decision is kept, and when it is said.
+type keeping int
+
 const (
-	always    = true  // something was learned: the decision is the answer to it
-	ifChanged = false // nothing was learned, only looked at anew
+	always    keeping = iota // facts arrived: it is kept and said, as the answer to them
+	kept                     // a human recorded something: it is kept, and said where anything is otherwise
+	ifChanged                // nothing was learned, only looked at anew: it is kept and said where anything is otherwise
 )
 
 // decide evaluates the whole set for one journey, keeps what follows and says it. cause is nil where no event led to
 // it. A journey that has not begun, or whose discharge was withdrawn, has no decision. It returns whether anything is
 // otherwise than before.
-func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep bool) (changed bool) {
+func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping) (changed bool) {
 	w.records = append(w.records, r)
 	r.DueAt = nil
 	if !r.Known.stands() {
@@ -131,7 +134,7 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep bool) (
 	decision := Evaluate(e.directory, situation)
 	r.DueAt = e.startOf(nextChange(e.directory, situation, decision))
 	changed = !sameOutcome(&decision, r.Last)
-	if !keep && !changed {
+	if keep == ifChanged && !changed {
 		return false
 	}
 	m := made{id: clock.NewID(w.now), journey: r.Journey, organisation: r.Known.Organisation, decision: decision, situation: situation}
@@ -139,15 +142,19 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep bool) (
 		m.cause = &cause.ID
 	}
 	w.decisions = append(w.decisions, m)
+	prior := r.Last
+	r.Last, r.LastID = &decision, m.id
+	if keep == kept && !changed {
+		return false
+	}
 	decided, gap, needed := outcome(decision, m.id, r.Known.Person, r.Known.LeftOn)
 	w.emissions = append(w.emissions, r.emission(schemas.PathwayDecided, cause, decided))
 	if gap != nil {
 		w.emissions = append(w.emissions, r.emission(schemas.GapFound, cause, gap))
 	}
-	if needed != nil && asksNew(decision, r.Last) {
+	if needed != nil && asksNew(decision, prior) {
 		w.emissions = append(w.emissions, r.emission(schemas.InformationNeeded, cause, needed))
 	}
-	r.Last, r.LastID = &decision, m.id
 	return changed
 }
 

@@ -141,7 +141,7 @@ func (a api) settle(h hand) {
 		cause = &flow.Event{ID: h.tx.Emit(emission), Correlation: h.r.Correlation}
 	}
 	h.w.emissions = nil
-	a.decide(h.w, h.r, cause, always)
+	a.decide(h.w, h.r, cause, kept)
 	for _, emission := range h.w.emissions {
 		h.tx.Emit(emission)
 	}

@@ -76,7 +76,7 @@ var doors = map[string][]string{
 	"":          {"store.go", "events.go", "due.go", "http.go"}, // of every service; and <service>.go
 	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go"},
 	"journey":   {"hands.go", "sentinel.go"},
-	"threshold": {"criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
+	"threshold": {"hands.go", "criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
 	"gateway":   {"describe.go", "refuse.go", "session.go", "transport.go"},
 	"console":   {"assets.go", "client.go", "waterfall.go"},
 }
