@@ -170,7 +170,7 @@ const (
 	FlagMerged          = "merged"
 	FlagNumberInvalid   = "nhs-number-invalid"
 	FlagLeftBefore      = "left-before-assessment"
-	FlagReturned        = "returned" // the journey was open already: the person has come back, and is asked what they want now
+	FlagReturned        = "returned"        // the journey was open already: the person has come back, and is asked what they want now
 	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
 	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
 )
