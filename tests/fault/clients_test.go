@@ -143,12 +143,16 @@ type hospital struct {
 	turn    int
 }
 
+// visitsPerConnection is after how many visits a sender turns to the other process: both always have something to do.
+const visitsPerConnection = 10
+
 // patience is how long a sender waits for an answer. One that sends again tries elsewhere soon.
 const patience = 4 * time.Second
 
 // work sends a visit at each tick until ctx ends; then it finishes the one under way.
 func (h *hospital) work(ctx context.Context, tick <-chan time.Time) {
 	defer h.hangUp()
+	visits := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -156,6 +160,9 @@ func (h *hospital) work(ctx context.Context, tick <-chan time.Time) {
 		case <-tick:
 		}
 		h.sendVisit(context.WithoutCancel(ctx))
+		if visits++; visits%visitsPerConnection == 0 {
+			h.hangUp()
+		}
 	}
 }
 
@@ -221,6 +228,7 @@ type reporter struct {
 const reporterSource = "/command"
 
 func (r *reporter) work(ctx context.Context, tick <-chan time.Time) {
+	visits := 0
 	for {
 		select {
 		case <-ctx.Done():
@@ -231,6 +239,9 @@ func (r *reporter) work(ctx context.Context, tick <-chan time.Time) {
 		r.book.sending(visit.visit)
 		for !r.send(context.WithoutCancel(ctx), visit) {
 			pause(context.WithoutCancel(ctx), 100*time.Millisecond)
+		}
+		if visits++; visits%visitsPerConnection == 0 {
+			r.turn++
 		}
 	}
 }

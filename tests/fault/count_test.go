@@ -149,15 +149,23 @@ func inspect(ctx context.Context, pool *pgxpool.Pool, book *logbook) (findings, 
 
 // settled asks until nothing is wrong any more, at most for so long: an event may still be under way. What it
 // returns is wrong for good.
-func settled(ctx context.Context, pool *pgxpool.Pool, book *logbook, within time.Duration) (findings, error) {
+func (s *stand) settled(ctx context.Context, pool *pgxpool.Pool, book *logbook, within time.Duration) (findings, error) {
+	s.t.Helper()
+	if _, err := pool.Exec(ctx, "analyze"); err != nil { // the questions join whole tables
+		return nil, err
+	}
 	deadline := time.Now().Add(within)
-	for {
+	for told := time.Now(); ; {
 		found, err := inspect(ctx, pool, book)
 		if err != nil || len(found) == 0 || time.Now().After(deadline) {
 			return found, err
 		}
-		if found.of("twice") > 0 && !slices.ContainsFunc(found, func(f finding) bool { return f.kind != "twice" }) {
+		if !slices.ContainsFunc(found, func(f finding) bool { return f.kind != "twice" }) {
 			return found, nil // waiting undoes nothing
+		}
+		if time.Since(told) > 10*time.Second {
+			told = time.Now()
+			s.logf("not complete yet:\n%s", found)
 		}
 		pause(ctx, time.Second)
 	}

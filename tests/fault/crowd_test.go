@@ -3,10 +3,14 @@ package fault
 import (
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/hl7"
 )
@@ -33,13 +37,50 @@ func TestTwoProcessesOfEveryService(t *testing.T) {
 	began := time.Now()
 	report(t, s, book, count)
 	taken := time.Since(began)
-	found, err := settled(t.Context(), s.admin(), book, 2*time.Minute)
+	found, err := s.settled(t.Context(), s.admin(), book, 2*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("%d discharges taken in %.1f s, complete in every service after %.1f s", count, taken.Seconds(), time.Since(began).Seconds())
 	if len(found) > 0 || book.count() != count {
 		t.Errorf("%d acknowledged of %d, and:\n%s", book.count(), count, found)
+	}
+}
+
+// TestTheCountFindsWhatIsPlanted proves that the count looks: each loss and each double that is planted is found.
+func TestTheCountFindsWhatIsPlanted(t *testing.T) {
+	s, book, pool := newStand(t), newLogbook(), (*pgxpool.Pool)(nil)
+	report(t, s, book, 50)
+	pool = s.admin()
+	if found, err := s.settled(t.Context(), pool, book, time.Minute); err != nil || len(found) > 0 {
+		t.Fatalf("before anything is planted: %v\n%s", err, found)
+	}
+	for _, p := range s.procs {
+		p.takeDown(syscall.SIGKILL)
+	}
+	const someJourney = `(select journey from intake.visit order by journey limit 1)`
+	for _, planted := range []struct{ what, kind, sql string }{
+		{"acknowledged, but not in the ledger", "lost", `delete from intake.message where id = (select id from intake.message limit 1)`},
+		{"acknowledged visits without a journey", "lost", `update intake.visit set journey = gen_random_uuid() where number = (select number from intake.visit limit 1)`},
+		{"journeys without a decision", "lost", `delete from threshold.decision where journey = ` + someJourney},
+		{"journeys with two decisions", "twice", `insert into threshold.decision select gen_random_uuid(), journey, organisation, directory, decided_at, cause, matrix
+			from threshold.decision limit 1`},
+		{"journeys without an offer that stands", "lost", `update followup.offer set ended_at = raised_at, state = 'withdrawn' where journey = ` + someJourney},
+		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `delete from threshold.inbox where id = (select id from threshold.inbox limit 1)`},
+		{"events that a journey's timeline does not tell", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry limit 1)`},
+		{"followup: events said twice for one cause", "twice", `insert into followup.outbox select (substr(id::text, 1, 24) || 'ffffffffffff')::uuid, writer, n, subject, payload
+			from followup.outbox limit 1`},
+	} {
+		if tag, err := pool.Exec(t.Context(), planted.sql); err != nil || tag.RowsAffected() != 1 {
+			t.Fatalf("planting %q: %v, %v", planted.what, tag, err)
+		}
+		found, err := inspect(t.Context(), pool, book)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(found, func(f finding) bool { return f.kind == planted.kind && f.what == planted.what && f.count > 0 }) {
+			t.Errorf("planted and not found: %s\nfound was:\n%s", planted.what, found)
+		}
 	}
 }
 
@@ -78,7 +119,7 @@ func TestSixConnectionsTwoIntakes(t *testing.T) {
 	}
 	senders.Wait()
 	pool := s.admin()
-	found, err := settled(t.Context(), pool, book, time.Minute)
+	found, err := s.settled(t.Context(), pool, book, time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}

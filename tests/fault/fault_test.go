@@ -32,7 +32,7 @@ func TestFaults(t *testing.T) {
 	s.ready(2 * time.Minute)
 	senders.Wait()
 	s.logf("no more faults; counting")
-	found, err := settled(t.Context(), s.admin(), book, 4*time.Minute)
+	found, err := s.settled(t.Context(), s.admin(), book, 4*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
