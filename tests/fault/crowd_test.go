@@ -74,7 +74,7 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 		if tag, err := pool.Exec(t.Context(), planted.sql); err != nil || tag.RowsAffected() != 1 {
 			t.Fatalf("planting %q: %v, %v", planted.what, tag, err)
 		}
-		found, err := inspect(t.Context(), pool, book)
+		found, err := s.inspect(t.Context(), pool, book)
 		if err != nil {
 			t.Fatal(err)
 		}

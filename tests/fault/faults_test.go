@@ -238,8 +238,8 @@ func (s *stand) dropStream(ctx context.Context, again bool) error {
 	return err
 }
 
-func deleteConsumer(r *rand.Rand, _ *stand) injection {
-	service := pick(r, stateful[1:])
+func deleteConsumer(r *rand.Rand, s *stand) injection {
+	service := pick(r, s.hears)
 	return injection{"durable consumer deleted", service, func(ctx context.Context, s *stand) error {
 		return asOwner(ctx, s, func(ctx context.Context) error {
 			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
@@ -319,7 +319,7 @@ func (s *stand) nextPoint(what string, r *rand.Rand) place {
 		var all []place
 		for _, service := range stateful {
 			for _, point := range flowPoints {
-				if service != schemas.Intake || (point != "flow.applying" && point != "flow.acknowledging") { // it hears nothing
+				if slices.Contains(s.hears, service) || (point != "flow.applying" && point != "flow.acknowledging") {
 					all = append(all, place{service, point})
 				}
 			}

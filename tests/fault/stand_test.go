@@ -56,7 +56,9 @@ var buildOnce = sync.OnceValues(func() (string, error) {
 		return "", err
 	}
 	binary := filepath.Join(dir, "footbridge")
-	out, err := exec.Command("go", "build", "-tags", "failpoints", "-o", binary, "footbridge/services/footbridge").CombinedOutput()
+	build := exec.Command("go", "build", "-tags", "failpoints", "-o", binary, "footbridge/services/footbridge")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := build.CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("building the program: %w\n%s", err, out)
 	}
@@ -85,6 +87,7 @@ type stand struct {
 	offset atomic.Int64 // how far the system's clock is ahead
 	began  time.Time
 	places map[string][]place
+	hears  []string // the services that have a durable consumer
 
 	// database is held by whoever does something to PostgreSQL: one fault at a time.
 	database sync.Mutex
@@ -123,7 +126,26 @@ func newStand(t *testing.T) *stand {
 	s.add("sentinel", "sentinel")
 	s.start()
 	s.ready(2 * time.Minute)
+	s.findHearers()
 	return s
+}
+
+// findHearers asks the broker which services hear anything.
+func (s *stand) findHearers() {
+	s.t.Helper()
+	conn, err := s.owner(s.t.Context())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer conn.Close()
+	for _, service := range stateful {
+		if _, err := conn.JS.Consumer(s.t.Context(), events.Name, service); err == nil {
+			s.hears = append(s.hears, service)
+		}
+	}
+	if len(s.hears) < 4 {
+		s.t.Fatalf("only %v hear anything", s.hears)
+	}
 }
 
 // add makes a process; start starts it.
