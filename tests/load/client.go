@@ -27,7 +27,7 @@ type sender struct {
 	requests []*request // one a token
 	addr     string
 	conns    int
-	next     *atomic.Int64 // units ever sent to this variant
+	next     *atomic.Int64 // units ever sent
 }
 
 // closed sends units as fast as they are answered.

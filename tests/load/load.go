@@ -27,6 +27,7 @@ type Options struct {
 	Rounds           int
 	Units, OpenUnits int
 	Quick, Million   bool
+	Stored           int    // journeys that Million stores first
 	Profile          string // a file for a CPU profile of the service
 	Markdown         string // a file to put the table into
 	Only             string // one variant
@@ -43,6 +44,8 @@ func Part(name string) func(ctx context.Context, args []string) error {
 		return runReference
 	case nameStraightforward:
 		return runStraightforward
+	case nameEcho:
+		return runEcho
 	}
 	return nil
 }
@@ -75,7 +78,15 @@ type bench struct {
 	out     io.Writer
 	stage   *stage
 	results map[string]*result // by variant
+
+	loadAtStart  float64
+	empty, onTop []throughput // of the real binary, on nothing and on stored journeys
+	mllp         map[string][]mllpPair
+	parse, scan  float64 // bytes a second
 }
+
+// mllpPair is one round at an MLLP door: many connections, and one alone.
+type mllpPair struct{ many, one mllpResult }
 
 // result gathers what was measured of one variant.
 type result struct {
@@ -91,23 +102,28 @@ const emptyDatabase = "empty"
 
 // Run measures and reports to w as it goes.
 func Run(ctx context.Context, o Options, w io.Writer) error {
+	_, err := run(ctx, o, w)
+	return err
+}
+
+func run(ctx context.Context, o Options, w io.Writer) (*bench, error) {
 	if o.Quick {
 		o.Rounds, o.Units, o.OpenUnits = 1, 300, 200
 	}
 	var err error
 	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
-		return err
+		return nil, err
 	}
-	b := &bench{Options: o, out: w, results: map[string]*result{}}
-	b.say("starting PostgreSQL (load average %.1f)", loadAverage())
+	b := &bench{Options: o, out: w, results: map[string]*result{}, mllp: map[string][]mllpPair{}, loadAtStart: loadAverage()}
+	b.say("starting PostgreSQL (load average %.1f)", b.loadAtStart)
 	if b.stage, err = newStage(ctx, b.Log); err != nil {
-		return err
+		return nil, err
 	}
 	defer b.stage.close()
 	if err := b.measure(ctx); err != nil {
-		return fmt.Errorf("%w\n%s", err, b.stage.logTail())
+		return nil, fmt.Errorf("%w\n%s", err, b.stage.logTail())
 	}
-	return b.report()
+	return b, b.report()
 }
 
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
@@ -124,7 +140,120 @@ func (b *bench) measure(ctx context.Context) error {
 			}
 		}
 	}
+	if err := b.doors(ctx); err != nil {
+		return fmt.Errorf("measuring MLLP: %w", err)
+	}
+	if !b.Million {
+		return nil
+	}
+	b.say("storing %d journeys", b.Stored)
+	if err := b.fill(ctx, storedDatabase, b.Stored); err != nil {
+		return fmt.Errorf("storing journeys: %w", err)
+	}
+	for range b.Rounds {
+		if err := b.growth(ctx); err != nil {
+			return fmt.Errorf("measuring on top of stored journeys: %w", err)
+		}
+	}
 	return nil
+}
+
+// storedDatabase holds the stored journeys.
+const storedDatabase = "stored"
+
+// growth measures once on nothing and once on top of what is stored.
+func (b *bench) growth(ctx context.Context) error {
+	v := variant{nameFootbridge, startBinary(b.Binary)}
+	for _, on := range []struct {
+		template string
+		results  *[]throughput
+	}{{emptyDatabase, &b.empty}, {storedDatabase, &b.onTop}} {
+		r, err := b.stage.begin(ctx, v, on.template, max(50, b.Units/20))
+		if err != nil {
+			return err
+		}
+		t, err := r.closed(ctx, b.Units)
+		r.end(ctx)
+		if err != nil {
+			return err
+		}
+		b.say("on %-8s %7.0f units/s  %.2f CPU s per 1,000  load %.1f", on.template, t.rate(), t.cpuPer1000(), t.Load)
+		*on.results = append(*on.results, t)
+	}
+	return nil
+}
+
+// doors measures the MLLP doors of the real binary and of the echo, and parsing.
+func (b *bench) doors(ctx context.Context) error {
+	if b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), "mllp") {
+		return nil
+	}
+	var err error
+	if b.parse, b.scan, err = parsing(); err != nil {
+		return err
+	}
+	many, one := max(5, b.Units/100), max(20, b.Units/20)
+	for range b.Rounds {
+		for _, name := range b.doorNames() {
+			pair, err := b.door(ctx, name, many, one)
+			if err != nil {
+				return err
+			}
+			b.say("MLLP     %-16s %7.0f messages/s, alone p50 %.2f ms  load %.1f", name, pair.many.Rate, ms(pair.one.P50), loadAverage())
+			b.mllp[name] = append(b.mllp[name], pair)
+		}
+	}
+	return nil
+}
+
+func (b *bench) doorNames() []string {
+	if b.Before != "" {
+		return []string{nameFootbridge, nameEcho, nameBefore}
+	}
+	return []string{nameFootbridge, nameEcho}
+}
+
+func (b *bench) door(ctx context.Context, name string, many, one int) (pair mllpPair, err error) {
+	s := b.stage
+	addr := ""
+	if name == nameEcho {
+		adminURL, err := s.database(ctx, nameEcho, "")
+		if err != nil {
+			return pair, err
+		}
+		defer func() { _ = s.drop(ctx, nameEcho) }()
+		c, err := s.start(nameEcho, nil, s.self, nameEcho, adminURL)
+		if err != nil {
+			return pair, err
+		}
+		defer c.stop()
+		if addr, err = c.line(); err != nil {
+			return pair, err
+		}
+	} else {
+		binary := b.Binary
+		if name == nameBefore {
+			binary = b.Before
+		}
+		r, err := s.begin(ctx, variant{name, startBinary(binary)}, emptyDatabase, 0)
+		if err != nil {
+			return pair, err
+		}
+		defer r.end(ctx)
+		before := r.meter.cpu()
+		defer func() {
+			b.say("MLLP     %-16s %.2f CPU s", name, total(spent(before, r.meter.cpu())))
+		}()
+		addr = r.at.mllp
+	}
+	if _, err := measureMLLP(addr, 4, 25); err != nil { // warms up
+		return pair, err
+	}
+	if pair.many, err = measureMLLP(addr, connections, many); err != nil {
+		return pair, err
+	}
+	pair.one, err = measureMLLP(addr, 1, one)
+	return pair, err
 }
 
 // look makes the template, then runs one unit through the real binary and captures what it has written.
@@ -239,8 +368,8 @@ func (b *bench) one(ctx context.Context, v variant, round int) error {
 	if err != nil {
 		return err
 	}
-	b.say("round %d  %-16s at %d/s: accept p50 %.1f p99 %.1f ms, whole p50 %.1f p99 %.1f ms  load %.1f", round+1, v.name, openRate,
-		ms(l.AcceptP50), ms(l.AcceptP99), ms(l.P50), ms(l.P99), l.Load)
+	b.say("round %d  %-16s at %d/s: accept p50 %.1f p99 %.1f ms, whole p50 %.1f p99 %.1f ms  %.2f CPU s per 1,000  load %.1f", round+1, v.name, openRate,
+		ms(l.AcceptP50), ms(l.AcceptP99), ms(l.P50), ms(l.P99), l.CPUPer1000, l.Load)
 	result.Open = append(result.Open, l)
 	return nil
 }

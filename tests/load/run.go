@@ -35,6 +35,9 @@ type running struct {
 
 var runs atomic.Int64
 
+// everSent numbers the units of all runs: on a database that holds some already, none may come twice.
+var everSent atomic.Int64
+
 // begin starts a variant on a copy of template and warms it up.
 func (s *stage) begin(ctx context.Context, v variant, template string, warmUp int) (*running, error) {
 	r := &running{variant: v, stage: s, database: fmt.Sprintf("run_%d", runs.Add(1))}
@@ -74,7 +77,7 @@ func (r *running) open(ctx context.Context, template string) error {
 		return err
 	}
 	r.meter = newMeter(map[string]int{partService: r.service.cmd.Process.Pid, partBroker: r.broker.cmd.Process.Pid, partPostgres: s.postgres.PID()})
-	r.sender = &sender{addr: r.at.http, conns: connections, next: &atomic.Int64{}}
+	r.sender = &sender{addr: r.at.http, conns: connections, next: &everSent}
 	for _, token := range s.tokens {
 		request, err := newRequest(r.at.http, token, time.Now())
 		if err != nil {

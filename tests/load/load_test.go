@@ -1,0 +1,61 @@
+package load
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// TestMain lets the test binary be the processes that the bench starts of itself.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		if part := Part(os.Args[1]); part != nil {
+			if err := part(context.Background(), os.Args[2:]); err != nil {
+				println(err.Error())
+				os.Exit(1)
+			}
+			os.Exit(0)
+		}
+	}
+	os.Exit(m.Run())
+}
+
+// TestQuickMeasurementMeasuresEverything runs the whole bench on few units. It asserts nothing about time; that every
+// variant makes as many events and deliveries, and nearly as many rows, is what makes the ratios mean something.
+func TestQuickMeasurementMeasuresEverything(t *testing.T) {
+	binary := filepath.Join(t.TempDir(), "footbridge")
+	if out, err := exec.Command("go", "build", "-o", binary, "footbridge/services/footbridge").CombinedOutput(); err != nil {
+		t.Fatalf("building the binary: %v\n%s", err, out)
+	}
+	document := filepath.Join(t.TempDir(), "performance.md")
+	if err := os.WriteFile(document, []byte("# kept\n"+beginMark+"\nold\n"+endMark+"\nkept too\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	b, err := run(context.Background(), Options{Binary: binary, Quick: true, Million: true, Stored: 2 * storedSource, Markdown: document}, &out)
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out.String())
+	}
+	reference := b.results[nameReference].Footprint
+	for name, r := range b.results {
+		if r.Footprint.events != reference.events || r.Footprint.deliveries != reference.deliveries {
+			t.Errorf("%s made %d events and %d deliveries, the reference %d and %d", name, r.Footprint.events, r.Footprint.deliveries, reference.events, reference.deliveries)
+		}
+		if more := float64(r.Footprint.allRows()) / float64(reference.allRows()); more < 0.95 || more > 1.05 {
+			t.Errorf("%s made %.2f times as many rows as the reference", name, more)
+		}
+	}
+	content, err := os.ReadFile(document)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"# kept\n", "\nkept too\n", "| footbridge |", "| reference |", "| straightforward |", "| echo |", "| 400 |"} {
+		if !strings.Contains(string(content), want) {
+			t.Errorf("the document has no %q:\n%s", want, content)
+		}
+	}
+}
