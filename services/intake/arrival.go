@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"net/http"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -33,12 +34,18 @@ type arrival struct {
 	trace    string
 
 	key, mergedKey string // keyed hashes of the person and of the record given up
+	number         string // keyed hash of a verified NHS number
+	nameHash       []byte // of a request whose person is not verified: to find who else it may be
+	renumbered     string // keyed hash of the NHS number that theirs has changed to
 	anonymous      bool
+	guarded        bool // under 18, or age unknown: nothing is opened to a partner by it
 	newPerson      string
 	newMerged      string
 	newVisit       string
 	newJourney     string
 	dueAt          time.Time
+	asked          *askedRow // of the FHIR door
+	status         int       // of a door over HTTP: what a refused message is answered with
 
 	result Result
 	visit  string
@@ -65,13 +72,29 @@ func (a *arrival) receipt() receiptKey {
 
 // ack is the answer as the ledger shows it.
 func (a *arrival) ack() string {
-	if a.door == doorEvents {
+	switch a.door {
+	case doorEvents, doorForm:
 		return fmt.Sprint(statusOf(a.result))
+	case doorFHIR, doorSignals:
+		return fmt.Sprint(a.httpStatus())
 	}
 	if a.silent {
 		return "none"
 	}
 	return ackCode(a.result.Ack, a.enhanced)
+}
+
+// httpStatus is what the message is answered with over a door that minds its own statuses.
+func (a *arrival) httpStatus() int {
+	switch {
+	case a.result.Outcome == Duplicate || a.result.Reason == ReasonReused:
+		return http.StatusConflict
+	case a.result.Outcome == Rejected && a.status != 0:
+		return a.status
+	case a.door == doorSignals:
+		return http.StatusAccepted
+	}
+	return http.StatusOK
 }
 
 func ackCode(outcome hl7.Outcome, enhanced bool) string {
@@ -127,10 +150,19 @@ func (s *Service) identify(a *arrival) error {
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.key, err = s.lookup("person-visit", a.Organisation, a.Statement.Visit)
+		a.key, err = s.lookup("person-visit", a.Organisation, firstOf(a.Statement.Visit, numberless+a.id))
 		a.anonymous = true
 	}
-	if err == nil && a.Statement.Kind == KindMerge {
+	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
+		a.number, err = s.lookup("person-nhs-number", identity.NHSNumber)
+	}
+	if err == nil && a.anonymous && a.Statement.Kind == KindReferral {
+		a.nameHash, err = s.nameHash(a.Organisation, identity)
+	}
+	if becomes := a.Statement.Merged.Reveal().NHSNumber; err == nil && a.Statement.Kind == KindSignal && becomes != "" {
+		a.renumbered, err = s.lookup("person-nhs-number", becomes)
+	}
+	if err == nil && a.Statement.merges() {
 		a.mergedKey, err = s.lookup("person-local-id", a.Organisation, a.Statement.Merged.Reveal().LocalID)
 	}
 	return err
@@ -150,22 +182,36 @@ func (a *arrival) claim(c *claims) {
 		return
 	}
 	s := a.Statement
+	if s.Kind == KindSignal {
+		c.known[a.key], c.whole = true, true
+		for _, number := range []string{a.key, a.renumbered} {
+			if number != "" {
+				first(c.numbers, number, a.newPerson)
+			}
+		}
+		return
+	}
 	if s.Kind == KindPerson && !s.Died {
 		c.known[a.key] = true
 		return
 	}
 	first(c.persons, a.key, a.newPerson)
-	if s.Kind == KindMerge {
-		first(c.persons, a.mergedKey, a.newMerged)
-		c.wide[a.key], c.wide[a.mergedKey] = true, true
+	if a.number != "" && a.number != a.key {
+		first(c.numbers, a.number, a.newPerson)
 	}
-	if s.Visit != "" && s.Kind != KindPerson && s.Kind != KindMerge {
+	if s.merges() {
+		first(c.persons, a.mergedKey, a.newMerged)
+	}
+	if s.Visit != "" && s.Kind != KindPerson && !s.merges() {
 		first(c.visits, visitKey{a.Organisation, s.Visit}, a.newVisit)
 	}
-	if s.Visit == "" || s.Died {
-		c.wide[a.key] = true
+	if s.Kind == KindJoinVisits {
+		first(c.visits, visitKey{a.Organisation, s.MergedVisit}, clock.NewID(a.received))
 	}
 }
+
+// merges says whether two records become one.
+func (s *Statement) merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
 
 func first[K comparable](ids map[K]string, key K, id string) {
 	if _, there := ids[key]; !there {

@@ -9,6 +9,7 @@ import (
 	"mime"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -208,6 +209,10 @@ func (s *Service) keepPatiently(ctx context.Context, reading Reading, content []
 	if err != nil {
 		return Result{}, err
 	}
+	return s.keepWithPatience(ctx, a)
+}
+
+func (s *Service) keepWithPatience(ctx context.Context, a *arrival) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	result, err := s.keep(ctx, a)
@@ -251,8 +256,11 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 		reading.Sender = who.Source // what it claims to be is nobody we know
 		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
 	}
+	if e.Type() == string(schemas.ReferralSubmitted) {
+		return s.readSubmitted(who, e, reading, refuse)
+	}
 	if e.Type() != string(schemas.DischargeReported) {
-		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s.", schemas.DischargeReported), ReasonEvent)
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), ReasonEvent)
 	}
 	data, faults := schemas.ReadDischargeReported(e.Data())
 	if len(faults) > 0 {
@@ -270,8 +278,14 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
 // too.
 func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) Statement {
-	profile := s.profiles.For(e.Source())
-	said := saidAt(s.clock.Now(), Moment{At: e.Time().UTC()})
+	statement := s.reportedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
+	statement.Tie = e.ID()
+	return statement
+}
+
+// reportedBy is reported for any door.
+func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) Statement {
+	profile := s.profiles.For(source)
 	statement := Statement{
 		Kind: KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
 		Happened: Moment{At: said}, Facts: data.Facts, Consents: data.Consents,
@@ -282,11 +296,7 @@ func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) S
 	if data.ArrivedAt != nil {
 		statement.Arrived = Moment{At: data.ArrivedAt.UTC()}
 	}
-	identity := Identity{ReportedPerson: data.Person}
-	if identity.NHSNumber != "" && !hl7.ValidNHSNumber(identity.NHSNumber) {
-		identity.NHSNumber, identity.NHSNumberVerified, identity.NumberInvalid = "", false, true
-	}
-	statement.Person = vault.Conceal(identity)
+	statement.Person = vault.Conceal(checkedIdentity(data.Person))
 	if data.InScope {
 		statement.Evidence = append(statement.Evidence, Evidence{Role: RoleSender, Verdict: SaysInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
 	}
@@ -304,6 +314,15 @@ func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) S
 	}
 	statement.LeftBefore = profile.LeftBefore(all)
 	return statement
+}
+
+// checkedIdentity takes over what a sender reports, but for an NHS number that cannot be one.
+func checkedIdentity(reported schemas.ReportedPerson) Identity {
+	identity := Identity{ReportedPerson: reported}
+	if identity.NHSNumber != "" && !hl7.ValidNHSNumber(identity.NHSNumber) {
+		identity.NHSNumber, identity.NHSNumberVerified, identity.NumberInvalid = "", false, true
+	}
+	return identity
 }
 
 // refuseRequest keeps in the ledger what was no event at all, and refuses it.

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/pg"
@@ -160,7 +162,8 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 			findSettled(tx, ids(batch), job.settled)
 		}
 		claimReceipts(tx, batch, tx.Now, job.fresh, job.known)
-		s.loadWorld(tx, job.claims, job.world)
+		findDoubles(tx, batch, job.doubles)
+		s.loadWorld(tx, job.claims, job.world, tx.Now)
 		if err := tx.Flush(); err != nil {
 			return err
 		}
@@ -203,13 +206,15 @@ type job struct {
 	settled  map[string]seen       // already in the ledger, by id
 	fresh    map[string]bool       // first of their sender, control id and content
 	known    map[receiptKey][]seen // came before under the same control id
+	doubles  map[string]string     // record that may be the same person, by name hash
 	released []string
+	held     []Held
 	rows     []*arrival
 }
 
 func newJob(s *Service, batch []*arrival) *job {
-	j := &job{service: s, batch: batch, claims: newClaims(), world: NewWorld(s.zone, s.quarantineFor),
-		settled: map[string]seen{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
+	j := &job{service: s, batch: batch, claims: newClaims(), world: NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) }),
+		settled: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
 	for _, a := range batch {
 		a.claim(j.claims)
 	}
@@ -232,8 +237,11 @@ func (j *job) finish(tx *flow.Tx) error {
 	if len(j.rows) > 0 {
 		storeMessages(tx, j.rows)
 		storeConsents(tx, j.rows, tx.Now)
+		storeAsked(tx, j.rows, tx.Now)
 	}
 	settleMessages(tx, j.released, Joined, ReasonAnswered, "coding", tx.Now)
+	holdMessages(tx, j.held, tx.Now.Add(j.service.quarantineFor))
+	storeJourneys(tx, j.world.changedJourneys())
 	return nil
 }
 
@@ -250,7 +258,7 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 	reused := len(before) > 0
 	j.known[a.receipt()] = append(before, seen{message: a.id, hash: a.hash})
 	switch {
-	case reused && a.door == doorEvents:
+	case reused && a.door != doorMLLP:
 		a.result.Outcome, a.result.Reason = Rejected, ReasonReused
 	case a.takes():
 		j.take(tx, a)
@@ -297,19 +305,25 @@ func (s seen) result(a *arrival) Result {
 }
 
 func (j *job) take(tx *flow.Tx, a *arrival) {
+	a.Statement.Double = j.doubles[string(a.nameHash)]
 	settled := j.world.Take(Incoming{
-		Statement: *a.Statement, Key: a.key, Anonymous: a.anonymous, MergedKey: a.mergedKey,
+		Statement: *a.Statement, Key: a.key, Number: a.number, Anonymous: a.anonymous, MergedKey: a.mergedKey, Renumbered: a.renumbered,
 		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
 		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
 	})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
+	a.guarded = settled.Visit == nil || settled.Visit.Raised.Journey == "" || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagUnder18) || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagAgeUnknown) ||
+		slices.Contains(settled.Visit.Raised.Flags, schemas.FlagPossibleDouble)
 	if settled.Visit != nil {
 		a.visit = settled.Visit.ID
 	}
 	j.say(tx, settled.Say)
-	if settled.Released != "" {
-		j.release(tx, settled.Released)
+	for _, message := range settled.Released {
+		j.release(tx, message)
+	}
+	for _, held := range settled.Held {
+		j.hold(held)
 	}
 }
 
@@ -332,22 +346,33 @@ func (j *job) release(tx *flow.Tx, message string) {
 	j.say(tx, []Say{sayReleased(message, false)})
 }
 
+// hold makes an earlier message a question for a human: a later one has shown that it ended a visit of its own.
+func (j *job) hold(held Held) {
+	for _, a := range j.batch {
+		if a.id == held.Message {
+			a.result.Outcome, a.result.Reason = Quarantined, held.Reason
+			return
+		}
+	}
+	j.held = append(j.held, held)
+}
+
 // say gives events out, each with the next version of its journey.
 func (j *job) say(tx *flow.Tx, all []Say) {
 	for _, say := range all {
 		emission := flow.Emission{Type: string(say.Type), Journey: say.Journey, Version: 1, Data: say.Data}
-		if say.visit == nil {
+		known := j.world.journeys[say.Journey]
+		if known == nil {
 			if !say.First {
 				emission.Version = 2 // a message is quarantined, then released
 			}
 			tx.Emit(emission)
 			continue
 		}
-		r := &say.visit.Raised
-		r.Told++
-		emission.Version, emission.Correlation = r.Told, r.FirstEvent
-		if id := tx.Emit(emission); r.FirstEvent == "" {
-			r.FirstEvent = id
+		known.Told, known.changed = known.Told+1, true
+		emission.Version, emission.Correlation = known.Told, known.FirstEvent
+		if id := tx.Emit(emission); known.FirstEvent == "" {
+			known.FirstEvent = id
 		}
 	}
 }

@@ -2,31 +2,79 @@ package intake
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
+
+	"footbridge/schemas"
 )
 
-// World is what a batch of messages may change: the persons and visits concerned, loaded and locked. Messages are
-// taken one by one, in the order they came, each seeing what those before it in the batch have changed.
+// World is what a batch of messages may change: the persons, visits and journeys concerned, loaded and locked.
+// Messages are taken one by one, in the order they came, each seeing what those before it in the batch have changed.
 type World struct {
 	Zone          *time.Location
 	QuarantineFor time.Duration
+	// NewID mints an id for what one message makes beside what its door foresaw.
+	NewID func() string
 
 	persons  map[string]*Person // by lookup key; a merged record's keys lead to the survivor
 	owners   map[string]*Person // by id; a merged record's id leads to the survivor
+	numbers  map[string][]*Person
 	visits   []*Visit
 	byNumber map[visitKey]*Visit
+	journeys map[string]*JourneyKnown
 	merged   []*Person // records that were given up in this batch
+	linked   []numberOf
+	cards    map[string]CardFlags // of persons whom a signal is about
+	// unconfirmed are persons whose contact is to be asked again.
+	unconfirmed []string
 }
 
 type visitKey struct{ organisation, number string }
 
+// numberOf says that a record carries a verified NHS number, by its keyed hash.
+type numberOf struct{ hash, person string }
+
+// JourneyKnown is what intake knows of a journey: whose it is, how much it has told of it, and whether it is open.
+type JourneyKnown struct {
+	ID         string
+	Person     string
+	Told       int64
+	FirstEvent string
+	State      string
+	OpenedAt   time.Time
+
+	changed bool
+}
+
+// journeyClosed is the state in which a journey takes up no further attendance.
+const journeyClosed = "closed"
+
+// NewWorld makes a world of what was loaded.
+func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
+	return &World{Zone: zone, QuarantineFor: quarantineFor, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},
+		numbers: map[string][]*Person{}, byNumber: map[visitKey]*Visit{}, journeys: map[string]*JourneyKnown{}, cards: map[string]CardFlags{}}
+}
+
 // addPerson puts a loaded record under a lookup key.
 func (w *World) addPerson(key string, person *Person) {
 	w.persons[key] = person
+	w.addRecord(person)
+}
+
+func (w *World) addRecord(person *Person) {
 	for _, id := range person.IDs() {
 		w.owners[id] = person
 	}
+}
+
+// addNumber says that a loaded record carries a verified NHS number.
+func (w *World) addNumber(hash string, person *Person) {
+	if person == nil || slices.Contains(person.numbers, hash) {
+		return
+	}
+	person.numbers = append(person.numbers, hash)
+	w.numbers[hash] = append(w.numbers[hash], person)
 }
 
 // addVisit puts a loaded visit in.
@@ -38,18 +86,14 @@ func (w *World) addVisit(v *Visit) {
 	}
 }
 
-// NewWorld makes a world of what was loaded.
-func NewWorld(zone *time.Location, quarantineFor time.Duration) *World {
-	return &World{Zone: zone, QuarantineFor: quarantineFor, persons: map[string]*Person{},
-		owners: map[string]*Person{}, byNumber: map[visitKey]*Visit{}}
-}
-
 // Incoming is one message to be taken, with the ids that it may need, minted by the door.
 type Incoming struct {
 	Statement  Statement
 	Key        string // the person's lookup key
+	Number     string // the keyed hash of a verified NHS number
 	Anonymous  bool   // Key is made of the visit alone
-	MergedKey  string // of KindMerge
+	MergedKey  string // of KindMerge and KindRename
+	Renumbered string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
 	VisitID    string // of KindHuman: the visit decided about
 	NewPerson  string
 	NewMerged  string
@@ -71,6 +115,9 @@ func (w *World) Take(in Incoming) Settled {
 	if s.Kind == KindHuman {
 		return w.takeHuman(in)
 	}
+	if s.Kind == KindSignal {
+		return w.takeSignal(in)
+	}
 	person := w.persons[in.Key]
 	if s.Kind == KindPerson && person == nil && !s.Died {
 		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonDemographics}}
@@ -79,31 +126,27 @@ func (w *World) Take(in Incoming) Settled {
 		person = w.newPerson(in.Key, in.NewPerson, s.Organisation)
 		person.Anonymous = in.Anonymous
 	}
-	person.learn(s.Person.Reveal(), s.SaidAt)
+	person.learn(s.Person.Reveal(), s.Stamp(0))
+	w.link(person, in.Number)
 	if s.Died && !person.Deceased {
 		person.Deceased, person.changed = true, true
 	}
 	var settled Settled
 	switch s.Kind {
-	case KindMerge:
+	case KindMerge, KindRename:
 		settled = w.takeMerge(in, person)
 	case KindPerson:
 		settled = Settled{Decision: Decision{Outcome: Joined, Reason: ReasonDemographics}}
+	case KindJoinVisits:
+		settled = w.takeJoinVisits(in, person)
 	default:
 		settled = w.takeVisit(in, person)
 	}
 	settled.Person = person.ID
-	if person.Deceased {
-		settled.stop(stopContact(w.visitsOf(person), person.ID))
+	if reason := w.stopReason(person); reason != "" {
+		settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
 	}
 	return settled
-}
-
-func (s *Settled) stop(say []Say) {
-	if len(say) > 0 {
-		s.Outcome, s.Reason = Corrected, ReasonDeath
-		s.Say = append(s.Say, say...)
-	}
 }
 
 func (w *World) newPerson(key, id, organisation string) *Person {
@@ -112,80 +155,83 @@ func (w *World) newPerson(key, id, organisation string) *Person {
 	return person
 }
 
-func (w *World) takeVisit(in Incoming, person *Person) Settled {
-	v := w.visitFor(in, person)
-	w.assign(v, person, in.Statement)
-	v.join(in.Statement)
-	return Settled{Visit: v, Decision: Decide(v, in.Statement, w.subject(v, person, in))}
+// link notes that a record carries a verified NHS number. Records that share one are the same person for joining
+// journeys and attendances; each keeps its own consent and contact.
+func (w *World) link(person *Person, number string) {
+	if number == "" || slices.Contains(person.numbers, number) {
+		return
+	}
+	w.addNumber(number, person)
+	w.linked = append(w.linked, numberOf{number, person.ID})
 }
 
-// visitFor finds the visit by its number; without one, the person's visit that the time fits; else it is a new
-// one.
-func (w *World) visitFor(in Incoming, person *Person) *Visit {
+// records are all records of one person: this one and those that share a verified NHS number with it.
+func (w *World) records(person *Person) []*Person {
+	found := []*Person{person}
+	for i := 0; i < len(found); i++ {
+		for _, number := range found[i].numbers {
+			for _, other := range w.numbers[number] {
+				if owner := w.owners[other.ID]; owner != nil && !slices.Contains(found, owner) {
+					found = append(found, owner)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (w *World) idsOf(person *Person) []string {
+	var ids []string
+	for _, record := range w.records(person) {
+		ids = append(ids, record.IDs()...)
+	}
+	return ids
+}
+
+// isDeceased says whether any record of the person reports a death: the strictest counts.
+func (w *World) isDeceased(person *Person) bool {
+	return slices.ContainsFunc(w.records(person), func(p *Person) bool { return p.Deceased })
+}
+
+func (w *World) takeVisit(in Incoming, person *Person) Settled {
 	s := in.Statement
-	if v := w.byNumber[visitKey{s.Organisation, s.Visit}]; v != nil && s.Visit != "" {
+	if s.Visit == "" && s.saysNothingOfAVisit() {
+		return Settled{Decision: Decision{Outcome: Joined, Reason: ReasonDemographics}}
+	}
+	v := w.visitFor(in)
+	before := w.owners[v.Person]
+	v.join(s)
+	w.name(v, person, s)
+	return Settled{Visit: v, Decision: w.settle(v, s, in, before, person)}
+}
+
+// saysNothingOfAVisit: an update without a visit number, a reason or a diagnosis is about the person alone.
+func (s Statement) saysNothingOfAVisit() bool {
+	return s.Kind == KindUpdate && len(s.Evidence) == 0 && !s.LeftBefore
+}
+
+// visitFor finds the visit by its number. A message without one is a visit of its own, to be joined by person and
+// time.
+func (w *World) visitFor(in Incoming) *Visit {
+	number := in.Statement.Visit
+	if number == "" {
+		number = numberless + in.Statement.Message
+	}
+	return w.visitNumbered(in.Statement.Organisation, number, in.NewVisit)
+}
+
+func (w *World) visitNumbered(organisation, number, newID string) *Visit {
+	if v := w.byNumber[visitKey{organisation, number}]; v != nil {
 		return v
 	}
-	number := s.Visit
-	if number == "" {
-		if v := w.visitByTime(s, person); v != nil {
-			return v
-		}
-		number = "~" + s.Message // no sender's number begins so
-	}
-	v := &Visit{ID: in.NewVisit, Organisation: s.Organisation, Number: number}
+	v := &Visit{ID: newID, Organisation: organisation, Number: number}
 	w.addVisit(v)
 	return v
 }
 
-// How far a message without a visit number may be from a visit to be joined to it: an open one that began within a
-// week, or one that ended within a day.
-const (
-	openFor  = 7 * 24 * time.Hour
-	endedFor = 24 * time.Hour
-)
-
-func (w *World) visitByTime(s Statement, person *Person) *Visit {
-	at := firstKnown(s.SaidAt, s.Happened)
-	fits := slices.DeleteFunc(w.visitsOf(person), func(v *Visit) bool {
-		began := v.began()
-		if v.Organisation != s.Organisation || v.IsCancelled() {
-			return true
-		}
-		if v.Ended() {
-			return v.End.Left.At.Sub(at).Abs() > endedFor || (s.Kind == KindEnd && !v.End.Left.Same(s.Happened))
-		}
-		return began.After(at.Add(endedFor)) || at.Sub(began) > openFor
-	})
-	if len(fits) == 0 {
-		return nil
-	}
-	return slices.MaxFunc(fits, func(a, b *Visit) int {
-		// An open one before an ended one, then the later arrival.
-		if a.Ended() != b.Ended() {
-			if b.Ended() {
-				return 1
-			}
-			return -1
-		}
-		return cmp.Or(a.began().Compare(b.began()), cmp.Compare(a.Number, b.Number))
-	})
-}
-
-func (v *Visit) began() time.Time {
-	switch {
-	case v.Arrived.Known():
-		return v.Arrived.At
-	case v.Started != (Stamp{}):
-		return v.Started.SaidAt
-	case v.PersonSaid != (Stamp{}):
-		return v.PersonSaid.SaidAt
-	}
-	return v.End.Left.At
-}
-
+// visitsOf are the visits of all of a person's records.
 func (w *World) visitsOf(person *Person) []*Visit {
-	ids := person.IDs()
+	ids := w.idsOf(person)
 	var visits []*Visit
 	for _, v := range w.visits {
 		if slices.Contains(ids, v.Person) {
@@ -195,48 +241,285 @@ func (w *World) visitsOf(person *Person) []*Visit {
 	return visits
 }
 
-// assign says whose visit it is: the newest message decides. Two records that nobody has said are one person are
-// shown to a human, since an offer to the wrong person is worse than a question.
-func (w *World) assign(v *Visit, person *Person, s Statement) {
-	stamp := Stamp{SaidAt: s.SaidAt, Seq: v.Version + 1}
-	if v.Person == "" {
-		v.Person, v.PersonSaid = person.ID, stamp
-		return
+// name says whose visit it is: the newest message decides, and one that knows who it is about before one that does
+// not. Two records that nobody has said are one person are shown to a human, since an offer to the wrong person is
+// worse than a question.
+func (w *World) name(v *Visit, person *Person, s Statement) {
+	named := Named{Person: person.ID, Anonymous: person.Anonymous, Said: s.Stamp(v.Version)}
+	if i := slices.IndexFunc(v.Named, func(n Named) bool { return n.Person == person.ID }); i < 0 {
+		v.Named = append(v.Named, named)
+	} else if named.Said.After(v.Named[i].Said) {
+		v.Named[i] = named
 	}
-	if slices.Contains(person.IDs(), v.Person) {
-		return
+	slices.SortFunc(v.Named, func(a, b Named) int { return cmp.Compare(a.Person, b.Person) })
+	v.Person = newestNamed(v.Named)
+	v.changed = true
+}
+
+func newestNamed(all []Named) string {
+	var newest Named
+	for _, n := range all {
+		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) || (newest.Anonymous == n.Anonymous && n.Said.After(newest.Said)) {
+			newest = n
+		}
 	}
-	other := w.owners[v.Person]
+	return newest.Person
+}
+
+// differs says whether messages of one attendance were about records that are not known to be one person. Of
+// records that are not loaded, what was found before stands.
+func (w *World) differs(v *Visit) bool {
+	found, unknown := map[*Person]bool{}, false
+	for _, n := range v.Named {
+		owner := w.owners[n.Person]
+		switch {
+		case n.Anonymous, owner != nil && owner.Anonymous:
+		case owner == nil:
+			unknown = true
+		default:
+			found[slices.MinFunc(w.records(owner), func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })] = true
+		}
+	}
+	if len(found) == 0 {
+		return v.PersonDiffers
+	}
+	return unknown || len(found) > 1
+}
+
+// settle works out which visits are one attendance, of everybody whom the visit was or is about, and decides about
+// each. The message's own outcome is that of the attendance it belongs to; deciding about the others changes
+// something only where the message joined them, or parted them.
+func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) Decision {
+	var own Decision
+	var others []Decision
+	done := map[*Visit]bool{}
+	for _, person := range append([]*Person{w.owners[v.Person]}, persons...) {
+		if person == nil {
+			continue
+		}
+		visits := slices.DeleteFunc(w.visitsOf(person), func(o *Visit) bool { return o.Organisation != v.Organisation || done[o] })
+		for _, attended := range attendances(visits) {
+			for _, one := range attended {
+				done[one] = true
+			}
+			if slices.Contains(attended, v) {
+				own = w.decide(attended, s, person, in)
+				continue
+			}
+			in := in
+			in.NewJourney = ""
+			others = append(others, w.decide(attended, Statement{}, person, in))
+		}
+	}
+	for _, other := range others {
+		own.add(other)
+	}
+	return own
+}
+
+// settleAll decides again about all of a person's attendances: the records or numbers that they go by have changed.
+func (w *World) settleAll(person *Person, in Incoming, otherwise Decision) Decision {
+	byOrganisation := map[string][]*Visit{}
+	for _, v := range w.visitsOf(person) {
+		byOrganisation[v.Organisation] = append(byOrganisation[v.Organisation], v)
+	}
+	for _, organisation := range slices.Sorted(maps.Keys(byOrganisation)) {
+		for _, attended := range attendances(byOrganisation[organisation]) {
+			decision := w.decide(attended, Statement{}, person, in)
+			in.NewJourney = ""
+			if len(decision.Say) > 0 {
+				otherwise.Journey = cmp.Or(otherwise.Journey, decision.Journey)
+				if otherwise.Outcome != RaisedOutcome && otherwise.Outcome != RaisedFlagged {
+					otherwise.Outcome = decision.Outcome
+				}
+			}
+			otherwise.add(decision)
+		}
+	}
+	return otherwise
+}
+
+// add takes over what follows from another attendance.
+func (d *Decision) add(other Decision) {
+	d.Say, d.Released = append(d.Say, other.Say...), append(d.Released, other.Released...)
+	d.Held = append(d.Held, other.Held...)
+}
+
+// decide decides about one attendance as a whole. What has been told of it stays with one of its visits.
+func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incoming) Decision {
+	so := together(partsInTime(attended))
+	so.Person = newestNamed(so.Named)
+	for _, v := range attended {
+		so.PersonDiffers = so.PersonDiffers || v.PersonDiffers
+	}
+	so.PersonDiffers = w.differs(so)
+	bearer := bearerOf(attended, so)
+	so.ID, so.Raised = bearer.ID, bearer.Raised
+	asked := askedOf(attended)
+	if len(asked) > 0 {
+		so.Asked = asked[0]
+	}
+	if s.Message == "" {
+		s.Message = so.End.Message
+	}
+	decision := Decide(so, s, w.subject(so, attended, person, in))
+	decision.Released = nil
+	if so.Asked == "" {
+		decision.Released = slices.DeleteFunc(asked, func(message string) bool { return message == s.Message })
+	}
+	if decision.Outcome == Quarantined && s.Kind == "" {
+		decision.Held = append(decision.Held, Held{Message: s.Message, Reason: decision.Reason})
+	}
+	w.keep(attended, bearer, so)
+	decision.Say = append(decision.Say, withdrawOthers(attended, bearer)...)
+	w.rememberJourneys(decision.Say, so, in)
+	return decision
+}
+
+func partsInTime(visits []*Visit) []part {
+	parts := partsOf(visits)
+	slices.SortFunc(parts, inTime)
+	return parts
+}
+
+// bearerOf is the visit that what has been told is kept with: the one of which something stands, or was told first;
+// of an attendance nothing was told of, the one that ended.
+func bearerOf(attended []*Visit, so *Visit) *Visit {
+	return slices.MinFunc(attended, func(a, b *Visit) int {
+		return cmp.Or(notFirst(a.Raised.Standing(), b.Raised.Standing()), notFirst(a.Raised.Journey != "", b.Raised.Journey != ""),
+			a.Raised.At.Compare(b.Raised.At), notFirst(a.End == so.End, b.End == so.End), notFirst(a.IsNumbered(), b.IsNumbered()),
+			b.began().Compare(a.began()), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func notFirst(a, b bool) int {
 	switch {
-	case person.Anonymous:
-		return
-	case other != nil && other.Anonymous:
-		v.Person, v.PersonSaid = person.ID, stamp
-		return
+	case a && !b:
+		return -1
+	case b && !a:
+		return 1
 	}
-	v.PersonDiffers = true
-	if stamp.After(v.PersonSaid) {
-		v.Person, v.PersonSaid = person.ID, stamp
+	return 0
+}
+
+func askedOf(attended []*Visit) (asked []string) {
+	for _, v := range attended {
+		if v.Asked != "" && !slices.Contains(asked, v.Asked) {
+			asked = append(asked, v.Asked)
+		}
+	}
+	return asked
+}
+
+// keep puts back what was decided.
+func (w *World) keep(attended []*Visit, bearer, so *Visit) {
+	if !sameRaised(bearer.Raised, so.Raised) {
+		bearer.Raised, bearer.changed = so.Raised, true
+	}
+	for _, v := range attended {
+		if so.Asked == "" && v.Asked != "" {
+			v.Asked, v.changed = "", true
+		}
+		if v.PersonDiffers != so.PersonDiffers {
+			v.PersonDiffers, v.changed = so.PersonDiffers, true
+		}
+	}
+	if so.Asked != "" && len(askedOf(attended)) == 0 {
+		bearer.Asked, bearer.changed = so.Asked, true
 	}
 }
 
-func (w *World) subject(v *Visit, person *Person, in Incoming) Subject {
-	if owner := w.owners[v.Person]; owner != nil {
+func sameRaised(a, b Raised) bool {
+	return a.Journey == b.Journey && a.Withdrawn == b.Withdrawn && a.Left.Same(b.Left) && a.LeftOn == b.LeftOn && equalFacts(a.Facts, b.Facts) &&
+		slices.Equal(a.Flags, b.Flags) && a.ContactOver == b.ContactOver && a.At.Equal(b.At)
+}
+
+// withdrawOthers takes back what had been raised of an attendance's other visits before it was known that they are
+// one: one offer only.
+func withdrawOthers(attended []*Visit, bearer *Visit) (say []Say) {
+	for _, v := range attended {
+		if v == bearer || !v.Raised.Standing() {
+			continue
+		}
+		v.Raised.Withdrawn, v.changed = ReasonMerged, true
+		say = append(say, Say{Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+			Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: ReasonMerged}})
+	}
+	return say
+}
+
+// rememberJourneys makes a row for a journey that begins.
+func (w *World) rememberJourneys(say []Say, so *Visit, in Incoming) {
+	for _, one := range say {
+		if (one.Type == schemas.DischargeRecorded || one.Type == schemas.ReferralRequested) && w.journeys[one.Journey] == nil {
+			w.journeys[one.Journey] = &JourneyKnown{ID: one.Journey, Person: so.Person, State: "open", OpenedAt: in.DecidedAt, changed: true}
+		}
+	}
+}
+
+func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incoming) Subject {
+	if owner := w.owners[so.Person]; owner != nil {
 		person = owner
 	}
 	identity := person.Identity.Reveal()
-	return Subject{
-		Person: person.ID, Deceased: person.Deceased, BirthDate: identity.BirthDate, BadNumber: identity.NumberInvalid,
+	subject := Subject{
+		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, BadNumber: identity.NumberInvalid,
 		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
 		QuarantineH: w.QuarantineFor,
 	}
+	if subject.NewJourney == "" {
+		subject.NewJourney = w.NewID()
+	}
+	if open := w.openJourney(person); open != nil && len(person.numbers) > 0 {
+		subject.OpenJourney = open.ID
+	}
+	subject.EarlierOn = func(journey string) bool { return w.earlierOn(journey, so, attended) }
+	return subject
+}
+
+// openJourney is the person's journey that a further attendance joins: the oldest that has not been closed.
+func (w *World) openJourney(person *Person) *JourneyKnown {
+	ids := w.idsOf(person)
+	var open *JourneyKnown
+	for _, j := range w.journeys {
+		if j.State == journeyClosed || !slices.Contains(ids, j.Person) {
+			continue
+		}
+		if open == nil || cmp.Or(j.OpenedAt.Compare(open.OpenedAt), cmp.Compare(j.ID, open.ID)) < 0 {
+			open = j
+		}
+	}
+	return open
+}
+
+// earlierOn says whether a journey began with another attendance, or with a request more than a day before this one
+// ended: somebody has come back.
+func (w *World) earlierOn(journey string, so *Visit, attended []*Visit) bool {
+	others := false
+	for _, v := range w.visits {
+		if v.Raised.Journey != journey || slices.Contains(attended, v) || v.Raised.Withdrawn == ReasonMerged {
+			continue
+		}
+		others = true
+		if v.Raised.Left.At.Before(so.End.Left.At) {
+			return true
+		}
+	}
+	known := w.journeys[journey]
+	own := slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Journey == journey })
+	return !others && !own && known != nil && so.End.Left.At.Sub(known.OpenedAt) > endedFor
 }
 
 // takeMerge makes two records one. Journeys already begun are shown to a human; nothing crosses by itself.
 func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
+	reason := ReasonMerged
+	if in.Statement.Kind == KindRename {
+		reason = ReasonRenamed
+	}
+	settled := Settled{Decision: Decision{Outcome: Joined, Reason: reason}}
 	given := w.persons[in.MergedKey]
 	if given == survivor {
-		return Settled{Decision: Decision{Outcome: Joined, Reason: ReasonMerged}}
+		return settled
 	}
 	if given == nil {
 		given = w.newPerson(in.MergedKey, in.NewMerged, in.Statement.Organisation)
@@ -246,25 +529,36 @@ func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
 	for _, id := range given.IDs() {
 		w.owners[id] = survivor
 	}
+	for _, number := range given.numbers {
+		w.addNumber(number, survivor)
+	}
 	for key, person := range w.persons {
 		if person == given {
 			w.persons[key] = survivor
 		}
 	}
-	settled := Settled{Decision: Decision{Outcome: Joined, Reason: ReasonMerged}}
-	for _, v := range w.visitsOf(survivor) {
-		if !v.Raised.Standing() {
-			continue
-		}
-		v.Version++
-		v.changed = true
-		decision := correct(v, in.Statement, w.subject(v, survivor, in))
-		settled.Say = append(settled.Say, decision.Say...)
-		if decision.Outcome == Corrected {
-			settled.Outcome = Corrected
-		}
-	}
+	settled.Decision = w.settleAll(survivor, in, settled.Decision)
 	return settled
+}
+
+// takeJoinVisits makes two visit numbers one attendance (A42): the one given up leads to the one that stays.
+func (w *World) takeJoinVisits(in Incoming, person *Person) Settled {
+	s := in.Statement
+	stays := w.visitNumbered(s.Organisation, s.Visit, in.NewVisit)
+	given := w.visitNumbered(s.Organisation, s.MergedVisit, w.NewID())
+	before := []*Person{w.owners[stays.Person], w.owners[given.Person], person}
+	for _, v := range []*Visit{stays, given} {
+		v.join(s)
+		w.name(v, person, s)
+	}
+	if stamp := s.Stamp(given.Version); stays != given && stamp.After(given.IntoSaid) {
+		given.Into, given.IntoSaid = stays.Number, stamp
+	}
+	decision := w.settle(stays, s, in, before...)
+	if decision.Outcome == Joined {
+		decision.Reason = ReasonVisitsJoined
+	}
+	return Settled{Visit: stays, Decision: decision}
 }
 
 // takeHuman applies a named human's decision about a visit of undecided scope.
@@ -277,9 +571,8 @@ func (w *World) takeHuman(in Incoming) Settled {
 		if person == nil {
 			break
 		}
-		v.Asked = ""
 		v.join(in.Statement)
-		return Settled{Visit: v, Person: person.ID, Decision: Decide(v, in.Statement, w.subject(v, person, in))}
+		return Settled{Visit: v, Person: person.ID, Decision: w.settle(v, in.Statement, in, person)}
 	}
 	return Settled{Decision: Decision{Outcome: Quarantined, Reason: ReasonNoVisit}}
 }
@@ -308,5 +601,11 @@ func (w *World) changedVisits() []*Visit {
 	slices.SortFunc(changed, func(a, b *Visit) int {
 		return cmp.Or(cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.Number, b.Number))
 	})
+	return changed
+}
+
+func (w *World) changedJourneys() []*JourneyKnown {
+	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.journeys)), func(j *JourneyKnown) bool { return !j.changed })
+	slices.SortFunc(changed, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
 	return changed
 }

@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
+	"strings"
 	"time"
 
 	"footbridge/libs/clock"
@@ -22,6 +24,10 @@ func (s *Service) Routes(mux *httpx.Mux) {
 		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, true) },
 		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, false) },
 	}
+	maps.Copy(handlers, s.peopleRoutes())
+	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
+	maps.Copy(handlers, s.fhirRoutes())
+	maps.Copy(handlers, s.signalRoutes())
 	for _, route := range schemas.RoutesOf(Name) {
 		handler := handlers[route.Mux()]
 		if handler == nil {
@@ -33,7 +39,11 @@ func (s *Service) Routes(mux *httpx.Mux) {
 				roles = append(roles, string(role))
 			}
 		}
-		mux.Handle(route.Mux(), principal.RequireRole(handler, roles...))
+		handler = principal.RequireRole(handler, roles...)
+		if strings.HasPrefix(route.Pattern, "/fhir/") {
+			handler = s.answeringFHIR(handler)
+		}
+		mux.Handle(route.Mux(), handler)
 	}
 }
 
@@ -143,6 +153,9 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	if err := s.storeWorld(tx, job.world); err != nil {
 		return LedgerLine{}, err
 	}
+	storeJourneys(tx, job.world.changedJourneys())
+	settleMessages(tx, job.released, Joined, ReasonAnswered, "coding", tx.Now)
+	holdMessages(tx, job.held, tx.Now.Add(s.quarantineFor))
 	line := held.LedgerLine
 	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
 	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, who.Role+":"+who.Subject, nil
@@ -154,7 +167,7 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool) (Decision, error) {
 	job.claims.known[held.personKey] = true
 	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = held.Visit
-	s.loadWorld(tx, job.claims, job.world)
+	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return Decision{}, err
 	}
@@ -163,6 +176,12 @@ func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope 
 		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
 	})
 	settled.Decision.visit = held.Visit
+	for _, message := range settled.Released {
+		job.release(tx, message)
+	}
+	for _, other := range settled.Held {
+		job.hold(other)
+	}
 	if settled.Outcome == Quarantined {
 		return Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any more.")
 	}
@@ -179,7 +198,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage) (Decision,
 	if err != nil {
 		return Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
 	}
-	_, reading := s.readFrame(raw)
+	reading := s.readKept(held, raw)
 	if reading.Outcome != "" || reading.Statement == nil {
 		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
 			"The message still cannot be used: %s. Correct the sender's profile and release it again, or dismiss it.", reading.Reason)
@@ -189,7 +208,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage) (Decision,
 		return Decision{}, err
 	}
 	a.claim(job.claims)
-	s.loadWorld(tx, job.claims, job.world)
+	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return Decision{}, err
 	}

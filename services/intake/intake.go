@@ -46,6 +46,7 @@ import (
 	"footbridge/libs/hl7"
 	"footbridge/libs/pg"
 	"footbridge/libs/vault"
+	"footbridge/schemas"
 )
 
 // Name is the schema, the login and the source.
@@ -76,6 +77,10 @@ type Config struct {
 	Zone *time.Location
 	// QuarantineFor is by when a human must have looked at a quarantined message (4 h).
 	QuarantineFor time.Duration
+	// KeepReceipts is for how long a resend is known as one, and late coding finds its visit (60 days, and no less
+	// than that: senders resend after long outages). KeepLedger is for how long messages stay in the ledger (400 days).
+	KeepReceipts time.Duration
+	KeepLedger   time.Duration
 	// MaxMessage is the largest message in bytes, over any door (1 MiB).
 	MaxMessage int
 	// HTTPPatience is how long POST /events waits for room or for the database before it says 429 or 503 (10 s).
@@ -97,6 +102,8 @@ type Service struct {
 	tracer        trace.Tracer
 	zone          *time.Location
 	quarantineFor time.Duration
+	keepReceipts  time.Duration
+	keepLedger    time.Duration
 	maxMessage    int
 	patience      time.Duration
 	tls           *tls.Config
@@ -113,7 +120,7 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		quarantineFor: cfg.QuarantineFor, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
 		tls: cfg.TLS, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
@@ -150,6 +157,11 @@ func (s *Service) setDefaults() error {
 	if s.quarantineFor == 0 {
 		s.quarantineFor = 4 * time.Hour
 	}
+	s.keepReceipts = max(s.keepReceipts, minReceipts)
+	if s.keepLedger == 0 {
+		s.keepLedger = 400 * 24 * time.Hour
+	}
+	s.keepLedger = max(s.keepLedger, s.keepReceipts)
 	if s.maxMessage == 0 {
 		s.maxMessage = 1 << 20
 	}
@@ -170,6 +182,7 @@ func (s *Service) instrument() error {
 // FlowConfig fills in what intake asks of its flow: it hears nothing, and keeps its partitions by time.
 func (s *Service) FlowConfig(cfg flow.Config) flow.Config {
 	cfg.Service, cfg.Pool, cfg.Due = Name, s.pool, s.Due()
+	cfg.Hears, cfg.Handle = schemas.SubjectsHeardBy(Name), s.Handle
 	return cfg
 }
 

@@ -33,7 +33,8 @@ import (
 
 var testStream = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour, MaxBytes: -1}
 
-var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
+var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+	{Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
 
 // site is a database and a broker, with any number of intakes on them.
 type site struct {
@@ -103,9 +104,11 @@ func (s *site) start() *process {
 	return p
 }
 
-func (p *process) mux(role, source string) http.Handler {
+func (p *process) mux(role, source string) http.Handler { return p.muxOf("RXX", role, source) }
+
+func (p *process) muxOf(organisation, role, source string) http.Handler {
 	mux := httpx.NewMux(httpx.Options{})
-	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: "RXX", Role: role, Subject: "test", Source: source})))
+	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: organisation, Role: role, Subject: "test", Source: source})))
 	p.Routes(mux)
 	return mux
 }
@@ -315,7 +318,7 @@ func TestMessagesOfOneVisitAtOnceRaiseItOnce(t *testing.T) {
 	clients := []*hl7.Client{intakes[0].dial(t), intakes[1].dial(t), intakes[0].dial(t)}
 	for i := range 40 {
 		h := newHospital()
-		h.number, h.control = fmt.Sprintf("V%d", i), 10*i
+		h.number, h.patient, h.control = fmt.Sprintf("V%d", i), fmt.Sprintf("L%d", i), 10*i
 		messages := [][]byte{h.message("A01", reason("248062006", "", "SCT")), h.message("A08", diagnosis("276853009", "", "SCT")), h.message("A03")}
 		var all sync.WaitGroup
 		for c, client := range clients {
@@ -374,7 +377,7 @@ func TestAReportedDischargeIsTakenInEveryModeAndCountedOnce(t *testing.T) {
 		t.Errorf("binary, the same: %d %s", status, body)
 	}
 	status, body = p.post(t, "application/cloudevents-batch+json; charset=utf-8",
-		"["+report("1", reportData)+","+report("2", strings.Replace(reportData, "E1", "E2", 1))+",{},"+
+		"["+report("1", reportData)+","+report("2", strings.NewReplacer("E1", "E2", "L7", "L8").Replace(reportData))+",{},"+
 			report("3", `{"organisation":"RXX"}`)+","+report("1", strings.Replace(reportData, "E1", "E3", 1))+"]")
 	var batch []eventAnswer
 	if err := json.Unmarshal([]byte(body), &batch); err != nil || status != http.StatusOK || len(batch) != 5 {

@@ -1,8 +1,8 @@
 package intake
 
 import (
+	"maps"
 	"slices"
-	"time"
 
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -15,16 +15,22 @@ type Person struct {
 	Survivor     string   // the record that this one has been merged into
 	Aliases      []string // records that have been merged into this one
 	Deceased     bool
+	Stopped      string // why a human stopped contact, or empty
 	// Anonymous: known by a visit alone, since no message gave an identifier that may be matched on.
 	Anonymous bool
 	Identity  vault.Personal[Identity]
 	Said      Stamp // of the newest identity
 	Version   int64
 
+	// numbers are the keyed hashes of verified NHS numbers of this record: others that carry one are the same person.
+	numbers []string
+
 	wrapped []byte // the person's wrapped key, as stored
 	isNew   bool
 	changed bool
 	learnt  bool // the identity changed
+	// stopChanged: a human stopped contact, or lifted that.
+	stopChanged bool
 }
 
 // IDs are the ids of this record and of all that were merged into it.
@@ -32,49 +38,49 @@ func (p *Person) IDs() []string { return append([]string{p.ID}, p.Aliases...) }
 
 // learn takes in what a message says of who the person is. A newer message replaces field by field, an older one
 // only fills what is unknown; an empty field keeps, a null one deletes.
-func (p *Person) learn(said Identity, saidAt time.Time) {
+func (p *Person) learn(said Identity, stamp Stamp) {
 	p.Version++
-	stamp := Stamp{SaidAt: saidAt, Seq: p.Version}
-	known := p.Identity.Reveal()
-	var next Identity
-	if stamp.After(p.Said) || p.isNew {
-		next = overlayIdentity(known, said)
-		for _, name := range said.Removed {
-			next.remove(name)
-		}
-		next.NumberInvalid = said.NumberInvalid || (known.NumberInvalid && said.NHSNumber == "")
-		p.Said, p.changed = stamp, true
-	} else {
-		next = overlayIdentity(said, known)
-		next.NumberInvalid = known.NumberInvalid || (said.NumberInvalid && known.NHSNumber == "")
-	}
-	next.Removed = nil
-	if !p.isNew && sameIdentity(next, known) {
+	stamp.Seq = p.Version
+	next := p.Identity.Reveal()
+	next.Said = maps.Clone(next.Said)
+	if !next.learn(said, stamp) && !p.isNew {
 		return
 	}
 	p.Identity, p.changed, p.learnt = vault.Conceal(next), true, true
+	p.Said = later(p.Said, stamp)
 }
 
-func sameIdentity(a, b Identity) bool {
-	return a.ReportedPerson == b.ReportedPerson && a.Language == b.Language && a.NumberInvalid == b.NumberInvalid
-}
-
-func overlayIdentity(under, over Identity) Identity {
-	out := under
-	verified := over.NHSNumberVerified || (under.NHSNumberVerified && (over.NHSNumber == "" || over.NHSNumber == under.NHSNumber))
-	for name, to := range out.fields() {
-		if from := *over.fields()[name]; from != "" {
-			*to = from
+// learn takes over each field that is newer than what is known of it, and says whether there was any.
+func (id *Identity) learn(said Identity, stamp Stamp) (changed bool) {
+	if id.Said == nil {
+		id.Said = map[string]Stamp{}
+	}
+	newer := func(name string) bool {
+		if !stamp.After(id.Said[name]) {
+			return false
+		}
+		id.Said[name], changed = stamp, true
+		return true
+	}
+	from := said.fields()
+	for name, to := range id.fields() {
+		given := *from[name] != "" || slices.Contains(said.Removed, name) || (name == "nhsNumber" && said.NumberInvalid)
+		if !given || !newer(name) {
+			continue
+		}
+		*to = *from[name]
+		if name == "nhsNumber" {
+			id.NumberInvalid = said.NumberInvalid
 		}
 	}
-	out.NHSNumberVerified = verified
-	return out
-}
-
-func (id *Identity) remove(name string) {
-	if field := id.fields()[name]; field != nil {
-		*field = ""
+	if said.NHSNumberVerified && said.NHSNumber != "" && newer("verifiedNumber") {
+		id.VerifiedNumber = said.NHSNumber
 	}
+	if said.SafeContact != nil && newer("safeContact") {
+		id.SafeContact = said.SafeContact
+	}
+	id.NHSNumberVerified = id.NHSNumber != "" && id.NHSNumber == id.VerifiedNumber
+	return changed
 }
 
 func (id *Identity) fields() map[string]*string {
@@ -99,15 +105,23 @@ func (p *Person) merge(other *Person) {
 
 // stopContact says that nobody may contact the person, once for each journey of theirs, until a named human lifts
 // it.
-func stopContact(visits []*Visit, person string) []Say {
+func stopContact(visits []*Visit, person, reason string) []Say {
 	var say []Say
+	over := map[string]bool{}
+	for _, v := range visits {
+		over[v.Raised.Journey] = over[v.Raised.Journey] || v.Raised.ContactOver
+	}
 	for _, v := range visits {
 		if v.Raised.Journey == "" || v.Raised.ContactOver {
 			continue
 		}
 		v.Raised.ContactOver, v.changed = true, true
-		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey, visit: v,
-			Data: schemas.ContactStoppedData{Person: person, Reason: ReasonDeath}})
+		if over[v.Raised.Journey] {
+			continue
+		}
+		over[v.Raised.Journey] = true
+		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey,
+			Data: schemas.ContactStoppedData{Person: person, Reason: reason}})
 	}
 	return say
 }

@@ -13,6 +13,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"footbridge/libs/hl7"
 	"footbridge/schemas"
 )
 
@@ -39,8 +40,18 @@ type Profile struct {
 	LocalReasons     []localReason       `yaml:"localReasons"`
 	Mentions         mentionList         `yaml:"mentions"`
 	Destinations     map[string][]string `yaml:"destinations"`
+	Settings         settingList         `yaml:"settings"`
+	Facts            factList            `yaml:"facts"`
+	Rhythm           rhythm              `yaml:"rhythm"`
+	// Certificate is the name on the client certificate that this profile's senders must show, over mutual TLS.
+	Certificate []string `yaml:"certificate"`
 
 	zone         *time.Location
+	classes      map[string]Setting
+	areas        map[string]string
+	gpAreas      map[string]string
+	genders      map[string]string
+	needed       hl7.Path
 	kinds        map[string]Kind
 	systems      map[string]string
 	exact        map[string]codeEntry
@@ -78,6 +89,48 @@ type localReason struct {
 type mentionList struct {
 	Words     []string `yaml:"words"`
 	Negations []string `yaml:"negations"`
+}
+
+// settingList says which classes (PV1-2) and places (PV1-3) are A&E, urgent care, a ward, or something else.
+type settingList struct {
+	Emergency []string `yaml:"emergency"`
+	Ward      []string `yaml:"ward"`
+	Elsewhere []string `yaml:"elsewhere"`
+	// Places are points of care or facilities (PV1-3.1, PV1-3.4) that are A&E or an urgent treatment centre, whatever
+	// the class says.
+	Places []string `yaml:"places"`
+}
+
+// factList says which fields are facts of the closed list, and how their values are written there. What is not
+// listed is not read: a field that means something else at this sender must not become a fact.
+type factList struct {
+	// Areas are outward postcodes (the part before the blank) by area code; the postcode itself never leaves.
+	Areas map[string][]string `yaml:"areas"`
+	// Genders are values of PID-8 by the fact's, where the sender records there what the person says of themselves.
+	Genders map[string][]string `yaml:"genders"`
+	// Interpreter is where the sender says that an interpreter is needed, and the values that mean yes and no.
+	Interpreter struct {
+		Path string   `yaml:"path"`
+		Yes  []string `yaml:"yes"`
+		No   []string `yaml:"no"`
+	} `yaml:"interpreter"`
+	// GPAreas are codes of practices by area code.
+	GPAreas map[string][]string `yaml:"gpAreas"`
+	// GP says that PD1-3 or PD1-4 names the practice the person is registered with.
+	GP bool `yaml:"gp"`
+	// NoGP are codes there that mean that there is none, or that it is not known.
+	NoGP []string `yaml:"noGP"`
+}
+
+// rhythm is what is expected of a sender when nothing is wrong.
+type rhythm struct {
+	// Day, Night and Weekend are messages an hour, on working days from 8 to 20, at night, and on weekend days; 0 is
+	// that no silence counts. The feed is silent when as many hours have passed as would have brought ten messages,
+	// and at least QuietFor.
+	Day      float64       `yaml:"day"`
+	Night    float64       `yaml:"night"`
+	Weekend  float64       `yaml:"weekend"`
+	QuietFor time.Duration `yaml:"quietFor"`
 }
 
 // How a sender is answered.
@@ -193,6 +246,9 @@ func (p *Profile) prepare() error {
 	if err != nil {
 		return err
 	}
+	if err := p.prepareFacts(); err != nil {
+		return err
+	}
 	p.systems = map[string]string{}
 	for system, names := range p.Systems {
 		p.systems[strings.ToUpper(system)] = system
@@ -221,12 +277,58 @@ func (p *Profile) prepare() error {
 	return p.prepareCodes()
 }
 
+func (p *Profile) prepareFacts() error {
+	p.classes, p.areas, p.genders = map[string]Setting{}, map[string]string{}, map[string]string{}
+	for setting, classes := range map[Setting][]string{SettingEmergency: p.Settings.Emergency, SettingWard: p.Settings.Ward, SettingElsewhere: p.Settings.Elsewhere} {
+		for _, class := range classes {
+			if other, twice := p.classes[strings.ToUpper(class)]; twice {
+				return fmt.Errorf("settings: class %q is both %s and %s", class, other, setting)
+			}
+			p.classes[strings.ToUpper(class)] = setting
+		}
+	}
+	for area, outwards := range p.Facts.Areas {
+		kind, _ := schemas.KindNamed("area")
+		if area == "" || len(area) > kind.MaxLength {
+			return fmt.Errorf("facts: %q is no area's code", area)
+		}
+		for _, outward := range outwards {
+			p.areas[strings.ToUpper(outward)] = area
+		}
+	}
+	p.gpAreas = map[string]string{}
+	for area, practices := range p.Facts.GPAreas {
+		for _, practice := range practices {
+			p.gpAreas[strings.ToUpper(practice)] = area
+		}
+	}
+	for gender, values := range p.Facts.Genders {
+		if !slices.Contains(schemas.Values("gender"), gender) {
+			return fmt.Errorf("facts: gender %q is none of %s", gender, strings.Join(schemas.Values("gender"), ", "))
+		}
+		for _, value := range values {
+			p.genders[strings.ToUpper(value)] = gender
+		}
+	}
+	if p.Rhythm.Day < 0 || p.Rhythm.Night < 0 || p.Rhythm.Weekend < 0 || p.Rhythm.QuietFor < 0 {
+		return errors.New("rhythm: messages an hour and quietFor are not negative")
+	}
+	if p.Facts.Interpreter.Path == "" {
+		return nil
+	}
+	var err error
+	if p.needed, err = hl7.ParsePath(p.Facts.Interpreter.Path); err != nil {
+		return fmt.Errorf("facts: interpreter: %w", err)
+	}
+	return nil
+}
+
 func invertKinds(events map[Kind][]string) (map[string]Kind, error) {
 	kinds := map[string]Kind{}
 	for kind, triggers := range events {
 		switch kind {
-		case KindStart, KindMove, KindUpdate, KindEnd, KindCancelStart, KindCancelEnd, KindPerson, KindMerge,
-			KindByHand, KindIgnore:
+		case KindStart, KindMove, KindUpdate, KindEnd, KindCancelStart, KindCancelEnd, KindPerson, KindMerge, KindRename,
+			KindJoinVisits, KindByHand, KindIgnore:
 		default:
 			return nil, fmt.Errorf("events: %q is no kind of event", kind)
 		}

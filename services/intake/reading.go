@@ -104,8 +104,10 @@ func (r *Reading) judge() {
 	switch {
 	case s.Kind == KindByHand:
 		r.Outcome, r.Reason = Quarantined, ReasonByHand
-	case s.Kind == KindMerge && (!known || s.Merged.Reveal().LocalID == ""):
+	case s.merges() && (!known || s.Merged.Reveal().LocalID == ""):
 		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
+	case s.Kind == KindJoinVisits && (s.Visit == "" || s.MergedVisit == ""):
+		r.Outcome, r.Reason = Quarantined, ReasonNoVisit
 	case s.Kind == KindPerson && !known:
 		r.Outcome, r.Reason = Ignored, ReasonDemographics
 	case s.Visit == "" && !known:
@@ -165,6 +167,7 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	s := Statement{
 		Kind: kind, Organisation: organisation, RaisedBy: "hl7",
 		Visit:   pv1.Field(19).String(),
+		Tie:     message.ControlID(),
 		SaidAt:  saidAt(received, p.moment(evn.Field(2)), p.moment(message.SentAt())),
 		Arrived: p.moment(pv1.Field(44)),
 	}
@@ -176,21 +179,90 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	if s.Destination == destinationDied {
 		s.Destination = ""
 	}
-	if kind != KindPerson && kind != KindMerge {
+	if kind != KindPerson && !s.merges() {
 		s.Evidence, s.LeftBefore = p.evidence(message)
 	}
 	identity := p.identity(message, pid, organisation)
-	if language := strings.ToLower(identity.Language); kind != KindMerge && isLanguage(language) {
-		s.Facts.Language = &language
+	if !s.merges() {
+		s.Facts = p.facts(message, identity)
+		s.Setting = p.setting(pv1)
 	}
 	s.Person = vault.Conceal(identity)
-	if mrg := message.Segment("MRG"); kind == KindMerge {
+	mrg := message.Segment("MRG")
+	if kind == KindJoinVisits {
+		s.MergedVisit = mrg.Field(5).String()
+	}
+	if s.merges() {
 		s.Merged = vault.Conceal(Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), organisation)}})
 	}
 	return s
 }
 
 const destinationDied = "died"
+
+// setting reads the class and place of a visit.
+func (p *Profile) setting(pv1 hl7.Segment) Setting {
+	place := pv1.Field(3)
+	for _, known := range p.Settings.Places {
+		if sameWords(known, place.Comp(1).String()) || sameWords(known, place.Comp(4).String()) {
+			return SettingEmergency
+		}
+	}
+	return p.classes[strings.ToUpper(pv1.Field(2).String())]
+}
+
+// facts reads what the sender states, as far as the profile says which fields are facts. A postcode is turned into
+// an area's code here and goes no further.
+func (p *Profile) facts(message *hl7.Message, identity Identity) schemas.Facts {
+	var facts schemas.Facts
+	pid, pd1 := message.Segment("PID"), message.Segment("PD1")
+	if language := strings.ToLower(identity.Language); isLanguage(language) {
+		facts.Language = &language
+	}
+	if area, ok := p.areas[outward(identity.Postcode)]; ok {
+		facts.AreaResidence = &area
+	}
+	if gender, ok := p.genders[strings.ToUpper(pid.Field(8).String())]; ok {
+		facts.Gender = &gender
+	}
+	if p.needed.Segment != "" {
+		value := message.At(p.needed).String()
+		yes, no := containsWords(p.Facts.Interpreter.Yes, value), containsWords(p.Facts.Interpreter.No, value)
+		if yes || no {
+			facts.InterpreterNeeded = &yes
+		}
+	}
+	if practice := practiceOf(pd1); p.Facts.GP && practice != "" {
+		registered := !containsWords(p.Facts.NoGP, practice)
+		facts.RegisteredGP = &registered
+		if area, ok := p.gpAreas[strings.ToUpper(practice)]; ok && registered {
+			facts.AreaGP = &area
+		}
+	}
+	return facts
+}
+
+// practiceOf is the code of the GP practice that is named: PD1-3 (XON: its id, or its name), else the GP's own in
+// PD1-4.
+func practiceOf(pd1 hl7.Segment) string {
+	return firstOf(pd1.Field(3).Comp(3).String(), pd1.Field(4).Comp(1).String(), pd1.Field(3).Comp(1).String())
+}
+
+func containsWords(list []string, value string) bool {
+	return slices.ContainsFunc(list, func(one string) bool { return sameWords(one, value) })
+}
+
+// outward is the first part of a postcode, in capitals: TQ1 of "tq1 4ab", "TQ14AB" and "TQ1".
+func outward(postcode string) string {
+	first, rest, parted := strings.Cut(strings.ToUpper(strings.TrimSpace(postcode)), " ")
+	if parted && rest != "" {
+		return first
+	}
+	if len(first) >= 5 {
+		return first[:len(first)-3] // the second part is always three characters
+	}
+	return first
+}
 
 func isLanguage(code string) bool {
 	return (len(code) == 2 || len(code) == 3) && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz") == ""

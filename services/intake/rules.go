@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -32,7 +33,11 @@ const (
 	ReasonAlready      = "already-raised"
 	ReasonVisitGone    = "visit-cancelled"
 	ReasonEndUndone    = "discharge-cancelled"
+	ReasonUnasked      = "request-cancelled"
 	ReasonMerged       = "merged"
+	ReasonRenamed      = "identifier-corrected"
+	ReasonVisitsJoined = "visits-joined"
+	ReasonSetting      = "setting-not-emergency"
 	ReasonPersonOther  = "person-differs"
 	ReasonReused       = "control-id-reused"
 	ReasonByHand       = "needs-a-human"
@@ -62,8 +67,6 @@ type Say struct {
 	Data    any
 	// First: this event is the journey's first.
 	First bool
-
-	visit *Visit // whose journey it is; nil where it is a message's own
 }
 
 // Decision is what one statement led to.
@@ -72,20 +75,29 @@ type Decision struct {
 	Reason  string
 	Journey string
 	Say     []Say
-	// Released names a quarantined message whose question has been answered by what came later.
-	Released string
+	// Released names quarantined messages whose question has been answered by what came later.
+	Released []string
+	// Held names earlier messages that wait for a human now.
+	Held []Held
 
 	visit string
 }
 
+// Held is an earlier message that has become a question for a human.
+type Held struct{ Message, Reason string }
+
 // Subject is the person a statement is about, as deciding needs it.
 type Subject struct {
-	Person      string // the surviving record's id
-	Deceased    bool
-	BirthDate   string // YYYY-MM-DD or empty
-	BadNumber   bool
-	Merged      bool // other records have been joined to this one
-	NewJourney  string
+	Person     string // the surviving record's id
+	Deceased   bool
+	BirthDate  string // YYYY-MM-DD or empty
+	BadNumber  bool
+	Merged     bool // other records have been joined to this one
+	NewJourney string
+	// OpenJourney is the open journey of the same person, by a verified NHS number, that an attendance joins.
+	OpenJourney string
+	// EarlierOn says whether a journey began before this attendance ended.
+	EarlierOn   func(journey string) bool
 	DecidedAt   time.Time
 	Zone        *time.Location
 	QuarantineH time.Duration
@@ -98,7 +110,7 @@ type Subject struct {
 // each see only their own half, and nobody raises.
 func Decide(v *Visit, s Statement, who Subject) Decision {
 	scope := v.Scope()
-	ready := v.Ended() && !v.IsCancelled() && scope.verdict == SaysInScope && !who.Deceased && !v.End.Died
+	ready := (v.Ended() || v.IsRequested()) && !v.IsCancelled() && scope.verdict == SaysInScope && !who.Deceased && !v.End.Died
 	decision := Decision{Journey: v.Raised.Journey}
 	switch {
 	case ready && !v.Raised.Standing():
@@ -107,13 +119,13 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 		decision = correct(v, s, who)
 	case v.Raised.Standing():
 		decision = retract(v, s, who, scope)
-	case v.Ended() && !v.IsCancelled() && !who.Deceased && !v.End.Died && scope.verdict == SaysAsk && v.Asked == "":
+	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && !v.End.Died && scope.verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != "recoded":
 		decision = ask(v, s, who, scope.reason)
 	default:
 		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
 	}
-	if v.Asked != "" && v.Asked != s.Message && scope.verdict != SaysAsk {
-		decision.Released, v.Asked = v.Asked, ""
+	if scope.verdict != SaysAsk {
+		v.Asked = ""
 	}
 	decision.sayConsents(v, s, who)
 	return decision
@@ -127,16 +139,16 @@ func raise(v *Visit, who Subject) Decision {
 	flags := v.flags(on, facts, who)
 	first := r.Journey == ""
 	if first {
-		r.Journey, r.At = who.NewJourney, who.DecidedAt
+		r.Journey, r.At = cmp.Or(who.OpenJourney, who.NewJourney), who.DecidedAt
 	}
-	r.Withdrawn, r.Left, r.LeftOn, r.Facts, r.Flags = "", v.End.Left, on, facts, flags
+	flags = append(flags, v.returned(who)...)
+	r.Withdrawn, r.Left, r.LeftOn, r.Facts, r.Flags = "", v.counts(), on, facts, flags
 	decision := Decision{Outcome: RaisedOutcome, Journey: r.Journey}
 	if shown := append(slices.Clone(flags), v.shown()...); len(shown) > 0 {
 		decision.Outcome, decision.Reason = RaisedFlagged, strings.Join(shown, " ")
 	}
-	decision.Say = append(decision.Say, Say{Type: schemas.DischargeRecorded, Journey: r.Journey, First: first, visit: v,
-		Data: schemas.DischargeRecordedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation), Visit: v.ID,
-			LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: facts, Flags: flags}})
+	event, data := v.begins(who, left, on)
+	decision.Say = append(decision.Say, Say{Type: event, Journey: r.Journey, First: first, Data: data})
 	return decision
 }
 
@@ -148,23 +160,26 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 	flags := v.flags(on, facts, who)
 	data := schemas.DischargeCorrectedData{Visit: v.ID}
 	changed := false
-	if !r.Left.Same(v.End.Left) || r.LeftOn != on {
+	if !r.Left.Same(v.counts()) || r.LeftOn != on {
 		data.LeftAt, data.LeftOn, changed = left, on, true
 	}
 	if !equalFacts(r.Facts, facts) {
 		data.Facts, changed = &facts, true
 	}
-	if fresh := without(flags, r.Flags); len(fresh) > 0 {
-		data.Flags, changed = fresh, true
+	flags = append(flags, v.returned(who)...)
+	if !slices.Equal(flags, r.Flags) && len(flags) > 0 {
+		data.Flags, changed = flags, true
 	}
 	decision := Decision{Outcome: Joined, Reason: ReasonAlready, Journey: r.Journey}
 	if !changed {
 		return decision
 	}
-	r.Left, r.LeftOn, r.Facts = v.End.Left, on, facts
-	r.Flags = append(r.Flags, without(flags, r.Flags)...)
-	decision.Outcome, decision.Reason = Corrected, strings.Join(data.Flags, " ")
-	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data, visit: v}}
+	decision.Outcome, decision.Reason = Corrected, strings.Join(without(data.Flags, r.Flags), " ")
+	r.Left, r.LeftOn, r.Facts = v.counts(), on, facts
+	if len(flags) > 0 {
+		r.Flags = flags
+	}
+	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
 	return decision
 }
 
@@ -175,7 +190,9 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 	switch {
 	case v.IsCancelled():
 		reason = ReasonVisitGone
-	case !v.Ended():
+	case v.IsUnasked():
+		reason = ReasonUnasked
+	case !v.Ended() && !v.IsRequested():
 		reason = ReasonEndUndone
 	case who.Deceased || v.End.Died:
 		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Raised.Journey}
@@ -188,7 +205,7 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 		outcome = Corrected
 	}
 	return Decision{Outcome: outcome, Reason: reason, Journey: v.Raised.Journey, Say: []Say{{
-		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey, visit: v,
+		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
 		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
 }
 
@@ -208,7 +225,7 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 	switch {
 	case s.Kind == KindHuman && !s.InScope:
 		return Joined, ReasonHumanOut
-	case s.Kind == KindCancelStart || s.Kind == KindCancelEnd:
+	case s.Kind == KindCancelStart || s.Kind == KindCancelEnd || s.Kind == KindUnask:
 		return Cancelled, ""
 	case v.IsCancelled():
 		return Joined, ReasonVisitGone
@@ -227,26 +244,33 @@ func (d *Decision) sayConsents(v *Visit, s Statement, who Subject) {
 	if d.Journey == "" || len(s.Consents) == 0 {
 		return
 	}
-	given, declined := schemas.ConsentData{Person: who.Person}, schemas.ConsentData{Person: who.Person}
-	for _, consent := range s.Consents {
-		to := &declined
-		if consent.Given {
-			to = &given
+	for _, given := range []bool{true, false} {
+		var towards []string // as they were said: to any, and to partners by name
+		said := map[string]*schemas.ConsentData{}
+		for _, consent := range s.Consents {
+			if consent.Given != given {
+				continue
+			}
+			if said[consent.Organisation] == nil {
+				towards = append(towards, consent.Organisation)
+				said[consent.Organisation] = &schemas.ConsentData{Person: who.Person, Organisation: consent.Organisation}
+			}
+			data := said[consent.Organisation]
+			data.Purposes, data.How = append(data.Purposes, consent.Purpose), consent.How
 		}
-		to.Purposes = append(to.Purposes, consent.Purpose)
-		to.How = consent.How
-	}
-	if len(given.Purposes) > 0 {
-		d.Say = append(d.Say, Say{Type: schemas.ConsentGiven, Journey: d.Journey, Data: given, visit: v})
-	}
-	if len(declined.Purposes) > 0 {
-		d.Say = append(d.Say, Say{Type: schemas.ConsentDeclined, Journey: d.Journey, Data: declined, visit: v})
+		for _, to := range towards {
+			kind := schemas.ConsentDeclined
+			if given {
+				kind = schemas.ConsentGiven
+			}
+			d.Say = append(d.Say, Say{Type: kind, Journey: d.Journey, Data: *said[to]})
+		}
 	}
 }
 
 // leaving gives when the person left, nil where only the day is known, and the local day the window counts from.
 func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
-	left := v.End.Left
+	left := v.counts()
 	on := left.At.In(zone).Format(time.DateOnly)
 	if left.DayOnly {
 		return nil, on
@@ -281,19 +305,38 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 			flags = append(flags, flag)
 		}
 	}
-	add(schemas.FlagAgeUnknown, facts.Age == nil)
-	add(schemas.FlagUnder18, facts.Age != nil && *facts.Age < 18)
+	add(schemas.FlagAgeUnknown, facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
+	add(schemas.FlagUnder18, (facts.Age != nil && *facts.Age < 18) || (facts.Age == nil && v.Request.Under18 == "yes"))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
-	add(schemas.FlagLate, !v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays)
+	add(schemas.FlagLate, (!v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
 	add(schemas.FlagFutureDischarge, v.inFuture(who, on, today))
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
+	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
+	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled)
 	add(schemas.FlagLeftBefore, v.LeftBefore || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	return flags
 }
 
+// wasFlagged says whether the discharge as it stands was told with a flag.
+func (v *Visit) wasFlagged(flag string) bool {
+	return v.Raised.Standing() && slices.Contains(v.Raised.Flags, flag)
+}
+
+// returned says that somebody has come back: their journey began before. Those holding a step are told by it, and
+// the person is asked what they want now; offers accepted and plans agreed stand.
+func (v *Visit) returned(who Subject) []string {
+	if v.wasFlagged(schemas.FlagReturned) || (who.EarlierOn != nil && who.EarlierOn(v.Raised.Journey)) {
+		return []string{schemas.FlagReturned}
+	}
+	return nil
+}
+
 func (v *Visit) inFuture(who Subject, on, today string) bool {
+	if !v.Ended() {
+		return false
+	}
 	if v.End.Left.DayOnly {
 		return on > today
 	}

@@ -20,7 +20,12 @@ const (
 	KindCancelEnd   Kind = "cancel-end"   // they have not left after all
 	KindPerson      Kind = "person"       // demographics only, never a trigger
 	KindMerge       Kind = "merge"        // two records are one person
-	KindByHand      Kind = "by-hand"      // understood, but only a human can carry it out yet
+	KindRename      Kind = "rename"       // a person's identifier is corrected (A47)
+	KindJoinVisits  Kind = "join-visits"  // two visit numbers are one attendance (A42)
+	KindByHand      Kind = "by-hand"      // understood, but only a human can carry it out
+	KindReferral    Kind = "referral"     // somebody asks for support: referral.submitted, or a form
+	KindUnask       Kind = "unask"        // whoever asked takes it back
+	KindSignal      Kind = "signal"       // a signal about a person, from elsewhere than their hospital
 	KindIgnore      Kind = "ignore"       // of no concern here
 	KindReported    Kind = "reported"     // discharge.reported, over POST /events
 	KindHuman       Kind = "human"        // a named human decided about a quarantined message
@@ -38,20 +43,52 @@ func (m Moment) Known() bool { return !m.At.IsZero() }
 // Same compares what was said, not how: two zones' spelling of one instant are the same.
 func (m Moment) Same(o Moment) bool { return m.At.Equal(o.At) && m.DayOnly == o.DayOnly }
 
-// Stamp orders statements about one visit: by when the sender said them (EVN-2, or else MSH-7, or else when they
-// came), and by arrival where that is equal. It is never taken for the time something happened.
+// Stamp orders statements about one visit or person: by when the sender said them (EVN-2, or else MSH-7, or else
+// when they came). Senders write whole seconds: within one, a start comes before an end and that before its
+// cancellation, then the smaller control id comes first, so that any order of arrival leads to the same order here;
+// arrival decides only what is alike in all of that. It is never taken for the time something happened.
 type Stamp struct {
 	SaidAt time.Time `json:"said"`
-	Seq    int64     `json:"seq"`
+	Rank   int       `json:"k,omitempty"`
+	Tie    string    `json:"c,omitempty"`
+	Seq    int64     `json:"seq,omitempty"`
 }
 
 // After says whether s supersedes o; everything supersedes the zero Stamp.
 func (s Stamp) After(o Stamp) bool {
-	if s.SaidAt.Equal(o.SaidAt) {
-		return s.Seq > o.Seq
+	switch {
+	case !s.SaidAt.Equal(o.SaidAt):
+		return s.SaidAt.After(o.SaidAt)
+	case s.Rank != o.Rank:
+		return s.Rank > o.Rank
+	case s.Tie != o.Tie:
+		return len(s.Tie) > len(o.Tie) || (len(s.Tie) == len(o.Tie) && s.Tie > o.Tie)
 	}
-	return s.SaidAt.After(o.SaidAt)
+	return s.Seq > o.Seq
 }
+
+// IsZero says that nothing was said.
+func (s Stamp) IsZero() bool { return s == Stamp{} }
+
+// ranks order kinds of one second.
+var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7}
+
+// Stamp is when this statement was said.
+func (s Statement) Stamp(seq int64) Stamp {
+	return Stamp{SaidAt: s.SaidAt, Rank: ranks[s.Kind], Tie: s.Tie, Seq: seq}
+}
+
+// Setting is what kind of care a visit was in, as the sender's profile reads its class and place.
+type Setting string
+
+// The settings. A visit of which nothing but another setting is known is no attendance for a human to miss: in-scope
+// codes on it are shown to one.
+const (
+	SettingUnknown   Setting = ""
+	SettingEmergency Setting = "emergency" // A&E or urgent treatment centre
+	SettingWard      Setting = "ward"      // admitted: the discharge is when they leave the ward
+	SettingElsewhere Setting = "elsewhere" // a clinic, a waiting list
+)
 
 // Verdict is what a statement says about whether the visit followed self-harm. It is about the message.
 type Verdict string
@@ -79,6 +116,12 @@ type Identity struct {
 	Removed []string `json:"-"`
 	// NumberInvalid: a number was given as an NHS number that cannot be one.
 	NumberInvalid bool `json:"numberInvalid,omitempty"`
+	// SafeContact is how the person may be reached, as a form said.
+	SafeContact *schemas.ReportedContact `json:"safeContact,omitempty"`
+	// VerifiedNumber is the newest NHS number that was said to be traced and verified.
+	VerifiedNumber string `json:"verifiedNumber,omitempty"`
+	// Said is when each field was last said, so that any order of messages leads to the same person.
+	Said map[string]Stamp `json:"said,omitempty"`
 }
 
 // PersonKeys are the keyed hashes under which a person is found again, the strongest first: the sender's own
@@ -92,8 +135,18 @@ type Statement struct {
 	Organisation string
 	Visit        string // PV1-19, or empty
 	SaidAt       time.Time
-	Happened     Moment // PV1-45 for an end, else EVN-6, else EVN-2
-	Arrived      Moment // PV1-44
+	Tie          string // the control id: it orders what was said in one second
+	MergedVisit  string // of KindJoinVisits: the visit number given up (MRG-5)
+	Setting      Setting
+	Signal       SignalKind // of KindSignal; Merged is then the NHS number it becomes
+	Happened     Moment   // PV1-45 for an end, else EVN-6, else EVN-2
+	Arrived      Moment   // PV1-44
+	Requested    Moment   // of KindReferral: when it was asked for; Happened is then when the person left, if known
+	Route        string   // of KindReferral: professional or self
+	Under18      string   // of KindReferral: yes, no or not-known, where no birth date is given
+	Unverified   bool     // of KindReferral: who it is about is not known for certain
+	Told         []string // of KindReferral: what the person was told, as codes
+	Double       string   // of KindReferral: another record that may be the same person
 	Destination  string
 	Died         bool
 	LeftBefore   bool

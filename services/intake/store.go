@@ -9,12 +9,15 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -110,51 +113,117 @@ type claims struct {
 	persons map[string]string // lookup key to the id that a new record would get
 	known   map[string]bool   // lookup keys that are looked at but make no new record
 	visits  map[visitKey]string
-	wide    map[string]bool // lookup keys of persons whose visits are all concerned
+	whole   bool              // known persons come with their visits and what is known of their contact
+	numbers map[string]string // keyed hash of a verified NHS number to the id that a record first named by it would get
 }
 
 func newClaims() *claims {
-	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]string{}, wide: map[string]bool{}}
+	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]string{}, numbers: map[string]string{}}
 }
 
-// loadWorld queues the locking and reading of all that the claims name: persons first, in id order, then visits, in
-// key order, so that no two transactions wait for each other. A visit that is not known yet gets an empty row, so
+// idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
+func (c *claims) idsOfNumbers() (ids []string) {
+	for _, number := range sortedKeys(c.numbers) {
+		ids = append(ids, c.numbers[number])
+	}
+	return ids
+}
+
+// loadWorld queues the locking and reading of all that the claims name: verified numbers first, then persons in id
+// order, then visits in key order, then journeys, so that no two transactions wait for each other. With a person
+// come all records that share a verified NHS number, and their visits and journeys: which visits are one attendance,
+// and whether a journey is open, is decided from all of them. A visit that is not known yet gets an empty row, so
 // that two transactions that hear of it first at the same time wait for one another, and each decides from the row
 // that comes back locked.
 //
 // Intake acts for the system itself here, so no principal narrows what is seen.
-func (s *Service) loadWorld(q queuer, c *claims, w *World) {
-	s.lockPersons(q, c, w)
-	lockVisits(q, c, w)
+func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
+	reach := s.lockPersons(q, c, w)
+	lockVisits(q, c, w, reach, pg.UUIDFloor(now.Add(-s.keepReceipts)))
+	lockJourneys(q, w, reach)
+	if c.whole {
+		loadCards(q, w, reach)
+	}
 }
 
-func (s *Service) lockPersons(q queuer, c *claims, w *World) {
-	var hashes [][]byte
+// reach is how the records are found that a batch concerns: by lookup keys, verified numbers, and visits.
+type reach struct {
+	keys, numbers         [][]byte
+	organisations, visits []string
+}
+
+func (r reach) args(more ...any) []any {
+	return append([]any{r.keys, r.numbers, r.organisations, r.visits}, more...)
+}
+
+func (s *Service) lockPersons(q queuer, c *claims, w *World) reach {
 	var ids []string
+	var hashes, numbers [][]byte
+	var found reach
+	for _, key := range sortedVisits(c.visits) {
+		found.organisations, found.visits = append(found.organisations, key.organisation), append(found.visits, key.number)
+	}
 	for _, key := range sortedKeys(c.persons) {
 		hashes, ids = append(hashes, []byte(key)), append(ids, c.persons[key])
+	}
+	for _, number := range sortedKeys(c.numbers) {
+		numbers = append(numbers, []byte(number))
 	}
 	if len(hashes) > 0 {
 		// The lookup's row also stands for the advisory lock on a person of whom nothing else is known.
 		q.Queue(`insert into person_lookup (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
-			on conflict do nothing`, hashes, ids)
+			order by hash on conflict do nothing`, append(slices.Clone(hashes), numbers...), append(slices.Clone(ids), c.idsOfNumbers()...))
 		q.Queue(`select hash, person::text from person_lookup where hash = any($1::bytea[])`, hashes).
 			Query(func(rows pgx.Rows) error { return scanLookups(rows, c) })
+	}
+	if len(numbers) > 0 {
+		// A number's row serialises two records that are the first to carry it.
+		q.Queue(`select 1 from person_lookup where hash = any($1::bytea[]) order by hash for update`, numbers)
 	}
 	for key := range c.known {
 		if _, also := c.persons[key]; !also {
 			hashes = append(hashes, []byte(key))
 		}
 	}
-	if len(hashes) == 0 {
-		return
+	found.keys, found.numbers = hashes, numbers
+	if len(hashes) == 0 && len(found.visits) == 0 {
+		return found
 	}
-	q.Queue(`select l.hash, r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
-			r.said_at, r.said_seq, r.version, k.wrapped
-		from person_lookup l join person p on p.id = l.person join person r on r.id = coalesce(p.survivor, p.id)
-		left join person_key k on k.person = r.id
-		where l.hash = any($1::bytea[]) order by r.id for update of r`, hashes).
+	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
+			r.said_at, r.said_seq, r.version, k.wrapped, coalesce(t.reason, '')
+		from person r left join person_key k on k.person = r.id left join contact_stop t on t.person = r.id
+		where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[]))) order by r.id for update of r`, found.args()...).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
+	q.Queue(`select l.hash, coalesce(p.survivor, p.id)::text from person_lookup l join person p on p.id = l.person
+		where l.hash = any($1::bytea[])`, hashes).
+		Query(func(rows pgx.Rows) error { return scanKeys(rows, w) })
+	q.Queue(`select n.hash, n.person::text from person r cross join unnest(r.aliases || r.id) as owner join person_number n on n.person = owner
+		where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))`, found.args()...).
+		Query(func(rows pgx.Rows) error { return scanNumbers(rows, w) })
+	return found
+}
+
+// scanKeys puts the loaded persons under the keys that lead to them.
+func scanKeys(rows pgx.Rows, w *World) error {
+	var hash []byte
+	var id string
+	_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error {
+		person := w.owners[id]
+		if person == nil {
+			return errMergedMeanwhile
+		}
+		w.persons[string(hash)] = person
+		return nil
+	})
+	return err
+}
+
+// scanNumbers says which verified numbers the loaded records carry.
+func scanNumbers(rows pgx.Rows, w *World) error {
+	var hash []byte
+	var id string
+	_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return nil })
+	return err
 }
 
 // scanLookups takes over the ids that the keys already lead to.
@@ -166,26 +235,18 @@ func scanLookups(rows pgx.Rows, c *claims) error {
 }
 
 func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
-	loaded := map[string]*Person{}
-	var hash, identity, wrapped []byte
+	var identity, wrapped []byte
 	var survivor *string
 	var p Person
-	_, err := pgx.ForEachRow(rows, []any{&hash, &p.ID, &p.Organisation, &survivor, &p.Aliases, &p.Deceased, &p.Anonymous, &identity,
-		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &p.Deceased, &p.Anonymous, &identity,
+		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &p.Stopped}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
 		}
-		person := loaded[p.ID]
-		if person == nil {
-			copied := p
-			copied.Aliases = slices.Clone(p.Aliases)
-			person, loaded[p.ID] = &copied, &copied
-			if err := s.openIdentity(person, wrapped, identity); err != nil {
-				return err
-			}
-		}
-		w.addPerson(string(hash), person)
-		return nil
+		person := p
+		person.Aliases = slices.Clone(p.Aliases)
+		w.addRecord(&person)
+		return s.openIdentity(&person, wrapped, identity)
 	})
 	return err
 }
@@ -218,39 +279,69 @@ const (
 	fieldRaw      = "raw"
 )
 
-func lockVisits(q queuer, c *claims, w *World) {
-	var ids, organisations, numbers []string
+// lockVisits locks the visits that the claims name, those merged with them, and all that the persons had since the
+// floor: older ones cannot be one attendance with anything that comes now.
+func lockVisits(q queuer, c *claims, w *World, found reach, floor string) {
+	var ids []string
 	for _, key := range sortedVisits(c.visits) {
-		ids, organisations, numbers = append(ids, c.visits[key]), append(organisations, key.organisation), append(numbers, key.number)
+		ids = append(ids, c.visits[key])
 	}
-	scan := func(rows pgx.Rows) error { return scanVisits(rows, w) }
 	if len(ids) > 0 {
 		q.Queue(`insert into visit (id, organisation, number, version, says, withdrawn)
 			select id, organisation, number, 0, '{}', false from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, organisation, number)
-			on conflict do nothing`, ids, organisations, numbers)
+			on conflict do nothing`, ids, found.organisations, found.visits)
 	}
-	if len(c.wide) == 0 {
-		if len(ids) > 0 {
-			q.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text
-				from unnest($1::text[], $2::text[]) as t(organisation, number)
-				join visit v on v.organisation = t.organisation and v.number = t.number
-				order by v.organisation, v.number for update of v`, organisations, numbers).Query(scan)
-		}
+	if len(ids) == 0 && len(c.persons) == 0 && !c.whole {
 		return
 	}
-	var hashes [][]byte
-	for key := range c.wide {
-		hashes = append(hashes, []byte(key))
-	}
-	q.Queue(`with wanted as materialized (
-			select v.id from unnest($1::text[], $2::text[]) as t(organisation, number)
+	q.Queue(`with named as materialized (
+			select v.id, v.organisation, v.number, v.joined_to from unnest($3::text[], $4::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
+		), wanted as materialized (
+			select id from named
 			union
-			select v.id from person_lookup l join person p on p.id = l.person join person r on r.id = coalesce(p.survivor, p.id)
-			cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner
-			where l.hash = any($3::bytea[]))
+			select v.id from named join visit v on v.organisation = named.organisation and v.joined_to = named.number
+			union
+			select v.id from named join visit v on v.organisation = named.organisation and v.number = named.joined_to
+			union
+			select v.id from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner
+			where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))
+				and (v.id >= $5::uuid or v.journey is not null))
 		select v.id::text, v.organisation, v.number, v.version, v.says::text from wanted join visit v using (id)
-		order by v.organisation, v.number for update of v`, organisations, numbers, hashes).Query(scan)
+		order by v.organisation, v.number for update of v`, found.args(floor)...).
+		Query(func(rows pgx.Rows) error { return scanVisits(rows, w) })
+	// A visit may have become somebody else's while this transaction waited for it: theirs have to be known too.
+	q.Queue(`select v.person::text from unnest($1::text[], $2::text[]) as t(organisation, number)
+		join visit v on v.organisation = t.organisation and v.number = t.number where v.person is not null`, found.organisations, found.visits).
+		Query(func(rows pgx.Rows) error { return checkOwners(rows, w) })
+}
+
+func checkOwners(rows pgx.Rows, w *World) error {
+	var id string
+	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+		if w.owners[id] == nil {
+			return errMergedMeanwhile
+		}
+		return nil
+	})
+	return err
+}
+
+// lockJourneys locks the journeys of the persons and of their visits.
+func lockJourneys(q queuer, w *World, found reach) {
+	q.Queue(`with records as materialized (
+			select unnest(r.aliases || r.id) as id from person r
+			where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))
+		), wanted as materialized (
+			select v.journey as id from unnest($3::text[], $4::text[]) as t(organisation, number)
+			join visit v on v.organisation = t.organisation and v.number = t.number where v.journey is not null
+			union
+			select j.id from records join journey j on j.person = records.id
+			union
+			select v.journey from records join visit v on v.person = records.id where v.journey is not null)
+		select j.id::text, j.person::text, j.told, j.first_event, j.state, j.opened_at from wanted join journey j using (id) order by j.id for update of j`,
+		found.args()...).
+		Query(func(rows pgx.Rows) error { return scanJourneys(rows, w) })
 }
 
 func scanVisits(rows pgx.Rows, w *World) error {
@@ -265,6 +356,59 @@ func scanVisits(rows pgx.Rows, w *World) error {
 		return nil
 	})
 	return err
+}
+
+func scanJourneys(rows pgx.Rows, w *World) error {
+	var j JourneyKnown
+	_, err := pgx.ForEachRow(rows, []any{&j.ID, &j.Person, &j.Told, &j.FirstEvent, &j.State, &j.OpenedAt}, func() error {
+		known := j
+		w.journeys[j.ID] = &known
+		return nil
+	})
+	return err
+}
+
+func storeJourneys(q queuer, journeys []*JourneyKnown) {
+	n := len(journeys)
+	if n == 0 {
+		return
+	}
+	ids, persons, first, opened, told := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n), make([]int64, n)
+	for i, j := range journeys {
+		ids[i], persons[i], first[i], opened[i], told[i] = j.ID, j.Person, j.FirstEvent, j.OpenedAt, j.Told
+	}
+	q.Queue(`insert into journey (id, person, told, first_event, opened_at)
+		select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[]) as t(id, person, told, first_event, opened_at)
+		on conflict (id) do update set told = excluded.told, first_event = excluded.first_event`, ids, persons, told, first, opened)
+}
+
+// storeJourneyStates queues what the journey service said; an older word changes nothing.
+func storeJourneyStates(q queuer, states []journeyState) {
+	if len(states) == 0 {
+		return
+	}
+	var ids, said []string
+	var at []int64
+	for _, state := range states {
+		ids, said, at = append(ids, state.id), append(said, state.state), append(at, state.at)
+	}
+	q.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, ids)
+	q.Queue(`update journey j set state = t.state, state_at = t.at from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(id, state, at)
+		where j.id = t.id and j.state_at < t.at`, ids, said, at)
+}
+
+// storeNumbers queues which records carry which verified numbers.
+func storeNumbers(q queuer, linked []numberOf) {
+	if len(linked) == 0 {
+		return
+	}
+	var hashes [][]byte
+	var persons []string
+	for _, l := range linked {
+		hashes, persons = append(hashes, []byte(l.hash)), append(persons, l.person)
+	}
+	q.Queue(`insert into person_number (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
+		order by hash, person on conflict do nothing`, hashes, persons)
 }
 
 func sortedKeys(keys map[string]string) []string {
@@ -292,6 +436,8 @@ func (s *Service) storeWorld(q queuer, w *World) error {
 	if err := s.storePersons(q, w.changedPersons()); err != nil {
 		return err
 	}
+	storeNumbers(q, w.linked)
+	storeStops(q, w)
 	return storeVisits(q, w.changedVisits())
 }
 
@@ -303,6 +449,7 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 	ids, organisations, aliases := make([]string, n), make([]string, n), make([]string, n)
 	survivors := make([]*string, n)
 	deceased, anonymous := make([]bool, n), make([]bool, n)
+	hashes := make([][]byte, n)
 	identities, saidAt, saidSeq, versions := make([][]byte, n), make([]time.Time, n), make([]int64, n), make([]int64, n)
 	var keyed []string
 	var wrapped [][]byte
@@ -319,16 +466,19 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 			survivors[i] = &p.Survivor
 		}
 		deceased[i], anonymous[i], identities[i] = p.Deceased, p.Anonymous, sealed
+		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
+			return err
+		}
 		saidAt[i], saidSeq[i], versions[i] = p.Said.SaidAt, p.Said.Seq, p.Version
 	}
-	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version)
-		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version
-		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[])
-			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version)
-		on conflict (id) do update set survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
+	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash)
+		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[])
+			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash)
+		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
 			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version,
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
-		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions)
+		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes)
 	if len(keyed) > 0 {
 		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)`, keyed, wrapped)
 	}
@@ -386,7 +536,7 @@ func storeVisits(q queuer, visits []*Visit) error {
 	n := len(visits)
 	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	persons, journeys, raised := make([]*string, n), make([]*string, n), make([]*time.Time, n)
-	versions, withdrawn := make([]int64, n), make([]bool, n)
+	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
 	known := true
 	for i, v := range visits {
 		text, err := json.Marshal(v.VisitSays)
@@ -398,6 +548,7 @@ func storeVisits(q queuer, visits []*Visit) error {
 		if v.Person != "" {
 			persons[i] = &v.Person
 		}
+		joinedTo[i] = optional(v.Into)
 		if v.Raised.Journey != "" {
 			journeys[i], raised[i] = &v.Raised.Journey, &v.Raised.At
 		}
@@ -409,10 +560,10 @@ func storeVisits(q queuer, visits []*Visit) error {
 			on conflict (id) do nothing`, ids, organisations, numbers)
 	}
 	q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
-			withdrawn = t.withdrawn
-		from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::timestamptz[], $7::bool[])
-			as t(id, person, version, says, journey, raised_at, withdrawn) where v.id = t.id`,
-		ids, persons, versions, says, journeys, raised, withdrawn)
+			withdrawn = t.withdrawn, joined_to = t.joined_to
+		from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::timestamptz[], $7::bool[], $8::text[])
+			as t(id, person, version, says, journey, raised_at, withdrawn, joined_to) where v.id = t.id`,
+		ids, persons, versions, says, journeys, raised, withdrawn, joinedTo)
 	return nil
 }
 
@@ -423,8 +574,9 @@ func storeMessages(q queuer, arrivals []*arrival) {
 	column := func(name string, value string) { text[name] = append(text[name], value) }
 	received, dues := make([]time.Time, n), make([]*time.Time, n)
 	hashes, raws, wrapped := make([][]byte, n), make([][]byte, n), make([][]byte, n)
-	visits, journeys := make([]*string, n), make([]*string, n)
+	visits, journeys, persons := make([]*string, n), make([]*string, n), make([]*string, n)
 	for i, a := range arrivals {
+		persons[i] = optional(a.person)
 		column("id", a.id)
 		column("organisation", a.Organisation)
 		column("sender", a.Sender)
@@ -441,11 +593,11 @@ func storeMessages(q queuer, arrivals []*arrival) {
 			dues[i] = &a.dueAt
 		}
 	}
-	q.Queue(`insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at)
+	q.Queue(`insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at, person)
 		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[],
-			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[])`,
+			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[], $17::uuid[])`,
 		text["id"], text["organisation"], text["sender"], received, text["door"], text["control"], hashes, text["type"], text["ack"],
-		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues)
+		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues, persons)
 	q.Queue(`insert into message_key (message, wrapped) select message, wrapped from unnest($1::uuid[], $2::bytea[]) as t(message, wrapped)
 		where wrapped is not null`, text["id"], wrapped)
 }
@@ -459,7 +611,7 @@ func optional(id string) *string {
 
 // storeConsents queues what persons said before leaving, as reported.
 func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
-	var messages, organisations, persons, journeys, purposes, hows, recorders []string
+	var messages, organisations, persons, journeys, purposes, hows, recorders, towards, told []string
 	var given []bool
 	for _, a := range arrivals {
 		if a.Statement == nil || a.result.Journey == "" || a.person == "" {
@@ -469,14 +621,20 @@ func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
 			messages, organisations, persons = append(messages, a.id), append(organisations, a.Organisation), append(persons, a.person)
 			journeys, purposes, given = append(journeys, a.result.Journey), append(purposes, c.Purpose), append(given, c.Given)
 			hows, recorders = append(hows, c.How), append(recorders, c.RecordedBy)
+			towards, told = append(towards, c.Organisation), append(told, strings.Join(a.Statement.Told, " "))
+			if c.Given && c.Organisation != "" && !a.guarded {
+				storeGrant(q, Grant{ID: clock.NewID(now), Journey: a.result.Journey, Person: a.person, Organisation: c.Organisation, Purpose: c.Purpose}, now)
+			}
 		}
 	}
 	if len(messages) == 0 {
 		return
 	}
-	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, said_at)
-		select *, $9 from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[])
-		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, now)
+	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, said_at)
+		select message, organisation, person, journey, purpose, given, how, recorded_by, towards, string_to_array(told, ' '), $11
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[], $9::text[], $10::text[])
+			as t(message, organisation, person, journey, purpose, given, how, recorded_by, towards, told)
+		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, towards, told, now)
 }
 
 // settleMessages queues the end of a quarantine: the question has been answered.
@@ -484,6 +642,18 @@ func settleMessages(q queuer, ids []string, outcome Outcome, reason, by string, 
 	if len(ids) > 0 {
 		q.Queue(`update message set outcome = $2, reason = $3, settled_by = $4, settled_at = $5
 			where id = any($1::uuid[]) and outcome = 'quarantined'`, ids, string(outcome), reason, by, now)
+	}
+}
+
+// holdMessages queues earlier messages as questions for a human, due by a time.
+func holdMessages(q queuer, all []Held, due time.Time) {
+	var ids, reasons []string
+	for _, held := range all {
+		ids, reasons = append(ids, held.Message), append(reasons, held.Reason)
+	}
+	if len(ids) > 0 {
+		q.Queue(`update message m set outcome = 'quarantined', reason = t.reason, due_at = $3, settled_at = null, settled_as = null, settled_by = null
+			from unnest($1::uuid[], $2::text[]) as t(id, reason) where m.id = t.id`, ids, reasons, due)
 	}
 }
 
@@ -529,7 +699,7 @@ type heldMessage struct {
 func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMessage, error) {
 	var held *heldMessage
 	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
-			coalesce((select l.hash from person_lookup l where l.person = v.person limit 1), ''), m.raw, k.wrapped
+			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
 		where m.id = $1::uuid and ($2 or m.organisation = $3) for update of m`, id, seesAll(who), who.Organisation).
 		Query(func(rows pgx.Rows) error {
@@ -555,4 +725,115 @@ func settleHeldMessage(q queuer, held *heldMessage, line LedgerLine, settledAs, 
 	q.Queue(`update message set outcome = $2, reason = $3, journey = $4::uuid, visit = coalesce($5::uuid, visit), settled_at = $6, settled_by = $7,
 			settled_as = $8 where id = $1::uuid`,
 		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.SettledAt, line.SettledBy, settledAs)
+}
+
+// storeAsked queues what is kept of requests of the FHIR door. A request asked for again stays with its first message.
+func storeAsked(q queuer, arrivals []*arrival, now time.Time) {
+	var organisations, ids, correlations, statuses, messages []string
+	var authored []time.Time
+	for _, a := range arrivals {
+		if a.asked == nil || a.result.Outcome == Duplicate || a.result.Outcome == Rejected {
+			continue
+		}
+		organisations, ids = append(organisations, a.Organisation), append(ids, a.asked.id)
+		correlations, statuses = append(correlations, a.asked.correlation), append(statuses, a.asked.status)
+		messages, authored = append(messages, a.id), append(authored, a.asked.authored)
+	}
+	for i := range ids { // two of one batch may be about one request; rare, so not set-based
+		q.Queue(`insert into request (organisation, id, correlation, status, message, authored_at, changed_at) values ($1, $2::uuid, $3, $4, $5::uuid, $6, $7)
+			on conflict (organisation, id) do update set status = excluded.status, changed_at = excluded.changed_at`,
+			organisations[i], ids[i], correlations[i], statuses[i], messages[i], authored[i], now)
+	}
+}
+
+// knownRequest is a request that an earlier message made: its id, and the number of the visit it was joined to.
+type knownRequest struct{ id, number string }
+
+// askedBefore finds a request of the principal's organisation by its id, else by the correlation id it came under.
+func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, correlation string) (knownRequest, error) {
+	var known knownRequest
+	err := s.pool.QueryRow(ctx, `select q.id::text, coalesce(v.number, '') from request q left join message m on m.id = q.message left join visit v on v.id = m.visit
+		where q.organisation = $1 and (q.id = $2::uuid or q.correlation = $3) order by q.id = $2::uuid desc, q.changed_at desc limit 1`,
+		who.Organisation, id, correlation).Scan(&known.id, &known.number)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return known, nil
+	}
+	if err != nil {
+		return known, fmt.Errorf("finding a request: %w", err)
+	}
+	return known, nil
+}
+
+// whatBecame reads a request of the principal's organisation with how its message, visit and journey stand now.
+func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id string) (Asked, bool, error) {
+	asked := Asked{ID: id}
+	var outcome string
+	var settled *time.Time
+	err := s.pool.QueryRow(ctx, `select q.status, q.authored_at, q.changed_at, coalesce(m.outcome, ''), coalesce(m.reason, ''), coalesce(m.settled_as, ''),
+			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce((v.says -> 'raised' ->> 'contactOver')::boolean, false), coalesce(j.state, '')
+		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j on j.id = coalesce(m.journey, v.journey)
+		where q.organisation = $1 and q.id = $2::uuid`, who.Organisation, id).
+		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Settled, &settled, &asked.Raised,
+			&asked.Withdrawn, &asked.Stopped, &asked.Journey)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return asked, false, nil
+	}
+	if err != nil {
+		return asked, false, fmt.Errorf("finding what became of a request: %w", err)
+	}
+	asked.Outcome = Outcome(outcome)
+	if settled != nil && settled.After(asked.ChangedAt) {
+		asked.ChangedAt = *settled
+	}
+	return asked, true, nil
+}
+
+// loadCards reads what may be known of the persons' contact cards without opening them.
+func loadCards(q queuer, w *World, found reach) {
+	q.Queue(`select c.person::text, c.no_safe_channel, c.needs from person r cross join unnest(r.aliases || r.id) as owner
+		join contact_card c on c.person = owner where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))`, found.args()...).
+		Query(func(rows pgx.Rows) error {
+			var person string
+			var flags CardFlags
+			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs}, func() error { w.cards[person] = flags; return nil })
+			return err
+		})
+}
+
+// storeStops queues that a human stopped contact or lifted that, and whose contact is no longer taken for confirmed.
+func storeStops(q queuer, w *World) {
+	var stopped, reasons, lifted []string
+	for _, p := range w.changedStops() {
+		if p.Stopped == "" {
+			lifted = append(lifted, p.ID)
+			continue
+		}
+		stopped, reasons = append(stopped, p.ID), append(reasons, p.Stopped)
+	}
+	if len(stopped) > 0 {
+		q.Queue(`insert into contact_stop (person, reason) select person, reason from unnest($1::uuid[], $2::text[]) as t(person, reason)
+			on conflict (person) do update set reason = excluded.reason`, stopped, reasons)
+	}
+	if len(lifted) > 0 {
+		q.Queue(`delete from contact_stop where person = any($1::uuid[])`, lifted)
+	}
+	if len(w.unconfirmed) > 0 {
+		q.Queue(`update contact_card set confirmed = false where person = any($1::uuid[])`, w.unconfirmed)
+	}
+}
+
+// keyOfPerson finds a lookup key that leads to a record, if the principal's organisation knows the person: the record
+// began there, or a visit of theirs did.
+func keyOfPerson(tx *flow.Tx, who principal.Principal, ref string) (key, person string, err error) {
+	tx.Queue(`select l.hash, r.id::text from person p join person r on r.id = coalesce(p.survivor, p.id)
+		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
+		where p.id = $1::uuid and ($2 or r.organisation = $3
+			or exists (select 1 from visit v where v.person = any(r.aliases || r.id) and v.organisation = $3))`,
+		ref, seesAll(who), who.Organisation).
+		Query(func(rows pgx.Rows) error {
+			var hash []byte
+			_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { key = string(hash); return nil })
+			return err
+		})
+	return key, person, tx.Flush()
 }

@@ -1,7 +1,11 @@
 package intake
 
 import (
+	"cmp"
+	"maps"
+	"reflect"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/schemas"
@@ -22,18 +26,23 @@ type Visit struct {
 
 // VisitSays is what is stored of a visit. It holds coded facts, and no identity and no free text.
 type VisitSays struct {
-	Person        string `json:"person,omitempty"`
-	PersonSaid    Stamp  `json:"personSaid,omitzero"`
-	PersonDiffers bool   `json:"personDiffers,omitempty"` // two records not known to be one person
-	PersonMerged  bool   `json:"personMerged,omitempty"`
+	Person        string  `json:"person,omitempty"`        // the newest of Named, as far as it is not anonymous
+	Named         []Named `json:"named,omitempty"`         // every record that a message of this visit was about
+	PersonDiffers bool    `json:"personDiffers,omitempty"` // two records not known to be one person
 
-	Arrived     Moment   `json:"arrived,omitzero"`
-	ArrivedSaid Stamp    `json:"arrivedSaid,omitzero"`
-	Started     Stamp    `json:"started,omitzero"`   // newest A01, A04, A06, A07
-	Cancelled   Stamp    `json:"cancelled,omitzero"` // newest A11, A23
-	End         VisitEnd `json:"end,omitzero"`       // newest A03
-	EndUndone   Stamp    `json:"endUndone,omitzero"` // newest A13
-	Ward        Stamp    `json:"ward,omitzero"`      // newest A02
+	Into        string    `json:"into,omitempty"` // the visit number this one was merged into (A42)
+	IntoSaid    Stamp     `json:"intoSaid,omitzero"`
+	Since       time.Time `json:"since,omitzero"` // the earliest that anything was said of it, or happened
+	Setting     Setting   `json:"setting,omitempty"`
+	Arrived     Moment    `json:"arrived,omitzero"`
+	ArrivedSaid Stamp     `json:"arrivedSaid,omitzero"`
+	Started     Stamp     `json:"started,omitzero"`   // newest A01, A04, A06, A07
+	Cancelled   Stamp     `json:"cancelled,omitzero"` // newest A11, A23
+	End         VisitEnd  `json:"end,omitzero"`       // newest A03
+	EndUndone   Stamp     `json:"endUndone,omitzero"` // newest A13
+	Request     Request   `json:"request,omitzero"`   // newest request for support
+	Unasked     Stamp     `json:"unasked,omitzero"`   // newest request taken back
+	Ward        Stamp     `json:"ward,omitzero"`      // newest A02
 
 	Evidence   []EvidenceSaid `json:"evidence,omitempty"` // the newest of each role
 	WasInScope bool           `json:"wasInScope,omitempty"`
@@ -41,17 +50,25 @@ type VisitSays struct {
 	Human      HumanSays      `json:"human,omitzero"`
 	Asked      string         `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
 
-	Facts     schemas.Facts `json:"facts,omitzero"`
-	FactsSaid Stamp         `json:"factsSaid,omitzero"`
-	RaisedBy  string        `json:"raisedBy,omitempty"`
+	Facts    schemas.Facts    `json:"facts,omitzero"`
+	FactSaid map[string]Stamp `json:"factSaid,omitempty"`
+	RaisedBy string           `json:"raisedBy,omitempty"`
 
 	Raised Raised `json:"raised,omitzero"`
+}
+
+// Named is a record that a message of a visit was about.
+type Named struct {
+	Person    string `json:"person"`
+	Anonymous bool   `json:"anonymous,omitempty"`
+	Said      Stamp  `json:"at"`
 }
 
 // VisitEnd is what the newest A03 said.
 type VisitEnd struct {
 	Stamp
 	Left        Moment `json:"left"`
+	Message     string `json:"message,omitempty"` // the ledger's id of the message that said it
 	Destination string `json:"destination,omitempty"`
 	Died        bool   `json:"died,omitempty"`
 }
@@ -60,6 +77,8 @@ type VisitEnd struct {
 type EvidenceSaid struct {
 	Evidence
 	Said Stamp `json:"at"`
+
+	loose bool // of a message without a visit number
 }
 
 // HumanSays is a named human's decision on scope; it outranks codes said before it, and no code said after it.
@@ -72,8 +91,6 @@ type HumanSays struct {
 // says only what changed.
 type Raised struct {
 	Journey     string        `json:"journey,omitempty"`
-	FirstEvent  string        `json:"firstEvent,omitempty"`
-	Told        int64         `json:"told,omitempty"` // how many events have been given out
 	At          time.Time     `json:"at,omitzero"`
 	Withdrawn   string        `json:"withdrawn,omitempty"` // the reason, while withdrawn
 	Left        Moment        `json:"left,omitzero"`
@@ -91,7 +108,9 @@ func (r Raised) Standing() bool { return r.Journey != "" && r.Withdrawn == "" }
 func (v *Visit) join(s Statement) {
 	v.Version++
 	v.changed = true
-	stamp := Stamp{SaidAt: s.SaidAt, Seq: v.Version}
+	stamp := s.Stamp(v.Version)
+	v.since(s)
+	v.Setting = widest(v.Setting, s.Setting)
 	switch s.Kind {
 	case KindStart:
 		v.Started = later(v.Started, stamp)
@@ -101,6 +120,8 @@ func (v *Visit) join(s Statement) {
 		v.EndUndone = later(v.EndUndone, stamp)
 	case KindMove:
 		v.Ward = later(v.Ward, stamp)
+	case KindReferral, KindUnask:
+		v.joinRequest(s, stamp)
 	case KindEnd, KindReported:
 		v.joinEnd(s, stamp)
 	case KindHuman:
@@ -116,10 +137,40 @@ func (v *Visit) join(s Statement) {
 	}
 	v.LeftBefore = v.LeftBefore || s.LeftBefore
 	v.joinFacts(s.Facts, stamp)
-	if v.RaisedBy == "" {
-		v.RaisedBy = s.RaisedBy
+	v.RaisedBy = max(v.RaisedBy, s.RaisedBy) // any order ends the same
+}
+
+// since remembers the earliest that is known of the visit.
+func (v *Visit) since(s Statement) {
+	for _, at := range []time.Time{s.SaidAt, s.Happened.At} {
+		if !at.IsZero() && (v.Since.IsZero() || at.Before(v.Since)) {
+			v.Since = at
+		}
 	}
 }
+
+// began is when the visit began, as far as is known.
+func (v *Visit) began() time.Time {
+	if v.Arrived.Known() && !v.Arrived.DayOnly {
+		return v.Arrived.At
+	}
+	return v.Since
+}
+
+// widest keeps the strongest of two settings: one message from A&E makes the visit one.
+func widest(a, b Setting) Setting {
+	order := []Setting{SettingUnknown, SettingElsewhere, SettingEmergency, SettingWard}
+	if slices.Index(order, b) > slices.Index(order, a) {
+		return b
+	}
+	return a
+}
+
+// IsNumbered says whether the sender gave the visit a number.
+func (v *Visit) IsNumbered() bool { return !strings.HasPrefix(v.Number, numberless) }
+
+// numberless begins the number that a message without one gets: no sender's number begins so.
+const numberless = "~"
 
 func later(a, b Stamp) Stamp {
 	if b.After(a) {
@@ -130,7 +181,7 @@ func later(a, b Stamp) Stamp {
 
 func (v *Visit) joinEnd(s Statement, stamp Stamp) {
 	if stamp.After(v.End.Stamp) {
-		v.End = VisitEnd{Stamp: stamp, Left: s.Happened, Destination: s.Destination, Died: s.Died}
+		v.End = VisitEnd{Stamp: stamp, Left: s.Happened, Message: s.Message, Destination: s.Destination, Died: s.Died}
 	}
 }
 
@@ -141,27 +192,44 @@ func (v *Visit) joinEvidence(evidence Evidence, stamp Stamp) {
 			continue
 		}
 		if stamp.After(known.Said) {
-			v.Evidence[i] = EvidenceSaid{evidence, stamp}
+			v.Evidence[i] = EvidenceSaid{Evidence: evidence, Said: stamp}
 		}
 		return
 	}
-	v.Evidence = append(v.Evidence, EvidenceSaid{evidence, stamp})
-	slices.SortFunc(v.Evidence, func(a, b EvidenceSaid) int {
-		if a.Role < b.Role {
-			return -1
-		}
-		return 1
-	})
+	v.Evidence = append(v.Evidence, EvidenceSaid{Evidence: evidence, Said: stamp})
+	slices.SortFunc(v.Evidence, func(a, b EvidenceSaid) int { return cmp.Compare(a.Role, b.Role) })
 }
 
-// joinFacts lets newer facts replace older ones, and older ones fill only what is unknown.
+// joinFacts lets each newer fact replace an older one.
 func (v *Visit) joinFacts(facts schemas.Facts, stamp Stamp) {
-	if stamp.After(v.FactsSaid) {
-		v.Facts = overlayFacts(v.Facts, facts)
-		v.FactsSaid = stamp
-		return
+	from, to := reflect.ValueOf(facts), reflect.ValueOf(&v.Facts).Elem()
+	for i := range from.NumField() {
+		name := from.Type().Field(i).Name
+		if from.Field(i).IsZero() || !stamp.After(v.FactSaid[name]) {
+			continue
+		}
+		if v.FactSaid == nil {
+			v.FactSaid = map[string]Stamp{}
+		}
+		to.Field(i).Set(from.Field(i))
+		v.FactSaid[name] = stamp
 	}
-	v.Facts = overlayFacts(facts, v.Facts)
+}
+
+// overlayFacts takes over each fact that another visit of the same attendance said later.
+func (v *Visit) overlayFacts(o *Visit) {
+	from, to := reflect.ValueOf(o.Facts), reflect.ValueOf(&v.Facts).Elem()
+	said := maps.Clone(v.FactSaid)
+	for name, stamp := range o.FactSaid {
+		if field := from.FieldByName(name); field.IsValid() && stamp.After(said[name]) {
+			if said == nil {
+				said = map[string]Stamp{}
+			}
+			to.FieldByName(name).Set(field)
+			said[name] = stamp
+		}
+	}
+	v.FactSaid = said
 }
 
 // Ended says whether the newest end stands: no cancellation of it was said later.
@@ -182,12 +250,12 @@ type scope struct {
 }
 
 // Scope says whether the visit followed self-harm: by a human's decision, by any current code-list entry, or not
-// known and for a human to say. Evidence recoded away is for a human too, never silence.
+// known and for a human to say. Evidence recoded away, and codes on a visit elsewhere than in A&E, are for a human
+// too, never silence.
 func (v *Visit) Scope() scope {
 	var found scope
-	var newest Stamp
+	bySender := false
 	for _, evidence := range v.Evidence {
-		newest = later(newest, evidence.Said)
 		if evidence.Verdict == SaysNothing {
 			continue
 		}
@@ -195,14 +263,16 @@ func (v *Visit) Scope() scope {
 		if evidence.Verdict == SaysInScope || found.verdict == SaysNothing {
 			found.verdict = evidence.Verdict
 		}
+		bySender = bySender || (evidence.Role == RoleSender && evidence.Verdict == SaysInScope)
 	}
 	switch {
-	case found.verdict == SaysInScope && !(v.Human.decided() && !v.Human.InScope && !v.newInScopeSince(v.Human.Stamp)):
-		return found
 	case v.Human.decided() && v.Human.InScope:
 		found.verdict = SaysInScope
-	case v.Human.decided():
+	case v.Human.decided() && !v.newInScopeSince(v.Human.Stamp):
 		found.verdict = SaysNothing
+	case found.verdict == SaysInScope && v.Setting == SettingElsewhere && !bySender:
+		found.verdict, found.reason = SaysAsk, ReasonSetting
+	case found.verdict == SaysInScope:
 	case found.verdict == SaysAsk:
 		found.reason = ReasonUndecided
 	case v.WasInScope:
@@ -217,41 +287,4 @@ func (v *Visit) newInScopeSince(stamp Stamp) bool {
 	return slices.ContainsFunc(v.Evidence, func(e EvidenceSaid) bool {
 		return e.Verdict == SaysInScope && e.Said.After(stamp)
 	})
-}
-
-func overlayFacts(under, over schemas.Facts) schemas.Facts {
-	out := under
-	for _, overlay := range []func(){
-		func() { set(&out.Age, over.Age) },
-		func() { set(&out.AreaResidence, over.AreaResidence) },
-		func() { set(&out.AreaStaying, over.AreaStaying) },
-		func() { set(&out.AreaGP, over.AreaGP) },
-		func() { set(&out.RegisteredGP, over.RegisteredGP) },
-		func() { set(&out.Gender, over.Gender) },
-		func() { set(&out.Language, over.Language) },
-		func() { set(&out.InterpreterNeeded, over.InterpreterNeeded) },
-		func() { set(&out.Route, over.Route) },
-		func() { set(&out.Assessment, over.Assessment) },
-		func() { set(&out.Destination, over.Destination) },
-		func() { set(&out.WorkerGender, over.WorkerGender) },
-		func() { set(&out.Carer, over.Carer) },
-		func() { set(&out.InEducation, over.InEducation) },
-	} {
-		overlay()
-	}
-	for _, list := range []struct {
-		to   *[]string
-		from []string
-	}{{&out.Channels, over.Channels}, {&out.WaitingOn, over.WaitingOn}, {&out.OpenTo, over.OpenTo}} {
-		if list.from != nil {
-			*list.to = list.from
-		}
-	}
-	return out
-}
-
-func set[T any](to **T, from *T) {
-	if from != nil {
-		*to = from
-	}
 }

@@ -1,0 +1,368 @@
+package intake
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"footbridge/libs/hl7"
+	"footbridge/schemas"
+)
+
+// withTraced puts PID-32 on what the hospital writes.
+func withTraced(raw []byte) []byte {
+	return []byte(replaceOnce(string(raw), "|19900401\r", "|19900401|||||||||||||||||||||||||NSTS01\r"))
+}
+
+func mergeVisits(given string) change {
+	return func(w *hl7.Writer) { w.Segment("MRG").Set(1, "L42", "", "", "RXX", "MR").Set(5, given) }
+}
+
+func giveUp(patient string) change {
+	return func(w *hl7.Writer) { w.Segment("MRG").Set(1, patient, "", "", "RXX", "MR") }
+}
+
+// ofClass changes PV1-2.
+func ofClass(raw []byte, class string) []byte {
+	return []byte(replaceOnce(string(raw), "PV1||E", "PV1||"+class))
+}
+
+// inEveryOrder calls with each permutation of the messages.
+func inEveryOrder(messages [][]byte, try func(order [][]byte)) {
+	var permute func(k int)
+	permute = func(k int) {
+		if k == len(messages) {
+			try(slices.Clone(messages))
+			return
+		}
+		for i := k; i < len(messages); i++ {
+			messages[k], messages[i] = messages[i], messages[k]
+			permute(k + 1)
+			messages[k], messages[i] = messages[i], messages[k]
+		}
+	}
+	permute(0)
+}
+
+// standing are the discharges that stand: by journey, how many.
+func (w *ward) standing() map[string]int {
+	found := map[string]int{}
+	for _, v := range w.world.visits {
+		if v.Raised.Standing() {
+			found[v.Raised.Journey]++
+		}
+	}
+	return found
+}
+
+func TestAnotherVisitNumberWithinADayIsTheSameAttendance(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	arrival := h.message("A04", reason("248062006", "", "SCT"))
+	h.number = "V2"
+	messages := [][]byte{arrival, h.message("A01"), h.message("A03")}
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.outcomes(order...)
+		if s := w.standing(); len(s) != 1 || total(s) != 1 {
+			t.Errorf("standing %v", s)
+		}
+	})
+}
+
+func total(of map[string]int) (n int) {
+	for _, count := range of {
+		n += count
+	}
+	return n
+}
+
+func TestTwoAttendancesOfOneDayAreTwo(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	first := [][]byte{h.message("A04", reason("248062006", "", "SCT")), h.message("A03")}
+	h.number, h.at = "V2", h.at.Add(10*time.Hour)
+	messages := append(first, h.message("A04", reason("248062006", "", "SCT")), h.message("A03"))
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.now = morning.Add(12 * time.Hour)
+		w.outcomes(order...)
+		if s := w.standing(); total(s) != 2 || len(s) != 2 {
+			t.Errorf("standing %v", s)
+		}
+	})
+}
+
+func TestSomebodyWhoComesBackJoinsTheirOpenJourney(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	messages := [][]byte{withTraced(h.message("A04", reason("248062006", "", "SCT"))), withTraced(h.message("A03"))}
+	h.number, h.at = "V2", h.at.Add(72*time.Hour)
+	messages = append(messages, withTraced(h.message("A04", reason("248062006", "", "SCT"))), withTraced(h.message("A03")))
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.now = morning.Add(96 * time.Hour)
+		w.outcomes(order...)
+		s := w.standing()
+		if len(s) != 1 || total(s) != 2 {
+			t.Errorf("standing %v", s)
+		}
+		for _, v := range w.world.visits {
+			if got := slices.Contains(v.Raised.Flags, schemas.FlagReturned); got != (v.Number == "V2") {
+				t.Errorf("visit %s: flags %v", v.Number, v.Raised.Flags)
+			}
+		}
+	})
+}
+
+func TestWithoutAVerifiedNumberComingBackIsAJourneyOfItsOwn(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"))
+	h.number, h.at = "V2", h.at.Add(72*time.Hour)
+	w.now = morning.Add(96 * time.Hour)
+	w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"))
+	if s := w.standing(); len(s) != 2 {
+		t.Errorf("standing %v", s)
+	}
+}
+
+func TestAnotherHospitalsVisitJoinsByVerifiedNumberAndAClosedJourneyIsNotJoined(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(withTraced(h.message("A04", reason("248062006", "", "SCT"))), withTraced(h.message("A03")))
+	elsewhere := func(raw []byte) []byte { return []byte(strings.ReplaceAll(string(withTraced(raw)), "RXX", "RYY")) }
+	h.number, h.patient, h.at = "V2", "Z1", h.at.Add(72*time.Hour)
+	w.now = morning.Add(96 * time.Hour)
+	w.outcomes(elsewhere(h.message("A04", reason("248062006", "", "SCT"))), elsewhere(h.message("A03")))
+	if s := w.standing(); len(s) != 1 || total(s) != 2 {
+		t.Fatalf("standing %v", s)
+	}
+	for _, j := range w.world.journeys {
+		j.State = journeyClosed
+	}
+	h.number, h.at = "V3", h.at.Add(72*time.Hour)
+	w.now = morning.Add(200 * time.Hour)
+	w.outcomes(elsewhere(h.message("A04", reason("248062006", "", "SCT"))), elsewhere(h.message("A03")))
+	if s := w.standing(); len(s) != 2 {
+		t.Errorf("standing %v", s)
+	}
+}
+
+func TestMergedVisitNumbersAreOneAttendanceAndOneOffer(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	messages := [][]byte{h.message("A04", reason("248062006", "", "SCT"))}
+	h.number, h.at = "V2", h.at.Add(48*time.Hour) // too far apart to be joined by time
+	messages = append(messages, h.message("A03"), h.message("A42", mergeVisits("V1")))
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.now = morning.Add(50 * time.Hour)
+		w.outcomes(order...)
+		if s := w.standing(); len(s) != 1 || total(s) != 1 {
+			t.Errorf("standing %v", s)
+		}
+	})
+	// Both had been raised: the later is taken back.
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"))
+	h.number, h.at = "V2", h.at.Add(48*time.Hour)
+	w.now = morning.Add(50 * time.Hour)
+	got := w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"), h.message("A42", mergeVisits("V1")))
+	if s := w.standing(); total(s) != 1 || w.count(schemas.DischargeWithdrawn) != 1 {
+		t.Errorf("outcomes %q, standing %v", got, s)
+	}
+}
+
+func TestACorrectedIdentifierIsTheSamePerson(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	messages := [][]byte{h.message("A01", reason("248062006", "", "SCT"))}
+	h.patient = "L99"
+	messages = append(messages, h.message("A47", giveUp("L42")))
+	h.number = ""
+	messages = append(messages, h.message("A03"))
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.outcomes(order...)
+		if s := w.standing(); total(s) != 1 {
+			t.Errorf("standing %v", s)
+		}
+	})
+}
+
+func TestAWardStayMovesTheDischargeToItsEnd(t *testing.T) {
+	t.Parallel()
+	h := newHospital()
+	messages := [][]byte{h.message("A04", reason("248062006", "", "SCT"))}
+	h.number = "W1"
+	messages = append(messages, ofClass(h.message("A01"), "I"))
+	h.number = "V1"
+	messages = append(messages, h.message("A03"))
+	w := newWard(t)
+	w.outcomes(messages...)
+	if s := w.standing(); total(s) != 0 {
+		t.Errorf("raised on the way to the ward: %v", s)
+	}
+	h.number, h.at = "W1", h.at.Add(50*time.Hour)
+	messages = append(messages, ofClass(h.message("A03"), "I"))
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.now = morning.Add(60 * time.Hour)
+		w.outcomes(order...)
+		var left time.Time
+		for _, v := range w.world.visits {
+			if v.Raised.Standing() {
+				left = v.Raised.Left.At
+			}
+		}
+		if s := w.standing(); total(s) != 1 || !left.Equal(h.at.Truncate(time.Second)) {
+			t.Errorf("standing %v, left %v, want %v", s, left, h.at)
+		}
+	})
+}
+
+func TestCodesOnAVisitElsewhereAreForAHumanAndUrgentCareCounts(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(ofClass(h.message("A04", reason("248062006", "", "SCT")), "O"), ofClass(h.message("A03"), "O")),
+		"joined not-ended", "quarantined setting-not-emergency")
+	h, w = newHospital(), newWard(t)
+	w.profiles.fallback.Settings.Places = []string{"UTC1"}
+	atCentre := func(raw []byte) []byte { return []byte(replaceOnce(string(raw), "PV1||E", "PV1||O|UTC1")) }
+	expect(t, w.outcomes(atCentre(h.message("A04", reason("248062006", "", "SCT"))), atCentre(h.message("A03"))), "joined not-ended", "raised ")
+}
+
+func TestAnOpenRegistrationDoesNotSilenceADischarge(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.message("A04", reason("248062006", "", "SCT")))
+	h.number = "V2"
+	w.outcomes(h.message("A04")) // registered again under another number, never ended
+	h.number = "V1"
+	if got := w.outcomes(h.message("A03")); got[0] != "raised " {
+		t.Errorf("got %q", got)
+	}
+}
+
+// TestAnyInterleavingOfCorrectionsAndMergesConverges: whatever the order of arrival, and whatever is resent, the
+// attendances, what stands and what is asked end the same.
+func TestAnyInterleavingOfCorrectionsAndMergesConverges(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		verified := rapid.Bool().Draw(r, "verified")
+		messages := drawMessages(r, verified)
+		inOrder, shuffled := newWard(t), newWard(t)
+		inOrder.now, shuffled.now = morning.Add(400*time.Hour), morning.Add(400*time.Hour)
+		inOrder.outcomes(messages...)
+		mixed := rapid.Permutation(append(slices.Clone(messages), messages[0])).Draw(r, "order")
+		shuffled.outcomes(withoutResends(mixed)...)
+		if a, b := attendancesOf(inOrder), attendancesOf(shuffled); !reflect.DeepEqual(a, b) {
+			r.Fatalf("\n in order %v\n shuffled %v", a, b)
+		}
+	})
+}
+
+// withoutResends drops what the ledger would know as a resend.
+func withoutResends(messages [][]byte) (fresh [][]byte) {
+	seen := map[string]bool{}
+	for _, m := range messages {
+		if !seen[string(m)] {
+			fresh = append(fresh, m)
+		}
+		seen[string(m)] = true
+	}
+	return fresh
+}
+
+// askedAbout says whether a human has the question: as a message set aside, or as a journey that is paused.
+func askedAbout(attended []*Visit) bool {
+	return len(askedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Withdrawn == "recoded" })
+}
+
+func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
+	h := newHospital()
+	triggers := []string{"A01", "A04", "A04", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A02", "A42", "A40", "A47"}
+	for range rapid.IntRange(1, 7).Draw(r, "n") {
+		h.number = rapid.SampledFrom([]string{"V1", "V1", "V1", "V2", "V3", ""}).Draw(r, "number")
+		h.patient = rapid.SampledFrom([]string{"L42", "L42", "L43"}).Draw(r, "patient")
+		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour}).Draw(r, "gap"))
+		var m []byte
+		switch trigger := rapid.SampledFrom(triggers).Draw(r, "trigger"); trigger {
+		case "A08x":
+			m = h.message("A08", diagnosis("X60", "", "I10"))
+		case "A08y":
+			m = h.message("A08", diagnosis("S61", "", "I10"))
+		case "A01":
+			m = ofClass(h.message("A01"), "I")
+		case "A04":
+			m = h.message("A04", reason("248062006", "", "SCT"))
+		case "A42":
+			if h.number == "" {
+				h.number = "V1"
+			}
+			m = h.message("A42", mergeVisits(rapid.SampledFrom([]string{"V2", "V3"}).Draw(r, "given")))
+		case "A40", "A47":
+			h.patient = "L42"
+			m = h.message(trigger, giveUp("L43"))
+		default:
+			m = h.message(trigger)
+		}
+		if verified {
+			m = withTraced(m)
+		}
+		messages = append(messages, m)
+	}
+	return messages
+}
+
+// attendancesOf is what must not depend on the order of arrival: each attendance, with what is known of it and
+// whether it stands.
+func attendancesOf(w *ward) []string {
+	var found []string
+	journeys := map[string]bool{}
+	people := map[*Person]bool{}
+	for _, person := range w.world.owners {
+		people[person] = true
+	}
+	for person := range people {
+		ids := w.world.idsOf(person)
+		var visits []*Visit
+		for _, v := range w.world.visits {
+			if slices.Contains(ids, v.Person) {
+				visits = append(visits, v)
+			}
+		}
+		for _, attended := range attendances(visits) {
+			so := together(partsInTime(attended))
+			standing := 0
+			for _, v := range attended {
+				if v.Raised.Standing() {
+					standing++
+					journeys[v.Raised.Journey] = true
+				}
+			}
+			var numbers []string
+			for _, v := range attended {
+				if v.IsNumbered() {
+					numbers = append(numbers, v.Number)
+				}
+			}
+			slices.Sort(numbers)
+			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().verdict,
+				" asked ", so.Ended() && so.Scope().verdict == SaysAsk && askedAbout(attended))
+			if so.Ended() {
+				line += " left " + so.End.Left.At.Format(time.RFC3339)
+			}
+			found = append(found, line)
+		}
+	}
+	found = slices.Compact(slices.Sorted(slices.Values(found)))
+	return append(found, fmt.Sprint(len(slices.Collect(maps.Keys(journeys))) > 0))
+}
