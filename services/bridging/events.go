@@ -99,8 +99,8 @@ func learn(k *Known, e flow.Event) (bool, error) {
 		d, err := flow.Decode[schemas.DischargeWithdrawnData](e)
 		return err == nil && k.addWithdrawn(at, d), err
 	case schemas.PathwayDecided:
-		d, err := flow.Decode[schemas.PathwayDecidedData](e)
-		return err == nil && k.addDecided(d), err
+		d, err := flow.Decode[pathwayWaits](e)
+		return err == nil && k.addDecided(schemas.PathwayDecidedData{Waits: d.Waits}), err
 	case schemas.GapFound:
 		return k.addGap(), nil
 	case schemas.ServiceAnswered:
@@ -114,6 +114,11 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	default:
 		return false, fmt.Errorf("event %s: bridging does not hear %s", e.ID, e.Type)
 	}
+}
+
+// pathwayWaits is all that bridging reads of a pathway: to read every service's door costs ten times as much.
+type pathwayWaits struct {
+	Waits []string `json:"waits"`
 }
 
 // decide asks the rules about one journey and gathers what follows.
