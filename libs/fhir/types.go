@@ -324,6 +324,7 @@ type Patient struct {
 	DeceasedBoolean   *bool                  `json:"deceasedBoolean,omitempty"`
 	DeceasedDateTime  string                 `json:"deceasedDateTime,omitempty"`
 	Address           []Address              `json:"address,omitempty"`
+	Contact           []PatientContact       `json:"contact,omitempty"`
 	Communication     []PatientCommunication `json:"communication,omitempty"`
 	Rest              Rest                   `json:"-"`
 }
@@ -710,5 +711,25 @@ func (v Parameter) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON implements json.Unmarshaler.
 func (v *Parameter) UnmarshalJSON(body []byte) error {
 	type bare Parameter
+	return readRest(body, (*bare)(v), &v.Rest)
+}
+
+// PatientContact is somebody to contact about the person; the Booking and Referral Standard puts the person's own
+// numbers here, under the relationship ONESELF.
+type PatientContact struct {
+	Relationship []CodeableConcept `json:"relationship,omitempty"`
+	Telecom      []ContactPoint    `json:"telecom,omitempty"`
+	Rest         Rest              `json:"-"`
+}
+
+// MarshalJSON implements json.Marshaler.
+func (v PatientContact) MarshalJSON() ([]byte, error) {
+	type bare PatientContact
+	return writeRest("", bare(v), v.Rest)
+}
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (v *PatientContact) UnmarshalJSON(body []byte) error {
+	type bare PatientContact
 	return readRest(body, (*bare)(v), &v.Rest)
 }

@@ -139,14 +139,14 @@ type Statement struct {
 	MergedVisit  string // of KindJoinVisits: the visit number given up (MRG-5)
 	Setting      Setting
 	Signal       SignalKind // of KindSignal; Merged is then the NHS number it becomes
-	Happened     Moment   // PV1-45 for an end, else EVN-6, else EVN-2
-	Arrived      Moment   // PV1-44
-	Requested    Moment   // of KindReferral: when it was asked for; Happened is then when the person left, if known
-	Route        string   // of KindReferral: professional or self
-	Under18      string   // of KindReferral: yes, no or not-known, where no birth date is given
-	Unverified   bool     // of KindReferral: who it is about is not known for certain
-	Told         []string // of KindReferral: what the person was told, as codes
-	Double       string   // of KindReferral: another record that may be the same person
+	Happened     Moment     // PV1-45 for an end, else EVN-6, else EVN-2
+	Arrived      Moment     // PV1-44
+	Requested    Moment     // of KindReferral: when it was asked for; Happened is then when the person left, if known
+	Route        string     // of KindReferral: professional or self
+	Under18      string     // of KindReferral: yes, no or not-known, where no birth date is given
+	Unverified   bool       // of KindReferral: who it is about is not known for certain
+	Told         []string   // of KindReferral: what the person was told, as codes
+	Double       string     // of KindReferral: another record that may be the same person
 	Destination  string
 	Died         bool
 	LeftBefore   bool

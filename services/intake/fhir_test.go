@@ -1,0 +1,426 @@
+package intake
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/fhir"
+)
+
+// fhirRequest writes a message as a sending system would. Everybody in it is invented.
+type fhirRequest struct {
+	request, correlation string // ids of the message
+	id                   string // of the ServiceRequest, as fullUrl
+	reason, status       string
+	category             string
+	visit, class, ended  string
+	local, number        string
+	snomed               string
+	sender               string
+	contentType, accept  string
+	change               func(body string) string
+}
+
+func newFHIRRequest() fhirRequest {
+	return fhirRequest{request: clock.NewRandomID(), correlation: clock.NewRandomID(), id: clock.NewRandomID(), reason: "new", status: "active",
+		category: "referral", local: "L42", number: "9990000107", sender: "RXX", contentType: "application/fhir+json"}
+}
+
+func (f fhirRequest) body() string {
+	encounter, patient := "", fmt.Sprintf(`{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002","resource":{"resourceType":"Patient",
+		"identifier":[{"system":"https://fhir.nhs.uk/id/nhs-number","value":%q,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
+			"valueCodeableConcept":{"coding":[{"code":"number-present-and-verified"}]}}]},
+			{"type":{"coding":[{"code":"MR"}]},"value":%q}],
+		"name":[{"use":"official","family":"Example","given":["Ada"]}],"birthDate":"1990-04-01",
+		"contact":[{"relationship":[{"coding":[{"code":"ONESELF"}]}],"telecom":[{"system":"phone","value":"01632 960001","rank":1}]}],
+		"communication":[{"language":{"coding":[{"code":"cy"}]},"preferred":true}]}}`, f.number, f.local)
+	if f.visit != "" {
+		end := ""
+		if f.ended != "" {
+			end = `,"end":"` + f.ended + `"`
+		}
+		encounter = fmt.Sprintf(`,{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000003","resource":{"resourceType":"Encounter","status":"finished",
+			"identifier":[{"value":%q}],"class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":%q},
+			"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"},"period":{"start":"2026-11-20T05:00:00.1234567Z"%s}}}`,
+			f.visit, firstOf(f.class, "EMER"), end)
+	}
+	more := ""
+	if f.visit != "" {
+		more += `,"encounter":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000003"}`
+	}
+	if f.snomed != "" {
+		more += `,"reasonCode":[{"coding":[{"system":"http://snomed.info/sct","code":"` + f.snomed + `"}]}]`
+	}
+	body := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"message","timestamp":"2026-11-20T09:00:00.1234567+00:00","entry":[
+		{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000001","resource":{"resourceType":"MessageHeader",
+			"eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},
+			"sender":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000004"},"source":{"endpoint":"https://sender.example/fhir"},
+			"reason":{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-reason-bars","code":"%s"}]},"focus":[{"reference":"urn:uuid:%s"}]}},
+		{"fullUrl":"urn:uuid:%s","resource":{"resourceType":"ServiceRequest","status":"%s","intent":"plan","authoredOn":"2026-11-20T08:59:00Z",
+			"category":[{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-category-servicerequest","code":"%s"}]}],
+			"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"}%s}},
+		%s%s,
+		{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000004","resource":{"resourceType":"Organization",
+			"identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"%s"}]}}]}`,
+		f.request, f.reason, f.id, f.id, f.status, f.category, more, patient, encounter, f.sender)
+	if f.change != nil {
+		body = f.change(body)
+	}
+	return body
+}
+
+type fhirAnswered struct {
+	status int
+	header http.Header
+	body   string
+}
+
+func (a fhirAnswered) outcome(t testing.TB) fhir.Issue {
+	t.Helper()
+	outcome, issues := fhir.ReadAs[*fhir.OperationOutcome]([]byte(a.body), fhir.Limits{})
+	if len(issues) > 0 {
+		t.Fatalf("answered %d %s, which is no OperationOutcome: %+v", a.status, a.body, issues)
+	}
+	return outcome.Issue[0]
+}
+
+func (p *process) sendFHIR(t testing.TB, f fhirRequest) fhirAnswered {
+	t.Helper()
+	return p.askFHIR(t, http.MethodPost, p.http.URL+"/fhir/$process-message", f.body(), "Content-Type", f.contentType, "Accept", f.accept,
+		"X-Request-Id", f.request, "X-Correlation-Id", f.correlation, "NHSD-Target-Identifier", "e30", "NHSD-End-User-Organisation", "not base64!")
+}
+
+func (p *process) askFHIR(t testing.TB, method, url, body string, headers ...string) fhirAnswered {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		if headers[i+1] != "" {
+			request.Header.Set(headers[i], headers[i+1])
+		}
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fhirAnswered{response.StatusCode, response.Header, string(answer)}
+}
+
+// task is the status of the Task about a request, or empty where there is none.
+func (p *process) task(t testing.TB, id string) string {
+	t.Helper()
+	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/Task?focus=ServiceRequest/"+id, "")
+	bundle, issues := fhir.ReadAs[*fhir.Bundle]([]byte(answer.body), fhir.Limits{})
+	if answer.status != http.StatusOK || len(issues) > 0 || bundle.Type != "searchset" {
+		t.Fatalf("Task: %d %s %+v", answer.status, answer.body, issues)
+	}
+	if len(bundle.Entry) == 0 {
+		return ""
+	}
+	return bundle.Entry[0].Resource.(*fhir.Task).Status
+}
+
+func TestAReferralOverFHIRBeginsAJourneyAndARepetitionIsADuplicate(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	f := newFHIRRequest()
+	answer := p.sendFHIR(t, f)
+	if answer.status != http.StatusOK {
+		t.Fatalf("answered %d %s", answer.status, answer.body)
+	}
+	bundle, issues := fhir.ReadAs[*fhir.Bundle]([]byte(answer.body), fhir.Limits{})
+	if len(issues) > 0 || bundle.Header() == nil {
+		t.Fatalf("the answer %s is no message: %+v", answer.body, issues)
+	}
+	header := bundle.Header()
+	if header.Response.Identifier != f.request || header.Response.Code != "ok" || header.EventCoding.Code != "servicerequest-response" ||
+		header.Destination[0].Endpoint != "https://sender.example/fhir" {
+		t.Errorf("the answer is %s", answer.body)
+	}
+	if answer.header.Get("X-Request-Id") != f.request || answer.header.Get("X-Correlation-Id") != f.correlation {
+		t.Errorf("ids mirrored as %v", answer.header)
+	}
+	again := p.sendFHIR(t, f)
+	if issue := again.outcome(t); again.status != http.StatusConflict || issue.Code != "duplicate" || issue.Details.Coding[0].Code != "REC_CONFLICT" {
+		t.Errorf("a repetition: %d %s", again.status, again.body)
+	}
+	f.number = "9990000115"
+	other := p.sendFHIR(t, f)
+	if issue := other.outcome(t); other.status != http.StatusConflict || issue.Code != "conflict" {
+		t.Errorf("the same id with another body: %d %s", other.status, other.body)
+	}
+	types, journeys := p.outbox(t)
+	expect(t, types, "referral.requested")
+	if len(journeys) != 1 {
+		t.Errorf("journeys %v", journeys)
+	}
+	expect(t, p.ledgerNow(t), "200 raised", "409 duplicate", "409 rejected control-id-reused")
+	if status := p.task(t, f.id); status != "accepted" {
+		t.Errorf("Task is %s", status)
+	}
+	p.canaries(t, "Example", "Ada", "9990000107", "L42", "1990-04-01", "01632")
+}
+
+func TestAVisitThatHasEndedIsADischargeAndJoinsItsFeed(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h, client := newHospital(), p.dial(t)
+	h.number = "E77"
+	send(t, client, h.message("A04"))
+	f := newFHIRRequest()
+	f.visit, f.ended, f.snomed = "E77", "2026-11-20T08:00:00Z", "248062006"
+	if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+		t.Fatalf("answered %d %s", answer.status, answer.body)
+	}
+	types, journeys := p.outbox(t)
+	expect(t, types, "discharge.recorded")
+	if len(journeys) != 1 {
+		t.Errorf("journeys %v", journeys)
+	}
+	send(t, client, h.message("A03"))
+	if _, journeys = p.outbox(t); len(journeys) != 1 {
+		t.Errorf("with the feed's end: journeys %v", journeys)
+	}
+}
+
+func TestARequestTakenBackIsWithdrawnAndAHumanLooks(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	for _, status := range []string{"revoked", "entered-in-error"} {
+		f := newFHIRRequest()
+		f.local, f.number = "L-"+status, ""
+		f.change = func(body string) string { return strings.Replace(body, `"value":""`, `"value":"0"`, 1) }
+		p.sendFHIR(t, f)
+		f.request, f.reason, f.status = clock.NewRandomID(), "update", status
+		if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+			t.Fatalf("answered %d %s", answer.status, answer.body)
+		}
+		want := map[string]string{"revoked": "cancelled", "entered-in-error": "entered-in-error"}[status]
+		if got := p.task(t, f.id); got != want {
+			t.Errorf("Task is %s, want %s", got, want)
+		}
+		shown := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/ServiceRequest/"+f.id, "")
+		request, issues := fhir.ReadAs[*fhir.ServiceRequest]([]byte(shown.body), fhir.Limits{})
+		if len(issues) > 0 || request.Status != status || strings.Contains(shown.body, "Example") {
+			t.Errorf("GET ServiceRequest: %d %s %+v", shown.status, shown.body, issues)
+		}
+	}
+	types, _ := p.outbox(t)
+	expect(t, types, "referral.requested", "discharge.withdrawn", "referral.requested", "discharge.withdrawn")
+	unknown := newFHIRRequest()
+	unknown.reason, unknown.status = "update", "revoked"
+	if answer := p.sendFHIR(t, unknown); answer.status != http.StatusNotFound {
+		t.Errorf("cancelling what is not known: %d %s", answer.status, answer.body)
+	}
+}
+
+func TestWhatIsNotTakenOverFHIRIsRefusedByTheNationalCodesAndInTheLedger(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	replace := func(old, new string) func(string) string {
+		return func(body string) string { return strings.Replace(body, old, new, 1) }
+	}
+	cases := map[string]struct {
+		change         func(f *fhirRequest)
+		status         int
+		national, code string
+	}{
+		"no X-Request-Id":        {func(f *fhirRequest) { f.request = "" }, 400, "REC_BAD_REQUEST", "required"},
+		"no X-Correlation-Id":    {func(f *fhirRequest) { f.correlation = "" }, 400, "REC_BAD_REQUEST", "required"},
+		"an id that is no UUID":  {func(f *fhirRequest) { f.request = "17" }, 400, "REC_BAD_REQUEST", "value"},
+		"XML":                    {func(f *fhirRequest) { f.contentType = "application/fhir+xml" }, 415, "REC_BAD_REQUEST", "not-supported"},
+		"text":                   {func(f *fhirRequest) { f.contentType = "text/plain" }, 415, "REC_BAD_REQUEST", "not-supported"},
+		"accepts XML only":       {func(f *fhirRequest) { f.accept = "application/fhir+xml" }, 406, "REC_NOT_ACCEPTABLE", "not-supported"},
+		"accepts version 2":      {func(f *fhirRequest) { f.accept = "application/fhir+json; version=2.0.0" }, 406, "REC_NOT_ACCEPTABLE", "not-supported"},
+		"not JSON":               {func(f *fhirRequest) { f.change = func(string) string { return "<Bundle/>" } }, 400, "REC_BAD_REQUEST", "structure"},
+		"too long":               {func(f *fhirRequest) { f.change = func(s string) string { return s + strings.Repeat(" ", 2<<20) } }, 413, "REC_BAD_REQUEST", "too-long"},
+		"a resource, no message": {func(f *fhirRequest) { f.change = func(string) string { return `{"resourceType":"Patient"}` } }, 400, "REC_BAD_REQUEST", "value"},
+		"a searchset":            {func(f *fhirRequest) { f.change = replace(`"type":"message"`, `"type":"collection"`) }, 400, "REC_BAD_REQUEST", "value"},
+		"not R4": {func(f *fhirRequest) {
+			f.change = replace(`"intent":"plan"`, `"intent":"plan","basedOn":{"reference":"x"}`)
+		}, 400, "REC_BAD_REQUEST", "structure"},
+		"a status that is none": {func(f *fhirRequest) { f.status = "inactive" }, 400, "REC_BAD_REQUEST", "code-invalid"},
+		"a booking":             {func(f *fhirRequest) { f.change = replace("servicerequest-request", "booking-request") }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"a validation":          {func(f *fhirRequest) { f.category = "validation" }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"delete":                {func(f *fhirRequest) { f.reason = "delete" }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"new and revoked":       {func(f *fhirRequest) { f.status = "revoked" }, 422, "REC_UNPROCESSABLE_ENTITY", "business-rule"},
+		"nobody it is about": {func(f *fhirRequest) {
+			f.change = replace(`"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"}`, `"subject":{"reference":"Patient/9"}`)
+		}, 400, "REC_BAD_REQUEST", "required"},
+		"what must not be done": {func(f *fhirRequest) { f.change = replace(`"intent":"plan"`, `"intent":"plan","doNotPerform":true`) }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"an unknown modifier": {func(f *fhirRequest) {
+			f.change = replace(`"intent":"plan"`, `"intent":"plan","modifierExtension":[{"url":"urn:x","valueBoolean":true}]`)
+		}, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"a bundle without id":        {func(f *fhirRequest) { f.change = replace(`"id":"`+f.request+`",`, ``) }, 400, "REC_BAD_REQUEST", "required"},
+		"a name of a thousand signs": {func(f *fhirRequest) { f.change = replace("Example", strings.Repeat("x", 1000)) }, 422, "REC_UNPROCESSABLE_ENTITY", "value"},
+	}
+	for claim, c := range cases {
+		f := newFHIRRequest()
+		c.change(&f)
+		answer := p.sendFHIR(t, f)
+		issue := answer.outcome(t)
+		if answer.status != c.status || issue.Details == nil || issue.Details.Coding[0].Code != c.national || issue.Code != c.code ||
+			issue.Details.Coding[0].System != "https://fhir.nhs.uk/Codesystem/http-error-codes" || strings.Contains(answer.body, "Example") {
+			t.Errorf("%s: %d %s", claim, answer.status, answer.body)
+		}
+	}
+	ledger := p.ledgerNow(t)
+	if len(ledger) != len(cases) {
+		t.Errorf("%d lines in the ledger, want %d", len(ledger), len(cases))
+	}
+	for _, line := range ledger {
+		if !strings.Contains(line, "rejected") {
+			t.Errorf("ledger: %s", line)
+		}
+	}
+	if types, _ := p.outbox(t); len(types) != 0 {
+		t.Errorf("events %v", types)
+	}
+}
+
+func TestARefusedMessageMayComeAgainCorrected(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	f := newFHIRRequest()
+	f.status = "inactive"
+	p.sendFHIR(t, f)
+	f.status = "active"
+	if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+		t.Errorf("answered %d %s", answer.status, answer.body)
+	}
+}
+
+func TestAReferralForAnotherReasonWaitsForAHuman(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	f := newFHIRRequest()
+	f.snomed = "271594007"
+	if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+		t.Fatalf("answered %d %s", answer.status, answer.body)
+	}
+	expect(t, p.ledgerNow(t), "200 quarantined other-reason")
+	if status := p.task(t, f.id); status != "requested" {
+		t.Errorf("Task is %s", status)
+	}
+	navigator := httptest.NewServer(p.mux("navigator", ""))
+	t.Cleanup(navigator.Close)
+	var list struct{ Items []LedgerLine }
+	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
+	var released LedgerLine
+	call(t, http.MethodPost, navigator.URL+"/api/messages/"+list.Items[0].ID+"/release", http.StatusOK, &released)
+	if released.Outcome != "raised" {
+		t.Errorf("released: %+v", released)
+	}
+	if status := p.task(t, f.id); status != "accepted" {
+		t.Errorf("Task is %s", status)
+	}
+}
+
+func TestAnotherOrganisationSeesNothingOfARequest(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	f := newFHIRRequest()
+	p.sendFHIR(t, f)
+	other := httptest.NewServer(p.muxOf("RYY", "system", ""))
+	t.Cleanup(other.Close)
+	answer := p.askFHIR(t, http.MethodGet, other.URL+"/fhir/ServiceRequest/"+f.id, "")
+	if issue := answer.outcome(t); answer.status != http.StatusNotFound || issue.Details.Coding[0].Code != "REC_NOT_FOUND" {
+		t.Errorf("answered %d %s", answer.status, answer.body)
+	}
+	tasks := p.askFHIR(t, http.MethodGet, other.URL+"/fhir/Task?focus=ServiceRequest/"+f.id, "")
+	if !strings.Contains(tasks.body, `"total":0`) {
+		t.Errorf("answered %d %s", tasks.status, tasks.body)
+	}
+	bound := httptest.NewServer(p.muxOf("RYY", "system", "/ryy"))
+	t.Cleanup(bound.Close)
+	forged := p.askFHIR(t, http.MethodPost, bound.URL+"/fhir/$process-message", newFHIRRequest().body(), "Content-Type", "application/fhir+json",
+		"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID())
+	if forged.status != http.StatusForbidden || forged.outcome(t).Details.Coding[0].Code != "REC_FORBIDDEN" {
+		t.Errorf("speaking for another: %d %s", forged.status, forged.body)
+	}
+}
+
+func TestMetadataClaimsNoAssurance(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", "")
+	resource, issues := fhir.Read([]byte(answer.body), fhir.Limits{})
+	if answer.status != http.StatusOK || len(issues) > 0 || resource.ResourceType() != "CapabilityStatement" ||
+		!strings.Contains(answer.body, "not assured") || !strings.Contains(answer.body, ourCategories) {
+		t.Errorf("answered %d %s %+v", answer.status, answer.body, issues)
+	}
+}
+
+func TestWhenTheDatabaseIsAwayFHIRIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	conn, err := p.site.db.Admin().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Rollback(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), `lock table intake.receipt in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	f := newFHIRRequest()
+	began := time.Now()
+	answer := p.sendFHIR(t, f)
+	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("Retry-After") == "" {
+		t.Errorf("answered %d %s", answer.status, answer.body)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("answered after %s", took)
+	}
+	_ = conn.Rollback(t.Context())
+	again := p.sendFHIR(t, f) // the first was kept meanwhile, or is not kept yet: either way it counts once
+	if again.status != http.StatusConflict && again.status != http.StatusOK {
+		t.Errorf("sent again: %d %s", again.status, again.body)
+	}
+	if types, _ := p.outbox(t); len(types) != 1 {
+		t.Errorf("events %v", types)
+	}
+}
+
+// FuzzReadFHIR: whatever comes, reading it ends, with a message or with why it is not taken.
+func FuzzReadFHIR(f *testing.F) {
+	r := newFHIRRequest()
+	f.Add([]byte(r.body()))
+	r.visit, r.ended, r.snomed = "E1", "2026-11-20", "248062006"
+	f.Add([]byte(r.body()))
+	r.reason, r.status = "update", "revoked"
+	f.Add([]byte(r.body()))
+	profiles, err := ShippedProfiles()
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		bundle, issues := fhir.ReadAs[*fhir.Bundle](body, fhir.Limits{})
+		if len(issues) > 0 {
+			return
+		}
+		message, fault := ReadFHIR(bundle, profiles.For("x"), "RXX")
+		made := message.Discharge != nil || message.Submitted != nil || message.Revoked != ""
+		if (fault == nil) != made {
+			t.Error("neither taken nor refused")
+		}
+		if fault != nil {
+			if written, err := json.Marshal(fault.Issue); err != nil || fault.Issue.Diagnostics == "" {
+				t.Errorf("issue %s, %v", written, err)
+			}
+		}
+	})
+}

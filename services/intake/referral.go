@@ -1,0 +1,133 @@
+package intake
+
+import (
+	"time"
+
+	"footbridge/libs/vault"
+	"footbridge/schemas"
+)
+
+// Request is what the newest request said of itself: somebody asks that the person be supported. It is part of a
+// visit where there was one, and stands by itself where there was none: then it is kept as a visit without a number,
+// so that a form and a feed of one attendance join.
+type Request struct {
+	Stamp
+	At    Moment `json:"on,omitzero"`   // when it was asked for
+	Left  Moment `json:"left,omitzero"` // when the person left hospital, as the request says
+	Route string `json:"route,omitempty"`
+	// Under18 is yes, no or not-known, where no birth date was given.
+	Under18    string `json:"under18,omitempty"`
+	Unverified bool   `json:"unverified,omitempty"`
+	// Double is another record that may be the same person: nobody is contacted before a human has looked. Settled
+	// says that one has.
+	Double  string `json:"double,omitempty"`
+	Settled bool   `json:"settled,omitempty"`
+}
+
+// IsRequested says that a request stands: it has been made, and not taken back later.
+func (v *Visit) IsRequested() bool { return !v.Request.IsZero() && v.Request.After(v.Unasked) }
+
+// IsUnasked says that whoever asked has taken it back, and nothing else says that the visit is in scope.
+func (v *Visit) IsUnasked() bool {
+	return !v.Unasked.IsZero() && !v.Request.After(v.Unasked) && v.Scope().verdict != SaysInScope
+}
+
+// joinRequest takes in a request, or that it is taken back.
+func (v *Visit) joinRequest(s Statement, stamp Stamp) {
+	if s.Kind == KindUnask {
+		v.Unasked = later(v.Unasked, stamp)
+		return
+	}
+	if stamp.After(v.Request.Stamp) {
+		settled := v.Request.Settled && v.Request.Double == s.Double
+		v.Request = Request{Stamp: stamp, At: s.Requested, Left: s.Happened, Route: s.Route, Under18: s.Under18, Unverified: s.Unverified,
+			Double: s.Double, Settled: settled}
+	}
+}
+
+// counts is the moment from which the window runs: leaving hospital, as the visit's end or the request says, else the
+// request.
+func (v *Visit) counts() Moment {
+	if v.Ended() || v.Request.IsZero() {
+		return v.End.Left
+	}
+	return firstMoment(v.Request.Left, v.Request.At)
+}
+
+// begins is the event that begins a journey of this visit: a discharge where it has ended, else a request.
+func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, any) {
+	if v.Ended() {
+		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation),
+			Visit: v.ID, LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+	}
+	var asked *time.Time
+	if at := v.Request.At; at.Known() && !at.DayOnly {
+		asked = &at.At
+	}
+	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation),
+		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+}
+
+// submittedBy makes a statement of a request for support: whoever asks says by it that it is in scope.
+func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) Statement {
+	because := "a professional's request"
+	if data.Route == "self" {
+		because = "the person's own request"
+	}
+	statement := Statement{
+		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, Tie: data.Referral, RaisedBy: "event",
+		Requested: Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
+		Evidence: []Evidence{{Role: RoleSender, Verdict: SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
+	}
+	if data.RequestedAt != nil {
+		statement.Requested = Moment{At: data.RequestedAt.UTC()}
+	}
+	if data.LeftAt != nil {
+		statement.Happened = Moment{At: data.LeftAt.UTC()}
+	}
+	if statement.Facts.Route == nil {
+		statement.Facts.Route = &data.Route
+	}
+	identity := checkedIdentity(data.Person)
+	identity.takeContact(data.SafeContact)
+	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
+	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
+	statement.Told = data.Told
+	return statement
+}
+
+// takeContact takes over how the person may be reached: a number or an address of theirs, and what they said of it.
+func (id *Identity) takeContact(safe *schemas.ReportedContact) {
+	if safe == nil {
+		return
+	}
+	copied := *safe
+	switch {
+	case safe.Channel == "phone" || safe.Channel == "text":
+		copied.Value = firstOf(copied.Value, id.Phone)
+		id.Phone = firstOf(id.Phone, copied.Value)
+	case safe.Channel == "email":
+		copied.Value = firstOf(copied.Value, id.Email)
+		id.Email = firstOf(id.Email, copied.Value)
+	case safe.Channel == "letter":
+		copied.Value = firstOf(copied.Value, id.Address)
+		id.Address = firstOf(id.Address, copied.Value)
+	}
+	id.SafeContact = &copied
+}
+
+// card is how the person may be reached as a form said, until somebody records more: what they confirmed stands as
+// confirmed, unless it is not known who filled the form in.
+func (id Identity) card() Card {
+	safe := id.SafeContact
+	switch {
+	case safe == nil:
+		return Card{}
+	case safe.Channel == noSafeChannel:
+		return Card{NoSafeChannel: true, Arrangement: safe.Value}
+	case safe.Value == "":
+		return Card{}
+	}
+	return Card{Channels: []Channel{{Channel: safe.Channel, Value: safe.Value, Confirmed: safe.Confirmed, FromHour: safe.FromHour, ToHour: safe.ToHour,
+		MayLeaveMessage: safe.MayLeaveMessage}}}
+}

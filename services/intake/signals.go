@@ -1,0 +1,188 @@
+package intake
+
+import (
+	"net/http"
+	"strings"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// doorSignals is POST /api/signals.
+const doorSignals = "signals"
+
+// maxSignal is the longest signal, in bytes: it carries no data.
+const maxSignal = 64 << 10
+
+// signalAnswer is what became of a signal. It says nothing of whether the person is known here to anybody but the
+// ledger's readers: the outcome is left out.
+type signalAnswer struct {
+	ID      string `json:"id"`
+	Message string `json:"message"` // the ledger's id
+}
+
+// signalRoutes are the routes of signals, and of what they do by hand.
+func (s *Service) signalRoutes() map[string]httpx.Handler {
+	return map[string]httpx.Handler{
+		"POST /api/signals":                      s.postSignal,
+		"POST /api/people/{ref}/contact-stopped": func(w http.ResponseWriter, r *http.Request) error { return s.postContactOver(w, r, true) },
+		"POST /api/people/{ref}/contact-resumed": func(w http.ResponseWriter, r *http.Request) error { return s.postContactOver(w, r, false) },
+	}
+}
+
+// postSignal takes one signal in either of its forms: 202 once it can no longer be lost.
+func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	ctx, span := s.tracer.Start(r.Context(), "intake signal")
+	defer span.End()
+	reading := Reading{Organisation: who.Organisation, Sender: firstOf(who.Source, who.Subject), Type: "signal"}
+	body, err := httpx.ReadBody(w, r, maxSignal, "application/json", "application/*+json")
+	var problem *httpx.Problem
+	var signal Signal
+	if err != nil {
+		p, ok := err.(*httpx.Problem)
+		if !ok {
+			return err
+		}
+		problem, reading.Reason = p, ReasonMediaType
+		if p.Status == http.StatusRequestEntityTooLarge {
+			reading.Reason = ReasonTooLarge
+		}
+	} else {
+		signal, problem = s.readSignal(&reading, body)
+	}
+	status := 0
+	if problem != nil {
+		reading.Outcome, reading.ControlID, reading.Statement, status = Rejected, "", nil, problem.Status
+	}
+	a, err := s.prepare(ctx, reading, doorSignals, body)
+	if err != nil {
+		return err
+	}
+	a.status = status
+	result, err := s.keepWithPatience(ctx, a)
+	describe(span, result)
+	switch {
+	case err != nil:
+		return err
+	case problem != nil:
+		return problem.With("message", result.Message)
+	case result.Reason == ReasonReused:
+		return httpx.NewProblem(http.StatusConflict, "A signal with this source and id came before, with other content.").With("message", result.Message)
+	}
+	return httpx.WriteJSON(w, http.StatusAccepted, signalAnswer{ID: signal.ID, Message: result.Message})
+}
+
+// readSignal reads a signal in memory. What is of no concern here is in the ledger, ignored.
+func (s *Service) readSignal(reading *Reading, body []byte) (Signal, *httpx.Problem) {
+	signal, fault := ReadSignal(body)
+	if signal.Type != "" {
+		reading.Type = signal.Type
+	}
+	if fault != nil {
+		reading.Reason = ReasonSchema
+		status := http.StatusUnprocessableEntity
+		if fault.Unread {
+			reading.Reason, status = ReasonNotSignal, http.StatusBadRequest
+		}
+		return signal, httpx.NewProblem(status, "%s", fault.Words)
+	}
+	reading.ControlID = signal.Source + " " + signal.ID
+	if signal.Kind == SignalOther {
+		reading.Outcome, reading.Reason = Ignored, ReasonSignalOther
+		return signal, nil
+	}
+	statement := signal.statement(reading.Organisation, saidAt(s.clock.Now(), Moment{At: signal.At}))
+	reading.Statement = &statement
+	return signal, nil
+}
+
+// ReasonNotSignal: what came is in neither form of a signal.
+const ReasonNotSignal = "not-a-signal"
+
+// stopRequest is why somebody stops contact, or lifts that. It is kept sealed.
+type stopRequest struct {
+	Reason string `json:"reason"`
+}
+
+// stopAnswer says on how many journeys it was told.
+type stopAnswer struct {
+	Person   string `json:"person"`
+	Journeys int    `json:"journeys"`
+}
+
+// postContactOver stops all contact with a person, or lifts the stop, by a named human with a reason.
+func (s *Service) postContactOver(w http.ResponseWriter, r *http.Request, stop bool) error {
+	ref, err := pathRef(r, "ref", noSuchPerson)
+	if err != nil {
+		return err
+	}
+	request, body, err := httpx.ReadJSON[stopRequest](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if reason := strings.TrimSpace(request.Reason); reason == "" || len(reason) > 2000 {
+		return unprocessable("Say why in reason, in 2,000 characters at most.")
+	}
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		return s.contactOver(tx, who, ref, request, stop)
+	})
+}
+
+func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, request stopRequest, stop bool) (int, any, error) {
+	key, id, err := keyOfPerson(tx, who, ref)
+	if err != nil {
+		return 0, nil, err
+	}
+	if key == "" {
+		return 0, nil, noSuchPerson()
+	}
+	job := newJob(s, nil)
+	job.claims.known[key], job.claims.whole = true, true
+	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	if err := tx.Flush(); err != nil {
+		return 0, nil, err
+	}
+	person := job.world.owners[id]
+	if person == nil {
+		return 0, nil, errMergedMeanwhile
+	}
+	kind, say := "contact-resumed", []Say(nil)
+	if stop {
+		kind, say = "contact-stopped", job.world.StopByHand(person)
+	} else {
+		say = job.world.ResumeByHand(person, Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
+	}
+	job.say(tx, say)
+	if err := s.storeWorld(tx, job.world); err != nil {
+		return 0, nil, err
+	}
+	storeJourneys(tx, job.world.changedJourneys())
+	if err := s.noteStop(tx, person, kind, request, who); err != nil {
+		return 0, nil, err
+	}
+	told := map[string]bool{}
+	for _, one := range say {
+		if one.Type == schemas.ContactStopped || one.Type == schemas.ContactResumed {
+			told[one.Journey] = true
+		}
+	}
+	return http.StatusOK, stopAnswer{Person: id, Journeys: len(told)}, nil
+}
+
+func (s *Service) noteStop(tx *flow.Tx, person *Person, kind string, request stopRequest, who principal.Principal) error {
+	if len(person.wrapped) == 0 {
+		return nil // erased: nothing more is kept of them
+	}
+	key, err := s.vault.Unwrap(person.ID, person.wrapped)
+	if err != nil {
+		return err
+	}
+	return storeNote(tx, key, person.ID, "", kind, request, who.Role+":"+who.Subject, tx.Now)
+}

@@ -1,0 +1,185 @@
+package intake
+
+import (
+	"cmp"
+	"slices"
+
+	"footbridge/schemas"
+)
+
+// Reasons in the ledger for signals, and why contact stopped.
+const (
+	ReasonNotKnown      = "person-not-known" // a signal about somebody of whom nothing is kept here
+	ReasonSignalOther   = "signal-type"
+	ReasonNumberChanged = "nhs-number-changed"
+	ReasonRecordChanged = "record-changed"
+	ReasonByHandStop    = "by-hand"
+
+	// QuestionRecord: the national record changed; somebody asks whether the contact still holds.
+	QuestionRecord = "record"
+)
+
+// CardFlags is what may be known of a person's contact card without opening it.
+type CardFlags struct{ NoSafeChannel, Needs bool }
+
+// takeSignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
+// here, and software only stops: lifting is for a named human.
+func (w *World) takeSignal(in Incoming) Settled {
+	known := w.recordsBy(in.Key, in.Number)
+	if len(known) == 0 {
+		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonNotKnown}}
+	}
+	person, s := known[0], in.Statement
+	settled := Settled{Person: person.ID, Decision: Decision{Outcome: Joined}}
+	switch s.Signal {
+	case SignalDeath:
+		for _, one := range known {
+			one.Deceased, one.changed = true, true
+		}
+		settled.Reason = ReasonDeath
+		settled.stop(ReasonDeath, stopContact(w.visitsOf(person), person.ID, ReasonDeath))
+	case SignalNumber:
+		settled.Decision = w.takeNumber(in, known)
+	case SignalRecord:
+		settled.Reason, settled.Say = ReasonRecordChanged, w.questionContact(known)
+		if len(settled.Say) > 0 {
+			settled.Outcome = Corrected
+		}
+	}
+	return settled
+}
+
+// recordsBy are the records that a verified NHS number leads to, with all that share one with them, in id order.
+func (w *World) recordsBy(key, number string) []*Person {
+	found := slices.Clone(w.numbers[number])
+	if person := w.persons[key]; person != nil {
+		found = append(found, person)
+	}
+	var all []*Person
+	for _, one := range found {
+		owner := cmp.Or(w.owners[one.ID], one)
+		for _, record := range w.records(owner) {
+			if !slices.Contains(all, record) {
+				all = append(all, record)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// takeNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
+// hospitals go on sending it for a while. Where the signal does not name the new one, a human looks it up.
+func (w *World) takeNumber(in Incoming, known []*Person) Decision {
+	next := in.Statement.Merged.Reveal()
+	if next.NHSNumber == "" || in.Renumbered == "" {
+		return quarantine(in.Statement.Message, in.Statement.Organisation, ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
+	}
+	for _, record := range known {
+		w.link(record, in.Renumbered)
+		record.learn(next, in.Statement.Stamp(0))
+	}
+	decision := Decision{Outcome: Corrected, Reason: ReasonNumberChanged}
+	return w.settleAll(known[0], in, decision)
+}
+
+// questionContact says on each journey that how the person may be reached is to be asked again: what they confirmed
+// is not overwritten, and is no longer taken for confirmed.
+func (w *World) questionContact(known []*Person) (say []Say) {
+	var ids []string
+	flags := CardFlags{}
+	for _, record := range known {
+		for _, id := range record.IDs() {
+			ids = append(ids, id)
+			card := w.cards[id]
+			flags.NoSafeChannel, flags.Needs = flags.NoSafeChannel || card.NoSafeChannel, flags.Needs || card.Needs
+			w.unconfirmed = append(w.unconfirmed, id)
+		}
+	}
+	for _, j := range w.sortedJourneys() {
+		if j.State != journeyClosed && slices.Contains(ids, j.Person) {
+			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{QuestionRecord}}})
+		}
+	}
+	return say
+}
+
+func (w *World) sortedJourneys() []*JourneyKnown {
+	var all []*JourneyKnown
+	for _, j := range w.journeys {
+		all = append(all, j)
+	}
+	slices.SortFunc(all, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// stopReason is why nobody may contact the person, or empty: any record's counts, a death first.
+func (w *World) stopReason(person *Person) string {
+	if w.isDeceased(person) {
+		return ReasonDeath
+	}
+	for _, record := range w.records(person) {
+		if record.Stopped != "" {
+			return record.Stopped
+		}
+	}
+	return ""
+}
+
+// stop adds what follows from contact that has stopped. A death is the message's outcome too.
+func (s *Settled) stop(reason string, say []Say) {
+	if len(say) == 0 {
+		return
+	}
+	if reason == ReasonDeath {
+		s.Outcome, s.Reason = Corrected, ReasonDeath
+	}
+	s.Say = append(s.Say, say...)
+}
+
+// StopByHand stops contact with a person on all journeys of theirs, and on any that begin later.
+func (w *World) StopByHand(person *Person) []Say {
+	for _, record := range w.records(person) {
+		record.Stopped, record.stopChanged = ReasonByHandStop, true
+	}
+	return stopContact(w.visitsOf(person), person.ID, ReasonByHandStop)
+}
+
+// ResumeByHand lifts a stop, whatever it was for: a named human has checked. Visits that had waited are decided
+// about again.
+func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
+	for _, record := range w.records(person) {
+		if record.Stopped != "" {
+			record.Stopped, record.stopChanged = "", true
+		}
+		if record.Deceased {
+			record.Deceased, record.changed = false, true
+		}
+	}
+	var say []Say
+	told := map[string]bool{}
+	for _, v := range w.visitsOf(person) {
+		if !v.Raised.ContactOver {
+			continue
+		}
+		v.Raised.ContactOver, v.changed = false, true
+		if !told[v.Raised.Journey] {
+			told[v.Raised.Journey] = true
+			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{Person: person.ID, Reason: ReasonByHandStop}})
+		}
+	}
+	return append(say, w.settleAll(person, in, Decision{}).Say...)
+}
+
+// changedStops are the records whose stop by hand has changed, in id order.
+func (w *World) changedStops() []*Person {
+	var all []*Person
+	for _, person := range w.owners {
+		if person.stopChanged && !slices.Contains(all, person) {
+			all = append(all, person)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
