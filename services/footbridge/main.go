@@ -28,6 +28,7 @@ func commands() []command {
 		{"sentinel", "the watcher that finds journeys nobody holds, as a process of its own", sentinel},
 		{"broker", "the NATS of dev alone, for several processes on one machine", broker},
 		{"send", "send HL7 v2 files or CloudEvents as an outside system would", send},
+		{"signals", "send signals about people (a death, a changed number or record) from files", signals},
 		{"messages", "the ledger: every message received, its answer and its outcome", messages},
 		{"journeys", "journeys with their next step, or one timeline", journeys},
 		{"trace", "the waterfall of one journey across the services", traceJourney},
