@@ -38,8 +38,21 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 			return 0, nil, err
 		}
 		survivor, other := records[ref], records[request.Other]
-		if undo {
+		waiting, err := settleDoubles(tx, who, ref, request.Other)
+		switch {
+		case err != nil:
+			return 0, nil, err
+		case undo && len(waiting) > 0 && other.Survivor != survivor.ID:
+			// Two people, who looked like one: nothing was merged, and what waited for a human goes on.
+			if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
+				return 0, nil, err
+			}
+			return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, waiting)
+		case undo:
 			return s.unmerge(tx, who, survivor, other, request)
+		}
+		if err := sayAgain(tx, waiting); err != nil {
+			return 0, nil, err
 		}
 		return s.merge(tx, who, survivor, other, request)
 	})
@@ -96,6 +109,24 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 		return err
 	}
 	return storeNote(tx, key, record.ID, "", kind, reason, who.Role, tx.Now)
+}
+
+// sayAgain gives requests out as they are now that a human has looked.
+func sayAgain(tx *flow.Tx, waiting []*Visit) error {
+	for _, v := range waiting {
+		if !v.Raised.Standing() {
+			continue
+		}
+		data := schemas.ReferralRequestedData{Person: v.Person, Organisation: wireOrganisation(v.Organisation), Referral: v.ID, Route: v.Request.Route,
+			LeftOn: v.Raised.LeftOn, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+		if at := v.Request.At; at.Known() && !at.DayOnly {
+			data.RequestedAt = &at.At
+		}
+		if err := sayOn(tx, v.Raised.Journey, []said{{schemas.ReferralRequested, data}}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // standing is how the answers of two records' journeys stand, by record and purpose.

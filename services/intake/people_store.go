@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -149,6 +151,7 @@ func (s *Service) openSubject(sub *subjectOf, wrapped, identity, card []byte) er
 	if len(card) > 0 {
 		return openJSON(key, fieldCard, card, &sub.card)
 	}
+	sub.card = sub.identity.card()
 	return nil
 }
 
@@ -585,4 +588,68 @@ func storeHold(q queuer, person string, on bool, by string, now time.Time) {
 		return
 	}
 	q.Queue(`delete from legal_hold where person = $1::uuid`, person)
+}
+
+// nameHash is the keyed hash of a name and birth date at one organisation; nil where they are not all known.
+func (s *Service) nameHash(organisation string, identity Identity) ([]byte, error) {
+	family, given := plainName(identity.FamilyName), plainName(identity.GivenName)
+	if family == "" || given == "" || identity.BirthDate == "" {
+		return nil, nil
+	}
+	return s.vault.Lookup("person-name", organisation, family, given, identity.BirthDate)
+}
+
+func plainName(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+// findDoubles queues the search for records that a request of somebody not verified may be about.
+func findDoubles(q queuer, arrivals []*arrival, doubles map[string]string) {
+	var hashes [][]byte
+	for _, a := range arrivals {
+		if a.takes() && len(a.nameHash) > 0 {
+			hashes = append(hashes, a.nameHash)
+		}
+	}
+	if len(hashes) == 0 {
+		return
+	}
+	q.Queue(`select distinct on (name_hash) name_hash, coalesce(survivor, id)::text from person where name_hash = any($1::bytea[])
+		order by name_hash, anonymous, id`, hashes).Query(func(rows pgx.Rows) error {
+		var hash []byte
+		var person string
+		_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { doubles[string(hash)] = person; return nil })
+		return err
+	})
+}
+
+// settleDoubles writes down that a human has compared two records, and returns the requests that waited for it.
+func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, error) {
+	var waiting []*Visit
+	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
+		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
+		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) error {
+		var v Visit
+		var says string
+		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
+			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+			waiting = append(waiting, loaded)
+			return json.Unmarshal([]byte(says), &loaded.VisitSays)
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	for _, v := range waiting {
+		v.Version++
+		v.Request.Settled = true
+		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagPossibleDouble})
+	}
+	return waiting, storeVisits(tx, waiting)
 }

@@ -106,6 +106,8 @@ type Evidence struct {
 	Verdict Verdict  `json:"verdict,omitempty"`
 	Because []string `json:"because,omitempty"` // list entries: "self-harm snomed:276853009", "mention"
 	Profile string   `json:"profile,omitempty"` // name and version of the profile that read it
+
+	unknown int // codes in a system that nobody has agreed on
 }
 
 // Identity is what a message says of who the person is. It lives sealed in the vault and in memory, nowhere else.

@@ -1,0 +1,411 @@
+package intake
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+var (
+	liaison  = principal.Principal{Organisation: "RXX", Role: string(schemas.SendingTeam), Subject: "nurse-1"}
+	guide    = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "navigator-1"}
+	treating = principal.Principal{Organisation: "RYY", Role: string(schemas.TreatingStaff), Subject: "doctor-1"}
+	ours     = principal.Principal{Organisation: "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445", Role: string(schemas.Partner), Subject: "peer-1"}
+	theirs   = principal.Principal{Organisation: "0a4bba9e-7c82-48a1-8bbd-6fb23f09d446", Role: string(schemas.Partner), Subject: "peer-2"}
+)
+
+// ask sends a request as somebody.
+func (p *process) ask(t testing.TB, who principal.Principal, method, path, body string, headers ...string) (int, string) {
+	t.Helper()
+	mux := httpx.NewMux(httpx.Options{})
+	mux.Use(principal.Require(principal.Fixed(who)))
+	p.Routes(mux)
+	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
+	request.Header.Set("Content-Type", "application/json")
+	for i := 0; i+1 < len(headers); i += 2 {
+		request.Header.Set(headers[i], headers[i+1])
+	}
+	answer := httptest.NewRecorder()
+	mux.ServeHTTP(answer, request)
+	read, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.Code, string(read)
+}
+
+func (p *process) must(t testing.TB, status int, who principal.Principal, method, path, body string, headers ...string) string {
+	t.Helper()
+	got, answer := p.ask(t, who, method, path, body, headers...)
+	if got != status {
+		t.Fatalf("%s %s %s: %d %s, want %d", who, method, path, got, answer, status)
+	}
+	return answer
+}
+
+// discharge reports one visit of one person and returns its journey and the person's reference.
+func (p *process) discharge(t testing.TB, visit, local, born string) (journey, person string) {
+	t.Helper()
+	status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"`+local+`","familyName":"Examplewood","givenName":"Rowan","birthDate":"`+born+`","phone":"07700 900001"}}`))
+	var a eventAnswer
+	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted || a.Journey == "" {
+		t.Fatalf("reporting a discharge: %d %s", status, body)
+	}
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.visit where journey = $1::uuid`, a.Journey).Scan(&person); err != nil {
+		t.Fatal(err)
+	}
+	return a.Journey, person
+}
+
+func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	base, because := "/api/journeys/"+journey, "called about tonight"
+	p.must(t, http.StatusForbidden, ours, "GET", base+"/identity", "")
+	p.must(t, http.StatusForbidden, treating, "GET", base+"/identity", "")
+	if seen := p.must(t, http.StatusOK, treating, "GET", base+"/identity", "", ReasonHeader, because); !strings.Contains(seen, "Examplewood") {
+		t.Errorf("treating staff with a reason see %s", seen)
+	}
+	p.must(t, http.StatusOK, liaison, "POST", base+"/contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true},
+		{"channel":"email","value":"unsure@example.org"}],"neverTell":["an employer"],"needs":["large-print"]}`)
+	answer := p.must(t, http.StatusOK, liaison, "POST", base+"/consent",
+		`{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"},{"purpose":"bridging","state":"declined"}],"how":"spoken","told":["what-it-is"]}`)
+	if !strings.Contains(answer, `"state":"given"`) || !strings.Contains(answer, `"state":"declined"`) {
+		t.Errorf("recorded %s", answer)
+	}
+	seen := p.must(t, http.StatusOK, ours, "GET", base+"/identity", "")
+	for _, hidden := range []string{"900001", "unsure@", "1990-04-01", "L1\""} {
+		if strings.Contains(seen, hidden) {
+			t.Errorf("the partner sees %q in %s", hidden, seen)
+		}
+	}
+	if !strings.Contains(seen, "900099") || !strings.Contains(seen, "Rowan") {
+		t.Errorf("the partner sees %s", seen)
+	}
+	p.must(t, http.StatusForbidden, theirs, "GET", base+"/identity", "")
+	p.must(t, http.StatusOK, liaison, "POST", base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"withdrawn"}]}`)
+	p.must(t, http.StatusForbidden, ours, "GET", base+"/identity", "")
+
+	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
+	var looks httpx.List[Look]
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, own, "GET", "/api/people/"+person+"/access", "")), &looks); err != nil {
+		t.Fatal(err)
+	}
+	var lines []string
+	for _, l := range slices.Backward(looks.Items) {
+		lines = append(lines, strings.TrimSpace(l.Role+" "+l.Sees+" "+l.Refused+" "+l.Reason))
+	}
+	expect(t, lines, "partner  no-grant", "treating-staff  no-reason", "treating-staff all  called about tonight", "partner partner", "partner  no-grant", "partner  no-grant")
+	other := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: "11111111-1111-4111-8111-111111111111"}
+	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "person.preferences-changed", "consent.given", "consent.declined", "consent.withdrawn")
+	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "access_grant", "note", "idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
+}
+
+// canariesIn looks for what identifies somebody in the named tables.
+func (p *process) canariesIn(t *testing.T, tables []string, words ...string) {
+	t.Helper()
+	for _, table := range tables {
+		rows, err := p.site.db.Admin().Query(t.Context(), `select row_to_json(t)::text from intake.`+table+` t`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rows.Next() {
+			var row string
+			if err := rows.Scan(&row); err != nil {
+				t.Fatal(err)
+			}
+			for _, word := range words {
+				if strings.Contains(row, word) || strings.Contains(row, fmt.Sprintf("%x", word)) {
+					t.Errorf("table %s shows %q", table, word)
+				}
+			}
+		}
+		rows.Close()
+	}
+}
+
+func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	child, _ := p.discharge(t, "V2", "L2", "2014-04-01")
+	path := "/api/journeys/" + journey + "/consent"
+	yes := `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`
+	first := p.must(t, http.StatusOK, liaison, "POST", path, yes, "Idempotency-Key", "k1")
+	if again := p.must(t, http.StatusOK, liaison, "POST", path, yes, "Idempotency-Key", "k1"); again != first {
+		t.Errorf("a repetition got %s, not %s", again, first)
+	}
+	p.must(t, http.StatusConflict, liaison, "POST", path, strings.Replace(yes, "given", "declined", 1), "Idempotency-Key", "k1")
+	for claim, body := range map[string]string{
+		"no how":              `{"answers":[{"purpose":"follow-up","state":"given"}]}`,
+		"unknown purpose":     `{"answers":[{"purpose":"else","state":"given"}],"how":"spoken"}`,
+		"family answers":      `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken","giver":"family"}`,
+		"nothing to withdraw": `{"answers":[{"purpose":"bridging","state":"withdrawn"}]}`,
+		"nothing":             `{}`,
+		"over":                `{"answers":[{"purpose":"follow-up","state":"given","until":"2020-01-01"}],"how":"spoken"}`,
+	} {
+		if status, answer := p.ask(t, liaison, "POST", path, body); status != http.StatusUnprocessableEntity || !strings.Contains(answer, `"detail"`) {
+			t.Errorf("%s: %d %s", claim, status, answer)
+		}
+	}
+	p.must(t, http.StatusNotFound, principal.Principal{Organisation: "RZZ", Role: liaison.Role, Subject: "n"}, "POST", path, yes)
+	p.must(t, http.StatusForbidden, ours, "POST", path, yes)
+
+	path = "/api/journeys/" + child + "/consent"
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes)
+	p.must(t, http.StatusOK, liaison, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken",
+		"mayConsent":{"basis":"gillick","clinician":"Dr Sample","whosePhone":"their own","mayKnow":"a parent"}}`)
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "consent.given")
+}
+
+func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	path := "/api/journeys/" + journey + "/"
+	p.must(t, http.StatusOK, guide, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
+	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01","phone":"07700 900555"}}`))
+	if status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	seen := p.must(t, http.StatusOK, guide, "GET", path+"identity", "", ReasonHeader, "ringing back")
+	var shown identityShown
+	if err := json.Unmarshal([]byte(seen), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown.Contact) != 1 || shown.Contact[0].Value != "07700 900001" || !slices.Equal(shown.Questions, []string{"phone"}) {
+		t.Errorf("shown %s", seen)
+	}
+	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path+"contact", `{"noSafeChannel":true}`)
+	p.must(t, http.StatusPreconditionFailed, guide, "POST", path+"contact", `{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v7"`)
+	p.must(t, http.StatusOK, guide, "POST", path+"contact", `{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v1"`)
+	p.must(t, http.StatusOK, guide, "POST", path+"preferences", `{"channels":["text"],"workerGender":"woman","words":"I work nights"}`)
+	seen = p.must(t, http.StatusOK, guide, "GET", path+"identity", "", ReasonHeader, "ringing back")
+	if !strings.Contains(seen, "the library") || !strings.Contains(seen, "I work nights") || strings.Contains(seen, `"contact":[{`) {
+		t.Errorf("shown %s", seen)
+	}
+	types, _ := p.outbox(t)
+	if types[len(types)-1] != "information.supplied" || types[len(types)-2] != "person.preferences-changed" {
+		t.Errorf("events %v", types)
+	}
+}
+
+func (p *process) close(t testing.TB, journeys ...string) {
+	t.Helper()
+	if _, err := p.site.db.Admin().Exec(t.Context(), `update intake.journey set state = 'closed' where id = any($1::uuid[])`, journeys); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	path, erase := "/api/journeys/"+journey+"/", `{"by":["A Sample","B Sample"],"reason":"asked for by the person"}`
+	p.must(t, http.StatusOK, liaison, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
+	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
+	door := "/api/people/" + person + "/"
+	p.must(t, http.StatusForbidden, liaison, "POST", door+"erase", erase)
+	p.must(t, http.StatusUnprocessableEntity, guide, "POST", door+"erase", `{"by":["A Sample"," a sample"],"reason":"asked for"}`)
+	if refused := p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase); !strings.Contains(refused, journey) || !strings.Contains(refused, "/close") {
+		t.Errorf("refused with %s", refused)
+	}
+	p.close(t, journey)
+	p.must(t, http.StatusOK, guide, "POST", door+"legal-hold", `{"on":true}`)
+	p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase)
+	p.must(t, http.StatusOK, guide, "POST", door+"legal-hold", `{"on":false}`)
+	done := p.must(t, http.StatusOK, guide, "POST", door+"erase", erase)
+	var erased Erased
+	if err := json.Unmarshal([]byte(done), &erased); err != nil || erased.Rows["person_key"] != 1 || erased.Rows["message_key"] != 1 || erased.Rows["contact_card"] != 1 || erased.Backups == "" {
+		t.Errorf("erased %s (%v)", done, err)
+	}
+	for _, who := range []principal.Principal{guide, liaison, treating, ours} {
+		if status, seen := p.ask(t, who, "GET", path+"identity", "", ReasonHeader, "a reason"); status < 400 || strings.Contains(seen, "Examplewood") {
+			t.Errorf("%s still reads: %d %s", who, status, seen)
+		}
+	}
+	p.must(t, http.StatusGone, guide, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+	expect(t, p.ledgerNow(t), "202 raised")
+	var kept int
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) from intake.message where raw is not null`).Scan(&kept); err != nil || kept != 0 {
+		t.Errorf("%d messages keep their content (%v)", kept, err)
+	}
+}
+
+func TestConsentAndContactNeverCrossAMergeUntilAHumanConfirms(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	one, a := p.discharge(t, "V1", "L1", "1990-04-01")
+	two, b := p.discharge(t, "V2", "L2", "1990-04-01")
+	consent := func(journey, body string) {
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", body)
+	}
+	state := func(journey string) string {
+		var answer struct{ Consent []consentShown }
+		if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", "")), &answer); err != nil {
+			t.Fatal(err)
+		}
+		var lines []string
+		for _, c := range answer.Consent {
+			if c.Organisation == "" {
+				lines = append(lines, c.Purpose+" "+string(c.State))
+			}
+		}
+		return strings.Join(lines, ", ")
+	}
+	consent(one, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+	consent(two, `{"answers":[{"purpose":"follow-up","state":"declined"},{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+two+"/contact", `{"channels":[{"channel":"phone","value":"07700 900222","confirmed":true}],"neverTell":["somebody"]}`)
+	was := []string{state(one), state(two)}
+	expect(t, was, "follow-up given, bridging not-asked", "follow-up declined, bridging given")
+
+	merge := func(path, confirm string) {
+		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+a+path, `{"other":"`+b+`","reason":"same person, two cards","confirm":`+confirm+`}`)
+	}
+	merge("/merge", "false")
+	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging not-asked", "follow-up declined, bridging given")
+	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+one+"/identity", "", ReasonHeader, "checking")
+	if strings.Contains(seen, "900222") || strings.Contains(seen, "somebody") || !strings.Contains(seen, `"askFirst":true`) {
+		t.Errorf("contact crossed a merge nobody confirmed: %s", seen)
+	}
+	merge("/unmerge", "false")
+	expect(t, []string{state(one), state(two)}, was...)
+	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+a+"/unmerge", `{"other":"`+b+`","reason":"again"}`)
+	merge("/merge", "true")
+	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging given", "follow-up declined, bridging given")
+	merge("/unmerge", "false")
+	expect(t, []string{state(one), state(two)}, was...)
+	types, _ := p.outbox(t)
+	counts := map[string]int{}
+	for _, kind := range types {
+		counts[kind]++
+	}
+	if counts["person.merged"] != 4 || counts["person.unmerged"] != 4 {
+		t.Errorf("events %v", counts)
+	}
+}
+
+// Any answers and any merges: while nobody has confirmed, no yes of another record counts, a no of either counts for
+// both, and undoing every merge restores what each had.
+func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
+	t.Parallel()
+	records := []string{"a", "b", "c"}
+	rapid.Check(t, func(t *rapid.T) {
+		today := "2026-03-01"
+		var answers []Answer
+		for i := range rapid.IntRange(0, 12).Draw(t, "answers") {
+			answers = append(answers, Answer{
+				ID: fmt.Sprint(i), Person: rapid.SampledFrom(records).Draw(t, "person"), Purpose: schemas.PurposeFollowUp,
+				Towards: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "towards"),
+				State:   rapid.SampledFrom([]ConsentState{ConsentGiven, ConsentDeclined, ConsentWithdrawn}).Draw(t, "state"),
+				Doubt:   rapid.Bool().Draw(t, "doubt"),
+				Until:   rapid.SampledFrom([]string{"", "2026-02-01", "2026-03-05", "2027-01-01"}).Draw(t, "until"),
+				Said:    Stamp{SaidAt: time.Unix(int64(rapid.IntRange(0, 5).Draw(t, "at")), 0)},
+			})
+		}
+		own := rapid.SampledFrom(records).Draw(t, "own")
+		others := rapid.SliceOfDistinct(rapid.SampledFrom(slices.DeleteFunc(slices.Clone(records), func(r string) bool { return r == own })), func(r string) string { return r }).Draw(t, "others")
+		towards := rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "to")
+		alone := Consent(Group{Own: own}, answers, schemas.PurposeFollowUp, towards, today)
+		merged := Consent(Group{Own: own, Others: others}, answers, schemas.PurposeFollowUp, towards, today)
+		if merged.holds() && !alone.holds() {
+			t.Fatalf("a yes crossed: alone %s, merged %s", alone, merged)
+		}
+		for _, other := range others {
+			if Consent(Group{Own: other}, answers, schemas.PurposeFollowUp, towards, today).refuses() && merged.holds() {
+				t.Fatalf("a no of %s did not count for %s", other, own)
+			}
+		}
+		card := Card{Channels: []Channel{{Channel: "phone", Value: "1", Confirmed: true}}, NoSafeChannel: rapid.Bool().Draw(t, "safe")}
+		other := Card{Channels: []Channel{{Channel: "phone", Value: "2", Confirmed: true}}, NoSafeChannel: rapid.Bool().Draw(t, "otherSafe"), NeverTell: rapid.SliceOfN(rapid.String(), 0, 2).Draw(t, "never"), Note: "theirs"}
+		strict, askFirst := card.strictest(other)
+		if slices.ContainsFunc(strict.Channels, func(c Channel) bool { return c.Value == "2" }) || strict.Note != "" || strict.NeverTell != nil {
+			t.Fatalf("contact crossed: %+v", strict)
+		}
+		if other.NoSafeChannel && (!strict.NoSafeChannel || len(strict.usable()) > 0) || (len(other.NeverTell) > 0) != askFirst {
+			t.Fatalf("the strictest does not win: %+v", strict)
+		}
+		reads := func(group Group) bool {
+			sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, group, []Grant{{Organisation: "x", Purpose: schemas.PurposeFollowUp}}, answers, today)
+			return sees != SeesNothing
+		}
+		if reads(Group{Own: own, Others: others}) && !Consent(Group{Own: own}, answers, schemas.PurposeFollowUp, "x", today).holds() {
+			t.Fatal("a partner reads without a yes of this record")
+		}
+		if sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, Group{Own: own}, nil, answers, today); sees != SeesNothing {
+			t.Fatal("a partner reads without a grant")
+		}
+	})
+}
+
+// Any merges and un-merges by hand, undone in the reverse order, leave every record as it was.
+func TestUndoingMergesRestoresEveryRecord(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	var people []string
+	for i := range 4 {
+		_, person := p.discharge(t, fmt.Sprint("V", i), fmt.Sprint("L", i), "1990-04-01")
+		people = append(people, person)
+	}
+	records := func() map[string]string {
+		rows, err := p.site.db.Admin().Query(t.Context(), `select id::text, coalesce(survivor::text, '') || aliases::text || deceased from intake.person`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer rows.Close()
+		found := map[string]string{}
+		for rows.Next() {
+			var id, record string
+			if err := rows.Scan(&id, &record); err != nil {
+				t.Fatal(err)
+			}
+			found[id] = record
+		}
+		return found
+	}
+	do := func(path, other string) int {
+		status, answer := p.ask(t, guide, "POST", path, `{"other":"`+other+`","reason":"compared"}`)
+		if status != http.StatusOK && status != http.StatusConflict {
+			t.Fatalf("%s: %d %s", path, status, answer)
+		}
+		return status
+	}
+	before := records()
+	rapid.Check(t, func(rt *rapid.T) {
+		var done [][2]string
+		for range rapid.IntRange(1, 4).Draw(rt, "merges") {
+			into, other := rapid.SampledFrom(people).Draw(rt, "into"), rapid.SampledFrom(people).Draw(rt, "other")
+			if into != other && !slices.Contains(done, [2]string{into, other}) && do("/api/people/"+into+"/merge", other) == http.StatusOK {
+				done = append(done, [2]string{into, other})
+			}
+		}
+		for _, m := range slices.Backward(done) {
+			if status := do("/api/people/"+m[0]+"/unmerge", m[1]); status != http.StatusOK {
+				rt.Fatalf("undoing %v was refused", m)
+			}
+		}
+		if after := records(); !maps.Equal(before, after) {
+			rt.Fatalf("records %v became %v", before, after)
+		}
+	})
+}

@@ -1,0 +1,249 @@
+package intake
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"github.com/cloudevents/sdk-go/v2/event"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// doorForm is the form: POST /api/referrals, and a night's list.
+const doorForm = "form"
+
+// selfAnswer is what everybody is told who asks for support for themselves: the same whatever is known of them, so
+// that nobody can find out by it whether somebody has a journey.
+var selfAnswer = map[string]any{"received": true,
+	"message": "Thank you for asking. A member of staff will be in touch in the way you said is safe. If you need help now, call 999, or NHS 111 and choose option 2."}
+
+// referralAnswer is what a professional is told.
+type referralAnswer struct {
+	Referral string   `json:"referral"`
+	Journey  string   `json:"journey,omitempty"`
+	Message  string   `json:"message"` // the ledger's id
+	Outcome  Outcome  `json:"outcome"`
+	Flags    []string `json:"flags,omitempty"` // why a human is shown it
+}
+
+// postReferral takes a request for support: a professional's six answers, or the person's own request.
+func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadBody(w, r, int64(s.maxMessage), "application/json")
+	if err != nil {
+		return err
+	}
+	key, err := httpx.ParseIdempotency(r, who.Key(), body)
+	if err != nil {
+		return err
+	}
+	reading := Reading{Organisation: who.Organisation, Sender: formOf(who), Type: string(schemas.ReferralSubmitted)}
+	if key != nil {
+		reading.ControlID = key.Key
+	}
+	data, refusal := readForm(who, body, reading.ControlID)
+	if refusal == nil {
+		reading.Organisation = data.Organisation
+		reading.ControlID = firstOf(reading.ControlID, data.Referral)
+		statement := s.submittedBy(reading.Sender, s.clock.Now(), data)
+		statement.RaisedBy = "form"
+		reading.Statement = &statement
+	} else {
+		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, ""
+	}
+	result, err := s.keepForm(r.Context(), reading, body)
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil:
+		return refusal.With("message", result.Message)
+	case result.Outcome == Rejected:
+		return httpx.NewProblem(http.StatusConflict, "A request under this number or Idempotency-Key came before, with other content. Give the changed one its own.").With("message", result.Message)
+	case data.Route == "self":
+		return httpx.WriteJSON(w, http.StatusAccepted, selfAnswer)
+	}
+	return httpx.WriteJSON(w, http.StatusAccepted, referralAnswer{Referral: data.Referral, Journey: result.Journey, Message: result.Message, Outcome: result.Outcome,
+		Flags: flagsOf(result)})
+}
+
+func flagsOf(result Result) []string {
+	if result.Outcome != RaisedFlagged {
+		return nil
+	}
+	var flags []string
+	for _, flag := range bytes.Fields([]byte(result.Reason)) {
+		flags = append(flags, string(flag))
+	}
+	return flags
+}
+
+// formOf names the form of one principal in the ledger: numbers and keys are told apart by who sent them. It is a
+// hash, since the subject may be a person.
+func formOf(who principal.Principal) string {
+	if who.Source != "" {
+		return who.Source
+	}
+	sum := sha256.Sum256([]byte(who.Key()))
+	return "form " + hex.EncodeToString(sum[:6])
+}
+
+// readForm reads a request as a form sends it: organisation, number and route need not be said where it is known who
+// asks. The person's own request is not verified, whatever it says of itself.
+func readForm(who principal.Principal, body []byte, key string) (schemas.ReferralSubmittedData, *httpx.Problem) {
+	var form map[string]any
+	if err := json.Unmarshal(body, &form); err != nil || form == nil {
+		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body is no JSON object. Send one.")
+	}
+	own := who.Role == string(schemas.Person)
+	fill := func(name, value string) {
+		if form[name] == nil && value != "" {
+			form[name] = value
+		}
+	}
+	fill("organisation", who.Organisation)
+	sum := sha256.Sum256(body)
+	fill("referral", firstOf(key, hex.EncodeToString(sum[:16])))
+	if own {
+		form["route"] = "self"
+	}
+	fill("route", "professional")
+	filled, err := json.Marshal(form)
+	if err != nil {
+		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body could not be read.")
+	}
+	data, faults := schemas.ReadReferralSubmitted(filled)
+	if len(faults) > 0 {
+		return data, httpx.NewProblem(http.StatusUnprocessableEntity, "The request is not as its schema says: see errors.").With("errors", faults)
+	}
+	if !own && data.Organisation != who.Organisation {
+		return data, httpx.NewProblem(http.StatusForbidden, "You may not ask in the name of that organisation.")
+	}
+	if data.Route == "self" {
+		// Who they are is what they say, until somebody has spoken with them: it is matched with nobody.
+		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""
+	}
+	return data, nil
+}
+
+// keepForm keeps what came over a form.
+func (s *Service) keepForm(ctx context.Context, reading Reading, content []byte) (Result, error) {
+	a, err := s.prepare(ctx, reading, doorForm, content)
+	if err != nil {
+		return Result{}, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, s.patience)
+	defer cancel()
+	result, err := s.keep(ctx, a)
+	if err == nil {
+		return result, nil
+	}
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The request could not be stored yet. Send it again unchanged: it will be counted once.")
+	if errors.Is(err, errBusy) {
+		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the request again unchanged.")
+	}
+	problem.Header = http.Header{"Retry-After": {"2"}}
+	return Result{}, problem.Because(err)
+}
+
+// rowAnswer is what became of one row of a list. It repeats nothing of the row.
+type rowAnswer struct {
+	Row     int             `json:"row"`
+	Result  Reconciled      `json:"result"`
+	Reason  string          `json:"reason,omitempty"`
+	Journey string          `json:"journey,omitempty"`
+	Message string          `json:"message,omitempty"`
+	Errors  []schemas.Fault `json:"errors,omitempty"`
+}
+
+// listAnswer is the report on a list: every row, and how many became what.
+type listAnswer struct {
+	Rows   []rowAnswer        `json:"rows"`
+	Counts map[Reconciled]int `json:"counts"`
+}
+
+// postList takes a night's list. It is read as a whole before any row is taken; a row is taken as a whole or not at
+// all; sent again, it changes nothing.
+func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	body, err := httpx.ReadBody(w, r, 4*int64(s.maxMessage), "text/csv")
+	if err != nil {
+		return err
+	}
+	organisation := who.Organisation
+	if given := r.URL.Query().Get("organisation"); given != "" && seesAll(who) {
+		organisation = given
+	}
+	rows, err := ReadList(organisation, body)
+	if err != nil {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "This list cannot be read, and nothing of it was taken: %s.", err)
+	}
+	answers := make([]rowAnswer, len(rows))
+	waits := make([]chan error, len(rows))
+	room := make(chan struct{}, 64) // as many rows wait for one commit
+	for i, row := range rows {
+		waits[i] = make(chan error, 1)
+		room <- struct{}{}
+		go func() {
+			var err error
+			answers[i], err = s.takeRow(r.Context(), who, row)
+			<-room
+			waits[i] <- err
+		}()
+	}
+	answer := listAnswer{Rows: answers, Counts: map[Reconciled]int{RowKnown: 0, RowRaised: 0, RowKept: 0, RowBroken: 0}}
+	for i := range waits {
+		if err := <-waits[i]; err != nil {
+			return err // sent again, rows that were taken are known
+		}
+		answer.Counts[answers[i].Result]++
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
+	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: "list", ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
+	answer := rowAnswer{Row: row.Row, Errors: row.Faults}
+	if len(row.Faults) > 0 {
+		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, "" // it may come again, corrected
+	} else {
+		statement := s.submittedBy(reading.Sender, s.clock.Now(), row.Data)
+		statement.RaisedBy = "form"
+		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
+		reading.Statement = &statement
+	}
+	result, err := s.keepForm(ctx, reading, row.Raw)
+	answer.Result, answer.Reason, answer.Journey, answer.Message = reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
+	return answer, err
+}
+
+// readSubmitted reads referral.submitted of an outside system.
+func (s *Service) readSubmitted(who principal.Principal, e *event.Event, reading Reading, refuse func(*httpx.Problem, string) (Reading, *httpx.Problem)) (Reading, *httpx.Problem) {
+	data, faults := schemas.ReadReferralSubmitted(e.Data())
+	if len(faults) > 0 {
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
+	}
+	if who.Source != "" && who.Organisation != data.Organisation {
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."), ReasonSource)
+	}
+	if data.Route == "self" {
+		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""
+	}
+	reading.Organisation = data.Organisation
+	statement := s.submittedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
+	statement.Tie = e.ID()
+	reading.Statement = &statement
+	return reading, nil
+}
