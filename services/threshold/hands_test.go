@@ -351,6 +351,7 @@ func TestOnlyStaffOfTheJourneysOrganisationRecord(t *testing.T) {
 			t.Errorf("%s: %d, want %d", name, status, tc.status)
 		}
 	}
+	w.who.Role, w.who.Organisation = "navigator", "RXX"
 	if _, status := w.ask("POST", "/api/journeys/0193a000-0000-7000-8000-00000000dead/answered", body); status != http.StatusNotFound {
 		t.Errorf("a journey there is not: %d", status)
 	}
@@ -468,6 +469,7 @@ func TestOtherCriteriaOpenDoorsAndCloseNoneAndOldDecisionsKeepTheirWords(t *test
 	}
 	before := len(w.events(schemas.PathwayDecided))
 	narrower := adults(t, 35, "From now on we are for people of 35 and over.", nil)
+	w.now.at = w.now.at.Add(time.Hour)
 	w.run(narrower)
 	if taken := w.due("criteria-have-changed", 2); taken != 3 {
 		t.Errorf("%d journeys were looked at anew", taken)
@@ -483,6 +485,7 @@ func TestOtherCriteriaOpenDoorsAndCloseNoneAndOldDecisionsKeepTheirWords(t *test
 	if n := len(w.events(schemas.PathwayDecided)); n != before {
 		t.Errorf("%d decisions were said though nothing changed", n-before)
 	}
+	w.now.at = w.now.at.Add(time.Hour)
 	w.run(adults(t, 18, "We are for people of 18 and over.", nil))
 	w.due("criteria-have-changed", 2)
 	if door, _ := w.door(journeys[0], "adults"); door != "open" {

@@ -328,8 +328,9 @@ const mostReplayed = 100_000
 // before what they were made from was kept.
 func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []PastDecision, unkept int, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		rows, err := tx.Query(ctx, `select distinct on (journey) id::text, journey::text, coalesce(situation::text, '') from decision
-			where decided_at >= $1 and ($2 or organisation = $3) order by journey, decided_at desc, id desc limit $4`,
+		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')
+			from journey_state s join decision d on d.id = s.decision
+			where d.decided_at >= $1 and ($2 or s.organisation = $3) order by d.decided_at desc, d.id desc limit $4`,
 			since, who.Role == string(schemas.Operator), who.Organisation, mostReplayed)
 		if err != nil {
 			return err
