@@ -108,6 +108,7 @@ func (s *Service) settle(ctx context.Context, batch []*arrival) {
 }
 
 func (s *Service) count(ctx context.Context, a *arrival) {
+	s.noteUnknown(a)
 	s.messages.Add(ctx, 1, metric.WithAttributes(attribute.String(schemas.AttrOutcome, string(a.result.Outcome))))
 	s.held.Record(ctx, s.clock.Now().Sub(a.received).Seconds())
 }

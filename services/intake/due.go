@@ -4,12 +4,65 @@ import (
 	"context"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/schemas"
 )
 
-// Due are intake's loops by time: the ledger's days are made ahead, by the system's clock.
+// Due are intake's loops by time: the ledger's days are made ahead and dropped after their time, by the system's
+// clock, and feeds are watched.
 func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "ledger-days", Every: time.Minute, Limit: 1, Run: func(ctx context.Context, _ *flow.Tx, _ int) (int, error) {
-		return 0, s.makePartitions(ctx)
-	}}}
+	return []flow.Due{
+		{Name: "ledger-days", Every: time.Minute, Limit: 1, Run: func(ctx context.Context, _ *flow.Tx, _ int) (int, error) {
+			return 0, s.makePartitions(ctx)
+		}},
+		{Name: "ledger-old", Every: 10 * time.Minute, Limit: forgetAtOnce, Run: s.forget},
+		{Name: "feeds", Every: s.watchEvery, Limit: 1, Run: s.watchFeeds},
+	}
+}
+
+// feedMemory is how far back a feed's own past counts.
+const feedMemory = 35 * 24 * time.Hour
+
+// watchFeeds counts what came in the last hours, and opens and ends alarms. Processes that run it at once wait for
+// one another, and the second finds nothing to change.
+func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error) {
+	unknown := s.takeUnknown()
+	lockAlarms(tx)
+	countFeeds(tx, tx.Now.Add(-2*time.Hour).Truncate(time.Hour), unknown)
+	feeds := map[feedKey]*feed{}
+	loadFeeds(tx, feeds, tx.Now.Add(-feedMemory))
+	if err := tx.Flush(); err != nil {
+		s.giveBackUnknown(unknown)
+		return 0, err
+	}
+	var changes []alarmChange
+	for _, f := range sortedFeeds(feeds) {
+		change := compareAlarms(*f, alarms(*f, s.profiles.For(f.Sender).Rhythm, tx.Now, s.zone))
+		if len(change.opened)+len(change.ended) > 0 {
+			changes = append(changes, change)
+		}
+	}
+	s.raiseAlarms(tx, changes)
+	return 0, nil
+}
+
+func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) {
+	job := newJob(s, nil)
+	for _, change := range changes {
+		for _, kind := range change.opened {
+			a := &arrival{Reading: Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
+				door: doorAlarm, received: tx.Now, silent: true, dueAt: tx.Now.Add(s.quarantineFor)}
+			a.result = Result{Message: a.id, Outcome: Quarantined, Reason: kind}
+			storeAlarm(tx, a)
+			storeMessages(tx, []*arrival{a})
+			job.say(tx, quarantine(a.id, a.Organisation, kind, a.dueAt).Say)
+			s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id)
+		}
+		for _, id := range change.ended {
+			endAlarm(tx, id, tx.Now)
+			settleMessages(tx, []string{id}, Ignored, ReasonFeedBack, "feed", tx.Now)
+			job.say(tx, []Say{sayReleased(id, false)}) // of one dismissed before, it says nothing new
+		}
+	}
 }

@@ -81,6 +81,8 @@ type Config struct {
 	// than that: senders resend after long outages). KeepLedger is for how long messages stay in the ledger (400 days).
 	KeepReceipts time.Duration
 	KeepLedger   time.Duration
+	// WatchEvery is how often feeds are looked at (1 min).
+	WatchEvery time.Duration
 	// MaxMessage is the largest message in bytes, over any door (1 MiB).
 	MaxMessage int
 	// HTTPPatience is how long POST /events waits for room or for the database before it says 429 or 503 (10 s).
@@ -104,6 +106,8 @@ type Service struct {
 	quarantineFor time.Duration
 	keepReceipts  time.Duration
 	keepLedger    time.Duration
+	watchEvery    time.Duration
+	unknown       unknownCodes
 	maxMessage    int
 	patience      time.Duration
 	tls           *tls.Config
@@ -120,7 +124,7 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		quarantineFor: cfg.QuarantineFor, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
 		tls: cfg.TLS, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
@@ -156,6 +160,9 @@ func (s *Service) setDefaults() error {
 	}
 	if s.quarantineFor == 0 {
 		s.quarantineFor = 4 * time.Hour
+	}
+	if s.watchEvery == 0 {
+		s.watchEvery = time.Minute
 	}
 	s.keepReceipts = max(s.keepReceipts, minReceipts)
 	if s.keepLedger == 0 {

@@ -17,6 +17,9 @@ type Coded struct {
 func (p *Profile) Weigh(role string, values []Coded) Evidence {
 	evidence := Evidence{Role: role, Profile: p.Title()}
 	for _, value := range values {
+		if value.Code != "" && value.System != "" && p.system(value.System) == "" {
+			evidence.unknown++
+		}
 		verdict, because := p.weighOne(role, value)
 		if verdict == SaysNothing {
 			continue

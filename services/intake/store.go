@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
@@ -451,12 +453,15 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 	deceased, anonymous := make([]bool, n), make([]bool, n)
 	hashes := make([][]byte, n)
 	identities, saidAt, saidSeq, versions := make([][]byte, n), make([]time.Time, n), make([]int64, n), make([]int64, n)
-	var keyed []string
+	var keyed, learnt []string
 	var wrapped [][]byte
 	for i, p := range persons {
 		sealed, fresh, err := s.sealIdentity(p)
 		if err != nil {
 			return err
+		}
+		if p.learnt && !p.isNew {
+			learnt = append(learnt, p.ID)
 		}
 		if fresh != nil {
 			keyed, wrapped = append(keyed, p.ID), append(wrapped, fresh)
@@ -480,8 +485,10 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
 		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes)
 	if len(keyed) > 0 {
-		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)`, keyed, wrapped)
+		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)
+			on conflict (person) do nothing`, keyed, wrapped)
 	}
+	lookAgain(q, learnt, s.clock.Now())
 	for _, p := range persons {
 		if p.Survivor != "" {
 			// Records merged into this one before now lead to its survivor; rare, so not set-based.
@@ -502,7 +509,9 @@ func (s *Service) sealIdentity(p *Person) (sealed, wrapped []byte, err error) {
 	case p.isNew:
 		key, wrapped, err = s.vault.NewKey(p.ID)
 	case len(p.wrapped) == 0:
-		return nil, nil, nil
+		// What was kept about them has lapsed, and they are spoken of again. Somebody who was erased is not found by
+		// anything any more, and does not come here.
+		key, wrapped, err = s.vault.NewKey(p.ID)
 	default:
 		key, err = s.vault.Unwrap(p.ID, p.wrapped)
 	}
@@ -836,4 +845,85 @@ func keyOfPerson(tx *flow.Tx, who principal.Principal, ref string) (key, person 
 			return err
 		})
 	return key, person, tx.Flush()
+}
+
+type feedKey struct{ organisation, sender string }
+
+// lockAlarms lets one process at a time look at the feeds.
+func lockAlarms(q queuer) { q.Queue(`lock table alarm in share row exclusive mode`) }
+
+// countFeeds counts what came from each sender in each hour since a time, from the ledger, and adds the codes that
+// nobody knows.
+func countFeeds(q queuer, since time.Time, unknown map[feedKey]int64) {
+	q.Queue(`insert into feed_hour (organisation, sender, hour, messages, ends, triggers, unknown, last_at)
+		select organisation, sender, date_trunc('hour', received_at), count(*), count(*) filter (where type = 'ADT^A03'),
+			count(*) filter (where outcome in ('raised', 'raised-flagged')), 0, max(received_at)
+		from message where id >= $1::uuid and received_at >= $2 and door in ('mllp', 'events') and sender <> '' and organisation <> ''
+		group by 1, 2, 3 order by 1, 2, 3
+		on conflict (organisation, sender, hour) do update set messages = excluded.messages, ends = excluded.ends, triggers = excluded.triggers,
+			last_at = excluded.last_at`, pg.UUIDFloor(since.Add(-time.Minute)), since)
+	for _, key := range slices.SortedFunc(maps.Keys(unknown), compareFeeds) {
+		q.Queue(`update feed_hour f set unknown = unknown + $3 from (select max(hour) as hour from feed_hour where organisation = $1 and sender = $2) newest
+			where f.organisation = $1 and f.sender = $2 and f.hour = newest.hour`, key.organisation, key.sender, unknown[key])
+	}
+}
+
+func compareFeeds(a, b feedKey) int {
+	return cmp.Or(cmp.Compare(a.organisation, b.organisation), cmp.Compare(a.sender, b.sender))
+}
+
+// loadFeeds reads each sender's hours since a time and the alarms that stand or were dismissed.
+func loadFeeds(q queuer, feeds map[feedKey]*feed, since time.Time) {
+	at := func(organisation, sender string) *feed {
+		key := feedKey{organisation, sender}
+		if feeds[key] == nil {
+			feeds[key] = &feed{Organisation: organisation, Sender: sender, Open: map[string]string{}}
+		}
+		return feeds[key]
+	}
+	q.Queue(`select organisation, sender, hour, messages, ends, triggers, unknown, last_at from feed_hour where hour >= $1
+		order by organisation, sender, hour`, since).Query(func(rows pgx.Rows) error {
+		var h feedHour
+		_, err := pgx.ForEachRow(rows, []any{&h.Organisation, &h.Sender, &h.Hour, &h.Messages, &h.Ends, &h.Triggers, &h.Unknown, &h.LastAt}, func() error {
+			f := at(h.Organisation, h.Sender)
+			f.Hours = append(f.Hours, h)
+			return nil
+		})
+		return err
+	})
+	q.Queue(`select id::text, organisation, sender, kind from alarm where cleared_at is null`).Query(func(rows pgx.Rows) error {
+		var id, organisation, sender, kind string
+		_, err := pgx.ForEachRow(rows, []any{&id, &organisation, &sender, &kind}, func() error {
+			at(organisation, sender).Open[kind] = id
+			return nil
+		})
+		return err
+	})
+}
+
+func sortedFeeds(feeds map[feedKey]*feed) []*feed {
+	var sorted []*feed
+	for _, key := range slices.SortedFunc(maps.Keys(feeds), compareFeeds) {
+		sorted = append(sorted, feeds[key])
+	}
+	return sorted
+}
+
+func storeAlarm(q queuer, a *arrival) {
+	q.Queue(`insert into alarm (id, organisation, sender, kind, raised_at) values ($1::uuid, $2, $3, $4, $5)`,
+		a.id, a.Organisation, a.Sender, a.Type, a.received)
+}
+
+func endAlarm(q queuer, id string, now time.Time) {
+	q.Queue(`update alarm set cleared_at = $2, cleared_by = 'feed' where id = $1::uuid`, id, now)
+}
+
+// forgetReceipts deletes receipts from before a time, so many at once.
+func forgetReceipts(q queuer, before time.Time, limit int, gone *int) {
+	q.Queue(`delete from receipt where ctid = any(array(select ctid from receipt where received_at < $1 limit $2))`, before, limit).
+		Exec(func(tag pgconn.CommandTag) error { *gone = int(tag.RowsAffected()); return nil })
+}
+
+func forgetFeeds(q queuer, before time.Time) {
+	q.Queue(`delete from feed_hour where hour < $1`, before)
 }
