@@ -34,16 +34,11 @@ func (p *process) sendSignal(t testing.TB, body string) fhirAnswered {
 	return p.askFHIR(t, http.MethodPost, p.http.URL+"/api/signals", body, "Content-Type", "application/json")
 }
 
-// traced makes a message say that its NHS number, 9990000107, was traced and verified.
-func traced(raw []byte) []byte {
-	return []byte(replaceOnce(string(raw), "|19900401\r", "|19900401|||||||||||||||||||||||||NSTS01\r"))
-}
-
 // begin lets a journey begin for a person with a verified NHS number.
 func (p *process) begin(t testing.TB, h *hospital) {
 	t.Helper()
 	client := p.dial(t)
-	for _, m := range [][]byte{traced(h.message("A01", reason("248062006", "", "SCT"))), traced(h.message("A03"))} {
+	for _, m := range [][]byte{withTraced(h.message("A01", reason("248062006", "", "SCT"))), withTraced(h.message("A03"))} {
 		if ack := send(t, client, m); ack.Code != "AA" {
 			t.Fatalf("answered %+v", ack)
 		}
@@ -208,7 +203,7 @@ func TestAStopByHandHoldsForAJourneyThatBeginsLater(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
 	h, client := newHospital(), p.dial(t)
-	send(t, client, traced(h.message("A01")))
+	send(t, client, withTraced(h.message("A01")))
 	var person string
 	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.visit`).Scan(&person); err != nil {
 		t.Fatal(err)
