@@ -36,6 +36,8 @@ func commands() []command {
 		{"directory", "the services' criteria: import from Open Referral UK, lint", directory},
 		{"deadletters", "what could not be processed: list, show, redrive", deadLetters},
 		{"streams", "streams rebuild: publish everything again from PostgreSQL", streams},
+		{"referrals", "referrals import FILE: a night's list as CSV, reconciled by visit", referrals},
+		{"erase", "make what identifies a person unreadable, everywhere: reference on standard input, two named people, a reason", erase},
 		{"status", "is anybody without a next step? then feeds, lags and faults", status},
 		{"doctor", "check configuration, connections, streams, schemas and clock", doctor},
 		{"version", "which build this is", version},

@@ -188,7 +188,7 @@ func (s *Service) instrument() error {
 
 // FlowConfig fills in what intake asks of its flow: it hears nothing, and keeps its partitions by time.
 func (s *Service) FlowConfig(cfg flow.Config) flow.Config {
-	cfg.Service, cfg.Pool, cfg.Due = Name, s.pool, s.Due()
+	cfg.Service, cfg.Pool, cfg.Due = Name, s.pool, append(s.Due(), s.peopleDue()...)
 	cfg.Hears, cfg.Handle = schemas.SubjectsHeardBy(Name), s.Handle
 	return cfg
 }

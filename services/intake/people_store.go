@@ -16,6 +16,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -78,7 +79,7 @@ type subjectOf struct {
 	identity                             Identity
 	facts                                schemas.Facts
 	card                                 Card
-	cardVersion, fedVersion, version     int64
+	cardVersion, version                 int64
 	group                                Group
 	answers                              []Answer
 	grants                               []Grant
@@ -98,7 +99,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	all, organisation, own := wall(who)
 	var sub *subjectOf
 	var wrapped, identity, card []byte
-	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased, p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.fed_version, 0),
+	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased, p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0),
 			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
@@ -109,7 +110,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 		var found subjectOf
 		var flags, facts string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Deceased, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &found.fedVersion, &found.Organisation, &flags, &facts}, func() error {
+			&found.cardVersion, &found.Organisation, &flags, &facts}, func() error {
 			var flagged []string
 			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
@@ -342,11 +343,11 @@ func storeCard(q queuer, sub *subjectOf, now time.Time) error {
 		return err
 	}
 	needs := len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""
-	q.Queue(`insert into contact_card (person, sealed, version, confirmed, no_safe_channel, needs, changed_at, fed_version)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)
+	q.Queue(`insert into contact_card (person, sealed, version, confirmed, no_safe_channel, needs, changed_at)
+		values ($1, $2, $3, $4, $5, $6, $7)
 		on conflict (person) do update set sealed = excluded.sealed, version = excluded.version, confirmed = excluded.confirmed,
-			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at, fed_version = excluded.fed_version`,
-		sub.Person, sealed, sub.cardVersion+1, sub.card.confirmed(), sub.card.NoSafeChannel, needs, now, sub.version)
+			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at, look_at = null`,
+		sub.Person, sealed, sub.cardVersion+1, sub.card.confirmed(), sub.card.NoSafeChannel, needs, now)
 	return nil
 }
 
@@ -652,4 +653,157 @@ func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, e
 		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagPossibleDouble})
 	}
 	return waiting, storeVisits(tx, waiting)
+}
+
+// takeEnding takes answers whose last day is between two days, that still count, and marks them as reminded of.
+func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err error) {
+	tx.Queue(`update consent c set reminded_at = $4 from (
+			select person, purpose, towards, message from consent n where until_day between $1::date and $2::date and reminded_at is null and state = 'given' and not doubt
+				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
+			order by until_day, message limit $3 for update skip locked) t
+		where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
+		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now).Query(func(rows pgx.Rows) error {
+		var a Answer
+		_, err := pgx.ForEachRow(rows, []any{&a.Person, &a.Journey, &a.Purpose, &a.Until}, func() error { ending = append(ending, a); return nil })
+		return err
+	})
+	err = tx.Flush()
+	slices.SortFunc(ending, func(a, b Answer) int { return strings.Compare(a.Journey, b.Journey) })
+	return ending, err
+}
+
+// fedCard is a card of somebody of whom a message has said something since.
+type fedCard struct {
+	person                  string
+	wrapped, identity, card []byte
+	journeys                []string
+}
+
+func takeFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
+	tx.Queue(`update contact_card c set look_at = null from (
+			select person from contact_card where look_at <= $2 order by look_at limit $1 for update skip locked) t
+		where c.person = t.person
+		returning c.person::text, c.sealed, (select p.identity from person p where p.id = c.person), (select k.wrapped from person_key k where k.person = c.person),
+			array(select j.id::text from journey j where j.person = c.person and j.state <> 'closed' order by j.id)`, limit, tx.Now).Query(func(rows pgx.Rows) error {
+		var one fedCard
+		_, err := pgx.ForEachRow(rows, []any{&one.person, &one.card, &one.identity, &one.wrapped, &one.journeys}, func() error {
+			all = append(all, fedCard{one.person, slices.Clone(one.wrapped), slices.Clone(one.identity), slices.Clone(one.card), slices.Clone(one.journeys)})
+			return nil
+		})
+		return err
+	})
+	return all, tx.Flush()
+}
+
+// lookAgain queues that cards are compared with what a message said of their persons.
+func lookAgain(q queuer, persons []string, now time.Time) {
+	if len(persons) > 0 {
+		q.Queue(`update contact_card set look_at = $2 where person = any($1::uuid[]) and confirmed`, persons, now)
+	}
+}
+
+// takeDoubles takes requests of the last days that another record may be about too, and flags them.
+func takeDoubles(tx *flow.Tx, since time.Time, limit int) ([]*Visit, error) {
+	var found []*Visit
+	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text, o.id::text
+		from person r join visit v on v.person = r.id
+		cross join lateral (select o.id from person o where o.name_hash = r.name_hash and o.id <> r.id and coalesce(o.survivor, o.id) <> coalesce(r.survivor, r.id)
+			order by o.anonymous, o.id limit 1) o
+		where r.anonymous and r.name_hash is not null and r.said_at > $1 and v.journey is not null
+			and (v.says -> 'request' ->> 'unverified')::boolean and v.says -> 'request' -> 'double' is null
+		order by v.organisation, v.number limit $2 for update of v skip locked`, since, limit).Query(func(rows pgx.Rows) error {
+		var v Visit
+		var says, other string
+		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &other}, func() error {
+			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, stored: true}
+			if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
+				return fmt.Errorf("reading visit %s: %w", v.ID, err)
+			}
+			loaded.Request.Double = other
+			loaded.Raised.Flags = append(without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble}), schemas.FlagPossibleDouble)
+			found = append(found, loaded)
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	return found, storeVisits(tx, found)
+}
+
+// keptMessage is a message whose content has been kept long enough to ask whether it is in scope.
+type keptMessage struct {
+	id, person      string
+	sealed, inScope bool
+	// waits: for a human, or for the end of a visit that is in scope.
+	waits bool
+}
+
+const scopeOfMessages = `select m.id::text, coalesce(m.person::text, ''), m.raw is not null,
+		m.journey is not null or exists (select 1 from visit v where v.id = m.visit and v.journey is not null)
+		or exists (select 1 from person p join person q on coalesce(q.survivor, q.id) = coalesce(p.survivor, p.id) join journey j on j.person = q.id where p.id = m.person),
+		m.outcome = 'quarantined' or exists (select 1 from visit v where v.id = m.visit and (v.says ->> 'wasInScope')::boolean)
+	from message m`
+
+// eraseOutOfScope destroys the content of messages that came before a time and are about no journey, and of persons of
+// whom nothing else is kept. What waits for a human is looked at again a day later. It goes through the ledger once, in
+// the order of arrival.
+func eraseOutOfScope(tx *flow.Tx, before time.Time, limit int) (int, error) {
+	var all []keptMessage
+	var upto string
+	collect := func(rows pgx.Rows) error {
+		var m keptMessage
+		_, err := pgx.ForEachRow(rows, []any{&m.id, &m.person, &m.sealed, &m.inScope, &m.waits}, func() error { all = append(all, m); return nil })
+		return err
+	}
+	tx.Queue(`select upto::text from content_cursor for update skip locked`).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&upto}, func() error { return nil })
+		return err
+	})
+	if err := tx.Flush(); err != nil || upto == "" {
+		return 0, err // another process is at it
+	}
+	tx.Queue(scopeOfMessages+` where m.id > $1::uuid and m.id < $2::uuid order by m.id limit $3`, upto, pg.UUIDFloor(before), limit).Query(collect)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	taken := len(all)
+	if taken > 0 {
+		tx.Queue(`update content_cursor set upto = $1::uuid`, all[taken-1].id)
+	}
+	tx.Queue(`with due as (delete from content_kept where message in (select message from content_kept where look_at <= $1 order by look_at limit $2) returning message) `+
+		scopeOfMessages+` join due on due.message = m.id`, tx.Now, limit).Query(collect)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	eraseMessages(tx, all)
+	return taken, tx.Flush()
+}
+
+func eraseMessages(tx *flow.Tx, all []keptMessage) {
+	var erased, persons, waiting []string
+	for _, m := range all {
+		switch {
+		case !m.sealed || m.inScope:
+		case m.waits:
+			waiting = append(waiting, m.id)
+		default:
+			erased, persons = append(erased, m.id), append(persons, m.person)
+		}
+	}
+	if len(waiting) > 0 {
+		tx.Queue(`insert into content_kept (message, look_at) select message, $2 from unnest($1::uuid[]) as message on conflict do nothing`, waiting, tx.Now.Add(24*time.Hour))
+	}
+	if len(erased) == 0 {
+		return
+	}
+	persons = slices.DeleteFunc(persons, func(p string) bool { return p == "" })
+	tx.Queue(`delete from message_key where message = any($1::uuid[])`, erased)
+	tx.Queue(`update message set raw = null where id = any($1::uuid[])`, erased)
+	tx.Queue(`with gone as (delete from person_key k where k.person = any($1::uuid[])
+			and not exists (select 1 from message m where m.person = k.person and m.raw is not null)
+			and not exists (select 1 from person p join person q on coalesce(q.survivor, q.id) = coalesce(p.survivor, p.id) join journey j on j.person = q.id where p.id = k.person)
+			returning person)
+		update person p set identity = '', name_hash = null from gone where p.id = gone.person`, persons)
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -408,4 +410,116 @@ func TestUndoingMergesRestoresEveryRecord(t *testing.T) {
 			rt.Fatalf("records %v became %v", before, after)
 		}
 	})
+}
+
+func (p *process) run(t testing.TB, now time.Time, loop func(context.Context, *flow.Tx, int) (int, error)) {
+	t.Helper()
+	if err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		tx.Now = now
+		_, err := loop(t.Context(), tx, 100)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (p *process) count(t testing.TB, query string) (n int) {
+	t.Helper()
+	if err := p.site.db.Admin().QueryRow(t.Context(), query).Scan(&n); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestContentOutOfScopeIsErasedAfterThreeDaysAndLateCodingStillRaises(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	kept, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	other := `{"organisation":"RXX","visit":"V2","inScope":false,"leftAt":"2026-11-20T08:00:00Z","person":{"localId":"L2","familyName":"Otherwood","birthDate":"1990-04-01"}}`
+	if status, body := p.post(t, "application/cloudevents+json", report("o", other)); status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	now := p.clock.Now()
+	p.run(t, now.Add(71*time.Hour), p.eraseContent)
+	if n := p.count(t, `select count(*) from intake.message where raw is not null`); n != 2 {
+		t.Fatalf("%d messages have their content before its time is over, want 2", n)
+	}
+	p.run(t, now.Add(73*time.Hour), p.eraseContent)
+	for query, want := range map[string]int{
+		`select count(*) from intake.message where raw is not null`:    1,
+		`select count(*) from intake.message_key`:                      1,
+		`select count(*) from intake.person_key`:                       1,
+		`select count(*) from intake.person where identity = ''`:       1,
+		`select count(*) from intake.message where content_hash <> ''`: 2,
+		`select count(*) from intake.visit where number = 'V2'`:        1,
+	} {
+		if n := p.count(t, query); n != want {
+			t.Errorf("%s: %d, want %d", query, n, want)
+		}
+	}
+	p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+kept+"/identity", "", ReasonHeader, "a reason")
+	status, body := p.post(t, "application/cloudevents+json", report("late", strings.Replace(other, `"inScope":false`, `"inScope":true`, 1)))
+	var late eventAnswer
+	if err := json.Unmarshal([]byte(body), &late); err != nil || status != http.StatusAccepted || late.Journey == "" {
+		t.Fatalf("late coding: %d %s", status, body)
+	}
+	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+late.Journey+"/identity", "", ReasonHeader, "a reason"); !strings.Contains(seen, "Otherwood") {
+		t.Errorf("after late coding: %s", seen)
+	}
+}
+
+func TestAYesThatEndsIsAskedAboutOnceBeforehand(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	now := p.clock.Now()
+	for purpose, days := range map[string]int{"follow-up": 30, "bridging": 10} {
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"`+purpose+`","organisation":"`+
+			ours.Organisation+`","state":"given","until":"`+now.AddDate(0, 0, days).Format(time.DateOnly)+`"}],"how":"written"}`)
+	}
+	for range 3 {
+		p.run(t, now, p.remindOfConsents)
+	}
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "consent.given", "consent.given", "consent.expiring")
+	if data := p.lastEvent(t, journey); !strings.Contains(string(data), "bridging") {
+		t.Errorf("said %s", data)
+	}
+}
+
+func TestANewNumberFromAFeedBecomesAQuestionOnTheJourney(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	p.must(t, http.StatusOK, guide, "POST", "/api/journeys/"+journey+"/contact", `{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
+	if status, body := p.post(t, "application/cloudevents+json", report("newer", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01","phone":"07700 900555"}}`)); status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	for range 2 {
+		p.run(t, p.clock.Now().Add(time.Minute), p.askAboutContact)
+	}
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "person.preferences-changed", "person.preferences-changed")
+	if data := p.lastEvent(t, journey); !strings.Contains(string(data), `"questions": ["phone"]`) || strings.Contains(string(data), "900555") {
+		t.Errorf("said %s", data)
+	}
+}
+
+func TestAFeedAfterAnUnverifiedRequestIsShownAsAPossibleDouble(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	asked := p.refer(t, liaison, `{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
+	if slices.Contains(asked.Flags, schemas.FlagPossibleDouble) {
+		t.Fatalf("answered %+v", asked)
+	}
+	p.discharge(t, "V1", "L1", "1990-04-01")
+	for range 2 {
+		p.run(t, p.clock.Now(), p.showDoubles)
+	}
+	types, journeys := p.outbox(t)
+	expect(t, types, "referral.requested", "discharge.recorded", "referral.requested")
+	if journeys[asked.Journey] != 2 || !strings.Contains(string(p.lastEvent(t, asked.Journey)), schemas.FlagPossibleDouble) {
+		t.Errorf("journeys %v", journeys)
+	}
 }

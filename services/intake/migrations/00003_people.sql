@@ -6,6 +6,7 @@ create index message_visit on message (visit) where visit is not null;
 
 alter table person add column name_hash bytea; -- keyed: local name and birth date, to find possible doubles
 create index person_name_hash on person (name_hash) where name_hash is not null;
+create index person_unverified on person (said_at) where anonymous and name_hash is not null;
 
 -- An answer is only ever added; the newest counts, to each purpose and each addressee. It stays with the record it
 -- was said under. towards is a partner's opaque id, empty for any.
@@ -32,8 +33,9 @@ create table contact_card (
     no_safe_channel boolean     not null,
     needs           boolean     not null,
     changed_at      timestamptz not null,
-    fed_version     bigint      not null -- of the person's record when its questions were last looked for
+    look_at         timestamptz -- a message has said something of the person since
 );
+create index contact_card_look on contact_card (look_at) where look_at is not null;
 
 -- Free text about a person, sealed under their key.
 create table note (

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	"footbridge/libs/service"
+	"footbridge/schemas"
+)
+
+type eraseFlags struct {
+	By     []string `env:"BY" help:"the two members of staff who decided, by name or staff number: --by 'A, B'"`
+	Reason string   `env:"REASON" help:"why; name nobody"`
+	JSON   bool     `env:"JSON" help:"print data"`
+}
+
+// erased is what the API says was erased.
+type erased struct {
+	Person  string           `json:"person"`
+	Records int              `json:"records"`
+	Rows    map[string]int64 `json:"rows"`
+	Kept    string           `json:"kept"`
+	Backups string           `json:"backups"`
+}
+
+// erase makes a person's identifying details unreadable. Their reference comes on standard input, so that it is in no
+// process list and no shell's history.
+func erase(ctx context.Context, args []string) error {
+	o, rest, err := load[eraseFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(rest) > 0 || len(o.Own.By) != 2 || o.Own.Reason == "" {
+		return service.Usage{Err: fmt.Errorf("echo REFERENCE | footbridge erase --by 'NAME, NAME' --reason WHY; the person's opaque reference is read from standard input")}
+	}
+	reference, err := bufio.NewReader(io.LimitReader(os.Stdin, 200)).ReadString('\n')
+	if reference = strings.TrimSpace(reference); reference == "" {
+		return service.Usage{Err: fmt.Errorf("no reference came on standard input: %w", err)}
+	}
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]any{"by": o.Own.By, "reason": o.Own.Reason})
+	if err != nil {
+		return err
+	}
+	var done erased
+	if _, err := c.call(ctx, http.MethodPost, "/api/people/"+url.PathEscape(reference)+"/erase", body, "application/json", &done); err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(done)
+	}
+	fmt.Printf("erased: %d record(s). Nobody can read who this was any more.\n", done.Records)
+	for _, table := range slices.Sorted(maps.Keys(done.Rows)) {
+		fmt.Printf("  intake.%-14s %d rows\n", table, done.Rows[table])
+	}
+	fmt.Printf("kept: %s\nbackups: %s\n", done.Kept, done.Backups)
+	return nil
+}
+
+// listReport is what the API says became of a night's list.
+type listReport struct {
+	Rows []struct {
+		Row     int             `json:"row"`
+		Result  string          `json:"result"`
+		Reason  string          `json:"reason,omitempty"`
+		Journey string          `json:"journey,omitempty"`
+		Message string          `json:"message,omitempty"`
+		Errors  []schemas.Fault `json:"errors,omitempty"`
+	} `json:"rows"`
+	Counts map[string]int `json:"counts"`
+}
+
+type referralFlags struct {
+	Organisation string `env:"ORGANISATION" help:"ODS code of the hospital whose list it is, where the caller is no one of theirs"`
+	JSON         bool   `env:"JSON" help:"print data"`
+}
+
+// referrals imports a night's list from a file.
+func referrals(ctx context.Context, args []string) error {
+	o, rest, err := load[referralFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(rest) != 2 || rest[0] != "import" {
+		return service.Usage{Err: fmt.Errorf("referrals import FILE [--organisation CODE] [--json]; the file is CSV, its first row names the columns, one of them visit")}
+	}
+	list, err := os.ReadFile(rest[1])
+	if err != nil {
+		return fmt.Errorf("reading the list: %w", err)
+	}
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	path := "/api/referrals/list"
+	if o.Own.Organisation != "" {
+		path += "?" + url.Values{"organisation": {o.Own.Organisation}}.Encode()
+	}
+	var report listReport
+	if _, err := c.call(ctx, http.MethodPost, path, list, "text/csv", &report); err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(report)
+	}
+	return printList(report)
+}
+
+func printList(report listReport) error {
+	err := table(func(w io.Writer) {
+		fmt.Fprintln(w, "ROW\tRESULT\tWHY\tJOURNEY")
+		for _, row := range report.Rows {
+			why := []string{row.Reason}
+			if len(row.Errors) > 0 {
+				why = nil
+			}
+			for _, fault := range row.Errors {
+				why = append(why, fault.String())
+			}
+			fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", row.Row, row.Result, strings.Join(why, "; "), row.Journey)
+		}
+	})
+	fmt.Printf("%d raised now, %d known already, %d kept for a human, %d could not be read\n", report.Counts["raised-now"], report.Counts["already-known"],
+		report.Counts["kept"], report.Counts["cannot-be-read"])
+	return err
+}
