@@ -17,7 +17,7 @@ import (
 	"footbridge/schemas"
 )
 
-//go:embed profiles/*.yaml
+//go:embed profiles
 var shippedProfiles embed.FS
 
 // Profile says how one sender's messages are read: a versioned file, agreed with the sender. See
@@ -173,6 +173,9 @@ func LoadProfiles(trees ...fs.FS) (*Profiles, error) {
 	profiles := &Profiles{bySender: map[string]*Profile{}, fallback: fallback}
 	for _, tree := range trees {
 		err := fs.WalkDir(tree, ".", func(path string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.IsDir() && entry.Name() == samplesFolder {
+				return fs.SkipDir
+			}
 			if err != nil || entry.IsDir() || !strings.HasSuffix(path, ".yaml") {
 				return err
 			}
