@@ -36,6 +36,12 @@ type Config struct {
 	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys; empty: a file in the state directory, made when absent (dev only)"`
 	HTTPAddr     string            `env:"HTTP_ADDR" default:"127.0.0.1:8080" as:"hostport" help:"console and HTTP APIs"`
 	MLLPAddr     string            `env:"MLLP_ADDR" default:"127.0.0.1:2575" as:"hostport" help:"HL7 v2 over MLLP"`
+	MLLPCert     string            `env:"MLLP_CERT" help:"certificate of the MLLP listener (PEM)"`
+	MLLPKey      string            `env:"MLLP_KEY" help:"its private key (PEM)"`
+	MLLPClientCA string            `env:"MLLP_CLIENT_CA" help:"who signs the certificates that senders must show (PEM); empty: none are asked for"`
+	Profiles     string            `env:"PROFILES" help:"a folder of senders' profiles, beside the shipped ones"`
+	KeepReceipts time.Duration     `env:"KEEP_RECEIPTS" default:"1440h" help:"for how long a resend is known as one; at least 60 days"`
+	KeepLedger   time.Duration     `env:"KEEP_LEDGER" default:"9600h" help:"for how long messages stay in the ledger"`
 	OpsAddr      string            `env:"OPS_ADDR" default:"127.0.0.1:9090" as:"hostport" help:"/livez, /readyz, /metrics"`
 	AllowOpen    bool              `env:"ALLOW_OPEN_BIND" help:"accept an address others can reach without TLS here, because a proxy in front does TLS and authentication"`
 	Addrs        addrs

@@ -30,6 +30,7 @@ func commands() []command {
 		{"send", "send HL7 v2 files or CloudEvents as an outside system would", send},
 		{"signals", "send signals about people (a death, a changed number or record) from files", signals},
 		{"messages", "the ledger: every message received, its answer and its outcome", messages},
+		{"profiles", "test senders' profiles against their golden samples, in memory", profiles},
 		{"journeys", "journeys with their next step, or one timeline", journeys},
 		{"trace", "the waterfall of one journey across the services", traceJourney},
 		{"thresholds", "who is open to whom: check, gaps, what-if, told, rulebook", thresholds},

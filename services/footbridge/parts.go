@@ -199,7 +199,16 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	t := p.telemetry[intake.Name]
-	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake")})
+	senders, err := p.cfg.loadProfiles()
+	if err != nil {
+		return err
+	}
+	secure, err := p.cfg.mllpTLS()
+	if err != nil {
+		return err
+	}
+	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
+		Profiles: senders, TLS: secure, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
 	if err != nil {
 		return err
 	}
@@ -210,7 +219,7 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err := s.Attach(ctx, f); err != nil {
 		return err
 	}
-	if err := service.CheckBind(p.cfg.MLLPAddr, false, false, p.cfg.AllowOpen); err != nil {
+	if err := service.CheckBind(p.cfg.MLLPAddr, secure != nil, secure != nil && secure.ClientCAs != nil, p.cfg.AllowOpen); err != nil {
 		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
 	}
 	listener, err := service.Listen(ctx, p.cfg.MLLPAddr)

@@ -24,6 +24,10 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error)
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
 	message, reading := s.readFrame(frame)
+	if message != nil && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
+		reading = Reading{Organisation: reading.Organisation, Sender: reading.Sender, Type: reading.Type,
+			Ack: hl7.Refused, Outcome: Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
+	}
 	a, err := s.prepare(ctx, reading, doorMLLP, frame)
 	if err != nil {
 		return nil, err
@@ -41,6 +45,20 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error)
 		return hl7.AckUnparsed(frame, answer), nil
 	}
 	return message.Ack(answer), nil
+}
+
+// certificateNames are the names on the certificate that the peer has shown and that was verified.
+func certificateNames(ctx context.Context) (names []string) {
+	peer, ok := hl7.PeerOf(ctx)
+	if !ok || peer.TLS == nil || len(peer.TLS.VerifiedChains) == 0 {
+		return nil
+	}
+	shown := peer.TLS.VerifiedChains[0][0]
+	names = append(names, shown.DNSNames...)
+	if shown.Subject.CommonName != "" {
+		names = append(names, shown.Subject.CommonName)
+	}
+	return names
 }
 
 func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {

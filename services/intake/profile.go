@@ -218,6 +218,24 @@ func (ps *Profiles) For(sender string) *Profile {
 	return ps.fallback
 }
 
+// MaySend says whether whoever has shown a certificate with these names may send as an application. Where its profile
+// names certificates, one of them must have been shown; and a certificate that a profile names sends as that one only.
+func (ps *Profiles) MaySend(application string, names []string) bool {
+	profile := ps.For(application)
+	shown := func(p *Profile) bool {
+		return slices.ContainsFunc(p.Certificate, func(name string) bool { return slices.Contains(names, name) })
+	}
+	if len(profile.Certificate) > 0 {
+		return shown(profile)
+	}
+	for _, other := range ps.bySender {
+		if shown(other) {
+			return false
+		}
+	}
+	return true
+}
+
 func readProfile(layers ...[]byte) (*Profile, error) {
 	profile := &Profile{}
 	for _, layer := range layers {
