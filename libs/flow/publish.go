@@ -151,9 +151,3 @@ func (p *publisher) expire(now time.Time, lost bool) {
 		p.resolve(token, position{}, fmt.Errorf("publishing: no acknowledgement"))
 	}
 }
-
-func (p *publisher) outstanding() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.waiting)
-}
