@@ -59,6 +59,7 @@ type LedgerLine struct {
 	Ack          string     `json:"ack"`
 	Outcome      string     `json:"outcome"`
 	Reason       string     `json:"reason,omitempty"`
+	Words        string     `json:"words,omitempty"` // the reason, in plain words for staff
 	Journey      string     `json:"journey,omitempty"`
 	Trace        string     `json:"trace,omitempty"`
 	DueAt        *time.Time `json:"dueAt,omitempty"`
@@ -80,6 +81,9 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	for i := range lines {
+		lines[i].Words = wordsFor(lines[i].Reason)
+	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l LedgerLine) []string { return []string{l.ID} }))
 }
 
@@ -93,7 +97,17 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	if _, ok := clock.IDTime(id); !ok {
 		return httpx.NewProblem(http.StatusNotFound, "There is no message %q. Take the id from GET /api/messages.", id)
 	}
-	line, err := s.settleByHuman(r.Context(), who, id, release)
+	var edits releaseEdits
+	if release && r.ContentLength != 0 {
+		body, err := httpx.ReadBody(w, r, 64<<10, "application/json")
+		if err != nil {
+			return err
+		}
+		if edits, err = readEdits(body); err != nil {
+			return err
+		}
+	}
+	line, err := s.settleByHuman(r.Context(), who, id, release, edits)
 	if err != nil {
 		return err
 	}
@@ -104,9 +118,40 @@ func sayReleased(message string, dismissed bool) Say {
 	return Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{Message: message, Dismissed: dismissed}}
 }
 
+// releaseEdits are what a human knows better than the message that is released.
+type releaseEdits struct {
+	// Facts replace those that the message stated, one by one.
+	Facts schemas.Facts `json:"facts,omitzero"`
+	// LeftAt is when the person left, where the message did not say.
+	LeftAt *time.Time `json:"leftAt,omitempty"`
+	// Visit is the visit number that the message lacks.
+	Visit string `json:"visit,omitempty" is:"line-100"`
+}
+
+func readEdits(body []byte) (releaseEdits, error) {
+	edits, faults := schemas.Read[releaseEdits](body)
+	if len(faults) > 0 {
+		return edits, httpx.NewProblem(http.StatusUnprocessableEntity,
+			"What was edited is not as it can be: see errors. Facts are from the closed list.").With("errors", faults)
+	}
+	return edits, nil
+}
+
+// apply puts the edits over a statement.
+func (e releaseEdits) apply(s *Statement) {
+	var v Visit
+	v.joinFacts(s.Facts, Stamp{Rank: 1})
+	v.joinFacts(e.Facts, Stamp{Rank: 2})
+	s.Facts = v.Facts
+	if e.LeftAt != nil {
+		s.Happened = Moment{At: e.LeftAt.UTC()}
+	}
+	s.Visit = firstOf(e.Visit, s.Visit)
+}
+
 // settleByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
 // that was undecided; else a release reads it again, by the profile as it is now, and a dismissal ends it.
-func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id string, release bool) (LedgerLine, error) {
+func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id string, release bool, edits releaseEdits) (LedgerLine, error) {
 	for {
 		var line LedgerLine
 		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
@@ -114,7 +159,7 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 			if err != nil {
 				return err
 			}
-			line, err = s.settleHeld(tx, who, held, release)
+			line, err = s.settleHeld(tx, who, held, release, edits)
 			return err
 		})
 		if !errors.Is(err, errMergedMeanwhile) {
@@ -123,7 +168,7 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 	}
 }
 
-func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMessage, release bool) (LedgerLine, error) {
+func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMessage, release bool, edits releaseEdits) (LedgerLine, error) {
 	wanted := ReasonHumanOut
 	if release {
 		wanted = ReasonHumanIn
@@ -136,14 +181,14 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	}
 	decision := Decision{Outcome: Ignored, Reason: wanted}
 	job := newJob(s, nil)
-	if held.Reason == ReasonUndecided || held.Reason == ReasonRecoded {
-		settled, err := s.decideScope(tx, job, held, release)
+	if held.Reason == ReasonUndecided || held.Reason == ReasonRecoded || held.Reason == ReasonSetting {
+		settled, err := s.decideScope(tx, job, held, release, edits)
 		if err != nil {
 			return LedgerLine{}, err
 		}
 		decision = settled
 	} else if release {
-		settled, err := s.readAgain(tx, job, held)
+		settled, err := s.readAgain(tx, job, held, edits)
 		if err != nil {
 			return LedgerLine{}, err
 		}
@@ -164,7 +209,7 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 }
 
 // decideScope puts a human's answer to the visit: it followed self-harm, or it did not.
-func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool) (Decision, error) {
+func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool, edits releaseEdits) (Decision, error) {
 	job.claims.known[held.personKey] = true
 	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = held.Visit
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
@@ -172,7 +217,7 @@ func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope 
 		return Decision{}, err
 	}
 	settled := job.world.Take(Incoming{
-		Statement: Statement{Message: held.ID, Kind: KindHuman, SaidAt: tx.Now, InScope: inScope},
+		Statement: Statement{Message: held.ID, Kind: KindHuman, SaidAt: tx.Now, InScope: inScope, Facts: edits.Facts},
 		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
 	})
 	settled.Decision.visit = held.Visit
@@ -189,7 +234,7 @@ func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope 
 }
 
 // readAgain reads a message that could not be used, as it came, by the profile as it is now.
-func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage) (Decision, error) {
+func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (Decision, error) {
 	key, err := s.vault.Unwrap(held.ID, held.wrapped)
 	if err != nil {
 		return Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
@@ -199,6 +244,13 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage) (Decision,
 		return Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
 	}
 	reading := s.readKept(held, raw)
+	if reading.Statement != nil && reading.Outcome == Quarantined {
+		edits.apply(reading.Statement)
+		reading.Outcome, reading.Reason = "", ""
+		reading.judge()
+	} else if reading.Statement != nil {
+		edits.apply(reading.Statement)
+	}
 	if reading.Outcome != "" || reading.Statement == nil {
 		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
 			"The message still cannot be used: %s. Correct the sender's profile and release it again, or dismiss it.", reading.Reason)
