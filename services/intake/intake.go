@@ -1,8 +1,10 @@
 // Package intake is where hospitals and professionals tell that somebody has left A&E, and where who that is stays.
 //
-// In: HL7 v2 ADT messages over MLLP, CloudEvents over POST /events. It hears no events yet.
-// Out: discharge.recorded, discharge.corrected, discharge.withdrawn, consent.given, consent.declined,
-// person.contact-stopped, message.quarantined, message.released.
+// In: HL7 v2 ADT messages over MLLP; CloudEvents over POST /events; forms and lists; FHIR R4 messages in the Booking
+// and Referral Standard's envelope; signals of a death, a changed NHS number or a changed record. It hears which
+// journeys are open.
+// Out: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, consent.given,
+// consent.declined, person.contact-stopped, person.contact-resumed, message.quarantined, message.released.
 //
 // Tables: message (the ledger) and message_key, receipt (what was received before), visit, person, person_key and
 // person_lookup, consent. View: held, for the sentinel.
@@ -17,8 +19,8 @@
 //   - free text never raises anything by itself; undecided scope is put before a human;
 //   - who the person is stays sealed here, under a key of their own; events carry a random id and coded facts.
 //
-// It does not yet read FHIR, forms or CSV, watch for silent feeds, join a second attendance to an open journey, or
-// erase what is out of scope after its time.
+// It asks no national service for anything: a signal whose details it would have to fetch is put before a human. It
+// sends no FHIR messages of its own; what became of a request is asked for by Task.
 package intake
 
 import (
