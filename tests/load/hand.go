@@ -210,7 +210,14 @@ type writesOf func(batch []*message, now time.Time) ([]*rows, []*message)
 func (h *hand) stages() map[string]writesOf {
 	return map[string]writesOf{
 		schemas.Threshold: h.threshold, schemas.Followup: h.followup, schemas.Bridging: h.bridging, schemas.Journey: h.journey,
+		schemas.Intake: h.intakeHears,
 	}
+}
+
+// intakeHears is what intake does about events: it notes that it has heard them.
+func (h *hand) intakeHears(batch []*message, _ time.Time) ([]*rows, []*message) {
+	inbox, _ := heard(schemas.Intake, batch)
+	return []*rows{inbox}, nil
 }
 
 func (h *hand) intake(batch []*message, now time.Time) ([]*rows, []*message) {

@@ -42,13 +42,18 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 	}
 	reference := b.results[nameReference].Footprint
 	for name, r := range b.results {
-		if r.Footprint.events != reference.events || r.Footprint.deliveries != reference.deliveries {
-			t.Errorf("%s made %d events and %d deliveries, the reference %d and %d", name, r.Footprint.events, r.Footprint.deliveries, reference.events, reference.deliveries)
-		}
-		if more := float64(r.Footprint.allRows()) / float64(reference.allRows()); more < 0.95 || more > 1.05 {
-			t.Errorf("%s made %.2f times as many rows as the reference", name, more)
+		// A few more may come of what happens by time, or by what has arrived together.
+		for what, counts := range map[string][2]int64{
+			"events":     {int64(r.Footprint.events), int64(reference.events)},
+			"deliveries": {int64(r.Footprint.deliveries), int64(reference.deliveries)},
+			"rows":       {r.Footprint.allRows(), reference.allRows()},
+		} {
+			if more := float64(counts[0]) / float64(counts[1]); more < 0.95 || more > 1.05 {
+				t.Errorf("%s made %.2f times as many %s as the reference: %d", name, more, what, counts[0])
+			}
 		}
 	}
+	t.Log(out.String())
 	content, err := os.ReadFile(document)
 	if err != nil {
 		t.Fatal(err)

@@ -60,7 +60,7 @@ func (f *footprint) countStream(ctx context.Context, conn *bus.Conn) error {
 	for _, name := range services {
 		consumer, err := stream.Consumer(ctx, name)
 		if err != nil {
-			continue // intake hears nothing
+			continue // it hears nothing
 		}
 		f.deliveries += consumer.CachedInfo().Delivered.Consumer
 	}
