@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -43,8 +44,8 @@ func erase(ctx context.Context, args []string) error {
 		return service.Usage{Err: fmt.Errorf("echo REFERENCE | footbridge erase --by 'NAME, NAME' --reason WHY; the person's opaque reference is read from standard input")}
 	}
 	reference, err := bufio.NewReader(io.LimitReader(os.Stdin, 200)).ReadString('\n')
-	if reference = strings.TrimSpace(reference); reference == "" {
-		return service.Usage{Err: fmt.Errorf("no reference came on standard input: %w", err)}
+	if reference = strings.TrimSpace(reference); reference == "" || (err != nil && !errors.Is(err, io.EOF)) {
+		return service.Usage{Err: errors.New("no reference came on standard input: echo REFERENCE | footbridge erase …")}
 	}
 	c, err := o.client(schemas.Operator)
 	if err != nil {

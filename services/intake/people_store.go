@@ -224,17 +224,15 @@ func (s *Service) openCard(sealed sealedCard) (card Card, err error) {
 	return card, err
 }
 
-// recordsOf names, in SQL, the records merged with $1, itself included, and whether a human confirmed each.
-const recordsOf = `with root as (select coalesce(p.survivor, p.id) as id from person p where p.id = $1::uuid),
-	records as (select p.id from person p, root where p.id = root.id or p.survivor = root.id)`
-
+// loadGroup queues the reading of the records merged with a person's, whether a human confirmed each, what was answered
+// under any of them, and the others' cards.
 func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, cards *[]sealedCard) {
 	*group = Group{Own: person}
-	tx.Queue(recordsOf+` select r.id::text, exists (select 1 from person_merge m where m.undone_at is null and m.confirmed_at is not null
+	tx.Queue(`select r.id::text, exists (select 1 from person_merge m where m.undone_at is null and m.confirmed_at is not null
 			and ((m.other = r.id and m.survivor = $1::uuid) or (m.other = $1::uuid and m.survivor = r.id)
 				or (m.other in (r.id, $1::uuid) and exists (select 1 from person_merge n where n.undone_at is null and n.confirmed_at is not null
 					and n.survivor = m.survivor and n.other in (r.id, $1::uuid) and n.other <> m.other))))
-		from records r where r.id <> $1::uuid order by r.id`, person).Query(func(rows pgx.Rows) error {
+		from records_of($1::uuid) as r(id) where r.id <> $1::uuid order by r.id`, person).Query(func(rows pgx.Rows) error {
 		var id string
 		var confirmed bool
 		_, err := pgx.ForEachRow(rows, []any{&id, &confirmed}, func() error {
@@ -247,10 +245,10 @@ func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, card
 		})
 		return err
 	})
-	tx.Queue(recordsOf+` select c.message::text, c.person::text, c.journey::text, c.purpose, c.towards,
+	tx.Queue(`select c.message::text, c.person::text, c.journey::text, c.purpose, c.towards,
 			case when c.state <> '' then c.state when c.given then 'given' else 'declined' end, c.giver, c.how, c.told, c.recorded_by, c.doubt,
 			coalesce(c.until_day::text, ''), c.said_at
-		from consent c join records r on r.id = c.person order by c.said_at, c.message`, person).Query(func(rows pgx.Rows) error {
+		from consent c where c.person = any(array(select records_of($1::uuid))) order by c.said_at, c.message`, person).Query(func(rows pgx.Rows) error {
 		var a Answer
 		_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
 			&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
@@ -261,8 +259,8 @@ func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, card
 		})
 		return err
 	})
-	tx.Queue(recordsOf+` select c.person::text, k.wrapped, c.sealed from contact_card c join records r on r.id = c.person
-		left join person_key k on k.person = c.person where c.person <> $1::uuid`, person).Query(func(rows pgx.Rows) error {
+	tx.Queue(`select c.person::text, k.wrapped, c.sealed from contact_card c left join person_key k on k.person = c.person
+		where c.person = any(array(select records_of($1::uuid))) and c.person <> $1::uuid`, person).Query(func(rows pgx.Rows) error {
 		var c sealedCard
 		_, err := pgx.ForEachRow(rows, []any{&c.person, &c.wrapped, &c.sealed}, func() error {
 			*cards = append(*cards, sealedCard{c.person, slices.Clone(c.wrapped), slices.Clone(c.sealed)})

@@ -216,7 +216,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
 	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: "list", ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	sum := sha256.Sum256(row.Raw)
-	reading.ControlID += " " + hex.EncodeToString(sum[:4]) // a row that was corrected is another one
+	reading.ControlID = "list " + hex.EncodeToString(sum[:12]) // a row that was corrected is another one
 	answer := rowAnswer{Row: row.Row, Errors: row.Faults}
 	if len(row.Faults) > 0 {
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, "" // it may come again, corrected

@@ -70,13 +70,23 @@ func standard(imported string) bool {
 	return !strings.Contains(first, ".") && first != "footbridge"
 }
 
-// doors are the files of a service that are no decisions: they read, store, answer, or put things together. Every
-// other file that is not a test holds decisions.
+// door is what the doors of every service are called, alone or after a noun: store.go, people_store.go. hands.go is
+// what people do by HTTP.
+var door = regexp.MustCompile(`(^|_)(store|events|due|http|hands)\.go$`)
+
+// isStore says whether a file holds a service's SQL.
+func isStore(name string) bool {
+	base := path.Base(name)
+	return base == "store.go" || strings.HasSuffix(base, "_store.go")
+}
+
+// doors are the further files of a service that are no decisions: they read, store, answer, or put things together;
+// <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
 	"":          {"store.go", "events.go", "due.go", "http.go"}, // of every service; and <service>.go
 	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go"},
 	"journey":   {"hands.go", "sentinel.go"},
-	"threshold": {"hands.go", "criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
+	"threshold": {"criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
 	"gateway":   {"describe.go", "fhir.go", "refuse.go", "session.go", "transport.go"},
 	"console":   {"assets.go", "client.go", "waterfall.go"},
 }

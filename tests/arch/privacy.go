@@ -118,20 +118,21 @@ func noGrade(t *Tree) []Finding {
 }
 
 // answering are the files where people's requests arrive.
-var answering = []string{"http.go", "hands.go"}
+var answering = regexp.MustCompile(`(^|_)(http|hands)\.go$`)
 
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
 	"intake.lockPersons":   "after the message was locked for the principal: the records it concerns",
 	"intake.lockVisits":    "the same",
 	"intake.claimReceipts": "a door's own question, whether this message came before; nothing of it is shown",
+	"intake.findDoubles":   "a door's own question, whom a request may be about too; only that there is somebody is shown",
 	"intake.findSettled":   "the same, after a commit of unknown outcome",
 	"threshold.load":       "event handlers act for the system itself",
 	"journey.load":         "event handlers act for the system itself",
 }
 
 // principalReads: whoever asks over HTTP reads a store through a function that takes the principal. It is decided by
-// following calls, by name and within a service's package, from the functions of http.go and hands.go: the way ends at
+// following calls, by name and within a service's package, from the functions of http.go and hands.go (or people_http.go): the way ends at
 // a function that takes a principal.Principal; a function of store.go with a select that is reached before is a
 // finding. What only event handlers, timers and other doors reach acts for the system itself.
 func principalReads(t *Tree) []Finding {
@@ -160,7 +161,7 @@ func (t *Tree) unasked(service string, files []string) []Finding {
 		for _, d := range t.gos[name].Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
 				declared[f.Name.Name] = append(declared[f.Name.Name], function{name, f})
-				if slices.Contains(answering, path.Base(name)) {
+				if answering.MatchString(path.Base(name)) || strings.HasSuffix(name, "_http.go") {
 					open = append(open, function{name, f})
 				}
 			}
@@ -175,7 +176,7 @@ func (t *Tree) unasked(service string, files []string) []Finding {
 			continue
 		}
 		seen[f.decl] = true
-		if path.Base(f.file) == "store.go" && selects(f.decl) {
+		if isStore(f.file) && selects(f.decl) {
 			if _, ok := mayReadForNobody[service+"."+f.decl.Name.Name]; !ok {
 				found = append(found, t.finding(f.file, f.decl.Pos(), "%s reads for a request and takes no principal", f.decl.Name.Name))
 			}

@@ -8,6 +8,13 @@ alter table person add column name_hash bytea; -- keyed: local name and birth da
 create index person_name_hash on person (name_hash) where name_hash is not null;
 create index person_unverified on person (said_at) where anonymous and name_hash is not null;
 
+-- A record and all that were merged with it.
+-- +goose StatementBegin
+create function records_of(one uuid) returns setof uuid language sql stable as $$
+    select q.id from person p join person q on q.id = coalesce(p.survivor, p.id) or q.survivor = coalesce(p.survivor, p.id) where p.id = one
+$$;
+-- +goose StatementEnd
+
 -- An answer is only ever added; the newest counts, to each purpose and each addressee. It stays with the record it
 -- was said under. towards is a partner's opaque id, empty for any.
 alter table consent
