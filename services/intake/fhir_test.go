@@ -172,7 +172,7 @@ func TestAReferralOverFHIRBeginsAJourneyAndARepetitionIsADuplicate(t *testing.T)
 	if status := p.task(t, f.id); status != "accepted" {
 		t.Errorf("Task is %s", status)
 	}
-	p.canaries(t, "Example", "Ada", "9990000107", "L42", "1990-04-01", "01632")
+	p.canaries(t, "Example", "Ada", "9990000107", "L42", "1990-04-01", "01632 960001")
 }
 
 func TestAVisitThatHasEndedIsADischargeAndJoinsItsFeed(t *testing.T) {
