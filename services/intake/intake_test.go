@@ -3,6 +3,7 @@ package intake
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -42,6 +43,7 @@ type site struct {
 	db     *testkit.DB
 	server *bus.Server
 	kek    string
+	tls    *tls.Config
 }
 
 func newSite(t testing.TB) *site {
@@ -71,7 +73,7 @@ func (s *site) start() *process {
 	if _, err := conn.EnsureStream(ctx, testStream); err != nil {
 		t.Fatal(err)
 	}
-	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second})
+	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls})
 	if err != nil {
 		t.Fatal(err)
 	}
