@@ -161,7 +161,7 @@ func (t *Tree) unasked(service string, files []string) []Finding {
 		for _, d := range t.gos[name].Decls {
 			if f, ok := d.(*ast.FuncDecl); ok {
 				declared[f.Name.Name] = append(declared[f.Name.Name], function{name, f})
-				if answering.MatchString(path.Base(name)) || strings.HasSuffix(name, "_http.go") {
+				if answering.MatchString(path.Base(name)) {
 					open = append(open, function{name, f})
 				}
 			}

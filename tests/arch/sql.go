@@ -13,11 +13,6 @@ var statement = regexp.MustCompile(`(?is)^\s*(` +
 	`(create|alter|drop)\s+(or\s+replace\s+)?(table|index|unique|view|role|schema|function|database|type|extension|sequence|trigger)\b|` +
 	`truncate\s+\w|grant\s+\w+.*\bto\b|revoke\s+\w+.*\bfrom\b|lock\s+table\b|copy\s+\w+.*\b(from|to)\b|listen\s+\w+$|notify\s+\w+)`)
 
-// isStore says whether a file of a service is one that holds SQL: store.go, or that of one of its nouns.
-func isStore(name string) bool {
-	return path.Base(name) == "store.go" || strings.HasSuffix(name, "_store.go")
-}
-
 // speaksSQL are the places where SQL may be written.
 func speaksSQL(name string) bool {
 	service, ok := serviceOf(name)
