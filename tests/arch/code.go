@@ -83,9 +83,8 @@ func isStore(name string) bool {
 // doors are the further files of a service that are no decisions: they read, store, answer, or put things together;
 // <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"":          {"store.go", "events.go", "due.go", "http.go"}, // of every service; and <service>.go
-	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go"},
-	"journey":   {"hands.go", "sentinel.go"},
+	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "dryrun.go"},
+	"journey":   {"sentinel.go"},
 	"threshold": {"criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
 	"gateway":   {"describe.go", "fhir.go", "refuse.go", "session.go", "transport.go"},
 	"console":   {"assets.go", "client.go", "waterfall.go"},
@@ -97,7 +96,7 @@ func (t *Tree) DecisionFiles() []string {
 		service, ok := serviceOf(name)
 		base := path.Base(name)
 		return !ok || service == program || base == service+".go" || path.Dir(name) != "services/"+service ||
-			slices.Contains(doors[""], base) || isStore(name) || strings.HasSuffix(base, "_http.go") || strings.HasSuffix(base, "_due.go") || slices.Contains(doors[service], base)
+			door.MatchString(base) || slices.Contains(doors[service], base)
 	})
 }
 

@@ -126,7 +126,6 @@ var mayReadForNobody = map[string]string{
 	"intake.lockVisits":    "the same",
 	"intake.loadCards":     "the same",
 	"intake.lockJourneys":  "the same",
-	"intake.loadCards":     "the same: flags of a contact card, which stays closed",
 	"intake.claimReceipts": "a door's own question, whether this message came before; nothing of it is shown",
 	"intake.findDoubles":   "a door's own question, whom a request may be about too; only that there is somebody is shown",
 	"intake.findSettled":   "the same, after a commit of unknown outcome",
