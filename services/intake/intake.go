@@ -4,10 +4,12 @@
 // and Referral Standard's envelope; signals of a death, a changed NHS number or a changed record. It hears which
 // journeys are open.
 // Out: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, consent.given,
-// consent.declined, person.contact-stopped, person.contact-resumed, message.quarantined, message.released.
+// consent.declined, consent.withdrawn, consent.expiring, person.contact-stopped, person.contact-resumed, person.merged,
+// person.unmerged, person.preferences-changed, information.supplied, message.quarantined, message.released.
 //
 // Tables: message (the ledger) and message_key, receipt (what was received before), visit, person, person_key and
-// person_lookup, consent. View: held, for the sentinel.
+// person_lookup, journey, consent, contact_card and note (sealed), access_grant, access_log, person_merge, legal_hold,
+// erasure. View: held, for the sentinel.
 //
 // It promises:
 //   - a message is acknowledged only when it can no longer be lost, and a resend gets the same answer and no second
@@ -17,7 +19,10 @@
 //   - reason, diagnosis and end of a visit may come on different messages, in any order, through any process: the
 //     visit raises one journey, once, and ends in the same state;
 //   - free text never raises anything by itself; undecided scope is put before a human;
-//   - who the person is stays sealed here, under a key of their own; events carry a random id and coded facts.
+//   - who the person is stays sealed here, under a key of their own; events carry a random id and coded facts. It is
+//     read for a stated reason, by the person, or by a partner under a consent in force, and every look is kept;
+//   - consent and contact never cross a merge that no human has confirmed; what a person confirmed is not overwritten by
+//     a message; after an erasure, and three days after it turns out to be out of scope, nobody can read who it was.
 //
 // It asks no national service for anything: a signal whose details it would have to fetch is put before a human. It
 // sends no FHIR messages of its own; what became of a request is asked for by Task.

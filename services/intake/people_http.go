@@ -373,7 +373,8 @@ type identityShown struct {
 	LocalID     string       `json:"localId,omitempty"`
 	Unconfirmed *Unconfirmed `json:"unconfirmed,omitempty"`
 	Questions   []string     `json:"questions,omitempty"`
-	Deceased    bool         `json:"deceased,omitempty"`
+	// Stopped: nobody is to be in touch with the person at present.
+	Stopped bool `json:"contactStopped,omitempty"`
 }
 
 // Unconfirmed is contact from a feed: no voicemail, text, letter or e-mail goes there, and no partner sees it.
@@ -448,13 +449,16 @@ func (sub *subjectOf) show(sees string) *identityShown {
 	if shown.Contact == nil {
 		shown.Contact = []Channel{}
 	}
-	if sub.Deceased {
-		shown.Contact, shown.Deceased = []Channel{}, true
+	shown.Stopped = sub.Stopped
+	if sub.Stopped {
+		shown.Contact = []Channel{}
 	}
 	if sees != SeesAll {
 		return shown
 	}
-	shown.Contact = card.Channels
+	if shown.Contact = card.Channels; sub.Stopped || shown.Contact == nil {
+		shown.Contact = []Channel{}
+	}
 	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber, sub.identity.NHSNumberVerified
 	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.questions(sub.identity)
 	fed := Unconfirmed{sub.identity.Phone, sub.identity.Email, sub.identity.Address, sub.identity.Postcode}

@@ -73,7 +73,7 @@ func wall(who principal.Principal) (all bool, organisation, person string) {
 type subjectOf struct {
 	Journey, Person, Organisation, State string
 	Guarded                              bool // under 18, or age unknown
-	Deceased                             bool
+	Stopped                              bool // they have died, or contact is stopped
 	key                                  vault.Key
 	erased                               bool
 	identity                             Identity
@@ -99,7 +99,8 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	all, organisation, own := wall(who)
 	var sub *subjectOf
 	var wrapped, identity, card []byte
-	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased, p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0),
+	confirmed := true
+	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased or exists (select 1 from contact_stop t where t.person in (p.id, p.survivor)), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
 			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
@@ -109,8 +110,8 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 		for update of p`, journey, all, organisation, own).Query(func(rows pgx.Rows) error {
 		var found subjectOf
 		var flags, facts string
-		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Deceased, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &found.Organisation, &flags, &facts}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
+			&found.cardVersion, &confirmed, &found.Organisation, &flags, &facts}, func() error {
 			var flagged []string
 			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
@@ -130,6 +131,11 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	}
 	if err := s.openSubject(sub, wrapped, identity, card); err != nil {
 		return nil, err
+	}
+	if !confirmed { // it is not certain any more whose contact this is
+		for i := range sub.card.Channels {
+			sub.card.Channels[i].Confirmed = false
+		}
 	}
 	return sub, s.loadGroup(tx, who, sub)
 }
