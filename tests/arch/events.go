@@ -84,7 +84,7 @@ func (t *Tree) typeConstants() map[string]string {
 				return true
 			}
 			for i, name := range spec.Names {
-				if text, ok := written(spec.Values[i]); ok && strings.HasPrefix(text, schemas.TypePrefix) {
+				if text, ok := written(spec.Values[i]); ok && strings.HasPrefix(text, schemas.TypePrefix) && text != schemas.TypePrefix {
 					constants[name.Name] = text
 				}
 			}

@@ -210,8 +210,8 @@ func takesPrincipal(f *ast.FuncDecl) bool {
 	})
 }
 
-// changes recognises a statement that writes; what it selects from is what it is given.
-var changes = regexp.MustCompile(`(?is)\b(insert\s+into|update\s+\w+(\s+(as\s+)?\w+)?\s+set|delete\s+from)\b`)
+// changes recognises a statement that writes, or only locks; what it selects from is what it is given.
+var changes = regexp.MustCompile(`(?is)^\s*select 1 from|\b(insert\s+into|update\s+\w+(\s+(as\s+)?\w+)?\s+set|delete\s+from)\b`)
 
 func selects(f *ast.FuncDecl) bool {
 	found := false
