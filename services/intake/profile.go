@@ -46,17 +46,19 @@ type Profile struct {
 	// Certificate is the name on the client certificate that this profile's senders must show, over mutual TLS.
 	Certificate []string `yaml:"certificate"`
 
-	zone         *time.Location
-	classes      map[string]Setting
-	areas        map[string]string
-	gpAreas      map[string]string
-	genders      map[string]string
-	needed       hl7.Path
-	kinds        map[string]Kind
-	systems      map[string]string
-	exact        map[string]codeEntry
-	ranges       []codeRange
-	destinations map[string]string
+	zone    *time.Location
+	classes map[string]Setting
+	areas   map[string]string
+	gpAreas map[string]string
+	genders map[string]string
+	needed  hl7.Path
+	kinds   map[string]Kind
+	systems map[string]string
+	exact   map[string]codeEntry
+	ranges  []codeRange
+	// subcategories are ICD-10 codes that go before their category; from is the code without its point.
+	subcategories []codeRange
+	destinations  map[string]string
 }
 
 type identifiers struct {
@@ -76,7 +78,10 @@ type codeList struct {
 	Source  string   `yaml:"source"`
 	Checked string   `yaml:"checked"`
 	SNOMED  []string `yaml:"snomed"`
-	ICD10   []string `yaml:"icd10"`
+	// ICD10 are ranges of categories (X60-X84), categories (X60) or subcategories (Z91.5).
+	ICD10 []string `yaml:"icd10"`
+	// Local are a sender's own codes, as SYSTEM|CODE, the system as the message writes it.
+	Local []string `yaml:"local"`
 }
 
 type localReason struct {
@@ -139,6 +144,13 @@ const (
 	ackAtLeastOne = "at-least-one"
 	ackOriginal   = "original"
 )
+
+// systemLocal is this package's name of a sender's own codes.
+const systemLocal = "local"
+
+func localKey(system, code string) string {
+	return "local:" + strings.ToUpper(system) + "|" + strings.ToUpper(code)
+}
 
 // saysLeft marks a code that says that the person left before being seen; it is no verdict on scope.
 const saysLeft = "left"
@@ -241,11 +253,24 @@ func readProfile(layers ...[]byte) (*Profile, error) {
 	for _, layer := range layers {
 		decoder := yaml.NewDecoder(bytes.NewReader(layer))
 		decoder.KnownFields(true)
+		before := profile.Codes
+		profile.Codes = nil
 		if err := decoder.Decode(profile); err != nil {
 			return nil, err
 		}
+		profile.addLists(before)
 	}
 	return profile, profile.prepare()
+}
+
+// addLists keeps the code lists of the layer below that this one does not replace by name: a sender's own list must
+// not silence the national ones.
+func (p *Profile) addLists(below []codeList) {
+	for _, list := range below {
+		if !slices.ContainsFunc(p.Codes, func(own codeList) bool { return own.Name == list.Name }) {
+			p.Codes = append(p.Codes, list)
+		}
+	}
 }
 
 // Title names the profile and its version, as evidence keeps it.
@@ -364,7 +389,7 @@ func invertKinds(events map[Kind][]string) (map[string]Kind, error) {
 }
 
 func (p *Profile) prepareCodes() error {
-	p.exact, p.ranges = map[string]codeEntry{}, nil
+	p.exact, p.ranges, p.subcategories = map[string]codeEntry{}, nil, nil
 	for _, list := range p.Codes {
 		if list.Says != string(SaysInScope) && list.Says != string(SaysAsk) && list.Says != saysLeft {
 			return fmt.Errorf("code list %q says %q: it must be in-scope, ask or left", list.Name, list.Says)
@@ -375,7 +400,22 @@ func (p *Profile) prepareCodes() error {
 		for _, code := range list.SNOMED {
 			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, key: "snomed:" + code}
 		}
+		for _, local := range list.Local {
+			system, code, parted := strings.Cut(local, "|")
+			if !parted || system == "" || code == "" {
+				return fmt.Errorf("code list %q: %q is no local code such as OURS|SH1", list.Name, local)
+			}
+			p.exact[localKey(system, code)] = codeEntry{Name: list.Name, Says: list.Says, key: "local:" + local}
+			p.systems[strings.ToUpper(system)] = systemLocal
+		}
 		for _, span := range list.ICD10 {
+			if category, sub, isSub := strings.Cut(span, "."); isSub {
+				if _, ok := icdCategory(category); !ok || sub == "" {
+					return fmt.Errorf("code list %q: %q is no subcategory such as Z91.5", list.Name, span)
+				}
+				p.subcategories = append(p.subcategories, codeRange{category + sub, "", codeEntry{Name: list.Name, Says: list.Says, key: "icd10:" + span}})
+				continue
+			}
 			from, to, isRange := strings.Cut(span, "-")
 			if !isRange {
 				to = from

@@ -240,6 +240,46 @@ func TestCodesOfUndeterminedIntentHistoryAndUnknownSystemsAreForAHuman(t *testin
 	}
 }
 
+func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
+	t.Parallel()
+	w := newWard(t)
+	profile := w.profiles.fallback
+	for _, c := range []struct {
+		code Coded
+		want Verdict
+	}{
+		{Coded{Code: "X60", System: "I10"}, SaysInScope}, {Coded{Code: "X84.9", System: "I10"}, SaysInScope}, {Coded{Code: "X85", System: "I10"}, SaysNothing},
+		{Coded{Code: "X59", System: "I10"}, SaysNothing}, {Coded{Code: "Z91.0", System: "I10"}, SaysNothing}, {Coded{Code: "Z915", System: "I10"}, SaysAsk},
+		{Coded{Code: "R45.0", System: "I10"}, SaysNothing}, {Coded{Code: "R45.8", System: "I10"}, SaysAsk}, {Coded{Code: "Y870", System: "I10"}, SaysAsk},
+		{Coded{Code: "276853009", System: "ECDS"}, SaysInScope}, {Coded{Code: "242056005", System: "ECDS"}, SaysNothing},
+		{Coded{Code: "269735005", System: "ECDS"}, SaysAsk}, {Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, SaysAsk},
+	} {
+		if got := profile.Weigh(RoleDiagnosis, []Coded{c.code}).Verdict; got != c.want {
+			t.Errorf("%+v: %q, want %q", c.code, got, c.want)
+		}
+	}
+}
+
+func TestASendersOwnCodesAreAList(t *testing.T) {
+	t.Parallel()
+	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := readProfile(base, []byte("profile: own\nversion: 1\nsenders: [OWN]\ncodes:\n  - {name: own, says: in-scope, source: the trust, checked: 2026-11-20, local: [\"EDIS|SH1\"]}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for system, want := range map[string]Verdict{"EDIS": SaysInScope, "edis": SaysInScope, "OTHER": SaysNothing, "": SaysNothing} {
+		if got := profile.Weigh(RoleDiagnosis, []Coded{{Code: "sh1", System: system}}).Verdict; got != want {
+			t.Errorf("%q: %q, want %q", system, got, want)
+		}
+	}
+	if got := profile.Weigh(RoleDiagnosis, []Coded{{Code: "X60", System: "I10"}}).Verdict; got != SaysInScope {
+		t.Errorf("beside a list of its own, the national one says %q", got)
+	}
+}
+
 func TestCancellationsWithdrawAndALaterDischargeRaisesTheSameJourneyAgain(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)

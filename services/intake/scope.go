@@ -85,10 +85,19 @@ func (p *Profile) codeEntry(system, code string) (codeEntry, bool) {
 		// ECDS fields carry SNOMED CT codes.
 		entry, ok := p.exact["snomed:"+code]
 		return entry, ok
+	case systemLocal:
+		entry, ok := p.exact[localKey(strings.TrimSpace(system), code)]
+		return entry, ok
 	case "icd10":
 		category, ok := icdCategory(code)
 		if !ok {
 			return codeEntry{}, false
+		}
+		bare := strings.ReplaceAll(code, ".", "")
+		for _, sub := range p.subcategories {
+			if strings.HasPrefix(bare, sub.from) {
+				return sub.entry, true
+			}
 		}
 		for _, r := range p.ranges {
 			if category >= r.from && category <= r.to {
