@@ -13,7 +13,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
@@ -36,7 +35,6 @@ type message struct {
 	Sequence        string          `json:"sequence"`
 	TraceParent     string          `json:"traceparent,omitempty"`
 	Data            json.RawMessage `json:"data"`
-	place           jetstream.Msg   // where it came from
 	visit, hospital string          // of a discharge on its way in
 	answer          chan string
 }

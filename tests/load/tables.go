@@ -3,7 +3,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/jackc/pgx/v5"
 
@@ -84,15 +83,6 @@ func (f footprint) allRows() int64 {
 		sum += n
 	}
 	return sum
-}
-
-func (f footprint) tables() []string {
-	var names []string
-	for name := range f.rows {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
 
 // shown counts the journeys whose timeline has both final lines.
