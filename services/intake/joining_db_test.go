@@ -1,0 +1,66 @@
+package intake
+
+import (
+	"testing"
+	"time"
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.T) {
+	t.Parallel()
+	site := newSite(t)
+	p, q := site.start(), site.start()
+	here, there := p.dial(t), q.dial(t)
+	h := newHospital()
+	h.at = time.Now().Add(-100 * time.Hour).Truncate(time.Second)
+	send(t, here, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
+	send(t, there, withTraced(h.message("A03")))
+	// Another record and another number, by a process that has seen neither; the A01 under a third number.
+	h.patient, h.number, h.at = "L77", "V2", h.at.Add(72*time.Hour)
+	send(t, there, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
+	h.number = "V3"
+	send(t, here, h.message("A01"))
+	send(t, there, h.message("A03"))
+	// V9 is far off in time, and merged into V3 after the end; then the record's number is corrected.
+	h.number, h.at = "V9", h.at.Add(-50*time.Hour)
+	send(t, here, h.message("A08", diagnosis("X60", "", "I10")))
+	h.number, h.at = "V3", h.at.Add(50*time.Hour)
+	send(t, there, h.message("A42", mergeVisits("V9")))
+	h.patient = "L78"
+	send(t, here, h.message("A47", giveUp("L77")))
+	for i, line := range p.ledgerNow(t) {
+		t.Logf("%d %s", i, line)
+	}
+	types, journeys := p.outbox(t)
+	recorded := 0
+	for _, one := range types {
+		if one == "discharge.recorded" {
+			recorded++
+		}
+	}
+	if recorded != 2 || len(journeys) != 1 {
+		t.Errorf("events %v about %v", types, journeys)
+	}
+	var versions, told int64
+	if err := site.db.Admin().QueryRow(t.Context(), `select count(*), max(told) from intake.journey`).Scan(&versions, &told); err != nil || versions != 1 || int(told) != len(types) {
+		t.Errorf("%d journeys, %d told of %d events, %v", versions, told, len(types), err)
+	}
+	// The journey service has closed it: the next attendance begins another.
+	for id := range journeys {
+		err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
+			return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009"},
+				{ID: "2", Type: string(schemas.JourneyOpened), Subject: id, Sequence: "000000000001"}})
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	h.patient, h.number, h.at = "L42", "V4", time.Now().Add(-2*time.Hour).Truncate(time.Second)
+	send(t, here, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
+	send(t, there, withTraced(h.message("A03")))
+	if _, journeys := p.outbox(t); len(journeys) != 2 {
+		t.Errorf("journeys %v", journeys)
+	}
+}
