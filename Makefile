@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-race test-foreign fuzz fault bench check build generate postgres
+.PHONY: help demo run test test-race test-foreign fuzz fault bench check build generate postgres frontend
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,8 @@ test-race: postgres ## the same with the race detector (slower)
 	@./tests/run.sh -race
 
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
-	@go test -timeout 15m -tags foreign -count=1 footbridge/libs/hl7 footbridge/tests/foreign
+	@go test -timeout 15m -tags foreign -count=1 -run 'Foreign|Simulat' footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold
+	@go test -timeout 15m -tags foreign -count=1 -v footbridge/tests/foreign
 
 fuzz: ## every fuzz target, FUZZTIME each (10m)
 	@./tests/fuzz.sh
@@ -44,7 +45,7 @@ check: ## formatting, vet, linters, module edges, generated files current, the a
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	@go vet work
 	@go vet -tags failpoints footbridge/libs/flow footbridge/services/footbridge
-	@go vet -tags foreign footbridge/libs/hl7 footbridge/services/intake footbridge/services/threshold footbridge/tests/foreign
+	@go vet -tags foreign footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold footbridge/tests/foreign
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done
 	@before=$$($(GENERATED)); $(MAKE) --no-print-directory generate; test "$$before" = "$$($(GENERATED))" || { echo "generated files were not current; commit what make generate changed"; exit 1; }
