@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -148,4 +149,40 @@ func TestACommitWhoseAnswerIsLostIsSettled(t *testing.T) {
 		t.Fatal("no commit was cut")
 	}
 	effectsAre(t, answerer, 20, 10*time.Second)
+}
+
+func TestACommitWithoutEventsWhoseAnswerIsLostIsToBeDoneAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	parsed, err := pgconn.ParseConfig(w.db.URL("answerer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	direct, err := url.Parse(w.db.URL("answerer"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := newCutter(t, parsed)
+	direct.Host, direct.RawQuery = proxy.listener.Addr().String(), "sslmode=disable"
+	pool, err := pg.Open(t.Context(), direct.String(), pg.OpenConfig{Service: "answerer"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(pool.Close)
+	w.tune = func(cfg *flow.Config) { cfg.Pool = pool }
+	p := w.start("answerer", nil, nil)
+	write := func() error {
+		return p.Do(t.Context(), func(tx *flow.Tx) error {
+			tx.Queue(`insert into answer (journey) values ('j')`)
+			return nil
+		})
+	}
+	eventually(t, "a commit was cut whose outcome nothing tells", 10*time.Second, func() bool {
+		proxy.armed.Store(true) // a beat may be cut instead
+		return errors.Is(write(), flow.ErrOutcomeUnknown)
+	})
+	proxy.armed.Store(false)
+	if err := write(); err != nil {
+		t.Fatalf("doing it again: %v", err)
+	}
 }

@@ -46,7 +46,6 @@ type Tx struct {
 	writer  *tracker
 	queued  *pgx.Batch
 	begun   bool
-	xid     string
 	events  []Event
 	trace   traceContext
 	onAfter []func()
@@ -77,7 +76,7 @@ func (f *Flow) begin(ctx context.Context, writer *tracker) (*Tx, error) {
 // so that nobody can close this writer meanwhile, and raises when it is closed already.
 func (tx *Tx) queueBegin() {
 	tx.queued.Queue("begin")
-	tx.queued.Queue("select flow_fence($1)", tx.writer.writer).QueryRow(func(row pgx.Row) error { return row.Scan(&tx.xid) })
+	tx.queued.Queue("select flow_fence($1)", tx.writer.writer)
 }
 
 // Context carries the deadline and the span of this transaction.
@@ -168,9 +167,9 @@ func (tx *Tx) settle(out []outgoing, err error) error {
 	committed := false
 	if !isAnswer(err) {
 		var settleErr error
-		committed, settleErr = tx.flow.outcome(tx.ctx, tx.writer, out, tx.xid)
+		committed, settleErr = tx.flow.outcome(tx.ctx, tx.writer, out)
 		if settleErr != nil {
-			tx.flow.settleLater(tx.writer, out, tx.xid)
+			tx.flow.settleLater(tx.writer, out)
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 	}
@@ -193,12 +192,13 @@ func isAnswer(err error) bool {
 
 // outcome learns what became of a transaction whose commit was not answered, asking until the database answers or
 // ctx ends. Its statements may still be on their way to the server, so its writer is closed first: from then on the
-// transaction has either committed or never will. Then its own rows in the outbox tell; or, where it had none, its
-// id, if that was answered.
-func (f *Flow) outcome(ctx context.Context, writer *tracker, out []outgoing, xid string) (committed bool, err error) {
+// transaction has either committed or never will. Then its own rows in the outbox tell. Where it had none nothing
+// tells, and whoever asked must do it again: the transaction's id is no evidence, since a server that crashed gives
+// the ids of what it had not yet written out again, to transactions that then commit.
+func (f *Flow) outcome(ctx context.Context, writer *tracker, out []outgoing) (committed bool, err error) {
 	for {
 		if err = f.retire(ctx, writer); err == nil {
-			if committed, err = f.traces(ctx, writer, out, xid); err == nil {
+			if committed, err = f.traces(ctx, writer, out); err == nil {
 				return committed, nil
 			}
 		}
@@ -212,25 +212,21 @@ func (f *Flow) outcome(ctx context.Context, writer *tracker, out []outgoing, xid
 }
 
 // traces looks for the traces of a transaction that has ended.
-func (f *Flow) traces(ctx context.Context, writer *tracker, out []outgoing, xid string) (committed bool, err error) {
-	switch {
-	case len(out) > 0:
-		err = f.cfg.Pool.QueryRow(ctx, `select exists(select 1 from outbox where writer = $1 and n = $2)`, writer.writer, out[0].n).Scan(&committed)
-	case xid != "":
-		err = f.cfg.Pool.QueryRow(ctx, `select coalesce(pg_xact_status($1::xid8) = 'committed', false)`, xid).Scan(&committed)
-	default:
-		err = ErrOutcomeUnknown
+func (f *Flow) traces(ctx context.Context, writer *tracker, out []outgoing) (committed bool, err error) {
+	if len(out) == 0 {
+		return false, ErrOutcomeUnknown
 	}
+	err = f.cfg.Pool.QueryRow(ctx, `select exists(select 1 from outbox where writer = $1 and n = $2)`, writer.writer, out[0].n).Scan(&committed)
 	return committed, err
 }
 
 // settleLater learns an outcome in the background, when the caller cannot wait.
-func (f *Flow) settleLater(writer *tracker, out []outgoing, xid string) {
+func (f *Flow) settleLater(writer *tracker, out []outgoing) {
 	if len(out) == 0 {
 		return
 	}
 	f.background.Go(func() {
-		committed, err := f.outcome(f.life, writer, out, xid)
+		committed, err := f.outcome(f.life, writer, out)
 		switch {
 		case err != nil: // the process ends; whoever takes this writer over reads the outbox
 		case committed:
