@@ -1,6 +1,6 @@
 # Footbridge. `make help` lists what there is; every target works from a clean clone.
 
-export GOFLAGS := -trimpath
+export GOFLAGS := $(strip $(GOFLAGS) -trimpath)
 MODULES := schemas libs services tests
 # A digest of what make generate may change; staticcheck is a tool of the module tests.
 GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs sha256sum | sha256sum
@@ -22,10 +22,10 @@ run: build ## everything in one process; state is kept in ./.footbridge/
 build: postgres frontend ## bin/footbridge, one static binary with every service in it
 	@CGO_ENABLED=0 go build -o bin/footbridge footbridge/services/footbridge
 
-test: postgres ## every test of every module, with real NATS and real PostgreSQL
+test: postgres browser ## every test of every module, with real NATS and real PostgreSQL
 	@./tests/run.sh
 
-test-race: postgres ## the same with the race detector (slower)
+test-race: postgres browser ## the same with the race detector (slower)
 	@./tests/run.sh -race
 
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
@@ -56,6 +56,10 @@ generate: ## schemas, AsyncAPI, tables in docs/ from the Go types
 
 frontend:
 	@./tools/frontend/ensure.sh
+
+browser:
+	@./tools/frontend/ensure.sh --check
+	@./tests/browser/ensure.sh
 
 postgres:
 	@./tools/postgres/ensure.sh
