@@ -3,6 +3,7 @@ package threshold
 import (
 	"fmt"
 	"testing"
+	"time"
 
 	"footbridge/schemas"
 )
@@ -10,14 +11,31 @@ import (
 // The hand-written clauses below are the floor that evaluation is held against: the same conditions of the shipped
 // example, written in Go, three-valued, and nothing else: no words, no reasons, no matrix, no questions.
 
-func BenchmarkEvaluateTheExample(b *testing.B)    { benchmarkEvaluate(b, example(b)) }
-func BenchmarkEvaluateSixtyServices(b *testing.B) { benchmarkEvaluate(b, large(b, 60)) }
-
-func benchmarkEvaluate(b *testing.B, set *Directory) {
-	s := Situation{Facts: northerner(), Today: today, Window: window}
-	b.ReportAllocs()
-	for b.Loop() {
-		Evaluate(set, s)
+// BenchmarkEvaluationBesideHandWritten measures both in the same run, turn about, and gives the ratio.
+func BenchmarkEvaluationBesideHandWritten(b *testing.B) {
+	for _, services := range []int{15, 60} {
+		set := example(b)
+		if services > 15 {
+			set = large(b, services)
+		}
+		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
+			facts := northerner()
+			situation := Situation{Facts: facts, Today: today, Window: window}
+			var doors [15]schemas.Door
+			var ours, byHand time.Duration
+			b.ReportAllocs()
+			for b.Loop() {
+				start := time.Now()
+				Evaluate(set, situation)
+				between := time.Now()
+				for range 100 * services / 15 { // a hundred times, to be longer than looking at the clock
+					handWritten(&facts, &doors)
+				}
+				ours, byHand = ours+between.Sub(start), byHand+time.Since(between)/100
+			}
+			b.ReportMetric(float64(ours)/float64(byHand), "x-hand-written")
+			b.ReportMetric(float64(ours.Nanoseconds())/float64(b.N), "ns/evaluation")
+		})
 	}
 }
 
@@ -40,24 +58,6 @@ func BenchmarkProgramsOfTheExample(b *testing.B) {
 					c.expr.evaluate(on)
 				}
 			}
-		}
-	}
-}
-
-func BenchmarkHandWrittenFifteenServices(b *testing.B) {
-	facts := northerner()
-	var doors [15]schemas.Door
-	for b.Loop() {
-		handWritten(&facts, &doors)
-	}
-}
-
-func BenchmarkHandWrittenSixtyServices(b *testing.B) {
-	facts := northerner()
-	var doors [15]schemas.Door
-	for b.Loop() {
-		for range 4 {
-			handWritten(&facts, &doors)
 		}
 	}
 }
