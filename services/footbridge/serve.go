@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"os"
 	"net/http/pprof"
 	"path/filepath"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -46,9 +48,16 @@ func serve(ctx context.Context, args []string) error {
 	return run(ctx, &o.Config, names, nil)
 }
 
+// collectAt lets the heap grow to four times what is in use before it is collected: a service holds some ten MiB, and
+// most of what a batch needs is garbage a moment later (docs/performance.md). GOGC, where set, decides instead.
+const collectAt = 300
+
 // run builds the process, starts it and works until it is told to stop. extra, where given, adds what comes after
 // the services.
 func run(ctx context.Context, cfg *Config, names []string, extra func(*process)) error {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(collectAt)
+	}
 	p, err := newPlatform(ctx, cfg, names)
 	if err != nil {
 		return err
