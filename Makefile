@@ -40,7 +40,7 @@ fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and co
 
 bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench
-	@go test -run '^$$' -bench 'BesideHandWritten|FindGaps' -benchtime 2s footbridge/services/threshold
+	@go test -run '^$$' -bench 'BesideHandWritten|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }

@@ -146,7 +146,7 @@ func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string
 	for name, url := range c.DatabaseURLs {
 		urls[name] = url
 	}
-	if len(urls) > 0 && !slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
+	if (len(urls) > 0 || len(needed) == 0) && !slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
 		return urls, nil
 	}
 	admin, password, err := c.adminDatabase()
