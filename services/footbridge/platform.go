@@ -268,7 +268,7 @@ const ownerName = "owner"
 // ensureStreams makes the streams, or brings them to what they should be. Where only the services have credentials,
 // that is left to whoever keeps the broker; each service still makes sure of the one it uses.
 func (p *platform) ensureStreams(ctx context.Context) error {
-	if len(p.cfg.ServiceCreds) > 0 && p.cfg.creds(ownerName) == "" {
+	if len(p.schemas()) == 0 || (len(p.cfg.ServiceCreds) > 0 && p.cfg.creds(ownerName) == "") {
 		return nil
 	}
 	password, err := p.cfg.derive("broker user " + ownerName)
