@@ -3,6 +3,8 @@ package flow
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"time"
 )
 
@@ -44,3 +46,22 @@ func Decode[T any](e Event) (T, error) {
 // FormatSequence writes a version as the CloudEvents sequence extension wants it: a string that orders
 // lexicographically.
 func FormatSequence(version int64) string { return fmt.Sprintf("%012d", version) }
+
+// ReadSequence reads an event's sequence; one without any counts as the first.
+func ReadSequence(sequence string) int64 {
+	version, err := strconv.ParseInt(sequence, 10, 64)
+	if err != nil || version < 1 {
+		return 1
+	}
+	return version
+}
+
+// Journeys are the journeys that events are about, each once, in the order in which they are to be locked.
+func Journeys(events []Event) []string {
+	journeys := make([]string, len(events))
+	for i, e := range events {
+		journeys[i] = e.Subject
+	}
+	slices.Sort(journeys)
+	return slices.Compact(journeys)
+}

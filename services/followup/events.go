@@ -18,7 +18,7 @@ func Hears() []string { return schemas.SubjectsHeardBy(Name) }
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
 // is known of it, and each is decided once.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	records := load(tx, journeysOf(batch))
+	records := load(tx, flow.Journeys(batch))
 	return func(fresh []flow.Event) error {
 		emissions, err := s.apply(tx, tx.Now, records, fresh)
 		for _, e := range emissions {
@@ -26,15 +26,6 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 		}
 		return err
 	}
-}
-
-func journeysOf(batch []flow.Event) []string {
-	journeys := make([]string, len(batch))
-	for i, e := range batch {
-		journeys[i] = e.Subject
-	}
-	slices.Sort(journeys)
-	return slices.Compact(journeys)
 }
 
 // writes gathers what a batch changes, for one statement each.
@@ -76,7 +67,7 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 
 // learn takes one event into what is known and says whether it changed anything; a stale one does not.
 func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
-	at := sequenceOf(e.Sequence)
+	at := flow.ReadSequence(e.Sequence)
 	switch schemas.Type(e.Type) {
 	case schemas.DischargeRecorded:
 		d, err := flow.Decode[schemas.DischargeRecordedData](e)

@@ -3,7 +3,6 @@ package followup
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -55,15 +54,6 @@ type Visit struct {
 }
 
 func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
-
-// sequenceOf reads the sequence extension; an event without one counts as the first.
-func sequenceOf(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
-}
 
 // The add functions take one event's data into what is known and say whether it changed anything.
 

@@ -44,7 +44,7 @@ func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []
 	ctx := context.Background()
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		reads, writes := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, journeysOf(events))
+		records := load(reads, flow.Journeys(events))
 		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
 			return err
 		}

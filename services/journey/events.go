@@ -230,7 +230,7 @@ func learn(k *Known, e flow.Event) (details json.RawMessage, err error) {
 	if !ok {
 		return nil, fmt.Errorf("event %s: journey does not hear %s", e.ID, e.Type)
 	}
-	shown, err := hear(k, e, sequenceOf(e.Sequence), e.Time.UTC())
+	shown, err := hear(k, e, flow.ReadSequence(e.Sequence), e.Time.UTC())
 	if err != nil {
 		return nil, err
 	}

@@ -3,7 +3,6 @@ package journey
 import (
 	"cmp"
 	"slices"
-	"strconv"
 	"time"
 
 	"footbridge/schemas"
@@ -121,15 +120,6 @@ type Call struct {
 	Heard
 	ID    string    `json:"id,omitempty"`
 	DueAt time.Time `json:"dueAt,omitzero"`
-}
-
-// sequenceOf reads the sequence extension; an event without one counts as the first.
-func sequenceOf(s string) int64 {
-	n, err := strconv.ParseInt(s, 10, 64)
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
 }
 
 // began says whether what began the journey has been heard of.

@@ -18,7 +18,7 @@ func Hears() []string { return schemas.SubjectsHeardBy(Name) }
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
 // is known of it, and each is decided once.
 func (e *Evaluator) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	records := load(tx, journeysOf(batch))
+	records := load(tx, flow.Journeys(batch))
 	return func(fresh []flow.Event) error {
 		emissions, err := e.apply(tx, tx.Now, records, fresh)
 		for _, emission := range emissions {
@@ -26,15 +26,6 @@ func (e *Evaluator) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Ev
 		}
 		return err
 	}
-}
-
-func journeysOf(batch []flow.Event) []string {
-	journeys := make([]string, len(batch))
-	for i, event := range batch {
-		journeys[i] = event.Subject
-	}
-	slices.Sort(journeys)
-	return slices.Compact(journeys)
 }
 
 func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
@@ -78,7 +69,7 @@ func (w *writes) store(q queuer) error {
 
 // hear takes one event into what is known.
 func hear(k *Known, e flow.Event) error {
-	at := sequenceOf(e.Sequence)
+	at := flow.ReadSequence(e.Sequence)
 	switch schemas.Type(e.Type) {
 	case schemas.DischargeRecorded:
 		d, err := flow.Decode[schemas.DischargeRecordedData](e)

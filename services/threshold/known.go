@@ -1,7 +1,6 @@
 package threshold
 
 import (
-	"strconv"
 	"time"
 
 	"footbridge/schemas"
@@ -69,15 +68,6 @@ func (k Known) situation(today Day, prior *Decision) Situation {
 		Facts: k.Facts, Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
 		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.LeftOn, promiseDays))},
 	}
-}
-
-// sequenceOf reads an event's sequence; an event without one counts as the first.
-func sequenceOf(sequence string) int64 {
-	n, err := strconv.ParseInt(sequence, 10, 64)
-	if err != nil || n < 1 {
-		return 1
-	}
-	return n
 }
 
 // outcome is what others hear of a decision.
