@@ -113,11 +113,11 @@ func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 // listen reads every event from now on, with the login that owns the streams.
 func (p *process) listen(ctx context.Context) (<-chan flow.Event, func(), error) {
-	password, err := p.cfg.derive("broker user " + ownerName)
+	cfg, err := p.cfg.login(ownerName, "demo")
 	if err != nil {
 		return nil, nil, err
 	}
-	conn, err := bus.Connect(ctx, bus.Config{URL: p.natsURL(), User: ownerName, Password: password, Name: "footbridge demo"})
+	conn, err := bus.Connect(ctx, cfg)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -210,16 +210,26 @@ func (p *platform) pool(ctx context.Context, name string) (*pgxpool.Pool, error)
 	return pool, nil
 }
 
+// login is how a NATS user connects: by its credentials file, or by the password derived from the installation's
+// secret, as the embedded broker expects.
+func (c *Config) login(user, connection string) (bus.Config, error) {
+	cfg := bus.Config{URL: orElse(c.NATSURL, "nats://"+c.NATSAddr), CredsFile: c.creds(user), Name: "footbridge " + connection}
+	if cfg.CredsFile != "" {
+		return cfg, nil
+	}
+	var err error
+	cfg.User = user
+	cfg.Password, err = c.derive("broker user " + user)
+	return cfg, err
+}
+
 // connect opens a service's own connection to NATS.
 func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) {
-	password, err := p.cfg.derive("broker user " + name)
+	cfg, err := p.cfg.login(name, name)
 	if err != nil {
 		return nil, err
 	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.creds(name), Name: "footbridge " + name, Inbox: bus.InboxOf(name), Log: p.telemetry[name].Log}
-	if cfg.CredsFile == "" {
-		cfg.User, cfg.Password = name, password
-	}
+	cfg.Inbox, cfg.Log = bus.InboxOf(name), p.telemetry[name].Log
 	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
 	conn, err := bus.Connect(waiting, cfg)
@@ -228,13 +238,6 @@ func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) 
 	}
 	p.conns = append(p.conns, conn)
 	return conn, nil
-}
-
-func (p *platform) natsURL() string {
-	if p.cfg.NATSURL != "" {
-		return p.cfg.NATSURL
-	}
-	return "nats://" + p.cfg.NATSAddr
 }
 
 // brokerUsers are the NATS users of the embedded broker: one a service, which may publish only what it says, and
@@ -271,13 +274,9 @@ func (p *platform) ensureStreams(ctx context.Context) error {
 	if len(p.schemas()) == 0 || (len(p.cfg.ServiceCreds) > 0 && p.cfg.creds(ownerName) == "") {
 		return nil
 	}
-	password, err := p.cfg.derive("broker user " + ownerName)
+	cfg, err := p.cfg.login(ownerName, "streams")
 	if err != nil {
 		return err
-	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: p.cfg.creds(ownerName), Name: "footbridge streams"}
-	if cfg.CredsFile == "" {
-		cfg.User, cfg.Password = ownerName, password
 	}
 	waiting, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()

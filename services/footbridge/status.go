@@ -188,14 +188,9 @@ func (c *Config) checkClocks(ctx context.Context) error {
 }
 
 func (c *Config) checkBroker(ctx context.Context) error {
-	p := &platform{cfg: c}
-	password, err := c.derive("broker user " + ownerName)
+	cfg, err := c.login(ownerName, "doctor")
 	if err != nil {
 		return err
-	}
-	cfg := bus.Config{URL: p.natsURL(), CredsFile: c.creds(ownerName), Name: "footbridge doctor"}
-	if cfg.CredsFile == "" {
-		cfg.User, cfg.Password = ownerName, password
 	}
 	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
