@@ -354,14 +354,7 @@ func lintDirectory(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	if err := noMore(rest); err != nil {
-		return err
-	}
-	on, err := dayOr(o.Own.On, "on")
-	if err != nil {
-		return err
-	}
-	set, err := o.directory()
+	set, on, err := o.criteriaOn(o.Own.On, rest)
 	if err != nil {
 		return err
 	}

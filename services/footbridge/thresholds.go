@@ -141,20 +141,27 @@ type gapFlags struct {
 	JSON   bool   `env:"JSON" help:"print data"`
 }
 
+// criteriaOn loads the criteria for a command that looks at them on a day, today where none is named, and takes no
+// further arguments.
+func (c *Config) criteriaOn(day string, rest []string) (*threshold.Directory, threshold.Day, error) {
+	if err := noMore(rest); err != nil {
+		return nil, "", err
+	}
+	on, err := dayOr(day, "on")
+	if err != nil {
+		return nil, "", err
+	}
+	set, err := c.directory()
+	return set, on, err
+}
+
 // findGaps searches the space of facts for combinations that no statutory service accepts.
 func findGaps(_ context.Context, args []string) error {
 	o, rest, err := load[gapFlags](args)
 	if err != nil {
 		return shown(err)
 	}
-	if err := noMore(rest); err != nil {
-		return err
-	}
-	on, err := dayOr(o.Own.On, "on")
-	if err != nil {
-		return err
-	}
-	set, err := o.directory()
+	set, on, err := o.criteriaOn(o.Own.On, rest)
 	if err != nil {
 		return err
 	}
@@ -333,14 +340,7 @@ func ruleBook(_ context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	if err := noMore(rest); err != nil {
-		return err
-	}
-	on, err := dayOr(o.Own.On, "on")
-	if err != nil {
-		return err
-	}
-	set, err := o.directory()
+	set, on, err := o.criteriaOn(o.Own.On, rest)
 	if err != nil {
 		return err
 	}
