@@ -13,6 +13,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -33,6 +34,7 @@ type Options struct {
 	Only             string // one variant
 	Log              string // a file for what the processes log
 	Before           string // another build of the binary, to compare with
+	Cost             bool   // statements and CPU by part, and nothing else
 }
 
 // Part is one of this program's own processes, by its first argument; nil for anything else.
@@ -116,14 +118,26 @@ func run(ctx context.Context, o Options, w io.Writer) (*bench, error) {
 	}
 	b := &bench{Options: o, out: w, results: map[string]*result{}, mllp: map[string][]mllpPair{}, loadAtStart: loadAverage()}
 	b.say("starting PostgreSQL (load average %.1f)", b.loadAtStart)
-	if b.stage, err = newStage(ctx, b.Log); err != nil {
+	if b.stage, err = newStage(ctx, b.Log, b.settings()); err != nil {
 		return nil, err
 	}
 	defer b.stage.close()
 	if err := b.measure(ctx); err != nil {
 		return nil, fmt.Errorf("%w\n%s", err, b.stage.logTail())
 	}
+	if b.Cost {
+		return b, nil
+	}
 	return b, b.report()
+}
+
+// settings are the server's: those of the design's measurements, and more where statements are counted.
+func (b *bench) settings() map[string]string {
+	settings := maps.Clone(postgresSettings)
+	if b.Cost {
+		maps.Copy(settings, costSettings)
+	}
+	return settings
 }
 
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
@@ -132,6 +146,9 @@ func (b *bench) measure(ctx context.Context) error {
 	b.say("looking at what one unit writes")
 	if err := b.look(ctx); err != nil {
 		return err
+	}
+	if b.Cost {
+		return b.cost(ctx)
 	}
 	for round := range b.Rounds {
 		for _, v := range b.variants() {

@@ -49,7 +49,7 @@ var postgresSettings = map[string]string{
 	"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "300", "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
 }
 
-func newStage(ctx context.Context, log string) (*stage, error) {
+func newStage(ctx context.Context, log string, settings map[string]string) (*stage, error) {
 	dir, err := os.MkdirTemp("", "footbridge-load-")
 	if err != nil {
 		return nil, err
@@ -62,14 +62,14 @@ func newStage(ctx context.Context, log string) (*stage, error) {
 		return nil, err
 	}
 	s := &stage{dir: dir, self: self, log: log, secret: []byte("an example key of thirty-two byte")[:32]}
-	if err := s.prepare(ctx); err != nil {
+	if err := s.prepare(ctx, settings); err != nil {
 		s.close()
 		return nil, err
 	}
 	return s, nil
 }
 
-func (s *stage) prepare(ctx context.Context) error {
+func (s *stage) prepare(ctx context.Context, settings map[string]string) error {
 	s.log = cmp.Or(s.log, filepath.Join(s.dir, "log"))
 	logs, err := os.Create(s.log)
 	if err != nil {
@@ -85,7 +85,7 @@ func (s *stage) prepare(ctx context.Context) error {
 	if err := s.writeTokens(8); err != nil {
 		return err
 	}
-	s.postgres, err = pg.Launch(ctx, pg.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true, Throwaway: true, Settings: postgresSettings,
+	s.postgres, err = pg.Launch(ctx, pg.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true, Throwaway: true, Settings: settings,
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err

@@ -40,6 +40,7 @@ func run(ctx context.Context) error {
 	flag.StringVar(&o.Only, "only", "", "measure these variants alone, comma between: footbridge, reference, straightforward")
 	flag.StringVar(&o.Log, "log", "", "keep the log lines of all processes in this file")
 	flag.StringVar(&o.Before, "before", "", "another build of the binary, measured in the same rounds")
+	flag.BoolVar(&o.Cost, "cost", false, "statements, and CPU by part and login, instead of rates: holds on a busy machine")
 	flag.Parse()
 	return load.Run(ctx, o, os.Stdout)
 }
