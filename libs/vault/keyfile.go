@@ -2,6 +2,7 @@ package vault
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,13 +30,9 @@ func OpenFile(path string) (*Vault, error) {
 	if err != nil {
 		return nil, err
 	}
-	kek, err := readKeyset(file.KEK)
+	kek, err := openWrapping(path)
 	if err != nil {
-		return nil, fmt.Errorf("reading the KEK of key file %q: %w", path, err)
-	}
-	wrap, err := aead.New(kek)
-	if err != nil {
-		return nil, fmt.Errorf("using the KEK of key file %q: %w", path, err)
+		return nil, err
 	}
 	lookupKeys, err := readKeyset(file.Lookup)
 	if err != nil {
@@ -45,7 +42,35 @@ func OpenFile(path string) (*Vault, error) {
 	if err != nil {
 		return nil, fmt.Errorf("using the lookup keys of key file %q: %w", path, err)
 	}
-	return New(wrap, lookup), nil
+	v := newVault(kek, lookup)
+	v.file = path
+	return v, nil
+}
+
+// openWrapping reads the KEK keyset of a key file.
+func openWrapping(path string) (*wrapping, error) {
+	read, err := os.Stat(path) // before the content: a file replaced in between is then read once more
+	if err != nil {
+		return nil, fmt.Errorf("opening key file: %w", err)
+	}
+	file, err := readKeyFile(path)
+	if err != nil {
+		return nil, err
+	}
+	kek, err := readKeyset(file.KEK)
+	if err != nil {
+		return nil, fmt.Errorf("reading the KEK of key file %q: %w", path, err)
+	}
+	wrap, err := aead.New(kek)
+	if err != nil {
+		return nil, fmt.Errorf("using the KEK of key file %q: %w", path, err)
+	}
+	primary, err := kek.Primary()
+	if err != nil {
+		return nil, fmt.Errorf("using the KEK of key file %q: it has no primary key", path)
+	}
+	// Tink's output prefix: a byte of version 1, and the key's id.
+	return &wrapping{aead: wrap, prefix: binary.BigEndian.AppendUint32([]byte{1}, primary.KeyID()), read: read}, nil
 }
 
 // CreateFile writes a new key file with mode 0600, for `dev` and for a site's first start. It never replaces an
@@ -144,23 +169,46 @@ func writeKeyFile(path string, kek, lookup *keyset.Handle, replace bool) error {
 	if err != nil {
 		return fmt.Errorf("writing key file %q: %w", path, err)
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), ".kek-*") // made with mode 0600
-	if err != nil {
-		return fmt.Errorf("writing key file %q: %w", path, err)
-	}
-	defer func() { _ = os.Remove(temporary.Name()) }()
-	_, err = temporary.Write(content)
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err != nil {
-		return fmt.Errorf("writing key file %q: %w", path, err)
-	}
-	if replace {
-		err = os.Rename(temporary.Name(), path)
-	} else {
-		err = os.Link(temporary.Name(), path) // fails where the file exists
-	}
-	if err != nil {
+	if err := writeFile(path, content, replace); err != nil {
 		return fmt.Errorf("writing key file %q: %w", path, err)
 	}
 	return nil
+}
+
+// WriteNew writes a secret to a file of mode 0600 that outlasts a power cut. It fails with fs.ErrExist where there is
+// one, and leaves that as it is: of two processes that make the same one, one does.
+func WriteNew(path string, content []byte) error {
+	if err := writeFile(path, content, false); err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
+	}
+	return nil
+}
+
+func writeFile(path string, content []byte, replace bool) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // made with mode 0600
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(temporary.Name()) }()
+	_, err = temporary.Write(content)
+	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+		return err
+	}
+	put := os.Link // fails where the file exists
+	if replace {
+		put = os.Rename
+	}
+	if err := put(temporary.Name(), path); err != nil {
+		return err
+	}
+	return syncFolder(filepath.Dir(path))
+}
+
+// syncFolder makes a file's name in its folder outlast a power cut.
+func syncFolder(path string) error {
+	folder, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -10,7 +10,8 @@
 // with short-lived backups) and deletes them to erase. It is safe for use by many goroutines at once.
 //
 // Promises: no error of this package contains plaintext or key bytes; what was sealed under an older key of the
-// KEK keyset opens after a rotation; what a lookup gave stays the same through rotations.
+// KEK keyset opens after a rotation; what a lookup gave stays the same through rotations; a vault of a file that was
+// rotated meanwhile reads the file again when it meets a key that it cannot unwrap, so no process need be restarted.
 //
 // It does not promise that a process which unwrapped a key before the erasure has forgotten it, nor that backups
 // taken while the wrapped key existed are gone: keep those short-lived.
@@ -25,7 +26,9 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/tink-crypto/tink-go/v2/tink"
 )
@@ -46,7 +49,8 @@ const (
 
 // Vault wraps and unwraps owners' keys and hashes lookups. Make one with OpenFile or New.
 type Vault struct {
-	kek    tink.AEAD
+	kek    atomic.Pointer[wrapping]
+	file   string // the KEK is read from; empty: it never changes
 	lookup PRF
 
 	mu       sync.RWMutex
@@ -61,7 +65,43 @@ type PRF interface {
 // New makes a vault of a key-encryption key, from a keyset file or a KMS, and of the secret that lookups derive
 // from.
 func New(kek tink.AEAD, lookup PRF) *Vault {
-	return &Vault{kek: kek, lookup: lookup, purposes: map[string]*sync.Pool{}}
+	return newVault(&wrapping{aead: kek}, lookup)
+}
+
+func newVault(kek *wrapping, lookup PRF) *Vault {
+	v := &Vault{lookup: lookup, purposes: map[string]*sync.Pool{}}
+	v.kek.Store(kek)
+	return v
+}
+
+// wrapping is a KEK keyset in use.
+type wrapping struct {
+	aead tink.AEAD
+	// prefix begins whatever the primary key wraps; empty where that cannot be told.
+	prefix []byte
+	// read is the file as it was when the keyset was read.
+	read os.FileInfo
+}
+
+// Prefix begins all that this vault wraps under its newest KEK, so that what is wrapped under an older one can be
+// told. It is empty for a KEK that is not in a file.
+func (v *Vault) Prefix() []byte { return v.kek.Load().prefix }
+
+// decrypt unwraps; where the key file was replaced since it was read, by what it holds now.
+func (v *Vault) decrypt(wrapped, association []byte) ([]byte, error) {
+	kek := v.kek.Load()
+	secret, err := kek.aead.Decrypt(wrapped, association)
+	if err == nil || v.file == "" {
+		return secret, err
+	}
+	if now, statErr := os.Stat(v.file); statErr != nil || (os.SameFile(now, kek.read) && now.ModTime().Equal(kek.read.ModTime())) {
+		return nil, err
+	}
+	if kek, err = openWrapping(v.file); err != nil {
+		return nil, err
+	}
+	v.kek.Store(kek)
+	return kek.aead.Decrypt(wrapped, association)
 }
 
 // Key is one owner's key, ready to seal and open. The zero Key opens nothing and seals nothing. It prints
@@ -76,7 +116,7 @@ func (v *Vault) NewKey(owner string) (Key, []byte, error) {
 	var secret [keySize]byte
 	_, _ = rand.Read(secret[:]) // never fails since Go 1.24: it aborts the program instead
 	defer clear(secret[:])
-	wrapped, err := v.kek.Encrypt(secret[:], keyAssociation(owner))
+	wrapped, err := v.kek.Load().aead.Encrypt(secret[:], keyAssociation(owner))
 	if err != nil {
 		return Key{}, nil, fmt.Errorf("wrapping the key of %q: %w", owner, err)
 	}
@@ -90,7 +130,7 @@ func (v *Vault) Unwrap(owner string, wrapped []byte) (Key, error) {
 	if len(wrapped) == 0 {
 		return Key{}, fmt.Errorf("unwrapping the key of %q: %w", owner, ErrErased)
 	}
-	secret, err := v.kek.Decrypt(wrapped, keyAssociation(owner))
+	secret, err := v.decrypt(wrapped, keyAssociation(owner))
 	if err != nil || len(secret) != keySize {
 		return Key{}, fmt.Errorf("unwrapping the key of %q: %w", owner, ErrUnreadable)
 	}
@@ -101,12 +141,12 @@ func (v *Vault) Unwrap(owner string, wrapped []byte) (Key, error) {
 // Rewrap wraps a stored key under the KEK keyset's present primary key: what a rotation does to every row, after
 // which the old KEK can be destroyed. The content need not be touched.
 func (v *Vault) Rewrap(owner string, wrapped []byte) ([]byte, error) {
-	secret, err := v.kek.Decrypt(wrapped, keyAssociation(owner))
+	secret, err := v.decrypt(wrapped, keyAssociation(owner))
 	if err != nil {
 		return nil, fmt.Errorf("rewrapping the key of %q: %w", owner, ErrUnreadable)
 	}
 	defer clear(secret)
-	again, err := v.kek.Encrypt(secret, keyAssociation(owner))
+	again, err := v.kek.Load().aead.Encrypt(secret, keyAssociation(owner))
 	if err != nil {
 		return nil, fmt.Errorf("rewrapping the key of %q: %w", owner, err)
 	}

@@ -108,6 +108,10 @@ func TestAnErasedKeyReadsNothing(t *testing.T) {
 func TestRotationKeepsReadingAndLookups(t *testing.T) {
 	t.Parallel()
 	before, path := newVault(t)
+	beforehand, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	key, wrapped := newKey(t, before, person)
 	sealed := key.Seal("identity", []byte(number))
 	hash, _ := before.Lookup("nhs-number", number)
@@ -132,7 +136,24 @@ func TestRotationKeepsReadingAndLookups(t *testing.T) {
 			t.Fatalf("after rotation: %q, %v", got, err)
 		}
 	}
-	if _, err := before.Unwrap(person, rewrapped); !errors.Is(err, vault.ErrUnreadable) {
+	if !bytes.HasPrefix(rewrapped, after.Prefix()) || bytes.HasPrefix(wrapped, after.Prefix()) {
+		t.Error("what the newest KEK wrapped cannot be told from what an older one did")
+	}
+	if _, err := before.Unwrap(person, rewrapped); err != nil {
+		t.Errorf("a process that runs since before does not read what the new KEK wrapped: %v", err)
+	}
+	if _, fresh := newKey(t, before, person); !bytes.HasPrefix(fresh, after.Prefix()) {
+		t.Error("having read the file anew, it still wraps under the old KEK")
+	}
+	copied := filepath.Join(t.TempDir(), "kek")
+	if err := os.WriteFile(copied, beforehand, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	old, err := vault.OpenFile(copied) // the file as it was, stolen
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := old.Unwrap(person, rewrapped); !errors.Is(err, vault.ErrUnreadable) {
 		t.Errorf("the old KEK opens what the new one wrapped: %v", err)
 	}
 	if again, _ := after.Lookup("nhs-number", number); !bytes.Equal(again, hash) {
