@@ -4,7 +4,7 @@
 #
 #   deploy/compose/prepare.sh PATH_OF_A_KEK_FILE
 #
-# There is no command that makes a key file yet: take the file `kek` of a first `footbridge dev` in an empty folder.
+# The key file: bin/footbridge keys new --out PATH.
 # Keep it, and a copy of it, apart from the database's backups: without it nobody's identity can be read.
 set -euo pipefail
 kek=${1:?name the key file}

@@ -1,16 +1,10 @@
 package main
 
 import (
-	"crypto/hmac"
-	"crypto/rand"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,7 +27,7 @@ type Config struct {
 	NATSAddr     string            `env:"NATS_ADDR" default:"127.0.0.1:4222" as:"hostport" help:"where the embedded NATS listens"`
 	NATSReplicas int               `env:"NATS_REPLICAS" default:"1" help:"copies of each stream; 3 on a cluster"`
 	NATSMaxAge   time.Duration     `env:"NATS_MAX_AGE" default:"720h" help:"how long the streams keep events"`
-	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys; empty: a file in the state directory, made when absent (dev only)"`
+	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys (footbridge keys new); empty: the file kek in the state directory"`
 	HTTPAddr     string            `env:"HTTP_ADDR" default:"127.0.0.1:8080" as:"hostport" help:"console and HTTP APIs"`
 	MLLPAddr     string            `env:"MLLP_ADDR" default:"127.0.0.1:2575" as:"hostport" help:"HL7 v2 over MLLP"`
 	MLLPCert     string            `env:"MLLP_CERT" help:"certificate of the MLLP listener (PEM)"`
@@ -51,7 +45,7 @@ type Config struct {
 	Navigator    string         `env:"NAVIGATOR" help:"who takes what no rule could place, e.g. navigator:duty"`
 	Deputy       string         `env:"DEPUTY" help:"who stands in for the navigator"`
 	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`
-	URL          string         `env:"URL" as:"url" help:"where commands find the running system; empty: http://HTTP_ADDR"`
+	URL          string         `env:"URL" as:"url" help:"where people and commands find the running system; empty: http://HTTP_ADDR. With https, cookies go over TLS alone"`
 	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: the one of the state directory"`
 	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
 	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
@@ -60,7 +54,8 @@ type Config struct {
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
-	development bool // fixed principals, keys made when absent
+	development bool // fixed principals
+	makesKeys   bool // keys are made when absent
 	quiet       bool // only what needs attention is logged
 }
 
@@ -119,50 +114,6 @@ func shown(err error) error {
 		return nil
 	}
 	return err
-}
-
-// secret is the key of this installation from which passwords of the private database, of the embedded broker and
-// the key that signs principals are derived. It is made when absent, and read by every process that shares the
-// state directory.
-func (c *Config) secret() ([]byte, error) {
-	path := filepath.Join(c.StateDir, "secret")
-	if text, err := os.ReadFile(path); err == nil {
-		return hex.DecodeString(strings.TrimSpace(string(text)))
-	} else if !errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("reading the installation's secret: %w", err)
-	}
-	if err := os.MkdirAll(c.StateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("making the state directory: %w", err)
-	}
-	key := make([]byte, 32)
-	_, _ = rand.Read(key)
-	temporary := fmt.Sprintf("%s.%d", path, os.Getpid())
-	if err := os.WriteFile(temporary, []byte(hex.EncodeToString(key)+"\n"), 0o600); err != nil {
-		return nil, fmt.Errorf("writing the installation's secret: %w", err)
-	}
-	defer func() { _ = os.Remove(temporary) }()
-	if err := os.Link(temporary, path); err != nil && !errors.Is(err, fs.ErrExist) { // whoever links first has made it
-		return nil, fmt.Errorf("writing the installation's secret: %w", err)
-	}
-	return c.secret()
-}
-
-// derive makes a password or key for one purpose out of the installation's secret.
-func (c *Config) derive(purpose string) (string, error) {
-	key, err := c.secret()
-	if err != nil {
-		return "", err
-	}
-	mac := hmac.New(sha256.New, key)
-	mac.Write([]byte(purpose))
-	return hex.EncodeToString(mac.Sum(nil)), nil
-}
-
-func (c *Config) kekFile() string {
-	if c.KEKFile != "" {
-		return c.KEKFile
-	}
-	return filepath.Join(c.StateDir, "kek")
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.

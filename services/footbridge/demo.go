@@ -34,7 +34,7 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	o.development, o.LogText, o.quiet = true, true, true
+	o.development, o.makesKeys, o.LogText, o.quiet = true, true, true, true
 	if err := o.freePorts(); err != nil {
 		return err
 	}

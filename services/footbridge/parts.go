@@ -46,7 +46,7 @@ func newProcess(p *platform, runner *service.Runner) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	sessions, err := gateway.NewSessions(bytes, p.clock, false)
+	sessions, err := gateway.NewSessions(bytes, p.clock, p.cfg.secureCookies())
 	if err != nil {
 		return nil, err
 	}
@@ -194,7 +194,7 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	keys, err := p.openVault()
+	keys, err := p.cfg.openVault()
 	if err != nil {
 		return err
 	}

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -21,7 +20,6 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
 	"footbridge/libs/telemetry"
-	"footbridge/libs/vault"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
 	"footbridge/services/followup"
@@ -292,17 +290,4 @@ func (p *platform) ensureStreams(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// openVault opens the keys that seal identity. In development they are made when absent.
-func (p *platform) openVault() (*vault.Vault, error) {
-	path := p.cfg.kekFile()
-	if p.cfg.development {
-		return vault.OpenOrCreateFile(path)
-	}
-	v, err := vault.OpenFile(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("FOOTBRIDGE_KEK_FILE: %s is not there; the key that wraps all keys must be given, and kept apart from the database's backups", path)
-	}
-	return v, err
 }

@@ -45,6 +45,9 @@ func serve(ctx context.Context, args []string) error {
 	if err := o.owners().Check(); err != nil && slices.Contains(names, schemas.Journey) {
 		return service.Usage{Err: fmt.Errorf("%w: set FOOTBRIDGE_NAVIGATOR, FOOTBRIDGE_DEPUTY and FOOTBRIDGE_OUT_OF_HOURS", err)}
 	}
+	if err := o.checkKeys(names); err != nil {
+		return err
+	}
 	return run(ctx, &o.Config, names, nil)
 }
 
@@ -113,7 +116,7 @@ func dev(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.development, o.LogText = true, true
+	o.development, o.makesKeys, o.LogText = true, true, true
 	return run(ctx, &o.Config, names, func(p *process) {
 		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
 			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\nCtrl-C stops it; what it knows is kept.\n\n",

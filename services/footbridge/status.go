@@ -114,43 +114,64 @@ func doctor(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	o.development = o.DatabaseURL == "" && len(o.DatabaseURLs) == 0 // the system of `footbridge dev`
-	checks := []struct {
-		what  string
-		check func(context.Context) error
-	}{
-		{"owners of steps", func(context.Context) error { return o.owners().Check() }},
-		{"access criteria", func(context.Context) error { _, err := o.directory(); return err }},
-		{"key that wraps keys", func(context.Context) error { _, err := (&platform{cfg: &o.Config}).openVault(); return err }},
-		{"databases and schema versions", o.checkDatabases},
-		{"commits that wait for the disk, and clocks", o.checkClocks},
-		{"broker and streams", o.checkBroker},
-	}
-	type finding struct {
-		Check string `json:"check"`
-		OK    bool   `json:"ok"`
-		Why   string `json:"why,omitempty"`
-	}
-	var findings []finding
-	bad := 0
-	for _, c := range checks {
-		f := finding{Check: c.what, OK: true}
-		if err := c.check(ctx); err != nil {
-			f.OK, f.Why = false, err.Error()
-			bad++
-		}
-		findings = append(findings, f)
-	}
+	findings, bad := o.examine(ctx)
 	if o.Own.JSON {
 		err = printJSON(findings)
 	} else {
 		for _, f := range findings {
-			fmt.Printf("%-44s %s\n", f.Check, orElse(f.Why, "well"))
+			fmt.Printf("%-44s %s\n", f.Check, f.words())
 		}
 	}
 	if bad > 0 {
 		return errors.Join(err, fmt.Errorf("%d of %d checks found something", bad, len(findings)))
 	}
 	return err
+}
+
+// finding is what one check of doctor found: well, well with something worth knowing, or what to do.
+type finding struct {
+	Check string `json:"check"`
+	OK    bool   `json:"ok"`
+	Why   string `json:"why,omitempty"`
+	Note  string `json:"note,omitempty"`
+}
+
+func (f finding) words() string {
+	if f.Note != "" {
+		return "well; but " + f.Note
+	}
+	return orElse(f.Why, "well")
+}
+
+// examine runs every check of doctor and counts those that found something wrong.
+func (c *Config) examine(ctx context.Context) (findings []finding, bad int) {
+	plain := func(check func(context.Context) error) func(context.Context) (string, error) {
+		return func(ctx context.Context) (string, error) { return "", check(ctx) }
+	}
+	for _, one := range []struct {
+		what  string
+		check func(context.Context) (note string, err error)
+	}{
+		{"owners of steps", plain(func(context.Context) error { return c.owners().Check() })},
+		{"access criteria", plain(func(context.Context) error { _, err := c.directory(); return err })},
+		{"senders' profiles", plain(func(context.Context) error { _, err := c.loadProfiles(); return err })},
+		{"the installation's secret", plain(func(context.Context) error { return c.checkSecret() })},
+		{"databases and schema versions", plain(c.checkDatabases)},
+		{"key that wraps keys", c.checkVault},
+		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
+		{"broker and streams", func(ctx context.Context) (string, error) { return c.logins(), c.checkBroker(ctx) }},
+	} {
+		f := finding{Check: one.what, OK: true}
+		note, err := one.check(ctx)
+		if err != nil {
+			f.OK, f.Why = false, err.Error()
+			bad++
+		} else {
+			f.Note = note
+		}
+		findings = append(findings, f)
+	}
+	return findings, bad
 }
 
 func (c *Config) checkDatabases(ctx context.Context) error {

@@ -66,6 +66,7 @@ type System struct {
 	Collector *Collector
 
 	process *exec.Cmd
+	own     []string // settings, as variables
 	bus     *bus.Conn
 	admin   *pgxpool.Pool
 }
@@ -105,7 +106,7 @@ func Start(t testing.TB) *System {
 	}
 	natsAddr := FreeAddr(t)
 	s.NATS = "nats://" + natsAddr
-	environment := append(os.Environ(), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
+	environment := append([]string(nil), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
 		"FOOTBRIDGE_TOKENS_FILE="+tokens,
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
@@ -117,7 +118,8 @@ func Start(t testing.TB) *System {
 		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)
 	}
 	s.process = exec.Command(binary, "dev")
-	s.process.Dir, s.process.Env = s.StateDir, environment
+	s.own = environment
+	s.process.Dir, s.process.Env = s.StateDir, append(os.Environ(), environment...)
 	s.process.Stdout, s.process.Stderr = s.Log, s.Log
 	s.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	if err := s.process.Start(); err != nil {
@@ -501,6 +503,16 @@ func (s *System) Metrics() []byte {
 		s.t.Fatal(err)
 	}
 	return text
+}
+
+// Settings are those of the running program, for a command that is to find it.
+func (s *System) Settings() map[string]string {
+	settings := map[string]string{}
+	for _, one := range s.own {
+		name, value, _ := strings.Cut(one, "=")
+		settings[name] = value
+	}
+	return settings
 }
 
 // Run runs one command of the program to its end, with these settings beside the test's own environment.
