@@ -8,8 +8,11 @@ import (
 	"io"
 	"mime"
 	"net/http"
+	"net/url"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/cloudevents/sdk-go/v2/binding"
 	"github.com/cloudevents/sdk-go/v2/event"
@@ -162,20 +165,56 @@ func readEvent(mode eventMode, header http.Header, body []byte) (*event.Event, e
 	if mode == modeStructured {
 		e = &event.Event{}
 		err = json.Unmarshal(body, e)
-	} else {
+	} else if header, err = decodeAttributes(header); err == nil {
 		e, err = binding.ToEvent(context.Background(), cehttp.NewMessage(header, io.NopCloser(bytes.NewReader(body))))
 	}
 	if err == nil {
 		err = e.Validate()
 	}
-	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 {
+	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 || strings.ContainsFunc(e.ID()+e.Source()+e.Type()+e.Subject(), unicode.IsControl) {
 		// The cause is left out: it may quote what the event says.
-		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, and attribute names of lower-case letters and digits.")
+		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, attribute names of lower-case letters and digits, values without control characters, and each ce- header once and percent-encoded.")
 	}
 	if given, _, _ := mime.ParseMediaType(e.DataContentType()); given != "" && given != event.ApplicationJSON && !strings.HasSuffix(given, "+json") {
 		return nil, httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json.")
 	}
 	return e, nil
+}
+
+var errAttribute = errors.New("a ce- header that is no attribute, is there twice, or is not encoded as it should be")
+
+// decodeAttributes gives the headers of an event in binary mode as they were before the sender encoded them (HTTP
+// binding 1.0.2, 3.1.3.2): quotes taken off, then percent-decoded once, so that an event is the same in every mode.
+// The SDK does neither, and panics at a header "ce-" without a name.
+func decodeAttributes(header http.Header) (http.Header, error) {
+	decoded := header.Clone()
+	for name, values := range header {
+		attribute, is := strings.CutPrefix(name, "Ce-")
+		if !is {
+			continue
+		}
+		value, err := url.PathUnescape(unquoted(values[0]))
+		if err != nil || attribute == "" || strings.Contains(attribute, "-") || len(values) > 1 || !utf8.ValidString(value) {
+			return nil, errAttribute
+		}
+		decoded[name] = []string{value}
+	}
+	return decoded, nil
+}
+
+// unquoted takes the quotes off a quoted string of RFC 9110, as senders by older versions of the binding write them.
+func unquoted(value string) string {
+	if len(value) < 2 || value[0] != '"' || value[len(value)-1] != '"' {
+		return value
+	}
+	var plain strings.Builder
+	for i := 1; i < len(value)-1; i++ {
+		if value[i] == '\\' && i+1 < len(value)-1 {
+			i++
+		}
+		plain.WriteByte(value[i])
+	}
+	return plain.String()
 }
 
 // takeEvent keeps one event and says what became of it. A refusal is kept in the ledger too.

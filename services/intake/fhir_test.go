@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -393,34 +392,4 @@ func TestWhenTheDatabaseIsAwayFHIRIsAnsweredInTime(t *testing.T) {
 	if types, _ := p.outbox(t); len(types) != 1 {
 		t.Errorf("events %v", types)
 	}
-}
-
-// FuzzReadFHIR: whatever comes, reading it ends, with a message or with why it is not taken.
-func FuzzReadFHIR(f *testing.F) {
-	r := newFHIRRequest()
-	f.Add([]byte(r.body()))
-	r.visit, r.ended, r.snomed = "E1", "2026-11-20", "248062006"
-	f.Add([]byte(r.body()))
-	r.reason, r.status = "update", "revoked"
-	f.Add([]byte(r.body()))
-	profiles, err := ShippedProfiles()
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, body []byte) {
-		bundle, issues := fhir.ReadAs[*fhir.Bundle](body, fhir.Limits{})
-		if len(issues) > 0 {
-			return
-		}
-		message, fault := ReadFHIR(bundle, profiles.For("x"), "RXX")
-		made := message.Discharge != nil || message.Submitted != nil || message.Revoked != ""
-		if (fault == nil) != made {
-			t.Error("neither taken nor refused")
-		}
-		if fault != nil {
-			if written, err := json.Marshal(fault.Issue); err != nil || fault.Issue.Diagnostics == "" {
-				t.Errorf("issue %s, %v", written, err)
-			}
-		}
-	})
 }

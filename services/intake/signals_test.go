@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"footbridge/libs/clock"
-	"footbridge/libs/hl7"
 )
 
 // signal writes a signal in the publisher's form, about an invented person.
@@ -218,21 +217,4 @@ func TestAStopByHandHoldsForAJourneyThatBeginsLater(t *testing.T) {
 	send(t, client, h.message("A03"))
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.contact-stopped")
-}
-
-// FuzzReadSignal: whatever comes, reading it ends, with a signal whose person is known by a number, or with a fault.
-func FuzzReadSignal(f *testing.F) {
-	f.Add([]byte(signal("pds-death-notification-2", "9990000107", `,"filtering":{"a":1}`)))
-	f.Add([]byte(history("nhs-number-change-2", "9990000107")))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		signal, fault := ReadSignal(body)
-		switch {
-		case fault != nil && fault.Words == "":
-			t.Error("a fault without words")
-		case fault == nil && signal.Kind != SignalOther && !hl7.ValidNHSNumber(signal.Person.Reveal().Number):
-			t.Error("a signal about nobody")
-		case fault == nil && (signal.ID == "" || signal.Type == "" || signal.At.IsZero()):
-			t.Error("a signal without id, type or time")
-		}
-	})
 }
