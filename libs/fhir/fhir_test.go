@@ -3,6 +3,7 @@ package fhir_test
 import (
 	"encoding/json"
 	"reflect"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
@@ -147,27 +148,59 @@ func TestReferencesAreFoundWithinTheBundleOnly(t *testing.T) {
 	}
 }
 
-// FuzzRead: whatever comes, reading ends, with a resource that can be written and read again, or with issues.
+// FuzzRead: whatever comes, reading ends, with a resource that can be written and read again, or with issues; in memory
+// and with an answer bounded by what came. intake's FuzzReadFHIR changes whole messages in their structure.
 func FuzzRead(f *testing.F) {
-	f.Add([]byte(patient))
-	f.Add([]byte(`{"resourceType":"Bundle","type":"message","entry":[{"fullUrl":"urn:uuid:1","resource":{"resourceType":"MessageHeader","eventUri":"urn:x","source":{"endpoint":"urn:y"}}},{"resource":{"resourceType":"CarePlan","contained":[{"resourceType":"Patient"}]}}]}`))
-	f.Add([]byte(`{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b","valueInstant":"2020-06-01T13:00:00.1234567Z"}]}]}`))
-	f.Add([]byte(`{"resourceType":"Task","status":"requested","intent":"order","input":[{"type":{"text":"x"},"valueQuantity":{"value":1e3}}]}`))
-	f.Add([]byte(`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate"}]}`))
+	for _, seed := range []string{patient,
+		`{"resourceType":"Bundle","type":"message","entry":[{"fullUrl":"urn:uuid:1","resource":{"resourceType":"MessageHeader","eventUri":"urn:x","source":{"endpoint":"urn:y"}}},{"resource":{"resourceType":"CarePlan","contained":[{"resourceType":"Patient"}]}}]}`,
+		`{"resourceType":"Parameters","parameter":[{"name":"a","part":[{"name":"b","valueInstant":"2020-06-01T13:00:00.1234567Z"}]}]}`,
+		`{"resourceType":"Task","status":"requested","intent":"order","input":[{"type":{"text":"x"},"valueQuantity":{"value":1e3}}]}`,
+		`{"resourceType":"OperationOutcome","issue":[{"severity":"error","code":"duplicate"}]}`,
+		`{"resourceType":"Encounter","status":"finished","class":{"code":"EMER"},"period":{"start":"2026-11-20T05:00:00.1Z","end":"2026-11-20"}}`,
+		`{"resourceType":"ServiceRequest","status":"active","intent":"plan","subject":{"reference":"Patient/1"},"reasonCode":[{"coding":[{"code":"1"}],"text":null}]}`,
+		`{"resourceType":"Condition","subject":{},"onsetDateTime":"2026-02-30","note":[{"text":"<&>"}]}`,
+		`{"resourceType":"Other","a":[[[[{"a":1}]]]],"a":2}`, strings.Repeat("[", 300)} {
+		f.Add([]byte(seed))
+	}
 	f.Fuzz(func(t *testing.T, body []byte) {
-		resource, issues := fhir.Read(body, fhir.Limits{})
-		if (resource == nil) != (len(issues) > 0) {
-			t.Fatal("neither a resource nor issues, or both")
+		var resource fhir.Resource
+		var issues []fhir.Issue
+		bounded(t, len(body), 1000, func() { resource, issues = fhir.Read(body, fhir.Limits{}) })
+		if (resource == nil) != (len(issues) > 0) || len(issues) > 21 {
+			t.Fatalf("neither a resource nor issues, or both: %d issues", len(issues))
+		}
+		for _, issue := range issues {
+			if issue.Diagnostics == "" || issue.Code == "" {
+				t.Fatalf("issue %+v", issue)
+			}
 		}
 		if resource == nil {
 			return
 		}
 		written, err := json.Marshal(resource)
-		if err != nil {
-			t.Fatalf("writing what was read: %v", err)
+		if err != nil || len(written) > 6*len(body)+1000 { // < is written as six characters
+			t.Fatalf("%d bytes written of %d: %v", len(written), len(body), err)
 		}
 		if _, issues := fhir.Read(written, fhir.Limits{}); len(issues) > 0 {
 			t.Fatalf("what was written is not read again: %+v", issues)
 		}
 	})
+}
+
+// bounded fails where do allocates more than each byte of what came may cost, freed or not. Other goroutines count
+// too, so there is something to spare.
+func bounded(t *testing.T, came, each int, do func()) {
+	t.Helper()
+	const spare = 4 << 20
+	before := allocated()
+	do()
+	if taken := allocated() - before; taken > uint64(spare+each*came) {
+		t.Fatalf("%d bytes made it allocate %d", came, taken)
+	}
+}
+
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
 }

@@ -2,11 +2,30 @@ package hl7
 
 import (
 	"bytes"
+	"runtime/metrics"
 	"strings"
 	"testing"
 	"time"
 	"unicode/utf8"
 )
+
+// bounded fails where do allocates more than each byte of what came may cost, freed or not. Other goroutines count
+// too, so there is something to spare.
+func bounded(t *testing.T, came, each int, do func()) {
+	t.Helper()
+	const spare = 4 << 20
+	before := allocated()
+	do()
+	if taken := allocated() - before; taken > uint64(spare+each*came) {
+		t.Fatalf("%d bytes made it allocate %d", came, taken)
+	}
+}
+
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
 
 // readAll touches every part of a message and returns the texts found.
 func readAll(m *Message) []string {
@@ -38,7 +57,9 @@ func FuzzParse(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		before := bytes.Clone(raw)
-		m, err := Parse(raw)
+		var m *Message
+		var err error
+		bounded(t, len(raw), 64, func() { m, err = Parse(raw) })
 		if (m == nil) == (err == nil) {
 			t.Fatalf("message %v with error %v", m, err)
 		}
@@ -46,13 +67,39 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		for _, text := range readAll(m) {
-			if !utf8.ValidString(text) || strings.Contains(text, "\x00") {
+			if !utf8.ValidString(text) || strings.Contains(text, "\x00") || len(text) > 3*len(raw) {
 				t.Fatalf("text %q", text)
 			}
 		}
-		m.NHSNumber(NHSNumberKinds)
+		if number := m.NHSNumber(NHSNumberKinds); number.Number != "" && !ValidNHSNumber(number.Number) {
+			t.Fatalf("NHS number %q", number.Number)
+		}
+		if ack, err := ParseAck(raw); err == nil && !m.Segment("MSA").Exists() {
+			t.Fatalf("%+v of no acknowledgement", ack)
+		}
 		if !bytes.Equal(before, raw) {
 			t.Fatal("the bytes given were changed")
+		}
+	})
+}
+
+func FuzzValidNHSNumber(f *testing.F) {
+	for _, seed := range []string{"9990000107", "9990000018", "9999999999", "999 000 0107", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if !ValidNHSNumber(s) {
+			return
+		}
+		if len(s) != 10 || strings.Trim(s, "0123456789") != "" || strings.Count(s, s[:1]) == 10 {
+			t.Fatalf("%q is no NHS number", s)
+		}
+		for i := range s { // the check digit finds every single wrong digit
+			other := []byte(s)
+			other[i] = '0' + (other[i]-'0'+1)%10
+			if ValidNHSNumber(string(other)) {
+				t.Fatalf("%q and %q are both valid", s, other)
+			}
 		}
 	})
 }

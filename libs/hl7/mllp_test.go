@@ -609,19 +609,20 @@ func TestClientTellsEveryWaitingSenderThatTheConnectionIsGone(t *testing.T) {
 func FuzzFraming(f *testing.F) {
 	for _, seed := range []string{framed(small("1"), small("2")), "\x0b", "\x0b\x1c\r", "junk\x0ba\x1cb\x1c\r\x0bMSH|\x0bMSH|\x1c\x0b", "MSH|\x1c",
 		"\x0b" + strings.Repeat("x", 300) + "\x0bMSH|\x1c\r", "\x0b" + strings.Repeat("x", 300) + "\x1c\r" + framed("a")} {
-		f.Add([]byte(seed), byte(1))
-		f.Add([]byte(seed), byte(7))
+		f.Add([]byte(seed), []byte{1})
+		f.Add([]byte(seed), []byte{7, 0, 1})
 	}
-	f.Fuzz(func(t *testing.T, stream []byte, step byte) {
-		whole := cutFrames(t, stream, len(stream))
-		pieces := cutFrames(t, stream, int(step))
+	f.Fuzz(func(t *testing.T, stream, steps []byte) {
+		whole := cutFrames(t, stream, nil)
+		pieces := cutFrames(t, stream, steps)
 		if !slices.Equal(whole, pieces) {
-			t.Fatalf("in one piece %q, in pieces of %d %q", whole, step, pieces)
+			t.Fatalf("in one piece %q, in pieces of %d %q", whole, steps, pieces)
 		}
 	})
 }
 
-func cutFrames(t *testing.T, stream []byte, step int) []string {
+// cutFrames feeds a stream in pieces of so many bytes, in turn; whole without.
+func cutFrames(t *testing.T, stream, steps []byte) []string {
 	const most = 128
 	var found []string
 	d := deframer{max: most}
@@ -631,8 +632,11 @@ func cutFrames(t *testing.T, stream []byte, step int) []string {
 		}
 		found = append(found, fmt.Sprintf("%q %v %q %d", a.frame, a.bad.Kind, a.bad.First, a.junk))
 	}
-	for len(stream) > 0 {
-		n := min(max(step, 1), len(stream))
+	for i := 0; len(stream) > 0; i++ {
+		n := len(stream)
+		if len(steps) > 0 {
+			n = min(max(int(steps[i%len(steps)]), 1), n)
+		}
 		d.feed(stream[:n])
 		if cap(d.content) > 4*most {
 			t.Fatalf("%d bytes held", cap(d.content))

@@ -522,3 +522,25 @@ func TestAddressesTellUnknownCallersApart(t *testing.T) {
 		t.Errorf("key %q", callerKey(r))
 	}
 }
+
+// FuzzSessionTakesOnlyWhatWasSigned: no cookie but one that this system gave out is anybody's.
+func FuzzSessionTakesOnlyWhatWasSigned(f *testing.F) {
+	now := &clock.Shifted{}
+	sessions, err := NewSessions(key, now, true)
+	if err != nil {
+		f.Fatal(err)
+	}
+	w := httptest.NewRecorder()
+	if err := sessions.Begin(w, nurse); err != nil {
+		f.Fatal(err)
+	}
+	given := w.Result().Cookies()[0].Value
+	for _, seed := range []string{given, given + "=", "." + given, strings.Replace(given, ".", "..", 1), "e30.", ""} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		if p, err := sessions.read(value); (err == nil) != (p == nurse) || err == nil && !strings.HasPrefix(value, given[:strings.IndexByte(given, '.')+1]) {
+			t.Fatalf("%q is taken as %v, %v", value, p, err)
+		}
+	})
+}
