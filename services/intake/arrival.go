@@ -70,6 +70,12 @@ func (a *arrival) receipt() receiptKey {
 	return receiptKey{a.Organisation + "|" + a.Sender, a.ControlID}
 }
 
+// resendIsKnown says whether a resend gets the first answer. A message that was refused as it was read is read anew
+// each time: else it would stay refused, or be flagged as reused, once the sender's profile has been mended.
+func (a *arrival) resendIsKnown() bool {
+	return a.ControlID != "" && !(a.door == doorMLLP && a.Outcome == Rejected)
+}
+
 // ack is the answer as the ledger shows it.
 func (a *arrival) ack() string {
 	switch a.door {

@@ -257,7 +257,10 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 		return
 	}
 	reused := len(before) > 0
-	j.known[a.receipt()] = append(before, seen{message: a.id, hash: a.hash})
+	if a.resendIsKnown() {
+		j.known[a.receipt()] = append(before, seen{message: a.id, hash: a.hash})
+		defer j.remember(a)
+	}
 	switch {
 	case reused && a.door != doorMLLP:
 		a.result.Outcome, a.result.Reason = Rejected, ReasonReused
@@ -269,12 +272,11 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 	if reused && a.result.Reason == "" {
 		a.result.Reason = ReasonReused
 	}
-	j.remember(a)
 }
 
 // before gives what came earlier under the same sender and control id, and the one of them with the same content.
 func (j *job) before(a *arrival) (before []seen, same *seen) {
-	if a.ControlID == "" {
+	if !a.resendIsKnown() {
 		return nil, nil
 	}
 	before = j.known[a.receipt()]

@@ -228,6 +228,37 @@ func TestAReusedControlIDIsNewAndFlagged(t *testing.T) {
 	expect(t, p.ledgerNow(t), "AA cancelled", "AA cancelled control-id-reused")
 }
 
+func TestARefusedMessageIsReadAnewOnceTheProfileIsMended(t *testing.T) {
+	t.Parallel()
+	site := newSite(t)
+	h := newHospital()
+	arrives, leaves := h.message("A01", reason("248062006", "", "SCT")), h.message("A03")
+	h.control = 0
+	other := h.message("A08") // under the control id of the arrival
+	p := site.start()
+	strict := *p.profiles.fallback
+	strict.ProcessingIDs = []string{"T"}
+	p.profiles.bySender["EPR"] = &strict
+	client := p.dial(t)
+	for _, m := range [][]byte{arrives, leaves, arrives, other} {
+		if ack := send(t, client, m); ack.Code != "AR" {
+			t.Fatalf("answered %+v by a profile that does not take it", ack)
+		}
+	}
+	p.stop()
+	p = site.start() // with the profile that takes it
+	client = p.dial(t)
+	for _, m := range [][]byte{arrives, leaves, leaves} {
+		if ack := send(t, client, m); ack.Code != "AA" {
+			t.Fatalf("answered %+v by the mended profile", ack)
+		}
+	}
+	refused := "AR rejected processing-id"
+	expect(t, p.ledgerNow(t), refused, refused, refused, refused, "AA joined not-ended", "AA raised", "AA duplicate")
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded")
+}
+
 func TestHostileFramesAreAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -72,7 +72,7 @@ func claimReceipts(q queuer, arrivals []*arrival, now time.Time, fresh map[strin
 }
 
 func sortedByReceipt(arrivals []*arrival) []*arrival {
-	sorted := slices.DeleteFunc(slices.Clone(arrivals), func(a *arrival) bool { return a.ControlID == "" })
+	sorted := slices.DeleteFunc(slices.Clone(arrivals), func(a *arrival) bool { return !a.resendIsKnown() })
 	slices.SortStableFunc(sorted, func(a, b *arrival) int {
 		return cmp.Or(cmp.Compare(a.receipt().sender, b.receipt().sender), cmp.Compare(a.ControlID, b.ControlID),
 			slices.Compare(a.hash[:], b.hash[:]))
