@@ -18,7 +18,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
-	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -73,7 +72,6 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 		return s.refuseRequest(r, body, err, ReasonNotEvent)
 	}
 	answer, err := s.takeEvent(r.Context(), who, e)
-	flow.Failpoint("intake.answered")
 	if err != nil {
 		return err
 	}

@@ -46,6 +46,7 @@ func (s *Service) keep(ctx context.Context, a *arrival) (Result, error) {
 	}
 	select {
 	case <-a.done:
+		flow.Failpoint("intake.answered")
 		return a.result, a.err
 	case <-ctx.Done():
 		return Result{}, context.Cause(ctx)
@@ -168,6 +169,7 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 		if err := tx.Flush(); err != nil {
 			return err
 		}
+		flow.Failpoint("intake.locked")
 		return job.finish(tx)
 	})
 }

@@ -8,7 +8,6 @@ import (
 	"go.opentelemetry.io/otel/trace"
 
 	"footbridge/libs/clock"
-	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
 )
@@ -39,7 +38,6 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	flow.Failpoint("intake.answered")
 	answer := hl7.Ack{Outcome: result.Ack, Mode: mode, Text: ackText(result), ControlID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
 	if message == nil {
 		return hl7.AckUnparsed(frame, answer), nil

@@ -19,7 +19,7 @@ import (
 // points are the places at which a process may be ended or stopped, by whether only intake has them.
 var (
 	flowPoints   = []string{"flow.committing", "flow.committed", "flow.published", "flow.applying", "flow.acknowledging"}
-	intakePoints = []string{"intake.read", "intake.answering", "intake.answered"}
+	intakePoints = []string{"intake.read", "intake.locked", "intake.answering", "intake.answered"}
 )
 
 // takenOver is how long a process is stopped so that another takes over what it has not published (after 5 s).
@@ -124,9 +124,7 @@ func awaitPoint(ctx context.Context, p *proc, sig syscall.Signal) error {
 	})
 	if sig == syscall.SIGSTOP && err == nil {
 		pause(ctx, takenOver)
-		p.mu.Lock()
-		p.points = ""
-		p.mu.Unlock()
+		p.arm("")
 		p.signal(syscall.SIGCONT) // it goes on from where it stood, to stop again soon
 		pause(ctx, time.Second)
 	}

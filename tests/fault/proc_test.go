@@ -121,6 +121,13 @@ func (p *proc) bringUp(points string) {
 	p.wake()
 }
 
+// arm says at which failpoints the process is to end after its next start.
+func (p *proc) arm(points string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.points = points
+}
+
 func (p *proc) wake() {
 	select {
 	case p.changed <- struct{}{}:

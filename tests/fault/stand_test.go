@@ -96,6 +96,18 @@ type stand struct {
 // newStand starts everything and returns when every process is ready.
 func newStand(t *testing.T) *stand {
 	t.Helper()
+	names := []string{"sentinel"}
+	for _, name := range services {
+		names = append(names, name+"/1", name+"/2")
+	}
+	s := standOf(t, names...)
+	s.findHearers()
+	return s
+}
+
+// standOf starts PostgreSQL, the broker and these processes, each a service's name and its number.
+func standOf(t *testing.T, names ...string) *stand {
+	t.Helper()
 	binary, err := buildOnce()
 	if err != nil {
 		t.Fatal(err)
@@ -119,14 +131,16 @@ func newStand(t *testing.T) *stand {
 	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
 	s.nats = s.ports.take()
 	s.add("broker", "broker")
-	for _, name := range services {
-		s.add(name+"/1", "serve", "--only", name)
-		s.add(name+"/2", "serve", "--only", name)
+	for _, name := range names {
+		service, _, numbered := strings.Cut(name, "/")
+		if numbered {
+			s.add(name, "serve", "--only", service)
+		} else {
+			s.add(name, service)
+		}
 	}
-	s.add("sentinel", "sentinel")
 	s.start()
 	s.ready(2 * time.Minute)
-	s.findHearers()
 	return s
 }
 
