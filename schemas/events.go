@@ -526,6 +526,20 @@ type BridgingPausedData struct {
 	Reason string `json:"reason" is:"code"`
 }
 
+// BridgingResumedData says that a plan that was paused goes on.
+type BridgingResumedData struct {
+	// Id of the plan.
+	Plan string `json:"plan" is:"uuid"`
+}
+
+// BridgingEndedData says that a plan is over. Another one may be proposed later.
+type BridgingEndedData struct {
+	// Id of the plan.
+	Plan string `json:"plan" is:"uuid"`
+	// Why it ended, as a code.
+	Reason string `json:"reason" is:"code"`
+}
+
 // CallScheduledData says that a bridging call has a time.
 type CallScheduledData struct {
 	// Id of the call.
@@ -558,6 +572,78 @@ type JourneyOpenedData struct {
 	Person string `json:"person" is:"uuid"`
 	// ODS code of the organisation the journey began at.
 	Organisation string `json:"organisation" is:"ods"`
+	// What happens next.
+	Next NextStep `json:"next"`
+}
+
+// Why a journey is closed. Each is a named human's decision; time closes nothing.
+const (
+	ClosedComplete    = "complete"     // the follow-up has happened and the person wants nothing more
+	ClosedSaidNo      = "said-no"      // the person was asked, and said no to all of it
+	ClosedCareStarted = "care-started" // first contact elsewhere has happened, and the person says so
+	ClosedMoved       = "moved"        // somebody where they live now has taken over, and said so
+	ClosedNotReached  = "not-reached"  // we could not reach them: reported apart
+	ClosedDied        = "died"
+	ClosedInError     = "entered-in-error"
+)
+
+// Why a journey is open again.
+const (
+	ReopenedByPerson = "person"
+	ReopenedByStaff  = "staff"
+	ReopenedCameBack = "came-back"       // news of an attendance that was not known when it was closed
+	ReopenedResumed  = "contact-resumed" // it was closed for a death that was none
+)
+
+// ToldNobody and WayBackNone go with a death and an error alone.
+const (
+	ToldNobody  = "nobody"
+	WayBackNone = "none"
+)
+
+// JourneyHeldData says that somebody else holds the person for now. Contact stops, and offers keep their place.
+type JourneyHeldData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Where the person is.
+	Place string `json:"place" is:"hold-place"`
+	// Who holds the person there: a role in lower-case words joined by hyphens, such as "ward-team". Never a name.
+	HeldBy string `json:"heldBy" is:"code"`
+	// The local day on which somebody looks again.
+	ReviewOn string `json:"reviewOn" is:"date"`
+	// What happens next.
+	Next NextStep `json:"next"`
+}
+
+// JourneyReleasedData says that the journey goes on.
+type JourneyReleasedData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// The local day from which windows count anew.
+	ReleasedOn string `json:"releasedOn" is:"date"`
+	// What happens next.
+	Next NextStep `json:"next"`
+}
+
+// JourneyClosedData says that a named human has closed the journey.
+type JourneyClosedData struct {
+	// Random id of the person; absent where the journey's beginning never came.
+	Person string `json:"person,omitempty" is:"uuid"`
+	// Why.
+	Reason string `json:"reason" is:"closing"`
+	// The sequence of the last answer to consent that was known. Answers up to it were about this: if the journey is
+	// reopened, the person is asked anew.
+	AnsweredUpTo int `json:"answeredUpTo" is:"sequence"`
+}
+
+// JourneyReopenedData says that a closed journey is open again.
+type JourneyReopenedData struct {
+	// Random id of the person; absent where the journey's beginning never came.
+	Person string `json:"person,omitempty" is:"uuid"`
+	// Why.
+	Reason string `json:"reason" is:"reopening"`
+	// The local day from which windows count anew.
+	ReopenedOn string `json:"reopenedOn" is:"date"`
 	// What happens next.
 	Next NextStep `json:"next"`
 }

@@ -75,10 +75,11 @@ var kinds = compile(map[string]Kind{
 	"lines-500":  lines(500),
 	"lines-2000": lines(2000),
 
-	"years":   {Number: true, Min: 0, Max: 130, Do: "use whole years, 0 to 130"},
-	"hour":    {Number: true, Min: 0, Max: 24, Do: "use a whole hour, 0 to 24"},
-	"days":    {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
-	"minutes": {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
+	"years":    {Number: true, Min: 0, Max: 130, Do: "use whole years, 0 to 130"},
+	"hour":     {Number: true, Min: 0, Max: 24, Do: "use a whole hour, 0 to 24"},
+	"sequence": {Number: true, Min: 0, Max: 999_999_999_999, Do: "use an event's sequence as a number"},
+	"days":     {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
+	"minutes":  {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
 
 	"gender":        oneOf("woman", "man", "non-binary", "not-said"),
 	"route":         oneOf("discharge", "professional", "self"),
@@ -104,12 +105,18 @@ var kinds = compile(map[string]Kind{
 	"sector":           oneOf("statutory", "third-sector"),
 	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),
 	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
-	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human"),
+	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human", "journey-closed"),
 	"answer":           oneOf("yes", "no", "waiting", "no-reply"),
 	"side":             oneOf("above", "below"),
 	"asking-role":      oneOf(string(SendingTeam), string(Navigator)),
 	"answering-role":   oneOf("duty-worker", "clinician", "coordinator", "administrator", "team", "letter"),
-	"void-reason":      oneOf("no-step", "overdue", "dead-letter", "not-opened"),
+	"closing": oneOf(ClosedComplete, ClosedSaidNo, ClosedCareStarted, ClosedMoved, ClosedNotReached, ClosedDied,
+		ClosedInError),
+	"reopening":   oneOf(ReopenedByPerson, ReopenedByStaff, ReopenedCameBack, ReopenedResumed),
+	"hold-place":  oneOf("ward", "other-hospital", "custody", "residential-care"),
+	"told-by":     oneOf("in-person", "video", "phone", "text", "email", "letter", "somebody-named", ToldNobody),
+	"way-back":    oneOf("our-number", "own-request", "through-gp", "through-service", WayBackNone),
+	"void-reason": oneOf("no-step", "overdue", "dead-letter", "not-opened"),
 })
 
 // KindNamed returns the kind that a field's tag "is" names.

@@ -39,13 +39,13 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
 		// Intake will hear offers and plans when it keeps grants; what is said here is what it does.
-		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened },
+		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened || turns(e) },
 		schemas.Threshold: func(e schemas.Entry) bool {
-			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied
+			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || turns(e) && e.Type != schemas.JourneyHeld
 		},
-		schemas.Followup: waits,
+		schemas.Followup: func(e schemas.Entry) bool { return waits(e) || turns(e) && e.Type != schemas.JourneyHeld },
 		schemas.Bridging: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered
+			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e)
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 	}
@@ -63,6 +63,11 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 func waits(e schemas.Entry) bool {
 	return (noun(e, "discharge", "referral", "consent") && e.Type != schemas.ConsentExpiring) || e.Type == schemas.PathwayDecided ||
 		e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed
+}
+
+// turns says whether somebody held, released, closed or reopened a journey.
+func turns(e schemas.Entry) bool {
+	return noun(e, "journey") && e.Type != schemas.JourneyOpened && e.Type != schemas.JourneyInVoid
 }
 
 func noun(e schemas.Entry, nouns ...string) bool { return slices.Contains(nouns, e.Type.Noun()) }

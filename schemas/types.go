@@ -46,10 +46,16 @@ const (
 	BridgingProposed Type = "care.footbridge.bridging.proposed.v1"
 	BridgingStarted  Type = "care.footbridge.bridging.started.v1"
 	BridgingPaused   Type = "care.footbridge.bridging.paused.v1"
+	BridgingResumed  Type = "care.footbridge.bridging.resumed.v1"
+	BridgingEnded    Type = "care.footbridge.bridging.ended.v1"
 	CallScheduled    Type = "care.footbridge.call.scheduled.v1"
 
-	JourneyOpened Type = "care.footbridge.journey.opened.v1"
-	JourneyInVoid Type = "care.footbridge.journey.in-void.v1"
+	JourneyOpened   Type = "care.footbridge.journey.opened.v1"
+	JourneyHeld     Type = "care.footbridge.journey.held.v1"
+	JourneyReleased Type = "care.footbridge.journey.released.v1"
+	JourneyClosed   Type = "care.footbridge.journey.closed.v1"
+	JourneyReopened Type = "care.footbridge.journey.reopened.v1"
+	JourneyInVoid   Type = "care.footbridge.journey.in-void.v1"
 )
 
 // TypePrefix is what every type starts with; the NATS subject is the type without "care." and with the
