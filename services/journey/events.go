@@ -64,6 +64,7 @@ type writes struct {
 	emissions []flow.Emission
 	// adopted are journeys whose steps get the organisation that came with the beginning.
 	adopted, adopters []string
+	turns             []turn
 }
 
 func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
@@ -111,6 +112,9 @@ func (w *writes) store(q queuer) error {
 	}
 	closeMessages(q, released, w.now)
 	addEntries(q, w.entries)
+	if err := addTurns(q, w.turns, w.now); err != nil {
+		return err
+	}
 	return saveRecords(q, w.records)
 }
 
@@ -154,8 +158,15 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	}
 	r.Organisation, r.Person = r.Known.Sender, r.Known.Person
 	w.records = append(w.records, r)
-	if r.State == journeyOpen {
+	news := r.Known.news()
+	if news != "" {
+		w.goOn(r)
+	}
+	if r.State != journeyClosed {
 		w.compare(r, w.wanted(r), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
+	}
+	if news != "" {
+		w.sayReopened(r, news, cause)
 	}
 	if r.Known.began() && r.BeganAt == nil {
 		r.BeganAt = &w.now
@@ -163,13 +174,10 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	}
 }
 
-// journeyOpen is the state in which a journey must hold a step; held and closed ones come with their doors.
-const journeyOpen = "open"
-
 // wanted are the steps that should be open for what is known and what has been done.
 func (w *writes) wanted(r *record) []Wanted {
 	_, visit, _ := r.Known.current()
-	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, visit.Recorded.When)
+	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, latest(visit.Recorded.When, r.Known.Resumed.When))
 }
 
 func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
@@ -360,6 +368,14 @@ var heard = map[schemas.Type]hearing{
 	schemas.BridgingPaused: on(func(k *Known, d schemas.BridgingPausedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planPaused)
 		return nil
+	}),
+	schemas.BridgingResumed: on(func(k *Known, d schemas.BridgingResumedData, at int64, when time.Time) shown {
+		k.addPlan(at, when, d.Plan, planActive)
+		return nil
+	}),
+	schemas.BridgingEnded: on(func(k *Known, d schemas.BridgingEndedData, at int64, when time.Time) shown {
+		k.addPlan(at, when, d.Plan, planEnded)
+		return shown{"reason": d.Reason}
 	}),
 	schemas.CallScheduled: on(func(k *Known, d schemas.CallScheduledData, at int64, when time.Time) shown {
 		k.addCall(at, when, d)

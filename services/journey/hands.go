@@ -53,6 +53,9 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	if err != nil || !open {
 		return err // done before: the same answer again
 	}
+	if s.Kind == stepReviewHold && r.State == journeyHeld {
+		return httpx.NewProblem(http.StatusConflict, "Looking again ends in one of three ways: release the journey, hold it with a new day of review, or close it.")
+	}
 	if next != nil {
 		if err := next.check(w.now); err != nil {
 			return err
@@ -62,7 +65,7 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	w.close(r, id, stateDone, who)
 	if next != nil {
 		w.open(r, Wanted{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
-	} else if _, held := holding(r.Steps); !held && r.State == journeyOpen {
+	} else if _, held := holding(r.Steps); !held && r.State != journeyClosed {
 		w.open(r, whatNext(w.owners, byHand+id, w.now, w.zone), who)
 	}
 	w.note(r, lineDone, shown{"kind": s.Kind})
@@ -70,26 +73,20 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	return nil
 }
 
-// askAgain opens the rung above a step that asked the person, who could not be reached. Another kind of step has none.
-func (w *writes) askAgain(r *record, id string, by principal.Principal) {
+// noAnswer records that the person was tried and could not be reached, and unless another step is named opens the rung
+// above the step that asked them. Another kind of step has none.
+func (w *writes) noAnswer(r *record, id string, named bool, by principal.Principal) {
 	s, open, err := r.find(id)
 	if err != nil || !open {
 		return // done says so
 	}
+	r.Known.Tries = append(r.Known.Tries, w.now.UTC())
 	_, visit, _ := r.Known.current()
-	next := askAgain(s, w.owners, visit.Recorded.When)
-	if next.Kind != "" && r.State == journeyOpen {
-		next.DueAt = later(next.DueAt, w.now.Add(time.Hour))
+	next := askAgain(s, w.owners, latest(visit.Recorded.When, r.Known.Resumed.When))
+	if next.Kind != "" && r.State == journeyOpen && !named {
+		next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
 		w.open(r, next, by.String()+"/"+by.Subject)
 	}
-}
-
-// later keeps a step that is tried late from being overdue when it is opened.
-func later(a, b time.Time) time.Time {
-	if a.After(b) {
-		return a
-	}
-	return b
 }
 
 // handOn adds an owner to a step; the former one stays answerable until the new one acknowledges.

@@ -42,6 +42,10 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 	handlers := map[string]httpx.Handler{
 		"GET /api/journeys":                a.list,
 		"GET /api/journeys/{id}":           a.show,
+		"POST /api/journeys/{id}/hold":     a.hold,
+		"POST /api/journeys/{id}/release":  a.release,
+		"POST /api/journeys/{id}/close":    a.close,
+		"POST /api/journeys/{id}/reopen":   a.reopen,
 		"POST /api/steps/{id}/done":        a.done,
 		"POST /api/steps/{id}/reassign":    a.reassign,
 		"POST /api/steps/{id}/acknowledge": a.acknowledge,
@@ -146,12 +150,16 @@ func cursorOf(after []string) (*cursor, error) {
 
 // journeyShown is one journey with its steps and its timeline, in the order things happened.
 type journeyShown struct {
-	Journey      string      `json:"journey"`
-	Organisation string      `json:"organisation,omitempty"`
-	State        string      `json:"state"`
-	BeganAt      *time.Time  `json:"beganAt,omitempty"`
-	Steps        []stepShown `json:"steps"`
-	Timeline     []lineShown `json:"timeline"`
+	Journey      string       `json:"journey"`
+	Organisation string       `json:"organisation,omitempty"`
+	State        string       `json:"state"`
+	BeganAt      *time.Time   `json:"beganAt,omitempty"`
+	Held         *heldShown   `json:"held,omitempty"`
+	Closed       *closedShown `json:"closed,omitempty"`
+	Steps        []stepShown  `json:"steps"`
+	Timeline     []lineShown  `json:"timeline"`
+	// May is what the caller may do next with the journey as a whole, by the last part of the path.
+	May []string `json:"may,omitempty"`
 }
 
 type lineShown struct {
@@ -188,6 +196,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
+	w.Header().Set("ETag", found.tag())
 	return httpx.WriteJSON(w, http.StatusOK, a.journeyOf(found, entries, p, now))
 }
 
@@ -207,7 +216,8 @@ func (a api) looked(r *http.Request, found *record) error {
 func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zone: a.zone, now: now} }
 
 func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now time.Time) journeyShown {
-	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{}}
+	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{},
+		Held: a.heldOf(j), Closed: a.closedOf(j), May: mayDo(j.State, schemas.Role(p.Role))}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
 		one.explain(step, &j.Known)
@@ -249,9 +259,9 @@ func (a api) done(w http.ResponseWriter, r *http.Request) error {
 		// NoAnswer says that the person was asked and could not be reached: they are asked again, by the ladder.
 		NoAnswer bool `json:"noAnswer"`
 	}
-	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body asked, p principal.Principal) error {
-		if body.NoAnswer && body.Next == nil {
-			ws.askAgain(j, id, p)
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body asked, p principal.Principal) error {
+		if body.NoAnswer {
+			ws.noAnswer(j, id, body.Next != nil, p)
 		}
 		if err := ws.done(j, id, body.Next, p); err != nil {
 			return err
@@ -266,7 +276,7 @@ type ownerNamed struct {
 
 // reassign hands a step on.
 func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
 		s, err := ws.handOn(j, id, body.Owner)
 		if err != nil {
 			return err
@@ -279,7 +289,7 @@ func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
 
 // acknowledge takes a step on.
 func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
 		s, err := ws.acknowledge(j, id, body.Owner)
 		if err != nil {
 			return err
@@ -298,9 +308,12 @@ func (r *record) put(s Step) {
 	}
 }
 
-// change is what the three have in common: read the body, lock the step's journey, do it, answer with the journey's
-// steps; done once for one Idempotency-Key.
-func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
+// locking finds the journey that a path's id leads to, of those that p may change, and locks it with its steps.
+type locking func(tx *flow.Tx, p principal.Principal, id string) (*record, error)
+
+// change is what they have in common: read the body, lock the journey, see that it is as the caller last saw it
+// (If-Match), do it, answer with the journey's steps; done once for one Idempotency-Key.
+func change[B any](a api, w http.ResponseWriter, r *http.Request, lock locking, do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -325,14 +338,18 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(*flow.
 			answer = orNothing(before)
 			return err
 		}
-		j, err := lockStep(tx, p, id)
+		j, err := lock(tx, p, id)
+		if err == nil {
+			err = httpx.CheckIfMatch(r, j.tag())
+		}
 		if err != nil {
 			return err
 		}
 		if err := do(tx, a.writes(tx.Now), j, id, body, p); err != nil {
 			return err
 		}
-		answer, err = a.answerOf(j, tx.Now)
+		answer, err = a.answerOf(j, p, tx.Now)
+		w.Header().Set("ETag", j.tag())
 		remember(tx, key, answer)
 		return err
 	})
@@ -372,12 +389,22 @@ func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
 	return nil, unknown()
 }
 
-func (a api) answerOf(j *record, now time.Time) (httpx.Remembered, error) {
+// changedShown is a journey after somebody changed it: how it stands, with its steps, those that are done too.
+type changedShown struct {
+	Journey string       `json:"journey"`
+	State   string       `json:"state"`
+	Held    *heldShown   `json:"held,omitempty"`
+	Closed  *closedShown `json:"closed,omitempty"`
+	Steps   []stepShown  `json:"steps"`
+	May     []string     `json:"may,omitempty"`
+}
+
+func (a api) answerOf(j *record, p principal.Principal, now time.Time) (httpx.Remembered, error) {
 	steps := []stepShown{}
 	for _, s := range j.Steps {
 		steps = append(steps, a.stepOf(s, now))
 	}
-	text, err := json.Marshal(map[string]any{"journey": j.ID, "steps": steps})
+	text, err := json.Marshal(changedShown{Journey: j.ID, State: j.State, Held: a.heldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))})
 	return httpx.Remembered{Status: http.StatusOK, Answer: text, At: now}, err
 }
 

@@ -42,6 +42,16 @@ type Known struct {
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
 	PersonAt int64  `json:"personAt,omitempty"`
+	// Hold and Closed say so while it is; Resumed is when it was last released or reopened, and Reopened that it was
+	// reopened, by the journey's own sequence. Answers to consent up to AnsweredUpTo were about what is over.
+	Hold         *Hold   `json:"hold,omitempty"`
+	Closed       *Closed `json:"closed,omitempty"`
+	Resumed      Heard   `json:"resumed,omitzero"`
+	Reopened     Heard   `json:"reopened,omitzero"`
+	AnsweredUpTo int64   `json:"answeredUpTo,omitempty"`
+	// Tries are when somebody tried to reach the person and got no answer.
+	Tries []time.Time `json:"tries,omitempty"`
+
 	// First and Last are the times of the earliest and the latest event.
 	First time.Time `json:"first"`
 	Last  time.Time `json:"last"`
@@ -108,7 +118,7 @@ func (a Asking) silent() bool { return a.Answered.At > a.Asked.At && a.Answer ==
 
 const answerNoReply = "no-reply"
 
-// Plan is how the bridging plan stands: proposed, active or paused.
+// Plan is how the bridging plan stands: proposed, active, paused or ended.
 type Plan struct {
 	Heard
 	ID    string `json:"id,omitempty"`
@@ -270,6 +280,7 @@ const (
 	planProposed = "proposed"
 	planActive   = "active"
 	planPaused   = "paused"
+	planEnded    = "ended"
 )
 
 // current returns the visit recorded last of those that stand.

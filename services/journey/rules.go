@@ -54,6 +54,7 @@ const (
 	stepAskContact     = "ask-about-contact"
 	stepConfirmMerge   = "confirm-merge"
 	stepNotReached     = "decide-how-to-reach"
+	stepReviewHold     = "review-the-hold"
 	stepWhatNext       = "what-next"
 	stepReadMessage    = "read-the-message"
 	stepMendLine       = "mend-the-line"     // a published number or link of a service reaches nobody
@@ -78,7 +79,7 @@ type situation struct {
 	visitID  string
 	visit    Visit
 	stands   bool // a visit stands
-	quiet    bool // nobody may contact the person: no visit stands, or contact is stopped
+	quiet    bool // nobody may contact the person: no visit stands, contact is stopped, or somebody else holds them
 	guarded  bool // under 18 or age unknown: a clinician decides first
 	double   bool // another record may be the same person: a human looks before anybody is contacted
 	followUp Answer
@@ -89,9 +90,9 @@ type situation struct {
 }
 
 func situationOf(k *Known, owners Owners, zone *time.Location) situation {
-	s := situation{Known: k, owners: owners, zone: zone, followUp: k.Consents[schemas.PurposeFollowUp], calls: k.Consents[schemas.PurposeBridging]}
+	s := situation{Known: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp), calls: k.answer(schemas.PurposeBridging)}
 	s.visitID, s.visit, s.stands = k.current()
-	s.quiet = !s.stands || k.Contact.is(false)
+	s.quiet = !s.stands || k.Contact.is(false) || k.Hold != nil
 	s.guarded = slices.Contains(s.visit.Flags, schemas.FlagUnder18) || slices.Contains(s.visit.Flags, schemas.FlagAgeUnknown)
 	s.double = slices.Contains(s.visit.Flags, schemas.FlagPossibleDouble)
 	s.offerID, s.offer, s.offered = k.standing()
@@ -101,10 +102,21 @@ func situationOf(k *Known, owners Owners, zone *time.Location) situation {
 // mayAsk says whether the person may be asked something.
 func (s situation) mayAsk() bool { return !s.quiet && !s.guarded && !s.double }
 
-// nextDay is five in the afternoon of the local day after the latest of the times.
+// nextDay is five in the afternoon of the local day after the latest of the times, and after the journey last went on:
+// what waited while it was held or closed is not overdue when it goes on.
 func (s situation) nextDay(times ...time.Time) time.Time {
-	return (calendar.DayOf(slices.MaxFunc(times, time.Time.Compare), s.zone) + 1).At(dueHour, 0, s.zone)
+	return (calendar.DayOf(latest(append(times, s.resumed())...), s.zone) + 1).At(dueHour, 0, s.zone)
 }
+
+// resumed is when the journey last went on; the zero time where it was never held or closed.
+func (s situation) resumed() time.Time {
+	if s.Known == nil {
+		return time.Time{}
+	}
+	return s.Resumed.When
+}
+
+func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
 func (s situation) shownFlags() []string {
 	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool { return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown })
@@ -123,18 +135,25 @@ func team(name string) func(situation) string { return func(situation) string { 
 func navigator(s situation) string            { return s.owners.Navigator }
 func once(situation) string                   { return "" }
 
-// perVisit: once for each time a visit is recorded, and again when contact was stopped and lifted in between, because
-// consent is then asked for anew.
+// perVisit: once for each time a visit is recorded, and again when contact was stopped and lifted in between or the
+// journey was reopened, because consent is then asked for anew.
 func perVisit(s situation) string {
 	return fmt.Sprintf("%s/%d%s", s.visitID, s.visit.Recorded.At, s.again())
 }
 
 func (s situation) again() string {
-	if s.Contact.At == 0 {
-		return ""
+	text := ""
+	if s.Contact.At > 0 {
+		text = fmt.Sprintf("/contact-%d", s.Contact.At)
 	}
-	return fmt.Sprintf("/contact-%d", s.Contact.At)
+	if s.Reopened.At > 0 {
+		text += fmt.Sprintf("/reopened-%d", s.Reopened.At)
+	}
+	return text
 }
+
+// perRaising: once for each window of an offer. One that is kept over a hold is raised again with a new window.
+func perRaising(s situation) string { return fmt.Sprintf("%s/%d", s.offerID, s.offer.Raised.At) }
 
 // rules is the one table of steps that follow from events. Every step that is wanted has an owner and a due time;
 // where none is wanted, what-next is.
@@ -149,6 +168,10 @@ var rules = []rule{
 	{stepContactStopped, func(s situation) bool { return s.Contact.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Contact.At) }},
+
+	{stepReviewHold, func(s situation) bool { return s.Hold != nil }, func(s situation) string { return s.Hold.Owner },
+		func(s situation) time.Time { return s.Hold.due(s.zone) },
+		func(s situation) string { return fmt.Sprint(s.Hold.At) }},
 
 	{stepClinician, func(s situation) bool { return s.guarded && !s.quiet }, team(teamYoungPeople),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
@@ -169,12 +192,15 @@ var rules = []rule{
 
 	{stepPartnerAnswers, func(s situation) bool { return s.mayAsk() && s.followUp.is(true) && s.offered },
 		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
-		func(s situation) time.Time { return s.offer.AnswerBy },
-		func(s situation) string { return s.offerID }},
+		func(s situation) time.Time {
+			if s.Resumed.When.After(s.offer.Raised.When) { // its new window is on its way
+				return latest(s.offer.AnswerBy, s.nextDay(s.Resumed.When))
+			}
+			return s.offer.AnswerBy
+		}, perRaising},
 
 	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) },
-		func(s situation) string { return s.offerID }},
+		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) }, perRaising},
 
 	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) }, perVisit},
@@ -217,7 +243,8 @@ var rules = []rule{
 		func(s situation) string { return s.Call.ID }},
 }
 
-// ladder is by when the person is asked again who could not be asked: so long after the visit was recorded. After the
+// ladder is by when the person is asked again who could not be asked: so long after the visit was recorded, or the
+// journey went on. After the
 // last rung a named human decides how to reach them.
 var ladder = []time.Duration{72 * time.Hour, 5 * 24 * time.Hour}
 

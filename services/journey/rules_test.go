@@ -415,18 +415,44 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 		for i := range events {
 			tell(t, r, events[i:i+1])
 			w := writes{owners: someOwners, zone: time.UTC, now: events[i].Time}
+			turnSomehow(rt, &w, r)
 			for _, s := range slices.Clone(r.Steps) {
-				if s.State == stateOpen && rapid.Bool().Draw(rt, "done") {
+				if s.State == stateOpen && s.Kind != stepReviewHold && rapid.Bool().Draw(rt, "done") {
 					if err := w.done(r, s.ID, nil, navigatorOf("RXX")); err != nil {
 						rt.Fatal(err)
 					}
 				}
 			}
-			if _, ok := holding(r.Steps); !ok {
-				rt.Fatalf("after %s the journey has no open step", events[i].Type)
+			_, held := holding(r.Steps)
+			switch {
+			case r.State != journeyClosed && !held:
+				rt.Fatalf("after %s the %s journey has no open step", events[i].Type, r.State)
+			case r.State == journeyClosed && held:
+				rt.Fatalf("after %s the closed journey has steps: %v", events[i].Type, openStepsOf(r, time.UTC))
+			case (r.State == journeyClosed) != (r.Known.Closed != nil) || (r.State == journeyHeld) != (r.Known.Hold != nil):
+				rt.Fatalf("a %s journey knows of hold %v and closing %v", r.State, r.Known.Hold, r.Known.Closed)
 			}
 		}
 	})
+}
+
+// turnSomehow tries one of the four; what is refused changes nothing.
+func turnSomehow(rt *rapid.T, w *writes, r *record) {
+	by, before := navigatorOf("RXX"), fmt.Sprint(r.State, r.Version, len(r.Steps))
+	var err error
+	switch rapid.IntRange(0, 5).Draw(rt, "turn") {
+	case 0:
+		err = w.hold(r, Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: w.now.AddDate(0, 0, 7).Format(time.DateOnly)}, by)
+	case 1:
+		err = w.release(r, by)
+	case 2:
+		err = w.closeJourney(r, Closing{Reason: schemas.ClosedInError, Told: schemas.ToldNobody, WayBack: schemas.WayBackNone}, by)
+	case 3:
+		err = w.reopen(r, by)
+	}
+	if err != nil && fmt.Sprint(r.State, r.Version, len(r.Steps)) != before {
+		rt.Fatalf("refused, and changed all the same: %v", err)
+	}
 }
 
 func TestOpeningIsSaidOnceAndWithItsNextStep(t *testing.T) {

@@ -116,7 +116,7 @@ func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
 	errs = append(errs, s.own(ctx, now, keep))
 	for _, service := range s.cfg.Services {
 		errs = append(errs, heldBy(ctx, s.cfg.Held, service, from, now.Add(-s.cfg.Settle), func(rows []heldRow) error {
-			findings, err := s.judge(ctx, service, rows)
+			findings, err := s.judge(ctx, service, rows, now.Add(-s.cfg.Settle))
 			if err != nil {
 				return err
 			}
@@ -149,10 +149,11 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 	}
 }
 
-// judge compares what a service holds with the journeys: what it holds must be on one that is open, a discharge that
+// judge compares what a service holds with the journeys: what it holds must be on one that is open or held (or was
+// closed too lately for the service to have let go), a discharge that
 // was recorded must be on one (which may have been closed since), a message that was set aside must have a step, and a
 // dead letter is the void as it is.
-func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([]finding, error) {
+func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow, settled time.Time) ([]finding, error) {
 	var begun, journeys, messages []string
 	for _, r := range rows {
 		switch {
@@ -165,11 +166,11 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow) ([
 			journeys = append(journeys, r.Journey)
 		}
 	}
-	lost, err := unheld(ctx, s.cfg.Pool, journeys, false)
+	lost, err := unheld(ctx, s.cfg.Pool, journeys, false, settled)
 	if err != nil {
 		return nil, err
 	}
-	unopened, err := unheld(ctx, s.cfg.Pool, begun, true)
+	unopened, err := unheld(ctx, s.cfg.Pool, begun, true, settled)
 	if err != nil {
 		return nil, err
 	}
@@ -286,7 +287,7 @@ func (w *writes) void(records map[string]*record, f finding, id string, fresh bo
 		return
 	}
 	r := records[f.Journey]
-	if _, held := holding(r.Steps); !fresh && (held || r.State != journeyOpen) {
+	if _, held := holding(r.Steps); !fresh && (held || r.State == journeyClosed) {
 		return
 	}
 	s.Journey, s.Organisation = r.ID, r.Organisation

@@ -132,16 +132,18 @@ func TestTheBeginningArrivingLateJoinsWhatTheSentinelOpened(t *testing.T) {
 func TestAClosedJourneyAccountsForItsDischargeAndNotForAnOffer(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	recorded, offered := clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
-	for _, journey := range []string{recorded, offered} {
-		_, err := w.pool.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at)
-			values ($1, 'RXX', 'p', 'closed', 0, '{}', '', $2)`, journey, w.c.Now())
+	recorded, offered, justNow := clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
+	for journey, ago := range map[string]time.Duration{recorded: time.Hour, offered: time.Hour, justNow: time.Minute} {
+		_, err := w.pool.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at, closed_at, closed_for)
+			values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved', 'when', $2::timestamptz)), '', $2, $2, 'moved')`,
+			journey, w.c.Now().Add(-ago))
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
 	w.holds(recorded, "discharge-recorded", 60)
 	w.holds(offered, "offer-raised", 60)
+	w.holds(justNow, "offer-raised", 60) // its offer is being withdrawn
 	w.look(w.sentinel(), 1)
 	if got := count(t, w.pool, `select count(*) from step where journey = $1 and kind = 'find-what-is-lost'`, offered); got != 1 {
 		t.Error("an offer stands on a closed journey and nobody is told")

@@ -108,8 +108,8 @@ func saveRecords(q queuer, records []*record) error {
 	}
 	var ids, organisations, people, states, known, correlations []string
 	var versions []int64
-	var holds []*string
-	var began []*time.Time
+	var holds, closedFor []*string
+	var began, closedAt []*time.Time
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -122,13 +122,43 @@ func saveRecords(q queuer, records []*record) error {
 		ids, organisations, people, states = append(ids, r.ID), append(organisations, r.Organisation), append(people, r.Person), append(states, r.State)
 		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
 		holds, began = append(holds, hold), append(began, r.BeganAt)
+		var why *string
+		var when *time.Time
+		if c := r.Known.Closed; c != nil {
+			why, when = &c.Reason, &c.When
+		}
+		closedFor, closedAt = append(closedFor, why), append(closedAt, when)
 	}
 	q.Queue(`update journey j
 		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
-			known = n.known::jsonb, correlation = n.correlation, began_at = n.began
+			known = n.known::jsonb, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-			$9::timestamptz[]) as n(id, organisation, person, state, hold, version, known, correlation, began)
-		where j.id = n.id`, ids, organisations, people, states, holds, versions, known, correlations, began)
+			$9::timestamptz[], $10::timestamptz[], $11::text[])
+			as n(id, organisation, person, state, hold, version, known, correlation, began, closed, why)
+		where j.id = n.id`, ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor)
+	return nil
+}
+
+// addTurns queues what was decided about whole journeys.
+func addTurns(q queuer, turns []turn, at time.Time) error {
+	if len(turns) == 0 {
+		return nil
+	}
+	var journeys, organisations, states, reasons, deciders, details []string
+	var versions []int64
+	for _, t := range turns {
+		text, err := json.Marshal(t.Details)
+		if err != nil {
+			return fmt.Errorf("writing what was decided about journey %s: %w", t.Journey, err)
+		}
+		journeys, versions, organisations = append(journeys, t.Journey), append(versions, t.At), append(organisations, t.Organisation)
+		states, reasons, deciders, details = append(states, t.State), append(reasons, t.Reason), append(deciders, t.By), append(details, string(text))
+	}
+	q.Queue(`insert into turn (journey, version, organisation, state, reason, decided_by, decided_at, details)
+		select journey, version, organisation, state, reason, decider, $8, details::jsonb
+		from unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+			as n(journey, version, organisation, state, reason, decider, details)`,
+		journeys, versions, organisations, states, reasons, deciders, details, at)
 	return nil
 }
 
@@ -299,8 +329,9 @@ type listed struct {
 	Step                    Step
 }
 
-// list queues a page of the open journeys that p may see, by the time promised; with void, only those whose step is
-// past its due time and grace.
+// list queues a page of the journeys that p may see and that have something to be done, by the time promised; with
+// void, only those whose step is past its due time and grace. A closed journey is among them where an event of it could
+// not be applied: that step is owned too.
 func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
 	args := append(scopeArgs(p), void, now.Add(-grace), limit)
 	from := `true`
@@ -311,7 +342,7 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		from (select s.journey, j.organisation, j.person, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
 				s.first_due_at, s.overdue_level::int as level
 			from step s join journey j on j.id = s.journey and j.holding_step = s.id
-			where s.state = 'open' and j.state = 'open') as held
+			where s.state = 'open') as held
 		where `+scope+` and (not $4 or due_at < $5) and `+from+`
 		order by due_at, journey limit $6`, args...).
 		Query(func(rows pgx.Rows) error {
@@ -355,6 +386,16 @@ func show(q queuer, p principal.Principal, id string, take func(*record), takeEn
 			takeEntries(entries)
 			return err
 		})
+}
+
+// lockVisible queues the locking of a journey that p may change, with all its steps.
+func lockVisible(q queuer, p principal.Principal, id string, records map[string]*record) {
+	args := append(scopeArgs(p), id)
+	q.Queue(selectRecord+` where id = $4::text::uuid and `+scope+` for update`, args...).
+		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+	q.Queue(selectStep+` where state <> 'replaced' and journey = (select id from journey where id = $4::text::uuid and `+scope+`)
+		order by opened_at, step.id`, args...).
+		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 }
 
 // lockByStep queues the locking of the journey of a step that p may change, with all its steps; of a step that
@@ -421,10 +462,11 @@ type heldRow struct {
 	Since          time.Time
 }
 
-// unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held.
-func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool) ([]string, error) {
+// unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held, or was
+// closed after a time: what others hold of it is on its way out.
+func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool, closedAfter time.Time) ([]string, error) {
 	rows, err := pool.Query(ctx, `select id::text from unnest($1::uuid[]) as t(id)
-		where not exists (select from journey j where j.id = t.id and ($2 or j.state <> 'closed'))`, ids, closedWillDo)
+		where not exists (select from journey j where j.id = t.id and ($2 or j.state <> 'closed' or j.closed_at > $3))`, ids, closedWillDo, closedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("looking for journeys that should be open: %w", err)
 	}
@@ -446,7 +488,7 @@ func unread(ctx context.Context, pool *pgxpool.Pool, messages []string) ([]strin
 func voids(ctx context.Context, pool *pgxpool.Pool, overdue time.Time, limit int) ([]finding, error) {
 	rows, err := pool.Query(ctx, `
 		(select 'no-step/' || j.id, j.id::text, 'no-step', j.arrived_at from journey j
-			where j.state = 'open' and not exists (select from step s where s.id = j.holding_step and s.state = 'open')
+			where j.state <> 'closed' and not exists (select from step s where s.id = j.holding_step and s.state = 'open')
 			limit $2)
 		union all
 		(select 'overdue/' || s.id, s.journey::text, 'overdue', s.due_at from step s
