@@ -2,8 +2,8 @@
 // said yes to.
 //
 // In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided, threshold.gap-found and service.answered (threshold). Out: bridging.proposed, started and
-// paused, call.scheduled.
+// (intake), pathway.decided, threshold.gap-found and service.answered (threshold), journey.held, released, closed and
+// reopened (journey). Out: bridging.proposed, started, paused, resumed and ended, call.scheduled.
 //
 // Tables: journey_state (what is known of a journey), plan, call. View: held, for the sentinel.
 //
@@ -12,11 +12,12 @@
 //   - no call is scheduled before the person's yes to this purpose, while contact is stopped or the visit withdrawn,
 //     or under 18 or of unknown age before a clinician has decided; a no ends the plan and nothing else;
 //   - a journey has one plan at a time, and a plan one call ahead of it (unique indexes say so);
+//   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey gets
+//     another one, which asks for a new yes (ADR 17);
 //   - the same events in any order, with repetitions, end in the same plan;
 //   - calls fall on working days between 10:00 and 19:00 local time.
 //
-// It does not yet remind callers, take outcomes of calls, or honour the person's own days and hours; a plan that goes
-// on again after a pause, or ends, says so by call.scheduled or not at all.
+// It does not yet remind callers, take outcomes of calls, or honour the person's own days and hours.
 package bridging
 
 import (

@@ -100,6 +100,11 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
+	case schemas.JourneyClosed:
+		d, err := flow.Decode[schemas.JourneyClosedData](e)
+		return err == nil && k.addClosed(at, d), err
+	case schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened:
+		return k.addTurn(turn{At: at, Held: schemas.Type(e.Type) == schemas.JourneyHeld}), nil
 	case schemas.ContactStopped, schemas.ContactResumed:
 		return k.Contact.say(at, schemas.Type(e.Type) == schemas.ContactResumed), nil
 	default:
@@ -160,6 +165,12 @@ func (w *writes) say(r *record, c Change, cause *flow.Event) {
 	}
 	if c.Pause {
 		w.emit(r, cause, schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
+	}
+	if c.Resume {
+		w.emit(r, cause, schemas.BridgingResumed, schemas.BridgingResumedData{Plan: r.Plan.ID})
+	}
+	if c.End {
+		w.emit(r, cause, schemas.BridgingEnded, schemas.BridgingEndedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
 	}
 	if c.Schedule != nil {
 		w.emit(r, cause, schemas.CallScheduled, schemas.CallScheduledData{Call: c.Schedule.ID, Plan: r.Plan.ID,

@@ -21,6 +21,10 @@ type Known struct {
 	Gap     bool   `json:"gap,omitempty"`
 	Consent answer `json:"consent,omitzero"` // to bridging calls
 	Contact answer `json:"contact,omitzero"` // Yes: contact may be made
+	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
+	// count no more, and the person is asked anew.
+	Turn         turn  `json:"turn,omitzero"`
+	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
 	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
@@ -39,6 +43,29 @@ func (a *answer) say(at int64, yes bool) bool {
 	}
 	*a = answer{At: at, Yes: yes}
 	return true
+}
+
+// turn is the last that was decided about the journey as a whole, with the sequence of the event that said it.
+type turn struct {
+	At     int64 `json:"at"`
+	Held   bool  `json:"held,omitempty"`
+	Closed bool  `json:"closed,omitempty"`
+}
+
+func (k *Known) addTurn(t turn) bool {
+	if t.At <= k.Turn.At {
+		return false
+	}
+	k.Turn = t
+	return true
+}
+
+// addClosed takes in that the journey was closed. What was answered before counts no more, even when the reopening was
+// heard of first.
+func (k *Known) addClosed(at int64, d schemas.JourneyClosedData) bool {
+	lapsed := int64(d.AnsweredUpTo) > k.AnsweredUpTo
+	k.AnsweredUpTo = max(k.AnsweredUpTo, int64(d.AnsweredUpTo))
+	return k.addTurn(turn{At: at, Closed: true}) || lapsed
 }
 
 // Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
@@ -156,22 +183,32 @@ const (
 	becauseWithdrawn = "discharge-withdrawn"
 	becauseStopped   = "contact-stopped"
 	becausePerson    = "person"
+	becauseHeld      = "held"
+	becauseClosed    = "journey-closed"
 )
 
 // wish says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
 // to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
 func wish(k *Known) (State, string) {
 	_, visit, stands := k.current()
+	consent := k.Consent
+	if consent.At <= k.AnsweredUpTo {
+		consent = answer{} // it was about what has been closed
+	}
 	switch {
 	case k.PersonAt == 0 || len(k.Waits) == 0 && !k.Gap:
 		return None, ""
-	case k.Consent.At > 0 && !k.Consent.Yes:
+	case k.Turn.Closed:
+		return Ended, becauseClosed
+	case consent.At > 0 && !consent.Yes:
 		return Ended, becausePerson
 	case k.Contact.At > 0 && !k.Contact.Yes:
 		return Paused, becauseStopped
 	case !stands:
 		return Paused, becauseWithdrawn
-	case k.Consent.Yes && !clinicianFirst(visit):
+	case k.Turn.Held:
+		return Paused, becauseHeld
+	case consent.Yes && !clinicianFirst(visit):
 		return Active, ""
 	}
 	return Proposed, ""
@@ -209,6 +246,8 @@ type Change struct {
 	Propose  bool // say bridging.proposed
 	Start    bool // say bridging.started
 	Pause    bool // say bridging.paused
+	Resume   bool // say bridging.resumed
+	End      bool // say bridging.ended
 }
 
 // change compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
@@ -229,6 +268,8 @@ func change(k *Known, standing *Plan, journey string, today calendar.Day, holida
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
 		c.Pause = state == Paused && standing.State != Paused
+		c.Resume = state == Active && standing.Started && standing.State == Paused
+		c.End = state == Ended
 		now.Started = standing.Started || state == Active
 		c.Change = &now
 	}

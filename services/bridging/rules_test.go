@@ -99,6 +99,24 @@ func TestHowAPlanShouldStand(t *testing.T) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "no"})
 		}, nil, None, ""},
+		"a ward has the person": {func(k *Known) { k.addConsent(2, calls, true); k.addTurn(turn{At: 1, Held: true}) }, nil, Paused, "held"},
+		"released from the ward": {func(k *Known) {
+			k.addConsent(2, calls, true)
+			k.addTurn(turn{At: 2})
+			k.addTurn(turn{At: 1, Held: true})
+		}, nil, Active, ""},
+		"the journey is closed": {func(k *Known) { k.addConsent(2, calls, true); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
+		"closed after a death":  {func(k *Known) { k.Contact.say(2, false); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
+		"reopened asks for a yes": {func(k *Known) {
+			k.addConsent(2, calls, true)
+			k.addTurn(turn{At: 2})
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+		}, nil, Proposed, ""},
+		"reopened, and a yes since": {func(k *Known) {
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.addTurn(turn{At: 2})
+			k.addConsent(3, calls, true)
+		}, nil, Active, ""},
 		"the discharge has not arrived": {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
 	} {
 		k := waiting(tc.flags...)
@@ -166,15 +184,39 @@ func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 	for i := range s.events {
 		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
 	}
-	want := [][]schemas.Type{nil, {schemas.BridgingProposed}, {schemas.BridgingStarted, schemas.CallScheduled}, {schemas.BridgingPaused}, {schemas.CallScheduled}}
+	want := [][]schemas.Type{nil, {schemas.BridgingProposed}, {schemas.BridgingStarted, schemas.CallScheduled}, {schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled}}
 	if !reflect.DeepEqual(said, want) {
 		t.Errorf("got %v", said)
 	}
-	if r.Version != 5 {
-		t.Errorf("five events, but version %d", r.Version)
+	if r.Version != 6 {
+		t.Errorf("six events, but version %d", r.Version)
 	}
 	if got := typesOf(tell(t, london(t), &record{Journey: aJourney}, s.events[:3])); !slices.Equal(got, want[2]) {
 		t.Errorf("with consent given already, one batch says %v", got)
+	}
+}
+
+func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
+	t.Parallel()
+	var s teller
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
+	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+	s.say("journey", schemas.JourneyHeld, schemas.JourneyHeldData{Person: "p"})
+	s.say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{Person: "p"})
+	s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", AnsweredUpTo: 2})
+	s.say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{Person: "p"})
+	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+	r := &record{Journey: aJourney}
+	tell(t, london(t), r, s.events[:3])
+	var said [][]schemas.Type
+	for i := 3; i < len(s.events); i++ {
+		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
+	}
+	want := [][]schemas.Type{{schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled}, {schemas.BridgingEnded}, {schemas.BridgingProposed},
+		{schemas.BridgingStarted, schemas.CallScheduled}}
+	if !reflect.DeepEqual(said, want) {
+		t.Errorf("got %v", said)
 	}
 }
 
@@ -227,7 +269,7 @@ func story(t *rapid.T) []flow.Event {
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		switch rapid.IntRange(0, 11).Draw(t, "kind") {
 		case 0, 1:
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
@@ -243,6 +285,10 @@ func story(t *rapid.T) []flow.Event {
 				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
 		case 6:
 			s.say("threshold", schemas.GapFound, schemas.GapFoundData{Person: "p"})
+		case 8:
+			s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", Reason: "moved", AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
+		case 9:
+			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{Person: "p"})
 		case 7:
 			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: "p", Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
 		default:

@@ -80,7 +80,7 @@ func TestABatchOfPlansIsStoredAndReadBack(t *testing.T) {
 			batches[i] = append(batches[i], e)
 		}
 	}
-	wanted := []struct{ emitted, active, scheduled int }{{0, 0, 0}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0}, {200, 200, 200}, {0, 0, 0}}
+	wanted := []struct{ emitted, active, scheduled int }{{0, 0, 0}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0}}
 	for i, want := range wanted {
 		emitted, err := applyBatch(s, pool, batches[i])
 		if err != nil {

@@ -32,6 +32,7 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 type writes struct {
 	records                []*record
 	ended, renewed, raised []Offer
+	kept                   []Offer // with another window
 	emissions              []flow.Emission
 	holidays               *calendar.Holidays
 	zone                   *time.Location
@@ -61,6 +62,7 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	}
 	endOffers(q, w.ended, now)
 	renewConsents(q, w.renewed)
+	renewWindows(q, w.kept)
 	raiseOffers(q, w.raised, now)
 	return w.emissions, saveRecords(q, w.records)
 }
@@ -88,6 +90,15 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
+	case schemas.JourneyClosed:
+		d, err := flow.Decode[schemas.JourneyClosedData](e)
+		return err == nil && k.addClosed(at, d), err
+	case schemas.JourneyReleased:
+		d, err := flow.Decode[schemas.JourneyReleasedData](e)
+		return err == nil && k.addTurn(at, false, d.ReleasedOn), err
+	case schemas.JourneyReopened:
+		d, err := flow.Decode[schemas.JourneyReopenedData](e)
+		return err == nil && k.addTurn(at, false, d.ReopenedOn), err
 	case schemas.ContactStopped, schemas.ContactResumed:
 		return k.Contact.say(at, schemas.Type(e.Type) == schemas.ContactResumed), nil
 	default:
@@ -121,6 +132,10 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	if c.Consent != nil {
 		r.Open, w.renewed = c.Consent, append(w.renewed, *c.Consent)
 	}
+	if c.Renew != nil {
+		r.Open, w.kept = c.Renew, append(w.kept, *c.Renew)
+		w.sayRaised(r, cause)
+	}
 	if c.End != nil {
 		r.Open = nil
 		w.ended = append(w.ended, *c.End)
@@ -142,6 +157,12 @@ const noPartnerFits = "no-partner-fits"
 func (w *writes) raise(r *record, o Offer, cause *flow.Event) {
 	o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(w.now), r.Journey, r.Known.Sender, r.Known.Person
 	r.Open, w.raised = &o, append(w.raised, o)
+	w.sayRaised(r, cause)
+}
+
+// sayRaised says how the offer stands: newly prepared, or kept over a hold with another window, under the same id.
+func (w *writes) sayRaised(r *record, cause *flow.Event) {
+	o := r.Open
 	w.emit(r, cause, schemas.OfferRaised, schemas.OfferRaisedData{
 		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(), LastDay: o.Window.Last.String(),
 		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(w.zone), Consent: o.Consent,

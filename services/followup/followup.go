@@ -2,7 +2,7 @@
 // a window in local calendar days.
 //
 // In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided (threshold). Out: offer.raised, offer.withdrawn, offer.exhausted.
+// (intake), pathway.decided (threshold), journey.released, closed and reopened (journey). Out: offer.raised, offer.withdrawn, offer.exhausted.
 //
 // Tables: partner (who may be asked; seeded from the directory's configuration), journey_state (what is known of a
 // journey), offer. View: held, for the sentinel.
@@ -12,6 +12,8 @@
 //   - the same events in any order, with repetitions, end in the same offer;
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
 //     leaving hospital; with fewer than five days left, fourteen days from now, marked late;
+//   - a journey that is closed has no offer; one that was held keeps its offer with its partner, and its window counts
+//     from the day it is released; a reopened one is offered anew, and asks for a new yes (ADR 17);
 //   - nothing is offered while contact is stopped, the visit is withdrawn, the person has said no, or somebody under
 //     18 has no clinician's decision; an unknown fact excludes nothing;
 //   - an offer that is raised has left nobody's hands: who the person is leaves only with consent.

@@ -37,7 +37,7 @@ func story(t *rapid.T) []flow.Event {
 	door := rapid.SampledFrom([]schemas.Door{schemas.DoorOpen, schemas.DoorOpenIf, schemas.DoorNotOpen})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0, 1:
 			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags")})
@@ -52,6 +52,14 @@ func story(t *rapid.T) []flow.Event {
 		case 5:
 			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
 				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+		case 6:
+			say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", Reason: "moved", AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
+		case 7:
+			if rapid.Bool().Draw(t, "reopened") {
+				say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{Person: "p", Reason: "staff", ReopenedOn: day.Draw(t, "from")})
+			} else {
+				say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{Person: "p", ReleasedOn: day.Draw(t, "from")})
+			}
 		default:
 			say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Doors: []schemas.ServiceDoor{
 				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))}})
@@ -109,7 +117,7 @@ func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
 		_, _, stands := end.Known.current()
-		if (end.Status == Offered) != (end.Open != nil) || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
+		if (end.Status == Offered) != (end.Open != nil) || end.Known.Turn.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
 			t.Fatalf("got %+v with offer %+v", end, end.Open)
 		}
 	})

@@ -22,6 +22,10 @@ type Known struct {
 	// Named holds answers about one partner: a no there ends nothing else, and a yes is to nobody else.
 	Named   map[string]answer `json:"named,omitempty"`
 	Contact answer            `json:"contact,omitzero"` // Yes: contact may be made
+	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
+	// count no more, and the person is asked anew.
+	Turn         turn  `json:"turn,omitzero"`
+	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
 	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
@@ -40,6 +44,38 @@ func (a *answer) say(at int64, yes bool) bool {
 	}
 	*a = answer{At: at, Yes: yes}
 	return true
+}
+
+// turn is the last that was decided about the journey as a whole, with the sequence of the event that said it. From is
+// the local day on which it went on: windows count anew from there.
+type turn struct {
+	At     int64  `json:"at"`
+	Closed bool   `json:"closed,omitempty"`
+	From   string `json:"from,omitempty"`
+}
+
+func (k *Known) addTurn(at int64, closed bool, from string) bool {
+	if at <= k.Turn.At {
+		return false
+	}
+	k.Turn = turn{At: at, Closed: closed, From: from}
+	return true
+}
+
+// addClosed takes in that the journey was closed. What was answered before counts no more, even when the reopening was
+// heard of first.
+func (k *Known) addClosed(at int64, d schemas.JourneyClosedData) bool {
+	lapsed := int64(d.AnsweredUpTo) > k.AnsweredUpTo
+	k.AnsweredUpTo = max(k.AnsweredUpTo, int64(d.AnsweredUpTo))
+	return k.addTurn(at, true, "") || lapsed
+}
+
+// answered is an answer, if it is one to this episode.
+func (k *Known) answered(a answer) answer {
+	if a.At > k.AnsweredUpTo {
+		return a
+	}
+	return answer{}
 }
 
 // Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
@@ -150,7 +186,7 @@ func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
 func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
 	wanted := func(yes bool) []Partner {
 		return slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool {
-			named := k.Named[p.ID]
+			named := k.answered(k.Named[p.ID])
 			return named.At > 0 && !named.Yes || yes && !named.Yes
 		})
 	}
@@ -158,7 +194,7 @@ func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
 		return found, true, true
 	}
 	found, ok = match(k.Open, wanted(false))
-	return found, k.Consent.Yes, ok
+	return found, k.answered(k.Consent).Yes, ok
 }
 
 // current returns the visit that the window counts from: of those that stand, the one recorded last.
@@ -180,6 +216,7 @@ const (
 	Exhausted Status = "exhausted" // no partner fits; the navigator holds the journey
 	Paused    Status = "paused"    // contact is stopped, the visit is withdrawn, or a clinician decides first
 	Refused   Status = "refused"   // the person said no to this
+	Over      Status = "closed"    // the journey is closed
 )
 
 // Reasons why an offer no longer stands, as offer.withdrawn gives them.
@@ -188,7 +225,8 @@ const (
 	becauseStopped   = "contact-stopped"
 	becausePerson    = "person"
 	becauseClinician = "clinician-first"
-	becauseHuman     = "human"    // somebody has to look before anybody is contacted
+	becauseHuman     = "human" // somebody has to look before anybody is contacted
+	becauseClosed    = "journey-closed"
 	becauseReplaced  = "replaced" // by an offer with another window or partner; nothing had been sent
 )
 
@@ -198,22 +236,26 @@ type Wish struct {
 	Because string // why nothing may stand, one of the because constants; empty when Status is Offered
 	Partner Partner
 	Visit   string
-	LeftOn  calendar.Day
-	Consent string // not-asked or given
+	LeftOn  calendar.Day // the day the window counts from
+	Resumed bool         // that is the day the journey went on, after it was held or closed
+	Consent string       // not-asked or given
 }
 
 // wish decides from what is known alone, not from how it came to be known: the same facts in any order end in the
 // same wish (domain invariant 9).
 func wish(k *Known, partners []Partner) Wish {
 	id, visit, ok := k.current()
+	consent := k.answered(k.Consent)
 	switch {
+	case k.Turn.Closed:
+		return Wish{Status: Over, Because: becauseClosed}
 	case !ok && withdrawn(k):
 		return Wish{Status: Paused, Because: becauseWithdrawn}
 	case !ok:
 		return Wish{Status: Waiting}
 	case k.Contact.At > 0 && !k.Contact.Yes:
 		return Wish{Status: Paused, Because: becauseStopped}
-	case k.Consent.At > 0 && !k.Consent.Yes:
+	case consent.At > 0 && !consent.Yes:
 		return Wish{Status: Refused, Because: becausePerson}
 	case slices.Contains(visit.Flags, schemas.FlagUnder18):
 		return Wish{Status: Paused, Because: becauseClinician}
@@ -227,11 +269,14 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Waiting}
 	}
 	w := Wish{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
+	if from, err := calendar.ParseDay(k.Turn.From); err == nil && from > left {
+		w.LeftOn, w.Resumed = from, true
+	}
 	var given bool
 	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
 	}
-	if given || (!ok && k.Consent.Yes) {
+	if given || (!ok && consent.Yes) {
 		w.Consent = consentGiven
 	}
 	return w
@@ -269,12 +314,19 @@ func (o Offer) answers(w Wish) bool {
 	return w.Status == Offered && o.Partner == w.Partner.ID && o.Visit == w.Visit && o.LeftOn == w.LeftOn
 }
 
+// keepsItsPlace says that only the window is another one, because the journey was held in between: the partner keeps the
+// offer.
+func (o Offer) keepsItsPlace(w Wish) bool {
+	return w.Status == Offered && w.Resumed && o.Partner == w.Partner.ID && o.Visit == w.Visit
+}
+
 // Change is what is to be done so that the wish stands: the open offer is left alone, or ended, and one is raised,
 // or not. With Same, neither.
 type Change struct {
 	End       *Offer // the open offer, ended
 	Raise     *Offer // without an id yet
 	Consent   *Offer // the open offer, with its consent renewed
+	Renew     *Offer // the open offer, which kept its place, with its new window
 	Exhausted bool   // this wish is the first to find no partner
 }
 
@@ -288,6 +340,12 @@ func change(w Wish, open *Offer, was Status, today calendar.Day, holidays *calen
 			renewed.Consent = w.Consent
 			c.Consent = &renewed
 		}
+		return c
+	}
+	if open != nil && open.keepsItsPlace(w) {
+		kept := *raise(w, today, holidays, zone)
+		kept.ID, kept.Journey, kept.Organisation, kept.Person, kept.State = open.ID, open.Journey, open.Organisation, open.Person, open.State
+		c.Renew = &kept
 		return c
 	}
 	if open != nil && open.State != stateRaised && w.Status == Offered {

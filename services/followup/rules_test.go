@@ -173,8 +173,24 @@ func TestWhatIsWished(t *testing.T) {
 		"contact stopped and resumed":            {func(k *Known) { k.Contact.say(2, false); k.Contact.say(3, true) }, nil, Offered, "", "not-asked"},
 		"under 18: a clinician decides first":    {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
 		"age unknown: prepared, nothing is sent": {func(*Known) {}, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
-		"no door is open":                        {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
-		"nothing decided yet":                    {func(k *Known) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},
+		"the journey is closed":                  {func(k *Known) { k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
+		"closed, reopened, a yes from before": {func(k *Known) {
+			k.addConsent(2, followUp, true)
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.addTurn(2, false, "2026-11-09")
+		}, nil, Offered, "", "not-asked"},
+		"reopened before it was heard that it was closed, a no from before": {func(k *Known) {
+			k.addConsent(2, followUp, false)
+			k.addTurn(2, false, "2026-11-09")
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+		}, nil, Offered, "", "not-asked"},
+		"reopened, and a yes since": {func(k *Known) {
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.addTurn(2, false, "2026-11-09")
+			k.addConsent(3, followUp, true)
+		}, nil, Offered, "", "given"},
+		"no door is open":     {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
+		"nothing decided yet": {func(k *Known) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},
 	} {
 		k := recorded(tc.flags...)
 		tc.change(k)
@@ -197,6 +213,28 @@ func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 	first.State = "accepted"
 	if c := change(wish(k, partnersAB()), first, Offered, today, calendar.England(), london(t)); c != (Change{}) {
 		t.Errorf("an accepted offer was taken from its partner: %+v", c)
+	}
+}
+
+func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
+	t.Parallel()
+	k := recorded()
+	first := change(wish(k, partnersAB()), nil, Waiting, day(t, "2026-11-02"), calendar.England(), london(t)).Raise
+	first.ID = "offer"
+	k.addTurn(2, false, "2026-11-20")
+	c := change(wish(k, partnersAB()), first, Offered, day(t, "2026-11-20"), calendar.England(), london(t))
+	if c.Renew == nil || c.End != nil || c.Raise != nil || c.Renew.ID != "offer" || c.Renew.Partner != partnerA {
+		t.Fatalf("got %+v", c)
+	}
+	if w := c.Renew.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late || !c.Renew.AnswerBy.After(first.AnswerBy) {
+		t.Errorf("got %+v, answered by %s", w, c.Renew.AnswerBy)
+	}
+	if again := change(wish(k, partnersAB()), c.Renew, Offered, day(t, "2026-11-21"), calendar.England(), london(t)); again != (Change{}) {
+		t.Errorf("a day later: %+v", again)
+	}
+	k.addTurn(3, false, "2026-11-01")
+	if w := wish(k, partnersAB()); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
+		t.Errorf("a day before leaving hospital counts for nothing: %+v", w)
 	}
 }
 

@@ -139,6 +139,25 @@ func renewConsents(q queuer, offers []Offer) {
 		where o.id = n.id`, ids, consents)
 }
 
+// renewWindows queues that offers that stand have another window.
+func renewWindows(q queuer, offers []Offer) {
+	if len(offers) == 0 {
+		return
+	}
+	var ids, lefts, firsts, lasts, consents []string
+	var lates []bool
+	var answers []time.Time
+	for _, o := range offers {
+		ids, lefts, firsts, lasts = append(ids, o.ID), append(lefts, o.LeftOn.String()), append(firsts, o.Window.First.String()), append(lasts, o.Window.Last.String())
+		lates, answers, consents = append(lates, o.Window.Late), append(answers, o.AnswerBy), append(consents, o.Consent)
+	}
+	q.Queue(`update offer o set left_on = n.left_on::date, first_day = n.first_day::date, last_day = n.last_day::date, late = n.late,
+			answer_by = n.answer_by, consent = n.consent
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::timestamptz[], $7::text[])
+			as n(id, left_on, first_day, last_day, late, answer_by, consent)
+		where o.id = n.id`, ids, lefts, firsts, lasts, lates, answers, consents)
+}
+
 // raiseOffers queues new offers.
 func raiseOffers(q queuer, offers []Offer, at time.Time) {
 	if len(offers) == 0 {

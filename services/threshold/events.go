@@ -98,6 +98,21 @@ func hear(k *Known, e flow.Event) error {
 	case schemas.DischargeWithdrawn:
 		k.withdraw(at)
 		return nil
+	case schemas.JourneyClosed:
+		k.turn(at, true, "")
+		return nil
+	case schemas.JourneyReleased:
+		d, err := flow.Decode[schemas.JourneyReleasedData](e)
+		if err == nil {
+			k.turn(at, false, d.ReleasedOn)
+		}
+		return err
+	case schemas.JourneyReopened:
+		d, err := flow.Decode[schemas.JourneyReopenedData](e)
+		if err == nil {
+			k.turn(at, false, d.ReopenedOn)
+		}
+		return err
 	default:
 		return fmt.Errorf("event %s: threshold does not hear %s", e.ID, e.Type)
 	}
@@ -113,7 +128,8 @@ const (
 )
 
 // decide evaluates the whole set for one journey, keeps what follows and says it. cause is nil where no event led to
-// it. A journey that has not begun, or whose discharge was withdrawn, has no decision. It returns whether anything is
+// it. A journey that has not begun, whose discharge was withdrawn, or that is closed, has no decision: one that goes on
+// again is decided anew. It returns whether anything is
 // otherwise than before.
 func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping) (changed bool) {
 	w.records = append(w.records, r)
@@ -138,7 +154,7 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 	if keep == kept && !changed {
 		return false
 	}
-	decided, gap, needed := outcome(decision, m.id, r.Known.Person, r.Known.LeftOn)
+	decided, gap, needed := outcome(decision, m.id, r.Known.Person, r.Known.countsFrom())
 	w.emissions = append(w.emissions, r.emission(schemas.PathwayDecided, cause, decided))
 	if gap != nil {
 		w.emissions = append(w.emissions, r.emission(schemas.GapFound, cause, gap))

@@ -113,6 +113,9 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 		if h.r == nil {
 			return nil, noJourney()
 		}
+		if h.r.Known.Closed {
+			return nil, httpx.NewProblem(http.StatusConflict, "This journey is closed, and nobody would see to what follows. Reopen it first, with POST /api/journeys/{id}/reopen.")
+		}
 		if h.r.Last == nil || !h.r.Known.stands() {
 			return nil, httpx.NewProblem(http.StatusConflict, "Nothing has been decided about this journey yet, or its discharge was withdrawn. Look at the journey, and try again when it has begun.")
 		}

@@ -532,6 +532,31 @@ func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	}
 }
 
+func TestAClosedJourneyIsNotLookedAtAndAReopenedOneIsWhateverCameFirst(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.discharge(aJourney, schemas.Facts{})
+	w.hear(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{Reason: "moved"})
+	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(30)}})
+	if said := w.events(schemas.PathwayDecided); len(said) != 1 {
+		t.Errorf("a closed journey was decided about %d times", len(said))
+	}
+	body := `{"service": "adults"}`
+	if answer, status := w.ask("POST", "/api/journeys/"+aJourney+"/asked", body); status != 409 || !strings.Contains(answer["detail"].(string), "/reopen") {
+		t.Errorf("a service was asked for a closed journey: %d %v", status, answer)
+	}
+	w.said += 2 // the closing that comes next is older than the reopening
+	w.hear(aJourney, schemas.JourneyReopened, schemas.JourneyReopenedData{Reason: "staff", ReopenedOn: "2026-12-20"})
+	w.said -= 2
+	w.hear(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{Reason: "moved"})
+	if door, _ := w.door(aJourney, "adults"); door != "open" {
+		t.Errorf("reopened, with the age known meanwhile: %s", door)
+	}
+	if said := w.events(schemas.PathwayDecided); !strings.Contains(said[len(said)-1], `"leftOn":"2026-12-20"`) {
+		t.Errorf("the window does not count from the reopening: %s", said[len(said)-1])
+	}
+}
+
 func TestFactsThatArriveOpenDoors(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))

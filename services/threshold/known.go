@@ -21,6 +21,11 @@ type Known struct {
 	FactsAt      int64         `json:"factsAt,omitempty"`
 	BegunAt      int64         `json:"begunAt,omitempty"`
 	WithdrawnAt  int64         `json:"withdrawnAt,omitempty"`
+	// Closed is how the journey stands as a whole, from the event of the journey service with sequence TurnedAt.
+	// From is the local day on which it went on after it was held or closed: the window counts from there.
+	Closed   bool  `json:"closed,omitempty"`
+	From     Day   `json:"from,omitempty"`
+	TurnedAt int64 `json:"turnedAt,omitempty"`
 
 	// Answers and Overrides are what people recorded, in that order; AnswerBy is by when a service that was asked last
 	// is hoped to answer.
@@ -29,8 +34,17 @@ type Known struct {
 	AnswerBy  map[string]time.Time `json:"answerBy,omitempty"`
 }
 
-// stands says that the journey has begun and its discharge has not been withdrawn since.
-func (k Known) stands() bool { return k.BegunAt > k.WithdrawnAt }
+// stands says that the journey has begun, its discharge has not been withdrawn since, and it is not closed.
+func (k Known) stands() bool { return k.BegunAt > k.WithdrawnAt && !k.Closed }
+
+func (k *Known) turn(at int64, closed bool, from Day) {
+	if at > k.TurnedAt {
+		k.Closed, k.From, k.TurnedAt = closed, from, at
+	}
+}
+
+// countsFrom is the local day the window counts from.
+func (k Known) countsFrom() Day { return max(k.LeftOn, k.From) }
 
 func (k *Known) begin(at int64, person, organisation string, leftOn Day, facts schemas.Facts) {
 	k.BegunAt = max(k.BegunAt, at)
@@ -66,7 +80,7 @@ func (k *Known) learn(at int64, facts schemas.Facts) {
 func (k Known) situation(today Day, prior *Decision) Situation {
 	return Situation{
 		Facts: k.Facts, Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
-		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.LeftOn, promiseDays))},
+		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.countsFrom(), promiseDays))},
 	}
 }
 

@@ -1,7 +1,7 @@
 // Package threshold looks at every service's published access criteria together, so that nobody falls between.
 //
-// In: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, information.supplied; and by
-// HTTP what people record: that a service was asked, what it answered, a decision of their own about a door, what they
+// In: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, information.supplied,
+// journey.released, closed and reopened; and by HTTP what people record: that a service was asked, what it answered, a decision of their own about a door, what they
 // were told, and lines that reach nobody.
 // Out: pathway.decided, threshold.gap-found, information.needed, service.asked, service.answered,
 // service.line-reported, service.line-mended.
