@@ -20,6 +20,8 @@ type Asking struct {
 	Organisation string
 	Role         string
 	Reason       string // as stated
+	// Closed says that the journey is closed: no partner reads on, whatever grants are still there.
+	Closed bool
 	// Own says that it is the person themselves; Here that the journey began at the organisation that asks.
 	Own, Here bool
 }
@@ -66,7 +68,7 @@ func MayRead(asking Asking, group Group, grants []Grant, answers []Answer, today
 			return !g.Ended && g.Organisation == asking.Organisation && (g.Until == "" || today <= g.Until) &&
 				Consent(group, answers, g.Purpose, g.Organisation, today).holds()
 		}
-		if slices.ContainsFunc(grants, inForce) {
+		if !asking.Closed && slices.ContainsFunc(grants, inForce) {
 			return SeesPartner, ""
 		}
 		return SeesNothing, RefusedNoGrant

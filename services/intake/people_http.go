@@ -422,7 +422,7 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 // look decides about one look and writes it down, a refused one too.
 func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (*identityShown, error) {
 	asking := Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
-		Here: sub.Organisation == who.Organisation}
+		Here: sub.Organisation == who.Organisation, Closed: sub.State == journeyClosed}
 	sees, refused := MayRead(asking, sub.group, sub.grants, sub.answers, s.today(tx.Now))
 	if sees != SeesNothing && sub.erased {
 		sees, refused = SeesNothing, RefusedErased

@@ -329,6 +329,21 @@ func endGrants(q queuer, ids []string, now time.Time) {
 	}
 }
 
+// endGrantsOf queues that what partners could read of closed journeys is over. A grant that began after a closing, with a
+// new yes, stays.
+func endGrantsOf(q queuer, closed []closing) {
+	if len(closed) == 0 {
+		return
+	}
+	var journeys []string
+	var at []time.Time
+	for _, c := range closed {
+		journeys, at = append(journeys, c.id), append(at, c.at)
+	}
+	q.Queue(`update access_grant g set ended_at = t.at from unnest($1::uuid[], $2::timestamptz[]) as t(journey, at)
+		where g.journey = t.journey and g.ended_at is null and g.begun_at <= t.at`, journeys, at)
+}
+
 func storeNote(q queuer, sub vault.Key, person, journey, kind string, value any, by string, now time.Time) error {
 	id := clock.NewID(now)
 	sealed, err := sealJSON(sub, fieldNote+id, value)
@@ -659,11 +674,13 @@ func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, e
 	return waiting, storeVisits(tx, waiting)
 }
 
-// takeEnding takes answers whose last day is between two days, that still count, and marks them as reminded of.
+// takeEnding takes answers whose last day is between two days, that still count and whose journey is not closed, and
+// marks them as reminded of.
 func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err error) {
 	tx.Queue(`update consent c set reminded_at = $4 from (
 			select person, purpose, towards, message from consent n where until_day between $1::date and $2::date and reminded_at is null and state = 'given' and not doubt
 				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
+				and not exists (select 1 from journey j where j.id = n.journey and j.state = 'closed')
 			order by until_day, message limit $3 for update skip locked) t
 		where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
 		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now).Query(func(rows pgx.Rows) error {

@@ -213,8 +213,109 @@ func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {
 
 func (p *process) close(t testing.TB, journeys ...string) {
 	t.Helper()
-	if _, err := p.site.db.Admin().Exec(t.Context(), `update intake.journey set state = 'closed' where id = any($1::uuid[])`, journeys); err != nil {
+	for _, journey := range journeys {
+		p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(time.Hour)))
+	}
+}
+
+// turned is an event of the journey service.
+func turned(journey string, typ schemas.Type, sequence int64, at time.Time) flow.Event {
+	return flow.Event{ID: journey, Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at}
+}
+
+// hear gives events to intake in one batch, as the bus would.
+func (p *process) hear(t testing.TB, events ...flow.Event) {
+	t.Helper()
+	if err := p.flow.Do(t.Context(), func(tx *flow.Tx) error { return p.Handle(tx, events)(events) }); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
+	t.Parallel()
+	yes := `{"answers":[{"purpose":"follow-up","organisation":"` + ours.Organisation + `","state":"given"}],"how":"spoken"}`
+	for name, tc := range map[string]struct {
+		order [][]int // which of the events below, batch by batch
+		state string
+	}{
+		"closed":                            {[][]int{{0}}, "closed"},
+		"closed, then reopened":             {[][]int{{0}, {1}}, "open"},
+		"reopened is heard first":           {[][]int{{1}, {0}}, "open"},
+		"both at once":                      {[][]int{{1, 0}}, "open"},
+		"held, heard after it was closed":   {[][]int{{0}, {2}}, "closed"},
+		"closed twice over, and held first": {[][]int{{2}, {0}, {0}}, "closed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newSite(t).start()
+			journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+			path := "/api/journeys/" + journey + "/"
+			p.must(t, http.StatusOK, liaison, "POST", path+"consent", yes)
+			p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
+			at := p.clock.Now()
+			events := []flow.Event{turned(journey, schemas.JourneyClosed, 3, at), turned(journey, schemas.JourneyReopened, 4, at.Add(time.Millisecond)),
+				turned(journey, schemas.JourneyHeld, 2, at.Add(-time.Hour))}
+			for _, batch := range tc.order {
+				var together []flow.Event
+				for _, i := range batch {
+					together = append(together, events[i])
+				}
+				p.hear(t, together...)
+			}
+			if got := p.count(t, `select count(*) from intake.journey where state = '`+tc.state+`'`); got != 1 {
+				t.Errorf("the journey is not %s", tc.state)
+			}
+			p.must(t, http.StatusForbidden, ours, "GET", path+"identity", "")
+			status, _ := p.ask(t, guide, "POST", "/api/people/"+person+"/erase", `{"by":["A Sample","B Sample"],"reason":"asked for"}`)
+			if erasable := status == http.StatusOK; erasable != (tc.state == "closed") {
+				t.Errorf("%s, and erasing answers %d", tc.state, status)
+			}
+			if tc.state == "open" {
+				p.must(t, http.StatusOK, liaison, "POST", path+"consent", yes)
+				p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
+			}
+		})
+	}
+}
+
+func TestAYesGivenWhileAJourneyIsClosedOpensNothingYet(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	path := "/api/journeys/" + journey + "/"
+	p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(-time.Minute)))
+	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusForbidden, ours, "GET", path+"identity", "")
+	p.hear(t, turned(journey, schemas.JourneyReopened, 3, p.clock.Now()))
+	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
+}
+
+func TestSomebodyWhoComesBackAfterTheirJourneyIsClosedBeginsANewOne(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	report := func(visit string) string {
+		status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-1`+visit[1:]+`T08:00:00Z",
+			"person":{"nhsNumber":"9990000018","nhsNumberVerified":true,"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`))
+		var a eventAnswer
+		if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
+			t.Fatalf("%d %s", status, body)
+		}
+		return a.Journey
+	}
+	first := report("V0")
+	if joined := report("V1"); joined != first {
+		t.Fatalf("while it is open, a further attendance joins it: %s, %s", first, joined)
+	}
+	p.hear(t, turned(first, schemas.JourneyHeld, 2, p.clock.Now()))
+	if joined := report("V2"); joined != first {
+		t.Fatalf("while it is held too: %s, %s", first, joined)
+	}
+	p.hear(t, turned(first, schemas.JourneyClosed, 3, p.clock.Now()))
+	if fresh := report("V3"); fresh == first {
+		t.Error("it joined a closed journey")
+	}
+	if n := p.count(t, `select count(distinct person) from intake.journey`); n != 1 {
+		t.Errorf("the two journeys are about %d people", n)
 	}
 }
 
@@ -477,6 +578,9 @@ func TestAYesThatEndsIsAskedAboutOnceBeforehand(t *testing.T) {
 		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"`+purpose+`","organisation":"`+
 			ours.Organisation+`","state":"given","until":"`+now.AddDate(0, 0, days).Format(time.DateOnly)+`"}],"how":"written"}`)
 	}
+	p.hear(t, turned(journey, schemas.JourneyClosed, 2, now.Add(-time.Hour)))
+	p.run(t, now, p.remindOfConsents) // nobody is asked while it is closed
+	p.hear(t, turned(journey, schemas.JourneyReopened, 3, now))
 	for range 3 {
 		p.run(t, now, p.remindOfConsents)
 	}
