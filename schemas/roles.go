@@ -16,6 +16,7 @@ const (
 	Commissioner  Role = "commissioner"
 	Person        Role = "person"
 	System        Role = "system"
+	Guest         Role = "guest"
 )
 
 // Access is one line of the access table: what a role may see and do, and what it may not.
@@ -72,6 +73,11 @@ var access = []Access{
 		"the answer to what it sent",
 		"sends events for its own organisation",
 		"journeys, people, other senders' messages",
+		false, "", false},
+	{Guest, "Anybody who has not said who they are",
+		"the same answer whatever is known of anybody",
+		"asks for support for themselves, seldom and shortly",
+		"whether somebody is known here; anything of anybody, their own too",
 		false, "", false},
 }
 

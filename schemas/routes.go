@@ -45,8 +45,8 @@ var routes = []Route{
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
 		"Dismisses a message that had been set aside as of no concern here."},
 
-	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person}, false,
-		"Takes a request for support, by a professional or by the person themselves."},
+	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person, Guest}, false,
+		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves alone."},
 	{"POST", "/api/referrals/list", Intake, []Role{SendingTeam, Navigator, System, Operator}, false,
 		"Takes a night's list as CSV, reconciles it by visit, and says what became of every row."},
 

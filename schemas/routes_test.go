@@ -23,6 +23,9 @@ func TestEveryRouteSaysWhoMayAsk(t *testing.T) {
 		if r.Public && r.Method != http.MethodGet {
 			t.Errorf("%s lets anybody change something", r.Mux())
 		}
+		if slices.Contains(r.Roles, schemas.Guest) && r.Mux() != "POST /api/referrals" {
+			t.Errorf("%s is open to guests, who may ask for support and nothing else", r.Mux())
+		}
 		if !slices.Contains(services, r.Service) || !strings.HasSuffix(r.Meaning, ".") {
 			t.Errorf("%s has no service or no meaning", r.Mux())
 		}
@@ -48,7 +51,7 @@ func TestRoutesFitTogetherInOneMux(t *testing.T) {
 func TestAccessFollowsTheDomain(t *testing.T) {
 	t.Parallel()
 	for _, a := range schemas.AccessTable() {
-		nobody := slices.Contains([]schemas.Role{schemas.Operator, schemas.Commissioner, schemas.System}, a.Role)
+		nobody := slices.Contains([]schemas.Role{schemas.Operator, schemas.Commissioner, schemas.System, schemas.Guest}, a.Role)
 		if a.Identity == nobody || a.Identity != (a.Condition != "") {
 			t.Errorf("%s may read who a person is: %v, if %q", a.Role, a.Identity, a.Condition)
 		}

@@ -351,7 +351,7 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	}
 	t := p.telemetry[schemas.Gateway]
 	g, err := gateway.New(gateway.Config{
-		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", Clock: p.clock,
+		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
 	if err != nil {

@@ -52,6 +52,8 @@ type Config struct {
 	Timeout time.Duration
 	// Rates bound how many requests a second one caller may send; zero values are DefaultRates.
 	Rates Rates
+	// GuestsOf is the organisation that people turn to who have not said who they are; empty lets no guest in.
+	GuestsOf string
 
 	Clock   clock.Clock
 	Log     *slog.Logger
@@ -67,10 +69,17 @@ type Rates struct {
 	People float64
 	// Unknown are callers of public paths, by their address.
 	Unknown float64
+	// Guests ask for support without saying who they are: by their address, and all of them together. Each becomes
+	// something that a human reads.
+	Guests, AllGuests float64
 }
 
-// DefaultRates leave a hospital room to catch up and a person never has to wait.
-var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50}
+// DefaultRates leave a hospital room to catch up and a person never has to wait. A guest asks once; a hostel, a ward
+// or a mobile network may be behind one address, so that ten may come at once, and then one in ten seconds.
+var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50, Guests: 0.1, AllGuests: 1}
+
+// guestsAtOnce is how many guests of one address may come at once, and everyGuest how many of all.
+const guestsAtOnce, everyGuest = 10, 60
 
 // Gateway is the public listener's handler.
 type Gateway struct {
@@ -82,6 +91,8 @@ type Gateway struct {
 	systems  *httpx.Limiter
 	people   *httpx.Limiter
 	unknown  *httpx.Limiter
+	guest    *httpx.Limiter // one address's
+	guests   *httpx.Limiter // all of them
 	openAPI  []byte
 }
 
@@ -97,6 +108,8 @@ func New(c Config) (*Gateway, error) {
 	g.systems = limiter(c.Rates.Systems, c.Clock)
 	g.people = limiter(c.Rates.People, c.Clock)
 	g.unknown = limiter(c.Rates.Unknown, c.Clock)
+	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, c.Clock, addressOf)
+	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, c.Clock, func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := g.crossing.AddTrustedOrigin(origin); err != nil {
@@ -117,7 +130,8 @@ func withDefaults(c Config) Config {
 		c.Timeout = 30 * time.Second
 	}
 	for rate, usual := range map[*float64]float64{&c.Rates.Systems: DefaultRates.Systems,
-		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown} {
+		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown,
+		&c.Rates.Guests: DefaultRates.Guests, &c.Rates.AllGuests: DefaultRates.AllGuests} {
 		if *rate == 0 {
 			*rate = usual
 		}

@@ -44,11 +44,15 @@ var securityHeaders = map[string]string{
 
 // pass hands a route's requests to its service, after all checks.
 func (g *Gateway) pass(route schemas.Route) httpx.Handler {
-	limit := bodyLimit(route)
+	usual := bodyLimit(route)
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := g.admitted(route, r)
 		if err != nil {
 			return err
+		}
+		limit := usual
+		if p.Role == string(schemas.Guest) {
+			limit = min(limit, formBody)
 		}
 		if r.ContentLength > limit {
 			return tooLarge(limit)
@@ -96,7 +100,9 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 	if err != nil || !p.Valid() {
 		p = principal.Principal{}
 	}
-	switch admit(route, p.Role) {
+	switch admit(route, p.Role, err != nil && !errors.Is(err, principal.ErrNone)) {
+	case asGuest:
+		return g.asGuest(r)
 	case whoAreYou:
 		if limited := g.unknown.Check(r); limited != nil {
 			return p, limited
@@ -108,6 +114,18 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 		return p, httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
 	}
 	return p, g.limiterOf(p).Check(r.WithContext(principal.With(r.Context(), p)))
+}
+
+// asGuest is a guest's principal: the same for all of them, so that a form sent twice is one request whoever sends it
+// again. Neither the address nor anything else tells one guest from another behind this door.
+func (g *Gateway) asGuest(r *http.Request) (principal.Principal, error) {
+	if g.config.GuestsOf == "" {
+		return principal.Principal{}, httpx.NewProblem(http.StatusNotFound, "Nobody can ask for support here without signing in.")
+	}
+	if err := g.guest.Check(r); err != nil {
+		return principal.Principal{}, err
+	}
+	return principal.Principal{Organisation: g.config.GuestsOf, Role: string(schemas.Guest), Subject: string(schemas.Guest)}, g.guests.Check(r)
 }
 
 func (g *Gateway) limiterOf(p principal.Principal) *httpx.Limiter {
@@ -126,6 +144,10 @@ func callerKey(r *http.Request) string {
 	if p, ok := principal.From(r.Context()); ok {
 		return p.Key()
 	}
+	return addressOf(r)
+}
+
+func addressOf(r *http.Request) string {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
 		return r.RemoteAddr

@@ -14,6 +14,9 @@ import (
 // route table is always the same bytes.
 type object = map[string]any
 
+// known are the ways to say who is asking.
+var known = []object{{"token": []string{}}, {"certificate": []string{}}, {"session": []string{}}}
+
 // describe makes the OpenAPI 3.1 description of a route table.
 func describe(routes []schemas.Route) ([]byte, error) {
 	paths := object{}
@@ -36,7 +39,7 @@ func describe(routes []schemas.Route) ([]byte, error) {
 			"license": object{"name": "Apache-2.0", "identifier": "Apache-2.0"},
 		},
 		"servers":    []object{{"url": "/"}},
-		"security":   []object{{"token": []string{}}, {"certificate": []string{}}, {"session": []string{}}},
+		"security":   known,
 		"tags":       tags(routes),
 		"paths":      paths,
 		"components": components,
@@ -76,6 +79,9 @@ func operation(route schemas.Route) object {
 	} else {
 		o["description"] = "Open to the roles: " + roleNames(route.Roles) + "."
 		o["x-footbridge-roles"] = route.Roles
+	}
+	if slices.Contains(route.Roles, schemas.Guest) {
+		o["security"] = append(slices.Clone(known), object{}) // or nothing at all
 	}
 	if parameters := parameters(route); len(parameters) > 0 {
 		o["parameters"] = parameters

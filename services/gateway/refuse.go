@@ -86,6 +86,8 @@ func wordsOf(status int) string {
 	switch {
 	case status == http.StatusNotFound:
 		return "Check the address, or go back to the start."
+	case status == http.StatusTooManyRequests:
+		return "Many people are asking at once. Please go back, wait a minute and send it again. If you need help now, the numbers below are open at any hour."
 	case status >= 500:
 		return "Nothing you did is wrong. Please try again in a minute. If it goes on, tell whoever runs Footbridge for you and give them the number below."
 	default:
@@ -116,7 +118,7 @@ var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 </div>
 <footer class="nhsuk-footer fb-footer"><div class="nhsuk-width-container">
 <h2 class="nhsuk-heading-s">If someone needs help now</h2>
-<ul class="fb-help"><li>Emergency <a href="tel:999">999</a></li><li>NHS mental health line <a href="tel:111">111</a> option 2</li><li>Samaritans <a href="tel:116123">116 123</a></li></ul>
+<ul class="fb-help"><li>Emergency <a href="tel:999">999</a></li><li>NHS mental health line <a href="tel:111">111</a> option 2</li><li>Samaritans <a href="tel:116123">116 123</a></li><li>Text SHOUT to <a href="sms:85258">85258</a></li></ul>
 </div></footer>
 </body>
 </html>

@@ -14,15 +14,20 @@ type verdict int
 
 const (
 	pass       verdict = iota
+	asGuest            // nobody is known to be asking, and nobody need be
 	whoAreYou          // nobody is known to be asking
 	notForRole         // somebody is, in a role that the table does not name for this route
 )
 
-// admit decides by the route table whether a role may ask; an empty role is nobody.
-func admit(route schemas.Route, role string) verdict {
+// admit decides by the route table whether a role may ask; an empty role is nobody. doubtful says that a credential
+// came that was not accepted: its sender meant to be known, and is not taken for a guest. Where guests alone may ask,
+// everybody is one: a page for the person is not filled in as whoever signed in on the same device.
+func admit(route schemas.Route, role string, doubtful bool) verdict {
 	switch {
 	case route.Public:
 		return pass
+	case slices.Equal(route.Roles, guests), role == "" && !doubtful && slices.Contains(route.Roles, schemas.Guest):
+		return asGuest
 	case role == "":
 		return whoAreYou
 	case slices.Contains(route.Roles, schemas.Role(role)):
@@ -31,6 +36,8 @@ func admit(route schemas.Route, role string) verdict {
 		return notForRole
 	}
 }
+
+var guests = []schemas.Role{schemas.Guest}
 
 // Bounds on bodies in bytes. A service may bound its own further.
 const (

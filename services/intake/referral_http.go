@@ -1,13 +1,14 @@
 package intake
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"slices"
+	"strings"
 
 	"github.com/cloudevents/sdk-go/v2/event"
 
@@ -76,15 +77,12 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 		Flags: flagsOf(result)})
 }
 
+// flagsOf are why a human is shown a request; a repetition of it is answered with the same.
 func flagsOf(result Result) []string {
-	if result.Outcome != RaisedFlagged {
+	if result.Outcome != RaisedFlagged && result.Outcome != Duplicate {
 		return nil
 	}
-	var flags []string
-	for _, flag := range bytes.Fields([]byte(result.Reason)) {
-		flags = append(flags, string(flag))
-	}
-	return flags
+	return slices.DeleteFunc(strings.Fields(result.Reason), func(word string) bool { return !slices.Contains(schemas.Values("flag"), word) })
 }
 
 // formOf names the form of one principal in the ledger: numbers and keys are told apart by who sent them. It is a
@@ -98,13 +96,19 @@ func formOf(who principal.Principal) string {
 }
 
 // readForm reads a request as a form sends it: organisation, number and route need not be said where it is known who
-// asks. The person's own request is not verified, whatever it says of itself.
+// asks. The person's own request is not verified, whatever it says of itself. A guest's must say that it is the
+// person's own, so that a program that lost its credential is told; and nothing in it counts as agreed or confirmed
+// by the person: the yes of somebody unknown is no yes, and is asked for by whoever speaks with them.
 func readForm(who principal.Principal, body []byte, key string) (schemas.ReferralSubmittedData, *httpx.Problem) {
 	var form map[string]any
 	if err := json.Unmarshal(body, &form); err != nil || form == nil {
 		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body is no JSON object. Send one.")
 	}
-	own := who.Role == string(schemas.Person)
+	guest := who.Role == string(schemas.Guest)
+	own := guest || who.Role == string(schemas.Person)
+	if guest && form["route"] != "self" {
+		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or certificate that was agreed; to ask for yourself, say so by route: self.")
+	}
 	fill := func(name, value string) {
 		if form[name] == nil && value != "" {
 			form[name] = value
@@ -125,12 +129,18 @@ func readForm(who principal.Principal, body []byte, key string) (schemas.Referra
 	if len(faults) > 0 {
 		return data, httpx.NewProblem(http.StatusUnprocessableEntity, "The request is not as its schema says: see errors.").With("errors", faults)
 	}
-	if !own && data.Organisation != who.Organisation {
+	if data.Organisation != who.Organisation {
 		return data, httpx.NewProblem(http.StatusForbidden, "You may not ask in the name of that organisation.")
 	}
 	if data.Route == "self" {
 		// Who they are is what they say, until somebody has spoken with them: it is matched with nobody.
 		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""
+	}
+	if guest {
+		data.Consents = nil
+		if data.SafeContact != nil {
+			data.SafeContact.Confirmed = false
+		}
 	}
 	return data, nil
 }
