@@ -104,6 +104,13 @@ func (c *client) changeStep(ctx context.Context, p principal.Principal, id, chan
 	return c.call(ctx, p, schemas.Journey, http.MethodPost, "/api/steps/"+url.PathEscape(id)+"/"+change, key, body, nil)
 }
 
+// refer asks for support for somebody. key makes a form that is sent twice one request.
+func (c *client) refer(ctx context.Context, p principal.Principal, key string, asked referral) (referred, error) {
+	var answer referred
+	err := c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/referrals", key, asked, &answer)
+	return answer, err
+}
+
 func query(pairs ...string) string {
 	values := url.Values{}
 	for i := 0; i+1 < len(pairs); i += 2 {

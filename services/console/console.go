@@ -56,6 +56,8 @@ type Config struct {
 	SignIn *SignIn
 	// Traces are shown to operators; nil where traces are kept elsewhere.
 	Traces Traces
+	// Partners may be named in a yes; none leaves it open to which organisation it was said.
+	Partners []Partner
 	// Built are the files of NHS.UK frontend; nil takes those embedded.
 	Built fs.FS
 
@@ -63,6 +65,12 @@ type Config struct {
 	Log     *slog.Logger
 	Tracers trace.TracerProvider
 	Meters  metric.MeterProvider
+}
+
+// Partner is an organisation to which somebody may say yes.
+type Partner struct {
+	// ID is opaque; Name is for whoever records the yes.
+	ID, Name string
 }
 
 // Traces gives the spans of a journey, for the waterfall.
@@ -116,6 +124,7 @@ func DevChoices() []Choice {
 func Routes() []schemas.Route {
 	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Operator}
 	staff := []schemas.Role{schemas.SendingTeam, schemas.Navigator}
+	guests := []schemas.Role{schemas.Guest}
 	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
 		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles, Public: len(roles) == 0, Meaning: meaning}
 	}
@@ -132,8 +141,16 @@ func Routes() []schemas.Route {
 		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", staff...),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
+		page("GET", "/refer", "A professional's request for support.", referrers...),
+		page("POST", "/refer", "Asks for support for somebody.", referrers...),
+		page("GET", "/get-support", "The person's own request."),
+		page("POST", "/get-support", "Asks for support for oneself.", guests...),
+		page("GET", "/get-support/received", "What happens after it."),
 	}
 }
+
+// referrers may ask for support for somebody.
+var referrers = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff}
 
 // Console serves the pages.
 type Console struct {
@@ -191,6 +208,8 @@ func (s *Console) register() {
 	s.mux.Handle("GET /sign-in", s.showSignIn)
 	s.mux.Handle("POST /sign-in", s.signIn)
 	s.mux.Handle("POST /sign-out", s.signOut)
+	s.mux.Handle("GET /get-support", s.showOwn)
+	s.mux.Handle("GET /get-support/received", s.ownReceived)
 	s.mux.Use(principal.Require(principal.Signed(c.Signer, schemas.Console, c.Clock)))
 	s.mux.Handle("GET /{$}", func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/journeys", http.StatusSeeOther)
@@ -202,4 +221,7 @@ func (s *Console) register() {
 	s.mux.Handle("POST /journeys/{id}/steps/{step}/acknowledge", s.changeStep("acknowledge"))
 	s.mux.Handle("GET /journeys/{id}/trace", s.showTrace)
 	s.mux.Handle("GET /messages", s.listMessages)
+	s.mux.Handle("GET /refer", s.showRefer)
+	s.mux.Handle("POST /refer", s.refer)
+	s.mux.Handle("POST /get-support", s.askOwn)
 }

@@ -49,6 +49,7 @@ type services struct {
 	mux     *http.ServeMux
 	changes []change
 	refuse  *httpx.Problem
+	asked   principal.Principal // who asked for support last
 }
 
 type change struct{ Path, Key, Body string }
@@ -83,6 +84,16 @@ func newServices(t *testing.T, signer *principal.Signer) *services {
 			return
 		}
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
+	})
+	s.mux.HandleFunc("POST /api/referrals", func(w http.ResponseWriter, r *http.Request) {
+		body, _ := httpx.ReadBody(w, r, 16<<10)
+		who, _ := principal.From(r.Context())
+		s.changes, s.asked = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)}), who
+		if s.refuse != nil {
+			httpx.WriteProblem(w, r, s.refuse)
+			return
+		}
+		_ = httpx.WriteJSON(w, http.StatusAccepted, referred{Journey: firstID, Outcome: "raised-flagged", Flags: []string{schemas.FlagPossibleDouble}})
 	})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
@@ -178,6 +189,12 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"messages":         f.page(t, "/messages?outcome=quarantined", opera),
 		"trace":            f.page(t, "/journeys/"+firstID+"/trace", opera),
 		"refused":          f.ask(t, "GET", "/journeys/"+secondID, nil, nurse).Body.String(),
+		"refer":            f.page(t, "/refer", nurse),
+		"refer-unfinished": f.ask(t, "POST", "/refer", url.Values{"given": {"Rowan"}, "nhs": {"999 000 0000"}, "channel": {"text"}, "left-day": {"31"}, "left-month": {"2"}, "request": {"k"}}, nurse).Body.String(),
+		"referred":         f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
+		"own":              f.page(t, "/get-support", principal.Principal{}),
+		"own-unfinished":   f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
+		"own-received":     f.page(t, "/get-support/received", principal.Principal{}),
 		"not-chosen":       f.ask(t, "POST", "/sign-in", url.Values{"next": {"/journeys"}}, principal.Principal{}).Body.String(),
 	}
 }
@@ -187,7 +204,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	pages := start(t).pages(t)
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
-	for _, name := range []string{"journeys", "journey", "trace"} {
+	for _, name := range []string{"journeys", "journey", "trace", "refer-unfinished", "referred", "own", "own-unfinished", "own-received"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")
@@ -394,7 +411,7 @@ func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, reasonWords, ackWords, factWords, purposeWords, doneWords} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, reasonWords, ackWords, factWords, purposeWords, doneWords, flagWords} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)

@@ -13,6 +13,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // view is what every page has.
@@ -24,6 +25,8 @@ type view struct {
 	Role     string
 	Where    string // organisation
 	Messages bool   // may read the ledger
+	Refer    bool   // may ask for support for somebody
+	Leave    string // where somebody can go at one press, on pages for the person; they show nobody's name or role
 	Frontend bool   // with the style files of NHS.UK frontend
 	Done     string // what has just been done, in words
 	Problems []problemView
@@ -37,12 +40,13 @@ type problemView struct{ Words, Anchor string }
 const formLimit = 16 << 10
 
 func parsePages() (map[string]*template.Template, error) {
-	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }}).ParseFS(templates, "templates/layout.html")
+	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }, "optionOf": optionOf}).
+		ParseFS(templates, "templates/layout.html", "templates/questions.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
 	}
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused"} {
+	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "refer", "referred", "own", "own-received"} {
 		page, err := template.Must(layout.Clone()).ParseFS(templates, "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %q: %w", name, err)
@@ -54,8 +58,9 @@ func parsePages() (map[string]*template.Template, error) {
 
 // show answers with a page. It is made whole before any of it is sent.
 func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
-	if p, ok := principal.From(r.Context()); ok {
-		v.SignedIn, v.Role, v.Where, v.Messages = true, wordsFor(roleNames, p.Role), p.Organisation, mayReadMessages(p.Role)
+	if p, ok := principal.From(r.Context()); ok && p.Role != string(schemas.Guest) {
+		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), p.Organisation
+		v.Messages, v.Refer = mayReadMessages(p.Role), mayRefer(p.Role)
 	}
 	v.Frontend = s.frontend
 	var page bytes.Buffer

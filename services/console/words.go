@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -111,6 +112,20 @@ var reasonWords = map[string]string{
 	"message-type":        "This kind of message is not used here",
 }
 
+// flagWords say why somebody looks at a request or a discharge before it goes on.
+var flagWords = map[string]string{
+	schemas.FlagUnder18:         "They are under 18: the young people’s team decides first, and nobody rings before",
+	schemas.FlagAgeUnknown:      "Their age is not known, so the young people’s team looks first",
+	schemas.FlagLate:            "It came so late that few days of the two weeks are left",
+	schemas.FlagFutureDischarge: "The time of leaving is in the future",
+	schemas.FlagMerged:          "Two records have been made one: what they agreed to is asked again",
+	schemas.FlagNumberInvalid:   "The NHS number given cannot be one",
+	schemas.FlagLeftBefore:      "They left before an assessment",
+	schemas.FlagPossibleDouble:  "Another record looks like the same person: somebody compares the two first",
+	schemas.FlagUnverified:      "Who it is about is not known for certain until somebody has spoken with them",
+	schemas.FlagReturned:        "They have come back while their journey is open",
+}
+
 var ackWords = map[string]string{
 	"AA":       "Accepted (AA)",
 	"AE":       "Could not be read (AE)",
@@ -178,13 +193,16 @@ func all(words []string) string {
 	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
-func each(words map[string]string, codes []string) string {
+// named puts codes into words.
+func named(words map[string]string, codes []string) []string {
 	named := make([]string, len(codes))
 	for i, code := range codes {
 		named[i] = wordsFor(words, code)
 	}
-	return all(named)
+	return named
 }
+
+func each(words map[string]string, codes []string) string { return all(named(words, codes)) }
 
 // sentenceOf is what the person may read about an event. The service that keeps the timeline may send the words, or
 // only the event's type as their key.
@@ -335,6 +353,8 @@ var roleNames = map[string]string{
 	string(schemas.Operator):      "Operator",
 	string(schemas.TreatingStaff): "Treating staff",
 }
+
+func mayRefer(role string) bool { return slices.Contains(referrers, schemas.Role(role)) }
 
 const operator = string(schemas.Operator)
 

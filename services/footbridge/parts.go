@@ -318,6 +318,13 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	}
 	t := p.telemetry[schemas.Console]
 	cfg := console.Config{Backends: backends, Signer: p.signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
+	partners, err := p.partners()
+	if err != nil {
+		return err
+	}
+	for _, partner := range partners {
+		cfg.Partners = append(cfg.Partners, console.Partner{ID: partner.ID, Name: partner.Name})
+	}
 	if p.cfg.development {
 		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(), Sessions: p.sessions}
 	}

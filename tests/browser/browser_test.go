@@ -152,6 +152,9 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 		{"journey-done", "/journeys/" + journeyID + "?said=done", "navigator"},
 		{"messages", "/messages", "operator"},
 		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
+		{"refer", "/refer", "liaison"},
+		{"own", "/get-support", ""},
+		{"own-received", "/get-support/received", ""},
 		{"not-there", "/journeys/019cac6b-9e60-7cde-a568-92bb0000aa11", "liaison"},
 		{"unknown", "/no/such/page", ""},
 	} {

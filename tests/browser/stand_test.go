@@ -3,6 +3,7 @@ package browser
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"io/fs"
 	"maps"
 	"net/http"
@@ -33,8 +34,15 @@ const (
 // and take a step's being done.
 type site struct {
 	*httptest.Server
-	mu   sync.Mutex
-	done map[string]principal.Principal // by step
+	mu    sync.Mutex
+	done  map[string]principal.Principal // by step
+	posts []post                         // what came over the other forms
+}
+
+// post is one form as the services got it.
+type post struct {
+	Path, Key, Body string
+	Who             principal.Principal
 }
 
 // halfPastTwo is when the examples are looked at.
@@ -60,7 +68,7 @@ func newSite(t *testing.T, built fs.FS) *site {
 	ok(t, err)
 	backends[schemas.Console] = pages.Handler()
 	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signer, Clock: halfPastTwo{},
-		Source: sessions.Source(), SignInPath: "/sign-in", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
+		Source: sessions.Source(), SignInPath: "/sign-in", GuestsOf: "RXX", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
 	ok(t, err)
 	s.Server = httptest.NewServer(door.Handler())
 	t.Cleanup(s.Close)
@@ -87,6 +95,7 @@ func (s *site) services(t *testing.T) http.Handler {
 		s.done[r.PathValue("id")] = who
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{"journey": journeyID})
 	})
+	mux.HandleFunc("POST /api/referrals", s.take(http.StatusAccepted, map[string]any{"journey": journeyID, "outcome": "raised-flagged", "flags": []string{"possible-double"}}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
 	})
@@ -119,6 +128,24 @@ func (s *site) journey(t *testing.T) http.HandlerFunc {
 		})
 		_ = httpx.WriteJSON(w, http.StatusOK, journey)
 	}
+}
+
+// take keeps what was posted and answers it.
+func (s *site) take(status int, answer any) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		who, _ := principal.From(r.Context())
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.posts = append(s.posts, post{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body), who})
+		_ = httpx.WriteJSON(w, status, answer)
+	}
+}
+
+func (s *site) posted() []post {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.posts)
 }
 
 func (s *site) whoDid(step string) principal.Principal {

@@ -4,3 +4,12 @@ import { initAll } from "/assets/nhsuk-frontend.js";
 
 document.body.classList.add("js-enabled", "nhsuk-frontend-supported");
 initAll();
+
+// Leaves at once, and so that the page before is not one step back.
+for (const leave of document.querySelectorAll("[data-leave]")) {
+  leave.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.body.hidden = true;
+    location.replace(leave.href);
+  });
+}
