@@ -33,20 +33,20 @@ type arrival struct {
 // consume pulls what arrives and works on it until ctx ends; then it finishes the batches under way and hands
 // back what it has not begun.
 func (f *Flow) consume(ctx context.Context) {
-	arrived := make(chan jetstream.Msg, 4*f.cfg.BatchSize)
+	arrived := newQueue(ctx, 4*f.cfg.BatchSize)
 	var workers sync.WaitGroup
 	for range f.cfg.Workers {
 		workers.Go(func() { f.work(ctx, arrived) })
 	}
 	f.pull(ctx, arrived)
 	workers.Wait()
-	for len(arrived) > 0 {
-		_ = (<-arrived).Nak()
+	for _, msg := range arrived.rest() {
+		_ = msg.Nak()
 	}
 }
 
 // pull keeps the durable consumer in being and its messages coming.
-func (f *Flow) pull(ctx context.Context, arrived chan<- jetstream.Msg) {
+func (f *Flow) pull(ctx context.Context, arrived *queue) {
 	for ctx.Err() == nil {
 		if err := f.pullOnce(ctx, arrived); err != nil && ctx.Err() == nil {
 			f.faults.set("consumer", err)
@@ -57,7 +57,7 @@ func (f *Flow) pull(ctx context.Context, arrived chan<- jetstream.Msg) {
 
 // pullOnce runs until the consumer is gone, its stream has been exchanged, or ctx ends. The client library keeps
 // silent about a durable that is gone, so it is looked after here.
-func (f *Flow) pullOnce(ctx context.Context, arrived chan<- jetstream.Msg) error {
+func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 	consumer, err := f.durable(ctx)
 	if err != nil {
 		return err
@@ -70,12 +70,7 @@ func (f *Flow) pullOnce(ctx context.Context, arrived chan<- jetstream.Msg) error
 		default:
 		}
 	})()
-	pulling, err := consumer.Consume(func(msg jetstream.Msg) {
-		select {
-		case arrived <- msg:
-		case <-ctx.Done():
-		}
-	}, jetstream.PullMaxMessages(4*f.cfg.BatchSize), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
+	pulling, err := consumer.Consume(arrived.put, jetstream.PullMaxMessages(4*f.cfg.BatchSize), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			select {
 			case failed <- err:
@@ -167,25 +162,14 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 }
 
 // work takes what has arrived, up to a batch, never waiting to fill one, and applies it.
-func (f *Flow) work(ctx context.Context, arrived <-chan jetstream.Msg) {
+func (f *Flow) work(ctx context.Context, arrived *queue) {
 	for {
-		var batch []jetstream.Msg
-		select {
-		case <-ctx.Done():
+		batch := arrived.take(f.cfg.BatchSize)
+		if batch == nil {
 			return
-		case msg := <-arrived:
-			batch = append(batch, msg)
-		}
-	more:
-		for len(batch) < f.cfg.BatchSize {
-			select {
-			case msg := <-arrived:
-				batch = append(batch, msg)
-			default:
-				break more
-			}
 		}
 		f.process(ctx, batch)
+		arrived.done(batch)
 	}
 }
 
