@@ -209,17 +209,17 @@ func (a *arrival) claim(c *claims) {
 		first(c.persons, a.mergedKey, a.newMerged)
 	}
 	if s.Visit != "" && s.Kind != KindPerson && !s.merges() {
-		first(c.visits, visitKey{a.Organisation, s.Visit}, a.newVisit)
+		c.visits[visitKey{a.Organisation, s.Visit}] = true
 	}
 	if s.Kind == KindJoinVisits {
-		first(c.visits, visitKey{a.Organisation, s.MergedVisit}, clock.NewID(a.received))
+		c.visits[visitKey{a.Organisation, s.MergedVisit}] = true
 	}
 }
 
 // merges says whether two records become one.
 func (s *Statement) merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
 
-func first[K comparable](ids map[K]string, key K, id string) {
+func first(ids map[string]string, key, id string) {
 	if _, there := ids[key]; !there {
 		ids[key] = id
 	}

@@ -211,7 +211,7 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 // decideScope puts a human's answer to the visit: it followed self-harm, or it did not.
 func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool, edits releaseEdits) (Decision, error) {
 	job.claims.known[held.personKey] = true
-	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = held.Visit
+	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return Decision{}, err

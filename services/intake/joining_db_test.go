@@ -1,10 +1,12 @@
 package intake
 
 import (
+	"context"
 	"testing"
 	"time"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/hl7"
 	"footbridge/schemas"
 )
 
@@ -62,5 +64,38 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 	send(t, there, withTraced(h.message("A03")))
 	if _, journeys := p.outbox(t); len(journeys) != 2 {
 		t.Errorf("journeys %v", journeys)
+	}
+}
+
+// Nothing is locked of a visit that nobody knows: whoever stores it second must join the first.
+func TestAVisitThatAnotherHasStoredMeanwhileIsJoined(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	client := p.dial(t)
+	admin := p.site.db.Admin()
+	tx, err := admin.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	if _, err := tx.Exec(t.Context(), `insert into intake.visit (id, organisation, number, version, says, withdrawn)
+		values (gen_random_uuid(), 'RXX', 'V1', 7, '{}', false)`); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan hl7.Acknowledgement, 1)
+	go func() { answered <- send(t, client, newHospital().message("A04")) }()
+	for waiting := false; !waiting; {
+		if err := admin.QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database()
+			and usename like '%intake%' and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	<-answered
+	var visits, version int
+	if err := admin.QueryRow(t.Context(), `select count(*), max(version) from intake.visit`).Scan(&visits, &version); err != nil || visits != 1 || version != 8 {
+		t.Errorf("%d visits, version %d, %v; want the one, joined", visits, version, err)
 	}
 }

@@ -114,13 +114,13 @@ func findSettled(q queuer, ids []string, found map[string]seen) {
 type claims struct {
 	persons map[string]string // lookup key to the id that a new record would get
 	known   map[string]bool   // lookup keys that are looked at but make no new record
-	visits  map[visitKey]string
+	visits  map[visitKey]bool
 	whole   bool              // known persons come with their visits and what is known of their contact
 	numbers map[string]string // keyed hash of a verified NHS number to the id that a record first named by it would get
 }
 
 func newClaims() *claims {
-	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]string{}, numbers: map[string]string{}}
+	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]bool{}, numbers: map[string]string{}}
 }
 
 // idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
@@ -134,19 +134,31 @@ func (c *claims) idsOfNumbers() (ids []string) {
 // loadWorld queues the locking and reading of all that the claims name: verified numbers first, then persons in id
 // order, then visits in key order, then journeys, so that no two transactions wait for each other. With a person
 // come all records that share a verified NHS number, and their visits and journeys: which visits are one attendance,
-// and whether a journey is open, is decided from all of them. A visit that is not known yet gets an empty row, so
-// that two transactions that hear of it first at the same time wait for one another, and each decides from the row
-// that comes back locked.
+// and whether a journey is open, is decided from all of them. Two transactions that hear of a person first at the
+// same time wait for one another at the lookup's row; of a visit, the second finds it there when it stores its own,
+// and is done again.
 //
 // Intake acts for the system itself here, so no principal narrows what is seen.
 func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
-	reach := s.lockPersons(q, c, w)
-	lockVisits(q, c, w, reach, pg.UUIDFloor(now.Add(-s.keepReceipts)))
-	lockJourneys(q, w, reach)
+	found := claimKeys(q, c)
+	if len(found.keys) == 0 && len(found.visits) == 0 {
+		return
+	}
+	q.Queue(`select set_config('intake.concerned', array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[]))::text, true)`,
+		found.keys, found.numbers, found.organisations, found.visits)
+	s.lockPersons(q, w)
+	findByKeys(q, c, w, found)
+	findNumbers(q, w)
+	lockVisits(q, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
+	lockJourneys(q, w, found)
 	if c.whole {
-		loadCards(q, w, reach)
+		loadCards(q, w)
 	}
 }
+
+// concerned is the condition that a record is one of those that the claims lead to, found once by loadWorld and kept
+// for the transaction. Without that it is an error.
+const concerned = ` r.id = any(current_setting('intake.concerned')::uuid[]) `
 
 // reach is how the records are found that a batch concerns: by lookup keys, verified numbers, and visits.
 type reach struct {
@@ -154,86 +166,84 @@ type reach struct {
 	organisations, visits []string
 }
 
-func (r reach) args(more ...any) []any {
-	return append([]any{r.keys, r.numbers, r.organisations, r.visits}, more...)
-}
-
-func (s *Service) lockPersons(q queuer, c *claims, w *World) reach {
-	var ids []string
-	var hashes, numbers [][]byte
-	var found reach
+// claimKeys queues that keys and numbers which lead to nobody yet lead to the records that would be made.
+func claimKeys(q queuer, c *claims) (found reach) {
 	for _, key := range sortedVisits(c.visits) {
 		found.organisations, found.visits = append(found.organisations, key.organisation), append(found.visits, key.number)
 	}
+	var ids []string
 	for _, key := range sortedKeys(c.persons) {
-		hashes, ids = append(hashes, []byte(key)), append(ids, c.persons[key])
+		found.keys, ids = append(found.keys, []byte(key)), append(ids, c.persons[key])
 	}
 	for _, number := range sortedKeys(c.numbers) {
-		numbers = append(numbers, []byte(number))
+		found.numbers = append(found.numbers, []byte(number))
 	}
-	if len(hashes) > 0 {
+	if len(ids) > 0 {
 		// The lookup's row also stands for the advisory lock on a person of whom nothing else is known.
 		q.Queue(`insert into person_lookup (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
-			order by hash on conflict do nothing`, append(slices.Clone(hashes), numbers...), append(slices.Clone(ids), c.idsOfNumbers()...))
-		q.Queue(`select hash, person::text from person_lookup where hash = any($1::bytea[])`, hashes).
-			Query(func(rows pgx.Rows) error { return scanLookups(rows, c) })
+			order by hash on conflict do nothing`, append(slices.Clone(found.keys), found.numbers...), append(ids, c.idsOfNumbers()...))
 	}
-	if len(numbers) > 0 {
+	if len(found.numbers) > 0 {
 		// A number's row serialises two records that are the first to carry it.
-		q.Queue(`select 1 from person_lookup where hash = any($1::bytea[]) order by hash for update`, numbers)
+		q.Queue(`select 1 from person_lookup where hash = any($1::bytea[]) order by hash for update`, found.numbers)
 	}
 	for key := range c.known {
 		if _, also := c.persons[key]; !also {
-			hashes = append(hashes, []byte(key))
+			found.keys = append(found.keys, []byte(key))
 		}
 	}
-	found.keys, found.numbers = hashes, numbers
-	if len(hashes) == 0 && len(found.visits) == 0 {
-		return found
-	}
-	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
-			r.said_at, r.said_seq, r.version, k.wrapped, coalesce(t.reason, '')
-		from person r left join person_key k on k.person = r.id left join contact_stop t on t.person = r.id
-		where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[]))) order by r.id for update of r`, found.args()...).
-		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
-	q.Queue(`select l.hash, coalesce(p.survivor, p.id)::text from person_lookup l join person p on p.id = l.person
-		where l.hash = any($1::bytea[])`, hashes).
-		Query(func(rows pgx.Rows) error { return scanKeys(rows, w) })
-	q.Queue(`select n.hash, n.person::text from person r cross join unnest(r.aliases || r.id) as owner join person_number n on n.person = owner
-		where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))`, found.args()...).
-		Query(func(rows pgx.Rows) error { return scanNumbers(rows, w) })
 	return found
 }
 
-// scanKeys puts the loaded persons under the keys that lead to them.
-func scanKeys(rows pgx.Rows, w *World) error {
-	var hash []byte
-	var id string
-	_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error {
-		person := w.owners[id]
-		if person == nil {
-			return errMergedMeanwhile
-		}
-		w.persons[string(hash)] = person
-		return nil
+func (s *Service) lockPersons(q queuer, w *World) {
+	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
+			r.said_at, r.said_seq, r.version, k.wrapped, coalesce(t.reason, '')
+		from person r left join person_key k on k.person = r.id left join contact_stop t on t.person = r.id
+		where` + concerned + `order by r.id for update of r`).
+		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
+}
+
+// findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to already.
+func findByKeys(q queuer, c *claims, w *World, found reach) {
+	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
+		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
+		var hash []byte
+		var id string
+		var record *string
+		_, err := pgx.ForEachRow(rows, []any{&hash, &id, &record}, func() error {
+			key := string(hash)
+			if _, claimed := c.persons[key]; claimed {
+				c.persons[key] = id
+			}
+			if record == nil {
+				return nil
+			}
+			w.persons[key] = w.owners[*record]
+			return w.mustKnow(*record)
+		})
+		return err
 	})
-	return err
 }
 
-// scanNumbers says which verified numbers the loaded records carry.
-func scanNumbers(rows pgx.Rows, w *World) error {
-	var hash []byte
-	var id string
-	_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return nil })
-	return err
+// findNumbers says which verified numbers the loaded records carry. Another record may have come to carry one while
+// this transaction waited.
+func findNumbers(q queuer, w *World) {
+	q.Queue(`select distinct also.hash, also.person::text from person r cross join unnest(r.aliases || r.id) as owner
+		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p on p.id = also.person where` + concerned).
+		Query(func(rows pgx.Rows) error {
+			var hash []byte
+			var id string
+			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return w.mustKnow(id) })
+			return err
+		})
 }
 
-// scanLookups takes over the ids that the keys already lead to.
-func scanLookups(rows pgx.Rows, c *claims) error {
-	var hash []byte
-	var person string
-	_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { c.persons[string(hash)] = person; return nil })
-	return err
+// mustKnow: a record that was not there when the transaction looked for those concerned is there now.
+func (w *World) mustKnow(id string) error {
+	if w.owners[id] == nil {
+		return errMergedMeanwhile
+	}
+	return nil
 }
 
 func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
@@ -282,22 +292,11 @@ const (
 )
 
 // lockVisits locks the visits that the claims name, those merged with them, and all that the persons had since the
-// floor: older ones cannot be one attendance with anything that comes now.
+// floor: older ones cannot be one attendance with anything that comes now. A named visit may have become somebody
+// else's while this transaction waited for it: theirs have to be known too.
 func lockVisits(q queuer, c *claims, w *World, found reach, floor string) {
-	var ids []string
-	for _, key := range sortedVisits(c.visits) {
-		ids = append(ids, c.visits[key])
-	}
-	if len(ids) > 0 {
-		q.Queue(`insert into visit (id, organisation, number, version, says, withdrawn)
-			select id, organisation, number, 0, '{}', false from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, organisation, number)
-			on conflict do nothing`, ids, found.organisations, found.visits)
-	}
-	if len(ids) == 0 && len(c.persons) == 0 && !c.whole {
-		return
-	}
 	q.Queue(`with named as materialized (
-			select v.id, v.organisation, v.number, v.joined_to from unnest($3::text[], $4::text[]) as t(organisation, number)
+			select v.id, v.organisation, v.number, v.joined_to from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
 		), wanted as materialized (
 			select id from named
@@ -307,49 +306,35 @@ func lockVisits(q queuer, c *claims, w *World, found reach, floor string) {
 			select v.id from named join visit v on v.organisation = named.organisation and v.number = named.joined_to
 			union
 			select v.id from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner
-			where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))
-				and (v.id >= $5::uuid or v.journey is not null))
-		select v.id::text, v.organisation, v.number, v.version, v.says::text from wanted join visit v using (id)
-		order by v.organisation, v.number for update of v`, found.args(floor)...).
-		Query(func(rows pgx.Rows) error { return scanVisits(rows, w) })
-	// A visit may have become somebody else's while this transaction waited for it: theirs have to be known too.
-	q.Queue(`select v.person::text from unnest($1::text[], $2::text[]) as t(organisation, number)
-		join visit v on v.organisation = t.organisation and v.number = t.number where v.person is not null`, found.organisations, found.visits).
-		Query(func(rows pgx.Rows) error { return checkOwners(rows, w) })
-}
-
-func checkOwners(rows pgx.Rows, w *World) error {
-	var id string
-	_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-		if w.owners[id] == nil {
-			return errMergedMeanwhile
-		}
-		return nil
-	})
-	return err
+			where`+concerned+`and (v.id >= $3::uuid or v.journey is not null))
+		select v.id::text, v.organisation, v.number, v.version, v.says::text, coalesce(v.person::text, '') from wanted join visit v using (id)
+		order by v.organisation, v.number for update of v`, found.organisations, found.visits, floor).
+		Query(func(rows pgx.Rows) error { return scanVisits(rows, c, w) })
 }
 
 // lockJourneys locks the journeys of the persons and of their visits.
 func lockJourneys(q queuer, w *World, found reach) {
 	q.Queue(`with records as materialized (
-			select unnest(r.aliases || r.id) as id from person r
-			where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))
+			select unnest(r.aliases || r.id) as id from person r where`+concerned+`
 		), wanted as materialized (
-			select v.journey as id from unnest($3::text[], $4::text[]) as t(organisation, number)
+			select v.journey as id from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number where v.journey is not null
 			union
 			select j.id from records join journey j on j.person = records.id
 			union
 			select v.journey from records join visit v on v.person = records.id where v.journey is not null)
 		select j.id::text, j.person::text, j.told, j.first_event, j.state, j.opened_at from wanted join journey j using (id) order by j.id for update of j`,
-		found.args()...).
+		found.organisations, found.visits).
 		Query(func(rows pgx.Rows) error { return scanJourneys(rows, w) })
 }
 
-func scanVisits(rows pgx.Rows, w *World) error {
+func scanVisits(rows pgx.Rows, c *claims, w *World) error {
 	var v Visit
-	var says string
-	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
+	var says, person string
+	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &person}, func() error {
+		if person != "" && c.visits[visitKey{v.Organisation, v.Number}] && w.owners[person] == nil {
+			return errMergedMeanwhile
+		}
 		loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
 		if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
 			return fmt.Errorf("reading visit %s: %w", v.ID, err)
@@ -422,7 +407,7 @@ func sortedKeys(keys map[string]string) []string {
 	return sorted
 }
 
-func sortedVisits(visits map[visitKey]string) []visitKey {
+func sortedVisits(visits map[visitKey]bool) []visitKey {
 	sorted := make([]visitKey, 0, len(visits))
 	for key := range visits {
 		sorted = append(sorted, key)
@@ -538,42 +523,56 @@ func uuidArray(ids []string) string {
 	return string(append(literal, '}'))
 }
 
+// storeVisits queues new visits and changed ones. Where another transaction has stored a new one since this one looked
+// for it, its number is there already and all of this is done again: then it joins that one.
 func storeVisits(q queuer, visits []*Visit) error {
-	if len(visits) == 0 {
-		return nil
+	fresh, known := partition(visits, func(v *Visit) bool { return !v.stored })
+	const columns = `id, organisation, number, person, version, says, journey, raised_at, withdrawn, joined_to`
+	const rows = `unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[]) as t(` + columns + `)`
+	if args, err := visitColumns(fresh); err != nil {
+		return err
+	} else if len(fresh) > 0 {
+		q.Queue(`insert into visit (`+columns+`)
+			select id, organisation, number, person, version, says::jsonb, journey, raised_at, withdrawn, joined_to from `+rows, args...)
 	}
+	if args, err := visitColumns(known); err != nil {
+		return err
+	} else if len(known) > 0 {
+		q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
+			withdrawn = t.withdrawn, joined_to = t.joined_to from `+rows+` where v.id = t.id`, args...)
+	}
+	return nil
+}
+
+func partition[T any](all []T, first func(T) bool) (yes, no []T) {
+	for _, one := range all {
+		if first(one) {
+			yes = append(yes, one)
+		} else {
+			no = append(no, one)
+		}
+	}
+	return yes, no
+}
+
+func visitColumns(visits []*Visit) ([]any, error) {
 	n := len(visits)
 	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	persons, journeys, raised := make([]*string, n), make([]*string, n), make([]*time.Time, n)
 	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
-	known := true
 	for i, v := range visits {
 		text, err := json.Marshal(v.VisitSays)
 		if err != nil {
-			return fmt.Errorf("writing visit %s: %w", v.ID, err)
+			return nil, fmt.Errorf("writing visit %s: %w", v.ID, err)
 		}
 		ids[i], organisations[i], numbers[i], says[i] = v.ID, v.Organisation, v.Number, string(text)
 		versions[i], withdrawn[i] = v.Version, v.Raised.Withdrawn != ""
-		if v.Person != "" {
-			persons[i] = &v.Person
-		}
-		joinedTo[i] = optional(v.Into)
+		persons[i], joinedTo[i] = optional(v.Person), optional(v.Into)
 		if v.Raised.Journey != "" {
 			journeys[i], raised[i] = &v.Raised.Journey, &v.Raised.At
 		}
-		known = known && v.stored
 	}
-	if !known {
-		q.Queue(`insert into visit (id, organisation, number, version, says, withdrawn)
-			select id, organisation, number, 0, '{}', false from unnest($1::uuid[], $2::text[], $3::text[]) as t(id, organisation, number)
-			on conflict (id) do nothing`, ids, organisations, numbers)
-	}
-	q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
-			withdrawn = t.withdrawn, joined_to = t.joined_to
-		from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::uuid[], $6::timestamptz[], $7::bool[], $8::text[])
-			as t(id, person, version, says, journey, raised_at, withdrawn, joined_to) where v.id = t.id`,
-		ids, persons, versions, says, journeys, raised, withdrawn, joinedTo)
-	return nil
+	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo}, nil
 }
 
 // storeMessages queues the ledger's rows, with their sealed content and its keys.
@@ -798,9 +797,9 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 }
 
 // loadCards reads what may be known of the persons' contact cards without opening them.
-func loadCards(q queuer, w *World, found reach) {
+func loadCards(q queuer, w *World) {
 	q.Queue(`select c.person::text, c.no_safe_channel, c.needs from person r cross join unnest(r.aliases || r.id) as owner
-		join contact_card c on c.person = owner where r.id = any(array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])))`, found.args()...).
+		join contact_card c on c.person = owner where` + concerned).
 		Query(func(rows pgx.Rows) error {
 			var person string
 			var flags CardFlags

@@ -122,7 +122,10 @@ var answering = regexp.MustCompile(`(^|_)(http|hands)\.go$`)
 
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
-	"intake.lockPersons":   "after the message was locked for the principal: the records it concerns",
+	"intake.loadWorld":     "after the message was locked for the principal: the records it concerns",
+	"intake.lockPersons":   "the same",
+	"intake.findByKeys":    "the same",
+	"intake.findNumbers":   "the same",
 	"intake.lockVisits":    "the same",
 	"intake.loadCards":     "the same",
 	"intake.lockJourneys":  "the same",
