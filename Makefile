@@ -36,7 +36,7 @@ fuzz: ## every fuzz target, FUZZTIME each (10m)
 	@./tests/fuzz.sh
 
 fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and count what is lost
-	@FOOTBRIDGE_FAULTS=$(FAULTS) FOOTBRIDGE_DISCHARGES=20000 FOOTBRIDGE_PAST_EVENTS=20000 FOOTBRIDGE_MOMENT_ROUNDS=5 go test -count=1 -timeout 60m -v footbridge/tests/fault
+	@FOOTBRIDGE_FAULTS=$(FAULTS) FOOTBRIDGE_DISCHARGES=20000 FOOTBRIDGE_PAST_EVENTS=20000 FOOTBRIDGE_MOMENT_ROUNDS=5 FOOTBRIDGE_AWAY_SECONDS=60 go test -count=1 -timeout 60m -v footbridge/tests/fault
 
 bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench

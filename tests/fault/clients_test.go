@@ -285,20 +285,25 @@ func (r *reporter) send(ctx context.Context, m message) bool {
 }
 
 func (r *reporter) post(ctx context.Context, body []byte, contentType string) (status int, answer []byte, err error) {
-	url := "http://" + r.stand.procs[fmt.Sprintf("gateway/%d", 1+r.turn%2)].addr + "/events"
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
-	if err != nil {
-		return 0, nil, err
-	}
-	request.Header.Set("Authorization", "Bearer "+r.stand.derive("command token "+string(schemas.System)))
-	request.Header.Set("Content-Type", contentType)
-	response, err := r.http.Do(request)
+	response, err := r.ask(ctx, body, contentType)
 	if err != nil {
 		return 0, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
 	answer, err = io.ReadAll(response.Body)
 	return response.StatusCode, answer, err
+}
+
+// ask posts to one of the gateways.
+func (r *reporter) ask(ctx context.Context, body []byte, contentType string) (*http.Response, error) {
+	url := "http://" + r.stand.procs[fmt.Sprintf("gateway/%d", 1+r.turn%2)].addr + "/events"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	request.Header.Set("Authorization", "Bearer "+r.stand.derive("command token "+string(schemas.System)))
+	request.Header.Set("Content-Type", contentType)
+	return r.http.Do(request)
 }
 
 // postBatch sends many reports in one request and notes each that was taken; it returns those that were not.
