@@ -139,9 +139,12 @@ func (s *Service) prepare(ctx context.Context, reading Reading, door string, raw
 	return a, s.identify(a)
 }
 
-// identify makes the keyed hashes by which the person is found, and the ids that a new person, visit or journey
-// would get.
+// identify leaves in the header what may be seen, and makes the keyed hashes by which the person is found, and the ids
+// that a new person, visit or journey would get.
 func (s *Service) identify(a *arrival) error {
+	if err := s.showHeader(a); err != nil {
+		return err
+	}
 	a.newPerson, a.newMerged = clock.NewRandomID(), clock.NewRandomID()
 	a.newVisit, a.newJourney = clock.NewID(a.received), clock.NewID(a.received)
 	if a.Statement == nil {

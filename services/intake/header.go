@@ -1,0 +1,97 @@
+package intake
+
+import (
+	"encoding/hex"
+	"regexp"
+	"slices"
+	"strings"
+
+	"footbridge/libs/hl7"
+)
+
+// Operators read the ledger and must not know who anybody is, yet a sender may write anything into MSH-3, MSH-4, a
+// control id or an event's source. So only what has the shape of a code stands there in clear; of the rest a keyed hash
+// does, by which a resend is still known, and the message as it came is sealed as ever. A shape tells no name from a
+// code of few letters in capitals: what a profile names is shown, whatever it looks like.
+
+var (
+	applicationText = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9_.-]{0,19}$`)
+	facilityText    = regexp.MustCompile(`^[A-Z0-9]{1,12}$`)
+	sourceText      = regexp.MustCompile(`^[A-Za-z0-9/][A-Za-z0-9_.:/#-]{0,99}$`)
+	controlText     = regexp.MustCompile(`^[A-Za-z0-9{][A-Za-z0-9_.:/+{} -]{0,99}$`)
+
+	letterRun  = regexp.MustCompile(`[A-Za-z]+`)
+	digitRun   = regexp.MustCompile(`[0-9]+`)
+	properName = regexp.MustCompile(`(^|[^A-Za-z])[A-Z][a-z]{2,}([^A-Za-z]|$)`)
+)
+
+// looksCoded says whether a text of an allowed shape holds nothing that looks like a name or an NHS number: no word of more
+// than so many letters, none written like a name, and no number that is a valid NHS number.
+func looksCoded(shape *regexp.Regexp, text string, letters int) bool {
+	if !shape.MatchString(text) || properName.MatchString(text) {
+		return false
+	}
+	for _, word := range letterRun.FindAllString(text, -1) {
+		if len(word) > letters {
+			return false
+		}
+	}
+	for _, number := range digitRun.FindAllString(text, -1) {
+		if hl7.ValidNHSNumber(number) {
+			return false
+		}
+	}
+	return true
+}
+
+// isControlID: control ids count, so that a part of more than four characters has a digit in it; or it is a source's
+// name with dots, which stands before a signal's id.
+func isControlID(text string) bool {
+	wordy := func(part string) bool { return len(part) > 4 && !strings.ContainsAny(part, "0123456789.") }
+	return looksCoded(controlText, text, 14) && !slices.ContainsFunc(strings.Fields(text), wordy)
+}
+
+// isFacility: organisations' codes are short, or have a digit in them.
+func isFacility(text string) bool {
+	return looksCoded(facilityText, text, 5)
+}
+
+// showHeader leaves in an arrival's header only what may be seen, for whichever door it came through. A form's sender
+// and organisation are the principal's own.
+func (s *Service) showHeader(a *arrival) error {
+	profile := s.profiles.For(a.Sender)
+	named := profile != s.profiles.fallback
+	var err error
+	hide := func(text string, hidden func(hash []byte) string) string {
+		var hash string
+		if hash, err = s.lookup("header", text); err != nil {
+			return ""
+		}
+		return hidden([]byte(hash))
+	}
+	if application := a.door == doorMLLP; a.Sender != "" && !named && a.door != doorForm &&
+		((application && !looksCoded(applicationText, a.Sender, 12)) || (!application && !looksCoded(sourceText, a.Sender, 14))) {
+		a.Sender = hide(a.Sender, unknownName)
+	}
+	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
+		a.Organisation = hide(a.Organisation, unknownFacility)
+	}
+	if a.ControlID != "" && !isControlID(a.ControlID) {
+		a.ControlID = hide(a.ControlID, unknownName)
+	}
+	if a.Statement != nil {
+		if a.door == doorMLLP {
+			a.Statement.Organisation = a.Organisation
+		}
+		if a.Statement.Tie != "" && !isControlID(a.Statement.Tie) {
+			a.Statement.Tie = hide(a.Statement.Tie, unknownName)
+		}
+	}
+	return err
+}
+
+// unknownName is what stands in the place of a text that may not be seen.
+func unknownName(hash []byte) string { return "unknown-" + hex.EncodeToString(hash[:8]) }
+
+// unknownFacility is unknownName in the form of an organisation's code, since it goes into events.
+func unknownFacility(hash []byte) string { return "X" + strings.ToUpper(hex.EncodeToString(hash[:5])) }
