@@ -37,8 +37,9 @@ type Ack struct {
 	// Text becomes MSA-3, at most 80 characters, printable ASCII. Give constant phrases: never anything from the
 	// message, since acknowledgements end up in engines' logs.
 	Text string
-	// ControlID becomes MSH-10 of the answer: fresh for each.
-	ControlID string
+	// ControlID becomes MSH-10 of the answer: fresh for each. ApplicationID is that of an application acknowledgement
+	// which follows an accept acknowledgement.
+	ControlID, ApplicationID string
 	// At becomes MSH-7, with its offset.
 	At time.Time
 	// Faults become ERR segments; at most 10 are sent.
@@ -98,31 +99,61 @@ func codeText(code int) string {
 // (HL7 2.4, 2.9.3; HL7 UK A.3 2.3).
 func (m *Message) Enhanced() bool { return !m.msh(15).IsEmpty() || !m.msh(16).IsEmpty() }
 
-// Ack builds the one acknowledgement that goes back at once; nil when the sender wants none for this outcome.
-//
-// Original mode gives AA, AE or AR. In enhanced mode MSH-15 decides whether the accept acknowledgement CA, CE or CR
-// is wanted; where it is not, but MSH-16 asks for an application acknowledgement, that is given instead. Where both
-// are wanted the accept acknowledgement goes back here, and [Message.ApplicationAck] builds the other, to be sent
-// as a message of its own.
+// Acks builds the acknowledgements that the message asks for, each a message of its own, in the order in which they
+// go back; none when its sender wants none for this outcome. [Message.AckCodes] says which.
 //
 // Sender and receiver change places; delimiters, processing ID, version and character set are the message's; its
-// control ID comes back in MSA-2 as it was sent, without control characters and up to 250 bytes.
-func (m *Message) Ack(a Ack) []byte {
-	switch {
-	case a.Mode == Original || !m.Enhanced():
-		return m.acknowledge(a, 'A')
-	case asks(m.msh(15), a.Outcome):
-		return m.acknowledge(a, 'C')
+// control ID comes back in MSA-2 as it was sent, without control characters and up to 250 bytes. In enhanced mode
+// MSH-15 and MSH-16 are NE: nobody acknowledges an acknowledgement. Only the one that says what is wrong has Text and
+// Faults.
+func (m *Message) Acks(a Ack) [][]byte {
+	codes := m.AckCodes(a.Mode, a.Outcome)
+	acks := make([][]byte, 0, len(codes))
+	for i, code := range codes {
+		if i > 0 {
+			a.ControlID = a.ApplicationID
+		}
+		said := a
+		if i+1 < len(codes) {
+			said.Text, said.Faults = "", nil
+		}
+		acks = append(acks, m.acknowledge(said, code, a.Mode == AsAsked && m.Enhanced()))
 	}
-	return m.ApplicationAck(a)
+	return acks
 }
 
-// ApplicationAck builds the application acknowledgement of enhanced mode; nil when MSH-16 wants none for this outcome.
-func (m *Message) ApplicationAck(a Ack) []byte {
-	if !asks(m.msh(16), a.Outcome) {
-		return nil
+// AckCodes tells by which codes (MSA-1) a message is answered, in order, and so how many answers there are: none to
+// two.
+//
+// Original mode has one: AA, AE or AR. In enhanced mode MSH-15 asks for the accept acknowledgement and MSH-16 for the
+// application acknowledgement. Accepted is CA, then AA. Refused is CR, after which there is no application
+// acknowledgement, since the message was not taken (HL7 2.4, 2.9.3); AR where only MSH-16 asks. Failed, which has been
+// taken and cannot be used, is CA, then AE; CE where no application acknowledgement is to say it: never a CA alone.
+func (m *Message) AckCodes(mode AckMode, outcome Outcome) []string {
+	outcome = min(outcome, Refused)
+	accept, application := [...]string{"CA", "CE", "CR"}[outcome], [...]string{"AA", "AE", "AR"}[outcome]
+	if mode == Original || !m.Enhanced() {
+		return []string{application}
 	}
-	return m.acknowledge(a, 'A')
+	applies, accepts := asks(m.msh(16), outcome), asks(m.msh(15), outcome)
+	if outcome == Failed && applies {
+		accept, accepts = "CA", asks(m.msh(15), Accepted)
+	}
+	switch {
+	case accepts && applies && outcome != Refused:
+		return []string{accept, application}
+	case accepts:
+		return []string{accept}
+	case applies:
+		return []string{application}
+	}
+	return nil
+}
+
+// IsAck tells whether the message is itself an answer: of type ACK (or MCF, its delayed form up to 2.2), or with an MSA
+// segment. Answering it would never end.
+func (m *Message) IsAck() bool {
+	return m.Type() == "ACK" || m.Type() == "MCF" || m.Segment("MSA").Exists()
 }
 
 // asks reads HL7 table 0155: AL always, ER on error or reject, SU on success, NE and empty never. What is none of
@@ -150,7 +181,7 @@ func AckUnparsed(raw []byte, a Ack) []byte {
 		m.raw = []byte(`MSH|^~\&`)
 	}
 	m.segs = append(m.inline[:0], span{0, uint32(len(m.raw))})
-	return m.acknowledge(a, 'A')
+	return m.acknowledge(a, [...]string{"AA", "AE", "AR"}[min(a.Outcome, Refused)], false)
 }
 
 // headerLine returns the line that begins with MSH, as far as it lies in the first 4 KiB.
@@ -174,11 +205,11 @@ type answer struct {
 }
 
 // acknowledge writes MSH, MSA and ERR. Sender and receiver change places.
-func (m *Message) acknowledge(a Ack, family byte) []byte {
+func (m *Message) acknowledge(a Ack, code string, enhanced bool) []byte {
 	w := answer{b: make([]byte, 0, 256), d: m.delims}
-	w.header(m, a)
+	w.header(m, a, enhanced)
 	w.b = append(w.b, "MSA"...)
-	w.raw([]byte{family, "AER"[min(a.Outcome, Refused)]})
+	w.raw([]byte(code))
 	w.echo(m.msh(10))
 	if text := printable(a.Text, 80); text != "" {
 		w.text(text)
@@ -190,7 +221,7 @@ func (m *Message) acknowledge(a Ack, family byte) []byte {
 	return w.b
 }
 
-func (w *answer) header(m *Message, a Ack) {
+func (w *answer) header(m *Message, a Ack, enhanced bool) {
 	d := w.d
 	w.b = d.appendHeader(append(w.b, "MSH"...))
 	for _, n := range []int{5, 6, 3, 4} {
@@ -202,8 +233,18 @@ func (w *answer) header(m *Message, a Ack) {
 	w.text(printable(a.ControlID, 199))
 	w.echoOr(m.msh(11), "P")
 	w.echoOr(m.msh(12), "2.4")
-	if charset := m.msh(18); !charset.IsEmpty() { // the names echoed are in it
-		w.b = append(w.b, bytes.Repeat([]byte{d.Field}, 5)...)
+	var wanted []byte // MSH-15 and MSH-16
+	if enhanced {
+		wanted = []byte("NE")
+	}
+	charset := m.msh(18) // the names echoed are in it
+	if enhanced || !charset.IsEmpty() {
+		for _, field := range [][]byte{nil, nil, wanted, wanted} {
+			w.raw(field)
+		}
+	}
+	if !charset.IsEmpty() {
+		w.raw(nil) // MSH-17
 		w.echo(charset)
 	}
 	w.end()

@@ -58,6 +58,6 @@ func BenchmarkAck(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		m.Ack(Ack{ControlID: "0198c0de-0000-7000-8000-000000000000"})
+		m.Acks(Ack{ControlID: "0198c0de-0000-7000-8000-000000000000"})
 	}
 }

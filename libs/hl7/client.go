@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"time"
 )
@@ -23,7 +24,8 @@ const maxPending = 1024
 
 // Client sends messages over one MLLP connection. It may be used from many goroutines at once: messages are then
 // pipelined, and answers are matched to them by order, as MLLP has no other way. Messages that want no answer at all
-// (MSH-15 and MSH-16 both NE) are not waited for; do not pipeline messages that want one only sometimes (ER, SU).
+// (MSH-15 and MSH-16 both NE) are not waited for; do not pipeline messages that want one only sometimes (ER, SU). In
+// enhanced mode a message may get two answers, of which the application's is the last.
 type Client struct {
 	// Always waits for an answer to every message, for receivers that answer even those that want none. Set it
 	// before the first message.
@@ -31,15 +33,10 @@ type Client struct {
 
 	nc      net.Conn
 	sending sync.Mutex // held while a message takes its place and is written: both orders are then the same
-	pending chan chan<- reply
+	pending chan *Pending
 	done    chan struct{} // closed when the connection has ended
 	once    sync.Once
 	err     error // why it ended; set before done is closed
-}
-
-type reply struct {
-	ack []byte
-	err error
 }
 
 // Dial connects to an MLLP receiver at host:port; with a TLS configuration if config is not nil.
@@ -66,13 +63,14 @@ func Dial(ctx context.Context, address string, config *tls.Config) (*Client, err
 
 // NewClient makes a client of a connection that exists; the client closes it.
 func NewClient(nc net.Conn) *Client {
-	c := &Client{nc: nc, pending: make(chan chan<- reply, maxPending), done: make(chan struct{})}
+	c := &Client{nc: nc, pending: make(chan *Pending, maxPending), done: make(chan struct{})}
 	go c.receive()
 	return c
 }
 
-// Send sends one message and waits for its answer, which it returns unframed; see [ParseAck]. A nil answer without
-// an error means that the message wants none. When ctx ends first the message may still have been taken.
+// Send sends one message and waits for its answer, which it returns unframed; see [ParseAck]. Where there are two, it
+// is the application's; [Pending.Answers] gives both. A nil answer without an error means that the message wants none.
+// When ctx ends first the message may still have been taken.
 func (c *Client) Send(ctx context.Context, message []byte) ([]byte, error) {
 	p, err := c.Start(ctx, message)
 	if err != nil {
@@ -81,10 +79,13 @@ func (c *Client) Send(ctx context.Context, message []byte) ([]byte, error) {
 	return p.Wait(ctx)
 }
 
-// Pending is a message that was sent and whose answer is awaited.
+// Pending is a message that was sent and whose answers are awaited.
 type Pending struct {
-	c      *Client
-	answer chan reply // nil where none is wanted
+	c       *Client
+	id      string        // MSH-10
+	applies string        // MSH-16: whether the application answers too
+	answers [][]byte      // the receiver's until done
+	done    chan struct{} // closed when all answers have come; nil where none is wanted
 }
 
 // Start sends one message without waiting for its answer: for pipelining. It waits while 1024 are unanswered.
@@ -93,16 +94,13 @@ func (c *Client) Start(ctx context.Context, message []byte) (*Pending, error) {
 	if bytes.IndexByte(message, endBlock) >= 0 || bytes.Contains(message, restart) {
 		return nil, ErrFraming
 	}
-	p := &Pending{c: c}
-	if c.Always || wantsAnswer(message) {
-		p.answer = make(chan reply, 1)
-	}
+	p := newPending(c, message)
 	frame := appendFrame(make([]byte, 0, len(message)+3), message)
 	c.sending.Lock()
 	defer c.sending.Unlock()
-	if p.answer != nil {
+	if p.done != nil {
 		select {
-		case c.pending <- p.answer:
+		case c.pending <- p:
 		case <-ctx.Done():
 			return nil, fmt.Errorf("sending over MLLP: %w", ctx.Err())
 		case <-c.done:
@@ -118,41 +116,99 @@ func (c *Client) Start(ctx context.Context, message []byte) (*Pending, error) {
 	return p, nil
 }
 
-func wantsAnswer(message []byte) bool {
+func newPending(c *Client, message []byte) *Pending {
+	p := &Pending{c: c}
 	m, err := Parse(message)
-	return err != nil || !m.msh(15).Is("NE") || !m.msh(16).Is("NE")
+	if err == nil {
+		p.id, p.applies = m.ControlID(), m.msh(16).String()
+	}
+	if c.Always || err != nil || !m.msh(15).Is("NE") || !m.msh(16).Is("NE") {
+		p.done = make(chan struct{})
+	}
+	return p
 }
 
-// Wait waits for the answer, as [Client.Send] does. Call it once.
+// Wait waits for the answer, as [Client.Send] does.
 func (p *Pending) Wait(ctx context.Context) ([]byte, error) {
-	if p.answer == nil {
+	answers, err := p.Answers(ctx)
+	if len(answers) == 0 {
+		return nil, err
+	}
+	return answers[len(answers)-1], err
+}
+
+// Answers waits for every answer: in enhanced mode the accept acknowledgement, then the application's. One that the
+// message asks for only on an error or only on success (ER, SU) is waited for no longer than the packet in which the
+// other came: a receiver may well send it later, and it is then dropped.
+func (p *Pending) Answers(ctx context.Context) ([][]byte, error) {
+	if p.done == nil {
 		return nil, nil
 	}
 	select {
-	case r := <-p.answer:
-		return r.ack, r.err
+	case <-p.done:
+		return p.answers, nil
 	case <-ctx.Done():
 		return nil, fmt.Errorf("waiting for an MLLP answer: %w", ctx.Err())
 	case <-p.c.done:
 	}
 	select { // the answer may have come just before the end
-	case r := <-p.answer:
-		return r.ack, r.err
+	case <-p.done:
+		return p.answers, nil
 	default:
 		return nil, p.c.err
 	}
 }
 
+// inbox hands answers to the message that waits longest. It belongs to the receiving goroutine.
+type inbox struct {
+	c     *Client
+	first *Pending // the one that waits longest, if it is known
+	last  string   // control ID of a message whose application may yet answer though nobody waits for it
+}
+
+func (b *inbox) take(answer []byte) {
+	ack, _ := ParseAck(answer) // what is no acknowledgement is an answer too
+	applies := strings.HasPrefix(ack.Code, "A")
+	if b.first != nil && len(b.first.answers) > 0 && (!applies || ack.ControlID != b.first.id) {
+		b.finish() // its receiver goes on to the next: there will be no second answer
+	}
+	if b.first == nil {
+		select {
+		case b.first = <-b.c.pending:
+		default:
+			return // nobody asked
+		}
+	}
+	p := b.first
+	if b.last != "" && ack.ControlID == b.last && p.id != b.last && applies {
+		return
+	}
+	p.answers = append(p.answers, answer)
+	if ack.Code != "CA" || p.applies == "" || p.applies == "NE" {
+		b.finish()
+	}
+}
+
+// settle ends the waiting for an answer that may never come.
+func (b *inbox) settle() {
+	if b.first != nil && len(b.first.answers) > 0 && (b.first.applies == "ER" || b.first.applies == "SU") {
+		id := b.first.id
+		b.finish()
+		b.last = id
+	}
+}
+
+func (b *inbox) finish() {
+	close(b.first.done)
+	b.first, b.last = nil, ""
+}
+
 // receive hands each answer to the message that waits longest.
 func (c *Client) receive() {
+	waiting := inbox{c: c}
 	frames := deframer{max: MaxMessage, emit: func(a arrival) {
-		if a.frame == nil {
-			return
-		}
-		select {
-		case waiting := <-c.pending:
-			waiting <- reply{ack: a.frame}
-		default: // nobody asked
+		if a.frame != nil {
+			waiting.take(a.frame)
 		}
 	}}
 	buffer := make([]byte, 16<<10)
@@ -173,6 +229,7 @@ func (c *Client) receive() {
 			c.end(fmt.Errorf("receiving MLLP answers: %w", err))
 			return
 		}
+		waiting.settle()
 	}
 }
 

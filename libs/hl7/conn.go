@@ -13,12 +13,12 @@ import (
 	"time"
 )
 
-// exchange is one frame and its answer.
+// exchange is one frame and its answers.
 type exchange struct {
-	size   int
-	answer []byte
-	err    error
-	done   chan struct{}
+	size    int
+	answers [][]byte
+	err     error
+	done    chan struct{}
 }
 
 // serverConn is one connection: a reader that cuts frames, a goroutine for each frame under way, and a writer that
@@ -198,7 +198,7 @@ func (c *serverConn) arrived(a arrival) {
 	}
 	go func() {
 		defer close(x.done)
-		x.answer, x.err = c.s.handle(c.ctx, a)
+		x.answers, x.err = c.s.handle(c.ctx, a)
 	}()
 }
 
@@ -246,8 +246,8 @@ func (c *serverConn) write() {
 			_ = out.Flush()
 			failed = c.fail(x.err)
 		}
-		if !failed && len(x.answer) > 0 {
-			failed = c.fail(writeFrame(out, x.answer))
+		for _, answer := range x.answers {
+			failed = failed || c.fail(writeFrame(out, answer))
 		}
 		if !failed && len(c.queue) == 0 {
 			failed = c.fail(out.Flush())

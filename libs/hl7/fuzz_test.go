@@ -176,14 +176,14 @@ func FuzzAck(f *testing.F) {
 			Faults: []Fault{{Segment: "PV1", Field: 19, Code: CodeRequiredFieldMissing}}}
 		acks := [][]byte{AckUnparsed(raw, answer)}
 		if m, err := Parse(raw); err == nil {
-			acks = append(acks, m.Ack(answer), m.ApplicationAck(answer))
+			acks = append(acks, m.Acks(answer)...)
 			answer.Mode = Original
-			acks = append(acks, m.Ack(answer))
-		}
-		for i, ack := range acks {
-			if ack == nil && (i == 1 || i == 2) {
-				continue
+			acks = append(acks, m.Acks(answer)...)
+			if len(acks) > 4 {
+				t.Fatalf("%d acknowledgements", len(acks))
 			}
+		}
+		for _, ack := range acks {
 			if bytes.ContainsAny(ack, "\x0b\x1c\n") || len(ack) > 4000 {
 				t.Fatalf("frame bytes or %d bytes in %q", len(ack), ack)
 			}

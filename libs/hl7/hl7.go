@@ -12,7 +12,7 @@
 // A [Message] is an index into the bytes it was given: segments are found while parsing, everything finer when it
 // is asked for. [Message.Get] reads by path ("PID-3.1"), [Message.Segment], [Segment.Field], [Value.Rep],
 // [Value.Comp] and [Value.Sub] read step by step. [ParseTime] reads time stamps together with how precise they are.
-// [Message.Ack] builds the acknowledgement that the message asked for.
+// [Message.Acks] builds the acknowledgements that the message asked for.
 //
 // # What is promised
 //

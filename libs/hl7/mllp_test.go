@@ -37,12 +37,12 @@ func framed(messages ...string) string {
 }
 
 // answerAA accepts everything.
-func answerAA(_ context.Context, frame []byte) ([]byte, error) {
+func answerAA(_ context.Context, frame []byte) ([][]byte, error) {
 	m, err := Parse(frame)
 	if err != nil {
-		return AckUnparsed(frame, Ack{Outcome: Refused, ControlID: "a"}), nil
+		return [][]byte{AckUnparsed(frame, Ack{Outcome: Refused, ControlID: "a"})}, nil
 	}
-	return m.Ack(Ack{ControlID: "a"}), nil
+	return m.Acks(Ack{ControlID: "a", ApplicationID: "b"}), nil
 }
 
 // serve starts a server and returns its address. It is shut down in order at the end.
@@ -159,7 +159,7 @@ func TestFramesAreReadHoweverTheyArrive(t *testing.T) {
 func TestContentOfAFrameReachesTheHandlerUnchanged(t *testing.T) {
 	t.Parallel()
 	got := make(chan string, 1)
-	address := serve(t, &Server{Handler: func(_ context.Context, frame []byte) ([]byte, error) {
+	address := serve(t, &Server{Handler: func(_ context.Context, frame []byte) ([][]byte, error) {
 		got <- string(frame)
 		return nil, nil
 	}})
@@ -173,12 +173,12 @@ func TestContentOfAFrameReachesTheHandlerUnchanged(t *testing.T) {
 func TestFrameOverTheLimitIsAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 	t.Parallel()
 	var bad atomic.Int32
-	address := serve(t, &Server{Handler: answerAA, MaxFrame: 4096, OnBad: func(_ context.Context, b BadFrame) ([]byte, error) {
+	address := serve(t, &Server{Handler: answerAA, MaxFrame: 4096, OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) {
 		bad.Add(1)
 		if b.Kind != TooLong || len(b.First) != firstBytes {
 			t.Errorf("%v with %d first bytes", b.Kind, len(b.First))
 		}
-		return AckUnparsed(b.First, Ack{Outcome: Failed, ControlID: "a", Text: b.Kind.String()}), nil
+		return [][]byte{AckUnparsed(b.First, Ack{Outcome: Failed, ControlID: "a", Text: b.Kind.String()})}, nil
 	}})
 	long := small("long") + strings.Repeat("x", 10000)
 	l := connect(t, address)
@@ -234,7 +234,7 @@ func TestBadFramesAreNamedToTheOwner(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
 			var got []BadKind
-			l := connect(t, serve(t, &Server{Handler: answerAA, OnBad: func(_ context.Context, b BadFrame) ([]byte, error) {
+			l := connect(t, serve(t, &Server{Handler: answerAA, OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) {
 				mu.Lock()
 				defer mu.Unlock()
 				got = append(got, b.Kind)
@@ -274,13 +274,13 @@ func TestAnswersKeepTheOrderOfFramesHandledConcurrently(t *testing.T) {
 	}
 	var arrived sync.WaitGroup
 	arrived.Add(n)
-	l := connect(t, serve(t, &Server{Window: n, Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+	l := connect(t, serve(t, &Server{Window: n, Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 		m, _ := Parse(frame)
 		var i int
 		_, _ = fmt.Sscan(m.ControlID(), &i)
 		arrived.Done()
 		<-gates[i]
-		return m.Ack(Ack{}), nil
+		return m.Acks(Ack{}), nil
 	}}))
 	for i := range n {
 		l.send(framed(small(fmt.Sprint(i))))
@@ -299,7 +299,7 @@ func TestWindowBoundsHowMuchIsUnderWay(t *testing.T) {
 	for _, window := range []int{1, 4} {
 		var now, most atomic.Int32
 		step := make(chan struct{})
-		l := connect(t, serve(t, &Server{Window: window, Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+		l := connect(t, serve(t, &Server{Window: window, Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 			most.Store(max(most.Load(), now.Add(1)))
 			<-step
 			now.Add(-1)
@@ -325,12 +325,12 @@ func TestWindowBoundsHowMuchIsUnderWay(t *testing.T) {
 func TestBlockedHandlerOrSlowReaderHoldsOnlyItsOwnConnection(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
-	address := serve(t, &Server{Window: 2, Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+	address := serve(t, &Server{Window: 2, Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 		if bytes.Contains(frame, []byte("slow")) {
 			<-release
 		}
 		if bytes.Contains(frame, []byte("big")) {
-			return bytes.Repeat([]byte("x"), 1<<20), nil
+			return [][]byte{bytes.Repeat([]byte("x"), 1<<20)}, nil
 		}
 		return answerAA(ctx, frame)
 	}})
@@ -360,7 +360,7 @@ func TestMessageThatCouldNotBeHandledIsNotAnswered(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			l := connect(t, serve(t, &Server{Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+			l := connect(t, serve(t, &Server{Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 				if bytes.Contains(frame, []byte("|lost|")) {
 					return nil, fail()
 				}
@@ -376,7 +376,7 @@ func TestMessageThatCouldNotBeHandledIsNotAnswered(t *testing.T) {
 func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 	t.Parallel()
 	started, release := make(chan struct{}), make(chan struct{})
-	s := &Server{Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+	s := &Server{Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 		if bytes.Contains(frame, []byte("|slow|")) {
 			close(started)
 			<-release
@@ -410,7 +410,7 @@ func TestShutdownAnswersWhatIsUnderWay(t *testing.T) {
 func TestShutdownEndsByForceWhenItsTimeIsUp(t *testing.T) {
 	t.Parallel()
 	started := make(chan struct{})
-	s := &Server{Handler: func(ctx context.Context, _ []byte) ([]byte, error) {
+	s := &Server{Handler: func(ctx context.Context, _ []byte) ([][]byte, error) {
 		close(started)
 		<-ctx.Done()
 		return nil, ctx.Err()
@@ -451,7 +451,7 @@ func TestIdleAndStalledConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	kinds := make(chan BadKind, 1)
 	address := serve(t, &Server{Handler: answerAA, IdleTimeout: 30 * time.Millisecond, StallTimeout: 30 * time.Millisecond,
-		OnBad: func(_ context.Context, b BadFrame) ([]byte, error) { kinds <- b.Kind; return nil, nil }})
+		OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) { kinds <- b.Kind; return nil, nil }})
 	connect(t, address).expectEnd()
 	stalled := connect(t, address)
 	stalled.send("\x0bMSH|")
@@ -467,7 +467,7 @@ func TestHandlerKnowsItsPeerByCertificate(t *testing.T) {
 	names := make(chan string, 1)
 	address := serve(t, &Server{
 		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert},
-		Handler: func(ctx context.Context, frame []byte) ([]byte, error) {
+		Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 			peer, _ := PeerOf(ctx)
 			names <- peer.TLS.PeerCertificates[0].DNSNames[0]
 			return answerAA(ctx, frame)
@@ -551,6 +551,59 @@ func TestClientMatchesAnswersToMessagesSentFromManyPlaces(t *testing.T) {
 	}
 	if answer, err := c.Send(ctx, []byte(small("last"))); err != nil || !bytes.Contains(answer, []byte("|last")) {
 		t.Errorf("afterwards: %q, %v", answer, err)
+	}
+}
+
+// TestClientGivesBothAnswersOfEnhancedMode: what is asked for is waited for, in order, and a receiver that answers once
+// keeps nobody waiting once it goes on to the next message.
+func TestClientGivesBothAnswersOfEnhancedMode(t *testing.T) {
+	t.Parallel()
+	once := func(_ context.Context, frame []byte) ([][]byte, error) {
+		m, err := Parse(frame)
+		if err != nil {
+			return nil, err
+		}
+		return m.Acks(Ack{ControlID: "a"})[:1], nil
+	}
+	for name, c := range map[string]struct {
+		handler func(context.Context, []byte) ([][]byte, error)
+		asked   string
+		want    string
+	}{
+		"both":                     {answerAA, "|||AL|AL", "CA 1 AA 1"},
+		"the second on success":    {answerAA, "|||AL|SU", "CA 1 AA 1"},
+		"the second on an error":   {answerAA, "|||AL|ER", "CA 1"},
+		"accept only":              {answerAA, "|||AL|NE", "CA 1"},
+		"application only":         {answerAA, "||||AL", "AA 1"},
+		"none":                     {answerAA, "|||NE|NE", ""},
+		"a receiver of one answer": {once, "|||AL|AL", "CA 1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(context.Background(), patience)
+			defer cancel()
+			client, err := Dial(ctx, serve(t, &Server{Handler: c.handler}), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = client.Close() }()
+			first, err := client.Start(ctx, []byte(strings.Replace(small("1"), "|2.4", "|2.4"+c.asked, 1)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := client.Send(ctx, []byte(small("2"))); err != nil || !bytes.Contains(answer, []byte("MSA|AA|2")) {
+				t.Errorf("the next message is answered %q, %v", answer, err)
+			}
+			answers, err := first.Answers(ctx)
+			var got []string
+			for _, answer := range answers {
+				ack, _ := ParseAck(answer)
+				got = append(got, ack.Code+" "+ack.ControlID)
+			}
+			if strings.Join(got, " ") != c.want || err != nil {
+				t.Errorf("%v, %v, want %s", got, err, c.want)
+			}
+		})
 	}
 }
 

@@ -25,17 +25,18 @@ var ErrServerClosed = errors.New("hl7: the MLLP server is closed")
 // Tolerated: many frames in one packet, one frame in many, bytes between frames (skipped and counted), and a
 // missing CR after 0x1C. What cannot become a message goes to OnBad, and the connection stays usable.
 type Server struct {
-	// Handler handles one frame and returns the answer, unframed. The frame is the handler's to keep. It may be a
-	// message or anything else. A nil answer without an error sends nothing: the sender asked for none. An error
-	// sends nothing either and closes the connection, so that the sender, having no answer, sends the message
-	// again; frames before it are still answered. A panic counts as an error.
+	// Handler handles one frame and returns its answers, unframed, as [Message.Acks] builds them; they go back
+	// together. The frame is the handler's to keep. It may be a message or anything else. No answer and no error
+	// sends nothing: the sender asked for none. An error sends nothing either and closes the connection, so that the
+	// sender, having no answer, sends the message again; frames before it are still answered. A panic counts as an
+	// error.
 	//
 	// The context carries the peer (see [PeerOf]) and ends only when the server is closed by force: a sender that
 	// goes away does not undo what is being stored.
-	Handler func(ctx context.Context, frame []byte) (answer []byte, err error)
+	Handler func(ctx context.Context, frame []byte) (answers [][]byte, err error)
 	// OnBad handles what holds no readable message, as Handler does. An Unfinished frame wants no answer: its sender
 	// has not finished asking. If nil, TooLong, Empty and Unframed are answered AR and nothing is kept.
-	OnBad func(ctx context.Context, bad BadFrame) (answer []byte, err error)
+	OnBad func(ctx context.Context, bad BadFrame) (answers [][]byte, err error)
 
 	// MaxFrame is the largest message in bytes; 0 means 1 MiB. A connection's frames under way together hold at
 	// most four times as much.
@@ -259,19 +260,19 @@ func (s *Server) stopAccepting() []*serverConn {
 }
 
 // handle runs the handler for what arrived.
-func (s *Server) handle(ctx context.Context, a arrival) (answer []byte, err error) {
+func (s *Server) handle(ctx context.Context, a arrival) (answers [][]byte, err error) {
 	defer func() {
 		if p := recover(); p != nil { // its text may quote the message
-			answer, err = nil, fmt.Errorf("the handler panicked with a %T", p)
+			answers, err = nil, fmt.Errorf("the handler panicked with a %T", p)
 		}
 	}()
 	if a.bad.Kind == 0 {
 		start := time.Now()
-		answer, err = s.Handler(ctx, a.frame)
+		answers, err = s.Handler(ctx, a.frame)
 		if s.Hooks.Frame != nil {
 			s.Hooks.Frame(len(a.frame), time.Since(start))
 		}
-		return answer, err
+		return answers, err
 	}
 	if s.OnBad != nil {
 		return s.OnBad(ctx, a.bad)
@@ -280,11 +281,11 @@ func (s *Server) handle(ctx context.Context, a arrival) (answer []byte, err erro
 }
 
 // refuse is the answer to a bad frame where the server's owner has none.
-func refuse(bad BadFrame) []byte {
+func refuse(bad BadFrame) [][]byte {
 	if bad.Kind == Unfinished {
 		return nil
 	}
-	return AckUnparsed(bad.First, Ack{Outcome: Refused, Text: bad.Kind.String(), ControlID: rand.Text()[:20], At: time.Now()})
+	return [][]byte{AckUnparsed(bad.First, Ack{Outcome: Refused, Text: bad.Kind.String(), ControlID: rand.Text()[:20], At: time.Now()})}
 }
 
 // linger lets the peer read the last answers before the connection goes: closing with bytes unread would reset it

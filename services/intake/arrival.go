@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"net/http"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/trace"
@@ -24,8 +25,8 @@ type arrival struct {
 	Reading
 	id       string
 	door     string
-	enhanced bool // the sender wants an accept acknowledgement (CA)
-	silent   bool // the sender wants no answer at all
+	message  *hl7.Message // of the MLLP door; nil where it cannot be read
+	mode     hl7.AckMode  // how it is answered
 	received time.Time
 	hash     [sha256.Size]byte
 	sealed   []byte // the message as it came, under its own key
@@ -83,11 +84,13 @@ func (a *arrival) ack() string {
 		return fmt.Sprint(statusOf(a.result))
 	case doorFHIR, doorSignals:
 		return fmt.Sprint(a.httpStatus())
+	case doorAlarm:
+		return ackCode(noAck)
 	}
-	if a.silent {
-		return "none"
+	if a.message == nil || a.result.Ack == noAck {
+		return ackCode(a.result.Ack)
 	}
-	return ackCode(a.result.Ack, a.enhanced)
+	return firstOf(strings.Join(a.message.AckCodes(a.mode, a.result.Ack), " "), ackCode(noAck))
 }
 
 // httpStatus is what the message is answered with over a door that minds its own statuses.
@@ -103,23 +106,20 @@ func (a *arrival) httpStatus() int {
 	return http.StatusOK
 }
 
-func ackCode(outcome hl7.Outcome, enhanced bool) string {
-	mode := "A"
-	if enhanced {
-		mode = "C"
-	}
+// ackCode is an answer in original mode, as the ledger shows it.
+func ackCode(outcome hl7.Outcome) string {
 	switch outcome {
 	case hl7.Failed:
-		return mode + "E"
+		return "AE"
 	case hl7.Refused:
-		return mode + "R"
+		return "AR"
 	case noAck:
 		return "none"
 	}
-	return mode + "A"
+	return "AA"
 }
 
-// noAck: nothing was answered, since the sender had not finished asking.
+// noAck: nothing is answered, since the sender has not finished asking, or it is itself an answer.
 const noAck hl7.Outcome = 255
 
 // prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -300,10 +301,12 @@ func (j *job) remember(a *arrival) {
 // result answers a message as an earlier one was answered.
 func (s seen) result(a *arrival) Result {
 	result := Result{Message: s.message, Outcome: Outcome(s.outcome), Reason: s.reason, Journey: s.journey}
-	switch s.ack {
-	case "AE", "CE":
+	switch { // the last code is the application's, where it was asked for
+	case s.ack == ackCode(noAck):
+		result.Ack = noAck
+	case strings.HasSuffix(s.ack, "E"):
 		result.Ack = hl7.Failed
-	case "AR", "CR":
+	case strings.HasSuffix(s.ack, "R"):
 		result.Ack = hl7.Refused
 	}
 	return result

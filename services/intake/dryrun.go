@@ -172,12 +172,12 @@ func (r *rehearsal) take(raw []byte) SampleLine {
 	message, err := hl7.Parse(raw)
 	if err != nil {
 		reading := ReadFailure(err)
-		return SampleLine{Ack: ackCode(reading.Ack, false), Outcome: reading.Outcome, Reason: reading.Reason}
+		return SampleLine{Ack: ackCode(reading.Ack), Outcome: reading.Outcome, Reason: reading.Reason}
 	}
 	profile := r.profiles.For(message.SendingApplication())
 	reading := ReadHL7(message, r.profiles, r.received)
 	line := SampleLine{Profile: profile.Name, Version: profile.Version, Control: reading.ControlID, Type: reading.Type,
-		Ack: ackCode(reading.Ack, false), Outcome: reading.Outcome, Reason: reading.Reason}
+		Ack: ackCode(reading.Ack), Outcome: reading.Outcome, Reason: reading.Reason}
 	if reading.Statement == nil || reading.Outcome != "" {
 		return line
 	}

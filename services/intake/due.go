@@ -52,7 +52,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) {
 	for _, change := range changes {
 		for _, kind := range change.opened {
 			a := &arrival{Reading: Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
-				door: doorAlarm, received: tx.Now, silent: true, dueAt: tx.Now.Add(s.quarantineFor)}
+				door: doorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
 			a.result = Result{Message: a.id, Outcome: Quarantined, Reason: kind}
 			storeAlarm(tx, a)
 			storeMessages(tx, []*arrival{a})

@@ -162,6 +162,7 @@ func FuzzReadHL7(f *testing.F) {
 	f.Add(h.message("A34", func(w *hl7.Writer) { w.Segment("MRG").Set(1, "L42", "", "", "RXX", "MR") }))
 	f.Add(h.message("A42", func(w *hl7.Writer) { w.Segment("MRG").Set(5, "V2") }))
 	f.Add(deathOn(h.message("A31")))
+	f.Add([]byte("MSH|^~\\&|A|RXX|B|C|20261120||ACK^A03|7|P|2.4\rMSA|AA|C1"))
 	f.Add([]byte("MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\rPV2|||\"\"\rDG1|||\"\""))
 	profiles, err := ShippedProfiles()
 	if err != nil {
@@ -180,7 +181,10 @@ func FuzzReadHL7(f *testing.F) {
 		if r.Statement == nil && r.Outcome == "" {
 			t.Error("neither a statement nor an outcome")
 		}
-		if r.Ack != hl7.Accepted && r.Outcome != Rejected && r.Outcome != Quarantined {
+		if r.Ack == noAck && (r.Outcome != Ignored || !message.IsAck()) {
+			t.Errorf("unanswered with outcome %s", r.Outcome)
+		}
+		if r.Ack != hl7.Accepted && r.Ack != noAck && r.Outcome != Rejected && r.Outcome != Quarantined {
 			t.Errorf("answered %v with outcome %s", r.Ack, r.Outcome)
 		}
 		if r.Statement != nil {

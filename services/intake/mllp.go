@@ -19,11 +19,11 @@ func (s *Service) mllpServer() *hl7.Server {
 
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
 // without an answer, so that the sender sends again.
-func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error) {
+func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, error) {
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
 	message, reading := s.readFrame(frame)
-	if message != nil && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
+	if message != nil && reading.Ack != noAck && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
 		reading = Reading{Organisation: reading.Organisation, Sender: reading.Sender, Type: reading.Type,
 			Ack: hl7.Refused, Outcome: Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
 	}
@@ -31,18 +31,21 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([]byte, error)
 	if err != nil {
 		return nil, err
 	}
-	mode := s.ackMode(message)
-	a.enhanced, a.silent = mode == hl7.AsAsked && asks(message, 15, ""), mode == hl7.AsAsked && asks(message, 15, "NE") && asks(message, 16, "NE")
+	a.message, a.mode = message, s.ackMode(message)
 	result, err := s.keep(ctx, a)
 	describe(span, result)
 	if err != nil {
 		return nil, err
 	}
-	answer := hl7.Ack{Outcome: result.Ack, Mode: mode, Text: ackText(result), ControlID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
-	if message == nil {
-		return hl7.AckUnparsed(frame, answer), nil
+	answer := hl7.Ack{Outcome: result.Ack, Mode: a.mode, Text: ackText(result), ControlID: clock.NewRandomID()[:20],
+		ApplicationID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
+	switch {
+	case result.Ack == noAck:
+		return nil, nil
+	case message == nil:
+		return [][]byte{hl7.AckUnparsed(frame, answer)}, nil
 	}
-	return message.Ack(answer), nil
+	return message.Acks(answer), nil
 }
 
 // certificateNames are the names on the certificate that the peer has shown and that was verified.
@@ -67,17 +70,11 @@ func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {
 	case ackOriginal:
 		return hl7.Original
 	case ackAtLeastOne:
-		if asks(message, 15, "NE") && asks(message, 16, "NE") {
+		if msh := message.Segment("MSH"); msh.Field(15).Is("NE") && msh.Field(16).Is("NE") {
 			return hl7.Original
 		}
 	}
 	return hl7.AsAsked
-}
-
-// asks tells whether a field of MSH says so, or says anything.
-func asks(message *hl7.Message, field int, what string) bool {
-	value := message.Segment("MSH").Field(field)
-	return !value.IsEmpty() && (what == "" || value.Is(what))
 }
 
 // describe puts on a message's span what became of it.
@@ -117,7 +114,7 @@ func ackText(r Result) string {
 
 // handleBadFrame takes what holds no readable message: it is in the ledger too. A message that broke off on its
 // way was never acknowledged; its sender should send it again, and a human is told in case it does not.
-func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([]byte, error) {
+func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([][]byte, error) {
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
 	a, err := s.prepare(ctx, readBad(bad), doorMLLP, bad.First)
@@ -128,8 +125,8 @@ func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([]byte,
 	if err != nil || result.Ack == noAck {
 		return nil, err
 	}
-	return hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(), ControlID: clock.NewRandomID()[:20],
-		At: s.clock.Now()}), nil
+	return [][]byte{hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(), ControlID: clock.NewRandomID()[:20],
+		At: s.clock.Now()})}, nil
 }
 
 func readBad(bad hl7.BadFrame) Reading {

@@ -10,8 +10,11 @@ import (
 	"crypto/x509/pkix"
 	"fmt"
 	"math/big"
+	"net"
 	"path/filepath"
 	"runtime"
+	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -102,6 +105,109 @@ func TestACertificateSendsOnlyAsTheProfileThatNamesIt(t *testing.T) {
 		if _, err := client.Send(t.Context(), h.message("A04")); err == nil {
 			t.Error("taken without a certificate")
 		}
+	}
+}
+
+// acknowledged is what a raw connection was answered with.
+type acknowledged struct{ codes, ids, wanted []string }
+
+// answersTo sends a message over a raw connection, then one in original mode, and gives what came before the answer to
+// that.
+func answersTo(t *testing.T, conn net.Conn, message, last []byte) (got acknowledged) {
+	t.Helper()
+	if _, err := fmt.Fprintf(conn, "\x0b%s\x1c\r\x0b%s\x1c\r", message, last); err != nil {
+		t.Fatal(err)
+	}
+	asked, err := hl7.Parse(message)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		answer, err := hl7.Parse(readFrame(t, conn))
+		if err != nil {
+			t.Fatal(err)
+		}
+		switch answers := answer.Get("MSA-2").String(); {
+		case answers == "last":
+			return got
+		case answers != asked.ControlID():
+			t.Fatalf("an answer to %s", answers)
+		}
+		got.codes = append(got.codes, answer.Get("MSA-1").String())
+		got.ids = append(got.ids, answer.ControlID())
+		got.wanted = append(got.wanted, answer.Get("MSH-15").String()+answer.Get("MSH-16").String())
+	}
+}
+
+// TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther is the table of MSH-15, MSH-16 and what becomes of a message;
+// each is sent twice.
+func TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	asAsked := *p.profiles.fallback
+	asAsked.Acknowledgements = ackAsAsked
+	p.profiles.bySender["EPR"] = &asAsked
+	conn, err := net.Dial("tcp", p.mllp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	last := []byte("MSH|^~\\&|OTHER|RXX|B|C|20261120||ADT^A60|last|P|2.4\r")
+	n := 0
+	for asked, want := range map[string][3]string{ // for what is taken, what is broken, and what is refused
+		"|": {"AA", "AE", "AR"}, "NE|NE": {"", "", ""},
+		"AL|": {"CA", "CE", "CR"}, "AL|NE": {"CA", "CE", "CR"}, "|AL": {"AA", "AE", "AR"}, "NE|AL": {"AA", "AE", "AR"},
+		"AL|AL": {"CA AA", "CA AE", "CR"}, "AL|ER": {"CA", "CA AE", "CR"}, "AL|SU": {"CA AA", "CE", "CR"},
+		"ER|NE": {"", "CE", "CR"}, "ER|AL": {"AA", "AE", "CR"}, "ER|ER": {"", "AE", "CR"}, "ER|SU": {"AA", "CE", "CR"},
+		"SU|NE": {"CA", "", ""}, "SU|AL": {"CA AA", "CA AE", "AR"}, "SU|ER": {"CA", "CA AE", "AR"}, "SU|SU": {"CA AA", "", ""},
+		"NE|ER": {"", "AE", "AR"}, "NE|SU": {"AA", "", ""},
+	} {
+		for i, body := range []string{"ADT^A08|%s|P|2.4|||%s\rPID|1||L42^^^RXX^MR\rPV1|1|E\r", "ADT^A08|%s|P|2.4|||%s\r", "ORU^R01|%s|P|2.4|||%s\r"} {
+			n++
+			message := []byte("MSH|^~\\&|EPR|RXX|B|C|20261120||" + fmt.Sprintf(body, fmt.Sprintf("T%d", n), asked))
+			for range 2 {
+				got := answersTo(t, conn, message, last)
+				enhanced := ""
+				if asked != "|" {
+					enhanced = "NENE"
+				}
+				if codes := strings.Join(got.codes, " "); codes != want[i] {
+					t.Errorf("%s of %.12s: %q, want %q", asked, body, codes, want[i])
+				}
+				if len(got.ids) == 2 && got.ids[0] == got.ids[1] || slices.ContainsFunc(got.wanted, func(w string) bool { return w != enhanced }) {
+					t.Errorf("%s: answers %v that ask for %v", asked, got.ids, got.wanted)
+				}
+			}
+		}
+	}
+}
+
+func TestAnAcknowledgementThatComesInIsKeptAndNeverAnswered(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	conn, err := net.Dial("tcp", p.mllp)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Close() }()
+	h := newHospital()
+	leaves := h.message("A03", reason("248062006", "", "SCT"))
+	for i, answer := range []string{"ACK^A03^ACK|C1|P|2.4\rMSA|AA|X1\r", "ACK|C1|P|2.1|||AL|AL\r", "RSP^K11|C1|Z|9\rMSA|AE|X1\r", "|C1|P|2.4\rMSA|AR|X1\r"} {
+		got := answersTo(t, conn, []byte("MSH|^~\\&|EPR|RXX|B|C|20261120||"+answer), []byte("MSH|^~\\&|OTHER|RXX|B|C|20261120||ADT^A60|last|P|2.4\r"))
+		if len(got.codes) > 0 {
+			t.Errorf("%d: answered %v", i, got.codes)
+		}
+	}
+	// A discharge is one even with a stray MSA, and under a control id that an answer had.
+	if ack := send(t, p.dial(t), append(leaves, "MSA|AA|X1\r"...)); ack.Code != "AA" {
+		t.Errorf("answered %+v", ack)
+	}
+	counts := map[string]int{}
+	for _, line := range p.ledgerNow(t) {
+		counts[line]++
+	}
+	if counts["none ignored acknowledgement"] != 4 || counts["AA raised"] != 1 {
+		t.Errorf("ledger %v", counts)
 	}
 }
 

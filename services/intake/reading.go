@@ -25,6 +25,7 @@ const (
 	ReasonFault      = "could-not-be-processed"
 	ReasonUnframed   = "not-mllp"
 	ReasonAnswered   = "answered-by-later-coding"
+	ReasonAnswer     = "acknowledgement"
 )
 
 // Reading is what became of a message in memory, before anything is stored: a statement to be joined to its
@@ -70,6 +71,11 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		Sender:       message.SendingApplication(),
 		ControlID:    message.ControlID(),
 		Type:         typeShown(message.Type(), message.Trigger()),
+	}
+	if message.IsAck() && message.Type() != "ADT" { // one of ADT is not lost for a stray MSA
+		reading.Ack, reading.Outcome, reading.Reason = noAck, Ignored, ReasonAnswer
+		reading.ControlID = "" // its numbers are of another series than those of its sender's messages
+		return reading
 	}
 	if message.Type() == "" {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken

@@ -35,6 +35,7 @@ var words = map[string]string{
 	ReasonAnswered:     "What came later answered the question.",
 	ReasonDemographics: "It is about a person's details only.",
 	ReasonType:         "Messages of this kind are of no concern here.",
+	ReasonAnswer:       "It was an answer to a message, and answers are not answered.",
 	ReasonEmpty:        "There was nothing in it.",
 	ReasonNotHL7:       "It was no HL7 message.",
 	ReasonTooLarge:     "It was larger than a message can be.",
