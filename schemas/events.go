@@ -16,6 +16,13 @@ const (
 	PurposeBridging = "bridging"  // short calls while waiting
 )
 
+// Who may answer for somebody under 18: the young person, by Gillick competence, or a holder of parental
+// responsibility.
+const (
+	AnswersPerson = "person"
+	AnswersParent = "parental-responsibility"
+)
+
 // Owner kinds of a next step. An owner is written kind:id, for instance "team:liaison" or "partner:7f…".
 const (
 	OwnerTeam      = "team"
@@ -185,8 +192,10 @@ type DischargeCorrectedData struct {
 	LeftOn string `json:"leftOn,omitempty" is:"date"`
 	// The facts as they are now, all of them.
 	Facts *Facts `json:"facts,omitempty"`
-	// Why a human is shown this discharge.
-	Flags []string `json:"flags,omitempty" is:"flag"`
+	// Why a human is shown this discharge, as it is now: an empty list where nothing is left to show.
+	Flags []string `json:"flags,omitzero" is:"flag"`
+	// Who may answer for somebody under 18, or of unknown age, as a named young people's clinician recorded.
+	MayAnswer string `json:"mayAnswer,omitempty" is:"answerer"`
 }
 
 // DischargeWithdrawnData says that the hospital cancelled the visit or its discharge. Contact pauses, a human

@@ -93,6 +93,7 @@ var kinds = compile(map[string]Kind{
 	"purpose":       oneOf(PurposeFollowUp, PurposeBridging),
 	"how":           oneOf("spoken", "written", "interpreter"),
 	"consent-state": oneOf("not-asked", "given"),
+	"answerer":      oneOf(AnswersPerson, AnswersParent),
 	"code-role":     oneOf("reason", "diagnosis", "intent"),
 	"raised-by":     oneOf("hl7", "event", "form", "fhir"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
