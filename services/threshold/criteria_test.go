@@ -20,8 +20,8 @@ func TestTheShippedExampleLoadsAndSaysThatItIsOne(t *testing.T) {
 			t.Errorf("%s is not plainly marked illustrative", doc.Service.ID)
 		}
 	}
-	if got := len(set.Documents()); got != 15 {
-		t.Errorf("got %d services, want 15", got)
+	if got := len(set.Documents()); got != 16 {
+		t.Errorf("got %d services, want 16", got)
 	}
 	for _, kind := range []string{"talking-therapies", "community-team", "home-treatment", "liaison", "crisis-line", "text-line", "group", "learning-community",
 		"peer-follow-up", "young-people", "school-support", "carers-group", "navigator"} {
