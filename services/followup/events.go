@@ -76,7 +76,7 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 		return err == nil && k.addRecorded(at, d, s.leftOn(d.LeftOn, d.LeftAt, e.Time)), err
 	case schemas.ReferralRequested:
 		d, err := flow.Decode[schemas.ReferralRequestedData](e)
-		begun := schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Flags: d.Flags}
+		begun := schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Facts: d.Facts, Flags: d.Flags}
 		return err == nil && k.addRecorded(at, begun, s.leftOn(d.LeftOn, d.RequestedAt, e.Time)), err
 	case schemas.DischargeCorrected:
 		d, err := flow.Decode[schemas.DischargeCorrectedData](e)

@@ -14,8 +14,10 @@
 //     leaving hospital; with fewer than five days left, fourteen days from now, marked late;
 //   - a journey that is closed has no offer; one that was held keeps its offer with its partner, and its window counts
 //     from the day it is released; a reopened one is offered anew, and asks for a new yes (ADR 17);
-//   - nothing is offered while contact is stopped, the visit is withdrawn, the person has said no, or somebody under
-//     18 has no clinician's decision; an unknown fact excludes nothing;
+//   - nothing is offered while contact is stopped, the visit is withdrawn, or the person has said no; an unknown fact
+//     excludes nothing;
+//   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to
+//     by nobody before a named young people's clinician has recorded who may consent;
 //   - an offer that is raised has left nobody's hands: who the person is leaves only with consent.
 //
 // It does not yet send offers, take answers or count capacity.

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -33,17 +34,20 @@ func story(t *rapid.T) []flow.Event {
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
 	visit := rapid.SampledFrom([]string{"v1", "v2"})
-	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}})
+	years := 15
+	facts := rapid.SampledFrom([]schemas.Facts{{}, {Age: &years}})
 	door := rapid.SampledFrom([]schemas.Door{schemas.DoorOpen, schemas.DoorOpenIf, schemas.DoorNotOpen})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
 		switch rapid.IntRange(0, 9).Draw(t, "kind") {
 		case 0, 1:
 			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
-				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags")})
+				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: facts.Draw(t, "facts")})
 		case 2:
+			known := facts.Draw(t, "facts")
 			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"),
-				LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags")})
+				LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: &known})
 		case 3:
 			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
@@ -119,6 +123,18 @@ func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
 		_, _, stands := end.Known.current()
 		if (end.Status == Offered) != (end.Open != nil) || end.Known.Turn.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
 			t.Fatalf("got %+v with offer %+v", end, end.Open)
+		}
+	})
+}
+
+func TestNoOfferCountsAsAgreedToBeforeTheCliniciansRecord(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		end := tell(t, story(t))
+		_, visit, _ := end.Known.current()
+		flagged := slices.Contains(visit.Flags, schemas.FlagUnder18) || slices.Contains(visit.Flags, schemas.FlagAgeUnknown)
+		if end.Open != nil && flagged && (end.Open.Consent != consentNotAsked || end.Open.State != stateRaised) {
+			t.Fatalf("%+v: somebody may act on the offer %+v", visit, end.Open)
 		}
 	})
 }

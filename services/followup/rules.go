@@ -2,6 +2,7 @@ package followup
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -18,7 +19,12 @@ type Known struct {
 	// the first such decision. Decisions only add to it: re-evaluation may open a door, never close one.
 	Open    map[string]int64 `json:"open,omitempty"`
 	Decided int64            `json:"decided,omitempty"` // sequence of the newest decision
-	Consent answer           `json:"consent,omitzero"`  // to follow-up
+	// Sure holds the services of Open that a decision found open with nothing unknown; Closed those that the newest
+	// decision found not open. A door that was only open if a fact turned out well is not open once it has not: an
+	// offer prepared while the age was not known must not stay with a partner for other ages.
+	Sure    map[string]bool `json:"sure,omitempty"`
+	Closed  map[string]bool `json:"closed,omitempty"`
+	Consent answer          `json:"consent,omitzero"` // to follow-up
 	// Named holds answers about one partner: a no there ends nothing else, and a yes is to nobody else.
 	Named   map[string]answer `json:"named,omitempty"`
 	Contact answer            `json:"contact,omitzero"` // Yes: contact may be made
@@ -87,6 +93,9 @@ type Visit struct {
 	LeftOnAt  int64    `json:"leftOnAt,omitempty"` // sequence of the event LeftOn is from
 	Flags     []string `json:"flags,omitempty"`
 	FlagsAt   int64    `json:"flagsAt,omitempty"`
+	// Aged says that the age is known, by the facts of the event with sequence FactsAt.
+	Aged    bool  `json:"aged,omitempty"`
+	FactsAt int64 `json:"factsAt,omitempty"`
 }
 
 func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
@@ -111,9 +120,8 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn st
 	}
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := v.leftOn(at, leftOn)
-		if at > v.FlagsAt {
-			v.Flags, v.FlagsAt, changed = d.Flags, at, true
-		}
+		changed = v.flag(at, d.Flags) || changed
+		changed = v.aged(at, d.Facts) || changed
 		if at > v.Recorded {
 			v.Recorded, changed = at, true
 		}
@@ -124,11 +132,31 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn st
 func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) bool {
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := leftOn != "" && v.leftOn(at, leftOn)
-		if d.Flags != nil && at > v.FlagsAt {
-			v.Flags, v.FlagsAt, changed = d.Flags, at, true
-		}
-		return changed
+		changed = d.Flags != nil && v.flag(at, d.Flags) || changed
+		return d.Facts != nil && v.aged(at, *d.Facts) || changed
 	})
+}
+
+func (v *Visit) flag(at int64, flags []string) bool {
+	if at <= v.FlagsAt {
+		return false
+	}
+	v.Flags, v.FlagsAt = flags, at
+	return true
+}
+
+func (v *Visit) aged(at int64, facts schemas.Facts) bool {
+	if at <= v.FactsAt {
+		return false
+	}
+	v.Aged, v.FactsAt = facts.Age != nil, at
+	return true
+}
+
+// clinicianFirst says that a named young people's clinician decides who may be asked, and whether anybody is. Intake
+// takes the flags away once that is recorded.
+func (v Visit) clinicianFirst() bool {
+	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown)
 }
 
 func (v *Visit) leftOn(at int64, day string) bool {
@@ -150,9 +178,19 @@ func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
 }
 
 func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData) bool {
-	changed := at > k.Decided
-	k.Decided = max(k.Decided, at)
+	newest := at > k.Decided
+	changed := newest
+	if newest {
+		k.Decided, k.Closed = at, nil
+	}
 	for _, door := range d.Doors {
+		switch {
+		case door.Door == schemas.DoorNotOpen && newest:
+			mark(&k.Closed, door.Service)
+		case door.Door == schemas.DoorOpen && mayBeOffered(door) && !k.Sure[door.Service]:
+			mark(&k.Sure, door.Service)
+			changed = true
+		}
 		if since, ok := k.Open[door.Service]; mayBeOffered(door) && (!ok || at < since) {
 			if k.Open == nil {
 				k.Open = map[string]int64{}
@@ -161,6 +199,20 @@ func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData) bool {
 		}
 	}
 	return changed
+}
+
+func mark(set *map[string]bool, service string) {
+	if *set == nil {
+		*set = map[string]bool{}
+	}
+	(*set)[service] = true
+}
+
+// open are the services whose door may be offered, with the sequence of the decision that first found it so.
+func (k *Known) open() map[string]int64 {
+	open := maps.Clone(k.Open)
+	maps.DeleteFunc(open, func(service string, _ int64) bool { return k.Closed[service] && !k.Sure[service] })
+	return open
 }
 
 func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
@@ -190,10 +242,11 @@ func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
 			return named.At > 0 && !named.Yes || yes && !named.Yes
 		})
 	}
-	if found, ok = match(k.Open, wanted(true)); ok {
+	open := k.open()
+	if found, ok = match(open, wanted(true)); ok {
 		return found, true, true
 	}
-	found, ok = match(k.Open, wanted(false))
+	found, ok = match(open, wanted(false))
 	return found, k.answered(k.Consent).Yes, ok
 }
 
@@ -214,7 +267,7 @@ const (
 	Waiting   Status = "waiting"   // not everything is known yet that an offer needs
 	Offered   Status = "offered"   // an offer stands
 	Exhausted Status = "exhausted" // no partner fits; the navigator holds the journey
-	Paused    Status = "paused"    // contact is stopped, the visit is withdrawn, or a clinician decides first
+	Paused    Status = "paused"    // contact is stopped, the visit is withdrawn, or a human decides first
 	Refused   Status = "refused"   // the person said no to this
 	Over      Status = "closed"    // the journey is closed
 )
@@ -238,7 +291,9 @@ type Wish struct {
 	Visit   string
 	LeftOn  calendar.Day // the day the window counts from
 	Resumed bool         // that is the day the journey went on, after it was held or closed
-	Consent string       // not-asked or given
+	// Consent is not-asked or given. It is never given while a clinician decides first, whatever was said: an offer may
+	// then be prepared, and goes nowhere.
+	Consent string
 }
 
 // wish decides from what is known alone, not from how it came to be known: the same facts in any order end in the
@@ -257,8 +312,8 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Paused, Because: becauseStopped}
 	case consent.At > 0 && !consent.Yes:
 		return Wish{Status: Refused, Because: becausePerson}
-	case slices.Contains(visit.Flags, schemas.FlagUnder18):
-		return Wish{Status: Paused, Because: becauseClinician}
+	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
+		return Wish{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
 	case slices.Contains(visit.Flags, schemas.FlagPossibleDouble):
 		return Wish{Status: Paused, Because: becauseHuman}
 	case k.Decided == 0:
@@ -276,7 +331,7 @@ func wish(k *Known, partners []Partner) Wish {
 	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
 	}
-	if given || (!ok && consent.Yes) {
+	if (given || (!ok && consent.Yes)) && !visit.clinicianFirst() {
 		w.Consent = consentGiven
 	}
 	return w

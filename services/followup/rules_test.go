@@ -139,6 +139,28 @@ func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	}
 }
 
+func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
+	t.Parallel()
+	ifOpen := schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-b", schemas.DoorOpenIf), thirdSector("svc-a", schemas.DoorOpenIf)}}
+	known := schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-b", schemas.DoorNotOpen), thirdSector("svc-a", schemas.DoorOpen)}}
+	for _, inOrder := range []bool{true, false} {
+		var k Known
+		if inOrder {
+			k.addDecided(1, ifOpen)
+			if got, _ := match(k.open(), partnersAB()); got.ID != partnerB {
+				t.Errorf("got %q while the age is not known", got.ID)
+			}
+			k.addDecided(2, known)
+		} else {
+			k.addDecided(2, known)
+			k.addDecided(1, ifOpen)
+		}
+		if got, _ := match(k.open(), partnersAB()); got.ID != partnerA {
+			t.Errorf("got %q: a partner for other ages", got.ID)
+		}
+	}
+}
+
 // recorded is a discharge with a decision that opens svc-a: everything an offer needs.
 func recorded(flags ...string) *Known {
 	var k Known
@@ -149,6 +171,10 @@ func recorded(flags ...string) *Known {
 
 func TestWhatIsWished(t *testing.T) {
 	t.Parallel()
+	years := 15
+	aged := func(k *Known) {
+		k.visit("v", func(v *Visit) bool { return v.aged(2, schemas.Facts{Age: &years}) })
+	}
 	followUp := schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}}
 	for name, tc := range map[string]struct {
 		change  func(k *Known)
@@ -169,10 +195,22 @@ func TestWhatIsWished(t *testing.T) {
 			k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"})
 			k.Visits["v"] = Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
 		}, nil, Offered, "", "not-asked"},
+		"under 18, of an age not given: which partner fits is not known": {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
+		"under 18: prepared, nothing is sent":                            {aged, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18: a yes is no yes before the clinician's record":        {func(k *Known) { aged(k); k.addConsent(2, followUp, true) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18: nor is one to a partner by name": {func(k *Known) {
+			aged(k)
+			k.addConsent(2, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
+		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18: a no is a no": {func(k *Known) { aged(k); k.addConsent(2, followUp, false) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
+		"under 18: a yes after the clinician's record": {func(k *Known) {
+			aged(k)
+			k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson}, "")
+			k.addConsent(3, followUp, true)
+		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
+		"age unknown: prepared, nothing is sent": {func(k *Known) { k.addConsent(2, followUp, true) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
 		"a death was reported":                   {func(k *Known) { k.Contact.say(2, false) }, nil, Paused, "contact-stopped", ""},
 		"contact stopped and resumed":            {func(k *Known) { k.Contact.say(2, false); k.Contact.say(3, true) }, nil, Offered, "", "not-asked"},
-		"under 18: a clinician decides first":    {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
-		"age unknown: prepared, nothing is sent": {func(*Known) {}, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
 		"the journey is closed":                  {func(k *Known) { k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
 		"closed, reopened, a yes from before": {func(k *Known) {
 			k.addConsent(2, followUp, true)
