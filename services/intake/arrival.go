@@ -39,7 +39,8 @@ type arrival struct {
 	nameHash       []byte // of a request whose person is not verified: to find who else it may be
 	renumbered     string // keyed hash of the NHS number that theirs has changed to
 	anonymous      bool
-	guarded        bool // under 18, or age unknown: nothing is opened to a partner by it
+	guarded        bool // nothing is opened to a partner by it
+	doubted        bool // under 18, or age unknown: a yes is no yes before a clinician has said who may give it
 	newPerson      string
 	newMerged      string
 	newVisit       string

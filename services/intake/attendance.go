@@ -243,6 +243,9 @@ func (v *Visit) overlay(o *Visit) {
 	if o.Human.After(v.Human.Stamp) {
 		v.Human = o.Human
 	}
+	if o.MayAnswer.After(v.MayAnswer.Stamp) {
+		v.MayAnswer = o.MayAnswer
+	}
 	if v.Since.IsZero() || (!o.Since.IsZero() && o.Since.Before(v.Since)) {
 		v.Since = o.Since
 	}

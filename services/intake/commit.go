@@ -321,8 +321,8 @@ func (j *job) take(tx *flow.Tx, a *arrival) {
 	})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
-	a.guarded = settled.Visit == nil || settled.Visit.Raised.Journey == "" || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagUnder18) || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagAgeUnknown) ||
-		slices.Contains(settled.Visit.Raised.Flags, schemas.FlagPossibleDouble)
+	a.doubted = settled.doubted
+	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Raised.Journey == "" || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagPossibleDouble)
 	if settled.Visit != nil {
 		a.visit = settled.Visit.ID
 	}

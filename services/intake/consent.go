@@ -122,7 +122,7 @@ func answerOf(answers []Answer, purpose, towards, today string, records ...strin
 }
 
 // consentFault says what is wrong with an answer to be recorded, or nothing.
-func consentFault(a Answer, before ConsentState, guarded, clinician bool, today string) string {
+func consentFault(a Answer, before ConsentState, who guard, today string) string {
 	switch {
 	case !slices.Contains(schemas.Values("purpose"), a.Purpose):
 		return "The purpose is not known. Use follow-up or bridging."
@@ -136,8 +136,8 @@ func consentFault(a Answer, before ConsentState, guarded, clinician bool, today 
 		return "How it was said is not known. Use spoken, written or interpreter."
 	case !slices.Contains(givers, a.Giver):
 		return "Who gave the answer is not known. Use person, parental-responsibility, attorney or deputy. Family never interprets, and never answers without one of these."
-	case a.State == ConsentGiven && guarded && !clinician:
-		return "The person is under 18, or their age is not known. First a named young people's clinician records who may consent; send mayConsent with this answer."
+	case who.fault(a) != "":
+		return who.fault(a)
 	case a.Until != "" && a.Until < today:
 		return "The last day of the yes has passed already."
 	}
@@ -146,21 +146,3 @@ func consentFault(a Answer, before ConsentState, guarded, clinician bool, today 
 
 // givers may answer: the person, or whom the law lets answer for them.
 var givers = []string{"person", "parental-responsibility", "attorney", "deputy"}
-
-// MayConsent is what a young people's clinician recorded about who may answer for somebody under 18.
-type MayConsent struct {
-	// Basis is gillick or parental-responsibility.
-	Basis string `json:"basis"`
-	// Clinician is who decided, by name; kept sealed.
-	Clinician string `json:"clinician"`
-	// WhosePhone says whose the contact is, and who may know; kept sealed.
-	WhosePhone string `json:"whosePhone"`
-	MayKnow    string `json:"mayKnow"`
-}
-
-func (m *MayConsent) decided(giver string) bool {
-	if m == nil || m.Clinician == "" || m.WhosePhone == "" {
-		return false
-	}
-	return (m.Basis == "gillick" && giver == "person") || (m.Basis == "parental-responsibility" && giver == "parental-responsibility")
-}

@@ -381,9 +381,15 @@ func FuzzReadWhatIsRecorded(f *testing.F) {
 		bounded(t, len(body), 400, func() {
 			var consent consentRequest
 			if httpx.DecodeJSON(body, &consent) == nil {
+				let := guard{First: true}
+				if consent.MayConsent != nil && consent.MayConsent.fault() == "" {
+					let = guard{Answers: consent.MayConsent.answers()}
+				}
 				for _, a := range consent.Answers {
 					answer := Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: firstOf(consent.Giver, "person"), Until: a.Until}
-					consentFault(answer, "", true, consent.MayConsent.decided(answer.Giver), "2026-11-20")
+					if consentFault(answer, "", let, "2026-11-20") == "" && a.State == ConsentGiven && (let.First || answer.Giver != let.Answers) {
+						t.Errorf("a yes of %q was taken under %+v", answer.Giver, let)
+					}
 				}
 			}
 			var card Card

@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"time"
 
 	"footbridge/libs/flow"
@@ -18,6 +20,7 @@ func (s *Service) peopleDue() []flow.Due {
 		{Name: "consent-expiring", Every: time.Minute, Limit: 100, Run: s.remindOfConsents},
 		{Name: "contact-questions", Every: 10 * time.Second, Limit: 50, Run: s.askAboutContact},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
+		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.lookAtBirthdays},
 		{Name: "content", Every: time.Minute, Limit: 500, Run: s.eraseContent},
 	}
 }
@@ -70,6 +73,55 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 		return 0, err
 	}
 	return len(found), sayAgain(tx, found)
+}
+
+// lookAtBirthdays looks once each local day through the journeys that are not closed, and decides anew about those
+// whose person has had a birthday: the age is a fact, and who turns 18 answers for themselves.
+func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	today := s.today(tx.Now)
+	aged, err := takeAged(tx, today, limit)
+	if err != nil {
+		return 0, err
+	}
+	job := newJob(s, nil)
+	for _, one := range aged {
+		sub := subjectOf{Person: one.person}
+		if err := s.openSubject(&sub, one.wrapped, one.identity, nil); err != nil {
+			return 0, err
+		}
+		if age, known := AgeOn(sub.identity.BirthDate, today); known && age != one.age {
+			job.claims.known[one.key] = true
+		}
+	}
+	if len(job.claims.known) == 0 {
+		return len(aged), nil
+	}
+	job.claims.whole = true
+	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	return len(aged), job.decideAgain(tx)
+}
+
+// decideAgain decides about all persons that were loaded: something that no message says has changed.
+func (j *job) decideAgain(tx *flow.Tx) error {
+	done := map[*Person]bool{}
+	for _, key := range slices.Sorted(maps.Keys(j.claims.known)) {
+		person := j.world.persons[key]
+		if person == nil || done[person] {
+			continue
+		}
+		for _, record := range j.world.records(person) {
+			done[record] = true
+		}
+		j.say(tx, j.world.settleAll(person, Incoming{DecidedAt: tx.Now}, Decision{}).Say)
+	}
+	if err := j.service.storeWorld(tx, j.world); err != nil {
+		return err
+	}
+	storeJourneys(tx, j.world.changedJourneys())
+	return nil
 }
 
 // eraseContent destroys the keys of what turned out to be out of scope.

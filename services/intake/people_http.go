@@ -154,8 +154,20 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 		if err := s.recordConsent(tx, who, sub, request); err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"journey": journey, "consent": s.consentsOf(sub, tx.Now)}, nil
+		return http.StatusOK, consentAnswer(sub, s.consentsOf(sub, tx.Now)), nil
 	})
+}
+
+// consentAnswer shows how the answers stand, and for somebody under 18 who may give them.
+func consentAnswer(sub *subjectOf, stand []consentShown) map[string]any {
+	answer := map[string]any{"journey": sub.Journey, "consent": stand}
+	if sub.guard.First {
+		answer["clinicianFirst"] = true
+	}
+	if sub.guard.Answers != "" {
+		answer["mayAnswer"] = sub.guard.Answers
+	}
+	return answer
 }
 
 // recordConsent adds answers, gives out what changed, and begins and ends grants.
@@ -163,18 +175,22 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	if sub.erased {
 		return gone()
 	}
-	if len(request.Answers) == 0 {
+	if len(request.Answers) == 0 && request.MayConsent == nil {
 		return unprocessable("There is no answer to record. Send at least one of answers, with purpose and state.")
 	}
+	if request.MayConsent != nil {
+		if err := s.letAnswer(tx, who, sub, request.MayConsent); err != nil {
+			return err
+		}
+	}
 	giver, today := firstOf(request.Giver, "person"), s.today(tx.Now)
-	clinician := request.MayConsent.decided(giver)
 	var fresh []Answer
 	for _, given := range request.Answers {
 		a := Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
 			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: who.Role, Doubt: request.CapacityDoubt, Until: given.Until,
 			Said: Stamp{SaidAt: tx.Now}}
 		before := Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
-		if fault := consentFault(a, before, sub.Guarded, clinician, today); fault != "" {
+		if fault := consentFault(a, before, sub.guard, today); fault != "" {
 			return unprocessable(fault)
 		}
 		if kind, _ := schemas.KindNamed("partner"); a.Towards != "" && len(a.Towards) > kind.MaxLength {
@@ -182,17 +198,40 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 		}
 		fresh = append(fresh, a)
 	}
-	if request.MayConsent != nil {
-		if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", request.MayConsent, who.Role, tx.Now); err != nil {
-			return err
-		}
-	}
 	storeAnswers(tx, sub.Organisation, fresh)
 	sub.answers = append(sub.answers, fresh...)
 	for _, a := range fresh {
 		applyToGrants(tx, sub, a, today)
 	}
 	return sayOn(tx, sub.Journey, saidByAnswers(sub, fresh, today))
+}
+
+// letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
+func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf, record *MayConsent) error {
+	switch {
+	case who.Role == string(schemas.Person):
+		return httpx.NewProblem(http.StatusForbidden, "A young people's clinician says who may consent. Staff record that.")
+	case record.fault() != "":
+		return unprocessable(record.fault())
+	case sub.guard == guard{}:
+		return unprocessable("Nothing of this person waits for a young people's clinician: they answer for themselves.")
+	}
+	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", record, who.Role+":"+who.Subject, tx.Now); err != nil {
+		return err
+	}
+	visits, err := lockVisitsOf(tx, who, sub.Journey)
+	if err != nil {
+		return err
+	}
+	var all []said
+	for _, v := range visits {
+		all = append(all, said{schemas.DischargeCorrected, v.let(record.answers(), Stamp{SaidAt: tx.Now})})
+	}
+	sub.guard = guard{Answers: record.answers()}
+	if err := storeVisits(tx, visits); err != nil {
+		return err
+	}
+	return sayOn(tx, sub.Journey, all)
 }
 
 func applyToGrants(tx *flow.Tx, sub *subjectOf, a Answer, today string) {
@@ -266,7 +305,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"journey": journey, "consent": s.consentsOf(sub, tx.Now)}, nil
+		return http.StatusOK, consentAnswer(sub, s.consentsOf(sub, tx.Now)), nil
 	})
 }
 

@@ -72,7 +72,7 @@ func wall(who principal.Principal) (all bool, organisation, person string) {
 // subjectOf is the person of one journey, with all that deciding about them needs; locked until the transaction ends.
 type subjectOf struct {
 	Journey, Person, Organisation, State string
-	Guarded                              bool // under 18, or age unknown
+	guard                                guard
 	Stopped                              bool // they have died, or contact is stopped
 	key                                  vault.Key
 	erased                               bool
@@ -101,22 +101,23 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	var wrapped, identity, card []byte
 	confirmed := true
 	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased or exists (select 1 from contact_stop t where t.person in (p.id, p.survivor)), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
-			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text
+			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text,
+			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
 		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
 		where j.id = $1::uuid and ($2 or exists (select 1 from visit w where w.journey = j.id and w.organisation = $3)
 			or p.id::text = $4 or p.survivor::text = $4)
-		for update of p`, journey, all, organisation, own).Query(func(rows pgx.Rows) error {
+		for update of p`, journey, all, organisation, own, adult).Query(func(rows pgx.Rows) error {
 		var found subjectOf
 		var flags, facts string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &confirmed, &found.Organisation, &flags, &facts}, func() error {
+			&found.cardVersion, &confirmed, &found.Organisation, &flags, &facts, &found.guard.Answers}, func() error {
 			var flagged []string
 			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
 			}
-			found.Guarded = slices.Contains(flagged, schemas.FlagUnder18) || slices.Contains(flagged, schemas.FlagAgeUnknown)
+			found.guard.First = clinicianFirst(flagged)
 			sub = &found
 			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
 			return nil
@@ -653,16 +654,7 @@ func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, e
 	var waiting []*Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
-		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) error {
-		var v Visit
-		var says string
-		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
-			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
-			waiting = append(waiting, loaded)
-			return json.Unmarshal([]byte(says), &loaded.VisitSays)
-		})
-		return err
-	})
+		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) (err error) { waiting, err = scanned(rows); return err })
 	if err := tx.Flush(); err != nil {
 		return nil, err
 	}
@@ -672,6 +664,25 @@ func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, e
 		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagPossibleDouble})
 	}
 	return waiting, storeVisits(tx, waiting)
+}
+
+// lockVisitsOf locks what stands of a journey.
+func lockVisitsOf(tx *flow.Tx, _ principal.Principal, journey string) (visits []*Visit, err error) {
+	tx.Queue(`select id::text, organisation, number, version, says::text from visit where journey = $1::uuid and not withdrawn
+		order by organisation, number for update`, journey).Query(func(rows pgx.Rows) error { visits, err = scanned(rows); return err })
+	return visits, tx.Flush()
+}
+
+// scanned reads visits that are not of a batch's world.
+func scanned(rows pgx.Rows) (visits []*Visit, err error) {
+	var v Visit
+	var says string
+	_, err = pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
+		loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+		visits = append(visits, loaded)
+		return json.Unmarshal([]byte(says), &loaded.VisitSays)
+	})
+	return visits, err
 }
 
 // takeEnding takes answers whose last day is between two days, that still count and whose journey is not closed, and
@@ -691,6 +702,43 @@ func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err e
 	err = tx.Flush()
 	slices.SortFunc(ending, func(a, b Answer) int { return strings.Compare(a.Journey, b.Journey) })
 	return ending, err
+}
+
+// agedPerson is the person of an open journey, with the age that was told of them; -1 for none.
+type agedPerson struct {
+	person, key       string
+	age               int
+	wrapped, identity []byte
+}
+
+// takeAged takes the next persons of journeys that are not closed and began before this local day. It goes through
+// the journeys once a day, in the order of their ids, whatever is restarted.
+func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error) {
+	upto := ""
+	tx.Queue(`update age_cursor set day = $1::date, upto = case when day = $1::date then upto else '00000000-0000-0000-0000-000000000000' end
+		where day < $1::date or not done returning upto::text`, today).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&upto}, func() error { return nil })
+		return err
+	})
+	if err := tx.Flush(); err != nil || upto == "" {
+		return nil, err // all have been looked at today
+	}
+	tx.Queue(`with next as (select id, person from journey where id > $1::uuid and state <> 'closed' order by id limit $2),
+			moved as (update age_cursor set upto = coalesce((select max(id::text) from next)::uuid, upto), done = (select count(*) from next) < $2)
+		select r.id::text, l.hash, coalesce((v.says #>> '{raised,facts,age}')::int, -1), k.wrapped, r.identity
+		from next join person p on p.id = next.person join person r on r.id = coalesce(p.survivor, p.id) join person_key k on k.person = r.id
+		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
+		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true`, upto, limit).
+		Query(func(rows pgx.Rows) error {
+			var one agedPerson
+			var hash []byte
+			_, err := pgx.ForEachRow(rows, []any{&one.person, &hash, &one.age, &one.wrapped, &one.identity}, func() error {
+				all = append(all, agedPerson{one.person, string(hash), one.age, slices.Clone(one.wrapped), slices.Clone(one.identity)})
+				return nil
+			})
+			return err
+		})
+	return all, tx.Flush()
 }
 
 // fedCard is a card of somebody of whom a message has said something since.

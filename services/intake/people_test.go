@@ -175,7 +175,7 @@ func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken",
 		"mayConsent":{"basis":"gillick","clinician":"Dr Sample","whosePhone":"their own","mayKnow":"a parent"}}`)
 	types, _ := p.outbox(t)
-	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "consent.given")
+	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "discharge.corrected", "consent.given")
 }
 
 func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {

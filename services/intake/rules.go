@@ -81,6 +81,8 @@ type Decision struct {
 	Held []Held
 
 	visit string
+	// doubted: a young people's clinician decides first, so that a yes said with the statement is no yes.
+	doubted bool
 }
 
 // Held is an earlier message that has become a question for a human.
@@ -127,6 +129,7 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 	if scope.verdict != SaysAsk {
 		v.Asked = ""
 	}
+	decision.doubted = clinicianFirst(v.Raised.Flags)
 	decision.sayConsents(v, s, who)
 	return decision
 }
@@ -167,18 +170,18 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 		data.Facts, changed = &facts, true
 	}
 	flags = append(flags, v.returned(who)...)
-	if !slices.Equal(flags, r.Flags) && len(flags) > 0 {
-		data.Flags, changed = flags, true
+	if !slices.Equal(flags, r.Flags) {
+		data.Flags, changed = orNone(flags), true
+	}
+	if r.Facts.Age != nil && *r.Facts.Age < adult && facts.Age != nil && *facts.Age >= adult {
+		data.MayAnswer = schemas.AnswersPerson // whoever was to answer for them, they do now
 	}
 	decision := Decision{Outcome: Joined, Reason: ReasonAlready, Journey: r.Journey}
 	if !changed {
 		return decision
 	}
 	decision.Outcome, decision.Reason = Corrected, strings.Join(without(data.Flags, r.Flags), " ")
-	r.Left, r.LeftOn, r.Facts = v.counts(), on, facts
-	if len(flags) > 0 {
-		r.Flags = flags
-	}
+	r.Left, r.LeftOn, r.Facts, r.Flags = v.counts(), on, facts, flags
 	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
 	return decision
 }
@@ -248,8 +251,8 @@ func (d *Decision) sayConsents(v *Visit, s Statement, who Subject) {
 		var towards []string // as they were said: to any, and to partners by name
 		said := map[string]*schemas.ConsentData{}
 		for _, consent := range s.Consents {
-			if consent.Given != given {
-				continue
+			if consent.Given != given || (given && d.doubted) {
+				continue // who may say yes is not known yet: it is kept, in doubt, and nobody may act on it
 			}
 			if said[consent.Organisation] == nil {
 				towards = append(towards, consent.Organisation)
@@ -278,9 +281,11 @@ func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
 	return &left.At, on
 }
 
+// factsOn are the facts as they are now: the age is that of the day they are read on, or of leaving where that is
+// still to come.
 func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
 	facts := v.Facts
-	if age, ok := AgeOn(who.BirthDate, on); ok {
+	if age, ok := AgeOn(who.BirthDate, max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))); ok {
 		facts.Age = &age
 	}
 	if v.End.Destination != "" {
@@ -305,8 +310,9 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 			flags = append(flags, flag)
 		}
 	}
-	add(schemas.FlagAgeUnknown, facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
-	add(schemas.FlagUnder18, (facts.Age != nil && *facts.Age < 18) || (facts.Age == nil && v.Request.Under18 == "yes"))
+	decided := v.MayAnswer.standsFor(v.Person)
+	add(schemas.FlagAgeUnknown, !decided && facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
+	add(schemas.FlagUnder18, !decided && ((facts.Age != nil && *facts.Age < adult) || (facts.Age == nil && v.Request.Under18 == "yes")))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
 	add(schemas.FlagLate, (!v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))

@@ -620,7 +620,7 @@ func optional(id string) *string {
 // storeConsents queues what persons said before leaving, as reported.
 func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
 	var messages, organisations, persons, journeys, purposes, hows, recorders, towards, told []string
-	var given []bool
+	var given, doubts []bool
 	for _, a := range arrivals {
 		if a.Statement == nil || a.result.Journey == "" || a.person == "" {
 			continue
@@ -630,6 +630,7 @@ func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
 			journeys, purposes, given = append(journeys, a.result.Journey), append(purposes, c.Purpose), append(given, c.Given)
 			hows, recorders = append(hows, c.How), append(recorders, c.RecordedBy)
 			towards, told = append(towards, c.Organisation), append(told, strings.Join(a.Statement.Told, " "))
+			doubts = append(doubts, c.Given && a.doubted)
 			if c.Given && c.Organisation != "" && !a.guarded {
 				storeGrant(q, Grant{ID: clock.NewID(now), Journey: a.result.Journey, Person: a.person, Organisation: c.Organisation, Purpose: c.Purpose}, now)
 			}
@@ -638,11 +639,11 @@ func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
 	if len(messages) == 0 {
 		return
 	}
-	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, said_at)
-		select message, organisation, person, journey, purpose, given, how, recorded_by, towards, string_to_array(told, ' '), $11
-		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[], $9::text[], $10::text[])
-			as t(message, organisation, person, journey, purpose, given, how, recorded_by, towards, told)
-		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, towards, told, now)
+	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, doubt, said_at)
+		select message, organisation, person, journey, purpose, given, how, recorded_by, towards, string_to_array(told, ' '), doubt, $12
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bool[])
+			as t(message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, doubt)
+		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, towards, told, doubts, now)
 }
 
 // settleMessages queues the end of a quarantine: the question has been answered.

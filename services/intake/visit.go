@@ -48,7 +48,8 @@ type VisitSays struct {
 	WasInScope bool           `json:"wasInScope,omitempty"`
 	LeftBefore bool           `json:"leftBefore,omitempty"`
 	Human      HumanSays      `json:"human,omitzero"`
-	Asked      string         `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
+	MayAnswer  MayAnswer      `json:"mayAnswer,omitzero"` // newest record of a young people's clinician
+	Asked      string         `json:"asked,omitempty"`    // the quarantined message that waits for a human about scope
 
 	Facts    schemas.Facts    `json:"facts,omitzero"`
 	FactSaid map[string]Stamp `json:"factSaid,omitempty"`

@@ -1,0 +1,160 @@
+package intake
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// corrections are the data of all discharge.corrected of a journey, in order.
+func (p *process) corrections(t testing.TB, journey string) (all []schemas.DischargeCorrectedData) {
+	t.Helper()
+	rows, err := p.site.db.Admin().Query(t.Context(), `select payload from intake.outbox order by writer, n`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var payload string
+		if err := rows.Scan(&payload); err != nil {
+			t.Fatal(err)
+		}
+		e, err := flow.Unmarshal([]byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e.Subject != journey || e.Type != string(schemas.DischargeCorrected) {
+			continue
+		}
+		d, err := flow.Decode[schemas.DischargeCorrectedData](e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+const parent = `{"basis":"parental-responsibility","clinician":"Dr Sample","whosePhone":"a mother's","mayKnow":"a mother, nobody else"}`
+
+func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	child, person := p.discharge(t, "V1", "L1", "2014-04-01")
+	path := "/api/journeys/" + child + "/consent"
+	yes := func(giver string) string {
+		return `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken","giver":"` + giver + `"}`
+	}
+	for claim, record := range map[string]string{
+		"no clinician": strings.Replace(parent, "Dr Sample", " ", 1), "no basis": strings.Replace(parent, "parental-responsibility", "family", 1),
+		"whose phone": strings.Replace(parent, "a mother's", "", 1), "who may know": strings.Replace(parent, "a mother, nobody else", "", 1),
+	} {
+		if status, answer := p.ask(t, liaison, "POST", path, `{"mayConsent":`+record+`}`); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d %s", claim, status, answer)
+		}
+	}
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes("parental-responsibility"))
+	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
+	p.must(t, http.StatusForbidden, own, "POST", path, `{"mayConsent":`+parent+`}`)
+	if answer := p.must(t, http.StatusOK, liaison, "POST", path, `{"mayConsent":`+parent+`}`); !strings.Contains(answer, `"mayAnswer":"parental-responsibility"`) {
+		t.Errorf("recorded %s", answer)
+	}
+	said := p.corrections(t, child)
+	if len(said) != 1 || said[0].Flags == nil || len(said[0].Flags) != 0 || said[0].MayAnswer != schemas.AnswersParent {
+		t.Fatalf("said %+v", said)
+	}
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes("person"))
+	p.must(t, http.StatusOK, liaison, "POST", path, yes("parental-responsibility"))
+	p.canariesIn(t, []string{"note", "visit", "outbox", "consent", "idempotency"}, "Dr Sample", "a mother")
+	// A later message changes nothing about it; a new visit is looked at anew.
+	status, body := p.post(t, "application/cloudevents+json", report("again", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:30:00Z",
+		"person":{"localId":"L1","birthDate":"2014-04-01"}}`))
+	if status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	if said := p.corrections(t, child); len(said) != 2 || said[1].Flags != nil || said[1].MayAnswer != "" {
+		t.Errorf("said %+v", said)
+	}
+	grown, _ := p.discharge(t, "V9", "L9", "1990-04-01")
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+grown+"/consent", `{"mayConsent":`+parent+`}`)
+}
+
+func TestAYesReportedUnder18IsKeptInDoubtAndNobodyMayActOnIt(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	status, body := p.post(t, "application/cloudevents+json", report("r1", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"2014-04-01"},
+		"consents":[{"purpose":"follow-up","given":true,"how":"spoken","organisation":"`+ours.Organisation+`"},{"purpose":"bridging","given":false}]}`))
+	var a eventAnswer
+	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "consent.declined")
+	shown := p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+a.Journey+"/consent", "")
+	if !strings.Contains(shown, `"state":"in-doubt"`) || strings.Contains(shown, `"state":"given"`) || !strings.Contains(shown, `"clinicianFirst":true`) {
+		t.Errorf("shown %s", shown)
+	}
+	p.must(t, http.StatusForbidden, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+a.Journey+"/consent", `{"mayConsent":`+parent+`}`)
+	p.must(t, http.StatusForbidden, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")
+	if types, _ := p.outbox(t); slices.Contains(types, "consent.given") {
+		t.Error("a yes from before the clinician's record counted after it")
+	}
+}
+
+func TestWhoTurns18AnswersForThemselvesFromThatDay(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	now := p.clock.Now().In(p.zone)
+	in := func(days, years int) string { return now.AddDate(-years, 0, days).Format(time.DateOnly) }
+	child, _ := p.discharge(t, "V1", "L1", in(5, 18))
+	recorded, _ := p.discharge(t, "V2", "L2", in(5, 18))
+	younger, _ := p.discharge(t, "V3", "L3", in(5, 15))
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+recorded+"/consent", `{"mayConsent":`+parent+`}`)
+	p.run(t, now.AddDate(0, 0, 4), p.lookAtBirthdays)
+	if said := p.corrections(t, child); len(said) > 0 {
+		t.Fatalf("on the eve %+v", said)
+	}
+	for range 2 { // twice on one day is once
+		p.run(t, now.AddDate(0, 0, 5), p.lookAtBirthdays)
+	}
+	for journey, want := range map[string]struct {
+		age, corrections int
+		mayAnswer        string
+		flags            bool
+	}{child: {18, 1, schemas.AnswersPerson, true}, recorded: {18, 2, schemas.AnswersPerson, false}, younger: {15, 1, "", false}} {
+		said := p.corrections(t, journey)
+		if len(said) != want.corrections {
+			t.Errorf("said %+v", said)
+			continue
+		}
+		last := said[len(said)-1]
+		if last.Facts == nil || *last.Facts.Age != want.age || last.MayAnswer != want.mayAnswer || (last.Flags != nil) != want.flags || len(last.Flags) > 0 {
+			t.Errorf("said %+v, want %+v", last, want)
+		}
+	}
+	yes := `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+recorded+"/consent", yes)
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+younger+"/consent", yes)
+}
+
+func TestAnAgeThatBecomesKnownLiftsTheFlag(t *testing.T) {
+	t.Parallel()
+	w, h := newWard(t), newHospital()
+	h.birth = ""
+	expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03")), "joined not-ended", "raised-flagged age-unknown")
+	h.birth = "19900401"
+	expect(t, w.outcomes(h.message("A08")), "corrected ")
+	last := w.said[len(w.said)-1]
+	if d, ok := last.Data.(schemas.DischargeCorrectedData); !ok || d.Flags == nil || len(d.Flags) > 0 || d.Facts == nil || d.Facts.Age == nil {
+		t.Errorf("said %+v", last)
+	}
+}
