@@ -176,8 +176,7 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 
 // wanted are the steps that should be open for what is known and what has been done.
 func (w *writes) wanted(r *record) []Wanted {
-	_, visit, _ := r.Known.current()
-	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, latest(visit.Recorded.When, r.Known.Resumed.When))
+	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, r.Known.askFrom(), w.zone)
 }
 
 func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
@@ -275,7 +274,10 @@ var heard = map[schemas.Type]hearing{
 		return shown{"leftOn": d.LeftOn, "route": d.Route}
 	}),
 	schemas.DischargeCorrected: on(func(k *Known, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
-		k.addCorrected(at, d)
+		k.addCorrected(at, when, d)
+		if d.MayAnswer != "" {
+			return shown{"mayAnswer": d.MayAnswer}
+		}
 		return shown{"leftOn": d.LeftOn}
 	}),
 	schemas.DischargeWithdrawn: on(func(k *Known, d schemas.DischargeWithdrawnData, at int64, when time.Time) shown {

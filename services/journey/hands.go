@@ -81,8 +81,7 @@ func (w *writes) noAnswer(r *record, id string, named bool, by principal.Princip
 		return // done says so
 	}
 	r.Known.Tries = append(r.Known.Tries, w.now.UTC())
-	_, visit, _ := r.Known.current()
-	next := askAgain(s, w.owners, latest(visit.Recorded.When, r.Known.Resumed.When))
+	next := askAgain(s, w.owners, r.Known.askFrom(), w.zone)
 	if next.Kind != "" && r.State == journeyOpen && !named {
 		next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
 		w.open(r, next, by.String()+"/"+by.Subject)

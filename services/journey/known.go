@@ -86,6 +86,9 @@ type Visit struct {
 	Withdrawn Heard    `json:"withdrawn,omitzero"`
 	Flags     []string `json:"flags,omitempty"`
 	FlagsAt   int64    `json:"flagsAt,omitempty"`
+	// Decided is the record of a young people's clinician; MayAnswer is who may answer by it, empty for an adult.
+	Decided   Heard  `json:"decided,omitzero"`
+	MayAnswer string `json:"mayAnswer,omitempty"`
 }
 
 func (v Visit) stands() bool { return v.Recorded.At > v.Withdrawn.At }
@@ -171,10 +174,15 @@ func (v *Visit) flag(at int64, flags []string) {
 	}
 }
 
-func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) {
-	if d.Flags != nil {
-		k.visit(d.Visit, func(v *Visit) { v.flag(at, d.Flags) })
-	}
+func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
+	k.visit(d.Visit, func(v *Visit) {
+		if d.Flags != nil {
+			v.flag(at, d.Flags)
+		}
+		if d.MayAnswer != "" && v.Decided.hear(at, when) {
+			v.MayAnswer = d.MayAnswer
+		}
+	})
 }
 
 func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
@@ -291,6 +299,13 @@ func (k *Known) current() (id string, v Visit, ok bool) {
 		}
 	}
 	return id, v, ok
+}
+
+// askFrom is when asking begins: when the visit became known, and again when a stop on contact was lifted, a clinician
+// had said who may be asked, or the journey went on after it was held or closed.
+func (k *Known) askFrom() time.Time {
+	_, v, _ := k.current()
+	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When)
 }
 
 // cancelled returns the visit withdrawn last.

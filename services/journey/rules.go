@@ -39,6 +39,7 @@ const (
 	stepClinician      = "clinician-decides"
 	stepSeeFlags       = "look-at-flags"
 	stepAskThePerson   = "ask-the-person"
+	stepAskTheParent   = "ask-the-parent" // who holds parental responsibility, where a clinician said that they may consent
 	stepArrange        = "arrange-follow-up"
 	stepPartnerAnswers = "partner-answers"
 	stepLateFollowUp   = "late-follow-up"
@@ -118,6 +119,9 @@ func (s situation) resumed() time.Time {
 
 func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Time.Compare) }
 
+// ofParent says that a young people's clinician recorded that a holder of parental responsibility answers.
+func (s situation) ofParent() bool { return s.visit.MayAnswer == schemas.AnswersParent }
+
 func (s situation) shownFlags() []string {
 	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool { return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown })
 }
@@ -139,6 +143,14 @@ func once(situation) string                   { return "" }
 // journey was reopened, because consent is then asked for anew.
 func perVisit(s situation) string {
 	return fmt.Sprintf("%s/%d%s", s.visitID, s.visit.Recorded.At, s.again())
+}
+
+// perDecision: once for each visit, and again after a young people's clinician has recorded who may answer.
+func perDecision(s situation) string {
+	if s.visit.Decided.At == 0 {
+		return perVisit(s)
+	}
+	return fmt.Sprintf("%s/decided-%d", perVisit(s), s.visit.Decided.At)
 }
 
 func (s situation) again() string {
@@ -174,15 +186,20 @@ var rules = []rule{
 		func(s situation) string { return fmt.Sprint(s.Hold.At) }},
 
 	{stepClinician, func(s situation) bool { return s.guarded && !s.quiet }, team(teamYoungPeople),
-		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
+		func(s situation) time.Time {
+			return s.nextDay(s.visit.Recorded.When, s.Contact.When, s.visit.Decided.When)
+		},
+		perDecision},
 
 	{stepSeeFlags, func(s situation) bool { return s.stands && len(s.shownFlags()) > 0 }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) },
 		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.shownFlags(), ",") }},
 
-	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 }, team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) },
-		perVisit},
+	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() }, team(teamLiaison),
+		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
+
+	{stepAskTheParent, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && s.ofParent() }, team(teamLiaison),
+		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
 
 	{stepArrange, func(s situation) bool {
 		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted()
@@ -243,23 +260,39 @@ var rules = []rule{
 		func(s situation) string { return s.Call.ID }},
 }
 
-// ladder is by when the person is asked again who could not be asked: so long after the visit was recorded, or the
-// journey went on. After the
-// last rung a named human decides how to reach them.
-var ladder = []time.Duration{72 * time.Hour, 5 * 24 * time.Hour}
+// ladder is by when the person is asked, and asked again who could not be reached: so long after leaving hospital
+// became known, or the journey went on (domain: consent). After the last rung a named human decides how to reach them.
+var ladder = []time.Duration{24 * time.Hour, 72 * time.Hour, 5 * 24 * time.Hour}
+
+// The hours in which people are asked who have named no others: local, from and until.
+const askFromHour, askUntilHour = 10, 19
+
+// askBy is when a rung is due: within the allowed hours of its own local day, so that it is never put off to another.
+func askBy(from time.Time, rung int, zone *time.Location) time.Time {
+	due := from.Add(ladder[rung])
+	day := calendar.DayOf(due, zone)
+	first, last := day.At(askFromHour, 0, zone), day.At(askUntilHour, 0, zone)
+	switch {
+	case due.Before(first):
+		return first
+	case due.After(last):
+		return last
+	}
+	return due
+}
 
 // again marks the basis of a step that asks once more.
 const again = "/again-"
 
 // climb keeps the question to the person on the rung it has reached: the steps tell, since each rung is a step of its
 // own, opened when whoever asked says that they got no answer.
-func climb(wanted []Wanted, steps []Step, owners Owners, recorded time.Time) []Wanted {
-	i := slices.IndexFunc(wanted, func(w Wanted) bool { return w.Kind == stepAskThePerson })
+func climb(wanted []Wanted, steps []Step, owners Owners, from time.Time, zone *time.Location) []Wanted {
+	i := slices.IndexFunc(wanted, func(w Wanted) bool { return asks(w.Kind) })
 	if i < 0 {
 		return wanted
 	}
 	for {
-		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, recorded)
+		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, from, zone)
 		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == next.Kind && s.Basis == next.Basis }) {
 			return wanted
 		}
@@ -267,9 +300,11 @@ func climb(wanted []Wanted, steps []Step, owners Owners, recorded time.Time) []W
 	}
 }
 
-// askAgain is the rung above a step that asked the person and got no answer; none above the last.
-func askAgain(s Step, owners Owners, recorded time.Time) Wanted {
-	if s.Kind != stepAskThePerson {
+func asks(kind string) bool { return kind == stepAskThePerson || kind == stepAskTheParent }
+
+// askAgain is the rung above a step that asked and got no answer; none above the last.
+func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) Wanted {
+	if !asks(s.Kind) {
 		return Wanted{}
 	}
 	basis, tries := s.Basis, 0
@@ -277,10 +312,10 @@ func askAgain(s Step, owners Owners, recorded time.Time) Wanted {
 		basis = before
 		tries, _ = strconv.Atoi(n) // written below
 	}
-	if tries == len(ladder) {
-		return Wanted{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: recorded.Add(ladder[tries-1] + 24*time.Hour)}
+	if tries == len(ladder)-1 {
+		return Wanted{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: from.Add(ladder[tries] + 24*time.Hour)}
 	}
-	return Wanted{Kind: stepAskThePerson, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: recorded.Add(ladder[tries])}
+	return Wanted{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: askBy(from, tries+1, zone)}
 }
 
 // exhausted says that no partner was left, and that no offer has been raised since.

@@ -108,11 +108,11 @@ func TestWhatHappensNext(t *testing.T) {
 		tell func(s *teller)
 		want []string
 	}{
-		"a discharge from a feed carries no consent": {func(s *teller) { s.discharge() }, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		"a discharge from a feed carries no consent": {func(s *teller) { s.discharge() }, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"consent came first":                         {func(s *teller) { s.consent(true, "follow-up"); s.discharge() }, []string{"arrange-follow-up navigator:duty Tue 3 17:00"}},
 		"consent and an offer":                       {func(s *teller) { s.discharge(); s.consent(true, "follow-up"); s.offer(false) }, []string{"partner-answers partner:pa Wed 4 17:00"}},
-		"an offer before consent":                    {func(s *teller) { s.discharge(); s.offer(false) }, []string{"ask-the-person team:liaison Tue 3 17:00"}},
-		"a late offer tells the navigator at once":   {func(s *teller) { s.discharge(); s.offer(true) }, []string{"ask-the-person team:liaison Tue 3 17:00", "late-follow-up navigator:duty Tue 3 17:00"}},
+		"an offer before consent":                    {func(s *teller) { s.discharge(); s.offer(false) }, []string{"ask-the-person team:liaison Tue 3 10:00"}},
+		"a late offer tells the navigator at once":   {func(s *teller) { s.discharge(); s.offer(true) }, []string{"ask-the-person team:liaison Tue 3 10:00", "late-follow-up navigator:duty Tue 3 17:00"}},
 		"a no to all of it":                          {func(s *teller) { s.discharge(); s.consent(false, "follow-up", "bridging") }, []string{"what-next navigator:duty Tue 3 17:00"}},
 		"no partner is left": {func(s *teller) {
 			s.discharge()
@@ -125,7 +125,7 @@ func TestWhatHappensNext(t *testing.T) {
 			s.consent(true, "follow-up")
 			s.offer(false)
 		}, []string{"partner-answers partner:pa Wed 4 17:00"}},
-		"nothing statutory is open": {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, []string{"ask-the-person team:liaison Tue 3 17:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
+		"nothing statutory is open": {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, []string{"ask-the-person team:liaison Tue 3 10:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
 		"a service was asked": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up")
@@ -148,11 +148,11 @@ func TestWhatHappensNext(t *testing.T) {
 		"a fact is missing": {func(s *teller) {
 			s.discharge()
 			s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
-		}, []string{"ask-the-person team:liaison Tue 3 17:00", "find-out team:liaison Tue 3 17:00"}},
+		}, []string{"ask-the-person team:liaison Tue 3 10:00", "find-out team:liaison Tue 3 17:00"}},
 		"somebody waits": {func(s *teller) {
 			s.discharge()
 			s.say(schemas.BridgingProposed, schemas.BridgingProposedData{Plan: "pl"})
-		}, []string{"ask-about-calls team:liaison Tue 3 17:00", "ask-the-person team:liaison Tue 3 17:00"}},
+		}, []string{"ask-about-calls team:liaison Tue 3 17:00", "ask-the-person team:liaison Tue 3 10:00"}},
 		"a call is planned": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up", "bridging")
@@ -164,10 +164,31 @@ func TestWhatHappensNext(t *testing.T) {
 			s.discharge()
 			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
 			s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl"})
-		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"under 18: the clinician first, nobody asks": {func(s *teller) { s.discharge("under-18"); s.offer(false); s.consent(true, "follow-up") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
-		"age unknown: the clinician first":           {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
-		"other flags are shown to a human":           {func(s *teller) { s.discharge("left-before-assessment") }, []string{"ask-the-person team:liaison Tue 3 17:00", "look-at-flags team:liaison Tue 3 17:00"}},
+		"a clinician recorded that the young person may answer": {func(s *teller) {
+			s.discharge("under-18")
+			s.offer(false)
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson})
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
+		"a clinician recorded that a parent may": {func(s *teller) {
+			s.discharge("under-18")
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
+		}, []string{"ask-the-parent team:liaison Tue 3 10:00"}},
+		"a parent was to answer, and the person turned 18": {func(s *teller) {
+			s.discharge("under-18")
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", MayAnswer: schemas.AnswersPerson})
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
+		"recorded, and who came back is under 18 still": {func(s *teller) {
+			s.discharge("under-18")
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
+			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v2", Flags: []string{"under-18"}})
+		}, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"late and under 18: nobody is asked of it": {func(s *teller) { s.discharge("under-18", "late"); s.offer(true) },
+			[]string{"clinician-decides team:young-people Tue 3 17:00", "late-follow-up navigator:duty Tue 3 17:00", "look-at-flags team:liaison Tue 3 17:00"}},
+		"age unknown: the clinician first": {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"other flags are shown to a human": {func(s *teller) { s.discharge("left-before-assessment") }, []string{"ask-the-person team:liaison Tue 3 10:00", "look-at-flags team:liaison Tue 3 17:00"}},
 		"the hospital cancels": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up")
@@ -178,7 +199,7 @@ func TestWhatHappensNext(t *testing.T) {
 			s.discharge()
 			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
 			s.discharge()
-		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"a death is reported": {func(s *teller) {
 			s.discharge()
 			s.offer(true)
@@ -188,11 +209,11 @@ func TestWhatHappensNext(t *testing.T) {
 			s.discharge()
 			s.say(schemas.ContactStopped, schemas.ContactStoppedData{})
 			s.say(schemas.ContactResumed, schemas.ContactResumedData{})
-		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"arrived without its beginning": {func(s *teller) { s.offer(false) }, []string{"find-the-beginning navigator:duty Tue 3 17:00"}},
 		"a professional's referral": {func(s *teller) {
 			s.say(schemas.ReferralRequested, schemas.ReferralRequestedData{Person: "p", Organisation: "RXX", Referral: "r"})
-		}, []string{"ask-the-person team:liaison Tue 3 17:00"}},
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -319,6 +340,7 @@ func story(t *rapid.T) []flow.Event {
 	s := newTeller()
 	visit, offer := rapid.SampledFrom([]string{"v1", "v2"}), rapid.SampledFrom([]string{"o1", "o2"})
 	flags := rapid.SampledFrom([][]string{nil, {}, {"under-18"}, {"late", "merged"}})
+	mayAnswer := rapid.SampledFrom([]string{"", "", schemas.AnswersPerson, schemas.AnswersParent})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	raised := map[string]bool{}
 	for range rapid.IntRange(1, 10).Draw(t, "events") {
@@ -327,7 +349,7 @@ func story(t *rapid.T) []flow.Event {
 		case 0, 1:
 			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags"), MayAnswer: mayAnswer.Draw(t, "who")})
 		case 3:
 			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit")})
 		case 4:
@@ -496,9 +518,30 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 	}
 }
 
+func TestEachRungIsAtAnAllowedHourOfItsOwnDay(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string][]string{
+		"2026-11-02T13:20:00Z": {"Tue 3 13:20", "Thu 5 13:20", "Sat 7 13:20"},
+		"2026-11-02T03:00:00Z": {"Tue 3 10:00", "Thu 5 10:00", "Sat 7 10:00"},
+		"2026-11-02T22:30:00Z": {"Tue 3 19:00", "Thu 5 19:00", "Sat 7 19:00"},
+		"2026-10-24T08:30:00Z": {"Sun 25 10:00", "Tue 27 10:00", "Thu 29 10:00"}, // the clocks go back
+		"2026-03-28T18:30:00Z": {"Sun 29 19:00", "Tue 31 19:00", "Thu 2 19:00"},  // they go forward
+	} {
+		from, err := time.Parse(time.RFC3339, at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for rung := range ladder {
+			if got := askBy(from, rung, london(t)).In(london(t)).Format("Mon 2 15:04"); got != want[rung] {
+				t.Errorf("%s, rung %d: %s, want %s", at, rung+1, got, want[rung])
+			}
+		}
+	}
+}
+
 func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 	t.Parallel()
-	recorded := time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
+	recorded := time.Date(2026, 3, 2, 13, 0, 0, 0, time.UTC)
 	owners := Owners{Navigator: "navigator:duty"}
 	step := Step{Kind: stepAskThePerson, Basis: "v/1"}
 	steps := []Step{{Kind: stepAskThePerson, Basis: "v/1", State: stateDone}}
@@ -506,17 +549,17 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 		kind string
 		due  time.Time
 	}{{stepAskThePerson, recorded.Add(72 * time.Hour)}, {stepAskThePerson, recorded.Add(5 * 24 * time.Hour)}, {stepNotReached, recorded.Add(6 * 24 * time.Hour)}} {
-		next := askAgain(step, owners, recorded)
+		next := askAgain(step, owners, recorded, london(t))
 		if next.Kind != want.kind || !next.DueAt.Equal(want.due) {
 			t.Fatalf("got %+v, want %+v", next, want)
 		}
 		step = Step{Kind: next.Kind, Basis: next.Basis, State: stateOpen}
 		steps = append(steps, step)
-		if climbed := climb([]Wanted{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
+		if climbed := climb([]Wanted{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded, london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
 			t.Errorf("later events ask for %+v, which is not the rung reached, %+v", climbed[0], next)
 		}
 	}
-	if next := askAgain(step, owners, recorded); next.Kind != "" {
+	if next := askAgain(step, owners, recorded, london(t)); next.Kind != "" {
 		t.Errorf("the ladder goes on with %+v", next)
 	}
 }
