@@ -132,7 +132,8 @@ func TestEveryForeignMessageIsAnsweredAndInTheLedger(t *testing.T) {
 }
 
 // pathways are the simulator's visits: the control ids of a visit's messages, and how it must end. offers counts those
-// that stand; journeys those that were opened; step is an open one.
+// that stand; journeys those that were opened; step is an open one. Who is under 18 has an offer prepared, and a
+// young people's clinician holds the journey: nobody is asked anything before they have decided.
 var pathways = []struct {
 	what     string
 	messages []string
@@ -145,10 +146,10 @@ var pathways = []struct {
 	{"left before being seen: the visit is cancelled", []string{"6", "9"}, 0, 0, ""},
 	{"another reason", []string{"8", "12"}, 0, 0, ""},
 	{"self-harm, died", []string{"11", "14"}, 0, 0, ""},
-	{"self-harm, merged into another record, whose birth date says under 18", []string{"15", "16", "18"}, 1, 0, "clinician-decides"},
-	{"the end before the beginning, under 18", []string{"20", "17"}, 1, 0, "clinician-decides"},
-	{"under 18", []string{"19", "22"}, 1, 0, "clinician-decides"},
-	{"a wrong NHS number, under 18", []string{"21", "24"}, 1, 0, "look-at-flags"},
+	{"self-harm, merged into another record, whose birth date says under 18", []string{"15", "16", "18"}, 1, 1, "clinician-decides"},
+	{"the end before the beginning, under 18", []string{"20", "17"}, 1, 1, "clinician-decides"},
+	{"under 18", []string{"19", "22"}, 1, 1, "clinician-decides"},
+	{"a wrong NHS number, under 18", []string{"21", "24"}, 1, 1, "look-at-flags"},
 	{"self-harm, by way of a ward", []string{"23", "25", "26"}, 1, 1, "ask-the-person"},
 }
 
@@ -176,6 +177,10 @@ func TestTheSimulatorsPathwaysLeadWhereTheyDeserve(t *testing.T) {
 			if !slices.Contains(openSteps(j), p.step) {
 				t.Errorf("%s: open steps %v, want %s", p.what, openSteps(j), p.step)
 			}
+			young := strings.Contains(p.what, "under 18")
+			if next := nextStep(j); young && (next.Kind != "clinician-decides" || next.Owner != "team:young-people" || slices.Contains(openSteps(j), "ask-the-person")) {
+				t.Errorf("%s: next is %s of %s, open %v; a young people's clinician decides first", p.what, next.Kind, next.Owner, openSteps(j))
+			}
 		}
 	}
 }
@@ -188,6 +193,16 @@ func journeysOf(all []sent, messages []string) []string {
 		}
 	}
 	return journeys
+}
+
+// nextStep is the open step that is due first, of those due together the one opened first.
+func nextStep(j system.Journey) (next system.Step) {
+	for _, step := range j.Steps {
+		if step.State == "open" && (next.Kind == "" || step.DueAt.Before(next.DueAt)) {
+			next = step
+		}
+	}
+	return next
 }
 
 func openSteps(j system.Journey) []string {

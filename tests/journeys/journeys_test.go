@@ -5,6 +5,7 @@ package journeys
 
 import (
 	"bytes"
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -56,6 +57,8 @@ type Act struct {
 	// Release or Dismiss settles the message that was sent as that act, counted from 1.
 	Release int `yaml:"release"`
 	Dismiss int `yaml:"dismiss"`
+	// Record is what staff record on the scenario's one journey, such as consent, with Data.
+	Record string `yaml:"record"`
 
 	Answer  string `yaml:"answer"` // AA, or a status
 	Outcome string `yaml:"outcome"`
@@ -153,6 +156,9 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 		got := p.Ask(schemas.System, http.MethodPost, "/events", "application/cloudevents+json", p.event(id, act))
 		return fmt.Sprint(got.Status), p.outcomeOf(id, i)
 	}
+	if act.Record != "" {
+		return p.record(act), ""
+	}
 	what, of := "release", act.Release
 	if act.Dismiss > 0 {
 		what, of = "dismiss", act.Dismiss
@@ -164,6 +170,20 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 		p.t.Errorf("settling: %d %s", got.Status, got.Body)
 	}
 	return fmt.Sprint(got.Status), line.Outcome
+}
+
+// record says something of the scenario's one journey, once it is there.
+func (p *player) record(act Act) string {
+	p.messages = append(p.messages, "")
+	journey := ""
+	for _, m := range p.ledger() {
+		journey = cmp.Or(journey, m.Journey)
+	}
+	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/journeys/"+journey+"/"+act.Record, "application/json", []byte(act.Data))
+	if fmt.Sprint(got.Status) != act.Answer {
+		p.t.Errorf("recording %s: %d %s", act.Record, got.Status, got.Body)
+	}
+	return fmt.Sprint(got.Status)
 }
 
 func (p *player) outcomeOf(control string, i int) string {
@@ -301,11 +321,8 @@ func (p *player) checkJourney(id string) {
 		}
 	}
 	for _, want := range then.Steps {
-		if !slices.ContainsFunc(j.Steps, func(s struct {
-			Kind, Owner, State string
-			DueAt              time.Time
-		}) bool {
-			return s.Kind == want.Kind && strings.HasPrefix(s.Owner, want.Owner) && (want.Due != "tomorrow" || p.tomorrow(s.DueAt))
+		if !slices.ContainsFunc(j.Steps, func(s system.Step) bool {
+			return s.State == "open" && s.Kind == want.Kind && strings.HasPrefix(s.Owner, want.Owner) && (want.Due != "tomorrow" || p.tomorrow(s.DueAt))
 		}) {
 			p.t.Errorf("no open step %s by %s due %s; open: %v", want.Kind, want.Owner, want.Due, open)
 		}

@@ -318,14 +318,17 @@ func (s *System) Ledger(sender string) []Message {
 // Journey is a journey as its page shows it.
 type Journey struct {
 	Journey, State string
-	Steps          []struct {
-		Kind, Owner, State string
-		DueAt              time.Time
-	}
-	Timeline []struct {
+	Steps          []Step
+	Timeline       []struct {
 		Type, Sentence string
 		At             time.Time
 	}
+}
+
+// Step is a step of a journey, as shown.
+type Step struct {
+	Kind, Owner, State string
+	DueAt              time.Time
 }
 
 // Journey returns a journey, or why there is none.
