@@ -78,7 +78,7 @@ type Closed struct {
 
 // agreedTries is on how many different days the person is tried before a human may say that they could not be
 // reached: the first asking and the rungs of the ladder.
-var agreedTries = 1 + len(ladder)
+var agreedTries = len(ladder)
 
 var serviceID = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]{0,99}$`)
 

@@ -203,7 +203,7 @@ func TestAHeldJourneyAsksNobodyAndIsLookedAtAgain(t *testing.T) {
 	if err := w.release(r, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"ask-the-person team:liaison Fri 13 17:00", "bridge-the-gap navigator:duty Fri 13 17:00", "find-out team:liaison Fri 13 17:00", "late-follow-up navigator:duty Fri 13 17:00"}
+	want := []string{"ask-the-person team:liaison Fri 13 12:00", "bridge-the-gap navigator:duty Fri 13 17:00", "find-out team:liaison Fri 13 17:00", "late-follow-up navigator:duty Fri 13 17:00"}
 	if got := openStepsOf(r, time.UTC); !slices.Equal(got, want) {
 		t.Errorf("released, and nothing is overdue at once: got %v", got)
 	}
@@ -263,7 +263,7 @@ func TestAReopenedJourneyAsksThePersonAnew(t *testing.T) {
 	if err := w.reopen(r, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := openStepsOf(r, time.UTC), []string{"ask-the-person team:liaison Sat 21 17:00"}; !slices.Equal(got, want) {
+	if got, want := openStepsOf(r, time.UTC), []string{"ask-the-person team:liaison Sat 21 12:00"}; !slices.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
 	if d := w.emissions[0].Data.(schemas.JourneyReopenedData); d.Reason != "staff" || d.ReopenedOn != "2026-11-20" || d.Next.Kind != stepAskThePerson {
