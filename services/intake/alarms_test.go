@@ -2,11 +2,14 @@ package intake
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"slices"
 	"testing"
 	"time"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
 )
 
 // weeksOf makes hours of a feed: 12 messages an hour by day, 2 at night, 4 at weekends, with a share of triggers.
@@ -113,6 +116,34 @@ func TestASilentFeedOpensAStepThatItsReturnEnds(t *testing.T) {
 	types, _ := p.outbox(t)
 	slices.Sort(types)
 	expect(t, types, "message.quarantined", "message.quarantined", "message.released")
+}
+
+func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+	client, h := p.dial(t), newHospital()
+	send(t, client, h.message("A04"))
+	now := time.Now()
+	p.watch(t, now)
+	p.watch(t, now.Add(3*time.Hour))
+	navigator := httptest.NewServer(p.mux("navigator", ""))
+	t.Cleanup(navigator.Close)
+	var list httpx.List[LedgerLine]
+	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
+	if len(list.Items) != 1 || list.Items[0].Reason != ReasonSilent {
+		t.Fatalf("set aside: %+v", list.Items)
+	}
+	call(t, http.MethodPost, navigator.URL+"/api/messages/"+list.Items[0].ID+"/dismiss", http.StatusOK, nil)
+	h.number = "V2"
+	send(t, client, h.message("A04"))
+	p.watch(t, time.Now())
+	expect(t, p.setAside(t), "ignored dismissed")
+	types, _ := p.outbox(t)
+	slices.Sort(types)
+	expect(t, types, "message.quarantined", "message.released")
+	p.watch(t, time.Now().Add(3*time.Hour)) // the dismissed one is over: silence is an alarm again
+	expect(t, p.setAside(t), "ignored dismissed", "quarantined feed-silent")
 }
 
 // setAside is what the ledger shows of alarms.

@@ -43,12 +43,12 @@ func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error)
 			changes = append(changes, change)
 		}
 	}
-	s.raiseAlarms(tx, changes)
-	return 0, nil
+	return 0, s.raiseAlarms(tx, changes)
 }
 
-func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) {
+func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 	job := newJob(s, nil)
+	var over, ended []string
 	for _, change := range changes {
 		for _, kind := range change.opened {
 			a := &arrival{Reading: Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
@@ -59,10 +59,14 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) {
 			job.say(tx, quarantine(a.id, a.Organisation, kind, a.dueAt).Say)
 			s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id)
 		}
-		for _, id := range change.ended {
-			endAlarm(tx, id, tx.Now)
-			settleMessages(tx, []string{id}, Ignored, ReasonFeedBack, "feed", tx.Now)
-			job.say(tx, []Say{sayReleased(id, false)}) // of one dismissed before, it says nothing new
-		}
+		over = append(over, change.ended...)
 	}
+	endAlarms(tx, over, tx.Now, &ended)
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	for _, id := range ended { // of one that somebody dismissed, that was said then
+		job.say(tx, []Say{sayReleased(id, false)})
+	}
+	return nil
 }

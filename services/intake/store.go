@@ -914,8 +914,17 @@ func storeAlarm(q queuer, a *arrival) {
 		a.id, a.Organisation, a.Sender, a.Type, a.received)
 }
 
-func endAlarm(q queuer, id string, now time.Time) {
-	q.Queue(`update alarm set cleared_at = $2, cleared_by = 'feed' where id = $1::uuid`, id, now)
+// endAlarms queues that alarms are over. ended are then those that nobody had settled before.
+func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
+	if len(ids) == 0 {
+		return
+	}
+	q.Queue(`update alarm set cleared_at = $2, cleared_by = 'feed' where id = any($1::uuid[])`, ids, now)
+	q.Queue(`update message set outcome = $2, reason = $3, settled_by = 'feed', settled_at = $4
+		where id = any($1::uuid[]) and outcome = 'quarantined' returning id::text`, ids, string(Ignored), ReasonFeedBack, now).Query(func(rows pgx.Rows) (err error) {
+		*ended, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
 }
 
 // forgetReceipts deletes receipts from before a time, so many at once.
