@@ -40,6 +40,8 @@ var routes = []Route{
 		"Takes CloudEvents from outside systems, in binary, structured and batched mode; answers once they are durable."},
 	{"GET", "/api/messages", Intake, []Role{Navigator, Operator}, false,
 		"Lists the ledger: every message received and what became of it."},
+	{"GET", "/api/messages/{id}", Intake, []Role{Navigator, Operator}, false,
+		"Shows one message of the ledger: what is wrong with it in plain words, and what can be done about it."},
 	{"POST", "/api/messages/{id}/release", Intake, []Role{Navigator, Operator}, false,
 		"Releases a message that had been set aside, to be read again."},
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,

@@ -62,9 +62,18 @@ type message struct {
 	Ack        string     `json:"ack"`
 	Outcome    string     `json:"outcome"`
 	Reason     string     `json:"reason"`
+	Words      string     `json:"words"` // the reason, as intake words it
 	Journey    string     `json:"journey"`
 	DueAt      *time.Time `json:"dueAt"`     // by when a person has to have looked at it
 	SettledAt  *time.Time `json:"settledAt"` // when one had
+}
+
+// reason is why, in words: intake has them, beside the codes.
+func (m message) reason() string {
+	if m.Words != "" {
+		return m.Words
+	}
+	return sentenceCase(plain(m.Reason))
 }
 
 // client asks the other services as the principal who is asking the console.

@@ -207,7 +207,7 @@ func viewMessages(messages []message, zone *time.Location) []messageView {
 	for i, m := range messages {
 		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
 			Sender: m.Sender, ControlID: m.ControlID, Type: m.Type, Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
-			Reason: wordsFor(reasonWords, m.Reason), Journey: m.Journey}
+			Reason: m.reason(), Journey: m.Journey}
 		if m.Journey != "" {
 			views[i].Code = codeOf(m.Journey)
 		}

@@ -88,31 +88,6 @@ var outcomeWords = map[string]string{
 	"rejected":       "Sent back",
 }
 
-// reasonWords say why, beside the outcome.
-var reasonWords = map[string]string{
-	"scope-undecided":     "Only a person can say whether this is for us",
-	"recoded-away":        "The hospital changed what it was about",
-	"death-reported":      "It says that the person has died",
-	"already-raised":      "A journey had begun already",
-	"visit-cancelled":     "The hospital cancelled the visit",
-	"discharge-cancelled": "The hospital says they had not left",
-	"merged":              "Two records are one person",
-	"possible-double":     "Another record may be the same person: compare them before anybody is contacted",
-	"unverified":          "Who asked is not known for certain until somebody has spoken with them",
-	"person-differs":      "It names another person than before",
-	"control-id-reused":   "Its number came before, with other content",
-	"needs-a-human":       "Only a person can carry this out",
-	"no-person":           "It does not say who",
-	"no-visit":            "It does not say which visit",
-	"no-visit-number":     "It does not say which visit",
-	"not-ended":           "The visit has not ended yet",
-	"nothing-in-scope":    "Nothing in it is for us",
-	"released":            "Somebody read and released it",
-	"dismissed":           "Somebody read it and set it aside for good",
-	"demographics":        "It changes details of a person",
-	"message-type":        "This kind of message is not used here",
-}
-
 // flagWords say why somebody looks at a request or a discharge before it goes on.
 var flagWords = map[string]string{
 	schemas.FlagUnder18:         "They are under 18: the young people’s team decides first, and nobody rings before",

@@ -69,6 +69,16 @@ func (f *fhirRefusal) Unwrap() error { return f.cause }
 // because says for the ledger why it was refused.
 func (f *fhirRefusal) because(reason string) *fhirRefusal { f.reason = reason; return f }
 
+// outcome is what the sender is told: the national code, the reason in the words that the ledger has for it, and for each
+// issue where in the message it is.
+func (f *fhirRefusal) outcome() *fhir.OperationOutcome {
+	outcome := fhir.NewOutcome(f.national, f.issues...)
+	for i := range outcome.Issue {
+		outcome.Issue[i].Details.Text = wordsFor(f.reason)
+	}
+	return outcome
+}
+
 func refuseFHIR(status int, national, code, at, words string) *fhirRefusal {
 	return &fhirRefusal{status: status, national: national, issues: []fhir.Issue{fhir.NewIssue(code, at, words)}}
 }
@@ -88,7 +98,7 @@ func (s *Service) answeringFHIR(next httpx.Handler) httpx.Handler {
 		if refusal.after != "" {
 			w.Header().Set("Retry-After", refusal.after)
 		}
-		return writeFHIR(w, refusal.status, fhir.NewOutcome(refusal.national, refusal.issues...))
+		return writeFHIR(w, refusal.status, refusal.outcome())
 	}
 }
 
@@ -441,12 +451,8 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 	return statement, nil
 }
 
-// readKept reads a message again that was set aside, as it came, the way its door reads.
-func (s *Service) readKept(held *heldMessage, raw []byte) Reading {
-	if held.Door != doorFHIR {
-		_, reading := s.readFrame(raw)
-		return reading
-	}
+// readKeptFHIR reads a message again that was set aside, as it came.
+func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) Reading {
 	in := &fhirArrival{who: principal.Principal{Organisation: held.Organisation}, reading: Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
 	in.reading.Outcome, in.reading.Reason = Rejected, ReasonNotR4
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](raw, fhir.Limits{})

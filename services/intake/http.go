@@ -2,12 +2,15 @@ package intake
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/cloudevents/sdk-go/v2/event"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
@@ -21,6 +24,7 @@ func (s *Service) Routes(mux *httpx.Mux) {
 	handlers := map[string]httpx.Handler{
 		"POST /events":                    s.postEvents,
 		"GET /api/messages":               s.getMessages,
+		"GET /api/messages/{id}":          s.getMessage,
 		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, true) },
 		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, false) },
 	}
@@ -59,7 +63,8 @@ type LedgerLine struct {
 	Ack          string     `json:"ack"`
 	Outcome      string     `json:"outcome"`
 	Reason       string     `json:"reason,omitempty"`
-	Words        string     `json:"words,omitempty"` // the reason, in plain words for staff
+	Words        string     `json:"words,omitempty"` // the reason, in plain words
+	Can          []Remedy   `json:"can,omitempty"`   // what a human can do about it
 	Journey      string     `json:"journey,omitempty"`
 	Trace        string     `json:"trace,omitempty"`
 	DueAt        *time.Time `json:"dueAt,omitempty"`
@@ -82,9 +87,36 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for i := range lines {
-		lines[i].Words = wordsFor(lines[i].Reason)
+		lines[i].explain()
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l LedgerLine) []string { return []string{l.ID} }))
+}
+
+// explain adds what people read beside the codes.
+func (l *LedgerLine) explain() { l.Words, l.Can = wordsFor(l.Reason), remedies(*l) }
+
+func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathRef(r, "id", noSuchMessage)
+	if err != nil {
+		return err
+	}
+	line, found, err := s.ledgerLine(r.Context(), who, id)
+	if err != nil {
+		return err
+	}
+	if !found {
+		return noSuchMessage()
+	}
+	line.explain()
+	return httpx.WriteJSON(w, http.StatusOK, line)
+}
+
+func noSuchMessage() *httpx.Problem {
+	return httpx.NewProblem(http.StatusNotFound, "There is no message of this id that you may see. Take the id from GET /api/messages.")
 }
 
 // postSettle releases or dismisses a quarantined message, by a named human.
@@ -93,9 +125,9 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	if err != nil {
 		return err
 	}
-	id := r.PathValue("id")
-	if _, ok := clock.IDTime(id); !ok {
-		return httpx.NewProblem(http.StatusNotFound, "There is no message %q. Take the id from GET /api/messages.", id)
+	id, err := pathRef(r, "id", noSuchMessage)
+	if err != nil {
+		return err
 	}
 	var edits releaseEdits
 	if release && r.ContentLength != 0 {
@@ -111,6 +143,7 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	if err != nil {
 		return err
 	}
+	line.explain()
 	return httpx.WriteJSON(w, http.StatusOK, line)
 }
 
@@ -179,9 +212,12 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 		}
 		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.", held.Outcome)
 	}
+	if release && !canRelease(held.LedgerLine) {
+		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only dismissed. %s", wordsFor(held.Reason))
+	}
 	decision := Decision{Outcome: Ignored, Reason: wanted}
 	job := newJob(s, nil)
-	if held.Reason == ReasonUndecided || held.Reason == ReasonRecoded || held.Reason == ReasonSetting {
+	if isQuestion(held.Reason) {
 		settled, err := s.decideScope(tx, job, held, release, edits)
 		if err != nil {
 			return LedgerLine{}, err
@@ -253,7 +289,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	}
 	if reading.Outcome != "" || reading.Statement == nil {
 		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
-			"The message still cannot be used: %s. Correct the sender's profile and release it again, or dismiss it.", reading.Reason)
+			"The message still cannot be used. %s", firstOf(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
 	}
 	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
 	if err := s.identify(a); err != nil {
@@ -266,4 +302,55 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	}
 	job.take(tx, a)
 	return Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, visit: a.visit}, nil
+}
+
+// readKept reads a message again that was set aside, as it came, the way its door reads. Who sent it was checked when it
+// came. A row of a list is kept without the row that names its columns, and cannot be read by itself.
+func (s *Service) readKept(held *heldMessage, raw []byte) Reading {
+	reading := Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}
+	unusable := Reading{Outcome: Rejected, Reason: ReasonSchema}
+	switch {
+	case held.Door == doorFHIR:
+		return s.readKeptFHIR(held, raw)
+	case held.Door == doorEvents:
+		e, err := eventOf(raw)
+		if err != nil {
+			return unusable
+		}
+		reading, _ = s.readReported(principal.Principal{Organisation: held.Organisation}, e)
+	case held.Door == doorSignals:
+		_, _ = s.readSignal(&reading, raw)
+	case held.Door == doorForm && held.Sender != listSender:
+		// Whether it was a professional who asked is not kept with it, so it counts as unverified: a human looks.
+		data, refusal := readForm(principal.Principal{Organisation: held.Organisation, Role: string(schemas.Person)}, raw, held.ControlID)
+		if refusal != nil {
+			return unusable
+		}
+		statement := s.submittedBy(held.Sender, held.ReceivedAt, data)
+		statement.RaisedBy = "form"
+		reading.Statement = &statement
+	case held.Door == doorForm:
+		return unusable
+	default:
+		_, reading = s.readFrame(raw)
+	}
+	return reading
+}
+
+// eventOf reads an event again from how it is kept (contentOf).
+func eventOf(content []byte) (*event.Event, error) {
+	var kept struct {
+		ID, Source, Type, Subject, Data string
+		Time                            time.Time
+	}
+	if err := json.Unmarshal(content, &kept); err != nil {
+		return nil, fmt.Errorf("reading a kept event: %w", err)
+	}
+	e := event.New()
+	e.SetID(kept.ID)
+	e.SetSource(kept.Source)
+	e.SetType(kept.Type)
+	e.SetSubject(kept.Subject)
+	e.SetTime(kept.Time)
+	return &e, e.SetData(event.ApplicationJSON, []byte(kept.Data))
 }

@@ -224,7 +224,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
-	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: "list", ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
+	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	sum := sha256.Sum256(row.Raw)
 	reading.ControlID = "list " + hex.EncodeToString(sum[:12]) // a row that was corrected is another one
 	answer := rowAnswer{Row: row.Row, Errors: row.Faults}

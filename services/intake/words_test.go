@@ -1,8 +1,13 @@
 package intake
 
 import (
+	"go/ast"
+	"go/parser"
+	"go/token"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -11,19 +16,142 @@ import (
 	"footbridge/schemas"
 )
 
-func TestEveryReasonToSetAMessageAsideHasWords(t *testing.T) {
-	t.Parallel()
-	for _, reason := range []string{ReasonUndecided, ReasonRecoded, ReasonSetting, ReasonByHand, ReasonNoPerson, ReasonNoVisit, ReasonNoTime, ReasonBroken,
-		ReasonTruncated, ReasonFault, ReasonSilent, ReasonFalling, ReasonUnknowns} {
-		if wordsFor(reason) == "" {
-			t.Errorf("no words for %s", reason)
+// reasons are the values of all constants of this package that are named Reason….
+func reasons(t *testing.T) []string {
+	t.Helper()
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, name := range files {
+		file, err := parser.ParseFile(token.NewFileSet(), name, nil, 0)
+		if err != nil {
+			t.Fatal(err)
 		}
+		ast.Inspect(file, func(node ast.Node) bool {
+			spec, ok := node.(*ast.ValueSpec)
+			if !ok || len(spec.Values) == 0 || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
+				return true
+			}
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING && literal.Value != `"Access-Reason"` { // a header's name
+				found = append(found, strings.Trim(literal.Value, `"`))
+			}
+			return true
+		})
+	}
+	if len(found) < 50 {
+		t.Fatalf("only %d reasons were found: the finder is broken", len(found))
+	}
+	return found
+}
+
+func TestEveryReasonAndFlagHasPlainWords(t *testing.T) {
+	t.Parallel()
+	said := map[string]string{}
+	for _, reason := range reasons(t) {
+		text := wordsFor(reason)
+		if text == "" || !strings.HasSuffix(text, ".") || strings.Contains(text, reason) && strings.Contains(reason, "-") {
+			t.Errorf("no plain words for %s: %q", reason, text)
+		}
+		if other, twice := said[text]; twice && other != reason {
+			t.Errorf("%s and %s say the same", reason, other)
+		}
+		said[text] = reason
 	}
 	for _, flag := range schemas.Values("flag") {
-		if wordsFor(flag+" "+ReasonPersonOther) == "" {
+		if flagWords[flag] == "" && words[flag] == "" {
 			t.Errorf("no words for %s", flag)
 		}
 	}
+}
+
+func TestWordsOfMessagesNameNoCondition(t *testing.T) {
+	t.Parallel()
+	clinical := regexp.MustCompile(`(?i)self-harm|suicid|overdose|attempt|risk|severe`)
+	for _, list := range []map[string]string{words, flagWords} {
+		for reason, text := range list {
+			if clinical.MatchString(text) {
+				t.Errorf("%s: %s", reason, text)
+			}
+		}
+	}
+}
+
+func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
+	t.Parallel()
+	can := func(door, reason string) string {
+		var all []string
+		for _, r := range remedies(LedgerLine{Door: door, Outcome: string(Quarantined), Reason: reason}) {
+			if r.Words == "" {
+				t.Errorf("%s: %s without words", reason, r.Do)
+			}
+			needs := ""
+			if r.Needs {
+				needs = " with " + r.With[0]
+			}
+			all = append(all, r.Do+needs)
+		}
+		return strings.Join(all, ", ")
+	}
+	for _, c := range []struct{ door, reason, want string }{
+		{doorMLLP, ReasonUndecided, "release, dismiss"},
+		{doorMLLP, ReasonNoTime, "release with leftAt, dismiss"},
+		{doorMLLP, ReasonNoVisit, "release with visit, dismiss"},
+		{doorFHIR, ReasonOther, "release, dismiss"},
+		{doorEvents, ReasonFault, "release, dismiss"},
+		{doorAlarm, ReasonSilent, "dismiss"},
+		{doorSignals, ReasonNumberChanged, "dismiss"},
+		{doorMLLP, ReasonTruncated, "dismiss"},
+	} {
+		if got := can(c.door, c.reason); got != c.want {
+			t.Errorf("%s over %s: %s, want %s", c.reason, c.door, got, c.want)
+		}
+	}
+	if got := remedies(LedgerLine{Door: doorMLLP, Outcome: string(Joined), Reason: ReasonNotEnded}); got != nil {
+		t.Errorf("of what is not set aside: %v", got)
+	}
+}
+
+func TestWhatCouldNotBeProcessedIsReadAgainTheWayItsDoorReads(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	p.begin(t, newHospital())
+	poison := func(statement string) {
+		t.Helper()
+		if _, err := p.site.db.Admin().Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	poison(`alter table intake.visit add constraint poison check (number not like 'E%' and version < 100 and (says -> 'request') is null) not valid`)
+	poison(`alter table intake.person add constraint poison check (not deceased) not valid`)
+	if status, body := p.post(t, "application/cloudevents+json", report("1", reportData)); status != http.StatusAccepted {
+		t.Fatalf("the event: %d %s", status, body)
+	}
+	if answer := p.sendSignal(t, signal("pds-death-notification-2", "9990000107")); answer.status != http.StatusAccepted {
+		t.Fatalf("the signal: %d %s", answer.status, answer.body)
+	}
+	p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1")
+	expect(t, p.ledgerNow(t)[2:], "202 quarantined could-not-be-processed", "202 quarantined could-not-be-processed", "202 quarantined could-not-be-processed")
+	poison(`alter table intake.visit drop constraint poison`)
+	poison(`alter table intake.person drop constraint poison`)
+	navigator := httptest.NewServer(p.mux("navigator", ""))
+	t.Cleanup(navigator.Close)
+	var list httpx.List[LedgerLine]
+	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
+	for _, line := range list.Items {
+		var one LedgerLine
+		call(t, http.MethodGet, navigator.URL+"/api/messages/"+line.ID, http.StatusOK, &one)
+		if one.Words == "" || len(one.Can) != 2 || one.Can[0].Do != "release" {
+			t.Errorf("shown: %+v", one)
+		}
+		call(t, http.MethodPost, navigator.URL+"/api/messages/"+line.ID+"/release", http.StatusOK, nil)
+	}
+	expect(t, p.ledgerNow(t)[2:], "202 raised", "202 corrected death-reported", "202 raised-flagged unverified")
+	other := httptest.NewServer(p.muxOf("RYY", "navigator", ""))
+	t.Cleanup(other.Close)
+	call(t, http.MethodGet, other.URL+"/api/messages/"+list.Items[0].ID, http.StatusNotFound, nil)
+	call(t, http.MethodGet, navigator.URL+"/api/messages/x", http.StatusNotFound, nil)
 }
 
 func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
