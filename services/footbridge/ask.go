@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"strconv"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -57,7 +58,7 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, con
 	if response.StatusCode >= 400 {
 		var problem httpx.Problem
 		if json.Unmarshal(answer, &problem) == nil && problem.Detail != "" {
-			return response.StatusCode, fmt.Errorf("%d %s: %s", response.StatusCode, problem.Title, problem.Detail)
+			return response.StatusCode, fmt.Errorf("%d %s: %s%s", response.StatusCode, problem.Title, problem.Detail, faultsIn(answer))
 		}
 		return response.StatusCode, fmt.Errorf("%s answered %s", c.base, response.Status)
 	}
@@ -65,6 +66,19 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, con
 		return response.StatusCode, nil
 	}
 	return response.StatusCode, json.Unmarshal(answer, out)
+}
+
+// faultsIn are the faults that a refusal names, a line for each.
+func faultsIn(problem []byte) string {
+	var named struct{ Errors []schemas.Fault }
+	if json.Unmarshal(problem, &named) != nil {
+		return ""
+	}
+	var text strings.Builder
+	for _, fault := range named.Errors {
+		text.WriteString("\n  " + fault.String())
+	}
+	return text.String()
 }
 
 // page is one page of any list.
@@ -103,88 +117,6 @@ func table(rows func(w io.Writer)) error {
 	w := tabwriter.NewWriter(os.Stdout, 0, 4, 2, ' ', 0)
 	rows(w)
 	return w.Flush()
-}
-
-// messageLine is one line of the ledger, as the API gives it.
-type messageLine struct {
-	ID           string    `json:"id"`
-	ReceivedAt   time.Time `json:"receivedAt"`
-	Organisation string    `json:"organisation"`
-	Sender       string    `json:"sender"`
-	Door         string    `json:"door"`
-	ControlID    string    `json:"controlId"`
-	Type         string    `json:"type"`
-	Ack          string    `json:"ack"`
-	Outcome      string    `json:"outcome"`
-	Reason       string    `json:"reason,omitempty"`
-	Journey      string    `json:"journey,omitempty"`
-}
-
-type messageFlags struct {
-	Sender  string `env:"SENDER" help:"messages of this sender only"`
-	Outcome string `env:"OUTCOME" help:"messages of this outcome only: joined, raised, raised-flagged, corrected, cancelled, ignored, duplicate, quarantined, rejected"`
-	JSON    bool   `env:"JSON" help:"print data"`
-}
-
-// messages prints the ledger, or releases or dismisses one quarantined message.
-func messages(ctx context.Context, args []string) error {
-	o, rest, err := load[messageFlags](args)
-	if err != nil {
-		return shown(err)
-	}
-	if len(rest) > 0 {
-		return o.settleMessage(ctx, rest)
-	}
-	c, err := o.client(schemas.Operator)
-	if err != nil {
-		return err
-	}
-	query := url.Values{}
-	if o.Own.Outcome != "" {
-		query.Set("outcome", o.Own.Outcome)
-	}
-	if o.Own.Sender != "" {
-		query.Set("sender", o.Own.Sender)
-	}
-	if o.Own.JSON {
-		lines, err := all[json.RawMessage](ctx, c, "/api/messages", query)
-		if err != nil {
-			return err
-		}
-		return printJSON(lines)
-	}
-	lines, err := all[messageLine](ctx, c, "/api/messages", query)
-	if err != nil {
-		return err
-	}
-	return table(func(w io.Writer) {
-		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tREASON\tID")
-		for _, m := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.Reason, m.ID)
-		}
-	})
-}
-
-// settleMessage releases or dismisses as a navigator of FOOTBRIDGE_ORGANISATION: saying that a message is of no concern
-// is not for an operator.
-func (c *Config) settleMessage(ctx context.Context, args []string) error {
-	if len(args) != 2 || (args[0] != "release" && args[0] != "dismiss") {
-		return service.Usage{Err: fmt.Errorf("messages [--sender S] [--outcome O] [--json], messages release ID, messages dismiss ID")}
-	}
-	role := schemas.Operator
-	if args[0] == "dismiss" {
-		role = schemas.Navigator
-	}
-	ask, err := c.client(role)
-	if err != nil {
-		return err
-	}
-	var line messageLine
-	if _, err := ask.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(args[1])+"/"+args[0], []byte("{}"), "application/json", &line); err != nil {
-		return err
-	}
-	fmt.Printf("message %s: %s\n", args[1], line.Outcome)
-	return nil
 }
 
 // journeyLine is one journey of the list, as the API gives it.

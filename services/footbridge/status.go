@@ -20,6 +20,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/schemas"
+	"footbridge/services/intake"
 )
 
 // statusReport is what somebody on call wants to know, the worst first.
@@ -73,7 +74,7 @@ func (c *Config) report(ctx context.Context) (*statusReport, error) {
 			report.OldestOverdue = &due
 		}
 	}
-	quarantined, err := all[messageLine](ctx, ask, "/api/messages", url.Values{"outcome": {"quarantined"}})
+	quarantined, err := all[intake.LedgerLine](ctx, ask, "/api/messages", url.Values{"outcome": {"quarantined"}})
 	if err != nil {
 		return nil, err
 	}

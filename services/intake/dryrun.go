@@ -3,7 +3,6 @@ package intake
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -34,6 +33,8 @@ type expectation struct {
 	Outcome Outcome        `yaml:"outcome"`
 	Reason  string         `yaml:"reason"`
 	Facts   map[string]any `yaml:"facts"` // those that must be told; others may be
+
+	at string // file and line
 }
 
 // SampleLine is what became of one message of a sample in a dry run, and what is wrong with that.
@@ -105,7 +106,9 @@ func runSample(tree fs.FS, profiles *Profiles, sample string) ([]SampleLine, err
 			line.Wrong = append(line.Wrong, fmt.Sprintf("read by profile %s, not by %s: does MSH-3 name one of its senders?", line.Profile, owner))
 		}
 		if i < len(wanted.Messages) {
-			line.Wrong = append(line.Wrong, wanted.Messages[i].differences(line, rehearsal.facts)...)
+			for _, wrong := range wanted.Messages[i].differences(line, rehearsal.facts) {
+				line.Wrong = append(line.Wrong, wanted.Messages[i].at+": "+wrong)
+			}
 		} else {
 			line.Wrong = append(line.Wrong, "nothing is expected of this message")
 		}
@@ -125,10 +128,17 @@ func readExpectations(tree fs.FS, name string) (wanted expectations, err error) 
 	decoder := yaml.NewDecoder(bytes.NewReader(content))
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&wanted); err != nil {
-		return wanted, fmt.Errorf("reading %q: %w", name, err)
+		return wanted, fmt.Errorf("reading %s:%d: %w", name, lineOfFault(content, err), err)
 	}
 	if wanted.Received.IsZero() {
-		return wanted, errors.New("received must say when the messages come")
+		return wanted, fmt.Errorf("%s:1: received must say when the messages come", name)
+	}
+	var lines struct{ Messages []yaml.Node }
+	if err := yaml.Unmarshal(content, &lines); err != nil {
+		return wanted, fmt.Errorf("reading %q: %w", name, err)
+	}
+	for i := range wanted.Messages {
+		wanted.Messages[i].at = fmt.Sprintf("%s:%d", name, lines.Messages[i].Line)
 	}
 	return wanted, nil
 }
@@ -144,7 +154,11 @@ func (e expectation) differences(line SampleLine, facts map[string]any) (wrong [
 	differ("outcome", string(e.Outcome), string(line.Outcome))
 	differ("reason", e.Reason, line.Reason)
 	for name, want := range e.Facts {
-		differ("fact "+name, fmt.Sprint(want), fmt.Sprint(facts[name]))
+		if got, told := facts[name]; told {
+			differ("fact "+name, fmt.Sprint(want), fmt.Sprint(got))
+		} else {
+			wrong = append(wrong, fmt.Sprintf("fact %s is not told, expected %q", name, fmt.Sprint(want)))
+		}
 	}
 	slices.Sort(wrong)
 	return wrong

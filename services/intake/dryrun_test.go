@@ -42,5 +42,5 @@ func TestADryRunSaysWhatIsWrong(t *testing.T) {
 	}
 	expect(t, wrong, "read by profile trust, not by default: does MSH-3 name one of its senders?", "nothing is expected of this message",
 		"read by profile trust, not by default: does MSH-3 name one of its senders?", "nothing is expected of this message",
-		`fact areaResidence is "<nil>", expected "area-north"`, `outcome is "raised", expected "joined"`)
+		`samples/trust/a.expected.yaml:4: fact areaResidence is not told, expected "area-north"`, `samples/trust/a.expected.yaml:4: outcome is "raised", expected "joined"`)
 }

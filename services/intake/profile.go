@@ -6,8 +6,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"regexp"
 	"slices"
 	"sort"
+	"strconv"
 	"strings"
 	"time"
 
@@ -207,14 +209,14 @@ func (ps *Profiles) add(tree fs.FS, path string, base []byte) error {
 	}
 	profile, err := readProfile(base, content)
 	if err != nil {
-		return fmt.Errorf("reading profile %q: %w", path, err)
+		return fmt.Errorf("reading profile %s:%d: %w", path, lineOfFault(content, err), err)
 	}
 	if len(profile.Senders) == 0 {
 		if profile.Name == ps.fallback.Name {
 			ps.fallback = profile
 			return nil
 		}
-		return fmt.Errorf("reading profile %q: it names no senders: only the default may", path)
+		return fmt.Errorf("reading profile %s:1: it names no senders: only the default may", path)
 	}
 	for _, sender := range profile.Senders {
 		ps.bySender[sender] = profile
@@ -246,6 +248,27 @@ func (ps *Profiles) MaySend(application string, names []string) bool {
 		}
 	}
 	return true
+}
+
+var (
+	yamlLine = regexp.MustCompile(`\bline ([0-9]+):`)
+	inQuotes = regexp.MustCompile(`"([^"]+)"`)
+)
+
+// lineOfFault is the line of a YAML file that an error is about: the one that it names, else the one where what it quotes
+// stands, each quotation looked for after the one before. Without either it is the first.
+func lineOfFault(content []byte, err error) int {
+	if named := yamlLine.FindStringSubmatch(err.Error()); named != nil {
+		line, _ := strconv.Atoi(named[1]) // digits alone
+		return line
+	}
+	at := 0
+	for _, value := range inQuotes.FindAllStringSubmatch(err.Error(), -1) {
+		if found := bytes.Index(content[at:], []byte(value[1])); found >= 0 {
+			at += found
+		}
+	}
+	return 1 + bytes.Count(content[:at], []byte("\n"))
 }
 
 func readProfile(layers ...[]byte) (*Profile, error) {

@@ -1,0 +1,199 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"footbridge/libs/service"
+	"footbridge/schemas"
+	"footbridge/services/intake"
+)
+
+type messageFlags struct {
+	Sender  string `env:"SENDER" help:"messages of this sender only"`
+	Outcome string `env:"OUTCOME" help:"messages of this outcome only: joined, raised, raised-flagged, corrected, cancelled, ignored, duplicate, quarantined, rejected"`
+	Facts   string `env:"FACTS" help:"release: facts that you know better than the message, a JSON object in this file (- is standard input)"`
+	LeftAt  string `env:"LEFT_AT" help:"release: when the person left, in RFC 3339, e.g. 2026-11-20T09:00:00Z"`
+	Visit   string `env:"VISIT" help:"release: the visit number that the message lacks"`
+	JSON    bool   `env:"JSON" help:"print data"`
+}
+
+var messagesUsage = service.Usage{Err: errors.New("messages [--sender S] [--outcome O] [--json] | show ID [--json] | " +
+	"release ID [--facts FILE] [--left-at TIME] [--visit NUMBER] [--json] | dismiss ID [--json]")}
+
+// messages prints the ledger, shows one message with what can be done about it, or settles one that was set aside.
+func messages(ctx context.Context, args []string) error {
+	o, rest, err := load[messageFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	edited := o.Own.Facts != "" || o.Own.LeftAt != "" || o.Own.Visit != ""
+	switch {
+	case len(rest) == 0 && !edited:
+		return listMessages(ctx, o)
+	case len(rest) == 2 && rest[0] == "show" && !edited:
+		return showMessage(ctx, o, rest[1])
+	case len(rest) == 2 && rest[0] == "release":
+		return o.settleMessage(ctx, o.Own, schemas.Operator, rest[0], rest[1])
+	case len(rest) == 2 && rest[0] == "dismiss" && !edited:
+		return o.settleMessage(ctx, o.Own, schemas.Navigator, rest[0], rest[1])
+	}
+	return messagesUsage
+}
+
+func listMessages(ctx context.Context, o *options[messageFlags]) error {
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	query := url.Values{}
+	for name, value := range map[string]string{"outcome": o.Own.Outcome, "sender": o.Own.Sender} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	if o.Own.JSON {
+		lines, err := all[json.RawMessage](ctx, c, "/api/messages", query)
+		if err != nil {
+			return err
+		}
+		return printJSON(append([]json.RawMessage{}, lines...))
+	}
+	lines, err := all[intake.LedgerLine](ctx, c, "/api/messages", query)
+	if err != nil {
+		return err
+	}
+	return table(func(w io.Writer) {
+		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tREASON\tID")
+		for _, m := range lines {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.Reason, m.ID)
+		}
+	})
+}
+
+// showMessage says what is wrong with a message, and by which command it is put right.
+func showMessage(ctx context.Context, o *options[messageFlags], id string) error {
+	c, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	var raw json.RawMessage
+	if _, err := c.call(ctx, http.MethodGet, "/api/messages/"+url.PathEscape(id), nil, "", &raw); err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(raw)
+	}
+	var m intake.LedgerLine
+	if err := json.Unmarshal(raw, &m); err != nil {
+		return fmt.Errorf("reading message %q: %w", id, err)
+	}
+	printMessage(m)
+	return nil
+}
+
+func printMessage(m intake.LedgerLine) {
+	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Organisation, m.Door)
+	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s", m.Type, orElse(m.ControlID, "none"), m.Ack, m.Outcome)
+	if m.Reason != "" {
+		fmt.Printf(", %s", m.Reason)
+	}
+	fmt.Println()
+	if m.Words != "" {
+		fmt.Printf("            %s\n", m.Words)
+	}
+	if m.Journey != "" {
+		fmt.Printf("  journey   %s\n", m.Journey)
+	}
+	if m.SettledBy != "" {
+		fmt.Printf("  settled   by %s\n", m.SettledBy)
+	}
+	if m.DueAt != nil && len(m.Can) > 0 {
+		fmt.Printf("  due       %s\n", due(*m.DueAt, time.Now().After(*m.DueAt)))
+	}
+	for _, r := range m.Can {
+		fmt.Printf("  footbridge messages %s %s%s\n            %s\n", r.Do, m.ID, flagsFor(r), r.Words)
+	}
+}
+
+// editFlags are the flags of what a release may bring.
+var editFlags = map[string]string{"facts": "--facts FILE", "leftAt": "--left-at TIME", "visit": "--visit NUMBER"}
+
+func flagsFor(r intake.Remedy) string {
+	var text strings.Builder
+	for i, name := range r.With {
+		flag := editFlags[name]
+		if i > 0 || !r.Needs {
+			flag = "[" + flag + "]"
+		}
+		text.WriteString(" " + flag)
+	}
+	return text.String()
+}
+
+// settleMessage releases or dismisses as a navigator of FOOTBRIDGE_ORGANISATION: saying that a message is of no concern
+// is not for an operator.
+func (c *Config) settleMessage(ctx context.Context, own messageFlags, role schemas.Role, do, id string) error {
+	body, err := own.edits()
+	if err != nil {
+		return err
+	}
+	ask, err := c.client(role)
+	if err != nil {
+		return err
+	}
+	var line intake.LedgerLine
+	if _, err := ask.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+do, body, "application/json", &line); err != nil {
+		return err
+	}
+	if own.JSON {
+		return printJSON(line)
+	}
+	fmt.Printf("message %s: %s\n", id, line.Outcome)
+	if line.Words != "" {
+		fmt.Println(line.Words)
+	}
+	if line.Journey != "" {
+		fmt.Printf("journey %s\n", line.Journey)
+	}
+	return nil
+}
+
+// edits is the body of a release. A file of facts may also hold the whole of it, as POST /api/messages/{id}/release
+// takes it: no fact is named like its members.
+func (f messageFlags) edits() ([]byte, error) {
+	body := map[string]any{}
+	if f.Facts != "" {
+		content, err := readFile(f.Facts)
+		if err != nil {
+			return nil, err
+		}
+		var facts map[string]any
+		if err := json.Unmarshal(content, &facts); err != nil || facts == nil {
+			return nil, fmt.Errorf("--facts %s holds no JSON object; write for example {\"assessment\": \"done\"}", f.Facts)
+		}
+		body["facts"] = facts
+		for name := range editFlags {
+			if _, whole := facts[name]; whole {
+				body = facts
+			}
+		}
+	}
+	if f.LeftAt != "" {
+		if _, err := time.Parse(time.RFC3339, f.LeftAt); err != nil {
+			return nil, service.Usage{Err: fmt.Errorf("--left-at %q is no time with its offset; write for example 2026-11-20T09:00:00Z", f.LeftAt)}
+		}
+		body["leftAt"] = f.LeftAt
+	}
+	if f.Visit != "" {
+		body["visit"] = f.Visit
+	}
+	return json.Marshal(body)
+}
