@@ -25,13 +25,43 @@ func (c *Config) mllpTLS() (*tls.Config, error) {
 	if c.MLLPClientCA == "" {
 		return conf, nil
 	}
-	authority, err := os.ReadFile(c.MLLPClientCA)
+	conf.ClientAuth = tls.RequireAndVerifyClientCert
+	conf.ClientCAs, err = readAuthority("FOOTBRIDGE_MLLP_CLIENT_CA", c.MLLPClientCA)
+	return conf, err
+}
+
+func readAuthority(setting, file string) (*x509.CertPool, error) {
+	authority, err := os.ReadFile(file)
 	if err != nil {
-		return nil, fmt.Errorf("FOOTBRIDGE_MLLP_CLIENT_CA: %w", err)
+		return nil, fmt.Errorf("%s: %w", setting, err)
 	}
-	conf.ClientCAs, conf.ClientAuth = x509.NewCertPool(), tls.RequireAndVerifyClientCert
-	if !conf.ClientCAs.AppendCertsFromPEM(authority) {
-		return nil, errors.New("FOOTBRIDGE_MLLP_CLIENT_CA: there is no certificate in it; give PEM")
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM(authority) {
+		return nil, errors.New(setting + ": there is no certificate in it; give PEM")
+	}
+	return pool, nil
+}
+
+// sendTLS makes the TLS configuration of a sender; nil where it sends without TLS.
+func sendTLS(f sendFlags) (conf *tls.Config, err error) {
+	switch {
+	case !f.TLS && f.CA == "" && f.Cert == "" && f.Key == "":
+		return nil, nil
+	case (f.Cert == "") != (f.Key == ""):
+		return nil, errors.New("--cert and --key go together: give both, or neither")
+	}
+	conf = &tls.Config{MinVersion: tls.VersionTLS12}
+	if f.CA != "" {
+		if conf.RootCAs, err = readAuthority("--ca", f.CA); err != nil {
+			return nil, err
+		}
+	}
+	if f.Cert != "" {
+		certificate, err := tls.LoadX509KeyPair(f.Cert, f.Key)
+		if err != nil {
+			return nil, fmt.Errorf("--cert: %w", err)
+		}
+		conf.Certificates = []tls.Certificate{certificate}
 	}
 	return conf, nil
 }

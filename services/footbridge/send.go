@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,10 @@ import (
 type sendFlags struct {
 	MLLP string `env:"MLLP" as:"hostport" help:"send HL7 v2 here; empty: FOOTBRIDGE_MLLP_ADDR"`
 	HTTP string `env:"HTTP" as:"url" help:"send CloudEvents here; empty: /events of the running system"`
+	TLS  bool   `env:"TLS" help:"send HL7 v2 over TLS; ca, cert and key imply it"`
+	CA   string `env:"CA" help:"who signs the receiver's certificate (PEM); empty: whom this machine trusts"`
+	Cert string `env:"CERT" help:"certificate to show the receiver, for mutual TLS (PEM)"`
+	Key  string `env:"KEY" help:"its private key (PEM)"`
 	JSON bool   `env:"JSON" help:"print data"`
 }
 
@@ -33,14 +38,15 @@ type answer struct {
 }
 
 // send sends files as an outside system would and prints each answer: HL7 v2 over MLLP, CloudEvents over HTTP. A
-// file may hold several HL7 messages, or a batch of CloudEvents; - is standard input.
+// file may hold several HL7 messages, or a batch of CloudEvents; - is standard input. An HL7 message whose connection
+// ends before it is answered is sent again; one that is not answered for sendTime is not, since its receiver holds it.
 func send(ctx context.Context, args []string) error {
 	o, files, err := load[sendFlags](args)
 	if err != nil {
 		return shown(err)
 	}
 	if len(files) == 0 {
-		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT | --http URL]")}
+		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT [--tls --ca FILE --cert FILE --key FILE] | --http URL]")}
 	}
 	var answers []answer
 	var failures []error
@@ -66,7 +72,11 @@ func sendFile(ctx context.Context, o *options[sendFlags], file string) ([]answer
 	if trimmed := bytes.TrimSpace(content); o.Own.HTTP != "" || (len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')) {
 		return sendEvents(ctx, o, file, content)
 	}
-	return sendHL7(ctx, orElse(o.Own.MLLP, o.MLLPAddr), file, content)
+	secure, err := sendTLS(o.Own)
+	if err != nil {
+		return nil, err
+	}
+	return sendHL7(ctx, &mllpSender{addr: orElse(o.Own.MLLP, o.MLLPAddr), tls: secure}, file, content)
 }
 
 func readFile(file string) ([]byte, error) {
@@ -80,33 +90,89 @@ func readFile(file string) ([]byte, error) {
 	return content, nil
 }
 
-// sendTime is how long one message may wait for its answer.
-const sendTime = 30 * time.Second
+// sendTime is how long one message may wait for its answer. sendTries is how often it is sent while connections end
+// without one.
+const (
+	sendTime  = 30 * time.Second
+	sendTries = 5
+)
 
-func sendHL7(ctx context.Context, addr, file string, content []byte) ([]answer, error) {
+// mllpSender sends messages one by one, over one connection for as long as it lasts.
+type mllpSender struct {
+	addr   string
+	tls    *tls.Config
+	client *hl7.Client
+}
+
+func (s *mllpSender) dial(ctx context.Context) (err error) {
+	if s.client != nil {
+		return nil
+	}
+	if s.client, err = hl7.Dial(ctx, s.addr, s.tls); err != nil {
+		return err
+	}
+	s.client.Always = true // Footbridge answers every message, unless a sender's profile says otherwise
+	return nil
+}
+
+func (s *mllpSender) close() {
+	if s.client != nil {
+		_ = s.client.Close()
+		s.client = nil
+	}
+}
+
+// send gives all answers to a message: two where enhanced mode asks for both.
+func (s *mllpSender) send(ctx context.Context, frame []byte) (answers [][]byte, err error) {
+	for try, wait := 1, 100*time.Millisecond; try <= sendTries; try, wait = try+1, 2*wait {
+		if answers, err = s.once(ctx, frame); err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, hl7.ErrFraming) {
+			return answers, err
+		}
+		s.close()
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(wait):
+		}
+	}
+	return nil, fmt.Errorf("the connection ended before an answer, %d times: %w", sendTries, err)
+}
+
+func (s *mllpSender) once(ctx context.Context, frame []byte) ([][]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, sendTime)
+	defer cancel()
+	if err := s.dial(ctx); err != nil {
+		return nil, err
+	}
+	pending, err := s.client.Start(ctx, frame)
+	if err != nil {
+		return nil, err
+	}
+	return pending.Answers(ctx)
+}
+
+func sendHL7(ctx context.Context, to *mllpSender, file string, content []byte) ([]answer, error) {
 	frames, err := hl7.Split(content)
 	if err != nil {
 		frames = [][]byte{content} // sent as it is: the receiver must answer bad input too
 	}
-	client, err := hl7.Dial(ctx, addr, nil)
-	if err != nil {
+	if err := to.dial(ctx); err != nil {
 		return nil, fmt.Errorf("sending %s: %w; is it running? (footbridge dev)", file, err)
 	}
-	defer func() { _ = client.Close() }()
-	client.Always = true // Footbridge answers every message, unless a sender's profile says otherwise
+	defer to.close()
 	var answers []answer
 	for i, frame := range frames {
-		waiting, cancel := context.WithTimeout(ctx, sendTime)
-		raw, err := client.Send(waiting, frame)
-		cancel()
+		raw, err := to.send(ctx, frame)
 		if err != nil {
 			return answers, fmt.Errorf("sending message %d of %s: %w", i+1, file, err)
 		}
-		ack, err := hl7.ParseAck(raw)
-		if err != nil {
-			return answers, fmt.Errorf("reading the answer to message %d of %s: %w", i+1, file, err)
+		for _, one := range raw {
+			ack, err := hl7.ParseAck(one)
+			if err != nil {
+				return answers, fmt.Errorf("reading the answer to message %d of %s: %w", i+1, file, err)
+			}
+			answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: ack.Code, Text: ack.Text})
 		}
-		answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: string(ack.Code), Text: ack.Text})
 	}
 	return answers, nil
 }
