@@ -18,6 +18,7 @@ import (
 var stepWords = map[string]string{
 	"ask-the-person":            "Ask the person what they would like",
 	"ask-the-parent":            "Ask who holds parental responsibility what they and the young person would like",
+	"review-the-hold":           "Look again: does somebody else still have the person?",
 	"ask-about-calls":           "Ask whether short calls would be welcome",
 	"decide-how-to-reach":       "Decide how to reach the person, who could not be asked so far",
 	"confirm-deletion":          "Make sure that partners delete what they had",

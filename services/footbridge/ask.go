@@ -121,17 +121,45 @@ func table(rows func(w io.Writer)) error {
 
 // journeyLine is one journey of the list, as the API gives it.
 type journeyLine struct {
-	Journey  string     `json:"journey"`
-	State    string     `json:"state"`
-	Began    *time.Time `json:"beganAt"`
-	Next     stepLine   `json:"next"`  // in a list
-	Steps    []stepLine `json:"steps"` // of one journey
+	Journey  string      `json:"journey"`
+	State    string      `json:"state"`
+	Began    *time.Time  `json:"beganAt"`
+	Held     *heldLine   `json:"held"`
+	Closed   *closedLine `json:"closed"`
+	Next     stepLine    `json:"next"`  // in a list
+	Steps    []stepLine  `json:"steps"` // of one journey
 	Timeline []struct {
 		At       time.Time       `json:"at"`
 		Type     string          `json:"type"`
 		Sentence string          `json:"sentence"`
 		Details  json.RawMessage `json:"details"`
 	} `json:"timeline"`
+}
+
+// heldLine is who has the person while a journey is held.
+type heldLine struct {
+	Place    string `json:"place"`
+	HeldBy   string `json:"heldBy"`
+	ReviewOn string `json:"reviewOn"`
+}
+
+// closedLine is how a journey was closed.
+type closedLine struct {
+	At      time.Time `json:"at"`
+	Reason  string    `json:"reason"`
+	Told    string    `json:"told"`
+	WayBack string    `json:"wayBack"`
+}
+
+// stands says how a journey stands, with what was recorded about it.
+func (j journeyLine) stands() string {
+	switch {
+	case j.Held != nil:
+		return fmt.Sprintf("%s: %s (%s), looked at again on %s", j.State, j.Held.Place, j.Held.HeldBy, j.Held.ReviewOn)
+	case j.Closed != nil:
+		return fmt.Sprintf("%s on %s: %s; told: %s; way back: %s", j.State, j.Closed.At.Local().Format("Mon 2 Jan 15:04"), j.Closed.Reason, j.Closed.Told, j.Closed.WayBack)
+	}
+	return j.State
 }
 
 // stepLine is one step of a journey.
@@ -210,7 +238,7 @@ func showJourney(ctx context.Context, c *client, id string, asJSON bool) error {
 }
 
 func printJourney(j journeyLine) {
-	fmt.Printf("journey %s, %s\n", j.Journey, j.State)
+	fmt.Printf("journey %s, %s\n", j.Journey, j.stands())
 	for _, s := range j.Steps {
 		fmt.Printf("  next: %s, by %s, due %s\n", s.Kind, s.Owner, due(s.DueAt, s.Overdue))
 	}

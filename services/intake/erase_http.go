@@ -237,7 +237,7 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 		case held:
 			return 0, nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
 		case len(open) > 0:
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.").With("journeys", open)
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held: %s. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.", strings.Join(open, ", ")).With("journeys", open)
 		}
 		rows, err := eraseRecords(tx, who, all)
 		if err != nil {

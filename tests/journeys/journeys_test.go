@@ -59,6 +59,10 @@ type Act struct {
 	Dismiss int `yaml:"dismiss"`
 	// Record is what staff record on the scenario's one journey, such as consent, with Data.
 	Record string `yaml:"record"`
+	// Turn is what a navigator does with the whole journey, once everything before has settled: hold, release, close or
+	// reopen, with Data, which may say {{.Day 7}} for a local day so many days from now. Done does the open step of a kind.
+	Turn string `yaml:"turn"`
+	Done string `yaml:"done"`
 
 	Answer  string `yaml:"answer"` // AA, or a status
 	Outcome string `yaml:"outcome"`
@@ -67,6 +71,8 @@ type Act struct {
 // Truth is what must hold when everything has settled.
 type Truth struct {
 	Journeys int `yaml:"journeys"`
+	// State is how the first of them stands; open where empty. A closed one has no open step, any other always has.
+	State string `yaml:"state"`
 	// Steps are open; each has an owner and a due time. Others may be open too, unless Only.
 	Steps []struct {
 		Kind  string `yaml:"kind"`
@@ -159,6 +165,9 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 	if act.Record != "" {
 		return p.record(act), ""
 	}
+	if act.Turn != "" || act.Done != "" {
+		return p.turn(act), ""
+	}
 	what, of := "release", act.Release
 	if act.Dismiss > 0 {
 		what, of = "dismiss", act.Dismiss
@@ -175,15 +184,71 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 // record says something of the scenario's one journey, once it is there.
 func (p *player) record(act Act) string {
 	p.messages = append(p.messages, "")
-	journey := ""
-	for _, m := range p.ledger() {
-		journey = cmp.Or(journey, m.Journey)
-	}
-	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/journeys/"+journey+"/"+act.Record, "application/json", []byte(act.Data))
+	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/journeys/"+p.first()+"/"+act.Record, "application/json", []byte(act.Data))
 	if fmt.Sprint(got.Status) != act.Answer {
 		p.t.Errorf("recording %s: %d %s", act.Record, got.Status, got.Body)
 	}
 	return fmt.Sprint(got.Status)
+}
+
+// turn does something with the journey that has begun, or with a step of it, and looks whether the journey stands still.
+func (p *player) turn(act Act) (answer string) {
+	p.messages = append(p.messages, "")
+	p.Settle()
+	id := p.first()
+	path, body := "/api/journeys/"+id+"/"+act.Turn, p.fill(act.Data)
+	if act.Done != "" {
+		path = "/api/steps/" + p.open(id, act.Done) + "/done"
+	}
+	if len(body) == 0 {
+		body = []byte("{}")
+	}
+	got := p.Ask(schemas.Navigator, http.MethodPost, path, "application/json", body)
+	p.Settle()
+	p.noStandstill(id)
+	return fmt.Sprint(got.Status)
+}
+
+// first is the journey that the scenario's first message led to.
+func (p *player) first() string {
+	for _, m := range p.ledger() {
+		if m.Journey != "" {
+			return m.Journey
+		}
+	}
+	p.t.Fatal("no journey has begun")
+	return ""
+}
+
+// open is the id of an open step of a kind.
+func (p *player) open(id, kind string) string {
+	j, err := p.Journey(id)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	for _, s := range j.Steps {
+		if s.Kind == kind {
+			return s.Step
+		}
+	}
+	p.t.Fatalf("no step %s is open: %+v", kind, j.Steps)
+	return ""
+}
+
+// noStandstill: a journey that is not closed has a next step with an owner and a due time; a closed one has none.
+func (p *player) noStandstill(id string) {
+	j, err := p.Journey(id)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	if closed := j.State == "closed"; closed == (len(j.Steps) > 0) {
+		p.t.Errorf("the journey is %s and has %d open steps: %+v", j.State, len(j.Steps), j.Steps)
+	}
+	for _, step := range j.Steps {
+		if step.Owner == "" || step.DueAt.IsZero() {
+			p.t.Errorf("step %s has no owner or no due time", step.Kind)
+		}
+	}
 }
 
 func (p *player) outcomeOf(control string, i int) string {
@@ -239,23 +304,27 @@ func (p *player) adt(control string, act Act) []byte {
 	return []byte(strings.Join(segments, "\r") + "\r")
 }
 
-// event writes a CloudEvent; its data may say {{.Sender}}, {{.Visit}}, {{.At "-2h"}} and {{.Born}}.
+// event writes a CloudEvent; its data may say {{.Sender}}, {{.Visit}}, {{.At "-2h"}}, {{.Day 7}} and {{.Born}}.
 func (p *player) event(id string, act Act) []byte {
-	filled, err := template.New("data").Parse(act.Data)
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	var data bytes.Buffer
-	if err := filled.Execute(&data, blanks{p}); err != nil {
-		p.t.Fatal(err)
-	}
 	body, err := json.Marshal(map[string]any{"specversion": "1.0", "id": id, "source": system.HospitalSource,
 		"type": schemas.TypePrefix + act.Event, "time": p.now.Format(time.RFC3339), "datacontenttype": "application/json",
-		"data": json.RawMessage(data.Bytes())})
+		"data": json.RawMessage(p.fill(act.Data))})
 	if err != nil {
 		p.t.Fatal(err)
 	}
 	return body
+}
+
+func (p *player) fill(data string) []byte {
+	parsed, err := template.New("data").Parse(data)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	var filled bytes.Buffer
+	if err := parsed.Execute(&filled, blanks{p}); err != nil {
+		p.t.Fatal(err)
+	}
+	return filled.Bytes()
 }
 
 type blanks struct{ p *player }
@@ -263,6 +332,7 @@ type blanks struct{ p *player }
 func (b blanks) Sender() string        { return b.p.sender }
 func (b blanks) Visit() string         { return "V-" + b.p.sender }
 func (b blanks) At(from string) string { return b.p.at(from).Format(time.RFC3339) }
+func (b blanks) Day(days int) string   { return b.p.now.AddDate(0, 0, days).Format(time.DateOnly) }
 func (b blanks) Born() string {
 	return b.p.now.AddDate(-b.p.scenario.Person.Age, 0, -40).Format(time.DateOnly)
 }
@@ -307,12 +377,10 @@ func (p *player) checkJourney(id string) {
 			continue
 		}
 		open = append(open, fmt.Sprintf("%s by %s due %s", step.Kind, step.Owner, step.DueAt.Format(time.DateTime)))
-		if step.Owner == "" || step.DueAt.IsZero() {
-			p.t.Errorf("step %s has no owner or no due time", step.Kind)
-		}
 	}
-	if len(open) == 0 {
-		p.t.Error("the journey has no open step")
+	p.noStandstill(id)
+	if want := cmp.Or(then.State, "open"); j.State != want && id == p.journeys[0] {
+		p.t.Errorf("the journey is %s, want %s", j.State, want)
 	}
 	for _, line := range j.Timeline {
 		lines = append(lines, strings.TrimPrefix(line.Type, schemas.TypePrefix))

@@ -325,10 +325,10 @@ type Journey struct {
 	}
 }
 
-// Step is a step of a journey, as shown.
+// Step is an open step of a journey.
 type Step struct {
-	Kind, Owner, State string
-	DueAt              time.Time
+	Step, Kind, Owner, State string
+	DueAt                    time.Time
 }
 
 // Journey returns a journey, or why there is none.
