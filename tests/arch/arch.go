@@ -48,6 +48,7 @@ func Rules() []Rule {
 		{"text columns are declared, and free text only in intake", textColumns},
 		{"what people read of a store is read for a principal", principalReads},
 		{"events and their hearers", hearers},
+		{"routes that words name exist", namedRoutes},
 		{"links in documents resolve", links},
 		{"commands in documents exist", commands},
 		{"words that shame are not written", words},

@@ -2,6 +2,7 @@ package arch
 
 import (
 	"go/ast"
+	"go/token"
 	"path"
 	"regexp"
 	"slices"
@@ -132,6 +133,27 @@ func declaredName(d ast.Decl) string {
 		}
 	}
 	return ""
+}
+
+var namedRoute = regexp.MustCompile(`\b(GET|POST|PUT|DELETE) (/(?:api|fhir|p)/[A-Za-z0-9/${}-]*)`)
+
+// namedRoutes: a refusal that tells people what to do next names a route of the route table. Patterns that services
+// register are held to the table when they start.
+func namedRoutes(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Sources() {
+		if !in(name, "services/") || strings.HasSuffix(name, "_test.go") {
+			continue
+		}
+		t.texts(name, func(text string, at token.Pos) {
+			for _, m := range namedRoute.FindAllStringSubmatch(text, -1) {
+				if !slices.ContainsFunc(schemas.Routes(), func(r schemas.Route) bool { return r.Method == m[1] && r.Pattern == strings.TrimSuffix(m[2], "/") }) {
+					found = append(found, t.finding(name, at, "there is no route %s %s", m[1], m[2]))
+				}
+			}
+		})
+	}
+	return found
 }
 
 // programsOwn are keys that are neither in schemas nor standard, and that the program allows besides.

@@ -46,6 +46,11 @@ var plants = []struct {
 	{"SQL never asks for the time", "a default", "services/journey/migrations/1.sql", 2, "create table a (\n    at timestamptz not null default now() -- not now() here\n);\n", nil},
 	{"SQL never asks for the time", "the exception, elsewhere", "libs/pg/setup.go", 3, "package pg\n\nvar q = `select clock_timestamp()`\n", nil},
 
+	{"routes that words name exist", "a refusal that sends people nowhere", "services/journey/http.go", 5,
+		"package journey\n\nvar right = \"Reopen it, with POST /api/journeys/{id}/reopen.\"\n\nvar wrong = \"Finish it, with POST /api/journeys/{id}/finish.\"\n", nil},
+	{"routes that words name exist", "with the wrong method", "services/intake/erase_http.go", 3,
+		"package intake\n\nvar wrong = \"Look with GET /api/people/{ref}/erase.\"\n", nil},
+
 	{"JetStream only in flow and bus", "in a service", "services/journey/events.go", 3, "package journey\n\nimport _ \"github.com/nats-io/nats.go/jetstream\"\n", nil},
 	{"JetStream only in flow and bus", "the older API", "services/footbridge/demo.go", 5, "package main\n\nimport \"github.com/nats-io/nats.go\"\n\nvar js nats.JetStreamContext\n", nil},
 

@@ -18,6 +18,7 @@ import (
 	"io/fs"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -30,6 +31,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/httpx"
@@ -39,6 +41,7 @@ import (
 	"footbridge/schemas"
 	"footbridge/services/bridging"
 	"footbridge/services/followup"
+	"footbridge/services/gateway"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
@@ -246,11 +249,41 @@ func (s *System) Ask(role schemas.Role, method, path, contentType string, body [
 // AskWith is Ask with a token.
 func (s *System) AskWith(token, method, path, contentType string, body []byte) Answer {
 	s.t.Helper()
+	return s.ask(http.Header{"Authorization": {"Bearer " + token}}, method, path, contentType, body)
+}
+
+// AskAs is Ask as anybody, who has signed in; header holds names and values by turns.
+func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte, header ...string) Answer {
+	s.t.Helper()
+	key, err := hex.DecodeString(derive("principals"))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	sessions, err := gateway.NewSessions(key, clock.Real(), false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	signedIn := httptest.NewRecorder()
+	if err := sessions.Begin(signedIn, who); err != nil {
+		s.t.Fatal(err)
+	}
+	headers := http.Header{}
+	for _, cookie := range signedIn.Result().Cookies() {
+		headers.Add("Cookie", cookie.Name+"="+cookie.Value)
+	}
+	for i := 0; i+1 < len(header); i += 2 {
+		headers.Set(header[i], header[i+1])
+	}
+	return s.ask(headers, method, path, contentType, body)
+}
+
+func (s *System) ask(headers http.Header, method, path, contentType string, body []byte) Answer {
+	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.HTTP+path, bytes.NewReader(body))
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	request.Header.Set("Authorization", "Bearer "+token)
+	request.Header = headers
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}
@@ -521,10 +554,16 @@ func (s *System) Settings() map[string]string {
 // Run runs one command of the program to its end, with these settings beside the test's own environment.
 func Run(t testing.TB, folder string, settings map[string]string, args ...string) (output string, code int) {
 	t.Helper()
+	return RunWith(t, folder, settings, "", args...)
+}
+
+// RunWith is Run with something on standard input.
+func RunWith(t testing.TB, folder string, settings map[string]string, input string, args ...string) (output string, code int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	command := exec.CommandContext(ctx, binary, args...)
-	command.Dir = folder
+	command.Dir, command.Stdin = folder, strings.NewReader(input)
 	for _, one := range os.Environ() {
 		if !strings.HasPrefix(one, "FOOTBRIDGE_") {
 			command.Env = append(command.Env, one)
