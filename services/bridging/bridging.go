@@ -13,7 +13,7 @@
 //     or under 18 or of unknown age before a clinician has decided; a no ends the plan and nothing else;
 //   - a journey has one plan at a time, and a plan one call ahead of it (unique indexes say so);
 //   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey gets
-//     another one, which asks for a new yes (ADR 17);
+//     another one, which asks for a new yes (ADR 16);
 //   - the same events in any order, with repetitions, end in the same plan;
 //   - calls fall on working days between 10:00 and 19:00 local time.
 //

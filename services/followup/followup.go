@@ -13,7 +13,7 @@
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
 //     leaving hospital; with fewer than five days left, fourteen days from now, marked late;
 //   - a journey that is closed has no offer; one that was held keeps its offer with its partner, and its window counts
-//     from the day it is released; a reopened one is offered anew, and asks for a new yes (ADR 17);
+//     from the day it is released; a reopened one is offered anew, and asks for a new yes (ADR 16);
 //   - nothing is offered while contact is stopped, the visit is withdrawn, or the person has said no; an unknown fact
 //     excludes nothing;
 //   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to

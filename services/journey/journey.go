@@ -1,14 +1,17 @@
 // Package journey keeps each journey's timeline and next steps, and the guarantee that an open journey always has a
 // next step with an owner and a due time.
 //
-// In: everything the other services say (schemas.HeardBy). Out: journey.opened, when its beginning is known, and
-// journey.in-void, from the sentinel.
+// In: everything the other services say (schemas.HeardBy), and what people do over HTTP. Out: journey.opened, when its
+// beginning is known; journey.held, released, closed and reopened; and journey.in-void, from the sentinel.
 //
-// Tables: journey, step, timeline_entry, sentinel_lease, finding. View: held, for the sentinel of another site.
+// Tables: journey, step, turn, timeline_entry, sentinel_lease, finding. View: held, for the sentinel of another site.
 //
 // It promises:
-//   - at every commit an open journey has an open step: the database refuses anything else (journey_is_held,
-//     open_journey_has_a_step), whoever writes and however many at once;
+//   - at every commit an open or held journey has an open step: the database refuses anything else (journey_is_held,
+//     open_journey_has_a_step, held_journey_has_a_step), whoever writes and however many at once;
+//   - a journey is closed by a named human alone, for a reason of the closed list and with what that reason needs, and
+//     never over a question that is open; news of an attendance opens it again (closing.go, ADR 16);
+//   - while a journey is held nobody is asked to contact the person, and somebody looks again on a day;
 //   - which steps follow from events is one table, rules in rules.go, decided from all that is known of the journey:
 //     the same events in any order, with repetitions, end in the same open steps;
 //   - an event of a journey that is not known opens it with a navigator's step, until its beginning arrives;
@@ -16,8 +19,6 @@
 //     question, to the navigator;
 //   - an overdue step stays: it gains owners, and its first due time is never changed;
 //   - every event heard has one line in the timeline, with a sentence the person can read.
-//
-// Closing, holding and reopening journeys is not there yet.
 package journey
 
 import (
