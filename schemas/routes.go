@@ -56,6 +56,8 @@ var routes = []Route{
 		"Takes a referral as a FHIR R4 message in the Booking and Referral Standard's envelope: new, updated or cancelled."},
 	{"GET", "/fhir/metadata", Intake, []Role{System, Operator}, false,
 		"Says as a CapabilityStatement what the FHIR door does, and what it does not claim."},
+	{"GET", "/fhir/MessageDefinition", Intake, []Role{System, Operator}, false,
+		"Lists as MessageDefinitions which messages the FHIR door takes."},
 	{"GET", "/fhir/ServiceRequest/{id}", Intake, []Role{System}, false,
 		"Gives a request back to the system that made it, without whom it is about."},
 	{"GET", "/fhir/Task", Intake, []Role{System}, false,

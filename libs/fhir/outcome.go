@@ -104,6 +104,41 @@ type CapabilityEvent struct {
 	Documentation string `json:"documentation,omitempty"`
 }
 
+// MessageDefinition describes a kind of message. It is only written here.
+type MessageDefinition struct {
+	ID          string         `json:"id,omitempty"`
+	Meta        *Meta          `json:"meta,omitempty"`
+	URL         string         `json:"url,omitempty"`
+	Name        string         `json:"name,omitempty"`
+	Title       string         `json:"title,omitempty"`
+	Status      string         `json:"status"`
+	Date        string         `json:"date"`
+	Description string         `json:"description,omitempty"`
+	EventCoding Coding         `json:"eventCoding"`
+	Category    string         `json:"category,omitempty"`
+	Focus       []MessageFocus `json:"focus,omitempty"`
+	Response    string         `json:"responseRequired,omitempty"`
+}
+
+// MessageFocus is a type of resource that such a message is about, and how many it names at least and at most.
+type MessageFocus struct {
+	Code string `json:"code"`
+	Min  uint   `json:"min"`
+	Max  string `json:"max,omitempty"`
+}
+
+// ResourceType implements Resource.
+func (*MessageDefinition) ResourceType() string { return "MessageDefinition" }
+
+// ResourceID implements Resource.
+func (m *MessageDefinition) ResourceID() string { return m.ID }
+
+// MarshalJSON implements json.Marshaler.
+func (m MessageDefinition) MarshalJSON() ([]byte, error) {
+	type bare MessageDefinition
+	return writeRest("MessageDefinition", bare(m), nil)
+}
+
 // ResourceType implements Resource.
 func (*CapabilityStatement) ResourceType() string { return "CapabilityStatement" }
 

@@ -426,6 +426,9 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 	if w.Code != http.StatusOK || !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Fatalf("answered %d, OpenAPI %q", w.Code, document.OpenAPI)
 	}
+	if text := w.Body.String(); !strings.Contains(text, `"application/fhir+json"`) || !strings.Contains(text, `"X-Correlation-Id"`) {
+		t.Error("the FHIR door's form and headers are not described")
+	}
 	count, ids := 0, map[string]bool{}
 	for _, operations := range document.Paths {
 		for _, o := range operations {

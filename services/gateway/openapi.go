@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"footbridge/libs/fhir"
 	"footbridge/schemas"
 )
 
@@ -124,7 +125,10 @@ func parameters(route schemas.Route) []object {
 	if route.Pattern == "/api/messages" {
 		all = append(all, object{"name": "outcome", "in": "query", "schema": object{"$ref": "#/components/schemas/Outcome"}})
 	}
-	if changes(route) {
+	switch {
+	case isFHIR(route.Pattern):
+		all = append(all, fhirParameters(route)...)
+	case changes(route):
 		all = append(all, object{"$ref": "#/components/parameters/idempotencyKey"})
 	}
 	return all
@@ -148,6 +152,9 @@ func requestBody(route schemas.Route) object {
 	switch {
 	case !changes(route):
 		return nil
+	case isFHIR(route.Pattern):
+		return object{"required": true, "description": "A Bundle of type message in the envelope of the Booking and Referral Standard.",
+			"content": object{fhir.MediaType: object{"schema": object{"$ref": "#/components/schemas/Resource"}}}}
 	case route.Pattern == "/events":
 		one := object{"oneOf": []object{
 			{"$ref": "/schemas/" + string(schemas.DischargeReported) + ".json"},
@@ -164,7 +171,51 @@ func requestBody(route schemas.Route) object {
 	}
 }
 
+// fhirParameters are the headers under /fhir, and the searches.
+func fhirParameters(route schemas.Route) []object {
+	header := func(name, about string, required bool, schema object) object {
+		return object{"name": name, "in": "header", "required": required, "description": about, "schema": schema}
+	}
+	uuid, text := object{"type": "string", "format": "uuid"}, object{"type": "string"}
+	all := []object{
+		header("X-Request-Id", "One for each message, the same when it is sent again; comes back on every answer.", changes(route), uuid),
+		header("X-Correlation-Id", "The same for all messages about one request; comes back on every answer.", changes(route), uuid),
+		header("Accept", "application/fhir+json; version=1.0.0, or nothing.", false, text),
+	}
+	if changes(route) {
+		all = append(all, header("NHSD-Target-Identifier", "Base64 of JSON with value and system; read where it can be.", false, text),
+			header("NHSD-End-User-Organisation", "Base64 of an Organization; read where it can be.", false, text))
+	}
+	if route.Pattern == "/fhir/Task" {
+		all = append(all, object{"name": "focus", "in": "query", "required": true, "description": "ServiceRequest/{id}", "schema": text})
+	}
+	return all
+}
+
+// fhirResponses are the answers under /fhir: resources, and for every refusal an OperationOutcome.
+func fhirResponses(route schemas.Route) object {
+	outcome := object{"$ref": "#/components/responses/Outcome"}
+	all := object{"default": outcome, "200": object{"description": "What was asked for, or the message that answers.",
+		"headers": mirrored, "content": object{fhir.MediaType: object{"schema": object{"$ref": "#/components/schemas/Resource"}}}}}
+	statuses := []string{"401", "403", "404", "406", "408", "429", "503"}
+	if changes(route) {
+		statuses = append(statuses, "400", "409", "413", "415", "422")
+	}
+	for _, status := range statuses {
+		all[status] = outcome
+	}
+	return all
+}
+
+var mirrored = object{
+	"X-Request-Id":     object{"description": "As it was sent.", "schema": object{"type": "string", "format": "uuid"}},
+	"X-Correlation-Id": object{"description": "As it was sent.", "schema": object{"type": "string", "format": "uuid"}},
+}
+
 func responses(route schemas.Route) object {
+	if isFHIR(route.Pattern) {
+		return fhirResponses(route)
+	}
 	all := object{"default": object{"$ref": "#/components/responses/Problem"}}
 	switch {
 	case route.Pattern == "/events":
@@ -215,12 +266,15 @@ var components = object{
 			"schema":      object{"type": "string", "minLength": 1, "maxLength": 255}},
 	},
 	"responses": object{
+		"Outcome": object{"description": "It was refused or failed: a FHIR R4 OperationOutcome with the national error code; diagnostics says what to do next.",
+			"headers": mirrored, "content": object{fhir.MediaType: object{"schema": object{"$ref": "#/components/schemas/Resource"}}}},
 		"Problem": object{"description": "It was refused or failed; detail says what to do next.",
 			"content": object{"application/problem+json": object{"schema": object{"$ref": "#/components/schemas/Problem"}}}},
 	},
 	"schemas": object{
-		"Any":     object{"type": "object"},
-		"Outcome": object{"type": "string", "enum": []string{"joined", "raised", "raised-flagged", "corrected", "cancelled", "ignored", "duplicate", "quarantined", "rejected"}},
+		"Any":      object{"type": "object"},
+		"Resource": object{"type": "object", "required": []string{"resourceType"}, "properties": object{"resourceType": object{"type": "string"}}, "description": "A FHIR R4 resource."},
+		"Outcome":  object{"type": "string", "enum": []string{"joined", "raised", "raised-flagged", "corrected", "cancelled", "ignored", "duplicate", "quarantined", "rejected"}},
 		"Accepted": object{"type": "object", "required": []string{"id"}, "properties": object{
 			"id":      object{"type": "string", "description": "The event's id."},
 			"journey": object{"type": []string{"string", "null"}, "format": "uuid", "description": "The journey it belongs to, as soon as there is one."},

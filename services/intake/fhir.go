@@ -87,7 +87,9 @@ func refuseFHIR(status int, national, code, at, words string) *fhirRefusal {
 func (s *Service) answeringFHIR(next httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		mirror(w, r)
-		err := next(w, r)
+		ctx, cancel := context.WithTimeout(r.Context(), min(s.patience, fhirBudget))
+		defer cancel()
+		err := withoutPanic(next)(w, r.WithContext(ctx))
 		if err == nil {
 			return nil
 		}
@@ -99,6 +101,20 @@ func (s *Service) answeringFHIR(next httpx.Handler) httpx.Handler {
 			w.Header().Set("Retry-After", refusal.after)
 		}
 		return writeFHIR(w, refusal.status, refusal.outcome())
+	}
+}
+
+// withoutPanic makes an error of a panic, so that whoever asks gets the ids back and an OperationOutcome.
+func withoutPanic(next httpx.Handler) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) (err error) {
+		defer func() {
+			if p := recover(); p != nil && p != http.ErrAbortHandler {
+				err = fmt.Errorf("answering a FHIR request panicked with a %T", p) // its text may quote the message
+			} else if p != nil {
+				panic(p)
+			}
+		}()
+		return next(w, r)
 	}
 }
 
@@ -127,7 +143,10 @@ func fhirRefusalOf(err error) *fhirRefusal {
 		return refusal
 	}
 	var problem *httpx.Problem
-	if !errors.As(err, &problem) {
+	if !errors.As(err, &problem) && (isTrouble(err) || errors.Is(err, context.DeadlineExceeded)) {
+		return unavailableFHIR(err)
+	}
+	if problem == nil {
 		refusal = refuseFHIR(http.StatusInternalServerError, recServerError, "exception", "", "This could not be answered, through no fault of the message. Send it again unchanged.")
 		refusal.cause = err
 		return refusal
@@ -148,6 +167,14 @@ func nationalOf(status int) (national, code string) {
 		return recForbidden, "forbidden"
 	case http.StatusNotFound:
 		return recNotFound, "not-found"
+	case http.StatusNotAcceptable:
+		return recNotAcceptable, "not-supported"
+	case http.StatusRequestTimeout:
+		return recTimeout, "timeout"
+	case http.StatusConflict:
+		return recConflict, "conflict"
+	case http.StatusUnprocessableEntity:
+		return recUnprocessable, "processing"
 	case http.StatusRequestEntityTooLarge:
 		return recBadRequest, "too-long"
 	case http.StatusUnsupportedMediaType:
@@ -182,6 +209,7 @@ func (s *Service) fhirRoutes() map[string]httpx.Handler {
 	return map[string]httpx.Handler{
 		"POST /fhir/$process-message":   s.postProcessMessage,
 		"GET /fhir/metadata":            s.getMetadata,
+		"GET /fhir/MessageDefinition":   s.getMessageDefinition,
 		"GET /fhir/ServiceRequest/{id}": s.getServiceRequest,
 		"GET /fhir/Task":                s.searchTask,
 	}
@@ -189,9 +217,7 @@ func (s *Service) fhirRoutes() map[string]httpx.Handler {
 
 // postProcessMessage takes one message of the Booking and Referral Standard.
 func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) error {
-	ctx, cancel := context.WithTimeout(r.Context(), min(s.patience, fhirBudget))
-	defer cancel()
-	ctx, span := s.tracer.Start(ctx, "intake fhir")
+	ctx, span := s.tracer.Start(r.Context(), "intake fhir")
 	defer span.End()
 	who, err := principal.Need(ctx)
 	if err != nil {
@@ -391,9 +417,13 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 	if err != nil {
 		return unavailableFHIR(err)
 	}
-	known, err := s.askedBefore(ctx, in.who, id, in.correlation)
+	known, err := s.askedBefore(ctx, in.who, id, in.correlation, (&arrival{Reading: in.reading}).receipt())
 	if err != nil {
 		return unavailableFHIR(err)
+	}
+	if known.id != "" && known.status != "active" && in.message.Reason == reasonUpdate && !known.repeated {
+		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "ServiceRequest.status",
+			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(ReasonUnasked)
 	}
 	said := saidAt(s.clock.Now(), in.message.SaidAt)
 	in.asked = &askedRow{id: firstOf(known.id, id), correlation: in.correlation, status: firstOf(in.message.Revoked, "active"), authored: said}
@@ -478,9 +508,13 @@ func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) Reading {
 }
 
 func unavailableFHIR(err error) *fhirRefusal {
-	refusal := refuseFHIR(http.StatusServiceUnavailable, recUnavailable, "transient", "", "The message could not be stored yet. Send it again with the same ids: it will be counted once.")
-	if errors.Is(err, context.DeadlineExceeded) {
-		refusal = refuseFHIR(http.StatusRequestTimeout, recTimeout, "timeout", "", "The message could not be stored in time. Send it again with the same ids: it will be counted once.")
+	again := " Send it again with the same ids: it will be counted once."
+	refusal := refuseFHIR(http.StatusServiceUnavailable, recUnavailable, "transient", "", "What is stored cannot be reached at present."+again)
+	switch {
+	case errors.Is(err, errBusy):
+		refusal = refuseFHIR(http.StatusTooManyRequests, recTooMany, "throttled", "", "Too much is coming in at the moment."+again)
+	case errors.Is(err, context.DeadlineExceeded):
+		refusal = refuseFHIR(http.StatusRequestTimeout, recTimeout, "timeout", "", "This could not be done in time."+again)
 	}
 	refusal.after, refusal.cause, refusal.reason = "2", err, ReasonFault
 	return refusal

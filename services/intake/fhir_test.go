@@ -1,8 +1,12 @@
 package intake
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -11,6 +15,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/fhir"
+	"footbridge/libs/httpx"
 )
 
 // fhirRequest writes a message as a sending system would. Everybody in it is invented.
@@ -220,6 +225,21 @@ func TestARequestTakenBackIsWithdrawnAndAHumanLooks(t *testing.T) {
 	}
 	types, _ := p.outbox(t)
 	expect(t, types, "referral.requested", "discharge.withdrawn", "referral.requested", "discharge.withdrawn")
+	gone := newFHIRRequest()
+	gone.local, gone.number = "L-gone", ""
+	gone.change = func(body string) string { return strings.Replace(body, `"value":""`, `"value":"0"`, 1) }
+	p.sendFHIR(t, gone)
+	gone.request, gone.reason, gone.status = clock.NewRandomID(), "update", "revoked"
+	p.sendFHIR(t, gone)
+	if answer := p.sendFHIR(t, gone); answer.status != http.StatusConflict || answer.outcome(t).Code != "duplicate" {
+		t.Errorf("the same cancellation again: %d %s", answer.status, answer.body)
+	}
+	for _, status := range []string{"revoked", "entered-in-error", "active"} {
+		gone.request, gone.status = clock.NewRandomID(), status
+		if answer := p.sendFHIR(t, gone); answer.status != http.StatusConflict || answer.outcome(t).Code != "conflict" || answer.outcome(t).Details.Coding[0].Code != "REC_CONFLICT" {
+			t.Errorf("%s, of a request that is not active any more: %d %s", status, answer.status, answer.body)
+		}
+	}
 	unknown := newFHIRRequest()
 	unknown.reason, unknown.status = "update", "revoked"
 	if answer := p.sendFHIR(t, unknown); answer.status != http.StatusNotFound {
@@ -361,6 +381,87 @@ func TestMetadataClaimsNoAssurance(t *testing.T) {
 	if answer.status != http.StatusOK || len(issues) > 0 || resource.ResourceType() != "CapabilityStatement" ||
 		!strings.Contains(answer.body, "not assured") || !strings.Contains(answer.body, ourCategories) {
 		t.Errorf("answered %d %s %+v", answer.status, answer.body, issues)
+	}
+}
+
+func TestTheMessagesThatAreTakenAreDefinedAndNamed(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept", "application/fhir+json; version=1.0.0", "X-Request-Id", "8F2C7A8E-0000-4000-8000-00000000000A")
+	var found struct {
+		ResourceType, Type string
+		Total              int
+		Entry              []struct {
+			Resource struct {
+				ResourceType, Status string
+				EventCoding          fhir.Coding
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(answer.body), &found); err != nil || answer.status != http.StatusOK || found.Type != "searchset" || found.Total != 1 || len(found.Entry) != 1 ||
+		found.Entry[0].Resource.ResourceType != "MessageDefinition" || found.Entry[0].Resource.EventCoding.Code != fhirRequestEvent || answer.header.Get("X-Request-Id") == "" {
+		t.Errorf("answered %d %s, %v", answer.status, answer.body, err)
+	}
+	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", ""); !strings.Contains(answer.body, ourDefinition) {
+		t.Errorf("metadata does not name it: %s", answer.body)
+	}
+	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept", "application/fhir+xml"); answer.status != http.StatusNotAcceptable {
+		t.Errorf("as XML: %d", answer.status)
+	}
+}
+
+func TestAskingForARequestWhileTheDatabaseIsAwayIsAnsweredInTime(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	conn, err := p.site.db.Admin().Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = conn.Rollback(t.Context()) }()
+	if _, err := conn.Exec(t.Context(), `lock table intake.request in access exclusive mode`); err != nil {
+		t.Fatal(err)
+	}
+	began, id := time.Now(), clock.NewRandomID()
+	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/Task?focus=ServiceRequest/"+id, "", "X-Request-Id", id)
+	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("X-Request-Id") != id {
+		t.Errorf("answered %d %s", answer.status, answer.body)
+	}
+	if took := time.Since(began); took > 5*time.Second {
+		t.Errorf("answered after %s", took)
+	}
+}
+
+func TestEveryFailureUnderFHIRHasItsNationalCode(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		err      error
+		status   int
+		national string
+	}{
+		{errBusy, 500, recServerError}, // only where it means that there is no room for a message: unavailableFHIR
+		{unavailableFHIR(errBusy), 429, recTooMany},
+		{unavailableFHIR(context.DeadlineExceeded), 408, recTimeout},
+		{fmt.Errorf("asking: %w", context.DeadlineExceeded), 408, recTimeout},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, 503, recUnavailable},
+		{errors.New("a fault of ours"), 500, recServerError},
+		{httpx.NewProblem(406, "x"), 406, recNotAcceptable},
+		{httpx.NewProblem(409, "x"), 409, recConflict},
+		{httpx.NewProblem(413, "x"), 413, recBadRequest},
+		{httpx.NewProblem(422, "x"), 422, recUnprocessable},
+	} {
+		if got := fhirRefusalOf(c.err); got.status != c.status || got.national != c.national || got.issues[0].Diagnostics == "" {
+			t.Errorf("%v: %d %s %+v", c.err, got.status, got.national, got.issues)
+		}
+	}
+	p := newSite(t).start()
+	handler := httpx.NewMux(httpx.Options{})
+	handler.Handle("GET /fhir/x", p.answeringFHIR(func(http.ResponseWriter, *http.Request) error { panic("Examplewood") }))
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	id := clock.NewRandomID()
+	answer := p.askFHIR(t, http.MethodGet, server.URL+"/fhir/x", "", "X-Request-Id", id)
+	if issue := answer.outcome(t); answer.status != 500 || issue.Details.Coding[0].Code != recServerError || answer.header.Get("X-Request-Id") != id || strings.Contains(answer.body, "Examplewood") {
+		t.Errorf("a panic: %d %s", answer.status, answer.body)
 	}
 }
 

@@ -35,6 +35,7 @@ func capabilities() *fhir.CapabilityStatement {
 			Documentation: "JSON only. X-Request-Id and X-Correlation-Id are required on $process-message and mirrored; a repetition is answered with 409 duplicate. " +
 				"Errors are OperationOutcomes with the national codes. Answers take less than 5 seconds.",
 			Resource: []fhir.CapabilityResource{
+				{Type: "MessageDefinition", Interaction: []fhir.CapabilityDoing{search}, Documentation: "Which messages are taken: " + ourDefinition + "."},
 				{Type: "ServiceRequest", Interaction: []fhir.CapabilityDoing{read}, Documentation: "A request the asking system sent itself, without whom it is about."},
 				{Type: "Task", Interaction: []fhir.CapabilityDoing{search}, Documentation: "What became of such a request.",
 					SearchParam: []fhir.CapabilitySearch{{Name: "focus", Type: "reference", Documentation: "Required: ServiceRequest/{id}"}}},
@@ -45,6 +46,24 @@ func capabilities() *fhir.CapabilityStatement {
 		Messaging: []fhir.CapabilityEvent{{Documentation: "servicerequest-request is received. Answers about a request are given by its Task; no servicerequest-response is sent on its own."}},
 	}
 }
+
+// getMessageDefinition says which messages are taken, as a searchset: one event, for referrals.
+func (s *Service) getMessageDefinition(w http.ResponseWriter, r *http.Request) error {
+	if refusal := checkAccept(r); refusal != nil {
+		return refusal
+	}
+	definition := &fhir.MessageDefinition{ID: fhirRequestEvent, URL: ourDefinition, Name: "FootbridgeServiceRequestRequest",
+		Title: "A request for aftercare: new, updated or taken back", Status: "active", Date: capabilitiesDate, Category: "consequence",
+		Description: "Reason new or update, category referral. An update with status revoked or entered-in-error takes the request back. " +
+			"Its answer comes in the same exchange; what becomes of the request is told by its Task.",
+		EventCoding: fhir.Coding{System: fhirEvents, Code: fhirRequestEvent}, Focus: []fhir.MessageFocus{{Code: "ServiceRequest", Min: 1, Max: "1"}}, Response: "always"}
+	total := 1
+	return writeFHIR(w, http.StatusOK, &fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())}, Type: "searchset", Total: &total,
+		Entry: []fhir.Entry{{FullURL: ourDefinition, Resource: definition, Search: &fhir.Search{Mode: "match"}}}})
+}
+
+// ourDefinition names the one kind of message that is taken.
+const ourDefinition = "urn:footbridge:message-definition:servicerequest-request"
 
 // Asked is a request of another system with what became of it.
 type Asked struct {

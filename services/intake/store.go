@@ -768,14 +768,19 @@ func storeAsked(q queuer, arrivals []*arrival, now time.Time) {
 }
 
 // knownRequest is a request that an earlier message made: its id, and the number of the visit it was joined to.
-type knownRequest struct{ id, number string }
+// repeated says that a message under the same ids came before.
+type knownRequest struct {
+	id, number, status string
+	repeated           bool
+}
 
 // askedBefore finds a request of the principal's organisation by its id, else by the correlation id it came under.
-func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, correlation string) (knownRequest, error) {
+func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, correlation string, receipt receiptKey) (knownRequest, error) {
 	var known knownRequest
-	err := s.pool.QueryRow(ctx, `select q.id::text, coalesce(v.number, '') from request q left join message m on m.id = q.message left join visit v on v.id = m.visit
+	err := s.pool.QueryRow(ctx, `select q.id::text, coalesce(v.number, ''), q.status,
+			exists (select 1 from receipt r where r.sender = $4 and r.control_id = $5) from request q left join message m on m.id = q.message left join visit v on v.id = m.visit
 		where q.organisation = $1 and (q.id = $2::uuid or q.correlation = $3) order by q.id = $2::uuid desc, q.changed_at desc limit 1`,
-		who.Organisation, id, correlation).Scan(&known.id, &known.number)
+		who.Organisation, id, correlation, receipt.sender, receipt.controlID).Scan(&known.id, &known.number, &known.status, &known.repeated)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return known, nil
 	}
