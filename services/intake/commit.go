@@ -170,6 +170,10 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 		if err := tx.Flush(); err != nil {
 			return err
 		}
+		findAnswered(tx, job.known)
+		if err := tx.Flush(); err != nil {
+			return err
+		}
 		flow.Failpoint("intake.locked")
 		return job.finish(tx)
 	})

@@ -61,13 +61,38 @@ func claimReceipts(q queuer, arrivals []*arrival, now time.Time, fresh map[strin
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { fresh[id] = true; return nil })
 			return err
 		})
-	q.Queue(`select distinct r.sender, r.control_id, r.content_hash, r.message::text, coalesce(m.ack, ''), coalesce(m.outcome, ''),
-			coalesce(m.reason, ''), coalesce(m.journey, v.journey)::text
+	q.Queue(`select distinct r.sender, r.control_id, r.content_hash, r.message::text
 		from unnest($1::text[], $2::text[]) as t(sender, control_id)
 		join receipt r on r.sender = t.sender and r.control_id = t.control_id
-		left join message m on m.id = r.message left join visit v on v.id = m.visit
 		where r.message <> all($3::uuid[])`, senders, controls, ids).
 		Query(func(rows pgx.Rows) error { return scanKnown(rows, known) })
+}
+
+// findAnswered queues how those that came before were answered. The ledger is asked for them alone: it has a table for
+// every day, and a statement that may read any of them takes long.
+func findAnswered(q queuer, known map[receiptKey][]seen) {
+	answers := map[string]seen{}
+	for _, all := range known {
+		for _, s := range all {
+			answers[s.message] = seen{}
+		}
+	}
+	if len(answers) == 0 {
+		return
+	}
+	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, coalesce(m.journey, v.journey)::text
+		from message m left join visit v on v.id = m.visit where m.id = any($1::uuid[])`, slices.Collect(maps.Keys(answers))).
+		Query(func(rows pgx.Rows) error {
+			err := scanSettled(rows, answers)
+			for _, all := range known {
+				for i, s := range all {
+					answer := answers[s.message]
+					answer.message, answer.hash = s.message, s.hash
+					all[i] = answer
+				}
+			}
+			return err
+		})
 }
 
 func sortedByReceipt(arrivals []*arrival) []*arrival {
@@ -83,12 +108,8 @@ func scanKnown(rows pgx.Rows, known map[receiptKey][]seen) error {
 	var key receiptKey
 	var hash []byte
 	var s seen
-	var journey *string
-	_, err := pgx.ForEachRow(rows, []any{&key.sender, &key.controlID, &hash, &s.message, &s.ack, &s.outcome, &s.reason, &journey}, func() error {
-		s.journey, s.hash = "", [sha256.Size]byte(hash)
-		if journey != nil {
-			s.journey = *journey
-		}
+	_, err := pgx.ForEachRow(rows, []any{&key.sender, &key.controlID, &hash, &s.message}, func() error {
+		s.hash = [sha256.Size]byte(hash)
 		known[key] = append(known[key], s)
 		return nil
 	})
@@ -98,15 +119,22 @@ func scanKnown(rows pgx.Rows, known map[receiptKey][]seen) error {
 // findSettled tells which of these messages are in the ledger already: a commit whose outcome was not known had
 // taken place.
 func findSettled(q queuer, ids []string, found map[string]seen) {
-	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, coalesce(m.journey::text, '') from message m where id = any($1::uuid[])`, ids).
-		Query(func(rows pgx.Rows) error {
-			var s seen
-			_, err := pgx.ForEachRow(rows, []any{&s.message, &s.ack, &s.outcome, &s.reason, &s.journey}, func() error {
-				found[s.message] = s
-				return nil
-			})
-			return err
-		})
+	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, m.journey::text from message m where id = any($1::uuid[])`, ids).
+		Query(func(rows pgx.Rows) error { return scanSettled(rows, found) })
+}
+
+func scanSettled(rows pgx.Rows, found map[string]seen) error {
+	var id, ack, outcome, reason string
+	var journey *string
+	_, err := pgx.ForEachRow(rows, []any{&id, &ack, &outcome, &reason, &journey}, func() error {
+		s := seen{message: id, ack: ack, outcome: outcome, reason: reason}
+		if journey != nil {
+			s.journey = *journey
+		}
+		found[id] = s
+		return nil
+	})
+	return err
 }
 
 // claims is what a batch concerns: it is locked, and loaded into the world, by loadWorld.

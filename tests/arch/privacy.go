@@ -130,8 +130,9 @@ var mayReadForNobody = map[string]string{
 	"intake.loadCards":     "the same",
 	"intake.lockJourneys":  "the same",
 	"intake.claimReceipts": "a door's own question, whether this message came before; nothing of it is shown",
+	"intake.findAnswered":  "the same, how it was answered",
 	"intake.findDoubles":   "a door's own question, whom a request may be about too; only that there is somebody is shown",
-	"intake.findSettled":   "the same, after a commit of unknown outcome",
+	"intake.findSettled":   "the first again, after a commit of unknown outcome",
 	"threshold.load":       "event handlers act for the system itself",
 	"journey.load":         "event handlers act for the system itself",
 }
