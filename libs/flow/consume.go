@@ -267,6 +267,9 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
 		return nil
 	}
 	err := f.apply(arrivals)
+	for try := 1; pg.IsUnique(err) && try < uniqueTries; try++ {
+		err = f.apply(arrivals)
+	}
 	if err == nil || isTrouble(err) {
 		return err
 	}
@@ -284,6 +287,10 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
 	}
 	return nil
 }
+
+// uniqueTries is how often a batch is done that breaks a unique constraint: where two transactions make the same row
+// at the same time, the second one fails and finds it when done again.
+const uniqueTries = 3
 
 // isTrouble: it says nothing about the events.
 func isTrouble(err error) bool {

@@ -62,6 +62,9 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 }
 
 func (w *writes) store(q queuer) error {
+	if err := saveRecords(q, w.records); err != nil { // a plan names its journey's row
+		return err
+	}
 	cancelCalls(q, w.cancelled, w.now)
 	if err := changePlans(q, w.changed, w.now); err != nil {
 		return err
@@ -70,7 +73,7 @@ func (w *writes) store(q queuer) error {
 		return err
 	}
 	scheduleCalls(q, w.scheduled, w.now)
-	return saveRecords(q, w.records)
+	return nil
 }
 
 // learn takes one event into what is known and says whether it changed anything; a stale one does not.

@@ -23,19 +23,21 @@ type record struct {
 	Known       Known
 	Correlation string
 	Plan        *Plan
+	fresh       bool // has no row yet
 }
 
 // load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets an empty row, so that two transactions that hear of it first at the same
-// time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
+// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
+// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
+// they see.
 func load(q queuer, journeys []string) map[string]*record {
 	records := make(map[string]*record, len(journeys))
 	if len(journeys) == 0 {
 		return records
 	}
-	q.Queue(`insert into journey_state (journey, organisation, person, version, known, correlation)
-		select journey, '', '', 0, '{}', '' from unnest($1::uuid[]) as journey
-		on conflict do nothing`, journeys)
+	for _, journey := range journeys {
+		records[journey] = &record{Journey: journey, fresh: true}
+	}
 	q.Queue(`select journey::text, version, known::text, correlation
 		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
@@ -92,6 +94,7 @@ func saveRecords(q queuer, records []*record) error {
 	}
 	var journeys, organisations, people, known, correlations []string
 	var versions []int64
+	var fresh []bool
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -99,13 +102,19 @@ func saveRecords(q queuer, records []*record) error {
 		}
 		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Sender), append(people, r.Known.Person)
 		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
+		fresh = append(fresh, r.fresh)
 	}
-	q.Queue(`update journey_state s
-		set organisation = n.organisation, person = n.person, version = n.version, known = n.known::jsonb,
-			correlation = n.correlation
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
-			as n(journey, organisation, person, version, known, correlation)
-		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations)
+	q.Queue(`with n as materialized (
+			select journey, organisation, person, version, known::jsonb, correlation, fresh
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[])
+				as t(journey, organisation, person, version, known, correlation, fresh)
+		), added as (
+			insert into journey_state (journey, organisation, person, version, known, correlation)
+			select journey, organisation, person, version, known, correlation from n where fresh
+		)
+		update journey_state s
+		set organisation = n.organisation, person = n.person, version = n.version, known = n.known, correlation = n.correlation
+		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, fresh)
 	return nil
 }
 

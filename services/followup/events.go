@@ -60,11 +60,14 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	for _, journey := range slices.Sorted(maps.Keys(causes)) {
 		w.decide(records[journey], causes[journey])
 	}
+	if err := saveRecords(q, w.records); err != nil { // an offer names its journey's row
+		return nil, err
+	}
 	endOffers(q, w.ended, now)
 	renewConsents(q, w.renewed)
 	renewWindows(q, w.kept)
 	raiseOffers(q, w.raised, now)
-	return w.emissions, saveRecords(q, w.records)
+	return w.emissions, nil
 }
 
 // learn takes one event into what is known and says whether it changed anything; a stale one does not.

@@ -26,19 +26,21 @@ type record struct {
 	Known       Known
 	Correlation string
 	Open        *Offer
+	fresh       bool // has no row yet
 }
 
 // load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets an empty row, so that two transactions that hear of it first at the same
-// time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
+// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
+// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
+// they see.
 func load(q queuer, journeys []string) map[string]*record {
 	records := make(map[string]*record, len(journeys))
 	if len(journeys) == 0 {
 		return records
 	}
-	q.Queue(`insert into journey_state (journey, organisation, person, status, version, known, correlation)
-		select journey, '', '', 'waiting', 0, '{}', '' from unnest($1::uuid[]) as journey
-		on conflict do nothing`, journeys)
+	for _, journey := range journeys {
+		records[journey] = &record{Journey: journey, Status: Waiting, fresh: true}
+	}
 	q.Queue(`select journey::text, status, version, known::text, correlation
 		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
@@ -92,6 +94,7 @@ func saveRecords(q queuer, records []*record) error {
 	var c struct {
 		journeys, organisations, people, statuses, known, correlations []string
 		versions                                                       []int64
+		fresh                                                          []bool
 	}
 	for _, r := range records {
 		known, err := json.Marshal(r.Known)
@@ -101,14 +104,20 @@ func saveRecords(q queuer, records []*record) error {
 		c.journeys, c.organisations, c.people = append(c.journeys, r.Journey), append(c.organisations, r.Known.Sender), append(c.people, r.Known.Person)
 		c.statuses, c.known = append(c.statuses, string(r.Status)), append(c.known, string(known))
 		c.versions, c.correlations = append(c.versions, r.Version), append(c.correlations, r.Correlation)
+		c.fresh = append(c.fresh, r.fresh)
 	}
-	q.Queue(`update journey_state s
-		set organisation = n.organisation, person = n.person, status = n.status, version = n.version,
-			known = n.known::jsonb, correlation = n.correlation
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[])
-			as n(journey, organisation, person, status, version, known, correlation)
-		where s.journey = n.journey`,
-		c.journeys, c.organisations, c.people, c.statuses, c.versions, c.known, c.correlations)
+	q.Queue(`with n as materialized (
+			select journey, organisation, person, status, version, known::jsonb, correlation, fresh
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bool[])
+				as t(journey, organisation, person, status, version, known, correlation, fresh)
+		), added as (
+			insert into journey_state (journey, organisation, person, status, version, known, correlation)
+			select journey, organisation, person, status, version, known, correlation from n where fresh
+		)
+		update journey_state s
+		set organisation = n.organisation, person = n.person, status = n.status, version = n.version, known = n.known, correlation = n.correlation
+		from n where s.journey = n.journey and not n.fresh`,
+		c.journeys, c.organisations, c.people, c.statuses, c.versions, c.known, c.correlations, c.fresh)
 	return nil
 }
 

@@ -48,16 +48,18 @@ type record struct {
 	Last        *Decision
 	LastID      string
 	DueAt       *time.Time // when it is looked at anew
+	fresh       bool       // has no row yet
 }
 
 // load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets an empty row, so that two transactions that hear of it first at the same
-// time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
+// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
+// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
+// they see.
 func load(q queuer, journeys []string) map[string]*record {
 	records := make(map[string]*record, len(journeys))
-	q.Queue(`insert into journey_state (journey, organisation, person, version, known, correlation)
-		select journey, '', '', 0, '{}', '' from unnest($1::uuid[]) as journey
-		on conflict do nothing`, journeys)
+	for _, journey := range journeys {
+		records[journey] = &record{Journey: journey, fresh: true}
+	}
 	q.Queue(selectRecord+` where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	return records
@@ -116,7 +118,7 @@ func saveDecisions(q queuer, decisions []made, now time.Time) error {
 		directories, causes, matrices = append(directories, m.decision.Directory), append(causes, m.cause), append(matrices, string(matrix))
 	}
 	q.Queue(`insert into decision (id, journey, organisation, directory, decided_at, cause, matrix, situation)
-		select id, journey, organisation, directory, $8, cause, matrix::jsonb, situation::jsonb
+		select id, journey, organisation, directory, $8, cause, matrix::json, situation::jsonb
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
 			as n(id, journey, organisation, directory, cause, matrix, situation)`,
 		ids, journeys, organisations, directories, causes, matrices, situations, now)
@@ -132,6 +134,7 @@ func saveRecords(q queuer, records []*record) error {
 	var versions []int64
 	var decisions []*string
 	var due []*time.Time
+	var fresh []bool
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -144,13 +147,20 @@ func saveRecords(q queuer, records []*record) error {
 			decision = &r.LastID
 		}
 		decisions, due = append(decisions, decision), append(due, r.DueAt)
+		fresh = append(fresh, r.fresh)
 	}
-	q.Queue(`update journey_state s
-		set organisation = n.organisation, person = n.person, version = n.version, known = n.known::jsonb,
-			correlation = n.correlation, decision = n.decision, due_at = n.due_at
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[])
-			as n(journey, organisation, person, version, known, correlation, decision, due_at)
-		where s.journey = n.journey`, journeys, organisations, people, versions, known, correlations, decisions, due)
+	q.Queue(`with n as materialized (
+			select journey, organisation, person, version, known::jsonb, correlation, decision, due_at, fresh
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[])
+				as t(journey, organisation, person, version, known, correlation, decision, due_at, fresh)
+		), added as (
+			insert into journey_state (journey, organisation, person, version, known, correlation, decision, due_at)
+			select journey, organisation, person, version, known, correlation, decision, due_at from n where fresh
+		)
+		update journey_state s
+		set organisation = n.organisation, person = n.person, version = n.version, known = n.known, correlation = n.correlation,
+			decision = n.decision, due_at = n.due_at
+		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, decisions, due, fresh)
 	return nil
 }
 

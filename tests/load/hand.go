@@ -63,7 +63,7 @@ var (
 	tConsent      = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
 
 	tThreshold = newTable("threshold.journey_state", "on conflict do nothing", "journey uuid", "organisation text", "person text", "version bigint", "known jsonb", "correlation text", "decision uuid")
-	tDecision  = newTable("threshold.decision", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "directory text", "decided_at timestamptz", "cause uuid", "matrix jsonb")
+	tDecision  = newTable("threshold.decision", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "directory text", "decided_at timestamptz", "cause uuid", "matrix json")
 
 	tFollowup = newTable("followup.journey_state", "on conflict (journey) do update set version = excluded.version, known = excluded.known, status = excluded.status",
 		"journey uuid", "organisation text", "person text", "status text", "version bigint", "known jsonb", "correlation text")

@@ -68,7 +68,7 @@ func inOneStatement(all []*rows) (sql string, args []any) {
 // sent is the type a value is sent as. A kind with a question mark may be null; days, JSON and lists travel as text.
 func (c column) sent() string {
 	switch c.kind {
-	case "date", "jsonb", "text[]", "uuid[]":
+	case "date", "json", "jsonb", "text[]", "uuid[]":
 		return "text"
 	}
 	return strings.TrimSuffix(c.kind, "?")
