@@ -172,8 +172,9 @@ type stepLine struct {
 }
 
 type journeyFlags struct {
-	Void bool `env:"VOID" help:"only those without an open next step, or past its due time and its grace"`
-	JSON bool `env:"JSON" help:"print data"`
+	Closed bool `env:"CLOSED" help:"those that are closed, the latest first, with why"`
+	Void   bool `env:"VOID" help:"only those without an open next step, or past its due time and its grace"`
+	JSON   bool `env:"JSON" help:"print data"`
 }
 
 // journeys lists journeys with their next step, or shows one timeline.
@@ -190,6 +191,9 @@ func journeys(ctx context.Context, args []string) error {
 		return showJourney(ctx, c, rest[0], o.Own.JSON)
 	}
 	query := url.Values{}
+	if o.Own.Closed {
+		query.Set("state", "closed")
+	}
 	if o.Own.Void {
 		query.Set("void", strconv.FormatBool(true))
 	}
@@ -203,6 +207,14 @@ func journeys(ctx context.Context, args []string) error {
 	lines, err := all[journeyLine](ctx, c, "/api/journeys", query)
 	if err != nil {
 		return err
+	}
+	if o.Own.Closed {
+		return table(func(w io.Writer) {
+			fmt.Fprintln(w, "JOURNEY\tSTATE")
+			for _, j := range lines {
+				fmt.Fprintf(w, "%s\t%s\n", j.Journey, j.stands())
+			}
+		})
 	}
 	return table(func(w io.Writer) {
 		fmt.Fprintln(w, "JOURNEY\tSTATE\tNEXT STEP\tOWNER\tDUE")

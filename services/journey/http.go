@@ -99,15 +99,16 @@ func (s *stepShown) explain(step Step, k *Known) {
 
 // journeyListed is one journey of a list, with the step that holds it.
 type journeyListed struct {
-	Journey      string     `json:"journey"`
-	Organisation string     `json:"organisation,omitempty"`
-	State        string     `json:"state"`
-	BeganAt      *time.Time `json:"beganAt,omitempty"` // absent: arrived without its beginning
-	Next         stepShown  `json:"next"`
+	Journey      string       `json:"journey"`
+	Organisation string       `json:"organisation,omitempty"`
+	State        string       `json:"state"`
+	BeganAt      *time.Time   `json:"beganAt,omitempty"` // absent: arrived without its beginning
+	Next         *stepShown   `json:"next,omitempty"`    // of one that is not closed
+	Closed       *closedShown `json:"closed,omitempty"`
 }
 
-// list gives open journeys by the time promised, the longest overdue first; with void=true only those past their
-// grace.
+// list gives journeys that have something to be done by the time promised, the longest overdue first; with void=true
+// only those past their grace; with state=closed those that are closed instead.
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
@@ -121,6 +122,13 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	switch r.URL.Query().Get("state") {
+	case "":
+	case journeyClosed:
+		return a.listClosed(w, r, p, after, page.Limit)
+	default:
+		return httpx.NewProblem(http.StatusBadRequest, "The state is not one to list by. Use state=closed, or leave it out for what has something to be done.")
+	}
 	var found []listed
 	now, batch := a.clock.Now(), &pgx.Batch{}
 	list(batch, p, r.URL.Query().Get("void") == "true", now, after, page.Limit+1, func(all []listed) { found = all })
@@ -130,10 +138,25 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	rows := make([]journeyListed, len(found))
 	for i, l := range found {
 		l.Step.State = stateOpen
-		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: a.stepOf(l.Step, now)}
+		next := a.stepOf(l.Step, now)
+		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(j journeyListed) []string {
 		return []string{j.Next.DueAt.UTC().Format(time.RFC3339Nano), j.Journey}
+	}))
+}
+
+// listClosed gives closed journeys, the latest first.
+func (a api) listClosed(w http.ResponseWriter, r *http.Request, p principal.Principal, after *cursor, limit int) error {
+	rows, batch := []journeyListed{}, &pgx.Batch{}
+	listClosed(batch, p, after, limit+1, func(j *record) {
+		rows = append(rows, journeyListed{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Closed: a.closedOf(j)})
+	})
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing closed journeys: %w", err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, limit, func(j journeyListed) []string {
+		return []string{j.Closed.At.UTC().Format(time.RFC3339Nano), j.Journey}
 	}))
 }
 

@@ -142,6 +142,49 @@ func (w *world) tagOf(path string) string {
 	return res.Header.Get("ETag")
 }
 
+func TestClosedJourneysAreListedToBeFoundAgain(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var closed []string
+	for range 3 {
+		journey, _ := w.oneJourney()
+		if _, status := ask[any](w, "POST", "/api/journeys/"+journey+"/close", closingInError); status != 200 {
+			t.Fatal(status)
+		}
+		closed = append([]string{journey}, closed...)
+	}
+	open, _ := w.oneJourney()
+	var found []string
+	for cursor := ""; ; {
+		page, status := ask[listAnswer](w, "GET", "/api/journeys?state=closed&limit=2"+cursor, "")
+		if status != 200 {
+			t.Fatal(status)
+		}
+		for _, j := range page.Items {
+			if found = append(found, j.Journey); j.Closed == nil || j.Closed.Reason != "entered-in-error" || j.Next != nil {
+				t.Errorf("got %+v", j)
+			}
+		}
+		if page.Next == nil {
+			break
+		}
+		cursor = "&cursor=" + *page.Next
+	}
+	if !slices.Equal(found, closed) {
+		t.Errorf("got %v, want %v", found, closed)
+	}
+	if all, _ := ask[listAnswer](w, "GET", "/api/journeys", ""); len(all.Items) != 1 || all.Items[0].Journey != open {
+		t.Errorf("what has something to be done: %+v", all.Items)
+	}
+	if _, status := ask[any](w, "GET", "/api/journeys?state=lost", ""); status != 400 {
+		t.Errorf("another state: %d", status)
+	}
+	w.as(schemas.SendingTeam, "RYY", "s")
+	if page, _ := ask[listAnswer](w, "GET", "/api/journeys?state=closed", ""); len(page.Items) != 0 {
+		t.Errorf("another hospital sees %+v", page.Items)
+	}
+}
+
 func TestTheDatabaseHoldsAHeldJourneyToAStepAndAClosedOneToAReason(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

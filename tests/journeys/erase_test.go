@@ -126,6 +126,9 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 	if out := e.command("journeys", e.journey); !strings.Contains(out, "complete; told: in-person; way back: our-number") {
 		t.Errorf("the command shows\n%s", out)
 	}
+	if out := e.command("journeys", "--closed"); !strings.Contains(out, e.journey) {
+		t.Errorf("the command lists as closed\n%s", out)
+	}
 	e.must(http.StatusOK, e.navigator("/api/people/"+e.person+"/legal-hold", `{"on": true}`), nil)
 	if out, code := e.erase(byTwo...); code != 1 || !strings.Contains(out, "POST /api/people/{ref}/legal-hold") {
 		t.Errorf("under a legal hold it ended with %d:\n%s", code, out)
