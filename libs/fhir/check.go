@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // checker walks a resource and notes what R4 does not allow, up to a limit.
@@ -100,11 +101,20 @@ func (c *checker) loose(n *node, at string, sibling bool) {
 	}
 }
 
-var elementName = regexp.MustCompile(`^_?[A-Za-z][A-Za-z0-9]{0,63}$`)
+// elementNames are the names of all elements described here.
+var elementNames = sync.OnceValue(func() map[string]bool {
+	names := map[string]bool{}
+	for _, shape := range shapeOf() {
+		for name := range shape.elements {
+			names[name] = true
+		}
+	}
+	return names
+})
 
-// shown is a member's name fit for an issue: no name of R4 looks otherwise.
+// shown is a member's name fit for an issue: that of an element in a wrong place. Any other may be somebody's name.
 func shown(name string) string {
-	if elementName.MatchString(name) {
+	if elementNames()[strings.TrimPrefix(name, "_")] {
 		return name
 	}
 	return "?"

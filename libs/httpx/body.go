@@ -99,8 +99,7 @@ func badJSON(err error) *Problem {
 	case errors.As(err, &syntax):
 		detail = fmt.Sprintf("The body is not JSON at byte %d. Correct it and send again.", syntax.Offset)
 	case strings.HasPrefix(err.Error(), "json: unknown field "):
-		detail = fmt.Sprintf("The field %s is not known here. Leave it out, or compare the body with /openapi.json.",
-			strings.TrimPrefix(err.Error(), "json: unknown field "))
+		detail = "The body has a field that is not known here. Leave it out, or compare the body with /openapi.json."
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		detail = "The body is empty or breaks off. Send one complete JSON value."
 	default:

@@ -167,7 +167,7 @@ func TestBodiesAreReadStrictlyAndWithinTheirLimit(t *testing.T) {
 		{"another character set", "application/json; charset=latin1", `{}`, 415, "UTF-8"},
 		{"no type", "", `{}`, 415, "application/json"},
 		{"too long", "application/json", `{"name":"` + strings.Repeat("x", 60) + `"}`, 413, "40 bytes"},
-		{"an unknown field", "application/json", `{"nome":"x"}`, 400, `"nome"`},
+		{"an unknown field", "application/json", `{"nome":"x"}`, 400, "a field that is not known"},
 		{"a wrong type", "application/json", `{"count":"Alice"}`, 400, `"count"`},
 		{"two values", "application/json", `{} {}`, 400, "more than one"},
 		{"not JSON", "application/json", `{"name"`, 400, "Send one complete"},

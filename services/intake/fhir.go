@@ -282,8 +282,8 @@ func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in 
 	if len(issues) > 0 {
 		return &fhirRefusal{status: http.StatusBadRequest, national: recBadRequest, issues: issues, reason: ReasonNotR4}
 	}
-	if header := bundle.Header(); header != nil && header.EventCoding != nil && isCode(header.EventCoding.Code) {
-		in.reading.Type = header.EventCoding.Code
+	if header := bundle.Header(); header != nil && header.EventCoding != nil && header.EventCoding.Code == fhirRequestEvent {
+		in.reading.Type = fhirRequestEvent // and nothing that a sender made up
 	}
 	message, fault := ReadFHIR(bundle, s.profiles.For(in.reading.Sender), in.who.Organisation)
 	if fault != nil {
@@ -300,10 +300,6 @@ func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in 
 	}
 	return s.stateFHIR(r.Context(), in)
 }
-
-var codeText = regexp.MustCompile(`^[a-z][a-z-]{0,58}$`)
-
-func isCode(text string) bool { return codeText.MatchString(text) }
 
 // speaksFor: a site's code begins with that of its organisation. A message that names no sender speaks for whoever
 // sent it.

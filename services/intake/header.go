@@ -56,11 +56,28 @@ func isFacility(text string) bool {
 	return looksCoded(facilityText, text, 5)
 }
 
+// isApplication and isSource: a sender that a profile names is shown as it is.
+func (s *Service) isApplication(text string) bool {
+	return text == "" || s.profiles.bySender[text] != nil || looksCoded(applicationText, text, 14)
+}
+
+func (s *Service) isSource(text string) bool {
+	return text == "" || s.profiles.bySender[text] != nil || looksCoded(sourceText, text, 14)
+}
+
+// senderShown is how a sender stands in the ledger, for whoever looks for it by the name it sends.
+func (s *Service) senderShown(sender string) (string, error) {
+	if s.isApplication(sender) || s.isSource(sender) || strings.HasPrefix(sender, "form ") {
+		return sender, nil
+	}
+	hash, err := s.lookup("header", sender)
+	return unknownName([]byte(hash)), err
+}
+
 // showHeader leaves in an arrival's header only what may be seen, for whichever door it came through. A form's sender
 // and organisation are the principal's own.
 func (s *Service) showHeader(a *arrival) error {
 	profile := s.profiles.For(a.Sender)
-	named := profile != s.profiles.fallback
 	var err error
 	hide := func(text string, hidden func(hash []byte) string) string {
 		var hash string
@@ -69,8 +86,7 @@ func (s *Service) showHeader(a *arrival) error {
 		}
 		return hidden([]byte(hash))
 	}
-	if application := a.door == doorMLLP; a.Sender != "" && !named && a.door != doorForm &&
-		((application && !looksCoded(applicationText, a.Sender, 12)) || (!application && !looksCoded(sourceText, a.Sender, 14))) {
+	if (a.door == doorMLLP && !s.isApplication(a.Sender)) || (a.door != doorMLLP && a.door != doorForm && !s.isSource(a.Sender)) {
 		a.Sender = hide(a.Sender, unknownName)
 	}
 	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {

@@ -31,12 +31,12 @@ func TestWhatLooksLikeACodeIsShownAndWhatLooksLikeANameIsNot(t *testing.T) {
 		}
 	}
 	for _, shown := range []string{"SIMHOSP", "ADT1", "EPIC_ADT", "RXX-EPR", "ADTApp"} {
-		if !looksCoded(applicationText, shown, 12) {
+		if !looksCoded(applicationText, shown, 14) {
 			t.Errorf("application %q is hidden", shown)
 		}
 	}
 	for _, hidden := range []string{"Quillfeather", "Quill Feather", "Zoe.Quill", "9990000107", "QUILLFEATHERSTONE"} {
-		if looksCoded(applicationText, hidden, 12) {
+		if looksCoded(applicationText, hidden, 14) {
 			t.Errorf("application %q is shown", hidden)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -81,8 +82,14 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	query := r.URL.Query()
-	lines, err := s.ledger(r.Context(), who, ledgerFilter{Outcome: query.Get("outcome"), Sender: query.Get("sender")}, page)
+	filter := ledgerFilter{Outcome: r.URL.Query().Get("outcome")}
+	if filter.Outcome != "" && !slices.Contains(outcomes, Outcome(filter.Outcome)) {
+		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", outcomes)
+	}
+	if filter.Sender, err = s.senderShown(r.URL.Query().Get("sender")); err != nil {
+		return err
+	}
+	lines, err := s.ledger(r.Context(), who, filter, page)
 	if err != nil {
 		return err
 	}

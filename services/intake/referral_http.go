@@ -52,7 +52,11 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	if key != nil {
 		reading.ControlID = key.Key
 	}
-	data, refusal := readForm(who, body, reading.ControlID)
+	number, err := s.digest("form", body)
+	if err != nil {
+		return err
+	}
+	data, refusal := readForm(who, body, firstOf(reading.ControlID, number))
 	if refusal == nil {
 		reading.Organisation = data.Organisation
 		reading.ControlID = firstOf(reading.ControlID, data.Referral)
@@ -95,11 +99,17 @@ func formOf(who principal.Principal) string {
 	return "form " + hex.EncodeToString(sum[:6])
 }
 
+// digest names a content: keyed, since whoever reads the ledger could find a short one from a plain hash by trying.
+func (s *Service) digest(purpose string, content []byte) (string, error) {
+	hash, err := s.lookup(purpose, string(content))
+	return hex.EncodeToString([]byte(hash))[:min(32, 2*len(hash))], err
+}
+
 // readForm reads a request as a form sends it: organisation, number and route need not be said where it is known who
 // asks. The person's own request is not verified, whatever it says of itself. A guest's must say that it is the
 // person's own, so that a program that lost its credential is told; and nothing in it counts as agreed or confirmed
 // by the person: the yes of somebody unknown is no yes, and is asked for by whoever speaks with them.
-func readForm(who principal.Principal, body []byte, key string) (schemas.ReferralSubmittedData, *httpx.Problem) {
+func readForm(who principal.Principal, body []byte, number string) (schemas.ReferralSubmittedData, *httpx.Problem) {
 	var form map[string]any
 	if err := json.Unmarshal(body, &form); err != nil || form == nil {
 		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body is no JSON object. Send one.")
@@ -115,8 +125,7 @@ func readForm(who principal.Principal, body []byte, key string) (schemas.Referra
 		}
 	}
 	fill("organisation", who.Organisation)
-	sum := sha256.Sum256(body)
-	fill("referral", firstOf(key, hex.EncodeToString(sum[:16])))
+	fill("referral", number)
 	if own {
 		form["route"] = "self"
 	}
@@ -225,8 +234,11 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
 	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
-	sum := sha256.Sum256(row.Raw)
-	reading.ControlID = "list " + hex.EncodeToString(sum[:12]) // a row that was corrected is another one
+	number, err := s.digest("list-row", row.Raw)
+	if err != nil {
+		return rowAnswer{}, err
+	}
+	reading.ControlID = "list " + number[:24] // a row that was corrected is another one
 	answer := rowAnswer{Row: row.Row, Errors: row.Faults}
 	if len(row.Faults) > 0 {
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, "" // it may come again, corrected

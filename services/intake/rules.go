@@ -25,6 +25,9 @@ const (
 	Rejected      Outcome = "rejected"       // refused with AR or a 4xx
 )
 
+// outcomes are all of them.
+var outcomes = []Outcome{Joined, RaisedOutcome, RaisedFlagged, Corrected, Cancelled, Ignored, Duplicate, Quarantined, Rejected}
+
 // Reasons in the ledger: codes, put into plain words where people read them.
 const (
 	ReasonUndecided    = "scope-undecided" // only a human can say whether this followed self-harm

@@ -82,8 +82,8 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 // readSignal reads a signal in memory. What is of no concern here is in the ledger, ignored.
 func (s *Service) readSignal(reading *Reading, body []byte) (Signal, *httpx.Problem) {
 	signal, fault := ReadSignal(body)
-	if signal.Type != "" {
-		reading.Type = signal.Type
+	if signal.Kind != SignalOther {
+		reading.Type = signal.Type // another may say anything
 	}
 	if fault != nil {
 		reading.Reason = ReasonSchema

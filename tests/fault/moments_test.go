@@ -2,8 +2,6 @@ package fault
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -34,7 +32,7 @@ const refuge = 3
 // letter is one message over one door, with what its sender notes of it.
 type letter struct {
 	door     string
-	controls []string // the ledger's control ids, one for each thing the message asks for
+	controls []string // the ledger's control ids, one for each thing the message asks for; of a list, the visit numbers
 	send     func(ctx context.Context, s *stand, intake int) (taken bool, answer string)
 	moment   string // at which intake died while it was under way
 	resends  bool
@@ -220,10 +218,10 @@ func (c *letterCount) checkSaid(l *letter, control, journey string) {
 	}
 }
 
-// keptMessages are the journeys of what is in the ledger, duplicates left out, by control id.
+// keptMessages are the journeys of what is in the ledger, duplicates left out, by control id, and of a list by visit.
 func keptMessages(t *testing.T, db *pgx.Conn) map[string][]string {
 	t.Helper()
-	rows, err := db.Query(t.Context(), `select m.control_id, coalesce(m.journey, v.journey, j.id)::text from intake.message m
+	rows, err := db.Query(t.Context(), `select case m.sender when 'list' then v.number else m.control_id end, coalesce(m.journey, v.journey, j.id)::text from intake.message m
 		left join intake.visit v on v.id = m.visit
 		left join intake.journey j on j.person = m.person
 		where m.outcome in ('raised', 'raised-flagged', 'corrected')`)
@@ -383,8 +381,7 @@ func listLetter(_ *testing.T, s *stand) *letter {
 	for range 2 {
 		visit, _, local := newVisit()
 		row := fmt.Sprintf("%s,%s,1990-04-01,%s,yes", visit, local, s.now().Add(-time.Hour).UTC().Format(time.RFC3339))
-		sum := sha256.Sum256([]byte(row))
-		l.controls, list = append(l.controls, "list "+hex.EncodeToString(sum[:12])), list+row+"\n"
+		l.controls, list = append(l.controls, visit), list+row+"\n"
 	}
 	l.send = overHTTP("/api/referrals/list", "text/csv", list, nil, http.StatusOK)
 	return l

@@ -56,6 +56,8 @@ func birds(t *testing.T) []birdPerson {
 			"07700900731", "zephyrine.q@nestmail.example", "17 Marrowgate Lane", "Ploverton", "ZZ99 4QQ", "Thornquill", "Dunnockson", "greenfinch ladder sentence"},
 		{"Oystercatchley", "Bartholomea", "Siskinette", nhsNumber(t, 5562290), "LOCWY66204", "VISWY99231", time.Date(1994, 11, 27, 0, 0, 0, 0, time.UTC),
 			"07700900946", "bartholomea.o@perchpost.example", "4 Curlewstone Row", "Godwitham", "ZZ99 7WY", "Brambleclaw", "Fulmarsen", "nightjar kettle sentence"},
+		{"Whimbrelworth", "Guillemotte", "Dotterelle", nhsNumber(t, 6653400), "LOCKV55193", "VISKV77342", time.Date(1979, 6, 8, 0, 0, 0, 0, time.UTC),
+			"07700900658", "guillemotte.w@rookmail.example", "92 Sanderling Terrace", "Kittiwick", "ZZ99 3KV", "Phalaropeson", "Gadwallis", "bittern lantern sentence"},
 	}
 }
 
@@ -327,9 +329,11 @@ func files(t *testing.T, s *system.System) []place {
 
 func TestNothingThatIdentifiesSomebodyLeavesTheirSealedRecord(t *testing.T) {
 	t.Parallel()
-	s := system.Start(t)
+	s := system.Start(t, loud(t))
 	people := birds(t)
 	fullRun(t, s, people)
+	answers := everyDoor(t, s, people[2])
+	s.Settle()
 	var canaries []canary
 	for _, b := range people {
 		canaries = append(append(canaries, b.canaries()...), b.visitCanary())
@@ -337,7 +341,7 @@ func TestNothingThatIdentifiesSomebodyLeavesTheirSealedRecord(t *testing.T) {
 	canaries = append(canaries, wordCanaries()...)
 
 	system.Eventually(t, func() error { return exported(s) })
-	looked := places(t, s)
+	looked := append(append(places(t, s), answers...), serverLog(t, s))
 	tellLooked(t, looked)
 	for _, l := range scan(looked, canaries) {
 		t.Error(l)
@@ -371,7 +375,7 @@ func tellLooked(t *testing.T, looked []place) {
 			parked++
 		}
 	}
-	for _, kind := range []string{kindSubject, kindHeader, kindBody, kindSpan, kindMetric, kindLog, kindTable, kindArgs, kindFile, kindQuery} {
+	for _, kind := range []string{kindSubject, kindHeader, kindBody, kindSpan, kindMetric, kindLog, kindTable, kindArgs, kindFile, kindQuery, kindAnswer, kindServerLog} {
 		if counts[kind] == 0 {
 			t.Errorf("no %s was looked at", kind)
 		}
@@ -432,7 +436,12 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 	}
 	defer func() { stop(); _ = visible.Wait() }()
 
-	looked := append(places(t, s), place{kindMetric, "/metrics", append(s.Metrics(), []byte("\nfootbridge_x{person=\""+hex.EncodeToString([]byte(b.nhs))+"\"} 1\n")...)})
+	// An error quotes what was to be stored, and an answer the id that its sender gave the event.
+	if _, err := s.Admin().Exec(t.Context(), `insert into threshold.directory_version values ($1, 'c', '2026-01-01')`, reversed(b.local)); err == nil {
+		t.Error("a directory's version was stored twice")
+	}
+	echo := s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(event(b.family+"-1", string(schemas.DischargeReported), report("VECHO"))))
+	looked := append(places(t, s), serverLog(t, s), place{kindAnswer, "POST /events", echo.Body}, place{kindMetric, "/metrics", append(s.Metrics(), []byte("\nfootbridge_x{person=\""+hex.EncodeToString([]byte(b.nhs))+"\"} 1\n")...)})
 	found := scan(looked, canaries)
 	for _, want := range []struct{ kind, where, canary string }{
 		{kindSubject, "message", "family name"}, {kindBody, "message", "NHS number"}, {kindSubject, "message", "a clinical word"},
@@ -440,6 +449,7 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 		{kindTable, "intake.person_lookup", "NHS number"}, {kindTable, "bridging.idempotency", "e-mail"}, {kindTable, "threshold.directory_version", "hospital number"},
 		{kindSpan, "/v1/traces", "given name"}, {kindSpan, "/v1/traces", "a partner's name"}, {kindMetric, "/v1/metrics", "NHS number"},
 		{kindMetric, "/metrics", "NHS number"}, {kindLog, "/v1/logs", "NHS number"}, {kindLog, "wrote", "family name"},
+		{kindServerLog, "PostgreSQL", "hospital number"}, {kindAnswer, "/events", "family name"},
 		{kindFile, "dump", "street"}, {kindArgs, "cmdline", "visit number"}, {kindArgs, "cmdline", "next of kin"},
 	} {
 		if !slices.ContainsFunc(found, func(l leak) bool {

@@ -33,6 +33,8 @@ const (
 	kindFile    = "file"
 	kindQuery   = "query"
 	kindAnswer  = "answer"
+	// kindServerLog is what PostgreSQL writes by itself: its settings are the site's, and may be any.
+	kindServerLog = "server log"
 )
 
 // telemetryOnly are the kinds in which no clinical word and no partner's name may stand. In an event's data and in

@@ -69,7 +69,7 @@ func containers() (stop func(), err error) {
 		return stop, nil
 	}
 	database, err := pgcontainer.Run(ctx, "postgres:15", pgcontainer.WithDatabase("footbridge"),
-		testcontainers.WithCmdArgs("-c", "max_connections=300"),
+		testcontainers.WithCmdArgs("-c", "max_connections=300", "-c", "logging_collector=on"),
 		testcontainers.WithWaitStrategy(wait.ForListeningPort("5432/tcp"), wait.ForLog("ready to accept connections").WithOccurrence(2)))
 	if database != nil {
 		started = append(started, database)

@@ -92,10 +92,13 @@ func Services() []pg.Service {
 	return all
 }
 
-// Start starts the program and returns when it is ready.
-func Start(t testing.TB) *System {
+// Start starts the program and returns when it is ready. What is to happen to its database before is done first.
+func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	t.Helper()
 	s := &System{t: t, StateDir: t.TempDir(), Log: &Log{}, Collector: newCollector(t), DB: testkit.Database(t, Services()...)}
+	for _, do := range before {
+		do(s.DB)
+	}
 	s.HTTP, s.MLLP, s.Ops = FreeAddr(t), FreeAddr(t), FreeAddr(t)
 	if err := os.WriteFile(filepath.Join(s.StateDir, "secret"), []byte(hex.EncodeToString(secret)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
@@ -104,6 +107,9 @@ func Start(t testing.TB) *System {
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
 		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
 		principal.HashToken(ExchangeToken), schemas.System)
+	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Partner, schemas.Person} {
+		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n", principal.HashToken(tokenOf(role)), organisationOf(role), role)
+	}
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -215,10 +221,24 @@ const hospitalToken = "the-hospital-of-the-tests-speaks"
 // ExchangeToken is of a system that passes on events of any source.
 const ExchangeToken = "an-exchange-of-the-tests-passes-on"
 
-// Token is the bearer token of a role: the hospital's for system, a command's for operator and navigator.
+// tokenOf is the token of somebody in a role that no command has.
+func tokenOf(role schemas.Role) string { return "somebody-of-the-tests-as-" + string(role) }
+
+func organisationOf(role schemas.Role) string {
+	if role == schemas.Partner {
+		return "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
+	}
+	return "RXX"
+}
+
+// Token is the bearer token of a role: the hospital's for system, a command's for operator and navigator, and for the
+// liaison team, a partner and the person that of somebody.
 func Token(role schemas.Role) string {
-	if role == schemas.System {
+	switch role {
+	case schemas.System:
 		return hospitalToken
+	case schemas.SendingTeam, schemas.Partner, schemas.Person:
+		return tokenOf(role)
 	}
 	return derive("command token " + string(role))
 }
@@ -238,6 +258,7 @@ func FreeAddr(t testing.TB) string {
 type Answer struct {
 	Status int
 	Body   []byte
+	Header http.Header
 }
 
 // Ask sends a request as a role and returns the answer.
@@ -246,10 +267,14 @@ func (s *System) Ask(role schemas.Role, method, path, contentType string, body [
 	return s.AskWith(Token(role), method, path, contentType, body)
 }
 
-// AskWith is Ask with a token.
-func (s *System) AskWith(token, method, path, contentType string, body []byte) Answer {
+// AskWith is Ask with a token, and with further headers, each a name and its value.
+func (s *System) AskWith(token, method, path, contentType string, body []byte, header ...string) Answer {
 	s.t.Helper()
-	return s.ask(http.Header{"Authorization": {"Bearer " + token}}, method, path, contentType, body)
+	headers := http.Header{"Authorization": {"Bearer " + token}}
+	for i := 0; i+1 < len(header); i += 2 {
+		headers.Set(header[i], header[i+1])
+	}
+	return s.ask(headers, method, path, contentType, body)
 }
 
 // AskAs is Ask as anybody, who has signed in; header holds names and values by turns.
@@ -296,7 +321,7 @@ func (s *System) ask(headers http.Header, method, path, contentType string, body
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return Answer{response.StatusCode, answer}
+	return Answer{response.StatusCode, answer, response.Header}
 }
 
 func (s *System) get(path string, into any) error {
