@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// How many bytes a connection reads at a time: of hundreds that are open, most are quiet.
+const leastBuffer, mostBuffer = 4 << 10, 32 << 10
+
 // exchange is one frame and its answers.
 type exchange struct {
 	size    int
@@ -85,10 +88,13 @@ func (c *serverConn) greet() bool {
 
 // read feeds the deframer until the peer stops, the connection fails, or the server drains.
 func (c *serverConn) read() {
-	buffer := make([]byte, 32<<10)
+	buffer := make([]byte, leastBuffer)
 	for c.arm() {
 		n, err := c.nc.Read(buffer)
 		c.frames.feed(buffer[:n])
+		if n == len(buffer) && n < mostBuffer { // much is coming; a quiet connection keeps little
+			buffer = make([]byte, mostBuffer)
+		}
 		if err != nil && !c.readOn(err) {
 			break
 		}
@@ -232,7 +238,7 @@ func (c *serverConn) release(x *exchange) {
 // write sends the answers in the order of their frames, several in one packet where several are ready. After a
 // failure it sends nothing more, but waits for the handlers that are still at work.
 func (c *serverConn) write() {
-	out := bufio.NewWriterSize(deadlineWriter{c}, 16<<10)
+	out := bufio.NewWriterSize(deadlineWriter{c}, leastBuffer)
 	failed := false
 	for x := range c.queue {
 		select {

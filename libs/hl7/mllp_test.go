@@ -461,6 +461,43 @@ func TestIdleAndStalledConnectionsAreClosed(t *testing.T) {
 	}
 }
 
+// TestQuietConnectionsCostLittleAndHoldUpNobody: five hundred that have said something and one in the middle of a frame,
+// byte by byte, beside one at work.
+func TestQuietConnectionsCostLittleAndHoldUpNobody(t *testing.T) { // not parallel: it measures memory
+	address := serve(t, &Server{Handler: answerAA, MaxConns: 600})
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	const quiet = 500
+	message, answer := []byte(framed(small("1"))), make([]byte, 256)
+	for range quiet {
+		nc, err := net.Dial("tcp", address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = nc.Close() }()
+		if _, err := nc.Write(message); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := nc.Read(answer); err != nil || n == 0 {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	used := func(m *runtime.MemStats) uint64 { return m.HeapAlloc + m.StackInuse }
+	if each := (used(&after) - used(&before)) / quiet; used(&after) > used(&before) && each > 40<<10 {
+		t.Errorf("%d bytes for each connection", each)
+	}
+	slow, active := connect(t, address), connect(t, address)
+	for i, piece := range strings.Split(framed(small("slow")), "") {
+		slow.send(piece)
+		active.send(framed(small(fmt.Sprint(i))))
+		active.expect("AA " + fmt.Sprint(i))
+	}
+	slow.expect("AA slow")
+}
+
 func TestHandlerKnowsItsPeerByCertificate(t *testing.T) {
 	t.Parallel()
 	certificate, pool := selfSigned(t)

@@ -30,6 +30,8 @@ const (
 	typeStructured = event.ApplicationCloudEventsJSON
 	// maxBatch is how many events one request may hold.
 	maxBatch = 1000
+	// maxEventName bounds an event's id and source, in bytes: resends are found by them.
+	maxEventName = 1000
 )
 
 // eventAnswer is what became of one event.
@@ -169,9 +171,10 @@ func readEvent(mode eventMode, header http.Header, body []byte) (*event.Event, e
 	if err == nil {
 		err = e.Validate()
 	}
-	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 || strings.ContainsFunc(e.ID()+e.Source()+e.Type()+e.Subject(), unicode.IsControl) {
+	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 || max(len(e.ID()), len(e.Source())) > maxEventName ||
+		strings.ContainsFunc(e.ID()+e.Source()+e.Type()+e.Subject(), unicode.IsControl) {
 		// The cause is left out: it may quote what the event says.
-		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, attribute names of lower-case letters and digits, values without control characters, and each ce- header once and percent-encoded.")
+		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, attribute names of lower-case letters and digits, values without control characters, an id and a source of at most 1000 bytes, and each ce- header once and percent-encoded.")
 	}
 	if given, _, _ := mime.ParseMediaType(e.DataContentType()); given != "" && given != event.ApplicationJSON && !strings.HasSuffix(given, "+json") {
 		return nil, httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json.")

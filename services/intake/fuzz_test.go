@@ -307,8 +307,10 @@ func TestAttributesThatCannotBeReadAreRefusedAndPanicNobody(t *testing.T) {
 			t.Errorf("%v: %v", wrong, err)
 		}
 	}
-	if _, err := readEvent(modeStructured, nil, []byte(`{"specversion":"1.0","id":"a\u0000","source":"/x","type":"t"}`)); err == nil {
-		t.Error("an id that cannot be stored was read")
+	for _, id := range []string{`a\u0000`, strings.Repeat("a", maxEventName+1)} {
+		if _, err := readEvent(modeStructured, nil, []byte(`{"specversion":"1.0","id":"`+id+`","source":"/x","type":"t"}`)); err == nil {
+			t.Errorf("an id that cannot be stored was read: %.10q", id)
+		}
 	}
 }
 

@@ -12,9 +12,12 @@ import (
 	"footbridge/schemas"
 )
 
+// maxConns is how many senders may be connected over MLLP at a time. Most of an engine's connections are quiet.
+const maxConns = 1024
+
 // mllpServer answers frames: each is read in memory first, then kept, then acknowledged.
 func (s *Service) mllpServer() *hl7.Server {
-	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log, TLSConfig: s.tls}
+	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, MaxConns: maxConns, Logger: s.log, TLSConfig: s.tls}
 }
 
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
@@ -97,7 +100,7 @@ func (s *Service) readFrame(frame []byte) (message *hl7.Message, reading Reading
 	if err != nil {
 		return nil, ReadFailure(err)
 	}
-	reading.ControlID, reading.Sender, reading.Organisation = message.ControlID(), message.SendingApplication(), message.SendingFacility()
+	reading.ControlID, reading.Sender, reading.Organisation = named(message.ControlID()), named(message.SendingApplication()), named(message.SendingFacility())
 	return message, ReadHL7(message, s.profiles, s.clock.Now())
 }
 

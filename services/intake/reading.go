@@ -67,9 +67,9 @@ func hasCodeShape(text string) bool {
 func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Reading {
 	profile := profiles.For(message.SendingApplication())
 	reading := Reading{
-		Organisation: firstOf(profile.Organisation, message.SendingFacility()),
-		Sender:       message.SendingApplication(),
-		ControlID:    message.ControlID(),
+		Organisation: firstOf(profile.Organisation, named(message.SendingFacility())),
+		Sender:       named(message.SendingApplication()),
+		ControlID:    named(message.ControlID()),
 		Type:         typeShown(message.Type(), message.Trigger()),
 	}
 	if message.IsAck() && message.Type() != "ADT" { // one of ADT is not lost for a stray MSA
@@ -91,7 +91,7 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		reading.Outcome, reading.Reason = Ignored, ReasonType
 		return reading
 	}
-	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() {
+	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() || holdsTooMuch(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken
 		reading.Faults = []hl7.Fault{missing(message, reading)}
 		return reading
@@ -137,6 +137,29 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
 	}
 	return false, "", hl7.Fault{}
+}
+
+// Bounds of what one message may say. Beyond them it is broken, and a human looks: nothing of it is left out unseen.
+const (
+	maxCodes = 500 // reasons, or diagnoses
+	maxName  = 200 // bytes of a name by which things are found: of sender, organisation, message or visit
+)
+
+// named is a name, or nothing where it is too long to be one and to be looked up.
+func named(text string) string {
+	if len(text) > maxName {
+		return ""
+	}
+	return text
+}
+
+func holdsTooMuch(message *hl7.Message) bool {
+	reasons, diagnoses := message.Segment("PV2").Field(3).RepCount(), 0
+	for diagnosis := range message.All("DG1") {
+		diagnoses += max(1, diagnosis.Field(3).RepCount())
+	}
+	longest := max(len(message.Segment("PV1").Field(19).String()), len(message.Segment("MRG").Field(5).String()))
+	return reasons > maxCodes || diagnoses > maxCodes || longest > maxName
 }
 
 func missing(message *hl7.Message, r Reading) hl7.Fault {
