@@ -24,6 +24,20 @@ func ExampleParse() {
 	// 9990000107 true
 }
 
+func ExampleMessage_Acks() {
+	m, err := hl7.Parse([]byte("MSH|^~\\&|EDSYS|RXX|HUB|RXX|20261120||ADT^A03|C1|P|2.4|||AL|AL\r"))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	for _, ack := range m.Acks(hl7.Ack{Outcome: hl7.Failed, ControlID: "a1", ApplicationID: "a2", Text: "no PID"}) {
+		fmt.Printf("%q\n", ack)
+	}
+	// Output:
+	// "MSH|^~\\&|HUB|RXX|EDSYS|RXX|||ACK^A03^ACK|a1|P|2.4|||NE|NE\rMSA|CA|C1\r"
+	// "MSH|^~\\&|HUB|RXX|EDSYS|RXX|||ACK^A03^ACK|a2|P|2.4|||NE|NE\rMSA|AE|C1|no PID\r"
+}
+
 func ExampleServer() {
 	s := &hl7.Server{Handler: func(_ context.Context, frame []byte) ([][]byte, error) {
 		m, err := hl7.Parse(frame)
