@@ -114,9 +114,14 @@ func referrals(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.Own.JSON {
-		return printJSON(report)
+		err = printJSON(report)
+	} else {
+		err = printList(report)
 	}
-	return printList(report)
+	if unread := report.Counts["cannot-be-read"]; err == nil && unread > 0 {
+		err = fmt.Errorf("%d of %d rows could not be read; correct them and import the list again: what was taken is not taken twice", unread, len(report.Rows))
+	}
+	return err
 }
 
 func printList(report listReport) error {

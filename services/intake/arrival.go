@@ -97,7 +97,7 @@ func (a *arrival) ack() string {
 // httpStatus is what the message is answered with over a door that minds its own statuses.
 func (a *arrival) httpStatus() int {
 	switch {
-	case a.result.Outcome == Duplicate || a.result.Reason == ReasonReused:
+	case a.result.Reason == ReasonReused, a.result.Outcome == Duplicate && a.door == doorFHIR: // a signal again is taken as before
 		return http.StatusConflict
 	case a.result.Outcome == Rejected && a.status != 0:
 		return a.status

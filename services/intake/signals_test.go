@@ -59,7 +59,7 @@ func TestASignalOfADeathStopsContactInBothForms(t *testing.T) {
 			t.Errorf("%s: journeys %v", form, journeys)
 		}
 		again := p.sendSignal(t, body)
-		expect(t, p.ledgerNow(t)[2:], "202 corrected death-reported", "409 duplicate death-reported")
+		expect(t, p.ledgerNow(t)[2:], "202 corrected death-reported", "202 duplicate death-reported")
 		if again.status != http.StatusAccepted {
 			t.Errorf("%s: again: %d %s", form, again.status, again.body)
 		}
