@@ -87,7 +87,7 @@ func ReadAs[T Resource](body []byte, limits Limits) (T, []Issue) {
 	}
 	read, ok := resource.(T)
 	if !ok {
-		return none, []Issue{failed("value", resource.ResourceType(), "A resource of another type is expected here.")}
+		return none, []Issue{failed("value", resource.ResourceType(), "Another resource is expected here: a "+none.ResourceType()+".")}
 	}
 	return read, nil
 }
