@@ -178,6 +178,7 @@ const (
 	FlagNumberInvalid   = "nhs-number-invalid"
 	FlagLeftBefore      = "left-before-assessment"
 	FlagReturned        = "returned"        // the journey was open already: the person has come back, and is asked what they want now
+	FlagElsewhere       = "gone-elsewhere"  // to a ward, another hospital, the police or custody: a human holds the journey there, or finds out how to reach them
 	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
 	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
 )

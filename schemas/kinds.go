@@ -97,7 +97,7 @@ var kinds = compile(map[string]Kind{
 	"code-role":     oneOf("reason", "diagnosis", "intent"),
 	"raised-by":     oneOf("hl7", "event", "form", "fhir"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
-		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned),
+		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned, FlagElsewhere),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
 	"contact-question": oneOf("phone", "email", "address", "record"),
