@@ -34,6 +34,8 @@ type Config struct {
 	MLLPKey      string            `env:"MLLP_KEY" help:"its private key (PEM)"`
 	MLLPClientCA string            `env:"MLLP_CLIENT_CA" help:"who signs the certificates that senders must show (PEM); empty: none are asked for"`
 	Profiles     string            `env:"PROFILES" help:"a folder of senders' profiles, beside the shipped ones"`
+	NoEndAfter   time.Duration     `env:"NO_END_AFTER" default:"24h" help:"after how long somebody is asked about a visit that followed self-harm and has no end"`
+	WardReview   time.Duration     `env:"WARD_REVIEW" default:"168h" help:"how often somebody is asked whether a stay on a ward has ended"`
 	KeepReceipts time.Duration     `env:"KEEP_RECEIPTS" default:"1440h" help:"for how long a resend is known as one; at least 60 days"`
 	KeepLedger   time.Duration     `env:"KEEP_LEDGER" default:"9600h" help:"for how long messages stay in the ledger"`
 	OpsAddr      string            `env:"OPS_ADDR" default:"127.0.0.1:9090" as:"hostport" help:"/livez, /readyz, /metrics"`

@@ -208,7 +208,7 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
-		Profiles: senders, TLS: secure, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
+		Profiles: senders, TLS: secure, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
 	if err != nil {
 		return err
 	}

@@ -352,7 +352,7 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 			statement.Evidence = append(statement.Evidence, profile.Weigh(role, byRole[role]))
 		}
 	}
-	statement.LeftBefore = profile.LeftBefore(all)
+	statement.LeftBefore, statement.Died = profile.LeftBefore(all), profile.Died(all)
 	return statement
 }
 

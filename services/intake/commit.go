@@ -221,7 +221,9 @@ type job struct {
 }
 
 func newJob(s *Service, batch []*arrival) *job {
-	j := &job{service: s, batch: batch, claims: newClaims(), world: NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) }),
+	world := NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
+	world.waits = s.waits
+	j := &job{service: s, batch: batch, claims: newClaims(), world: world,
 		settled: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
 	for _, a := range batch {
 		a.claim(j.claims)

@@ -17,6 +17,7 @@ func (s *Service) Due() []flow.Due {
 			return 0, s.makePartitions(ctx)
 		}},
 		{Name: "ledger-old", Every: 10 * time.Minute, Limit: forgetAtOnce, Run: s.forget},
+		{Name: "visits-without-end", Every: 10 * time.Second, Limit: 100, Run: s.watchVisits},
 		{Name: "feeds", Every: s.watchEvery, Limit: 1, Run: s.watchFeeds},
 	}
 }
@@ -44,6 +45,46 @@ func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error)
 		}
 	}
 	return 0, s.raiseAlarms(tx, changes)
+}
+
+// watchVisits asks about visits that have no end, and looks again at stays on a ward.
+func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var found []watchedVisit
+	takeWatched(tx, tx.Now, limit, &found)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	job := newJob(s, nil)
+	var visits []*Visit
+	var asked []*arrival
+	for _, one := range found {
+		visits = append(visits, one.Visit)
+		if one.deceased {
+			one.Watch = Watch{} // contact has stopped; lifting that looks at the visit anew
+			continue
+		}
+		a := &arrival{Reading: Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
+			door: doorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
+		if one.IsNumbered() {
+			a.ControlID = one.Number // by which staff find the visit, where it has the shape of a code
+		}
+		if err := s.showHeader(a); err != nil {
+			return 0, err
+		}
+		if !one.look(a.id, one.stands, tx.Now, s.waits) {
+			continue
+		}
+		a.result = Result{Message: a.id, Outcome: Quarantined, Reason: one.Watch.Reason}
+		asked = append(asked, a)
+		job.say(tx, quarantine(a.id, a.Organisation, one.Watch.Reason, a.dueAt).Say)
+	}
+	if err := storeVisits(tx, visits); err != nil {
+		return 0, err
+	}
+	if len(asked) > 0 {
+		storeMessages(tx, asked)
+	}
+	return len(found), nil
 }
 
 func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {

@@ -423,6 +423,7 @@ func (r *fhirReader) codes(encounter *fhir.Encounter) (codes []schemas.Code, lef
 		}
 	}
 	r.message.OtherReason = len(reasons) > 0 && r.profile.Weigh(RoleDiagnosis, reasons).Verdict == SaysNothing
+	r.message.Died = r.message.Died || r.profile.Died(all)
 	return codes, r.profile.LeftBefore(all)
 }
 

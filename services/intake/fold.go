@@ -14,6 +14,7 @@ import (
 type World struct {
 	Zone          *time.Location
 	QuarantineFor time.Duration
+	waits         waits
 	// NewID mints an id for what one message makes beside what its door foresaw.
 	NewID func() string
 
@@ -52,7 +53,7 @@ const journeyClosed = "closed"
 
 // NewWorld makes a world of what was loaded.
 func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
-	return &World{Zone: zone, QuarantineFor: quarantineFor, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},
+	return &World{Zone: zone, QuarantineFor: quarantineFor, waits: waits{noEndAfter, wardReview}, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},
 		numbers: map[string][]*Person{}, byNumber: map[visitKey]*Visit{}, journeys: map[string]*JourneyKnown{}, cards: map[string]CardFlags{}}
 }
 
@@ -112,7 +113,7 @@ type Settled struct {
 // Take joins one message to its person and its visit and decides about it.
 func (w *World) Take(in Incoming) Settled {
 	s := in.Statement
-	if s.Kind == KindHuman {
+	if s.Kind == KindHuman || s.Kind == KindLeft {
 		return w.takeHuman(in)
 	}
 	if s.Kind == KindSignal {
@@ -359,6 +360,11 @@ func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incomi
 	if len(asked) > 0 {
 		so.Asked = asked[0]
 	}
+	watches := watchesOf(attended)
+	so.Watch = Watch{}
+	if len(watches) > 0 {
+		so.Watch = watches[0]
+	}
 	if s.Message == "" {
 		s.Message = so.End.Message
 	}
@@ -366,6 +372,11 @@ func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incomi
 	decision.Released = nil
 	if so.Asked == "" {
 		decision.Released = slices.DeleteFunc(asked, func(message string) bool { return message == s.Message })
+	}
+	for _, watch := range watches {
+		if watch.Message != "" && watch.Message != so.Watch.Message && watch.Message != s.Message {
+			decision.Released = append(decision.Released, watch.Message)
+		}
 	}
 	if decision.Outcome == Quarantined && s.Kind == "" {
 		decision.Held = append(decision.Held, Held{Message: s.Message, Reason: decision.Reason})
@@ -411,12 +422,32 @@ func askedOf(attended []*Visit) (asked []string) {
 	return asked
 }
 
+// watchesOf are the watches that an attendance's visits are under, those that were asked about first.
+func watchesOf(attended []*Visit) (watches []Watch) {
+	for _, v := range attended {
+		if v.Watch != (Watch{}) {
+			watches = append(watches, v.Watch)
+		}
+	}
+	slices.SortFunc(watches, func(a, b Watch) int {
+		return cmp.Or(notFirst(a.Message != "", b.Message != ""), cmp.Compare(a.Message, b.Message), a.At.Compare(b.At))
+	})
+	return watches
+}
+
 // keep puts back what was decided.
 func (w *World) keep(attended []*Visit, bearer, so *Visit) {
 	if !sameRaised(bearer.Raised, so.Raised) {
 		bearer.Raised, bearer.changed = so.Raised, true
 	}
 	for _, v := range attended {
+		watch := Watch{}
+		if v == bearer {
+			watch = so.Watch
+		}
+		if !v.Watch.same(watch) {
+			v.Watch, v.changed = watch, true
+		}
 		if so.Asked == "" && v.Asked != "" {
 			v.Asked, v.changed = "", true
 		}
@@ -465,7 +496,7 @@ func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incomin
 	subject := Subject{
 		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, BadNumber: identity.NumberInvalid,
 		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
-		QuarantineH: w.QuarantineFor,
+		QuarantineH: w.QuarantineFor, Waits: w.waits,
 	}
 	if subject.NewJourney == "" {
 		subject.NewJourney = w.NewID()

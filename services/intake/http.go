@@ -225,7 +225,13 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	decision := Decision{Outcome: Ignored, Reason: wanted}
 	job := newJob(s, nil)
 	if isQuestion(held.Reason) {
-		settled, err := s.decideScope(tx, job, held, release, edits)
+		settled, err := s.takeHuman(tx, job, held, Statement{Kind: KindHuman, InScope: release, Facts: edits.Facts})
+		if err != nil {
+			return LedgerLine{}, err
+		}
+		decision = settled
+	} else if release && (held.Reason == ReasonNoEnd || held.Reason == ReasonOnWard) {
+		settled, err := s.endVisit(tx, job, held, edits)
 		if err != nil {
 			return LedgerLine{}, err
 		}
@@ -251,8 +257,24 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	return line, nil
 }
 
-// decideScope puts a human's answer to the visit: it followed self-harm, or it did not.
-func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope bool, edits releaseEdits) (Decision, error) {
+// endVisit puts to a visit without an end when the person left, and where to if that is known, as a human says.
+func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (Decision, error) {
+	switch {
+	case edits.LeftAt == nil:
+		return Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
+	case edits.LeftAt.After(tx.Now.Add(futureTolerance)):
+		return Decision{}, unprocessable("The time in leftAt is in the future. Release it once the person has left.")
+	}
+	left := Statement{Kind: KindLeft, Happened: Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, RaisedBy: "form"}
+	if edits.Facts.Destination != nil {
+		left.Destination = *edits.Facts.Destination
+	}
+	return s.takeHuman(tx, job, held, left)
+}
+
+// takeHuman puts to a visit what a human says about it.
+func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement Statement) (Decision, error) {
+	statement.Message, statement.SaidAt = held.ID, tx.Now
 	job.claims.known[held.personKey] = true
 	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
@@ -260,7 +282,7 @@ func (s *Service) decideScope(tx *flow.Tx, job *job, held *heldMessage, inScope 
 		return Decision{}, err
 	}
 	settled := job.world.Take(Incoming{
-		Statement: Statement{Message: held.ID, Kind: KindHuman, SaidAt: tx.Now, InScope: inScope, Facts: edits.Facts},
+		Statement: statement,
 		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
 	})
 	settled.Decision.visit = held.Visit

@@ -29,6 +29,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"embed"
@@ -84,6 +85,10 @@ type Config struct {
 	Zone *time.Location
 	// QuarantineFor is by when a human must have looked at a quarantined message (4 h).
 	QuarantineFor time.Duration
+	// NoEndAfter is after how long somebody is asked about a visit without an end (24 h); WardReview how often about a
+	// stay on a ward (7 days).
+	NoEndAfter time.Duration
+	WardReview time.Duration
 	// KeepReceipts is for how long a resend is known as one, and late coding finds its visit (60 days, and no less
 	// than that: senders resend after long outages). KeepLedger is for how long messages stay in the ledger (400 days).
 	KeepReceipts time.Duration
@@ -111,6 +116,7 @@ type Service struct {
 	tracer        trace.Tracer
 	zone          *time.Location
 	quarantineFor time.Duration
+	waits         waits
 	keepReceipts  time.Duration
 	keepLedger    time.Duration
 	watchEvery    time.Duration
@@ -131,7 +137,7 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
 		tls: cfg.TLS, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}

@@ -84,6 +84,8 @@ type codeList struct {
 	ICD10 []string `yaml:"icd10"`
 	// Local are a sender's own codes, as SYSTEM|CODE, the system as the message writes it.
 	Local []string `yaml:"local"`
+	// IfBlank makes an ask hold only while no other intent is recorded on the visit.
+	IfBlank bool `yaml:"ifBlank"`
 }
 
 type localReason struct {
@@ -157,7 +159,20 @@ func localKey(system, code string) string {
 // saysLeft marks a code that says that the person left before being seen; it is no verdict on scope.
 const saysLeft = "left"
 
-type codeEntry struct{ Name, Says, key string }
+// saysOther marks a code that says that another intent than self-harm was recorded: it answers lists that ask only
+// if the intent is blank. saysDied marks a code of a death.
+const (
+	saysOther = "other-intent"
+	saysDied  = "died"
+)
+
+type codeEntry struct {
+	Name, Says, key string
+	blank           bool
+}
+
+// weighs says that the entry is a verdict on scope.
+func (e codeEntry) weighs() bool { return e.Says == string(SaysInScope) || e.Says == string(SaysAsk) }
 
 type codeRange struct {
 	from, to string
@@ -414,21 +429,24 @@ func invertKinds(events map[Kind][]string) (map[string]Kind, error) {
 func (p *Profile) prepareCodes() error {
 	p.exact, p.ranges, p.subcategories = map[string]codeEntry{}, nil, nil
 	for _, list := range p.Codes {
-		if list.Says != string(SaysInScope) && list.Says != string(SaysAsk) && list.Says != saysLeft {
-			return fmt.Errorf("code list %q says %q: it must be in-scope, ask or left", list.Name, list.Says)
+		if says := []string{string(SaysInScope), string(SaysAsk), saysLeft, saysOther, saysDied}; !slices.Contains(says, list.Says) {
+			return fmt.Errorf("code list %q says %q: it must be one of %s", list.Name, list.Says, strings.Join(says, ", "))
+		}
+		if list.IfBlank && list.Says != string(SaysAsk) {
+			return fmt.Errorf("code list %q: ifBlank is for lists that say ask", list.Name)
 		}
 		if list.Source == "" || list.Checked == "" {
 			return fmt.Errorf("code list %q must name its source and when it was checked", list.Name)
 		}
 		for _, code := range list.SNOMED {
-			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, key: "snomed:" + code}
+			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "snomed:" + code}
 		}
 		for _, local := range list.Local {
 			system, code, parted := strings.Cut(local, "|")
 			if !parted || system == "" || code == "" {
 				return fmt.Errorf("code list %q: %q is no local code such as OURS|SH1", list.Name, local)
 			}
-			p.exact[localKey(system, code)] = codeEntry{Name: list.Name, Says: list.Says, key: "local:" + local}
+			p.exact[localKey(system, code)] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "local:" + local}
 			p.systems[strings.ToUpper(system)] = systemLocal
 		}
 		for _, span := range list.ICD10 {
@@ -436,7 +454,7 @@ func (p *Profile) prepareCodes() error {
 				if _, ok := icdCategory(category); !ok || sub == "" {
 					return fmt.Errorf("code list %q: %q is no subcategory such as Z91.5", list.Name, span)
 				}
-				p.subcategories = append(p.subcategories, codeRange{category + sub, "", codeEntry{Name: list.Name, Says: list.Says, key: "icd10:" + span}})
+				p.subcategories = append(p.subcategories, codeRange{category + sub, "", codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "icd10:" + span}})
 				continue
 			}
 			from, to, isRange := strings.Cut(span, "-")
@@ -446,7 +464,7 @@ func (p *Profile) prepareCodes() error {
 			if len(from) != 3 || len(to) != 3 || from > to {
 				return fmt.Errorf("code list %q: %q is no range of ICD-10 categories such as X60-X84", list.Name, span)
 			}
-			p.ranges = append(p.ranges, codeRange{from, to, codeEntry{Name: list.Name, Says: list.Says, key: "icd10:" + span}})
+			p.ranges = append(p.ranges, codeRange{from, to, codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "icd10:" + span}})
 		}
 	}
 	sort.Slice(p.ranges, func(i, j int) bool { return p.ranges[i].from < p.ranges[j].from })

@@ -209,7 +209,9 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 		s.Destination = ""
 	}
 	if kind != KindPerson && !s.merges() {
-		s.Evidence, s.LeftBefore = p.evidence(message)
+		died := false
+		s.Evidence, s.LeftBefore, died = p.evidence(message)
+		s.Died = s.Died || died
 	}
 	identity := p.identity(message, pid, organisation)
 	if !s.merges() {
@@ -308,7 +310,7 @@ func (p *Profile) died(pid hl7.Segment) bool {
 
 // evidence reads the reason (PV2-3) and the diagnoses (DG1). A field that is absent says nothing; one that is null
 // takes back what was said before.
-func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left bool) {
+func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left, died bool) {
 	if reason := message.Segment("PV2").Field(3); reason.IsNull() {
 		evidence = append(evidence, p.Weigh(RoleReason, nil))
 	} else if !reason.IsEmpty() {
@@ -317,6 +319,7 @@ func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left bool
 			values = append(values, coded(value, "")...)
 		}
 		evidence, left = append(evidence, p.Weigh(RoleReason, values)), p.LeftBefore(values)
+		died = p.Died(values)
 	}
 	var values []Coded
 	some := false
@@ -331,9 +334,9 @@ func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left bool
 	}
 	if some {
 		evidence = append(evidence, p.Weigh(RoleDiagnosis, values))
-		left = left || p.LeftBefore(values)
+		left, died = left || p.LeftBefore(values), died || p.Died(values)
 	}
-	return evidence, left
+	return evidence, left, died
 }
 
 // coded reads a CE: identifier, text and system, and the alternate triple. method is DG1-2, used where the

@@ -106,6 +106,7 @@ type Subject struct {
 	DecidedAt   time.Time
 	Zone        *time.Location
 	QuarantineH time.Duration
+	Waits       waits
 }
 
 // Decide says what follows from a visit as it stands after a statement has joined it. It is a function of the
@@ -132,6 +133,7 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 	if scope.verdict != SaysAsk {
 		v.Asked = ""
 	}
+	v.Watch = v.watched(scope, who, who.Waits)
 	decision.doubted = clinicianFirst(v.Raised.Flags)
 	decision.sayConsents(v, s, who)
 	return decision
@@ -324,9 +326,13 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	add(schemas.FlagNumberInvalid, who.BadNumber)
 	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
 	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled)
+	add(schemas.FlagElsewhere, facts.Destination != nil && slices.Contains(elsewhere, *facts.Destination))
 	add(schemas.FlagLeftBefore, v.LeftBefore || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	return flags
 }
+
+// elsewhere are the destinations from which somebody is not free to answer, or not at home.
+var elsewhere = []string{"ward", "police", "custody", "other-hospital"}
 
 // wasFlagged says whether the discharge as it stands was told with a flag.
 func (v *Visit) wasFlagged(flag string) bool {

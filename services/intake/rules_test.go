@@ -240,6 +240,60 @@ func TestCodesOfUndeterminedIntentHistoryAndUnknownSystemsAreForAHuman(t *testin
 	}
 }
 
+func TestAPoisoningWithoutIntentIsForAHuman(t *testing.T) {
+	t.Parallel()
+	icd := func(codes ...string) (changes []change) {
+		for _, code := range codes {
+			changes = append(changes, diagnosis(code, "", "I10"))
+		}
+		return changes
+	}
+	for claim, c := range map[string]struct {
+		codes []change
+		want  string
+	}{
+		"a medicine, intent blank":               {icd("T39.1"), "quarantined scope-undecided"},
+		"in SNOMED CT":                           {[]change{reason("55680006", "", "SCT")}, "quarantined scope-undecided"},
+		"accidental":                             {icd("T39.1", "X40"), "joined nothing-in-scope"},
+		"reason and diagnosis together":          {append(icd("X44"), reason("75478009", "", "SCT")), "joined nothing-in-scope"},
+		"undetermined":                           {icd("T39.1", "Y11"), "quarantined scope-undecided"},
+		"undetermined, though accidental too":    {icd("T39.1", "X40", "Y11"), "quarantined scope-undecided"},
+		"on purpose":                             {icd("T39.1", "X61"), "raised "},
+		"accidental, and the text says overdose": {append(icd("X40"), reason("", "took an overdose", "")), "quarantined scope-undecided"},
+		"no medicine: a local option":            {icd("T51.0"), "joined nothing-in-scope"},
+		"text that says there was none":          {[]change{reason("", "denies overdose", "")}, "joined nothing-in-scope"},
+	} {
+		h, w := newHospital(), newWard(t)
+		if got := w.outcomes(h.message("A08", c.codes...), h.message("A03")); got[1] != c.want {
+			t.Errorf("%s: %q, want %q", claim, got[1], c.want)
+		}
+	}
+}
+
+func TestWhoeverWasTakenElsewhereIsShownToAHuman(t *testing.T) {
+	t.Parallel()
+	for code, want := range map[string]string{"19": "raised ", "66": "raised ", "37": "raised-flagged gone-elsewhere", "38": "raised-flagged gone-elsewhere",
+		"49": "raised-flagged gone-elsewhere", "53": "raised-flagged gone-elsewhere", "84": "raised-flagged gone-elsewhere", "79": "joined death-reported"} {
+		h, w := newHospital(), newWard(t)
+		to := func(w *hl7.Writer) { w.Set(36, code) }
+		if got := w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03", to)); got[1] != want {
+			t.Errorf("to %s: %q, want %q", code, got[1], want)
+		}
+	}
+}
+
+func TestAStatusCodeOfADeathStopsContact(t *testing.T) {
+	t.Parallel()
+	for _, code := range []string{"63238001", "75004002"} {
+		h, w := newHospital(), newWard(t)
+		expect(t, w.outcomes(h.message("A08", reason("248062006", "", "SCT")), h.message("A03"), h.message("A08", diagnosis(code, "", "SCT"))),
+			"joined not-ended", "raised ", "corrected death-reported")
+		if w.count(schemas.ContactStopped) != 1 {
+			t.Errorf("%s stopped no contact", code)
+		}
+	}
+}
+
 func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)

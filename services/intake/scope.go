@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -20,10 +21,15 @@ func (p *Profile) Weigh(role string, values []Coded) Evidence {
 		if value.Code != "" && value.System != "" && p.system(value.System) == "" {
 			evidence.unknown++
 		}
+		if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.Says == saysOther {
+			evidence.Other = true
+			continue
+		}
 		verdict, because := p.weighOne(role, value)
 		if verdict == SaysNothing {
 			continue
 		}
+		evidence.Blank = (evidence.Blank || evidence.Verdict == SaysNothing) && p.asksIfBlank(value)
 		if verdict == SaysInScope || evidence.Verdict == SaysNothing {
 			evidence.Verdict = verdict
 		}
@@ -33,7 +39,7 @@ func (p *Profile) Weigh(role string, values []Coded) Evidence {
 }
 
 func (p *Profile) weighOne(role string, value Coded) (Verdict, string) {
-	if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.Says != saysLeft {
+	if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.weighs() {
 		return Verdict(entry.Says), entry.Name + " " + entry.key
 	}
 	if role == RoleReason {
@@ -46,7 +52,7 @@ func (p *Profile) weighOne(role string, value Coded) (Verdict, string) {
 	// A code that a list knows, in a system that the message does not name or that nobody has agreed on.
 	if p.system(value.System) == "" && value.Code != "" {
 		for _, system := range []string{"snomed", "icd10"} {
-			if entry, ok := p.codeEntry(system, value.Code); ok && entry.Says != saysLeft {
+			if entry, ok := p.codeEntry(system, value.Code); ok && entry.weighs() {
 				return SaysAsk, entry.Name + " by a code of an unknown system"
 			}
 		}
@@ -57,14 +63,23 @@ func (p *Profile) weighOne(role string, value Coded) (Verdict, string) {
 	return SaysNothing, ""
 }
 
+// asksIfBlank says that a value is for a human only while no other intent is recorded: a poisoning.
+func (p *Profile) asksIfBlank(value Coded) bool {
+	entry, ok := p.codeEntry(value.System, value.Code)
+	return ok && entry.blank
+}
+
 // LeftBefore says whether a code means that the person left before being assessed or treated.
-func (p *Profile) LeftBefore(values []Coded) bool {
-	for _, value := range values {
-		if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.Says == saysLeft {
-			return true
-		}
-	}
-	return false
+func (p *Profile) LeftBefore(values []Coded) bool { return p.anySays(values, saysLeft) }
+
+// Died says whether a code means that the person had died on arrival, or died in the department.
+func (p *Profile) Died(values []Coded) bool { return p.anySays(values, saysDied) }
+
+func (p *Profile) anySays(values []Coded, says string) bool {
+	return slices.ContainsFunc(values, func(value Coded) bool {
+		entry, ok := p.codeEntry(value.System, value.Code)
+		return ok && entry.Says == says
+	})
 }
 
 // Roles of evidence.

@@ -29,6 +29,7 @@ const (
 	KindIgnore      Kind = "ignore"       // of no concern here
 	KindReported    Kind = "reported"     // discharge.reported, over POST /events
 	KindHuman       Kind = "human"        // a named human decided about a quarantined message
+	KindLeft        Kind = "left"         // a named human said when the person left, of a visit without an end
 )
 
 // Moment is a time as precisely as a message gave it.
@@ -71,7 +72,7 @@ func (s Stamp) After(o Stamp) bool {
 func (s Stamp) IsZero() bool { return s == Stamp{} }
 
 // ranks order kinds of one second.
-var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7}
+var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7, KindLeft: 7}
 
 // Stamp is when this statement was said.
 func (s Statement) Stamp(seq int64) Stamp {
@@ -106,6 +107,11 @@ type Evidence struct {
 	Verdict Verdict  `json:"verdict,omitempty"`
 	Because []string `json:"because,omitempty"` // list entries: "self-harm snomed:276853009", "mention"
 	Profile string   `json:"profile,omitempty"` // name and version of the profile that read it
+
+	// Blank: it is for a human only as long as no intent is recorded, as of a poisoning. Other: another intent than
+	// self-harm is.
+	Blank bool `json:"blank,omitempty"`
+	Other bool `json:"other,omitempty"`
 
 	unknown int // codes in a system that nobody has agreed on
 }

@@ -160,6 +160,9 @@ func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
 	var say []Say
 	told := map[string]bool{}
 	for _, v := range w.visitsOf(person) {
+		if v.End.Died { // by its discharge destination or status
+			v.End.Died, v.changed = false, true
+		}
 		if !v.Raised.ContactOver {
 			continue
 		}

@@ -554,19 +554,19 @@ func uuidArray(ids []string) string {
 // for it, its number is there already and all of this is done again: then it joins that one.
 func storeVisits(q queuer, visits []*Visit) error {
 	fresh, known := partition(visits, func(v *Visit) bool { return !v.stored })
-	const columns = `id, organisation, number, person, version, says, journey, raised_at, withdrawn, joined_to`
-	const rows = `unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[]) as t(` + columns + `)`
+	const columns = `id, organisation, number, person, version, says, journey, raised_at, withdrawn, joined_to, look_at`
+	const rows = `unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[], $11::timestamptz[]) as t(` + columns + `)`
 	if args, err := visitColumns(fresh); err != nil {
 		return err
 	} else if len(fresh) > 0 {
 		q.Queue(`insert into visit (`+columns+`)
-			select id, organisation, number, person, version, says::jsonb, journey, raised_at, withdrawn, joined_to from `+rows, args...)
+			select id, organisation, number, person, version, says::jsonb, journey, raised_at, withdrawn, joined_to, look_at from `+rows, args...)
 	}
 	if args, err := visitColumns(known); err != nil {
 		return err
 	} else if len(known) > 0 {
 		q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
-			withdrawn = t.withdrawn, joined_to = t.joined_to from `+rows+` where v.id = t.id`, args...)
+			withdrawn = t.withdrawn, joined_to = t.joined_to, look_at = t.look_at from `+rows+` where v.id = t.id`, args...)
 	}
 	return nil
 }
@@ -585,7 +585,7 @@ func partition[T any](all []T, first func(T) bool) (yes, no []T) {
 func visitColumns(visits []*Visit) ([]any, error) {
 	n := len(visits)
 	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	persons, journeys, raised := make([]*string, n), make([]*string, n), make([]*time.Time, n)
+	persons, journeys, raised, looks := make([]*string, n), make([]*string, n), make([]*time.Time, n), make([]*time.Time, n)
 	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
 	for i, v := range visits {
 		text, err := json.Marshal(v.VisitSays)
@@ -595,11 +595,14 @@ func visitColumns(visits []*Visit) ([]any, error) {
 		ids[i], organisations[i], numbers[i], says[i] = v.ID, v.Organisation, v.Number, string(text)
 		versions[i], withdrawn[i] = v.Version, v.Raised.Withdrawn != ""
 		persons[i], joinedTo[i] = optional(v.Person), optional(v.Into)
+		if !v.Watch.At.IsZero() {
+			looks[i] = &v.Watch.At
+		}
 		if v.Raised.Journey != "" {
 			journeys[i], raised[i] = &v.Raised.Journey, &v.Raised.At
 		}
 	}
-	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo}, nil
+	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo, looks}, nil
 }
 
 // storeMessages queues the ledger's rows, with their sealed content and its keys.
@@ -970,6 +973,32 @@ func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
 		*ended, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
+}
+
+// watchedVisit is a visit whose time to be looked at has come.
+type watchedVisit struct {
+	*Visit
+	deceased bool
+	stands   bool // the question asked last waits for a human still
+}
+
+// takeWatched locks visits that are to be looked at by a time, those that waited longest first.
+func takeWatched(q queuer, now time.Time, limit int, found *[]watchedVisit) {
+	q.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
+			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person and r.deceased),
+			exists (select 1 from message m where m.id = (v.says #>> '{watch,message}')::uuid and m.outcome = 'quarantined')
+		from visit v where v.look_at <= $1 order by v.look_at limit $2 for update of v skip locked`, now, limit).
+		Query(func(rows pgx.Rows) error {
+			var v Visit
+			var says string
+			var one watchedVisit
+			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &one.deceased, &one.stands}, func() error {
+				loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+				*found = append(*found, watchedVisit{loaded, one.deceased, one.stands})
+				return json.Unmarshal([]byte(says), &loaded.VisitSays)
+			})
+			return err
+		})
 }
 
 // forgetReceipts deletes receipts from before a time, so many at once.

@@ -49,7 +49,8 @@ type VisitSays struct {
 	LeftBefore bool           `json:"leftBefore,omitempty"`
 	Human      HumanSays      `json:"human,omitzero"`
 	MayAnswer  MayAnswer      `json:"mayAnswer,omitzero"` // newest record of a young people's clinician
-	Asked      string         `json:"asked,omitempty"`    // the quarantined message that waits for a human about scope
+	Watch      Watch          `json:"watch,omitzero"`
+	Asked      string         `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
 
 	Facts    schemas.Facts    `json:"facts,omitzero"`
 	FactSaid map[string]Stamp `json:"factSaid,omitempty"`
@@ -124,6 +125,11 @@ func (v *Visit) join(s Statement) {
 	case KindReferral, KindUnask:
 		v.joinRequest(s, stamp)
 	case KindEnd, KindReported:
+		v.joinEnd(s, stamp)
+	case KindLeft:
+		if v.Scope().verdict != SaysInScope {
+			v.Human = HumanSays{Stamp: stamp, InScope: true} // whoever says when they left says that it is of concern
+		}
 		v.joinEnd(s, stamp)
 	case KindHuman:
 		if stamp.After(v.Human.Stamp) {
@@ -256,8 +262,9 @@ type scope struct {
 func (v *Visit) Scope() scope {
 	var found scope
 	bySender := false
+	other := slices.ContainsFunc(v.Evidence, func(e EvidenceSaid) bool { return e.Other })
 	for _, evidence := range v.Evidence {
-		if evidence.Verdict == SaysNothing {
+		if evidence.Verdict == SaysNothing || (evidence.Verdict == SaysAsk && evidence.Blank && other) {
 			continue
 		}
 		found.because = append(found.because, evidence.Because...)

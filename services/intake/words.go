@@ -62,6 +62,8 @@ var words = map[string]string{
 	ReasonSchema:        "What it says is not as its description has it.",
 	ReasonNotR4:         "It is no message in FHIR R4.",
 	ReasonHeaders:       "A header that every request needs is missing, or is not what it should be.",
+	ReasonNoEnd:         "This visit is one to follow up, or may be, and has no end. Has the person left? Release it with the time they left, and where to if you know; the visit's number stands as the message's. Dismiss it if they have not left, or if it is of no concern here.",
+	ReasonOnWard:        "The person went to a ward and is there still, as far as we know. If they have left, release it with the time. If not, dismiss it: it is asked again in some days, until the stay has ended.",
 }
 
 // wordsFor gives the words for a reason, or for each of several flags, which stand parted by blanks.
@@ -86,6 +88,7 @@ var flagWords = map[string]string{
 	"discharge-in-future":    "The time of leaving is in the future.",
 	"nhs-number-invalid":     "The NHS number given cannot be one.",
 	"left-before-assessment": "The person left before an assessment.",
+	"gone-elsewhere":         "The person went on to a ward, another hospital, the police or custody. Hold the journey there, with a day to look again, or find out how they may be reached.",
 	"returned":               "The person has come back while their journey is open.",
 	"possible-double":        "Another record may be the same person: compare them before anybody is contacted.",
 	"unverified":             "Who asked is not known for certain until somebody has spoken with them.",
@@ -120,6 +123,9 @@ func remedies(l LedgerLine) []Remedy {
 	release := Remedy{Do: "release", With: []string{"facts", "leftAt", "visit"}, Words: "Read it again as it came, by the sender's profile as it is now, with what you know better."}
 	dismiss := Remedy{Do: "dismiss", Words: "Nothing follows from it."}
 	switch {
+	case l.Reason == ReasonNoEnd || l.Reason == ReasonOnWard:
+		return []Remedy{{Do: "release", With: []string{"leftAt", "facts"}, Words: "The person left then; the journey begins from there."},
+			{Do: "dismiss", Words: "The person has not left, or it is of no concern here. A stay on a ward is asked about again."}}
 	case l.Door == doorAlarm:
 		dismiss.Words = "The sender has been asked, and that night's list has come or is on its way. It ends by itself when the feed is as usual."
 		return []Remedy{dismiss}
