@@ -124,7 +124,7 @@ func remedies(l LedgerLine) []Remedy {
 	dismiss := Remedy{Do: "dismiss", Words: "Nothing follows from it."}
 	switch {
 	case l.Reason == ReasonNoEnd || l.Reason == ReasonOnWard:
-		return []Remedy{{Do: "release", With: []string{"leftAt", "facts"}, Words: "The person left then; the journey begins from there."},
+		return []Remedy{{Do: "release", With: []string{"leftAt", "facts"}, Needs: true, Words: "The person left then; the journey begins from there."},
 			{Do: "dismiss", Words: "The person has not left, or it is of no concern here. A stay on a ward is asked about again."}}
 	case l.Door == doorAlarm:
 		dismiss.Words = "The sender has been asked, and that night's list has come or is on its way. It ends by itself when the feed is as usual."
