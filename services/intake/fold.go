@@ -128,7 +128,8 @@ func (w *World) Take(in Incoming) Settled {
 		person.Anonymous = in.Anonymous
 	}
 	person.learn(s.Person.Reveal(), s.Stamp(0))
-	w.link(person, in.Number)
+	joined := w.link(person, in.Number)
+	merged := len(w.merged)
 	if s.Died && !person.Deceased {
 		person.Deceased, person.changed = true, true
 	}
@@ -144,6 +145,9 @@ func (w *World) Take(in Incoming) Settled {
 		settled = w.takeVisit(in, person)
 	}
 	settled.Person = person.ID
+	if joined || len(w.merged) > merged {
+		settled.Say = append(settled.Say, w.tellJoined(person)...)
+	}
 	if reason := w.stopReason(person); reason != "" {
 		settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
 	}
@@ -158,12 +162,37 @@ func (w *World) newPerson(key, id, organisation string) *Person {
 
 // link notes that a record carries a verified NHS number. Records that share one are the same person for joining
 // journeys and attendances; each keeps its own consent and contact.
-func (w *World) link(person *Person, number string) {
+func (w *World) link(person *Person, number string) (shared bool) {
 	if number == "" || slices.Contains(person.numbers, number) {
-		return
+		return false
 	}
 	w.addNumber(number, person)
 	w.linked = append(w.linked, numberOf{number, person.ID})
+	return len(w.numbers[number]) > 1
+}
+
+// tellJoined says on each open journey that records with open journeys of their own have turned out to be one person:
+// a human compares them and decides which journey goes on. Nothing crosses before, and nothing is dropped.
+func (w *World) tellJoined(person *Person) (say []Say) {
+	ids := w.idsOf(person)
+	var open []*JourneyKnown
+	for _, j := range w.sortedJourneys() {
+		if j.State != journeyClosed && slices.Contains(ids, j.Person) {
+			open = append(open, j)
+		}
+	}
+	for _, j := range open {
+		i := slices.IndexFunc(open, func(o *JourneyKnown) bool { return o.Person != j.Person })
+		if i < 0 {
+			return nil
+		}
+		data := schemas.PersonMergedData{Person: open[i].Person, Other: j.Person}
+		if j.Person == open[0].Person {
+			data = schemas.PersonMergedData{Person: j.Person, Other: open[i].Person}
+		}
+		say = append(say, Say{Type: schemas.PersonMerged, Journey: j.ID, Data: data})
+	}
+	return say
 }
 
 // records are all records of one person: this one and those that share a verified NHS number with it.

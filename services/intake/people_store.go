@@ -100,7 +100,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	var sub *subjectOf
 	var wrapped, identity, card []byte
 	confirmed := true
-	tx.Queue(`select j.id::text, p.id::text, j.state, p.deceased or exists (select 1 from contact_stop t where t.person in (p.id, p.survivor)), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
+	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
 			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text,
 			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
