@@ -2,6 +2,8 @@ package intake
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -35,35 +37,38 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 	for i, line := range p.ledgerNow(t) {
 		t.Logf("%d %s", i, line)
 	}
-	types, journeys := p.outbox(t)
+	types, _ := p.outbox(t)
+	// A visit this old may be asked about before its end comes; that is no matter of the journey.
+	types = slices.DeleteFunc(types, func(one string) bool { return strings.HasPrefix(one, "message.") })
 	recorded := 0
 	for _, one := range types {
 		if one == "discharge.recorded" {
 			recorded++
 		}
 	}
-	if recorded != 2 || len(journeys) != 1 {
-		t.Errorf("events %v about %v", types, journeys)
+	if recorded != 2 {
+		t.Errorf("events %v", types)
 	}
 	var versions, told int64
 	if err := site.db.Admin().QueryRow(t.Context(), `select count(*), max(told) from intake.journey`).Scan(&versions, &told); err != nil || versions != 1 || int(told) != len(types) {
 		t.Errorf("%d journeys, %d told of %d events, %v", versions, told, len(types), err)
 	}
 	// The journey service has closed it: the next attendance begins another.
-	for id := range journeys {
-		err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
-			return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009"},
-				{ID: "2", Type: string(schemas.JourneyOpened), Subject: id, Sequence: "000000000001"}})
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
+	var id string
+	if err := site.db.Admin().QueryRow(t.Context(), `select id::text from intake.journey`).Scan(&id); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009"},
+			{ID: "2", Type: string(schemas.JourneyOpened), Subject: id, Sequence: "000000000001"}})
+	}); err != nil {
+		t.Fatal(err)
 	}
 	h.patient, h.number, h.at = "L42", "V4", time.Now().Add(-2*time.Hour).Truncate(time.Second)
 	send(t, here, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
 	send(t, there, withTraced(h.message("A03")))
-	if _, journeys := p.outbox(t); len(journeys) != 2 {
-		t.Errorf("journeys %v", journeys)
+	if n := p.count(t, `select count(*) from intake.journey`); n != 2 {
+		t.Errorf("%d journeys", n)
 	}
 }
 
