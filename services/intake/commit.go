@@ -41,6 +41,9 @@ func (s *Service) keep(ctx context.Context, a *arrival) (Result, error) {
 	select {
 	case s.arrivals <- a:
 	case <-ctx.Done():
+		if len(s.arrivals) < cap(s.arrivals) {
+			return Result{}, context.Cause(ctx) // its time was over before it came here
+		}
 		return Result{}, errBusy
 	case <-s.stopped:
 		return Result{}, ErrStopping
@@ -124,7 +127,12 @@ func reasonOf(err error) string {
 }
 
 func isTrouble(err error) bool {
-	return pg.IsInfrastructure(err) || errors.Is(err, flow.ErrOutcomeUnknown) || errors.Is(err, errMergedMeanwhile)
+	return pg.IsInfrastructure(err) || errors.Is(err, flow.ErrOutcomeUnknown) || isRace(err)
+}
+
+// isRace: another transaction has changed whom or which visit this one is about. Done again, it finds that.
+func isRace(err error) bool {
+	return errors.Is(err, errMergedMeanwhile) || pg.IsUnique(err, "visit_organisation_number_key")
 }
 
 // attempt stores a batch, trying again for as long as only the database is in trouble. It returns an error about
@@ -137,7 +145,7 @@ func (s *Service) attempt(ctx context.Context, batch []*arrival) error {
 			return err
 		}
 		reason := reasonOf(err)
-		if s.trouble.Swap(&reason) == nil {
+		if !isRace(err) && s.trouble.Swap(&reason) == nil {
 			s.log.Warn("the database is in trouble; answers are held", schemas.AttrReason, reason)
 		}
 		_ = s.makePartitions(ctx) // the day's partition may be what is missing; else it says the same again

@@ -426,7 +426,7 @@ func TestAskingForARequestWhileTheDatabaseIsAwayIsAnsweredInTime(t *testing.T) {
 	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("X-Request-Id") != id {
 		t.Errorf("answered %d %s", answer.status, answer.body)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > p.patience-time.Second { // other doors wait longer
 		t.Errorf("answered after %s", took)
 	}
 }
@@ -482,7 +482,7 @@ func TestWhenTheDatabaseIsAwayFHIRIsAnsweredInTime(t *testing.T) {
 	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("Retry-After") == "" {
 		t.Errorf("answered %d %s", answer.status, answer.body)
 	}
-	if took := time.Since(began); took > 5*time.Second {
+	if took := time.Since(began); took > p.patience-time.Second { // other doors wait longer
 		t.Errorf("answered after %s", took)
 	}
 	_ = conn.Rollback(t.Context())
