@@ -66,6 +66,35 @@ type message struct {
 	Journey    string     `json:"journey"`
 	DueAt      *time.Time `json:"dueAt"`     // by when a person has to have looked at it
 	SettledAt  *time.Time `json:"settledAt"` // when one had
+	// Of one message: what it says, whether it is known whom it is about, and whom, for a stated reason.
+	Can   []remedy     `json:"can"` // what may be done about it
+	Says  *messageSays `json:"says"`
+	Named bool         `json:"named"`
+	Who   *messageWho  `json:"who"`
+}
+
+// remedy is "release" or "dismiss", with what a release may bring.
+type remedy struct {
+	Do    string   `json:"do"`
+	With  []string `json:"with"`
+	Needs bool     `json:"needs"`
+	Words string   `json:"words"`
+}
+
+type messageSays struct {
+	Visit     string        `json:"visit"`
+	ArrivedAt *time.Time    `json:"arrivedAt"`
+	LeftAt    *time.Time    `json:"leftAt"`
+	Facts     schemas.Facts `json:"facts"`
+}
+
+type messageWho struct {
+	FamilyName string `json:"familyName"`
+	GivenName  string `json:"givenName"`
+	BirthDate  string `json:"birthDate"`
+	LocalID    string `json:"localId"`
+	NHSNumber  string `json:"nhsNumber"`
+	Verified   bool   `json:"nhsNumberVerified"`
 }
 
 // reason is why, in words: intake has them, beside the codes.
@@ -108,6 +137,25 @@ func (c *client) messages(ctx context.Context, p principal.Principal, outcome, c
 	return list, err
 }
 
+// waiting are the messages that wait for somebody, by the time promised.
+func (c *client) waiting(ctx context.Context, p principal.Principal, cursor string) (httpx.List[message], error) {
+	var list httpx.List[message]
+	err := c.get(ctx, p, schemas.Intake, "/api/messages"+query("waiting", "true", "cursor", cursor), &list)
+	return list, err
+}
+
+// message is one message; reason, where it is given, is why somebody looks at whom it is about.
+func (c *client) message(ctx context.Context, p principal.Principal, id, reason string) (message, error) {
+	var m message
+	err := c.call(ctx, p, schemas.Intake, http.MethodGet, "/api/messages/"+url.PathEscape(id), "", nil, &m, header{"Access-Reason", reason})
+	return m, err
+}
+
+// settle does "release" or "dismiss" with a message.
+func (c *client) settle(ctx context.Context, p principal.Principal, id, decision, key string, body any) error {
+	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body, nil)
+}
+
 // changeStep does something with a step: "done" or "acknowledge". key makes a second press of the button harmless.
 func (c *client) changeStep(ctx context.Context, p principal.Principal, id, change, key string, body any) error {
 	return c.call(ctx, p, schemas.Journey, http.MethodPost, "/api/steps/"+url.PathEscape(id)+"/"+change, key, body, nil)
@@ -137,11 +185,19 @@ func (c *client) get(ctx context.Context, p principal.Principal, service, path s
 	return c.call(ctx, p, service, http.MethodGet, path, "", nil, into)
 }
 
+// header is a further header of a request; an empty one is not sent.
+type header struct{ name, value string }
+
 // call sends one request and reads its answer into into. A refusal is returned as the *httpx.Problem that it is.
-func (c *client) call(ctx context.Context, p principal.Principal, service, method, path, key string, body, into any) error {
+func (c *client) call(ctx context.Context, p principal.Principal, service, method, path, key string, body, into any, more ...header) error {
 	request, err := c.request(ctx, p, service, method, path, key, body)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", service, err)
+	}
+	for _, h := range more {
+		if h.value != "" {
+			request.Header.Set(h.name, h.value)
+		}
 	}
 	backend := c.backends[service]
 	if backend == nil {

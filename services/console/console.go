@@ -141,6 +141,10 @@ func Routes() []schemas.Route {
 		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", staff...),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
+		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),
+		page("POST", "/messages/{id}/who", "Shows whom a message is about, for a stated reason.", schemas.Navigator),
+		page("POST", "/messages/{id}/release", "Releases a message that was set aside.", schemas.Navigator, schemas.Operator),
+		page("POST", "/messages/{id}/dismiss", "Ends a message that was set aside.", schemas.Navigator),
 		page("GET", "/refer", "A professional's request for support.", referrers...),
 		page("POST", "/refer", "Asks for support for somebody.", referrers...),
 		page("GET", "/get-support", "The person's own request."),
@@ -221,6 +225,10 @@ func (s *Console) register() {
 	s.mux.Handle("POST /journeys/{id}/steps/{step}/acknowledge", s.changeStep("acknowledge"))
 	s.mux.Handle("GET /journeys/{id}/trace", s.showTrace)
 	s.mux.Handle("GET /messages", s.listMessages)
+	s.mux.Handle("GET /messages/{id}", s.showMessage)
+	s.mux.Handle("POST /messages/{id}/who", s.lookAtMessage)
+	s.mux.Handle("POST /messages/{id}/release", s.settleMessage("release"))
+	s.mux.Handle("POST /messages/{id}/dismiss", s.settleMessage("dismiss"))
 	s.mux.Handle("GET /refer", s.showRefer)
 	s.mux.Handle("POST /refer", s.refer)
 	s.mux.Handle("POST /get-support", s.askOwn)

@@ -49,7 +49,8 @@ type services struct {
 	mux     *http.ServeMux
 	changes []change
 	refuse  *httpx.Problem
-	asked   principal.Principal // who asked for support last
+	asked   principal.Principal // who sent the last form
+	reason  string              // why somebody looked last
 }
 
 type change struct{ Path, Key, Body string }
@@ -65,7 +66,6 @@ func newServices(t *testing.T, signer *principal.Signer) *services {
 		"GET /api/journeys":                       "journeys.json",
 		"GET /api/journeys/" + firstID:            "journey.json",
 		"GET /api/journeys/" + firstID + "/doors": "doors.json",
-		"GET /api/messages":                       "messages.json",
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			content, err := os.ReadFile(filepath.Join("testdata", file))
@@ -79,6 +79,37 @@ func newServices(t *testing.T, signer *principal.Signer) *services {
 	s.mux.HandleFunc("POST /api/steps/{id}/{change}", func(w http.ResponseWriter, r *http.Request) {
 		body, _ := httpx.ReadBody(w, r, 1<<10)
 		s.changes = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
+		if s.refuse != nil {
+			httpx.WriteProblem(w, r, s.refuse)
+			return
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
+	})
+	s.mux.HandleFunc("GET /api/messages", func(w http.ResponseWriter, r *http.Request) {
+		name := "messages.json"
+		if r.URL.Query().Get("waiting") == "true" {
+			name = "waiting.json"
+		}
+		http.ServeFile(w, r, filepath.Join("testdata", name))
+	})
+	s.mux.HandleFunc("GET /api/messages/"+heldID, func(w http.ResponseWriter, r *http.Request) {
+		content, _ := os.ReadFile(filepath.Join("testdata", "message.json"))
+		var m map[string]any
+		if err := json.Unmarshal(content, &m); err != nil {
+			t.Error(err)
+		}
+		if s.reason = r.Header.Get("Access-Reason"); s.reason != "" {
+			m["who"] = messageWho{FamilyName: "Examplewood", GivenName: "Rowan", NHSNumber: "999"}
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, m)
+	})
+	s.mux.HandleFunc("POST /api/messages/{id}/{decision}", func(w http.ResponseWriter, r *http.Request) {
+		body := []byte{}
+		if r.ContentLength != 0 {
+			body, _ = httpx.ReadBody(w, r, 1<<10)
+		}
+		who, _ := principal.From(r.Context())
+		s.changes, s.asked = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)}), who
 		if s.refuse != nil {
 			httpx.WriteProblem(w, r, s.refuse)
 			return
@@ -189,6 +220,10 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"messages":         f.page(t, "/messages?outcome=quarantined", opera),
 		"trace":            f.page(t, "/journeys/"+firstID+"/trace", opera),
 		"refused":          f.ask(t, "GET", "/journeys/"+secondID, nil, nurse).Body.String(),
+		"waiting":          f.page(t, "/messages", guide),
+		"message":          f.page(t, "/messages/"+heldID, guide),
+		"message-who":      f.ask(t, "POST", "/messages/"+heldID+"/who", url.Values{"why": {"to find the visit"}}, guide).Body.String(),
+		"message-problem":  f.ask(t, "POST", "/messages/"+heldID+"/release", url.Values{"left-day": {"2"}}, guide).Body.String(),
 		"refer":            f.page(t, "/refer", nurse),
 		"refer-unfinished": f.ask(t, "POST", "/refer", url.Values{"given": {"Rowan"}, "nhs": {"999 000 0000"}, "channel": {"text"}, "left-day": {"31"}, "left-month": {"2"}, "request": {"k"}}, nurse).Body.String(),
 		"referred":         f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
@@ -204,7 +239,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	pages := start(t).pages(t)
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
-	for _, name := range []string{"journeys", "journey", "trace", "refer-unfinished", "referred", "own", "own-unfinished", "own-received"} {
+	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")
@@ -411,7 +446,7 @@ func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, flagWords} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, flagWords, settledWords} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)
@@ -515,7 +550,7 @@ func TestOnlyOperatorsAreLedToTraces(t *testing.T) {
 func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 	t.Parallel()
 	for file, into := range map[string]any{"journeys.json": &httpx.List[journeyLine]{}, "journey.json": &journey{},
-		"doors.json": &httpx.List[schemas.ServiceDoor]{}, "messages.json": &httpx.List[message]{}} {
+		"doors.json": &httpx.List[schemas.ServiceDoor]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))

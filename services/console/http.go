@@ -46,7 +46,7 @@ func parsePages() (map[string]*template.Template, error) {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
 	}
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "refer", "referred", "own", "own-received"} {
+	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "message", "refer", "referred", "own", "own-received"} {
 		page, err := template.Must(layout.Clone()).ParseFS(templates, "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %q: %w", name, err)
@@ -314,8 +314,13 @@ func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed", Here: "journeys", Page: page})
 }
 
+// everything asks for messages whatever became of them; without it, those are listed that wait.
+const everything = "all"
+
 type messagesView struct {
 	Messages []messageView
+	Waiting  bool // for somebody, by the time promised
+	Late     int
 	Outcomes []outcomeView
 	Outcome  string
 	Next     string
@@ -331,15 +336,30 @@ func (s *Console) listMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	outcome := r.URL.Query().Get("outcome")
-	if !slices.Contains(outcomes, outcome) {
+	outcome, cursor := r.URL.Query().Get("outcome"), r.URL.Query().Get("cursor")
+	if outcome != everything && !slices.Contains(outcomes, outcome) {
 		outcome = ""
 	}
-	list, err := s.client.messages(r.Context(), p, outcome, r.URL.Query().Get("cursor"))
+	var list httpx.List[message]
+	switch outcome {
+	case "":
+		list, err = s.client.waiting(r.Context(), p, cursor)
+		list.Items = byDue(list.Items)
+	case everything:
+		list, err = s.client.messages(r.Context(), p, "", cursor)
+	default:
+		list, err = s.client.messages(r.Context(), p, outcome, cursor)
+	}
 	if err != nil {
 		return err
 	}
-	page := messagesView{Messages: viewMessages(list.Items, s.zone), Outcome: outcome}
+	page := messagesView{Messages: viewMessages(list.Items, s.config.Clock.Now(), s.zone), Outcome: outcome, Waiting: outcome == ""}
+	for _, m := range page.Messages {
+		if m.Late {
+			page.Late++
+		}
+	}
+	page.Outcomes = []outcomeView{{"", "Waiting for somebody", page.Waiting}, {everything, "Anything", outcome == everything}}
 	for _, code := range outcomes {
 		page.Outcomes = append(page.Outcomes, outcomeView{code, wordsFor(outcomeWords, code), code == outcome})
 	}

@@ -200,19 +200,21 @@ type messageView struct {
 	Received, ReceivedISO, Sender, ControlID, Type, Answer, Outcome, Reason string
 	Journey, Code                                                           string
 	ReadBy                                                                  string // when somebody has to have read it, "" when nobody has to
+	Late                                                                    bool   // that time is over
+	ID                                                                      string
 }
 
-func viewMessages(messages []message, zone *time.Location) []messageView {
+func viewMessages(messages []message, now time.Time, zone *time.Location) []messageView {
 	views := make([]messageView, len(messages))
 	for i, m := range messages {
 		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
 			Sender: m.Sender, ControlID: m.ControlID, Type: m.Type, Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
-			Reason: m.reason(), Journey: m.Journey}
+			Reason: m.reason(), Journey: m.Journey, ID: m.ID}
 		if m.Journey != "" {
 			views[i].Code = codeOf(m.Journey)
 		}
 		if m.DueAt != nil && m.SettledAt == nil {
-			views[i].ReadBy = shortTime(*m.DueAt, zone)
+			views[i].ReadBy, views[i].Late = shortTime(*m.DueAt, zone), now.After(*m.DueAt)
 		}
 	}
 	return views

@@ -78,15 +78,19 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page, err := httpx.ParsePage(r.URL.Query(), 1, 50, 1000)
+	query := r.URL.Query()
+	if query.Get("waiting") == "true" {
+		return s.getWaiting(w, r, who)
+	}
+	page, err := httpx.ParsePage(query, 1, 50, 1000)
 	if err != nil {
 		return err
 	}
-	filter := ledgerFilter{Outcome: r.URL.Query().Get("outcome")}
+	filter := ledgerFilter{Outcome: query.Get("outcome")}
 	if filter.Outcome != "" && !slices.Contains(outcomes, Outcome(filter.Outcome)) {
 		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", outcomes)
 	}
-	if filter.Sender, err = s.senderShown(r.URL.Query().Get("sender")); err != nil {
+	if filter.Sender, err = s.senderShown(query.Get("sender")); err != nil {
 		return err
 	}
 	lines, err := s.ledger(r.Context(), who, filter, page)
@@ -102,24 +106,22 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 // explain adds what people read beside the codes.
 func (l *LedgerLine) explain() { l.Words, l.Can = wordsFor(l.Reason), remedies(*l) }
 
-func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
-	who, err := principal.Need(r.Context())
+// getWaiting lists what waits for a human, by the time promised.
+func (s *Service) getWaiting(w http.ResponseWriter, r *http.Request, who principal.Principal) error {
+	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 1000)
 	if err != nil {
 		return err
 	}
-	id, err := pathRef(r, "id", noSuchMessage)
+	lines, err := s.waiting(r.Context(), who, page)
 	if err != nil {
 		return err
 	}
-	line, found, err := s.ledgerLine(r.Context(), who, id)
-	if err != nil {
-		return err
+	for i := range lines {
+		lines[i].explain()
 	}
-	if !found {
-		return noSuchMessage()
-	}
-	line.explain()
-	return httpx.WriteJSON(w, http.StatusOK, line)
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l LedgerLine) []string {
+		return []string{l.DueAt.UTC().Format(time.RFC3339Nano), l.ID}
+	}))
 }
 
 func noSuchMessage() *httpx.Problem {

@@ -725,19 +725,6 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) { return l, row.Scan(l.into()...) })
 }
 
-// ledgerLine reads one message, if the principal may see it.
-func (s *Service) ledgerLine(ctx context.Context, who principal.Principal, id string) (line LedgerLine, found bool, err error) {
-	err = s.pool.QueryRow(ctx, `select `+ledgerColumns+` from message m where m.id = $1::uuid and ($2 or m.organisation = $3)`,
-		id, seesAll(who), who.Organisation).Scan(line.into()...)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return line, false, nil
-	}
-	if err != nil {
-		return line, false, fmt.Errorf("reading message %s: %w", id, err)
-	}
-	return line, true, nil
-}
-
 // heldMessage is a quarantined message with what deciding about it needs.
 type heldMessage struct {
 	LedgerLine

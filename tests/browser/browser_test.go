@@ -151,6 +151,7 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 		{"journey", "/journeys/" + journeyID, "liaison"},
 		{"journey-done", "/journeys/" + journeyID + "?said=done", "navigator"},
 		{"messages", "/messages", "operator"},
+		{"message", "/messages/" + heldID, "navigator"},
 		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
 		{"refer", "/refer", "liaison"},
 		{"own", "/get-support", ""},

@@ -141,3 +141,35 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 		t.Errorf("one step back from having left leads to the page that was left: %d pages, %d before", after, before)
 	}
 }
+
+func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
+	t.Parallel()
+	browser := start(t)
+	at := newSite(t, nil)
+	plain := open(t, browser, phone)
+	withoutScripts(t, plain)
+	signIn(t, plain, at, "navigator")
+	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`), chromedp.Click(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
+		chromedp.SendKeys(`#why`, "to find the visit"), chromedp.Click(`form[action$="/who"] button`), chromedp.WaitNotPresent(`#why`))
+	if page := read(t, plain, chromedp.Text("main")); !strings.Contains(page, "Rowan Examplewood") {
+		t.Errorf("for a reason the page says %q", page)
+	}
+	do(t, plain, chromedp.Click(`form[action$="/release"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	if sent := at.posted(); len(sent) != 1 || sent[0].Who.Subject != "dev-navigator" {
+		t.Errorf("sent %+v", sent)
+	}
+	other := newSite(t, nil)
+	ctx := open(t, browser, phone)
+	signIn(t, ctx, other, "navigator")
+	do(t, ctx, chromedp.Navigate(other.URL+"/messages/"+heldID), chromedp.WaitVisible(`#why`))
+	check(t, ctx, phone, "message on a phone")
+	focused := chromedp.Evaluate[string](`document.activeElement.closest('form[action$="/release"]') ? document.activeElement.tagName : ""`)
+	for range 60 {
+		do(t, ctx, chromedp.KeyEvent(kb.Tab))
+		if read(t, ctx, focused) == "BUTTON" {
+			break
+		}
+	}
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	check(t, ctx, phone, "message released on a phone")
+}

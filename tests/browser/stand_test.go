@@ -27,6 +27,7 @@ import (
 const (
 	journeyID = "019cac6b-9e60-7cde-a568-92bbebbf6c5f"
 	stepID    = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
+	heldID    = "019cac6b-9e60-7000-a568-92bbebbf6c60"
 	examples  = "../../services/console/testdata"
 )
 
@@ -86,7 +87,9 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/journeys", s.example(t, "journeys.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/doors", s.example(t, "doors.json"))
-	mux.HandleFunc("GET /api/messages", s.example(t, "messages.json"))
+	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
+	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
+	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
 	mux.HandleFunc("POST /api/steps/{id}/done", func(w http.ResponseWriter, r *http.Request) {
 		who, _ := principal.From(r.Context())
@@ -127,6 +130,27 @@ func (s *site) journey(t *testing.T) http.HandlerFunc {
 			return done
 		})
 		_ = httpx.WriteJSON(w, http.StatusOK, journey)
+	}
+}
+
+// held is the example of a message that was set aside, until it was settled; whom it is about stands there for a reason.
+func (s *site) held(t *testing.T) http.HandlerFunc {
+	content, err := os.ReadFile(filepath.Join(examples, "message.json"))
+	ok(t, err)
+	return func(w http.ResponseWriter, r *http.Request) {
+		var message map[string]any
+		if err := json.Unmarshal(content, &message); err != nil {
+			t.Error(err)
+		}
+		if r.Header.Get("Access-Reason") != "" {
+			message["who"] = map[string]string{"givenName": "Rowan", "familyName": "Examplewood", "localId": "L000451"}
+		}
+		for _, p := range s.posted() {
+			if p.Path == "/api/messages/"+heldID+"/release" {
+				message["outcome"], message["reason"], message["settledAt"], message["journey"] = "raised", "", "2026-03-02T14:29:00Z", journeyID
+			}
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, message)
 	}
 }
 

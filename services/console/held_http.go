@@ -1,0 +1,103 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+	"net/url"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+const heldTitle = "A message"
+
+func (s *Console) showMessage(w http.ResponseWriter, r *http.Request) error {
+	return s.messagePage(w, r, http.StatusOK, "", url.Values{}, nil)
+}
+
+// messagePage shows one message: whom it is about only where a reason is stated, which goes on in a header and never in
+// an address.
+func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int, reason string, entered url.Values, matters map[string]string, more ...problemView) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	m, err := s.client.message(r.Context(), p, r.PathValue("id"), reason)
+	if err != nil {
+		return err
+	}
+	page := viewHeld(m, p.Role, s.config.Clock.Now(), s.zone)
+	page.Form, page.LookForm = page.Form.filled(entered, matters), lookForm().filled(entered, matters)
+	page.Open, page.Request = page.Open || len(page.Form.problems()) > 0, clock.NewRandomID()
+	problems := append(append(page.Form.problems(), page.LookForm.problems()...), more...)
+	return s.show(w, r, status, "message", view{Title: heldTitle, Here: "messages", Problems: problems, Done: settledWords[r.URL.Query().Get("said")], Page: page})
+}
+
+// lookForm asks why somebody looks.
+func lookForm() form {
+	return form{Sections: []section{{Questions: []question{
+		text("why", "Why do you look?", "Your reason is kept, and the person can read it. For example: to find the visit in our record."),
+	}}}}
+}
+
+// settledWords say what a decision did, on the page that follows.
+var settledWords = map[string]string{
+	"release": "Thank you. It goes on from here: what became of it stands below.",
+	"dismiss": "Thank you. It has ended, and nothing follows from it.",
+}
+
+// lookAtMessage shows whom a message is about, for a reason.
+func (s *Console) lookAtMessage(w http.ResponseWriter, r *http.Request) error {
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	a := newAnswers(r.PostForm, s.zone)
+	reason := a.text("why", 200)
+	if len(reason) < 3 {
+		a.matter("why", "Write in a few words why you look")
+	}
+	if len(a.matters) > 0 {
+		return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters)
+	}
+	return s.messagePage(w, r, http.StatusOK, reason, url.Values{}, nil)
+}
+
+// settleMessage releases or dismisses a message, in the name of whoever is signed in.
+func (s *Console) settleMessage(decision string) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p, err := principal.Need(r.Context())
+		if err != nil {
+			return err
+		}
+		if err := readForm(w, r); err != nil {
+			return err
+		}
+		var body any
+		if decision == "release" {
+			a := newAnswers(r.PostForm, s.zone)
+			known := readEdits(a, s.config.Clock.Now())
+			if len(a.matters) > 0 {
+				return s.messagePage(w, r, http.StatusUnprocessableEntity, "", r.PostForm, a.matters)
+			}
+			body = known
+		}
+		err = s.client.settle(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
+		var problem *httpx.Problem
+		if errors.As(err, &problem) && unsettledWords[problem.Status] != "" {
+			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{unsettledWords[problem.Status], "decide"})
+		}
+		if err != nil {
+			return err
+		}
+		http.Redirect(w, r, "/messages/"+url.PathEscape(r.PathValue("id"))+"?said="+decision, http.StatusSeeOther)
+		return nil
+	}
+}
+
+// unsettledWords say why a decision could not be carried out.
+var unsettledWords = map[int]string{
+	http.StatusConflict:            "This has been settled meanwhile, or its visit has changed: look at it as it is now",
+	http.StatusUnprocessableEntity: "It still cannot be used as it is. Put in what it lacks, or ask the hospital to send it again and then end this one",
+	http.StatusGone:                "What it said has been erased, as its time was over. It can only be ended",
+}
