@@ -100,6 +100,7 @@ var flagWords = map[string]string{
 	schemas.FlagLeftBefore:      "They left before an assessment",
 	schemas.FlagPossibleDouble:  "Another record looks like the same person: somebody compares the two first",
 	schemas.FlagUnverified:      "Who it is about is not known for certain until somebody has spoken with them",
+	schemas.FlagElsewhere:       "They went to a ward, another hospital, the police or custody: find out how to reach them, or hold the journey there",
 	schemas.FlagReturned:        "They have come back while their journey is open",
 }
 
