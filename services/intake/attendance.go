@@ -135,7 +135,7 @@ func inTime(a, b part) int {
 // newest is when anything was last said of the visit, without the order of arrival.
 func (v *Visit) newest() Stamp {
 	var newest Stamp
-	for _, stamp := range []Stamp{v.Started, v.Cancelled, v.End.Stamp, v.EndUndone, v.Ward, v.ArrivedSaid, v.Request.Stamp, v.Unasked} {
+	for _, stamp := range []Stamp{v.Started, v.Cancelled, v.End.Stamp, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedSaid, v.Request.Stamp, v.Unasked} {
 		newest = later(newest, stamp)
 	}
 	for _, evidence := range v.Evidence {
@@ -234,7 +234,7 @@ func (v *Visit) overlay(o *Visit) {
 	v.Evidence = addEvidence(v.Evidence, o)
 	v.WasInScope, v.LeftBefore = v.WasInScope || o.WasInScope, v.LeftBefore || o.LeftBefore
 	v.Setting = widest(v.Setting, o.Setting)
-	v.Ward = later(v.Ward, o.Ward)
+	v.Ward, v.WardUndone = later(v.Ward, o.Ward), later(v.WardUndone, o.WardUndone)
 	v.Unasked = later(v.Unasked, o.Unasked)
 	if o.Request.After(v.Request.Stamp) {
 		v.Request = o.Request

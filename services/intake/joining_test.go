@@ -288,7 +288,7 @@ func askedAbout(attended []*Visit) bool {
 
 func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
 	h := newHospital()
-	triggers := []string{"A01", "A04", "A04", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A02", "A42", "A40", "A47"}
+	triggers := []string{"A01", "A04", "A04", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A02", "A12", "A42", "A40", "A47"}
 	for range rapid.IntRange(1, 7).Draw(r, "n") {
 		h.number = rapid.SampledFrom([]string{"V1", "V1", "V1", "V2", "V3", ""}).Draw(r, "number")
 		h.patient = rapid.SampledFrom([]string{"L42", "L42", "L43"}).Draw(r, "patient")

@@ -411,7 +411,7 @@ func invertKinds(events map[Kind][]string) (map[string]Kind, error) {
 	kinds := map[string]Kind{}
 	for kind, triggers := range events {
 		switch kind {
-		case KindStart, KindMove, KindUpdate, KindEnd, KindCancelStart, KindCancelEnd, KindPerson, KindMerge, KindRename,
+		case KindStart, KindMove, KindCancelMove, KindUpdate, KindEnd, KindCancelStart, KindCancelEnd, KindPerson, KindMerge, KindRename,
 			KindJoinVisits, KindByHand, KindIgnore:
 		default:
 			return nil, fmt.Errorf("events: %q is no kind of event", kind)

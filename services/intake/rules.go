@@ -233,7 +233,7 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 	switch {
 	case s.Kind == KindHuman && !s.InScope:
 		return Joined, ReasonHumanOut
-	case s.Kind == KindCancelStart || s.Kind == KindCancelEnd || s.Kind == KindUnask:
+	case s.Kind == KindCancelStart || s.Kind == KindCancelMove || s.Kind == KindCancelEnd || s.Kind == KindUnask:
 		return Cancelled, ""
 	case v.IsCancelled():
 		return Joined, ReasonVisitGone

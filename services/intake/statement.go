@@ -14,6 +14,7 @@ type Kind string
 const (
 	KindStart       Kind = "start"        // somebody arrived, was admitted, or changed class
 	KindMove        Kind = "move"         // to another place within the visit: a ward transfer holds
+	KindCancelMove  Kind = "cancel-move"  // they have not been moved after all
 	KindUpdate      Kind = "update"       // may bring a reason or a diagnosis late
 	KindEnd         Kind = "end"          // left: the candidate for a discharge
 	KindCancelStart Kind = "cancel-start" // there was no such visit
@@ -72,7 +73,7 @@ func (s Stamp) After(o Stamp) bool {
 func (s Stamp) IsZero() bool { return s == Stamp{} }
 
 // ranks order kinds of one second.
-var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7, KindLeft: 7}
+var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelMove: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7, KindLeft: 7}
 
 // Stamp is when this statement was said.
 func (s Statement) Stamp(seq int64) Stamp {

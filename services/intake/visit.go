@@ -36,13 +36,14 @@ type VisitSays struct {
 	Setting     Setting   `json:"setting,omitempty"`
 	Arrived     Moment    `json:"arrived,omitzero"`
 	ArrivedSaid Stamp     `json:"arrivedSaid,omitzero"`
-	Started     Stamp     `json:"started,omitzero"`   // newest A01, A04, A06, A07
-	Cancelled   Stamp     `json:"cancelled,omitzero"` // newest A11, A23
-	End         VisitEnd  `json:"end,omitzero"`       // newest A03
-	EndUndone   Stamp     `json:"endUndone,omitzero"` // newest A13
-	Request     Request   `json:"request,omitzero"`   // newest request for support
-	Unasked     Stamp     `json:"unasked,omitzero"`   // newest request taken back
-	Ward        Stamp     `json:"ward,omitzero"`      // newest A02
+	Started     Stamp     `json:"started,omitzero"`    // newest A01, A04, A06, A07
+	Cancelled   Stamp     `json:"cancelled,omitzero"`  // newest A11, A23
+	End         VisitEnd  `json:"end,omitzero"`        // newest A03
+	EndUndone   Stamp     `json:"endUndone,omitzero"`  // newest A13
+	Request     Request   `json:"request,omitzero"`    // newest request for support
+	Unasked     Stamp     `json:"unasked,omitzero"`    // newest request taken back
+	Ward        Stamp     `json:"ward,omitzero"`       // newest A02
+	WardUndone  Stamp     `json:"wardUndone,omitzero"` // newest A12
 
 	Evidence   []EvidenceSaid `json:"evidence,omitempty"` // the newest of each role
 	WasInScope bool           `json:"wasInScope,omitempty"`
@@ -122,6 +123,8 @@ func (v *Visit) join(s Statement) {
 		v.EndUndone = later(v.EndUndone, stamp)
 	case KindMove:
 		v.Ward = later(v.Ward, stamp)
+	case KindCancelMove:
+		v.WardUndone = later(v.WardUndone, stamp)
 	case KindReferral, KindUnask:
 		v.joinRequest(s, stamp)
 	case KindEnd, KindReported:

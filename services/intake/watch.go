@@ -41,6 +41,9 @@ func (v *Visit) watched(scope scope, who Subject, after waits) Watch {
 	wanted := Watch{Reason: ReasonNoEnd, At: v.began().Add(after.NoEnd)}
 	if since, on := v.onWard(); on {
 		wanted = Watch{Reason: ReasonOnWard, At: since.Add(after.Ward)}
+		if v.Setting != SettingWard { // the move may have been to another bed in A&E
+			wanted.At = since.Add(after.NoEnd)
+		}
 	}
 	if v.Watch.Reason == wanted.Reason && v.Watch.Message != "" {
 		return v.Watch // it has been asked about
@@ -48,10 +51,10 @@ func (v *Visit) watched(scope scope, who Subject, after waits) Watch {
 	return wanted
 }
 
-// onWard says since when the person is on a ward.
+// onWard says since when the person is on a ward, or has at least been moved.
 func (v *Visit) onWard() (time.Time, bool) {
 	switch {
-	case !v.Ward.IsZero():
+	case v.Ward.After(v.WardUndone):
 		return v.Ward.SaidAt, true
 	case v.Setting == SettingWard:
 		return v.began(), true

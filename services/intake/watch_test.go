@@ -26,7 +26,17 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		"undecided scope": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("269735005", "", "SCT"))} }, ReasonNoEnd, began, noEndAfter},
 		"admitted":        {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} }, ReasonOnWard, began, wardReview},
 		"transferred": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A02")} }, ReasonOnWard,
-			began.Add(time.Minute), wardReview},
+			began.Add(time.Minute), noEndAfter},
+		"transferred and admitted": {func(h *hospital) [][]byte {
+			return [][]byte{h.message("A04", inScope), ofClass(h.message("A02"), "I")}
+		}, ReasonOnWard, began.Add(time.Minute), wardReview},
+		"a transfer undone": {func(h *hospital) [][]byte {
+			return [][]byte{h.message("A04", inScope), h.message("A02"), h.message("A12")}
+		}, ReasonNoEnd, began, noEndAfter},
+		"a transfer undone, the other way round": {func(h *hospital) [][]byte {
+			first, move, undone := h.message("A04", inScope), h.message("A02"), h.message("A12")
+			return [][]byte{undone, move, first}
+		}, ReasonNoEnd, began, noEndAfter},
 		"something else": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("22253000", "", "SCT"))} }, "", time.Time{}, 0},
 		"ended":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A03")} }, "", time.Time{}, 0},
 		"cancelled":      {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A11")} }, "", time.Time{}, 0},
