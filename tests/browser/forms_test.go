@@ -33,9 +33,11 @@ func withoutScripts(t *testing.T, ctx context.Context) {
 	ok(t, err)
 }
 
-// check looks at a page that is shown.
+// check looks at a page that is shown, once its styles are there: after a press nothing else waits for them.
 func check(t *testing.T, ctx context.Context, width int64, name string) {
 	t.Helper()
+	loaded := `new Promise(done => document.readyState === "complete" ? done(true) : addEventListener("load", () => done(true)))`
+	read(t, ctx, chromedp.Evaluate[bool](loaded, chromedp.EvalAwaitPromise))
 	picture(t, ctx, name)
 	checkFit(t, ctx, width)
 	checkTargets(t, ctx)
