@@ -94,7 +94,7 @@ func learn(k *Known, e flow.Event) (bool, error) {
 		return err == nil && k.addWithdrawn(at, d), err
 	case schemas.PathwayDecided:
 		d, err := flow.Decode[pathwayWaits](e)
-		return err == nil && k.addDecided(schemas.PathwayDecidedData{Waits: d.Waits}), err
+		return err == nil && k.addDecided(d.Waits), err
 	case schemas.GapFound:
 		return k.addGap(), nil
 	case schemas.ServiceAnswered:

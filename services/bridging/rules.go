@@ -128,8 +128,8 @@ func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
 	})
 }
 
-func (k *Known) addDecided(d schemas.PathwayDecidedData) (changed bool) {
-	for _, service := range d.Waits {
+func (k *Known) addDecided(waits []string) (changed bool) {
+	for _, service := range waits {
 		if !k.Waits[service] {
 			if k.Waits == nil {
 				k.Waits = map[string]bool{}
@@ -148,7 +148,7 @@ func (k *Known) addGap() bool {
 
 // addAnswered: who is on a service's list waits.
 func (k *Known) addAnswered(d schemas.ServiceAnsweredData) bool {
-	return d.Answer == answerWaiting && k.addDecided(schemas.PathwayDecidedData{Waits: []string{d.Service}})
+	return d.Answer == answerWaiting && k.addDecided([]string{d.Service})
 }
 
 const answerWaiting = "waiting"

@@ -67,7 +67,7 @@ func TestCallsOfADayAreSpreadOverItsAllowedHours(t *testing.T) {
 func waiting(flags ...string) *Known {
 	var k Known
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags})
-	k.addDecided(schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
+	k.addDecided([]string{"svc-w"})
 	return &k
 }
 

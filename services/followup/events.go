@@ -88,8 +88,8 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 		d, err := flow.Decode[schemas.DischargeWithdrawnData](e)
 		return err == nil && k.addWithdrawn(at, d), err
 	case schemas.PathwayDecided:
-		d, err := flow.Decode[schemas.PathwayDecidedData](e)
-		return err == nil && k.addDecided(at, d), err
+		d, err := flow.Decode[pathwayDoors](e)
+		return err == nil && k.addDecided(at, d.Doors), err
 	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
@@ -107,6 +107,19 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	default:
 		return false, fmt.Errorf("event %s: followup does not hear %s", e.ID, e.Type)
 	}
+}
+
+// pathwayDoors is all that followup reads of a pathway: why each door is as it is makes most of the event.
+type pathwayDoors struct {
+	Doors []door `json:"doors"`
+}
+
+// door is what the criteria of one service say: schemas.ServiceDoor without its reasons.
+type door struct {
+	Service string       `json:"service"`
+	Sector  string       `json:"sector"`
+	Kind    string       `json:"kind"`
+	Door    schemas.Door `json:"door"`
 }
 
 // leftOn returns the local day the window counts from: the day as sent, else that of the instant, else that of

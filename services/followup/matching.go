@@ -31,7 +31,7 @@ type Partner struct {
 
 // mayBeOffered says whether a door allows an offer to be prepared. Unknown is not no: a door that is open if a
 // missing fact turns out well is offered while the fact is asked for. A door that takes a conversation is not.
-func mayBeOffered(d schemas.ServiceDoor) bool {
+func mayBeOffered(d door) bool {
 	return d.Sector == sectorThird && d.Kind == kindFollowUp && (d.Door == schemas.DoorOpen || d.Door == schemas.DoorOpenIf)
 }
 

@@ -177,13 +177,13 @@ func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
 	})
 }
 
-func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData) bool {
+func (k *Known) addDecided(at int64, doors []door) bool {
 	newest := at > k.Decided
 	changed := newest
 	if newest {
 		k.Decided, k.Closed = at, nil
 	}
-	for _, door := range d.Doors {
+	for _, door := range doors {
 		switch {
 		case door.Door == schemas.DoorNotOpen && newest:
 			mark(&k.Closed, door.Service)

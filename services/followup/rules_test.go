@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
@@ -105,6 +106,15 @@ func thirdSector(service string, door schemas.Door) schemas.ServiceDoor {
 	return schemas.ServiceDoor{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Door: door}
 }
 
+// doorsOf are doors as followup reads them of an event.
+func doorsOf(doors ...schemas.ServiceDoor) []door {
+	read, err := flow.Decode[pathwayDoors](event("", 1, schemas.PathwayDecided, schemas.PathwayDecidedData{Doors: doors}))
+	if err != nil {
+		panic(err)
+	}
+	return read.Doors
+}
+
 func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -121,7 +131,7 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 		"another kind of service":          {[]schemas.ServiceDoor{{Service: "svc-a", Sector: "third-sector", Kind: "text-line", Door: schemas.DoorOpen}}, ""},
 	} {
 		var k Known
-		k.addDecided(1, schemas.PathwayDecidedData{Doors: tc.doors})
+		k.addDecided(1, doorsOf(tc.doors...))
 		got, ok := match(k.Open, partnersAB())
 		if got.ID != tc.want || ok != (tc.want != "") {
 			t.Errorf("%s: got %q", name, got.ID)
@@ -132,8 +142,8 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	t.Parallel()
 	var k Known
-	k.addDecided(1, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}})
-	k.addDecided(2, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)}})
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)))
+	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)))
 	if got, _ := match(k.Open, partnersAB()); got.ID != partnerA {
 		t.Errorf("got %q: the door that opened first stays", got.ID)
 	}
@@ -141,8 +151,8 @@ func TestALaterDecisionClosesNoDoor(t *testing.T) {
 
 func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 	t.Parallel()
-	ifOpen := schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-b", schemas.DoorOpenIf), thirdSector("svc-a", schemas.DoorOpenIf)}}
-	known := schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-b", schemas.DoorNotOpen), thirdSector("svc-a", schemas.DoorOpen)}}
+	ifOpen := doorsOf(thirdSector("svc-b", schemas.DoorOpenIf), thirdSector("svc-a", schemas.DoorOpenIf))
+	known := doorsOf(thirdSector("svc-b", schemas.DoorNotOpen), thirdSector("svc-a", schemas.DoorOpen))
 	for _, inOrder := range []bool{true, false} {
 		var k Known
 		if inOrder {
@@ -165,7 +175,7 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 func recorded(flags ...string) *Known {
 	var k Known
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags}, "2026-11-02")
-	k.addDecided(1, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}})
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)))
 	return &k
 }
 

@@ -329,10 +329,10 @@ var heard = map[schemas.Type]hearing{
 		return shown{"facts": d.Facts}
 	}),
 	schemas.InformationSupplied: on(func(*Known, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
-	schemas.PathwayDecided: on(func(k *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
+	schemas.PathwayDecided: on(func(k *Known, d pathwayShown, at int64, when time.Time) shown {
 		k.addSides(at, d.GapSides)
 		k.addAskFirst(at, d.AskFirst)
-		return doors(d)
+		return doors(d.Doors)
 	}),
 	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
 		k.Gap.hear(at, when)
@@ -405,12 +405,24 @@ func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bo
 	return shown{"purposes": d.Purposes}
 }
 
+// pathwayShown is all that a journey reads of a pathway: why each door is as it is makes most of the event.
+type pathwayShown struct {
+	Doors    []door                    `json:"doors"`
+	AskFirst []string                  `json:"askFirst"`
+	GapSides []schemas.CriterionResult `json:"gapSides"`
+}
+
+// door is whether one service is open: schemas.ServiceDoor without which service and why.
+type door struct {
+	Door schemas.Door `json:"door"`
+}
+
 // doors counts how many services are open, open if a fact turns out so, to be talked about, and not open.
-func doors(d schemas.PathwayDecidedData) shown {
+func doors(all []door) shown {
 	counts := shown{}
-	for _, door := range d.Doors {
-		n, _ := counts[string(door.Door)].(int)
-		counts[string(door.Door)] = n + 1
+	for _, d := range all {
+		n, _ := counts[string(d.Door)].(int)
+		counts[string(d.Door)] = n + 1
 	}
 	return counts
 }

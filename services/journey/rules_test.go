@@ -518,6 +518,22 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 	}
 }
 
+func TestAPathwaysLineCountsItsDoorsAndItsGapIsKept(t *testing.T) {
+	t.Parallel()
+	because := []schemas.CriterionResult{{Criterion: "c", Words: "For adults.", Source: "svc", CheckedOn: "2026-11-01"}}
+	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", AskFirst: []string{"svc-w"}, GapSides: because,
+		Doors: []schemas.ServiceDoor{{Service: "svc-a", Door: schemas.DoorNotOpen, Because: because}, {Service: "svc-b", Door: schemas.DoorOpen},
+			{Service: "svc-c", Door: schemas.DoorNotOpen, Because: because}}})
+	var k Known
+	details, err := learn(&k, e)
+	if err != nil || string(details) != `{"not-open":2,"open":1}` {
+		t.Errorf("the line shows %s, %v", details, err)
+	}
+	if !slices.Equal(k.Sides, because) || !slices.Equal(k.AskFirst, []string{"svc-w"}) {
+		t.Errorf("of the gap is known %+v, asked first %v", k.Sides, k.AskFirst)
+	}
+}
+
 func TestEachRungIsAtAnAllowedHourOfItsOwnDay(t *testing.T) {
 	t.Parallel()
 	for at, want := range map[string][]string{
