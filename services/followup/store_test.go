@@ -39,8 +39,8 @@ func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 	return s, db, pool
 }
 
-// applyBatch does in a transaction what Handle does: the reads in one round trip, the writes in the next.
-// applyBatch does a batch, and again where another transaction made a row of it first, as flow does.
+// applyBatch does in a transaction what Handle does: the reads in one round trip, the writes in the next. Where another
+// transaction made a row of it first it does it again, as flow does.
 func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []flow.Emission, err error) {
 	ctx := context.Background()
 	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {

@@ -53,7 +53,7 @@ func inTransaction(s *Service, pool interface {
 }, batch []flow.Event) error {
 	return pgx.BeginFunc(context.Background(), pool, func(tx pgx.Tx) error {
 		reads, writes := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, arrivalsOf(batch, now), now)
+		records := load(reads, journeysOf(batch))
 		if err := tx.SendBatch(context.Background(), reads).Close(); err != nil {
 			return err
 		}

@@ -15,7 +15,7 @@ import (
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
 // is known of it, its steps are compared once with what they should be, and every event gets its line.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	records := load(tx, arrivalsOf(batch, tx.Now), tx.Now)
+	records := load(tx, journeysOf(batch))
 	return func(fresh []flow.Event) error {
 		emissions, err := s.apply(tx, tx.Now, records, fresh)
 		for _, e := range emissions {
@@ -25,21 +25,9 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 	}
 }
 
-// arrivalsOf returns the journeys that a batch speaks of, sorted. Messages that were set aside have none.
-func arrivalsOf(batch []flow.Event, now time.Time) []arrival {
-	var ids []string
-	for _, e := range batch {
-		if !aboutMessage(e) {
-			ids = append(ids, e.Subject)
-		}
-	}
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	arrivals := make([]arrival, len(ids))
-	for i, id := range ids {
-		arrivals[i] = arrival{ID: id, Hold: clock.NewID(now)}
-	}
-	return arrivals
+// journeysOf returns the journeys that a batch speaks of, sorted. Messages that were set aside have none.
+func journeysOf(batch []flow.Event) []string {
+	return flow.Journeys(slices.DeleteFunc(slices.Clone(batch), aboutMessage))
 }
 
 // aboutMessage says whether an event concerns no journey: a message that was set aside, or a service's line.
@@ -96,6 +84,9 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 }
 
 func (w *writes) store(q queuer) error {
+	if err := saveRecords(q, w.records, w.now); err != nil { // a step names its journey's row
+		return err
+	}
 	closeSteps(q, w.closed, w.now)
 	adoptSteps(q, w.adopted, w.adopters)
 	var released []Step
@@ -112,10 +103,7 @@ func (w *writes) store(q queuer) error {
 	}
 	closeMessages(q, released, w.now)
 	addEntries(q, w.entries)
-	if err := addTurns(q, w.turns, w.now); err != nil {
-		return err
-	}
-	return saveRecords(q, w.records)
+	return addTurns(q, w.turns, w.now)
 }
 
 // message opens the step of a message that was set aside, or closes it. Of both in one batch, the release stands.

@@ -14,6 +14,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/pg"
 	"footbridge/schemas"
 )
 
@@ -218,6 +219,9 @@ func reasonOf(r heldRow, lost, left []string) (reason, kind string) {
 func (s *Sentinel) keep(ctx context.Context, findings []finding) (found int, err error) {
 	for chunk := range slices.Chunk(findings, 200) {
 		n, err := s.keepSome(ctx, chunk)
+		if pg.IsUnique(err) { // the journey was heard of at the same moment
+			n, err = s.keepSome(ctx, chunk)
+		}
 		found += n
 		if err != nil {
 			return found, err
@@ -232,7 +236,7 @@ func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (found int,
 		for _, f := range findings {
 			steps[f.Key] = clock.NewID(tx.Now)
 		}
-		records := load(tx, arrivalsIn(findings, tx.Now), tx.Now)
+		records := load(tx, journeysIn(findings))
 		keepFindings(tx, findings, steps, tx.Now, func(keys []string) { fresh = keys })
 		if err := tx.Flush(); err != nil {
 			return err
@@ -250,20 +254,16 @@ func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (found int,
 	return found, err
 }
 
-// arrivalsIn returns the journeys that findings are about, sorted; a finding may also be about a message, or about an
+// journeysIn returns the journeys that findings are about, sorted; a finding may also be about a message, or about an
 // event whose subject is no journey at all.
-func arrivalsIn(findings []finding, now time.Time) []arrival {
+func journeysIn(findings []finding) []string {
 	ids := map[string]bool{}
 	for _, f := range findings {
 		if f.onJourney() {
 			ids[f.Journey] = true
 		}
 	}
-	var arrivals []arrival
-	for _, id := range slices.Sorted(maps.Keys(ids)) {
-		arrivals = append(arrivals, arrival{ID: id, Hold: clock.NewID(now)})
-	}
-	return arrivals
+	return slices.Sorted(maps.Keys(ids))
 }
 
 func (f finding) onJourney() bool {

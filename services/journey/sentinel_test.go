@@ -2,6 +2,7 @@ package journey
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -127,6 +128,47 @@ func TestTheBeginningArrivingLateJoinsWhatTheSentinelOpened(t *testing.T) {
 	w.publish(withIDs(journey.events))
 	w.eventually(1, `select count(*) from step where kind = 'ask-the-person' and state = 'open' and organisation = 'RXX'`)
 	w.eventually(1, `select count(*) from step where kind = 'find-what-is-lost' and state = 'open' and organisation = 'RXX'`)
+}
+
+func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s, journey := w.sentinel(), clock.NewID(w.c.Now())
+	w.holds(journey, "raised", 60)
+	tx, err := w.pool.Begin(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
+	_, err = tx.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at, closed_at, closed_for)
+		values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved', 'when', $2::timestamptz)), 'first', $2, $2, 'moved')`,
+		journey, w.c.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	looked := make(chan error, 1)
+	go func() {
+		found, err := s.Look(t.Context())
+		if found != 1 && err == nil {
+			err = fmt.Errorf("found %d", found)
+		}
+		looked <- err
+	}()
+	for waiting := false; !waiting; {
+		if err := w.db.Admin().QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database()
+			and usename like '%journey%' and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := tx.Commit(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-looked; err != nil {
+		t.Error(err)
+	}
+	if got := count(t, w.pool, `select count(*) from step s join journey j on j.id = s.journey where j.id = $1 and j.correlation = 'first'`, journey); got != 1 {
+		t.Errorf("%d steps on the journey that was there first", got)
+	}
 }
 
 func TestAClosedJourneyAccountsForItsDischargeAndNotForAnOffer(t *testing.T) {

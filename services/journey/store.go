@@ -28,27 +28,21 @@ type record struct {
 	Correlation              string
 	BeganAt                  *time.Time
 	Steps                    []Step // open or done; replaced ones are history
+	fresh                    bool   // has no row yet
 }
 
-// arrival is a journey that a batch speaks of: what its row begins with when there is none yet. Hold is the id that
-// the row names as its step until the step is there; the foreign key is checked at commit only.
-type arrival struct{ ID, Hold string }
-
 // load queues the locking of journeys, in id order, with their steps, and fills the map that it returns when the
-// round trip is done. A journey that is not known yet gets a row, so that two transactions that hear of it first at
-// the same time wait for one another. Event handlers act for the system itself, so no principal narrows what they see.
-func load(q queuer, arrivals []arrival, now time.Time) map[string]*record {
-	records := make(map[string]*record, len(arrivals))
-	if len(arrivals) == 0 {
+// round trip is done. A journey that is not known yet gets a fresh record: of two transactions that hear of it first at
+// the same time, the second cannot store its row and is done again. Event handlers act for the system itself, so no
+// principal narrows what they see.
+func load(q queuer, ids []string) map[string]*record {
+	records := make(map[string]*record, len(ids))
+	if len(ids) == 0 {
 		return records
 	}
-	ids, holds := make([]string, len(arrivals)), make([]string, len(arrivals))
-	for i, a := range arrivals {
-		ids[i], holds[i] = a.ID, a.Hold
+	for _, id := range ids {
+		records[id] = &record{ID: id, State: journeyOpen, fresh: true}
 	}
-	q.Queue(`insert into journey (id, organisation, person, state, holding_step, version, known, correlation, arrived_at)
-		select id, '', '', 'open', hold, 0, '{}', '', $3 from unnest($1::uuid[], $2::uuid[]) as n(id, hold)
-		on conflict do nothing`, ids, holds, now)
 	lock(q, ids, records)
 	return records
 }
@@ -101,8 +95,9 @@ func scanStepsInto(rows pgx.Rows, records map[string]*record) error {
 	return err
 }
 
-// saveRecords queues the new state of journeys. The step that holds each is worked out from its steps.
-func saveRecords(q queuer, records []*record) error {
+// saveRecords queues the new state of journeys, and the first row of those that have none. The step that holds each is
+// worked out from its steps; it may be stored afterwards, as the foreign key is checked at commit only.
+func saveRecords(q queuer, records []*record, now time.Time) error {
 	if len(records) == 0 {
 		return nil
 	}
@@ -110,6 +105,7 @@ func saveRecords(q queuer, records []*record) error {
 	var versions []int64
 	var holds, closedFor []*string
 	var began, closedAt []*time.Time
+	var fresh []bool
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -127,15 +123,22 @@ func saveRecords(q queuer, records []*record) error {
 		if c := r.Known.Closed; c != nil {
 			why, when = &c.Reason, &c.When
 		}
-		closedFor, closedAt = append(closedFor, why), append(closedAt, when)
+		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
 	}
-	q.Queue(`update journey j
+	q.Queue(`with n as materialized (
+			select id, organisation, person, state, hold, version, known::jsonb, correlation, began, closed, why, fresh
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
+				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[])
+				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh)
+		), added as (
+			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, arrived_at)
+			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, $13 from n where fresh
+		)
+		update journey j
 		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
-			known = n.known::jsonb, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-			$9::timestamptz[], $10::timestamptz[], $11::text[])
-			as n(id, organisation, person, state, hold, version, known, correlation, began, closed, why)
-		where j.id = n.id`, ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor)
+			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why
+		from n where j.id = n.id and not n.fresh`,
+		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now)
 	return nil
 }
 
