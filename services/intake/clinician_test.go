@@ -158,3 +158,17 @@ func TestAnAgeThatBecomesKnownLiftsTheFlag(t *testing.T) {
 		t.Errorf("said %+v", last)
 	}
 }
+
+// What a message about the person alone says of them counts for what stands, whenever it comes.
+func TestABirthDateThatMakesAChildOfSomebodyIsShownAtOnce(t *testing.T) {
+	t.Parallel()
+	for trigger, number := range map[string]string{"A31": "V1", "A28": "", "A08": ""} {
+		w, h := newWard(t), newHospital()
+		expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03")), "joined not-ended", "raised ")
+		h.birth, h.number = "20140401", number
+		expect(t, w.outcomes(h.message(trigger)), "corrected demographics")
+		if w.count(schemas.DischargeRecorded) != 1 || w.count(schemas.DischargeCorrected) != 1 {
+			t.Errorf("%s: said %+v", trigger, w.said)
+		}
+	}
+}

@@ -138,7 +138,7 @@ func (w *World) Take(in Incoming) Settled {
 	case KindMerge, KindRename:
 		settled = w.takeMerge(in, person)
 	case KindPerson:
-		settled = Settled{Decision: Decision{Outcome: Joined, Reason: ReasonDemographics}}
+		settled = Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
 	case KindJoinVisits:
 		settled = w.takeJoinVisits(in, person)
 	default:
@@ -226,7 +226,7 @@ func (w *World) isDeceased(person *Person) bool {
 func (w *World) takeVisit(in Incoming, person *Person) Settled {
 	s := in.Statement
 	if s.Visit == "" && s.saysNothingOfAVisit() {
-		return Settled{Decision: Decision{Outcome: Joined, Reason: ReasonDemographics}}
+		return Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
 	}
 	v := w.visitFor(in)
 	before := w.owners[v.Person]
@@ -349,12 +349,27 @@ func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) D
 
 // settleAll decides again about all of a person's attendances: the records or numbers that they go by have changed.
 func (w *World) settleAll(person *Person, in Incoming, otherwise Decision) Decision {
+	return w.settleThose(person, in, otherwise, func([]*Visit) bool { return true })
+}
+
+// settleStanding decides again about what stands of a person, of whom more is known now: a birth date may make a child
+// of them. It raises nothing, as a message about a person alone never does.
+func (w *World) settleStanding(person *Person, in Incoming, reason string) Decision {
+	return w.settleThose(person, in, Decision{Outcome: Joined, Reason: reason}, func(attended []*Visit) bool {
+		return slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Standing() })
+	})
+}
+
+func (w *World) settleThose(person *Person, in Incoming, otherwise Decision, which func(attended []*Visit) bool) Decision {
 	byOrganisation := map[string][]*Visit{}
 	for _, v := range w.visitsOf(person) {
 		byOrganisation[v.Organisation] = append(byOrganisation[v.Organisation], v)
 	}
 	for _, organisation := range slices.Sorted(maps.Keys(byOrganisation)) {
 		for _, attended := range attendances(byOrganisation[organisation]) {
+			if !which(attended) {
+				continue
+			}
 			decision := w.decide(attended, Statement{}, person, in)
 			in.NewJourney = ""
 			if len(decision.Say) > 0 {
@@ -578,7 +593,8 @@ func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
 	}
 	settled := Settled{Decision: Decision{Outcome: Joined, Reason: reason}}
 	given := w.persons[in.MergedKey]
-	if given == survivor {
+	if given == survivor { // known before; what it says of them may be new
+		settled.Decision = w.settleStanding(survivor, in, reason)
 		return settled
 	}
 	if given == nil {

@@ -1,11 +1,18 @@
 package intake
 
 import (
+	"bytes"
 	"context"
+	"fmt"
+	"net/http"
+	"reflect"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"pgregory.net/rapid"
 
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
@@ -103,4 +110,91 @@ func TestAVisitThatAnotherHasStoredMeanwhileIsJoined(t *testing.T) {
 	if err := admin.QueryRow(t.Context(), `select count(*), max(version) from intake.visit`).Scan(&visits, &version); err != nil || visits != 1 || version != 8 {
 		t.Errorf("%d visits, version %d, %v; want the one, joined", visits, version, err)
 	}
+}
+
+// TestAnyInterleavingOverTwoProcessesConverges: what a hospital says, sent at once over four connections to two
+// processes with two committers each, by each of them in an order of its own and everything twice, ends as the same
+// messages taken one after the other do. What follows is told as often as it stands.
+func TestAnyInterleavingOverTwoProcessesConverges(t *testing.T) {
+	t.Parallel()
+	site := newSite(t)
+	intakes := []*process{site.start(), site.start()}
+	clients := []*hl7.Client{intakes[0].dial(t), intakes[1].dial(t), intakes[0].dial(t), intakes[1].dial(t)}
+	hospitals := 0
+	rapid.Check(t, func(r *rapid.T) {
+		hospitals++ // each try is at a hospital of its own
+		ours := []byte(fmt.Sprintf("T%03d", hospitals))
+		messages := drawMessages(r, false)
+		inOrder := newWard(t)
+		inOrder.now = drawnNow
+		inOrder.outcomes(messages...)
+		var all sync.WaitGroup
+		for c, client := range clients {
+			var share [][]byte
+			for _, i := range drawOrder(r, len(messages)) {
+				if i%2 == c/2 { // connections 0 and 1 have the same messages, and so have 2 and 3
+					share = append(share, bytes.ReplaceAll(bytes.ReplaceAll(messages[i], []byte("RXX"), ours), []byte("rxx"), ours))
+				}
+			}
+			all.Go(func() {
+				for _, m := range share {
+					intakes[c%2].tell(t, client, m)
+				}
+			})
+		}
+		all.Wait()
+		if a, b := attendancesOf(inOrder), attendancesOf(intakes[0].wardOf(t, string(ours))); !reflect.DeepEqual(a, b) {
+			r.Fatalf("\n in order %v\n at once   %v", a, b)
+		}
+	})
+	for claim, query := range map[string]string{
+		"messages that are not in the ledger as one and a duplicate": `select count(*) from (select from intake.message where door <> 'form' group by organisation, control_id, content_hash
+			having count(*) <> 2 or count(*) filter (where outcome = 'duplicate') <> 1) as odd`,
+		"journeys that are told of more or less often than events say": `select count(*) from intake.journey j where told <> (select count(*) from intake.outbox o where o.payload::jsonb ->> 'subject' = j.id::text)`,
+	} {
+		if n := intakes[0].count(t, query); n != 0 {
+			t.Errorf("%d %s", n, claim)
+		}
+	}
+}
+
+// tell sends a message by the door it belongs to.
+func (p *process) tell(t testing.TB, client *hl7.Client, message []byte) {
+	if message[0] != '{' {
+		if ack := send(t, client, message); ack.Code != "AA" {
+			t.Errorf("answered %s %s", ack.Code, ack.Text)
+		}
+		return
+	}
+	if status, body := p.post(t, "application/cloudevents+json", string(message)); status != http.StatusAccepted {
+		t.Errorf("answered %d %s", status, body)
+	}
+}
+
+// wardOf is all that is stored of one hospital's people and visits.
+func (p *process) wardOf(t testing.TB, organisation string) *ward {
+	t.Helper()
+	w := &ward{t: t}
+	err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
+		job := newJob(p.Service, nil)
+		rows, err := p.pool.Query(t.Context(), `select number from intake.visit where organisation = $1`, organisation)
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var number string
+			if err := rows.Scan(&number); err != nil {
+				return err
+			}
+			job.claims.visits[visitKey{organisation, number}] = true
+		}
+		p.loadWorld(tx, job.claims, job.world, tx.Now)
+		w.world = job.world
+		return tx.Flush()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

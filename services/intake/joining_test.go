@@ -256,29 +256,31 @@ func TestAnOpenRegistrationDoesNotSilenceADischarge(t *testing.T) {
 func TestAnyInterleavingOfCorrectionsAndMergesConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
-		verified := rapid.Bool().Draw(r, "verified")
-		messages := drawMessages(r, verified)
+		messages := drawMessages(r, rapid.Bool().Draw(r, "verified"))
 		inOrder, shuffled := newWard(t), newWard(t)
-		inOrder.now, shuffled.now = morning.Add(400*time.Hour), morning.Add(400*time.Hour)
+		inOrder.now, shuffled.now = drawnNow, drawnNow
 		inOrder.outcomes(messages...)
-		mixed := rapid.Permutation(append(slices.Clone(messages), messages[0])).Draw(r, "order")
-		shuffled.outcomes(withoutResends(mixed)...)
+		for _, i := range drawOrder(r, len(messages)) {
+			shuffled.outcomes(messages[i])
+		}
 		if a, b := attendancesOf(inOrder), attendancesOf(shuffled); !reflect.DeepEqual(a, b) {
 			r.Fatalf("\n in order %v\n shuffled %v", a, b)
 		}
 	})
 }
 
-// withoutResends drops what the ledger would know as a resend.
-func withoutResends(messages [][]byte) (fresh [][]byte) {
-	seen := map[string]bool{}
-	for _, m := range messages {
-		if !seen[string(m)] {
-			fresh = append(fresh, m)
-		}
-		seen[string(m)] = true
+// TestEveryKindOfMessageIsAmongTheInterleavings, of all that a profile reads as more than nothing.
+func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
+	t.Parallel()
+	profiles, err := ShippedProfiles()
+	if err != nil {
+		t.Fatal(err)
 	}
-	return fresh
+	for trigger, kind := range profiles.fallback.kinds {
+		if kind != KindIgnore && kind != KindByHand && !slices.Contains(drawnTriggers, trigger) {
+			t.Errorf("%s, which says %q, is in no interleaving", trigger, kind)
+		}
+	}
 }
 
 // askedAbout says whether a human has the question: as a message set aside, or as a journey that is paused.
@@ -286,40 +288,97 @@ func askedAbout(attended []*Visit) bool {
 	return len(askedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Withdrawn == "recoded" })
 }
 
+// drawOrder is any order of so many messages.
+func drawOrder(r *rapid.T, n int) []int {
+	order := make([]int, n)
+	for i := range order {
+		order[i] = i
+	}
+	return rapid.Permutation(order).Draw(r, "order")
+}
+
+// drawnTriggers are what a drawn message may be: a trigger event, some with more than one content; a report, a form or a
+// form taken back.
+var drawnTriggers = []string{"A01", "A04", "A04", "A06", "A07", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A23", "A02", "A12",
+	"A28", "A31", "A31dead", "A34", "A40", "A42", "A47", "reported", "submitted"}
+
+// drawnMerges make two records one person.
+var drawnMerges = []string{"A34", "A40", "A47"}
+
+// drawnNow is when drawn messages are read, long after the last of them was said: all of them are of the past.
+var drawnNow = time.Now().UTC().Truncate(time.Second)
+
 func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
 	h := newHospital()
-	triggers := []string{"A01", "A04", "A04", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A02", "A12", "A42", "A40", "A47"}
-	for range rapid.IntRange(1, 7).Draw(r, "n") {
+	h.at = drawnNow.Add(-400 * time.Hour)
+	triggers := rapid.SliceOfN(rapid.SampledFrom(drawnTriggers), 1, 7).Draw(r, "triggers")
+	births := []string{"19900401", "19900401", "20140401"}
+	if slices.ContainsFunc(triggers, func(trigger string) bool { return slices.Contains(drawnMerges, trigger) }) {
+		births = births[:1] // which of two merged records' counts is for the human who is shown the merge
+	}
+	for _, trigger := range triggers {
 		h.number = rapid.SampledFrom([]string{"V1", "V1", "V1", "V2", "V3", ""}).Draw(r, "number")
 		h.patient = rapid.SampledFrom([]string{"L42", "L42", "L43"}).Draw(r, "patient")
+		h.birth = rapid.SampledFrom(births).Draw(r, "birth")
 		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour}).Draw(r, "gap"))
-		var m []byte
-		switch trigger := rapid.SampledFrom(triggers).Draw(r, "trigger"); trigger {
-		case "A08x":
-			m = h.message("A08", diagnosis("X60", "", "I10"))
-		case "A08y":
-			m = h.message("A08", diagnosis("S61", "", "I10"))
-		case "A01":
-			m = ofClass(h.message("A01"), "I")
-		case "A04":
-			m = h.message("A04", reason("248062006", "", "SCT"))
-		case "A42":
-			if h.number == "" {
-				h.number = "V1"
-			}
-			m = h.message("A42", mergeVisits(rapid.SampledFrom([]string{"V2", "V3"}).Draw(r, "given")))
-		case "A40", "A47":
-			h.patient = "L42"
-			m = h.message(trigger, giveUp("L43"))
-		default:
-			m = h.message(trigger)
-		}
-		if verified {
-			m = withTraced(m)
-		}
-		messages = append(messages, m)
+		messages = append(messages, h.drawn(r, trigger, verified))
 	}
 	return messages
+}
+
+func (h *hospital) drawn(r *rapid.T, trigger string, verified bool) []byte {
+	var m []byte
+	switch trigger {
+	case "reported", "submitted":
+		return h.event(trigger, rapid.Bool().Draw(r, "inScope"), verified)
+	case "A08x":
+		m = h.message("A08", diagnosis("X60", "", "I10"))
+	case "A08y":
+		m = h.message("A08", diagnosis("S61", "", "I10"))
+	case "A01", "A06":
+		m = ofClass(h.message(trigger), "I")
+	case "A04":
+		m = h.message("A04", reason("248062006", "", "SCT"))
+	case "A31dead":
+		m = []byte(replaceOnce(string(h.message("A31")), "|"+h.birth+"\r", "|"+h.birth+strings.Repeat("|", 23)+"Y\r"))
+	case "A42":
+		if h.number == "" {
+			h.number = "V1"
+		}
+		m = h.message("A42", mergeVisits(rapid.SampledFrom([]string{"V2", "V3"}).Draw(r, "given")))
+	case drawnMerges[0], drawnMerges[1], drawnMerges[2]:
+		h.patient = "L42"
+		m = h.message(trigger, giveUp("L43"))
+	case "A28", "A31":
+		h.birth = "" // of somebody not known yet nothing is kept, a birth date neither
+		m = h.message(trigger)
+	default:
+		m = h.message(trigger)
+	}
+	if verified && h.birth != "" && trigger != "A31dead" {
+		m = []byte(replaceOnce(string(m), "|"+h.birth+"\r", "|"+h.birth+strings.Repeat("|", 25)+"NSTS01\r"))
+	}
+	return m
+}
+
+// event is a discharge that another system reports, or a form; each of one visit of the same people.
+func (h *hospital) event(kind string, inScope, verified bool) []byte {
+	h.control++
+	h.at = h.at.Add(time.Minute)
+	at := h.at.UTC().Format(time.RFC3339)
+	born := h.birth[:4] + "-" + h.birth[4:6] + "-" + h.birth[6:]
+	who := fmt.Sprintf(`{"localId":%q,"nhsNumber":"9990000107","nhsNumberVerified":%t,"familyName":"Example","givenName":"Ada","birthDate":%q}`, h.patient, verified, born)
+	typ, visit := schemas.ReferralSubmitted, ""
+	data := fmt.Sprintf(`"referral":"C%d","route":"professional"`, h.control)
+	if kind == "reported" {
+		typ, data = schemas.DischargeReported, fmt.Sprintf(`"inScope":%t,"leftAt":%q`, inScope, at)
+		h.number = firstOf(h.number, "V1") // a report has to name its visit
+	}
+	if h.number != "" {
+		visit = fmt.Sprintf(`"visit":%q,`, h.number)
+	}
+	return fmt.Appendf(nil, `{"specversion":"1.0","id":"C%d","source":"/hospitals/rxx","type":%q,"time":%q,"datacontenttype":"application/json","data":{"organisation":"RXX",%s%s,"person":%s}}`,
+		h.control, typ, at, visit, data, who)
 }
 
 // attendancesOf is what must not depend on the order of arrival: each attendance, with what is known of it and
@@ -342,12 +401,6 @@ func attendancesOf(w *ward) []string {
 		for _, attended := range attendances(visits) {
 			so := together(partsInTime(attended))
 			standing := 0
-			for _, v := range attended {
-				if v.Raised.Standing() {
-					standing++
-					journeys[v.Raised.Journey] = true
-				}
-			}
 			var numbers []string
 			for _, v := range attended {
 				if v.IsNumbered() {
@@ -355,8 +408,19 @@ func attendancesOf(w *ward) []string {
 				}
 			}
 			slices.Sort(numbers)
+			if w.world.isDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
+				found = append(found, fmt.Sprint(numbers, " of ", len(attended), " of somebody who has died, in touch ", slices.ContainsFunc(attended, inTouch)))
+				continue
+			}
+			for _, v := range attended {
+				if v.Raised.Standing() {
+					standing++
+					journeys[v.Raised.Journey] = true
+				}
+			}
 			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().verdict,
 				" asked ", so.Ended() && so.Scope().verdict == SaysAsk && askedAbout(attended))
+			line += " " + toldOf(attended)
 			if so.Ended() {
 				line += " left " + so.End.Left.At.Format(time.RFC3339)
 			}
@@ -365,4 +429,24 @@ func attendancesOf(w *ward) []string {
 	}
 	found = slices.Compact(slices.Sorted(slices.Values(found)))
 	return append(found, fmt.Sprint(len(slices.Collect(maps.Keys(journeys))) > 0))
+}
+
+// inTouch says that something was told of a visit, and that contact was not stopped.
+func inTouch(v *Visit) bool { return v.Raised.Journey != "" && !v.Raised.ContactOver }
+
+// toldOf is what stands told of an attendance: the day, the age and why a human is shown it. That somebody has come back
+// is left out: it is said of whichever attendance was raised second.
+func toldOf(attended []*Visit) string {
+	for _, v := range attended {
+		if !v.Raised.Standing() {
+			continue
+		}
+		age := -1
+		if v.Raised.Facts.Age != nil {
+			age = *v.Raised.Facts.Age
+		}
+		flags := slices.DeleteFunc(slices.Sorted(slices.Values(v.Raised.Flags)), func(flag string) bool { return flag == schemas.FlagReturned })
+		return fmt.Sprint("on ", v.Raised.LeftOn, " aged ", age, " shown for ", flags)
+	}
+	return "nothing"
 }

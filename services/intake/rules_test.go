@@ -1,6 +1,9 @@
 package intake
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -8,9 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cloudevents/sdk-go/v2/event"
 	"pgregory.net/rapid"
 
 	"footbridge/libs/hl7"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
@@ -89,11 +94,28 @@ func newWard(t testing.TB) *ward {
 func (w *ward) id(kind string) string { w.n++; return fmt.Sprintf("%s-%d", kind, w.n) }
 
 func (w *ward) read(raw []byte) Reading {
+	if bytes.HasPrefix(raw, []byte("{")) {
+		return w.readEvent(raw)
+	}
 	message, err := hl7.Parse(raw)
 	if err != nil {
 		return ReadFailure(err)
 	}
 	return ReadHL7(message, w.profiles, w.now)
+}
+
+// readEvent reads what came as an event, of a sender that may speak for the organisation.
+func (w *ward) readEvent(raw []byte) Reading {
+	s := &Service{profiles: w.profiles}
+	var e event.Event
+	if err := errors.Join(s.setDefaults(), json.Unmarshal(raw, &e)); err != nil {
+		w.t.Fatal(err)
+	}
+	reading, refusal := s.readReported(principal.Principal{Organisation: "RXX", Role: string(schemas.System)}, &e)
+	if refusal != nil {
+		w.t.Fatalf("refused: %v", refusal)
+	}
+	return reading
 }
 
 // take reads a message and joins it; the lookup keys are in the clear here.
