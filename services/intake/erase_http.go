@@ -205,7 +205,7 @@ type Erased struct {
 const (
 	erasedKept = "The ledger's lines stay, without content: sender, time, hash, outcome. Journeys, steps, offers and plans hold the random reference and codes only; nobody can tell any more whose they were."
 	// backupLimits: what erasing cannot reach.
-	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Restoring an older one brings the keys back: erase again afterwards (table erasure lists whom)."
+	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Data from before now with those two tables from after it read nobody. Restoring them from before brings the keys back: erase again whom table erasure lists in its newest backup, since the restored one does not know of it."
 )
 
 // postErase makes all that identifies a person unreadable, everywhere, and says where.
