@@ -39,6 +39,7 @@ type arrival struct {
 	nameHash       []byte // of a request whose person is not verified: to find who else it may be
 	renumbered     string // keyed hash of the NHS number that theirs has changed to
 	anonymous      bool
+	repeatsNumber  bool // its control id holds an NHS number of the message
 	guarded        bool // nothing is opened to a partner by it
 	doubted        bool // under 18, or age unknown: a yes is no yes before a clinician has said who may give it
 	newPerson      string
@@ -128,7 +129,7 @@ const noAck hl7.Outcome = 255
 func (s *Service) prepare(ctx context.Context, reading Reading, door string, raw []byte) (*arrival, error) {
 	now := s.clock.Now()
 	a := &arrival{Reading: reading, id: clock.NewID(now), door: door, received: now,
-		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{})}
+		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}), repeatsNumber: repeatsNumber(reading.ControlID, raw)}
 	if a.span.HasTraceID() {
 		a.trace = a.span.TraceID().String()
 	}

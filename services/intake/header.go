@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"bytes"
 	"encoding/hex"
 	"regexp"
 	"slices"
@@ -28,27 +29,28 @@ var (
 // looksCoded says whether a text of an allowed shape holds nothing that looks like a name or an NHS number: no word of more
 // than so many letters, none written like a name, and no number that is a valid NHS number.
 func looksCoded(shape *regexp.Regexp, text string, letters int) bool {
-	if !shape.MatchString(text) || properName.MatchString(text) {
-		return false
-	}
-	for _, word := range letterRun.FindAllString(text, -1) {
-		if len(word) > letters {
-			return false
-		}
-	}
-	for _, number := range digitRun.FindAllString(text, -1) {
-		if hl7.ValidNHSNumber(number) {
-			return false
-		}
-	}
-	return true
+	return shape.MatchString(text) && !holdsName(text, letters) && !slices.ContainsFunc(digitRun.FindAllString(text, -1), hl7.ValidNHSNumber)
+}
+
+func holdsName(text string, letters int) bool {
+	long := func(word string) bool { return len(word) > letters }
+	return properName.MatchString(text) || slices.ContainsFunc(letterRun.FindAllString(text, -1), long)
 }
 
 // isControlID: control ids count, so that a part of more than four characters has a digit in it; or it is a source's
-// name with dots, which stands before a signal's id.
+// name with dots, which stands before a signal's id. One in eleven counters of ten digits could be an NHS number, and
+// senders and their messages are held against each other by these ids: see repeatsNumber.
 func isControlID(text string) bool {
 	wordy := func(part string) bool { return len(part) > 4 && !strings.ContainsAny(part, "0123456789.") }
-	return looksCoded(controlText, text, 14) && !slices.ContainsFunc(strings.Fields(text), wordy)
+	return controlText.MatchString(text) && !holdsName(text, 14) && !slices.ContainsFunc(strings.Fields(text), wordy)
+}
+
+// repeatsNumber says whether a control id holds an NHS number that stands elsewhere in its message, too: then it is
+// somebody's, and no counter.
+func repeatsNumber(control string, raw []byte) bool {
+	return slices.ContainsFunc(digitRun.FindAllString(control, -1), func(number string) bool {
+		return hl7.ValidNHSNumber(number) && bytes.Count(raw, []byte(number)) > 1
+	})
 }
 
 // isFacility: organisations' codes are short, or have a digit in them.
@@ -92,14 +94,14 @@ func (s *Service) showHeader(a *arrival) error {
 	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
 		a.Organisation = hide(a.Organisation, unknownFacility)
 	}
-	if a.ControlID != "" && !isControlID(a.ControlID) {
+	if a.ControlID != "" && (a.repeatsNumber || !isControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)
 	}
 	if a.Statement != nil {
 		if a.door == doorMLLP {
 			a.Statement.Organisation = a.Organisation
 		}
-		if a.Statement.Tie != "" && !isControlID(a.Statement.Tie) {
+		if a.Statement.Tie != "" && (a.repeatsNumber || !isControlID(a.Statement.Tie)) {
 			a.Statement.Tie = hide(a.Statement.Tie, unknownName)
 		}
 	}

@@ -8,16 +8,22 @@ import (
 
 func TestWhatLooksLikeACodeIsShownAndWhatLooksLikeANameIsNot(t *testing.T) {
 	t.Parallel()
-	for _, shown := range []string{"1", "MSG00001", "MSGID00231", "8919-40", "20261120093000123", "0199f0f2-0000-7000-8000-0000000000aa", "Q1234T567", "list 81914c4e28ea9f58536b7748",
+	for _, shown := range []string{"1", "MSG00001", "MSGID00231", "8919-40", "20261120093000123", "0199f0f2-0000-7000-8000-0000000000aa", "Q1234T567", "9990000107", "01a1f92a-780c-71e8-be62-f5514151921f", "list 81914c4e28ea9f58536b7748",
 		"uk.nhs.personal-demographics-service 0199f0f2-0000-7000-8000-0000000000aa", "E1"} {
 		if !isControlID(shown) {
 			t.Errorf("control id %q is hidden", shown)
 		}
 	}
-	for _, hidden := range []string{"Quillfeather", "Quillfeather1", "QUILLFEATHER-A", "zephyrine quillfeather 2", "9990000107", "P9990000107", "Robin 7", "a@b.example", "two\nlines1",
+	for _, hidden := range []string{"Quillfeather", "Quillfeather1", "QUILLFEATHER-A", "zephyrine quillfeather 2", "Robin 7", "a@b.example", "two\nlines1",
 		strings.Repeat("1", 101)} {
 		if isControlID(hidden) {
 			t.Errorf("control id %q is shown", hidden)
+		}
+	}
+	for control, hidden := range map[string]bool{"9990000107": true, "P9990000107": true, "A1-5514151921f": false, "1234": false} {
+		raw := "MSH|^~\\&|RXX-EPR|RXX|||20261120||ADT^A03|" + control + "|P|2.4\rPID|1||9990000107^^^NHS^NH"
+		if repeatsNumber(control, []byte(raw)) != hidden {
+			t.Errorf("control id %q is not hidden: %t", control, hidden)
 		}
 	}
 	for _, shown := range []string{"RXX", "RAL01", "SFAC", "Y12345"} {

@@ -55,7 +55,7 @@ func TestGoldenSamplesOfAProfilePassAndABrokenOneSaysWhere(t *testing.T) {
 		says                  []string
 	}{
 		{"as it is", "", "", "", 0, []string{"rxx-epr", "S2", "raised", "yes"}},
-		{"a value that is none", "rxx-epr.yaml", "in-scope", "maybe", 1, []string{"rxx-epr.yaml:6", "maybe", "in-scope, ask or left"}},
+		{"a value that is none", "rxx-epr.yaml", "in-scope", "maybe", 1, []string{"rxx-epr.yaml:6", "maybe", "must be one of in-scope, ask, left"}},
 		{"a field that is none", "rxx-epr.yaml", "checked", "looked", 1, []string{"rxx-epr.yaml:8"}},
 		{"no YAML", "rxx-epr.yaml", "[RXX-EPR]", "[RXX-EPR", 1, []string{"rxx-epr.yaml:"}},
 		{"no senders", "rxx-epr.yaml", "[RXX-EPR]", "[]", 1, []string{"rxx-epr.yaml:", "senders"}},
