@@ -26,7 +26,6 @@ type section struct {
 // What a question is answered with.
 const (
 	asText   = "text"
-	asLines  = "lines"  // several lines of text
 	asDate   = "date"   // day, month and year, in NAME-day and so on
 	asOne    = "one"    // one of some options
 	asSome   = "some"   // any of some options
@@ -39,7 +38,6 @@ type question struct {
 	Name, Label string
 	Hint        string
 	Options     []option
-	Type        string // of an input: tel, email; empty is text
 	Digits      bool   // a number's keys are shown on a small screen
 	Short       int    // how many characters the answer usually has; 0 is many
 	Complete    string // what a browser may fill in; empty is nothing
@@ -91,10 +89,6 @@ func text(name, label, hint string) question {
 	return question{Kind: asText, Name: name, Label: label, Hint: hint}
 }
 
-func lines(name, label, hint string) question {
-	return question{Kind: asLines, Name: name, Label: label, Hint: hint}
-}
-
 func date(name, label, hint string) question {
 	return question{Kind: asDate, Name: name, Label: label, Hint: hint}
 }
@@ -112,7 +106,6 @@ func choice(name, label, hint string, options ...option) question {
 }
 
 func (q question) short(characters int) question { q.Short = characters; return q }
-func (q question) typed(kind string) question    { q.Type = kind; return q }
 func (q question) digits() question              { q.Digits = true; return q }
 func (q question) completed(by string) question  { q.Complete = by; return q }
 
