@@ -83,7 +83,13 @@ func questions(book *logbook, hears []string) []question {
 			left join (select journey, count(*) as times from journey.finding group by journey) as found on found.journey = said.subject
 			where said.times > coalesce(found.times, 0)`, []any{string(schemas.JourneyInVoid)}},
 		{"lost", "events that a journey's timeline does not tell", `select i.id::text from journey.inbox i
-			where not exists (select 1 from journey.timeline_entry t where t.event = i.id)`, nil},
+			where not exists (select 1 from journey.timeline_entry t where t.event = i.id)
+			and not exists (select 1 from ` + said(schemas.Intake) + ` as said where said.id = i.id and said.type = any($1::text[]))`,
+			[]any{[]string{string(schemas.MessageQuarantined), string(schemas.MessageReleased)}}},
+		{"lost", "messages set aside that no step was opened for", `select said.subject from ` + said(schemas.Intake) + ` as said
+			where said.type = $1 and not exists (select 1 from journey.step s where s.about = said.subject)`, []any{string(schemas.MessageQuarantined)}},
+		{"wrong", "messages that wait for nobody any more and have an open step", `select s.about from journey.step s join intake.message m on m.id::text = s.about
+			where s.state = 'open' and m.outcome <> 'quarantined'`, nil},
 	}
 	for _, service := range stateful {
 		all = append(all,
