@@ -16,12 +16,14 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -243,15 +245,21 @@ func Token(role schemas.Role) string {
 	return derive("command token " + string(role))
 }
 
-// FreeAddr is an address that nobody listens on at the moment.
+// FreeAddr is an address that nobody listens on at the moment. Its port is below those that a system gives to outgoing
+// connections: one of these could take it before the program does.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	const first, behind = 10000, 32768
+	for range 100 {
+		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(behind-first))))
+		if err != nil {
+			continue
+		}
+		defer func() { _ = listener.Close() }()
+		return listener.Addr().String()
 	}
-	defer func() { _ = listener.Close() }()
-	return listener.Addr().String()
+	t.Fatal("no port of a hundred is free")
+	return ""
 }
 
 // Answer is what an HTTP request was answered with.
