@@ -310,7 +310,24 @@ func (s *System) AskAs(who principal.Principal, method, path, contentType string
 	return s.ask(headers, method, path, contentType, body)
 }
 
+// ask waits as long as it is told to when it looked too often: a test that looks until something is there does.
 func (s *System) ask(headers http.Header, method, path, contentType string, body []byte) Answer {
+	s.t.Helper()
+	for {
+		answer := s.askOnce(headers, method, path, contentType, body)
+		wait, err := strconv.Atoi(answer.Header.Get("Retry-After"))
+		if method != http.MethodGet || answer.Status != http.StatusTooManyRequests || err != nil {
+			return answer
+		}
+		select {
+		case <-s.t.Context().Done():
+			return answer
+		case <-time.After(time.Duration(wait) * time.Second):
+		}
+	}
+}
+
+func (s *System) askOnce(headers http.Header, method, path, contentType string, body []byte) Answer {
 	s.t.Helper()
 	request, err := http.NewRequestWithContext(s.t.Context(), method, "http://"+s.HTTP+path, bytes.NewReader(body))
 	if err != nil {
