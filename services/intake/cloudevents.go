@@ -227,7 +227,7 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 	if err != nil {
 		return eventAnswer{}, err
 	}
-	result, err := s.keepPatiently(ctx, reading, content)
+	result, err := s.keepPatiently(ctx, reading, doorEvents, content)
 	describe(span, result)
 	switch {
 	case err != nil:
@@ -244,8 +244,8 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 }
 
 // keepPatiently waits a while for room and for the database, then gives the sender's own patience a turn.
-func (s *Service) keepPatiently(ctx context.Context, reading Reading, content []byte) (Result, error) {
-	a, err := s.prepare(ctx, reading, doorEvents, content)
+func (s *Service) keepPatiently(ctx context.Context, reading Reading, door string, content []byte) (Result, error) {
+	a, err := s.prepare(ctx, reading, door, content)
 	if err != nil {
 		return Result{}, err
 	}
@@ -259,9 +259,13 @@ func (s *Service) keepWithPatience(ctx context.Context, a *arrival) (Result, err
 	if err == nil {
 		return result, nil
 	}
-	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The event could not be stored yet. Send it again with the same id: it will be counted once.")
+	what, again := "event", "with the same id"
+	if a.door == doorForm {
+		what, again = "request", "unchanged"
+	}
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The %s could not be stored yet. Send it again %s: it will be counted once.", what, again)
 	if errors.Is(err, errBusy) {
-		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the event again with the same id.")
+		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the %s again %s.", what, again)
 	}
 	problem.Header = http.Header{"Retry-After": {"2"}}
 	return Result{}, problem.Because(err)
@@ -376,7 +380,7 @@ func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, rea
 	if problem.Status == http.StatusUnsupportedMediaType {
 		reading.Reason = ReasonMediaType
 	}
-	result, err := s.keepPatiently(r.Context(), reading, body[:min(len(body), s.maxMessage)])
+	result, err := s.keepPatiently(r.Context(), reading, doorEvents, body[:min(len(body), s.maxMessage)])
 	if err != nil {
 		return err
 	}

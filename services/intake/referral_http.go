@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -66,7 +65,7 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	} else {
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, ""
 	}
-	result, err := s.keepForm(r.Context(), reading, body)
+	result, err := s.keepPatiently(r.Context(), reading, doorForm, body)
 	switch {
 	case err != nil:
 		return err
@@ -154,26 +153,6 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 	return data, nil
 }
 
-// keepForm keeps what came over a form.
-func (s *Service) keepForm(ctx context.Context, reading Reading, content []byte) (Result, error) {
-	a, err := s.prepare(ctx, reading, doorForm, content)
-	if err != nil {
-		return Result{}, err
-	}
-	ctx, cancel := context.WithTimeout(ctx, s.patience)
-	defer cancel()
-	result, err := s.keep(ctx, a)
-	if err == nil {
-		return result, nil
-	}
-	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The request could not be stored yet. Send it again unchanged: it will be counted once.")
-	if errors.Is(err, errBusy) {
-		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the request again unchanged.")
-	}
-	problem.Header = http.Header{"Retry-After": {"2"}}
-	return Result{}, problem.Because(err)
-}
-
 // rowAnswer is what became of one row of a list. It repeats nothing of the row.
 type rowAnswer struct {
 	Row     int             `json:"row"`
@@ -248,7 +227,7 @@ func (s *Service) takeRow(ctx context.Context, who principal.Principal, row List
 		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
 		reading.Statement = &statement
 	}
-	result, err := s.keepForm(ctx, reading, row.Raw)
+	result, err := s.keepPatiently(ctx, reading, doorForm, row.Raw)
 	answer.Result, answer.Reason, answer.Journey, answer.Message = reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
 	return answer, err
 }
