@@ -2,7 +2,6 @@ package intake
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"footbridge/libs/flow"
@@ -51,9 +50,9 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason := strings.TrimSpace(r.Header.Get(ReasonHeader))
-	if len(reason) > 500 {
-		return unprocessable("The stated reason is longer than 500 bytes. State it shortly.")
+	reason, err := statedReason(r)
+	if err != nil {
+		return err
 	}
 	var shown messageShown
 	var refusal error

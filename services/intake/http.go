@@ -311,12 +311,12 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 		return Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
 	}
 	reading := s.readKept(held, raw)
-	if reading.Statement != nil && reading.Outcome == Quarantined {
+	if reading.Statement != nil {
 		edits.apply(reading.Statement)
-		reading.Outcome, reading.Reason = "", ""
-		reading.judge()
-	} else if reading.Statement != nil {
-		edits.apply(reading.Statement)
+		if reading.Outcome == Quarantined {
+			reading.Outcome, reading.Reason = "", ""
+			reading.judge()
+		}
 	}
 	if reading.Outcome != "" || reading.Statement == nil {
 		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,

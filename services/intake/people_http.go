@@ -424,6 +424,15 @@ type Unconfirmed struct {
 	Postcode string `json:"postcode,omitempty"`
 }
 
+// statedReason is why somebody looks, as they say; empty where they do not.
+func statedReason(r *http.Request) (string, error) {
+	reason := strings.TrimSpace(r.Header.Get(ReasonHeader))
+	if len(reason) > 500 {
+		return "", unprocessable("The stated reason is longer than 500 bytes. State it shortly.")
+	}
+	return reason, nil
+}
+
 // getIdentity shows who the person of a journey is: one look, for a stated reason, kept where the person can read it.
 func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
@@ -434,9 +443,9 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason := strings.TrimSpace(r.Header.Get(ReasonHeader))
-	if len(reason) > 500 {
-		return unprocessable("The stated reason is longer than 500 bytes. State it shortly.")
+	reason, err := statedReason(r)
+	if err != nil {
+		return err
 	}
 	var shown *identityShown
 	var refusal error
