@@ -1,6 +1,9 @@
 package schemas
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Data of the events. Events are thin: ids, states, times and facts from the closed list. The journey is the
 // CloudEvents subject and is not repeated. Times are RFC 3339 with offset; calendar days are local dates
@@ -182,6 +185,12 @@ const (
 	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
 	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
 )
+
+// ClinicianFirst says whether a discharge's flags leave it to a named young people's clinician who may be asked, and
+// whether anybody is (domain: under 18, or age unknown). Intake takes these flags away once that is recorded.
+func ClinicianFirst(flags []string) bool {
+	return slices.Contains(flags, FlagUnder18) || slices.Contains(flags, FlagAgeUnknown)
+}
 
 // DischargeCorrectedData says that a later message changed a recorded discharge. Only what changed is set.
 type DischargeCorrectedData struct {

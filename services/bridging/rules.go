@@ -208,15 +208,15 @@ func wish(k *Known) (State, string) {
 		return Paused, becauseWithdrawn
 	case k.Turn.Held:
 		return Paused, becauseHeld
-	case consent.Yes && !clinicianFirst(visit):
+	case consent.Yes && !humanFirst(visit):
 		return Active, ""
 	}
 	return Proposed, ""
 }
 
-func clinicianFirst(v Visit) bool {
-	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown) ||
-		slices.Contains(v.Flags, schemas.FlagPossibleDouble) // a human looks first
+// humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records.
+func humanFirst(v Visit) bool {
+	return schemas.ClinicianFirst(v.Flags) || slices.Contains(v.Flags, schemas.FlagPossibleDouble)
 }
 
 // Plan is the agreed cadence of short calls while someone waits.

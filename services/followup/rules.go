@@ -153,12 +153,6 @@ func (v *Visit) aged(at int64, facts schemas.Facts) bool {
 	return true
 }
 
-// clinicianFirst says that a named young people's clinician decides who may be asked, and whether anybody is. Intake
-// takes the flags away once that is recorded.
-func (v Visit) clinicianFirst() bool {
-	return slices.Contains(v.Flags, schemas.FlagUnder18) || slices.Contains(v.Flags, schemas.FlagAgeUnknown)
-}
-
 func (v *Visit) leftOn(at int64, day string) bool {
 	if at <= v.LeftOnAt {
 		return false
@@ -331,7 +325,7 @@ func wish(k *Known, partners []Partner) Wish {
 	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
 	}
-	if (given || (!ok && consent.Yes)) && !visit.clinicianFirst() {
+	if (given || (!ok && consent.Yes)) && !schemas.ClinicianFirst(visit.Flags) {
 		w.Consent = consentGiven
 	}
 	return w

@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"slices"
 	"strings"
 
 	"footbridge/schemas"
@@ -12,11 +11,6 @@ import (
 
 // adult is the age in years from which a person answers for themselves.
 const adult = 18
-
-// clinicianFirst says whether a discharge's flags leave it to a young people's clinician who may be asked.
-func clinicianFirst(flags []string) bool {
-	return slices.Contains(flags, schemas.FlagUnder18) || slices.Contains(flags, schemas.FlagAgeUnknown)
-}
 
 // MayConsent is what a young people's clinician recorded about who may answer for somebody under 18, or of unknown
 // age. All of it is kept sealed; events say the basis alone, as MayAnswer.

@@ -117,7 +117,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
 			}
-			found.guard.First = clinicianFirst(flagged)
+			found.guard.First = schemas.ClinicianFirst(flagged)
 			sub = &found
 			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
 			return nil

@@ -134,7 +134,7 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 		v.Asked = ""
 	}
 	v.Watch = v.watched(scope, who, who.Waits)
-	decision.doubted = clinicianFirst(v.Raised.Flags)
+	decision.doubted = schemas.ClinicianFirst(v.Raised.Flags)
 	decision.sayConsents(v, s, who)
 	return decision
 }

@@ -94,7 +94,7 @@ func situationOf(k *Known, owners Owners, zone *time.Location) situation {
 	s := situation{Known: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp), calls: k.answer(schemas.PurposeBridging)}
 	s.visitID, s.visit, s.stands = k.current()
 	s.quiet = !s.stands || k.Contact.is(false) || k.Hold != nil
-	s.guarded = slices.Contains(s.visit.Flags, schemas.FlagUnder18) || slices.Contains(s.visit.Flags, schemas.FlagAgeUnknown)
+	s.guarded = schemas.ClinicianFirst(s.visit.Flags)
 	s.double = slices.Contains(s.visit.Flags, schemas.FlagPossibleDouble)
 	s.offerID, s.offer, s.offered = k.standing()
 	return s
