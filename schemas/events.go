@@ -532,6 +532,10 @@ type BridgingProposedData struct {
 	EveryDays int `json:"everyDays" is:"days"`
 	// Length of a call in minutes.
 	Minutes int `json:"minutes" is:"minutes"`
+	// Opaque ids of the organisations that alone may ring, by the person's yes to them; absent where any may.
+	Only []string `json:"only,omitempty" is:"partner" items:"0,100"`
+	// Opaque ids of organisations that may not ring, by the person's no to them.
+	Never []string `json:"never,omitempty" is:"partner" items:"0,100"`
 }
 
 // BridgingStartedData: the person said yes to a plan.

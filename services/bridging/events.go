@@ -164,7 +164,7 @@ func (w *writes) say(r *record, c Change, cause *flow.Event) {
 			t = schemas.BridgingStarted
 		}
 		w.emit(r, cause, t, schemas.BridgingProposedData{Plan: r.Plan.ID, Person: r.Plan.Person, WaitingOn: r.Plan.WaitingOn,
-			EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes})
+			EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes, Only: r.Plan.Only, Never: r.Plan.Never})
 	}
 	if c.Pause {
 		w.emit(r, cause, schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID, Reason: r.Plan.Because})

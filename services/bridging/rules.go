@@ -18,9 +18,9 @@ type Known struct {
 	// it: who waited is not dropped because a later message is silent about it.
 	Waits map[string]bool `json:"waits,omitempty"`
 	// Gap says that nothing statutory was open: whoever falls between services is between them as much as who waits.
-	Gap     bool   `json:"gap,omitempty"`
-	Consent answer `json:"consent,omitzero"` // to bridging calls
-	Contact answer `json:"contact,omitzero"` // Yes: contact may be made
+	Gap     bool            `json:"gap,omitempty"`
+	Consent schemas.Answers `json:"consent,omitzero"` // to bridging calls
+	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
 	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
 	// count no more, and the person is asked anew.
 	Turn         turn  `json:"turn,omitzero"`
@@ -154,7 +154,7 @@ func (k *Known) addAnswered(d schemas.ServiceAnsweredData) bool {
 const answerWaiting = "waiting"
 
 func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
-	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.say(at, given)
+	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.Hear(d.Organisation, schemas.Said{At: at, Yes: given})
 }
 
 // current returns the visit recorded last of those that stand.
@@ -187,14 +187,26 @@ const (
 	becauseClosed    = "journey-closed"
 )
 
+// answers are what the person said to calls in this episode.
+func (k *Known) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
+
+// callers are who may ring by the person's yes: only the organisations they named, or, where they said yes to any,
+// everybody but those they named in a no. Where nobody may, both are empty.
+func callers(a schemas.Answers) (only, never []string) {
+	switch {
+	case !a.Whole().Yes:
+		return nil, nil
+	case a.Any.Yes:
+		return nil, a.No()
+	}
+	return a.Yes(), nil
+}
+
 // wish says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
 // to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
 func wish(k *Known) (State, string) {
 	_, visit, stands := k.current()
-	consent := k.Consent
-	if consent.At <= k.AnsweredUpTo {
-		consent = answer{} // it was about what has been closed
-	}
+	consent := k.answers().Whole()
 	switch {
 	case k.PersonAt == 0 || len(k.Waits) == 0 && !k.Gap:
 		return None, ""
@@ -227,7 +239,9 @@ type Plan struct {
 	WaitingOn                         []string // sorted
 	EveryDays, Minutes                int
 	Started                           bool // it has been active before
-	Call                              *Call
+	// Only are the organisations that may ring, by their opaque ids; empty for any but those of Never.
+	Only, Never []string
+	Call        *Call
 }
 
 // Call is the one bridging call ahead of a plan.
@@ -255,16 +269,18 @@ type Change struct {
 func change(k *Known, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
 	state, because := wish(k)
 	waits := append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
+	only, never := callers(k.answers())
 	var c Change
 	switch {
 	case standing == nil && state != None && state != Ended:
-		c.Open = &Plan{State: state, Because: because, WaitingOn: waits, EveryDays: everyDays, Minutes: minutes, Started: state == Active}
+		c.Open = &Plan{State: state, Because: because, WaitingOn: waits, EveryDays: everyDays, Minutes: minutes, Started: state == Active, Only: only, Never: never}
 		c.Propose, c.Start = state == Proposed, state == Active
-	case standing == nil || (standing.State == state && standing.Because == because && slices.Equal(standing.WaitingOn, waits)):
+	case standing == nil || (standing.State == state && standing.Because == because && slices.Equal(standing.WaitingOn, waits) &&
+		slices.Equal(standing.Only, only) && slices.Equal(standing.Never, never)):
 		return c
 	default:
 		now := *standing
-		now.State, now.Because, now.WaitingOn = state, because, waits
+		now.State, now.Because, now.WaitingOn, now.Only, now.Never = state, because, waits, only, never
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
 		c.Pause = state == Paused && standing.State != Paused

@@ -129,6 +129,47 @@ func TestHowAPlanShouldStand(t *testing.T) {
 
 const aJourney = "0193a000-0000-7000-8000-000000000001"
 
+// A no to one partner ends nothing else, and a yes to one lets that one alone ring.
+func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
+	t.Parallel()
+	to := func(organisation string) schemas.ConsentData {
+		return schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: organisation}
+	}
+	for name, tc := range map[string]struct {
+		say         func(k *Known)
+		state       State
+		only, never []string
+	}{
+		"a no to one":                      {func(k *Known) { k.addConsent(2, to("a"), false) }, Proposed, nil, nil},
+		"a yes to one":                     {func(k *Known) { k.addConsent(2, to("a"), true) }, Active, []string{"a"}, nil},
+		"a yes to any":                     {func(k *Known) { k.addConsent(2, to(""), true) }, Active, nil, nil},
+		"a yes to any but one":             {func(k *Known) { k.addConsent(2, to(""), true); k.addConsent(3, to("a"), false) }, Active, nil, []string{"a"}},
+		"the no heard first":               {func(k *Known) { k.addConsent(3, to("a"), false); k.addConsent(2, to(""), true) }, Active, nil, []string{"a"}},
+		"a yes to one, a no to another":    {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to("b"), false) }, Active, []string{"a"}, nil},
+		"a no to all, then a yes to one":   {func(k *Known) { k.addConsent(2, to(""), false); k.addConsent(3, to("a"), true) }, Active, []string{"a"}, nil},
+		"a yes to one, then a no to all":   {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to(""), false) }, Ended, nil, nil},
+		"a yes to one is taken back by it": {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to("a"), false) }, Proposed, nil, nil},
+		"a yes to one, before it was closed": {func(k *Known) {
+			k.addConsent(2, to("a"), true)
+			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.addTurn(turn{At: 2})
+		}, Proposed, nil, nil},
+	} {
+		k := waiting()
+		tc.say(k)
+		c := change(k, nil, aJourney, 0, calendar.England(), time.UTC)
+		if tc.state == Ended {
+			if state, _ := wish(k); state != Ended || c.Open != nil {
+				t.Errorf("%s: %q, %+v", name, state, c)
+			}
+			continue
+		}
+		if c.Open == nil || c.Open.State != tc.state || !slices.Equal(c.Open.Only, tc.only) || !slices.Equal(c.Open.Never, tc.never) {
+			t.Errorf("%s: %+v", name, c.Open)
+		}
+	}
+}
+
 // teller says events of one journey, numbering them as their service would.
 type teller struct {
 	events []flow.Event

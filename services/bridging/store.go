@@ -42,7 +42,7 @@ func load(q queuer, journeys []string) map[string]*record {
 		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-			p.minutes, p.started_at is not null, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
+			p.minutes, p.started_at is not null, p.callers, p.not_callers, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
 		from plan p left join lateral (select id, on_day, due_at from call where plan = p.id and ended_at is null limit 1) c on true
 		where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
 		Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
@@ -68,10 +68,10 @@ func scanPlans(rows pgx.Rows, records map[string]*record) error {
 	var callID, on string
 	var due *time.Time
 	into := []any{&p.ID, &p.Journey, &p.Organisation, &p.Person, &p.State, &p.Because, &p.WaitingOn, &p.EveryDays,
-		&p.Minutes, &p.Started, &callID, &on, &due}
+		&p.Minutes, &p.Started, &p.Only, &p.Never, &callID, &on, &due}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		loaded := p
-		p.WaitingOn = nil // the next row must not write into this one's list
+		p.WaitingOn, p.Only, p.Never = nil, nil, nil // the next row must not write into this one's lists
 		if callID != "" {
 			day, err := calendar.ParseDay(on)
 			if err != nil {
@@ -120,21 +120,26 @@ func saveRecords(q queuer, records []*record) error {
 
 // planColumns are plans as one array a column. Lists travel as JSON: an array of arrays must not be ragged.
 type planColumns struct {
-	ids, journeys, organisations, people, states, because, waits []string
-	every, minutes                                               []int32
-	started                                                      []bool
+	ids, journeys, organisations, people, states, because, waits, only, never []string
+	every, minutes                                                            []int32
+	started                                                                   []bool
 }
 
 func columnsOf(plans []Plan) (planColumns, error) {
 	var c planColumns
 	for _, p := range plans {
-		waits, err := json.Marshal(append([]string{}, p.WaitingOn...))
-		if err != nil {
-			return c, fmt.Errorf("writing plan %s: %w", p.ID, err)
+		var lists [3]string
+		for i, list := range [][]string{p.WaitingOn, p.Only, p.Never} {
+			text, err := json.Marshal(append([]string{}, list...))
+			if err != nil {
+				return c, fmt.Errorf("writing plan %s: %w", p.ID, err)
+			}
+			lists[i] = string(text)
 		}
 		c.ids, c.journeys, c.organisations = append(c.ids, p.ID), append(c.journeys, p.Journey), append(c.organisations, p.Organisation)
 		c.people, c.states, c.because = append(c.people, p.Person), append(c.states, string(p.State)), append(c.because, p.Because)
-		c.waits, c.started = append(c.waits, string(waits)), append(c.started, p.Started)
+		c.waits, c.only, c.never = append(c.waits, lists[0]), append(c.only, lists[1]), append(c.never, lists[2])
+		c.started = append(c.started, p.Started)
 		c.every, c.minutes = append(c.every, int32(p.EveryDays)), append(c.minutes, int32(p.Minutes))
 	}
 	return c, nil
@@ -146,14 +151,15 @@ func openPlans(q queuer, plans []Plan, at time.Time) error {
 		return nil
 	}
 	c, err := columnsOf(plans)
-	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes,
+	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, callers, not_callers, every_days, minutes,
 			proposed_at, started_at)
 		select id, journey, organisation, person, state, because, array(select jsonb_array_elements_text(waits::jsonb)),
-			every_days, minutes, $11::timestamptz, case when started then $11::timestamptz end
-		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::integer[],
-			$9::integer[], $10::boolean[])
-			as n(id, journey, organisation, person, state, because, waits, every_days, minutes, started)`,
-		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.every, c.minutes, c.started, at)
+			array(select jsonb_array_elements_text(callers::jsonb)), array(select jsonb_array_elements_text(not_callers::jsonb)),
+			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz end
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
+			$11::integer[], $12::boolean[])
+			as n(id, journey, organisation, person, state, because, waits, callers, not_callers, every_days, minutes, started)`,
+		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.only, c.never, c.every, c.minutes, c.started, at)
 	return err
 }
 
@@ -165,10 +171,12 @@ func changePlans(q queuer, plans []Plan, at time.Time) error {
 	c, err := columnsOf(plans)
 	q.Queue(`update plan p
 		set state = n.state, because = n.because, waiting_on = array(select jsonb_array_elements_text(n.waits::jsonb)),
-			started_at = case when n.started then coalesce(p.started_at, $6::timestamptz) end,
-			ended_at = case when n.state = 'ended' then $6::timestamptz end
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::boolean[]) as n(id, state, because, waits, started)
-		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.started, at)
+			callers = array(select jsonb_array_elements_text(n.callers::jsonb)), not_callers = array(select jsonb_array_elements_text(n.not_callers::jsonb)),
+			started_at = case when n.started then coalesce(p.started_at, $8::timestamptz) end,
+			ended_at = case when n.state = 'ended' then $8::timestamptz end
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[])
+			as n(id, state, because, waits, callers, not_callers, started)
+		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.only, c.never, c.started, at)
 	return err
 }
 

@@ -24,10 +24,8 @@ type Known struct {
 	// offer prepared while the age was not known must not stay with a partner for other ages.
 	Sure    map[string]bool `json:"sure,omitempty"`
 	Closed  map[string]bool `json:"closed,omitempty"`
-	Consent answer          `json:"consent,omitzero"` // to follow-up
-	// Named holds answers about one partner: a no there ends nothing else, and a yes is to nobody else.
-	Named   map[string]answer `json:"named,omitempty"`
-	Contact answer            `json:"contact,omitzero"` // Yes: contact may be made
+	Consent schemas.Answers `json:"consent,omitzero"` // to follow-up
+	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
 	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
 	// count no more, and the person is asked anew.
 	Turn         turn  `json:"turn,omitzero"`
@@ -76,13 +74,8 @@ func (k *Known) addClosed(at int64, d schemas.JourneyClosedData) bool {
 	return k.addTurn(at, true, "") || lapsed
 }
 
-// answered is an answer, if it is one to this episode.
-func (k *Known) answered(a answer) answer {
-	if a.At > k.AnsweredUpTo {
-		return a
-	}
-	return answer{}
-}
+// answers are what the person said in this episode.
+func (k *Known) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
 
 // Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
 // stands, so a withdrawal that arrives before what it withdraws is a tombstone that the later arrival does not lift.
@@ -213,35 +206,19 @@ func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
 	if !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
 		return false
 	}
-	if d.Organisation == "" {
-		return k.Consent.say(at, given)
-	}
-	named := k.Named[d.Organisation]
-	if !named.say(at, given) {
-		return false
-	}
-	if k.Named == nil {
-		k.Named = map[string]answer{}
-	}
-	k.Named[d.Organisation] = named
-	return true
+	return k.Consent.Hear(d.Organisation, schemas.Said{At: at, Yes: given})
 }
 
 // matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
 // no to. given says whether the person's yes covers the one found.
 func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
-	wanted := func(yes bool) []Partner {
-		return slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool {
-			named := k.answered(k.Named[p.ID])
-			return named.At > 0 && !named.Yes || yes && !named.Yes
-		})
-	}
-	open := k.open()
-	if found, ok = match(open, wanted(true)); ok {
+	answers, open := k.answers(), k.open()
+	named := slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return !slices.Contains(answers.Yes(), p.ID) })
+	if found, ok = match(open, named); ok {
 		return found, true, true
 	}
-	found, ok = match(open, wanted(false))
-	return found, k.answered(k.Consent).Yes, ok
+	found, ok = match(open, slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(answers.No(), p.ID) }))
+	return found, answers.Any.Yes, ok
 }
 
 // current returns the visit that the window counts from: of those that stand, the one recorded last.
@@ -294,7 +271,7 @@ type Wish struct {
 // same wish (domain invariant 9).
 func wish(k *Known, partners []Partner) Wish {
 	id, visit, ok := k.current()
-	consent := k.answered(k.Consent)
+	answers := k.answers()
 	switch {
 	case k.Turn.Closed:
 		return Wish{Status: Over, Because: becauseClosed}
@@ -304,7 +281,7 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Waiting}
 	case k.Contact.At > 0 && !k.Contact.Yes:
 		return Wish{Status: Paused, Because: becauseStopped}
-	case consent.At > 0 && !consent.Yes:
+	case answers.Whole().At > 0 && !answers.Whole().Yes:
 		return Wish{Status: Refused, Because: becausePerson}
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
 		return Wish{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
@@ -325,7 +302,7 @@ func wish(k *Known, partners []Partner) Wish {
 	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
 	}
-	if (given || (!ok && consent.Yes)) && !schemas.ClinicianFirst(visit.Flags) {
+	if (given || (!ok && answers.Any.Yes)) && !schemas.ClinicianFirst(visit.Flags) {
 		w.Consent = consentGiven
 	}
 	return w

@@ -196,6 +196,14 @@ func TestWhatIsWished(t *testing.T) {
 		"nobody has asked the person yet": {func(*Known) {}, nil, Offered, "", "not-asked"},
 		"the person said yes":             {func(k *Known) { k.addConsent(2, followUp, true) }, nil, Offered, "", "given"},
 		"the person said no":              {func(k *Known) { k.addConsent(2, followUp, false) }, nil, Refused, "person", ""},
+		"a no to all, then a yes to one": {func(k *Known) {
+			k.addConsent(2, followUp, false)
+			k.addConsent(3, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
+		}, nil, Offered, "", "given"},
+		"a yes to one, then a no to all": {func(k *Known) {
+			k.addConsent(2, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
+			k.addConsent(3, followUp, false)
+		}, nil, Refused, "person", ""},
 		"a no to something else": {func(k *Known) {
 			k.addConsent(2, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, false)
 		}, nil, Offered, "", "not-asked"},

@@ -198,7 +198,7 @@ func (k *Known) standsAgainst(reason string, steps []Step, zone *time.Location) 
 func (k *Known) daysTried(zone *time.Location) int {
 	days := map[calendar.Day]bool{}
 	for _, at := range k.Tries {
-		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)), func(a Answer) bool { return a.When.After(at) }) {
+		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)), func(a schemas.Answers) bool { return a.Newest().When.After(at) }) {
 			days[calendar.DayOf(at, zone)] = true
 		}
 	}
@@ -242,7 +242,7 @@ func (k *Known) close(at int64, when time.Time, c Closing) {
 		closed.Visits[id] = v.Recorded.At
 	}
 	for _, a := range k.Consents {
-		k.AnsweredUpTo = max(k.AnsweredUpTo, a.At)
+		k.AnsweredUpTo = max(k.AnsweredUpTo, a.Newest().At)
 	}
 	k.Closed, k.Hold = closed, nil
 }
@@ -272,12 +272,11 @@ func (k *Known) goOn(at int64, when time.Time) {
 	k.Resumed, k.Hold, k.Closed = Heard{at, when}, nil, nil
 }
 
-// answer is what the person said to a purpose in this episode: after a reopening, what they said since it was closed.
+// answer is what the person said to a purpose as a whole in this episode: after a reopening, what they said since it was
+// closed.
 func (k *Known) answer(purpose string) Answer {
-	if a := k.Consents[purpose]; a.At > k.AnsweredUpTo {
-		return a
-	}
-	return Answer{}
+	whole := k.Consents[purpose].Since(k.AnsweredUpTo).Whole()
+	return Answer{Heard{whole.At, whole.When}, whole.Yes}
 }
 
 // due is when the review of a hold is due: five in the afternoon of its day.

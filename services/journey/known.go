@@ -13,10 +13,10 @@ import (
 // older one changes nothing, and the order of arrival does not matter.
 type Known struct {
 	// Visits holds times in A&E and requests for support, by their opaque id.
-	Visits   map[string]Visit  `json:"visits,omitempty"`
-	Consents map[string]Answer `json:"consents,omitempty"` // by purpose
-	Contact  Answer            `json:"contact,omitzero"`   // Yes: contact may be made
-	Gap      Heard             `json:"gap,omitzero"`
+	Visits   map[string]Visit           `json:"visits,omitempty"`
+	Consents map[string]schemas.Answers `json:"consents,omitempty"` // by purpose
+	Contact  Answer                     `json:"contact,omitzero"`   // Yes: contact may be made
+	Gap      Heard                      `json:"gap,omitzero"`
 	// Sides are the noes between which the person falls, as they stand now, with the services to ask first.
 	Sides    []schemas.CriterionResult `json:"sides,omitempty"`
 	AskFirst []string                  `json:"askFirst,omitempty"`
@@ -189,23 +189,16 @@ func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
 	k.visit(visit, func(v *Visit) { v.Withdrawn.hear(at, when) })
 }
 
-// addConsent takes in an answer. One about a named partner counts as the answer where it is a yes, or where there was
-// none: a no to one partner ends nothing else.
+// addConsent takes in an answer, to whom it was given: a no to one partner ends nothing else, and a yes to one is to
+// nobody else.
 func (k *Known) addConsent(at int64, when time.Time, d schemas.ConsentData, given bool) {
-	purposes := d.Purposes
-	if d.Organisation != "" && !given {
-		purposes = slices.DeleteFunc(slices.Clone(purposes), func(p string) bool { return k.Consents[p].At > 0 })
-	}
-	for _, purpose := range purposes {
-		a := k.Consents[purpose]
-		if !a.hear(at, when) {
-			continue
-		}
+	for _, purpose := range d.Purposes {
 		if k.Consents == nil {
-			k.Consents = map[string]Answer{}
+			k.Consents = map[string]schemas.Answers{}
 		}
-		a.Yes = given
-		k.Consents[purpose] = a
+		answers := k.Consents[purpose]
+		answers.Hear(d.Organisation, schemas.Said{At: at, When: when, Yes: given})
+		k.Consents[purpose] = answers
 	}
 }
 

@@ -579,3 +579,28 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 		t.Errorf("the ladder goes on with %+v", next)
 	}
 }
+
+// A no to one partner ends nothing else: the person is still to be asked about the others, in whichever order it is heard.
+func TestANoToOnePartnerIsNoAnswerToThePurpose(t *testing.T) {
+	t.Parallel()
+	to := func(organisation string) schemas.ConsentData {
+		return schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: organisation}
+	}
+	var k Known
+	k.addConsent(1, time.Time{}, to("a"), false)
+	if a := k.answer(schemas.PurposeFollowUp); a.At != 0 {
+		t.Errorf("a no to one counts as %+v", a)
+	}
+	k.addConsent(2, time.Time{}, to("b"), true)
+	if a := k.answer(schemas.PurposeFollowUp); !a.is(true) {
+		t.Errorf("with a yes to another it counts as %+v", a)
+	}
+	k.addConsent(3, time.Time{}, to("b"), false)
+	if a := k.answer(schemas.PurposeFollowUp); a.is(true) {
+		t.Errorf("with that taken back it counts as %+v", a)
+	}
+	k.addConsent(4, time.Time{}, to(""), false)
+	if a := k.answer(schemas.PurposeFollowUp); !a.is(false) {
+		t.Errorf("a no to all counts as %+v", a)
+	}
+}

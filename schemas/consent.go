@@ -1,0 +1,119 @@
+package schemas
+
+import (
+	"iter"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Said is a yes or no with the sequence of the event that said it; with sequence 0 nothing has been said.
+type Said struct {
+	At  int64 `json:"at"`
+	Yes bool  `json:"yes"`
+	// When it was heard of, where whoever keeps it needs that.
+	When time.Time `json:"when,omitzero"`
+}
+
+// Hear takes an answer over, unless it is older than the one that is known, and says whether it did.
+func (s *Said) Hear(other Said) bool {
+	if other.At <= s.At {
+		return false
+	}
+	*s = other
+	return true
+}
+
+// Answers are what a person said to one purpose: to any organisation, and to organisations by name. Whoever acts on
+// a consent asks here who may act; the order in which the answers arrive changes nothing.
+type Answers struct {
+	Any   Said            `json:"any,omitzero"`
+	Named map[string]Said `json:"named,omitempty"` // by organisation
+}
+
+// Hear takes in what was said to an organisation, or to any where it is empty, and says whether it changed anything.
+func (a *Answers) Hear(organisation string, said Said) bool {
+	if organisation == "" {
+		return a.Any.Hear(said)
+	}
+	named := a.Named[organisation]
+	if !named.Hear(said) {
+		return false
+	}
+	if a.Named == nil {
+		a.Named = map[string]Said{}
+	}
+	a.Named[organisation] = named
+	return true
+}
+
+// Since are the answers after a sequence: those up to it were about what has been closed, and count no more.
+func (a Answers) Since(sequence int64) Answers {
+	var since Answers
+	for organisation, said := range a.all() {
+		if said.At > sequence {
+			since.Hear(organisation, said)
+		}
+	}
+	return since
+}
+
+func (a Answers) all() iter.Seq2[string, Said] {
+	return func(yield func(string, Said) bool) {
+		if !yield("", a.Any) {
+			return
+		}
+		for organisation, said := range a.Named {
+			if !yield(organisation, said) {
+				return
+			}
+		}
+	}
+}
+
+// To is the answer that counts for one organisation: what was said to it by name, else what was said to any. A no to
+// any that came after a yes by name takes that back too.
+func (a Answers) To(organisation string) Said {
+	named := a.Named[organisation]
+	if named.At == 0 || (a.Any.At > named.At && !a.Any.Yes) {
+		return a.Any
+	}
+	return named
+}
+
+// Yes are the organisations that may act by a yes to them by name, sorted.
+func (a Answers) Yes() []string { return a.named(true) }
+
+// No are the organisations that the person said no to by name, sorted; it ends nothing of the others'.
+func (a Answers) No() []string { return a.named(false) }
+
+func (a Answers) named(yes bool) []string {
+	var found []string
+	for _, organisation := range slices.Sorted(maps.Keys(a.Named)) {
+		if a.To(organisation).Yes == yes {
+			found = append(found, organisation)
+		}
+	}
+	return found
+}
+
+// Whole is the answer to the purpose as a whole: yes where anybody may act; no where the person said no to any; not
+// said where all they said was no to some by name, which ends nothing else.
+func (a Answers) Whole() Said {
+	whole := a.Any
+	for _, organisation := range a.Yes() {
+		if named := a.Named[organisation]; named.At > whole.At || !whole.Yes {
+			whole = named
+		}
+	}
+	return whole
+}
+
+// Newest is the newest answer, to whomever it was given.
+func (a Answers) Newest() Said {
+	var newest Said
+	for _, said := range a.all() {
+		newest.Hear(said)
+	}
+	return newest
+}
