@@ -104,14 +104,14 @@ func TestASilentFeedOpensAStepThatItsReturnEnds(t *testing.T) {
 	for range fewestUnknown {
 		send(t, client, h.message("A08", diagnosis("AB12", "", "OURS")))
 	}
-	now := time.Now()
+	now := p.clock.Now()
 	p.watch(t, now)
 	p.watch(t, now.Add(3*time.Hour))
 	p.watch(t, now.Add(4*time.Hour)) // raised once
 	expect(t, p.setAside(t), "quarantined feed-silent", "quarantined unknown-codes")
 	h.number = "V2"
 	send(t, client, h.message("A04"))
-	p.watch(t, time.Now())
+	p.watch(t, p.clock.Now())
 	expect(t, p.setAside(t), "ignored feed-is-back", "quarantined unknown-codes")
 	types, _ := p.outbox(t)
 	slices.Sort(types)
@@ -124,7 +124,7 @@ func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
 	client, h := p.dial(t), newHospital()
 	send(t, client, h.message("A04"))
-	now := time.Now()
+	now := p.clock.Now()
 	p.watch(t, now)
 	p.watch(t, now.Add(3*time.Hour))
 	navigator := httptest.NewServer(p.mux("navigator", ""))
@@ -137,12 +137,12 @@ func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+list.Items[0].ID+"/dismiss", http.StatusOK, nil)
 	h.number = "V2"
 	send(t, client, h.message("A04"))
-	p.watch(t, time.Now())
+	p.watch(t, p.clock.Now())
 	expect(t, p.setAside(t), "ignored dismissed")
 	types, _ := p.outbox(t)
 	slices.Sort(types)
 	expect(t, types, "message.quarantined", "message.released")
-	p.watch(t, time.Now().Add(3*time.Hour)) // the dismissed one is over: silence is an alarm again
+	p.watch(t, p.clock.Now().Add(3*time.Hour)) // the dismissed one is over: silence is an alarm again
 	expect(t, p.setAside(t), "ignored dismissed", "quarantined feed-silent")
 }
 

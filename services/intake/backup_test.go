@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 	"testing"
-
-	"footbridge/libs/testkit"
 )
 
 // dump copies what is kept of people as a backup of data does, or else of the keys and the erasures; restore puts it into
@@ -92,7 +90,8 @@ func TestWhatABackupTakenBeforeAnErasureCanStillRead(t *testing.T) {
 	} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
-			after := &site{t: t, db: testkit.Database(t, intakeService), server: testkit.NATS(t), kek: before.kek}
+			after := newSite(t)
+			after.kek = before.kek
 			q := after.start() // makes the days' partitions
 			after.restore(t, data, tc.keys)
 			look := func() bool {

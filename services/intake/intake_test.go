@@ -44,11 +44,18 @@ type site struct {
 	server *bus.Server
 	kek    string
 	tls    *tls.Config
+	clock  clock.Clock
 }
 
 func newSite(t testing.TB) *site {
 	t.Helper()
-	return &site{t: t, db: testkit.Database(t, intakeService), server: testkit.NATS(t), kek: filepath.Join(t.TempDir(), "kek")}
+	return newSiteOn(t, testkit.Postgres(t))
+}
+
+func newSiteOn(t testing.TB, cluster *testkit.Cluster) *site {
+	t.Helper()
+	return &site{t: t, db: cluster.Database(t, intakeService), server: testkit.NATS(t), kek: filepath.Join(t.TempDir(), "kek"),
+		clock: testkit.ClockFrom(evening)}
 }
 
 // process is one running intake.
@@ -73,11 +80,11 @@ func (s *site) start() *process {
 	if _, err := conn.EnsureStream(ctx, testStream); err != nil {
 		t.Fatal(err)
 	}
-	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls})
+	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := flow.New(ctx, service.FlowConfig(flow.Config{Bus: conn, Stream: testStream, Clock: clock.Real()}))
+	f, err := flow.New(ctx, service.FlowConfig(flow.Config{Bus: conn, Stream: testStream, Clock: s.clock}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -109,7 +116,7 @@ func (s *site) start() *process {
 func (p *process) mux(role, source string) http.Handler { return p.muxOf("RXX", role, source) }
 
 func (p *process) muxOf(organisation, role, source string) http.Handler {
-	mux := httpx.NewMux(httpx.Options{})
+	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
 	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: organisation, Role: role, Subject: "test", Source: source})))
 	p.Routes(mux)
 	return mux
@@ -502,7 +509,7 @@ func TestUndecidedMessagesAreReleasedOrDismissedByAHuman(t *testing.T) {
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[1].ID+"/dismiss", http.StatusOK, &dismissed)
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[0].ID+"/release", http.StatusOK, &again)
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[1].ID+"/release", http.StatusConflict, nil)
-	call(t, http.MethodPost, navigator.URL+"/api/messages/"+clock.NewID(time.Now())+"/release", http.StatusNotFound, nil)
+	call(t, http.MethodPost, navigator.URL+"/api/messages/"+clock.NewID(p.clock.Now())+"/release", http.StatusNotFound, nil)
 	if released.Outcome != "raised" || released.Journey == "" || dismissed.Outcome != "joined" || again.Journey != released.Journey {
 		t.Errorf("released %+v\ndismissed %+v\nagain %+v", released, dismissed, again)
 	}
@@ -566,7 +573,7 @@ func TestOneMessageThatCannotBeStoredHoldsNothingUp(t *testing.T) {
 func TestAnswersAreHeldWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	cluster := testkit.KillableCluster(t)
-	s := &site{t: t, db: cluster.Database(t, intakeService), server: testkit.NATS(t), kek: filepath.Join(t.TempDir(), "kek")}
+	s := newSiteOn(t, cluster.Cluster)
 	p := s.start()
 	h, client := newHospital(), p.dial(t)
 	send(t, client, h.message("A01", reason("248062006", "", "SCT")))

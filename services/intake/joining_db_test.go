@@ -25,7 +25,7 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 	p, q := site.start(), site.start()
 	here, there := p.dial(t), q.dial(t)
 	h := newHospital()
-	h.at = time.Now().Add(-100 * time.Hour).Truncate(time.Second)
+	h.at = p.clock.Now().Add(-100 * time.Hour).Truncate(time.Second)
 	send(t, here, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
 	send(t, there, withTraced(h.message("A03")))
 	// Another record and another number, by a process that has seen neither; the A01 under a third number.
@@ -71,7 +71,7 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 	}); err != nil {
 		t.Fatal(err)
 	}
-	h.patient, h.number, h.at = "L42", "V4", time.Now().Add(-2*time.Hour).Truncate(time.Second)
+	h.patient, h.number, h.at = "L42", "V4", p.clock.Now().Add(-2*time.Hour).Truncate(time.Second)
 	send(t, here, withTraced(h.message("A04", reason("248062006", "", "SCT"))))
 	send(t, there, withTraced(h.message("A03")))
 	if n := p.count(t, `select count(*) from intake.journey`); n != 2 {

@@ -306,7 +306,7 @@ var drawnTriggers = []string{"A01", "A04", "A04", "A06", "A07", "A08", "A08x", "
 var drawnMerges = []string{"A34", "A40", "A47"}
 
 // drawnNow is when drawn messages are read, long after the last of them was said: all of them are of the past.
-var drawnNow = time.Now().UTC().Truncate(time.Second)
+var drawnNow = evening
 
 func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
 	h := newHospital()

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -264,7 +263,7 @@ func TestStoppingUnderLoadAnswersWhatWasTakenAndLosesNothing(t *testing.T) {
 func TestMemoryStaysFlatWhileTheDatabaseIsAway(t *testing.T) {
 	t.Parallel()
 	cluster := testkit.KillableCluster(t)
-	s := &site{t: t, db: cluster.Database(t, intakeService), server: testkit.NATS(t), kek: filepath.Join(t.TempDir(), "kek")}
+	s := newSiteOn(t, cluster.Cluster)
 	p := s.start()
 	cluster.Kill()
 	const senders, window = 8, 64

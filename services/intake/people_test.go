@@ -32,7 +32,7 @@ var (
 // ask sends a request as somebody.
 func (p *process) ask(t testing.TB, who principal.Principal, method, path, body string, headers ...string) (int, string) {
 	t.Helper()
-	mux := httpx.NewMux(httpx.Options{})
+	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
 	mux.Use(principal.Require(principal.Fixed(who)))
 	p.Routes(mux)
 	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))

@@ -24,6 +24,8 @@ import (
 var (
 	london, _ = time.LoadLocation("Europe/London")
 	morning   = time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC)
+	// evening is when what a test starts comes up: after all that its messages tell of.
+	evening = morning.Add(11 * time.Hour)
 )
 
 // hospital writes messages of one visit, a minute apart unless told otherwise.

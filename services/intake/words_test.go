@@ -185,7 +185,7 @@ func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
 	if status, answer := release(`{"facts":{"areaResidence":"area-north"}}`); status != http.StatusUnprocessableEntity {
 		t.Errorf("still without a time: %d %s", status, answer)
 	}
-	status, answer := release(`{"leftAt":"` + time.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + `","facts":{"areaResidence":"area-north"}}`)
+	status, answer := release(`{"leftAt":"` + p.clock.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + `","facts":{"areaResidence":"area-north"}}`)
 	if status != http.StatusOK || !strings.Contains(answer, `"raised"`) {
 		t.Errorf("with a time: %d %s", status, answer)
 	}
