@@ -100,7 +100,7 @@ var kinds = compile(map[string]Kind{
 		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned, FlagElsewhere),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
-	"contact-question": oneOf("phone", "email", "address", "record"),
+	"contact-question": oneOf("phone", "email", "address", "record", "answer"),
 	"withdrawal":       oneOf("discharge-cancelled", "visit-cancelled", "recoded", "merged", "request-cancelled"),
 	"stop-reason":      oneOf("death-reported", "by-hand"),
 	"sector":           oneOf("statutory", "third-sector"),

@@ -23,6 +23,7 @@ const (
 	ConsentDeclined    Type = "care.footbridge.consent.declined.v1"
 	ConsentWithdrawn   Type = "care.footbridge.consent.withdrawn.v1"
 	ConsentExpiring    Type = "care.footbridge.consent.expiring.v1"
+	ConsentLapsed      Type = "care.footbridge.consent.lapsed.v1"
 	PersonMerged       Type = "care.footbridge.person.merged.v1"
 	PersonUnmerged     Type = "care.footbridge.person.unmerged.v1"
 	PreferencesChanged Type = "care.footbridge.person.preferences-changed.v1"

@@ -254,7 +254,6 @@ func (j *job) finish(tx *flow.Tx) error {
 	}
 	if len(j.rows) > 0 {
 		storeMessages(tx, j.rows)
-		storeConsents(tx, j.rows, tx.Now)
 		storeAsked(tx, j.rows, tx.Now)
 	}
 	settleMessages(tx, j.released, Joined, ReasonAnswered, "coding", tx.Now)

@@ -38,6 +38,9 @@ type Answer struct {
 	Doubt bool
 	Until string // last local day it holds; empty for no end
 	Said  Stamp
+
+	organisation string // that passed it on
+	guarded      bool   // a human looks first: it opens nothing to a partner
 }
 
 // remindDays before its last day a yes is expiring, and the person is asked.
@@ -64,7 +67,7 @@ func (s ConsentState) holds() bool { return s == ConsentGiven || s == ConsentExp
 // refuses says that the person said no.
 func (s ConsentState) refuses() bool { return s == ConsentDeclined || s == ConsentWithdrawn }
 
-// newest is the newest answer of some records to one purpose and exactly one addressee.
+// newest is the newest answer of some records to one purpose and exactly one addressee; of two said at one time, the no.
 func newest(answers []Answer, purpose, towards string, records ...string) (Answer, bool) {
 	found := slices.DeleteFunc(slices.Clone(answers), func(a Answer) bool {
 		return a.Purpose != purpose || a.Towards != towards || !slices.Contains(records, a.Person)
@@ -78,6 +81,8 @@ func newest(answers []Answer, purpose, towards string, records ...string) (Answe
 			return 1
 		case b.Said.After(a.Said):
 			return -1
+		case a.State.refuses() != b.State.refuses(): // of two said at one time, the no
+			return notFirst(b.State.refuses(), a.State.refuses())
 		}
 		return cmp.Compare(a.ID, b.ID)
 	}), true

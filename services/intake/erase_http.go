@@ -32,40 +32,44 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 	if !isUUID(request.Other) || request.Other == ref || strings.TrimSpace(request.Reason) == "" {
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		records, err := lockRecords(tx, who, ref, request.Other)
-		if err != nil {
-			return 0, nil, err
-		}
-		survivor, other := records[ref], records[request.Other]
-		waiting, err := settleDoubles(tx, who, ref, request.Other)
-		switch {
-		case err != nil:
-			return 0, nil, err
-		case undo && len(waiting) > 0 && other.Survivor != survivor.ID:
-			// Two people, who looked like one: nothing was merged, and what waited for a human goes on.
-			if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
-				return 0, nil, err
-			}
-			return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, waiting)
-		case undo:
-			return s.unmerge(tx, who, survivor, other, request)
-		}
-		if err := sayAgain(tx, waiting); err != nil {
-			return 0, nil, err
-		}
-		return s.merge(tx, who, survivor, other, request)
+	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
+		err = s.around(tx, []string{ref, request.Other}, func() (map[string][]asked, error) {
+			status, answer, err = s.decideMerge(tx, who, ref, request, undo)
+			return nil, err
+		})
+		return status, answer, err
 	})
+}
+
+func (s *Service) decideMerge(tx *flow.Tx, who principal.Principal, ref string, request mergeRequest, undo bool) (int, any, error) {
+	records, err := lockRecords(tx, who, ref, request.Other)
+	if err != nil {
+		return 0, nil, err
+	}
+	survivor, other := records[ref], records[request.Other]
+	waiting, err := settleDoubles(tx, who, ref, request.Other)
+	switch {
+	case err != nil:
+		return 0, nil, err
+	case undo && len(waiting) > 0 && other.Survivor != survivor.ID:
+		// Two people, who looked like one: nothing was merged, and what waited for a human goes on.
+		if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
+			return 0, nil, err
+		}
+		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, waiting)
+	case undo:
+		return s.unmerge(tx, who, survivor, other, request)
+	}
+	if err := sayAgain(tx, waiting); err != nil {
+		return 0, nil, err
+	}
+	return s.merge(tx, who, survivor, other, request)
 }
 
 func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
 	done := other.Survivor == survivor.ID
 	if survivor.Survivor != "" || (other.Survivor != "" && !done) {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one already. Use the surviving record's reference.")
-	}
-	before, err := s.strictness(tx, who, survivor, other)
-	if err != nil {
-		return 0, nil, err
 	}
 	if err := storeMerge(tx, survivor, other, done, who.Role, tx.Now); err != nil {
 		return 0, nil, err
@@ -78,16 +82,12 @@ func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *r
 	if err := s.noteMerge(tx, who, survivor, "merge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.tellMerge(tx, who, survivor, other, before, schemas.PersonMerged, request.Confirm)
+	return s.tellMerge(tx, who, survivor, other, schemas.PersonMerged, request.Confirm)
 }
 
 func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
 	if other.Survivor != survivor.ID {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "These two records are not merged. Look at both again.")
-	}
-	before, err := s.strictness(tx, who, survivor, other)
-	if err != nil {
-		return 0, nil, err
 	}
 	merge, err := findMerge(tx, who, survivor.ID, other.ID)
 	if err != nil {
@@ -97,7 +97,7 @@ func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other 
 	if err := s.noteMerge(tx, who, survivor, "unmerge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.tellMerge(tx, who, survivor, other, before, schemas.PersonUnmerged, true)
+	return s.tellMerge(tx, who, survivor, other, schemas.PersonUnmerged, true)
 }
 
 func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *recordOf, kind, reason string) error {
@@ -129,61 +129,18 @@ func sayAgain(tx *flow.Tx, waiting []*Visit) error {
 	return nil
 }
 
-// standing is how the answers of two records' journeys stand, by record and purpose.
-type standing map[[2]string]ConsentState
-
-// strictness is how the general answers of two records stand at this point of the transaction.
-func (s *Service) strictness(tx *flow.Tx, _ principal.Principal, records ...*recordOf) (standing, error) {
-	stands := standing{}
-	for _, record := range records {
-		var group Group
-		var answers []Answer
-		var cards []sealedCard
-		loadGroup(tx, record.ID, &group, &answers, &cards)
-		if err := tx.Flush(); err != nil {
-			return nil, err
-		}
-		for _, purpose := range schemas.Values("purpose") {
-			stands[[2]string{record.ID, purpose}] = Consent(group, answers, purpose, "", s.today(tx.Now))
-		}
-	}
-	return stands, nil
-}
-
-// tellMerge tells every journey of either record, and what the strictest now means for a yes of theirs.
-func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, before standing, kind schemas.Type, confirmed bool) (int, any, error) {
-	after, err := s.strictness(tx, who, survivor, other)
-	if err != nil {
-		return 0, nil, err
-	}
-	of, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
+// tellMerge tells every journey of either record of the merge; what stands otherwise by it is told by around.
+func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
+	_, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
 	if err != nil {
 		return 0, nil, err
 	}
 	for _, journey := range journeys {
-		all := []said{{kind, schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}
-		all = append(all, changes(of[journey], before, after)...)
-		if err := sayOn(tx, journey, all); err != nil {
+		if err := sayOn(tx, journey, []said{{kind, schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
 			return 0, nil, err
 		}
 	}
 	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
-}
-
-// changes are the answers that a merge, or undoing it, stops from counting or lets count again.
-func changes(person string, before, after standing) []said {
-	var all []said
-	for _, purpose := range schemas.Values("purpose") {
-		key := [2]string{person, purpose}
-		data := schemas.ConsentData{Person: person, Purposes: []string{purpose}}
-		switch was, is := before[key].holds(), after[key].holds(); {
-		case was && !is:
-			all = append(all, said{schemas.ConsentDeclined, data})
-		case !was && is:
-			all = append(all, said{schemas.ConsentGiven, data})
-		}
-	}
-	return all
 }
 
 // eraseRequest is two named people's decision.

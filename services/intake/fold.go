@@ -27,6 +27,13 @@ type World struct {
 	merged   []*Person // records that were given up in this batch
 	linked   []numberOf
 	cards    map[string]CardFlags // of persons whom a signal is about
+	// answers are all that was answered under the records, fresh those of them that are new, and stood how they stood on
+	// each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
+	answers, fresh []Answer
+	confirmed      map[string]string
+	stood          map[string]Stands
+	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
+	recordOf map[string]string
 	// unconfirmed are persons whose contact is to be asked again.
 	unconfirmed []string
 }
@@ -54,7 +61,8 @@ const journeyClosed = "closed"
 // NewWorld makes a world of what was loaded.
 func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
 	return &World{Zone: zone, QuarantineFor: quarantineFor, waits: waits{noEndAfter, wardReview}, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},
-		numbers: map[string][]*Person{}, byNumber: map[visitKey]*Visit{}, journeys: map[string]*JourneyKnown{}, cards: map[string]CardFlags{}}
+		numbers: map[string][]*Person{}, byNumber: map[visitKey]*Visit{}, journeys: map[string]*JourneyKnown{}, cards: map[string]CardFlags{},
+		confirmed: map[string]string{}, recordOf: map[string]string{}}
 }
 
 // addPerson puts a loaded record under a lookup key.
@@ -110,8 +118,19 @@ type Settled struct {
 	Person string
 }
 
-// Take joins one message to its person and its visit and decides about it.
+// Take joins one message to its person and its visit and decides about it, and tells every journey of theirs what stands
+// otherwise by it.
 func (w *World) Take(in Incoming) Settled {
+	today := in.DecidedAt.In(w.Zone).Format(time.DateOnly)
+	w.remember(today)
+	settled := w.take(in)
+	if person := w.owners[settled.Person]; person != nil {
+		settled.Say = append(settled.Say, w.tellAnswers(person, today, in.Statement.Message)...)
+	}
+	return settled
+}
+
+func (w *World) take(in Incoming) Settled {
 	s := in.Statement
 	if s.Kind == KindHuman || s.Kind == KindLeft {
 		return w.takeHuman(in)
@@ -130,8 +149,8 @@ func (w *World) Take(in Incoming) Settled {
 	person.learn(s.Person.Reveal(), s.Stamp(0))
 	joined := w.link(person, in.Number)
 	merged := len(w.merged)
-	if s.Died && !person.Deceased {
-		person.Deceased, person.changed = true, true
+	if s.Died {
+		person.die(w.recordOf[in.Key])
 	}
 	var settled Settled
 	switch s.Kind {
@@ -157,6 +176,7 @@ func (w *World) Take(in Incoming) Settled {
 func (w *World) newPerson(key, id, organisation string) *Person {
 	person := &Person{ID: id, Organisation: organisation, isNew: true, changed: true}
 	w.addPerson(key, person)
+	w.recordOf[key] = id
 	return person
 }
 
@@ -220,7 +240,7 @@ func (w *World) idsOf(person *Person) []string {
 
 // isDeceased says whether any record of the person reports a death: the strictest counts.
 func (w *World) isDeceased(person *Person) bool {
-	return slices.ContainsFunc(w.records(person), func(p *Person) bool { return p.Deceased })
+	return slices.ContainsFunc(w.records(person), func(p *Person) bool { return p.Deceased() })
 }
 
 func (w *World) takeVisit(in Incoming, person *Person) Settled {
@@ -428,6 +448,7 @@ func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incomi
 	w.keep(attended, bearer, so)
 	decision.Say = append(decision.Say, withdrawOthers(attended, bearer)...)
 	w.rememberJourneys(decision.Say, so, in)
+	w.heard(attended, so, decision.doubted)
 	return decision
 }
 

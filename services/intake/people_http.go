@@ -123,6 +123,16 @@ type consentRequest struct {
 	MayConsent    *MayConsent `json:"mayConsent"`
 }
 
+// asked are what the answers are about that are told as they are recorded. A yes in doubt is not.
+func (r consentRequest) asked() (keys []asked) {
+	for _, a := range r.Answers {
+		if !(a.State == ConsentGiven && r.CapacityDoubt) {
+			keys = append(keys, asked{a.Purpose, a.Organisation})
+		}
+	}
+	return keys
+}
+
 // consentShown is how one answer stands. It says nothing that identifies anybody.
 type consentShown struct {
 	Purpose      string       `json:"purpose"`
@@ -147,11 +157,18 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		sub, err := s.lockSubject(tx, who, journey)
+		records, err := recordsOfJourney(tx, journey)
 		if err != nil {
 			return 0, nil, err
 		}
-		if err := s.recordConsent(tx, who, sub, request); err != nil {
+		var sub *subjectOf
+		err = s.around(tx, records, func() (map[string][]asked, error) {
+			if sub, err = s.lockSubject(tx, who, journey); err != nil {
+				return nil, err
+			}
+			return map[string][]asked{journey: request.asked()}, s.recordConsent(tx, who, sub, request)
+		})
+		if err != nil {
 			return 0, nil, err
 		}
 		return http.StatusOK, consentAnswer(sub, s.consentsOf(sub, tx.Now)), nil

@@ -252,20 +252,8 @@ func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, card
 		})
 		return err
 	})
-	tx.Queue(`select c.message::text, c.person::text, c.journey::text, c.purpose, c.towards,
-			case when c.state <> '' then c.state when c.given then 'given' else 'declined' end, c.giver, c.how, c.told, c.recorded_by, c.doubt,
-			coalesce(c.until_day::text, ''), c.said_at
-		from consent c where c.person = any(array(select records_of($1::uuid))) order by c.said_at, c.message`, person).Query(func(rows pgx.Rows) error {
-		var a Answer
-		_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
-			&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
-			one := a
-			one.Told = slices.Clone(a.Told)
-			*answers = append(*answers, one)
-			return nil
-		})
-		return err
-	})
+	tx.Queue(`select `+answerColumns+` from consent c where c.person = any(array(select records_of($1::uuid))) order by c.said_at, c.message`, person).
+		Query(func(rows pgx.Rows) error { return scanAnswers(rows, answers) })
 	tx.Queue(`select c.person::text, k.wrapped, c.sealed from contact_card c left join person_key k on k.person = c.person
 		where c.person = any(array(select records_of($1::uuid))) and c.person <> $1::uuid`, person).Query(func(rows pgx.Rows) error {
 		var c sealedCard
@@ -275,6 +263,22 @@ func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, card
 		})
 		return err
 	})
+}
+
+const answerColumns = `c.message::text, c.person::text, c.journey::text, c.purpose, c.towards,
+	case when c.state <> '' then c.state when c.given then 'given' else 'declined' end, c.giver, c.how, c.told, c.recorded_by, c.doubt,
+	coalesce(c.until_day::text, ''), c.said_at`
+
+func scanAnswers(rows pgx.Rows, answers *[]Answer) error {
+	var a Answer
+	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
+		&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
+		one := a
+		one.Told = slices.Clone(a.Told)
+		*answers = append(*answers, one)
+		return nil
+	})
+	return err
 }
 
 // said is one event about a journey.
@@ -304,7 +308,7 @@ func sayOn(tx *flow.Tx, journey string, all []said) error {
 func storeAnswers(q queuer, organisation string, answers []Answer) {
 	for _, a := range answers {
 		q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15)`,
+			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15) on conflict do nothing`,
 			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == ConsentGiven, string(a.State), a.Giver, a.How, orNone(a.Told), a.By,
 			a.Doubt, a.Until, a.Said.SaidAt)
 	}
@@ -442,7 +446,6 @@ func (s *Service) looks(tx *flow.Tx, who principal.Principal, ref string, page h
 type recordOf struct {
 	ID, Organisation, Survivor string
 	Aliases                    []string
-	Deceased                   bool
 	wrapped                    []byte
 }
 
@@ -450,13 +453,13 @@ type recordOf struct {
 func lockRecords(tx *flow.Tx, who principal.Principal, refs ...string) (map[string]*recordOf, error) {
 	all, organisation, own := wall(who)
 	found := map[string]*recordOf{}
-	tx.Queue(`select p.id::text, p.organisation, coalesce(p.survivor::text, ''), p.aliases::text[], p.deceased, k.wrapped
+	tx.Queue(`select p.id::text, p.organisation, coalesce(p.survivor::text, ''), p.aliases::text[], k.wrapped
 		from person p left join person_key k on k.person = p.id
 		where p.id = any($1::uuid[]) and ($2 or p.organisation = $3 or p.id::text = $4
 			or exists (select 1 from visit v where v.person = p.id and v.organisation = $3)) order by p.id for update of p`,
 		refs, all, organisation, own).Query(func(rows pgx.Rows) error {
 		var r recordOf
-		_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.Survivor, &r.Aliases, &r.Deceased, &r.wrapped}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.Survivor, &r.Aliases, &r.wrapped}, func() error {
 			one := r
 			one.Aliases, one.wrapped = slices.Clone(r.Aliases), slices.Clone(r.wrapped)
 			found[r.ID] = &one
@@ -479,7 +482,6 @@ func lockRecords(tx *flow.Tx, who principal.Principal, refs ...string) (map[stri
 type mergedBefore struct {
 	Survivor []string `json:"survivorAliases"`
 	Other    []string `json:"otherAliases"`
-	Deceased bool     `json:"survivorDeceased"`
 }
 
 // mergeRow is an open merge by hand, or one that a hospital's message made (ID is empty then).
@@ -510,12 +512,12 @@ func storeMerge(q queuer, survivor, other *recordOf, done bool, by string, now t
 		return nil
 	}
 	moved := append([]string{other.ID}, other.Aliases...)
-	before, err := json.Marshal(mergedBefore{orNone(survivor.Aliases), orNone(other.Aliases), survivor.Deceased})
+	before, err := json.Marshal(mergedBefore{orNone(survivor.Aliases), orNone(other.Aliases)})
 	if err != nil {
 		return fmt.Errorf("writing what a merge of %s replaces: %w", survivor.ID, err)
 	}
 	q.Queue(`update person set survivor = $2::uuid, aliases = '{}' where id = any($1::uuid[])`, moved, survivor.ID)
-	q.Queue(`update person set aliases = aliases || $2::uuid[], deceased = deceased or $3, version = version + 1 where id = $1::uuid`, survivor.ID, moved, other.Deceased)
+	q.Queue(`update person set aliases = aliases || $2::uuid[], version = version + 1 where id = $1::uuid`, survivor.ID, moved)
 	q.Queue(`insert into person_merge (id, survivor, other, before, merged_at, merged_by) values ($1, $2, $3, $4, $5, $6)`,
 		clock.NewID(now), survivor.ID, other.ID, string(before), now, by)
 	return nil
@@ -524,7 +526,7 @@ func storeMerge(q queuer, survivor, other *recordOf, done bool, by string, now t
 // confirmMerge writes down that a human says that consent and contact of both may be used together. A merge that a
 // message made gets a row of its own.
 func confirmMerge(q queuer, survivor, other *recordOf, by string, now time.Time) error {
-	before, err := json.Marshal(mergedBefore{without(orNone(survivor.Aliases), append(other.Aliases, other.ID)), orNone(other.Aliases), survivor.Deceased})
+	before, err := json.Marshal(mergedBefore{without(orNone(survivor.Aliases), append(other.Aliases, other.ID)), orNone(other.Aliases)})
 	if err != nil {
 		return fmt.Errorf("writing what a merge of %s replaced: %w", survivor.ID, err)
 	}
@@ -536,15 +538,14 @@ func confirmMerge(q queuer, survivor, other *recordOf, by string, now time.Time)
 
 // undoMerge makes two records of one again, each with those that were merged into it before.
 func undoMerge(q queuer, survivor, other *recordOf, merge *mergeRow, by string, now time.Time) {
-	back, kept, deceased := []string(nil), without(survivor.Aliases, []string{other.ID}), survivor.Deceased
+	back, kept := []string(nil), without(survivor.Aliases, []string{other.ID})
 	if merge != nil {
 		back, kept = merge.Before.Other, without(kept, merge.Before.Other)
-		deceased = survivor.Deceased && (merge.Before.Deceased || !other.Deceased) // the other's death was not theirs
 		q.Queue(`update person_merge set undone_at = $2, undone_by = $3 where id = $1::uuid`, merge.ID, now, by)
 	}
 	q.Queue(`update person set survivor = null, aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, other.ID, orNone(back))
 	q.Queue(`update person set survivor = $2::uuid where id = any($1::uuid[])`, orNone(back), other.ID)
-	q.Queue(`update person set aliases = $2::uuid[], deceased = $3, version = version + 1 where id = $1::uuid`, survivor.ID, orNone(kept), deceased)
+	q.Queue(`update person set aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, survivor.ID, orNone(kept))
 }
 
 // journeysOfRecords are the journeys of some records.

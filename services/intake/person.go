@@ -14,8 +14,9 @@ type Person struct {
 	Organisation string
 	Survivor     string   // the record that this one has been merged into
 	Aliases      []string // records that have been merged into this one
-	Deceased     bool
-	Stopped      string // why a human stopped contact, or empty
+	// deaths are those of the record's IDs that a death was reported of, stops those of which a human stopped contact:
+	// undoing a merge gives each back what was said of it.
+	deaths, stops []string
 	// Anonymous: known by a visit alone, since no message gave an identifier that may be matched on.
 	Anonymous bool
 	Identity  vault.Personal[Identity]
@@ -29,8 +30,23 @@ type Person struct {
 	isNew   bool
 	changed bool
 	learnt  bool // the identity changed
+	// deathsChanged: of a record that was merged into this one a death was reported, or lifted.
+	deathsChanged bool
 	// stopChanged: a human stopped contact, or lifted that.
 	stopChanged bool
+}
+
+// Deceased says whether a death was reported of the record, or of one merged into it.
+func (p *Person) Deceased() bool { return len(p.deaths) > 0 }
+
+// die notes that a death was reported of one of the record's IDs.
+func (p *Person) die(id string) {
+	if !slices.Contains(p.IDs(), id) {
+		id = p.ID
+	}
+	if !slices.Contains(p.deaths, id) {
+		p.deaths, p.deathsChanged, p.changed = append(slices.Clone(p.deaths), id), true, true
+	}
 }
 
 // IDs are the ids of this record and of all that were merged into it.
@@ -92,7 +108,7 @@ func (id *Identity) fields() map[string]*string {
 }
 
 // merge makes p the record that survives other. Identity, consent and contact stay with the record they came to,
-// so that a wrong merge can be undone; death counts at once, since the strictest wins.
+// so that a wrong merge can be undone; a death and a stop count at once, since the strictest wins, and stay with theirs.
 func (p *Person) merge(other *Person) {
 	for _, id := range other.IDs() {
 		if id != p.ID && !slices.Contains(p.Aliases, id) {
@@ -100,7 +116,7 @@ func (p *Person) merge(other *Person) {
 		}
 	}
 	other.Survivor, other.changed = p.ID, true
-	p.Deceased, p.changed = p.Deceased || other.Deceased, true
+	p.deaths, p.stops, p.changed = append(slices.Clone(p.deaths), other.deaths...), append(slices.Clone(p.stops), other.stops...), true
 }
 
 // stopContact says that nobody may contact the person, once for each journey of theirs, until a named human lifts

@@ -135,7 +135,6 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 	}
 	v.Watch = v.watched(scope, who, who.Waits)
 	decision.doubted = schemas.ClinicianFirst(v.Raised.Flags)
-	decision.sayConsents(v, s, who)
 	return decision
 }
 
@@ -245,35 +244,6 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 		return Joined, scope.reason
 	}
 	return Joined, ReasonOutOfScope
-}
-
-// sayConsents gives out what the person said before leaving, once a journey stands to hang it on.
-func (d *Decision) sayConsents(v *Visit, s Statement, who Subject) {
-	if d.Journey == "" || len(s.Consents) == 0 {
-		return
-	}
-	for _, given := range []bool{true, false} {
-		var towards []string // as they were said: to any, and to partners by name
-		said := map[string]*schemas.ConsentData{}
-		for _, consent := range s.Consents {
-			if consent.Given != given || (given && d.doubted) {
-				continue // who may say yes is not known yet: it is kept, in doubt, and nobody may act on it
-			}
-			if said[consent.Organisation] == nil {
-				towards = append(towards, consent.Organisation)
-				said[consent.Organisation] = &schemas.ConsentData{Person: who.Person, Organisation: consent.Organisation}
-			}
-			data := said[consent.Organisation]
-			data.Purposes, data.How = append(data.Purposes, consent.Purpose), consent.How
-		}
-		for _, to := range towards {
-			kind := schemas.ConsentDeclined
-			if given {
-				kind = schemas.ConsentGiven
-			}
-			d.Say = append(d.Say, Say{Type: kind, Journey: d.Journey, Data: *said[to]})
-		}
-	}
 }
 
 // leaving gives when the person left, nil where only the day is known, and the local day the window counts from.

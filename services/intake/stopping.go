@@ -34,7 +34,7 @@ func (w *World) takeSignal(in Incoming) Settled {
 	switch s.Signal {
 	case SignalDeath:
 		for _, one := range known {
-			one.Deceased, one.changed = true, true
+			one.die(one.ID)
 		}
 		settled.Reason = ReasonDeath
 		settled.stop(ReasonDeath, stopContact(w.visitsOf(person), person.ID, ReasonDeath))
@@ -120,8 +120,8 @@ func (w *World) stopReason(person *Person) string {
 		return ReasonDeath
 	}
 	for _, record := range w.records(person) {
-		if record.Stopped != "" {
-			return record.Stopped
+		if len(record.stops) > 0 {
+			return ReasonByHandStop
 		}
 	}
 	return ""
@@ -141,7 +141,7 @@ func (s *Settled) stop(reason string, say []Say) {
 // StopByHand stops contact with a person on all journeys of theirs, and on any that begin later.
 func (w *World) StopByHand(person *Person) []Say {
 	for _, record := range w.records(person) {
-		record.Stopped, record.stopChanged = ReasonByHandStop, true
+		record.stops, record.stopChanged = record.IDs(), true
 	}
 	return stopContact(w.visitsOf(person), person.ID, ReasonByHandStop)
 }
@@ -150,28 +150,19 @@ func (w *World) StopByHand(person *Person) []Say {
 // about again.
 func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
 	for _, record := range w.records(person) {
-		if record.Stopped != "" {
-			record.Stopped, record.stopChanged = "", true
+		if len(record.stops) > 0 {
+			record.stops, record.stopChanged = nil, true
 		}
-		if record.Deceased {
-			record.Deceased, record.changed = false, true
+		if record.Deceased() {
+			record.deaths, record.deathsChanged, record.changed = nil, true, true
 		}
 	}
-	var say []Say
-	told := map[string]bool{}
 	for _, v := range w.visitsOf(person) {
 		if v.End.Died { // by its discharge destination or status
 			v.End.Died, v.changed = false, true
 		}
-		if !v.Raised.ContactOver {
-			continue
-		}
-		v.Raised.ContactOver, v.changed = false, true
-		if !told[v.Raised.Journey] {
-			told[v.Raised.Journey] = true
-			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{Person: person.ID, Reason: ReasonByHandStop}})
-		}
 	}
+	say := resumeContact(w.visitsOf(person), person.ID, ReasonByHandStop)
 	return append(say, w.settleAll(person, in, Decision{}).Say...)
 }
 

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -178,6 +177,7 @@ func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
 	findNumbers(q, w)
 	lockVisits(q, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
 	lockJourneys(q, w, found)
+	loadAnswers(q, w)
 	if c.whole {
 		loadCards(q, w)
 	}
@@ -223,9 +223,9 @@ func claimKeys(q queuer, c *claims) (found reach) {
 }
 
 func (s *Service) lockPersons(q queuer, w *World) {
-	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
-			r.said_at, r.said_seq, r.version, k.wrapped, coalesce(t.reason, '')
-		from person r left join person_key k on k.person = r.id left join contact_stop t on t.person = r.id
+	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], array(select d.id::text from person d where d.id = any(r.aliases || r.id) and d.deceased), r.anonymous, r.identity,
+			r.said_at, r.said_seq, r.version, k.wrapped, array(select t.person::text from contact_stop t where t.person = any(r.aliases || r.id))
+		from person r left join person_key k on k.person = r.id
 		where` + concerned + `order by r.id for update of r`).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
 }
@@ -239,6 +239,7 @@ func findByKeys(q queuer, c *claims, w *World, found reach) {
 		var record *string
 		_, err := pgx.ForEachRow(rows, []any{&hash, &id, &record}, func() error {
 			key := string(hash)
+			w.recordOf[key] = id
 			if _, claimed := c.persons[key]; claimed {
 				c.persons[key] = id
 			}
@@ -277,13 +278,13 @@ func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
 	var identity, wrapped []byte
 	var survivor *string
 	var p Person
-	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &p.Deceased, &p.Anonymous, &identity,
-		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &p.Stopped}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &p.deaths, &p.Anonymous, &identity,
+		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &p.stops}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
 		}
 		person := p
-		person.Aliases = slices.Clone(p.Aliases)
+		person.Aliases, person.deaths, person.stops = slices.Clone(p.Aliases), slices.Clone(p.deaths), slices.Clone(p.stops)
 		w.addRecord(&person)
 		return s.openIdentity(&person, wrapped, identity)
 	})
@@ -452,6 +453,7 @@ func (s *Service) storeWorld(q queuer, w *World) error {
 	}
 	storeNumbers(q, w.linked)
 	storeStops(q, w)
+	storeFresh(q, w, s.clock.Now())
 	return storeVisits(q, w.changedVisits())
 }
 
@@ -482,7 +484,7 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 		if p.Survivor != "" {
 			survivors[i] = &p.Survivor
 		}
-		deceased[i], anonymous[i], identities[i] = p.Deceased, p.Anonymous, sealed
+		deceased[i], anonymous[i], identities[i] = slices.Contains(p.deaths, p.ID), p.Anonymous, sealed
 		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
 			return err
 		}
@@ -505,6 +507,9 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 		if p.Survivor != "" {
 			// Records merged into this one before now lead to its survivor; rare, so not set-based.
 			q.Queue(`update person set survivor = $2 where survivor = $1`, p.ID, p.Survivor)
+		}
+		if p.deathsChanged && len(p.Aliases) > 0 {
+			q.Queue(`update person set deceased = (id = any($2::uuid[])) where id = any($1::uuid[])`, p.Aliases, orNone(p.deaths))
 		}
 	}
 	return nil
@@ -647,33 +652,16 @@ func optional(id string) *string {
 	return &id
 }
 
-// storeConsents queues what persons said before leaving, as reported.
-func storeConsents(q queuer, arrivals []*arrival, now time.Time) {
-	var messages, organisations, persons, journeys, purposes, hows, recorders, towards, told []string
-	var given, doubts []bool
-	for _, a := range arrivals {
-		if a.Statement == nil || a.result.Journey == "" || a.person == "" {
-			continue
-		}
-		for _, c := range a.Statement.Consents {
-			messages, organisations, persons = append(messages, a.id), append(organisations, a.Organisation), append(persons, a.person)
-			journeys, purposes, given = append(journeys, a.result.Journey), append(purposes, c.Purpose), append(given, c.Given)
-			hows, recorders = append(hows, c.How), append(recorders, c.RecordedBy)
-			towards, told = append(towards, c.Organisation), append(told, strings.Join(a.Statement.Told, " "))
-			doubts = append(doubts, c.Given && a.doubted)
-			if c.Given && c.Organisation != "" && !a.guarded {
-				storeGrant(q, Grant{ID: clock.NewID(now), Journey: a.result.Journey, Person: a.person, Organisation: c.Organisation, Purpose: c.Purpose}, now)
-			}
+// storeFresh queues what persons answered, as reports passed it on, and what a yes that stands opens to a partner.
+func storeFresh(q queuer, w *World, now time.Time) {
+	for _, a := range w.fresh {
+		storeAnswers(q, a.organisation, []Answer{a})
+		stands := w.stood[a.Journey][asked{a.Purpose, a.Towards}]
+		if a.State == ConsentGiven && a.Towards != "" && !a.guarded && stands.holds() {
+			storeGrant(q, Grant{ID: clock.NewID(now), Journey: a.Journey, Person: a.Person, Organisation: a.Towards, Purpose: a.Purpose}, now)
 		}
 	}
-	if len(messages) == 0 {
-		return
-	}
-	q.Queue(`insert into consent (message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, doubt, said_at)
-		select message, organisation, person, journey, purpose, given, how, recorded_by, towards, string_to_array(told, ' '), doubt, $12
-		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::bool[], $7::text[], $8::text[], $9::text[], $10::text[], $11::bool[])
-			as t(message, organisation, person, journey, purpose, given, how, recorded_by, towards, told, doubt)
-		on conflict do nothing`, messages, organisations, persons, journeys, purposes, given, hows, recorders, towards, told, doubts, now)
+	w.fresh = nil
 }
 
 // settleMessages queues the end of a quarantine: the question has been answered.
@@ -832,6 +820,19 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	return asked, true, nil
 }
 
+// loadAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
+func loadAnswers(q queuer, w *World) {
+	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + concerned).
+		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.answers) })
+	q.Queue(`select m.other::text, m.survivor::text from person r cross join unnest(r.aliases || r.id) as owner
+		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` + concerned).
+		Query(func(rows pgx.Rows) error {
+			var other, survivor string
+			_, err := pgx.ForEachRow(rows, []any{&other, &survivor}, func() error { w.confirmed[other] = survivor; return nil })
+			return err
+		})
+}
+
 // loadCards reads what may be known of the persons' contact cards without opening them.
 func loadCards(q queuer, w *World) {
 	q.Queue(`select c.person::text, c.no_safe_channel, c.needs from person r cross join unnest(r.aliases || r.id) as owner
@@ -846,17 +847,12 @@ func loadCards(q queuer, w *World) {
 
 // storeStops queues that a human stopped contact or lifted that, and whose contact is no longer taken for confirmed.
 func storeStops(q queuer, w *World) {
-	var stopped, reasons, lifted []string
+	var stopped, lifted []string
 	for _, p := range w.changedStops() {
-		if p.Stopped == "" {
-			lifted = append(lifted, p.ID)
-			continue
-		}
-		stopped, reasons = append(stopped, p.ID), append(reasons, p.Stopped)
+		stopped, lifted = append(stopped, p.stops...), append(lifted, without(p.IDs(), p.stops)...)
 	}
 	if len(stopped) > 0 {
-		q.Queue(`insert into contact_stop (person, reason) select person, reason from unnest($1::uuid[], $2::text[]) as t(person, reason)
-			on conflict (person) do update set reason = excluded.reason`, stopped, reasons)
+		q.Queue(`insert into contact_stop (person, reason) select unnest($1::uuid[]), $2 on conflict (person) do nothing`, stopped, ReasonByHandStop)
 	}
 	if len(lifted) > 0 {
 		q.Queue(`delete from contact_stop where person = any($1::uuid[])`, lifted)

@@ -53,6 +53,8 @@ type VisitSays struct {
 	Watch      Watch          `json:"watch,omitzero"`
 	Asked      string         `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
 
+	Answers []SaidAnswer `json:"answers,omitempty"` // passed on, until a journey stands to hang them on
+
 	Facts    schemas.Facts    `json:"facts,omitzero"`
 	FactSaid map[string]Stamp `json:"factSaid,omitempty"`
 	RaisedBy string           `json:"raisedBy,omitempty"`
@@ -147,6 +149,7 @@ func (v *Visit) join(s Statement) {
 	}
 	v.LeftBefore = v.LeftBefore || s.LeftBefore
 	v.joinFacts(s.Facts, stamp)
+	v.joinAnswers(s)
 	v.RaisedBy = max(v.RaisedBy, s.RaisedBy) // any order ends the same
 }
 
