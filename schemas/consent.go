@@ -13,6 +13,13 @@ type Said struct {
 	Yes bool  `json:"yes"`
 	// When it was heard of, where whoever keeps it needs that.
 	When time.Time `json:"when,omitzero"`
+	// Lapsed: what had been said counts no more, and nothing has been said instead.
+	Lapsed bool `json:"lapsed,omitempty"`
+}
+
+// AnswerOf is what an event about consent says, by its type and sequence.
+func AnswerOf(t Type, at int64) Said {
+	return Said{At: at, Yes: t == ConsentGiven, Lapsed: t == ConsentLapsed}
 }
 
 // Hear takes an answer over, unless it is older than the one that is known, and says whether it did.
@@ -47,11 +54,11 @@ func (a *Answers) Hear(organisation string, said Said) bool {
 	return true
 }
 
-// Since are the answers after a sequence: those up to it were about what has been closed, and count no more.
+// Since are the answers after a sequence that count: those up to it were about what has been closed.
 func (a Answers) Since(sequence int64) Answers {
 	var since Answers
 	for organisation, said := range a.all() {
-		if said.At > sequence {
+		if said.At > sequence && !said.Lapsed {
 			since.Hear(organisation, said)
 		}
 	}

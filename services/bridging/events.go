@@ -100,9 +100,9 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.ServiceAnswered:
 		d, err := flow.Decode[schemas.ServiceAnsweredData](e)
 		return err == nil && k.addAnswered(d), err
-	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn: // a yes taken back is a no
+	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
-		return err == nil && k.addConsent(at, d, schemas.Type(e.Type) == schemas.ConsentGiven), err
+		return err == nil && k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at)), err
 	case schemas.JourneyClosed:
 		d, err := flow.Decode[schemas.JourneyClosedData](e)
 		return err == nil && k.addClosed(at, d), err

@@ -153,8 +153,8 @@ func (k *Known) addAnswered(d schemas.ServiceAnsweredData) bool {
 
 const answerWaiting = "waiting"
 
-func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
-	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.Hear(d.Organisation, schemas.Said{At: at, Yes: given})
+func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) bool {
+	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.Hear(d.Organisation, said)
 }
 
 // current returns the visit recorded last of those that stand.

@@ -80,17 +80,23 @@ func TestHowAPlanShouldStand(t *testing.T) {
 		state   State
 		because string
 	}{
-		"nobody has asked the person yet":      {func(*Known) {}, nil, Proposed, ""},
-		"the person said yes":                  {func(k *Known) { k.addConsent(2, calls, true) }, nil, Active, ""},
-		"the person said no":                   {func(k *Known) { k.addConsent(2, calls, false) }, nil, Ended, "person"},
-		"a yes to something else":              {func(k *Known) { k.addConsent(2, schemas.ConsentData{Purposes: []string{"follow-up"}}, true) }, nil, Proposed, ""},
-		"under 18: nobody is rung":             {func(k *Known) { k.addConsent(2, calls, true) }, []string{"under-18"}, Proposed, ""},
-		"age unknown: nobody is rung":          {func(k *Known) { k.addConsent(2, calls, true) }, []string{"age-unknown"}, Proposed, ""},
-		"a death was reported":                 {func(k *Known) { k.addConsent(2, calls, true); k.Contact.say(3, false) }, nil, Paused, "contact-stopped"},
-		"the discharge was cancelled":          {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn"},
-		"a person's no outlasts a death's end": {func(k *Known) { k.addConsent(2, calls, false); k.Contact.say(3, false); k.Contact.say(4, true) }, nil, Ended, "person"},
-		"the person waits on nothing":          {func(k *Known) { k.Waits = nil }, nil, None, ""},
-		"the person falls between services":    {func(k *Known) { k.Waits = nil; k.addGap() }, nil, Proposed, ""},
+		"nobody has asked the person yet": {func(*Known) {}, nil, Proposed, ""},
+		"the person said yes":             {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, nil, Active, ""},
+		"the person said no":              {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: false}) }, nil, Ended, "person"},
+		"a yes to something else": {func(k *Known) {
+			k.addConsent(schemas.ConsentData{Purposes: []string{"follow-up"}}, schemas.Said{At: 2, Yes: true})
+		}, nil, Proposed, ""},
+		"under 18: nobody is rung":    {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"under-18"}, Proposed, ""},
+		"age unknown: nobody is rung": {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"age-unknown"}, Proposed, ""},
+		"a death was reported":        {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}); k.Contact.say(3, false) }, nil, Paused, "contact-stopped"},
+		"the discharge was cancelled": {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn"},
+		"a person's no outlasts a death's end": {func(k *Known) {
+			k.addConsent(calls, schemas.Said{At: 2, Yes: false})
+			k.Contact.say(3, false)
+			k.Contact.say(4, true)
+		}, nil, Ended, "person"},
+		"the person waits on nothing":       {func(k *Known) { k.Waits = nil }, nil, None, ""},
+		"the person falls between services": {func(k *Known) { k.Waits = nil; k.addGap() }, nil, Proposed, ""},
 		"a service put them on its list": {func(k *Known) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "waiting"})
@@ -99,23 +105,29 @@ func TestHowAPlanShouldStand(t *testing.T) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "no"})
 		}, nil, None, ""},
-		"a ward has the person": {func(k *Known) { k.addConsent(2, calls, true); k.addTurn(turn{At: 1, Held: true}) }, nil, Paused, "held"},
+		"a ward has the person": {func(k *Known) {
+			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
+			k.addTurn(turn{At: 1, Held: true})
+		}, nil, Paused, "held"},
 		"released from the ward": {func(k *Known) {
-			k.addConsent(2, calls, true)
+			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
 			k.addTurn(turn{At: 2})
 			k.addTurn(turn{At: 1, Held: true})
 		}, nil, Active, ""},
-		"the journey is closed": {func(k *Known) { k.addConsent(2, calls, true); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
-		"closed after a death":  {func(k *Known) { k.Contact.say(2, false); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
+		"the journey is closed": {func(k *Known) {
+			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
+			k.addClosed(1, schemas.JourneyClosedData{})
+		}, nil, Ended, "journey-closed"},
+		"closed after a death": {func(k *Known) { k.Contact.say(2, false); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
 		"reopened asks for a yes": {func(k *Known) {
-			k.addConsent(2, calls, true)
+			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
 			k.addTurn(turn{At: 2})
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Proposed, ""},
 		"reopened, and a yes since": {func(k *Known) {
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 			k.addTurn(turn{At: 2})
-			k.addConsent(3, calls, true)
+			k.addConsent(calls, schemas.Said{At: 3, Yes: true})
 		}, nil, Active, ""},
 		"the discharge has not arrived": {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
 	} {
@@ -140,17 +152,35 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 		state       State
 		only, never []string
 	}{
-		"a no to one":                      {func(k *Known) { k.addConsent(2, to("a"), false) }, Proposed, nil, nil},
-		"a yes to one":                     {func(k *Known) { k.addConsent(2, to("a"), true) }, Active, []string{"a"}, nil},
-		"a yes to any":                     {func(k *Known) { k.addConsent(2, to(""), true) }, Active, nil, nil},
-		"a yes to any but one":             {func(k *Known) { k.addConsent(2, to(""), true); k.addConsent(3, to("a"), false) }, Active, nil, []string{"a"}},
-		"the no heard first":               {func(k *Known) { k.addConsent(3, to("a"), false); k.addConsent(2, to(""), true) }, Active, nil, []string{"a"}},
-		"a yes to one, a no to another":    {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to("b"), false) }, Active, []string{"a"}, nil},
-		"a no to all, then a yes to one":   {func(k *Known) { k.addConsent(2, to(""), false); k.addConsent(3, to("a"), true) }, Active, []string{"a"}, nil},
-		"a yes to one, then a no to all":   {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to(""), false) }, Ended, nil, nil},
-		"a yes to one is taken back by it": {func(k *Known) { k.addConsent(2, to("a"), true); k.addConsent(3, to("a"), false) }, Proposed, nil, nil},
+		"a no to one":  {func(k *Known) { k.addConsent(to("a"), schemas.Said{At: 2, Yes: false}) }, Proposed, nil, nil},
+		"a yes to one": {func(k *Known) { k.addConsent(to("a"), schemas.Said{At: 2, Yes: true}) }, Active, []string{"a"}, nil},
+		"a yes to any": {func(k *Known) { k.addConsent(to(""), schemas.Said{At: 2, Yes: true}) }, Active, nil, nil},
+		"a yes to any but one": {func(k *Known) {
+			k.addConsent(to(""), schemas.Said{At: 2, Yes: true})
+			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
+		}, Active, nil, []string{"a"}},
+		"the no heard first": {func(k *Known) {
+			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
+			k.addConsent(to(""), schemas.Said{At: 2, Yes: true})
+		}, Active, nil, []string{"a"}},
+		"a yes to one, a no to another": {func(k *Known) {
+			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
+			k.addConsent(to("b"), schemas.Said{At: 3, Yes: false})
+		}, Active, []string{"a"}, nil},
+		"a no to all, then a yes to one": {func(k *Known) {
+			k.addConsent(to(""), schemas.Said{At: 2, Yes: false})
+			k.addConsent(to("a"), schemas.Said{At: 3, Yes: true})
+		}, Active, []string{"a"}, nil},
+		"a yes to one, then a no to all": {func(k *Known) {
+			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
+			k.addConsent(to(""), schemas.Said{At: 3, Yes: false})
+		}, Ended, nil, nil},
+		"a yes to one is taken back by it": {func(k *Known) {
+			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
+			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
+		}, Proposed, nil, nil},
 		"a yes to one, before it was closed": {func(k *Known) {
-			k.addConsent(2, to("a"), true)
+			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 			k.addTurn(turn{At: 2})
 		}, Proposed, nil, nil},

@@ -202,11 +202,11 @@ func (k *Known) open() map[string]int64 {
 	return open
 }
 
-func (k *Known) addConsent(at int64, d schemas.ConsentData, given bool) bool {
+func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) bool {
 	if !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
 		return false
 	}
-	return k.Consent.Hear(d.Organisation, schemas.Said{At: at, Yes: given})
+	return k.Consent.Hear(d.Organisation, said)
 }
 
 // matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say

@@ -194,20 +194,23 @@ func TestWhatIsWished(t *testing.T) {
 		consent string
 	}{
 		"nobody has asked the person yet": {func(*Known) {}, nil, Offered, "", "not-asked"},
-		"the person said yes":             {func(k *Known) { k.addConsent(2, followUp, true) }, nil, Offered, "", "given"},
-		"the person said no":              {func(k *Known) { k.addConsent(2, followUp, false) }, nil, Refused, "person", ""},
+		"the person said yes":             {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, nil, Offered, "", "given"},
+		"the person said no":              {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: false}) }, nil, Refused, "person", ""},
 		"a no to all, then a yes to one": {func(k *Known) {
-			k.addConsent(2, followUp, false)
-			k.addConsent(3, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
+			k.addConsent(followUp, schemas.Said{At: 2, Yes: false})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
 		"a yes to one, then a no to all": {func(k *Known) {
-			k.addConsent(2, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
-			k.addConsent(3, followUp, false)
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 2, Yes: true})
+			k.addConsent(followUp, schemas.Said{At: 3, Yes: false})
 		}, nil, Refused, "person", ""},
 		"a no to something else": {func(k *Known) {
-			k.addConsent(2, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, false)
+			k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Said{At: 2, Yes: false})
 		}, nil, Offered, "", "not-asked"},
-		"a yes older than the no":     {func(k *Known) { k.addConsent(3, followUp, false); k.addConsent(2, followUp, true) }, nil, Refused, "person", ""},
+		"a yes older than the no": {func(k *Known) {
+			k.addConsent(followUp, schemas.Said{At: 3, Yes: false})
+			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
+		}, nil, Refused, "person", ""},
 		"the discharge was cancelled": {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn", ""},
 		"cancelled, then discharged again": {func(k *Known) {
 			k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"})
@@ -215,35 +218,35 @@ func TestWhatIsWished(t *testing.T) {
 		}, nil, Offered, "", "not-asked"},
 		"under 18, of an age not given: which partner fits is not known": {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
 		"under 18: prepared, nothing is sent":                            {aged, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a yes is no yes before the clinician's record":        {func(k *Known) { aged(k); k.addConsent(2, followUp, true) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18: a yes is no yes before the clinician's record":        {func(k *Known) { aged(k); k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
 		"under 18: nor is one to a partner by name": {func(k *Known) {
 			aged(k)
-			k.addConsent(2, schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, true)
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 2, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a no is a no": {func(k *Known) { aged(k); k.addConsent(2, followUp, false) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
+		"under 18: a no is a no": {func(k *Known) { aged(k); k.addConsent(followUp, schemas.Said{At: 2, Yes: false}) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
 		"under 18: a yes after the clinician's record": {func(k *Known) {
 			aged(k)
 			k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson}, "")
-			k.addConsent(3, followUp, true)
+			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
-		"age unknown: prepared, nothing is sent": {func(k *Known) { k.addConsent(2, followUp, true) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
+		"age unknown: prepared, nothing is sent": {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
 		"a death was reported":                   {func(k *Known) { k.Contact.say(2, false) }, nil, Paused, "contact-stopped", ""},
 		"contact stopped and resumed":            {func(k *Known) { k.Contact.say(2, false); k.Contact.say(3, true) }, nil, Offered, "", "not-asked"},
 		"the journey is closed":                  {func(k *Known) { k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
 		"closed, reopened, a yes from before": {func(k *Known) {
-			k.addConsent(2, followUp, true)
+			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 			k.addTurn(2, false, "2026-11-09")
 		}, nil, Offered, "", "not-asked"},
 		"reopened before it was heard that it was closed, a no from before": {func(k *Known) {
-			k.addConsent(2, followUp, false)
+			k.addConsent(followUp, schemas.Said{At: 2, Yes: false})
 			k.addTurn(2, false, "2026-11-09")
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Offered, "", "not-asked"},
 		"reopened, and a yes since": {func(k *Known) {
 			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 			k.addTurn(2, false, "2026-11-09")
-			k.addConsent(3, followUp, true)
+			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
 		"no door is open":     {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
 		"nothing decided yet": {func(k *Known) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},

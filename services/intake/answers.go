@@ -23,6 +23,7 @@ func (a asked) compare(b asked) int {
 // that is coded late, loses none.
 type SaidAnswer struct {
 	Message string   `json:"message"`
+	Record  string   `json:"record,omitempty"` // the record that it was said under
 	Purpose string   `json:"purpose"`
 	Towards string   `json:"towards,omitempty"`
 	Given   bool     `json:"given,omitempty"`
@@ -37,7 +38,7 @@ type SaidAnswer struct {
 // joinAnswers keeps what a statement passes on of a person's answers.
 func (v *Visit) joinAnswers(s Statement) {
 	for _, c := range s.Consents {
-		v.Answers = append(v.Answers, SaidAnswer{Message: s.Message, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
+		v.Answers = append(v.Answers, SaidAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
 			By: c.RecordedBy, Told: s.Told, Said: s.answeredAt(), Own: s.Route == routeSelf})
 	}
 }
@@ -74,11 +75,7 @@ func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
 	}
 	for _, v := range attended {
 		for _, said := range v.Answers {
-			record := so.Person
-			if known := w.journeys[journey]; known != nil {
-				record = known.Person
-			}
-			a := Answer{ID: said.Message, Person: record, Journey: journey, Purpose: said.Purpose, Towards: said.Towards, State: ConsentDeclined,
+			a := Answer{ID: said.Message, Person: w.answerer(said, so), Journey: journey, Purpose: said.Purpose, Towards: said.Towards, State: ConsentDeclined,
 				Giver: "person", How: said.How, Told: said.Told, By: said.By, Said: Stamp{SaidAt: said.atLatest(so)}}
 			if said.Given {
 				a.State, a.Doubt = ConsentGiven, doubted
@@ -90,6 +87,19 @@ func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
 			v.Answers, v.changed = nil, true
 		}
 	}
+}
+
+// answerer is the record that an answer belongs to: the journey's own, or one that was merged with it, where it was said
+// under that. It crosses to another only when a human has confirmed that they are one person.
+func (w *World) answerer(said SaidAnswer, so *Visit) string {
+	record := so.Person
+	if known := w.journeys[so.Raised.Journey]; known != nil {
+		record = known.Person
+	}
+	if owner := w.owners[record]; owner != nil && slices.Contains(owner.IDs(), said.Record) {
+		return said.Record
+	}
+	return record
 }
 
 // atLatest dates an answer: one at second hand was said before the person left hospital, and of a request without a day
@@ -171,7 +181,9 @@ func (p People) changes(own string, was, is Stands) (all []said) {
 			keys[key] = true
 		}
 	}
-	for _, key := range slices.SortedFunc(maps.Keys(keys), asked.compare) {
+	for _, key := range slices.SortedFunc(maps.Keys(keys), func(a, b asked) int {
+		return cmp.Or(notFirst(is[a].holds(), is[b].holds()), a.compare(b))
+	}) {
 		before, after := was[key], is[key]
 		var kind schemas.Type
 		switch {
@@ -294,4 +306,49 @@ func (w *World) outrun(people People, j *JourneyKnown, message, today string) bo
 		stands := Consent(people.group(j.Person), people.Answers, a.Purpose, a.Towards, today)
 		return a.State == ConsentGiven && stands.refuses() || a.State == ConsentDeclined && stands.holds()
 	})
+}
+
+// hasBeenTold leaves out what has been said of answers already.
+func (w *World) hasBeenTold(told map[string][]asked, today string) {
+	for journey, keys := range told {
+		j := w.journeys[journey]
+		if j == nil || w.owners[j.Person] == nil {
+			continue
+		}
+		is, was := w.peopleOf(w.owners[j.Person]).stands(j.Person, today), maps.Clone(w.stood[journey])
+		if was == nil {
+			was = Stands{}
+		}
+		for _, key := range keys {
+			was[key] = is[key]
+		}
+		w.stood[journey] = was
+	}
+}
+
+// reconcile says what stands otherwise of a person now that somebody has decided about their records.
+func (w *World) reconcile(person *Person, in Incoming) []Say {
+	say := w.settleAll(person, in, Decision{}).Say
+	if reason := w.stopReason(person); reason != "" {
+		say = append(say, stopContact(w.visitsOf(person), person.ID, reason)...)
+	} else {
+		say = append(say, resumeContact(w.visitsOf(person), person.ID, ReasonParted)...)
+	}
+	return append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
+}
+
+// resumeContact says, once for each journey, that a stop is lifted.
+func resumeContact(visits []*Visit, person, reason string) (say []Say) {
+	told := map[string]bool{}
+	for _, v := range visits {
+		if !v.Raised.ContactOver {
+			continue
+		}
+		v.Raised.ContactOver, v.changed = false, true
+		if !told[v.Raised.Journey] {
+			told[v.Raised.Journey] = true
+			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{Person: person, Reason: reason}})
+		}
+	}
+	return say
 }

@@ -33,7 +33,7 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
-		err = s.around(tx, []string{ref, request.Other}, func() (map[string][]asked, error) {
+		err = s.around(tx, who, []string{ref, request.Other}, func() (map[string][]asked, error) {
 			status, answer, err = s.decideMerge(tx, who, ref, request, undo)
 			return nil, err
 		})

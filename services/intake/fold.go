@@ -146,6 +146,8 @@ func (w *World) take(in Incoming) Settled {
 		person = w.newPerson(in.Key, in.NewPerson, s.Organisation)
 		person.Anonymous = in.Anonymous
 	}
+	s.Record = w.recordOf[in.Key]
+	in.Statement.Record = s.Record
 	person.learn(s.Person.Reveal(), s.Stamp(0))
 	joined := w.link(person, in.Number)
 	merged := len(w.merged)

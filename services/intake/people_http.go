@@ -157,12 +157,12 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		records, err := recordsOfJourney(tx, journey)
+		records, err := recordsOfJourney(tx, who, journey)
 		if err != nil {
 			return 0, nil, err
 		}
 		var sub *subjectOf
-		err = s.around(tx, records, func() (map[string][]asked, error) {
+		err = s.around(tx, who, records, func() (map[string][]asked, error) {
 			if sub, err = s.lockSubject(tx, who, journey); err != nil {
 				return nil, err
 			}

@@ -877,3 +877,22 @@ func eraseMessages(tx *flow.Tx, all []keptMessage) {
 			returning person)
 		update person p set identity = '', name_hash = null from gone where p.id = gone.person`, persons)
 }
+
+// keysOfRecords are lookup keys that lead to some records: one of each. Somebody who has been erased has none.
+func keysOfRecords(tx *flow.Tx, _ principal.Principal, records []string) (keys []string, err error) {
+	tx.Queue(`select distinct on (person) hash from person_lookup where person = any($1::uuid[]) order by person, hash`, records).Query(func(rows pgx.Rows) error {
+		var hash []byte
+		_, err := pgx.ForEachRow(rows, []any{&hash}, func() error { keys = append(keys, string(hash)); return nil })
+		return err
+	})
+	return keys, tx.Flush()
+}
+
+// recordsOfJourney are the records of a journey's person, whoever asks: what they may see is decided where it is read.
+func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (records []string, err error) {
+	tx.Queue(`select r::text from journey j cross join records_of(j.person) as r where j.id = $1::uuid order by r`, journey).Query(func(rows pgx.Rows) error {
+		records, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return records, tx.Flush()
+}

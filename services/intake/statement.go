@@ -140,6 +140,7 @@ type PersonKeys [][]byte
 // Statement is one message, read: everything that deciding about it may use.
 type Statement struct {
 	Message      string // the ledger's id
+	Record       string // the record that it was said under, whatever that has been merged into
 	Kind         Kind
 	Organisation string
 	Visit        string // PV1-19, or empty

@@ -14,6 +14,7 @@ const (
 	ReasonNumberChanged = "nhs-number-changed"
 	ReasonRecordChanged = "record-changed"
 	ReasonByHandStop    = "by-hand"
+	ReasonParted        = "records-parted" // contact had stopped for a record that turned out to be another person's
 
 	// QuestionRecord: the national record changed; somebody asks whether the contact still holds.
 	QuestionRecord = "record"

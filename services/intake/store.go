@@ -177,7 +177,7 @@ func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
 	findNumbers(q, w)
 	lockVisits(q, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
 	lockJourneys(q, w, found)
-	loadAnswers(q, w)
+	lockAnswers(q, w)
 	if c.whole {
 		loadCards(q, w)
 	}
@@ -223,11 +223,35 @@ func claimKeys(q queuer, c *claims) (found reach) {
 }
 
 func (s *Service) lockPersons(q queuer, w *World) {
-	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], array(select d.id::text from person d where d.id = any(r.aliases || r.id) and d.deceased), r.anonymous, r.identity,
-			r.said_at, r.said_seq, r.version, k.wrapped, array(select t.person::text from contact_stop t where t.person = any(r.aliases || r.id))
+	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
+			r.said_at, r.said_seq, r.version, k.wrapped
 		from person r left join person_key k on k.person = r.id
 		where` + concerned + `order by r.id for update of r`).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
+	// A statement of its own, which sees what others have stored before the locks were given.
+	q.Queue(`select r.id::text, owner::text, r.id <> owner and p.deceased, t.person is not null from person r cross join unnest(r.aliases || r.id) as owner
+		join person p on p.id = owner left join contact_stop t on t.person = owner where` + concerned + `and (p.deceased or t.person is not null)`).
+		Query(func(rows pgx.Rows) error { return scanStops(rows, w) })
+}
+
+// scanStops reads of which of a person's records a death was reported, and of which a human stopped contact.
+func scanStops(rows pgx.Rows, w *World) error {
+	var id, record string
+	var died, stopped bool
+	_, err := pgx.ForEachRow(rows, []any{&id, &record, &died, &stopped}, func() error {
+		person := w.owners[id]
+		if person == nil {
+			return errMergedMeanwhile
+		}
+		if died {
+			person.deaths = append(person.deaths, record)
+		}
+		if stopped {
+			person.stops = append(person.stops, record)
+		}
+		return nil
+	})
+	return err
 }
 
 // findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to already.
@@ -277,14 +301,18 @@ func (w *World) mustKnow(id string) error {
 func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
 	var identity, wrapped []byte
 	var survivor *string
+	var deceased bool
 	var p Person
-	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &p.deaths, &p.Anonymous, &identity,
-		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &p.stops}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous, &identity,
+		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
 		}
 		person := p
-		person.Aliases, person.deaths, person.stops = slices.Clone(p.Aliases), slices.Clone(p.deaths), slices.Clone(p.stops)
+		person.Aliases = slices.Clone(p.Aliases)
+		if deceased {
+			person.deaths = []string{p.ID}
+		}
 		w.addRecord(&person)
 		return s.openIdentity(&person, wrapped, identity)
 	})
@@ -820,8 +848,8 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	return asked, true, nil
 }
 
-// loadAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
-func loadAnswers(q queuer, w *World) {
+// lockAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
+func lockAnswers(q queuer, w *World) {
 	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + concerned).
 		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.answers) })
 	q.Queue(`select m.other::text, m.survivor::text from person r cross join unnest(r.aliases || r.id) as owner

@@ -26,6 +26,7 @@ var words = map[string]string{
 	ReasonNumberChanged: "A person's NHS number has changed. Where the new one is not given, look it up and record it, then dismiss this.",
 	ReasonFeedBack:      "The feed is as usual again.",
 	ReasonDeath:         "A death was reported. Contact has stopped; nothing is raised.",
+	ReasonParted:        "Contact had been stopped for somebody else, whose record had been mixed up with this one.",
 	ReasonByHandStop:    "Somebody stopped all contact, or lifted that, by hand.",
 	ReasonRecordChanged: "The person's national record has changed. Somebody asks whether the contact still holds.",
 	ReasonNotKnown:      "It is about somebody who is not known here; nothing of it is kept.",

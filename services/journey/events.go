@@ -282,6 +282,10 @@ var heard = map[schemas.Type]hearing{
 		k.Deletion.hear(at, when)
 		return consent(k, d, at, when, false)
 	}),
+	schemas.ConsentLapsed: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+		k.addConsent(d, schemas.Said{At: at, When: when, Lapsed: true})
+		return shown{"purposes": d.Purposes}
+	}),
 	schemas.ConsentExpiring: on(func(k *Known, d schemas.ConsentExpiringData, at int64, when time.Time) shown {
 		k.Expiring.hear(at, when)
 		return shown{"purposes": d.Purposes, "until": d.Until}
@@ -389,7 +393,7 @@ func sidesShown(sides []schemas.CriterionResult) []side {
 }
 
 func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
-	k.addConsent(at, when, d, given)
+	k.addConsent(d, schemas.Said{At: at, When: when, Yes: given})
 	return shown{"purposes": d.Purposes}
 }
 

@@ -191,13 +191,13 @@ func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
 
 // addConsent takes in an answer, to whom it was given: a no to one partner ends nothing else, and a yes to one is to
 // nobody else.
-func (k *Known) addConsent(at int64, when time.Time, d schemas.ConsentData, given bool) {
+func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
 	for _, purpose := range d.Purposes {
 		if k.Consents == nil {
 			k.Consents = map[string]schemas.Answers{}
 		}
 		answers := k.Consents[purpose]
-		answers.Hear(d.Organisation, schemas.Said{At: at, When: when, Yes: given})
+		answers.Hear(d.Organisation, said)
 		k.Consents[purpose] = answers
 	}
 }

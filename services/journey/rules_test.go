@@ -587,19 +587,19 @@ func TestANoToOnePartnerIsNoAnswerToThePurpose(t *testing.T) {
 		return schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: organisation}
 	}
 	var k Known
-	k.addConsent(1, time.Time{}, to("a"), false)
+	k.addConsent(to("a"), schemas.Said{At: 1, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); a.At != 0 {
 		t.Errorf("a no to one counts as %+v", a)
 	}
-	k.addConsent(2, time.Time{}, to("b"), true)
+	k.addConsent(to("b"), schemas.Said{At: 2, When: time.Time{}, Yes: true})
 	if a := k.answer(schemas.PurposeFollowUp); !a.is(true) {
 		t.Errorf("with a yes to another it counts as %+v", a)
 	}
-	k.addConsent(3, time.Time{}, to("b"), false)
+	k.addConsent(to("b"), schemas.Said{At: 3, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); a.is(true) {
 		t.Errorf("with that taken back it counts as %+v", a)
 	}
-	k.addConsent(4, time.Time{}, to(""), false)
+	k.addConsent(to(""), schemas.Said{At: 4, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); !a.is(false) {
 		t.Errorf("a no to all counts as %+v", a)
 	}

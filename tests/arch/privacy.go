@@ -129,6 +129,7 @@ var mayReadForNobody = map[string]string{
 	"intake.lockVisits":    "the same",
 	"intake.loadCards":     "the same",
 	"intake.lockJourneys":  "the same",
+	"intake.lockAnswers":   "the same",
 	"intake.claimReceipts": "a door's own question, whether this message came before; nothing of it is shown",
 	"intake.findAnswered":  "the same, how it was answered",
 	"intake.findDoubles":   "a door's own question, whom a request may be about too; only that there is somebody is shown",
