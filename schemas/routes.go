@@ -88,7 +88,7 @@ var routes = []Route{
 	{"POST", "/api/people/{ref}/legal-hold", Intake, []Role{Navigator}, false,
 		"Places or lifts a legal hold: nothing about the person may be erased while it stands."},
 	{"POST", "/api/people/{ref}/erase", Intake, []Role{Navigator, Operator}, false,
-		"Makes what identifies a person unreadable, everywhere, by two named people's decision, and says where."},
+		"Makes what identifies a person unreadable, everywhere, and says where: one person asks for it with a reason, and another confirms that request."},
 
 	{"GET", "/api/journeys", Journey, []Role{SendingTeam, Navigator, Operator}, false,
 		"Lists journeys with their next step, by the time promised."},

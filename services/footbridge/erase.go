@@ -19,29 +19,36 @@ import (
 )
 
 type eraseFlags struct {
-	By     []string `env:"BY" help:"the two members of staff who decided, by name or staff number: --by 'A, B'"`
-	Reason string   `env:"REASON" help:"why; name nobody"`
-	JSON   bool     `env:"JSON" help:"print data"`
+	Reason  string `env:"REASON" help:"the first person: why; name nobody"`
+	Confirm string `env:"CONFIRM" help:"the second person: the id of the request that the first was answered with"`
+	JSON    bool   `env:"JSON" help:"print data"`
 }
 
 // erased is what the API says was erased.
 type erased struct {
-	Person  string           `json:"person"`
-	Records int              `json:"records"`
-	Rows    map[string]int64 `json:"rows"`
-	Kept    string           `json:"kept"`
-	Backups string           `json:"backups"`
+	Person string `json:"person"`
+	// Request waits for a second person until ConfirmBy; what follows is said once it is done.
+	Request   string           `json:"request,omitempty"`
+	ConfirmBy string           `json:"confirmBy,omitempty"`
+	Records   int              `json:"records,omitempty"`
+	Rows      map[string]int64 `json:"rows,omitempty"`
+	Kept      string           `json:"kept,omitempty"`
+	Backups   string           `json:"backups,omitempty"`
 }
 
-// erase makes a person's identifying details unreadable. Their reference comes on standard input, so that it is in no
+// erase makes a person's identifying details unreadable: one person asks for it, and another confirms, each by a run of
+// the command with a token of their own (FOOTBRIDGE_TOKEN). The installation's secret is nobody's. The reference comes on standard input, so that it is in no
 // process list and no shell's history.
 func erase(ctx context.Context, args []string) error {
 	o, rest, err := load[eraseFlags](args)
 	if err != nil {
 		return shown(err)
 	}
-	if len(rest) > 0 || len(o.Own.By) != 2 || o.Own.Reason == "" {
-		return service.Usage{Err: fmt.Errorf("echo REFERENCE | footbridge erase --by 'NAME, NAME' --reason WHY; the person's opaque reference is read from standard input")}
+	if len(rest) > 0 || (o.Own.Reason == "") == (o.Own.Confirm == "") {
+		return service.Usage{Err: errors.New("the first person: echo REFERENCE | footbridge erase --reason WHY; the second: echo REFERENCE | footbridge erase --confirm REQUEST. The person's opaque reference is read from standard input")}
+	}
+	if o.Token == "" {
+		return service.Usage{Err: errors.New("set FOOTBRIDGE_TOKEN to a token of your own: two people erase, each as themselves")}
 	}
 	reference, err := bufio.NewReader(io.LimitReader(os.Stdin, 200)).ReadString('\n')
 	if reference = strings.TrimSpace(reference); reference == "" || (err != nil && !errors.Is(err, io.EOF)) {
@@ -51,7 +58,7 @@ func erase(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	body, err := json.Marshal(map[string]any{"by": o.Own.By, "reason": o.Own.Reason})
+	body, err := json.Marshal(map[string]string{"reason": o.Own.Reason, "confirm": o.Own.Confirm})
 	if err != nil {
 		return err
 	}
@@ -61,6 +68,11 @@ func erase(ctx context.Context, args []string) error {
 	}
 	if o.Own.JSON {
 		return printJSON(done)
+	}
+	if done.Request != "" {
+		fmt.Printf("asked for: request %s. Nothing is erased yet. Another person confirms it by %s, with a token of their own:\n  echo REFERENCE | footbridge erase --confirm %s\n",
+			done.Request, done.ConfirmBy, done.Request)
+		return nil
 	}
 	fmt.Printf("erased: %d record(s). Nobody can read who this was any more.\n", done.Records)
 	for _, table := range slices.Sorted(maps.Keys(done.Rows)) {

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"bytes"
-	"net/http"
 	"strings"
 	"testing"
 )
@@ -76,8 +75,7 @@ func TestWhatABackupTakenBeforeAnErasureCanStillRead(t *testing.T) {
 	if len(data["person"]) == 0 || len(data["message"]) == 0 || len(keys["person_key"]) == 0 || len(keys["message_key"]) == 0 {
 		t.Fatal("the backup holds no person, message or key, so that nothing below would show")
 	}
-	erase := `{"by":["A Sample","B Sample"],"reason":"asked for by the person"}`
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/erase", erase)
+	p.erase(t, person)
 	newer := before.dump(t, true)
 	for claim, tc := range map[string]struct {
 		keys   map[string][]byte
@@ -104,7 +102,7 @@ func TestWhatABackupTakenBeforeAnErasureCanStillRead(t *testing.T) {
 			if n := q.count(t, `select count(*) from intake.erasure where person = '`+person+`'`); n != tc.listed {
 				t.Errorf("the erasure is listed %d times, want %d", n, tc.listed)
 			}
-			q.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/erase", erase)
+			q.erase(t, person)
 			if look() || q.count(t, `select count(*) from intake.person_key`) != 0 || q.count(t, `select count(*) from intake.message where raw is not null`) != 0 {
 				t.Error("after erasing again something is left")
 			}

@@ -2,9 +2,10 @@ package intake
 
 import (
 	"net/http"
-	"slices"
 	"strings"
+	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -71,11 +72,11 @@ func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *r
 	if survivor.Survivor != "" || (other.Survivor != "" && !done) {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one already. Use the surviving record's reference.")
 	}
-	if err := storeMerge(tx, survivor, other, done, who.Role, tx.Now); err != nil {
+	if err := storeMerge(tx, survivor, other, done, recordedBy(who), tx.Now); err != nil {
 		return 0, nil, err
 	}
 	if request.Confirm {
-		if err := confirmMerge(tx, survivor, other, who.Role, tx.Now); err != nil {
+		if err := confirmMerge(tx, survivor, other, recordedBy(who), tx.Now); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -93,7 +94,7 @@ func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other 
 	if err != nil {
 		return 0, nil, err
 	}
-	undoMerge(tx, survivor, other, merge, who.Role, tx.Now)
+	undoMerge(tx, survivor, other, merge, recordedBy(who), tx.Now)
 	if err := s.noteMerge(tx, who, survivor, "unmerge", request.Reason); err != nil {
 		return 0, nil, err
 	}
@@ -108,7 +109,7 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 	if err != nil {
 		return err
 	}
-	return storeNote(tx, key, record.ID, "", kind, reason, who.Role, tx.Now)
+	return storeNote(tx, key, record.ID, "", kind, reason, recordedBy(who), tx.Now)
 }
 
 // sayAgain gives requests out as they are now that a human has looked.
@@ -143,12 +144,22 @@ func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, othe
 	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
 }
 
-// eraseRequest is two named people's decision.
+// eraseRequest asks for an erasure, with a reason, or confirms what somebody else asked for, by the request's id. Nobody
+// is named in it: the two people are those who send the two requests, each with a credential of their own.
 type eraseRequest struct {
-	// By are the two members of staff who decided, by name or staff number.
-	By     []string `json:"by"`
-	Reason string   `json:"reason"`
+	Reason  string `json:"reason,omitempty"`
+	Confirm string `json:"confirm,omitempty"`
 }
+
+// eraseAsked is an erasure that waits for a second person.
+type eraseAsked struct {
+	Request   string    `json:"request"`
+	Person    string    `json:"person"`
+	ConfirmBy time.Time `json:"confirmBy"`
+}
+
+// eraseWithin is how long a second person may confirm a request; after that it is asked for anew.
+const eraseWithin = 7 * 24 * time.Hour
 
 // Erased says what an erasure destroyed, where, and what it could not reach.
 type Erased struct {
@@ -165,7 +176,8 @@ const (
 	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Data from before now with those two tables from after it read nobody. Restoring them from before brings the keys back: erase again whom table erasure lists in its newest backup, since the restored one does not know of it."
 )
 
-// postErase makes all that identifies a person unreadable, everywhere, and says where.
+// postErase makes all that identifies a person unreadable, everywhere, and says where: one person asks for it, and
+// another confirms that very request.
 func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 	ref, err := pathRef(r, "ref", noSuchPerson)
 	if err != nil {
@@ -179,48 +191,87 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 		return unprocessable(fault)
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		records, err := lockRecords(tx, who, ref)
+		if who.Source != "" {
+			return 0, nil, httpx.NewProblem(http.StatusForbidden, "This credential is a system's, and no person's. Two people erase, each with a credential of their own.")
+		}
+		all, err := erasable(tx, who, ref)
 		if err != nil {
 			return 0, nil, err
 		}
-		all := append([]string{ref}, records[ref].Aliases...)
-		if records[ref].Survivor != "" {
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "This record has been merged into another one. Erase the surviving record, or undo the merge first.")
+		if request.Confirm == "" {
+			asked := eraseAsked{Request: clock.NewRandomID(), Person: ref, ConfirmBy: tx.Now.Add(eraseWithin)}
+			storeEraseRequest(tx, asked, recordedBy(who), strings.TrimSpace(request.Reason), tx.Now)
+			return http.StatusAccepted, asked, nil
 		}
-		open, held, err := obstacles(tx, who, all)
-		switch {
-		case err != nil:
+		asked, err := takeEraseRequest(tx, who, ref, request.Confirm)
+		if err != nil {
 			return 0, nil, err
-		case held:
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
-		case len(open) > 0:
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held: %s. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.", strings.Join(open, ", ")).With("journeys", open)
+		}
+		if fault := mayConfirm(asked, who.Subject, tx.Now); fault != nil {
+			return 0, nil, fault
 		}
 		rows, err := eraseRecords(tx, who, all)
 		if err != nil {
 			return 0, nil, err
 		}
 		return http.StatusOK, Erased{Person: ref, Records: len(all), Rows: rows, Kept: erasedKept, Backups: backupLimits},
-			storeErasure(tx, all, request.By, request.Reason, rows, tx.Now)
+			storeErasure(tx, all, []string{asked.By, recordedBy(who)}, asked.Reason, rows, tx.Now)
 	})
 }
 
-func eraseFault(request eraseRequest) string {
-	var named []string
-	for _, name := range request.By {
-		if name = strings.ToLower(strings.TrimSpace(name)); name != "" && !slices.Contains(named, name) {
-			named = append(named, name)
-		}
+// erasable are the records that erasing one would reach, or why that may not be.
+func erasable(tx *flow.Tx, who principal.Principal, ref string) ([]string, error) {
+	records, err := lockRecords(tx, who, ref)
+	if err != nil {
+		return nil, err
 	}
+	all := append([]string{ref}, records[ref].Aliases...)
+	if records[ref].Survivor != "" {
+		return nil, httpx.NewProblem(http.StatusConflict, "This record has been merged into another one. Erase the surviving record, or undo the merge first.")
+	}
+	open, held, err := obstacles(tx, who, all)
 	switch {
-	case len(named) < 2:
-		return "Two different named people must decide. Name both in by."
-	case len(strings.TrimSpace(request.Reason)) < 3:
-		return "Say why, in reason. Name nobody there."
-	case len(request.Reason) > 500:
+	case err != nil:
+		return nil, err
+	case held:
+		return nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
+	case len(open) > 0:
+		return nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held: %s. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.", strings.Join(open, ", ")).With("journeys", open)
+	}
+	return all, nil
+}
+
+func eraseFault(request eraseRequest) string {
+	reason := strings.TrimSpace(request.Reason)
+	switch {
+	case request.Confirm != "" && reason != "":
+		return "Either ask for an erasure, with reason, or confirm what somebody else asked for, with confirm."
+	case request.Confirm != "" && !isUUID(request.Confirm):
+		return "What is confirmed is a request's id, as its asker was answered with."
+	case request.Confirm == "" && len(reason) < 3:
+		return "Say why, in reason; name nobody there. A second person then confirms the request, with confirm."
+	case len(reason) > 500:
 		return "The reason is longer than 500 bytes. State it shortly."
 	}
 	return ""
+}
+
+// eraseWaits is a request for an erasure, with who asked.
+type eraseWaits struct {
+	By, Subject, Reason string
+	At                  time.Time
+}
+
+// mayConfirm says why a person may not confirm a request, or nil. Whoever asked is the same person in any role and any
+// organisation.
+func mayConfirm(asked *eraseWaits, subject string, now time.Time) *httpx.Problem {
+	switch {
+	case asked == nil || now.After(asked.At.Add(eraseWithin)):
+		return httpx.NewProblem(http.StatusNotFound, "There is no such request to confirm. It may have been done, or be older than a week: ask for it anew.")
+	case strings.EqualFold(asked.Subject, subject):
+		return httpx.NewProblem(http.StatusForbidden, "You asked for this erasure yourself. Another person confirms it, with a credential of their own.")
+	}
+	return nil
 }
 
 // postHold places or lifts a legal hold.
@@ -242,7 +293,7 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 		if _, err := lockRecords(tx, who, ref); err != nil {
 			return 0, nil, err
 		}
-		storeHold(tx, ref, *request.On, who.Role, tx.Now)
+		storeHold(tx, ref, *request.On, recordedBy(who), tx.Now)
 		return http.StatusOK, map[string]any{"person": ref, "held": *request.On}, nil
 	})
 }

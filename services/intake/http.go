@@ -254,7 +254,7 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	holdMessages(tx, job.held, tx.Now.Add(s.quarantineFor))
 	line := held.LedgerLine
 	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
-	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, who.Role+":"+who.Subject, nil
+	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, recordedBy(who), nil
 	settleHeldMessage(tx, held, line, wanted, decision.visit)
 	return line, nil
 }

@@ -233,7 +233,7 @@ func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf
 	case sub.guard == guard{}:
 		return unprocessable("Nothing of this person waits for a young people's clinician: they answer for themselves.")
 	}
-	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", record, who.Role+":"+who.Subject, tx.Now); err != nil {
+	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", record, recordedBy(who), tx.Now); err != nil {
 		return err
 	}
 	visits, err := lockVisitsOf(tx, who, sub.Journey)

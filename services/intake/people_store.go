@@ -594,6 +594,28 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	return rows, tx.Flush()
 }
 
+// recordedBy is how whoever is asking is written beside what they did.
+func recordedBy(who principal.Principal) string { return who.Role + ":" + who.Subject }
+
+func storeEraseRequest(q queuer, asked eraseAsked, by, reason string, now time.Time) {
+	_, subject, _ := strings.Cut(by, ":")
+	q.Queue(`insert into erasure_request (id, person, asked_by, subject, reason, asked_at) values ($1, $2, $3, $4, $5, $6)`,
+		asked.Request, asked.Person, by, subject, reason, now)
+}
+
+// takeEraseRequest locks a person's request that nobody has confirmed, and marks it as confirmed; nil where there is none.
+// Where the confirmation is refused, so is the mark.
+func takeEraseRequest(tx *flow.Tx, _ principal.Principal, person, id string) (*eraseWaits, error) {
+	var found *eraseWaits
+	tx.Queue(`update erasure_request set confirmed_at = $3 where id = $2::uuid and person = $1::uuid and confirmed_at is null
+		returning asked_by, subject, reason, asked_at`, person, id, tx.Now).Query(func(rows pgx.Rows) error {
+		var one eraseWaits
+		_, err := pgx.ForEachRow(rows, []any{&one.By, &one.Subject, &one.Reason, &one.At}, func() error { found = &one; return nil })
+		return err
+	})
+	return found, tx.Flush()
+}
+
 func storeErasure(q queuer, records, by []string, reason string, rows map[string]int64, now time.Time) error {
 	text, err := json.Marshal(rows)
 	if err != nil {

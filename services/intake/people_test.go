@@ -266,8 +266,8 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 				t.Errorf("the journey is not %s", tc.state)
 			}
 			p.must(t, http.StatusForbidden, ours, "GET", path+"identity", "")
-			status, _ := p.ask(t, guide, "POST", "/api/people/"+person+"/erase", `{"by":["A Sample","B Sample"],"reason":"asked for"}`)
-			if erasable := status == http.StatusOK; erasable != (tc.state == "closed") {
+			status, _ := p.ask(t, guide, "POST", "/api/people/"+person+"/erase", `{"reason":"asked for"}`)
+			if erasable := status == http.StatusAccepted; erasable != (tc.state == "closed") {
 				t.Errorf("%s, and erasing answers %d", tc.state, status)
 			}
 			if tc.state == "open" {
@@ -319,17 +319,86 @@ func TestSomebodyWhoComesBackAfterTheirJourneyIsClosedBeginsANewOne(t *testing.T
 	}
 }
 
+// secondGuide confirms what guide asks for.
+var secondGuide = principal.Principal{Organisation: guide.Organisation, Role: guide.Role, Subject: "second-navigator"}
+
+// erase erases a person: one asks for it, and another confirms.
+func (p *process) erase(t testing.TB, person string) string {
+	t.Helper()
+	path := "/api/people/" + person + "/erase"
+	var asked eraseAsked
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path, `{"reason":"asked for by the person"}`)), &asked); err != nil {
+		t.Fatal(err)
+	}
+	return p.must(t, http.StatusOK, secondGuide, "POST", path, `{"confirm":"`+asked.Request+`"}`)
+}
+
+// Naming two people in a body is one caller's word: nothing is erased before another person, as themselves, confirms the
+// very request that the first made.
+func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	another, other := p.discharge(t, "V2", "L2", "1991-04-01")
+	p.close(t, journey, another)
+	path := "/api/people/" + person + "/erase"
+	if status, said := p.ask(t, guide, "POST", path, `{"by":["A Sample","B Sample"],"reason":"asked for"}`); status < 400 {
+		t.Errorf("one caller who names two: %d %s", status, said)
+	}
+	var asked eraseAsked
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path, `{"reason":"asked for by the person"}`)), &asked); err != nil {
+		t.Fatal(err)
+	}
+	confirm := `{"confirm":"` + asked.Request + `"}`
+	as := func(organisation string, role schemas.Role, subject, source string) principal.Principal {
+		return principal.Principal{Organisation: organisation, Role: string(role), Subject: subject, Source: source}
+	}
+	for name, tc := range map[string]struct {
+		who    principal.Principal
+		status int
+	}{
+		"who asked":                       {guide, http.StatusForbidden},
+		"who asked, in another role":      {as("RXX", schemas.Operator, guide.Subject, ""), http.StatusForbidden},
+		"who asked, spelt otherwise":      {as("RXX", schemas.Navigator, strings.ToUpper(guide.Subject), ""), http.StatusForbidden},
+		"a role that may not":             {liaison, http.StatusForbidden},
+		"a navigator of another hospital": {as("RZZ", schemas.Navigator, "other", ""), http.StatusNotFound},
+		"a command, which is nobody":      {as("RXX", schemas.Operator, "command", "/command"), http.StatusForbidden},
+	} {
+		if status, said := p.ask(t, tc.who, "POST", path, confirm); status != tc.status {
+			t.Errorf("%s: %d %s, want %d", name, status, said, tc.status)
+		}
+	}
+	p.must(t, http.StatusNotFound, secondGuide, "POST", path, `{"confirm":"11111111-1111-4111-8111-111111111111"}`)
+	p.must(t, http.StatusNotFound, secondGuide, "POST", "/api/people/"+other+"/erase", confirm)
+	if n := p.count(t, `select count(*) from intake.person_key`); n != 2 {
+		t.Fatalf("%d of 2 keys are left before anybody confirmed", n)
+	}
+	p.must(t, http.StatusOK, secondGuide, "POST", path, confirm)
+	p.must(t, http.StatusNotFound, secondGuide, "POST", path, confirm)
+	if n := p.count(t, `select count(*) from intake.erasure where asked_by = '{navigator:`+guide.Subject+`,navigator:second-navigator}'`); n != 1 {
+		t.Errorf("%d erasures say who asked and who confirmed", n)
+	}
+}
+
+func TestARequestToEraseLapsesAfterAWeek(t *testing.T) {
+	t.Parallel()
+	asked := &eraseWaits{Subject: "a", At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
+	if mayConfirm(asked, "b", asked.At.Add(eraseWithin)) != nil || mayConfirm(asked, "b", asked.At.Add(eraseWithin+1)) == nil {
+		t.Error("a request is confirmed within a week, and not after it")
+	}
+}
+
 func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
 	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
-	path, erase := "/api/journeys/"+journey+"/", `{"by":["A Sample","B Sample"],"reason":"asked for by the person"}`
+	path, erase := "/api/journeys/"+journey+"/", `{"reason":"asked for by the person"}`
 	p.must(t, http.StatusOK, liaison, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
 	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 	door := "/api/people/" + person + "/"
 	p.must(t, http.StatusForbidden, liaison, "POST", door+"erase", erase)
-	p.must(t, http.StatusUnprocessableEntity, guide, "POST", door+"erase", `{"by":["A Sample"," a sample"],"reason":"asked for"}`)
+	p.must(t, http.StatusUnprocessableEntity, guide, "POST", door+"erase", `{"reason":" "}`)
 	if refused := p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase); !strings.Contains(refused, journey) || !strings.Contains(refused, "/close") {
 		t.Errorf("refused with %s", refused)
 	}
@@ -337,7 +406,7 @@ func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 	p.must(t, http.StatusOK, guide, "POST", door+"legal-hold", `{"on":true}`)
 	p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase)
 	p.must(t, http.StatusOK, guide, "POST", door+"legal-hold", `{"on":false}`)
-	done := p.must(t, http.StatusOK, guide, "POST", door+"erase", erase)
+	done := p.erase(t, person)
 	var erased Erased
 	if err := json.Unmarshal([]byte(done), &erased); err != nil || erased.Rows["person_key"] != 1 || erased.Rows["message_key"] != 1 || erased.Rows["contact_card"] != 1 || erased.Backups == "" {
 		t.Errorf("erased %s (%v)", done, err)

@@ -184,5 +184,5 @@ func (s *Service) noteStop(tx *flow.Tx, person *Person, kind string, request sto
 	if err != nil {
 		return err
 	}
-	return storeNote(tx, key, person.ID, "", kind, request, who.Role+":"+who.Subject, tx.Now)
+	return storeNote(tx, key, person.ID, "", kind, request, recordedBy(who), tx.Now)
 }

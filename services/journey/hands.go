@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/schemas"
 )
 
 // What people do to steps. Each takes a locked journey and gathers what is to be written.
@@ -104,9 +106,20 @@ func (w *writes) handOn(r *record, id, owner string) (Step, error) {
 	return handOn(s, owner), nil
 }
 
+// actsFor says whether a role may take a step on as this owner. An owner named in a request is not somebody who acted: a
+// team's steps are taken on by the team's staff, a navigator's by navigators, who may take any; nobody else's is taken on
+// here.
+func actsFor(role schemas.Role, owner string) bool {
+	kind, _, _ := strings.Cut(owner, ":")
+	return role == schemas.Navigator && (kind == "navigator" || kind == "team") || role == schemas.SendingTeam && kind == "team"
+}
+
 // acknowledge records that an owner has taken a step on.
-func (w *writes) acknowledge(r *record, id, owner string) (Step, error) {
+func (w *writes) acknowledge(r *record, id, owner string, by principal.Principal) (Step, error) {
 	s, open, err := r.find(id)
+	if err == nil && !actsFor(schemas.Role(by.Role), owner) {
+		err = httpx.NewProblem(http.StatusForbidden, "You cannot take this on for another: a navigator's steps are taken on by navigators, a partner's or a service's by themselves.")
+	}
 	if err == nil && !open {
 		err = isDone()
 	}

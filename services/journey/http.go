@@ -312,8 +312,8 @@ func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
 
 // acknowledge takes a step on.
 func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
-		s, err := ws.acknowledge(j, id, body.Owner)
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, p principal.Principal) error {
+		s, err := ws.acknowledge(j, id, body.Owner, p)
 		if err != nil {
 			return err
 		}

@@ -604,3 +604,20 @@ func TestANoToOnePartnerIsNoAnswerToThePurpose(t *testing.T) {
 		t.Errorf("a no to all counts as %+v", a)
 	}
 }
+
+// Whoever names an owner in a request has not become one.
+func TestNobodyTakesAStepOnForAnother(t *testing.T) {
+	t.Parallel()
+	for owner, may := range map[string][2]bool{ // the liaison team, a navigator
+		"team:liaison": {true, true}, "navigator:main": {false, true}, "partner:p-1": {false, false}, "service:svc-1": {false, false}, "": {false, false},
+	} {
+		if got := [2]bool{actsFor(schemas.SendingTeam, owner), actsFor(schemas.Navigator, owner)}; got != may {
+			t.Errorf("for %q: %v, want %v", owner, got, may)
+		}
+		for _, role := range schemas.Roles() {
+			if role != schemas.SendingTeam && role != schemas.Navigator && actsFor(role, owner) {
+				t.Errorf("%s takes on what is %q's", role, owner)
+			}
+		}
+	}
+}

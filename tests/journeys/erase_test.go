@@ -72,10 +72,23 @@ func (e *eraser) reads(who principal.Principal) bool {
 	return got.Status == http.StatusOK && strings.Contains(string(got.Body), erasedName)
 }
 
-// erase runs the command, with the reference on standard input.
-func (e *eraser) erase(args ...string) (output string, code int) {
+// erase runs the command as one of two operators, with the reference on standard input.
+func (e *eraser) erase(token string, args ...string) (output string, code int) {
 	e.t.Helper()
-	return system.RunWith(e.t, e.StateDir, e.Settings(), e.person+"\n", append([]string{"erase"}, args...)...)
+	settings := e.Settings()
+	settings["FOOTBRIDGE_TOKEN"] = token
+	return system.RunWith(e.t, e.StateDir, settings, e.person+"\n", append([]string{"erase"}, args...)...)
+}
+
+// request asks for the erasure, and gives the request's id.
+func (e *eraser) request() string {
+	e.t.Helper()
+	out, code := e.erase(system.Erasers[0], "--reason", "asked for by the person", "--json")
+	var asked struct{ Request string }
+	if err := json.Unmarshal([]byte(out), &asked); code != 0 || err != nil || asked.Request == "" {
+		e.t.Fatalf("asking for it ended with %d (%v):\n%s", code, err, out)
+	}
+	return asked.Request
 }
 
 // command runs another command of the program.
@@ -104,15 +117,15 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 			t.Errorf("before anything is erased, %s cannot read, so that nothing below would show", name)
 		}
 	}
-	byTwo := []string{"--by", "A Sample, B Sample", "--reason", "asked for by the person"}
+	reason := []string{"--reason", "asked for by the person"}
 
-	out, code := e.erase(byTwo...)
+	out, code := e.erase(system.Erasers[0], reason...)
 	if code != 1 || !strings.Contains(out, e.journey) || !strings.Contains(out, "POST /api/journeys/{id}/close") {
 		t.Errorf("with an open journey it ended with %d:\n%s", code, out)
 	}
 	e.must(http.StatusOK, e.navigator(path+"/hold", `{"place": "ward", "heldBy": "ward-team", "reviewOn": "`+time.Now().AddDate(0, 0, 7).Format(time.DateOnly)+`"}`), nil)
 	e.Settle()
-	if out, code := e.erase(byTwo...); code != 1 || !strings.Contains(out, "held") {
+	if out, code := e.erase(system.Erasers[0], reason...); code != 1 || !strings.Contains(out, "held") {
 		t.Errorf("with a held journey it ended with %d:\n%s", code, out)
 	}
 	if out := e.command("journeys", e.journey); !strings.Contains(out, "held: ward (ward-team)") {
@@ -130,22 +143,29 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 		t.Errorf("the command lists as closed\n%s", out)
 	}
 	e.must(http.StatusOK, e.navigator("/api/people/"+e.person+"/legal-hold", `{"on": true}`), nil)
-	if out, code := e.erase(byTwo...); code != 1 || !strings.Contains(out, "POST /api/people/{ref}/legal-hold") {
+	if out, code := e.erase(system.Erasers[0], reason...); code != 1 || !strings.Contains(out, "POST /api/people/{ref}/legal-hold") {
 		t.Errorf("under a legal hold it ended with %d:\n%s", code, out)
 	}
 	e.must(http.StatusOK, e.navigator("/api/people/"+e.person+"/legal-hold", `{"on": false}`), nil)
-	if out, code := e.erase("--by", "A Sample, a sample", "--reason", "asked for by the person"); code != 1 || !strings.Contains(out, "Two different named people") {
-		t.Errorf("by one person, named twice, it ended with %d:\n%s", code, out)
+	if out, code := e.erase("", reason...); code != 2 || !strings.Contains(out, "FOOTBRIDGE_TOKEN") {
+		t.Errorf("by nobody in particular it ended with %d:\n%s", code, out)
+	}
+	asked := e.request()
+	if out, code := e.erase(system.Erasers[0], "--confirm", asked); code != 1 || !strings.Contains(out, "Another person confirms it") {
+		t.Errorf("by one person, twice, it ended with %d:\n%s", code, out)
+	}
+	if !e.reads(e.readers()["a navigator"]) {
+		t.Error("it was erased before a second person confirmed")
 	}
 
-	out, code = e.erase(byTwo...)
+	out, code = e.erase(system.Erasers[1], "--confirm", asked)
 	for _, says := range []string{"intake.person_key", "intake.message_key", "intake.contact_card", "backups: ", "until they are overwritten", "kept: "} {
 		if code != 0 || !strings.Contains(out, says) {
 			t.Errorf("erasing ended with %d and does not say %q:\n%s", code, says, out)
 		}
 	}
 	e.nobodyReads()
-	if out, code := e.erase(byTwo...); code != 0 || !strings.Contains(out, "person_key") {
+	if out, code := e.erase(system.Erasers[1], "--confirm", e.request()); code != 0 || !strings.Contains(out, "person_key") {
 		t.Errorf("erasing again, as after restoring a backup, ended with %d:\n%s", code, out)
 	}
 	e.nobodyReads()

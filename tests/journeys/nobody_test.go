@@ -28,7 +28,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/consent": `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`,
 	"POST /api/journeys/{id}/contact": `{"channels":[]}`, "POST /api/journeys/{id}/preferences": `{"channels":["text"]}`,
 	"POST /api/people/{ref}/merge": `{"other":"OTHER","reason":"to see who may"}`, "POST /api/people/{ref}/unmerge": `{"other":"OTHER","reason":"to see who may"}`,
-	"POST /api/people/{ref}/legal-hold": `{"on":true}`, "POST /api/people/{ref}/erase": `{"by":["A Sample"],"reason":"to see who may"}`,
+	"POST /api/people/{ref}/legal-hold": `{"on":true}`, "POST /api/people/{ref}/erase": `{"reason":""}`,
 	"POST /api/journeys/{id}/hold":     `{"place":"ward","heldBy":"ward-team","reviewOn":"DAY"}`,
 	"POST /api/journeys/{id}/release":  `{"on":"DAY"}`,
 	"POST /api/journeys/{id}/close":    `{"reason":"complete","told":"in-person","wayBack":"our-number","on":"DAY","personAgrees":true}`,
@@ -217,7 +217,14 @@ func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 	}
 
 	k := closed
-	got := o.Ask(schemas.Navigator, http.MethodPost, "/api/people/"+k.person+"/erase", typeJSON, []byte(`{"by":["A Sample","B Sample"],"reason":"asked for"}`))
+	erase := func(subject, body string) system.Answer {
+		return o.AskAs(*as("RXX", schemas.Navigator, subject), http.MethodPost, "/api/people/"+k.person+"/erase", typeJSON, []byte(body))
+	}
+	var asked struct{ Request string }
+	if err := json.Unmarshal(erase("first", `{"reason":"asked for"}`).Body, &asked); err != nil {
+		t.Fatal(err)
+	}
+	got := erase("second", `{"confirm":"`+asked.Request+`"}`)
 	if got.Status != http.StatusOK {
 		t.Fatalf("erasing answered %d %s", got.Status, got.Body)
 	}

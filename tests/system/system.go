@@ -112,6 +112,9 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Partner, schemas.Person} {
 		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n", principal.HashToken(tokenOf(role)), organisationOf(role), role)
 	}
+	for _, one := range Erasers {
+		line += fmt.Sprintf("  - {sha256: %s, organisation: RXX, role: %s, subject: %s}\n", principal.HashToken(one), schemas.Operator, one)
+	}
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -224,6 +227,9 @@ const hospitalToken = "the-hospital-of-the-tests-speaks"
 const ExchangeToken = "an-exchange-of-the-tests-passes-on"
 
 // tokenOf is the token of somebody in a role that no command has.
+// Erasers are the tokens of two operators, each a person.
+var Erasers = [2]string{"first-operator-of-the-tests", "second-operator-of-the-tests"}
+
 func tokenOf(role schemas.Role) string { return "somebody-of-the-tests-as-" + string(role) }
 
 func organisationOf(role schemas.Role) string {
