@@ -134,9 +134,11 @@ type Flow struct {
 	wake       map[string]chan struct{}
 	evidence   chan string // something to look into at once: why
 	faults     faults
-	position   atomic.Pointer[position] // the furthest message this service has applied
-	created    string                   // when the stream was made that was last looked at; the looking loop's own
-	reading    time.Time                // when the stream was made that is being read; the pulling loop's own
+	position   atomic.Pointer[position]  // the furthest message this service has applied
+	created    string                    // when the stream was made that was last looked at; the looking loop's own
+	looked     atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
+	proved     uint64                    // the connection of the last thorough look; the looking loop's own
+	reading    time.Time                 // when the stream was made that is being read; the pulling loop's own
 }
 
 // New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.

@@ -31,7 +31,9 @@ func (f *Flow) keepStream(ctx context.Context) {
 	defer tick.Stop()
 	thorough := true
 	for {
+		began, epoch := time.Now(), f.publisher.epoch()
 		if err := f.verify(ctx, thorough); err == nil {
+			f.found(began, epoch, thorough)
 			thorough = false
 			f.faults.clear("stream")
 		} else if ctx.Err() == nil {
@@ -46,6 +48,26 @@ func (f *Flow) keepStream(ctx context.Context) {
 			f.cfg.Log.Debug("looking at the stream", "because", why)
 		}
 	}
+}
+
+// found notes that a look which began then has found all that was acknowledged. A look that is not thorough proves
+// something only over the connection of a thorough one: a broker that came back gives lost sequences out again.
+func (f *Flow) found(began time.Time, epoch uint64, thorough bool) {
+	if thorough {
+		f.proved = epoch
+	}
+	if epoch == f.proved && epoch == f.publisher.epoch() {
+		f.looked.Store(&began)
+	}
+}
+
+// lookedAt is when the stream was last found to hold all that it had acknowledged, by the process's own monotonic
+// clock; zero before the first look.
+func (f *Flow) lookedAt() time.Time {
+	if at := f.looked.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
 }
 
 // verify compares the stream with what this service remembers of it. A thorough look also asks for the last

@@ -27,11 +27,11 @@ type tracker struct {
 	settled []fate // settled[i] is for n = prefix+1+i
 	oldest  time.Time
 	last    []position // the furthest message seen in the stream over each connection since it was last looked at
-	history []mark     // one a beat, oldest first
+	history []mark     // how far the prefix was, oldest first; noted at a beat that found it changed
 	sweep   bool       // something was not acknowledged: publish again from the outbox
 	adopted bool       // taken over from a writer that stood still; gives out no n
 	ended   int64      // every transaction with an n up to here has ended: what is not in the outbox is void
-	floor   int64      // acknowledged so long ago that it is on the broker's disk
+	floor   int64      // acknowledged so long before a look that found it that it is on the broker's disk
 	drained time.Time  // since when an adopted writer has had nothing left
 }
 
@@ -179,16 +179,19 @@ func (t *tracker) takeSweep() bool {
 	return asked
 }
 
-// beat notes how far things are now, forgets what is older than lag and returns the lagged prefix: acknowledged at
-// least lag ago, hence on the broker's disk.
-func (t *tracker) beat(now time.Time, lag time.Duration) int64 {
+// beat notes how far things are now, and returns how far this writer is safely published: what had been acknowledged
+// lag or longer before looked, when the stream was last found to hold all that it had acknowledged. Time alone proves
+// nothing: while the broker is away nobody knows what it will have lost when it comes back.
+func (t *tracker) beat(now, looked time.Time, lag time.Duration) int64 {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.history = append(t.history, mark{now, t.prefix})
-	for len(t.history) > 1 && now.Sub(t.history[1].at) >= lag {
+	if last := len(t.history) - 1; last < 0 || t.history[last].prefix != t.prefix {
+		t.history = append(t.history, mark{now, t.prefix})
+	}
+	for len(t.history) > 1 && looked.Sub(t.history[1].at) >= lag {
 		t.history = t.history[1:]
 	}
-	if now.Sub(t.history[0].at) >= lag {
+	if looked.Sub(t.history[0].at) >= lag {
 		t.floor = max(t.floor, t.history[0].prefix)
 	}
 	return t.floor

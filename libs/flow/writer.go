@@ -161,7 +161,7 @@ func (f *Flow) beat(ctx context.Context) error {
 	var ids, synced []int64
 	for _, t := range f.trackers() {
 		ids = append(ids, t.writer)
-		synced = append(synced, t.beat(time.Now(), f.cfg.SyncLag))
+		synced = append(synced, t.beat(time.Now(), f.lookedAt(), f.cfg.SyncLag))
 	}
 	rows, err := f.cfg.Pool.Query(ctx, `
 		update outbox_writer w set beats = w.beats + 1, synced_upto = greatest(w.synced_upto, mine.synced)
@@ -393,7 +393,8 @@ func (f *Flow) takeOver(ctx context.Context, id, beats int64) error {
 
 var errBusy = errors.New("a transaction of that writer is still under way")
 
-// letGo deletes an adopted writer when all it had committed has been acknowledged for longer than SyncLag.
+// letGo deletes an adopted writer when all it had committed had been acknowledged for SyncLag when the stream was last
+// found whole.
 func (f *Flow) letGo(ctx context.Context, t *tracker) {
 	_, unsettled, _ := t.state()
 	t.mu.Lock()
@@ -404,7 +405,7 @@ func (f *Flow) letGo(ctx context.Context, t *tracker) {
 	}
 	since := t.drained
 	t.mu.Unlock()
-	if since.IsZero() || time.Since(since) < f.cfg.SyncLag {
+	if since.IsZero() || f.lookedAt().Sub(since) < f.cfg.SyncLag {
 		return
 	}
 	_, err := f.cfg.Pool.Exec(ctx, `delete from outbox_writer where id = $1 and owner = $2`, t.writer, f.writer.Load().writer)
