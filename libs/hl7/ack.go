@@ -28,6 +28,9 @@ const (
 	// Original answers AA, AE or AR whatever MSH-15 and MSH-16 say: for senders that fill them in but know
 	// the original mode only, as the NHS ITK pack has it.
 	Original
+	// AtLeastOne is as asked, but answers in original mode where that would be no answer at all, such as where one of
+	// MSH-15 and MSH-16 is NE and the other empty: several senders wait for ever then.
+	AtLeastOne
 )
 
 // Ack is what an acknowledgement says.
@@ -109,6 +112,7 @@ func (m *Message) Enhanced() bool { return !m.msh(15).IsEmpty() || !m.msh(16).Is
 func (m *Message) Acks(a Ack) [][]byte {
 	codes := m.AckCodes(a.Mode, a.Outcome)
 	acks := make([][]byte, 0, len(codes))
+	enhanced := a.Mode != Original && m.Enhanced() && len(m.AckCodes(AsAsked, a.Outcome)) > 0
 	for i, code := range codes {
 		if i > 0 {
 			a.ControlID = a.ApplicationID
@@ -117,7 +121,7 @@ func (m *Message) Acks(a Ack) [][]byte {
 		if i+1 < len(codes) {
 			said.Text, said.Faults = "", nil
 		}
-		acks = append(acks, m.acknowledge(said, code, a.Mode == AsAsked && m.Enhanced()))
+		acks = append(acks, m.acknowledge(said, code, enhanced))
 	}
 	return acks
 }
@@ -144,7 +148,7 @@ func (m *Message) AckCodes(mode AckMode, outcome Outcome) []string {
 		return []string{accept, application}
 	case accepts:
 		return []string{accept}
-	case applies:
+	case applies, mode == AtLeastOne:
 		return []string{application}
 	}
 	return nil

@@ -1,6 +1,7 @@
 package hl7
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,22 @@ func TestEchoedHeaderCannotBreakTheAnswersFrame(t *testing.T) {
 	got := string(theAck(m, Ack{ControlID: "a\x1c\r1"}))
 	if strings.ContainsAny(got, "\x0b\x1c\n") || strings.Count(got, "\r") != 2 {
 		t.Errorf("%q", got)
+	}
+}
+
+func TestEverySenderIsAnsweredWhereOneAnswerAtLeastIsAgreed(t *testing.T) {
+	t.Parallel()
+	values := []string{"", `""`, "NE", "ne", "AL", "ER", "SU", "XX"}
+	for _, accept := range values {
+		for _, application := range values {
+			m := mustParse(t, "MSH|^~\\&|A|B|C|D|||ADT^A03|C1|P|2.4|||"+accept+"|"+application+"\r")
+			for _, outcome := range []Outcome{Accepted, Failed, Refused} {
+				asked := m.AckCodes(AsAsked, outcome)
+				got := m.AckCodes(AtLeastOne, outcome)
+				if len(got) == 0 || (len(asked) > 0 && !slices.Equal(got, asked)) || len(m.Acks(Ack{Mode: AtLeastOne, Outcome: outcome})) != len(got) {
+					t.Errorf("MSH-15 %q, MSH-16 %q, outcome %d: answered %q, asked for %q", accept, application, outcome, got, asked)
+				}
+			}
+		}
 	}
 }

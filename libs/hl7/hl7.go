@@ -19,7 +19,7 @@
 //   - No bytes make it panic, and memory stays within a small multiple of the size of what was given.
 //   - Reading never fails on a field: what is absent is an empty [Value]. Only a message whose header cannot be
 //     understood is an error, each kind with its own sentinel.
-//   - Decoded text is valid UTF-8 without NUL, so that it can be stored anywhere.
+//   - Decoded text is valid UTF-8 without NUL and without replacement characters, so that it can be stored anywhere.
 //   - Empty (nothing said) and null (`""`, delete what is stored) are never confused.
 //   - No error text, log line or acknowledgement made here holds content of a message, except the control ID and
 //     header fields that an acknowledgement must return.

@@ -1,6 +1,10 @@
 package hl7
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
 
 // ValidNHSNumber tells whether s is ten digits whose last is right by the NHS number's check (modulus 11: weights 10
 // to 2, eleven minus the remainder, 11 counts as 0, 10 is never given out). Numbers of one repeated digit pass the
@@ -94,12 +98,41 @@ func contains(found []Identifier, number string) bool {
 	return false
 }
 
-// compact drops the blanks and hyphens with which people group digits.
+// compact is [CompactNumber] for what mostly needs nothing done.
 func compact(s string) string {
-	if !strings.ContainsAny(s, " -") {
+	if !strings.ContainsFunc(s, func(r rune) bool { return r >= utf8.RuneSelf || r == ' ' || r == '-' || r == '\t' }) {
 		return s
 	}
-	return strings.NewReplacer(" ", "", "-", "").Replace(s)
+	return CompactNumber(s)
+}
+
+// CompactNumber drops what people group digits with: blanks, dashes and invisible characters of any kind; and writes
+// the digits of other scripts and widths as 0 to 9.
+func CompactNumber(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r), unicode.In(r, unicode.Zs, unicode.Pd, unicode.Cf), r == '\u2212':
+			return -1
+		case r >= utf8.RuneSelf && unicode.IsDigit(r):
+			return '0' + digitOf(r)
+		}
+		return r
+	}, s)
+}
+
+// digitOf is the value of a decimal digit of any script: each range of them is made of runs from 0 to 9.
+func digitOf(r rune) rune {
+	for _, run := range unicode.Nd.R16 {
+		if rune(run.Lo) <= r && r <= rune(run.Hi) {
+			return (r - rune(run.Lo)) % 10
+		}
+	}
+	for _, run := range unicode.Nd.R32 {
+		if rune(run.Lo) <= r && r <= rune(run.Hi) {
+			return (r - rune(run.Lo)) % 10
+		}
+	}
+	return 0
 }
 
 // NHSNumber is what PID-3 says about a person's NHS number.

@@ -50,3 +50,16 @@ func TestNHSNumberIsChosenByWhatItSaysOfItself(t *testing.T) {
 		t.Errorf("kinds are a parameter: %+v", strict)
 	}
 }
+
+func TestNumbersAreReadHoweverTheyAreGrouped(t *testing.T) {
+	t.Parallel()
+	for _, written := range []string{"999 000 0018", "999-000-0018", "999\u00a0000\u00a00018", "999\u2009000\u200a0018", "999\u2013000\u20110018",
+		" 9990000018\t", "\u200b9990000018\ufeff", "９９９００００018", "٩٩٩٠٠٠٠٠١٨", "𝟿𝟿𝟿𝟶𝟶𝟶𝟶𝟶𝟷𝟾"} {
+		if got := CompactNumber(written); got != "9990000018" {
+			t.Errorf("%q is %q", written, got)
+		}
+	}
+	if got := CompactNumber("A 12\u00a0b"); got != "A12b" {
+		t.Errorf("letters stay, but became %q", got)
+	}
+}

@@ -15,7 +15,8 @@ type Charset struct {
 	// name must not spoil the others.
 	Encoding string
 	// Doubtful is true when the bytes do not fit what was declared, or when the declared set is not one of those
-	// above. Names may then show wrong letters: worth a flag.
+	// above; where nothing was declared, when they look like UTF-8 that was broken; and when the message holds a NUL or
+	// a replacement character. Names may then show wrong letters: worth a flag.
 	Doubtful bool
 }
 
@@ -26,7 +27,9 @@ func charsetOf(declared string, body []byte) Charset {
 	switch encoding := knownCharset(declared); {
 	case encoding == "8859/1" || encoding == "8859/15" || encoding == "WINDOWS-1252":
 		c.Encoding = encoding
-		c.Doubtful = valid && !ascii // hardly any text in a single-byte set is valid UTF-8 by chance
+		if valid && !ascii { // hardly any text in a single-byte set is valid UTF-8 by chance
+			c.Encoding, c.Doubtful = "UTF-8", true
+		}
 	case ascii:
 		c.Encoding = "ASCII"
 		c.Doubtful = encoding == "unknown"
@@ -35,9 +38,45 @@ func charsetOf(declared string, body []byte) Charset {
 		c.Doubtful = encoding == "unknown" || encoding == "ASCII"
 	default:
 		c.Encoding = "WINDOWS-1252"
-		c.Doubtful = encoding != ""
+		c.Doubtful = encoding != "" || looksBroken(body)
 	}
+	c.Doubtful = c.Doubtful || bytes.IndexByte(body, 0) >= 0 || bytes.Contains(body, replacement) || (c.Encoding == "WINDOWS-1252" && hasUnassigned(body))
 	return c
+}
+
+// replacement is what another system has written for letters that it could not read.
+var replacement = []byte("\uFFFD")
+
+// hasUnassigned says whether there is a byte that is no letter in Windows-1252.
+func hasUnassigned(body []byte) bool {
+	for _, b := range body {
+		if 0x80 <= b && b < 0xA0 && windows1252[b-0x80] == '?' {
+			return true
+		}
+	}
+	return false
+}
+
+// looksBroken says whether bytes that are not valid UTF-8 look as if they had been: there are whole characters of it
+// among them, or one that was cut off after its second byte, or what begins most of them in English names (C2, C3, E2)
+// before a byte that cannot follow.
+func looksBroken(body []byte) bool {
+	for i := 0; i < len(body); {
+		if body[i] < utf8.RuneSelf {
+			i++
+			continue
+		}
+		if r, size := utf8.DecodeRune(body[i:]); r != utf8.RuneError || size > 1 {
+			return true
+		}
+		begins := body[i] == 0xC2 || body[i] == 0xC3 || body[i] == 0xE2
+		goesOn := body[i] >= 0xC2 && body[i] < 0xF5 && i+1 < len(body) && body[i+1]&0xC0 == 0x80
+		if begins || goesOn {
+			return true
+		}
+		i++
+	}
+	return false
 }
 
 // survey looks at eight bytes at a time while they are ASCII, as nearly all messages are throughout.
@@ -238,10 +277,10 @@ func fromSingleByte(text []byte, latin9 bool) []byte {
 	return converted
 }
 
-// windows1252 holds the letters of 0x80 to 0x9F; the five unassigned ones become the replacement character.
+// windows1252 holds the letters of 0x80 to 0x9F; the five unassigned ones become a question mark.
 var windows1252 = [32]rune{
-	'€', '\uFFFD', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '\uFFFD', 'Ž', '\uFFFD',
-	'\uFFFD', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '\uFFFD', 'ž', 'Ÿ',
+	'€', '?', '‚', 'ƒ', '„', '…', '†', '‡', 'ˆ', '‰', 'Š', '‹', 'Œ', '?', 'Ž', '?',
+	'?', '‘', '’', '“', '”', '•', '–', '—', '˜', '™', 'š', '›', 'œ', '?', 'ž', 'Ÿ',
 }
 
 func latin9Rune(b byte) rune {
@@ -266,8 +305,12 @@ func latin9Rune(b byte) rune {
 	return rune(b)
 }
 
-// clean makes line ends one LF and replaces NUL, which PostgreSQL refuses in text and JSON.
+// clean makes line ends one LF, leaves NUL out, which PostgreSQL refuses in text and JSON, and writes a question mark
+// for a replacement character: nothing that is kept holds either (see [Charset.Doubtful]).
 func clean(text []byte) []byte {
+	if bytes.Contains(text, replacement) {
+		text = bytes.ReplaceAll(text, replacement, []byte{'?'})
+	}
 	if bytes.IndexByte(text, '\r') < 0 && bytes.IndexByte(text, 0) < 0 {
 		return text
 	}
@@ -275,7 +318,6 @@ func clean(text []byte) []byte {
 	for i, c := range text {
 		switch {
 		case c == 0:
-			cleaned = utf8.AppendRune(cleaned, utf8.RuneError)
 		case c == '\r' && i+1 < len(text) && text[i+1] == '\n':
 		case c == '\r':
 			cleaned = append(cleaned, '\n')
