@@ -184,7 +184,21 @@ const (
 	FlagElsewhere       = "gone-elsewhere"  // to a ward, another hospital, the police or custody: a human holds the journey there, or finds out how to reach them
 	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
 	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
+
+	FlagTimeNotBelieved    = "time-not-believed"   // a time in the message cannot be one, and another was used
+	FlagLeftBeforeArrival  = "left-before-arrival" // the time of leaving is before the arrival, and another was used
+	FlagTextDamaged        = "text-damaged"        // the bytes do not fit the character set that is declared: names may be spelt wrongly
+	FlagNoVisitDetails     = "no-visit-details"    // the message says nothing of the visit that has ended
+	FlagDestinationUnknown = "destination-unknown" // where the person went is written in a way that is not known here
+	FlagProtected          = "protected"           // the hospital's record is protected: nothing goes out until the person has been asked
+	FlagNoSafeChannel      = "no-safe-channel"     // neither a telephone nor an address is known
 )
+
+// HumanFirst says whether a discharge's flags leave it to a human to look, or to ask the person, before anything goes
+// out: two records may be one, or the record is protected. Intake takes these flags away once that is done.
+func HumanFirst(flags []string) bool {
+	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected)
+}
 
 // ClinicianFirst says whether a discharge's flags leave it to a named young people's clinician who may be asked, and
 // whether anybody is (domain: under 18, or age unknown). Intake takes these flags away once that is recorded.

@@ -226,10 +226,8 @@ func wish(k *Known) (State, string) {
 	return Proposed, ""
 }
 
-// humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records.
-func humanFirst(v Visit) bool {
-	return schemas.ClinicianFirst(v.Flags) || slices.Contains(v.Flags, schemas.FlagPossibleDouble)
-}
+// humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records, or asks.
+func humanFirst(v Visit) bool { return schemas.ClinicianFirst(v.Flags) || schemas.HumanFirst(v.Flags) }
 
 // Plan is the agreed cadence of short calls while someone waits.
 type Plan struct {

@@ -102,6 +102,14 @@ var flagWords = map[string]string{
 	schemas.FlagUnverified:      "Who it is about is not known for certain until somebody has spoken with them",
 	schemas.FlagElsewhere:       "They went to a ward, another hospital, the police or custody: find out how to reach them, or hold the journey there",
 	schemas.FlagReturned:        "They have come back while their journey is open",
+
+	schemas.FlagTimeNotBelieved:    "A time the hospital sent cannot be right: another was used, so check when they left",
+	schemas.FlagLeftBeforeArrival:  "The time of leaving is before the arrival: another was used, so check when they left",
+	schemas.FlagTextDamaged:        "Some letters came damaged: a name may be spelt wrongly",
+	schemas.FlagNoVisitDetails:     "The hospital sent nothing about the visit itself: check where they were and when they left",
+	schemas.FlagDestinationUnknown: "Where they went is written in a way that is not known here: ask the hospital",
+	schemas.FlagProtected:          "Their hospital record is protected: nothing goes out until they have been asked",
+	schemas.FlagNoSafeChannel:      "No telephone and no address is known: there is no safe way to reach them yet",
 }
 
 var ackWords = map[string]string{

@@ -285,7 +285,7 @@ func wish(k *Known, partners []Partner) Wish {
 		return Wish{Status: Refused, Because: becausePerson}
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
 		return Wish{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
-	case slices.Contains(visit.Flags, schemas.FlagPossibleDouble):
+	case schemas.HumanFirst(visit.Flags):
 		return Wish{Status: Paused, Because: becauseHuman}
 	case k.Decided == 0:
 		return Wish{Status: Waiting}

@@ -158,6 +158,7 @@ func (s *Service) identify(a *arrival) error {
 		return nil
 	}
 	a.Statement.Message = a.id
+	a.Statement.believe(a.received, s.zone)
 	identity := a.Statement.Person.Reveal()
 	var err error
 	switch {

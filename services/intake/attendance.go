@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 )
@@ -105,6 +106,7 @@ func oneOf(visits []*Visit) *Visit {
 		one.overlay(v)
 		one.Started, one.Cancelled = later(one.Started, v.Started), later(one.Cancelled, v.Cancelled)
 		one.EndUndone = later(one.EndUndone, v.EndUndone)
+		one.Corrected = laterCorrection(one.Corrected, v.Corrected)
 		if v.End.Stamp.After(one.End.Stamp) {
 			one.End = v.End
 		}
@@ -135,7 +137,7 @@ func inTime(a, b part) int {
 // newest is when anything was last said of the visit, without the order of arrival.
 func (v *Visit) newest() Stamp {
 	var newest Stamp
-	for _, stamp := range []Stamp{v.Started, v.Cancelled, v.End.Stamp, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedSaid, v.Request.Stamp, v.Unasked} {
+	for _, stamp := range []Stamp{v.Started, v.Cancelled, v.End.Stamp, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedSaid, v.Request.Stamp, v.Unasked, v.Corrected.Stamp, v.Went.Stamp} {
 		newest = later(newest, stamp)
 	}
 	for _, evidence := range v.Evidence {
@@ -186,6 +188,7 @@ func together(parts []part) *Visit {
 		so.overlay(&p.Visit)
 		so.Started, so.Cancelled = later(so.Started, p.Started), later(so.Cancelled, p.Cancelled)
 		undone = later(undone, p.EndUndone)
+		so.Corrected = laterCorrection(so.Corrected, p.Corrected)
 		if !p.IsNumbered() {
 			loose = later(loose, p.EndUndone)
 		} else {
@@ -204,6 +207,13 @@ func together(parts []part) *Visit {
 	}
 	so.EndUndone = Stamp{}
 	return so
+}
+
+func laterCorrection(a, b Correction) Correction {
+	if b.After(a.Stamp) {
+		return b
+	}
+	return a
 }
 
 // admission is the last part that is a stay on a ward: the discharge is when that ends.
@@ -232,6 +242,13 @@ func (p part) leadsTo(ward *part) bool {
 func (v *Visit) overlay(o *Visit) {
 	v.Named = append(v.Named, o.Named...)
 	v.Evidence = addEvidence(v.Evidence, o)
+	if o.Went.After(v.Went.Stamp) {
+		v.Went = o.Went
+	}
+	v.Doubts = maps.Clone(v.Doubts)
+	for about, doubt := range o.Doubts {
+		v.doubted(map[string]Doubt{about: doubt}, doubt.Said)
+	}
 	v.WasInScope, v.LeftBefore = v.WasInScope || o.WasInScope, v.LeftBefore || o.LeftBefore
 	v.Setting = widest(v.Setting, o.Setting)
 	v.Ward, v.WardUndone = later(v.Ward, o.Ward), later(v.WardUndone, o.WardUndone)
@@ -258,7 +275,7 @@ func (v *Visit) overlay(o *Visit) {
 // addEvidence keeps all evidence of numbered visits, and of messages without a number the newest of each role.
 func addEvidence(all []EvidenceSaid, o *Visit) []EvidenceSaid {
 	all = slices.Clone(all)
-	for _, evidence := range o.Evidence {
+	for _, evidence := range o.current() {
 		evidence.loose = !o.IsNumbered()
 		i := slices.IndexFunc(all, func(e EvidenceSaid) bool { return e.loose && evidence.loose && e.Role == evidence.Role })
 		switch {

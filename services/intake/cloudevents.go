@@ -322,9 +322,7 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
 // too.
 func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) Statement {
-	statement := s.reportedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
-	statement.Tie = e.ID()
-	return statement
+	return s.reportedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
 }
 
 // reportedBy is reported for any door.
@@ -332,10 +330,10 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 	profile := s.profiles.For(source)
 	statement := Statement{
 		Kind: KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
-		Happened: Moment{At: said}, Facts: data.Facts, Consents: data.Consents,
+		Ends: []Moment{{At: said}}, Facts: data.Facts, Consents: data.Consents,
 	}
 	if data.LeftAt != nil {
-		statement.Happened = Moment{At: data.LeftAt.UTC()}
+		statement.Ends = []Moment{{At: data.LeftAt.UTC()}, {At: said}}
 	}
 	if data.ArrivedAt != nil {
 		statement.Arrived = Moment{At: data.ArrivedAt.UTC()}

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -107,18 +108,9 @@ func (c Card) questions(fed Identity) []string {
 	return questions
 }
 
-// sameContact compares numbers and addresses however they are spaced.
+// sameContact compares numbers and addresses however they are written.
 func sameContact(a, b string) bool {
-	plain := func(s string) string {
-		s = strings.ToLower(strings.Map(func(r rune) rune {
-			if strings.ContainsRune(" -()", r) {
-				return -1
-			}
-			return r
-		}, s))
-		return strings.Replace(s, "+44", "0", 1)
-	}
-	return plain(a) == plain(b)
+	return written.SamePhone(a, b) || strings.EqualFold(written.Line(a), written.Line(b))
 }
 
 // usable are the channels that may be used: confirmed by the person, with their hours or the usual ones.
@@ -168,4 +160,13 @@ func (p Preferences) facts(known schemas.Facts) schemas.Facts {
 		known.InterpreterNeeded = p.Interpreter
 	}
 	return known
+}
+
+// hasChannel says whether a message brought anything by which the person might be reached: a number that may be one, an
+// address, or an e-mail address. Nothing is used before they have confirmed it.
+func (id Identity) hasChannel() bool {
+	_, phone := written.Phone(id.Phone)
+	safe := id.SafeContact
+	return phone || strings.Contains(id.Email, "@") || written.IsAddress(id.Address, id.Postcode) ||
+		(safe != nil && safe.Value != "")
 }

@@ -465,7 +465,7 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 		}
 		statement = s.reportedBy(in.reading.Sender, said, *d)
 		statement.Visit = firstOf(visit, number)
-		statement.Happened = m.Left
+		statement.Ends = []Moment{m.Left, {At: said}}
 	} else {
 		if faults := schemas.ValidateReferralSubmitted(*m.Submitted); len(faults) > 0 {
 			return statement, faults

@@ -159,6 +159,9 @@ func (w *World) take(in Incoming) Settled {
 	case KindMerge, KindRename:
 		settled = w.takeMerge(in, person)
 	case KindPerson:
+		for _, v := range w.visitsOf(person) {
+			v.doubted(s.Doubts, s.Stamp(v.Version))
+		}
 		settled = Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
 	case KindJoinVisits:
 		settled = w.takeJoinVisits(in, person)
@@ -238,6 +241,19 @@ func (w *World) idsOf(person *Person) []string {
 		ids = append(ids, record.IDs()...)
 	}
 	return ids
+}
+
+// isProtected says whether any record of the person is protected, and nobody has asked them since.
+func (w *World) isProtected(person *Person) bool {
+	return slices.ContainsFunc(w.records(person), func(p *Person) bool {
+		identity := p.Identity.Reveal()
+		return identity.Protected && !identity.ProtectedAsked
+	})
+}
+
+// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by.
+func (w *World) hasNoChannel(person *Person) bool {
+	return !slices.ContainsFunc(w.records(person), func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
 }
 
 // isDeceased says whether any record of the person reports a death: the strictest counts.
@@ -563,7 +579,7 @@ func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incomin
 	subject := Subject{
 		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, BadNumber: identity.NumberInvalid,
 		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
-		QuarantineH: w.QuarantineFor, Waits: w.waits,
+		QuarantineH: w.QuarantineFor, Waits: w.waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),
 	}
 	if subject.NewJourney == "" {
 		subject.NewJourney = w.NewID()

@@ -101,9 +101,6 @@ func (s *Service) showHeader(a *arrival) error {
 		if a.door == doorMLLP {
 			a.Statement.Organisation = a.Organisation
 		}
-		if a.Statement.Tie != "" && (a.repeatsNumber || !isControlID(a.Statement.Tie)) {
-			a.Statement.Tie = hide(a.Statement.Tie, unknownName)
-		}
 	}
 	return err
 }

@@ -182,11 +182,13 @@ func readEdits(body []byte) (releaseEdits, error) {
 // apply puts the edits over a statement.
 func (e releaseEdits) apply(s *Statement) {
 	var v Visit
-	v.joinFacts(s.Facts, Stamp{Rank: 1})
-	v.joinFacts(e.Facts, Stamp{Rank: 2})
+	v.joinFacts(s.Facts, Stamp{Seq: 1})
+	v.joinFacts(e.Facts, Stamp{Seq: 2})
 	s.Facts = v.Facts
 	if e.LeftAt != nil {
-		s.Happened = Moment{At: e.LeftAt.UTC()}
+		s.Ends = []Moment{{At: e.LeftAt.UTC()}}
+		delete(s.Doubts, aboutLeft)
+		s.Happened = s.Ends[0]
 	}
 	s.Visit = firstOf(e.Visit, s.Visit)
 }

@@ -679,7 +679,7 @@ func TestTheAnswerIsInTheModeTheProfileSays(t *testing.T) {
 	enhanced := func(application string) []byte {
 		h := newHospital()
 		h.application, h.number = application, application
-		return []byte(replaceOnce(string(h.message("A04")), "|P|2.4", "|T|2.4|||AL"))
+		return []byte(replaceOnce(string(h.message("A04")), "|P|2.4", map[string]string{"EPR": "|P|2.4|||AL", "SIMHOSP": "|T|2.4|||AL"}[application]))
 	}
 	if ack := send(t, client, enhanced("EPR")); ack.Code != "CA" {
 		t.Errorf("as asked: %+v", ack)

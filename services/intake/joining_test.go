@@ -17,7 +17,7 @@ import (
 
 // withTraced puts PID-32 on what the hospital writes.
 func withTraced(raw []byte) []byte {
-	return []byte(replaceOnce(string(raw), "|19900401\r", "|19900401|||||||||||||||||||||||||NSTS01\r"))
+	return newHospital().withPID(raw, 32, "NSTS01")
 }
 
 func mergeVisits(given string) change {
@@ -320,7 +320,7 @@ func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
 		h.number = rapid.SampledFrom([]string{"V1", "V1", "V1", "V2", "V3", ""}).Draw(r, "number")
 		h.patient = rapid.SampledFrom([]string{"L42", "L42", "L43"}).Draw(r, "patient")
 		h.birth = rapid.SampledFrom(births).Draw(r, "birth")
-		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour}).Draw(r, "gap"))
+		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-2 * time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour}).Draw(r, "gap"))
 		messages = append(messages, h.drawn(r, trigger, verified))
 	}
 	return messages
@@ -340,7 +340,7 @@ func (h *hospital) drawn(r *rapid.T, trigger string, verified bool) []byte {
 	case "A04":
 		m = h.message("A04", reason("248062006", "", "SCT"))
 	case "A31dead":
-		m = []byte(replaceOnce(string(h.message("A31")), "|"+h.birth+"\r", "|"+h.birth+strings.Repeat("|", 23)+"Y\r"))
+		m = h.withPID(h.message("A31"), 30, "Y")
 	case "A42":
 		if h.number == "" {
 			h.number = "V1"
@@ -356,7 +356,7 @@ func (h *hospital) drawn(r *rapid.T, trigger string, verified bool) []byte {
 		m = h.message(trigger)
 	}
 	if verified && h.birth != "" && trigger != "A31dead" {
-		m = []byte(replaceOnce(string(m), "|"+h.birth+"\r", "|"+h.birth+strings.Repeat("|", 25)+"NSTS01\r"))
+		m = h.withPID(m, 32, "NSTS01")
 	}
 	return m
 }

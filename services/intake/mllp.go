@@ -73,9 +73,7 @@ func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {
 	case ackOriginal:
 		return hl7.Original
 	case ackAtLeastOne:
-		if msh := message.Segment("MSH"); msh.Field(15).Is("NE") && msh.Field(16).Is("NE") {
-			return hl7.Original
-		}
+		return hl7.AtLeastOne
 	}
 	return hl7.AsAsked
 }

@@ -92,6 +92,9 @@ func (id *Identity) learn(said Identity, stamp Stamp) (changed bool) {
 	if said.NHSNumberVerified && said.NHSNumber != "" && newer("verifiedNumber") {
 		id.VerifiedNumber = said.NHSNumber
 	}
+	if said.Protected && !id.Protected {
+		id.Protected, changed = true, true
+	}
 	if said.SafeContact != nil && newer("safeContact") {
 		id.SafeContact = said.SafeContact
 	}

@@ -41,10 +41,14 @@ type Profile struct {
 	Codes            []codeList          `yaml:"codes"`
 	LocalReasons     []localReason       `yaml:"localReasons"`
 	Mentions         mentionList         `yaml:"mentions"`
-	Destinations     map[string][]string `yaml:"destinations"`
-	Settings         settingList         `yaml:"settings"`
-	Facts            factList            `yaml:"facts"`
-	Rhythm           rhythm              `yaml:"rhythm"`
+	// Destinations are codes and whole words of PV1-36, and SNOMED CT codes wherever they stand, by what they mean.
+	Destinations map[string][]string `yaml:"destinations"`
+	Deaths       deathList           `yaml:"deaths"`
+	// Reasons are further fields that hold a reason in words, such as OBX-5 or NTE-3 of this sender.
+	Reasons  []string    `yaml:"reasons"`
+	Settings settingList `yaml:"settings"`
+	Facts    factList    `yaml:"facts"`
+	Rhythm   rhythm      `yaml:"rhythm"`
 	// Certificate is the name on the client certificate that this profile's senders must show, over mutual TLS.
 	Certificate []string `yaml:"certificate"`
 
@@ -61,6 +65,20 @@ type Profile struct {
 	// subcategories are ICD-10 codes that go before their category; from is the code without its point.
 	subcategories []codeRange
 	destinations  map[string]string
+	reasonPaths   []hl7.Path
+}
+
+// deathList is what says that somebody has died, beside the death indicator, the time of death and coded lists.
+type deathList struct {
+	// Words anywhere in where the person went (PV1-36, PV1-37), and Places in where they are (PV1-3, PV1-42); Phrases are
+	// whole texts of a reason or diagnosis.
+	Words   []string `yaml:"words"`
+	Places  []string `yaml:"places"`
+	Phrases []string `yaml:"phrases"`
+	// Segments that are sent of the dead alone.
+	Segments []string `yaml:"segments"`
+	// Indicators are values of PID-30 that say so.
+	Indicators []string `yaml:"indicators"`
 }
 
 type identifiers struct {
@@ -95,9 +113,19 @@ type localReason struct {
 	Checked string `yaml:"checked"`
 }
 
+// mentionList is the words that make a human look at a text: data, with a version of its own.
 type mentionList struct {
-	Words     []string `yaml:"words"`
-	Negations []string `yaml:"negations"`
+	Version   string     `yaml:"version"`
+	Words     []string   `yaml:"words"`
+	Together  []wordPair `yaml:"together"`
+	Negations []string   `yaml:"negations"`
+}
+
+// wordPair counts where one of each stands in a text, and with Number a number of that size or more.
+type wordPair struct {
+	Done   []string `yaml:"done"`
+	Meant  []string `yaml:"meant"`
+	Number int      `yaml:"number"`
 }
 
 // settingList says which classes (PV1-2) and places (PV1-3) are A&E, urgent care, a ward, or something else.
@@ -347,11 +375,18 @@ func (p *Profile) prepare() error {
 			return fmt.Errorf("destinations: %q is none of %s", destination, strings.Join(known, ", "))
 		}
 		for _, code := range codes {
-			p.destinations[code] = destination
+			p.destinations[plainWords(code)] = destination
 		}
 	}
+	for _, text := range p.Reasons {
+		path, err := hl7.ParsePath(text)
+		if err != nil {
+			return fmt.Errorf("reasons: %w", err)
+		}
+		p.reasonPaths = append(p.reasonPaths, path)
+	}
 	for i := range p.Mentions.Words {
-		p.Mentions.Words[i] = strings.ToLower(p.Mentions.Words[i])
+		p.Mentions.Words[i] = spaced(p.Mentions.Words[i])
 	}
 	for _, local := range p.LocalReasons {
 		if local.Value == "" || (local.Says != string(SaysInScope) && local.Says != string(SaysAsk)) {

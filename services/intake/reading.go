@@ -88,8 +88,11 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 	}
 	kind := profile.kinds[message.Trigger()]
 	if kind == KindIgnore {
-		reading.Outcome, reading.Reason = Ignored, ReasonType
-		return reading
+		if !profile.mustBeHeard(message) {
+			reading.Outcome, reading.Reason = Ignored, ReasonType
+			return reading
+		}
+		kind = KindPerson // whatever else it is, it says that somebody has died, or that a record is protected
 	}
 	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() || holdsTooMuch(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonBroken
@@ -114,10 +117,14 @@ func (r *Reading) judge() {
 		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
 	case s.Kind == KindJoinVisits && (s.Visit == "" || s.MergedVisit == ""):
 		r.Outcome, r.Reason = Quarantined, ReasonNoVisit
+	case s.Kind == KindPerson && !known && (s.Died || identity.Protected):
+		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
 	case s.Kind == KindPerson && !known:
 		r.Outcome, r.Reason = Ignored, ReasonDemographics
 	case s.Visit == "" && !known:
 		r.Outcome, r.Reason = Quarantined, ReasonNoPerson
+	case s.Kind == KindEnd && !s.Happened.Known() && s.Died:
+		s.Kind = KindUpdate // a death waits for nobody to say when they left
 	case s.Kind == KindEnd && !s.Happened.Known():
 		r.Outcome, r.Reason = Quarantined, ReasonNoTime
 	}
@@ -131,7 +138,7 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 		return true, ReasonType, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedMessage}
 	case !event:
 		return true, ReasonEvent, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedEvent}
-	case processing != "" && !slices.Contains(p.ProcessingIDs, processing):
+	case !containsWords(p.ProcessingIDs, processing) && !slices.Contains(p.ProcessingIDs, processing):
 		return true, ReasonProcessing, hl7.Fault{Segment: "MSH", Field: 11, Code: hl7.CodeUnsupportedID}
 	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool { return version == v || strings.HasPrefix(version, v+".") }):
 		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
@@ -196,29 +203,31 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	s := Statement{
 		Kind: kind, Organisation: organisation, RaisedBy: "hl7",
 		Visit:   pv1.Field(19).String(),
-		Tie:     message.ControlID(),
-		SaidAt:  saidAt(received, p.moment(evn.Field(2)), p.moment(message.SentAt())),
 		Arrived: p.moment(pv1.Field(44)),
 	}
-	if kind == KindEnd {
-		s.Happened = firstMoment(p.moment(pv1.Field(45)), p.moment(evn.Field(6)), p.moment(evn.Field(2)))
-		s.Destination = p.destinations[pv1.Field(36).String()]
-	}
-	s.Died = p.died(pid) || s.Destination == destinationDied
-	if s.Destination == destinationDied {
-		s.Destination = ""
-	}
+	s.SaidAt, s.SentAt = p.saidAndSent(&s, evn.Field(2), message.SentAt(), received)
+	p.readEnd(&s, evn, pv1)
+	evidence, stand := p.evidence(message)
+	where := p.whereTo(pv1, stand)
+	s.Died = p.died(message) || where.died
 	if kind != KindPerson && !s.merges() {
-		died := false
-		s.Evidence, s.LeftBefore, died = p.evidence(message)
-		s.Died = s.Died || died
+		s.Evidence, s.LeftBefore, s.Destination = evidence, where.left, where.to
+		if where.unknown {
+			s.doubt(aboutDestination, schemas.FlagDestinationUnknown, "")
+		} else if where.to != "" {
+			s.doubt(aboutDestination, "", "")
+		}
 	}
 	identity := p.identity(message, pid, organisation)
+	p.doubtText(&s, message, identity)
+	if day := pid.Field(7).String(); identity.BirthDate == "" && len(day) >= 8 {
+		s.doubt(aboutBorn, schemas.FlagTimeNotBelieved, readNoBirth)
+	}
 	if !s.merges() {
 		s.Facts = p.facts(message, identity)
 		s.Setting = p.setting(pv1)
 	}
-	s.Person = vault.Conceal(identity)
+	s.conceal(identity)
 	mrg := message.Segment("MRG")
 	if kind == KindJoinVisits {
 		s.MergedVisit = mrg.Field(5).String()
@@ -226,10 +235,70 @@ func (p *Profile) statement(message *hl7.Message, kind Kind, organisation string
 	if s.merges() {
 		s.Merged = vault.Conceal(Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), organisation)}})
 	}
+	s.believe(received, p.zone)
 	return s
 }
 
-const destinationDied = "died"
+// readEnd reads when the person left, as an end says it or an update corrects it. A time that is there and cannot be
+// read is doubted: what is used in its place is shown to a human.
+func (p *Profile) readEnd(s *Statement, evn, pv1 hl7.Segment) {
+	unreadable := func(about string, field hl7.Value, read string) {
+		if !field.IsEmpty() && !field.IsNull() && !p.moment(field).Known() {
+			s.doubt(about, schemas.FlagTimeNotBelieved, read)
+		}
+	}
+	unreadable(aboutArrived, pv1.Field(44), readNoArrival)
+	switch s.Kind {
+	case KindEnd:
+		unreadable(aboutLeft, pv1.Field(45), "")
+		if !p.moment(pv1.Field(45)).Known() {
+			unreadable(aboutLeft, evn.Field(6), "")
+		}
+		s.Ends = []Moment{p.moment(pv1.Field(45)), p.moment(evn.Field(6)), p.moment(evn.Field(2))}
+		if !pv1.Exists() {
+			s.doubt(aboutVisit, schemas.FlagNoVisitDetails, "")
+		} else {
+			s.doubt(aboutVisit, "", "")
+		}
+	case KindUpdate:
+		unreadable(aboutLeft, pv1.Field(45), "")
+		s.Corrects = p.moment(pv1.Field(45))
+	}
+}
+
+// saidAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives way
+// to a time of that day, and a time that is far from the other, or ahead of our clock, is not believed: else nothing said
+// later, by a human least of all, could ever supersede it.
+func (p *Profile) saidAndSent(s *Statement, recorded, sent hl7.Value, received time.Time) (time.Time, time.Time) {
+	event, msh := p.moment(recorded), p.moment(sent)
+	for _, m := range []*Moment{&event, &msh} {
+		if m.Known() && inFuture(*m, received, p.zone) {
+			*m = Moment{}
+		}
+	}
+	reference := firstKnown(received, msh)
+	switch {
+	case !event.Known():
+	case event.At.Before(reference.Add(-oldFor)):
+		event = Moment{}
+	case event.DayOnly && msh.Known() && !msh.DayOnly && msh.on(p.zone) == event.on(p.zone):
+		event = msh
+	}
+	if !recorded.IsEmpty() && !recorded.IsNull() && !event.Known() && (s.Kind == KindEnd || s.Kind == KindUpdate) {
+		s.doubt("said", schemas.FlagTimeNotBelieved, readMessageTime)
+	}
+	return firstKnown(received, event, msh), msh.At
+}
+
+// doubtText notes that the bytes do not fit the character set, so that what was read may be spelt otherwise.
+func (p *Profile) doubtText(s *Statement, message *hl7.Message, identity Identity) {
+	switch {
+	case message.Charset().Doubtful:
+		s.doubt(aboutText, schemas.FlagTextDamaged, readDetected)
+	case identity.FamilyName != "":
+		s.doubt(aboutText, "", "")
+	}
+}
 
 // setting reads the class and place of a visit.
 func (p *Profile) setting(pv1 hl7.Segment) Setting {
@@ -299,44 +368,41 @@ func isLanguage(code string) bool {
 	return (len(code) == 2 || len(code) == 3) && strings.Trim(code, "abcdefghijklmnopqrstuvwxyz") == ""
 }
 
-// died reads the death indicator and time: either is enough to stop all contact.
-func (p *Profile) died(pid hl7.Segment) bool {
-	if pid.Field(30).Is("Y") {
-		return true
+// evidence reads the reason (PV2-3), what the profile names beside it, and the diagnoses (DG1), and gives beside it the
+// coded values that stand. A field that is absent says nothing; one that is null takes back what was said before.
+func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, stand []Coded) {
+	var reasons []Coded
+	for value := range message.Segment("PV2").Field(3).Reps() {
+		if !value.IsEmpty() && !value.IsNull() {
+			reasons = append(reasons, coded(value, "")...)
+		}
 	}
-	at := pid.Field(29)
-	return !at.IsEmpty() && !at.IsNull() && !pid.Field(30).Is("N")
+	for _, path := range p.reasonPaths {
+		reasons = append(reasons, valuesAt(message, path)...)
+	}
+	if len(reasons) > 0 || message.Segment("PV2").Field(3).IsNull() {
+		reason := p.Weigh(RoleReason, reasons)
+		reason.Left = p.LeftBefore(reasons)
+		evidence = append(evidence, reason)
+	}
+	diagnoses, coded := p.diagnoses(message)
+	return append(evidence, diagnoses...), append(reasons, coded...)
 }
 
-// evidence reads the reason (PV2-3) and the diagnoses (DG1). A field that is absent says nothing; one that is null
-// takes back what was said before.
-func (p *Profile) evidence(message *hl7.Message) (evidence []Evidence, left, died bool) {
-	if reason := message.Segment("PV2").Field(3); reason.IsNull() {
-		evidence = append(evidence, p.Weigh(RoleReason, nil))
-	} else if !reason.IsEmpty() {
-		var values []Coded
-		for value := range reason.Reps() {
-			values = append(values, coded(value, "")...)
-		}
-		evidence, left = append(evidence, p.Weigh(RoleReason, values)), p.LeftBefore(values)
-		died = p.Died(values)
-	}
-	var values []Coded
-	some := false
-	for diagnosis := range message.All("DG1") {
-		some = true
-		for value := range diagnosis.Field(3).Reps() {
-			values = append(values, coded(value, diagnosis.Field(2).String())...)
-		}
-		if text := diagnosis.Field(4); !text.IsEmpty() {
-			values = append(values, Coded{Text: text.Text()})
+// valuesAt are the values of a field in every segment of its name, such as OBX-5 or NTE-3.
+func valuesAt(message *hl7.Message, path hl7.Path) (values []Coded) {
+	for segment := range message.All(path.Segment) {
+		for value := range segment.Field(path.Field).Reps() {
+			if path.Comp > 0 {
+				value = value.Comp(path.Comp)
+			}
+			if !value.IsEmpty() && !value.IsNull() {
+				values = append(values, Coded{Text: value.Text()})
+				values = append(values, coded(value, "")...)
+			}
 		}
 	}
-	if some {
-		evidence = append(evidence, p.Weigh(RoleDiagnosis, values))
-		left, died = left || p.LeftBefore(values), died || p.Died(values)
-	}
-	return evidence, left, died
+	return values
 }
 
 // coded reads a CE: identifier, text and system, and the alternate triple. method is DG1-2, used where the
@@ -359,6 +425,7 @@ func (p *Profile) identity(message *hl7.Message, pid hl7.Segment, organisation s
 	id.NHSNumber, id.NumberInvalid = number.Number, number.Invalid || number.Conflicting
 	id.NHSNumberVerified = number.Number != "" && !number.Tolerated && p.isVerified(pid.Field(32))
 	id.LocalID = p.localID(pid.Field(3), organisation)
+	id.Protected = isProtected(message)
 	take := func(name string, to *string, value hl7.Value) {
 		if value.IsNull() {
 			id.Removed = append(id.Removed, name)

@@ -49,7 +49,8 @@ func (v *Visit) joinRequest(s Statement, stamp Stamp) {
 // request.
 func (v *Visit) counts() Moment {
 	if v.Ended() || v.Request.IsZero() {
-		return v.End.Left
+		left, _ := v.left()
+		return left
 	}
 	return firstMoment(v.Request.Left, v.Request.At)
 }
@@ -75,7 +76,7 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 		because = "the person's own request"
 	}
 	statement := Statement{
-		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, Tie: data.Referral, RaisedBy: "event",
+		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
 		Requested: Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
 		Evidence: []Evidence{{Role: RoleSender, Verdict: SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
 	}
@@ -83,7 +84,7 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 		statement.Requested = Moment{At: data.RequestedAt.UTC()}
 	}
 	if data.LeftAt != nil {
-		statement.Happened = Moment{At: data.LeftAt.UTC()}
+		statement.Ends = []Moment{{At: data.LeftAt.UTC()}}
 	}
 	if statement.Facts.Route == nil {
 		statement.Facts.Route = &data.Route

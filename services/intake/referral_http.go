@@ -246,7 +246,6 @@ func (s *Service) readSubmitted(who principal.Principal, e *event.Event, reading
 	}
 	reading.Organisation = data.Organisation
 	statement := s.submittedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
-	statement.Tie = e.ID()
 	reading.Statement = &statement
 	return reading, nil
 }

@@ -112,7 +112,7 @@ func TestThePersonsOwnRequestNeverConfirmsThatAJourneyExists(t *testing.T) {
 	if journeys[journey] != 1 {
 		t.Error("a request of somebody not verified joined a journey")
 	}
-	expect(t, p.ledgerNow(t)[1:], "202 raised-flagged unverified possible-double", "202 raised-flagged unverified")
+	expect(t, p.ledgerNow(t)[1:], "202 raised-flagged unverified possible-double", "202 raised-flagged unverified no-safe-channel")
 }
 
 func TestAPossibleDoubleIsShownAndAHumanSettlesIt(t *testing.T) {
@@ -194,7 +194,7 @@ func TestARequestForSupportOverTheEventsDoorIsTaken(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusAccepted || answer.Journey == "" {
 		t.Fatalf("%d %s", status, body)
 	}
-	expect(t, p.ledgerNow(t), "202 raised-flagged under-18")
+	expect(t, p.ledgerNow(t), "202 raised-flagged under-18 no-safe-channel")
 	status, body = p.post(t, "application/cloudevents+json", strings.Replace(strings.Replace(submitted, "s1", "s2", 1), `"route":"professional",`, "", 1))
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("without a route: %d %s", status, body)

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,8 @@ type Subject struct {
 	Deceased   bool
 	BirthDate  string // YYYY-MM-DD or empty
 	BadNumber  bool
+	Protected  bool // nothing goes out until they have been asked
+	NoChannel  bool // neither a telephone nor an address is known
 	Merged     bool // other records have been joined to this one
 	NewJourney string
 	// OpenJourney is the open journey of the same person, by a verified NHS number, that an attendance joins.
@@ -116,7 +119,7 @@ type Subject struct {
 // each see only their own half, and nobody raises.
 func Decide(v *Visit, s Statement, who Subject) Decision {
 	scope := v.Scope()
-	ready := (v.Ended() || v.IsRequested()) && !v.IsCancelled() && scope.verdict == SaysInScope && !who.Deceased && !v.End.Died
+	ready := (v.Ended() || v.IsRequested()) && !v.IsCancelled() && scope.verdict == SaysInScope && !who.Deceased
 	decision := Decision{Journey: v.Raised.Journey}
 	switch {
 	case ready && !v.Raised.Standing():
@@ -125,7 +128,7 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 		decision = correct(v, s, who)
 	case v.Raised.Standing():
 		decision = retract(v, s, who, scope)
-	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && !v.End.Died && scope.verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != "recoded":
+	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != "recoded":
 		decision = ask(v, s, who, scope.reason)
 	default:
 		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
@@ -201,7 +204,7 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 		reason = ReasonUnasked
 	case !v.Ended() && !v.IsRequested():
 		reason = ReasonEndUndone
-	case who.Deceased || v.End.Died:
+	case who.Deceased:
 		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Raised.Journey}
 	default:
 		reason = "recoded"
@@ -236,7 +239,7 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 		return Cancelled, ""
 	case v.IsCancelled():
 		return Joined, ReasonVisitGone
-	case who.Deceased || v.End.Died:
+	case who.Deceased:
 		return Joined, ReasonDeath
 	case !v.Ended():
 		return Joined, ReasonNotEnded
@@ -263,10 +266,10 @@ func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
 	if age, ok := AgeOn(who.BirthDate, max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))); ok {
 		facts.Age = &age
 	}
-	if v.End.Destination != "" {
-		facts.Destination = &v.End.Destination
+	if to := v.destination(); to != "" {
+		facts.Destination = &to
 	}
-	if v.LeftBefore && facts.Assessment == nil {
+	if v.leftBefore() && facts.Assessment == nil {
 		left := "left-before"
 		facts.Assessment = &left
 	}
@@ -291,14 +294,32 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
 	add(schemas.FlagLate, (!v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
-	add(schemas.FlagFutureDischarge, v.inFuture(who, on, today))
+	_, beforeArrival := v.left()
+	add(schemas.FlagFutureDischarge, v.doubts(schemas.FlagFutureDischarge))
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
 	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
 	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled)
 	add(schemas.FlagElsewhere, facts.Destination != nil && slices.Contains(elsewhere, *facts.Destination))
-	add(schemas.FlagLeftBefore, v.LeftBefore || (facts.Assessment != nil && *facts.Assessment == "left-before"))
+	add(schemas.FlagLeftBefore, v.leftBefore() || (facts.Assessment != nil && *facts.Assessment == "left-before"))
+	add(schemas.FlagTimeNotBelieved, v.doubts(schemas.FlagTimeNotBelieved))
+	add(schemas.FlagLeftBeforeArrival, beforeArrival || v.doubts(schemas.FlagLeftBeforeArrival))
+	for _, flag := range []string{schemas.FlagTextDamaged, schemas.FlagNoVisitDetails, schemas.FlagDestinationUnknown} {
+		add(flag, v.doubts(flag))
+	}
+	add(schemas.FlagProtected, who.Protected)
+	add(schemas.FlagNoSafeChannel, who.NoChannel)
 	return flags
+}
+
+// doubts says whether any part of what was said is doubted in this way.
+func (v *Visit) doubts(flag string) bool {
+	for _, doubt := range v.Doubts {
+		if contains(doubt.Flags, flag) {
+			return true
+		}
+	}
+	return false
 }
 
 // elsewhere are the destinations from which somebody is not free to answer, or not at home.
@@ -318,22 +339,17 @@ func (v *Visit) returned(who Subject) []string {
 	return nil
 }
 
-func (v *Visit) inFuture(who Subject, on, today string) bool {
-	if !v.Ended() {
-		return false
-	}
-	if v.End.Left.DayOnly {
-		return on > today
-	}
-	return v.End.Left.At.After(who.DecidedAt.Add(futureTolerance))
-}
-
-// shown are further reasons, for the ledger only.
-func (v *Visit) shown() []string {
+// shown are further reasons, for the ledger only: two records, and what was read in the place of what is doubted.
+func (v *Visit) shown() (shown []string) {
 	if v.PersonDiffers {
-		return []string{ReasonPersonOther}
+		shown = append(shown, ReasonPersonOther)
 	}
-	return nil
+	for _, about := range slices.Sorted(maps.Keys(v.Doubts)) {
+		if doubt := v.Doubts[about]; len(doubt.Flags) > 0 {
+			shown = append(shown, doubt.Read...)
+		}
+	}
+	return shown
 }
 
 // AgeOn gives the age in whole years on a local day; a birthday on 29 February falls on 1 March in other years.

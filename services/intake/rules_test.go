@@ -49,7 +49,7 @@ func (h *hospital) message(trigger string, changes ...change) []byte {
 		ControlID: fmt.Sprintf("C%d", h.control), At: h.at, ProcessingID: "P", Version: "2.4"})
 	w.Segment("EVN").Set(1, trigger).Set(2, stamp)
 	w.Segment("PID").Set(3, h.patient, "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
-		Set(5, "Example", "Ada").Set(7, h.birth)
+		Set(5, "Example", "Ada").Set(7, h.birth).Set(13, "07700900123")
 	w.Segment("PV1").Set(2, "E").Set(19, h.number)
 	if trigger == "A03" {
 		w.Set(45, stamp)
@@ -68,10 +68,14 @@ func diagnosis(code, text, system string) change {
 	return func(w *hl7.Writer) { w.Segment("DG1").Set(1, "1").Set(3, code, text, system) }
 }
 
-// deathOn sets PID-30 on a message.
-func deathOn(raw []byte) []byte {
-	return []byte(replaceOnce(string(raw), "|19900401\r", "|19900401|||||||||||||||||||||||Y\r"))
+// withPID sets a field after the telephone number (PID-13), which is the last.
+func (h *hospital) withPID(raw []byte, field int, value string) []byte {
+	end := "|" + h.birth + "||||||07700900123\r"
+	return []byte(replaceOnce(string(raw), end, end[:len(end)-1]+strings.Repeat("|", field-13)+value+"\r"))
 }
+
+// deathOn sets PID-30 on a message.
+func deathOn(raw []byte) []byte { return newHospital().withPID(raw, 30, "Y") }
 
 // ward is a world without a database.
 type ward struct {
@@ -136,6 +140,7 @@ func (w *ward) take(raw []byte) Settled {
 	if s.Person.Reveal().LocalID == "" {
 		in.Key, in.Anonymous = "visit:"+s.Visit, true
 	}
+	in.Statement.believe(w.now, london)
 	settled := w.world.Take(in)
 	w.said = append(w.said, settled.Say...)
 	return settled

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 )
@@ -18,6 +19,9 @@ type Coded struct {
 func (p *Profile) Weigh(role string, values []Coded) Evidence {
 	evidence := Evidence{Role: role, Profile: p.Title()}
 	for _, value := range values {
+		if value.Code == "" && value.Text == "" {
+			continue
+		}
 		if value.Code != "" && value.System != "" && p.system(value.System) == "" {
 			evidence.unknown++
 		}
@@ -57,7 +61,7 @@ func (p *Profile) weighOne(role string, value Coded) (Verdict, string) {
 			}
 		}
 	}
-	if p.mentions(value.Text) {
+	if p.mentions(value.Text) || p.mentions(value.Code) {
 		return SaysAsk, "mention"
 	}
 	return SaysNothing, ""
@@ -142,39 +146,94 @@ func sameWords(a, b string) bool {
 	return a != "" && strings.EqualFold(strings.TrimSpace(a), strings.TrimSpace(b))
 }
 
-// mentions finds a listed word in free text that no negation precedes by four words or fewer within its clause.
+// maxReason is the longest reason in words that is searched, in bytes.
+const maxReason = 10_000
+
+// mentions finds in free text a listed word, or two that count together, that no negation precedes by four words or
+// fewer within its clause.
 func (p *Profile) mentions(text string) bool {
-	text = strings.ToLower(text)
-	for _, word := range p.Mentions.Words {
-		for rest, at := text, 0; ; {
-			i := strings.Index(rest, word)
-			if i < 0 {
-				break
-			}
-			if startsWord(text, at+i) && !p.negated(text[:at+i]) {
-				return true
-			}
-			at += i + len(word)
-			rest = text[at:]
-		}
+	switch {
+	case text == "":
+		return false
+	case len(text) > maxReason:
+		return true // a human reads it
 	}
-	return false
+	text = spaced(text)
+	if slices.ContainsFunc(p.Mentions.Words, func(word string) bool { return p.finds(text, word) }) {
+		return true
+	}
+	find := func(words []string) bool {
+		return slices.ContainsFunc(words, func(word string) bool { return p.finds(text, word) })
+	}
+	return slices.ContainsFunc(p.Mentions.Together, func(pair wordPair) bool {
+		return find(pair.Done) && find(pair.Meant) && (pair.Number == 0 || hasNumber(text, pair.Number))
+	})
 }
+
+// hasNumber finds a whole number of up to three digits, at least as large.
+func hasNumber(text string, least int) bool {
+	return slices.ContainsFunc(digitRun.FindAllString(text, -1), func(digits string) bool {
+		n, err := strconv.Atoi(digits)
+		return err == nil && len(digits) <= 3 && n >= least
+	})
+}
+
+// spaced is a text in small letters in which one kind of blank and of hyphen is written.
+func spaced(text string) string {
+	return strings.ToLower(strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n' || r == '\r':
+			return '\n'
+		case unicode.IsSpace(r):
+			return ' '
+		case unicode.Is(unicode.Pd, r):
+			return '-'
+		}
+		return r
+	}, text))
+}
+
+// finds says whether a word stands somewhere in a text without being negated. Words of up to three letters are whole
+// words; longer ones may go on.
+func (p *Profile) finds(text, word string) bool {
+	for rest, at := text, 0; ; {
+		i := strings.Index(rest, word)
+		if i < 0 {
+			return false
+		}
+		end := at + i + len(word)
+		whole := len(word) > 3 || end == len(text) || !isWordByte(text[end])
+		if startsWord(text, at+i) && whole && !p.negated(text[:at+i]) {
+			return true
+		}
+		at = end
+		rest = text[at:]
+	}
+}
+
+func isWordByte(c byte) bool { return c == '\'' || c >= 'a' && c <= 'z' || c >= '0' && c <= '9' }
 
 func startsWord(text string, at int) bool {
-	return at == 0 || !unicode.IsLetter(rune(text[at-1]))
+	return at == 0 || !isWordByte(text[at-1])
 }
 
+// negated: a negation stands among the four words before, eight after an 'or', in the same clause. 'But' and 'then' begin another.
 func (p *Profile) negated(before string) bool {
-	if cut := strings.LastIndexAny(before, ".;,\n"); cut >= 0 {
+	if cut := strings.LastIndexAny(before, ".;,?\n"); cut >= 0 {
 		before = before[cut+1:]
 	}
-	words := strings.Fields(before)
-	for _, word := range words[max(0, len(words)-4):] {
-		for _, negation := range p.Mentions.Negations {
-			if strings.Trim(word, ":()'\"") == negation {
-				return true
-			}
+	for _, turn := range []string{" but ", " however ", " then ", " now "} {
+		if cut := strings.LastIndex(before, turn); cut >= 0 {
+			before = before[cut+len(turn):]
+		}
+	}
+	words, reach := strings.Fields(before), 4
+	if n := len(words); n > 0 && (words[n-1] == "or" || words[n-1] == "nor") {
+		reach = 8
+	}
+	for _, word := range words[max(0, len(words)-reach):] {
+		if containsWords(p.Mentions.Negations, strings.Trim(word, ":()'\"/")) {
+			return true
 		}
 	}
 	return false

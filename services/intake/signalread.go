@@ -189,6 +189,6 @@ func (g Signal) statement(organisation string, said time.Time) Statement {
 	identity.NHSNumber, identity.NHSNumberVerified = person.Number, true
 	next := Identity{}
 	next.NHSNumber, next.NHSNumberVerified = person.Becomes, person.Becomes != ""
-	return Statement{Kind: KindSignal, Signal: g.Kind, Organisation: organisation, SaidAt: said, Tie: g.ID, Died: g.Kind == SignalDeath,
+	return Statement{Kind: KindSignal, Signal: g.Kind, Organisation: organisation, SaidAt: said, Died: g.Kind == SignalDeath,
 		Person: vault.Conceal(identity), Merged: vault.Conceal(next)}
 }

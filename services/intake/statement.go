@@ -45,14 +45,13 @@ func (m Moment) Known() bool { return !m.At.IsZero() }
 // Same compares what was said, not how: two zones' spelling of one instant are the same.
 func (m Moment) Same(o Moment) bool { return m.At.Equal(o.At) && m.DayOnly == o.DayOnly }
 
-// Stamp orders statements about one visit or person: by when the sender said them (EVN-2, or else MSH-7, or else
-// when they came). Senders write whole seconds: within one, a start comes before an end and that before its
-// cancellation, then the smaller control id comes first, so that any order of arrival leads to the same order here;
-// arrival decides only what is alike in all of that. It is never taken for the time something happened.
+// Stamp orders statements about one visit or person: by when the sender said them (EVN-2, else MSH-7), then by when
+// they were sent (MSH-7), then by when they came. Senders write minutes, or leave EVN-2 as it was: what kind of message
+// it is never outranks time. It is never taken for the time something happened.
 type Stamp struct {
 	SaidAt time.Time `json:"said"`
-	Rank   int       `json:"k,omitempty"`
-	Tie    string    `json:"c,omitempty"`
+	SentAt time.Time `json:"sent,omitzero"`
+	Came   string    `json:"c,omitempty"` // the ledger's id of the message: ids grow as messages come
 	Seq    int64     `json:"seq,omitempty"`
 }
 
@@ -61,10 +60,10 @@ func (s Stamp) After(o Stamp) bool {
 	switch {
 	case !s.SaidAt.Equal(o.SaidAt):
 		return s.SaidAt.After(o.SaidAt)
-	case s.Rank != o.Rank:
-		return s.Rank > o.Rank
-	case s.Tie != o.Tie:
-		return len(s.Tie) > len(o.Tie) || (len(s.Tie) == len(o.Tie) && s.Tie > o.Tie)
+	case !s.SentAt.Equal(o.SentAt):
+		return s.SentAt.After(o.SentAt)
+	case s.Came != o.Came:
+		return len(s.Came) > len(o.Came) || (len(s.Came) == len(o.Came) && s.Came > o.Came)
 	}
 	return s.Seq > o.Seq
 }
@@ -72,12 +71,9 @@ func (s Stamp) After(o Stamp) bool {
 // IsZero says that nothing was said.
 func (s Stamp) IsZero() bool { return s == Stamp{} }
 
-// ranks order kinds of one second.
-var ranks = map[Kind]int{KindStart: 1, KindMove: 2, KindUpdate: 3, KindEnd: 4, KindReported: 4, KindReferral: 4, KindUnask: 5, KindCancelMove: 5, KindCancelStart: 5, KindCancelEnd: 6, KindHuman: 7, KindLeft: 7}
-
 // Stamp is when this statement was said.
 func (s Statement) Stamp(seq int64) Stamp {
-	return Stamp{SaidAt: s.SaidAt, Rank: ranks[s.Kind], Tie: s.Tie, Seq: seq}
+	return Stamp{SaidAt: s.SaidAt, SentAt: s.SentAt, Came: s.Message, Seq: seq}
 }
 
 // Setting is what kind of care a visit was in, as the sender's profile reads its class and place.
@@ -114,6 +110,16 @@ type Evidence struct {
 	Blank bool `json:"blank,omitempty"`
 	Other bool `json:"other,omitempty"`
 
+	// Left: a code says that the person left before being seen.
+	Left bool `json:"left,omitempty"`
+	// Parts are the diagnoses of a message that says all of them. One that comes with an action code changes that one
+	// alone: it has a Key of its own, and Gone where it is taken back.
+	Parts []Evidence `json:"parts,omitempty"`
+	Key   PartKey    `json:"key,omitzero"`
+	Gone  bool       `json:"gone,omitempty"`
+	// Updates: it stands in the place of one that may have had another code.
+	Updates bool `json:"updates,omitempty"`
+
 	unknown int // codes in a system that nobody has agreed on
 }
 
@@ -129,6 +135,9 @@ type Identity struct {
 	SafeContact *schemas.ReportedContact `json:"safeContact,omitempty"`
 	// VerifiedNumber is the newest NHS number that was said to be traced and verified.
 	VerifiedNumber string `json:"verifiedNumber,omitempty"`
+	// Protected: the hospital's record is protected (PD1-12). Asked: the person has been asked since, and answered.
+	Protected      bool `json:"protected,omitempty"`
+	ProtectedAsked bool `json:"protectedAsked,omitempty"`
 	// Said is when each field was last said, so that any order of messages leads to the same person.
 	Said map[string]Stamp `json:"said,omitempty"`
 }
@@ -145,11 +154,14 @@ type Statement struct {
 	Organisation string
 	Visit        string // PV1-19, or empty
 	SaidAt       time.Time
-	Tie          string // the control id: it orders what was said in one second
-	MergedVisit  string // of KindJoinVisits: the visit number given up (MRG-5)
+	SentAt       time.Time // MSH-7: it orders what was said at one time
+	MergedVisit  string    // of KindJoinVisits: the visit number given up (MRG-5)
 	Setting      Setting
 	Signal       SignalKind // of KindSignal; Merged is then the NHS number it becomes
-	Happened     Moment     // PV1-45 for an end, else EVN-6, else EVN-2
+	Happened     Moment     // when they left: the first of Ends that can be true
+	Ends         []Moment   // of an end: PV1-45, EVN-6, EVN-2; the best first, unknown ones included
+	Else         Moment     // the next of Ends that can be true
+	Corrects     Moment     // of an update: PV1-45, which corrects when they left
 	Arrived      Moment     // PV1-44
 	Requested    Moment     // of KindReferral: when it was asked for; Happened is then when the person left, if known
 	Route        string     // of KindReferral: professional or self
@@ -159,6 +171,7 @@ type Statement struct {
 	Double       string     // of KindReferral: another record that may be the same person
 	Destination  string
 	Died         bool
+	Doubts       map[string]Doubt // what could not be believed, by what it is about
 	LeftBefore   bool
 	Evidence     []Evidence
 	Person       vault.Personal[Identity]
@@ -170,3 +183,6 @@ type Statement struct {
 	// InScope is a human's decision about the visit, of KindHuman.
 	InScope bool
 }
+
+// conceal puts back who a statement is about.
+func (s *Statement) conceal(identity Identity) { s.Person = vault.Conceal(identity) }

@@ -158,11 +158,6 @@ func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
 			record.deaths, record.deathsChanged, record.changed = nil, true, true
 		}
 	}
-	for _, v := range w.visitsOf(person) {
-		if v.End.Died { // by its discharge destination or status
-			v.End.Died, v.changed = false, true
-		}
-	}
 	say := resumeContact(w.visitsOf(person), person.ID, ReasonByHandStop)
 	return append(say, w.settleAll(person, in, Decision{}).Say...)
 }

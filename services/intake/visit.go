@@ -45,6 +45,10 @@ type VisitSays struct {
 	Ward        Stamp     `json:"ward,omitzero"`       // newest A02
 	WardUndone  Stamp     `json:"wardUndone,omitzero"` // newest A12
 
+	Corrected Correction       `json:"corrected,omitzero"` // newest A08 that says when they left
+	Went      Went             `json:"went,omitzero"`      // the newest that was said of where they went
+	Doubts    map[string]Doubt `json:"doubts,omitempty"`   // the newest of each part
+
 	Evidence   []EvidenceSaid `json:"evidence,omitempty"` // the newest of each role
 	WasInScope bool           `json:"wasInScope,omitempty"`
 	LeftBefore bool           `json:"leftBefore,omitempty"`
@@ -72,10 +76,21 @@ type Named struct {
 // VisitEnd is what the newest A03 said.
 type VisitEnd struct {
 	Stamp
-	Left        Moment `json:"left"`
-	Message     string `json:"message,omitempty"` // the ledger's id of the message that said it
-	Destination string `json:"destination,omitempty"`
-	Died        bool   `json:"died,omitempty"`
+	Left    Moment `json:"left"`
+	Else    Moment `json:"else,omitzero"`     // what else the message said that may be it
+	Message string `json:"message,omitempty"` // the ledger's id of the message that said it
+}
+
+// Correction is what the newest update said of when the person left.
+type Correction struct {
+	Stamp
+	Left Moment `json:"left"`
+}
+
+// Went is the newest that was said of where the person went: a destination, or that it is not known.
+type Went struct {
+	Stamp
+	To string `json:"to,omitempty"`
 }
 
 // EvidenceSaid is the newest evidence of one role.
@@ -144,6 +159,13 @@ func (v *Visit) join(s Statement) {
 	if s.Arrived.Known() && stamp.After(v.ArrivedSaid) {
 		v.Arrived, v.ArrivedSaid = s.Arrived, stamp
 	}
+	if s.Corrects.Known() && stamp.After(v.Corrected.Stamp) {
+		v.Corrected = Correction{stamp, s.Corrects}
+	}
+	if s.Destination != "" && stamp.After(v.Went.Stamp) {
+		v.Went = Went{stamp, s.Destination}
+	}
+	v.doubted(s.Doubts, stamp)
 	for _, evidence := range s.Evidence {
 		v.joinEvidence(evidence, stamp)
 	}
@@ -194,23 +216,55 @@ func later(a, b Stamp) Stamp {
 
 func (v *Visit) joinEnd(s Statement, stamp Stamp) {
 	if stamp.After(v.End.Stamp) {
-		v.End = VisitEnd{Stamp: stamp, Left: s.Happened, Message: s.Message, Destination: s.Destination, Died: s.Died}
+		v.End = VisitEnd{Stamp: stamp, Left: s.Happened, Else: s.Else, Message: s.Message}
 	}
+}
+
+// left is when the person left: as a later update corrected it, else as the end says. An end before the arrival is not
+// believed where the message says another time that is not, and doubted in any case.
+func (v *Visit) left() (left Moment, beforeArrival bool) {
+	left = v.End.Left
+	other := v.End.Else
+	if left.Known() && v.Corrected.Stamp.After(v.End.Stamp) {
+		left, other = v.Corrected.Left, left
+	}
+	if !left.Known() || !v.Arrived.Known() || !left.before(v.Arrived) {
+		return left, false
+	}
+	if other.Known() && !other.before(v.Arrived) {
+		left = other
+	}
+	return left, true
+}
+
+// destination is where the person went, as far as it was said of this end: not before a discharge was taken back.
+func (v *Visit) destination() string {
+	if v.EndUndone.After(v.Went.Stamp) {
+		return ""
+	}
+	return v.Went.To
+}
+
+// leftBefore says whether the person left before being seen.
+func (v *Visit) leftBefore() bool {
+	return v.LeftBefore || slices.ContainsFunc(v.current(), func(e EvidenceSaid) bool { return e.Left })
 }
 
 func (v *Visit) joinEvidence(evidence Evidence, stamp Stamp) {
 	v.WasInScope = v.WasInScope || evidence.Verdict == SaysInScope
 	for i, known := range v.Evidence {
-		if known.Role != evidence.Role {
+		if known.Role != evidence.Role || known.Key != evidence.Key {
 			continue
 		}
-		if stamp.After(known.Said) {
+		if stamp.After(known.Said) || stamp == known.Said { // of one message the last word counts
 			v.Evidence[i] = EvidenceSaid{Evidence: evidence, Said: stamp}
 		}
 		return
 	}
 	v.Evidence = append(v.Evidence, EvidenceSaid{Evidence: evidence, Said: stamp})
-	slices.SortFunc(v.Evidence, func(a, b EvidenceSaid) int { return cmp.Compare(a.Role, b.Role) })
+	slices.SortFunc(v.Evidence, func(a, b EvidenceSaid) int {
+		return cmp.Or(cmp.Compare(a.Role, b.Role), a.Key.compare(b.Key))
+	})
 }
 
 // joinFacts lets each newer fact replace an older one.
@@ -268,8 +322,9 @@ type scope struct {
 func (v *Visit) Scope() scope {
 	var found scope
 	bySender := false
-	other := slices.ContainsFunc(v.Evidence, func(e EvidenceSaid) bool { return e.Other })
-	for _, evidence := range v.Evidence {
+	stands := v.current()
+	other := slices.ContainsFunc(stands, func(e EvidenceSaid) bool { return e.Other })
+	for _, evidence := range stands {
 		if evidence.Verdict == SaysNothing || (evidence.Verdict == SaysAsk && evidence.Blank && other) {
 			continue
 		}
@@ -298,7 +353,7 @@ func (v *Visit) Scope() scope {
 func (h HumanSays) decided() bool { return h.Stamp != Stamp{} }
 
 func (v *Visit) newInScopeSince(stamp Stamp) bool {
-	return slices.ContainsFunc(v.Evidence, func(e EvidenceSaid) bool {
+	return slices.ContainsFunc(v.current(), func(e EvidenceSaid) bool {
 		return e.Verdict == SaysInScope && e.Said.After(stamp)
 	})
 }

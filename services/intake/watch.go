@@ -35,7 +35,7 @@ type waits struct{ NoEnd, Ward time.Duration }
 // watched is the watch that a visit is under as it stands. What is in scope only perhaps is watched too: a question
 // about scope is asked of visits that have ended alone.
 func (v *Visit) watched(scope scope, who Subject, after waits) Watch {
-	if scope.verdict == SaysNothing || v.Raised.Journey != "" || v.Ended() || v.IsCancelled() || v.IsRequested() || v.IsUnasked() || who.Deceased || v.End.Died {
+	if scope.verdict == SaysNothing || v.Raised.Journey != "" || v.Ended() || v.IsCancelled() || v.IsRequested() || v.IsUnasked() || who.Deceased {
 		return Watch{}
 	}
 	wanted := Watch{Reason: ReasonNoEnd, At: v.began().Add(after.NoEnd)}

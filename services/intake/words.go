@@ -86,13 +86,26 @@ var flagWords = map[string]string{
 	"under-18":               "The person is under 18: nobody is contacted before a young people's clinician has said who may agree.",
 	"age-unknown":            "The age is not known, so the rules for under 18 hold.",
 	"late":                   "It came so late that few days of the two weeks are left.",
-	"discharge-in-future":    "The time of leaving is in the future.",
+	"discharge-in-future":    "The time of leaving is in the future: it is not believed, and another was used.",
 	"nhs-number-invalid":     "The NHS number given cannot be one.",
 	"left-before-assessment": "The person left before an assessment.",
 	"gone-elsewhere":         "The person went on to a ward, another hospital, the police or custody. Hold the journey there, with a day to look again, or find out how they may be reached.",
 	"returned":               "The person has come back while their journey is open.",
 	"possible-double":        "Another record may be the same person: compare them before anybody is contacted.",
 	"unverified":             "Who asked is not known for certain until somebody has spoken with them.",
+	"time-not-believed":      "A time in the message cannot be one (no such day or hour, before birth, or far from the message's own): it is not believed.",
+	"left-before-arrival":    "The time of leaving is before the arrival: it is not believed.",
+	"text-damaged":           "Bytes of the message do not fit the character set that it declares, or could not be read: a name may be spelt wrongly.",
+	"no-visit-details":       "The message says nothing of the visit that has ended (no PV1): the class, the place and the visit number are not known.",
+	"destination-unknown":    "Where the person went is in a code or word that the profile does not know: ask the hospital, and add it to the profile.",
+	"protected":              "The record is protected (PD1-12, PV2-22 or ARV): nothing goes out until the person has been asked.",
+	"no-safe-channel":        "No telephone and no address came: there is no safe channel yet. Ask before the person leaves the list.",
+
+	readEventTime:   "The time of the event (EVN-6, or else EVN-2) was used as the time of leaving.",
+	readMessageTime: "The time at which the message was sent or came was used instead.",
+	readNoBirth:     "The birth date is left out.",
+	readNoArrival:   "The time of arrival is left out.",
+	readDetected:    "The text was read in the character set that its bytes look like.",
 }
 
 // Remedy is something that a human can do about a message set aside.

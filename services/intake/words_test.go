@@ -147,7 +147,7 @@ func TestWhatCouldNotBeProcessedIsReadAgainTheWayItsDoorReads(t *testing.T) {
 		}
 		call(t, http.MethodPost, navigator.URL+"/api/messages/"+line.ID+"/release", http.StatusOK, nil)
 	}
-	expect(t, p.ledgerNow(t)[2:], "202 raised", "202 corrected death-reported", "202 raised-flagged unverified")
+	expect(t, p.ledgerNow(t)[2:], "202 raised-flagged no-safe-channel", "202 corrected death-reported", "202 raised-flagged unverified")
 	other := httptest.NewServer(p.muxOf("RYY", "navigator", ""))
 	t.Cleanup(other.Close)
 	call(t, http.MethodGet, other.URL+"/api/messages/"+list.Items[0].ID, http.StatusNotFound, nil)

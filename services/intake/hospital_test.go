@@ -1,0 +1,359 @@
+package intake
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/hl7"
+	"footbridge/schemas"
+)
+
+// stamped is a time as a hospital writes it.
+func stamped(at time.Time) string { return at.In(london).Format("20060102150405") }
+
+// attended is an A03 of class E with a coded diagnosis: arrived 14 hours ago, left 8 hours ago.
+func (h *hospital) attended(changes ...change) []byte {
+	h.at = morning.Add(-8 * time.Hour)
+	base := func(w *hl7.Writer) {
+		w.Set(44, stamped(morning.Add(-14*time.Hour))).Set(45, stamped(morning.Add(-8*time.Hour)))
+	}
+	return h.message("A03", append(append([]change{base}, changes...), diagnosis("248062006", "", "SCT"))...)
+}
+
+// later is a message that is said two hours after they left.
+func (h *hospital) later(trigger string, changes ...change) []byte {
+	h.at = morning.Add(-6 * time.Hour)
+	return h.message(trigger, changes...)
+}
+
+func in(segment string, field int, parts ...string) change {
+	return func(w *hl7.Writer) { w.Segment(segment).Set(field, parts...) }
+}
+
+// visit sets a field of PV1, which is the segment that a change begins with.
+func visit(field int, parts ...string) change {
+	return func(w *hl7.Writer) { w.Set(field, parts...) }
+}
+
+func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
+	t.Parallel()
+	pid := func(h *hospital, raw []byte, field int, value string) []byte { return h.withPID(raw, field, value) }
+	for claim, sign := range map[string]func(h *hospital, trigger string) []byte{
+		"PID-29":                          func(h *hospital, e string) []byte { return pid(h, h.later(e), 29, "20261120030000") },
+		"PID-29, and PID-30 says no":      func(h *hospital, e string) []byte { return pid(h, h.later(e), 29, "20261120|N") },
+		"PID-29 that cannot be read":      func(h *hospital, e string) []byte { return pid(h, h.later(e), 29, "yesterday") },
+		"PID-30":                          func(h *hospital, e string) []byte { return pid(h, h.later(e), 30, "Y") },
+		"PID-30 in small letters":         func(h *hospital, e string) []byte { return pid(h, h.later(e), 30, "y") },
+		"PV1-36 by the national code":     func(h *hospital, e string) []byte { return h.later(e, visit(36, "79")) },
+		"PV1-36 by SNOMED CT: department": func(h *hospital, e string) []byte { return h.later(e, visit(36, "75004002")) },
+		"PV1-36 by SNOMED CT: mortuary":   func(h *hospital, e string) []byte { return h.later(e, visit(36, "305398007", "", "SCT")) },
+		"PV1-36 by SNOMED CT: on arrival": func(h *hospital, e string) []byte { return h.later(e, visit(36, "63238001")) },
+		"PV1-36 in words":                 func(h *hospital, e string) []byte { return h.later(e, visit(36, "Dead")) },
+		"PV1-36 in more words":            func(h *hospital, e string) []byte { return h.later(e, visit(36, "99", "Patient died in department")) },
+		"PV1-37":                          func(h *hospital, e string) []byte { return h.later(e, visit(37, "MORTUARY")) },
+		"PV1-3":                           func(h *hospital, e string) []byte { return h.later(e, visit(3, "ED", "", "", "Mortuary")) },
+		"a segment of the dead":           func(h *hospital, e string) []byte { return h.later(e, in("PDA", 1, "R99")) },
+		"a sender's own segment":          func(h *hospital, e string) []byte { return h.later(e, in("ZDE", 2, "20261120030000")) },
+		"a diagnosis":                     func(h *hospital, e string) []byte { return h.later(e, diagnosis("419099009", "", "SCT")) },
+		"a reason in words":               func(h *hospital, e string) []byte { return h.later(e, reason("", "Dead on arrival", "")) },
+	} {
+		for _, event := range []string{"A08", "A31", "A28", "A02", "A01", "A13", "A16", "A54", "A05", "A03"} {
+			h, w := newHospital(), newWard(t)
+			w.outcomes(h.attended(), sign(h, event))
+			if w.count(schemas.ContactStopped) != 1 {
+				t.Errorf("%s on %s: said %v", claim, event, w.said)
+			}
+			w.outcomes(h.later("A08", visit(36, "19")), pid(h, h.later("A31"), 30, "N"))
+			if person := w.world.persons["local:L42"]; !person.Deceased {
+				t.Errorf("%s on %s: a later message lifted it", claim, event)
+			}
+		}
+		h, w := newHospital(), newWard(t)
+		if w.outcomes(sign(h, "A03"), h.attended()); w.count(schemas.DischargeRecorded) != 0 {
+			t.Errorf("%s: raised beside it", claim)
+		}
+	}
+	for _, event := range []string{"A40", "A47", "A34"} {
+		h, w := newHospital(), newWard(t)
+		w.outcomes(h.attended(), h.withPID(h.later(event, giveUp("L77")), 29, "20261120"))
+		if w.count(schemas.ContactStopped) != 1 {
+			t.Errorf("PID-29 on %s: said %v", event, w.said)
+		}
+	}
+	h, w := newHospital(), newWard(t)
+	expect(t, w.outcomes(h.withPID(h.attended(), 29, "00000000"), h.later("A08", reason("", "brother died last week", ""), visit(36, "19"))), "raised ", "joined already-raised")
+}
+
+func TestWhereSomebodyWentIsReadInEveryListAndField(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct {
+		change change
+		want   string
+		to     string
+	}{
+		"home, SNOMED CT":              {visit(36, "306689006"), "raised ", "home"},
+		"home, national":               {visit(36, "19"), "raised ", "home"},
+		"home, in words":               {visit(36, "Usual place of residence"), "raised ", "home"},
+		"ward":                         {visit(36, "306706006"), "raised-flagged gone-elsewhere", "ward"},
+		"police":                       {visit(36, "306705005"), "raised-flagged gone-elsewhere", "police"},
+		"police, with system":          {visit(36, "306705005", "Police custody", "SNM"), "raised-flagged gone-elsewhere", "police"},
+		"custody":                      {visit(36, "50861005"), "raised-flagged gone-elsewhere", "custody"},
+		"another hospital":             {visit(36, "19712007"), "raised-flagged gone-elsewhere", "other-hospital"},
+		"left before being seen":       {visit(36, "1066301000000103"), "raised-flagged left-before-assessment", ""},
+		"left before the end":          {visit(36, "1066321000000107"), "raised-flagged left-before-assessment", ""},
+		"police, as a diagnosis":       {diagnosis("306705005", "", "SCT"), "raised-flagged gone-elsewhere", "police"},
+		"ward, as the reason":          {reason("306706006", "", "SNOMED"), "raised-flagged gone-elsewhere", "ward"},
+		"left, as the reason":          {reason("1066311000000101", "", "SNOMED"), "raised-flagged left-before-assessment", ""},
+		"a number nobody knows":        {visit(36, "77"), "raised-flagged destination-unknown", ""},
+		"SNOMED CT that nobody knows":  {visit(36, "123456789"), "raised-flagged destination-unknown", ""},
+		"words that nobody knows":      {visit(36, "Zedland"), "raised-flagged destination-unknown", ""},
+		"not known is a known code":    {visit(36, "99"), "raised ", "not-known"},
+		"nothing and null say nothing": {visit(36, `""`), "raised ", ""},
+	} {
+		h, w := newHospital(), newWard(t)
+		raw := strings.Replace(string(h.attended(c.change)), `\"\"`, `""`, 1)
+		if got := w.outcomes([]byte(raw)); got[0] != c.want {
+			t.Errorf("%s: %q, want %q", claim, got, c.want)
+		}
+		said := w.said[0].Data.(schemas.DischargeRecordedData).Facts.Destination
+		if got := deref(said); got != c.to {
+			t.Errorf("%s: to %q, want %q", claim, got, c.to)
+		}
+	}
+}
+
+func deref(text *string) string {
+	if text == nil {
+		return ""
+	}
+	return *text
+}
+
+func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
+	t.Parallel()
+	left := morning.AddDate(0, 0, -2)
+	h := newHospital()
+	arrival := func(w *hl7.Writer) { w.Set(44, stamped(left.Add(-5*time.Hour))) }
+	end, update := h.attended(), h.later("A08", arrival, visit(45, stamped(left)), visit(36, "306705005"))
+	inEveryOrder([][]byte{end, update}, func(order [][]byte) {
+		w := newWard(t)
+		w.outcomes(order...)
+		raised := w.world.visits[0].Raised
+		if want := left.In(london).Format(time.DateOnly); raised.LeftOn != want || deref(raised.Facts.Destination) != "police" {
+			t.Errorf("left on %s, to %s", raised.LeftOn, deref(raised.Facts.Destination))
+		}
+	})
+	// A new discharge after a cancellation counts from its own time, and what was said before of where to does not.
+	w := newWard(t)
+	h = newHospital()
+	messages := [][]byte{h.attended(), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour))), visit(36, "306705005")), h.message("A13")}
+	h.at = morning.Add(-time.Hour)
+	w.outcomes(append(messages, h.message("A03"))...)
+	if v := w.world.visits[0]; !v.Raised.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Raised.Facts.Destination != nil {
+		t.Errorf("left %v, to %v", v.Raised.Left, v.Raised.Facts.Destination)
+	}
+}
+
+func TestADiagnosisIsTakenBackByItsActionCode(t *testing.T) {
+	t.Parallel()
+	coded := func(action, code, id string) change {
+		return func(w *hl7.Writer) { w.Segment("DG1").Set(1, "1").Set(3, code, "", "I10").Set(20, id).Set(21, action) }
+	}
+	end := func(h *hospital, changes ...change) []byte {
+		h.at = morning.Add(-8 * time.Hour)
+		return h.message("A03", changes...)
+	}
+	for action, want := range map[string]string{"": "raised ", "A": "raised ", "U": "raised ", "X": "raised ", "S": "raised ", "a": "raised ", "AD": "raised ",
+		"D": "joined nothing-in-scope", "d": "joined nothing-in-scope", "DE": "joined nothing-in-scope", "?": "quarantined scope-undecided"} {
+		h, w := newHospital(), newWard(t)
+		if got := w.outcomes(end(h, coded(action, "X61", ""))); got[0] != want {
+			t.Errorf("DG1-21 %q: %q, want %q", action, got[0], want)
+		}
+	}
+	for claim, c := range map[string]struct {
+		first, then []change
+		want        string
+	}{
+		"deleted later":                       {[]change{coded("", "X61", "")}, []change{coded("D", "X61", "")}, "corrected recoded"},
+		"one of two deleted":                  {[]change{coded("", "X61", ""), coded("", "X78", "")}, []change{coded("D", "X61", "")}, "joined already-raised"},
+		"another deleted":                     {[]change{coded("", "X61", ""), coded("", "S61", "")}, []change{coded("D", "S61", "")}, "joined already-raised"},
+		"deleted by its identifier":           {[]change{coded("A", "X61", "7")}, []change{coded("D", "", "7")}, "corrected recoded"},
+		"updated to something else":           {[]change{coded("A", "X61", "7")}, []change{coded("U", "S61", "7")}, "corrected recoded"},
+		"added beside it":                     {[]change{coded("", "X61", "")}, []change{coded("A", "S61", "8")}, "joined already-raised"},
+		"the set anew, without it":            {[]change{coded("A", "X61", "")}, []change{coded("", "S61", "")}, "corrected recoded"},
+		"deleted and added again in one":      {[]change{coded("", "X61", "")}, []change{coded("D", "X61", ""), coded("A", "X61", "")}, "joined already-raised"},
+		"deleted where a point is written":    {[]change{coded("", "X61.8", "")}, []change{coded("D", "X618", "")}, "corrected recoded"},
+		"left before being seen, and deleted": {[]change{coded("", "X61", "")}, []change{coded("D", "X99", "")}, "joined already-raised"},
+	} {
+		h, w := newHospital(), newWard(t)
+		if got := w.outcomes(end(h, c.first...), h.later("A08", c.then...)); got[0] != "raised " || got[1] != c.want {
+			t.Errorf("%s: %q, want %q", claim, got, c.want)
+		}
+	}
+}
+
+func TestEqualEventTimesAreOrderedBySendingThenByArrival(t *testing.T) {
+	t.Parallel()
+	fixed := stamped(morning.Add(-8 * time.Hour))[:12]
+	same := func(raw []byte, msh7 bool) []byte {
+		lines := strings.Split(string(raw), "\r")
+		for i, line := range lines {
+			fields := strings.Split(line, "|")
+			switch fields[0] {
+			case "EVN":
+				fields[2] = fixed
+			case "MSH":
+				if !msh7 {
+					fields[6] = fixed
+				}
+			}
+			lines[i] = strings.Join(fields, "|")
+		}
+		return []byte(strings.Join(lines, "\r"))
+	}
+	for _, msh7 := range []bool{true, false} {
+		h, w := newHospital(), newWard(t)
+		h.at = morning.Add(-9 * time.Hour)
+		expect(t, w.outcomes(same(h.message("A04", diagnosis("X61", "", "I10")), msh7), same(h.message("A03"), msh7), same(h.message("A13"), msh7), same(h.message("A03"), msh7),
+			same(h.message("A08", diagnosis("S61", "", "I10")), msh7), same(h.message("A08", diagnosis("X61", "", "I10")), msh7)),
+			"joined not-ended", "raised ", "cancelled discharge-cancelled", "raised ", "corrected recoded", "raised ")
+	}
+	// With MSH-7 apart, arrival does not matter.
+	h := newHospital()
+	h.at = morning.Add(-9 * time.Hour)
+	messages := [][]byte{same(h.message("A04", diagnosis("X61", "", "I10")), true), same(h.message("A03"), true), same(h.message("A13"), true)}
+	inEveryOrder(messages, func(order [][]byte) {
+		w := newWard(t)
+		w.outcomes(order...)
+		if total(w.standing()) != 0 {
+			t.Error("a cancelled discharge stands")
+		}
+	})
+}
+
+func TestOnlyProductionIsTakenByDefault(t *testing.T) {
+	t.Parallel()
+	for id, taken := range map[string]bool{"P": true, "p": true, "P^T": true, "T": false, "t": false, "D": false, "": false, `""`: false, "X": false} {
+		h, w := newHospital(), newWard(t)
+		raw := replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4")
+		reading := w.read([]byte(raw))
+		if (reading.Outcome == "") != taken || (!taken && (reading.Reason != ReasonProcessing || reading.Ack != hl7.Refused)) {
+			t.Errorf("MSH-11 %q: %s %s", id, reading.Outcome, reading.Reason)
+		}
+	}
+	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := readProfile(base, []byte("profile: own\nversion: 1\nsenders: [EPR]\nprocessingIDs: [T, \"\"]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, taken := range map[string]bool{"T": true, "": true, "P": false} {
+		h, w := newHospital(), newWard(t)
+		w.profiles.bySender["EPR"] = profile
+		if got := w.read([]byte(replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4"))); (got.Outcome == "") != taken {
+			t.Errorf("by a profile, MSH-11 %q: %s %s", id, got.Outcome, got.Reason)
+		}
+	}
+}
+
+func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
+	t.Parallel()
+	today, event := morning.In(london).Format(time.DateOnly), morning.Add(-8*time.Hour).In(london).Format(time.DateOnly)
+	year := func(at time.Time, by int) string { return stamped(at.AddDate(by, 0, 0)) }
+	left := morning.Add(-8 * time.Hour)
+	for claim, c := range map[string]struct {
+		raw  func(h *hospital) []byte
+		flag string
+		on   string
+	}{
+		"30 February":           {func(h *hospital) []byte { return h.attended(visit(45, "20260230120000")) }, schemas.FlagTimeNotBelieved, event},
+		"month 13":              {func(h *hospital) []byte { return h.attended(visit(45, "20261301")) }, schemas.FlagTimeNotBelieved, event},
+		"hour 24":               {func(h *hospital) []byte { return h.attended(visit(45, "2026111924")) }, schemas.FlagTimeNotBelieved, event},
+		"hour 25":               {func(h *hospital) []byte { return h.attended(visit(45, "202611192500")) }, schemas.FlagTimeNotBelieved, event},
+		"arrival, 31 November":  {func(h *hospital) []byte { return h.attended(visit(44, "20261131")) }, schemas.FlagTimeNotBelieved, event},
+		"a century ago":         {func(h *hospital) []byte { return h.attended(visit(45, year(left, -100))) }, schemas.FlagTimeNotBelieved, event},
+		"before birth":          {func(h *hospital) []byte { return h.attended(visit(45, "19890101")) }, schemas.FlagTimeNotBelieved, event},
+		"twenty years ago":      {func(h *hospital) []byte { return h.attended(visit(45, year(left, -20))) }, schemas.FlagTimeNotBelieved, event},
+		"in the future":         {func(h *hospital) []byte { return h.attended(visit(45, year(left, 1))) }, schemas.FlagFutureDischarge, event},
+		"the day after":         {func(h *hospital) []byte { return h.attended(visit(45, morning.AddDate(0, 0, 2).Format("20060102"))) }, schemas.FlagFutureDischarge, event},
+		"leaving before coming": {func(h *hospital) []byte { return h.attended(visit(45, stamped(morning.AddDate(0, 0, -3)))) }, schemas.FlagLeftBeforeArrival, event},
+		"no PV1 at all": {func(h *hospital) []byte {
+			lines := strings.Split(string(h.attended()), "\r")
+			for i, line := range lines {
+				if strings.HasPrefix(line, "PV1") {
+					lines = append(lines[:i], lines[i+1:]...)
+					break
+				}
+			}
+			return []byte(strings.Join(lines, "\r"))
+		}, schemas.FlagNoVisitDetails, event},
+		"NUL in a name": {func(h *hospital) []byte { return []byte(replaceOnce(string(h.attended()), "Example", "Exa\x00mple")) }, schemas.FlagTextDamaged, event},
+		"NUL in another field": {func(h *hospital) []byte {
+			return []byte(replaceOnce(string(h.attended()), "248062006^^SCT", "248062006^\x00^SCT"))
+		}, schemas.FlagTextDamaged, event},
+		"broken UTF-8": {func(h *hospital) []byte { return []byte(replaceOnce(string(h.attended()), "Example", "Zo\xc3")) }, schemas.FlagTextDamaged, event},
+		"declared UTF-8, sent Latin-1": {func(h *hospital) []byte {
+			return []byte(replaceOnce(replaceOnce(string(h.attended()), "|P|2.4", "|P|2.4||||||UNICODE UTF-8"), "Example", "Zo\xeb"))
+		}, schemas.FlagTextDamaged, event},
+		"declared Latin-1, sent UTF-8": {func(h *hospital) []byte {
+			return []byte(replaceOnce(replaceOnce(string(h.attended()), "|P|2.4", "|P|2.4||||||8859/1"), "Example", "Zoë"))
+		}, schemas.FlagTextDamaged, event},
+		"a replacement character": {func(h *hospital) []byte { return []byte(replaceOnce(string(h.attended()), "Example", "Zo\uFFFD")) }, schemas.FlagTextDamaged, event},
+		"protected":               {func(h *hospital) []byte { return h.attended(in("PD1", 12, "Y")) }, schemas.FlagProtected, event},
+		"the visit protected":     {func(h *hospital) []byte { return h.attended(in("PV2", 22, "Y")) }, schemas.FlagProtected, event},
+		"no telephone":            {func(h *hospital) []byte { return []byte(replaceOnce(string(h.attended()), "07700900123", "")) }, schemas.FlagNoSafeChannel, event},
+		"a null telephone":        {func(h *hospital) []byte { return []byte(replaceOnce(string(h.attended()), "07700900123", `""`)) }, schemas.FlagNoSafeChannel, event},
+		"a telephone of zeros": {func(h *hospital) []byte {
+			return []byte(replaceOnce(string(h.attended()), "07700900123", "00000000000"))
+		}, schemas.FlagNoSafeChannel, event},
+	} {
+		h, w := newHospital(), newWard(t)
+		got := w.outcomes(c.raw(h))[0]
+		if !strings.HasPrefix(got, "raised-flagged ") || !strings.Contains(got+" ", c.flag+" ") {
+			t.Errorf("%s: %q, want %s", claim, got, c.flag)
+			continue
+		}
+		raised := w.world.visits[0].Raised
+		if raised.LeftOn != c.on || raised.LeftOn > today {
+			t.Errorf("%s: left on %s, want %s", claim, raised.LeftOn, c.on)
+		}
+		if name := fmt.Sprintf("%+v", w.world.persons["local:L42"].Identity.Reveal()); strings.ContainsAny(name, "\x00\uFFFD") {
+			t.Errorf("%s: kept %q", claim, name)
+		}
+	}
+}
+
+func TestABirthDateThatCannotBeOneMakesNobodyAChild(t *testing.T) {
+	t.Parallel()
+	for _, birth := range []string{"20900401", "18000401", "19900230", "20261121"} {
+		h, w := newHospital(), newWard(t)
+		h.birth = birth
+		if got := w.outcomes(h.attended())[0]; got != "raised-flagged age-unknown time-not-believed used-no-birth-date" {
+			t.Errorf("born %s: %q", birth, got)
+		}
+	}
+}
+
+func TestACleanMessageTakesTheDoubtAway(t *testing.T) {
+	t.Parallel()
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.attended(visit(45, "20260230")), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour)))))
+	if raised := w.world.visits[0].Raised; len(raised.Flags) != 0 || !raised.Left.At.Equal(morning.Add(-9*time.Hour)) {
+		t.Errorf("still flagged %q, left %v", raised.Flags, raised.Left)
+	}
+}
+
+func TestAProtectedRecordIsProtectedByAnyEventAndStaysSo(t *testing.T) {
+	t.Parallel()
+	for _, event := range []string{"A08", "A31", "A28", "A05", "A02"} {
+		h, w := newHospital(), newWard(t)
+		w.outcomes(h.attended(), h.later(event, in("PD1", 12, "Y")), h.later("A08", in("PD1", 12, "N")))
+		if raised := w.world.visits[0].Raised; !schemas.HumanFirst(raised.Flags) {
+			t.Errorf("by %s: %q", event, raised.Flags)
+		}
+	}
+}
