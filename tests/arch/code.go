@@ -103,8 +103,9 @@ func (t *Tree) DecisionFiles() []string {
 // mayDecideWith is what a decision may import beside the pure part of the standard library.
 var mayDecideWith = []string{
 	"footbridge/schemas", "footbridge/libs/calendar", "footbridge/libs/hl7", "footbridge/libs/fhir", // reading, not serving
-	"footbridge/libs/vault", // Personal, which hides who somebody is even from the rules
-	"cel.dev/cel-go/",       // expressions
+	"footbridge/libs/written", // how numbers, names and days are spelt
+	"footbridge/libs/vault",   // Personal, which hides who somebody is even from the rules
+	"cel.dev/cel-go/",         // expressions
 	"go.yaml.in/yaml/v3",
 }
 

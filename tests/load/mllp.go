@@ -111,7 +111,7 @@ func arrivalMessage() []byte {
 	at := time.Now()
 	local := at.UTC().Format("20060102150405")
 	w := hl7.NewWriter(hl7.Header{SendingApplication: "LOAD-PAS", SendingFacility: organisation, ReceivingApplication: "FOOTBRIDGE", At: at, Type: "ADT",
-		Trigger: "A04", ControlID: controlMark, ProcessingID: "T", Version: "2.4"})
+		Trigger: "A04", ControlID: controlMark, ProcessingID: "P", Version: "2.4"})
 	w.Segment("EVN").Set(2, local)
 	w.Segment("PID").Set(3, controlMark, "", "", organisation, "MR").Set(5, "Sample", "Robin").Set(7, "19980404").Set(8, "F")
 	w.Segment("PV1").Set(2, "E").Set(19, controlMark).Set(44, local)
