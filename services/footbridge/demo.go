@@ -185,10 +185,11 @@ func sampleVisit(now time.Time) []sampleMessage {
 	visit := strings.ReplaceAll(clock.NewID(now), "-", "")[:16]
 	build := func(event, about string, more func(*hl7.Writer)) sampleMessage {
 		w := hl7.NewWriter(hl7.Header{SendingApplication: "DEMO-PAS", SendingFacility: "RXX", ReceivingApplication: "FOOTBRIDGE",
-			At: now, Type: "ADT", Trigger: event, ControlID: clock.NewID(now), ProcessingID: "T", Version: "2.4"})
+			At: now, Type: "ADT", Trigger: event, ControlID: clock.NewID(now), ProcessingID: "P", Version: "2.4"})
 		w.Segment("EVN").Set(2, local(now))
 		w.Segment("PID").Set(3, visit[8:], "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
-			Set(5, "Sample", "Robin").Set(7, now.AddDate(-27, -3, 0).Format("20060102")).Set(8, "F")
+			Set(5, "Sample", "Robin").Set(7, now.AddDate(-27, -3, 0).Format("20060102")).Set(8, "F").
+			Set(11, "1 Sample Street", "", "Sampleton", "", "TQ1 4AB").Set(13, "07700900123")
 		pv1 := w.Segment("PV1").Set(2, "E").Set(3, "ED").Set(19, visit).Set(44, local(arrived))
 		if event == "A03" {
 			pv1.Set(36, "19").Set(45, local(left))

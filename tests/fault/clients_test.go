@@ -116,7 +116,7 @@ func visitMessages(sender string, now time.Time, whole bool) []message {
 			At: now, Type: "ADT", Trigger: event, ControlID: id, ProcessingID: "P", Version: "2.4"})
 		w.Segment("EVN").Set(2, at(now))
 		w.Segment("PID").Set(3, local, "", "", organisation, "MR").Repeat(3, nhs, "", "", "NHS", "NH").
-			Set(5, "Sample", "Robin").Set(7, "19980214").Set(8, "F")
+			Set(5, "Sample", "Robin").Set(7, "19980214").Set(8, "F").Set(13, "07700900123")
 		pv1 := w.Segment("PV1").Set(2, "E").Set(3, "ED").Set(19, visit).Set(44, at(now.Add(-5*time.Hour)))
 		if event == "A03" {
 			pv1.Set(36, "19").Set(45, at(now.Add(-time.Minute)))

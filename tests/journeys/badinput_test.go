@@ -35,7 +35,7 @@ func header(kind, control string) string {
 }
 
 func good(control string) string {
-	return header("ADT^A01", control) + "\rEVN|A01|20261120093000\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M\rPV1|1|E|AE||||||||||||||||VBAD" + control + "\r"
+	return header("ADT^A01", control) + "\rEVN|A01|20261120093000\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VBAD" + control + "\r"
 }
 
 func TestBadFramesAreAnsweredAndInTheLedgerAndTheNextGoodOneWorks(t *testing.T) {
@@ -121,7 +121,7 @@ func event(id, kind, data string) string {
 }
 
 func report(visit string) string {
-	return fmt.Sprintf(`{"organisation": "RXX", "visit": %q, "person": {"localId": "L-%s", "familyName": "Example", "givenName": "Good", "birthDate": "1990-01-01"},
+	return fmt.Sprintf(`{"organisation": "RXX", "visit": %q, "person": {"localId": "L-%s", "familyName": "Example", "givenName": "Good", "birthDate": "1990-01-01", "phone": "07700 900123"},
 		"leftAt": %q, "inScope": true, "facts": {"destination": "home"}}`, visit, visit, time.Now().Add(-time.Hour).Format(time.RFC3339))
 }
 

@@ -22,7 +22,7 @@ var aProfile = map[string]string{
 
 func epr(event, control, at, more string) string {
 	return `MSH|^~\&|RXX-EPR|RXX|FOOTBRIDGE|RXX|` + at + "||ADT^" + event + "|" + control + "|P|2.4\nEVN|" + event + "|" + at +
-		"\nPID|1||L1^^^RXX^MR||Example^Sam||19900101|M\nPV1|1|E|ED||||||||||||||||V1\n" + more
+		"\nPID|1||L1^^^RXX^MR||Example^Sam||19900101|M|||||07700 900123\nPV1|1|E|ED||||||||||||||||V1\n" + more
 }
 
 // profileFolder writes files into a folder, with one text in one of them replaced.
@@ -95,7 +95,7 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 	head := func(event, control string) string {
 		return header("ADT^"+event, control) + "\rEVN|" + event + "|"
 	}
-	person := "\rPID|1||CLI-1^^^RXX^MR||Example^Kim||19900101|M\rPV1|1|E|AE||||||||||||||||VCLI"
+	person := "\rPID|1||CLI-1^^^RXX^MR||Example^Kim||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VCLI"
 	s.Send(client, []byte(head("A01", "C1")+arrived+person+strings.Repeat("|", 25)+arrived+"\rPV2|||248062006^Self-harm^SCT\r"))
 	s.Send(client, []byte(head("A03", "C2")+person+"\r"))
 	id := ""

@@ -286,7 +286,7 @@ func (p *player) adt(control string, act Act) []byte {
 	segments := []string{
 		fmt.Sprintf(`MSH|^~\&|%s|RXX|FOOTBRIDGE|RXX|%s||ADT^%s|%s|P|2.4`, p.sender, p.now.Format(hl7Time), act.ADT, control),
 		fmt.Sprintf(`EVN|%s|%s`, act.ADT, at.Format(hl7Time)),
-		fmt.Sprintf(`PID|1||%s^^^RXX^MR||Example^Scenario%d||%s|F`, p.sender, p.number, born),
+		fmt.Sprintf(`PID|1||%s^^^RXX^MR||Example^Scenario%d||%s|F|||1 Example Street^^Exampleton^^TQ1 4AB||07700 900123`, p.sender, p.number, born),
 		fmt.Sprintf(`PV1|1|E|AE||||||||||||||||%s`, visit),
 	}
 	switch act.ADT {
