@@ -66,7 +66,7 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 				t.Errorf("%s on %s: said %v", claim, event, w.said)
 			}
 			w.outcomes(h.later("A08", visit(36, "19")), pid(h, h.later("A31"), 30, "N"))
-			if person := w.world.persons["local:L42"]; !person.Deceased {
+			if person := w.world.persons["local:L42"]; !person.Deceased() {
 				t.Errorf("%s on %s: a later message lifted it", claim, event)
 			}
 		}

@@ -350,8 +350,8 @@ func (h *hospital) drawn(r *rapid.T, trigger string, verified bool) []byte {
 		h.patient = "L42"
 		m = h.message(trigger, giveUp("L43"))
 	case "A28", "A31":
-		h.birth = "" // of somebody not known yet nothing is kept, a birth date neither
-		m = h.message(trigger)
+		h.birth = "" // of somebody not known yet nothing is kept, neither a birth date nor a telephone
+		m = []byte(replaceOnce(string(h.message(trigger)), "07700900123", ""))
 	default:
 		m = h.message(trigger)
 	}
