@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-race test-foreign fuzz fault bench check build generate browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign fuzz fault bench check build generate browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: postgres browser ## every test of every module, with real NATS and real Po
 
 test-race: postgres browser ## the same with the race detector (slower)
 	@./tests/run.sh -race
+
+test-days: postgres frontend ## the tests that know of days, as if the clocks changed, on a leap day, at the end of a year, 400 days ahead (DAYS="2027-01-01 …")
+	@./tests/days.sh $(DAYS)
 
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
 	@go test -timeout 15m -tags foreign -count=1 -run 'Foreign|Simulat' footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold

@@ -148,6 +148,14 @@ var factWords = map[string]string{
 	"openTo":            "which services they already see",
 }
 
+// FactsInWords says of each fact, by its name in schemas, what would have to be asked, for a person to read.
+func FactsInWords(facts []string) (words []string) {
+	for _, fact := range facts {
+		words = append(words, wordsFor(factWords, fact))
+	}
+	return words
+}
+
 var purposeWords = map[string]string{
 	schemas.PurposeFollowUp: "a follow-up session",
 	schemas.PurposeBridging: "short calls while waiting",

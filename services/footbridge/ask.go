@@ -183,6 +183,9 @@ func journeys(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
+	if len(rest) > 1 {
+		return noMore(rest[1:])
+	}
 	c, err := o.client(schemas.Operator)
 	if err != nil {
 		return err

@@ -107,6 +107,15 @@ func load[T any](args []string) (*options[T], []string, error) {
 	return &o, loaded.Args, nil
 }
 
+// loadAlone is load for a command that takes flags only: a word that would be ignored is refused.
+func loadAlone[T any](args []string) (*options[T], error) {
+	o, rest, err := load[T](args)
+	if err == nil {
+		err = noMore(rest)
+	}
+	return o, err
+}
+
 // elsewhere are variables that are read outside of a command's configuration.
 var elsewhere = []string{"PG_BIN", "FAILPOINTS", "TEST_DATABASE_URL", "FAULTS", "TOKEN_FILE"}
 

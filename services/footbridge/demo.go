@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +21,7 @@ import (
 	"footbridge/libs/hl7"
 	"footbridge/libs/service"
 	"footbridge/schemas"
+	"footbridge/services/console"
 )
 
 // demoTime is how long the offer may take to come.
@@ -30,11 +33,14 @@ type demoFlags struct {
 
 // demo starts everything, plays a hospital that sends one visit, and tells what happens in words.
 func demo(ctx context.Context, args []string) error {
-	o, _, err := load[demoFlags](args)
+	o, err := loadAlone[demoFlags](args)
 	if err != nil {
 		return shown(err)
 	}
 	o.development, o.makesKeys, o.LogText, o.quiet = true, true, true, true
+	if err := o.check(serviceNames()...); err != nil {
+		return err
+	}
 	if err := o.freePorts(); err != nil {
 		return err
 	}
@@ -44,7 +50,7 @@ func demo(ctx context.Context, args []string) error {
 	err = run(ctx, &o.Config, serviceNames(), func(p *process) {
 		p.runner.Add("demonstration", func(ctx context.Context, h *service.Health) error {
 			h.Ready()
-			err := p.demonstrate(ctx)
+			err := p.demonstrate(ctx, exit)
 			if err != nil {
 				return err
 			}
@@ -84,7 +90,7 @@ func (c *Config) freePorts() error {
 }
 
 // demonstrate sends the sample visit and tells each event until the offer has come.
-func (p *process) demonstrate(ctx context.Context) error {
+func (p *process) demonstrate(ctx context.Context, ends bool) error {
 	events, stop, err := p.listen(ctx)
 	if err != nil {
 		return err
@@ -106,7 +112,8 @@ func (p *process) demonstrate(ctx context.Context) error {
 			story.tell(e)
 		}
 	}
-	return p.conclude(ctx, story)
+	story.retell()
+	return p.conclude(ctx, story, ends)
 }
 
 func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
@@ -211,15 +218,14 @@ func sampleVisit(now time.Time) []sampleMessage {
 // story puts events into words and remembers what the end of it needs.
 type story struct {
 	journey string
-	seen    map[schemas.Type]bool
+	events  []flow.Event
 	offer   *schemas.OfferRaisedData
 	opened  *schemas.JourneyOpenedData
 	pathway *schemas.PathwayDecidedData
 }
 
 func newStory() *story {
-	say("What Footbridge makes of it, event by event:")
-	return &story{seen: map[schemas.Type]bool{}}
+	return &story{}
 }
 
 func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.pathway != nil }
@@ -231,7 +237,7 @@ func (s *story) tell(e flow.Event) {
 	if e.Subject != s.journey {
 		return
 	}
-	fmt.Printf("  %s  %-46s %s\n", e.Time.In(london()).Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
+	s.events = append(s.events, e)
 	switch schemas.Type(e.Type) {
 	case schemas.OfferRaised:
 		s.offer = read[schemas.OfferRaisedData](e)
@@ -239,6 +245,15 @@ func (s *story) tell(e flow.Event) {
 		s.opened = read[schemas.JourneyOpenedData](e)
 	case schemas.PathwayDecided:
 		s.pathway = read[schemas.PathwayDecidedData](e)
+	}
+}
+
+// retell tells the events in the order in which they happened: from several services they arrive in any.
+func (s *story) retell() {
+	slices.SortStableFunc(s.events, func(a, b flow.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	say("What Footbridge makes of it, event by event:")
+	for _, e := range s.events {
+		fmt.Printf("  %s  %-46s %s\n", e.Time.In(london()).Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
 	}
 }
 
@@ -251,7 +266,7 @@ func read[T any](e flow.Event) *T {
 }
 
 // conclude tells the doors, the window and the next step, and where to look next.
-func (p *process) conclude(ctx context.Context, s *story) error {
+func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
 	say("The doors, by every service's published criteria:")
 	for _, door := range s.pathway.Doors {
 		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
@@ -263,6 +278,9 @@ func (p *process) conclude(ctx context.Context, s *story) error {
 		return err
 	}
 	say("Where to look next:")
+	if ends {
+		fmt.Println("  make run, which goes on with what the demo left; and beside it")
+	}
 	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
 	return nil
 }
@@ -289,7 +307,7 @@ func doorInWords(door schemas.ServiceDoor) string {
 	case schemas.DoorOpen:
 		return "open"
 	case schemas.DoorOpenIf:
-		return "open, if we learn: " + strings.Join(door.Missing, ", ")
+		return "open, if we learn: " + strings.Join(console.FactsInWords(door.Missing), ", ")
 	case schemas.DoorTalkAbout:
 		return "to be talked about with the service" + firstWords(door)
 	default:

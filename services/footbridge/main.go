@@ -41,6 +41,7 @@ func commands() []command {
 		{"erase", "make what identifies a person unreadable, everywhere: reference on standard input, two named people, a reason", erase},
 		{"status", "is anybody without a next step? then feeds, lags and faults", status},
 		{"keys", "make the key file and the installation's secret, change the key that wraps keys: new, secret, rotate, rewrap", keys},
+		{"ready", "ends with 0 when the process that this configuration describes is ready: for a container's health check", ready},
 		{"doctor", "check configuration, connections, streams, schemas and clock", doctor},
 		{"version", "which build this is", version},
 	}
@@ -48,7 +49,7 @@ func commands() []command {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	err := dispatch(ctx, os.Args[1:])
+	err := withoutSQL(dispatch(ctx, os.Args[1:]))
 	stop()
 	service.Exit("footbridge", err)
 }

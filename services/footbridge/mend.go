@@ -56,6 +56,9 @@ func deadLetters(ctx context.Context, args []string) error {
 	}
 	switch rest[0] {
 	case "list":
+		if len(rest) != 1 {
+			return usage
+		}
 		return listDead(ctx, o, nil)
 	case "show":
 		if len(rest) != 2 {
@@ -82,6 +85,9 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 	if err != nil {
 		return err
 	}
+	if len(ids) > 0 && len(lines) == 0 {
+		return fmt.Errorf("there is no dead letter %s; footbridge deadletters list names those there are", ids[0])
+	}
 	if o.Own.JSON {
 		return printJSON(lines)
 	}
@@ -106,6 +112,9 @@ func redrive(ctx context.Context, c *Config, ids []string) error {
 		return err
 	})
 	fmt.Printf("%d put back in line\n", total)
+	if err == nil && total < int64(len(ids)) {
+		err = fmt.Errorf("%d of %d are no dead letters; footbridge deadletters list names those there are", int64(len(ids))-total, len(ids))
+	}
 	return err
 }
 

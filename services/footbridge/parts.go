@@ -7,7 +7,10 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
+	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
@@ -75,7 +78,17 @@ func (p *process) flowOf(ctx context.Context, name string, pool *pgxpool.Pool, t
 		Meter: t.Meter("flow"), RebuildRate: p.cfg.RebuildRate,
 	}
 	tune(&cfg)
+	cfg.Due = append(slices.Clone(cfg.Due), flow.Due{Name: "requests-are-old", Every: time.Minute, Limit: 1000, Run: forgetRequests})
 	return flow.New(ctx, cfg)
+}
+
+// forgetRequests deletes what was kept so that a request is done once, when its time is over.
+func forgetRequests(_ context.Context, tx *flow.Tx, limit int) (forgotten int, err error) {
+	tx.Queue(httpx.IdempotencyForget, tx.Now.Add(-httpx.KeepIdempotency), limit).Exec(func(tag pgconn.CommandTag) error {
+		forgotten = int(tag.RowsAffected())
+		return nil
+	})
+	return forgotten, tx.Flush()
 }
 
 func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
@@ -219,9 +232,6 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err := s.Attach(ctx, f); err != nil {
 		return err
 	}
-	if err := service.CheckBind(p.cfg.MLLPAddr, secure != nil, secure != nil && secure.ClientCAs != nil, p.cfg.AllowOpen); err != nil {
-		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
-	}
 	listener, err := service.Listen(ctx, p.cfg.MLLPAddr)
 	if err != nil {
 		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
@@ -363,9 +373,6 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	})
 	if err != nil {
 		return err
-	}
-	if err := service.CheckBind(p.cfg.HTTPAddr, false, p.cfg.Tokens != "", p.cfg.AllowOpen); err != nil {
-		return fmt.Errorf("FOOTBRIDGE_HTTP_ADDR: %w", err)
 	}
 	listener, err := service.Listen(ctx, p.cfg.HTTPAddr)
 	if err != nil {

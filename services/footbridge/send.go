@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"footbridge/libs/hl7"
@@ -35,6 +36,7 @@ type answer struct {
 	ID      string `json:"id"`
 	Answer  string `json:"answer"`
 	Text    string `json:"text,omitempty"`
+	refused bool
 }
 
 // send sends files as an outside system would and prints each answer: HL7 v2 over MLLP, CloudEvents over HTTP. A
@@ -48,8 +50,7 @@ func send(ctx context.Context, args []string) error {
 	if len(files) == 0 {
 		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT [--tls --ca FILE --cert FILE --key FILE] | --http URL]")}
 	}
-	var answers []answer
-	var failures []error
+	answers, failures := []answer{}, []error(nil)
 	for _, file := range files {
 		got, err := sendFile(ctx, o, file)
 		answers, failures = append(answers, got...), append(failures, err)
@@ -61,7 +62,21 @@ func send(ctx context.Context, args []string) error {
 			fmt.Printf("%s[%d]  %-12s %-4s %s\n", filepath.Base(a.File), a.Message, a.ID, a.Answer, a.Text)
 		}
 	}
-	return errors.Join(failures...)
+	return errors.Join(append(failures, refusedOf(answers))...)
+}
+
+// refusedOf is the error of a sending of which something was not taken.
+func refusedOf(answers []answer) error {
+	refused := 0
+	for _, a := range answers {
+		if a.refused {
+			refused++
+		}
+	}
+	if refused == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d answers are refusals; what was taken stays taken", refused, len(answers))
 }
 
 func sendFile(ctx context.Context, o *options[sendFlags], file string) ([]answer, error) {
@@ -171,7 +186,7 @@ func sendHL7(ctx context.Context, to *mllpSender, file string, content []byte) (
 			if err != nil {
 				return answers, fmt.Errorf("reading the answer to message %d of %s: %w", i+1, file, err)
 			}
-			answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: ack.Code, Text: ack.Text})
+			answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: ack.Code, Text: ack.Text, refused: !ack.Positive()})
 		}
 	}
 	return answers, nil
@@ -202,5 +217,13 @@ func sendEvents(ctx context.Context, o *options[sendFlags], file string, content
 	if body.ID == "" {
 		text = string(raw)
 	}
-	return []answer{{File: file, Message: 1, ID: body.ID, Answer: fmt.Sprint(status), Text: text}}, nil
+	return []answer{{File: file, Message: 1, ID: body.ID, Answer: fmt.Sprint(status), Text: text, refused: refusedAmong(raw)}}, nil
+}
+
+// refusedAmong tells whether the answer to a batch, which is 200 whatever is in it, says of an event that it was not
+// taken.
+func refusedAmong(raw json.RawMessage) bool {
+	var each []struct{ Status int }
+	_ = json.Unmarshal(raw, &each) // the answer to one event is no list
+	return slices.ContainsFunc(each, func(a struct{ Status int }) bool { return a.Status >= http.StatusBadRequest })
 }

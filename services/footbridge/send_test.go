@@ -166,3 +166,19 @@ func TestSendSendsAgainWhatWasNotAnswered(t *testing.T) {
 		t.Error("an answer that never came was made up")
 	}
 }
+
+// TestSendFailsWhenAnythingIsRefused, so that a script that sends a feed can tell.
+func TestSendFailsWhenAnythingIsRefused(t *testing.T) {
+	t.Parallel()
+	for code, refused := range map[string]bool{"AA": false, "CA": false, "AE": true, "AR": true, "CE": true, "CR": true} {
+		a := answer{Answer: code, refused: !(hl7.Acknowledgement{Code: code}).Positive()}
+		if err := refusedOf([]answer{{}, a}); (err != nil) != refused {
+			t.Errorf("%s: %v", code, err)
+		}
+	}
+	for raw, refused := range map[string]bool{`{"status":0}`: false, `[{"status":202},{"status":200}]`: false, `[{"status":202},{"status":422}]`: true} {
+		if refusedAmong([]byte(raw)) != refused {
+			t.Errorf("%s: want %t", raw, refused)
+		}
+	}
+}

@@ -34,7 +34,7 @@ type serveFlags struct {
 
 // serve runs services against the configured NATS and PostgreSQL.
 func serve(ctx context.Context, args []string) error {
-	o, _, err := load[serveFlags](args)
+	o, err := loadAlone[serveFlags](args)
 	if err != nil {
 		return shown(err)
 	}
@@ -42,8 +42,8 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.owners().Check(); err != nil && slices.Contains(names, schemas.Journey) {
-		return service.Usage{Err: fmt.Errorf("%w: set FOOTBRIDGE_NAVIGATOR, FOOTBRIDGE_DEPUTY and FOOTBRIDGE_OUT_OF_HOURS", err)}
+	if err := o.check(names...); err != nil {
+		return err
 	}
 	if err := o.checkKeys(names); err != nil {
 		return err
@@ -80,9 +80,6 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 		ops.Handle("GET /debug/pprof/", http.HandlerFunc(pprof.Index))
 		ops.Handle("GET /debug/pprof/profile", http.HandlerFunc(pprof.Profile))
 	}
-	if err := service.CheckBind(cfg.OpsAddr, false, false, cfg.AllowOpen); err != nil {
-		return fmt.Errorf("FOOTBRIDGE_OPS_ADDR: %w", err)
-	}
 	runner.Add("operations", ops.Run)
 	if cfg.development && cfg.DatabaseURL == "" && len(cfg.DatabaseURLs) == 0 {
 		runner.Add("postgresql", p.runPostgres)
@@ -108,7 +105,7 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 
 // dev runs all services with an embedded NATS and a private PostgreSQL.
 func dev(ctx context.Context, args []string) error {
-	o, _, err := load[serveFlags](args)
+	o, err := loadAlone[serveFlags](args)
 	if err != nil {
 		return shown(err)
 	}
@@ -117,10 +114,13 @@ func dev(ctx context.Context, args []string) error {
 		return err
 	}
 	o.development, o.makesKeys, o.LogText = true, true, true
+	if err := o.check(names...); err != nil {
+		return err
+	}
 	return run(ctx, &o.Config, names, func(p *process) {
 		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
-			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\nCtrl-C stops it; what it knows is kept.\n\n",
-				o.HTTPAddr, o.MLLPAddr, o.OpsAddr, o.StateDir)
+			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\n%sCtrl-C stops it; what it knows is kept.\n\n",
+				o.HTTPAddr, o.MLLPAddr, o.OpsAddr, o.StateDir, o.databaseElsewhere())
 			h.Ready()
 			<-ctx.Done()
 			return nil
@@ -159,6 +159,16 @@ func (p *platform) runBroker(ctx context.Context, h *service.Health) error {
 	return nil
 }
 
+// databaseElsewhere is a line that says where the private database's files are when they could not be kept in the state
+// directory: whoever deletes that has not deleted them.
+func (c *Config) databaseElsewhere() string {
+	elsewhere, err := os.Readlink(filepath.Join(c.StateDir, "postgres", "server"))
+	if err != nil || c.DatabaseURL != "" || len(c.DatabaseURLs) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("  database     %s (PostgreSQL's own user may not enter the state directory; delete both to begin again)\n", elsewhere)
+}
+
 func (c *Config) startBroker() (*bus.Server, error) {
 	users, err := c.brokerUsers()
 	if err != nil {
@@ -168,17 +178,17 @@ func (c *Config) startBroker() (*bus.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := service.CheckBind(c.NATSAddr, false, true, c.AllowOpen); err != nil {
-		return nil, fmt.Errorf("FOOTBRIDGE_NATS_ADDR: %w", err)
-	}
 	return bus.StartServer(bus.ServerConfig{StoreDir: filepath.Join(c.StateDir, "nats"), Host: host, Port: port, Users: users})
 }
 
 // broker runs the embedded NATS alone.
 func broker(ctx context.Context, args []string) error {
-	o, _, err := load[struct{}](args)
+	o, err := loadAlone[struct{}](args)
 	if err != nil {
 		return shown(err)
+	}
+	if err := checkBind("NATS_ADDR", o.NATSAddr, false, true, o.AllowOpen); err != nil {
+		return service.Usage{Err: err}
 	}
 	server, err := o.startBroker()
 	if err != nil {
@@ -192,9 +202,12 @@ func broker(ctx context.Context, args []string) error {
 
 // sentinel is the watcher as a process of its own.
 func sentinel(ctx context.Context, args []string) error {
-	o, _, err := load[struct{}](args)
+	o, err := loadAlone[struct{}](args)
 	if err != nil {
 		return shown(err)
+	}
+	if err := o.check(sentinelName); err != nil {
+		return err
 	}
 	p, err := newPlatform(ctx, &o.Config, []string{sentinelName})
 	if err != nil {

@@ -36,7 +36,7 @@ type statusReport struct {
 
 // status says first whether anybody is without a next step.
 func status(ctx context.Context, args []string) error {
-	o, _, err := load[plainFlags](args)
+	o, err := loadAlone[plainFlags](args)
 	if err != nil {
 		return shown(err)
 	}
@@ -108,9 +108,29 @@ func (c *Config) readiness(ctx context.Context) (*service.Readiness, error) {
 	return &readiness, json.NewDecoder(response.Body).Decode(&readiness)
 }
 
+// ready asks the operations port of a process on this machine, and fails with what is not ready.
+func ready(ctx context.Context, args []string) error {
+	o, err := loadAlone[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	readiness, err := o.readiness(ctx)
+	if err != nil {
+		return err
+	}
+	var wrong []error
+	for _, name := range slices.Sorted(maps.Keys(readiness.Reasons)) {
+		wrong = append(wrong, fmt.Errorf("not ready: %s, because %s", name, readiness.Reasons[name]))
+	}
+	if len(wrong) == 0 && !readiness.Ready {
+		wrong = append(wrong, errors.New("not ready: it is stopping"))
+	}
+	return errors.Join(wrong...)
+}
+
 // doctor looks at everything this process would need and says what to do about what it finds.
 func doctor(ctx context.Context, args []string) error {
-	o, _, err := load[plainFlags](args)
+	o, err := loadAlone[plainFlags](args)
 	if err != nil {
 		return shown(err)
 	}
@@ -153,7 +173,7 @@ func (c *Config) examine(ctx context.Context) (findings []finding, bad int) {
 		what  string
 		check func(context.Context) (note string, err error)
 	}{
-		{"owners of steps", plain(func(context.Context) error { return c.owners().Check() })},
+		{"owners of steps", plain(func(context.Context) error { return c.checkOwners() })},
 		{"access criteria", plain(func(context.Context) error { _, err := c.directory(); return err })},
 		{"senders' profiles", plain(func(context.Context) error { _, err := c.loadProfiles(); return err })},
 		{"the installation's secret", plain(func(context.Context) error { return c.checkSecret() })},
@@ -164,6 +184,7 @@ func (c *Config) examine(ctx context.Context) (findings []finding, bad int) {
 	} {
 		f := finding{Check: one.what, OK: true}
 		note, err := one.check(ctx)
+		err = withoutSQL(err)
 		if err != nil {
 			f.OK, f.Why = false, err.Error()
 			bad++
@@ -245,7 +266,7 @@ func buildVersion() string {
 }
 
 func version(_ context.Context, args []string) error {
-	o, _, err := load[plainFlags](args)
+	o, err := loadAlone[plainFlags](args)
 	if err != nil {
 		return shown(err)
 	}

@@ -53,7 +53,7 @@ func among(ctx context.Context, args []string, text string, all map[string]func(
 
 func noMore(rest []string) error {
 	if len(rest) > 0 {
-		return service.Usage{Err: fmt.Errorf("%q is not wanted here", rest[0])}
+		return service.Usage{Err: fmt.Errorf("%q is not wanted here; --help shows what is", rest[0])}
 	}
 	return nil
 }

@@ -36,7 +36,7 @@ func (s *Service) Routes(mux *httpx.Mux) {
 	for _, route := range schemas.RoutesOf(Name) {
 		handler := handlers[route.Mux()]
 		if handler == nil {
-			continue
+			panic("intake: no handler for " + route.Mux()) // a route that is promised and answers 404 would go unseen
 		}
 		var roles []string
 		for _, role := range schemas.Roles() {

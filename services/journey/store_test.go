@@ -68,7 +68,7 @@ func tellerOf(journey string) *teller {
 // withIDs gives events ids of their own, as UUIDs are on the bus.
 func withIDs(events []flow.Event) []flow.Event {
 	for i := range events {
-		events[i].ID = clock.NewID(now)
+		events[i].ID = clock.NewID(events[i].Time)
 	}
 	return events
 }

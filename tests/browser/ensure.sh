@@ -21,5 +21,5 @@ if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
     { echo "browser: installing Debian's chromium failed; see above" >&2; exit 1; }
   if find_browser; then exit 0; fi
 fi
-echo "browser: the browser tests need Chromium or Chrome; install it, or name it in FOOTBRIDGE_BROWSER" >&2
+echo "browser: the browser tests need Chromium or Chrome, and only root can install one here: apt-get install chromium (Debian), brew install --cask chromium (macOS); or name one in FOOTBRIDGE_BROWSER" >&2
 exit 1

@@ -30,7 +30,18 @@ var brokenConfigurations = []struct {
 	{"a database URL that is none", with(sound, "FOOTBRIDGE_DATABASE_URL", "the big one"), []string{"serve"}, 2, []string{"FOOTBRIDGE_DATABASE_URL"}},
 	{"no database", sound, []string{"serve"}, 1, []string{"FOOTBRIDGE_DATABASE_URL", "footbridge dev"}},
 	{"criteria that are not there", with(sound, "FOOTBRIDGE_DIRECTORY", "./nowhere"), []string{"doctor"}, 1, []string{"FOOTBRIDGE_DIRECTORY", "nowhere"}},
-	{"open to everybody", with(sound, "FOOTBRIDGE_OPS_ADDR", "0.0.0.0:0"), []string{"serve"}, 1, []string{"FOOTBRIDGE_OPS_ADDR"}},
+	{"open to everybody", with(sound, "FOOTBRIDGE_OPS_ADDR", "0.0.0.0:0"), []string{"serve"}, 2, []string{"FOOTBRIDGE_OPS_ADDR"}},
+	{"the console open to everybody", with(sound, "FOOTBRIDGE_HTTP_ADDR", ":0"), []string{"dev"}, 2, []string{"FOOTBRIDGE_HTTP_ADDR"}},
+	{"HL7 open to everybody", with(sound, "FOOTBRIDGE_MLLP_ADDR", "0.0.0.0:0"), []string{"serve", "--only=intake"}, 2, []string{"FOOTBRIDGE_MLLP_ADDR"}},
+	{"the sentinel's port open to everybody", with(sound, "FOOTBRIDGE_OPS_ADDR", "0.0.0.0:0"), []string{"sentinel"}, 2, []string{"FOOTBRIDGE_OPS_ADDR"}},
+	{"a sentinel without a navigator", nil, []string{"sentinel"}, 2, []string{"FOOTBRIDGE_NAVIGATOR"}},
+	{"a broker open to everybody", with(sound, "FOOTBRIDGE_NATS_ADDR", "0.0.0.0:4222"), []string{"broker"}, 2, []string{"FOOTBRIDGE_NATS_ADDR"}},
+	{"criteria that are not there, at the start", with(sound, "FOOTBRIDGE_DIRECTORY", "./nowhere"), []string{"dev"}, 2, []string{"FOOTBRIDGE_DIRECTORY", "nowhere"}},
+	{"profiles that are not there", with(sound, "FOOTBRIDGE_PROFILES", "./nowhere"), []string{"serve"}, 2, []string{"FOOTBRIDGE_PROFILES", "nowhere"}},
+	{"a certificate that is not there", with(with(sound, "FOOTBRIDGE_MLLP_CERT", "./nowhere"), "FOOTBRIDGE_MLLP_KEY", "./nowhere"),
+		[]string{"serve"}, 2, []string{"FOOTBRIDGE_MLLP_CERT", "nowhere"}},
+	{"tokens that are nowhere", with(sound, "FOOTBRIDGE_TOKENS_FILE", "./nowhere"), []string{"serve"}, 2, []string{"FOOTBRIDGE_TOKENS_FILE", "nowhere"}},
+	{"credentials that are nowhere", with(sound, "FOOTBRIDGE_INTAKE_NATS_CREDS", "./nowhere"), []string{"serve"}, 2, []string{"FOOTBRIDGE_INTAKE_NATS_CREDS", "nowhere"}},
 	{"tokens that are not there", with(sound, "FOOTBRIDGE_NATS_CREDS", "./nowhere.creds"), []string{"doctor"}, 1, []string{"nowhere.creds"}},
 }
 
@@ -74,6 +85,9 @@ func TestABrokenConfigurationStopsTheStartAndSaysWhatToChange(t *testing.T) {
 			if !oneLineSays(out, c.says) {
 				t.Errorf("no single line says %q:\n%s", c.says, out)
 			}
+			if lines := strings.Count(strings.TrimSpace(out), "\n") + 1; code == 2 && c.args[0] != "dance" && lines > 3 {
+				t.Errorf("it is said among noise, in %d lines:\n%s", lines, out)
+			}
 		})
 	}
 }
@@ -89,7 +103,7 @@ func TestATokenFileThatCannotBeReadStopsTheStart(t *testing.T) {
 		settings["FOOTBRIDGE_"+name+"_ADDR"] = system.FreeAddr(t)
 	}
 	out, code := system.Run(t, folder, with(settings, "FOOTBRIDGE_TOKENS_FILE", filepath.Join(folder, "tokens.yaml")), "dev")
-	if code != 1 || !oneLineSays(out, []string{"FOOTBRIDGE_TOKENS_FILE", "sha256"}) || strings.Contains(out, "in-clear") {
+	if code != 2 || !oneLineSays(out, []string{"FOOTBRIDGE_TOKENS_FILE", "sha256"}) || strings.Contains(out, "in-clear") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
 }
