@@ -214,8 +214,10 @@ type DischargeCorrectedData struct {
 	LeftAt *time.Time `json:"leftAt,omitempty"`
 	// The local day the window now counts from.
 	LeftOn string `json:"leftOn,omitempty" is:"date"`
-	// The facts as they are now, all of them.
+	// The facts that have changed. What is left out is as it was.
 	Facts *Facts `json:"facts,omitempty"`
+	// Names of facts that are known no more.
+	TakenBack []string `json:"takenBack,omitempty" is:"fact"`
 	// Why a human is shown this discharge, as it is now: an empty list where nothing is left to show.
 	Flags []string `json:"flags,omitzero" is:"flag"`
 	// Who may answer for somebody under 18, or of unknown age, as a named young people's clinician recorded.
@@ -470,8 +472,10 @@ type ServiceLineMendedData struct {
 type InformationSuppliedData struct {
 	// Random id of the person.
 	Person string `json:"person" is:"uuid"`
-	// The facts as they are now, all of them.
+	// The facts that have become known, or have changed. What is left out is as it was.
 	Facts Facts `json:"facts"`
+	// Names of facts that are known no more.
+	TakenBack []string `json:"takenBack,omitempty" is:"fact"`
 }
 
 // GapFoundData says that nothing statutory is open: the person falls between what services publish.

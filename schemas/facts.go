@@ -1,5 +1,13 @@
 package schemas
 
+import (
+	"iter"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+)
+
 // Facts holds the coded values about a person's situation that a service's criterion may speak of. The list is
 // closed: what is not a field here cannot be asked for, stored or sent. An absent fact is unknown, and unknown never
 // excludes. There is no grade of a person among them, and none may be added. Facts are pseudonymous
@@ -40,3 +48,48 @@ type Facts struct {
 	// Ids of the services whose care the person is in. Absent is not known; an empty list is none.
 	OpenTo []string `json:"openTo,omitzero" is:"service" items:"0,100"`
 }
+
+// Fields gives the facts one by one, by their names on the wire, each as a pointer to its field. A fact that is not known
+// is zero there.
+func (f *Facts) Fields() iter.Seq2[string, reflect.Value] {
+	return func(yield func(string, reflect.Value) bool) {
+		all := reflect.ValueOf(f).Elem()
+		for i := range all.NumField() {
+			name, _, _ := strings.Cut(all.Type().Field(i).Tag.Get("json"), ",")
+			if !yield(name, all.Field(i)) {
+				return
+			}
+		}
+	}
+}
+
+// Merge takes over each fact that other states, and forgets those that are taken back. What other leaves out stays.
+func (f *Facts) Merge(other Facts, takenBack []string) {
+	theirs := maps.Collect(other.Fields())
+	for name, field := range f.Fields() {
+		if slices.Contains(takenBack, name) {
+			field.SetZero()
+		}
+		if stated := theirs[name]; !stated.IsZero() {
+			field.Set(stated)
+		}
+	}
+}
+
+// Changed are the facts that are otherwise than before, and the names of those that are known no more.
+func (f Facts) Changed(before Facts) (changed Facts, takenBack []string) {
+	was, into := maps.Collect(before.Fields()), maps.Collect(changed.Fields())
+	for name, is := range f.Fields() {
+		switch {
+		case reflect.DeepEqual(is.Interface(), was[name].Interface()):
+		case is.IsZero():
+			takenBack = append(takenBack, name)
+		default:
+			into[name].Set(is)
+		}
+	}
+	return changed, takenBack
+}
+
+// IsZero says that no fact is known.
+func (f Facts) IsZero() bool { return reflect.ValueOf(f).IsZero() }

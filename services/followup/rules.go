@@ -114,7 +114,7 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn st
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := v.leftOn(at, leftOn)
 		changed = v.flag(at, d.Flags) || changed
-		changed = v.aged(at, d.Facts) || changed
+		changed = v.aged(at, &d.Facts, nil) || changed
 		if at > v.Recorded {
 			v.Recorded, changed = at, true
 		}
@@ -126,7 +126,7 @@ func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn 
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := leftOn != "" && v.leftOn(at, leftOn)
 		changed = d.Flags != nil && v.flag(at, d.Flags) || changed
-		return d.Facts != nil && v.aged(at, *d.Facts) || changed
+		return v.aged(at, d.Facts, d.TakenBack) || changed
 	})
 }
 
@@ -138,11 +138,13 @@ func (v *Visit) flag(at int64, flags []string) bool {
 	return true
 }
 
-func (v *Visit) aged(at int64, facts schemas.Facts) bool {
-	if at <= v.FactsAt {
+// aged notes whether the age is known, where an event states or takes it back.
+func (v *Visit) aged(at int64, facts *schemas.Facts, takenBack []string) bool {
+	states := facts != nil && facts.Age != nil
+	if at <= v.FactsAt || !states && !slices.Contains(takenBack, "age") {
 		return false
 	}
-	v.Aged, v.FactsAt = facts.Age != nil, at
+	v.Aged, v.FactsAt = states, at
 	return true
 }
 

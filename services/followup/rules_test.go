@@ -183,7 +183,7 @@ func TestWhatIsWished(t *testing.T) {
 	t.Parallel()
 	years := 15
 	aged := func(k *Known) {
-		k.visit("v", func(v *Visit) bool { return v.aged(2, schemas.Facts{Age: &years}) })
+		k.visit("v", func(v *Visit) bool { return v.aged(2, &schemas.Facts{Age: &years}, nil) })
 	}
 	followUp := schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}}
 	for name, tc := range map[string]struct {

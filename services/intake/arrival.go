@@ -73,6 +73,14 @@ func (a *arrival) receipt() receiptKey {
 	return receiptKey{a.Organisation + "|" + a.Sender, a.ControlID}
 }
 
+// way is by which way in a message came, as it is kept with each fact: a list is told from a form.
+func (a *arrival) way() string {
+	if a.door == doorForm && a.Sender == listSender {
+		return wayList
+	}
+	return a.door
+}
+
 // resendIsKnown says whether a resend gets the first answer. A message that was refused as it was read is read anew
 // each time: else it would stay refused, or be flagged as reused, once the sender's profile has been mended.
 func (a *arrival) resendIsKnown() bool {
@@ -160,6 +168,7 @@ func (s *Service) identify(a *arrival) error {
 	a.Statement.Message = a.id
 	a.Statement.believe(a.received, s.zone)
 	identity := a.Statement.Person.Reveal()
+	a.Statement.place(identity, s.profiles.areasOf(a.Sender, a.Organisation))
 	var err error
 	switch {
 	case identity.LocalID != "":
@@ -210,6 +219,9 @@ func (a *arrival) claim(c *claims) {
 	}
 	if s.Kind == KindPerson && !s.Died {
 		c.known[a.key] = true
+		if a.number != "" { // others that carry it are the same person, whatever message says so
+			first(c.numbers, a.number, a.newPerson)
+		}
 		return
 	}
 	first(c.persons, a.key, a.newPerson)

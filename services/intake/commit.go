@@ -328,7 +328,7 @@ func (s seen) result(a *arrival) Result {
 func (j *job) take(tx *flow.Tx, a *arrival) {
 	a.Statement.Double = j.doubles[string(a.nameHash)]
 	settled := j.world.Take(Incoming{
-		Statement: *a.Statement, Key: a.key, Number: a.number, Anonymous: a.anonymous, MergedKey: a.mergedKey, Renumbered: a.renumbered,
+		Statement: *a.Statement, Key: a.key, Number: a.number, Anonymous: a.anonymous, Way: a.way(), MergedKey: a.mergedKey, Renumbered: a.renumbered,
 		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
 		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
 	})

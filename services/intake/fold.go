@@ -32,6 +32,8 @@ type World struct {
 	answers, fresh []Answer
 	confirmed      map[string]string
 	stood          map[string]Stands
+	// said are facts to be kept as they were said.
+	said []FactSaid
 	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
 	recordOf map[string]string
 	// unconfirmed are persons whose contact is to be asked again.
@@ -104,6 +106,7 @@ type Incoming struct {
 	MergedKey  string // of KindMerge and KindRename
 	Renumbered string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
 	VisitID    string // of KindHuman: the visit decided about
+	Way        string // the door it came by
 	NewPerson  string
 	NewMerged  string
 	NewVisit   string
@@ -149,6 +152,7 @@ func (w *World) take(in Incoming) Settled {
 	s.Record = w.recordOf[in.Key]
 	in.Statement.Record = s.Record
 	person.learn(s.Person.Reveal(), s.Stamp(0))
+	w.say(person, s, in)
 	joined := w.link(person, in.Number)
 	merged := len(w.merged)
 	if s.Died {
@@ -577,7 +581,7 @@ func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incomin
 	}
 	identity := person.Identity.Reveal()
 	subject := Subject{
-		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, BadNumber: identity.NumberInvalid,
+		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts, Young: w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)), BadNumber: identity.NumberInvalid,
 		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
 		QuarantineH: w.QuarantineFor, Waits: w.waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),
 	}

@@ -182,8 +182,8 @@ func readEdits(body []byte) (releaseEdits, error) {
 // apply puts the edits over a statement.
 func (e releaseEdits) apply(s *Statement) {
 	var v Visit
-	v.joinFacts(s.Facts, Stamp{Seq: 1})
-	v.joinFacts(e.Facts, Stamp{Seq: 2})
+	v.joinFacts(s.Facts, nil, Stamp{Seq: 1})
+	v.joinFacts(e.Facts, nil, Stamp{Seq: 2})
 	s.Facts = v.Facts
 	if e.LeftAt != nil {
 		s.Ends = []Moment{{At: e.LeftAt.UTC()}}

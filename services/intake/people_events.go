@@ -34,6 +34,11 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 		return err
 	}
 	job.world.stood = before.world.stood
+	for id, person := range before.world.owners {
+		if owner := job.world.owners[id]; owner != nil && owner.ID != person.ID {
+			owner.noteBirths(person)
+		}
+	}
 	job.world.hasBeenTold(told, today)
 	job.reconcile(tx)
 	if err := s.storeWorld(tx, job.world); err != nil {

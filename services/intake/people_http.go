@@ -326,36 +326,52 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 	})
 }
 
-// postContact records how the person may be reached, as they said: it replaces what was recorded before, and keeps
-// their preferences.
+// postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
+// before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(sub *subjectOf, card Card) error {
+	return changeCard(s, w, r, func(_ *flow.Tx, sub *subjectOf, said partial[Card]) error {
+		if said.has("wishes") {
+			return unprocessable("Wishes are recorded under /preferences.")
+		}
+		card := said.over(sub.card)
+		if said.Value.NoSafeChannel && !said.has("channels") {
+			card.Channels = nil
+		}
+		if sub.card.NoSafeChannel && !said.has("noSafeChannel") && len(said.Value.Channels) > 0 {
+			return unprocessable("The person had no safe channel. Where they say now that there is one, send noSafeChannel as false with it.")
+		}
 		if fault := cardFault(card); fault != "" {
 			return unprocessable(fault)
 		}
-		if card.Wishes.Channels != nil || card.Wishes.Words != "" || card.Wishes.WorkerGender != "" {
-			return unprocessable("Wishes are recorded under /preferences.")
-		}
-		card.Wishes = sub.card.Wishes
 		sub.card = card
 		return nil
 	})
 }
 
-// postPreferences records what the person would like. What a service's criterion may speak of becomes a fact.
+// postPreferences records what the person would like, as far as the request speaks of it; null takes back. What a
+// service's criterion may speak of becomes a fact.
 func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(sub *subjectOf, wishes Preferences) error {
-		facts := wishes.facts(schemas.Facts{})
+	return changeCard(s, w, r, func(tx *flow.Tx, sub *subjectOf, said partial[Preferences]) error {
+		facts := said.Value.facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
 		}
-		sub.card.Wishes = wishes
-		sub.facts = wishes.facts(sub.facts)
-		return nil
+		sub.card.Wishes = said.over(sub.card.Wishes)
+		var takenBack []string
+		for name := range facts.Fields() {
+			if said.Names[name] {
+				takenBack = append(takenBack, name)
+			}
+		}
+		if facts.IsZero() && len(takenBack) == 0 {
+			return nil
+		}
+		sub.supplied = &schemas.InformationSuppliedData{Person: sub.Person, Facts: facts, TakenBack: takenBack}
+		return keepFacts(tx, sub)
 	})
 }
 
-func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*subjectOf, T) error) error {
+func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, *subjectOf, T) error) error {
 	journey, err := pathRef(r, "id", noSuchJourney)
 	if err != nil {
 		return err
@@ -379,7 +395,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 		case httpx.CheckIfMatch(r, tag) != nil:
 			return 0, nil, httpx.CheckIfMatch(r, tag)
 		}
-		if err := change(sub, request); err != nil {
+		if err := change(tx, sub, request); err != nil {
 			return 0, nil, err
 		}
 		return http.StatusOK, cardAnswer(sub), s.keepCard(tx, sub)
@@ -399,8 +415,8 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	}
 	all := []said{{schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
 		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""}}}
-	if wishes := sub.card.Wishes.facts(schemas.Facts{}); !equalFacts(wishes, schemas.Facts{}) {
-		all = append(all, said{schemas.InformationSupplied, schemas.InformationSuppliedData{Person: sub.Person, Facts: sub.card.Wishes.facts(sub.facts)}})
+	if sub.supplied != nil {
+		all = append(all, said{schemas.InformationSupplied, *sub.supplied})
 	}
 	return sayOn(tx, sub.Journey, all)
 }

@@ -77,7 +77,8 @@ type subjectOf struct {
 	key                                  vault.Key
 	erased                               bool
 	identity                             Identity
-	facts                                schemas.Facts
+	supplied                             *schemas.InformationSuppliedData // facts that this request states or takes back
+	by                                   principal.Principal
 	card                                 Card
 	cardVersion, version                 int64
 	group                                Group
@@ -101,7 +102,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 	var wrapped, identity, card []byte
 	confirmed := true
 	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
-			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text, coalesce(v.says -> 'facts', '{}')::text,
+			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
 			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
@@ -110,14 +111,15 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 			or p.id::text = $4 or p.survivor::text = $4)
 		for update of p`, journey, all, organisation, own, adult).Query(func(rows pgx.Rows) error {
 		var found subjectOf
-		var flags, facts string
+		var flags string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &confirmed, &found.Organisation, &flags, &facts, &found.guard.Answers}, func() error {
+			&found.cardVersion, &confirmed, &found.Organisation, &flags, &found.guard.Answers}, func() error {
 			var flagged []string
-			if err := errors.Join(json.Unmarshal([]byte(flags), &flagged), json.Unmarshal([]byte(facts), &found.facts)); err != nil {
+			if err := json.Unmarshal([]byte(flags), &flagged); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
 			}
 			found.guard.First = schemas.ClinicianFirst(flagged)
+			found.by = who
 			sub = &found
 			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
 			return nil
@@ -917,4 +919,35 @@ func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (recor
 		return err
 	})
 	return records, tx.Flush()
+}
+
+// keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their visits.
+func keepFacts(tx *flow.Tx, sub *subjectOf) error {
+	var book FactBook
+	tx.Queue(`select facts::text from person where id = $1::uuid for update`, sub.Person).QueryRow(func(row pgx.Row) error {
+		var text string
+		if err := row.Scan(&text); err != nil {
+			return err
+		}
+		return json.Unmarshal([]byte(text), &book)
+	})
+	visits, err := lockVisitsOf(tx, sub.by, sub.Journey)
+	if err != nil {
+		return err
+	}
+	all, _ := book.learn(sub.supplied.Facts, sub.supplied.TakenBack, FactStamp{Stamp{SaidAt: tx.Now}, wayPreferences})
+	for i := range all {
+		all[i].Person, all[i].By = sub.Person, sub.by.Role
+	}
+	text, err := json.Marshal(book)
+	if err != nil {
+		return fmt.Errorf("writing the facts of person %s: %w", sub.Person, err)
+	}
+	tx.Queue(`update person set facts = $2::jsonb, version = version + 1 where id = $1::uuid`, sub.Person, string(text))
+	storeSaid(tx, all, tx.Now)
+	for _, v := range visits {
+		v.Version++
+		v.Raised.Facts.Merge(sub.supplied.Facts, sub.supplied.TakenBack)
+	}
+	return storeVisits(tx, visits)
 }

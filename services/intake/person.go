@@ -20,6 +20,7 @@ type Person struct {
 	// Anonymous: known by a visit alone, since no message gave an identifier that may be matched on.
 	Anonymous bool
 	Identity  vault.Personal[Identity]
+	Facts     FactBook
 	Said      Stamp // of the newest identity
 	Version   int64
 
@@ -118,8 +119,23 @@ func (p *Person) merge(other *Person) {
 			p.Aliases = append(p.Aliases, id)
 		}
 	}
+	p.noteBirths(other)
 	other.Survivor, other.changed = p.ID, true
 	p.deaths, p.stops, p.changed = append(slices.Clone(p.deaths), other.deaths...), append(slices.Clone(p.stops), other.stops...), true
+}
+
+// noteBirths keeps the birth dates of a record that is merged into this one, and that it is protected.
+func (p *Person) noteBirths(other *Person) {
+	next, theirs := p.Identity.Reveal(), other.Identity.Reveal()
+	births := addBirth(next.OtherBirths, other.ID, theirs.BirthDate)
+	for id, born := range theirs.OtherBirths {
+		births = addBirth(births, id, born)
+	}
+	guards := theirs.Protected && !theirs.ProtectedAsked && (!next.Protected || next.ProtectedAsked)
+	if guards || !maps.Equal(births, next.OtherBirths) {
+		next.OtherBirths, next.Protected, next.ProtectedAsked = births, next.Protected || guards, next.ProtectedAsked && !guards
+		p.Identity, p.changed, p.learnt = vault.Conceal(next), true, true
+	}
 }
 
 // stopContact says that nobody may contact the person, once for each journey of theirs, until a named human lifts

@@ -3,6 +3,7 @@ package intake
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -96,7 +97,9 @@ type Held struct{ Message, Reason string }
 type Subject struct {
 	Person     string // the surviving record's id
 	Deceased   bool
-	BirthDate  string // YYYY-MM-DD or empty
+	Young      bool     // another record that may be theirs says that they are under 18
+	Known      FactBook // what was said of the person outside of this visit
+	BirthDate  string   // YYYY-MM-DD or empty
 	BadNumber  bool
 	Protected  bool // nothing goes out until they have been asked
 	NoChannel  bool // neither a telephone nor an address is known
@@ -173,8 +176,11 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 	if !r.Left.Same(v.counts()) || r.LeftOn != on {
 		data.LeftAt, data.LeftOn, changed = left, on, true
 	}
-	if !equalFacts(r.Facts, facts) {
-		data.Facts, changed = &facts, true
+	if learnt, gone := facts.Changed(r.Facts); !learnt.IsZero() || gone != nil {
+		data.TakenBack, changed = gone, true
+		if !learnt.IsZero() {
+			data.Facts = &learnt
+		}
 	}
 	flags = append(flags, v.returned(who)...)
 	if !slices.Equal(flags, r.Flags) {
@@ -262,7 +268,7 @@ func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
 // factsOn are the facts as they are now: the age is that of the day they are read on, or of leaving where that is
 // still to come.
 func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
-	facts := v.Facts
+	facts := who.Known.over(v.Facts, v.FactSaid)
 	if age, ok := AgeOn(who.BirthDate, max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))); ok {
 		facts.Age = &age
 	}
@@ -290,7 +296,7 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	}
 	decided := v.MayAnswer.standsFor(v.Person)
 	add(schemas.FlagAgeUnknown, !decided && facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
-	add(schemas.FlagUnder18, !decided && ((facts.Age != nil && *facts.Age < adult) || (facts.Age == nil && v.Request.Under18 == "yes")))
+	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < adult) || (facts.Age == nil && v.Request.Under18 == "yes")))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
 	add(schemas.FlagLate, (!v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
@@ -382,18 +388,7 @@ func without(flags, known []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return slices.Contains(known, f) })
 }
 
-func equalFacts(a, b schemas.Facts) bool {
-	return sameValue(a.Age, b.Age) && sameValue(a.AreaResidence, b.AreaResidence) && sameValue(a.AreaStaying, b.AreaStaying) &&
-		sameValue(a.AreaGP, b.AreaGP) && sameValue(a.RegisteredGP, b.RegisteredGP) && sameValue(a.Gender, b.Gender) &&
-		sameValue(a.Language, b.Language) && sameValue(a.InterpreterNeeded, b.InterpreterNeeded) &&
-		sameValue(a.Route, b.Route) && sameValue(a.Assessment, b.Assessment) && sameValue(a.Destination, b.Destination) &&
-		sameValue(a.WorkerGender, b.WorkerGender) && sameValue(a.Carer, b.Carer) && sameValue(a.InEducation, b.InEducation) &&
-		slices.Equal(a.Channels, b.Channels) && slices.Equal(a.WaitingOn, b.WaitingOn) && slices.Equal(a.OpenTo, b.OpenTo)
-}
-
-func sameValue[T comparable](a, b *T) bool {
-	return (a == nil) == (b == nil) && (a == nil || *a == *b)
-}
+func equalFacts(a, b schemas.Facts) bool { return reflect.DeepEqual(a, b) }
 
 // wireOrganisation writes a sender's facility as an ODS code is written on the bus: 3 to 12 capital letters and
 // digits. Where MSH-4 carries a name instead of the code, the sender's profile should say the code.

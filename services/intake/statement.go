@@ -138,6 +138,8 @@ type Identity struct {
 	// Protected: the hospital's record is protected (PD1-12). Asked: the person has been asked since, and answered.
 	Protected      bool `json:"protected,omitempty"`
 	ProtectedAsked bool `json:"protectedAsked,omitempty"`
+	// OtherBirths are the birth dates of records that were merged into this one: none of them crosses, but a child is one.
+	OtherBirths map[string]string `json:"otherBirths,omitempty"`
 	// Said is when each field was last said, so that any order of messages leads to the same person.
 	Said map[string]Stamp `json:"said,omitempty"`
 }
@@ -177,6 +179,7 @@ type Statement struct {
 	Person       vault.Personal[Identity]
 	Merged       vault.Personal[Identity] // of KindMerge: the record that is given up (MRG)
 	Facts        schemas.Facts            // what the sender states as facts
+	TakenBack    []string                 // names of facts that the sender says are known no more
 	Consents     []schemas.ReportedConsent
 	RaisedBy     string // hl7, event, form
 

@@ -40,7 +40,14 @@ func (w *World) takeSignal(in Incoming) Settled {
 		settled.Reason = ReasonDeath
 		settled.stop(ReasonDeath, stopContact(w.visitsOf(person), person.ID, ReasonDeath))
 	case SignalNumber:
+		before := len(w.records(person))
 		settled.Decision = w.takeNumber(in, known)
+		if len(w.records(person)) > before {
+			settled.Say = append(settled.Say, w.tellJoined(person)...)
+		}
+		if reason := w.stopReason(person); reason != "" {
+			settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
+		}
 	case SignalRecord:
 		settled.Reason, settled.Say = ReasonRecordChanged, w.questionContact(known)
 		if len(settled.Say) > 0 {

@@ -224,7 +224,7 @@ func claimKeys(q queuer, c *claims) (found reach) {
 
 func (s *Service) lockPersons(q queuer, w *World) {
 	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
-			r.said_at, r.said_seq, r.version, k.wrapped
+			r.said_at, r.said_seq, r.version, k.wrapped, r.facts::text
 		from person r left join person_key k on k.person = r.id
 		where` + concerned + `order by r.id for update of r`).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
@@ -302,14 +302,18 @@ func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
 	var identity, wrapped []byte
 	var survivor *string
 	var deceased bool
+	var facts string
 	var p Person
 	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous, &identity,
-		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped}, func() error {
+		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &facts}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
 		}
 		person := p
 		person.Aliases = slices.Clone(p.Aliases)
+		if err := json.Unmarshal([]byte(facts), &person.Facts); err != nil {
+			return fmt.Errorf("reading the facts of person %s: %w", person.ID, err)
+		}
 		if deceased {
 			person.deaths = []string{p.ID}
 		}
@@ -482,6 +486,8 @@ func (s *Service) storeWorld(q queuer, w *World) error {
 	storeNumbers(q, w.linked)
 	storeStops(q, w)
 	storeFresh(q, w, s.clock.Now())
+	storeSaid(q, w.said, s.clock.Now())
+	w.said = nil
 	return storeVisits(q, w.changedVisits())
 }
 
@@ -493,7 +499,7 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 	ids, organisations, aliases := make([]string, n), make([]string, n), make([]string, n)
 	survivors := make([]*string, n)
 	deceased, anonymous := make([]bool, n), make([]bool, n)
-	hashes := make([][]byte, n)
+	hashes, facts := make([][]byte, n), make([]string, n)
 	identities, saidAt, saidSeq, versions := make([][]byte, n), make([]time.Time, n), make([]int64, n), make([]int64, n)
 	var keyed, learnt []string
 	var wrapped [][]byte
@@ -516,16 +522,21 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
 			return err
 		}
+		book, err := json.Marshal(p.Facts)
+		if err != nil {
+			return fmt.Errorf("writing the facts of person %s: %w", p.ID, err)
+		}
+		facts[i] = string(book)
 		saidAt[i], saidSeq[i], versions[i] = p.Said.SaidAt, p.Said.Seq, p.Version
 	}
-	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash)
-		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash
-		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[])
-			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash)
+	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
+		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash, facts::jsonb
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
+			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
 		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
-			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version,
+			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version, facts = excluded.facts,
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
-		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes)
+		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes, facts)
 	if len(keyed) > 0 {
 		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)
 			on conflict (person) do nothing`, keyed, wrapped)
@@ -690,6 +701,22 @@ func storeFresh(q queuer, w *World, now time.Time) {
 		}
 	}
 	w.fresh = nil
+}
+
+// storeSaid queues facts as they were said.
+func storeSaid(q queuer, all []FactSaid, now time.Time) {
+	var persons, facts, values, ways, roles []string
+	var messages []*string
+	var at []time.Time
+	for _, said := range all {
+		persons, facts, values = append(persons, said.Person), append(facts, said.Fact), append(values, said.Value)
+		ways, roles, messages, at = append(ways, said.Way), append(roles, said.By), append(messages, optional(said.Message)), append(at, said.SaidAt)
+	}
+	if len(persons) > 0 {
+		q.Queue(`insert into fact_said (person, fact, value, way, by_role, message, said_at, received_at)
+			select person, fact, value::jsonb, way, by_role, message, said_at, $8 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[])
+				as t(person, fact, value, way, by_role, message, said_at)`, persons, facts, values, ways, roles, messages, at, now)
+	}
 }
 
 // settleMessages queues the end of a quarantine: the question has been answered.

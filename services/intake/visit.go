@@ -3,7 +3,6 @@ package intake
 import (
 	"cmp"
 	"maps"
-	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -170,7 +169,7 @@ func (v *Visit) join(s Statement) {
 		v.joinEvidence(evidence, stamp)
 	}
 	v.LeftBefore = v.LeftBefore || s.LeftBefore
-	v.joinFacts(s.Facts, stamp)
+	v.joinFacts(s.Facts, s.TakenBack, stamp)
 	v.joinAnswers(s)
 	v.RaisedBy = max(v.RaisedBy, s.RaisedBy) // any order ends the same
 }
@@ -267,32 +266,32 @@ func (v *Visit) joinEvidence(evidence Evidence, stamp Stamp) {
 	})
 }
 
-// joinFacts lets each newer fact replace an older one.
-func (v *Visit) joinFacts(facts schemas.Facts, stamp Stamp) {
-	from, to := reflect.ValueOf(facts), reflect.ValueOf(&v.Facts).Elem()
-	for i := range from.NumField() {
-		name := from.Type().Field(i).Name
-		if from.Field(i).IsZero() || !stamp.After(v.FactSaid[name]) {
+// joinFacts lets each newer fact replace an older one. What is left out stays; what is taken back is known no more.
+func (v *Visit) joinFacts(facts schemas.Facts, takenBack []string, stamp Stamp) {
+	stated := maps.Collect(facts.Fields())
+	for name, field := range v.Facts.Fields() {
+		gone := slices.Contains(takenBack, name)
+		if stated[name].IsZero() && !gone || !stamp.After(v.FactSaid[name]) {
 			continue
 		}
 		if v.FactSaid == nil {
 			v.FactSaid = map[string]Stamp{}
 		}
-		to.Field(i).Set(from.Field(i))
+		field.Set(stated[name])
 		v.FactSaid[name] = stamp
 	}
 }
 
 // overlayFacts takes over each fact that another visit of the same attendance said later.
 func (v *Visit) overlayFacts(o *Visit) {
-	from, to := reflect.ValueOf(o.Facts), reflect.ValueOf(&v.Facts).Elem()
+	theirs := maps.Collect(o.Facts.Fields())
 	said := maps.Clone(v.FactSaid)
-	for name, stamp := range o.FactSaid {
-		if field := from.FieldByName(name); field.IsValid() && stamp.After(said[name]) {
+	for name, field := range v.Facts.Fields() {
+		if stamp := o.FactSaid[name]; stamp.After(said[name]) {
 			if said == nil {
 				said = map[string]Stamp{}
 			}
-			to.FieldByName(name).Set(field)
+			field.Set(theirs[name])
 			said[name] = stamp
 		}
 	}

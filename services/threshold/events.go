@@ -92,7 +92,7 @@ func hear(k *Known, e flow.Event) error {
 	case schemas.InformationSupplied:
 		d, err := flow.Decode[schemas.InformationSuppliedData](e)
 		if err == nil {
-			k.learn(at, d.Facts)
+			k.learn(at, d.Facts, d.TakenBack)
 		}
 		return err
 	case schemas.DischargeWithdrawn:

@@ -1,6 +1,8 @@
 package threshold
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"footbridge/schemas"
@@ -18,9 +20,10 @@ type Known struct {
 	LeftOn       Day           `json:"leftOn,omitempty"`
 	LeftOnAt     int64         `json:"leftOnAt,omitempty"`
 	Facts        schemas.Facts `json:"facts"`
-	FactsAt      int64         `json:"factsAt,omitempty"`
-	BegunAt      int64         `json:"begunAt,omitempty"`
-	WithdrawnAt  int64         `json:"withdrawnAt,omitempty"`
+	// FactAt is the sequence of the event that each fact was stated by, or taken back: what an event leaves out stays.
+	FactAt      map[string]int64 `json:"factAt,omitempty"`
+	BegunAt     int64            `json:"begunAt,omitempty"`
+	WithdrawnAt int64            `json:"withdrawnAt,omitempty"`
 	// Closed is how the journey stands as a whole, from the event of the journey service with sequence TurnedAt.
 	// From is the local day on which it went on after it was held or closed: the window counts from there.
 	Closed   bool  `json:"closed,omitempty"`
@@ -50,7 +53,7 @@ func (k *Known) begin(at int64, person, organisation string, leftOn Day, facts s
 	k.BegunAt = max(k.BegunAt, at)
 	k.Person, k.Organisation = person, organisation
 	k.leave(at, leftOn)
-	k.learn(at, facts)
+	k.learn(at, facts, nil)
 }
 
 func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
@@ -58,8 +61,9 @@ func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
 		k.leave(at, d.LeftOn)
 	}
 	if d.Facts != nil {
-		k.learn(at, *d.Facts)
+		k.learn(at, *d.Facts, nil)
 	}
+	k.learn(at, schemas.Facts{}, d.TakenBack)
 }
 
 func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
@@ -70,9 +74,19 @@ func (k *Known) leave(at int64, on Day) {
 	}
 }
 
-func (k *Known) learn(at int64, facts schemas.Facts) {
-	if at >= k.FactsAt {
-		k.Facts, k.FactsAt = facts, at
+// learn takes over each fact that an event states or takes back, unless a later one has spoken of it.
+func (k *Known) learn(at int64, facts schemas.Facts, takenBack []string) {
+	stated := maps.Collect(facts.Fields())
+	for name, field := range k.Facts.Fields() {
+		gone := slices.Contains(takenBack, name)
+		if at < k.FactAt[name] || stated[name].IsZero() && !gone {
+			continue
+		}
+		if k.FactAt == nil {
+			k.FactAt = map[string]int64{}
+		}
+		k.FactAt[name] = at
+		field.Set(stated[name])
 	}
 }
 
