@@ -329,7 +329,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(_ *flow.Tx, sub *subjectOf, said partial[Card]) error {
+	return changeCard(s, w, r, func(_ *flow.Tx, _ principal.Principal, sub *subjectOf, said partial[Card]) error {
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
@@ -351,7 +351,7 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 // postPreferences records what the person would like, as far as the request speaks of it; null takes back. What a
 // service's criterion may speak of becomes a fact.
 func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, sub *subjectOf, said partial[Preferences]) error {
+	return changeCard(s, w, r, func(tx *flow.Tx, who principal.Principal, sub *subjectOf, said partial[Preferences]) error {
 		facts := said.Value.facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
@@ -367,11 +367,11 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 			return nil
 		}
 		sub.supplied = &schemas.InformationSuppliedData{Person: sub.Person, Facts: facts, TakenBack: takenBack}
-		return keepFacts(tx, sub)
+		return keepFacts(tx, who, sub)
 	})
 }
 
-func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, *subjectOf, T) error) error {
+func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, principal.Principal, *subjectOf, T) error) error {
 	journey, err := pathRef(r, "id", noSuchJourney)
 	if err != nil {
 		return err
@@ -395,7 +395,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 		case httpx.CheckIfMatch(r, tag) != nil:
 			return 0, nil, httpx.CheckIfMatch(r, tag)
 		}
-		if err := change(tx, sub, request); err != nil {
+		if err := change(tx, who, sub, request); err != nil {
 			return 0, nil, err
 		}
 		return http.StatusOK, cardAnswer(sub), s.keepCard(tx, sub)

@@ -78,7 +78,6 @@ type subjectOf struct {
 	erased                               bool
 	identity                             Identity
 	supplied                             *schemas.InformationSuppliedData // facts that this request states or takes back
-	by                                   principal.Principal
 	card                                 Card
 	cardVersion, version                 int64
 	group                                Group
@@ -119,7 +118,6 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
 			}
 			found.guard.First = schemas.ClinicianFirst(flagged)
-			found.by = who
 			sub = &found
 			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
 			return nil
@@ -922,7 +920,7 @@ func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (recor
 }
 
 // keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their visits.
-func keepFacts(tx *flow.Tx, sub *subjectOf) error {
+func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 	var book FactBook
 	tx.Queue(`select facts::text from person where id = $1::uuid for update`, sub.Person).QueryRow(func(row pgx.Row) error {
 		var text string
@@ -931,13 +929,13 @@ func keepFacts(tx *flow.Tx, sub *subjectOf) error {
 		}
 		return json.Unmarshal([]byte(text), &book)
 	})
-	visits, err := lockVisitsOf(tx, sub.by, sub.Journey)
+	visits, err := lockVisitsOf(tx, who, sub.Journey)
 	if err != nil {
 		return err
 	}
 	all, _ := book.learn(sub.supplied.Facts, sub.supplied.TakenBack, FactStamp{Stamp{SaidAt: tx.Now}, wayPreferences})
 	for i := range all {
-		all[i].Person, all[i].By = sub.Person, sub.by.Role
+		all[i].Person, all[i].By = sub.Person, who.Role
 	}
 	text, err := json.Marshal(book)
 	if err != nil {
