@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -62,8 +63,8 @@ func (w *ward) withAreas() *ward {
 
 // address puts a postcode where the hospital writes it.
 func (h *hospital) livingAt(trigger, postcode string, changes ...change) []byte {
-	raw := string(h.message(trigger, changes...))
-	return []byte(replaceOnce(raw, "|"+h.birth+"\r", "|"+h.birth+"||||1 Some Street^^^^"+postcode+"\r"))
+	end := "|" + h.birth + "||||%s||07700900123\r"
+	return []byte(replaceOnce(string(h.message(trigger, changes...)), fmt.Sprintf(end, ""), fmt.Sprintf(end, "1 Some Street^^^^"+postcode)))
 }
 
 // A fact about a person has the same consequences by whichever message it comes.
@@ -105,6 +106,22 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 				return ok && slices.Contains(d.Flags, schemas.FlagUnder18)
 			}) {
 				t.Error("nobody is told that they are a child")
+			}
+		})
+	}
+	for _, trigger := range []string{"A31", "A28", "A08", "A40"} {
+		t.Run("address by "+trigger, func(t *testing.T) {
+			w, one, _ := begin(t)
+			var changes []change
+			if trigger == "A40" {
+				changes = append(changes, giveUp("L99"))
+			}
+			w.take(one.livingAt(trigger, "EX1 1AA", changes...))
+			if !slices.ContainsFunc(w.said, func(s Say) bool {
+				d, ok := s.Data.(schemas.DischargeCorrectedData)
+				return ok && d.Facts != nil && d.Facts.AreaResidence != nil && *d.Facts.AreaResidence == "E07000041" && d.Facts.Age == nil
+			}) {
+				t.Error("where they live now is not told")
 			}
 		})
 	}

@@ -132,6 +132,7 @@ func (w *ward) take(raw []byte) Settled {
 	}
 	s := *reading.Statement
 	s.Message = w.id("message")
+	s.place(s.Person.Reveal(), w.profiles.areasOf(reading.Sender, reading.Organisation))
 	in := Incoming{Statement: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
 		NewPerson: w.id("person"), NewMerged: w.id("person"), NewVisit: w.id("visit"), NewJourney: w.id("journey"), DecidedAt: w.now}
 	if who := s.Person.Reveal(); who.NHSNumberVerified {
