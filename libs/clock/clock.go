@@ -65,7 +65,10 @@ func NewRandomID() string {
 
 // IDTime returns the instant in a UUIDv7, to the millisecond, and whether id is one.
 func IDTime(id string) (time.Time, bool) {
-	if len(id) != 36 || id[14] != '7' {
+	if len(id) != 36 || id[14] != '7' || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {
+		return time.Time{}, false
+	}
+	if _, err := hex.DecodeString(id[14:18] + id[19:23] + id[24:]); err != nil {
 		return time.Time{}, false
 	}
 	var b [6]byte

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -180,8 +181,9 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 	if len(arrivals) > 0 {
 		f.metrics.behind.Store(int64(f.cfg.Clock.Now().Sub(arrivals[0].event.Time)))
 	}
+	began := time.Now()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
-		err := f.applyOrPark(arrivals, unreadable)
+		err := f.applyOrPark(arrivals, unreadable, time.Since(began) > f.cfg.StuckAfter)
 		if err == nil {
 			break
 		}
@@ -213,51 +215,59 @@ func (f *Flow) remember(arrivals []arrival) {
 	}
 }
 
-// refusal is a message that no try can make good, with the reason.
-type refusal struct {
-	event  Event
-	reason string
-	body   []byte
-}
-
 // read reads the messages. What is no event, or is older than the inbox remembers, never reaches a handler: it
 // might be applied twice.
-func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []refusal) {
-	now := f.cfg.Clock.Now()
-	oldest := now.AddDate(0, 0, -f.cfg.KeepInbox)
+func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 	for _, msg := range msgs {
 		event, err := Unmarshal(msg.Data())
-		minted, isV7 := clock.IDTime(event.ID)
-		switch {
-		case err != nil:
-			bad = append(bad, refusal{Event{ID: f.idOf(msg, now), Type: "unreadable"}, err.Error(), msg.Data()})
-		case !isV7:
-			event.ID = f.idOf(msg, now)
-			bad = append(bad, refusal{event, "the event's id is not a UUIDv7", msg.Data()})
-		case minted.Before(oldest):
-			bad = append(bad, refusal{event, "the event is older than the inbox remembers", msg.Data()})
-		case minted.After(now.AddDate(0, 0, partitionsAhead-1)):
-			bad = append(bad, refusal{event, "the event comes from the future; are the clocks right?", msg.Data()})
-		default:
-			good = append(good, arrival{msg, event})
+		if err != nil {
+			bad = append(bad, letter{event: Event{ID: f.idOf(msg), Type: "unreadable"}, msg: msg, reason: err.Error()})
+			continue
 		}
+		reason, unknown := f.refuses(&event)
+		if reason == "" {
+			good = append(good, arrival{msg, event})
+			continue
+		}
+		if _, ok := clock.IDTime(event.ID); !ok {
+			event.ID = f.idOf(msg)
+		}
+		bad = append(bad, letter{event, msg, reason, unknown})
 	}
 	return good, bad
 }
 
+// refuses says why an event must not reach a handler, or "". unknown: it may have been applied; nobody remembers.
+// Its id is put into the one spelling by which the inbox knows it.
+func (f *Flow) refuses(event *Event) (reason string, unknown bool) {
+	now := f.cfg.Clock.Now()
+	event.ID = strings.ToLower(event.ID)
+	minted, isV7 := clock.IDTime(event.ID)
+	switch {
+	case !isV7:
+		return "the event's id is not a UUIDv7", false
+	case minted.Before(now.AddDate(0, 0, -f.cfg.KeepInbox)):
+		return "the event is older than the inbox remembers", true
+	case minted.After(now.AddDate(0, 0, partitionsAhead-1)):
+		return "the event comes from the future; are the clocks right?", false
+	}
+	return "", false
+}
+
 // idOf gives a message without a usable id one that is the same at every delivery: its time and place in the
 // stream.
-func (f *Flow) idOf(msg jetstream.Msg, now time.Time) string {
+func (f *Flow) idOf(msg jetstream.Msg) string {
 	meta, err := msg.Metadata()
 	if err != nil {
-		return clock.NewID(now)
+		return clock.NewID(f.cfg.Clock.Now())
 	}
 	return fmt.Sprintf("%s%012x", pg.UUIDFloor(meta.Timestamp)[:24], meta.Sequence.Stream)
 }
 
 // applyOrPark applies the batch; when something in it cannot be applied, it is done again one by one, and what
-// fails alone is parked. An error is trouble with the infrastructure.
-func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
+// fails alone is parked. An error is trouble with the infrastructure. late: the batch has met trouble for so long that
+// it is done one by one too, and what alone meets trouble, while the database answers, is parked.
+func (f *Flow) applyOrPark(arrivals []arrival, unreadable []letter, late bool) error {
 	if len(unreadable) > 0 {
 		if err := f.bury(unreadable); err != nil {
 			return err
@@ -270,7 +280,7 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
 	for try := 1; pg.IsUnique(err) && try < uniqueTries; try++ {
 		err = f.apply(arrivals)
 	}
-	if err == nil || isTrouble(err) {
+	if err == nil || isTrouble(err) && !late {
 		return err
 	}
 	for _, one := range arrivals {
@@ -278,10 +288,10 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []refusal) error {
 		if err == nil {
 			continue
 		}
-		if isTrouble(err) {
+		if isTrouble(err) && !(late && f.stuck()) {
 			return err
 		}
-		if err := f.park(one.event, one.msg.Data(), err); err != nil {
+		if err := f.park(one, err); err != nil {
 			return err
 		}
 	}

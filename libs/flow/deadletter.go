@@ -9,19 +9,25 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// DeadLetter is an event that could not be applied after the last try. It counts as the void until it is redriven.
+// DeadLetter is a message that could not be applied after the last try. It counts as the void until it is redriven or
+// dismissed.
 type DeadLetter struct {
 	ID      string    `json:"id" db:"event_id"`
 	Type    string    `json:"type" db:"type"`
 	Journey string    `json:"journey" db:"journey"`
 	Reason  string    `json:"reason" db:"reason"`
 	Since   time.Time `json:"since" db:"since"`
-	Payload string    `json:"-" db:"payload"`
+	// Again says that it may be redriven. Where nobody remembers whether it was applied, it may not: a human looks at
+	// the journey, does what is missing and dismisses the letter.
+	Again bool `json:"again" db:"again"`
+	// Payload is what arrived, byte for byte.
+	Payload []byte `json:"-" db:"payload"`
 }
 
 // DeadLetters returns a service's dead letters, oldest first.
 func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) {
-	rows, err := pool.Query(ctx, `select event_id::text as event_id, type, journey, reason, since, payload from dead_letter order by since, event_id`)
+	rows, err := pool.Query(ctx, `select event_id::text as event_id, type, journey, reason, since, again, payload from letter
+		where state = 'dead' order by since, event_id`)
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
 	}
@@ -29,14 +35,22 @@ func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) 
 }
 
 // Redrive puts dead letters back in line to be tried at once, with a fresh count of tries; all of them where no
-// id is named. It returns how many.
+// id is named. It returns how many. Those that may not be tried again stay as they are. A letter is never deleted: its
+// row is what keeps it from being applied twice, however late.
 func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...string) (int64, error) {
-	tag, err := pool.Exec(ctx, `with again as (
-			delete from dead_letter where coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]) returning *)
-		insert into parked (event_id, type, journey, payload, reason, tries, next_try_at, parked_at)
-		select event_id, type, journey, payload, reason, 0, $2, since from again on conflict do nothing`, ids, now)
+	tag, err := pool.Exec(ctx, `update letter set state = 'waiting', tries = 0, next_try_at = $2
+		where state = 'dead' and again and (coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]))`, ids, now)
 	if err != nil {
 		return 0, fmt.Errorf("redriving dead letters: %w", err)
+	}
+	return tag.RowsAffected(), nil
+}
+
+// Dismiss says of dead letters that a human has seen to them otherwise; it returns how many.
+func Dismiss(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int64, error) {
+	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id = any($1::uuid[])`, ids)
+	if err != nil {
+		return 0, fmt.Errorf("dismissing dead letters: %w", err)
 	}
 	return tag.RowsAffected(), nil
 }
@@ -44,7 +58,7 @@ func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...stri
 // CountParked returns how many events of a service wait for another try.
 func CountParked(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	var n int
-	if err := pool.QueryRow(ctx, `select count(*) from parked`).Scan(&n); err != nil {
+	if err := pool.QueryRow(ctx, `select count(*) from letter where state = 'waiting'`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting parked events: %w", err)
 	}
 	return n, nil

@@ -93,6 +93,9 @@ type Config struct {
 	// before the first of them (5 s), doubled each time.
 	ParkTries int
 	ParkDelay time.Duration
+	// StuckAfter is for how long a batch is tried again whose trouble seems to be the infrastructure's (1 min), before
+	// its events are tried alone, and the one that alone meets trouble while the database answers is parked.
+	StuckAfter time.Duration
 
 	// StaleAfter is for how long another writer's beats must stand still before it is taken over (5 s). SyncLag
 	// is how long an acknowledgement is not trusted to have reached the broker's disk (5 min). RebuildRate bounds
@@ -175,6 +178,7 @@ func setDefaults(cfg *Config) {
 	orInt(&cfg.ParkTries, 8)
 	orInt(&cfg.RebuildRate, 4000)
 	orTime(&cfg.ParkDelay, 5*time.Second)
+	orTime(&cfg.StuckAfter, time.Minute)
 	orTime(&cfg.StaleAfter, 5*time.Second)
 	orTime(&cfg.SyncLag, 5*time.Minute)
 	if cfg.Log == nil {

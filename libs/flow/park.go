@@ -1,39 +1,88 @@
 package flow
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"footbridge/libs/pg"
 )
 
+// letter is a message that could not be applied, as it arrived.
+type letter struct {
+	event  Event
+	msg    jetstream.Msg
+	reason string
+	// unknown: whether the event has been applied cannot be known any more, so that it must not be tried again.
+	unknown bool
+}
+
+// shown makes a text that arrived fit for a column, a log line and a terminal: without bytes that are no UTF-8,
+// without control characters (PostgreSQL stores no NUL), and of bounded length. The message itself is kept as bytes.
+func shown(text string) string {
+	const most = 500
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f {
+			return utf8.RuneError
+		}
+		return r
+	}, strings.ToValidUTF8(text, "\uFFFD"))
+	if runes := []rune(clean); len(runes) > most {
+		return string(runes[:most]) + "…"
+	}
+	return clean
+}
+
+// headersOf writes the headers of a message as they stand on the wire, in no particular order of names.
+func headersOf(msg jetstream.Msg) []byte {
+	out := bytes.Buffer{}
+	for name, values := range msg.Headers() {
+		for _, value := range values {
+			out.WriteString(name + ": " + value + "\r\n")
+		}
+	}
+	return append([]byte{}, out.Bytes()...)
+}
+
 // park puts an event that could not be applied aside, with the reason, to be tried again. Its inbox row is made in
-// the same transaction: a redelivery is a duplicate, and only the retry applies it.
-func (f *Flow) park(event Event, payload []byte, reason error) error {
+// the same transaction: a redelivery is a duplicate, and only the retry applies it. An event whose inbox row is there
+// has been applied, and is left alone.
+func (f *Flow) park(a arrival, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
-	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", event.Type, "footbridge.event.id", event.ID, "footbridge.journey", event.Subject, keyRunbook, "dead-letters.md", "error", firstLine(reason))
+	event := a.event
+	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", shown(event.Type), "footbridge.event.id", event.ID,
+		"footbridge.journey", shown(event.Subject), keyRunbook, "dead-letters.md", "error", firstLine(reason))
 	f.metrics.parkings.Add(ctx, 1)
 	return f.Do(ctx, func(tx *Tx) error {
-		tx.Queue(`insert into inbox (id) values ($1) on conflict do nothing`, event.ID)
-		tx.Queue(`insert into parked (event_id, type, journey, payload, reason, tries, next_try_at, parked_at)
-			values ($1, $2, $3, $4, $5, 0, $6, $7) on conflict do nothing`,
-			event.ID, event.Type, event.Subject, string(payload), firstLine(reason), tx.Now.Add(f.cfg.ParkDelay), tx.Now)
+		tx.Queue(`with fresh as (insert into inbox (id) values ($1) on conflict do nothing returning id)
+			insert into letter (event_id, type, journey, subject, headers, payload, reason, state, counted, again, tries, next_try_at, since)
+			select id, $2, $3, $4, $5, $6, $7, 'waiting', true, true, 0, $8, $9 from fresh
+			on conflict (event_id) do update set state = 'waiting', counted = true, next_try_at = excluded.next_try_at where letter.state = 'dead'`,
+			event.ID, shown(event.Type), shown(event.Subject), []byte(a.msg.Subject()), headersOf(a.msg), a.msg.Data(), firstLine(reason),
+			tx.Now.Add(f.cfg.ParkDelay), tx.Now)
 		return nil
 	})
 }
 
 // bury makes dead letters of messages that no try can make good.
-func (f *Flow) bury(refused []refusal) error {
+func (f *Flow) bury(refused []letter) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	return f.Do(ctx, func(tx *Tx) error {
 		for _, r := range refused {
-			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", r.event.Type, keyRunbook, "dead-letters.md", "error", r.reason)
-			tx.Queue(`insert into dead_letter (event_id, type, journey, payload, reason, since) values ($1, $2, $3, $4, $5, $6)
-				on conflict do nothing`, r.event.ID, r.event.Type, r.event.Subject, strings.ToValidUTF8(string(r.body), "\uFFFD"), r.reason, tx.Now)
+			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", shown(r.event.Type), keyRunbook, "dead-letters.md", "error", shown(r.reason))
+			tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, counted, again, tries, next_try_at, since)
+				values ($1, $2, $3, $4, $5, $6, $7, 'dead', false, $8, 0, $9, $9) on conflict do nothing`,
+				r.event.ID, shown(r.event.Type), shown(r.event.Subject), []byte(r.msg.Subject()), headersOf(r.msg), append([]byte{}, r.msg.Data()...),
+				shown(r.reason), !r.unknown, tx.Now)
 		}
 		return nil
 	})
@@ -44,74 +93,115 @@ func (f *Flow) retryParked(ctx context.Context) {
 	f.loop(ctx, "parked", time.Second, nil, func() (bool, error) { return f.retryOne(ctx) })
 }
 
+// waitingLetter is a letter whose next try is due.
+type waitingLetter struct {
+	id      string
+	payload []byte
+	tries   int
+	counted bool
+}
+
 func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
-	var id, payload string
-	var tries int
-	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries from parked where next_try_at <= $1 order by next_try_at limit 1`,
-		f.cfg.Clock.Now()).Scan(&id, &payload, &tries)
-	if err == pgx.ErrNoRows {
+	var l waitingLetter
+	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries, counted from letter where state = 'waiting' and next_try_at <= $1
+		order by next_try_at limit 1`, f.cfg.Clock.Now()).Scan(&l.id, &l.payload, &l.tries, &l.counted)
+	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("looking for parked events: %w", err)
 	}
-	event, err := Unmarshal([]byte(payload))
-	if err == nil {
-		err = f.applyParked(event)
+	event, err := Unmarshal(l.payload)
+	if err != nil {
+		return true, f.giveUp(ctx, l.id, err)
 	}
+	if reason, _ := f.refuses(&event); reason != "" && !l.counted {
+		return true, f.giveUp(ctx, l.id, errors.New(reason))
+	}
+	err = f.applyParked(l, event)
 	if err == nil {
 		return true, nil
 	}
-	if isTrouble(err) {
-		return false, err
+	if isTrouble(err) { // says nothing about the event; the others are not to wait for it
+		_, putOff := f.cfg.Pool.Exec(ctx, `update letter set next_try_at = $2, reason = $3 where event_id = $1 and state = 'waiting'`,
+			l.id, f.cfg.Clock.Now().Add(f.cfg.ParkDelay), firstLine(err))
+		return false, errors.Join(err, putOff)
 	}
-	return true, f.tryLater(ctx, id, tries+1, err)
+	return true, f.tryLater(ctx, l.id, l.tries+1, err)
 }
 
-// applyParked applies a parked event and takes it off the list, in one transaction; unless another process has.
-func (f *Flow) applyParked(event Event) error {
+// applyParked applies a parked event and says so in its letter, in one transaction, unless another process has done it.
+// Where its inbox row was not made together with the letter, it is made now; one that is there already says that the
+// event has been applied meanwhile.
+func (f *Flow) applyParked(l waitingLetter, event Event) error {
+	if err := f.makeInboxDays(f.life, []Event{event}); err != nil && !l.counted {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	ctx, span := f.startBatch(ctx, "retry", []Event{event})
 	defer span.End()
 	return f.Do(ctx, func(tx *Tx) error {
-		mine := false
-		tx.Queue(`delete from parked where event_id = $1 returning true`, event.ID).Query(func(rows pgx.Rows) error {
-			mine = rows.Next()
-			return nil
-		})
+		mine, fresh := false, l.counted
+		there := func(found *bool) func(pgx.Rows) error {
+			return func(rows pgx.Rows) error { *found = rows.Next(); return nil }
+		}
+		tx.Queue(`update letter set state = 'applied' where event_id = $1 and state = 'waiting' returning true`, l.id).Query(there(&mine))
+		if !l.counted {
+			tx.Queue(`insert into inbox (id) values ($1) on conflict do nothing returning true`, event.ID).Query(there(&fresh))
+		}
 		decide, err := guarded(func() func([]Event) error { return f.cfg.Handle(tx, []Event{event}) })
 		if err != nil {
 			return err
 		}
-		if err := tx.Flush(); err != nil || !mine {
+		if err := tx.Flush(); err != nil {
 			return err
+		}
+		if !mine {
+			return errElsewhere
+		}
+		if !fresh {
+			return nil
 		}
 		result, err := guarded(func() error { return decide([]Event{event}) })
-		if err != nil {
-			return err
-		}
-		return result
+		return errors.Join(err, result)
 	})
 }
 
+// errElsewhere: another process has taken the letter; this transaction must leave nothing behind.
+var errElsewhere = errors.New("another process has taken this letter")
+
 // tryLater puts the next try off, twice as long each time; after the last, the event is a dead letter.
 func (f *Flow) tryLater(ctx context.Context, id string, tries int, reason error) error {
-	now := f.cfg.Clock.Now()
-	if tries >= f.cfg.ParkTries {
-		_, err := f.cfg.Pool.Exec(ctx, `with given_up as (delete from parked where event_id = $1 returning *)
-			insert into dead_letter (event_id, type, journey, payload, reason, since)
-			select event_id, type, journey, payload, $2, parked_at from given_up on conflict do nothing`, id, firstLine(reason))
-		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id", id, keyRunbook, "dead-letters.md", "error", firstLine(reason))
-		return err
+	if errors.Is(reason, errElsewhere) {
+		return nil
 	}
-	_, err := f.cfg.Pool.Exec(ctx, `update parked set tries = $2, next_try_at = $3, reason = $4 where event_id = $1`,
-		id, tries, now.Add(f.cfg.ParkDelay<<tries), firstLine(reason))
+	if tries >= f.cfg.ParkTries {
+		return f.giveUp(ctx, id, reason)
+	}
+	_, err := f.cfg.Pool.Exec(ctx, `update letter set tries = $2, next_try_at = $3, reason = $4 where event_id = $1 and state = 'waiting'`,
+		id, tries, f.cfg.Clock.Now().Add(f.cfg.ParkDelay<<tries), firstLine(reason))
 	return err
+}
+
+func (f *Flow) giveUp(ctx context.Context, id string, reason error) error {
+	_, err := f.cfg.Pool.Exec(ctx, `update letter set state = 'dead', reason = $2 where event_id = $1 and state = 'waiting'`, id, firstLine(reason))
+	if err == nil {
+		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id", id, keyRunbook, "dead-letters.md", "error", firstLine(reason))
+	}
+	return err
+}
+
+// stuck says that an event alone meets trouble while the database answers others: then it is not the infrastructure.
+func (f *Flow) stuck() bool {
+	ctx, cancel := context.WithTimeout(f.life, 2*time.Second)
+	defer cancel()
+	_, err := pg.ServerTime(ctx, f.cfg.Pool)
+	return err == nil
 }
 
 // firstLine keeps stacks out of tables and logs.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
-	return line
+	return shown(line)
 }

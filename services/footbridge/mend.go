@@ -1,11 +1,15 @@
 package main
 
 import (
+	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"slices"
+	"strconv"
 	"time"
+	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -50,7 +54,7 @@ func deadLetters(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	usage := service.Usage{Err: fmt.Errorf("deadletters list | show ID | redrive [ID…]")}
+	usage := service.Usage{Err: fmt.Errorf("deadletters list | show ID | redrive [ID…] | dismiss ID…")}
 	if len(rest) == 0 {
 		return usage
 	}
@@ -67,6 +71,11 @@ func deadLetters(ctx context.Context, args []string) error {
 		return listDead(ctx, o, rest[1:])
 	case "redrive":
 		return redrive(ctx, &o.Config, rest[1:])
+	case "dismiss":
+		if len(rest) < 2 {
+			return usage
+		}
+		return dismiss(ctx, &o.Config, rest[1:])
 	}
 	return usage
 }
@@ -98,8 +107,34 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 		}
 	})
 	if len(ids) == 1 && len(lines) == 1 {
-		fmt.Println(lines[0].Payload)
+		fmt.Println(printable(lines[0].Payload))
+		if !lines[0].Again {
+			fmt.Println("It cannot be redriven: nobody remembers whether it was applied. Look at the journey, do what is missing, and dismiss it.")
+		}
 	}
+	return err
+}
+
+// printable shows what arrived: as it is where that is text, in Go's quoting where it is not.
+func printable(payload []byte) string {
+	if utf8.Valid(payload) && !bytes.ContainsFunc(payload, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' }) {
+		return string(payload)
+	}
+	return strconv.Quote(string(payload))
+}
+
+// dismiss says that a human has seen to these dead letters otherwise.
+func dismiss(ctx context.Context, c *Config, ids []string) error {
+	var total int64
+	err := c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
+		n, err := flow.Dismiss(ctx, pool, ids...)
+		total += n
+		return err
+	})
+	if err == nil && total == 0 {
+		return errors.New("no dead letter has that id; deadletters list shows those that there are")
+	}
+	fmt.Printf("%d dismissed; they are kept, and no longer counted\n", total)
 	return err
 }
 

@@ -371,7 +371,7 @@ func tellLooked(t *testing.T, looked []place) {
 	for _, p := range looked {
 		counts[p.kind]++
 		sizes[p.kind] += len(p.content)
-		if strings.HasSuffix(p.where, ".parked") {
+		if strings.HasSuffix(p.where, ".letter") {
 			parked++
 		}
 	}
@@ -400,8 +400,8 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 			t.Fatal(err)
 		}
 	}
-	planted(`insert into journey.parked values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', $1, 'r', 0, '2030-01-01', '2026-01-01')`, "born "+b.born.Format("2 January 2006"))
-	planted(`insert into followup.dead_letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '{}', $1, '2026-01-01')`, "could not ring "+b.phone)
+	planted(`insert into journey.letter values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', '', '', convert_to($1, 'UTF8'), 'r', 'waiting', true, true, 0, '2030-01-01', '2026-01-01')`, "born "+b.born.Format("2 January 2006"))
+	planted(`insert into followup.letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '', '', '{}', $1, 'dead', true, true, 0, '2026-01-01', '2026-01-01')`, "could not ring "+b.phone)
 	planted(`update journey.journey set known = known || jsonb_build_object('x', $1::text)`, b.postcode)
 	planted(`insert into intake.person_lookup values ($1, gen_random_uuid())`, []byte(b.nhs))
 	planted(`insert into bridging.idempotency values ('p', 'r', 'k', $1, 200, null, '2026-01-01')`, []byte(b.email))
@@ -445,7 +445,7 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 	found := scan(looked, canaries)
 	for _, want := range []struct{ kind, where, canary string }{
 		{kindSubject, "message", "family name"}, {kindBody, "message", "NHS number"}, {kindSubject, "message", "a clinical word"},
-		{kindTable, "journey.parked", "birth date"}, {kindTable, "followup.dead_letter", "phone"}, {kindTable, "journey.journey", "postcode"},
+		{kindTable, "journey.letter", "birth date"}, {kindTable, "followup.letter", "phone"}, {kindTable, "journey.journey", "postcode"},
 		{kindTable, "intake.person_lookup", "NHS number"}, {kindTable, "bridging.idempotency", "e-mail"}, {kindTable, "threshold.directory_version", "hospital number"},
 		{kindSpan, "/v1/traces", "given name"}, {kindSpan, "/v1/traces", "a partner's name"}, {kindMetric, "/v1/metrics", "NHS number"},
 		{kindMetric, "/metrics", "NHS number"}, {kindLog, "/v1/logs", "NHS number"}, {kindLog, "wrote", "family name"},

@@ -1,0 +1,154 @@
+package flow_test
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+)
+
+// storing keeps the word of each question as text, as services keep names and codes.
+func storing(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
+	return func(fresh []flow.Event) error {
+		for _, e := range fresh {
+			word, err := flow.Decode[thing](e)
+			if err != nil {
+				return err
+			}
+			tx.Queue(`insert into answer (journey) values ($1)`, word.Word)
+			tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3)`, e.ID, e.Subject, tx.Now)
+		}
+		return nil
+	}
+}
+
+// asked is an event as a login that may publish could write it.
+func asked(id, journey, data string) string {
+	return fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"/footbridge/asker","type":"%s","subject":"%s","time":"2026-11-27T05:00:00Z","datacontenttype":"application/json","data":%s}`,
+		id, askedType, journey, data)
+}
+
+// TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn publishes what no service of ours would, and then something good.
+func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asker := w.start("asker", nil, nil)
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, storing)
+	id := func() string { return clock.NewID(time.Now()) }
+	bad := map[string]string{
+		"a NUL alone":              "\x00",
+		"a NUL in an attribute":    asked(id(), "j\x00", `{"word":"x"}`),
+		"an escaped NUL as text":   asked(id(), "j1", `{"word":"a\u0000b"}`),
+		"an escaped NUL as name":   asked(id(), `j\u0000`, `{"word":"x"}`),
+		"broken UTF-8":             asked(id(), "j2", "{\"word\":\"\xff\xfe\"}") + "\xc3",
+		"nothing":                  "",
+		"no JSON":                  "hello",
+		"no CloudEvent":            `{"a":1}`,
+		"a type of another kind":   asked(id(), "j3", `{"word":7}`),
+		"an id that is none":       asked("7", "j4", `{"word":"x"}`),
+		"an id that looks like it": asked("0199f0f2-0000-7000-8000-00000000zzzz", "j5", `{"word":"x"}`),
+		"an id with a NUL":         asked(`0199f0f2-0000-7000-8000-0000000000\u0000`, "j6", `{"word":"x"}`),
+		"nested deeply":            asked(id(), "j7", strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)),
+		"very large":               asked(id(), "j8", `{"word":7,"more":"`+strings.Repeat("x", 900_000)+`"}`),
+		"the far future":           asked(clock.NewID(time.Now().AddDate(300, 0, 0)), "j9", `{"word":"x"}`),
+		"long ago":                 asked("00000000-0000-7000-8000-000000000001", "j10", `{"word":"x"}`),
+	}
+	js := w.admin()
+	for what, body := range bad {
+		msg := &nats.Msg{Subject: "footbridge.thing.asked.v1.bad", Data: []byte(body), Header: nats.Header{"X-Odd": []string{"\xff" + what}}}
+		if _, err := js.PublishMsg(t.Context(), msg); err != nil {
+			t.Fatalf("%s: %v", what, err)
+		}
+	}
+	bad["an odd subject"] = "odd subject"
+	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "footbridge.thing.asked.v1.\xff\xfe\x00", Data: []byte(bad["an odd subject"])}); err != nil {
+		t.Fatal(err)
+	}
+	asker.ask(t, "good", "fine")
+	effectsAre(t, answerer, 1, 20*time.Second)
+	want := len(bad)
+	eventually(t, "all are dead letters", 30*time.Second, func() bool {
+		return count(t, answerer.pool, `select count(*) from dead_letter`) >= want
+	})
+	letters, err := flow.DeadLetters(t.Context(), answerer.pool)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for what, body := range bad {
+		found := false
+		for _, l := range letters {
+			found = found || bytes.Equal(l.Payload, []byte(body))
+		}
+		if !found {
+			t.Errorf("%s: not kept byte for byte", what)
+		}
+	}
+	eventually(t, "it is ready", 5*time.Second, func() bool { return answerer.Ready() == nil })
+}
+
+// TestAnUpperCaseIdIsTheSameEvent: the database spells ids in small letters; an event must not be lost for that.
+func TestAnUpperCaseIdIsTheSameEvent(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, storing)
+	id := clock.NewID(time.Now())
+	js := w.admin()
+	for _, spelt := range []string{strings.ToUpper(id), id} {
+		if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(spelt, "j", `{"word":"x"}`))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	effectsAre(t, answerer, 1, 10*time.Second)
+}
+
+// TestABuriedEventIsNeverAppliedTwice redrives, lets arrive again and redrives again, in each order.
+func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	ahead := &clock.Shifted{}
+	w.tune = func(c *flow.Config) { c.Clock = ahead }
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, storing)
+	js := w.admin()
+	publish := func(body string) {
+		if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(body)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	redrive := func() int64 {
+		n, err := flow.Redrive(t.Context(), answerer.pool, ahead.Now())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	dead := func(n int) func() bool {
+		return func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == n }
+	}
+	// From the future: buried; when its day has come it arrives again and is applied; redriving the letter does nothing.
+	early := asked(clock.NewID(time.Now().AddDate(0, 0, 9)), "early", `{"word":"x"}`)
+	publish(early)
+	eventually(t, "the early one is buried", 10*time.Second, dead(1))
+	ahead.Set(8 * 24 * time.Hour)
+	publish(early)
+	effectsAre(t, answerer, 1, 10*time.Second)
+	if redrive() != 1 {
+		t.Error("the early letter is not put back in line")
+	}
+	eventually(t, "the early letter is settled", 10*time.Second, dead(0))
+	eventually(t, "nothing waits", 10*time.Second, func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
+	publish(early)
+	// Older than the inbox remembers: nobody knows whether it was applied. It is not tried again.
+	publish(asked(clock.NewID(time.Now().AddDate(0, 0, -100)), "late", `{"word":"x"}`))
+	eventually(t, "the old one is buried", 10*time.Second, dead(1))
+	if n := redrive(); n != 0 {
+		t.Errorf("%d letters of which nobody knows whether they were applied were put back in line", n)
+	}
+	publish(asked(clock.NewID(ahead.Now()), "good", `{"word":"x"}`))
+	effectsAre(t, answerer, 2, 10*time.Second)
+}
