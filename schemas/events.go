@@ -331,6 +331,17 @@ type ContactStoppedData struct {
 	Reason string `json:"reason" is:"stop-reason"`
 }
 
+// SeenData says that staff of another organisation looked, for a reason that they stated; the reason is kept where they
+// looked.
+type SeenData struct {
+	// Random id of the person.
+	Person string `json:"person" is:"uuid"`
+	// Who looked: their organisation's ODS code.
+	Organisation string `json:"organisation" is:"ods"`
+	// What they looked at.
+	What string `json:"what" is:"seen"`
+}
+
 // ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for anew.
 type ContactResumedData struct {
 	// Random id of the person.

@@ -103,6 +103,7 @@ var kinds = compile(map[string]Kind{
 	"yes-no":           oneOf("yes", "no", "not-known"),
 	"contact-question": oneOf("phone", "email", "address", "record", "answer"),
 	"withdrawal":       oneOf("discharge-cancelled", "visit-cancelled", "recoded", "merged", "request-cancelled"),
+	"seen":             oneOf("identity", "consent", "doors"),
 	"stop-reason":      oneOf("death-reported", "by-hand"),
 	"sector":           oneOf("statutory", "third-sector"),
 	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),

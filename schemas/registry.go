@@ -101,6 +101,10 @@ var registry = []Entry{
 		"A named human lifted the stop on contact; consent is asked for anew.",
 		"A member of staff checked, and we can be in touch again if you would like that.", false},
 
+	{PersonSeen, Intake, []string{Journey}, reflect.TypeFor[SeenData](),
+		"Staff of another organisation looked, for a stated reason, at who the person is or what they said; the journey's organisation is told.",
+		"Staff who were treating you elsewhere looked at what is kept about you, and said why.", false},
+
 	{InformationSupplied, Intake, []string{Threshold, Journey}, reflect.TypeFor[InformationSuppliedData](),
 		"Facts that were unknown have become known.",
 		"Something that we had asked about is known now, and we looked again at what is open to you.", false},
@@ -111,6 +115,9 @@ var registry = []Entry{
 	{PathwayDecided, Threshold, []string{Followup, Bridging, Journey}, reflect.TypeFor[PathwayDecidedData](),
 		"Every service's criteria were looked at together.",
 		"We looked at the services near you to see which can offer you support now.", false},
+	{PathwaySeen, Threshold, []string{Journey}, reflect.TypeFor[SeenData](),
+		"Staff of another organisation looked, for a stated reason, at what is open to the person; the journey's organisation is told.",
+		"Staff who were treating you elsewhere looked at which services are open to you, and said why.", false},
 	{GapFound, Threshold, []string{Bridging, Journey}, reflect.TypeFor[GapFoundData](),
 		"Nothing statutory is open to this person at present.",
 		"The NHS and council services we looked at do not currently offer what you need, so we are looking further.",

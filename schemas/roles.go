@@ -48,7 +48,7 @@ var access = []Access{
 		"one journey at a time",
 		"reads",
 		"lists of journeys",
-		true, "a reason is stated", true},
+		true, "a reason of substance is stated; of a journey of another organisation, that organisation is told", true},
 	{Partner, "A third-sector organisation with an agreement in force",
 		"its own offers, without identity until accepted under consent",
 		"answers its own offers",

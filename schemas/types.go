@@ -29,11 +29,13 @@ const (
 	PreferencesChanged Type = "care.footbridge.person.preferences-changed.v1"
 	ContactStopped     Type = "care.footbridge.person.contact-stopped.v1"
 	ContactResumed     Type = "care.footbridge.person.contact-resumed.v1"
+	PersonSeen         Type = "care.footbridge.person.seen.v1"
 
 	InformationSupplied Type = "care.footbridge.information.supplied.v1"
 
 	InformationNeeded   Type = "care.footbridge.information.needed.v1"
 	PathwayDecided      Type = "care.footbridge.pathway.decided.v1"
+	PathwaySeen         Type = "care.footbridge.pathway.seen.v1"
 	GapFound            Type = "care.footbridge.threshold.gap-found.v1"
 	ServiceAsked        Type = "care.footbridge.service.asked.v1"
 	ServiceAnswered     Type = "care.footbridge.service.answered.v1"

@@ -242,7 +242,7 @@ func TestABackendThatIsNotThereIsAProblemThatSaysWhatToDo(t *testing.T) {
 func TestABackendThatBreaksOffOrHangsIsAProblem(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Query().Get("hang") != "" {
+		if r.URL.Query().Get("cursor") == "hang" {
 			<-r.Context().Done()
 			return
 		}
@@ -259,7 +259,7 @@ func TestABackendThatBreaksOffOrHangsIsAProblem(t *testing.T) {
 		c.Timeout = 50 * time.Millisecond
 	})
 	problemOf(t, f.ask(t, "GET", "/api/journeys", "", &nurse), http.StatusBadGateway)
-	problemOf(t, f.ask(t, "GET", "/api/journeys?hang=1", "", &nurse), http.StatusGatewayTimeout)
+	problemOf(t, f.ask(t, "GET", "/api/journeys?cursor=hang", "", &nurse), http.StatusGatewayTimeout)
 }
 
 func TestARemoteServiceIsAnsweredForAsOneInTheSameProcess(t *testing.T) {
@@ -393,7 +393,7 @@ func TestSpansCarryThePatternAndNeverThePath(t *testing.T) {
 	recorder := tracetest.NewSpanRecorder()
 	f := start(t, func(c *Config) { c.Tracers = trace.NewTracerProvider(trace.WithSpanProcessor(recorder)) })
 	const id = "0b6f7c3a-1111-4000-8000-000000000000"
-	f.ask(t, "GET", "/api/journeys/"+id+"?q="+id, "", &nurse)
+	f.ask(t, "GET", "/api/journeys?cursor="+id, "", &nurse)
 	f.ask(t, "GET", "/"+id, "", &nurse)
 	f.ask(t, "GET", "/api/journeys/"+id, "", nil)
 	for _, span := range recorder.Ended() {

@@ -45,7 +45,7 @@ var securityHeaders = map[string]string{
 // pass hands a route's requests to its service, after all checks.
 func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 	usual := bodyLimit(route)
-	return func(w http.ResponseWriter, r *http.Request) error {
+	passed := func(w http.ResponseWriter, r *http.Request) error {
 		p, err := g.admitted(route, r)
 		if err != nil {
 			return err
@@ -76,6 +76,10 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		backend.ServeHTTP(w, out)
 		return nil
 	}
+	if isFHIR(route.Pattern) || route.Service == schemas.Console {
+		return passed // which look after their own
+	}
+	return httpx.OnlyQuery(passed, route.Query()...)
 }
 
 // serveOwn is pass for what the gateway answers itself. All of it is public.

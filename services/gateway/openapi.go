@@ -114,6 +114,11 @@ func roleNames(roles []schemas.Role) string {
 	return strings.Join(names, ", ")
 }
 
+// takesReason says that a route may show somebody for a stated reason.
+func takesReason(route schemas.Route) bool {
+	return route.Method == "GET" && route.Allows(schemas.TreatingStaff) && strings.HasPrefix(route.Pattern, "/api/journeys/") || route.Mux() == "GET /api/messages/{id}"
+}
+
 func parameters(route schemas.Route) []object {
 	var all []object
 	for _, found := range parameterPattern.FindAllStringSubmatch(route.Pattern, -1) {
@@ -124,6 +129,10 @@ func parameters(route schemas.Route) []object {
 	}
 	if route.Pattern == "/api/messages" {
 		all = append(all, object{"name": "outcome", "in": "query", "schema": object{"$ref": "#/components/schemas/Outcome"}})
+	}
+	if takesReason(route) {
+		all = append(all, object{"name": schemas.ReasonHeader, "in": "header", "description": "Why somebody looks, in a few words of their own: it is kept, and the person can read it. Never in the URL.",
+			"schema": object{"type": "string", "minLength": 10, "maxLength": 200}})
 	}
 	switch {
 	case isFHIR(route.Pattern):

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"slices"
-	"strings"
 
 	"footbridge/schemas"
 )
@@ -44,7 +43,7 @@ const (
 // MayRead decides whether somebody may read who a person is, and how much of it. All that it looks at is read in the
 // transaction that reads the identity, so that a consent withdrawn before it opens nothing.
 func MayRead(asking Asking, group Group, grants []Grant, answers []Answer, today string) (sees, refused string) {
-	stated := len(strings.TrimSpace(asking.Reason)) >= 3
+	stated := schemas.ReasonFault(asking.Reason) == ""
 	switch schemas.Role(asking.Role) {
 	case schemas.Person:
 		if asking.Own {

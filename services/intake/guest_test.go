@@ -26,8 +26,8 @@ func TestAGuestLearnsNothingAndOpensNothingByWhatTheyClaim(t *testing.T) {
 	types, journeys := p.outbox(t)
 	expect(t, types, "discharge.recorded", "referral.requested", "referral.requested", "referral.requested")
 	for journey := range journeys {
-		p.must(t, http.StatusForbidden, ours, "GET", "/api/journeys/"+journey+"/identity", "")
-		if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "to ring"); strings.Contains(seen, `"confirmed":true`) {
+		p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+journey+"/identity", "")
+		if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "to ring them back"); strings.Contains(seen, `"confirmed":true`) {
 			t.Errorf("a guest's contact counts as confirmed: %s", seen)
 		}
 	}

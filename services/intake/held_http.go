@@ -50,10 +50,7 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason, err := statedReason(r)
-	if err != nil {
-		return err
-	}
+	reason := statedReason(r)
 	var shown messageShown
 	var refusal error
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {

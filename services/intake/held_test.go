@@ -44,11 +44,11 @@ func TestAMessageSetAsideIsShownWithoutWhoItIsAbout(t *testing.T) {
 		t.Errorf("a navigator sees %+v %+v", shown, shown.Says)
 	}
 	keeper := principal.Principal{Organisation: "RXX", Role: string(schemas.Operator), Subject: "operator-1"}
-	if seen := p.message(t, keeper, line.ID, ReasonHeader, "curious"); seen.Says != nil || seen.Who != nil || seen.Named {
+	if seen := p.message(t, keeper, line.ID, ReasonHeader, "to ring them back"); seen.Says != nil || seen.Who != nil || seen.Named {
 		t.Errorf("an operator sees %+v", seen)
 	}
 	elsewhere := principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "navigator-2"}
-	p.must(t, http.StatusNotFound, elsewhere, "GET", "/api/messages/"+line.ID, "", ReasonHeader, "to look")
+	p.must(t, http.StatusNotFound, elsewhere, "GET", "/api/messages/"+line.ID, "", ReasonHeader, "to ring them back")
 	p.must(t, http.StatusForbidden, liaison, "GET", "/api/messages/"+line.ID, "")
 	var looks int
 	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) from intake.access_log`).Scan(&looks); err != nil || looks != 0 {

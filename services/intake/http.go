@@ -44,6 +44,9 @@ func (s *Service) Routes(mux *httpx.Mux) {
 				roles = append(roles, string(role))
 			}
 		}
+		if !strings.HasPrefix(route.Pattern, "/fhir/") { // which looks after its own
+			handler = httpx.OnlyQuery(handler, route.Query()...)
+		}
 		handler = principal.RequireRole(handler, roles...)
 		if strings.HasPrefix(route.Pattern, "/fhir/") {
 			handler = s.answeringFHIR(handler)

@@ -17,8 +17,8 @@ import (
 // maxForm is the most that a person's request may hold, in bytes.
 const maxForm = 64 << 10
 
-// ReasonHeader carries why somebody looks at who a person is. It is no part of the URL: URLs are kept by proxies.
-const ReasonHeader = "Access-Reason"
+// ReasonHeader carries why somebody looks at who a person is.
+const ReasonHeader = schemas.ReasonHeader
 
 // peopleRoutes are the routes about people: who they are, what they said, and how they may be reached.
 func (s *Service) peopleRoutes() map[string]httpx.Handler {
@@ -311,19 +311,71 @@ func (s *Service) consentsOf(sub *subjectOf, now time.Time) []consentShown {
 	return shown
 }
 
-// getConsent shows how the answers of a journey's person stand.
+// getConsent shows how the answers of a journey's person stand; to staff treating them, for a stated reason that is kept.
 func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
 	journey, err := pathRef(r, "id", noSuchJourney)
 	if err != nil {
 		return err
 	}
-	return s.perform(w, r, nil, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		sub, err := s.lockSubject(tx, who, journey)
+	var answer map[string]any
+	var refusal error
+	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		answer, refusal = nil, nil
+		sub, err := s.lockForLook(tx, who, journey)
 		if err != nil {
-			return 0, nil, err
+			return err
 		}
-		return http.StatusOK, consentAnswer(sub, s.consentsOf(sub, tx.Now)), nil
+		if schemas.Role(who.Role) == schemas.TreatingStaff {
+			if refusal, err = s.treatingLook(tx, who, sub, statedReason(r)); refusal != nil || err != nil {
+				return err
+			}
+		}
+		answer = consentAnswer(sub, s.consentsOf(sub, tx.Now))
+		return nil
 	})
+	switch {
+	case err != nil:
+		return err
+	case refusal != nil:
+		return refusal
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+// SeesConsent is how a look at what the person said is kept, beside those at who they are.
+const SeesConsent = "consent"
+
+// treatingLook decides about a look of staff treating the person at what they said, and writes it down.
+func (s *Service) treatingLook(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal, err error) {
+	sees, refused := SeesConsent, ""
+	if schemas.ReasonFault(reason) != "" {
+		sees, refused, reason = SeesNothing, RefusedNoReason, ""
+	}
+	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
+	if refused != "" {
+		return sub.noReason(who), nil
+	}
+	return nil, tellHome(tx, who, sub, "consent")
+}
+
+// noReason is the answer to a look without a reason of substance: to another organisation, as if nothing were there.
+func (sub *subjectOf) noReason(who principal.Principal) error {
+	if !scopeOf(who).Home(sub.Organisation) {
+		return noSuchJourney()
+	}
+	return httpx.NewProblem(http.StatusForbidden, "%s", schemas.ReasonFault(""))
+}
+
+// tellHome tells the journey's organisation that somebody of another one looked.
+func tellHome(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
+	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
+		return nil
+	}
+	return sayOn(tx, sub.Journey, []said{{schemas.PersonSeen, schemas.SeenData{Person: sub.Person, Organisation: who.Organisation, What: what}}})
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
@@ -458,13 +510,7 @@ type Unconfirmed struct {
 }
 
 // statedReason is why somebody looks, as they say; empty where they do not.
-func statedReason(r *http.Request) (string, error) {
-	reason := strings.TrimSpace(r.Header.Get(ReasonHeader))
-	if len(reason) > 500 {
-		return "", unprocessable("The stated reason is longer than 500 bytes. State it shortly.")
-	}
-	return reason, nil
-}
+func statedReason(r *http.Request) string { return strings.TrimSpace(r.Header.Get(ReasonHeader)) }
 
 // getIdentity shows who the person of a journey is: one look, for a stated reason, kept where the person can read it.
 func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
@@ -476,20 +522,19 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reason, err := statedReason(r)
-	if err != nil {
-		return err
-	}
+	reason := statedReason(r)
 	var shown *identityShown
 	var refusal error
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		shown, refusal = nil, nil
-		sub, err := s.lockSubject(tx, who, journey)
+		sub, err := s.lockForLook(tx, who, journey)
 		if err != nil {
 			return err
 		}
-		shown, refusal = s.look(tx, who, sub, reason)
-		return nil
+		if shown, refusal = s.look(tx, who, sub, reason); refusal != nil {
+			return nil
+		}
+		return tellHome(tx, who, sub, "identity")
 	})
 	switch {
 	case err != nil:
@@ -508,6 +553,9 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 	if sees != SeesNothing && sub.erased {
 		sees, refused = SeesNothing, RefusedErased
 	}
+	if refused == RefusedNoReason {
+		reason = "" // what is none is not kept: it may be anything
+	}
 	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
 	switch refused {
 	case "":
@@ -515,11 +563,9 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 	case RefusedErased:
 		return nil, gone()
 	case RefusedNoReason:
-		return nil, httpx.NewProblem(http.StatusForbidden, "State why you look, in the header %s: it is kept, and the person can read it.", ReasonHeader)
-	case RefusedNoGrant:
-		return nil, httpx.NewProblem(http.StatusForbidden, "There is no consent in force that lets your organisation read who this person is. Ask the team that sent you the offer.")
+		return nil, sub.noReason(who)
 	}
-	return nil, httpx.NewProblem(http.StatusForbidden, "Who this person is is not open to you.")
+	return nil, noSuchJourney() // as if it were not there
 }
 
 func (sub *subjectOf) show(sees string) *identityShown {

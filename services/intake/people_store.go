@@ -57,17 +57,14 @@ func rememberRequest(tx *flow.Tx, key *httpx.Idempotency, answer httpx.Remembere
 	}
 }
 
-// wall is what a principal's reads of people are bounded by: everything, their organisation's, or their own. Whether
-// a partner or treating staff may see who somebody is is decided from what the read brings (MayRead).
-func wall(who principal.Principal) (all bool, organisation, person string) {
-	switch schemas.Role(who.Role) {
-	case schemas.TreatingStaff, schemas.Partner, schemas.Operator:
-		return true, "", ""
-	case schemas.Person:
-		return false, "", who.Subject
-	}
-	return false, who.Organisation, ""
+func scopeOf(who principal.Principal) schemas.Scope {
+	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
 }
+
+// inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a visit
+// of it, or of one merged with it, did.
+const inReach = `($1 or p.organisation = any($2) or p.id::text = $3 or p.survivor::text = $3
+	or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and w.organisation = any($2)))`
 
 // subjectOf is the person of one journey, with all that deciding about them needs; locked until the transaction ends.
 type subjectOf struct {
@@ -87,16 +84,27 @@ type subjectOf struct {
 }
 
 func noSuchJourney() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no such journey that you may see. Check its id.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no such journey that you may see. Check its id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
 func noSuchPerson() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such record that you may see. Take the reference from the journey.")
 }
 
-// lockSubject reads the person of a journey, if the principal may see the journey, and locks their record.
+// lockSubject reads the person of a journey within the principal's reach, and locks their record.
 func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
-	all, organisation, own := wall(who)
+	return s.lockWithin(tx, scopeOf(who), journey)
+}
+
+// lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may, what
+// it brings decides.
+func (s *Service) lockForLook(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
+	scope := scopeOf(who)
+	scope.All = scope.All || scope.Elsewhere || scope.ByOffer
+	return s.lockWithin(tx, scope, journey)
+}
+
+func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (*subjectOf, error) {
 	var sub *subjectOf
 	var wrapped, identity, card []byte
 	confirmed := true
@@ -106,9 +114,8 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
 		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
-		where j.id = $1::uuid and ($2 or exists (select 1 from visit w where w.journey = j.id and w.organisation = $3)
-			or p.id::text = $4 or p.survivor::text = $4)
-		for update of p`, journey, all, organisation, own, adult).Query(func(rows pgx.Rows) error {
+		where j.id = $4::uuid and ($1 or coalesce(v.organisation, p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3)
+		for update of p`, append(scope.Args(), journey, adult)...).Query(func(rows pgx.Rows) error {
 		var found subjectOf
 		var flags string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
@@ -138,7 +145,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 			sub.card.Channels[i].Confirmed = false
 		}
 	}
-	return sub, s.loadGroup(tx, who, sub)
+	return sub, s.loadGroup(tx, sub)
 }
 
 func (s *Service) openSubject(sub *subjectOf, wrapped, identity, card []byte) error {
@@ -187,7 +194,7 @@ func sealJSON(key vault.Key, field string, value any) ([]byte, error) {
 
 // loadGroup reads the records merged with a person's, the answers of all of them, the journey's grants, and what
 // strictness needs of the other records' cards.
-func (s *Service) loadGroup(tx *flow.Tx, _ principal.Principal, sub *subjectOf) error {
+func (s *Service) loadGroup(tx *flow.Tx, sub *subjectOf) error {
 	var cards []sealedCard
 	loadGroup(tx, sub.Person, &sub.group, &sub.answers, &cards)
 	tx.Queue(`select id::text, journey::text, person::text, organisation, purpose, coalesce(until_day::text, '') from access_grant
@@ -401,7 +408,6 @@ type Look struct {
 // looks lists who looked at a person, the newest first, for the person and for staff of the organisation that keeps
 // the record.
 func (s *Service) looks(tx *flow.Tx, who principal.Principal, ref string, page httpx.Page) ([]Look, error) {
-	all, organisation, own := wall(who)
 	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
 	if len(page.After) == 1 {
 		after = page.After[0]
@@ -411,7 +417,7 @@ func (s *Service) looks(tx *flow.Tx, who principal.Principal, ref string, page h
 	var looks []Look
 	var reasons [][]byte
 	tx.Queue(`select k.wrapped from person p left join person_key k on k.person = p.id
-		where p.id = $1::uuid and ($2 or p.organisation = $3 or p.id::text = $4)`, ref, all, organisation, own).Query(func(rows pgx.Rows) error {
+		where p.id = $4::uuid and `+inReach, append(scopeOf(who).Args(), ref)...).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&wrapped}, func() error { found, wrapped = true, slices.Clone(wrapped); return nil })
 		return err
 	})
@@ -451,13 +457,10 @@ type recordOf struct {
 
 // lockRecords reads and locks the named records, in id order, of those that the principal may see.
 func lockRecords(tx *flow.Tx, who principal.Principal, refs ...string) (map[string]*recordOf, error) {
-	all, organisation, own := wall(who)
 	found := map[string]*recordOf{}
 	tx.Queue(`select p.id::text, p.organisation, coalesce(p.survivor::text, ''), p.aliases::text[], k.wrapped
 		from person p left join person_key k on k.person = p.id
-		where p.id = any($1::uuid[]) and ($2 or p.organisation = $3 or p.id::text = $4
-			or exists (select 1 from visit v where v.person = p.id and v.organisation = $3)) order by p.id for update of p`,
-		refs, all, organisation, own).Query(func(rows pgx.Rows) error {
+		where p.id = any($4::uuid[]) and `+inReach+` order by p.id for update of p`, append(scopeOf(who).Args(), refs)...).Query(func(rows pgx.Rows) error {
 		var r recordOf
 		_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.Survivor, &r.Aliases, &r.wrapped}, func() error {
 			one := r

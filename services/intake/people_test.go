@@ -78,8 +78,8 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	p := newSite(t).start()
 	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
 	base, because := "/api/journeys/"+journey, "called about tonight"
-	p.must(t, http.StatusForbidden, ours, "GET", base+"/identity", "")
-	p.must(t, http.StatusForbidden, treating, "GET", base+"/identity", "")
+	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "")
+	p.must(t, http.StatusNotFound, treating, "GET", base+"/identity", "")
 	if seen := p.must(t, http.StatusOK, treating, "GET", base+"/identity", "", ReasonHeader, because); !strings.Contains(seen, "Examplewood") {
 		t.Errorf("treating staff with a reason see %s", seen)
 	}
@@ -99,9 +99,9 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	if !strings.Contains(seen, "900099") || !strings.Contains(seen, "Rowan") {
 		t.Errorf("the partner sees %s", seen)
 	}
-	p.must(t, http.StatusForbidden, theirs, "GET", base+"/identity", "")
+	p.must(t, http.StatusNotFound, theirs, "GET", base+"/identity", "")
 	p.must(t, http.StatusOK, liaison, "POST", base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"withdrawn"}]}`)
-	p.must(t, http.StatusForbidden, ours, "GET", base+"/identity", "")
+	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "")
 
 	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
 	var looks httpx.List[Look]
@@ -116,7 +116,7 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	other := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: "11111111-1111-4111-8111-111111111111"}
 	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
 	types, _ := p.outbox(t)
-	expect(t, types, "discharge.recorded", "person.preferences-changed", "consent.given", "consent.declined", "consent.withdrawn")
+	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given", "consent.declined", "consent.withdrawn")
 	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "access_grant", "note", "idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
 }
 
@@ -265,7 +265,7 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 			if got := p.count(t, `select count(*) from intake.journey where state = '`+tc.state+`'`); got != 1 {
 				t.Errorf("the journey is not %s", tc.state)
 			}
-			p.must(t, http.StatusForbidden, ours, "GET", path+"identity", "")
+			p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
 			status, _ := p.ask(t, guide, "POST", "/api/people/"+person+"/erase", `{"reason":"asked for"}`)
 			if erasable := status == http.StatusAccepted; erasable != (tc.state == "closed") {
 				t.Errorf("%s, and erasing answers %d", tc.state, status)
@@ -285,7 +285,7 @@ func TestAYesGivenWhileAJourneyIsClosedOpensNothingYet(t *testing.T) {
 	path := "/api/journeys/" + journey + "/"
 	p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(-time.Minute)))
 	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
-	p.must(t, http.StatusForbidden, ours, "GET", path+"identity", "")
+	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
 	p.hear(t, turned(journey, schemas.JourneyReopened, 3, p.clock.Now()))
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 }
@@ -412,7 +412,7 @@ func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 		t.Errorf("erased %s (%v)", done, err)
 	}
 	for _, who := range []principal.Principal{guide, liaison, treating, ours} {
-		if status, seen := p.ask(t, who, "GET", path+"identity", "", ReasonHeader, "a reason"); status < 400 || strings.Contains(seen, "Examplewood") {
+		if status, seen := p.ask(t, who, "GET", path+"identity", "", ReasonHeader, "to ring them back"); status < 400 || strings.Contains(seen, "Examplewood") {
 			t.Errorf("%s still reads: %d %s", who, status, seen)
 		}
 	}
@@ -456,7 +456,7 @@ func TestConsentAndContactNeverCrossAMergeUntilAHumanConfirms(t *testing.T) {
 	}
 	merge("/merge", "false")
 	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging not-asked", "follow-up declined, bridging given")
-	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+one+"/identity", "", ReasonHeader, "checking")
+	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+one+"/identity", "", ReasonHeader, "to ring them back")
 	if strings.Contains(seen, "900222") || strings.Contains(seen, "somebody") || !strings.Contains(seen, `"askFirst":true`) {
 		t.Errorf("contact crossed a merge nobody confirmed: %s", seen)
 	}
@@ -627,13 +627,13 @@ func TestContentOutOfScopeIsErasedAfterThreeDaysAndLateCodingStillRaises(t *test
 			t.Errorf("%s: %d, want %d", query, n, want)
 		}
 	}
-	p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+kept+"/identity", "", ReasonHeader, "a reason")
+	p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+kept+"/identity", "", ReasonHeader, "to ring them back")
 	status, body := p.post(t, "application/cloudevents+json", report("late", strings.Replace(other, `"inScope":false`, `"inScope":true`, 1)))
 	var late eventAnswer
 	if err := json.Unmarshal([]byte(body), &late); err != nil || status != http.StatusAccepted || late.Journey == "" {
 		t.Fatalf("late coding: %d %s", status, body)
 	}
-	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+late.Journey+"/identity", "", ReasonHeader, "a reason"); !strings.Contains(seen, "Otherwood") {
+	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+late.Journey+"/identity", "", ReasonHeader, "to ring them back"); !strings.Contains(seen, "Otherwood") {
 		t.Errorf("after late coding: %s", seen)
 	}
 }

@@ -87,7 +87,7 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped", `{"reason":"asked us to"}`)
-	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journeys[0]+"/identity", "", ReasonHeader, "checking"); !strings.Contains(seen, `"contactStopped":true`) {
+	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journeys[0]+"/identity", "", ReasonHeader, "to ring them back"); !strings.Contains(seen, `"contactStopped":true`) {
 		t.Errorf("contact goes on under the other record: %s", seen)
 	}
 }

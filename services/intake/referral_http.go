@@ -181,7 +181,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	organisation := who.Organisation
-	if given := r.URL.Query().Get("organisation"); given != "" && seesAll(who) {
+	if given := r.URL.Query().Get("organisation"); given != "" && scopeOf(who).All {
 		organisation = given
 	}
 	rows, err := ReadList(organisation, body)

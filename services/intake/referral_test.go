@@ -41,7 +41,7 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 	if !strings.Contains(seen, `"value":"07700 900099","confirmed":true,"fromHour":18,"toHour":21`) {
 		t.Errorf("the partner sees %s", seen)
 	}
-	p.must(t, http.StatusForbidden, theirs, "GET", "/api/journeys/"+first.Journey+"/identity", "")
+	p.must(t, http.StatusNotFound, theirs, "GET", "/api/journeys/"+first.Journey+"/identity", "")
 	if shown := p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+first.Journey+"/consent", ""); !strings.Contains(shown, `"told":["what-it-is","who-will-see-it"]`) {
 		t.Errorf("consent %s", shown)
 	}

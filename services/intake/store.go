@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,7 +21,6 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
-	"footbridge/schemas"
 )
 
 // queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
@@ -742,9 +742,6 @@ func holdMessages(q queuer, all []Held, due time.Time) {
 // ledgerFilter narrows a list of messages; empty fields do not.
 type ledgerFilter struct{ Outcome, Sender string }
 
-// seesAll says whether a principal sees messages of every organisation: only whoever keeps the system running does.
-func seesAll(who principal.Principal) bool { return who.Role == string(schemas.Operator) }
-
 const ledgerColumns = `m.id::text, m.organisation, m.sender, m.received_at, m.door, m.control_id, m.type, m.ack, m.outcome, m.reason,
 	coalesce(m.journey::text, ''), m.trace, m.due_at, m.settled_at, coalesce(m.settled_by, '')`
 
@@ -760,8 +757,8 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 		after = page.After[0]
 	}
 	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
-		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or m.organisation = $5)
-		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, seesAll(who), who.Organisation, page.Limit+1)
+		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or m.organisation = any($5))
+		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, scopeOf(who).All, scopeOf(who).Organisations, page.Limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
@@ -783,7 +780,7 @@ func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMess
 	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
 			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
-		where m.id = $1::uuid and ($2 or m.organisation = $3) for update of m`, id, seesAll(who), who.Organisation).
+		where m.id = $1::uuid and ($2 or m.organisation = any($3)) for update of m`, id, scopeOf(who).All, scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
 			var h heldMessage
 			var key []byte
@@ -922,9 +919,7 @@ func storeStops(q queuer, w *World) {
 func keyOfPerson(tx *flow.Tx, who principal.Principal, ref string) (key, person string, err error) {
 	tx.Queue(`select l.hash, r.id::text from person p join person r on r.id = coalesce(p.survivor, p.id)
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
-		where p.id = $1::uuid and ($2 or r.organisation = $3
-			or exists (select 1 from visit v where v.person = any(r.aliases || r.id) and v.organisation = $3))`,
-		ref, seesAll(who), who.Organisation).
+		where p.id = $4::uuid and `+strings.ReplaceAll(inReach, "p.", "r."), append(scopeOf(who).Args(), ref)...).
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { key = string(hash); return nil })

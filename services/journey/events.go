@@ -316,6 +316,8 @@ var heard = map[schemas.Type]hearing{
 		k.addContact(at, when, true)
 		return nil
 	}),
+	schemas.PersonSeen:  on(seenElsewhere),
+	schemas.PathwaySeen: on(seenElsewhere),
 	schemas.InformationNeeded: on(func(k *Known, d schemas.InformationNeededData, at int64, when time.Time) shown {
 		k.Missing.hear(at, when)
 		return shown{"facts": d.Facts}
@@ -417,4 +419,9 @@ func doors(all []door) shown {
 		counts[string(d.Door)] = n + 1
 	}
 	return counts
+}
+
+// seenElsewhere tells the journey's own people who looked from elsewhere, and at what; it changes nothing else.
+func seenElsewhere(_ *Known, d schemas.SeenData, _ int64, _ time.Time) shown {
+	return shown{"organisation": d.Organisation, "what": d.What}
 }

@@ -144,13 +144,16 @@ const (
 	lineHandedOn     = "step.handed-on"
 	lineAcknowledged = "step.acknowledged"
 	lineSeen         = "journey.seen"
+	// lineSeenElsewhere is a look by staff of another organisation.
+	lineSeenElsewhere = "journey.seen-elsewhere"
 )
 
 var lines = map[string]string{
-	lineDone:         "A member of staff did what was to be done next.",
-	lineHandedOn:     "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
-	lineAcknowledged: "Somebody has taken on what happens next.",
-	lineSeen:         "Staff who were treating you looked at this page.",
+	lineDone:          "A member of staff did what was to be done next.",
+	lineHandedOn:      "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
+	lineAcknowledged:  "Somebody has taken on what happens next.",
+	lineSeen:          "Staff who were treating you looked at this page.",
+	lineSeenElsewhere: "Staff who were treating you elsewhere looked at this page, and said why.",
 }
 
 // note adds a line to the timeline that is no event.

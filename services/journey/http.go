@@ -59,7 +59,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		for _, role := range route.Roles {
 			roles = append(roles, string(role))
 		}
-		mux.Handle(route.Mux(), principal.RequireRole(h, roles...))
+		mux.Handle(route.Mux(), principal.RequireRole(httpx.OnlyQuery(h, route.Query()...), roles...))
 	}
 }
 
@@ -207,7 +207,8 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	var found *record
 	var entries []entry
 	now, batch := a.clock.Now(), &pgx.Batch{}
-	show(batch, p, id, func(j *record) { found = j }, func(all []entry) { entries = all })
+	reason := r.Header.Get(schemas.ReasonHeader)
+	show(batch, p, reason, id, func(j *record) { found = j }, func(all []entry) { entries = all })
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("reading journey %s: %w", id, err)
 	}
@@ -215,7 +216,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 		return unknown()
 	}
 	if schemas.Role(p.Role) == schemas.TreatingStaff {
-		if err := a.looked(r, found); err != nil {
+		if err := a.looked(r, p, found, reason); err != nil {
 			return err
 		}
 	}
@@ -223,15 +224,22 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, a.journeyOf(found, entries, p, now))
 }
 
-// looked records that staff treating the person looked, and why.
-func (a api) looked(r *http.Request, found *record) error {
-	reason := r.URL.Query().Get("reason")
-	if !codePattern.MatchString(reason) || len(reason) > 60 {
-		return httpx.NewProblem(http.StatusForbidden, "Say why you are looking: add reason=, as a code such as treating-now. The person can see it.")
+// looked records that staff treating the person looked, and why: a line that the journey's people and the person see,
+// with the organisation where it is another.
+func (a api) looked(r *http.Request, p principal.Principal, found *record, reason string) error {
+	if found.Organisation == "" {
+		return unknown() // nobody's yet: there is nobody to tell
+	}
+	if fault := schemas.ReasonFault(reason); fault != "" {
+		return httpx.NewProblem(http.StatusForbidden, "%s", fault)
+	}
+	line, details := lineSeen, shown{"reason": strings.TrimSpace(reason)}
+	if !scopeOf(p).Home(found.Organisation) {
+		line, details["organisation"] = lineSeenElsewhere, p.Organisation
 	}
 	return a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		w := a.writes(tx.Now)
-		w.note(found, lineSeen, shown{"reason": reason})
+		w.note(found, line, details)
 		return w.store(tx)
 	})
 }
@@ -264,7 +272,7 @@ func sentence(key string) string {
 }
 
 func unknown() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no such journey or step that you may see. Check its id.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no such journey or step that you may see. Check its id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
 func pathID(r *http.Request) (string, error) {

@@ -205,19 +205,21 @@ func TestWhoMaySeeAJourney(t *testing.T) {
 		organisation, subject     string
 		listStatus, listed        int
 		journeyStatus, stubStatus int
-		query                     string
+		reason                    string
 	}{
-		"the sending team":                {schemas.SendingTeam, "RXX", "s", 200, 1, 200, 404, ""},
-		"another hospital's":              {schemas.SendingTeam, "RYY", "s", 200, 0, 404, 404, ""},
-		"the navigator":                   {schemas.Navigator, "RXX", "s", 200, 2, 200, 200, ""},
-		"a navigator elsewhere":           {schemas.Navigator, "RYY", "s", 200, 1, 404, 200, ""},
-		"an operator":                     {schemas.Operator, "ops", "s", 200, 2, 200, 200, ""},
-		"the person":                      {schemas.Person, "x", "p", 403, 0, 200, 404, ""},
-		"somebody else":                   {schemas.Person, "x", "q", 403, 0, 404, 404, ""},
-		"treating staff without a reason": {schemas.TreatingStaff, "RXX", "s", 403, 0, 403, 404, ""},
-		"treating staff who state why":    {schemas.TreatingStaff, "RXX", "s", 403, 0, 200, 404, "?reason=treating-now"},
-		"a partner":                       {schemas.Partner, "RXX", "s", 403, 0, 403, 403, ""},
-		"a commissioner":                  {schemas.Commissioner, "RXX", "s", 403, 0, 403, 403, ""},
+		"the sending team":                       {schemas.SendingTeam, "RXX", "s", 200, 1, 200, 404, ""},
+		"another hospital's":                     {schemas.SendingTeam, "RYY", "s", 200, 0, 404, 404, ""},
+		"the navigator":                          {schemas.Navigator, "RXX", "s", 200, 2, 200, 200, ""},
+		"a navigator elsewhere":                  {schemas.Navigator, "RYY", "s", 200, 1, 404, 200, ""},
+		"an operator":                            {schemas.Operator, "ops", "s", 200, 2, 200, 200, ""},
+		"the person":                             {schemas.Person, "x", "p", 403, 0, 200, 404, ""},
+		"somebody else":                          {schemas.Person, "x", "q", 403, 0, 404, 404, ""},
+		"treating staff without a reason":        {schemas.TreatingStaff, "RXX", "s", 403, 0, 403, 404, ""},
+		"treating staff who state why":           {schemas.TreatingStaff, "RXX", "s", 403, 0, 200, 404, "treating them now"},
+		"treating staff elsewhere":               {schemas.TreatingStaff, "RYY", "s", 403, 0, 404, 404, "x"},
+		"treating staff elsewhere who state why": {schemas.TreatingStaff, "RYY", "s", 403, 0, 200, 404, "on our ward tonight"},
+		"a partner":                              {schemas.Partner, "RXX", "s", 403, 0, 403, 403, ""},
+		"a commissioner":                         {schemas.Commissioner, "RXX", "s", 403, 0, 403, 403, ""},
 	} {
 		w.as(tc.role, tc.organisation, tc.subject)
 		list, status := ask[listAnswer](w, "GET", "/api/journeys", "")
@@ -225,13 +227,20 @@ func TestWhoMaySeeAJourney(t *testing.T) {
 			t.Errorf("%s: list gives %d with %d journeys", name, status, len(list.Items))
 		}
 		for id, want := range map[string]int{journey.journey: tc.journeyStatus, stub.journey: tc.stubStatus} {
-			if _, status := ask[any](w, "GET", "/api/journeys/"+id+tc.query, ""); status != want {
+			if _, status := ask[any](w, "GET", "/api/journeys/"+id, "", schemas.ReasonHeader, tc.reason); status != want {
 				t.Errorf("%s: %d, want %d", name, status, want)
 			}
 		}
 	}
-	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen' and details = '{"reason": "treating-now"}'`); got != 1 {
+	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen' and details = '{"reason": "treating them now"}'`); got != 1 {
 		t.Errorf("%d looks are in the timeline", got)
+	}
+	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen-elsewhere' and details->>'organisation' = 'RYY'`); got != 1 {
+		t.Errorf("%d looks from elsewhere are told in the timeline", got)
+	}
+	w.as(schemas.TreatingStaff, "RXX", "s")
+	if _, status := ask[any](w, "GET", "/api/journeys/"+journey.journey+"?reason=treating-them-now", ""); status != 400 {
+		t.Errorf("a reason in the URL: %d", status)
 	}
 	w.as(schemas.Navigator, "RXX", "s")
 	if _, status := ask[any](w, "GET", "/api/journeys/not-an-id", ""); status != 404 {

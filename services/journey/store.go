@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -309,20 +310,12 @@ func addEntries(q queuer, entries []entry) {
 
 // scope says which journeys a principal may see: all ($1), those of an organisation ($2), or a person's own ($3).
 // Journeys without a beginning have no organisation yet; navigators and operators see them, so that somebody does.
-const scope = `($1 or organisation = any($2) or ($3 <> '' and person = $3))`
+var scope = pg.InScope("organisation", "person", 1)
 
-func scopeArgs(p principal.Principal) []any {
-	switch schemas.Role(p.Role) {
-	case schemas.Operator:
-		return []any{true, []string{}, ""}
-	case schemas.Navigator:
-		return []any{false, []string{p.Organisation, ""}, ""}
-	case schemas.SendingTeam, schemas.TreatingStaff:
-		return []any{false, []string{p.Organisation}, ""}
-	case schemas.Person:
-		return []any{false, []string{}, p.Subject}
-	}
-	return []any{false, []string{}, ""}
+func scopeArgs(p principal.Principal) []any { return scopeOf(p).Args() }
+
+func scopeOf(p principal.Principal) schemas.Scope {
+	return schemas.ScopeOf(schemas.Role(p.Role), p.Organisation, p.Subject)
 }
 
 // listed is one journey of a list, with the step that holds it.
@@ -390,9 +383,9 @@ type cursor struct {
 	Journey string
 }
 
-// show queues one journey that p may see, with its open steps and its timeline in the order things happened.
-func show(q queuer, p principal.Principal, id string, take func(*record), takeEntries func([]entry)) {
-	args := append(scopeArgs(p), id)
+// show queues one journey that p may see, for the reason stated, with its open steps and its timeline in the order things happened.
+func show(q queuer, p principal.Principal, reason, id string, take func(*record), takeEntries func([]entry)) {
+	args := append(scopeOf(p).Reads(reason).Args(), id)
 	visible := `id = $4::text::uuid and ` + scope
 	records := map[string]*record{}
 	q.Queue(selectRecord+` where `+visible, args...).Query(func(rows pgx.Rows) error {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -53,7 +54,7 @@ func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.C
 		for i, role := range route.Roles {
 			roles[i] = string(role)
 		}
-		mux.Handle(route.Mux(), principal.RequireRole(h, roles...))
+		mux.Handle(route.Mux(), principal.RequireRole(httpx.OnlyQuery(h, route.Query()...), roles...))
 	}
 }
 
@@ -87,17 +88,54 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	decision, err := lastDecision(r.Context(), a.pool, who, r.PathValue("id"))
+	journey := strings.ToLower(r.PathValue("id"))
+	if !uuidShape.MatchString(journey) {
+		return noDecision()
+	}
+	var decision *Decision
+	if schemas.Role(who.Role) == schemas.TreatingStaff {
+		decision, err = a.look(r, who, journey)
+	} else {
+		decision, err = lastDecision(r.Context(), a.pool, who, journey)
+	}
 	if err != nil {
 		return err
 	}
 	if decision == nil {
-		return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id, or look at the list of journeys.")
+		return noDecision()
 	}
 	w.Header().Set("ETag", `"`+decision.Directory+`"`)
 	return httpx.WriteJSON(w, http.StatusOK, doorsShown{Items: decision.Doors, Directory: decision.Directory, DecidedOn: decision.Today,
 		Gap: decision.Gap, Nobody: decision.Nobody, LastResort: decision.LastResort, AskFirst: decision.AskFirst, Tried: decision.Tried,
 		Held: decision.Held, Near: decision.Near, Questions: decision.Questions})
+}
+
+func noDecision() error {
+	return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
+}
+
+// look reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation of a
+// journey that is another's is told.
+func (a api) look(r *http.Request, who principal.Principal, journey string) (decision *Decision, err error) {
+	reason := strings.TrimSpace(r.Header.Get(schemas.ReasonHeader))
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		var found *record
+		lockRead(tx, who, reason, journey, func(r *record) { found = r })
+		if err := tx.Flush(); err != nil || found == nil || found.Last == nil {
+			return err
+		}
+		if fault := schemas.ReasonFault(reason); fault != "" {
+			return httpx.NewProblem(http.StatusForbidden, "%s", fault)
+		}
+		decision = found.Last
+		addLook(tx, who, clock.NewID(tx.Now), journey, reason, tx.Now)
+		if scopeOf(who).Home(found.Known.Organisation) {
+			return nil
+		}
+		tx.Emit(found.emission(schemas.PathwaySeen, nil, schemas.SeenData{Person: found.Known.Person, Organisation: who.Organisation, What: "doors"}))
+		return saveRecords(tx, []*record{found})
+	})
+	return decision, err
 }
 
 // serviceShown is a service's document, with its lines that were reported to reach nobody.

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -164,12 +165,12 @@ func saveRecords(q queuer, records []*record) error {
 	return nil
 }
 
-// lastDecision reads the last decision about a journey of the principal's organisation; an operator sees those of
-// all. It is nil where there is none, or none that the principal may see.
+// lastDecision reads the last decision about a journey that is within the principal's reach. It is nil where there is
+// none, or none that the principal may see.
 func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, journey string) (*Decision, error) {
 	var matrix string
 	err := pool.QueryRow(ctx, `select d.matrix::text from journey_state s join decision d on d.id = s.decision
-		where s.journey = $1::uuid and ($2 or s.organisation = $3)`, strings.ToLower(journey), who.Role == string(schemas.Operator), who.Organisation).Scan(&matrix)
+		where s.journey = $4::uuid and `+reach, append(scopeOf(who).Args(), strings.ToLower(journey))...).Scan(&matrix)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -183,10 +184,31 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 	return &decision, nil
 }
 
-// lockFor queues the locking of one journey that the principal may change: of its organisation. take gets nil where
-// there is none.
+// reach keeps statements about journeys within a scope, whose arguments come first.
+var reach = pg.InScope("s.organisation", "s.person", 1)
+
+func scopeOf(who principal.Principal) schemas.Scope {
+	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
+}
+
+// lockRead is lockFor for somebody who only reads the journey, for the reason stated.
+func lockRead(q queuer, who principal.Principal, reason, journey string, take func(*record)) {
+	lockWithin(q, scopeOf(who).Reads(reason), journey, take)
+}
+
+// addLook queues who looked at a journey's doors, and why.
+func addLook(q queuer, who principal.Principal, id, journey, reason string, now time.Time) {
+	q.Queue(`insert into look (id, journey, organisation, role, subject, reason, at) values ($1, $2, $3, $4, $5, $6, $7)`,
+		id, journey, who.Organisation, who.Role, who.Subject, reason, now)
+}
+
+// lockFor queues the locking of one journey that the principal may change. take gets nil where there is none.
 func lockFor(q queuer, who principal.Principal, journey string, take func(*record)) {
-	q.Queue(selectRecord+` where s.journey = $1::uuid and s.organisation = $2 for update of s`, journey, who.Organisation).
+	lockWithin(q, scopeOf(who), journey, take)
+}
+
+func lockWithin(q queuer, scope schemas.Scope, journey string, take func(*record)) {
+	q.Queue(selectRecord+` where s.journey = $4::uuid and `+reach+` for update of s`, append(scope.Args(), journey)...).
 		Query(func(rows pgx.Rows) error {
 			records := map[string]*record{}
 			err := scanRecords(rows, records)
@@ -340,8 +362,8 @@ func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Princi
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')
 			from journey_state s join decision d on d.id = s.decision
-			where d.decided_at >= $1 and ($2 or s.organisation = $3) order by d.decided_at desc, d.id desc limit $4`,
-			since, who.Role == string(schemas.Operator), who.Organisation, mostReplayed)
+			where d.decided_at >= $4 and `+reach+` order by d.decided_at desc, d.id desc limit $5`,
+			append(scopeOf(who).Args(), since, mostReplayed)...)
 		if err != nil {
 			return err
 		}

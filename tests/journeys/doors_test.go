@@ -221,9 +221,9 @@ func (v *visitor) recorded(journey string) string {
 			v.ask(0, schemas.SendingTeam, "POST", base+path, typeJSON, wrong)
 		}
 	}
-	v.ask(http.StatusForbidden, schemas.Partner, "GET", base+"/identity", "", "")
-	v.ask(http.StatusUnprocessableEntity, schemas.SendingTeam, "GET", base+"/identity", "", "", "Access-Reason", strings.Repeat(b.given, 100))
-	seen := v.s.AskWith(system.Token(schemas.SendingTeam), "GET", base+"/identity", "", nil, "Access-Reason", "rang "+b.family)
+	v.ask(http.StatusNotFound, schemas.Partner, "GET", base+"/identity", "", "")
+	v.ask(http.StatusForbidden, schemas.SendingTeam, "GET", base+"/identity", "", "", "Access-Reason", strings.Repeat(b.given, 100))
+	seen := v.s.AskWith(system.Token(schemas.SendingTeam), "GET", base+"/identity", "", nil, "Access-Reason", "to ring back "+b.family)
 	var who struct{ Person, FamilyName string }
 	if err := json.Unmarshal(seen.Body, &who); err != nil || who.Person == "" {
 		v.t.Fatalf("the liaison team sees %d %s", seen.Status, seen.Body)
