@@ -18,7 +18,6 @@ import (
 	"github.com/cloudevents/sdk-go/v2/event"
 	cehttp "github.com/cloudevents/sdk-go/v2/protocol/http"
 
-	"footbridge/libs/hl7"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
@@ -176,10 +175,13 @@ func readEvent(mode eventMode, header http.Header, body []byte) (*event.Event, e
 		// The cause is left out: it may quote what the event says.
 		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, attribute names of lower-case letters and digits, values without control characters, an id and a source of at most 1000 bytes, and each ce- header once and percent-encoded.")
 	}
-	if given, _, _ := mime.ParseMediaType(e.DataContentType()); given != "" && given != event.ApplicationJSON && !strings.HasSuffix(given, "+json") {
-		return nil, httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json.")
-	}
 	return e, nil
+}
+
+// isJSON says whether an event's data, where it has any, is said to be JSON.
+func isJSON(e *event.Event) bool {
+	given, _, _ := mime.ParseMediaType(e.DataContentType())
+	return len(e.Data()) == 0 || given == "" || given == event.ApplicationJSON || strings.HasSuffix(given, "+json")
 }
 
 var errAttribute = errors.New("a ce- header that is no attribute, is there twice, or is not encoded as it should be")
@@ -286,7 +288,8 @@ func contentOf(e *event.Event) ([]byte, error) {
 	return content, nil
 }
 
-// readReported reads an event in memory; a refusal has a reading too, so that it is in the ledger.
+// readReported reads an event in memory, by one order of checks in every mode: its source, its type, whether its data is
+// JSON, its schema, its organisation; a refusal has a reading too, so that it is in the ledger.
 func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading, *httpx.Problem) {
 	reading := Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
 	if _, known := schemas.Lookup(schemas.Type(e.Type())); !known {
@@ -300,13 +303,18 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 		reading.Sender = who.Source // what it claims to be is nobody we know
 		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
 	}
-	if e.Type() == string(schemas.ReferralSubmitted) {
-		return s.readSubmitted(who, e, reading, refuse)
-	}
-	if e.Type() != string(schemas.DischargeReported) {
+	tidied, damaged := tidySubmitted(e.Data())
+	switch {
+	case e.Type() != string(schemas.DischargeReported) && e.Type() != string(schemas.ReferralSubmitted):
 		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), ReasonEvent)
+	case !isJSON(e):
+		return refuse(httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json."), ReasonMediaType)
+	case damaged:
+		return refuse(damagedText(), ReasonSchema)
+	case e.Type() == string(schemas.ReferralSubmitted):
+		return s.readSubmitted(who, e, tidied, reading, refuse)
 	}
-	data, faults := schemas.ReadDischargeReported(e.Data())
+	data, faults := schemas.ReadDischargeReported(tidied)
 	if len(faults) > 0 {
 		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
 	}
@@ -317,6 +325,11 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 	statement := s.reported(e, data)
 	reading.Statement = &statement
 	return reading, nil
+}
+
+// damagedText: nothing is kept of a text in which letters could not be read.
+func damagedText() *httpx.Problem {
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
 }
 
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
@@ -358,12 +371,10 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 	return statement
 }
 
-// checkedIdentity takes over what a sender reports, but for an NHS number that cannot be one.
+// checkedIdentity takes over what a sender reports in one spelling, but for an NHS number that cannot be one.
 func checkedIdentity(reported schemas.ReportedPerson) Identity {
 	identity := Identity{ReportedPerson: reported}
-	if identity.NHSNumber != "" && !hl7.ValidNHSNumber(identity.NHSNumber) {
-		identity.NHSNumber, identity.NHSNumberVerified, identity.NumberInvalid = "", false, true
-	}
+	identity.tidy()
 	return identity
 }
 

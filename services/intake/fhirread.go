@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"footbridge/libs/fhir"
-	"footbridge/libs/hl7"
 	"footbridge/libs/vault"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -205,6 +205,9 @@ func (r *fhirReader) readPatient() *FHIRFault {
 		return unusable("not-supported", "Patient.modifierExtension", "The patient has implicit rules or a modifier extension that is not known here.")
 	}
 	r.message.Person = r.identity(patient)
+	if r.message.Person.isDamaged() {
+		return malformed("value", "Patient", "A text of the patient holds letters that could not be read. Send it again in UTF-8.")
+	}
 	r.message.Died = patient.DeceasedDateTime != "" || (patient.DeceasedBoolean != nil && *patient.DeceasedBoolean)
 	return nil
 }
@@ -216,9 +219,9 @@ func (r *fhirReader) identity(p *fhir.Patient) Identity {
 			continue
 		}
 		if lastPart(identifier.System) == fhirNHSNumber {
-			number := strings.ReplaceAll(strings.ReplaceAll(identifier.Value, " ", ""), "-", "")
+			number, valid := written.NHSNumber(identifier.Value)
 			switch {
-			case !hl7.ValidNHSNumber(number) || (id.NHSNumber != "" && id.NHSNumber != number):
+			case !valid || (id.NHSNumber != "" && id.NHSNumber != number):
 				id.NHSNumber, id.NHSNumberVerified, id.NumberInvalid = "", false, true
 			case !id.NumberInvalid:
 				id.NHSNumber, id.NHSNumberVerified = number, isVerifiedNumber(identifier)
@@ -244,6 +247,9 @@ func (r *fhirReader) identity(p *fhir.Patient) Identity {
 	id.Phone, id.Email = bestContact(telecom, "phone", "sms"), bestContact(telecom, "email")
 	id.Address, id.Postcode = bestAddress(p.Address)
 	id.Language = language(p.Communication)
+	invalid := id.NumberInvalid
+	id.tidy()
+	id.NumberInvalid = id.NumberInvalid || invalid
 	if isLanguage(id.Language) {
 		r.message.Language = id.Language
 	}
@@ -342,7 +348,10 @@ func (r *fhirReader) readVisit(organisation string) {
 			m.Arrived, m.Left = r.moment(period.Start), r.moment(period.End)
 		}
 		if stay := encounter.Hospitalization; stay != nil {
-			m.Destination = r.profile.destinations[codeIn(stay.DischargeDisposition, "")]
+			for _, coding := range codingsOf(stay.DischargeDisposition) {
+				end := r.profile.endingOf([]Coded{{Code: coding.Code, Text: coding.Display}})
+				m.Destination, m.Died, m.LeftBefore = firstOf(m.Destination, end.to), m.Died || end.died, m.LeftBefore || end.left
+			}
 		}
 		if m.Destination == destinationDied {
 			m.Destination, m.Died = "", true

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -354,6 +355,59 @@ func TestAProtectedRecordIsProtectedByAnyEventAndStaysSo(t *testing.T) {
 		w.outcomes(h.attended(), h.later(event, in("PD1", 12, "Y")), h.later("A08", in("PD1", 12, "N")))
 		if raised := w.world.visits[0].Raised; !schemas.HumanFirst(raised.Flags) {
 			t.Errorf("by %s: %q", event, raised.Flags)
+		}
+	}
+}
+
+func TestAListIsReadHoweverASpreadsheetWritesIt(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct{ text, name, number string }{
+		"Windows-1252":              {"visit,family_name\nV1,Zo\xeb\n", "Zoë", ""},
+		"UTF-16":                    {"\xff\xfev\x00i\x00s\x00i\x00t\x00,\x00f\x00a\x00m\x00i\x00l\x00y\x00_\x00n\x00a\x00m\x00e\x00\n\x00V\x001\x00,\x00Z\x00o\x00\xeb\x00\n\x00", "Zoë", ""},
+		"blank rows and columns":    {",,\nvisit,,nhs_number,,\n,,\nV1,,999 000 0018,,\n  , ,\n,,,,,\n", "", "9990000018"},
+		"semicolons":                {"visit;nhs_number;;\n;;;\nV1;999\u00a0000\u00a00018;;\n;;\n", "", "9990000018"},
+		"semicolons after a row":    {"visit,nhs_number;;\nV1,９９９ ０００ ００１８;;\n;;\n", "", "9990000018"},
+		"a row shorter than others": {"visit,nhs_number,phone\nV1,999–000–0018\n", "", "9990000018"},
+	} {
+		rows, err := ReadList("RXX", []byte(c.text), "")
+		if err != nil || len(rows) != 1 || len(rows[0].Faults) > 0 || rows[0].Data.Visit != "V1" || rows[0].Data.Person.NHSNumber != c.number || rows[0].Data.Person.FamilyName != c.name {
+			t.Errorf("%s: %v, %+v", claim, err, rows)
+		}
+	}
+	rows, err := ReadList("RXX", []byte("visit,family_name\n\nV1,Good\nV2,Zo\x81\nV3,Zo\xeb\n"), "")
+	if err != nil || len(rows) != 3 || len(rows[1].Faults) != 1 || rows[1].Row != 4 || len(rows[2].Faults) != 0 {
+		t.Errorf("%v, %+v", err, rows)
+	}
+}
+
+func TestEventsAreCheckedInOneOrderInEveryMode(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	for _, kind := range []string{"text/plain", "application/json", ""} {
+		structured := `{"specversion":"1.0","id":"1","source":"x","type":"org.example.other"`
+		if kind != "" {
+			structured += `,"datacontenttype":"` + kind + `"`
+		}
+		if status, body := p.post(t, "application/cloudevents+json", structured+"}"); status != 422 {
+			t.Errorf("structured, %q: %d %s", kind, status, body)
+		}
+		request, err := http.NewRequest(http.MethodPost, p.http.URL+"/events", http.NoBody)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, value := range map[string]string{"ce-specversion": "1.0", "ce-id": "1", "ce-source": "x", "ce-type": "org.example.other"} {
+			request.Header.Set(name, value)
+		}
+		if kind != "" {
+			request.Header.Set("Content-Type", kind)
+		}
+		answer, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = answer.Body.Close()
+		if answer.StatusCode != 422 {
+			t.Errorf("binary, %q: %d", kind, answer.StatusCode)
 		}
 	}
 }

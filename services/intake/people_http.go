@@ -200,6 +200,11 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 			return err
 		}
 	}
+	if len(request.Answers) > 0 {
+		if err := s.askedProtected(tx, who, sub); err != nil {
+			return err
+		}
+	}
 	giver, today := firstOf(request.Giver, "person"), s.today(tx.Now)
 	var fresh []Answer
 	for _, given := range request.Answers {

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -19,6 +18,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -639,20 +639,11 @@ func storeHold(q queuer, person string, on bool, by string, now time.Time) {
 
 // nameHash is the keyed hash of a name and birth date at one organisation; nil where they are not all known.
 func (s *Service) nameHash(organisation string, identity Identity) ([]byte, error) {
-	family, given := plainName(identity.FamilyName), plainName(identity.GivenName)
+	family, given := written.SameName(identity.FamilyName), written.SameName(identity.GivenName)
 	if family == "" || given == "" || identity.BirthDate == "" {
 		return nil, nil
 	}
 	return s.vault.Lookup("person-name", organisation, family, given, identity.BirthDate)
-}
-
-func plainName(name string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsLetter(r) {
-			return unicode.ToLower(r)
-		}
-		return -1
-	}, name)
 }
 
 // findDoubles queues the search for records that a request of somebody not verified may be about.

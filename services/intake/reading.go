@@ -448,11 +448,17 @@ func (p *Profile) identity(message *hl7.Message, pid hl7.Segment, organisation s
 		}
 	}
 	id.Address = strings.Join(lines, ", ")
+	if id.Phone == "" {
+		id.Phone = pid.Field(14).Rep(0).Comp(1).String() // at work, where none is at home
+	}
 	for phone := range pid.Field(13).Reps() {
 		if email := phone.Comp(4).String(); strings.Contains(email, "@") {
 			id.Email = email
 		}
 	}
+	invalid := id.NumberInvalid
+	id.tidy()
+	id.NumberInvalid = id.NumberInvalid || invalid
 	return id
 }
 

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"mime"
 	"net/http"
 	"slices"
 	"strings"
@@ -133,6 +134,10 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 	if err != nil {
 		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body could not be read.")
 	}
+	filled, damaged := tidySubmitted(filled)
+	if damaged {
+		return schemas.ReferralSubmittedData{}, damagedText()
+	}
 	data, faults := schemas.ReadReferralSubmitted(filled)
 	if len(faults) > 0 {
 		return data, httpx.NewProblem(http.StatusUnprocessableEntity, "The request is not as its schema says: see errors.").With("errors", faults)
@@ -184,7 +189,8 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 	if given := r.URL.Query().Get("organisation"); given != "" && scopeOf(who).All {
 		organisation = given
 	}
-	rows, err := ReadList(organisation, body)
+	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	rows, err := ReadList(organisation, body, parameters["charset"])
 	if err != nil {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "This list cannot be read, and nothing of it was taken: %s.", err)
 	}
@@ -233,8 +239,8 @@ func (s *Service) takeRow(ctx context.Context, who principal.Principal, row List
 }
 
 // readSubmitted reads referral.submitted of an outside system.
-func (s *Service) readSubmitted(who principal.Principal, e *event.Event, reading Reading, refuse func(*httpx.Problem, string) (Reading, *httpx.Problem)) (Reading, *httpx.Problem) {
-	data, faults := schemas.ReadReferralSubmitted(e.Data())
+func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied []byte, reading Reading, refuse func(*httpx.Problem, string) (Reading, *httpx.Problem)) (Reading, *httpx.Problem) {
+	data, faults := schemas.ReadReferralSubmitted(tidied)
 	if len(faults) > 0 {
 		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
 	}

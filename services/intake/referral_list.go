@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bytes"
 	"encoding/csv"
 	"encoding/json"
 	"errors"
@@ -9,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -17,26 +17,38 @@ import (
 
 // listColumns are the columns of a list, with what they fill in.
 var listColumns = map[string]func(d *schemas.ReferralSubmittedData, value string) error{
-	"visit":               func(d *schemas.ReferralSubmittedData, v string) error { d.Visit = v; return nil },
-	"local_id":            func(d *schemas.ReferralSubmittedData, v string) error { d.Person.LocalID = v; return nil },
-	"nhs_number":          func(d *schemas.ReferralSubmittedData, v string) error { d.Person.NHSNumber = v; return nil },
+	"visit":    func(d *schemas.ReferralSubmittedData, v string) error { d.Visit = v; return nil },
+	"local_id": func(d *schemas.ReferralSubmittedData, v string) error { d.Person.LocalID = v; return nil },
+	"nhs_number": func(d *schemas.ReferralSubmittedData, v string) error {
+		d.Person.NHSNumber, _ = written.NHSNumber(v)
+		return nil
+	},
 	"nhs_number_verified": func(d *schemas.ReferralSubmittedData, v string) error { return yesOrNo(v, &d.Person.NHSNumberVerified) },
 	"family_name":         func(d *schemas.ReferralSubmittedData, v string) error { d.Person.FamilyName = v; return nil },
 	"given_name":          func(d *schemas.ReferralSubmittedData, v string) error { d.Person.GivenName = v; return nil },
-	"birth_date":          func(d *schemas.ReferralSubmittedData, v string) error { d.Person.BirthDate = v; return nil },
-	"phone":               func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Phone = v; return nil },
-	"email":               func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Email = v; return nil },
-	"address":             func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Address = v; return nil },
-	"postcode":            func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Postcode = v; return nil },
-	"left_at":             func(d *schemas.ReferralSubmittedData, v string) error { return json.Unmarshal(quoted(v), &d.LeftAt) },
-	"assessment":          func(d *schemas.ReferralSubmittedData, v string) error { d.Facts.Assessment = &v; return nil },
-	"under_18":            func(d *schemas.ReferralSubmittedData, v string) error { d.Under18 = v; return nil },
-	"told":                func(d *schemas.ReferralSubmittedData, v string) error { d.Told = strings.Fields(v); return nil },
-	"follow_up":           func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeFollowUp, v) },
-	"bridging":            func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeBridging, v) },
-	"safe_channel":        func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Channel = v; return nil },
-	"safe_contact":        func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Value = v; return nil },
-	"safe_confirmed":      func(d *schemas.ReferralSubmittedData, v string) error { return yesOrNo(v, &safe(d).Confirmed) },
+	"birth_date": func(d *schemas.ReferralSubmittedData, v string) error {
+		d.Person.BirthDate, _ = written.Day(v)
+		return nil
+	},
+	"phone": func(d *schemas.ReferralSubmittedData, v string) error {
+		d.Person.Phone, _ = written.Phone(v)
+		return nil
+	},
+	"email":   func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Email = v; return nil },
+	"address": func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Address = v; return nil },
+	"postcode": func(d *schemas.ReferralSubmittedData, v string) error {
+		d.Person.Postcode = written.Postcode(v)
+		return nil
+	},
+	"left_at":        func(d *schemas.ReferralSubmittedData, v string) error { return json.Unmarshal(quoted(v), &d.LeftAt) },
+	"assessment":     func(d *schemas.ReferralSubmittedData, v string) error { d.Facts.Assessment = &v; return nil },
+	"under_18":       func(d *schemas.ReferralSubmittedData, v string) error { d.Under18 = v; return nil },
+	"told":           func(d *schemas.ReferralSubmittedData, v string) error { d.Told = strings.Fields(v); return nil },
+	"follow_up":      func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeFollowUp, v) },
+	"bridging":       func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeBridging, v) },
+	"safe_channel":   func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Channel = v; return nil },
+	"safe_contact":   func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Value = v; return nil },
+	"safe_confirmed": func(d *schemas.ReferralSubmittedData, v string) error { return yesOrNo(v, &safe(d).Confirmed) },
 }
 
 func quoted(v string) []byte {
@@ -77,7 +89,7 @@ func safe(d *schemas.ReferralSubmittedData) *schemas.ReportedContact {
 
 // ListRow is one row, read; with faults it cannot be used, and nothing of it is.
 type ListRow struct {
-	Row    int // counted from 1; the header is 1
+	Row    int // the line of the file in which it begins, from 1
 	Raw    []byte
 	Data   schemas.ReferralSubmittedData
 	Faults []schemas.Fault
@@ -86,20 +98,30 @@ type ListRow struct {
 // maxRows bounds a list: a night's attendances at the largest department are a few hundred.
 const maxRows = 5000
 
-// ReadList reads a whole list before any of it is used. An error means that it is no list: nothing of it is used.
-func ReadList(organisation string, text []byte) ([]ListRow, error) {
-	reader := csv.NewReader(bytes.NewReader(bytes.TrimPrefix(text, []byte("\ufeff"))))
-	reader.FieldsPerRecord, reader.TrimLeadingSpace = -1, true
+// ReadList reads a whole list before any of it is used, in the character set that is declared or that it looks like. Rows
+// and columns in which nothing stands are skipped, and what separates nothing at a row's end. An error means that it is no
+// list: nothing of it is used.
+func ReadList(organisation string, raw []byte, declared string) ([]ListRow, error) {
+	text, ok := written.Decode(raw, declared)
+	if !ok {
+		return nil, errors.New("its character set is not known, or its bytes are not of it")
+	}
+	reader := csv.NewReader(strings.NewReader(text))
+	reader.FieldsPerRecord, reader.TrimLeadingSpace, reader.Comma = -1, true, separator(text)
 	header, err := reader.Read()
+	for err == nil && isBlank(header) {
+		header, err = reader.Read()
+	}
 	if err != nil {
 		return nil, errors.New("it has no first row that names the columns")
 	}
+	header = withoutBlankEnd(header)
 	for i, name := range header {
-		header[i] = strings.ToLower(strings.TrimSpace(name))
-		if listColumns[header[i]] == nil {
+		header[i] = strings.ToLower(written.Line(name))
+		if header[i] != "" && listColumns[header[i]] == nil {
 			return nil, fmt.Errorf("column %d has a name that is not known", i+1)
 		}
-		if slices.Contains(header[:i], header[i]) {
+		if header[i] != "" && slices.Contains(header[:i], header[i]) {
 			return nil, fmt.Errorf("column %d is there twice", i+1)
 		}
 	}
@@ -113,22 +135,56 @@ func ReadList(organisation string, text []byte) ([]ListRow, error) {
 	return rows, nil
 }
 
+// separator is what parts the fields of the first row that is not blank: a comma, or else a semicolon or a tabulator, as
+// spreadsheets write where the comma is a decimal sign.
+func separator(text string) rune {
+	for line := range strings.Lines(text) {
+		named := strings.Trim(line, ",;\t\r\n \u00a0\"")
+		if named == "" {
+			continue
+		}
+		for _, mark := range ",;\t" {
+			if strings.ContainsRune(named, mark) {
+				return mark
+			}
+		}
+		break
+	}
+	return ','
+}
+
+func isBlank(fields []string) bool { return len(withoutBlankEnd(fields)) == 0 }
+
+// withoutBlankEnd leaves out fields at the end of a row in which nothing stands, or only what would separate others.
+func withoutBlankEnd(fields []string) []string {
+	for len(fields) > 0 && strings.Trim(written.Line(fields[len(fields)-1]), " ;,") == "" {
+		fields = fields[:len(fields)-1]
+	}
+	if n := len(fields); n > 0 {
+		fields[n-1] = strings.TrimRight(fields[n-1], "; ")
+	}
+	return fields
+}
+
 func readRows(reader *csv.Reader, header []string, organisation string) []ListRow {
 	var rows []ListRow
 	seen := map[string]bool{}
 	for len(rows) <= maxRows {
 		fields, err := reader.Read()
-		if fields == nil && err != nil {
-			var broken *csv.ParseError
-			if !errors.As(err, &broken) {
-				return rows
-			}
+		var broken *csv.ParseError
+		if fields == nil && err != nil && !errors.As(err, &broken) {
+			return rows
 		}
-		row := ListRow{Row: len(rows) + 2, Raw: []byte(strings.Join(fields, ","))}
+		if err == nil && isBlank(fields) {
+			continue
+		}
+		row := ListRow{Row: lineOf(reader, fields, broken), Raw: []byte(strings.Join(withoutBlankEnd(fields), ","))}
 		switch {
 		case err != nil:
 			row.fault("", "is no CSV: its quotes do not match", "write a quote within a field twice, and the field in quotes")
-		case len(fields) != len(header):
+		case written.IsDamaged(strings.Join(fields, "")):
+			row.fault("", "holds letters that could not be read", "save the list in UTF-8, or say its character set, and send the row again")
+		case len(withoutBlankEnd(fields)) > len(header):
 			row.fault("", "has another number of fields than the header", "put fields that hold a comma in quotes")
 		default:
 			row.read(header, fields, organisation)
@@ -145,6 +201,18 @@ func readRows(reader *csv.Reader, header []string, organisation string) []ListRo
 	return rows
 }
 
+// lineOf is the line of the file in which a row begins.
+func lineOf(reader *csv.Reader, fields []string, broken *csv.ParseError) int {
+	if broken != nil {
+		return broken.StartLine
+	}
+	if len(fields) == 0 {
+		return 0
+	}
+	line, _ := reader.FieldPos(0)
+	return line
+}
+
 func (r *ListRow) fault(pointer, problem, do string) {
 	r.Faults = append(r.Faults, schemas.Fault{Pointer: pointer, Problem: problem, Do: do})
 }
@@ -152,7 +220,10 @@ func (r *ListRow) fault(pointer, problem, do string) {
 func (r *ListRow) read(header, fields []string, organisation string) {
 	r.Data = schemas.ReferralSubmittedData{Organisation: organisation, Route: "professional"}
 	for i, name := range header {
-		value := strings.TrimSpace(fields[i])
+		if i >= len(fields) || name == "" {
+			continue
+		}
+		value := written.Line(fields[i])
 		if value == "" {
 			continue
 		}

@@ -157,6 +157,7 @@ const maxAttribute = 300
 
 func makeSignal(id, source, kind, at, subject, dataref string) (Signal, *SignalFault) {
 	when, err := fhir.ParseInstant(at)
+	subject = hl7.CompactNumber(subject)
 	switch {
 	case id == "" || source == "" || len(id) > maxAttribute || len(source) > maxAttribute || len(dataref) > 2000 || strings.ContainsFunc(id+source, notPlain):
 		return Signal{}, unread("id or source is missing, too long, or holds what no id does.")

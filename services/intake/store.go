@@ -1043,3 +1043,8 @@ func forgetReceipts(q queuer, before time.Time, limit int, gone *int) {
 func forgetFeeds(q queuer, before time.Time) {
 	q.Queue(`delete from feed_hour where hour < $1`, before)
 }
+
+// storeIdentity queues that what is sealed of a person is replaced.
+func storeIdentity(q queuer, person string, sealed []byte) {
+	q.Queue(`update person set identity = $2, version = version + 1 where id = $1::uuid`, person, sealed)
+}

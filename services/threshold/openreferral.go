@@ -157,6 +157,8 @@ func (in *importer) entry(page, number int, raw json.RawMessage) {
 	faults := []ImportFault{}
 	if err := dec.Decode(&fields); err != nil || fields == nil {
 		faults = append(faults, ImportFault{What: "is not an object"})
+	} else if fields["status"] == nil && fields["organization"] == nil {
+		faults = append(faults, ImportFault{What: "is no service: services of Open Referral UK are read here, each with its organization; an organisation by itself is not"})
 	} else {
 		faults = checkFields("", serviceFields, fields)
 	}

@@ -1,0 +1,41 @@
+package intake
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// A record that the hospital protects (PD1-12) lets nothing out until the person has been asked. Whoever records what
+// they answered has asked them, whatever the answer was; no later message lifts it.
+
+// askedProtected notes that the person was asked, and says on their journey what that lifts.
+func (s *Service) askedProtected(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
+	if sub.erased || !sub.identity.Protected || sub.identity.ProtectedAsked {
+		return nil
+	}
+	sub.identity.ProtectedAsked = true
+	plain, err := json.Marshal(sub.identity)
+	if err != nil {
+		return fmt.Errorf("writing the identity of person %s: not as JSON", sub.Person)
+	}
+	defer clear(plain)
+	storeIdentity(tx, sub.Person, sub.key.Seal(fieldIdentity, plain))
+	visits, err := lockVisitsOf(tx, who, sub.Journey)
+	if err != nil {
+		return err
+	}
+	var all []said
+	for _, v := range visits {
+		v.Version++
+		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagProtected})
+		all = append(all, said{schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags)}})
+	}
+	if err := storeVisits(tx, visits); err != nil {
+		return err
+	}
+	return sayOn(tx, sub.Journey, all)
+}
