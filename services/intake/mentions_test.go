@@ -7,7 +7,7 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// statedRecall is what docs/guides/hospital-feed.md says of the list: of the texts to be shown, so many in a hundred are.
+// statedRecall is what docs/guides/integration-engineer.md says of the list: of the texts to be shown, so many in a hundred are.
 const statedRecall = 89
 
 func TestTheListOfWordsFindsWhatItIsSaidToFind(t *testing.T) {
