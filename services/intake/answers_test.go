@@ -118,6 +118,9 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 			}
 			told := slices.Compact(slices.Sorted(maps.Values(typesOf(w.followUpOf(), w.standing()))))
 			ends[fmt.Sprint(told)] = true
+			if n := total(w.standing()); n != 1 {
+				r.Fatalf("%d stand of one attendance", n)
+			}
 			if !merged && !reflect.DeepEqual(told, []string{string(want)}) {
 				r.Fatalf("told %v, want %s", told, want)
 			}
