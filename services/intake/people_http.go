@@ -481,7 +481,7 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 // identityShown is who a person is, as far as the principal may see it.
 type identityShown struct {
 	Journey    string `json:"journey"`
-	Person     string `json:"person"`
+	Person     string `json:"person,omitempty"` // never for a partner
 	FamilyName string `json:"familyName,omitempty"`
 	GivenName  string `json:"givenName,omitempty"`
 	// Contact that the person confirmed, and only that, for a partner. NoSafeChannel: nothing may be used.
@@ -585,7 +585,8 @@ func (sub *subjectOf) show(sees string) *identityShown {
 	if sub.Stopped {
 		shown.Contact = []Channel{}
 	}
-	if sees != SeesAll {
+	if sees != SeesAll { // a partner learns neither our id of the person, nor what they said about others
+		shown.Person, shown.NeverTell, shown.Wishes.Partners, shown.Wishes.Never = "", nil, nil, nil
 		return shown
 	}
 	if shown.Contact = card.Channels; sub.Stopped || shown.Contact == nil {

@@ -91,7 +91,7 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 		t.Errorf("recorded %s", answer)
 	}
 	seen := p.must(t, http.StatusOK, ours, "GET", base+"/identity", "")
-	for _, hidden := range []string{"900001", "unsure@", "1990-04-01", "L1\""} {
+	for _, hidden := range []string{"900001", "unsure@", "1990-04-01", "L1\"", person, "employer"} {
 		if strings.Contains(seen, hidden) {
 			t.Errorf("the partner sees %q in %s", hidden, seen)
 		}
