@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 export GOFLAGS="${GOFLAGS:--trimpath}"
 # What has no calendar in it, or runs for minutes, is left to make test.
 packages=(footbridge/schemas/... footbridge/libs/calendar footbridge/libs/clock footbridge/libs/flow footbridge/libs/httpx
-  footbridge/libs/pg footbridge/libs/principal footbridge/libs/vault footbridge/services/... footbridge/tests/journeys)
+  footbridge/libs/principal footbridge/libs/vault footbridge/services/... footbridge/tests/journeys)
 
 # last_sunday YEAR MONTH prints the day on which British clocks change at 01:00 UTC.
 last_sunday() {
@@ -25,6 +25,6 @@ fi
 for today in "$@"; do
   (FOOTBRIDGE_TEST_TODAY=$today
     . tests/today.sh
-    go test -timeout 10m -count=1 "${packages[@]}") || failed="${failed:-} $today"
+    go test -timeout 10m -count=1 -skip 'Interleaving|MemoryStaysFlat|Hostile|UnderLoad|Killed|Rebuild' "${packages[@]}") || failed="${failed:-} $today"
 done
 if [ -n "${failed:-}" ]; then echo "failed as of:$failed" >&2; exit 1; fi
