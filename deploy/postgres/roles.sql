@@ -4,9 +4,14 @@
 --   psql -d footbridge -v ON_ERROR_STOP=1 -f roles.sql
 --   psql -d footbridge -c '\password footbridge_intake'      -- and so on for each role
 --
--- It makes one schema and one login role for each service, and the role of the sentinel. A service's role owns its
--- schema and has no right on any other. With this done, `footbridge serve` needs no administrator: give each service
--- its own FOOTBRIDGE_<SERVICE>_DATABASE_URL. Each makes and migrates its own tables.
+-- It makes for each service one schema, a role that owns it and cannot log in, and a login that owns nothing and has no
+-- right on any other schema; and the login of the sentinel. Then, and after each upgrade,
+--
+--   FOOTBRIDGE_DATABASE_URL=<as this one> footbridge migrate
+--
+-- makes the tables as their owners and grants each login what it does and no more: no TRUNCATE, no DDL, DELETE only
+-- where something is deleted. `footbridge serve` needs no administrator: give each service its own
+-- FOOTBRIDGE_<SERVICE>_DATABASE_URL.
 --
 -- The server must be PostgreSQL 15 or newer, with synchronous_commit on (it is, unless somebody turned it off): a
 -- service refuses to start otherwise. Where there are standbys, make one synchronous (synchronous_standby_names): a
@@ -17,6 +22,10 @@ do $$
 declare
 	service text;
 	role text;
+	owner text;
+	open regprocedure;
+	-- So that no login can take all connections: how many processes of a service there may be, times their pools (10).
+	connections constant int := 40;
 	-- On a server shared with others, shorten the list to the services that live there.
 	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'gateway', 'console'];
 begin
@@ -29,20 +38,35 @@ begin
 		if not exists (select from pg_roles where rolname = role) then
 			execute format('create role %I login noinherit', role);
 		end if;
+		owner := role || '_owner';
+		if not exists (select from pg_roles where rolname = owner) then
+			execute format('create role %I nologin noinherit', owner);
+		end if;
+		execute format('alter role %I connection limit %s', role, connections);
 		-- Statements name tables without a schema; they find their own and nothing else.
 		execute format('alter role %I set search_path = %I', role, service);
 		if not (select rolsuper from pg_roles where rolname = current_user) then
-			execute format('grant %I to current_user', role); -- to give the schema away
+			execute format('grant %I to current_user', owner); -- to give the schema away
 		end if;
 		if not exists (select from pg_namespace where nspname = service) then
-			execute format('create schema %I authorization %I', service, role);
+			execute format('create schema %I authorization %I', service, owner);
 		end if;
+		execute format('grant usage on schema %I to %I', service, role);
 		-- The sentinel may look into each schema, and is granted SELECT there on one view: <schema>.held.
 		execute format('grant usage on schema %I to footbridge_sentinel', service);
 		execute format('grant connect on database %I to %I', current_database(), role);
 	end loop;
 
 	execute format('grant connect on database %I to footbridge_sentinel', current_database());
+
+	-- Advisory locks and large objects belong to everybody, and one login could fill the lock table or the disk of all
+	-- with them. Footbridge uses neither. Only a superuser may take them away; on a managed server they stay.
+	if (select rolsuper from pg_roles where rolname = current_user) then
+		for open in select oid::regprocedure from pg_proc where pronamespace = 'pg_catalog'::regnamespace
+				and (proname ~ '^pg_(try_)?advisory_' or proname in ('lo_creat', 'lo_create', 'lo_from_bytea')) loop
+			execute format('revoke execute on function %s from public', open);
+		end loop;
+	end if;
 end
 $$;
 

@@ -353,7 +353,7 @@ func TestAnEventThatCannotBeAppliedHoldsNothingUp(t *testing.T) {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
 		return err == nil && len(letters) == 1 && letters[0].Journey == "j5"
 	})
-	if _, err := answerer.pool.Exec(t.Context(), `update letter set payload = convert_to(replace(convert_from(payload, 'UTF8'), 'poison', 'hello'), 'UTF8')`); err != nil {
+	if _, err := w.db.Admin().Exec(t.Context(), `update answerer.letter set payload = convert_to(replace(convert_from(payload, 'UTF8'), 'poison', 'hello'), 'UTF8')`); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := flow.Redrive(t.Context(), answerer.pool, time.Now()); err != nil || n != 1 {

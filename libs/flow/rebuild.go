@@ -13,9 +13,6 @@ import (
 	"footbridge/libs/pg"
 )
 
-// rebuildLock is the class of the session lock that keeps two processes of a service from rebuilding at once.
-const rebuildLock = 0x666c6f77 // "flow"
-
 // rebuild publishes what this service has ever said and still remembers, because the stream no longer holds it:
 // first what is not acknowledged, then the last hour, then all that is older, oldest first, slowly enough that new
 // events still pass. Readers have seen most of it and count it once by their inboxes.
@@ -89,18 +86,24 @@ func (f *furthest) position() position {
 	return f.at
 }
 
+// lockRebuild begins a transaction that keeps other processes of the service from rebuilding until it ends, by a lock
+// that no other login can take.
 func (f *Flow) lockRebuild(ctx context.Context, conn *pgxpool.Conn) (mine bool, err error) {
-	err = conn.QueryRow(ctx, `select pg_try_advisory_lock($1, hashtext($2))`, rebuildLock, f.cfg.Service).Scan(&mine)
-	if err != nil {
-		return false, fmt.Errorf("rebuilding the stream: %w", err)
+	_, err = conn.Exec(ctx, `begin; set local idle_in_transaction_session_timeout = 0; lock table outbox_stream in share update exclusive mode nowait`)
+	if err == nil {
+		return true, nil
 	}
-	return mine, nil
+	f.unlockRebuild(ctx, conn)
+	if pg.IsLockNotAvailable(err) {
+		return false, nil
+	}
+	return false, fmt.Errorf("rebuilding the stream: %w", err)
 }
 
 func (f *Flow) unlockRebuild(ctx context.Context, conn *pgxpool.Conn) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 	defer cancel()
-	if _, err := conn.Exec(ctx, `select pg_advisory_unlock($1, hashtext($2))`, rebuildLock, f.cfg.Service); err != nil {
+	if _, err := conn.Exec(ctx, `rollback`); err != nil {
 		_ = conn.Conn().Close(ctx) // the lock goes with the connection
 	}
 }

@@ -2,6 +2,7 @@ package flow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -42,12 +43,21 @@ func (f *Flow) keepRetention(ctx context.Context) {
 			return false, err
 		}
 		now := f.cfg.Clock.Now()
-		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); err != nil {
+		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); f.mayStay(err) != nil {
 			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
 		}
-		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepInbox-1)); err != nil {
+		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepInbox-1)); f.mayStay(err) != nil {
 			return false, fmt.Errorf("dropping old partitions of the inbox: %w", err)
 		}
 		return false, f.metrics.count(ctx)
 	})
+}
+
+// mayStay tells of days that the database refused to drop, because something of them is not settled, and goes on.
+func (f *Flow) mayStay(err error) error {
+	if errors.Is(err, pg.ErrUnsettled) {
+		f.cfg.Log.Error("old days are kept, because something of them is not settled", "error", err, keyRunbook, "broker.md")
+		return nil
+	}
+	return err
 }

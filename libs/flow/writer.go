@@ -49,13 +49,10 @@ func (f *Flow) retire(ctx context.Context, old *tracker) error {
 			return err
 		}
 	}
-	err := pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, old.writer); err != nil {
-			return err
-		}
-		_, err := tx.Exec(ctx, `update outbox_writer set closed = true, owner = $2 where id = $1 and not closed`, old.writer, f.writer.Load().writer)
-		return err
-	})
+	if err := f.closeAndWait(ctx, old.writer); err != nil {
+		return fmt.Errorf("closing a writer: %w", err)
+	}
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set owner = $2 where id = $1 and owner = $1 and closed`, old.writer, f.writer.Load().writer)
 	if err != nil {
 		return fmt.Errorf("closing a writer: %w", err)
 	}
@@ -64,6 +61,33 @@ func (f *Flow) retire(ctx context.Context, old *tracker) error {
 		f.adopted[old.writer] = old
 	}
 	return nil
+}
+
+// closeAndWait closes a writer and returns when each transaction of it has ended. Until it is claimed it stands still, so
+// that it is taken over where this is cut short.
+func (f *Flow) closeAndWait(ctx context.Context, id int64) error {
+	if _, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set closed = true where id = $1`, id); err != nil {
+		return err
+	}
+	under, err := f.underWay(ctx, nil)
+	for err == nil && len(under) > 0 {
+		if err = wait(ctx, 5*time.Millisecond); err == nil {
+			under, err = f.underWay(ctx, under)
+		}
+	}
+	return err
+}
+
+// underWay returns the transactions of this service that are past the fence and have not ended, by their virtual ids;
+// of those given, where some are. They hold flow_fence's lock, which no other login can take.
+func (f *Flow) underWay(ctx context.Context, of []string) ([]string, error) {
+	rows, err := f.cfg.Pool.Query(ctx, `select virtualtransaction from pg_locks where locktype = 'relation' and mode = 'RowShareLock'
+		and database = (select oid from pg_database where datname = current_database()) and relation = 'outbox_writer'::regclass
+		and ($1::text[] is null or virtualtransaction = any($1))`, of)
+	if err != nil {
+		return nil, fmt.Errorf("looking for transactions under way: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
 // trackers returns this process's own writer first, then those it has taken over.
@@ -322,8 +346,10 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 // sighting is what was last seen of another writer, by this process's own monotonic clock: neither clocks that
 // differ nor a clock that leaps can make a living writer look stale.
 type sighting struct {
-	beats int64
-	since time.Time
+	beats  int64
+	since  time.Time
+	closed bool     // by this process, for standing still
+	under  []string // the transactions that were past the fence then and have not ended yet
 }
 
 // lookForStale takes over every writer of this service whose beats have stood still for StaleAfter.
@@ -338,7 +364,7 @@ func (f *Flow) lookForStale(ctx context.Context, seen map[int64]sighting) error 
 	_, err = pgx.ForEachRow(rows, []any{&id, &beats}, func() error {
 		present[id] = true
 		if last, ok := seen[id]; !ok || last.beats != beats {
-			seen[id] = sighting{beats, now}
+			seen[id] = sighting{beats: beats, since: now}
 		} else if now.Sub(last.since) >= f.cfg.StaleAfter {
 			stale = append(stale, id)
 		}
@@ -350,7 +376,15 @@ func (f *Flow) lookForStale(ctx context.Context, seen map[int64]sighting) error 
 		}
 	}
 	for _, id := range stale {
-		if err := f.takeOver(ctx, id, seen[id].beats); err != nil {
+		last, err := f.shut(ctx, id, seen[id])
+		if err != nil {
+			return err
+		}
+		seen[id] = last
+		if !last.closed || len(last.under) > 0 {
+			continue // not yet, or somebody else was quicker
+		}
+		if err := f.takeOver(ctx, id, last.beats); err != nil {
 			return err
 		}
 		delete(seen, id)
@@ -358,25 +392,41 @@ func (f *Flow) lookForStale(ctx context.Context, seen map[int64]sighting) error 
 	return err
 }
 
-// takeOver closes a writer that stands still, unless a transaction of it is still under way, and makes this process
-// answerable for publishing what it has committed.
+// shut closes a writer that stands still, and looks which transactions were past the fence at that moment and are still
+// under way. It does not wait for them: beats must go on.
+func (f *Flow) shut(ctx context.Context, id int64, last sighting) (sighting, error) {
+	if last.closed && len(last.under) == 0 {
+		return last, nil
+	}
+	if !last.closed {
+		tag, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set closed = true where id = $1 and beats = $2`, id, last.beats)
+		if err != nil || tag.RowsAffected() == 0 {
+			return last, err
+		}
+	}
+	under, err := f.underWay(ctx, last.under)
+	if err != nil {
+		return last, fmt.Errorf("closing a writer: %w", err)
+	}
+	last.closed, last.under = true, under
+	return last, nil
+}
+
+// takeOver makes this process answerable for publishing what a closed writer has committed, all of whose transactions
+// have ended; unless another process was quicker.
 func (f *Flow) takeOver(ctx context.Context, id, beats int64) error {
 	own := f.writer.Load().writer
 	var synced, last int64
 	err := pgx.BeginFunc(ctx, f.cfg.Pool, func(tx pgx.Tx) error {
-		var free bool
-		if err := tx.QueryRow(ctx, `select pg_try_advisory_xact_lock($1)`, id).Scan(&free); err != nil || !free {
-			return errors.Join(err, errBusy)
-		}
-		err := tx.QueryRow(ctx, `update outbox_writer set closed = true, owner = $1, beats = beats + 1
-			where id = $2 and beats = $3 returning synced_upto`, own, id, beats).Scan(&synced)
+		err := tx.QueryRow(ctx, `update outbox_writer set owner = $1, beats = beats + 1
+			where id = $2 and beats = $3 and closed returning synced_upto`, own, id, beats).Scan(&synced)
 		if err != nil {
 			return err
 		}
 		return tx.QueryRow(ctx, `select coalesce(max(n), 0) from outbox where writer = $1`, id).Scan(&last)
 	})
-	if errors.Is(err, errBusy) || errors.Is(err, pgx.ErrNoRows) {
-		return nil // not yet, or somebody else was quicker
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil // somebody else was quicker
 	}
 	if err != nil {
 		return fmt.Errorf("taking over a writer: %w", err)
@@ -390,8 +440,6 @@ func (f *Flow) takeOver(ctx context.Context, id, beats int64) error {
 	f.cfg.Log.Info("took over the unpublished events of a process that stands still", "events", last-synced)
 	return nil
 }
-
-var errBusy = errors.New("a transaction of that writer is still under way")
 
 // letGo deletes an adopted writer when all it had committed had been acknowledged for SyncLag when the stream was last
 // found whole.

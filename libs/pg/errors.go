@@ -104,3 +104,9 @@ func isViolation(err error, code string, constraints []string) bool {
 	return errors.As(err, &pgErr) && pgErr.Code == code &&
 		(len(constraints) == 0 || slices.Contains(constraints, pgErr.ConstraintName))
 }
+
+// IsLockNotAvailable reports that somebody else holds a lock that was not to be waited for.
+func IsLockNotAvailable(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && pgErr.Code == "55P03"
+}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 )
@@ -48,30 +49,49 @@ type SchemaVersion struct {
 	Breaking []int64
 }
 
-// Migrate brings the schema of the URL's role forward to these sets, in their order. Any number of processes may
-// do it at once: one works under an advisory lock, the others wait. With nothing to do it takes three round trips
-// and no lock. It needs a session of its own, so no transaction-pooling proxy in between.
+// Migrate brings a service's schema forward to these sets, in their order, as the schema's owner, and grants the
+// service's login what the sets' rights.sql say (rights.go). rawURL is a login that may become the owner: the
+// administrator of Setup, or a member of the owner roles.
+//
+// Any number of processes may do it at once: one works under a lock, the others wait. With nothing to do it takes four
+// round trips and no lock. It needs a session of its own, so no transaction-pooling proxy in between.
 //
 // A database that is ahead of the binary is left as it is, with a warning; ErrBreaking is returned where one of the
 // migrations ahead is declared breaking. Nothing is ever migrated backwards.
-func Migrate(ctx context.Context, rawURL string, sets ...MigrationSet) error {
+func Migrate(ctx context.Context, rawURL, service string, sets ...MigrationSet) error {
 	conn, err := connect(ctx, rawURL, "footbridge-migrate")
 	if err != nil {
 		return fmt.Errorf("migrating %s: %w", where(rawURL), advise(err))
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	if err := migrate(ctx, conn, sets); err != nil {
-		return fmt.Errorf("migrating %s: %w", where(rawURL), err)
+	if err := becomeOwner(ctx, conn, service); err != nil {
+		return fmt.Errorf("migrating %s in %s (with an administrator's URL, or one of a member of %s?): %w", service, where(rawURL), Owner(service), err)
+	}
+	if err := migrate(ctx, conn, service, sets); err != nil {
+		return fmt.Errorf("migrating %s in %s: %w", service, where(rawURL), err)
 	}
 	return nil
 }
 
-func migrate(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) error {
+// becomeOwner makes a session the owner's, whose statements find the service's schema and nothing else.
+func becomeOwner(ctx context.Context, conn *pgx.Conn, service string) error {
+	_, err := conn.Exec(ctx, `set role `+quote(Owner(service))+`; set search_path = `+quote(service)+`; set idle_in_transaction_session_timeout = 0`)
+	return err
+}
+
+func migrate(ctx context.Context, conn *pgx.Conn, service string, sets []MigrationSet) error {
 	versions, err := schemaVersions(ctx, conn, sets)
 	if err != nil {
 		return err
 	}
-	if err := judgeAhead(ctx, versions); err != nil || !anyPending(versions) {
+	if err := judgeAhead(ctx, versions); err != nil {
+		return err
+	}
+	rights, err := rightsOf(service, sets)
+	if err != nil {
+		return err
+	}
+	if done, err := rights.granted(ctx, conn, versions); err != nil || done && !anyPending(versions) {
 		return err
 	}
 	if err := lockSchema(ctx, conn); err != nil {
@@ -83,7 +103,11 @@ func migrate(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) error {
 	if err := judgeAhead(ctx, versions); err != nil {
 		return err
 	}
-	return apply(ctx, conn, sets, versions)
+	// By the simple protocol, it closes the last query's portal: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
+	if _, err := conn.Exec(ctx, `select`); err != nil {
+		return err
+	}
+	return apply(ctx, conn, service, sets, versions, rights)
 }
 
 // SchemaVersions compares the sets with the database that the URL names, and changes nothing.
@@ -118,15 +142,26 @@ func judgeAhead(ctx context.Context, versions []SchemaVersion) error {
 	return nil
 }
 
-// lockSchema takes the schema's advisory lock for the rest of the session. It asks again and again, and does not
-// wait inside a statement: a waiting statement holds a snapshot, for which CREATE INDEX CONCURRENTLY in the process
-// that has the lock would wait in turn.
+// lockSchema begins a transaction that holds the schema's lock until it ends: on a table of the owner's, which nobody
+// else can lock. It asks again and again, and does not wait inside a statement: a waiting statement holds a snapshot,
+// for which CREATE INDEX CONCURRENTLY in the process that has the lock would wait in turn.
 func lockSchema(ctx context.Context, conn *pgx.Conn) error {
 	for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-		var locked bool
-		err := conn.QueryRow(ctx, `select pg_try_advisory_lock(hashtext('footbridge-migrate'), hashtext(current_schema()))`).Scan(&locked)
-		if err != nil || locked {
-			return err
+		_, err := conn.Exec(ctx, `create table if not exists migration_lock ()`)
+		if err == nil {
+			_, err = conn.Exec(ctx, `begin`)
+		}
+		if err == nil {
+			_, err = conn.Exec(ctx, `lock table migration_lock in exclusive mode nowait`)
+		}
+		if err == nil {
+			return nil
+		}
+		if _, rollbackErr := conn.Exec(ctx, `rollback`); rollbackErr != nil {
+			return rollbackErr
+		}
+		if !isTaken(err) {
+			return fmt.Errorf("preparing the schema (does %s own it?): %w", conn.Config().User, err)
 		}
 		if err := pause(ctx, wait); err != nil {
 			return err
@@ -134,27 +169,37 @@ func lockSchema(ctx context.Context, conn *pgx.Conn) error {
 	}
 }
 
-func apply(ctx context.Context, conn *pgx.Conn, sets []MigrationSet, versions []SchemaVersion) error {
+// isTaken: another process has the lock, or makes the table that it is on.
+func isTaken(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && slices.Contains([]string{"55P03", "23505", "42P07"}, pgErr.Code)
+}
+
+func apply(ctx context.Context, conn *pgx.Conn, service string, sets []MigrationSet, versions []SchemaVersion, rights rights) error {
 	conf := conn.Config().Copy()
 	conf.RuntimeParams["lock_timeout"] = "10s" // a migration that waits for a lock makes everybody behind it wait
-	db := stdlib.OpenDB(*conf)
+	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error { return becomeOwner(ctx, conn, service) }))
 	defer db.Close()
-	if _, err := conn.Exec(ctx, `create table if not exists migration_breaking (
+	if _, err := db.ExecContext(ctx, `create table if not exists migration_breaking (
 		migration_set text not null, version bigint not null, primary key (migration_set, version))`); err != nil {
-		return fmt.Errorf("preparing the schema (does the role own it?): %w", err)
+		return fmt.Errorf("preparing the schema: %w", err)
 	}
 	for i, set := range sets {
 		if len(versions[i].Pending) == 0 {
 			continue
 		}
-		if err := applySet(ctx, conn, db, set, versions[i].Pending); err != nil {
+		if err := applySet(ctx, db, set, versions[i].Pending); err != nil {
 			return fmt.Errorf("set %q: %w", set.Name, err)
 		}
 	}
-	return nil
+	if err := rights.grant(ctx, conn); err != nil {
+		return fmt.Errorf("granting rights: %w", err)
+	}
+	_, err := conn.Exec(ctx, `commit`)
+	return err
 }
 
-func applySet(ctx context.Context, conn *pgx.Conn, db *sql.DB, set MigrationSet, pending []int64) error {
+func applySet(ctx context.Context, db *sql.DB, set MigrationSet, pending []int64) error {
 	files, err := set.files()
 	if err != nil {
 		return err
@@ -164,7 +209,7 @@ func applySet(ctx context.Context, conn *pgx.Conn, db *sql.DB, set MigrationSet,
 		if !files.breaking[v] {
 			continue
 		}
-		if _, err := conn.Exec(ctx, `insert into migration_breaking values ($1, $2) on conflict do nothing`, set.Name, v); err != nil {
+		if _, err := db.ExecContext(ctx, `insert into migration_breaking values ($1, $2) on conflict do nothing`, set.Name, v); err != nil {
 			return err
 		}
 	}
@@ -291,7 +336,7 @@ func (s MigrationSet) files() (migrationFiles, error) {
 		return files, err
 	}
 	for _, entry := range entries {
-		if path.Ext(entry.Name()) != ".sql" {
+		if path.Ext(entry.Name()) != ".sql" || entry.Name() == rightsFile {
 			continue
 		}
 		if err := files.add(entry.Name()); err != nil {

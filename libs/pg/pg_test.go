@@ -157,7 +157,7 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 		}
 	}
 	t.Cleanup(func() {
-		for _, statement := range []string{`drop owned by footbridge_` + role + `_s`, `drop role footbridge_` + role + `_s`, `drop owned by ` + role, `drop role ` + role} {
+		for _, statement := range []string{`drop owned by footbridge_` + role + `_s_owner, footbridge_` + role + `_s`, `drop role footbridge_` + role + `_s_owner, footbridge_` + role + `_s`, `drop owned by ` + role, `drop role ` + role} {
 			if _, err := admin.Exec(ctx, statement); err != nil {
 				t.Errorf("%s: %v", statement, err)
 			}
@@ -170,14 +170,10 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg.Password = testkit.Password
-		urls, err := pg.ServiceURLs(rawURL, cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
 		if _, err := admin.Exec(ctx, `alter role footbridge_`+role+`_s password '`+testkit.Password("footbridge_"+role+"_s")+`'`); err != nil {
 			t.Fatal(err)
 		}
-		if err := pg.Migrate(ctx, urls[role+"_s"], set("own", `create table if not exists a (i int);`)); err != nil {
+		if err := pg.Migrate(ctx, rawURL, role+"_s", set("own", `create table if not exists a (i int);`)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -203,7 +199,7 @@ func TestMigrateByFourAtOnceAppliesOnce(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
-			if err := pg.Migrate(context.Background(), db.URL("four"), flow, own); err != nil {
+			if err := pg.Migrate(context.Background(), db.AdminURL, "four", flow, own); err != nil {
 				t.Error(err)
 			}
 		})
@@ -226,35 +222,36 @@ func TestOldBinaryOnNewerDatabase(t *testing.T) {
 
 	t.Run("goes on when nothing ahead is breaking", func(t *testing.T) {
 		t.Parallel()
-		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
-		if err := errors.Join(pg.Migrate(ctx, url, set("own", first, second)), pg.Migrate(ctx, url, set("own", first))); err != nil {
+		db := testkit.Database(t, pg.Service{Name: "ahead"})
+		url := db.AdminURL
+		if err := errors.Join(pg.Migrate(ctx, url, "ahead", set("own", first, second)), pg.Migrate(ctx, url, "ahead", set("own", first))); err != nil {
 			t.Fatal(err)
 		}
-		versions, err := pg.SchemaVersions(ctx, url, set("own", first))
+		versions, err := pg.SchemaVersions(ctx, db.URL("ahead"), set("own", first))
 		if err != nil || versions[0].Database != 2 || versions[0].Binary != 1 || len(versions[0].Unknown) != 1 {
 			t.Errorf("got %+v, %v", versions, err)
 		}
 	})
 	t.Run("refuses when something ahead is breaking", func(t *testing.T) {
 		t.Parallel()
-		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
-		if err := pg.Migrate(ctx, url, set("own", first, breaking)); err != nil {
+		url := testkit.Database(t, pg.Service{Name: "ahead"}).AdminURL
+		if err := pg.Migrate(ctx, url, "ahead", set("own", first, breaking)); err != nil {
 			t.Fatal(err)
 		}
-		if err := pg.Migrate(ctx, url, set("own", first)); !errors.Is(err, pg.ErrBreaking) {
+		if err := pg.Migrate(ctx, url, "ahead", set("own", first)); !errors.Is(err, pg.ErrBreaking) {
 			t.Errorf("want ErrBreaking, got %v", err)
 		}
-		if err := pg.Migrate(ctx, url, set("own", first, breaking)); err != nil {
+		if err := pg.Migrate(ctx, url, "ahead", set("own", first, breaking)); err != nil {
 			t.Errorf("the binary that made it: %v", err)
 		}
 	})
 	t.Run("is not refused because of a breaking one that failed", func(t *testing.T) {
 		t.Parallel()
-		url := testkit.Database(t, pg.Service{Name: "ahead"}).URL("ahead")
-		if err := pg.Migrate(ctx, url, set("own", first, "-- footbridge:breaking\nselect no_such_thing();")); err == nil {
+		url := testkit.Database(t, pg.Service{Name: "ahead"}).AdminURL
+		if err := pg.Migrate(ctx, url, "ahead", set("own", first, "-- footbridge:breaking\nselect no_such_thing();")); err == nil {
 			t.Fatal("the bad migration was taken")
 		}
-		if err := pg.Migrate(ctx, url, set("own", first)); err != nil {
+		if err := pg.Migrate(ctx, url, "ahead", set("own", first)); err != nil {
 			t.Error(err)
 		}
 	})
@@ -262,108 +259,82 @@ func TestOldBinaryOnNewerDatabase(t *testing.T) {
 
 func TestMigrationNamesAreChecked(t *testing.T) {
 	t.Parallel()
-	url := testkit.Database(t, pg.Service{Name: "names"}).URL("names")
+	url := testkit.Database(t, pg.Service{Name: "names"}).AdminURL
 	for _, name := range []string{"1-x.sql", "x.sql", "00000_x.sql", "00001_X.sql"} {
 		bad := pg.MigrationSet{Name: "own", FS: fstest.MapFS{name: {Data: []byte("-- +goose Up\nselect 1;")}}}
-		if err := pg.Migrate(context.Background(), url, bad); err == nil || !strings.Contains(err.Error(), name) {
+		if err := pg.Migrate(context.Background(), url, "names", bad); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
 }
 
 const partitioned = `
-	create table outbox (id uuid primary key, body text not null default 'x') partition by range (id);
-	create table outbox_default partition of outbox default;
-	create index on outbox (body);
-	create table seen (at timestamptz not null, n int) partition by range (at);
-	create table daily (day date not null, n int) partition by range (day);`
+create table outbox (id uuid primary key, body text not null default 'x', waits boolean not null default false) partition by range (id);
+create index on outbox (body);
+-- +goose StatementBegin
+create function outbox_settled(low uuid, high uuid) returns boolean language sql as $$
+select not exists (select from outbox where id >= low and id < high and waits) $$;
+-- +goose StatementEnd
+create table kept (id uuid primary key) partition by range (id);`
 
-func TestDayPartitions(t *testing.T) {
+func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db := testkit.Database(t, pg.Service{Name: "parts", Migrations: []pg.MigrationSet{set("own", partitioned)}})
 	pool := db.Pool("parts")
 	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 	last := day.AddDate(0, 0, 1).Add(-time.Millisecond)
-
-	// These fall into the default partition; the first two are of the day.
-	for _, at := range []time.Time{day, last, last.Add(time.Millisecond), day.Add(-time.Millisecond)} {
-		if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(at)); err != nil {
-			t.Fatal(err)
-		}
-	}
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
 			other := db.Pool("parts") // another pool has another memory, as another process has
-			if err := pg.EnsureDayPartitions(ctx, other, "outbox", pg.ByUUIDv7, day, day); err != nil {
+			if err := pg.EnsureDayPartitions(ctx, other, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, -1), last.AddDate(0, 0, 2)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	expect(t, pool, `select count(*) from outbox_20261120`, 2)
-	expect(t, pool, `select count(*) from outbox_default`, 2)
-
-	for table, kind := range map[string]pg.PartitionKind{"outbox": pg.ByUUIDv7, "seen": pg.ByTimestamp, "daily": pg.ByDate} {
-		for range 2 {
-			if err := pg.EnsureDayPartitions(ctx, pool, table, kind, day.AddDate(0, 0, -1), last.AddDate(0, 0, 2)); err != nil {
-				t.Fatal(err)
-			}
+	for i, at := range []time.Time{day, last, last.Add(time.Millisecond), day.Add(-time.Millisecond)} {
+		if _, err := pool.Exec(ctx, `insert into outbox (id, waits) values ($1, $2)`, clock.NewID(at), i == 0); err != nil {
+			t.Fatal(err)
 		}
 	}
-	expect(t, pool, `select count(*) from outbox_default`, 0)
-	expect(t, pool, `select count(*) from outbox_20261121`, 1)
-	expect(t, pool, `select count(*) from pg_inherits where inhparent in ('seen'::regclass, 'daily'::regclass)`, 8)
+	admin := db.Admin()
+	expect(t, admin, `select count(*) from parts.outbox_20261120`, 2)
+	expect(t, admin, `select count(*) from parts.outbox_20261121`, 1)
+	expect(t, admin, `select count(*) from pg_class where relowner = 'footbridge_parts'::regrole`, 0)
 	// The indexes came along and belong to the parent's.
-	expect(t, pool, `select count(*) from pg_index where indrelid = 'outbox_20261120'::regclass`, 2)
-	expect(t, pool, `select count(*) from pg_inherits where inhparent in (select indexrelid from pg_index where indrelid = 'outbox'::regclass)`, 2*5)
+	expect(t, admin, `select count(*) from pg_index where indrelid = 'parts.outbox_20261120'::regclass`, 2)
 
-	_, err := pool.Exec(ctx, `insert into seen (at) values ($1)`, day.AddDate(1, 0, 0))
+	_, err := pool.Exec(ctx, `insert into kept (id) values ($1)`, clock.NewID(day))
 	if !pg.IsInfrastructure(err) || pg.IsCheck(err) {
 		t.Errorf("a missing partition is infrastructure, not a check: %v", err)
 	}
 
-	if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(day.AddDate(0, 0, -30))); err != nil {
+	// However late the clock says it is, the day that holds what is not settled stays, and the others go.
+	dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 100))
+	if !errors.Is(err, pg.ErrUnsettled) || !strings.Contains(err.Error(), "outbox_20261120") || dropped != 3 {
+		t.Errorf("dropped %d, %v; want 3 and the unsettled day named", dropped, err)
+	}
+	expect(t, pool, `select count(*) from outbox`, 2)
+	if _, err := pool.Exec(ctx, `update outbox set waits = false`); err != nil {
 		t.Fatal(err)
 	}
-	dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 1))
-	if err != nil || dropped != 2 {
-		t.Errorf("dropped %d, %v; want 2", dropped, err)
+	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 1)); err != nil || dropped != 1 {
+		t.Errorf("dropped %d, %v; want 1", dropped, err)
 	}
-	expect(t, pool, `select count(*) from outbox`, 1)
 	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, pool, `select count(*) from pg_class where relname = 'outbox_20261120'`, 1)
-}
 
-func TestPartitionIsMadeUnderLoad(t *testing.T) {
-	t.Parallel()
-	ctx := context.Background()
-	pool := testkit.Database(t, pg.Service{Name: "busy", Migrations: []pg.MigrationSet{set("own", partitioned)}}).Pool("busy")
-	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
-	const writers, each = 3, 200
-	var wg sync.WaitGroup
-	started := make(chan struct{}, writers)
-	for range writers {
-		wg.Go(func() {
-			for i := range each {
-				if _, err := pool.Exec(ctx, `insert into outbox (id) values ($1)`, clock.NewID(day.Add(time.Duration(i)*time.Minute))); err != nil {
-					t.Error(err)
-				}
-				if i == each/4 {
-					started <- struct{}{}
-				}
-			}
-		})
+	// Of a table that does not say what is settled, nothing is dropped.
+	if err := pg.EnsureDayPartitions(ctx, pool, "kept", pg.ByUUIDv7, day, day); err != nil {
+		t.Fatal(err)
 	}
-	<-started
-	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
-		t.Error(err)
+	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err, pg.ErrUnsettled) || dropped != 0 {
+		t.Errorf("dropped %d, %v; want a refusal", dropped, err)
 	}
-	wg.Wait()
-	expect(t, pool, `select count(*) from outbox_20261120`, writers*each)
 }
 
 func expect(t *testing.T, pool interface {
@@ -459,7 +430,13 @@ func TestRolesForProduction(t *testing.T) {
 	if _, err := pg.Setup(ctx, urls["intake"], cfg); err != nil {
 		t.Errorf("a setup with nothing to do needs no rights: %v", err)
 	}
-	if err := pg.Migrate(ctx, urls["intake"], set("own", `create table a (i int);`)); err != nil {
+	if err := pg.Migrate(ctx, urls["intake"], "intake", set("own", `create table a (i int);`)); err == nil {
+		t.Error("a service's own login migrated its schema")
+	}
+	if err := pg.Migrate(ctx, db.AdminURL, "intake", set("own", `create table a (i int);`)); err != nil {
+		t.Error(err)
+	}
+	if err := pg.CheckLogin(ctx, urls["intake"], "intake"); err != nil {
 		t.Error(err)
 	}
 	journey, err := pg.Open(ctx, urls["journey"], pg.OpenConfig{Service: "journey"})

@@ -30,8 +30,11 @@ type Service struct {
 	Migrations []MigrationSet
 }
 
-// Role returns the login role of a service.
+// Role returns the login role of a service. It owns nothing.
 func Role(service string) string { return "footbridge_" + service }
+
+// Owner returns the role that owns a service's schema and all in it. Nobody logs in as it: migrations become it.
+func Owner(service string) string { return Role(service) + "_owner" }
 
 // SetupConfig says whom to set up.
 type SetupConfig struct {
@@ -39,15 +42,19 @@ type SetupConfig struct {
 	// Password gives each role's password. Nil leaves passwords as they are, for servers that ask for none or
 	// roles that a DBA has made.
 	Password func(role string) string
+	// Connections bounds how many connections each login may have at once, so that none can take all that the server
+	// has. 0 leaves the bounds as they are.
+	Connections int
 }
 
-// setupLock is the key of the advisory lock under which roles and schemas are made.
-const setupLock = 0x466f6f7462726467 // "Footbrdg"
-
-// Setup makes, in the database that adminURL names, one schema and one login role for each service, and the role
-// of the sentinel. A role owns its schema, finds it first (search_path) and has no right on any other; nobody may
-// create in schema public. What is there already stays, so that Setup can run at every start and in any number of
-// processes at once; with everything in place and no Password it writes nothing and needs no rights.
+// Setup makes, in the database that adminURL names, for each service one schema, a role that owns it and cannot log
+// in, and a login that owns nothing: it finds the schema first (search_path), may do there what Migrate grants, and has
+// no right on any other. Also the login of the sentinel. Nobody may create in schema public or make temporary tables;
+// where the administrator is a superuser, nobody else may take advisory locks or make large objects, by which one login
+// could fill the lock table or the disk of all.
+//
+// What is there already stays, so that Setup can run at every start and in any number of processes at once; with
+// everything in place and no Password it writes nothing and needs no rights.
 //
 // The administrator need not be a superuser: CREATEROLE, and CREATE on the database, are enough.
 // It returns each service's URL, and that of Sentinel: adminURL with the role and its password.
@@ -59,7 +66,8 @@ func Setup(ctx context.Context, adminURL string, cfg SetupConfig) (map[string]st
 	if err != nil {
 		return nil, err
 	}
-	// Roles belong to the whole cluster, the lock to one database: a setup of another database may be in our way.
+	// Another setup may be in our way, of this database or of another of the cluster, which shares the roles. There is
+	// no lock to wait for: one that an administrator can take, others can take too.
 	for try := 1; ; try++ {
 		err := setupOnce(ctx, adminURL, cfg)
 		if err == nil {
@@ -106,28 +114,45 @@ func setupOnce(ctx context.Context, adminURL string, cfg SetupConfig) error {
 		return err
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
-	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, `select pg_advisory_xact_lock($1)`, int64(setupLock)); err != nil {
-			return err
-		}
-		return setupAll(ctx, tx, cfg)
-	})
+	return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return setupAll(ctx, tx, cfg) })
 }
 
 func setupAll(ctx context.Context, tx pgx.Tx, cfg SetupConfig) error {
 	if err := closePublic(ctx, tx); err != nil {
 		return err
 	}
-	if err := ensureRole(ctx, tx, Role(Sentinel), cfg.Password); err != nil {
+	if err := ensureLogin(ctx, tx, Sentinel, cfg); err != nil {
 		return err
 	}
 	for _, service := range names(cfg.Services) {
-		if err := ensureService(ctx, tx, service, cfg.Password); err != nil {
+		if err := ensureService(ctx, tx, service, cfg); err != nil {
 			return fmt.Errorf("service %q: %w", service, err)
 		}
 	}
-	return nil
+	return closeDatabase(ctx, tx)
 }
+
+// closeDatabase takes from everybody, where the administrator may: temporary tables, by the database's owner; advisory
+// locks and large objects, by a superuser.
+func closeDatabase(ctx context.Context, tx pgx.Tx) error {
+	err := execIf(ctx, tx, `do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$`,
+		`select pg_has_role(datdba, 'USAGE') and exists (select from aclexplode(coalesce(datacl, acldefault('d', datdba))) a
+			where a.grantee = 0 and a.privilege_type = 'TEMPORARY') from pg_database where datname = current_database()`)
+	if err != nil {
+		return err
+	}
+	return execIf(ctx, tx, `do $$ declare open regprocedure; begin
+			for open in select p.oid::regprocedure from `+everybodysLocks+` loop
+				execute format('revoke execute on function %s from public', open);
+			end loop;
+		end $$`,
+		`select (select rolsuper from pg_roles where rolname = current_user) and exists (select from `+everybodysLocks+`)`)
+}
+
+// everybodysLocks are the functions by which anybody could fill the lock table or the disk of all, where they are open.
+const everybodysLocks = `pg_proc p cross join aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+	where p.pronamespace = 'pg_catalog'::regnamespace and a.grantee = 0 and (p.proname ~ '^pg_(try_)?advisory_'
+		or p.proname in ('lo_creat', 'lo_create', 'lo_from_bytea'))`
 
 // closePublic takes from everybody the right to create in schema public, where it is still given (databases that
 // come from before PostgreSQL 15).
@@ -137,46 +162,62 @@ func closePublic(ctx context.Context, tx pgx.Tx) error {
 		where n.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE')`)
 }
 
-func ensureRole(ctx context.Context, tx pgx.Tx, role string, password func(string) string) error {
+// ensureLogin makes a login that owns nothing and inherits nothing.
+func ensureLogin(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig) error {
+	role := Role(service)
 	err := execIf(ctx, tx, `create role `+quote(role)+` login noinherit nosuperuser nocreatedb nocreaterole`,
 		`select not exists (select from pg_roles where rolname = $1)`, role)
 	if err != nil {
 		return fmt.Errorf("creating role %q: %w", role, err)
 	}
-	if password == nil {
+	if cfg.Connections > 0 {
+		err := execIf(ctx, tx, fmt.Sprintf(`alter role %s connection limit %d`, quote(role), cfg.Connections),
+			`select rolconnlimit <> $2 from pg_roles where rolname = $1`, role, cfg.Connections)
+		if err != nil {
+			return fmt.Errorf("bounding the connections of role %q: %w", role, err)
+		}
+	}
+	if cfg.Password == nil {
 		return nil
 	}
 	// The verifier, not the password: statements end up in logs.
-	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+scramVerifier(password(role))+`'`); err != nil {
+	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+scramVerifier(cfg.Password(role))+`'`); err != nil {
 		return fmt.Errorf("setting password of role %q: %w", role, err)
 	}
 	return nil
 }
 
-func ensureService(ctx context.Context, tx pgx.Tx, service string, password func(string) string) error {
-	role, schema := Role(service), quote(service)
-	if err := ensureRole(ctx, tx, role, password); err != nil {
+func ensureService(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig) error {
+	if err := ensureLogin(ctx, tx, service, cfg); err != nil {
 		return err
 	}
+	role, owner, schema := quote(Role(service)), quote(Owner(service)), quote(service)
 	steps := []struct{ statement, unless string }{
-		{`alter role ` + quote(role) + ` set search_path = ` + schema,
-			`select not exists (select from pg_roles where rolname = $1 and 'search_path=' || $2 = any (rolconfig))`},
-		// Giving a schema to a role needs membership in it; a superuser has it, others grant it to themselves.
-		{`grant ` + quote(role) + ` to current_user`,
-			`select not (select rolsuper from pg_roles where rolname = current_user)
-				and not exists (select from pg_namespace n where nspname = $2 and nspowner = (select oid from pg_roles where rolname = $1)
-					and has_schema_privilege('footbridge_sentinel', n.oid, 'USAGE'))`},
-		{`create schema ` + schema + ` authorization ` + quote(role),
-			`select $1::text is not null and not exists (select from pg_namespace where nspname = $2)`},
+		{`create role ` + owner + ` nologin noinherit nosuperuser nocreatedb nocreaterole`,
+			`select not exists (select from pg_roles where rolname = $2)`},
+		{`alter role ` + role + ` set search_path = ` + schema,
+			`select not exists (select from pg_roles where rolname = $1 and 'search_path=' || $3 = any (rolconfig))`},
+		// Becoming an owner needs membership in it; a superuser has it, others grant it to themselves.
+		{`grant ` + owner + ` to current_user`,
+			`select not pg_has_role($2::name, 'MEMBER') and not (select rolsuper from pg_roles where rolname = current_user)
+				and not exists (select from pg_namespace n where nspname = $3 and pg_get_userbyid(nspowner) = $2
+					and has_schema_privilege($1::name, n.oid, 'USAGE') and has_schema_privilege('footbridge_sentinel', n.oid, 'USAGE'))`},
+		{`create schema ` + schema + ` authorization ` + owner,
+			`select not exists (select from pg_namespace where nspname = $3)`},
+		// Before 0.1 a service's login owned its schema.
+		{`reassign owned by ` + role + ` to ` + owner,
+			`select exists (select from pg_namespace where nspname = $3 and pg_get_userbyid(nspowner) = $1)`},
+		{`grant usage on schema ` + schema + ` to ` + role, `select not has_schema_privilege($1::name, $3::text, 'USAGE')`},
 		{`grant usage on schema ` + schema + ` to ` + quote(Role(Sentinel)),
-			`select $1::text is not null and not has_schema_privilege('footbridge_sentinel', $2::text, 'USAGE')`},
+			`select not has_schema_privilege('footbridge_sentinel', $3::text, 'USAGE')`},
 	}
 	for _, step := range steps {
-		if err := execIf(ctx, tx, step.statement, step.unless, role, service); err != nil {
+		query := `with named as (select $1::text as login, $2::text as owner, $3::text as service) ` + step.unless
+		if err := execIf(ctx, tx, step.statement, query, Role(service), Owner(service), service); err != nil {
 			return fmt.Errorf("%s: %w", step.statement, err)
 		}
 	}
-	return checkOwner(ctx, tx, role, service)
+	return checkOwner(ctx, tx, Owner(service), service)
 }
 
 func checkOwner(ctx context.Context, tx pgx.Tx, role, schema string) error {
@@ -263,4 +304,27 @@ func sign(key []byte, message string) []byte {
 	mac := hmac.New(sha256.New, key)
 	mac.Write([]byte(message))
 	return mac.Sum(nil)
+}
+
+// CheckLogin says whether a service's login may do more than it should: own something, be somebody else, create.
+func CheckLogin(ctx context.Context, rawURL, service string) error {
+	conn, err := connect(ctx, rawURL, "footbridge-check")
+	if err != nil {
+		return advise(err)
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	var user string
+	var owns, more, creates bool
+	err = conn.QueryRow(ctx, `select r.rolname::text, exists (select from pg_class where relowner = r.oid) or exists (select from pg_namespace where nspowner = r.oid),
+			r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolbypassrls or r.rolreplication or exists (select from pg_auth_members where member = r.oid),
+			has_schema_privilege($1::text, 'CREATE') or has_schema_privilege('public', 'CREATE') or has_database_privilege(current_database(), 'CREATE, TEMPORARY')
+		from pg_roles r where r.rolname = current_user`, service).Scan(&user, &owns, &more, &creates)
+	switch {
+	case err != nil:
+		return err
+	case owns || more || creates:
+		return fmt.Errorf("login %q may do more than a service should (owns something %t, is or may become somebody else %t, "+
+			"may create or make temporary tables %t): run deploy/postgres/roles.sql again", user, owns, more, creates)
+	}
+	return nil
 }

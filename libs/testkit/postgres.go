@@ -108,7 +108,11 @@ func (c *Cluster) Database(t testing.TB, services ...pg.Service) *DB {
 	}
 	name := "fb_test_" + randomName()
 	if err := c.admin(ctx, func(conn *pgx.Conn) error {
-		_, err := conn.Exec(ctx, `create database `+name+` template `+from)
+		if _, err := conn.Exec(ctx, `create database `+name+` template `+from); err != nil {
+			return err
+		}
+		// What a database lets everybody do does not come with its template.
+		_, err := conn.Exec(ctx, `revoke temporary on database `+name+` from public`)
 		return err
 	}); err != nil {
 		t.Fatalf("making database %s: %v", name, err)
@@ -215,12 +219,12 @@ func (c *Cluster) makeTemplate(ctx context.Context, name string, services []pg.S
 }
 
 func (c *Cluster) fill(ctx context.Context, database string, services []pg.Service) error {
-	urls, err := pg.Setup(ctx, withDatabase(c.AdminURL, database), c.setup(services))
-	if err != nil {
+	admin := withDatabase(c.AdminURL, database)
+	if _, err := pg.Setup(ctx, admin, c.setup(services)); err != nil {
 		return err
 	}
 	for _, service := range services {
-		if err := pg.Migrate(ctx, urls[service.Name], service.Migrations...); err != nil {
+		if err := pg.Migrate(ctx, admin, service.Name, service.Migrations...); err != nil {
 			return err
 		}
 	}
@@ -239,6 +243,7 @@ func (c *Cluster) admin(ctx context.Context, do func(*pgx.Conn) error) error {
 // templateName is a digest of all that the template is made from.
 func templateName(services []pg.Service) (string, error) {
 	digest := sha256.New()
+	fmt.Fprintln(digest, pg.OwnerFunctions)
 	for _, service := range services {
 		fmt.Fprintf(digest, "service %s\n", service.Name)
 		for _, set := range service.Migrations {

@@ -25,6 +25,7 @@ func commands() []command {
 		{"demo", "one sample discharge from the hospital's message to the offer, then the console", demo},
 		{"dev", "all services in one process, with NATS and PostgreSQL of its own", dev},
 		{"serve", "all services, or those named by --only, against the configured NATS and PostgreSQL", serve},
+		{"migrate", "roles, schemas and tables brought to this release, with an administrator's database login", migrateCommand},
 		{"sentinel", "the watcher that finds journeys nobody holds, as a process of its own", sentinel},
 		{"broker", "the NATS of dev alone, for several processes on one machine", broker},
 		{"send", "send HL7 v2 files or CloudEvents as an outside system would", send},

@@ -19,6 +19,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
+	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
@@ -151,7 +152,7 @@ func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string
 	if err != nil {
 		return nil, err
 	}
-	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password})
+	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password, Connections: 4 * c.Connections})
 	if err != nil {
 		return nil, err
 	}
@@ -190,10 +191,88 @@ func (p *platform) migrate(ctx context.Context) error {
 	if p.urls, err = p.cfg.findDatabases(ctx, needed); err != nil {
 		return err
 	}
-	for _, s := range migrationsOfAll(p.schemas()) {
-		if err := pg.Migrate(ctx, p.urls[s.Name], s.Migrations...); err != nil {
-			return fmt.Errorf("migrating %s: %w", s.Name, err)
+	return p.cfg.migrateAll(ctx, p.urls, migrationsOfAll(p.schemas()))
+}
+
+// migrateAll brings schemas to this build's version where an administrator's login is known. Where there are only the
+// services' own, which may not, it looks whether `footbridge migrate` has been run, and waits a while for it.
+func (c *Config) migrateAll(ctx context.Context, urls map[string]string, services []pg.Service) error {
+	for _, s := range services {
+		if c.DatabaseURLs[s.Name] != "" && c.DatabaseURL == "" {
+			if err := awaitMigrated(ctx, urls[s.Name], s); err != nil {
+				return err
+			}
+			continue
 		}
+		admin, _, err := c.adminDatabase()
+		if err != nil {
+			return err
+		}
+		if err := pg.Migrate(ctx, admin, s.Name, s.Migrations...); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// migrateWait is how long a starting service waits for somebody to migrate its schema.
+const migrateWait = 60 * time.Second
+
+func awaitMigrated(ctx context.Context, url string, s pg.Service) error {
+	deadline := time.Now().Add(migrateWait)
+	for {
+		pending, err := pendingOf(ctx, url, s)
+		switch {
+		case err == nil && pending == "":
+			return nil
+		case err == nil && time.Now().After(deadline):
+			return fmt.Errorf("%s: %s; run footbridge migrate with FOOTBRIDGE_DATABASE_URL of an administrator: the service's own login may not", s.Name, pending)
+		case err != nil && time.Now().After(deadline):
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(500 * time.Millisecond):
+		}
+	}
+}
+
+// pendingOf says which migrations a schema lacks, or "".
+func pendingOf(ctx context.Context, url string, s pg.Service) (string, error) {
+	versions, err := pg.SchemaVersions(ctx, url, s.Migrations...)
+	if err != nil {
+		return "", err
+	}
+	for _, v := range versions {
+		if len(v.Breaking) > 0 {
+			return "", fmt.Errorf("%w: %s, set %q", pg.ErrBreaking, s.Name, v.Set)
+		}
+		if len(v.Pending) > 0 {
+			return fmt.Sprintf("migrations %v of %s are not applied", v.Pending, v.Set), nil
+		}
+	}
+	return "", nil
+}
+
+// migrateCommand makes roles and schemas and brings them to this build's version, as an administrator.
+func migrateCommand(ctx context.Context, args []string) error {
+	o, _, err := load[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	if o.DatabaseURL == "" {
+		return service.Usage{Err: errors.New("FOOTBRIDGE_DATABASE_URL must name the database with an administrator's login")}
+	}
+	// Passwords that a DBA has given stay; this gives none.
+	if _, err := pg.Setup(ctx, o.DatabaseURL, pg.SetupConfig{Services: allMigrations()}); err != nil {
+		return err
+	}
+	for _, s := range allMigrations() {
+		if err := pg.Migrate(ctx, o.DatabaseURL, s.Name, s.Migrations...); err != nil {
+			return err
+		}
+		fmt.Println(s.Name, "is at this release's version")
 	}
 	return nil
 }

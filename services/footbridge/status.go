@@ -202,14 +202,15 @@ func (c *Config) checkDatabases(ctx context.Context) error {
 		return err
 	}
 	for _, s := range allMigrations() {
-		versions, err := pg.SchemaVersions(ctx, urls[s.Name], s.Migrations...)
+		pending, err := pendingOf(ctx, urls[s.Name], s)
+		if err == nil && pending != "" {
+			err = fmt.Errorf("%s; footbridge migrate applies them, and a start with an administrator's FOOTBRIDGE_DATABASE_URL", pending)
+		}
+		if err == nil {
+			err = pg.CheckLogin(ctx, urls[s.Name], s.Name)
+		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.Name, err)
-		}
-		for _, v := range versions {
-			if len(v.Pending) > 0 {
-				return fmt.Errorf("%s: migrations %v of %s are not applied; starting a service applies them", s.Name, v.Pending, v.Set)
-			}
 		}
 	}
 	return nil

@@ -1,0 +1,2 @@
+-- Answers that were given are forgotten after their time.
+grant select, insert, update, delete on idempotency to login;
