@@ -31,6 +31,7 @@ const (
 	AttrSequence    = "footbridge.sequence"     // in a stream
 	AttrMigration   = "footbridge.migration"    // number of a migration
 	AttrAddress     = "footbridge.address"      // what a listener is bound to
+	AttrListener    = "footbridge.listener"     // mllp, http, operations
 	AttrRunbook     = "footbridge.runbook"      // a file in docs/runbooks
 	AttrRole        = "footbridge.role"         // a Role
 	AttrFaults      = "footbridge.faults"       // how many faults a sender's data had

@@ -43,7 +43,7 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 	}
 	options := &server.Options{
 		ServerName: "footbridge-embedded", Host: cfg.Host, Port: cfg.Port, NoSigs: true, NoLog: true,
-		JetStream: true, StoreDir: cfg.StoreDir, SyncInterval: cfg.SyncInterval, MaxPayload: 1 << 20,
+		JetStream: true, StoreDir: cfg.StoreDir, SyncInterval: cfg.SyncInterval, MaxPayload: 1 << 20, MaxConn: 1024,
 		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 64 << 30,
 	}
 	for _, user := range cfg.Users {

@@ -436,7 +436,7 @@ func (l *line) expectEndOfAnyKind() {
 func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	refused := make(chan struct{}, 1)
-	address := serve(t, &Server{Handler: answerAA, MaxConns: 1, Hooks: Hooks{Refused: func() { refused <- struct{}{} }}})
+	address := serve(t, &Server{Handler: answerAA, MaxConns: 1, Hooks: Hooks{Refused: func(string) { refused <- struct{}{} }}})
 	first := connect(t, address)
 	first.send(framed(small("1")))
 	first.expect("AA 1")

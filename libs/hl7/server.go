@@ -43,11 +43,15 @@ type Server struct {
 	MaxFrame int
 	// Window is how many frames of a connection are handled at a time; 0 means 64.
 	Window int
-	// MaxConns is how many connections are open at a time; 0 means 256. More are closed at once.
+	// MaxConns is how many connections are open at a time; 0 means 256. More are closed at once. A listener whose
+	// connections are [Bounded] decides itself, and this does not hold for it.
 	MaxConns int
 	// IdleTimeout closes a connection on which nothing is under way and nothing comes; 0 means never, since a quiet
 	// night is no fault. Dead peers are found by TCP keep-alive.
 	IdleTimeout time.Duration
+	// FrameTimeout is how long a frame may take to come in from its first byte to its last, waits for room included;
+	// 0 means one minute. Then the connection is closed: somebody who sends a byte now and then holds no place.
+	FrameTimeout time.Duration
 	// StallTimeout gives up a frame that has begun when nothing comes for so long; 0 means one minute.
 	StallTimeout time.Duration
 	// TailWait is how long a frame waits for the CR after its 0x1C; 0 means 200 ms.
@@ -74,7 +78,7 @@ type Server struct {
 type Hooks struct {
 	Opened  func()                             // a connection was taken
 	Closed  func()                             // one ended
-	Refused func()                             // one was over MaxConns, or its TLS handshake failed
+	Refused func(reason string)                // one was over MaxConns ("connections"), or its TLS "handshake" failed
 	Frame   func(size int, took time.Duration) // a frame was handled
 	Bad     func(kind BadKind)                 // a bad frame was found
 	Junk    func(bytes int)                    // bytes between frames were skipped
@@ -86,6 +90,45 @@ type Peer struct {
 	Local  net.Addr
 	TLS    *tls.ConnectionState // nil without TLS
 }
+
+// Bounded is a connection whose listener bounds what its peer may take: places, and memory for frames that are coming
+// in or being handled. A connection without it has the server's own limits alone.
+type Bounded interface {
+	// Admit asks for a place, once the handshake is done; false if there is none.
+	Admit() bool
+	// Busy and Idle say whether a frame is coming in or being handled. An idle connection may be closed for another.
+	Busy()
+	Idle()
+	// Receiving says that a frame has begun, with n bytes of it there; Received that it has come, or was given up.
+	Receiving(n int64)
+	Received()
+	// Room waits for memory: at most so long (0: without end), and until stop is closed; false: there is none. Give
+	// gives it back.
+	Room(bytes int64, most time.Duration, stop <-chan struct{}) bool
+	Give(bytes int64)
+	// Refuse counts why the connection is ended: "handshake", "slow" or "no-room".
+	Refuse(reason string)
+}
+
+// Why connections are ended or not taken.
+const (
+	reasonFull      = "connections"
+	reasonHandshake = "handshake"
+	reasonSlow      = "slow"
+	reasonNoRoom    = "no-room"
+)
+
+// unbounded bounds nothing.
+type unbounded struct{}
+
+func (unbounded) Admit() bool                                     { return true }
+func (unbounded) Busy()                                           {}
+func (unbounded) Idle()                                           {}
+func (unbounded) Receiving(int64)                                 {}
+func (unbounded) Received()                                       {}
+func (unbounded) Room(int64, time.Duration, <-chan struct{}) bool { return true }
+func (unbounded) Give(int64)                                      {}
+func (unbounded) Refuse(string)                                   {}
 
 type peerKey struct{}
 
@@ -185,7 +228,7 @@ func (s *Server) closing() bool {
 func (s *Server) take(nc net.Conn) {
 	c := newServerConn(s, nc)
 	s.mu.Lock()
-	full := len(s.conns) >= orDefault(s.MaxConns, 256)
+	full := !c.counted && len(s.conns) >= orDefault(s.MaxConns, 256)
 	refuse := full || s.draining
 	if !refuse {
 		s.conns[c] = struct{}{}
@@ -193,13 +236,22 @@ func (s *Server) take(nc net.Conn) {
 	}
 	s.mu.Unlock()
 	if !refuse {
+		if s.TLSConfig == nil { // nothing to wait for
+			c.admitted = c.bound.Admit()
+		}
 		go c.run()
 		return
 	}
 	_ = nc.Close()
 	if full {
 		s.log().Warn("MLLP connection refused: too many are open", "remote", nc.RemoteAddr().String())
-		call(s.Hooks.Refused)
+		s.refused(reasonFull)
+	}
+}
+
+func (s *Server) refused(reason string) {
+	if s.Hooks.Refused != nil {
+		s.Hooks.Refused(reason)
 	}
 }
 
@@ -240,6 +292,7 @@ func (s *Server) Close() {
 	conns := s.stopAccepting()
 	s.cancel()
 	for _, c := range conns {
+		c.abandon()
 		_ = c.nc.Close()
 	}
 }

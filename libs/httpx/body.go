@@ -14,7 +14,7 @@ import (
 
 // ReadBody reads a request's body of at most limit bytes, if its content type is one of types (all types when none
 // is named; "application/*+json" stands for every structured suffix of that kind). Refusals: 415 for the type, 413
-// beyond the limit, 400 when the body breaks off.
+// beyond the limit, 400 when the body breaks off, 503 when bodies under way hold all the memory that they may.
 func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, types ...string) ([]byte, error) {
 	if err := checkType(r, types); err != nil {
 		return nil, err
@@ -22,7 +22,10 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, types ...stri
 	if r.ContentLength > limit {
 		return nil, tooLarge(limit)
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit))
+	body, err := ReadAll(r, http.MaxBytesReader(w, r.Body, limit))
+	if errors.Is(err, errNoRoom) {
+		return nil, noRoom().Because(err)
+	}
 	var over *http.MaxBytesError
 	if errors.As(err, &over) {
 		return nil, tooLarge(limit)

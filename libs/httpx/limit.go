@@ -68,6 +68,10 @@ func (l *Limiter) bucket(key string, now time.Time) *rate.Limiter {
 	defer l.mu.Unlock()
 	l.sweep(now)
 	c := l.callers[key]
+	if c == nil && len(l.callers) >= mostCallers {
+		key = "" // so many at once are no callers of ours: they share what one gets
+		c = l.callers[key]
+	}
 	if c == nil {
 		c = &caller{bucket: rate.NewLimiter(l.rate, l.burst)}
 		l.callers[key] = c
@@ -75,6 +79,9 @@ func (l *Limiter) bucket(key string, now time.Time) *rate.Limiter {
 	c.seen = now
 	return c.bucket
 }
+
+// mostCallers bounds how many are told apart at a time.
+const mostCallers = 50_000
 
 // sweep forgets, once a minute, callers whose bucket has filled up again: a new one would be the same.
 func (l *Limiter) sweep(now time.Time) {

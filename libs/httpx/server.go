@@ -7,6 +7,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"footbridge/libs/peers"
 )
 
 // NewServer makes a server with bounds on everything a slow or hostile caller can stretch. A handler that streams
@@ -19,6 +21,7 @@ func NewServer(h http.Handler) *http.Server {
 		WriteTimeout:      60 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    32 << 10,
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: 64},
 	}
 }
 
@@ -33,8 +36,12 @@ func Draining(ctx context.Context) <-chan struct{} {
 
 // Serve answers on ln until ctx ends, then takes no new connection, lets requests under way finish for at most
 // drain, and cuts off what is left. With TLSConfig set on srv it speaks TLS. It returns nil when it stopped because
-// ctx ended and nothing was cut off.
+// ctx ended and nothing was cut off. A listener that Bound has not put under limits gets the usual ones of package
+// peers.
 func Serve(ctx context.Context, srv *http.Server, ln net.Listener, drain time.Duration) error {
+	if srv.ConnContext == nil {
+		ln = Bound(srv, ln, peers.New(peers.Limits{}))
+	}
 	draining := make(chan struct{})
 	base := context.WithValue(context.WithoutCancel(ctx), drainingKey{}, draining)
 	srv.BaseContext = func(net.Listener) context.Context { return base }

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"footbridge/libs/httpx"
+	"footbridge/libs/peers"
 )
 
 // Ops is the operations listener: /livez, /readyz, /metrics and what else is mounted. Whoever can reach it can read
@@ -17,6 +18,8 @@ type Ops struct {
 	addr string
 	mux  *http.ServeMux
 	at   chan net.Addr
+	// Peers bounds what callers may take; nil means the usual limits.
+	Peers *peers.Limiter
 }
 
 // NewOps makes the listener for addr, with metrics at /metrics (nil: none).
@@ -55,5 +58,9 @@ func (o *Ops) Run(ctx context.Context, h *Health) error {
 	}
 	o.at <- ln.Addr()
 	h.Ready()
-	return httpx.Serve(ctx, httpx.NewServer(o.mux), ln, 5*time.Second)
+	srv := httpx.NewServer(o.mux)
+	if o.Peers != nil {
+		ln = httpx.Bound(srv, ln, o.Peers)
+	}
+	return httpx.Serve(ctx, srv, ln, 5*time.Second)
 }

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"mime"
 	"net/http"
 	"net/url"
@@ -18,6 +17,8 @@ import (
 	commonpb "go.opentelemetry.io/proto/otlp/common/v1"
 	tracepb "go.opentelemetry.io/proto/otlp/trace/v1"
 	"google.golang.org/protobuf/proto"
+
+	"footbridge/libs/httpx"
 )
 
 // Where a process with a SpanStore takes spans in and shows them.
@@ -59,13 +60,13 @@ func (s *SpanStore) Receiver() http.Handler {
 func unpacked(w http.ResponseWriter, r *http.Request) ([]byte, error) {
 	body := http.MaxBytesReader(w, r.Body, maxExport)
 	if r.Header.Get("Content-Encoding") != "gzip" {
-		return io.ReadAll(body)
+		return httpx.ReadAll(r, body)
 	}
 	unzip, err := gzip.NewReader(body)
 	if err != nil {
 		return nil, fmt.Errorf("unpacking export: %w", err)
 	}
-	return io.ReadAll(http.MaxBytesReader(w, unzip, maxExport))
+	return httpx.ReadAll(r, http.MaxBytesReader(w, unzip, maxExport))
 }
 
 func (s *SpanStore) received(sent *tracepb.TracesData) []*record {

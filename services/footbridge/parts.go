@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -220,8 +221,16 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	limits, err := p.cfg.mllpLimits()
+	if err != nil {
+		return err
+	}
+	taken, err := limiter("mllp", limits, t)
+	if err != nil {
+		return err
+	}
 	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
-		Profiles: senders, TLS: secure, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
+		Profiles: senders, TLS: secure, Peers: taken, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
 	if err != nil {
 		return err
 	}
@@ -300,9 +309,21 @@ func (p *process) publish(ctx context.Context, name string, handler http.Handler
 	if err != nil {
 		return nil, err
 	}
-	return func(ctx context.Context) error {
-		return httpx.Serve(ctx, httpx.NewServer(handler), listener, drainTime)
-	}, nil
+	return func(ctx context.Context) error { return p.serveHTTP(ctx, name, handler, listener) }, nil
+}
+
+// serveHTTP answers on a listener, within the limits of what its callers may take.
+func (p *process) serveHTTP(ctx context.Context, name string, handler http.Handler, ln net.Listener) error {
+	limits, err := p.cfg.httpLimits()
+	if err != nil {
+		return err
+	}
+	taken, err := limiter("http", limits, p.telemetry[name])
+	if err != nil {
+		return err
+	}
+	srv := httpx.NewServer(handler)
+	return httpx.Serve(ctx, srv, httpx.Bound(srv, ln, taken), drainTime)
 }
 
 func (p *process) gatewayIsHere() bool { return p.telemetry[schemas.Gateway] != nil }
@@ -366,9 +387,13 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	shared, err := p.cfg.sharedAddresses()
+	if err != nil {
+		return err
+	}
 	t := p.telemetry[schemas.Gateway]
 	g, err := gateway.New(gateway.Config{
-		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Clock: p.clock,
+		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
 	if err != nil {
@@ -379,5 +404,5 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 		return fmt.Errorf("FOOTBRIDGE_HTTP_ADDR: %w", err)
 	}
 	h.Ready()
-	return httpx.Serve(ctx, httpx.NewServer(g.Handler()), listener, drainTime)
+	return p.serveHTTP(ctx, schemas.Gateway, g.Handler(), listener)
 }

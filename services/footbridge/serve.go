@@ -72,6 +72,9 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 		return err
 	}
 	ops := service.NewOps(cfg.OpsAddr, runner, p.metrics())
+	if ops.Peers, err = p.opsLimiter(); err != nil {
+		return err
+	}
 	if p.spans != nil {
 		ops.Handle("POST "+telemetry.ReceiverPath, p.spans.Receiver())
 		ops.Handle("GET "+telemetry.QueryPath, p.spans.Query())
@@ -215,7 +218,11 @@ func sentinel(ctx context.Context, args []string) error {
 	}
 	defer p.close()
 	runner := service.NewRunner(p.log, drainTime)
-	runner.Add("operations", service.NewOps(o.OpsAddr, runner, p.metrics()).Run)
+	ops := service.NewOps(o.OpsAddr, runner, p.metrics())
+	if ops.Peers, err = p.opsLimiter(); err != nil {
+		return err
+	}
+	runner.Add("operations", ops.Run)
 	runner.AddStep("migrations", p.migrate)
 	runner.Add(sentinelName, p.runSentinel)
 	return runner.Run(ctx)

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strings"
 	"time"
@@ -52,6 +53,9 @@ type Config struct {
 	Timeout time.Duration
 	// Rates bound how many requests a second one caller may send; zero values are DefaultRates.
 	Rates Rates
+	// Shared are addresses of proxies and load balancers of ours: behind them callers are told apart by the last
+	// address in X-Forwarded-For, which such a proxy has set itself.
+	Shared []netip.Prefix
 	// GuestsOf is the organisation that people turn to who have not said who they are; empty lets no guest in.
 	GuestsOf string
 
@@ -105,10 +109,10 @@ func New(c Config) (*Gateway, error) {
 	g := &Gateway{config: c, known: http.NewServeMux(), methods: map[string][]string{}}
 	g.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock})
 	g.mux.Use(g.answering)
-	g.systems = limiter(c.Rates.Systems, c.Clock)
-	g.people = limiter(c.Rates.People, c.Clock)
-	g.unknown = limiter(c.Rates.Unknown, c.Clock)
-	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, c.Clock, addressOf)
+	g.systems = g.limiter(c.Rates.Systems)
+	g.people = g.limiter(c.Rates.People)
+	g.unknown = g.limiter(c.Rates.Unknown)
+	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, c.Clock, g.addressOf)
 	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, c.Clock, func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
@@ -139,8 +143,8 @@ func withDefaults(c Config) Config {
 	return c
 }
 
-func limiter(perSecond float64, c clock.Clock) *httpx.Limiter {
-	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), c, callerKey)
+func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
+	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), g.config.Clock, g.callerKey)
 }
 
 // register adds a handler for each line of the route table, and one for all else.

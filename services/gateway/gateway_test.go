@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"slices"
 	"strings"
@@ -521,10 +522,23 @@ func TestAGatewayThatCouldTellNobodyApartDoesNotStart(t *testing.T) {
 
 func TestAddressesTellUnknownCallersApart(t *testing.T) {
 	t.Parallel()
-	r := httptest.NewRequest("GET", "/", nil)
-	r.RemoteAddr = net.JoinHostPort("192.0.2.7", "1234")
-	if callerKey(r) != "192.0.2.7" {
-		t.Errorf("key %q", callerKey(r))
+	g := &Gateway{config: Config{Shared: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}}}
+	for name, c := range map[string]struct{ remote, forwarded, want string }{
+		"an address":                            {"192.0.2.7", "", "192.0.2.7/32"},
+		"a household of IPv6":                   {"2001:db8:1:2:3:4:5:6", "", "2001:db8:1:2::/64"},
+		"a stranger who says he is another":     {"192.0.2.7", "198.51.100.1", "192.0.2.7/32"},
+		"a proxy of ours":                       {"10.1.2.3", "198.51.100.1", "198.51.100.1/32"},
+		"a proxy of ours, and what it was told": {"10.1.2.3", "203.0.113.9, 198.51.100.1", "198.51.100.1/32"},
+		"a proxy of ours that says nothing":     {"10.1.2.3", "unknown", "10.1.2.3/32"},
+	} {
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = net.JoinHostPort(c.remote, "1234")
+		if c.forwarded != "" {
+			r.Header.Set("X-Forwarded-For", c.forwarded)
+		}
+		if got := g.callerKey(r); got != c.want {
+			t.Errorf("%s: key %q, want %q", name, got, c.want)
+		}
 	}
 }
 

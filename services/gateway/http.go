@@ -6,16 +6,18 @@ import (
 	"fmt"
 	"io"
 	"log"
-	"net"
 	"net/http"
 	"net/http/httputil"
+	"net/netip"
 	"net/url"
 	"strconv"
+	"strings"
 	"syscall"
 
 	"go.opentelemetry.io/otel/propagation"
 
 	"footbridge/libs/httpx"
+	"footbridge/libs/peers"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -144,19 +146,28 @@ func (g *Gateway) limiterOf(p principal.Principal) *httpx.Limiter {
 }
 
 // callerKey is the principal, or the address of somebody unknown.
-func callerKey(r *http.Request) string {
+func (g *Gateway) callerKey(r *http.Request) string {
 	if p, ok := principal.From(r.Context()); ok {
 		return p.Key()
 	}
-	return addressOf(r)
+	return g.addressOf(r)
 }
 
-func addressOf(r *http.Request) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return r.RemoteAddr
+// addressOf is who is asking, by address: the one connected, or, where that is a proxy of ours that many stand behind,
+// the one that it says it speaks for. Of an IPv6 address the first 64 bits count, which one household has.
+func (g *Gateway) addressOf(r *http.Request) string {
+	address := r.RemoteAddr
+	if peers.Shared(g.config.Shared, address) {
+		said := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
+		last := strings.TrimSpace(said[strings.LastIndex(said, ",")+1:]) // the others are what the caller said
+		if ip, err := netip.ParseAddr(last); err == nil {
+			address = netip.AddrPortFrom(ip, 0).String()
+		}
 	}
-	return host
+	if peer := peers.PeerOf(address); peer.IsValid() {
+		return peer.String()
+	}
+	return address
 }
 
 // stopHere are headers that go no further: credentials, and what only we may say to a service.

@@ -52,6 +52,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
+	"footbridge/libs/peers"
 	"footbridge/libs/pg"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -101,6 +102,8 @@ type Config struct {
 	HTTPPatience time.Duration
 	// TLS makes every MLLP connection TLS; set its ClientAuth and ClientCAs for mutual TLS.
 	TLS *tls.Config
+	// Peers bounds what senders over MLLP may take: connections, and memory for what is coming in (its own defaults).
+	Peers *peers.Limiter
 	// Meter counts messages by their outcome.
 	Meter metric.Meter
 }
@@ -124,6 +127,7 @@ type Service struct {
 	maxMessage    int
 	patience      time.Duration
 	tls           *tls.Config
+	peers         *peers.Limiter
 	meter         metric.Meter
 	messages      metric.Int64Counter
 	held          metric.Float64Histogram
@@ -138,7 +142,7 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
 		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
-		tls: cfg.TLS, meter: cfg.Meter,
+		tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
 	if s.pool == nil || s.vault == nil {
@@ -170,6 +174,9 @@ func (s *Service) setDefaults() error {
 	}
 	if s.meter == nil {
 		s.meter = metricnoop.NewMeterProvider().Meter("")
+	}
+	if s.peers == nil {
+		s.peers = peers.New(peers.Limits{})
 	}
 	if s.quarantineFor == 0 {
 		s.quarantineFor = 4 * time.Hour
@@ -235,7 +242,7 @@ func (s *Service) Run(ctx context.Context, listener net.Listener) error {
 	failed := make(chan error, 1)
 	server := s.mllpServer()
 	if listener != nil {
-		go func() { failed <- server.Serve(listener) }()
+		go func() { failed <- server.Serve(s.peers.Listener(listener)) }()
 	}
 	var err error
 	select {

@@ -12,12 +12,10 @@ import (
 	"footbridge/schemas"
 )
 
-// maxConns is how many senders may be connected over MLLP at a time. Most of an engine's connections are quiet.
-const maxConns = 1024
-
-// mllpServer answers frames: each is read in memory first, then kept, then acknowledged.
+// mllpServer answers frames: each is read in memory first, then kept, then acknowledged. How many connections there may
+// be, and how much they may hold, its listener says.
 func (s *Service) mllpServer() *hl7.Server {
-	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, MaxConns: maxConns, Logger: s.log, TLSConfig: s.tls}
+	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log, TLSConfig: s.tls}
 }
 
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
