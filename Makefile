@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= 300
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-days test-race test-foreign fuzz fault bench check build generate browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign fuzz fault model bench check build generate browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ fuzz: ## every fuzz target, FUZZTIME each (10m)
 
 fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and count what is lost
 	@FOOTBRIDGE_FAULTS=$(FAULTS) FOOTBRIDGE_DISCHARGES=20000 FOOTBRIDGE_PAST_EVENTS=20000 FOOTBRIDGE_MOMENT_ROUNDS=5 FOOTBRIDGE_AWAY_SECONDS=60 go test -count=1 -timeout 60m -v footbridge/tests/fault
+
+model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
+	@./tests/model/check.sh
 
 bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench
