@@ -131,17 +131,18 @@ type Flow struct {
 	mu      sync.Mutex
 	adopted map[int64]*tracker
 
-	life       context.Context // ends when everything has been drained
-	end        context.CancelFunc
-	background sync.WaitGroup
-	wake       map[string]chan struct{}
-	evidence   chan string // something to look into at once: why
-	faults     faults
-	position   atomic.Pointer[position]  // the furthest message this service has applied
-	created    string                    // when the stream was made that was last looked at; the looking loop's own
-	looked     atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
-	proved     uint64                    // the connection of the last thorough look; the looking loop's own
-	reading    time.Time                 // when the stream was made that is being read; the pulling loop's own
+	life        context.Context // ends when everything has been drained
+	end         context.CancelFunc
+	background  sync.WaitGroup
+	wake        map[string]chan struct{}
+	evidence    chan string // something to look into at once: why
+	faults      faults
+	position    atomic.Pointer[position]  // the furthest message this service has applied
+	created     string                    // when the stream was made that was last looked at; the looking loop's own
+	looked      atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
+	proved      uint64                    // the connection of the last thorough look; the looking loop's own
+	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
+	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
 }
 
 // New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.
@@ -214,8 +215,10 @@ func (f *Flow) Run(ctx context.Context) error {
 		work.Go(func() { f.runDue(ctx, due) })
 	}
 	<-ctx.Done()
+	hardEnd := time.AfterFunc(stopWithin, f.end) // whatever the database or the broker do
+	defer hardEnd.Stop()
 	work.Wait()
-	f.drain(10 * time.Second)
+	f.drain(stopWithin)
 	f.end()
 	loops.Wait()
 	f.background.Wait()
@@ -233,6 +236,10 @@ func (f *Flow) Wake(due string) {
 	}
 }
 
+// stopWithin is how long batches under way may take to finish, and what has committed to be acknowledged, once the
+// process is told to stop. What is left is in the outbox and on the broker.
+const stopWithin = 5 * time.Second
+
 // drain waits until what has committed has been acknowledged by the broker, for a while.
 func (f *Flow) drain(patience time.Duration) {
 	deadline := time.NewTimer(patience)
@@ -244,6 +251,8 @@ func (f *Flow) drain(patience time.Duration) {
 			return
 		}
 		select {
+		case <-f.life.Done():
+			return
 		case <-deadline.C:
 			f.cfg.Log.Warn("stopping with events not yet acknowledged; they are in the outbox")
 			return

@@ -34,7 +34,7 @@ const keyRunbook = "footbridge.runbook"
 type instruments struct {
 	flow                                           *Flow
 	applied, duplicates, published, swept, rebuilt metric.Int64Counter
-	parkings                                       metric.Int64Counter
+	parkings, refused                              metric.Int64Counter
 	waiting, parked, dead                          atomic.Int64
 	behind                                         atomic.Int64 // age in nanoseconds of the oldest event of the last batch
 }
@@ -52,6 +52,7 @@ func newInstruments(f *Flow) (*instruments, error) {
 	m.published = counter("footbridge.flow.published", "events acknowledged by the broker")
 	m.swept = counter("footbridge.flow.swept", "events published again from the outbox")
 	m.rebuilt = counter("footbridge.flow.rebuilt", "events published by rebuilding the stream")
+	m.refused = counter("footbridge.flow.refused", "tries to publish an event that the broker does not take, such as one above its limit")
 	m.parkings = counter("footbridge.flow.parkings", "events put aside because they could not be applied")
 	gauge := func(name, meaning string, read func() float64) {
 		_, err := f.cfg.Meter.Float64ObservableGauge(name, metric.WithDescription(meaning),

@@ -19,6 +19,29 @@ type outgoing struct {
 	payload []byte
 }
 
+// size is how many bytes of it count against the broker's limits: headers and body.
+func (e outgoing) size() int {
+	const headers = len("NATS/1.0\r\nNats-Msg-Id: \r\nContent-Type: " + ContentType + "\r\n\r\n")
+	return headers + len(e.id) + len(e.payload)
+}
+
+// mostBytes is the largest message that the broker takes: by what it said when we connected, and by the stream's own
+// limit, which is looked at every two seconds.
+func (f *Flow) mostBytes() int {
+	most := int(f.cfg.Bus.NATS.MaxPayload())
+	if limit := int(f.streamLimit.Load()); limit > 0 {
+		most = min(most, limit)
+	}
+	return most
+}
+
+// errRefused: the broker refuses this message for what it is; publishing it again does not help while its limits are
+// as they are. The others are not to wait for it.
+var errRefused = errors.New("the broker does not take this message")
+
+// codeTooLarge is the broker's error code for a message above the stream's limit.
+const codeTooLarge = 10054
+
 // publisher publishes asynchronously and hears the broker's acknowledgements on one subscription. It keeps nothing
 // of its own: what is not acknowledged in time is left to the sweep, which reads it from the outbox again.
 type publisher struct {
@@ -97,6 +120,9 @@ func (p *publisher) publish(e outgoing, done answer) {
 		Subject: e.subject, Reply: p.prefix + strconv.FormatUint(token, 36), Data: e.payload,
 		Header: nats.Header{"Nats-Msg-Id": []string{e.id}, "Content-Type": []string{ContentType}},
 	})
+	if errors.Is(err, nats.ErrMaxPayload) || errors.Is(err, nats.ErrBadSubject) {
+		err = fmt.Errorf("%w: %w", errRefused, err)
+	}
 	if err != nil {
 		p.resolve(token, position{}, fmt.Errorf("publishing: %w", err))
 	}
@@ -114,6 +140,10 @@ func (p *publisher) answered(msg *nats.Msg) {
 	var ack pubAck
 	if err := json.Unmarshal(msg.Data, &ack); err != nil {
 		p.resolve(token, position{}, fmt.Errorf("reading an acknowledgement: %w", err))
+		return
+	}
+	if ack.Error != nil && ack.Error.ErrCode == codeTooLarge {
+		p.resolve(token, position{}, fmt.Errorf("publishing: %w: %s", errRefused, ack.Error.Description))
 		return
 	}
 	if ack.Error != nil {

@@ -122,7 +122,7 @@ func (f *Flow) republish(ctx context.Context, from, to string, last *furthest) (
 		if len(events) == 0 {
 			return count, nil
 		}
-		if err := f.publishPage(ctx, events, last.acknowledged); err != nil {
+		if err := f.publishPage(ctx, events, last.acknowledged, func(int64) {}); err != nil {
 			return count, fmt.Errorf("rebuilding the stream: %w", err)
 		}
 		if count/10_000 < (count+len(events))/10_000 {

@@ -11,6 +11,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/pg"
 )
 
 // lookEvery is how often the stream is looked at without being asked to.
@@ -98,12 +99,16 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	if err != nil {
 		return err
 	}
+	purged, err := f.wasPurged(ctx, known.firstSeq, info)
+	if err != nil {
+		return err
+	}
 	switch {
 	case known.created != created:
 		return f.rebuild(ctx, created, firstOf(info), "the stream is not the one that was published to")
 	case !rebuilt:
 		return f.rebuild(ctx, created, firstOf(info), "the stream has lost what a rebuild had published")
-	case wasPurged(known.firstSeq, info):
+	case purged:
 		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
 			return err
 		}
@@ -153,6 +158,7 @@ func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.Stre
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the stream: %w", err)
 	}
+	f.streamLimit.Store(stream.CachedInfo().Config.MaxMsgSize)
 	return stream, stream.CachedInfo(), nil
 }
 
@@ -200,16 +206,25 @@ func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamI
 // firstOf is the sequence of the first message a stream holds or will hold. A stream that has never held any says 0.
 func firstOf(info *jetstream.StreamInfo) uint64 { return max(1, info.State.FirstSeq) }
 
-// wasPurged says whether messages were removed before their age: the first sequence has leapt, and what is left
-// is younger than what age alone would have removed.
-func wasPurged(firstSeq uint64, info *jetstream.StreamInfo) bool {
-	if firstOf(info) <= firstSeq {
-		return false
+// wasPurged says whether messages were removed before their age: the first sequence has leapt, and what is left is
+// younger than what age alone would have removed. Where nothing is left, this service's own outbox tells, at any age of
+// the stream: what it has said lately would still be there.
+func (f *Flow) wasPurged(ctx context.Context, firstSeq uint64, info *jetstream.StreamInfo) (bool, error) {
+	age := info.Config.MaxAge
+	switch {
+	case firstOf(info) <= firstSeq:
+		return false, nil
+	case age == 0:
+		return true, nil
+	case info.State.Msgs > 0:
+		return time.Since(info.State.FirstTime) < age-min(time.Hour, age/4), nil
 	}
-	if info.State.Msgs == 0 {
-		return time.Since(info.Created) < info.Config.MaxAge || info.Config.MaxAge == 0
+	var lately bool
+	since := f.cfg.Clock.Now().Add(-age + min(time.Hour, age/4))
+	if err := f.cfg.Pool.QueryRow(ctx, `select exists (select from outbox where id >= $1)`, pg.UUIDFloor(since)).Scan(&lately); err != nil {
+		return false, fmt.Errorf("asking what was said lately: %w", err)
 	}
-	return info.Config.MaxAge == 0 || time.Since(info.State.FirstTime) < info.Config.MaxAge-time.Hour
+	return lately, nil
 }
 
 type knownStream struct {

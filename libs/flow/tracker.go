@@ -26,13 +26,14 @@ type tracker struct {
 	prefix  int64  // all n up to here are settled
 	settled []fate // settled[i] is for n = prefix+1+i
 	oldest  time.Time
-	last    []position // the furthest message seen in the stream over each connection since it was last looked at
-	history []mark     // how far the prefix was, oldest first; noted at a beat that found it changed
-	sweep   bool       // something was not acknowledged: publish again from the outbox
-	adopted bool       // taken over from a writer that stood still; gives out no n
-	ended   int64      // every transaction with an n up to here has ended: what is not in the outbox is void
-	floor   int64      // acknowledged so long before a look that found it that it is on the broker's disk
-	drained time.Time  // since when an adopted writer has had nothing left
+	last    []position     // the furthest message seen in the stream over each connection since it was last looked at
+	history []mark         // how far the prefix was, oldest first; noted at a beat that found it changed
+	sweep   bool           // something was not acknowledged: publish again from the outbox
+	adopted bool           // taken over from a writer that stood still; gives out no n
+	ended   int64          // every transaction with an n up to here has ended: what is not in the outbox is void
+	refused map[int64]bool // committed, and the broker does not take them
+	floor   int64          // acknowledged so long before a look that found it that it is on the broker's disk
+	drained time.Time      // since when an adopted writer has had nothing left
 }
 
 // fate is what became of one number.
@@ -242,6 +243,19 @@ func (t *tracker) swept() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	for n := t.prefix + 1; n <= t.ended; n++ {
-		t.settleLocked(n, void)
+		if !t.refused[n] {
+			t.settleLocked(n, void)
+		}
 	}
+}
+
+// refuse notes that the broker does not take an event that was committed: it stays unsettled, so that it is never
+// dropped and its age is told, and is tried again by the next sweep.
+func (t *tracker) refuse(n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.refused == nil {
+		t.refused = map[int64]bool{}
+	}
+	t.refused[n] = true
 }

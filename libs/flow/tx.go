@@ -62,6 +62,9 @@ const codeWriterClosed = "FB001"
 // the context ended. Nothing is lost either way; whoever does the same again must recognise that it was done.
 var ErrOutcomeUnknown = errors.New("the outcome of the commit is not known")
 
+// ErrTooLarge: an event is larger than the broker takes, so that it could never be published. Nothing is committed.
+var ErrTooLarge = errors.New("the event is too large")
+
 func (f *Flow) begin(ctx context.Context, writer *tracker) (*Tx, error) {
 	conn, err := f.cfg.Pool.Acquire(ctx)
 	if err != nil {
@@ -251,6 +254,9 @@ func (tx *Tx) outboxRows() ([]outgoing, error) {
 			return nil, err
 		}
 		out[i] = outgoing{id: e.ID, subject: natsSubject(e.Type, e.Subject), payload: payload}
+		if size, most := out[i].size(), tx.flow.mostBytes(); size > most {
+			return nil, fmt.Errorf("emitting %s of journey %q: %w: %d bytes, and the broker takes %d", e.Type, e.Subject, ErrTooLarge, size, most)
+		}
 	}
 	first := tx.writer.allocate(len(out), time.Now())
 	for i := range out {

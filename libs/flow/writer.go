@@ -112,6 +112,11 @@ func (f *Flow) publishAll(t *tracker, out []outgoing) {
 }
 
 func (f *Flow) answered(t *tracker, n int64, at position, err error) {
+	if errors.Is(err, errRefused) {
+		t.refuse(n)
+		f.tellRefused(n, err)
+		return
+	}
 	if err != nil {
 		f.faults.set("broker", err)
 		t.askSweep()
@@ -283,7 +288,7 @@ func (f *Flow) sweep(ctx context.Context, t *tracker) error {
 				unsettled = append(unsettled, e)
 			}
 		}
-		if err := f.publishPage(ctx, unsettled, t.acknowledged); err != nil {
+		if err := f.publishPage(ctx, unsettled, t.acknowledged, t.refuse); err != nil {
 			return err
 		}
 		swept += len(unsettled)
@@ -318,13 +323,19 @@ func (f *Flow) readOutbox(ctx context.Context, sql string, args ...any) ([]outgo
 	})
 }
 
-// publishPage publishes events and waits until each is acknowledged; it returns the first failure.
-func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, at position)) error {
+// publishPage publishes events and waits until each is answered; it returns the first failure. One that the broker
+// refuses for what it is holds the others up in no way: it is told, and stepped over.
+func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, at position), refused func(n int64)) error {
 	answers := make(chan error, len(page))
 	for _, e := range page {
 		f.publisher.publish(e, func(at position, err error) {
-			if err == nil {
+			switch {
+			case err == nil:
 				acknowledged(e.n, at)
+			case errors.Is(err, errRefused):
+				refused(e.n)
+				f.tellRefused(e.n, err)
+				err = nil
 			}
 			answers <- err
 		})
@@ -341,6 +352,12 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 		}
 	}
 	return failure
+}
+
+// tellRefused tells of an event that cannot be published.
+func (f *Flow) tellRefused(n int64, err error) {
+	f.metrics.refused.Add(f.life, 1)
+	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", "n", n, keyRunbook, "broker.md", "error", err)
 }
 
 // sighting is what was last seen of another writer, by this process's own monotonic clock: neither clocks that
