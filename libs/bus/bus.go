@@ -16,15 +16,18 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 )
 
-// Config says where the server is and who asks. Exactly one of CredsFile and User is used; both may be empty
-// where the server asks for neither.
+// Config says where the server is and who asks: by a credentials file, an nkey, or a name and a password, the first of
+// these that is given; by none where the server asks for none.
 type Config struct {
 	URL       string
 	CredsFile string
-	User      string
-	Password  string
+	// Seed is the private half of an nkey, whose public half the server knows. Never log it.
+	Seed     string
+	User     string
+	Password string
 	// Name is shown in the server's connection list. Inbox is the prefix of the reply subjects this user may
 	// subscribe to; it is "_INBOX" where empty.
 	Name  string
@@ -60,7 +63,7 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 			return c, nil
 		}
 		if errors.Is(err, nats.ErrAuthorization) || !isWaiting(err) {
-			return nil, fmt.Errorf("connecting to NATS at %q as %q: %w", cfg.URL, cfg.User, err)
+			return nil, fmt.Errorf("connecting to NATS at %q as %q: %w", cfg.URL, cfg.Name, err)
 		}
 		select {
 		case <-ctx.Done():
@@ -98,12 +101,11 @@ func (c *Conn) dial(cfg Config) error {
 	if cfg.Inbox != "" {
 		options = append(options, nats.CustomInboxPrefix(cfg.Inbox))
 	}
-	if cfg.CredsFile != "" {
-		options = append(options, nats.UserCredentials(cfg.CredsFile))
-	} else if cfg.User != "" {
-		options = append(options, nats.UserInfo(cfg.User, cfg.Password))
+	login, err := cfg.login()
+	if err != nil {
+		return err
 	}
-	nc, err := nats.Connect(cfg.URL, options...)
+	nc, err := nats.Connect(cfg.URL, append(options, login...)...)
 	if err != nil {
 		return err
 	}
@@ -116,6 +118,27 @@ func (c *Conn) dial(cfg Config) error {
 	}
 	c.NATS, c.JS = nc, js
 	return nil
+}
+
+// login is how this connection says who it is.
+func (cfg Config) login() ([]nats.Option, error) {
+	switch {
+	case cfg.CredsFile != "":
+		return []nats.Option{nats.UserCredentials(cfg.CredsFile)}, nil
+	case cfg.Seed != "":
+		pair, err := nkeys.FromSeed([]byte(cfg.Seed))
+		if err != nil {
+			return nil, errors.New("the NATS key is not an nkey's seed") // the cause may quote it
+		}
+		public, err := pair.PublicKey()
+		if err != nil {
+			return nil, errors.New("the NATS key is not an nkey's seed")
+		}
+		return []nats.Option{nats.Nkey(public, pair.Sign)}, nil
+	case cfg.User != "":
+		return []nats.Option{nats.UserInfo(cfg.User, cfg.Password)}, nil
+	}
+	return nil, nil
 }
 
 // OnReconnect calls fn each time the connection has come back. The returned function ends that.

@@ -21,10 +21,11 @@ type ServerConfig struct {
 	SyncInterval time.Duration
 }
 
-// User is a NATS login and the subjects it may publish and subscribe to.
+// User is a NATS login and the subjects it may publish and subscribe to. With a Key, the public half of an nkey, it logs
+// in by signing; without one by name and password.
 type User struct {
-	Name, Password     string
-	Publish, Subscribe []string
+	Name, Key, Password string
+	Publish, Subscribe  []string
 }
 
 // Server is an embedded NATS server with JetStream.
@@ -47,13 +48,15 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 		JetStreamMaxMemory: 64 << 20, JetStreamMaxStore: 64 << 30,
 	}
 	for _, user := range cfg.Users {
-		options.Users = append(options.Users, &server.User{
-			Username: user.Name, Password: user.Password,
-			Permissions: &server.Permissions{
-				Publish:   &server.SubjectPermission{Allow: user.Publish},
-				Subscribe: &server.SubjectPermission{Allow: user.Subscribe},
-			},
-		})
+		may := &server.Permissions{
+			Publish:   &server.SubjectPermission{Allow: user.Publish},
+			Subscribe: &server.SubjectPermission{Allow: user.Subscribe},
+		}
+		if user.Key != "" {
+			options.Nkeys = append(options.Nkeys, &server.NkeyUser{Nkey: user.Key, Permissions: may})
+			continue
+		}
+		options.Users = append(options.Users, &server.User{Username: user.Name, Password: user.Password, Permissions: may})
 	}
 	ns, err := server.NewServer(options)
 	if err != nil {

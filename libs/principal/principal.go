@@ -5,7 +5,9 @@
 // every handler and every store read. Promises:
 //   - a request without a principal, or with a doubtful one, goes no further: 401 or 403 as problem+json;
 //   - a credential is compared in constant time or by its hash, kept only as its hash, and never printed;
-//   - the header between services holds for one audience and thirty seconds;
+//   - an assertion between services holds for one audience and thirty seconds; it is verified with public keys only,
+//     and the key decides what may be asserted, so that whoever holds one key cannot speak as somebody else;
+//   - what one service forwards to another stays what the first signer asserted;
 //   - printing or logging a Principal shows role and organisation, never the subject, who may be a person.
 //
 // What a role may do is not decided here.

@@ -23,7 +23,6 @@ import (
 var (
 	reader = principal.Principal{Organisation: "org-1", Role: "reader", Subject: "alice@example.org", Source: "https://reader.example"}
 	noon   = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
-	key    = []byte(strings.Repeat("k", 32))
 )
 
 func TestPrintingShowsNoSubject(t *testing.T) {
@@ -34,7 +33,10 @@ func TestPrintingShowsNoSubject(t *testing.T) {
 	if strings.Contains(printed, "alice") || !strings.Contains(printed, "reader@org-1") {
 		t.Error(printed)
 	}
-	signer, _ := principal.NewSigner(key)
+	signer, err := principal.NewSigner([]byte(strings.Repeat("k", 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
 	if s := fmt.Sprintf("%v %+v %#v", signer, signer, signer); strings.Contains(s, "kkk") || strings.Contains(s, "107") {
 		t.Error(s)
 	}
@@ -52,57 +54,6 @@ func TestNobodyIsNotPutIntoAContext(t *testing.T) {
 	if _, err := principal.Need(t.Context()); err == nil {
 		t.Error("nobody was somebody")
 	}
-}
-
-func TestTheSignedHeaderHoldsForOneServiceAndThirtySeconds(t *testing.T) {
-	t.Parallel()
-	signer, err := principal.NewSigner(key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	value, err := signer.Sign(reader, "beta", noon)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if p, err := signer.Verify(value, "beta", noon.Add(30*time.Second)); err != nil || p != reader {
-		t.Fatalf("got %v, %v", p, err)
-	}
-	other, _ := principal.NewSigner([]byte(strings.Repeat("x", 32)))
-	rotated, _ := principal.NewSigner([]byte(strings.Repeat("x", 32)), key)
-	if _, err := rotated.Verify(value, "beta", noon); err != nil {
-		t.Errorf("the old key is still accepted while keys change: %v", err)
-	}
-	for name, verify := range map[string]func() (principal.Principal, error){
-		"another service":   func() (principal.Principal, error) { return signer.Verify(value, "alpha", noon) },
-		"31 seconds later":  func() (principal.Principal, error) { return signer.Verify(value, "beta", noon.Add(31*time.Second)) },
-		"6 seconds early":   func() (principal.Principal, error) { return signer.Verify(value, "beta", noon.Add(-6*time.Second)) },
-		"another key":       func() (principal.Principal, error) { return other.Verify(value, "beta", noon) },
-		"a changed payload": func() (principal.Principal, error) { return signer.Verify("v1.A"+value[4:], "beta", noon) },
-		"nothing":           func() (principal.Principal, error) { return signer.Verify("", "beta", noon) },
-		"no signature":      func() (principal.Principal, error) { return signer.Verify("v1.", "beta", noon) },
-	} {
-		if p, err := verify(); !errors.Is(err, principal.ErrRefused) || p != (principal.Principal{}) {
-			t.Errorf("%s: got %v, %v", name, p, err)
-		}
-	}
-	if _, err := signer.Sign(principal.Principal{Role: "x"}, "beta", noon); err == nil {
-		t.Error("an incomplete principal was signed")
-	}
-	if _, err := principal.NewSigner([]byte("short")); err == nil {
-		t.Error("a short key was taken")
-	}
-}
-
-func FuzzVerifyTakesOnlyWhatWasSigned(f *testing.F) {
-	signer, _ := principal.NewSigner(key)
-	value, _ := signer.Sign(reader, "beta", noon)
-	f.Add(value)
-	f.Add("v1..")
-	f.Fuzz(func(t *testing.T, given string) {
-		if p, err := signer.Verify(given, "beta", noon); err == nil && p != reader {
-			t.Errorf("%q gave %v", given, p)
-		}
-	})
 }
 
 func TestTokensAreFoundByTheirHash(t *testing.T) {

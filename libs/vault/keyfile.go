@@ -169,7 +169,7 @@ func writeKeyFile(path string, kek, lookup *keyset.Handle, replace bool) error {
 	if err != nil {
 		return fmt.Errorf("writing key file %q: %w", path, err)
 	}
-	if err := writeFile(path, content, replace); err != nil {
+	if err := writeFile(path, content, replace, 0o600); err != nil {
 		return fmt.Errorf("writing key file %q: %w", path, err)
 	}
 	return nil
@@ -178,20 +178,28 @@ func writeKeyFile(path string, kek, lookup *keyset.Handle, replace bool) error {
 // WriteNew writes a secret to a file of mode 0600 that outlasts a power cut. It fails with fs.ErrExist where there is
 // one, and leaves that as it is: of two processes that make the same one, one does.
 func WriteNew(path string, content []byte) error {
-	if err := writeFile(path, content, false); err != nil {
+	if err := writeFile(path, content, false, 0o600); err != nil {
 		return fmt.Errorf("writing %q: %w", path, err)
 	}
 	return nil
 }
 
-func writeFile(path string, content []byte, replace bool) error {
+// Replace writes a file, or replaces it whole: a crash leaves the former or the new one.
+func Replace(path string, content []byte, mode fs.FileMode) error {
+	if err := writeFile(path, content, true, mode); err != nil {
+		return fmt.Errorf("writing %q: %w", path, err)
+	}
+	return nil
+}
+
+func writeFile(path string, content []byte, replace bool, mode fs.FileMode) error {
 	temporary, err := os.CreateTemp(filepath.Dir(path), ".new-*") // made with mode 0600
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.Remove(temporary.Name()) }()
 	_, err = temporary.Write(content)
-	if err = errors.Join(err, temporary.Sync(), temporary.Close()); err != nil {
+	if err = errors.Join(err, temporary.Chmod(mode), temporary.Sync(), temporary.Close()); err != nil {
 		return err
 	}
 	put := os.Link // fails where the file exists

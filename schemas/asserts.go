@@ -1,0 +1,44 @@
+package schemas
+
+// Holders of keys beside the services: commands of the system's operator, the owner of the streams, the watcher, and in
+// development a navigator and a hospital's system that are made up.
+const (
+	OperatorsKey  = "operator"
+	StreamsKey    = "owner"
+	SentinelKey   = "sentinel"
+	NavigatorsKey = "navigator"
+	SendersKey    = "sender"
+)
+
+// ServiceItself is the role in which a service speaks for itself. No route is open to it.
+const ServiceItself Role = "service"
+
+// MayAssert says whether the holder of a key may say to audience, a service, that somebody of a role is asking. Everything
+// that is not said here is refused, so that a stolen key speaks as its holder and as nobody else:
+//   - to the gateway speaks a command with the operator's key, as the operator; in development one also with the keys of
+//     the made-up navigator and hospital;
+//   - to every other service speaks the gateway, as whoever it found out is asking;
+//   - a service may say that it is itself.
+func MayAssert(holder, audience string, role Role, subject string, development bool) bool {
+	switch {
+	case role == ServiceItself:
+		return subject == holder && isService(holder)
+	case audience == Gateway:
+		return holder == OperatorsKey && role == Operator ||
+			development && (holder == NavigatorsKey && role == Navigator || holder == SendersKey && role == System)
+	default:
+		return holder == Gateway
+	}
+}
+
+// MayForward says whether a service may pass on to another what the gateway asserted to it: the console alone, whose pages
+// are made of what other services answer.
+func MayForward(holder string) bool { return holder == Console }
+
+func isService(name string) bool {
+	switch name {
+	case Intake, Threshold, Followup, Bridging, Journey, Gateway, Console:
+		return true
+	}
+	return false
+}
