@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Makes what compose.yaml needs beside it, once: secrets/ (the installation's secret, the key that wraps keys, an
+# Makes what compose.yaml needs beside it, once: secrets/ (the key files, the key that wraps keys, an
 # empty token file) and .env with passwords. What is there already stays.
 #
 #   deploy/compose/prepare.sh PATH_OF_A_KEK_FILE
@@ -12,16 +12,17 @@ kek=$(realpath "$kek")
 cd "$(dirname "$0")"
 umask 077
 mkdir -p secrets
-[ -e secrets/secret ] || od -An -vtx1 -N32 /dev/urandom | tr -d ' \n' > secrets/secret
 [ -e secrets/kek ] || cp "$kek" secrets/kek
+export FOOTBRIDGE_KEYS=secrets FOOTBRIDGE_KEK_FILE=secrets/kek
+../../bin/footbridge keys new
+../../bin/footbridge keys nats > secrets/users.conf # public keys only
 [ -e secrets/tokens ] || echo 'tokens: []' > secrets/tokens
 chmod 600 secrets/*
 if [ ! -e .env ]; then
   {
-    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY SENTINEL; do
+    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY GATEWAY SENTINEL; do
       printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
     done
-    ../nats/passwords.sh secrets/secret | tr -d '"'
     printf 'FOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'
   } > .env
 fi

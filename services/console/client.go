@@ -105,7 +105,8 @@ func (m message) reason() string {
 	return sentenceCase(plain(m.Reason))
 }
 
-// client asks the other services as the principal who is asking the console.
+// client asks the other services as the principal who is asking the console: what the gateway asserted to the console is
+// passed on, and the console's own key says only to whom.
 type client struct {
 	backends map[string]http.Handler
 	signer   *principal.Signer
@@ -241,7 +242,10 @@ func (c *client) request(ctx context.Context, p principal.Principal, service, me
 	if err != nil {
 		return nil, err
 	}
-	signed, err := c.signer.Sign(p, service, c.clock.Now())
+	if !p.Valid() {
+		return nil, principal.ErrNone
+	}
+	signed, err := c.signer.Forward(principal.Carried(ctx), service, c.clock.Now())
 	if err != nil {
 		return nil, err
 	}

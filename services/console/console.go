@@ -46,11 +46,13 @@ var static embed.FS
 //go:embed all:frontend
 var built embed.FS
 
-// Config is what the console needs. Backends and Signer must be given.
+// Config is what the console needs. Backends, Verifier and Signer must be given.
 type Config struct {
 	// Backends answer for the other services, by name: the same that the gateway has.
 	Backends map[string]http.Handler
-	// Signer verifies who is asking, as the gateway signed it, and signs it again for the other services.
+	// Verifier verifies who is asking, as the gateway asserted it.
+	Verifier *principal.Verifier
+	// Signer forwards that to the other services, with the console's own key.
 	Signer *principal.Signer
 	// SignIn lets people choose who they are, in development; nil where an identity provider says so.
 	SignIn *SignIn
@@ -88,9 +90,9 @@ func (f TracesFunc) Waterfall(ctx context.Context, journey string) ([]telemetry.
 }
 
 // SignIn is the sign-in page of development: fixed principals, one of which is chosen.
+// The gateway signs in whoever was chosen.
 type SignIn struct {
-	Choices  []Choice
-	Sessions Sessions
+	Choices []Choice
 }
 
 // Choice is one principal of the sign-in page, in words.
@@ -100,12 +102,6 @@ type Choice struct {
 	// Name and About say who that is and what they would do here.
 	Name, About string
 	Principal   principal.Principal
-}
-
-// Sessions remember in the browser who signed in. The gateway's do, and it reads them.
-type Sessions interface {
-	Begin(w http.ResponseWriter, p principal.Principal) error
-	End(w http.ResponseWriter)
 }
 
 // DevChoices are the people of a development system.
@@ -130,8 +126,6 @@ func Routes() []schemas.Route {
 	}
 	return []schemas.Route{
 		page("GET", "/sign-in", "Asks who is there."),
-		page("POST", "/sign-in", "Signs in."),
-		page("POST", "/sign-out", "Signs out."),
 		page("GET", "/assets/{file...}", "Style files and icons."),
 		page("GET", "/favicon.ico", "The icon."),
 		page("GET", "/{$}", "The start.", lists...),
@@ -169,8 +163,8 @@ type Console struct {
 
 // New makes the console. An error says what to change.
 func New(c Config) (*Console, error) {
-	if c.Signer == nil {
-		return nil, errors.New("making the console: a signer of principals must be given, or it could not tell who is asking")
+	if c.Signer == nil || c.Verifier == nil {
+		return nil, errors.New("making the console: a verifier and a signer of principals must be given, or it could not tell who is asking")
 	}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
@@ -210,11 +204,9 @@ func (s *Console) register() {
 	s.mux.Handle("GET /favicon.ico", s.serveAsset)
 	s.mux.Use(s.answering)
 	s.mux.Handle("GET /sign-in", s.showSignIn)
-	s.mux.Handle("POST /sign-in", s.signIn)
-	s.mux.Handle("POST /sign-out", s.signOut)
 	s.mux.Handle("GET /get-support", s.showOwn)
 	s.mux.Handle("GET /get-support/received", s.ownReceived)
-	s.mux.Use(principal.Require(principal.Signed(c.Signer, schemas.Console, c.Clock)))
+	s.mux.Use(principal.Require(principal.Signed(c.Verifier, schemas.Console, c.Clock)), principal.Carry)
 	s.mux.Handle("GET /{$}", func(w http.ResponseWriter, r *http.Request) error {
 		http.Redirect(w, r, "/journeys", http.StatusSeeOther)
 		return nil

@@ -20,13 +20,13 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/libs/telemetry"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
 var (
-	key   = []byte("an example key of thirty-two byte")
 	now   = time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC)
 	nurse = DevChoices()[0].Principal
 	guide = DevChoices()[1].Principal
@@ -45,23 +45,23 @@ func (stopped) Now() time.Time { return now }
 
 // services stand for the others: they verify who asks and answer as they do.
 type services struct {
-	signer  *principal.Signer
-	mux     *http.ServeMux
-	changes []change
-	refuse  *httpx.Problem
-	asked   principal.Principal // who sent the last form
-	reason  string              // why somebody looked last
+	verifier *principal.Verifier
+	mux      *http.ServeMux
+	changes  []change
+	refuse   *httpx.Problem
+	asked    principal.Principal // who sent the last form
+	reason   string              // why somebody looked last
 }
 
 type change struct{ Path, Key, Body string }
 
 func (s *services) as(service string) http.Handler {
-	return principal.RequireHTTP(principal.Signed(s.signer, service, stopped{}), s.mux)
+	return principal.RequireHTTP(principal.Signed(s.verifier, service, stopped{}), s.mux)
 }
 
-func newServices(t *testing.T, signer *principal.Signer) *services {
+func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	t.Helper()
-	s := &services{signer: signer, mux: http.NewServeMux()}
+	s := &services{verifier: verifier, mux: http.NewServeMux()}
 	for pattern, file := range map[string]string{
 		"GET /api/journeys":                       "journeys.json",
 		"GET /api/journeys/" + firstID:            "journey.json",
@@ -132,28 +132,23 @@ func newServices(t *testing.T, signer *principal.Signer) *services {
 	return s
 }
 
-type sessions struct{ began principal.Principal }
-
-func (s *sessions) Begin(_ http.ResponseWriter, p principal.Principal) error {
-	s.began = p
-	return nil
-}
-func (s *sessions) End(http.ResponseWriter) { s.began = principal.Principal{} }
+// rules are those of an installation.
+var rules = principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
+	return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, false)
+}}
 
 type fixture struct {
 	*Console
 	signer   *principal.Signer
 	services *services
-	sessions *sessions
 }
 
 func start(t *testing.T, alter ...func(*Config)) *fixture {
 	t.Helper()
-	signer, err := principal.NewSigner(key)
-	ok(t, err)
-	f := &fixture{signer: signer, services: newServices(t, signer), sessions: &sessions{}}
-	c := Config{Signer: signer, Clock: stopped{}, Built: fstest.MapFS{},
-		SignIn:   &SignIn{Choices: DevChoices(), Sessions: f.sessions},
+	signers, verifier := testkit.Keys(t, rules, schemas.Gateway, schemas.Console)
+	f := &fixture{signer: signers[schemas.Gateway], services: newServices(t, verifier)}
+	c := Config{Verifier: verifier, Signer: signers[schemas.Console], Clock: stopped{}, Built: fstest.MapFS{},
+		SignIn:   &SignIn{Choices: DevChoices()},
 		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
 		c.Backends[service] = f.services.as(service)
@@ -161,6 +156,7 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 	for _, f := range alter {
 		f(&c)
 	}
+	var err error
 	f.Console, err = New(c)
 	ok(t, err)
 	return f
@@ -230,7 +226,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"own":              f.page(t, "/get-support", principal.Principal{}),
 		"own-unfinished":   f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
 		"own-received":     f.page(t, "/get-support/received", principal.Principal{}),
-		"not-chosen":       f.ask(t, "POST", "/sign-in", url.Values{"next": {"/journeys"}}, principal.Principal{}).Body.String(),
+		"not-chosen":       f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
 	}
 }
 
@@ -347,25 +343,32 @@ func TestNobodySeesAPageWithoutASignedPrincipal(t *testing.T) {
 	}
 }
 
-func TestSigningInTakesOnlyWhoIsOfferedAndStaysHere(t *testing.T) {
+func TestTheSignInPageSaysWhySomebodyIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	w := f.ask(t, "POST", "/sign-in", url.Values{"who": {"navigator"}, "next": {"/messages?outcome=raised"}}, principal.Principal{})
-	if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/messages?outcome=raised" || f.sessions.began != guide {
-		t.Errorf("answered %d to %q as %v", w.Code, w.Header().Get("Location"), f.sessions.began)
-	}
-	w = f.ask(t, "POST", "/sign-in", url.Values{"who": {"director"}}, principal.Principal{})
-	if w.Code != http.StatusUnprocessableEntity || !strings.Contains(w.Body.String(), `<a href="#who-1">Choose who you are</a>`) {
-		t.Errorf("answered %d %s", w.Code, w.Body)
-	}
-	for _, next := range []string{"//example.org", "https://example.org/", `/\example.org`, "javascript:alert(1)", "journeys", "", "/\texample.org", "/%zz"} {
-		if got := ownPath(next); got != "/" {
-			t.Errorf("%q leads to %q", next, got)
+	for because, words := range becauseWords {
+		if page := f.page(t, "/sign-in?because="+because, principal.Principal{}); !strings.Contains(page, words) {
+			t.Errorf("%s: the page does not say %q", because, words)
 		}
 	}
-	f.ask(t, "POST", "/sign-out", nil, nurse)
-	if f.sessions.began.Valid() {
-		t.Error("still signed in")
+}
+
+func TestTheConsoleCannotInventWhoIsAsking(t *testing.T) {
+	t.Parallel()
+	signers, verifier := testkit.Keys(t, rules, schemas.Gateway, schemas.Console)
+	own, err := signers[schemas.Console].Sign(guide, schemas.Console, now)
+	ok(t, err)
+	for name, assertion := range map[string]string{"signed by itself": own, "nothing": "v2..."} {
+		forwarded, err := signers[schemas.Console].Forward(assertion, schemas.Intake, now)
+		ok(t, err)
+		if p, err := verifier.Verify(forwarded, schemas.Intake, now); err == nil {
+			t.Errorf("%s: taken as %v", name, p)
+		}
+	}
+	direct, err := signers[schemas.Console].Sign(guide, schemas.Intake, now)
+	ok(t, err)
+	if p, err := verifier.Verify(direct, schemas.Intake, now); err == nil {
+		t.Errorf("asserted directly: taken as %v", p)
 	}
 }
 
@@ -374,9 +377,6 @@ func TestWithoutAWayToSignInThePageSaysSo(t *testing.T) {
 	f := start(t, func(c *Config) { c.SignIn = nil })
 	if page := f.page(t, "/sign-in", principal.Principal{}); !strings.Contains(page, "has not been set up") {
 		t.Error("it does not say so")
-	}
-	if w := f.ask(t, "POST", "/sign-in", url.Values{"who": {"operator"}}, principal.Principal{}); w.Code != http.StatusNotFound {
-		t.Errorf("a choice is answered with %d", w.Code)
 	}
 }
 

@@ -111,6 +111,8 @@ func refusedWords(p *httpx.Problem) string {
 	switch {
 	case p.Status == http.StatusNotFound:
 		return "It may have been typed wrongly, or it may not be open to your organisation."
+	case p.Status == http.StatusForbidden && p.Type != "":
+		return p.Detail // a refusal of a kind of its own has words of its own
 	case p.Status == http.StatusForbidden:
 		return "Your role does not include it. If it should, ask whoever runs Footbridge for you."
 	case p.Status == http.StatusUnauthorized:
@@ -125,45 +127,29 @@ func refusedWords(p *httpx.Problem) string {
 type signInView struct {
 	Choices []Choice
 	Next    string
-	Open    bool // there is somebody to choose
+	Because string // why somebody who was signed in is asked again
+	Open    bool   // there is somebody to choose
 }
 
+// showSignIn asks who is there; why somebody is asked again, and what was wrong with the choice, come from the gateway.
 func (s *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
-	return s.askWho(w, r, http.StatusOK, r.URL.Query().Get("next"), nil)
-}
-
-func (s *Console) askWho(w http.ResponseWriter, r *http.Request, status int, next string, problems []problemView) error {
-	page := signInView{Next: ownPath(next)}
+	asked := r.URL.Query()
+	page := signInView{Next: asked.Get("next"), Because: becauseWords[asked.Get("because")]}
+	var problems []problemView
 	if s.config.SignIn != nil {
 		page.Choices, page.Open = s.config.SignIn.Choices, true
+		if asked.Get("who") != "" {
+			problems = []problemView{{"Choose who you are", "who-1"}}
+		}
 	}
-	return s.show(w, r, status, "sign-in", view{Title: "Sign in", Problems: problems, Page: page})
+	return s.show(w, r, http.StatusOK, "sign-in", view{Title: "Sign in", Problems: problems, Page: page})
 }
 
-func (s *Console) signIn(w http.ResponseWriter, r *http.Request) error {
-	if s.config.SignIn == nil {
-		return httpx.NewProblem(http.StatusNotFound, "Signing in here is for development only.")
-	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	chosen := slices.IndexFunc(s.config.SignIn.Choices, func(c Choice) bool { return c.ID == r.PostFormValue("who") })
-	if chosen < 0 {
-		return s.askWho(w, r, http.StatusUnprocessableEntity, r.PostFormValue("next"), []problemView{{"Choose who you are", "who-1"}})
-	}
-	if err := s.config.SignIn.Sessions.Begin(w, s.config.SignIn.Choices[chosen].Principal); err != nil {
-		return fmt.Errorf("signing in: %w", err)
-	}
-	http.Redirect(w, r, ownPath(r.PostFormValue("next")), http.StatusSeeOther)
-	return nil
-}
-
-func (s *Console) signOut(w http.ResponseWriter, r *http.Request) error {
-	if s.config.SignIn != nil {
-		s.config.SignIn.Sessions.End(w)
-	}
-	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
-	return nil
+// becauseWords say why somebody who was signed in is asked again.
+var becauseWords = map[string]string{
+	"signed-out":   "You have signed out. What was recorded before is kept.",
+	"session-idle": "You were signed out because nothing was done for 30 minutes, so that nobody else acts in your name. What was recorded before is kept.",
+	"session-over": "You have been signed in for 12 hours, so we ask you to sign in again. What was recorded before is kept.",
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) error {

@@ -3,7 +3,6 @@ package console
 import (
 	"net/url"
 	"slices"
-	"strings"
 	"time"
 
 	"footbridge/schemas"
@@ -182,17 +181,6 @@ func viewDoor(d schemas.ServiceDoor) doorView {
 func isLink(source string) bool {
 	u, err := url.Parse(source)
 	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != ""
-}
-
-// ownPath is where to go after signing in: a path of this site, else the start. Anything that a browser could read
-// as another site is not taken.
-func ownPath(next string) string {
-	u, err := url.Parse(next)
-	if err != nil || u.Host != "" || u.Scheme != "" || u.User != nil || !strings.HasPrefix(next, "/") ||
-		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
-		return "/"
-	}
-	return next
 }
 
 // messageView is one line of the ledger.

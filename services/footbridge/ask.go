@@ -22,27 +22,31 @@ import (
 
 // client asks the running system, as a command of its operators.
 type client struct {
-	base  string
-	token string
-	http  *http.Client
+	base string
+	// authorise says in a request's Authorization header who is asking.
+	authorise func() (string, error)
+	http      *http.Client
 }
 
+// client asks the running system as somebody of a role: by the token that was given, or with the key of the role's holder.
 func (c *Config) client(role schemas.Role) (*client, error) {
-	token, err := c.commandToken(role)
+	authorise, err := c.authorise(role)
 	if err != nil {
 		return nil, err
 	}
-	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), token: token, http: &http.Client{Timeout: 30 * time.Second}}, nil
+	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), authorise: authorise, http: &http.Client{Timeout: 30 * time.Second}}, nil
 }
 
-// call sends a request and reads a JSON answer into out, unless that is nil. A refusal comes back as what the
-// system said about it.
 func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int, err error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
 	}
-	request.Header.Set("Authorization", "Bearer "+c.token)
+	who, err := c.authorise()
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Authorization", who)
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}

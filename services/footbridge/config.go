@@ -27,6 +27,7 @@ type Config struct {
 	NATSAddr     string            `env:"NATS_ADDR" default:"127.0.0.1:4222" as:"hostport" help:"where the embedded NATS listens"`
 	NATSReplicas int               `env:"NATS_REPLICAS" default:"1" help:"copies of each stream; 3 on a cluster"`
 	NATSMaxAge   time.Duration     `env:"NATS_MAX_AGE" default:"720h" help:"how long the streams keep events"`
+	Keys         string            `env:"KEYS" help:"the folder of key files and of the list of public keys (footbridge keys new); empty: keys in the state directory"`
 	KEKFile      string            `env:"KEK_FILE" help:"the key that wraps keys (footbridge keys new); empty: the file kek in the state directory"`
 	HTTPAddr     string            `env:"HTTP_ADDR" default:"127.0.0.1:8080" as:"hostport" help:"console and HTTP APIs"`
 	MLLPAddr     string            `env:"MLLP_ADDR" default:"127.0.0.1:2575" as:"hostport" help:"HL7 v2 over MLLP"`
@@ -51,7 +52,7 @@ type Config struct {
 	Deputy       string         `env:"DEPUTY" help:"who stands in for the navigator"`
 	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`
 	URL          string         `env:"URL" as:"url" help:"where people and commands find the running system; empty: http://HTTP_ADDR. With https, cookies go over TLS alone"`
-	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: the one of the state directory"`
+	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: they sign with the operator's key"`
 	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
 	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
 	PProf        bool           `env:"PPROF" help:"serve /debug/pprof/ on the operations port"`
@@ -60,12 +61,11 @@ type Config struct {
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
 	development bool // fixed principals
-	makesKeys   bool // keys are made when absent
 	quiet       bool // only what needs attention is logged
 }
 
-// creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: a password derived from
-// the installation's secret is used instead, as the embedded broker expects.
+// creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key file
+// is used instead, as the embedded broker expects.
 func (c *Config) creds(name string) string { return orElse(c.ServiceCreds[name], c.NATSCreds) }
 
 // addrs are where services listen that run in a process without the gateway, and where the gateway finds them.
@@ -209,6 +209,9 @@ func chosen(only []string) ([]string, error) {
 func serviceNames() []string {
 	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Intake, schemas.Console, schemas.Gateway}
 }
+
+// withSchema are the services with tables.
+func withSchema() []string { return append(stateful(), schemas.Gateway) }
 
 // stateful are the services with a schema, a durable and a NATS user.
 func stateful() []string {

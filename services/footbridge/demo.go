@@ -37,8 +37,11 @@ func demo(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	o.development, o.makesKeys, o.LogText, o.quiet = true, true, true, true
+	o.development, o.LogText, o.quiet = true, true, true
 	if err := o.check(serviceNames()...); err != nil {
+		return err
+	}
+	if err := o.makeKeys(); err != nil {
 		return err
 	}
 	if err := o.freePorts(); err != nil {

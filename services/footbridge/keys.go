@@ -3,76 +3,168 @@ package main
 import (
 	"context"
 	"crypto/hmac"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"time"
 
+	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
+	"footbridge/libs/principal"
 	"footbridge/libs/service"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
 	"footbridge/services/intake"
 )
 
-// An installation has two secrets, each in a file of its own: the key file (the KEK, which wraps the key of every person
-// and every message, and the keys of lookups), for intake alone; and the installation's secret, for every process.
-// dev and demo make theirs. serve makes none: one that it made in silence would differ from that of the next process, and
-// a second key file would leave what the first has sealed unreadable.
+// An installation has one key file for each service (and one for the owner of the streams, the sentinel and the operator's
+// commands), a list of the public halves for everybody, and the KEK, which wraps the key of every person and every message,
+// for intake alone. A process is one trust domain: who can read its files can do what its services can, and nothing else.
+// dev and demo make theirs. serve makes none: one that it made in silence would differ from that of the next process.
 
-// secretBytes is how many random bytes the installation's secret has at least.
-const secretBytes = 32
-
-func (c *Config) secretFile() string { return filepath.Join(c.StateDir, "secret") }
+// formerSecret is the file from which earlier versions made every password and key. Nothing follows from it any more, save
+// that names made with it stay as they are.
+func (c *Config) formerSecret() string { return filepath.Join(c.StateDir, "secret") }
 
 func (c *Config) kekFile() string {
 	return orElse(c.KEKFile, filepath.Join(c.StateDir, "kek"))
 }
 
-// secret is the key of this installation from which passwords of the private database, of the embedded broker and
-// the key that signs principals are derived. Every process of an installation reads the same.
-func (c *Config) secret() ([]byte, error) {
-	path := c.secretFile()
-	text, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist) && !c.makesKeys:
-		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the installation's secret %s is not there. Give this process the one that all others have; "+
-			"for a new installation make it once: footbridge keys secret --out %[1]s (footbridge dev makes its own)", path)
-	case errors.Is(err, fs.ErrNotExist):
-		if err := newSecret(path); err != nil && !errors.Is(err, fs.ErrExist) { // whoever links first has made it
-			return nil, err
-		}
-		return c.secret()
-	case err != nil:
-		return nil, fmt.Errorf("reading the installation's secret: %w", err)
+func (c *Config) keysFolder() string { return orElse(c.Keys, filepath.Join(c.StateDir, "keys")) }
+
+// rings are the folders of keys of this program, so that each list is read once and not for every request.
+var rings sync.Map
+
+func (c *Config) keyring() *keyring.Folder {
+	ring, _ := rings.LoadOrStore(c.keysFolder(), keyring.At(c.keysFolder()))
+	return ring.(*keyring.Folder)
+}
+
+// holders are who has keys in an installation.
+func holders(development bool) []keyring.Holder {
+	var all []keyring.Holder
+	for _, name := range stateful() {
+		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
+	}
+	all = append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console},
+		keyring.Holder{Name: sentinelName, NATS: true, Database: true}, keyring.Holder{Name: ownerName, NATS: true},
+		keyring.Holder{Name: schemas.OperatorsKey})
+	if development {
+		all = append(all, keyring.Holder{Name: schemas.NavigatorsKey}, keyring.Holder{Name: schemas.SendersKey})
+	}
+	return all
+}
+
+// makeKeys makes what is missing of the keys of an installation, and leaves what is there.
+func (c *Config) makeKeys() error {
+	opaque, err := c.formerOpaque()
+	if err != nil {
+		return err
+	}
+	if _, err = c.keyring().Make(opaque, holders(c.development)...); err != nil {
+		return err
+	}
+	_, err = vault.OpenOrCreateFile(c.kekFile())
+	return err
+}
+
+// formerOpaque is the value from which an earlier version made the names of partners; nil in a new installation.
+func (c *Config) formerOpaque() ([]byte, error) {
+	text, err := os.ReadFile(c.formerSecret())
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading what an earlier version left: %w", err)
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
-	if err != nil || len(key) < secretBytes {
-		return nil, fmt.Errorf("the installation's secret %s is not %d bytes in hexadecimal: footbridge keys secret --out FILE makes one", path, secretBytes)
+	if err != nil || len(key) < 32 {
+		return nil, fmt.Errorf("%s of an earlier version is not 32 bytes in hexadecimal; partners would get other names. Put back the file that was there, or remove it in an installation without offers", c.formerSecret())
 	}
 	return key, nil
 }
 
-// newSecret makes an installation's secret, and never replaces one.
-func newSecret(path string) error {
-	key := make([]byte, secretBytes)
-	_, _ = rand.Read(key)
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return fmt.Errorf("making the folder of the installation's secret: %w", err)
+// publicKeys is the list that everybody verifies with.
+func (c *Config) publicKeys() (*keyring.List, error) {
+	list, err := c.keyring().Public()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the list of public keys %s is not there. Give this process a copy of the installation's; "+
+			"for a new installation, or one of an earlier version, make it once: footbridge keys new (footbridge dev makes its own)", c.keyring().ListPath())
 	}
-	return vault.WriteNew(path, []byte(hex.EncodeToString(key)+"\n"))
+	return list, err
 }
 
-// derive makes a password or key for one purpose out of the installation's secret.
-func (c *Config) derive(purpose string) (string, error) {
-	key, err := c.secret()
+// privateKeys are what one holder alone may know.
+func (c *Config) privateKeys(holder string) (*keyring.Private, error) {
+	own, err := c.keyring().Private(holder)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the key file %s is not there. Give this process the one of its installation; "+
+			"for a new installation, or one of an earlier version, make it once: footbridge keys new", c.keyring().Path(holder))
+	}
+	return own, err
+}
+
+func (c *Config) signer(holder string) (*principal.Signer, error) {
+	own, err := c.privateKeys(holder)
+	if err != nil {
+		return nil, err
+	}
+	return own.Signer()
+}
+
+// verifier verifies who is asking, with public keys only.
+func (c *Config) verifier() (*principal.Verifier, error) {
+	if _, err := c.publicKeys(); err != nil {
+		return nil, err
+	}
+	return principal.NewVerifier(c.keyring().Find, principal.Rules{
+		May: func(holder, audience string, p principal.Principal) bool {
+			if audience == schemas.Gateway && p.Organisation != c.Organisation {
+				return false // a command asks for the organisation that runs this
+			}
+			return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, c.development)
+		},
+		Forwards: schemas.MayForward,
+	})
+}
+
+// authorise says who a command is: by the token that was given, or by an assertion of its own for each request.
+func (c *Config) authorise(role schemas.Role) (func() (string, error), error) {
+	if c.Token != "" {
+		return func() (string, error) { return "Bearer " + string(c.Token), nil }, nil
+	}
+	holder := map[schemas.Role]string{schemas.Operator: schemas.OperatorsKey, schemas.Navigator: schemas.NavigatorsKey, schemas.System: schemas.SendersKey}[role]
+	if role != schemas.Operator && !c.keyring().Has(holder) {
+		return nil, fmt.Errorf("this command asks as a %s, which the operator's key may not: give it the token of one (FOOTBRIDGE_TOKEN or FOOTBRIDGE_TOKEN_FILE)", role)
+	}
+	signer, err := c.signer(holder)
+	if err != nil {
+		return nil, err
+	}
+	who := principal.Principal{Organisation: c.Organisation, Role: string(role), Subject: "command", Source: "/command"}
+	return func() (string, error) {
+		value, err := signer.Sign(who, schemas.Gateway, time.Now())
+		return principal.Scheme + " " + value, err
+	}, nil
+}
+
+// opaque makes a name that tells nothing, always the same in one installation. It opens nothing.
+func (c *Config) opaque(purpose string) (string, error) {
+	list, err := c.publicKeys()
+	if err != nil {
+		return "", err
+	}
+	key, err := hex.DecodeString(list.Opaque)
 	if err != nil {
 		return "", err
 	}
@@ -81,12 +173,39 @@ func (c *Config) derive(purpose string) (string, error) {
 	return hex.EncodeToString(mac.Sum(nil)), nil
 }
 
+// databasePasswords are those of the roles, as far as this process may know them.
+func (c *Config) databasePasswords() (map[string]string, error) {
+	passwords := map[string]string{}
+	for _, name := range append(withSchema(), pg.Sentinel) {
+		own, err := c.privateKeys(name)
+		if err != nil {
+			return nil, err
+		}
+		passwords[pg.Role(name)] = own.Database
+	}
+	return passwords, nil
+}
+
+// withPassword puts the password of a service's key file into its own URL, where that names none.
+func (c *Config) withPassword(name, raw string) string {
+	at, err := url.Parse(raw)
+	if err != nil || at.User == nil || !c.keyring().Has(name) {
+		return raw
+	}
+	if _, given := at.User.Password(); given || at.User.Username() != pg.Role(name) {
+		return raw
+	}
+	own, err := c.privateKeys(name)
+	if err != nil {
+		return raw // the server says that it was refused
+	}
+	at.User = url.UserPassword(at.User.Username(), own.Database)
+	return at.String()
+}
+
 // openVault opens the keys that seal identity.
 func (c *Config) openVault() (*vault.Vault, error) {
 	path := c.kekFile()
-	if c.makesKeys {
-		return vault.OpenOrCreateFile(path)
-	}
 	v, err := vault.OpenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("FOOTBRIDGE_KEK_FILE: the key file %s is not there. Give intake the one that its database was made with; "+
@@ -95,9 +214,25 @@ func (c *Config) openVault() (*vault.Vault, error) {
 	return v, err
 }
 
-// checkKeys refuses to start services without the secrets that they need.
+// needed are the private key files of a process of these services.
+func (c *Config) needed(names []string) []string {
+	var files []string
+	for _, name := range names {
+		if slices.Contains(stateful(), name) && c.creds(name) != "" && c.DatabaseURLs[name] != "" {
+			continue // it logs in by other means, and signs nothing
+		}
+		files = append(files, name)
+	}
+	return files
+}
+
+// checkKeys refuses to start services without the keys that they need.
 func (c *Config) checkKeys(names []string) error {
-	_, err := c.secret()
+	_, err := c.publicKeys()
+	for _, name := range c.needed(names) {
+		_, missing := c.privateKeys(name)
+		err = errors.Join(err, missing)
+	}
 	if slices.Contains(names, schemas.Intake) {
 		_, missing := c.openVault()
 		err = errors.Join(err, missing)
@@ -115,33 +250,130 @@ func (c *Config) secureCookies() bool {
 }
 
 type keyFlags struct {
-	Out  string `env:"OUT" help:"new and secret: the file to make; empty: where serve looks for it"`
+	Out  string `env:"OUT" help:"new: make the key that wraps keys in this file, and nothing else"`
 	JSON bool   `env:"JSON" help:"print data"`
 }
 
-// keys makes the secrets of an installation, and changes the KEK.
+// keys makes the keys of an installation, and changes them.
 func keys(ctx context.Context, args []string) error {
 	o, rest, err := load[keyFlags](args)
 	if err != nil {
 		return shown(err)
 	}
-	usage := service.Usage{Err: errors.New("keys new [--out FILE] | secret [--out FILE] | rotate | rewrap [--json]")}
-	if len(rest) != 1 {
+	usage := service.Usage{Err: errors.New("keys new [--out FILE] | list | rotate [HOLDER…] | retire HOLDER… | nats | rewrap [--json]")}
+	if len(rest) == 0 || (len(rest) > 1 && rest[0] != "rotate" && rest[0] != "retire") {
 		return usage
 	}
 	switch rest[0] {
 	case "new":
-		return makeSecretFile(orElse(o.Own.Out, o.kekFile()), "key file", vault.CreateFile,
+		if o.Own.Out == "" {
+			return o.newKeys()
+		}
+		return makeSecretFile(o.Own.Out, "key file", vault.CreateFile,
 			"Keep a copy apart from the database's backups: without it nobody's identity can be read, and whoever has both can read everybody's.")
-	case "secret":
-		return makeSecretFile(orElse(o.Own.Out, o.secretFile()), "installation's secret", newSecret,
-			"Give every process of this installation the same one, as the file secret in its FOOTBRIDGE_STATE_DIR.")
+	case "list":
+		return o.listKeys(o.Own.JSON)
 	case "rotate":
-		return o.rotateKEK()
+		if len(rest) == 1 {
+			return o.rotateKEK()
+		}
+		return o.rotateKeys(rest[1:])
+	case "retire":
+		return o.retireKeys(rest[1:])
+	case "nats":
+		return o.printNATS()
 	case "rewrap":
 		return o.rewrapKeys(ctx, o.Own.JSON)
 	}
 	return usage
+}
+
+// newKeys makes what is missing of the keys of an installation.
+func (c *Config) newKeys() error {
+	opaque, err := c.formerOpaque()
+	if err != nil {
+		return err
+	}
+	made, err := c.keyring().Make(opaque, holders(false)...)
+	if err != nil {
+		return err
+	}
+	for _, name := range made {
+		fmt.Printf("made the key file %s (mode 0600)\n", c.keyring().Path(name))
+	}
+	if _, err := os.Stat(c.kekFile()); errors.Is(err, fs.ErrNotExist) {
+		if err := vault.CreateFile(c.kekFile()); err != nil {
+			return err
+		}
+		fmt.Printf("made the key that wraps keys %s (mode 0600), for intake alone. Keep a copy apart from the database's backups\n", c.kekFile())
+	}
+	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
+	return nil
+}
+
+func (c *Config) listKeys(asJSON bool) error {
+	list, err := c.publicKeys()
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(list.Keys)
+	}
+	return table(func(w io.Writer) {
+		fmt.Fprintln(w, "HOLDER\tKEY\tNATS\tPRIVATE FILE HERE")
+		for _, e := range list.Keys {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%v\n", e.Holder, e.ID, e.NATS, c.keyring().Has(e.Holder))
+		}
+	})
+}
+
+// rotateKeys gives holders new keys. What was signed with the former ones is accepted until these are retired.
+func (c *Config) rotateKeys(names []string) error {
+	for _, name := range names {
+		i := slices.IndexFunc(holders(true), func(h keyring.Holder) bool { return h.Name == name })
+		if i < 0 {
+			return service.Usage{Err: fmt.Errorf("keys rotate: nobody called %q has keys; footbridge keys list", name)}
+		}
+		if err := c.keyring().Rotate(holders(true)[i]); err != nil {
+			return err
+		}
+		fmt.Printf("%s has new keys and a new password. Next: give %s to every process, the broker its new list of users and the database the new password; "+
+			"start %[1]s anew with its file; then footbridge keys retire %[1]s\n", name, c.keyring().ListPath())
+	}
+	return nil
+}
+
+func (c *Config) retireKeys(names []string) error {
+	for _, name := range names {
+		n, err := c.keyring().Retire(name)
+		if err != nil {
+			return err
+		}
+		fmt.Printf("%d former keys of %s are accepted no more, by whoever has the new %s\n", n, name, c.keyring().ListPath())
+	}
+	return nil
+}
+
+// printNATS prints the users for a NATS server of the site's own, known by their public keys.
+func (c *Config) printNATS() error {
+	users, err := c.brokerUsers()
+	if err != nil {
+		return err
+	}
+	quoted := func(subjects []string) string {
+		all := make([]string, len(subjects))
+		for i, s := range subjects {
+			all[i] = strconv.Quote(s)
+		}
+		return strings.Join(all, ", ")
+	}
+	fmt.Println("# Made by footbridge keys nats: public keys only. Make it anew when keys or events change.\nauthorization {\n  users = [")
+	for _, u := range users {
+		fmt.Printf("    {\n      nkey: %s # %s\n      permissions: {\n        publish: {allow: [%s]}\n        subscribe: {allow: [%s]}\n      }\n    }\n",
+			u.Key, u.Name, quoted(u.Publish), quoted(u.Subscribe))
+	}
+	fmt.Println("  ]\n}")
+	return nil
 }
 
 func makeSecretFile(path, what string, make func(string) error, then string) error {
@@ -198,20 +430,30 @@ func (c *Config) rewrapKeys(ctx context.Context, asJSON bool) error {
 	return err
 }
 
-// checkSecret is doctor's look at the installation's secret.
-func (c *Config) checkSecret() error {
-	if _, err := c.secret(); err != nil {
-		return err
+// checkKeyFiles is doctor's look at the key files: which a process of these services needs, whether they are there, and
+// whether it has more than that.
+func (c *Config) checkKeyFiles(names []string) (note string, err error) {
+	files, also := c.needed(names), ""
+	if slices.Contains(names, schemas.Intake) {
+		also = " and " + c.kekFile()
 	}
-	return checkMode(c.secretFile())
-}
-
-func checkMode(path string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.Mode().Perm()&0o077 != 0 {
-		return fmt.Errorf("%s may be read by others than its owner: run chmod 600 on it", path)
+	note = fmt.Sprintf("this process needs %s, %s%s", keyring.ListFile, strings.Join(files, ".key, ")+".key", also)
+	if err := c.checkKeys(names); err != nil {
+		return "", err
 	}
-	return err
+	var more []string
+	for _, h := range holders(true) {
+		if !slices.Contains(files, h.Name) && c.keyring().Has(h.Name) && len(names) < len(serviceNames()) {
+			more = append(more, h.Name+".key")
+		}
+	}
+	if len(more) > 0 {
+		note += "; it can read more than that, and speak as others: " + strings.Join(more, ", ")
+	}
+	if _, err := os.Stat(c.formerSecret()); err == nil {
+		note += "; " + c.formerSecret() + " is of an earlier version and opens nothing any more: keep it out of backups, or remove it"
+	}
+	return note, nil
 }
 
 // checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap anew.
@@ -238,22 +480,4 @@ func (c *Config) checkVault(ctx context.Context) (note string, err error) {
 		note = fmt.Sprintf("%d stored keys are wrapped under an older key: footbridge keys rewrap", older)
 	}
 	return note, err
-}
-
-// logins says how services log in to NATS where all could log in as any other.
-func (c *Config) logins() (note string) {
-	if c.development {
-		return ""
-	}
-	var derived []string
-	for _, name := range append(stateful(), sentinelName) {
-		if c.creds(name) == "" {
-			derived = append(derived, name)
-		}
-	}
-	if len(derived) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%s log in to NATS with passwords that follow from the installation's secret, so any process that holds it could speak as another; "+
-		"FOOTBRIDGE_<SERVICE>_NATS_CREDS gives each a credentials file of its own", strings.Join(derived, ", "))
 }

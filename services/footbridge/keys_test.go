@@ -1,6 +1,14 @@
 package main
 
-import "testing"
+import (
+	"bytes"
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"os"
+	"strings"
+	"testing"
+)
 
 func TestCookiesGoOverTLSAloneWherePeopleComeFromElsewhere(t *testing.T) {
 	t.Parallel()
@@ -20,17 +28,42 @@ func TestCookiesGoOverTLSAloneWherePeopleComeFromElsewhere(t *testing.T) {
 	}
 }
 
-func TestDoctorNamesWhoCouldSpeakForAnother(t *testing.T) {
+func TestDoctorSaysWhichKeyFilesAProcessNeedsAndWhichItHasBeyondThat(t *testing.T) {
 	t.Parallel()
-	own := Config{ServiceCreds: map[string]string{"intake": "a", "threshold": "b", "followup": "c", "bridging": "d", "journey": "e", "sentinel": "f"}}
-	if note := own.logins(); note != "" {
-		t.Errorf("each with a file of its own: %s", note)
+	c := &Config{StateDir: t.TempDir()}
+	if err := c.makeKeys(); err != nil {
+		t.Fatal(err)
 	}
-	delete(own.ServiceCreds, "journey")
-	if note := own.logins(); note == "" || note[:8] != "journey " {
-		t.Errorf("journey without: %q", note)
+	note, err := c.checkKeyFiles([]string{"journey"})
+	if err != nil || !strings.Contains(note, "this process needs public.json, journey.key;") || !strings.Contains(note, "speak as others: intake.key") {
+		t.Errorf("%q, %v", note, err)
 	}
-	if note := (&Config{development: true}).logins(); note != "" {
-		t.Errorf("in development: %s", note)
+	for _, h := range holders(true) {
+		if h.Name != "journey" {
+			_ = os.Remove(c.keyring().Path(h.Name))
+		}
+	}
+	if note, err = c.checkKeyFiles([]string{"journey"}); err != nil || strings.Contains(note, "others") {
+		t.Errorf("with its own alone: %q, %v", note, err)
+	}
+	if _, err = c.checkKeyFiles([]string{"gateway"}); err == nil || !strings.Contains(err.Error(), "gateway.key") {
+		t.Errorf("without its own: %v", err)
+	}
+}
+
+func TestPartnersKeepTheirNamesWhenAnEarlierInstallationGetsKeys(t *testing.T) {
+	t.Parallel()
+	secret := bytes.Repeat([]byte{7}, 32)
+	c := &Config{StateDir: t.TempDir()}
+	if err := os.WriteFile(c.formerSecret(), []byte(hex.EncodeToString(secret)+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := c.makeKeys(); err != nil {
+		t.Fatal(err)
+	}
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("partner x"))
+	if got, err := c.opaque("partner x"); err != nil || got != hex.EncodeToString(mac.Sum(nil)) {
+		t.Errorf("another name: %q, %v", got, err)
 	}
 }

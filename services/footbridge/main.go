@@ -41,7 +41,7 @@ func commands() []command {
 		{"referrals", "referrals import FILE: a night's list as CSV, reconciled by visit", referrals},
 		{"erase", "make what identifies a person unreadable, everywhere: reference on standard input, two named people, a reason", erase},
 		{"status", "is anybody without a next step? then feeds, lags and faults", status},
-		{"keys", "make the key file and the installation's secret, change the key that wraps keys: new, secret, rotate, rewrap", keys},
+		{"keys", "make and change the keys of an installation, one file for each service: new, list, rotate, retire, nats, rewrap", keys},
 		{"ready", "ends with 0 when the process that this configuration describes is ready: for a container's health check", ready},
 		{"doctor", "check configuration, connections, streams, schemas and clock", doctor},
 		{"version", "which build this is", version},

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"net"
@@ -32,29 +31,17 @@ import (
 type process struct {
 	*platform
 	runner   *service.Runner
-	signer   *principal.Signer
+	verifier *principal.Verifier
 	handlers map[string]http.Handler // of the services that run here
 	sessions *gateway.Sessions
 }
 
 func newProcess(p *platform, runner *service.Runner) (*process, error) {
-	key, err := p.cfg.derive("principals")
+	verifier, err := p.cfg.verifier()
 	if err != nil {
 		return nil, err
 	}
-	bytes, err := hex.DecodeString(key)
-	if err != nil {
-		return nil, err
-	}
-	signer, err := principal.NewSigner(bytes)
-	if err != nil {
-		return nil, err
-	}
-	sessions, err := gateway.NewSessions(bytes, p.clock, p.cfg.secureCookies())
-	if err != nil {
-		return nil, err
-	}
-	return &process{platform: p, runner: runner, signer: signer, handlers: map[string]http.Handler{}, sessions: sessions}, nil
+	return &process{platform: p, runner: runner, verifier: verifier, handlers: map[string]http.Handler{}}, nil
 }
 
 // add puts a service into the order of starting.
@@ -150,7 +137,7 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 		if doc.Kind != peerFollowUp || doc.Sector != threshold.ThirdSector {
 			continue
 		}
-		id, err := p.cfg.derive("partner " + doc.Service.ID)
+		id, err := p.cfg.opaque("partner " + doc.Service.ID)
 		if err != nil {
 			return nil, err
 		}
@@ -294,7 +281,7 @@ func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name str
 func (p *process) expose(ctx context.Context, name string, routes func(*httpx.Mux)) (serve func(context.Context) error, err error) {
 	t := p.telemetry[name]
 	mux := httpx.NewMux(httpx.Options{Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(), Clock: p.clock, TrustCaller: true})
-	mux.Use(principal.Require(principal.Signed(p.signer, name, p.clock)))
+	mux.Use(principal.Require(principal.Signed(p.verifier, name, p.clock)))
 	routes(mux)
 	return p.publish(ctx, name, mux)
 }
@@ -348,7 +335,11 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	t := p.telemetry[schemas.Console]
-	cfg := console.Config{Backends: backends, Signer: p.signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
+	signer, err := p.cfg.signer(schemas.Console)
+	if err != nil {
+		return err
+	}
+	cfg := console.Config{Backends: backends, Verifier: p.verifier, Signer: signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
 	partners, err := p.partners()
 	if err != nil {
 		return err
@@ -357,7 +348,7 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 		cfg.Partners = append(cfg.Partners, console.Partner{ID: partner.ID, Name: partner.Name})
 	}
 	if p.cfg.development {
-		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(), Sessions: p.sessions}
+		cfg.SignIn = &console.SignIn{Choices: console.DevChoices()}
 	}
 	if p.spans != nil {
 		cfg.Traces = console.TracesFunc(p.waterfall)
@@ -383,6 +374,13 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	pool, err := p.pool(ctx, schemas.Gateway)
+	if err != nil {
+		return err
+	}
+	if p.sessions, err = gateway.NewSessions(pool, p.clock, p.cfg.secureCookies()); err != nil {
+		return err
+	}
 	source, err := p.principals()
 	if err != nil {
 		return err
@@ -391,9 +389,14 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	signer, err := p.cfg.signer(schemas.Gateway)
+	if err != nil {
+		return err
+	}
 	t := p.telemetry[schemas.Gateway]
 	g, err := gateway.New(gateway.Config{
-		Backends: backends, Pages: console.Routes(), Signer: p.signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
+		Sessions: p.sessions, SignIn: p.signIn(),
+		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
 	if err != nil {
@@ -405,4 +408,19 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	}
 	h.Ready()
 	return p.serveHTTP(ctx, schemas.Gateway, g.Handler(), listener)
+}
+
+// signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.
+func (p *process) signIn() func(string) (principal.Principal, bool) {
+	if !p.cfg.development {
+		return nil
+	}
+	return func(choice string) (principal.Principal, bool) {
+		for _, c := range console.DevChoices() {
+			if c.ID == choice {
+				return c.Principal, true
+			}
+		}
+		return principal.Principal{}, false
+	}
 }

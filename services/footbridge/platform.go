@@ -24,6 +24,7 @@ import (
 	"footbridge/schemas"
 	"footbridge/services/bridging"
 	"footbridge/services/followup"
+	"footbridge/services/gateway"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
@@ -55,12 +56,15 @@ func migrationsOf(name string) pg.Service {
 		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(), schemas.Followup: followup.Migrations(),
 		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(),
 	}[name]
+	if name == schemas.Gateway { // it has no part in events
+		return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: name, FS: gateway.Migrations()}}}
+	}
 	return pg.Service{Name: name, Migrations: []pg.MigrationSet{
 		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: name, FS: own},
 	}}
 }
 
-func allMigrations() []pg.Service { return migrationsOfAll(stateful()) }
+func allMigrations() []pg.Service { return migrationsOfAll(withSchema()) }
 
 func migrationsOfAll(names []string) []pg.Service {
 	var all []pg.Service
@@ -73,7 +77,7 @@ func migrationsOfAll(names []string) []pg.Service {
 // schemas are the services of this process that have one. The sentinel writes what journey says.
 func (p *platform) schemas() []string {
 	var own []string
-	for _, name := range stateful() {
+	for _, name := range withSchema() {
 		if slices.Contains(p.names, name) || (name == schemas.Journey && slices.Contains(p.names, sentinelName)) {
 			own = append(own, name)
 		}
@@ -143,7 +147,7 @@ func (p *platform) close() {
 func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string]string, error) {
 	urls := map[string]string{}
 	for name, url := range c.DatabaseURLs {
-		urls[name] = url
+		urls[name] = c.withPassword(name, url)
 	}
 	if (len(urls) > 0 || len(needed) == 0) && !slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
 		return urls, nil
@@ -165,13 +169,11 @@ func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string
 }
 
 func (c *Config) adminDatabase() (url string, password func(string) string, err error) {
-	if _, err := c.secret(); err != nil {
+	passwords, err := c.databasePasswords()
+	if err != nil {
 		return "", nil, err
 	}
-	password = func(role string) string {
-		derived, _ := c.derive("database role " + role) // the secret has just been read
-		return derived
-	}
+	password = func(role string) string { return passwords[role] }
 	if c.DatabaseURL != "" {
 		return c.DatabaseURL, password, nil
 	}
@@ -255,17 +257,28 @@ func pendingOf(ctx context.Context, url string, s pg.Service) (string, error) {
 	return "", nil
 }
 
+type migrateFlags struct {
+	Passwords bool `env:"PASSWORDS" help:"give each login the password of its key file; without it passwords stay as they are"`
+}
+
 // migrateCommand makes roles and schemas and brings them to this build's version, as an administrator.
 func migrateCommand(ctx context.Context, args []string) error {
-	o, _, err := load[struct{}](args)
+	o, _, err := load[migrateFlags](args)
 	if err != nil {
 		return shown(err)
 	}
 	if o.DatabaseURL == "" {
 		return service.Usage{Err: errors.New("FOOTBRIDGE_DATABASE_URL must name the database with an administrator's login")}
 	}
-	// Passwords that a DBA has given stay; this gives none.
-	if _, err := pg.Setup(ctx, o.DatabaseURL, pg.SetupConfig{Services: allMigrations()}); err != nil {
+	setup := pg.SetupConfig{Services: allMigrations()} // passwords that a DBA has given stay
+	if o.Own.Passwords {
+		passwords, err := o.databasePasswords()
+		if err != nil {
+			return err
+		}
+		setup.Password = func(role string) string { return passwords[role] }
+	}
+	if _, err := pg.Setup(ctx, o.DatabaseURL, setup); err != nil {
 		return err
 	}
 	for _, s := range allMigrations() {
@@ -287,17 +300,18 @@ func (p *platform) pool(ctx context.Context, name string) (*pgxpool.Pool, error)
 	return pool, nil
 }
 
-// login is how a NATS user connects: by its credentials file, or by the password derived from the installation's
-// secret, as the embedded broker expects.
+// login is how a NATS user connects: by its credentials file where there is one, or by the nkey of its key file.
 func (c *Config) login(user, connection string) (bus.Config, error) {
 	cfg := bus.Config{URL: orElse(c.NATSURL, "nats://"+c.NATSAddr), CredsFile: c.creds(user), Name: "footbridge " + connection}
 	if cfg.CredsFile != "" {
 		return cfg, nil
 	}
-	var err error
-	cfg.User = user
-	cfg.Password, err = c.derive("broker user " + user)
-	return cfg, err
+	own, err := c.privateKeys(user)
+	if err != nil {
+		return cfg, err
+	}
+	cfg.Seed = own.NATS
+	return cfg, nil
 }
 
 // connect opens a service's own connection to NATS.
@@ -317,38 +331,41 @@ func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) 
 	return conn, nil
 }
 
-// brokerUsers are the NATS users of the embedded broker: one a service, which may publish only what it says, and
-// the owner of the streams.
+// brokerUsers are the NATS users of the embedded broker, known by their public keys: one a service, which may publish
+// only what it says, and the owner of the streams. A holder whose keys were changed has two until the former is retired.
 func (c *Config) brokerUsers() ([]bus.User, error) {
-	events, partners := c.streams()
-	var users []bus.User
-	for _, name := range append(stateful(), sentinelName) {
-		password, err := c.derive("broker user " + name)
-		if err != nil {
-			return nil, err
-		}
-		speaksFor := name
-		if name == sentinelName {
-			speaksFor = schemas.Journey // it gives out what journey says, and takes over from a journey that is gone
-		}
-		users = append(users, bus.ServiceUser(name, password, events.Name, schemas.SubjectsSaidBy(speaksFor)))
-	}
-	owner, err := c.derive("broker user " + ownerName)
+	list, err := c.publicKeys()
 	if err != nil {
 		return nil, err
 	}
-	users = append(users, bus.User{Name: ownerName, Password: owner,
-		Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}})
+	events, partners := c.streams()
+	var users []bus.User
+	for _, entry := range list.Keys {
+		if entry.NATS == "" {
+			continue
+		}
+		user := bus.User{Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}}
+		switch {
+		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(schemas.Journey))
+		case slices.Contains(stateful(), entry.Holder):
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(entry.Holder))
+		case entry.Holder != ownerName:
+			continue
+		}
+		user.Name, user.Key = entry.Holder, entry.NATS
+		users = append(users, user)
+	}
 	return users, nil
 }
 
 // ownerName is the NATS user who makes the streams.
-const ownerName = "owner"
+const ownerName = schemas.StreamsKey
 
 // ensureStreams makes the streams, or brings them to what they should be. Where only the services have credentials,
 // that is left to whoever keeps the broker; each service still makes sure of the one it uses.
 func (p *platform) ensureStreams(ctx context.Context) error {
-	if len(p.schemas()) == 0 || (len(p.cfg.ServiceCreds) > 0 && p.cfg.creds(ownerName) == "") {
+	if !slices.ContainsFunc(p.names, func(name string) bool { return slices.Contains(stateful(), name) }) || (p.cfg.creds(ownerName) == "" && !p.cfg.keyring().Has(ownerName)) {
 		return nil
 	}
 	cfg, err := p.cfg.login(ownerName, "streams")

@@ -26,7 +26,7 @@ import (
 const drainTime = 15 * time.Second
 
 // sentinelName is the NATS user and the telemetry name of the watcher.
-const sentinelName = "sentinel"
+const sentinelName = schemas.SentinelKey
 
 type serveFlags struct {
 	Only []string `env:"ONLY" help:"the services this process runs, comma between; empty: all"`
@@ -116,8 +116,11 @@ func dev(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	o.development, o.makesKeys, o.LogText = true, true, true
+	o.development, o.LogText = true, true
 	if err := o.check(names...); err != nil {
+		return err
+	}
+	if err := o.makeKeys(); err != nil {
 		return err
 	}
 	return run(ctx, &o.Config, names, func(p *process) {
@@ -287,43 +290,16 @@ func watch(ctx context.Context, h *service.Health, why func() error) {
 	}
 }
 
-// principals says who is asking: a system or a command by its token; in development a person by the sign-in page.
+// principals says who is asking: a system by its token, a command by its key, a person by the session they began.
 func (p *process) principals() (principal.Source, error) {
-	commands, err := p.commandTokens()
-	if err != nil {
-		return nil, err
-	}
-	tokens, err := principal.NewTokens(p.clock, commands)
+	tokens, err := principal.NewTokens(p.clock, nil)
 	if p.cfg.Tokens != "" {
-		tokens, err = principal.LoadTokens(p.clock, p.cfg.Tokens, commands...)
+		tokens, err = principal.LoadTokens(p.clock, p.cfg.Tokens)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("FOOTBRIDGE_TOKENS_FILE: %w", err)
 	}
-	if p.cfg.development {
-		return principal.FirstOf(tokens.Source(), p.sessions.Source()), nil
-	}
-	return tokens.Source(), nil
-}
-
-// commandTokens let the commands of whoever can read the installation's secret ask the running system.
-func (p *process) commandTokens() ([]principal.Token, error) {
-	var tokens []principal.Token
-	for _, role := range []schemas.Role{schemas.Operator, schemas.Navigator, schemas.System} {
-		token, err := p.cfg.derive("command token " + string(role))
-		if err != nil {
-			return nil, err
-		}
-		tokens = append(tokens, principal.Token{SHA256: principal.HashToken(token), Organisation: p.cfg.Organisation, Role: string(role), Subject: "command", Source: "/command"})
-	}
-	return tokens, nil
-}
-
-func (c *Config) commandToken(role schemas.Role) (string, error) {
-	if c.Token != "" {
-		return string(c.Token), nil
-	}
-	return c.derive("command token " + string(role))
+	return principal.FirstOf(tokens.Source(), principal.Commanded(p.verifier, schemas.Gateway, p.clock), p.sessions.Source()), nil
 }
 
 func (p *platform) waterfall(_ context.Context, journey string) ([]telemetry.Span, error) {

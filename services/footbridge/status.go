@@ -130,12 +130,16 @@ func ready(ctx context.Context, args []string) error {
 
 // doctor looks at everything this process would need and says what to do about what it finds.
 func doctor(ctx context.Context, args []string) error {
-	o, err := loadAlone[plainFlags](args)
+	o, err := loadAlone[doctorFlags](args)
 	if err != nil {
 		return shown(err)
 	}
+	only, err := chosen(o.Own.Only)
+	if err != nil {
+		return err
+	}
 	o.development = o.DatabaseURL == "" && len(o.DatabaseURLs) == 0 // the system of `footbridge dev`
-	findings, bad := o.examine(ctx)
+	findings, bad := o.examine(ctx, only)
 	if o.Own.JSON {
 		err = printJSON(findings)
 	} else {
@@ -159,13 +163,18 @@ type finding struct {
 
 func (f finding) words() string {
 	if f.Note != "" {
-		return "well; but " + f.Note
+		return "well; " + f.Note
 	}
 	return orElse(f.Why, "well")
 }
 
+type doctorFlags struct {
+	Only []string `env:"ONLY" help:"the services of the process whose key files are to be looked at, comma between; empty: all"`
+	JSON bool     `env:"JSON" help:"print data"`
+}
+
 // examine runs every check of doctor and counts those that found something wrong.
-func (c *Config) examine(ctx context.Context) (findings []finding, bad int) {
+func (c *Config) examine(ctx context.Context, only []string) (findings []finding, bad int) {
 	plain := func(check func(context.Context) error) func(context.Context) (string, error) {
 		return func(ctx context.Context) (string, error) { return "", check(ctx) }
 	}
@@ -176,11 +185,11 @@ func (c *Config) examine(ctx context.Context) (findings []finding, bad int) {
 		{"owners of steps", plain(func(context.Context) error { return c.checkOwners() })},
 		{"access criteria", plain(func(context.Context) error { _, err := c.directory(); return err })},
 		{"senders' profiles", plain(func(context.Context) error { _, err := c.loadProfiles(); return err })},
-		{"the installation's secret", plain(func(context.Context) error { return c.checkSecret() })},
+		{"key files", func(context.Context) (string, error) { return c.checkKeyFiles(only) }},
 		{"databases and schema versions", plain(c.checkDatabases)},
 		{"key that wraps keys", c.checkVault},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
-		{"broker and streams", func(ctx context.Context) (string, error) { return c.logins(), c.checkBroker(ctx) }},
+		{"broker and streams", plain(c.checkBroker)},
 	} {
 		f := finding{Check: one.what, OK: true}
 		note, err := one.check(ctx)

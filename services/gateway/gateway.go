@@ -3,12 +3,14 @@
 //
 // In come requests of people (a session cookie), of hospitals' systems (a bearer token or a client certificate) and
 // of anybody for the public paths; out go the services' answers, and the descriptions of the whole HTTP surface:
-// /openapi.json, /asyncapi.json and /schemas/{type}.json. It hears and says no events and has no tables yet:
-// subscriptions and deliveries come later. Promises:
+// /openapi.json, /asyncapi.json and /schemas/{type}.json. It hears and says no events, and keeps one table: who is signed
+// in. Subscriptions and deliveries come later. Promises:
 //   - a path that is not in the route table reaches no service, and neither does a role that the table does not name;
 //   - who is asking is told to a service in the signed header of package principal alone: credentials, cookies and
 //     whatever a caller put into that header stop here;
 //   - a service that runs in this process verifies that header just as one behind the network does;
+//   - signing out ends a session here, on every replica: what a browser, or whoever copied its cookie, sends afterwards is
+//     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
 //   - every refusal is a problem that says what to do next, or a page that says so to a person with a browser;
 //   - spans, metrics and logs carry the route's pattern, never the path.
 //
@@ -34,6 +36,9 @@ import (
 	"footbridge/schemas"
 )
 
+// Name is the service's.
+const Name = schemas.Gateway
+
 // Config is what the gateway needs. Backends, Signer and Source must be given.
 type Config struct {
 	// Backends serve the paths of each service, by its name in schemas: Remote for one behind the network, its own
@@ -45,6 +50,10 @@ type Config struct {
 	Signer *principal.Signer
 	// Source finds who is asking. Put tokens and certificates before the session.
 	Source principal.Source
+	// Sessions are those that signing out ends; nil where nobody signs in.
+	Sessions *Sessions
+	// SignIn says who a choice of the sign-in page is, in development; nil where nobody can choose who they are.
+	SignIn func(choice string) (principal.Principal, bool)
 	// SignInPath is where a browser without a session is sent; empty sends it nowhere.
 	SignInPath string
 	// TrustedOrigins are further origins whose pages may send forms and scripts' requests here.
@@ -150,16 +159,19 @@ func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
 // register adds a handler for each line of the route table, and one for all else.
 func (g *Gateway) register() error {
 	own := map[string]httpx.Handler{
+		"/sign-in":        g.signIn,
+		"/sign-out":       g.signOut,
+		"/sign-out/all":   g.signOutEverywhere,
 		"/openapi.json":   g.serveOpenAPI,
 		"/asyncapi.json":  serveAsyncAPI,
 		"/schemas/{file}": serveSchema,
 	}
-	all := append(schemas.Routes(), g.config.Pages...)
+	all := slices.Concat(schemas.Routes(), signingRoutes, g.config.Pages)
 	for _, route := range all {
 		method, pattern, _ := strings.Cut(route.Mux(), " ")
 		handler := g.pass(route)
 		if h, ok := own[pattern]; ok && route.Service == schemas.Gateway {
-			handler = g.serveOwn(h)
+			handler = g.serveOwn(route, h)
 		} else if route.Service == schemas.Gateway {
 			return fmt.Errorf("registering %s %s: the route table gives it to the gateway, which has no answer for it", route.Method, route.Pattern)
 		}

@@ -84,13 +84,21 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 	return httpx.OnlyQuery(passed, route.Query()...)
 }
 
-// serveOwn is pass for what the gateway answers itself. All of it is public.
-func (g *Gateway) serveOwn(h httpx.Handler) httpx.Handler {
+// serveOwn is pass for what the gateway answers itself.
+func (g *Gateway) serveOwn(route schemas.Route, h httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if err := g.unknown.Check(r); err != nil {
+		if r.Method == http.MethodGet { // descriptions, the same for everybody
+			if err := g.unknown.Check(r); err != nil {
+				return err
+			}
+			return h(w, r)
+		}
+		p, err := g.admitted(route, r)
+		if err != nil {
 			return err
 		}
-		return h(w, r)
+		r.Body = http.MaxBytesReader(w, r.Body, formBody)
+		return h(w, r.WithContext(principal.With(r.Context(), p)))
 	}
 }
 
@@ -99,12 +107,15 @@ func (g *Gateway) serveOwn(h httpx.Handler) httpx.Handler {
 func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Principal, error) {
 	if r.Header.Get("Authorization") == "" { // a browser adds cookies and certificates by itself, a token never
 		if err := g.crossing.Check(r); err != nil {
-			return principal.Principal{}, httpx.NewProblem(http.StatusForbidden, "This came from another site. Open the page here and send it from there.").Because(err)
+			return principal.Principal{}, otherSite.problem(err)
 		}
 	}
 	p, err := g.config.Source(r)
 	if err != nil || !p.Valid() {
 		p = principal.Principal{}
+	}
+	if unanswered(err) && !route.Public {
+		return p, cannotTell.problem(err)
 	}
 	switch admit(route, p.Role, err != nil && !errors.Is(err, principal.ErrNone)) {
 	case asGuest:
@@ -113,11 +124,9 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 		if limited := g.unknown.Check(r); limited != nil {
 			return p, limited
 		}
-		problem := httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or certificate that was agreed.").Because(err)
-		problem.Header = http.Header{"Www-Authenticate": {"Bearer"}}
-		return p, problem
+		return p, whoIsMissing(err, r.Method != http.MethodGet && wantsPage(r.Header.Get("Accept"))).problem(err)
 	case notForRole:
-		return p, httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
+		return p, notForYou.problem(nil)
 	}
 	return p, g.limiterOf(p).Check(r.WithContext(principal.With(r.Context(), p)))
 }

@@ -5,6 +5,7 @@ import (
 	"html/template"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"footbridge/libs/httpx"
 )
@@ -27,8 +28,8 @@ func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 		if problem.Status >= 500 {
 			g.config.Log.ErrorContext(r.Context(), "request could not be answered", "error", err)
 		}
-		if problem.Status == http.StatusUnauthorized && g.config.SignInPath != "" {
-			http.Redirect(w, r, signIn(g.config.SignInPath, r), http.StatusSeeOther)
+		if problem.Status == http.StatusUnauthorized && g.config.SignInPath != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+			http.Redirect(w, r, signIn(g.config.SignInPath, r, problem), http.StatusSeeOther)
 			return nil
 		}
 		refuse(w, r, problem)
@@ -36,12 +37,22 @@ func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 	}
 }
 
-// signIn is the sign-in page's address with the way back, where there is one to go back to.
-func signIn(path string, r *http.Request) string {
-	if r.Method != http.MethodGet || r.URL.Path == "/" {
+// signIn is the sign-in page's address with the way back, where there is one to go back to, and with why somebody who was
+// signed in is asked again.
+func signIn(path string, r *http.Request, why *httpx.Problem) string {
+	query := url.Values{}
+	if r.URL.Path != "/" {
+		query.Set("next", r.URL.RequestURI())
+	}
+	for _, k := range []kind{signedOut, idleTooLong, shiftOver} {
+		if why.Type == problemPrefix+k.name {
+			query.Set("because", k.name)
+		}
+	}
+	if len(query) == 0 {
 		return path
 	}
-	return path + "?next=" + url.QueryEscape(r.URL.RequestURI())
+	return path + "?" + query.Encode()
 }
 
 // refuse answers with a problem, as a page to a browser.
@@ -62,7 +73,13 @@ func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
 	header.Set("Content-Type", "text/html; charset=utf-8")
 	header.Set("Cache-Control", "no-store")
 	w.WriteHeader(p.Status)
-	view := struct{ Title, Words, Detail, Request string }{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context())}
+	view := struct {
+		Title, Words, Detail, Request string
+		SignIn                        bool
+	}{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context()), p.Status == http.StatusUnauthorized}
+	if strings.HasPrefix(p.Type, problemPrefix) { // its words are for people
+		view.Title, view.Words = p.Title, p.Detail
+	}
 	_ = page.Execute(w, view) // the caller has gone; nobody is left to tell
 }
 
@@ -113,6 +130,7 @@ var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 {{with .Words}}<p>{{.}}</p>
 {{else}}<p>{{.Detail}}</p>
 {{end}}{{with .Request}}<p class="fb-quiet">Number of this request: <code>{{.}}</code></p>
+{{end}}{{if .SignIn}}<p><a href="/sign-in">Sign in</a></p>
 {{end}}<p><a href="/">Go to the start</a></p>
 </main>
 </div>

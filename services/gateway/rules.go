@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"footbridge/schemas"
 )
@@ -79,4 +80,19 @@ func wantsPage(accept string) bool {
 		}
 	}
 	return page > 0 && page >= program
+}
+
+// holds says whether a session still stands, or why not.
+func holds(s session, found bool, now time.Time) error {
+	switch {
+	case !found:
+		return errSessionUnknown
+	case s.EndedAt != nil:
+		return errSessionEnded
+	case !now.Before(s.EndsAt):
+		return errSessionOver
+	case now.Sub(s.SeenAt) >= sessionIdle:
+		return errSessionIdle
+	}
+	return nil
 }

@@ -1,77 +1,100 @@
 package gateway
 
 import (
-	"crypto/hmac"
+	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/clock"
 	"footbridge/libs/principal"
 )
 
-// sessionLasts is a long working shift. A session ends with it, whatever is done meanwhile.
-const sessionLasts = 12 * time.Hour
+const (
+	// sessionLasts is a long working shift. A session ends with it, whatever is done meanwhile.
+	sessionLasts = 12 * time.Hour
+	// sessionIdle is how long a session outlasts the last request: a screen that somebody left is not theirs for long.
+	sessionIdle = 30 * time.Minute
+	// sessionTouched bounds how often the last request is written down.
+	sessionTouched = time.Minute
+	// sessionKept is how long an ended session is remembered, so that its browser can be told what happened to it.
+	sessionKept = 7 * 24 * time.Hour
+	// sessionID is how many random bytes name a session to its browser.
+	sessionID = 32
+)
 
-// Sessions are signed cookies that say who signed in. Nothing is stored, so that one session cannot be ended from
-// here before its time, except by changing the key, which ends all.
+// Why a session does not hold any more. Each is principal.ErrRefused too.
+var (
+	errSessionUnknown = fmt.Errorf("no such session: %w", principal.ErrRefused)
+	errSessionEnded   = fmt.Errorf("the session was ended by signing out: %w", principal.ErrRefused)
+	errSessionIdle    = fmt.Errorf("nothing was done for too long: %w", principal.ErrRefused)
+	errSessionOver    = fmt.Errorf("the session has lasted its time: %w", principal.ErrRefused)
+)
+
+// Sessions say who is signed in. They are rows of the gateway's schema, so that signing out ends one here and not in the
+// browser alone, and every replica of the gateway knows them. A browser holds a random id; the table holds its hash.
 type Sessions struct {
-	key    []byte
+	pool   *pgxpool.Pool
 	clock  clock.Clock
 	secure bool
 	name   string
 }
 
-// NewSessions makes sessions. key has at least 32 random bytes; it may be the key of the principal's signer, as the
-// two signatures are kept apart. secure is true where the listener, or the proxy before it, speaks TLS: the cookie
-// is then never sent in clear.
-func NewSessions(key []byte, c clock.Clock, secure bool) (*Sessions, error) {
-	if len(key) < 32 {
-		return nil, fmt.Errorf("reading session key: it has %d bytes, at least 32 are needed; make one with: head -c 32 /dev/urandom | base64", len(key))
+// NewSessions makes sessions in the gateway's database. secure is true where the listener, or the proxy before it, speaks
+// TLS: the cookie is then never sent in clear.
+func NewSessions(pool *pgxpool.Pool, c clock.Clock, secure bool) (*Sessions, error) {
+	if pool == nil || c == nil {
+		return nil, errors.New("making sessions: a database and a clock must be given")
 	}
-	own := hmac.New(sha256.New, key)
-	own.Write([]byte("footbridge session v1"))
-	s := &Sessions{key: own.Sum(nil), clock: c, secure: secure, name: "footbridge-session"}
+	s := &Sessions{pool: pool, clock: c, secure: secure, name: "footbridge-session"}
 	if secure {
 		s.name = "__Host-footbridge-session" // a browser takes it from this host over TLS only
 	}
 	return s, nil
 }
 
-// String shows no key.
-func (s *Sessions) String() string { return "gateway.Sessions" }
-
-// GoString shows no key.
-func (s *Sessions) GoString() string { return s.String() }
-
-type session struct {
-	Organisation string `json:"org"`
-	Role         string `json:"role"`
-	Subject      string `json:"sub"`
-	Until        int64  `json:"exp"` // milliseconds since 1970
-}
-
-// Begin signs somebody in, for 12 hours.
-func (s *Sessions) Begin(w http.ResponseWriter, p principal.Principal) error {
+// Begin signs somebody in, for 12 hours at most. The id is always a new one, whatever the browser came with; a session
+// that it had is ended.
+func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, p principal.Principal) error {
 	if !p.Valid() {
 		return errors.New("beginning a session: organisation, role and subject must all be given")
 	}
-	payload, err := json.Marshal(session{p.Organisation, p.Role, p.Subject, s.clock.Now().Add(sessionLasts).UnixMilli()})
-	if err != nil {
+	id := make([]byte, sessionID)
+	_, _ = rand.Read(id) // never fails
+	value, now := base64.RawURLEncoding.EncodeToString(id), s.clock.Now()
+	if err := beginSession(r.Context(), s.pool, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(), p, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
 		return fmt.Errorf("beginning a session: %w", err)
 	}
-	body := base64.RawURLEncoding.EncodeToString(payload)
-	http.SetCookie(w, s.cookie(body+"."+base64.RawURLEncoding.EncodeToString(s.sign(body)), int(sessionLasts.Seconds())))
+	http.SetCookie(w, s.cookie(value, int(sessionLasts.Seconds())))
 	return nil
 }
 
-// End signs out.
-func (s *Sessions) End(w http.ResponseWriter) { http.SetCookie(w, s.cookie("", -1)) }
+// End signs out: the session of this browser is over, on every replica, and its cookie is taken back.
+func (s *Sessions) End(w http.ResponseWriter, r *http.Request) error {
+	value := s.valueOf(r)
+	if value != "" {
+		if err := endSession(r.Context(), s.pool, hashOf(value), s.clock.Now()); err != nil {
+			return fmt.Errorf("ending a session: %w", err)
+		}
+	}
+	http.SetCookie(w, s.cookie("", -1))
+	return nil
+}
+
+// EndAll ends every session of whoever p is, on every device, and says how many those were.
+func (s *Sessions) EndAll(ctx context.Context, p principal.Principal) (int64, error) {
+	n, err := endSessionsOf(ctx, s.pool, p, s.clock.Now())
+	if err != nil {
+		return 0, fmt.Errorf("ending sessions: %w", err)
+	}
+	return n, nil
+}
 
 // cookie is out of reach of scripts, and not sent with what another site posts.
 func (s *Sessions) cookie(value string, maxAge int) *http.Cookie {
@@ -79,37 +102,44 @@ func (s *Sessions) cookie(value string, maxAge int) *http.Cookie {
 		SameSite: http.SameSiteLaxMode}
 }
 
-func (s *Sessions) sign(body string) []byte {
-	h := hmac.New(sha256.New, s.key)
-	h.Write([]byte(body))
-	return h.Sum(nil)
+func (s *Sessions) valueOf(r *http.Request) string {
+	cookie, err := r.Cookie(s.name)
+	if err != nil {
+		return ""
+	}
+	return cookie.Value
 }
 
-// Source finds the principal of the session cookie.
+func hashOf(value string) []byte {
+	sum := sha256.Sum256([]byte(value))
+	return sum[:]
+}
+
+// Source finds the principal of the session cookie. Where the database cannot be asked the error is neither ErrNone nor
+// ErrRefused: it is not known who is asking, and that is not their doing.
 func (s *Sessions) Source() principal.Source {
 	return func(r *http.Request) (principal.Principal, error) {
-		cookie, err := r.Cookie(s.name)
-		if err != nil || cookie.Value == "" {
+		value := s.valueOf(r)
+		if value == "" {
 			return principal.Principal{}, principal.ErrNone
 		}
-		return s.read(cookie.Value)
+		return s.read(r.Context(), value)
 	}
 }
 
-func (s *Sessions) read(value string) (principal.Principal, error) {
-	refused := fmt.Errorf("reading a session: %w", principal.ErrRefused)
-	body, signature, _ := strings.Cut(value, ".")
-	given, err := base64.RawURLEncoding.DecodeString(signature)
-	if err != nil || !hmac.Equal(given, s.sign(body)) {
-		return principal.Principal{}, refused
-	}
-	payload, err := base64.RawURLEncoding.DecodeString(body)
+func (s *Sessions) read(ctx context.Context, value string) (principal.Principal, error) {
+	hash, now := hashOf(value), s.clock.Now()
+	in, found, err := sessionOf(ctx, s.pool, hash)
 	if err != nil {
-		return principal.Principal{}, refused
+		return principal.Principal{}, err
 	}
-	var in session
-	if err := json.Unmarshal(payload, &in); err != nil || !s.clock.Now().Before(time.UnixMilli(in.Until)) {
-		return principal.Principal{}, refused
+	if err := holds(in, found, now); err != nil {
+		return principal.Principal{}, err
 	}
-	return principal.Principal{Organisation: in.Organisation, Role: in.Role, Subject: in.Subject}, nil
+	if now.Sub(in.SeenAt) >= sessionTouched {
+		if err := touchSession(ctx, s.pool, hash, now); err != nil {
+			return principal.Principal{}, fmt.Errorf("reading a session: %w", err)
+		}
+	}
+	return in.principal(), nil
 }

@@ -17,8 +17,10 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/telemetry"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 	"footbridge/services/console"
 	"footbridge/services/gateway"
@@ -54,26 +56,37 @@ func (halfPastTwo) Now() time.Time { return time.Date(2026, 3, 2, 14, 30, 0, 0, 
 // newSite starts a site; built are the style files, nil for those that the console has.
 func newSite(t *testing.T, built fs.FS) *site {
 	t.Helper()
-	key := []byte("an example key of thirty-two byte")
-	signer, err := principal.NewSigner(key)
-	ok(t, err)
-	sessions, err := gateway.NewSessions(key, clock.Real(), false)
+	rules := principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
+		return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
+	}}
+	signers, verifier := testkit.Keys(t, rules, schemas.Gateway, schemas.Console)
+	db := testkit.Database(t, pg.Service{Name: gateway.Name, Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
+	sessions, err := gateway.NewSessions(db.Pool(gateway.Name), clock.Real(), false)
 	ok(t, err)
 	s := &site{done: map[string]principal.Principal{}}
 	backends := map[string]http.Handler{}
 	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
-		backends[service] = principal.RequireHTTP(principal.Signed(signer, service, halfPastTwo{}), s.services(t))
+		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
 	}
-	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Signer: signer, Clock: halfPastTwo{}, Built: built,
-		SignIn: &console.SignIn{Choices: console.DevChoices(), Sessions: sessions}, Traces: console.TracesFunc(someSpans)})
+	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier, Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
+		SignIn: &console.SignIn{Choices: console.DevChoices()}, Traces: console.TracesFunc(someSpans)})
 	ok(t, err)
 	backends[schemas.Console] = pages.Handler()
-	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signer, Clock: halfPastTwo{},
-		Source: sessions.Source(), SignInPath: "/sign-in", GuestsOf: "RXX", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
+	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signers[schemas.Gateway], Clock: halfPastTwo{},
+		Sessions: sessions, SignIn: choose, Source: sessions.Source(), SignInPath: "/sign-in", GuestsOf: "RXX", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
 	ok(t, err)
 	s.Server = httptest.NewServer(door.Handler())
 	t.Cleanup(s.Close)
 	return s
+}
+
+// choose is who a choice of the sign-in page is.
+func choose(choice string) (principal.Principal, bool) {
+	i := slices.IndexFunc(console.DevChoices(), func(c console.Choice) bool { return c.ID == choice })
+	if i < 0 {
+		return principal.Principal{}, false
+	}
+	return console.DevChoices()[i].Principal, true
 }
 
 func ok(t *testing.T, err error) {

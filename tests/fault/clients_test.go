@@ -301,7 +301,7 @@ func (r *reporter) ask(ctx context.Context, body []byte, contentType string) (*h
 	if err != nil {
 		return nil, err
 	}
-	request.Header.Set("Authorization", "Bearer "+r.stand.derive("command token "+string(schemas.System)))
+	request.Header.Set("Authorization", "Bearer "+hospitalToken)
 	request.Header.Set("Content-Type", contentType)
 	return r.http.Do(request)
 }

@@ -348,7 +348,7 @@ func overHTTP(path, contentType, body string, headers map[string]string, taken .
 		if err != nil {
 			return false, err.Error()
 		}
-		request.Header.Set("Authorization", "Bearer "+s.derive("command token "+string(schemas.System)))
+		request.Header.Set("Authorization", "Bearer "+hospitalToken)
 		request.Header.Set("Content-Type", contentType)
 		for name, value := range headers {
 			request.Header.Set(name, value)

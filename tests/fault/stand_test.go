@@ -9,11 +9,7 @@
 package fault
 
 import (
-	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"net"
 	"net/http"
@@ -32,7 +28,9 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
+	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -124,10 +122,7 @@ func standOf(t *testing.T, names ...string) *stand {
 	if _, err := vault.OpenOrCreateFile(filepath.Join(s.dir, "kek")); err != nil {
 		t.Fatal(err)
 	}
-	secret := strings.Repeat("5a", 32)
-	if err := os.WriteFile(filepath.Join(s.dir, "secret"), []byte(secret+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	s.makeKeys()
 	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
 	s.nats = s.ports.take()
 	s.add("broker", "broker")
@@ -188,7 +183,7 @@ func (s *stand) environment(p *proc) []string {
 	}
 	through.Host = s.proxy.addr()
 	env := []string{
-		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_DATABASE_URL=" + through.String(), "FOOTBRIDGE_NATS_URL=nats://" + s.nats,
+		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_TOKENS_FILE=" + filepath.Join(s.dir, "tokens.yaml"), "FOOTBRIDGE_DATABASE_URL=" + through.String(), "FOOTBRIDGE_NATS_URL=nats://" + s.nats,
 		"FOOTBRIDGE_NATS_ADDR=" + s.nats, "FOOTBRIDGE_OPS_ADDR=" + p.ops, "FOOTBRIDGE_HTTP_ADDR=" + p.addr, "FOOTBRIDGE_DATABASE_CONNECTIONS=6",
 		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
 		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
@@ -224,16 +219,33 @@ func (s *stand) logf(format string, args ...any) {
 	s.t.Logf("%7.1fs  "+format, append([]any{time.Since(s.began).Seconds()}, args...)...)
 }
 
-// derive is how the program makes a password or token of the installation's secret.
-func (s *stand) derive(purpose string) string {
-	mac := hmac.New(sha256.New, bytes.Repeat([]byte{0x5a}, 32))
-	mac.Write([]byte(purpose))
-	return hex.EncodeToString(mac.Sum(nil))
+// makeKeys makes the keys of the installation, and the token of the sending systems.
+func (s *stand) makeKeys() {
+	s.t.Helper()
+	var all []keyring.Holder
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
+		schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey} {
+		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
+	}
+	if _, err := keyring.At(filepath.Join(s.dir, "keys")).Make(nil, all...); err != nil {
+		s.t.Fatal(err)
+	}
+	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: command, source: %s}\n", principal.HashToken(hospitalToken), schemas.System, reporterSource)
+	if err := os.WriteFile(filepath.Join(s.dir, "tokens.yaml"), []byte(line), 0o600); err != nil {
+		s.t.Fatal(err)
+	}
 }
+
+// hospitalToken is what the sending systems of the suite say who they are by.
+const hospitalToken = "a-hospital-of-the-faults-speaks"
 
 // owner connects to the broker with the login that owns the streams.
 func (s *stand) owner(ctx context.Context) (*bus.Conn, error) {
-	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.nats, User: "owner", Password: s.derive("broker user owner"), Name: "fault suite"})
+	own, err := keyring.At(filepath.Join(s.dir, "keys")).Private("owner")
+	if err != nil {
+		return nil, err
+	}
+	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.nats, Seed: own.NATS, Name: "fault suite"})
 }
 
 // admin opens a pool as the database's administrator, past the proxy.

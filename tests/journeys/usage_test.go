@@ -36,7 +36,7 @@ func TestDoctorSaysOfAnEmptyDatabaseWhatToDo(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
 	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": filepath.Join(folder, "state"), "FOOTBRIDGE_NATS_URL": "nats://127.0.0.1:1"}
-	for _, what := range []string{"new", "secret"} {
+	for _, what := range []string{"new"} {
 		if out, code := system.Run(t, folder, settings, "keys", what); code != 0 {
 			t.Fatal(out)
 		}

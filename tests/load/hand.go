@@ -93,7 +93,11 @@ func tOutbox(service string) *table {
 // startHand starts one of the hand-written variants in a process of its own.
 func startHand(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
 	return func(_ context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
-		c, err := s.start(partService, []string{"LOAD_BROKER_PASSWORD=" + s.derive("broker user "+loadUser)}, s.self, name, adminURL, natsURL, s.captureFile())
+		own, err := s.keys().Private(loadUser)
+		if err != nil {
+			return nil, addresses{}, err
+		}
+		c, err := s.start(partService, []string{"LOAD_BROKER_SEED=" + own.NATS}, s.self, name, adminURL, natsURL, s.captureFile())
 		if err != nil {
 			return nil, addresses{}, err
 		}
@@ -126,7 +130,7 @@ func newHand(ctx context.Context, args []string, conns int32) (*hand, error) {
 	if h.pool, err = pgxpool.NewWithConfig(ctx, cfg); err != nil {
 		return nil, err
 	}
-	h.bus, err = bus.Connect(ctx, bus.Config{URL: args[1], User: loadUser, Password: os.Getenv("LOAD_BROKER_PASSWORD"), Name: "hand"})
+	h.bus, err = bus.Connect(ctx, bus.Config{URL: args[1], Seed: os.Getenv("LOAD_BROKER_SEED"), Name: "hand"})
 	if err != nil {
 		return nil, err
 	}

@@ -4,9 +4,6 @@ import (
 	"bufio"
 	"cmp"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,6 +15,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -25,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
@@ -38,7 +37,6 @@ type stage struct {
 	self     string // this program, which is also the broker and the other variants
 	postgres *pg.Server
 	admin    *pgx.Conn
-	secret   []byte
 	tokens   []string
 	log      string // where the processes' log lines go
 	logs     io.Writer
@@ -61,7 +59,7 @@ func newStage(ctx context.Context, log string, settings map[string]string) (*sta
 	if err != nil {
 		return nil, err
 	}
-	s := &stage{dir: dir, self: self, log: log, secret: []byte("an example key of thirty-two byte")[:32]}
+	s := &stage{dir: dir, self: self, log: log}
 	if err := s.prepare(ctx, settings); err != nil {
 		s.close()
 		return nil, err
@@ -76,7 +74,7 @@ func (s *stage) prepare(ctx context.Context, settings map[string]string) error {
 		return err
 	}
 	s.logs = logs
-	if err := os.WriteFile(filepath.Join(s.dir, "secret"), []byte(hex.EncodeToString(s.secret)+"\n"), 0o600); err != nil {
+	if _, err := s.keys().Make(nil, holders()...); err != nil {
 		return err
 	}
 	if err := vault.CreateFile(filepath.Join(s.dir, "kek")); err != nil {
@@ -149,11 +147,21 @@ func (s *stage) settle(ctx context.Context) error {
 	return err
 }
 
-// derive is how an installation derives passwords from its secret.
-func (s *stage) derive(purpose string) string {
-	mac := hmac.New(sha256.New, s.secret)
-	mac.Write([]byte(purpose))
-	return hex.EncodeToString(mac.Sum(nil))
+// keys are those of an installation.
+func (s *stage) keys() *keyring.Folder { return keyring.At(filepath.Join(s.dir, "keys")) }
+
+// holders are who has keys in an installation, and the user who watches.
+func holders() []keyring.Holder {
+	var all []keyring.Holder
+	for _, name := range append(speakers(), schemas.SentinelKey, schemas.StreamsKey, loadUser) {
+		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
+	}
+	return append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console}, keyring.Holder{Name: schemas.OperatorsKey})
+}
+
+// speakers are the services that say events.
+func speakers() []string {
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
 }
 
 // child is a process that ends with us.
@@ -206,7 +214,7 @@ const loadUser = "load"
 
 // startBroker starts a broker of its own process with the users of an installation.
 func (s *stage) startBroker(dir string) (c *child, natsURL string, err error) {
-	c, err = s.start(partBroker, nil, s.self, "broker", dir, hex.EncodeToString(s.secret))
+	c, err = s.start(partBroker, nil, s.self, "broker", dir, s.keys().ListPath())
 	if err != nil {
 		return nil, "", err
 	}
@@ -214,18 +222,27 @@ func (s *stage) startBroker(dir string) (c *child, natsURL string, err error) {
 	return c, natsURL, err
 }
 
-// Broker is the broker's process: it prints its URL and serves until standard input or its parent ends.
-func Broker(ctx context.Context, dir, secret string) error {
-	key, err := hex.DecodeString(secret)
+// Broker is the broker's process: it prints its URL and serves until standard input or its parent ends. list is the list
+// of public keys.
+func Broker(ctx context.Context, dir, list string) error {
+	public, err := keyring.At(filepath.Dir(list)).Public()
 	if err != nil {
 		return err
 	}
-	s := &stage{secret: key}
-	users := []bus.User{{Name: loadUser, Password: s.derive("broker user " + loadUser), Publish: []string{">"}, Subscribe: []string{">"}}}
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey} {
-		users = append(users, bus.ServiceUser(name, s.derive("broker user "+name), streamName, schemas.SubjectsSaidBy(name)))
+	var users []bus.User
+	for _, e := range public.Keys {
+		user := bus.User{Name: e.Holder, Key: e.NATS, Publish: []string{"$JS.API.>"}, Subscribe: []string{"_INBOX.>"}}
+		switch {
+		case e.NATS == "":
+			continue
+		case e.Holder == loadUser:
+			user.Publish, user.Subscribe = []string{">"}, []string{">"}
+		case slices.Contains(speakers(), e.Holder):
+			user = bus.ServiceUser(e.Holder, "", streamName, schemas.SubjectsSaidBy(e.Holder))
+			user.Key = e.NATS
+		}
+		users = append(users, user)
 	}
-	users = append(users, bus.User{Name: "owner", Password: s.derive("broker user owner"), Publish: []string{"$JS.API.>"}, Subscribe: []string{"_INBOX.>"}})
 	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: -1, Users: users})
 	if err != nil {
 		return err
@@ -237,7 +254,11 @@ func Broker(ctx context.Context, dir, secret string) error {
 }
 
 func (s *stage) connect(ctx context.Context, natsURL string) (*bus.Conn, error) {
-	return bus.Connect(ctx, bus.Config{URL: natsURL, User: loadUser, Password: s.derive("broker user " + loadUser), Name: "load"})
+	own, err := s.keys().Private(loadUser)
+	if err != nil {
+		return nil, err
+	}
+	return bus.Connect(ctx, bus.Config{URL: natsURL, Seed: own.NATS, Name: "load"})
 }
 
 // addresses are a running service process's doors.

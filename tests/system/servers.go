@@ -10,21 +10,17 @@ import (
 	"time"
 
 	"github.com/testcontainers/testcontainers-go"
-	natscontainer "github.com/testcontainers/testcontainers-go/modules/nats"
 	pgcontainer "github.com/testcontainers/testcontainers-go/modules/postgres"
 	"github.com/testcontainers/testcontainers-go/wait"
 
 	"footbridge/libs/testkit"
 )
 
-// containerNATS is the broker's address where it runs in a container, and empty where the program brings its own.
-var containerNATS string
-
 // binary is the program under test, built once.
 var binary string
 
-// Main builds the program, decides where the servers come from and runs the tests: containers where a Docker engine
-// answers, the private PostgreSQL of libs/pg and the embedded NATS of libs/bus elsewhere. The tests are the same, and
+// Main builds the program, decides where the servers come from and runs the tests: PostgreSQL in a container where a
+// Docker engine answers, the private one of libs/pg elsewhere; NATS is the program's own, which knows its users' keys. The tests are the same, and
 // none is left out. It returns the exit code, for TestMain.
 func Main(m *testing.M) int {
 	code, err := prepareAndRun(m)
@@ -55,7 +51,7 @@ func prepareAndRun(m *testing.M) (code int, err error) {
 	return m.Run(), nil
 }
 
-// containers starts PostgreSQL and NATS in containers, where there is an engine that answers and no server is given.
+// containers starts PostgreSQL in a container, where there is an engine that answers and no server is given.
 func containers() (stop func(), err error) {
 	var started []testcontainers.Container
 	stop = func() {
@@ -79,16 +75,6 @@ func containers() (stop func(), err error) {
 	}
 	url, err := database.ConnectionString(ctx, "sslmode=disable")
 	if err != nil {
-		return stop, err
-	}
-	broker, err := natscontainer.Run(ctx, "nats:2")
-	if broker != nil {
-		started = append(started, broker)
-	}
-	if err != nil {
-		return stop, fmt.Errorf("starting NATS in a container: %w", err)
-	}
-	if containerNATS, err = broker.ConnectionString(ctx); err != nil {
 		return stop, err
 	}
 	return stop, os.Setenv(testkit.TestDatabaseURL, url)

@@ -8,9 +8,6 @@ package system
 import (
 	"bytes"
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,6 +34,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/httpx"
+	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
@@ -54,9 +52,6 @@ const Stream = "FOOTBRIDGE_EVENTS"
 
 // Patience is how long a test waits for what must become true.
 const Patience = 60 * time.Second
-
-// secret is the installation's key of every system of a test binary: tokens, roles and broker users follow from it.
-var secret = bytes.Repeat([]byte{7}, 32)
 
 // System is the program, running.
 type System struct {
@@ -91,7 +86,7 @@ func Services() []pg.Service {
 			{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: s.name, FS: s.fs},
 		}})
 	}
-	return all
+	return append(all, pg.Service{Name: gateway.Name, Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
 }
 
 // Start starts the program and returns when it is ready. What is to happen to its database before is done first.
@@ -102,14 +97,11 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 		do(s.DB)
 	}
 	s.HTTP, s.MLLP, s.Ops = FreeAddr(t), FreeAddr(t), FreeAddr(t)
-	if err := os.WriteFile(filepath.Join(s.StateDir, "secret"), []byte(hex.EncodeToString(secret)+"\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
 	tokens := filepath.Join(s.StateDir, "tokens.yaml")
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
 		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
 		principal.HashToken(ExchangeToken), schemas.System)
-	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Partner, schemas.Person} {
+	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Operator, schemas.Partner, schemas.Person} {
 		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n", principal.HashToken(tokenOf(role)), organisationOf(role), role)
 	}
 	for _, one := range Erasers {
@@ -124,10 +116,6 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
 		"FOOTBRIDGE_TOKENS_FILE="+tokens,
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
-	if containerNATS != "" {
-		s.NATS = containerNATS
-		environment = append(environment, "FOOTBRIDGE_NATS_URL="+containerNATS)
-	}
 	for name, url := range s.DB.URLs {
 		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)
 	}
@@ -143,7 +131,7 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	go func() { ended <- s.process.Wait() }()
 	t.Cleanup(func() { s.stop(ended) })
 	s.waitReady(ended)
-	s.bus = testkit.Connect(t, bus.Config{URL: s.NATS, User: "owner", Password: derive("broker user owner"), Name: "test"})
+	s.bus = testkit.Connect(t, bus.Config{URL: s.NATS, Seed: s.Keys("owner").NATS, Name: "test"})
 	s.admin = s.DB.Admin()
 	return s
 }
@@ -212,10 +200,14 @@ func Eventually(t testing.TB, check func() error) {
 	}
 }
 
-func derive(purpose string) string {
-	mac := hmac.New(sha256.New, secret)
-	mac.Write([]byte(purpose))
-	return hex.EncodeToString(mac.Sum(nil))
+// Keys are the private keys of one holder, as the program made them.
+func (s *System) Keys(holder string) *keyring.Private {
+	s.t.Helper()
+	own, err := keyring.At(filepath.Join(s.StateDir, "keys")).Private(holder)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return own
 }
 
 // HospitalSource is the source that the hospital's token may send events of, for the organisation RXX.
@@ -226,7 +218,7 @@ const hospitalToken = "the-hospital-of-the-tests-speaks"
 // ExchangeToken is of a system that passes on events of any source.
 const ExchangeToken = "an-exchange-of-the-tests-passes-on"
 
-// tokenOf is the token of somebody in a role that no command has.
+// tokenOf is the token of somebody in a role.
 // Erasers are the tokens of two operators, each a person.
 var Erasers = [2]string{"first-operator-of-the-tests", "second-operator-of-the-tests"}
 
@@ -239,16 +231,12 @@ func organisationOf(role schemas.Role) string {
 	return "RXX"
 }
 
-// Token is the bearer token of a role: the hospital's for system, a command's for operator and navigator, and for the
-// liaison team, a partner and the person that of somebody.
+// Token is the bearer token of a role: the hospital's for system, for all others that of somebody.
 func Token(role schemas.Role) string {
-	switch role {
-	case schemas.System:
+	if role == schemas.System {
 		return hospitalToken
-	case schemas.SendingTeam, schemas.Partner, schemas.Person:
-		return tokenOf(role)
 	}
-	return derive("command token " + string(role))
+	return tokenOf(role)
 }
 
 // FreeAddr is an address that nobody listens on at the moment. Its port is below those that a system gives to outgoing
@@ -294,16 +282,12 @@ func (s *System) AskWith(token, method, path, contentType string, body []byte, h
 // AskAs is Ask as anybody, who has signed in; header holds names and values by turns.
 func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte, header ...string) Answer {
 	s.t.Helper()
-	key, err := hex.DecodeString(derive("principals"))
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	sessions, err := gateway.NewSessions(key, clock.Real(), false)
+	sessions, err := gateway.NewSessions(s.DB.Pool(gateway.Name), clock.Real(), false)
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	signedIn := httptest.NewRecorder()
-	if err := sessions.Begin(signedIn, who); err != nil {
+	if err := sessions.Begin(signedIn, httptest.NewRequest(http.MethodPost, "/sign-in", nil), who); err != nil {
 		s.t.Fatal(err)
 	}
 	headers := http.Header{}
@@ -535,6 +519,9 @@ func (s *System) Settle() {
 func (s *System) written() (int, error) {
 	total := 0
 	for _, service := range Services() {
+		if service.Name == gateway.Name {
+			continue // it says no events
+		}
 		var n int
 		if err := s.admin.QueryRow(s.t.Context(), "select count(*) from "+service.Name+".outbox").Scan(&n); err != nil {
 			return 0, err
@@ -573,7 +560,7 @@ func (s *System) Admin() *pgxpool.Pool { return s.admin }
 // PublishAs puts a message on the bus with a service's own login.
 func (s *System) PublishAs(service, subject string, body []byte) {
 	s.t.Helper()
-	conn := testkit.Connect(s.t, bus.Config{URL: s.NATS, User: service, Password: derive("broker user " + service), Name: "test", Inbox: bus.InboxOf(service)})
+	conn := testkit.Connect(s.t, bus.Config{URL: s.NATS, Seed: s.Keys(service).NATS, Name: "test", Inbox: bus.InboxOf(service)})
 	if err := conn.NATS.Publish(subject, body); err != nil {
 		s.t.Fatal(err)
 	}

@@ -1,0 +1,3 @@
+-- What the gateway's login may do: who signed in stays who signed in.
+grant select, insert, delete on session to login;
+grant update (seen_at, ended_at) on session to login;

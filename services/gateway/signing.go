@@ -1,0 +1,78 @@
+package gateway
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// signingRoutes are the gateway's own part of signing in and out; the page that asks who is there is the console's.
+var signingRoutes = []schemas.Route{
+	{Method: "POST", Pattern: "/sign-in", Service: schemas.Gateway, Public: true, Meaning: "Signs in, in development."},
+	{Method: "POST", Pattern: "/sign-out", Service: schemas.Gateway, Public: true, Meaning: "Signs out: the session ends here."},
+	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway, Meaning: "Ends every session of whoever asks, on every device.",
+		Roles: []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.Operator, schemas.Commissioner}},
+}
+
+// signIn begins a session of whoever was chosen. A session that the browser came with ends.
+func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
+	if g.config.SignIn == nil || g.config.Sessions == nil {
+		return httpx.NewProblem(http.StatusNotFound, "Signing in here is for development only.")
+	}
+	if err := r.ParseForm(); err != nil {
+		return httpx.NewProblem(http.StatusBadRequest, "The form could not be read. Go back and send it again.").Because(err)
+	}
+	next := ownPath(r.PostFormValue("next"))
+	p, known := g.config.SignIn(r.PostFormValue("who"))
+	if !known {
+		http.Redirect(w, r, g.config.SignInPath+"?"+url.Values{"next": {next}, "who": {"nobody"}}.Encode(), http.StatusSeeOther)
+		return nil
+	}
+	if err := g.config.Sessions.Begin(w, r, p); err != nil {
+		return cannotTell.problem(fmt.Errorf("signing in: %w", err))
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
+
+// signOut ends the session of this browser. Where that could not be stored it is not said to be done.
+func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
+	if g.config.Sessions != nil {
+		if err := g.config.Sessions.End(w, r); err != nil {
+			return cannotTell.problem(err)
+		}
+	}
+	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
+	return nil
+}
+
+// signOutEverywhere ends every session of whoever asks.
+func (g *Gateway) signOutEverywhere(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	if g.config.Sessions == nil {
+		return httpx.NewProblem(http.StatusNotFound, "Nobody signs in here.")
+	}
+	if _, err := g.config.Sessions.EndAll(r.Context(), p); err != nil {
+		return cannotTell.problem(err)
+	}
+	return g.signOut(w, r)
+}
+
+// ownPath is where to go after signing in: a path of this site, else the start. Anything that a browser could read
+// as another site is not taken.
+func ownPath(next string) string {
+	u, err := url.Parse(next)
+	if err != nil || u.Host != "" || u.Scheme != "" || u.User != nil || !strings.HasPrefix(next, "/") ||
+		strings.HasPrefix(next, "//") || strings.ContainsAny(next, "\\\r\n\t") {
+		return "/"
+	}
+	return next
+}
