@@ -51,7 +51,7 @@ func TestDoctorSaysOfAnEmptyDatabaseWhatToDo(t *testing.T) {
 		}
 	}
 	out, code := system.Run(t, folder, settings, "doctor")
-	if code != 1 || !strings.Contains(out, "starting a service applies them") || strings.Contains(out, "SQLSTATE") || strings.Contains(out, "does not exist") {
+	if code != 1 || !strings.Contains(out, "footbridge migrate applies them") || strings.Contains(out, "SQLSTATE") || strings.Contains(out, "does not exist") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
 }
