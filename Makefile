@@ -40,6 +40,7 @@ fuzz: ## every fuzz target, FUZZTIME each (10m)
 
 fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and count what is lost
 	@FOOTBRIDGE_FAULTS=$(FAULTS) FOOTBRIDGE_DISCHARGES=20000 FOOTBRIDGE_PAST_EVENTS=20000 FOOTBRIDGE_MOMENT_ROUNDS=5 FOOTBRIDGE_AWAY_SECONDS=60 go test -count=1 -timeout 60m -v footbridge/tests/fault
+	@test "$$(id -u)" = 0 && go test -count=1 -tags fulldisk -run TestAFullDisk -v footbridge/libs/flow || { test "$$(id -u)" != 0 && echo "a full disk was not tried: only root may mount one"; }
 
 model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
 	@./tests/model/check.sh
@@ -51,7 +52,7 @@ bench: build ## the pipeline, as ratios to the limit measured in the same run
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	@go vet work
-	@go vet -tags failpoints footbridge/libs/flow footbridge/services/footbridge
+	@go vet -tags failpoints,fulldisk footbridge/libs/flow footbridge/services/footbridge
 	@go vet -tags foreign footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold footbridge/tests/foreign
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done

@@ -4,6 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"os"
+	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -29,7 +32,12 @@ type User struct {
 }
 
 // Server is an embedded NATS server with JetStream.
-type Server struct{ ns *server.Server }
+type Server struct {
+	ns      *server.Server
+	stopped chan struct{}
+	ended   chan struct{}
+	once    sync.Once
+}
 
 // StartServer starts the embedded server and returns when it takes connections.
 func StartServer(cfg ServerConfig) (*Server, error) {
@@ -67,7 +75,57 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 		ns.Shutdown()
 		return nil, fmt.Errorf("starting NATS on %s:%d: not ready after 20 s; is the port taken, or %q not writable?", cfg.Host, cfg.Port, cfg.StoreDir)
 	}
-	return &Server{ns: ns}, nil
+	s := &Server{ns: ns, stopped: make(chan struct{}), ended: make(chan struct{})}
+	go s.keepJetStream(*options)
+	return s, nil
+}
+
+// keepJetStream starts JetStream again where a full disk has ended it: a stream that could not be written once takes
+// nothing any more, or all of JetStream ends, and neither comes back by itself when there is room again.
+func (s *Server) keepJetStream(options server.Options) {
+	defer close(s.ended)
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	ill := 0
+	for {
+		select {
+		case <-s.stopped:
+			return
+		case <-tick.C:
+		}
+		if !s.ill() {
+			ill = 0
+			continue
+		}
+		if ill++; ill < illFor || !roomIn(options.StoreDir) {
+			continue
+		}
+		ill = 0
+		if s.ns.JetStreamEnabled() {
+			_ = s.ns.ShutdownJetStream() // else at the next try
+		}
+		_ = s.ns.EnableJetStream(&server.JetStreamConfig{StoreDir: options.StoreDir, MaxMemory: options.JetStreamMaxMemory,
+			MaxStore: options.JetStreamMaxStore, SyncInterval: options.SyncInterval}) // else at the next try
+	}
+}
+
+// ill says that JetStream has ended by itself, or that a stream could not be written.
+func (s *Server) ill() bool {
+	return !s.ns.JetStreamEnabled() || strings.Contains(s.ns.Healthz(&server.HealthzOptions{}).Error, "write error")
+}
+
+// illFor is for how many seconds JetStream must say that it is not well before it is started again.
+const illFor = 3
+
+// roomIn says whether a megabyte can be written to the folder.
+func roomIn(dir string) bool {
+	file, err := os.CreateTemp(dir, ".room-*")
+	if err != nil {
+		return false
+	}
+	defer func() { _ = os.Remove(file.Name()) }()
+	_, err = file.Write(make([]byte, 1<<20))
+	return errors.Join(err, file.Close()) == nil
 }
 
 // URL is where clients connect.
@@ -75,6 +133,8 @@ func (s *Server) URL() string { return s.ns.ClientURL() }
 
 // Stop shuts the server down and waits until its files are closed.
 func (s *Server) Stop() {
+	s.once.Do(func() { close(s.stopped) })
+	<-s.ended
 	s.ns.Shutdown()
 	s.ns.WaitForShutdown()
 }

@@ -114,7 +114,7 @@ func (f *Flow) publishAll(t *tracker, out []outgoing) {
 func (f *Flow) answered(t *tracker, n int64, at position, err error) {
 	if errors.Is(err, errRefused) {
 		t.refuse(n)
-		f.tellRefused(n, err)
+		f.tellRefused(err)
 		return
 	}
 	if err != nil {
@@ -334,7 +334,7 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 				acknowledged(e.n, at)
 			case errors.Is(err, errRefused):
 				refused(e.n)
-				f.tellRefused(e.n, err)
+				f.tellRefused(err)
 				err = nil
 			}
 			answers <- err
@@ -355,9 +355,9 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 }
 
 // tellRefused tells of an event that cannot be published.
-func (f *Flow) tellRefused(n int64, err error) {
+func (f *Flow) tellRefused(err error) {
 	f.metrics.refused.Add(f.life, 1)
-	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", "n", n, keyRunbook, "broker.md", "error", err)
+	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", keyRunbook, "broker.md", "error", err)
 }
 
 // sighting is what was last seen of another writer, by this process's own monotonic clock: neither clocks that
