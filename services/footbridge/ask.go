@@ -28,13 +28,21 @@ type client struct {
 	http      *http.Client
 }
 
-// client asks the running system as somebody of a role: by the token that was given, or with the key of the role's holder.
+// ownSystem asks this installation's own listeners. It follows no redirect: a token goes where it was meant to. What
+// leaves for addresses that others wrote goes through libs/outward.
+var ownSystem = &http.Client{
+	Timeout:       30 * time.Second,
+	CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+}
+
+// client asks the running system as somebody of a role: by the token that was given, or with the key of the role's
+// holder.
 func (c *Config) client(role schemas.Role) (*client, error) {
 	authorise, err := c.authorise(role)
 	if err != nil {
 		return nil, err
 	}
-	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), authorise: authorise, http: &http.Client{Timeout: 30 * time.Second}}, nil
+	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), authorise: authorise, http: ownSystem}, nil
 }
 
 func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int, err error) {
@@ -280,7 +288,7 @@ func traceJourney(ctx context.Context, args []string) error {
 	if len(rest) != 1 {
 		return service.Usage{Err: fmt.Errorf("trace JOURNEY [--json]")}
 	}
-	spans, err := telemetry.FetchLinked(ctx, http.DefaultClient, orElse(o.Own.Ops, "http://"+o.OpsAddr), rest[0])
+	spans, err := telemetry.FetchLinked(ctx, ownSystem, orElse(o.Own.Ops, "http://"+o.OpsAddr), rest[0])
 	if err != nil {
 		return err
 	}

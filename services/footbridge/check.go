@@ -31,8 +31,9 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Intake) {
 		_, err := c.loadProfiles()
 		wrong = append(wrong, err)
+		_, limits := c.mllpLimits()
 		secure, err := c.mllpTLS()
-		wrong = append(wrong, err)
+		wrong = append(wrong, limits, err)
 		if err == nil {
 			wrong = append(wrong, checkBind("MLLP_ADDR", c.MLLPAddr, secure != nil, secure != nil && secure.ClientCAs != nil, c.AllowOpen))
 		}
@@ -44,7 +45,9 @@ func (c *Config) check(names ...string) error {
 		wrong = append(wrong, checkBind("NATS_ADDR", c.NATSAddr, false, true, c.AllowOpen))
 	}
 	wrong = append(wrong, checkBind("OPS_ADDR", c.OpsAddr, false, false, c.AllowOpen))
-	wrong = append(wrong, c.checkCreds()...)
+	_, limits := c.httpLimits()
+	_, outward := c.outwardAllow()
+	wrong = append(append(wrong, limits, outward), c.checkCreds()...)
 	if err := errors.Join(wrong...); err != nil {
 		return service.Usage{Err: err}
 	}

@@ -45,6 +45,7 @@ type Config struct {
 	MLLPTake     mllpTake
 	HTTPTake     httpTake
 	Shared       []string       `env:"SHARED_ADDRESSES" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of load balancers and proxies of yours: limits of one address do not hold for them, and X-Forwarded-For from them is believed"`
+	OutwardAllow []string       `env:"OUTWARD_ALLOW" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of your own that directories and links may lead to; all that is not public is refused otherwise"`
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
 	Directory    string         `env:"DIRECTORY" help:"access criteria, a file or a folder; empty: the shipped illustrative example"`
 	Organisation string         `env:"ORGANISATION" default:"RXX" help:"ODS code of the organisation that runs this"`

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -21,6 +22,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"footbridge/libs/outward"
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/threshold"
@@ -75,7 +77,11 @@ func importDirectory(ctx context.Context, args []string) error {
 	if entries, err := os.ReadDir(o.Own.To); err == nil && len(entries) > 0 {
 		return service.Usage{Err: fmt.Errorf("--to %s: the folder is not empty; name another, so that nothing is overwritten", o.Own.To)}
 	}
-	pages, err := openReferral(ctx, rest[0], o.Own)
+	allow, err := o.outwardAllow()
+	if err != nil {
+		return err
+	}
+	pages, err := openReferral(ctx, rest[0], o.Own, allow)
 	if err != nil {
 		return err
 	}
@@ -131,7 +137,7 @@ type pager struct {
 }
 
 // openReferral reads a file, or a directory over HTTP.
-func openReferral(ctx context.Context, from string, own importFlags) (*pager, error) {
+func openReferral(ctx context.Context, from string, own importFlags, allow []netip.Prefix) (*pager, error) {
 	if !strings.HasPrefix(from, "http://") && !strings.HasPrefix(from, "https://") {
 		content, err := os.ReadFile(from)
 		if err != nil {
@@ -143,7 +149,7 @@ func openReferral(ctx context.Context, from string, own importFlags) (*pager, er
 	if err != nil {
 		return nil, service.Usage{Err: fmt.Errorf("%q is not a web address: %w", from, err)}
 	}
-	f := fetcher{ctx: ctx, http: &http.Client{Timeout: 60 * time.Second}}
+	f := fetcher{ctx: ctx, http: outward.NewClient(outward.Config{Allow: allow, Patience: time.Minute, Redirects: redirects, MostBytes: mostBytes})}
 	p := &pager{}
 	if strings.HasSuffix(base.Path, ".json") {
 		p.page = func(number int) ([]byte, error) {
@@ -172,8 +178,11 @@ func openReferral(ctx context.Context, from string, own importFlags) (*pager, er
 	return p, nil
 }
 
-// mostBytes bounds one answer of a directory.
-const mostBytes = 64 << 20
+// mostBytes bounds one answer of a directory; redirects is how many are followed to it.
+const (
+	mostBytes = 64 << 20
+	redirects = 3
+)
 
 type fetcher struct {
 	ctx  context.Context
@@ -194,11 +203,11 @@ func (f fetcher) get(from *url.URL) ([]byte, error) {
 	if response.StatusCode != http.StatusOK {
 		return nil, fmt.Errorf("%s answered %s", from.Redacted(), response.Status)
 	}
-	content, err := io.ReadAll(io.LimitReader(response.Body, mostBytes+1))
-	if err == nil && len(content) > mostBytes {
-		err = fmt.Errorf("%s answers more than %d bytes", from.Redacted(), mostBytes)
+	content, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("reading %s: %w", from.Redacted(), err)
 	}
-	return content, err
+	return content, nil
 }
 
 // whole puts each service of a page in full in the place of its line in the list, which has few of its fields. Where
@@ -366,7 +375,11 @@ func lintDirectory(ctx context.Context, args []string) error {
 	}
 	found := threshold.Lint(set, on, dead)
 	if o.Own.Check {
-		links := tryLinks(ctx, threshold.Links(set))
+		allow, err := o.outwardAllow()
+		if err != nil {
+			return err
+		}
+		links := tryLinks(ctx, threshold.Links(set), allow)
 		found = append(found, links...)
 		if o.Own.Report {
 			if err := reportLinks(ctx, &o.Config, links); err != nil {
@@ -431,8 +444,8 @@ func reportedLines(ctx context.Context, cfg *Config) ([]threshold.DeadLine, erro
 }
 
 // tryLinks tries each address once, eight at a time, and returns a finding for each place of those that answer nobody.
-func tryLinks(ctx context.Context, links []threshold.Link) []threshold.LintFinding {
-	client := &http.Client{Timeout: 15 * time.Second}
+func tryLinks(ctx context.Context, links []threshold.Link, allow []netip.Prefix) []threshold.LintFinding {
+	client := outward.NewClient(outward.Config{Allow: allow, Redirects: redirects})
 	answers, places := map[string]string{}, make(chan struct{}, 8)
 	var mu sync.Mutex
 	var wait sync.WaitGroup

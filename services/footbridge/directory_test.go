@@ -2,16 +2,20 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 
+	"footbridge/libs/outward"
 	"footbridge/libs/service"
 	"footbridge/services/threshold"
 )
@@ -48,7 +52,7 @@ func TestAForeignDirectoryIsImportedPageByPageAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	to := filepath.Join(t.TempDir(), "drafts")
 	own := importFlags{To: to, Sector: threshold.ThirdSector, Kind: "imported", PerPage: 3}
-	pages, err := openReferral(t.Context(), aDirectory(t).URL+"/o", own)
+	pages, err := openReferral(t.Context(), aDirectory(t).URL+"/o", own, loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,8 +125,36 @@ func TestLinksThatReachNobodyAreNamedAndThoseThatAskUsToSignInAreNot(t *testing.
 	}))
 	defer server.Close()
 	found := tryLinks(t.Context(), []threshold.Link{{Service: "s", Where: "url", URL: server.URL + "/gone"}, {Service: "s", Where: "url", URL: server.URL + "/private"},
-		{Service: "s", Where: "url", URL: server.URL + "/there"}, {Service: "t", Where: "link", URL: server.URL + "/gone"}})
+		{Service: "s", Where: "url", URL: server.URL + "/there"}, {Service: "t", Where: "link", URL: server.URL + "/gone"}}, loopback)
 	if len(found) != 2 || !found[0].Step || !strings.Contains(found[0].What, "410") || found[1].Service != "t" {
 		t.Errorf("got %+v", found)
+	}
+}
+
+// loopback is where servers of tests are; without it, nothing there is reached.
+var loopback = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+
+func TestADirectoryOrALinkThatLeadsInsideIsNotReached(t *testing.T) {
+	t.Parallel()
+	var came atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { came.Add(1) }))
+	defer server.Close()
+	for _, own := range []importFlags{{PerPage: 3}, {PerPage: 3, List: true}} {
+		for _, from := range []string{server.URL + "/o", server.URL + "/all.json"} {
+			pages, err := openReferral(t.Context(), from, own, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := pages.page(1); !errors.Is(err, outward.ErrInside) {
+				t.Errorf("import from %s: %v", from, err)
+			}
+		}
+	}
+	found := tryLinks(t.Context(), []threshold.Link{{Service: "s", Where: "url", URL: server.URL}}, nil)
+	if len(found) != 1 || !strings.Contains(found[0].What, "FOOTBRIDGE_OUTWARD_ALLOW") {
+		t.Errorf("a link that leads inside: %+v", found)
+	}
+	if came.Load() != 0 {
+		t.Errorf("%d requests came, want 0", came.Load())
 	}
 }

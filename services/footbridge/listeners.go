@@ -20,14 +20,24 @@ import (
 
 // sharedAddresses reads FOOTBRIDGE_SHARED_ADDRESSES.
 func (c *Config) sharedAddresses() ([]netip.Prefix, error) {
+	return networks("FOOTBRIDGE_SHARED_ADDRESSES", c.Shared)
+}
+
+// outwardAllow reads FOOTBRIDGE_OUTWARD_ALLOW.
+func (c *Config) outwardAllow() ([]netip.Prefix, error) {
+	return networks("FOOTBRIDGE_OUTWARD_ALLOW", c.OutwardAllow)
+}
+
+// networks reads addresses and networks of a setting.
+func networks(setting string, texts []string) ([]netip.Prefix, error) {
 	var all []netip.Prefix
-	for _, text := range c.Shared {
+	for _, text := range texts {
 		prefix, err := netip.ParsePrefix(text)
 		if ip, alone := netip.ParseAddr(text); err != nil && alone == nil {
 			prefix, err = ip.Prefix(ip.BitLen())
 		}
 		if err != nil {
-			return nil, fmt.Errorf("FOOTBRIDGE_SHARED_ADDRESSES: %q is neither an address nor a network; write 10.0.0.7 or 10.1.0.0/16", text)
+			return nil, fmt.Errorf("%s: %q is neither an address nor a network; write 10.0.0.7 or 10.1.0.0/16", setting, text)
 		}
 		all = append(all, prefix.Masked())
 	}

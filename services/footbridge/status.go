@@ -99,7 +99,7 @@ func (c *Config) readiness(ctx context.Context) (*service.Readiness, error) {
 	if err != nil {
 		return nil, err
 	}
-	response, err := http.DefaultClient.Do(request)
+	response, err := ownSystem.Do(request)
 	if err != nil {
 		return nil, fmt.Errorf("asking %s whether it is ready: %w", c.OpsAddr, err)
 	}

@@ -42,6 +42,7 @@ func Rules() []Rule {
 		{"SQL only where it belongs", sqlPlaces},
 		{"SQL never asks for the time", sqlClock},
 		{"JetStream only in flow and bus", jetStreamPlaces},
+		{"what leaves goes through the guarded client", outwardPlaces},
 		{"no package named after nothing", packageNames},
 		{"every package has a comment", packageComments},
 		{"no grade of a person", noGrade},

@@ -168,6 +168,49 @@ func jetStreamPlaces(t *Tree) []Finding {
 	return found
 }
 
+// callers are the places that may connect to something: the guarded client, and what speaks to our own system or to a
+// server that the operator configured.
+var callers = []string{"libs/outward/", "libs/bus/", "libs/pg/", "libs/telemetry/", "libs/hl7/client.go", "libs/testkit/",
+	"services/gateway/transport.go", "services/footbridge/ask.go", "tests/"}
+
+func outwardPlaces(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Sources() {
+		if in(name, callers...) {
+			continue
+		}
+		for _, used := range [][2]string{
+			{"http", "Client"}, {"http", "Transport"}, {"http", "DefaultClient"}, {"http", "DefaultTransport"}, {"http", "Get"}, {"http", "Head"},
+			{"http", "Post"}, {"http", "PostForm"}, {"net", "Dial"}, {"net", "DialTimeout"}, {"net", "Dialer"}, {"tls", "Dial"}, {"tls", "Dialer"},
+		} {
+			if used[1] == "Client" || used[1] == "Transport" { // a client that is handed in has been made somewhere else
+				found = append(found, t.makes(name, used[0], used[1], "what leaves goes through libs/outward")...)
+				continue
+			}
+			found = append(found, t.uses(name, used[0], used[1], "what leaves goes through libs/outward")...)
+		}
+	}
+	return found
+}
+
+// makes finds values of a type that are made in a file.
+func (t *Tree) makes(name, pkg, typeName, why string) []Finding {
+	var found []Finding
+	ast.Inspect(t.gos[name], func(node ast.Node) bool {
+		made, ok := node.(*ast.CompositeLit)
+		if !ok {
+			return true
+		}
+		if sel, ok := made.Type.(*ast.SelectorExpr); ok && sel.Sel.Name == typeName {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == pkg {
+				found = append(found, t.finding(name, made.Pos(), "%s.%s: %s", pkg, typeName, why))
+			}
+		}
+		return true
+	})
+	return found
+}
+
 func in(name string, folders ...string) bool {
 	return slices.ContainsFunc(folders, func(f string) bool { return strings.HasPrefix(name, f) })
 }

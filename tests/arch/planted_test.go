@@ -104,6 +104,10 @@ var plants = []struct {
 	{"attributes of telemetry are on the list", "of a log line", "libs/flow/a.go", 3, "package flow\n\nfunc a() { f.cfg.Log.Warn(\"x\", \"error\", err, \"surname\", s) }\n", withStandard},
 	{"attributes of telemetry are on the list", "of a span", "services/intake/a.go", 3, "package intake\n\nvar a = attribute.String(\"person.name\", s)\n", withStandard},
 
+	{"what leaves goes through the guarded client", "a client of its own", "services/a/a.go", 5, "package a\n\nimport \"net/http\"\n\nvar c = &http.Client{}\n\nfunc given(c *http.Client) {}\n", nil},
+	{"what leaves goes through the guarded client", "the default client", "services/a/a.go", 5, "package a\n\nimport \"net/http\"\n\nfunc f() { http.Get(\"http://a.example\") }\n", nil},
+	{"what leaves goes through the guarded client", "a connection", "libs/a/a.go", 5, "package a\n\nimport \"net\"\n\nfunc f() { net.Dial(\"tcp\", \"a.example:25\") }\n", nil},
+
 	{"tests neither skip nor sleep", "skip", "libs/a/a_test.go", 3, "package a\n\nfunc f() { t.Skip(\"no docker\") }\n", nil},
 	{"tests neither skip nor sleep", "sleep", "libs/a/a_test.go", 5, "package a\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n", nil},
 
