@@ -69,6 +69,9 @@ type System struct {
 	own     []string // settings, as variables
 	bus     *bus.Conn
 	admin   *pgxpool.Pool
+
+	once     sync.Once
+	sessions *gateway.Sessions
 }
 
 // Services are the services with a schema, with their migrations.
@@ -279,13 +282,25 @@ func (s *System) AskWith(token, method, path, contentType string, body []byte, h
 	return s.ask(headers, method, path, contentType, body)
 }
 
+// signIns are the gateway's sessions, by one pool for the whole test.
+func (s *System) signIns() *gateway.Sessions {
+	s.t.Helper()
+	s.once.Do(func() {
+		var err error
+		if s.sessions, err = gateway.NewSessions(s.DB.Pool(gateway.Name), clock.Real(), false); err != nil {
+			s.t.Error(err)
+		}
+	})
+	if s.sessions == nil {
+		s.t.Fatal("there are no sessions to sign in by")
+	}
+	return s.sessions
+}
+
 // AskAs is Ask as anybody, who has signed in; header holds names and values by turns.
 func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte, header ...string) Answer {
 	s.t.Helper()
-	sessions, err := gateway.NewSessions(s.DB.Pool(gateway.Name), clock.Real(), false)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	sessions := s.signIns()
 	signedIn := httptest.NewRecorder()
 	if err := sessions.Begin(signedIn, httptest.NewRequest(http.MethodPost, "/sign-in", nil), who); err != nil {
 		s.t.Fatal(err)
