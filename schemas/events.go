@@ -451,6 +451,11 @@ type ServiceAnsweredData struct {
 	Answer string `json:"answer" is:"answer"`
 	// Where a human said so: on which side of the service's range the request lies, above or below.
 	Side string `json:"side,omitempty" is:"side"`
+	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer is no.
+	Reason string `json:"reason,omitempty" is:"decline-reason"`
+	// True where the service has agreed never to decline for this reason: the answer closes no door and is a question to
+	// the service.
+	Questioned bool `json:"questioned,omitempty"`
 	// The role of who answered there; absent after no reply.
 	AnsweredBy string `json:"answeredBy,omitempty" is:"answering-role"`
 	// The role of who recorded it; it sees to what follows.

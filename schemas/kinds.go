@@ -110,6 +110,7 @@ var kinds = compile(map[string]Kind{
 	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
 	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human", "journey-closed"),
 	"answer":           oneOf("yes", "no", "waiting", "no-reply"),
+	"decline-reason":   oneOf("21", "22", "23", "24", "26", "27", "31", "32", "40", "41", "42", "99", "threshold-not-published", "too-high", "too-low", "waiting-list-closed"),
 	"side":             oneOf("above", "below"),
 	"asking-role":      oneOf(string(SendingTeam), string(Navigator)),
 	"answering-role":   oneOf("duty-worker", "clinician", "coordinator", "administrator", "team", "letter"),

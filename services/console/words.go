@@ -45,6 +45,7 @@ var stepWords = map[string]string{
 	"mend-what-failed":          "Put right what could not be processed",
 	"service-answers":           "See to it that a service answers",
 	"ask-the-service-again":     "Ask a service again that has not replied",
+	"ask-the-service-why":       "Ask a service about a no that it agreed not to give",
 	"mend-the-line":             "Check how a service can be reached",
 }
 

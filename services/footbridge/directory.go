@@ -434,7 +434,7 @@ func reportedLines(ctx context.Context, cfg *Config) ([]threshold.DeadLine, erro
 	if err != nil {
 		return nil, err
 	}
-	var dead []threshold.DeadLine
+	dead := []threshold.DeadLine{}
 	for _, s := range services {
 		for _, l := range s.DeadLines {
 			dead = append(dead, threshold.DeadLine{Service: s.Service.ID, What: l.Line, On: l.ReportedOn})

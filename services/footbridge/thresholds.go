@@ -99,7 +99,7 @@ func checkFacts(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	decision := threshold.Evaluate(set, threshold.Asking(facts, answers, on))
+	decision := threshold.Evaluate(set, set.Asking(facts, answers, on))
 	if o.Own.JSON {
 		return printJSON(decision)
 	}
@@ -334,8 +334,9 @@ type ruleBookFlags struct {
 	On string `env:"ON" help:"the local day to say what is in force on; empty: today"`
 }
 
-// ruleBook writes the rule book as one page of HTML.
-func ruleBook(_ context.Context, args []string) error {
+// ruleBook writes the rule book as one page of HTML. The running system is asked which lines were reported to reach
+// nobody.
+func ruleBook(ctx context.Context, args []string) error {
 	o, rest, err := load[ruleBookFlags](args)
 	if err != nil {
 		return shown(err)
@@ -344,7 +345,12 @@ func ruleBook(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	book, err := threshold.RuleBook(set, on)
+	dead, err := reportedLines(ctx, &o.Config)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "footbridge: the page says that reports of numbers and links that do not work could not be asked for:", err)
+		dead = nil
+	}
+	book, err := threshold.RuleBook(set, on, dead)
 	if err != nil {
 		return err
 	}

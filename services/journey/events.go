@@ -339,7 +339,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.ServiceAnswered: on(func(k *Known, d schemas.ServiceAnsweredData, at int64, when time.Time) shown {
 		k.addAnswered(at, when, d)
-		return shown{"service": d.Service, "answer": d.Answer}
+		return shown{"service": d.Service, "answer": d.Answer, "reason": d.Reason, "questioned": d.Questioned}
 	}),
 	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)

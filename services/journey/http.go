@@ -90,7 +90,7 @@ func (a api) stepOf(s Step, now time.Time) stepShown {
 // explain adds what a step is about, where its kind alone does not say it.
 func (s *stepShown) explain(step Step, k *Known) {
 	switch step.Kind {
-	case stepServiceAnswers, stepAskAgain:
+	case stepServiceAnswers, stepAskAgain, stepAskWhy:
 		s.Service, _, _ = strings.Cut(step.Basis, "/")
 	case stepBridgeGap:
 		s.Sides, s.AskFirst = sidesShown(k.Sides), k.AskFirst

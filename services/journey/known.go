@@ -111,6 +111,8 @@ type Asking struct {
 	Answered Heard     `json:"answered,omitzero"`
 	Answer   string    `json:"answer,omitempty"`
 	SeenToBy string    `json:"seenToBy,omitempty"` // the role that recorded the answer
+	// Questioned says that it may not decline for the reason that it gave: somebody asks it about that.
+	Questioned bool `json:"questioned,omitempty"`
 }
 
 // pending says that an answer is still to come.
@@ -245,7 +247,7 @@ func (k *Known) addAsked(at int64, when time.Time, d schemas.ServiceAskedData) {
 func (k *Known) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredData) {
 	k.service(d.Service, func(a *Asking) {
 		if a.Answered.hear(at, when) {
-			a.Answer, a.SeenToBy = d.Answer, d.By
+			a.Answer, a.SeenToBy, a.Questioned = d.Answer, d.By, d.Questioned
 		}
 	})
 }

@@ -47,6 +47,7 @@ const (
 	stepBridgeGap      = "bridge-the-gap"
 	stepServiceAnswers = "service-answers"
 	stepAskAgain       = "ask-the-service-again"
+	stepAskWhy         = "ask-the-service-why"
 	stepFindOut        = "find-out"
 	stepAskAboutCalls  = "ask-about-calls"
 	stepCall           = "bridging-call"
@@ -341,7 +342,8 @@ func stepsFor(k *Known, owners Owners, zone *time.Location) []Wanted {
 }
 
 // services are the steps that follow from asking services: one for each that has not answered, due when its answer
-// was hoped for; and one to ask again for each that did not reply. Who asked owns it: a service is not here to do it.
+// was hoped for; one to ask again for each that did not reply; and one to ask why for each that said no for a reason it
+// has agreed never to decline for. Who asked owns it: a service is not here to do it.
 func (s situation) services() []Wanted {
 	var wanted []Wanted
 	for _, id := range slices.Sorted(maps.Keys(s.Services)) {
@@ -349,6 +351,8 @@ func (s situation) services() []Wanted {
 		switch {
 		case a.pending():
 			wanted = append(wanted, Wanted{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy, Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
+		case a.Questioned:
+			wanted = append(wanted, Wanted{Kind: stepAskWhy, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		case a.silent():
 			wanted = append(wanted, Wanted{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		}
@@ -414,7 +418,7 @@ func followsFromEvents(s Step) bool {
 	if strings.HasPrefix(s.Basis, byHand) {
 		return false
 	}
-	return s.Kind == stepWhatNext || s.Kind == stepServiceAnswers || s.Kind == stepAskAgain || s.Kind == stepNotReached || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
+	return s.Kind == stepWhatNext || s.Kind == stepServiceAnswers || s.Kind == stepAskAgain || s.Kind == stepAskWhy || s.Kind == stepNotReached || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
 }
 
 // holding returns the step that holds the journey: of those open, the one due first.

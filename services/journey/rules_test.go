@@ -139,6 +139,12 @@ func TestWhatHappensNext(t *testing.T) {
 			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
 			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team", Answer: "no-reply"})
 		}, []string{"ask-the-service-again team:liaison Tue 3 17:00"}},
+		"a service is asked about a no that it agreed not to give": {func(s *teller) {
+			s.discharge()
+			s.consent(false, "follow-up")
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "navigator", Answer: "no", Reason: "22", Questioned: true})
+		}, []string{"ask-the-service-why navigator:duty Tue 3 17:00"}},
 		"a service that answered is not waited for": {func(s *teller) {
 			s.discharge()
 			s.consent(false, "follow-up")

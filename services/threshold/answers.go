@@ -1,6 +1,7 @@
 package threshold
 
 import (
+	"cmp"
 	"fmt"
 	"regexp"
 	"slices"
@@ -65,7 +66,50 @@ type Answered struct {
 	AnsweredBy string `json:"answeredBy,omitempty"`
 	Side       string `json:"side,omitempty"`
 	Axis       string `json:"axis,omitempty"`
-	On         Day    `json:"on,omitempty"` // the local day it answered; empty is today
+	// Reason is why it said no, as a code (declineReasons); needed for a no, and for nothing else.
+	Reason string `json:"reason,omitempty"`
+	On     Day    `json:"on,omitempty"` // the local day it answered; empty is today
+}
+
+// declineReasons are the reasons for a no, by code, with their words: those of the national list
+// (dos-rejected-reasons-bars), and ours for what it lacks.
+var declineReasons = map[string]string{
+	"21":                      "transport",
+	"22":                      "it is full",
+	"23":                      "not clinically appropriate",
+	"24":                      "it declines",
+	"26":                      "the person's choice",
+	"27":                      "it could not reach the person",
+	"31":                      "no appointments",
+	"32":                      "no suitable appointments",
+	"40":                      "not eligible",
+	"41":                      "a home visit is wanted",
+	"42":                      "too far away",
+	"99":                      "another reason",
+	"threshold-not-published": "a condition that it does not publish",
+	"too-high":                "more than it is for",
+	"too-low":                 "less than it is for",
+	"waiting-list-closed":     "its waiting list is closed",
+}
+
+// declineCodes lists the reasons for a no with their words, for whoever gave none that is known.
+func declineCodes() string {
+	codes := make([]string, 0, len(declineReasons))
+	for _, code := range schemas.Values("decline-reason") {
+		codes = append(codes, fmt.Sprintf("%s (%s)", code, declineReasons[code]))
+	}
+	return strings.Join(codes, ", ")
+}
+
+// sideOf is where the request lies that is declined for a reason, where the reason says so.
+func sideOf(reason string) string {
+	return map[string]string{"too-high": SideAbove, "too-low": SideBelow}[reason]
+}
+
+// mayNotDecline says whether a service has agreed never to decline for a reason.
+func (d *Directory) mayNotDecline(service, reason string) bool {
+	s := d.byID[service]
+	return s != nil && s.doc.Agreement != nil && slices.Contains(s.doc.Agreement.NeverDeclinesFor, reason)
 }
 
 // Overriding is a human's decision about one door.
@@ -150,6 +194,13 @@ func (a Answered) faults(set *Directory, last *Decision, today Day) []Fault {
 	f.day("on", a.On, addDays(today, -nearDays), today)
 	f.check(a.Answer != SaidNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
 	f.check(a.Side == "" || a.Answer == SaidNo, "side", "goes with a no: it says where the request lies outside of the service's range")
+	if a.Answer == SaidNo {
+		f.check(declineReasons[a.Reason] != "", "reason", "is %q; a no says why by a code: %s", a.Reason, declineCodes())
+	} else {
+		f.check(a.Reason == "", "reason", "goes with a no")
+	}
+	lies := sideOf(a.Reason)
+	f.check(lies == "" || a.Side == "" || a.Side == lies, "side", "is %q, and the reason is %q; say the same by both", a.Side, a.Reason)
 	f.check(a.Axis == "" || a.Side != "", "axis", "goes with a side")
 	f.check(a.Axis == "" || slices.Contains(set.axes, a.Axis), "axis", "is %q; the directory's axes are %s", a.Axis, strings.Join(set.axes, ", "))
 	why := wordsFault(a.Words)
@@ -224,10 +275,10 @@ func (k *Known) tried(service string) bool {
 	return slices.ContainsFunc(k.Answers, func(a Answer) bool { return a.Service == service })
 }
 
-func (k *Known) answer(a Answered, on Day) Answer {
+func (k *Known) answer(a Answered, on Day, questioned bool) Answer {
 	facts := k.Facts
 	said := Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words), By: strings.ReplaceAll(a.AnsweredBy, "-", " "),
-		Axis: a.Axis, Side: a.Side, Facts: &facts}
+		Axis: a.Axis, Side: cmp.Or(a.Side, sideOf(a.Reason)), Reason: a.Reason, Questioned: questioned, Facts: &facts}
 	k.Answers = append(k.Answers, said)
 	return said
 }

@@ -77,6 +77,7 @@ type Document struct {
 	Opening   *Claim      `yaml:"opening,omitempty" json:"opening,omitempty"`
 	Capacity  *Claim      `yaml:"capacity,omitempty" json:"capacity,omitempty"`
 	Wait      *Claim      `yaml:"wait,omitempty" json:"wait,omitempty"`
+	Agreement *Agreement  `yaml:"agreement,omitempty" json:"agreement,omitempty"`
 	Funding   *Funding    `yaml:"funding,omitempty" json:"funding,omitempty"`
 	Criteria  []Criterion `yaml:"criteria,omitempty" json:"criteria,omitempty"`
 	Told      []Told      `yaml:"told,omitempty" json:"told,omitempty"`
@@ -214,6 +215,14 @@ type Claim struct {
 	Says   string `yaml:"says" json:"says"`
 	AsOf   Day    `yaml:"asOf" json:"asOf"`
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
+}
+
+// Agreement is what the service has agreed with those who refer to it. NeverDeclinesFor are reasons, by code, that it
+// may not say no for: such an answer is a question to the service and closes no door.
+type Agreement struct {
+	NeverDeclinesFor []string `yaml:"neverDeclinesFor" json:"neverDeclinesFor"`
+	Words            string   `yaml:"words" json:"words"`
+	Source           string   `yaml:"source,omitempty" json:"source,omitempty"`
 }
 
 // Funding says how long the service is paid for. It becomes the criterion "funding": not open after that day.

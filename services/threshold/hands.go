@@ -25,13 +25,15 @@ var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`
 
 // recorded answers what was recorded about one journey and one service: by ids and states, without any words.
 type recorded struct {
-	ID       string       `json:"id"`
-	Journey  string       `json:"journey"`
-	Service  string       `json:"service"`
-	Door     schemas.Door `json:"door,omitempty"` // as it stands now
-	AnswerBy *time.Time   `json:"answerBy,omitempty"`
-	Gap      bool         `json:"gap"`      // nothing statutory is open
-	Decision string       `json:"decision"` // the decision that followed
+	ID      string       `json:"id"`
+	Journey string       `json:"journey"`
+	Service string       `json:"service"`
+	Door    schemas.Door `json:"door,omitempty"` // as it stands now
+	// Questioned is true for a no that closes no door, as the service has agreed never to decline for its reason.
+	Questioned bool       `json:"questioned,omitempty"`
+	AnswerBy   *time.Time `json:"answerBy,omitempty"`
+	Gap        bool       `json:"gap"`      // nothing statutory is open
+	Decision   string     `json:"decision"` // the decision that followed
 }
 
 // hand is one change by hand to a locked journey.
@@ -73,9 +75,9 @@ func (a api) answered(w http.ResponseWriter, r *http.Request) error {
 		if on == "" {
 			on = h.today.String()
 		}
-		said := h.r.Known.answer(body, on)
+		said := h.r.Known.answer(body, on, h.directory.mayNotDecline(body.Service, body.Reason))
 		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: h.r.Known.Person, Service: body.Service, Answer: body.Answer,
-			Side: body.Side, AnsweredBy: body.AnsweredBy, By: h.who.Role})
+			Side: said.Side, Reason: said.Reason, Questioned: said.Questioned, AnsweredBy: body.AnsweredBy, By: h.who.Role})
 		return body.Service, nil, addAnswered(h.tx, h.who, h.r, h.id, said, h.tx.Now)
 	})
 }
@@ -128,6 +130,9 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 			return nil, err
 		}
 		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil, Decision: h.r.LastID}
+		if said := h.r.Known.Answers; len(said) > 0 {
+			answer.Questioned = said[len(said)-1].Service == service && said[len(said)-1].Questioned
+		}
 		for _, door := range h.r.Last.Doors {
 			if door.Service == service {
 				answer.Door = door.Door

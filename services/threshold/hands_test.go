@@ -209,9 +209,9 @@ func TestTheTorbayPersonsAnswersAreOneGapWithBothSentences(t *testing.T) {
 	}
 	path := "/api/journeys/" + aJourney
 	w.must("POST", path+"/asked", `{"service": "talking-therapies"}`)
-	w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "no", "side": "above", "answeredBy": "duty-worker", "words": "`+tooMuch+`"}`)
+	w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "no", "reason": "too-high", "side": "above", "answeredBy": "duty-worker", "words": "`+tooMuch+`"}`)
 	w.must("POST", path+"/asked", `{"service": "community-team"}`)
-	answer := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
+	answer := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
 	if answer["gap"] != true || answer["door"] != "not-open" {
 		t.Errorf("answered %v", answer)
 	}
@@ -236,7 +236,7 @@ func TestNothingThatLeavesNamesWhoRecordedOrSaysAServicesWordsTwice(t *testing.T
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
 	w.must("POST", "/api/journeys/"+aJourney+"/asked", `{"service": "community-team"}`)
-	w.must("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
+	w.must("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
 	for _, payload := range column[string](w, `select payload from outbox`) {
 		if strings.Contains(payload, w.who.Subject) {
 			t.Errorf("staff are named: %s", payload)
@@ -297,11 +297,11 @@ func TestAServiceThatWasTriedNeedsAChangeOrAConversation(t *testing.T) {
 	expect(http.StatusOK, "asked after silence")
 	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no-reply"}`)
 	expect(http.StatusOK, "asked after no reply was recorded")
-	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "answeredBy": "team"}`)
+	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
 	expect(http.StatusConflict, "asked after a no, nothing changed")
 	asked = `{"service": "community-team", "spoken": true}`
 	expect(http.StatusOK, "asked after a conversation")
-	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "answeredBy": "team"}`)
+	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
 	facts := northerner()
 	facts.AreaGP = new("area-south")
 	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts})
@@ -373,7 +373,7 @@ func TestWordsThatCouldIdentifySomebodyAreRefused(t *testing.T) {
 	}
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
-	a, status := w.ask("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "answeredBy": "team", "words": "Ring Mrs Jones"}`)
+	a, status := w.ask("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team", "words": "Ring Mrs Jones"}`)
 	if status != http.StatusUnprocessableEntity || strings.Contains(fmt.Sprint(a), "Jones") {
 		t.Errorf("got %d %v", status, a)
 	}
@@ -607,5 +607,57 @@ func TestAWhatIfReplaysPastDecisionsAndWritesNothing(t *testing.T) {
 	}
 	if found := w.must("POST", "/api/thresholds/gaps", `{}`); found["complete"] != true || len(found["regions"].([]any)) == 0 {
 		t.Errorf("the gap finder over HTTP: %v", found)
+	}
+}
+
+func TestANoNamesItsReasonByACode(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, example(t))
+	w.discharge(aJourney, northerner())
+	path := "/api/journeys/" + aJourney + "/answered"
+	for _, reason := range []string{"", `"reason": "full", `, `"reason": "2", `} {
+		a, status := w.ask("POST", path, `{"service": "talking-therapies", "answer": "no", `+reason+`"answeredBy": "team"}`)
+		if detail := fmt.Sprint(a["detail"]); status != http.StatusUnprocessableEntity || !strings.Contains(detail, "22 (it is full)") || !strings.Contains(detail, "waiting-list-closed") {
+			t.Errorf("with %q: %d, %s", reason, status, detail)
+		}
+	}
+	for _, body := range []string{`"answer": "yes", "reason": "22"`, `"answer": "waiting", "reason": "22"`, `"answer": "no", "reason": "too-high", "side": "below"`} {
+		if _, status := w.ask("POST", path, `{"service": "talking-therapies", "answeredBy": "team", `+body+`}`); status != http.StatusUnprocessableEntity {
+			t.Errorf("%s: %d", body, status)
+		}
+	}
+	for _, code := range schemas.Values("decline-reason") {
+		if declineReasons[code] == "" {
+			t.Errorf("the reason %q has no words", code)
+		}
+		w.must("POST", path, `{"service": "talking-therapies", "answer": "no", "reason": "`+code+`", "answeredBy": "team"}`)
+	}
+	if kept := column[string](w, `select reason from answered order by recorded_at, id`); len(kept) != len(declineReasons) {
+		t.Errorf("kept are %v", kept)
+	}
+}
+
+func TestANoThatAServiceAgreedNotToGiveClosesNoDoor(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, example(t))
+	w.discharge(aJourney, northerner())
+	path := "/api/journeys/" + aJourney
+	before := w.must("POST", path+"/asked", `{"service": "community-team"}`)
+	w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "no", "reason": "22", "answeredBy": "team"}`)
+	full := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "22", "side": "", "answeredBy": "team"}`)
+	if full["questioned"] != true || full["door"] != before["door"] || full["gap"] != false {
+		t.Errorf("full, though it agreed never to decline for that: %v; before: %v", full, before)
+	}
+	if said := w.events(schemas.ServiceAnswered); strings.Contains(said[0], `"questioned"`) || !strings.Contains(said[1], `"questioned":true`) || !strings.Contains(said[1], `"reason":"22"`) {
+		t.Errorf("said %v", said)
+	}
+	w.must("POST", path+"/asked", `{"service": "community-team"}`) // it is asked about that without more ado
+	other := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "answeredBy": "team"}`)
+	if other["questioned"] != nil || other["door"] != "not-open" {
+		t.Errorf("for another reason: %v", other)
+	}
+	again := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "31", "answeredBy": "team"}`)
+	if again["door"] != "not-open" {
+		t.Errorf("a questioned no took back the one before: %v", again)
 	}
 }

@@ -197,11 +197,15 @@ func (a api) check(w http.ResponseWriter, r *http.Request) error {
 	if faults := facts.Validate(); len(faults) > 0 {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The facts cannot be used: %s.", faults[0].String()).With("faults", faults)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, Evaluate(a.directory, Asking(facts, nil, a.today())))
+	return httpx.WriteJSON(w, http.StatusOK, Evaluate(a.directory, a.directory.Asking(facts, nil, a.today())))
 }
 
 // Asking is the situation of somebody of whom facts and answers are given, and nothing was decided before.
-func Asking(facts schemas.Facts, answers []Answer, today Day) Situation {
+func (d *Directory) Asking(facts schemas.Facts, answers []Answer, today Day) Situation {
+	answers = slices.Clone(answers)
+	for i, a := range answers {
+		answers[i].Questioned = a.Said == SaidNo && d.mayNotDecline(a.Service, a.Reason)
+	}
 	return Situation{Facts: facts, Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: addDays(today, promiseDays)}}
 }
 

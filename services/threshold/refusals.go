@@ -368,6 +368,16 @@ func refuseShape(p placedDocument) Refused {
 			r = append(r, p.refuse("area", "needs of (residence, staying, gp), codes and words"))
 		}
 	}
+	if a := doc.Agreement; a != nil {
+		if len(a.NeverDeclinesFor) == 0 || a.Words == "" {
+			r = append(r, p.refuse("agreement", "needs neverDeclinesFor (codes of reasons) and words"))
+		}
+		for i, reason := range a.NeverDeclinesFor {
+			if declineReasons[reason] == "" {
+				r = append(r, p.refuse(fmt.Sprintf("agreement.neverDeclinesFor[%d]", i), "is %q; it must be one of %s", reason, declineCodes()))
+			}
+		}
+	}
 	if f := doc.Funding; f != nil && (f.Until == "" || f.Words == "") {
 		r = append(r, p.refuse("funding", "needs until and words"))
 	}

@@ -28,6 +28,10 @@ type Answer struct {
 	// Axis with a Side stands for the axis of the service's own criteria.
 	Axis string `json:"axis,omitempty"`
 	Side string `json:"side,omitempty"`
+	// Reason is the code of a no (declineReasons). A no for a reason that the service has agreed never to decline for is
+	// Questioned: it closes no door, and the service is asked about it.
+	Reason     string `json:"reason,omitempty"`
+	Questioned bool   `json:"questioned,omitempty"`
 	// Facts as they were when it answered; they show whether asking again has a reason. Nil where not kept.
 	Facts *schemas.Facts `json:"facts,omitempty"`
 }
@@ -119,12 +123,15 @@ const (
 
 // Tried marks a service that was asked already in this episode.
 type Tried struct {
-	Service string   `json:"service"`
-	On      Day      `json:"on"`
-	Said    string   `json:"said"`
-	Words   string   `json:"words,omitempty"`
-	Changed []string `json:"changed,omitempty"` // facts its criteria read that are others now
-	// AskAgain is true after silence, or where a fact has changed. Where it is false, asking again needs a
+	Service string `json:"service"`
+	On      Day    `json:"on"`
+	Said    string `json:"said"`
+	Words   string `json:"words,omitempty"`
+	Reason  string `json:"reason,omitempty"` // of a no, as a code
+	// Questioned marks a no for a reason that the service has agreed never to decline for: it closes no door.
+	Questioned bool     `json:"questioned,omitempty"`
+	Changed    []string `json:"changed,omitempty"` // facts its criteria read that are others now
+	// AskAgain is true after silence, where a fact has changed, or where the no is questioned. Where it is false, asking again needs a
 	// conversation with the service first.
 	AskAgain bool `json:"askAgain,omitempty"`
 }
@@ -198,7 +205,7 @@ func newEvaluation(set *Directory, s Situation) *evaluation {
 	}
 	for _, a := range s.Answers {
 		e.latest[a.Service] = a
-		if a.Said != SaidAsked && a.Said != SaidNoReply {
+		if a.Said != SaidAsked && a.Said != SaidNoReply && !a.Questioned {
 			if a.Axis == "" && a.Side != "" {
 				a.Axis = set.axisOf(a.Service)
 			}
@@ -442,6 +449,9 @@ func answerResult(a Answer) schemas.CriterionResult {
 	if by == "" {
 		by = "the service"
 	}
+	if words == "" && a.Reason != "" {
+		words = "The service said no: " + declineReasons[a.Reason] + "."
+	}
 	if words == "" {
 		words = "The service said no and gave no words."
 	}
@@ -490,7 +500,7 @@ func waits(doors []schemas.ServiceDoor) []string {
 
 // tried compares the facts a service's criteria read with what they were when it answered.
 func (e *evaluation) tried(s *compiled, a Answer) Tried {
-	t := Tried{Service: a.Service, On: a.On, Said: a.Said, Words: a.Words}
+	t := Tried{Service: a.Service, On: a.On, Said: a.Said, Words: a.Words, Reason: a.Reason, Questioned: a.Questioned}
 	if a.Facts != nil {
 		was := knownFacts(*a.Facts)
 		for _, c := range s.clauses {
@@ -504,7 +514,7 @@ func (e *evaluation) tried(s *compiled, a Answer) Tried {
 			}
 		}
 	}
-	t.AskAgain = a.Said == SaidNoReply || len(t.Changed) > 0
+	t.AskAgain = a.Said == SaidNoReply || a.Questioned || len(t.Changed) > 0
 	return t
 }
 

@@ -70,7 +70,7 @@ func TestTheTorbayReportsAreTwoDiscrepanciesNotOne(t *testing.T) {
 func TestTheRuleBookCarriesTheRunningSet(t *testing.T) {
 	t.Parallel()
 	set := example(t)
-	page, err := RuleBook(set, today)
+	page, err := RuleBook(set, today, []DeadLine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +93,7 @@ func TestTheRuleBookCarriesTheRunningSet(t *testing.T) {
 func TestTheRuleBookCanBeReadPrintedAndHeard(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, lastResort(), fullDocument(), service("sly", ThirdSector, include("x", "carer")))
-	page, err := RuleBook(set, today)
+	page, err := RuleBook(set, today, []DeadLine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -115,7 +115,7 @@ func TestTheRuleBookDoesNotRunWhatADocumentSays(t *testing.T) {
 	sly := service("sly", ThirdSector, include("x", "carer"))
 	sly.Criteria[0].Words = `</script><script>alert(1)</script>`
 	sly.Service.URL = "javascript:alert(1)"
-	page, err := RuleBook(compiledSet(t, lastResort(), sly), today)
+	page, err := RuleBook(compiledSet(t, lastResort(), sly), today, []DeadLine{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -151,5 +151,32 @@ func TestTheLintNamesWhatSomebodyShouldLookAt(t *testing.T) {
 	}
 	if len(Links(example(t))) < 15 {
 		t.Errorf("got %v", Links(example(t)))
+	}
+}
+
+func TestALineThatReachesNobodyIsNotPrintedInTheRuleBook(t *testing.T) {
+	t.Parallel()
+	set := example(t)
+	dead := []DeadLine{{"community-team", "01632 960102", today}, {"talking-therapies", "https://talking-therapies.example", today}}
+	page, err := RuleBook(set, today, dead)
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed, carried, _ := strings.Cut(string(page), ruleBookOpens)
+	if strings.Contains(printed, "01632 960102") || strings.Contains(printed, `href="https://talking-therapies.example"`) {
+		t.Error("a line that reaches nobody is printed for people to try")
+	}
+	if n := strings.Count(printed, "reported not working on "+today+", being checked"); n != len(dead) {
+		t.Errorf("%d of %d lines are marked", n, len(dead))
+	}
+	if !strings.Contains(printed, "01632 960101") || !strings.Contains(carried, "01632 960102") {
+		t.Error("another service's number is left out, or the page no longer carries the set as it is")
+	}
+	again, err := ReadRuleBook(page)
+	if err != nil || again.Hash != set.Hash {
+		t.Errorf("the set cannot be read from the page: %v", err)
+	}
+	if unasked, err := RuleBook(set, today, nil); err != nil || !strings.Contains(string(unasked), "could not be asked for") {
+		t.Errorf("a page made without asking does not say so: %v", err)
 	}
 }

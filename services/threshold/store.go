@@ -267,9 +267,9 @@ func addAnswered(q queuer, who principal.Principal, r *record, id string, a Answ
 	if err != nil {
 		return fmt.Errorf("writing the facts at an answer: %w", err)
 	}
-	q.Queue(`insert into answered (id, journey, organisation, service, answer, side, axis, words, answered_by, on_day, facts, recorded_at, recorded_by)
-		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::jsonb, $12, $13)`,
-		id, r.Journey, r.Known.Organisation, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who))
+	q.Queue(`insert into answered (id, journey, organisation, service, answer, side, axis, words, answered_by, on_day, facts, recorded_at, recorded_by, reason, questioned)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::jsonb, $12, $13, $14, $15)`,
+		id, r.Journey, r.Known.Organisation, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who), a.Reason, a.Questioned)
 	return nil
 }
 
