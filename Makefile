@@ -40,7 +40,7 @@ fuzz: ## every fuzz target, FUZZTIME each (10m)
 
 fault: postgres ## kill, pause, delete and roll back, FAULTS times (300), and count what is lost
 	@FOOTBRIDGE_FAULTS=$(FAULTS) FOOTBRIDGE_DISCHARGES=20000 FOOTBRIDGE_PAST_EVENTS=20000 FOOTBRIDGE_MOMENT_ROUNDS=5 FOOTBRIDGE_AWAY_SECONDS=60 go test -count=1 -timeout 60m -v footbridge/tests/fault
-	@test "$$(id -u)" = 0 && go test -count=1 -tags fulldisk -run TestAFullDisk -v footbridge/libs/flow || { test "$$(id -u)" != 0 && echo "a full disk was not tried: only root may mount one"; }
+	@test "$$(id -u)" = 0 && go test -timeout 5m -count=1 -tags fulldisk -run TestAFullDisk -v footbridge/libs/flow || { test "$$(id -u)" != 0 && echo "a full disk was not tried: only root may mount one"; }
 
 model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
 	@./tests/model/check.sh

@@ -177,6 +177,11 @@ func (f *Flow) work(ctx context.Context, arrived *queue) {
 // process applies a batch and acknowledges it. Trouble with the database or the commit is waited out, and never
 // counts against an event; while ctx lasts, this does not return before the batch is applied or parked.
 func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
+	for f.clockWrong.Load() {
+		if wait(ctx, 200*time.Millisecond) != nil {
+			return
+		}
+	}
 	arrivals, unreadable := f.read(msgs)
 	if len(arrivals) > 0 {
 		f.metrics.behind.Store(int64(f.cfg.Clock.Now().Sub(arrivals[0].event.Time)))

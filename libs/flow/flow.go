@@ -141,6 +141,8 @@ type Flow struct {
 	created     string                    // when the stream was made that was last looked at; the looking loop's own
 	looked      atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
 	proved      uint64                    // the connection of the last thorough look; the looking loop's own
+	clockWrong  atomic.Bool               // it and the database's clock are far apart
+	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
 }
@@ -166,6 +168,7 @@ func New(ctx context.Context, cfg Config) (*Flow, error) {
 	if err := f.makePartitions(ctx); err != nil {
 		return nil, err
 	}
+	f.compareClocks(ctx)
 	return f, f.renewWriter(ctx, nil)
 }
 
@@ -206,6 +209,7 @@ func (f *Flow) Run(ctx context.Context) error {
 	loops.Go(func() { f.keepPublisher(f.life) })
 	loops.Go(func() { f.keepStream(f.life) })
 	loops.Go(func() { f.keepRetention(f.life) })
+	loops.Go(func() { f.keepClock(f.life) })
 	var work sync.WaitGroup
 	if f.cfg.Handle != nil {
 		work.Go(func() { f.consume(ctx) })

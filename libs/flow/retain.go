@@ -42,7 +42,10 @@ func (f *Flow) keepRetention(ctx context.Context) {
 		if err := f.makePartitions(ctx); err != nil {
 			return false, err
 		}
-		now := f.cfg.Clock.Now()
+		now, ok := f.retentionNow()
+		if !ok {
+			return false, f.metrics.count(ctx)
+		}
 		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); f.mayStay(err) != nil {
 			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
 		}

@@ -158,6 +158,9 @@ func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.Stre
 	if err != nil {
 		return nil, nil, fmt.Errorf("looking at the stream: %w", err)
 	}
+	if last := stream.CachedInfo().State.LastTime; last.Unix() > 0 {
+		f.newest.Store(last.UnixNano())
+	}
 	f.streamLimit.Store(stream.CachedInfo().Config.MaxMsgSize)
 	return stream, stream.CachedInfo(), nil
 }

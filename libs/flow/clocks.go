@@ -1,0 +1,84 @@
+package flow
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"footbridge/libs/pg"
+)
+
+// clocksApart is by how much this process's clock and the database's may differ before nothing is decided by either:
+// not what is too old or from the future, nor what may be dropped.
+const clocksApart = time.Hour
+
+// quietFor is for how long a stream may be silent before retention goes no further by the clock alone: a clock that has
+// leapt, of the whole machine, looks like a long silence.
+const quietFor = 48 * time.Hour
+
+// clockEvery is how often the clocks are compared.
+const clockEvery = 5 * time.Second
+
+// machineNow is the time of the machine's own clock: without the offset that the processes of a test system share.
+func (f *Flow) machineNow() time.Time {
+	now := f.cfg.Clock.Now()
+	if shared, ok := f.cfg.Clock.(interface{ Offset() time.Duration }); ok {
+		now = now.Add(-shared.Offset())
+	}
+	return now
+}
+
+// compareClocks sets this process's clock against the database's. Where they are apart, batches wait, nothing is
+// dropped, and the process says that it is not ready, until somebody has set the clock right.
+func (f *Flow) compareClocks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	there, err := pg.ServerTime(ctx, f.cfg.Pool)
+	if err != nil {
+		return // the database's trouble, which others tell
+	}
+	apart := f.machineNow().Sub(there)
+	if apart.Abs() < clocksApart {
+		if f.clockWrong.Load() && f.makePartitions(ctx) != nil { // those that were made were for other days
+			return
+		}
+		f.clockWrong.Store(false)
+		f.faults.clear("clock")
+		return
+	}
+	err = fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied or dropped until they agree", apart.Round(time.Minute))
+	if !f.clockWrong.Swap(true) {
+		f.cfg.Log.Error("a clock is wrong", "error", err, keyRunbook, "clock.md")
+	}
+	f.faults.set("clock", err)
+}
+
+func (f *Flow) keepClock(ctx context.Context) {
+	tick := time.NewTicker(clockEvery)
+	defer tick.Stop()
+	for {
+		f.compareClocks(ctx)
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// retentionNow is the time from which retention counts back: the clock's, but no later than quietFor after the stream's
+// newest message; ok is false where the clock is wrong or the newest message is not known.
+func (f *Flow) retentionNow() (now time.Time, ok bool) {
+	newest := time.Duration(f.newest.Load()) // since 1970, by the broker's clock
+	if f.clockWrong.Load() || newest == 0 {
+		return time.Time{}, false
+	}
+	silent := f.machineNow().Sub(time.Unix(0, 0).Add(newest))
+	now = f.cfg.Clock.Now()
+	if silent > quietFor {
+		f.cfg.Log.Warn("the stream's newest message is old: a long silence, or a clock that has leapt; nothing more is dropped until something is said",
+			"error", silent.Round(time.Minute).String(), keyRunbook, "clock.md")
+		now = now.Add(quietFor - silent)
+	}
+	return now, true
+}
