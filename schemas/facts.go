@@ -43,6 +43,9 @@ type Facts struct {
 	Carer *bool `json:"carer,omitempty"`
 	// Whether the person goes to school or college.
 	InEducation *bool `json:"inEducation,omitempty"`
+	// Local day on which the person last left hospital after self-harm, as coded visits say it: never from a call, from
+	// somebody's words, or from a preference.
+	LastSelfHarm *string `json:"lastSelfHarm,omitempty" is:"date"`
 	// Ids of the services whose list the person is on. Absent is not known; an empty list is none.
 	WaitingOn []string `json:"waitingOn,omitzero" is:"service" items:"0,100"`
 	// Ids of the services whose care the person is in. Absent is not known; an empty list is none.

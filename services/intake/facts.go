@@ -48,7 +48,7 @@ func fed(way string) bool {
 const wayList = "list"
 
 // aboutVisits are facts of one visit to hospital: they are not the person's beyond it.
-var aboutVisits = []string{"route", "assessment", "destination", "age"}
+var aboutVisits = []string{"route", "assessment", "destination", "age", "lastSelfHarm"}
 
 // FactSaid is one fact as it was said: kept for good, whatever replaces it.
 type FactSaid struct {

@@ -272,6 +272,10 @@ func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
 	if age, ok := AgeOn(who.BirthDate, max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))); ok {
 		facts.Age = &age
 	}
+	facts.LastSelfHarm = nil // no message, form or preference states it: visits do
+	if v.Ended() && v.Scope().verdict == SaysInScope {
+		facts.LastSelfHarm = &on
+	}
 	if to := v.destination(); to != "" {
 		facts.Destination = &to
 	}

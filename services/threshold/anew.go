@@ -24,8 +24,9 @@ func nextChange(set *Directory, s Situation, d Decision) Day {
 		}
 		waits = true
 		for _, c := range service.clauses {
-			soonest(c.ValidFrom)
-			soonest(nextDay(c.ValidUntil))
+			for _, day := range c.turns(factsOn(s, s.Today)) {
+				soonest(day)
+			}
 		}
 	}
 	if waits {

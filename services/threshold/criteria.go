@@ -212,7 +212,10 @@ type Area struct {
 
 // Claim is something said of a service at some time: never a fact, never a condition.
 type Claim struct {
-	Says   string `yaml:"says" json:"says"`
+	Says string `yaml:"says" json:"says"`
+	// Code is what the service states of its capacity, as one of the four codes of the Gravity guide (capacity status). A
+	// criterion may read it, for half a year after AsOf. Other claims have none.
+	Code   string `yaml:"code,omitempty" json:"code,omitempty"`
 	AsOf   Day    `yaml:"asOf" json:"asOf"`
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
 }
@@ -292,6 +295,7 @@ type clause struct {
 	Criterion
 	expr   *expression // nil for a not evaluable criterion, and for what only a date decides
 	closed bool        // never met: the service itself is closed
+	claim  *Claim      // of capacity, where the expression reads it; without a code where the service states none
 }
 
 // Documents returns the documents, by service id.

@@ -20,8 +20,27 @@ type Fact struct {
 	Name   string   // as in schemas.Facts' JSON and in expressions
 	Type   string   // number, text, yes-no, list
 	Values []string // the closed list of its values; empty where any code may stand
-	Asks   string   // the question that would make it known
+	Asks   string   // the question that would make it known; empty for what nobody is asked
 }
+
+// lastSelfHarm is a day in schemas.Facts and in expressions the whole days since, so that a clause can say
+// lastSelfHarm > 28.
+const lastSelfHarm = "lastSelfHarm"
+
+// capacityFact is a fact of the service, not of the person: the code that its claim of capacity states. It stands in a
+// clause of its own.
+var capacityFact = Fact{Name: "capacity", Type: factText, Values: []string{"capacity", "no-capacity", "waitlist", "additional-assessment-required"}}
+
+// most is the greatest number that a fact may be.
+func (f Fact) most() int {
+	if f.Name == lastSelfHarm {
+		return lastSelfHarmMost
+	}
+	return AgeMost
+}
+
+// lastSelfHarmMost is how many days since are told apart; what is longer ago counts as that.
+const lastSelfHarmMost = 3660
 
 // Types of facts.
 const (
@@ -51,11 +70,15 @@ var DeclaredFacts = []Fact{
 	{"workerGender", factText, []string{"any", "woman", "man"}, "Would the person rather talk to a woman or a man?"},
 	{"carer", factYesNo, nil, "Does the person care for somebody who self-harms?"},
 	{"inEducation", factYesNo, nil, "Does the person go to school or college?"},
+	{lastSelfHarm, factNumber, nil, ""}, // days since; visits say it, and nobody is asked
 	{"waitingOn", factList, nil, "Is the person on a service's waiting list?"},
 	{"openTo", factList, nil, "Is the person in the care of a service now?"},
 }
 
 func factNamed(name string) Fact {
+	if name == capacityFact.Name {
+		return capacityFact
+	}
 	for _, fact := range DeclaredFacts {
 		if fact.Name == name {
 			return fact
@@ -67,9 +90,14 @@ func factNamed(name string) Fact {
 // known holds the facts that are there, by name; what is absent is unknown.
 type known map[string]any
 
-// knownFacts reads the facts. A nil list is unknown; an empty one is known to be empty.
-func knownFacts(f schemas.Facts) known {
+// knownFacts reads the facts as they are on a day. A nil list is unknown; an empty one is known to be empty.
+func knownFacts(f schemas.Facts, on Day) known {
 	k := make(known, 8)
+	if f.LastSelfHarm != nil {
+		if days, ok := daysFrom(*f.LastSelfHarm, on); ok {
+			k[lastSelfHarm] = min(max(days, 0), lastSelfHarmMost)
+		}
+	}
 	put(k, "age", f.Age)
 	put(k, "areaResidence", f.AreaResidence)
 	put(k, "areaStaying", f.AreaStaying)
@@ -138,7 +166,7 @@ var factPatterns = func() []*cel.AttributePatternType {
 var environment = sync.OnceValues(func() (*cel.Env, error) {
 	kinds := map[string]*cel.Type{factNumber: cel.IntType, factText: cel.StringType, factYesNo: cel.BoolType, factList: cel.ListType(cel.StringType)}
 	options := []cel.EnvOption{cel.ClearMacros()}
-	for _, fact := range DeclaredFacts {
+	for _, fact := range append(slices.Clone(DeclaredFacts), capacityFact) {
 		options = append(options, cel.Variable(fact.Name, kinds[fact.Type]))
 	}
 	return cel.NewEnv(options...)
@@ -174,7 +202,7 @@ type node struct {
 	atom atom
 }
 
-// atom is one fact against constants. It holds where the comparison does; numbers for the age, texts otherwise.
+// atom is one fact against constants. It holds where the comparison does; numbers for the age and for days, texts otherwise.
 type atom struct {
 	fact    string
 	compare string // <, <=, >, >=, in, has (a list has the constant), yes
@@ -243,6 +271,12 @@ func compileExpression(source string) (*expression, string) {
 		if slices.ContainsFunc(tree.atoms(nil), func(a atom) bool { return a.fact == fact.Name }) {
 			e.reads = append(e.reads, fact.Name)
 		}
+	}
+	if slices.ContainsFunc(tree.atoms(nil), func(a atom) bool { return a.fact == capacityFact.Name }) {
+		if len(e.reads) > 0 {
+			return nil, "reads capacity beside facts of a person; capacity is the service's and stands in a criterion of its own"
+		}
+		e.reads = []string{capacityFact.Name}
 	}
 	if len(tree.distinct()) > mostAtoms {
 		return nil, fmt.Sprintf("compares more than %d times; split it into two criteria", mostAtoms)
@@ -523,7 +557,7 @@ func factNames() []string {
 	for i, fact := range DeclaredFacts {
 		names[i] = fact.Name
 	}
-	return names
+	return append(names, capacityFact.Name)
 }
 
 // threeValued is a truth that may be unknown.
@@ -570,7 +604,7 @@ func witnesses(fact Fact, atoms []atom) []any {
 	case factYesNo:
 		return []any{false, true}
 	case factNumber:
-		return numberWitnesses(atoms)
+		return numberWitnesses(fact, atoms)
 	case factList:
 		return listWitnesses(atoms)
 	}
@@ -597,7 +631,7 @@ func otherThan(texts []string) string {
 	return other
 }
 
-func numberWitnesses(atoms []atom) []any {
+func numberWitnesses(fact Fact, atoms []atom) []any {
 	numbers := []int{0}
 	for _, a := range atoms {
 		for _, number := range a.numbers {
@@ -607,7 +641,7 @@ func numberWitnesses(atoms []atom) []any {
 	slices.Sort(numbers)
 	var values []any
 	for _, number := range slices.Compact(numbers) {
-		if number >= 0 && number <= AgeMost {
+		if number >= 0 && number <= fact.most() {
 			values = append(values, number)
 		}
 	}

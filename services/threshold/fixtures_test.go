@@ -90,7 +90,7 @@ func drawFacts(t *rapid.T, services []string) schemas.Facts {
 	var facts schemas.Facts
 	for _, fact := range DeclaredFacts {
 		if rapid.Bool().Draw(t, fact.Name+" is known") {
-			setFact(&facts, fact.Name, drawValue(t, fact, services))
+			setFact(&facts, fact.Name, drawValue(t, fact, services), today)
 		}
 	}
 	return facts

@@ -69,6 +69,7 @@ func FindGaps(set *Directory, on Day, budget int) GapSearch {
 
 // search is the set made ready for searching.
 type search struct {
+	on         Day
 	dimensions []dimension
 	words      int // uint64s of a box
 	services   []searchService
@@ -128,16 +129,16 @@ type searchNode struct {
 }
 
 func newSearch(set *Directory, on Day) *search {
-	s := &search{}
+	s := &search{on: on}
 	atoms := map[string][]atom{}
 	var services []*compiled
 	for _, service := range set.services {
-		if service.doc.Sector != Statutory || service.doc.Role != RoleCare || service.closedOn(on) {
+		if service.doc.Sector != Statutory || service.doc.Role != RoleCare || service.closedOn(on) || service.fullOn(on) {
 			continue
 		}
 		services = append(services, service)
 		for _, c := range service.clauses {
-			if c.expr == nil || !c.inForce(on) {
+			if c.expr == nil || c.claim != nil || !c.inForce(on) {
 				continue
 			}
 			for _, a := range c.expr.tree.atoms(nil) {
@@ -158,6 +159,13 @@ func (s *compiled) closedOn(day Day) bool {
 	return slices.ContainsFunc(s.clauses, func(c *clause) bool { return c.closed && c.inForce(day) })
 }
 
+// fullOn says that the capacity which the service states shuts its door whoever asks.
+func (s *compiled) fullOn(day Day) bool {
+	return slices.ContainsFunc(s.clauses, func(c *clause) bool {
+		return c.claim != nil && c.inForce(day) && c.capacity(day) == schemas.NotMet
+	})
+}
+
 // cut makes the dimensions of one fact.
 func (s *search) cut(fact Fact, atoms []atom) {
 	switch {
@@ -171,7 +179,7 @@ func (s *search) cut(fact Fact, atoms []atom) {
 			s.addDimension(dimension{fact: fact, element: element, classes: [][]any{{false}, {true}}, weights: []float64{0.5, 0.5}})
 		}
 	case fact.Type == factNumber:
-		s.addDimension(cutAges(fact, atoms))
+		s.addDimension(cutNumbers(fact, atoms))
 	default:
 		s.addDimension(cutValues(fact, atoms))
 	}
@@ -183,19 +191,19 @@ func (s *search) addDimension(d dimension) {
 	s.dimensions = append(s.dimensions, d)
 }
 
-// cutAges cuts 0 to AgeMost into the longest runs of years that no comparison tells apart.
-func cutAges(fact Fact, atoms []atom) dimension {
+// cutNumbers cuts 0 to the greatest number into the longest runs that no comparison tells apart.
+func cutNumbers(fact Fact, atoms []atom) dimension {
 	d := dimension{fact: fact}
 	before := ""
-	for age := range AgeMost + 1 {
-		now := signature(age, atoms)
-		if age == 0 || now != before {
+	for number := range fact.most() + 1 {
+		now := signature(number, atoms)
+		if number == 0 || now != before {
 			d.classes = append(d.classes, nil)
 			d.weights = append(d.weights, 0)
 		}
 		last := len(d.classes) - 1
-		d.classes[last] = append(d.classes[last], age)
-		d.weights[last] += 1.0 / (AgeMost + 1)
+		d.classes[last] = append(d.classes[last], number)
+		d.weights[last] += 1.0 / float64(fact.most()+1)
 		before = now
 	}
 	return d
@@ -241,6 +249,8 @@ func (s *search) add(service *compiled, on Day) {
 		case !c.inForce(on):
 		case c.expr == nil:
 			ready.talk = true
+		case c.claim != nil:
+			ready.talk = ready.talk || c.capacity(on) == schemas.NotEvaluable
 		default:
 			ready.clauses = append(ready.clauses, searchClause{tree: s.tree(c.expr.tree), include: c.Effect == Include})
 		}
@@ -613,15 +623,19 @@ func (s *search) example(b box) schemas.Facts {
 				value = []string{d.element}
 			}
 		}
-		setFact(&facts, d.fact.Name, value)
+		setFact(&facts, d.fact.Name, value, s.on)
 	}
 	return facts
 }
 
-// setFact states a fact; a list gains what is named.
-func setFact(f *schemas.Facts, name string, value any) {
+// setFact states a fact as it is on a day; a list gains what is named.
+func setFact(f *schemas.Facts, name string, value any, on Day) {
 	switch v := value.(type) {
 	case int:
+		if name == lastSelfHarm {
+			f.LastSelfHarm = new(addDays(on, -v))
+			return
+		}
 		f.Age = &v
 	case bool:
 		*map[string]**bool{"registeredGP": &f.RegisteredGP, "interpreterNeeded": &f.InterpreterNeeded, "carer": &f.Carer, "inEducation": &f.InEducation}[name] = &v
@@ -677,8 +691,10 @@ func (s *search) describe(b box) string {
 func (d *dimension) describe(in, out []any) string {
 	phrase := phrases[d.fact.Name]
 	switch {
+	case d.fact.Name == lastSelfHarm:
+		return "who left hospital " + runsOf(in, d.fact.most()) + " days ago"
 	case d.fact.Type == factNumber:
-		return "aged " + yearsOf(in)
+		return "aged " + runsOf(in, d.fact.most())
 	case d.fact.Type == factYesNo:
 		return phrase[ordinal(in[0] == false)]
 	case d.element != "" && d.fact.Name != "channels":
@@ -699,8 +715,8 @@ func joinOr(values []any) string {
 	return strings.Join(texts, " or ")
 }
 
-// yearsOf writes ages as runs: "0 to 17 or 65 and over".
-func yearsOf(ages []any) string {
+// runsOf writes numbers as runs: "0 to 17 or 65 and over".
+func runsOf(ages []any, most int) string {
 	var runs []string
 	for i := 0; i < len(ages); {
 		from, j := ages[i].(int), i
@@ -708,7 +724,7 @@ func yearsOf(ages []any) string {
 			j++
 		}
 		switch to := ages[j].(int); {
-		case to == AgeMost:
+		case to == most:
 			runs = append(runs, fmt.Sprintf("%d and over", from))
 		case to == from:
 			runs = append(runs, fmt.Sprint(from))

@@ -86,10 +86,10 @@ func TestWhoFallsBetweenLiesInARegionAndNobodyElseDoes(t *testing.T) {
 			s.look(heap.Pop(open).(searched), open, &boxes)
 		}
 		for _, b := range append(s.merge(boxes[0]), s.merge(boxes[1])...) {
-			found = found || s.has(b, knownFacts(facts))
+			found = found || s.has(b, knownFacts(facts, today))
 		}
 		if found != between && len(s.services) > 0 {
-			t.Fatalf("falls between: %v, in a region: %v, facts %v", between, found, knownFacts(facts))
+			t.Fatalf("falls between: %v, in a region: %v, facts %v", between, found, knownFacts(facts, today))
 		}
 	})
 }

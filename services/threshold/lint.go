@@ -3,6 +3,8 @@ package threshold
 import (
 	"fmt"
 	"slices"
+
+	"footbridge/schemas"
 )
 
 // LintFinding is something in a set that somebody should look at. The set works all the same.
@@ -95,6 +97,9 @@ func (l *linter) clause(s *compiled, c *clause) {
 	}
 	if c.expr == nil {
 		return
+	}
+	if c.claim != nil && c.capacity(l.on) == schemas.NotEvaluable {
+		l.say(s, c.ID, "reads the service's capacity, and no code stated within %d days says what that is: it takes a conversation", staleDays)
 	}
 	switch met, notMet := c.expr.outcomes(); {
 	case met && notMet:

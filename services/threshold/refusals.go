@@ -227,6 +227,11 @@ func compileClause(p placedDocument, where string, c *clause, sectors map[string
 		return Refused{p.refuse(where+".when", "%s", why)}
 	}
 	c.expr = expr
+	if slices.Contains(expr.reads, capacityFact.Name) {
+		if c.claim = p.doc.Capacity; c.claim == nil {
+			c.claim = &Claim{}
+		}
+	}
 	if why := expr.closesForSupport(c.Effect == Exclude, sectors); why != "" {
 		return Refused{p.refuse(where+".when", "%s", why)}
 	}
@@ -331,6 +336,9 @@ func refuseDays(p placedDocument) Refused {
 			continue
 		}
 		day(where+".asOf", claim.AsOf)
+		if claim.Code != "" && (where != "capacity" || !slices.Contains(capacityFact.Values, claim.Code)) {
+			r = append(r, p.refuse(where+".code", "is %q; only capacity has a code, one of %s", claim.Code, strings.Join(capacityFact.Values, ", ")))
+		}
 		if claim.AsOf == "" || claim.Says == "" {
 			r = append(r, p.refuse(where, "is a claim: it needs what it says and the day it was true, asOf"))
 		}
@@ -569,4 +577,11 @@ func addDays(day Day, n int) Day {
 		return ""
 	}
 	return t.AddDate(0, 0, n).Format(time.DateOnly)
+}
+
+// daysFrom is how many days a day lies after another; ok is false where one of them is none.
+func daysFrom(from, to Day) (days int, ok bool) {
+	a, errA := time.Parse(time.DateOnly, from)
+	b, errB := time.Parse(time.DateOnly, to)
+	return int(b.Sub(a) / (24 * time.Hour)), errA == nil && errB == nil
 }

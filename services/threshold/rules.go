@@ -197,10 +197,10 @@ type dated struct {
 func newEvaluation(set *Directory, s Situation) *evaluation {
 	e := &evaluation{situation: s, facts: factsOn(s, s.Today), last: map[string]Answer{}, latest: map[string]Answer{},
 		override: map[string]Override{}, prior: map[string]schemas.ServiceDoor{}}
-	e.now = newActivation(knownFacts(e.facts))
+	e.now = newActivation(knownFacts(e.facts, s.Today))
 	for _, change := range s.Changes {
 		if change.On > s.Today && change.On <= s.Window.LastDay {
-			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts))})
+			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts, change.On))})
 		}
 	}
 	for _, a := range s.Answers {
@@ -290,8 +290,11 @@ func (e *evaluation) row(s *compiled, c *clause) Row {
 func newRow(s *compiled, c *clause) Row {
 	row := Row{Service: s.doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link, Published: c.PublishedBy,
 		CriterionResult: schemas.CriterionResult{Criterion: c.ID, Words: c.Words, Source: c.Source, CheckedOn: c.CheckedOn}}
-	if c.NotEvaluable != nil {
+	switch {
+	case c.NotEvaluable != nil:
 		row.Ask = c.NotEvaluable.Ask
+	case c.claim != nil:
+		row.Ask = s.doc.Service.Name + " whether it has capacity"
 	}
 	return row
 }
@@ -315,6 +318,8 @@ func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
 		return schemas.NotMet, nil
 	case c.expr == nil:
 		return schemas.NotEvaluable, nil
+	case c.claim != nil:
+		return c.capacity(day), nil
 	}
 	holds, decided, missing := c.expr.evaluate(on)
 	switch {
@@ -324,6 +329,40 @@ func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
 		return schemas.Met, nil
 	}
 	return schemas.NotMet, nil
+}
+
+// capacity is the finding of a clause about the service's own capacity. Without a code that the service stated, and that
+// is still to be believed on the day, only a conversation with it decides.
+func (c *clause) capacity(day Day) schemas.Finding {
+	if c.claim.Code == "" || day < c.claim.AsOf || day > addDays(c.claim.AsOf, staleDays) {
+		return schemas.NotEvaluable
+	}
+	if c.expr.tree.truth(func(a atom) bool { return a.holds(c.claim.Code) }) == (c.Effect == Include) {
+		return schemas.Met
+	}
+	return schemas.NotMet
+}
+
+// turns are the days on which a clause may give something else, though nobody has said anything: it comes into force or
+// lapses, the days since a visit pass a constant of it, or a claim of capacity is believed no longer.
+func (c *clause) turns(facts schemas.Facts) []Day {
+	days := []Day{c.ValidFrom, nextDay(c.ValidUntil)}
+	if c.claim != nil && c.claim.AsOf != "" {
+		days = append(days, c.claim.AsOf, addDays(c.claim.AsOf, staleDays+1))
+	}
+	if c.expr == nil || facts.LastSelfHarm == nil {
+		return days
+	}
+	for _, a := range c.expr.tree.atoms(nil) {
+		for _, number := range a.numbers {
+			for _, since := range []int{number, number + 1} {
+				if a.fact == lastSelfHarm && a.holds(since) != a.holds(since-1) {
+					days = append(days, addDays(*facts.LastSelfHarm, since))
+				}
+			}
+		}
+	}
+	return days
 }
 
 var findingOrder = map[schemas.Finding]int{schemas.NotMet: 0, schemas.Unknown: 1, schemas.Met: 2}
@@ -502,13 +541,13 @@ func waits(doors []schemas.ServiceDoor) []string {
 func (e *evaluation) tried(s *compiled, a Answer) Tried {
 	t := Tried{Service: a.Service, On: a.On, Said: a.Said, Words: a.Words, Reason: a.Reason, Questioned: a.Questioned}
 	if a.Facts != nil {
-		was := knownFacts(*a.Facts)
+		was := knownFacts(*a.Facts, a.On)
 		for _, c := range s.clauses {
 			if c.expr == nil {
 				continue
 			}
 			for _, fact := range c.expr.reads {
-				if !sameFact(was[fact], e.now.known[fact]) && !slices.Contains(t.Changed, fact) {
+				if !c.expr.sameFor(fact, was[fact], e.now.known[fact]) && !slices.Contains(t.Changed, fact) {
 					t.Changed = append(t.Changed, fact)
 				}
 			}
@@ -516,6 +555,17 @@ func (e *evaluation) tried(s *compiled, a Answer) Tried {
 	}
 	t.AskAgain = a.Said == SaidNoReply || a.Questioned || len(t.Changed) > 0
 	return t
+}
+
+// sameFor says that two values of a fact are one to an expression: a number that only grew with time, past no constant
+// of its comparisons, has not changed.
+func (e *expression) sameFor(fact string, a, b any) bool {
+	x, isNumber := a.(int)
+	y, other := b.(int)
+	if !isNumber || !other {
+		return sameFact(a, b)
+	}
+	return !slices.ContainsFunc(e.tree.atoms(nil), func(a atom) bool { return a.fact == fact && a.holds(x) != a.holds(y) })
 }
 
 func sameFact(a, b any) bool {
@@ -530,12 +580,11 @@ func sameFact(a, b any) bool {
 // nearDays is how far ahead staff are told of a date from which a service's criteria would no longer be in the way.
 const nearDays = 366
 
-// nearDate finds the first day after the window on which the criteria alone no longer shut the door.
+// nearDate finds the first day after today on which the criteria alone no longer shut the door.
 func (e *evaluation) nearDate(s *compiled) (Day, bool) {
-	after := max(e.situation.Today, e.situation.Window.LastDay)
 	var days []Day
 	add := func(day Day) {
-		if day > after && day <= addDays(e.situation.Today, nearDays) {
+		if day > e.situation.Today && day <= addDays(e.situation.Today, nearDays) {
 			days = append(days, day)
 		}
 	}
@@ -543,11 +592,13 @@ func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 		add(change.On)
 	}
 	for _, c := range s.clauses {
-		add(nextDay(c.ValidUntil))
+		for _, day := range c.turns(e.facts) {
+			add(day)
+		}
 	}
 	slices.Sort(days)
 	for _, day := range days {
-		facts := newActivation(knownFacts(factsOn(e.situation, day)))
+		facts := newActivation(knownFacts(factsOn(e.situation, day), day))
 		if !slices.ContainsFunc(s.clauses, func(c *clause) bool {
 			finding, _ := c.finding(day, facts)
 			return finding == schemas.NotMet
@@ -562,6 +613,9 @@ func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 func (e *evaluation) questions(set *Directory, doors []schemas.ServiceDoor) []Question {
 	var list []Question
 	for _, fact := range DeclaredFacts {
+		if fact.Asks == "" {
+			continue
+		}
 		q := Question{Fact: fact.Name, Asks: fact.Asks}
 		for _, door := range doors {
 			if door.Door != schemas.DoorOpenIf || !slices.Contains(door.Missing, fact.Name) {

@@ -266,10 +266,10 @@ func heldIn(d Decision, service string) bool {
 
 // completed gives every absent fact some value.
 func completed(t *rapid.T, facts schemas.Facts, services []string) schemas.Facts {
-	there := knownFacts(facts)
+	there := knownFacts(facts, today)
 	for _, fact := range DeclaredFacts {
 		if _, ok := there[fact.Name]; !ok && fact.Name != "waitingOn" && fact.Name != "openTo" {
-			setFact(&facts, fact.Name, drawValue(t, fact, services))
+			setFact(&facts, fact.Name, drawValue(t, fact, services), today)
 		}
 	}
 	return facts
@@ -344,7 +344,7 @@ func TestTheProgramAndTheSearchableTreeAgree(t *testing.T) {
 		if why != "" {
 			t.Fatalf("%s: %s", source, why)
 		}
-		facts := knownFacts(drawFacts(t, twoServices()))
+		facts := knownFacts(drawFacts(t, twoServices()), today)
 		holds, decided, _ := e.evaluate(newActivation(facts))
 		got := unknown
 		if decided {
@@ -368,7 +368,7 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
 	var facts schemas.Facts
 	for _, fact := range DeclaredFacts {
-		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true, factList: []string{"x"}}[fact.Type])
+		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true, factList: []string{"x"}}[fact.Type], today)
 	}
 	there := asJSONObject(t, facts)
 	for name := range there {
@@ -376,8 +376,8 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 			t.Errorf("%s is not declared", name)
 		}
 	}
-	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts) || len(knownFacts(facts)) != len(DeclaredFacts) {
-		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}), len(DeclaredFacts), len(knownFacts(facts)))
+	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts) || len(knownFacts(facts, today)) != len(DeclaredFacts) {
+		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}), len(DeclaredFacts), len(knownFacts(facts, today)))
 	}
 }
 
@@ -389,5 +389,70 @@ func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table does not say %q:\n%s", want, table)
 		}
+	}
+}
+
+func TestRecencyIsADatedFactThatOpensADoorWithTime(t *testing.T) {
+	t.Parallel()
+	set := compiledSet(t, lastResort(), service("later", Statutory, include("four-weeks", "lastSelfHarm > 28")), service("soon", Statutory, include("two-weeks", "lastSelfHarm <= 14")))
+	left := addDays(today, -20)
+	s := Situation{Facts: schemas.Facts{LastSelfHarm: &left}, Today: today, Window: window}
+	d := Evaluate(set, s)
+	if got := door(t, d, "later").Door; got != schemas.DoorNotOpen {
+		t.Errorf("20 days after: %s", got)
+	}
+	opens := addDays(left, 29)
+	if !slices.Equal(d.Near, []Near{{"later", opens}}) || nextChange(set, s, d) != opens {
+		t.Errorf("near %v, looked at anew on %s, want %s", d.Near, nextChange(set, s, d), opens)
+	}
+	s.Today, s.Prior = opens, &d
+	if got := door(t, Evaluate(set, s), "later").Door; got != schemas.DoorOpen {
+		t.Errorf("on day 29: %s", got)
+	}
+	unknown := Evaluate(set, Situation{Today: today, Window: window})
+	if got := door(t, unknown, "later"); got.Door != schemas.DoorOpenIf || len(unknown.Questions) != 0 {
+		t.Errorf("nobody may be asked, and nobody is excluded: %+v, %v", got, unknown.Questions)
+	}
+}
+
+func TestCapacityIsWhatTheServiceStatesByACode(t *testing.T) {
+	t.Parallel()
+	stating := func(code string, asOf Day) *Directory {
+		doc := service("team", Statutory, include("room", `capacity in ["capacity", "waitlist"]`))
+		if asOf != "" {
+			doc.Capacity = &Claim{Says: "In our words.", Code: code, AsOf: asOf}
+		}
+		return compiledSet(t, lastResort(), doc)
+	}
+	for name, c := range map[string]struct {
+		set  *Directory
+		want schemas.Door
+	}{
+		"it has room":       {stating("capacity", today), schemas.DoorOpen},
+		"it has a list":     {stating("waitlist", today), schemas.DoorOpen},
+		"it has none":       {stating("no-capacity", today), schemas.DoorNotOpen},
+		"it states no code": {stating("", today), schemas.DoorTalkAbout},
+		"it claims nothing": {stating("", ""), schemas.DoorTalkAbout},
+		"it was long ago":   {stating("no-capacity", "2026-01-02"), schemas.DoorTalkAbout},
+	} {
+		d := Evaluate(c.set, Situation{Today: today, Window: window})
+		if got := door(t, d, "team"); got.Door != c.want || len(got.Missing) != 0 || len(d.Questions) != 0 {
+			t.Errorf("%s: %+v", name, got)
+		}
+		regions := FindGaps(c.set, today, GapBudget).Regions
+		if everybody := len(regions) == 1 && regions[0].Words == "everybody"; everybody != (c.want != schemas.DoorOpen) || everybody && regions[0].Talk != (c.want == schemas.DoorTalkAbout) {
+			t.Errorf("%s: the gap finder says %+v", name, regions)
+		}
+	}
+	if _, why := compileExpression(`capacity == "capacity" || age > 17`); !strings.Contains(why, "criterion of its own") {
+		t.Errorf("mixed with a person's facts: %q", why)
+	}
+	if _, why := compileExpression(`capacity == "some"`); !strings.Contains(why, "never") {
+		t.Errorf("a code that is none: %q", why)
+	}
+	doc := service("team", Statutory)
+	doc.Wait = &Claim{Says: "Long.", Code: "waitlist", AsOf: today}
+	if _, err := Compile(lastResort(), doc); err == nil {
+		t.Error("a wait has a code of capacity")
 	}
 }
