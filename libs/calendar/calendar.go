@@ -8,6 +8,7 @@ package calendar
 
 import (
 	_ "embed"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,6 +33,29 @@ func ParseDay(s string) (Day, error) {
 		return 0, fmt.Errorf("reading day %q: want YYYY-MM-DD", s)
 	}
 	return dayOfDate(t.Date()), nil
+}
+
+// Why a day that somebody records cannot be right.
+var (
+	ErrNoDay  = errors.New("it is not a local date, YYYY-MM-DD")
+	ErrBefore = errors.New("it is before what it is about")
+	ErrAfter  = errors.New("it is later than can be known or promised")
+)
+
+// Between reads a day that somebody records, as YYYY-MM-DD, which must lie from one day to another, both included:
+// evidence is not older than what it is about and not in the future, and a promise is near enough to be kept. The
+// error is ErrNoDay, ErrBefore or ErrAfter. It is the one rule for days that people write.
+func Between(text string, from, to Day) (Day, error) {
+	day, err := ParseDay(text)
+	switch {
+	case err != nil:
+		return 0, ErrNoDay
+	case day < from:
+		return day, ErrBefore
+	case day > to:
+		return day, ErrAfter
+	}
+	return day, nil
 }
 
 func dayOfDate(y int, m time.Month, d int) Day {

@@ -2,8 +2,10 @@ package intake
 
 import (
 	"cmp"
+	"errors"
 	"slices"
 
+	"footbridge/libs/calendar"
 	"footbridge/schemas"
 )
 
@@ -143,8 +145,28 @@ func consentFault(a Answer, before ConsentState, who guard, today string) string
 		return "Who gave the answer is not known. Use person, parental-responsibility, attorney or deputy. Family never interprets, and never answers without one of these."
 	case who.fault(a) != "":
 		return who.fault(a)
-	case a.Until != "" && a.Until < today:
+	case a.Until != "":
+		return untilFault(a.Until, today)
+	}
+	return ""
+}
+
+// longestYes is for how many days a yes may be given at once; it is asked about again before it ends.
+const longestYes = 2 * 366
+
+func untilFault(until, today string) string {
+	from, err := calendar.ParseDay(today)
+	if err != nil {
+		return "The day is not known." // today is our own
+	}
+	_, err = calendar.Between(until, from, from+longestYes)
+	switch {
+	case errors.Is(err, calendar.ErrNoDay):
+		return "Say in until the last day of the yes as a local date, YYYY-MM-DD."
+	case errors.Is(err, calendar.ErrBefore):
 		return "The last day of the yes has passed already."
+	case err != nil:
+		return "The yes would hold for more than two years. Choose a nearer day; the person is asked again before it ends."
 	}
 	return ""
 }

@@ -91,3 +91,17 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 		t.Errorf("contact goes on under the other record: %s", seen)
 	}
 }
+
+func TestTheLastDayOfAYesIsADayThatCanBe(t *testing.T) {
+	t.Parallel()
+	const today = "2026-11-20"
+	for until, says := range map[string]string{
+		"": "", "2026-11-20": "", "2028-11-01": "", "2026-11-19": "passed already", "2029-01-01": "two years", "9999-12-31": "two years",
+		"2027-02-30": "local date", "next week": "local date", "20-11-2027": "local date",
+	} {
+		a := Answer{Purpose: schemas.PurposeFollowUp, State: ConsentGiven, How: "spoken", Giver: "person", Until: until}
+		if fault := consentFault(a, ConsentNotAsked, guard{}, today); (fault == "") != (says == "") || !strings.Contains(fault, says) {
+			t.Errorf("until %q: %q, want %q", until, fault, says)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"regexp"
@@ -35,17 +36,17 @@ const maxHold = 28
 
 // fault says what is wrong with a hold, or nothing. today and the day of review are local days.
 func (h Hold) fault(today calendar.Day) string {
-	review, err := calendar.ParseDay(h.ReviewOn)
+	_, err := calendar.Between(h.ReviewOn, today+1, today+maxHold)
 	switch {
 	case !slices.Contains(schemas.Values("hold-place"), h.Place):
 		return "Say in place where the person is: " + choices("hold-place") + "."
 	case !isCode(h.HeldBy):
 		return "Say in heldBy who holds the person there, as a role in lower-case words joined by hyphens such as ward-team. Name nobody."
-	case err != nil:
+	case errors.Is(err, calendar.ErrNoDay):
 		return "Say in reviewOn on which day somebody looks again: a local date, YYYY-MM-DD."
-	case review <= today:
+	case errors.Is(err, calendar.ErrBefore):
 		return "The day of review is not in the future. Choose tomorrow or later."
-	case review > today+maxHold:
+	case err != nil:
 		return fmt.Sprintf("The day of review is more than %d days away. Choose a nearer one; whoever looks then can hold again.", maxHold)
 	}
 	return ""
@@ -86,8 +87,9 @@ func isCode(text string) bool { return len(text) <= 60 && codePattern.MatchStrin
 
 func choices(kind string) string { return strings.Join(schemas.Values(kind), ", ") }
 
-// fault says what is missing from what somebody recorded about closing, whatever the journey, or nothing.
-func (c Closing) fault(today calendar.Day) string {
+// fault says what is missing from what somebody recorded about closing, or cannot be so for a journey that began on
+// that day, or nothing.
+func (c Closing) fault(began, today calendar.Day) string {
 	nobody := c.Reason == schemas.ClosedDied || c.Reason == schemas.ClosedInError
 	switch {
 	case !slices.Contains(schemas.Values("closing"), c.Reason):
@@ -101,38 +103,41 @@ func (c Closing) fault(today calendar.Day) string {
 	case c.WayBack == schemas.WayBackNone && !nobody:
 		return "Give the person a way back, and say in wayBack which. Only a death or an error has none."
 	}
-	return c.evidence(today)
+	return c.evidence(began, today)
 }
 
-// evidence says what a reason needs that has not been said.
-func (c Closing) evidence(today calendar.Day) string {
+// evidence says what a reason needs that has not been said, or cannot be.
+func (c Closing) evidence(began, today calendar.Day) string {
 	switch c.Reason {
 	case schemas.ClosedComplete:
-		return firstOf(c.happened(today, "the follow-up happened"), c.agreed("want nothing more"))
+		return firstOf(c.happened(began, today, "the follow-up happened"), c.agreed("want nothing more"))
 	case schemas.ClosedSaidNo:
 		return c.agreed("want none of it")
 	case schemas.ClosedCareStarted:
 		if !serviceID.MatchString(c.Service) {
 			return "Say in service whose care has started, by the directory's id."
 		}
-		return firstOf(c.happened(today, "the first contact there happened"), c.agreed("are in touch with it"))
+		return firstOf(c.happened(began, today, "the first contact there happened"), c.agreed("are in touch with it"))
 	case schemas.ClosedMoved:
 		if !slices.Contains(schemas.Values("answering-role"), c.AcknowledgedBy) {
 			return "Say in acknowledgedBy who where the person now lives has said that they take over: " + choices("answering-role") + "."
 		}
-		return c.happened(today, "they said so")
+		return c.happened(began, today, "they said so")
 	case schemas.ClosedNotReached:
 		return c.notReached()
 	}
 	return ""
 }
 
-func (c Closing) happened(today calendar.Day, what string) string {
-	day, err := calendar.ParseDay(c.On)
-	if err != nil {
+// happened says what is wrong with the day of what has happened: it lies from the journey's beginning to today.
+func (c Closing) happened(began, today calendar.Day, what string) string {
+	_, err := calendar.Between(c.On, began, today)
+	switch {
+	case errors.Is(err, calendar.ErrNoDay):
 		return "Say in on the day on which " + what + ": a local date, YYYY-MM-DD."
-	}
-	if day > today {
+	case errors.Is(err, calendar.ErrBefore):
+		return "The day on which " + what + " is before this journey began, on " + began.String() + ". Give the day since then on which it did, or another reason."
+	case err != nil:
 		return "The day on which " + what + " is in the future. Close the journey when it has happened."
 	}
 	return ""

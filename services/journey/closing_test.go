@@ -61,6 +61,10 @@ func TestEachReasonToCloseNeedsWhatItSays(t *testing.T) {
 		"not said how they were told":     {func(c *Closing) { c.Told = "" }, "Say in told how"},
 		"no way back":                     {func(c *Closing) { c.WayBack = "none" }, "Give the person a way back"},
 		"a first contact that is to come": {func(c *Closing) { c.On = "2026-11-21" }, "is in the future"},
+		"a first contact long ago":        {func(c *Closing) { c.On = "1999-01-01" }, "before this journey began, on 2026-11-02"},
+		"a first contact the day before":  {func(c *Closing) { c.On = "2026-11-01" }, "before this journey began"},
+		"a session the year before":       {func(c *Closing) { c.Reason, c.On = "complete", "2025-11-20" }, "before this journey began"},
+		"an acknowledgement before":       {func(c *Closing) { c.Reason, c.AcknowledgedBy, c.On = "moved", "duty-worker", "2026-10-30" }, "before this journey began"},
 		"no day":                          {func(c *Closing) { c.On = "" }, "the first contact there happened"},
 		"the person was not asked":        {func(c *Closing) { c.PersonAgrees = false }, "Ask the person"},
 		"no service":                      {func(c *Closing) { c.Service = "" }, "whose care has started"},
@@ -344,4 +348,14 @@ func TestATurnThatIsNotOpenIsRefused(t *testing.T) {
 	}
 	stub := &record{ID: aJourney, State: journeyOpen}
 	refuse("holding nobody knows whom", at(3).hold(stub, hold, navigatorOf("RXX")))
+}
+
+func TestNobodyIsPutOffForLongerThanSixMonths(t *testing.T) {
+	t.Parallel()
+	w := at(20)
+	for due, want := range map[time.Time]int{w.now.AddDate(0, 6, 0): 200, w.now.AddDate(0, 7, 0): 422, w.now.AddDate(73, 0, 0): 422, w.now: 422} {
+		if status, says := refusal(t, (NextWish{Kind: "ring-back", Owner: "team:liaison", DueAt: due}).check(w.now)); status != want {
+			t.Errorf("due at %s: %d %q, want %d", due, status, says, want)
+		}
+	}
 }

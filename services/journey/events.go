@@ -254,11 +254,11 @@ func on[T any](hear func(k *Known, d T, at int64, when time.Time) shown) hearing
 // heard is what is done about each type: one line each.
 var heard = map[schemas.Type]hearing{
 	schemas.DischargeRecorded: on(func(k *Known, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
-		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.Flags)
+		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.LeftOn, d.Flags)
 		return shown{"leftOn": d.LeftOn}
 	}),
 	schemas.ReferralRequested: on(func(k *Known, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
-		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.Flags)
+		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.LeftOn, d.Flags)
 		return shown{"leftOn": d.LeftOn, "route": d.Route}
 	}),
 	schemas.DischargeCorrected: on(func(k *Known, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {

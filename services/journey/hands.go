@@ -22,6 +22,9 @@ type NextWish struct {
 	DueAt time.Time `json:"dueAt"`
 }
 
+// farthestStep is how far ahead a step may be due: nobody is put off for longer than the longest review, of six months.
+const farthestStep = 184 * 24 * time.Hour
+
 func (n NextWish) check(now time.Time) error {
 	switch {
 	case !codePattern.MatchString(n.Kind):
@@ -30,6 +33,8 @@ func (n NextWish) check(now time.Time) error {
 		return badOwner()
 	case !n.DueAt.After(now):
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's due time has passed. Name one in the future.")
+	case n.DueAt.After(now.Add(farthestStep)):
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step is due in more than six months. Name a nearer time; whoever does it can put it off again.")
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/schemas"
 )
 
@@ -82,10 +83,13 @@ func (a Answer) is(yes bool) bool { return a.At > 0 && a.Yes == yes }
 // Visit is one time in A&E or urgent care, or one request for support. The greater of Recorded and Withdrawn is how
 // it stands: a withdrawal that arrives before what it withdraws is a tombstone.
 type Visit struct {
-	Recorded  Heard    `json:"recorded,omitzero"`
-	Withdrawn Heard    `json:"withdrawn,omitzero"`
-	Flags     []string `json:"flags,omitempty"`
-	FlagsAt   int64    `json:"flagsAt,omitempty"`
+	Recorded  Heard `json:"recorded,omitzero"`
+	Withdrawn Heard `json:"withdrawn,omitzero"`
+	// LeftOn is the local day of leaving hospital, or of the request, as last said.
+	LeftOn   string   `json:"leftOn,omitempty"`
+	LeftOnAt int64    `json:"leftOnAt,omitempty"`
+	Flags    []string `json:"flags,omitempty"`
+	FlagsAt  int64    `json:"flagsAt,omitempty"`
 	// Decided is the record of a young people's clinician; MayAnswer is who may answer by it, empty for an adult.
 	Decided   Heard  `json:"decided,omitzero"`
 	MayAnswer string `json:"mayAnswer,omitempty"`
@@ -160,14 +164,33 @@ func (k *Known) visit(id string, change func(v *Visit)) {
 }
 
 // addBeginning takes in a recorded discharge or a request for support.
-func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit string, flags []string) {
+func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit, leftOn string, flags []string) {
 	if at > k.PersonAt {
 		k.Person, k.Sender, k.PersonAt = person, sender, at
 	}
 	k.visit(visit, func(v *Visit) {
 		v.Recorded.hear(at, when)
+		v.left(at, leftOn)
 		v.flag(at, flags)
 	})
+}
+
+func (v *Visit) left(at int64, on string) {
+	if on != "" && at > v.LeftOnAt {
+		v.LeftOn, v.LeftOnAt = on, at
+	}
+}
+
+// beganOn is the local day on which a journey began: the earliest on which somebody left hospital or asked, or on which
+// anything was heard of it.
+func (k *Known) beganOn(zone *time.Location) calendar.Day {
+	first := calendar.DayOf(k.First, zone)
+	for _, v := range k.Visits {
+		if day, err := calendar.ParseDay(v.LeftOn); err == nil {
+			first = min(first, day)
+		}
+	}
+	return first
 }
 
 func (v *Visit) flag(at int64, flags []string) {
@@ -178,6 +201,7 @@ func (v *Visit) flag(at int64, flags []string) {
 
 func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
 	k.visit(d.Visit, func(v *Visit) {
+		v.left(at, d.LeftOn)
 		if d.Flags != nil {
 			v.flag(at, d.Flags)
 		}

@@ -82,7 +82,7 @@ func (w *writes) release(r *record, by principal.Principal) error {
 // close closes a journey that is open or held. Whatever was still to be done for it is over; a question that closing
 // would leave unanswered refuses it.
 func (w *writes) closeJourney(r *record, c Closing, by principal.Principal) error {
-	if fault := c.fault(w.today()); fault != "" {
+	if fault := c.fault(r.Known.beganOn(w.zone), w.today()); fault != "" {
 		return unprocessable(fault)
 	}
 	if r.State == journeyClosed {

@@ -164,8 +164,10 @@ func (f *faultList) day(field string, day, from, to Day) {
 	if day == "" {
 		return
 	}
-	_, err := time.Parse(time.DateOnly, day)
-	f.check(err == nil && from <= day && day <= to, field, "is %q; use a local day from %s to %s", day, from, to)
+	first, _ := calendar.ParseDay(from)
+	last, _ := calendar.ParseDay(to)
+	_, err := calendar.Between(day, first, last)
+	f.check(err == nil, field, "is %q; use a local day from %s to %s", day, from, to)
 }
 
 // knows says whether a service is in the set, or had a door in the last decision though it no longer is.
