@@ -69,6 +69,37 @@ func sameStream(have, want jetstream.StreamConfig) bool {
 		have.Replicas == want.Replicas && have.Discard == want.Discard && have.Duplicates == want.Duplicates
 }
 
+// Differs says in what a durable is not this one, or that it is paused; nil where it is as it should be. Its owner brings
+// it back when it starts or finds it gone.
+func (d Durable) Differs(info *jetstream.ConsumerInfo) error {
+	have := info.Config
+	switch {
+	case info.Paused || have.PauseUntil != nil && have.PauseUntil.After(time.Now()):
+		return fmt.Errorf("the durable consumer %q is paused by somebody, and hands out nothing; resume it", d.Name)
+	case !slices.Equal(slices.Sorted(slices.Values(filtersOf(have))), slices.Sorted(slices.Values(d.Filters))):
+		return fmt.Errorf("the durable consumer %q is not ours: it has other subjects than the service subscribes to; start the service again", d.Name)
+	case have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" || have.DeliverPolicy != jetstream.DeliverAllPolicy || have.MaxDeliver > 0:
+		return fmt.Errorf("the durable consumer %q is not ours: it delivers otherwise than the service asked for; start the service again", d.Name)
+	}
+	return nil
+}
+
+func filtersOf(c jetstream.ConsumerConfig) []string {
+	if c.FilterSubject != "" {
+		return []string{c.FilterSubject}
+	}
+	return c.FilterSubjects
+}
+
+// CheckDurable says whether a durable is there and as it should be.
+func (c *Conn) CheckDurable(ctx context.Context, d Durable) error {
+	consumer, err := c.JS.Consumer(ctx, d.Stream, d.Name)
+	if err != nil {
+		return fmt.Errorf("looking at the durable consumer %q: %w; the service makes it when it runs", d.Name, err)
+	}
+	return d.Differs(consumer.CachedInfo())
+}
+
 // EnsureDurable creates the durable consumer or brings it to this description.
 func (c *Conn) EnsureDurable(ctx context.Context, d Durable) (jetstream.Consumer, error) {
 	consumer, err := c.JS.CreateOrUpdateConsumer(ctx, d.Stream, jetstream.ConsumerConfig{

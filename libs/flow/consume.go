@@ -82,7 +82,11 @@ func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 		return fmt.Errorf("pulling: %w", err)
 	}
 	defer pulling.Stop()
-	f.faults.clear("consumer")
+	if err := f.judge(consumer.CachedInfo()); err != nil {
+		f.faults.set("consumer", err)
+	} else {
+		f.faults.clear("consumer")
+	}
 	return f.watch(ctx, created, failed, back)
 }
 
@@ -116,7 +120,38 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 		if !consumer.CachedInfo().Created.Equal(created) {
 			return errors.New("the durable consumer was made again by somebody")
 		}
-		f.metrics.waiting.Store(int64(consumer.CachedInfo().NumPending))
+		if err := f.judge(consumer.CachedInfo()); err != nil {
+			f.faults.set("consumer", err)
+		} else {
+			f.faults.clear("consumer")
+		}
+	}
+}
+
+// stillFor is for how long a durable may deliver nothing while something waits.
+const stillFor = time.Minute
+
+// judge says why a durable that is there does no work: somebody has paused it or made it something else, or it stands
+// still while events wait for it.
+func (f *Flow) judge(info *jetstream.ConsumerInfo) error {
+	if err := f.wanted().Differs(info); err != nil {
+		return err
+	}
+	now := time.Now()
+	if moved := info.Delivered.Consumer + info.AckFloor.Consumer; info.NumPending == 0 || moved != f.moved.count || f.moved.at.IsZero() {
+		f.moved.count, f.moved.at = moved, now
+	}
+	if still := now.Sub(f.moved.at); still > stillFor {
+		return fmt.Errorf("the durable consumer %q has delivered nothing for %v, and %d events wait", f.cfg.Service, still.Round(time.Second), info.NumPending)
+	}
+	return nil
+}
+
+// wanted is this service's durable as it should be.
+func (f *Flow) wanted() bus.Durable {
+	return bus.Durable{
+		Stream: f.cfg.Stream.Name, Name: f.cfg.Service, Filters: f.cfg.Hears,
+		MaxAckPending: 8 * f.cfg.BatchSize * f.cfg.Workers, AckWait: ackWait,
 	}
 }
 
@@ -130,10 +165,7 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	want := bus.Durable{
-		Stream: f.cfg.Stream.Name, Name: f.cfg.Service, Filters: f.cfg.Hears,
-		MaxAckPending: 8 * f.cfg.BatchSize * f.cfg.Workers, AckWait: ackWait,
-	}
+	want := f.wanted()
 	consumer, err := f.cfg.Bus.EnsureDurable(ctx, want)
 	if err != nil {
 		return nil, err
@@ -183,9 +215,6 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 		}
 	}
 	arrivals, unreadable := f.read(msgs)
-	if len(arrivals) > 0 {
-		f.metrics.behind.Store(int64(f.cfg.Clock.Now().Sub(arrivals[0].event.Time)))
-	}
 	began := time.Now()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := f.applyOrPark(arrivals, unreadable, time.Since(began) > f.cfg.StuckAfter)

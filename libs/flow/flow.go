@@ -145,6 +145,10 @@ type Flow struct {
 	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
+	moved       struct {                  // how far the durable had come, and since when; the pulling loop's own
+		count uint64
+		at    time.Time
+	}
 }
 
 // New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.

@@ -4,9 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
+	"sync"
 	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/metric"
@@ -35,8 +36,18 @@ type instruments struct {
 	flow                                           *Flow
 	applied, duplicates, published, swept, rebuilt metric.Int64Counter
 	parkings, refused                              metric.Int64Counter
-	waiting, parked, dead                          atomic.Int64
-	behind                                         atomic.Int64 // age in nanoseconds of the oldest event of the last batch
+	seen                                           standing // as last read; where database or broker do not answer, ages go on growing
+}
+
+// standing is what database and broker say when a figure is read: never what progress wrote down, which cannot show
+// standing still.
+type standing struct {
+	mu           sync.Mutex
+	read         time.Time
+	waiting      float64
+	oldest       time.Time // when the oldest event was published that waits or is under way; zero: none
+	parked, dead float64
+	failed       float64 // 1: the last reading failed
 }
 
 func newInstruments(f *Flow) (*instruments, error) {
@@ -60,44 +71,110 @@ func newInstruments(f *Flow) (*instruments, error) {
 		failures = append(failures, err)
 	}
 	gauge("footbridge.flow.unpublished.age", "seconds since the oldest event not acknowledged by the broker was committed", f.unpublishedAge)
-	gauge("footbridge.flow.unprocessed.age", "seconds from when the oldest event of the last batch was said until it was taken up; 0 when none waits", f.unprocessedAge)
-	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out yet", func() float64 { return float64(m.waiting.Load()) })
-	gauge("footbridge.flow.parked", "events waiting for another try", func() float64 { return float64(m.parked.Load()) })
-	gauge("footbridge.flow.dead", "dead letters; each counts as the void", func() float64 { return float64(m.dead.Load()) })
+	read := func(of func(*standing) float64) func() float64 {
+		return func() float64 { return of(f.standingNow()) }
+	}
+	gauge("footbridge.flow.unprocessed.age", "seconds since the oldest event was published that waits for this service or is under way in it; 0 when there is none", read(func(s *standing) float64 {
+		if s.oldest.IsZero() {
+			return 0
+		}
+		return time.Since(s.oldest).Seconds()
+	}))
+	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out, or that are not acknowledged", read(func(s *standing) float64 { return s.waiting }))
+	gauge("footbridge.flow.parked", "events waiting for another try", read(func(s *standing) float64 { return s.parked }))
+	gauge("footbridge.flow.dead", "dead letters; each counts as the void", read(func(s *standing) float64 { return s.dead }))
+	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that they are older", read(func(s *standing) float64 { return s.failed }))
+	gauge("footbridge.flow.ready", "1 where nothing stands in the way of the work, as readiness says", func() float64 {
+		if f.Ready() != nil {
+			return 0
+		}
+		return 1
+	})
 	if err := errors.Join(failures...); err != nil {
 		return nil, fmt.Errorf("making the metrics of flow: %w", err)
 	}
 	return m, nil
 }
 
+// unpublishedAge is of the writer of this process and of those that it has taken over.
 func (f *Flow) unpublishedAge() float64 {
-	writer := f.writer.Load()
-	if writer == nil {
+	if f.writer.Load() == nil {
 		return 0
 	}
-	_, unsettled, oldest := writer.state()
-	if unsettled == 0 {
-		return 0
+	age := 0.0
+	for _, t := range f.trackers() {
+		if _, unsettled, oldest := t.state(); unsettled > 0 && !oldest.IsZero() {
+			age = max(age, time.Since(oldest).Seconds())
+		}
 	}
-	return time.Since(oldest).Seconds()
+	return age
 }
 
-func (f *Flow) unprocessedAge() float64 {
-	if f.metrics.waiting.Load() == 0 {
-		return 0
+// standingNow reads what waits, once for all gauges of a reading. Where that fails, what was read last stands: an age
+// then goes on growing, and unread says why.
+func (f *Flow) standingNow() *standing {
+	s := &f.metrics.seen
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if time.Since(s.read) < 500*time.Millisecond {
+		return s
 	}
-	return time.Duration(f.metrics.behind.Load()).Seconds()
+	ctx, cancel := context.WithTimeout(f.life, 3*time.Second)
+	defer cancel()
+	s.failed = 0
+	if err := errors.Join(f.readLetters(ctx, s), f.readWaiting(ctx, s)); err != nil {
+		s.failed = 1
+		f.cfg.Log.Debug("reading what waits", "error", err)
+	}
+	s.read = time.Now()
+	return s
 }
 
-// count reads how many events are parked and dead.
-func (m *instruments) count(ctx context.Context) error {
-	var parked, dead int64
-	err := m.flow.cfg.Pool.QueryRow(ctx, `select (select count(*) from parked), (select count(*) from dead_letter)`).Scan(&parked, &dead)
+func (f *Flow) readLetters(ctx context.Context, s *standing) error {
+	var parked, dead float64
+	err := f.cfg.Pool.QueryRow(ctx, `select (select count(*) from parked), (select count(*) from dead_letter)`).Scan(&parked, &dead)
 	if err != nil {
 		return fmt.Errorf("counting parked events: %w", err)
 	}
-	m.parked.Store(parked)
-	m.dead.Store(dead)
+	s.parked, s.dead = parked, dead
+	return nil
+}
+
+// readWaiting asks the broker what the durable has before it, and when the oldest of that was published. A durable that
+// is gone has everything before it.
+func (f *Flow) readWaiting(ctx context.Context, s *standing) error {
+	if f.cfg.Handle == nil {
+		return nil
+	}
+	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
+	if err != nil {
+		return fmt.Errorf("looking at the stream: %w", err)
+	}
+	floor, waiting := uint64(0), 1
+	consumer, err := stream.Consumer(ctx, f.cfg.Service)
+	if err == nil {
+		info := consumer.CachedInfo()
+		floor, waiting = info.AckFloor.Stream, int(info.NumPending)+info.NumAckPending
+	} else if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		return fmt.Errorf("looking at the durable: %w", err)
+	}
+	var oldest time.Time
+	for _, filter := range f.cfg.Hears {
+		if waiting == 0 {
+			break
+		}
+		msg, err := stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(filter))
+		if errors.Is(err, jetstream.ErrMsgNotFound) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("asking for the oldest event that waits: %w", err)
+		}
+		if oldest.IsZero() || msg.Time.Before(oldest) {
+			oldest = msg.Time
+		}
+	}
+	s.waiting, s.oldest = float64(waiting), oldest
 	return nil
 }
 

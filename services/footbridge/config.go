@@ -57,6 +57,7 @@ type Config struct {
 	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
 	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
 	PProf        bool           `env:"PPROF" help:"serve /debug/pprof/ on the operations port"`
+	NoSentinel   bool           `env:"NO_SENTINEL" help:"serve runs no sentinel beside journey: one runs elsewhere"`
 	SentinelGap  time.Duration  `env:"SENTINEL_EVERY" default:"1m" help:"how often the sentinel looks"`
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`

@@ -97,13 +97,30 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 			proc.add(name)
 		}
 	}
-	if cfg.development {
+	switch watches, why := cfg.watches(names); {
+	case watches:
 		runner.Add(sentinelName, p.runSentinel)
+	case slices.Contains(names, schemas.Journey):
+		p.log.Warn("no sentinel runs in this process: journeys that nobody holds are found only where another runs", "because", why, schemas.AttrRunbook, "sentinel.md")
 	}
 	if extra != nil {
 		extra(proc)
 	}
 	return runner.Run(ctx)
+}
+
+// watches says whether this process runs the sentinel beside journey: unless told otherwise or where it has no login for
+// it. By its lease one of several looks at a time.
+func (c *Config) watches(names []string) (watches bool, why string) {
+	switch {
+	case !slices.Contains(names, schemas.Journey):
+		return false, ""
+	case c.NoSentinel:
+		return false, "FOOTBRIDGE_NO_SENTINEL is set"
+	case !c.development && c.DatabaseURL == "" && c.DatabaseURLs[pg.Sentinel] == "":
+		return false, "FOOTBRIDGE_SENTINEL_DATABASE_URL is not set"
+	}
+	return true, ""
 }
 
 // dev runs all services with an embedded NATS and a private PostgreSQL.

@@ -21,6 +21,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/intake"
+	"footbridge/services/journey"
 )
 
 // statusReport is what somebody on call wants to know, the worst first.
@@ -189,6 +190,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"databases and schema versions", plain(c.checkDatabases)},
 		{"key that wraps keys", c.checkVault},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
+		{"the sentinel", plain(c.checkSentinel)},
 		{"broker and streams", plain(c.checkBroker)},
 	} {
 		f := finding{Check: one.what, OK: true}
@@ -240,6 +242,16 @@ func (c *Config) checkClocks(ctx context.Context) error {
 	})
 }
 
+// checkSentinel says when no sentinel has looked for the length of its lease.
+func (c *Config) checkSentinel(ctx context.Context) error {
+	return c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		if name != schemas.Journey {
+			return nil
+		}
+		return journey.CheckSentinel(ctx, pool, systemClock().Now())
+	})
+}
+
 func (c *Config) checkBroker(ctx context.Context) error {
 	cfg, err := c.login(ownerName, "doctor")
 	if err != nil {
@@ -258,7 +270,14 @@ func (c *Config) checkBroker(ctx context.Context) error {
 			return err
 		}
 	}
-	return nil
+	var errs []error
+	for _, name := range stateful() {
+		if len(schemas.SubjectsHeardBy(name)) == 0 {
+			continue
+		}
+		errs = append(errs, conn.CheckDurable(waiting, bus.Durable{Stream: events.Name, Name: name, Filters: schemas.SubjectsHeardBy(name)}))
+	}
+	return errors.Join(errs...)
 }
 
 // buildVersion is the module version or the commit this binary was built from.

@@ -215,23 +215,46 @@ func reasonOf(r heldRow, lost, left []string) (reason, kind string) {
 	return "", ""
 }
 
-// keep opens a step for each finding that is new and says so, and returns how many were.
+// keep opens a step for each finding that is new and says so, and returns for how many that has been committed.
 func (s *Sentinel) keep(ctx context.Context, findings []finding) (found int, err error) {
+	var errs []error
 	for chunk := range slices.Chunk(findings, 200) {
-		n, err := s.keepSome(ctx, chunk)
-		if pg.IsUnique(err) { // the journey was heard of at the same moment
-			n, err = s.keepSome(ctx, chunk)
-		}
+		n, err := s.keepChunk(ctx, chunk)
 		found += n
-		if err != nil {
-			return found, err
-		}
+		errs = append(errs, err)
 	}
-	return found, nil
+	return found, errors.Join(errs...)
 }
 
-func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (found int, err error) {
-	err = s.flow.Do(ctx, func(tx *flow.Tx) error {
+// keepChunk keeps findings together; where that fails, one by one, so that one journey whose row cannot be read keeps no
+// other from being seen. Of that one the step stands beside its journey, for a navigator as every other.
+func (s *Sentinel) keepChunk(ctx context.Context, findings []finding) (found int, err error) {
+	n, err := s.keepSome(ctx, findings)
+	if pg.IsUnique(err) { // the journey was heard of at the same moment
+		n, err = s.keepSome(ctx, findings)
+	}
+	if err == nil || ctx.Err() != nil || pg.IsInfrastructure(err) || errors.Is(err, flow.ErrOutcomeUnknown) {
+		return n, err
+	}
+	var errs []error
+	for _, f := range findings {
+		n, err := s.keepSome(ctx, []finding{f})
+		if err != nil && f.onJourney() && !pg.IsInfrastructure(err) {
+			s.cfg.Log.Error("a journey's stored row cannot be used; a navigator's step is opened beside it",
+				schemas.AttrJourney, f.Journey, schemas.AttrError, err, schemas.AttrRunbook, "void.md")
+			f.apart, f.Kind = true, stepMendWhatFailed
+			n, err = s.keepSome(ctx, []finding{f})
+		}
+		found += n
+		errs = append(errs, err)
+	}
+	return found, errors.Join(errs...)
+}
+
+// keepSome does it in one transaction, and counts nothing of one that was rolled back.
+func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (int, error) {
+	found := 0
+	err := s.flow.Do(ctx, func(tx *flow.Tx) error {
 		steps, fresh := map[string]string{}, []string(nil)
 		for _, f := range findings {
 			steps[f.Key] = clock.NewID(tx.Now)
@@ -251,7 +274,10 @@ func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (found int,
 		}
 		return w.store(tx)
 	})
-	return found, err
+	if err != nil {
+		return 0, err
+	}
+	return found, nil
 }
 
 // journeysIn returns the journeys that findings are about, sorted; a finding may also be about a message, or about an
@@ -267,7 +293,7 @@ func journeysIn(findings []finding) []string {
 }
 
 func (f finding) onJourney() bool {
-	return f.Kind != stepReadMessage && uuidPattern.MatchString(f.Journey)
+	return !f.apart && f.Kind != stepReadMessage && uuidPattern.MatchString(f.Journey)
 }
 
 // soon is how long a navigator has for what the sentinel found.

@@ -231,3 +231,39 @@ func TestTheSentinelRunsUntilItIsStopped(t *testing.T) {
 		t.Errorf("found %d, ended with %v", found, err)
 	}
 }
+
+func TestOneJourneyThatCannotBeReadKeepsNoOtherFromBeingFound(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	broken, _ := w.oneJourney()
+	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`, broken); err != nil {
+		t.Fatal(err)
+	}
+	w.holds(broken, "dead-letter", 60)
+	for range 5 {
+		w.holds(clock.NewID(w.c.Now()), "offer-raised", 60)
+	}
+	w.look(s, 6)
+	w.look(s, 0)
+	var steps int
+	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%' and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
+	if err != nil || steps != 1 {
+		t.Errorf("the broken journey has %d steps beside it (%v), want 1 with the navigator", steps, err)
+	}
+}
+
+func TestASentinelThatDoesNotLookIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err == nil {
+		t.Error("nobody has ever looked, and nothing was said")
+	}
+	w.look(w.sentinel(), 0)
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err != nil {
+		t.Error(err)
+	}
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now().Add(time.Hour)); err == nil {
+		t.Error("nobody has looked for an hour, and nothing was said")
+	}
+}

@@ -3,10 +3,12 @@ package journey
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
@@ -448,6 +450,20 @@ func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, unti
 	return tag.RowsAffected() == 1, nil
 }
 
+// CheckSentinel says when no sentinel has looked lately: nobody watches for the void.
+func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
+	var holder string
+	var until pgtype.Timestamptz
+	if err := pool.QueryRow(ctx, `select holder, until from sentinel_lease where id = 1`).Scan(&holder, &until); err != nil {
+		return fmt.Errorf("reading the sentinel's lease: %w", err)
+	}
+	if holder == "" || until.Time.Before(now) {
+		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge serve` runs one beside journey " +
+			"when it has FOOTBRIDGE_SENTINEL_DATABASE_URL, and `footbridge sentinel` runs one alone")
+	}
+	return nil
+}
+
 // heldBy reads what a service has held since a time between from and settled, from its view; see gets it in pages.
 func heldBy(ctx context.Context, held *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
 	const page = 2000
@@ -530,6 +546,7 @@ type finding struct {
 	Key, Journey, Reason string
 	Since                time.Time
 	Kind                 string // of the step to open
+	apart                bool   // its journey's row cannot be read or written: the step stands beside it
 }
 
 // keepFindings queues the findings that are new, and gives their keys.
