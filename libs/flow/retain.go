@@ -44,7 +44,7 @@ func (f *Flow) keepRetention(ctx context.Context) {
 		}
 		now, ok := f.retentionNow()
 		if !ok {
-			return false, f.metrics.count(ctx)
+			return false, nil
 		}
 		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); f.mayStay(err) != nil {
 			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
