@@ -25,6 +25,7 @@ var stepWords = map[string]string{
 	"renew-consent":             "Ask whether a yes that is ending should go on",
 	"ask-about-contact":         "Ask whether a new number or address is safe to use",
 	"confirm-merge":             "Compare two records that were joined, and confirm or part them",
+	"are-these-one-person":      "Compare two records: are they one person, or two?",
 	"find-out":                  "Ask about what we do not know yet",
 	"first-contact":             "Be in touch with the person",
 	"arrange-follow-up":         "Arrange a follow-up session",

@@ -48,20 +48,20 @@ func (s *Service) decideMerge(tx *flow.Tx, who principal.Principal, ref string, 
 		return 0, nil, err
 	}
 	survivor, other := records[ref], records[request.Other]
-	waiting, err := settleDoubles(tx, who, ref, request.Other)
+	waited, changed, err := settleDoubles(tx, who, ref, request.Other)
 	switch {
 	case err != nil:
 		return 0, nil, err
-	case undo && len(waiting) > 0 && other.Survivor != survivor.ID:
+	case undo && waited && other.Survivor != survivor.ID:
 		// Two people, who looked like one: nothing was merged, and what waited for a human goes on.
 		if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, waiting)
+		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, changed)
 	case undo:
 		return s.unmerge(tx, who, survivor, other, request)
 	}
-	if err := sayAgain(tx, waiting); err != nil {
+	if err := sayAgain(tx, changed); err != nil {
 		return 0, nil, err
 	}
 	return s.merge(tx, who, survivor, other, request)
@@ -112,18 +112,14 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 	return storeNote(tx, key, record.ID, "", kind, reason, recordedBy(who), tx.Now)
 }
 
-// sayAgain gives requests out as they are now that a human has looked.
-func sayAgain(tx *flow.Tx, waiting []*Visit) error {
-	for _, v := range waiting {
+// sayAgain says of what stands how it is flagged now.
+func sayAgain(tx *flow.Tx, changed []*Visit) error {
+	for _, v := range changed {
 		if !v.Raised.Standing() {
 			continue
 		}
-		data := schemas.ReferralRequestedData{Person: v.Person, Organisation: wireOrganisation(v.Organisation), Referral: v.ID, Route: v.Request.Route,
-			LeftOn: v.Raised.LeftOn, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
-		if at := v.Request.At; at.Known() && !at.DayOnly {
-			data.RequestedAt = &at.At
-		}
-		if err := sayOn(tx, v.Raised.Journey, []said{{schemas.ReferralRequested, data}}); err != nil {
+		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags)}
+		if err := sayOn(tx, v.Raised.Journey, []said{{schemas.DischargeCorrected, data}}); err != nil {
 			return err
 		}
 	}

@@ -66,13 +66,21 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 	return len(changed), nil
 }
 
-// showDoubles finds requests of somebody not verified that another record, which came later, may be about too.
+// showDoubles flags what may be about one person twice: open journeys of two records, and requests of somebody not
+// verified that another record may be about too. The flag goes where nothing is left for a human to say: by their word,
+// when one of two journeys closes, or when the records turn out to be two people's.
 func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, error) {
-	found, err := takeDoubles(tx, tx.Now.AddDate(0, 0, -7), limit)
+	if err := askDoubles(tx, tx.Now.AddDate(0, 0, -7), limit); err != nil {
+		return 0, err
+	}
+	if err := findOpenDoubles(tx); err != nil {
+		return 0, err
+	}
+	changed, err := flagDoubles(tx, nil, limit)
 	if err != nil {
 		return 0, err
 	}
-	return len(found), sayAgain(tx, found)
+	return len(changed), sayAgain(tx, changed)
 }
 
 // lookAtBirthdays looks once each local day through the journeys that are not closed, and decides anew about those

@@ -666,21 +666,75 @@ func findDoubles(q queuer, arrivals []*arrival, doubles map[string]string) {
 	})
 }
 
-// settleDoubles writes down that a human has compared two records, and returns the requests that waited for it.
-func settleDoubles(tx *flow.Tx, _ principal.Principal, a, b string) ([]*Visit, error) {
+// settleDoubles writes down that a human has compared two records, says whether anything waited for that, and returns
+// the visits that are no longer flagged.
+func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*Visit, err error) {
 	var waiting []*Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
 		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) (err error) { waiting, err = scanned(rows); return err })
+	tx.Queue(`update possible_double set settled_at = $2, settled_by = $3 where one = any($1::uuid[]) and other = any($1::uuid[]) and settled_at is null`,
+		[]string{a, b}, tx.Now, recordedBy(who)).Exec(func(tag pgconn.CommandTag) error { asked = tag.RowsAffected() > 0; return nil })
 	if err := tx.Flush(); err != nil {
-		return nil, err
+		return false, nil, err
 	}
 	for _, v := range waiting {
 		v.Version++
 		v.Request.Settled = true
-		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagPossibleDouble})
 	}
-	return waiting, storeVisits(tx, waiting)
+	if err := storeVisits(tx, waiting); err != nil {
+		return false, nil, err
+	}
+	changed, err = flagDoubles(tx, []string{a, b}, 100)
+	return asked || len(waiting) > 0, changed, err
+}
+
+// findOpenDoubles writes down which records with open journeys of their own may be one person. What has been found
+// once is not found again.
+func findOpenDoubles(tx *flow.Tx) error {
+	tx.Queue(`with open as (
+			select distinct r.id, r.name_hash from journey j join person p on p.id = j.person join person r on r.id = coalesce(p.survivor, p.id)
+			where j.state <> 'closed' and r.name_hash is not null)
+		insert into possible_double (one, other, found_at)
+		select a.id, b.id, $1 from open a join open b on a.name_hash = b.name_hash and a.id < b.id
+		where not exists (select 1 from possible_double d where (d.one, d.other) = (a.id, b.id)) and not known_two(a.id, b.id)
+		on conflict do nothing`, tx.Now)
+	return tx.Flush()
+}
+
+// flagDoubles flags what stands of records of which a human has yet to say whether they are one, and takes the flag
+// away where nothing is left to say: of some records, or of all where none are named.
+func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*Visit, error) {
+	var found []*Visit
+	tx.Queue(`with doubted as (select record from doubted_record)
+		select v.id::text, v.organisation, v.number, v.version, v.says::text, wanted.it
+		from journey j join visit v on v.journey = j.id join person p on p.id = v.person
+		cross join lateral (select coalesce(p.survivor, p.id) in (select record from doubted) or (coalesce(v.says -> 'request' ->> 'double', '') <> ''
+			and coalesce(v.says -> 'request' ->> 'settled', '') <> 'true') as it) wanted
+		where j.state <> 'closed' and not v.withdrawn and ($1::uuid[] is null or p.id = any($1) or p.survivor = any($1))
+			and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false)
+		order by v.organisation, v.number limit $2 for update of v skip locked`, records, limit).Query(func(rows pgx.Rows) error {
+		var v Visit
+		var says string
+		var wanted bool
+		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &wanted}, func() error {
+			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, stored: true}
+			if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
+				return fmt.Errorf("reading visit %s: %w", v.ID, err)
+			}
+			loaded.Raised.Flags = without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble})
+			if wanted {
+				loaded.Raised.Flags = append(loaded.Raised.Flags, schemas.FlagPossibleDouble)
+			}
+			found = append(found, loaded)
+			return nil
+		})
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	return found, storeVisits(tx, found)
 }
 
 // lockVisitsOf locks what stands of a journey.
@@ -788,34 +842,17 @@ func lookAgain(q queuer, persons []string, now time.Time) {
 	}
 }
 
-// takeDoubles takes requests of the last days that another record may be about too, and flags them.
-func takeDoubles(tx *flow.Tx, since time.Time, limit int) ([]*Visit, error) {
-	var found []*Visit
-	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text, o.id::text
-		from person r join visit v on v.person = r.id
-		cross join lateral (select o.id from person o where o.name_hash = r.name_hash and o.id <> r.id and coalesce(o.survivor, o.id) <> coalesce(r.survivor, r.id)
-			order by o.anonymous, o.id limit 1) o
-		where r.anonymous and r.name_hash is not null and r.said_at > $1 and v.journey is not null
-			and (v.says -> 'request' ->> 'unverified')::boolean and v.says -> 'request' -> 'double' is null
-		order by v.organisation, v.number limit $2 for update of v skip locked`, since, limit).Query(func(rows pgx.Rows) error {
-		var v Visit
-		var says, other string
-		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &other}, func() error {
-			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, stored: true}
-			if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
-				return fmt.Errorf("reading visit %s: %w", v.ID, err)
-			}
-			loaded.Request.Double = other
-			loaded.Raised.Flags = append(without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble}), schemas.FlagPossibleDouble)
-			found = append(found, loaded)
-			return nil
-		})
-		return err
-	})
-	if err := tx.Flush(); err != nil {
-		return nil, err
-	}
-	return found, storeVisits(tx, found)
+// askDoubles says of requests of the last days which record that came later they may be about too.
+func askDoubles(tx *flow.Tx, since time.Time, limit int) error {
+	tx.Queue(`with found as (
+			select v.id, o.id as other from person r join visit v on v.person = r.id
+			cross join lateral (select o.id from person o where o.name_hash = r.name_hash and o.id <> r.id and coalesce(o.survivor, o.id) <> coalesce(r.survivor, r.id)
+				order by o.anonymous, o.id limit 1) o
+			where r.anonymous and r.name_hash is not null and r.said_at > $1 and v.journey is not null
+				and (v.says -> 'request' ->> 'unverified')::boolean and v.says -> 'request' -> 'double' is null
+			order by v.organisation, v.number limit $2 for update of v skip locked)
+		update visit v set says = jsonb_set(v.says, '{request,double}', to_jsonb(f.other::text)), version = v.version + 1 from found f where v.id = f.id`, since, limit)
+	return tx.Flush()
 }
 
 // keptMessage is a message whose content has been kept long enough to ask whether it is in scope.

@@ -691,7 +691,7 @@ func TestAFeedAfterAnUnverifiedRequestIsShownAsAPossibleDouble(t *testing.T) {
 		p.run(t, p.clock.Now(), p.showDoubles)
 	}
 	types, journeys := p.outbox(t)
-	expect(t, types, "referral.requested", "discharge.recorded", "referral.requested")
+	expect(t, types, "referral.requested", "discharge.recorded", "discharge.corrected", "discharge.corrected")
 	if journeys[asked.Journey] != 2 || !strings.Contains(string(p.lastEvent(t, asked.Journey)), schemas.FlagPossibleDouble) {
 		t.Errorf("journeys %v", journeys)
 	}

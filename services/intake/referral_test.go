@@ -129,8 +129,8 @@ func TestAPossibleDoubleIsShownAndAHumanSettlesIt(t *testing.T) {
 	}
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+known+"/unmerge", `{"other":"`+person+`","reason":"two people: spoke with both"}`)
 	e := p.lastEvent(t, asked.Journey)
-	var data schemas.ReferralRequestedData
-	if err := json.Unmarshal(e, &data); err != nil || slices.Contains(data.Flags, schemas.FlagPossibleDouble) || data.Referral == "" {
+	var data schemas.DischargeCorrectedData
+	if err := json.Unmarshal(e, &data); err != nil || slices.Contains(data.Flags, schemas.FlagPossibleDouble) || data.Visit == "" {
 		t.Errorf("said %s (%v)", e, err)
 	}
 	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+known+"/unmerge", `{"other":"`+person+`","reason":"again"}`)

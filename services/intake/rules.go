@@ -309,7 +309,8 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
 	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
-	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled)
+	// Whether it still stands is decided by flagDoubles alone.
+	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled || v.wasFlagged(schemas.FlagPossibleDouble))
 	add(schemas.FlagElsewhere, facts.Destination != nil && slices.Contains(elsewhere, *facts.Destination))
 	add(schemas.FlagLeftBefore, v.leftBefore() || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	add(schemas.FlagTimeNotBelieved, v.doubts(schemas.FlagTimeNotBelieved))

@@ -216,6 +216,7 @@ var leftOpen = map[string][]string{
 	stepContactStopped: nil,
 	stepDeletion:       nil,
 	stepConfirmMerge:   nil,
+	stepOnePerson:      {schemas.ClosedInError, schemas.ClosedDied},
 	stepMendWhatFailed: nil,
 	stepFindWhatIsLost: nil,
 	stepFindBeginning:  {schemas.ClosedInError},

@@ -55,6 +55,7 @@ const (
 	stepRenewConsent   = "renew-consent"
 	stepAskContact     = "ask-about-contact"
 	stepConfirmMerge   = "confirm-merge"
+	stepOnePerson      = "are-these-one-person" // two records may be one person: nobody is contacted before somebody has looked
 	stepNotReached     = "decide-how-to-reach"
 	stepReviewHold     = "review-the-hold"
 	stepWhatNext       = "what-next"
@@ -124,7 +125,9 @@ func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Ti
 func (s situation) ofParent() bool { return s.visit.MayAnswer == schemas.AnswersParent }
 
 func (s situation) shownFlags() []string {
-	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool { return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown })
+	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool {
+		return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown || f == schemas.FlagPossibleDouble
+	})
 }
 
 // A rule says when a step is wanted, of whom, by when and for what.
@@ -195,6 +198,9 @@ var rules = []rule{
 	{stepSeeFlags, func(s situation) bool { return s.stands && len(s.shownFlags()) > 0 }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) },
 		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.shownFlags(), ",") }},
+
+	{stepOnePerson, func(s situation) bool { return s.stands && s.double }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
 	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() }, team(teamLiaison),
 		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},

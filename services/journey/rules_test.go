@@ -193,7 +193,12 @@ func TestWhatHappensNext(t *testing.T) {
 		}, []string{"clinician-decides team:young-people Tue 3 17:00"}},
 		"late and under 18: nobody is asked of it": {func(s *teller) { s.discharge("under-18", "late"); s.offer(true) },
 			[]string{"clinician-decides team:young-people Tue 3 17:00", "late-follow-up navigator:duty Tue 3 17:00", "look-at-flags team:liaison Tue 3 17:00"}},
-		"age unknown: the clinician first": {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"age unknown: the clinician first":      {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"another record may be the same person": {func(s *teller) { s.discharge("possible-double") }, []string{"are-these-one-person navigator:duty Tue 3 17:00"}},
+		"they are two people after all": {func(s *teller) {
+			s.discharge("possible-double")
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}})
+		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"other flags are shown to a human": {func(s *teller) { s.discharge("left-before-assessment") }, []string{"ask-the-person team:liaison Tue 3 10:00", "look-at-flags team:liaison Tue 3 17:00"}},
 		"the hospital cancels": {func(s *teller) {
 			s.discharge()

@@ -22,3 +22,6 @@ grant select, insert, update on alarm to login;
 grant select, insert on erasure_request to login;
 grant update (confirmed_at) on erasure_request to login;
 grant select, insert on fact_said to login;
+grant select, insert on possible_double to login;
+grant update (settled_at, settled_by) on possible_double to login;
+grant select on doubted_record to login;
