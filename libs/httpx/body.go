@@ -85,7 +85,32 @@ func DecodeJSON(body []byte, into any) error {
 	if _, err := decoder.Token(); err != io.EOF {
 		return NewProblem(http.StatusBadRequest, "The body holds more than one JSON value. Send one.")
 	}
+	if hasDamagedText(body) {
+		return DamagedText()
+	}
 	return nil
+}
+
+// DamagedText refuses a text in which letters could not be read: nothing of it may be kept, since a name or a note would
+// be kept wrongly, and a NUL cannot be stored.
+func DamagedText() *Problem {
+	return NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
+}
+
+// hasDamagedText says whether any text in JSON, which is well-formed, holds what stands for letters that could not be
+// read. Bytes that are no UTF-8 and halves of a pair are read as such.
+func hasDamagedText(body []byte) bool {
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	for {
+		token, err := decoder.Token()
+		if err != nil {
+			return false
+		}
+		if text, isText := token.(string); isText && strings.ContainsAny(text, "\x00\uFFFD") {
+			return true
+		}
+	}
 }
 
 // badJSON says where the JSON is wrong without repeating what it says. The cause is left out on purpose: it may

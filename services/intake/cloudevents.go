@@ -310,7 +310,7 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 	case !isJSON(e):
 		return refuse(httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json."), ReasonMediaType)
 	case damaged:
-		return refuse(damagedText(), ReasonSchema)
+		return refuse(httpx.DamagedText(), ReasonSchema)
 	case e.Type() == string(schemas.ReferralSubmitted):
 		return s.readSubmitted(who, e, tidied, reading, refuse)
 	}
@@ -325,11 +325,6 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 	statement := s.reported(e, data)
 	reading.Statement = &statement
 	return reading, nil
-}
-
-// damagedText: nothing is kept of a text in which letters could not be read.
-func damagedText() *httpx.Problem {
-	return httpx.NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
 }
 
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it

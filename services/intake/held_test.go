@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -108,4 +109,23 @@ func TestWhatWaitsIsListedByTheTimePromisedAndEndsWhenSettled(t *testing.T) {
 		t.Errorf("still waiting: %s", left)
 	}
 	p.must(t, http.StatusBadRequest, guide, "GET", "/api/messages?waiting=true&cursor=WyJhIiwiYiJd", "")
+}
+
+func TestAMessageThatDoesNotSayWhetherItIsRealIsKeptAndReleased(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	h := newHospital()
+	h.at = p.clock.Now().Add(-2 * time.Hour)
+	unsaid := replaceOnce(string(h.message("A03", reason("248062006", "", "SCT"))), "|P|2.4", "||2.4")
+	if ack := send(t, p.dial(t), []byte(unsaid)); ack.Code != "AE" {
+		t.Fatalf("answered %+v", ack)
+	}
+	expect(t, p.ledgerNow(t), "AE quarantined no-processing-id")
+	var list httpx.List[LedgerLine]
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "GET", "/api/messages?waiting=true", "")), &list); err != nil || len(list.Items) != 1 {
+		t.Fatalf("waiting: %+v (%v)", list.Items, err)
+	}
+	p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+list.Items[0].ID+"/release", "{}")
+	types, _ := p.outbox(t)
+	expect(t, types, "message.quarantined", "discharge.recorded", "message.released")
 }

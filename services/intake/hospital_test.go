@@ -236,12 +236,19 @@ func TestEqualEventTimesAreOrderedBySendingThenByArrival(t *testing.T) {
 
 func TestOnlyProductionIsTakenByDefault(t *testing.T) {
 	t.Parallel()
-	for id, taken := range map[string]bool{"P": true, "p": true, "P^T": true, "T": false, "t": false, "D": false, "": false, `""`: false, "X": false} {
+	for id, taken := range map[string]bool{"P": true, "p": true, "P^T": true, "T": false, "t": false, "D": false, "X": false} {
 		h, w := newHospital(), newWard(t)
 		raw := replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4")
 		reading := w.read([]byte(raw))
 		if (reading.Outcome == "") != taken || (!taken && (reading.Reason != ReasonProcessing || reading.Ack != hl7.Refused)) {
 			t.Errorf("MSH-11 %q: %s %s", id, reading.Outcome, reading.Reason)
+		}
+	}
+	for _, id := range []string{"", `""`, "^"} {
+		w := newWard(t)
+		reading := w.read([]byte(replaceOnce(string(newHospital().attended()), "|P|2.4", "|"+id+"|2.4")))
+		if reading.Outcome != Quarantined || reading.Reason != ReasonNoProcessing || reading.Ack != hl7.Failed || reading.Statement == nil {
+			t.Errorf("MSH-11 %q: %s %s %v", id, reading.Outcome, reading.Reason, reading.Ack)
 		}
 	}
 	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
@@ -252,7 +259,7 @@ func TestOnlyProductionIsTakenByDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for id, taken := range map[string]bool{"T": true, "": true, "P": false} {
+	for id, taken := range map[string]bool{"T": true, "": true, `""`: true, "P": false} {
 		h, w := newHospital(), newWard(t)
 		w.profiles.bySender["EPR"] = profile
 		if got := w.read([]byte(replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4"))); (got.Outcome == "") != taken {

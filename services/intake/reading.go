@@ -20,12 +20,14 @@ const (
 	ReasonTooLarge   = "too-large"
 	ReasonEvent      = "unknown-event"
 	ReasonProcessing = "processing-id"
-	ReasonVersion    = "version"
-	ReasonNoTime     = "no-end-time"
-	ReasonFault      = "could-not-be-processed"
-	ReasonUnframed   = "not-mllp"
-	ReasonAnswered   = "answered-by-later-coding"
-	ReasonAnswer     = "acknowledgement"
+	// ReasonNoProcessing: MSH-11 is empty, so that nobody can know whether the message is about a real person.
+	ReasonNoProcessing = "no-processing-id"
+	ReasonVersion      = "version"
+	ReasonNoTime       = "no-end-time"
+	ReasonFault        = "could-not-be-processed"
+	ReasonUnframed     = "not-mllp"
+	ReasonAnswered     = "answered-by-later-coding"
+	ReasonAnswer       = "acknowledgement"
 )
 
 // Reading is what became of a message in memory, before anything is stored: a statement to be joined to its
@@ -101,6 +103,11 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 	}
 	statement := profile.statement(message, kind, reading.Organisation, received)
 	reading.Statement = &statement
+	if profile.lacksProcessing(message) {
+		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, Quarantined, ReasonNoProcessing
+		reading.Faults = []hl7.Fault{{Segment: "MSH", Field: 11, Code: hl7.CodeRequiredFieldMissing}}
+		return reading
+	}
 	reading.judge()
 	return reading
 }
@@ -138,12 +145,18 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 		return true, ReasonType, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedMessage}
 	case !event:
 		return true, ReasonEvent, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedEvent}
-	case !containsWords(p.ProcessingIDs, processing) && !slices.Contains(p.ProcessingIDs, processing):
+	case processing != "" && !containsWords(p.ProcessingIDs, processing):
 		return true, ReasonProcessing, hl7.Fault{Segment: "MSH", Field: 11, Code: hl7.CodeUnsupportedID}
 	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool { return version == v || strings.HasPrefix(version, v+".") }):
 		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
 	}
 	return false, "", hl7.Fault{}
+}
+
+// lacksProcessing says that a message does not say whether it is about a real person (MSH-11), and that the profile does
+// not take it for one.
+func (p *Profile) lacksProcessing(message *hl7.Message) bool {
+	return message.ProcessingID() == "" && !slices.Contains(p.ProcessingIDs, "")
 }
 
 // Bounds of what one message may say. Beyond them it is broken, and a human looks: nothing of it is left out unseen.

@@ -136,7 +136,7 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 	}
 	filled, damaged := tidySubmitted(filled)
 	if damaged {
-		return schemas.ReferralSubmittedData{}, damagedText()
+		return schemas.ReferralSubmittedData{}, httpx.DamagedText()
 	}
 	data, faults := schemas.ReadReferralSubmitted(filled)
 	if len(faults) > 0 {
