@@ -321,6 +321,9 @@ type PreferencesChangedData struct {
 	Needs bool `json:"needs,omitempty"`
 	// What a message brought that differs from what the person confirmed: somebody asks them.
 	Questions []string `json:"questions,omitempty" is:"contact-question"`
+	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
+	// any more. Absent where the event does not speak of it.
+	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,100"`
 }
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.
@@ -534,6 +537,41 @@ type OfferRaisedData struct {
 	AnswerBy time.Time `json:"answerBy"`
 	// Whether the person has said yes. No offer is sent out before that.
 	Consent string `json:"consent" is:"consent-state"`
+}
+
+// OfferAcceptedData says that a partner has taken on the offer. From then on it may read who the person is, while its
+// agreement is in force, a yes names it, and nothing has ended or paused the offer.
+type OfferAcceptedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// Last local day on which the partner's agreement is in force, inclusive.
+	AgreementUntil string `json:"agreementUntil" is:"date"`
+}
+
+// OfferDeclinedData says that a partner does not take on the offer.
+type OfferDeclinedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Why, as a code.
+	Reason string `json:"reason" is:"code"`
+}
+
+// OfferHandedBackData says that a partner gives an accepted offer back: it reads nothing from then on.
+type OfferHandedBackData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Why, as a code.
+	Reason string `json:"reason" is:"code"`
+}
+
+// FollowupCompletedData says that what the offer was for has been done. The partner reads for 14 days more.
+type FollowupCompletedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// The local day on which it was done.
+	CompletedOn string `json:"completedOn" is:"date"`
 }
 
 // OfferWithdrawnData says that the offer no longer stands.

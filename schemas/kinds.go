@@ -50,12 +50,13 @@ const TimePattern = `^[0-9]{4}-[0-9]{2}-[0-9]{2}T([01][0-9]|2[0-3]):[0-5][0-9]:[
 var timeShape = regexp.MustCompile(TimePattern)
 
 var kinds = compile(map[string]Kind{
-	"uuid":    {Format: "uuid", Do: "use a UUID"},
-	"date":    {Format: "date", Do: "use a local date, YYYY-MM-DD"},
-	"ods":     {Pattern: `^[A-Z0-9]{3,12}$`, Do: "use the ODS code: 3 to 12 capital letters and digits"},
-	"service": {Pattern: idPattern, MaxLength: 100, Do: "use the id from the directory"},
-	"partner": {Pattern: partnerPattern, MaxLength: 64, Do: "use the partner's opaque id"},
-	"version": {Pattern: idPattern, MaxLength: 100, Do: "use the version's hash"},
+	"uuid":         {Format: "uuid", Do: "use a UUID"},
+	"date":         {Format: "date", Do: "use a local date, YYYY-MM-DD"},
+	"ods":          {Pattern: `^[A-Z0-9]{3,12}$`, Do: "use the ODS code: 3 to 12 capital letters and digits"},
+	"service":      {Pattern: idPattern, MaxLength: 100, Do: "use the id from the directory"},
+	"partner":      {Pattern: partnerPattern, MaxLength: 64, Do: "use the partner's opaque id"},
+	"organisation": {Pattern: partnerPattern, MaxLength: 64, Do: "use the organisation's opaque id or its ODS code"},
+	"version":      {Pattern: idPattern, MaxLength: 100, Do: "use the version's hash"},
 	"owner": {Pattern: `^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`, MaxLength: 100,
 		Do: "use kind:id, the kind being team, navigator, partner or service"},
 	"code": {Pattern: codePattern, MaxLength: 60, Do: "use lower-case words joined by hyphens"},
@@ -142,6 +143,9 @@ func FactNames() []string {
 	}
 	return names
 }
+
+// Allows says whether a text is of the kind.
+func (k Kind) Allows(text string) bool { return text != "" && k.allows(text) }
 
 // allows says whether a non-empty text is of the kind.
 func (k *Kind) allows(text string) bool {

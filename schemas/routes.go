@@ -78,7 +78,7 @@ var routes = []Route{
 	{"POST", "/api/journeys/{id}/preferences", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Records what the person would like."},
 	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, Partner, Person}, false,
-		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner under a consent in force. Every look is kept, and the person can read it."},
+		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, under a yes to it by name and an agreement in force. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
 	{"POST", "/api/people/{ref}/merge", Intake, staff, false,

@@ -42,9 +42,13 @@ const (
 	ServiceLineReported Type = "care.footbridge.service.line-reported.v1"
 	ServiceLineMended   Type = "care.footbridge.service.line-mended.v1"
 
-	OfferRaised    Type = "care.footbridge.offer.raised.v1"
-	OfferWithdrawn Type = "care.footbridge.offer.withdrawn.v1"
-	OfferExhausted Type = "care.footbridge.offer.exhausted.v1"
+	OfferRaised       Type = "care.footbridge.offer.raised.v1"
+	OfferAccepted     Type = "care.footbridge.offer.accepted.v1"
+	OfferDeclined     Type = "care.footbridge.offer.declined.v1"
+	OfferWithdrawn    Type = "care.footbridge.offer.withdrawn.v1"
+	OfferHandedBack   Type = "care.footbridge.offer.handed-back.v1"
+	OfferExhausted    Type = "care.footbridge.offer.exhausted.v1"
+	FollowupCompleted Type = "care.footbridge.followup.completed.v1"
 
 	BridgingProposed Type = "care.footbridge.bridging.proposed.v1"
 	BridgingStarted  Type = "care.footbridge.bridging.started.v1"

@@ -102,6 +102,9 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.JourneyReopened:
 		d, err := flow.Decode[schemas.JourneyReopenedData](e)
 		return err == nil && k.addTurn(at, false, d.ReopenedOn), err
+	case schemas.PreferencesChanged:
+		d, err := flow.Decode[schemas.PreferencesChangedData](e)
+		return err == nil && k.addBarred(at, d.MustNotKnow), err
 	case schemas.ContactStopped, schemas.ContactResumed:
 		return k.Contact.say(at, schemas.Type(e.Type) == schemas.ContactResumed), nil
 	default:

@@ -40,7 +40,7 @@ func story(t *rapid.T) []flow.Event {
 	door := rapid.SampledFrom([]schemas.Door{schemas.DoorOpen, schemas.DoorOpenIf, schemas.DoorNotOpen})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 9).Draw(t, "kind") {
+		switch rapid.IntRange(0, 10).Draw(t, "kind") {
 		case 0, 1:
 			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: facts.Draw(t, "facts")})
@@ -64,6 +64,9 @@ func story(t *rapid.T) []flow.Event {
 			} else {
 				say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{Person: "p", ReleasedOn: day.Draw(t, "from")})
 			}
+		case 8:
+			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p",
+				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {partnersAB()[0].ID}, {partnersAB()[0].ID, partnersAB()[1].ID}}).Draw(t, "barred")})
 		default:
 			say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Doors: []schemas.ServiceDoor{
 				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))}})
@@ -123,6 +126,16 @@ func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
 		_, _, stands := end.Known.current()
 		if (end.Status == Offered) != (end.Open != nil) || end.Known.Turn.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
 			t.Fatalf("got %+v with offer %+v", end, end.Open)
+		}
+	})
+}
+
+func TestWhoMustNotKnowIsNeverAsked(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		end := tell(t, story(t))
+		if end.Open != nil && slices.Contains(end.Known.Barred, end.Open.Partner) {
+			t.Fatalf("%v must not know, and the offer is %+v", end.Known.Barred, end.Open)
 		}
 	})
 }

@@ -26,6 +26,10 @@ type Known struct {
 	Closed  map[string]bool `json:"closed,omitempty"`
 	Consent schemas.Answers `json:"consent,omitzero"` // to follow-up
 	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
+	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt: they are
+	// never asked, whatever else was said.
+	Barred   []string `json:"barred,omitempty"`
+	BarredAt int64    `json:"barredAt,omitempty"`
 	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
 	// count no more, and the person is asked anew.
 	Turn         turn  `json:"turn,omitzero"`
@@ -211,10 +215,20 @@ func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) bool {
 	return k.Consent.Hear(d.Organisation, said)
 }
 
+// addBarred takes in the whole list of organisations that must not know, where an event speaks of it.
+func (k *Known) addBarred(at int64, organisations []string) bool {
+	if organisations == nil || at <= k.BarredAt {
+		return false
+	}
+	k.Barred, k.BarredAt = organisations, at
+	return true
+}
+
 // matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
-// no to. given says whether the person's yes covers the one found.
+// no to; never one that must not know. given says whether the person's yes covers the one found.
 func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
 	answers, open := k.answers(), k.open()
+	partners = slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(k.Barred, p.ID) })
 	named := slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return !slices.Contains(answers.Yes(), p.ID) })
 	if found, ok = match(open, named); ok {
 		return found, true, true

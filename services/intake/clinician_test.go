@@ -102,6 +102,7 @@ func TestAYesReportedUnder18IsKeptInDoubtAndNobodyMayActOnIt(t *testing.T) {
 	if !strings.Contains(shown, `"state":"in-doubt"`) || strings.Contains(shown, `"state":"given"`) || !strings.Contains(shown, `"clinicianFirst":true`) {
 		t.Errorf("shown %s", shown)
 	}
+	p.accept(t, a.Journey, "1", 1)
 	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+a.Journey+"/consent", `{"mayConsent":`+parent+`}`)
 	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")

@@ -110,22 +110,35 @@ func Consent(group Group, answers []Answer, purpose, towards, today string) Cons
 	return own
 }
 
+// answerOf is the answer that counts for an organisation, of some records that are one person's. Which one that is, of
+// those to it by name and those to any, schemas.Answers decides, as for everybody who acts on a consent.
 func answerOf(answers []Answer, purpose, towards, today string, records ...string) ConsentState {
 	named, isNamed := Answer{}, false
 	if towards != "" {
 		named, isNamed = newest(answers, purpose, towards, records...)
 	}
 	general, isGeneral := newest(answers, purpose, "", records...)
+	var said schemas.Answers
+	hear := func(a Answer, at int64) { said.Hear(a.Towards, schemas.Said{At: at, Yes: a.State == ConsentGiven}) }
+	const earlier, later = 1, 2
 	switch {
-	// A no to all that was said after a yes by name takes that back too.
-	case isNamed && isGeneral && general.State != ConsentGiven && general.Said.After(named.Said):
+	case !isNamed && !isGeneral:
+		return ConsentNotAsked
+	case !isNamed:
 		return general.stateOn(today)
-	case isNamed:
+	case !isGeneral:
 		return named.stateOn(today)
-	case isGeneral:
+	case general.Said.After(named.Said):
+		hear(named, earlier)
+		hear(general, later)
+	default:
+		hear(general, earlier)
+		hear(named, later)
+	}
+	if said.To(towards).At == said.Any.At {
 		return general.stateOn(today)
 	}
-	return ConsentNotAsked
+	return named.stateOn(today)
 }
 
 // consentFault says what is wrong with an answer to be recorded, or nothing.

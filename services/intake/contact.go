@@ -17,9 +17,11 @@ type Card struct {
 	// a checked number, or by way of a named hostel.
 	NoSafeChannel bool   `json:"noSafeChannel,omitempty"`
 	Arrangement   string `json:"arrangement,omitempty"`
-	// Named are people who may hear something, and what. NeverTell are people and organisations who must not know.
-	Named     []NamedPerson `json:"named,omitempty"`
-	NeverTell []string      `json:"neverTell,omitempty"`
+	// Named are people who may hear something, and what. NeverTell are people who must not know, in words: a note to
+	// humans. MustNotKnow are organisations by their ids, and obeyed: they are never asked and read nothing.
+	Named       []NamedPerson `json:"named,omitempty"`
+	NeverTell   []string      `json:"neverTell,omitempty"`
+	MustNotKnow []string      `json:"mustNotKnow,omitempty"`
 	// Needs are access and communication needs, as codes and in words.
 	Needs     []string    `json:"needs,omitempty"`
 	NeedsNote string      `json:"needsNote,omitempty"`
@@ -80,6 +82,31 @@ func cardFault(c Card) string {
 	}
 	return ""
 }
+
+// mustNotKnow are all organisations that the person excluded, sorted: those that must not know, and partners they never
+// want. It is never nil: told, it is the whole list.
+func (c Card) mustNotKnow() []string {
+	all := append(slices.Clone(c.MustNotKnow), c.Wishes.Never...)
+	slices.Sort(all)
+	return append([]string{}, slices.Compact(all)...)
+}
+
+// barredFault says what is wrong with a list of organisations that must not know, or nothing.
+func barredFault(ids []string, home string) string {
+	kind, _ := schemas.KindNamed("organisation")
+	switch {
+	case len(ids) > mostBarred:
+		return "There are more than 50 organisations in the list."
+	case slices.Contains(ids, home):
+		return "This journey is looked after by that organisation: it cannot be kept from it. Ask the navigator to hand the journey on first."
+	case slices.ContainsFunc(ids, func(id string) bool { return !kind.Allows(id) }):
+		return "An organisation that must not know is listed by its opaque id or ODS code. Write people, and what has no id, under neverTell."
+	}
+	return ""
+}
+
+// mostBarred is how many organisations each list may hold.
+const mostBarred = 50
 
 const noSafeChannel = "no-safe-channel"
 

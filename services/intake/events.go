@@ -24,23 +24,17 @@ type journeyState struct {
 	at        int64
 }
 
-// closing is that a journey was closed: the grants that had begun by then end, whatever has been heard since.
-type closing struct {
-	id string
-	at time.Time
-}
-
 // Handle applies a batch of events: which journeys are open, so that a person who comes back joins theirs, and which
-// were closed, so that no partner reads on.
+// were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
-		return s.hearJourneys(tx, fresh)
+		s.hearJourneys(tx, fresh)
+		return hearOffers(tx, fresh)
 	}
 }
 
-// hearJourneys takes the newest that was said of each journey, and every closing, in the order of their ids. Grants
-// come first, as whoever records an answer locks them before the journey.
-func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
+// hearJourneys takes the newest that was said of each journey, and every closing, in the order of their ids.
+func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) {
 	newest := map[string]journeyState{}
 	var closed []closing
 	for _, e := range fresh {
@@ -61,8 +55,95 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
 		states = append(states, state)
 	}
 	slices.SortFunc(states, func(a, b journeyState) int { return cmp.Compare(a.id, b.id) })
-	slices.SortFunc(closed, func(a, b closing) int { return cmp.Compare(a.id, b.id) })
-	endGrantsOf(tx, closed)
 	storeJourneyStates(tx, states)
+	storeClosings(tx, closed)
+}
+
+// offerSaid is what an event of the follow-up service says of one offer, or of a journey's offers as a whole.
+type offerSaid struct {
+	Offer
+	exhausted int64
+}
+
+// readOffer reads an event about offers; false where it is about something else.
+func readOffer(e flow.Event) (offerSaid, bool, error) {
+	at := max(flow.ReadSequence(e.Sequence), 1)
+	said := offerSaid{Offer: Offer{Journey: e.Subject}}
+	var err error
+	switch schemas.Type(e.Type) {
+	case schemas.OfferAccepted:
+		var d schemas.OfferAcceptedData
+		d, err = flow.Decode[schemas.OfferAcceptedData](e)
+		said.ID, said.Partner, said.Accepted, said.AcceptedAt, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, e.Time.UTC(), at, d.AgreementUntil
+	case schemas.OfferDeclined:
+		var d schemas.OfferDeclinedData
+		d, err = flow.Decode[schemas.OfferDeclinedData](e)
+		said.ID, said.Ended = d.Offer, true
+	case schemas.OfferWithdrawn:
+		var d schemas.OfferWithdrawnData
+		d, err = flow.Decode[schemas.OfferWithdrawnData](e)
+		said.ID, said.Ended = d.Offer, true
+	case schemas.OfferHandedBack:
+		var d schemas.OfferHandedBackData
+		d, err = flow.Decode[schemas.OfferHandedBackData](e)
+		said.ID, said.Ended = d.Offer, true
+	case schemas.FollowupCompleted:
+		var d schemas.FollowupCompletedData
+		d, err = flow.Decode[schemas.FollowupCompletedData](e)
+		said.ID, said.CompletedOn = d.Offer, d.CompletedOn
+	case schemas.OfferExhausted:
+		said.exhausted = at
+	default:
+		return offerSaid{}, false, nil
+	}
+	return said, true, err
+}
+
+// hearOffers joins what was said of offers with what is known of them. The journeys are locked first, in the order of
+// their ids, so that whoever reads under a journey's lock sees all of an event or nothing.
+func hearOffers(tx *flow.Tx, fresh []flow.Event) error {
+	var all []offerSaid
+	exhausted := map[string]int64{}
+	for _, e := range fresh {
+		said, ok, err := readOffer(e)
+		switch {
+		case err != nil:
+			return err
+		case ok && said.exhausted > 0:
+			exhausted[e.Subject] = max(exhausted[e.Subject], said.exhausted)
+		case ok:
+			all = append(all, said)
+		}
+	}
+	storeExhausted(tx, exhausted)
+	if len(all) == 0 {
+		return nil
+	}
+	known, err := lockOffers(tx, all)
+	if err != nil {
+		return err
+	}
+	var changed []string
+	for _, said := range all {
+		o, ok := known[said.ID]
+		if !ok {
+			o = &Offer{ID: said.ID, Journey: said.Journey}
+			known[said.ID] = o
+		}
+		if o.hear(said.Offer) && !slices.Contains(changed, o.ID) {
+			changed = append(changed, o.ID)
+		}
+	}
+	slices.Sort(changed)
+	for _, id := range changed {
+		storeOffer(tx, *known[id])
+	}
 	return nil
+}
+
+// closing is that a journey was closed: the offers accepted by then, and what was answered by then, count no more,
+// whatever has been heard since.
+type closing struct {
+	id string
+	at time.Time
 }

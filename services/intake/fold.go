@@ -60,6 +60,9 @@ type JourneyKnown struct {
 // journeyClosed is the state in which a journey takes up no further attendance.
 const journeyClosed = "closed"
 
+// journeyOpen is the state in which the person may be contacted.
+const journeyOpen = "open"
+
 // NewWorld makes a world of what was loaded.
 func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
 	return &World{Zone: zone, QuarantineFor: quarantineFor, waits: waits{noEndAfter, wardReview}, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},

@@ -2,16 +2,60 @@ package intake
 
 import (
 	"slices"
+	"time"
 
 	"footbridge/schemas"
 )
 
-// Grant lets one organisation read who the person of one journey is, for one purpose, until a day. It is kept from
-// what the person said to that organisation by name: a yes to any partner opens nothing to a particular one.
-type Grant struct {
-	ID, Journey, Person, Organisation, Purpose string
-	Until                                      string // last local day; empty for no end
-	Ended                                      bool
+// Offer is what the follow-up service said of one offer, joined: whatever order it is heard in, and however often, it ends
+// as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it anew.
+type Offer struct {
+	ID, Journey, Partner string
+	// Accepted is the sequence of its first acceptance, and AcceptedAt when that was said; 0 before any.
+	Accepted   int64
+	AcceptedAt time.Time
+	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed, says.
+	AgreementUntil string
+	Agreed         int64
+	Ended          bool   // declined, withdrawn or handed back
+	CompletedOn    string // the first local day on which it was said to be done
+}
+
+// hear takes in what an event about the offer says, and says whether that changed anything.
+func (o *Offer) hear(said Offer) bool {
+	before := *o
+	if said.Accepted > 0 && (o.Accepted == 0 || said.Accepted < o.Accepted) {
+		o.Accepted, o.AcceptedAt, o.Partner = said.Accepted, said.AcceptedAt, said.Partner
+	}
+	if said.Agreed > o.Agreed {
+		o.Agreed, o.AgreementUntil = said.Agreed, said.AgreementUntil
+	}
+	if said.CompletedOn != "" && (o.CompletedOn == "" || said.CompletedOn < o.CompletedOn) {
+		o.CompletedOn = said.CompletedOn
+	}
+	o.Ended = o.Ended || said.Ended
+	return *o != before
+}
+
+// readsAfter is for how many days after completion the partner reads on.
+const readsAfter = 14
+
+// stands says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
+// under an agreement in force, not ended, not done for longer than 14 days, and begun after all that ended before.
+func (o Offer) stands(j Standing, today string) bool {
+	return o.Accepted > 0 && !o.Ended && o.AcceptedAt.After(j.ClosedAt) && o.Accepted > j.Exhausted &&
+		o.AgreementUntil != "" && today <= o.AgreementUntil &&
+		(o.CompletedOn == "" || daysBetween(o.CompletedOn, today) <= readsAfter)
+}
+
+// Standing is how the journey and its person stand, as far as it decides what a partner reads.
+type Standing struct {
+	State     string    // of the journey
+	ClosedAt  time.Time // when it was last closed; answers and acceptances up to then count no more
+	Exhausted int64     // sequence with which the follow-up service last said that nobody is left to ask
+	Stopped   bool      // they have died, or contact is stopped
+	Cancelled bool      // no visit or request of the journey stands
+	Waits     bool      // a clinician, or another human, decides first whether anybody may be in touch
 }
 
 // Asking is who wants to read who a person is.
@@ -19,10 +63,10 @@ type Asking struct {
 	Organisation string
 	Role         string
 	Reason       string // as stated
-	// Closed says that the journey is closed: no partner reads on, whatever grants are still there.
-	Closed bool
 	// Own says that it is the person themselves; Here that the journey began at the organisation that asks.
 	Own, Here bool
+	// Barred: the person said that the organisation must not know. To it, it is as if nothing were there.
+	Barred bool
 }
 
 // How much is shown.
@@ -35,15 +79,19 @@ const (
 // Reasons for refusing a look, as kept in the audit trail.
 const (
 	RefusedNoReason = "no-reason"
-	RefusedNoGrant  = "no-grant"
+	RefusedNoOffer  = "no-offer"
+	RefusedBarred   = "must-not-know"
 	RefusedRole     = "role"
 	RefusedErased   = "erased"
 )
 
 // MayRead decides whether somebody may read who a person is, and how much of it. All that it looks at is read in the
 // transaction that reads the identity, so that a consent withdrawn before it opens nothing.
-func MayRead(asking Asking, group Group, grants []Grant, answers []Answer, today string) (sees, refused string) {
+func MayRead(asking Asking, group Group, standing Standing, offers []Offer, answers []Answer, today string) (sees, refused string) {
 	stated := schemas.ReasonFault(asking.Reason) == ""
+	if asking.Barred && schemas.Role(asking.Role) != schemas.Person {
+		return SeesNothing, RefusedBarred
+	}
 	switch schemas.Role(asking.Role) {
 	case schemas.Person:
 		if asking.Own {
@@ -63,25 +111,22 @@ func MayRead(asking Asking, group Group, grants []Grant, answers []Answer, today
 		}
 		return SeesAll, ""
 	case schemas.Partner:
-		inForce := func(g Grant) bool {
-			return !g.Ended && g.Organisation == asking.Organisation && (g.Until == "" || today <= g.Until) &&
-				Consent(group, answers, g.Purpose, g.Organisation, today).holds()
-		}
-		if !asking.Closed && slices.ContainsFunc(grants, inForce) {
+		if partnerReads(asking.Organisation, group, standing, offers, answers, today) {
 			return SeesPartner, ""
 		}
-		return SeesNothing, RefusedNoGrant
+		return SeesNothing, RefusedNoOffer
 	}
 	return SeesNothing, RefusedRole
 }
 
-// grantsAfter are what an answer does to a journey's grants: a yes to an organisation by name begins one, a no to it,
-// or to any, ends what it covered.
-func grantsAfter(a Answer, today string) (begin bool, end func(Grant) bool) {
-	begin = a.Towards != "" && a.stateOn(today).holds()
-	end = func(g Grant) bool {
-		covered := g.Purpose == a.Purpose && (a.Towards == "" || a.Towards == g.Organisation)
-		return covered && (a.State.refuses() || (a.Towards == g.Organisation && a.Towards != ""))
+// partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to follow-up
+// by its name since the journey was last closed, and nothing that stops, holds or ends contact.
+func partnerReads(partner string, group Group, standing Standing, offers []Offer, answers []Answer, today string) bool {
+	if partner == "" || standing.State != journeyOpen || standing.Stopped || standing.Cancelled || standing.Waits {
+		return false
 	}
-	return begin, end
+	theirs := func(o Offer) bool { return o.Partner == partner && o.stands(standing, today) }
+	named, ok := newest(answers, schemas.PurposeFollowUp, partner, append([]string{group.Own}, group.Confirmed...)...)
+	return slices.ContainsFunc(offers, theirs) && ok && named.Said.SaidAt.After(standing.ClosedAt) && !named.guarded &&
+		named.stateOn(today).holds() && Consent(group, answers, schemas.PurposeFollowUp, partner, today).holds()
 }

@@ -70,7 +70,7 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 		}
 		shown.Named = !sub.erased
 		if reason != "" {
-			shown.Who, refusal = s.lookFromMessage(tx, who, held, sub, reason)
+			shown.Who, refusal, err = s.lookFromMessage(tx, who, held, sub, reason)
 		}
 		return nil
 	})
@@ -108,12 +108,12 @@ func (s *Service) saysOf(held *heldMessage) *messageSays {
 }
 
 // lookFromMessage is one look at who a message is about; in the trail the message stands where a journey would.
-func (s *Service) lookFromMessage(tx *flow.Tx, who principal.Principal, held *heldMessage, sub *subjectOf, reason string) (*messageWho, error) {
+func (s *Service) lookFromMessage(tx *flow.Tx, who principal.Principal, held *heldMessage, sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
 	sub.Journey, sub.Organisation = held.ID, held.Organisation
-	if shown, err := s.look(tx, who, sub, reason); err != nil {
-		return nil, err
-	} else {
-		return &messageWho{FamilyName: shown.FamilyName, GivenName: shown.GivenName, BirthDate: shown.BirthDate, LocalID: shown.LocalID,
-			NHSNumber: shown.NHSNumber, Verified: shown.Verified}, nil
+	shown, refusal, err := s.look(tx, who, sub, reason)
+	if refusal != nil || err != nil {
+		return nil, refusal, err
 	}
+	return &messageWho{FamilyName: shown.FamilyName, GivenName: shown.GivenName, BirthDate: shown.BirthDate, LocalID: shown.LocalID,
+		NHSNumber: shown.NHSNumber, Verified: shown.Verified}, nil, nil
 }

@@ -2,13 +2,13 @@
 //
 // In: HL7 v2 ADT messages over MLLP; CloudEvents over POST /events; forms and lists; FHIR R4 messages in the Booking
 // and Referral Standard's envelope; signals of a death, a changed NHS number or a changed record. It hears which
-// journeys are open.
+// journeys are open, and what became of offers.
 // Out: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, consent.given,
 // consent.declined, consent.withdrawn, consent.expiring, person.contact-stopped, person.contact-resumed, person.merged,
 // person.unmerged, person.preferences-changed, information.supplied, message.quarantined, message.released.
 //
 // Tables: message (the ledger) and message_key, receipt (what was received before), visit, person, person_key and
-// person_lookup, journey, consent, contact_card and note (sealed), access_grant, access_log, person_merge, legal_hold,
+// person_lookup, journey, consent, contact_card and note (sealed), partner_offer, partner_person, access_log, person_merge, legal_hold,
 // erasure. View: held, for the sentinel.
 //
 // It promises:
@@ -20,7 +20,7 @@
 //     visit raises one journey, once, and ends in the same state;
 //   - free text never raises anything by itself; undecided scope is put before a human;
 //   - who the person is stays sealed here, under a key of their own; events carry a random id and coded facts. It is
-//     read for a stated reason, by the person, or by a partner under a consent in force, and every look is kept;
+//     read for a stated reason, by the person, or by a partner by its accepted offer and a yes to it, and every look is kept;
 //   - consent and contact never cross a merge that no human has confirmed; what a person confirmed is not overwritten by
 //     a message; after an erasure, and three days after it turns out to be out of scope, nobody can read who it was.
 //

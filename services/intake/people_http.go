@@ -187,7 +187,7 @@ func consentAnswer(sub *subjectOf, stand []consentShown) map[string]any {
 	return answer
 }
 
-// recordConsent adds answers, gives out what changed, and begins and ends grants.
+// recordConsent adds answers, and gives out what changed.
 func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subjectOf, request consentRequest) error {
 	if sub.erased {
 		return gone()
@@ -222,9 +222,6 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	}
 	storeAnswers(tx, sub.Organisation, fresh)
 	sub.answers = append(sub.answers, fresh...)
-	for _, a := range fresh {
-		applyToGrants(tx, sub, a, today)
-	}
 	return sayOn(tx, sub.Journey, saidByAnswers(sub, fresh, today))
 }
 
@@ -254,20 +251,6 @@ func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf
 		return err
 	}
 	return sayOn(tx, sub.Journey, all)
-}
-
-func applyToGrants(tx *flow.Tx, sub *subjectOf, a Answer, today string) {
-	begin, ends := grantsAfter(a, today)
-	var ended []string
-	for _, g := range sub.grants {
-		if ends(g) && !begin {
-			ended = append(ended, g.ID)
-		}
-	}
-	endGrants(tx, ended, tx.Now)
-	if begin {
-		storeGrant(tx, Grant{ID: clock.NewID(tx.Now), Journey: sub.Journey, Person: sub.Person, Organisation: a.Towards, Purpose: a.Purpose, Until: a.Until}, tx.Now)
-	}
 }
 
 // saidByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
@@ -333,6 +316,11 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 		sub, err := s.lockForLook(tx, who, journey)
 		if err != nil {
 			return err
+		}
+		if schemas.Role(who.Role) != schemas.Person && sub.bars(who.Organisation) {
+			s.storeLook(tx, who, sub, SeesNothing, RefusedBarred, "", tx.Now)
+			refusal = noSuchJourney()
+			return nil
 		}
 		if schemas.Role(who.Role) == schemas.TreatingStaff {
 			if refusal, err = s.treatingLook(tx, who, sub, statedReason(r)); refusal != nil || err != nil {
@@ -400,6 +388,9 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 		if fault := cardFault(card); fault != "" {
 			return unprocessable(fault)
 		}
+		if fault := barredFault(card.MustNotKnow, sub.Organisation); fault != "" {
+			return unprocessable(fault)
+		}
 		sub.card = card
 		return nil
 	})
@@ -412,6 +403,9 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 		facts := said.Value.facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
+		}
+		if fault := barredFault(said.Value.Never, sub.Organisation); fault != "" {
+			return unprocessable(fault)
 		}
 		sub.card.Wishes = said.over(sub.card.Wishes)
 		var takenBack []string
@@ -471,7 +465,7 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 		return err
 	}
 	all := []said{{schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
-		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""}}}
+		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", MustNotKnow: sub.card.mustNotKnow()}}}
 	if sub.supplied != nil {
 		all = append(all, said{schemas.InformationSupplied, *sub.supplied})
 	}
@@ -481,7 +475,7 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 // identityShown is who a person is, as far as the principal may see it.
 type identityShown struct {
 	Journey    string `json:"journey"`
-	Person     string `json:"person,omitempty"` // never for a partner
+	Person     string `json:"person,omitempty"` // to a partner, an id that it alone knows
 	FamilyName string `json:"familyName,omitempty"`
 	GivenName  string `json:"givenName,omitempty"`
 	// Contact that the person confirmed, and only that, for a partner. NoSafeChannel: nothing may be used.
@@ -490,11 +484,13 @@ type identityShown struct {
 	Arrangement   string        `json:"arrangement,omitempty"`
 	Named         []NamedPerson `json:"named,omitempty"`
 	// AskFirst: another record, merged and not confirmed, names somebody who must not know. Tell nobody anything yet.
-	AskFirst  bool        `json:"askFirst,omitempty"`
-	NeverTell []string    `json:"neverTell,omitempty"`
-	Needs     []string    `json:"needs,omitempty"`
-	NeedsNote string      `json:"needsNote,omitempty"`
-	Wishes    Preferences `json:"wishes,omitzero"`
+	AskFirst  bool     `json:"askFirst,omitempty"`
+	NeverTell []string `json:"neverTell,omitempty"`
+	// MustNotKnow are organisations that the person excluded: they are never asked, and read nothing.
+	MustNotKnow []string    `json:"mustNotKnow,omitempty"`
+	Needs       []string    `json:"needs,omitempty"`
+	NeedsNote   string      `json:"needsNote,omitempty"`
+	Wishes      Preferences `json:"wishes,omitzero"`
 	// What follows is for the NHS's own staff and the person alone.
 	BirthDate   string       `json:"birthDate,omitempty"`
 	NHSNumber   string       `json:"nhsNumber,omitempty"`
@@ -536,8 +532,8 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		if shown, refusal = s.look(tx, who, sub, reason); refusal != nil {
-			return nil
+		if shown, refusal, err = s.look(tx, who, sub, reason); refusal != nil || err != nil {
+			return err
 		}
 		return tellHome(tx, who, sub, "identity")
 	})
@@ -551,32 +547,54 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 }
 
 // look decides about one look and writes it down, a refused one too.
-func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (*identityShown, error) {
+func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
 	asking := Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
-		Here: sub.Organisation == who.Organisation, Closed: sub.State == journeyClosed}
-	sees, refused := MayRead(asking, sub.group, sub.grants, sub.answers, s.today(tx.Now))
+		Here: sub.Organisation == who.Organisation, Barred: sub.bars(who.Organisation)}
+	var standing Standing
+	var offers []Offer
+	own := ""
+	if schemas.Role(who.Role) == schemas.Partner {
+		if standing, offers, err = sub.loadOffers(tx); err != nil {
+			return nil, nil, err
+		}
+	}
+	sees, refused := MayRead(asking, sub.group, standing, offers, sub.answers, s.today(tx.Now))
 	if sees != SeesNothing && sub.erased {
 		sees, refused = SeesNothing, RefusedErased
 	}
 	if refused == RefusedNoReason {
 		reason = "" // what is none is not kept: it may be anything
 	}
-	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
-	switch refused {
-	case "":
-		return sub.show(sees), nil
-	case RefusedErased:
-		return nil, gone()
-	case RefusedNoReason:
-		return nil, sub.noReason(who)
+	if sees == SeesPartner {
+		if own, err = sub.partnersOwn(tx, who.Organisation); err != nil {
+			return nil, nil, err
+		}
 	}
-	return nil, noSuchJourney() // as if it were not there
+	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
+	switch {
+	case refused == "":
+		return sub.show(sees, own), nil, nil
+	case refused == RefusedErased && !scopeOf(who).ByOffer:
+		return nil, gone(), nil
+	case refused == RefusedNoReason:
+		return nil, sub.noReason(who), nil
+	}
+	return nil, noSuchJourney(), nil // as if it were not there
 }
 
-func (sub *subjectOf) show(sees string) *identityShown {
+// bars says whether the person, under this record or one that a human confirmed to be theirs, said that an organisation
+// must not know; to one where the journey did not begin, a record that is only presumed to be theirs counts too.
+func (sub *subjectOf) bars(organisation string) bool {
+	barred := func(c Card) bool { return slices.Contains(c.mustNotKnow(), organisation) }
+	return barred(sub.card) || slices.Contains(sub.barred, organisation) ||
+		organisation != sub.Organisation && slices.ContainsFunc(sub.otherCards, barred)
+}
+
+// show is what somebody sees; own is the id under which a partner knows the person.
+func (sub *subjectOf) show(sees, own string) *identityShown {
 	card, askFirst := sub.card.strictest(sub.otherCards...)
 	shown := &identityShown{Journey: sub.Journey, Person: sub.Person, FamilyName: sub.identity.FamilyName, GivenName: sub.identity.GivenName,
-		Contact: card.usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell,
+		Contact: card.usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell, MustNotKnow: card.mustNotKnow(),
 		Needs: card.Needs, NeedsNote: card.NeedsNote, Wishes: card.Wishes, AskFirst: askFirst}
 	if shown.Contact == nil {
 		shown.Contact = []Channel{}
@@ -586,7 +604,7 @@ func (sub *subjectOf) show(sees string) *identityShown {
 		shown.Contact = []Channel{}
 	}
 	if sees != SeesAll { // a partner learns neither our id of the person, nor what they said about others
-		shown.Person, shown.NeverTell, shown.Wishes.Partners, shown.Wishes.Never = "", nil, nil, nil
+		shown.Person, shown.NeverTell, shown.MustNotKnow, shown.Wishes.Partners, shown.Wishes.Never = own, nil, nil, nil, nil
 		return shown
 	}
 	if shown.Contact = card.Channels; sub.Stopped || shown.Contact == nil {

@@ -71,6 +71,7 @@ type subjectOf struct {
 	Journey, Person, Organisation, State string
 	guard                                guard
 	Stopped                              bool // they have died, or contact is stopped
+	waits                                bool // a human decides first whether anybody may be in touch
 	key                                  vault.Key
 	erased                               bool
 	identity                             Identity
@@ -79,8 +80,8 @@ type subjectOf struct {
 	cardVersion, version                 int64
 	group                                Group
 	answers                              []Answer
-	grants                               []Grant
 	otherCards                           []Card
+	barred                               []string // organisations that the person's other records say must not know
 }
 
 func noSuchJourney() *httpx.Problem {
@@ -108,6 +109,8 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 	var sub *subjectOf
 	var wrapped, identity, card []byte
 	confirmed := true
+	// Locked by a statement of its own: what the next one reads is then as it stands, not as it stood before the wait.
+	tx.Queue(`select 1 from person where id = (select person from journey where id = $1::uuid) for update`, journey)
 	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
 			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
 			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
@@ -125,6 +128,7 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
 			}
 			found.guard.First = schemas.ClinicianFirst(flagged)
+			found.waits = found.guard.First || schemas.HumanFirst(flagged)
 			sub = &found
 			wrapped, identity, card = slices.Clone(wrapped), slices.Clone(identity), slices.Clone(card)
 			return nil
@@ -192,30 +196,22 @@ func sealJSON(key vault.Key, field string, value any) ([]byte, error) {
 	return key.Seal(field, plain), nil
 }
 
-// loadGroup reads the records merged with a person's, the answers of all of them, the journey's grants, and what
-// strictness needs of the other records' cards.
+// loadGroup reads the records merged with a person's, the answers of all of them, and what strictness needs of the other
+// records' cards.
 func (s *Service) loadGroup(tx *flow.Tx, sub *subjectOf) error {
 	var cards []sealedCard
 	loadGroup(tx, sub.Person, &sub.group, &sub.answers, &cards)
-	tx.Queue(`select id::text, journey::text, person::text, organisation, purpose, coalesce(until_day::text, '') from access_grant
-		where journey = $1::uuid and ended_at is null for share`, sub.Journey).Query(func(rows pgx.Rows) error {
-		var g Grant
-		_, err := pgx.ForEachRow(rows, []any{&g.ID, &g.Journey, &g.Person, &g.Organisation, &g.Purpose, &g.Until}, func() error {
-			sub.grants = append(sub.grants, g)
-			return nil
-		})
-		return err
-	})
 	if err := tx.Flush(); err != nil {
 		return err
 	}
 	for _, sealed := range cards {
-		if !slices.Contains(sub.group.Others, sealed.person) {
-			continue
-		}
 		card, err := s.openCard(sealed)
 		if err != nil {
 			return err
+		}
+		if !slices.Contains(sub.group.Others, sealed.person) {
+			sub.barred = append(sub.barred, card.mustNotKnow()...)
+			continue
 		}
 		sub.otherCards = append(sub.otherCards, card)
 	}
@@ -326,34 +322,6 @@ func orNone(list []string) []string {
 		return []string{}
 	}
 	return list
-}
-
-func storeGrant(q queuer, g Grant, now time.Time) {
-	q.Queue(`insert into access_grant (id, journey, person, organisation, purpose, until_day, begun_at)
-		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7)
-		on conflict (journey, organisation, purpose) where ended_at is null do update set until_day = excluded.until_day`,
-		g.ID, g.Journey, g.Person, g.Organisation, g.Purpose, g.Until, now)
-}
-
-func endGrants(q queuer, ids []string, now time.Time) {
-	if len(ids) > 0 {
-		q.Queue(`update access_grant set ended_at = $2 where id = any($1::uuid[]) and ended_at is null`, ids, now)
-	}
-}
-
-// endGrantsOf queues that what partners could read of closed journeys is over. A grant that began after a closing, with a
-// new yes, stays.
-func endGrantsOf(q queuer, closed []closing) {
-	if len(closed) == 0 {
-		return
-	}
-	var journeys []string
-	var at []time.Time
-	for _, c := range closed {
-		journeys, at = append(journeys, c.id), append(at, c.at)
-	}
-	q.Queue(`update access_grant g set ended_at = t.at from unnest($1::uuid[], $2::timestamptz[]) as t(journey, at)
-		where g.journey = t.journey and g.ended_at is null and g.begun_at <= t.at`, journeys, at)
 }
 
 func storeNote(q queuer, sub vault.Key, person, journey, kind string, value any, by string, now time.Time) error {
@@ -593,7 +561,7 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	count("contact_card", `delete from contact_card where person = any($1::uuid[])`, records)
 	count("note", `delete from note where person = any($1::uuid[])`, records)
 	count("access_log", `update access_log set reason = '' where person = any($1::uuid[])`, records)
-	count("access_grant", `update access_grant set ended_at = $2 where person = any($1::uuid[]) and ended_at is null`, records, tx.Now)
+	count("partner_person", `delete from partner_person where person = any($1::uuid[])`, records)
 	return rows, tx.Flush()
 }
 

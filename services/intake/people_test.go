@@ -90,6 +90,8 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	if !strings.Contains(answer, `"state":"given"`) || !strings.Contains(answer, `"state":"declined"`) {
 		t.Errorf("recorded %s", answer)
 	}
+	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "") // a yes alone opens nothing
+	p.accept(t, journey, "1", 2)
 	seen := p.must(t, http.StatusOK, ours, "GET", base+"/identity", "")
 	for _, hidden := range []string{"900001", "unsure@", "1990-04-01", "L1\"", person, "employer"} {
 		if strings.Contains(seen, hidden) {
@@ -112,12 +114,13 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	for _, l := range slices.Backward(looks.Items) {
 		lines = append(lines, strings.TrimSpace(l.Role+" "+l.Sees+" "+l.Refused+" "+l.Reason))
 	}
-	expect(t, lines, "partner  no-grant", "treating-staff  no-reason", "treating-staff all  called about tonight", "partner partner", "partner  no-grant", "partner  no-grant")
+	expect(t, lines, "partner  no-offer", "treating-staff  no-reason", "treating-staff all  called about tonight", "partner  no-offer", "partner partner",
+		"partner  no-offer", "partner  no-offer")
 	other := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: "11111111-1111-4111-8111-111111111111"}
 	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given", "consent.declined", "consent.withdrawn")
-	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "access_grant", "note", "idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
+	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "partner_offer", "partner_person", "note", "idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
 }
 
 // canariesIn looks for what identifies somebody in the named tables.
@@ -251,6 +254,7 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 			journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
 			path := "/api/journeys/" + journey + "/"
 			p.must(t, http.StatusOK, liaison, "POST", path+"consent", yes)
+			p.accept(t, journey, "1", 2)
 			p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 			at := p.clock.Now()
 			events := []flow.Event{turned(journey, schemas.JourneyClosed, 3, at), turned(journey, schemas.JourneyReopened, 4, at.Add(time.Millisecond)),
@@ -272,6 +276,9 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 			}
 			if tc.state == "open" {
 				p.must(t, http.StatusOK, liaison, "POST", path+"consent", yes)
+				p.accept(t, journey, "1", 2) // said again, it opens nothing
+				p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
+				p.accept(t, journey, "2", 3)
 				p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 			}
 		})
@@ -285,6 +292,8 @@ func TestAYesGivenWhileAJourneyIsClosedOpensNothingYet(t *testing.T) {
 	path := "/api/journeys/" + journey + "/"
 	p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(-time.Minute)))
 	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
+	p.accept(t, journey, "1", 2)
 	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
 	p.hear(t, turned(journey, schemas.JourneyReopened, 3, p.clock.Now()))
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
@@ -395,6 +404,7 @@ func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 	path, erase := "/api/journeys/"+journey+"/", `{"reason":"asked for by the person"}`
 	p.must(t, http.StatusOK, liaison, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
 	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.accept(t, journey, "1", 2)
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 	door := "/api/people/" + person + "/"
 	p.must(t, http.StatusForbidden, liaison, "POST", door+"erase", erase)
@@ -518,14 +528,15 @@ func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
 			t.Fatalf("the strictest does not win: %+v", strict)
 		}
 		reads := func(group Group) bool {
-			sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, group, []Grant{{Organisation: "x", Purpose: schemas.PurposeFollowUp}}, answers, today)
+			offer := Offer{ID: "o", Partner: "x", Accepted: 1, AcceptedAt: time.Unix(9, 0), AgreementUntil: "2027-01-01"}
+			sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, group, Standing{State: journeyOpen}, []Offer{offer}, answers, today)
 			return sees != SeesNothing
 		}
 		if reads(Group{Own: own, Others: others}) && !Consent(Group{Own: own}, answers, schemas.PurposeFollowUp, "x", today).holds() {
 			t.Fatal("a partner reads without a yes of this record")
 		}
-		if sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, Group{Own: own}, nil, answers, today); sees != SeesNothing {
-			t.Fatal("a partner reads without a grant")
+		if sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, Group{Own: own}, Standing{State: journeyOpen}, nil, answers, today); sees != SeesNothing {
+			t.Fatal("a partner reads without an offer")
 		}
 	})
 }

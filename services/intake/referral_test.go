@@ -37,6 +37,8 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 		t.Errorf("a repetition got %+v", again)
 	}
 	p.must(t, http.StatusConflict, liaison, "POST", "/api/referrals", strings.Replace(sixAnswers, "done", "offered", 1), "Idempotency-Key", "k1")
+	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+first.Journey+"/identity", "")
+	p.accept(t, first.Journey, "1", 1)
 	seen := p.must(t, http.StatusOK, ours, "GET", "/api/journeys/"+first.Journey+"/identity", "")
 	if !strings.Contains(seen, `"value":"07700 900099","confirmed":true,"fromHour":18,"toHour":21`) {
 		t.Errorf("the partner sees %s", seen)
@@ -50,7 +52,7 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 	p.must(t, http.StatusForbidden, liaison, "POST", "/api/referrals", `{"organisation":"RZZ","person":{}}`)
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/referrals", `{"person":{},"under18":"perhaps"}`)
 	p.must(t, http.StatusForbidden, ours, "POST", "/api/referrals", sixAnswers)
-	p.canariesIn(t, []string{"message", "visit", "person", "receipt", "outbox", "consent", "journey", "access_grant"}, "Examplewood", "900099", "1990-04-01")
+	p.canariesIn(t, []string{"message", "visit", "person", "receipt", "outbox", "consent", "journey", "partner_offer", "partner_person"}, "Examplewood", "900099", "1990-04-01")
 }
 
 func TestFormAndFeedOfOneAttendanceJoin(t *testing.T) {

@@ -15,7 +15,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
@@ -485,7 +484,7 @@ func (s *Service) storeWorld(q queuer, w *World) error {
 	}
 	storeNumbers(q, w.linked)
 	storeStops(q, w)
-	storeFresh(q, w, s.clock.Now())
+	storeFresh(q, w)
 	storeSaid(q, w.said, s.clock.Now())
 	w.said = nil
 	return storeVisits(q, w.changedVisits())
@@ -691,14 +690,10 @@ func optional(id string) *string {
 	return &id
 }
 
-// storeFresh queues what persons answered, as reports passed it on, and what a yes that stands opens to a partner.
-func storeFresh(q queuer, w *World, now time.Time) {
+// storeFresh queues what persons answered, as reports passed it on.
+func storeFresh(q queuer, w *World) {
 	for _, a := range w.fresh {
 		storeAnswers(q, a.organisation, []Answer{a})
-		stands := w.stood[a.Journey][asked{a.Purpose, a.Towards}]
-		if a.State == ConsentGiven && a.Towards != "" && !a.guarded && stands.holds() {
-			storeGrant(q, Grant{ID: clock.NewID(now), Journey: a.Journey, Person: a.Person, Organisation: a.Towards, Purpose: a.Purpose}, now)
-		}
 	}
 	w.fresh = nil
 }

@@ -123,6 +123,7 @@ var answering = regexp.MustCompile(`(^|_)(http|hands)\.go$`)
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
 	"gateway.sessionOf":    "finds who is asking at all: by the hash of what the browser holds, one row and no other",
+	"intake.lockOffers":    "reads what is known of offers as their events are heard; it answers nobody",
 	"intake.loadWorld":     "after the message was locked for the principal: the records it concerns",
 	"intake.lockPersons":   "the same",
 	"intake.findByKeys":    "the same",
