@@ -42,7 +42,7 @@ var guarded = map[string][]string{
 	intake.Name: {
 		`delete from message`, `update message set content_hash = ''`, `update message set received_at = received_at`, `update message set organisation = ''`,
 		`delete from consent`, `update consent set given = not given`, `update consent set said_at = said_at`, `delete from access_log`, `update access_log set subject = ''`,
-		`update access_log set refused = ''`, `delete from access_grant`, `update access_grant set organisation = ''`, `delete from erasure`, `update erasure set reason = ''`,
+		`update access_log set refused = ''`, `delete from partner_offer`, `update partner_person set id = gen_random_uuid()`, `delete from erasure`, `update erasure set reason = ''`,
 		`delete from person`, `delete from visit`, `update legal_hold set placed_by = ''`, `delete from person_merge`, `update person_merge set before = '{}'`,
 		`update receipt set received_at = received_at`, `delete from journey`, `delete from alarm`,
 	},

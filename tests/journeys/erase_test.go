@@ -187,7 +187,7 @@ func (e *eraser) nobodyReads() {
 	var kept int
 	err := e.Admin().QueryRow(e.t.Context(), `select (select count(*) from intake.person_key where person = $1::uuid)
 		+ (select count(*) from intake.contact_card where person = $1::uuid) + (select count(*) from intake.message where raw is not null)
-		+ (select count(*) from intake.note where person = $1::uuid) + (select count(*) from intake.access_grant where person = $1::uuid and ended_at is null)`, e.person).Scan(&kept)
+		+ (select count(*) from intake.note where person = $1::uuid) + (select count(*) from intake.partner_person where person = $1::uuid)`, e.person).Scan(&kept)
 	if err != nil || kept != 0 {
 		e.t.Errorf("%d rows still hold something of them (%v)", kept, err)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 	"footbridge/services/intake"
@@ -193,9 +194,10 @@ func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 		if len(found) < 10 {
 			t.Fatalf("a navigator of theirs sees %d details, so that nothing below would show: %s", len(found), whole.Body)
 		}
+		o.accept(k, trusted)
 		partly := o.AskAs(*as(trusted, schemas.Partner, "peer"), http.MethodGet, path, "", nil)
 		if len(scan([]place{{kindAnswer, "the partner", partly.Body}}, k.bird.canaries())) < 3 {
-			t.Fatalf("the partner under a yes in force sees %d %s", partly.Status, partly.Body)
+			t.Fatalf("the partner that has accepted, under a yes in force, sees %d %s", partly.Status, partly.Body)
 		}
 	}
 	o.staff("/api/journeys/"+taken.journey+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+trusted+`","state":"withdrawn"}]}`)
@@ -238,6 +240,30 @@ func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 	}
 	o.nothing(k, o.commands(k))
 	o.nothing(k, tables(t, o.System))
+}
+
+// accept says on the bus, as the follow-up service would, that a partner has taken on an offer of somebody's journey.
+func (o *openToNobody) accept(k *known, partner string) {
+	o.t.Helper()
+	data, err := json.Marshal(schemas.OfferAcceptedData{Offer: clock.NewRandomID(), Partner: partner, AgreementUntil: time.Now().AddDate(1, 0, 0).Format(time.DateOnly)})
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	now, subject := time.Now(), strings.TrimSuffix(schemas.OfferAccepted.SubjectFilter(), "*")+k.journey
+	event := flow.Event{ID: clock.NewID(now), Source: "/footbridge/followup", Type: string(schemas.OfferAccepted), Subject: k.journey, Time: now,
+		Correlation: clock.NewID(now), Sequence: flow.FormatSequence(1_000), Data: data}
+	body, err := flow.Marshal(event)
+	if err != nil {
+		o.t.Fatal(err)
+	}
+	o.PublishAs(schemas.Followup, subject, body)
+	path := "/api/journeys/" + k.journey + "/identity"
+	system.Eventually(o.t, func() error {
+		if got := o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, path, "", nil); got.Status != http.StatusOK {
+			return fmt.Errorf("the partner that has accepted gets %d", got.Status)
+		}
+		return nil
+	})
 }
 
 // nothing fails for each detail of a person that is anywhere among what was seen.
