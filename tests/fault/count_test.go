@@ -96,7 +96,7 @@ func questions(book *logbook, hears []string) []question {
 			question{"twice", service + ": events said twice for one cause", `select type || ' of ' || subject from ` + said(service) + ` as said
 				where type <> $1 group by type, subject, cause having count(*) > 1`, []any{string(schemas.JourneyInVoid)}},
 			question{"wrong", service + ": parked events", `select reason from ` + service + `.parked`, nil},
-			question{"wrong", service + ": dead letters", `select reason from ` + service + `.dead_letter`, nil})
+			question{"wrong", service + ": dead letters", `select reason from ` + service + `.letter where state = 'dead' and position($1::bytea in payload) = 0`, []any{[]byte(oddMark)}})
 	}
 	return append(all, deliveries(hears)...)
 }

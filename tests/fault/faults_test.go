@@ -39,6 +39,7 @@ func makers() []maker {
 	return []maker{
 		killService, pauseService, killAtPoint(syscall.SIGKILL), killAtPoint(syscall.SIGSTOP), killBroker, pauseBroker, killDatabase, pauseDatabase,
 		deleteTheStream, recreateTheStream, rollBackBroker, deleteConsumer, loseCommitAnswers, holdTransaction,
+		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks,
 	}
 }
 

@@ -241,11 +241,16 @@ const hospitalToken = "a-hospital-of-the-faults-speaks"
 
 // owner connects to the broker with the login that owns the streams.
 func (s *stand) owner(ctx context.Context) (*bus.Conn, error) {
-	own, err := keyring.At(filepath.Join(s.dir, "keys")).Private("owner")
+	return s.bus(ctx, "owner", "")
+}
+
+// bus connects to the broker with somebody's key; inbox is where that login may be answered, if not everywhere.
+func (s *stand) bus(ctx context.Context, holder, inbox string) (*bus.Conn, error) {
+	own, err := keyring.At(filepath.Join(s.dir, "keys")).Private(holder)
 	if err != nil {
 		return nil, err
 	}
-	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.nats, Seed: own.NATS, Name: "fault suite"})
+	return bus.Connect(ctx, bus.Config{URL: "nats://" + s.nats, Seed: own.NATS, Name: "fault suite", Inbox: inbox})
 }
 
 // admin opens a pool as the database's administrator, past the proxy.

@@ -1,0 +1,139 @@
+package fault
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// oddSubject is where messages are published that nobody can read: every service that hears of discharges gets them.
+const oddSubject = "footbridge.discharge.recorded.v1."
+
+// withBus does something to the broker's contents as the owner of its streams.
+func withBus(do func(ctx context.Context, conn *bus.Conn) error) func(ctx context.Context, s *stand) error {
+	return func(ctx context.Context, s *stand) error {
+		return asOwner(ctx, s, func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			conn, err := s.owner(ctx)
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			return do(ctx, conn)
+		})
+	}
+}
+
+// withDatabase does something to the database as its administrator.
+func withDatabase(do func(ctx context.Context, conn *pgx.Conn) error) func(ctx context.Context, s *stand) error {
+	return func(ctx context.Context, s *stand) error {
+		return asOwner(ctx, s, func(ctx context.Context) error {
+			conn, err := pgx.Connect(ctx, s.db.Server.TCPURL())
+			if err != nil {
+				return err
+			}
+			defer func() { _ = conn.Close(context.WithoutCancel(ctx)) }()
+			return do(ctx, conn)
+		})
+	}
+}
+
+// publishNUL publishes a message with a NUL in its body, which no service can read.
+func publishNUL(r *rand.Rand, _ *stand) injection {
+	body := fmt.Sprintf("%s\x00%d", oddMark, r.Uint64())
+	return injection{"message with a NUL published", "the stream", func(ctx context.Context, s *stand) error {
+		return asOwner(ctx, s, func(ctx context.Context) error {
+			ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+			defer cancel()
+			conn, err := s.bus(ctx, schemas.Intake, bus.InboxOf(schemas.Intake))
+			if err != nil {
+				return err
+			}
+			defer conn.Close()
+			_, err = conn.JS.Publish(ctx, oddSubject+"odd", []byte(body))
+			return err
+		})
+	}}
+}
+
+// oddMark begins what this suite publishes to be buried.
+const oddMark = "published by the fault suite"
+
+// purgeTheStream empties the stream under running services.
+func purgeTheStream(_ *rand.Rand, _ *stand) injection {
+	return injection{"stream purged", events.Name, withBus(func(ctx context.Context, conn *bus.Conn) error {
+		stream, err := conn.JS.Stream(ctx, events.Name)
+		if err != nil {
+			return err
+		}
+		return stream.Purge(ctx)
+	})}
+}
+
+// pauseDurable lets a durable consumer deliver nothing for ten seconds.
+func pauseDurable(r *rand.Rand, s *stand) injection {
+	service := pick(r, s.hears)
+	return injection{"durable consumer paused", service, withBus(func(ctx context.Context, conn *bus.Conn) error {
+		stream, err := conn.JS.Stream(ctx, events.Name)
+		if err != nil {
+			return err
+		}
+		_, err = stream.PauseConsumer(ctx, service, time.Now().Add(10*time.Second))
+		if err == jetstream.ErrConsumerNotFound {
+			return nil // another fault has deleted it; it is made again
+		}
+		return err
+	})}
+}
+
+// leaveTooLarge leaves an event in an outbox that the broker does not take, of a process that is no more.
+func leaveTooLarge(r *rand.Rand, s *stand) injection {
+	service := pick(r, stateful)
+	return injection{"event above the broker's limit in an outbox", service, func(ctx context.Context, s *stand) error {
+		id, writer := clock.NewID(s.now()), r.Int64N(1<<60)
+		large, err := json.Marshal(map[string]string{"more": strings.Repeat("x", 2<<20)})
+		if err != nil {
+			return err
+		}
+		payload, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/" + service, Type: "care.footbridge.fault.large.v1", Subject: id, Time: s.now(), Causation: id, Data: large})
+		if err != nil {
+			return err
+		}
+		return withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+				if _, err := tx.Exec(ctx, `insert into `+service+`.outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`, writer); err != nil {
+					return err
+				}
+				_, err := tx.Exec(ctx, `insert into `+service+`.outbox (id, writer, n, subject, payload) values ($1, $2, 1, $3, $4)`,
+					id, writer, "footbridge.fault.large.v1."+id, string(payload))
+				return err
+			})
+		})(ctx, s)
+	}}
+}
+
+// takeLocks takes the advisory locks with the numbers of all writers, as any login may, for ten seconds.
+func takeLocks(_ *rand.Rand, _ *stand) injection {
+	return injection{"advisory locks taken by another login", "all writers", withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+		for _, service := range slices.Clone(stateful) {
+			if _, err := conn.Exec(ctx, `select pg_try_advisory_lock(id) from `+service+`.outbox_writer`); err != nil {
+				return err
+			}
+		}
+		pause(ctx, 10*time.Second)
+		return nil
+	})}
+}
