@@ -454,6 +454,9 @@ func assemble(placed []placedDocument, refusals Refused) (*Directory, error) {
 		service, refused := compile(p, known)
 		services, refusals = append(services, service), append(refusals, refused...)
 	}
+	if len(refusals) == 0 {
+		refusals = refuseSize(services)
+	}
 	if len(refusals) > 0 {
 		return nil, refusals
 	}
