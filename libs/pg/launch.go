@@ -14,6 +14,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"os/user"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -377,9 +378,24 @@ func (s *Server) initialise(ctx context.Context) error {
 			return err
 		}
 	}
-	// The socket's folder lets nobody in but the server's user and root; over TCP a password is asked for.
-	const access = "local all all trust\nhost all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n"
-	return os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(access), 0o600)
+	return s.writeAccess()
+}
+
+// writeAccess says who may log in how: the administrator over the socket by being a user of this machine who could read
+// the server's files anyway, everybody else by a password, over the socket as over TCP.
+func (s *Server) writeAccess() error {
+	const access = "local all " + superuser + " peer map=keepers\nlocal all all scram-sha-256\n" +
+		"host all all 127.0.0.1/32 scram-sha-256\nhost all all ::1/128 scram-sha-256\n"
+	us, err := user.Current()
+	if err != nil {
+		return fmt.Errorf("finding out which user this is: %w", err)
+	}
+	keepers := fmt.Sprintf("keepers %q %s\n", us.Username, superuser)
+	if s.account.drop {
+		keepers += fmt.Sprintf("keepers %q %s\n", s.account.name, superuser)
+	}
+	return errors.Join(os.WriteFile(filepath.Join(s.data(), "pg_hba.conf"), []byte(access), 0o600),
+		os.WriteFile(filepath.Join(s.data(), "pg_ident.conf"), []byte(keepers), 0o600))
 }
 
 func (s *Server) readPassword() (string, error) {
@@ -398,7 +414,7 @@ func (s *Server) initdb(ctx context.Context) error {
 	if err := errors.Join(os.RemoveAll(fresh), os.Mkdir(fresh, 0o700), s.account.own(fresh)); err != nil {
 		return err
 	}
-	args := []string{"-D", fresh, "-U", superuser, "-A", "trust", "--locale=C", "-E", "UTF8", "--no-instructions"}
+	args := []string{"-D", fresh, "-U", superuser, "-A", "peer", "--locale=C", "-E", "UTF8", "--no-instructions"}
 	if !s.cfg.Durable {
 		args = append(args, "--no-sync")
 	}

@@ -339,3 +339,30 @@ func TestServerDoesNotHearCtrlC(t *testing.T) {
 		t.Errorf("the server is in our process group %d: %v", group, err)
 	}
 }
+
+// Whoever reaches the socket is nobody by that: a service's login needs its own password there as over TCP.
+func TestTheSocketAsksForAPassword(t *testing.T) {
+	t.Parallel()
+	server := mustLaunch(t, LaunchConfig{Dir: publicDir(t)})
+	run(t, server.URL(), `create role somebody login password 'own'; create role another login password 'other'`)
+	for _, one := range []struct {
+		user *url.Userinfo
+		code string
+	}{
+		{url.UserPassword("somebody", "own"), ""}, {url.User("somebody"), "28P01"},
+		{url.UserPassword("somebody", "other"), "28P01"}, {url.UserPassword("another", "own"), "28P01"},
+	} {
+		u, err := url.Parse(server.URL())
+		if err != nil {
+			t.Fatal(err)
+		}
+		u.User = one.user
+		conn, err := pgx.Connect(t.Context(), u.String())
+		if err == nil {
+			conn.Close(t.Context())
+		}
+		if (err == nil) != (one.code == "") || err != nil && !strings.Contains(err.Error(), one.code) && !strings.Contains(err.Error(), "password") {
+			t.Errorf("%s: %v, want %q", one.user.Username(), err, one.code)
+		}
+	}
+}

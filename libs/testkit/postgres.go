@@ -46,10 +46,9 @@ type template struct {
 }
 
 var shared = sync.OnceValues(func() (*Cluster, error) {
-	cluster := &Cluster{templates: map[string]*template{}}
+	cluster := &Cluster{templates: map[string]*template{}, password: Password}
 	if given := os.Getenv(TestDatabaseURL); given != "" {
 		cluster.AdminURL = given
-		cluster.password = Password
 		return cluster, nil
 	}
 	dir, err := os.MkdirTemp("", "footbridge-test-")

@@ -55,7 +55,7 @@ func (b *bench) multiply(ctx context.Context, adminURL string, grown map[string]
 	found, err := db.Query(ctx, `select format('%I.%I', n.nspname, c.relname), c.relname,
 			array_agg(a.attname::text order by a.attnum), array_agg(format_type(a.atttypid, null) order by a.attnum)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
-		where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''
+		where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity <> 'a'
 		group by 1, 2 order by 1`, services)
 	if err != nil {
 		return err
