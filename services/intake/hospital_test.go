@@ -418,3 +418,17 @@ func TestEventsAreCheckedInOneOrderInEveryMode(t *testing.T) {
 		}
 	}
 }
+
+// A row whose columns have slipped puts a name where the number of a visit stands, which is kept in clear.
+func TestAWordInTheColumnOfVisitsIsNotTakenForANumber(t *testing.T) {
+	t.Parallel()
+	rows, err := ReadList("RXX", []byte("visit,family_name\nSampleperson\nSampleperson,V1\nV1,Sampleperson\n"), "")
+	if err != nil || len(rows) != 3 {
+		t.Fatalf("%v, %v", rows, err)
+	}
+	for i, row := range rows {
+		if broken := i < 2; broken != (len(row.Faults) > 0) || broken != (row.Data.Visit == "") || strings.Contains(row.Data.Referral, "Sampleperson") {
+			t.Errorf("row %d: visit %q, faults %v", row.Row, row.Data.Visit, row.Faults)
+		}
+	}
+}

@@ -235,6 +235,11 @@ func (r *ListRow) read(header, fields []string, organisation string) {
 		r.fault("/visit", "is missing", "give the visit number, or fill in the form instead")
 		return
 	}
+	if !strings.ContainsAny(r.Data.Visit, "0123456789") { // a word from another column, a name perhaps, is not to be kept in clear
+		r.Data.Visit = ""
+		r.fault("/visit", "is no number of a visit: no digit stands in it", "compare the row's columns with the header")
+		return
+	}
 	r.Data.Referral = "list " + r.Data.Visit
 	r.Faults = append(r.Faults, schemas.ValidateReferralSubmitted(r.Data)...)
 }
