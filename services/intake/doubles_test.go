@@ -158,3 +158,28 @@ func TestTheFlagOfTwoJourneysGoesByAHumansWordAndWhenOneCloses(t *testing.T) {
 
 // numbersOfTests are NHS numbers that are kept for tests.
 var numbersOfTests = []string{"9990002002", "9990002010", "9990002029", "9990002037", "9990002045", "9990002053", "9990002061", "9990002088", "9990002096", "9990002118"}
+
+func TestAnUnknownDispositionIsFlaggedOverFHIR(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	n := 0
+	for disposition, flag := range map[string]bool{
+		`{"coding":[{"system":"http://snomed.info/sct","code":"999000000","display":"somewhere nobody knows"}]}`: true,
+		`{"text":"somewhere nobody knows"}`:                                   true,
+		`{"coding":[{"system":"http://snomed.info/sct","code":"306689006"}]}`: false,
+	} {
+		f := newFHIRRequest()
+		f.visit, f.ended, f.local = "D-"+f.id, p.clock.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "L-"+f.id
+		f.number, n = numbersOfTests[n], n+1
+		f.change = func(body string) string {
+			return strings.Replace(body, `"status":"finished"`, `"status":"finished","hospitalization":{"dischargeDisposition":`+disposition+`}`, 1)
+		}
+		if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+			t.Fatalf("answered %d %s", answer.status, answer.body)
+		}
+		lines := p.ledgerNow(t)
+		if last := lines[len(lines)-1]; strings.Contains(last, schemas.FlagDestinationUnknown) != flag {
+			t.Errorf("%s: %s", disposition, last)
+		}
+	}
+}

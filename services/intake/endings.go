@@ -28,9 +28,7 @@ type ending struct {
 func (p *Profile) whereTo(pv1 hl7.Segment, others []Coded) (found ending) {
 	own := pv1.Field(36)
 	if !own.IsEmpty() && !own.IsNull() {
-		values := valuesOf(own)
-		found = p.endingOf(values)
-		found.unknown = found == ending{} && !p.knowsAny(values)
+		found = p.endingSaid(valuesOf(own))
 	}
 	beside := ending{died: p.Died(others) || slices.ContainsFunc(others, p.isDeathPhrase)}
 	for _, value := range others {
@@ -53,6 +51,13 @@ func valuesOf(field hl7.Value) (values []Coded) {
 		}
 	}
 	return values
+}
+
+// endingSaid reads values of a field that says where the person went, and says where nobody knows any of them.
+func (p *Profile) endingSaid(values []Coded) ending {
+	found := p.endingOf(values)
+	found.unknown = len(values) > 0 && found == ending{} && !p.knowsAny(values)
+	return found
 }
 
 // endingOf reads values of a field that says where the person went.

@@ -474,6 +474,11 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 	}
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
 	statement.Arrived, statement.RaisedBy = m.Arrived, raisedByFHIR
+	if m.Nowhere {
+		statement.doubt(aboutDestination, schemas.FlagDestinationUnknown, "")
+	} else if m.Destination != "" {
+		statement.doubt(aboutDestination, "", "")
+	}
 	return statement, nil
 }
 

@@ -54,11 +54,13 @@ type FHIRMessage struct {
 	Left, Arrived, Requested Moment
 	Destination              string
 	LeftBefore               bool
-	Visit                    string
-	Person                   Identity
-	Language                 string
-	Died                     bool
-	SaidAt                   Moment
+	// Nowhere: where the person went is written in a way that is not known here.
+	Nowhere  bool
+	Visit    string
+	Person   Identity
+	Language string
+	Died     bool
+	SaidAt   Moment
 	// OtherReason: reasons are coded, and by the profile none of them has to do with self-harm. A human decides.
 	OtherReason bool
 }
@@ -348,10 +350,8 @@ func (r *fhirReader) readVisit(organisation string) {
 			m.Arrived, m.Left = r.moment(period.Start), r.moment(period.End)
 		}
 		if stay := encounter.Hospitalization; stay != nil {
-			for _, coding := range codingsOf(stay.DischargeDisposition) {
-				end := r.profile.endingOf([]Coded{{Code: coding.Code, Text: coding.Display}})
-				m.Destination, m.Died, m.LeftBefore = firstOf(m.Destination, end.to), m.Died || end.died, m.LeftBefore || end.left
-			}
+			end := r.profile.endingSaid(dispositions(stay.DischargeDisposition))
+			m.Destination, m.Died, m.LeftBefore, m.Nowhere = end.to, m.Died || end.died, m.LeftBefore || end.left, end.unknown
 		}
 		if m.Destination == destinationDied {
 			m.Destination, m.Died = "", true
@@ -434,6 +434,17 @@ func (r *fhirReader) codes(encounter *fhir.Encounter) (codes []schemas.Code, lef
 	r.message.OtherReason = len(reasons) > 0 && r.profile.Weigh(RoleDiagnosis, reasons).Verdict == SaysNothing
 	r.message.Died = r.message.Died || r.profile.Died(all)
 	return codes, r.profile.LeftBefore(all)
+}
+
+// dispositions are the ways in which a concept says where the person went: codes with their words, or words alone.
+func dispositions(concept *fhir.CodeableConcept) (values []Coded) {
+	for _, coding := range codingsOf(concept) {
+		values = append(values, Coded{Code: coding.Code, Text: coding.Display})
+	}
+	if concept != nil && concept.Text != "" {
+		values = append(values, Coded{Text: concept.Text})
+	}
+	return values
 }
 
 func codingsOf(concept *fhir.CodeableConcept) []fhir.Coding {
