@@ -11,10 +11,10 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// servedWithin is how long a new discharge may take to its offer while the stream is being rebuilt. The machine that
-// runs this test may be busy with others, so that one of a few tries must keep it.
+// servedWithin is the part of a rebuild that a new discharge may take to its offer meanwhile: one that waits behind the
+// past takes about all of it, however busy the machine is. One of a few tries must keep it.
 const (
-	servedWithin = 2 * time.Second
+	servedWithin = 0.5
 	tries        = 3
 )
 
@@ -36,15 +36,15 @@ func TestNewDischargeIsServedWhileTheStreamIsRebuilt(t *testing.T) {
 		kept = serveWhileRebuilding(t, s, book, pool)
 	}
 	if !kept {
-		t.Errorf("in none of %d rebuilds had every new discharge its offer within %v", tries, servedWithin)
+		t.Errorf("in none of %d rebuilds had every new discharge its offer within %.0f%% of the rebuild", tries, 100*servedWithin)
 	}
 	if found, err := s.settled(t.Context(), pool, book, 2*time.Minute); err != nil || len(found) > 0 {
 		t.Errorf("afterwards: %v\n%s", err, found)
 	}
 }
 
-// serveWhileRebuilding deletes the stream and says whether every discharge sent until it was rebuilt, and at least
-// one, had its offer in time.
+// serveWhileRebuilding deletes the stream and says whether every discharge sent until it was rebuilt had its offer in
+// time, and at least one before the rebuild ended.
 func serveWhileRebuilding(t *testing.T, s *stand, book *logbook, pool *pgxpool.Pool) bool {
 	t.Helper()
 	past, deleted := outboxed(t, pool), time.Now()
@@ -52,8 +52,10 @@ func serveWhileRebuilding(t *testing.T, s *stand, book *logbook, pool *pgxpool.P
 	h := &hospital{stand: s, book: book, name: "REBUILD", resends: true}
 	defer h.hangUp()
 	var taken []time.Duration
+	var slowest time.Duration
 	for is := rebuilding(t, s, pool); is; {
 		took := served(t, s, h, pool)
+		slowest = max(slowest, took)
 		if is = rebuilding(t, s, pool); is { // else it may have been served after the rebuild
 			taken = append(taken, took.Round(time.Millisecond))
 		}
@@ -62,13 +64,12 @@ func serveWhileRebuilding(t *testing.T, s *stand, book *logbook, pool *pgxpool.P
 		t.Log("the stream was rebuilt before a discharge could be sent")
 		return false
 	}
-	rebuilt := time.Since(deleted).Seconds()
+	rebuilt := time.Since(deleted)
 	first := taken[0]
 	slices.Sort(taken)
-	worst := taken[len(taken)-1]
 	t.Logf("%d past events, rebuilt within %.1f s; %d new discharges meanwhile: the first had its offer after %v, half of them after %v, the slowest after %v",
-		past, rebuilt, len(taken), first, taken[len(taken)/2], worst)
-	return worst <= servedWithin
+		past, rebuilt.Seconds(), len(taken), first, taken[len(taken)/2], slowest.Round(time.Millisecond))
+	return slowest.Seconds() <= servedWithin*rebuilt.Seconds()
 }
 
 func deleteStream(t *testing.T, s *stand) {
