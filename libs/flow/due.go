@@ -2,25 +2,104 @@ package flow
 
 import (
 	"context"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
 	"time"
+
+	"footbridge/libs/pg"
 )
 
-// runDue runs a due loop: each Every, at once after Wake, and again at once while there is more than a batch.
+// runDue runs a due loop: each Every, at once after Wake, and again at once while there is more than a batch. A batch
+// that fails is done again row by row, so that one row stops only itself.
 func (f *Flow) runDue(ctx context.Context, due Due) {
 	f.loop(ctx, due.Name, due.Every, f.wake[due.Name], func() (bool, error) {
-		life, cancel := context.WithTimeout(f.life, batchTime)
-		defer cancel()
-		life, span := f.startBatch(life, "due "+due.Name, nil)
-		taken := 0
-		err := f.Do(life, func(tx *Tx) (err error) {
-			taken, err = due.Run(life, tx, due.Limit)
+		taken, _, err := f.doDue(due, due.Limit)
+		if err == nil || isTrouble(err) || due.Limit < 2 {
+			return taken >= due.Limit && due.Limit > 0, err
+		}
+		return f.doSingly(ctx, due, err)
+	})
+}
+
+// doDue does a batch in one transaction, and says which rows it had taken where it fails.
+func (f *Flow) doDue(due Due, limit int) (taken int, rows []string, err error) {
+	life, cancel := context.WithTimeout(f.life, batchTime)
+	defer cancel()
+	life, span := f.startBatch(life, "due "+due.Name, nil)
+	err = f.Do(life, func(tx *Tx) error {
+		tx.aside = f.aside[due.Name].rows(tx.Now)
+		result, panicked := guarded(func() (err error) {
+			taken, err = due.Run(life, tx, limit)
 			return err
 		})
-		if taken > 0 || err != nil {
-			span.End() // a look that finds nothing is not worth a span
-		}
-		return taken >= due.Limit && due.Limit > 0, err
+		rows = tx.taken
+		return errors.Join(panicked, result)
 	})
+	if taken > 0 || err != nil {
+		span.End() // a look that finds nothing is not worth a span
+	}
+	return taken, rows, err
+}
+
+// doSingly does a batch that failed row by row, and sets those aside that fail alone. It returns an error where the
+// loop does not name its rows, where database or broker are in trouble, and where nothing at all could be done.
+func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, err error) {
+	done, failed := 0, 0
+	for try := 1; done+failed < due.Limit && ctx.Err() == nil; try++ {
+		taken, rows, err := f.doDue(due, 1)
+		switch {
+		case err == nil && taken == 0:
+			return false, nil
+		case err == nil:
+			done, try = done+1, 0
+		case isTrouble(err) || len(rows) == 0:
+			return false, err
+		case pg.IsUnique(err) && try < uniqueTries:
+		default:
+			failed, try = failed+1, 0
+			f.aside[due.Name].put(rows, f.cfg.Clock.Now().Add(asideFor))
+			f.cfg.Log.Error("a row that fell due could not be done and is set aside; the others go on", "loop", due.Name,
+				keyRunbook, "rows-aside.md", "error", strings.Join(rows, ", ")+": "+firstLine(err))
+		}
+	}
+	if done == 0 && failed > 1 {
+		return false, why
+	}
+	return true, nil
+}
+
+// asideFor is for how long a row that could not be done is left out before it is tried again.
+const asideFor = 10 * time.Minute
+
+// aside is what a due loop leaves out for a while. It is kept in memory: another process tries each row itself.
+type aside struct {
+	mu    sync.Mutex
+	until map[string]time.Time
+}
+
+func (a *aside) put(rows []string, until time.Time) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for _, row := range rows {
+		a.until[row] = until
+	}
+}
+
+// rows are those that are left out now. One whose time has come is tried again.
+func (a *aside) rows(now time.Time) []string {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	maps.DeleteFunc(a.until, func(_ string, until time.Time) bool { return !now.Before(until) })
+	return slices.Sorted(maps.Keys(a.until))
+}
+
+func (a *aside) count() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return len(a.until)
 }
 
 // loop calls once each period, on every wake, and again at once while it says so. An error is waited out.

@@ -54,6 +54,9 @@ type Handle func(tx *Tx, batch []Event) (decide func(fresh []Event) error)
 
 // Due is a loop over what falls due by time. Run is called each Every, and at once after Flow.Wake, in a
 // transaction of its own; it returns how many rows it took, and is called again at once when that was limit.
+//
+// Run leaves out the rows of Tx.Aside and names each one it takes by Tx.Take. When it fails or panics it is called again
+// with a limit of 1, and the row that fails alone is set aside for ten minutes, so that it stops only itself.
 type Due struct {
 	Name  string
 	Every time.Duration
@@ -135,7 +138,8 @@ type Flow struct {
 	end         context.CancelFunc
 	background  sync.WaitGroup
 	wake        map[string]chan struct{}
-	evidence    chan string // something to look into at once: why
+	aside       map[string]*aside // of each due loop
+	evidence    chan string       // something to look into at once: why
 	faults      faults
 	position    atomic.Pointer[position]  // the furthest message this service has applied
 	created     string                    // when the stream was made that was last looked at; the looking loop's own
@@ -156,10 +160,10 @@ func New(ctx context.Context, cfg Config) (*Flow, error) {
 	setDefaults(&cfg)
 	f := &Flow{
 		cfg: cfg, source: "/footbridge/" + cfg.Service, adopted: map[int64]*tracker{},
-		wake: map[string]chan struct{}{}, evidence: make(chan string, 1),
+		wake: map[string]chan struct{}{}, aside: map[string]*aside{}, evidence: make(chan string, 1),
 	}
 	for _, due := range cfg.Due {
-		f.wake[due.Name] = make(chan struct{}, 1)
+		f.wake[due.Name], f.aside[due.Name] = make(chan struct{}, 1), &aside{until: map[string]time.Time{}}
 	}
 	var err error
 	if f.metrics, err = newInstruments(f); err != nil {

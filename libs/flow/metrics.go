@@ -84,6 +84,13 @@ func newInstruments(f *Flow) (*instruments, error) {
 	gauge("footbridge.flow.parked", "events waiting for another try", read(func(s *standing) float64 { return s.parked }))
 	gauge("footbridge.flow.dead", "dead letters; each counts as the void", read(func(s *standing) float64 { return s.dead }))
 	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that they are older", read(func(s *standing) float64 { return s.failed }))
+	gauge("footbridge.flow.aside", "rows that fell due, could not be done, and are left out for a while", func() float64 {
+		rows := 0
+		for _, loop := range f.aside {
+			rows += loop.count()
+		}
+		return float64(rows)
+	})
 	gauge("footbridge.flow.ready", "1 where nothing stands in the way of the work, as readiness says", func() float64 {
 		if f.Ready() != nil {
 			return 0

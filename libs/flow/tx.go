@@ -49,6 +49,8 @@ type Tx struct {
 	events  []Event
 	trace   traceContext
 	onAfter []func()
+	taken   []string // rows of a due loop
+	aside   []string
 }
 
 // errFenced: this writer was closed by another process, because it stood still for too long. The transaction is
@@ -88,6 +90,12 @@ func (tx *Tx) Context() context.Context { return tx.ctx }
 // Queue adds a statement to the next round trip. Use the Query, QueryRow or Exec method of what it returns for
 // the answer; without one, only an error counts.
 func (tx *Tx) Queue(sql string, args ...any) *Query { return tx.queued.Queue(sql, args...) }
+
+// Aside are the rows that a due loop must leave out, because they failed alone a short while ago; never nil.
+func (tx *Tx) Aside() []string { return append([]string{}, tx.aside...) }
+
+// Take names a row that a due loop has taken, before what is in it is read: where that fails, it is the row to set aside.
+func (tx *Tx) Take(row string) { tx.taken = append(tx.taken, row) }
 
 // AfterCommit runs fn when the transaction has committed, and not otherwise.
 func (tx *Tx) AfterCommit(fn func()) { tx.onAfter = append(tx.onAfter, fn) }

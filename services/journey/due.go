@@ -12,7 +12,12 @@ import (
 // each step is found once at each level.
 func (s *Service) addOwners(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var steps []Step
-	dueSteps(tx, tx.Now, limit, func(found []Step) { steps = found })
+	dueSteps(tx, tx.Now, limit, tx.Aside(), func(found []Step) {
+		steps = found
+		for _, step := range found {
+			tx.Take(step.ID)
+		}
+	})
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}

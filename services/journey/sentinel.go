@@ -124,6 +124,9 @@ func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
 			return keep(findings)
 		}))
 	}
+	if whole {
+		errs = append(errs, s.unreadable(ctx, now, keep))
+	}
 	if err := errors.Join(errs...); err != nil {
 		return found, err
 	}
@@ -147,6 +150,30 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 		if err := keep(findings); err != nil || len(findings) < page {
 			return err
 		}
+	}
+}
+
+// unreadable looks for journeys whose stored row cannot be read: no event and no hand can do anything about them, so that
+// a navigator's step is opened beside each.
+func (s *Sentinel) unreadable(ctx context.Context, now time.Time, keep func([]finding) error) error {
+	const page = 1000
+	for after := ""; ; {
+		last, broken, err := undecodable(ctx, s.cfg.Pool, after, page)
+		if err != nil || last == "" {
+			return err
+		}
+		if broken, err = withoutStepBeside(ctx, s.cfg.Pool, broken); err != nil {
+			return err
+		}
+		findings := make([]finding, 0, len(broken))
+		for _, r := range broken {
+			findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID, Reason: voidNoStep, Since: now,
+				Kind: stepMendWhatFailed, apart: true})
+		}
+		if err := keep(findings); err != nil {
+			return err
+		}
+		after = last
 	}
 }
 

@@ -253,6 +253,25 @@ func TestOneJourneyThatCannotBeReadKeepsNoOtherFromBeingFound(t *testing.T) {
 	}
 }
 
+// TestAJourneyThatCannotBeReadIsFoundByLooking: nobody has held it, and no event has met it.
+func TestAJourneyThatCannotBeReadIsFoundByLooking(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	broken, _ := w.oneJourney()
+	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`, broken); err != nil {
+		t.Fatal(err)
+	}
+	s := w.sentinel()
+	w.look(s, 1)
+	s.whole = time.Time{}
+	w.look(s, 0)
+	var steps int
+	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%' and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
+	if err != nil || steps != 1 {
+		t.Errorf("the journey has %d steps beside it (%v), want 1 with the navigator", steps, err)
+	}
+}
+
 func TestASentinelThatDoesNotLookIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -77,6 +78,44 @@ func scanRecords(rows pgx.Rows, records map[string]*record) error {
 		return nil
 	})
 	return err
+}
+
+// undecodable reads a page of journeys that are not closed, in the order of their ids, and returns those whose row does not
+// decode; last is empty when there are no more.
+func undecodable(ctx context.Context, pool *pgxpool.Pool, after string, page int) (last string, broken []record, err error) {
+	rows, err := pool.Query(ctx, `select id::text, version, known::text from journey
+		where state <> 'closed' and ($1 = '' or id > nullif($1, '')::uuid) order by id limit $2`, after, page)
+	if err != nil {
+		return "", nil, fmt.Errorf("reading journeys: %w", err)
+	}
+	var r record
+	var known string
+	_, err = pgx.ForEachRow(rows, []any{&r.ID, &r.Version, &known}, func() error {
+		last = r.ID
+		if json.Unmarshal([]byte(known), new(Known)) != nil {
+			broken = append(broken, r)
+		}
+		return nil
+	})
+	return last, broken, err
+}
+
+// withoutStepBeside leaves out journeys beside which a step of the sentinel stands open.
+func withoutStepBeside(ctx context.Context, pool *pgxpool.Pool, broken []record) (left []record, err error) {
+	if len(broken) == 0 {
+		return nil, nil
+	}
+	ids := make([]string, len(broken))
+	for i, r := range broken {
+		ids[i] = r.ID
+	}
+	rows, err := pool.Query(ctx, `select wanted from unnest($1::text[]) wanted where not exists (select 1 from step
+		where step.journey is null and step.state = 'open' and step.about like '%' || wanted || '%')`, ids)
+	if err != nil {
+		return nil, fmt.Errorf("reading steps: %w", err)
+	}
+	alone, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	return slices.DeleteFunc(broken, func(r record) bool { return !slices.Contains(alone, r.ID) }), err
 }
 
 func scanSteps(rows pgx.Rows) ([]Step, error) {
@@ -276,8 +315,8 @@ func handOver(q queuer, s Step, acknowledged *time.Time) {
 
 // dueSteps queues the locking of open steps that are to be looked at, oldest first, passing over those another
 // process has.
-func dueSteps(q queuer, now time.Time, limit int, take func([]Step)) {
-	q.Queue(selectStep+` where look_at <= $1 order by look_at limit $2 for update skip locked`, now, limit).
+func dueSteps(q queuer, now time.Time, limit int, without []string, take func([]Step)) {
+	q.Queue(selectStep+` where look_at <= $1 and id <> all($3::uuid[]) order by look_at limit $2 for update skip locked`, now, limit, without).
 		Query(func(rows pgx.Rows) error {
 			steps, err := scanSteps(rows)
 			take(steps)

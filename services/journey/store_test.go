@@ -337,7 +337,7 @@ func TestOverdueStepsGainOwnersInTheDatabase(t *testing.T) {
 		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 			var steps []Step
 			reads, writes := &pgx.Batch{}, &pgx.Batch{}
-			dueSteps(reads, at, 100, func(found []Step) { steps = found })
+			dueSteps(reads, at, 100, []string{}, func(found []Step) { steps = found })
 			if err := tx.SendBatch(ctx, reads).Close(); err != nil {
 				return err
 			}

@@ -532,6 +532,48 @@ func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	}
 }
 
+// TestABadRowStopsNoOtherJourneyOnItsDay runs the loop as flow does: the batch fails and names the row that does not decode.
+func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", func(*Document) {}))
+	w.discharge(aJourney, schemas.Facts{Age: new(30)})
+	other := clock.NewID(w.now.at)
+	w.discharge(other, schemas.Facts{Age: new(30)})
+	bad := `update journey_state set due_at = '2020-01-01', known = case when journey = $1 then '[]'::jsonb else known end`
+	if _, err := w.pool.Exec(t.Context(), bad, aJourney); err != nil {
+		t.Fatal(err)
+	}
+	looked := make(chan int, 8)
+	due := w.Due()[0]
+	run := due.Run
+	due.Run = func(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
+		taken, err := run(ctx, tx, limit)
+		if taken > 0 {
+			tx.AfterCommit(func() { looked <- taken })
+		}
+		return taken, err
+	}
+	f, err := flow.New(t.Context(), flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: w.stream, Clock: w.now, Due: []flow.Due{due}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- f.Run(ctx) }()
+	select {
+	case taken := <-looked:
+		if taken != 1 {
+			t.Errorf("looked at %d, want the one beside the bad row", taken)
+		}
+	case <-time.After(20 * time.Second):
+		t.Error("the bad row stops the other")
+	}
+	stop()
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestAClosedJourneyIsNotLookedAtAndAReopenedOneIsWhateverCameFirst(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))

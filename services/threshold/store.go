@@ -70,10 +70,16 @@ const selectRecord = `select s.journey::text, s.version, s.known::text, s.correl
 	from journey_state s left join decision d on d.id = s.decision`
 
 func scanRecords(rows pgx.Rows, records map[string]*record) error {
+	return scanTaken(rows, records, func(string) {})
+}
+
+// scanTaken names each journey before what is stored of it is read.
+func scanTaken(rows pgx.Rows, records map[string]*record, take func(string)) error {
 	var r record
 	var known, matrix string
 	// every row's DueAt is a pointer of its own: pgx allocates it anew
 	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation, &r.LastID, &matrix, &r.DueAt}, func() error {
+		take(r.Journey)
 		loaded := r
 		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
 			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
@@ -218,9 +224,9 @@ func lockWithin(q queuer, scope schemas.Scope, journey string, take func(*record
 }
 
 // loadDue queues the locking of journeys that fall due to be looked at, and the record they are given to.
-func loadDue(q queuer, now time.Time, limit int, records map[string]*record) {
-	q.Queue(selectRecord+` where s.due_at <= $1 order by s.due_at limit $2 for update of s skip locked`, now, limit).
-		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+func loadDue(tx *flow.Tx, now time.Time, limit int, records map[string]*record) {
+	tx.Queue(selectRecord+` where s.due_at <= $1 and s.journey <> all($3::uuid[]) order by s.due_at limit $2 for update of s skip locked`, now, limit, tx.Aside()).
+		Query(func(rows pgx.Rows) error { return scanTaken(rows, records, tx.Take) })
 }
 
 // anew is how far the looking anew after a change of criteria has come.
@@ -242,9 +248,10 @@ func lockAnew(q queuer, directory string, a *anew) {
 }
 
 // loadAfter queues the locking of the journeys that come next, in the order of their ids.
-func loadAfter(q queuer, after *string, limit int, records map[string]*record) {
-	q.Queue(selectRecord+` where $1::uuid is null or s.journey > $1::uuid order by s.journey limit $2 for update of s`, after, limit).
-		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
+func loadAfter(tx *flow.Tx, after *string, limit int, records map[string]*record) {
+	tx.Queue(selectRecord+` where ($1::uuid is null or s.journey > $1::uuid) and s.journey <> all($3::uuid[]) order by s.journey limit $2 for update of s`,
+		after, limit, tx.Aside()).
+		Query(func(rows pgx.Rows) error { return scanTaken(rows, records, tx.Take) })
 }
 
 // saveAnew queues how far it has come; done where nothing is left.

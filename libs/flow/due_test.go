@@ -1,0 +1,71 @@
+package flow_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
+
+	"footbridge/libs/flow"
+)
+
+// TestARowThatCannotBeDoneStopsOnlyItself: one fails as it is read, one panics, one breaks a constraint at the commit; the
+// others are done once each, the three are counted, and readiness stays.
+func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	reader := sdkmetric.NewManualReader()
+	w.tune = func(c *flow.Config) {
+		c.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("flow")
+		c.Due = []flow.Due{{Name: "rows", Every: 100 * time.Millisecond, Limit: 4, Run: doRows}}
+	}
+	if _, err := w.db.Admin().Exec(t.Context(), `create table asker.thing (id text primary key, done int not null default 0 check (done < 9));
+		insert into asker.thing (id) values ('a'), ('b-fails'), ('c'), ('d-panics'), ('e'), ('f-breaks'), ('g'), ('h');
+		grant select, update on asker.thing to public`); err != nil {
+		t.Fatal(err)
+	}
+	asker := w.start("asker", nil, nil)
+	eventually(t, "the bad rows are set aside", 20*time.Second, func() bool { return gauge(t, reader, "footbridge.flow.aside") == 3 })
+	eventually(t, "the others are done once each", 20*time.Second, func() bool {
+		var done, most int
+		if err := asker.pool.QueryRow(t.Context(), `select count(*) filter (where done > 0), max(done) from thing`).Scan(&done, &most); err != nil {
+			t.Fatal(err)
+		}
+		return done == 5 && most == 1
+	})
+	eventually(t, "readiness comes back", 20*time.Second, func() bool { return asker.Ready() == nil })
+}
+
+func doRows(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var ids []string
+	tx.Queue(`select id from thing where done = 0 and id <> all($2) order by id limit $1 for update skip locked`, limit, tx.Aside()).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
+				tx.Take(id)
+				ids = append(ids, id)
+				if id == "b-fails" {
+					return errors.New("it does not decode")
+				}
+				return nil
+			})
+			return err
+		})
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	for _, id := range ids {
+		by := 1
+		switch id {
+		case "d-panics":
+			panic("a bad row")
+		case "f-breaks":
+			by = 9
+		}
+		tx.Queue(`update thing set done = done + $2 where id = $1`, id, by)
+	}
+	return len(ids), nil
+}
