@@ -253,6 +253,9 @@ func (f *Flow) remember(arrivals []arrival) {
 // might be applied twice.
 func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 	for _, msg := range msgs {
+		if !f.hears(msg.Subject()) {
+			continue // acknowledged with the others
+		}
 		event, err := Unmarshal(msg.Data())
 		if err != nil {
 			bad = append(bad, letter{event: Event{ID: f.idOf(msg), Type: "unreadable"}, msg: msg, reason: err.Error()})
@@ -269,6 +272,29 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 		bad = append(bad, letter{event, msg, reason, unknown})
 	}
 	return good, bad
+}
+
+// hears says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment: when
+// it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
+func (f *Flow) hears(subject string) bool {
+	return slices.ContainsFunc(f.cfg.Hears, func(filter string) bool { return fits(filter, subject) })
+}
+
+// fits matches a subject with a filter: * stands for one part, > at the end for one or more.
+func fits(filter, subject string) bool {
+	for {
+		want, restOfFilter, moreFilter := strings.Cut(filter, ".")
+		part, restOfSubject, moreSubject := strings.Cut(subject, ".")
+		switch {
+		case want == ">" && !moreFilter:
+			return true
+		case want != "*" && want != part, moreFilter != moreSubject:
+			return false
+		case !moreFilter:
+			return true
+		}
+		filter, subject = restOfFilter, restOfSubject
+	}
 }
 
 // refuses says why an event must not reach a handler, or "". unknown: it may have been applied; nobody remembers.

@@ -80,7 +80,7 @@ func questions(book *logbook, hears []string) []question {
 		{"twice", "open steps of one kind for one journey", `select journey::text || ' ' || kind from journey.step where state = 'open' and journey is not null
 			group by journey, kind, basis having count(*) > 1`, nil},
 		{"twice", "findings of the sentinel said more than once", `select said.subject from (select subject, count(*) as times from ` + said(schemas.Journey) + ` as said where type = $1 group by subject) as said
-			left join (select journey, count(*) as times from journey.finding group by journey) as found on found.journey = said.subject
+			left join (select coalesce(nullif(journey, ''), 'unknown') as journey, count(*) as times from journey.finding group by 1) as found on found.journey = said.subject
 			where said.times > coalesce(found.times, 0)`, []any{string(schemas.JourneyInVoid)}},
 		{"lost", "events that a journey's timeline does not tell", `select i.id::text from journey.inbox i
 			where not exists (select 1 from journey.timeline_entry t where t.event = i.id)
