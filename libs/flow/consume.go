@@ -277,7 +277,7 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 // hears says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment: when
 // it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
 func (f *Flow) hears(subject string) bool {
-	return slices.ContainsFunc(f.cfg.Hears, func(filter string) bool { return fits(filter, subject) })
+	return len(f.cfg.Hears) == 0 || slices.ContainsFunc(f.cfg.Hears, func(filter string) bool { return fits(filter, subject) })
 }
 
 // fits matches a subject with a filter: * stands for one part, > at the end for one or more.
