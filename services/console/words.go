@@ -132,6 +132,7 @@ var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "canc
 
 var factWords = map[string]string{
 	"age":               "how old they are",
+	"lastSelfHarm":      "when they last came to hospital after self-harm",
 	"areaResidence":     "where they live",
 	"areaStaying":       "where they are staying now",
 	"areaGP":            "where their GP practice is",
