@@ -21,7 +21,7 @@ func TestPreferencesForgetNothingAndNullTakesBack(t *testing.T) {
 		t.Errorf("supplied %s", said)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"workerGender":"woman"}`)
-	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking")
+	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking what is kept of them")
 	if !strings.Contains(seen, `"language":"cy"`) || !strings.Contains(seen, `"workerGender":"woman"`) || !strings.Contains(seen, "video") {
 		t.Errorf("wishes %s", seen)
 	}
@@ -42,7 +42,7 @@ func TestContactThatLeavesSomethingOutKeepsIt(t *testing.T) {
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}],"neverTell":["an employer"]}`)
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"needs":["large-print"]}`)
 	seen := func() string {
-		return p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking")
+		return p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking what is kept of them")
 	}
 	if got := seen(); !strings.Contains(got, "900099") || !strings.Contains(got, "an employer") || !strings.Contains(got, "large-print") {
 		t.Errorf("contact %s", got)
