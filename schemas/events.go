@@ -191,13 +191,14 @@ const (
 	FlagNoVisitDetails     = "no-visit-details"    // the message says nothing of the visit that has ended
 	FlagDestinationUnknown = "destination-unknown" // where the person went is written in a way that is not known here
 	FlagProtected          = "protected"           // the hospital's record is protected: nothing goes out until the person has been asked
+	FlagUnplaced           = "unplaced"            // where it came from is agreed with no organisation: nobody sees who it is before a human has placed it
 	FlagNoSafeChannel      = "no-safe-channel"     // neither a telephone nor an address is known
 )
 
 // HumanFirst says whether a discharge's flags leave it to a human to look, or to ask the person, before anything goes
-// out: two records may be one, or the record is protected. Intake takes these flags away once that is done.
+// out: two records may be one, the record is protected, or nobody knows whose it is. Intake takes these flags away once that is done.
 func HumanFirst(flags []string) bool {
-	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected)
+	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected) || slices.Contains(flags, FlagUnplaced)
 }
 
 // ClinicianFirst says whether a discharge's flags leave it to a named young people's clinician who may be asked, and
@@ -222,6 +223,8 @@ type DischargeCorrectedData struct {
 	Flags []string `json:"flags,omitzero" is:"flag"`
 	// Who may answer for somebody under 18, or of unknown age, as a named young people's clinician recorded.
 	MayAnswer string `json:"mayAnswer,omitempty" is:"answerer"`
+	// ODS code of the organisation whose the journey is from now on, where a human has placed where it came from.
+	Organisation string `json:"organisation,omitempty" is:"ods"`
 }
 
 // DischargeWithdrawnData says that the hospital cancelled the visit or its discharge. Contact pauses, a human

@@ -99,7 +99,7 @@ var kinds = compile(map[string]Kind{
 	"raised-by":     oneOf("hl7", "event", "form", "fhir"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
 		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned, FlagElsewhere, FlagTimeNotBelieved, FlagLeftBeforeArrival,
-		FlagTextDamaged, FlagNoVisitDetails, FlagDestinationUnknown, FlagProtected, FlagNoSafeChannel),
+		FlagTextDamaged, FlagNoVisitDetails, FlagDestinationUnknown, FlagProtected, FlagNoSafeChannel, FlagUnplaced),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
 	"contact-question": oneOf("phone", "email", "address", "record", "answer"),

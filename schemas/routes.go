@@ -47,6 +47,11 @@ var routes = []Route{
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
 		"Dismisses a message that had been set aside as of no concern here."},
 
+	{"GET", "/api/facilities", Intake, []Role{Navigator, Operator}, false,
+		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a navigator how the facility was written."},
+	{"POST", "/api/facilities/{id}/place", Intake, []Role{Navigator}, false,
+		"Says whose a facility is: its journeys become that organisation's, once, in every service."},
+
 	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person, Guest}, false,
 		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves alone."},
 	{"POST", "/api/referrals/list", Intake, []Role{SendingTeam, Navigator, System, Operator}, false,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"time"
@@ -82,6 +83,16 @@ func LoadTokens(c clock.Clock, path string, more ...Token) (*Tokens, error) {
 		return nil, err
 	}
 	return NewTokens(c, append(tokens, more...))
+}
+
+// Organisations are those that somebody signs in for by a token, in order.
+func (t *Tokens) Organisations() []string {
+	var all []string
+	for _, token := range *t.byHash.Load() {
+		all = append(all, token.Organisation)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Reload takes in the file as it is now. On an error the table stays as it was.

@@ -29,6 +29,8 @@ type Known struct {
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
 	PersonAt int64  `json:"personAt,omitempty"`
+	// PlacedAt is the sequence of the event by which a human said whose the journey is.
+	PlacedAt int64 `json:"placedAt,omitempty"`
 }
 
 // answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
@@ -103,7 +105,10 @@ func (v *Visit) flag(at int64, flags []string) bool {
 
 func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) bool {
 	if at > k.PersonAt {
-		k.Person, k.Sender, k.PersonAt = d.Person, d.Organisation, at
+		k.Person, k.PersonAt = d.Person, at
+		if at > k.PlacedAt {
+			k.Sender = d.Organisation
+		}
 	}
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := v.flag(at, d.Flags)
@@ -115,7 +120,17 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) bool {
 }
 
 func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) bool {
-	return d.Flags != nil && k.visit(d.Visit, func(v *Visit) bool { return v.flag(at, d.Flags) })
+	placed := k.place(at, d.Organisation)
+	return d.Flags != nil && k.visit(d.Visit, func(v *Visit) bool { return v.flag(at, d.Flags) }) || placed
+}
+
+// place takes in whose the journey is, where a human has said so; a beginning that came before does not outrank it.
+func (k *Known) place(at int64, organisation string) bool {
+	if organisation == "" || at <= max(k.PersonAt, k.PlacedAt) {
+		return false
+	}
+	k.Sender, k.PlacedAt = organisation, at
+	return true
 }
 
 func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {

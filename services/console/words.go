@@ -111,6 +111,7 @@ var flagWords = map[string]string{
 	schemas.FlagNoVisitDetails:     "The hospital sent nothing about the visit itself: check where they were and when they left",
 	schemas.FlagDestinationUnknown: "Where they went is written in a way that is not known here: ask the hospital",
 	schemas.FlagProtected:          "Their hospital record is protected: nothing goes out until they have been asked",
+	schemas.FlagUnplaced:           "Nobody has agreed which organisation it came from: a navigator places it first, and nobody sees who it is before",
 	schemas.FlagNoSafeChannel:      "No telephone and no address is known: there is no safe way to reach them yet",
 }
 

@@ -49,6 +49,7 @@ type Config struct {
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
 	Directory    string         `env:"DIRECTORY" help:"access criteria, a file or a folder; empty: the shipped illustrative example"`
 	Organisation string         `env:"ORGANISATION" default:"RXX" help:"ODS code of the organisation that runs this"`
+	Agreed       []string       `env:"ORGANISATIONS" help:"ODS codes of further organisations that send people here, comma between; what comes from any other is raised with who it is hidden, and a navigator places it"`
 	Navigator    string         `env:"NAVIGATOR" help:"who takes what no rule could place, e.g. navigator:duty"`
 	Deputy       string         `env:"DEPUTY" help:"who stands in for the navigator"`
 	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`

@@ -216,7 +216,11 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := intake.New(intake.Config{Pool: pool, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
+	agreed, err := p.cfg.agreed()
+	if err != nil {
+		return err
+	}
+	s, err := intake.New(intake.Config{Pool: pool, Host: p.cfg.Organisation, Agreed: agreed, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
 		Profiles: senders, TLS: secure, Peers: taken, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
 	if err != nil {
 		return err
@@ -423,4 +427,16 @@ func (p *process) signIn() func(string) (principal.Principal, bool) {
 		}
 		return principal.Principal{}, false
 	}
+}
+
+// agreed are the organisations that send people here: those that are configured, and those that a token is for.
+func (c *Config) agreed() ([]string, error) {
+	if c.Tokens == "" {
+		return c.Agreed, nil
+	}
+	tokens, err := principal.LoadTokens(systemClock(), c.Tokens)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_TOKENS_FILE: %w", err)
+	}
+	return append(tokens.Organisations(), c.Agreed...), nil
 }

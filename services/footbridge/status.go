@@ -11,6 +11,7 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -27,12 +28,14 @@ import (
 // statusReport is what somebody on call wants to know, the worst first.
 type statusReport struct {
 	// WithoutStep is how many open journeys have no next step, or one past its due time and its grace.
-	WithoutStep   int                `json:"withoutStep"`
-	OldestOverdue *time.Time         `json:"oldestOverdue"`
-	Quarantined   int                `json:"quarantined"`
-	DeadLetters   int                `json:"deadLetters"`
-	Parked        int                `json:"parked"`
-	Readiness     *service.Readiness `json:"readiness"`
+	WithoutStep   int        `json:"withoutStep"`
+	OldestOverdue *time.Time `json:"oldestOverdue"`
+	Quarantined   int        `json:"quarantined"`
+	// Unplaced are facilities that messages came from and that are agreed with no organisation.
+	Unplaced    []intake.FacilityLine `json:"unplaced"`
+	DeadLetters int                   `json:"deadLetters"`
+	Parked      int                   `json:"parked"`
+	Readiness   *service.Readiness    `json:"readiness"`
 }
 
 // status says first whether anybody is without a next step.
@@ -53,6 +56,9 @@ func status(ctx context.Context, args []string) error {
 		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
 	fmt.Printf("messages set aside for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
+	for _, one := range report.Unplaced {
+		fmt.Println(unplacedWords(one))
+	}
 	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Reasons)) {
 		fmt.Printf("not ready: %s, because %s\n", name, report.Readiness.Reasons[name])
 	}
@@ -80,6 +86,9 @@ func (c *Config) report(ctx context.Context) (*statusReport, error) {
 		return nil, err
 	}
 	report.Quarantined = len(quarantined)
+	if report.Unplaced, err = all[intake.FacilityLine](ctx, ask, "/api/facilities", nil); err != nil {
+		return nil, err
+	}
 	err = c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
 		letters, err := flow.DeadLetters(ctx, pool)
 		report.DeadLetters += len(letters)
@@ -189,6 +198,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"key files", func(context.Context) (string, error) { return c.checkKeyFiles(only) }},
 		{"databases and schema versions", plain(c.checkDatabases)},
 		{"key that wraps keys", c.checkVault},
+		{"where messages come from", c.checkFacilities},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
 		{"broker and streams", plain(c.checkBroker)},
@@ -304,4 +314,33 @@ func version(_ context.Context, args []string) error {
 	}
 	fmt.Println("footbridge", buildVersion(), runtime.Version())
 	return nil
+}
+
+// unplacedWords say that messages come from where nobody has agreed, and how to map it.
+func unplacedWords(one intake.FacilityLine) string {
+	return fmt.Sprintf("facility %s of sender %q belongs to no agreed organisation: %d journeys are %s's to place, with who they are about hidden. "+
+		"A navigator places it (POST /api/facilities/{id}/place with that id); a spelling goes under facilities in the sender's profile, a new organisation into FOOTBRIDGE_ORGANISATIONS",
+		one.ID, one.Sender, one.Journeys, one.Host)
+}
+
+// checkFacilities is doctor's look at where messages came from that is agreed with no organisation.
+func (c *Config) checkFacilities(ctx context.Context) (note string, err error) {
+	urls, err := c.findDatabases(ctx, []string{schemas.Intake})
+	if err != nil {
+		return "", err
+	}
+	pool, err := pg.Open(ctx, urls[schemas.Intake], pg.OpenConfig{Service: schemas.Intake, MaxConns: 1})
+	if err != nil {
+		return "", fmt.Errorf("opening the database of intake: %w", err)
+	}
+	defer pool.Close()
+	unplaced, err := intake.Unplaced(ctx, pool)
+	if err != nil {
+		return "", fmt.Errorf("reading where messages come from: %w", err)
+	}
+	var words []string
+	for _, one := range unplaced {
+		words = append(words, unplacedWords(one))
+	}
+	return strings.Join(words, "\n"), nil
 }

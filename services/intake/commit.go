@@ -174,6 +174,7 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 		}
 		claimReceipts(tx, batch, tx.Now, job.fresh, job.known)
 		findDoubles(tx, batch, job.doubles)
+		s.claimFacilities(tx, batch, job.world)
 		s.loadWorld(tx, job.claims, job.world, tx.Now)
 		if err := tx.Flush(); err != nil {
 			return err
@@ -283,7 +284,7 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 	case a.takes():
 		j.take(tx, a)
 	case a.result.Outcome == Quarantined:
-		j.say(tx, quarantine(a.id, a.Organisation, a.Reason, a.dueAt).Say)
+		j.say(tx, quarantine(a.id, j.world.homeOf(a.Organisation), a.Reason, a.dueAt).Say)
 	}
 	if reused && a.result.Reason == "" {
 		a.result.Reason = ReasonReused

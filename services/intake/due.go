@@ -57,6 +57,13 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 	job := newJob(s, nil)
 	var visits []*Visit
 	var asked []*arrival
+	var organisations []string
+	for _, one := range found {
+		organisations = append(organisations, one.Organisation)
+	}
+	if err := loadHomes(tx, organisations, job.world); err != nil {
+		return 0, err
+	}
 	for _, one := range found {
 		visits = append(visits, one.Visit)
 		if one.deceased {
@@ -76,7 +83,7 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 		}
 		a.result = Result{Message: a.id, Outcome: Quarantined, Reason: one.Watch.Reason}
 		asked = append(asked, a)
-		job.say(tx, quarantine(a.id, a.Organisation, one.Watch.Reason, a.dueAt).Say)
+		job.say(tx, quarantine(a.id, job.world.homeOf(a.Organisation), one.Watch.Reason, a.dueAt).Say)
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err
@@ -89,7 +96,13 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 
 func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 	job := newJob(s, nil)
-	var over, ended []string
+	var over, ended, organisations []string
+	for _, change := range changes {
+		organisations = append(organisations, change.Organisation)
+	}
+	if err := loadHomes(tx, organisations, job.world); err != nil {
+		return err
+	}
 	for _, change := range changes {
 		for _, kind := range change.opened {
 			a := &arrival{Reading: Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
@@ -97,7 +110,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 			a.result = Result{Message: a.id, Outcome: Quarantined, Reason: kind}
 			storeAlarm(tx, a)
 			storeMessages(tx, []*arrival{a})
-			job.say(tx, quarantine(a.id, a.Organisation, kind, a.dueAt).Say)
+			job.say(tx, quarantine(a.id, job.world.homeOf(a.Organisation), kind, a.dueAt).Say)
 			s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id)
 		}
 		over = append(over, change.ended...)

@@ -36,6 +36,8 @@ type World struct {
 	said []FactSaid
 	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
 	recordOf map[string]string
+	// homes say whose facilities are that are agreed with no organisation.
+	homes map[string]home
 	// unconfirmed are persons whose contact is to be asked again.
 	unconfirmed []string
 }
@@ -67,7 +69,7 @@ const journeyOpen = "open"
 func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
 	return &World{Zone: zone, QuarantineFor: quarantineFor, waits: waits{noEndAfter, wardReview}, NewID: newID, persons: map[string]*Person{}, owners: map[string]*Person{},
 		numbers: map[string][]*Person{}, byNumber: map[visitKey]*Visit{}, journeys: map[string]*JourneyKnown{}, cards: map[string]CardFlags{},
-		confirmed: map[string]string{}, recordOf: map[string]string{}}
+		confirmed: map[string]string{}, recordOf: map[string]string{}, homes: map[string]home{}}
 }
 
 // addPerson puts a loaded record under a lookup key.
@@ -584,6 +586,7 @@ func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incomin
 	}
 	identity := person.Identity.Reveal()
 	subject := Subject{
+		Home:   w.homes[so.Organisation],
 		Person: person.ID, Deceased: w.isDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts, Young: w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)), BadNumber: identity.NumberInvalid,
 		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
 		QuarantineH: w.QuarantineFor, Waits: w.waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),

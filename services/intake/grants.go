@@ -83,6 +83,7 @@ const (
 	RefusedBarred   = "must-not-know"
 	RefusedRole     = "role"
 	RefusedErased   = "erased"
+	RefusedUnplaced = "unplaced" // nobody has said yet whose they are
 )
 
 // MayRead decides whether somebody may read who a person is, and how much of it. All that it looks at is read in the

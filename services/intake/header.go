@@ -80,6 +80,10 @@ func (s *Service) senderShown(sender string) (string, error) {
 // and organisation are the principal's own.
 func (s *Service) showHeader(a *arrival) error {
 	profile := s.profiles.For(a.Sender)
+	a.Organisation = s.settled(profile, a.Organisation)
+	if a.Statement != nil {
+		a.Statement.Organisation = s.settled(profile, a.Statement.Organisation)
+	}
 	var err error
 	hide := func(text string, hidden func(hash []byte) string) string {
 		var hash string
@@ -92,7 +96,7 @@ func (s *Service) showHeader(a *arrival) error {
 		a.Sender = hide(a.Sender, unknownName)
 	}
 	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
-		a.Organisation = hide(a.Organisation, unknownFacility)
+		a.Organisation = hide(firstOf(bareName(a.Organisation), a.Organisation), unknownFacility)
 	}
 	if a.ControlID != "" && (a.repeatsNumber || !isControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)

@@ -27,7 +27,7 @@ func (s *Service) waiting(ctx context.Context, who principal.Principal, page htt
 		after = []any{due, page.After[1]}
 	}
 	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
-		where m.outcome = 'quarantined' and m.due_at is not null and m.settled_at is null and ($1 or m.organisation = any($2))
+		where m.outcome = 'quarantined' and m.due_at is not null and m.settled_at is null and ($1 or owner_of(m.organisation) = any($2))
 			and ($3::timestamptz is null or (m.due_at, m.id) > ($3::timestamptz, $4::uuid))
 		order by m.due_at, m.id limit $5`, scopeOf(who).All, scopeOf(who).Organisations, after[0], after[1], page.Limit+1)
 	if err != nil {
@@ -40,12 +40,12 @@ func (s *Service) waiting(ctx context.Context, who principal.Principal, page htt
 func (s *Service) subjectOfMessage(tx *flow.Tx, who principal.Principal, message string) (*subjectOf, error) {
 	var sub *subjectOf
 	var wrapped, identity []byte
-	tx.Queue(`select p.id::text, k.wrapped, p.identity from message m left join visit v on v.id = m.visit
-			join person p on p.id = coalesce(v.person, m.person) left join person_key k on k.person = p.id where m.id = $1::uuid and ($2 or m.organisation = any($3))`,
+	tx.Queue(`select p.id::text, k.wrapped, p.identity, not is_placed(m.organisation) from message m left join visit v on v.id = m.visit
+			join person p on p.id = coalesce(v.person, m.person) left join person_key k on k.person = p.id where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3))`,
 		message, scopeOf(who).All, scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
 			var found subjectOf
-			_, err := pgx.ForEachRow(rows, []any{&found.Person, &wrapped, &identity}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&found.Person, &wrapped, &identity, &found.unplaced}, func() error {
 				wrapped, identity, sub = slices.Clone(wrapped), slices.Clone(identity), &found
 				return nil
 			})

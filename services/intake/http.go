@@ -33,6 +33,7 @@ func (s *Service) Routes(mux *httpx.Mux) {
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())
+	handlers["GET /api/facilities"], handlers["POST /api/facilities/{id}/place"] = s.getFacilities, s.postPlace
 	for _, route := range schemas.RoutesOf(Name) {
 		handler := handlers[route.Mux()]
 		if handler == nil {
@@ -332,6 +333,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 		return Decision{}, err
 	}
 	a.claim(job.claims)
+	s.claimFacilities(tx, []*arrival{a}, job.world)
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return Decision{}, err

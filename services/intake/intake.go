@@ -79,9 +79,13 @@ type Config struct {
 	Vault *vault.Vault
 	// Profiles say how each sender's messages are read (the shipped ones).
 	Profiles *Profiles
-	Clock    clock.Clock
-	Log      *slog.Logger
-	Tracer   trace.Tracer
+	// Host is the ODS code of the organisation that runs this, and Agreed are further ones that send people, beside those
+	// that profiles name. What comes from elsewhere is the host's to place. Without a host, every organisation is agreed.
+	Host   string
+	Agreed []string
+	Clock  clock.Clock
+	Log    *slog.Logger
+	Tracer trace.Tracer
 	// Zone is whose calendar days count (Europe/London).
 	Zone *time.Location
 	// QuarantineFor is by when a human must have looked at a quarantined message (4 h).
@@ -114,6 +118,8 @@ type Service struct {
 	flow          *flow.Flow
 	vault         *vault.Vault
 	profiles      *Profiles
+	host          string
+	agreed        map[string]string // organisations by their spelling without case, blanks and punctuation
 	clock         clock.Clock
 	log           *slog.Logger
 	tracer        trace.Tracer
@@ -142,13 +148,17 @@ func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
 		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
-		tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
+		host: cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
 	if s.pool == nil || s.vault == nil {
 		return nil, errors.New("intake needs a database and a vault: set FOOTBRIDGE_DATABASE_URL and FOOTBRIDGE_KEK_FILE")
 	}
-	return s, s.setDefaults()
+	if err := s.setDefaults(); err != nil {
+		return nil, err
+	}
+	s.agree(cfg.Agreed)
+	return s, nil
 }
 
 func (s *Service) setDefaults() error {

@@ -45,6 +45,8 @@ type site struct {
 	kek    string
 	tls    *tls.Config
 	clock  clock.Clock
+	host   string // whose it is to place what is agreed with nobody; empty: everybody is agreed with
+	agreed []string
 }
 
 func newSite(t testing.TB) *site {
@@ -80,7 +82,7 @@ func (s *site) start() *process {
 	if _, err := conn.EnsureStream(ctx, testStream); err != nil {
 		t.Fatal(err)
 	}
-	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls})
+	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls, Host: s.host, Agreed: s.agreed})
 	if err != nil {
 		t.Fatal(err)
 	}

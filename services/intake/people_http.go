@@ -559,6 +559,9 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 		}
 	}
 	sees, refused := MayRead(asking, sub.group, standing, offers, sub.answers, s.today(tx.Now))
+	if sees != SeesNothing && sub.unplaced && !asking.Own {
+		sees, refused = SeesNothing, RefusedUnplaced
+	}
 	if sees != SeesNothing && sub.erased {
 		sees, refused = SeesNothing, RefusedErased
 	}
@@ -576,6 +579,8 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 		return sub.show(sees, own), nil, nil
 	case refused == RefusedErased && !scopeOf(who).ByOffer:
 		return nil, gone(), nil
+	case refused == RefusedUnplaced && !scopeOf(who).ByOffer:
+		return nil, httpx.NewProblem(http.StatusConflict, "It is not agreed which organisation this came from, so who it is about is hidden. Place it first: GET /api/facilities."), nil
 	case refused == RefusedNoReason:
 		return nil, sub.noReason(who), nil
 	}

@@ -63,12 +63,13 @@ func scopeOf(who principal.Principal) schemas.Scope {
 
 // inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a visit
 // of it, or of one merged with it, did.
-const inReach = `($1 or p.organisation = any($2) or p.id::text = $3 or p.survivor::text = $3
-	or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and w.organisation = any($2)))`
+const inReach = `($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
+	or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and owner_of(w.organisation) = any($2)))`
 
 // subjectOf is the person of one journey, with all that deciding about them needs; locked until the transaction ends.
 type subjectOf struct {
 	Journey, Person, Organisation, State string
+	unplaced                             bool // it came from where nobody has agreed: nobody sees who it is
 	guard                                guard
 	Stopped                              bool // they have died, or contact is stopped
 	waits                                bool // a human decides first whether anybody may be in touch
@@ -112,17 +113,17 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 	// Locked by a statement of its own: what the next one reads is then as it stands, not as it stood before the wait.
 	tx.Queue(`select 1 from person where id = (select person from journey where id = $1::uuid) for update`, journey)
 	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
-			coalesce(v.organisation, p.organisation), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
+			owner_of(coalesce(v.organisation, p.organisation)), not is_placed(coalesce(v.organisation, p.organisation)), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
 			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
 		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
-		where j.id = $4::uuid and ($1 or coalesce(v.organisation, p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3)
+		where j.id = $4::uuid and ($1 or owner_of(coalesce(v.organisation, p.organisation)) = any($2) or p.id::text = $3 or p.survivor::text = $3)
 		for update of p`, append(scope.Args(), journey, adult)...).Query(func(rows pgx.Rows) error {
 		var found subjectOf
 		var flags string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &confirmed, &found.Organisation, &flags, &found.guard.Answers}, func() error {
+			&found.cardVersion, &confirmed, &found.Organisation, &found.unplaced, &flags, &found.guard.Answers}, func() error {
 			var flagged []string
 			if err := json.Unmarshal([]byte(flags), &flagged); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)

@@ -25,11 +25,14 @@ var shippedProfiles embed.FS
 // Profile says how one sender's messages are read: a versioned file, agreed with the sender. See
 // profiles/default.yaml for what each field means.
 type Profile struct {
-	Name          string   `yaml:"profile"`
-	Version       string   `yaml:"version"`
-	Organisation  string   `yaml:"organisation"` // ODS code where MSH-4 does not carry it
-	Senders       []string `yaml:"senders"`
-	ProcessingIDs []string `yaml:"processingIDs"`
+	Name         string `yaml:"profile"`
+	Version      string `yaml:"version"`
+	Organisation string `yaml:"organisation"` // ODS code where MSH-4 does not carry it
+	// Facilities are further spellings of organisations (MSH-4, or an event's organisation), by ODS code. Case, blanks and
+	// punctuation do not count.
+	Facilities    map[string][]string `yaml:"facilities"`
+	Senders       []string            `yaml:"senders"`
+	ProcessingIDs []string            `yaml:"processingIDs"`
 	// Acknowledgements is as-asked (by MSH-15 and MSH-16), at-least-one (the same, but an original one where the
 	// sender asks for none), or original, for senders that fill those fields in but know only AA, AE and AR.
 	Acknowledgements string              `yaml:"acknowledgements"`

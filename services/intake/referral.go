@@ -58,14 +58,14 @@ func (v *Visit) counts() Moment {
 // begins is the event that begins a journey of this visit: a discharge where it has ended, else a request.
 func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, any) {
 	if v.Ended() {
-		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation),
+		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
 			Visit: v.ID, LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
 	}
 	var asked *time.Time
 	if at := v.Request.At; at.Known() && !at.DayOnly {
 		asked = &at.At
 	}
-	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person, Organisation: wireOrganisation(v.Organisation),
+	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
 		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
 }
 

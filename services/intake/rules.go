@@ -103,6 +103,7 @@ type Subject struct {
 	BadNumber  bool
 	Protected  bool // nothing goes out until they have been asked
 	NoChannel  bool // neither a telephone nor an address is known
+	Home       home // whose the visit is
 	Merged     bool // other records have been joined to this one
 	NewJourney string
 	// OpenJourney is the open journey of the same person, by a verified NHS number, that an attendance joins.
@@ -228,12 +229,13 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 // ask puts an ended visit of undecided scope before a human: an owned step with a due time, never silence.
 func ask(v *Visit, s Statement, who Subject, reason string) Decision {
 	v.Asked = s.Message
-	return quarantine(s.Message, v.Organisation, reason, who.DecidedAt.Add(who.QuarantineH))
+	return quarantine(s.Message, who.Home.wire(v.Organisation), reason, who.DecidedAt.Add(who.QuarantineH))
 }
 
+// quarantine sets a message aside for a human of an organisation, by its code on the bus.
 func quarantine(message, organisation, reason string, due time.Time) Decision {
 	return Decision{Outcome: Quarantined, Reason: reason, Say: []Say{{Type: schemas.MessageQuarantined, Journey: message, First: true,
-		Data: schemas.MessageQuarantinedData{Message: message, Organisation: wireOrganisation(organisation), Reason: reason, DueAt: due}}}}
+		Data: schemas.MessageQuarantinedData{Message: message, Organisation: organisation, Reason: reason, DueAt: due}}}}
 }
 
 // quiet names why nothing was raised.
@@ -320,6 +322,7 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	}
 	add(schemas.FlagProtected, who.Protected)
 	add(schemas.FlagNoSafeChannel, who.NoChannel)
+	add(schemas.FlagUnplaced, who.Home.unplaced())
 	return flags
 }
 

@@ -81,7 +81,7 @@ func (w *World) recordsBy(key, number string) []*Person {
 func (w *World) takeNumber(in Incoming, known []*Person) Decision {
 	next := in.Statement.Merged.Reveal()
 	if next.NHSNumber == "" || in.Renumbered == "" {
-		return quarantine(in.Statement.Message, in.Statement.Organisation, ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
+		return quarantine(in.Statement.Message, w.homeOf(in.Statement.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
 	}
 	for _, record := range known {
 		w.link(record, in.Renumbered)

@@ -175,6 +175,7 @@ func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
 	findByKeys(q, c, w, found)
 	findNumbers(q, w)
 	lockVisits(q, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
+	findHomes(q, w)
 	lockJourneys(q, w, found)
 	lockAnswers(q, w)
 	if c.whole {
@@ -752,7 +753,7 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 		after = page.After[0]
 	}
 	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
-		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or m.organisation = any($5))
+		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or owner_of(m.organisation) = any($5))
 		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, scopeOf(who).All, scopeOf(who).Organisations, page.Limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
@@ -775,7 +776,7 @@ func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMess
 	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
 			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
-		where m.id = $1::uuid and ($2 or m.organisation = any($3)) for update of m`, id, scopeOf(who).All, scopeOf(who).Organisations).
+		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) for update of m`, id, scopeOf(who).All, scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
 			var h heldMessage
 			var key []byte

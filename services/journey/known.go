@@ -43,6 +43,8 @@ type Known struct {
 	Person   string `json:"person,omitempty"`
 	Sender   string `json:"sender,omitempty"`
 	PersonAt int64  `json:"personAt,omitempty"`
+	// PlacedAt is the sequence of the event by which a human said whose the journey is.
+	PlacedAt int64 `json:"placedAt,omitempty"`
 	// Hold and Closed say so while it is; Resumed is when it was last released or reopened, and Reopened that it was
 	// reopened, by the journey's own sequence. Answers to consent up to AnsweredUpTo were about what is over.
 	Hold         *Hold   `json:"hold,omitempty"`
@@ -166,7 +168,10 @@ func (k *Known) visit(id string, change func(v *Visit)) {
 // addBeginning takes in a recorded discharge or a request for support.
 func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit, leftOn string, flags []string) {
 	if at > k.PersonAt {
-		k.Person, k.Sender, k.PersonAt = person, sender, at
+		k.Person, k.PersonAt = person, at
+		if at > k.PlacedAt {
+			k.Sender = sender
+		}
 	}
 	k.visit(visit, func(v *Visit) {
 		v.Recorded.hear(at, when)
@@ -200,6 +205,9 @@ func (v *Visit) flag(at int64, flags []string) {
 }
 
 func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
+	if d.Organisation != "" && at > max(k.PersonAt, k.PlacedAt) {
+		k.Sender, k.PlacedAt = d.Organisation, at // a beginning that came before does not outrank it
+	}
 	k.visit(d.Visit, func(v *Visit) {
 		v.left(at, d.LeftOn)
 		if d.Flags != nil {

@@ -17,6 +17,7 @@ const promiseDays = 14
 type Known struct {
 	Person       string        `json:"person,omitempty"`
 	Organisation string        `json:"organisation,omitempty"`
+	PlacedAt     int64         `json:"placedAt,omitempty"`
 	LeftOn       Day           `json:"leftOn,omitempty"`
 	LeftOnAt     int64         `json:"leftOnAt,omitempty"`
 	Facts        schemas.Facts `json:"facts"`
@@ -51,12 +52,18 @@ func (k Known) countsFrom() Day { return max(k.LeftOn, k.From) }
 
 func (k *Known) begin(at int64, person, organisation string, leftOn Day, facts schemas.Facts) {
 	k.BegunAt = max(k.BegunAt, at)
-	k.Person, k.Organisation = person, organisation
+	k.Person = person
+	if at > k.PlacedAt {
+		k.Organisation = organisation
+	}
 	k.leave(at, leftOn)
 	k.learn(at, facts, nil)
 }
 
 func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
+	if d.Organisation != "" && at > k.PlacedAt {
+		k.Organisation, k.PlacedAt = d.Organisation, at // a human said whose it is: a beginning that came before does not outrank it
+	}
 	if d.LeftOn != "" {
 		k.leave(at, d.LeftOn)
 	}

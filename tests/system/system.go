@@ -117,7 +117,7 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	s.NATS = "nats://" + natsAddr
 	environment := append([]string(nil), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
-		"FOOTBRIDGE_TOKENS_FILE="+tokens,
+		"FOOTBRIDGE_TOKENS_FILE="+tokens, "FOOTBRIDGE_ORGANISATIONS=RYY,RZZ",
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
 	for name, url := range s.DB.URLs {
 		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)

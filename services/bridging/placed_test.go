@@ -1,0 +1,26 @@
+package bridging
+
+import (
+	"testing"
+
+	"footbridge/schemas"
+)
+
+func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
+	t.Parallel()
+	begin := func(k *Known) {
+		k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: []string{schemas.FlagUnplaced}})
+	}
+	place := func(k *Known) {
+		k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY", Flags: []string{}})
+	}
+	for name, order := range map[string][]func(*Known){"in order": {begin, place, place}, "late": {place, begin}, "again": {begin, place, begin}} {
+		var k Known
+		for _, hear := range order {
+			hear(&k)
+		}
+		if k.Sender != "RYY" || k.Person != "p" || schemas.HumanFirst(k.Visits["v"].Flags) {
+			t.Errorf("%s: of %s, person %q, flags %v", name, k.Sender, k.Person, k.Visits["v"].Flags)
+		}
+	}
+}

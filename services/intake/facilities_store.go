@@ -1,0 +1,139 @@
+package intake
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// claimFacilities queues that facilities which are agreed with no organisation are the host's to place, and reads whose
+// they are. It comes before all other locks: placing one waits until what came from it is stored, and the reverse.
+func (s *Service) claimFacilities(q queuer, batch []*arrival, w *World) {
+	first := map[string]*arrival{}
+	for _, a := range batch {
+		if !s.isAgreed(a.Organisation) && first[a.Organisation] == nil {
+			first[a.Organisation] = a
+		}
+	}
+	if len(first) == 0 {
+		return
+	}
+	var senders, messages []string
+	facilities := slices.Sorted(maps.Keys(first))
+	for _, facility := range facilities {
+		senders, messages = append(senders, first[facility].Sender), append(messages, first[facility].id)
+	}
+	q.Queue(`insert into facility (organisation, host, sender, message, first_at)
+		select organisation, $4, sender, message, $5 from unnest($1::text[], $2::text[], $3::uuid[]) as t(organisation, sender, message)
+		order by organisation on conflict do nothing`, facilities, senders, messages, s.host, s.clock.Now())
+	q.Queue(`select organisation, host, coalesce(placed, '') from facility where organisation = any($1) order by organisation for share`, facilities).
+		Query(func(rows pgx.Rows) error { return scanHomes(rows, w) })
+}
+
+// findHomes queues whose the facilities are of all visits of those concerned.
+func findHomes(q queuer, w *World) {
+	q.Queue(`select organisation, host, coalesce(placed, '') from facility where organisation in (
+			select v.organisation from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner where` + concerned + `)`).
+		Query(func(rows pgx.Rows) error { return scanHomes(rows, w) })
+}
+
+// loadHomes reads whose some facilities are.
+func loadHomes(tx *flow.Tx, facilities []string, w *World) error {
+	if len(facilities) == 0 {
+		return nil
+	}
+	tx.Queue(`select organisation, host, coalesce(placed, '') from facility where organisation = any($1)`, facilities).
+		Query(func(rows pgx.Rows) error { return scanHomes(rows, w) })
+	return tx.Flush()
+}
+
+func scanHomes(rows pgx.Rows, w *World) error {
+	var facility string
+	var h home
+	_, err := pgx.ForEachRow(rows, []any{&facility, &h.host, &h.placed}, func() error { w.homes[facility] = h; return nil })
+	return err
+}
+
+// unplacedWithin queues the reading of facilities that wait to be placed, within the principal's reach.
+func unplacedWithin(q queuer, who principal.Principal, after string, limit int, lines *[]FacilityLine) {
+	q.Queue(`select f.organisation, f.sender, f.host, f.first_at, f.message::text,
+			(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
+		from facility f where f.placed is null and f.organisation > $1 and ($2 or f.host = any($3)) order by f.organisation limit $4`,
+		after, scopeOf(who).All, scopeOf(who).Organisations, limit).Query(func(rows pgx.Rows) error {
+		var l FacilityLine
+		_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys}, func() error { *lines = append(*lines, l); return nil })
+		return err
+	})
+}
+
+// place keeps whose a facility is, and how many journeys that moved.
+func (s *Service) place(tx *flow.Tx, who principal.Principal, facility, wanted string) (journeys int, err error) {
+	found, before := false, ""
+	tx.Queue(`select coalesce(placed, '') from facility where organisation = $1 and ($2 or host = any($3)) for update`,
+		facility, scopeOf(who).All, scopeOf(who).Organisations).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{&before}, func() error { found = true; return nil })
+		return err
+	})
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	switch {
+	case !found:
+		return 0, noSuchFacility()
+	case before == wanted:
+		return 0, nil
+	case before != "":
+		return 0, httpx.NewProblem(http.StatusConflict, "This facility is placed with %s already.", before)
+	}
+	tx.Queue(`update facility set placed = $2, placed_by = $3, placed_at = $4 where organisation = $1`, facility, wanted, recordedBy(who), tx.Now)
+	return moveVisits(tx, facility, wanted)
+}
+
+// moveVisits says of every journey of a facility whose it is now, and that who it is about need not be hidden any more.
+func moveVisits(tx *flow.Tx, facility, wanted string) (int, error) {
+	var visits []*Visit
+	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1 and journey is not null
+		order by organisation, number for update`, facility).Query(func(rows pgx.Rows) (err error) { visits, err = scanned(rows); return err })
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	journeys := map[string][]said{}
+	for _, v := range visits {
+		v.Version++
+		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagUnplaced})
+		journeys[v.Raised.Journey] = append(journeys[v.Raised.Journey], said{schemas.DischargeCorrected,
+			schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags), Organisation: wanted}})
+	}
+	if err := storeVisits(tx, visits); err != nil {
+		return 0, err
+	}
+	for _, journey := range slices.Sorted(maps.Keys(journeys)) {
+		if err := sayOn(tx, journey, journeys[journey]); err != nil {
+			return 0, err
+		}
+	}
+	return len(journeys), nil
+}
+
+// Unplaced reads which facilities are agreed with no organisation, for whoever looks after the system.
+func Unplaced(ctx context.Context, pool *pgxpool.Pool) ([]FacilityLine, error) {
+	rows, err := pool.Query(ctx, `select f.organisation, f.sender, f.host, f.first_at, f.message::text,
+			(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
+		from facility f where f.placed is null order by f.organisation limit 200`)
+	if err != nil {
+		return nil, fmt.Errorf("reading facilities: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l FacilityLine, err error) {
+		return l, row.Scan(&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys)
+	})
+}

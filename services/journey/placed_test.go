@@ -1,0 +1,26 @@
+package journey
+
+import (
+	"testing"
+	"time"
+
+	"footbridge/schemas"
+)
+
+func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
+	t.Parallel()
+	now := time.Unix(0, 0)
+	begin := func(k *Known) { k.addBeginning(1, now, "p", "RXX", "v", "", []string{schemas.FlagUnplaced}) }
+	place := func(k *Known) {
+		k.addCorrected(2, now, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY", Flags: []string{}})
+	}
+	for name, order := range map[string][]func(*Known){"in order": {begin, place, place}, "late": {place, begin}, "again": {begin, place, begin}} {
+		var k Known
+		for _, hear := range order {
+			hear(&k)
+		}
+		if k.Sender != "RYY" || k.Person != "p" || len(k.Visits["v"].Flags) > 0 {
+			t.Errorf("%s: of %s, person %q, flags %v", name, k.Sender, k.Person, k.Visits["v"].Flags)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package threshold
+
+import (
+	"testing"
+
+	"footbridge/schemas"
+)
+
+func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
+	t.Parallel()
+	begin := func(k *Known) { k.begin(1, "p", "RXX", "2026-11-20", schemas.Facts{}) }
+	place := func(k *Known) { k.correct(2, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"}) }
+	for name, order := range map[string][]func(*Known){"in order": {begin, place, place}, "late": {place, begin}, "again": {begin, place, begin}} {
+		var k Known
+		for _, hear := range order {
+			hear(&k)
+		}
+		if k.Organisation != "RYY" || k.Person != "p" {
+			t.Errorf("%s: of %s, person %q", name, k.Organisation, k.Person)
+		}
+	}
+}
