@@ -138,6 +138,7 @@ type journeyLine struct {
 	Began    *time.Time  `json:"beganAt"`
 	Held     *heldLine   `json:"held"`
 	Closed   *closedLine `json:"closed"`
+	Away     bool        `json:"overdueSinceAway"`
 	Next     stepLine    `json:"next"`  // in a list
 	Steps    []stepLine  `json:"steps"` // of one journey
 	Timeline []struct {

@@ -28,9 +28,11 @@ import (
 // statusReport is what somebody on call wants to know, the worst first.
 type statusReport struct {
 	// WithoutStep is how many open journeys have no next step, or one past its due time and its grace.
-	WithoutStep   int        `json:"withoutStep"`
-	OldestOverdue *time.Time `json:"oldestOverdue"`
-	Quarantined   int        `json:"quarantined"`
+	WithoutStep int `json:"withoutStep"`
+	// OverdueSinceAway is how many of them passed their grace while this system was stopped.
+	OverdueSinceAway int        `json:"overdueSinceAway"`
+	OldestOverdue    *time.Time `json:"oldestOverdue"`
+	Quarantined      int        `json:"quarantined"`
 	// Unplaced are facilities that messages came from and that are agreed with no organisation.
 	Unplaced    []intake.FacilityLine `json:"unplaced"`
 	DeadLetters int                   `json:"deadLetters"`
@@ -52,6 +54,9 @@ func status(ctx context.Context, args []string) error {
 		return printJSON(report)
 	}
 	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
+	if report.OverdueSinceAway > 0 {
+		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n", report.OverdueSinceAway)
+	}
 	if report.OldestOverdue != nil {
 		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
@@ -77,6 +82,9 @@ func (c *Config) report(ctx context.Context) (*statusReport, error) {
 	}
 	report.WithoutStep = len(late)
 	for _, j := range late {
+		if j.Away {
+			report.OverdueSinceAway++
+		}
 		if due := j.Next.DueAt; !due.IsZero() && (report.OldestOverdue == nil || due.Before(*report.OldestOverdue)) {
 			report.OldestOverdue = &due
 		}

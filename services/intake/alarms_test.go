@@ -118,6 +118,40 @@ func TestASilentFeedOpensAStepThatItsReturnEnds(t *testing.T) {
 	expect(t, types, "message.quarantined", "message.quarantined", "message.released")
 }
 
+func TestAFeedThatIsSilentAfterOurOwnLongStopIsAnAlarm(t *testing.T) {
+	t.Parallel()
+	for claim, away := range map[string]time.Duration{"45 days": 45 * 24 * time.Hour, "100 days": 100 * 24 * time.Hour} {
+		t.Run(claim, func(t *testing.T) {
+			t.Parallel()
+			p := newSite(t).start()
+			p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+			now := p.clock.Now()
+			err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
+				tx.Queue(`insert into feed_hour (organisation, sender, hour, messages, ends, triggers, unknown, last_at)
+					select 'RXX', 'FEED', date_trunc('hour', $1::timestamptz) - make_interval(hours => n), 20, 20, 5, 0, $1::timestamptz - make_interval(hours => n)
+					from generate_series(0, 500) n`, now.Add(-away))
+				forgetFeeds(tx, now.Add(-2*feedMemory))
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.watch(t, now)
+			expect(t, p.setAside(t), "quarantined feed-silent")
+		})
+	}
+}
+
+func TestWhatCameInTheLastMinuteBeforeAStopIsCounted(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+	client, h := p.dial(t), newHospital()
+	send(t, client, h.message("A04")) // nobody looks at the feeds before the stop
+	p.watch(t, p.clock.Now().Add(26*time.Hour))
+	expect(t, p.setAside(t), "quarantined feed-silent")
+}
+
 func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -30,9 +30,18 @@ const feedMemory = 35 * 24 * time.Hour
 func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error) {
 	unknown := s.takeUnknown()
 	lockAlarms(tx)
-	countFeeds(tx, tx.Now.Add(-2*time.Hour).Truncate(time.Hour), unknown)
+	since := tx.Now.Add(-2 * feedMemory)
+	newestFeedHour(tx, &since)
+	if err := tx.Flush(); err != nil {
+		s.giveBackUnknown(unknown)
+		return 0, err
+	}
+	if awake := tx.Now.Add(-2 * time.Hour).Truncate(time.Hour); awake.Before(since) {
+		since = awake
+	}
+	countFeeds(tx, since, unknown)
 	feeds := map[feedKey]*feed{}
-	loadFeeds(tx, feeds, tx.Now.Add(-feedMemory))
+	loadFeeds(tx, feeds)
 	if err := tx.Flush(); err != nil {
 		s.giveBackUnknown(unknown)
 		return 0, err

@@ -949,8 +949,24 @@ func compareFeeds(a, b feedKey) int {
 	return cmp.Or(cmp.Compare(a.organisation, b.organisation), cmp.Compare(a.sender, b.sender))
 }
 
-// loadFeeds reads each sender's hours since a time and the alarms that stand or were dismissed.
-func loadFeeds(q queuer, feeds map[feedKey]*feed, since time.Time) {
+// newestFeedHour gives the newest hour that was counted, where any was: what came in it and since is to be counted, also
+// where nobody counted for long, as this system was stopped.
+func newestFeedHour(q queuer, since *time.Time) {
+	q.Queue(`select max(hour) from feed_hour`).QueryRow(func(row pgx.Row) error {
+		var newest *time.Time
+		err := row.Scan(&newest)
+		if newest != nil {
+			*since = *newest
+		}
+		return err
+	})
+}
+
+// feedHours narrows feed_hour f to the last weeks of each sender, up to the newest that came from it, however long ago.
+const feedHours = `f.hour >= (select max(n.hour) from feed_hour n where n.organisation = f.organisation and n.sender = f.sender) - make_interval(secs => $1)`
+
+// loadFeeds reads each sender's last weeks and the alarms that stand or were dismissed.
+func loadFeeds(q queuer, feeds map[feedKey]*feed) {
 	at := func(organisation, sender string) *feed {
 		key := feedKey{organisation, sender}
 		if feeds[key] == nil {
@@ -958,8 +974,8 @@ func loadFeeds(q queuer, feeds map[feedKey]*feed, since time.Time) {
 		}
 		return feeds[key]
 	}
-	q.Queue(`select organisation, sender, hour, messages, ends, triggers, unknown, last_at from feed_hour where hour >= $1
-		order by organisation, sender, hour`, since).Query(func(rows pgx.Rows) error {
+	q.Queue(`select organisation, sender, hour, messages, ends, triggers, unknown, last_at from feed_hour f where `+feedHours+`
+		order by organisation, sender, hour`, feedMemory.Seconds()).Query(func(rows pgx.Rows) error {
 		var h feedHour
 		_, err := pgx.ForEachRow(rows, []any{&h.Organisation, &h.Sender, &h.Hour, &h.Messages, &h.Ends, &h.Triggers, &h.Unknown, &h.LastAt}, func() error {
 			f := at(h.Organisation, h.Sender)
@@ -1037,7 +1053,7 @@ func forgetReceipts(q queuer, before time.Time, limit int, gone *int) {
 }
 
 func forgetFeeds(q queuer, before time.Time) {
-	q.Queue(`delete from feed_hour where hour < $1`, before)
+	q.Queue(`delete from feed_hour f where f.hour < $2 and not (`+feedHours+`)`, feedMemory.Seconds(), before)
 }
 
 // storeIdentity queues that what is sealed of a person is replaced.

@@ -105,6 +105,8 @@ type journeyListed struct {
 	BeganAt      *time.Time   `json:"beganAt,omitempty"` // absent: arrived without its beginning
 	Next         *stepShown   `json:"next,omitempty"`    // of one that is not closed
 	Closed       *closedShown `json:"closed,omitempty"`
+	// OverdueSinceAway is true where the step passed its grace while this system was stopped.
+	OverdueSinceAway bool `json:"overdueSinceAway,omitempty"`
 }
 
 // list gives journeys that have something to be done by the time promised, the longest overdue first; with void=true
@@ -139,7 +141,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	for i, l := range found {
 		l.Step.State = stateOpen
 		next := a.stepOf(l.Step, now)
-		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next}
+		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next, OverdueSinceAway: l.Away}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(j journeyListed) []string {
 		return []string{j.Next.DueAt.UTC().Format(time.RFC3339Nano), j.Journey}

@@ -140,7 +140,7 @@ func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
 func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
 	const page = 500
 	for {
-		findings, err := voids(ctx, s.cfg.Pool, now.Add(-s.cfg.Grace), page)
+		findings, err := voids(ctx, s.cfg.Pool, now.Add(-s.cfg.Grace), s.cfg.Grace, page)
 		if err != nil || len(findings) == 0 {
 			return err
 		}
@@ -322,6 +322,10 @@ func journeysIn(findings []finding) []string {
 func (f finding) onJourney() bool {
 	return !f.apart && f.Kind != stepReadMessage && uuidPattern.MatchString(f.Journey)
 }
+
+// awayAfter is for how long nobody may look before it counts as a time away: what fell overdue in it did so since this
+// system was stopped, and is told apart.
+const awayAfter = 30 * time.Minute
 
 // soon is how long a navigator has for what the sentinel found.
 const soon = 4 * time.Hour

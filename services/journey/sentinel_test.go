@@ -8,6 +8,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
 	"footbridge/schemas"
 )
@@ -115,6 +116,28 @@ func TestTheSentinelTakesOverWhatIsOverduePastItsGraceOnce(t *testing.T) {
 	}
 	if len(shown.Steps) != 2 || !kinds[stepAskThePerson] || !kinds[stepTakeOver] {
 		t.Errorf("the first owner stays answerable, and a navigator takes over: %+v", shown.Steps)
+	}
+}
+
+func TestAfterALongStopOneTakeOverAJourneyAndTheLeapIsTold(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.sentinel()
+	w.oneJourney()
+	journey := w.today(clock.NewID(w.c.Now()))
+	journey.discharge()
+	journey.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
+	journey.say(schemas.GapFound, schemas.GapFoundData{})
+	w.publish(withIDs(journey.events))
+	w.eventually(1, `select count(*) from step where kind = 'bridge-the-gap' and state = 'open'`)
+	w.look(s, 0)
+	w.c.Set(72 * time.Hour)
+	w.look(s, 2)
+	w.look(s, 0)
+	w.eventually(1, `select count(*) from step where kind = 'take-over' and state = 'open' and journey = $1::text::uuid`, journey.journey)
+	late, _ := ask[httpx.List[journeyListed]](w, "GET", "/api/journeys?void=true", "")
+	if len(late.Items) != 2 || !late.Items[0].OverdueSinceAway || !late.Items[1].OverdueSinceAway {
+		t.Errorf("the leap is not told as what it is: %+v, away %d", late.Items, count(t, w.pool, `select count(*) from away`))
 	}
 }
 

@@ -364,18 +364,20 @@ type listed struct {
 	ID, Organisation, State string
 	BeganAt                 *time.Time
 	Step                    Step
+	Away                    bool // its step passed its grace while this system was stopped
 }
 
 // list queues a page of the journeys that p may see and that have something to be done, by the time promised; with
 // void, only those whose step is past its due time and grace. A closed journey is among them where an event of it could
 // not be applied: that step is owned too.
 func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
-	args := append(scopeArgs(p), void, now.Add(-grace), limit)
+	args := append(scopeArgs(p), void, now.Add(-grace), limit, grace.Seconds())
 	from := `true`
 	if after != nil {
-		from, args = `(due_at, journey) > ($7, $8::text::uuid)`, append(args, after.Due, after.Journey)
+		from, args = `(due_at, journey) > ($8, $9::text::uuid)`, append(args, after.Due, after.Journey)
 	}
-	q.Queue(`select journey::text, organisation, state, began_at, id::text, kind, owner, added_owners, due_at, first_due_at, level
+	q.Queue(`select journey::text, organisation, state, began_at, id::text, kind, owner, added_owners, due_at, first_due_at, level,
+			exists (select from away a where held.due_at + make_interval(secs => $7) between a.since and a.until)
 		from (select s.journey, j.organisation, j.person, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
 				s.first_due_at, s.overdue_level::int as level
 			from step s join journey j on j.id = s.journey and j.holding_step = s.id
@@ -386,7 +388,7 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
 				var l listed
 				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.Step.ID, &l.Step.Kind, &l.Step.Owner, &l.Step.Added,
-					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level)
+					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level, &l.Away)
 				return l, err
 			})
 			take(all)
@@ -480,9 +482,14 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 // What the sentinel reads and writes. It acts for the system: no principal narrows what it sees.
 
 // takeLease makes holder the one sentinel until then, if nobody else is.
+//
+// A lease that ran out long before somebody took it says that nothing here ran in between: that is kept as a time away.
 func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (bool, error) {
-	tag, err := pool.Exec(ctx, `update sentinel_lease set holder = $1, until = $3
-		where id = 1 and (holder = $1 or until < $2)`, holder, now, until)
+	tag, err := pool.Exec(ctx, `with before as materialized (select until from sentinel_lease where id = 1),
+		stopped as (insert into away (since, until) select until, $2::timestamptz from before
+			where until > '-infinity' and until < $2::timestamptz - make_interval(secs => $4) on conflict do nothing)
+		update sentinel_lease set holder = $1, until = $3
+		where id = 1 and (holder = $1 or until < $2)`, holder, now, until, awayAfter.Seconds())
 	if err != nil {
 		return false, fmt.Errorf("taking the sentinel's lease: %w", err)
 	}
@@ -560,16 +567,20 @@ func unread(ctx context.Context, pool *pgxpool.Pool, messages []string) ([]strin
 
 // voids returns what is wrong in journey's own tables: open journeys without an open step (the constraint should make
 // that impossible) and steps past due since before overdue, save those of the sentinel itself, that are not found yet.
-func voids(ctx context.Context, pool *pgxpool.Pool, overdue time.Time, limit int) ([]finding, error) {
+func voids(ctx context.Context, pool *pgxpool.Pool, overdue time.Time, grace time.Duration, limit int) ([]finding, error) {
 	rows, err := pool.Query(ctx, `
 		(select 'no-step/' || j.id, j.id::text, 'no-step', j.arrived_at from journey j
 			where j.state <> 'closed' and not exists (select from step s where s.id = j.holding_step and s.state = 'open')
 			limit $2)
 		union all
-		(select 'overdue/' || s.id, s.journey::text, 'overdue', s.due_at from step s
+		(select 'overdue/' || o.id, o.journey::text, 'overdue', o.due_at from (
+			select distinct on (s.journey) s.id, s.journey, s.due_at from step s
 			where s.state = 'open' and s.due_at < $1 and s.journey is not null and s.basis not like 'by-hand/sentinel/%'
 			and not exists (select from finding f where f.key = 'overdue/' || s.id)
-			order by s.due_at limit $2)`, overdue, limit)
+			and not exists (select from finding f where f.journey = s.journey::text and f.reason = 'overdue' and s.due_at < f.found_at - make_interval(secs => $3))
+			and not exists (select from step t where t.journey = s.journey and t.state = 'open' and t.kind = $4 and t.basis like 'by-hand/sentinel/%')
+			order by s.journey, s.due_at) o
+			order by o.due_at limit $2)`, overdue, limit, grace.Seconds(), stepTakeOver)
 	if err != nil {
 		return nil, fmt.Errorf("looking for the void: %w", err)
 	}

@@ -5,3 +5,4 @@ grant select, insert on step to login;
 grant update (organisation, owner, added_owners, overdue_level, look_at, acknowledged_at, state, closed_at, closed_by) on step to login;
 grant select on sentinel_lease to login;
 grant update (holder, until) on sentinel_lease to login;
+grant select, insert on away to login;
