@@ -133,7 +133,7 @@ var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "canc
 
 var factWords = map[string]string{
 	"age":               "how old they are",
-	"lastSelfHarm":      "when they last came to hospital after self-harm",
+	"lastSelfHarm":      "when they last came to hospital for this",
 	"areaResidence":     "where they live",
 	"areaStaying":       "where they are staying now",
 	"areaGP":            "where their GP practice is",

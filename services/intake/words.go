@@ -99,6 +99,7 @@ var flagWords = map[string]string{
 	"text-damaged":           "Bytes of the message do not fit the character set that it declares, or could not be read: a name may be spelt wrongly.",
 	"no-visit-details":       "The message says nothing of the visit that has ended (no PV1): the class, the place and the visit number are not known.",
 	"destination-unknown":    "Where the person went is in a code or word that the profile does not know: ask the hospital, and add it to the profile.",
+	"unplaced":               "Where it came from is agreed with no organisation: a navigator says whose it is, and nobody sees who the person is before.",
 	"protected":              "The record is protected (PD1-12, PV2-22 or ARV): nothing goes out until the person has been asked.",
 	"no-safe-channel":        "No telephone and no address came: there is no safe channel yet. Ask before the person leaves the list.",
 

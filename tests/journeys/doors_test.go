@@ -249,7 +249,7 @@ func (v *visitor) people(person string) {
 	v.ask(http.StatusOK, schemas.Navigator, "POST", base+"/contact-stopped", typeJSON, `{"reason":"`+b.kin+` rang"}`)
 	v.ask(http.StatusOK, schemas.Navigator, "POST", base+"/contact-resumed", typeJSON, `{"reason":"`+b.given+` rang"}`)
 	v.ask(http.StatusOK, schemas.Navigator, "POST", base+"/legal-hold", typeJSON, `{"on":true}`)
-	v.ask(http.StatusForbidden, schemas.Navigator, "POST", base+"/erase", typeJSON, `{"reason":"asked by `+b.given+`"}`)
+	v.ask(http.StatusConflict, schemas.Navigator, "POST", base+"/erase", typeJSON, `{"reason":"asked by `+b.given+`"}`)
 	v.ask(http.StatusOK, schemas.Navigator, "GET", base+"/access", "", "")
 	v.answers = v.answers[:len(v.answers)-1] // the stated reasons are shown to whoever may read them
 }

@@ -112,6 +112,7 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 	var identity struct{ Person string }
 	e.must(http.StatusOK, e.AskAs(e.readers()["a navigator"], http.MethodGet, path+"/identity", "", nil, intake.ReasonHeader, "to see who reads"), &identity)
 	e.person = identity.Person
+	(&openToNobody{e.System, t}).accept(&known{journey: e.journey}, e.partner.Organisation)
 	for name, who := range e.readers() {
 		if !e.reads(who) {
 			t.Errorf("before anything is erased, %s cannot read, so that nothing below would show", name)
