@@ -196,10 +196,14 @@ const (
 )
 
 // HumanFirst says whether a discharge's flags leave it to a human to look, or to ask the person, before anything goes
-// out: two records may be one, the record is protected, or nobody knows whose it is. Intake takes these flags away once that is done.
+// out: two records may be one, or the record is protected. Intake takes these flags away once that is done.
 func HumanFirst(flags []string) bool {
-	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected) || slices.Contains(flags, FlagUnplaced)
+	return slices.Contains(flags, FlagPossibleDouble) || slices.Contains(flags, FlagProtected)
 }
+
+// Unplaced says whether nobody has agreed yet whose a discharge is. An offer is prepared meanwhile, as for anybody;
+// nothing goes out and nobody is rung before a human has placed it.
+func Unplaced(flags []string) bool { return slices.Contains(flags, FlagUnplaced) }
 
 // ClinicianFirst says whether a discharge's flags leave it to a named young people's clinician who may be asked, and
 // whether anybody is (domain: under 18, or age unknown). Intake takes these flags away once that is recorded.

@@ -242,7 +242,9 @@ func wish(k *Known) (State, string) {
 }
 
 // humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records, or asks.
-func humanFirst(v Visit) bool { return schemas.ClinicianFirst(v.Flags) || schemas.HumanFirst(v.Flags) }
+func humanFirst(v Visit) bool {
+	return schemas.ClinicianFirst(v.Flags) || schemas.HumanFirst(v.Flags) || schemas.Unplaced(v.Flags)
+}
 
 // Plan is the agreed cadence of short calls while someone waits.
 type Plan struct {

@@ -333,7 +333,7 @@ func wish(k *Known, partners []Partner) Wish {
 	if w.Partner, given, ok = matchNamed(k, partners); !ok {
 		w.Status = Exhausted
 	}
-	if (given || (!ok && answers.Any.Yes)) && !schemas.ClinicianFirst(visit.Flags) {
+	if (given || (!ok && answers.Any.Yes)) && !schemas.ClinicianFirst(visit.Flags) && !schemas.Unplaced(visit.Flags) {
 		w.Consent = consentGiven
 	}
 	return w
