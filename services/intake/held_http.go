@@ -72,7 +72,7 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 		if reason != "" {
 			shown.Who, refusal, err = s.lookFromMessage(tx, who, held, sub, reason)
 		}
-		return nil
+		return err
 	})
 	switch {
 	case err != nil:
