@@ -183,3 +183,17 @@ func TestAnUnknownDispositionIsFlaggedOverFHIR(t *testing.T) {
 		}
 	}
 }
+
+// TestANameThatManyShareTellsNothing: pairs of all who were given the same name by their sender would be too many to make.
+func TestANameThatManyShareTellsNothing(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	event := waysIn(t, p, nil)["event"]
+	for i := range mostNamesakes + 1 {
+		event(comer{visit: fmt.Sprintf("M%d", i), local: fmt.Sprintf("LM%d", i), family: "Unknown", given: "Unknown", born: "1900-01-01"})
+	}
+	p.run(t, p.clock.Now(), p.showDoubles)
+	if pairs := p.count(t, `select count(*) from intake.possible_double`); pairs != 0 {
+		t.Errorf("%d pairs were made of people whom their sender gave one name", pairs)
+	}
+}

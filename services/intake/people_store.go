@@ -658,16 +658,21 @@ func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked boo
 	return asked || len(waiting) > 0, changed, err
 }
 
+// mostNamesakes is how many open records may share a name and birth date for that to tell anything: where more do, a
+// sender fills in the same for everybody, and pairs of them would be too many to make.
+const mostNamesakes = 20
+
 // findOpenDoubles writes down which records with open journeys of their own may be one person. What has been found
 // once is not found again.
 func findOpenDoubles(tx *flow.Tx) error {
 	tx.Queue(`with open as (
 			select distinct r.id, r.name_hash from journey j join person p on p.id = j.person join person r on r.id = coalesce(p.survivor, p.id)
-			where j.state <> 'closed' and r.name_hash is not null)
+			where j.state <> 'closed' and r.name_hash is not null),
+		telling as (select name_hash from open group by name_hash having count(*) between 2 and $2)
 		insert into possible_double (one, other, found_at)
-		select a.id, b.id, $1 from open a join open b on a.name_hash = b.name_hash and a.id < b.id
+		select a.id, b.id, $1 from telling join open a using (name_hash) join open b on a.name_hash = b.name_hash and a.id < b.id
 		where not exists (select 1 from possible_double d where (d.one, d.other) = (a.id, b.id)) and not known_two(a.id, b.id)
-		on conflict do nothing`, tx.Now)
+		on conflict do nothing`, tx.Now, mostNamesakes)
 	return tx.Flush()
 }
 

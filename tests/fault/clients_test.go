@@ -82,6 +82,11 @@ func newVisit() (visit, nhs, local string) {
 	return fmt.Sprintf("V%08d", n), nhsNumber(n), fmt.Sprintf("L%08d", n)
 }
 
+// surname gives each visit's person a name of their own: "Sample" and the digits of the visit's number as letters.
+func surname(visit string) string {
+	return "Sample" + strings.Map(func(r rune) rune { return 'a' + (r - '0') }, strings.TrimLeft(visit, "V0"))
+}
+
 // nhsNumber is the n-th number of the range 999 that is valid by modulus 11.
 func nhsNumber(n int64) string {
 	for ; ; n += 500_000 {
@@ -116,7 +121,7 @@ func visitMessages(sender string, now time.Time, whole bool) []message {
 			At: now, Type: "ADT", Trigger: event, ControlID: id, ProcessingID: "P", Version: "2.4"})
 		w.Segment("EVN").Set(2, at(now))
 		w.Segment("PID").Set(3, local, "", "", organisation, "MR").Repeat(3, nhs, "", "", "NHS", "NH").
-			Set(5, "Sample", "Robin").Set(7, "19980214").Set(8, "F").Set(13, "07700900123")
+			Set(5, surname(visit), "Robin").Set(7, "19980214").Set(8, "F").Set(13, "07700900123")
 		pv1 := w.Segment("PV1").Set(2, "E").Set(3, "ED").Set(19, visit).Set(44, at(now.Add(-5*time.Hour)))
 		if event == "A03" {
 			pv1.Set(36, "19").Set(45, at(now.Add(-time.Minute)))
@@ -255,7 +260,7 @@ func reportVisit(now time.Time) message {
 		"specversion": "1.0", "id": id, "source": reporterSource, "type": schemas.DischargeReported, "time": now.UTC().Format(time.RFC3339Nano),
 		"datacontenttype": "application/json", "data": map[string]any{
 			"organisation": organisation, "visit": visit, "inScope": true, "leftAt": left.Format(time.RFC3339),
-			"person": map[string]any{"nhsNumber": nhs, "nhsNumberVerified": true, "localId": local, "familyName": "Sample", "givenName": "Robin"},
+			"person": map[string]any{"nhsNumber": nhs, "nhsNumberVerified": true, "localId": local, "familyName": surname(visit), "givenName": "Robin"},
 			"facts":  map[string]any{"age": 28, "areaResidence": "E06000027"},
 		},
 	})
