@@ -51,3 +51,18 @@ func TestAShiftedClockRunsAhead(t *testing.T) {
 		t.Errorf("the clock is %v ahead, want 40 days", ahead)
 	}
 }
+
+func TestIDsMadeInTurnSortInThatTurn(t *testing.T) {
+	moment := time.Date(2031, 2, 3, 4, 5, 6, 7_000, time.UTC)
+	for _, step := range []time.Duration{0, time.Nanosecond, time.Microsecond, time.Second} {
+		last := ""
+		for i := range 1000 {
+			id := clock.NewID(moment.Add(time.Duration(i) * step))
+			if id <= last {
+				t.Fatalf("%v apart: %s came after %s", step, id, last)
+			}
+			last = id
+		}
+		moment = moment.Add(time.Hour)
+	}
+}
