@@ -120,7 +120,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 			storeAlarm(tx, a)
 			storeMessages(tx, []*arrival{a})
 			job.say(tx, quarantine(a.id, job.world.homeOf(a.Organisation), kind, a.dueAt).Say)
-			s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id)
+			tx.AfterCommit(func() { s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id) })
 		}
 		over = append(over, change.ended...)
 	}

@@ -736,12 +736,16 @@ func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err e
 	tx.Queue(`update consent c set reminded_at = $4 from (
 			select person, purpose, towards, message from consent n where until_day between $1::date and $2::date and reminded_at is null and state = 'given' and not doubt
 				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
-				and not exists (select 1 from journey j where j.id = n.journey and j.state = 'closed')
+				and not exists (select 1 from journey j where j.id = n.journey and j.state = 'closed') and n.journey::text <> all($5)
 			order by until_day, message limit $3 for update skip locked) t
 		where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
-		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now).Query(func(rows pgx.Rows) error {
+		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now, tx.Aside()).Query(func(rows pgx.Rows) error {
 		var a Answer
-		_, err := pgx.ForEachRow(rows, []any{&a.Person, &a.Journey, &a.Purpose, &a.Until}, func() error { ending = append(ending, a); return nil })
+		_, err := pgx.ForEachRow(rows, []any{&a.Person, &a.Journey, &a.Purpose, &a.Until}, func() error {
+			tx.Take(a.Journey)
+			ending = append(ending, a)
+			return nil
+		})
 		return err
 	})
 	err = tx.Flush()
@@ -773,11 +777,13 @@ func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 		select r.id::text, l.hash, coalesce((v.says #>> '{raised,facts,age}')::int, -1), k.wrapped, r.identity
 		from next join person p on p.id = next.person join person r on r.id = coalesce(p.survivor, p.id) join person_key k on k.person = r.id
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
-		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true`, upto, limit).
+		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true
+		where r.id <> all($3::uuid[])`, upto, limit, tx.Aside()).
 		Query(func(rows pgx.Rows) error {
 			var one agedPerson
 			var hash []byte
 			_, err := pgx.ForEachRow(rows, []any{&one.person, &hash, &one.age, &one.wrapped, &one.identity}, func() error {
+				tx.Take(one.person)
 				all = append(all, agedPerson{one.person, string(hash), one.age, slices.Clone(one.wrapped), slices.Clone(one.identity)})
 				return nil
 			})
@@ -795,12 +801,13 @@ type fedCard struct {
 
 func takeFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
 	tx.Queue(`update contact_card c set look_at = null from (
-			select person from contact_card where look_at <= $2 order by look_at limit $1 for update skip locked) t
+			select person from contact_card where look_at <= $2 and person <> all($3::uuid[]) order by look_at limit $1 for update skip locked) t
 		where c.person = t.person
 		returning c.person::text, c.sealed, (select p.identity from person p where p.id = c.person), (select k.wrapped from person_key k where k.person = c.person),
-			array(select j.id::text from journey j where j.person = c.person and j.state <> 'closed' order by j.id)`, limit, tx.Now).Query(func(rows pgx.Rows) error {
+			array(select j.id::text from journey j where j.person = c.person and j.state <> 'closed' order by j.id)`, limit, tx.Now, tx.Aside()).Query(func(rows pgx.Rows) error {
 		var one fedCard
 		_, err := pgx.ForEachRow(rows, []any{&one.person, &one.card, &one.identity, &one.wrapped, &one.journeys}, func() error {
+			tx.Take(one.person)
 			all = append(all, fedCard{one.person, slices.Clone(one.wrapped), slices.Clone(one.identity), slices.Clone(one.card), slices.Clone(one.journeys)})
 			return nil
 		})

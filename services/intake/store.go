@@ -1028,16 +1028,17 @@ type watchedVisit struct {
 }
 
 // takeWatched locks visits that are to be looked at by a time, those that waited longest first.
-func takeWatched(q queuer, now time.Time, limit int, found *[]watchedVisit) {
-	q.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
+func takeWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
+	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
 			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person and r.deceased),
 			exists (select 1 from message m where m.id = (v.says #>> '{watch,message}')::uuid and m.outcome = 'quarantined')
-		from visit v where v.look_at <= $1 order by v.look_at limit $2 for update of v skip locked`, now, limit).
+		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Aside()).
 		Query(func(rows pgx.Rows) error {
 			var v Visit
 			var says string
 			var one watchedVisit
 			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &one.deceased, &one.stands}, func() error {
+				tx.Take(v.ID)
 				loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
 				*found = append(*found, watchedVisit{loaded, one.deceased, one.stands})
 				return json.Unmarshal([]byte(says), &loaded.VisitSays)
