@@ -90,6 +90,8 @@ type DischargeReportedData struct {
 	InScope bool `json:"inScope"`
 	// Coded statements about the visit.
 	Codes []Code `json:"codes,omitempty" items:"0,100"`
+	// Why the person came, in words. They raise nothing by themselves: a human looks at what may have followed self-harm.
+	Reasons []string `json:"reasons,omitempty" is:"lines-500" items:"0,20"`
 	// Facts from the closed list, as far as they are known.
 	Facts Facts `json:"facts,omitzero"`
 	// What the person said yes or no to before leaving.
@@ -113,6 +115,8 @@ type ReferralSubmittedData struct {
 	Visit string `json:"visit,omitempty" is:"line-100"`
 	// When the person left A&E, where there was a visit.
 	LeftAt *time.Time `json:"leftAt,omitempty"`
+	// Why it is asked for, in words. A request stands without them.
+	Reasons []string `json:"reasons,omitempty" is:"lines-500" items:"0,20"`
 	// Facts from the closed list, as far as they are known.
 	Facts Facts `json:"facts,omitzero"`
 	// What the person has said yes or no to.

@@ -362,6 +362,7 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 			statement.Evidence = append(statement.Evidence, profile.Weigh(role, byRole[role]))
 		}
 	}
+	statement.weighWords(profile, data.Reasons)
 	statement.LeftBefore, statement.Died = profile.LeftBefore(all), profile.Died(all)
 	return statement
 }

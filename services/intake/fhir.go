@@ -472,6 +472,7 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 		}
 		statement = s.submittedBy(in.reading.Sender, said, *m.Submitted)
 	}
+	statement.weighWords(s.profiles.For(in.reading.Sender), m.Words)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
 	statement.Arrived, statement.RaisedBy = m.Arrived, raisedByFHIR
 	if m.Nowhere {

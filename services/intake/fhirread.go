@@ -61,6 +61,8 @@ type FHIRMessage struct {
 	Language string
 	Died     bool
 	SaidAt   Moment
+	// Words are reasons and diagnoses in words: a concept's own text, and those beside its codes.
+	Words []string
 	// OtherReason: reasons are coded, and by the profile none of them has to do with self-harm. A human decides.
 	OtherReason bool
 }
@@ -403,8 +405,14 @@ func visitNumber(e *fhir.Encounter) string {
 func (r *fhirReader) codes(encounter *fhir.Encounter) (codes []schemas.Code, leftBefore bool) {
 	var reasons, all []Coded
 	add := func(role string, concept *fhir.CodeableConcept) {
+		if concept != nil && concept.Text != "" {
+			r.message.Words = append(r.message.Words, concept.Text)
+		}
 		for _, coding := range codingsOf(concept) {
 			system := codeSystem(coding.System)
+			if coding.Display != "" {
+				r.message.Words = append(r.message.Words, coding.Display)
+			}
 			if coding.Code == "" || system == "" {
 				continue
 			}

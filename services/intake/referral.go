@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"slices"
 	"time"
 
 	"footbridge/libs/vault"
@@ -94,7 +95,15 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
 	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
 	statement.Told = data.Told
+	statement.weighWords(s.profiles.For(source), data.Reasons)
 	return statement
+}
+
+// attended makes of a request one attendance among others, of which nobody has said that it is to be followed up.
+func (s *Statement) attended() {
+	s.Kind, s.Route, s.Under18, s.Requested = KindReported, "", "", Moment{}
+	s.Ends = append(s.Ends, Moment{At: s.SaidAt})
+	s.Evidence = slices.DeleteFunc(s.Evidence, func(e Evidence) bool { return e.Role == RoleSender })
 }
 
 // takeContact takes over how the person may be reached: a number or an address of theirs, and what they said of it.

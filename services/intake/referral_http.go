@@ -231,6 +231,9 @@ func (s *Service) takeRow(ctx context.Context, who principal.Principal, row List
 		statement := s.submittedBy(reading.Sender, s.clock.Now(), row.Data)
 		statement.RaisedBy = "form"
 		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
+		if row.Judged() {
+			statement.attended()
+		}
 		reading.Statement = &statement
 	}
 	result, err := s.keepPatiently(ctx, reading, doorForm, row.Raw)

@@ -13,42 +13,46 @@ import (
 )
 
 // A night's list is CSV with one row for each attendance that a feed may have missed. Its first row names the columns,
-// in any order; only visit is needed. Dates are YYYY-MM-DD, times RFC 3339, answers yes, no or nothing.
+// in any order; only visit is needed. Dates are YYYY-MM-DD, times RFC 3339, answers yes, no or nothing. A list is of what is
+// to be followed up, unless it has a column reason: then each row is judged by that, as the feed's messages are, but for
+// those that say in_scope yes.
 
 // listColumns are the columns of a list, with what they fill in.
-var listColumns = map[string]func(d *schemas.ReferralSubmittedData, value string) error{
-	"visit":    func(d *schemas.ReferralSubmittedData, v string) error { d.Visit = v; return nil },
-	"local_id": func(d *schemas.ReferralSubmittedData, v string) error { d.Person.LocalID = v; return nil },
-	"nhs_number": func(d *schemas.ReferralSubmittedData, v string) error {
-		d.Person.NHSNumber, _ = written.NHSNumber(v)
+var listColumns = map[string]func(r *ListRow, value string) error{
+	"visit":    func(r *ListRow, v string) error { r.Data.Visit = v; return nil },
+	"local_id": func(r *ListRow, v string) error { r.Data.Person.LocalID = v; return nil },
+	"nhs_number": func(r *ListRow, v string) error {
+		r.Data.Person.NHSNumber, _ = written.NHSNumber(v)
 		return nil
 	},
-	"nhs_number_verified": func(d *schemas.ReferralSubmittedData, v string) error { return yesOrNo(v, &d.Person.NHSNumberVerified) },
-	"family_name":         func(d *schemas.ReferralSubmittedData, v string) error { d.Person.FamilyName = v; return nil },
-	"given_name":          func(d *schemas.ReferralSubmittedData, v string) error { d.Person.GivenName = v; return nil },
-	"birth_date": func(d *schemas.ReferralSubmittedData, v string) error {
-		d.Person.BirthDate, _ = written.Day(v)
+	"nhs_number_verified": func(r *ListRow, v string) error { return yesOrNo(v, &r.Data.Person.NHSNumberVerified) },
+	"family_name":         func(r *ListRow, v string) error { r.Data.Person.FamilyName = v; return nil },
+	"given_name":          func(r *ListRow, v string) error { r.Data.Person.GivenName = v; return nil },
+	"birth_date": func(r *ListRow, v string) error {
+		r.Data.Person.BirthDate, _ = written.Day(v)
 		return nil
 	},
-	"phone": func(d *schemas.ReferralSubmittedData, v string) error {
-		d.Person.Phone, _ = written.Phone(v)
+	"phone": func(r *ListRow, v string) error {
+		r.Data.Person.Phone, _ = written.Phone(v)
 		return nil
 	},
-	"email":   func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Email = v; return nil },
-	"address": func(d *schemas.ReferralSubmittedData, v string) error { d.Person.Address = v; return nil },
-	"postcode": func(d *schemas.ReferralSubmittedData, v string) error {
-		d.Person.Postcode = written.Postcode(v)
+	"email":   func(r *ListRow, v string) error { r.Data.Person.Email = v; return nil },
+	"address": func(r *ListRow, v string) error { r.Data.Person.Address = v; return nil },
+	"postcode": func(r *ListRow, v string) error {
+		r.Data.Person.Postcode = written.Postcode(v)
 		return nil
 	},
-	"left_at":        func(d *schemas.ReferralSubmittedData, v string) error { return json.Unmarshal(quoted(v), &d.LeftAt) },
-	"assessment":     func(d *schemas.ReferralSubmittedData, v string) error { d.Facts.Assessment = &v; return nil },
-	"under_18":       func(d *schemas.ReferralSubmittedData, v string) error { d.Under18 = v; return nil },
-	"told":           func(d *schemas.ReferralSubmittedData, v string) error { d.Told = strings.Fields(v); return nil },
-	"follow_up":      func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeFollowUp, v) },
-	"bridging":       func(d *schemas.ReferralSubmittedData, v string) error { return answered(d, schemas.PurposeBridging, v) },
-	"safe_channel":   func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Channel = v; return nil },
-	"safe_contact":   func(d *schemas.ReferralSubmittedData, v string) error { safe(d).Value = v; return nil },
-	"safe_confirmed": func(d *schemas.ReferralSubmittedData, v string) error { return yesOrNo(v, &safe(d).Confirmed) },
+	"reason":         func(r *ListRow, v string) error { r.Data.Reasons = append(r.Data.Reasons, v); return nil },
+	"in_scope":       func(r *ListRow, v string) error { return yesOrNo(v, &r.inScope) },
+	"left_at":        func(r *ListRow, v string) error { return json.Unmarshal(quoted(v), &r.Data.LeftAt) },
+	"assessment":     func(r *ListRow, v string) error { r.Data.Facts.Assessment = &v; return nil },
+	"under_18":       func(r *ListRow, v string) error { r.Data.Under18 = v; return nil },
+	"told":           func(r *ListRow, v string) error { r.Data.Told = strings.Fields(v); return nil },
+	"follow_up":      func(r *ListRow, v string) error { return answered(&r.Data, schemas.PurposeFollowUp, v) },
+	"bridging":       func(r *ListRow, v string) error { return answered(&r.Data, schemas.PurposeBridging, v) },
+	"safe_channel":   func(r *ListRow, v string) error { safe(&r.Data).Channel = v; return nil },
+	"safe_contact":   func(r *ListRow, v string) error { safe(&r.Data).Value = v; return nil },
+	"safe_confirmed": func(r *ListRow, v string) error { return yesOrNo(v, &safe(&r.Data).Confirmed) },
 }
 
 func quoted(v string) []byte {
@@ -93,7 +97,13 @@ type ListRow struct {
 	Raw    []byte
 	Data   schemas.ReferralSubmittedData
 	Faults []schemas.Fault
+	// judged: the list is of all attendances, with a reason for each; inScope: the sender says that this one is to be
+	// followed up.
+	judged, inScope bool
 }
+
+// Judged says that what the row's reason says decides whether a human looks, as it does for the feed's messages.
+func (r ListRow) Judged() bool { return r.judged && !r.inScope }
 
 // maxRows bounds a list: a night's attendances at the largest department are a few hundred.
 const maxRows = 5000
@@ -219,6 +229,7 @@ func (r *ListRow) fault(pointer, problem, do string) {
 
 func (r *ListRow) read(header, fields []string, organisation string) {
 	r.Data = schemas.ReferralSubmittedData{Organisation: organisation, Route: "professional"}
+	r.judged = slices.Contains(header, "reason")
 	for i, name := range header {
 		if i >= len(fields) || name == "" {
 			continue
@@ -227,7 +238,7 @@ func (r *ListRow) read(header, fields []string, organisation string) {
 		if value == "" {
 			continue
 		}
-		if err := listColumns[name](&r.Data, value); err != nil {
+		if err := listColumns[name](r, value); err != nil {
 			r.fault("/"+name, "cannot be read", "compare it with the header's description")
 		}
 	}

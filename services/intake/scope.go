@@ -46,7 +46,7 @@ func (p *Profile) weighOne(role string, value Coded) (Verdict, string) {
 	if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.weighs() {
 		return Verdict(entry.Says), entry.Name + " " + entry.key
 	}
-	if role == RoleReason {
+	if role == RoleReason || role == RoleWords {
 		for _, local := range p.LocalReasons {
 			if sameWords(local.Value, value.Text) || sameWords(local.Value, value.Code) {
 				return Verdict(local.Says), "local reason"
@@ -92,7 +92,19 @@ const (
 	RoleDiagnosis = "diagnosis"
 	RoleIntent    = "intent"
 	RoleSender    = "sender" // the sender's own statement, as in discharge.reported
+	RoleWords     = "words"  // a reason in words beside codes: it takes nothing back that codes say
 )
+
+// weighWords adds what reasons in words say, by the same list whichever way they came.
+func (s *Statement) weighWords(profile *Profile, texts []string) {
+	var values []Coded
+	for _, text := range texts {
+		values = append(values, Coded{Text: text})
+	}
+	if len(values) > 0 {
+		s.Evidence = append(s.Evidence, profile.Weigh(RoleWords, values))
+	}
+}
 
 func (p *Profile) codeEntry(system, code string) (codeEntry, bool) {
 	code = strings.ToUpper(strings.TrimSpace(code))

@@ -145,11 +145,11 @@ func remedies(l LedgerLine) []Remedy {
 	case l.Door == doorAlarm:
 		dismiss.Words = "The sender has been asked, and that night's list has come or is on its way. It ends by itself when the feed is as usual."
 		return []Remedy{dismiss}
-	case l.Reason == ReasonNumberChanged || l.Reason == ReasonTruncated || l.Sender == listSender:
-		return []Remedy{dismiss}
 	case isQuestion(l.Reason):
 		release.With, release.Words = []string{"facts"}, "The visit is one to follow up: its journey begins at once."
 		dismiss.Words = "The visit is not one to follow up."
+	case l.Reason == ReasonNumberChanged || l.Reason == ReasonTruncated || l.Sender == listSender:
+		return []Remedy{dismiss}
 	case l.Reason == ReasonNoTime:
 		release.With, release.Needs, release.Words = []string{"leftAt", "visit", "facts"}, true, "Say when the person left."
 	case l.Reason == ReasonNoVisit:
