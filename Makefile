@@ -32,7 +32,7 @@ test-days: postgres frontend ## the tests that know of days, as if the clocks ch
 	@./tests/days.sh $(DAYS)
 
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
-	@go test -timeout 15m -tags foreign -count=1 -run 'Foreign|Simulat' footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold
+	@go test -timeout 15m -tags foreign -count=1 -run 'Foreign|Simulat' footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria
 	@go test -timeout 15m -tags foreign -count=1 -v footbridge/tests/foreign
 
 fuzz: ## every fuzz target, FUZZTIME each (10m)
@@ -47,13 +47,13 @@ model: ## the exchange of events as a model, searched exhaustively by spin (apt-
 
 bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench
-	@go test -run '^$$' -bench 'BesideHandWritten|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold
+	@go test -run '^$$' -bench 'BesideHandWritten|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	@go vet work
 	@go vet -tags failpoints,fulldisk footbridge/libs/flow footbridge/services/footbridge
-	@go vet -tags foreign footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold footbridge/tests/foreign
+	@go vet -tags foreign footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria footbridge/tests/foreign
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done
 	@before=$$($(GENERATED)); $(MAKE) --no-print-directory generate; test "$$before" = "$$($(GENERATED))" || { echo "generated files were not current; commit what make generate changed"; exit 1; }

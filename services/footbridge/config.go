@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,7 +14,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/journey"
-	"footbridge/services/threshold"
+	"footbridge/services/threshold/criteria"
 )
 
 // Config is what every command may be told, by FOOTBRIDGE_… variables or flags of the same names.
@@ -47,7 +48,7 @@ type Config struct {
 	Shared       []string       `env:"SHARED_ADDRESSES" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of load balancers and proxies of yours: limits of one address do not hold for them, and X-Forwarded-For from them is believed"`
 	OutwardAllow []string       `env:"OUTWARD_ALLOW" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of your own that directories and links may lead to; all that is not public is refused otherwise"`
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
-	Directory    string         `env:"DIRECTORY" help:"access criteria, a file or a folder; empty: the shipped illustrative example"`
+	Directory    string         `env:"DIRECTORY" help:"access criteria: a file, a folder or a rule book; empty: the shipped illustrative example"`
 	Organisation string         `env:"ORGANISATION" default:"RXX" help:"ODS code of the organisation that runs this"`
 	Agreed       []string       `env:"ORGANISATIONS" help:"ODS codes of further organisations that send people here, comma between; what comes from any other is raised with who it is hidden, and a navigator places it"`
 	Navigator    string         `env:"NAVIGATOR" help:"who takes what no rule could place, e.g. navigator:duty"`
@@ -168,9 +169,9 @@ func orElse(value, otherwise string) string {
 }
 
 // directory loads the access criteria.
-func (c *Config) directory() (*threshold.Directory, error) {
+func (c *Config) directory() (*criteria.Directory, error) {
 	if c.Directory == "" {
-		return threshold.LoadFS(threshold.ExampleFiles())
+		return criteria.LoadFS(criteria.ExampleFiles())
 	}
 	set, err := criteriaAt(c.Directory)
 	if err != nil {
@@ -179,20 +180,23 @@ func (c *Config) directory() (*threshold.Directory, error) {
 	return set, nil
 }
 
-// criteriaAt loads the access criteria of a file or a folder.
-func criteriaAt(path string) (*threshold.Directory, error) {
+// criteriaAt loads the access criteria of a file or a folder, or those that a rule book carries.
+func criteriaAt(path string) (*criteria.Directory, error) {
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, fmt.Errorf("%w; name a file or a folder of access criteria", err)
 	}
 	if info.IsDir() {
-		return threshold.LoadFS(os.DirFS(path))
+		return criteria.LoadFS(os.DirFS(path))
 	}
 	content, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	return threshold.Load(threshold.Source{Name: path, Content: content})
+	if filepath.Ext(path) == ".html" {
+		return criteria.ReadRuleBook(content)
+	}
+	return criteria.Load(criteria.Source{Name: path, Content: content})
 }
 
 // chosen reads --only.

@@ -26,6 +26,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/threshold"
+	"footbridge/services/threshold/criteria"
 )
 
 const directoryUsage = `footbridge directory COMMAND [flags]
@@ -49,16 +50,16 @@ type importFlags struct {
 
 // importReport is what came in, where it was written, and what a human still has to say.
 type importReport struct {
-	From     string                  `json:"from"`
-	To       string                  `json:"to"`
-	Pages    int                     `json:"pages"`
-	Entries  int                     `json:"entries"`
-	Taken    int                     `json:"taken"`
-	Skipped  int                     `json:"skipped"`
-	Says     *int                    `json:"headerSays,omitempty"`
-	Faults   []threshold.ImportFault `json:"faults"`
-	Files    []string                `json:"files"`
-	ToBeSaid []string                `json:"toBeSaid"`
+	From     string                 `json:"from"`
+	To       string                 `json:"to"`
+	Pages    int                    `json:"pages"`
+	Entries  int                    `json:"entries"`
+	Taken    int                    `json:"taken"`
+	Skipped  int                    `json:"skipped"`
+	Says     *int                   `json:"headerSays,omitempty"`
+	Faults   []criteria.ImportFault `json:"faults"`
+	Files    []string               `json:"files"`
+	ToBeSaid []string               `json:"toBeSaid"`
 }
 
 // importDirectory drafts one document for each sound service, whole, and reports each fault of the others. Each file
@@ -71,7 +72,7 @@ func importDirectory(ctx context.Context, args []string) error {
 	if len(rest) != 1 {
 		return service.Usage{Err: errors.New("directory import FILE|URL [--to FOLDER]")}
 	}
-	if s := o.Own.Sector; s != "" && s != threshold.Statutory && s != threshold.ThirdSector {
+	if s := o.Own.Sector; s != "" && s != criteria.Statutory && s != criteria.ThirdSector {
 		return service.Usage{Err: fmt.Errorf("--sector %q: use statutory or third-sector", s)}
 	}
 	if entries, err := os.ReadDir(o.Own.To); err == nil && len(entries) > 0 {
@@ -85,7 +86,7 @@ func importDirectory(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	in := threshold.ImportOpenReferral(pages.page)
+	in := criteria.ImportOpenReferral(pages.page)
 	in.Faults = append(in.Faults, pages.faults...)
 	report := importReport{From: rest[0], To: o.Own.To, Pages: in.Pages, Entries: in.Entries, Skipped: in.Skipped, Says: in.HeaderSays, Faults: in.Faults}
 	if err := writeDrafts(&report, in.Services, rest[0], o.Own); err != nil {
@@ -133,7 +134,7 @@ func printImport(r importReport) {
 // pager gets pages of a directory.
 type pager struct {
 	page   func(number int) ([]byte, error)
-	faults []threshold.ImportFault
+	faults []criteria.ImportFault
 }
 
 // openReferral reads a file, or a directory over HTTP.
@@ -143,7 +144,7 @@ func openReferral(ctx context.Context, from string, own importFlags, allow []net
 		if err != nil {
 			return nil, fmt.Errorf("reading the directory: %w", err)
 		}
-		return &pager{page: threshold.OnePage(content)}, nil
+		return &pager{page: criteria.OnePage(content)}, nil
 	}
 	base, err := url.Parse(from)
 	if err != nil {
@@ -237,7 +238,7 @@ func (p *pager) whole(f fetcher, base *url.URL, number int, content []byte) []by
 				err = errors.New("it answers with something else")
 			}
 			if err != nil {
-				p.faults = append(p.faults, threshold.ImportFault{Page: number, Entry: i + 1, ID: line.ID, What: "could not be had in full, its line in the list was taken: " + err.Error()})
+				p.faults = append(p.faults, criteria.ImportFault{Page: number, Entry: i + 1, ID: line.ID, What: "could not be had in full, its line in the list was taken: " + err.Error()})
 				continue
 			}
 			entries[i] = full
@@ -256,7 +257,7 @@ func (p *pager) whole(f fetcher, base *url.URL, number int, content []byte) []by
 var notInNames = regexp.MustCompile(`[^A-Za-z0-9._-]+`)
 
 // writeDrafts writes a draft for each service, and notes what it lacks.
-func writeDrafts(report *importReport, services []threshold.Service, from string, own importFlags) error {
+func writeDrafts(report *importReport, services []criteria.Service, from string, own importFlags) error {
 	if len(services) == 0 {
 		return nil
 	}
@@ -290,8 +291,8 @@ func writeDrafts(report *importReport, services []threshold.Service, from string
 	return nil
 }
 
-func provenanceOf(s threshold.Service, from string) threshold.Provenance {
-	p := threshold.Provenance{Source: "Open Referral UK data, " + filepath.Base(from)}
+func provenanceOf(s criteria.Service, from string) criteria.Provenance {
+	p := criteria.Provenance{Source: "Open Referral UK data, " + filepath.Base(from)}
 	if strings.HasPrefix(from, "http") {
 		p.Source, p.Link = "Open Referral UK data, "+from, from
 	}
@@ -307,7 +308,7 @@ func provenanceOf(s threshold.Service, from string) threshold.Provenance {
 
 // writeDraft writes a document as YAML, keeping each value as it was written, and reads it back: what comes out must be
 // what went in.
-func writeDraft(name string, doc threshold.Document) error {
+func writeDraft(name string, doc criteria.Document) error {
 	want, err := json.Marshal(doc)
 	if err != nil {
 		return fmt.Errorf("writing the draft of service %q: %w", doc.Service.ID, err)
@@ -367,19 +368,19 @@ func lintDirectory(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	var dead []threshold.DeadLine
+	var dead []criteria.DeadLine
 	if o.Own.Live {
 		if dead, err = reportedLines(ctx, &o.Config); err != nil {
 			return err
 		}
 	}
-	found := threshold.Lint(set, on, dead)
+	found := criteria.Lint(set, on, dead)
 	if o.Own.Check {
 		allow, err := o.outwardAllow()
 		if err != nil {
 			return err
 		}
-		links := tryLinks(ctx, threshold.Links(set), allow)
+		links := tryLinks(ctx, criteria.Links(set), allow)
 		found = append(found, links...)
 		if o.Own.Report {
 			if err := reportLinks(ctx, &o.Config, links); err != nil {
@@ -398,7 +399,7 @@ func lintDirectory(ctx context.Context, args []string) error {
 	return err
 }
 
-func printLint(found []threshold.LintFinding) error {
+func printLint(found []criteria.LintFinding) error {
 	if len(found) == 0 {
 		fmt.Println("Nothing to look at.")
 		return nil
@@ -416,7 +417,7 @@ func printLint(found []threshold.LintFinding) error {
 }
 
 // reportedLines are those that people reported to the running system.
-func reportedLines(ctx context.Context, cfg *Config) ([]threshold.DeadLine, error) {
+func reportedLines(ctx context.Context, cfg *Config) ([]criteria.DeadLine, error) {
 	c, err := cfg.client(schemas.Operator)
 	if err != nil {
 		return nil, err
@@ -434,17 +435,17 @@ func reportedLines(ctx context.Context, cfg *Config) ([]threshold.DeadLine, erro
 	if err != nil {
 		return nil, err
 	}
-	dead := []threshold.DeadLine{}
+	dead := []criteria.DeadLine{}
 	for _, s := range services {
 		for _, l := range s.DeadLines {
-			dead = append(dead, threshold.DeadLine{Service: s.Service.ID, What: l.Line, On: l.ReportedOn})
+			dead = append(dead, criteria.DeadLine{Service: s.Service.ID, What: l.Line, On: l.ReportedOn})
 		}
 	}
 	return dead, nil
 }
 
 // tryLinks tries each address once, eight at a time, and returns a finding for each place of those that answer nobody.
-func tryLinks(ctx context.Context, links []threshold.Link, allow []netip.Prefix) []threshold.LintFinding {
+func tryLinks(ctx context.Context, links []criteria.Link, allow []netip.Prefix) []criteria.LintFinding {
 	client := outward.NewClient(outward.Config{Allow: allow, Redirects: redirects})
 	answers, places := map[string]string{}, make(chan struct{}, 8)
 	var mu sync.Mutex
@@ -467,10 +468,10 @@ func tryLinks(ctx context.Context, links []threshold.Link, allow []netip.Prefix)
 		})
 	}
 	wait.Wait()
-	var found []threshold.LintFinding
+	var found []criteria.LintFinding
 	for _, link := range links {
 		if why := answers[link.URL]; why != "" {
-			found = append(found, threshold.LintFinding{Service: link.Service, Where: link.Where, What: link.URL + " reaches nobody: " + why, Step: true})
+			found = append(found, criteria.LintFinding{Service: link.Service, Where: link.Where, What: link.URL + " reaches nobody: " + why, Step: true})
 		}
 	}
 	return found
@@ -507,7 +508,7 @@ func reasonOf(err error) string {
 }
 
 // reportLinks opens a step for each link that reaches nobody; one that was reported before opens none.
-func reportLinks(ctx context.Context, cfg *Config, found []threshold.LintFinding) error {
+func reportLinks(ctx context.Context, cfg *Config, found []criteria.LintFinding) error {
 	c, err := cfg.client(schemas.Operator)
 	if err != nil {
 		return err

@@ -17,7 +17,7 @@ import (
 
 	"footbridge/libs/outward"
 	"footbridge/libs/service"
-	"footbridge/services/threshold"
+	"footbridge/services/threshold/criteria"
 )
 
 // aDirectory is an Open Referral UK directory with two pages, whose header miscounts: five entries are there. One is
@@ -51,12 +51,12 @@ func aDirectory(t *testing.T) *httptest.Server {
 func TestAForeignDirectoryIsImportedPageByPageAndNothingIsLost(t *testing.T) {
 	t.Parallel()
 	to := filepath.Join(t.TempDir(), "drafts")
-	own := importFlags{To: to, Sector: threshold.ThirdSector, Kind: "imported", PerPage: 3}
+	own := importFlags{To: to, Sector: criteria.ThirdSector, Kind: "imported", PerPage: 3}
 	pages, err := openReferral(t.Context(), aDirectory(t).URL+"/o", own, loopback)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := threshold.ImportOpenReferral(pages.page)
+	in := criteria.ImportOpenReferral(pages.page)
 	if in.Pages != 2 || in.Entries != 5 || len(in.Services) != 3 || in.Skipped != 2 || *in.HeaderSays != 99 {
 		t.Errorf("got %d pages, %d entries, %d services, %d skipped, header %v", in.Pages, in.Entries, len(in.Services), in.Skipped, in.HeaderSays)
 	}
@@ -124,7 +124,7 @@ func TestLinksThatReachNobodyAreNamedAndThoseThatAskUsToSignInAreNot(t *testing.
 		}
 	}))
 	defer server.Close()
-	found := tryLinks(t.Context(), []threshold.Link{{Service: "s", Where: "url", URL: server.URL + "/gone"}, {Service: "s", Where: "url", URL: server.URL + "/private"},
+	found := tryLinks(t.Context(), []criteria.Link{{Service: "s", Where: "url", URL: server.URL + "/gone"}, {Service: "s", Where: "url", URL: server.URL + "/private"},
 		{Service: "s", Where: "url", URL: server.URL + "/there"}, {Service: "t", Where: "link", URL: server.URL + "/gone"}}, loopback)
 	if len(found) != 2 || !found[0].Step || !strings.Contains(found[0].What, "410") || found[1].Service != "t" {
 		t.Errorf("got %+v", found)
@@ -150,11 +150,32 @@ func TestADirectoryOrALinkThatLeadsInsideIsNotReached(t *testing.T) {
 			}
 		}
 	}
-	found := tryLinks(t.Context(), []threshold.Link{{Service: "s", Where: "url", URL: server.URL}}, nil)
+	found := tryLinks(t.Context(), []criteria.Link{{Service: "s", Where: "url", URL: server.URL}}, nil)
 	if len(found) != 1 || !strings.Contains(found[0].What, "FOOTBRIDGE_OUTWARD_ALLOW") {
 		t.Errorf("a link that leads inside: %+v", found)
 	}
 	if came.Load() != 0 {
 		t.Errorf("%d requests came, want 0", came.Load())
+	}
+}
+
+// A rule book that was printed or mailed can be checked, and tried, as the directory it carries.
+func TestARuleBookIsReadAsTheDirectoryItCarries(t *testing.T) {
+	t.Parallel()
+	running, err := (&Config{}).directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := criteria.RuleBook(running, "2026-11-20", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(t.TempDir(), "rulebook.html")
+	if err := os.WriteFile(name, page, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	read, err := (&Config{Directory: name}).directory()
+	if err != nil || read.Hash != running.Hash {
+		t.Errorf("read %v, %v", read, err)
 	}
 }

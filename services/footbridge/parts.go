@@ -25,6 +25,7 @@ import (
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
+	"footbridge/services/threshold/criteria"
 )
 
 // process is the services of this process, and what they show to one another.
@@ -134,7 +135,7 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 	}
 	var partners []followup.PartnerConfig
 	for i, doc := range set.Documents() {
-		if doc.Kind != peerFollowUp || doc.Sector != threshold.ThirdSector {
+		if doc.Kind != peerFollowUp || doc.Sector != criteria.ThirdSector {
 			continue
 		}
 		id, err := p.cfg.opaque("partner " + doc.Service.ID)

@@ -16,7 +16,7 @@ import (
 
 	"footbridge/libs/service"
 	"footbridge/schemas"
-	"footbridge/services/threshold"
+	"footbridge/services/threshold/criteria"
 )
 
 const thresholdsUsage = `footbridge thresholds COMMAND [flags]
@@ -99,7 +99,7 @@ func checkFacts(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	decision := threshold.Evaluate(set, set.Asking(facts, answers, on))
+	decision := criteria.Evaluate(set, set.Situation(facts, answers, on))
 	if o.Own.JSON {
 		return printJSON(decision)
 	}
@@ -107,7 +107,7 @@ func checkFacts(_ context.Context, args []string) error {
 	return nil
 }
 
-func readFacts(name string) (facts schemas.Facts, answers []threshold.Answer, err error) {
+func readFacts(name string) (facts schemas.Facts, answers []criteria.Answer, err error) {
 	var content []byte
 	if name == "-" {
 		content, err = io.ReadAll(os.Stdin)
@@ -118,8 +118,8 @@ func readFacts(name string) (facts schemas.Facts, answers []threshold.Answer, er
 		return facts, nil, fmt.Errorf("reading the facts: %w", err)
 	}
 	var both struct {
-		Facts   json.RawMessage    `json:"facts"`
-		Answers []threshold.Answer `json:"answers"`
+		Facts   json.RawMessage   `json:"facts"`
+		Answers []criteria.Answer `json:"answers"`
 	}
 	if json.Unmarshal(content, &both) == nil && both.Facts != nil {
 		content = both.Facts
@@ -143,7 +143,7 @@ type gapFlags struct {
 
 // criteriaOn loads the criteria for a command that looks at them on a day, today where none is named, and takes no
 // further arguments.
-func (c *Config) criteriaOn(day string, rest []string) (*threshold.Directory, threshold.Day, error) {
+func (c *Config) criteriaOn(day string, rest []string) (*criteria.Directory, criteria.Day, error) {
 	if err := noMore(rest); err != nil {
 		return nil, "", err
 	}
@@ -165,7 +165,7 @@ func findGaps(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	search := threshold.FindGaps(set, on, o.Own.Budget)
+	search := criteria.FindGaps(set, on, o.Own.Budget)
 	if o.Own.JSON {
 		return printJSON(search)
 	}
@@ -183,7 +183,7 @@ func findGaps(_ context.Context, args []string) error {
 	return nil
 }
 
-func printRegions(heading string, regions []threshold.Region, talk bool) {
+func printRegions(heading string, regions []criteria.Region, talk bool) {
 	first := true
 	for _, r := range regions {
 		if r.Talk != talk {
@@ -234,7 +234,7 @@ func whatIf(ctx context.Context, args []string) error {
 		return err
 	}
 	var report struct {
-		threshold.WhatIfReport
+		criteria.WhatIfReport
 		Unkept int `json:"unkept,omitempty"`
 	}
 	if _, err := c.call(ctx, http.MethodPost, "/api/thresholds/what-if?"+query.Encode(), draft.Canonical(), "application/json", &report); err != nil {
@@ -247,7 +247,7 @@ func whatIf(ctx context.Context, args []string) error {
 	return nil
 }
 
-func printWhatIf(r threshold.WhatIfReport, unkept int) {
+func printWhatIf(r criteria.WhatIfReport, unkept int) {
 	fmt.Printf("Replayed the last decision of %d journeys under %.12s instead of %.12s. Nothing was changed.\n", r.Replayed, r.Draft, r.Running)
 	if unkept > 0 {
 		fmt.Printf("%d more were decided before what they were made from was kept, and were not replayed.\n", unkept)
@@ -302,7 +302,7 @@ func toldReports(ctx context.Context, args []string) error {
 		if err != nil {
 			return err
 		}
-		found = threshold.ToldAgainstPublished(set, nil)
+		found = criteria.ToldAgainstPublished(set, nil)
 	}
 	if o.Own.JSON {
 		return printJSON(found)
@@ -320,12 +320,12 @@ func toldReports(ctx context.Context, args []string) error {
 	return nil
 }
 
-func toldBySystem(ctx context.Context, c *Config) ([]threshold.Discrepancy, error) {
+func toldBySystem(ctx context.Context, c *Config) ([]criteria.Discrepancy, error) {
 	client, err := c.client(schemas.Operator)
 	if err != nil {
 		return nil, err
 	}
-	var list page[threshold.Discrepancy]
+	var list page[criteria.Discrepancy]
 	_, err = client.call(ctx, http.MethodGet, "/api/thresholds/told", nil, "", &list)
 	return list.Items, err
 }
@@ -350,7 +350,7 @@ func ruleBook(ctx context.Context, args []string) error {
 		fmt.Fprintln(os.Stderr, "footbridge: the page says that reports of numbers and links that do not work could not be asked for:", err)
 		dead = nil
 	}
-	book, err := threshold.RuleBook(set, on, dead)
+	book, err := criteria.RuleBook(set, on, dead)
 	if err != nil {
 		return err
 	}

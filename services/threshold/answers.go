@@ -12,10 +12,14 @@ import (
 
 	"footbridge/libs/calendar"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 // mostKept bounds, in characters, what is kept of a service's words or of what somebody was told.
 const mostKept = 500
+
+// year bounds, in days, how far back an answer may be dated; what was told, ten times as far.
+const year = 366
 
 var (
 	// manyDigits is a run of digits with at most two other marks between them: a telephone number, an NHS number, a
@@ -51,7 +55,7 @@ func wordsFault(words string) string {
 type Asked struct {
 	Service string `json:"service"`
 	// AnswerBy is the local day by whose working hours an answer is hoped for; empty is two working days on.
-	AnswerBy Day `json:"answerBy,omitempty"`
+	AnswerBy criteria.Day `json:"answerBy,omitempty"`
 	// Spoken says that somebody has talked with the service since it answered: then it may be asked again though
 	// nothing has changed.
 	Spoken bool `json:"spoken,omitempty"`
@@ -67,49 +71,8 @@ type Answered struct {
 	Side       string `json:"side,omitempty"`
 	Axis       string `json:"axis,omitempty"`
 	// Reason is why it said no, as a code (declineReasons); needed for a no, and for nothing else.
-	Reason string `json:"reason,omitempty"`
-	On     Day    `json:"on,omitempty"` // the local day it answered; empty is today
-}
-
-// declineReasons are the reasons for a no, by code, with their words: those of the national list
-// (dos-rejected-reasons-bars), and ours for what it lacks.
-var declineReasons = map[string]string{
-	"21":                      "transport",
-	"22":                      "it is full",
-	"23":                      "not clinically appropriate",
-	"24":                      "it declines",
-	"26":                      "the person's choice",
-	"27":                      "it could not reach the person",
-	"31":                      "no appointments",
-	"32":                      "no suitable appointments",
-	"40":                      "not eligible",
-	"41":                      "a home visit is wanted",
-	"42":                      "too far away",
-	"99":                      "another reason",
-	"threshold-not-published": "a condition that it does not publish",
-	"too-high":                "more than it is for",
-	"too-low":                 "less than it is for",
-	"waiting-list-closed":     "its waiting list is closed",
-}
-
-// declineCodes lists the reasons for a no with their words, for whoever gave none that is known.
-func declineCodes() string {
-	codes := make([]string, 0, len(declineReasons))
-	for _, code := range schemas.Values("decline-reason") {
-		codes = append(codes, fmt.Sprintf("%s (%s)", code, declineReasons[code]))
-	}
-	return strings.Join(codes, ", ")
-}
-
-// sideOf is where the request lies that is declined for a reason, where the reason says so.
-func sideOf(reason string) string {
-	return map[string]string{"too-high": SideAbove, "too-low": SideBelow}[reason]
-}
-
-// mayNotDecline says whether a service has agreed never to decline for a reason.
-func (d *Directory) mayNotDecline(service, reason string) bool {
-	s := d.byID[service]
-	return s != nil && s.doc.Agreement != nil && slices.Contains(s.doc.Agreement.NeverDeclinesFor, reason)
+	Reason string       `json:"reason,omitempty"`
+	On     criteria.Day `json:"on,omitempty"` // the local day it answered; empty is today
 }
 
 // Overriding is a human's decision about one door.
@@ -160,7 +123,7 @@ func (f *faultList) oneOf(field, value, kind string, optional bool) {
 	f.check(optional && value == "" || slices.Contains(schemas.Values(kind), value), field, "is %q; use one of %s", value, strings.Join(schemas.Values(kind), ", "))
 }
 
-func (f *faultList) day(field string, day, from, to Day) {
+func (f *faultList) day(field string, day, from, to criteria.Day) {
 	if day == "" {
 		return
 	}
@@ -171,8 +134,8 @@ func (f *faultList) day(field string, day, from, to Day) {
 }
 
 // knows says whether a service is in the set, or had a door in the last decision though it no longer is.
-func (d *Directory) knows(service string, last *Decision) bool {
-	if _, ok := d.byID[service]; ok {
+func knows(set *criteria.Directory, service string, last *criteria.Decision) bool {
+	if _, ok := set.Document(service); ok {
 		return true
 	}
 	return last != nil && slices.ContainsFunc(last.Doors, func(door schemas.ServiceDoor) bool { return door.Service == service })
@@ -180,39 +143,39 @@ func (d *Directory) knows(service string, last *Decision) bool {
 
 const notInDirectory = "is %q, which is not in the directory; take an id from /api/services"
 
-func (a Asked) faults(set *Directory, last *Decision, today Day) []Fault {
+func (a Asked) faults(set *criteria.Directory, last *criteria.Decision, today criteria.Day) []Fault {
 	var f faultList
-	f.check(set.knows(a.Service, last), "service", notInDirectory, a.Service)
-	f.day("answerBy", a.AnswerBy, today, addDays(today, 31))
+	f.check(knows(set, a.Service, last), "service", notInDirectory, a.Service)
+	f.day("answerBy", a.AnswerBy, today, criteria.AddDays(today, 31))
 	return f
 }
 
-func (a Answered) faults(set *Directory, last *Decision, today Day) []Fault {
+func (a Answered) faults(set *criteria.Directory, last *criteria.Decision, today criteria.Day) []Fault {
 	var f faultList
-	f.check(set.knows(a.Service, last), "service", notInDirectory, a.Service)
+	f.check(knows(set, a.Service, last), "service", notInDirectory, a.Service)
 	f.oneOf("answer", a.Answer, "answer", false)
-	f.oneOf("answeredBy", a.AnsweredBy, "answering-role", a.Answer == SaidNoReply)
+	f.oneOf("answeredBy", a.AnsweredBy, "answering-role", a.Answer == criteria.SaidNoReply)
 	f.oneOf("side", a.Side, "side", true)
-	f.day("on", a.On, addDays(today, -nearDays), today)
-	f.check(a.Answer != SaidNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
-	f.check(a.Side == "" || a.Answer == SaidNo, "side", "goes with a no: it says where the request lies outside of the service's range")
-	if a.Answer == SaidNo {
-		f.check(declineReasons[a.Reason] != "", "reason", "is %q; a no says why by a code: %s", a.Reason, declineCodes())
+	f.day("on", a.On, criteria.AddDays(today, -year), today)
+	f.check(a.Answer != criteria.SaidNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
+	f.check(a.Side == "" || a.Answer == criteria.SaidNo, "side", "goes with a no: it says where the request lies outside of the service's range")
+	if a.Answer == criteria.SaidNo {
+		f.check(criteria.DeclineWords(a.Reason) != "", "reason", "is %q; a no says why by a code: %s", a.Reason, criteria.DeclineCodes())
 	} else {
 		f.check(a.Reason == "", "reason", "goes with a no")
 	}
-	lies := sideOf(a.Reason)
+	lies := criteria.SideOf(a.Reason)
 	f.check(lies == "" || a.Side == "" || a.Side == lies, "side", "is %q, and the reason is %q; say the same by both", a.Side, a.Reason)
 	f.check(a.Axis == "" || a.Side != "", "axis", "goes with a side")
-	f.check(a.Axis == "" || slices.Contains(set.axes, a.Axis), "axis", "is %q; the directory's axes are %s", a.Axis, strings.Join(set.axes, ", "))
+	f.check(a.Axis == "" || slices.Contains(set.Axes(), a.Axis), "axis", "is %q; the directory's axes are %s", a.Axis, strings.Join(set.Axes(), ", "))
 	why := wordsFault(a.Words)
 	f.check(why == "", "words", "%s", why)
 	return f
 }
 
-func (o Overriding) faults(set *Directory, last *Decision) []Fault {
+func (o Overriding) faults(set *criteria.Directory, last *criteria.Decision) []Fault {
 	var f faultList
-	f.check(set.knows(o.Service, last), "service", notInDirectory, o.Service)
+	f.check(knows(set, o.Service, last), "service", notInDirectory, o.Service)
 	f.check(o.Door == schemas.DoorOpen || o.Door == schemas.DoorNotOpen, "door", "is %q; use open or not-open", o.Door)
 	_, ok := overrideReasons[o.Reason]
 	f.check(ok, "reason", "is %q; use one of %s", o.Reason, strings.Join(OverrideReasons(), ", "))
@@ -221,11 +184,11 @@ func (o Overriding) faults(set *Directory, last *Decision) []Fault {
 
 // mayAsk says why a service may not be asked now, or "". A door that was tried in this episode is tried again after
 // silence, where a fact that its criteria read has changed, or after a conversation: the person is not passed around.
-func mayAsk(k Known, d Decision, ask Asked, now time.Time) string {
+func mayAsk(k Known, d criteria.Decision, ask Asked, now time.Time) string {
 	if ask.Spoken {
 		return ""
 	}
-	i := slices.IndexFunc(d.Tried, func(t Tried) bool { return t.Service == ask.Service })
+	i := slices.IndexFunc(d.Tried, func(t criteria.Tried) bool { return t.Service == ask.Service })
 	if i < 0 {
 		return ""
 	}
@@ -233,9 +196,9 @@ func mayAsk(k Known, d Decision, ask Asked, now time.Time) string {
 	switch {
 	case tried.AskAgain:
 		return ""
-	case tried.Said == SaidAsked && now.Before(k.AnswerBy[ask.Service]):
+	case tried.Said == criteria.SaidAsked && now.Before(k.AnswerBy[ask.Service]):
 		return fmt.Sprintf("It was asked on %s, and its answer is hoped for by %s. Talk with the service, and send spoken: true, to ask again before.", tried.On, k.AnswerBy[ask.Service].Format(time.DateOnly))
-	case tried.Said == SaidAsked:
+	case tried.Said == criteria.SaidAsked:
 		return "" // silence
 	}
 	return fmt.Sprintf("It answered %q on %s, and nothing that its criteria read has changed since. Talk with the service first, and send spoken: true.", tried.Said, tried.On)
@@ -260,9 +223,9 @@ func seenToBy(today calendar.Day, holidays *calendar.Holidays, zone *time.Locati
 	return holidays.AddWorking(today, 1, calendar.MondayToFriday).At(answerHour, 0, zone)
 }
 
-func (k *Known) ask(a Asked, on Day, by time.Time) {
+func (k *Known) ask(a Asked, on criteria.Day, by time.Time) {
 	facts := k.Facts
-	k.Answers = append(k.Answers, Answer{Service: a.Service, On: on, Said: SaidAsked, Facts: &facts})
+	k.Answers = append(k.Answers, criteria.Answer{Service: a.Service, On: on, Said: criteria.SaidAsked, Facts: &facts})
 	answerBy := map[string]time.Time{a.Service: by}
 	for service, at := range k.AnswerBy {
 		if service != a.Service {
@@ -274,57 +237,58 @@ func (k *Known) ask(a Asked, on Day, by time.Time) {
 
 // tried says whether a service was asked, or answered, in this journey before.
 func (k *Known) tried(service string) bool {
-	return slices.ContainsFunc(k.Answers, func(a Answer) bool { return a.Service == service })
+	return slices.ContainsFunc(k.Answers, func(a criteria.Answer) bool { return a.Service == service })
 }
 
-func (k *Known) answer(a Answered, on Day, questioned bool) Answer {
+func (k *Known) answer(a Answered, on criteria.Day, questioned bool) criteria.Answer {
 	facts := k.Facts
-	said := Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words), By: strings.ReplaceAll(a.AnsweredBy, "-", " "),
-		Axis: a.Axis, Side: cmp.Or(a.Side, sideOf(a.Reason)), Reason: a.Reason, Questioned: questioned, Facts: &facts}
+	said := criteria.Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words), By: strings.ReplaceAll(a.AnsweredBy, "-", " "),
+		Axis: a.Axis, Side: cmp.Or(a.Side, criteria.SideOf(a.Reason)), Reason: a.Reason, Questioned: questioned, Facts: &facts}
 	k.Answers = append(k.Answers, said)
 	return said
 }
 
-func (k *Known) override(o Overriding, on Day, role string) {
-	kept := slices.DeleteFunc(slices.Clone(k.Overrides), func(before Override) bool { return before.Service == o.Service })
-	k.Overrides = append(kept, Override{Service: o.Service, Door: o.Door, On: on, By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
+func (k *Known) override(o Overriding, on criteria.Day, role string) {
+	kept := slices.DeleteFunc(slices.Clone(k.Overrides), func(before criteria.Override) bool { return before.Service == o.Service })
+	k.Overrides = append(kept, criteria.Override{Service: o.Service, Door: o.Door, On: on, By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
 }
 
 // TellingWhat is an 'I was told…' as it comes in.
 type TellingWhat struct {
-	Criterion   string   `json:"criterion"`
-	Words       string   `json:"words"`
-	Told        string   `json:"told"` // the role of who was told
-	On          Day      `json:"on,omitempty"`
-	Days        int      `json:"days,omitempty"`
-	Scope       []string `json:"scope,omitempty"`
-	DidNotRefer bool     `json:"didNotRefer,omitempty"`
+	Criterion   string       `json:"criterion"`
+	Words       string       `json:"words"`
+	Told        string       `json:"told"` // the role of who was told
+	On          criteria.Day `json:"on,omitempty"`
+	Days        int          `json:"days,omitempty"`
+	Scope       []string     `json:"scope,omitempty"`
+	DidNotRefer bool         `json:"didNotRefer,omitempty"`
 }
 
 // toldRoles are who can have been told something; a name is never kept.
 var toldRoles = []string{"nurse", "doctor", "gp", "social-worker", "support-worker", "teacher", "police-officer", "navigator", "carer", "the-person", "other"}
 
-func (t TellingWhat) faults(set *Directory, service string, today Day) []Fault {
+func (t TellingWhat) faults(set *criteria.Directory, service string, today criteria.Day) []Fault {
 	var f faultList
-	f.check(set.criterion(service, t.Criterion) != nil, "criterion", "is %q, which is none of this service's criteria; take its id from /api/services", t.Criterion)
+	_, hasCriterion := set.Criterion(service, t.Criterion)
+	f.check(hasCriterion, "criterion", "is %q, which is none of this service's criteria; take its id from /api/services", t.Criterion)
 	f.check(slices.Contains(toldRoles, t.Told), "told", "is %q; use one of %s", t.Told, strings.Join(toldRoles, ", "))
 	f.check(strings.TrimSpace(t.Words) != "", "words", "is missing: say what you were told")
 	why := wordsFault(t.Words)
 	f.check(why == "", "words", "%s", why)
-	f.day("on", t.On, addDays(today, -10*nearDays), today)
-	f.check(t.Days >= 0 && t.Days <= 10*nearDays, "days", "is %d; use how far back the condition was said to look, in days", t.Days)
-	f.check(len(t.Scope) <= 20 && !slices.ContainsFunc(t.Scope, func(s string) bool { return !codeShape.MatchString(s) || len(s) > 60 }),
+	f.day("on", t.On, criteria.AddDays(today, -10*year), today)
+	f.check(t.Days >= 0 && t.Days <= 10*year, "days", "is %d; use how far back the condition was said to look, in days", t.Days)
+	f.check(len(t.Scope) <= 20 && !slices.ContainsFunc(t.Scope, func(s string) bool { return !criteria.IsCode(s) || len(s) > 60 }),
 		"scope", "is not a list of codes in lower case with hyphens, such as any-self-harm")
 	return f
 }
 
-func (t TellingWhat) report(service, id string, today Day) ToldReport {
+func (t TellingWhat) report(service, id string, today criteria.Day) criteria.ToldReport {
 	on := t.On
 	if on == "" {
 		on = today
 	}
-	return ToldReport{Service: service, Told: Told{ID: id, On: on, By: t.Told, Criterion: t.Criterion, Words: strings.TrimSpace(t.Words),
-		Terms: Terms{Days: t.Days, Scope: t.Scope}, DidNotRefer: t.DidNotRefer}}
+	return criteria.ToldReport{Service: service, Told: criteria.Told{ID: id, On: on, By: t.Told, Criterion: t.Criterion, Words: strings.TrimSpace(t.Words),
+		Terms: criteria.Terms{Days: t.Days, Scope: t.Scope}, DidNotRefer: t.DidNotRefer}}
 }
 
 // LineReport says that a published number or link reaches nobody, or that it works again.
@@ -333,34 +297,10 @@ type LineReport struct {
 	Mended bool   `json:"mended,omitempty"`
 }
 
-// lines are the numbers, addresses and links that a service publishes.
-func (d *Directory) lines(service string) []string {
-	s := d.byID[service]
-	if s == nil {
-		return nil
-	}
-	var lines []string
-	add := func(line string) {
-		if line != "" && !slices.Contains(lines, line) {
-			lines = append(lines, line)
-		}
-	}
-	for _, phone := range s.doc.Service.Phones {
-		add(phone.Number)
-	}
-	add(s.doc.Service.Email)
-	add(s.doc.Service.URL)
-	add(s.doc.Provenance.Link)
-	for _, c := range s.doc.Criteria {
-		add(c.Link)
-	}
-	return lines
-}
-
 // faults: a line is one of those published, so that nothing else is kept. One that was reported may be mended though
 // it is published no longer.
-func (l LineReport) faults(set *Directory, service string) []Fault {
+func (l LineReport) faults(set *criteria.Directory, service string) []Fault {
 	var f faultList
-	f.check(l.Mended || slices.Contains(set.lines(service), l.Line), "line", "is not published for this service; it publishes %s", strings.Join(set.lines(service), ", "))
+	f.check(l.Mended || slices.Contains(set.PublishedLines(service), l.Line), "line", "is not published for this service; it publishes %s", strings.Join(set.PublishedLines(service), ", "))
 	return f
 }

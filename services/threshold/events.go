@@ -10,6 +10,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 // Hears are the subjects of the types that threshold acts on.
@@ -138,9 +139,9 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 		return false
 	}
 	situation := r.Known.situation(calendar.DayOf(w.now, e.zone).String(), r.Last)
-	decision := Evaluate(e.directory, situation)
-	r.DueAt = e.startOf(nextChange(e.directory, situation, decision))
-	changed = !sameOutcome(&decision, r.Last)
+	decision := criteria.Evaluate(e.directory, situation)
+	r.DueAt = e.startOf(criteria.NextChange(e.directory, situation, decision))
+	changed = !criteria.SameOutcome(&decision, r.Last)
 	if keep == ifChanged && !changed {
 		return false
 	}
@@ -166,7 +167,7 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 }
 
 // startOf is when a local day begins; nil for no day.
-func (e *Evaluator) startOf(day Day) *time.Time {
+func (e *Evaluator) startOf(day criteria.Day) *time.Time {
 	d, err := calendar.ParseDay(day)
 	if err != nil {
 		return nil

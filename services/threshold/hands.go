@@ -75,7 +75,7 @@ func (a api) answered(w http.ResponseWriter, r *http.Request) error {
 		if on == "" {
 			on = h.today.String()
 		}
-		said := h.r.Known.answer(body, on, h.directory.mayNotDecline(body.Service, body.Reason))
+		said := h.r.Known.answer(body, on, h.directory.MayNotDecline(body.Service, body.Reason))
 		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: h.r.Known.Person, Service: body.Service, Answer: body.Answer,
 			Side: said.Side, Reason: said.Reason, Questioned: said.Questioned, AnsweredBy: body.AnsweredBy, By: h.who.Role})
 		return body.Service, nil, addAnswered(h.tx, h.who, h.r, h.id, said, h.tx.Now)
@@ -245,19 +245,10 @@ func (a api) told(w http.ResponseWriter, r *http.Request) error {
 		}
 		report := body.report(service, clock.NewID(tx.Now), today)
 		addTold(tx, who, report, tx.Now)
-		differs := []string{}
-		for _, d := range differences(*orTerms(a.directory.criterion(service, body.Criterion).Terms), report.Terms) {
-			differs = append(differs, d.In)
-		}
+		published, _ := a.directory.Criterion(service, body.Criterion)
+		differs := published.DiffersIn(report.Terms)
 		return map[string]any{"id": report.ID, "service": service, "criterion": body.Criterion, "differsIn": differs}, nil
 	})
-}
-
-func orTerms(terms *Terms) *Terms {
-	if terms == nil {
-		return &Terms{}
-	}
-	return terms
 }
 
 // deadLine records that a published number or link reaches nobody, which opens a step; or that it works again, which

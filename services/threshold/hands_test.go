@@ -22,6 +22,7 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 const aJourney = "0193a000-0000-7000-8000-000000000001"
@@ -51,7 +52,7 @@ func migrated() pg.Service {
 		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
 }
 
-func newWorld(t *testing.T, directory *Directory) *world {
+func newWorld(t *testing.T, directory *criteria.Directory) *world {
 	t.Helper()
 	w := &world{t: t, now: &set{time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)}, who: principal.Principal{Organisation: "RXX", Role: "sending-team", Subject: "nurse-of-the-test"}}
 	w.pool = testkit.Database(t, migrated()).Pool(Name)
@@ -70,7 +71,7 @@ func newWorld(t *testing.T, directory *Directory) *world {
 }
 
 // run starts threshold with a set of criteria, as a process that starts does.
-func (w *world) run(directory *Directory) {
+func (w *world) run(directory *criteria.Directory) {
 	w.t.Helper()
 	var err error
 	if w.Evaluator, err = New(w.t.Context(), Config{Pool: w.pool, Directory: directory, Now: w.now.at, Organisation: "RXX"}); err != nil {
@@ -438,10 +439,10 @@ func TestALineThatReachesNobodyIsSaidOnceAndMended(t *testing.T) {
 }
 
 // adults is a set with one statutory service from an age on, its sentence, and the last resort.
-func adults(t *testing.T, from int, words string, change func(*Document)) *Directory {
+func adults(t *testing.T, from int, words string, change func(*criteria.Document)) *criteria.Directory {
 	t.Helper()
-	doc := service("adults", Statutory)
-	doc.Ages = &Ages{From: &from, Words: words}
+	doc := service("adults", criteria.Statutory)
+	doc.Ages = &criteria.Ages{From: &from, Words: words}
 	if change != nil {
 		change(&doc)
 	}
@@ -509,7 +510,7 @@ func TestOtherCriteriaOpenDoorsAndCloseNoneAndOldDecisionsKeepTheirWords(t *test
 
 func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	t.Parallel()
-	directory := adults(t, 18, "For adults.", func(doc *Document) {
+	directory := adults(t, 18, "For adults.", func(doc *criteria.Document) {
 		c := include("pilot", "carer")
 		c.ValidUntil = "2026-11-22"
 		doc.Criteria = append(doc.Criteria, c)
@@ -535,7 +536,7 @@ func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 // TestABadRowStopsNoOtherJourneyOnItsDay runs the loop as flow does: the batch fails and names the row that does not decode.
 func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 	t.Parallel()
-	w := newWorld(t, adults(t, 18, "For adults.", func(*Document) {}))
+	w := newWorld(t, adults(t, 18, "For adults.", func(*criteria.Document) {}))
 	w.discharge(aJourney, schemas.Facts{Age: new(30)})
 	other := clock.NewID(w.now.at)
 	w.discharge(other, schemas.Facts{Age: new(30)})
@@ -669,12 +670,12 @@ func TestANoNamesItsReasonByACode(t *testing.T) {
 		}
 	}
 	for _, code := range schemas.Values("decline-reason") {
-		if declineReasons[code] == "" {
+		if criteria.DeclineWords(code) == "" {
 			t.Errorf("the reason %q has no words", code)
 		}
 		w.must("POST", path, `{"service": "talking-therapies", "answer": "no", "reason": "`+code+`", "answeredBy": "team"}`)
 	}
-	if kept := column[string](w, `select reason from answered order by recorded_at, id`); len(kept) != len(declineReasons) {
+	if kept := column[string](w, `select reason from answered order by recorded_at, id`); len(kept) != len(schemas.Values("decline-reason")) {
 		t.Errorf("kept are %v", kept)
 	}
 }

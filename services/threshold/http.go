@@ -15,6 +15,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 // factsLimit bounds the body of a request, in bytes; draftLimit that of a draft set of criteria.
@@ -71,15 +72,15 @@ type api struct {
 type doorsShown struct {
 	Items      []schemas.ServiceDoor `json:"items"`
 	Directory  string                `json:"directory"`
-	DecidedOn  Day                   `json:"decidedOn"`
-	Gap        *Gap                  `json:"gap,omitempty"`
+	DecidedOn  criteria.Day          `json:"decidedOn"`
+	Gap        *criteria.Gap         `json:"gap,omitempty"`
 	Nobody     bool                  `json:"nobody,omitempty"`
 	LastResort []string              `json:"lastResort"`
 	AskFirst   []string              `json:"askFirst,omitempty"`
-	Tried      []Tried               `json:"tried,omitempty"`
-	Held       []Held                `json:"held,omitempty"`
-	Near       []Near                `json:"near,omitempty"`
-	Questions  []Question            `json:"questions,omitempty"`
+	Tried      []criteria.Tried      `json:"tried,omitempty"`
+	Held       []criteria.Held       `json:"held,omitempty"`
+	Near       []criteria.Near       `json:"near,omitempty"`
+	Questions  []criteria.Question   `json:"questions,omitempty"`
 }
 
 // doors shows the last decision about a journey, in the words of the criteria it was made under.
@@ -92,7 +93,7 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 	if !uuidShape.MatchString(journey) {
 		return noDecision()
 	}
-	var decision *Decision
+	var decision *criteria.Decision
 	if schemas.Role(who.Role) == schemas.TreatingStaff {
 		decision, err = a.look(r, who, journey)
 	} else {
@@ -116,7 +117,7 @@ func noDecision() error {
 
 // look reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation of a
 // journey that is another's is told.
-func (a api) look(r *http.Request, who principal.Principal, journey string) (decision *Decision, err error) {
+func (a api) look(r *http.Request, who principal.Principal, journey string) (decision *criteria.Decision, err error) {
 	reason := strings.TrimSpace(r.Header.Get(schemas.ReasonHeader))
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var found *record
@@ -140,14 +141,14 @@ func (a api) look(r *http.Request, who principal.Principal, journey string) (dec
 
 // serviceShown is a service's document, with its lines that were reported to reach nobody.
 type serviceShown struct {
-	Document
+	criteria.Document
 	DeadLines []lineShown `json:"deadLines,omitempty"`
 }
 
 type lineShown struct {
-	Line       string    `json:"line"`
-	ReportedOn Day       `json:"reportedOn"`
-	DueAt      time.Time `json:"dueAt"`
+	Line       string       `json:"line"`
+	ReportedOn criteria.Day `json:"reportedOn"`
+	DueAt      time.Time    `json:"dueAt"`
 }
 
 // services lists the directory as it runs, with its version.
@@ -166,7 +167,7 @@ func (a api) services(w http.ResponseWriter, r *http.Request) error {
 	}
 	documents := a.directory.Documents()
 	if len(page.After) == 1 {
-		documents = slices.DeleteFunc(documents, func(d Document) bool { return d.Service.ID <= page.After[0] })
+		documents = slices.DeleteFunc(documents, func(d criteria.Document) bool { return d.Service.ID <= page.After[0] })
 	}
 	var shown []serviceShown
 	for _, document := range documents[:min(len(documents), page.Limit+1)] {
@@ -186,7 +187,7 @@ func (a api) linesOf(service string, dead []reported) []lineShown {
 	return lines
 }
 
-func (a api) today() Day { return a.clock.Now().In(a.zone).Format(time.DateOnly) }
+func (a api) today() criteria.Day { return a.clock.Now().In(a.zone).Format(time.DateOnly) }
 
 // check evaluates facts that are given, and keeps nothing.
 func (a api) check(w http.ResponseWriter, r *http.Request) error {
@@ -197,21 +198,12 @@ func (a api) check(w http.ResponseWriter, r *http.Request) error {
 	if faults := facts.Validate(); len(faults) > 0 {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The facts cannot be used: %s.", faults[0].String()).With("faults", faults)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, Evaluate(a.directory, a.directory.Asking(facts, nil, a.today())))
-}
-
-// Asking is the situation of somebody of whom facts and answers are given, and nothing was decided before.
-func (d *Directory) Asking(facts schemas.Facts, answers []Answer, today Day) Situation {
-	answers = slices.Clone(answers)
-	for i, a := range answers {
-		answers[i].Questioned = a.Said == SaidNo && d.mayNotDecline(a.Service, a.Reason)
-	}
-	return Situation{Facts: facts, Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: addDays(today, promiseDays)}}
+	return httpx.WriteJSON(w, http.StatusOK, criteria.Evaluate(a.directory, a.directory.Situation(facts, nil, a.today())))
 }
 
 // whatIfAnswer is a what-if with what it did not replay.
 type whatIfAnswer struct {
-	WhatIfReport
+	criteria.WhatIfReport
 	// Unkept are journeys whose last decision was made before what it was made from was kept.
 	Unkept int `json:"unkept,omitempty"`
 }
@@ -227,7 +219,7 @@ func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	draft, err := Load(Source{Name: "draft", Content: body})
+	draft, err := criteria.Load(criteria.Source{Name: "draft", Content: body})
 	if err != nil {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", err)
 	}
@@ -241,14 +233,14 @@ func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, whatIfAnswer{WhatIf(a.directory, draft, past), unkept})
+	return httpx.WriteJSON(w, http.StatusOK, whatIfAnswer{criteria.WhatIf(a.directory, draft, past), unkept})
 }
 
 // gaps searches the space of facts. The body may name a smaller budget and another day.
 func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
 	type wish struct {
-		Budget int `json:"budget"`
-		On     Day `json:"on"`
+		Budget int          `json:"budget"`
+		On     criteria.Day `json:"on"`
 	}
 	wanted, _, err := httpx.ReadJSON[wish](w, r, factsLimit)
 	if err != nil {
@@ -257,13 +249,13 @@ func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
 	if wanted.On == "" {
 		wanted.On = a.today()
 	}
-	if _, err := time.Parse(time.DateOnly, wanted.On); err != nil || wanted.Budget < 0 || wanted.Budget > GapBudget {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "on is a day, YYYY-MM-DD, and budget at most %d boxes; leave them out for today and all of it.", GapBudget)
+	if _, err := time.Parse(time.DateOnly, wanted.On); err != nil || wanted.Budget < 0 || wanted.Budget > criteria.GapBudget {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "on is a day, YYYY-MM-DD, and budget at most %d boxes; leave them out for today and all of it.", criteria.GapBudget)
 	}
 	if wanted.Budget == 0 {
-		wanted.Budget = GapBudget
+		wanted.Budget = criteria.GapBudget
 	}
-	return httpx.WriteJSON(w, http.StatusOK, FindGaps(a.directory, wanted.On, wanted.Budget))
+	return httpx.WriteJSON(w, http.StatusOK, criteria.FindGaps(a.directory, wanted.On, wanted.Budget))
 }
 
 // toldAgainstPublished lists in which ways people are told something else than services publish.
@@ -276,5 +268,5 @@ func (a api) toldAgainstPublished(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.List[Discrepancy]{Items: ToldAgainstPublished(a.directory, reports)})
+	return httpx.WriteJSON(w, http.StatusOK, httpx.List[criteria.Discrepancy]{Items: criteria.ToldAgainstPublished(a.directory, reports)})
 }

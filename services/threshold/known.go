@@ -6,11 +6,8 @@ import (
 	"time"
 
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
-
-// promiseDays is how long after leaving hospital the follow-up is promised: the window's last day. Doors are looked
-// at over these days.
-const promiseDays = 14
 
 // Known is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
 // the event it came from, and a part from an earlier event never replaces one from a later.
@@ -18,7 +15,7 @@ type Known struct {
 	Person       string        `json:"person,omitempty"`
 	Organisation string        `json:"organisation,omitempty"`
 	PlacedAt     int64         `json:"placedAt,omitempty"`
-	LeftOn       Day           `json:"leftOn,omitempty"`
+	LeftOn       criteria.Day  `json:"leftOn,omitempty"`
 	LeftOnAt     int64         `json:"leftOnAt,omitempty"`
 	Facts        schemas.Facts `json:"facts"`
 	// FactAt is the sequence of the event that each fact was stated by, or taken back: what an event leaves out stays.
@@ -27,30 +24,30 @@ type Known struct {
 	WithdrawnAt int64            `json:"withdrawnAt,omitempty"`
 	// Closed is how the journey stands as a whole, from the event of the journey service with sequence TurnedAt.
 	// From is the local day on which it went on after it was held or closed: the window counts from there.
-	Closed   bool  `json:"closed,omitempty"`
-	From     Day   `json:"from,omitempty"`
-	TurnedAt int64 `json:"turnedAt,omitempty"`
+	Closed   bool         `json:"closed,omitempty"`
+	From     criteria.Day `json:"from,omitempty"`
+	TurnedAt int64        `json:"turnedAt,omitempty"`
 
 	// Answers and Overrides are what people recorded, in that order; AnswerBy is by when a service that was asked last
 	// is hoped to answer.
-	Answers   []Answer             `json:"answers,omitempty"`
-	Overrides []Override           `json:"overrides,omitempty"`
+	Answers   []criteria.Answer    `json:"answers,omitempty"`
+	Overrides []criteria.Override  `json:"overrides,omitempty"`
 	AnswerBy  map[string]time.Time `json:"answerBy,omitempty"`
 }
 
 // stands says that the journey has begun, its discharge has not been withdrawn since, and it is not closed.
 func (k Known) stands() bool { return k.BegunAt > k.WithdrawnAt && !k.Closed }
 
-func (k *Known) turn(at int64, closed bool, from Day) {
+func (k *Known) turn(at int64, closed bool, from criteria.Day) {
 	if at > k.TurnedAt {
 		k.Closed, k.From, k.TurnedAt = closed, from, at
 	}
 }
 
 // countsFrom is the local day the window counts from.
-func (k Known) countsFrom() Day { return max(k.LeftOn, k.From) }
+func (k Known) countsFrom() criteria.Day { return max(k.LeftOn, k.From) }
 
-func (k *Known) begin(at int64, person, organisation string, leftOn Day, facts schemas.Facts) {
+func (k *Known) begin(at int64, person, organisation string, leftOn criteria.Day, facts schemas.Facts) {
 	k.BegunAt = max(k.BegunAt, at)
 	k.Person = person
 	if at > k.PlacedAt {
@@ -75,7 +72,7 @@ func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
 
 func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
 
-func (k *Known) leave(at int64, on Day) {
+func (k *Known) leave(at int64, on criteria.Day) {
 	if at >= k.LeftOnAt {
 		k.LeftOn, k.LeftOnAt = on, at
 	}
@@ -98,15 +95,15 @@ func (k *Known) learn(at int64, facts schemas.Facts, takenBack []string) {
 }
 
 // situation is what is to be decided about on a day.
-func (k Known) situation(today Day, prior *Decision) Situation {
-	return Situation{
+func (k Known) situation(today criteria.Day, prior *criteria.Decision) criteria.Situation {
+	return criteria.Situation{
 		Facts: k.Facts, Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
-		Window: Window{FirstDay: today, LastDay: max(today, addDays(k.countsFrom(), promiseDays))},
+		Window: criteria.Window{FirstDay: today, LastDay: max(today, criteria.AddDays(k.countsFrom(), criteria.WindowDays))},
 	}
 }
 
 // outcome is what others hear of a decision.
-func outcome(d Decision, id, person string, leftOn Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
+func outcome(d criteria.Decision, id, person string, leftOn criteria.Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
 	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn, AskFirst: d.AskFirst}
 	if d.Gap != nil {
 		decided.GapSides = d.Gap.Results()
@@ -124,7 +121,7 @@ func outcome(d Decision, id, person string, leftOn Day) (decided schemas.Pathway
 }
 
 // asksNew says whether a decision asks for a fact that the one before did not ask for.
-func asksNew(d Decision, prior *Decision) bool {
+func asksNew(d criteria.Decision, prior *criteria.Decision) bool {
 	asked := map[string]bool{}
 	if prior != nil {
 		for _, q := range prior.Questions {

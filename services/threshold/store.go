@@ -16,6 +16,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 // queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
@@ -25,7 +26,7 @@ type queuer interface {
 
 // keepDirectory writes a set of criteria down under its hash and makes it the running one. Where another was running,
 // every journey is to be looked at anew.
-func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *Directory, now time.Time) error {
+func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *criteria.Directory, now time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`insert into directory_version (hash, content, loaded_at) values ($1, $2, $3) on conflict do nothing`,
 		set.Hash, string(set.Canonical()), now)
@@ -46,7 +47,7 @@ type record struct {
 	Version     int64
 	Known       Known
 	Correlation string
-	Last        *Decision
+	Last        *criteria.Decision
 	LastID      string
 	DueAt       *time.Time // when it is looked at anew
 	fresh       bool       // has no row yet
@@ -85,7 +86,7 @@ func scanTaken(rows pgx.Rows, records map[string]*record, take func(string)) err
 			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
 		}
 		if matrix != "" {
-			loaded.Last = &Decision{}
+			loaded.Last = &criteria.Decision{}
 			if err := json.Unmarshal([]byte(matrix), loaded.Last); err != nil {
 				return fmt.Errorf("reading decision %s: %w", r.LastID, err)
 			}
@@ -100,8 +101,8 @@ func scanTaken(rows pgx.Rows, records map[string]*record, take func(string)) err
 type made struct {
 	id, journey, organisation string
 	cause                     *string // the event that led to it, nil for none
-	decision                  Decision
-	situation                 Situation
+	decision                  criteria.Decision
+	situation                 criteria.Situation
 }
 
 // saveDecisions queues new decisions.
@@ -173,7 +174,7 @@ func saveRecords(q queuer, records []*record) error {
 
 // lastDecision reads the last decision about a journey that is within the principal's reach. It is nil where there is
 // none, or none that the principal may see.
-func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, journey string) (*Decision, error) {
+func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, journey string) (*criteria.Decision, error) {
 	var matrix string
 	err := pool.QueryRow(ctx, `select d.matrix::text from journey_state s join decision d on d.id = s.decision
 		where s.journey = $4::uuid and `+reach, append(scopeOf(who).Args(), strings.ToLower(journey))...).Scan(&matrix)
@@ -183,7 +184,7 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 	if err != nil {
 		return nil, fmt.Errorf("reading the decision about a journey: %w", err)
 	}
-	var decision Decision
+	var decision criteria.Decision
 	if err := json.Unmarshal([]byte(matrix), &decision); err != nil {
 		return nil, fmt.Errorf("reading the decision about a journey: %w", err)
 	}
@@ -269,7 +270,7 @@ func addAsked(q queuer, who principal.Principal, r *record, id string, a Asked, 
 }
 
 // addAnswered queues what a service answered.
-func addAnswered(q queuer, who principal.Principal, r *record, id string, a Answer, now time.Time) error {
+func addAnswered(q queuer, who principal.Principal, r *record, id string, a criteria.Answer, now time.Time) error {
 	facts, err := json.Marshal(r.Known.Facts)
 	if err != nil {
 		return fmt.Errorf("writing the facts at an answer: %w", err)
@@ -281,13 +282,13 @@ func addAnswered(q queuer, who principal.Principal, r *record, id string, a Answ
 }
 
 // addOverride queues a human's decision about one door.
-func addOverride(q queuer, who principal.Principal, r *record, id string, o Overriding, on Day, now time.Time) {
+func addOverride(q queuer, who principal.Principal, r *record, id string, o Overriding, on criteria.Day, now time.Time) {
 	q.Queue(`insert into override (id, journey, organisation, service, door, reason, on_day, recorded_at, recorded_by)
 		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Organisation, o.Service, string(o.Door), o.Reason, on, now, staff(who))
 }
 
 // addTold queues an 'I was told…'.
-func addTold(q queuer, who principal.Principal, t ToldReport, now time.Time) {
+func addTold(q queuer, who principal.Principal, t criteria.ToldReport, now time.Time) {
 	q.Queue(`insert into told (id, organisation, service, criterion, on_day, told, words, days, scope, did_not_refer, recorded_at, recorded_by)
 		values ($1, $2, $3, $4, $5::text::date, $6, $7, $8, $9, $10, $11, $12)`,
 		t.ID, who.Organisation, t.Service, t.Criterion, t.On, t.By, t.Words, t.Terms.Days, append([]string{}, t.Terms.Scope...), t.DidNotRefer, now, staff(who))
@@ -298,14 +299,14 @@ const mostTold = 20_000
 
 // toldReports reads what people were told. It is about services, so every organisation's count; who told us is not
 // read. The principal shows that somebody asks.
-func toldReports(ctx context.Context, pool *pgxpool.Pool, _ principal.Principal) ([]ToldReport, error) {
+func toldReports(ctx context.Context, pool *pgxpool.Pool, _ principal.Principal) ([]criteria.ToldReport, error) {
 	rows, err := pool.Query(ctx, `select service, id::text, criterion, on_day::text, told, words, days, scope, did_not_refer
 		from told order by recorded_at desc limit $1`, mostTold)
 	if err != nil {
 		return nil, fmt.Errorf("reading what people were told: %w", err)
 	}
-	reports, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (ToldReport, error) {
-		var t ToldReport
+	reports, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (criteria.ToldReport, error) {
+		var t criteria.ToldReport
 		err := row.Scan(&t.Service, &t.ID, &t.Criterion, &t.On, &t.By, &t.Words, &t.Terms.Days, &t.Terms.Scope, &t.DidNotRefer)
 		return t, err
 	})
@@ -365,7 +366,7 @@ const mostReplayed = 100_000
 // pastDecisions reads, in a transaction that can only read, the last decision of each journey of the principal's
 // organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions made
 // before what they were made from was kept.
-func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []PastDecision, unkept int, err error) {
+func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []criteria.PastDecision, unkept int, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')
 			from journey_state s join decision d on d.id = s.decision
@@ -374,7 +375,7 @@ func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Princi
 		if err != nil {
 			return err
 		}
-		var one PastDecision
+		var one criteria.PastDecision
 		var situation string
 		_, err = pgx.ForEachRow(rows, []any{&one.Decision, &one.Journey, &situation}, func() error {
 			if situation == "" {

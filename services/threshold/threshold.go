@@ -1,4 +1,6 @@
-// Package threshold looks at every service's published access criteria together, so that nobody falls between.
+// Package threshold looks at every service's published access criteria together, so that nobody falls between. How a
+// decision is made is package criteria's, inside it; this package hears what is known of a journey, keeps what was decided,
+// says it, and answers people over HTTP.
 //
 // In: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, information.supplied,
 // journey.released, closed and reopened; and by HTTP what people record: that a service was asked, what it answered, a decision of their own about a door, what they
@@ -35,6 +37,8 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/services/threshold/criteria"
 )
 
 // Name is the schema, the login and the source.
@@ -55,7 +59,7 @@ func Migrations() fs.FS {
 // Config is what threshold needs: its own database and the set of criteria that is in force.
 type Config struct {
 	Pool      *pgxpool.Pool
-	Directory *Directory
+	Directory *criteria.Directory
 	// Zone is whose calendar days count (Europe/London).
 	Zone *time.Location
 	Now  time.Time
@@ -66,7 +70,7 @@ type Config struct {
 
 // Evaluator decides, event by event, which doors are open to whom. Several may run beside one another.
 type Evaluator struct {
-	directory    *Directory
+	directory    *criteria.Directory
 	zone         *time.Location
 	organisation string
 	log          *slog.Logger

@@ -37,6 +37,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		{"a service imports no other service", servicesApart},
+		{"a package inside a service knows nothing of what is around it", innerPackages},
 		{"modules and floors", floors},
 		{"decisions are pure", decisionsPure},
 		{"SQL only where it belongs", sqlPlaces},

@@ -30,6 +30,27 @@ func servicesApart(t *Tree) []Finding {
 	return found
 }
 
+// innerPackages: a package inside a service is imported by the service around it and imports nothing of that service but
+// what lies below itself, so that it can be read, tested and published alone.
+func innerPackages(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths(".go") {
+		service, ok := serviceOf(name)
+		folder := "footbridge/" + path.Dir(name)
+		around := "footbridge/services/" + service
+		if !ok || folder == around {
+			continue
+		}
+		t.imports(name, func(imported string, at token.Pos) {
+			if (imported == around || strings.HasPrefix(imported, around+"/")) && !strings.HasPrefix(imported+"/", folder+"/") {
+				found = append(found, t.finding(name, at, "%s may not import %s: the service around a package knows it, never the other way round",
+					path.Dir(name), imported))
+			}
+		})
+	}
+	return found
+}
+
 // lowest are the folders that import the standard library only, so that they can become modules of their own.
 var lowest = []string{"libs/hl7/", "libs/clock/", "schemas/"}
 
@@ -80,14 +101,17 @@ func isStore(name string) bool {
 	return base == "store.go" || strings.HasSuffix(base, "_store.go")
 }
 
-// doors are the further files of a service that are no decisions: they read, store, answer, or put things together;
+// pure are the packages inside a service that hold decisions and nothing else, doors apart.
+var pure = []string{"threshold/criteria"}
+
+// doors are the further files of a service, or of a package inside one, that are no decisions: they read, store, answer, or put things together;
 // <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"intake":    {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "dryrun.go"},
-	"journey":   {"sentinel.go"},
-	"threshold": {"criteria.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
-	"gateway":   {"describe.go", "fhir.go", "refusals.go", "refuse.go", "session.go", "signing.go", "transport.go"},
-	"console":   {"assets.go", "client.go", "waterfall.go"},
+	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "dryrun.go"},
+	"journey":            {"sentinel.go"},
+	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
+	"gateway":            {"describe.go", "fhir.go", "refusals.go", "refuse.go", "session.go", "signing.go", "transport.go"},
+	"console":            {"assets.go", "client.go", "waterfall.go"},
 }
 
 // DecisionFiles are the files that hold decisions.
@@ -95,8 +119,9 @@ func (t *Tree) DecisionFiles() []string {
 	return slices.DeleteFunc(t.Sources(), func(name string) bool {
 		service, ok := serviceOf(name)
 		base := path.Base(name)
-		return !ok || service == program || base == service+".go" || path.Dir(name) != "services/"+service ||
-			door.MatchString(base) || slices.Contains(doors[service], base)
+		folder := strings.TrimPrefix(path.Dir(name), "services/")
+		return !ok || service == program || base == service+".go" || folder != service && !slices.Contains(pure, folder) ||
+			door.MatchString(base) || slices.Contains(doors[folder], base)
 	})
 }
 
@@ -120,6 +145,9 @@ func decisionsPure(t *Tree) []Finding {
 	for _, name := range t.DecisionFiles() {
 		t.imports(name, func(imported string, at token.Pos) {
 			allowed := standard(imported) && !neverDecideWith.MatchString(imported)
+			for _, folder := range pure {
+				allowed = allowed || imported == "footbridge/services/"+folder
+			}
 			for _, one := range mayDecideWith {
 				allowed = allowed || imported == one || (strings.HasSuffix(one, "/") && strings.HasPrefix(imported, one))
 			}

@@ -19,6 +19,12 @@ var plants = []struct {
 	{"a service imports no other service", "in a test", "services/intake/http_test.go", 3, "package intake\n\nimport _ \"footbridge/services/followup\"\n", nil},
 	{"a service imports no other service", "a part of the other", "services/intake/http.go", 3, "package intake\n\nimport _ \"footbridge/services/journey/inner\"\n", nil},
 
+	{"a package inside a service knows nothing of what is around it", "the service", "services/threshold/criteria/rules.go", 6,
+		"package criteria\n\nimport (\n\t_ \"footbridge/schemas\"\n\t_ \"footbridge/services/threshold/criteria/inner\"\n\t_ \"footbridge/services/threshold\"\n)\n",
+		map[string]string{"services/threshold/rules.go": "package threshold\n\nimport _ \"footbridge/services/threshold/criteria\"\n"}},
+	{"a package inside a service knows nothing of what is around it", "a package beside it, in a test", "services/intake/record/a_test.go", 3,
+		"package record\n\nimport _ \"footbridge/services/intake/reading\"\n", nil},
+
 	{"modules and floors", "libs know schemas", "libs/flow/flow.go", 3, "package flow\n\nimport _ \"footbridge/schemas\"\n", nil},
 	{"modules and floors", "schemas know libs", "schemas/types.go", 3, "package schemas\n\nimport _ \"footbridge/libs/clock\"\n", nil},
 	{"modules and floors", "services know tests", "services/journey/store.go", 3, "package journey\n\nimport _ \"footbridge/tests/arch\"\n", nil},
@@ -34,6 +40,7 @@ var plants = []struct {
 	{"decisions are pure", "the machine's clock", "services/intake/rules.go", 5, "package intake\n\nimport \"time\"\n\nvar at = time.Now()\n", nil},
 	{"decisions are pure", "the network", "services/threshold/rules.go", 3, "package threshold\n\nimport _ \"net/http\"\n", nil},
 	{"decisions are pure", "a file nobody has listed", "services/threshold/brand_new.go", 3, "package threshold\n\nimport _ \"os\"\n", nil},
+	{"decisions are pure", "the network, in a package inside a service", "services/threshold/criteria/rules.go", 3, "package criteria\n\nimport _ \"net/http\"\n", nil},
 	{"decisions are pure", "the database", "services/gateway/rules.go", 3, "package gateway\n\nimport _ \"github.com/jackc/pgx/v5\"\n", nil},
 
 	{"SQL only where it belongs", "a select", "services/journey/rules.go", 3, "package journey\n\nvar q = `select id from step where state = 'open'`\n", nil},
@@ -63,7 +70,7 @@ var plants = []struct {
 	{"no grade of a person", "a tag", "schemas/facts.go", 4, "package schemas\n\ntype Facts struct {\n\tA string `json:\"riskBand\"`\n}\n", nil},
 	{"no grade of a person", "a column", "services/journey/migrations/1.sql", 2, "create table journey (\n    risk_level text not null\n);\n", nil},
 	{"no grade of a person", "a field of a schema", "schemas/events/a.schema.json", 2, "{\"properties\": {\n  \"crisisScore\": {\"type\": \"integer\"}}}\n", nil},
-	{"no grade of a person", "a key of a document", "services/threshold/directory/a.yaml", 2, "criteria:\n  - riskScore: 3\n", nil},
+	{"no grade of a person", "a key of a document", "services/threshold/criteria/directory/a.yaml", 2, "criteria:\n  - riskScore: 3\n", nil},
 	{"no grade of a person", "on a page", "services/console/templates/a.html", 1, "<td class=\"patient-severity\">3</td>\n", nil},
 
 	{"text columns are declared, and free text only in intake", "a note", "services/journey/migrations/1.sql", 3,
@@ -97,7 +104,7 @@ var plants = []struct {
 	{"words that shame are not written", "in a document", "docs/a.md", 2, "The person was asked.\nThe patient refused.\n", withWords},
 	{"words that shame are not written", "on a page", "services/console/templates/a.html", 1, "<p>This self-harmer</p>\n", withWords},
 	{"words that shame are not written", "in a sentence", "services/console/words.go", 3, "package console\n\nvar s = \"A frequent attender.\"\n", withWords},
-	{"words that shame are not written", "in the directory", "services/threshold/directory/a.yaml", 1, "words: We do not see high-risk patients.\n", withWords},
+	{"words that shame are not written", "in the directory", "services/threshold/criteria/directory/a.yaml", 1, "words: We do not see high-risk patients.\n", withWords},
 	{"words that shame are not written", "of an event", "schemas/registry.go", 3, "package schemas\n\nvar s = \"They failed to attend.\"\n", withWords},
 	{"words that shame are not written", "only on screens", "services/console/templates/a.html", 1, "<p>The door is shut</p>\n", withWords},
 

@@ -18,17 +18,17 @@ var (
 
 // mayNameGrades are names that exist so that grades are kept out.
 var mayNameGrades = map[string]string{
-	"services/threshold WhyRiskGrade":                         "why a criterion is not evaluable: it asks for a grade that we do not hold",
-	"services/threshold risk-grade":                           "the same, as written in a document",
-	"services/threshold speaksOfRisk":                         "finds a grade in a document, and refuses it",
-	"services/threshold riskWords":                            "the same",
-	"services/threshold riskNames":                            "the same",
-	"schemas/criteria risk-grade":                             "why a criterion is not evaluable, in the schema of documents",
-	"docs risk-grade":                                         "the same, explained",
-	"services/threshold score":                                "a name that refusals look for",
-	"services/console risk-grade":                             "why a criterion is not evaluable, put into words",
-	"services/threshold/directory risk-grade":                 "why a criterion is not evaluable",
-	"services/threshold/testdata/broken-directory risk-grade": "the same, in a test",
+	"services/threshold/criteria WhyRiskGrade":                         "why a criterion is not evaluable: it asks for a grade that we do not hold",
+	"services/threshold/criteria risk-grade":                           "the same, as written in a document",
+	"services/threshold/criteria speaksOfRisk":                         "finds a grade in a document, and refuses it",
+	"services/threshold/criteria riskWords":                            "the same",
+	"services/threshold/criteria riskNames":                            "the same",
+	"schemas/criteria risk-grade":                                      "why a criterion is not evaluable, in the schema of documents",
+	"docs risk-grade":                                                  "the same, explained",
+	"services/threshold/criteria score":                                "a name that refusals look for",
+	"services/console risk-grade":                                      "why a criterion is not evaluable, put into words",
+	"services/threshold/criteria/directory risk-grade":                 "why a criterion is not evaluable",
+	"services/threshold/criteria/testdata/broken-directory risk-grade": "the same, in a test",
 }
 
 // wordsOf splits a name where its spelling does.

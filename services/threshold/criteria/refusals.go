@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"bytes"
@@ -263,6 +263,9 @@ var (
 
 const mostCriterionWords = 2000 // bytes; an event carries them
 
+// IsCode says whether a text is a code: lower-case letters and digits in words joined by single hyphens.
+func IsCode(text string) bool { return codeShape.MatchString(text) }
+
 func refuseDocument(p placedDocument) Refused {
 	doc := p.doc
 	var r Refused
@@ -382,7 +385,7 @@ func refuseShape(p placedDocument) Refused {
 		}
 		for i, reason := range a.NeverDeclinesFor {
 			if declineReasons[reason] == "" {
-				r = append(r, p.refuse(fmt.Sprintf("agreement.neverDeclinesFor[%d]", i), "is %q; it must be one of %s", reason, declineCodes()))
+				r = append(r, p.refuse(fmt.Sprintf("agreement.neverDeclinesFor[%d]", i), "is %q; it must be one of %s", reason, DeclineCodes()))
 			}
 		}
 	}
@@ -571,7 +574,8 @@ func nextDay(day Day) Day {
 	return t.AddDate(0, 0, 1).Format(time.DateOnly)
 }
 
-func addDays(day Day, n int) Day {
+// AddDays is the day that lies n calendar days after one, or before it where n is negative; "" for what is no day.
+func AddDays(day Day, n int) Day {
 	t, err := time.Parse(time.DateOnly, day)
 	if err != nil {
 		return ""

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import "footbridge/schemas"
 
@@ -89,7 +89,7 @@ func noes(d Decision, doors []schemas.ServiceDoor, last map[string]Answer) []Gap
 			}
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: row.Side, Axis: row.Axis, StandIn: standIn, CriterionResult: row.CriterionResult})
 		}
-		if door.Door == schemas.DoorNotOpen && len(door.Because) > 0 && door.Because[0].Criterion == CriterionOverride {
+		if door.Door == schemas.DoorNotOpen && len(door.Because) > 0 && door.Because[0].Criterion == criterionOverride {
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Answered: true, CriterionResult: door.Because[0]})
 		}
 	}

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"cmp"
@@ -633,7 +633,7 @@ func setFact(f *schemas.Facts, name string, value any, on Day) {
 	switch v := value.(type) {
 	case int:
 		if name == lastSelfHarm {
-			f.LastSelfHarm = new(addDays(on, -v))
+			f.LastSelfHarm = new(AddDays(on, -v))
 			return
 		}
 		f.Age = &v

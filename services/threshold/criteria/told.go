@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"slices"
@@ -47,11 +47,8 @@ func ToldAgainstPublished(set *Directory, reports []ToldReport) []Discrepancy {
 	}
 	found := map[string]*Discrepancy{}
 	for _, report := range all {
-		c := set.criterion(report.Service, report.Criterion)
-		if c == nil || c.Terms == nil {
-			continue
-		}
-		for _, d := range differences(*c.Terms, report.Terms) {
+		c, _ := set.Criterion(report.Service, report.Criterion)
+		for _, d := range c.differences(report.Terms) {
 			d.Service, d.Name, d.Criterion = report.Service, set.byID[report.Service].doc.Service.Name, c.ID
 			d.Words, d.Source, d.CheckedOn = c.Words, c.Source, c.CheckedOn
 			count(found, d, report.Told)
@@ -81,8 +78,22 @@ func (d Discrepancy) key() string {
 	return strings.Join([]string{d.Service, d.Criterion, d.In, d.Told}, "\x00")
 }
 
-func differences(published, told Terms) []Discrepancy {
+// DiffersIn says in which ways what was told differs from what the criterion publishes: DiffersInLength, DiffersInScope,
+// both or neither. A criterion without published terms differs in nothing.
+func (c Criterion) DiffersIn(told Terms) []string {
+	ways := []string{}
+	for _, d := range c.differences(told) {
+		ways = append(ways, d.In)
+	}
+	return ways
+}
+
+func (c Criterion) differences(told Terms) []Discrepancy {
+	if c.Terms == nil {
+		return nil
+	}
 	var list []Discrepancy
+	published := *c.Terms
 	if told.Days != 0 && published.Days != 0 && told.Days != published.Days {
 		list = append(list, Discrepancy{In: DiffersInLength, Published: days(published.Days), Told: days(told.Days)})
 	}
@@ -99,17 +110,4 @@ func scope(codes []string) string {
 	sorted := slices.Clone(codes)
 	slices.Sort(sorted)
 	return strings.Join(sorted, ", ")
-}
-
-func (d *Directory) criterion(service, id string) *clause {
-	s := d.byID[service]
-	if s == nil {
-		return nil
-	}
-	for _, c := range s.clauses {
-		if c.ID == id {
-			return c
-		}
-	}
-	return nil
 }

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"fmt"
@@ -36,7 +36,7 @@ func (f Fact) most() int {
 	if f.Name == lastSelfHarm {
 		return lastSelfHarmMost
 	}
-	return AgeMost
+	return ageMost
 }
 
 // lastSelfHarmMost is how many days since are told apart; what is longer ago counts as that.
@@ -50,8 +50,8 @@ const (
 	factList   = "list"
 )
 
-// AgeMost is the greatest age a fact may state, in whole years.
-const AgeMost = 130
+// ageMost is the greatest age a fact may state, in whole years.
+const ageMost = 130
 
 // DeclaredFacts is the closed list. There is nothing in it of what a person said, and nothing that grades them.
 var DeclaredFacts = []Fact{

@@ -1,10 +1,12 @@
-package threshold
+package criteria
 
 import (
 	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
+
+	"footbridge/schemas"
 )
 
 // largeSet has so many services with three criteria each of so many bytes of words.
@@ -38,8 +40,8 @@ func TestNoDecisionIsLargerThanWhatWasReckoned(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, largeSet(40, 1000)...)
 	decision := Evaluate(set, Situation{Facts: northerner(), Today: "2026-11-20", Window: Window{FirstDay: "2026-11-20", LastDay: "2026-12-04"}})
-	decided, _, _ := outcome(decision, "0199f0f2-0000-7000-8000-000000000001", "0199f0f2-0000-4000-8000-000000000001", "2026-11-20")
-	event, err := json.Marshal(decided)
+	event, err := json.Marshal(schemas.PathwayDecidedData{Directory: set.Hash, Doors: decision.Doors, Waits: decision.Waits,
+		AskFirst: decision.AskFirst, GapSides: decision.Gap.Results()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"fmt"
@@ -64,11 +64,11 @@ func (l *linter) service(s *compiled) {
 		where string
 		claim *Claim
 	}{{"opening", doc.Opening}, {"capacity", doc.Capacity}, {"wait", doc.Wait}} {
-		if claim.claim != nil && claim.claim.AsOf < addDays(l.on, -staleDays) {
+		if claim.claim != nil && claim.claim.AsOf < AddDays(l.on, -staleDays) {
 			l.say(s, claim.where, "is a claim of %s; nobody has said it since", claim.claim.AsOf)
 		}
 	}
-	if f := doc.Funding; f != nil && f.Until < addDays(l.on, staleDays) {
+	if f := doc.Funding; f != nil && f.Until < AddDays(l.on, staleDays) {
 		l.say(s, "funding", "ends on %s: who will be left, and who takes over?", f.Until)
 	}
 	for _, c := range s.clauses {
@@ -77,7 +77,7 @@ func (l *linter) service(s *compiled) {
 }
 
 func (l *linter) checked(s *compiled, where string, on Day) {
-	if on < addDays(l.on, -staleDays) {
+	if on < AddDays(l.on, -staleDays) {
 		l.say(s, where, "criteria not confirmed since %s", on)
 	}
 }
@@ -157,15 +157,26 @@ func Links(set *Directory) []Link {
 	return links
 }
 
-// OpaqueThresholds counts, by service, the criteria that no fact can decide. It is a count about services.
-func OpaqueThresholds(set *Directory) map[string]int {
-	counts := map[string]int{}
-	for _, s := range set.services {
-		for _, c := range s.clauses {
-			if c.NotEvaluable != nil {
-				counts[s.doc.Service.ID]++
-			}
+// PublishedLines are the numbers, addresses and links that a service publishes.
+func (d *Directory) PublishedLines(service string) []string {
+	s := d.byID[service]
+	if s == nil {
+		return nil
+	}
+	var lines []string
+	add := func(line string) {
+		if line != "" && !slices.Contains(lines, line) {
+			lines = append(lines, line)
 		}
 	}
-	return counts
+	for _, phone := range s.doc.Service.Phones {
+		add(phone.Number)
+	}
+	add(s.doc.Service.Email)
+	add(s.doc.Service.URL)
+	add(s.doc.Provenance.Link)
+	for _, c := range s.doc.Criteria {
+		add(c.Link)
+	}
+	return lines
 }

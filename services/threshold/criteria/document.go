@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"bytes"
@@ -315,6 +315,22 @@ func (d *Directory) Document(service string) (Document, bool) {
 	}
 	return s.doc, true
 }
+
+// Criterion returns a criterion of a service by its id, one that comes from its ages, area, funding or status too, and
+// whether there is one.
+func (d *Directory) Criterion(service, id string) (Criterion, bool) {
+	if s := d.byID[service]; s != nil {
+		for _, c := range s.clauses {
+			if c.ID == id {
+				return c.Criterion, true
+			}
+		}
+	}
+	return Criterion{}, false
+}
+
+// Axes are those that the set's criteria lie on, sorted.
+func (d *Directory) Axes() []string { return slices.Clone(d.axes) }
 
 // LastResort returns the ids of the services that take whoever no other takes; there is at least one.
 func (d *Directory) LastResort() []string {

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"errors"
@@ -158,7 +158,7 @@ func TestJSONWithTabsAndPairedEscapesIsRead(t *testing.T) {
 
 func TestTheExampleIsWhatTheSchemaAsksFor(t *testing.T) {
 	t.Parallel()
-	schema := compileSchema(t, filepath.Join("..", "..", "schemas", "criteria", "criteria.v1.schema.json"))
+	schema := compileSchema(t, filepath.Join("..", "..", "..", "schemas", "criteria", "criteria.v1.schema.json"))
 	files, err := filepath.Glob(filepath.Join("directory", "*.yaml"))
 	if err != nil || len(files) == 0 {
 		t.Fatalf("no example files: %v", err)
@@ -182,7 +182,7 @@ func TestTheExampleIsWhatTheSchemaAsksFor(t *testing.T) {
 func TestTheSchemaAndTheTypeHaveTheSameFields(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, lastResort(), fullDocument())
-	schema := compileSchema(t, filepath.Join("..", "..", "schemas", "criteria", "criteria.v1.schema.json"))
+	schema := compileSchema(t, filepath.Join("..", "..", "..", "schemas", "criteria", "criteria.v1.schema.json"))
 	for _, doc := range set.Documents() {
 		if err := schema.Validate(asJSON(t, canonical([]Document{doc})[1:len(canonical([]Document{doc}))-1])); err != nil {
 			t.Errorf("%s: %v", doc.Service.ID, err)

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"slices"
@@ -395,15 +395,15 @@ func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
 func TestRecencyIsADatedFactThatOpensADoorWithTime(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, lastResort(), service("later", Statutory, include("four-weeks", "lastSelfHarm > 28")), service("soon", Statutory, include("two-weeks", "lastSelfHarm <= 14")))
-	left := addDays(today, -20)
+	left := AddDays(today, -20)
 	s := Situation{Facts: schemas.Facts{LastSelfHarm: &left}, Today: today, Window: window}
 	d := Evaluate(set, s)
 	if got := door(t, d, "later").Door; got != schemas.DoorNotOpen {
 		t.Errorf("20 days after: %s", got)
 	}
-	opens := addDays(left, 29)
-	if !slices.Equal(d.Near, []Near{{"later", opens}}) || nextChange(set, s, d) != opens {
-		t.Errorf("near %v, looked at anew on %s, want %s", d.Near, nextChange(set, s, d), opens)
+	opens := AddDays(left, 29)
+	if !slices.Equal(d.Near, []Near{{"later", opens}}) || NextChange(set, s, d) != opens {
+		t.Errorf("near %v, looked at anew on %s, want %s", d.Near, NextChange(set, s, d), opens)
 	}
 	s.Today, s.Prior = opens, &d
 	if got := door(t, Evaluate(set, s), "later").Door; got != schemas.DoorOpen {

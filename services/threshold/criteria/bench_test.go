@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"fmt"
@@ -64,18 +64,18 @@ func BenchmarkProgramsOfTheExample(b *testing.B) {
 
 func handWritten(f *schemas.Facts, doors *[15]schemas.Door) {
 	north, coast := []string{"area-north", "area-south"}, []string{"area-north", "area-south", "area-coast"}
-	doors[0] = all(between(f.Age, 18, AgeMost), either(in(f.AreaGP, north), in(f.AreaResidence, north)))
+	doors[0] = all(between(f.Age, 18, ageMost), either(in(f.AreaGP, north), in(f.AreaResidence, north)))
 	doors[1] = all(between(f.Age, 18, 64), in(f.AreaGP, north))
-	doors[2] = all(between(f.Age, 18, AgeMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)), -in(f.Destination, []string{"ward", "custody"}))
+	doors[2] = all(between(f.Age, 18, ageMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)), -in(f.Destination, []string{"ward", "custody"}))
 	doors[3], doors[4], doors[5], doors[14] = schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen
-	doors[6] = all(between(f.Age, 18, AgeMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.AreaGP, coast)))
-	doors[7] = all(between(f.Age, 16, AgeMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.Gender, []string{"woman", "non-binary"}))
-	doors[8] = all(between(f.Age, 18, AgeMost), in(f.Gender, []string{"man", "non-binary"}))
-	doors[9] = all(between(f.Age, 16, AgeMost), in(f.AreaResidence, north))
+	doors[6] = all(between(f.Age, 18, ageMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.AreaGP, coast)))
+	doors[7] = all(between(f.Age, 16, ageMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.Gender, []string{"woman", "non-binary"}))
+	doors[8] = all(between(f.Age, 18, ageMost), in(f.Gender, []string{"man", "non-binary"}))
+	doors[9] = all(between(f.Age, 16, ageMost), in(f.AreaResidence, north))
 	doors[10] = all(between(f.Age, 0, 17), either(in(f.AreaResidence, coast), in(f.AreaGP, coast)))
 	doors[11] = all(between(f.Age, 5, 18), is(f.InEducation))
 	doors[12] = all(is(f.Carer))
-	doors[13] = all(between(f.Age, 18, AgeMost), min(is(f.RegisteredGP), in(f.AreaGP, coast[2:])))
+	doors[13] = all(between(f.Age, 18, ageMost), min(is(f.RegisteredGP), in(f.AreaGP, coast[2:])))
 }
 
 func all(findings ...threeValued) schemas.Door {

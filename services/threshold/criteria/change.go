@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"slices"
@@ -6,10 +6,10 @@ import (
 	"footbridge/schemas"
 )
 
-// nextChange is the first day after today on which a door that is not open may stand otherwise: a criterion of its
+// NextChange is the first day after today on which a door that is not open may stand otherwise: a criterion of its
 // service comes into force or lapses, or a fact changes that is known to. It is empty where nothing will.
 // A door that is open stays open whatever the day, so nothing is waited for there.
-func nextChange(set *Directory, s Situation, d Decision) Day {
+func NextChange(set *Directory, s Situation, d Decision) Day {
 	next := ""
 	soonest := func(day Day) {
 		if day > s.Today && (next == "" || day < next) {
@@ -37,9 +37,9 @@ func nextChange(set *Directory, s Situation, d Decision) Day {
 	return next
 }
 
-// sameOutcome says that a decision says nothing that the one before did not say. Words are not compared: a sentence
+// SameOutcome says that a decision says nothing that the one before did not say. Words are not compared: a sentence
 // that was reworded changes nobody's door, and the prior decision keeps the words it was made under.
-func sameOutcome(a, b *Decision) bool {
+func SameOutcome(a, b *Decision) bool {
 	if a == nil || b == nil {
 		return a == b
 	}

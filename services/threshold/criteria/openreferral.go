@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"bytes"
@@ -324,7 +324,7 @@ func (s Service) age(field string) *int {
 	case int:
 		return &v
 	case json.Number:
-		if exact, err := v.Float64(); err == nil && exact >= 0 && exact <= AgeMost {
+		if exact, err := v.Float64(); err == nil && exact >= 0 && exact <= ageMost {
 			years := int(exact)
 			return &years
 		}

@@ -1,4 +1,4 @@
-package threshold
+package criteria
 
 import (
 	"slices"
@@ -28,7 +28,7 @@ type Answer struct {
 	// Axis with a Side stands for the axis of the service's own criteria.
 	Axis string `json:"axis,omitempty"`
 	Side string `json:"side,omitempty"`
-	// Reason is the code of a no (declineReasons). A no for a reason that the service has agreed never to decline for is
+	// Reason is the code of a no (DeclineWords). A no for a reason that the service has agreed never to decline for is
 	// Questioned: it closes no door, and the service is asked about it.
 	Reason     string `json:"reason,omitempty"`
 	Questioned bool   `json:"questioned,omitempty"`
@@ -44,6 +44,10 @@ type Override struct {
 	By      string       `json:"by"`
 	Reason  string       `json:"reason"`
 }
+
+// WindowDays is how many calendar days after leaving hospital the follow-up is promised by: the window's last day. Doors
+// are looked at over these days.
+const WindowDays = 14
 
 // Window is the days in which a service may be begun, both inclusive. The zero Window is today alone.
 type Window struct {
@@ -66,6 +70,15 @@ type Situation struct {
 	Window    Window        `json:"window"`
 	Today     Day           `json:"today"`
 	Prior     *Decision     `json:"-"` // the decision this one re-evaluates, nil for the first
+}
+
+// Situation is that of somebody of whom facts and answers are given, and nothing was decided before.
+func (d *Directory) Situation(facts schemas.Facts, answers []Answer, today Day) Situation {
+	answers = slices.Clone(answers)
+	for i, a := range answers {
+		answers[i].Questioned = a.Said == SaidNo && d.MayNotDecline(a.Service, a.Reason)
+	}
+	return Situation{Facts: facts, Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
 }
 
 // Decision is what the whole set says for one situation, with its full matrix. It is kept as it is: it carries
@@ -334,7 +347,7 @@ func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
 // capacity is the finding of a clause about the service's own capacity. Without a code that the service stated, and that
 // is still to be believed on the day, only a conversation with it decides.
 func (c *clause) capacity(day Day) schemas.Finding {
-	if c.claim.Code == "" || day < c.claim.AsOf || day > addDays(c.claim.AsOf, staleDays) {
+	if c.claim.Code == "" || day < c.claim.AsOf || day > AddDays(c.claim.AsOf, staleDays) {
 		return schemas.NotEvaluable
 	}
 	if c.expr.tree.truth(func(a atom) bool { return a.holds(c.claim.Code) }) == (c.Effect == Include) {
@@ -348,7 +361,7 @@ func (c *clause) capacity(day Day) schemas.Finding {
 func (c *clause) turns(facts schemas.Facts) []Day {
 	days := []Day{c.ValidFrom, nextDay(c.ValidUntil)}
 	if c.claim != nil && c.claim.AsOf != "" {
-		days = append(days, c.claim.AsOf, addDays(c.claim.AsOf, staleDays+1))
+		days = append(days, c.claim.AsOf, AddDays(c.claim.AsOf, staleDays+1))
 	}
 	if c.expr == nil || facts.LastSelfHarm == nil {
 		return days
@@ -357,7 +370,7 @@ func (c *clause) turns(facts schemas.Facts) []Day {
 		for _, number := range a.numbers {
 			for _, since := range []int{number, number + 1} {
 				if a.fact == lastSelfHarm && a.holds(since) != a.holds(since-1) {
-					days = append(days, addDays(*facts.LastSelfHarm, since))
+					days = append(days, AddDays(*facts.LastSelfHarm, since))
 				}
 			}
 		}
@@ -477,10 +490,10 @@ func refused(door schemas.ServiceDoor, a Answer) schemas.ServiceDoor {
 	return door
 }
 
-// CriterionAnswer and CriterionOverride name what people said where a criterion's id would stand.
+// criterionAnswer and criterionOverride name what people said where a criterion's id would stand.
 const (
-	CriterionAnswer   = "answer"
-	CriterionOverride = "override"
+	criterionAnswer   = "answer"
+	criterionOverride = "override"
 )
 
 func answerResult(a Answer) schemas.CriterionResult {
@@ -494,13 +507,13 @@ func answerResult(a Answer) schemas.CriterionResult {
 	if words == "" {
 		words = "The service said no and gave no words."
 	}
-	return schemas.CriterionResult{Criterion: CriterionAnswer, Finding: schemas.NotMet, Words: words, Source: "answered by " + by, CheckedOn: a.On}
+	return schemas.CriterionResult{Criterion: criterionAnswer, Finding: schemas.NotMet, Words: words, Source: "answered by " + by, CheckedOn: a.On}
 }
 
 func overridden(door schemas.ServiceDoor, o Override) finalDoor {
 	final := door
 	final.Door, final.Missing = o.Door, nil
-	final.Because = []schemas.CriterionResult{{Criterion: CriterionOverride, Finding: schemas.Met, Words: o.Reason, Source: "decided by " + o.By, CheckedOn: o.On}}
+	final.Because = []schemas.CriterionResult{{Criterion: criterionOverride, Finding: schemas.Met, Words: o.Reason, Source: "decided by " + o.By, CheckedOn: o.On}}
 	if o.Door == schemas.DoorNotOpen {
 		final.Because[0].Finding = schemas.NotMet
 	}
@@ -584,7 +597,7 @@ const nearDays = 366
 func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 	var days []Day
 	add := func(day Day) {
-		if day > e.situation.Today && day <= addDays(e.situation.Today, nearDays) {
+		if day > e.situation.Today && day <= AddDays(e.situation.Today, nearDays) {
 			days = append(days, day)
 		}
 	}

@@ -1,6 +1,6 @@
 //go:build foreign
 
-package threshold
+package criteria
 
 import (
 	"os"
@@ -9,7 +9,7 @@ import (
 )
 
 // foreignDirectory is other people's data. It is read in place and never copied here.
-const foreignDirectory = "../../../shared/data/openreferraluk/uk-profile"
+const foreignDirectory = "../../../../shared/data/openreferraluk/uk-profile"
 
 func TestAForeignDirectoryIsImportedWithNothingLost(t *testing.T) {
 	t.Parallel()
