@@ -15,8 +15,6 @@ const (
 	ReasonFeedBack = "feed-is-back"
 )
 
-const doorAlarm = "alarm"
-
 // feedHour is what came from one sender in one hour.
 type feedHour struct {
 	Organisation, Sender              string
@@ -158,12 +156,4 @@ func compareAlarms(f feed, holds []string) alarmChange {
 	}
 	slices.Sort(change.ended)
 	return change
-}
-
-// unknownOf counts the codes of a message whose system nobody has agreed on.
-func (s *Statement) unknownOf() (n int64) {
-	for _, evidence := range s.Evidence {
-		n += int64(evidence.unknown)
-	}
-	return n
 }

@@ -352,3 +352,9 @@ func resumeContact(visits []*Visit, person, reason string) (say []Say) {
 	}
 	return say
 }
+
+// said is one event about a journey.
+type said struct {
+	kind schemas.Type
+	data any
+}

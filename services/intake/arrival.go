@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"fmt"
@@ -12,12 +13,6 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/hl7"
-)
-
-// Doors a message can come through.
-const (
-	doorMLLP   = "mllp"
-	doorEvents = "events"
 )
 
 // arrival is one message on its way: read in memory, then stored with others, then answered.
@@ -100,7 +95,7 @@ func (a *arrival) ack() string {
 	if a.message == nil || a.result.Ack == noAck {
 		return ackCode(a.result.Ack)
 	}
-	return firstOf(strings.Join(a.message.AckCodes(a.mode, a.result.Ack), " "), ackCode(noAck))
+	return cmp.Or(strings.Join(a.message.AckCodes(a.mode, a.result.Ack), " "), ackCode(noAck))
 }
 
 // httpStatus is what the message is answered with over a door that minds its own statuses.
@@ -176,7 +171,7 @@ func (s *Service) identify(a *arrival) error {
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.key, err = s.lookup("person-visit", a.Organisation, firstOf(a.Statement.Visit, numberless+a.id))
+		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.Statement.Visit, numberless+a.id))
 		a.anonymous = true
 	}
 	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
@@ -238,9 +233,6 @@ func (a *arrival) claim(c *claims) {
 		c.visits[visitKey{a.Organisation, s.MergedVisit}] = true
 	}
 }
-
-// merges says whether two records become one.
-func (s *Statement) merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
 
 func first(ids map[string]string, key, id string) {
 	if _, there := ids[key]; !there {

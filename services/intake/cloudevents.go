@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -353,7 +354,7 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 	byRole := map[string][]Coded{}
 	var all []Coded
 	for _, code := range data.Codes {
-		role := firstOf(code.Role, RoleReason)
+		role := cmp.Or(code.Role, RoleReason)
 		byRole[role] = append(byRole[role], Coded{System: code.System, Code: code.Code})
 		all = append(all, Coded{System: code.System, Code: code.Code})
 	}
@@ -362,7 +363,7 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 			statement.Evidence = append(statement.Evidence, profile.Weigh(role, byRole[role]))
 		}
 	}
-	statement.weighWords(profile, data.Reasons)
+	weighWords(&statement, profile, data.Reasons)
 	statement.LeftBefore, statement.Died = profile.LeftBefore(all), profile.Died(all)
 	return statement
 }
@@ -416,3 +417,32 @@ const (
 	ReasonMediaType = "media-type"
 	ReasonSchema    = "schema"
 )
+
+// submittedBy makes a statement of a request for support: whoever asks says by it that it is in scope.
+func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) Statement {
+	because := "a professional's request"
+	if data.Route == "self" {
+		because = "the person's own request"
+	}
+	statement := Statement{
+		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+		Requested: Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
+		Evidence: []Evidence{{Role: RoleSender, Verdict: SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
+	}
+	if data.RequestedAt != nil {
+		statement.Requested = Moment{At: data.RequestedAt.UTC()}
+	}
+	if data.LeftAt != nil {
+		statement.Ends = []Moment{{At: data.LeftAt.UTC()}}
+	}
+	if statement.Facts.Route == nil {
+		statement.Facts.Route = &data.Route
+	}
+	identity := checkedIdentity(data.Person)
+	identity.takeContact(data.SafeContact)
+	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
+	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
+	statement.Told = data.Told
+	weighWords(&statement, s.profiles.For(source), data.Reasons)
+	return statement
+}

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"net/http"
 	"slices"
@@ -27,7 +28,7 @@ func waysIn(t testing.TB, p *process, client *hl7.Client) map[string]func(c come
 		"HL7": func(c comer) {
 			h := newHospital()
 			h.number, h.patient, h.birth, h.at = c.visit, c.local, strings.ReplaceAll(c.born, "-", ""), p.clock.Now().Add(-2*time.Hour)
-			raw := strings.NewReplacer("9990000107^^^NHS^NH", firstOf(c.number, "~")+"^^^NHS^NH", "Example^Ada", c.family+"^"+c.given, "|C1|", "|"+c.visit+"|").
+			raw := strings.NewReplacer("9990000107^^^NHS^NH", cmp.Or(c.number, "~")+"^^^NHS^NH", "Example^Ada", c.family+"^"+c.given, "|C1|", "|"+c.visit+"|").
 				Replace(string(h.withPID(h.message("A03", reason("248062006", "", "SCT")), 32, "NSTS01")))
 			raw = strings.ReplaceAll(raw, "~~^^^NHS^NH", "")
 			if ack := send(t, client, []byte(raw)); ack.Code != "AA" {

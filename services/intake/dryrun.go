@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io/fs"
@@ -149,8 +150,8 @@ func (e expectation) differences(line SampleLine, facts map[string]any) (wrong [
 			wrong = append(wrong, fmt.Sprintf("%s is %q, expected %q", what, got, want))
 		}
 	}
-	differ("control id", firstOf(e.Control, line.Control), line.Control)
-	differ("answer", firstOf(e.Ack, "AA"), line.Ack)
+	differ("control id", cmp.Or(e.Control, line.Control), line.Control)
+	differ("answer", cmp.Or(e.Ack, "AA"), line.Ack)
 	differ("outcome", string(e.Outcome), string(line.Outcome))
 	differ("reason", e.Reason, line.Reason)
 	for name, want := range e.Facts {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -33,13 +34,13 @@ func (p *Profile) whereTo(pv1 hl7.Segment, others []Coded) (found ending) {
 	beside := ending{died: p.Died(others) || slices.ContainsFunc(others, p.isDeathPhrase)}
 	for _, value := range others {
 		if to := p.destinations[value.Code]; to != "" && isSNOMED(value.Code) && p.mayBeSNOMED(value.System) {
-			beside.to = firstOf(beside.to, to)
+			beside.to = cmp.Or(beside.to, to)
 		}
 	}
 	if beside.to == destinationDied {
 		beside.to, beside.died = "", true
 	}
-	found.to, found.died = firstOf(found.to, beside.to), found.died || beside.died
+	found.to, found.died = cmp.Or(found.to, beside.to), found.died || beside.died
 	return found
 }
 
@@ -72,7 +73,7 @@ func (p *Profile) endingOf(values []Coded) (found ending) {
 			if to := p.destinations[plainWords(text)]; to == destinationDied {
 				found.died = true
 			} else {
-				found.to = firstOf(found.to, to)
+				found.to = cmp.Or(found.to, to)
 			}
 		}
 	}
@@ -82,7 +83,7 @@ func (p *Profile) endingOf(values []Coded) (found ending) {
 // knowsAny says whether any of the codes is one that the profile has a list for.
 func (p *Profile) knowsAny(values []Coded) bool {
 	return slices.ContainsFunc(values, func(value Coded) bool {
-		_, known := p.codeEntry(firstOf(value.System, "SCT"), value.Code)
+		_, known := p.codeEntry(cmp.Or(value.System, "SCT"), value.Code)
 		return known
 	})
 }

@@ -12,18 +12,6 @@ import (
 // role would reach the journey. So it is raised as the host's to look at, with who it is about hidden, until a navigator
 // says whose it is. The facility goes on telling its numbers of people and visits apart from those of others.
 
-// home is whose a facility is that is agreed with no organisation. The zero value is a facility that is agreed.
-type home struct{ host, placed string }
-
-func (h home) unplaced() bool { return h.host != "" && h.placed == "" }
-
-// wire is whose it is, as on the bus.
-func (h home) wire(facility string) string {
-	return cmp.Or(h.placed, h.host, wireOrganisation(facility))
-}
-
-func (w *World) homeOf(facility string) string { return w.homes[facility].wire(facility) }
-
 // bareName is a facility's name as it is compared: without case, blanks and punctuation.
 func bareName(name string) string {
 	return strings.Map(func(r rune) rune {

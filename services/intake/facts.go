@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/schemas"
@@ -22,9 +23,6 @@ type FactStamp struct {
 	Way string `json:"by,omitempty"`
 }
 
-// wayPreferences: the person said it themselves, to whoever recorded it. No feed overrules that.
-const wayPreferences = "preferences"
-
 // after says whether what is said by a way replaces what stands.
 func (s FactStamp) after(o FactStamp) bool {
 	if (s.Way == wayPreferences) != (o.Way == wayPreferences) && !fed(s.Way) && !fed(o.Way) {
@@ -38,14 +36,6 @@ func (s FactStamp) after(o FactStamp) bool {
 	}
 	return s.After(o.Stamp)
 }
-
-// fed says that a way is a hospital's own system, which nobody asked the person for.
-func fed(way string) bool {
-	return way == doorMLLP || way == doorFHIR || way == doorEvents || way == doorSignals || way == wayList
-}
-
-// wayList is a night's list.
-const wayList = "list"
 
 // aboutVisits are facts of one visit to hospital: they are not the person's beyond it.
 var aboutVisits = []string{"route", "assessment", "destination", "age", "lastSelfHarm"}
@@ -110,19 +100,6 @@ func (s *Statement) place(identity Identity, areas map[string]string) {
 	}
 }
 
-// areasOf are the areas agreed for a sender, or for any sender of the organisation, by outward postcode.
-func (ps *Profiles) areasOf(sender, organisation string) map[string]string {
-	if own := ps.For(sender); len(own.areas) > 0 {
-		return own.areas
-	}
-	for _, name := range slices.Sorted(maps.Keys(ps.bySender)) {
-		if other := ps.bySender[name]; other.Organisation == organisation && len(other.areas) > 0 {
-			return other.areas
-		}
-	}
-	return nil
-}
-
 // isYoungElsewhere says whether a record that is, or may be, the same person says that they are under 18. Nothing else of
 // it counts before a human has confirmed that they are one.
 func (w *World) isYoungElsewhere(person *Person, on string) bool {
@@ -163,4 +140,16 @@ func (w *World) say(person *Person, s Statement, in Incoming) {
 		w.said = append(w.said, one)
 	}
 	person.changed = person.changed || changed
+}
+
+// outward is the first part of a postcode, in capitals: TQ1 of "tq1 4ab", "TQ14AB" and "TQ1".
+func outward(postcode string) string {
+	first, rest, parted := strings.Cut(strings.ToUpper(strings.TrimSpace(postcode)), " ")
+	if parted && rest != "" {
+		return first
+	}
+	if len(first) >= 5 {
+		return first[:len(first)-3] // the second part is always three characters
+	}
+	return first
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
@@ -19,9 +20,6 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
-
-// doorFHIR is POST /fhir/$process-message.
-const doorFHIR = "fhir"
 
 // National error codes, of whoever receives a message.
 const (
@@ -129,7 +127,7 @@ func mirror(w http.ResponseWriter, r *http.Request) {
 }
 
 func requestIDs(r *http.Request) (request, correlation string) {
-	return firstOf(r.Header.Get(CallerRequestID), r.Header.Get(headerRequest)), r.Header.Get(headerCorrelation)
+	return cmp.Or(r.Header.Get(CallerRequestID), r.Header.Get(headerRequest)), r.Header.Get(headerCorrelation)
 }
 
 var uuidText = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
@@ -225,7 +223,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 	}
 	request, correlation := requestIDs(r)
 	in := &fhirArrival{who: who, correlation: strings.ToLower(correlation),
-		reading: Reading{Organisation: who.Organisation, Sender: firstOf(who.Source, who.Subject), Type: "$process-message"}}
+		reading: Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "$process-message"}}
 	if isUUIDText(request) {
 		in.reading.ControlID = strings.ToLower(request)
 	}
@@ -234,7 +232,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 		refusal = s.readProcessMessage(w, r.WithContext(ctx), in)
 	}
 	if refusal != nil {
-		in.reading.Outcome, in.reading.Reason, in.reading.Statement = Rejected, firstOf(refusal.reason, ReasonNotR4), nil
+		in.reading.Outcome, in.reading.Reason, in.reading.Statement = Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
 		in.reading.ControlID, in.asked, in.status = "", nil, refusal.status // it may come again, corrected
 	}
 	result, err := s.keepFHIR(ctx, in)
@@ -295,7 +293,7 @@ func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in 
 	}
 	in.message = message
 	in.reading.Type += " " + message.Reason
-	if in.who.Source != "" && !speaksFor(in.who.Organisation, firstOf(message.Sender, readNational(r.Header).Organisation)) {
+	if in.who.Source != "" && !speaksFor(in.who.Organisation, cmp.Or(message.Sender, readNational(r.Header).Organisation)) {
 		return refuseFHIR(http.StatusForbidden, recForbidden, "forbidden", "Bundle.entry[0].resource.sender", "This sender may not speak for that organisation.").because(ReasonSource)
 	}
 	return s.stateFHIR(r.Context(), in)
@@ -422,7 +420,7 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(ReasonUnasked)
 	}
 	said := saidAt(s.clock.Now(), in.message.SaidAt)
-	in.asked = &askedRow{id: firstOf(known.id, id), correlation: in.correlation, status: firstOf(in.message.Revoked, "active"), authored: said}
+	in.asked = &askedRow{id: cmp.Or(known.id, id), correlation: in.correlation, status: cmp.Or(in.message.Revoked, "active"), authored: said}
 	if in.message.Revoked != "" {
 		if known.id == "" {
 			return refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "ServiceRequest", "No request is known here under this id or X-Correlation-Id that could be cancelled.").because(ReasonNoVisit)
@@ -459,12 +457,12 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 	var statement Statement
 	if d := m.Discharge; d != nil {
 		visit := d.Visit
-		d.Visit = firstOf(visit, "-") // a visit may have no number; then person and time find it
+		d.Visit = cmp.Or(visit, "-") // a visit may have no number; then person and time find it
 		if faults := schemas.ValidateDischargeReported(*d); len(faults) > 0 {
 			return statement, faults
 		}
 		statement = s.reportedBy(in.reading.Sender, said, *d)
-		statement.Visit = firstOf(visit, number)
+		statement.Visit = cmp.Or(visit, number)
 		statement.Ends = []Moment{m.Left, {At: said}}
 	} else {
 		if faults := schemas.ValidateReferralSubmitted(*m.Submitted); len(faults) > 0 {
@@ -472,7 +470,7 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 		}
 		statement = s.submittedBy(in.reading.Sender, said, *m.Submitted)
 	}
-	statement.weighWords(s.profiles.For(in.reading.Sender), m.Words)
+	weighWords(&statement, s.profiles.For(in.reading.Sender), m.Words)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
 	statement.Arrived, statement.RaisedBy = m.Arrived, raisedByFHIR
 	if m.Nowhere {

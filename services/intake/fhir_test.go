@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -53,7 +54,7 @@ func (f fhirRequest) body() string {
 		encounter = fmt.Sprintf(`,{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000003","resource":{"resourceType":"Encounter","status":"finished",
 			"identifier":[{"value":%q}],"class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":%q},
 			"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"},"period":{"start":"2026-11-20T05:00:00.1234567Z"%s}}}`,
-			f.visit, firstOf(f.class, "EMER"), end)
+			f.visit, cmp.Or(f.class, "EMER"), end)
 	}
 	more := ""
 	if f.visit != "" {

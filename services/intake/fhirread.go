@@ -396,7 +396,7 @@ func visitNumber(e *fhir.Encounter) string {
 		if codeIn(identifier.Type, "") == "VN" {
 			return identifier.Value
 		}
-		number = firstOf(number, identifier.Value)
+		number = cmp.Or(number, identifier.Value)
 	}
 	return number
 }

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"maps"
@@ -390,7 +391,7 @@ func FuzzReadWhatIsRecorded(f *testing.F) {
 					let = guard{Answers: consent.MayConsent.answers()}
 				}
 				for _, a := range consent.Answers {
-					answer := Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: firstOf(consent.Giver, "person"), Until: a.Until}
+					answer := Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: cmp.Or(consent.Giver, "person"), Until: a.Until}
 					if consentFault(answer, "", let, "2026-11-20") == "" && a.State == ConsentGiven && (let.First || answer.Giver != let.Answers) {
 						t.Errorf("a yes of %q was taken under %+v", answer.Giver, let)
 					}

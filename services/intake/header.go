@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/hex"
 	"regexp"
 	"slices"
@@ -96,7 +97,7 @@ func (s *Service) showHeader(a *arrival) error {
 		a.Sender = hide(a.Sender, unknownName)
 	}
 	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
-		a.Organisation = hide(firstOf(bareName(a.Organisation), a.Organisation), unknownFacility)
+		a.Organisation = hide(cmp.Or(bareName(a.Organisation), a.Organisation), unknownFacility)
 	}
 	if a.ControlID != "" && (a.repeatsNumber || !isControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"net/http"
 	"time"
 
@@ -109,7 +110,7 @@ func (s *Service) saysOf(held *heldMessage) *messageSays {
 
 // lookFromMessage is one look at who a message is about; in the trail the message stands where a journey would.
 func (s *Service) lookFromMessage(tx *flow.Tx, who principal.Principal, held *heldMessage, sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
-	sub.Journey, sub.Organisation = held.ID, firstOf(sub.Organisation, held.Organisation)
+	sub.Journey, sub.Organisation = held.ID, cmp.Or(sub.Organisation, held.Organisation)
 	shown, refusal, err := s.look(tx, who, sub, reason)
 	if refusal != nil || err != nil {
 		return nil, refusal, err

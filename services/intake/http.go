@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -194,7 +195,7 @@ func (e releaseEdits) apply(s *Statement) {
 		delete(s.Doubts, aboutLeft)
 		s.Happened = s.Ends[0]
 	}
-	s.Visit = firstOf(e.Visit, s.Visit)
+	s.Visit = cmp.Or(e.Visit, s.Visit)
 }
 
 // settleByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
@@ -326,7 +327,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	}
 	if reading.Outcome != "" || reading.Statement == nil {
 		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
-			"The message still cannot be used. %s", firstOf(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
+			"The message still cannot be used. %s", cmp.Or(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
 	}
 	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
 	if err := s.identify(a); err != nil {

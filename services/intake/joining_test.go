@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"reflect"
@@ -372,7 +373,7 @@ func (h *hospital) event(kind string, inScope, verified bool) []byte {
 	data := fmt.Sprintf(`"referral":"C%d","route":"professional"`, h.control)
 	if kind == "reported" {
 		typ, data = schemas.DischargeReported, fmt.Sprintf(`"inScope":%t,"leftAt":%q`, inScope, at)
-		h.number = firstOf(h.number, "V1") // a report has to name its visit
+		h.number = cmp.Or(h.number, "V1") // a report has to name its visit
 	}
 	if h.number != "" {
 		visit = fmt.Sprintf(`"visit":%q,`, h.number)

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"encoding/json"
 	"net/http"
 	"slices"
@@ -205,7 +206,7 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 			return err
 		}
 	}
-	giver, today := firstOf(request.Giver, "person"), s.today(tx.Now)
+	giver, today := cmp.Or(request.Giver, "person"), s.today(tx.Now)
 	var fresh []Answer
 	for _, given := range request.Answers {
 		a := Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,

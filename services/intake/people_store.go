@@ -285,12 +285,6 @@ func scanAnswers(rows pgx.Rows, answers *[]Answer) error {
 	return err
 }
 
-// said is one event about a journey.
-type said struct {
-	kind schemas.Type
-	data any
-}
-
 // sayOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
 func sayOn(tx *flow.Tx, journey string, all []said) error {
 	if len(all) == 0 {
@@ -316,13 +310,6 @@ func storeAnswers(q queuer, organisation string, answers []Answer) {
 			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == ConsentGiven, string(a.State), a.Giver, a.How, orNone(a.Told), a.By,
 			a.Doubt, a.Until, a.Said.SaidAt)
 	}
-}
-
-func orNone(list []string) []string {
-	if list == nil {
-		return []string{}
-	}
-	return list
 }
 
 func storeNote(q queuer, sub vault.Key, person, journey, kind string, value any, by string, now time.Time) error {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"footbridge/libs/vault"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -159,4 +160,28 @@ func stopContact(visits []*Visit, person, reason string) []Say {
 			Data: schemas.ContactStoppedData{Person: person, Reason: reason}})
 	}
 	return say
+}
+
+// tidy gives who somebody is the one spelling that numbers, names, postcodes and telephone numbers have here, whichever
+// way they came.
+func (id *Identity) tidy() {
+	id.FamilyName, id.GivenName, id.Email = written.Name(id.FamilyName), written.Name(id.GivenName), written.Line(id.Email)
+	id.Postcode = written.Postcode(id.Postcode)
+	id.Phone, _ = written.Phone(id.Phone)
+	if id.NHSNumber != "" {
+		number, valid := written.NHSNumber(id.NHSNumber)
+		if id.NHSNumber = number; !valid {
+			id.NHSNumber, id.NHSNumberVerified, id.NumberInvalid = "", false, true
+		}
+	}
+}
+
+// isDamaged says whether what came of somebody holds letters that could not be read.
+func (id *Identity) isDamaged() bool {
+	for _, text := range id.fields() {
+		if written.IsDamaged(*text) {
+			return true
+		}
+	}
+	return false
 }

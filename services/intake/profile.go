@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"regexp"
 	"slices"
 	"sort"
@@ -512,4 +513,17 @@ func (p *Profile) prepareCodes() error {
 // system gives this package's name of a coding system, or empty where the profile does not know it.
 func (p *Profile) system(name string) string {
 	return p.systems[strings.ToUpper(strings.TrimSpace(name))]
+}
+
+// areasOf are the areas agreed for a sender, or for any sender of the organisation, by outward postcode.
+func (ps *Profiles) areasOf(sender, organisation string) map[string]string {
+	if own := ps.For(sender); len(own.areas) > 0 {
+		return own.areas
+	}
+	for _, name := range slices.Sorted(maps.Keys(ps.bySender)) {
+		if other := ps.bySender[name]; other.Organisation == organisation && len(other.areas) > 0 {
+			return other.areas
+		}
+	}
+	return nil
 }

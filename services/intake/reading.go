@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"errors"
 	"slices"
 	"strings"
@@ -69,7 +70,7 @@ func hasCodeShape(text string) bool {
 func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Reading {
 	profile := profiles.For(message.SendingApplication())
 	reading := Reading{
-		Organisation: firstOf(profile.Organisation, named(message.SendingFacility())),
+		Organisation: cmp.Or(profile.Organisation, named(message.SendingFacility())),
 		Sender:       named(message.SendingApplication()),
 		ControlID:    named(message.ControlID()),
 		Type:         typeShown(message.Type(), message.Trigger()),
@@ -358,23 +359,11 @@ func (p *Profile) facts(message *hl7.Message, identity Identity) schemas.Facts {
 // practiceOf is the code of the GP practice that is named: PD1-3 (XON: its id, or its name), else the GP's own in
 // PD1-4.
 func practiceOf(pd1 hl7.Segment) string {
-	return firstOf(pd1.Field(3).Comp(3).String(), pd1.Field(4).Comp(1).String(), pd1.Field(3).Comp(1).String())
+	return cmp.Or(pd1.Field(3).Comp(3).String(), pd1.Field(4).Comp(1).String(), pd1.Field(3).Comp(1).String())
 }
 
 func containsWords(list []string, value string) bool {
 	return slices.ContainsFunc(list, func(one string) bool { return sameWords(one, value) })
-}
-
-// outward is the first part of a postcode, in capitals: TQ1 of "tq1 4ab", "TQ14AB" and "TQ1".
-func outward(postcode string) string {
-	first, rest, parted := strings.Cut(strings.ToUpper(strings.TrimSpace(postcode)), " ")
-	if parted && rest != "" {
-		return first
-	}
-	if len(first) >= 5 {
-		return first[:len(first)-3] // the second part is always three characters
-	}
-	return first
 }
 
 func isLanguage(code string) bool {
@@ -550,22 +539,4 @@ func firstKnown(fallback time.Time, moments ...Moment) time.Time {
 		return m.At
 	}
 	return fallback
-}
-
-func firstMoment(moments ...Moment) Moment {
-	for _, m := range moments {
-		if m.Known() {
-			return m
-		}
-	}
-	return Moment{}
-}
-
-func firstOf(texts ...string) string {
-	for _, text := range texts {
-		if text != "" {
-			return text
-		}
-	}
-	return ""
 }

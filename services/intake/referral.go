@@ -1,10 +1,10 @@
 package intake
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
-	"footbridge/libs/vault"
 	"footbridge/schemas"
 )
 
@@ -70,35 +70,6 @@ func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, a
 		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
 }
 
-// submittedBy makes a statement of a request for support: whoever asks says by it that it is in scope.
-func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) Statement {
-	because := "a professional's request"
-	if data.Route == "self" {
-		because = "the person's own request"
-	}
-	statement := Statement{
-		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
-		Requested: Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
-		Evidence: []Evidence{{Role: RoleSender, Verdict: SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
-	}
-	if data.RequestedAt != nil {
-		statement.Requested = Moment{At: data.RequestedAt.UTC()}
-	}
-	if data.LeftAt != nil {
-		statement.Ends = []Moment{{At: data.LeftAt.UTC()}}
-	}
-	if statement.Facts.Route == nil {
-		statement.Facts.Route = &data.Route
-	}
-	identity := checkedIdentity(data.Person)
-	identity.takeContact(data.SafeContact)
-	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
-	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
-	statement.Told = data.Told
-	statement.weighWords(s.profiles.For(source), data.Reasons)
-	return statement
-}
-
 // attended makes of a request one attendance among others, of which nobody has said that it is to be followed up.
 func (s *Statement) attended() {
 	s.Kind, s.Route, s.Under18, s.Requested = KindReported, "", "", Moment{}
@@ -114,14 +85,14 @@ func (id *Identity) takeContact(safe *schemas.ReportedContact) {
 	copied := *safe
 	switch {
 	case safe.Channel == "phone" || safe.Channel == "text":
-		copied.Value = firstOf(copied.Value, id.Phone)
-		id.Phone = firstOf(id.Phone, copied.Value)
+		copied.Value = cmp.Or(copied.Value, id.Phone)
+		id.Phone = cmp.Or(id.Phone, copied.Value)
 	case safe.Channel == "email":
-		copied.Value = firstOf(copied.Value, id.Email)
-		id.Email = firstOf(id.Email, copied.Value)
+		copied.Value = cmp.Or(copied.Value, id.Email)
+		id.Email = cmp.Or(id.Email, copied.Value)
 	case safe.Channel == "letter":
-		copied.Value = firstOf(copied.Value, id.Address)
-		id.Address = firstOf(id.Address, copied.Value)
+		copied.Value = cmp.Or(copied.Value, id.Address)
+		id.Address = cmp.Or(id.Address, copied.Value)
 	}
 	id.SafeContact = &copied
 }

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -16,9 +17,6 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
-
-// doorForm is the form: POST /api/referrals, and a night's list.
-const doorForm = "form"
 
 // selfAnswer is what everybody is told who asks for support for themselves: the same whatever is known of them, so
 // that nobody can find out by it whether somebody has a journey.
@@ -56,10 +54,10 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	data, refusal := readForm(who, body, firstOf(reading.ControlID, number))
+	data, refusal := readForm(who, body, cmp.Or(reading.ControlID, number))
 	if refusal == nil {
 		reading.Organisation = data.Organisation
-		reading.ControlID = firstOf(reading.ControlID, data.Referral)
+		reading.ControlID = cmp.Or(reading.ControlID, data.Referral)
 		statement := s.submittedBy(reading.Sender, s.clock.Now(), data)
 		statement.RaisedBy = "form"
 		reading.Statement = &statement
@@ -218,7 +216,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
-	reading := Reading{Organisation: firstOf(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
+	reading := Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	number, err := s.digest("list-row", row.Raw)
 	if err != nil {
 		return rowAnswer{}, err

@@ -412,3 +412,10 @@ func wireOrganisation(facility string) string {
 	}
 	return code[:min(12, len(code))]
 }
+
+func orNone(list []string) []string {
+	if list == nil {
+		return []string{}
+	}
+	return list
+}

@@ -86,17 +86,8 @@ func (p *Profile) anySays(values []Coded, says string) bool {
 	})
 }
 
-// Roles of evidence.
-const (
-	RoleReason    = "reason"
-	RoleDiagnosis = "diagnosis"
-	RoleIntent    = "intent"
-	RoleSender    = "sender" // the sender's own statement, as in discharge.reported
-	RoleWords     = "words"  // a reason in words beside codes: it takes nothing back that codes say
-)
-
 // weighWords adds what reasons in words say, by the same list whichever way they came.
-func (s *Statement) weighWords(profile *Profile, texts []string) {
+func weighWords(s *Statement, profile *Profile, texts []string) {
 	var values []Coded
 	for _, text := range texts {
 		values = append(values, Coded{Text: text})

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -14,17 +15,6 @@ import (
 	"footbridge/libs/fhir"
 	"footbridge/libs/hl7"
 	"footbridge/libs/vault"
-)
-
-// SignalKind is what a signal about a person says happened.
-type SignalKind string
-
-// The kinds that concern us. All others are of no concern here.
-const (
-	SignalDeath  SignalKind = "death"
-	SignalNumber SignalKind = "number-changed"
-	SignalRecord SignalKind = "record-changed"
-	SignalOther  SignalKind = ""
 )
 
 // Signal is one signal of the Multicast Notification Service. It says that something happened to somebody and brings
@@ -140,8 +130,8 @@ func readHistory(body []byte) (Signal, *SignalFault) {
 	if reference := parameter(event.Part, "focus").ValueReference; reference != nil {
 		focus = reference.Reference
 	}
-	return makeSignal(bundle.ID, firstOf(source.ValueURI, source.ValueString), parameter(context.Part, "event-type").ValueString,
-		firstOf(parameter(event.Part, "timestamp").ValueInstant, bundle.Timestamp), subject, focus)
+	return makeSignal(bundle.ID, cmp.Or(source.ValueURI, source.ValueString), parameter(context.Part, "event-type").ValueString,
+		cmp.Or(parameter(event.Part, "timestamp").ValueInstant, bundle.Timestamp), subject, focus)
 }
 
 func parameter(all []fhir.Parameter, name string) fhir.Parameter {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"net/http"
 	"strings"
 
@@ -10,9 +11,6 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
-
-// doorSignals is POST /api/signals.
-const doorSignals = "signals"
 
 // maxSignal is the longest signal, in bytes: it carries no data.
 const maxSignal = 64 << 10
@@ -41,7 +39,7 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, span := s.tracer.Start(r.Context(), "intake signal")
 	defer span.End()
-	reading := Reading{Organisation: who.Organisation, Sender: firstOf(who.Source, who.Subject), Type: "signal"}
+	reading := Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "signal"}
 	body, err := httpx.ReadBody(w, r, maxSignal, "application/json", "application/*+json")
 	var problem *httpx.Problem
 	var signal Signal

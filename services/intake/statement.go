@@ -189,3 +189,32 @@ type Statement struct {
 
 // conceal puts back who a statement is about.
 func (s *Statement) conceal(identity Identity) { s.Person = vault.Conceal(identity) }
+
+// unknownOf counts the codes of a message whose system nobody has agreed on.
+func (s *Statement) unknownOf() (n int64) {
+	for _, evidence := range s.Evidence {
+		n += int64(evidence.unknown)
+	}
+	return n
+}
+
+// merges says whether two records become one.
+func (s *Statement) merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
+
+func firstMoment(moments ...Moment) Moment {
+	for _, m := range moments {
+		if m.Known() {
+			return m
+		}
+	}
+	return Moment{}
+}
+
+// Roles of evidence.
+const (
+	RoleReason    = "reason"
+	RoleDiagnosis = "diagnosis"
+	RoleIntent    = "intent"
+	RoleSender    = "sender" // the sender's own statement, as in discharge.reported
+	RoleWords     = "words"  // a reason in words beside codes: it takes nothing back that codes say
+)

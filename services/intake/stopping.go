@@ -180,3 +180,14 @@ func (w *World) changedStops() []*Person {
 	slices.SortFunc(all, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
+
+// SignalKind is what a signal about a person says happened.
+type SignalKind string
+
+// The kinds that concern us. All others are of no concern here.
+const (
+	SignalDeath  SignalKind = "death"
+	SignalNumber SignalKind = "number-changed"
+	SignalRecord SignalKind = "record-changed"
+	SignalOther  SignalKind = ""
+)

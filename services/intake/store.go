@@ -271,7 +271,7 @@ func findByKeys(q queuer, c *claims, w *World, found reach) {
 				return nil
 			}
 			w.persons[key] = w.owners[*record]
-			return w.mustKnow(*record)
+			return mustKnow(w, *record)
 		})
 		return err
 	})
@@ -285,13 +285,13 @@ func findNumbers(q queuer, w *World) {
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			var id string
-			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return w.mustKnow(id) })
+			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return mustKnow(w, id) })
 			return err
 		})
 }
 
 // mustKnow: a record that was not there when the transaction looked for those concerned is there now.
-func (w *World) mustKnow(id string) error {
+func mustKnow(w *World, id string) error {
 	if w.owners[id] == nil {
 		return errMergedMeanwhile
 	}

@@ -7,30 +7,6 @@ import (
 	"footbridge/libs/written"
 )
 
-// tidy gives who somebody is the one spelling that numbers, names, postcodes and telephone numbers have here, whichever
-// way they came.
-func (id *Identity) tidy() {
-	id.FamilyName, id.GivenName, id.Email = written.Name(id.FamilyName), written.Name(id.GivenName), written.Line(id.Email)
-	id.Postcode = written.Postcode(id.Postcode)
-	id.Phone, _ = written.Phone(id.Phone)
-	if id.NHSNumber != "" {
-		number, valid := written.NHSNumber(id.NHSNumber)
-		if id.NHSNumber = number; !valid {
-			id.NHSNumber, id.NHSNumberVerified, id.NumberInvalid = "", false, true
-		}
-	}
-}
-
-// isDamaged says whether what came of somebody holds letters that could not be read.
-func (id *Identity) isDamaged() bool {
-	for _, text := range id.fields() {
-		if written.IsDamaged(*text) {
-			return true
-		}
-	}
-	return false
-}
-
 // tidySubmitted gives the person of a form or an event in JSON the spellings that its schema asks for, before it is read
 // by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON object
 // is left as it is.

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 )
@@ -75,7 +76,7 @@ func wordsFor(reason string) string {
 	}
 	var all []string
 	for flag := range strings.FieldsSeq(reason) {
-		if text := firstOf(words[flag], flagWords[flag]); text != "" {
+		if text := cmp.Or(words[flag], flagWords[flag]); text != "" {
 			all = append(all, text)
 		}
 	}
