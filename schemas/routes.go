@@ -2,8 +2,8 @@ package schemas
 
 import "slices"
 
-// Route is one path of the HTTP surface. The service that serves it registers Mux; the gateway proxies by the same
-// table, and whoever holds none of the Roles is refused.
+// Route is one path of the HTTP surface. The service that serves it registers Mux, and does not start without a
+// handler for it (httpx.Register); the gateway proxies by the same table, and whoever holds none of the Roles is refused.
 type Route struct {
 	Method string
 	// Pattern is the path, its parameters in braces as net/http's ServeMux takes them.
@@ -152,3 +152,13 @@ func RoutesOf(service string) []Route {
 
 // Allows says whether a role may ask at all.
 func (r Route) Allows(role Role) bool { return r.Public || slices.Contains(r.Roles, role) }
+
+// MayAsk returns the names of the roles that may ask at all.
+func (r Route) MayAsk() (names []string) {
+	for _, role := range Roles() {
+		if r.Allows(role) {
+			names = append(names, string(role))
+		}
+	}
+	return names
+}

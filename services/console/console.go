@@ -190,38 +190,52 @@ func New(c Config) (*Console, error) {
 	if s.pages, err = parsePages(); err != nil {
 		return nil, err
 	}
-	s.register()
-	return s, nil
+	return s, s.register()
 }
 
 // Handler returns the pages' handler. It is to be reached through the gateway alone.
 func (s *Console) Handler() http.Handler { return s.mux }
 
-func (s *Console) register() {
+// register adds every page that Routes promises.
+func (s *Console) register() error {
 	c := s.config
 	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock, TrustCaller: true})
-	s.mux.Handle("GET /assets/{file...}", s.serveAsset)
-	s.mux.Handle("GET /favicon.ico", s.serveAsset)
-	s.mux.Use(s.answering)
-	s.mux.Handle("GET /sign-in", s.showSignIn)
-	s.mux.Handle("GET /get-support", s.showOwn)
-	s.mux.Handle("GET /get-support/received", s.ownReceived)
-	s.mux.Use(principal.Require(principal.Signed(c.Verifier, schemas.Console, c.Clock)), principal.Carry)
-	s.mux.Handle("GET /{$}", func(w http.ResponseWriter, r *http.Request) error {
-		http.Redirect(w, r, "/journeys", http.StatusSeeOther)
-		return nil
-	})
-	s.mux.Handle("GET /journeys", s.listJourneys)
-	s.mux.Handle("GET /journeys/{id}", s.showJourney)
-	s.mux.Handle("POST /journeys/{id}/steps/{step}/done", s.changeStep("done"))
-	s.mux.Handle("POST /journeys/{id}/steps/{step}/acknowledge", s.changeStep("acknowledge"))
-	s.mux.Handle("GET /journeys/{id}/trace", s.showTrace)
-	s.mux.Handle("GET /messages", s.listMessages)
-	s.mux.Handle("GET /messages/{id}", s.showMessage)
-	s.mux.Handle("POST /messages/{id}/who", s.lookAtMessage)
-	s.mux.Handle("POST /messages/{id}/release", s.settleMessage("release"))
-	s.mux.Handle("POST /messages/{id}/dismiss", s.settleMessage("dismiss"))
-	s.mux.Handle("GET /refer", s.showRefer)
-	s.mux.Handle("POST /refer", s.refer)
-	s.mux.Handle("POST /get-support", s.askOwn)
+	return httpx.Register(s.mux, Routes(), map[string]httpx.Handler{
+		"GET /assets/{file...}":                 s.serveAsset,
+		"GET /favicon.ico":                      s.serveAsset,
+		"GET /sign-in":                          s.showSignIn,
+		"GET /{$}":                              toTheStart,
+		"GET /journeys":                         s.listJourneys,
+		"GET /journeys/{id}":                    s.showJourney,
+		"POST /journeys/{id}/steps/{step}/done": s.changeStep("done"),
+		"POST /journeys/{id}/steps/{step}/acknowledge": s.changeStep("acknowledge"),
+		"GET /journeys/{id}/trace":                     s.showTrace,
+		"GET /messages":                                s.listMessages,
+		"GET /messages/{id}":                           s.showMessage,
+		"POST /messages/{id}/who":                      s.lookAtMessage,
+		"POST /messages/{id}/release":                  s.settleMessage("release"),
+		"POST /messages/{id}/dismiss":                  s.settleMessage("dismiss"),
+		"GET /refer":                                   s.showRefer,
+		"POST /refer":                                  s.refer,
+		"GET /get-support":                             s.showOwn,
+		"POST /get-support":                            s.askOwn,
+		"GET /get-support/received":                    s.ownReceived,
+	}, s.around)
+}
+
+func toTheStart(w http.ResponseWriter, r *http.Request) error {
+	http.Redirect(w, r, "/journeys", http.StatusSeeOther)
+	return nil
+}
+
+// around answers refusals with a page, and lets nobody see a page that is not public whom the gateway has not named.
+// A file is refused as it is.
+func (s *Console) around(page schemas.Route, h httpx.Handler) httpx.Handler {
+	if !page.Public {
+		h = principal.Require(principal.Signed(s.config.Verifier, schemas.Console, s.config.Clock))(principal.Carry(h))
+	}
+	if page.Pattern == "/assets/{file...}" || page.Pattern == "/favicon.ico" {
+		return h
+	}
+	return s.answering(h)
 }

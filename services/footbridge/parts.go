@@ -100,7 +100,7 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) { evaluator.Routes(mux, f, pool, p.clock) })
+	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) error { return evaluator.Routes(mux, f, pool, p.clock) })
 }
 
 func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
@@ -120,7 +120,7 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, followup.Name, f, nil)
+	return p.serveFlow(ctx, h, followup.Name, f, noRoutes(followup.Name))
 }
 
 // partners are the third-sector services of the directory that give follow-up sessions.
@@ -170,7 +170,7 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, bridging.Name, f, nil)
+	return p.serveFlow(ctx, h, bridging.Name, f, noRoutes(bridging.Name))
 }
 
 func (p *process) runJourney(ctx context.Context, h *service.Health) error {
@@ -188,7 +188,7 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, journey.Name, f, func(mux *httpx.Mux) { s.Routes(mux, f, pool, p.clock) })
+	return p.serveFlow(ctx, h, journey.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {
@@ -240,13 +240,27 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	return p.serveFlowWith(ctx, h, intake.Name, f, s.Routes, func(ctx context.Context) error { return s.Run(ctx, listener) }, s.Ready)
 }
 
-func (p *process) serveFlow(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes func(*httpx.Mux)) error {
+// routing adds a service's paths to mux. An error names what the route table promises and the service does not serve.
+type routing func(mux *httpx.Mux) error
+
+// noRoutes is the routing of a service that answers nothing over HTTP.
+func noRoutes(name string) routing {
+	return func(mux *httpx.Mux) error {
+		return httpx.Register(mux, schemas.RoutesOf(name), nil, principal.Guard)
+	}
+}
+
+func (p *process) serveFlow(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing) error {
 	return p.serveFlowWith(ctx, h, name, f, routes, nil, nil)
 }
 
 // serveFlowWith runs a service's flow, its doors and its HTTP paths until ctx ends. The doors stop first: what they
-// have taken is still exchanged.
-func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes func(*httpx.Mux), doors func(context.Context) error, ready func() error) error {
+// have taken is still exchanged. A path that is promised and not served ends it before anything is exchanged.
+func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing, doors func(context.Context) error, ready func() error) error {
+	serve, err := p.expose(ctx, name, routes)
+	if err != nil {
+		return err
+	}
 	flowing, stopFlow := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopFlow()
 	ended := make(chan error, 3)
@@ -255,14 +269,8 @@ func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name str
 	if doors != nil {
 		open = append(open, doors)
 	}
-	if routes != nil {
-		serve, err := p.expose(ctx, name, routes)
-		if err != nil {
-			return err
-		}
-		if serve != nil {
-			open = append(open, serve)
-		}
+	if serve != nil {
+		open = append(open, serve)
 	}
 	shut := make(chan error, len(open))
 	for _, door := range open {
@@ -282,12 +290,17 @@ func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name str
 }
 
 // expose makes a service's HTTP paths: handed to the gateway in this process, or listened for on the service's own
-// port where the gateway is elsewhere.
-func (p *process) expose(ctx context.Context, name string, routes func(*httpx.Mux)) (serve func(context.Context) error, err error) {
+// port where the gateway is elsewhere. A service without paths has nothing to serve.
+func (p *process) expose(ctx context.Context, name string, routes routing) (serve func(context.Context) error, err error) {
 	t := p.telemetry[name]
 	mux := httpx.NewMux(httpx.Options{Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(), Clock: p.clock, TrustCaller: true})
 	mux.Use(principal.Require(principal.Signed(p.verifier, name, p.clock)))
-	routes(mux)
+	if err := routes(mux); err != nil {
+		return nil, fmt.Errorf("serving the paths of %s: %w", name, err)
+	}
+	if len(schemas.RoutesOf(name)) == 0 {
+		return nil, nil
+	}
 	return p.publish(ctx, name, mux)
 }
 

@@ -158,30 +158,39 @@ func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
 
 // register adds a handler for each line of the route table, and one for all else.
 func (g *Gateway) register() error {
-	own := map[string]httpx.Handler{
-		"/sign-in":        g.signIn,
-		"/sign-out":       g.signOut,
-		"/sign-out/all":   g.signOutEverywhere,
-		"/openapi.json":   g.serveOpenAPI,
-		"/asyncapi.json":  serveAsyncAPI,
-		"/schemas/{file}": serveSchema,
+	handlers := map[string]httpx.Handler{
+		"POST /sign-in":       g.signIn,
+		"POST /sign-out":      g.signOut,
+		"POST /sign-out/all":  g.signOutEverywhere,
+		"GET /openapi.json":   g.serveOpenAPI,
+		"GET /asyncapi.json":  serveAsyncAPI,
+		"GET /schemas/{file}": serveSchema,
 	}
 	all := slices.Concat(schemas.Routes(), signingRoutes, g.config.Pages)
 	for _, route := range all {
-		method, pattern, _ := strings.Cut(route.Mux(), " ")
-		handler := g.pass(route)
-		if h, ok := own[pattern]; ok && route.Service == schemas.Gateway {
-			handler = g.serveOwn(route, h)
-		} else if route.Service == schemas.Gateway {
-			return fmt.Errorf("registering %s %s: the route table gives it to the gateway, which has no answer for it", route.Method, route.Pattern)
+		if route.Service != schemas.Gateway {
+			handlers[route.Mux()] = g.pass(route)
 		}
-		g.mux.Handle(method+" "+pattern, handler)
+	}
+	if err := httpx.Register(g.mux, all, handlers, g.around); err != nil {
+		return err
+	}
+	for _, route := range all {
+		method, pattern, _ := strings.Cut(route.Mux(), " ")
 		g.remember(method, pattern)
 	}
 	g.mux.Handle("/", g.unrouted)
 	var err error
 	g.openAPI, err = describe(schemas.Routes())
 	return err
+}
+
+// around puts what the gateway asks of callers before the paths that it answers itself; what it passes on has it already.
+func (g *Gateway) around(route schemas.Route, h httpx.Handler) httpx.Handler {
+	if route.Service == schemas.Gateway {
+		return g.serveOwn(route, h)
+	}
+	return h
 }
 
 func (g *Gateway) remember(method, pattern string) {

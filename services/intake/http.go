@@ -22,7 +22,7 @@ import (
 )
 
 // Routes adds intake's HTTP routes, each for the roles that schemas names. The mux must already require a principal.
-func (s *Service) Routes(mux *httpx.Mux) {
+func (s *Service) Routes(mux *httpx.Mux) error {
 	handlers := map[string]httpx.Handler{
 		"POST /events":                    s.postEvents,
 		"GET /api/messages":               s.getMessages,
@@ -35,26 +35,15 @@ func (s *Service) Routes(mux *httpx.Mux) {
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())
 	handlers["GET /api/facilities"], handlers["POST /api/facilities/{id}/place"] = s.getFacilities, s.postPlace
-	for _, route := range schemas.RoutesOf(Name) {
-		handler := handlers[route.Mux()]
-		if handler == nil {
-			panic("intake: no handler for " + route.Mux()) // a route that is promised and answers 404 would go unseen
-		}
-		var roles []string
-		for _, role := range schemas.Roles() {
-			if route.Allows(role) {
-				roles = append(roles, string(role))
-			}
-		}
-		if !strings.HasPrefix(route.Pattern, "/fhir/") { // which looks after its own
-			handler = httpx.OnlyQuery(handler, route.Query()...)
-		}
-		handler = principal.RequireRole(handler, roles...)
-		if strings.HasPrefix(route.Pattern, "/fhir/") {
-			handler = s.answeringFHIR(handler)
-		}
-		mux.Handle(route.Mux(), handler)
+	return httpx.Register(mux, schemas.RoutesOf(Name), handlers, s.guard)
+}
+
+// guard stands before the handler of a route. FHIR refuses in its own form, and looks after its parameters itself.
+func (s *Service) guard(route schemas.Route, handler httpx.Handler) httpx.Handler {
+	if strings.HasPrefix(route.Pattern, "/fhir/") {
+		return s.answeringFHIR(principal.RequireRole(handler, route.MayAsk()...))
 	}
+	return principal.Guard(route, handler)
 }
 
 // LedgerLine is one message of the ledger, as `messages --json` prints it.

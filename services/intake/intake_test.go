@@ -120,7 +120,9 @@ func (p *process) mux(role, source string) http.Handler { return p.muxOf("RXX", 
 func (p *process) muxOf(organisation, role, source string) http.Handler {
 	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
 	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: organisation, Role: role, Subject: "test", Source: source})))
-	p.Routes(mux)
+	if err := p.Routes(mux); err != nil {
+		panic(err)
+	}
 	return mux
 }
 

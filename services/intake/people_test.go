@@ -34,7 +34,9 @@ func (p *process) ask(t testing.TB, who principal.Principal, method, path, body 
 	t.Helper()
 	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
 	mux.Use(principal.Require(principal.Fixed(who)))
-	p.Routes(mux)
+	if err := p.Routes(mux); err != nil {
+		t.Fatal(err)
+	}
 	request := httptest.NewRequestWithContext(t.Context(), method, path, strings.NewReader(body))
 	request.Header.Set("Content-Type", "application/json")
 	for i := 0; i+1 < len(headers); i += 2 {

@@ -37,9 +37,9 @@ type api struct {
 
 // Routes adds the service's paths to mux, each open to the roles of the route table. Changes go through f; reads use
 // pool. The mux must have put a principal into the context (principal.Require).
-func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) {
+func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) error {
 	a := api{Service: s, flow: f, pool: pool, clock: c}
-	handlers := map[string]httpx.Handler{
+	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/journeys":                a.list,
 		"GET /api/journeys/{id}":           a.show,
 		"POST /api/journeys/{id}/hold":     a.hold,
@@ -49,18 +49,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/steps/{id}/done":        a.done,
 		"POST /api/steps/{id}/reassign":    a.reassign,
 		"POST /api/steps/{id}/acknowledge": a.acknowledge,
-	}
-	for _, route := range schemas.RoutesOf(Name) {
-		h, ok := handlers[route.Mux()]
-		if !ok {
-			panic(fmt.Sprintf("the route table says that journey serves %s; http.go does not", route.Mux()))
-		}
-		var roles []string
-		for _, role := range route.Roles {
-			roles = append(roles, string(role))
-		}
-		mux.Handle(route.Mux(), principal.RequireRole(httpx.OnlyQuery(h, route.Query()...), roles...))
-	}
+	}, principal.Guard)
 }
 
 // stepShown is a step as a page shows it.

@@ -87,7 +87,9 @@ func (w *world) serve() {
 		defer w.mu.Unlock()
 		return w.who, nil
 	}))
-	w.Routes(mux, w.flow, w.pool, w.c)
+	if err := w.Routes(mux, w.flow, w.pool, w.c); err != nil {
+		w.t.Fatal(err)
+	}
 	w.srv = httptest.NewServer(mux)
 	w.t.Cleanup(w.srv.Close)
 }

@@ -79,7 +79,9 @@ func (w *world) run(directory *criteria.Directory) {
 	}
 	mux := httpx.NewMux(httpx.Options{})
 	mux.Use(principal.Require(func(*http.Request) (principal.Principal, error) { return w.who, nil }))
-	w.Routes(mux, w.flow, w.pool, w.now)
+	if err := w.Routes(mux, w.flow, w.pool, w.now); err != nil {
+		w.t.Fatal(err)
+	}
 	w.srv = httptest.NewServer(mux)
 	w.t.Cleanup(w.srv.Close)
 }

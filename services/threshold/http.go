@@ -2,7 +2,6 @@ package threshold
 
 import (
 	"context"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -31,9 +30,9 @@ type doer interface {
 
 // Routes adds the paths of this service, each open to the roles of the route table. Changes go through f; reads use
 // pool. The mux must have put a principal into the context (principal.Require).
-func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.Clock) {
+func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.Clock) error {
 	a := api{Evaluator: e, flow: f, pool: pool, clock: c}
-	handlers := map[string]httpx.Handler{
+	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/services":                 a.services,
 		"POST /api/services/{id}/told":      a.told,
 		"POST /api/services/{id}/dead-line": a.deadLine,
@@ -45,18 +44,7 @@ func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.C
 		"POST /api/journeys/{id}/asked":     a.asked,
 		"POST /api/journeys/{id}/answered":  a.answered,
 		"POST /api/journeys/{id}/override":  a.override,
-	}
-	for _, route := range schemas.RoutesOf(Name) {
-		h, ok := handlers[route.Mux()]
-		if !ok {
-			panic(fmt.Sprintf("the route table says that threshold serves %s; http.go does not", route.Mux()))
-		}
-		roles := make([]string, len(route.Roles))
-		for i, role := range route.Roles {
-			roles[i] = string(role)
-		}
-		mux.Handle(route.Mux(), principal.RequireRole(httpx.OnlyQuery(h, route.Query()...), roles...))
-	}
+	}, principal.Guard)
 }
 
 // api answers for the set of criteria that is in force, and for decisions as they were made.

@@ -51,6 +51,7 @@ func Rules() []Rule {
 		{"what people read of a store is read for a principal", principalReads},
 		{"events and their hearers", hearers},
 		{"routes that words name exist", namedRoutes},
+		{"every promised route has a handler", servedRoutes},
 		{"links in documents resolve", links},
 		{"commands in documents exist", commands},
 		{"words that shame are not written", words},

@@ -92,6 +92,16 @@ var plants = []struct {
 		"| `journey.opened.v1` | journey | - | x |\n| `call.scheduled.v1` | bridging | intake | x |\n", nil},
 	{"events and their hearers", "a row for nothing", "docs/events.md", 1, "| `call.dreamt.v1` | bridging | journey | x |\n", nil},
 
+	{"every promised route has a handler", "of the route table", "schemas/routes.go", 5,
+		"package schemas\n\nvar routes = []Route{\n\t{\"GET\", \"/api/a\", Journey, nil, false, \"x\"},\n\t{\"POST\", \"/api/a\", Journey, nil, false, \"x\"},\n}\n",
+		map[string]string{"services/journey/http.go": "package journey\n\nvar a = map[string]h{\"GET /api/a\": b}\n"}},
+	{"every promised route has a handler", "of a service that serves nothing", "schemas/routes.go", 3,
+		"package schemas\n\nvar routes = []Route{{\"GET\", \"/api/a\", Followup, nil, false, \"x\"}}\n", map[string]string{"services/journey/http.go": "package journey\n\nvar a = \"GET /api/a\"\n"}},
+	{"every promised route has a handler", "of a page", "services/console/a.go", 4,
+		"package console\n\nvar a = map[string]h{\"GET /a\": b}\nvar c = page(\"GET\", \"/b\", \"x\")\n", nil},
+	{"every promised route has a handler", "of the gateway's own", "services/gateway/a.go", 3,
+		"package gateway\n\nvar a = []schemas.Route{{Method: \"POST\", Pattern: \"/sign-in\", Service: schemas.Gateway}}\n", nil},
+
 	{"links in documents resolve", "no file", "docs/a.md", 2, "[here](a.md)\n[there](gone.md)\n", nil},
 	{"links in documents resolve", "no heading", "docs/a.md", 3, "# One two\n[right](#one-two)\n[wrong](#three)\n", nil},
 	{"links in documents resolve", "no heading elsewhere", "docs/a.md", 1, "[wrong](b.md#three)\n", map[string]string{"docs/b.md": "## Two\n"}},

@@ -1,0 +1,25 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/service"
+	"footbridge/libs/telemetry"
+	"footbridge/schemas"
+)
+
+func TestAServiceThatLacksAPromisedPathEndsBeforeItExchangesAnything(t *testing.T) {
+	t.Parallel()
+	told, err := telemetry.Start(t.Context(), telemetry.Config{Service: schemas.Journey})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{platform: &platform{cfg: &Config{}, clock: clock.Real(), telemetry: map[string]*telemetry.Telemetry{schemas.Journey: told}}}
+	opened := func() error { t.Error("it was asked whether it is ready"); return nil }
+	err = p.serveFlowWith(t.Context(), &service.Health{}, schemas.Journey, nil, noRoutes(schemas.Journey), nil, opened)
+	if err == nil || !strings.Contains(err.Error(), "GET /api/journeys, which has no handler") {
+		t.Errorf("it said %v", err)
+	}
+}
