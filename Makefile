@@ -47,7 +47,7 @@ model: ## the exchange of events as a model, searched exhaustively by spin (apt-
 
 bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench
-	@go test -run '^$$' -bench 'BesideHandWritten|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
+	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }

@@ -16,7 +16,7 @@ func NextChange(set *Directory, s Situation, d Decision) Day {
 			next = day
 		}
 	}
-	waits := false
+	waits, facts := false, factsOn(s, s.Today)
 	for _, door := range d.Doors {
 		service := set.byID[door.Service]
 		if door.Door == schemas.DoorOpen || service == nil {
@@ -24,7 +24,7 @@ func NextChange(set *Directory, s Situation, d Decision) Day {
 		}
 		waits = true
 		for _, c := range service.clauses {
-			for _, day := range c.turns(factsOn(s, s.Today)) {
+			for _, day := range c.changes(facts) {
 				soonest(day)
 			}
 		}

@@ -282,6 +282,9 @@ type Directory struct {
 	services []*compiled // by service id
 	byID     map[string]*compiled
 	axes     []string
+
+	criteria    int           // of all services together: rows of a matrix
+	expressions []*expression // each distinct one once, at its own number
 }
 
 // compiled is one document with its clauses, in the order a reader sees them.
@@ -296,6 +299,11 @@ type clause struct {
 	expr   *expression // nil for a not evaluable criterion, and for what only a date decides
 	closed bool        // never met: the service itself is closed
 	claim  *Claim      // of capacity, where the expression reads it; without a code where the service states none
+
+	row      Row   // as it stands in every matrix, but for what the facts decide
+	lapses   Day   // the first day on which it is no longer in force; empty where it has no end
+	overDays bool  // looked at over the days of the window: it reads the age or an area
+	turns    []int // days since the last self-harm at which it may give something else, sorted
 }
 
 // Documents returns the documents, by service id.
@@ -465,9 +473,9 @@ func (p placedDocument) refuse(where, format string, args ...any) Refusal {
 func assemble(placed []placedDocument, refusals Refused) (*Directory, error) {
 	refusals = append(refusals, refuseSet(placed, len(refusals) > 0)...)
 	services := make([]*compiled, 0, len(placed))
-	known := sectors(placed)
+	shared := compiler{sectors: sectors(placed), known: map[string]*expression{}}
 	for _, p := range placed {
-		service, refused := compile(p, known)
+		service, refused := shared.compile(p)
 		services, refusals = append(services, service), append(refusals, refused...)
 	}
 	if len(refusals) == 0 {
@@ -477,9 +485,10 @@ func assemble(placed []placedDocument, refusals Refused) (*Directory, error) {
 		return nil, refusals
 	}
 	sort.Slice(services, func(i, j int) bool { return services[i].doc.Service.ID < services[j].doc.Service.ID })
-	d := &Directory{services: services, byID: make(map[string]*compiled, len(services))}
+	d := &Directory{services: services, byID: make(map[string]*compiled, len(services)), expressions: shared.expressions}
 	for _, s := range services {
 		d.byID[s.doc.Service.ID] = s
+		d.criteria += len(s.clauses)
 	}
 	d.axes = axesOf(services)
 	d.Hash = hashOf(d.Canonical())

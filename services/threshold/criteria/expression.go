@@ -131,12 +131,22 @@ func putList(k known, name string, value []string) {
 }
 
 // activation is what CEL programs are run on: the known facts as CEL values, and the absent ones declared unknown.
+// results are what each expression of a set gave on these facts, by its number: it is evaluated once, however many criteria
+// share it.
 type activation struct {
 	known   known
 	partial cel.PartialActivation
+	results []result
 }
 
-func newActivation(k known) activation {
+// result is what an expression gave: whether it was evaluated, and then whether it holds, is decided, and what is missing.
+type result struct {
+	there, holds, decided bool
+	missing               []string
+}
+
+// newActivation makes facts ready for a set of so many distinct expressions.
+func newActivation(k known, expressions int) activation {
 	vars := make(map[string]any, len(k))
 	for name, value := range k {
 		vars[name] = types.DefaultTypeAdapter.NativeToValue(value)
@@ -151,7 +161,7 @@ func newActivation(k known) activation {
 	if err != nil {
 		panic(fmt.Sprintf("making facts ready: %v", err)) // only for a wrong type of vars
 	}
-	return activation{known: k, partial: partial}
+	return activation{known: k, partial: partial, results: make([]result, expressions)}
 }
 
 var factPatterns = func() []*cel.AttributePatternType {
@@ -181,6 +191,7 @@ const (
 
 // expression is one clause: a CEL program, and the same in our own tree, which can be searched.
 type expression struct {
+	number  int // in the set
 	source  string
 	program cel.Program
 	tree    *node
@@ -288,6 +299,37 @@ func firstLine(text string) string {
 	text = strings.TrimPrefix(text, "ERROR: <input>:")
 	line, _, _ := strings.Cut(text, "\n")
 	return line
+}
+
+// result evaluates the expression, once on the same facts.
+func (e *expression) result(on activation) result {
+	r := &on.results[e.number]
+	if !r.there {
+		r.there = true
+		r.holds, r.decided, r.missing = e.evaluate(on)
+	}
+	return *r
+}
+
+// overDays says that the expression is looked at over the days of the window: it reads the age or an area.
+func (e *expression) overDays() bool {
+	return slices.ContainsFunc(e.reads, func(fact string) bool { return fact == "age" || strings.HasPrefix(fact, "area") })
+}
+
+// turns are the days since the last self-harm at which the expression may give something else than the day before.
+func (e *expression) turns() []int {
+	var turns []int
+	for _, a := range e.tree.atoms(nil) {
+		for _, number := range a.numbers {
+			for _, since := range []int{number, number + 1} {
+				if a.fact == lastSelfHarm && a.holds(since) != a.holds(since-1) {
+					turns = append(turns, since)
+				}
+			}
+		}
+	}
+	slices.Sort(turns)
+	return slices.Compact(turns)
 }
 
 // evaluate runs the program: true, false, or unknown with the facts that are missing. A fault in a program (none

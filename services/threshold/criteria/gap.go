@@ -59,7 +59,7 @@ func findGap(set *Directory, d Decision, last map[string]Answer) *Gap {
 }
 
 func statutoryCare(set *Directory, doors []schemas.ServiceDoor) []schemas.ServiceDoor {
-	var care []schemas.ServiceDoor
+	care := make([]schemas.ServiceDoor, 0, len(doors))
 	for _, door := range doors {
 		if door.Sector == Statutory && set.role(door.Service) == RoleCare {
 			care = append(care, door)
@@ -78,9 +78,10 @@ func noes(d Decision, doors []schemas.ServiceDoor, last map[string]Answer) []Gap
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: answer.Side, Axis: answer.Axis, Answered: true, CriterionResult: answerResult(answer)})
 			continue
 		}
-		for i := range d.Matrix {
-			row := &d.Matrix[i]
-			if row.Finding == schemas.Met || row.Service != door.Service {
+		rows := d.rows(door.Service)
+		for i := range rows {
+			row := &rows[i]
+			if row.Finding == schemas.Met {
 				continue
 			}
 			standIn := row.Finding == schemas.NotEvaluable && row.Axis != "" && door.Door == schemas.DoorTalkAbout

@@ -197,12 +197,33 @@ func refuseSet(placed []placedDocument, broken bool) Refused {
 	return refusals
 }
 
+// compiler makes the documents of one set ready. An expression that several criteria share is compiled once, and a
+// decision evaluates it once.
+type compiler struct {
+	sectors     map[string]string
+	known       map[string]*expression // by source
+	expressions []*expression
+}
+
+// expression compiles one, or finds it where another criterion reads the same.
+func (k *compiler) expression(source string) (*expression, string) {
+	if e := k.known[source]; e != nil {
+		return e, ""
+	}
+	e, why := compileExpression(source)
+	if why == "" {
+		e.number = len(k.expressions)
+		k.known[source], k.expressions = e, append(k.expressions, e)
+	}
+	return e, why
+}
+
 // compile checks one document and makes its clauses ready.
-func compile(p placedDocument, sectors map[string]string) (*compiled, Refused) {
+func (k *compiler) compile(p placedDocument) (*compiled, Refused) {
 	refusals := refuseDocument(p)
 	c := &compiled{doc: p.doc}
 	for _, own := range ownClauses(p.doc) {
-		refusals = append(refusals, compileClause(p, own.where, own.clause, sectors)...)
+		refusals = append(refusals, k.clause(p, own.where, own.clause)...)
 		c.clauses = append(c.clauses, own.clause)
 	}
 	seen := map[string]bool{}
@@ -212,17 +233,19 @@ func compile(p placedDocument, sectors map[string]string) (*compiled, Refused) {
 		criterion.Provenance = criterion.Provenance.or(p.doc.Provenance)
 		ready := &clause{Criterion: criterion}
 		refusals = append(refusals, refuseCriterion(p, where, criterion, seen)...)
-		refusals = append(refusals, compileClause(p, where, ready, sectors)...)
+		refusals = append(refusals, k.clause(p, where, ready)...)
 		c.clauses = append(c.clauses, ready)
 	}
 	return c, refusals
 }
 
-func compileClause(p placedDocument, where string, c *clause, sectors map[string]string) Refused {
+func (k *compiler) clause(p placedDocument, where string, c *clause) Refused {
+	c.lapses = nextDay(c.ValidUntil)
 	if c.When == "" {
+		c.row = newRow(p.doc, c)
 		return nil
 	}
-	expr, why := compileExpression(c.When)
+	expr, why := k.expression(c.When)
 	if why != "" {
 		return Refused{p.refuse(where+".when", "%s", why)}
 	}
@@ -232,9 +255,10 @@ func compileClause(p placedDocument, where string, c *clause, sectors map[string
 			c.claim = &Claim{}
 		}
 	}
-	if why := expr.closesForSupport(c.Effect == Exclude, sectors); why != "" {
+	if why := expr.closesForSupport(c.Effect == Exclude, k.sectors); why != "" {
 		return Refused{p.refuse(where+".when", "%s", why)}
 	}
+	c.row, c.overDays, c.turns = newRow(p.doc, c), expr.overDays(), expr.turns()
 	return nil
 }
 

@@ -172,11 +172,7 @@ type Question struct {
 func Evaluate(set *Directory, s Situation) Decision {
 	e := newEvaluation(set, s)
 	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(), AskFirst: slices.Clone(e.facts.OpenTo)}
-	criteria := 0
-	for _, service := range set.services {
-		criteria += len(service.clauses)
-	}
-	d.Doors, d.Matrix = make([]schemas.ServiceDoor, 0, len(set.services)), make([]Row, 0, criteria)
+	d.Doors, d.Matrix = make([]schemas.ServiceDoor, 0, len(set.services)), make([]Row, 0, set.criteria)
 	for _, service := range set.services {
 		e.service(&d, service)
 	}
@@ -200,6 +196,8 @@ type evaluation struct {
 	latest    map[string]Answer
 	override  map[string]Override
 	prior     map[string]schemas.ServiceDoor
+	near      Day                // the last day that a near date may be
+	futures   map[Day]activation // the facts of days to come that a near date was looked for on
 }
 
 type dated struct {
@@ -209,11 +207,11 @@ type dated struct {
 
 func newEvaluation(set *Directory, s Situation) *evaluation {
 	e := &evaluation{situation: s, facts: factsOn(s, s.Today), last: map[string]Answer{}, latest: map[string]Answer{},
-		override: map[string]Override{}, prior: map[string]schemas.ServiceDoor{}}
-	e.now = newActivation(knownFacts(e.facts, s.Today))
+		override: map[string]Override{}, prior: map[string]schemas.ServiceDoor{}, near: AddDays(s.Today, nearDays), futures: map[Day]activation{}}
+	e.now = newActivation(knownFacts(e.facts, s.Today), len(set.expressions))
 	for _, change := range s.Changes {
 		if change.On > s.Today && change.On <= s.Window.LastDay {
-			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts, change.On))})
+			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts, change.On), len(set.expressions))})
 		}
 	}
 	for _, a := range s.Answers {
@@ -285,10 +283,10 @@ func (e *evaluation) service(d *Decision, s *compiled) {
 
 // row evaluates one criterion: on today's facts; for age and area on any day from today to the window's end.
 func (e *evaluation) row(s *compiled, c *clause) Row {
-	row := newRow(s, c)
+	row := c.row
 	row.Lapsed = !c.inForce(e.situation.Today)
 	row.Finding, row.Missing = c.finding(e.situation.Today, e.now)
-	if row.Finding == schemas.Met || row.Finding == schemas.NotEvaluable || !c.overDays() {
+	if row.Finding == schemas.Met || row.Finding == schemas.NotEvaluable || !c.overDays {
 		return row
 	}
 	for _, day := range e.days(c) {
@@ -300,14 +298,25 @@ func (e *evaluation) row(s *compiled, c *clause) Row {
 	return row
 }
 
-func newRow(s *compiled, c *clause) Row {
-	row := Row{Service: s.doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link, Published: c.PublishedBy,
+// rows are those of one service; the matrix is sorted by service.
+func (d Decision) rows(service string) []Row {
+	from, _ := slices.BinarySearchFunc(d.Matrix, service, func(r Row, id string) int { return strings.Compare(r.Service, id) })
+	to := from
+	for to < len(d.Matrix) && d.Matrix[to].Service == service {
+		to++
+	}
+	return d.Matrix[from:to]
+}
+
+// newRow is a criterion's row before anybody's facts are looked at.
+func newRow(doc Document, c *clause) Row {
+	row := Row{Service: doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link, Published: c.PublishedBy,
 		CriterionResult: schemas.CriterionResult{Criterion: c.ID, Words: c.Words, Source: c.Source, CheckedOn: c.CheckedOn}}
 	switch {
 	case c.NotEvaluable != nil:
 		row.Ask = c.NotEvaluable.Ask
 	case c.claim != nil:
-		row.Ask = s.doc.Service.Name + " whether it has capacity"
+		row.Ask = doc.Service.Name + " whether it has capacity"
 	}
 	return row
 }
@@ -315,12 +324,6 @@ func newRow(s *compiled, c *clause) Row {
 // inForce says whether the criterion holds on a day at all. One that has lapsed, or is yet to come, excludes nobody.
 func (c *clause) inForce(day Day) bool {
 	return (c.ValidFrom == "" || c.ValidFrom <= day) && (c.ValidUntil == "" || day <= c.ValidUntil)
-}
-
-func (c *clause) overDays() bool {
-	return c.expr != nil && slices.ContainsFunc(c.expr.reads, func(fact string) bool {
-		return fact == "age" || strings.HasPrefix(fact, "area")
-	})
 }
 
 func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
@@ -334,11 +337,11 @@ func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
 	case c.claim != nil:
 		return c.capacity(day), nil
 	}
-	holds, decided, missing := c.expr.evaluate(on)
+	result := c.expr.result(on)
 	switch {
-	case !decided:
-		return schemas.Unknown, missing
-	case holds == (c.Effect == Include):
+	case !result.decided:
+		return schemas.Unknown, result.missing
+	case result.holds == (c.Effect == Include):
 		return schemas.Met, nil
 	}
 	return schemas.NotMet, nil
@@ -356,23 +359,21 @@ func (c *clause) capacity(day Day) schemas.Finding {
 	return schemas.NotMet
 }
 
-// turns are the days on which a clause may give something else, though nobody has said anything: it comes into force or
+// changes are the days on which a clause may give something else, though nobody has said anything: it comes into force or
 // lapses, the days since a visit pass a constant of it, or a claim of capacity is believed no longer.
-func (c *clause) turns(facts schemas.Facts) []Day {
-	days := []Day{c.ValidFrom, nextDay(c.ValidUntil)}
+func (c *clause) changes(facts schemas.Facts) []Day {
+	var days []Day
+	for _, day := range []Day{c.ValidFrom, c.lapses} {
+		if day != "" {
+			days = append(days, day)
+		}
+	}
 	if c.claim != nil && c.claim.AsOf != "" {
 		days = append(days, c.claim.AsOf, AddDays(c.claim.AsOf, staleDays+1))
 	}
-	if c.expr == nil || facts.LastSelfHarm == nil {
-		return days
-	}
-	for _, a := range c.expr.tree.atoms(nil) {
-		for _, number := range a.numbers {
-			for _, since := range []int{number, number + 1} {
-				if a.fact == lastSelfHarm && a.holds(since) != a.holds(since-1) {
-					days = append(days, AddDays(*facts.LastSelfHarm, since))
-				}
-			}
+	if facts.LastSelfHarm != nil {
+		for _, since := range c.turns {
+			days = append(days, AddDays(*facts.LastSelfHarm, since))
 		}
 	}
 	return days
@@ -388,7 +389,7 @@ func (e *evaluation) days(c *clause) []Day {
 	for _, change := range e.later {
 		days = append(days, change.on)
 	}
-	for _, day := range []Day{c.ValidFrom, nextDay(c.ValidUntil)} {
+	for _, day := range []Day{c.ValidFrom, c.lapses} {
 		if day > e.situation.Today && day <= e.situation.Window.LastDay {
 			days = append(days, day)
 		}
@@ -597,7 +598,7 @@ const nearDays = 366
 func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 	var days []Day
 	add := func(day Day) {
-		if day > e.situation.Today && day <= AddDays(e.situation.Today, nearDays) {
+		if day > e.situation.Today && day <= e.near {
 			days = append(days, day)
 		}
 	}
@@ -605,13 +606,13 @@ func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 		add(change.On)
 	}
 	for _, c := range s.clauses {
-		for _, day := range c.turns(e.facts) {
+		for _, day := range c.changes(e.facts) {
 			add(day)
 		}
 	}
 	slices.Sort(days)
 	for _, day := range days {
-		facts := newActivation(knownFacts(factsOn(e.situation, day), day))
+		facts := e.future(day)
 		if !slices.ContainsFunc(s.clauses, func(c *clause) bool {
 			finding, _ := c.finding(day, facts)
 			return finding == schemas.NotMet
@@ -620,6 +621,16 @@ func (e *evaluation) nearDate(s *compiled) (Day, bool) {
 		}
 	}
 	return "", false
+}
+
+// future returns the facts of a day to come as far as they are known today, made ready once for all services.
+func (e *evaluation) future(day Day) activation {
+	facts, ok := e.futures[day]
+	if !ok {
+		facts = newActivation(knownFacts(factsOn(e.situation, day), day), len(e.now.results))
+		e.futures[day] = facts
+	}
+	return facts
 }
 
 // questions lists the unknown facts of doors that are open if, those that open most by themselves first.

@@ -1,6 +1,7 @@
 package criteria
 
 import (
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -336,6 +337,52 @@ func TestQuestionsAreOnlyThoseThatCouldChangeTheOutcome(t *testing.T) {
 	}
 }
 
+// What criteria share is worked out once for all of them, which must not show: a service's rows and its door are the same
+// among others as alone.
+func TestAServiceIsDecidedAmongOthersAsItIsAlone(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(r *rapid.T) {
+		set := drawSet(r, 5)
+		s := Situation{Facts: drawFacts(r, idsOf(set)), Today: today, Window: window}
+		s.Changes = []FactChange{{On: "2026-11-29", Facts: drawFacts(r, idsOf(set))}}
+		together := Evaluate(set, s)
+		for i, service := range set.services {
+			alone := &Directory{services: []*compiled{service}, byID: set.byID, expressions: set.expressions}
+			by := Evaluate(alone, s)
+			if rows := together.rows(service.doc.Service.ID); !slices.EqualFunc(rows, by.Matrix, func(a, b Row) bool { return reflect.DeepEqual(a, b) }) {
+				r.Fatalf("rows among others %+v, alone %+v", rows, by.Matrix)
+			}
+			if !reflect.DeepEqual(together.Doors[i], by.Doors[0]) {
+				r.Fatalf("door among others %+v, alone %+v", together.Doors[i], by.Doors[0])
+			}
+		}
+	})
+}
+
+func TestWhatCriteriaShareIsCompiledAndEvaluatedOnce(t *testing.T) {
+	t.Parallel()
+	set := large(t, 60)
+	sources := map[string]bool{}
+	for _, service := range set.services {
+		for _, c := range service.clauses {
+			sources[c.expr.source] = true
+			if set.expressions[c.expr.number] != c.expr {
+				t.Fatalf("%s of %s has an expression of its own", c.ID, service.doc.Service.ID)
+			}
+		}
+	}
+	if len(set.expressions) != len(sources) || len(sources) > set.criteria/3 {
+		t.Errorf("%d expressions for %d sources of %d criteria", len(set.expressions), len(sources), set.criteria)
+	}
+	on := newActivation(knownFacts(northerner(), today), len(set.expressions))
+	shared := set.services[1].clauses[0].expr
+	first := shared.result(on)
+	on.results[shared.number].holds = !first.holds // whoever asks again is given what is remembered
+	if again := shared.result(on); again.holds == first.holds {
+		t.Error("the program was run a second time on the same facts")
+	}
+}
+
 func TestTheProgramAndTheSearchableTreeAgree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
@@ -345,7 +392,7 @@ func TestTheProgramAndTheSearchableTreeAgree(t *testing.T) {
 			t.Fatalf("%s: %s", source, why)
 		}
 		facts := knownFacts(drawFacts(t, twoServices()), today)
-		holds, decided, _ := e.evaluate(newActivation(facts))
+		holds, decided, _ := e.evaluate(newActivation(facts, 0))
 		got := unknown
 		if decided {
 			got = truth(holds)

@@ -27,7 +27,7 @@ func largestDecision(services []*compiled) int {
 		id, name := s.doc.Service.ID, s.doc.Service.Name
 		door := schemas.ServiceDoor{Service: id, Name: name, Sector: s.doc.Sector, Kind: s.doc.Kind, Door: schemas.DoorTalkAbout, Missing: facts, Waiting: true}
 		for _, c := range s.clauses {
-			result := newRow(s, c).CriterionResult
+			result := c.row.CriterionResult
 			result.Finding = schemas.NotEvaluable
 			door.Because = append(door.Because, result)
 			if s.doc.Sector == Statutory {
