@@ -1,6 +1,7 @@
 package journey
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -13,7 +14,8 @@ import (
 )
 
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
-// is known of it, its steps are compared once with what they should be, and every event gets its line.
+// is known of it, every event gets its line, and where anything became known its steps are compared once with what they
+// should be. An event that comes again finds its line there and makes nothing known: it changes nothing.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	records := load(tx, journeysOf(batch))
 	return func(fresh []flow.Event) error {
@@ -70,12 +72,14 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 		if !ok {
 			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", e.ID, e.Subject)
 		}
-		details, err := learn(&r.Known, *e)
+		details, changed, err := r.learn(*e)
 		if err != nil {
 			return nil, err
 		}
 		w.entries = append(w.entries, entry{Journey: r.ID, Event: e.ID, Type: e.Type, Sentence: e.Type, At: e.Time, Details: details})
-		causes[e.Subject] = e
+		if changed {
+			causes[e.Subject] = e
+		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(causes)) {
 		w.decide(records[id], causes[id])
@@ -83,7 +87,25 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	return w.emissions, w.store(q)
 }
 
+// learn takes one event into what is known of its journey, and says whether that changed anything: a journey without a row
+// becomes known by any event.
+func (r *record) learn(e flow.Event) (details json.RawMessage, changed bool, err error) {
+	before, err := json.Marshal(r.Known)
+	if err != nil {
+		return nil, false, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	if details, err = learn(&r.Known, e); err != nil {
+		return nil, false, err
+	}
+	after, err := json.Marshal(r.Known)
+	if err != nil {
+		return nil, false, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	return details, r.fresh || !bytes.Equal(before, after), nil
+}
+
 func (w *writes) store(q queuer) error {
+	addEntries(q, w.entries)
 	if err := saveRecords(q, w.records, w.now); err != nil { // a step names its journey's row
 		return err
 	}
@@ -102,7 +124,6 @@ func (w *writes) store(q queuer) error {
 		return err
 	}
 	closeMessages(q, released, w.now)
-	addEntries(q, w.entries)
 	return addTurns(q, w.turns, w.now)
 }
 
@@ -185,17 +206,22 @@ func (w *writes) open(r *record, o Wanted, by string) Step {
 	return s
 }
 
-// close ends one of a journey's steps. One that this transaction has itself opened is not written twice.
+// close ends one of a journey's steps. One that this transaction has itself opened, and that is overtaken already, was
+// never anybody's: it is not written.
 func (w *writes) close(r *record, id, state, by string) {
 	i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.ID == id })
 	s := r.Steps[i]
 	s.State, s.ClosedBy = state, by
-	w.closed = append(w.closed, s)
-	if state == stateReplaced {
-		r.Steps = slices.Delete(r.Steps, i, i+1)
+	if state != stateReplaced {
+		w.closed, r.Steps[i] = append(w.closed, s), s
 		return
 	}
-	r.Steps[i] = s
+	r.Steps = slices.Delete(r.Steps, i, i+1)
+	if j := slices.IndexFunc(w.opened, func(o Step) bool { return o.ID == id }); j >= 0 {
+		w.opened = slices.Delete(w.opened, j, j+1)
+		return
+	}
+	w.closed = append(w.closed, s)
 }
 
 // announce says that the journey exists and what happens next.

@@ -1,0 +1,88 @@
+package followup
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+)
+
+// delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
+func delivered(t testing.TB, s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission) {
+	t.Helper()
+	ctx := context.Background()
+	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+		reads, writes := &pgx.Batch{}, &pgx.Batch{}
+		records := load(reads, flow.Journeys(events))
+		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
+			return err
+		}
+		var err error
+		if emitted, err = s.apply(writes, at, records, events); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, writes).Close()
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return emitted
+}
+
+func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
+	t.Helper()
+	return testkit.Rows(t, pool, journey, "journey_state where t.journey = $1::uuid", "offer where t.journey = $1::uuid")
+}
+
+// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, days later, after a closing
+// and a reopening: what has been applied writes no row and emits nothing when it comes again.
+func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	rapid.Check(t, func(rt *rapid.T) {
+		journey := clock.NewRandomID()
+		arrival := rapid.Permutation(story(rt)).Draw(rt, "arrival")
+		for i := range arrival {
+			arrival[i].Subject, arrival[i].ID = journey, clock.NewID(now)
+		}
+		for done, at := 0, now; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "hours")) * time.Hour) {
+			n := rapid.IntRange(1, len(arrival)-done).Draw(rt, "batch")
+			delivered(t, s, pool, at, arrival[done:done+n])
+			done += n
+			again := rapid.SliceOfN(rapid.SampledFrom(slices.Clone(arrival[:done])), 1, 3*done).Draw(rt, "again")
+			before := rowsOf(t, pool, journey)
+			emitted := delivered(t, s, pool, at.Add(30*24*time.Hour), again)
+			if after := rowsOf(t, pool, journey); after != before || len(emitted) > 0 {
+				rt.Fatalf("%d events come again, and emit %d; the rows were\n%s\nand are\n%s", len(again), len(emitted), before, after)
+			}
+		}
+	})
+}
+
+// TestEachTypeThatComesAgainChangesNothing: of every type that is subscribed to, its example.
+func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	for _, typ := range schemas.HeardBy(Name) {
+		e, err := flow.Unmarshal(schemas.ExampleJSON(typ))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e.ID, e.Subject = clock.NewID(now), clock.NewRandomID()
+		delivered(t, s, pool, now, []flow.Event{e})
+		before := rowsOf(t, pool, e.Subject)
+		emitted := delivered(t, s, pool, now.Add(50*time.Hour), []flow.Event{e, e})
+		if after := rowsOf(t, pool, e.Subject); after != before || len(emitted) > 0 {
+			t.Errorf("%s comes again, and emits %d events; the rows were\n%s\nand are\n%s", typ, len(emitted), before, after)
+		}
+	}
+}
