@@ -345,7 +345,8 @@ func story(t *rapid.T) []flow.Event {
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
-			s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+			s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"),
+				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 3:
 			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:

@@ -46,7 +46,7 @@ func story(t *rapid.T) []flow.Event {
 				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: facts.Draw(t, "facts")})
 		case 2:
 			known := facts.Draw(t, "facts")
-			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"),
+			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"), Visit: visit.Draw(t, "visit"),
 				LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: &known})
 		case 3:
 			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})

@@ -142,10 +142,13 @@ func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn 
 
 // place takes in whose the journey is, where a human has said so; a beginning that came before does not outrank it.
 func (k *Known) place(at int64, organisation string) bool {
-	if organisation == "" || at <= max(k.PersonAt, k.PlacedAt) {
+	if organisation == "" || at <= k.PlacedAt {
 		return false
 	}
-	k.Sender, k.PlacedAt = organisation, at
+	if at > k.PersonAt {
+		k.Sender = organisation
+	}
+	k.PlacedAt = at
 	return true
 }
 

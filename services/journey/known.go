@@ -205,8 +205,11 @@ func (v *Visit) flag(at int64, flags []string) {
 }
 
 func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
-	if d.Organisation != "" && at > max(k.PersonAt, k.PlacedAt) {
-		k.Sender, k.PlacedAt = d.Organisation, at // a beginning that came before does not outrank it
+	if d.Organisation != "" && at > k.PlacedAt {
+		if at > k.PersonAt { // a beginning that came before does not outrank it
+			k.Sender = d.Organisation
+		}
+		k.PlacedAt = at
 	}
 	k.visit(d.Visit, func(v *Visit) {
 		v.left(at, d.LeftOn)

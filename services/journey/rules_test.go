@@ -360,7 +360,8 @@ func story(t *rapid.T) []flow.Event {
 		case 0, 1:
 			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags"), MayAnswer: mayAnswer.Draw(t, "who")})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"),
+				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags"), MayAnswer: mayAnswer.Draw(t, "who")})
 		case 3:
 			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit")})
 		case 4:

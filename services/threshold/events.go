@@ -1,6 +1,8 @@
 package threshold
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -17,7 +19,7 @@ import (
 func Hears() []string { return schemas.SubjectsHeardBy(Name) }
 
 // Handle applies a batch: the journeys concerned are locked in id order, each journey's events are folded into what
-// is known of it, and each is decided once.
+// is known of it, and each of which anything became known is decided once.
 func (e *Evaluator) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	records := load(tx, flow.Journeys(batch))
 	return func(fresh []flow.Event) error {
@@ -37,10 +39,13 @@ func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, f
 		if !ok {
 			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", event.ID, event.Subject)
 		}
-		if err := hear(&r.Known, *event); err != nil {
+		changed, err := r.hear(*event)
+		if err != nil {
 			return nil, err
 		}
-		causes[event.Subject] = event
+		if changed {
+			causes[event.Subject] = event
+		}
 	}
 	w := writes{now: now}
 	for _, journey := range slices.Sorted(maps.Keys(causes)) {
@@ -48,7 +53,7 @@ func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, f
 		if r.Correlation == "" {
 			r.Correlation = causes[journey].Correlation
 		}
-		e.decide(&w, r, causes[journey], always)
+		e.decide(&w, r, causes[journey], kept)
 	}
 	return w.emissions, w.store(q)
 }
@@ -66,6 +71,23 @@ func (w *writes) store(q queuer) error {
 		return err
 	}
 	return saveRecords(q, w.records)
+}
+
+// hear takes one event into what is known of a journey, and says whether that changed anything: an event that is older
+// than what is known, or comes again, does not.
+func (r *record) hear(e flow.Event) (changed bool, err error) {
+	before, err := json.Marshal(r.Known)
+	if err != nil {
+		return false, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	if err := hear(&r.Known, e); err != nil {
+		return false, err
+	}
+	after, err := json.Marshal(r.Known)
+	if err != nil {
+		return false, fmt.Errorf("event %s: %w", e.ID, err)
+	}
+	return !bytes.Equal(before, after), nil
 }
 
 // hear takes one event into what is known.
@@ -123,15 +145,13 @@ func hear(k *Known, e flow.Event) error {
 type keeping int
 
 const (
-	always    keeping = iota // facts arrived: it is kept and said, as the answer to them
-	kept                     // a human recorded something: it is kept, and said where anything is otherwise
+	kept      keeping = iota // facts arrived, or a human recorded something: it is kept, and said where anything is otherwise
 	ifChanged                // nothing was learned, only looked at anew: it is kept and said where anything is otherwise
 )
 
 // decide evaluates the whole set for one journey, keeps what follows and says it. cause is nil where no event led to
 // it. A journey that has not begun, whose discharge was withdrawn, or that is closed, has no decision: one that goes on
-// again is decided anew. It returns whether anything is
-// otherwise than before.
+// again is decided anew. It returns whether anything is otherwise than before.
 func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping) (changed bool) {
 	w.records = append(w.records, r)
 	r.DueAt = nil

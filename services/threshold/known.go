@@ -48,10 +48,11 @@ func (k *Known) turn(at int64, closed bool, from criteria.Day) {
 func (k Known) countsFrom() criteria.Day { return max(k.LeftOn, k.From) }
 
 func (k *Known) begin(at int64, person, organisation string, leftOn criteria.Day, facts schemas.Facts) {
-	k.BegunAt = max(k.BegunAt, at)
-	k.Person = person
-	if at > k.PlacedAt {
-		k.Organisation = organisation
+	if at > k.BegunAt {
+		k.BegunAt, k.Person = at, person
+		if at > k.PlacedAt {
+			k.Organisation = organisation
+		}
 	}
 	k.leave(at, leftOn)
 	k.learn(at, facts, nil)
@@ -59,7 +60,10 @@ func (k *Known) begin(at int64, person, organisation string, leftOn criteria.Day
 
 func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
 	if d.Organisation != "" && at > k.PlacedAt {
-		k.Organisation, k.PlacedAt = d.Organisation, at // a human said whose it is: a beginning that came before does not outrank it
+		if at > k.BegunAt { // a human said whose it is: a beginning that came before does not outrank it
+			k.Organisation = d.Organisation
+		}
+		k.PlacedAt = at
 	}
 	if d.LeftOn != "" {
 		k.leave(at, d.LeftOn)

@@ -1,0 +1,183 @@
+package threshold
+
+import (
+	"context"
+	"encoding/json"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+)
+
+// delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
+func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emission) {
+	w.t.Helper()
+	ctx := context.Background()
+	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		reads, writes := &pgx.Batch{}, &pgx.Batch{}
+		records := load(reads, flow.Journeys(events))
+		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
+			return err
+		}
+		var err error
+		if emitted, err = w.apply(writes, at, records, events); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, writes).Close()
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return emitted
+}
+
+// commanded does what people and days do to a journey: a service is asked, answers, is opened or shut by hand, and a day
+// comes on which a door may stand otherwise.
+func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
+	w.t.Helper()
+	ctx := context.Background()
+	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
+		reads, batch := &pgx.Batch{}, &pgx.Batch{}
+		records := load(reads, []string{journey})
+		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
+			return err
+		}
+		r := records[journey]
+		if r.Last == nil {
+			return nil
+		}
+		made, keep := writes{now: at}, kept
+		today := calendar.DayOf(at, w.zone).String()
+		switch rapid.IntRange(0, 3).Draw(rt, "command") {
+		case 0:
+			r.Known.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
+		case 1:
+			r.Known.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", SaidNoReply}).Draw(rt, "answer")}, today, false)
+		case 2:
+			r.Known.override(Overriding{Service: "adults", Door: schemas.DoorOpen, Reason: "clinical-decision"}, today, "navigator")
+		case 3:
+			keep = ifChanged
+		}
+		w.decide(&made, r, nil, keep)
+		if err := made.store(batch); err != nil {
+			return err
+		}
+		return tx.SendBatch(ctx, batch).Close()
+	})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// story draws what others could say about one journey, each with its sequence.
+func story(t *rapid.T, journey string) (events []flow.Event) {
+	said := map[string]int64{}
+	say := func(typ schemas.Type, data any) {
+		entry, _ := schemas.Lookup(typ)
+		said[entry.By]++
+		text, err := json.Marshal(data)
+		if err != nil {
+			t.Fatal(err)
+		}
+		events = append(events, flow.Event{ID: clock.NewID(time.Now()), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: journey,
+			Sequence: flow.FormatSequence(said[entry.By]), Correlation: "first", Data: text})
+	}
+	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
+	facts := func() (f schemas.Facts) {
+		if rapid.Bool().Draw(t, "known") {
+			f.Age = new(rapid.IntRange(10, 70).Draw(t, "age"))
+		}
+		return f
+	}
+	for range rapid.IntRange(1, 8).Draw(t, "events") {
+		switch rapid.IntRange(0, 7).Draw(t, "kind") {
+		case 0, 1:
+			say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "person"), Organisation: "RXX", LeftOn: day.Draw(t, "day"), Facts: facts()})
+		case 2:
+			known := facts()
+			say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{LeftOn: day.Draw(t, "day"), Facts: &known,
+				Organisation: rapid.SampledFrom([]string{"", "RYY"}).Draw(t, "placed"), TakenBack: rapid.SampledFrom([][]string{nil, {"age"}}).Draw(t, "back")})
+		case 3:
+			say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts()})
+		case 4:
+			say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Reason: "recoded"})
+		case 5:
+			say(schemas.JourneyClosed, schemas.JourneyClosedData{Reason: "moved"})
+		case 6:
+			say(schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: day.Draw(t, "from")})
+		case 7:
+			say(schemas.JourneyReopened, schemas.JourneyReopenedData{ReopenedOn: day.Draw(t, "from")})
+		}
+	}
+	return events
+}
+
+func (w *world) rowsOf(journey string) string {
+	w.t.Helper()
+	return testkit.Rows(w.t, w.pool, journey, "journey_state where t.journey = $1::uuid", "decision where t.journey = $1::uuid")
+}
+
+// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and every
+// day, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes again. And in
+// whatever order events came, the same is known.
+func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	rapid.Check(t, func(rt *rapid.T) {
+		journey := clock.NewRandomID()
+		events := story(rt, journey)
+		arrival := rapid.Permutation(events).Draw(rt, "arrival")
+		at := w.now.at
+		for done := 0; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "hours")) * time.Hour) {
+			n := rapid.IntRange(1, len(arrival)-done).Draw(rt, "batch")
+			w.delivered(at, arrival[done:done+n])
+			done += n
+			for range rapid.IntRange(0, 2).Draw(rt, "commands") {
+				w.commanded(rt, at.Add(time.Minute), journey)
+			}
+			again := rapid.SliceOfN(rapid.SampledFrom(slices.Clone(arrival[:done])), 1, 3*done).Draw(rt, "again")
+			before := w.rowsOf(journey)
+			emitted := w.delivered(at.Add(30*24*time.Hour), again)
+			if after := w.rowsOf(journey); after != before || len(emitted) > 0 {
+				rt.Fatalf("%d events come again, and emit %d; the rows were\n%s\nand are\n%s", len(again), len(emitted), before, after)
+			}
+		}
+		var inOrder, asTheyCame Known
+		for i := range events {
+			if err := hear(&inOrder, events[i]); err != nil {
+				rt.Fatal(err)
+			}
+			if err := hear(&asTheyCame, arrival[i]); err != nil {
+				rt.Fatal(err)
+			}
+		}
+		want, _ := json.Marshal(inOrder)
+		if got, _ := json.Marshal(asTheyCame); string(got) != string(want) {
+			rt.Fatalf("in order %s, as they came %s", want, got)
+		}
+	})
+}
+
+// TestAnEventThatChangesNoDoorIsNotSaid: facts that arrive and decide nothing otherwise are kept with the decision, and
+// nobody is told the same again.
+func TestAnEventThatChangesNoDoorIsNotSaid(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.discharge(aJourney, schemas.Facts{Age: new(30)})
+	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(31)}})
+	if said := w.events(schemas.PathwayDecided); len(said) != 1 {
+		t.Errorf("said %d times: %v", len(said), said)
+	}
+	var decisions int
+	if err := w.pool.QueryRow(t.Context(), `select count(*) from decision`).Scan(&decisions); err != nil || decisions != 2 {
+		t.Errorf("%d decisions are kept, %v", decisions, err)
+	}
+}
