@@ -15,6 +15,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
+	"footbridge/services/threshold/criteria"
 )
 
 // delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
@@ -60,7 +61,7 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 		case 0:
 			r.Known.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
 		case 1:
-			r.Known.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", SaidNoReply}).Draw(rt, "answer")}, today, false)
+			r.Known.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", criteria.SaidNoReply}).Draw(rt, "answer")}, today, false)
 		case 2:
 			r.Known.override(Overriding{Service: "adults", Door: schemas.DoorOpen, Reason: "clinical-decision"}, today, "navigator")
 		case 3:
