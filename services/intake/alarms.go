@@ -61,30 +61,6 @@ func alarms(f feed, r rhythm, now time.Time, zone *time.Location) (kinds []strin
 	return kinds
 }
 
-func (r rhythm) given() bool { return r.Day > 0 || r.Night > 0 || r.Weekend > 0 }
-
-// rate is the messages an hour expected at a time.
-func (r rhythm) rate(at time.Time, zone *time.Location) float64 {
-	local := at.In(zone)
-	switch {
-	case local.Weekday() == time.Saturday || local.Weekday() == time.Sunday:
-		return r.Weekend
-	case local.Hour() >= 8 && local.Hour() < 20:
-		return r.Day
-	}
-	return r.Night
-}
-
-// expected is how many messages would have come between two times, counted by quarters of an hour.
-func (r rhythm) expected(from, to time.Time, zone *time.Location) float64 {
-	const step = 15 * time.Minute
-	sum := 0.0
-	for at := from; at.Before(to) && sum < 1000; at = at.Add(step) {
-		sum += r.rate(at, zone) * min(step, to.Sub(at)).Hours()
-	}
-	return sum
-}
-
 // learned is a feed's own rhythm in the weeks before, where nobody agreed on one.
 func learned(hours []feedHour, quietFor time.Duration, now time.Time, zone *time.Location) rhythm {
 	r := rhythm{QuietFor: max(quietFor, 2*time.Hour)}

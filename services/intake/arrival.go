@@ -111,22 +111,6 @@ func (a *arrival) httpStatus() int {
 	return http.StatusOK
 }
 
-// ackCode is an answer in original mode, as the ledger shows it.
-func ackCode(outcome hl7.Outcome) string {
-	switch outcome {
-	case hl7.Failed:
-		return "AE"
-	case hl7.Refused:
-		return "AR"
-	case noAck:
-		return "none"
-	}
-	return "AA"
-}
-
-// noAck: nothing is answered, since the sender has not finished asking, or it is itself an answer.
-const noAck hl7.Outcome = 255
-
 // prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow
 // is left for the transaction.
 func (s *Service) prepare(ctx context.Context, reading Reading, door string, raw []byte) (*arrival, error) {

@@ -53,7 +53,7 @@ type SampleLine struct {
 
 // ShippedProfileFiles are the profiles built in, with their samples.
 func ShippedProfileFiles() fs.FS {
-	sub, err := fs.Sub(shippedProfiles, "profiles")
+	sub, err := fs.Sub(shipped, "profiles")
 	if err != nil {
 		panic(err) // the folder is embedded
 	}

@@ -57,7 +57,7 @@ func TestContactThatLeavesSomethingOutKeepsIt(t *testing.T) {
 
 // areaOf gives a ward a profile with areas.
 func (w *ward) withAreas() *ward {
-	w.profiles.fallback.areas = map[string]string{"TQ1": "E06000027", "EX1": "E07000041"}
+	w.profiles.fallback.AreaOf = map[string]string{"TQ1": "E06000027", "EX1": "E07000041"}
 	return w
 }
 

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"io/fs"
 	"net/http"
 	"strings"
 	"testing"
@@ -251,7 +252,7 @@ func TestOnlyProductionIsTakenByDefault(t *testing.T) {
 			t.Errorf("MSH-11 %q: %s %s %v", id, reading.Outcome, reading.Reason, reading.Ack)
 		}
 	}
-	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	base, err := fs.ReadFile(ShippedProfileFiles(), "default.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -277,9 +277,11 @@ func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for trigger, kind := range profiles.fallback.kinds {
-		if kind != KindIgnore && kind != KindByHand && !slices.Contains(drawnTriggers, trigger) {
-			t.Errorf("%s, which says %q, is in no interleaving", trigger, kind)
+	for kind, triggers := range profiles.fallback.Events {
+		for _, trigger := range triggers {
+			if kind != KindIgnore && kind != KindByHand && !slices.Contains(drawnTriggers, trigger) {
+				t.Errorf("%s, which says %q, is in no interleaving", trigger, kind)
+			}
 		}
 	}
 }

@@ -21,7 +21,7 @@ import (
 )
 
 //go:embed profiles
-var shippedProfiles embed.FS
+var shipped embed.FS
 
 // Profile says how one sender's messages are read: a versioned file, agreed with the sender. See
 // profiles/default.yaml for what each field means.
@@ -58,7 +58,8 @@ type Profile struct {
 
 	zone    *time.Location
 	classes map[string]Setting
-	areas   map[string]string
+	// AreaOf is the area of an outward postcode, of Facts.Areas.
+	AreaOf  map[string]string `yaml:"-"`
 	gpAreas map[string]string
 	genders map[string]string
 	needed  hl7.Path
@@ -163,17 +164,6 @@ type factList struct {
 	NoGP []string `yaml:"noGP"`
 }
 
-// rhythm is what is expected of a sender when nothing is wrong.
-type rhythm struct {
-	// Day, Night and Weekend are messages an hour, on working days from 8 to 20, at night, and on weekend days; 0 is
-	// that no silence counts. The feed is silent when as many hours have passed as would have brought ten messages,
-	// and at least QuietFor.
-	Day      float64       `yaml:"day"`
-	Night    float64       `yaml:"night"`
-	Weekend  float64       `yaml:"weekend"`
-	QuietFor time.Duration `yaml:"quietFor"`
-}
-
 // How a sender is answered.
 const (
 	ackAsAsked    = "as-asked"
@@ -218,12 +208,12 @@ type Profiles struct {
 }
 
 // ShippedProfiles are those built in: the default, and the simulator's for test systems.
-func ShippedProfiles() (*Profiles, error) { return LoadProfiles(shippedProfiles) }
+func ShippedProfiles() (*Profiles, error) { return LoadProfiles(shipped) }
 
 // LoadProfiles reads every *.yaml under the given tree. Each is read over the shipped default, so that it says only
 // what differs. An error names the file and what to change in it.
 func LoadProfiles(trees ...fs.FS) (*Profiles, error) {
-	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	base, err := fs.ReadFile(ShippedProfileFiles(), "default.yaml")
 	if err != nil {
 		return nil, fmt.Errorf("reading the default profile: %w", err)
 	}
@@ -401,7 +391,7 @@ func (p *Profile) prepare() error {
 }
 
 func (p *Profile) prepareFacts() error {
-	p.classes, p.areas, p.genders = map[string]Setting{}, map[string]string{}, map[string]string{}
+	p.classes, p.AreaOf, p.genders = map[string]Setting{}, map[string]string{}, map[string]string{}
 	for setting, classes := range map[Setting][]string{SettingEmergency: p.Settings.Emergency, SettingWard: p.Settings.Ward, SettingElsewhere: p.Settings.Elsewhere} {
 		for _, class := range classes {
 			if other, twice := p.classes[strings.ToUpper(class)]; twice {
@@ -416,7 +406,7 @@ func (p *Profile) prepareFacts() error {
 			return fmt.Errorf("facts: %q is no area's code", area)
 		}
 		for _, outward := range outwards {
-			p.areas[strings.ToUpper(outward)] = area
+			p.AreaOf[strings.ToUpper(outward)] = area
 		}
 	}
 	p.gpAreas = map[string]string{}
@@ -517,12 +507,12 @@ func (p *Profile) system(name string) string {
 
 // areasOf are the areas agreed for a sender, or for any sender of the organisation, by outward postcode.
 func (ps *Profiles) areasOf(sender, organisation string) map[string]string {
-	if own := ps.For(sender); len(own.areas) > 0 {
-		return own.areas
+	if own := ps.For(sender); len(own.AreaOf) > 0 {
+		return own.AreaOf
 	}
 	for _, name := range slices.Sorted(maps.Keys(ps.bySender)) {
-		if other := ps.bySender[name]; other.Organisation == organisation && len(other.areas) > 0 {
-			return other.areas
+		if other := ps.bySender[name]; other.Organisation == organisation && len(other.AreaOf) > 0 {
+			return other.AreaOf
 		}
 	}
 	return nil

@@ -333,7 +333,7 @@ func (p *Profile) facts(message *hl7.Message, identity Identity) schemas.Facts {
 	if language := strings.ToLower(identity.Language); isLanguage(language) {
 		facts.Language = &language
 	}
-	if area, ok := p.areas[outward(identity.Postcode)]; ok {
+	if area, ok := p.AreaOf[outward(identity.Postcode)]; ok {
 		facts.AreaResidence = &area
 	}
 	if gender, ok := p.genders[strings.ToUpper(pid.Field(8).String())]; ok {
@@ -540,3 +540,19 @@ func firstKnown(fallback time.Time, moments ...Moment) time.Time {
 	}
 	return fallback
 }
+
+// ackCode is an answer in original mode, as the ledger shows it.
+func ackCode(outcome hl7.Outcome) string {
+	switch outcome {
+	case hl7.Failed:
+		return "AE"
+	case hl7.Refused:
+		return "AR"
+	case noAck:
+		return "none"
+	}
+	return "AA"
+}
+
+// noAck: nothing is answered, since the sender has not finished asking, or it is itself an answer.
+const noAck hl7.Outcome = 255

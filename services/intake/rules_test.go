@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"reflect"
 	"slices"
 	"strings"
@@ -346,7 +347,7 @@ func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 
 func TestASendersOwnCodesAreAList(t *testing.T) {
 	t.Parallel()
-	base, err := shippedProfiles.ReadFile("profiles/default.yaml")
+	base, err := fs.ReadFile(ShippedProfileFiles(), "default.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}

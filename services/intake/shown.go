@@ -1,0 +1,64 @@
+package intake
+
+import (
+	"cmp"
+	"encoding/hex"
+	"strings"
+)
+
+// isApplication and isSource: a sender that a profile names is shown as it is.
+func (s *Service) isApplication(text string) bool {
+	return text == "" || s.profiles.bySender[text] != nil || looksCoded(applicationText, text, 14)
+}
+
+func (s *Service) isSource(text string) bool {
+	return text == "" || s.profiles.bySender[text] != nil || looksCoded(sourceText, text, 14)
+}
+
+// senderShown is how a sender stands in the ledger, for whoever looks for it by the name it sends.
+func (s *Service) senderShown(sender string) (string, error) {
+	if s.isApplication(sender) || s.isSource(sender) || strings.HasPrefix(sender, "form ") {
+		return sender, nil
+	}
+	hash, err := s.lookup("header", sender)
+	return unknownName([]byte(hash)), err
+}
+
+// showHeader leaves in an arrival's header only what may be seen, for whichever door it came through. A form's sender
+// and organisation are the principal's own.
+func (s *Service) showHeader(a *arrival) error {
+	profile := s.profiles.For(a.Sender)
+	a.Organisation = s.settled(profile, a.Organisation)
+	if a.Statement != nil {
+		a.Statement.Organisation = s.settled(profile, a.Statement.Organisation)
+	}
+	var err error
+	hide := func(text string, hidden func(hash []byte) string) string {
+		var hash string
+		if hash, err = s.lookup("header", text); err != nil {
+			return ""
+		}
+		return hidden([]byte(hash))
+	}
+	if (a.door == doorMLLP && !s.isApplication(a.Sender)) || (a.door != doorMLLP && a.door != doorForm && !s.isSource(a.Sender)) {
+		a.Sender = hide(a.Sender, unknownName)
+	}
+	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
+		a.Organisation = hide(cmp.Or(bareName(a.Organisation), a.Organisation), unknownFacility)
+	}
+	if a.ControlID != "" && (a.repeatsNumber || !isControlID(a.ControlID)) {
+		a.ControlID = hide(a.ControlID, unknownName)
+	}
+	if a.Statement != nil {
+		if a.door == doorMLLP {
+			a.Statement.Organisation = a.Organisation
+		}
+	}
+	return err
+}
+
+// unknownName is what stands in the place of a text that may not be seen.
+func unknownName(hash []byte) string { return "unknown-" + hex.EncodeToString(hash[:8]) }
+
+// unknownFacility is unknownName in the form of an organisation's code, since it goes into events.
+func unknownFacility(hash []byte) string { return "X" + strings.ToUpper(hex.EncodeToString(hash[:5])) }
