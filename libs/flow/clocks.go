@@ -28,29 +28,55 @@ func (f *Flow) machineNow() time.Time {
 	return now
 }
 
-// compareClocks sets this process's clock against the database's. Where they are apart, batches wait, nothing is
-// dropped, and the process says that it is not ready, until somebody has set the clock right.
-func (f *Flow) compareClocks(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
-	defer cancel()
-	there, err := pg.ServerTime(ctx, f.cfg.Pool)
-	if err != nil {
-		return // the database's trouble, which others tell
-	}
-	apart := f.machineNow().Sub(there)
-	if apart.Abs() < clocksApart {
-		if f.clockWrong.Load() && f.makePartitions(ctx) != nil { // those that were made were for other days
-			return
+// agreed is a moment at which this process's clock and the database's agreed, by the one and by the process's monotonic
+// clock, which nobody sets.
+type agreed struct{ wall, at time.Time }
+
+// ClockRight says whether this process's clock may be believed: it agreed with the database's when it was last compared,
+// and has not leapt since. Otherwise the error counts as infrastructure. No transaction begins without it: a clock that is
+// ahead would fire what is not due, and one that is behind would hold back what is.
+func (f *Flow) ClockRight() error {
+	if last := f.agreed.Load(); last != nil && !f.clockWrong.Load() {
+		leapt := f.machineNow().Sub(last.wall) - time.Since(last.at)
+		if leapt.Abs() < clocksApart {
+			return nil
 		}
-		f.clockWrong.Store(false)
-		f.faults.clear("clock")
-		return
+		f.tellClock(fmt.Errorf("this process's clock has leapt by %v; nothing is applied, fired or dropped until it agrees with the database's", leapt.Round(time.Minute)))
 	}
-	err = fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied or dropped until they agree", apart.Round(time.Minute))
+	if f.clockWrong.Load() {
+		return fmt.Errorf("%w: this process's clock is wrong", pg.ErrNotNow)
+	}
+	return nil
+}
+
+func (f *Flow) tellClock(err error) {
 	if !f.clockWrong.Swap(true) {
 		f.cfg.Log.Error("a clock is wrong", "error", err, keyRunbook, "clock.md")
 	}
 	f.faults.set("clock", err)
+}
+
+// compareClocks sets this process's clock against the database's. Where they are apart, no transaction begins, nothing is
+// dropped, and the process says that it is not ready, until somebody has set the clock right.
+func (f *Flow) compareClocks(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	mine, at := f.machineNow(), time.Now()
+	there, err := pg.ServerTime(ctx, f.cfg.Pool)
+	if err != nil {
+		return // the database's trouble, which others tell
+	}
+	apart := mine.Sub(there)
+	if apart.Abs() < clocksApart {
+		if f.clockWrong.Load() && f.makePartitions(ctx) != nil { // those that were made were for other days
+			return
+		}
+		f.agreed.Store(&agreed{mine, at})
+		f.clockWrong.Store(false)
+		f.faults.clear("clock")
+		return
+	}
+	f.tellClock(fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied, fired or dropped until they agree", apart.Round(time.Minute)))
 }
 
 func (f *Flow) keepClock(ctx context.Context) {

@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"context"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -50,6 +51,46 @@ func TestAWrongClockAppliesAndDropsNothingAndIsTold(t *testing.T) {
 			effectsAre(t, answerer, 2, 30*time.Second)
 			if got := count(t, answerer.pool, `select count(*) from dead_letter`); got != 0 {
 				t.Fatalf("%d events were buried", got)
+			}
+		})
+	}
+}
+
+// TestNothingBeginsOnceAClockHasLeapt: what a transaction decides by its time is not decided by a wrong one, from the
+// moment of the leap on, and not only once the clocks have been compared again.
+func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
+	t.Parallel()
+	for _, leap := range []time.Duration{2 * time.Hour, 60 * day, -2 * time.Hour, -60 * day} {
+		t.Run(leap.String(), func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t)
+			clock, fired := &leaping{}, make(chan time.Time, 1000)
+			w.tune = func(c *flow.Config) {
+				c.Clock = clock
+				c.Due = []flow.Due{{Name: "fires", Every: time.Hour, Limit: 1, Run: func(_ context.Context, tx *flow.Tx, _ int) (int, error) {
+					fired <- tx.Now
+					return 0, nil
+				}}}
+			}
+			asker := w.start("asker", nil, nil)
+			eventually(t, "it fires", 15*time.Second, func() bool { return len(fired) > 0 })
+			clock.by.Store(int64(leap))
+			asker.Wake("fires")
+			if err := asker.Do(t.Context(), func(*flow.Tx) error { return nil }); !pg.IsInfrastructure(err) {
+				t.Errorf("a transaction by the wrong clock: %v", err)
+			}
+			if err := asker.Ready(); err == nil || !strings.Contains(err.Error(), "clock") {
+				t.Errorf("readiness says: %v", err)
+			}
+			clock.by.Store(0)
+			eventually(t, "it goes on", 20*time.Second, func() bool { return asker.Do(t.Context(), func(*flow.Tx) error { return nil }) == nil })
+			before := len(fired)
+			asker.Wake("fires")
+			eventually(t, "it fires again", 15*time.Second, func() bool { return len(fired) > before })
+			for len(fired) > 0 {
+				if by := time.Since(<-fired).Abs(); by > time.Hour {
+					t.Errorf("fired by a clock that is %v off", by)
+				}
 			}
 		})
 	}

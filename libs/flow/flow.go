@@ -146,6 +146,7 @@ type Flow struct {
 	looked      atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
 	proved      uint64                    // the connection of the last thorough look; the looking loop's own
 	clockWrong  atomic.Bool               // it and the database's clock are far apart
+	agreed      atomic.Pointer[agreed]    // when they agreed last
 	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own

@@ -310,6 +310,9 @@ func (tx *Tx) release() {
 // An error that pg.IsInfrastructure recognises, or ErrOutcomeUnknown, says nothing about the input: try again.
 func (f *Flow) Do(ctx context.Context, fn func(tx *Tx) error) error {
 	for {
+		if err := f.ClockRight(); err != nil {
+			return err
+		}
 		writer := f.writer.Load()
 		err := f.do(ctx, writer, fn)
 		if !errors.Is(err, errFenced) {

@@ -37,11 +37,15 @@ var infrastructureCodes = []string{
 	"55P03", // a lock was not to be had in time
 }
 
+// ErrNotNow is wrapped by errors that did not come from the server and count as infrastructure all the same: the same may
+// be tried again later.
+var ErrNotNow = errors.New("not now")
+
 // IsInfrastructure reports whether err says that database or network are in trouble, and nothing about what was to
 // be stored: trying the same again later may work. It must never count against an event.
 //
-// It is true for a lost connection, for the SQLSTATE classes and codes listed above, for a row without a partition,
-// and for a context that ended (the time was up, or the process is stopping). A check violation, a duplicate, or a
+// It is true for a lost connection, for the SQLSTATE classes and codes listed above, for a row without a partition, for
+// what wraps ErrNotNow, and for a context that ended (the time was up, or the process is stopping). A check violation, a duplicate, or a
 // value out of range is not infrastructure: it would fail again.
 func IsInfrastructure(err error) bool {
 	var pgErr *pgconn.PgError
@@ -49,7 +53,7 @@ func IsInfrastructure(err error) bool {
 		return len(pgErr.Code) == 5 && (slices.Contains(infrastructureClasses, pgErr.Code[:2]) ||
 			slices.Contains(infrastructureCodes, pgErr.Code) || isNoPartition(pgErr))
 	}
-	return IsConnectionLost(err) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return IsConnectionLost(err) || errors.Is(err, ErrNotNow) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // isNoPartition recognises a row for which the day's partition is missing. It shares its code with a check

@@ -99,8 +99,13 @@ func (s *Sentinel) Run(ctx context.Context) error {
 // Look looks once, if this process holds the lease or can have it. It returns how many findings were new. A service
 // that cannot be read does not keep the others from being looked at.
 func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
+	if s.cfg.Flow != nil {
+		if err := s.cfg.Flow.ClockRight(); err != nil {
+			return 0, err
+		}
+	}
 	now := s.cfg.Clock.Now()
-	mine, err := takeLease(ctx, s.cfg.Pool, s.holder, now, now.Add(3*s.cfg.Every))
+	mine, err := takeLease(ctx, s.cfg.Pool, s.holder, now, now.Add(min(3*s.cfg.Every, leaseAtMost)))
 	if err != nil || !mine {
 		return 0, err
 	}

@@ -295,6 +295,22 @@ func TestAJourneyThatCannotBeReadIsFoundByLooking(t *testing.T) {
 	}
 }
 
+// TestALeaseByAWrongClockIsNobodys: one sentinel looked with a clock 60 days ahead, and is no more.
+func TestALeaseByAWrongClockIsNobodys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	if _, err := w.pool.Exec(t.Context(), `update sentinel_lease set holder = 'gone', until = $1`, w.c.Now().AddDate(0, 0, 60)); err != nil {
+		t.Fatal(err)
+	}
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err == nil {
+		t.Error("nobody looks for 60 days, and nothing was said")
+	}
+	w.look(w.sentinel(), 0)
+	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err != nil {
+		t.Errorf("after another has looked: %v", err)
+	}
+}
+
 func TestASentinelThatDoesNotLookIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -481,6 +481,9 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 
 // What the sentinel reads and writes. It acts for the system: no principal narrows what it sees.
 
+// leaseAtMost is what no lease is longer than: one that ends later was taken by a clock that was wrong, and is nobody's.
+const leaseAtMost = 24 * time.Hour
+
 // takeLease makes holder the one sentinel until then, if nobody else is.
 //
 // A lease that ran out long before somebody took it says that nothing here ran in between: that is kept as a time away.
@@ -489,7 +492,7 @@ func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, unti
 		stopped as (insert into away (since, until) select until, $2::timestamptz from before
 			where until > '-infinity' and until < $2::timestamptz - make_interval(secs => $4) on conflict do nothing)
 		update sentinel_lease set holder = $1, until = $3
-		where id = 1 and (holder = $1 or until < $2)`, holder, now, until, awayAfter.Seconds())
+		where id = 1 and (holder = $1 or until < $2 or until > $5)`, holder, now, until, awayAfter.Seconds(), now.Add(leaseAtMost))
 	if err != nil {
 		return false, fmt.Errorf("taking the sentinel's lease: %w", err)
 	}
@@ -503,7 +506,7 @@ func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error
 	if err := pool.QueryRow(ctx, `select holder, until from sentinel_lease where id = 1`).Scan(&holder, &until); err != nil {
 		return fmt.Errorf("reading the sentinel's lease: %w", err)
 	}
-	if holder == "" || until.Time.Before(now) {
+	if holder == "" || until.Time.Before(now) || until.Time.After(now.Add(leaseAtMost)) {
 		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge serve` runs one beside journey " +
 			"when it has FOOTBRIDGE_SENTINEL_DATABASE_URL, and `footbridge sentinel` runs one alone")
 	}

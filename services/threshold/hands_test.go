@@ -47,6 +47,9 @@ type set struct{ at time.Time }
 
 func (s *set) Now() time.Time { return s.at }
 
+// Offset says that the machine's own clock is right: this one is set by the test.
+func (s *set) Offset() time.Duration { return time.Until(s.at) }
+
 func migrated() pg.Service {
 	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{
 		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
