@@ -11,12 +11,15 @@ const (
 	SendingTeam   Role = "sending-team"
 	Navigator     Role = "navigator"
 	TreatingStaff Role = "treating-staff"
-	Partner       Role = "partner"
-	Operator      Role = "operator"
-	Commissioner  Role = "commissioner"
-	Person        Role = "person"
-	System        Role = "system"
-	Guest         Role = "guest"
+	// YoungPeoplesClinician decides who may answer for somebody under 18, or of unknown age; nobody else's word counts as
+	// theirs.
+	YoungPeoplesClinician Role = "young-peoples-clinician"
+	Partner               Role = "partner"
+	Operator              Role = "operator"
+	Commissioner          Role = "commissioner"
+	Person                Role = "person"
+	System                Role = "system"
+	Guest                 Role = "guest"
 )
 
 // Access is one line of the access table: what a role may see and do, and what it may not.
@@ -49,6 +52,11 @@ var access = []Access{
 		"reads",
 		"lists of journeys",
 		true, "a reason of substance is stated; of a journey of another organisation, that organisation is told", true},
+	{YoungPeoplesClinician, "A clinician of the young people's service, signed in as themselves",
+		"journeys that began at their organisation, with timeline and next steps",
+		"records who may answer for somebody under 18 or of unknown age, whose phone it is and who may know; what such a person answered, and how to reach them; takes on and hands on their own team's steps",
+		"who an adult is; journeys of other organisations",
+		true, "the journey began at their organisation, and is of somebody under 18 or of unknown age", false},
 	{Partner, "A third-sector organisation with an agreement in force",
 		"its own offers, without identity until accepted under consent",
 		"answers its own offers",

@@ -30,8 +30,9 @@ const schemaPattern = "/schemas/{type}.json"
 
 var (
 	staff    = []Role{SendingTeam, Navigator}
-	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, Operator, Person}
-	everyone = []Role{SendingTeam, Navigator, TreatingStaff, Partner, Operator, Commissioner, Person}
+	teams    = []Role{SendingTeam, Navigator, YoungPeoplesClinician}
+	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
+	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Operator, Commissioner, Person}
 	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
 
@@ -74,15 +75,15 @@ var routes = []Route{
 	{"POST", "/api/people/{ref}/contact-resumed", Intake, []Role{Navigator}, false,
 		"Lifts the stop on contact; consent is asked for anew."},
 
-	{"GET", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, TreatingStaff, Person}, false,
+	{"GET", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Person}, false,
 		"Shows what the person said yes and no to, and how each answer stands."},
-	{"POST", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, Person}, false,
-		"Records what the person said yes or no to, or took back, by purpose and organisation."},
-	{"POST", "/api/journeys/{id}/contact", Intake, []Role{SendingTeam, Navigator, Person}, false,
+	{"POST", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
+		"Records what the person said yes or no to, or took back, by purpose and organisation; by a young people's clinician also who may answer."},
+	{"POST", "/api/journeys/{id}/contact", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
 		"Records how the person may be reached, who may hear what, and who must not know."},
 	{"POST", "/api/journeys/{id}/preferences", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Records what the person would like."},
-	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, Partner, Person}, false,
+	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}, false,
 		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, under a yes to it by name and an agreement in force. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
@@ -95,7 +96,7 @@ var routes = []Route{
 	{"POST", "/api/people/{ref}/erase", Intake, []Role{Navigator, Operator}, false,
 		"Makes what identifies a person unreadable, everywhere, and says where: one person asks for it with a reason, and another confirms that request."},
 
-	{"GET", "/api/journeys", Journey, []Role{SendingTeam, Navigator, Operator}, false,
+	{"GET", "/api/journeys", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Lists journeys with their next step, by the time promised."},
 	{"GET", "/api/journeys/{id}", Journey, lookers, false,
 		"Shows one journey with timeline, next steps and what the caller may do next."},
@@ -117,9 +118,9 @@ var routes = []Route{
 		"Records a human's decision about one service's door, with its reason; it outranks criteria and answers."},
 	{"POST", "/api/steps/{id}/done", Journey, staff, false,
 		"Records that a step has been done and what happens next."},
-	{"POST", "/api/steps/{id}/reassign", Journey, staff, false,
+	{"POST", "/api/steps/{id}/reassign", Journey, teams, false,
 		"Hands a step to another owner; the former one stays answerable until the new one acknowledges."},
-	{"POST", "/api/steps/{id}/acknowledge", Journey, staff, false,
+	{"POST", "/api/steps/{id}/acknowledge", Journey, teams, false,
 		"Records that an owner has taken a step on."},
 
 	{"GET", "/api/services", Threshold, everyone, false,

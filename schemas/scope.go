@@ -35,7 +35,7 @@ func ScopeOf(role Role, organisation, subject string) Scope {
 		return Scope{All: true, Organisations: none}
 	case Navigator:
 		return Scope{Organisations: []string{organisation, ""}}
-	case SendingTeam, System:
+	case SendingTeam, YoungPeoplesClinician, System:
 		return Scope{Organisations: []string{organisation}}
 	case TreatingStaff:
 		return Scope{Organisations: []string{organisation}, Elsewhere: true}

@@ -25,7 +25,7 @@ func TestOneRuleSaysWhatARoleReaches(t *testing.T) {
 	const why = "treating them tonight"
 	type reach struct{ own, foreign, foreignForAReason bool }
 	for role, want := range map[schemas.Role]reach{
-		schemas.SendingTeam: {true, false, false}, schemas.Navigator: {true, false, false}, schemas.TreatingStaff: {true, false, true},
+		schemas.SendingTeam: {true, false, false}, schemas.YoungPeoplesClinician: {true, false, false}, schemas.Navigator: {true, false, false}, schemas.TreatingStaff: {true, false, true},
 		schemas.Operator: {true, true, true}, schemas.System: {true, false, false},
 		schemas.Partner: {}, schemas.Commissioner: {}, schemas.Person: {}, schemas.Guest: {}, "": {},
 	} {

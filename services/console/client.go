@@ -37,6 +37,8 @@ type step struct {
 	FirstDueAt time.Time `json:"firstDueAt"`
 	// May lists what the caller may do with it: "done", "acknowledge", "reassign".
 	May []string `json:"may"`
+	// TakeOn are the owners as whom the caller may take it on.
+	TakeOn []string `json:"takeOn"`
 }
 
 type journey struct {

@@ -112,14 +112,16 @@ func DevChoices() []Choice {
 	return []Choice{
 		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.", staff(schemas.SendingTeam, "dev-liaison")},
 		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", staff(schemas.Navigator, "dev-navigator")},
+		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age is not known. Sees the journeys of RXX.", staff(schemas.YoungPeoplesClinician, "dev-clinician")},
 		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", staff(schemas.Operator, "dev-operator")},
 	}
 }
 
 // Routes are the console's pages, for the gateway.
 func Routes() []schemas.Route {
-	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Operator}
+	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator}
 	staff := []schemas.Role{schemas.SendingTeam, schemas.Navigator}
+	teams := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician}
 	guests := []schemas.Role{schemas.Guest}
 	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
 		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles, Public: len(roles) == 0, Meaning: meaning}
@@ -132,7 +134,7 @@ func Routes() []schemas.Route {
 		page("GET", "/journeys", "Journeys by the time promised.", lists...),
 		page("GET", "/journeys/{id}", "One journey.", lists...),
 		page("POST", "/journeys/{id}/steps/{step}/done", "Says that a step is done.", staff...),
-		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", staff...),
+		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", teams...),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
 		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),

@@ -30,7 +30,7 @@ var (
 	now   = time.Date(2026, 3, 2, 14, 30, 0, 0, time.UTC)
 	nurse = DevChoices()[0].Principal
 	guide = DevChoices()[1].Principal
-	opera = DevChoices()[2].Principal
+	opera = DevChoices()[3].Principal
 )
 
 const (

@@ -40,10 +40,8 @@ func viewStep(s step, now time.Time, zone *time.Location) stepView {
 	if !s.FirstDueAt.IsZero() && !s.FirstDueAt.Equal(s.DueAt) {
 		v.First = timeWords(s.FirstDueAt, zone)
 	}
-	if slices.Contains(s.May, "acknowledge") {
-		for _, owner := range append([]string{s.Owner}, s.Also...) {
-			v.TakeOn = append(v.TakeOn, takeOn{owner, ownerName(owner)})
-		}
+	for _, owner := range s.TakeOn {
+		v.TakeOn = append(v.TakeOn, takeOn{owner, ownerName(owner)})
 	}
 	return v
 }

@@ -350,6 +350,8 @@ var roleNames = map[string]string{
 	string(schemas.Navigator):     "Navigator",
 	string(schemas.Operator):      "Operator",
 	string(schemas.TreatingStaff): "Treating staff",
+
+	string(schemas.YoungPeoplesClinician): "Young people’s clinician",
 }
 
 func mayRefer(role string) bool { return slices.Contains(referrers, schemas.Role(role)) }

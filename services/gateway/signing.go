@@ -16,7 +16,7 @@ var signingRoutes = []schemas.Route{
 	{Method: "POST", Pattern: "/sign-in", Service: schemas.Gateway, Public: true, Meaning: "Signs in, in development."},
 	{Method: "POST", Pattern: "/sign-out", Service: schemas.Gateway, Public: true, Meaning: "Signs out: the session ends here."},
 	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway, Meaning: "Ends every session of whoever asks, on every device.",
-		Roles: []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.Operator, schemas.Commissioner}},
+		Roles: []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Operator, schemas.Commissioner}},
 }
 
 // signIn begins a session of whoever was chosen. A session that the browser came with ends.

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/schemas"
@@ -39,8 +40,18 @@ type SaidAnswer struct {
 func (v *Visit) joinAnswers(s Statement) {
 	for _, c := range s.Consents {
 		v.Answers = append(v.Answers, SaidAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
-			By: c.RecordedBy, Told: s.Told, Said: s.answeredAt(), Own: s.Route == routeSelf})
+			By: s.recorder(c), Told: s.Told, Said: s.answeredAt(), Own: s.Route == routeSelf})
 	}
+}
+
+// recorder is who recorded an answer that a statement passes on: whoever sent it. A system says of itself which role of its
+// own organisation did, and that is kept beside it; a role that a person of ours names in a form is nobody's who acted.
+func (s Statement) recorder(c schemas.ReportedConsent) string {
+	role, _, _ := strings.Cut(s.By, ":")
+	if s.By != "" && (role != string(schemas.System) || c.RecordedBy == "") {
+		return s.By
+	}
+	return strings.TrimSpace(s.By + " reports " + cmp.Or(c.RecordedBy, "nobody"))
 }
 
 // answeredAt is when what a statement passes on was said: at the latest when the person left hospital, or the request

@@ -13,12 +13,11 @@ import (
 const adult = 18
 
 // MayConsent is what a young people's clinician recorded about who may answer for somebody under 18, or of unknown
-// age. All of it is kept sealed; events say the basis alone, as MayAnswer.
+// age. Who decided is whoever is signed in in that role, and is kept beside it: nobody names a clinician for them. All of
+// it is kept sealed; events say the basis alone, as MayAnswer.
 type MayConsent struct {
 	// Basis is gillick or parental-responsibility.
 	Basis string `json:"basis"`
-	// Clinician is who decided, by name.
-	Clinician string `json:"clinician"`
 	// WhosePhone says whose the contact is; MayKnow who may know, and who not.
 	WhosePhone string `json:"whosePhone"`
 	MayKnow    string `json:"mayKnow"`
@@ -30,8 +29,6 @@ func (m *MayConsent) fault() string {
 	switch {
 	case m.answers() == "":
 		return "The basis of mayConsent is not known. Use gillick where the young person may answer themselves, or parental-responsibility."
-	case missing(m.Clinician):
-		return "Name the young people's clinician who decided, in clinician of mayConsent."
 	case missing(m.WhosePhone) || missing(m.MayKnow):
 		return "Say whose phone it is in whosePhone, and who may know in mayKnow of mayConsent: nobody is rung before both are known."
 	}
@@ -75,7 +72,7 @@ func (g guard) fault(a Answer) string {
 	switch {
 	case a.State != ConsentGiven:
 	case g.First:
-		return "The person is under 18, or their age is not known. First a named young people's clinician records who may consent; send mayConsent, alone or with this answer."
+		return "The person is under 18, or their age is not known. First a young people's clinician records who may consent, signed in as themselves: mayConsent, alone or with this answer."
 	case g.Answers != "" && a.Giver != g.Answers:
 		return "A young people's clinician recorded that another may consent: " + g.Answers + ". Send giver as that, or a new mayConsent."
 	}

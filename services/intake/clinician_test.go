@@ -42,7 +42,7 @@ func (p *process) corrections(t testing.TB, journey string) (all []schemas.Disch
 	return all
 }
 
-const parent = `{"basis":"parental-responsibility","clinician":"Dr Sample","whosePhone":"a mother's","mayKnow":"a mother, nobody else"}`
+const parent = `{"basis":"parental-responsibility","whosePhone":"a mother's","mayKnow":"a mother, nobody else"}`
 
 func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
 	t.Parallel()
@@ -53,17 +53,17 @@ func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
 		return `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken","giver":"` + giver + `"}`
 	}
 	for claim, record := range map[string]string{
-		"no clinician": strings.Replace(parent, "Dr Sample", " ", 1), "no basis": strings.Replace(parent, "parental-responsibility", "family", 1),
+		"no basis":    strings.Replace(parent, "parental-responsibility", "family", 1),
 		"whose phone": strings.Replace(parent, "a mother's", "", 1), "who may know": strings.Replace(parent, "a mother, nobody else", "", 1),
 	} {
-		if status, answer := p.ask(t, liaison, "POST", path, `{"mayConsent":`+record+`}`); status != http.StatusUnprocessableEntity {
+		if status, answer := p.ask(t, doctor, "POST", path, `{"mayConsent":`+record+`}`); status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d %s", claim, status, answer)
 		}
 	}
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes("parental-responsibility"))
 	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
 	p.must(t, http.StatusForbidden, own, "POST", path, `{"mayConsent":`+parent+`}`)
-	if answer := p.must(t, http.StatusOK, liaison, "POST", path, `{"mayConsent":`+parent+`}`); !strings.Contains(answer, `"mayAnswer":"parental-responsibility"`) {
+	if answer := p.must(t, http.StatusOK, doctor, "POST", path, `{"mayConsent":`+parent+`}`); !strings.Contains(answer, `"mayAnswer":"parental-responsibility"`) {
 		t.Errorf("recorded %s", answer)
 	}
 	said := p.corrections(t, child)
@@ -72,7 +72,7 @@ func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
 	}
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes("person"))
 	p.must(t, http.StatusOK, liaison, "POST", path, yes("parental-responsibility"))
-	p.canariesIn(t, []string{"note", "visit", "outbox", "consent", "idempotency"}, "Dr Sample", "a mother")
+	p.canariesIn(t, []string{"note", "visit", "outbox", "consent", "idempotency"}, "a mother")
 	// A later message changes nothing about it; a new visit is looked at anew.
 	status, body := p.post(t, "application/cloudevents+json", report("again", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:30:00Z",
 		"person":{"localId":"L1","birthDate":"2014-04-01"}}`))
@@ -83,7 +83,76 @@ func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
 		t.Errorf("said %+v", said)
 	}
 	grown, _ := p.discharge(t, "V9", "L9", "1990-04-01")
-	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+grown+"/consent", `{"mayConsent":`+parent+`}`)
+	p.must(t, http.StatusNotFound, doctor, "POST", "/api/journeys/"+grown+"/consent", `{"mayConsent":`+parent+`}`)
+}
+
+// Who decided is whoever is signed in: nobody records a clinician's decision for them, in whatever name.
+func TestNobodyButTheCliniciansThemselvesRecordWhoMayAnswer(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	child, person := p.discharge(t, "V1", "L1", "2014-04-01")
+	grown, _ := p.discharge(t, "V2", "L2", "1990-04-01")
+	path := "/api/journeys/" + child + "/consent"
+	named := strings.Replace(parent, `{`, `{"clinician":"Dr Sample",`, 1)
+	for who, want := range map[principal.Principal]int{liaison: http.StatusForbidden, guide: http.StatusForbidden,
+		{Organisation: "RXX", Role: string(schemas.TreatingStaff), Subject: "t"}:                                   http.StatusForbidden,
+		{Organisation: "RXX", Role: string(schemas.Operator), Subject: "o"}:                                        http.StatusForbidden,
+		{Organisation: "self", Role: string(schemas.Person), Subject: person}:                                      http.StatusForbidden,
+		{Organisation: "RXX", Role: string(schemas.YoungPeoplesClinician), Subject: "system", Source: "/hospital"}: http.StatusForbidden,
+		{Organisation: "RYY", Role: string(schemas.YoungPeoplesClinician), Subject: "elsewhere"}:                   http.StatusNotFound,
+	} {
+		p.must(t, want, who, "POST", path, `{"mayConsent":`+parent+`}`)
+	}
+	for _, who := range []principal.Principal{liaison, doctor} { // nor does a name in the body stand for anybody
+		if status, answer := p.ask(t, who, "POST", path, `{"mayConsent":`+named+`}`); status/100 != 4 {
+			t.Errorf("%s names a clinician: %d %s", who, status, answer)
+		}
+	}
+	if said := p.corrections(t, child); len(said) > 0 {
+		t.Fatalf("said %+v", said)
+	}
+	p.must(t, http.StatusOK, doctor, "POST", path, `{"mayConsent":`+parent+`}`)
+	if n := p.count(t, `select count(*) from intake.note where kind = 'may-consent' and by_role = '`+recordedBy(doctor)+`'`); n != 1 {
+		t.Error("who decided is not kept as who they are")
+	}
+	p.must(t, http.StatusOK, doctor, "GET", "/api/journeys/"+child+"/identity", "", ReasonHeader, "deciding who may answer")
+	for _, part := range []string{"/identity", "/consent"} {
+		p.must(t, http.StatusNotFound, doctor, "GET", "/api/journeys/"+grown+part, "", ReasonHeader, "deciding who may answer")
+	}
+	p.must(t, http.StatusNotFound, doctor, "POST", "/api/journeys/"+grown+"/contact", `{"noSafeChannel":true,"arrangement":"a slip"}`)
+}
+
+// Whoever recorded an answer is kept as who they are, by every way in; a role that a body names is nobody.
+func TestWhoRecordedAnAnswerIsWhoeverWasSignedIn(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	path := "/api/journeys/" + journey + "/consent"
+	p.must(t, http.StatusOK, liaison, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+	if seen := p.must(t, http.StatusOK, guide, "GET", path, ""); !strings.Contains(seen, `"recordedBy":"`+recordedBy(liaison)+`"`) {
+		t.Errorf("a colleague sees %s", seen)
+	}
+	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
+	if seen := p.must(t, http.StatusOK, own, "GET", path, ""); !strings.Contains(seen, `"recordedBy":"sending-team"`) || strings.Contains(seen, liaison.Subject) {
+		t.Errorf("the person sees %s", seen)
+	}
+	form := `{"organisation":"RXX","requestedAt":"2026-11-20T08:00:00Z","person":{"localId":"L7","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"},
+		"consents":[{"purpose":"bridging","given":false,"how":"spoken","recordedBy":"liaison-nurse"}]}`
+	p.must(t, http.StatusAccepted, guide, "POST", "/api/referrals", form)
+	status, body := p.post(t, "application/cloudevents+json", report("r2", `{"organisation":"RXX","visit":"V9","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L9","familyName":"Examplewood","givenName":"Ash","birthDate":"1990-04-01"},
+		"consents":[{"purpose":"bridging","given":false,"how":"spoken","recordedBy":"liaison-nurse"}]}`))
+	if status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	for claim, query := range map[string]string{
+		"the navigator's form": `recorded_by = '` + recordedBy(guide) + `'`,
+		"the hospital's event": `recorded_by like 'system:% reports liaison-nurse'`,
+	} {
+		if n := p.count(t, `select count(*) from intake.consent where purpose = 'bridging' and `+query); n != 1 {
+			t.Errorf("%s: %d", claim, n)
+		}
+	}
 }
 
 func TestAYesReportedUnder18IsKeptInDoubtAndNobodyMayActOnIt(t *testing.T) {
@@ -104,7 +173,7 @@ func TestAYesReportedUnder18IsKeptInDoubtAndNobodyMayActOnIt(t *testing.T) {
 	}
 	p.accept(t, a.Journey, "1", 1)
 	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")
-	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+a.Journey+"/consent", `{"mayConsent":`+parent+`}`)
+	p.must(t, http.StatusOK, doctor, "POST", "/api/journeys/"+a.Journey+"/consent", `{"mayConsent":`+parent+`}`)
 	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+a.Journey+"/identity", "")
 	if types, _ := p.outbox(t); slices.Contains(types, "consent.given") {
 		t.Error("a yes from before the clinician's record counted after it")
@@ -119,7 +188,7 @@ func TestWhoTurns18AnswersForThemselvesFromThatDay(t *testing.T) {
 	child, _ := p.discharge(t, "V1", "L1", in(5, 18))
 	recorded, _ := p.discharge(t, "V2", "L2", in(5, 18))
 	younger, _ := p.discharge(t, "V3", "L3", in(5, 15))
-	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+recorded+"/consent", `{"mayConsent":`+parent+`}`)
+	p.must(t, http.StatusOK, doctor, "POST", "/api/journeys/"+recorded+"/consent", `{"mayConsent":`+parent+`}`)
 	p.run(t, now.AddDate(0, 0, 4), p.lookAtBirthdays)
 	if said := p.corrections(t, child); len(said) > 0 {
 		t.Fatalf("on the eve %+v", said)

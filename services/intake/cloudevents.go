@@ -324,6 +324,7 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 	}
 	reading.Organisation = data.Organisation
 	statement := s.reported(e, data)
+	statement.By = recordedBy(who)
 	reading.Statement = &statement
 	return reading, nil
 }

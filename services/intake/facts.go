@@ -136,7 +136,7 @@ func (w *World) say(person *Person, s Statement, in Incoming) {
 	stamp.Seq = person.Version
 	said, changed := person.Facts.learn(s.Facts, s.TakenBack, FactStamp{stamp, in.Way})
 	for _, one := range said {
-		one.Person, one.Message = person.ID, s.Message
+		one.Person, one.Message, one.By = person.ID, s.Message, s.By
 		w.said = append(w.said, one)
 	}
 	person.changed = person.changed || changed

@@ -29,7 +29,7 @@ func TestPreferencesForgetNothingAndNullTakesBack(t *testing.T) {
 	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"takenBack": ["language"]`) || strings.Contains(said, "workerGender") {
 		t.Errorf("taken back %s", said)
 	}
-	if n := p.count(t, `select count(*) from intake.fact_said where way = 'preferences' and by_role = 'sending-team'`); n != 4 {
+	if n := p.count(t, `select count(*) from intake.fact_said where way = 'preferences' and by_role = '`+recordedBy(liaison)+`'`); n != 4 {
 		t.Errorf("%d facts are kept as they were said", n)
 	}
 }

@@ -472,7 +472,7 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 	}
 	weighWords(&statement, s.profiles.For(in.reading.Sender), m.Words)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
-	statement.Arrived, statement.RaisedBy = m.Arrived, raisedByFHIR
+	statement.Arrived, statement.RaisedBy, statement.By = m.Arrived, raisedByFHIR, recordedBy(in.who)
 	if m.Nowhere {
 		statement.doubt(aboutDestination, schemas.FlagDestinationUnknown, "")
 	} else if m.Destination != "" {

@@ -376,7 +376,7 @@ func FuzzReadList(f *testing.F) {
 // FuzzReadWhatIsRecorded reads what staff send about a person: answers, contact, wishes, edits of a message.
 func FuzzReadWhatIsRecorded(f *testing.F) {
 	seedDocuments(f,
-		`{"answers":[{"purpose":"follow-up","organisation":"8c4bba9e-7c82-48a1-8bbd-6fb23f09d445","state":"given","until":"2026-12-01"}],"giver":"person","how":"spoken","told":["what-it-is"],"capacityDoubt":false,"mayConsent":{"basis":"gillick","clinician":"A Example"}}`,
+		`{"answers":[{"purpose":"follow-up","organisation":"8c4bba9e-7c82-48a1-8bbd-6fb23f09d445","state":"given","until":"2026-12-01"}],"giver":"person","how":"spoken","told":["what-it-is"],"capacityDoubt":false,"mayConsent":{"basis":"gillick","whosePhone":"their own","mayKnow":"nobody"}}`,
 		`{"channels":[{"channel":"phone","value":"01632 960001","confirmed":true,"fromHour":18,"toHour":21}],"named":[{"name":"Ada"}],"neverTell":["x"],"needs":["large-print"]}`,
 		`{"noSafeChannel":true,"arrangement":"at the desk"}`,
 		`{"channels":["phone"],"workerGender":"woman","language":"cy","interpreterNeeded":true,"partners":["a"],"never":["b"],"words":"not on Mondays"}`,

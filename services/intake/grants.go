@@ -65,6 +65,8 @@ type Asking struct {
 	Reason       string // as stated
 	// Own says that it is the person themselves; Here that the journey began at the organisation that asks.
 	Own, Here bool
+	// Young: they are under 18, or nobody knew their age.
+	Young bool
 	// Barred: the person said that the organisation must not know. To it, it is as if nothing were there.
 	Barred bool
 }
@@ -103,9 +105,9 @@ func MayRead(asking Asking, group Group, standing Standing, offers []Offer, answ
 			return SeesNothing, RefusedNoReason
 		}
 		return SeesAll, ""
-	case schemas.SendingTeam, schemas.Navigator:
+	case schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician:
 		switch {
-		case !asking.Here:
+		case !asking.Here, schemas.Role(asking.Role) == schemas.YoungPeoplesClinician && !asking.Young:
 			return SeesNothing, RefusedRole
 		case !stated:
 			return SeesNothing, RefusedNoReason

@@ -172,7 +172,7 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, consentAnswer(sub, s.consentsOf(sub, tx.Now)), nil
+		return http.StatusOK, consentAnswer(sub, s.consentsOf(who, sub, tx.Now)), nil
 	})
 }
 
@@ -210,7 +210,7 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	var fresh []Answer
 	for _, given := range request.Answers {
 		a := Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
-			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: who.Role, Doubt: request.CapacityDoubt, Until: given.Until,
+			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
 			Said: Stamp{SaidAt: tx.Now}}
 		before := Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
 		if fault := consentFault(a, before, sub.guard, today); fault != "" {
@@ -229,8 +229,8 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 // letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
 func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf, record *MayConsent) error {
 	switch {
-	case who.Role == string(schemas.Person):
-		return httpx.NewProblem(http.StatusForbidden, "A young people's clinician says who may consent. Staff record that.")
+	case schemas.Role(who.Role) != schemas.YoungPeoplesClinician || who.Source != "":
+		return httpx.NewProblem(http.StatusForbidden, "Who may consent is recorded by the young people's clinician who decides it, signed in as themselves. Nobody records it for them.")
 	case record.fault() != "":
 		return unprocessable(record.fault())
 	case sub.guard == guard{}:
@@ -277,8 +277,9 @@ func saidByAnswers(sub *subjectOf, fresh []Answer, today string) []said {
 	return all
 }
 
-// consentsOf is how each answer stands, every purpose at least once.
-func (s *Service) consentsOf(sub *subjectOf, now time.Time) []consentShown {
+// consentsOf is how each answer stands, every purpose at least once. Colleagues see who recorded it, the person in which
+// role that was.
+func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.Time) []consentShown {
 	today := s.today(now)
 	var shown []consentShown
 	for _, purpose := range schemas.Values("purpose") {
@@ -293,6 +294,9 @@ func (s *Service) consentsOf(sub *subjectOf, now time.Time) []consentShown {
 			if a, ok := newest(sub.answers, purpose, to, sub.Person); ok {
 				at := a.Said.SaidAt.In(s.zone)
 				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.SaidAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
+				if schemas.Role(who.Role) == schemas.Person {
+					line.RecordedBy, _, _ = strings.Cut(a.By, ":")
+				}
 			}
 			shown = append(shown, line)
 		}
@@ -318,6 +322,9 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
+		if sub.notYoung(who) {
+			return noSuchJourney()
+		}
 		if schemas.Role(who.Role) != schemas.Person && sub.bars(who.Organisation) {
 			s.storeLook(tx, who, sub, SeesNothing, RefusedBarred, "", tx.Now)
 			refusal = noSuchJourney()
@@ -328,7 +335,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 				return err
 			}
 		}
-		answer = consentAnswer(sub, s.consentsOf(sub, tx.Now))
+		answer = consentAnswer(sub, s.consentsOf(who, sub, tx.Now))
 		return nil
 	})
 	switch {
@@ -550,7 +557,7 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 // look decides about one look and writes it down, a refused one too.
 func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
 	asking := Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
-		Here: sub.Organisation == who.Organisation, Barred: sub.bars(who.Organisation)}
+		Here: sub.Organisation == who.Organisation, Young: sub.guard != guard{}, Barred: sub.bars(who.Organisation)}
 	var standing Standing
 	var offers []Offer
 	own := ""

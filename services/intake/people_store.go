@@ -95,7 +95,16 @@ func noSuchPerson() *httpx.Problem {
 
 // lockSubject reads the person of a journey within the principal's reach, and locks their record.
 func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
-	return s.lockWithin(tx, scopeOf(who), journey)
+	sub, err := s.lockWithin(tx, scopeOf(who), journey)
+	if err == nil && sub.notYoung(who) {
+		err = noSuchJourney()
+	}
+	return sub, err
+}
+
+// notYoung says that a young people's clinician asks about somebody who answers for themselves: nothing of theirs.
+func (sub *subjectOf) notYoung(who principal.Principal) bool {
+	return schemas.Role(who.Role) == schemas.YoungPeoplesClinician && sub.guard == guard{}
 }
 
 // lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may, what
@@ -553,8 +562,14 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	return rows, tx.Flush()
 }
 
-// recordedBy is how whoever is asking is written beside what they did.
-func recordedBy(who principal.Principal) string { return who.Role + ":" + who.Subject }
+// recordedBy is how whoever is asking is written beside what they did: never as anybody else says. Empty where nobody asks,
+// as when a message that was set aside is read again.
+func recordedBy(who principal.Principal) string {
+	if who.Subject == "" {
+		return ""
+	}
+	return who.Role + ":" + who.Subject
+}
 
 func storeEraseRequest(q queuer, asked eraseAsked, by, reason string, now time.Time) {
 	_, subject, _ := strings.Cut(by, ":")
@@ -934,7 +949,7 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 	}
 	all, _ := book.learn(sub.supplied.Facts, sub.supplied.TakenBack, FactStamp{Stamp{SaidAt: tx.Now}, wayPreferences})
 	for i := range all {
-		all[i].Person, all[i].By = sub.Person, who.Role
+		all[i].Person, all[i].By = sub.Person, recordedBy(who)
 	}
 	text, err := json.Marshal(book)
 	if err != nil {

@@ -23,6 +23,7 @@ import (
 
 var (
 	liaison  = principal.Principal{Organisation: "RXX", Role: string(schemas.SendingTeam), Subject: "nurse-1"}
+	doctor   = principal.Principal{Organisation: "RXX", Role: string(schemas.YoungPeoplesClinician), Subject: "clinician-1"}
 	guide    = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "navigator-1"}
 	treating = principal.Principal{Organisation: "RYY", Role: string(schemas.TreatingStaff), Subject: "doctor-1"}
 	ours     = principal.Principal{Organisation: "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445", Role: string(schemas.Partner), Subject: "peer-1"}
@@ -177,8 +178,8 @@ func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
 
 	path = "/api/journeys/" + child + "/consent"
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes)
-	p.must(t, http.StatusOK, liaison, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken",
-		"mayConsent":{"basis":"gillick","clinician":"Dr Sample","whosePhone":"their own","mayKnow":"a parent"}}`)
+	p.must(t, http.StatusOK, doctor, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken",
+		"mayConsent":{"basis":"gillick","whosePhone":"their own","mayKnow":"a parent"}}`)
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "discharge.corrected", "consent.given")
 }

@@ -59,7 +59,7 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 		reading.Organisation = data.Organisation
 		reading.ControlID = cmp.Or(reading.ControlID, data.Referral)
 		statement := s.submittedBy(reading.Sender, s.clock.Now(), data)
-		statement.RaisedBy = "form"
+		statement.RaisedBy, statement.By = "form", recordedBy(who)
 		reading.Statement = &statement
 	} else {
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, ""
@@ -227,7 +227,7 @@ func (s *Service) takeRow(ctx context.Context, who principal.Principal, row List
 		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, "" // it may come again, corrected
 	} else {
 		statement := s.submittedBy(reading.Sender, s.clock.Now(), row.Data)
-		statement.RaisedBy = "form"
+		statement.RaisedBy, statement.By = "form", recordedBy(who)
 		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
 		if row.Judged() {
 			statement.attended()
@@ -253,6 +253,7 @@ func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied 
 	}
 	reading.Organisation = data.Organisation
 	statement := s.submittedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
+	statement.By = recordedBy(who)
 	reading.Statement = &statement
 	return reading, nil
 }

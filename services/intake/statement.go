@@ -182,6 +182,7 @@ type Statement struct {
 	TakenBack    []string                 // names of facts that the sender says are known no more
 	Consents     []schemas.ReportedConsent
 	RaisedBy     string // hl7, event, form
+	By           string // who sent it, as recordedBy writes it, where it came with a principal of its own
 
 	// InScope is a human's decision about the visit, of KindHuman.
 	InScope bool

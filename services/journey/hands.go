@@ -60,6 +60,9 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	if err != nil || !open {
 		return err // done before: the same answer again
 	}
+	if s.endsByRecord() {
+		return httpx.NewProblem(http.StatusConflict, "This ends by the young people's clinician's own record of who may answer: they send it as mayConsent, with POST /api/journeys/{id}/consent.")
+	}
 	if s.Kind == stepReviewHold && r.State == journeyHeld {
 		return httpx.NewProblem(http.StatusConflict, "Looking again ends in one of three ways: release the journey, hold it with a new day of review, or close it.")
 	}
@@ -68,7 +71,7 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 			return err
 		}
 	}
-	who := by.String() + "/" + by.Subject
+	who := named(by)
 	w.close(r, id, stateDone, who)
 	if next != nil {
 		w.open(r, Wanted{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
@@ -82,22 +85,25 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 
 // noAnswer records that the person was tried and could not be reached, and unless another step is named opens the rung
 // above the step that asked them. Another kind of step has none.
-func (w *writes) noAnswer(r *record, id string, named bool, by principal.Principal) {
+func (w *writes) noAnswer(r *record, id string, nextNamed bool, by principal.Principal) {
 	s, open, err := r.find(id)
 	if err != nil || !open {
 		return // done says so
 	}
 	r.Known.Tries = append(r.Known.Tries, w.now.UTC())
 	next := askAgain(s, w.owners, r.Known.askFrom(), w.zone)
-	if next.Kind != "" && r.State == journeyOpen && !named {
+	if next.Kind != "" && r.State == journeyOpen && !nextNamed {
 		next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
-		w.open(r, next, by.String()+"/"+by.Subject)
+		w.open(r, next, named(by))
 	}
 }
 
 // handOn adds an owner to a step; the former one stays answerable until the new one acknowledges.
-func (w *writes) handOn(r *record, id, owner string) (Step, error) {
+func (w *writes) handOn(r *record, id, owner string, by principal.Principal) (Step, error) {
 	s, open, err := r.find(id)
+	if may, _ := mayWith(s, schemas.Role(by.Role)); err == nil && !slices.Contains(may, "reassign") {
+		err = httpx.NewProblem(http.StatusForbidden, "This step is not your team's to hand on.")
+	}
 	if err == nil && !open {
 		err = isDone()
 	}
@@ -111,10 +117,53 @@ func (w *writes) handOn(r *record, id, owner string) (Step, error) {
 	return handOn(s, owner), nil
 }
 
+// hand is that somebody handed a step on, or took it on: as which owner, and who they are.
+type hand struct {
+	What, Owner, By string
+	At              time.Time
+}
+
+const handTaken = "taken-on"
+
+// endsByRecord says that a step ends by what it was for being recorded, and never by anybody's word that it is done.
+func (s Step) endsByRecord() bool { return s.Kind == stepClinician && followsFromEvents(s) }
+
+// mayWith is what a role may do with a step, and as which of its owners it may take it on. A young people's clinician's
+// step ends by their record alone, and they have to do with their own team's steps alone.
+func mayWith(s Step, role schemas.Role) (may, takeOn []string) {
+	owners := append([]string{s.Owner}, s.Added...)
+	switch role {
+	case schemas.YoungPeoplesClinician:
+		if !slices.Contains(owners, teamYoungPeople) {
+			return nil, nil
+		}
+		may = []string{"reassign"}
+	case schemas.Navigator, schemas.SendingTeam:
+		may = []string{"done", "reassign"}
+		if s.endsByRecord() {
+			may = []string{"reassign"}
+		}
+	default:
+		return nil, nil
+	}
+	for _, owner := range owners {
+		if actsFor(role, owner) {
+			takeOn = append(takeOn, owner)
+		}
+	}
+	if len(takeOn) > 0 {
+		may = append(may, "acknowledge")
+	}
+	return may, takeOn
+}
+
 // actsFor says whether a role may take a step on as this owner. An owner named in a request is not somebody who acted: a
-// team's steps are taken on by the team's staff, a navigator's by navigators, who may take any; nobody else's is taken on
-// here.
+// team's steps are taken on by the team's staff, the young people's clinicians' by them alone, a navigator's by navigators,
+// who may take any other team's; nobody else's is taken on here.
 func actsFor(role schemas.Role, owner string) bool {
+	if owner == teamYoungPeople || role == schemas.YoungPeoplesClinician {
+		return owner == teamYoungPeople && role == schemas.YoungPeoplesClinician
+	}
 	kind, _, _ := strings.Cut(owner, ":")
 	return role == schemas.Navigator && (kind == "navigator" || kind == "team") || role == schemas.SendingTeam && kind == "team"
 }

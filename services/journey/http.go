@@ -67,8 +67,9 @@ type stepShown struct {
 	Service  string   `json:"service,omitempty"`
 	Sides    []side   `json:"sides,omitempty"`
 	AskFirst []string `json:"askFirst,omitempty"`
-	// May is what the caller may do with it next.
-	May []string `json:"may,omitempty"`
+	// May is what the caller may do with it next; TakeOn as which of its owners they may take it on.
+	May    []string `json:"may,omitempty"`
+	TakeOn []string `json:"takeOn,omitempty"`
 }
 
 func (a api) stepOf(s Step, now time.Time) stepShown {
@@ -243,9 +244,7 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
 		one.explain(step, &j.Known)
-		if role := schemas.Role(p.Role); role == schemas.Navigator || role == schemas.SendingTeam {
-			one.May = []string{"done", "reassign", "acknowledge"}
-		}
+		one.May, one.TakeOn = mayWith(step, schemas.Role(p.Role))
 		s.Steps = append(s.Steps, one)
 	}
 	for _, e := range entries {
@@ -298,12 +297,12 @@ type ownerNamed struct {
 
 // reassign hands a step on.
 func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, _ principal.Principal) error {
-		s, err := ws.handOn(j, id, body.Owner)
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, p principal.Principal) error {
+		s, err := ws.handOn(j, id, body.Owner, p)
 		if err != nil {
 			return err
 		}
-		handOver(tx, s, nil)
+		handOver(tx, s, hand{"handed-on", body.Owner, named(p), ws.now})
 		j.put(s)
 		return ws.store(tx)
 	})
@@ -316,7 +315,7 @@ func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		handOver(tx, s, &ws.now)
+		handOver(tx, s, hand{handTaken, body.Owner, named(p), ws.now})
 		j.put(s)
 		return ws.store(tx)
 	})

@@ -180,7 +180,7 @@ func TestEventsOnTheBusBecomeAJourneyThatCanBeRead(t *testing.T) {
 	w.publish(reversed(withIDs(journey.events)))
 	w.eventually(3, `select count(*) from timeline_entry`)
 	got, status := ask[journeyShown](w, "GET", "/api/journeys/"+journey.journey, "")
-	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepPartnerAnswers || !slices.Equal(got.Steps[0].May, []string{"done", "reassign", "acknowledge"}) {
+	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepPartnerAnswers || !slices.Equal(got.Steps[0].May, []string{"done", "reassign"}) {
 		t.Fatalf("got %d %+v", status, got)
 	}
 	var types []string
@@ -213,6 +213,7 @@ func TestWhoMaySeeAJourney(t *testing.T) {
 		"another hospital's":                     {schemas.SendingTeam, "RYY", "s", 200, 0, 404, 404, ""},
 		"the navigator":                          {schemas.Navigator, "RXX", "s", 200, 2, 200, 200, ""},
 		"a navigator elsewhere":                  {schemas.Navigator, "RYY", "s", 200, 1, 404, 200, ""},
+		"a young people's clinician":             {schemas.YoungPeoplesClinician, "RXX", "s", 200, 1, 200, 404, ""},
 		"an operator":                            {schemas.Operator, "ops", "s", 200, 2, 200, 200, ""},
 		"the person":                             {schemas.Person, "x", "p", 403, 0, 200, 404, ""},
 		"somebody else":                          {schemas.Person, "x", "q", 403, 0, 404, 404, ""},
@@ -387,6 +388,50 @@ func TestARepeatedRequestIsAnsweredAsBefore(t *testing.T) {
 	}
 	if _, status := ask[any](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:c"}`, "Idempotency-Key", "k1"); status != 409 {
 		t.Errorf("the same key with another body: %d", status)
+	}
+}
+
+// Who acted is whoever was signed in: a nurse neither ends nor takes on what is the young people's clinician's, and a team or
+// post that a body names is kept beside who named it.
+func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.today(clock.NewID(w.c.Now()))
+	s.discharge(schemas.FlagUnder18)
+	mustApply(t, w.Service, w.pool, withIDs(s.events))
+	stepOf := func() stepShown {
+		shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
+		i := slices.IndexFunc(shown.Steps, func(one stepShown) bool { return one.Kind == stepClinician })
+		return shown.Steps[i]
+	}
+	try := func(role schemas.Role, what, body string, want int) {
+		t.Helper()
+		w.as(role, "RXX", string(role)+"-1")
+		if _, status := ask[any](w, "POST", "/api/steps/"+stepOf().Step+what, body); status != want {
+			t.Errorf("%s %s %s: %d, want %d", role, what, body, status, want)
+		}
+	}
+	const young = `{"owner": "team:young-people"}`
+	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator} {
+		w.as(role, "RXX", "s")
+		if one := stepOf(); !slices.Equal(one.May, []string{"reassign"}) || one.TakeOn != nil {
+			t.Errorf("%s may %v as %v", role, one.May, one.TakeOn)
+		}
+		try(role, "/done", "", 409)
+		try(role, "/done", `{"noAnswer": true}`, 409)
+		try(role, "/acknowledge", young, 403)
+	}
+	try(schemas.YoungPeoplesClinician, "/done", "", 403)
+	try(schemas.YoungPeoplesClinician, "/acknowledge", young, 200)
+	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "navigator:duty"}`, 200)
+	try(schemas.Navigator, "/acknowledge", `{"owner": "navigator:duty"}`, 200)
+	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "team:liaison"}`, 403)
+	for _, kept := range []hand{{What: handTaken, Owner: "team:young-people", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
+		{What: "handed-on", Owner: "navigator:duty", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
+		{What: handTaken, Owner: "navigator:duty", By: "navigator@RXX/navigator-1"}} {
+		if n := count(t, w.pool, `select count(*) from hand where what = $1 and owner = $2 and done_by = $3`, kept.What, kept.Owner, kept.By); n != 1 {
+			t.Errorf("%d rows of %+v", n, kept)
+		}
 	}
 }
 

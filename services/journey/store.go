@@ -12,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
@@ -308,9 +309,11 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 
 // handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
 // is next looked at stays.
-func handOver(q queuer, s Step, acknowledged *time.Time) {
-	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = coalesce($4, acknowledged_at)
-		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), acknowledged)
+func handOver(q queuer, s Step, h hand) {
+	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at end
+		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == handTaken, h.At)
+	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,
+		clock.NewID(h.At), s.ID, s.Journey, h.What, h.Owner, h.By, h.At)
 }
 
 // dueSteps queues the locking of open steps that are to be looked at, oldest first, passing over those another

@@ -213,8 +213,10 @@ func (v *visitor) recorded(journey string) string {
 		"named":[{"name":%q,"is":"sister","mayHear":"that-we-called"}],"neverTell":[%q],"needsNote":%q,"note":%q}`, b.phone, b.kin, b.doctor, b.ownWords, b.ownWords))
 	v.ask(http.StatusOK, schemas.SendingTeam, "POST", base+"/preferences", typeJSON, fmt.Sprintf(`{"channels":["phone"],"words":%q}`, b.ownWords+" says "+b.given))
 	v.ask(http.StatusOK, schemas.SendingTeam, "POST", base+"/consent", typeJSON, `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
-	v.ask(http.StatusUnprocessableEntity, schemas.SendingTeam, "POST", base+"/consent", typeJSON, `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken",
-		"mayConsent":{"basis":"gillick","clinician":"`+b.doctor+`","whosePhone":"`+b.kin+`","mayKnow":"`+b.given+`"}}`)
+	v.ask(http.StatusForbidden, schemas.SendingTeam, "POST", base+"/consent", typeJSON, `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken",
+		"mayConsent":{"basis":"`+b.doctor+`","whosePhone":"`+b.kin+`","mayKnow":"`+b.given+`"}}`)
+	v.ask(http.StatusForbidden, schemas.SendingTeam, "POST", base+"/consent", typeJSON, `{"mayConsent":{"basis":"gillick","whosePhone":"`+b.kin+`","mayKnow":"`+b.given+`"}}`)
+	v.ask(http.StatusNotFound, schemas.YoungPeoplesClinician, "POST", base+"/consent", typeJSON, `{"mayConsent":{"basis":"gillick","whosePhone":"`+b.kin+`","mayKnow":"`+b.given+`"}}`)
 	for _, path := range []string{"/contact", "/preferences", "/consent"} {
 		for _, wrong := range []string{`{"` + b.family + `": "` + b.nhs, `{"` + b.family + `":"` + b.given + `"}`, `{"channels":"` + b.phone + `","answers":"` + b.family + `"}`,
 			`{"channels":[{"channel":"` + b.given + `","value":"` + b.phone + `"}],"answers":[{"purpose":"` + b.family + `","state":"given"}]}`, `"` + strings.Repeat(b.ownWords, 1<<16) + `"`} {

@@ -57,8 +57,10 @@ type Act struct {
 	// Release or Dismiss settles the message that was sent as that act, counted from 1.
 	Release int `yaml:"release"`
 	Dismiss int `yaml:"dismiss"`
-	// Record is what staff record on the scenario's one journey, such as consent, with Data.
-	Record string `yaml:"record"`
+	// Record is what staff record on the scenario's one journey, such as consent, with Data; As is their role, a navigator's
+	// where none is given.
+	Record string       `yaml:"record"`
+	As     schemas.Role `yaml:"as"`
 	// Turn is what a navigator does with the whole journey, once everything before has settled: hold, release, close or
 	// reopen, with Data, which may say {{.Day 7}} for a local day so many days from now. Done does the open step of a kind.
 	Turn string `yaml:"turn"`
@@ -184,7 +186,7 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 // record says something of the scenario's one journey, once it is there.
 func (p *player) record(act Act) string {
 	p.messages = append(p.messages, "")
-	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/journeys/"+p.first()+"/"+act.Record, "application/json", []byte(act.Data))
+	got := p.Ask(cmp.Or(act.As, schemas.Navigator), http.MethodPost, "/api/journeys/"+p.first()+"/"+act.Record, "application/json", []byte(act.Data))
 	if fmt.Sprint(got.Status) != act.Answer {
 		p.t.Errorf("recording %s: %d %s", act.Record, got.Status, got.Body)
 	}

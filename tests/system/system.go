@@ -104,7 +104,7 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
 		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
 		principal.HashToken(ExchangeToken), schemas.System)
-	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Operator, schemas.Partner, schemas.Person} {
+	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator, schemas.Partner, schemas.Person} {
 		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n", principal.HashToken(tokenOf(role)), organisationOf(role), role)
 	}
 	for _, one := range Erasers {
