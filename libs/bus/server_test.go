@@ -29,7 +29,7 @@ func TestJetStreamComesBackAfterItsDiskWasFull(t *testing.T) {
 	if err := server.ns.ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	for {
 		again, err := conn.JS.Publish(ctx, "room.after", nil)

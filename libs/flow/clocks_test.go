@@ -9,6 +9,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
 )
 
 // leaping is a machine's clock that somebody has set wrong.
@@ -35,7 +36,7 @@ func TestAWrongClockAppliesAndDropsNothingAndIsTold(t *testing.T) {
 				t.Fatal(err)
 			}
 			asker.ask(t, "one", "hello")
-			eventually(t, "it is told", 15*time.Second, func() bool {
+			testkit.Eventually(t, "it is told", func() bool {
 				err := answerer.Ready()
 				return err != nil && strings.Contains(err.Error(), "clock")
 			})
@@ -43,12 +44,12 @@ func TestAWrongClockAppliesAndDropsNothingAndIsTold(t *testing.T) {
 				t.Fatalf("%d events were buried by a wrong clock", got)
 			}
 			wrong.by.Store(0)
-			effectsAre(t, answerer, 1, 30*time.Second)
+			effectsAre(t, answerer, 1)
 			wrong.by.Store(int64(leap))
-			eventually(t, "it is told again", 15*time.Second, func() bool { return answerer.Ready() != nil })
+			testkit.Eventually(t, "it is told again", func() bool { return answerer.Ready() != nil })
 			asker.ask(t, "two", "hello")
 			wrong.by.Store(0)
-			effectsAre(t, answerer, 2, 30*time.Second)
+			effectsAre(t, answerer, 2)
 			if got := count(t, answerer.pool, `select count(*) from dead_letter`); got != 0 {
 				t.Fatalf("%d events were buried", got)
 			}

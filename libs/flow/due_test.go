@@ -10,6 +10,7 @@ import (
 	sdkmetric "go.opentelemetry.io/otel/sdk/metric"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
 )
 
 // TestARowThatCannotBeDoneStopsOnlyItself: one fails as it is read, one panics, one breaks a constraint at the commit; the
@@ -28,15 +29,15 @@ func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 		t.Fatal(err)
 	}
 	asker := w.start("asker", nil, nil)
-	eventually(t, "the bad rows are set aside", 20*time.Second, func() bool { return gauge(t, reader, "footbridge.flow.aside") == 3 })
-	eventually(t, "the others are done once each", 20*time.Second, func() bool {
+	testkit.Eventually(t, "the bad rows are set aside", func() bool { return gauge(t, reader, "footbridge.flow.aside") == 3 })
+	testkit.Eventually(t, "the others are done once each", func() bool {
 		var done, most int
 		if err := asker.pool.QueryRow(t.Context(), `select count(*) filter (where done > 0), max(done) from thing`).Scan(&done, &most); err != nil {
 			t.Fatal(err)
 		}
 		return done == 5 && most == 1
 	})
-	eventually(t, "readiness comes back", 20*time.Second, func() bool { return asker.Ready() == nil })
+	testkit.Eventually(t, "readiness comes back", func() bool { return asker.Ready() == nil })
 }
 
 func doRows(_ context.Context, tx *flow.Tx, limit int) (int, error) {

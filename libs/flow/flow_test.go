@@ -123,21 +123,6 @@ func (p *process) ask(t *testing.T, journey, word string) {
 	}
 }
 
-// eventually waits until the condition holds, looking again each few milliseconds.
-func eventually(t *testing.T, what string, within time.Duration, holds func() bool) {
-	t.Helper()
-	deadline := time.After(within)
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	for !holds() {
-		select {
-		case <-deadline:
-			t.Fatalf("%s: not within %v", what, within)
-		case <-tick.C:
-		}
-	}
-}
-
 func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) int {
 	t.Helper()
 	var n int
@@ -147,9 +132,9 @@ func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) int {
 	return n
 }
 
-func effectsAre(t *testing.T, p *process, want int, within time.Duration) {
+func effectsAre(t *testing.T, p *process, want int) {
 	t.Helper()
-	eventually(t, fmt.Sprintf("%d effects", want), within, func() bool {
+	testkit.Eventually(t, fmt.Sprintf("%d effects", want), func() bool {
 		return count(t, p.pool, `select count(distinct event_id) from effect`) >= want
 	})
 	if got := count(t, p.pool, `select count(*) from effect`); got != want {
@@ -164,7 +149,7 @@ func TestEachEventIsAppliedOnce(t *testing.T) {
 	for i := range 500 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
-	effectsAre(t, answerer, 500, 20*time.Second)
+	effectsAre(t, answerer, 500)
 	if got := count(t, answerer.pool, `select count(*) from outbox`); got != 500 {
 		t.Fatalf("%d events given out, want 500", got)
 	}
@@ -184,7 +169,7 @@ func TestTwoProcessesOfAServiceShareTheWork(t *testing.T) {
 		})
 	}
 	askers.Wait()
-	effectsAre(t, one, 400, 20*time.Second)
+	effectsAre(t, one, 400)
 }
 
 func TestWhatAnotherProcessLeftUnpublishedIsTakenOver(t *testing.T) {
@@ -197,7 +182,7 @@ func TestWhatAnotherProcessLeftUnpublishedIsTakenOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.start("asker", nil, nil)
-	effectsAre(t, answerer, 7, 20*time.Second)
+	effectsAre(t, answerer, 7)
 }
 
 // leaveUnpublished writes what a killed process leaves behind: a writer that no longer beats, and its events.
@@ -231,7 +216,7 @@ func TestAWriterClosedByAnotherGoesOnAsANewOne(t *testing.T) {
 		t.Fatal(err)
 	}
 	asker.ask(t, "after", "hello")
-	effectsAre(t, answerer, 2, 10*time.Second)
+	effectsAre(t, answerer, 2)
 	if got := count(t, asker.pool, `select count(distinct writer) from outbox`); got != 2 {
 		t.Fatalf("events were written by %d writers, want 2", got)
 	}
@@ -244,15 +229,15 @@ func TestAStreamThatIsDeletedIsRebuilt(t *testing.T) {
 	for i := range 300 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
-	effectsAre(t, answerer, 300, 10*time.Second)
+	effectsAre(t, answerer, 300)
 	js := w.admin()
 	if err := js.DeleteStream(t.Context(), testStream.Name); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "new", "hello")
-	effectsAre(t, answerer, 301, 20*time.Second)
-	eventually(t, "the rebuilt stream holds everything", 30*time.Second, func() bool { return messages(t, js) >= 602 })
-	effectsAre(t, answerer, 301, time.Second)
+	effectsAre(t, answerer, 301)
+	testkit.Eventually(t, "the rebuilt stream holds everything", func() bool { return messages(t, js) >= 602 })
+	effectsAre(t, answerer, 301)
 }
 
 func TestARebuildEndsWhileEventsAreSaid(t *testing.T) {
@@ -279,7 +264,7 @@ func TestARebuildEndsWhileEventsAreSaid(t *testing.T) {
 	if err := js.DeleteStream(t.Context(), testStream.Name); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the rebuild has ended", 15*time.Second, func() bool {
+	testkit.Eventually(t, "the rebuild has ended", func() bool {
 		stream, err := js.Stream(t.Context(), testStream.Name)
 		if err != nil {
 			return false
@@ -297,30 +282,30 @@ func TestAPurgedStreamIsRebuilt(t *testing.T) {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
 	js := w.admin()
-	eventually(t, "published", 10*time.Second, func() bool { return messages(t, js) == 50 })
+	testkit.Eventually(t, "published", func() bool { return messages(t, js) == 50 })
 	stream, err := js.Stream(t.Context(), testStream.Name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stream is known", 10*time.Second, func() bool { return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 })
+	testkit.Eventually(t, "the stream is known", func() bool { return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 })
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	answerer := w.startAnswerer()
-	effectsAre(t, answerer, 50, 30*time.Second)
+	effectsAre(t, answerer, 50)
 }
 
 func TestAnUndisturbedStreamIsPublishedToOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
-	eventually(t, "the empty stream is known", 10*time.Second, func() bool {
+	testkit.Eventually(t, "the empty stream is known", func() bool {
 		return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 && count(t, answerer.pool, `select count(*) from outbox_stream`) == 1
 	})
 	for i := range 20 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
-	effectsAre(t, answerer, 20, 10*time.Second)
+	effectsAre(t, answerer, 20)
 	looks := time.NewTimer(bus.DedupeWindow + 5*time.Second) // long enough for a rebuild to show
 	<-looks.C
 	if got := messages(t, w.admin()); got != 40 {
@@ -333,12 +318,12 @@ func TestAConsumerThatIsDeletedIsMadeAgain(t *testing.T) {
 	w := newWorld(t)
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	asker.ask(t, "one", "hello")
-	effectsAre(t, answerer, 1, 10*time.Second)
+	effectsAre(t, answerer, 1)
 	if err := w.admin().DeleteConsumer(t.Context(), testStream.Name, "answerer"); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "two", "hello")
-	effectsAre(t, answerer, 2, 20*time.Second)
+	effectsAre(t, answerer, 2)
 }
 
 func TestAnEventThatCannotBeAppliedHoldsNothingUp(t *testing.T) {
@@ -348,8 +333,8 @@ func TestAnEventThatCannotBeAppliedHoldsNothingUp(t *testing.T) {
 	for i := range 20 {
 		asker.ask(t, fmt.Sprintf("j%d", i), map[bool]string{true: "poison", false: "hello"}[i == 5])
 	}
-	effectsAre(t, answerer, 19, 10*time.Second)
-	eventually(t, "a dead letter", 20*time.Second, func() bool {
+	effectsAre(t, answerer, 19)
+	testkit.Eventually(t, "a dead letter", func() bool {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
 		return err == nil && len(letters) == 1 && letters[0].Journey == "j5"
 	})
@@ -359,7 +344,7 @@ func TestAnEventThatCannotBeAppliedHoldsNothingUp(t *testing.T) {
 	if n, err := flow.Redrive(t.Context(), answerer.pool, time.Now()); err != nil || n != 1 {
 		t.Fatalf("redriving: %d, %v", n, err)
 	}
-	effectsAre(t, answerer, 20, 10*time.Second)
+	effectsAre(t, answerer, 20)
 }
 
 func TestAPanicOfAHandlerParksTheEvent(t *testing.T) {
@@ -370,7 +355,7 @@ func TestAPanicOfAHandlerParksTheEvent(t *testing.T) {
 		return func([]flow.Event) error { panic("a bug") }
 	})
 	asker.ask(t, "one", "hello")
-	eventually(t, "a dead letter", 20*time.Second, func() bool {
+	testkit.Eventually(t, "a dead letter", func() bool {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
 		return err == nil && len(letters) == 1
 	})
@@ -390,7 +375,7 @@ func TestTroubleWithTheDatabaseNeverCountsAgainstAnEvent(t *testing.T) {
 	for i := range 10 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
-	effectsAre(t, answerer, 10, 30*time.Second)
+	effectsAre(t, answerer, 10)
 	if got := count(t, answerer.pool, `select count(*) from parked`) + count(t, answerer.pool, `select count(*) from dead_letter`); got != 0 {
 		t.Fatalf("%d events were parked for a fault of the database", got)
 	}
@@ -401,16 +386,16 @@ func TestEventsWaitInTheOutboxWhileTheBrokerIsAway(t *testing.T) {
 	w := newWorld(t)
 	w.server.Stop()
 	dir := t.TempDir()
-	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: -1})
+	port := testkit.FreePort(t)
+	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: port})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.server = server
-	port := server.Port()
 	asker := w.start("asker", nil, nil)
 	answerer := w.startAnswerer()
 	asker.ask(t, "before", "hello")
-	effectsAre(t, answerer, 1, 10*time.Second)
+	effectsAre(t, answerer, 1)
 	server.Stop()
 	for i := range 30 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
@@ -421,8 +406,8 @@ func TestEventsWaitInTheOutboxWhileTheBrokerIsAway(t *testing.T) {
 	t.Cleanup(server.Stop)
 	w.server = server
 	js := w.admin()
-	eventually(t, "what waited is published", 15*time.Second, func() bool { return messages(t, js) >= 32 })
-	effectsAre(t, answerer, 31, 15*time.Second)
+	testkit.Eventually(t, "what waited is published", func() bool { return messages(t, js) >= 32 })
+	effectsAre(t, answerer, 31)
 }
 
 func TestAMessageThatIsNoEventIsADeadLetter(t *testing.T) {
@@ -440,11 +425,11 @@ func TestAMessageThatIsNoEventIsADeadLetter(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "two dead letters", 10*time.Second, func() bool {
+	testkit.Eventually(t, "two dead letters", func() bool {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
 		return err == nil && len(letters) == 2
 	})
-	effectsAre(t, answerer, 0, time.Second)
+	effectsAre(t, answerer, 0)
 }
 
 func TestAFullStreamIsBackPressureNotLoss(t *testing.T) {
@@ -459,14 +444,14 @@ func TestAFullStreamIsBackPressureNotLoss(t *testing.T) {
 	for i := range 40 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
-	eventually(t, "the service says it is not ready", 10*time.Second, func() bool { return asker.Ready() != nil })
+	testkit.Eventually(t, "the service says it is not ready", func() bool { return asker.Ready() != nil })
 	small.MaxBytes = -1
 	if _, err := js.UpdateStream(t.Context(), small); err != nil {
 		t.Fatal(err)
 	}
 	answerer := w.startAnswerer()
-	effectsAre(t, answerer, 40, 20*time.Second)
-	eventually(t, "the service is ready again", 10*time.Second, func() bool { return asker.Ready() == nil })
+	effectsAre(t, answerer, 40)
+	testkit.Eventually(t, "the service is ready again", func() bool { return asker.Ready() == nil })
 }
 
 func (w *world) admin() jetstream.JetStream {

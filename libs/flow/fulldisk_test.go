@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/testkit"
 )
 
 // TestAFullDiskThatIsEnlarged fills the broker's disk, a file system in memory of 16 MiB, and enlarges it; it needs the
@@ -33,7 +34,7 @@ func TestAFullDiskThatIsEnlarged(t *testing.T) {
 	for n := range 300 {
 		asker.ask(t, fmt.Sprintf("j%d", n), strings.Repeat("x", 100_000))
 	}
-	eventually(t, "it says that it is not ready", time.Minute, func() bool { return asker.Ready() != nil })
+	testkit.Eventually(t, "it says that it is not ready", func() bool { return asker.Ready() != nil })
 	inTime := func(p *process) {
 		began := time.Now()
 		p.stop()
@@ -47,7 +48,7 @@ func TestAFullDiskThatIsEnlarged(t *testing.T) {
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=400m"); err != nil {
 		t.Fatal(err)
 	}
-	effectsAre(t, answerer, 301, 90*time.Second)
+	effectsAre(t, answerer, 301)
 	inTime(asker)
 	inTime(answerer)
 }

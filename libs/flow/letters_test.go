@@ -11,6 +11,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
 )
 
 // storing keeps the word of each question as text, as services keep names and codes.
@@ -71,9 +72,9 @@ func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	asker.ask(t, "good", "fine")
-	effectsAre(t, answerer, 1, 20*time.Second)
+	effectsAre(t, answerer, 1)
 	want := len(bad)
-	eventually(t, "all are dead letters", 30*time.Second, func() bool {
+	testkit.Eventually(t, "all are dead letters", func() bool {
 		return count(t, answerer.pool, `select count(*) from dead_letter`) >= want
 	})
 	letters, err := flow.DeadLetters(t.Context(), answerer.pool)
@@ -89,7 +90,7 @@ func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 			t.Errorf("%s: not kept byte for byte", what)
 		}
 	}
-	eventually(t, "it is ready", 5*time.Second, func() bool { return answerer.Ready() == nil })
+	testkit.Eventually(t, "it is ready", func() bool { return answerer.Ready() == nil })
 }
 
 // TestAnUpperCaseIdIsTheSameEvent: the database spells ids in small letters; an event must not be lost for that.
@@ -104,7 +105,7 @@ func TestAnUpperCaseIdIsTheSameEvent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	effectsAre(t, answerer, 1, 10*time.Second)
+	effectsAre(t, answerer, 1)
 }
 
 // TestABuriedEventIsNeverAppliedTwice redrives, lets arrive again and redrives again, in each order.
@@ -133,22 +134,22 @@ func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
 	// From the future: buried; when its day has come it arrives again and is applied; redriving the letter does nothing.
 	early := asked(clock.NewID(time.Now().AddDate(0, 0, 9)), "early", `{"word":"x"}`)
 	publish(early)
-	eventually(t, "the early one is buried", 10*time.Second, dead(1))
+	testkit.Eventually(t, "the early one is buried", dead(1))
 	ahead.Set(8 * 24 * time.Hour)
 	publish(early)
-	effectsAre(t, answerer, 1, 10*time.Second)
+	effectsAre(t, answerer, 1)
 	if redrive() != 1 {
 		t.Error("the early letter is not put back in line")
 	}
-	eventually(t, "the early letter is settled", 10*time.Second, dead(0))
-	eventually(t, "nothing waits", 10*time.Second, func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
+	testkit.Eventually(t, "the early letter is settled", dead(0))
+	testkit.Eventually(t, "nothing waits", func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
 	publish(early)
 	// Older than the inbox remembers: nobody knows whether it was applied. It is not tried again.
 	publish(asked(clock.NewID(time.Now().AddDate(0, 0, -100)), "late", `{"word":"x"}`))
-	eventually(t, "the old one is buried", 10*time.Second, dead(1))
+	testkit.Eventually(t, "the old one is buried", dead(1))
 	if n := redrive(); n != 0 {
 		t.Errorf("%d letters of which nobody knows whether they were applied were put back in line", n)
 	}
 	publish(asked(clock.NewID(ahead.Now()), "good", `{"word":"x"}`))
-	effectsAre(t, answerer, 2, 10*time.Second)
+	effectsAre(t, answerer, 2)
 }

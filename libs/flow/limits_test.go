@@ -8,6 +8,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
 )
 
 // TestAnEventAboveTheBrokersLimitIsRefusedBeforeTheCommit: by the connection's limit, and by the stream's own.
@@ -37,9 +38,9 @@ func TestAnEventAboveTheBrokersLimitIsRefusedBeforeTheCommit(t *testing.T) {
 	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stream's limit is known", 10*time.Second, func() bool { return errors.Is(emit(8000), flow.ErrTooLarge) })
+	testkit.Eventually(t, "the stream's limit is known", func() bool { return errors.Is(emit(8000), flow.ErrTooLarge) })
 	asker.ask(t, "small", "hello")
-	eventually(t, "the small one arrives", 10*time.Second, func() bool {
+	testkit.Eventually(t, "the small one arrives", func() bool {
 		return count(t, answerer.pool, `select count(*) from effect where journey = 'small'`) == 1
 	})
 }
@@ -59,13 +60,13 @@ func TestOneRowThatTheBrokerRefusesHoldsUpNeitherSweepNorRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	asker := w.start("asker", nil, nil)
-	effectsAre(t, answerer, 5, 20*time.Second)
+	effectsAre(t, answerer, 5)
 	if err := w.admin().DeleteStream(t.Context(), testStream.Name); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "after", "hello")
-	effectsAre(t, answerer, 6, 20*time.Second)
-	eventually(t, "the stream is rebuilt", 20*time.Second, func() bool { return messages(t, w.admin()) >= 6 && asker.Ready() == nil })
+	effectsAre(t, answerer, 6)
+	testkit.Eventually(t, "the stream is rebuilt", func() bool { return messages(t, w.admin()) >= 6 && asker.Ready() == nil })
 	if got := count(t, pool, `select count(*) from outbox_writer where id = 4711 and synced_upto < 4`); got != 1 {
 		t.Error("the writer of what could not be published counts it as published")
 	}
@@ -89,13 +90,13 @@ func TestAPurgeIsNoticedOnceTheStreamIsOlderThanItsAgeLimit(t *testing.T) {
 	if _, err := js.UpdateStream(t.Context(), cfg); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "the stream is older than its limit", time.Minute, func() bool {
+	testkit.Eventually(t, "the stream is older than its limit", func() bool {
 		return time.Since(stream.CachedInfo().Created) > short.MaxAge+time.Second
 	})
 	asker.ask(t, "one", "hello")
-	eventually(t, "it is in the stream", 10*time.Second, func() bool { return messages(t, js) == 1 })
+	testkit.Eventually(t, "it is in the stream", func() bool { return messages(t, js) == 1 })
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "it is there again", 30*time.Second, func() bool { return messages(t, js) == 1 })
+	testkit.Eventually(t, "it is there again", func() bool { return messages(t, js) == 1 })
 }

@@ -24,26 +24,26 @@ func TestADurableThatIsPausedIsSeen(t *testing.T) {
 	w.tune = func(c *flow.Config) { c.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("flow") }
 	answerer := w.startAnswerer()
 	asker.ask(t, "j0", "hello")
-	effectsAre(t, answerer, 1, 10*time.Second)
+	effectsAre(t, answerer, 1)
 	conn := testkit.Connect(t, bus.Config{URL: w.server.URL(), Name: "somebody"})
 	if _, err := conn.JS.PauseConsumer(t.Context(), testStream.Name, "answerer", time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "j1", "hello")
 	asker.ask(t, "j2", "hello")
-	eventually(t, "readiness names the pause", 20*time.Second, func() bool {
+	testkit.Eventually(t, "readiness names the pause", func() bool {
 		err := answerer.Ready()
 		return err != nil && strings.Contains(err.Error(), "paused")
 	})
-	eventually(t, "what waits is counted", 20*time.Second, func() bool { return gauge(t, reader, "footbridge.flow.waiting") == 2 })
+	testkit.Eventually(t, "what waits is counted", func() bool { return gauge(t, reader, "footbridge.flow.waiting") == 2 })
 	first := gauge(t, reader, "footbridge.flow.unprocessed.age")
-	eventually(t, "the oldest grows older", 20*time.Second, func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") > first+1 })
+	testkit.Eventually(t, "the oldest grows older", func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") > first+1 })
 	if _, err := conn.JS.ResumeConsumer(t.Context(), testStream.Name, "answerer"); err != nil {
 		t.Fatal(err)
 	}
-	effectsAre(t, answerer, 3, 20*time.Second)
-	eventually(t, "readiness comes back", 20*time.Second, func() bool { return answerer.Ready() == nil })
-	eventually(t, "nothing waits", 20*time.Second, func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") == 0 })
+	effectsAre(t, answerer, 3)
+	testkit.Eventually(t, "readiness comes back", func() bool { return answerer.Ready() == nil })
+	testkit.Eventually(t, "nothing waits", func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") == 0 })
 }
 
 // TestADurableThatIsNotOursIsSeen: somebody has given it other subjects.
@@ -52,7 +52,7 @@ func TestADurableThatIsNotOursIsSeen(t *testing.T) {
 	w := newWorld(t)
 	answerer := w.startAnswerer()
 	conn := testkit.Connect(t, bus.Config{URL: w.server.URL(), Name: "somebody"})
-	eventually(t, "its durable", 10*time.Second, func() bool {
+	testkit.Eventually(t, "its durable", func() bool {
 		_, err := conn.JS.Consumer(t.Context(), testStream.Name, "answerer")
 		return err == nil
 	})
@@ -60,7 +60,7 @@ func TestADurableThatIsNotOursIsSeen(t *testing.T) {
 		FilterSubjects: []string{"footbridge.nothing"}, AckWait: 10 * time.Second, MaxDeliver: -1}); err != nil {
 		t.Fatal(err)
 	}
-	eventually(t, "readiness names it", 20*time.Second, func() bool {
+	testkit.Eventually(t, "readiness names it", func() bool {
 		err := answerer.Ready()
 		return err != nil && strings.Contains(err.Error(), "not ours")
 	})

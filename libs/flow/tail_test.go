@@ -10,13 +10,13 @@ import (
 	"path/filepath"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"footbridge/libs/bus"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
 )
 
 func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
@@ -24,17 +24,17 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	w := newWorld(t)
 	w.server.Stop()
 	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: -1})
+	port := testkit.FreePort(t)
+	server, err := bus.StartServer(bus.ServerConfig{StoreDir: dir, Port: port})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w.server = server
-	port := server.Port()
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	for i := range 20 {
 		asker.ask(t, fmt.Sprintf("early%d", i), "hello")
 	}
-	effectsAre(t, answerer, 20, 10*time.Second)
+	effectsAre(t, answerer, 20)
 	server.Stop()
 	if err := os.CopyFS(copied, os.DirFS(dir)); err != nil {
 		t.Fatal(err)
@@ -45,7 +45,7 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	for i := range 20 {
 		asker.ask(t, fmt.Sprintf("late%d", i), "hello")
 	}
-	effectsAre(t, answerer, 40, 20*time.Second)
+	effectsAre(t, answerer, 40)
 	server.Stop()
 	if server, err = bus.StartServer(bus.ServerConfig{StoreDir: copied, Port: port}); err != nil {
 		t.Fatal(err)
@@ -55,9 +55,9 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	for i := range 20 { // these take the sequences of those that were lost
 		asker.ask(t, fmt.Sprintf("last%d", i), "hello")
 	}
-	effectsAre(t, answerer, 60, 30*time.Second)
+	effectsAre(t, answerer, 60)
 	js := w.admin()
-	eventually(t, "the stream holds everything again", 30*time.Second, func() bool { return messages(t, js) >= 120 })
+	testkit.Eventually(t, "the stream holds everything again", func() bool { return messages(t, js) >= 120 })
 }
 
 // cutter is a proxy to PostgreSQL that, when armed, swallows the answer to the next commit and cuts the connection.
@@ -148,7 +148,7 @@ func TestACommitWhoseAnswerIsLostIsSettled(t *testing.T) {
 	if proxy.cuts.Load() == 0 {
 		t.Fatal("no commit was cut")
 	}
-	effectsAre(t, answerer, 20, 10*time.Second)
+	effectsAre(t, answerer, 20)
 }
 
 func TestACommitWithoutEventsWhoseAnswerIsLostIsToBeDoneAgain(t *testing.T) {
@@ -177,7 +177,7 @@ func TestACommitWithoutEventsWhoseAnswerIsLostIsToBeDoneAgain(t *testing.T) {
 			return nil
 		})
 	}
-	eventually(t, "a commit was cut whose outcome nothing tells", 10*time.Second, func() bool {
+	testkit.Eventually(t, "a commit was cut whose outcome nothing tells", func() bool {
 		proxy.armed.Store(true) // a beat may be cut instead
 		return errors.Is(write(), flow.ErrOutcomeUnknown)
 	})

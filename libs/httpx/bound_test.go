@@ -16,8 +16,8 @@ import (
 	"footbridge/libs/peers"
 )
 
-// patience bounds every wait of these tests; none takes anywhere near as long.
-const patience = 20 * time.Second
+// patience bounds every wait of these tests, on a busy machine too; none takes anywhere near as long.
+const patience = 2 * time.Minute
 
 // bounded serves h under limits and returns its address, the accounts, and how often each reason was counted.
 func bounded(t *testing.T, limits peers.Limits, h httpx.Handler, tune func(*http.Server)) (string, *peers.Limiter, func(peers.Reason) int) {
@@ -144,7 +144,7 @@ func TestConnectionsThatSayNothingOrDripAHeaderHoldNoPlace(t *testing.T) {
 	address, l, _ := bounded(t, peers.Limits{Connections: 16, Beginning: 8}, func(w http.ResponseWriter, _ *http.Request) error {
 		_, err := fmt.Fprintln(w, "ok")
 		return err
-	}, func(srv *http.Server) { srv.ReadHeaderTimeout = 300 * time.Millisecond })
+	}, func(srv *http.Server) { srv.ReadHeaderTimeout = 5 * time.Second })
 	for i := range 200 {
 		c := callFrom(t, address, 2)
 		if i%2 == 0 {

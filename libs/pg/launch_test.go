@@ -54,7 +54,7 @@ func mustLaunch(t *testing.T, cfg LaunchConfig) *Server {
 
 func stop(t *testing.T, server *Server) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	if err := server.Stop(ctx); err != nil {
 		t.Error(err)
@@ -190,7 +190,7 @@ func TestServerEndsWithItsLauncherAndRecovers(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = launcher.Wait() // killed
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	if _, err := conn.WaitForNotification(ctx); ctx.Err() != nil {
 		t.Errorf("the server outlived its launcher: %v", err)

@@ -86,8 +86,10 @@ type DB struct {
 	Name     string
 	AdminURL string
 	// URLs are the services' own, and that of pg.Sentinel, by service name.
-	URLs map[string]string
-	t    testing.TB
+	URLs  map[string]string
+	t     testing.TB
+	once  sync.Once
+	admin *pgxpool.Pool
 }
 
 // Database returns a fresh database with the schemas, roles and migrations of these services. It is a copy of a
@@ -144,10 +146,12 @@ func (d *DB) Pool(service string) *pgxpool.Pool {
 	return d.open(d.URL(service), cfg)
 }
 
-// Admin opens a pool as the administrator; it is closed when the test ends.
+// Admin is the test's one pool as the administrator; it is closed when the test ends. A test may ask for it as often as
+// it likes: connections are few, and all tests of a binary share them.
 func (d *DB) Admin() *pgxpool.Pool {
 	d.t.Helper()
-	return d.open(d.AdminURL, pg.OpenConfig{MaxConns: 3})
+	d.once.Do(func() { d.admin = d.open(d.AdminURL, pg.OpenConfig{MaxConns: 3}) })
+	return d.admin
 }
 
 func (d *DB) open(rawURL string, cfg pg.OpenConfig) *pgxpool.Pool {

@@ -267,12 +267,14 @@ func TestABackendThatBreaksOffOrHangsIsAProblem(t *testing.T) {
 	t.Cleanup(server.Close)
 	target, err := url.Parse(server.URL)
 	ok(t, err)
-	f := start(t, func(c *Config) {
-		c.Backends = map[string]http.Handler{schemas.Journey: Remote(target, nil)}
-		c.Timeout = 50 * time.Millisecond
-	})
-	problemOf(t, f.ask(t, "GET", "/api/journeys", "", &nurse), http.StatusBadGateway)
-	problemOf(t, f.ask(t, "GET", "/api/journeys?cursor=hang", "", &nurse), http.StatusGatewayTimeout)
+	within := func(patience time.Duration) *fixture {
+		return start(t, func(c *Config) {
+			c.Backends = map[string]http.Handler{schemas.Journey: Remote(target, nil)}
+			c.Timeout = patience
+		})
+	}
+	problemOf(t, within(testkit.Patience).ask(t, "GET", "/api/journeys", "", &nurse), http.StatusBadGateway)
+	problemOf(t, within(50*time.Millisecond).ask(t, "GET", "/api/journeys?cursor=hang", "", &nurse), http.StatusGatewayTimeout)
 }
 
 func TestARemoteServiceIsAnsweredForAsOneInTheSameProcess(t *testing.T) {

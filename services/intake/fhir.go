@@ -85,7 +85,7 @@ func refuseFHIR(status int, national, code, at, words string) *fhirRefusal {
 func (s *Service) answeringFHIR(next httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		mirror(w, r)
-		ctx, cancel := context.WithTimeout(r.Context(), min(s.patience, fhirBudget))
+		ctx, cancel := context.WithTimeout(r.Context(), min(s.patience, s.fhirPatience))
 		defer cancel()
 		err := withoutPanic(next)(w, r.WithContext(ctx))
 		if err == nil {

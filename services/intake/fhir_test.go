@@ -414,6 +414,7 @@ func TestTheMessagesThatAreTakenAreDefinedAndNamed(t *testing.T) {
 func TestAskingForARequestWhileTheDatabaseIsAwayIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
+	p.fhirPatience = fhirBudget
 	conn, err := p.site.db.Admin().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -469,6 +470,7 @@ func TestEveryFailureUnderFHIRHasItsNationalCode(t *testing.T) {
 func TestWhenTheDatabaseIsAwayFHIRIsAnsweredInTime(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
+	p.fhirPatience = fhirBudget
 	conn, err := p.site.db.Admin().Begin(t.Context())
 	if err != nil {
 		t.Fatal(err)

@@ -132,6 +132,7 @@ type Service struct {
 	unknown       unknownCodes
 	maxMessage    int
 	patience      time.Duration
+	fhirPatience  time.Duration
 	tls           *tls.Config
 	peers         *peers.Limiter
 	meter         metric.Meter
@@ -147,7 +148,7 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience, fhirPatience: fhirBudget,
 		host: cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}

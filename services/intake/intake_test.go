@@ -47,6 +47,7 @@ type site struct {
 	clock  clock.Clock
 	host   string // whose it is to place what is agreed with nobody; empty: everybody is agreed with
 	agreed []string
+	due    bool // the loops by time run by themselves; without it a test runs those it is about, and none runs beside it
 }
 
 func newSite(t testing.TB) *site {
@@ -82,11 +83,16 @@ func (s *site) start() *process {
 	if _, err := conn.EnsureStream(ctx, testStream); err != nil {
 		t.Fatal(err)
 	}
-	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: 20 * time.Second, TLS: s.tls, Host: s.host, Agreed: s.agreed})
+	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: testkit.Patience, TLS: s.tls, Host: s.host, Agreed: s.agreed})
 	if err != nil {
 		t.Fatal(err)
 	}
-	f, err := flow.New(ctx, service.FlowConfig(flow.Config{Bus: conn, Stream: testStream, Clock: s.clock}))
+	service.fhirPatience = service.patience // the time limit of FHIR is for the tests that are about it
+	wanted := service.FlowConfig(flow.Config{Bus: conn, Stream: testStream, Clock: s.clock})
+	if !s.due {
+		wanted.Due = nil
+	}
+	f, err := flow.New(ctx, wanted)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -138,7 +144,7 @@ func (p *process) dial(t testing.TB) *hl7.Client {
 
 func send(t testing.TB, client *hl7.Client, message []byte) hl7.Acknowledgement {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	answer, err := client.Send(ctx, message)
 	if err != nil {
@@ -310,7 +316,7 @@ func TestHostileFramesAreAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 
 func readFrame(t testing.TB, conn net.Conn) []byte {
 	t.Helper()
-	_ = conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetReadDeadline(time.Now().Add(testkit.Patience))
 	var frame []byte
 	one := make([]byte, 1)
 	for !bytes.HasSuffix(frame, []byte("\x1c\r")) {

@@ -260,8 +260,7 @@ func TestStoppingUnderLoadAnswersWhatWasTakenAndLosesNothing(t *testing.T) {
 }
 
 // TestMemoryStaysFlatWhileTheDatabaseIsAway: senders wait; nothing is refused, answered or piled up.
-func TestMemoryStaysFlatWhileTheDatabaseIsAway(t *testing.T) {
-	t.Parallel()
+func TestMemoryStaysFlatWhileTheDatabaseIsAway(t *testing.T) { // not parallel: it measures memory
 	cluster := testkit.KillableCluster(t)
 	s := newSiteOn(t, cluster.Cluster)
 	p := s.start()

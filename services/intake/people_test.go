@@ -18,6 +18,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
 
@@ -691,6 +692,18 @@ func TestANewNumberFromAFeedBecomesAQuestionOnTheJourney(t *testing.T) {
 	if data := p.lastEvent(t, journey); !strings.Contains(string(data), `"questions": ["phone"]`) || strings.Contains(string(data), "900555") {
 		t.Errorf("said %s", data)
 	}
+}
+
+func TestWhatFallsDueIsDoneWithoutAnybodyAsking(t *testing.T) {
+	t.Parallel()
+	s := newSite(t)
+	s.due = true
+	p := s.start()
+	p.refer(t, liaison, `{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
+	p.discharge(t, "V1", "L1", "1990-04-01")
+	testkit.Eventually(t, "both are flagged", func() bool {
+		return p.count(t, `select count(*) from intake.visit where says #> '{raised,flags}' ? 'possible-double'`) == 2
+	})
 }
 
 func TestAFeedAfterAnUnverifiedRequestIsShownAsAPossibleDouble(t *testing.T) {

@@ -147,7 +147,7 @@ func (w *world) publish(events []flow.Event) {
 // eventually waits until the count is as wanted.
 func (w *world) eventually(want int, sql string, args ...any) {
 	w.t.Helper()
-	deadline, tick := time.After(20*time.Second), time.NewTicker(10*time.Millisecond)
+	deadline, tick := time.After(testkit.Patience), time.NewTicker(10*time.Millisecond)
 	defer tick.Stop()
 	for got := -1; got != want; got = count(w.t, w.pool, sql, args...) {
 		select {

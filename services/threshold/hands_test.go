@@ -571,7 +571,7 @@ func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 		if taken != 1 {
 			t.Errorf("looked at %d, want the one beside the bad row", taken)
 		}
-	case <-time.After(20 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Error("the bad row stops the other")
 	}
 	stop()

@@ -11,14 +11,12 @@ package fault
 import (
 	"context"
 	"fmt"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -80,7 +78,6 @@ type stand struct {
 	db     *testkit.Killable
 	proxy  *cutter
 	nats   string
-	ports  *ports
 	procs  map[string]*proc
 	offset atomic.Int64 // how far the system's clock is ahead
 	began  time.Time
@@ -110,7 +107,7 @@ func standOf(t *testing.T, names ...string) *stand {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &stand{t: t, dir: t.TempDir(), binary: binary, db: testkit.KillableCluster(t), ports: newPorts(t), procs: map[string]*proc{},
+	s := &stand{t: t, dir: t.TempDir(), binary: binary, db: testkit.KillableCluster(t), procs: map[string]*proc{},
 		places: map[string][]place{}, began: time.Now()}
 	s.logs = filepath.Join(s.dir, "logs")
 	if kept := os.Getenv("FOOTBRIDGE_FAULT_LOGS"); kept != "" {
@@ -124,7 +121,7 @@ func standOf(t *testing.T, names ...string) *stand {
 	}
 	s.makeKeys()
 	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
-	s.nats = s.ports.take()
+	s.nats = testkit.FreeAddr(s.t)
 	s.add("broker", "broker")
 	for _, name := range names {
 		service, _, numbered := strings.Cut(name, "/")
@@ -160,10 +157,10 @@ func (s *stand) findHearers() {
 // add makes a process; start starts it.
 func (s *stand) add(name string, args ...string) {
 	service, _, _ := strings.Cut(name, "/")
-	p := &proc{stand: s, name: name, service: service, args: args, ops: s.ports.take(), addr: s.ports.take(),
+	p := &proc{stand: s, name: name, service: service, args: args, ops: testkit.FreeAddr(s.t), addr: testkit.FreeAddr(s.t),
 		changed: make(chan struct{}, 1), ended: make(chan struct{})}
 	if service == schemas.Intake {
-		p.mllp = s.ports.take()
+		p.mllp = testkit.FreeAddr(s.t)
 	}
 	s.procs[name] = p
 }
@@ -310,31 +307,6 @@ func hostOf(t *testing.T, rawURL string) string {
 		t.Fatal(err)
 	}
 	return u.Host
-}
-
-// ports gives out ports below those that the system gives to outgoing connections, so that a process which is down
-// for a while finds its port free when it comes back.
-type ports struct {
-	t    *testing.T
-	mu   sync.Mutex
-	next int
-}
-
-func newPorts(t *testing.T) *ports { return &ports{t: t, next: 18000 + (os.Getpid()*61)%12000} }
-
-func (p *ports) take() string {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	for range 2000 {
-		p.next++
-		addr := "127.0.0.1:" + strconv.Itoa(p.next)
-		if listener, err := net.Listen("tcp", addr); err == nil {
-			_ = listener.Close()
-			return addr
-		}
-	}
-	p.t.Fatal("no port is free")
-	return ""
 }
 
 var opsClient = &http.Client{Timeout: 2 * time.Second}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"footbridge/libs/testkit"
 	"footbridge/tests/system"
 )
 
@@ -69,7 +70,7 @@ func TestABrokenConfigurationStopsTheStartAndSaysWhatToChange(t *testing.T) {
 			t.Parallel()
 			folder := t.TempDir()
 			settings := map[string]string{"FOOTBRIDGE_STATE_DIR": filepath.Join(folder, "state"), "FOOTBRIDGE_NATS_URL": "nats://127.0.0.1:1",
-				"FOOTBRIDGE_HTTP_ADDR": system.FreeAddr(t), "FOOTBRIDGE_MLLP_ADDR": system.FreeAddr(t), "FOOTBRIDGE_OPS_ADDR": system.FreeAddr(t)}
+				"FOOTBRIDGE_HTTP_ADDR": testkit.FreeAddr(t), "FOOTBRIDGE_MLLP_ADDR": testkit.FreeAddr(t), "FOOTBRIDGE_OPS_ADDR": testkit.FreeAddr(t)}
 			for name, value := range c.settings {
 				settings[name] = value
 			}
@@ -100,7 +101,7 @@ func TestATokenFileThatCannotBeReadStopsTheStart(t *testing.T) {
 	}
 	settings := with(sound, "FOOTBRIDGE_STATE_DIR", filepath.Join(folder, "state"))
 	for _, name := range []string{"HTTP", "MLLP", "OPS", "NATS"} {
-		settings["FOOTBRIDGE_"+name+"_ADDR"] = system.FreeAddr(t)
+		settings["FOOTBRIDGE_"+name+"_ADDR"] = testkit.FreeAddr(t)
 	}
 	out, code := system.Run(t, folder, with(settings, "FOOTBRIDGE_TOKENS_FILE", filepath.Join(folder, "tokens.yaml")), "dev")
 	if code != 2 || !oneLineSays(out, []string{"FOOTBRIDGE_TOKENS_FILE", "sha256"}) || strings.Contains(out, "in-clear") {

@@ -13,8 +13,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -51,7 +49,7 @@ import (
 const Stream = "FOOTBRIDGE_EVENTS"
 
 // Patience is how long a test waits for what must become true.
-const Patience = 60 * time.Second
+const Patience = testkit.Patience
 
 // System is the program, running.
 type System struct {
@@ -99,7 +97,7 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	for _, do := range before {
 		do(s.DB)
 	}
-	s.HTTP, s.MLLP, s.Ops = FreeAddr(t), FreeAddr(t), FreeAddr(t)
+	s.HTTP, s.MLLP, s.Ops = testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)
 	tokens := filepath.Join(s.StateDir, "tokens.yaml")
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
 		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
@@ -113,7 +111,7 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	natsAddr := FreeAddr(t)
+	natsAddr := testkit.FreeAddr(t)
 	s.NATS = "nats://" + natsAddr
 	environment := append([]string(nil), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
@@ -146,9 +144,9 @@ func (s *System) stop(ended chan error) {
 		if err != nil {
 			s.t.Errorf("the program ended with %v", err)
 		}
-	case <-time.After(40 * time.Second):
+	case <-time.After(Patience):
 		_ = s.process.Process.Kill()
-		s.t.Error("the program did not end within 40 s of SIGTERM")
+		s.t.Errorf("the program did not end within %v of SIGTERM", Patience)
 	}
 	if s.t.Failed() {
 		s.t.Logf("what the program wrote:\n%s", s.Log.Tail(60))
@@ -240,23 +238,6 @@ func Token(role schemas.Role) string {
 		return hospitalToken
 	}
 	return tokenOf(role)
-}
-
-// FreeAddr is an address that nobody listens on at the moment. Its port is below those that a system gives to outgoing
-// connections: one of these could take it before the program does.
-func FreeAddr(t testing.TB) string {
-	t.Helper()
-	const first, behind = 10000, 32768
-	for range 100 {
-		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(first+rand.IntN(behind-first))))
-		if err != nil {
-			continue
-		}
-		defer func() { _ = listener.Close() }()
-		return listener.Addr().String()
-	}
-	t.Fatal("no port of a hundred is free")
-	return ""
 }
 
 // Answer is what an HTTP request was answered with.
@@ -473,7 +454,7 @@ func (s *System) Events() []Published {
 }
 
 func (s *System) events() ([]Published, error) {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
 	defer cancel()
 	stream, err := s.bus.JS.Stream(ctx, Stream)
 	if err != nil {
@@ -547,7 +528,7 @@ func (s *System) written() (int, error) {
 }
 
 func (s *System) readersDone(written int) error {
-	ctx, cancel := context.WithTimeout(s.t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(s.t.Context(), Patience)
 	defer cancel()
 	stream, err := s.bus.JS.Stream(ctx, Stream)
 	if err != nil {
