@@ -74,7 +74,7 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 				}}}
 			}
 			asker := w.start("asker", nil, nil)
-			eventually(t, "it fires", 15*time.Second, func() bool { return len(fired) > 0 })
+			testkit.Eventually(t, "it fires", func() bool { return len(fired) > 0 })
 			clock.by.Store(int64(leap))
 			asker.Wake("fires")
 			if err := asker.Do(t.Context(), func(*flow.Tx) error { return nil }); !pg.IsInfrastructure(err) {
@@ -84,10 +84,10 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 				t.Errorf("readiness says: %v", err)
 			}
 			clock.by.Store(0)
-			eventually(t, "it goes on", 20*time.Second, func() bool { return asker.Do(t.Context(), func(*flow.Tx) error { return nil }) == nil })
+			testkit.Eventually(t, "it goes on", func() bool { return asker.Do(t.Context(), func(*flow.Tx) error { return nil }) == nil })
 			before := len(fired)
 			asker.Wake("fires")
-			eventually(t, "it fires again", 15*time.Second, func() bool { return len(fired) > before })
+			testkit.Eventually(t, "it fires again", func() bool { return len(fired) > before })
 			for len(fired) > 0 {
 				if by := time.Since(<-fired).Abs(); by > time.Hour {
 					t.Errorf("fired by a clock that is %v off", by)
