@@ -1,6 +1,7 @@
 package journeys
 
 import (
+	"errors"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -9,10 +10,13 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/nats-io/nats.go"
 
+	"footbridge/libs/bus"
 	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 	"footbridge/tests/system"
 )
@@ -20,6 +24,69 @@ import (
 // thieves are all who have a key file.
 var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
+
+// Whoever has one key file logs in to the broker as its holder alone: no stream is changed with it, and nothing of another
+// service is read or taken.
+func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
+	t.Parallel()
+	s := system.Start(t)
+	for _, thief := range thieves {
+		own := s.Keys(thief)
+		if own.NATS == "" || thief == schemas.StreamsKey {
+			continue // the owner's work is the streams
+		}
+		conn := testkit.Connect(t, bus.Config{URL: s.NATS, Seed: own.NATS, Name: "thief", Inbox: bus.InboxOf(thief)})
+		refused := make(chan error, 256)
+		conn.NATS.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
+		stream := "FOOTBRIDGE"
+		for name := range streamNames(t, s) {
+			stream = name
+			attempts := []string{"$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.UPDATE." + stream, "$JS.API.STREAM.CREATE.THIEF"}
+			for _, other := range thieves[:5] {
+				if other != thief && thief != schemas.SentinelKey {
+					attempts = append(attempts, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+other, "$JS.API.CONSUMER.DELETE."+stream+"."+other)
+				}
+			}
+			for _, subject := range attempts {
+				if err := conn.NATS.Publish(subject, []byte("{}")); err != nil {
+					t.Fatal(err)
+				}
+				expectRefusal(t, refused, thief+" asks "+subject)
+			}
+		}
+		for _, subject := range []string{"footbridge.>", "_INBOX.>", ">", bus.InboxOf("somebody-else") + ".>"} {
+			if _, err := conn.NATS.SubscribeSync(subject); err != nil {
+				t.Fatal(err)
+			}
+			expectRefusal(t, refused, thief+" listens to "+subject)
+		}
+	}
+}
+
+func streamNames(t *testing.T, s *system.System) map[string]bool {
+	t.Helper()
+	owner := testkit.Connect(t, bus.Config{URL: s.NATS, Seed: s.Keys(schemas.StreamsKey).NATS, Name: "test"})
+	names := map[string]bool{}
+	for name := range owner.JS.StreamNames(t.Context()).Name() {
+		names[name] = true
+	}
+	if len(names) == 0 {
+		t.Fatal("there is no stream")
+	}
+	return names
+}
+
+func expectRefusal(t *testing.T, refused <-chan error, what string) {
+	t.Helper()
+	select {
+	case err := <-refused:
+		if !errors.Is(err, nats.ErrPermissionViolation) {
+			t.Errorf("%s: %v", what, err)
+		}
+	case <-time.After(3 * time.Second):
+		t.Errorf("%s, and is not refused", what)
+	}
+}
 
 // A database password opens its own login over TCP and over the socket, and that login reads no other schema.
 func TestAStolenPasswordOpensItsOwnSchemaAndNothingElse(t *testing.T) {
