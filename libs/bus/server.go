@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -139,22 +140,21 @@ func (s *Server) Stop() {
 	s.ns.WaitForShutdown()
 }
 
-// ServiceUser returns the user of one service: it may publish to the subjects it says, read the stream through its own
-// durable, and keep that stream and durable in being. Nothing else: a service cannot speak in another's name, and
-// cannot read another's replies.
-func ServiceUser(service, password, stream string, says []string) User {
-	publish := []string{
-		"$JS.API.INFO",
-		"$JS.API.STREAM.INFO." + stream, "$JS.API.STREAM.CREATE." + stream, "$JS.API.STREAM.UPDATE." + stream,
-		"$JS.API.STREAM.MSG.GET." + stream, "$JS.API.DIRECT.GET." + stream, "$JS.API.DIRECT.GET." + stream + ".>",
-		"$JS.API.CONSUMER.CREATE." + stream + "." + service, "$JS.API.CONSUMER.CREATE." + stream + "." + service + ".>",
-		"$JS.API.CONSUMER.DURABLE.CREATE." + stream + "." + service,
-		"$JS.API.CONSUMER.INFO." + stream + "." + service, "$JS.API.CONSUMER.DELETE." + stream + "." + service,
-		"$JS.API.CONSUMER.MSG.NEXT." + stream + "." + service,
-		"$JS.ACK." + stream + "." + service + ".>",
+// ServiceUser returns the user of one service. It may publish the subjects it says, take what its own durable hands out,
+// and look whether the stream still holds what it knows: of the subjects it says or hears, and of no other. It neither
+// makes nor changes a stream or a durable (see Keeper), but may give up its own durable, to be handed everything again.
+// A service that hears nothing has no durable.
+func ServiceUser(service, password, stream string, says, hears []string) User {
+	publish := []string{"$JS.API.STREAM.INFO." + stream}
+	if len(hears) > 0 {
+		publish = append(publish,
+			"$JS.API.CONSUMER.INFO."+stream+"."+service, "$JS.API.CONSUMER.DELETE."+stream+"."+service,
+			"$JS.API.CONSUMER.MSG.NEXT."+stream+"."+service, "$JS.ACK."+stream+"."+service+".>")
 	}
-	publish = append(publish, says...)
-	return User{Name: service, Password: password, Publish: publish, Subscribe: []string{InboxOf(service) + ".>"}}
+	for _, subject := range append(slices.Clone(says), hears...) {
+		publish = append(publish, "$JS.API.DIRECT.GET."+stream+"."+subject)
+	}
+	return User{Name: service, Password: password, Publish: append(publish, says...), Subscribe: []string{InboxOf(service) + ".>"}}
 }
 
 // InboxOf is the reply prefix of a service's user.

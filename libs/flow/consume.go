@@ -46,7 +46,7 @@ func (f *Flow) consume(ctx context.Context) {
 	}
 }
 
-// pull keeps the durable consumer in being and its messages coming.
+// pull keeps the durable consumer's messages coming.
 func (f *Flow) pull(ctx context.Context, arrived *queue) {
 	for ctx.Err() == nil {
 		if err := f.pullOnce(ctx, arrived); err != nil && ctx.Err() == nil {
@@ -110,12 +110,16 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 		if !f.cfg.Bus.Up() {
 			continue
 		}
+		asked := time.Now()
 		consumer, err := f.cfg.Bus.JS.Consumer(ctx, f.cfg.Stream.Name, f.cfg.Service)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
-			return errors.New("the durable consumer is gone; making it again")
+			return errors.New("the durable consumer is gone; who keeps the streams makes it again")
 		}
 		if err != nil {
 			continue
+		}
+		if info := consumer.CachedInfo(); info.NumPending == 0 && info.NumAckPending == 0 {
+			f.ages.emptied(asked)
 		}
 		if !consumer.CachedInfo().Created.Equal(created) {
 			return errors.New("the durable consumer was made again by somebody")
@@ -148,27 +152,27 @@ func (f *Flow) judge(info *jetstream.ConsumerInfo) error {
 }
 
 // wanted is this service's durable as it should be.
-func (f *Flow) wanted() bus.Durable {
-	return bus.Durable{
-		Stream: f.cfg.Stream.Name, Name: f.cfg.Service, Filters: f.cfg.Hears,
-		MaxAckPending: 8 * f.cfg.BatchSize * f.cfg.Workers, AckWait: ackWait,
-	}
+func (f *Flow) wanted() bus.Durable { return Durable(f.cfg.Stream.Name, f.cfg.Service, f.cfg.Hears) }
+
+// Durable describes the durable consumer of a service that hears these subjects, for who keeps the streams.
+func Durable(stream, service string, hears []string) bus.Durable {
+	const underWay = 8 * 256 * 2 // eight batches for each of two workers
+	return bus.Durable{Stream: stream, Name: service, Filters: hears, MaxAckPending: underWay, AckWait: ackWait}
 }
 
-// durable makes sure that this service's durable consumer exists, and that it is not ahead of a stream which has
-// lost its tail: then it would skip the messages that take the lost ones' place. Starting it over is safe: the
-// inbox knows what has been applied.
+// durable finds this service's durable consumer, which who keeps the streams makes, and makes sure that it is not ahead of
+// a stream which has lost its tail: then it would skip the messages that take the lost ones' place. Giving it up, so that
+// it is made again and begins at the start, is safe: the inbox knows what has been applied.
 func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
-	stream, err := f.cfg.Bus.EnsureStream(ctx, f.cfg.Stream)
+	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("looking at the stream, which who keeps the streams makes: %w", err)
 	}
-	want := f.wanted()
-	consumer, err := f.cfg.Bus.EnsureDurable(ctx, want)
+	consumer, err := stream.Consumer(ctx, f.cfg.Service)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("looking at the durable consumer, which who keeps the streams makes: %w", err)
 	}
 	info, err := stream.Info(ctx) // after the consumer's, which could otherwise seem ahead
 	if err != nil {
@@ -186,12 +190,12 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if kept && consumer.CachedInfo().Delivered.Stream <= info.State.LastSeq {
 		return consumer, nil
 	}
-	f.cfg.Log.Warn("the consumer is ahead of a stream that has lost messages; reading it from the start")
+	f.cfg.Log.Warn("the consumer may be ahead of a stream that has lost messages; reading it from the start")
 	f.position.Store(nil)
 	if err := f.cfg.Bus.JS.DeleteConsumer(ctx, f.cfg.Stream.Name, f.cfg.Service); err != nil {
 		return nil, fmt.Errorf("starting the consumer over: %w", err)
 	}
-	return f.cfg.Bus.EnsureDurable(ctx, want)
+	return nil, errors.New("the durable consumer starts over")
 }
 
 // work takes what has arrived, up to a batch, never waiting to fill one, and applies it.
@@ -213,6 +217,9 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 		if wait(ctx, 200*time.Millisecond) != nil {
 			return
 		}
+	}
+	if first, err := msgs[0].Metadata(); err == nil {
+		f.ages.took(first.Sequence.Stream, first.Timestamp)
 	}
 	arrivals, unreadable := f.read(msgs)
 	began := time.Now()
@@ -245,7 +252,7 @@ func (f *Flow) remember(arrivals []arrival) {
 		return
 	}
 	if at := f.position.Load(); at == nil || meta.Sequence.Stream > at.seq {
-		f.position.Store(&position{seq: meta.Sequence.Stream, id: last.event.ID})
+		f.position.Store(&position{seq: meta.Sequence.Stream, id: last.event.ID, subject: last.msg.Subject()})
 	}
 }
 

@@ -141,6 +141,7 @@ type Flow struct {
 	aside       map[string]*aside // of each due loop
 	evidence    chan string       // something to look into at once: why
 	faults      faults
+	ages        ages
 	position    atomic.Pointer[position]  // the furthest message this service has applied
 	created     string                    // when the stream was made that was last looked at; the looking loop's own
 	looked      atomic.Pointer[time.Time] // when a look at the stream began that found all of it; see found
@@ -150,7 +151,11 @@ type Flow struct {
 	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
-	moved       struct {                  // how far the durable had come, and since when; the pulling loop's own
+	rebuilt     struct {                  // the last message of the last rebuild, and since when it is known; the looking loop's own
+		id string
+		at time.Time
+	}
+	moved struct { // how far the durable had come, and since when; the pulling loop's own
 		count uint64
 		at    time.Time
 	}

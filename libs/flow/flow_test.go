@@ -68,9 +68,11 @@ func (w *world) start(name string, hears []string, handle flow.Handle) *process 
 	pool := w.db.Pool(name)
 	conn := testkit.Connect(w.t, bus.Config{URL: w.server.URL(), Name: name})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
-	if _, err := conn.EnsureStream(ctx, testStream); err != nil {
-		w.t.Fatal(err)
+	var durables []bus.Durable
+	if handle != nil {
+		durables = append(durables, flow.Durable(testStream.Name, name, hears))
 	}
+	testkit.Keep(w.t, conn, testStream, durables...)
 	cfg := flow.Config{
 		Service: name, Pool: pool, Bus: conn, Stream: testStream, Clock: clock.Real(), Hears: hears, Handle: handle,
 		StaleAfter: 2 * time.Second, ParkDelay: 10 * time.Millisecond, ParkTries: 3, Log: slog.New(slog.DiscardHandler),

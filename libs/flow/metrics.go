@@ -147,41 +147,32 @@ func (f *Flow) readLetters(ctx context.Context, s *standing) error {
 	return nil
 }
 
-// readWaiting asks the broker what the durable has before it, and when the oldest of that was published. A durable that
-// is gone has everything before it.
+// readWaiting asks the broker what the durable has before it. A durable that is gone has everything before it.
 func (f *Flow) readWaiting(ctx context.Context, s *standing) error {
 	if f.cfg.Handle == nil {
 		return nil
 	}
-	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
-	if err != nil {
-		return fmt.Errorf("looking at the stream: %w", err)
+	asked := time.Now()
+	consumer, err := f.cfg.Bus.JS.Consumer(ctx, f.cfg.Stream.Name, f.cfg.Service)
+	if errors.Is(err, jetstream.ErrConsumerNotFound) {
+		s.waiting, s.oldest = 1, f.ages.after(0)
+		return nil
 	}
-	floor, waiting := uint64(0), 1
-	consumer, err := stream.Consumer(ctx, f.cfg.Service)
-	if err == nil {
-		info := consumer.CachedInfo()
-		floor, waiting = info.AckFloor.Stream, int(info.NumPending)+info.NumAckPending
-	} else if !errors.Is(err, jetstream.ErrConsumerNotFound) {
+	if err != nil {
 		return fmt.Errorf("looking at the durable: %w", err)
 	}
-	var oldest time.Time
-	for _, filter := range f.cfg.Hears {
-		if waiting == 0 {
-			break
-		}
-		msg, err := stream.GetMsg(ctx, floor+1, jetstream.WithGetMsgSubject(filter))
-		if errors.Is(err, jetstream.ErrMsgNotFound) {
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("asking for the oldest event that waits: %w", err)
-		}
-		if oldest.IsZero() || msg.Time.Before(oldest) {
-			oldest = msg.Time
-		}
+	info := consumer.CachedInfo()
+	waiting := int(info.NumPending) + info.NumAckPending
+	s.waiting, s.oldest = float64(waiting), time.Time{}
+	if waiting == 0 {
+		f.ages.emptied(asked)
+		return nil
 	}
-	s.waiting, s.oldest = float64(waiting), oldest
+	done := info.AckFloor.Stream
+	if info.NumAckPending == 0 {
+		done = info.Delivered.Stream
+	}
+	s.oldest = f.ages.after(done)
 	return nil
 }
 

@@ -58,7 +58,8 @@ type publisher struct {
 }
 
 type waiting struct {
-	id    string
+	id, subject string
+
 	done  answer
 	since time.Time
 	epoch uint64
@@ -113,7 +114,7 @@ func (p *publisher) publish(e outgoing, done answer) {
 	}
 	p.token++
 	token := p.token
-	p.waiting[token] = waiting{e.id, done, time.Now(), epoch}
+	p.waiting[token] = waiting{e.id, e.subject, done, time.Now(), epoch}
 	p.mu.Unlock()
 
 	err := p.nc.PublishMsg(&nats.Msg{
@@ -160,7 +161,7 @@ func (p *publisher) resolve(token uint64, at position, err error) {
 	p.room.Signal()
 	p.mu.Unlock()
 	if ok {
-		at.id = w.id
+		at.id, at.subject = w.id, w.subject
 		w.done(at, err)
 	}
 }

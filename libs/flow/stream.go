@@ -80,10 +80,12 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	marks := f.marks() // before the look: what is acknowledged meanwhile may lie beyond it
+	asked := time.Now()
 	stream, info, err := f.streamNow(ctx)
 	if err != nil {
 		return err
 	}
+	f.ages.looked(info.State.LastSeq, asked)
 	known, err := f.knownStream(ctx, info)
 	if err != nil {
 		return err
@@ -95,7 +97,7 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		}
 		f.created = created
 	}
-	rebuilt, err := keeps(ctx, stream, info, known.rebuilt, thorough)
+	rebuilt, err := f.keepsRebuilt(ctx, stream, info, known.rebuilt, thorough)
 	if err != nil {
 		return err
 	}
@@ -120,6 +122,36 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	return f.verifyTail(ctx, stream, info, marks, thorough)
+}
+
+// keepsRebuilt says whether what the last rebuild published is still there. Once that has been there for as long as it
+// takes to reach the broker's disk, it is asked for no more: the longer ago, the more likely a later message has the
+// subject of the last one, by which it is found.
+func (f *Flow) keepsRebuilt(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, last position, thorough bool) (bool, error) {
+	if last.seq == 0 {
+		return true, nil
+	}
+	if last.id != f.rebuilt.id {
+		f.rebuilt.id, f.rebuilt.at = last.id, time.Now()
+	}
+	if thorough {
+		err := f.cfg.Pool.QueryRow(ctx, `select subject from outbox where id = $1`, last.id).Scan(&last.subject)
+		if errors.Is(err, pgx.ErrNoRows) {
+			return true, nil // older than anything in the stream
+		}
+		if err != nil {
+			return false, fmt.Errorf("reading what was rebuilt last: %w", err)
+		}
+	}
+	kept, err := keeps(ctx, stream, info, last, thorough)
+	if err != nil || !kept || time.Since(f.rebuilt.at) < f.cfg.SyncLag || f.publisher.epoch() != f.proved {
+		return kept, err
+	}
+	_, err = f.cfg.Pool.Exec(ctx, `update outbox_stream set rebuilt_seq = 0, rebuilt_id = '' where name = $1 and rebuilt_id = $2`, f.cfg.Stream.Name, last.id)
+	if err != nil {
+		return false, fmt.Errorf("remembering the stream: %w", err)
+	}
+	return true, nil
 }
 
 // forgetFormer forgets what was known to be in a stream that is no more: what it held is rebuilt, by this process or
@@ -151,12 +183,8 @@ func (f *Flow) marks() map[*tracker][]position {
 
 func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.StreamInfo, error) {
 	stream, err := f.cfg.Bus.JS.Stream(ctx, f.cfg.Stream.Name)
-	if errors.Is(err, jetstream.ErrStreamNotFound) {
-		f.cfg.Log.Warn("the stream is gone; making it again", keyRunbook, "broker.md")
-		stream, err = f.cfg.Bus.EnsureStream(ctx, f.cfg.Stream)
-	}
 	if err != nil {
-		return nil, nil, fmt.Errorf("looking at the stream: %w", err)
+		return nil, nil, fmt.Errorf("looking at the stream, which who keeps the streams makes: %w", err)
 	}
 	if last := stream.CachedInfo().State.LastTime; last.Unix() > 0 {
 		f.newest.Store(last.UnixNano())
@@ -186,7 +214,9 @@ func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *je
 	return nil
 }
 
-// keeps says whether the message at a known position is still there.
+// keeps says whether the message at a known position is still there. A service may read the last message of a subject
+// that it says or hears, and no other, so that is what a thorough look asks for. Where a later message has the subject,
+// that proves nothing, and the answer is no: what is published or read again for it is counted once.
 func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, known position, thorough bool) (bool, error) {
 	switch {
 	case known.seq == 0 || known.seq < info.State.FirstSeq:
@@ -196,14 +226,14 @@ func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamI
 	case !thorough:
 		return true, nil
 	}
-	msg, err := stream.GetMsg(ctx, known.seq)
+	msg, err := stream.GetLastMsgForSubject(ctx, known.subject)
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return false, nil
 	}
 	if err != nil {
 		return false, fmt.Errorf("asking for message %d: %w", known.seq, err)
 	}
-	return msg.Header.Get("Nats-Msg-Id") == known.id, nil
+	return msg.Sequence >= known.seq && msg.Header.Get("Nats-Msg-Id") == known.id, nil
 }
 
 // firstOf is the sequence of the first message a stream holds or will hold. A stream that has never held any says 0.

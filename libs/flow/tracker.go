@@ -10,9 +10,10 @@ import (
 // stream, that its tail has not been lost since. epoch counts the connections to the broker: what was seen over a
 // later one proves nothing about what was seen before.
 type position struct {
-	seq   uint64
-	id    string
-	epoch uint64
+	seq     uint64
+	id      string
+	subject string
+	epoch   uint64
 }
 
 // tracker knows, for one writer, which of its events have been settled: acknowledged by the broker, or never

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"log/slog"
 	"testing"
 
 	"footbridge/libs/bus"
@@ -27,4 +28,15 @@ func Connect(t testing.TB, cfg bus.Config) *bus.Conn {
 	}
 	t.Cleanup(conn.Close)
 	return conn
+}
+
+// Keep makes a stream and its durables, and makes them again when they are gone, as who keeps the streams does beside
+// the services, until the test ends.
+func Keep(t testing.TB, conn *bus.Conn, stream bus.Stream, durables ...bus.Durable) {
+	t.Helper()
+	keeper := &bus.Keeper{Conn: conn, Streams: []bus.Stream{stream}, Durables: durables, Log: slog.New(slog.DiscardHandler)}
+	if err := keeper.Bring(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	go keeper.Run(t.Context(), func(error) {})
 }

@@ -37,7 +37,7 @@ func commands() []command {
 		{"thresholds", "who is open to whom: check, gaps, what-if, told, rulebook", thresholds},
 		{"directory", "the services' criteria: import from Open Referral UK, lint", directory},
 		{"deadletters", "what could not be processed: list, show, redrive", deadLetters},
-		{"streams", "streams rebuild: publish everything again from PostgreSQL", streams},
+		{"streams", "streams keep: make the streams and keep them; streams rebuild: publish everything again from PostgreSQL", streams},
 		{"referrals", "referrals import FILE: a night's list as CSV, reconciled by visit", referrals},
 		{"erase", "make what identifies a person unreadable, everywhere: reference on standard input, two named people, a reason", erase},
 		{"status", "is anybody without a next step? then feeds, lags and faults", status},

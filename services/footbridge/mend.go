@@ -153,22 +153,46 @@ func redrive(ctx context.Context, c *Config, ids []string) error {
 	return err
 }
 
-// streams asks the running services to publish everything again from PostgreSQL.
+// streams keeps the streams, as a process of its own, or asks the running services to publish everything again from
+// PostgreSQL.
 func streams(ctx context.Context, args []string) error {
 	o, rest, err := load[struct{}](args)
 	if err != nil {
 		return shown(err)
 	}
-	if len(rest) != 1 || rest[0] != "rebuild" {
-		return service.Usage{Err: fmt.Errorf("streams rebuild")}
+	switch {
+	case slices.Equal(rest, []string{"keep"}):
+		return o.runKeeper(ctx)
+	case !slices.Equal(rest, []string{"rebuild"}):
+		return service.Usage{Err: errors.New("streams keep | rebuild")}
 	}
 	events, _ := o.streams()
-	err = o.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+	return o.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
 		if err := flow.AskRebuild(ctx, pool, events.Name); err != nil {
 			return err
 		}
 		fmt.Printf("%s will publish its events again, the last hour first; readers count each once\n", name)
 		return nil
 	})
-	return err
+}
+
+// runKeeper keeps the streams where no process of a service has the login of their owner, as it should be where each
+// service is a process of its own.
+func (c *Config) runKeeper(ctx context.Context) error {
+	if err := c.check(); err != nil {
+		return err
+	}
+	p, err := newPlatform(ctx, c, nil)
+	if err != nil {
+		return err
+	}
+	defer p.close()
+	runner := service.NewRunner(p.log, drainTime)
+	ops := service.NewOps(c.OpsAddr, runner, p.metrics())
+	if ops.Peers, err = p.opsLimiter(); err != nil {
+		return err
+	}
+	runner.Add("operations", ops.Run)
+	runner.Add("streams", p.keepStreams)
+	return runner.Run(ctx)
 }

@@ -332,7 +332,7 @@ func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) 
 }
 
 // brokerUsers are the NATS users of the embedded broker, known by their public keys: one a service, which may publish
-// only what it says, and the owner of the streams. A holder whose keys were changed has two until the former is retired.
+// only what it says and take only what it hears, and the owner of the streams, who alone makes and changes them. A holder whose keys were changed has two until the former is retired.
 func (c *Config) brokerUsers() ([]bus.User, error) {
 	list, err := c.publicKeys()
 	if err != nil {
@@ -347,9 +347,9 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		user := bus.User{Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}}
 		switch {
 		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
-			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(schemas.Journey))
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(schemas.Journey), nil)
 		case slices.Contains(stateful(), entry.Holder):
-			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(entry.Holder))
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(entry.Holder), schemas.SubjectsHeardBy(entry.Holder))
 		case entry.Holder != ownerName:
 			continue
 		}
@@ -362,12 +362,32 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 // ownerName is the NATS user who makes the streams.
 const ownerName = schemas.StreamsKey
 
-// ensureStreams makes the streams, or brings them to what they should be. Where only the services have credentials,
-// that is left to whoever keeps the broker; each service still makes sure of the one it uses.
-func (p *platform) ensureStreams(ctx context.Context) error {
-	if !slices.ContainsFunc(p.names, func(name string) bool { return slices.Contains(stateful(), name) }) || (p.cfg.creds(ownerName) == "" && !p.cfg.keyring().Has(ownerName)) {
-		return nil
+// keepsStreams says whether this process keeps the streams: where it has the login of their owner. Services may neither
+// make nor change them, so some process must: serve with owner.key, or footbridge streams keep.
+func (c *Config) keepsStreams(names []string) bool {
+	return slices.ContainsFunc(names, func(name string) bool { return slices.Contains(stateful(), name) }) &&
+		(c.creds(ownerName) != "" || c.keyring().Has(ownerName))
+}
+
+// keeper keeps both streams and the durable of every service, whichever run here.
+func (c *Config) keeper(conn *bus.Conn, log *slog.Logger) *bus.Keeper {
+	events, partners := c.streams()
+	return &bus.Keeper{Conn: conn, Streams: []bus.Stream{events, partners}, Durables: c.durables(), Log: log}
+}
+
+// durables are the durable consumers of all services that hear something.
+func (c *Config) durables() (all []bus.Durable) {
+	events, _ := c.streams()
+	for _, name := range stateful() {
+		if hears := schemas.SubjectsHeardBy(name); len(hears) > 0 {
+			all = append(all, flow.Durable(events.Name, name, hears))
+		}
 	}
+	return all
+}
+
+// keepStreams makes the streams and the durables, or brings them to what they should be, and makes again what is gone.
+func (p *platform) keepStreams(ctx context.Context, h *service.Health) error {
 	cfg, err := p.cfg.login(ownerName, "streams")
 	if err != nil {
 		return err
@@ -379,11 +399,17 @@ func (p *platform) ensureStreams(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	events, partners := p.cfg.streams()
-	for _, stream := range []bus.Stream{events, partners} {
-		if _, err := conn.EnsureStream(waiting, stream); err != nil {
-			return err
-		}
+	keeper := p.cfg.keeper(conn, p.log)
+	if err := keeper.Bring(waiting); err != nil {
+		return err
 	}
+	h.Ready()
+	keeper.Run(ctx, func(err error) {
+		if err != nil {
+			h.Unready(err.Error())
+			return
+		}
+		h.Ready()
+	})
 	return nil
 }

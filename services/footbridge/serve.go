@@ -91,7 +91,9 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 		runner.Add("broker", p.runBroker)
 	}
 	runner.AddStep("migrations", p.migrate)
-	runner.AddStep("streams", p.ensureStreams)
+	if cfg.keepsStreams(names) {
+		runner.Add("streams", p.keepStreams)
+	}
 	for _, name := range serviceNames() {
 		if slices.Contains(names, name) {
 			proc.add(name)

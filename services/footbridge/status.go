@@ -289,11 +289,8 @@ func (c *Config) checkBroker(ctx context.Context) error {
 		}
 	}
 	var errs []error
-	for _, name := range stateful() {
-		if len(schemas.SubjectsHeardBy(name)) == 0 {
-			continue
-		}
-		errs = append(errs, conn.CheckDurable(waiting, bus.Durable{Stream: events.Name, Name: name, Filters: schemas.SubjectsHeardBy(name)}))
+	for _, durable := range c.durables() {
+		errs = append(errs, conn.CheckDurable(waiting, durable))
 	}
 	return errors.Join(errs...)
 }

@@ -61,9 +61,7 @@ func newWorld(t *testing.T) *world {
 	stream := bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
 	w.conn = testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: Name})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	if _, err := w.conn.EnsureStream(ctx, stream); err != nil {
-		t.Fatal(err)
-	}
+	testkit.Keep(t, w.conn, stream, flow.Durable(stream.Name, Name, Hears()))
 	w.flow, err = flow.New(ctx, flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: stream, Clock: w.c, Hears: Hears(), Handle: w.Handle, Due: w.Due()})
 	if err != nil {
 		t.Fatal(err)

@@ -25,11 +25,12 @@ import (
 var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
 
-// Whoever has one key file logs in to the broker as its holder alone: no stream is changed with it, and nothing of another
-// service is read or taken.
+// Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or emptied
+// with it, and no event is read that the holder does not say or hear.
 func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)
+	names := streamNames(t, s)
 	for _, thief := range thieves {
 		own := s.Keys(thief)
 		if own.NATS == "" || thief == schemas.StreamsKey {
@@ -38,29 +39,51 @@ func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
 		conn := testkit.Connect(t, bus.Config{URL: s.NATS, Seed: own.NATS, Name: "thief", Inbox: bus.InboxOf(thief)})
 		refused := make(chan error, 256)
 		conn.NATS.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
-		stream := "FOOTBRIDGE"
-		for name := range streamNames(t, s) {
-			stream = name
-			attempts := []string{"$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.UPDATE." + stream, "$JS.API.STREAM.CREATE.THIEF"}
-			for _, other := range thieves[:5] {
-				if other != thief && thief != schemas.SentinelKey {
-					attempts = append(attempts, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+other, "$JS.API.CONSUMER.DELETE."+stream+"."+other)
-				}
-			}
-			for _, subject := range attempts {
+		for name := range names {
+			for _, subject := range forbidden(thief, name) {
 				if err := conn.NATS.Publish(subject, []byte("{}")); err != nil {
 					t.Fatal(err)
 				}
 				expectRefusal(t, refused, thief+" asks "+subject)
 			}
 		}
-		for _, subject := range []string{"footbridge.>", "_INBOX.>", ">", bus.InboxOf("somebody-else") + ".>"} {
+		for _, subject := range []string{"footbridge.>", "_INBOX.>", ">", bus.InboxOf("somebody-else") + ".>", "$JS.>", "partner.>"} {
 			if _, err := conn.NATS.SubscribeSync(subject); err != nil {
 				t.Fatal(err)
 			}
 			expectRefusal(t, refused, thief+" listens to "+subject)
 		}
 	}
+}
+
+// forbidden are what a thief might ask JetStream for.
+func forbidden(thief, stream string) []string {
+	attempts := []string{
+		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.CREATE.THIEF",
+		"$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.UPDATE." + stream, "$JS.API.STREAM.CREATE." + stream,
+		"$JS.API.STREAM.SNAPSHOT." + stream, "$JS.API.STREAM.RESTORE." + stream, "$JS.API.STREAM.PEER.REMOVE." + stream, "$JS.API.STREAM.LEADER.STEPDOWN." + stream,
+		"$JS.API.STREAM.MSG.GET." + stream, "$JS.API.STREAM.MSG.DELETE." + stream, "$JS.API.DIRECT.GET." + stream, "$JS.API.DIRECT.GET." + stream + ".footbridge.>",
+		"$JS.API.CONSUMER.NAMES." + stream, "$JS.API.CONSUMER.LIST." + stream, "$JS.API.CONSUMER.CREATE." + stream, "$JS.API.CONSUMER.PAUSE." + stream + "." + thief,
+	}
+	for _, consumer := range append([]string{"THIEF"}, thieves...) {
+		attempts = append(attempts, "$JS.API.CONSUMER.CREATE."+stream+"."+consumer, "$JS.API.CONSUMER.CREATE."+stream+"."+consumer+".footbridge.discharge.recorded.v1.x",
+			"$JS.API.CONSUMER.DURABLE.CREATE."+stream+"."+consumer)
+		if consumer != thief {
+			attempts = append(attempts, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, "$JS.API.CONSUMER.DELETE."+stream+"."+consumer,
+				"$JS.ACK."+stream+"."+consumer+".1.1.1.1.1", "$JS.API.CONSUMER.PAUSE."+stream+"."+consumer)
+		}
+	}
+	mine := append(schemas.SubjectsSaidBy(thief), schemas.SubjectsHeardBy(thief)...)
+	if thief == schemas.SentinelKey {
+		mine = schemas.SubjectsSaidBy(schemas.Journey) // it says what journey says
+	}
+	for _, one := range schemas.Registry() {
+		subject := strings.TrimSuffix(one.Type.SubjectFilter(), "*") + "0b6f7c3a-0000-4000-8000-000000000000"
+		if one.OnBus() && !slices.ContainsFunc(mine, func(own string) bool { return strings.HasPrefix(subject, strings.TrimRight(own, ">*")) }) {
+			attempts = append(attempts, "$JS.API.DIRECT.GET."+stream+"."+subject)
+		}
+	}
+	return attempts
 }
 
 func streamNames(t *testing.T, s *system.System) map[string]bool {
