@@ -603,14 +603,7 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 	defer cancel()
 	command := exec.CommandContext(ctx, binary, args...)
 	command.Dir, command.Stdin = folder, strings.NewReader(input)
-	for _, one := range os.Environ() {
-		if !strings.HasPrefix(one, "FOOTBRIDGE_") {
-			command.Env = append(command.Env, one)
-		}
-	}
-	for name, value := range settings {
-		command.Env = append(command.Env, name+"="+value)
-	}
+	command.Env = environment(settings)
 	out, err := command.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
@@ -620,6 +613,84 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 		t.Fatalf("running %v did not end within %v:\n%s", args, Patience, out)
 	}
 	return string(out), command.ProcessState.ExitCode()
+}
+
+// Launch starts the program with these settings alone, and ends it with the test. Ready waits for it.
+func Launch(t testing.TB, folder string, settings map[string]string, args ...string) *Launched {
+	t.Helper()
+	l := &Launched{t: t, what: strings.Join(args, " "), ops: settings["FOOTBRIDGE_OPS_ADDR"], Log: &Log{}, ended: make(chan error, 1)}
+	l.process = exec.Command(binary, args...)
+	l.process.Dir, l.process.Stdout, l.process.Stderr = folder, l.Log, l.Log
+	l.process.Env = environment(settings)
+	l.process.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if err := l.process.Start(); err != nil {
+		t.Fatal(err)
+	}
+	go func() { l.ended <- l.process.Wait() }()
+	t.Cleanup(l.Stop)
+	return l
+}
+
+// Launched is one process of the program.
+type Launched struct {
+	t         testing.TB
+	what, ops string
+	Log       *Log
+	process   *exec.Cmd
+	ended     chan error
+	once      sync.Once
+}
+
+// Ready waits until the process says that it is ready.
+func (l *Launched) Ready() {
+	l.t.Helper()
+	Eventually(l.t, func() error {
+		select {
+		case err := <-l.ended:
+			l.ended <- err
+			l.t.Fatalf("%s ended: %v\n%s", l.what, err, l.Log.Tail(20))
+		default:
+		}
+		response, err := http.Get("http://" + l.ops + "/readyz")
+		if err != nil {
+			return err
+		}
+		defer func() { _ = response.Body.Close() }()
+		if response.StatusCode != http.StatusOK {
+			said, _ := io.ReadAll(response.Body)
+			return fmt.Errorf("%s is not ready: %s", l.what, said)
+		}
+		return nil
+	})
+}
+
+// Stop ends the process as an operator does, and waits for that.
+func (l *Launched) Stop() {
+	l.once.Do(func() {
+		_ = l.process.Process.Signal(syscall.SIGTERM)
+		select {
+		case err := <-l.ended:
+			if err != nil {
+				l.t.Errorf("%s ended with %v\n%s", l.what, err, l.Log.Tail(20))
+			}
+		case <-time.After(Patience):
+			_ = l.process.Process.Kill()
+			l.t.Errorf("%s did not end within %v of SIGTERM", l.what, Patience)
+		}
+	})
+}
+
+// environment is the test's own without settings of the program, and these.
+func environment(settings map[string]string) (all []string) {
+	for _, one := range os.Environ() {
+		if !strings.HasPrefix(one, "FOOTBRIDGE_") {
+			all = append(all, one)
+		}
+	}
+	for name, value := range settings {
+		all = append(all, name+"="+value)
+	}
+	return all
 }
 
 // PID is the program's process.
