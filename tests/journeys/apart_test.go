@@ -44,7 +44,7 @@ func newApart(t *testing.T) *apart {
 	dir := t.TempDir()
 	a := &apart{t: t, dir: dir, keys: keyring.At(filepath.Join(dir, "keys")), addrs: map[string]string{}}
 	for _, name := range []string{"intake", "threshold", "journey", "console", "http", "mllp"} {
-		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = system.FreeAddr(t)
+		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = testkit.FreeAddr(t)
 	}
 	a.command(nil, "keys", "new")
 	var err error
@@ -82,7 +82,7 @@ func (a *apart) runNATS() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	text := strings.NewReplacer("127.0.0.1:4222", system.FreeAddr(a.t), "/var/lib/nats", filepath.Join(dir, "store")).Replace(string(shipped))
+	text := strings.NewReplacer("127.0.0.1:4222", testkit.FreeAddr(a.t), "/var/lib/nats", filepath.Join(dir, "store")).Replace(string(shipped))
 	path := filepath.Join(dir, "nats-server.conf")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		a.t.Fatal(err)
@@ -126,7 +126,7 @@ func (a *apart) url(login string) string {
 func (a *apart) start(holder string, args ...string) *system.Launched {
 	a.t.Helper()
 	state := a.t.TempDir()
-	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": state, "FOOTBRIDGE_NATS_URL": a.nats.ClientURL(), "FOOTBRIDGE_OPS_ADDR": system.FreeAddr(a.t),
+	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": state, "FOOTBRIDGE_NATS_URL": a.nats.ClientURL(), "FOOTBRIDGE_OPS_ADDR": testkit.FreeAddr(a.t),
 		"FOOTBRIDGE_NAVIGATOR": "navigator:duty", "FOOTBRIDGE_DEPUTY": "navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS": "team:out-of-hours",
 		"FOOTBRIDGE_DATABASE_CONNECTIONS": "4", "FOOTBRIDGE_" + strings.ToUpper(holder) + "_DATABASE_URL": a.url(holder)}
 	for name, addr := range a.addrs {
@@ -372,7 +372,7 @@ func TestAChangedKeyIsAcceptedUntilItIsRetired(t *testing.T) {
 
 // logIn tries somebody's key at the broker.
 func (a *apart) logIn(own *keyring.Private) error {
-	ctx, cancel := context.WithTimeout(a.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(a.t.Context(), system.Patience)
 	defer cancel()
 	conn, err := bus.Connect(ctx, bus.Config{URL: a.nats.ClientURL(), Seed: own.NATS, Name: "test", Inbox: bus.InboxOf(own.Holder)})
 	if err == nil {

@@ -106,7 +106,7 @@ func expectRefusal(t *testing.T, refused <-chan error, what string) {
 		if !errors.Is(err, nats.ErrPermissionViolation) {
 			t.Errorf("%s: %v", what, err)
 		}
-	case <-time.After(3 * time.Second):
+	case <-time.After(system.Patience):
 		t.Errorf("%s, and is not refused", what)
 	}
 }
