@@ -46,7 +46,7 @@ func (e Evidence) bare() Evidence {
 func sumOf(profile string, parts []Evidence) Evidence {
 	sum := Evidence{Role: RoleDiagnosis, Profile: profile, Parts: parts}
 	for _, part := range parts {
-		sum.Other, sum.Left, sum.unknown = sum.Other || part.Other, sum.Left || part.Left, sum.unknown+part.unknown
+		sum.Other, sum.Left, sum.Unknown = sum.Other || part.Other, sum.Left || part.Left, sum.Unknown+part.Unknown
 		if part.Verdict == SaysNothing {
 			continue
 		}

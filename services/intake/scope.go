@@ -23,7 +23,7 @@ func (p *Profile) Weigh(role string, values []Coded) Evidence {
 			continue
 		}
 		if value.Code != "" && value.System != "" && p.system(value.System) == "" {
-			evidence.unknown++
+			evidence.Unknown++
 		}
 		if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.Says == saysOther {
 			evidence.Other = true

@@ -120,7 +120,7 @@ type Evidence struct {
 	// Updates: it stands in the place of one that may have had another code.
 	Updates bool `json:"updates,omitempty"`
 
-	unknown int // codes in a system that nobody has agreed on
+	Unknown int `json:"-"` // codes in a system that nobody has agreed on
 }
 
 // Identity is what a message says of who the person is. It lives sealed in the vault and in memory, nowhere else.
@@ -194,7 +194,7 @@ func (s *Statement) conceal(identity Identity) { s.Person = vault.Conceal(identi
 // unknownOf counts the codes of a message whose system nobody has agreed on.
 func (s *Statement) unknownOf() (n int64) {
 	for _, evidence := range s.Evidence {
-		n += int64(evidence.unknown)
+		n += int64(evidence.Unknown)
 	}
 	return n
 }
