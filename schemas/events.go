@@ -559,6 +559,10 @@ type OfferAcceptedData struct {
 	Partner string `json:"partner" is:"partner"`
 	// Last local day on which the partner's agreement is in force, inclusive.
 	AgreementUntil string `json:"agreementUntil" is:"date"`
+	// The sequence of the last that was decided about the journey as a whole (held, released, closed, reopened), as far as
+	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing is
+	// over with it.
+	Turn int `json:"turn,omitempty" is:"sequence"`
 }
 
 // OfferDeclinedData says that a partner does not take on the offer.

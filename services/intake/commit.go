@@ -393,6 +393,7 @@ func (j *job) say(tx *flow.Tx, all []Say) {
 		}
 		known.Told, known.changed = known.Told+1, true
 		emission.Version, emission.Correlation = known.Told, known.FirstEvent
+		noteYes(tx, say.Type, say.Journey, known.Told, say.Data)
 		if id := tx.Emit(emission); known.FirstEvent == "" {
 			known.FirstEvent = id
 		}

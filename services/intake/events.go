@@ -3,7 +3,6 @@ package intake
 import (
 	"cmp"
 	"slices"
-	"time"
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
@@ -28,15 +27,17 @@ type journeyState struct {
 // were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
-		s.hearJourneys(tx, fresh)
+		if err := s.hearJourneys(tx, fresh); err != nil {
+			return err
+		}
 		return hearOffers(tx, fresh)
 	}
 }
 
 // hearJourneys takes the newest that was said of each journey, and every closing, in the order of their ids.
-func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) {
+func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
 	newest := map[string]journeyState{}
-	var closed []closing
+	closed := map[string]closing{}
 	for _, e := range fresh {
 		state, ok := journeySaid[e.Type]
 		if !ok {
@@ -44,7 +45,12 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) {
 		}
 		at := max(flow.ReadSequence(e.Sequence), 1)
 		if state == journeyClosed {
-			closed = append(closed, closing{e.Subject, e.Time})
+			d, err := flow.Decode[schemas.JourneyClosedData](e)
+			if err != nil {
+				return err
+			}
+			c := closed[e.Subject]
+			closed[e.Subject] = closing{max(c.turn, at), max(c.answeredUpTo, int64(d.AnsweredUpTo))}
 		}
 		if at > newest[e.Subject].at {
 			newest[e.Subject] = journeyState{e.Subject, state, at}
@@ -57,6 +63,7 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) {
 	slices.SortFunc(states, func(a, b journeyState) int { return cmp.Compare(a.id, b.id) })
 	storeJourneyStates(tx, states)
 	storeClosings(tx, closed)
+	return nil
 }
 
 // offerSaid is what an event of the follow-up service says of one offer, or of a journey's offers as a whole.
@@ -74,7 +81,7 @@ func readOffer(e flow.Event) (offerSaid, bool, error) {
 	case schemas.OfferAccepted:
 		var d schemas.OfferAcceptedData
 		d, err = flow.Decode[schemas.OfferAcceptedData](e)
-		said.ID, said.Partner, said.Accepted, said.AcceptedAt, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, e.Time.UTC(), at, d.AgreementUntil
+		said.ID, said.Partner, said.Accepted, said.Turn, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, int64(d.Turn), at, d.AgreementUntil
 	case schemas.OfferDeclined:
 		var d schemas.OfferDeclinedData
 		d, err = flow.Decode[schemas.OfferDeclinedData](e)
@@ -141,9 +148,8 @@ func hearOffers(tx *flow.Tx, fresh []flow.Event) error {
 	return nil
 }
 
-// closing is that a journey was closed: the offers accepted by then, and what was answered by then, count no more,
-// whatever has been heard since.
+// closing is that a journey was closed: acceptances that know of no later turn of the journey, and answers told with a
+// sequence up to answeredUpTo, count no more, in whatever order all of it is heard.
 type closing struct {
-	id string
-	at time.Time
+	turn, answeredUpTo int64
 }

@@ -2,7 +2,6 @@ package intake
 
 import (
 	"slices"
-	"time"
 
 	"footbridge/schemas"
 )
@@ -11,9 +10,9 @@ import (
 // as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it anew.
 type Offer struct {
 	ID, Journey, Partner string
-	// Accepted is the sequence of its first acceptance, and AcceptedAt when that was said; 0 before any.
-	Accepted   int64
-	AcceptedAt time.Time
+	// Accepted is the sequence of its first acceptance, 0 before any; Turn is the last turn of the journey that the follow-up
+	// service knew of then, by the journey service's sequence.
+	Accepted, Turn int64
 	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed, says.
 	AgreementUntil string
 	Agreed         int64
@@ -25,7 +24,7 @@ type Offer struct {
 func (o *Offer) hear(said Offer) bool {
 	before := *o
 	if said.Accepted > 0 && (o.Accepted == 0 || said.Accepted < o.Accepted) {
-		o.Accepted, o.AcceptedAt, o.Partner = said.Accepted, said.AcceptedAt, said.Partner
+		o.Accepted, o.Turn, o.Partner = said.Accepted, said.Turn, said.Partner
 	}
 	if said.Agreed > o.Agreed {
 		o.Agreed, o.AgreementUntil = said.Agreed, said.AgreementUntil
@@ -41,21 +40,25 @@ func (o *Offer) hear(said Offer) bool {
 const readsAfter = 14
 
 // stands says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
-// under an agreement in force, not ended, not done for longer than 14 days, and begun after all that ended before.
+// under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that the journey goes
+// on after it was closed. No clock is asked: those of two services differ.
 func (o Offer) stands(j Standing, today string) bool {
-	return o.Accepted > 0 && !o.Ended && o.AcceptedAt.After(j.ClosedAt) && o.Accepted > j.Exhausted &&
+	return o.Accepted > 0 && !o.Ended && (j.ClosedTurn == 0 || o.Turn > j.ClosedTurn) && o.Accepted > j.Exhausted &&
 		o.AgreementUntil != "" && today <= o.AgreementUntil &&
 		(o.CompletedOn == "" || daysBetween(o.CompletedOn, today) <= readsAfter)
 }
 
 // Standing is how the journey and its person stand, as far as it decides what a partner reads.
 type Standing struct {
-	State     string    // of the journey
-	ClosedAt  time.Time // when it was last closed; answers and acceptances up to then count no more
-	Exhausted int64     // sequence with which the follow-up service last said that nobody is left to ask
-	Stopped   bool      // they have died, or contact is stopped
-	Cancelled bool      // no visit or request of the journey stands
-	Waits     bool      // a clinician, or another human, decides first whether anybody may be in touch
+	State string // of the journey
+	// ClosedTurn is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know of
+	// nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
+	ClosedTurn, AnsweredUpTo int64
+	Yes                      map[string]int64 // with which sequence a yes to follow-up was last told, by whom it names
+	Exhausted                int64            // sequence with which the follow-up service last said that nobody is left to ask
+	Stopped                  bool             // they have died, or contact is stopped
+	Cancelled                bool             // no visit or request of the journey stands
+	Waits                    bool             // a clinician, or another human, decides first whether anybody may be in touch
 }
 
 // Asking is who wants to read who a person is.
@@ -130,6 +133,6 @@ func partnerReads(partner string, group Group, standing Standing, offers []Offer
 	}
 	theirs := func(o Offer) bool { return o.Partner == partner && o.stands(standing, today) }
 	named, ok := newest(answers, schemas.PurposeFollowUp, partner, append([]string{group.Own}, group.Confirmed...)...)
-	return slices.ContainsFunc(offers, theirs) && ok && named.Said.SaidAt.After(standing.ClosedAt) && !named.guarded &&
+	return slices.ContainsFunc(offers, theirs) && ok && standing.Yes[partner] > standing.AnsweredUpTo && !named.guarded &&
 		named.stateOn(today).holds() && Consent(group, answers, schemas.PurposeFollowUp, partner, today).holds()
 }

@@ -66,7 +66,7 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 		t.Fatal(err)
 	}
 	if err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
-		return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009"},
+		return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009", Data: []byte(`{}`)},
 			{ID: "2", Type: string(schemas.JourneyOpened), Subject: id, Sequence: "000000000001"}})
 	}); err != nil {
 		t.Fatal(err)

@@ -3,11 +3,11 @@ package intake
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/flow"
+	"footbridge/schemas"
 )
 
 func storeExhausted(q queuer, exhausted map[string]int64) {
@@ -23,17 +23,12 @@ func storeExhausted(q queuer, exhausted map[string]int64) {
 	q.Queue(`update journey j set exhausted = t.at from unnest($1::uuid[], $2::bigint[]) as t(id, at) where j.id = t.id and j.exhausted < t.at`, journeys, at)
 }
 
-const offerColumns = `id::text, journey::text, partner, accepted, accepted_at, coalesce(agreement_until::text, ''), agreed, ended, coalesce(completed_on::text, '')`
+const offerColumns = `id::text, journey::text, partner, accepted, turn, coalesce(agreement_until::text, ''), agreed, ended, coalesce(completed_on::text, '')`
 
 func scanOffers(rows pgx.Rows, each func(Offer)) error {
 	var o Offer
-	var at *time.Time
-	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &at, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
-		one := o
-		if one.AcceptedAt = (time.Time{}); at != nil {
-			one.AcceptedAt = at.UTC()
-		}
-		each(one)
+	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Turn, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
+		each(o)
 		return nil
 	})
 	return err
@@ -53,23 +48,27 @@ func lockOffers(tx *flow.Tx, all []offerSaid) (map[string]*Offer, error) {
 }
 
 func storeOffer(q queuer, o Offer) {
-	var at *time.Time
-	if o.Accepted > 0 {
-		at = &o.AcceptedAt
-	}
-	q.Queue(`insert into partner_offer (id, journey, partner, accepted, accepted_at, agreement_until, agreed, ended, completed_on)
+	q.Queue(`insert into partner_offer (id, journey, partner, accepted, turn, agreement_until, agreed, ended, completed_on)
 		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7, $8, nullif($9, '')::date)
-		on conflict (id) do update set partner = excluded.partner, accepted = excluded.accepted, accepted_at = excluded.accepted_at,
+		on conflict (id) do update set partner = excluded.partner, accepted = excluded.accepted, turn = excluded.turn,
 			agreement_until = excluded.agreement_until, agreed = excluded.agreed, ended = excluded.ended, completed_on = excluded.completed_on`,
-		o.ID, o.Journey, o.Partner, o.Accepted, at, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
+		o.ID, o.Journey, o.Partner, o.Accepted, o.Turn, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
 }
 
 // loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey and
 // the person stand now.
 func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing Standing, offers []Offer, err error) {
-	var closed *time.Time
-	tx.Queue(`select state, closed_at, exhausted from journey where id = $1::uuid for update`, sub.Journey).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&standing.State, &closed, &standing.Exhausted) })
+	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`, sub.Journey).
+		QueryRow(func(row pgx.Row) error {
+			return row.Scan(&standing.State, &standing.ClosedTurn, &standing.AnsweredUpTo, &standing.Exhausted)
+		})
+	standing.Yes = map[string]int64{}
+	tx.Queue(`select towards, told from yes_told where journey = $1::uuid`, sub.Journey).Query(func(rows pgx.Rows) error {
+		var towards string
+		var told int64
+		_, err := pgx.ForEachRow(rows, []any{&towards, &told}, func() error { standing.Yes[towards] = told; return nil })
+		return err
+	})
 	tx.Queue(`select not exists (select 1 from visit where journey = $1::uuid and not coalesce(withdrawn, false))`, sub.Journey).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&standing.Cancelled) })
 	tx.Queue(`select `+offerColumns+` from partner_offer where journey = $1::uuid order by id`, sub.Journey).Query(func(rows pgx.Rows) error {
@@ -77,9 +76,6 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing Standing, offers []Offer
 	})
 	if err := tx.Flush(); err != nil {
 		return Standing{}, nil, err
-	}
-	if closed != nil {
-		standing.ClosedAt = *closed
 	}
 	standing.Stopped, standing.Waits = sub.Stopped, sub.waits
 	return standing, offers, nil
@@ -93,23 +89,32 @@ func (sub *subjectOf) partnersOwn(tx *flow.Tx, partner string) (id string, err e
 	return id, tx.Flush()
 }
 
-// storeClosings queues when journeys were last closed.
-func storeClosings(q queuer, closed []closing) {
-	newest := map[string]time.Time{}
-	for _, c := range closed {
-		if c.at.After(newest[c.id]) {
-			newest[c.id] = c.at
-		}
-	}
-	if len(newest) == 0 {
+// storeClosings queues what was closed, and the answers that were known then: the greatest of each counts, in whatever order
+// they are heard.
+func storeClosings(q queuer, closed map[string]closing) {
+	journeys := slices.Sorted(maps.Keys(closed))
+	if len(journeys) == 0 {
 		return
 	}
-	journeys := slices.Sorted(maps.Keys(newest))
-	var at []time.Time
+	var turns, answered []int64
 	for _, journey := range journeys {
-		at = append(at, newest[journey])
+		turns, answered = append(turns, closed[journey].turn), append(answered, closed[journey].answeredUpTo)
 	}
 	q.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, journeys)
-	q.Queue(`update journey j set closed_at = t.at from unnest($1::uuid[], $2::timestamptz[]) as t(id, at)
-		where j.id = t.id and (j.closed_at is null or j.closed_at < t.at)`, journeys, at)
+	q.Queue(`update journey j set closed_turn = greatest(closed_turn, t.turn), answered_upto = greatest(answered_upto, t.answered)
+		from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as t(id, turn, answered)
+		where j.id = t.id and (closed_turn < t.turn or answered_upto < t.answered)`, journeys, turns, answered)
+}
+
+// noteYes queues with which sequence a yes to follow-up is told on a journey.
+func noteYes(q queuer, kind schemas.Type, journey string, sequence int64, data any) {
+	d, ok := data.(schemas.ConsentData)
+	if kept, is := data.(*schemas.ConsentData); is {
+		d, ok = *kept, true
+	}
+	if !ok || kind != schemas.ConsentGiven || !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
+		return
+	}
+	q.Queue(`insert into yes_told (journey, towards, told) values ($1, $2, $3)
+		on conflict (journey, towards) do update set told = excluded.told where yes_told.told < excluded.told`, journey, d.Organisation, sequence)
 }

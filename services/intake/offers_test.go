@@ -30,12 +30,22 @@ func offerID(digit string) string {
 	return strings.Repeat(digit, 8) + "-1111-4111-8111-111111111111"
 }
 
-// accept tells intake that our partner has accepted an offer now, under an agreement of a year.
+// accept tells intake that our partner has accepted an offer now, under an agreement of a year, and that the follow-up service
+// knew all that intake knows of the journey.
 func (p *process) accept(t testing.TB, journey, digit string, sequence int64) {
+	t.Helper()
+	var turn int
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select state_at from intake.journey where id = $1`, journey).Scan(&turn); err != nil {
+		t.Fatal(err)
+	}
+	p.acceptKnowing(t, journey, digit, sequence, turn)
+}
+
+func (p *process) acceptKnowing(t testing.TB, journey, digit string, sequence int64, turn int) {
 	t.Helper()
 	now := p.clock.Now()
 	p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, sequence, now, schemas.OfferAcceptedData{Offer: offerID(digit), Partner: ours.Organisation,
-		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly)}))
+		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Turn: turn}))
 }
 
 func (p *process) sayYes(t testing.TB, journey, partner string) {

@@ -307,7 +307,9 @@ func sayOn(tx *flow.Tx, journey string, all []said) error {
 		return err
 	}
 	for i, say := range all {
-		tx.Emit(flow.Emission{Type: string(say.kind), Journey: journey, Version: told - int64(len(all)-1-i), Correlation: first, Data: say.data})
+		version := told - int64(len(all)-1-i)
+		noteYes(tx, say.kind, journey, version, say.data)
+		tx.Emit(flow.Emission{Type: string(say.kind), Journey: journey, Version: version, Correlation: first, Data: say.data})
 	}
 	return nil
 }

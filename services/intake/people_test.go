@@ -227,7 +227,19 @@ func (p *process) close(t testing.TB, journeys ...string) {
 
 // turned is an event of the journey service.
 func turned(journey string, typ schemas.Type, sequence int64, at time.Time) flow.Event {
-	return flow.Event{ID: journey, Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at}
+	return flow.Event{ID: journey, Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at, Data: []byte(`{}`)}
+}
+
+// closing is that the journey service closed a journey, knowing every answer that has been told on it.
+func (p *process) closing(t testing.TB, journey string, sequence int64, at time.Time) flow.Event {
+	t.Helper()
+	e := turned(journey, schemas.JourneyClosed, sequence, at)
+	var told int64
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select coalesce(max(told), 0) from intake.yes_told where journey = $1`, journey).Scan(&told); err != nil {
+		t.Fatal(err)
+	}
+	e.Data = fmt.Appendf(nil, `{"answeredUpTo":%d}`, told)
+	return e
 }
 
 // hear gives events to intake in one batch, as the bus would.
@@ -261,7 +273,7 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 			p.accept(t, journey, "1", 2)
 			p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 			at := p.clock.Now()
-			events := []flow.Event{turned(journey, schemas.JourneyClosed, 3, at), turned(journey, schemas.JourneyReopened, 4, at.Add(time.Millisecond)),
+			events := []flow.Event{p.closing(t, journey, 3, at), turned(journey, schemas.JourneyReopened, 4, at.Add(time.Millisecond)),
 				turned(journey, schemas.JourneyHeld, 2, at.Add(-time.Hour))}
 			for _, batch := range tc.order {
 				var together []flow.Event
@@ -297,7 +309,7 @@ func TestAYesGivenWhileAJourneyIsClosedOpensNothingYet(t *testing.T) {
 	p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(-time.Minute)))
 	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
 	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
-	p.accept(t, journey, "1", 2)
+	p.acceptKnowing(t, journey, "1", 2, 3) // the follow-up service has heard of the reopening first
 	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
 	p.hear(t, turned(journey, schemas.JourneyReopened, 3, p.clock.Now()))
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
@@ -532,8 +544,8 @@ func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
 			t.Fatalf("the strictest does not win: %+v", strict)
 		}
 		reads := func(group Group) bool {
-			offer := Offer{ID: "o", Partner: "x", Accepted: 1, AcceptedAt: time.Unix(9, 0), AgreementUntil: "2027-01-01"}
-			sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, group, Standing{State: journeyOpen}, []Offer{offer}, answers, today)
+			offer := Offer{ID: "o", Partner: "x", Accepted: 1, AgreementUntil: "2027-01-01"}
+			sees, _ := MayRead(Asking{Organisation: "x", Role: string(schemas.Partner)}, group, Standing{State: journeyOpen, Yes: map[string]int64{"x": 1}}, []Offer{offer}, answers, today)
 			return sees != SeesNothing
 		}
 		if reads(Group{Own: own, Others: others}) && !Consent(Group{Own: own}, answers, schemas.PurposeFollowUp, "x", today).holds() {
