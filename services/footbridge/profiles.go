@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"footbridge/libs/service"
-	"footbridge/services/intake"
+	"footbridge/services/intake/reading"
 )
 
 // profileTrees are the folder of senders' profiles that a site adds to the shipped ones, if there is one.
@@ -33,12 +33,12 @@ func (c *Config) profileTrees(named ...string) ([]fs.FS, error) {
 }
 
 // loadProfiles reads the shipped profiles and a site's own.
-func (c *Config) loadProfiles() (*intake.Profiles, error) {
+func (c *Config) loadProfiles() (*reading.Profiles, error) {
 	trees, err := c.profileTrees()
 	if err != nil {
 		return nil, err
 	}
-	return intake.LoadProfiles(append([]fs.FS{intake.ShippedProfileFiles()}, trees...)...)
+	return reading.LoadProfiles(append([]fs.FS{reading.ShippedProfileFiles()}, trees...)...)
 }
 
 type profileFlags struct {
@@ -58,7 +58,7 @@ func profiles(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	lines, err := intake.DryRun(trees...)
+	lines, err := reading.DryRun(trees...)
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func profiles(ctx context.Context, args []string) error {
 	return err
 }
 
-func printSamples(w io.Writer, lines []intake.SampleLine) {
+func printSamples(w io.Writer, lines []reading.SampleLine) {
 	fmt.Fprintln(w, "PROFILE\tSAMPLE\tCONTROL ID\tTYPE\tANSWER\tOUTCOME\tREASON\tAS EXPECTED")
 	for _, l := range lines {
 		as := "yes"

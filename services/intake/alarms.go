@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"footbridge/services/intake/reading"
 	"math"
 	"slices"
 	"time"
@@ -41,15 +42,15 @@ const (
 
 // alarms says which alarms about a feed hold at a time. It is a function of what came, so that a feed that is back
 // ends its alarm by itself.
-func alarms(f feed, r rhythm, now time.Time, zone *time.Location) (kinds []string) {
+func alarms(f feed, r reading.Rhythm, now time.Time, zone *time.Location) (kinds []string) {
 	if len(f.Hours) == 0 {
 		return nil
 	}
-	if !r.given() {
+	if !r.Given() {
 		r = learned(f.Hours, r.QuietFor, now, zone)
 	}
 	last := f.Hours[len(f.Hours)-1].LastAt
-	if r.given() && now.Sub(last) >= r.QuietFor && r.expected(last, now, zone) >= enoughMessages {
+	if r.Given() && now.Sub(last) >= r.QuietFor && r.Expected(last, now, zone) >= enoughMessages {
 		kinds = append(kinds, ReasonSilent)
 	}
 	if falling(f.Hours, now) {
@@ -62,19 +63,19 @@ func alarms(f feed, r rhythm, now time.Time, zone *time.Location) (kinds []strin
 }
 
 // learned is a feed's own rhythm in the weeks before, where nobody agreed on one.
-func learned(hours []feedHour, quietFor time.Duration, now time.Time, zone *time.Location) rhythm {
-	r := rhythm{QuietFor: max(quietFor, 2*time.Hour)}
+func learned(hours []feedHour, quietFor time.Duration, now time.Time, zone *time.Location) reading.Rhythm {
+	r := reading.Rhythm{QuietFor: max(quietFor, 2*time.Hour)}
 	first, last := hours[0].Hour, hours[len(hours)-1].LastAt
 	if last.Sub(first) < learnDays*24*time.Hour {
 		return r
 	}
-	probe := rhythm{Day: 1, Night: 2, Weekend: 3}
+	probe := reading.Rhythm{Day: 1, Night: 2, Weekend: 3}
 	var came, passed [4]float64
 	for _, h := range hours {
-		came[int(probe.rate(h.Hour, zone))] += float64(h.Messages)
+		came[int(probe.Rate(h.Hour, zone))] += float64(h.Messages)
 	}
 	for at := first; at.Before(last); at = at.Add(time.Hour) {
-		passed[int(probe.rate(at, zone))]++
+		passed[int(probe.Rate(at, zone))]++
 	}
 	share := func(i int) float64 { return came[i] / max(passed[i], 1) }
 	r.Day, r.Night, r.Weekend = share(1), share(2), share(3)

@@ -10,14 +10,15 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/services/intake/reading"
 )
 
 // weeksOf makes hours of a feed: 12 messages an hour by day, 2 at night, 4 at weekends, with a share of triggers.
 func weeksOf(days int, until time.Time) []feedHour {
 	var hours []feedHour
-	rate := rhythm{Day: 12, Night: 2, Weekend: 4}
+	rate := reading.Rhythm{Day: 12, Night: 2, Weekend: 4}
 	for at := until.AddDate(0, 0, -days); at.Before(until); at = at.Add(time.Hour) {
-		n := int64(rate.rate(at, london))
+		n := int64(rate.Rate(at, london))
 		hours = append(hours, feedHour{Hour: at, Messages: n, Ends: n, Triggers: n / 4, LastAt: at.Add(59 * time.Minute)})
 	}
 	return hours
@@ -25,7 +26,7 @@ func weeksOf(days int, until time.Time) []feedHour {
 
 func TestSilenceIsMeasuredAgainstTheNightAndTheWeekend(t *testing.T) {
 	t.Parallel()
-	agreed := rhythm{Day: 12, Night: 1, Weekend: 3, QuietFor: 2 * time.Hour}
+	agreed := reading.Rhythm{Day: 12, Night: 1, Weekend: 3, QuietFor: 2 * time.Hour}
 	tuesdayNight := time.Date(2026, 11, 17, 22, 0, 0, 0, time.UTC)
 	tuesdayNoon := time.Date(2026, 11, 17, 12, 0, 0, 0, time.UTC)
 	saturday := time.Date(2026, 11, 21, 10, 0, 0, 0, time.UTC)
@@ -51,13 +52,13 @@ func TestSilenceIsMeasuredAgainstTheNightAndTheWeekend(t *testing.T) {
 func TestAFeedsOwnPastIsItsRhythmWhereNoneIsAgreed(t *testing.T) {
 	t.Parallel()
 	until := time.Date(2026, 11, 17, 12, 0, 0, 0, time.UTC)
-	if got := alarms(feed{Hours: weeksOf(21, until)}, rhythm{}, until.Add(3*time.Hour), london); !slices.Contains(got, ReasonSilent) {
+	if got := alarms(feed{Hours: weeksOf(21, until)}, reading.Rhythm{}, until.Add(3*time.Hour), london); !slices.Contains(got, ReasonSilent) {
 		t.Errorf("three hours by day of a feed of 12 an hour: %v", got)
 	}
-	if got := alarms(feed{Hours: weeksOf(21, until)}, rhythm{}, until.Add(time.Hour), london); len(got) != 0 {
+	if got := alarms(feed{Hours: weeksOf(21, until)}, reading.Rhythm{}, until.Add(time.Hour), london); len(got) != 0 {
 		t.Errorf("one hour: %v", got)
 	}
-	if got := alarms(feed{Hours: weeksOf(2, until)[:24]}, rhythm{}, until, london); len(got) != 0 {
+	if got := alarms(feed{Hours: weeksOf(2, until)[:24]}, reading.Rhythm{}, until, london); len(got) != 0 {
 		t.Errorf("a feed of one day has no past: %v", got)
 	}
 }
@@ -98,7 +99,7 @@ func (p *process) watch(t *testing.T, now time.Time) {
 func TestASilentFeedOpensAStepThatItsReturnEnds(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+	p.profiles.Fallback.Rhythm = reading.Rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
 	client, h := p.dial(t), newHospital()
 	send(t, client, h.message("A04"))
 	for range fewestUnknown {
@@ -124,7 +125,7 @@ func TestAFeedThatIsSilentAfterOurOwnLongStopIsAnAlarm(t *testing.T) {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			p := newSite(t).start()
-			p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+			p.profiles.Fallback.Rhythm = reading.Rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
 			now := p.clock.Now()
 			err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
 				tx.Queue(`insert into feed_hour (organisation, sender, hour, messages, ends, triggers, unknown, last_at)
@@ -145,7 +146,7 @@ func TestAFeedThatIsSilentAfterOurOwnLongStopIsAnAlarm(t *testing.T) {
 func TestWhatCameInTheLastMinuteBeforeAStopIsCounted(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+	p.profiles.Fallback.Rhythm = reading.Rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
 	client, h := p.dial(t), newHospital()
 	send(t, client, h.message("A04")) // nobody looks at the feeds before the stop
 	p.watch(t, p.clock.Now().Add(26*time.Hour))
@@ -155,7 +156,7 @@ func TestWhatCameInTheLastMinuteBeforeAStopIsCounted(t *testing.T) {
 func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	p.profiles.fallback.Rhythm = rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
+	p.profiles.Fallback.Rhythm = reading.Rhythm{Day: 20, Night: 20, Weekend: 20, QuietFor: 10 * time.Minute}
 	client, h := p.dial(t), newHospital()
 	send(t, client, h.message("A04"))
 	now := p.clock.Now()

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // followUpOf is what was told last of follow-up on each journey.
@@ -56,9 +57,9 @@ func TestAnOlderReportArrivingLaterOverrulesNoNoAndIsAskedAbout(t *testing.T) {
 	if told := w.followUpOf(); told[journey] != schemas.ConsentDeclined || w.count(schemas.ConsentGiven) != 0 {
 		t.Errorf("told %v", told)
 	}
-	asked := slices.ContainsFunc(w.said, func(s Say) bool {
+	asked := slices.ContainsFunc(w.said, func(s record.Say) bool {
 		d, ok := s.Data.(schemas.PreferencesChangedData)
-		return ok && slices.Equal(d.Questions, []string{QuestionAnswer})
+		return ok && slices.Equal(d.Questions, []string{record.QuestionAnswer})
 	})
 	if !asked {
 		t.Error("nobody asks the person")
@@ -124,7 +125,7 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 			if !merged && !reflect.DeepEqual(told, []string{string(want)}) {
 				r.Fatalf("told %v, want %s", told, want)
 			}
-			if merged && want == schemas.ConsentDeclined && slices.Contains(w.standsFor("local:L42"), ConsentGiven) {
+			if merged && want == schemas.ConsentDeclined && slices.Contains(w.standsFor("local:L42"), record.ConsentGiven) {
 				r.Fatal("a no was outrun by merging")
 			}
 		}
@@ -144,12 +145,12 @@ func typesOf(told map[string]schemas.Type, standing map[string]int) map[string]s
 }
 
 // standsFor is how follow-up stands on each journey of a person.
-func (w *ward) standsFor(key string) (stands []ConsentState) {
-	person := w.world.persons[key]
-	people := w.world.peopleOf(person)
-	for _, j := range w.world.sortedJourneys() {
+func (w *ward) standsFor(key string) (stands []record.ConsentState) {
+	person := w.world.Persons[key]
+	people := w.world.PeopleOf(person)
+	for _, j := range w.world.SortedJourneys() {
 		if slices.Contains(people.IDs, j.Person) {
-			stands = append(stands, people.stands(j.Person, "2026-11-27")[asked{schemas.PurposeFollowUp, ""}])
+			stands = append(stands, people.Stands(j.Person, "2026-11-27")[record.Question{Purpose: schemas.PurposeFollowUp, Towards: ""}])
 		}
 	}
 	return stands

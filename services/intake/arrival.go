@@ -13,11 +13,13 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/hl7"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // arrival is one message on its way: read in memory, then stored with others, then answered.
 type arrival struct {
-	Reading
+	reading.Reading
 	id       string
 	door     string
 	message  *hl7.Message // of the MLLP door; nil where it cannot be read
@@ -56,13 +58,13 @@ type arrival struct {
 type Result struct {
 	Message string // the ledger's id; of a duplicate, the original's
 	Ack     hl7.Outcome
-	Outcome Outcome
+	Outcome record.Outcome
 	Reason  string
 	Journey string
 }
 
 func (a *arrival) receipt() receiptKey {
-	if a.door == doorEvents {
+	if a.door == record.DoorEvents {
 		return receiptKey{a.Sender, a.ControlID}
 	}
 	return receiptKey{a.Organisation + "|" + a.Sender, a.ControlID}
@@ -70,8 +72,8 @@ func (a *arrival) receipt() receiptKey {
 
 // way is by which way in a message came, as it is kept with each fact: a list is told from a form.
 func (a *arrival) way() string {
-	if a.door == doorForm && a.Sender == listSender {
-		return wayList
+	if a.door == record.DoorForm && a.Sender == listSender {
+		return record.WayList
 	}
 	return a.door
 }
@@ -79,33 +81,33 @@ func (a *arrival) way() string {
 // resendIsKnown says whether a resend gets the first answer. A message that was refused as it was read is read anew
 // each time: else it would stay refused, or be flagged as reused, once the sender's profile has been mended.
 func (a *arrival) resendIsKnown() bool {
-	return a.ControlID != "" && !(a.door == doorMLLP && a.Outcome == Rejected)
+	return a.ControlID != "" && !(a.door == record.DoorMLLP && a.Outcome == record.Rejected)
 }
 
 // ack is the answer as the ledger shows it.
 func (a *arrival) ack() string {
 	switch a.door {
-	case doorEvents, doorForm:
+	case record.DoorEvents, record.DoorForm:
 		return fmt.Sprint(statusOf(a.result))
-	case doorFHIR, doorSignals:
+	case record.DoorFHIR, record.DoorSignals:
 		return fmt.Sprint(a.httpStatus())
-	case doorAlarm:
-		return ackCode(noAck)
+	case record.DoorAlarm:
+		return reading.AckCode(reading.NoAck)
 	}
-	if a.message == nil || a.result.Ack == noAck {
-		return ackCode(a.result.Ack)
+	if a.message == nil || a.result.Ack == reading.NoAck {
+		return reading.AckCode(a.result.Ack)
 	}
-	return cmp.Or(strings.Join(a.message.AckCodes(a.mode, a.result.Ack), " "), ackCode(noAck))
+	return cmp.Or(strings.Join(a.message.AckCodes(a.mode, a.result.Ack), " "), reading.AckCode(reading.NoAck))
 }
 
 // httpStatus is what the message is answered with over a door that minds its own statuses.
 func (a *arrival) httpStatus() int {
 	switch {
-	case a.result.Reason == ReasonReused, a.result.Outcome == Duplicate && a.door == doorFHIR: // a signal again is taken as before
+	case a.result.Reason == record.ReasonReused, a.result.Outcome == record.Duplicate && a.door == record.DoorFHIR: // a signal again is taken as before
 		return http.StatusConflict
-	case a.result.Outcome == Rejected && a.status != 0:
+	case a.result.Outcome == record.Rejected && a.status != 0:
 		return a.status
-	case a.door == doorSignals:
+	case a.door == record.DoorSignals:
 		return http.StatusAccepted
 	}
 	return http.StatusOK
@@ -113,10 +115,10 @@ func (a *arrival) httpStatus() int {
 
 // prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow
 // is left for the transaction.
-func (s *Service) prepare(ctx context.Context, reading Reading, door string, raw []byte) (*arrival, error) {
+func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*arrival, error) {
 	now := s.clock.Now()
-	a := &arrival{Reading: reading, id: clock.NewID(now), door: door, received: now,
-		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}), repeatsNumber: repeatsNumber(reading.ControlID, raw)}
+	a := &arrival{Reading: parsed, id: clock.NewID(now), door: door, received: now,
+		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}), repeatsNumber: reading.RepeatsNumber(parsed.ControlID, raw)}
 	if a.span.HasTraceID() {
 		a.trace = a.span.TraceID().String()
 	}
@@ -145,9 +147,9 @@ func (s *Service) identify(a *arrival) error {
 		return nil
 	}
 	a.Statement.Message = a.id
-	a.Statement.believe(a.received, s.zone)
+	a.Statement.Believe(a.received, s.zone)
 	identity := a.Statement.Person.Reveal()
-	a.Statement.place(identity, s.profiles.areasOf(a.Sender, a.Organisation))
+	a.Statement.Place(identity, s.profiles.AreasOf(a.Sender, a.Organisation))
 	var err error
 	switch {
 	case identity.LocalID != "":
@@ -155,19 +157,19 @@ func (s *Service) identify(a *arrival) error {
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.Statement.Visit, numberless+a.id))
+		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.Statement.Visit, record.Numberless+a.id))
 		a.anonymous = true
 	}
 	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
 		a.number, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	}
-	if err == nil && a.anonymous && a.Statement.Kind == KindReferral {
+	if err == nil && a.anonymous && a.Statement.Kind == record.KindReferral {
 		a.nameHash, err = s.nameHash(a.Organisation, identity)
 	}
-	if becomes := a.Statement.Merged.Reveal().NHSNumber; err == nil && a.Statement.Kind == KindSignal && becomes != "" {
+	if becomes := a.Statement.Merged.Reveal().NHSNumber; err == nil && a.Statement.Kind == record.KindSignal && becomes != "" {
 		a.renumbered, err = s.lookup("person-nhs-number", becomes)
 	}
-	if err == nil && a.Statement.merges() {
+	if err == nil && a.Statement.Merges() {
 		a.mergedKey, err = s.lookup("person-local-id", a.Organisation, a.Statement.Merged.Reveal().LocalID)
 	}
 	return err
@@ -187,7 +189,7 @@ func (a *arrival) claim(c *claims) {
 		return
 	}
 	s := a.Statement
-	if s.Kind == KindSignal {
+	if s.Kind == record.KindSignal {
 		c.known[a.key], c.whole = true, true
 		for _, number := range []string{a.key, a.renumbered} {
 			if number != "" {
@@ -196,7 +198,7 @@ func (a *arrival) claim(c *claims) {
 		}
 		return
 	}
-	if s.Kind == KindPerson && !s.Died {
+	if s.Kind == record.KindPerson && !s.Died {
 		c.known[a.key] = true
 		if a.number != "" { // others that carry it are the same person, whatever message says so
 			first(c.numbers, a.number, a.newPerson)
@@ -207,14 +209,14 @@ func (a *arrival) claim(c *claims) {
 	if a.number != "" && a.number != a.key {
 		first(c.numbers, a.number, a.newPerson)
 	}
-	if s.merges() {
+	if s.Merges() {
 		first(c.persons, a.mergedKey, a.newMerged)
 	}
-	if s.Visit != "" && s.Kind != KindPerson && !s.merges() {
-		c.visits[visitKey{a.Organisation, s.Visit}] = true
+	if s.Visit != "" && s.Kind != record.KindPerson && !s.Merges() {
+		c.visits[record.VisitKey{Organisation: a.Organisation, Number: s.Visit}] = true
 	}
-	if s.Kind == KindJoinVisits {
-		c.visits[visitKey{a.Organisation, s.MergedVisit}] = true
+	if s.Kind == record.KindJoinVisits {
+		c.visits[record.VisitKey{Organisation: a.Organisation, Number: s.MergedVisit}] = true
 	}
 }
 

@@ -23,6 +23,8 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 const (
@@ -64,7 +66,7 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	body, err := httpx.ReadBody(w, r, limit)
 	if err != nil {
-		return s.refuseRequest(r, body, err, ReasonTooLarge)
+		return s.refuseRequest(r, body, err, reading.ReasonTooLarge)
 	}
 	if mode == modeBatch {
 		return s.postBatch(w, r, who, body)
@@ -230,7 +232,7 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 	if err != nil {
 		return eventAnswer{}, err
 	}
-	result, err := s.keepPatiently(ctx, reading, doorEvents, content)
+	result, err := s.keepPatiently(ctx, reading, record.DoorEvents, content)
 	describe(span, result)
 	switch {
 	case err != nil:
@@ -247,7 +249,7 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 }
 
 // keepPatiently waits a while for room and for the database, then gives the sender's own patience a turn.
-func (s *Service) keepPatiently(ctx context.Context, reading Reading, door string, content []byte) (Result, error) {
+func (s *Service) keepPatiently(ctx context.Context, reading reading.Reading, door string, content []byte) (Result, error) {
 	a, err := s.prepare(ctx, reading, door, content)
 	if err != nil {
 		return Result{}, err
@@ -263,7 +265,7 @@ func (s *Service) keepWithPatience(ctx context.Context, a *arrival) (Result, err
 		return result, nil
 	}
 	what, again := "event", "with the same id"
-	if a.door == doorForm {
+	if a.door == record.DoorForm {
 		what, again = "request", "unchanged"
 	}
 	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The %s could not be stored yet. Send it again %s: it will be counted once.", what, again)
@@ -291,29 +293,29 @@ func contentOf(e *event.Event) ([]byte, error) {
 
 // readReported reads an event in memory, by one order of checks in every mode: its source, its type, whether its data is
 // JSON, its schema, its organisation; a refusal has a reading too, so that it is in the ledger.
-func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading, *httpx.Problem) {
-	reading := Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
+func (s *Service) readReported(who principal.Principal, e *event.Event) (reading.Reading, *httpx.Problem) {
+	parsed := reading.Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
 	if _, known := schemas.Lookup(schemas.Type(e.Type())); !known {
-		reading.Type = "" // anything may stand there, and operators read the ledger
+		parsed.Type = "" // anything may stand there, and operators read the ledger
 	}
-	refuse := func(p *httpx.Problem, reason string) (Reading, *httpx.Problem) {
-		reading.Outcome, reading.Reason, reading.ControlID = Rejected, reason, "" // it may come again, corrected
-		return reading, p
+	refuse := func(p *httpx.Problem, reason string) (reading.Reading, *httpx.Problem) {
+		parsed.Outcome, parsed.Reason, parsed.ControlID = record.Rejected, reason, "" // it may come again, corrected
+		return parsed, p
 	}
 	if who.Source != "" && who.Source != e.Source() {
-		reading.Sender = who.Source // what it claims to be is nobody we know
+		parsed.Sender = who.Source // what it claims to be is nobody we know
 		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
 	}
-	tidied, damaged := tidySubmitted(e.Data())
+	tidied, damaged := reading.TidySubmitted(e.Data())
 	switch {
 	case e.Type() != string(schemas.DischargeReported) && e.Type() != string(schemas.ReferralSubmitted):
-		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), ReasonEvent)
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), reading.ReasonEvent)
 	case !isJSON(e):
 		return refuse(httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json."), ReasonMediaType)
 	case damaged:
 		return refuse(httpx.DamagedText(), ReasonSchema)
 	case e.Type() == string(schemas.ReferralSubmitted):
-		return s.readSubmitted(who, e, tidied, reading, refuse)
+		return s.readSubmitted(who, e, tidied, parsed, refuse)
 	}
 	data, faults := schemas.ReadDischargeReported(tidied)
 	if len(faults) > 0 {
@@ -322,64 +324,64 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (Reading
 	if who.Source != "" && who.Organisation != data.Organisation {
 		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."), ReasonSource)
 	}
-	reading.Organisation = data.Organisation
+	parsed.Organisation = data.Organisation
 	statement := s.reported(e, data)
 	statement.By = recordedBy(who)
-	reading.Statement = &statement
-	return reading, nil
+	parsed.Statement = &statement
+	return parsed, nil
 }
 
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
 // too.
-func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) Statement {
-	return s.reportedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
+func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) record.Statement {
+	return s.reportedBy(e.Source(), reading.SaidAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
 }
 
 // reportedBy is reported for any door.
-func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) Statement {
+func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) record.Statement {
 	profile := s.profiles.For(source)
-	statement := Statement{
-		Kind: KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
-		Ends: []Moment{{At: said}}, Facts: data.Facts, Consents: data.Consents,
+	statement := record.Statement{
+		Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+		Ends: []record.Moment{{At: said}}, Facts: data.Facts, Consents: data.Consents,
 	}
 	if data.LeftAt != nil {
-		statement.Ends = []Moment{{At: data.LeftAt.UTC()}, {At: said}}
+		statement.Ends = []record.Moment{{At: data.LeftAt.UTC()}, {At: said}}
 	}
 	if data.ArrivedAt != nil {
-		statement.Arrived = Moment{At: data.ArrivedAt.UTC()}
+		statement.Arrived = record.Moment{At: data.ArrivedAt.UTC()}
 	}
 	statement.Person = vault.Conceal(checkedIdentity(data.Person))
 	if data.InScope {
-		statement.Evidence = append(statement.Evidence, Evidence{Role: RoleSender, Verdict: SaysInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
+		statement.Evidence = append(statement.Evidence, record.Evidence{Role: record.RoleSender, Verdict: record.SaysInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
 	}
-	byRole := map[string][]Coded{}
-	var all []Coded
+	byRole := map[string][]reading.Coded{}
+	var all []reading.Coded
 	for _, code := range data.Codes {
-		role := cmp.Or(code.Role, RoleReason)
-		byRole[role] = append(byRole[role], Coded{System: code.System, Code: code.Code})
-		all = append(all, Coded{System: code.System, Code: code.Code})
+		role := cmp.Or(code.Role, record.RoleReason)
+		byRole[role] = append(byRole[role], reading.Coded{System: code.System, Code: code.Code})
+		all = append(all, reading.Coded{System: code.System, Code: code.Code})
 	}
-	for _, role := range []string{RoleReason, RoleDiagnosis, RoleIntent} {
+	for _, role := range []string{record.RoleReason, record.RoleDiagnosis, record.RoleIntent} {
 		if len(byRole[role]) > 0 {
 			statement.Evidence = append(statement.Evidence, profile.Weigh(role, byRole[role]))
 		}
 	}
-	weighWords(&statement, profile, data.Reasons)
+	reading.WeighWords(&statement, profile, data.Reasons)
 	statement.LeftBefore, statement.Died = profile.LeftBefore(all), profile.Died(all)
 	return statement
 }
 
 // checkedIdentity takes over what a sender reports in one spelling, but for an NHS number that cannot be one.
-func checkedIdentity(reported schemas.ReportedPerson) Identity {
-	identity := Identity{ReportedPerson: reported}
-	identity.tidy()
+func checkedIdentity(reported schemas.ReportedPerson) record.Identity {
+	identity := record.Identity{ReportedPerson: reported}
+	identity.Tidy()
 	return identity
 }
 
 // refuseRequest keeps in the ledger what was no event at all, and refuses it.
 func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, reason string) error {
 	who, _ := principal.From(r.Context())
-	reading := Reading{Organisation: who.Organisation, Outcome: Rejected, Reason: reason}
+	reading := reading.Reading{Organisation: who.Organisation, Outcome: record.Rejected, Reason: reason}
 	var problem *httpx.Problem
 	if !errors.As(refusal, &problem) {
 		return refusal
@@ -387,7 +389,7 @@ func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, rea
 	if problem.Status == http.StatusUnsupportedMediaType {
 		reading.Reason = ReasonMediaType
 	}
-	result, err := s.keepPatiently(r.Context(), reading, doorEvents, body[:min(len(body), s.maxMessage)])
+	result, err := s.keepPatiently(r.Context(), reading, record.DoorEvents, body[:min(len(body), s.maxMessage)])
 	if err != nil {
 		return err
 	}
@@ -396,7 +398,7 @@ func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, rea
 
 // statusOf is the HTTP status that a result means.
 func statusOf(r Result) int {
-	if r.Outcome != Rejected && !(r.Outcome == Duplicate && refusedReasons[r.Reason] != 0) {
+	if r.Outcome != record.Rejected && !(r.Outcome == record.Duplicate && refusedReasons[r.Reason] != 0) {
 		return http.StatusAccepted
 	}
 	if status := refusedReasons[r.Reason]; status != 0 {
@@ -406,9 +408,9 @@ func statusOf(r Result) int {
 }
 
 var refusedReasons = map[string]int{
-	ReasonReused: http.StatusConflict, ReasonSource: http.StatusForbidden, ReasonNotEvent: http.StatusBadRequest,
-	ReasonTooLarge: http.StatusRequestEntityTooLarge, ReasonMediaType: http.StatusUnsupportedMediaType,
-	ReasonEvent: http.StatusUnprocessableEntity, ReasonSchema: http.StatusUnprocessableEntity,
+	record.ReasonReused: http.StatusConflict, ReasonSource: http.StatusForbidden, ReasonNotEvent: http.StatusBadRequest,
+	reading.ReasonTooLarge: http.StatusRequestEntityTooLarge, ReasonMediaType: http.StatusUnsupportedMediaType,
+	reading.ReasonEvent: http.StatusUnprocessableEntity, ReasonSchema: http.StatusUnprocessableEntity,
 }
 
 // Reasons for refusing an event.
@@ -420,30 +422,30 @@ const (
 )
 
 // submittedBy makes a statement of a request for support: whoever asks says by it that it is in scope.
-func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) Statement {
+func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) record.Statement {
 	because := "a professional's request"
 	if data.Route == "self" {
 		because = "the person's own request"
 	}
-	statement := Statement{
-		Kind: KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
-		Requested: Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
-		Evidence: []Evidence{{Role: RoleSender, Verdict: SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
+	statement := record.Statement{
+		Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+		Requested: record.Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
+		Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
 	}
 	if data.RequestedAt != nil {
-		statement.Requested = Moment{At: data.RequestedAt.UTC()}
+		statement.Requested = record.Moment{At: data.RequestedAt.UTC()}
 	}
 	if data.LeftAt != nil {
-		statement.Ends = []Moment{{At: data.LeftAt.UTC()}}
+		statement.Ends = []record.Moment{{At: data.LeftAt.UTC()}}
 	}
 	if statement.Facts.Route == nil {
 		statement.Facts.Route = &data.Route
 	}
 	identity := checkedIdentity(data.Person)
-	identity.takeContact(data.SafeContact)
+	identity.TakeContact(data.SafeContact)
 	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
 	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
 	statement.Told = data.Told
-	weighWords(&statement, s.profiles.For(source), data.Reasons)
+	reading.WeighWords(&statement, s.profiles.For(source), data.Reasons)
 	return statement
 }

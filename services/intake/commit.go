@@ -17,6 +17,8 @@ import (
 	"footbridge/libs/hl7"
 	"footbridge/libs/pg"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // How many messages one transaction takes at most, how many may wait, and how many transactions run at once: while
@@ -98,7 +100,7 @@ func (s *Service) settle(ctx context.Context, batch []*arrival) {
 	}
 	if err != nil && !isTrouble(err) {
 		s.log.Error("a message could not be processed and is quarantined", schemas.AttrMessage, batch[0].id, schemas.AttrReason, reasonOf(err))
-		batch[0].Statement, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, Quarantined, ReasonFault, hl7.Accepted
+		batch[0].Statement, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
 		err = s.attempt(ctx, batch)
 	}
 	flow.Failpoint("intake.answering")
@@ -219,19 +221,19 @@ type job struct {
 	service  *Service
 	batch    []*arrival
 	claims   *claims
-	world    *World
+	world    *record.World
 	settled  map[string]seen       // already in the ledger, by id
 	fresh    map[string]bool       // first of their sender, control id and content
 	known    map[receiptKey][]seen // came before under the same control id
 	doubles  map[string]string     // record that may be the same person, by name hash
 	released []string
-	held     []Held
+	held     []record.Held
 	rows     []*arrival
 }
 
 func newJob(s *Service, batch []*arrival) *job {
-	world := NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
-	world.waits = s.waits
+	world := record.NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
+	world.Waits = s.waits
 	j := &job{service: s, batch: batch, claims: newClaims(), world: world,
 		settled: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
 	for _, a := range batch {
@@ -257,9 +259,9 @@ func (j *job) finish(tx *flow.Tx) error {
 		storeMessages(tx, j.rows)
 		storeAsked(tx, j.rows, tx.Now)
 	}
-	settleMessages(tx, j.released, Joined, ReasonAnswered, "coding", tx.Now)
+	settleMessages(tx, j.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
 	holdMessages(tx, j.held, tx.Now.Add(j.service.quarantineFor))
-	storeJourneys(tx, j.world.changedJourneys())
+	storeJourneys(tx, j.world.ChangedJourneys())
 	return nil
 }
 
@@ -269,7 +271,7 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 	before, same := j.before(a)
 	if same != nil {
 		a.result = same.result(a)
-		a.result.Outcome = Duplicate
+		a.result.Outcome = record.Duplicate
 		a.sealed, a.wrapped = nil, nil // the original is kept
 		return
 	}
@@ -279,15 +281,15 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 		defer j.remember(a)
 	}
 	switch {
-	case reused && a.door != doorMLLP:
-		a.result.Outcome, a.result.Reason = Rejected, ReasonReused
+	case reused && a.door != record.DoorMLLP:
+		a.result.Outcome, a.result.Reason = record.Rejected, record.ReasonReused
 	case a.takes():
 		j.take(tx, a)
-	case a.result.Outcome == Quarantined:
-		j.say(tx, quarantine(a.id, j.world.homeOf(a.Organisation), a.Reason, a.dueAt).Say)
+	case a.result.Outcome == record.Quarantined:
+		j.say(tx, record.Quarantine(a.id, j.world.HomeOf(a.Organisation), a.Reason, a.dueAt).Say)
 	}
 	if reused && a.result.Reason == "" {
-		a.result.Reason = ReasonReused
+		a.result.Reason = record.ReasonReused
 	}
 }
 
@@ -314,10 +316,10 @@ func (j *job) remember(a *arrival) {
 
 // result answers a message as an earlier one was answered.
 func (s seen) result(a *arrival) Result {
-	result := Result{Message: s.message, Outcome: Outcome(s.outcome), Reason: s.reason, Journey: s.journey}
+	result := Result{Message: s.message, Outcome: record.Outcome(s.outcome), Reason: s.reason, Journey: s.journey}
 	switch { // the last code is the application's, where it was asked for
-	case s.ack == ackCode(noAck):
-		result.Ack = noAck
+	case s.ack == reading.AckCode(reading.NoAck):
+		result.Ack = reading.NoAck
 	case strings.HasSuffix(s.ack, "E"):
 		result.Ack = hl7.Failed
 	case strings.HasSuffix(s.ack, "R"):
@@ -328,14 +330,14 @@ func (s seen) result(a *arrival) Result {
 
 func (j *job) take(tx *flow.Tx, a *arrival) {
 	a.Statement.Double = j.doubles[string(a.nameHash)]
-	settled := j.world.Take(Incoming{
+	settled := j.world.Take(record.Incoming{
 		Statement: *a.Statement, Key: a.key, Number: a.number, Anonymous: a.anonymous, Way: a.way(), MergedKey: a.mergedKey, Renumbered: a.renumbered,
 		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
 		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
 	})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
-	a.doubted = settled.doubted
+	a.doubted = settled.Doubted
 	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Raised.Journey == "" || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagPossibleDouble)
 	if settled.Visit != nil {
 		a.visit = settled.Visit.ID
@@ -361,18 +363,18 @@ func (j *job) personID(key, otherwise string) string {
 func (j *job) release(tx *flow.Tx, message string) {
 	for _, a := range j.batch {
 		if a.id == message {
-			a.result.Outcome, a.result.Reason = Joined, ReasonAnswered
+			a.result.Outcome, a.result.Reason = record.Joined, reading.ReasonAnswered
 		}
 	}
 	j.released = append(j.released, message)
-	j.say(tx, []Say{sayReleased(message, false)})
+	j.say(tx, []record.Say{sayReleased(message, false)})
 }
 
 // hold makes an earlier message a question for a human: a later one has shown that it ended a visit of its own.
-func (j *job) hold(held Held) {
+func (j *job) hold(held record.Held) {
 	for _, a := range j.batch {
 		if a.id == held.Message {
-			a.result.Outcome, a.result.Reason = Quarantined, held.Reason
+			a.result.Outcome, a.result.Reason = record.Quarantined, held.Reason
 			return
 		}
 	}
@@ -380,10 +382,10 @@ func (j *job) hold(held Held) {
 }
 
 // say gives events out, each with the next version of its journey.
-func (j *job) say(tx *flow.Tx, all []Say) {
+func (j *job) say(tx *flow.Tx, all []record.Say) {
 	for _, say := range all {
 		emission := flow.Emission{Type: string(say.Type), Journey: say.Journey, Version: 1, Data: say.Data}
-		known := j.world.journeys[say.Journey]
+		known := j.world.Journeys[say.Journey]
 		if known == nil {
 			if !say.First {
 				emission.Version = 2 // a message is quarantined, then released
@@ -391,7 +393,7 @@ func (j *job) say(tx *flow.Tx, all []Say) {
 			tx.Emit(emission)
 			continue
 		}
-		known.Told, known.changed = known.Told+1, true
+		known.Told, known.Changed = known.Told+1, true
 		emission.Version, emission.Correlation = known.Told, known.FirstEvent
 		noteYes(tx, say.Type, say.Journey, known.Told, say.Data)
 		if id := tx.Emit(emission); known.FirstEvent == "" {

@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"footbridge/services/intake/reading"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -8,7 +9,7 @@ import (
 
 func TestShippedSamplesAreReadAsExpected(t *testing.T) {
 	t.Parallel()
-	lines, err := DryRun()
+	lines, err := reading.DryRun()
 	if err != nil || len(lines) < 9 {
 		t.Fatalf("%d lines, %v", len(lines), err)
 	}
@@ -32,7 +33,7 @@ func TestADryRunSaysWhatIsWrong(t *testing.T) {
 			"  - {outcome: joined, facts: {areaResidence: area-north}}\n")},
 		"samples/default/a.expected.yaml": {Data: []byte("received: 2026-11-20T12:00:00Z\n")},
 	}
-	lines, err := DryRun(tree)
+	lines, err := reading.DryRun(tree)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -7,6 +7,8 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // Due are intake's loops by time: the ledger's days are made ahead and dropped after their time, by the system's
@@ -64,7 +66,7 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 		return 0, err
 	}
 	job := newJob(s, nil)
-	var visits []*Visit
+	var visits []*record.Visit
 	var asked []*arrival
 	var organisations []string
 	for _, one := range found {
@@ -76,23 +78,23 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 	for _, one := range found {
 		visits = append(visits, one.Visit)
 		if one.deceased {
-			one.Watch = Watch{} // contact has stopped; lifting that looks at the visit anew
+			one.Watch = record.Watch{} // contact has stopped; lifting that looks at the visit anew
 			continue
 		}
-		a := &arrival{Reading: Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
-			door: doorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
+		a := &arrival{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
+			door: record.DoorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
 		if one.IsNumbered() {
 			a.ControlID = one.Number // by which staff find the visit, where it has the shape of a code
 		}
 		if err := s.showHeader(a); err != nil {
 			return 0, err
 		}
-		if !one.look(a.id, one.stands, tx.Now, s.waits) {
+		if !one.Look(a.id, one.stands, tx.Now, s.waits) {
 			continue
 		}
-		a.result = Result{Message: a.id, Outcome: Quarantined, Reason: one.Watch.Reason}
+		a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: one.Watch.Reason}
 		asked = append(asked, a)
-		job.say(tx, quarantine(a.id, job.world.homeOf(a.Organisation), one.Watch.Reason, a.dueAt).Say)
+		job.say(tx, record.Quarantine(a.id, job.world.HomeOf(a.Organisation), one.Watch.Reason, a.dueAt).Say)
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err
@@ -114,12 +116,12 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 	}
 	for _, change := range changes {
 		for _, kind := range change.opened {
-			a := &arrival{Reading: Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
-				door: doorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
-			a.result = Result{Message: a.id, Outcome: Quarantined, Reason: kind}
+			a := &arrival{Reading: reading.Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
+				door: record.DoorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
+			a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: kind}
 			storeAlarm(tx, a)
 			storeMessages(tx, []*arrival{a})
-			job.say(tx, quarantine(a.id, job.world.homeOf(a.Organisation), kind, a.dueAt).Say)
+			job.say(tx, record.Quarantine(a.id, job.world.HomeOf(a.Organisation), kind, a.dueAt).Say)
 			tx.AfterCommit(func() { s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id) })
 		}
 		over = append(over, change.ended...)
@@ -129,7 +131,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 		return err
 	}
 	for _, id := range ended { // of one that somebody dismissed, that was said then
-		job.say(tx, []Say{sayReleased(id, false)})
+		job.say(tx, []record.Say{sayReleased(id, false)})
 	}
 	return nil
 }

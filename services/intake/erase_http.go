@@ -10,6 +10,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // mergeRequest names the other record. Only a reference: what the records say is not repeated here.
@@ -34,7 +35,7 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
-		err = s.around(tx, who, []string{ref, request.Other}, func() (map[string][]asked, error) {
+		err = s.around(tx, who, []string{ref, request.Other}, func() (map[string][]record.Question, error) {
 			status, answer, err = s.decideMerge(tx, who, ref, request, undo)
 			return nil, err
 		})
@@ -113,13 +114,13 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 }
 
 // sayAgain says of what stands how it is flagged now.
-func sayAgain(tx *flow.Tx, changed []*Visit) error {
+func sayAgain(tx *flow.Tx, changed []*record.Visit) error {
 	for _, v := range changed {
 		if !v.Raised.Standing() {
 			continue
 		}
-		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags)}
-		if err := sayOn(tx, v.Raised.Journey, []said{{schemas.DischargeCorrected, data}}); err != nil {
+		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags)}
+		if err := sayOn(tx, v.Raised.Journey, []record.Said{{Kind: schemas.DischargeCorrected, Data: data}}); err != nil {
 			return err
 		}
 	}
@@ -133,7 +134,7 @@ func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, othe
 		return 0, nil, err
 	}
 	for _, journey := range journeys {
-		if err := sayOn(tx, journey, []said{{kind, schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
+		if err := sayOn(tx, journey, []record.Said{{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
 			return 0, nil, err
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // journeySaid is the state that an event of the journey service means.
@@ -13,7 +14,7 @@ var journeySaid = map[string]string{
 	string(schemas.JourneyOpened):   "open",
 	string(schemas.JourneyHeld):     "held",
 	string(schemas.JourneyReleased): "open",
-	string(schemas.JourneyClosed):   journeyClosed,
+	string(schemas.JourneyClosed):   record.JourneyClosed,
 	string(schemas.JourneyReopened): "open",
 }
 
@@ -44,7 +45,7 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
 			continue
 		}
 		at := max(flow.ReadSequence(e.Sequence), 1)
-		if state == journeyClosed {
+		if state == record.JourneyClosed {
 			d, err := flow.Decode[schemas.JourneyClosedData](e)
 			if err != nil {
 				return err
@@ -68,14 +69,14 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
 
 // offerSaid is what an event of the follow-up service says of one offer, or of a journey's offers as a whole.
 type offerSaid struct {
-	Offer
+	record.Offer
 	exhausted int64
 }
 
 // readOffer reads an event about offers; false where it is about something else.
 func readOffer(e flow.Event) (offerSaid, bool, error) {
 	at := max(flow.ReadSequence(e.Sequence), 1)
-	said := offerSaid{Offer: Offer{Journey: e.Subject}}
+	said := offerSaid{Offer: record.Offer{Journey: e.Subject}}
 	var err error
 	switch schemas.Type(e.Type) {
 	case schemas.OfferAccepted:
@@ -134,10 +135,10 @@ func hearOffers(tx *flow.Tx, fresh []flow.Event) error {
 	for _, said := range all {
 		o, ok := known[said.ID]
 		if !ok {
-			o = &Offer{ID: said.ID, Journey: said.Journey}
+			o = &record.Offer{ID: said.ID, Journey: said.Journey}
 			known[said.ID] = o
 		}
-		if o.hear(said.Offer) && !slices.Contains(changed, o.ID) {
+		if o.Hear(said.Offer) && !slices.Contains(changed, o.ID) {
 			changed = append(changed, o.ID)
 		}
 	}

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"footbridge/services/intake/reading"
 	"maps"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (s *Service) agree(further []string) {
 	for _, code := range further {
 		note(code)
 	}
-	for _, profile := range append(slices.Collect(maps.Values(s.profiles.bySender)), s.profiles.fallback) {
+	for _, profile := range append(slices.Collect(maps.Values(s.profiles.BySender)), s.profiles.Fallback) {
 		note(profile.Organisation)
 		for code := range profile.Facilities {
 			note(code)
@@ -43,7 +44,7 @@ func (s *Service) agree(further []string) {
 }
 
 // settled is the code of the organisation that a sender's spelling means, or the spelling where it means none.
-func (s *Service) settled(profile *Profile, facility string) string {
+func (s *Service) settled(profile *reading.Profile, facility string) string {
 	bare := bareName(facility)
 	if bare == "" {
 		return facility

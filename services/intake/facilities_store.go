@@ -14,11 +14,12 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // claimFacilities queues that facilities which are agreed with no organisation are the host's to place, and reads whose
 // they are. It comes before all other locks: placing one waits until what came from it is stored, and the reverse.
-func (s *Service) claimFacilities(q queuer, batch []*arrival, w *World) {
+func (s *Service) claimFacilities(q queuer, batch []*arrival, w *record.World) {
 	first := map[string]*arrival{}
 	for _, a := range batch {
 		if !s.isAgreed(a.Organisation) && first[a.Organisation] == nil {
@@ -41,14 +42,14 @@ func (s *Service) claimFacilities(q queuer, batch []*arrival, w *World) {
 }
 
 // findHomes queues whose the facilities are of all visits of those concerned.
-func findHomes(q queuer, w *World) {
+func findHomes(q queuer, w *record.World) {
 	q.Queue(`select organisation, host, coalesce(placed, '') from facility where organisation in (
 			select v.organisation from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner where` + concerned + `)`).
 		Query(func(rows pgx.Rows) error { return scanHomes(rows, w) })
 }
 
 // loadHomes reads whose some facilities are.
-func loadHomes(tx *flow.Tx, facilities []string, w *World) error {
+func loadHomes(tx *flow.Tx, facilities []string, w *record.World) error {
 	if len(facilities) == 0 {
 		return nil
 	}
@@ -57,10 +58,10 @@ func loadHomes(tx *flow.Tx, facilities []string, w *World) error {
 	return tx.Flush()
 }
 
-func scanHomes(rows pgx.Rows, w *World) error {
+func scanHomes(rows pgx.Rows, w *record.World) error {
 	var facility string
-	var h home
-	_, err := pgx.ForEachRow(rows, []any{&facility, &h.host, &h.placed}, func() error { w.homes[facility] = h; return nil })
+	var h record.Home
+	_, err := pgx.ForEachRow(rows, []any{&facility, &h.Host, &h.Placed}, func() error { w.Homes[facility] = h; return nil })
 	return err
 }
 
@@ -101,18 +102,18 @@ func (s *Service) place(tx *flow.Tx, who principal.Principal, facility, wanted s
 
 // moveVisits says of every journey of a facility whose it is now, and that who it is about need not be hidden any more.
 func moveVisits(tx *flow.Tx, facility, wanted string) (int, error) {
-	var visits []*Visit
+	var visits []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1 and journey is not null
 		order by organisation, number for update`, facility).Query(func(rows pgx.Rows) (err error) { visits, err = scanned(rows); return err })
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
-	journeys := map[string][]said{}
+	journeys := map[string][]record.Said{}
 	for _, v := range visits {
 		v.Version++
-		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagUnplaced})
-		journeys[v.Raised.Journey] = append(journeys[v.Raised.Journey], said{schemas.DischargeCorrected,
-			schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags), Organisation: wanted}})
+		v.Raised.Flags = record.Without(v.Raised.Flags, []string{schemas.FlagUnplaced})
+		journeys[v.Raised.Journey] = append(journeys[v.Raised.Journey], record.Said{Kind: schemas.DischargeCorrected,
+			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags), Organisation: wanted}})
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err

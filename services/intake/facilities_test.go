@@ -12,6 +12,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // placed is a running intake of RXX that has an agreement with RYY besides, and with nobody else.
@@ -99,7 +100,7 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p := placed(t)
 			enter(t, p, "RZZ")
 			journey, organisation, flags := p.beganAt(t)
-			if organisation != "RXX" || !contains(flags, schemas.FlagUnplaced) {
+			if organisation != "RXX" || !record.Contains(flags, schemas.FlagUnplaced) {
 				t.Fatalf("begun at %q with %v, want the host and a flag", organisation, flags)
 			}
 			identity := "/api/journeys/" + journey + "/identity"
@@ -123,7 +124,7 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p.must(t, http.StatusConflict, guide, "POST", place, `{"organisation":"RXX"}`)
 			corrections := p.corrections(t, journey)
 			last := corrections[len(corrections)-1]
-			if len(corrections) != 1 || last.Organisation != "RYY" || contains(last.Flags, schemas.FlagUnplaced) {
+			if len(corrections) != 1 || last.Organisation != "RYY" || record.Contains(last.Flags, schemas.FlagUnplaced) {
 				t.Errorf("said of it %+v, want once that it is RYY's", corrections)
 			}
 			p.must(t, http.StatusNotFound, guide, "GET", identity, "", because...)
@@ -142,7 +143,7 @@ func TestASpellingOfAnAgreedOrganisationIsThatOrganisation(t *testing.T) {
 			t.Parallel()
 			p := placed(t)
 			ways["mllp"](t, p, spelling)
-			if _, organisation, flags := p.beganAt(t); organisation != "RXX" || contains(flags, schemas.FlagUnplaced) {
+			if _, organisation, flags := p.beganAt(t); organisation != "RXX" || record.Contains(flags, schemas.FlagUnplaced) {
 				t.Errorf("begun at %q with %v", organisation, flags)
 			}
 		})
@@ -153,7 +154,7 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 	t.Parallel()
 	p := placed(t)
 	ways["mllp"](t, p, "Foxton General")
-	if _, organisation, flags := p.beganAt(t); organisation != "RXX" || !contains(flags, schemas.FlagUnplaced) {
+	if _, organisation, flags := p.beganAt(t); organisation != "RXX" || !record.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("begun at %q with %v", organisation, flags)
 	}
 	if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities", ""); !strings.Contains(shown, `"spelt":"Foxton General"`) {
@@ -176,7 +177,7 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 			t.Fatalf("answered %+v", ack)
 		}
 	}
-	if _, organisation, flags := p.beganAt(t); organisation != "RYY" || contains(flags, schemas.FlagUnplaced) {
+	if _, organisation, flags := p.beganAt(t); organisation != "RYY" || record.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("later it began at %q with %v", organisation, flags)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 func TestPreferencesForgetNothingAndNullTakesBack(t *testing.T) {
@@ -57,7 +58,7 @@ func TestContactThatLeavesSomethingOutKeepsIt(t *testing.T) {
 
 // areaOf gives a ward a profile with areas.
 func (w *ward) withAreas() *ward {
-	w.profiles.fallback.AreaOf = map[string]string{"TQ1": "E06000027", "EX1": "E07000041"}
+	w.profiles.Fallback.AreaOf = map[string]string{"TQ1": "E06000027", "EX1": "E07000041"}
 	return w
 }
 
@@ -101,7 +102,7 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 				changes = append(changes, giveUp("L99"))
 			}
 			w.take(one.message(trigger, changes...))
-			if !slices.ContainsFunc(w.said, func(s Say) bool {
+			if !slices.ContainsFunc(w.said, func(s record.Say) bool {
 				d, ok := s.Data.(schemas.DischargeCorrectedData)
 				return ok && slices.Contains(d.Flags, schemas.FlagUnder18)
 			}) {
@@ -117,7 +118,7 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 				changes = append(changes, giveUp("L99"))
 			}
 			w.take(one.livingAt(trigger, "EX1 1AA", changes...))
-			if !slices.ContainsFunc(w.said, func(s Say) bool {
+			if !slices.ContainsFunc(w.said, func(s record.Say) bool {
 				d, ok := s.Data.(schemas.DischargeCorrectedData)
 				return ok && d.Facts != nil && d.Facts.AreaResidence != nil && *d.Facts.AreaResidence == "E07000041" && d.Facts.Age == nil
 			}) {
@@ -138,7 +139,7 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			w.take(two.message("A08"))
 			w.take(into.message("A40", giveUp(from.patient)))
 			flagged := false
-			for _, v := range w.world.visits {
+			for _, v := range w.world.Visits {
 				flagged = flagged || slices.Contains(v.Raised.Flags, schemas.FlagUnder18)
 			}
 			if !flagged {

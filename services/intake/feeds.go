@@ -1,6 +1,9 @@
 package intake
 
-import "sync"
+import (
+	"footbridge/services/intake/record"
+	"sync"
+)
 
 // unknownCodes counts codes in systems that nobody has agreed on, until the next look at the feeds. A process that is
 // killed forgets a minute of them: they only ever make a human look at a profile.
@@ -10,10 +13,10 @@ type unknownCodes struct {
 }
 
 func (s *Service) noteUnknown(a *arrival) {
-	if a.Statement == nil || a.result.Outcome == Duplicate {
+	if a.Statement == nil || a.result.Outcome == record.Duplicate {
 		return
 	}
-	if n := a.Statement.unknownOf(); n > 0 {
+	if n := a.Statement.UnknownOf(); n > 0 {
 		s.giveBackUnknown(map[feedKey]int64{{a.Organisation, a.Sender}: n})
 	}
 }

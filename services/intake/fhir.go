@@ -19,6 +19,8 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // National error codes, of whoever receives a message.
@@ -223,7 +225,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 	}
 	request, correlation := requestIDs(r)
 	in := &fhirArrival{who: who, correlation: strings.ToLower(correlation),
-		reading: Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "$process-message"}}
+		reading: reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "$process-message"}}
 	if isUUIDText(request) {
 		in.reading.ControlID = strings.ToLower(request)
 	}
@@ -232,7 +234,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 		refusal = s.readProcessMessage(w, r.WithContext(ctx), in)
 	}
 	if refusal != nil {
-		in.reading.Outcome, in.reading.Reason, in.reading.Statement = Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
+		in.reading.Outcome, in.reading.Reason, in.reading.Statement = record.Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
 		in.reading.ControlID, in.asked, in.status = "", nil, refusal.status // it may come again, corrected
 	}
 	result, err := s.keepFHIR(ctx, in)
@@ -254,8 +256,8 @@ type fhirArrival struct {
 	who         principal.Principal
 	correlation string
 	body        []byte
-	reading     Reading
-	message     FHIRMessage
+	reading     reading.Reading
+	message     reading.FHIRMessage
 	asked       *askedRow
 	status      int // it is refused with
 }
@@ -274,18 +276,18 @@ type askedRow struct {
 func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in *fhirArrival) *fhirRefusal {
 	var err error
 	if in.body, err = httpx.ReadBody(w, r, int64(s.maxMessage)); err != nil {
-		return fhirRefusalOf(err).because(ReasonTooLarge)
+		return fhirRefusalOf(err).because(reading.ReasonTooLarge)
 	}
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](in.body, fhir.Limits{})
 	if len(issues) > 0 {
 		return &fhirRefusal{status: http.StatusBadRequest, national: recBadRequest, issues: issues, reason: ReasonNotR4}
 	}
-	if header := bundle.Header(); header != nil && header.EventCoding != nil && header.EventCoding.Code == fhirRequestEvent {
-		in.reading.Type = fhirRequestEvent // and nothing that a sender made up
+	if header := bundle.Header(); header != nil && header.EventCoding != nil && header.EventCoding.Code == reading.FhirRequestEvent {
+		in.reading.Type = reading.FhirRequestEvent // and nothing that a sender made up
 	}
-	message, fault := ReadFHIR(bundle, s.profiles.For(in.reading.Sender), in.who.Organisation)
+	message, fault := reading.ReadFHIR(bundle, s.profiles.For(in.reading.Sender), in.who.Organisation)
 	if fault != nil {
-		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable, issues: []fhir.Issue{fault.Issue}, reason: ReasonEvent}
+		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable, issues: []fhir.Issue{fault.Issue}, reason: reading.ReasonEvent}
 		if fault.Malformed {
 			refusal.status, refusal.national, refusal.reason = http.StatusBadRequest, recBadRequest, ReasonSchema
 		}
@@ -371,7 +373,7 @@ func readNational(header http.Header) NationalHeaders {
 	}
 	if text := fromBase64(header.Get("NHSD-End-User-Organisation")); text != nil {
 		if organisation, issues := fhir.ReadAs[*fhir.Organization](text, fhir.Limits{Values: 500}); len(issues) == 0 {
-			read.Organisation = identifierIn(organisation.Identifier, fhirODS)
+			read.Organisation = reading.IdentifierIn(organisation.Identifier, reading.FhirODS)
 		}
 	}
 	return read
@@ -415,21 +417,21 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 	if err != nil {
 		return unavailableFHIR(err)
 	}
-	if known.id != "" && known.status != "active" && in.message.Reason == reasonUpdate && !known.repeated {
+	if known.id != "" && known.status != "active" && in.message.Reason == reading.ReasonUpdate && !known.repeated {
 		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "ServiceRequest.status",
-			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(ReasonUnasked)
+			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(record.ReasonUnasked)
 	}
-	said := saidAt(s.clock.Now(), in.message.SaidAt)
+	said := reading.SaidAt(s.clock.Now(), in.message.SaidAt)
 	in.asked = &askedRow{id: cmp.Or(known.id, id), correlation: in.correlation, status: cmp.Or(in.message.Revoked, "active"), authored: said}
 	if in.message.Revoked != "" {
 		if known.id == "" {
-			return refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "ServiceRequest", "No request is known here under this id or X-Correlation-Id that could be cancelled.").because(ReasonNoVisit)
+			return refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "ServiceRequest", "No request is known here under this id or X-Correlation-Id that could be cancelled.").because(record.ReasonNoVisit)
 		}
 		if known.number == "" { // it has not been joined to anything yet
-			in.reading.Outcome, in.reading.Reason = Cancelled, ReasonUnasked
+			in.reading.Outcome, in.reading.Reason = record.Cancelled, record.ReasonUnasked
 			return nil
 		}
-		statement := in.message.takenBack(in.who.Organisation, known.number, said)
+		statement := in.message.TakenBack(in.who.Organisation, known.number, said)
 		in.reading.Statement = &statement
 		return nil
 	}
@@ -443,18 +445,18 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 	}
 	in.reading.Statement = &statement
 	if in.message.OtherReason {
-		in.reading.Outcome, in.reading.Reason = Quarantined, ReasonOther
+		in.reading.Outcome, in.reading.Reason = record.Quarantined, ReasonOther
 		return nil
 	}
-	in.reading.judge()
+	in.reading.Judge()
 	return nil
 }
 
 // statementOf goes the way of discharge.reported and referral.submitted. number is that of the visit which an
 // earlier message about the request was joined to.
-func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (Statement, []schemas.Fault) {
+func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (record.Statement, []schemas.Fault) {
 	m := in.message
-	var statement Statement
+	var statement record.Statement
 	if d := m.Discharge; d != nil {
 		visit := d.Visit
 		d.Visit = cmp.Or(visit, "-") // a visit may have no number; then person and time find it
@@ -463,34 +465,34 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (S
 		}
 		statement = s.reportedBy(in.reading.Sender, said, *d)
 		statement.Visit = cmp.Or(visit, number)
-		statement.Ends = []Moment{m.Left, {At: said}}
+		statement.Ends = []record.Moment{m.Left, {At: said}}
 	} else {
 		if faults := schemas.ValidateReferralSubmitted(*m.Submitted); len(faults) > 0 {
 			return statement, faults
 		}
 		statement = s.submittedBy(in.reading.Sender, said, *m.Submitted)
 	}
-	weighWords(&statement, s.profiles.For(in.reading.Sender), m.Words)
+	reading.WeighWords(&statement, s.profiles.For(in.reading.Sender), m.Words)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
-	statement.Arrived, statement.RaisedBy, statement.By = m.Arrived, raisedByFHIR, recordedBy(in.who)
+	statement.Arrived, statement.RaisedBy, statement.By = m.Arrived, reading.RaisedByFHIR, recordedBy(in.who)
 	if m.Nowhere {
-		statement.doubt(aboutDestination, schemas.FlagDestinationUnknown, "")
+		statement.Doubt(record.AboutDestination, schemas.FlagDestinationUnknown, "")
 	} else if m.Destination != "" {
-		statement.doubt(aboutDestination, "", "")
+		statement.Doubt(record.AboutDestination, "", "")
 	}
 	return statement, nil
 }
 
 // readKeptFHIR reads a message again that was set aside, as it came.
-func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) Reading {
-	in := &fhirArrival{who: principal.Principal{Organisation: held.Organisation}, reading: Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
-	in.reading.Outcome, in.reading.Reason = Rejected, ReasonNotR4
+func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) reading.Reading {
+	in := &fhirArrival{who: principal.Principal{Organisation: held.Organisation}, reading: reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
+	in.reading.Outcome, in.reading.Reason = record.Rejected, ReasonNotR4
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](raw, fhir.Limits{})
 	if len(issues) > 0 {
 		return in.reading
 	}
-	var fault *FHIRFault
-	if in.message, fault = ReadFHIR(bundle, s.profiles.For(held.Sender), held.Organisation); fault != nil {
+	var fault *reading.FHIRFault
+	if in.message, fault = reading.ReadFHIR(bundle, s.profiles.For(held.Sender), held.Organisation); fault != nil {
 		in.reading.Reason = ReasonSchema
 		return in.reading
 	}
@@ -498,12 +500,12 @@ func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) Reading {
 	if in.message.Discharge != nil {
 		in.message.Discharge.InScope = true
 	}
-	statement, faults := s.statementOf(in, "", saidAt(held.ReceivedAt, in.message.SaidAt))
+	statement, faults := s.statementOf(in, "", reading.SaidAt(held.ReceivedAt, in.message.SaidAt))
 	if len(faults) > 0 || in.message.Revoked != "" {
 		return in.reading
 	}
 	in.reading.Statement, in.reading.Outcome, in.reading.Reason = &statement, "", ""
-	in.reading.judge()
+	in.reading.Judge()
 	return in.reading
 }
 
@@ -516,7 +518,7 @@ func unavailableFHIR(err error) *fhirRefusal {
 	case errors.Is(err, context.DeadlineExceeded):
 		refusal = refuseFHIR(http.StatusRequestTimeout, recTimeout, "timeout", "", "This could not be done in time."+again)
 	}
-	refusal.after, refusal.cause, refusal.reason = "2", err, ReasonFault
+	refusal.after, refusal.cause, refusal.reason = "2", err, reading.ReasonFault
 	return refusal
 }
 
@@ -526,7 +528,7 @@ func (s *Service) keepFHIR(ctx context.Context, in *fhirArrival) (Result, error)
 	if len(body) > s.maxMessage {
 		body = body[:s.maxMessage]
 	}
-	a, err := s.prepare(ctx, in.reading, doorFHIR, body)
+	a, err := s.prepare(ctx, in.reading, record.DoorFHIR, body)
 	if err != nil {
 		return Result{}, err
 	}
@@ -541,9 +543,9 @@ func (s *Service) keepFHIR(ctx context.Context, in *fhirArrival) (Result, error)
 // refusalOfResult is what a kept message is refused with: it came before.
 func refusalOfResult(result Result) *fhirRefusal {
 	switch {
-	case result.Outcome == Duplicate && result.Reason != ReasonReused:
+	case result.Outcome == record.Duplicate && result.Reason != record.ReasonReused:
 		return refuseFHIR(http.StatusConflict, recConflict, "duplicate", "", "This message has come before and was processed. Do not send it again.")
-	case result.Reason == ReasonReused:
+	case result.Reason == record.ReasonReused:
 		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "", "Another message came before with this X-Request-Id. Give each message an X-Request-Id of its own.")
 	}
 	return nil
@@ -555,10 +557,10 @@ func (s *Service) fhirAnswer(in *fhirArrival) *fhir.Bundle {
 	header := &fhir.MessageHeader{
 		ID:          clock.NewRandomID(),
 		Meta:        &fhir.Meta{LastUpdated: now},
-		EventCoding: &fhir.Coding{System: fhirEvents, Code: fhirResponseEvent},
+		EventCoding: &fhir.Coding{System: reading.FhirEvents, Code: reading.FhirResponseEvent},
 		Destination: []fhir.Endpoint{{Endpoint: in.message.Endpoint}},
 		Source:      fhir.Endpoint{Name: "Footbridge", Endpoint: ourEndpoint},
-		Reason:      &fhir.CodeableConcept{Coding: []fhir.Coding{{System: fhirReasons, Code: in.message.Reason}}},
+		Reason:      &fhir.CodeableConcept{Coding: []fhir.Coding{{System: reading.FhirReasons, Code: in.message.Reason}}},
 		Response:    &fhir.MessageResponse{Identifier: in.message.Bundle, Code: "ok"},
 	}
 	if in.asked != nil {

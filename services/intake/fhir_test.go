@@ -17,6 +17,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/fhir"
 	"footbridge/libs/httpx"
+	"footbridge/services/intake/reading"
 )
 
 // fhirRequest writes a message as a sending system would. Everybody in it is invented.
@@ -380,7 +381,7 @@ func TestMetadataClaimsNoAssurance(t *testing.T) {
 	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", "")
 	resource, issues := fhir.Read([]byte(answer.body), fhir.Limits{})
 	if answer.status != http.StatusOK || len(issues) > 0 || resource.ResourceType() != "CapabilityStatement" ||
-		!strings.Contains(answer.body, "not assured") || !strings.Contains(answer.body, ourCategories) {
+		!strings.Contains(answer.body, "not assured") || !strings.Contains(answer.body, reading.OurCategories) {
 		t.Errorf("answered %d %s %+v", answer.status, answer.body, issues)
 	}
 }
@@ -400,7 +401,7 @@ func TestTheMessagesThatAreTakenAreDefinedAndNamed(t *testing.T) {
 		}
 	}
 	if err := json.Unmarshal([]byte(answer.body), &found); err != nil || answer.status != http.StatusOK || found.Type != "searchset" || found.Total != 1 || len(found.Entry) != 1 ||
-		found.Entry[0].Resource.ResourceType != "MessageDefinition" || found.Entry[0].Resource.EventCoding.Code != fhirRequestEvent || answer.header.Get("X-Request-Id") == "" {
+		found.Entry[0].Resource.ResourceType != "MessageDefinition" || found.Entry[0].Resource.EventCoding.Code != reading.FhirRequestEvent || answer.header.Get("X-Request-Id") == "" {
 		t.Errorf("answered %d %s, %v", answer.status, answer.body, err)
 	}
 	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", ""); !strings.Contains(answer.body, ourDefinition) {

@@ -8,6 +8,8 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/fhir"
 	"footbridge/libs/principal"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // getMetadata says what this FHIR door does, and what it does not claim.
@@ -27,7 +29,7 @@ func capabilities() *fhir.CapabilityStatement {
 		ID: "footbridge", URL: "urn:footbridge:capability-statement", Name: "Footbridge", Title: "Footbridge: referrals for aftercare",
 		Status: "active", Date: capabilitiesDate, Kind: "instance", FHIRVersion: fhir.Version, Format: []string{"json", fhir.MediaType},
 		Description: "Takes referrals in the envelope of the Booking and Referral Standard (core patterns), with a use-case category of its own, " +
-			ourCategories + "|" + ourCategory + ": no national use case covers this. It is not assured by NHS England and claims no conformance to a national use case.",
+			reading.OurCategories + "|" + reading.OurCategory + ": no national use case covers this. It is not assured by NHS England and claims no conformance to a national use case.",
 		Software:       &fhir.Software{Name: "Footbridge"},
 		Implementation: &fhir.Implementation{Description: "Aftercare referrals: requests in, and what became of them."},
 		Rest: []fhir.CapabilityRest{{
@@ -52,11 +54,11 @@ func (s *Service) getMessageDefinition(w http.ResponseWriter, r *http.Request) e
 	if refusal := checkAccept(r); refusal != nil {
 		return refusal
 	}
-	definition := &fhir.MessageDefinition{ID: fhirRequestEvent, URL: ourDefinition, Name: "FootbridgeServiceRequestRequest",
+	definition := &fhir.MessageDefinition{ID: reading.FhirRequestEvent, URL: ourDefinition, Name: "FootbridgeServiceRequestRequest",
 		Title: "A request for aftercare: new, updated or taken back", Status: "active", Date: capabilitiesDate, Category: "consequence",
 		Description: "Reason new or update, category referral. An update with status revoked or entered-in-error takes the request back. " +
 			"Its answer comes in the same exchange; what becomes of the request is told by its Task.",
-		EventCoding: fhir.Coding{System: fhirEvents, Code: fhirRequestEvent}, Focus: []fhir.MessageFocus{{Code: "ServiceRequest", Min: 1, Max: "1"}}, Response: "always"}
+		EventCoding: fhir.Coding{System: reading.FhirEvents, Code: reading.FhirRequestEvent}, Focus: []fhir.MessageFocus{{Code: "ServiceRequest", Min: 1, Max: "1"}}, Response: "always"}
 	total := 1
 	return writeFHIR(w, http.StatusOK, &fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())}, Type: "searchset", Total: &total,
 		Entry: []fhir.Entry{{FullURL: ourDefinition, Resource: definition, Search: &fhir.Search{Mode: "match"}}}})
@@ -71,7 +73,7 @@ type Asked struct {
 	Status     string // as last asked: active, revoked, entered-in-error
 	AuthoredAt time.Time
 	ChangedAt  time.Time
-	Outcome    Outcome // of the message that asked, as it stands
+	Outcome    record.Outcome // of the message that asked, as it stands
 	Reason     string
 	Settled    string // released or dismissed, by a human
 	Raised     bool   // a journey has begun or was joined
@@ -88,9 +90,9 @@ func TaskState(a Asked) (status, words string) {
 		return "entered-in-error", "The sender said that the request was made in error."
 	case a.Status == "revoked":
 		return "cancelled", "The sender took the request back. A member of staff looks at what has begun already."
-	case a.Settled == ReasonHumanOut:
+	case a.Settled == record.ReasonHumanOut:
 		return "rejected", "A member of staff looked at the request and found that it is not for this service."
-	case a.Outcome == Quarantined:
+	case a.Outcome == record.Quarantined:
 		return "requested", "The request is kept, and a member of staff will look at it."
 	case a.Withdrawn:
 		return "on-hold", "The hospital changed something about the visit. A member of staff is looking at it."
@@ -167,7 +169,7 @@ func requestOf(a Asked) *fhir.ServiceRequest {
 		status = "completed"
 	}
 	return &fhir.ServiceRequest{ID: a.ID, Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(a.ChangedAt)}, Status: status, Intent: "plan",
-		Category: []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: ourCategories, Code: ourCategory}}}}, Subject: masked,
+		Category: []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: reading.OurCategories, Code: reading.OurCategory}}}}, Subject: masked,
 		AuthoredOn: fhir.FormatInstant(a.AuthoredAt)}
 }
 

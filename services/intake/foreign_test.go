@@ -89,9 +89,9 @@ func TestSimulatedPathwaysEndAsTheyShould(t *testing.T) {
 		}
 	}
 	stand := map[string]string{}
-	for _, v := range w.world.visits {
+	for _, v := range w.world.Visits {
 		if v.Raised.Standing() {
-			stand[w.world.owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.RaisedBy}, v.Raised.Flags...), " ")
+			stand[w.world.Owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.RaisedBy}, v.Raised.Flags...), " ")
 		}
 	}
 	want := map[string]string{"Edselfharm": "hl7", "Edcancel": "hl7", "Edmerge": "hl7 under-18 merged", "Edlate": "hl7 under-18",

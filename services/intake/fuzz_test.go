@@ -19,6 +19,8 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // Fuzz targets of the doors: whatever comes, reading it ends, in memory bounded by its length, and either something
@@ -165,27 +167,27 @@ func FuzzReadHL7(f *testing.F) {
 	f.Add(deathOn(h.message("A31")))
 	f.Add([]byte("MSH|^~\\&|A|RXX|B|C|20261120||ACK^A03|7|P|2.4\rMSA|AA|C1"))
 	f.Add([]byte("MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\rPV2|||\"\"\rDG1|||\"\""))
-	profiles, err := ShippedProfiles()
+	profiles, err := reading.ShippedProfiles()
 	if err != nil {
 		f.Fatal(err)
 	}
 	f.Fuzz(func(t *testing.T, raw []byte) {
 		message, err := hl7.Parse(raw)
 		if err != nil {
-			if r := ReadFailure(err); r.Outcome == "" || r.Reason == "" {
+			if r := reading.ReadFailure(err); r.Outcome == "" || r.Reason == "" {
 				t.Errorf("no outcome for %v", err)
 			}
 			return
 		}
-		var r Reading
-		bounded(t, len(raw), 100, func() { r = ReadHL7(message, profiles, morning) })
+		var r reading.Reading
+		bounded(t, len(raw), 100, func() { r = reading.ReadHL7(message, profiles, morning) })
 		if r.Statement == nil && r.Outcome == "" {
 			t.Error("neither a statement nor an outcome")
 		}
-		if r.Ack == noAck && (r.Outcome != Ignored || !message.IsAck()) {
+		if r.Ack == reading.NoAck && (r.Outcome != record.Ignored || !message.IsAck()) {
 			t.Errorf("unanswered with outcome %s", r.Outcome)
 		}
-		if r.Ack != hl7.Accepted && r.Ack != noAck && r.Outcome != Rejected && r.Outcome != Quarantined {
+		if r.Ack != hl7.Accepted && r.Ack != reading.NoAck && r.Outcome != record.Rejected && r.Outcome != record.Quarantined {
 			t.Errorf("answered %v with outcome %s", r.Ack, r.Outcome)
 		}
 		if r.Statement != nil {
@@ -195,7 +197,7 @@ func FuzzReadHL7(f *testing.F) {
 }
 
 // checkIdentity: a birth date is a day or nothing, and a number that is matched on is one.
-func checkIdentity(t *testing.T, identity Identity) {
+func checkIdentity(t *testing.T, identity record.Identity) {
 	t.Helper()
 	if identity.BirthDate != "" && len(identity.BirthDate) != len("2006-01-02") {
 		t.Errorf("a birth date of %d bytes", len(identity.BirthDate))
@@ -206,7 +208,7 @@ func checkIdentity(t *testing.T, identity Identity) {
 }
 
 func fuzzedService(f *testing.F) *Service {
-	profiles, err := ShippedProfiles()
+	profiles, err := reading.ShippedProfiles()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -349,13 +351,13 @@ func FuzzReadList(f *testing.F) {
 	f.Add([]byte("\ufeffVisit, given_name\r\n\"V\n2\",\"A\"\"da\"\r\nV3,\"broken\r\n"))
 	f.Add([]byte("visit\n\n \n,\n\"\"\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		var rows []ListRow
+		var rows []reading.ListRow
 		var err error
-		bounded(t, len(text), 4000, func() { rows, err = ReadList("RXX", text, "") })
+		bounded(t, len(text), 4000, func() { rows, err = reading.ReadList("RXX", text, "") })
 		if err != nil && (rows != nil || strings.Contains(err.Error(), "csv")) {
 			t.Errorf("%d rows and %v", len(rows), err)
 		}
-		if len(rows) > maxRows || len(rows) > len(text) {
+		if len(rows) > reading.MaxRows || len(rows) > len(text) {
 			t.Errorf("%d rows of %d bytes", len(rows), len(text))
 		}
 		raw, line := 0, 1
@@ -386,28 +388,28 @@ func FuzzReadWhatIsRecorded(f *testing.F) {
 		bounded(t, len(body), 400, func() {
 			var consent consentRequest
 			if httpx.DecodeJSON(body, &consent) == nil {
-				let := guard{First: true}
-				if consent.MayConsent != nil && consent.MayConsent.fault() == "" {
-					let = guard{Answers: consent.MayConsent.answers()}
+				let := record.Guard{First: true}
+				if consent.MayConsent != nil && consent.MayConsent.Fault() == "" {
+					let = record.Guard{Answers: consent.MayConsent.Answers()}
 				}
 				for _, a := range consent.Answers {
-					answer := Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: cmp.Or(consent.Giver, "person"), Until: a.Until}
-					if consentFault(answer, "", let, "2026-11-20") == "" && a.State == ConsentGiven && (let.First || answer.Giver != let.Answers) {
+					answer := record.Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: cmp.Or(consent.Giver, "person"), Until: a.Until}
+					if record.ConsentFault(answer, "", let, "2026-11-20") == "" && a.State == record.ConsentGiven && (let.First || answer.Giver != let.Answers) {
 						t.Errorf("a yes of %q was taken under %+v", answer.Giver, let)
 					}
 				}
 			}
-			var card Card
-			if httpx.DecodeJSON(body, &card) == nil && cardFault(card) == "" && card.NoSafeChannel && len(card.Channels) > 0 {
+			var card record.Card
+			if httpx.DecodeJSON(body, &card) == nil && record.CardFault(card) == "" && card.NoSafeChannel && len(card.Channels) > 0 {
 				t.Error("a channel where there is no safe one")
 			}
-			var wishes Preferences
+			var wishes record.Preferences
 			if httpx.DecodeJSON(body, &wishes) == nil {
-				facts := wishes.facts(schemas.Facts{})
+				facts := wishes.Facts(schemas.Facts{})
 				facts.Validate()
 			}
 			if edited, err := readEdits(body); err == nil {
-				var s Statement
+				var s record.Statement
 				edited.apply(&s)
 			}
 		})
@@ -422,7 +424,7 @@ func FuzzReadFHIR(f *testing.F) {
 	seedDocuments(f, r.body())
 	r.reason, r.status = "update", "revoked"
 	seedDocuments(f, r.body())
-	profiles, err := ShippedProfiles()
+	profiles, err := reading.ShippedProfiles()
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -432,12 +434,12 @@ func FuzzReadFHIR(f *testing.F) {
 	})
 }
 
-func readsFHIR(t *testing.T, profiles *Profiles, body []byte) {
+func readsFHIR(t *testing.T, profiles *reading.Profiles, body []byte) {
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](body, fhir.Limits{})
 	if len(issues) > 0 {
 		return
 	}
-	message, fault := ReadFHIR(bundle, profiles.For("x"), "RXX")
+	message, fault := reading.ReadFHIR(bundle, profiles.For("x"), "RXX")
 	made := message.Discharge != nil || message.Submitted != nil || message.Revoked != ""
 	if (fault == nil) != made {
 		t.Error("neither taken nor refused")
@@ -477,17 +479,17 @@ func FuzzReadSignal(f *testing.F) {
 		signal("nhs-number-change-1", "9990000107", `,"dataref":"https://example.org/Patient/9990000018"`), history("nhs-number-change-2", "9990000107"))
 	f.Fuzz(func(t *testing.T, body, edits []byte) {
 		body = reshape(body, edits)
-		var signal Signal
-		var fault *SignalFault
-		bounded(t, len(body), 1000, func() { signal, fault = ReadSignal(body) })
+		var signal reading.Signal
+		var fault *reading.SignalFault
+		bounded(t, len(body), 1000, func() { signal, fault = reading.ReadSignal(body) })
 		switch {
 		case fault != nil && fault.Words == "":
 			t.Error("a fault without words")
-		case fault == nil && signal.Kind != SignalOther && !hl7.ValidNHSNumber(signal.Person.Reveal().Number):
+		case fault == nil && signal.Kind != record.SignalOther && !hl7.ValidNHSNumber(signal.Person.Reveal().Number):
 			t.Error("a signal about nobody")
 		case fault == nil && (signal.ID == "" || signal.Type == "" || signal.At.IsZero()):
 			t.Error("a signal without id, type or time")
-		case fault == nil && len(signal.ID)+len(signal.Source) > 2*maxAttribute || bytes.ContainsRune([]byte(signal.ID), 0):
+		case fault == nil && len(signal.ID)+len(signal.Source) > 2*reading.MaxAttribute || bytes.ContainsRune([]byte(signal.ID), 0):
 			t.Error("an id that cannot be stored")
 		}
 	})

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"fmt"
+	"footbridge/services/intake/reading"
 	"strings"
 	"testing"
 )
@@ -10,44 +11,44 @@ func TestWhatLooksLikeACodeIsShownAndWhatLooksLikeANameIsNot(t *testing.T) {
 	t.Parallel()
 	for _, shown := range []string{"1", "MSG00001", "MSGID00231", "8919-40", "20261120093000123", "0199f0f2-0000-7000-8000-0000000000aa", "Q1234T567", "9990000107", "01a1f92a-780c-71e8-be62-f5514151921f", "list 81914c4e28ea9f58536b7748",
 		"uk.nhs.personal-demographics-service 0199f0f2-0000-7000-8000-0000000000aa", "E1"} {
-		if !isControlID(shown) {
+		if !reading.IsControlID(shown) {
 			t.Errorf("control id %q is hidden", shown)
 		}
 	}
 	for _, hidden := range []string{"Quillfeather", "Quillfeather1", "QUILLFEATHER-A", "zephyrine quillfeather 2", "Robin 7", "a@b.example", "two\nlines1",
 		strings.Repeat("1", 101)} {
-		if isControlID(hidden) {
+		if reading.IsControlID(hidden) {
 			t.Errorf("control id %q is shown", hidden)
 		}
 	}
 	for control, hidden := range map[string]bool{"9990000107": true, "P9990000107": true, "A1-5514151921f": false, "1234": false} {
 		raw := "MSH|^~\\&|RXX-EPR|RXX|||20261120||ADT^A03|" + control + "|P|2.4\rPID|1||9990000107^^^NHS^NH"
-		if repeatsNumber(control, []byte(raw)) != hidden {
+		if reading.RepeatsNumber(control, []byte(raw)) != hidden {
 			t.Errorf("control id %q is not hidden: %t", control, hidden)
 		}
 	}
 	for _, shown := range []string{"RXX", "RAL01", "SFAC", "Y12345"} {
-		if !isFacility(shown) {
+		if !reading.IsFacility(shown) {
 			t.Errorf("facility %q is hidden", shown)
 		}
 	}
 	for _, hidden := range []string{"Quillfeather", "QUILLFEATHER", "St Mary", "9990000107", "R X"} {
-		if isFacility(hidden) {
+		if reading.IsFacility(hidden) {
 			t.Errorf("facility %q is shown", hidden)
 		}
 	}
 	for _, shown := range []string{"SIMHOSP", "ADT1", "EPIC_ADT", "RXX-EPR", "ADTApp"} {
-		if !looksCoded(applicationText, shown, 14) {
+		if !reading.LooksCoded(reading.ApplicationText, shown, 14) {
 			t.Errorf("application %q is hidden", shown)
 		}
 	}
 	for _, hidden := range []string{"Quillfeather", "Quill Feather", "Zoe.Quill", "9990000107", "QUILLFEATHERSTONE"} {
-		if looksCoded(applicationText, hidden, 14) {
+		if reading.LooksCoded(reading.ApplicationText, hidden, 14) {
 			t.Errorf("application %q is shown", hidden)
 		}
 	}
 	for _, shown := range []string{"/hospitals/rxx/ed", "urn:nhs:ods:RXX", "https://rxx.example/adt", "uk.nhs.personal-demographics-service"} {
-		if !looksCoded(sourceText, shown, 14) {
+		if !reading.LooksCoded(reading.SourceText, shown, 14) {
 			t.Errorf("source %q is hidden", shown)
 		}
 	}

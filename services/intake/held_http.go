@@ -9,6 +9,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // messageShown is one message with what deciding about it takes.
@@ -102,7 +103,7 @@ func (s *Service) saysOf(held *heldMessage) *messageSays {
 	if statement.Arrived.Known() {
 		says.ArrivedAt = &statement.Arrived.At
 	}
-	if statement.Happened.Known() && statement.Kind == KindEnd {
+	if statement.Happened.Known() && statement.Kind == record.KindEnd {
 		says.LeftAt = &statement.Happened.At
 	}
 	return says

@@ -14,6 +14,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
+	"footbridge/services/intake/record"
 )
 
 // waiting lists messages that were set aside and wait for somebody, by the time promised, that the principal may see.
@@ -62,7 +63,7 @@ func (s *Service) subjectOfMessage(tx *flow.Tx, who principal.Principal, message
 	if err != nil {
 		return nil, err
 	}
-	sub.key, sub.group = key, Group{Own: sub.Person}
+	sub.key, sub.group = key, record.Group{Own: sub.Person}
 	if len(identity) > 0 {
 		err = openJSON(key, fieldIdentity, identity, &sub.identity)
 	}

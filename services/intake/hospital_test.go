@@ -10,6 +10,8 @@ import (
 
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // stamped is a time as a hospital writes it.
@@ -68,7 +70,7 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 				t.Errorf("%s on %s: said %v", claim, event, w.said)
 			}
 			w.outcomes(h.later("A08", visit(36, "19")), pid(h, h.later("A31"), 30, "N"))
-			if person := w.world.persons["local:L42"]; !person.Deceased() {
+			if person := w.world.Persons["local:L42"]; !person.Deceased() {
 				t.Errorf("%s on %s: a later message lifted it", claim, event)
 			}
 		}
@@ -142,7 +144,7 @@ func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
 	inEveryOrder([][]byte{end, update}, func(order [][]byte) {
 		w := newWard(t)
 		w.outcomes(order...)
-		raised := w.world.visits[0].Raised
+		raised := w.world.Visits[0].Raised
 		if want := left.In(london).Format(time.DateOnly); raised.LeftOn != want || deref(raised.Facts.Destination) != "police" {
 			t.Errorf("left on %s, to %s", raised.LeftOn, deref(raised.Facts.Destination))
 		}
@@ -153,7 +155,7 @@ func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
 	messages := [][]byte{h.attended(), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour))), visit(36, "306705005")), h.message("A13")}
 	h.at = morning.Add(-time.Hour)
 	w.outcomes(append(messages, h.message("A03"))...)
-	if v := w.world.visits[0]; !v.Raised.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Raised.Facts.Destination != nil {
+	if v := w.world.Visits[0]; !v.Raised.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Raised.Facts.Destination != nil {
 		t.Errorf("left %v, to %v", v.Raised.Left, v.Raised.Facts.Destination)
 	}
 }
@@ -240,29 +242,29 @@ func TestOnlyProductionIsTakenByDefault(t *testing.T) {
 	for id, taken := range map[string]bool{"P": true, "p": true, "P^T": true, "T": false, "t": false, "D": false, "X": false} {
 		h, w := newHospital(), newWard(t)
 		raw := replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4")
-		reading := w.read([]byte(raw))
-		if (reading.Outcome == "") != taken || (!taken && (reading.Reason != ReasonProcessing || reading.Ack != hl7.Refused)) {
-			t.Errorf("MSH-11 %q: %s %s", id, reading.Outcome, reading.Reason)
+		parsed := w.read([]byte(raw))
+		if (parsed.Outcome == "") != taken || (!taken && (parsed.Reason != reading.ReasonProcessing || parsed.Ack != hl7.Refused)) {
+			t.Errorf("MSH-11 %q: %s %s", id, parsed.Outcome, parsed.Reason)
 		}
 	}
 	for _, id := range []string{"", `""`, "^"} {
 		w := newWard(t)
-		reading := w.read([]byte(replaceOnce(string(newHospital().attended()), "|P|2.4", "|"+id+"|2.4")))
-		if reading.Outcome != Quarantined || reading.Reason != ReasonNoProcessing || reading.Ack != hl7.Failed || reading.Statement == nil {
-			t.Errorf("MSH-11 %q: %s %s %v", id, reading.Outcome, reading.Reason, reading.Ack)
+		parsed := w.read([]byte(replaceOnce(string(newHospital().attended()), "|P|2.4", "|"+id+"|2.4")))
+		if parsed.Outcome != record.Quarantined || parsed.Reason != reading.ReasonNoProcessing || parsed.Ack != hl7.Failed || parsed.Statement == nil {
+			t.Errorf("MSH-11 %q: %s %s %v", id, parsed.Outcome, parsed.Reason, parsed.Ack)
 		}
 	}
-	base, err := fs.ReadFile(ShippedProfileFiles(), "default.yaml")
+	base, err := fs.ReadFile(reading.ShippedProfileFiles(), "default.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := readProfile(base, []byte("profile: own\nversion: 1\nsenders: [EPR]\nprocessingIDs: [T, \"\"]\n"))
+	profile, err := reading.ReadProfile(base, []byte("profile: own\nversion: 1\nsenders: [EPR]\nprocessingIDs: [T, \"\"]\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	for id, taken := range map[string]bool{"T": true, "": true, `""`: true, "P": false} {
 		h, w := newHospital(), newWard(t)
-		w.profiles.bySender["EPR"] = profile
+		w.profiles.BySender["EPR"] = profile
 		if got := w.read([]byte(replaceOnce(string(h.attended()), "|P|2.4", "|"+id+"|2.4"))); (got.Outcome == "") != taken {
 			t.Errorf("by a profile, MSH-11 %q: %s %s", id, got.Outcome, got.Reason)
 		}
@@ -326,11 +328,11 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 			t.Errorf("%s: %q, want %s", claim, got, c.flag)
 			continue
 		}
-		raised := w.world.visits[0].Raised
+		raised := w.world.Visits[0].Raised
 		if raised.LeftOn != c.on || raised.LeftOn > today {
 			t.Errorf("%s: left on %s, want %s", claim, raised.LeftOn, c.on)
 		}
-		if name := fmt.Sprintf("%+v", w.world.persons["local:L42"].Identity.Reveal()); strings.ContainsAny(name, "\x00\uFFFD") {
+		if name := fmt.Sprintf("%+v", w.world.Persons["local:L42"].Identity.Reveal()); strings.ContainsAny(name, "\x00\uFFFD") {
 			t.Errorf("%s: kept %q", claim, name)
 		}
 	}
@@ -351,7 +353,7 @@ func TestACleanMessageTakesTheDoubtAway(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
 	w.outcomes(h.attended(visit(45, "20260230")), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour)))))
-	if raised := w.world.visits[0].Raised; len(raised.Flags) != 0 || !raised.Left.At.Equal(morning.Add(-9*time.Hour)) {
+	if raised := w.world.Visits[0].Raised; len(raised.Flags) != 0 || !raised.Left.At.Equal(morning.Add(-9*time.Hour)) {
 		t.Errorf("still flagged %q, left %v", raised.Flags, raised.Left)
 	}
 }
@@ -361,7 +363,7 @@ func TestAProtectedRecordIsProtectedByAnyEventAndStaysSo(t *testing.T) {
 	for _, event := range []string{"A08", "A31", "A28", "A05", "A02"} {
 		h, w := newHospital(), newWard(t)
 		w.outcomes(h.attended(), h.later(event, in("PD1", 12, "Y")), h.later("A08", in("PD1", 12, "N")))
-		if raised := w.world.visits[0].Raised; !schemas.HumanFirst(raised.Flags) {
+		if raised := w.world.Visits[0].Raised; !schemas.HumanFirst(raised.Flags) {
 			t.Errorf("by %s: %q", event, raised.Flags)
 		}
 	}
@@ -377,12 +379,12 @@ func TestAListIsReadHoweverASpreadsheetWritesIt(t *testing.T) {
 		"semicolons after a row":    {"visit,nhs_number;;\nV1,９９９ ０００ ００１８;;\n;;\n", "", "9990000018"},
 		"a row shorter than others": {"visit,nhs_number,phone\nV1,999–000–0018\n", "", "9990000018"},
 	} {
-		rows, err := ReadList("RXX", []byte(c.text), "")
+		rows, err := reading.ReadList("RXX", []byte(c.text), "")
 		if err != nil || len(rows) != 1 || len(rows[0].Faults) > 0 || rows[0].Data.Visit != "V1" || rows[0].Data.Person.NHSNumber != c.number || rows[0].Data.Person.FamilyName != c.name {
 			t.Errorf("%s: %v, %+v", claim, err, rows)
 		}
 	}
-	rows, err := ReadList("RXX", []byte("visit,family_name\n\nV1,Good\nV2,Zo\x81\nV3,Zo\xeb\n"), "")
+	rows, err := reading.ReadList("RXX", []byte("visit,family_name\n\nV1,Good\nV2,Zo\x81\nV3,Zo\xeb\n"), "")
 	if err != nil || len(rows) != 3 || len(rows[1].Faults) != 1 || rows[1].Row != 4 || len(rows[2].Faults) != 0 {
 		t.Errorf("%v, %+v", err, rows)
 	}
@@ -423,7 +425,7 @@ func TestEventsAreCheckedInOneOrderInEveryMode(t *testing.T) {
 // A row whose columns have slipped puts a name where the number of a visit stands, which is kept in clear.
 func TestAWordInTheColumnOfVisitsIsNotTakenForANumber(t *testing.T) {
 	t.Parallel()
-	rows, err := ReadList("RXX", []byte("visit,family_name\nSampleperson\nSampleperson,V1\nV1,Sampleperson\n"), "")
+	rows, err := reading.ReadList("RXX", []byte("visit,family_name\nSampleperson\nSampleperson,V1\nV1,Sampleperson\n"), "")
 	if err != nil || len(rows) != 3 {
 		t.Fatalf("%v, %v", rows, err)
 	}

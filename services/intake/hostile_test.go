@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"footbridge/libs/hl7"
+	"footbridge/services/intake/reading"
 )
 
 // hostileMessages are of the largest size that is taken, made to cost as much as they can.
@@ -62,7 +63,7 @@ func TestAHostileMessageCostsLittleAndIsAnswered(t *testing.T) { // not parallel
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		ReadHL7(message, p.profiles, morning)
+		reading.ReadHL7(message, p.profiles, morning)
 		if taken := allocated() - before; taken > 16<<20 {
 			t.Errorf("%s: reading it allocates %d KiB", name, taken>>10)
 		}

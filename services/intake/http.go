@@ -19,6 +19,8 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // Routes adds intake's HTTP routes, each for the roles that schemas names. The mux must already require a principal.
@@ -81,8 +83,8 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	filter := ledgerFilter{Outcome: query.Get("outcome")}
-	if filter.Outcome != "" && !slices.Contains(outcomes, Outcome(filter.Outcome)) {
-		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", outcomes)
+	if filter.Outcome != "" && !slices.Contains(record.Outcomes, record.Outcome(filter.Outcome)) {
+		return httpx.NewProblem(http.StatusBadRequest, "There is no such outcome. Ask for one of %v.", record.Outcomes)
 	}
 	if filter.Sender, err = s.senderShown(query.Get("sender")); err != nil {
 		return err
@@ -150,8 +152,8 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	return httpx.WriteJSON(w, http.StatusOK, line)
 }
 
-func sayReleased(message string, dismissed bool) Say {
-	return Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{Message: message, Dismissed: dismissed}}
+func sayReleased(message string, dismissed bool) record.Say {
+	return record.Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{Message: message, Dismissed: dismissed}}
 }
 
 // releaseEdits are what a human knows better than the message that is released.
@@ -174,14 +176,14 @@ func readEdits(body []byte) (releaseEdits, error) {
 }
 
 // apply puts the edits over a statement.
-func (e releaseEdits) apply(s *Statement) {
-	var v Visit
-	v.joinFacts(s.Facts, nil, Stamp{Seq: 1})
-	v.joinFacts(e.Facts, nil, Stamp{Seq: 2})
+func (e releaseEdits) apply(s *record.Statement) {
+	var v record.Visit
+	v.JoinFacts(s.Facts, nil, record.Stamp{Seq: 1})
+	v.JoinFacts(e.Facts, nil, record.Stamp{Seq: 2})
 	s.Facts = v.Facts
 	if e.LeftAt != nil {
-		s.Ends = []Moment{{At: e.LeftAt.UTC()}}
-		delete(s.Doubts, aboutLeft)
+		s.Ends = []record.Moment{{At: e.LeftAt.UTC()}}
+		delete(s.Doubts, record.AboutLeft)
 		s.Happened = s.Ends[0]
 	}
 	s.Visit = cmp.Or(e.Visit, s.Visit)
@@ -207,11 +209,11 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 }
 
 func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMessage, release bool, edits releaseEdits) (LedgerLine, error) {
-	wanted := ReasonHumanOut
+	wanted := record.ReasonHumanOut
 	if release {
-		wanted = ReasonHumanIn
+		wanted = record.ReasonHumanIn
 	}
-	if held.Outcome != string(Quarantined) {
+	if held.Outcome != string(record.Quarantined) {
 		if held.Settled == wanted {
 			return held.LedgerLine, nil // asked for twice
 		}
@@ -220,15 +222,15 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	if release && !canRelease(held.LedgerLine) {
 		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only dismissed. %s", wordsFor(held.Reason))
 	}
-	decision := Decision{Outcome: Ignored, Reason: wanted}
+	decision := record.Decision{Outcome: record.Ignored, Reason: wanted}
 	job := newJob(s, nil)
 	if isQuestion(held.Reason) {
-		settled, err := s.takeHuman(tx, job, held, Statement{Kind: KindHuman, InScope: release, Facts: edits.Facts})
+		settled, err := s.takeHuman(tx, job, held, record.Statement{Kind: record.KindHuman, InScope: release, Facts: edits.Facts})
 		if err != nil {
 			return LedgerLine{}, err
 		}
 		decision = settled
-	} else if release && (held.Reason == ReasonNoEnd || held.Reason == ReasonOnWard) {
+	} else if release && (held.Reason == record.ReasonNoEnd || held.Reason == record.ReasonOnWard) {
 		settled, err := s.endVisit(tx, job, held, edits)
 		if err != nil {
 			return LedgerLine{}, err
@@ -245,25 +247,25 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	if err := s.storeWorld(tx, job.world); err != nil {
 		return LedgerLine{}, err
 	}
-	storeJourneys(tx, job.world.changedJourneys())
-	settleMessages(tx, job.released, Joined, ReasonAnswered, "coding", tx.Now)
+	storeJourneys(tx, job.world.ChangedJourneys())
+	settleMessages(tx, job.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
 	holdMessages(tx, job.held, tx.Now.Add(s.quarantineFor))
 	line := held.LedgerLine
 	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
 	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, recordedBy(who), nil
-	settleHeldMessage(tx, held, line, wanted, decision.visit)
+	settleHeldMessage(tx, held, line, wanted, decision.Visit)
 	return line, nil
 }
 
 // endVisit puts to a visit without an end when the person left, and where to if that is known, as a human says.
-func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (Decision, error) {
+func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (record.Decision, error) {
 	switch {
 	case edits.LeftAt == nil:
-		return Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
-	case edits.LeftAt.After(tx.Now.Add(futureTolerance)):
-		return Decision{}, unprocessable("The time in leftAt is in the future. Release it once the person has left.")
+		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
+	case edits.LeftAt.After(tx.Now.Add(record.FutureTolerance)):
+		return record.Decision{}, unprocessable("The time in leftAt is in the future. Release it once the person has left.")
 	}
-	left := Statement{Kind: KindLeft, Happened: Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, RaisedBy: "form"}
+	left := record.Statement{Kind: record.KindLeft, Happened: record.Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, RaisedBy: "form"}
 	if edits.Facts.Destination != nil {
 		left.Destination = *edits.Facts.Destination
 	}
@@ -271,84 +273,84 @@ func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits relea
 }
 
 // takeHuman puts to a visit what a human says about it.
-func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement Statement) (Decision, error) {
+func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement record.Statement) (record.Decision, error) {
 	statement.Message, statement.SaidAt = held.ID, tx.Now
 	job.claims.known[held.personKey] = true
-	job.claims.visits[visitKey{held.visitOrganisation, held.visitNumber}] = true
+	job.claims.visits[record.VisitKey{Organisation: held.visitOrganisation, Number: held.visitNumber}] = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
-		return Decision{}, err
+		return record.Decision{}, err
 	}
-	settled := job.world.Take(Incoming{
+	settled := job.world.Take(record.Incoming{
 		Statement: statement,
 		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
 	})
-	settled.Decision.visit = held.Visit
+	settled.Decision.Visit = held.Visit
 	for _, message := range settled.Released {
 		job.release(tx, message)
 	}
 	for _, other := range settled.Held {
 		job.hold(other)
 	}
-	if settled.Outcome == Quarantined {
-		return Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any more.")
+	if settled.Outcome == record.Quarantined {
+		return record.Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any more.")
 	}
 	return settled.Decision, nil
 }
 
 // readAgain reads a message that could not be used, as it came, by the profile as it is now.
-func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (Decision, error) {
+func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (record.Decision, error) {
 	key, err := s.vault.Unwrap(held.ID, held.wrapped)
 	if err != nil {
-		return Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
+		return record.Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
 	}
 	raw, err := key.Open(fieldRaw, held.raw)
 	if err != nil {
-		return Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
+		return record.Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
 	}
 	reading := s.readKept(held, raw)
 	if reading.Statement != nil {
 		edits.apply(reading.Statement)
-		if reading.Outcome == Quarantined {
+		if reading.Outcome == record.Quarantined {
 			reading.Outcome, reading.Reason = "", ""
-			reading.judge()
+			reading.Judge()
 		}
 	}
 	if reading.Outcome != "" || reading.Statement == nil {
-		return Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
+		return record.Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
 			"The message still cannot be used. %s", cmp.Or(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
 	}
 	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
 	if err := s.identify(a); err != nil {
-		return Decision{}, err
+		return record.Decision{}, err
 	}
 	a.claim(job.claims)
 	s.claimFacilities(tx, []*arrival{a}, job.world)
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
-		return Decision{}, err
+		return record.Decision{}, err
 	}
 	job.take(tx, a)
-	return Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, visit: a.visit}, nil
+	return record.Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, Visit: a.visit}, nil
 }
 
 // readKept reads a message again that was set aside, as it came, the way its door reads. Who sent it was checked when it
 // came. A row of a list is kept without the row that names its columns, and cannot be read by itself.
-func (s *Service) readKept(held *heldMessage, raw []byte) Reading {
-	reading := Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}
-	unusable := Reading{Outcome: Rejected, Reason: ReasonSchema}
+func (s *Service) readKept(held *heldMessage, raw []byte) reading.Reading {
+	parsed := reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}
+	unusable := reading.Reading{Outcome: record.Rejected, Reason: ReasonSchema}
 	switch {
-	case held.Door == doorFHIR:
+	case held.Door == record.DoorFHIR:
 		return s.readKeptFHIR(held, raw)
-	case held.Door == doorEvents:
+	case held.Door == record.DoorEvents:
 		e, err := eventOf(raw)
 		if err != nil {
 			return unusable
 		}
-		reading, _ = s.readReported(principal.Principal{Organisation: held.Organisation}, e)
-	case held.Door == doorSignals:
-		_, _ = s.readSignal(&reading, raw)
-	case held.Door == doorForm && held.Sender != listSender:
+		parsed, _ = s.readReported(principal.Principal{Organisation: held.Organisation}, e)
+	case held.Door == record.DoorSignals:
+		_, _ = s.readSignal(&parsed, raw)
+	case held.Door == record.DoorForm && held.Sender != listSender:
 		// Whether it was a professional who asked is not kept with it, so it counts as unverified: a human looks.
 		data, refusal := readForm(principal.Principal{Organisation: held.Organisation, Role: string(schemas.Person)}, raw, held.ControlID)
 		if refusal != nil {
@@ -356,13 +358,13 @@ func (s *Service) readKept(held *heldMessage, raw []byte) Reading {
 		}
 		statement := s.submittedBy(held.Sender, held.ReceivedAt, data)
 		statement.RaisedBy = "form"
-		reading.Statement = &statement
-	case held.Door == doorForm:
+		parsed.Statement = &statement
+	case held.Door == record.DoorForm:
 		return unusable
 	default:
-		_, reading = s.readFrame(raw)
+		_, parsed = s.readFrame(raw)
 	}
-	return reading
+	return parsed
 }
 
 // eventOf reads an event again from how it is kept (contentOf).

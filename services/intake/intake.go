@@ -56,6 +56,8 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // Name is the schema, the login and the source.
@@ -78,7 +80,7 @@ type Config struct {
 	Pool  *pgxpool.Pool
 	Vault *vault.Vault
 	// Profiles say how each sender's messages are read (the shipped ones).
-	Profiles *Profiles
+	Profiles *reading.Profiles
 	// Host is the ODS code of the organisation that runs this, and Agreed are further ones that send people, beside those
 	// that profiles name. What comes from elsewhere is the host's to place. Without a host, every organisation is agreed.
 	Host   string
@@ -117,7 +119,7 @@ type Service struct {
 	pool          *pgxpool.Pool
 	flow          *flow.Flow
 	vault         *vault.Vault
-	profiles      *Profiles
+	profiles      *reading.Profiles
 	host          string
 	agreed        map[string]string // organisations by their spelling without case, blanks and punctuation
 	clock         clock.Clock
@@ -125,7 +127,7 @@ type Service struct {
 	tracer        trace.Tracer
 	zone          *time.Location
 	quarantineFor time.Duration
-	waits         waits
+	waits         record.Waits
 	keepReceipts  time.Duration
 	keepLedger    time.Duration
 	watchEvery    time.Duration
@@ -148,7 +150,7 @@ type Service struct {
 func New(cfg Config) (*Service, error) {
 	s := &Service{
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, waits: waits{cmp.Or(cfg.NoEndAfter, noEndAfter), cmp.Or(cfg.WardReview, wardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience, fhirPatience: fhirBudget,
+		quarantineFor: cfg.QuarantineFor, waits: record.Waits{NoEnd: cmp.Or(cfg.NoEndAfter, record.NoEndAfter), Ward: cmp.Or(cfg.WardReview, record.WardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience, fhirPatience: fhirBudget,
 		host: cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
 		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
 	}
@@ -165,7 +167,7 @@ func New(cfg Config) (*Service, error) {
 func (s *Service) setDefaults() error {
 	var err error
 	if s.profiles == nil {
-		if s.profiles, err = ShippedProfiles(); err != nil {
+		if s.profiles, err = reading.ShippedProfiles(); err != nil {
 			return err
 		}
 	}

@@ -251,9 +251,9 @@ func TestARefusedMessageIsReadAnewOnceTheProfileIsMended(t *testing.T) {
 	h.control = 0
 	other := h.message("A08") // under the control id of the arrival
 	p := site.start()
-	strict := *p.profiles.fallback
+	strict := *p.profiles.Fallback
 	strict.ProcessingIDs = []string{"T"}
-	p.profiles.bySender["EPR"] = &strict
+	p.profiles.BySender["EPR"] = &strict
 	client := p.dial(t)
 	for _, m := range [][]byte{arrives, leaves, arrives, other} {
 		if ack := send(t, client, m); ack.Code != "AR" {

@@ -17,6 +17,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.T) {
@@ -187,7 +188,7 @@ func (p *process) wardOf(t testing.TB, organisation string) *ward {
 			if err := rows.Scan(&number); err != nil {
 				return err
 			}
-			job.claims.visits[visitKey{organisation, number}] = true
+			job.claims.visits[record.VisitKey{Organisation: organisation, Number: number}] = true
 		}
 		p.loadWorld(tx, job.claims, job.world, tx.Now)
 		w.world = job.world

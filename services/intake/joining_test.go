@@ -14,6 +14,8 @@ import (
 
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // withTraced puts PID-32 on what the hospital writes.
@@ -54,7 +56,7 @@ func inEveryOrder(messages [][]byte, try func(order [][]byte)) {
 // standing are the discharges that stand: by journey, how many.
 func (w *ward) standing() map[string]int {
 	found := map[string]int{}
-	for _, v := range w.world.visits {
+	for _, v := range w.world.Visits {
 		if v.Raised.Standing() {
 			found[v.Raised.Journey]++
 		}
@@ -114,7 +116,7 @@ func TestSomebodyWhoComesBackJoinsTheirOpenJourney(t *testing.T) {
 		if len(s) != 1 || total(s) != 2 {
 			t.Errorf("standing %v", s)
 		}
-		for _, v := range w.world.visits {
+		for _, v := range w.world.Visits {
 			if got := slices.Contains(v.Raised.Flags, schemas.FlagReturned); got != (v.Number == "V2") {
 				t.Errorf("visit %s: flags %v", v.Number, v.Raised.Flags)
 			}
@@ -145,8 +147,8 @@ func TestAnotherHospitalsVisitJoinsByVerifiedNumberAndAClosedJourneyIsNotJoined(
 	if s := w.standing(); len(s) != 1 || total(s) != 2 {
 		t.Fatalf("standing %v", s)
 	}
-	for _, j := range w.world.journeys {
-		j.State = journeyClosed
+	for _, j := range w.world.Journeys {
+		j.State = record.JourneyClosed
 	}
 	h.number, h.at = "V3", h.at.Add(72*time.Hour)
 	w.now = morning.Add(200 * time.Hour)
@@ -218,7 +220,7 @@ func TestAWardStayMovesTheDischargeToItsEnd(t *testing.T) {
 		w.now = morning.Add(60 * time.Hour)
 		w.outcomes(order...)
 		var left time.Time
-		for _, v := range w.world.visits {
+		for _, v := range w.world.Visits {
 			if v.Raised.Standing() {
 				left = v.Raised.Left.At
 			}
@@ -235,7 +237,7 @@ func TestCodesOnAVisitElsewhereAreForAHumanAndUrgentCareCounts(t *testing.T) {
 	expect(t, w.outcomes(ofClass(h.message("A04", reason("248062006", "", "SCT")), "O"), ofClass(h.message("A03"), "O")),
 		"joined not-ended", "quarantined setting-not-emergency")
 	h, w = newHospital(), newWard(t)
-	w.profiles.fallback.Settings.Places = []string{"UTC1"}
+	w.profiles.Fallback.Settings.Places = []string{"UTC1"}
 	atCentre := func(raw []byte) []byte { return []byte(replaceOnce(string(raw), "PV1||E", "PV1||O|UTC1")) }
 	expect(t, w.outcomes(atCentre(h.message("A04", reason("248062006", "", "SCT"))), atCentre(h.message("A03"))), "joined not-ended", "raised ")
 }
@@ -273,13 +275,13 @@ func TestAnyInterleavingOfCorrectionsAndMergesConverges(t *testing.T) {
 // TestEveryKindOfMessageIsAmongTheInterleavings, of all that a profile reads as more than nothing.
 func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
 	t.Parallel()
-	profiles, err := ShippedProfiles()
+	profiles, err := reading.ShippedProfiles()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for kind, triggers := range profiles.fallback.Events {
+	for kind, triggers := range profiles.Fallback.Events {
 		for _, trigger := range triggers {
-			if kind != KindIgnore && kind != KindByHand && !slices.Contains(drawnTriggers, trigger) {
+			if kind != record.KindIgnore && kind != record.KindByHand && !slices.Contains(drawnTriggers, trigger) {
 				t.Errorf("%s, which says %q, is in no interleaving", trigger, kind)
 			}
 		}
@@ -287,8 +289,8 @@ func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
 }
 
 // askedAbout says whether a human has the question: as a message set aside, or as a journey that is paused.
-func askedAbout(attended []*Visit) bool {
-	return len(askedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Withdrawn == "recoded" })
+func askedAbout(attended []*record.Visit) bool {
+	return len(record.AskedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *record.Visit) bool { return v.Raised.Withdrawn == "recoded" })
 }
 
 // drawOrder is any order of so many messages.
@@ -389,20 +391,20 @@ func (h *hospital) event(kind string, inScope, verified bool) []byte {
 func attendancesOf(w *ward) []string {
 	var found []string
 	journeys := map[string]bool{}
-	people := map[*Person]bool{}
-	for _, person := range w.world.owners {
+	people := map[*record.Person]bool{}
+	for _, person := range w.world.Owners {
 		people[person] = true
 	}
 	for person := range people {
-		ids := w.world.idsOf(person)
-		var visits []*Visit
-		for _, v := range w.world.visits {
+		ids := w.world.IdsOf(person)
+		var visits []*record.Visit
+		for _, v := range w.world.Visits {
 			if slices.Contains(ids, v.Person) {
 				visits = append(visits, v)
 			}
 		}
-		for _, attended := range attendances(visits) {
-			so := together(partsInTime(attended))
+		for _, attended := range record.Attendances(visits) {
+			so := record.Together(record.PartsInTime(attended))
 			standing := 0
 			var numbers []string
 			for _, v := range attended {
@@ -411,7 +413,7 @@ func attendancesOf(w *ward) []string {
 				}
 			}
 			slices.Sort(numbers)
-			if w.world.isDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
+			if w.world.IsDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
 				found = append(found, fmt.Sprint(numbers, " of ", len(attended), " of somebody who has died, in touch ", slices.ContainsFunc(attended, inTouch)))
 				continue
 			}
@@ -421,8 +423,8 @@ func attendancesOf(w *ward) []string {
 					journeys[v.Raised.Journey] = true
 				}
 			}
-			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().verdict,
-				" asked ", so.Ended() && so.Scope().verdict == SaysAsk && askedAbout(attended))
+			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().Verdict,
+				" asked ", so.Ended() && so.Scope().Verdict == record.SaysAsk && askedAbout(attended))
 			line += " " + toldOf(attended)
 			if so.Ended() {
 				line += " left " + so.End.Left.At.Format(time.RFC3339)
@@ -435,11 +437,11 @@ func attendancesOf(w *ward) []string {
 }
 
 // inTouch says that something was told of a visit, and that contact was not stopped.
-func inTouch(v *Visit) bool { return v.Raised.Journey != "" && !v.Raised.ContactOver }
+func inTouch(v *record.Visit) bool { return v.Raised.Journey != "" && !v.Raised.ContactOver }
 
 // toldOf is what stands told of an attendance: the day, the age and why a human is shown it. That somebody has come back
 // is left out: it is said of whichever attendance was raised second.
-func toldOf(attended []*Visit) string {
+func toldOf(attended []*record.Visit) string {
 	for _, v := range attended {
 		if !v.Raised.Standing() {
 			continue

@@ -12,6 +12,8 @@ import (
 
 	"footbridge/libs/fhir"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // statedRecall is what docs/guides/integration-engineer.md says of the list: of the texts to be shown, so many in a hundred are.
@@ -34,25 +36,25 @@ func readMentions(t *testing.T) (set mentionSet) {
 func TestTheListOfWordsFindsWhatItIsSaidToFind(t *testing.T) {
 	t.Parallel()
 	set := readMentions(t)
-	profile := newWard(t).profiles.fallback
+	profile := newWard(t).profiles.Fallback
 	if profile.Mentions.Version == "" {
 		t.Error("the list has no version")
 	}
 	found := 0
 	for _, text := range set.Show {
-		if profile.mentions(text) {
+		if profile.Mention(text) {
 			found++
 		} else {
 			t.Errorf("not shown to a human: %q", text)
 		}
 	}
 	for _, text := range set.Missed {
-		if profile.mentions(text) {
+		if profile.Mention(text) {
 			t.Errorf("%q is found now: move it", text)
 		}
 	}
 	for _, text := range set.Leave {
-		if profile.mentions(text) {
+		if profile.Mention(text) {
 			t.Errorf("shown to a human, though it is of something else: %q", text)
 		}
 	}
@@ -70,7 +72,7 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	quoted := func(text string) string { q, _ := json.Marshal(text); return string(q) }
-	inFHIR := func(text, concept string) Statement {
+	inFHIR := func(text, concept string) record.Statement {
 		f := newFHIRRequest()
 		f.visit, f.ended = "V1", "2026-11-20T08:00:00Z"
 		f.change = func(body string) string {
@@ -80,7 +82,7 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		if len(issues) > 0 {
 			t.Fatalf("%q: %+v", text, issues)
 		}
-		message, fault := ReadFHIR(bundle, w.profiles.fallback, "RXX")
+		message, fault := reading.ReadFHIR(bundle, w.profiles.Fallback, "RXX")
 		if fault != nil {
 			t.Fatalf("%q: %+v", text, fault)
 		}
@@ -90,35 +92,37 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		}
 		return statement
 	}
-	ways := map[string]func(text string) Statement{
-		"HL7 reason": func(text string) Statement {
+	ways := map[string]func(text string) record.Statement{
+		"HL7 reason": func(text string) record.Statement {
 			return *w.read(newHospital().message("A08", reason("", text, ""))).Statement
 		},
-		"HL7 diagnosis": func(text string) Statement {
+		"HL7 diagnosis": func(text string) record.Statement {
 			return *w.read(newHospital().message("A08", diagnosis("", text, ""))).Statement
 		},
-		"event": func(text string) Statement {
+		"event": func(text string) record.Statement {
 			return *w.readEvent([]byte(report("e", `{"organisation":"RXX","visit":"V1","inScope":false,"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`))).Statement
 		},
-		"form": func(text string) Statement {
+		"form": func(text string) record.Statement {
 			data, refusal := readForm(liaison, []byte(`{"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`), "R1")
 			if refusal != nil {
 				t.Fatalf("%q: %v", text, refusal)
 			}
 			return s.submittedBy("form", w.now, data)
 		},
-		"list": func(text string) Statement {
-			rows, err := ReadList("RXX", []byte("visit,local_id,reason\nV1,L1,\""+strings.ReplaceAll(text, `"`, `""`)+"\"\n"), "")
+		"list": func(text string) record.Statement {
+			rows, err := reading.ReadList("RXX", []byte("visit,local_id,reason\nV1,L1,\""+strings.ReplaceAll(text, `"`, `""`)+"\"\n"), "")
 			if err != nil || len(rows) != 1 || len(rows[0].Faults) > 0 {
 				t.Fatalf("%q: %+v %v", text, rows, err)
 			}
 			return s.submittedBy(listSender, w.now, rows[0].Data)
 		},
-		"FHIR text":    func(text string) Statement { return inFHIR(text, `{"text":TEXT}`) },
-		"FHIR display": func(text string) Statement { return inFHIR(text, `{"coding":[{"display":TEXT}]}`) },
+		"FHIR text":    func(text string) record.Statement { return inFHIR(text, `{"text":TEXT}`) },
+		"FHIR display": func(text string) record.Statement { return inFHIR(text, `{"coding":[{"display":TEXT}]}`) },
 	}
-	asks := func(s Statement) bool {
-		return slices.ContainsFunc(s.Evidence, func(e Evidence) bool { return e.Verdict == SaysAsk && slices.Contains(e.Because, "mention") })
+	asks := func(s record.Statement) bool {
+		return slices.ContainsFunc(s.Evidence, func(e record.Evidence) bool {
+			return e.Verdict == record.SaysAsk && slices.Contains(e.Because, "mention")
+		})
 	}
 	set := readMentions(t)
 	for way, read := range ways {
@@ -150,7 +154,7 @@ func TestAListOfAllAttendancesIsJudgedByItsReasons(t *testing.T) {
 	for _, row := range answer.Rows {
 		got = append(got, string(row.Result)+" "+row.Reason)
 	}
-	expect(t, got, "kept "+ReasonUndecided, "kept "+ReasonOutOfScope, "raised-now "+schemas.FlagNoSafeChannel)
+	expect(t, got, "kept "+record.ReasonUndecided, "kept "+record.ReasonOutOfScope, "raised-now "+schemas.FlagNoSafeChannel)
 	p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+answer.Rows[0].Message+"/release", "")
 	types, _ := p.outbox(t)
 	if !slices.Contains(types, "discharge.recorded") || !slices.Contains(types, "consent.declined") {

@@ -10,6 +10,8 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // mllpServer answers frames: each is read in memory first, then kept, then acknowledged. How many connections there may
@@ -23,12 +25,12 @@ func (s *Service) mllpServer() *hl7.Server {
 func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, error) {
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
-	message, reading := s.readFrame(frame)
-	if message != nil && reading.Ack != noAck && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
-		reading = Reading{Organisation: reading.Organisation, Sender: reading.Sender, Type: reading.Type,
-			Ack: hl7.Refused, Outcome: Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
+	message, parsed := s.readFrame(frame)
+	if message != nil && parsed.Ack != reading.NoAck && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
+		parsed = reading.Reading{Organisation: parsed.Organisation, Sender: parsed.Sender, Type: parsed.Type,
+			Ack: hl7.Refused, Outcome: record.Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
 	}
-	a, err := s.prepare(ctx, reading, doorMLLP, frame)
+	a, err := s.prepare(ctx, parsed, record.DoorMLLP, frame)
 	if err != nil {
 		return nil, err
 	}
@@ -41,7 +43,7 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, erro
 	answer := hl7.Ack{Outcome: result.Ack, Mode: a.mode, Text: ackText(result), ControlID: clock.NewRandomID()[:20],
 		ApplicationID: clock.NewRandomID()[:20], At: s.clock.Now(), Faults: a.Faults}
 	switch {
-	case result.Ack == noAck:
+	case result.Ack == reading.NoAck:
 		return nil, nil
 	case message == nil:
 		return [][]byte{hl7.AckUnparsed(frame, answer)}, nil
@@ -68,9 +70,9 @@ func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {
 		return hl7.Original
 	}
 	switch s.profiles.For(message.SendingApplication()).Acknowledgements {
-	case ackOriginal:
+	case reading.AckOriginal:
 		return hl7.Original
-	case ackAtLeastOne:
+	case reading.AckAtLeastOne:
 		return hl7.AtLeastOne
 	}
 	return hl7.AsAsked
@@ -85,19 +87,19 @@ func describe(span trace.Span, r Result) {
 }
 
 // readFrame reads a message in memory. A panic, which would be a bug here, makes it a quarantined row.
-func (s *Service) readFrame(frame []byte) (message *hl7.Message, reading Reading) {
+func (s *Service) readFrame(frame []byte) (message *hl7.Message, parsed reading.Reading) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("reading a message panicked; it is quarantined", schemas.AttrErrorType, fmt.Sprintf("%T", p))
-			reading.Statement, reading.Outcome, reading.Reason, reading.Ack = nil, Quarantined, ReasonFault, hl7.Accepted
+			parsed.Statement, parsed.Outcome, parsed.Reason, parsed.Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
 		}
 	}()
 	message, err := hl7.Parse(frame)
 	if err != nil {
-		return nil, ReadFailure(err)
+		return nil, reading.ReadFailure(err)
 	}
-	reading.ControlID, reading.Sender, reading.Organisation = named(message.ControlID()), named(message.SendingApplication()), named(message.SendingFacility())
-	return message, ReadHL7(message, s.profiles, s.clock.Now())
+	parsed.ControlID, parsed.Sender, parsed.Organisation = reading.Named(message.ControlID()), reading.Named(message.SendingApplication()), reading.Named(message.SendingFacility())
+	return message, reading.ReadHL7(message, s.profiles, s.clock.Now())
 }
 
 // ackText is a constant phrase: never anything from the message.
@@ -116,32 +118,32 @@ func ackText(r Result) string {
 func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([][]byte, error) {
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
-	a, err := s.prepare(ctx, readBad(bad), doorMLLP, bad.First)
+	a, err := s.prepare(ctx, readBad(bad), record.DoorMLLP, bad.First)
 	if err != nil {
 		return nil, err
 	}
 	result, err := s.keep(ctx, a)
-	if err != nil || result.Ack == noAck {
+	if err != nil || result.Ack == reading.NoAck {
 		return nil, err
 	}
 	return [][]byte{hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(), ControlID: clock.NewRandomID()[:20],
 		At: s.clock.Now()})}, nil
 }
 
-func readBad(bad hl7.BadFrame) Reading {
-	reading := Reading{Ack: hl7.Refused, Outcome: Rejected}
+func readBad(bad hl7.BadFrame) reading.Reading {
+	parsed := reading.Reading{Ack: hl7.Refused, Outcome: record.Rejected}
 	switch bad.Kind {
 	case hl7.TooLong:
-		reading.Reason = ReasonTooLarge
+		parsed.Reason = reading.ReasonTooLarge
 	case hl7.Empty:
-		reading.Reason = ReasonEmpty
+		parsed.Reason = reading.ReasonEmpty
 	case hl7.Unframed:
-		reading.Reason = ReasonUnframed
+		parsed.Reason = reading.ReasonUnframed
 	default:
-		reading.Ack, reading.Reason = noAck, ReasonTruncated
+		parsed.Ack, parsed.Reason = reading.NoAck, reading.ReasonTruncated
 		if len(bad.First) >= 3 && string(bad.First[:3]) == "MSH" {
-			reading.Outcome = Quarantined
+			parsed.Outcome = record.Quarantined
 		}
 	}
-	return reading
+	return parsed
 }

@@ -21,6 +21,7 @@ import (
 
 	"footbridge/libs/hl7"
 	"footbridge/libs/testkit"
+	"footbridge/services/intake/reading"
 )
 
 // issuer signs certificates for a test.
@@ -77,9 +78,9 @@ func TestACertificateSendsOnlyAsTheProfileThatNamesIt(t *testing.T) {
 	site.tls = &tls.Config{Certificates: []tls.Certificate{authority.certificate("footbridge.test")}, ClientCAs: authority.pool(),
 		ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	p := site.start()
-	bound := *p.profiles.fallback
+	bound := *p.profiles.Fallback
 	bound.Certificate = []string{"trust.test"}
-	p.profiles.bySender["TRUST"] = &bound
+	p.profiles.BySender["TRUST"] = &bound
 	dial := func(name string) *hl7.Client {
 		conf := &tls.Config{RootCAs: authority.pool(), ServerName: "footbridge.test"}
 		if name != "" {
@@ -143,9 +144,9 @@ func answersTo(t *testing.T, conn net.Conn, message, last []byte) (got acknowled
 func TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	asAsked := *p.profiles.fallback
-	asAsked.Acknowledgements = ackAsAsked
-	p.profiles.bySender["EPR"] = &asAsked
+	asAsked := *p.profiles.Fallback
+	asAsked.Acknowledgements = reading.AckAsAsked
+	p.profiles.BySender["EPR"] = &asAsked
 	conn, err := net.Dial("tcp", p.mllp)
 	if err != nil {
 		t.Fatal(err)

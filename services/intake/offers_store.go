@@ -8,6 +8,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 func storeExhausted(q queuer, exhausted map[string]int64) {
@@ -25,8 +26,8 @@ func storeExhausted(q queuer, exhausted map[string]int64) {
 
 const offerColumns = `id::text, journey::text, partner, accepted, turn, coalesce(agreement_until::text, ''), agreed, ended, coalesce(completed_on::text, '')`
 
-func scanOffers(rows pgx.Rows, each func(Offer)) error {
-	var o Offer
+func scanOffers(rows pgx.Rows, each func(record.Offer)) error {
+	var o record.Offer
 	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Turn, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
 		each(o)
 		return nil
@@ -34,20 +35,20 @@ func scanOffers(rows pgx.Rows, each func(Offer)) error {
 	return err
 }
 
-func lockOffers(tx *flow.Tx, all []offerSaid) (map[string]*Offer, error) {
+func lockOffers(tx *flow.Tx, all []offerSaid) (map[string]*record.Offer, error) {
 	var journeys, ids []string
 	for _, said := range all {
 		journeys, ids = append(journeys, said.Journey), append(ids, said.ID)
 	}
-	known := map[string]*Offer{}
+	known := map[string]*record.Offer{}
 	tx.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, journeys)
 	tx.Queue(`select `+offerColumns+` from partner_offer where id = any($1::uuid[]) order by id for update`, ids).Query(func(rows pgx.Rows) error {
-		return scanOffers(rows, func(o Offer) { known[o.ID] = &o })
+		return scanOffers(rows, func(o record.Offer) { known[o.ID] = &o })
 	})
 	return known, tx.Flush()
 }
 
-func storeOffer(q queuer, o Offer) {
+func storeOffer(q queuer, o record.Offer) {
 	q.Queue(`insert into partner_offer (id, journey, partner, accepted, turn, agreement_until, agreed, ended, completed_on)
 		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7, $8, nullif($9, '')::date)
 		on conflict (id) do update set partner = excluded.partner, accepted = excluded.accepted, turn = excluded.turn,
@@ -57,7 +58,7 @@ func storeOffer(q queuer, o Offer) {
 
 // loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey and
 // the person stand now.
-func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing Standing, offers []Offer, err error) {
+func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.Standing, offers []record.Offer, err error) {
 	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`, sub.Journey).
 		QueryRow(func(row pgx.Row) error {
 			return row.Scan(&standing.State, &standing.ClosedTurn, &standing.AnsweredUpTo, &standing.Exhausted)
@@ -72,10 +73,10 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing Standing, offers []Offer
 	tx.Queue(`select not exists (select 1 from visit where journey = $1::uuid and not coalesce(withdrawn, false))`, sub.Journey).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&standing.Cancelled) })
 	tx.Queue(`select `+offerColumns+` from partner_offer where journey = $1::uuid order by id`, sub.Journey).Query(func(rows pgx.Rows) error {
-		return scanOffers(rows, func(o Offer) { offers = append(offers, o) })
+		return scanOffers(rows, func(o record.Offer) { offers = append(offers, o) })
 	})
 	if err := tx.Flush(); err != nil {
-		return Standing{}, nil, err
+		return record.Standing{}, nil, err
 	}
 	standing.Stopped, standing.Waits = sub.Stopped, sub.waits
 	return standing, offers, nil

@@ -8,6 +8,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // contentFor is how long the content of what is out of scope is kept: then only visit key, times and hash stay, for
@@ -28,13 +29,13 @@ func (s *Service) peopleDue() []flow.Due {
 // remindOfConsents says which answers come to their end, once each, so that the person is asked beforehand.
 func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := s.today(tx.Now)
-	ending, err := takeEnding(tx, today, s.today(tx.Now.AddDate(0, 0, remindDays)), limit)
+	ending, err := takeEnding(tx, today, s.today(tx.Now.AddDate(0, 0, record.RemindDays)), limit)
 	if err != nil {
 		return 0, err
 	}
 	for _, a := range ending {
 		data := schemas.ConsentExpiringData{Person: a.Person, Purposes: []string{a.Purpose}, Until: a.Until}
-		if err := sayOn(tx, a.Journey, []said{{schemas.ConsentExpiring, data}}); err != nil {
+		if err := sayOn(tx, a.Journey, []record.Said{{Kind: schemas.ConsentExpiring, Data: data}}); err != nil {
 			return 0, err
 		}
 	}
@@ -52,13 +53,13 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 		if err := s.openSubject(&sub, one.wrapped, one.identity, one.card); err != nil {
 			return 0, err
 		}
-		questions := sub.card.questions(sub.identity)
+		questions := sub.card.Questions(sub.identity)
 		if sub.erased || len(questions) == 0 {
 			continue
 		}
 		data := schemas.PreferencesChangedData{Person: one.person, NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
 		for _, journey := range one.journeys {
-			if err := sayOn(tx, journey, []said{{schemas.PreferencesChanged, data}}); err != nil {
+			if err := sayOn(tx, journey, []record.Said{{Kind: schemas.PreferencesChanged, Data: data}}); err != nil {
 				return 0, err
 			}
 		}
@@ -97,7 +98,7 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 		if err := s.openSubject(&sub, one.wrapped, one.identity, nil); err != nil {
 			return 0, err
 		}
-		if age, known := AgeOn(sub.identity.BirthDate, today); known && age != one.age {
+		if age, known := record.AgeOn(sub.identity.BirthDate, today); known && age != one.age {
 			job.claims.known[one.key] = true
 		}
 	}
@@ -114,21 +115,21 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 
 // decideAgain decides about all persons that were loaded: something that no message says has changed.
 func (j *job) decideAgain(tx *flow.Tx) error {
-	done := map[*Person]bool{}
+	done := map[*record.Person]bool{}
 	for _, key := range slices.Sorted(maps.Keys(j.claims.known)) {
-		person := j.world.persons[key]
+		person := j.world.Persons[key]
 		if person == nil || done[person] {
 			continue
 		}
-		for _, record := range j.world.records(person) {
+		for _, record := range j.world.Records(person) {
 			done[record] = true
 		}
-		j.say(tx, j.world.settleAll(person, Incoming{DecidedAt: tx.Now}, Decision{}).Say)
+		j.say(tx, j.world.SettleAll(person, record.Incoming{DecidedAt: tx.Now}, record.Decision{}).Say)
 	}
 	if err := j.service.storeWorld(tx, j.world); err != nil {
 		return err
 	}
-	storeJourneys(tx, j.world.changedJourneys())
+	storeJourneys(tx, j.world.ChangedJourneys())
 	return nil
 }
 

@@ -7,11 +7,12 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
+	"footbridge/services/intake/record"
 )
 
 // around does what people decide about records, and then tells every journey of theirs what stands otherwise by it: an
 // answer, a stop of contact, an age. What the deciding itself has said of answers is in told, by journey.
-func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string, do func() (told map[string][]asked, err error)) error {
+func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string, do func() (told map[string][]record.Question, err error)) error {
 	keys, err := keysOfRecords(tx, who, records)
 	if err != nil {
 		return err
@@ -21,7 +22,7 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 		return err
 	}
 	today := s.today(tx.Now)
-	before.world.remember(today)
+	before.world.Remember(today)
 	told, err := do()
 	if err != nil {
 		return err
@@ -33,18 +34,18 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	if err != nil {
 		return err
 	}
-	job.world.stood = before.world.stood
-	for id, person := range before.world.owners {
-		if owner := job.world.owners[id]; owner != nil && owner.ID != person.ID {
-			owner.noteBirths(person)
+	job.world.Stood = before.world.Stood
+	for id, person := range before.world.Owners {
+		if owner := job.world.Owners[id]; owner != nil && owner.ID != person.ID {
+			owner.NoteBirths(person)
 		}
 	}
-	job.world.hasBeenTold(told, today)
+	job.world.HasBeenTold(told, today)
 	job.reconcile(tx)
 	if err := s.storeWorld(tx, job.world); err != nil {
 		return err
 	}
-	storeJourneys(tx, job.world.changedJourneys())
+	storeJourneys(tx, job.world.ChangedJourneys())
 	return nil
 }
 
@@ -61,15 +62,15 @@ func (s *Service) loadRecords(tx *flow.Tx, keys []string) (*job, error) {
 
 // reconcile brings what has been told of all loaded persons in line with how their records stand now.
 func (j *job) reconcile(tx *flow.Tx) {
-	done := map[*Person]bool{}
+	done := map[*record.Person]bool{}
 	for _, key := range slices.Sorted(maps.Keys(j.claims.known)) {
-		person := j.world.persons[key]
+		person := j.world.Persons[key]
 		if person == nil || done[person] {
 			continue
 		}
-		for _, record := range j.world.records(person) {
+		for _, record := range j.world.Records(person) {
 			done[record] = true
 		}
-		j.say(tx, j.world.reconcile(person, Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)}))
+		j.say(tx, j.world.Reconcile(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)}))
 	}
 }

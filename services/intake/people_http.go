@@ -13,6 +13,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // maxForm is the most that a person's request may hold, in bytes.
@@ -112,23 +113,23 @@ func gone() *httpx.Problem {
 // consentRequest is what somebody recorded of what the person said.
 type consentRequest struct {
 	Answers []struct {
-		Purpose      string       `json:"purpose"`
-		Organisation string       `json:"organisation"` // a partner's opaque id; absent for any
-		State        ConsentState `json:"state"`
-		Until        string       `json:"until"`
+		Purpose      string              `json:"purpose"`
+		Organisation string              `json:"organisation"` // a partner's opaque id; absent for any
+		State        record.ConsentState `json:"state"`
+		Until        string              `json:"until"`
 	} `json:"answers"`
-	Giver         string      `json:"giver"` // the person unless said otherwise
-	How           string      `json:"how"`
-	Told          []string    `json:"told"`
-	CapacityDoubt bool        `json:"capacityDoubt"`
-	MayConsent    *MayConsent `json:"mayConsent"`
+	Giver         string             `json:"giver"` // the person unless said otherwise
+	How           string             `json:"how"`
+	Told          []string           `json:"told"`
+	CapacityDoubt bool               `json:"capacityDoubt"`
+	MayConsent    *record.MayConsent `json:"mayConsent"`
 }
 
 // asked are what the answers are about that are told as they are recorded. A yes in doubt is not.
-func (r consentRequest) asked() (keys []asked) {
+func (r consentRequest) asked() (keys []record.Question) {
 	for _, a := range r.Answers {
-		if !(a.State == ConsentGiven && r.CapacityDoubt) {
-			keys = append(keys, asked{a.Purpose, a.Organisation})
+		if !(a.State == record.ConsentGiven && r.CapacityDoubt) {
+			keys = append(keys, record.Question{Purpose: a.Purpose, Towards: a.Organisation})
 		}
 	}
 	return keys
@@ -136,15 +137,15 @@ func (r consentRequest) asked() (keys []asked) {
 
 // consentShown is how one answer stands. It says nothing that identifies anybody.
 type consentShown struct {
-	Purpose      string       `json:"purpose"`
-	Organisation string       `json:"organisation,omitempty"`
-	State        ConsentState `json:"state"`
-	Until        string       `json:"until,omitempty"`
-	How          string       `json:"how,omitempty"`
-	Giver        string       `json:"giver,omitempty"`
-	Told         []string     `json:"told,omitempty"`
-	RecordedBy   string       `json:"recordedBy,omitempty"`
-	SaidAt       *time.Time   `json:"saidAt,omitempty"`
+	Purpose      string              `json:"purpose"`
+	Organisation string              `json:"organisation,omitempty"`
+	State        record.ConsentState `json:"state"`
+	Until        string              `json:"until,omitempty"`
+	How          string              `json:"how,omitempty"`
+	Giver        string              `json:"giver,omitempty"`
+	Told         []string            `json:"told,omitempty"`
+	RecordedBy   string              `json:"recordedBy,omitempty"`
+	SaidAt       *time.Time          `json:"saidAt,omitempty"`
 }
 
 // postConsent records what the person said to each purpose.
@@ -163,11 +164,11 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 			return 0, nil, err
 		}
 		var sub *subjectOf
-		err = s.around(tx, who, records, func() (map[string][]asked, error) {
+		err = s.around(tx, who, records, func() (map[string][]record.Question, error) {
 			if sub, err = s.lockSubject(tx, who, journey); err != nil {
 				return nil, err
 			}
-			return map[string][]asked{journey: request.asked()}, s.recordConsent(tx, who, sub, request)
+			return map[string][]record.Question{journey: request.asked()}, s.recordConsent(tx, who, sub, request)
 		})
 		if err != nil {
 			return 0, nil, err
@@ -207,13 +208,13 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 		}
 	}
 	giver, today := cmp.Or(request.Giver, "person"), s.today(tx.Now)
-	var fresh []Answer
+	var fresh []record.Answer
 	for _, given := range request.Answers {
-		a := Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
+		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
 			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
-			Said: Stamp{SaidAt: tx.Now}}
-		before := Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
-		if fault := consentFault(a, before, sub.guard, today); fault != "" {
+			Said: record.Stamp{SaidAt: tx.Now}}
+		before := record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
+		if fault := record.ConsentFault(a, before, sub.guard, today); fault != "" {
 			return unprocessable(fault)
 		}
 		if kind, _ := schemas.KindNamed("partner"); a.Towards != "" && len(a.Towards) > kind.MaxLength {
@@ -227,27 +228,27 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 }
 
 // letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
-func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf, record *MayConsent) error {
+func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf, noted *record.MayConsent) error {
 	switch {
 	case schemas.Role(who.Role) != schemas.YoungPeoplesClinician || who.Source != "":
 		return httpx.NewProblem(http.StatusForbidden, "Who may consent is recorded by the young people's clinician who decides it, signed in as themselves. Nobody records it for them.")
-	case record.fault() != "":
-		return unprocessable(record.fault())
-	case sub.guard == guard{}:
+	case noted.Fault() != "":
+		return unprocessable(noted.Fault())
+	case sub.guard == record.Guard{}:
 		return unprocessable("Nothing of this person waits for a young people's clinician: they answer for themselves.")
 	}
-	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", record, recordedBy(who), tx.Now); err != nil {
+	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", noted, recordedBy(who), tx.Now); err != nil {
 		return err
 	}
 	visits, err := lockVisitsOf(tx, who, sub.Journey)
 	if err != nil {
 		return err
 	}
-	var all []said
+	var all []record.Said
 	for _, v := range visits {
-		all = append(all, said{schemas.DischargeCorrected, v.let(record.answers(), Stamp{SaidAt: tx.Now})})
+		all = append(all, record.Said{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Stamp{SaidAt: tx.Now})})
 	}
-	sub.guard = guard{Answers: record.answers()}
+	sub.guard = record.Guard{Answers: noted.Answers()}
 	if err := storeVisits(tx, visits); err != nil {
 		return err
 	}
@@ -256,23 +257,23 @@ func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf
 
 // saidByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
 // is kept, and is no event: nobody may act on it. One that a merged record's no forbids is none either.
-func saidByAnswers(sub *subjectOf, fresh []Answer, today string) []said {
-	kinds := map[ConsentState]schemas.Type{ConsentGiven: schemas.ConsentGiven, ConsentDeclined: schemas.ConsentDeclined, ConsentWithdrawn: schemas.ConsentWithdrawn}
-	var all []said
+func saidByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record.Said {
+	kinds := map[record.ConsentState]schemas.Type{record.ConsentGiven: schemas.ConsentGiven, record.ConsentDeclined: schemas.ConsentDeclined, record.ConsentWithdrawn: schemas.ConsentWithdrawn}
+	var all []record.Said
 	for _, a := range fresh {
-		if a.State == ConsentGiven && !Consent(sub.group, sub.answers, a.Purpose, a.Towards, today).holds() {
+		if a.State == record.ConsentGiven && !record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today).Holds() {
 			continue
 		}
-		alike := func(e said) bool {
-			d, ok := e.data.(*schemas.ConsentData)
-			return ok && e.kind == kinds[a.State] && d.Organisation == a.Towards && d.Until == a.Until
+		alike := func(e record.Said) bool {
+			d, ok := e.Data.(*schemas.ConsentData)
+			return ok && e.Kind == kinds[a.State] && d.Organisation == a.Towards && d.Until == a.Until
 		}
 		if i := slices.IndexFunc(all, alike); i >= 0 {
-			d := all[i].data.(*schemas.ConsentData)
+			d := all[i].Data.(*schemas.ConsentData)
 			d.Purposes = append(d.Purposes, a.Purpose)
 			continue
 		}
-		all = append(all, said{kinds[a.State], &schemas.ConsentData{Person: sub.Person, Purposes: []string{a.Purpose}, How: a.How, Organisation: a.Towards, Until: a.Until}})
+		all = append(all, record.Said{Kind: kinds[a.State], Data: &schemas.ConsentData{Person: sub.Person, Purposes: []string{a.Purpose}, How: a.How, Organisation: a.Towards, Until: a.Until}})
 	}
 	return all
 }
@@ -290,8 +291,8 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 			}
 		}
 		for _, to := range towards {
-			line := consentShown{Purpose: purpose, Organisation: to, State: Consent(sub.group, sub.answers, purpose, to, today)}
-			if a, ok := newest(sub.answers, purpose, to, sub.Person); ok {
+			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers, purpose, to, today)}
+			if a, ok := record.Newest(sub.answers, purpose, to, sub.Person); ok {
 				at := a.Said.SaidAt.In(s.zone)
 				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.SaidAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
 				if schemas.Role(who.Role) == schemas.Person {
@@ -326,7 +327,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 			return noSuchJourney()
 		}
 		if schemas.Role(who.Role) != schemas.Person && sub.bars(who.Organisation) {
-			s.storeLook(tx, who, sub, SeesNothing, RefusedBarred, "", tx.Now)
+			s.storeLook(tx, who, sub, record.SeesNothing, record.RefusedBarred, "", tx.Now)
 			refusal = noSuchJourney()
 			return nil
 		}
@@ -354,7 +355,7 @@ const SeesConsent = "consent"
 func (s *Service) treatingLook(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal, err error) {
 	sees, refused := SeesConsent, ""
 	if schemas.ReasonFault(reason) != "" {
-		sees, refused, reason = SeesNothing, RefusedNoReason, ""
+		sees, refused, reason = record.SeesNothing, record.RefusedNoReason, ""
 	}
 	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
 	if refused != "" {
@@ -376,13 +377,13 @@ func tellHome(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string)
 	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
 		return nil
 	}
-	return sayOn(tx, sub.Journey, []said{{schemas.PersonSeen, schemas.SeenData{Person: sub.Person, Organisation: who.Organisation, What: what}}})
+	return sayOn(tx, sub.Journey, []record.Said{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Person: sub.Person, Organisation: who.Organisation, What: what}}})
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(_ *flow.Tx, _ principal.Principal, sub *subjectOf, said partial[Card]) error {
+	return changeCard(s, w, r, func(_ *flow.Tx, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
@@ -393,10 +394,10 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 		if sub.card.NoSafeChannel && !said.has("noSafeChannel") && len(said.Value.Channels) > 0 {
 			return unprocessable("The person had no safe channel. Where they say now that there is one, send noSafeChannel as false with it.")
 		}
-		if fault := cardFault(card); fault != "" {
+		if fault := record.CardFault(card); fault != "" {
 			return unprocessable(fault)
 		}
-		if fault := barredFault(card.MustNotKnow, sub.Organisation); fault != "" {
+		if fault := record.BarredFault(card.MustNotKnow, sub.Organisation); fault != "" {
 			return unprocessable(fault)
 		}
 		sub.card = card
@@ -407,12 +408,12 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 // postPreferences records what the person would like, as far as the request speaks of it; null takes back. What a
 // service's criterion may speak of becomes a fact.
 func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, who principal.Principal, sub *subjectOf, said partial[Preferences]) error {
-		facts := said.Value.facts(schemas.Facts{})
+	return changeCard(s, w, r, func(tx *flow.Tx, who principal.Principal, sub *subjectOf, said partial[record.Preferences]) error {
+		facts := said.Value.Facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
 		}
-		if fault := barredFault(said.Value.Never, sub.Organisation); fault != "" {
+		if fault := record.BarredFault(said.Value.Never, sub.Organisation); fault != "" {
 			return unprocessable(fault)
 		}
 		sub.card.Wishes = said.over(sub.card.Wishes)
@@ -463,7 +464,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 
 // cardAnswer says what is recorded without repeating it: an answer may be kept for a repetition.
 func cardAnswer(sub *subjectOf) map[string]any {
-	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.confirmed(), "noSafeChannel": sub.card.NoSafeChannel,
+	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.Confirmed(), "noSafeChannel": sub.card.NoSafeChannel,
 		"channels": len(sub.card.Channels)}
 }
 
@@ -472,10 +473,10 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
-	all := []said{{schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
-		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", MustNotKnow: sub.card.mustNotKnow()}}}
+	all := []record.Said{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
+		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", MustNotKnow: sub.card.Barred()}}}
 	if sub.supplied != nil {
-		all = append(all, said{schemas.InformationSupplied, *sub.supplied})
+		all = append(all, record.Said{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 	}
 	return sayOn(tx, sub.Journey, all)
 }
@@ -487,18 +488,18 @@ type identityShown struct {
 	FamilyName string `json:"familyName,omitempty"`
 	GivenName  string `json:"givenName,omitempty"`
 	// Contact that the person confirmed, and only that, for a partner. NoSafeChannel: nothing may be used.
-	Contact       []Channel     `json:"contact"`
-	NoSafeChannel bool          `json:"noSafeChannel,omitempty"`
-	Arrangement   string        `json:"arrangement,omitempty"`
-	Named         []NamedPerson `json:"named,omitempty"`
+	Contact       []record.Channel     `json:"contact"`
+	NoSafeChannel bool                 `json:"noSafeChannel,omitempty"`
+	Arrangement   string               `json:"arrangement,omitempty"`
+	Named         []record.NamedPerson `json:"named,omitempty"`
 	// AskFirst: another record, merged and not confirmed, names somebody who must not know. Tell nobody anything yet.
 	AskFirst  bool     `json:"askFirst,omitempty"`
 	NeverTell []string `json:"neverTell,omitempty"`
 	// MustNotKnow are organisations that the person excluded: they are never asked, and read nothing.
-	MustNotKnow []string    `json:"mustNotKnow,omitempty"`
-	Needs       []string    `json:"needs,omitempty"`
-	NeedsNote   string      `json:"needsNote,omitempty"`
-	Wishes      Preferences `json:"wishes,omitzero"`
+	MustNotKnow []string           `json:"mustNotKnow,omitempty"`
+	Needs       []string           `json:"needs,omitempty"`
+	NeedsNote   string             `json:"needsNote,omitempty"`
+	Wishes      record.Preferences `json:"wishes,omitzero"`
 	// What follows is for the NHS's own staff and the person alone.
 	BirthDate   string       `json:"birthDate,omitempty"`
 	NHSNumber   string       `json:"nhsNumber,omitempty"`
@@ -556,27 +557,27 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 
 // look decides about one look and writes it down, a refused one too.
 func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
-	asking := Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
-		Here: sub.Organisation == who.Organisation, Young: sub.guard != guard{}, Barred: sub.bars(who.Organisation)}
-	var standing Standing
-	var offers []Offer
+	asking := record.Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
+		Here: sub.Organisation == who.Organisation, Young: sub.guard != record.Guard{}, Barred: sub.bars(who.Organisation)}
+	var standing record.Standing
+	var offers []record.Offer
 	own := ""
 	if schemas.Role(who.Role) == schemas.Partner {
 		if standing, offers, err = sub.loadOffers(tx); err != nil {
 			return nil, nil, err
 		}
 	}
-	sees, refused := MayRead(asking, sub.group, standing, offers, sub.answers, s.today(tx.Now))
-	if sees != SeesNothing && sub.unplaced && !asking.Own {
-		sees, refused = SeesNothing, RefusedUnplaced
+	sees, refused := record.MayRead(asking, sub.group, standing, offers, sub.answers, s.today(tx.Now))
+	if sees != record.SeesNothing && sub.unplaced && !asking.Own {
+		sees, refused = record.SeesNothing, record.RefusedUnplaced
 	}
-	if sees != SeesNothing && sub.erased {
-		sees, refused = SeesNothing, RefusedErased
+	if sees != record.SeesNothing && sub.erased {
+		sees, refused = record.SeesNothing, record.RefusedErased
 	}
-	if refused == RefusedNoReason {
+	if refused == record.RefusedNoReason {
 		reason = "" // what is none is not kept: it may be anything
 	}
-	if sees == SeesPartner {
+	if sees == record.SeesPartner {
 		if own, err = sub.partnersOwn(tx, who.Organisation); err != nil {
 			return nil, nil, err
 		}
@@ -585,11 +586,11 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 	switch {
 	case refused == "":
 		return sub.show(sees, own), nil, nil
-	case refused == RefusedErased && !scopeOf(who).ByOffer:
+	case refused == record.RefusedErased && !scopeOf(who).ByOffer:
 		return nil, gone(), nil
-	case refused == RefusedUnplaced && !scopeOf(who).ByOffer:
+	case refused == record.RefusedUnplaced && !scopeOf(who).ByOffer:
 		return nil, httpx.NewProblem(http.StatusConflict, "It is not agreed which organisation this came from, so who it is about is hidden. Place it first: GET /api/facilities."), nil
-	case refused == RefusedNoReason:
+	case refused == record.RefusedNoReason:
 		return nil, sub.noReason(who), nil
 	}
 	return nil, noSuchJourney(), nil // as if it were not there
@@ -598,33 +599,33 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 // bars says whether the person, under this record or one that a human confirmed to be theirs, said that an organisation
 // must not know; to one where the journey did not begin, a record that is only presumed to be theirs counts too.
 func (sub *subjectOf) bars(organisation string) bool {
-	barred := func(c Card) bool { return slices.Contains(c.mustNotKnow(), organisation) }
+	barred := func(c record.Card) bool { return slices.Contains(c.Barred(), organisation) }
 	return barred(sub.card) || slices.Contains(sub.barred, organisation) ||
 		organisation != sub.Organisation && slices.ContainsFunc(sub.otherCards, barred)
 }
 
 // show is what somebody sees; own is the id under which a partner knows the person.
 func (sub *subjectOf) show(sees, own string) *identityShown {
-	card, askFirst := sub.card.strictest(sub.otherCards...)
+	card, askFirst := sub.card.Strictest(sub.otherCards...)
 	shown := &identityShown{Journey: sub.Journey, Person: sub.Person, FamilyName: sub.identity.FamilyName, GivenName: sub.identity.GivenName,
-		Contact: card.usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell, MustNotKnow: card.mustNotKnow(),
+		Contact: card.Usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell, MustNotKnow: card.Barred(),
 		Needs: card.Needs, NeedsNote: card.NeedsNote, Wishes: card.Wishes, AskFirst: askFirst}
 	if shown.Contact == nil {
-		shown.Contact = []Channel{}
+		shown.Contact = []record.Channel{}
 	}
 	shown.Stopped = sub.Stopped
 	if sub.Stopped {
-		shown.Contact = []Channel{}
+		shown.Contact = []record.Channel{}
 	}
-	if sees != SeesAll { // a partner learns neither our id of the person, nor what they said about others
+	if sees != record.SeesAll { // a partner learns neither our id of the person, nor what they said about others
 		shown.Person, shown.NeverTell, shown.MustNotKnow, shown.Wishes.Partners, shown.Wishes.Never = own, nil, nil, nil, nil
 		return shown
 	}
 	if shown.Contact = card.Channels; sub.Stopped || shown.Contact == nil {
-		shown.Contact = []Channel{}
+		shown.Contact = []record.Channel{}
 	}
 	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber, sub.identity.NHSNumberVerified
-	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.questions(sub.identity)
+	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.Questions(sub.identity)
 	fed := Unconfirmed{sub.identity.Phone, sub.identity.Email, sub.identity.Address, sub.identity.Postcode}
 	if fed != (Unconfirmed{}) {
 		shown.Unconfirmed = &fed

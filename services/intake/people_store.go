@@ -20,6 +20,7 @@ import (
 	"footbridge/libs/vault"
 	"footbridge/libs/written"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // Fields of the vault that a person's key seals, next to their identity.
@@ -70,18 +71,18 @@ const inReach = `($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or
 type subjectOf struct {
 	Journey, Person, Organisation, State string
 	unplaced                             bool // it came from where nobody has agreed: nobody sees who it is
-	guard                                guard
+	guard                                record.Guard
 	Stopped                              bool // they have died, or contact is stopped
 	waits                                bool // a human decides first whether anybody may be in touch
 	key                                  vault.Key
 	erased                               bool
-	identity                             Identity
+	identity                             record.Identity
 	supplied                             *schemas.InformationSuppliedData // facts that this request states or takes back
-	card                                 Card
+	card                                 record.Card
 	cardVersion, version                 int64
-	group                                Group
-	answers                              []Answer
-	otherCards                           []Card
+	group                                record.Group
+	answers                              []record.Answer
+	otherCards                           []record.Card
 	barred                               []string // organisations that the person's other records say must not know
 }
 
@@ -104,7 +105,7 @@ func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey stri
 
 // notYoung says that a young people's clinician asks about somebody who answers for themselves: nothing of theirs.
 func (sub *subjectOf) notYoung(who principal.Principal) bool {
-	return schemas.Role(who.Role) == schemas.YoungPeoplesClinician && sub.guard == guard{}
+	return schemas.Role(who.Role) == schemas.YoungPeoplesClinician && sub.guard == record.Guard{}
 }
 
 // lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may, what
@@ -128,7 +129,7 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
 		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
 		where j.id = $4::uuid and ($1 or owner_of(coalesce(v.organisation, p.organisation)) = any($2) or p.id::text = $3 or p.survivor::text = $3)
-		for update of p`, append(scope.Args(), journey, adult)...).Query(func(rows pgx.Rows) error {
+		for update of p`, append(scope.Args(), journey, record.Adult)...).Query(func(rows pgx.Rows) error {
 		var found subjectOf
 		var flags string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
@@ -180,7 +181,7 @@ func (s *Service) openSubject(sub *subjectOf, wrapped, identity, card []byte) er
 	if len(card) > 0 {
 		return openJSON(key, fieldCard, card, &sub.card)
 	}
-	sub.card = sub.identity.card()
+	sub.card = sub.identity.Card()
 	return nil
 }
 
@@ -220,7 +221,7 @@ func (s *Service) loadGroup(tx *flow.Tx, sub *subjectOf) error {
 			return err
 		}
 		if !slices.Contains(sub.group.Others, sealed.person) {
-			sub.barred = append(sub.barred, card.mustNotKnow()...)
+			sub.barred = append(sub.barred, card.Barred()...)
 			continue
 		}
 		sub.otherCards = append(sub.otherCards, card)
@@ -233,10 +234,10 @@ type sealedCard struct {
 	wrapped, sealed []byte
 }
 
-func (s *Service) openCard(sealed sealedCard) (card Card, err error) {
+func (s *Service) openCard(sealed sealedCard) (card record.Card, err error) {
 	key, err := s.vault.Unwrap(sealed.person, sealed.wrapped)
 	if errors.Is(err, vault.ErrErased) {
-		return Card{}, nil
+		return record.Card{}, nil
 	}
 	if err == nil {
 		err = openJSON(key, fieldCard, sealed.sealed, &card)
@@ -246,8 +247,8 @@ func (s *Service) openCard(sealed sealedCard) (card Card, err error) {
 
 // loadGroup queues the reading of the records merged with a person's, whether a human confirmed each, what was answered
 // under any of them, and the others' cards.
-func loadGroup(tx *flow.Tx, person string, group *Group, answers *[]Answer, cards *[]sealedCard) {
-	*group = Group{Own: person}
+func loadGroup(tx *flow.Tx, person string, group *record.Group, answers *[]record.Answer, cards *[]sealedCard) {
+	*group = record.Group{Own: person}
 	tx.Queue(`select r.id::text, exists (select 1 from person_merge m where m.undone_at is null and m.confirmed_at is not null
 			and ((m.other = r.id and m.survivor = $1::uuid) or (m.other = $1::uuid and m.survivor = r.id)
 				or (m.other in (r.id, $1::uuid) and exists (select 1 from person_merge n where n.undone_at is null and n.confirmed_at is not null
@@ -282,8 +283,8 @@ const answerColumns = `c.message::text, c.person::text, c.journey::text, c.purpo
 	case when c.state <> '' then c.state when c.given then 'given' else 'declined' end, c.giver, c.how, c.told, c.recorded_by, c.doubt,
 	coalesce(c.until_day::text, ''), c.said_at`
 
-func scanAnswers(rows pgx.Rows, answers *[]Answer) error {
-	var a Answer
+func scanAnswers(rows pgx.Rows, answers *[]record.Answer) error {
+	var a record.Answer
 	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
 		&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
 		one := a
@@ -295,7 +296,7 @@ func scanAnswers(rows pgx.Rows, answers *[]Answer) error {
 }
 
 // sayOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
-func sayOn(tx *flow.Tx, journey string, all []said) error {
+func sayOn(tx *flow.Tx, journey string, all []record.Said) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -308,17 +309,17 @@ func sayOn(tx *flow.Tx, journey string, all []said) error {
 	}
 	for i, say := range all {
 		version := told - int64(len(all)-1-i)
-		noteYes(tx, say.kind, journey, version, say.data)
-		tx.Emit(flow.Emission{Type: string(say.kind), Journey: journey, Version: version, Correlation: first, Data: say.data})
+		noteYes(tx, say.Kind, journey, version, say.Data)
+		tx.Emit(flow.Emission{Type: string(say.Kind), Journey: journey, Version: version, Correlation: first, Data: say.Data})
 	}
 	return nil
 }
 
-func storeAnswers(q queuer, organisation string, answers []Answer) {
+func storeAnswers(q queuer, organisation string, answers []record.Answer) {
 	for _, a := range answers {
 		q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15) on conflict do nothing`,
-			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == ConsentGiven, string(a.State), a.Giver, a.How, orNone(a.Told), a.By,
+			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == record.ConsentGiven, string(a.State), a.Giver, a.How, record.OrNone(a.Told), a.By,
 			a.Doubt, a.Until, a.Said.SaidAt)
 	}
 }
@@ -345,7 +346,7 @@ func storeCard(q queuer, sub *subjectOf, now time.Time) error {
 		values ($1, $2, $3, $4, $5, $6, $7)
 		on conflict (person) do update set sealed = excluded.sealed, version = excluded.version, confirmed = excluded.confirmed,
 			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at, look_at = null`,
-		sub.Person, sealed, sub.cardVersion+1, sub.card.confirmed(), sub.card.NoSafeChannel, needs, now)
+		sub.Person, sealed, sub.cardVersion+1, sub.card.Confirmed(), sub.card.NoSafeChannel, needs, now)
 	return nil
 }
 
@@ -482,7 +483,7 @@ func storeMerge(q queuer, survivor, other *recordOf, done bool, by string, now t
 		return nil
 	}
 	moved := append([]string{other.ID}, other.Aliases...)
-	before, err := json.Marshal(mergedBefore{orNone(survivor.Aliases), orNone(other.Aliases)})
+	before, err := json.Marshal(mergedBefore{record.OrNone(survivor.Aliases), record.OrNone(other.Aliases)})
 	if err != nil {
 		return fmt.Errorf("writing what a merge of %s replaces: %w", survivor.ID, err)
 	}
@@ -496,7 +497,7 @@ func storeMerge(q queuer, survivor, other *recordOf, done bool, by string, now t
 // confirmMerge writes down that a human says that consent and contact of both may be used together. A merge that a
 // message made gets a row of its own.
 func confirmMerge(q queuer, survivor, other *recordOf, by string, now time.Time) error {
-	before, err := json.Marshal(mergedBefore{without(orNone(survivor.Aliases), append(other.Aliases, other.ID)), orNone(other.Aliases)})
+	before, err := json.Marshal(mergedBefore{record.Without(record.OrNone(survivor.Aliases), append(other.Aliases, other.ID)), record.OrNone(other.Aliases)})
 	if err != nil {
 		return fmt.Errorf("writing what a merge of %s replaced: %w", survivor.ID, err)
 	}
@@ -508,14 +509,14 @@ func confirmMerge(q queuer, survivor, other *recordOf, by string, now time.Time)
 
 // undoMerge makes two records of one again, each with those that were merged into it before.
 func undoMerge(q queuer, survivor, other *recordOf, merge *mergeRow, by string, now time.Time) {
-	back, kept := []string(nil), without(survivor.Aliases, []string{other.ID})
+	back, kept := []string(nil), record.Without(survivor.Aliases, []string{other.ID})
 	if merge != nil {
-		back, kept = merge.Before.Other, without(kept, merge.Before.Other)
+		back, kept = merge.Before.Other, record.Without(kept, merge.Before.Other)
 		q.Queue(`update person_merge set undone_at = $2, undone_by = $3 where id = $1::uuid`, merge.ID, now, by)
 	}
-	q.Queue(`update person set survivor = null, aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, other.ID, orNone(back))
-	q.Queue(`update person set survivor = $2::uuid where id = any($1::uuid[])`, orNone(back), other.ID)
-	q.Queue(`update person set aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, survivor.ID, orNone(kept))
+	q.Queue(`update person set survivor = null, aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, other.ID, record.OrNone(back))
+	q.Queue(`update person set survivor = $2::uuid where id = any($1::uuid[])`, record.OrNone(back), other.ID)
+	q.Queue(`update person set aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, survivor.ID, record.OrNone(kept))
 }
 
 // journeysOfRecords are the journeys of some records.
@@ -611,7 +612,7 @@ func storeHold(q queuer, person string, on bool, by string, now time.Time) {
 }
 
 // nameHash is the keyed hash of a name and birth date at one organisation; nil where they are not all known.
-func (s *Service) nameHash(organisation string, identity Identity) ([]byte, error) {
+func (s *Service) nameHash(organisation string, identity record.Identity) ([]byte, error) {
 	family, given := written.SameName(identity.FamilyName), written.SameName(identity.GivenName)
 	if family == "" || given == "" || identity.BirthDate == "" {
 		return nil, nil
@@ -641,8 +642,8 @@ func findDoubles(q queuer, arrivals []*arrival, doubles map[string]string) {
 
 // settleDoubles writes down that a human has compared two records, says whether anything waited for that, and returns
 // the visits that are no longer flagged.
-func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*Visit, err error) {
-	var waiting []*Visit
+func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*record.Visit, err error) {
+	var waiting []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
 		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) (err error) { waiting, err = scanned(rows); return err })
@@ -682,8 +683,8 @@ func findOpenDoubles(tx *flow.Tx) error {
 
 // flagDoubles flags what stands of records of which a human has yet to say whether they are one, and takes the flag
 // away where nothing is left to say: of some records, or of all where none are named.
-func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*Visit, error) {
-	var found []*Visit
+func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*record.Visit, error) {
+	var found []*record.Visit
 	tx.Queue(`with doubted as (select record from doubted_record)
 		select v.id::text, v.organisation, v.number, v.version, v.says::text, wanted.it
 		from journey j join visit v on v.journey = j.id join person p on p.id = v.person
@@ -692,15 +693,15 @@ func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*Visit, error) {
 		where j.state <> 'closed' and not v.withdrawn and ($1::uuid[] is null or p.id = any($1) or p.survivor = any($1))
 			and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false)
 		order by v.organisation, v.number limit $2 for update of v skip locked`, records, limit).Query(func(rows pgx.Rows) error {
-		var v Visit
+		var v record.Visit
 		var says string
 		var wanted bool
 		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &wanted}, func() error {
-			loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, stored: true}
+			loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, Stored: true}
 			if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
 				return fmt.Errorf("reading visit %s: %w", v.ID, err)
 			}
-			loaded.Raised.Flags = without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble})
+			loaded.Raised.Flags = record.Without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble})
 			if wanted {
 				loaded.Raised.Flags = append(loaded.Raised.Flags, schemas.FlagPossibleDouble)
 			}
@@ -716,18 +717,18 @@ func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*Visit, error) {
 }
 
 // lockVisitsOf locks what stands of a journey.
-func lockVisitsOf(tx *flow.Tx, _ principal.Principal, journey string) (visits []*Visit, err error) {
+func lockVisitsOf(tx *flow.Tx, _ principal.Principal, journey string) (visits []*record.Visit, err error) {
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where journey = $1::uuid and not withdrawn
 		order by organisation, number for update`, journey).Query(func(rows pgx.Rows) error { visits, err = scanned(rows); return err })
 	return visits, tx.Flush()
 }
 
 // scanned reads visits that are not of a batch's world.
-func scanned(rows pgx.Rows) (visits []*Visit, err error) {
-	var v Visit
+func scanned(rows pgx.Rows) (visits []*record.Visit, err error) {
+	var v record.Visit
 	var says string
 	_, err = pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
-		loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
 		visits = append(visits, loaded)
 		return json.Unmarshal([]byte(says), &loaded.VisitSays)
 	})
@@ -736,7 +737,7 @@ func scanned(rows pgx.Rows) (visits []*Visit, err error) {
 
 // takeEnding takes answers whose last day is between two days, that still count and whose journey is not closed, and
 // marks them as reminded of.
-func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err error) {
+func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []record.Answer, err error) {
 	tx.Queue(`update consent c set reminded_at = $4 from (
 			select person, purpose, towards, message from consent n where until_day between $1::date and $2::date and reminded_at is null and state = 'given' and not doubt
 				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
@@ -744,7 +745,7 @@ func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err e
 			order by until_day, message limit $3 for update skip locked) t
 		where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
 		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now, tx.Aside()).Query(func(rows pgx.Rows) error {
-		var a Answer
+		var a record.Answer
 		_, err := pgx.ForEachRow(rows, []any{&a.Person, &a.Journey, &a.Purpose, &a.Until}, func() error {
 			tx.Take(a.Journey)
 			ending = append(ending, a)
@@ -753,7 +754,7 @@ func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []Answer, err e
 		return err
 	})
 	err = tx.Flush()
-	slices.SortFunc(ending, func(a, b Answer) int { return strings.Compare(a.Journey, b.Journey) })
+	slices.SortFunc(ending, func(a, b record.Answer) int { return strings.Compare(a.Journey, b.Journey) })
 	return ending, err
 }
 
@@ -937,7 +938,7 @@ func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (recor
 
 // keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their visits.
 func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
-	var book FactBook
+	var book record.FactBook
 	tx.Queue(`select facts::text from person where id = $1::uuid for update`, sub.Person).QueryRow(func(row pgx.Row) error {
 		var text string
 		if err := row.Scan(&text); err != nil {
@@ -949,7 +950,7 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 	if err != nil {
 		return err
 	}
-	all, _ := book.learn(sub.supplied.Facts, sub.supplied.TakenBack, FactStamp{Stamp{SaidAt: tx.Now}, wayPreferences})
+	all, _ := book.Learn(sub.supplied.Facts, sub.supplied.TakenBack, record.FactStamp{Stamp: record.Stamp{SaidAt: tx.Now}, Way: record.WayPreferences})
 	for i := range all {
 		all[i].Person, all[i].By = sub.Person, recordedBy(who)
 	}

@@ -7,6 +7,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // A record that the hospital protects (PD1-12) lets nothing out until the person has been asked. Whoever records what
@@ -28,11 +29,11 @@ func (s *Service) askedProtected(tx *flow.Tx, who principal.Principal, sub *subj
 	if err != nil {
 		return err
 	}
-	var all []said
+	var all []record.Said
 	for _, v := range visits {
 		v.Version++
-		v.Raised.Flags = without(v.Raised.Flags, []string{schemas.FlagProtected})
-		all = append(all, said{schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: v.ID, Flags: orNone(v.Raised.Flags)}})
+		v.Raised.Flags = record.Without(v.Raised.Flags, []string{schemas.FlagProtected})
+		all = append(all, record.Said{Kind: schemas.DischargeCorrected, Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags)}})
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return err

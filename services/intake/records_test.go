@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 func TestJourneysOfRecordsThatTurnOutToBeOnePersonAreAHumansToJoin(t *testing.T) {
@@ -99,8 +100,8 @@ func TestTheLastDayOfAYesIsADayThatCanBe(t *testing.T) {
 		"": "", "2026-11-20": "", "2028-11-01": "", "2026-11-19": "passed already", "2029-01-01": "two years", "9999-12-31": "two years",
 		"2027-02-30": "local date", "next week": "local date", "20-11-2027": "local date",
 	} {
-		a := Answer{Purpose: schemas.PurposeFollowUp, State: ConsentGiven, How: "spoken", Giver: "person", Until: until}
-		if fault := consentFault(a, ConsentNotAsked, guard{}, today); (fault == "") != (says == "") || !strings.Contains(fault, says) {
+		a := record.Answer{Purpose: schemas.PurposeFollowUp, State: record.ConsentGiven, How: "spoken", Giver: "person", Until: until}
+		if fault := record.ConsentFault(a, record.ConsentNotAsked, record.Guard{}, today); (fault == "") != (says == "") || !strings.Contains(fault, says) {
 			t.Errorf("until %q: %q, want %q", until, fault, says)
 		}
 	}

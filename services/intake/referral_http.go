@@ -16,6 +16,8 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // selfAnswer is what everybody is told who asks for support for themselves: the same whatever is known of them, so
@@ -25,11 +27,11 @@ var selfAnswer = map[string]any{"received": true,
 
 // referralAnswer is what a professional is told.
 type referralAnswer struct {
-	Referral string   `json:"referral"`
-	Journey  string   `json:"journey,omitempty"`
-	Message  string   `json:"message"` // the ledger's id
-	Outcome  Outcome  `json:"outcome"`
-	Flags    []string `json:"flags,omitempty"` // why a human is shown it
+	Referral string         `json:"referral"`
+	Journey  string         `json:"journey,omitempty"`
+	Message  string         `json:"message"` // the ledger's id
+	Outcome  record.Outcome `json:"outcome"`
+	Flags    []string       `json:"flags,omitempty"` // why a human is shown it
 }
 
 // postReferral takes a request for support: a professional's six answers, or the person's own request.
@@ -46,7 +48,7 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reading := Reading{Organisation: who.Organisation, Sender: formOf(who), Type: string(schemas.ReferralSubmitted)}
+	reading := reading.Reading{Organisation: who.Organisation, Sender: formOf(who), Type: string(schemas.ReferralSubmitted)}
 	if key != nil {
 		reading.ControlID = key.Key
 	}
@@ -62,15 +64,15 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 		statement.RaisedBy, statement.By = "form", recordedBy(who)
 		reading.Statement = &statement
 	} else {
-		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, ""
+		reading.Outcome, reading.Reason, reading.ControlID = record.Rejected, ReasonSchema, ""
 	}
-	result, err := s.keepPatiently(r.Context(), reading, doorForm, body)
+	result, err := s.keepPatiently(r.Context(), reading, record.DoorForm, body)
 	switch {
 	case err != nil:
 		return err
 	case refusal != nil:
 		return refusal.With("message", result.Message)
-	case result.Outcome == Rejected:
+	case result.Outcome == record.Rejected:
 		return httpx.NewProblem(http.StatusConflict, "A request under this number or Idempotency-Key came before, with other content. Give the changed one its own.").With("message", result.Message)
 	case data.Route == "self":
 		return httpx.WriteJSON(w, http.StatusAccepted, selfAnswer)
@@ -81,7 +83,7 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 
 // flagsOf are why a human is shown a request; a repetition of it is answered with the same.
 func flagsOf(result Result) []string {
-	if result.Outcome != RaisedFlagged && result.Outcome != Duplicate {
+	if result.Outcome != record.RaisedFlagged && result.Outcome != record.Duplicate {
 		return nil
 	}
 	return slices.DeleteFunc(strings.Fields(result.Reason), func(word string) bool { return !slices.Contains(schemas.Values("flag"), word) })
@@ -132,7 +134,7 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 	if err != nil {
 		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body could not be read.")
 	}
-	filled, damaged := tidySubmitted(filled)
+	filled, damaged := reading.TidySubmitted(filled)
 	if damaged {
 		return schemas.ReferralSubmittedData{}, httpx.DamagedText()
 	}
@@ -158,18 +160,18 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 
 // rowAnswer is what became of one row of a list. It repeats nothing of the row.
 type rowAnswer struct {
-	Row     int             `json:"row"`
-	Result  Reconciled      `json:"result"`
-	Reason  string          `json:"reason,omitempty"`
-	Journey string          `json:"journey,omitempty"`
-	Message string          `json:"message,omitempty"`
-	Errors  []schemas.Fault `json:"errors,omitempty"`
+	Row     int                `json:"row"`
+	Result  reading.Reconciled `json:"result"`
+	Reason  string             `json:"reason,omitempty"`
+	Journey string             `json:"journey,omitempty"`
+	Message string             `json:"message,omitempty"`
+	Errors  []schemas.Fault    `json:"errors,omitempty"`
 }
 
 // listAnswer is the report on a list: every row, and how many became what.
 type listAnswer struct {
-	Rows   []rowAnswer        `json:"rows"`
-	Counts map[Reconciled]int `json:"counts"`
+	Rows   []rowAnswer                `json:"rows"`
+	Counts map[reading.Reconciled]int `json:"counts"`
 }
 
 // postList takes a night's list. It is read as a whole before any row is taken; a row is taken as a whole or not at
@@ -188,7 +190,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 		organisation = given
 	}
 	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	rows, err := ReadList(organisation, body, parameters["charset"])
+	rows, err := reading.ReadList(organisation, body, parameters["charset"])
 	if err != nil {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "This list cannot be read, and nothing of it was taken: %s.", err)
 	}
@@ -205,7 +207,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 			waits[i] <- err
 		}()
 	}
-	answer := listAnswer{Rows: answers, Counts: map[Reconciled]int{RowKnown: 0, RowRaised: 0, RowKept: 0, RowBroken: 0}}
+	answer := listAnswer{Rows: answers, Counts: map[reading.Reconciled]int{reading.RowKnown: 0, reading.RowRaised: 0, reading.RowKept: 0, reading.RowBroken: 0}}
 	for i := range waits {
 		if err := <-waits[i]; err != nil {
 			return err // sent again, rows that were taken are known
@@ -215,32 +217,32 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (s *Service) takeRow(ctx context.Context, who principal.Principal, row ListRow) (rowAnswer, error) {
-	reading := Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
+func (s *Service) takeRow(ctx context.Context, who principal.Principal, row reading.ListRow) (rowAnswer, error) {
+	parsed := reading.Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	number, err := s.digest("list-row", row.Raw)
 	if err != nil {
 		return rowAnswer{}, err
 	}
-	reading.ControlID = "list " + number[:24] // a row that was corrected is another one
+	parsed.ControlID = "list " + number[:24] // a row that was corrected is another one
 	answer := rowAnswer{Row: row.Row, Errors: row.Faults}
 	if len(row.Faults) > 0 {
-		reading.Outcome, reading.Reason, reading.ControlID = Rejected, ReasonSchema, "" // it may come again, corrected
+		parsed.Outcome, parsed.Reason, parsed.ControlID = record.Rejected, ReasonSchema, "" // it may come again, corrected
 	} else {
-		statement := s.submittedBy(reading.Sender, s.clock.Now(), row.Data)
+		statement := s.submittedBy(parsed.Sender, s.clock.Now(), row.Data)
 		statement.RaisedBy, statement.By = "form", recordedBy(who)
 		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
 		if row.Judged() {
-			statement.attended()
+			statement.Attended()
 		}
-		reading.Statement = &statement
+		parsed.Statement = &statement
 	}
-	result, err := s.keepPatiently(ctx, reading, doorForm, row.Raw)
-	answer.Result, answer.Reason, answer.Journey, answer.Message = reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
+	result, err := s.keepPatiently(ctx, parsed, record.DoorForm, row.Raw)
+	answer.Result, answer.Reason, answer.Journey, answer.Message = reading.Reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
 	return answer, err
 }
 
 // readSubmitted reads referral.submitted of an outside system.
-func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied []byte, reading Reading, refuse func(*httpx.Problem, string) (Reading, *httpx.Problem)) (Reading, *httpx.Problem) {
+func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied []byte, parsed reading.Reading, refuse func(*httpx.Problem, string) (reading.Reading, *httpx.Problem)) (reading.Reading, *httpx.Problem) {
 	data, faults := schemas.ReadReferralSubmitted(tidied)
 	if len(faults) > 0 {
 		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
@@ -251,9 +253,9 @@ func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied 
 	if data.Route == "self" {
 		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""
 	}
-	reading.Organisation = data.Organisation
-	statement := s.submittedBy(e.Source(), saidAt(s.clock.Now(), Moment{At: e.Time().UTC()}), data)
+	parsed.Organisation = data.Organisation
+	statement := s.submittedBy(e.Source(), reading.SaidAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
 	statement.By = recordedBy(who)
-	reading.Statement = &statement
-	return reading, nil
+	parsed.Statement = &statement
+	return parsed, nil
 }

@@ -9,6 +9,8 @@ import (
 
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 const sixAnswers = `{"referral":"R1","visit":"V1","leftAt":"2026-11-20T08:00:00Z",
@@ -30,10 +32,10 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 	t.Parallel()
 	p := newSite(t).start()
 	first := p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1")
-	if first.Journey == "" || first.Outcome != RaisedOutcome {
+	if first.Journey == "" || first.Outcome != record.RaisedOutcome {
 		t.Fatalf("answered %+v", first)
 	}
-	if again := p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1"); again.Journey != first.Journey || again.Outcome != Duplicate {
+	if again := p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1"); again.Journey != first.Journey || again.Outcome != record.Duplicate {
 		t.Errorf("a repetition got %+v", again)
 	}
 	p.must(t, http.StatusConflict, liaison, "POST", "/api/referrals", strings.Replace(sixAnswers, "done", "offered", 1), "Idempotency-Key", "k1")
@@ -172,7 +174,7 @@ func TestANightsListIsReconciledRowByRow(t *testing.T) {
 	}
 	first := send()
 	expect(t, results(first), "already-known", "raised-now", "cannot-be-read", "cannot-be-read", "cannot-be-read")
-	if first.Rows[0].Journey != journey || len(first.Rows[2].Errors) == 0 || first.Rows[2].Errors[0].Do == "" || first.Counts[RowBroken] != 3 {
+	if first.Rows[0].Journey != journey || len(first.Rows[2].Errors) == 0 || first.Rows[2].Errors[0].Do == "" || first.Counts[reading.RowBroken] != 3 {
 		t.Errorf("answered %+v", first)
 	}
 	expect(t, results(send()), "already-known", "already-known", "cannot-be-read", "cannot-be-read", "cannot-be-read")

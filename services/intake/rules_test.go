@@ -18,6 +18,8 @@ import (
 	"footbridge/libs/hl7"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // All people here are invented; NHS numbers are from the range kept for tests.
@@ -81,38 +83,38 @@ func deathOn(raw []byte) []byte { return newHospital().withPID(raw, 30, "Y") }
 // ward is a world without a database.
 type ward struct {
 	t        testing.TB
-	profiles *Profiles
-	world    *World
+	profiles *reading.Profiles
+	world    *record.World
 	now      time.Time
 	n        int
-	said     []Say
+	said     []record.Say
 }
 
 func newWard(t testing.TB) *ward {
-	profiles, err := ShippedProfiles()
+	profiles, err := reading.ShippedProfiles()
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := &ward{t: t, profiles: profiles, now: morning}
-	w.world = NewWorld(london, 4*time.Hour, func() string { return w.id("spare") })
+	w.world = record.NewWorld(london, 4*time.Hour, func() string { return w.id("spare") })
 	return w
 }
 
 func (w *ward) id(kind string) string { w.n++; return fmt.Sprintf("%s-%d", kind, w.n) }
 
-func (w *ward) read(raw []byte) Reading {
+func (w *ward) read(raw []byte) reading.Reading {
 	if bytes.HasPrefix(raw, []byte("{")) {
 		return w.readEvent(raw)
 	}
 	message, err := hl7.Parse(raw)
 	if err != nil {
-		return ReadFailure(err)
+		return reading.ReadFailure(err)
 	}
-	return ReadHL7(message, w.profiles, w.now)
+	return reading.ReadHL7(message, w.profiles, w.now)
 }
 
 // readEvent reads what came as an event, of a sender that may speak for the organisation.
-func (w *ward) readEvent(raw []byte) Reading {
+func (w *ward) readEvent(raw []byte) reading.Reading {
 	s := &Service{profiles: w.profiles}
 	var e event.Event
 	if err := errors.Join(s.setDefaults(), json.Unmarshal(raw, &e)); err != nil {
@@ -126,15 +128,15 @@ func (w *ward) readEvent(raw []byte) Reading {
 }
 
 // take reads a message and joins it; the lookup keys are in the clear here.
-func (w *ward) take(raw []byte) Settled {
+func (w *ward) take(raw []byte) record.Settled {
 	reading := w.read(raw)
 	if reading.Outcome != "" {
-		return Settled{Decision: Decision{Outcome: reading.Outcome, Reason: reading.Reason}}
+		return record.Settled{Decision: record.Decision{Outcome: reading.Outcome, Reason: reading.Reason}}
 	}
 	s := *reading.Statement
 	s.Message = w.id("message")
-	s.place(s.Person.Reveal(), w.profiles.areasOf(reading.Sender, reading.Organisation))
-	in := Incoming{Statement: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
+	s.Place(s.Person.Reveal(), w.profiles.AreasOf(reading.Sender, reading.Organisation))
+	in := record.Incoming{Statement: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
 		NewPerson: w.id("person"), NewMerged: w.id("person"), NewVisit: w.id("visit"), NewJourney: w.id("journey"), DecidedAt: w.now}
 	if who := s.Person.Reveal(); who.NHSNumberVerified {
 		in.Number = "number:" + who.NHSNumber
@@ -142,7 +144,7 @@ func (w *ward) take(raw []byte) Settled {
 	if s.Person.Reveal().LocalID == "" {
 		in.Key, in.Anonymous = "visit:"+s.Visit, true
 	}
-	in.Statement.believe(w.now, london)
+	in.Statement.Believe(w.now, london)
 	settled := w.world.Take(in)
 	w.said = append(w.said, settled.Say...)
 	return settled
@@ -185,7 +187,7 @@ func TestReasonDiagnosisAndEndJoinInAnyOrder(t *testing.T) {
 		w := newWard(t)
 		var raised int
 		for _, i := range order {
-			if w.take(messages[i]).Outcome == RaisedOutcome {
+			if w.take(messages[i]).Outcome == record.RaisedOutcome {
 				raised++
 			}
 		}
@@ -254,14 +256,14 @@ func TestLateCodingAnswersTheQuestionToAHuman(t *testing.T) {
 	h, w := newHospital(), newWard(t)
 	expect(t, w.outcomes(h.message("A01", reason("", "?self harm", "")), h.message("A03")), "joined not-ended", "quarantined scope-undecided")
 	settled := w.take(h.message("A08", diagnosis("276853009", "", "SCT")))
-	if settled.Outcome != RaisedOutcome || len(settled.Released) != 1 {
+	if settled.Outcome != record.RaisedOutcome || len(settled.Released) != 1 {
 		t.Errorf("outcome %s, released %q", settled.Outcome, settled.Released)
 	}
 }
 
 func TestCodesOfUndeterminedIntentHistoryAndUnknownSystemsAreForAHuman(t *testing.T) {
 	t.Parallel()
-	for _, c := range []Coded{{Code: "269735005", System: "SCT"}, {Code: "Y12", System: "I10"}, {Code: "Z91.5", System: "I10"},
+	for _, c := range []reading.Coded{{Code: "269735005", System: "SCT"}, {Code: "Y12", System: "I10"}, {Code: "Z91.5", System: "I10"},
 		{Code: "6471006", System: "SNOMED"}, {Code: "276853009"}, {Code: "X84", System: "OURS"}} {
 		h, w := newHospital(), newWard(t)
 		got := w.outcomes(h.message("A08", diagnosis(c.Code, "", c.System)), h.message("A03"))
@@ -328,18 +330,18 @@ func TestAStatusCodeOfADeathStopsContact(t *testing.T) {
 func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 	t.Parallel()
 	w := newWard(t)
-	profile := w.profiles.fallback
+	profile := w.profiles.Fallback
 	for _, c := range []struct {
-		code Coded
-		want Verdict
+		code reading.Coded
+		want record.Verdict
 	}{
-		{Coded{Code: "X60", System: "I10"}, SaysInScope}, {Coded{Code: "X84.9", System: "I10"}, SaysInScope}, {Coded{Code: "X85", System: "I10"}, SaysNothing},
-		{Coded{Code: "X59", System: "I10"}, SaysNothing}, {Coded{Code: "Z91.0", System: "I10"}, SaysNothing}, {Coded{Code: "Z915", System: "I10"}, SaysAsk},
-		{Coded{Code: "R45.0", System: "I10"}, SaysNothing}, {Coded{Code: "R45.8", System: "I10"}, SaysAsk}, {Coded{Code: "Y870", System: "I10"}, SaysAsk},
-		{Coded{Code: "276853009", System: "ECDS"}, SaysInScope}, {Coded{Code: "242056005", System: "ECDS"}, SaysNothing},
-		{Coded{Code: "269735005", System: "ECDS"}, SaysAsk}, {Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, SaysAsk},
+		{reading.Coded{Code: "X60", System: "I10"}, record.SaysInScope}, {reading.Coded{Code: "X84.9", System: "I10"}, record.SaysInScope}, {reading.Coded{Code: "X85", System: "I10"}, record.SaysNothing},
+		{reading.Coded{Code: "X59", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "Z91.0", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "Z915", System: "I10"}, record.SaysAsk},
+		{reading.Coded{Code: "R45.0", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "R45.8", System: "I10"}, record.SaysAsk}, {reading.Coded{Code: "Y870", System: "I10"}, record.SaysAsk},
+		{reading.Coded{Code: "276853009", System: "ECDS"}, record.SaysInScope}, {reading.Coded{Code: "242056005", System: "ECDS"}, record.SaysNothing},
+		{reading.Coded{Code: "269735005", System: "ECDS"}, record.SaysAsk}, {reading.Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, record.SaysAsk},
 	} {
-		if got := profile.Weigh(RoleDiagnosis, []Coded{c.code}).Verdict; got != c.want {
+		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{c.code}).Verdict; got != c.want {
 			t.Errorf("%+v: %q, want %q", c.code, got, c.want)
 		}
 	}
@@ -347,20 +349,20 @@ func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 
 func TestASendersOwnCodesAreAList(t *testing.T) {
 	t.Parallel()
-	base, err := fs.ReadFile(ShippedProfileFiles(), "default.yaml")
+	base, err := fs.ReadFile(reading.ShippedProfileFiles(), "default.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := readProfile(base, []byte("profile: own\nversion: 1\nsenders: [OWN]\ncodes:\n  - {name: own, says: in-scope, source: the trust, checked: 2026-11-20, local: [\"EDIS|SH1\"]}\n"))
+	profile, err := reading.ReadProfile(base, []byte("profile: own\nversion: 1\nsenders: [OWN]\ncodes:\n  - {name: own, says: in-scope, source: the trust, checked: 2026-11-20, local: [\"EDIS|SH1\"]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for system, want := range map[string]Verdict{"EDIS": SaysInScope, "edis": SaysInScope, "OTHER": SaysNothing, "": SaysNothing} {
-		if got := profile.Weigh(RoleDiagnosis, []Coded{{Code: "sh1", System: system}}).Verdict; got != want {
+	for system, want := range map[string]record.Verdict{"EDIS": record.SaysInScope, "edis": record.SaysInScope, "OTHER": record.SaysNothing, "": record.SaysNothing} {
+		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "sh1", System: system}}).Verdict; got != want {
 			t.Errorf("%q: %q, want %q", system, got, want)
 		}
 	}
-	if got := profile.Weigh(RoleDiagnosis, []Coded{{Code: "X60", System: "I10"}}).Verdict; got != SaysInScope {
+	if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "X60", System: "I10"}}).Verdict; got != record.SaysInScope {
 		t.Errorf("beside a list of its own, the national one says %q", got)
 	}
 }
@@ -458,7 +460,7 @@ func TestMergeCarriesTheVisitToTheSurvivorAndAnEndWithoutANumberFindsIt(t *testi
 	h.number = ""
 	expect(t, w.outcomes(start, merge, h.message("A03")), "joined not-ended", "joined merged", "raised-flagged merged")
 	data := w.said[0].Data.(schemas.DischargeRecordedData)
-	if survivor := w.world.persons["local:L99"]; data.Person != survivor.ID {
+	if survivor := w.world.Persons["local:L99"]; data.Person != survivor.ID {
 		t.Errorf("raised for %s, the survivor is %s", data.Person, survivor.ID)
 	}
 }
@@ -488,8 +490,8 @@ func TestAnotherPersonOnTheVisitIsShown(t *testing.T) {
 
 func TestTimesOfTheEnd(t *testing.T) {
 	t.Parallel()
-	profiles, _ := ShippedProfiles()
-	stamp := func(trigger, evn2, evn6, pv145 string) Moment {
+	profiles, _ := reading.ShippedProfiles()
+	stamp := func(trigger, evn2, evn6, pv145 string) record.Moment {
 		w := hl7.NewWriter(hl7.Header{SendingFacility: "RXX", Type: "ADT", Trigger: trigger, ControlID: "1", At: morning.AddDate(0, 0, 3)})
 		w.Segment("EVN").Set(2, evn2).Set(6, evn6)
 		w.Segment("PID").Set(3, "L42", "", "", "RXX", "MR")
@@ -498,18 +500,18 @@ func TestTimesOfTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return ReadHL7(message, profiles, morning).Statement.Happened
+		return reading.ReadHL7(message, profiles, morning).Statement.Happened
 	}
 	for claim, c := range map[string]struct {
-		got  Moment
-		want Moment
+		got  record.Moment
+		want record.Moment
 	}{
-		"PV1-45 first":           {stamp("A03", "20260701120000", "20260701110000", "20260701100000"), Moment{At: time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)}},
-		"then EVN-6":             {stamp("A03", "20260701120000", "20260701110000", ""), Moment{At: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}},
-		"then EVN-2":             {stamp("A03", "20260701120000", "", ""), Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC)}},
-		"never MSH-7":            {stamp("A03", "", "", ""), Moment{}},
-		"a date is not midnight": {stamp("A03", "", "", "20260701"), Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC), DayOnly: true}},
-		"an offset counts":       {stamp("A03", "", "", "20260701100000+0530"), Moment{At: time.Date(2026, 7, 1, 4, 30, 0, 0, time.UTC)}},
+		"PV1-45 first":           {stamp("A03", "20260701120000", "20260701110000", "20260701100000"), record.Moment{At: time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)}},
+		"then EVN-6":             {stamp("A03", "20260701120000", "20260701110000", ""), record.Moment{At: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}},
+		"then EVN-2":             {stamp("A03", "20260701120000", "", ""), record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC)}},
+		"never MSH-7":            {stamp("A03", "", "", ""), record.Moment{}},
+		"a date is not midnight": {stamp("A03", "", "", "20260701"), record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC), DayOnly: true}},
+		"an offset counts":       {stamp("A03", "", "", "20260701100000+0530"), record.Moment{At: time.Date(2026, 7, 1, 4, 30, 0, 0, time.UTC)}},
 	} {
 		if !c.got.Same(c.want) {
 			t.Errorf("%s: %v, want %v", claim, c.got, c.want)
@@ -525,19 +527,19 @@ func TestRefusals(t *testing.T) {
 	for claim, c := range map[string]struct {
 		raw    string
 		ack    hl7.Outcome
-		want   Outcome
+		want   record.Outcome
 		reason string
 	}{
-		"processing id": {replaceOnce(good, "|P|2.4", "|X|2.4"), hl7.Refused, Rejected, ReasonProcessing},
-		"version":       {replaceOnce(good, "|P|2.4", "|P|3.0"), hl7.Refused, Rejected, ReasonVersion},
-		"another type":  {replaceOnce(good, "ADT^A03", "ORU^R01"), hl7.Refused, Rejected, ReasonType},
-		"unknown event": {replaceOnce(good, "ADT^A03", "ADT^Z99"), hl7.Refused, Rejected, ReasonEvent},
-		"of no concern": {replaceOnce(good, "ADT^A03", "ADT^A16"), hl7.Accepted, Ignored, ReasonType},
-		"no HL7":        {"hello", hl7.Refused, Rejected, ReasonNotHL7},
-		"empty":         {"", hl7.Refused, Rejected, ReasonEmpty},
-		"cut short":     {"MSH|^~\\&|EPR|RX", hl7.Failed, Quarantined, ReasonBroken},
-		"no PID":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\r", hl7.Failed, Quarantined, ReasonBroken},
-		"nobody":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\r", hl7.Accepted, Quarantined, ReasonNoPerson},
+		"processing id": {replaceOnce(good, "|P|2.4", "|X|2.4"), hl7.Refused, record.Rejected, reading.ReasonProcessing},
+		"version":       {replaceOnce(good, "|P|2.4", "|P|3.0"), hl7.Refused, record.Rejected, reading.ReasonVersion},
+		"another type":  {replaceOnce(good, "ADT^A03", "ORU^R01"), hl7.Refused, record.Rejected, record.ReasonType},
+		"unknown event": {replaceOnce(good, "ADT^A03", "ADT^Z99"), hl7.Refused, record.Rejected, reading.ReasonEvent},
+		"of no concern": {replaceOnce(good, "ADT^A03", "ADT^A16"), hl7.Accepted, record.Ignored, record.ReasonType},
+		"no HL7":        {"hello", hl7.Refused, record.Rejected, reading.ReasonNotHL7},
+		"empty":         {"", hl7.Refused, record.Rejected, reading.ReasonEmpty},
+		"cut short":     {"MSH|^~\\&|EPR|RX", hl7.Failed, record.Quarantined, reading.ReasonBroken},
+		"no PID":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\r", hl7.Failed, record.Quarantined, reading.ReasonBroken},
+		"nobody":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\r", hl7.Accepted, record.Quarantined, record.ReasonNoPerson},
 	} {
 		r := w.read([]byte(c.raw))
 		if r.Ack != c.ack || r.Outcome != c.want || r.Reason != c.reason {
@@ -574,13 +576,13 @@ func TestAnyInterleavingConverges(t *testing.T) {
 
 // settledState is what must not depend on the order of arrival.
 func settledState(w *ward) map[string]any {
-	v := w.world.visits[0]
+	v := w.world.Visits[0]
 	return map[string]any{"standing": v.Raised.Standing(), "ended": v.Ended(), "cancelled": v.IsCancelled(),
-		"scope": v.Scope().verdict, "left": v.End.Left, "told": told(w, v), "arrived": v.Arrived}
+		"scope": v.Scope().Verdict, "left": v.End.Left, "told": told(w, v), "arrived": v.Arrived}
 }
 
 // told is what the bus was last told, if the journey stands.
-func told(w *ward, v *Visit) string {
+func told(w *ward, v *record.Visit) string {
 	if !v.Raised.Standing() {
 		return ""
 	}

@@ -3,16 +3,18 @@ package intake
 import (
 	"cmp"
 	"encoding/hex"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 	"strings"
 )
 
 // isApplication and isSource: a sender that a profile names is shown as it is.
 func (s *Service) isApplication(text string) bool {
-	return text == "" || s.profiles.bySender[text] != nil || looksCoded(applicationText, text, 14)
+	return text == "" || s.profiles.BySender[text] != nil || reading.LooksCoded(reading.ApplicationText, text, 14)
 }
 
 func (s *Service) isSource(text string) bool {
-	return text == "" || s.profiles.bySender[text] != nil || looksCoded(sourceText, text, 14)
+	return text == "" || s.profiles.BySender[text] != nil || reading.LooksCoded(reading.SourceText, text, 14)
 }
 
 // senderShown is how a sender stands in the ledger, for whoever looks for it by the name it sends.
@@ -40,17 +42,17 @@ func (s *Service) showHeader(a *arrival) error {
 		}
 		return hidden([]byte(hash))
 	}
-	if (a.door == doorMLLP && !s.isApplication(a.Sender)) || (a.door != doorMLLP && a.door != doorForm && !s.isSource(a.Sender)) {
+	if (a.door == record.DoorMLLP && !s.isApplication(a.Sender)) || (a.door != record.DoorMLLP && a.door != record.DoorForm && !s.isSource(a.Sender)) {
 		a.Sender = hide(a.Sender, unknownName)
 	}
-	if a.door == doorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !isFacility(a.Organisation) {
+	if a.door == record.DoorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !reading.IsFacility(a.Organisation) {
 		a.Organisation = hide(cmp.Or(bareName(a.Organisation), a.Organisation), unknownFacility)
 	}
-	if a.ControlID != "" && (a.repeatsNumber || !isControlID(a.ControlID)) {
+	if a.ControlID != "" && (a.repeatsNumber || !reading.IsControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)
 	}
 	if a.Statement != nil {
-		if a.door == doorMLLP {
+		if a.door == record.DoorMLLP {
 			a.Statement.Organisation = a.Organisation
 		}
 	}

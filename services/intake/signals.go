@@ -10,6 +10,8 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // maxSignal is the longest signal, in bytes: it carries no data.
@@ -39,27 +41,27 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 	}
 	ctx, span := s.tracer.Start(r.Context(), "intake signal")
 	defer span.End()
-	reading := Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "signal"}
+	parsed := reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "signal"}
 	body, err := httpx.ReadBody(w, r, maxSignal, "application/json", "application/*+json")
 	var problem *httpx.Problem
-	var signal Signal
+	var signal reading.Signal
 	if err != nil {
 		p, ok := err.(*httpx.Problem)
 		if !ok {
 			return err
 		}
-		problem, reading.Reason = p, ReasonMediaType
+		problem, parsed.Reason = p, ReasonMediaType
 		if p.Status == http.StatusRequestEntityTooLarge {
-			reading.Reason = ReasonTooLarge
+			parsed.Reason = reading.ReasonTooLarge
 		}
 	} else {
-		signal, problem = s.readSignal(&reading, body)
+		signal, problem = s.readSignal(&parsed, body)
 	}
 	status := 0
 	if problem != nil {
-		reading.Outcome, reading.ControlID, reading.Statement, status = Rejected, "", nil, problem.Status
+		parsed.Outcome, parsed.ControlID, parsed.Statement, status = record.Rejected, "", nil, problem.Status
 	}
-	a, err := s.prepare(ctx, reading, doorSignals, body)
+	a, err := s.prepare(ctx, parsed, record.DoorSignals, body)
 	if err != nil {
 		return err
 	}
@@ -71,33 +73,33 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 		return err
 	case problem != nil:
 		return problem.With("message", result.Message)
-	case result.Reason == ReasonReused:
+	case result.Reason == record.ReasonReused:
 		return httpx.NewProblem(http.StatusConflict, "A signal with this source and id came before, with other content.").With("message", result.Message)
 	}
 	return httpx.WriteJSON(w, http.StatusAccepted, signalAnswer{ID: signal.ID, Message: result.Message})
 }
 
 // readSignal reads a signal in memory. What is of no concern here is in the ledger, ignored.
-func (s *Service) readSignal(reading *Reading, body []byte) (Signal, *httpx.Problem) {
-	signal, fault := ReadSignal(body)
-	if signal.Kind != SignalOther {
-		reading.Type = signal.Type // another may say anything
+func (s *Service) readSignal(parsed *reading.Reading, body []byte) (reading.Signal, *httpx.Problem) {
+	signal, fault := reading.ReadSignal(body)
+	if signal.Kind != record.SignalOther {
+		parsed.Type = signal.Type // another may say anything
 	}
 	if fault != nil {
-		reading.Reason = ReasonSchema
+		parsed.Reason = ReasonSchema
 		status := http.StatusUnprocessableEntity
 		if fault.Unread {
-			reading.Reason, status = ReasonNotSignal, http.StatusBadRequest
+			parsed.Reason, status = ReasonNotSignal, http.StatusBadRequest
 		}
 		return signal, httpx.NewProblem(status, "%s", fault.Words)
 	}
-	reading.ControlID = signal.Source + " " + signal.ID
-	if signal.Kind == SignalOther {
-		reading.Outcome, reading.Reason = Ignored, ReasonSignalOther
+	parsed.ControlID = signal.Source + " " + signal.ID
+	if signal.Kind == record.SignalOther {
+		parsed.Outcome, parsed.Reason = record.Ignored, record.ReasonSignalOther
 		return signal, nil
 	}
-	statement := signal.statement(reading.Organisation, saidAt(s.clock.Now(), Moment{At: signal.At}))
-	reading.Statement = &statement
+	statement := signal.Statement(parsed.Organisation, reading.SaidAt(s.clock.Now(), record.Moment{At: signal.At}))
+	parsed.Statement = &statement
 	return signal, nil
 }
 
@@ -147,21 +149,21 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	if err := tx.Flush(); err != nil {
 		return 0, nil, err
 	}
-	person := job.world.owners[id]
+	person := job.world.Owners[id]
 	if person == nil {
 		return 0, nil, errMergedMeanwhile
 	}
-	kind, say := "contact-resumed", []Say(nil)
+	kind, say := "contact-resumed", []record.Say(nil)
 	if stop {
 		kind, say = "contact-stopped", job.world.StopByHand(person)
 	} else {
-		say = job.world.ResumeByHand(person, Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
+		say = job.world.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
 	}
 	job.say(tx, say)
 	if err := s.storeWorld(tx, job.world); err != nil {
 		return 0, nil, err
 	}
-	storeJourneys(tx, job.world.changedJourneys())
+	storeJourneys(tx, job.world.ChangedJourneys())
 	if err := s.noteStop(tx, person, kind, request, who); err != nil {
 		return 0, nil, err
 	}
@@ -174,11 +176,11 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	return http.StatusOK, stopAnswer{Person: id, Journeys: len(told)}, nil
 }
 
-func (s *Service) noteStop(tx *flow.Tx, person *Person, kind string, request stopRequest, who principal.Principal) error {
-	if len(person.wrapped) == 0 {
+func (s *Service) noteStop(tx *flow.Tx, person *record.Person, kind string, request stopRequest, who principal.Principal) error {
+	if len(person.Wrapped) == 0 {
 		return nil // erased: nothing more is kept of them
 	}
-	key, err := s.vault.Unwrap(person.ID, person.wrapped)
+	key, err := s.vault.Unwrap(person.ID, person.Wrapped)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
+	"footbridge/services/intake/record"
 )
 
 // queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
@@ -139,13 +140,13 @@ func scanSettled(rows pgx.Rows, found map[string]seen) error {
 type claims struct {
 	persons map[string]string // lookup key to the id that a new record would get
 	known   map[string]bool   // lookup keys that are looked at but make no new record
-	visits  map[visitKey]bool
+	visits  map[record.VisitKey]bool
 	whole   bool              // known persons come with their visits and what is known of their contact
 	numbers map[string]string // keyed hash of a verified NHS number to the id that a record first named by it would get
 }
 
 func newClaims() *claims {
-	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[visitKey]bool{}, numbers: map[string]string{}}
+	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[record.VisitKey]bool{}, numbers: map[string]string{}}
 }
 
 // idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
@@ -164,7 +165,7 @@ func (c *claims) idsOfNumbers() (ids []string) {
 // and is done again.
 //
 // Intake acts for the system itself here, so no principal narrows what is seen.
-func (s *Service) loadWorld(q queuer, c *claims, w *World, now time.Time) {
+func (s *Service) loadWorld(q queuer, c *claims, w *record.World, now time.Time) {
 	found := claimKeys(q, c)
 	if len(found.keys) == 0 && len(found.visits) == 0 {
 		return
@@ -196,7 +197,7 @@ type reach struct {
 // claimKeys queues that keys and numbers which lead to nobody yet lead to the records that would be made.
 func claimKeys(q queuer, c *claims) (found reach) {
 	for _, key := range sortedVisits(c.visits) {
-		found.organisations, found.visits = append(found.organisations, key.organisation), append(found.visits, key.number)
+		found.organisations, found.visits = append(found.organisations, key.Organisation), append(found.visits, key.Number)
 	}
 	var ids []string
 	for _, key := range sortedKeys(c.persons) {
@@ -222,7 +223,7 @@ func claimKeys(q queuer, c *claims) (found reach) {
 	return found
 }
 
-func (s *Service) lockPersons(q queuer, w *World) {
+func (s *Service) lockPersons(q queuer, w *record.World) {
 	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
 			r.said_at, r.said_seq, r.version, k.wrapped, r.facts::text
 		from person r left join person_key k on k.person = r.id
@@ -235,19 +236,19 @@ func (s *Service) lockPersons(q queuer, w *World) {
 }
 
 // scanStops reads of which of a person's records a death was reported, and of which a human stopped contact.
-func scanStops(rows pgx.Rows, w *World) error {
+func scanStops(rows pgx.Rows, w *record.World) error {
 	var id, record string
 	var died, stopped bool
 	_, err := pgx.ForEachRow(rows, []any{&id, &record, &died, &stopped}, func() error {
-		person := w.owners[id]
+		person := w.Owners[id]
 		if person == nil {
 			return errMergedMeanwhile
 		}
 		if died {
-			person.deaths = append(person.deaths, record)
+			person.Deaths = append(person.Deaths, record)
 		}
 		if stopped {
-			person.stops = append(person.stops, record)
+			person.Stops = append(person.Stops, record)
 		}
 		return nil
 	})
@@ -255,7 +256,7 @@ func scanStops(rows pgx.Rows, w *World) error {
 }
 
 // findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to already.
-func findByKeys(q queuer, c *claims, w *World, found reach) {
+func findByKeys(q queuer, c *claims, w *record.World, found reach) {
 	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
 		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
 		var hash []byte
@@ -263,14 +264,14 @@ func findByKeys(q queuer, c *claims, w *World, found reach) {
 		var record *string
 		_, err := pgx.ForEachRow(rows, []any{&hash, &id, &record}, func() error {
 			key := string(hash)
-			w.recordOf[key] = id
+			w.RecordOf[key] = id
 			if _, claimed := c.persons[key]; claimed {
 				c.persons[key] = id
 			}
 			if record == nil {
 				return nil
 			}
-			w.persons[key] = w.owners[*record]
+			w.Persons[key] = w.Owners[*record]
 			return mustKnow(w, *record)
 		})
 		return err
@@ -279,31 +280,31 @@ func findByKeys(q queuer, c *claims, w *World, found reach) {
 
 // findNumbers says which verified numbers the loaded records carry. Another record may have come to carry one while
 // this transaction waited.
-func findNumbers(q queuer, w *World) {
+func findNumbers(q queuer, w *record.World) {
 	q.Queue(`select distinct also.hash, also.person::text from person r cross join unnest(r.aliases || r.id) as owner
 		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p on p.id = also.person where` + concerned).
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			var id string
-			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.addNumber(string(hash), w.owners[id]); return mustKnow(w, id) })
+			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.AddNumber(string(hash), w.Owners[id]); return mustKnow(w, id) })
 			return err
 		})
 }
 
 // mustKnow: a record that was not there when the transaction looked for those concerned is there now.
-func mustKnow(w *World, id string) error {
-	if w.owners[id] == nil {
+func mustKnow(w *record.World, id string) error {
+	if w.Owners[id] == nil {
 		return errMergedMeanwhile
 	}
 	return nil
 }
 
-func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
+func (s *Service) scanPersons(rows pgx.Rows, w *record.World) error {
 	var identity, wrapped []byte
 	var survivor *string
 	var deceased bool
 	var facts string
-	var p Person
+	var p record.Person
 	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous, &identity,
 		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &facts}, func() error {
 		if survivor != nil {
@@ -315,17 +316,17 @@ func (s *Service) scanPersons(rows pgx.Rows, w *World) error {
 			return fmt.Errorf("reading the facts of person %s: %w", person.ID, err)
 		}
 		if deceased {
-			person.deaths = []string{p.ID}
+			person.Deaths = []string{p.ID}
 		}
-		w.addRecord(&person)
+		w.AddRecord(&person)
 		return s.openIdentity(&person, wrapped, identity)
 	})
 	return err
 }
 
 // openIdentity reads who the person is. A person who has been erased has no key: they stay, as nobody.
-func (s *Service) openIdentity(p *Person, wrapped, sealed []byte) error {
-	p.wrapped = slices.Clone(wrapped)
+func (s *Service) openIdentity(p *record.Person, wrapped, sealed []byte) error {
+	p.Wrapped = slices.Clone(wrapped)
 	key, err := s.vault.Unwrap(p.ID, wrapped)
 	if errors.Is(err, vault.ErrErased) {
 		return nil
@@ -337,7 +338,7 @@ func (s *Service) openIdentity(p *Person, wrapped, sealed []byte) error {
 	if err != nil {
 		return err
 	}
-	var identity Identity
+	var identity record.Identity
 	if json.Unmarshal(plain, &identity) != nil {
 		return fmt.Errorf("reading the identity of person %s: not as it was written", p.ID) // the cause may quote it
 	}
@@ -354,7 +355,7 @@ const (
 // lockVisits locks the visits that the claims name, those merged with them, and all that the persons had since the
 // floor: older ones cannot be one attendance with anything that comes now. A named visit may have become somebody
 // else's while this transaction waited for it: theirs have to be known too.
-func lockVisits(q queuer, c *claims, w *World, found reach, floor string) {
+func lockVisits(q queuer, c *claims, w *record.World, found reach, floor string) {
 	q.Queue(`with named as materialized (
 			select v.id, v.organisation, v.number, v.joined_to from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
@@ -373,7 +374,7 @@ func lockVisits(q queuer, c *claims, w *World, found reach, floor string) {
 }
 
 // lockJourneys locks the journeys of the persons and of their visits.
-func lockJourneys(q queuer, w *World, found reach) {
+func lockJourneys(q queuer, w *record.World, found reach) {
 	q.Queue(`with records as materialized (
 			select unnest(r.aliases || r.id) as id from person r where`+concerned+`
 		), wanted as materialized (
@@ -388,34 +389,34 @@ func lockJourneys(q queuer, w *World, found reach) {
 		Query(func(rows pgx.Rows) error { return scanJourneys(rows, w) })
 }
 
-func scanVisits(rows pgx.Rows, c *claims, w *World) error {
-	var v Visit
+func scanVisits(rows pgx.Rows, c *claims, w *record.World) error {
+	var v record.Visit
 	var says, person string
 	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &person}, func() error {
-		if person != "" && c.visits[visitKey{v.Organisation, v.Number}] && w.owners[person] == nil {
+		if person != "" && c.visits[record.VisitKey{Organisation: v.Organisation, Number: v.Number}] && w.Owners[person] == nil {
 			return errMergedMeanwhile
 		}
-		loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
 		if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
 			return fmt.Errorf("reading visit %s: %w", v.ID, err)
 		}
-		w.addVisit(loaded)
+		w.AddVisit(loaded)
 		return nil
 	})
 	return err
 }
 
-func scanJourneys(rows pgx.Rows, w *World) error {
-	var j JourneyKnown
+func scanJourneys(rows pgx.Rows, w *record.World) error {
+	var j record.JourneyKnown
 	_, err := pgx.ForEachRow(rows, []any{&j.ID, &j.Person, &j.Told, &j.FirstEvent, &j.State, &j.OpenedAt}, func() error {
 		known := j
-		w.journeys[j.ID] = &known
+		w.Journeys[j.ID] = &known
 		return nil
 	})
 	return err
 }
 
-func storeJourneys(q queuer, journeys []*JourneyKnown) {
+func storeJourneys(q queuer, journeys []*record.JourneyKnown) {
 	n := len(journeys)
 	if n == 0 {
 		return
@@ -445,14 +446,14 @@ func storeJourneyStates(q queuer, states []journeyState) {
 }
 
 // storeNumbers queues which records carry which verified numbers.
-func storeNumbers(q queuer, linked []numberOf) {
+func storeNumbers(q queuer, linked []record.NumberOf) {
 	if len(linked) == 0 {
 		return
 	}
 	var hashes [][]byte
 	var persons []string
 	for _, l := range linked {
-		hashes, persons = append(hashes, []byte(l.hash)), append(persons, l.person)
+		hashes, persons = append(hashes, []byte(l.Hash)), append(persons, l.Person)
 	}
 	q.Queue(`insert into person_number (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
 		order by hash, person on conflict do nothing`, hashes, persons)
@@ -467,31 +468,31 @@ func sortedKeys(keys map[string]string) []string {
 	return sorted
 }
 
-func sortedVisits(visits map[visitKey]bool) []visitKey {
-	sorted := make([]visitKey, 0, len(visits))
+func sortedVisits(visits map[record.VisitKey]bool) []record.VisitKey {
+	sorted := make([]record.VisitKey, 0, len(visits))
 	for key := range visits {
 		sorted = append(sorted, key)
 	}
-	slices.SortFunc(sorted, func(a, b visitKey) int {
-		return cmp.Or(cmp.Compare(a.organisation, b.organisation), cmp.Compare(a.number, b.number))
+	slices.SortFunc(sorted, func(a, b record.VisitKey) int {
+		return cmp.Or(cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.Number, b.Number))
 	})
 	return sorted
 }
 
 // storeWorld queues the writing of all that a batch has changed.
-func (s *Service) storeWorld(q queuer, w *World) error {
-	if err := s.storePersons(q, w.changedPersons()); err != nil {
+func (s *Service) storeWorld(q queuer, w *record.World) error {
+	if err := s.storePersons(q, w.ChangedPersons()); err != nil {
 		return err
 	}
-	storeNumbers(q, w.linked)
+	storeNumbers(q, w.Linked)
 	storeStops(q, w)
 	storeFresh(q, w)
-	storeSaid(q, w.said, s.clock.Now())
-	w.said = nil
-	return storeVisits(q, w.changedVisits())
+	storeSaid(q, w.Said, s.clock.Now())
+	w.Said = nil
+	return storeVisits(q, w.ChangedVisits())
 }
 
-func (s *Service) storePersons(q queuer, persons []*Person) error {
+func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 	if len(persons) == 0 {
 		return nil
 	}
@@ -508,7 +509,7 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 		if err != nil {
 			return err
 		}
-		if p.learnt && !p.isNew {
+		if p.Learnt && !p.IsNew {
 			learnt = append(learnt, p.ID)
 		}
 		if fresh != nil {
@@ -518,7 +519,7 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 		if p.Survivor != "" {
 			survivors[i] = &p.Survivor
 		}
-		deceased[i], anonymous[i], identities[i] = slices.Contains(p.deaths, p.ID), p.Anonymous, sealed
+		deceased[i], anonymous[i], identities[i] = slices.Contains(p.Deaths, p.ID), p.Anonymous, sealed
 		if hashes[i], err = s.nameHash(p.Organisation, p.Identity.Reveal()); err != nil {
 			return err
 		}
@@ -547,8 +548,8 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 			// Records merged into this one before now lead to its survivor; rare, so not set-based.
 			q.Queue(`update person set survivor = $2 where survivor = $1`, p.ID, p.Survivor)
 		}
-		if p.deathsChanged && len(p.Aliases) > 0 {
-			q.Queue(`update person set deceased = (id = any($2::uuid[])) where id = any($1::uuid[])`, p.Aliases, orNone(p.deaths))
+		if p.DeathsChanged && len(p.Aliases) > 0 {
+			q.Queue(`update person set deceased = (id = any($2::uuid[])) where id = any($1::uuid[])`, p.Aliases, record.OrNone(p.Deaths))
 		}
 	}
 	return nil
@@ -556,20 +557,20 @@ func (s *Service) storePersons(q queuer, persons []*Person) error {
 
 // sealIdentity seals what was learnt of a person, under a new key for a new one; nothing where nothing was learnt,
 // and nothing for somebody who has been erased.
-func (s *Service) sealIdentity(p *Person) (sealed, wrapped []byte, err error) {
-	if !p.learnt && !p.isNew {
+func (s *Service) sealIdentity(p *record.Person) (sealed, wrapped []byte, err error) {
+	if !p.Learnt && !p.IsNew {
 		return nil, nil, nil
 	}
 	var key vault.Key
 	switch {
-	case p.isNew:
+	case p.IsNew:
 		key, wrapped, err = s.vault.NewKey(p.ID)
-	case len(p.wrapped) == 0:
+	case len(p.Wrapped) == 0:
 		// What was kept about them has lapsed, and they are spoken of again. Somebody who was erased is not found by
 		// anything any more, and does not come here.
 		key, wrapped, err = s.vault.NewKey(p.ID)
 	default:
-		key, err = s.vault.Unwrap(p.ID, p.wrapped)
+		key, err = s.vault.Unwrap(p.ID, p.Wrapped)
 	}
 	if err != nil {
 		return nil, nil, err
@@ -596,8 +597,8 @@ func uuidArray(ids []string) string {
 
 // storeVisits queues new visits and changed ones. Where another transaction has stored a new one since this one looked
 // for it, its number is there already and all of this is done again: then it joins that one.
-func storeVisits(q queuer, visits []*Visit) error {
-	fresh, known := partition(visits, func(v *Visit) bool { return !v.stored })
+func storeVisits(q queuer, visits []*record.Visit) error {
+	fresh, known := partition(visits, func(v *record.Visit) bool { return !v.Stored })
 	const columns = `id, organisation, number, person, version, says, journey, raised_at, withdrawn, joined_to, look_at`
 	const rows = `unnest($1::uuid[], $2::text[], $3::text[], $4::uuid[], $5::bigint[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[], $11::timestamptz[]) as t(` + columns + `)`
 	if args, err := visitColumns(fresh); err != nil {
@@ -626,7 +627,7 @@ func partition[T any](all []T, first func(T) bool) (yes, no []T) {
 	return yes, no
 }
 
-func visitColumns(visits []*Visit) ([]any, error) {
+func visitColumns(visits []*record.Visit) ([]any, error) {
 	n := len(visits)
 	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	persons, journeys, raised, looks := make([]*string, n), make([]*string, n), make([]*time.Time, n), make([]*time.Time, n)
@@ -671,7 +672,7 @@ func storeMessages(q queuer, arrivals []*arrival) {
 		column("trace", a.trace)
 		received[i], hashes[i], raws[i], wrapped[i] = a.received, a.hash[:], a.sealed, a.wrapped
 		visits[i], journeys[i] = optional(a.visit), optional(a.result.Journey)
-		if a.result.Outcome == Quarantined {
+		if a.result.Outcome == record.Quarantined {
 			dues[i] = &a.dueAt
 		}
 	}
@@ -692,15 +693,15 @@ func optional(id string) *string {
 }
 
 // storeFresh queues what persons answered, as reports passed it on.
-func storeFresh(q queuer, w *World) {
-	for _, a := range w.fresh {
-		storeAnswers(q, a.organisation, []Answer{a})
+func storeFresh(q queuer, w *record.World) {
+	for _, a := range w.Fresh {
+		storeAnswers(q, a.Organisation, []record.Answer{a})
 	}
-	w.fresh = nil
+	w.Fresh = nil
 }
 
 // storeSaid queues facts as they were said.
-func storeSaid(q queuer, all []FactSaid, now time.Time) {
+func storeSaid(q queuer, all []record.FactSaid, now time.Time) {
 	var persons, facts, values, ways, roles []string
 	var messages []*string
 	var at []time.Time
@@ -716,7 +717,7 @@ func storeSaid(q queuer, all []FactSaid, now time.Time) {
 }
 
 // settleMessages queues the end of a quarantine: the question has been answered.
-func settleMessages(q queuer, ids []string, outcome Outcome, reason, by string, now time.Time) {
+func settleMessages(q queuer, ids []string, outcome record.Outcome, reason, by string, now time.Time) {
 	if len(ids) > 0 {
 		q.Queue(`update message set outcome = $2, reason = $3, settled_by = $4, settled_at = $5
 			where id = any($1::uuid[]) and outcome = 'quarantined'`, ids, string(outcome), reason, by, now)
@@ -724,7 +725,7 @@ func settleMessages(q queuer, ids []string, outcome Outcome, reason, by string, 
 }
 
 // holdMessages queues earlier messages as questions for a human, due by a time.
-func holdMessages(q queuer, all []Held, due time.Time) {
+func holdMessages(q queuer, all []record.Held, due time.Time) {
 	var ids, reasons []string
 	for _, held := range all {
 		ids, reasons = append(ids, held.Message), append(reasons, held.Reason)
@@ -807,7 +808,7 @@ func storeAsked(q queuer, arrivals []*arrival, now time.Time) {
 	var organisations, ids, correlations, statuses, messages []string
 	var authored []time.Time
 	for _, a := range arrivals {
-		if a.asked == nil || a.result.Outcome == Duplicate || a.result.Outcome == Rejected {
+		if a.asked == nil || a.result.Outcome == record.Duplicate || a.result.Outcome == record.Rejected {
 			continue
 		}
 		organisations, ids = append(organisations, a.Organisation), append(ids, a.asked.id)
@@ -861,7 +862,7 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	if err != nil {
 		return asked, false, fmt.Errorf("finding what became of a request: %w", err)
 	}
-	asked.Outcome = Outcome(outcome)
+	asked.Outcome = record.Outcome(outcome)
 	if settled != nil && settled.After(asked.ChangedAt) {
 		asked.ChangedAt = *settled
 	}
@@ -869,44 +870,44 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 }
 
 // lockAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
-func lockAnswers(q queuer, w *World) {
+func lockAnswers(q queuer, w *record.World) {
 	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + concerned).
-		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.answers) })
+		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.Answers) })
 	q.Queue(`select m.other::text, m.survivor::text from person r cross join unnest(r.aliases || r.id) as owner
 		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` + concerned).
 		Query(func(rows pgx.Rows) error {
 			var other, survivor string
-			_, err := pgx.ForEachRow(rows, []any{&other, &survivor}, func() error { w.confirmed[other] = survivor; return nil })
+			_, err := pgx.ForEachRow(rows, []any{&other, &survivor}, func() error { w.Confirmed[other] = survivor; return nil })
 			return err
 		})
 }
 
 // loadCards reads what may be known of the persons' contact cards without opening them.
-func loadCards(q queuer, w *World) {
+func loadCards(q queuer, w *record.World) {
 	q.Queue(`select c.person::text, c.no_safe_channel, c.needs from person r cross join unnest(r.aliases || r.id) as owner
 		join contact_card c on c.person = owner where` + concerned).
 		Query(func(rows pgx.Rows) error {
 			var person string
-			var flags CardFlags
-			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs}, func() error { w.cards[person] = flags; return nil })
+			var flags record.CardFlags
+			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs}, func() error { w.Cards[person] = flags; return nil })
 			return err
 		})
 }
 
 // storeStops queues that a human stopped contact or lifted that, and whose contact is no longer taken for confirmed.
-func storeStops(q queuer, w *World) {
+func storeStops(q queuer, w *record.World) {
 	var stopped, lifted []string
-	for _, p := range w.changedStops() {
-		stopped, lifted = append(stopped, p.stops...), append(lifted, without(p.IDs(), p.stops)...)
+	for _, p := range w.ChangedStops() {
+		stopped, lifted = append(stopped, p.Stops...), append(lifted, record.Without(p.IDs(), p.Stops)...)
 	}
 	if len(stopped) > 0 {
-		q.Queue(`insert into contact_stop (person, reason) select unnest($1::uuid[]), $2 on conflict (person) do nothing`, stopped, ReasonByHandStop)
+		q.Queue(`insert into contact_stop (person, reason) select unnest($1::uuid[]), $2 on conflict (person) do nothing`, stopped, record.ReasonByHandStop)
 	}
 	if len(lifted) > 0 {
 		q.Queue(`delete from contact_stop where person = any($1::uuid[])`, lifted)
 	}
-	if len(w.unconfirmed) > 0 {
-		q.Queue(`update contact_card set confirmed = false where person = any($1::uuid[])`, w.unconfirmed)
+	if len(w.Unconfirmed) > 0 {
+		q.Queue(`update contact_card set confirmed = false where person = any($1::uuid[])`, w.Unconfirmed)
 	}
 }
 
@@ -1014,7 +1015,7 @@ func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
 	}
 	q.Queue(`update alarm set cleared_at = $2, cleared_by = 'feed' where id = any($1::uuid[])`, ids, now)
 	q.Queue(`update message set outcome = $2, reason = $3, settled_by = 'feed', settled_at = $4
-		where id = any($1::uuid[]) and outcome = 'quarantined' returning id::text`, ids, string(Ignored), ReasonFeedBack, now).Query(func(rows pgx.Rows) (err error) {
+		where id = any($1::uuid[]) and outcome = 'quarantined' returning id::text`, ids, string(record.Ignored), ReasonFeedBack, now).Query(func(rows pgx.Rows) (err error) {
 		*ended, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
@@ -1022,7 +1023,7 @@ func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
 
 // watchedVisit is a visit whose time to be looked at has come.
 type watchedVisit struct {
-	*Visit
+	*record.Visit
 	deceased bool
 	stands   bool // the question asked last waits for a human still
 }
@@ -1034,12 +1035,12 @@ func takeWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
 			exists (select 1 from message m where m.id = (v.says #>> '{watch,message}')::uuid and m.outcome = 'quarantined')
 		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Aside()).
 		Query(func(rows pgx.Rows) error {
-			var v Visit
+			var v record.Visit
 			var says string
 			var one watchedVisit
 			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &one.deceased, &one.stands}, func() error {
 				tx.Take(v.ID)
-				loaded := &Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, stored: true}
+				loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
 				*found = append(*found, watchedVisit{loaded, one.deceased, one.stands})
 				return json.Unmarshal([]byte(says), &loaded.VisitSays)
 			})

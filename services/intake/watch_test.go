@@ -10,6 +10,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
@@ -22,21 +23,21 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		from     time.Time
 		after    time.Duration
 	}{
-		"in A&E":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope)} }, ReasonNoEnd, began, noEndAfter},
-		"undecided scope": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("269735005", "", "SCT"))} }, ReasonNoEnd, began, noEndAfter},
-		"admitted":        {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} }, ReasonOnWard, began, wardReview},
-		"transferred": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A02")} }, ReasonOnWard,
-			began.Add(time.Minute), noEndAfter},
+		"in A&E":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope)} }, record.ReasonNoEnd, began, record.NoEndAfter},
+		"undecided scope": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("269735005", "", "SCT"))} }, record.ReasonNoEnd, began, record.NoEndAfter},
+		"admitted":        {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} }, record.ReasonOnWard, began, record.WardReview},
+		"transferred": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A02")} }, record.ReasonOnWard,
+			began.Add(time.Minute), record.NoEndAfter},
 		"transferred and admitted": {func(h *hospital) [][]byte {
 			return [][]byte{h.message("A04", inScope), ofClass(h.message("A02"), "I")}
-		}, ReasonOnWard, began.Add(time.Minute), wardReview},
+		}, record.ReasonOnWard, began.Add(time.Minute), record.WardReview},
 		"a transfer undone": {func(h *hospital) [][]byte {
 			return [][]byte{h.message("A04", inScope), h.message("A02"), h.message("A12")}
-		}, ReasonNoEnd, began, noEndAfter},
+		}, record.ReasonNoEnd, began, record.NoEndAfter},
 		"a transfer undone, the other way round": {func(h *hospital) [][]byte {
 			first, move, undone := h.message("A04", inScope), h.message("A02"), h.message("A12")
 			return [][]byte{undone, move, first}
-		}, ReasonNoEnd, began, noEndAfter},
+		}, record.ReasonNoEnd, began, record.NoEndAfter},
 		"something else": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("22253000", "", "SCT"))} }, "", time.Time{}, 0},
 		"ended":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A03")} }, "", time.Time{}, 0},
 		"cancelled":      {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A11")} }, "", time.Time{}, 0},
@@ -45,17 +46,17 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		"an end undone": {func(h *hospital) [][]byte {
 			return [][]byte{h.message("A04", inScope), h.message("A03"), h.message("A13")}
 		}, "", time.Time{}, 0},
-		"coded only late": {func(h *hospital) [][]byte { return [][]byte{h.message("A04"), h.message("A08", inScope)} }, ReasonNoEnd, began, noEndAfter},
+		"coded only late": {func(h *hospital) [][]byte { return [][]byte{h.message("A04"), h.message("A08", inScope)} }, record.ReasonNoEnd, began, record.NoEndAfter},
 	} {
 		w, h := newWard(t), newHospital()
 		for _, raw := range c.messages(h) {
 			w.take(raw)
 		}
-		want := Watch{Reason: c.reason}
+		want := record.Watch{Reason: c.reason}
 		if c.reason != "" {
 			want.At = c.from.Add(c.after)
 		}
-		if got := w.world.visits[0].Watch; !got.same(want) {
+		if got := w.world.Visits[0].Watch; !got.Same(want) {
 			t.Errorf("%s: watched %+v, want %+v", claim, got, want)
 		}
 	}
@@ -63,21 +64,21 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 
 func TestAnEndThatNeverComesIsAskedAboutOnceAndAStayAgainAndAgain(t *testing.T) {
 	t.Parallel()
-	after := waits{noEndAfter, wardReview}
+	after := record.Waits{NoEnd: record.NoEndAfter, Ward: record.WardReview}
 	now := morning
-	in := Visit{VisitSays: VisitSays{Watch: Watch{Reason: ReasonNoEnd, At: now}}}
-	if !in.look("m1", false, now, after) || in.Watch.Message != "m1" || !in.Watch.At.IsZero() {
+	in := record.Visit{VisitSays: record.VisitSays{Watch: record.Watch{Reason: record.ReasonNoEnd, At: now}}}
+	if !in.Look("m1", false, now, after) || in.Watch.Message != "m1" || !in.Watch.At.IsZero() {
 		t.Errorf("in A&E: %+v", in.Watch)
 	}
-	on := Visit{VisitSays: VisitSays{Watch: Watch{Reason: ReasonOnWard, At: now}}}
+	on := record.Visit{VisitSays: record.VisitSays{Watch: record.Watch{Reason: record.ReasonOnWard, At: now}}}
 	for i, c := range []struct {
 		stands, asks bool
 		message      string
 	}{{false, true, "m0"}, {true, false, "m0"}, {false, true, "m2"}} {
-		if asks := on.look(fmt.Sprintf("m%d", i), c.stands, now, after); asks != c.asks || on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(wardReview)) {
+		if asks := on.Look(fmt.Sprintf("m%d", i), c.stands, now, after); asks != c.asks || on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(record.WardReview)) {
 			t.Errorf("look %d on a ward: %v %+v", i, asks, on.Watch)
 		}
-		now = now.Add(wardReview)
+		now = now.Add(record.WardReview)
 	}
 }
 
@@ -124,7 +125,7 @@ func TestALostEndIsAskedAboutOnceAndTheEndAnswersIt(t *testing.T) {
 	if p.waiting(t) != 1 {
 		t.Fatalf("%d questions, want one", p.waiting(t))
 	}
-	id := p.question(t, ReasonNoEnd)
+	id := p.question(t, record.ReasonNoEnd)
 	if held := p.count(t, `select count(*) from intake.held where journey = '`+id+`'`); held != 1 {
 		t.Error("the sentinel does not see it")
 	}
@@ -150,7 +151,7 @@ func TestAHumanSaysWhenSomebodyLeftWhoseEndNeverCame(t *testing.T) {
 	h.at = p.clock.Now().Add(-30 * time.Hour)
 	send(t, client, h.message("A04", reason("269735005", "", "SCT"))) // undetermined intent
 	p.lookAtVisits(t, p.clock.Now())
-	path := "/api/messages/" + p.question(t, ReasonNoEnd) + "/release"
+	path := "/api/messages/" + p.question(t, record.ReasonNoEnd) + "/release"
 	left := p.clock.Now().Add(-26 * time.Hour).UTC().Truncate(time.Second)
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, "{}")
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, `{"leftAt":"`+p.clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
@@ -185,7 +186,7 @@ func TestAStayOnAWardIsAskedAboutEachWeekUntilItEnds(t *testing.T) {
 	send(t, client, h.message("A02"))
 	now := p.clock.Now()
 	p.lookAtVisits(t, now)
-	first := p.question(t, ReasonOnWard)
+	first := p.question(t, record.ReasonOnWard)
 	p.lookAtVisits(t, now.Add(7*24*time.Hour+time.Minute)) // it waits still: no second one
 	p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+first+"/dismiss", "{}")
 	p.lookAtVisits(t, now.Add(7*24*time.Hour+2*time.Minute))
@@ -197,7 +198,7 @@ func TestAStayOnAWardIsAskedAboutEachWeekUntilItEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	p.lookAtVisits(t, now.Add(time.Minute))
-	if second := p.question(t, ReasonOnWard); second == first {
+	if second := p.question(t, record.ReasonOnWard); second == first {
 		t.Error("not asked again")
 	}
 	send(t, client, h.message("A03"))

@@ -14,6 +14,8 @@ import (
 
 	"footbridge/libs/httpx"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
+	"footbridge/services/intake/record"
 )
 
 // reasons are the values of all constants of this package that are named Reason….
@@ -82,7 +84,7 @@ func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
 	t.Parallel()
 	can := func(door, reason string) string {
 		var all []string
-		for _, r := range remedies(LedgerLine{Door: door, Outcome: string(Quarantined), Reason: reason}) {
+		for _, r := range remedies(LedgerLine{Door: door, Outcome: string(record.Quarantined), Reason: reason}) {
 			if r.Words == "" {
 				t.Errorf("%s: %s without words", reason, r.Do)
 			}
@@ -95,20 +97,20 @@ func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
 		return strings.Join(all, ", ")
 	}
 	for _, c := range []struct{ door, reason, want string }{
-		{doorMLLP, ReasonUndecided, "release, dismiss"},
-		{doorMLLP, ReasonNoTime, "release with leftAt, dismiss"},
-		{doorMLLP, ReasonNoVisit, "release with visit, dismiss"},
-		{doorFHIR, ReasonOther, "release, dismiss"},
-		{doorEvents, ReasonFault, "release, dismiss"},
-		{doorAlarm, ReasonSilent, "dismiss"},
-		{doorSignals, ReasonNumberChanged, "dismiss"},
-		{doorMLLP, ReasonTruncated, "dismiss"},
+		{record.DoorMLLP, record.ReasonUndecided, "release, dismiss"},
+		{record.DoorMLLP, reading.ReasonNoTime, "release with leftAt, dismiss"},
+		{record.DoorMLLP, record.ReasonNoVisit, "release with visit, dismiss"},
+		{record.DoorFHIR, ReasonOther, "release, dismiss"},
+		{record.DoorEvents, reading.ReasonFault, "release, dismiss"},
+		{record.DoorAlarm, ReasonSilent, "dismiss"},
+		{record.DoorSignals, record.ReasonNumberChanged, "dismiss"},
+		{record.DoorMLLP, reading.ReasonTruncated, "dismiss"},
 	} {
 		if got := can(c.door, c.reason); got != c.want {
 			t.Errorf("%s over %s: %s, want %s", c.reason, c.door, got, c.want)
 		}
 	}
-	if got := remedies(LedgerLine{Door: doorMLLP, Outcome: string(Joined), Reason: ReasonNotEnded}); got != nil {
+	if got := remedies(LedgerLine{Door: record.DoorMLLP, Outcome: string(record.Joined), Reason: record.ReasonNotEnded}); got != nil {
 		t.Errorf("of what is not set aside: %v", got)
 	}
 }
@@ -166,7 +168,7 @@ func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
 	t.Cleanup(navigator.Close)
 	var list httpx.List[LedgerLine]
 	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
-	if len(list.Items) != 1 || list.Items[0].Reason != ReasonNoTime || list.Items[0].Words == "" {
+	if len(list.Items) != 1 || list.Items[0].Reason != reading.ReasonNoTime || list.Items[0].Words == "" {
 		t.Fatalf("set aside: %+v", list.Items)
 	}
 	release := func(body string) (int, string) {

@@ -1,0 +1,49 @@
+package reading
+
+import (
+	"bytes"
+	"encoding/json"
+
+	"footbridge/libs/written"
+)
+
+// TidySubmitted gives the person of a form or an event in JSON the spellings that its schema asks for, before it is read
+// by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON object
+// is left as it is.
+func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	var form map[string]any
+	if decoder.Decode(&form) != nil || form == nil || decoder.More() {
+		return raw, written.IsDamaged(string(raw))
+	}
+	tidyForm(form)
+	tidied, err := json.Marshal(form)
+	if err != nil {
+		return raw, false
+	}
+	return tidied, bytes.Contains(tidied, []byte("\uFFFD")) || bytes.Contains(tidied, []byte(`\ufffd`)) || bytes.Contains(tidied, []byte(`\u0000`))
+}
+
+func tidyForm(form map[string]any) {
+	day := func(text string) string { read, _ := written.Day(text); return read }
+	phone := func(text string) string { read, _ := written.Phone(text); return read }
+	number := func(text string) string { read, _ := written.NHSNumber(text); return read }
+	put := func(of map[string]any, name string, read func(string) string) {
+		if text, ok := of[name].(string); ok && text != "" {
+			of[name] = read(text)
+		}
+	}
+	if person, ok := form["person"].(map[string]any); ok {
+		put(person, "nhsNumber", number)
+		put(person, "familyName", written.Name)
+		put(person, "givenName", written.Name)
+		put(person, "birthDate", day)
+		put(person, "phone", phone)
+		put(person, "email", written.Line)
+		put(person, "postcode", written.Postcode)
+	}
+	if safe, ok := form["safeContact"].(map[string]any); ok && (safe["channel"] == "phone" || safe["channel"] == "text") {
+		put(safe, "value", phone)
+	}
+}

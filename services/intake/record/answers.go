@@ -1,0 +1,371 @@
+package record
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// What a person answered is kept by when they said it, and what follows is told to every journey that it concerns, at
+// once: an answer, a merge, or a number that shows two records to be one person may each change how a yes or a no stands.
+
+// Question is what an answer is about: a purpose, and a partner by name or any.
+type Question struct{ Purpose, Towards string }
+
+func (a Question) compare(b Question) int {
+	return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Towards, b.Towards))
+}
+
+// SaidAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human, or
+// that is coded late, loses none.
+type SaidAnswer struct {
+	Message string   `json:"message"`
+	Record  string   `json:"record,omitempty"` // the record that it was said under
+	Purpose string   `json:"purpose"`
+	Towards string   `json:"towards,omitempty"`
+	Given   bool     `json:"given,omitempty"`
+	How     string   `json:"how,omitempty"`
+	By      string   `json:"by,omitempty"`
+	Told    []string `json:"told,omitempty"`
+	Said    Moment   `json:"said"`
+	// Own: the person wrote it themselves. Anybody else says it at second hand.
+	Own bool `json:"own,omitempty"`
+}
+
+// joinAnswers keeps what a statement passes on of a person's answers.
+func (v *Visit) joinAnswers(s Statement) {
+	for _, c := range s.Consents {
+		v.Answers = append(v.Answers, SaidAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
+			By: s.recorder(c), Told: s.Told, Said: s.answeredAt(), Own: s.Route == routeSelf})
+	}
+}
+
+// recorder is who recorded an answer that a statement passes on: whoever sent it. A system says of itself which role of its
+// own organisation did, and that is kept beside it; a role that a person of ours names in a form is nobody's who acted.
+func (s Statement) recorder(c schemas.ReportedConsent) string {
+	role, _, _ := strings.Cut(s.By, ":")
+	if s.By != "" && (role != string(schemas.System) || c.RecordedBy == "") {
+		return s.By
+	}
+	return strings.TrimSpace(s.By + " reports " + cmp.Or(c.RecordedBy, "nobody"))
+}
+
+// answeredAt is when what a statement passes on was said: at the latest when the person left hospital, or the request
+// was made, whenever the statement came.
+func (s Statement) answeredAt() Moment {
+	said := Moment{At: s.SaidAt}
+	if s.Route == routeSelf {
+		return said
+	}
+	return earliest(said, s.Happened, s.Requested)
+}
+
+// earliest is the earliest that is known of some moments. Of one whose day alone is known, the day may have begun.
+func earliest(moments ...Moment) Moment {
+	var first Moment
+	for _, m := range moments {
+		if m.DayOnly {
+			m = Moment{At: m.At.Truncate(24 * time.Hour)}
+		}
+		if m.Known() && (!first.Known() || m.At.Before(first.At)) {
+			first = m
+		}
+	}
+	return first
+}
+
+// heard turns what reports passed on into answers of a journey's person, once it stands. so is the attendance as a whole.
+func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
+	journey := so.Raised.Journey
+	if journey == "" {
+		return
+	}
+	for _, v := range attended {
+		for _, said := range v.Answers {
+			a := Answer{ID: said.Message, Person: w.answerer(said, so), Journey: journey, Purpose: said.Purpose, Towards: said.Towards, State: ConsentDeclined,
+				Giver: "person", How: said.How, Told: said.Told, By: said.By, Said: Stamp{SaidAt: said.atLatest(so)}}
+			if said.Given {
+				a.State, a.Doubt = ConsentGiven, doubted
+			}
+			a.Organisation, a.guarded = so.Organisation, doubted || slices.Contains(so.Raised.Flags, schemas.FlagPossibleDouble)
+			w.hear(a)
+		}
+		if v.Answers != nil {
+			v.Answers, v.changed = nil, true
+		}
+	}
+}
+
+// answerer is the record that an answer belongs to: the journey's own, or one that was merged with it, where it was said
+// under that. It crosses to another only when a human has confirmed that they are one person.
+func (w *World) answerer(said SaidAnswer, so *Visit) string {
+	record := so.Person
+	if known := w.Journeys[so.Raised.Journey]; known != nil {
+		record = known.Person
+	}
+	if owner := w.Owners[record]; owner != nil && slices.Contains(owner.IDs(), said.Record) {
+		return said.Record
+	}
+	return record
+}
+
+// atLatest dates an answer: one at second hand was said before the person left hospital, and of a request without a day
+// before it was first heard of.
+func (a SaidAnswer) atLatest(so *Visit) time.Time {
+	if a.Own {
+		return a.Said.At
+	}
+	left := so.counts()
+	if !so.Ended() && !so.Request.Left.Known() {
+		left = Moment{At: so.Since}
+	}
+	return earliest(a.Said, left).At
+}
+
+// hear takes an answer in, unless it is known already: a list that is sent again says nothing new.
+func (w *World) hear(a Answer) {
+	if slices.ContainsFunc(w.Answers, a.repeats) {
+		return
+	}
+	w.Answers, w.Fresh = append(w.Answers, a), append(w.Fresh, a)
+}
+
+// repeats says that another answer of the same record said the same at the same time.
+func (a Answer) repeats(o Answer) bool {
+	return a.Person == o.Person && a.Journey == o.Journey && a.Purpose == o.Purpose && a.Towards == o.Towards && a.State == o.State &&
+		a.Doubt == o.Doubt && a.Said.SaidAt.Equal(o.Said.SaidAt)
+}
+
+// Stands is how each answer stands on one journey.
+type Stands map[Question]ConsentState
+
+// People are records that are, or may be, one person, with what was answered under any of them.
+type People struct {
+	IDs     []string
+	Answers []Answer
+	// Confirmed leads from a record that a human confirmed to be another one to that.
+	Confirmed map[string]string
+}
+
+// group is one record with the others, as far as a human has confirmed that they are one person.
+func (p People) group(own string) Group {
+	group := Group{Own: own}
+	for _, id := range p.IDs {
+		into, mine := p.Confirmed[id], p.Confirmed[own]
+		switch {
+		case id == own:
+		case into == own, mine == id, into != "" && into == mine:
+			group.Confirmed = append(group.Confirmed, id)
+		default:
+			group.Others = append(group.Others, id)
+		}
+	}
+	return group
+}
+
+// Stands is how everything that was ever answered stands for one of the records on a local day.
+func (p People) Stands(own, today string) Stands {
+	if len(p.Answers) == 0 {
+		return nil
+	}
+	group, stands := p.group(own), Stands{}
+	for _, a := range p.Answers {
+		for _, one := range []Question{{a.Purpose, a.Towards}, {a.Purpose, ""}} {
+			if _, done := stands[one]; !done {
+				stands[one] = Consent(group, p.Answers, one.Purpose, one.Towards, today)
+			}
+		}
+	}
+	return stands
+}
+
+// changes are what others hear of a journey's answers that stand otherwise than before: a no that has come to count, a yes
+// that has, and one that counts no more although nobody said no.
+func (p People) changes(own string, was, is Stands) (all []Said) {
+	keys := map[Question]bool{}
+	for _, one := range []Stands{was, is} {
+		for key := range one {
+			keys[key] = true
+		}
+	}
+	for _, key := range slices.SortedFunc(maps.Keys(keys), func(a, b Question) int {
+		return cmp.Or(notFirst(is[a].Holds(), is[b].Holds()), a.compare(b))
+	}) {
+		before, after := was[key], is[key]
+		var kind schemas.Type
+		switch {
+		case after.Holds() && !before.Holds():
+			kind = schemas.ConsentGiven
+		case after == ConsentWithdrawn && !before.Refuses():
+			kind = schemas.ConsentWithdrawn
+		case after.Refuses() && !before.Refuses():
+			kind = schemas.ConsentDeclined
+		case !after.Holds() && !after.Refuses() && (before.Holds() || before.Refuses()):
+			kind = schemas.ConsentLapsed
+		default:
+			continue
+		}
+		all = p.add(all, own, kind, key)
+	}
+	return all
+}
+
+// add puts a purpose to the event that says the same of others, or makes one.
+func (p People) add(all []Said, own string, kind schemas.Type, key Question) []Said {
+	data := schemas.ConsentData{Person: own, Purposes: []string{key.Purpose}, Organisation: key.Towards}
+	if a, ok := Newest(p.Answers, key.Purpose, key.Towards, own); ok && kind != schemas.ConsentLapsed {
+		data.How = a.How
+		if kind == schemas.ConsentGiven {
+			data.Until = a.Until
+		}
+	}
+	for _, one := range all {
+		d, ok := one.Data.(*schemas.ConsentData)
+		if ok && one.Kind == kind && d.Organisation == data.Organisation && d.Until == data.Until && d.How == data.How {
+			d.Purposes = append(d.Purposes, key.Purpose)
+			return all
+		}
+	}
+	return append(all, Said{kind, &data})
+}
+
+// PeopleOf are all records of one person, as the world knows them.
+func (w *World) PeopleOf(person *Person) People {
+	ids := w.IdsOf(person)
+	return People{IDs: ids, Confirmed: w.Confirmed, Answers: slices.DeleteFunc(slices.Clone(w.Answers), func(a Answer) bool { return !slices.Contains(ids, a.Person) })}
+}
+
+// Remember notes, once, how every answer stands before anything is taken in: what has been told.
+func (w *World) Remember(today string) {
+	if w.Stood != nil {
+		return
+	}
+	w.Stood = map[string]Stands{}
+	if len(w.Answers) == 0 {
+		return
+	}
+	for _, j := range w.Journeys {
+		if owner := w.Owners[j.Person]; owner != nil {
+			w.Stood[j.ID] = w.PeopleOf(owner).Stands(j.Person, today)
+		}
+	}
+}
+
+// tellAnswers says on every journey of the person that is not closed what stands otherwise now. What was answered before a
+// journey began is not said on it: the person is asked what they want now.
+func (w *World) tellAnswers(person *Person, today string, message string) (say []Say) {
+	if len(w.Answers) == 0 {
+		return nil
+	}
+	people := w.PeopleOf(person)
+	for _, j := range w.SortedJourneys() {
+		if !slices.Contains(people.IDs, j.Person) || j.State == JourneyClosed && !w.freshOn(j.ID, message) {
+			continue
+		}
+		was, known := w.Stood[j.ID]
+		is := people.Stands(j.Person, today)
+		if !known {
+			was = w.before(people, j, today)
+		}
+		for _, one := range people.changes(j.Person, was, is) {
+			say = append(say, Say{Type: one.Kind, Journey: j.ID, Data: *one.Data.(*schemas.ConsentData)})
+		}
+		if w.outrun(people, j, message, today) {
+			card := w.Cards[j.Person]
+			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+				NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, Questions: []string{QuestionAnswer}}})
+		}
+		w.Stood[j.ID] = is
+	}
+	return say
+}
+
+// freshOn says that a message brought answers of a journey.
+func (w *World) freshOn(journey, message string) bool {
+	return slices.ContainsFunc(w.Fresh, func(a Answer) bool { return a.Journey == journey && a.ID == message })
+}
+
+// before is how the answers of a journey that has just begun stood, without what was said on it.
+func (w *World) before(people People, j *JourneyKnown, today string) Stands {
+	earlier := people
+	earlier.Answers = slices.DeleteFunc(slices.Clone(people.Answers), func(a Answer) bool { return a.Journey == j.ID })
+	was := earlier.Stands(j.Person, today)
+	for _, a := range people.Answers {
+		if a.Journey == j.ID {
+			delete(was, Question{a.Purpose, a.Towards})
+		}
+	}
+	return was
+}
+
+const routeSelf = "self"
+
+// QuestionAnswer: a report passes on another answer than the one that stands; somebody asks the person.
+const QuestionAnswer = "answer"
+
+// outrun says that a message passed on an answer that does not stand, since another was said later, or no earlier: a
+// report never overrules that, and somebody asks.
+func (w *World) outrun(people People, j *JourneyKnown, message, today string) bool {
+	return slices.ContainsFunc(w.Fresh, func(a Answer) bool {
+		if a.ID != message || a.Journey != j.ID || a.Doubt {
+			return false
+		}
+		stands := Consent(people.group(j.Person), people.Answers, a.Purpose, a.Towards, today)
+		return a.State == ConsentGiven && stands.Refuses() || a.State == ConsentDeclined && stands.Holds()
+	})
+}
+
+// HasBeenTold leaves out what has been said of answers already.
+func (w *World) HasBeenTold(told map[string][]Question, today string) {
+	for journey, keys := range told {
+		j := w.Journeys[journey]
+		if j == nil || w.Owners[j.Person] == nil {
+			continue
+		}
+		is, was := w.PeopleOf(w.Owners[j.Person]).Stands(j.Person, today), maps.Clone(w.Stood[journey])
+		if was == nil {
+			was = Stands{}
+		}
+		for _, key := range keys {
+			was[key] = is[key]
+		}
+		w.Stood[journey] = was
+	}
+}
+
+// Reconcile says what stands otherwise of a person now that somebody has decided about their records.
+func (w *World) Reconcile(person *Person, in Incoming) []Say {
+	say := w.SettleAll(person, in, Decision{}).Say
+	if reason := w.stopReason(person); reason != "" {
+		say = append(say, stopContact(w.visitsOf(person), person.ID, reason)...)
+	} else {
+		say = append(say, resumeContact(w.visitsOf(person), person.ID, ReasonParted)...)
+	}
+	return append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
+}
+
+// resumeContact says, once for each journey, that a stop is lifted.
+func resumeContact(visits []*Visit, person, reason string) (say []Say) {
+	told := map[string]bool{}
+	for _, v := range visits {
+		if !v.Raised.ContactOver {
+			continue
+		}
+		v.Raised.ContactOver, v.changed = false, true
+		if !told[v.Raised.Journey] {
+			told[v.Raised.Journey] = true
+			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{Person: person, Reason: reason}})
+		}
+	}
+	return say
+}
+
+// Said is one event about a journey.
+type Said struct {
+	Kind schemas.Type
+	Data any
+}

@@ -1,0 +1,80 @@
+package record
+
+import (
+	"strings"
+
+	"footbridge/schemas"
+)
+
+// Under 18, or while the age is not known, nothing leaves and nobody is rung until a named young people's clinician
+// has recorded who may answer, whose phone it is and who may know. Until then a yes is no yes.
+
+// Adult is the age in years from which a person answers for themselves.
+const Adult = 18
+
+// MayConsent is what a young people's clinician recorded about who may answer for somebody under 18, or of unknown
+// age. Who decided is whoever is signed in in that role, and is kept beside it: nobody names a clinician for them. All of
+// it is kept sealed; events say the basis alone, as MayAnswer.
+type MayConsent struct {
+	// Basis is gillick or parental-responsibility.
+	Basis string `json:"basis"`
+	// WhosePhone says whose the contact is; MayKnow who may know, and who not.
+	WhosePhone string `json:"whosePhone"`
+	MayKnow    string `json:"mayKnow"`
+}
+
+// Fault says what is wrong with a record, or nothing.
+func (m *MayConsent) Fault() string {
+	missing := func(text string) bool { return strings.TrimSpace(text) == "" }
+	switch {
+	case m.Answers() == "":
+		return "The basis of mayConsent is not known. Use gillick where the young person may answer themselves, or parental-responsibility."
+	case missing(m.WhosePhone) || missing(m.MayKnow):
+		return "Say whose phone it is in whosePhone, and who may know in mayKnow of mayConsent: nobody is rung before both are known."
+	}
+	return ""
+}
+
+// Answers is who may answer by the record, as events say it; empty where the basis is none.
+func (m *MayConsent) Answers() string {
+	return map[string]string{"gillick": schemas.AnswersPerson, "parental-responsibility": schemas.AnswersParent}[m.Basis]
+}
+
+// MayAnswer is who may answer for the person of one visit. Competence is judged for one decision at one time, so a
+// record holds for the visits it was made about: whoever comes back is looked at anew.
+type MayAnswer struct {
+	Stamp
+	Who string `json:"who"`
+	// Person is the record that the visit was about then. It does not cross a merge.
+	Person string `json:"person"`
+}
+
+func (m MayAnswer) standsFor(person string) bool { return m.Who != "" && m.Person == person }
+
+// Let takes a clinician's record over and says what it lifts.
+func (v *Visit) Let(answer string, said Stamp) schemas.DischargeCorrectedData {
+	v.Version++
+	v.MayAnswer = MayAnswer{Stamp: said, Who: answer, Person: v.Person}
+	v.Raised.Flags = Without(v.Raised.Flags, []string{schemas.FlagUnder18, schemas.FlagAgeUnknown})
+	return schemas.DischargeCorrectedData{Visit: v.ID, Flags: OrNone(v.Raised.Flags), MayAnswer: answer}
+}
+
+// Guard is what stands between a journey's person and a yes.
+type Guard struct {
+	// First: a clinician decides first who may answer.
+	First bool
+	// Answers is who may, as a clinician recorded; empty for an adult.
+	Answers string
+}
+
+// fault says why somebody's yes cannot be taken, or nothing. A no is taken from anybody.
+func (g Guard) fault(a Answer) string {
+	switch {
+	case a.State != ConsentGiven:
+	case g.First:
+		return "The person is under 18, or their age is not known. First a young people's clinician records who may consent, signed in as themselves: mayConsent, alone or with this answer."
+	case g.Answers != "" && a.Giver != g.Answers:
+		return "A young people's clinician recorded that another may consent: " + g.Answers + ". Send giver as that, or a new mayConsent."
+	}
+	return ""
+}

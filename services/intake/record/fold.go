@@ -1,0 +1,736 @@
+package record
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// World is what a batch of messages may change: the persons, visits and journeys concerned, loaded and locked.
+// Messages are taken one by one, in the order they came, each seeing what those before it in the batch have changed.
+type World struct {
+	Zone          *time.Location
+	QuarantineFor time.Duration
+	Waits         Waits
+	// NewID mints an id for what one message makes beside what its door foresaw.
+	NewID func() string
+
+	Persons  map[string]*Person // by lookup key; a merged record's keys lead to the survivor
+	Owners   map[string]*Person // by id; a merged record's id leads to the survivor
+	numbers  map[string][]*Person
+	Visits   []*Visit
+	byNumber map[VisitKey]*Visit
+	Journeys map[string]*JourneyKnown
+	merged   []*Person // records that were given up in this batch
+	Linked   []NumberOf
+	Cards    map[string]CardFlags // of persons whom a signal is about
+	// answers are all that was answered under the records, fresh those of them that are new, and stood how they stood on
+	// each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
+	Answers, Fresh []Answer
+	Confirmed      map[string]string
+	Stood          map[string]Stands
+	// said are facts to be kept as they were said.
+	Said []FactSaid
+	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
+	RecordOf map[string]string
+	// homes say whose facilities are that are agreed with no organisation.
+	Homes map[string]Home
+	// unconfirmed are persons whose contact is to be asked again.
+	Unconfirmed []string
+}
+
+type VisitKey struct{ Organisation, Number string }
+
+// NumberOf says that a record carries a verified NHS number, by its keyed hash.
+type NumberOf struct{ Hash, Person string }
+
+// JourneyKnown is what intake knows of a journey: whose it is, how much it has told of it, and whether it is open.
+type JourneyKnown struct {
+	ID         string
+	Person     string
+	Told       int64
+	FirstEvent string
+	State      string
+	OpenedAt   time.Time
+
+	Changed bool
+}
+
+// JourneyClosed is the state in which a journey takes up no further attendance.
+const JourneyClosed = "closed"
+
+// JourneyOpen is the state in which the person may be contacted.
+const JourneyOpen = "open"
+
+// NewWorld makes a world of what was loaded.
+func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
+	return &World{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID, Persons: map[string]*Person{}, Owners: map[string]*Person{},
+		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyKnown{}, Cards: map[string]CardFlags{},
+		Confirmed: map[string]string{}, RecordOf: map[string]string{}, Homes: map[string]Home{}}
+}
+
+// addPerson puts a loaded record under a lookup key.
+func (w *World) addPerson(key string, person *Person) {
+	w.Persons[key] = person
+	w.AddRecord(person)
+}
+
+func (w *World) AddRecord(person *Person) {
+	for _, id := range person.IDs() {
+		w.Owners[id] = person
+	}
+}
+
+// AddNumber says that a loaded record carries a verified NHS number.
+func (w *World) AddNumber(hash string, person *Person) {
+	if person == nil || slices.Contains(person.numbers, hash) {
+		return
+	}
+	person.numbers = append(person.numbers, hash)
+	w.numbers[hash] = append(w.numbers[hash], person)
+}
+
+// AddVisit puts a loaded visit in.
+func (w *World) AddVisit(v *Visit) {
+	key := VisitKey{v.Organisation, v.Number}
+	if w.byNumber[key] == nil {
+		w.byNumber[key] = v
+		w.Visits = append(w.Visits, v)
+	}
+}
+
+// Incoming is one message to be taken, with the ids that it may need, minted by the door.
+type Incoming struct {
+	Statement  Statement
+	Key        string // the person's lookup key
+	Number     string // the keyed hash of a verified NHS number
+	Anonymous  bool   // Key is made of the visit alone
+	MergedKey  string // of KindMerge and KindRename
+	Renumbered string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
+	VisitID    string // of KindHuman: the visit decided about
+	Way        string // the door it came by
+	NewPerson  string
+	NewMerged  string
+	NewVisit   string
+	NewJourney string
+	DecidedAt  time.Time
+}
+
+// Settled is what became of one message.
+type Settled struct {
+	Decision
+	Visit  *Visit
+	Person string
+}
+
+// Take joins one message to its person and its visit and decides about it, and tells every journey of theirs what stands
+// otherwise by it.
+func (w *World) Take(in Incoming) Settled {
+	today := in.DecidedAt.In(w.Zone).Format(time.DateOnly)
+	w.Remember(today)
+	settled := w.take(in)
+	if person := w.Owners[settled.Person]; person != nil {
+		settled.Say = append(settled.Say, w.tellAnswers(person, today, in.Statement.Message)...)
+	}
+	return settled
+}
+
+func (w *World) take(in Incoming) Settled {
+	s := in.Statement
+	if s.Kind == KindHuman || s.Kind == KindLeft {
+		return w.takeHuman(in)
+	}
+	if s.Kind == KindSignal {
+		return w.takeSignal(in)
+	}
+	person := w.Persons[in.Key]
+	if s.Kind == KindPerson && person == nil && !s.Died {
+		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonDemographics}}
+	}
+	if person == nil {
+		person = w.newPerson(in.Key, in.NewPerson, s.Organisation)
+		person.Anonymous = in.Anonymous
+	}
+	s.Record = w.RecordOf[in.Key]
+	in.Statement.Record = s.Record
+	person.learn(s.Person.Reveal(), s.Stamp(0))
+	w.say(person, s, in)
+	joined := w.link(person, in.Number)
+	merged := len(w.merged)
+	if s.Died {
+		person.die(w.RecordOf[in.Key])
+	}
+	var settled Settled
+	switch s.Kind {
+	case KindMerge, KindRename:
+		settled = w.takeMerge(in, person)
+	case KindPerson:
+		for _, v := range w.visitsOf(person) {
+			v.doubted(s.Doubts, s.Stamp(v.Version))
+		}
+		settled = Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
+	case KindJoinVisits:
+		settled = w.takeJoinVisits(in, person)
+	default:
+		settled = w.takeVisit(in, person)
+	}
+	settled.Person = person.ID
+	if joined || len(w.merged) > merged {
+		settled.Say = append(settled.Say, w.tellJoined(person)...)
+	}
+	if reason := w.stopReason(person); reason != "" {
+		settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
+	}
+	return settled
+}
+
+func (w *World) newPerson(key, id, organisation string) *Person {
+	person := &Person{ID: id, Organisation: organisation, IsNew: true, changed: true}
+	w.addPerson(key, person)
+	w.RecordOf[key] = id
+	return person
+}
+
+// link notes that a record carries a verified NHS number. Records that share one are the same person for joining
+// journeys and attendances; each keeps its own consent and contact.
+func (w *World) link(person *Person, number string) (shared bool) {
+	if number == "" || slices.Contains(person.numbers, number) {
+		return false
+	}
+	w.AddNumber(number, person)
+	w.Linked = append(w.Linked, NumberOf{number, person.ID})
+	return len(w.numbers[number]) > 1
+}
+
+// tellJoined says on each open journey that records with open journeys of their own have turned out to be one person:
+// a human compares them and decides which journey goes on. Nothing crosses before, and nothing is dropped.
+func (w *World) tellJoined(person *Person) (say []Say) {
+	ids := w.IdsOf(person)
+	var open []*JourneyKnown
+	for _, j := range w.SortedJourneys() {
+		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
+			open = append(open, j)
+		}
+	}
+	for _, j := range open {
+		i := slices.IndexFunc(open, func(o *JourneyKnown) bool { return o.Person != j.Person })
+		if i < 0 {
+			return nil
+		}
+		data := schemas.PersonMergedData{Person: open[i].Person, Other: j.Person}
+		if j.Person == open[0].Person {
+			data = schemas.PersonMergedData{Person: j.Person, Other: open[i].Person}
+		}
+		say = append(say, Say{Type: schemas.PersonMerged, Journey: j.ID, Data: data})
+	}
+	return say
+}
+
+// Records are all records of one person: this one and those that share a verified NHS number with it.
+func (w *World) Records(person *Person) []*Person {
+	found := []*Person{person}
+	for i := 0; i < len(found); i++ {
+		for _, number := range found[i].numbers {
+			for _, other := range w.numbers[number] {
+				if owner := w.Owners[other.ID]; owner != nil && !slices.Contains(found, owner) {
+					found = append(found, owner)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func (w *World) IdsOf(person *Person) []string {
+	var ids []string
+	for _, record := range w.Records(person) {
+		ids = append(ids, record.IDs()...)
+	}
+	return ids
+}
+
+// isProtected says whether any record of the person is protected, and nobody has asked them since.
+func (w *World) isProtected(person *Person) bool {
+	return slices.ContainsFunc(w.Records(person), func(p *Person) bool {
+		identity := p.Identity.Reveal()
+		return identity.Protected && !identity.ProtectedAsked
+	})
+}
+
+// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by.
+func (w *World) hasNoChannel(person *Person) bool {
+	return !slices.ContainsFunc(w.Records(person), func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
+}
+
+// IsDeceased says whether any record of the person reports a death: the strictest counts.
+func (w *World) IsDeceased(person *Person) bool {
+	return slices.ContainsFunc(w.Records(person), func(p *Person) bool { return p.Deceased() })
+}
+
+func (w *World) takeVisit(in Incoming, person *Person) Settled {
+	s := in.Statement
+	if s.Visit == "" && s.saysNothingOfAVisit() {
+		return Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
+	}
+	v := w.visitFor(in)
+	before := w.Owners[v.Person]
+	v.join(s)
+	w.name(v, person, s)
+	return Settled{Visit: v, Decision: w.settle(v, s, in, before, person)}
+}
+
+// saysNothingOfAVisit: an update without a visit number, a reason or a diagnosis is about the person alone.
+func (s Statement) saysNothingOfAVisit() bool {
+	return s.Kind == KindUpdate && len(s.Evidence) == 0 && !s.LeftBefore
+}
+
+// visitFor finds the visit by its number. A message without one is a visit of its own, to be joined by person and
+// time.
+func (w *World) visitFor(in Incoming) *Visit {
+	number := in.Statement.Visit
+	if number == "" {
+		number = Numberless + in.Statement.Message
+	}
+	return w.visitNumbered(in.Statement.Organisation, number, in.NewVisit)
+}
+
+func (w *World) visitNumbered(organisation, number, newID string) *Visit {
+	if v := w.byNumber[VisitKey{organisation, number}]; v != nil {
+		return v
+	}
+	v := &Visit{ID: newID, Organisation: organisation, Number: number}
+	w.AddVisit(v)
+	return v
+}
+
+// visitsOf are the visits of all of a person's records.
+func (w *World) visitsOf(person *Person) []*Visit {
+	ids := w.IdsOf(person)
+	var visits []*Visit
+	for _, v := range w.Visits {
+		if slices.Contains(ids, v.Person) {
+			visits = append(visits, v)
+		}
+	}
+	return visits
+}
+
+// name says whose visit it is: the newest message decides, and one that knows who it is about before one that does
+// not. Two records that nobody has said are one person are shown to a human, since an offer to the wrong person is
+// worse than a question.
+func (w *World) name(v *Visit, person *Person, s Statement) {
+	named := Named{Person: person.ID, Anonymous: person.Anonymous, Said: s.Stamp(v.Version)}
+	if i := slices.IndexFunc(v.Named, func(n Named) bool { return n.Person == person.ID }); i < 0 {
+		v.Named = append(v.Named, named)
+	} else if named.Said.After(v.Named[i].Said) {
+		v.Named[i] = named
+	}
+	slices.SortFunc(v.Named, func(a, b Named) int { return cmp.Compare(a.Person, b.Person) })
+	v.Person = newestNamed(v.Named)
+	v.changed = true
+}
+
+func newestNamed(all []Named) string {
+	var newest Named
+	for _, n := range all {
+		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) || (newest.Anonymous == n.Anonymous && n.Said.After(newest.Said)) {
+			newest = n
+		}
+	}
+	return newest.Person
+}
+
+// differs says whether messages of one attendance were about records that are not known to be one person. Of
+// records that are not loaded, what was found before stands.
+func (w *World) differs(v *Visit) bool {
+	found, unknown := map[*Person]bool{}, false
+	for _, n := range v.Named {
+		owner := w.Owners[n.Person]
+		switch {
+		case n.Anonymous, owner != nil && owner.Anonymous:
+		case owner == nil:
+			unknown = true
+		default:
+			found[slices.MinFunc(w.Records(owner), func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })] = true
+		}
+	}
+	if len(found) == 0 {
+		return v.PersonDiffers
+	}
+	return unknown || len(found) > 1
+}
+
+// settle works out which visits are one attendance, of everybody whom the visit was or is about, and decides about
+// each. The message's own outcome is that of the attendance it belongs to; deciding about the others changes
+// something only where the message joined them, or parted them.
+func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) Decision {
+	var own Decision
+	var others []Decision
+	done := map[*Visit]bool{}
+	for _, person := range append([]*Person{w.Owners[v.Person]}, persons...) {
+		if person == nil {
+			continue
+		}
+		visits := slices.DeleteFunc(w.visitsOf(person), func(o *Visit) bool { return o.Organisation != v.Organisation || done[o] })
+		for _, attended := range Attendances(visits) {
+			for _, one := range attended {
+				done[one] = true
+			}
+			if slices.Contains(attended, v) {
+				own = w.decide(attended, s, person, in)
+				continue
+			}
+			in := in
+			in.NewJourney = ""
+			others = append(others, w.decide(attended, Statement{}, person, in))
+		}
+	}
+	for _, other := range others {
+		own.add(other)
+	}
+	return own
+}
+
+// SettleAll decides again about all of a person's attendances: the records or numbers that they go by have changed.
+func (w *World) SettleAll(person *Person, in Incoming, otherwise Decision) Decision {
+	return w.settleThose(person, in, otherwise, func([]*Visit) bool { return true })
+}
+
+// settleStanding decides again about what stands of a person, of whom more is known now: a birth date may make a child
+// of them. It raises nothing, as a message about a person alone never does.
+func (w *World) settleStanding(person *Person, in Incoming, reason string) Decision {
+	return w.settleThose(person, in, Decision{Outcome: Joined, Reason: reason}, func(attended []*Visit) bool {
+		return slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Standing() })
+	})
+}
+
+func (w *World) settleThose(person *Person, in Incoming, otherwise Decision, which func(attended []*Visit) bool) Decision {
+	byOrganisation := map[string][]*Visit{}
+	for _, v := range w.visitsOf(person) {
+		byOrganisation[v.Organisation] = append(byOrganisation[v.Organisation], v)
+	}
+	for _, organisation := range slices.Sorted(maps.Keys(byOrganisation)) {
+		for _, attended := range Attendances(byOrganisation[organisation]) {
+			if !which(attended) {
+				continue
+			}
+			decision := w.decide(attended, Statement{}, person, in)
+			in.NewJourney = ""
+			if len(decision.Say) > 0 {
+				otherwise.Journey = cmp.Or(otherwise.Journey, decision.Journey)
+				if otherwise.Outcome != RaisedOutcome && otherwise.Outcome != RaisedFlagged {
+					otherwise.Outcome = decision.Outcome
+				}
+			}
+			otherwise.add(decision)
+		}
+	}
+	return otherwise
+}
+
+// add takes over what follows from another attendance.
+func (d *Decision) add(other Decision) {
+	d.Say, d.Released = append(d.Say, other.Say...), append(d.Released, other.Released...)
+	d.Held = append(d.Held, other.Held...)
+}
+
+// decide decides about one attendance as a whole. What has been told of it stays with one of its visits.
+func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incoming) Decision {
+	so := Together(PartsInTime(attended))
+	so.Person = newestNamed(so.Named)
+	for _, v := range attended {
+		so.PersonDiffers = so.PersonDiffers || v.PersonDiffers
+	}
+	so.PersonDiffers = w.differs(so)
+	bearer := bearerOf(attended, so)
+	so.ID, so.Raised = bearer.ID, bearer.Raised
+	asked := AskedOf(attended)
+	if len(asked) > 0 {
+		so.Asked = asked[0]
+	}
+	watches := watchesOf(attended)
+	so.Watch = Watch{}
+	if len(watches) > 0 {
+		so.Watch = watches[0]
+	}
+	if s.Message == "" {
+		s.Message = so.End.Message
+	}
+	decision := Decide(so, s, w.subject(so, attended, person, in))
+	decision.Released = nil
+	if so.Asked == "" {
+		decision.Released = slices.DeleteFunc(asked, func(message string) bool { return message == s.Message })
+	}
+	for _, watch := range watches {
+		if watch.Message != "" && watch.Message != so.Watch.Message && watch.Message != s.Message {
+			decision.Released = append(decision.Released, watch.Message)
+		}
+	}
+	if decision.Outcome == Quarantined && s.Kind == "" {
+		decision.Held = append(decision.Held, Held{Message: s.Message, Reason: decision.Reason})
+	}
+	w.keep(attended, bearer, so)
+	decision.Say = append(decision.Say, withdrawOthers(attended, bearer)...)
+	w.rememberJourneys(decision.Say, so, in)
+	w.heard(attended, so, decision.Doubted)
+	return decision
+}
+
+func PartsInTime(visits []*Visit) []part {
+	parts := partsOf(visits)
+	slices.SortFunc(parts, inTime)
+	return parts
+}
+
+// bearerOf is the visit that what has been told is kept with: the one of which something stands, or was told first;
+// of an attendance nothing was told of, the one that ended.
+func bearerOf(attended []*Visit, so *Visit) *Visit {
+	return slices.MinFunc(attended, func(a, b *Visit) int {
+		return cmp.Or(notFirst(a.Raised.Standing(), b.Raised.Standing()), notFirst(a.Raised.Journey != "", b.Raised.Journey != ""),
+			a.Raised.At.Compare(b.Raised.At), notFirst(a.End == so.End, b.End == so.End), notFirst(a.IsNumbered(), b.IsNumbered()),
+			b.began().Compare(a.began()), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+func notFirst(a, b bool) int {
+	switch {
+	case a && !b:
+		return -1
+	case b && !a:
+		return 1
+	}
+	return 0
+}
+
+func AskedOf(attended []*Visit) (asked []string) {
+	for _, v := range attended {
+		if v.Asked != "" && !slices.Contains(asked, v.Asked) {
+			asked = append(asked, v.Asked)
+		}
+	}
+	return asked
+}
+
+// watchesOf are the watches that an attendance's visits are under, those that were asked about first.
+func watchesOf(attended []*Visit) (watches []Watch) {
+	for _, v := range attended {
+		if v.Watch != (Watch{}) {
+			watches = append(watches, v.Watch)
+		}
+	}
+	slices.SortFunc(watches, func(a, b Watch) int {
+		return cmp.Or(notFirst(a.Message != "", b.Message != ""), cmp.Compare(a.Message, b.Message), a.At.Compare(b.At))
+	})
+	return watches
+}
+
+// keep puts back what was decided.
+func (w *World) keep(attended []*Visit, bearer, so *Visit) {
+	if !sameRaised(bearer.Raised, so.Raised) {
+		bearer.Raised, bearer.changed = so.Raised, true
+	}
+	for _, v := range attended {
+		watch := Watch{}
+		if v == bearer {
+			watch = so.Watch
+		}
+		if !v.Watch.Same(watch) {
+			v.Watch, v.changed = watch, true
+		}
+		if so.Asked == "" && v.Asked != "" {
+			v.Asked, v.changed = "", true
+		}
+		if v.PersonDiffers != so.PersonDiffers {
+			v.PersonDiffers, v.changed = so.PersonDiffers, true
+		}
+	}
+	if so.Asked != "" && len(AskedOf(attended)) == 0 {
+		bearer.Asked, bearer.changed = so.Asked, true
+	}
+}
+
+func sameRaised(a, b Raised) bool {
+	return a.Journey == b.Journey && a.Withdrawn == b.Withdrawn && a.Left.Same(b.Left) && a.LeftOn == b.LeftOn && equalFacts(a.Facts, b.Facts) &&
+		slices.Equal(a.Flags, b.Flags) && a.ContactOver == b.ContactOver && a.At.Equal(b.At)
+}
+
+// withdrawOthers takes back what had been raised of an attendance's other visits before it was known that they are
+// one: one offer only.
+func withdrawOthers(attended []*Visit, bearer *Visit) (say []Say) {
+	for _, v := range attended {
+		if v == bearer || !v.Raised.Standing() {
+			continue
+		}
+		v.Raised.Withdrawn, v.changed = ReasonMerged, true
+		say = append(say, Say{Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+			Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: ReasonMerged}})
+	}
+	return say
+}
+
+// rememberJourneys makes a row for a journey that begins.
+func (w *World) rememberJourneys(say []Say, so *Visit, in Incoming) {
+	for _, one := range say {
+		if (one.Type == schemas.DischargeRecorded || one.Type == schemas.ReferralRequested) && w.Journeys[one.Journey] == nil {
+			w.Journeys[one.Journey] = &JourneyKnown{ID: one.Journey, Person: so.Person, State: "open", OpenedAt: in.DecidedAt, Changed: true}
+		}
+	}
+}
+
+func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incoming) Subject {
+	if owner := w.Owners[so.Person]; owner != nil {
+		person = owner
+	}
+	identity := person.Identity.Reveal()
+	subject := Subject{
+		Home:   w.Homes[so.Organisation],
+		Person: person.ID, Deceased: w.IsDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts, Young: w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)), BadNumber: identity.NumberInvalid,
+		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
+		QuarantineH: w.QuarantineFor, Waits: w.Waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),
+	}
+	if subject.NewJourney == "" {
+		subject.NewJourney = w.NewID()
+	}
+	if open := w.openJourney(person); open != nil && len(person.numbers) > 0 {
+		subject.OpenJourney = open.ID
+	}
+	subject.EarlierOn = func(journey string) bool { return w.earlierOn(journey, so, attended) }
+	return subject
+}
+
+// openJourney is the person's journey that a further attendance joins: the oldest that has not been closed.
+func (w *World) openJourney(person *Person) *JourneyKnown {
+	ids := w.IdsOf(person)
+	var open *JourneyKnown
+	for _, j := range w.Journeys {
+		if j.State == JourneyClosed || !slices.Contains(ids, j.Person) {
+			continue
+		}
+		if open == nil || cmp.Or(j.OpenedAt.Compare(open.OpenedAt), cmp.Compare(j.ID, open.ID)) < 0 {
+			open = j
+		}
+	}
+	return open
+}
+
+// earlierOn says whether a journey began with another attendance, or with a request more than a day before this one
+// ended: somebody has come back.
+func (w *World) earlierOn(journey string, so *Visit, attended []*Visit) bool {
+	others := false
+	for _, v := range w.Visits {
+		if v.Raised.Journey != journey || slices.Contains(attended, v) || v.Raised.Withdrawn == ReasonMerged {
+			continue
+		}
+		others = true
+		if v.Raised.Left.At.Before(so.End.Left.At) {
+			return true
+		}
+	}
+	known := w.Journeys[journey]
+	own := slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Journey == journey })
+	return !others && !own && known != nil && so.End.Left.At.Sub(known.OpenedAt) > endedFor
+}
+
+// takeMerge makes two records one. Journeys already begun are shown to a human; nothing crosses by itself.
+func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
+	reason := ReasonMerged
+	if in.Statement.Kind == KindRename {
+		reason = ReasonRenamed
+	}
+	settled := Settled{Decision: Decision{Outcome: Joined, Reason: reason}}
+	given := w.Persons[in.MergedKey]
+	if given == survivor { // known before; what it says of them may be new
+		settled.Decision = w.settleStanding(survivor, in, reason)
+		return settled
+	}
+	if given == nil {
+		given = w.newPerson(in.MergedKey, in.NewMerged, in.Statement.Organisation)
+	}
+	survivor.merge(given)
+	w.merged = append(w.merged, given)
+	for _, id := range given.IDs() {
+		w.Owners[id] = survivor
+	}
+	for _, number := range given.numbers {
+		w.AddNumber(number, survivor)
+	}
+	for key, person := range w.Persons {
+		if person == given {
+			w.Persons[key] = survivor
+		}
+	}
+	settled.Decision = w.SettleAll(survivor, in, settled.Decision)
+	return settled
+}
+
+// takeJoinVisits makes two visit numbers one attendance (A42): the one given up leads to the one that stays.
+func (w *World) takeJoinVisits(in Incoming, person *Person) Settled {
+	s := in.Statement
+	stays := w.visitNumbered(s.Organisation, s.Visit, in.NewVisit)
+	given := w.visitNumbered(s.Organisation, s.MergedVisit, w.NewID())
+	before := []*Person{w.Owners[stays.Person], w.Owners[given.Person], person}
+	for _, v := range []*Visit{stays, given} {
+		v.join(s)
+		w.name(v, person, s)
+	}
+	if stamp := s.Stamp(given.Version); stays != given && stamp.After(given.IntoSaid) {
+		given.Into, given.IntoSaid = stays.Number, stamp
+	}
+	decision := w.settle(stays, s, in, before...)
+	if decision.Outcome == Joined {
+		decision.Reason = ReasonVisitsJoined
+	}
+	return Settled{Visit: stays, Decision: decision}
+}
+
+// takeHuman applies a named human's decision about a visit of undecided scope.
+func (w *World) takeHuman(in Incoming) Settled {
+	for _, v := range w.Visits {
+		if v.ID != in.VisitID {
+			continue
+		}
+		person := w.Owners[v.Person]
+		if person == nil {
+			break
+		}
+		v.join(in.Statement)
+		return Settled{Visit: v, Person: person.ID, Decision: w.settle(v, in.Statement, in, person)}
+	}
+	return Settled{Decision: Decision{Outcome: Quarantined, Reason: ReasonNoVisit}}
+}
+
+// ChangedPersons are the records to be stored, the given-up ones included.
+func (w *World) ChangedPersons() []*Person {
+	seen := map[string]*Person{}
+	for _, person := range w.Owners {
+		seen[person.ID] = person
+	}
+	for _, person := range w.merged {
+		seen[person.ID] = person
+	}
+	var changed []*Person
+	for _, person := range seen {
+		if person.changed {
+			changed = append(changed, person)
+		}
+	}
+	slices.SortFunc(changed, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
+	return changed
+}
+
+func (w *World) ChangedVisits() []*Visit {
+	changed := slices.DeleteFunc(slices.Clone(w.Visits), func(v *Visit) bool { return !v.changed })
+	slices.SortFunc(changed, func(a, b *Visit) int {
+		return cmp.Or(cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.Number, b.Number))
+	})
+	return changed
+}
+
+func (w *World) ChangedJourneys() []*JourneyKnown {
+	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)), func(j *JourneyKnown) bool { return !j.Changed })
+	slices.SortFunc(changed, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
+	return changed
+}

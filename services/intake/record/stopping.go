@@ -1,0 +1,193 @@
+package record
+
+import (
+	"cmp"
+	"slices"
+
+	"footbridge/schemas"
+)
+
+// Reasons in the ledger for signals, and why contact stopped.
+const (
+	ReasonNotKnown      = "person-not-known" // a signal about somebody of whom nothing is kept here
+	ReasonSignalOther   = "signal-type"
+	ReasonNumberChanged = "nhs-number-changed"
+	ReasonRecordChanged = "record-changed"
+	ReasonByHandStop    = "by-hand"
+	ReasonParted        = "records-parted" // contact had stopped for a record that turned out to be another person's
+
+	// QuestionRecord: the national record changed; somebody asks whether the contact still holds.
+	QuestionRecord = "record"
+)
+
+// CardFlags is what may be known of a person's contact card without opening it.
+type CardFlags struct{ NoSafeChannel, Needs bool }
+
+// takeSignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
+// here, and software only stops: lifting is for a named human.
+func (w *World) takeSignal(in Incoming) Settled {
+	known := w.recordsBy(in.Key, in.Number)
+	if len(known) == 0 {
+		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonNotKnown}}
+	}
+	person, s := known[0], in.Statement
+	settled := Settled{Person: person.ID, Decision: Decision{Outcome: Joined}}
+	switch s.Signal {
+	case SignalDeath:
+		for _, one := range known {
+			one.die(one.ID)
+		}
+		settled.Reason = ReasonDeath
+		settled.stop(ReasonDeath, stopContact(w.visitsOf(person), person.ID, ReasonDeath))
+	case SignalNumber:
+		before := len(w.Records(person))
+		settled.Decision = w.takeNumber(in, known)
+		if len(w.Records(person)) > before {
+			settled.Say = append(settled.Say, w.tellJoined(person)...)
+		}
+		if reason := w.stopReason(person); reason != "" {
+			settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
+		}
+	case SignalRecord:
+		settled.Reason, settled.Say = ReasonRecordChanged, w.questionContact(known)
+		if len(settled.Say) > 0 {
+			settled.Outcome = Corrected
+		}
+	}
+	return settled
+}
+
+// recordsBy are the records that a verified NHS number leads to, with all that share one with them, in id order.
+func (w *World) recordsBy(key, number string) []*Person {
+	found := slices.Clone(w.numbers[number])
+	if person := w.Persons[key]; person != nil {
+		found = append(found, person)
+	}
+	var all []*Person
+	for _, one := range found {
+		owner := cmp.Or(w.Owners[one.ID], one)
+		for _, record := range w.Records(owner) {
+			if !slices.Contains(all, record) {
+				all = append(all, record)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// takeNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
+// hospitals go on sending it for a while. Where the signal does not name the new one, a human looks it up.
+func (w *World) takeNumber(in Incoming, known []*Person) Decision {
+	next := in.Statement.Merged.Reveal()
+	if next.NHSNumber == "" || in.Renumbered == "" {
+		return Quarantine(in.Statement.Message, w.HomeOf(in.Statement.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
+	}
+	for _, record := range known {
+		w.link(record, in.Renumbered)
+		record.learn(next, in.Statement.Stamp(0))
+	}
+	decision := Decision{Outcome: Corrected, Reason: ReasonNumberChanged}
+	return w.SettleAll(known[0], in, decision)
+}
+
+// questionContact says on each journey that how the person may be reached is to be asked again: what they confirmed
+// is not overwritten, and is no longer taken for confirmed.
+func (w *World) questionContact(known []*Person) (say []Say) {
+	var ids []string
+	flags := CardFlags{}
+	for _, record := range known {
+		for _, id := range record.IDs() {
+			ids = append(ids, id)
+			card := w.Cards[id]
+			flags.NoSafeChannel, flags.Needs = flags.NoSafeChannel || card.NoSafeChannel, flags.Needs || card.Needs
+			w.Unconfirmed = append(w.Unconfirmed, id)
+		}
+	}
+	for _, j := range w.SortedJourneys() {
+		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
+			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{QuestionRecord}}})
+		}
+	}
+	return say
+}
+
+func (w *World) SortedJourneys() []*JourneyKnown {
+	var all []*JourneyKnown
+	for _, j := range w.Journeys {
+		all = append(all, j)
+	}
+	slices.SortFunc(all, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// stopReason is why nobody may contact the person, or empty: any record's counts, a death first.
+func (w *World) stopReason(person *Person) string {
+	if w.IsDeceased(person) {
+		return ReasonDeath
+	}
+	for _, record := range w.Records(person) {
+		if len(record.Stops) > 0 {
+			return ReasonByHandStop
+		}
+	}
+	return ""
+}
+
+// stop adds what follows from contact that has stopped. A death is the message's outcome too.
+func (s *Settled) stop(reason string, say []Say) {
+	if len(say) == 0 {
+		return
+	}
+	if reason == ReasonDeath {
+		s.Outcome, s.Reason = Corrected, ReasonDeath
+	}
+	s.Say = append(s.Say, say...)
+}
+
+// StopByHand stops contact with a person on all journeys of theirs, and on any that begin later.
+func (w *World) StopByHand(person *Person) []Say {
+	for _, record := range w.Records(person) {
+		record.Stops, record.stopChanged = record.IDs(), true
+	}
+	return stopContact(w.visitsOf(person), person.ID, ReasonByHandStop)
+}
+
+// ResumeByHand lifts a stop, whatever it was for: a named human has checked. Visits that had waited are decided
+// about again.
+func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
+	for _, record := range w.Records(person) {
+		if len(record.Stops) > 0 {
+			record.Stops, record.stopChanged = nil, true
+		}
+		if record.Deceased() {
+			record.Deaths, record.DeathsChanged, record.changed = nil, true, true
+		}
+	}
+	say := resumeContact(w.visitsOf(person), person.ID, ReasonByHandStop)
+	return append(say, w.SettleAll(person, in, Decision{}).Say...)
+}
+
+// ChangedStops are the records whose stop by hand has changed, in id order.
+func (w *World) ChangedStops() []*Person {
+	var all []*Person
+	for _, person := range w.Owners {
+		if person.stopChanged && !slices.Contains(all, person) {
+			all = append(all, person)
+		}
+	}
+	slices.SortFunc(all, func(a, b *Person) int { return cmp.Compare(a.ID, b.ID) })
+	return all
+}
+
+// SignalKind is what a signal about a person says happened.
+type SignalKind string
+
+// The kinds that concern us. All others are of no concern here.
+const (
+	SignalDeath  SignalKind = "death"
+	SignalNumber SignalKind = "number-changed"
+	SignalRecord SignalKind = "record-changed"
+	SignalOther  SignalKind = ""
+)

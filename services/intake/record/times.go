@@ -1,0 +1,203 @@
+package record
+
+import (
+	"time"
+
+	"footbridge/schemas"
+)
+
+// A time that cannot be true is not believed, whichever way it came: it decides no window, no age and no order, the next
+// best time is used instead, and a human is shown both. A date of leaving in the year 2206 would make an adult of a child.
+
+// OldFor is how far back from its own time a message may speak of an attendance: a year and some weeks. Beyond it a
+// digit of the year is wrong, not the memory good.
+const OldFor = 400 * 24 * time.Hour
+
+// oldest is the age in years beyond which a birth date is a mistake.
+const oldest = 130
+
+// What a doubt is about: the newest word about each stands.
+const (
+	AboutLeft        = "left"
+	AboutArrived     = "arrived"
+	AboutBorn        = "born"
+	AboutText        = "text"
+	AboutVisit       = "visit"
+	AboutDestination = "destination"
+)
+
+// What was read instead, for the ledger; in words in flagWords.
+const (
+	ReadEventTime   = "used-event-time"
+	ReadMessageTime = "used-message-time"
+	ReadNoBirth     = "used-no-birth-date"
+	ReadNoArrival   = "used-no-arrival"
+	ReadDetected    = "used-detected-characters"
+)
+
+// Doubt is what could not be believed of one part of what was said, and what was used instead. One without flags says
+// that the part was said, and is sound.
+type Doubt struct {
+	Flags []string `json:"flags,omitempty"`
+	Read  []string `json:"read,omitempty"`
+	Said  Stamp    `json:"at,omitzero"`
+}
+
+// Doubt notes that a part of a statement is not believed, and what is used instead.
+func (s *Statement) Doubt(about, flag, read string) {
+	if s.Doubts == nil {
+		s.Doubts = map[string]Doubt{}
+	}
+	d := s.Doubts[about]
+	if flag != "" && !Contains(d.Flags, flag) {
+		d.Flags = append(d.Flags[:len(d.Flags):len(d.Flags)], flag)
+	}
+	if read != "" && !Contains(d.Read, read) {
+		d.Read = append(d.Read[:len(d.Read):len(d.Read)], read)
+	}
+	s.Doubts[about] = d
+}
+
+func Contains(all []string, one string) bool {
+	for _, text := range all {
+		if text == one {
+			return true
+		}
+	}
+	return false
+}
+
+// Believe keeps of a statement the times that can be true: not in the future, not before birth, not over a year before
+// the message's own time. Of the ends it may speak of, the first such one is when the person left; where there is none,
+// a message that says they have left counts from when it came. It may be asked again, and comes to the same.
+func (s *Statement) Believe(received time.Time, zone *time.Location) {
+	born := s.believeBirth(received, zone)
+	can := func(m Moment) bool { return !InFuture(m, received, zone) && !m.On(zone).before(born) }
+	recent := func(m Moment) bool { return s.SaidAt.IsZero() || !m.At.Before(s.SaidAt.Add(-OldFor)) }
+	if s.Arrived.Known() {
+		s.Doubt(AboutArrived, "", "")
+		if !can(s.Arrived) || !recent(s.Arrived) || s.arrivedAfterEnd() {
+			if s.arrivedAfterEnd() {
+				s.Doubt(AboutArrived, schemas.FlagLeftBeforeArrival, "")
+			}
+			s.Doubt(AboutArrived, schemas.FlagTimeNotBelieved, ReadNoArrival)
+			s.Arrived = Moment{}
+		}
+	}
+	if s.Requested.Known() && InFuture(s.Requested, received, zone) {
+		s.Doubt(AboutLeft, schemas.FlagTimeNotBelieved, ReadMessageTime)
+		s.Requested = Moment{At: received}
+	}
+	if s.Corrects.Known() && (!can(s.Corrects) || !recent(s.Corrects)) {
+		s.Doubt(AboutLeft, notBelieved(s.Corrects, received, zone), "")
+		s.Corrects = Moment{}
+	} else if s.Corrects.Known() {
+		s.Doubt(AboutLeft, "", "")
+	}
+	s.believeEnd(received, zone, func(m Moment) bool { return can(m) && recent(m) })
+}
+
+// believeEnd takes the first of the ends that can be true, and keeps the next beside it.
+func (s *Statement) believeEnd(received time.Time, zone *time.Location, can func(Moment) bool) {
+	if len(s.Ends) == 0 {
+		return
+	}
+	s.Happened, s.Else = Moment{}, Moment{}
+	given := false
+	for i, end := range s.Ends {
+		switch {
+		case !end.Known():
+		case !can(end):
+			s.Doubt(AboutLeft, notBelieved(end, received, zone), "")
+			given = true
+		case !s.Happened.Known():
+			s.Happened, given = end, true
+			if i > 0 && len(s.Doubts[AboutLeft].Flags) > 0 {
+				s.Doubt(AboutLeft, "", ReadEventTime)
+			}
+		case !s.Else.Known():
+			s.Else = end
+		}
+	}
+	if given && !s.Happened.Known() && s.Kind != KindReferral {
+		s.Happened = Moment{At: received}
+		s.Doubt(AboutLeft, "", ReadMessageTime)
+	}
+	s.Doubt(AboutLeft, "", "")
+}
+
+// notBelieved is the flag of a time that is not believed.
+func notBelieved(m Moment, received time.Time, zone *time.Location) string {
+	if InFuture(m, received, zone) {
+		return schemas.FlagFutureDischarge
+	}
+	return schemas.FlagTimeNotBelieved
+}
+
+// arrivedAfterEnd: the arrival is later than the message that says that they have left, and than the time of that.
+func (s *Statement) arrivedAfterEnd() bool {
+	if s.Kind != KindEnd && s.Kind != KindReported {
+		return false
+	}
+	return !s.Arrived.DayOnly && s.Arrived.At.After(s.SaidAt.Add(FutureTolerance)) && !s.SaidAt.IsZero()
+}
+
+// believeBirth leaves a birth date out that cannot be one, and gives the day of one that can.
+func (s *Statement) believeBirth(received time.Time, zone *time.Location) localDay {
+	identity := s.Person.Reveal()
+	if identity.BirthDate == "" {
+		return ""
+	}
+	today := received.In(zone).Format(time.DateOnly)
+	day, err := time.Parse(time.DateOnly, identity.BirthDate)
+	if err == nil && identity.BirthDate <= today && day.AddDate(oldest, 0, 0).Format(time.DateOnly) >= today {
+		if s.Doubts[AboutBorn].Flags == nil {
+			s.Doubt(AboutBorn, "", "")
+		}
+		return localDay(identity.BirthDate)
+	}
+	identity.BirthDate = ""
+	s.Conceal(identity)
+	s.Doubt(AboutBorn, schemas.FlagTimeNotBelieved, ReadNoBirth)
+	return ""
+}
+
+// localDay is a day as YYYY-MM-DD; an empty one is not known.
+type localDay string
+
+func (d localDay) before(o localDay) bool { return d != "" && o != "" && d < o }
+
+func (m Moment) On(zone *time.Location) localDay {
+	return localDay(m.At.In(zone).Format(time.DateOnly))
+}
+
+// InFuture allows for a sender's clock that runs a little ahead.
+func InFuture(m Moment, now time.Time, zone *time.Location) bool {
+	if m.DayOnly {
+		return m.On(zone) > (Moment{At: now.Add(FutureTolerance)}).On(zone)
+	}
+	return m.At.After(now.Add(FutureTolerance))
+}
+
+// before says that m is earlier than o, as far as can be told: of a day alone, an hour of the same day is not.
+func (m Moment) before(o Moment) bool {
+	if m.DayOnly || o.DayOnly {
+		return m.At.Before(o.At.Add(-24 * time.Hour))
+	}
+	return m.At.Before(o.At)
+}
+
+// doubted takes over what is doubted, or said soundly, of each part.
+func (v *Visit) doubted(doubts map[string]Doubt, stamp Stamp) {
+	for about, doubt := range doubts {
+		if known, there := v.Doubts[about]; there && !stamp.After(known.Said) {
+			continue
+		}
+		if v.Doubts == nil {
+			v.Doubts = map[string]Doubt{}
+		}
+		doubt.Said = stamp
+		v.Doubts[about] = doubt
+		v.changed = true
+	}
+}
