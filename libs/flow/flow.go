@@ -7,7 +7,7 @@
 // do about it.
 //
 // A service uses four things: a Config with the types it hears and a Handle function; Flow.Run; Flow.Do for what
-// arrives by HTTP, MLLP or time; and Tx, in which every statement is queued and every event emitted.
+// arrives by HTTP, MLLP or time (Flow.DoOnce for a request that may be sent twice); and Tx, in which every statement is queued and every event emitted.
 //
 // Promises:
 //   - what has committed is published, at least once, whatever is killed, paused, deleted or rolled back, as long
@@ -114,7 +114,8 @@ type Query = pgx.QueuedQuery
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables flow keeps in each service's schema: outbox, inbox, writers, parked, dead letters.
+// Migrations are the tables flow keeps in each service's schema: outbox, inbox, writers, parked, dead letters,
+// and the requests that were done once.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -164,6 +165,7 @@ type Flow struct {
 // New prepares a flow and writes down its writer; Run starts it. The service's schema must be migrated.
 func New(ctx context.Context, cfg Config) (*Flow, error) {
 	setDefaults(&cfg)
+	cfg.Due = withForgetting(cfg.Due)
 	f := &Flow{
 		cfg: cfg, source: "/footbridge/" + cfg.Service, adopted: map[int64]*tracker{},
 		wake: map[string]chan struct{}{}, aside: map[string]*aside{}, evidence: make(chan string, 1),

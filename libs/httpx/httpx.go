@@ -8,8 +8,8 @@
 //   - a body is never read beyond its limit, nor before its content type is known to be right;
 //   - spans and metrics carry the route's pattern, never the path, the query, an address or a header.
 //
-// It does not know who is asking (package principal does) and stores nothing: idempotency rows are written by the
-// caller, inside the transaction of their effect.
+// It does not know who is asking (package principal does) and stores nothing: flow.DoOnce keeps the requests that are
+// done once.
 package httpx
 
 import (

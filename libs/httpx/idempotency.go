@@ -13,7 +13,7 @@ import (
 const KeepIdempotency = 7 * 24 * time.Hour
 
 // Idempotency is a request that may be sent twice and is done once: who sent it, to which route, under which key,
-// and the hash of its body. The row is kept by the caller in the transaction of the effect; see Claim.
+// and the hash of its body. flow.DoOnce keeps it, with the answer, in the transaction of the effect.
 type Idempotency struct {
 	Principal string
 	Route     string
@@ -21,12 +21,12 @@ type Idempotency struct {
 	BodyHash  [sha256.Size]byte
 }
 
-// Remembered is what was answered the first time. It must hold nothing that the answer's reader may not read seven
-// days later, and no identity: answer with ids.
-type Remembered struct {
+// Answer is what a request that may be sent twice is answered with: a status and JSON.
+type Answer struct {
 	Status int
-	Answer []byte
-	At     time.Time
+	Body   []byte
+	// Again says that this was answered before, and that nothing was done now.
+	Again bool
 }
 
 // ParseIdempotency reads Idempotency-Key: 1 to 255 visible ASCII characters, in double quotes or without. Without
@@ -45,15 +45,6 @@ func ParseIdempotency(r *http.Request, principal string, body []byte) (*Idempote
 		return nil, NewProblem(http.StatusBadRequest, "The Idempotency-Key is not one of 1 to 255 visible ASCII characters. Send one, for example a UUID, and the same one when you repeat the request.")
 	}
 	return &Idempotency{Principal: principal, Route: routeKey(r), Key: key, BodyHash: sha256.Sum256(body)}, nil
-}
-
-// RequireIdempotency is ParseIdempotency for a route where doing it twice would do harm: without a key it is a 400.
-func RequireIdempotency(r *http.Request, principal string, body []byte) (*Idempotency, error) {
-	i, err := ParseIdempotency(r, principal, body)
-	if i == nil && err == nil {
-		return nil, NewProblem(http.StatusBadRequest, "This needs an Idempotency-Key, so that a repetition is not done twice. Send one, for example a UUID.")
-	}
-	return i, err
 }
 
 // routeKey is the route's pattern and a hash of the path: the same key on another path is another request, since ids
@@ -83,13 +74,15 @@ func (i *Idempotency) Same(bodyHash []byte) error {
 	return NewProblem(http.StatusConflict, "This Idempotency-Key came before with another body. Send what you sent then, or use a new key for a new request.")
 }
 
-// Write answers as the first time, and says so in a header.
-func (a Remembered) Write(w http.ResponseWriter) error {
+// Write answers, and says in a header when that is a repetition.
+func (a Answer) Write(w http.ResponseWriter) error {
 	header := w.Header()
 	header.Set("Content-Type", "application/json")
 	header.Set("Cache-Control", "no-store")
-	header.Set("Idempotency-Replayed", "true")
+	if a.Again {
+		header.Set("Idempotency-Replayed", "true")
+	}
 	w.WriteHeader(a.Status)
-	_, _ = w.Write(a.Answer)
+	_, _ = w.Write(a.Body)
 	return nil
 }

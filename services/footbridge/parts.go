@@ -7,10 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"slices"
-	"time"
 
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
@@ -67,17 +64,7 @@ func (p *process) flowOf(ctx context.Context, name string, pool *pgxpool.Pool, t
 		Meter: t.Meter("flow"), RebuildRate: p.cfg.RebuildRate,
 	}
 	tune(&cfg)
-	cfg.Due = append(slices.Clone(cfg.Due), flow.Due{Name: "requests-are-old", Every: time.Minute, Limit: 1000, Run: forgetRequests})
 	return flow.New(ctx, cfg)
-}
-
-// forgetRequests deletes what was kept so that a request is done once, when its time is over.
-func forgetRequests(_ context.Context, tx *flow.Tx, limit int) (forgotten int, err error) {
-	tx.Queue(httpx.IdempotencyForget, tx.Now.Add(-httpx.KeepIdempotency), limit).Exec(func(tag pgconn.CommandTag) error {
-		forgotten = int(tag.RowsAffected())
-		return nil
-	})
-	return forgotten, tx.Flush()
 }
 
 func (p *process) runThreshold(ctx context.Context, h *service.Health) error {

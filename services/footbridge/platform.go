@@ -17,7 +17,6 @@ import (
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
-	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
@@ -50,7 +49,7 @@ type platform struct {
 	conns     []*bus.Conn
 }
 
-// migrationsOf are a service's tables: flow's first, then what it shares with HTTP doors, then its own.
+// migrationsOf are a service's tables: flow's first, then its own.
 func migrationsOf(name string) pg.Service {
 	own := map[string]fs.FS{
 		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(), schemas.Followup: followup.Migrations(),
@@ -60,7 +59,7 @@ func migrationsOf(name string) pg.Service {
 		return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: name, FS: gateway.Migrations()}}}
 	}
 	return pg.Service{Name: name, Migrations: []pg.MigrationSet{
-		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: name, FS: own},
+		{Name: "flow", FS: flow.Migrations()}, {Name: name, FS: own},
 	}}
 }
 

@@ -34,8 +34,7 @@ import (
 
 var testStream = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour, MaxBytes: -1}
 
-var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
-	{Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
+var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
 
 // site is a database and a broker, with any number of intakes on them.
 type site struct {

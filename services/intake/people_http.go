@@ -2,7 +2,6 @@ package intake
 
 import (
 	"cmp"
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -51,28 +50,7 @@ func (s *Service) perform(w http.ResponseWriter, r *http.Request, body []byte, d
 	if err != nil {
 		return err
 	}
-	var answer httpx.Remembered
-	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		before, err := claimRequest(tx, who, key)
-		if err != nil {
-			return err
-		}
-		if before != nil {
-			answer = *before
-			return nil
-		}
-		status, value, err := do(tx, who)
-		if err != nil {
-			return err
-		}
-		text, err := json.Marshal(value)
-		if err != nil {
-			return err
-		}
-		answer = httpx.Remembered{Status: status, Answer: text, At: tx.Now}
-		rememberRequest(tx, key, answer)
-		return nil
-	})
+	answer, err := s.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) { return do(tx, who) })
 	if err != nil {
 		return err
 	}

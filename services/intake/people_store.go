@@ -30,34 +30,6 @@ const (
 	fieldAccess = "access/" // and the look's id
 )
 
-// claimRequest begins a request that may be sent twice; it returns what was answered before.
-func claimRequest(tx *flow.Tx, _ principal.Principal, key *httpx.Idempotency) (*httpx.Remembered, error) {
-	if key == nil {
-		return nil, nil
-	}
-	isNew := false
-	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
-		isNew = tag.RowsAffected() == 1
-		return nil
-	})
-	if err := tx.Flush(); err != nil || isNew {
-		return nil, err
-	}
-	var before *httpx.Remembered
-	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
-		before, err = key.Found(row)
-		return err
-	})
-	err := tx.Flush()
-	return before, err
-}
-
-func rememberRequest(tx *flow.Tx, key *httpx.Idempotency, answer httpx.Remembered) {
-	if key != nil {
-		tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), answer.Status, answer.Answer)...)
-	}
-}
-
 func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
 }

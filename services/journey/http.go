@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/clock"
@@ -30,7 +29,7 @@ const maxBody = 16 << 10
 // api answers HTTP.
 type api struct {
 	*Service
-	flow  doer
+	flow  *flow.Flow
 	pool  *pgxpool.Pool
 	clock clock.Clock
 }
@@ -352,27 +351,19 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, lock locking, 
 	if err != nil {
 		return err
 	}
-	var answer httpx.Remembered
-	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		before, err := claim(tx, key)
-		if before != nil || err != nil {
-			answer = orNothing(before)
-			return err
-		}
+	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
 		j, err := lock(tx, p, id)
 		if err == nil {
 			err = httpx.CheckIfMatch(r, j.tag())
 		}
 		if err != nil {
-			return err
+			return 0, nil, err
 		}
 		if err := do(tx, a.writes(tx.Now), j, id, body, p); err != nil {
-			return err
+			return 0, nil, err
 		}
-		answer, err = a.answerOf(j, p, tx.Now)
 		w.Header().Set("ETag", j.tag())
-		remember(tx, key, answer)
-		return err
+		return http.StatusOK, a.changedOf(j, p, tx.Now), nil
 	})
 	if err != nil {
 		return err
@@ -420,46 +411,10 @@ type changedShown struct {
 	May     []string     `json:"may,omitempty"`
 }
 
-func (a api) answerOf(j *record, p principal.Principal, now time.Time) (httpx.Remembered, error) {
+func (a api) changedOf(j *record, p principal.Principal, now time.Time) changedShown {
 	steps := []stepShown{}
 	for _, s := range j.Steps {
 		steps = append(steps, a.stepOf(s, now))
 	}
-	text, err := json.Marshal(changedShown{Journey: j.ID, State: j.State, Held: a.heldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))})
-	return httpx.Remembered{Status: http.StatusOK, Answer: text, At: now}, err
-}
-
-// claim begins a request that may be sent twice; it returns what was answered before.
-func claim(tx *flow.Tx, key *httpx.Idempotency) (*httpx.Remembered, error) {
-	if key == nil {
-		return nil, nil
-	}
-	var isNew bool
-	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
-		isNew = tag.RowsAffected() == 1
-		return nil
-	})
-	if err := tx.Flush(); err != nil || isNew {
-		return nil, err
-	}
-	var before *httpx.Remembered
-	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
-		before, err = key.Found(row)
-		return err
-	})
-	err := tx.Flush()
-	return before, err
-}
-
-func remember(tx *flow.Tx, key *httpx.Idempotency, answer httpx.Remembered) {
-	if key != nil {
-		tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), answer.Status, answer.Answer)...)
-	}
-}
-
-func orNothing(before *httpx.Remembered) httpx.Remembered {
-	if before == nil {
-		return httpx.Remembered{}
-	}
-	return *before
+	return changedShown{Journey: j.ID, State: j.State, Held: a.heldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))}
 }

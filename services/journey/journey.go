@@ -41,7 +41,7 @@ const Name = schemas.Journey
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables of this service; they come after flow's, and after httpx.IdempotencyMigrations.
+// Migrations are the tables of this service; they come after flow's.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {

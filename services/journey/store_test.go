@@ -14,7 +14,6 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
-	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
@@ -24,7 +23,7 @@ var now = time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC)
 
 func migrated() pg.Service {
 	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{
-		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
+		{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
 }
 
 func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {

@@ -1,15 +1,10 @@
 package threshold
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"regexp"
 	"strings"
 	"time"
-
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgconn"
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
@@ -169,59 +164,14 @@ func once[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow
 	if err != nil {
 		return err
 	}
-	var before *httpx.Remembered
-	var answer any
-	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		before, answer = nil, nil
-		var err error
-		if before, err = claim(tx, key); before != nil || err != nil {
-			return err
-		}
-		if answer, err = do(tx, who, body); err != nil {
-			return err
-		}
-		return remember(tx, key, answer)
+	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+		answer, err := do(tx, who, body)
+		return http.StatusOK, answer, err
 	})
 	if err != nil {
 		return err
 	}
-	if before != nil {
-		return before.Write(w)
-	}
-	return httpx.WriteJSON(w, http.StatusOK, answer)
-}
-
-// claim begins a request that may be sent twice; it returns what was answered before.
-func claim(tx *flow.Tx, key *httpx.Idempotency) (before *httpx.Remembered, err error) {
-	if key == nil {
-		return nil, nil
-	}
-	isNew := false
-	tx.Queue(httpx.IdempotencyClaim, key.ClaimArgs(tx.Now)...).Exec(func(tag pgconn.CommandTag) error {
-		isNew = tag.RowsAffected() == 1
-		return nil
-	})
-	if err := tx.Flush(); err != nil || isNew {
-		return nil, err
-	}
-	tx.Queue(httpx.IdempotencyFind, key.KeyArgs()...).QueryRow(func(row pgx.Row) (err error) {
-		before, err = key.Found(row)
-		return err
-	})
-	err = tx.Flush()
-	return before, err
-}
-
-func remember(tx *flow.Tx, key *httpx.Idempotency, answer any) error {
-	if key == nil {
-		return nil
-	}
-	text, err := json.Marshal(answer)
-	if err != nil {
-		return fmt.Errorf("writing an answer: %w", err)
-	}
-	tx.Queue(httpx.IdempotencyRemember, append(key.KeyArgs(), http.StatusOK, text)...)
-	return nil
+	return answer.Write(w)
 }
 
 func refuse(faults []Fault) error {

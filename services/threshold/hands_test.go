@@ -52,7 +52,7 @@ func (s *set) Offset() time.Duration { return time.Until(s.at) }
 
 func migrated() pg.Service {
 	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{
-		{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: Name, FS: Migrations()}}}
+		{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
 }
 
 func newWorld(t *testing.T, directory *criteria.Directory) *world {

@@ -1,7 +1,6 @@
 package threshold
 
 import (
-	"context"
 	"net/http"
 	"slices"
 	"strings"
@@ -23,14 +22,9 @@ const (
 	draftLimit = 8 << 20
 )
 
-// doer runs one transaction; *flow.Flow is one.
-type doer interface {
-	Do(ctx context.Context, fn func(tx *flow.Tx) error) error
-}
-
 // Routes adds the paths of this service, each open to the roles of the route table. Changes go through f; reads use
 // pool. The mux must have put a principal into the context (principal.Require).
-func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.Clock) error {
+func (e *Evaluator) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) error {
 	a := api{Evaluator: e, flow: f, pool: pool, clock: c}
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/services":                 a.services,
@@ -50,7 +44,7 @@ func (e *Evaluator) Routes(mux *httpx.Mux, f doer, pool *pgxpool.Pool, c clock.C
 // api answers for the set of criteria that is in force, and for decisions as they were made.
 type api struct {
 	*Evaluator
-	flow  doer
+	flow  *flow.Flow
 	pool  *pgxpool.Pool
 	clock clock.Clock
 }

@@ -16,7 +16,7 @@ var statement = regexp.MustCompile(`(?is)^\s*(` +
 // speaksSQL are the places where SQL may be written.
 func speaksSQL(name string) bool {
 	service, ok := serviceOf(name)
-	return in(name, "libs/pg/", "libs/flow/", "libs/testkit/", "tests/") || name == "libs/httpx/store.go" ||
+	return in(name, "libs/pg/", "libs/flow/", "libs/testkit/", "tests/") ||
 		(ok && isStore(name)) || (service == "journey" && path.Base(name) == "sentinel.go") // its own role, its own views
 }
 

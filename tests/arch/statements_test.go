@@ -11,7 +11,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/flow"
-	"footbridge/libs/httpx"
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 	"footbridge/services/bridging"
@@ -29,7 +28,7 @@ func stateful() []pg.Service {
 	var all []pg.Service
 	for name, migrations := range own {
 		all = append(all, pg.Service{Name: name, Migrations: []pg.MigrationSet{
-			{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: name, FS: migrations},
+			{Name: "flow", FS: flow.Migrations()}, {Name: name, FS: migrations},
 		}})
 	}
 	return all
@@ -82,7 +81,7 @@ func storeOf(name, service string) bool {
 	if ok {
 		return own == service && speaksSQL(name)
 	}
-	return service == journey.Name && (in(name, "libs/flow/") || name == "libs/httpx/store.go") && path.Ext(name) == ".go"
+	return service == journey.Name && in(name, "libs/flow/") && path.Ext(name) == ".go"
 }
 
 func TestAStatementThatDoesNotFitIsFound(t *testing.T) {

@@ -31,7 +31,6 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
-	"footbridge/libs/httpx"
 	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
 	"footbridge/libs/principal"
@@ -84,7 +83,7 @@ func Services() []pg.Service {
 	var all []pg.Service
 	for _, s := range own {
 		all = append(all, pg.Service{Name: s.name, Migrations: []pg.MigrationSet{
-			{Name: "flow", FS: flow.Migrations()}, {Name: "idempotency", FS: httpx.IdempotencyMigrations}, {Name: s.name, FS: s.fs},
+			{Name: "flow", FS: flow.Migrations()}, {Name: s.name, FS: s.fs},
 		}})
 	}
 	return append(all, pg.Service{Name: gateway.Name, Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})

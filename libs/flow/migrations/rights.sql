@@ -5,3 +5,5 @@ grant update (state, counted, tries, next_try_at, reason) on letter to login;
 grant select on parked, dead_letter to login;
 grant select, insert, update, delete on outbox_writer to login;
 grant select, insert, update on outbox_stream to login;
+-- Answers that were given are forgotten after their time.
+grant select, insert, update, delete on idempotency to login;
