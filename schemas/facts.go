@@ -15,6 +15,9 @@ import (
 type Facts struct {
 	// Age in whole years on the day the facts were read. Absent when the birth date is not known.
 	Age *int `json:"age,omitempty" is:"years"`
+	// Local day by which the person will be a year older: the Monday on or after their birthday, told in the half year before
+	// it. It is no birthday, no criterion may name it, and nobody but intake states it.
+	AgeRisesOn *string `json:"ageRisesOn,omitempty" is:"date"`
 	// Coded place where the person lives ("E06000027" or a site's own code). Never an address or a postcode.
 	AreaResidence *string `json:"areaResidence,omitempty" is:"area"`
 	// Coded place where the person is staying now, if that is somewhere else.

@@ -6,7 +6,8 @@ import (
 )
 
 // invariants are R4's rules beyond the shape, as far as breaking them would lead to a message being misread. Each is
-// named as R4 names it.
+// named as R4 names it. That a period ends after it starts (per-1) is not among them: whoever reads the times shows one
+// that does not to a human, as by any other way in, where a refusal would lose the person.
 func (c *checker) invariants(kind string, n *node, at string) {
 	if n.kind != isObject {
 		return
@@ -38,10 +39,6 @@ func (c *checker) invariants(kind string, n *node, at string) {
 		broken("cpt-2", "A contact point with a value has a system.", has("value") && !has("system"))
 	case "Extension":
 		broken("ext-1", "An extension has a value or extensions, not both.", has("extension") == hasValue(n))
-	case "Period":
-		start, errStart := ParseDateTime(n.text("start"))
-		end, errEnd := ParseDateTime(n.text("end"))
-		broken("per-1", "The end is before the start.", errStart == nil && errEnd == nil && end.Time.Before(start.Time) && start.Precision == end.Precision)
 	case "Parameters.parameter":
 		broken("inv-1", "A parameter has a value, a resource or parts: one of them.", count(hasValue(n), has("resource"), has("part")) > 1)
 	}

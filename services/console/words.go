@@ -133,6 +133,7 @@ var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "canc
 
 var factWords = map[string]string{
 	"age":               "how old they are",
+	"ageRisesOn":        "by when they will be a year older",
 	"lastSelfHarm":      "when they last came to hospital for this",
 	"areaResidence":     "where they live",
 	"areaStaying":       "where they are staying now",

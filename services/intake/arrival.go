@@ -189,6 +189,7 @@ func (a *arrival) claim(c *claims) {
 		return
 	}
 	s := a.Statement
+	c.cards = c.cards || s.Person.Reveal().Unsafe()
 	if s.Kind == record.KindSignal {
 		c.known[a.key], c.whole = true, true
 		for _, number := range []string{a.key, a.renumbered} {

@@ -11,6 +11,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // corrections are the data of all discharge.corrected of a journey, in order.
@@ -214,6 +215,50 @@ func TestWhoTurns18AnswersForThemselvesFromThatDay(t *testing.T) {
 	yes := `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+recorded+"/consent", yes)
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+younger+"/consent", yes)
+}
+
+func TestABirthdayIsForeseenWithoutSayingWhenItIs(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	now := p.clock.Now().In(p.zone)
+	born := func(days int) string { return now.AddDate(-18, 0, days).Format(time.DateOnly) }
+	soon, _ := p.discharge(t, "V1", "L1", born(5))
+	later, _ := p.discharge(t, "V2", "L2", born(186))
+	foreseen := func(journey string) string {
+		var on string
+		if err := p.site.db.Admin().QueryRow(t.Context(), `select coalesce(says #>> '{raised,facts,ageRisesOn}', '') from intake.visit where journey = $1::uuid`, journey).Scan(&on); err != nil {
+			t.Fatal(err)
+		}
+		return on
+	}
+	is := func(journey string, days int) {
+		t.Helper()
+		on, err := time.Parse(time.DateOnly, foreseen(journey))
+		birthday := now.AddDate(0, 0, days).Format(time.DateOnly)
+		if past := record.DaysBetween(birthday, foreseen(journey)); err != nil || on.Weekday() != time.Monday || past < 0 || past > 6 {
+			t.Errorf("foreseen %q, %d days after %s", foreseen(journey), past, birthday)
+		}
+	}
+	is(soon, 5)
+	if on := foreseen(later); on != "" {
+		t.Errorf("foreseen %q, over half a year ahead", on)
+	}
+	p.run(t, now.AddDate(0, 0, 4), p.lookAtBirthdays)
+	is(later, 186)
+	if said := p.corrections(t, later); len(said) != 1 || said[0].Facts == nil || said[0].Facts.AgeRisesOn == nil || said[0].Facts.Age != nil {
+		t.Errorf("said %+v", said)
+	}
+	p.run(t, now.AddDate(0, 0, 5), p.lookAtBirthdays)
+	if said := p.corrections(t, soon); len(said) != 1 || *said[0].Facts.Age != 18 || !slices.Contains(said[0].TakenBack, "ageRisesOn") {
+		t.Errorf("said %+v", said)
+	}
+	p.canaries(t, born(5), born(186))
+	status, answer := p.post(t, "application/cloudevents+json", report("r-9", `{"organisation":"RXX","visit":"V9","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L9"},"facts":{"ageRisesOn":"2026-12-07"}}`))
+	var a eventAnswer
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || status != http.StatusAccepted || foreseen(a.Journey) != "" {
+		t.Errorf("a sender's own is taken: %d %s", status, answer)
+	}
 }
 
 func TestAnAgeThatBecomesKnownLiftsTheFlag(t *testing.T) {

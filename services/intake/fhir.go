@@ -417,7 +417,7 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 	if err != nil {
 		return unavailableFHIR(err)
 	}
-	if known.id != "" && known.status != "active" && in.message.Reason == reading.ReasonUpdate && !known.repeated {
+	if known.id != "" && known.status != "active" && in.message.Reason == reading.OfUpdate && !known.repeated {
 		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "ServiceRequest.status",
 			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(record.ReasonUnasked)
 	}

@@ -222,6 +222,9 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 	if release && !canRelease(held.LedgerLine) {
 		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only dismissed. %s", wordsFor(held.Reason))
 	}
+	if at := edits.LeftAt; at != nil && (at.After(tx.Now.Add(record.FutureTolerance)) || at.Before(held.ReceivedAt.Add(-record.OldFor))) {
+		return LedgerLine{}, leftCannotBe()
+	}
 	decision := record.Decision{Outcome: record.Ignored, Reason: wanted}
 	job := newJob(s, nil)
 	if isQuestion(held.Reason) {
@@ -259,17 +262,19 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 
 // endVisit puts to a visit without an end when the person left, and where to if that is known, as a human says.
 func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (record.Decision, error) {
-	switch {
-	case edits.LeftAt == nil:
+	if edits.LeftAt == nil {
 		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
-	case edits.LeftAt.After(tx.Now.Add(record.FutureTolerance)):
-		return record.Decision{}, unprocessable("The time in leftAt is in the future. Release it once the person has left.")
 	}
 	left := record.Statement{Kind: record.KindLeft, Happened: record.Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, RaisedBy: "form"}
 	if edits.Facts.Destination != nil {
 		left.Destination = *edits.Facts.Destination
 	}
 	return s.takeHuman(tx, job, held, left)
+}
+
+// leftCannotBe refuses a time of leaving that cannot be true. A message that says one is flagged; a human is asked again.
+func leftCannotBe() error {
+	return unprocessable("The time in leftAt cannot be when the person left: it is in the future, before they were born or had come, or over a year before the message. Compare it with the hospital's record.")
 }
 
 // takeHuman puts to a visit what a human says about it.
@@ -280,6 +285,9 @@ func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement 
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return record.Decision{}, err
+	}
+	if statement.Kind == record.KindLeft && job.world.LeftBefore(held.Visit, statement.Happened) {
+		return record.Decision{}, leftCannotBe()
 	}
 	settled := job.world.Take(record.Incoming{
 		Statement: statement,
@@ -309,8 +317,14 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 		return record.Decision{}, fmt.Errorf("opening message %s: %w", held.ID, err)
 	}
 	reading := s.readKept(held, raw)
+	if held.Reason == record.ReasonGPChanged && edits.Facts.AreaGP == nil {
+		return record.Decision{}, unprocessable("Say in facts the areaGP: the code of the area in which the GP practice is.")
+	}
 	if reading.Statement != nil {
 		edits.apply(reading.Statement)
+		if reading.Statement.Kind == record.KindSignal {
+			reading.Statement.SaidAt = tx.Now // what a human adds is said now
+		}
 		if reading.Outcome == record.Quarantined {
 			reading.Outcome, reading.Reason = "", ""
 			reading.Judge()
@@ -323,6 +337,9 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
 	if err := s.identify(a); err != nil {
 		return record.Decision{}, err
+	}
+	if said := a.Statement; edits.LeftAt != nil && (len(said.Doubts[record.AboutLeft].Flags) > 0 || said.Happened.Before(said.Arrived)) {
+		return record.Decision{}, leftCannotBe()
 	}
 	a.claim(job.claims)
 	s.claimFacilities(tx, []*arrival{a}, job.world)

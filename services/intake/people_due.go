@@ -85,7 +85,7 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 }
 
 // lookAtBirthdays looks once each local day through the journeys that are not closed, and decides anew about those
-// whose person has had a birthday: the age is a fact, and who turns 18 answers for themselves.
+// whose person has had a birthday, or has one ahead: the age is a fact, and who turns 18 answers for themselves.
 func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := s.today(tx.Now)
 	aged, err := takeAged(tx, today, limit)
@@ -98,7 +98,12 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 		if err := s.openSubject(&sub, one.wrapped, one.identity, nil); err != nil {
 			return 0, err
 		}
-		if age, known := record.AgeOn(sub.identity.BirthDate, today); known && age != one.age {
+		age, known := record.AgeOn(sub.identity.BirthDate, today)
+		rises := ""
+		if on := record.AgeRises(sub.identity.BirthDate, today); on != nil {
+			rises = *on
+		}
+		if known && (age != one.age || rises != one.rises) {
 			job.claims.known[one.key] = true
 		}
 	}

@@ -604,6 +604,9 @@ func (sub *subjectOf) show(sees, own string) *identityShown {
 	}
 	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber, sub.identity.NHSNumberVerified
 	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.Questions(sub.identity)
+	if sub.unsafeSince() {
+		shown.Questions = append(shown.Questions, record.NoSafeChannel)
+	}
 	fed := Unconfirmed{sub.identity.Phone, sub.identity.Email, sub.identity.Address, sub.identity.Postcode}
 	if fed != (Unconfirmed{}) {
 		shown.Unconfirmed = &fed

@@ -52,10 +52,16 @@ type subjectOf struct {
 	supplied                             *schemas.InformationSuppliedData // facts that this request states or takes back
 	card                                 record.Card
 	cardVersion, version                 int64
+	cardChanged                          time.Time
 	group                                record.Group
 	answers                              []record.Answer
 	otherCards                           []record.Card
 	barred                               []string // organisations that the person's other records say must not know
+}
+
+// unsafeSince says that it was reported, since somebody recorded how the person may be reached, that there is no safe way.
+func (sub *subjectOf) unsafeSince() bool {
+	return sub.cardVersion > 0 && !sub.card.NoSafeChannel && sub.identity.Unsafe() && sub.identity.Said["safeContact"].SaidAt.After(sub.cardChanged)
 }
 
 func noSuchJourney() *httpx.Problem {
@@ -94,7 +100,7 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 	confirmed := true
 	// Locked by a statement of its own: what the next one reads is then as it stands, not as it stood before the wait.
 	tx.Queue(`select 1 from person where id = (select person from journey where id = $1::uuid) for update`, journey)
-	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.confirmed, true),
+	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.changed_at, 'epoch'), coalesce(c.confirmed, true),
 			owner_of(coalesce(v.organisation, p.organisation)), not is_placed(coalesce(v.organisation, p.organisation)), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
 			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
@@ -105,7 +111,7 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 		var found subjectOf
 		var flags string
 		_, err := pgx.ForEachRow(rows, []any{&found.Journey, &found.Person, &found.State, &found.Stopped, &found.version, &wrapped, &identity, &card,
-			&found.cardVersion, &confirmed, &found.Organisation, &found.unplaced, &flags, &found.guard.Answers}, func() error {
+			&found.cardVersion, &found.cardChanged, &confirmed, &found.Organisation, &found.unplaced, &flags, &found.guard.Answers}, func() error {
 			var flagged []string
 			if err := json.Unmarshal([]byte(flags), &flagged); err != nil {
 				return fmt.Errorf("reading the visit of journey %s: %w", found.Journey, err)
@@ -734,6 +740,7 @@ func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []record.Answer
 type agedPerson struct {
 	person, key       string
 	age               int
+	rises             string // by when they were told to be a year older
 	wrapped, identity []byte
 }
 
@@ -751,7 +758,7 @@ func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 	}
 	tx.Queue(`with next as (select id, person from journey where id > $1::uuid and state <> 'closed' order by id limit $2),
 			moved as (update age_cursor set upto = coalesce((select max(id::text) from next)::uuid, upto), done = (select count(*) from next) < $2)
-		select r.id::text, l.hash, coalesce((v.says #>> '{raised,facts,age}')::int, -1), k.wrapped, r.identity
+		select r.id::text, l.hash, coalesce((v.says #>> '{raised,facts,age}')::int, -1), coalesce(v.says #>> '{raised,facts,ageRisesOn}', ''), k.wrapped, r.identity
 		from next join person p on p.id = next.person join person r on r.id = coalesce(p.survivor, p.id) join person_key k on k.person = r.id
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
 		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true
@@ -759,9 +766,9 @@ func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 		Query(func(rows pgx.Rows) error {
 			var one agedPerson
 			var hash []byte
-			_, err := pgx.ForEachRow(rows, []any{&one.person, &hash, &one.age, &one.wrapped, &one.identity}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&one.person, &hash, &one.age, &one.rises, &one.wrapped, &one.identity}, func() error {
 				tx.Take(one.person)
-				all = append(all, agedPerson{one.person, string(hash), one.age, slices.Clone(one.wrapped), slices.Clone(one.identity)})
+				all = append(all, agedPerson{one.person, string(hash), one.age, one.rises, slices.Clone(one.wrapped), slices.Clone(one.identity)})
 				return nil
 			})
 			return err

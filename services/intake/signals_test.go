@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"footbridge/libs/clock"
+	"footbridge/services/intake/record"
 )
 
 // signal writes a signal in the publisher's form, about an invented person.
@@ -75,7 +76,7 @@ func TestASignalAboutSomebodyUnknownLeavesNoTraceOfThem(t *testing.T) {
 			t.Errorf("%s: %d %s", kind, answer.status, answer.body)
 		}
 	}
-	expect(t, p.ledgerNow(t), "202 ignored person-not-known", "202 ignored person-not-known", "202 ignored person-not-known", "202 ignored signal-type", "202 ignored signal-type")
+	expect(t, p.ledgerNow(t), "202 ignored person-not-known", "202 ignored person-not-known", "202 ignored person-not-known", "202 ignored person-not-known", "202 ignored person-not-known")
 	var persons int
 	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) from intake.person`).Scan(&persons); err != nil || persons != 0 {
 		t.Errorf("%d persons, %v", persons, err)
@@ -111,6 +112,50 @@ func TestAChangedRecordIsAQuestionAboutContact(t *testing.T) {
 	expect(t, p.ledgerNow(t)[2:], "202 corrected record-changed")
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.preferences-changed")
+}
+
+func TestAnotherGPMakesAreasLookedAtAgainAndIsForAHuman(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	status, answer := p.post(t, "application/cloudevents+json", report("r-1", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"L1","nhsNumber":"9990000107","nhsNumberVerified":true},"facts":{"areaGP":"E06000027","areaResidence":"E06000027"}}`))
+	var a eventAnswer
+	if err := json.Unmarshal([]byte(answer), &a); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, answer)
+	}
+	p.sendSignal(t, signal("pds-change-of-gp-2", "9990000107"))
+	expect(t, p.ledgerNow(t)[1:], "202 quarantined gp-changed")
+	said := p.corrections(t, a.Journey)
+	if len(said) != 1 || !slices.Equal(said[0].TakenBack, []string{"areaGP"}) {
+		t.Fatalf("said %+v", said)
+	}
+	path := "/api/messages/" + p.question(t, record.ReasonGPChanged) + "/release"
+	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, "{}")
+	p.must(t, http.StatusOK, guide, "POST", path, `{"facts":{"areaGP":"E07000041"}}`)
+	if said = p.corrections(t, a.Journey); len(said) != 2 || said[1].Facts == nil || *said[1].Facts.AreaGP != "E07000041" || p.waiting(t) != 0 {
+		t.Errorf("said %+v, %d waiting", said, p.waiting(t))
+	}
+	types, _ := p.outbox(t)
+	expect(t, types, "discharge.recorded", "message.quarantined", "discharge.corrected", "discharge.corrected", "message.released")
+}
+
+func TestAChangedFlagIsAnOwnedStepWhereAJourneyGoesOn(t *testing.T) {
+	t.Parallel()
+	for _, kind := range []string{"patientflags-change-1", "patient-flag-change-2"} {
+		p := newSite(t).start()
+		p.begin(t, newHospital())
+		p.sendSignal(t, signal(kind, "9990000107"))
+		expect(t, p.ledgerNow(t)[2:], "202 quarantined flag-changed")
+		journey := journeyOf(t, p.site.db.Admin(), "V1")
+		types, _ := p.outbox(t)
+		expect(t, types, "discharge.recorded", "message.quarantined")
+		p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+p.question(t, record.ReasonFlagChanged)+"/dismiss", "")
+		p.close(t, journey)
+		p.sendSignal(t, signal(kind, "9990000107"))
+		if last := p.ledgerNow(t)[3:]; !slices.Equal(last, []string{"202 joined flag-changed"}) {
+			t.Errorf("with every journey closed: %v", last)
+		}
+	}
 }
 
 func TestWhatIsNoSignalIsRefusedAndInTheLedger(t *testing.T) {

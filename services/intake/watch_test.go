@@ -149,12 +149,14 @@ func TestAHumanSaysWhenSomebodyLeftWhoseEndNeverCame(t *testing.T) {
 	p := newSite(t).start()
 	client, h := p.dial(t), newHospital()
 	h.at = p.clock.Now().Add(-30 * time.Hour)
-	send(t, client, h.message("A04", reason("269735005", "", "SCT"))) // undetermined intent
+	send(t, client, h.message("A04", visit(44, stamped(h.at.Add(-time.Hour))), reason("269735005", "", "SCT"))) // undetermined intent
 	p.lookAtVisits(t, p.clock.Now())
 	path := "/api/messages/" + p.question(t, record.ReasonNoEnd) + "/release"
 	left := p.clock.Now().Add(-26 * time.Hour).UTC().Truncate(time.Second)
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, "{}")
-	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, `{"leftAt":"`+p.clock.Now().Add(time.Hour).UTC().Format(time.RFC3339)+`"}`)
+	for _, at := range []time.Time{p.clock.Now().Add(time.Hour), p.clock.Now().AddDate(-2, 0, 0), h.at.Add(-2 * time.Hour)} {
+		p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, `{"leftAt":"`+at.UTC().Format(time.RFC3339)+`"}`)
+	}
 	line := p.must(t, http.StatusOK, guide, "POST", path, `{"leftAt":"`+left.Format(time.RFC3339)+`","facts":{"destination":"home"}}`)
 	if !strings.Contains(line, `"outcome":"raised`) {
 		t.Fatalf("released %s", line)

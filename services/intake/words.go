@@ -27,6 +27,8 @@ var words = map[string]string{
 	ReasonFalling:              "Far fewer visits of this sender are coded as ones to follow up than in the weeks before. Coding may have changed: compare with tonight's list.",
 	ReasonUnknowns:             "This sender uses codes of a system that its profile does not know. Add the system to the profile, or note that it is of no concern.",
 	record.ReasonNumberChanged: "A person's NHS number has changed. Where the new one is not given, look it up and record it, then dismiss this.",
+	record.ReasonGPChanged:     "A person has another GP practice now. Look up in which area it is, and release this with it (facts, areaGP); or dismiss it if no area matters.",
+	record.ReasonFlagChanged:   "Flags in a person's national record have changed, such as what they need to be able to talk with somebody. Look there, record what matters under their needs, then dismiss this.",
 	ReasonFeedBack:             "The feed is as usual again.",
 	record.ReasonDeath:         "A death was reported. Contact has stopped; nothing is raised.",
 	record.ReasonParted:        "Contact had been stopped for somebody else, whose record had been mixed up with this one.",
@@ -151,6 +153,12 @@ func remedies(l LedgerLine) []Remedy {
 	case isQuestion(l.Reason):
 		release.With, release.Words = []string{"facts"}, "The visit is one to follow up: its journey begins at once."
 		dismiss.Words = "The visit is not one to follow up."
+	case l.Reason == record.ReasonGPChanged:
+		release.With, release.Needs, release.Words = []string{"facts"}, true, "Say in which area the GP practice is."
+		return []Remedy{release, dismiss}
+	case l.Reason == record.ReasonFlagChanged:
+		dismiss.Words = "The record has been looked at, and what matters is recorded."
+		return []Remedy{dismiss}
 	case l.Reason == record.ReasonNumberChanged || l.Reason == reading.ReasonTruncated || l.Sender == listSender:
 		return []Remedy{dismiss}
 	case l.Reason == reading.ReasonNoTime:

@@ -538,6 +538,33 @@ func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	}
 }
 
+func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.hear(aJourney, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX", Visit: "v",
+		LeftOn: "2026-11-01", Facts: schemas.Facts{Age: new(17)}})
+	near := func() string { return fmt.Sprint(w.must("GET", "/api/journeys/"+aJourney+"/doors", "")["near"]) }
+	if got := near(); got != "<nil>" {
+		t.Errorf("near %s, though nothing is foreseen", got)
+	}
+	w.hear(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{AgeRisesOn: new("2026-11-23")}})
+	if got := near(); !strings.Contains(got, "2026-11-23") || !strings.Contains(got, "adults") {
+		t.Errorf("near %s", got)
+	}
+	if door, _ := w.door(aJourney, "adults"); door != "not-open" {
+		t.Errorf("before the day the door is %s", door)
+	}
+	w.now.at = time.Date(2026, 11, 23, 0, 0, 0, 0, time.UTC)
+	w.due("a-day-has-come", 10)
+	if door, _ := w.door(aJourney, "adults"); door != "open" {
+		t.Errorf("on the day the door is %s", door)
+	}
+	w.hear(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}, TakenBack: []string{"ageRisesOn"}})
+	if door, _ := w.door(aJourney, "adults"); door != "open" || near() != "<nil>" {
+		t.Errorf("once it is known the door is %s, near %s", door, near())
+	}
+}
+
 // TestABadRowStopsNoOtherJourneyOnItsDay runs the loop as flow does: the batch fails and names the row that does not decode.
 func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 	t.Parallel()

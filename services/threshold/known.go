@@ -101,7 +101,7 @@ func (k *Known) learn(at int64, facts schemas.Facts, takenBack []string) {
 // situation is what is to be decided about on a day.
 func (k Known) situation(today criteria.Day, prior *criteria.Decision) criteria.Situation {
 	return criteria.Situation{
-		Facts: k.Facts, Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
+		Facts: k.Facts, Changes: criteria.Ahead(k.Facts), Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
 		Window: criteria.Window{FirstDay: today, LastDay: max(today, criteria.AddDays(k.countsFrom(), criteria.WindowDays))},
 	}
 }

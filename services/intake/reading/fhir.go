@@ -24,8 +24,8 @@ const (
 	fhirNHSNumber     = "nhs-number"
 	FhirODS           = "ods-organization-code"
 
-	reasonNew    = "new"
-	ReasonUpdate = "update"
+	reasonNew = "new"
+	OfUpdate  = "update"
 )
 
 // ourCategories is the system of our own use-case category, since the national list has none for this.
@@ -124,7 +124,7 @@ func (r *fhirReader) envelope() *FHIRFault {
 	switch r.message.Reason {
 	case "":
 		return malformed("required", "Bundle.entry[0].resource.reason", "The MessageHeader has no reason: new or update.")
-	case reasonNew, ReasonUpdate:
+	case reasonNew, OfUpdate:
 	case "delete":
 		return unusable("not-supported", "Bundle.entry[0].resource.reason", "A request is cancelled by an update whose status is revoked or entered-in-error, not by delete.")
 	default:
@@ -161,7 +161,7 @@ func (r *fhirReader) readRequest() *FHIRFault {
 	}
 	switch {
 	case q.Status == "active":
-	case r.message.Reason == ReasonUpdate && (q.Status == "revoked" || q.Status == "entered-in-error"):
+	case r.message.Reason == OfUpdate && (q.Status == "revoked" || q.Status == "entered-in-error"):
 		r.message.Revoked = q.Status
 	default:
 		return unusable("business-rule", "ServiceRequest.status", "A new request is active; an update is active, revoked or entered-in-error.")

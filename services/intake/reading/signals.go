@@ -43,6 +43,8 @@ func unusableSig(words string) *SignalFault { return &SignalFault{Words: words} 
 // signalKinds by the type's name without its version: what a version adds is not looked at.
 var signalKinds = map[string]record.SignalKind{
 	"pds-death-notification": record.SignalDeath, "nhs-number-change": record.SignalNumber, "pds-nhs-number-change": record.SignalNumber, "pds-record-change": record.SignalRecord,
+	"pds-change-of-gp": record.SignalGP, "pds-gp-change": record.SignalGP, "change-of-gp": record.SignalGP,
+	"patientflags-change": record.SignalFlag, "patient-flags-change": record.SignalFlag, "patientflag-change": record.SignalFlag, "patient-flag-change": record.SignalFlag,
 }
 
 var (

@@ -57,7 +57,7 @@ func (a Answer) stateOn(today string) ConsentState {
 		return ConsentInDoubt
 	case a.Until != "" && today > a.Until:
 		return ConsentExpired
-	case a.Until != "" && daysBetween(today, a.Until) <= RemindDays:
+	case a.Until != "" && DaysBetween(today, a.Until) <= RemindDays:
 		return ConsentExpiring
 	}
 	return ConsentGiven

@@ -66,7 +66,7 @@ const usualFrom, usualTo = 10, 19
 func CardFault(c Card) string {
 	for _, channel := range c.Channels {
 		switch {
-		case channel.Channel == noSafeChannel || !slices.Contains(schemas.Values("safe-channel"), channel.Channel):
+		case channel.Channel == NoSafeChannel || !slices.Contains(schemas.Values("safe-channel"), channel.Channel):
 			return "A channel is not known. Use phone, text, email or letter; say noSafeChannel where there is none."
 		case strings.TrimSpace(channel.Value) == "":
 			return "A channel has no number or address."
@@ -108,7 +108,7 @@ func BarredFault(ids []string, home string) string {
 // mostBarred is how many organisations each list may hold.
 const mostBarred = 50
 
-const noSafeChannel = "no-safe-channel"
+const NoSafeChannel = "no-safe-channel"
 
 // Confirmed says whether the person confirmed anything about how to reach them.
 func (c Card) Confirmed() bool {
@@ -195,5 +195,10 @@ func (id Identity) hasChannel() bool {
 	_, phone := written.Phone(id.Phone)
 	safe := id.SafeContact
 	return phone || strings.Contains(id.Email, "@") || written.IsAddress(id.Address, id.Postcode) ||
-		(safe != nil && safe.Value != "")
+		(safe != nil && safe.Value != "" && safe.Channel != NoSafeChannel)
+}
+
+// Unsafe says that the newest report of how the person may be reached was that there is no safe way.
+func (id Identity) Unsafe() bool {
+	return id.SafeContact != nil && id.SafeContact.Channel == NoSafeChannel
 }

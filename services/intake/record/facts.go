@@ -38,7 +38,7 @@ func (s FactStamp) after(o FactStamp) bool {
 }
 
 // aboutVisits are facts of one visit to hospital: they are not the person's beyond it.
-var aboutVisits = []string{"route", "assessment", "destination", "age", "lastSelfHarm"}
+var aboutVisits = []string{"route", "assessment", "destination", "age", "ageRisesOn", "lastSelfHarm"}
 
 // FactSaid is one fact as it was said: kept for good, whatever replaces it.
 type FactSaid struct {

@@ -178,6 +178,7 @@ func (w *World) take(in Incoming) Settled {
 		settled = w.takeVisit(in, person)
 	}
 	settled.Person = person.ID
+	settled.Say = append(settled.Say, w.unsafe(person, s)...)
 	if joined || len(w.merged) > merged {
 		settled.Say = append(settled.Say, w.tellJoined(person)...)
 	}
@@ -260,9 +261,11 @@ func (w *World) isProtected(person *Person) bool {
 	})
 }
 
-// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by.
+// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by, or
+// that one says there is no safe way: the strictest counts.
 func (w *World) hasNoChannel(person *Person) bool {
-	return !slices.ContainsFunc(w.Records(person), func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
+	records := w.Records(person)
+	return slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().Unsafe() }) || !slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
 }
 
 // IsDeceased says whether any record of the person reports a death: the strictest counts.
@@ -684,6 +687,18 @@ func (w *World) takeJoinVisits(in Incoming, person *Person) Settled {
 		decision.Reason = ReasonVisitsJoined
 	}
 	return Settled{Visit: stays, Decision: decision}
+}
+
+// LeftBefore says that a time is before the person of a visit was born, or before they had come.
+func (w *World) LeftBefore(visit string, left Moment) bool {
+	for _, v := range w.Visits {
+		if v.ID != visit {
+			continue
+		}
+		person := w.Owners[v.Person]
+		return v.Arrived.Known() && left.Before(v.Arrived) || person != nil && left.On(w.Zone).before(localDay(person.Identity.Reveal().BirthDate))
+	}
+	return false
 }
 
 // takeHuman applies a named human's decision about a visit of undecided scope.

@@ -45,7 +45,7 @@ const readsAfter = 14
 func (o Offer) stands(j Standing, today string) bool {
 	return o.Accepted > 0 && !o.Ended && (j.ClosedTurn == 0 || o.Turn > j.ClosedTurn) && o.Accepted > j.Exhausted &&
 		o.AgreementUntil != "" && today <= o.AgreementUntil &&
-		(o.CompletedOn == "" || daysBetween(o.CompletedOn, today) <= readsAfter)
+		(o.CompletedOn == "" || DaysBetween(o.CompletedOn, today) <= readsAfter)
 }
 
 // Standing is how the journey and its person stand, as far as it decides what a partner reads.

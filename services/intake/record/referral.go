@@ -104,7 +104,7 @@ func (id Identity) Card() Card {
 	switch {
 	case safe == nil:
 		return Card{}
-	case safe.Channel == noSafeChannel:
+	case safe.Channel == NoSafeChannel:
 		return Card{NoSafeChannel: true, Arrangement: safe.Value}
 	case safe.Value == "":
 		return Card{}

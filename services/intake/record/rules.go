@@ -271,8 +271,10 @@ func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
 // still to come.
 func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
 	facts := who.Known.over(v.Facts, v.FactSaid)
-	if age, ok := AgeOn(who.BirthDate, max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))); ok {
-		facts.Age = &age
+	facts.AgeRisesOn = nil
+	day := max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))
+	if age, ok := AgeOn(who.BirthDate, day); ok {
+		facts.Age, facts.AgeRisesOn = &age, AgeRises(who.BirthDate, day)
 	}
 	facts.LastSelfHarm = nil // no message, form or preference states it: visits do
 	if v.Ended() && v.Scope().Verdict == SaysInScope {
@@ -302,11 +304,11 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	}
 	decided := v.MayAnswer.standsFor(v.Person)
 	add(schemas.FlagAgeUnknown, !decided && facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
-	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) || (facts.Age == nil && v.Request.Under18 == "yes")))
+	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) || v.saidYoung(facts.Age, who)))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
-	add(schemas.FlagLate, (!v.Raised.Standing() && daysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
-	_, beforeArrival := v.left()
+	add(schemas.FlagLate, (!v.Raised.Standing() && DaysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
+	beforeArrival := v.leftBeforeArrival()
 	add(schemas.FlagFutureDischarge, v.doubts(schemas.FlagFutureDischarge))
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
@@ -324,6 +326,16 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	add(schemas.FlagNoSafeChannel, who.NoChannel)
 	add(schemas.FlagUnplaced, who.Home.unplaced())
 	return flags
+}
+
+// saidYoung: whoever asked said that the person is under 18, and no birth date is known by which they were when that was
+// said: then its day ends it. Where the two contradict each other, somebody looks.
+func (v *Visit) saidYoung(age *int, who Subject) bool {
+	if v.Request.Under18 != "yes" || age == nil {
+		return v.Request.Under18 == "yes"
+	}
+	then, known := AgeOn(who.BirthDate, v.Request.SaidAt.In(who.Zone).Format(time.DateOnly))
+	return !known || then >= Adult
 }
 
 // doubts says whether any part of what was said is doubted in this way.
@@ -383,7 +395,26 @@ func AgeOn(birthDate, on string) (int, bool) {
 	return age, age <= 130
 }
 
-func daysBetween(from, to string) int {
+// foreseenDays is how far ahead a birthday is told.
+const foreseenDays = 183
+
+// AgeRises is the Monday on or after the next birthday, if that is in the next half year: a day by which the person will
+// certainly be older, that does not say which day they were born on.
+func AgeRises(birthDate, on string) *string {
+	age, known := AgeOn(birthDate, on)
+	born, err := time.Parse(time.DateOnly, birthDate)
+	if !known || err != nil {
+		return nil
+	}
+	birthday := born.AddDate(age+1, 0, 0) // of 29 February, 1 March in other years
+	if DaysBetween(on, birthday.Format(time.DateOnly)) > foreseenDays {
+		return nil
+	}
+	monday := birthday.AddDate(0, 0, (int(time.Monday)-int(birthday.Weekday())+7)%7).Format(time.DateOnly)
+	return &monday
+}
+
+func DaysBetween(from, to string) int {
 	a, errA := time.Parse(time.DateOnly, from)
 	b, errB := time.Parse(time.DateOnly, to)
 	if errA != nil || errB != nil {

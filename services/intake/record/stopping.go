@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"slices"
+	"time"
 
 	"footbridge/schemas"
 )
@@ -13,6 +14,8 @@ const (
 	ReasonSignalOther   = "signal-type"
 	ReasonNumberChanged = "nhs-number-changed"
 	ReasonRecordChanged = "record-changed"
+	ReasonGPChanged     = "gp-changed"
+	ReasonFlagChanged   = "flag-changed"
 	ReasonByHandStop    = "by-hand"
 	ReasonParted        = "records-parted" // contact had stopped for a record that turned out to be another person's
 
@@ -21,7 +24,36 @@ const (
 )
 
 // CardFlags is what may be known of a person's contact card without opening it.
-type CardFlags struct{ NoSafeChannel, Needs bool }
+type CardFlags struct {
+	NoSafeChannel, Needs bool
+	Confirmed            bool
+	ChangedAt            time.Time
+}
+
+// unsafe says on each journey that a report of no safe channel came where it is recorded how the person may be reached:
+// somebody asks them. Until then the strictest holds, so that nothing recorded before the report counts as confirmed.
+func (w *World) unsafe(person *Person, s Statement) []Say {
+	safe := s.Person.Reveal().SafeContact
+	if safe == nil || safe.Channel != NoSafeChannel {
+		return nil
+	}
+	ids, asks, strict := w.IdsOf(person), false, CardFlags{}
+	for _, id := range ids {
+		card := w.Cards[id]
+		if !card.Confirmed || card.NoSafeChannel {
+			continue
+		}
+		asks = true
+		if s.answeredAt().At.After(card.ChangedAt) {
+			strict.NoSafeChannel, card.Confirmed = true, false
+			w.Cards[id], w.Unconfirmed = card, append(w.Unconfirmed, id)
+		}
+	}
+	if !asks {
+		return nil
+	}
+	return w.askContact(ids, strict, NoSafeChannel)
+}
 
 // takeSignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
 // here, and software only stops: lifting is for a named human.
@@ -53,8 +85,45 @@ func (w *World) takeSignal(in Incoming) Settled {
 		if len(settled.Say) > 0 {
 			settled.Outcome = Corrected
 		}
+	case SignalGP:
+		settled.Decision = w.takeGP(in, known)
+	case SignalFlag:
+		settled.Decision = w.lookUp(in, known, ReasonFlagChanged)
 	}
 	return settled
+}
+
+// takeGP forgets in which area the GP practice of somebody is who has another one now, so that areas are looked at again
+// and nothing is decided by the old one. The signal does not say which it is: a human looks it up, and states it by
+// releasing the signal.
+func (w *World) takeGP(in Incoming, known []*Person) Decision {
+	s := in.Statement
+	stated := s.Facts.AreaGP != nil
+	if s.Facts = (schemas.Facts{AreaGP: s.Facts.AreaGP, RegisteredGP: s.Facts.RegisteredGP}); !stated {
+		s.TakenBack = []string{"areaGP"}
+	}
+	for _, record := range known {
+		w.say(record, s, in)
+	}
+	changed := w.settleStanding(known[0], in, ReasonGPChanged)
+	if stated {
+		return changed
+	}
+	decision := w.lookUp(in, known, ReasonGPChanged)
+	decision.add(changed)
+	return decision
+}
+
+// lookUp leaves it to a human to look up what a signal does not say, where a journey of the person goes on.
+func (w *World) lookUp(in Incoming, known []*Person, reason string) Decision {
+	for _, record := range known {
+		for _, j := range w.Journeys {
+			if j.State != JourneyClosed && slices.Contains(record.IDs(), j.Person) {
+				return Quarantine(in.Statement.Message, w.HomeOf(in.Statement.Organisation), reason, in.DecidedAt.Add(w.QuarantineFor))
+			}
+		}
+	}
+	return Decision{Outcome: Joined, Reason: reason}
 }
 
 // recordsBy are the records that a verified NHS number leads to, with all that share one with them, in id order.
@@ -95,19 +164,23 @@ func (w *World) takeNumber(in Incoming, known []*Person) Decision {
 // is not overwritten, and is no longer taken for confirmed.
 func (w *World) questionContact(known []*Person) (say []Say) {
 	var ids []string
-	flags := CardFlags{}
 	for _, record := range known {
-		for _, id := range record.IDs() {
-			ids = append(ids, id)
-			card := w.Cards[id]
-			flags.NoSafeChannel, flags.Needs = flags.NoSafeChannel || card.NoSafeChannel, flags.Needs || card.Needs
-			w.Unconfirmed = append(w.Unconfirmed, id)
-		}
+		ids = append(ids, record.IDs()...)
+	}
+	w.Unconfirmed = append(w.Unconfirmed, ids...)
+	return w.askContact(ids, CardFlags{}, QuestionRecord)
+}
+
+// askContact says on the journeys of some records that how the person may be reached is to be asked.
+func (w *World) askContact(ids []string, flags CardFlags, question string) (say []Say) {
+	for _, id := range ids {
+		card := w.Cards[id]
+		flags.NoSafeChannel, flags.Needs = flags.NoSafeChannel || card.NoSafeChannel, flags.Needs || card.Needs
 	}
 	for _, j := range w.SortedJourneys() {
 		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
 			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
-				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{QuestionRecord}}})
+				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{question}}})
 		}
 	}
 	return say
@@ -189,5 +262,7 @@ const (
 	SignalDeath  SignalKind = "death"
 	SignalNumber SignalKind = "number-changed"
 	SignalRecord SignalKind = "record-changed"
+	SignalGP     SignalKind = "gp-changed"
+	SignalFlag   SignalKind = "flag-changed"
 	SignalOther  SignalKind = ""
 )

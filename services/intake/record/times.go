@@ -20,6 +20,7 @@ const oldest = 130
 const (
 	AboutLeft        = "left"
 	AboutArrived     = "arrived"
+	aboutAsked       = "asked"
 	AboutBorn        = "born"
 	AboutText        = "text"
 	AboutVisit       = "visit"
@@ -84,9 +85,11 @@ func (s *Statement) Believe(received time.Time, zone *time.Location) {
 			s.Arrived = Moment{}
 		}
 	}
-	if s.Requested.Known() && InFuture(s.Requested, received, zone) {
-		s.Doubt(AboutLeft, schemas.FlagTimeNotBelieved, ReadMessageTime)
+	if s.Requested.Known() && (!can(s.Requested) || !recent(s.Requested)) {
+		s.Doubt(aboutAsked, schemas.FlagTimeNotBelieved, ReadMessageTime)
 		s.Requested = Moment{At: received}
+	} else if s.Requested.Known() && s.Doubts[aboutAsked].Flags == nil {
+		s.Doubt(aboutAsked, "", "")
 	}
 	if s.Corrects.Known() && (!can(s.Corrects) || !recent(s.Corrects)) {
 		s.Doubt(AboutLeft, notBelieved(s.Corrects, received, zone), "")
@@ -179,8 +182,8 @@ func InFuture(m Moment, now time.Time, zone *time.Location) bool {
 	return m.At.After(now.Add(FutureTolerance))
 }
 
-// before says that m is earlier than o, as far as can be told: of a day alone, an hour of the same day is not.
-func (m Moment) before(o Moment) bool {
+// Before says that m is earlier than o, as far as can be told: of a day alone, an hour of the same day is not.
+func (m Moment) Before(o Moment) bool {
 	if m.DayOnly || o.DayOnly {
 		return m.At.Before(o.At.Add(-24 * time.Hour))
 	}

@@ -227,13 +227,22 @@ func (v *Visit) left() (left Moment, beforeArrival bool) {
 	if left.Known() && v.Corrected.Stamp.After(v.End.Stamp) {
 		left, other = v.Corrected.Left, left
 	}
-	if !left.Known() || !v.Arrived.Known() || !left.before(v.Arrived) {
+	if !left.Known() || !v.Arrived.Known() || !left.Before(v.Arrived) {
 		return left, false
 	}
-	if other.Known() && !other.before(v.Arrived) {
+	if other.Known() && !other.Before(v.Arrived) {
 		left = other
 	}
 	return left, true
+}
+
+// leftBeforeArrival says that the time from which the window runs is before the arrival, as an end or a request gives it.
+func (v *Visit) leftBeforeArrival() bool {
+	if v.Ended() || v.Request.IsZero() {
+		_, before := v.left()
+		return before
+	}
+	return v.Request.Left.Known() && v.Arrived.Known() && v.Request.Left.Before(v.Arrived)
 }
 
 // destination is where the person went, as far as it was said of this end: not before a discharge was taken back.

@@ -78,7 +78,17 @@ func (d *Directory) Situation(facts schemas.Facts, answers []Answer, today Day) 
 	for i, a := range answers {
 		answers[i].Questioned = a.Said == SaidNo && d.MayNotDecline(a.Service, a.Reason)
 	}
-	return Situation{Facts: facts, Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
+	return Situation{Facts: facts, Changes: Ahead(facts), Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
+}
+
+// Ahead are the changes of facts that the facts foresee: a birthday.
+func Ahead(facts schemas.Facts) []FactChange {
+	if facts.Age == nil || facts.AgeRisesOn == nil {
+		return nil
+	}
+	older := facts
+	older.Age, older.AgeRisesOn = new(*facts.Age+1), nil
+	return []FactChange{{On: *facts.AgeRisesOn, Facts: older}}
 }
 
 // Decision is what the whole set says for one situation, with its full matrix. It is kept as it is: it carries

@@ -45,6 +45,30 @@ func TestSomebodyWaitingKeepsTheDoorAndIsKnownToWait(t *testing.T) {
 	}
 }
 
+// A birthday that the facts foresee is a date for staff, and none of the conditions of a service.
+func TestABirthdayAheadIsANearDate(t *testing.T) {
+	t.Parallel()
+	adults := service("adults", Statutory)
+	adults.Ages = &Ages{From: new(18), Words: "Adults."}
+	set := compiledSet(t, lastResort(), adults)
+	turning := func(on Day) Decision {
+		return Evaluate(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new(on)}, nil, today))
+	}
+	d := turning("2027-02-01")
+	if door(t, d, "adults").Door != schemas.DoorNotOpen || !slices.Equal(d.Near, []Near{{"adults", "2027-02-01"}}) {
+		t.Errorf("adults %+v, near %v", door(t, d, "adults"), d.Near)
+	}
+	if d = turning("2026-11-30"); door(t, d, "adults").Door != schemas.DoorOpen || d.Near != nil {
+		t.Errorf("within the window: %+v, near %v", door(t, d, "adults"), d.Near)
+	}
+	if NextChange(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new("2027-02-01")}, nil, today), turning("2027-02-01")) != "2027-02-01" {
+		t.Error("nobody looks again on that day")
+	}
+	if _, fault := compileExpression("ageRisesOn > 1"); fault == "" {
+		t.Error("a criterion may name it")
+	}
+}
+
 func TestAgeAndAreaAreOpenOnAnyDayOfTheWindow(t *testing.T) {
 	t.Parallel()
 	adults := service("adults", Statutory)
@@ -418,12 +442,13 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true, factList: []string{"x"}}[fact.Type], today)
 	}
 	there := asJSONObject(t, facts)
+	const foreseen = 1 // ageRisesOn, which no criterion may name
 	for name := range there {
 		if factNamed(name).Name == "" {
 			t.Errorf("%s is not declared", name)
 		}
 	}
-	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts) || len(knownFacts(facts, today)) != len(DeclaredFacts) {
+	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts)+foreseen || len(knownFacts(facts, today)) != len(DeclaredFacts) {
 		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}), len(DeclaredFacts), len(knownFacts(facts, today)))
 	}
 }
