@@ -26,6 +26,9 @@ func (r Route) Mux() string {
 	return r.Method + " " + r.Pattern
 }
 
+// OpenedAs is the field of a form that says for whom its page was made, by their mark.
+const OpenedAs = "opened-as"
+
 const schemaPattern = "/schemas/{type}.json"
 
 var (
@@ -137,6 +140,11 @@ var routes = []Route{
 		"Records 'I was told…': what somebody was told a service's criterion is."},
 	{"POST", "/api/services/{id}/dead-line", Threshold, everyone, false,
 		"Reports that a published number or link reaches nobody, which opens a step; or that it works again."},
+
+	{"GET", "/api/sessions", Gateway, everyone, false,
+		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which of them asks."},
+	{"POST", "/api/sessions/{id}/end", Gateway, everyone, false,
+		"Ends one of the caller's own sessions, on every replica."},
 
 	{"GET", "/openapi.json", Gateway, nil, true, "Describes the HTTP surface."},
 	{"GET", "/asyncapi.json", Gateway, nil, true, "Describes the events."},

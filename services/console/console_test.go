@@ -283,7 +283,7 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	page := f.page(t, "/journeys/"+firstID, nurse)
-	found := regexp.MustCompile(`action="(/journeys/[^"]*/done)"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
+	found := regexp.MustCompile(`action="(/journeys/[^"]*/done)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
 	if found == nil {
 		t.Fatal("there is no form to say done")
 	}

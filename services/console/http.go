@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 
 	"footbridge/libs/clock"
@@ -67,11 +68,24 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	if err := s.pages[name].ExecuteTemplate(&page, "layout", v); err != nil {
 		return fmt.Errorf("making page %q: %w", name, err)
 	}
+	whole := page.Bytes()
+	if v.SignedIn {
+		p, _ := principal.From(r.Context())
+		whole = markForms(whole, p)
+	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Cache-Control", "no-store")
 	w.WriteHeader(status)
-	_, _ = w.Write(page.Bytes()) // the caller has gone; nobody is left to tell
+	_, _ = w.Write(whole) // the caller has gone; nobody is left to tell
 	return nil
+}
+
+// forms are the beginnings of forms that are posted. Text on a page holds no such thing: it is escaped.
+var forms = regexp.MustCompile(`<form [^>]*method="post"[^>]*>`)
+
+// markForms notes in every form who opened the page, so that the gateway knows a form that is sent as somebody else.
+func markForms(page []byte, p principal.Principal) []byte {
+	return forms.ReplaceAll(page, []byte(`${0}<input type="hidden" name="`+schemas.OpenedAs+`" value="`+p.Mark()+`">`))
 }
 
 // answering turns what a page could not do into a page that says so.

@@ -159,12 +159,16 @@ func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
 // register adds a handler for each line of the route table, and one for all else.
 func (g *Gateway) register() error {
 	handlers := map[string]httpx.Handler{
-		"POST /sign-in":       g.signIn,
-		"POST /sign-out":      g.signOut,
-		"POST /sign-out/all":  g.signOutEverywhere,
-		"GET /openapi.json":   g.serveOpenAPI,
-		"GET /asyncapi.json":  serveAsyncAPI,
-		"GET /schemas/{file}": serveSchema,
+		"POST /sign-in":               g.signIn,
+		"POST /sign-out":              g.signOut,
+		"POST /sign-out/all":          g.signOutEverywhere,
+		"GET /openapi.json":           g.serveOpenAPI,
+		"GET /asyncapi.json":          serveAsyncAPI,
+		"GET /schemas/{file}":         serveSchema,
+		"GET /sessions":               g.showSessions,
+		"POST /sessions/{id}/end":     g.endFromPage,
+		"GET /api/sessions":           g.listSessions,
+		"POST /api/sessions/{id}/end": g.endSession,
 	}
 	all := slices.Concat(schemas.Routes(), signingRoutes, g.config.Pages)
 	for _, route := range all {

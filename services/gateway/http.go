@@ -87,7 +87,7 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 // serveOwn is pass for what the gateway answers itself.
 func (g *Gateway) serveOwn(route schemas.Route, h httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method == http.MethodGet { // descriptions, the same for everybody
+		if route.Public && r.Method == http.MethodGet { // descriptions, the same for everybody
 			if err := g.unknown.Check(r); err != nil {
 				return err
 			}
@@ -102,20 +102,24 @@ func (g *Gateway) serveOwn(route schemas.Route, h httpx.Handler) httpx.Handler {
 	}
 }
 
-// admitted finds who is asking and whether they may: not from another site, in one of the route's roles, and not
-// more often than agreed. On a public path nobody need be known, and a doubtful credential counts as none.
+// admitted finds who is asking and whether they may: not from another site, not with a form that was opened by somebody
+// else, in one of the route's roles, and not more often than agreed. On a public path nobody need be known, and a doubtful credential counts as none.
 func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Principal, error) {
 	if r.Header.Get("Authorization") == "" { // a browser adds cookies and certificates by itself, a token never
 		if err := g.crossing.Check(r); err != nil {
 			return principal.Principal{}, otherSite.problem(err)
 		}
 	}
+	readForm(route, r)
 	p, err := g.config.Source(r)
 	if err != nil || !p.Valid() {
 		p = principal.Principal{}
 	}
 	if unanswered(err) && !route.Public {
 		return p, cannotTell.problem(err)
+	}
+	if p.Valid() && openedAsAnother(route, r, p) {
+		return p, formOfAnother.problem(nil)
 	}
 	switch admit(route, p.Role, err != nil && !errors.Is(err, principal.ErrNone)) {
 	case asGuest:

@@ -13,6 +13,7 @@ import (
 // answering turns a refusal into a page where a person looks at it with a browser. Programs get the problem.
 func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
+		r = withSent(r)
 		err := next(w, r)
 		var problem *httpx.Problem
 		if errors.As(err, &problem) && isFHIR(r.URL.Path) {
@@ -76,7 +77,8 @@ func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
 	view := struct {
 		Title, Words, Detail, Request string
 		SignIn                        bool
-	}{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context()), p.Status == http.StatusUnauthorized}
+		Kept                          *kept
+	}{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context()), p.Status == http.StatusUnauthorized, keep(r, p)}
 	if strings.HasPrefix(p.Type, problemPrefix) { // its words are for people
 		view.Title, view.Words = p.Title, p.Detail
 	}
@@ -112,13 +114,27 @@ func wordsOf(status int) string {
 	}
 }
 
-// page stands by itself: it has to be there when the console is not.
-var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
+var page = template.Must(template.Must(standing.Clone()).Parse(`{{define "title"}}{{.Title}}{{end}}{{define "content"}}<h1>{{.Title}}</h1>
+{{with .Words}}<p>{{.}}</p>
+{{else}}<p>{{.Detail}}</p>
+{{end}}{{with .Kept}}<p>{{if .Changed}}Sign in as before in <a href="/sign-in" target="_blank" rel="noopener">another tab</a> if it is to go in that name.{{else if $.SignIn}}What you entered is kept on this page. <a href="/sign-in" target="_blank" rel="noopener">Sign in, in another tab</a>, then come back here and send it again.{{else}}What you entered is kept on this page.{{end}}</p>
+<form action="{{.Action}}" method="post">
+{{range .Fields}}<input type="hidden" name="{{.Name}}" value="{{.Value}}">
+{{end}}<button class="nhsuk-button">{{if .Changed}}Send it as who I am now{{else}}Send it again{{end}}</button>
+</form>
+{{with .Entered}}<details class="nhsuk-details"><summary class="nhsuk-details__summary"><span class="nhsuk-details__summary-text">What was entered</span></summary><div class="nhsuk-details__text"><ul>{{range .}}<li>{{.}}</li>{{end}}</ul></div></details>
+{{end}}{{end}}{{with .Request}}<p class="fb-quiet">Number of this request: <code>{{.}}</code></p>
+{{end}}{{if and .SignIn (not .Kept)}}<p><a href="/sign-in">Sign in</a></p>
+{{end}}
+{{end}}`))
+
+// standing is the frame of the gateway's own pages. It stands by itself: it has to be there when the console is not.
+var standing = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <html lang="en-GB">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{{.Title}} – Footbridge</title>
+<title>{{template "title" .}} – Footbridge</title>
 <link rel="stylesheet" href="/assets/nhsuk-frontend.css">
 <link rel="stylesheet" href="/assets/console.css">
 </head>
@@ -126,12 +142,7 @@ var page = template.Must(template.New("refusal").Parse(`<!DOCTYPE html>
 <header class="nhsuk-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name fb-brand" href="/">Footbridge</a></div></div></header>
 <div class="nhsuk-width-container">
 <main class="nhsuk-main-wrapper" id="maincontent">
-<h1>{{.Title}}</h1>
-{{with .Words}}<p>{{.}}</p>
-{{else}}<p>{{.Detail}}</p>
-{{end}}{{with .Request}}<p class="fb-quiet">Number of this request: <code>{{.}}</code></p>
-{{end}}{{if .SignIn}}<p><a href="/sign-in">Sign in</a></p>
-{{end}}<p><a href="/">Go to the start</a></p>
+{{template "content" .}}<p><a href="/">Go to the start</a></p>
 </main>
 </div>
 <footer class="nhsuk-footer fb-footer"><div class="nhsuk-width-container">

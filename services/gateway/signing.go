@@ -15,9 +15,14 @@ import (
 var signingRoutes = []schemas.Route{
 	{Method: "POST", Pattern: "/sign-in", Service: schemas.Gateway, Public: true, Meaning: "Signs in, in development."},
 	{Method: "POST", Pattern: "/sign-out", Service: schemas.Gateway, Public: true, Meaning: "Signs out: the session ends here."},
-	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway, Meaning: "Ends every session of whoever asks, on every device.",
-		Roles: []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Operator, schemas.Commissioner}},
+	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway, Meaning: "Ends every session of whoever asks, on every device.", Roles: signedInRoles},
+	{Method: "GET", Pattern: "/sessions", Service: schemas.Gateway, Meaning: "Where whoever asks is signed in.", Roles: signedInRoles},
+	{Method: "POST", Pattern: "/sessions/{id}/end", Service: schemas.Gateway, Meaning: "Ends one of them.", Roles: signedInRoles},
 }
+
+// signedInRoles are those who can be signed in with a browser.
+var signedInRoles = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Partner,
+	schemas.Operator, schemas.Commissioner, schemas.Person}
 
 // signIn begins a session of whoever was chosen. A session that the browser came with ends.
 func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {

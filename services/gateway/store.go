@@ -38,13 +38,13 @@ func (s session) principal() principal.Principal {
 }
 
 // beginSession stores a session, ends the one that the browser came with, and forgets those that ended long ago.
-func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, id string, p principal.Principal, now, ends, forget time.Time) error {
+func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, id, device string, p principal.Principal, now, ends, forget time.Time) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(`update session set ended_at = $2 where hash = $1 and ended_at is null`, former, now)
 		batch.Queue(`delete from session where ends_at < $1`, forget)
-		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at) values ($1, $2, $3, $4, $5, $6, $6, $7)`,
-			hash, id, p.Organisation, p.Role, p.Subject, now, ends)
+		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at, device) values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
+			hash, id, p.Organisation, p.Role, p.Subject, now, ends, device)
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
@@ -73,6 +73,37 @@ func touchSession(ctx context.Context, pool *pgxpool.Pool, hash []byte, now time
 func endSession(ctx context.Context, pool *pgxpool.Pool, hash []byte, now time.Time) error {
 	_, err := pool.Exec(ctx, `update session set ended_at = $2 where hash = $1 and ended_at is null`, hash, now)
 	return err
+}
+
+// listed is a session as its own person sees it.
+type listed struct {
+	ID      string    `json:"id"`
+	Device  string    `json:"device,omitempty"`
+	BeganAt time.Time `json:"beganAt"`
+	SeenAt  time.Time `json:"seenAt"` // to the minute
+	EndsAt  time.Time `json:"endsAt"` // whatever is done meanwhile
+	Here    bool      `json:"here"`   // this is the one that asks
+}
+
+// sessionsOf are the sessions of one principal that still hold, the latest first.
+func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, here []byte, now time.Time, idle time.Duration) ([]listed, error) {
+	rows, err := pool.Query(ctx, `select id::text, device, began_at, seen_at, ends_at, hash = $4 from session
+		where organisation = $1 and role = $2 and subject = $3 and ended_at is null and ends_at > $5 and seen_at > $6 order by began_at desc, id`,
+		p.Organisation, p.Role, p.Subject, here, now, now.Add(-idle))
+	if err != nil {
+		return nil, fmt.Errorf("listing sessions: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowToStructByPos[listed])
+}
+
+// endSessionOf ends one session of one principal, and says whether it is theirs; here, whether it is the one that asks.
+func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, id string, asking []byte, now time.Time) (theirs, here bool, err error) {
+	err = pool.QueryRow(ctx, `update session set ended_at = coalesce(ended_at, $5) where id = $4 and organisation = $1 and role = $2 and subject = $3 returning hash = $6`,
+		p.Organisation, p.Role, p.Subject, id, now, asking).Scan(&here)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return false, false, nil
+	}
+	return err == nil, here, err
 }
 
 // endSessionsOf ends every session of one principal.

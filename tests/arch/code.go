@@ -110,7 +110,7 @@ var doors = map[string][]string{
 	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "profile.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "dryrun.go"},
 	"journey":            {"sentinel.go"},
 	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
-	"gateway":            {"describe.go", "fhir.go", "refusals.go", "refuse.go", "session.go", "signing.go", "transport.go"},
+	"gateway":            {"describe.go", "fhir.go", "form.go", "refusals.go", "refuse.go", "session.go", "sessions.go", "signing.go", "transport.go"},
 	"console":            {"assets.go", "client.go", "waterfall.go"},
 }
 

@@ -39,7 +39,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/answered": `{"service":"OTHER","answer":"no"}`, "POST /api/journeys/{id}/override": `{"service":"OTHER","door":"open","reason":"to see"}`,
 	"POST /api/steps/{id}/done": `{}`, "POST /api/steps/{id}/reassign": `{"to":"navigator"}`, "POST /api/steps/{id}/acknowledge": `{}`,
 	"POST /api/thresholds/check": `{"facts":{"age":30}}`, "POST /api/thresholds/what-if": `{}`, "POST /api/thresholds/gaps": `{}`,
-	"POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
+	"POST /api/sessions/{id}/end": ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
 }
 
 // known is somebody of whom intake keeps everything it can keep, on a journey.
