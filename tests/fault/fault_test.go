@@ -4,46 +4,77 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"math/rand/v2"
 	"net/http"
-	"slices"
+	"os"
 	"strings"
 	"sync"
 	"testing"
-	"text/tabwriter"
 	"time"
 )
 
-// TestFaults does FOOTBRIDGE_FAULTS faults (15) to a system that takes FOOTBRIDGE_FAULT_RATE discharges a second (20),
-// and counts afterwards. FOOTBRIDGE_FAULT_SEED repeats the order of another run.
+// TestFaults does FOOTBRIDGE_FAULTS faults (15) to a system that takes FOOTBRIDGE_FAULT_RATE discharges a second (20), in
+// rounds of at most 30, each with a system of its own, and counts after each. FOOTBRIDGE_FAULT_SEED repeats the order of
+// another run. Where FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run that was cut
+// goes on behind its last whole round.
 func TestFaults(t *testing.T) {
-	count := number(t, "FOOTBRIDGE_FAULTS", 15)
-	seed := uint64(number(t, "FOOTBRIDGE_FAULT_SEED", int(time.Now().UnixNano()&0xffffff)))
-	t.Logf("FOOTBRIDGE_FAULT_SEED=%d FOOTBRIDGE_FAULTS=%d", seed, count)
+	r, err := openRun(os.Getenv("FOOTBRIDGE_FAULT_STATE"), number(t, "FOOTBRIDGE_FAULTS", 15), uint64(number(t, "FOOTBRIDGE_FAULT_SEED", 0)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("FOOTBRIDGE_FAULT_SEED=%d FOOTBRIDGE_FAULTS=%d, of which %d are done", r.Seed, r.Faults, r.done())
+	for r.done() < r.Faults {
+		var one round
+		if !t.Run(fmt.Sprintf("from %d", r.done()+1), func(t *testing.T) { one = r.next(t) }) && one.Faults == 0 {
+			t.Fatal("a round broke off; it is not counted, and the next run begins with it")
+		}
+		if err := r.keep(one); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Log("\n" + r.String())
+	if wrong := r.wrong(); wrong > 0 {
+		t.Errorf("seed %d: %d are not as they must be", r.Seed, wrong)
+	}
+}
+
+// next does the faults of the next round and counts.
+func (r *run) next(t *testing.T) round {
 	s, book := newStand(t), newLogbook()
+	s.long = r.Faults > roundOf
+	size := min(roundOf, r.Faults)
+	all := plan(rand.New(rand.NewPCG(r.Seed, 0)), s, r.Faults, size)
+	faults := all[r.done():min(r.done()+size, r.Faults)]
 	sending, stop := context.WithCancel(t.Context())
 	defer stop()
 	senders := startSenders(sending, s, book, number(t, "FOOTBRIDGE_FAULT_RATE", 20))
+	pool := s.admin()
+	seen := s.watchStops(sending, book)
 	pause(t.Context(), 2*time.Second)
-	counts := inject(t, s, plan(rand.New(rand.NewPCG(seed, 0)), s, count))
+	counts := inject(t, s, faults)
 	pause(t.Context(), 2*time.Second)
 	stop()
+	stops := seen()
 	s.ready(2 * time.Minute)
 	senders.Wait()
 	s.logf("no more faults; counting")
-	found, err := s.settled(t.Context(), s.admin(), book, 4*time.Minute)
+	found, err := s.settled(t.Context(), pool, book, 4*time.Minute)
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.logf("counted")
-	t.Log("\n" + tableOf(counts, book, s, found))
-	if len(found) > 0 {
-		t.Errorf("seed %d:\n%s", seed, found)
+	one := round{
+		Faults: len(faults), Kinds: counts, Acknowledged: book.count(), Ending: len(book.triggered()), Never: int(book.never.Load()), Processes: s.starts(),
+		Cuts: int(s.proxy.cuts.Load()), Lost: found.of("lost"), Twice: found.of("twice"), Wrong: found.of("wrong"), Stops: stops.long, Unseen: stops.unseen,
 	}
 	for how, times := range book.other {
-		t.Errorf("%d times answered %s", times, how)
+		found = append(found, finding{"wrong", "answers that are neither yes nor silence", times, []string{how}})
+		one.Wrong += times
 	}
+	if len(found)+len(stops.told) > 0 {
+		t.Errorf("seed %d, faults %d to %d:\n%s%s", r.Seed, r.done()+1, r.done()+len(faults), found, strings.Join(stops.told, "\n"))
+	}
+	return one
 }
 
 // startSenders starts the three kinds of senders: two hospitals that send again until they are answered, one with all
@@ -97,7 +128,7 @@ func inject(t *testing.T, s *stand, faults []injection) map[string]int {
 			defer mu.Unlock()
 			switch {
 			case errors.Is(err, errNotReached):
-				counts["service killed"]++
+				counts["service killed"]++ // in its place
 				s.logf("%s: %s: %v", f.kind, f.target, err)
 			case err != nil:
 				t.Errorf("%s of %s: %v", f.kind, f.target, err)
@@ -109,24 +140,6 @@ func inject(t *testing.T, s *stand, faults []injection) map[string]int {
 	}
 	under.Wait()
 	return counts
-}
-
-// tableOf is the table of a run.
-func tableOf(counts map[string]int, book *logbook, s *stand, found findings) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 4, 2, ' ', 0)
-	total := 0
-	fmt.Fprintln(w, "fault\tcount")
-	for _, kind := range slices.Sorted(maps.Keys(counts)) {
-		fmt.Fprintf(w, "%s\t%d\n", kind, counts[kind])
-		total += counts[kind]
-	}
-	fmt.Fprintf(w, "all\t%d\n", total)
-	fmt.Fprintf(w, "\t\nacknowledged messages\t%d\nof them ending a visit in scope\t%d\nnot acknowledged and not sent again\t%d\n", book.count(), len(book.triggered()), book.never.Load())
-	fmt.Fprintf(w, "processes started\t%d\ncommits without an answer\t%d\n", s.starts(), s.proxy.cuts.Load())
-	fmt.Fprintf(w, "lost\t%d\ntwice\t%d\notherwise wrong\t%d\n", found.of("lost"), found.of("twice"), found.of("wrong"))
-	_ = w.Flush() // to memory
-	return b.String()
 }
 
 func (s *stand) starts() (all int) {

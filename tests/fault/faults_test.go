@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -34,28 +33,35 @@ type injection struct {
 // maker makes an injection of one kind.
 type maker func(r *rand.Rand, s *stand) injection
 
-// makers are the kinds of faults. The clock leaps once in a run only: nobody is away for 40 days twice.
-func makers() []maker {
-	return []maker{
+// makers are the kinds of faults of this stand: a full disk is among them where it could mount one. The whole system's
+// leap of 40 days comes once in a round: nobody is away for 40 days twice.
+func makers(s *stand) []maker {
+	all := []maker{
 		killService, pauseService, killAtPoint(syscall.SIGKILL), killAtPoint(syscall.SIGSTOP), killBroker, pauseBroker, killDatabase, pauseDatabase,
 		deleteTheStream, recreateTheStream, rollBackBroker, deleteConsumer, loseCommitAnswers, holdTransaction,
-		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks,
+		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks, leapAhead, leapBack, breakRows,
 	}
+	if s.disk != "" {
+		all = append(all, fillDisk)
+	}
+	return all
 }
 
-// plan are the faults of a run, the same for the same seed: every kind in turn, in another order each round, with the
-// leap of the clock in the middle, and every failpoint of every service before any comes again.
-func plan(r *rand.Rand, s *stand, count int) []injection {
+// plan are the faults of a run, the same for the same seed: every kind in turn, in another order each time, with the
+// system's leap in the middle of each round, and every failpoint of every service before any comes again.
+func plan(r *rand.Rand, s *stand, count, round int) []injection {
 	var all []injection
-	kinds := makers()
+	kinds := makers(s)
 	for len(all) < count {
 		r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 		for _, make := range kinds {
+			if len(all)%round == round/2 {
+				all = append(all, leapSystem(r, s))
+			}
 			all = append(all, make(r, s))
 		}
 	}
-	all = all[:count-1]
-	return slices.Insert(all, len(all)/2, leapClock(r, s))
+	return all[:count]
 }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }
@@ -161,7 +167,7 @@ func rollBackBroker(r *rand.Rand, s *stand) injection {
 	return injection{"broker rolled back by its last seconds", p.name, func(ctx context.Context, s *stand) error {
 		p.busy.Lock()
 		defer p.busy.Unlock()
-		store, copied := filepath.Join(s.dir, "nats"), filepath.Join(s.dir, "nats-copy")
+		store, copied := s.store, s.store+"-copy"
 		p.takeDown(syscall.SIGKILL)
 		if err := os.CopyFS(copied, os.DirFS(store)); err != nil {
 			return err
@@ -286,8 +292,8 @@ func holdTransaction(_ *rand.Rand, s *stand) injection {
 	}}
 }
 
-// leapClock ends all processes, with what they have not published, and starts them 40 days later.
-func leapClock(_ *rand.Rand, s *stand) injection {
+// leapSystem ends all processes, with what they have not published, and starts them 40 days later.
+func leapSystem(_ *rand.Rand, s *stand) injection {
 	return injection{"clock 40 days ahead while down", "all processes", func(ctx context.Context, s *stand) error {
 		var down sync.WaitGroup
 		var taken []*proc

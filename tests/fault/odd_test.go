@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -83,15 +84,19 @@ func purgeTheStream(_ *rand.Rand, _ *stand) injection {
 	})}
 }
 
-// pauseDurable lets a durable consumer deliver nothing for ten seconds.
+// pauseDurable lets a durable consumer deliver nothing for ten seconds; in a long run every second time for 80, so that
+// somebody must see it.
 func pauseDurable(r *rand.Rand, s *stand) injection {
-	service := pick(r, s.hears)
+	service, lasts := pick(r, s.hears), 10*time.Second
+	if r.IntN(2) == 0 && s.long {
+		lasts = 80 * time.Second
+	}
 	return injection{"durable consumer paused", service, withBus(func(ctx context.Context, conn *bus.Conn) error {
 		stream, err := conn.JS.Stream(ctx, events.Name)
 		if err != nil {
 			return err
 		}
-		_, err = stream.PauseConsumer(ctx, service, time.Now().Add(10*time.Second))
+		_, err = stream.PauseConsumer(ctx, service, time.Now().Add(lasts))
 		if err == jetstream.ErrConsumerNotFound {
 			return nil // another fault has deleted it; it is made again
 		}
@@ -136,4 +141,65 @@ func takeLocks(_ *rand.Rand, _ *stand) injection {
 		pause(ctx, 10*time.Second)
 		return nil
 	})}
+}
+
+// leapAhead and leapBack set the clock of one process wrong while it runs, for a while.
+func leapAhead(r *rand.Rand, s *stand) injection {
+	return leap(r, s, "clock of a process leapt ahead", time.Hour)
+}
+
+func leapBack(r *rand.Rand, s *stand) injection {
+	return leap(r, s, "clock of a process leapt back", -time.Hour)
+}
+
+func leap(r *rand.Rand, s *stand, kind string, hour time.Duration) injection {
+	p, by := anyProcess(r, s), hour*time.Duration(pick(r, []int{2, 60 * 24, 100 * 24}))
+	return injection{kind, fmt.Sprintf("%s by %v", p.name, by), func(ctx context.Context, _ *stand) error {
+		p.busy.Lock()
+		defer p.busy.Unlock()
+		if err := os.WriteFile(p.clockFile(), []byte(by.String()), 0o600); err != nil {
+			return err
+		}
+		pause(ctx, 12*time.Second)
+		return os.Remove(p.clockFile())
+	}}
+}
+
+// breakRows makes the stored rows of the newest journeys unreadable, in one service, for a while.
+func breakRows(r *rand.Rand, _ *stand) injection {
+	const broken, rows = `"unreadable"`, 20
+	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey})
+	table, key := service+".journey_state", "journey"
+	if service == schemas.Journey {
+		table, key = "journey.journey", "id"
+	}
+	return injection{"rows that do not decode", service, func(ctx context.Context, s *stand) error {
+		var ids, were []string
+		err := withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
+				found, err := tx.Query(ctx, `select `+key+`::text, known::text from `+table+` where known::text <> $2 order by `+key+` desc limit $1 for update skip locked`, rows, broken)
+				if err != nil {
+					return err
+				}
+				var id, known string
+				ids, were = nil, nil
+				if _, err := pgx.ForEachRow(found, []any{&id, &known}, func() error { ids, were = append(ids, id), append(were, known); return nil }); err != nil {
+					return err
+				}
+				_, err = tx.Exec(ctx, `update `+table+` set known = $2::text::jsonb where `+key+` = any($1::uuid[])`, ids, broken)
+				return err
+			})
+		})(ctx, s)
+		if err != nil {
+			return err
+		}
+		pause(ctx, 12*time.Second)
+		mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
+		defer cancel()
+		return withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, `update `+table+` j set known = was.known::jsonb from unnest($1::uuid[], $2::text[]) as was(id, known)
+				where j.`+key+` = was.id and j.known::text = $3`, ids, were, broken)
+			return err
+		})(mending, s)
+	}}
 }

@@ -179,6 +179,11 @@ func (p *proc) logFile() string {
 	return filepath.Join(p.stand.logs, strings.ReplaceAll(p.name, "/", "-")+".log")
 }
 
+// clockFile is where it is written by how much the clock of this process is wrong.
+func (p *proc) clockFile() string {
+	return filepath.Join(p.stand.dir, "clock-"+strings.ReplaceAll(p.name, "/", "-"))
+}
+
 // tail is the end of the process's log.
 func (p *proc) tail() string {
 	content, _ := os.ReadFile(p.logFile()) // empty tells as much

@@ -83,6 +83,9 @@ type stand struct {
 	began  time.Time
 	places map[string][]place
 	hears  []string // the services that have a durable consumer
+	store  string   // the folder of the broker's files
+	disk   string   // where the broker's disk is mounted; empty: it has none of its own
+	long   bool     // a run of many faults: some last for over a minute
 
 	// database is held by whoever does something to PostgreSQL: one fault at a time.
 	database sync.Mutex
@@ -120,6 +123,7 @@ func standOf(t *testing.T, names ...string) *stand {
 		t.Fatal(err)
 	}
 	s.makeKeys()
+	s.mountDisk()
 	s.proxy = newCutter(t, hostOf(t, s.db.Server.TCPURL()))
 	s.nats = testkit.FreeAddr(s.t)
 	s.add("broker", "broker")
@@ -184,7 +188,7 @@ func (s *stand) environment(p *proc) []string {
 		"FOOTBRIDGE_NATS_ADDR=" + s.nats, "FOOTBRIDGE_OPS_ADDR=" + p.ops, "FOOTBRIDGE_HTTP_ADDR=" + p.addr, "FOOTBRIDGE_DATABASE_CONNECTIONS=6",
 		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
 		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
-		"FOOTBRIDGE_FAILPOINTS=" + p.points, "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
+		"FOOTBRIDGE_FAILPOINTS=" + p.points, "FOOTBRIDGE_CLOCK_FILE=" + p.clockFile(), "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
 	}
 	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
 		addr := p.addr
