@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -142,7 +143,7 @@ func (f *Flow) keepWriters(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := f.beat(ctx); err != nil {
-			f.faults.set("database", err)
+			f.faults.set("database", f.orHeld(ctx, err))
 			continue
 		}
 		if err := f.lookForStale(ctx, seen); err != nil && ctx.Err() == nil {
@@ -206,6 +207,25 @@ func (f *Flow) beat(ctx context.Context) error {
 	}
 	f.faults.clear("database")
 	return f.dropLost(ctx, own, alive)
+}
+
+// orHeld adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only who
+// administers the database, or is logged in as this service, can hold any of them.
+func (f *Flow) orHeld(ctx context.Context, err error) error {
+	if !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	var holders []string
+	asking := f.cfg.Pool.QueryRow(ctx, `select coalesce(array_agg(distinct format('%s, process %s of the database server', h.usename, h.pid)), '{}')
+		from pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) by, pg_stat_activity h
+		where w.usename = current_user and w.wait_event_type = 'Lock' and h.pid = by
+			and not exists (select from pg_stat_activity own where own.pid = by and own.usename = current_user and own.wait_event_type = 'Lock')`)
+	if asking.Scan(&holders) != nil || len(holders) == 0 {
+		return err
+	}
+	return fmt.Errorf("%w; a lock is held by %s", err, strings.Join(holders, "; "))
 }
 
 // dropLost forgets the writers that another process has taken over; where it is our own, a new one begins.
