@@ -12,6 +12,7 @@ import (
 
 	"footbridge/libs/clock"
 	"footbridge/libs/pg"
+	"footbridge/libs/testkit"
 )
 
 // held are the locks that a login may try to hold on another service's schema, %[1]s, and on what everybody sees.
@@ -53,7 +54,7 @@ func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 	t.Cleanup(func() { _, _ = w.adminConn().Exec(context.Background(), `drop role `+w.db.Name+`_foreign`) }) // the cluster is the suite's own
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	asker.ask(t, "before", "hello")
-	effectsAre(t, answerer, 1, 20*time.Second)
+	effectsAre(t, answerer, 1)
 	foreign, err := url.Parse(w.db.AdminURL)
 	if err != nil {
 		t.Fatal(err)
@@ -68,13 +69,13 @@ func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 		t.Fatal("nobody holds anything: this test shows nothing")
 	}
 	asker.ask(t, "one", "hello")
-	effectsAre(t, answerer, 2, 30*time.Second)
+	effectsAre(t, answerer, 2)
 	another := w.start("asker", nil, nil)
 	if err := leaveUnpublished(t.Context(), w.db.Pool("asker"), 3); err != nil {
 		t.Fatal(err)
 	}
 	another.ask(t, "two", "hello")
-	effectsAre(t, answerer, 6, 30*time.Second)
+	effectsAre(t, answerer, 6)
 	pool, old := w.db.Pool("answerer"), time.Now().AddDate(0, 0, -60)
 	if err := pg.EnsureDayPartitions(t.Context(), pool, "outbox", pg.ByUUIDv7, old, old); err != nil {
 		t.Fatal(err)
@@ -139,13 +140,13 @@ func TestALockThatHoldsAServiceUpIsTold(t *testing.T) {
 		t.Fatal(err)
 	}
 	asker.ask(t, clock.NewID(time.Now()), "hello")
-	eventually(t, "readiness names who holds it", time.Minute, func() bool {
+	testkit.Eventually(t, "readiness names who holds it", func() bool {
 		err := answerer.Ready()
 		return err != nil && strings.Contains(err.Error(), "a lock is held by "+admin.Config().User)
 	})
 	if _, err := admin.Exec(t.Context(), `rollback`); err != nil {
 		t.Fatal(err)
 	}
-	effectsAre(t, answerer, 1, time.Minute)
-	eventually(t, "readiness comes back", time.Minute, func() bool { return answerer.Ready() == nil })
+	effectsAre(t, answerer, 1)
+	testkit.Eventually(t, "readiness comes back", func() bool { return answerer.Ready() == nil })
 }
