@@ -330,11 +330,12 @@ type PreferencesChangedData struct {
 	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
 	// True when there are access or communication needs.
 	Needs bool `json:"needs,omitempty"`
-	// What a message brought that differs from what the person confirmed: somebody asks them.
-	Questions []string `json:"questions,omitempty" is:"contact-question"`
+	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left to
+	// ask; absent where the event does not speak of it.
+	Questions []string `json:"questions,omitzero" is:"contact-question"`
 	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
 	// any more. Absent where the event does not speak of it.
-	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,100"`
+	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
 }
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.

@@ -40,7 +40,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	hears := map[string]func(schemas.Entry) bool{
 		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened || turns(e) || opens(e) },
 		schemas.Threshold: func(e schemas.Entry) bool {
-			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || turns(e) && e.Type != schemas.JourneyHeld
+			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
 		},
 		schemas.Followup: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
@@ -48,10 +48,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		schemas.Bridging: func(e schemas.Entry) bool {
 			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e)
 		},
-		// What partners answer has no line and no step yet: nobody says it.
-		schemas.Journey: func(e schemas.Entry) bool {
-			return e.By != schemas.Journey && (!opens(e) || e.Type == schemas.OfferWithdrawn || e.Type == schemas.OfferExhausted)
-		},
+		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 	}
 	for _, service := range services {
 		for _, e := range schemas.Registry() {

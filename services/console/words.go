@@ -29,6 +29,7 @@ var stepWords = map[string]string{
 	"find-out":                  "Ask about what we do not know yet",
 	"first-contact":             "Be in touch with the person",
 	"arrange-follow-up":         "Arrange a follow-up session",
+	"partner-arranges":          "Agree on a time with the person",
 	"partner-answers":           "Answer the offer of a follow-up session",
 	"late-follow-up":            "Make sure the follow-up comes in time",
 	"find-a-place":              "Find a place for a follow-up session",

@@ -189,9 +189,8 @@ func (a *arrival) claim(c *claims) {
 		return
 	}
 	s := a.Statement
-	c.cards = c.cards || s.Person.Reveal().Unsafe()
 	if s.Kind == record.KindSignal {
-		c.known[a.key], c.whole = true, true
+		c.known[a.key] = true
 		for _, number := range []string{a.key, a.renumbered} {
 			if number != "" {
 				first(c.numbers, number, a.newPerson)

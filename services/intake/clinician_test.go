@@ -14,8 +14,8 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// corrections are the data of all discharge.corrected of a journey, in order.
-func (p *process) corrections(t testing.TB, journey string) (all []schemas.DischargeCorrectedData) {
+// eventsOf are the events of some types about a journey, in order.
+func (p *process) eventsOf(t testing.TB, journey string, types ...schemas.Type) (all []flow.Event) {
 	t.Helper()
 	rows, err := p.site.db.Admin().Query(t.Context(), `select payload from intake.outbox order by writer, n`)
 	if err != nil {
@@ -31,9 +31,17 @@ func (p *process) corrections(t testing.TB, journey string) (all []schemas.Disch
 		if err != nil {
 			t.Fatal(err)
 		}
-		if e.Subject != journey || e.Type != string(schemas.DischargeCorrected) {
-			continue
+		if e.Subject == journey && slices.Contains(types, schemas.Type(e.Type)) {
+			all = append(all, e)
 		}
+	}
+	return all
+}
+
+// corrections are the data of all discharge.corrected of a journey, in order.
+func (p *process) corrections(t testing.TB, journey string) (all []schemas.DischargeCorrectedData) {
+	t.Helper()
+	for _, e := range p.eventsOf(t, journey, schemas.DischargeCorrected) {
 		d, err := flow.Decode[schemas.DischargeCorrectedData](e)
 		if err != nil {
 			t.Fatal(err)

@@ -110,7 +110,6 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 	if len(job.claims.known) == 0 {
 		return len(aged), nil
 	}
-	job.claims.whole = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return 0, err

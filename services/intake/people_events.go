@@ -34,7 +34,7 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	if err != nil {
 		return err
 	}
-	job.world.Stood = before.world.Stood
+	job.world.Stood, job.world.BarredWere = before.world.Stood, before.world.BarredWere
 	for id, person := range before.world.Owners {
 		if owner := job.world.Owners[id]; owner != nil && owner.ID != person.ID {
 			owner.NoteBirths(person)
@@ -55,7 +55,6 @@ func (s *Service) loadRecords(tx *flow.Tx, keys []string) (*job, error) {
 	for _, key := range keys {
 		job.claims.known[key] = true
 	}
-	job.claims.whole = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	return job, tx.Flush()
 }

@@ -419,25 +419,39 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 		return err
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		sub, err := s.lockSubject(tx, who, journey)
+		records, err := recordsOfJourney(tx, who, journey)
 		if err != nil {
 			return 0, nil, err
 		}
-		tag := ""
-		if sub.cardVersion > 0 {
-			tag = httpx.VersionTag(sub.cardVersion)
-		}
-		switch {
-		case sub.erased:
-			return 0, nil, gone()
-		case httpx.CheckIfMatch(r, tag) != nil:
-			return 0, nil, httpx.CheckIfMatch(r, tag)
-		}
-		if err := change(tx, who, sub, request); err != nil {
-			return 0, nil, err
-		}
-		return http.StatusOK, cardAnswer(sub), s.keepCard(tx, sub)
+		var answer map[string]any
+		err = s.around(tx, who, records, func() (map[string][]record.Question, error) {
+			sub, err := s.lockSubject(tx, who, journey)
+			if err != nil {
+				return nil, err
+			}
+			if err := mayKeepCard(r, sub); err != nil {
+				return nil, err
+			}
+			if err := change(tx, who, sub, request); err != nil {
+				return nil, err
+			}
+			answer = cardAnswer(sub)
+			return nil, s.keepCard(tx, sub)
+		})
+		return http.StatusOK, answer, err
 	})
+}
+
+// mayKeepCard refuses to change the card of somebody who was erased, or one that is not as the caller last saw it.
+func mayKeepCard(r *http.Request, sub *subjectOf) error {
+	if sub.erased {
+		return gone()
+	}
+	tag := ""
+	if sub.cardVersion > 0 {
+		tag = httpx.VersionTag(sub.cardVersion)
+	}
+	return httpx.CheckIfMatch(r, tag)
 }
 
 // cardAnswer says what is recorded without repeating it: an answer may be kept for a repetition.
@@ -446,13 +460,13 @@ func cardAnswer(sub *subjectOf) map[string]any {
 		"channels": len(sub.card.Channels)}
 }
 
-// keepCard stores a card and gives out that it changed.
+// keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of theirs.
 func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
 	all := []record.Said{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
-		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", MustNotKnow: sub.card.Barred()}}}
+		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Questions: []string{}}}}
 	if sub.supplied != nil {
 		all = append(all, record.Said{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 	}
@@ -577,9 +591,11 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 // bars says whether the person, under this record or one that a human confirmed to be theirs, said that an organisation
 // must not know; to one where the journey did not begin, a record that is only presumed to be theirs counts too.
 func (sub *subjectOf) bars(organisation string) bool {
-	barred := func(c record.Card) bool { return slices.Contains(c.Barred(), organisation) }
-	return barred(sub.card) || slices.Contains(sub.barred, organisation) ||
-		organisation != sub.Organisation && slices.ContainsFunc(sub.otherCards, barred)
+	var presumed []string
+	for _, card := range sub.otherCards {
+		presumed = append(presumed, card.Barred()...)
+	}
+	return slices.Contains(record.JoinBarred(sub.Organisation, append(sub.card.Barred(), sub.barred...), presumed), organisation)
 }
 
 // show is what somebody sees; own is the id under which a partner knows the person.

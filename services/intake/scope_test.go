@@ -14,12 +14,14 @@ import (
 func TestOrganisationsAreWalledOffAlikeOnEveryRoute(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	grown, person := p.discharge(t, "V1", "L1", "1990-04-01")
+	child, _ := p.discharge(t, "V2", "L2", "2014-04-01")
 	const none, why = "11111111-1111-4111-8111-111111111111", "on our ward tonight"
 	for _, route := range schemas.RoutesOf(Name) {
 		if route.Method != http.MethodGet || !strings.Contains(route.Pattern, "/journeys/{id}") && !strings.Contains(route.Pattern, "{ref}") {
 			continue
 		}
+		journey := grown
 		at := func(id string) string {
 			if id == "" {
 				id = journey
@@ -30,6 +32,7 @@ func TestOrganisationsAreWalledOffAlikeOnEveryRoute(t *testing.T) {
 			return strings.NewReplacer("{id}", id, "{ref}", id).Replace(route.Pattern)
 		}
 		for _, role := range route.Roles {
+			journey = grown
 			home := principal.Principal{Organisation: "RXX", Role: string(role), Subject: "one"}
 			foreign := principal.Principal{Organisation: "RYY", Role: string(role), Subject: "one"}
 			wantHome, wantForeign, wantBare := http.StatusOK, http.StatusNotFound, http.StatusNotFound
@@ -38,6 +41,9 @@ func TestOrganisationsAreWalledOffAlikeOnEveryRoute(t *testing.T) {
 				wantForeign = http.StatusOK
 			case schemas.Partner, schemas.Person:
 				wantHome = http.StatusNotFound
+			case schemas.YoungPeoplesClinician:
+				p.must(t, http.StatusNotFound, home, "GET", at(""), "", ReasonHeader, why) // an adult
+				journey = child
 			}
 			for name, tc := range map[string]struct {
 				who      principal.Principal

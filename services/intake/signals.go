@@ -144,7 +144,7 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 		return 0, nil, noSuchPerson()
 	}
 	job := newJob(s, nil)
-	job.claims.known[key], job.claims.whole = true, true
+	job.claims.known[key] = true
 	s.loadWorld(tx, job.claims, job.world, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return 0, nil, err

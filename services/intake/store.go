@@ -141,8 +141,6 @@ type claims struct {
 	persons map[string]string // lookup key to the id that a new record would get
 	known   map[string]bool   // lookup keys that are looked at but make no new record
 	visits  map[record.VisitKey]bool
-	cards   bool              // persons come with what is known of their contact
-	whole   bool              // known persons come with their visits and what is known of their contact
 	numbers map[string]string // keyed hash of a verified NHS number to the id that a record first named by it would get
 }
 
@@ -180,9 +178,7 @@ func (s *Service) loadWorld(q queuer, c *claims, w *record.World, now time.Time)
 	findHomes(q, w)
 	lockJourneys(q, w, found)
 	lockAnswers(q, w)
-	if c.whole || c.cards {
-		loadCards(q, w)
-	}
+	loadCards(q, w)
 }
 
 // concerned is the condition that a record is one of those that the claims lead to, found once by loadWorld and kept
@@ -883,14 +879,22 @@ func lockAnswers(q queuer, w *record.World) {
 		})
 }
 
-// loadCards reads what may be known of the persons' contact cards without opening them.
+// loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they said
+// must not know.
 func loadCards(q queuer, w *record.World) {
-	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at from person r cross join unnest(r.aliases || r.id) as owner
+	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know from person r cross join unnest(r.aliases || r.id) as owner
 		join contact_card c on c.person = owner where` + concerned).
 		Query(func(rows pgx.Rows) error {
 			var person string
 			var flags record.CardFlags
-			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs, &flags.Confirmed, &flags.ChangedAt}, func() error { w.Cards[person] = flags; return nil })
+			var barred []string
+			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs, &flags.Confirmed, &flags.ChangedAt, &barred}, func() error {
+				w.Cards[person] = flags
+				if len(barred) > 0 {
+					w.Barred[person] = slices.Clone(barred)
+				}
+				return nil
+			})
 			return err
 		})
 }

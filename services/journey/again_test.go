@@ -77,7 +77,7 @@ func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journe
 				if rapid.Bool().Draw(rt, "next") {
 					next = nil
 				}
-				if step.Kind != stepReviewHold {
+				if step.Kind != stepReviewHold && !step.endsByRecord() {
 					if err := w.done(r, step.ID, next, navigatorOf("RXX")); err != nil {
 						return err
 					}

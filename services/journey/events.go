@@ -329,9 +329,10 @@ var heard = map[schemas.Type]hearing{
 		return nil
 	}),
 	schemas.PreferencesChanged: on(func(k *Known, d schemas.PreferencesChangedData, at int64, when time.Time) shown {
-		if k.Questions.hear(at, when) {
+		if d.Questions != nil && k.Questions.hear(at, when) {
 			k.Questions.Yes = len(d.Questions) > 0
 		}
+		k.addBarred(at, d.MustNotKnow)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
 	}),
 	schemas.ContactStopped: on(func(k *Known, d schemas.ContactStoppedData, at int64, when time.Time) shown {
@@ -370,6 +371,25 @@ var heard = map[schemas.Type]hearing{
 	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)
 		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late}
+	}),
+	schemas.OfferAccepted: on(func(k *Known, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) {
+			o.Accepted.hear(at, when)
+			o.Partner = d.Partner
+		})
+		return nil
+	}),
+	schemas.OfferDeclined: on(func(k *Known, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		return shown{"reason": d.Reason}
+	}),
+	schemas.OfferHandedBack: on(func(k *Known, d schemas.OfferHandedBackData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		return shown{"reason": d.Reason}
+	}),
+	schemas.FollowupCompleted: on(func(k *Known, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Completed.hear(at, when) })
+		return shown{"on": d.CompletedOn}
 	}),
 	schemas.OfferWithdrawn: on(func(k *Known, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })

@@ -389,6 +389,45 @@ func TestARepeatedRequestIsAnsweredAsBefore(t *testing.T) {
 	}
 }
 
+// An organisation that the person said must not know finds nothing by any route, whatever it states; the journey's own
+// organisation goes on looking after it, and what comes late does not outrun what was said last.
+func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	s := w.today(clock.NewID(w.c.Now()))
+	s.discharge()
+	first := s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", MustNotKnow: []string{"RYY", "RXX"}})
+	mustApply(t, w.Service, w.pool, withIDs(s.events))
+	routes := func(organisation string, roles []schemas.Role, want int) {
+		t.Helper()
+		for _, role := range roles {
+			w.as(role, organisation, "s")
+			if _, status := ask[any](w, "GET", "/api/journeys/"+s.journey, "", schemas.ReasonHeader, "on our ward tonight"); status != want {
+				t.Errorf("%s of %s: %d, want %d", role, organisation, status, want)
+			}
+		}
+	}
+	elsewhere := []schemas.Role{schemas.TreatingStaff, schemas.SendingTeam, schemas.Navigator}
+	routes("RYY", elsewhere, 404)
+	routes("RZZ", []schemas.Role{schemas.TreatingStaff}, 200)
+	routes("RXX", []schemas.Role{schemas.TreatingStaff, schemas.SendingTeam, schemas.Navigator, schemas.Operator}, 200)
+	if n := count(t, w.pool, `select count(*) from timeline_entry where details->>'organisation' = 'RYY'`); n != 0 {
+		t.Errorf("%d lines name who was refused", n)
+	}
+	w.as(schemas.Person, "self", "p")
+	if _, status := ask[any](w, "GET", "/api/journeys/"+s.journey, ""); status != 200 {
+		t.Errorf("the person: %d", status)
+	}
+	s.events = nil
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", Needs: true}) // speaks of other things
+	mustApply(t, w.Service, w.pool, withIDs(s.events))
+	routes("RYY", elsewhere[:1], 404)
+	s.events = nil
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", MustNotKnow: []string{}})
+	mustApply(t, w.Service, w.pool, append(withIDs(s.events), withIDs([]flow.Event{first})...))
+	routes("RYY", elsewhere[:1], 200)
+}
+
 // Who acted is whoever was signed in: a nurse neither ends nor takes on what is the young people's clinician's, and a team or
 // post that a body names is kept beside who named it.
 func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {

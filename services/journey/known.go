@@ -52,6 +52,9 @@ type Known struct {
 	Resumed      Heard   `json:"resumed,omitzero"`
 	Reopened     Heard   `json:"reopened,omitzero"`
 	AnsweredUpTo int64   `json:"answeredUpTo,omitempty"`
+	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
+	Barred   []string `json:"barred,omitempty"`
+	BarredAt int64    `json:"barredAt,omitempty"`
 	// Tries are when somebody tried to reach the person and got no answer.
 	Tries []time.Time `json:"tries,omitempty"`
 
@@ -105,7 +108,11 @@ type Offer struct {
 	Partner  string    `json:"partner,omitempty"`
 	AnswerBy time.Time `json:"answerBy,omitzero"`
 	Late     bool      `json:"late,omitempty"`
-	Ended    bool      `json:"ended,omitempty"`
+	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was declined,
+	// handed back or withdrawn.
+	Accepted  Heard `json:"accepted,omitzero"`
+	Completed Heard `json:"completed,omitzero"`
+	Ended     bool  `json:"ended,omitempty"`
 }
 
 // Asking is how it stands with one service: it was asked, and it answered. The greater of the two sequences is how it
@@ -245,6 +252,18 @@ func (k *Known) addContact(at int64, when time.Time, may bool) {
 	}
 }
 
+// addBarred takes in the whole list of organisations that must not know, where an event speaks of it.
+func (k *Known) addBarred(at int64, organisations []string) {
+	if organisations != nil && at > k.BarredAt {
+		k.Barred, k.BarredAt = organisations, at
+	}
+}
+
+// barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
+func (k *Known) barred() []string {
+	return append([]string{}, slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Sender })...)
+}
+
 func (k *Known) offer(id string, change func(o *Offer)) {
 	if k.Offers == nil {
 		k.Offers = map[string]Offer{}
@@ -351,7 +370,7 @@ func (k *Known) cancelled() (id string, v Visit, ok bool) {
 // standing returns the offer that stands, the one raised last if several seem to.
 func (k *Known) standing() (id string, o Offer, ok bool) {
 	for other, p := range k.Offers {
-		if p.Raised.At > 0 && !p.Ended && (!ok || p.Raised.At > o.Raised.At) {
+		if p.Raised.At > 0 && !p.Ended && p.Completed.At == 0 && (!ok || p.Raised.At > o.Raised.At) {
 			id, o, ok = other, p, true
 		}
 	}

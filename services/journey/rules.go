@@ -33,37 +33,38 @@ type Owners struct {
 
 // Kinds of steps.
 const (
-	stepFindBeginning  = "find-the-beginning"
-	stepAfterCancelled = "decide-after-cancellation"
-	stepContactStopped = "confirm-contact-stopped"
-	stepClinician      = "clinician-decides"
-	stepSeeFlags       = "look-at-flags"
-	stepAskThePerson   = "ask-the-person"
-	stepAskTheParent   = "ask-the-parent" // who holds parental responsibility, where a clinician said that they may consent
-	stepArrange        = "arrange-follow-up"
-	stepPartnerAnswers = "partner-answers"
-	stepLateFollowUp   = "late-follow-up"
-	stepFindPlace      = "find-a-place"
-	stepBridgeGap      = "bridge-the-gap"
-	stepServiceAnswers = "service-answers"
-	stepAskAgain       = "ask-the-service-again"
-	stepAskWhy         = "ask-the-service-why"
-	stepFindOut        = "find-out"
-	stepAskAboutCalls  = "ask-about-calls"
-	stepCall           = "bridging-call"
-	stepDeletion       = "confirm-deletion"
-	stepRenewConsent   = "renew-consent"
-	stepAskContact     = "ask-about-contact"
-	stepConfirmMerge   = "confirm-merge"
-	stepOnePerson      = "are-these-one-person" // two records may be one person: nobody is contacted before somebody has looked
-	stepNotReached     = "decide-how-to-reach"
-	stepReviewHold     = "review-the-hold"
-	stepWhatNext       = "what-next"
-	stepReadMessage    = "read-the-message"
-	stepMendLine       = "mend-the-line"     // a published number or link of a service reaches nobody
-	stepTakeOver       = "take-over"         // by the sentinel: a step is overdue beyond its grace
-	stepFindWhatIsLost = "find-what-is-lost" // by the sentinel: held by a service, on no open journey
-	stepMendWhatFailed = "mend-what-failed"  // by the sentinel: a dead letter
+	stepFindBeginning   = "find-the-beginning"
+	stepAfterCancelled  = "decide-after-cancellation"
+	stepContactStopped  = "confirm-contact-stopped"
+	stepClinician       = "clinician-decides"
+	stepSeeFlags        = "look-at-flags"
+	stepAskThePerson    = "ask-the-person"
+	stepAskTheParent    = "ask-the-parent" // who holds parental responsibility, where a clinician said that they may consent
+	stepArrange         = "arrange-follow-up"
+	stepPartnerAnswers  = "partner-answers"
+	stepPartnerArranges = "partner-arranges" // a time with the person, once the partner has taken the offer on
+	stepLateFollowUp    = "late-follow-up"
+	stepFindPlace       = "find-a-place"
+	stepBridgeGap       = "bridge-the-gap"
+	stepServiceAnswers  = "service-answers"
+	stepAskAgain        = "ask-the-service-again"
+	stepAskWhy          = "ask-the-service-why"
+	stepFindOut         = "find-out"
+	stepAskAboutCalls   = "ask-about-calls"
+	stepCall            = "bridging-call"
+	stepDeletion        = "confirm-deletion"
+	stepRenewConsent    = "renew-consent"
+	stepAskContact      = "ask-about-contact"
+	stepConfirmMerge    = "confirm-merge"
+	stepOnePerson       = "are-these-one-person" // two records may be one person: nobody is contacted before somebody has looked
+	stepNotReached      = "decide-how-to-reach"
+	stepReviewHold      = "review-the-hold"
+	stepWhatNext        = "what-next"
+	stepReadMessage     = "read-the-message"
+	stepMendLine        = "mend-the-line"     // a published number or link of a service reaches nobody
+	stepTakeOver        = "take-over"         // by the sentinel: a step is overdue beyond its grace
+	stepFindWhatIsLost  = "find-what-is-lost" // by the sentinel: held by a service, on no open journey
+	stepMendWhatFailed  = "mend-what-failed"  // by the sentinel: a dead letter
 )
 
 // Wanted is a step that should be open.
@@ -104,6 +105,19 @@ func situationOf(k *Known, owners Owners, zone *time.Location) situation {
 
 // mayAsk says whether the person may be asked something.
 func (s situation) mayAsk() bool { return !s.quiet && !s.guarded && !s.double }
+
+// completed says that a session of an offer made since this visit has taken place.
+func (s situation) completed() bool {
+	for _, o := range s.Offers {
+		if o.Completed.At > 0 && o.Completed.When.After(s.visit.Recorded.When) {
+			return true
+		}
+	}
+	return false
+}
+
+// arrangeWithin is within how many working days a partner that took an offer on agrees on a time with the person.
+const arrangeWithin = 2
 
 // nextDay is five in the afternoon of the local day after the latest of the times, and after the journey last went on:
 // what waited while it was held or closed is not overdue when it goes on.
@@ -209,12 +223,22 @@ var rules = []rule{
 		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
 
 	{stepArrange, func(s situation) bool {
-		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted()
+		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted() && !s.completed()
 	}, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.followUp.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/yes-%d", perVisit(s), s.followUp.At) }},
 
-	{stepPartnerAnswers, func(s situation) bool { return s.mayAsk() && s.followUp.is(true) && s.offered },
+	{stepPartnerArranges, func(s situation) bool { return s.mayAsk() && s.offered && s.offer.Accepted.At > 0 },
+		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
+		func(s situation) time.Time {
+			from := calendar.DayOf(latest(s.offer.Accepted.When, s.resumed()), s.zone)
+			return calendar.England().AddWorking(from, arrangeWithin, calendar.MondayToFriday).At(dueHour, 0, s.zone)
+		},
+		func(s situation) string { return fmt.Sprintf("%s/accepted-%d", s.offerID, s.offer.Accepted.At) }},
+
+	{stepPartnerAnswers, func(s situation) bool {
+		return s.mayAsk() && s.followUp.is(true) && s.offered && s.offer.Accepted.At == 0
+	},
 		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
 		func(s situation) time.Time {
 			if s.Resumed.When.After(s.offer.Raised.When) { // its new window is on its way

@@ -633,3 +633,45 @@ func TestNobodyTakesAStepOnForAnother(t *testing.T) {
 		}
 	}
 }
+
+// What a partner answers has a line that somebody can read, and the step that follows from it.
+func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
+	t.Parallel()
+	accepted := func(s *teller) {
+		s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa", AgreementUntil: "2027-11-01"})
+	}
+	for name, tc := range map[string]struct {
+		said func(s *teller)
+		line schemas.Type
+		want string
+	}{
+		"accepted": {accepted, schemas.OfferAccepted, "partner-arranges partner:pa Wed 4 17:00"},
+		"declined": {func(s *teller) {
+			s.say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: "o1", Reason: "capacity"})
+		}, schemas.OfferDeclined, "arrange-follow-up navigator:duty Tue 3 17:00"},
+		"handed back": {func(s *teller) {
+			accepted(s)
+			s.say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: "o1", Reason: "worker-ill"})
+		}, schemas.OfferHandedBack, "arrange-follow-up navigator:duty Tue 3 17:00"},
+		"completed": {func(s *teller) {
+			accepted(s)
+			s.say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: "o1", CompletedOn: "2026-11-02"})
+		},
+			schemas.FollowupCompleted, "what-next navigator:duty Tue 3 17:00"},
+	} {
+		for _, order := range []func([]flow.Event) []flow.Event{slices.Clone[[]flow.Event], reversed} {
+			s, r := tellerOf(aJourney), &record{ID: aJourney, State: journeyOpen}
+			s.discharge()
+			s.consent(true, schemas.PurposeFollowUp)
+			s.offer(false)
+			tc.said(s)
+			tell(t, r, order(s.events))
+			if got := openStepsOf(r, time.UTC); !slices.Equal(got, []string{tc.want}) {
+				t.Errorf("%s: %v, want %s", name, got, tc.want)
+			}
+		}
+		if text := sentence(string(tc.line)); text == "" || text == string(tc.line) {
+			t.Errorf("%s has no sentence", name)
+		}
+	}
+}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -149,6 +150,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var holds, closedFor []*string
 	var began, closedAt []*time.Time
 	var fresh []bool
+	var barred []string // each a list, as an array of PostgreSQL cannot hold lists of different length
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -167,21 +169,24 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 			why, when = &c.Reason, &c.When
 		}
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
+		barred = append(barred, strings.Join(r.Known.barred(), " "))
 	}
 	q.Queue(`with n as materialized (
-			select id, organisation, person, state, hold, version, known::jsonb, correlation, began, closed, why, fresh
+			select id, organisation, person, state, hold, version, known::jsonb, correlation, began, closed, why, fresh,
+				array_remove(string_to_array(barred, ' '), '') as barred
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[])
-				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh)
+				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[])
+				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred)
 		), added as (
-			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, arrived_at)
-			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, $13 from n where fresh
+			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, barred, arrived_at)
+			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, barred, $13 from n where fresh
 		)
 		update journey j
 		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
-			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why
+			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why,
+			barred = n.barred
 		from n where j.id = n.id and not n.fresh`,
-		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now)
+		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred)
 	return nil
 }
 
@@ -354,7 +359,8 @@ func addEntries(q queuer, entries []entry) {
 
 // scope says which journeys a principal may see: all ($1), those of an organisation ($2), or a person's own ($3).
 // Journeys without a beginning have no organisation yet; navigators and operators see them, so that somebody does.
-var scope = pg.InScope("organisation", "person", 1)
+// An organisation that the person said must not know finds nothing, whatever it states.
+var scope = `(` + pg.InScope("organisation", "person", 1) + ` and not barred && $2)`
 
 func scopeArgs(p principal.Principal) []any { return scopeOf(p).Args() }
 
@@ -381,7 +387,7 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 	}
 	q.Queue(`select journey::text, organisation, state, began_at, id::text, kind, owner, added_owners, due_at, first_due_at, level,
 			exists (select from away a where held.due_at + make_interval(secs => $7) between a.since and a.until)
-		from (select s.journey, j.organisation, j.person, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
+		from (select s.journey, j.organisation, j.person, j.barred, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
 				s.first_due_at, s.overdue_level::int as level
 			from step s join journey j on j.id = s.journey and j.holding_step = s.id
 			where s.state = 'open') as held

@@ -32,7 +32,7 @@ func (e *Evaluator) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Ev
 }
 
 func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
-	causes := map[string]*flow.Event{}
+	causes, barred := map[string]*flow.Event{}, map[string]bool{}
 	for i := range fresh {
 		event := &fresh[i]
 		r, ok := records[event.Subject]
@@ -43,11 +43,19 @@ func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, f
 		if err != nil {
 			return nil, err
 		}
-		if changed {
+		switch {
+		case changed && schemas.Type(event.Type) == schemas.PreferencesChanged:
+			barred[event.Subject] = true // who must not know changes no decision
+		case changed:
 			causes[event.Subject] = event
 		}
 	}
 	w := writes{now: now}
+	for _, journey := range slices.Sorted(maps.Keys(barred)) {
+		if causes[journey] == nil {
+			w.records = append(w.records, records[journey])
+		}
+	}
 	for _, journey := range slices.Sorted(maps.Keys(causes)) {
 		r := records[journey]
 		if r.Correlation == "" {
@@ -116,6 +124,12 @@ func hear(k *Known, e flow.Event) error {
 		d, err := flow.Decode[schemas.InformationSuppliedData](e)
 		if err == nil {
 			k.learn(at, d.Facts, d.TakenBack)
+		}
+		return err
+	case schemas.PreferencesChanged:
+		d, err := flow.Decode[schemas.PreferencesChangedData](e)
+		if err == nil {
+			k.bar(at, d.MustNotKnow)
 		}
 		return err
 	case schemas.DischargeWithdrawn:

@@ -28,6 +28,10 @@ type Known struct {
 	From     criteria.Day `json:"from,omitempty"`
 	TurnedAt int64        `json:"turnedAt,omitempty"`
 
+	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
+	Barred   []string `json:"barred,omitempty"`
+	BarredAt int64    `json:"barredAt,omitempty"`
+
 	// Answers and Overrides are what people recorded, in that order; AnswerBy is by when a service that was asked last
 	// is hoped to answer.
 	Answers   []criteria.Answer    `json:"answers,omitempty"`
@@ -72,6 +76,18 @@ func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
 		k.learn(at, *d.Facts, nil)
 	}
 	k.learn(at, schemas.Facts{}, d.TakenBack)
+}
+
+// bar takes in the whole list of organisations that must not know, where an event speaks of it.
+func (k *Known) bar(at int64, organisations []string) {
+	if organisations != nil && at > k.BarredAt {
+		k.Barred, k.BarredAt = organisations, at
+	}
+}
+
+// barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
+func (k *Known) barred() []string {
+	return slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Organisation })
 }
 
 func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }

@@ -143,6 +143,7 @@ func saveRecords(q queuer, records []*record) error {
 	var decisions []*string
 	var due []*time.Time
 	var fresh []bool
+	var barred []string // each a list, as an array of PostgreSQL cannot hold lists of different length
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -155,20 +156,21 @@ func saveRecords(q queuer, records []*record) error {
 			decision = &r.LastID
 		}
 		decisions, due = append(decisions, decision), append(due, r.DueAt)
-		fresh = append(fresh, r.fresh)
+		fresh, barred = append(fresh, r.fresh), append(barred, strings.Join(r.Known.barred(), " "))
 	}
 	q.Queue(`with n as materialized (
-			select journey, organisation, person, version, known::jsonb, correlation, decision, due_at, fresh
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[])
-				as t(journey, organisation, person, version, known, correlation, decision, due_at, fresh)
+			select journey, organisation, person, version, known::jsonb, correlation, decision, due_at, fresh,
+				array_remove(string_to_array(barred, ' '), '') as barred
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[])
+				as t(journey, organisation, person, version, known, correlation, decision, due_at, fresh, barred)
 		), added as (
-			insert into journey_state (journey, organisation, person, version, known, correlation, decision, due_at)
-			select journey, organisation, person, version, known, correlation, decision, due_at from n where fresh
+			insert into journey_state (journey, organisation, person, version, known, correlation, decision, due_at, barred)
+			select journey, organisation, person, version, known, correlation, decision, due_at, barred from n where fresh
 		)
 		update journey_state s
 		set organisation = n.organisation, person = n.person, version = n.version, known = n.known, correlation = n.correlation,
-			decision = n.decision, due_at = n.due_at
-		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, decisions, due, fresh)
+			decision = n.decision, due_at = n.due_at, barred = n.barred
+		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, decisions, due, fresh, barred)
 	return nil
 }
 
@@ -191,8 +193,9 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 	return &decision, nil
 }
 
-// reach keeps statements about journeys within a scope, whose arguments come first.
-var reach = pg.InScope("s.organisation", "s.person", 1)
+// reach keeps statements about journeys within a scope, whose arguments come first. An organisation that the person said
+// must not know finds nothing, whatever it states.
+var reach = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2)`
 
 func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)

@@ -244,7 +244,12 @@ func (w *World) Remember(today string) {
 	if w.Stood != nil {
 		return
 	}
-	w.Stood = map[string]Stands{}
+	w.Stood, w.BarredWere = map[string]Stands{}, map[string][]string{}
+	for _, j := range w.Journeys {
+		if is := w.barredOn(j); len(is) > 0 {
+			w.BarredWere[j.ID] = is
+		}
+	}
 	if len(w.Answers) == 0 {
 		return
 	}
@@ -345,7 +350,8 @@ func (w *World) Reconcile(person *Person, in Incoming) []Say {
 	} else {
 		say = append(say, resumeContact(w.visitsOf(person), person.ID, ReasonParted)...)
 	}
-	return append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
+	say = append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
+	return append(say, w.tellBarred(person)...)
 }
 
 // resumeContact says, once for each journey, that a stop is lifted.

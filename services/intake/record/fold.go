@@ -32,6 +32,9 @@ type World struct {
 	Answers, Fresh []Answer
 	Confirmed      map[string]string
 	Stood          map[string]Stands
+	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each journey
+	// when that was told.
+	Barred, BarredWere map[string][]string
 	// said are facts to be kept as they were said.
 	Said []FactSaid
 	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
@@ -69,7 +72,7 @@ const JourneyOpen = "open"
 func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
 	return &World{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID, Persons: map[string]*Person{}, Owners: map[string]*Person{},
 		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyKnown{}, Cards: map[string]CardFlags{},
-		Confirmed: map[string]string{}, RecordOf: map[string]string{}, Homes: map[string]Home{}}
+		Confirmed: map[string]string{}, Barred: map[string][]string{}, RecordOf: map[string]string{}, Homes: map[string]Home{}}
 }
 
 // addPerson puts a loaded record under a lookup key.
@@ -134,6 +137,7 @@ func (w *World) Take(in Incoming) Settled {
 	settled := w.take(in)
 	if person := w.Owners[settled.Person]; person != nil {
 		settled.Say = append(settled.Say, w.tellAnswers(person, today, in.Statement.Message)...)
+		settled.Say = append(settled.Say, w.tellBarred(person)...)
 	}
 	return settled
 }

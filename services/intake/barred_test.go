@@ -1,0 +1,86 @@
+package intake
+
+import (
+	"encoding/json"
+	"net/http"
+	"slices"
+	"testing"
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// barredOn is the list of who must not know that a journey was told last, and how often it was told one.
+func (p *process) barredOn(t testing.TB, journey string) (last []string, told int) {
+	t.Helper()
+	for _, e := range p.eventsOf(t, journey, schemas.PreferencesChanged) {
+		d, err := flow.Decode[schemas.PreferencesChangedData](e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if d.MustNotKnow != nil {
+			last, told = d.MustNotKnow, told+1
+		}
+	}
+	return last, told
+}
+
+// Who must not know is told on every journey of the person, as one list of all their records, at once: when it is recorded,
+// when records are merged, in either order, confirmed and parted again, and when a journey begins.
+func TestWhoMustNotKnowIsToldByEveryMergeAndItsUndoing(t *testing.T) {
+	t.Parallel()
+	for name, survivor := range map[string]int{"into the one that said so": 0, "the other way": 1} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newSite(t).start()
+			var journeys, people [2]string
+			journeys[0], people[0] = p.discharge(t, "V1", "L1", "1990-04-01")
+			journeys[1], people[1] = p.discharge(t, "V2", "L2", "1990-04-01")
+			expectBarred := func(when string, want ...[]string) {
+				t.Helper()
+				for i, journey := range journeys {
+					if got, _ := p.barredOn(t, journey); !slices.Equal(got, want[i]) {
+						t.Errorf("%s: journey %d was told %v, want %v", when, i, got, want[i])
+					}
+				}
+			}
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[0]+"/contact", `{"mustNotKnow":["RYY"]}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/preferences", `{"never":["`+ours.Organisation+`"]}`)
+			expectBarred("apart", []string{"RYY"}, []string{ours.Organisation})
+			both := slices.Sorted(slices.Values([]string{"RYY", ours.Organisation}))
+			merge := "/api/people/" + people[survivor]
+			other := `{"other":"` + people[1-survivor] + `","reason":"the same person"`
+			p.must(t, http.StatusOK, guide, "POST", merge+"/merge", other+`}`)
+			expectBarred("merged", both, both)
+			p.must(t, http.StatusOK, guide, "POST", merge+"/merge", other+`,"confirm":true}`)
+			expectBarred("confirmed", both, both)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[0]+"/contact", `{"mustNotKnow":null}`)
+			expectBarred("taken back", []string{ours.Organisation}, []string{ours.Organisation})
+			p.must(t, http.StatusOK, guide, "POST", merge+"/unmerge", other+`}`)
+			expectBarred("parted", []string{}, []string{ours.Organisation})
+			_, before := p.barredOn(t, journeys[1])
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/contact", `{"needs":["large-print"]}`)
+			if _, after := p.barredOn(t, journeys[1]); after != before {
+				t.Error("what has not changed is told again")
+			}
+		})
+	}
+}
+
+func TestAJourneyThatBeginsIsToldWhoMustNotKnow(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	first, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+first+"/contact", `{"mustNotKnow":["RYY"]}`)
+	p.close(t, first)
+	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V2","inScope":true,"leftAt":"2026-11-25T08:00:00Z",
+		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`))
+	var a eventAnswer
+	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
+		t.Fatalf("%d %s", status, body)
+	}
+	second := a.Journey
+	if got, _ := p.barredOn(t, second); second == first || !slices.Equal(got, []string{"RYY"}) {
+		t.Errorf("a new journey (%v) was told %v", second != first, got)
+	}
+}

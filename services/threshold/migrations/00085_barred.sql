@@ -1,0 +1,3 @@
+-- +goose Up
+-- Organisations that the person said must not know: to these it is as if the journey were not there.
+alter table journey_state add column barred text[] not null default '{}';
