@@ -158,9 +158,7 @@ func (w *world) eventually(want int, sql string, args ...any) {
 
 // today is a teller whose events happen now.
 func (w *world) today(journey string) *teller {
-	s := tellerOf(journey)
-	s.at = w.c.Now().Add(-time.Hour)
-	return s
+	return tellerFrom(journey, w.c.Now().Add(-time.Hour))
 }
 
 type listAnswer struct {

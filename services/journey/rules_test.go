@@ -34,13 +34,20 @@ func london(t testing.TB) *time.Location {
 type teller struct {
 	journey string
 	at      time.Time
+	day     time.Time // of leaving hospital; every date that is said counts from it
 	events  []flow.Event
 	said    map[string]int64
 }
 
 func newTeller() *teller {
-	return &teller{journey: aJourney, at: time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC), said: map[string]int64{}}
+	return tellerFrom(aJourney, time.Date(2026, 11, 2, 9, 0, 0, 0, time.UTC))
 }
+
+func tellerFrom(journey string, at time.Time) *teller {
+	return &teller{journey: journey, at: at, day: at.Truncate(24 * time.Hour), said: map[string]int64{}}
+}
+
+func (s *teller) on(days int) string { return s.day.AddDate(0, 0, days).Format(time.DateOnly) }
 
 func (s *teller) say(typ schemas.Type, data any) flow.Event {
 	entry, _ := schemas.Lookup(typ)
@@ -59,7 +66,7 @@ func (s *teller) say(typ schemas.Type, data any) flow.Event {
 }
 
 func (s *teller) discharge(flags ...string) {
-	s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", LeftOn: "2026-11-02", Flags: flags})
+	s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", LeftOn: s.on(0), Flags: flags})
 }
 
 func (s *teller) consent(given bool, purposes ...string) {
@@ -71,8 +78,8 @@ func (s *teller) consent(given bool, purposes ...string) {
 }
 
 func (s *teller) offer(late bool) {
-	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: "2026-11-09", LastDay: "2026-11-16", Late: late,
-		AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC), Consent: "not-asked"})
+	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: s.on(7), LastDay: s.on(14), Late: late,
+		AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour), Consent: "not-asked"})
 }
 
 // tell applies events to a journey, batch by batch, and returns what was emitted.

@@ -59,9 +59,7 @@ func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []
 }
 
 func tellerOf(journey string) *teller {
-	s := newTeller()
-	s.journey = journey
-	return s
+	return tellerFrom(journey, newTeller().at)
 }
 
 // withIDs gives events ids of their own, as UUIDs are on the bus.
