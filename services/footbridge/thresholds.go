@@ -250,7 +250,7 @@ func whatIf(ctx context.Context, args []string) error {
 func printWhatIf(r criteria.WhatIfReport, unkept int) {
 	fmt.Printf("Replayed the last decision of %d journeys under %.12s instead of %.12s. Nothing was changed.\n", r.Replayed, r.Draft, r.Running)
 	if unkept > 0 {
-		fmt.Printf("%d more were decided before what they were made from was kept, and were not replayed.\n", unkept)
+		fmt.Printf("%d more were not replayed: what they were made from was not kept, or cannot be read.\n", unkept)
 	}
 	if r.Draft == r.Running {
 		fmt.Println("The draft is the running set.")

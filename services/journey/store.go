@@ -405,22 +405,24 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		})
 }
 
-// listClosed queues a page of the closed journeys that p may see, the latest first.
+// listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read is
+// shown by what its columns say, and keeps no other from being found.
 func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
 	args := append(scopeArgs(p), limit)
 	from := `true`
 	if after != nil {
 		from, args = `(closed_at, id) < ($5, $6::text::uuid)`, append(args, after.Due, after.Journey)
 	}
-	q.Queue(`select id::text, organisation, began_at, known::text from journey
+	q.Queue(`select id::text, organisation, began_at, known::text, closed_at, closed_for from journey
 		where state = 'closed' and `+scope+` and `+from+` order by closed_at desc, id desc limit $4`, args...).
 		Query(func(rows pgx.Rows) error {
 			r := record{State: journeyClosed}
-			var known string
-			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known}, func() error {
+			var known, why string
+			var at time.Time
+			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known, &at, &why}, func() error {
 				one := r
-				if err := json.Unmarshal([]byte(known), &one.Known); err != nil {
-					return fmt.Errorf("reading what is known of journey %s: %w", r.ID, err)
+				if json.Unmarshal([]byte(known), &one.Known) != nil || one.Known.Closed == nil {
+					one.Known = Known{Closed: &Closed{Heard: Heard{When: at}, Closing: Closing{Reason: why}}}
 				}
 				take(&one)
 				return nil

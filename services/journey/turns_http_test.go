@@ -185,6 +185,34 @@ func TestClosedJourneysAreListedToBeFoundAgain(t *testing.T) {
 	}
 }
 
+// TestARowThatDoesNotDecodeKeepsNoOtherFromTheLists: what is shown of it is what its columns say.
+func TestARowThatDoesNotDecodeKeepsNoOtherFromTheLists(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	for range 2 {
+		journey, _ := w.oneJourney()
+		if _, status := ask[any](w, "POST", "/api/journeys/"+journey+"/close", closingInError); status != 200 {
+			t.Fatal(status)
+		}
+		w.oneJourney()
+		if _, err := w.pool.Exec(t.Context(), `update journey set known = '"unreadable"' where id in (select min(id::text)::uuid from journey group by state)`); err != nil {
+			t.Fatal(err)
+		}
+	}
+	closed, status := ask[listAnswer](w, "GET", "/api/journeys?state=closed", "")
+	if status != 200 || len(closed.Items) != 2 {
+		t.Fatalf("closed: %d %+v", status, closed.Items)
+	}
+	for _, j := range closed.Items {
+		if j.Closed == nil || j.Closed.Reason != "entered-in-error" || j.Closed.At.IsZero() {
+			t.Errorf("got %+v", j.Closed)
+		}
+	}
+	if open, status := ask[listAnswer](w, "GET", "/api/journeys", ""); status != 200 || len(open.Items) != 2 {
+		t.Errorf("open: %d %+v", status, open.Items)
+	}
+}
+
 func TestTheDatabaseHoldsAHeldJourneyToAStepAndAClosedOneToAReason(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

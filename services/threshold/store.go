@@ -367,8 +367,8 @@ func mendLine(q queuer, service, line string, now time.Time, mended func(reporte
 const mostReplayed = 100_000
 
 // pastDecisions reads, in a transaction that can only read, the last decision of each journey of the principal's
-// organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions made
-// before what they were made from was kept.
+// organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions of which
+// what they were made from was not kept, or can no longer be read.
 func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []criteria.PastDecision, unkept int, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')
@@ -381,13 +381,10 @@ func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Princi
 		var one criteria.PastDecision
 		var situation string
 		_, err = pgx.ForEachRow(rows, []any{&one.Decision, &one.Journey, &situation}, func() error {
-			if situation == "" {
+			p := one
+			if json.Unmarshal([]byte(situation), &p.Situation) != nil {
 				unkept++
 				return nil
-			}
-			p := one
-			if err := json.Unmarshal([]byte(situation), &p.Situation); err != nil {
-				return fmt.Errorf("decision %s: %w", one.Decision, err)
 			}
 			past = append(past, p)
 			return nil
