@@ -7,6 +7,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
 )
 
 // DeadLetter is a message that could not be applied after the last try. It counts as the void until it is redriven or
@@ -60,6 +62,18 @@ func CountParked(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 	var n int
 	if err := pool.QueryRow(ctx, `select count(*) from letter where state = 'waiting'`).Scan(&n); err != nil {
 		return 0, fmt.Errorf("counting parked events: %w", err)
+	}
+	return n, nil
+}
+
+// CountTooLarge returns how many events of a service were committed that the broker does not take, given the most bytes
+// that it takes: its limit was lowered, or an older release left them.
+func CountTooLarge(ctx context.Context, pool *pgxpool.Pool, most int) (int, error) {
+	var n int
+	err := pool.QueryRow(ctx, `select count(*) from outbox_writer w join outbox o on o.writer = w.id and o.n > w.synced_upto
+		where octet_length(o.payload) > $1`, most-outgoing{}.size()-len(clock.NewRandomID())).Scan(&n)
+	if err != nil {
+		return 0, fmt.Errorf("counting events that the broker does not take: %w", err)
 	}
 	return n, nil
 }

@@ -70,6 +70,11 @@ func TestOneRowThatTheBrokerRefusesHoldsUpNeitherSweepNorRebuild(t *testing.T) {
 	if got := count(t, pool, `select count(*) from outbox_writer where id = 4711 and synced_upto < 4`); got != 1 {
 		t.Error("the writer of what could not be published counts it as published")
 	}
+	for most, want := range map[int]int{1 << 20: 1, 3 << 20: 0} {
+		if got, err := flow.CountTooLarge(t.Context(), pool, most); err != nil || got != want {
+			t.Errorf("above %d bytes: %d, %v; want %d", most, got, err, want)
+		}
+	}
 }
 
 // TestAPurgeIsNoticedOnceTheStreamIsOlderThanItsAgeLimit: emptiness that nobody caused by age is evidence at any age.

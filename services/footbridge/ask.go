@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -99,9 +100,11 @@ type page[T any] struct {
 	Next  string `json:"next"`
 }
 
-// all reads a list from its beginning to its end.
-func all[T any](ctx context.Context, c *client, path string, query url.Values) ([]T, error) {
+// all reads a list from its beginning to its end; asked may be nil.
+func all[T any](ctx context.Context, c *client, path string, asked url.Values) ([]T, error) {
 	var items []T
+	query := url.Values{}
+	maps.Copy(query, asked)
 	query.Set("limit", "200")
 	for {
 		var p page[T]

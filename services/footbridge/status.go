@@ -37,7 +37,11 @@ type statusReport struct {
 	Unplaced    []intake.FacilityLine `json:"unplaced"`
 	DeadLetters int                   `json:"deadLetters"`
 	Parked      int                   `json:"parked"`
-	Readiness   *service.Readiness    `json:"readiness"`
+	// TooLarge are events that were committed and that the broker does not take; -1: the broker cannot be asked.
+	TooLarge int `json:"tooLarge"`
+	// Sentinel says that nobody watches for journeys that nobody holds, and what to do; empty: somebody does.
+	Sentinel  string             `json:"sentinel"`
+	Readiness *service.Readiness `json:"readiness"`
 }
 
 // status says first whether anybody is without a next step.
@@ -61,6 +65,15 @@ func status(ctx context.Context, args []string) error {
 		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
 	fmt.Printf("messages set aside for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
+	switch {
+	case report.TooLarge < 0:
+		fmt.Println("events that the broker does not take: not known, it does not answer")
+	case report.TooLarge > 0:
+		fmt.Printf("events that the broker does not take: %d; they stay in the outbox until its max_payload is raised (docs/runbooks/broker.md)\n", report.TooLarge)
+	}
+	if report.Sentinel != "" {
+		fmt.Println(report.Sentinel)
+	}
 	for _, one := range report.Unplaced {
 		fmt.Println(unplacedWords(one))
 	}
@@ -97,18 +110,57 @@ func (c *Config) report(ctx context.Context) (*statusReport, error) {
 	if report.Unplaced, err = all[intake.FacilityLine](ctx, ask, "/api/facilities", nil); err != nil {
 		return nil, err
 	}
-	err = c.eachDatabase(ctx, func(_ string, pool *pgxpool.Pool) error {
+	most, err := c.largestMessage(ctx)
+	if err != nil {
+		report.TooLarge = -1
+	}
+	err = c.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
 		letters, err := flow.DeadLetters(ctx, pool)
 		report.DeadLetters += len(letters)
 		parked, countErr := flow.CountParked(ctx, pool)
 		report.Parked += parked
-		return errors.Join(err, countErr)
+		if name == schemas.Journey {
+			if err := journey.CheckSentinel(ctx, pool, systemClock().Now()); err != nil {
+				report.Sentinel = err.Error()
+			}
+		}
+		large, largeErr := 0, error(nil)
+		if report.TooLarge >= 0 {
+			large, largeErr = flow.CountTooLarge(ctx, pool, most)
+		}
+		report.TooLarge += large
+		return errors.Join(err, countErr, largeErr)
 	})
 	if err != nil {
 		return nil, err
 	}
 	report.Readiness, err = c.readiness(ctx)
 	return report, err
+}
+
+// largestMessage is how many bytes a message may have that the broker and its stream take.
+func (c *Config) largestMessage(ctx context.Context) (int, error) {
+	cfg, err := c.login(ownerName, "status")
+	if err != nil {
+		return 0, err
+	}
+	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	conn, err := bus.Connect(waiting, cfg)
+	if err != nil {
+		return 0, err
+	}
+	defer conn.Close()
+	events, _ := c.streams()
+	stream, err := conn.JS.Stream(waiting, events.Name)
+	if err != nil {
+		return 0, err
+	}
+	most := int(conn.NATS.MaxPayload())
+	if limit := int(stream.CachedInfo().Config.MaxMsgSize); limit > 0 {
+		most = min(most, limit)
+	}
+	return most, nil
 }
 
 // readiness asks the operations port, which answers 503 with reasons when something is not ready.

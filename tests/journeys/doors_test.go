@@ -271,8 +271,8 @@ func (v *visitor) command(args ...string) {
 		settings["FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL"] = url
 	}
 	out, _ := system.Run(v.t, v.s.StateDir, settings, args...) // some of them end with 1: there is something to look at
-	if strings.TrimSpace(out) == "" {
-		v.t.Errorf("%v said nothing", args)
+	if strings.TrimSpace(out) == "" || strings.Contains(out, "goroutine ") {
+		v.t.Errorf("%v said: %s", args, out)
 	}
 	v.answers = append(v.answers, place{kindAnswer, "the command " + strings.Join(args[:1], " "), []byte(out)})
 }

@@ -1,0 +1,51 @@
+package journeys
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/clock"
+	"footbridge/tests/system"
+)
+
+// TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake: it says so where it is so, and not where all is well.
+func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
+	t.Parallel()
+	s := system.Start(t)
+	settings := s.Settings()
+	settings["FOOTBRIDGE_NATS_URL"] = s.NATS
+	status := func() string {
+		out, code := system.Run(t, s.StateDir, settings, "status")
+		if code != 0 {
+			t.Fatalf("status ended with %d:\n%s", code, out)
+		}
+		return out
+	}
+	system.Eventually(t, func() error {
+		var until time.Time // the first look of the sentinel may still be under way
+		return s.Admin().QueryRow(t.Context(), `select until from journey.sentinel_lease where holder <> ''`).Scan(&until)
+	})
+	if out := status(); strings.Contains(out, "no sentinel") || strings.Contains(out, "does not take") {
+		t.Errorf("while all is well:\n%s", out)
+	}
+	for _, statement := range []string{
+		`revoke update on journey.sentinel_lease from footbridge_journey`, // nobody can take it again
+		`update journey.sentinel_lease set until = '2026-01-01'`,
+		`insert into journey.outbox_writer (id, beats, closed, owner, synced_upto) values (4711, 1, true, 4711, 0)`,
+	} {
+		if _, err := s.Admin().Exec(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := s.Admin().Exec(t.Context(), `insert into journey.outbox (id, writer, n, subject, payload) values ($1, 4711, 1, 'footbridge.fault.large.v1.x', repeat('x', 9000000))`,
+		clock.NewID(time.Now())); err != nil {
+		t.Fatal(err)
+	}
+	out := status()
+	for _, want := range []string{"no sentinel runs", "events that the broker does not take: 1"} {
+		if !strings.Contains(out, want) {
+			t.Errorf("status does not say %q:\n%s", want, out)
+		}
+	}
+}
