@@ -88,7 +88,7 @@ func story(t *rapid.T, journey string) (events []flow.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events = append(events, flow.Event{ID: clock.NewID(time.Now()), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: journey,
+		events = append(events, flow.Event{ID: clock.NewID(time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC)), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: journey,
 			Sequence: flow.FormatSequence(said[entry.By]), Correlation: "first", Data: text})
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})

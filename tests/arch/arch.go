@@ -57,6 +57,7 @@ func Rules() []Rule {
 		{"words that shame are not written", words},
 		{"attributes of telemetry are on the list", attributes},
 		{"tests neither skip nor sleep", honestTests},
+		{"no fixed day meets the machine's clock in tests", fixedDays},
 		{"every go test has a timeout", timeouts},
 	}
 }

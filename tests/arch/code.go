@@ -305,6 +305,65 @@ func honestTests(t *Tree) []Finding {
 	return found
 }
 
+// aDay is a day from the years in which this is developed and run, as text; of a date of birth or a layout it is none.
+var aDay = regexp.MustCompile(`\b20[2-9]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])`)
+
+// fixedDays finds days that are written down where the machine's clock is read: such a test passes this week. A test
+// that starts the whole program reads that clock by it; a day that the program does not compare with its clock is marked.
+func fixedDays(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Paths("_test.go") {
+		lines := strings.Split(t.Files[name], "\n")
+		for _, decl := range t.gos[name].Decls {
+			if !strings.HasPrefix(name, "tests/journeys/") && !readsTheClock(decl) {
+				continue
+			}
+			for _, pos := range daysIn(decl) {
+				f := t.finding(name, pos, "a fixed day meets the machine's clock: count from now, or take the time as a value")
+				if !strings.Contains(lines[f.Line-1], "// fixed:") {
+					found = append(found, f)
+				}
+			}
+		}
+	}
+	return found
+}
+
+func readsTheClock(decl ast.Decl) (reads bool) {
+	ast.Inspect(decl, func(node ast.Node) bool {
+		sel, ok := node.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		if x, ok := sel.X.(*ast.Ident); ok {
+			reads = reads || x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until"}, sel.Sel.Name) || x.Name == "clock" && sel.Sel.Name == "Real"
+		}
+		return true
+	})
+	return reads
+}
+
+func daysIn(decl ast.Decl) (at []token.Pos) {
+	ast.Inspect(decl, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.BasicLit:
+			for _, hit := range aDay.FindAllStringIndex(node.Value, -1) {
+				if node.Kind == token.STRING {
+					at = append(at, node.Pos()+token.Pos(hit[0]))
+				}
+			}
+		case *ast.CallExpr:
+			if sel, ok := node.Fun.(*ast.SelectorExpr); ok && sel.Sel.Name == "Date" && len(node.Args) == 8 {
+				if year, ok := node.Args[0].(*ast.BasicLit); ok && year.Value > "2019" {
+					at = append(at, node.Pos())
+				}
+			}
+		}
+		return true
+	})
+	return at
+}
+
 var goTest = regexp.MustCompile(`\bgo test\b`)
 
 func timeouts(t *Tree) []Finding {

@@ -131,6 +131,10 @@ var plants = []struct {
 	{"tests neither skip nor sleep", "skip", "libs/a/a_test.go", 3, "package a\n\nfunc f() { t.Skip(\"no docker\") }\n", nil},
 	{"tests neither skip nor sleep", "sleep", "libs/a/a_test.go", 5, "package a\n\nimport \"time\"\n\nfunc f() { time.Sleep(1) }\n", nil},
 
+	{"no fixed day meets the machine's clock in tests", "beside time.Now", "libs/a/a_test.go", 7, "package a\n\nimport \"time\"\n\nfunc f() {\n\tnow := time.Now()\n\tleft := \"2026-11-20\"\n}\n", nil},
+	{"no fixed day meets the machine's clock in tests", "as a value", "libs/a/a_test.go", 6, "package a\n\nimport \"time\"\n\nfunc f() {\n\tleft := time.Date(2026, 11, 20, 8, 0, 0, 0, time.UTC)\n\tago := time.Since(left)\n}\n", nil},
+	{"no fixed day meets the machine's clock in tests", "where the program runs", "tests/journeys/a_test.go", 3, "package journeys\n\nconst left = \"20261120080000\"\n", nil},
+
 	{"every go test has a timeout", "in the Makefile", "Makefile", 2, "a:\n\t@go test ./...\n", nil},
 	{"every go test has a timeout", "in a script", "tests/run.sh", 2, "# go test is what this runs\ngo test work\n", nil},
 }

@@ -31,11 +31,11 @@ var frames = []struct {
 }
 
 func header(kind, control string) string {
-	return `MSH|^~\&|BAD|RXX|FOOTBRIDGE|RXX|20261120093000||` + kind + "|" + control + "|P|2.4"
+	return `MSH|^~\&|BAD|RXX|FOOTBRIDGE|RXX|` + time.Now().Format(hl7Time) + `||` + kind + "|" + control + "|P|2.4"
 }
 
 func good(control string) string {
-	return header("ADT^A01", control) + "\rEVN|A01|20261120093000\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VBAD" + control + "\r"
+	return header("ADT^A01", control) + "\rEVN|A01|" + time.Now().Format(hl7Time) + "\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VBAD" + control + "\r"
 }
 
 func TestBadFramesAreAnsweredAndInTheLedgerAndTheNextGoodOneWorks(t *testing.T) {

@@ -14,9 +14,9 @@ import (
 // aProfile is a sender's own, with one golden sample of a visit whose triage code is the hospital's own.
 var aProfile = map[string]string{
 	"rxx-epr.yaml": "profile: rxx-epr\nversion: 2026-11-1\nsenders: [RXX-EPR]\ncodes:\n  - name: our-triage\n    says: in-scope\n" +
-		"    source: agreed with the integration team\n    checked: 2026-11-20\n    local: [\"RXXTRIAGE|SH\"]\n",
-	"samples/rxx-epr/coded.hl7": epr("A01", "S1", "20261120080000", "PV2|||SH^^RXXTRIAGE\n") + "\n" + epr("A03", "S2", "20261120100000", ""),
-	"samples/rxx-epr/coded.expected.yaml": "received: 2026-11-20T12:00:00Z\nmessages:\n  - {control: S1, outcome: joined, reason: not-ended}\n" +
+		"    source: agreed with the integration team\n    checked: 2026-11-20\n    local: [\"RXXTRIAGE|SH\"]\n", // fixed: samples say when they were received
+	"samples/rxx-epr/coded.hl7": epr("A01", "S1", "20261120080000", "PV2|||SH^^RXXTRIAGE\n") + "\n" + epr("A03", "S2", "20261120100000", ""), // fixed: samples say when they were received
+	"samples/rxx-epr/coded.expected.yaml": "received: 2026-11-20T12:00:00Z\nmessages:\n  - {control: S1, outcome: joined, reason: not-ended}\n" + // fixed: samples say when they were received
 		"  - {control: S2, outcome: raised, facts: {age: 36}}\n",
 }
 
@@ -62,7 +62,7 @@ func TestGoldenSamplesOfAProfilePassAndABrokenOneSaysWhere(t *testing.T) {
 		{"another outcome", "samples/rxx-epr/coded.expected.yaml", "outcome: raised", "outcome: ignored", 1, []string{"coded.expected.yaml:4", `"raised"`, `"ignored"`}},
 		{"another fact", "samples/rxx-epr/coded.expected.yaml", "age: 36", "age: 17", 1, []string{"coded.expected.yaml:4", "fact age", `"36"`}},
 		{"a code that the profile lost", "rxx-epr.yaml", "RXXTRIAGE|SH", "RXXTRIAGE|XX", 1, []string{"coded.expected.yaml:4", `is "joined", expected "raised"`, "fact age is not told"}},
-		{"no samples' time", "samples/rxx-epr/coded.expected.yaml", "received: 2026-11-20T12:00:00Z\n", "", 1, []string{"coded.expected.yaml:1", "received"}},
+		{"no samples' time", "samples/rxx-epr/coded.expected.yaml", "received: 2026-11-20T12:00:00Z\n", "", 1, []string{"coded.expected.yaml:1", "received"}}, // fixed: samples say when they were received
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()

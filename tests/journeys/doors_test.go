@@ -104,11 +104,11 @@ func (b birdPerson) referral(id, asked, reason, status string) string {
 	entry := func(id, resource string) string {
 		return `{"fullUrl":"urn:uuid:` + id + `","resource":` + resource + `}`
 	}
-	return `{"resourceType":"Bundle","id":"` + id + `","type":"message","timestamp":"2026-11-20T09:00:00Z","entry":[` + strings.Join([]string{
+	return `{"resourceType":"Bundle","id":"` + id + `","type":"message","timestamp":"` + ago(time.Hour) + `","entry":[` + strings.Join([]string{
 		entry("5b2f1a52-0000-4000-8000-000000000001", `{"resourceType":"MessageHeader","eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},
 			"sender":{"reference":"urn:uuid:`+from+`","display":"`+b.doctor+`"},"source":{"name":"`+b.family+`","endpoint":"https://sender.example/fhir"},
 			"reason":{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-reason-bars","code":"`+reason+`"}]},"focus":[{"reference":"urn:uuid:`+asked+`"}]}`),
-		entry(asked, `{"resourceType":"ServiceRequest","status":"`+status+`","intent":"plan","authoredOn":"2026-11-20T08:59:00Z","note":[{"text":"`+b.ownWords+`"}],
+		entry(asked, `{"resourceType":"ServiceRequest","status":"`+status+`","intent":"plan","authoredOn":"`+ago(61*time.Minute)+`","note":[{"text":"`+b.ownWords+`"}],
 			"identifier":[{"value":"`+b.local+`"}],
 			"category":[{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-category-servicerequest","code":"referral"}]}],
 			"subject":{"reference":"urn:uuid:`+who+`","display":"`+b.family+`"},"encounter":{"reference":"urn:uuid:`+encounter+`"}}`),
@@ -117,7 +117,7 @@ func (b birdPerson) referral(id, asked, reason, status string) string {
 			{"type":{"coding":[{"code":"MR"}]},"value":"`+b.local+`"}],"name":[{"use":"official","family":"`+b.family+`","given":["`+b.given+`"]}],"birthDate":"`+b.born.Format(time.DateOnly)+`",
 			"telecom":[{"system":"phone","value":"`+b.phone+`"}],"address":[{"line":["`+b.street+`"],"city":"`+b.town+`","postalCode":"`+b.postcode+`"}]}`),
 		entry(encounter, `{"resourceType":"Encounter","status":"finished","identifier":[{"value":"`+b.visit+`5"}],"class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":"EMER"},
-			"subject":{"reference":"urn:uuid:`+who+`"},"period":{"start":"2026-11-20T05:00:00Z","end":"2026-11-20T08:00:00Z"}}`),
+			"subject":{"reference":"urn:uuid:`+who+`"},"period":{"start":"`+ago(5*time.Hour)+`","end":"`+ago(2*time.Hour)+`"}}`),
 		entry(from, `{"resourceType":"Organization","name":"`+b.town+`","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"RXX"}]}`),
 	}, ",") + `]}`
 }
@@ -155,12 +155,12 @@ func (v *visitor) fhir() {
 func (v *visitor) signals() {
 	b := v.b
 	envelope := func(kind, subject, more string) string {
-		return fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"uk.nhs.example","type":%q,"time":"2026-11-20T09:00:00Z","subject":%q%s}`, clock.NewRandomID(), kind, subject, more)
+		return fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"uk.nhs.example","type":%q,"time":%q,"subject":%q%s}`, clock.NewRandomID(), kind, ago(time.Hour), subject, more)
 	}
-	history := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"history","timestamp":"2026-11-20T09:00:00Z","entry":[{"fullUrl":"urn:uuid:fb88f7a9-0000-4000-8000-000000000001",
+	history := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"history","timestamp":%q,"entry":[{"fullUrl":"urn:uuid:fb88f7a9-0000-4000-8000-000000000001",
 		"request":{"method":"GET","url":"https://example.org/s"},"response":{"status":"200"},"resource":{"resourceType":"Parameters","parameter":[{"name":"type","valueCode":"event-notification"},
-		{"name":"notification-event","part":[{"name":"timestamp","valueInstant":"2026-11-20T09:00:00Z"}]},{"name":"additional-context","part":[
-		{"name":"event-type","valueString":"pds-record-change-2"},{"name":"source","valueUri":"uk.nhs.example"},{"name":"subject","valueReference":{"identifier":{"value":%q}}}]}]}}]}`, clock.NewRandomID(), b.nhs)
+		{"name":"notification-event","part":[{"name":"timestamp","valueInstant":%q}]},{"name":"additional-context","part":[
+		{"name":"event-type","valueString":"pds-record-change-2"},{"name":"source","valueUri":"uk.nhs.example"},{"name":"subject","valueReference":{"identifier":{"value":%q}}}]}]}}]}`, clock.NewRandomID(), ago(time.Hour), ago(time.Hour), b.nhs)
 	for _, taken := range []string{envelope("pds-record-change-2", b.nhs, ""), history, envelope("pds-change-of-gp-1", b.family, `,"dataref":"https://example.org/Patient/`+b.nhs+`"`),
 		envelope(strings.ToLower(b.family)+"-1", b.nhs, "")} {
 		v.ask(http.StatusAccepted, schemas.System, "POST", "/api/signals", typeJSON, taken)
@@ -201,7 +201,7 @@ func (v *visitor) quarantine() {
 	for _, wrong := range []string{`{"` + b.family, `{"facts":{"language":"` + b.ownWords + `"}}`, `{"` + b.family + `":"` + b.given + `"}`, `{"leftAt":"` + b.given + `"}`, `{"facts":"` + b.nhs + `"}`} {
 		v.ask(0, schemas.Navigator, "POST", base+"/release", typeJSON, wrong)
 	}
-	v.ask(http.StatusOK, schemas.Navigator, "POST", base+"/release", typeJSON, `{"leftAt":"2026-11-20T08:00:00Z","facts":{"language":"cy"}}`)
+	v.ask(http.StatusOK, schemas.Navigator, "POST", base+"/release", typeJSON, `{"leftAt":"`+ago(19*24*time.Hour)+`","facts":{"language":"cy"}}`)
 	v.ask(http.StatusOK, schemas.Navigator, "POST", "/api/messages/"+held["scope-undecided"]+"/dismiss", typeJSON, "")
 	v.ask(0, schemas.Navigator, "POST", "/api/messages/"+b.family+"/dismiss", typeJSON, "")
 }

@@ -132,6 +132,9 @@ type player struct {
 	journeys []string
 }
 
+// ago is an instant before now as it is written in JSON: the program has the machine's clock, so no test writes a day down.
+func ago(d time.Duration) string { return time.Now().Add(-d).UTC().Format(time.RFC3339) }
+
 // family is a name that no other scenario's person has: in letters, since a name is compared by its letters alone. Two of
 // one name and birth date would be asked about as one person, now and then, when a loop looks in between.
 func (p *player) family() string {

@@ -19,13 +19,13 @@ import (
 // bodies are requests that each route takes, so that nothing but who asks can refuse them; PERSON, OTHER, DAY and ID are
 // filled in.
 var bodies = map[string]string{
-	"POST /events": `{"specversion":"1.0","id":"ID","source":"/elsewhere","type":"care.footbridge.discharge.reported.v1","time":"2026-11-20T08:30:00Z",
-		"datacontenttype":"application/json","data":{"organisation":"RZZ","visit":"ID","inScope":true,"leftAt":"2026-11-20T08:00:00Z","person":{"localId":"ID"}}}`,
+	"POST /events": `{"specversion":"1.0","id":"ID","source":"/elsewhere","type":"care.footbridge.discharge.reported.v1","time":"` + ago(time.Hour) + `",
+		"datacontenttype":"application/json","data":{"organisation":"RZZ","visit":"ID","inScope":true,"leftAt":"` + ago(2*time.Hour) + `","person":{"localId":"ID"}}}`,
 	"POST /api/facilities/{id}/place": `{"organisation":"RXX"}`,
 	"POST /api/messages/{id}/release": ``, "POST /api/messages/{id}/dismiss": ``,
 	"POST /api/referrals":      `{"route":"self","person":{"familyName":"Nobody","givenName":"Known","birthDate":"1991-04-01"}}`,
 	"POST /api/referrals/list": "visit,local_id\nID,ID\n", "POST /fhir/$process-message": `{"resourceType":"Bundle","type":"message"}`,
-	"POST /api/signals":                      `{"specversion":"1.0","id":"ID","source":"uk.nhs.example","type":"pds-record-change-2","time":"2026-11-20T09:00:00Z","subject":"9990000018"}`,
+	"POST /api/signals":                      `{"specversion":"1.0","id":"ID","source":"uk.nhs.example","type":"pds-record-change-2","time":"` + ago(time.Hour) + `","subject":"9990000018"}`,
 	"POST /api/people/{ref}/contact-stopped": `{"reason":"to see who may"}`, "POST /api/people/{ref}/contact-resumed": `{"reason":"to see who may"}`,
 	"POST /api/journeys/{id}/consent": `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`,
 	"POST /api/journeys/{id}/contact": `{"channels":[]}`, "POST /api/journeys/{id}/preferences": `{"channels":["text"]}`,
