@@ -72,7 +72,34 @@ func accessPage() []byte {
 	for _, r := range schemas.Routes() {
 		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Service, roles(r), r.Meaning)
 	}
+	b.WriteString("\n## Whose\n\nOf the paths that are about one thing: who gets it, of the organisation they act for and of another. To everybody else it looks as if it were not there. " +
+		"`" + schemas.ReasonHeader + "` is a stated reason of substance: it is kept, and the person can read it. A person reaches their own alone; a partner what it has accepted an offer for; a young people's clinician " +
+		"what somebody said, how they are reached and who they are only where they are under 18 or of unknown age. `TestEveryRouteIsAskedAsEverybody` asks each path as everybody.\n\n" +
+		"| path | about a | their own | another organisation's |\n|---|---|---|---|\n")
+	for _, r := range schemas.Routes() {
+		if r.Thing() != schemas.AboutNothing {
+			fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Thing(), reaches(r, true), reaches(r, false))
+		}
+	}
 	return []byte(b.String())
+}
+
+// reaches are who gets a thing by a route, and who for a stated reason alone.
+func reaches(r schemas.Route, own bool) string {
+	var names []string
+	for _, role := range schemas.Roles() {
+		switch {
+		case r.Expect(role, own, true) != schemas.Reached:
+		case r.Expect(role, own, false) != schemas.Reached && r.Method == "GET":
+			names = append(names, string(role)+" (for a reason)")
+		default:
+			names = append(names, string(role))
+		}
+	}
+	if len(names) == 0 {
+		return "nobody"
+	}
+	return strings.Join(names, ", ")
 }
 
 func roles(r schemas.Route) string {

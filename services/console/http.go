@@ -277,7 +277,7 @@ func (s *Console) changeStep(change string) httpx.Handler {
 		step := r.PathValue("step")
 		err = s.client.changeStep(r.Context(), p, step, change, r.PostFormValue("request"), body)
 		var problem *httpx.Problem
-		if errors.As(err, &problem) && (problem.Status == http.StatusConflict || problem.Status == http.StatusUnprocessableEntity) {
+		if errors.As(err, &problem) && slices.Contains([]int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusForbidden}, problem.Status) {
 			return s.journeyPage(w, r, problem.Status, []problemView{{problem.Detail, "next"}})
 		}
 		if err != nil {

@@ -1,0 +1,91 @@
+package schemas
+
+import (
+	"slices"
+	"strings"
+)
+
+// Reach is what somebody gets who asks for one thing by a route.
+type Reach string
+
+// The reaches.
+const (
+	// Refused: the role may not ask at all.
+	Refused Reach = "refused"
+	// Hidden: as if it were not there, so that nothing tells that it is.
+	Hidden Reach = "hidden"
+	// AsksWhy: for a stated reason of substance alone.
+	AsksWhy Reach = "asks why"
+	// Reached: whatever the answer is, it is about that thing.
+	Reached Reach = "reached"
+)
+
+// Thing is what a route is about.
+type Thing string
+
+// The things.
+const (
+	AboutNothing  Thing = "" // of nobody in particular: the directory, a form, a description
+	AboutJourney  Thing = "journey"
+	AboutPerson   Thing = "person"
+	AboutStep     Thing = "step"
+	AboutMessage  Thing = "message"
+	AboutFacility Thing = "facility"
+	AboutRequest  Thing = "request" // as a FHIR ServiceRequest
+	AboutSession  Thing = "session"
+)
+
+// Thing says what a route is about, by its path.
+func (r Route) Thing() Thing {
+	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson, "/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
+		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest, "/sessions/{id}": AboutSession} {
+		if strings.Contains(r.Pattern, part) {
+			return thing
+		}
+	}
+	return AboutNothing
+}
+
+// Expect says what a role gets by a route: of its own organisation's things (a person: their own; a partner: by an offer
+// that it has accepted; a session: the caller's own) or of another's, with a stated reason of substance or without one. It
+// follows from ScopeOf alone, but for what is said here; a test asks every route as everybody, and docs/access.md is made
+// from it.
+func (r Route) Expect(role Role, own, reasoned bool) Reach {
+	if !r.Allows(role) {
+		return Refused
+	}
+	thing, scope := r.Thing(), ScopeOf(role, "own", "own")
+	switch {
+	case thing == AboutNothing:
+		return Reached
+	case thing == AboutSession:
+		return ifElse(own, Reached, Hidden)
+	case scope.All:
+		return Reached
+	case !own && scope.Elsewhere && reasoned && r.Method == "GET":
+		return Reached
+	case !own:
+		return Hidden
+	case !reasoned && slices.Contains(whyAsked(r), role):
+		return AsksWhy
+	}
+	return Reached
+}
+
+// whyAsked are the roles that state a reason even at home.
+func whyAsked(r Route) []Role {
+	switch {
+	case strings.HasSuffix(r.Pattern, "/identity"):
+		return []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician}
+	case r.Method == "GET":
+		return []Role{TreatingStaff}
+	}
+	return nil
+}
+
+func ifElse(holds bool, yes, no Reach) Reach {
+	if holds {
+		return yes
+	}
+	return no
+}

@@ -1,0 +1,359 @@
+package journeys
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+	"footbridge/services/console"
+	"footbridge/tests/system"
+)
+
+// asked is one line of the walk: a route about one thing, as somebody.
+type asked struct {
+	route         schemas.Route
+	role          schemas.Role
+	own, reasoned bool
+}
+
+func (a asked) String() string {
+	whose, why := "another organisation's", "without a reason"
+	if a.own {
+		whose = "of their own"
+	}
+	if a.reasoned {
+		why = "for a reason"
+	}
+	return fmt.Sprintf("%s as %s, %s, %s", a.route.Mux(), a.role, whose, why)
+}
+
+// walk is a system with things of RXX, one of each kind for every route that changes something.
+type walk struct {
+	*openToNobody
+	shared   *known
+	request  string                              // as a FHIR ServiceRequest
+	facility string                              // where a message came from that nobody has agreed
+	young    map[schemas.Thing]string            // of somebody of fifteen
+	services string                              // one of the directory's
+	things   map[string]map[schemas.Thing]string // by route
+}
+
+// TestEveryRouteIsAskedAsEverybody asks every route of every service, and every page, as every role, of things of their own
+// and of another organisation, with a reason and without, against one table of what each gets; docs/access.md is made from
+// the same.
+func TestEveryRouteIsAskedAsEverybody(t *testing.T) {
+	t.Parallel()
+	w := newWalk(t)
+	w.lists()
+	w.adults()
+	tried := 0
+	for _, route := range append(schemas.Routes(), console.Routes()...) {
+		if slices.Equal(route.Roles, []schemas.Role{schemas.Guest}) {
+			continue // whoever is signed in is a guest there
+		}
+		for _, own := range []bool{false, true} { // the others first, who must change nothing
+			for _, role := range schemas.Roles() {
+				for _, reasoned := range []bool{false, true} {
+					if !reasoned && route.Method != http.MethodGet || role == schemas.Guest {
+						continue
+					}
+					a := asked{route, role, own, reasoned}
+					tried++
+					if got, said := w.ask(a); got != route.Expect(role, own, reasoned) {
+						t.Errorf("%s: %s, not %s: %s", a, got, route.Expect(role, own, reasoned), said)
+					}
+				}
+			}
+		}
+		w.asNobody(route)
+	}
+	if tried < 1000 {
+		t.Errorf("only %d requests were tried", tried)
+	}
+}
+
+// adults are hidden from a young people's clinician: what they said, how they may be reached and who they are.
+func (w *walk) adults() {
+	w.t.Helper()
+	for _, route := range schemas.RoutesOf(schemas.Intake) {
+		if route.Thing() != schemas.AboutJourney || !route.Allows(schemas.YoungPeoplesClinician) {
+			continue
+		}
+		path, contentType, body := w.fill(route, w.shared.journey, "RXX")
+		got := w.AskAs(*as("RXX", schemas.YoungPeoplesClinician, "clinician"), route.Method, path, contentType, []byte(body), schemas.ReasonHeader, "they are on our ward tonight")
+		if reachOf(got) != schemas.Hidden {
+			w.t.Errorf("%s of an adult as a young people's clinician: %d %s", route.Mux(), got.Status, got.Body)
+		}
+	}
+}
+
+func newWalk(t *testing.T) *walk {
+	t.Helper()
+	w := &walk{openToNobody: &openToNobody{system.Start(t), t}, things: map[string]map[schemas.Thing]string{}}
+	people := birds(t)
+	w.shared = w.keep(people[0], "WALK", trusted)
+	w.accept(w.shared, trusted)
+	w.request = clock.NewRandomID()
+	sent := w.AskWith(system.Token(schemas.System), http.MethodPost, "/fhir/$process-message", typeFHIR, []byte(people[1].referral(clock.NewRandomID(), w.request, "new", "active")),
+		"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(), "NHSD-End-User-Organisation", "RXX")
+	if sent.Status != http.StatusOK {
+		t.Fatalf("a FHIR request: %d %s", sent.Status, sent.Body)
+	}
+	client := w.Dial()
+	for _, message := range people[2].hl7Visit(time.Now(), "WALKF") {
+		w.Send(client, []byte(strings.Replace(string(message), "|CANARY|RXX|", "|CANARY|NOT-AGREED|", 1)))
+	}
+	for _, route := range append(schemas.Routes(), console.Routes()...) {
+		if route.Method != http.MethodGet && route.Thing() != schemas.AboutNothing {
+			w.things[route.Mux()] = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-40, 0, 0))}
+		}
+	}
+	w.young = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-15, 0, -1))}
+	w.Settle()
+	w.one(&w.facility, `select organisation from intake.facility limit 1`)
+	var directory struct {
+		Items []struct{ Service struct{ ID string } }
+	}
+	if err := json.Unmarshal(w.Ask(schemas.Navigator, http.MethodGet, "/api/services", "", nil).Body, &directory); err != nil || len(directory.Items) == 0 {
+		t.Fatalf("the directory: %v", err)
+	}
+	w.services = directory.Items[0].Service.ID
+	var step string
+	w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, w.young[schemas.AboutJourney])
+	w.young[schemas.AboutStep] = step
+	for _, things := range w.things {
+		var message, person, step string
+		w.one(&message, `select id::text from intake.message where journey = $1::uuid limit 1`, things[schemas.AboutJourney])
+		w.one(&person, `select person::text from intake.message where journey = $1::uuid limit 1`, things[schemas.AboutJourney])
+		w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, things[schemas.AboutJourney])
+		things[schemas.AboutMessage], things[schemas.AboutPerson], things[schemas.AboutStep] = message, person, step
+	}
+	return w
+}
+
+// report is a discharge of somebody of their own, and gives their journey.
+func (w *walk) report(born time.Time) string {
+	w.t.Helper()
+	id := clock.NewRandomID()
+	data := fmt.Sprintf(`{"organisation":"RXX","visit":"W%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"L%[1]s","familyName":"Walker","givenName":"Robin","birthDate":%[3]q},
+		"facts":{"destination":"home","assessment":"done"}}`, id[:8], time.Now().Add(-time.Hour).Format(time.RFC3339), born.Format(time.DateOnly))
+	got := w.AskWith(system.Token(schemas.System), http.MethodPost, "/events", structured, []byte(fmt.Sprintf(
+		`{"specversion":"1.0","id":%q,"source":%q,"type":"care.footbridge.discharge.reported.v1","time":%q,"datacontenttype":"application/json","data":%s}`,
+		id, system.HospitalSource, time.Now().Format(time.RFC3339), data)))
+	var answer struct{ Journey string }
+	if err := json.Unmarshal(got.Body, &answer); err != nil || answer.Journey == "" {
+		w.t.Fatalf("a report: %d %s", got.Status, got.Body)
+	}
+	return answer.Journey
+}
+
+func (w *walk) one(into *string, query string, args ...any) {
+	w.t.Helper()
+	if err := w.Admin().QueryRow(w.t.Context(), query, args...).Scan(into); err != nil {
+		w.t.Fatalf("%s: %v", query, err)
+	}
+}
+
+// target is the id of the thing that a route is asked about.
+func (w *walk) target(a asked) string {
+	thing, route := a.route.Thing(), a.route
+	if a.role == schemas.YoungPeoplesClinician && (thing == schemas.AboutJourney || thing == schemas.AboutStep) {
+		return w.young[thing]
+	}
+	if things := w.things[route.Mux()]; things[thing] != "" {
+		return things[thing]
+	}
+	switch thing {
+	case schemas.AboutJourney:
+		return w.shared.journey
+	case schemas.AboutPerson:
+		return w.shared.person
+	case schemas.AboutMessage:
+		return w.shared.messages[0]
+	case schemas.AboutRequest:
+		return w.request
+	case schemas.AboutFacility:
+		return w.facility
+	case schemas.AboutSession:
+		return clock.NewRandomID()
+	}
+	return w.services
+}
+
+// who asks: of RXX, whose the things are, or of somebody else.
+func (w *walk) who(a asked) *principal.Principal {
+	home, partner, person := "RXX", trusted, w.shared.person
+	if things := w.things[a.route.Mux()]; things != nil {
+		person = things[schemas.AboutPerson]
+	}
+	if !a.own {
+		home, partner, person = "RZZ", another, clock.NewRandomID()
+	}
+	switch a.role {
+	case schemas.Partner:
+		return as(partner, a.role, "peer")
+	case schemas.Person:
+		return as("self", a.role, person)
+	case schemas.System:
+		return as(home, a.role, "ed-system")
+	}
+	return as(home, a.role, "walks-"+clock.NewRandomID()[:8])
+}
+
+// ask asks, and says what was got.
+func (w *walk) ask(a asked) (schemas.Reach, string) {
+	w.t.Helper()
+	who, id := w.who(a), w.target(a)
+	if a.route.Thing() == schemas.AboutSession {
+		id = w.sessionOf(*who, a.own)
+	}
+	path, contentType, body := w.fill(a.route, id, who.Organisation)
+	var headers []string
+	if a.route.Service == schemas.Console {
+		headers = append(headers, "Accept", "text/html")
+		body += "&" + schemas.OpenedAs + "=" + who.Mark()
+	}
+	if a.reasoned {
+		headers = append(headers, schemas.ReasonHeader, "they are on our ward tonight")
+	}
+	if strings.HasPrefix(a.route.Pattern, "/fhir/") {
+		headers = append(headers, "X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(), "NHSD-End-User-Organisation", "RXX")
+	}
+	got := w.AskAs(*who, a.route.Method, path, contentType, []byte(body), headers...)
+	said := fmt.Sprintf("%d %.200s", got.Status, got.Body)
+	return reachOf(got), said
+}
+
+func reachOf(got system.Answer) schemas.Reach {
+	body := string(got.Body)
+	switch {
+	case got.Status == http.StatusUnauthorized, got.Status == http.StatusForbidden && (strings.Contains(body, "not-for-role") || strings.Contains(body, "not open to you") || strings.Contains(body, "not open to your role")):
+		return schemas.Refused
+	case got.Status == http.StatusForbidden && strings.Contains(body, schemas.ReasonHeader):
+		return schemas.AsksWhy
+	case got.Status == http.StatusNotFound, strings.Contains(body, `"type":"searchset","total":0`):
+		return schemas.Hidden
+	case got.Status == http.StatusTooManyRequests, got.Status >= 500:
+		return "answered otherwise"
+	}
+	return schemas.Reached
+}
+
+func (w *walk) fill(route schemas.Route, id, organisation string) (path, contentType, body string) {
+	path = strings.NewReplacer("{id}", id, "{ref}", id, "{step}", w.stepOf(id), "{$}", "", "{file...}", "console.css", "{type}", string(schemas.DischargeRecorded)).Replace(route.Pattern)
+	if route.Pattern == "/fhir/Task" {
+		path += "?focus=ServiceRequest/" + id
+	}
+	contentType = typeJSON
+	switch {
+	case path == "/events":
+		contentType = structured
+	case strings.HasPrefix(path, "/fhir/"):
+		contentType = typeFHIR
+	case strings.HasSuffix(path, "/list"):
+		contentType = "text/csv"
+	}
+	other := w.services
+	if route.Thing() == schemas.AboutPerson {
+		other = w.shared.person
+	}
+	body = bodies[route.Method+" "+route.Pattern]
+	if route.Service == schemas.Console {
+		contentType = "application/x-www-form-urlencoded"
+		body = url.Values{"why": {"they are on our ward tonight"}, "request": {clock.NewRandomID()}, "owner": {"navigator:duty"}}.Encode()
+	}
+	if strings.HasSuffix(path, "/erase") {
+		body = `{"reason":"they asked for it by letter"}`
+	}
+	body = strings.NewReplacer("OTHER", other, "DAY", time.Now().Format(time.DateOnly), "ID", "W"+clock.NewRandomID()[:8], `"RZZ"`, `"`+organisation+`"`).
+		Replace(body)
+	return path, contentType, body
+}
+
+// stepOf is an open step of a journey, or none.
+func (w *walk) stepOf(journey string) string {
+	w.t.Helper()
+	step := clock.NewRandomID()
+	err := w.Admin().QueryRow(w.t.Context(), `select id::text from journey.step where journey::text = $1 and state = 'open' limit 1`, journey).Scan(&step)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		w.t.Fatal(err)
+	}
+	return step
+}
+
+// sessionOf is a session of somebody, or of another.
+func (w *walk) sessionOf(who principal.Principal, own bool) (id string) {
+	w.t.Helper()
+	if !own {
+		who = *as("RXX", schemas.Navigator, "whose-session-it-is")
+	}
+	w.AskAs(who, http.MethodGet, "/api/sessions", "", nil) // signs in
+	w.one(&id, `select id::text from gateway.session where organisation = $1 and subject = $2 limit 1`, who.Organisation, who.Subject)
+	return id
+}
+
+// asNobody asks without any credential, as a guest does.
+func (w *walk) asNobody(route schemas.Route) {
+	w.t.Helper()
+	path, contentType, body := w.fill(route, w.target(asked{route: route}), "RXX")
+	request, err := http.NewRequestWithContext(w.t.Context(), route.Method, "http://"+w.HTTP+path, strings.NewReader(body))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	request.Header.Set("Content-Type", contentType)
+	answer, err := http.DefaultTransport.RoundTrip(request)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	_ = answer.Body.Close()
+	if known := answer.StatusCode == http.StatusUnauthorized; known == route.Allows(schemas.Guest) {
+		w.t.Errorf("%s as nobody: %d", route.Mux(), answer.StatusCode)
+	}
+}
+
+// lists show what is of the caller's organisation, and nothing else.
+func (w *walk) lists() {
+	w.t.Helper()
+	for path, thing := range map[string]string{"/api/journeys": w.shared.journey, "/api/messages": w.shared.messages[0], "/api/facilities": w.facility} {
+		for _, role := range schemas.Roles() {
+			for _, organisation := range []string{"RXX", "RZZ"} {
+				route := schemas.Route{}
+				for _, one := range schemas.Routes() {
+					if one.Mux() == "GET "+path {
+						route = one
+					}
+				}
+				if !route.Allows(role) {
+					continue
+				}
+				seen, cursor := false, ""
+				for {
+					got := w.AskAs(*as(organisation, role, "lists"), http.MethodGet, path+"?limit=100"+cursor, "", nil)
+					var page struct{ Next string }
+					if err := json.Unmarshal(got.Body, &page); err != nil || got.Status != http.StatusOK {
+						w.t.Fatalf("%s as %s: %d %s", path, role, got.Status, got.Body)
+					}
+					seen = seen || strings.Contains(string(got.Body), thing)
+					if page.Next == "" {
+						break
+					}
+					cursor = "&cursor=" + page.Next
+				}
+				if want := organisation == "RXX" || role == schemas.Operator; seen != want {
+					w.t.Errorf("GET %s as %s of %s shows RXX's %q: %v", path, role, organisation, thing, seen)
+				}
+			}
+		}
+	}
+}
