@@ -74,7 +74,7 @@ func accessPage() []byte {
 	}
 	b.WriteString("\n## Whose\n\nOf the paths that are about one thing: who gets it, of the organisation they act for and of another. To everybody else it looks as if it were not there. " +
 		"`" + schemas.ReasonHeader + "` is a stated reason of substance: it is kept, and the person can read it. A person reaches their own alone; a partner what it has accepted an offer for; a young people's clinician " +
-		"what somebody said, how they are reached and who they are only where they are under 18 or of unknown age. `TestEveryRouteIsAskedAsEverybody` asks each path as everybody.\n\n" +
+		"what somebody said, how they are reached and who they are only where they are under 18 or of unknown age; an organisation that must not know nothing at all. `TestEveryRouteIsAskedAsEverybody` asks each path as everybody.\n\n" +
 		"| path | about a | their own | another organisation's |\n|---|---|---|---|\n")
 	for _, r := range schemas.Routes() {
 		if r.Thing() != schemas.AboutNothing {
