@@ -8,7 +8,9 @@ type Meta struct {
 	VersionID   string `json:"versionId,omitempty"`
 	LastUpdated string `json:"lastUpdated,omitempty"`
 	Profile     Words  `json:"profile,omitempty"`
-	Rest        Rest   `json:"-"`
+	// Security says how confidential the resource is.
+	Security []Coding `json:"security,omitempty"`
+	Rest     Rest     `json:"-"`
 }
 
 // MarshalJSON implements json.Marshaler.

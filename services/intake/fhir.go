@@ -18,6 +18,7 @@ import (
 	"footbridge/libs/fhir"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
+	"footbridge/libs/vault"
 	"footbridge/schemas"
 	"footbridge/services/intake/reading"
 	"footbridge/services/intake/record"
@@ -473,6 +474,9 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (r
 		statement = s.submittedBy(in.reading.Sender, said, *m.Submitted)
 	}
 	reading.WeighWords(&statement, s.profiles.For(in.reading.Sender), m.Words)
+	who := statement.Person.Reveal()
+	who.Protected, who.NumberInvalid = m.Person.Protected, who.NumberInvalid || m.Person.NumberInvalid
+	statement.Person = vault.Conceal(who)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
 	statement.Arrived, statement.RaisedBy, statement.By = m.Arrived, reading.RaisedByFHIR, recordedBy(in.who)
 	if m.Nowhere {

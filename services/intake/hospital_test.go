@@ -1,13 +1,16 @@
 package intake
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
 	"footbridge/services/intake/reading"
@@ -338,6 +341,105 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 	}
 }
 
+// What cannot be true, or could not be read, is flagged by a later message as by the first: the journey stands, and a
+// human is shown it.
+func TestWhatALaterMessageCannotMeanIsFlaggedToo(t *testing.T) {
+	t.Parallel()
+	replaced := func(trigger, old, new string, changes ...change) func(h *hospital) []byte {
+		return func(h *hospital) []byte { return []byte(replaceOnce(string(h.later(trigger, changes...)), old, new)) }
+	}
+	later := func(trigger string, changes ...change) func(h *hospital) []byte {
+		return func(h *hospital) []byte { return h.later(trigger, changes...) }
+	}
+	type claim struct {
+		name, flag string
+		raw        func(h *hospital) []byte
+	}
+	claims := []claim{
+		{"A08, 30 February", schemas.FlagTimeNotBelieved, later("A08", visit(45, "20260230120000"))},
+		{"A08, arrival, 31 November", schemas.FlagTimeNotBelieved, later("A08", visit(44, "20261131"))},
+		{"A08, in the future", schemas.FlagFutureDischarge, later("A08", visit(45, stamped(morning.AddDate(1, 0, 0))))},
+		{"A08, before birth", schemas.FlagTimeNotBelieved, later("A08", visit(45, "19890101"))},
+		{"A08, twenty years ago", schemas.FlagTimeNotBelieved, later("A08", visit(45, stamped(morning.AddDate(-20, 0, 0))))},
+		{"A08, leaving before coming", schemas.FlagLeftBeforeArrival, later("A08", visit(45, stamped(morning.AddDate(0, 0, -3))))},
+		{"A08, coming after leaving", schemas.FlagLeftBeforeArrival, later("A08", visit(44, stamped(morning.Add(-7*time.Hour))))},
+		{"A08, a destination nobody knows", schemas.FlagDestinationUnknown, later("A08", visit(36, "Q7"))},
+	}
+	for _, trigger := range []string{"A08", "A31", "A28", "A40"} {
+		var changes []change
+		if trigger == "A40" {
+			changes = append(changes, giveUp("L99"))
+		}
+		claims = append(claims,
+			claim{trigger + ", NUL in a name", schemas.FlagTextDamaged, replaced(trigger, "Example", "Exa\x00mple", changes...)},
+			claim{trigger + ", broken UTF-8", schemas.FlagTextDamaged, replaced(trigger, "Example", "Zo\xc3", changes...)},
+			claim{trigger + ", declared UTF-8, sent Latin-1", schemas.FlagTextDamaged, func(h *hospital) []byte {
+				return []byte(replaceOnce(string(replaced(trigger, "Example", "Zo\xeb", changes...)(h)), "|P|2.4", "|P|2.4||||||UNICODE UTF-8"))
+			}},
+			claim{trigger + ", born on 30 February", schemas.FlagTimeNotBelieved, replaced(trigger, "19900401", "19900230", changes...)},
+			claim{trigger + ", born in the future", schemas.FlagTimeNotBelieved, replaced(trigger, "19900401", "20900401", changes...)},
+			claim{trigger + ", protected", schemas.FlagProtected, later(trigger, append([]change{in("PD1", 12, "Y")}, changes...)...)},
+			claim{trigger + ", a null telephone", schemas.FlagNoSafeChannel, replaced(trigger, "07700900123", `""`, changes...)},
+		)
+	}
+	for _, c := range claims {
+		h, w := newHospital(), newWard(t)
+		expect(t, w.outcomes(h.attended()), "raised ")
+		outcome := w.outcomes(c.raw(h))[0]
+		raised := w.world.Visits[0].Raised
+		if !slices.Contains(raised.Flags, c.flag) || !raised.Standing() || !strings.HasPrefix(outcome, "corrected") {
+			t.Errorf("%s: %q, flagged %q, not %s", c.name, outcome, raised.Flags, c.flag)
+		}
+		if !slices.ContainsFunc(w.said, func(s record.Say) bool {
+			d, ok := s.Data.(schemas.DischargeCorrectedData)
+			return ok && slices.Contains(d.Flags, c.flag)
+		}) {
+			t.Errorf("%s: nobody is told", c.name)
+		}
+		if raised.LeftOn > morning.In(london).Format(time.DateOnly) || raised.LeftOn < morning.AddDate(0, 0, -4).Format(time.DateOnly) || raised.Facts.Age == nil || *raised.Facts.Age != 36 {
+			t.Errorf("%s: left on %s, age %v", c.name, raised.LeftOn, raised.Facts.Age)
+		}
+	}
+}
+
+func TestWhatAFHIRUpdateCannotMeanIsFlaggedToo(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	now := p.clock.Now()
+	at := func(d time.Duration) string { return now.Add(d).UTC().Format(time.RFC3339) }
+	n := 0
+	for claim, c := range map[string]struct {
+		flag, old, new string
+		ended          string
+	}{
+		"in the future":         {flag: schemas.FlagFutureDischarge, ended: now.AddDate(1, 0, 0).UTC().Format(time.RFC3339)},
+		"years ago":             {flag: schemas.FlagTimeNotBelieved, ended: now.AddDate(-3, 0, 0).UTC().Format(time.RFC3339)},
+		"leaving before coming": {flag: schemas.FlagLeftBeforeArrival, ended: at(-72 * time.Hour)},
+		"born in the future":    {schemas.FlagTimeNotBelieved, `"birthDate":"1990-04-01"`, `"birthDate":"2090-04-01"`, at(-2 * time.Hour)},
+		"a destination nobody knows": {schemas.FlagDestinationUnknown, `"status":"finished"`,
+			`"status":"finished","hospitalization":{"dischargeDisposition":{"coding":[{"code":"Q7"}]}}`, at(-2 * time.Hour)},
+	} {
+		n++
+		f := newFHIRRequest()
+		f.visit, f.ended, f.local, f.number = fmt.Sprintf("U%d", n), at(-2*time.Hour), fmt.Sprintf("U%d", n), someNumber(500+n)
+		if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", claim, answer.status, answer.body)
+		}
+		journey := journeyOf(t, p.site.db.Admin(), f.visit)
+		f.request, f.reason, f.ended = clock.NewRandomID(), "update", c.ended
+		f.change = func(body string) string {
+			body = strings.Replace(body, "2026-11-20T09:00:00.1234567+00:00", at(-time.Minute), 1)
+			return strings.Replace(body, cmp.Or(c.old, "no such thing"), c.new, 1)
+		}
+		if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
+			t.Fatalf("%s: %d %s", claim, answer.status, answer.body)
+		}
+		if said := p.corrections(t, journey); len(said) == 0 || !slices.Contains(said[len(said)-1].Flags, c.flag) {
+			t.Errorf("%s: said %+v, %v", claim, said, p.ledgerNow(t))
+		}
+	}
+}
+
 func TestABirthDateThatCannotBeOneMakesNobodyAChild(t *testing.T) {
 	t.Parallel()
 	for _, birth := range []string{"20900401", "18000401", "19900230", "20261121"} {
@@ -400,6 +502,11 @@ func TestEventsAreCheckedInOneOrderInEveryMode(t *testing.T) {
 		}
 		if status, body := p.post(t, "application/cloudevents+json", structured+"}"); status != 422 {
 			t.Errorf("structured, %q: %d %s", kind, status, body)
+		}
+		for _, more := range []string{"", `,"data":"words"`, `,"data_base64":"d29yZHM="`} {
+			if status, body := p.post(t, "application/cloudevents-batch+json", "["+structured+more+"}]"); status != 200 || !strings.Contains(body, `"status":422`) {
+				t.Errorf("in a batch, %q, %s: %d %s", kind, more, status, body)
+			}
 		}
 		request, err := http.NewRequest(http.MethodPost, p.http.URL+"/events", http.NoBody)
 		if err != nil {

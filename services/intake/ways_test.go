@@ -21,15 +21,16 @@ import (
 // tale is what one message tells of somebody whose visit is known, whichever way it comes.
 type tale struct {
 	comer
-	dead, no, young, unsafe bool
-	left                    time.Time
-	arrived, requested      time.Time // zero: not said
+	dead, no, young, unsafe, protected bool
+	left                               time.Time
+	arrived, requested                 time.Time // zero: not said
 }
 
 // tellers are all ways in by which something may be told of somebody, and which of the facts each has room for.
 type teller struct {
 	tell                    func(t testing.TB, of tale)
 	dead, no, young, unsafe bool
+	protected               bool
 	newVisit                bool // it may raise a visit of its own
 	arrived, requested      bool
 }
@@ -64,7 +65,7 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 		return text
 	}
 	for _, trigger := range []string{"A01", "A02", "A03", "A04", "A06", "A07", "A08", "A28", "A31", "A40", "A47"} {
-		all["HL7 "+trigger] = teller{dead: true, newVisit: trigger == "A03", arrived: true, tell: func(t testing.TB, of tale) {
+		all["HL7 "+trigger] = teller{dead: true, protected: true, newVisit: trigger == "A03", arrived: true, tell: func(t testing.TB, of tale) {
 			n++
 			h := newHospital()
 			h.application, h.control, h.number, h.patient, h.birth, h.at = "WAYS", 10*n, of.visit, of.local, strings.ReplaceAll(of.born, "-", ""), p.clock.Now().Add(-time.Hour)
@@ -82,6 +83,9 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 				changes = append(changes, giveUp(of.local+"X"))
 			} else {
 				changes = append(changes, reason("248062006", "", "SCT"))
+			}
+			if of.protected {
+				changes = append(changes, in("PD1", 12, "Y"))
 			}
 			raw := h.message(trigger, changes...)
 			if of.dead {
@@ -132,7 +136,7 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 	}}
 	for _, ended := range []bool{true, false} {
 		name := map[bool]string{true: "FHIR discharge", false: "FHIR referral"}[ended]
-		all[name] = teller{dead: true, newVisit: true, arrived: true, requested: !ended, tell: func(t testing.TB, of tale) {
+		all[name] = teller{dead: true, protected: true, newVisit: true, arrived: true, requested: !ended, tell: func(t testing.TB, of tale) {
 			f := newFHIRRequest()
 			f.visit, f.ended, f.local, f.number = of.visit, at(of), of.local, cmp.Or(of.number, "9990000107")
 			if !ended {
@@ -141,6 +145,9 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 			f.change = func(body string) string {
 				if of.number == "" {
 					body = strings.Replace(body, "number-present-and-verified", "number-present-but-not-traced", 1)
+				}
+				if of.protected {
+					body = strings.Replace(body, `"resourceType":"Patient",`, `"resourceType":"Patient","meta":{"security":[{"code":"R"}]},`, 1)
 				}
 				if of.dead {
 					body = strings.Replace(body, `"birthDate"`, `"deceasedBoolean":true,"birthDate"`, 1)
@@ -238,6 +245,10 @@ func TestEveryFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			expect("a verified number", one.visit, schemas.PersonMerged, "")
 			expect("a verified number, of the other", other.visit, schemas.PersonMerged, "")
 
+			one = next()
+			told(one, func(of *tale) { of.number = "9990000108" })
+			expect("a number that cannot be one", one.visit, schemas.DischargeCorrected, schemas.FlagNumberInvalid)
+
 			one, other = next(), next(verified)
 			dead := other
 			dead.dead = true
@@ -256,6 +267,11 @@ func TestEveryFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			one := next(verified)
 			told(one, func(of *tale) { of.dead = true })
 			expect("a death", one.visit, schemas.ContactStopped, "death")
+		}
+		if way.protected {
+			one := next()
+			told(one, func(of *tale) { of.protected = true })
+			expect("a protected record", one.visit, schemas.DischargeCorrected, schemas.FlagProtected)
 		}
 		if way.no {
 			one := next()

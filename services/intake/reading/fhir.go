@@ -210,6 +210,7 @@ func (r *fhirReader) readPatient() *FHIRFault {
 		return unusable("not-supported", "Patient.modifierExtension", "The patient has implicit rules or a modifier extension that is not known here.")
 	}
 	r.message.Person = r.identity(patient)
+	r.message.Person.Protected = isRestricted(patient.Meta)
 	if r.message.Person.IsDamaged() {
 		return malformed("value", "Patient", "A text of the patient holds letters that could not be read. Send it again in UTF-8.")
 	}
@@ -259,6 +260,14 @@ func (r *fhirReader) identity(p *fhir.Patient) record.Identity {
 		r.message.Language = id.Language
 	}
 	return id
+}
+
+// isRestricted says that the record is protected: restricted or very restricted (v3-Confidentiality R, V), or with parts
+// left out for that.
+func isRestricted(meta *fhir.Meta) bool {
+	return meta != nil && slices.ContainsFunc(meta.Security, func(c fhir.Coding) bool {
+		return slices.Contains([]string{"R", "V", "REDACTED"}, strings.ToUpper(c.Code))
+	})
 }
 
 func isEmpty(text string) bool { return text == "" }

@@ -170,11 +170,10 @@ func (w *World) take(in Incoming) Settled {
 	var settled Settled
 	switch s.Kind {
 	case KindMerge, KindRename:
+		w.doubtOf(person, s)
 		settled = w.takeMerge(in, person)
 	case KindPerson:
-		for _, v := range w.visitsOf(person) {
-			v.doubted(s.Doubts, s.Stamp(v.Version))
-		}
+		w.doubtOf(person, s)
 		settled = Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
 	case KindJoinVisits:
 		settled = w.takeJoinVisits(in, person)
@@ -277,9 +276,20 @@ func (w *World) IsDeceased(person *Person) bool {
 	return slices.ContainsFunc(w.Records(person), func(p *Person) bool { return p.Deceased() })
 }
 
+// doubtOf notes on each of the person's visits what a message that is about no visit says of the person and is not
+// believed, or could not be read.
+func (w *World) doubtOf(person *Person, s Statement) {
+	own := maps.Clone(s.Doubts)
+	maps.DeleteFunc(own, func(about string, _ Doubt) bool { return about != AboutBorn && about != AboutText })
+	for _, v := range w.visitsOf(person) {
+		v.doubted(own, s.Stamp(v.Version))
+	}
+}
+
 func (w *World) takeVisit(in Incoming, person *Person) Settled {
 	s := in.Statement
 	if s.Visit == "" && s.saysNothingOfAVisit() {
+		w.doubtOf(person, s)
 		return Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
 	}
 	v := w.visitFor(in)

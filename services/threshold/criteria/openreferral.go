@@ -126,6 +126,9 @@ func readPage(content []byte) (entries []json.RawMessage, total *int, why string
 	if header.Contents == nil && header.Content == nil && header.ID != nil {
 		return []json.RawMessage{content}, nil, ""
 	}
+	if header.Contents == nil && header.Content == nil && header.Total == nil {
+		return nil, nil, "is no page of services: services of Open Referral UK are read here, in a list or under contents"
+	}
 	var count int
 	if json.Unmarshal(header.Total, &count) == nil && header.Total != nil {
 		total = &count
@@ -149,6 +152,17 @@ func entryKey(raw json.RawMessage) string {
 	return "content " + string(raw)
 }
 
+// isService tells a service, with whatever faults, from other entities of the standard: only it has a status or names its
+// organization, and none of what organisations alone have.
+func isService(fields map[string]any) bool {
+	for _, own := range []string{"legal_status", "tax_status", "tax_id", "year_incorporated", "parent_organization_id", "services"} {
+		if fields[own] != nil && fields["organization"] == nil {
+			return false
+		}
+	}
+	return fields["status"] != nil || fields["organization"] != nil
+}
+
 func (in *importer) entry(page, number int, raw json.RawMessage) {
 	in.Entries++
 	var fields map[string]any
@@ -157,7 +171,7 @@ func (in *importer) entry(page, number int, raw json.RawMessage) {
 	faults := []ImportFault{}
 	if err := dec.Decode(&fields); err != nil || fields == nil {
 		faults = append(faults, ImportFault{What: "is not an object"})
-	} else if fields["status"] == nil && fields["organization"] == nil {
+	} else if !isService(fields) {
 		faults = append(faults, ImportFault{What: "is no service: services of Open Referral UK are read here, each with its organization; an organisation by itself is not"})
 	} else {
 		faults = checkFields("", serviceFields, fields)

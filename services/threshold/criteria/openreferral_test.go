@@ -77,6 +77,33 @@ func TestADirectoryThatIgnoresThePageNumberIsReadOnce(t *testing.T) {
 	}
 }
 
+func TestWhatIsNoServiceIsSaidToBeNone(t *testing.T) {
+	t.Parallel()
+	const organisation = `{"id":"o-1","name":"Sunrise","description":"A charity","website":"https://sunrise.example"}`
+	for claim, c := range map[string]struct {
+		content string
+		faults  int
+	}{
+		"one organisation":               {organisation, 1},
+		"a list of organisations":        {"[" + organisation + `,{"id":"o-2","name":"Other"}]`, 2},
+		"organisations under contents":   {`{"total_items":1,"contents":[` + organisation + `]}`, 1},
+		"with a status of its own":       {`{"id":"o-1","name":"Sunrise","status":"active","legal_status":"charity"}`, 1},
+		"with its services within":       {`{"id":"o-1","name":"Sunrise","status":"active","services":[` + soundEntry + `]}`, 1},
+		"a place":                        {`[{"id":"l-1","location_type":"physical","name":"Hall"}]`, 1},
+		"organisations under their name": {`{"organizations":[` + organisation + `]}`, 1},
+	} {
+		in := ImportOpenReferral(OnePage([]byte(c.content)))
+		if len(in.Services) != 0 || len(in.Faults) != c.faults {
+			t.Errorf("%s: got %+v", claim, in)
+		}
+		for _, fault := range in.Faults {
+			if !strings.Contains(fault.What, "services of Open Referral UK are read here") || strings.Contains(fault.What, "is missing") {
+				t.Errorf("%s: said %q", claim, fault.What)
+			}
+		}
+	}
+}
+
 func TestAnImportGoesOnWithWhatItHas(t *testing.T) {
 	t.Parallel()
 	in := ImportOpenReferral(func(number int) ([]byte, error) {
