@@ -136,6 +136,8 @@ var routes = []Route{
 		"Searches the space of facts for combinations that no statutory service accepts, before anybody meets them."},
 	{"GET", "/api/thresholds/told", Threshold, everyone, false,
 		"Holds what people were told against what services publish: differences in length and in scope, with counts."},
+	{"GET", "/api/thresholds/turned", Threshold, []Role{Navigator, Operator}, false,
+		"Says in how many journeys a fact turned one criterion, and by which ways it was said; no number below 5 is told."},
 	{"POST", "/api/services/{id}/told", Threshold, everyone, false,
 		"Records 'I was told…': what somebody was told a service's criterion is."},
 	{"POST", "/api/services/{id}/dead-line", Threshold, everyone, false,

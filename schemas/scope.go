@@ -128,4 +128,5 @@ var queries = map[string][]string{
 	"GET /api/services":            {"limit", "cursor"},
 	"POST /api/referrals/list":     {"organisation"},
 	"POST /api/thresholds/what-if": {"since"},
+	"GET /api/thresholds/turned":   {"service", "criterion"},
 }

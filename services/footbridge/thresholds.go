@@ -24,14 +24,15 @@ const thresholdsUsage = `footbridge thresholds COMMAND [flags]
   gaps [--on DAY] [--budget N] [--json]            for which facts no statutory service is open, before anybody meets them
   what-if --directory FILE [--since DATE] [--json] whose doors would have been others under a draft; writes nothing
   told [--json]                                    what people are told against what services publish
+  turned CRITERION [--service ID] [--json]         how often a fact turned one criterion; no number below 5 is told
   rulebook [--on DAY] > rulebook.html              every criterion in plain words, to print
-The criteria are those of --directory, or FOOTBRIDGE_DIRECTORY, or the example. what-if and told ask the running system.
+The criteria are those of --directory, or FOOTBRIDGE_DIRECTORY, or the example. what-if, told and turned ask the running system.
 `
 
 // thresholds looks at who is open to whom.
 func thresholds(ctx context.Context, args []string) error {
 	return among(ctx, args, thresholdsUsage, map[string]func(context.Context, []string) error{
-		"check": checkFacts, "gaps": findGaps, "what-if": whatIf, "told": toldReports, "rulebook": ruleBook,
+		"check": checkFacts, "gaps": findGaps, "what-if": whatIf, "told": toldReports, "turned": turnedFacts, "rulebook": ruleBook,
 	})
 }
 
@@ -328,6 +329,77 @@ func toldBySystem(ctx context.Context, c *Config) ([]criteria.Discrepancy, error
 	var list page[criteria.Discrepancy]
 	_, err = client.call(ctx, http.MethodGet, "/api/thresholds/told", nil, "", &list)
 	return list.Items, err
+}
+
+type turnedFlags struct {
+	Service string `env:"SERVICE" help:"the id of the service whose criterion it is, where several have one of this id"`
+	JSON    bool   `env:"JSON" help:"print data"`
+}
+
+// turnedShown is the report as it comes: a number, or the words that stand in its place.
+type turnedShown struct {
+	Service, Criterion, Words, Since string
+	Journeys                         any
+	Turned                           []struct {
+		Finding  string
+		Journeys any
+		Facts    []struct {
+			Fact     string
+			Journeys any
+			Ways     []struct {
+				Way      string
+				Journeys any
+			}
+		}
+	}
+}
+
+// turnedFacts asks in how many journeys a fact turned one criterion, and by which ways it was said.
+func turnedFacts(ctx context.Context, args []string) error {
+	o, rest, err := load[turnedFlags](args)
+	if err != nil {
+		return shown(err)
+	}
+	if len(rest) != 1 {
+		return service.Usage{Err: errors.New("name one criterion by its id; footbridge thresholds rulebook shows them")}
+	}
+	client, err := o.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	query := url.Values{"criterion": {rest[0]}}
+	if o.Own.Service != "" {
+		query.Set("service", o.Own.Service)
+	}
+	var raw json.RawMessage
+	if _, err := client.call(ctx, http.MethodGet, "/api/thresholds/turned?"+query.Encode(), nil, "", &raw); err != nil {
+		return err
+	}
+	if o.Own.JSON {
+		return printJSON(raw)
+	}
+	var found turnedShown
+	if err := json.Unmarshal(raw, &found); err != nil {
+		return fmt.Errorf("reading the report: %w", err)
+	}
+	found.print(os.Stdout)
+	return nil
+}
+
+func (t turnedShown) print(w io.Writer) {
+	fmt.Fprintf(w, "%s of %s: “%s”\n  journeys decided about more than once since %s: %v\n", t.Criterion, t.Service, t.Words, t.Since, t.Journeys)
+	for _, into := range t.Turned {
+		fmt.Fprintf(w, "  turned to %s: %v\n", strings.ReplaceAll(into.Finding, "-", " "), into.Journeys)
+		for _, fact := range into.Facts {
+			fmt.Fprintf(w, "    by %s: %v\n", fact.Fact, fact.Journeys)
+			for _, way := range fact.Ways {
+				fmt.Fprintf(w, "      %s: %v\n", map[string]string{criteria.WayMessage: "in a message or a form", criteria.WayRecorded: "recorded by staff as the person said"}[way.Way], way.Journeys)
+			}
+		}
+	}
+	if len(t.Turned) == 0 {
+		fmt.Fprintln(w, "  No fact turned it.")
+	}
 }
 
 type ruleBookFlags struct {

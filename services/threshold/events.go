@@ -181,7 +181,7 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 	}
 	m := made{id: clock.NewID(w.now), journey: r.Journey, organisation: r.Known.Organisation, decision: decision, situation: situation}
 	if cause != nil {
-		m.cause = &cause.ID
+		m.cause, m.learnt = &cause.ID, cause.Type
 	}
 	w.decisions = append(w.decisions, m)
 	prior := r.Last

@@ -538,6 +538,53 @@ func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	}
 }
 
+func TestHowOftenFactsTurnARuleIsToldInNumbersThatLeadToNobody(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	journey := func(n int) string { return fmt.Sprintf("0193a000-0000-7000-8000-0000000001%02d", n) }
+	turn := func(n int, typ schemas.Type) {
+		w.discharge(journey(n), schemas.Facts{Age: new(17)})
+		w.now.at = w.now.at.Add(time.Minute)
+		if typ == schemas.InformationSupplied {
+			w.hear(journey(n), typ, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(18)}})
+		} else {
+			w.hear(journey(n), typ, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}})
+		}
+	}
+	w.who.Role = "operator"
+	path := "/api/thresholds/turned?service=adults&criterion=ages"
+	said := func() string { return fmt.Sprint(w.must("GET", path, "")) }
+	for n := range 4 {
+		turn(n, schemas.DischargeCorrected)
+	}
+	if got := said(); strings.Contains(got, "4") || strings.Count(got, "fewer than 5") != 4 || strings.Contains(got, "0193a000") {
+		t.Errorf("of four it is said: %s", got)
+	}
+	for n := 4; n < 10; n++ {
+		turn(n, schemas.InformationSupplied)
+	}
+	if got := said(); !strings.Contains(got, "way:recorded") || !strings.Contains(got, "journeys:6 way:recorded") || !strings.Contains(got, "journeys:fewer than 5 way:message") || strings.Contains(got, "journeys:10") {
+		t.Errorf("of six and four it is said: %s", got)
+	}
+	turn(10, schemas.DischargeCorrected)
+	if got := said(); !strings.Contains(got, "journeys:11") || !strings.Contains(got, "journeys:5 way:message") {
+		t.Errorf("of six and five it is said: %s", got)
+	}
+	for path, want := range map[string]int{"/api/thresholds/turned?criterion=nothing": http.StatusNotFound, "/api/thresholds/turned": http.StatusNotFound, path: http.StatusOK} {
+		if _, status := w.ask("GET", path, ""); status != want {
+			t.Errorf("%s: %d", path, status)
+		}
+	}
+	w.who.Role, w.who.Organisation = "navigator", "RYY"
+	if got := said(); strings.Contains(got, "11") || !strings.Contains(got, "turned:[]") {
+		t.Errorf("another organisation is told %s", got)
+	}
+	w.who.Role = "sending-team"
+	if _, status := w.ask("GET", path, ""); status != http.StatusForbidden {
+		t.Errorf("a sending team: %d", status)
+	}
+}
+
 func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))

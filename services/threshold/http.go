@@ -34,6 +34,7 @@ func (e *Evaluator) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c c
 		"POST /api/thresholds/what-if":      a.whatIf,
 		"POST /api/thresholds/gaps":         a.gaps,
 		"GET /api/thresholds/told":          a.toldAgainstPublished,
+		"GET /api/thresholds/turned":        a.turned,
 		"GET /api/journeys/{id}/doors":      a.doors,
 		"POST /api/journeys/{id}/asked":     a.asked,
 		"POST /api/journeys/{id}/answered":  a.answered,
@@ -251,4 +252,30 @@ func (a api) toldAgainstPublished(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.List[criteria.Discrepancy]{Items: criteria.ToldAgainstPublished(a.directory, reports)})
+}
+
+// turnedMonths is over how many months it is counted how facts turned a criterion: always the same, so that no two answers
+// can be held against each other to find the few between them.
+const turnedMonths = 12
+
+// turned says how often a fact turned one criterion in the last year, in numbers that lead to nobody.
+func (a api) turned(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	rows, reads := a.directory.CriterionNamed(r.URL.Query().Get("service"), r.URL.Query().Get("criterion"))
+	switch {
+	case len(rows) == 0:
+		return httpx.NewProblem(http.StatusNotFound, "No service has a criterion of this id that reads facts. GET /api/services lists them.")
+	case len(rows) > 1:
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "Several services have a criterion of this id. Name the service beside it.")
+	}
+	now := a.clock.Now().In(a.zone)
+	since := time.Date(now.Year(), now.Month()-turnedMonths+1, 1, 0, 0, 0, 0, a.zone)
+	found, err := foundOf(r.Context(), a.pool, who, rows[0], since)
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, criteria.Turns(rows[0], reads, since.Format(time.DateOnly), found))
 }

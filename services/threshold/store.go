@@ -101,6 +101,7 @@ func scanTaken(rows pgx.Rows, records map[string]*record, take func(string)) err
 type made struct {
 	id, journey, organisation string
 	cause                     *string // the event that led to it, nil for none
+	learnt                    string  // that event's type
 	decision                  criteria.Decision
 	situation                 criteria.Situation
 }
@@ -110,7 +111,7 @@ func saveDecisions(q queuer, decisions []made, now time.Time) error {
 	if len(decisions) == 0 {
 		return nil
 	}
-	var ids, journeys, organisations, directories, matrices, situations []string
+	var ids, journeys, organisations, directories, matrices, situations, learnt []string
 	var causes []*string
 	for _, m := range decisions {
 		matrix, err := json.Marshal(m.decision)
@@ -121,15 +122,15 @@ func saveDecisions(q queuer, decisions []made, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("writing what decision %s was made from: %w", m.id, err)
 		}
-		situations = append(situations, string(situation))
+		situations, learnt = append(situations, string(situation)), append(learnt, m.learnt)
 		ids, journeys, organisations = append(ids, m.id), append(journeys, m.journey), append(organisations, m.organisation)
 		directories, causes, matrices = append(directories, m.decision.Directory), append(causes, m.cause), append(matrices, string(matrix))
 	}
-	q.Queue(`insert into decision (id, journey, organisation, directory, decided_at, cause, matrix, situation)
-		select id, journey, organisation, directory, $8, cause, matrix::json, situation::jsonb
-		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[])
-			as n(id, journey, organisation, directory, cause, matrix, situation)`,
-		ids, journeys, organisations, directories, causes, matrices, situations, now)
+	q.Queue(`insert into decision (id, journey, organisation, directory, decided_at, cause, matrix, situation, learnt)
+		select id, journey, organisation, directory, $8, cause, matrix::json, situation::jsonb, learnt
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $9::text[])
+			as n(id, journey, organisation, directory, cause, matrix, situation, learnt)`,
+		ids, journeys, organisations, directories, causes, matrices, situations, now, learnt)
 	return nil
 }
 
@@ -361,6 +362,52 @@ func mendLine(q queuer, service, line string, now time.Time, mended func(reporte
 		}
 		return err
 	})
+}
+
+// mostTurned bounds how many decisions a report of turned facts looks at; the newest journeys' are.
+const mostTurned = 200_000
+
+// foundOf reads, in a transaction that can only read, what each decision since a time found of one criterion, of journeys
+// with more than one, in the order of journeys and of decisions.
+func foundOf(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, row criteria.Row, since time.Time) (all []criteria.Found, err error) {
+	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
+		rows, err := tx.Query(ctx, `with seen as (select d.journey, d.id, d.directory, d.learnt, d.decided_at, d.situation, d.matrix, count(*) over (partition by d.journey) as n
+				from journey_state s join decision d on d.journey = s.journey
+				where d.decided_at >= $4 and d.situation is not null and `+reach+` order by d.journey desc, d.decided_at desc, d.id desc limit $7)
+			select journey::text, directory, learnt, coalesce((select r ->> 'finding' from json_array_elements(matrix -> 'matrix') r
+				where r ->> 'service' = $5 and r ->> 'criterion' = $6 limit 1), ''), (situation -> 'facts')::text
+			from seen where n > 1 order by journey, decided_at, id`, append(scopeOf(who).Args(), since, row.Service, row.Criterion, mostTurned)...)
+		if err != nil {
+			return err
+		}
+		var one criteria.Found
+		var learnt, finding, facts string
+		_, err = pgx.ForEachRow(rows, []any{&one.Journey, &one.Directory, &learnt, &finding, &facts}, func() error {
+			f := one
+			f.Way, f.Finding = wayOf(learnt), schemas.Finding(finding)
+			if err := json.Unmarshal([]byte(facts), &f.Facts); err != nil {
+				return fmt.Errorf("the facts of a decision about journey %s: %w", one.Journey, err)
+			}
+			all = append(all, f)
+			return nil
+		})
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading what decisions found: %w", err)
+	}
+	return all, nil
+}
+
+// wayOf is by which way facts were said that an event of a type brought; empty where none were.
+func wayOf(learnt string) string {
+	switch schemas.Type(learnt) {
+	case schemas.DischargeRecorded, schemas.DischargeCorrected, schemas.ReferralRequested:
+		return criteria.WayMessage
+	case schemas.InformationSupplied:
+		return criteria.WayRecorded
+	}
+	return ""
 }
 
 // mostReplayed bounds how many journeys a what-if looks at; the newest ones are.
