@@ -73,7 +73,7 @@ func TestAJourneyThatBeginsIsToldWhoMustNotKnow(t *testing.T) {
 	first, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+first+"/contact", `{"mustNotKnow":["RYY"]}`)
 	p.close(t, first)
-	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V2","inScope":true,"leftAt":"2026-11-25T08:00:00Z",
+	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V2","inScope":true,"leftAt":"2026-11-20T20:00:00Z",
 		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`))
 	var a eventAnswer
 	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {

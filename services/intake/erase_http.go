@@ -102,6 +102,7 @@ func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other 
 	return s.tellMerge(tx, who, survivor, other, schemas.PersonUnmerged, true)
 }
 
+// noteMerge keeps who decided what about a record, sealed.
 func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *recordOf, kind, reason string) error {
 	if len(record.wrapped) == 0 {
 		return nil // erased: nothing about them is kept any more
@@ -271,7 +272,8 @@ func mayConfirm(asked *eraseWaits, subject string, now time.Time) *httpx.Problem
 	return nil
 }
 
-// postHold places or lifts a legal hold.
+// postHold places or lifts a legal hold. A hold is lifted on the record that it was placed on, and not by way of one that
+// was merged with it: while it stands, none of them is erased.
 func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 	ref, err := pathRef(r, "ref", noSuchPerson)
 	if err != nil {
@@ -287,10 +289,21 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 		return unprocessable("Say with on whether the hold is placed (true) or lifted (false).")
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		if _, err := lockRecords(tx, who, ref); err != nil {
+		records, err := lockRecords(tx, who, ref)
+		if err != nil {
 			return 0, nil, err
 		}
+		before, err := heldRecords(tx, who, ref)
+		if err != nil {
+			return 0, nil, err
+		}
+		others := record.Without(before, []string{ref})
+		if !*request.On && len(others) == len(before) && len(others) > 0 {
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "The hold was placed on another record, which was merged with this one, and is lifted there alone: %s.",
+				strings.Join(others, ", ")).With("records", others)
+		}
 		storeHold(tx, ref, *request.On, recordedBy(who), tx.Now)
-		return http.StatusOK, map[string]any{"person": ref, "held": *request.On}, nil
+		what := map[bool]string{true: "placed", false: "lifted"}[*request.On]
+		return http.StatusOK, map[string]any{"person": ref, "held": *request.On || len(others) > 0, "others": others}, s.noteMerge(tx, who, records[ref], "legal-hold", what)
 	})
 }

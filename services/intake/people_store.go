@@ -492,6 +492,10 @@ func undoMerge(q queuer, survivor, other *recordOf, merge *mergeRow, by string, 
 	if merge != nil {
 		back, kept = merge.Before.Other, record.Without(kept, merge.Before.Other)
 		q.Queue(`update person_merge set undone_at = $2, undone_by = $3 where id = $1::uuid`, merge.ID, now, by)
+		// A hold that was placed while they were one record was about both.
+		q.Queue(`insert into legal_hold (person, placed_at, placed_by) select $2::uuid, h.placed_at, h.placed_by
+			from legal_hold h join person_merge m on m.survivor = h.person and h.placed_at >= m.merged_at
+			where m.id = $1::uuid on conflict do nothing`, merge.ID, other.ID)
 	}
 	q.Queue(`update person set survivor = null, aliases = $2::uuid[], version = version + 1 where id = $1::uuid`, other.ID, record.OrNone(back))
 	q.Queue(`update person set survivor = $2::uuid where id = any($1::uuid[])`, record.OrNone(back), other.ID)
@@ -580,6 +584,15 @@ func storeErasure(q queuer, records, by []string, reason string, rows map[string
 	q.Queue(`insert into erasure (person, at, asked_by, reason, erased) select person, $2, $3, $4, $5 from unnest($1::uuid[]) as person`,
 		records, now, by, reason, string(text))
 	return nil
+}
+
+// heldRecords are the records of a record's person, its own too, on which a legal hold stands.
+func heldRecords(tx *flow.Tx, _ principal.Principal, ref string) (held []string, err error) {
+	tx.Queue(`select person::text from legal_hold where person in (select records_of($1::uuid)) order by person`, ref).Query(func(rows pgx.Rows) error {
+		held, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+	return held, errors.Join(tx.Flush(), err)
 }
 
 func storeHold(q queuer, person string, on bool, by string, now time.Time) {

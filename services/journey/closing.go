@@ -28,6 +28,8 @@ type Hold struct {
 	HeldBy   string `json:"heldBy"`   // a role there, never a name
 	ReviewOn string `json:"reviewOn"` // local day
 	Owner    string `json:"owner"`    // of the review
+	// With is another journey of the same person, which a human holds: this one is held as long as that is.
+	With string `json:"with,omitempty"`
 }
 
 // maxHold is for how many calendar days a journey may be held before somebody looks again; a hold may be renewed. A

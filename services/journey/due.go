@@ -31,3 +31,61 @@ func (s *Service) escalate(q queuer, now time.Time, steps []Step) error {
 	}
 	return changeOwners(q, steps, lookAt)
 }
+
+// holdTogether holds each journey of a person while another one of theirs is held, in whatever order holds and merges came,
+// and releases it with that, or when the records turn out to be two people's.
+func (s *Service) holdTogether(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var pairs []pair
+	dueTogether(tx, limit, tx.Aside(), func(found []pair) { pairs = found })
+	if err := tx.Flush(); err != nil || len(pairs) == 0 {
+		return 0, err
+	}
+	records := map[string]*record{}
+	var ids []string
+	for _, p := range pairs {
+		tx.Take(p.Journey)
+		ids = append(ids, p.Journey)
+		if p.With != "" {
+			ids = append(ids, p.With)
+		}
+	}
+	lock(tx, ids, records)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	w := writes{owners: s.owners, zone: s.zone, now: tx.Now}
+	done := map[string]bool{}
+	for _, p := range pairs {
+		if done[p.Journey] {
+			continue
+		}
+		done[p.Journey] = w.together(records[p.Journey], records[p.With])
+	}
+	for _, e := range w.emissions {
+		tx.Emit(e)
+	}
+	return len(pairs), w.store(tx)
+}
+
+// together brings one journey in line with another one of the same person that is held, or with none. Under the lock
+// either may stand otherwise than when they were found.
+func (w *writes) together(r, held *record) (changed bool) {
+	switch {
+	case r == nil || r.State == journeyClosed:
+		return false
+	case held == nil:
+		if r.Known.heldWith() == nil {
+			return false
+		}
+		w.releaseAs(r, "events")
+	case held.State != journeyHeld || held.Known.heldWith() != nil:
+		return false
+	case r.State == journeyHeld && (r.Known.heldWith() == nil || r.Known.Hold.ReviewOn == held.Known.Hold.ReviewOn):
+		return false
+	default:
+		hold := *held.Known.Hold
+		hold.With = held.ID
+		w.holdAs(r, hold, "events")
+	}
+	return true
+}

@@ -320,12 +320,14 @@ var heard = map[schemas.Type]hearing{
 		if k.Merged.hear(at, when) {
 			k.Merged.Yes = d.Confirmed
 		}
+		k.addPair(at, when, d, true)
 		return shown{"confirmed": d.Confirmed}
 	}),
 	schemas.PersonUnmerged: on(func(k *Known, d schemas.PersonMergedData, at int64, when time.Time) shown {
 		if k.Merged.hear(at, when) {
 			k.Merged.Yes = true // nothing is left to confirm
 		}
+		k.addPair(at, when, d, false)
 		return nil
 	}),
 	schemas.PreferencesChanged: on(func(k *Known, d schemas.PreferencesChangedData, at int64, when time.Time) shown {

@@ -108,7 +108,8 @@ func zoneOr(zone *time.Location) (*time.Location, error) {
 
 // Due are the loops over what falls due by time.
 func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "overdue-steps", Every: time.Second, Limit: 256, Run: s.addOwners}}
+	return []flow.Due{{Name: "overdue-steps", Every: time.Second, Limit: 256, Run: s.addOwners},
+		{Name: "held-together", Every: time.Second, Limit: 64, Run: s.holdTogether}}
 }
 
 // doer runs one transaction; *flow.Flow is one.

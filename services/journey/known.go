@@ -3,6 +3,7 @@ package journey
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -52,6 +53,8 @@ type Known struct {
 	Resumed      Heard   `json:"resumed,omitzero"`
 	Reopened     Heard   `json:"reopened,omitzero"`
 	AnsweredUpTo int64   `json:"answeredUpTo,omitempty"`
+	// Pairs are records that were said to be one person's (Yes), or two people's, by both of them.
+	Pairs map[string]Answer `json:"pairs,omitempty"`
 	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
 	Barred   []string `json:"barred,omitempty"`
 	BarredAt int64    `json:"barredAt,omitempty"`
@@ -250,6 +253,43 @@ func (k *Known) addContact(at int64, when time.Time, may bool) {
 	if k.Contact.hear(at, when) {
 		k.Contact.Yes = may
 	}
+}
+
+// addPair takes in that two records are one person's, or two people's.
+func (k *Known) addPair(at int64, when time.Time, d schemas.PersonMergedData, one bool) {
+	if k.Pairs == nil {
+		k.Pairs = map[string]Answer{}
+	}
+	key := min(d.Person, d.Other) + " " + max(d.Person, d.Other)
+	pair := k.Pairs[key]
+	if pair.hear(at, when) {
+		pair.Yes = one
+	}
+	k.Pairs[key] = pair
+}
+
+// same are the other records that are said to be this journey's person's, sorted.
+func (k *Known) same() []string {
+	found := []string{k.Person}
+	for i := 0; i < len(found); i++ {
+		for key, pair := range k.Pairs {
+			one, other, _ := strings.Cut(key, " ")
+			for _, next := range [][2]string{{one, other}, {other, one}} {
+				if pair.Yes && next[0] == found[i] && !slices.Contains(found, next[1]) {
+					found = append(found, next[1])
+				}
+			}
+		}
+	}
+	return slices.Sorted(slices.Values(found[1:]))
+}
+
+// heldWith is the journey with which this one is held, or nil.
+func (k *Known) heldWith() *string {
+	if k.Hold == nil || k.Hold.With == "" {
+		return nil
+	}
+	return &k.Hold.With
 }
 
 // addBarred takes in the whole list of organisations that must not know, where an event speaks of it.

@@ -150,7 +150,8 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var holds, closedFor []*string
 	var began, closedAt []*time.Time
 	var fresh []bool
-	var barred []string // each a list, as an array of PostgreSQL cannot hold lists of different length
+	var heldWith []*string
+	var barred, same []string // each a list, as an array of PostgreSQL cannot hold lists of different length
 	for _, r := range records {
 		text, err := json.Marshal(r.Known)
 		if err != nil {
@@ -169,24 +170,25 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 			why, when = &c.Reason, &c.When
 		}
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
-		barred = append(barred, strings.Join(r.Known.barred(), " "))
+		barred, same = append(barred, strings.Join(r.Known.barred(), " ")), append(same, strings.Join(r.Known.same(), " "))
+		heldWith = append(heldWith, r.Known.heldWith())
 	}
 	q.Queue(`with n as materialized (
 			select id, organisation, person, state, hold, version, known::jsonb, correlation, began, closed, why, fresh,
-				array_remove(string_to_array(barred, ' '), '') as barred
+				array_remove(string_to_array(barred, ' '), '') as barred, array_remove(string_to_array(same, ' '), '') as same, held_with
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[])
-				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred)
+				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[])
+				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred, same, held_with)
 		), added as (
-			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, barred, arrived_at)
-			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, barred, $13 from n where fresh
+			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
+			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, barred, same, held_with, $13 from n where fresh
 		)
 		update journey j
 		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
 			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why,
-			barred = n.barred
+			barred = n.barred, same = n.same, held_with = n.held_with
 		from n where j.id = n.id and not n.fresh`,
-		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred)
+		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred, same, heldWith)
 	return nil
 }
 
@@ -319,6 +321,27 @@ func handOver(q queuer, s Step, h hand) {
 		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == handTaken, h.At)
 	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		clock.NewID(h.At), s.ID, s.Journey, h.What, h.Owner, h.By, h.At)
+}
+
+// pair is a held journey with another one of the same person; With is empty where nothing of theirs is held any more.
+type pair struct{ Journey, With string }
+
+// dueTogether queues the finding of journeys that are not held as another one of the same person is, and of those that
+// are held with one that is not any more.
+func dueTogether(q queuer, limit int, without []string, take func([]pair)) {
+	q.Queue(`(select b.id::text, a.id::text from journey a join journey b on b.person = any(a.same || a.person) and b.id <> a.id
+			where a.state = 'held' and a.held_with is null and b.id <> all($2::uuid[]) and (b.state = 'open'
+				or b.state = 'held' and b.held_with = a.id and b.known #>> '{hold,reviewOn}' <> a.known #>> '{hold,reviewOn}')
+			order by b.id limit $1)
+		union all
+		(select b.id::text, '' from journey b where b.state = 'held' and b.held_with is not null and b.id <> all($2::uuid[])
+			and not exists (select 1 from journey a where a.state = 'held' and a.held_with is null and b.person = any(a.same || a.person))
+			order by b.id limit $1)`, limit, without).
+		Query(func(rows pgx.Rows) error {
+			pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pair])
+			take(pairs)
+			return err
+		})
 }
 
 // dueSteps queues the locking of open steps that are to be looked at, oldest first, passing over those another

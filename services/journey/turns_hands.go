@@ -49,13 +49,19 @@ func (w *writes) hold(r *record, h Hold, by principal.Principal) error {
 	case !r.Known.began():
 		return conflict("What began this journey has not arrived, so nobody knows whom it is about. See to the step " + stepFindBeginning + " first.")
 	}
-	h.Heard, h.Owner = Heard{r.Version + 1, w.now.UTC()}, w.ownerOf(by)
+	h.Owner, h.With = w.ownerOf(by), ""
+	w.holdAs(r, h, named(by))
+	return nil
+}
+
+// holdAs holds a journey as was decided by somebody.
+func (w *writes) holdAs(r *record, h Hold, who string) {
+	h.Heard = Heard{r.Version + 1, w.now.UTC()}
 	r.State, r.Known.Hold = journeyHeld, &h
-	w.turned(r, h.Place, named(by), h, schemas.JourneyHeld, shown{"place": h.Place, "heldBy": h.HeldBy, "reviewOn": h.ReviewOn},
+	w.turned(r, h.Place, who, h, schemas.JourneyHeld, shown{"place": h.Place, "heldBy": h.HeldBy, "reviewOn": h.ReviewOn},
 		func(next schemas.NextStep) any {
 			return schemas.JourneyHeldData{Person: r.Person, Place: h.Place, HeldBy: h.HeldBy, ReviewOn: h.ReviewOn, Next: next}
 		}, nil)
-	return nil
 }
 
 // ownerOf is who reviews what somebody has held.
@@ -71,12 +77,20 @@ func (w *writes) release(r *record, by principal.Principal) error {
 	if r.State != journeyHeld {
 		return conflict("This journey is not held, so there is nothing to release. Look at it again.")
 	}
+	if r.Known.Hold.With != "" {
+		return conflict("This journey is held since another one of the same person is. It is released with that, or when a human says that the two records are two people's.")
+	}
+	w.releaseAs(r, named(by))
+	return nil
+}
+
+// releaseAs releases a journey as was decided by somebody.
+func (w *writes) releaseAs(r *record, who string) {
 	w.goOn(r)
 	day := w.today().String()
-	w.turned(r, "", named(by), nil, schemas.JourneyReleased, shown{"from": day}, func(next schemas.NextStep) any {
+	w.turned(r, "", who, nil, schemas.JourneyReleased, shown{"from": day}, func(next schemas.NextStep) any {
 		return schemas.JourneyReleasedData{Person: r.Person, ReleasedOn: day, Next: next}
 	}, nil)
-	return nil
 }
 
 // close closes a journey that is open or held. Whatever was still to be done for it is over; a question that closing
