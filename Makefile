@@ -48,7 +48,7 @@ bench: build ## the pipeline, as ratios to the limit measured in the same run
 	@go run footbridge/tests/load/cmd/bench
 	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
 
-check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, docs links
+check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
 	@go vet work
 	@go vet -tags failpoints,fulldisk footbridge/libs/flow footbridge/services/footbridge
@@ -56,6 +56,7 @@ check: ## formatting, vet, linters, module edges, generated files current, the a
 	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done
 	@before=$$($(GENERATED)); $(MAKE) --no-print-directory generate; test "$$before" = "$$($(GENERATED))" || { echo "generated files were not current; commit what make generate changed"; exit 1; }
+	@./tools/promtool/check.sh
 	@go test -timeout 5m footbridge/tests/arch
 
 generate: ## schemas, AsyncAPI, tables in docs/ from the Go types

@@ -82,7 +82,7 @@ func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 		return fmt.Errorf("pulling: %w", err)
 	}
 	defer pulling.Stop()
-	if err := f.judge(consumer.CachedInfo()); err != nil {
+	if err := f.judge(consumer.CachedInfo(), time.Now()); err != nil {
 		f.faults.set("consumer", err)
 	} else {
 		f.faults.clear("consumer")
@@ -124,7 +124,7 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 		if !consumer.CachedInfo().Created.Equal(created) {
 			return errors.New("the durable consumer was made again by somebody")
 		}
-		if err := f.judge(consumer.CachedInfo()); err != nil {
+		if err := f.judge(consumer.CachedInfo(), time.Now()); err != nil {
 			f.faults.set("consumer", err)
 		} else {
 			f.faults.clear("consumer")
@@ -137,11 +137,10 @@ const stillFor = time.Minute
 
 // judge says why a durable that is there does no work: somebody has paused it or made it something else, or it stands
 // still while events wait for it.
-func (f *Flow) judge(info *jetstream.ConsumerInfo) error {
+func (f *Flow) judge(info *jetstream.ConsumerInfo, now time.Time) error {
 	if err := f.wanted().Differs(info); err != nil {
 		return err
 	}
-	now := time.Now()
 	if moved := info.Delivered.Consumer + info.AckFloor.Consumer; info.NumPending == 0 || moved != f.moved.count || f.moved.at.IsZero() {
 		f.moved.count, f.moved.at = moved, now
 	}

@@ -56,6 +56,9 @@ func newInstruments(f *Flow) (*instruments, error) {
 	counter := func(name, meaning string) metric.Int64Counter {
 		c, err := f.cfg.Meter.Int64Counter(name, metric.WithDescription(meaning))
 		failures = append(failures, err)
+		if err == nil {
+			c.Add(context.Background(), 0) // it is there from the start: a rate sees no growth in what appears as 1
+		}
 		return c
 	}
 	m.applied = counter("footbridge.flow.applied", "events applied")

@@ -169,6 +169,9 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	if err := showSentinel(p.telemetry[journey.Name].Meter("sentinel"), pool, p.clock); err != nil {
+		return err
+	}
 	f, err := p.flowOf(ctx, journey.Name, pool, func(c *flow.Config) {
 		c.Hears, c.Handle, c.Due = journey.Hears(), s.Handle, s.Due()
 	})

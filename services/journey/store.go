@@ -547,6 +547,18 @@ func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error
 	return nil
 }
 
+// SentinelUntil is until when a sentinel holds the lease, or held it; zero where none ever has, or where a wrong clock took it.
+func SentinelUntil(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time.Time, error) {
+	var until pgtype.Timestamptz
+	if err := pool.QueryRow(ctx, `select until from sentinel_lease where id = 1`).Scan(&until); err != nil {
+		return time.Time{}, fmt.Errorf("reading the sentinel's lease: %w", err)
+	}
+	if until.InfinityModifier != pgtype.Finite || until.Time.After(now.Add(leaseAtMost)) {
+		return time.Time{}, nil
+	}
+	return until.Time, nil
+}
+
 // heldBy reads what a service has held since a time between from and settled, from its view; see gets it in pages.
 func heldBy(ctx context.Context, held *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
 	const page = 2000
