@@ -1,6 +1,7 @@
 package journeys
 
 import (
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -29,6 +30,10 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	if out := status(); strings.Contains(out, "no sentinel") || strings.Contains(out, "does not take") {
 		t.Errorf("while all is well:\n%s", out)
 	}
+	away := regexp.MustCompile(`(?m)^footbridge_sentinel_away\S* (\S+)$`)
+	if shown := away.FindSubmatch(s.Metrics()); shown == nil || string(shown[1]) != "0" {
+		t.Errorf("while a sentinel looks, the figure is %q", shown)
+	}
 	for _, statement := range []string{
 		`revoke update on journey.sentinel_lease from footbridge_journey`, // nobody can take it again
 		`update journey.sentinel_lease set until = '2026-01-01'`,
@@ -41,6 +46,9 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	if _, err := s.Admin().Exec(t.Context(), `insert into journey.outbox (id, writer, n, subject, payload) values ($1, 4711, 1, 'footbridge.fault.large.v1.x', repeat('x', 9000000))`,
 		clock.NewID(time.Now())); err != nil {
 		t.Fatal(err)
+	}
+	if shown := away.FindSubmatch(s.Metrics()); shown == nil || string(shown[1]) == "0" {
+		t.Errorf("while none looks, the figure is %q", shown)
 	}
 	out := status()
 	for _, want := range []string{"no sentinel runs", "events that the broker does not take: 1"} {
