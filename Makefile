@@ -59,8 +59,9 @@ check: ## formatting, vet, linters, module edges, generated files current, the a
 	@./tools/promtool/check.sh
 	@go test -timeout 5m footbridge/tests/arch
 
-generate: ## schemas, AsyncAPI, tables in docs/ from the Go types
+generate: ## schemas, AsyncAPI, tables in docs/ from the Go types, docs/commands.md from the command line
 	@cd schemas && go generate ./...
+	@cd services/footbridge && go generate .
 
 frontend:
 	@./tools/frontend/ensure.sh

@@ -6,6 +6,7 @@ require (
 	cel.dev/cel-go v0.33.2
 	footbridge/libs v0.0.0
 	footbridge/schemas v0.0.0
+	github.com/alecthomas/kong v1.17.0
 	github.com/cloudevents/sdk-go/v2 v2.16.2
 	github.com/jackc/pgx/v5 v5.12.0
 	github.com/nats-io/nats.go v1.55.0

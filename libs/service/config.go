@@ -140,8 +140,8 @@ func (l *Loaded) flags(from Sources) []error {
 			continue
 		}
 		given, value, has := strings.Cut(arg, "=")
-		name := strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(given, "--"), "-", "_"))
-		s, suffix := l.find(name)
+		name := settingName(given)
+		s, suffix := l.findFlag(name)
 		if s == nil || !strings.HasPrefix(given, "--") {
 			errs = append(errs, fmt.Errorf("%s is not a flag here%s; --help lists them", given, meant(flagName(nearest(name, l.names())))))
 			continue
@@ -159,6 +159,38 @@ func (l *Loaded) flags(from Sources) []error {
 		errs = append(errs, s.take(given, name, suffix, value, from))
 	}
 	return errs
+}
+
+// findFlag is find for a flag: of two fields of one name the later has it, so that a command's own flag is not taken by
+// a setting before it, which is given by its variable.
+func (l *Loaded) findFlag(name string) (*setting, string) {
+	for _, s := range slices.Backward(l.settings) {
+		if s.name == name {
+			return s, ""
+		}
+	}
+	return l.find(name)
+}
+
+// settingName is the name, without prefix, that a flag stands for: --http-addr is HTTP_ADDR.
+func settingName(flag string) string {
+	return strings.ToUpper(strings.ReplaceAll(strings.TrimPrefix(flag, "--"), "-", "_"))
+}
+
+// TakesValue says whether a flag ("--http-addr") is one of these settings and is followed by its value.
+func (l *Loaded) TakesValue(flag string) bool {
+	s, _ := l.findFlag(settingName(flag))
+	return s != nil && s.value.Kind() != reflect.Bool
+}
+
+// Flags lists the flags of the settings, in their order; of many of one kind ("--*-database-url") none.
+func (l *Loaded) Flags() (flags []string) {
+	for _, name := range l.names() {
+		if !strings.Contains(name, "*") {
+			flags = append(flags, flagName(name))
+		}
+	}
+	return flags
 }
 
 // find returns the setting that a name without prefix belongs to, and "_FILE" when the value is the name of a file.

@@ -175,3 +175,25 @@ func FuzzMaskURLHidesThePassword(f *testing.F) {
 		}
 	})
 }
+
+func TestACommandsOwnFlagIsNotTakenByASettingOfItsName(t *testing.T) {
+	t.Parallel()
+	var o struct {
+		Shared struct {
+			Place string `env:"PLACE" default:"here"`
+		}
+		Own struct {
+			Place string `env:"PLACE"`
+		}
+	}
+	loaded, err := service.Load(&o, service.Sources{Prefix: "X_", Environ: []string{"X_PLACE=there"}, Args: []string{"--place", "elsewhere"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if o.Shared.Place != "there" || o.Own.Place != "elsewhere" {
+		t.Errorf("the setting is %q and the flag %q", o.Shared.Place, o.Own.Place)
+	}
+	if !loaded.TakesValue("--place") || loaded.TakesValue("--nowhere") {
+		t.Error("it is not known which flags take a value")
+	}
+}

@@ -39,7 +39,7 @@ func fields(v reflect.Value, prefix string) []*setting {
 		field := v.Type().Field(i)
 		env, named := field.Tag.Lookup("env")
 		switch {
-		case !named && field.Type.Kind() == reflect.Struct && field.IsExported():
+		case !named && field.Type.Kind() == reflect.Struct && (field.IsExported() || field.Anonymous):
 			settings = append(settings, fields(v.Field(i), prefix+field.Tag.Get("prefix"))...)
 		case named:
 			settings = append(settings, &setting{name: prefix + env, help: field.Tag.Get("help"),

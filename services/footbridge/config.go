@@ -108,24 +108,24 @@ type options[T any] struct {
 	Own T
 }
 
-// errHelp ends a command after it has shown its help or its configuration.
-var errHelp = errors.New("shown")
+// prefix begins the name of every variable.
+const prefix = "FOOTBRIDGE_"
+
+// errShown ends a command after it has shown its configuration.
+var errShown = errors.New("shown")
 
 // load reads configuration and a command's own flags from args.
 func load[T any](args []string) (*options[T], []string, error) {
 	var o options[T]
-	loaded, err := service.Load(&o, service.Sources{Prefix: "FOOTBRIDGE_", Args: args, Elsewhere: elsewhere})
+	loaded, err := service.Load(&o, service.Sources{Prefix: prefix, Args: args, Elsewhere: elsewhere})
 	if err != nil {
 		return nil, nil, err
 	}
 	for _, warning := range loaded.Warnings {
 		fmt.Fprintln(os.Stderr, "footbridge:", warning)
 	}
-	switch {
-	case loaded.Help:
-		return nil, nil, errors.Join(errHelp, loaded.Usage(os.Stdout))
-	case loaded.PrintConfig:
-		return nil, nil, errors.Join(errHelp, loaded.Print(os.Stdout))
+	if loaded.PrintConfig {
+		return nil, nil, errors.Join(errShown, loaded.Print(os.Stdout))
 	}
 	return &o, loaded.Args, nil
 }
@@ -142,9 +142,9 @@ func loadAlone[T any](args []string) (*options[T], error) {
 // elsewhere are variables that are read outside of a command's configuration.
 var elsewhere = []string{"PG_BIN", "FAILPOINTS", "TEST_DATABASE_URL", "FAULTS", "TOKEN_FILE"}
 
-// shown turns "the help was shown" into success.
+// shown turns "the configuration was shown" into success.
 func shown(err error) error {
-	if errors.Is(err, errHelp) {
+	if errors.Is(err, errShown) {
 		return nil
 	}
 	return err

@@ -29,21 +29,11 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
-const directoryUsage = `footbridge directory COMMAND [flags]
-  import FILE|URL [--to FOLDER] [--sector S] [--kind K] [--json]  drafts access criteria from Open Referral UK data
-  lint [--check-links [--report]] [--live] [--strict] [--json]    stale checks, missing sources, lines that reach nobody
-`
-
-// directory takes services in, and looks the criteria over.
-func directory(ctx context.Context, args []string) error {
-	return among(ctx, args, directoryUsage, map[string]func(context.Context, []string) error{"import": importDirectory, "lint": lintDirectory})
-}
-
 type importFlags struct {
-	To      string `env:"TO" default:"./draft-directory" help:"the folder to write drafts to; it must be empty or absent"`
-	Sector  string `env:"SECTOR" help:"statutory or third-sector, for all that come in; empty: left for a human to say in each"`
+	To      string `env:"TO" placeholder:"FOLDER" default:"./draft-directory" help:"the folder to write drafts to; it must be empty or absent"`
+	Sector  string `env:"SECTOR" placeholder:"SECTOR" help:"statutory or third-sector, for all that come in; empty: left for a human to say in each"`
 	Kind    string `env:"KIND" default:"imported" help:"what the services are, as a code"`
-	PerPage int    `env:"PER_PAGE" default:"100" help:"how many services to ask for at once"`
+	PerPage int    `env:"PER_PAGE" placeholder:"N" default:"100" help:"how many services to ask for at once"`
 	List    bool   `env:"LIST_ONLY" help:"do not ask for each service by itself, which gives all of its fields"`
 	JSON    bool   `env:"JSON" help:"print data"`
 }
@@ -350,7 +340,7 @@ func plain(node *yaml.Node) {
 }
 
 type lintFlags struct {
-	On     string `env:"ON" help:"the local day to look at; empty: today"`
+	On     string `env:"ON" placeholder:"DAY" help:"the local day to look at; empty: today"`
 	Check  bool   `env:"CHECK_LINKS" help:"try every published link"`
 	Report bool   `env:"REPORT" help:"with --check-links: report links that reach nobody to the running system, which opens a step for each"`
 	Live   bool   `env:"LIVE" help:"include lines that were reported to the running system"`

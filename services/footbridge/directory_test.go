@@ -103,10 +103,10 @@ func TestImportOverwritesNothingAndSaysWhenNothingCame(t *testing.T) {
 	if code := service.ExitCode(importDirectory(t.Context(), []string{file, "--to", filepath.Join(folder, "new"), state})); code != 1 {
 		t.Errorf("nothing came in: exit %d", code)
 	}
-	if code := service.ExitCode(directory(t.Context(), []string{"carry"})); code != 2 {
+	if code := service.ExitCode(dispatch(t.Context(), []string{"directory", "carry"})); code != 2 {
 		t.Errorf("a command there is not: exit %d", code)
 	}
-	if code := service.ExitCode(thresholds(t.Context(), []string{"check", state})); code != 2 {
+	if code := service.ExitCode(dispatch(t.Context(), []string{"thresholds", "check", state})); code != 2 {
 		t.Errorf("check without facts: exit %d", code)
 	}
 }

@@ -19,8 +19,8 @@ import (
 )
 
 type eraseFlags struct {
-	Reason  string `env:"REASON" help:"the first person: why; name nobody"`
-	Confirm string `env:"CONFIRM" help:"the second person: the id of the request that the first was answered with"`
+	Reason  string `env:"REASON" placeholder:"WHY" help:"the first person: why; name nobody"`
+	Confirm string `env:"CONFIRM" placeholder:"REQUEST" help:"the second person: the id of the request that the first was answered with"`
 	JSON    bool   `env:"JSON" help:"print data"`
 }
 
@@ -96,7 +96,7 @@ type listReport struct {
 }
 
 type referralFlags struct {
-	Organisation string `env:"ORGANISATION" help:"ODS code of the hospital whose list it is, where the caller is no one of theirs"`
+	Organisation string `env:"ORGANISATION" placeholder:"CODE" help:"ODS code of the hospital whose list it is, where the caller is no one of theirs"`
 	JSON         bool   `env:"JSON" help:"print data"`
 }
 

@@ -249,9 +249,14 @@ func (c *Config) secureCookies() bool {
 	return service.CheckBind(c.HTTPAddr, false, false, false) != nil
 }
 
+// keyFlags are those of keys and its subcommands.
 type keyFlags struct {
-	Out  string `env:"OUT" help:"new: make the key that wraps keys in this file, and nothing else"`
-	JSON bool   `env:"JSON" help:"print data"`
+	newKeyFlags
+	plainFlags
+}
+
+type newKeyFlags struct {
+	Out string `env:"OUT" placeholder:"FILE" help:"make the key that wraps keys in this file, and nothing else"`
 }
 
 // keys makes the keys of an installation, and changes them.

@@ -16,13 +16,23 @@ import (
 	"footbridge/services/intake"
 )
 
+// messageFlags are those of messages and its subcommands.
 type messageFlags struct {
+	ledgerFlags
+	editFlags
+	plainFlags
+}
+
+type ledgerFlags struct {
 	Sender  string `env:"SENDER" help:"messages of this sender only"`
 	Outcome string `env:"OUTCOME" help:"messages of this outcome only: joined, raised, raised-flagged, corrected, cancelled, ignored, duplicate, quarantined, rejected"`
-	Facts   string `env:"FACTS" help:"release: facts that you know better than the message, a JSON object in this file (- is standard input)"`
-	LeftAt  string `env:"LEFT_AT" help:"release: when the person left, in RFC 3339, e.g. 2026-11-20T09:00:00Z"`
-	Visit   string `env:"VISIT" help:"release: the visit number that the message lacks"`
-	JSON    bool   `env:"JSON" help:"print data"`
+}
+
+// editFlags are what a human knows better than a message.
+type editFlags struct {
+	Facts  string `env:"FACTS" placeholder:"FILE" help:"facts that you know better than the message, a JSON object in this file (- is standard input)"`
+	LeftAt string `env:"LEFT_AT" placeholder:"TIME" help:"when the person left, in RFC 3339, e.g. 2026-11-20T09:00:00Z"`
+	Visit  string `env:"VISIT" placeholder:"NUMBER" help:"the visit number that the message lacks"`
 }
 
 var messagesUsage = service.Usage{Err: errors.New("messages [--sender S] [--outcome O] [--json] | show ID [--json] | " +
@@ -123,13 +133,13 @@ func printMessage(m intake.LedgerLine) {
 	}
 }
 
-// editFlags are the flags of what a release may bring.
-var editFlags = map[string]string{"facts": "--facts FILE", "leftAt": "--left-at TIME", "visit": "--visit NUMBER"}
+// editWords are the flags of what a release may bring.
+var editWords = map[string]string{"facts": "--facts FILE", "leftAt": "--left-at TIME", "visit": "--visit NUMBER"}
 
 func flagsFor(r intake.Remedy) string {
 	var text strings.Builder
 	for i, name := range r.With {
-		flag := editFlags[name]
+		flag := editWords[name]
 		if i > 0 || !r.Needs {
 			flag = "[" + flag + "]"
 		}
@@ -180,7 +190,7 @@ func (f messageFlags) edits() ([]byte, error) {
 			return nil, fmt.Errorf("--facts %s holds no JSON object; write for example {\"assessment\": \"done\"}", f.Facts)
 		}
 		body["facts"] = facts
-		for name := range editFlags {
+		for name := range editWords {
 			if _, whole := facts[name]; whole {
 				body = facts
 			}

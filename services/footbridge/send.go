@@ -23,9 +23,9 @@ type sendFlags struct {
 	MLLP string `env:"MLLP" as:"hostport" help:"send HL7 v2 here; empty: FOOTBRIDGE_MLLP_ADDR"`
 	HTTP string `env:"HTTP" as:"url" help:"send CloudEvents here; empty: /events of the running system"`
 	TLS  bool   `env:"TLS" help:"send HL7 v2 over TLS; ca, cert and key imply it"`
-	CA   string `env:"CA" help:"who signs the receiver's certificate (PEM); empty: whom this machine trusts"`
-	Cert string `env:"CERT" help:"certificate to show the receiver, for mutual TLS (PEM)"`
-	Key  string `env:"KEY" help:"its private key (PEM)"`
+	CA   string `env:"CA" placeholder:"FILE" help:"who signs the receiver's certificate (PEM); empty: whom this machine trusts"`
+	Cert string `env:"CERT" placeholder:"FILE" help:"certificate to show the receiver, for mutual TLS (PEM)"`
+	Key  string `env:"KEY" placeholder:"FILE" help:"its private key (PEM)"`
 	JSON bool   `env:"JSON" help:"print data"`
 }
 

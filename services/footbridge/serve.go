@@ -29,7 +29,7 @@ const drainTime = 15 * time.Second
 const sentinelName = schemas.SentinelKey
 
 type serveFlags struct {
-	Only []string `env:"ONLY" help:"the services this process runs, comma between; empty: all"`
+	Only []string `env:"ONLY" placeholder:"SERVICE,…" help:"the services this process runs, comma between; empty: all"`
 }
 
 // serve runs services against the configured NATS and PostgreSQL.

@@ -239,7 +239,7 @@ func (f finding) words() string {
 }
 
 type doctorFlags struct {
-	Only []string `env:"ONLY" help:"the services of the process whose key files are to be looked at, comma between; empty: all"`
+	Only []string `env:"ONLY" placeholder:"SERVICE,…" help:"the services of the process whose key files are to be looked at, comma between; empty: all"`
 	JSON bool     `env:"JSON" help:"print data"`
 }
 

@@ -19,39 +19,6 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
-const thresholdsUsage = `footbridge thresholds COMMAND [flags]
-  check --facts FILE [--on DAY] [--json]           which services are open to somebody of whom these facts are known
-  gaps [--on DAY] [--budget N] [--json]            for which facts no statutory service is open, before anybody meets them
-  what-if --directory FILE [--since DATE] [--json] whose doors would have been others under a draft; writes nothing
-  told [--json]                                    what people are told against what services publish
-  turned CRITERION [--service ID] [--json]         how often a fact turned one criterion; no number below 5 is told
-  rulebook [--on DAY] > rulebook.html              every criterion in plain words, to print
-The criteria are those of --directory, or FOOTBRIDGE_DIRECTORY, or the example. what-if, told and turned ask the running system.
-`
-
-// thresholds looks at who is open to whom.
-func thresholds(ctx context.Context, args []string) error {
-	return among(ctx, args, thresholdsUsage, map[string]func(context.Context, []string) error{
-		"check": checkFacts, "gaps": findGaps, "what-if": whatIf, "told": toldReports, "turned": turnedFacts, "rulebook": ruleBook,
-	})
-}
-
-// among runs the subcommand that args begin with.
-func among(ctx context.Context, args []string, text string, all map[string]func(context.Context, []string) error) error {
-	if len(args) > 0 && slices.Contains([]string{"help", "--help", "-h"}, args[0]) {
-		fmt.Print(text)
-		return nil
-	}
-	if len(args) == 0 {
-		return service.Usage{Err: errors.New("say which:\n" + text)}
-	}
-	run, ok := all[args[0]]
-	if !ok {
-		return service.Usage{Err: fmt.Errorf("there is no %q; there are %s", args[0], strings.Join(slices.Sorted(maps.Keys(all)), ", "))}
-	}
-	return run(ctx, args[1:])
-}
-
 func noMore(rest []string) error {
 	if len(rest) > 0 {
 		return service.Usage{Err: fmt.Errorf("%q is not wanted here; --help shows what is", rest[0])}
@@ -71,8 +38,8 @@ func dayOr(day, flag string) (string, error) {
 }
 
 type checkFlags struct {
-	Facts string `env:"FACTS" help:"a JSON file of facts, or of {\"facts\": …, \"answers\": […]}; - is standard input"`
-	On    string `env:"ON" help:"the local day to look at; empty: today"`
+	Facts string `env:"FACTS" placeholder:"FILE" help:"a JSON file of facts, or of {\"facts\": …, \"answers\": […]}; - is standard input"`
+	On    string `env:"ON" placeholder:"DAY" help:"the local day to look at; empty: today"`
 	JSON  bool   `env:"JSON" help:"print data: the full matrix"`
 }
 
@@ -137,8 +104,8 @@ func readFacts(name string) (facts schemas.Facts, answers []criteria.Answer, err
 }
 
 type gapFlags struct {
-	On     string `env:"ON" help:"the local day to look at; empty: today"`
-	Budget int    `env:"BUDGET" default:"400000" help:"how many boxes of the space of facts to look at"`
+	On     string `env:"ON" placeholder:"DAY" help:"the local day to look at; empty: today"`
+	Budget int    `env:"BUDGET" placeholder:"N" default:"400000" help:"how many boxes of the space of facts to look at"`
 	JSON   bool   `env:"JSON" help:"print data"`
 }
 
@@ -203,7 +170,7 @@ func printRegions(heading string, regions []criteria.Region, talk bool) {
 }
 
 type whatIfFlags struct {
-	Since string `env:"SINCE" help:"decisions made on this local day or later; empty: all"`
+	Since string `env:"SINCE" placeholder:"DAY" help:"decisions made on this local day or later; empty: all"`
 	JSON  bool   `env:"JSON" help:"print data"`
 }
 
@@ -332,7 +299,7 @@ func toldBySystem(ctx context.Context, c *Config) ([]criteria.Discrepancy, error
 }
 
 type turnedFlags struct {
-	Service string `env:"SERVICE" help:"the id of the service whose criterion it is, where several have one of this id"`
+	Service string `env:"SERVICE" placeholder:"ID" help:"the id of the service whose criterion it is, where several have one of this id"`
 	JSON    bool   `env:"JSON" help:"print data"`
 }
 
@@ -403,7 +370,7 @@ func (t turnedShown) print(w io.Writer) {
 }
 
 type ruleBookFlags struct {
-	On string `env:"ON" help:"the local day to say what is in force on; empty: today"`
+	On string `env:"ON" placeholder:"DAY" help:"the local day to say what is in force on; empty: today"`
 }
 
 // ruleBook writes the rule book as one page of HTML. The running system is asked which lines were reported to reach

@@ -1,6 +1,7 @@
 package arch
 
 import (
+	"go/ast"
 	"go/token"
 	"path"
 	"regexp"
@@ -150,13 +151,28 @@ func commands(t *Tree) []Finding {
 	return found
 }
 
-var commandRow = regexp.MustCompile(`(?m)^\s*\{"([a-z-]+)", "`)
+// commandsFile declares the command line.
+const commandsFile = "services/footbridge/commands.go"
 
+// programCommands are the commands of the program: the fields of commandLine, by the name that is typed.
 func (t *Tree) programCommands() map[string]bool {
-	ours := map[string]bool{}
-	for _, m := range commandRow.FindAllStringSubmatch(t.Files["services/footbridge/main.go"], -1) {
-		ours[m[1]] = true
+	ours := map[string]bool{"help": true}
+	file := t.gos[commandsFile]
+	if file == nil {
+		return nil
 	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok || spec.Name.Name != "commandLine" {
+			return true
+		}
+		for _, field := range spec.Type.(*ast.StructType).Fields.List {
+			for _, name := range field.Names {
+				ours[strings.ToLower(name.Name)] = true
+			}
+		}
+		return false
+	})
 	return ours
 }
 

@@ -112,7 +112,7 @@ var plants = []struct {
 	{"commands in documents exist", "make", "README.md", 2, "`make demo`\n`make coffee`\n", map[string]string{"Makefile": "demo: ## x\n"}},
 	{"commands in documents exist", "make, in a block", "README.md", 2, "```\nmake coffee\n```\n", nil},
 	{"commands in documents exist", "the program", "README.md", 1, "`footbridge dance`\n",
-		map[string]string{"services/footbridge/main.go": "package main\n\nvar all = []command{\n\t{\"demo\", \"x\", demo},\n}\n"}},
+		map[string]string{"services/footbridge/commands.go": "package main\n\ntype commandLine struct {\n\tDemo struct{} `cmd:\"\"`\n}\n"}},
 
 	{"words that shame are not written", "in a document", "docs/a.md", 2, "The person was asked.\nThe patient refused.\n", withWords},
 	{"words that shame are not written", "on a page", "services/console/templates/a.html", 1, "<p>This self-harmer</p>\n", withWords},
