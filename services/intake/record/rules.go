@@ -130,9 +130,9 @@ func Decide(v *Visit, s Statement, who Subject) Decision {
 		decision = raise(v, who)
 	case ready:
 		decision = correct(v, s, who)
-	case v.Raised.Standing():
+	case v.Raised.Standing(), v.recodedThenGone():
 		decision = retract(v, s, who, scope)
-	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != "recoded":
+	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != reasonRecoded:
 		decision = ask(v, s, who, scope.reason)
 	default:
 		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
@@ -214,17 +214,26 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 	case who.Deceased:
 		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Raised.Journey}
 	default:
-		reason = "recoded"
+		reason = reasonRecoded
 	}
 	v.Raised.Withdrawn = reason
 	outcome := Cancelled
-	if reason == "recoded" {
+	if reason == reasonRecoded {
 		outcome = Corrected
 	}
 	return Decision{Outcome: outcome, Reason: reason, Journey: v.Raised.Journey, Say: []Say{{
 		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
 		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
 }
+
+// recodedThenGone says that a visit which was paused for having been coded away is now taken back: nobody is left to be asked
+// whether it was of concern, and those who were are told.
+func (v *Visit) recodedThenGone() bool {
+	return v.Raised.Withdrawn == reasonRecoded && (v.IsCancelled() || v.IsUnasked())
+}
+
+// reasonRecoded is why a visit that was raised is paused whose codes say otherwise since: a human decides.
+const reasonRecoded = "recoded"
 
 // ask puts an ended visit of undecided scope before a human: an owned step with a due time, never silence.
 func ask(v *Visit, s Statement, who Subject, reason string) Decision {
