@@ -85,7 +85,7 @@ func DecodeJSON(body []byte, into any) error {
 	if _, err := decoder.Token(); err != io.EOF {
 		return NewProblem(http.StatusBadRequest, "The body holds more than one JSON value. Send one.")
 	}
-	if hasDamagedText(body) {
+	if HasDamagedText(body) {
 		return DamagedText()
 	}
 	return nil
@@ -97,9 +97,9 @@ func DamagedText() *Problem {
 	return NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
 }
 
-// hasDamagedText says whether any text in JSON, which is well-formed, holds what stands for letters that could not be
-// read. Bytes that are no UTF-8 and halves of a pair are read as such.
-func hasDamagedText(body []byte) bool {
+// HasDamagedText says whether any text in JSON, which is well-formed, holds what stands for letters that could not be
+// read, or a NUL. Bytes that are no UTF-8 and halves of a pair are read as such.
+func HasDamagedText(body []byte) bool {
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	for {

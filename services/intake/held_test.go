@@ -125,6 +125,9 @@ func TestAMessageThatDoesNotSayWhetherItIsRealIsKeptAndReleased(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "GET", "/api/messages?waiting=true", "")), &list); err != nil || len(list.Items) != 1 {
 		t.Fatalf("waiting: %+v (%v)", list.Items, err)
 	}
+	for _, damaged := range []string{`{"visit":"V\u0000"}`, `{"visit":"V\ufffd"}`, "{\"visit\":\"V\xc3\"}", "{\"visit\":\"V\x00\"}"} {
+		p.must(t, http.StatusUnprocessableEntity, guide, "POST", "/api/messages/"+list.Items[0].ID+"/release", damaged)
+	}
 	p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+list.Items[0].ID+"/release", "{}")
 	types, _ := p.outbox(t)
 	expect(t, types, "message.quarantined", "discharge.recorded", "message.released")

@@ -143,6 +143,9 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 		if edits, err = readEdits(body); err != nil {
 			return err
 		}
+		if httpx.HasDamagedText(body) {
+			return httpx.DamagedText()
+		}
 	}
 	line, err := s.settleByHuman(r.Context(), who, id, release, edits)
 	if err != nil {

@@ -93,6 +93,10 @@ func (s *Service) readSignal(parsed *reading.Reading, body []byte) (reading.Sign
 		}
 		return signal, httpx.NewProblem(status, "%s", fault.Words)
 	}
+	if httpx.HasDamagedText(body) {
+		parsed.Reason = ReasonSchema
+		return signal, httpx.DamagedText()
+	}
 	parsed.ControlID = signal.Source + " " + signal.ID
 	if signal.Kind == record.SignalOther {
 		parsed.Outcome, parsed.Reason = record.Ignored, record.ReasonSignalOther

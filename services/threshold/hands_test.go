@@ -720,6 +720,11 @@ func TestAWhatIfReplaysPastDecisionsAndWritesNothing(t *testing.T) {
 	if _, status := w.ask("POST", "/api/thresholds/what-if", `[]`); status != http.StatusUnprocessableEntity {
 		t.Errorf("a set without a last resort: %d", status)
 	}
+	for _, damaged := range []string{"18\\u0000", "18\\ufffd", "18\xc3"} {
+		if _, status := w.ask("POST", "/api/thresholds/what-if", strings.Replace(string(draft.Canonical()), "18 and over", damaged+" and over", 1)); status != http.StatusUnprocessableEntity {
+			t.Errorf("a draft with %q: %d", damaged, status)
+		}
+	}
 	if everything() != before {
 		t.Error("a what-if wrote something")
 	}

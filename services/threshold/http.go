@@ -202,6 +202,9 @@ func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if httpx.HasDamagedText(body) {
+		return httpx.DamagedText()
+	}
 	draft, err := criteria.Load(criteria.Source{Name: "draft", Content: body})
 	if err != nil {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", err)
