@@ -10,7 +10,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// DedupeWindow is how long a stream remembers message ids. Readers count events once by their inbox, so the
+// DedupeWindow is how long a stream remembers message ids. What comes again changes nothing for readers, so the
 // window only saves work. It is short on purpose: after a purge the server still remembers the ids of what it has
 // thrown away, and a rebuild has to wait until it has forgotten them.
 const DedupeWindow = 5 * time.Second

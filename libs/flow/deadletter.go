@@ -19,16 +19,13 @@ type DeadLetter struct {
 	Journey string    `json:"journey" db:"journey"`
 	Reason  string    `json:"reason" db:"reason"`
 	Since   time.Time `json:"since" db:"since"`
-	// Again says that it may be redriven. Where nobody remembers whether it was applied, it may not: a human looks at
-	// the journey, does what is missing and dismisses the letter.
-	Again bool `json:"again" db:"again"`
 	// Payload is what arrived, byte for byte.
 	Payload []byte `json:"-" db:"payload"`
 }
 
 // DeadLetters returns a service's dead letters, oldest first.
 func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) {
-	rows, err := pool.Query(ctx, `select event_id::text as event_id, type, journey, reason, since, again, payload from letter
+	rows, err := pool.Query(ctx, `select event_id::text as event_id, type, journey, reason, since, payload from letter
 		where state = 'dead' order by since, event_id`)
 	if err != nil {
 		return nil, fmt.Errorf("listing dead letters: %w", err)
@@ -37,18 +34,18 @@ func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) 
 }
 
 // Redrive puts dead letters back in line to be tried at once, with a fresh count of tries; all of them where no
-// id is named. It returns how many. Those that may not be tried again stay as they are. A letter is never deleted: its
-// row is what keeps it from being applied twice, however late.
+// id is named. It returns how many. However late: an event that has been applied changes nothing when it is applied again.
 func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'waiting', tries = 0, next_try_at = $2
-		where state = 'dead' and again and (coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]))`, ids, now)
+		where state = 'dead' and (coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]))`, ids, now)
 	if err != nil {
 		return 0, fmt.Errorf("redriving dead letters: %w", err)
 	}
 	return tag.RowsAffected(), nil
 }
 
-// Dismiss says of dead letters that a human has seen to them otherwise; it returns how many.
+// Dismiss says of dead letters that a human has seen to them otherwise; it returns how many. Such an event is never applied,
+// should it come again: a letter is never deleted.
 func Dismiss(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id = any($1::uuid[])`, ids)
 	if err != nil {

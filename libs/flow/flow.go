@@ -3,8 +3,8 @@
 //
 // PostgreSQL holds the truth; JetStream carries it, fast, and can be rebuilt from it. A state change and the
 // events it leads to commit together, in one transaction of the service's own schema; right after the commit the
-// events are published from memory. Readers count an event once by its id, in the same transaction as what they
-// do about it.
+// events are published from memory. What comes again changes nothing: what a service knows is a join of what was said
+// (ADR 7), so that nobody remembers deliveries. A handler of which that is not so says that, and gets an inbox.
 //
 // A service uses four things: a Config with the types it hears and a Handle function; Flow.Run; Flow.Do for what
 // arrives by HTTP, MLLP or time (Flow.DoOnce for a request that may be sent twice); and Tx, in which every statement is queued and every event emitted.
@@ -12,7 +12,8 @@
 // Promises:
 //   - what has committed is published, at least once, whatever is killed, paused, deleted or rolled back, as long
 //     as the database keeps what it has acknowledged;
-//   - an event is applied once: inbox row, effects and outgoing events commit together or not at all;
+//   - an event has its effect once: effects and outgoing events commit together or not at all, and a handler that is given
+//     the same event again, however late, writes nothing and emits nothing (each service has a property test of that);
 //   - one event that cannot be applied holds nothing up and is not dropped: it is parked, tried again, and in the
 //     end a dead letter that counts as the void;
 //   - trouble with database or broker never counts against an event.
@@ -44,10 +45,13 @@ import (
 // Handle applies a batch of events that have arrived, up to Config.BatchSize of them.
 //
 // It is called when the batch's transaction is about to begin. It queues, with Tx.Queue, the reads that deciding
-// needs, locking the state concerned in id order; they travel in the same round trip as the inbox rows. It then
-// returns decide, which is called with those events of the batch that have not been applied before (the others are
-// duplicates and are only acknowledged). decide asks the rules, queues the writes and emits events; they travel in
-// one round trip with the commit. A batch of one is the same code.
+// needs, locking the state concerned in id order; they travel in one round trip. It then
+// returns decide, which is called with the events of the batch. decide asks the rules, queues the writes and emits events;
+// they travel in one round trip with the commit. A batch of one is the same code.
+//
+// An event may come any number of times, in any order, and months apart: one that changes no value of what is known
+// must write nothing and emit nothing. Counts are rows with keys that follow from what was said, never increments. Only where
+// Config.NotIdempotent says so is decide called with those alone that have not been applied before.
 //
 // An error or panic of decide redoes the batch one event at a time; the event that fails alone is parked.
 type Handle func(tx *Tx, batch []Event) (decide func(fresh []Event) error)
@@ -88,9 +92,12 @@ type Config struct {
 	BatchSize int
 	Workers   int
 
-	// KeepOutbox and KeepInbox say for how many days published and applied events are remembered (45 and 90).
-	// The stream must keep less than KeepOutbox, the inbox at least both together.
-	KeepOutbox, KeepInbox int
+	// NotIdempotent says that Handle does more when it is given an event again: every id it has applied is then kept, for
+	// good, in the transaction of its effect. No service of ours needs it; tests/arch lists those that do.
+	NotIdempotent bool
+
+	// KeepOutbox is for how many days published events are kept (45). The stream must keep less.
+	KeepOutbox int
 
 	// ParkTries is how often a parked event is tried again before it is a dead letter (8); ParkDelay is the wait
 	// before the first of them (5 s), doubled each time.
@@ -114,7 +121,7 @@ type Query = pgx.QueuedQuery
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables flow keeps in each service's schema: outbox, inbox, writers, parked, dead letters,
+// Migrations are the tables flow keeps in each service's schema: outbox, writers, letters, an inbox that is empty where the handler is idempotent,
 // and the requests that were done once.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
@@ -194,7 +201,6 @@ func setDefaults(cfg *Config) {
 	orInt(&cfg.BatchSize, 256)
 	orInt(&cfg.Workers, 2)
 	orInt(&cfg.KeepOutbox, 45)
-	orInt(&cfg.KeepInbox, 90)
 	orInt(&cfg.ParkTries, 8)
 	orInt(&cfg.RebuildRate, 4000)
 	orTime(&cfg.ParkDelay, 5*time.Second)

@@ -12,6 +12,7 @@ import (
 	"testing/fstest"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/nats-io/nats.go/jetstream"
 
@@ -31,7 +32,7 @@ var testStream = bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.
 
 // effects is what the answering service keeps: one row an event it has applied.
 var effects fs.FS = fstest.MapFS{"0001_effects.sql": {Data: []byte(`-- +goose Up
-create table effect (event_id uuid not null, journey text not null, at timestamptz not null);
+create table effect (event_id uuid primary key, journey text not null, at timestamptz not null);
 create table answer (journey text not null);
 `)}}
 
@@ -100,18 +101,34 @@ func (w *world) startAnswerer() *process {
 	return w.start("answerer", []string{"footbridge.thing.asked.v1.*"}, answer)
 }
 
-// answer writes one effect and gives out one answer for each question.
-func answer(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
-	return func(fresh []flow.Event) error {
-		for _, e := range fresh {
+// answer writes one effect, by its key, and gives out one answer for each question: one that comes again has its effect.
+func answer(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
+	isNew := effectsOf(tx, batch)
+	return func(events []flow.Event) error {
+		for _, e := range events {
 			if word, err := flow.Decode[thing](e); err != nil || word.Word == "poison" {
 				return errors.Join(errors.New("cannot answer that"), err)
 			}
-			tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3)`, e.ID, e.Subject, tx.Now)
-			tx.Emit(flow.Emission{Type: answeredType, Journey: e.Subject, Version: 1, Cause: &e, Data: thing{"answer"}})
+			if isNew[e.ID] {
+				tx.Emit(flow.Emission{Type: answeredType, Journey: e.Subject, Version: 1, Cause: &e, Data: thing{"answer"}})
+			}
 		}
 		return nil
 	}
+}
+
+// effectsOf queues the effects of events, and notes which were not there yet.
+func effectsOf(tx *flow.Tx, batch []flow.Event) (isNew map[string]bool) {
+	isNew = map[string]bool{}
+	for _, e := range batch {
+		tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing returning event_id::text`, e.ID, e.Subject, tx.Now).
+			Query(func(rows pgx.Rows) error {
+				var id string
+				_, err := pgx.ForEachRow(rows, []any{&id}, func() error { isNew[id] = true; return nil })
+				return err
+			})
+	}
+	return isNew
 }
 
 func (p *process) ask(t *testing.T, journey, word string) {
@@ -141,6 +158,9 @@ func effectsAre(t *testing.T, p *process, want int) {
 	})
 	if got := count(t, p.pool, `select count(*) from effect`); got != want {
 		t.Fatalf("%d effects, want %d: something was applied twice", got, want)
+	}
+	if twice := count(t, p.pool, `select count(*) from (select from outbox group by payload::jsonb->>'causationid' having count(*) > 1) as again`); twice > 0 {
+		t.Fatalf("%d events were answered twice", twice)
 	}
 }
 
@@ -417,8 +437,7 @@ func TestAMessageThatIsNoEventIsADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	answerer := w.startAnswerer()
 	js := w.admin()
-	old := clock.NewID(time.Now().AddDate(-1, 0, 0))
-	payload, err := flow.Marshal(flow.Event{ID: old, Source: "/x", Type: askedType, Subject: "j", Time: time.Now(), Data: []byte(`{}`)})
+	payload, err := flow.Marshal(flow.Event{ID: clock.NewRandomID(), Source: "/x", Type: askedType, Subject: "j", Time: time.Now(), Data: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -2,8 +2,10 @@ package flow_test
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -15,15 +17,17 @@ import (
 )
 
 // storing keeps the word of each question as text, as services keep names and codes.
-func storing(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
-	return func(fresh []flow.Event) error {
-		for _, e := range fresh {
+func storing(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
+	isNew := effectsOf(tx, batch)
+	return func(events []flow.Event) error {
+		for _, e := range events {
 			word, err := flow.Decode[thing](e)
 			if err != nil {
 				return err
 			}
-			tx.Queue(`insert into answer (journey) values ($1)`, word.Word)
-			tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3)`, e.ID, e.Subject, tx.Now)
+			if isNew[e.ID] {
+				tx.Queue(`insert into answer (journey) values ($1)`, word.Word)
+			}
 		}
 		return nil
 	}
@@ -58,7 +62,6 @@ func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 		"nested deeply":            asked(id(), "j7", strings.Repeat("[", 20_000)+strings.Repeat("]", 20_000)),
 		"very large":               asked(id(), "j8", `{"word":7,"more":"`+strings.Repeat("x", 900_000)+`"}`),
 		"the far future":           asked(clock.NewID(time.Now().AddDate(300, 0, 0)), "j9", `{"word":"x"}`),
-		"long ago":                 asked("00000000-0000-7000-8000-000000000001", "j10", `{"word":"x"}`),
 	}
 	js := w.admin()
 	for what, body := range bad {
@@ -71,8 +74,11 @@ func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "footbridge.thing.asked.v1.\xff\xfe\x00", Data: []byte(bad["an odd subject"])}); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.old", []byte(asked("00000000-0000-7000-8000-000000000001", "old", `{"word":"x"}`))); err != nil {
+		t.Fatal(err)
+	}
 	asker.ask(t, "good", "fine")
-	effectsAre(t, answerer, 1)
+	effectsAre(t, answerer, 2) // that one is older than anything changes nothing about what it says
 	want := len(bad)
 	testkit.Eventually(t, "all are dead letters", func() bool {
 		return count(t, answerer.pool, `select count(*) from dead_letter`) >= want
@@ -144,12 +150,115 @@ func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
 	testkit.Eventually(t, "the early letter is settled", dead(0))
 	testkit.Eventually(t, "nothing waits", func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
 	publish(early)
-	// Older than the inbox remembers: nobody knows whether it was applied. It is not tried again.
-	publish(asked(clock.NewID(time.Now().AddDate(0, 0, -100)), "late", `{"word":"x"}`))
-	testkit.Eventually(t, "the old one is buried", dead(1))
-	if n := redrive(); n != 0 {
-		t.Errorf("%d letters of which nobody knows whether they were applied were put back in line", n)
-	}
-	publish(asked(clock.NewID(ahead.Now()), "good", `{"word":"x"}`))
+	// However old, it is applied, and once.
+	old := asked(clock.NewID(time.Now().AddDate(0, 0, -1000)), "late", `{"word":"x"}`)
+	publish(old)
 	effectsAre(t, answerer, 2)
+	publish(old)
+	publish(asked(clock.NewID(ahead.Now()), "good", `{"word":"x"}`))
+	effectsAre(t, answerer, 3)
+	if n := count(t, answerer.pool, `select count(*) from answer`); n != 3 {
+		t.Errorf("%d answers to 3 questions", n)
+	}
+}
+
+// TestWhatAHumanHasDismissedIsNeverApplied, though it comes again and could be applied by now.
+func TestWhatAHumanHasDismissedIsNeverApplied(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	var mended atomic.Bool
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, func(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
+		return func(events []flow.Event) error {
+			for _, e := range events {
+				if e.Subject == "bad" && !mended.Load() {
+					return errors.New("cannot be applied by the code as it is")
+				}
+				tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing`, e.ID, e.Subject, tx.Now)
+			}
+			return nil
+		}
+	})
+	publish := func(id, journey string) {
+		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(id, journey, `{"word":"x"}`))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	dismissed, redriven := clock.NewID(time.Now()), clock.NewID(time.Now())
+	publish(dismissed, "bad")
+	publish(redriven, "bad")
+	testkit.Eventually(t, "both are dead letters", func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == 2 })
+	publish(redriven, "bad") // it fails again, and stays with the human who looks at it
+	publish(clock.NewID(time.Now()), "good")
+	effectsAre(t, answerer, 1)
+	if n := count(t, answerer.pool, `select count(*) from dead_letter`); n != 2 {
+		t.Errorf("%d dead letters", n)
+	}
+	if n, err := flow.Dismiss(t.Context(), answerer.pool, dismissed); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	mended.Store(true)
+	publish(dismissed, "bad")
+	publish(redriven, "bad") // it is applied when it comes again, and the letter changes nothing any more
+	effectsAre(t, answerer, 2)
+	if _, err := flow.Redrive(t.Context(), answerer.pool, time.Now()); err != nil {
+		t.Fatal(err)
+	}
+	testkit.Eventually(t, "the letter is settled", func() bool {
+		return count(t, answerer.pool, `select count(*) from letter where state = 'applied'`) == 1
+	})
+	publish(dismissed, "bad")
+	publish(clock.NewID(time.Now()), "good")
+	effectsAre(t, answerer, 3)
+	if n := count(t, answerer.pool, `select count(*) from effect where event_id = $1`, dismissed); n != 0 {
+		t.Error("what a human has seen to otherwise was applied")
+	}
+}
+
+// TestAHandlerThatIsNotIdempotentGetsEachEventOnce: it comes three times, months apart by its id, is parked, comes again while
+// it waits, and is redriven.
+func TestAHandlerThatIsNotIdempotentGetsEachEventOnce(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.tune = func(c *flow.Config) { c.NotIdempotent = true }
+	var mended atomic.Bool
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, func(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
+		return func(events []flow.Event) error {
+			for _, e := range events {
+				if e.Subject == "bad" && !mended.Load() {
+					return errors.New("cannot be applied by the code as it is")
+				}
+				tx.Queue(`insert into answer (journey) values ($1)`, e.Subject)
+			}
+			return nil
+		}
+	})
+	publish := func(id, journey string) {
+		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(id, journey, `{"word":"x"}`))); err != nil {
+			t.Fatal(err)
+		}
+	}
+	answers := func(n int) func() bool {
+		return func() bool { return count(t, answerer.pool, `select count(*) from answer`) >= n }
+	}
+	old, bad := clock.NewID(time.Now().AddDate(-1, 0, 0)), clock.NewID(time.Now())
+	for _, id := range []string{old, strings.ToUpper(old), old} {
+		publish(id, "good")
+	}
+	publish(bad, "bad")
+	testkit.Eventually(t, "it is a dead letter", func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == 1 })
+	mended.Store(true)
+	publish(bad, "bad")
+	testkit.Eventually(t, "both are answered", answers(2))
+	if n, err := flow.Redrive(t.Context(), answerer.pool, time.Now()); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	testkit.Eventually(t, "the letter is settled", func() bool {
+		return count(t, answerer.pool, `select count(*) from letter where state = 'applied'`) == 1
+	})
+	publish(bad, "bad")
+	publish(clock.NewID(time.Now()), "last")
+	testkit.Eventually(t, "the last is answered", func() bool { return count(t, answerer.pool, `select count(*) from answer where journey = 'last'`) == 1 })
+	if n := count(t, answerer.pool, `select count(*) from answer`); n != 3 {
+		t.Errorf("%d answers to 3 questions", n)
+	}
 }

@@ -33,10 +33,10 @@ const keyRunbook = "footbridge.runbook"
 // instruments are this flow's metrics: throughput, the age of the oldest unpublished and unprocessed event, what is
 // parked and what is dead.
 type instruments struct {
-	flow                                           *Flow
-	applied, duplicates, published, swept, rebuilt metric.Int64Counter
-	parkings, refused                              metric.Int64Counter
-	seen                                           standing // as last read; where database or broker do not answer, ages go on growing
+	flow                               *Flow
+	applied, published, swept, rebuilt metric.Int64Counter
+	parkings, refused                  metric.Int64Counter
+	seen                               standing // as last read; where database or broker do not answer, ages go on growing
 }
 
 // standing is what database and broker say when a figure is read: never what progress wrote down, which cannot show
@@ -61,8 +61,7 @@ func newInstruments(f *Flow) (*instruments, error) {
 		}
 		return c
 	}
-	m.applied = counter("footbridge.flow.applied", "events applied")
-	m.duplicates = counter("footbridge.flow.duplicates", "deliveries of events applied before")
+	m.applied = counter("footbridge.flow.applied", "events given to the handler; one that comes again counts again, and changes nothing")
 	m.published = counter("footbridge.flow.published", "events acknowledged by the broker")
 	m.swept = counter("footbridge.flow.swept", "events published again from the outbox")
 	m.rebuilt = counter("footbridge.flow.rebuilt", "events published by rebuilding the stream")
@@ -179,16 +178,13 @@ func (f *Flow) readWaiting(ctx context.Context, s *standing) error {
 	return nil
 }
 
-func (f *Flow) countApplied(ctx context.Context, span trace.Span, arrived, applied int, err error) {
+func (f *Flow) countApplied(ctx context.Context, span trace.Span, applied int, err error) {
 	if err != nil {
 		span.SetStatus(codes.Error, firstLine(err))
 		return
 	}
 	span.SetAttributes(keyApplied.Int(applied))
 	f.metrics.applied.Add(ctx, int64(applied))
-	if arrived > applied {
-		f.metrics.duplicates.Add(ctx, int64(arrived-applied))
-	}
 }
 
 // traceContext is the W3C trace context as the events of a transaction carry it.

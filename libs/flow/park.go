@@ -20,8 +20,6 @@ type letter struct {
 	event  Event
 	msg    jetstream.Msg
 	reason string
-	// unknown: whether the event has been applied cannot be known any more, so that it must not be tried again.
-	unknown bool
 }
 
 // shown makes a text that arrived fit for a column, a log line and a terminal: without bytes that are no UTF-8,
@@ -51,9 +49,8 @@ func headersOf(msg jetstream.Msg) []byte {
 	return append([]byte{}, out.Bytes()...)
 }
 
-// park puts an event that could not be applied aside, with the reason, to be tried again. Its inbox row is made in
-// the same transaction: a redelivery is a duplicate, and only the retry applies it. An event whose inbox row is there
-// has been applied, and is left alone.
+// park puts an event that could not be applied aside, with the reason, to be tried again. One whose letter is there already is
+// being tried, or waits for a human, or was applied by a retry: coming again changes nothing about that.
 func (f *Flow) park(a arrival, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
@@ -62,10 +59,8 @@ func (f *Flow) park(a arrival, reason error) error {
 		"footbridge.journey", shown(event.Subject), keyRunbook, "dead-letters.md", "error", firstLine(reason))
 	f.metrics.parkings.Add(ctx, 1)
 	return f.Do(ctx, func(tx *Tx) error {
-		tx.Queue(`with fresh as (insert into inbox (id) values ($1) on conflict do nothing returning id)
-			insert into letter (event_id, type, journey, subject, headers, payload, reason, state, counted, again, tries, next_try_at, since)
-			select id, $2, $3, $4, $5, $6, $7, 'waiting', true, true, 0, $8, $9 from fresh
-			on conflict (event_id) do update set state = 'waiting', counted = true, next_try_at = excluded.next_try_at where letter.state = 'dead'`,
+		tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries, next_try_at, since)
+			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', 0, $8, $9) on conflict do nothing`,
 			event.ID, shown(event.Type), shown(event.Subject), []byte(a.msg.Subject()), headersOf(a.msg), a.msg.Data(), firstLine(reason),
 			tx.Now.Add(f.cfg.ParkDelay), tx.Now)
 		return nil
@@ -79,10 +74,10 @@ func (f *Flow) bury(refused []letter) error {
 	return f.Do(ctx, func(tx *Tx) error {
 		for _, r := range refused {
 			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", shown(r.event.Type), keyRunbook, "dead-letters.md", "error", shown(r.reason))
-			tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, counted, again, tries, next_try_at, since)
-				values ($1, $2, $3, $4, $5, $6, $7, 'dead', false, $8, 0, $9, $9) on conflict do nothing`,
+			tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries, next_try_at, since)
+				values ($1, $2, $3, $4, $5, $6, $7, 'dead', 0, $8, $8) on conflict do nothing`,
 				r.event.ID, shown(r.event.Type), shown(r.event.Subject), []byte(r.msg.Subject()), headersOf(r.msg), append([]byte{}, r.msg.Data()...),
-				shown(r.reason), !r.unknown, tx.Now)
+				shown(r.reason), tx.Now)
 		}
 		return nil
 	})
@@ -98,13 +93,12 @@ type waitingLetter struct {
 	id      string
 	payload []byte
 	tries   int
-	counted bool
 }
 
 func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 	var l waitingLetter
-	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries, counted from letter where state = 'waiting' and next_try_at <= $1
-		order by next_try_at limit 1`, f.cfg.Clock.Now()).Scan(&l.id, &l.payload, &l.tries, &l.counted)
+	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries from letter where state = 'waiting' and next_try_at <= $1
+		order by next_try_at limit 1`, f.cfg.Clock.Now()).Scan(&l.id, &l.payload, &l.tries)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}
@@ -115,7 +109,7 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 	if err != nil {
 		return true, f.giveUp(ctx, l.id, err)
 	}
-	if reason, _ := f.refuses(&event); reason != "" && !l.counted {
+	if reason := f.refuses(&event); reason != "" {
 		return true, f.giveUp(ctx, l.id, errors.New(reason))
 	}
 	err = f.applyParked(l, event)
@@ -130,41 +124,24 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 	return true, f.tryLater(ctx, l.id, l.tries+1, err)
 }
 
-// applyParked applies a parked event and says so in its letter, in one transaction, unless another process has done it.
-// Where its inbox row was not made together with the letter, it is made now; one that is there already says that the
-// event has been applied meanwhile.
+// applyParked applies a parked event and says so in its letter, in one transaction, unless another process has done it. Where
+// it has been applied meanwhile, because it came again or a human redrove it late, applying it once more changes nothing.
 func (f *Flow) applyParked(l waitingLetter, event Event) error {
-	if err := f.makeInboxDays(f.life, []Event{event}); err != nil && !l.counted {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	ctx, span := f.startBatch(ctx, "retry", []Event{event})
 	defer span.End()
 	return f.Do(ctx, func(tx *Tx) error {
-		mine, fresh := false, l.counted
-		there := func(found *bool) func(pgx.Rows) error {
-			return func(rows pgx.Rows) error { *found = rows.Next(); return nil }
-		}
-		tx.Queue(`update letter set state = 'applied' where event_id = $1 and state = 'waiting' returning true`, l.id).Query(there(&mine))
-		if !l.counted {
-			tx.Queue(`insert into inbox (id) values ($1) on conflict do nothing returning true`, event.ID).Query(there(&fresh))
-		}
-		decide, err := guarded(func() func([]Event) error { return f.cfg.Handle(tx, []Event{event}) })
-		if err != nil {
-			return err
-		}
-		if err := tx.Flush(); err != nil {
+		mine := false
+		tx.Queue(`update letter set state = 'applied' where event_id = $1 and state = 'waiting' returning true`, l.id).
+			Query(func(rows pgx.Rows) error { mine = rows.Next(); return nil })
+		if _, err := f.decide(tx, []Event{event}); err != nil {
 			return err
 		}
 		if !mine {
 			return errElsewhere
 		}
-		if !fresh {
-			return nil
-		}
-		result, err := guarded(func() error { return decide([]Event{event}) })
-		return errors.Join(err, result)
+		return nil
 	})
 }
 

@@ -15,7 +15,7 @@ import (
 
 // rebuild publishes what this service has ever said and still remembers, because the stream no longer holds it:
 // first what is not acknowledged, then the last hour, then all that is older, oldest first, slowly enough that new
-// events still pass. Readers have seen most of it and count it once by their inboxes.
+// events still pass. Readers have seen most of it, and what they have seen changes nothing.
 //
 // One process of a service does it, while others go on; when it is killed, the next look begins again.
 func (f *Flow) rebuild(ctx context.Context, created string, firstSeq uint64, why string) error {

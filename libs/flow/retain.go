@@ -6,32 +6,17 @@ import (
 	"fmt"
 	"time"
 
-	"footbridge/libs/clock"
 	"footbridge/libs/pg"
 )
 
 // partitionsAhead is for how many days partitions stand ready: longer than anybody will be away at a time.
 const partitionsAhead = 8
 
-// makePartitions makes the day partitions of outbox and inbox that will be needed, by the system's clock.
+// makePartitions makes the day partitions of the outbox that will be needed, by the system's clock.
 func (f *Flow) makePartitions(ctx context.Context) error {
 	now := f.cfg.Clock.Now()
-	for _, table := range []string{"outbox", "inbox"} {
-		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
-			return fmt.Errorf("making partitions of the %s: %w", table, err)
-		}
-	}
-	return nil
-}
-
-// makeInboxDays makes the inbox partitions for events that were said on other days: an event may arrive long after
-// it was said, and the stream may be rebuilt. Days that are there cost nothing.
-func (f *Flow) makeInboxDays(ctx context.Context, events []Event) error {
-	for _, e := range events {
-		said, _ := clock.IDTime(e.ID)
-		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, said, said); err != nil {
-			return fmt.Errorf("making a partition of the inbox: %w", err)
-		}
+	if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
+		return fmt.Errorf("making partitions of the outbox: %w", err)
 	}
 	return nil
 }
@@ -48,9 +33,6 @@ func (f *Flow) keepRetention(ctx context.Context) {
 		}
 		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); f.mayStay(err) != nil {
 			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
-		}
-		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "inbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepInbox-1)); f.mayStay(err) != nil {
-			return false, fmt.Errorf("dropping old partitions of the inbox: %w", err)
 		}
 		return false, nil
 	})

@@ -108,9 +108,6 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 	})
 	if len(ids) == 1 && len(lines) == 1 {
 		fmt.Println(printable(lines[0].Payload))
-		if !lines[0].Again {
-			fmt.Println("It cannot be redriven: nobody remembers whether it was applied. Look at the journey, do what is missing, and dismiss it.")
-		}
 	}
 	return err
 }

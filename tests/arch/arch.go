@@ -44,6 +44,7 @@ func Rules() []Rule {
 		{"SQL never asks for the time", sqlClock},
 		{"JetStream only in flow and bus", jetStreamPlaces},
 		{"what leaves goes through the guarded client", outwardPlaces},
+		{"handlers that are not idempotent are listed", idempotence},
 		{"no package named after nothing", packageNames},
 		{"every package has a comment", packageComments},
 		{"no grade of a person", noGrade},

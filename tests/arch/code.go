@@ -378,3 +378,23 @@ func timeouts(t *Tree) []Finding {
 	}
 	return found
 }
+
+// notIdempotent are the files of services whose handler does more when it is given an event again, each with its reason. Such
+// a handler keeps the id of every event it has applied, for good.
+var notIdempotent = []string{}
+
+func idempotence(t *Tree) []Finding {
+	var found []Finding
+	for _, name := range t.Sources() {
+		if !strings.HasPrefix(name, "services/") || slices.Contains(notIdempotent, name) {
+			continue
+		}
+		ast.Inspect(t.gos[name], func(node ast.Node) bool {
+			if is, ok := node.(*ast.Ident); ok && is.Name == "NotIdempotent" {
+				found = append(found, t.finding(name, is.Pos(), "what comes again must change nothing; make it so, or list this handler with the reason why it cannot be"))
+			}
+			return true
+		})
+	}
+	return found
+}

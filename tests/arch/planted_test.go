@@ -46,6 +46,9 @@ var plants = []struct {
 	{"decisions are pure", "the network, in a package inside a service", "services/threshold/criteria/rules.go", 3, "package criteria\n\nimport _ \"net/http\"\n", nil},
 	{"decisions are pure", "the database", "services/gateway/rules.go", 3, "package gateway\n\nimport _ \"github.com/jackc/pgx/v5\"\n", nil},
 
+	{"handlers that are not idempotent are listed", "said where it is configured", "services/journey/journey.go", 3, "package journey\n\nvar cfg = flow.Config{NotIdempotent: true}\n", nil},
+	{"handlers that are not idempotent are listed", "said later", "services/intake/intake.go", 4, "package intake\n\nfunc wire(cfg *flow.Config) {\n\tcfg.NotIdempotent = true\n}\n", nil},
+
 	{"SQL only where it belongs", "a select", "services/journey/rules.go", 3, "package journey\n\nvar q = `select id from step where state = 'open'`\n", nil},
 	{"SQL only where it belongs", "put together", "services/journey/events.go", 3, "package journey\n\nvar q = \"insert into \" + table + \" values ($1)\"\n", nil},
 	{"SQL only where it belongs", "an update", "libs/service/service.go", 4, "package service\n\n// select a from b is said in a comment, which is right\nvar q = \"update step set state = $1\"\n", nil},

@@ -82,10 +82,6 @@ func questions(book *logbook, hears []string) []question {
 		{"twice", "findings of the sentinel said more than once", `select said.subject from (select subject, count(*) as times from ` + said(schemas.Journey) + ` as said where type = $1 group by subject) as said
 			left join (select coalesce(nullif(journey, ''), 'unknown') as journey, count(*) as times from journey.finding group by 1) as found on found.journey = said.subject
 			where said.times > coalesce(found.times, 0)`, []any{string(schemas.JourneyInVoid)}},
-		{"lost", "events that a journey's timeline does not tell", `select i.id::text from journey.inbox i
-			where not exists (select 1 from journey.timeline_entry t where t.event = i.id)
-			and not exists (select 1 from ` + said(schemas.Intake) + ` as said where said.id = i.id and said.type = any($1::text[]))`,
-			[]any{[]string{string(schemas.MessageQuarantined), string(schemas.MessageReleased)}}},
 		{"lost", "messages set aside that no step was opened for", `select said.subject from ` + said(schemas.Intake) + ` as said
 			where said.type = $1 and not exists (select 1 from journey.step s where s.about = said.subject)`, []any{string(schemas.MessageQuarantined)}},
 		{"wrong", "messages that wait for nobody any more and have an open step", `select s.about from journey.step s join intake.message m on m.id::text = s.about
@@ -107,6 +103,40 @@ func said(service string) string {
 		coalesce(payload::jsonb->>'causationid', '') as cause from ` + service + `.outbox)`
 }
 
+// reached is what a hearer's tables show once an event o has been applied: its own line, or a value that was set by it or by a
+// later one. Nothing remembers deliveries; what cannot be told by a value is asked of the journey's row alone.
+func reached(hearer string, t schemas.Type) string {
+	const seq = `(o.payload::jsonb->>'sequence')::bigint`
+	about := `(o.payload::jsonb->>'subject')`
+	state := `exists (select 1 from ` + hearer + `.journey_state s where s.journey::text = ` + about
+	value := func(path string) string { return state + ` and (s.known #>> '` + path + `')::bigint >= ` + seq + `)` }
+	turns := []schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyClosed, schemas.JourneyReopened}
+	begins := t == schemas.DischargeRecorded || t == schemas.ReferralRequested
+	switch {
+	case hearer == schemas.Journey && (strings.Contains(string(t), ".message.") || strings.Contains(string(t), ".service.line-")):
+		return `exists (select 1 from journey.step s where s.about = ` + about + `)`
+	case hearer == schemas.Journey:
+		return `exists (select 1 from journey.timeline_entry t where t.event = o.id)`
+	case hearer == schemas.Intake && strings.Contains(string(t), ".journey."):
+		return `exists (select 1 from intake.journey j where j.id::text = ` + about + ` and j.state_at >= ` + seq + `)`
+	case hearer == schemas.Intake && t == schemas.OfferExhausted:
+		return `exists (select 1 from intake.journey j where j.id::text = ` + about + ` and j.exhausted >= ` + seq + `)`
+	case hearer == schemas.Intake:
+		return `exists (select 1 from intake.partner_offer p where p.journey::text = ` + about + `)`
+	case hearer == schemas.Threshold && begins:
+		return value("{begunAt}")
+	case hearer == schemas.Threshold && slices.Contains(turns, t):
+		return value("{turnedAt}")
+	case begins:
+		return state + ` and exists (select 1 from jsonb_each(s.known->'visits') v where (v.value->>'recorded')::bigint >= ` + seq + `))`
+	case hearer == schemas.Followup && t == schemas.PathwayDecided:
+		return value("{decided}")
+	case slices.Contains(turns, t):
+		return value("{turn,at}")
+	}
+	return state + `)`
+}
+
 // deliveries ask, for each event type and each of its hearers, for events that were said and not applied.
 func deliveries(hears []string) []question {
 	var all []question
@@ -119,7 +149,7 @@ func deliveries(hears []string) []question {
 				continue // named as a hearer of what it will need one day
 			}
 			all = append(all, question{"lost", fmt.Sprintf("%s: %s not applied", hearer, entry.Type), `select o.id::text from ` + entry.By + `.outbox o
-				where o.subject like $1 and not exists (select 1 from ` + hearer + `.inbox i where i.id = o.id)`,
+				where o.subject like $1 and not ` + reached(hearer, entry.Type),
 				[]any{strings.TrimSuffix(entry.Type.SubjectFilter(), "*") + "%"}})
 		}
 	}

@@ -66,8 +66,9 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 		{"journeys with two decisions", "twice", `insert into threshold.decision select gen_random_uuid(), journey, organisation, directory, decided_at, cause, matrix
 			from threshold.decision limit 1`},
 		{"journeys without an offer that stands", "lost", `update followup.offer set ended_at = raised_at, state = 'withdrawn' where journey = ` + someJourney},
-		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `delete from threshold.inbox where id = (select id from threshold.inbox limit 1)`},
-		{"events that a journey's timeline does not tell", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry limit 1)`},
+		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `update threshold.journey_state set known = known - 'begunAt' where journey = ` + someJourney},
+		{"journey: care.footbridge.consent.given.v1 not applied", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry
+			where type = 'care.footbridge.consent.given.v1' limit 1)`},
 		{"followup: events said twice for one cause", "twice", `insert into followup.outbox select (substr(id::text, 1, 24) || 'ffffffffffff')::uuid, writer, n, subject, payload
 			from followup.outbox limit 1`},
 	} {

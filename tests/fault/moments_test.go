@@ -256,7 +256,7 @@ func (s *stand) checkTables(t *testing.T, db *pgx.Conn, count *letterCount) {
 		"journeys of no message":       `select id::text from journey.journey t where not exists (select 1 from intake.journey j where j.id = t.id)`,
 		"journeys without a beginning": `select id::text from journey.journey where began_at is null`,
 		"parked or dead":               `select reason from journey.parked union all select reason from journey.dead_letter union all select reason from intake.parked`,
-		"events not applied":           `select id::text from intake.outbox o where subject not like 'footbridge.message.%' and not exists (select 1 from journey.inbox i where i.id = o.id)`,
+		"events not applied":           `select id::text from intake.outbox o where subject not like 'footbridge.message.%' and not exists (select 1 from journey.timeline_entry t where t.event = o.id)`,
 	} {
 		rows, err := db.Query(t.Context(), sql)
 		if err != nil {
