@@ -400,8 +400,8 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 			t.Fatal(err)
 		}
 	}
-	planted(`insert into journey.letter values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', '', '', convert_to($1, 'UTF8'), 'r', 'waiting', true, true, 0, 'infinity', 'epoch')`, "born "+b.born.Format("2 January 2006"))
-	planted(`insert into followup.letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '', '', '{}', $1, 'dead', true, true, 0, 'epoch', 'epoch')`, "could not ring "+b.phone)
+	planted(`insert into journey.letter values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', '', '', convert_to($1, 'UTF8'), 'r', 'waiting', 0, 'infinity', 'epoch')`, "born "+b.born.Format("2 January 2006"))
+	planted(`insert into followup.letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '', '', '{}', $1, 'dead', 0, 'epoch', 'epoch')`, "could not ring "+b.phone)
 	planted(`update journey.journey set known = known || jsonb_build_object('x', $1::text)`, b.postcode)
 	planted(`insert into intake.person_lookup values ($1, gen_random_uuid())`, []byte(b.nhs))
 	planted(`insert into bridging.idempotency values ('p', 'r', 'k', $1, 200, null, 'epoch')`, []byte(b.email))
