@@ -67,8 +67,8 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 			from threshold.decision limit 1`},
 		{"journeys without an offer that stands", "lost", `update followup.offer set ended_at = raised_at, state = 'withdrawn' where journey = ` + someJourney},
 		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `update threshold.journey_state set known = known - 'begunAt' where journey = ` + someJourney},
-		{"journey: care.footbridge.consent.given.v1 not applied", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry
-			where type = 'care.footbridge.consent.given.v1' limit 1)`},
+		{"journey: care.footbridge.discharge.recorded.v1 not applied", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry
+			where type = 'care.footbridge.discharge.recorded.v1' limit 1)`},
 		{"followup: events said twice for one cause", "twice", `insert into followup.outbox select (substr(id::text, 1, 24) || 'ffffffffffff')::uuid, writer, n, subject, payload
 			from followup.outbox limit 1`},
 	} {
