@@ -19,8 +19,23 @@ import (
 	"footbridge/libs/testkit"
 )
 
+// TestAStreamThatLostItsLastSecondsIsMended: whether the lost messages are each of a journey of its own, or all of one, so that
+// a later one is found under the subject of what was lost.
 func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	t.Parallel()
+	for name, journeyOf := range map[string]func(when string, i int) string{
+		"journeys of their own": func(when string, i int) string { return fmt.Sprint(when, i) },
+		"one journey":           func(string, int) string { return "same" },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			loseTheTail(t, journeyOf)
+		})
+	}
+}
+
+func loseTheTail(t *testing.T, journeyOf func(when string, i int) string) {
+	t.Helper()
 	w := newWorld(t)
 	w.server.Stop()
 	dir, copied := t.TempDir(), filepath.Join(t.TempDir(), "copy")
@@ -32,7 +47,7 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	w.server = server
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	for i := range 20 {
-		asker.ask(t, fmt.Sprintf("early%d", i), "hello")
+		asker.ask(t, journeyOf("early", i), "hello")
 	}
 	effectsAre(t, answerer, 20)
 	server.Stop()
@@ -43,7 +58,7 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 20 {
-		asker.ask(t, fmt.Sprintf("late%d", i), "hello")
+		asker.ask(t, journeyOf("late", i), "hello")
 	}
 	effectsAre(t, answerer, 40)
 	server.Stop()
@@ -53,7 +68,7 @@ func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	t.Cleanup(server.Stop)
 	w.server = server
 	for i := range 20 { // these take the sequences of those that were lost
-		asker.ask(t, fmt.Sprintf("last%d", i), "hello")
+		asker.ask(t, journeyOf("last", i), "hello")
 	}
 	effectsAre(t, answerer, 60)
 	js := w.admin()
