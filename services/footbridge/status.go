@@ -261,7 +261,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		{"where messages come from", c.checkFacilities},
 		{"commits that wait for the disk, and clocks", plain(c.checkClocks)},
 		{"the sentinel", plain(c.checkSentinel)},
-		{"broker and streams", plain(c.checkBroker)},
+		{"broker and streams", func(ctx context.Context) (string, error) { return c.checkBroker(ctx, only) }},
 	} {
 		f := finding{Check: one.what, OK: true}
 		note, err := one.check(ctx)
@@ -322,10 +322,34 @@ func (c *Config) checkSentinel(ctx context.Context) error {
 	})
 }
 
-func (c *Config) checkBroker(ctx context.Context) error {
-	cfg, err := c.login(ownerName, "doctor")
+// checkBroker looks at streams and consumers as their owner; without the owner's login as each service that this process
+// runs, at what that one may see.
+func (c *Config) checkBroker(ctx context.Context, only []string) (note string, err error) {
+	events, partners := c.streams()
+	if c.creds(ownerName) != "" || c.keyring().Has(ownerName) {
+		return "", c.checkBrokerAs(ctx, ownerName, []bus.Stream{events, partners}, c.durables())
+	}
+	looked := false
+	for _, name := range only {
+		if slices.Contains(stateful(), name) && (c.creds(name) != "" || c.keyring().Has(name)) {
+			looked = true
+			own := slices.DeleteFunc(c.durables(), func(d bus.Durable) bool { return d.Name != name })
+			err = errors.Join(err, c.checkBrokerAs(ctx, name, []bus.Stream{events}, own))
+		}
+	}
+	if !looked {
+		return "this process has no login to the broker", nil
+	}
+	return "looked at as a service sees it, since " + ownerName + ".key is not here", err
+}
+
+func (c *Config) checkBrokerAs(ctx context.Context, holder string, streams []bus.Stream, durables []bus.Durable) error {
+	cfg, err := c.login(holder, "doctor")
 	if err != nil {
 		return err
+	}
+	if holder != ownerName {
+		cfg.Inbox = bus.InboxOf(holder)
 	}
 	waiting, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -334,14 +358,13 @@ func (c *Config) checkBroker(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
-	events, partners := c.streams()
-	for _, stream := range []bus.Stream{events, partners} {
+	for _, stream := range streams {
 		if err := conn.CheckStream(waiting, stream); err != nil {
 			return err
 		}
 	}
 	var errs []error
-	for _, durable := range c.durables() {
+	for _, durable := range durables {
 		errs = append(errs, conn.CheckDurable(waiting, durable))
 	}
 	return errors.Join(errs...)

@@ -171,7 +171,7 @@ func (a *apart) copy(from, to string) {
 }
 
 // startAll starts every process; who keeps the streams comes last.
-func (a *apart) startAll() {
+func (a *apart) startAll() (journey *system.Launched) {
 	a.t.Helper()
 	var all []*system.Launched
 	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, schemas.Console} {
@@ -181,6 +181,7 @@ func (a *apart) startAll() {
 	for _, process := range all {
 		process.Ready()
 	}
+	return all[4]
 }
 
 // discharge sends a whole visit over MLLP.
@@ -227,7 +228,7 @@ func (a *apart) offered(want int) {
 func TestEachServiceWorksWithItsOwnKeyFileAlone(t *testing.T) {
 	t.Parallel()
 	a := newApart(t)
-	a.startAll()
+	journey := a.startAll()
 	people := birds(t)
 	a.discharge(people[0], "APART1")
 	a.offered(1)
@@ -238,6 +239,9 @@ func TestEachServiceWorksWithItsOwnKeyFileAlone(t *testing.T) {
 	a.discharge(people[1], "APART2")
 	a.offered(2)
 	a.refuseStrangers()
+	if out, _ := system.Run(t, journey.Folder, journey.Settings, "doctor", "--only", schemas.Journey); !oneLineSays(out, []string{"broker and streams", "well", "as a service sees it"}) {
+		t.Errorf("doctor with the key file of one service: %s", out)
+	}
 }
 
 // refuseStrangers tries every route on the own port of the service that serves it, as nobody, with what is meant for

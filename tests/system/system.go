@@ -617,7 +617,7 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 // Launch starts the program with these settings alone, and ends it with the test. Ready waits for it.
 func Launch(t testing.TB, folder string, settings map[string]string, args ...string) *Launched {
 	t.Helper()
-	l := &Launched{Folder: folder, t: t, what: strings.Join(args, " "), ops: settings["FOOTBRIDGE_OPS_ADDR"], Log: &Log{}, ended: make(chan error, 1)}
+	l := &Launched{Folder: folder, Settings: settings, t: t, what: strings.Join(args, " "), ops: settings["FOOTBRIDGE_OPS_ADDR"], Log: &Log{}, ended: make(chan error, 1)}
 	l.process = exec.Command(binary, args...)
 	l.process.Dir, l.process.Stdout, l.process.Stderr = folder, l.Log, l.Log
 	l.process.Env = environment(settings)
@@ -632,9 +632,10 @@ func Launch(t testing.TB, folder string, settings map[string]string, args ...str
 
 // Launched is one process of the program.
 type Launched struct {
-	// Folder is where it was started.
-	Folder string
-	Log    *Log
+	// Folder is where it was started, Settings what it was told.
+	Folder   string
+	Settings map[string]string
+	Log      *Log
 
 	t         testing.TB
 	what, ops string
