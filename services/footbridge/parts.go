@@ -327,12 +327,20 @@ func (p *process) gatewayIsHere() bool { return p.telemetry[schemas.Gateway] != 
 func (p *process) backends() (map[string]http.Handler, error) {
 	backends := map[string]http.Handler{}
 	transport := gateway.Transport()
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
+	for _, route := range append(schemas.Routes(), console.Routes()...) {
+		name := route.Service
+		if backends[name] != nil || name == schemas.Gateway {
+			continue
+		}
 		if here, ok := p.handlers[name]; ok {
 			backends[name] = here
 			continue
 		}
-		backends[name] = gateway.Remote(&url.URL{Scheme: "http", Host: p.cfg.Addrs.of(name)}, transport)
+		addr := p.cfg.Addrs.of(name)
+		if addr == "" {
+			return nil, fmt.Errorf("the route table promises %s of %s, which no address leads to: give it one in addrs", route.Mux(), name)
+		}
+		backends[name] = gateway.Remote(&url.URL{Scheme: "http", Host: addr}, transport)
 	}
 	return backends, nil
 }

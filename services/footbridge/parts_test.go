@@ -8,6 +8,7 @@ import (
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
+	"footbridge/services/console"
 )
 
 func TestAServiceThatLacksAPromisedPathEndsBeforeItExchangesAnything(t *testing.T) {
@@ -21,5 +22,27 @@ func TestAServiceThatLacksAPromisedPathEndsBeforeItExchangesAnything(t *testing.
 	err = p.serveFlowWith(t.Context(), &service.Health{}, schemas.Journey, nil, noRoutes(schemas.Journey), nil, opened)
 	if err == nil || !strings.Contains(err.Error(), "GET /api/journeys, which has no handler") {
 		t.Errorf("it said %v", err)
+	}
+}
+
+func TestTheGatewayReachesEveryServiceThatAPathIsPromisedOf(t *testing.T) {
+	t.Parallel()
+	o, _, err := load[struct{}](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &process{platform: &platform{cfg: &o.Config}}
+	backends, err := p.backends()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, route := range append(schemas.Routes(), console.Routes()...) {
+		if route.Service != schemas.Gateway && backends[route.Service] == nil {
+			t.Errorf("nothing leads to %s of %s", route.Mux(), route.Service)
+		}
+	}
+	o.Addrs.Journey = ""
+	if _, err := p.backends(); err == nil || !strings.Contains(err.Error(), "of journey") {
+		t.Errorf("a service without an address: %v", err)
 	}
 }

@@ -36,7 +36,7 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	}
 	for _, statement := range []string{
 		`revoke update on journey.sentinel_lease from footbridge_journey`, // nobody can take it again
-		`update journey.sentinel_lease set until = '2026-01-01'`,
+		`update journey.sentinel_lease set until = 'epoch'`,
 		`insert into journey.outbox_writer (id, beats, closed, owner, synced_upto) values (4711, 1, true, 4711, 0)`,
 	} {
 		if _, err := s.Admin().Exec(t.Context(), statement); err != nil {
