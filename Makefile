@@ -50,10 +50,8 @@ bench: build ## the pipeline, as ratios to the limit measured in the same run
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }
-	@go vet work
-	@go vet -tags failpoints,fulldisk footbridge/libs/flow footbridge/services/footbridge
-	@go vet -tags foreign footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria footbridge/tests/foreign
-	@for m in $(MODULES); do (cd $$m && GOWORK=off go build -o /dev/null ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
+	@for m in $(MODULES); do (cd $$m && GOWORK=off go vet ./... && GOWORK=off go mod tidy -diff) || { echo "module $$m does not stand by itself"; exit 1; }; done
+	@go vet -tags failpoints,fulldisk,foreign footbridge/libs/flow footbridge/services/footbridge footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria footbridge/tests/foreign
 	@for m in $(MODULES); do (cd $$m && go tool staticcheck ./...) || exit 1; done
 	@before=$$($(GENERATED)); $(MAKE) --no-print-directory generate; test "$$before" = "$$($(GENERATED))" || { echo "generated files were not current; commit what make generate changed"; exit 1; }
 	@./tools/promtool/check.sh
