@@ -22,7 +22,7 @@ if [ $# = 0 ]; then
   set -- "$(last_sunday $year 03)T00:59:30Z" "$(last_sunday $year 10)T00:59:30Z" "$leap-02-29" "$year-12-31T23:59:30Z" \
     "$(date -u -d '400 days' +%F)"
 fi
-# FAST=1 takes the pure rules alone, without a database: what a change needs. Everything takes an hour or more.
+# FAST=1 takes the pure rules alone, without a database, in minutes.
 select=(-skip 'Interleaving|MemoryStaysFlat|Hostile|UnderLoad|Killed|Rebuild')
 if [ "${FAST:-}" = 1 ]; then
   packages=(footbridge/libs/calendar footbridge/libs/clock footbridge/services/followup footbridge/services/bridging footbridge/services/intake)

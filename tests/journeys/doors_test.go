@@ -161,11 +161,11 @@ func (v *visitor) signals() {
 		"request":{"method":"GET","url":"https://example.org/s"},"response":{"status":"200"},"resource":{"resourceType":"Parameters","parameter":[{"name":"type","valueCode":"event-notification"},
 		{"name":"notification-event","part":[{"name":"timestamp","valueInstant":%q}]},{"name":"additional-context","part":[
 		{"name":"event-type","valueString":"pds-record-change-2"},{"name":"source","valueUri":"uk.nhs.example"},{"name":"subject","valueReference":{"identifier":{"value":%q}}}]}]}}]}`, clock.NewRandomID(), ago(time.Hour), ago(time.Hour), b.nhs)
-	for _, taken := range []string{envelope("pds-record-change-2", b.nhs, ""), history, envelope("pds-change-of-gp-1", b.family, `,"dataref":"https://example.org/Patient/`+b.nhs+`"`),
+	for _, taken := range []string{envelope("pds-record-change-2", b.nhs, ""), history, envelope("pds-change-of-gp-1", b.nhs, `,"dataref":"https://example.org/Patient/`+b.nhs+`"`),
 		envelope(strings.ToLower(b.family)+"-1", b.nhs, "")} {
 		v.ask(http.StatusAccepted, schemas.System, "POST", "/api/signals", typeJSON, taken)
 	}
-	for _, wrong := range []string{`{"` + b.family, envelope("pds-record-change-2", b.family, ""), envelope("pds-record-change-2", b.nhs, `,"`+b.family+`":1`), envelope(b.family+"-1", b.nhs, ""),
+	for _, wrong := range []string{`{"` + b.family, envelope("pds-record-change-2", b.family, ""), envelope("pds-change-of-gp-1", b.family, ""), envelope("pds-record-change-2", b.nhs, `,"`+b.family+`":1`), envelope(b.family+"-1", b.nhs, ""),
 		envelope("pds-record-change-2", b.nhs, `,"filtering":"`+b.given+`"`), strings.Replace(history, "event-notification", b.family, 1), strings.Repeat(b.ownWords, 1<<13)} {
 		v.ask(0, schemas.System, "POST", "/api/signals", typeJSON, wrong)
 	}
