@@ -24,6 +24,7 @@ type tale struct {
 	dead, no, young, unsafe, protected bool
 	left                               time.Time
 	arrived, requested                 time.Time // zero: not said
+	said                               time.Time // of the message itself; zero: now
 }
 
 // tellers are all ways in by which something may be told of somebody, and which of the facts each has room for.
@@ -33,6 +34,7 @@ type teller struct {
 	protected               bool
 	newVisit                bool // it may raise a visit of its own
 	arrived, requested      bool
+	said                    bool
 }
 
 func tellers(p *process, client *hl7.Client) map[string]teller {
@@ -99,26 +101,29 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 			}
 		}}
 	}
-	event := func(kind, data string) func(t testing.TB) {
+	event := func(kind, data string, of tale) func(t testing.TB) {
 		return func(t testing.TB) {
 			n++
+			if of.said.IsZero() {
+				of.said = p.clock.Now()
+			}
 			body := fmt.Sprintf(`{"specversion":"1.0","id":"w-%d","source":"/ways","type":"care.footbridge.%s.v1","time":%q,"data":{%s}}`,
-				n, kind, p.clock.Now().UTC().Format(time.RFC3339), data)
+				n, kind, of.said.UTC().Format(time.RFC3339), data)
 			if status, answer := p.post(t, "application/cloudevents+json", body); status != http.StatusAccepted {
 				t.Fatalf("answered %d %s", status, answer)
 			}
 		}
 	}
 	at := func(of tale) string { return of.left.UTC().Format(time.RFC3339) }
-	all["event reported"] = teller{dead: true, no: true, newVisit: true, arrived: true, tell: func(t testing.TB, of tale) {
+	all["event reported"] = teller{said: true, dead: true, no: true, newVisit: true, arrived: true, tell: func(t testing.TB, of tale) {
 		codes := ""
 		if of.dead {
 			codes = `,"codes":[{"system":"snomed","code":"63238001"}]`
 		}
-		event("discharge.reported", fmt.Sprintf(`"organisation":"RXX","visit":%q,"inScope":true,"leftAt":%q,%s%s%s`, of.visit, at(of), person(of), rest(of), codes))(t)
+		event("discharge.reported", fmt.Sprintf(`"organisation":"RXX","visit":%q,"inScope":true,"leftAt":%q,%s%s%s`, of.visit, at(of), person(of), rest(of), codes), of)(t)
 	}}
-	all["event submitted"] = teller{requested: true, no: true, young: true, unsafe: true, newVisit: true, tell: func(t testing.TB, of tale) {
-		event("referral.submitted", fmt.Sprintf(`"organisation":"RXX","referral":"w%d","route":"professional","visit":%q,"leftAt":%q,%s%s`, n, of.visit, at(of), person(of), asked(of)))(t)
+	all["event submitted"] = teller{said: true, requested: true, no: true, young: true, unsafe: true, newVisit: true, tell: func(t testing.TB, of tale) {
+		event("referral.submitted", fmt.Sprintf(`"organisation":"RXX","referral":"w%d","route":"professional","visit":%q,"leftAt":%q,%s%s`, n, of.visit, at(of), person(of), asked(of)), of)(t)
 	}}
 	all["form"] = teller{requested: true, no: true, young: true, unsafe: true, newVisit: true, tell: func(t testing.TB, of tale) {
 		n++
@@ -136,7 +141,7 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 	}}
 	for _, ended := range []bool{true, false} {
 		name := map[bool]string{true: "FHIR discharge", false: "FHIR referral"}[ended]
-		all[name] = teller{dead: true, protected: true, newVisit: true, arrived: true, requested: !ended, tell: func(t testing.TB, of tale) {
+		all[name] = teller{said: true, dead: true, protected: true, newVisit: true, arrived: true, requested: !ended, tell: func(t testing.TB, of tale) {
 			f := newFHIRRequest()
 			f.visit, f.ended, f.local, f.number = of.visit, at(of), of.local, cmp.Or(of.number, "9990000107")
 			if !ended {
@@ -153,7 +158,10 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 					body = strings.Replace(body, `"birthDate"`, `"deceasedBoolean":true,"birthDate"`, 1)
 				}
 				body = strings.Replace(body, `"birthDate":"1990-04-01",`, map[bool]string{true: "", false: `"birthDate":"` + of.born + `",`}[of.born == ""], 1)
-				arrived, requested := of.arrived, of.requested
+				arrived, requested, said := of.arrived, of.requested, of.said
+				if said.IsZero() {
+					said = p.clock.Now()
+				}
 				if arrived.IsZero() {
 					arrived = of.left.Add(-time.Minute)
 				}
@@ -161,7 +169,7 @@ func tellers(p *process, client *hl7.Client) map[string]teller {
 					requested = p.clock.Now().Add(-time.Minute)
 				}
 				return strings.NewReplacer("2026-11-20T08:59:00Z", requested.UTC().Format(time.RFC3339), `"2026-11-20T05:00:00.1234567Z"`, `"`+arrived.UTC().Format(time.RFC3339)+`"`,
-					"2026-11-20T09:00:00.1234567+00:00", p.clock.Now().UTC().Format(time.RFC3339)).Replace(body)
+					"2026-11-20T09:00:00.1234567+00:00", said.UTC().Format(time.RFC3339)).Replace(body)
 			}
 			if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
 				t.Fatalf("answered %d %s", answer.status, answer.body)
@@ -349,6 +357,7 @@ func TestATimeThatCannotBeTrueIsNotBelievedByAnyWayIn(t *testing.T) {
 			of.arrived, of.born = now.AddDate(0, -3, 0), now.AddDate(0, -1, 0).Format(time.DateOnly)
 		},
 			func(w teller) bool { return w.arrived }, []string{schemas.FlagTimeNotBelieved}},
+		{"said years before it happened", func(of *tale) { of.said = years(3) }, func(w teller) bool { return w.said }, []string{schemas.FlagTimeNotBelieved}},
 		{"asked in the future", func(of *tale) { of.requested = now.AddDate(0, 1, 0) }, func(w teller) bool { return w.requested }, []string{schemas.FlagTimeNotBelieved}},
 		{"asked years ago", func(of *tale) { of.requested = years(3) }, func(w teller) bool { return w.requested }, []string{schemas.FlagTimeNotBelieved}},
 		{"asked before birth", func(of *tale) {

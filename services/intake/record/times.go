@@ -98,6 +98,10 @@ func (s *Statement) Believe(received time.Time, zone *time.Location) {
 		s.Doubt(AboutLeft, "", "")
 	}
 	s.believeEnd(received, zone, func(m Moment) bool { return can(m) && recent(m) })
+	if s.Happened.Known() && !s.SaidAt.IsZero() && s.SaidAt.Before(s.Happened.At.Add(-OldFor)) { // nothing is said so long before it happens
+		s.Doubt("said", schemas.FlagTimeNotBelieved, ReadMessageTime)
+		s.SaidAt = received
+	}
 }
 
 // believeEnd takes the first of the ends that can be true, and keeps the next beside it.
