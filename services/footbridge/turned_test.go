@@ -25,7 +25,7 @@ func TestTurnedFactsAreToldAsTheyComeAndOneCriterionIsNamed(t *testing.T) {
 	}
 	state := "--state-dir=" + t.TempDir()
 	for _, args := range [][]string{{"turned", state}, {"turned", "ages", "more", state}} {
-		if code := service.ExitCode(thresholds(t.Context(), args)); code != 2 {
+		if code := service.ExitCode(dispatch(t.Context(), append([]string{"thresholds"}, args...))); code != 2 {
 			t.Errorf("%v: exit %d", args, code)
 		}
 	}
