@@ -5,7 +5,9 @@ import (
 	"time"
 )
 
-// Data of the events. Events are thin: ids, states, times and facts from the closed list. The journey is the
+// Data of the events. Events are thin: ids, states, times and facts from the closed list, and of these what a reader of
+// the bus reads, or what it is promised to find there (tests/arch). The rest stays with the service that knows it, and is
+// fetched with permission where it is shown. No event takes 8 KB, whatever its lists hold. The journey is the
 // CloudEvents subject and is not repeated. Times are RFC 3339 with offset; calendar days are local dates
 // (YYYY-MM-DD, Europe/London).
 //
@@ -167,12 +169,10 @@ type DischargeRecordedData struct {
 	LeftAt *time.Time `json:"leftAt"`
 	// The local day the window counts from.
 	LeftOn string `json:"leftOn" is:"date"`
-	// The door by which it became known.
-	RaisedBy string `json:"raisedBy" is:"raised-by"`
 	// Facts from the closed list, as far as they are known.
 	Facts Facts `json:"facts"`
 	// Why a human is shown this discharge.
-	Flags []string `json:"flags,omitempty" is:"flag"`
+	Flags []string `json:"flags,omitempty" is:"flag" items:"0,40"`
 }
 
 // Flags of a recorded discharge: reasons to show it to a human. They say something about the message.
@@ -226,9 +226,9 @@ type DischargeCorrectedData struct {
 	// The facts that have changed. What is left out is as it was.
 	Facts *Facts `json:"facts,omitempty"`
 	// Names of facts that are known no more.
-	TakenBack []string `json:"takenBack,omitempty" is:"fact"`
+	TakenBack []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
 	// Why a human is shown this discharge, as it is now: an empty list where nothing is left to show.
-	Flags []string `json:"flags,omitzero" is:"flag"`
+	Flags []string `json:"flags,omitzero" is:"flag" items:"0,40"`
 	// Who may answer for somebody under 18, or of unknown age, as a named young people's clinician recorded.
 	MayAnswer string `json:"mayAnswer,omitempty" is:"answerer"`
 	// ODS code of the organisation whose the journey is from now on, where a human has placed where it came from.
@@ -262,49 +262,32 @@ type ReferralRequestedData struct {
 	// Facts from the closed list, as far as they are known.
 	Facts Facts `json:"facts"`
 	// Why a human is shown this request.
-	Flags []string `json:"flags,omitempty" is:"flag"`
+	Flags []string `json:"flags,omitempty" is:"flag" items:"0,40"`
 }
 
 // MessageQuarantinedData says that a message was kept that could not be used. The event's subject is the message's
 // id, as no journey is known yet.
 type MessageQuarantinedData struct {
-	// Id of the message in the ledger.
-	Message string `json:"message" is:"uuid"`
 	// ODS code of the organisation that sent it.
 	Organisation string `json:"organisation" is:"ods"`
-	// Why it could not be used, as a code.
-	Reason string `json:"reason" is:"code"`
 	// By when a human has to look at it.
 	DueAt time.Time `json:"dueAt"`
 }
 
 // MessageReleasedData says that a human released or dismissed a quarantined message. The event's subject is the
 // message's id.
-type MessageReleasedData struct {
-	// Id of the message in the ledger.
-	Message string `json:"message" is:"uuid"`
-	// True when it was dismissed: looked at, and of no concern here.
-	Dismissed bool `json:"dismissed,omitempty"`
-}
+type MessageReleasedData struct{}
 
 // ConsentData says what the person answered, yes or no as the type tells: one event for all purposes said at once.
 type ConsentData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// What the yes or no was said to.
 	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
-	// How it was said.
-	How string `json:"how,omitempty" is:"how"`
 	// Opaque id of the partner it was said to; absent where it was said to any.
 	Organisation string `json:"organisation,omitempty" is:"partner"`
-	// The last local day it holds; absent where no end was said.
-	Until string `json:"until,omitempty" is:"date"`
 }
 
 // ConsentExpiringData says that a yes comes to its end and the person is to be asked.
 type ConsentExpiringData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// What the yes was said to.
 	Purposes []string `json:"purposes" is:"purpose" items:"1,20"`
 	// The last local day it holds.
@@ -324,33 +307,24 @@ type PersonMergedData struct {
 
 // PreferencesChangedData says that contact or preferences changed. What they are is read with permission.
 type PreferencesChangedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// True when there is no safe channel: time and place were fixed instead.
 	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
 	// True when there are access or communication needs.
 	Needs bool `json:"needs,omitempty"`
 	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left to
 	// ask; absent where the event does not speak of it.
-	Questions []string `json:"questions,omitzero" is:"contact-question"`
+	Questions []string `json:"questions,omitzero" is:"contact-question" items:"0,10"`
 	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
 	// any more. Absent where the event does not speak of it.
 	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
 }
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.
-type ContactStoppedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Why contact stopped.
-	Reason string `json:"reason" is:"stop-reason"`
-}
+type ContactStoppedData struct{}
 
 // SeenData says that staff of another organisation looked, for a reason that they stated; the reason is kept where they
 // looked.
 type SeenData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// Who looked: their organisation's ODS code.
 	Organisation string `json:"organisation" is:"ods"`
 	// What they looked at.
@@ -358,12 +332,7 @@ type SeenData struct {
 }
 
 // ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for anew.
-type ContactResumedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Why contact may go on, as a code.
-	Reason string `json:"reason,omitempty" is:"code"`
-}
+type ContactResumedData struct{}
 
 // Finding is a criterion's result for one set of facts.
 type Finding string
@@ -422,30 +391,24 @@ type CriterionResult struct {
 	CheckedOn string `json:"checkedOn" is:"date"`
 }
 
-// PathwayDecidedData says that every service's criteria were looked at together.
+// PathwayDecidedData says that every service's criteria were looked at together, and what is open. Names, reasons, what is
+// not known and what falls between stay in the stored decision (GET /api/journeys/{id}/doors).
 type PathwayDecidedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Version (hash) of the criteria used.
-	Directory string `json:"directory" is:"version"`
-	// Id of the stored decision, with its full matrix.
-	Decision string `json:"decision" is:"uuid"`
-	// What each service's criteria say.
-	Doors []ServiceDoor `json:"doors"`
+	// Ids of the services that are open, third-sector ones first: at most MostNamed.
+	Open []string `json:"open" is:"service" items:"0,40"`
+	// Ids of the services that are open if a fact that is unknown turns out so, third-sector ones first: at most
+	// MostNamed.
+	OpenIf []string `json:"openIf,omitempty" is:"service" items:"0,40"`
 	// Ids of the services whose list the person is on.
-	Waits []string `json:"waits,omitempty" is:"service"`
-	// The local day the window counts from.
-	LeftOn string `json:"leftOn" is:"date"`
-	// Ids of the services whose care the person is in: they are asked first.
-	AskFirst []string `json:"askFirst,omitempty" is:"service"`
-	// Where nothing statutory is open: the noes between which the person falls, as they stand now.
-	GapSides []CriterionResult `json:"gapSides,omitempty"`
+	Waits []string `json:"waits,omitempty" is:"service" items:"0,20"`
 }
+
+// MostNamed is how many services each list of a pathway.decided names at most. Of a full list, a service that is not on
+// it may be open all the same.
+const MostNamed = 40
 
 // ServiceAskedData says that a service was asked for help with a journey.
 type ServiceAskedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// Id of the service in the directory.
 	Service string `json:"service" is:"service"`
 	// The role of who asked; it sees to it that an answer comes.
@@ -458,21 +421,15 @@ type ServiceAskedData struct {
 
 // ServiceAnsweredData says what a service answered. Its words stay with the recorded answer and in the decision.
 type ServiceAnsweredData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// Id of the service in the directory.
 	Service string `json:"service" is:"service"`
 	// What it answered.
 	Answer string `json:"answer" is:"answer"`
-	// Where a human said so: on which side of the service's range the request lies, above or below.
-	Side string `json:"side,omitempty" is:"side"`
 	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer is no.
 	Reason string `json:"reason,omitempty" is:"decline-reason"`
 	// True where the service has agreed never to decline for this reason: the answer closes no door and is a question to
 	// the service.
 	Questioned bool `json:"questioned,omitempty"`
-	// The role of who answered there; absent after no reply.
-	AnsweredBy string `json:"answeredBy,omitempty" is:"answering-role"`
 	// The role of who recorded it; it sees to what follows.
 	By string `json:"by" is:"asking-role"`
 }
@@ -480,8 +437,6 @@ type ServiceAnsweredData struct {
 // ServiceLineReportedData says that a published number or link reaches nobody. The event's subject is the report's
 // id, as no journey is concerned.
 type ServiceLineReportedData struct {
-	// Id of the report.
-	Report string `json:"report" is:"uuid"`
 	// Id of the service in the directory.
 	Service string `json:"service" is:"service"`
 	// ODS code of the organisation that keeps the directory.
@@ -492,41 +447,26 @@ type ServiceLineReportedData struct {
 
 // ServiceLineMendedData says that what had been reported works again, or was replaced. The event's subject is the
 // report's id.
-type ServiceLineMendedData struct {
-	// Id of the report.
-	Report string `json:"report" is:"uuid"`
-	// Id of the service in the directory.
-	Service string `json:"service" is:"service"`
-}
+type ServiceLineMendedData struct{}
 
 // InformationSuppliedData says that facts have become known.
 type InformationSuppliedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// The facts that have become known, or have changed. What is left out is as it was.
 	Facts Facts `json:"facts"`
 	// Names of facts that are known no more.
-	TakenBack []string `json:"takenBack,omitempty" is:"fact"`
+	TakenBack []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
 }
 
 // GapFoundData says that nothing statutory is open: the person falls between what services publish.
 type GapFoundData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Id of the stored decision, with its full matrix.
-	Decision string `json:"decision" is:"uuid"`
 	// True when a criterion that only a conversation can answer stands in for one that was not met.
 	Probable bool `json:"probable,omitempty"`
-	// The criteria of opposite sides between which the person falls.
-	Sides []CriterionResult `json:"sides,omitempty"`
 	// True when no service at all is open and the last resort holds.
 	Nobody bool `json:"nobody,omitempty"`
 }
 
 // InformationNeededData lists unknown facts that could change the outcome.
 type InformationNeededData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// Names of the facts, in the order of how much they open.
 	Facts []string `json:"facts" is:"fact" items:"1,100"`
 }
@@ -547,8 +487,6 @@ type OfferRaisedData struct {
 	Late bool `json:"late,omitempty"`
 	// By when the partner is asked to answer.
 	AnswerBy time.Time `json:"answerBy"`
-	// Whether the person has said yes. No offer is sent out before that.
-	Consent string `json:"consent" is:"consent-state"`
 }
 
 // OfferAcceptedData says that a partner has taken on the offer. From then on it may read who the person is, while its
@@ -600,10 +538,6 @@ type OfferWithdrawnData struct {
 
 // OfferExhaustedData says that no partner is left to ask, and the navigator holds the journey.
 type OfferExhaustedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Why no partner is left, as a code.
-	Reason string `json:"reason" is:"code"`
 	// Last local day of the window, inclusive.
 	LastDay string `json:"lastDay" is:"date"`
 }
@@ -612,18 +546,10 @@ type OfferExhaustedData struct {
 type BridgingProposedData struct {
 	// Id of the plan.
 	Plan string `json:"plan" is:"uuid"`
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Ids of the services whose list the person is on.
-	WaitingOn []string `json:"waitingOn" is:"service"`
 	// Days from one call to the next.
 	EveryDays int `json:"everyDays" is:"days"`
 	// Length of a call in minutes.
 	Minutes int `json:"minutes" is:"minutes"`
-	// Opaque ids of the organisations that alone may ring, by the person's yes to them; absent where any may.
-	Only []string `json:"only,omitempty" is:"partner" items:"0,100"`
-	// Opaque ids of organisations that may not ring, by the person's no to them.
-	Never []string `json:"never,omitempty" is:"partner" items:"0,100"`
 }
 
 // BridgingStartedData: the person said yes to a plan.
@@ -633,8 +559,6 @@ type BridgingStartedData = BridgingProposedData
 type BridgingPausedData struct {
 	// Id of the plan.
 	Plan string `json:"plan" is:"uuid"`
-	// Why it pauses, as a code.
-	Reason string `json:"reason" is:"code"`
 }
 
 // BridgingResumedData says that a plan that was paused goes on.
@@ -714,22 +638,12 @@ const (
 
 // JourneyHeldData says that somebody else holds the person for now. Contact stops, and offers keep their place.
 type JourneyHeldData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
-	// Where the person is.
-	Place string `json:"place" is:"hold-place"`
-	// Who holds the person there: a role in lower-case words joined by hyphens, such as "ward-team". Never a name.
-	HeldBy string `json:"heldBy" is:"code"`
-	// The local day on which somebody looks again.
-	ReviewOn string `json:"reviewOn" is:"date"`
 	// What happens next.
 	Next NextStep `json:"next"`
 }
 
 // JourneyReleasedData says that the journey goes on.
 type JourneyReleasedData struct {
-	// Random id of the person.
-	Person string `json:"person" is:"uuid"`
 	// The local day from which windows count anew.
 	ReleasedOn string `json:"releasedOn" is:"date"`
 	// What happens next.
@@ -738,10 +652,6 @@ type JourneyReleasedData struct {
 
 // JourneyClosedData says that a named human has closed the journey.
 type JourneyClosedData struct {
-	// Random id of the person; absent where the journey's beginning never came.
-	Person string `json:"person,omitempty" is:"uuid"`
-	// Why.
-	Reason string `json:"reason" is:"closing"`
 	// The sequence of the last answer to consent that was known. Answers up to it were about this: if the journey is
 	// reopened, the person is asked anew.
 	AnsweredUpTo int `json:"answeredUpTo" is:"sequence"`
@@ -749,10 +659,6 @@ type JourneyClosedData struct {
 
 // JourneyReopenedData says that a closed journey is open again.
 type JourneyReopenedData struct {
-	// Random id of the person; absent where the journey's beginning never came.
-	Person string `json:"person,omitempty" is:"uuid"`
-	// Why.
-	Reason string `json:"reason" is:"reopening"`
 	// The local day from which windows count anew.
 	ReopenedOn string `json:"reopenedOn" is:"date"`
 	// What happens next.

@@ -50,9 +50,9 @@ type Facts struct {
 	// somebody's words, or from a preference.
 	LastSelfHarm *string `json:"lastSelfHarm,omitempty" is:"date"`
 	// Ids of the services whose list the person is on. Absent is not known; an empty list is none.
-	WaitingOn []string `json:"waitingOn,omitzero" is:"service" items:"0,100"`
+	WaitingOn []string `json:"waitingOn,omitzero" is:"service" items:"0,20"`
 	// Ids of the services whose care the person is in. Absent is not known; an empty list is none.
-	OpenTo []string `json:"openTo,omitzero" is:"service" items:"0,100"`
+	OpenTo []string `json:"openTo,omitzero" is:"service" items:"0,20"`
 }
 
 // Fields gives the facts one by one, by their names on the wire, each as a pointer to its field. A fact that is not known

@@ -93,7 +93,7 @@ func learn(k *Known, e flow.Event) (bool, error) {
 		d, err := flow.Decode[schemas.DischargeWithdrawnData](e)
 		return err == nil && k.addWithdrawn(at, d), err
 	case schemas.PathwayDecided:
-		d, err := flow.Decode[pathwayWaits](e)
+		d, err := flow.Decode[schemas.PathwayDecidedData](e)
 		return err == nil && k.addDecided(d.Waits), err
 	case schemas.GapFound:
 		return k.addGap(), nil
@@ -113,11 +113,6 @@ func learn(k *Known, e flow.Event) (bool, error) {
 	default:
 		return false, fmt.Errorf("event %s: bridging does not hear %s", e.ID, e.Type)
 	}
-}
-
-// pathwayWaits is all that bridging reads of a pathway: to read every service's door costs ten times as much.
-type pathwayWaits struct {
-	Waits []string `json:"waits"`
 }
 
 // decide asks the rules about one journey and gathers what follows.
@@ -163,11 +158,10 @@ func (w *writes) say(r *record, c Change, cause *flow.Event) {
 		if c.Start {
 			t = schemas.BridgingStarted
 		}
-		w.emit(r, cause, t, schemas.BridgingProposedData{Plan: r.Plan.ID, Person: r.Plan.Person, WaitingOn: r.Plan.WaitingOn,
-			EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes, Only: r.Plan.Only, Never: r.Plan.Never})
+		w.emit(r, cause, t, schemas.BridgingProposedData{Plan: r.Plan.ID, EveryDays: r.Plan.EveryDays, Minutes: r.Plan.Minutes})
 	}
 	if c.Pause {
-		w.emit(r, cause, schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
+		w.emit(r, cause, schemas.BridgingPaused, schemas.BridgingPausedData{Plan: r.Plan.ID})
 	}
 	if c.Resume {
 		w.emit(r, cause, schemas.BridgingResumed, schemas.BridgingResumedData{Plan: r.Plan.ID})

@@ -273,10 +273,10 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
 	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
-	s.say("journey", schemas.JourneyHeld, schemas.JourneyHeldData{Person: "p"})
-	s.say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{Person: "p"})
-	s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", AnsweredUpTo: 2})
-	s.say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{Person: "p"})
+	s.say("journey", schemas.JourneyHeld, schemas.JourneyHeldData{})
+	s.say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{})
+	s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: 2})
+	s.say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	r := &record{Journey: aJourney}
 	tell(t, london(t), r, s.events[:3])
@@ -351,20 +351,20 @@ func story(t *rapid.T) []flow.Event {
 			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
-				schemas.ConsentData{Person: "p", Purposes: purposes.Draw(t, "purposes")})
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes")})
 		case 5:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
-				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+				schemas.ContactStoppedData{})
 		case 6:
-			s.say("threshold", schemas.GapFound, schemas.GapFoundData{Person: "p"})
+			s.say("threshold", schemas.GapFound, schemas.GapFoundData{})
 		case 8:
-			s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", Reason: "moved", AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
+			s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
 		case 9:
-			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{Person: "p"})
+			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{})
 		case 7:
-			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: "p", Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
+			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
 		default:
-			s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Waits: waits.Draw(t, "waits")})
+			s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: waits.Draw(t, "waits")})
 		}
 	}
 	return s.events

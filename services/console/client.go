@@ -127,11 +127,23 @@ func (c *client) journey(ctx context.Context, p principal.Principal, id string) 
 	return j, err
 }
 
-// doors are what each service's criteria said, with the reasons; none where nothing has been decided.
-func (c *client) doors(ctx context.Context, p principal.Principal, id string) ([]schemas.ServiceDoor, error) {
-	var list httpx.List[schemas.ServiceDoor]
-	err := c.get(ctx, p, schemas.Threshold, "/api/journeys/"+url.PathEscape(id)+"/doors", &list)
-	return list.Items, err
+// decision is what was decided last about a journey: what each service's criteria said, with the reasons, and where
+// nothing statutory is open the sentences between which the person falls.
+type decision struct {
+	Items []schemas.ServiceDoor `json:"items"`
+	Gap   *struct {
+		Probable bool `json:"probable"`
+		Sides    []struct {
+			Name string `json:"name"`
+			schemas.CriterionResult
+		} `json:"sides"`
+	} `json:"gap"`
+	AskFirst []string `json:"askFirst"` // ids of the services that the person is with already
+}
+
+func (c *client) decision(ctx context.Context, p principal.Principal, id string) (d decision, err error) {
+	err = c.get(ctx, p, schemas.Threshold, "/api/journeys/"+url.PathEscape(id)+"/doors", &d)
+	return d, err
 }
 
 func (c *client) messages(ctx context.Context, p principal.Principal, outcome, cursor string) (httpx.List[message], error) {

@@ -51,6 +51,7 @@ type services struct {
 	refuse   *httpx.Problem
 	asked    principal.Principal // who sent the last form
 	reason   string              // why somebody looked last
+	decision string              // the file of what was decided about the first journey
 }
 
 type change struct{ Path, Key, Body string }
@@ -61,14 +62,14 @@ func (s *services) as(service string) http.Handler {
 
 func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	t.Helper()
-	s := &services{verifier: verifier, mux: http.NewServeMux()}
-	for pattern, file := range map[string]string{
-		"GET /api/journeys":                       "journeys.json",
-		"GET /api/journeys/" + firstID:            "journey.json",
-		"GET /api/journeys/" + firstID + "/doors": "doors.json",
+	s := &services{verifier: verifier, mux: http.NewServeMux(), decision: "doors.json"}
+	for pattern, file := range map[string]*string{
+		"GET /api/journeys":                       new("journeys.json"),
+		"GET /api/journeys/" + firstID:            new("journey.json"),
+		"GET /api/journeys/" + firstID + "/doors": &s.decision,
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
-			content, err := os.ReadFile(filepath.Join("testdata", file))
+			content, err := os.ReadFile(filepath.Join("testdata", *file))
 			if err != nil {
 				t.Error(err)
 			}
@@ -556,4 +557,21 @@ func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))
 	}
 	var _ clock.Clock = stopped{}
+}
+
+// TestTheSentencesOfAGapAreReadWhereTheyWereDecided: no event carries them, and the page shows both, and whom to ask first.
+func TestTheSentencesOfAGapAreReadWhereTheyWereDecided(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	if page := f.page(t, "/journeys/"+firstID, nurse); strings.Contains(page, "council service is open at present") {
+		t.Error("a gap is shown where there is none")
+	}
+	f.services.decision = "gap.json"
+	page := f.page(t, "/journeys/"+firstID, nurse)
+	for _, want := range []string{"Probably no NHS or council service is open at present", "settled enough for weekly sessions", "Psychology West.",
+		"we agree together in a first conversation", "The person is with Psychology East already"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page does not say %q", want)
+		}
+	}
 }

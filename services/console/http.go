@@ -203,6 +203,7 @@ type journeyView struct {
 	ID, Code, Organisation, Began string
 	Unbegun, Closed               bool
 	Steps                         []stepView
+	Gap                           *gapView
 	Doors                         []doorGroup
 	DoorsMissing                  bool // the doors could not be read
 	Decided                       bool // the services have been looked at
@@ -235,23 +236,27 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 		v.Request = clock.NewRandomID()
 		page.Steps = append(page.Steps, v)
 	}
-	page.Doors, page.DoorsMissing = s.doors(r, p, id)
+	if decided, missing := s.decision(r, p, id); missing {
+		page.DoorsMissing = true
+	} else {
+		page.Doors, page.Gap = groupDoors(decided.Items), viewGap(decided)
+	}
 	return s.show(w, r, status, "journey", view{Title: "Journey " + page.Code, Here: "journeys", Problems: problems,
 		Done: doneWords[r.URL.Query().Get("said")], Page: page})
 }
 
-// doors are shown where they can be had: a page without them is better than none.
-func (s *Console) doors(r *http.Request, p principal.Principal, id string) (groups []doorGroup, missing bool) {
-	doors, err := s.client.doors(r.Context(), p, id)
+// decision is shown where it can be had: a page without it is better than none.
+func (s *Console) decision(r *http.Request, p principal.Principal, id string) (d decision, missing bool) {
+	d, err := s.client.decision(r.Context(), p, id)
 	var problem *httpx.Problem
 	if errors.As(err, &problem) && problem.Status == http.StatusNotFound {
-		return nil, false // nothing has been decided yet
+		return decision{}, false // nothing has been decided yet
 	}
 	if err != nil {
 		s.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "doors of a journey could not be read", slog.Any("error", err))
-		return nil, true
+		return decision{}, true
 	}
-	return groupDoors(doors), false
+	return d, false
 }
 
 // doneWords say what a button did, on the page that follows.

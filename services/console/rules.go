@@ -164,15 +164,52 @@ func viewDoor(d schemas.ServiceDoor) doorView {
 		v.Missing = "We would need to know " + each(factWords, d.Missing) + "."
 	}
 	for _, c := range d.Because {
-		reason := reasonView{Words: c.Words, Source: c.Source}
-		if isLink(c.Source) {
-			reason.Link = c.Source
-		}
-		if c.CheckedOn != "" {
-			reason.Checked = dayWords(c.CheckedOn)
-		}
-		v.Because = append(v.Because, reason)
+		v.Because = append(v.Because, viewReason(c))
 	}
+	return v
+}
+
+func viewReason(c schemas.CriterionResult) reasonView {
+	reason := reasonView{Words: c.Words, Source: c.Source}
+	if isLink(c.Source) {
+		reason.Link = c.Source
+	}
+	if c.CheckedOn != "" {
+		reason.Checked = dayWords(c.CheckedOn)
+	}
+	return reason
+}
+
+// gapView is what stands between the person and every statutory service, in the services' own words.
+type gapView struct {
+	Probable bool // one of the sentences is a condition that only a conversation can answer
+	Sides    []sideView
+	AskFirst string // the services that the person is with already, in words
+}
+
+type sideView struct {
+	Name string
+	reasonView
+}
+
+// viewGap shows the gap of a decision; nil where there is none.
+func viewGap(d decision) *gapView {
+	if d.Gap == nil {
+		return nil
+	}
+	v := &gapView{Probable: d.Gap.Probable}
+	for _, side := range d.Gap.Sides {
+		v.Sides = append(v.Sides, sideView{side.Name, viewReason(side.CriterionResult)})
+	}
+	var names []string
+	for _, id := range d.AskFirst {
+		i := slices.IndexFunc(d.Items, func(door schemas.ServiceDoor) bool { return door.Service == id })
+		if i >= 0 && d.Items[i].Name != "" {
+			id = d.Items[i].Name
+		}
+		names = append(names, id)
+	}
+	v.AskFirst = all(names)
 	return v
 }
 

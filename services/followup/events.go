@@ -88,8 +88,8 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 		d, err := flow.Decode[schemas.DischargeWithdrawnData](e)
 		return err == nil && k.addWithdrawn(at, d), err
 	case schemas.PathwayDecided:
-		d, err := flow.Decode[pathwayDoors](e)
-		return err == nil && k.addDecided(at, d.Doors), err
+		d, err := flow.Decode[schemas.PathwayDecidedData](e)
+		return err == nil && k.addDecided(at, d, s.partners), err
 	case schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed: // a yes taken back is a no
 		d, err := flow.Decode[schemas.ConsentData](e)
 		return err == nil && k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at)), err
@@ -110,19 +110,6 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	default:
 		return false, fmt.Errorf("event %s: followup does not hear %s", e.ID, e.Type)
 	}
-}
-
-// pathwayDoors is all that followup reads of a pathway: why each door is as it is makes most of the event.
-type pathwayDoors struct {
-	Doors []door `json:"doors"`
-}
-
-// door is what the criteria of one service say: schemas.ServiceDoor without its reasons.
-type door struct {
-	Service string       `json:"service"`
-	Sector  string       `json:"sector"`
-	Kind    string       `json:"kind"`
-	Door    schemas.Door `json:"door"`
 }
 
 // leftOn returns the local day the window counts from: the day as sent, else that of the instant, else that of
@@ -165,13 +152,10 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	}
 	if c.Exhausted {
 		w.emit(r, cause, schemas.OfferExhausted, schemas.OfferExhaustedData{
-			Person: r.Known.Person, Reason: noPartnerFits, LastDay: windowOf(wanted.LeftOn, calendar.DayOf(w.now, w.zone)).Last.String(),
+			LastDay: windowOf(wanted.LeftOn, calendar.DayOf(w.now, w.zone)).Last.String(),
 		})
 	}
 }
-
-// noPartnerFits is the reason of offer.exhausted when no partner's service has an open door.
-const noPartnerFits = "no-partner-fits"
 
 func (w *writes) raise(r *record, o Offer, cause *flow.Event) {
 	o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(w.now), r.Journey, r.Known.Sender, r.Known.Person
@@ -184,7 +168,7 @@ func (w *writes) sayRaised(r *record, cause *flow.Event) {
 	o := r.Open
 	w.emit(r, cause, schemas.OfferRaised, schemas.OfferRaisedData{
 		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(), LastDay: o.Window.Last.String(),
-		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(w.zone), Consent: o.Consent,
+		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(w.zone),
 	})
 }
 

@@ -5,14 +5,6 @@ import (
 	"slices"
 
 	"footbridge/libs/calendar"
-	"footbridge/schemas"
-)
-
-// sectorThird and kindFollowUp are how the directory marks a service that does what an offer asks for: one peer-led
-// session of a third-sector organisation.
-const (
-	sectorThird  = "third-sector"
-	kindFollowUp = "peer-follow-up"
 )
 
 // Partner is a third-sector organisation with an agreement in force.
@@ -27,12 +19,6 @@ type Partner struct {
 	Works calendar.Weekdays
 	// Rank orders partners when the person left the choice open; the smaller is asked first.
 	Rank int
-}
-
-// mayBeOffered says whether a door allows an offer to be prepared. Unknown is not no: a door that is open if a
-// missing fact turns out well is offered while the fact is asked for. A door that takes a conversation is not.
-func mayBeOffered(d door) bool {
-	return d.Sector == sectorThird && d.Kind == kindFollowUp && (d.Door == schemas.DoorOpen || d.Door == schemas.DoorOpenIf)
 }
 
 // match returns the partner to ask: of those whose service is open, the one whose door opened first, then by rank,

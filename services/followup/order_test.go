@@ -52,24 +52,24 @@ func story(t *rapid.T) []flow.Event {
 			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
 			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
-				schemas.ConsentData{Person: "p", Purposes: purposes.Draw(t, "purposes")})
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes")})
 		case 5:
 			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
-				schemas.ContactStoppedData{Person: "p", Reason: "by-hand"})
+				schemas.ContactStoppedData{})
 		case 6:
-			say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{Person: "p", Reason: "moved", AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
+			say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
 		case 7:
 			if rapid.Bool().Draw(t, "reopened") {
-				say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{Person: "p", Reason: "staff", ReopenedOn: day.Draw(t, "from")})
+				say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{ReopenedOn: day.Draw(t, "from")})
 			} else {
-				say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{Person: "p", ReleasedOn: day.Draw(t, "from")})
+				say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: day.Draw(t, "from")})
 			}
 		case 8:
-			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p",
+			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{
 				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {partnersAB()[0].ID}, {partnersAB()[0].ID, partnersAB()[1].ID}}).Draw(t, "barred")})
 		default:
-			say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", Doors: []schemas.ServiceDoor{
-				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))}})
+			say("threshold", schemas.PathwayDecided, doorsOf(
+				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))))
 		}
 	}
 	return events

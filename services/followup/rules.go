@@ -19,11 +19,11 @@ type Known struct {
 	// the first such decision. Decisions only add to it: re-evaluation may open a door, never close one.
 	Open    map[string]int64 `json:"open,omitempty"`
 	Decided int64            `json:"decided,omitempty"` // sequence of the newest decision
-	// Sure holds the services of Open that a decision found open with nothing unknown; Closed those that the newest
-	// decision found not open. A door that was only open if a fact turned out well is not open once it has not: an
+	// Sure holds the services of Open that a decision found open with nothing unknown; Named those that the newest
+	// decision named, nil where it could not name all. A door that was only open if a fact turned out well is not open once it has not: an
 	// offer prepared while the age was not known must not stay with a partner for other ages.
 	Sure    map[string]bool `json:"sure,omitempty"`
-	Closed  map[string]bool `json:"closed,omitempty"`
+	Named   map[string]bool `json:"named"`
 	Consent schemas.Answers `json:"consent,omitzero"` // to follow-up
 	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
 	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt: they are
@@ -188,26 +188,39 @@ func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
 	})
 }
 
-func (k *Known) addDecided(at int64, doors []door) bool {
+// addDecided takes in which of the partners' services are open. Unknown is not no: one that is open if a missing fact turns
+// out well is offered while the fact is asked for. One that takes a conversation is not among them.
+func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) bool {
 	newest := at > k.Decided
 	changed := newest
+	var named map[string]bool
 	if newest {
-		k.Decided, k.Closed = at, nil
+		k.Decided = at
+		if len(d.Open) < schemas.MostNamed && len(d.OpenIf) < schemas.MostNamed {
+			named = map[string]bool{}
+		}
 	}
-	for _, door := range doors {
-		switch {
-		case door.Door == schemas.DoorNotOpen && newest:
-			mark(&k.Closed, door.Service)
-		case door.Door == schemas.DoorOpen && mayBeOffered(door) && !k.Sure[door.Service]:
-			mark(&k.Sure, door.Service)
+	for _, p := range partners {
+		sure := slices.Contains(d.Open, p.Service)
+		if !sure && !slices.Contains(d.OpenIf, p.Service) {
+			continue
+		}
+		if named != nil {
+			named[p.Service] = true
+		}
+		if sure && !k.Sure[p.Service] {
+			mark(&k.Sure, p.Service)
 			changed = true
 		}
-		if since, ok := k.Open[door.Service]; mayBeOffered(door) && (!ok || at < since) {
+		if since, ok := k.Open[p.Service]; !ok || at < since {
 			if k.Open == nil {
 				k.Open = map[string]int64{}
 			}
-			k.Open[door.Service], changed = at, true
+			k.Open[p.Service], changed = at, true
 		}
+	}
+	if newest {
+		k.Named = named
 	}
 	return changed
 }
@@ -222,7 +235,7 @@ func mark(set *map[string]bool, service string) {
 // open are the services whose door may be offered, with the sequence of the decision that first found it so.
 func (k *Known) open() map[string]int64 {
 	open := maps.Clone(k.Open)
-	maps.DeleteFunc(open, func(service string, _ int64) bool { return k.Closed[service] && !k.Sure[service] })
+	maps.DeleteFunc(open, func(service string, _ int64) bool { return k.Named != nil && !k.Named[service] && !k.Sure[service] })
 	return open
 }
 

@@ -5,7 +5,6 @@ import (
 	"time"
 
 	"footbridge/libs/calendar"
-	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
@@ -106,13 +105,18 @@ func thirdSector(service string, door schemas.Door) schemas.ServiceDoor {
 	return schemas.ServiceDoor{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Door: door}
 }
 
-// doorsOf are doors as followup reads them of an event.
-func doorsOf(doors ...schemas.ServiceDoor) []door {
-	read, err := flow.Decode[pathwayDoors](event("", 1, schemas.PathwayDecided, schemas.PathwayDecidedData{Doors: doors}))
-	if err != nil {
-		panic(err)
+// doorsOf is a decision as the bus carries it: the services that are open, and open if a fact turns out so.
+func doorsOf(doors ...schemas.ServiceDoor) schemas.PathwayDecidedData {
+	d := schemas.PathwayDecidedData{Open: []string{}}
+	for _, one := range doors {
+		switch one.Door {
+		case schemas.DoorOpen:
+			d.Open = append(d.Open, one.Service)
+		case schemas.DoorOpenIf:
+			d.OpenIf = append(d.OpenIf, one.Service)
+		}
 	}
-	return read.Doors
+	return d
 }
 
 func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
@@ -121,17 +125,15 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 		doors []schemas.ServiceDoor
 		want  string
 	}{
-		"open":                             {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}, partnerA},
-		"open if a missing fact fits":      {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpenIf)}, partnerA},
-		"not open":                         {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen)}, ""},
-		"only a conversation can tell":     {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorTalkAbout)}, ""},
-		"the smaller rank is asked first":  {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen), thirdSector("svc-b", schemas.DoorOpen)}, partnerB},
-		"a service nobody runs":            {[]schemas.ServiceDoor{thirdSector("svc-x", schemas.DoorOpen)}, ""},
-		"statutory services get no offers": {[]schemas.ServiceDoor{{Service: "svc-a", Sector: "statutory", Kind: "peer-follow-up", Door: schemas.DoorOpen}}, ""},
-		"another kind of service":          {[]schemas.ServiceDoor{{Service: "svc-a", Sector: "third-sector", Kind: "text-line", Door: schemas.DoorOpen}}, ""},
+		"open":                            {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}, partnerA},
+		"open if a missing fact fits":     {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpenIf)}, partnerA},
+		"not open":                        {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen)}, ""},
+		"only a conversation can tell":    {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorTalkAbout)}, ""},
+		"the smaller rank is asked first": {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen), thirdSector("svc-b", schemas.DoorOpen)}, partnerB},
+		"a service nobody runs":           {[]schemas.ServiceDoor{thirdSector("svc-x", schemas.DoorOpen)}, ""},
 	} {
 		var k Known
-		k.addDecided(1, doorsOf(tc.doors...))
+		k.addDecided(1, doorsOf(tc.doors...), partnersAB())
 		got, ok := match(k.Open, partnersAB())
 		if got.ID != tc.want || ok != (tc.want != "") {
 			t.Errorf("%s: got %q", name, got.ID)
@@ -142,8 +144,8 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	t.Parallel()
 	var k Known
-	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)))
-	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)))
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)), partnersAB())
+	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)), partnersAB())
 	if got, _ := match(k.Open, partnersAB()); got.ID != partnerA {
 		t.Errorf("got %q: the door that opened first stays", got.ID)
 	}
@@ -156,14 +158,14 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 	for _, inOrder := range []bool{true, false} {
 		var k Known
 		if inOrder {
-			k.addDecided(1, ifOpen)
+			k.addDecided(1, ifOpen, partnersAB())
 			if got, _ := match(k.open(), partnersAB()); got.ID != partnerB {
 				t.Errorf("got %q while the age is not known", got.ID)
 			}
-			k.addDecided(2, known)
+			k.addDecided(2, known, partnersAB())
 		} else {
-			k.addDecided(2, known)
-			k.addDecided(1, ifOpen)
+			k.addDecided(2, known, partnersAB())
+			k.addDecided(1, ifOpen, partnersAB())
 		}
 		if got, _ := match(k.open(), partnersAB()); got.ID != partnerA {
 			t.Errorf("got %q: a partner for other ages", got.ID)
@@ -175,7 +177,7 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 func recorded(flags ...string) *Known {
 	var k Known
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags}, "2026-11-02")
-	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)))
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)), partnersAB())
 	return &k
 }
 

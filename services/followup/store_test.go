@@ -74,7 +74,7 @@ func discharged(journey string) flow.Event {
 }
 
 func decided(journey string) flow.Event {
-	return event(journey, 1, schemas.PathwayDecided, schemas.PathwayDecidedData{Doors: []schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpenIf)}})
+	return event(journey, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.DoorOpenIf)))
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {

@@ -224,14 +224,14 @@ type story struct {
 	events  []flow.Event
 	offer   *schemas.OfferRaisedData
 	opened  *schemas.JourneyOpenedData
-	pathway *schemas.PathwayDecidedData
+	decided bool
 }
 
 func newStory() *story {
 	return &story{}
 }
 
-func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.pathway != nil }
+func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.decided }
 
 func (s *story) tell(e flow.Event) {
 	if s.journey == "" {
@@ -247,7 +247,7 @@ func (s *story) tell(e flow.Event) {
 	case schemas.JourneyOpened:
 		s.opened = read[schemas.JourneyOpenedData](e)
 	case schemas.PathwayDecided:
-		s.pathway = read[schemas.PathwayDecidedData](e)
+		s.decided = true
 	}
 }
 
@@ -270,9 +270,8 @@ func read[T any](e flow.Event) *T {
 
 // conclude tells the doors, the window and the next step, and where to look next.
 func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
-	say("The doors, by every service's published criteria:")
-	for _, door := range s.pathway.Doors {
-		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
+	if err := p.tellDoors(ctx, s.journey); err != nil {
+		return err
 	}
 	say("The follow-up offer:")
 	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
@@ -285,6 +284,23 @@ func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
 		fmt.Println("  make run, which goes on with what the demo left; and beside it")
 	}
 	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
+	return nil
+}
+
+// tellDoors tells what each service's criteria say, as staff would see it: an event names only what is open.
+func (p *process) tellDoors(ctx context.Context, journey string) error {
+	ask, err := p.cfg.client(schemas.Operator)
+	if err != nil {
+		return err
+	}
+	var doors page[schemas.ServiceDoor]
+	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey+"/doors", nil, "", &doors); err != nil {
+		return err
+	}
+	say("The doors, by every service's published criteria:")
+	for _, door := range doors.Items {
+		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
+	}
 	return nil
 }
 

@@ -51,7 +51,7 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 			case 2:
 				events = append(events, offerEvent(t, journey, schemas.OfferWithdrawn, sequence[ours], at, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"}))
 			case 3:
-				events = append(events, offerEvent(t, journey, schemas.OfferExhausted, sequence[ours], at, schemas.OfferExhaustedData{Reason: "no-partner-left", LastDay: "2026-12-01"}))
+				events = append(events, offerEvent(t, journey, schemas.OfferExhausted, sequence[ours], at, schemas.OfferExhaustedData{LastDay: "2026-12-01"}))
 			}
 		}
 		arrival := rapid.Permutation(events).Draw(rt, "arrival")

@@ -367,7 +367,7 @@ func (j *job) release(tx *flow.Tx, message string) {
 		}
 	}
 	j.released = append(j.released, message)
-	j.say(tx, []record.Say{sayReleased(message, false)})
+	j.say(tx, []record.Say{sayReleased(message)})
 }
 
 // hold makes an earlier message a question for a human: a later one has shown that it ended a visit of its own.

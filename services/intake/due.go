@@ -131,7 +131,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 		return err
 	}
 	for _, id := range ended { // of one that somebody dismissed, that was said then
-		job.say(tx, []record.Say{sayReleased(id, false)})
+		job.say(tx, []record.Say{sayReleased(id)})
 	}
 	return nil
 }

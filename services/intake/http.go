@@ -155,8 +155,8 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	return httpx.WriteJSON(w, http.StatusOK, line)
 }
 
-func sayReleased(message string, dismissed bool) record.Say {
-	return record.Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{Message: message, Dismissed: dismissed}}
+func sayReleased(message string) record.Say {
+	return record.Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{}}
 }
 
 // releaseEdits are what a human knows better than the message that is released.
@@ -249,7 +249,7 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 		}
 		decision = settled
 	}
-	job.say(tx, append(decision.Say, sayReleased(held.ID, !release)))
+	job.say(tx, append(decision.Say, sayReleased(held.ID)))
 	if err := s.storeWorld(tx, job.world); err != nil {
 		return LedgerLine{}, err
 	}

@@ -74,7 +74,7 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 		"declined":              {say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: offerID("1"), Reason: "no-place"}), false},
 		"withdrawn":             {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("1"), Reason: "person"}), false},
 		"another one withdrawn": {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("2"), Reason: "person"}), true},
-		"nobody left":           {say(schemas.OfferExhausted, schemas.OfferExhaustedData{Reason: "no-partner-left", LastDay: "2026-12-01"}), false},
+		"nobody left":           {say(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: "2026-12-01"}), false},
 		"held":                  {func(t *testing.T, w when) { w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at)) }, false},
 		"released": {func(t *testing.T, w when) {
 			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at), turned(w.journey, schemas.JourneyReleased, 4, w.at))
@@ -210,7 +210,7 @@ func TestWhatIsSaidOfAnOfferEndsAsTheSameInAnyOrder(t *testing.T) {
 			case schemas.FollowupCompleted:
 				data = schemas.FollowupCompletedData{Offer: offerID("1"), CompletedOn: start.AddDate(0, 0, min(days, 20)).Format(time.DateOnly)}
 			case schemas.OfferExhausted:
-				data = schemas.OfferExhaustedData{Reason: "no-partner-left"}
+				data = schemas.OfferExhaustedData{}
 			default:
 				data, ended = schemas.OfferDeclinedData{Offer: offerID("1"), Reason: "person"}, true
 			}

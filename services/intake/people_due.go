@@ -34,7 +34,7 @@ func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (i
 		return 0, err
 	}
 	for _, a := range ending {
-		data := schemas.ConsentExpiringData{Person: a.Person, Purposes: []string{a.Purpose}, Until: a.Until}
+		data := schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}
 		if err := sayOn(tx, a.Journey, []record.Said{{Kind: schemas.ConsentExpiring, Data: data}}); err != nil {
 			return 0, err
 		}
@@ -57,7 +57,7 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 		if sub.erased || len(questions) == 0 {
 			continue
 		}
-		data := schemas.PreferencesChangedData{Person: one.person, NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
+		data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
 		for _, journey := range one.journeys {
 			if err := sayOn(tx, journey, []record.Said{{Kind: schemas.PreferencesChanged, Data: data}}); err != nil {
 				return 0, err

@@ -244,14 +244,14 @@ func saidByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record
 		}
 		alike := func(e record.Said) bool {
 			d, ok := e.Data.(*schemas.ConsentData)
-			return ok && e.Kind == kinds[a.State] && d.Organisation == a.Towards && d.Until == a.Until
+			return ok && e.Kind == kinds[a.State] && d.Organisation == a.Towards
 		}
 		if i := slices.IndexFunc(all, alike); i >= 0 {
 			d := all[i].Data.(*schemas.ConsentData)
 			d.Purposes = append(d.Purposes, a.Purpose)
 			continue
 		}
-		all = append(all, record.Said{Kind: kinds[a.State], Data: &schemas.ConsentData{Person: sub.Person, Purposes: []string{a.Purpose}, How: a.How, Organisation: a.Towards, Until: a.Until}})
+		all = append(all, record.Said{Kind: kinds[a.State], Data: &schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
 	}
 	return all
 }
@@ -355,7 +355,7 @@ func tellHome(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string)
 	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
 		return nil
 	}
-	return sayOn(tx, sub.Journey, []record.Said{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Person: sub.Person, Organisation: who.Organisation, What: what}}})
+	return sayOn(tx, sub.Journey, []record.Said{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}}})
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
@@ -404,7 +404,7 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 		if facts.IsZero() && len(takenBack) == 0 {
 			return nil
 		}
-		sub.supplied = &schemas.InformationSuppliedData{Person: sub.Person, Facts: facts, TakenBack: takenBack}
+		sub.supplied = &schemas.InformationSuppliedData{Facts: facts, TakenBack: takenBack}
 		return keepFacts(tx, who, sub)
 	})
 }
@@ -465,7 +465,7 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
-	all := []record.Said{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{Person: sub.Person, NoSafeChannel: sub.card.NoSafeChannel,
+	all := []record.Said{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel,
 		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Questions: []string{}}}}
 	if sub.supplied != nil {
 		all = append(all, record.Said{Kind: schemas.InformationSupplied, Data: *sub.supplied})

@@ -262,7 +262,7 @@ func TestEveryFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			dead.dead = true
 			ways["HL7 A31"].tell(t, dead)
 			told(one, func(of *tale) { of.number = other.number })
-			expect("the verified number of somebody known dead", one.visit, schemas.ContactStopped, "death")
+			expect("the verified number of somebody known dead", one.visit, schemas.ContactStopped, "")
 
 			child := next(func(of *tale) { of.born = "" })
 			told(child, func(of *tale) { of.born = "2014-04-01" })
@@ -274,7 +274,7 @@ func TestEveryFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 		if way.dead {
 			one := next(verified)
 			told(one, func(of *tale) { of.dead = true })
-			expect("a death", one.visit, schemas.ContactStopped, "death")
+			expect("a death", one.visit, schemas.ContactStopped, "")
 		}
 		if way.protected {
 			one := next()

@@ -352,15 +352,12 @@ var heard = map[schemas.Type]hearing{
 		return shown{"facts": d.Facts}
 	}),
 	schemas.InformationSupplied: on(func(*Known, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
-	schemas.PathwayDecided: on(func(k *Known, d pathwayShown, at int64, when time.Time) shown {
-		k.addSides(at, d.GapSides)
-		k.addAskFirst(at, d.AskFirst)
-		return doors(d.Doors)
+	schemas.PathwayDecided: on(func(_ *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
+		return shown{"open": len(d.Open), "open-if": len(d.OpenIf)}
 	}),
 	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
 		k.Gap.hear(at, when)
-		k.addSides(at, d.Sides)
-		return shown{"nobody": d.Nobody, "probable": d.Probable, "sides": sidesShown(d.Sides)}
+		return shown{"nobody": d.Nobody, "probable": d.Probable}
 	}),
 	schemas.ServiceAsked: on(func(k *Known, d schemas.ServiceAskedData, at int64, when time.Time) shown {
 		k.addAsked(at, when, d)
@@ -427,46 +424,9 @@ var heard = map[schemas.Type]hearing{
 	}),
 }
 
-// side is one no of a gap as a line shows it: in its own words, which are about the service.
-type side struct {
-	Words     string `json:"words"`
-	Source    string `json:"source"`
-	CheckedOn string `json:"checkedOn"`
-}
-
-func sidesShown(sides []schemas.CriterionResult) []side {
-	all := make([]side, len(sides))
-	for i, s := range sides {
-		all[i] = side{s.Words, s.Source, s.CheckedOn}
-	}
-	return all
-}
-
 func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
 	k.addConsent(d, schemas.Said{At: at, When: when, Yes: given})
 	return shown{"purposes": d.Purposes}
-}
-
-// pathwayShown is all that a journey reads of a pathway: why each door is as it is makes most of the event.
-type pathwayShown struct {
-	Doors    []door                    `json:"doors"`
-	AskFirst []string                  `json:"askFirst"`
-	GapSides []schemas.CriterionResult `json:"gapSides"`
-}
-
-// door is whether one service is open: schemas.ServiceDoor without which service and why.
-type door struct {
-	Door schemas.Door `json:"door"`
-}
-
-// doors counts how many services are open, open if a fact turns out so, to be talked about, and not open.
-func doors(all []door) shown {
-	counts := shown{}
-	for _, d := range all {
-		n, _ := counts[string(d.Door)].(int)
-		counts[string(d.Door)] = n + 1
-	}
-	return counts
 }
 
 // seenElsewhere tells the journey's own people who looked from elsewhere, and at what; it changes nothing else.

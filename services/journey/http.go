@@ -61,11 +61,9 @@ type stepShown struct {
 	FirstDueAt time.Time `json:"firstDueAt"`
 	Overdue    bool      `json:"overdue"`
 	State      string    `json:"state,omitempty"`
-	// Service is the service an answer is awaited from; Sides are the noes between which the person falls, and AskFirst
-	// who the person is with already, where this step is about a gap.
-	Service  string   `json:"service,omitempty"`
-	Sides    []side   `json:"sides,omitempty"`
-	AskFirst []string `json:"askFirst,omitempty"`
+	// Service is the service an answer is awaited from. What a gap is about stands in threshold's decision
+	// (GET /api/journeys/{id}/doors).
+	Service string `json:"service,omitempty"`
 	// May is what the caller may do with it next; TakeOn as which of its owners they may take it on.
 	May    []string `json:"may,omitempty"`
 	TakeOn []string `json:"takeOn,omitempty"`
@@ -81,8 +79,6 @@ func (s *stepShown) explain(step Step, k *Known) {
 	switch step.Kind {
 	case stepServiceAnswers, stepAskAgain, stepAskWhy:
 		s.Service, _, _ = strings.Cut(step.Basis, "/")
-	case stepBridgeGap:
-		s.Sides, s.AskFirst = sidesShown(k.Sides), k.AskFirst
 	}
 }
 

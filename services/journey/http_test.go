@@ -394,7 +394,7 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 	w := newWorld(t)
 	s := w.today(clock.NewID(w.c.Now()))
 	s.discharge()
-	first := s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", MustNotKnow: []string{"RYY", "RXX"}})
+	first := s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{"RYY", "RXX"}})
 	mustApply(t, w.Service, w.pool, withIDs(s.events))
 	routes := func(organisation string, roles []schemas.Role, want int) {
 		t.Helper()
@@ -417,11 +417,11 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 		t.Errorf("the person: %d", status)
 	}
 	s.events = nil
-	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", Needs: true}) // speaks of other things
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Needs: true}) // speaks of other things
 	mustApply(t, w.Service, w.pool, withIDs(s.events))
 	routes("RYY", elsewhere[:1], 404)
 	s.events = nil
-	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Person: "p", MustNotKnow: []string{}})
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{}})
 	mustApply(t, w.Service, w.pool, append(withIDs(s.events), withIDs([]flow.Event{first})...))
 	routes("RYY", elsewhere[:1], 200)
 }
@@ -474,7 +474,7 @@ func TestAMessagesStepIsNotDoneHere(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	message := w.today(clock.NewID(w.c.Now()))
-	message.say(schemas.MessageQuarantined, schemas.MessageQuarantinedData{Message: message.journey, Organisation: "RXX", DueAt: w.c.Now()})
+	message.say(schemas.MessageQuarantined, schemas.MessageQuarantinedData{Organisation: "RXX", DueAt: w.c.Now()})
 	mustApply(t, w.Service, w.pool, withIDs(message.events))
 	step := stepIDs(t, w.pool, stepReadMessage)[0]
 	if _, status := ask[any](w, "POST", "/api/steps/"+step+"/done", ""); status != 409 {

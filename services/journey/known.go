@@ -19,11 +19,6 @@ type Known struct {
 	Consents map[string]schemas.Answers `json:"consents,omitempty"` // by purpose
 	Contact  Answer                     `json:"contact,omitzero"`   // Yes: contact may be made
 	Gap      Heard                      `json:"gap,omitzero"`
-	// Sides are the noes between which the person falls, as they stand now, with the services to ask first.
-	Sides    []schemas.CriterionResult `json:"sides,omitempty"`
-	AskFirst []string                  `json:"askFirst,omitempty"`
-	SidesAt  int64                     `json:"sidesAt,omitempty"`
-	AskAt    int64                     `json:"askAt,omitempty"`
 	// Services are those that were asked for help, by the directory's id.
 	Services map[string]Asking `json:"services,omitempty"`
 	// Deletion is the last yes taken back: partners confirm what they did with the details they had.
@@ -344,20 +339,6 @@ func (k *Known) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredD
 			a.Answer, a.SeenToBy, a.Questioned = d.Answer, d.By, d.Questioned
 		}
 	})
-}
-
-// addSides keeps the noes that a decision or a found gap named last. A decision without any takes none away: the step
-// that a gap opened goes on saying what it is about until somebody has done it.
-func (k *Known) addSides(at int64, sides []schemas.CriterionResult) {
-	if len(sides) > 0 && at > k.SidesAt {
-		k.Sides, k.SidesAt = sides, at
-	}
-}
-
-func (k *Known) addAskFirst(at int64, services []string) {
-	if at > k.AskAt {
-		k.AskFirst, k.AskAt = services, at
-	}
 }
 
 func (k *Known) addPlan(at int64, when time.Time, id, state string) {

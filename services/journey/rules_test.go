@@ -74,12 +74,12 @@ func (s *teller) consent(given bool, purposes ...string) {
 	if given {
 		t = schemas.ConsentGiven
 	}
-	s.say(t, schemas.ConsentData{Person: "p", Purposes: purposes})
+	s.say(t, schemas.ConsentData{Purposes: purposes})
 }
 
 func (s *teller) offer(late bool) {
 	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: s.on(7), LastDay: s.on(14), Late: late,
-		AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour), Consent: "not-asked"})
+		AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour)})
 }
 
 // tell applies events to a journey, batch by batch, and returns what was emitted.
@@ -519,7 +519,7 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 	s := newTeller()
 	s.discharge()
 	s.offer(false)
-	s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl", Person: "p", WaitingOn: []string{"svc"}})
+	s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl"})
 	for _, e := range s.events {
 		details, err := learn(&Known{}, e)
 		if err != nil {
@@ -537,19 +537,13 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 	}
 }
 
-func TestAPathwaysLineCountsItsDoorsAndItsGapIsKept(t *testing.T) {
+func TestAPathwaysLineCountsWhatIsOpen(t *testing.T) {
 	t.Parallel()
-	because := []schemas.CriterionResult{{Criterion: "c", Words: "For adults.", Source: "svc", CheckedOn: "2026-11-01"}}
-	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Person: "p", AskFirst: []string{"svc-w"}, GapSides: because,
-		Doors: []schemas.ServiceDoor{{Service: "svc-a", Door: schemas.DoorNotOpen, Because: because}, {Service: "svc-b", Door: schemas.DoorOpen},
-			{Service: "svc-c", Door: schemas.DoorNotOpen, Because: because}}})
+	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Open: []string{"svc-b"}, OpenIf: []string{"svc-a", "svc-c"}})
 	var k Known
 	details, err := learn(&k, e)
-	if err != nil || string(details) != `{"not-open":2,"open":1}` {
+	if err != nil || string(details) != `{"open":1,"open-if":2}` {
 		t.Errorf("the line shows %s, %v", details, err)
-	}
-	if !slices.Equal(k.Sides, because) || !slices.Equal(k.AskFirst, []string{"svc-w"}) {
-		t.Errorf("of the gap is known %+v, asked first %v", k.Sides, k.AskFirst)
 	}
 }
 

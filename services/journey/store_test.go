@@ -302,8 +302,8 @@ func TestAMessageThatWasSetAsideIsAStepUntilItIsReleased(t *testing.T) {
 	due := time.Date(2026, 11, 2, 14, 0, 0, 0, time.UTC)
 	about := func() (quarantined, released flow.Event) {
 		message := tellerOf(clock.NewID(now))
-		message.say(schemas.MessageQuarantined, schemas.MessageQuarantinedData{Message: message.journey, Organisation: "RXX", Reason: "unreadable", DueAt: due})
-		message.say(schemas.MessageReleased, schemas.MessageReleasedData{Message: message.journey})
+		message.say(schemas.MessageQuarantined, schemas.MessageQuarantinedData{Organisation: "RXX", DueAt: due})
+		message.say(schemas.MessageReleased, schemas.MessageReleasedData{})
 		events := withIDs(message.events)
 		return events[0], events[1]
 	}

@@ -60,7 +60,7 @@ func (w *writes) holdAs(r *record, h Hold, who string) {
 	r.State, r.Known.Hold = journeyHeld, &h
 	w.turned(r, h.Place, who, h, schemas.JourneyHeld, shown{"place": h.Place, "heldBy": h.HeldBy, "reviewOn": h.ReviewOn},
 		func(next schemas.NextStep) any {
-			return schemas.JourneyHeldData{Person: r.Person, Place: h.Place, HeldBy: h.HeldBy, ReviewOn: h.ReviewOn, Next: next}
+			return schemas.JourneyHeldData{Next: next}
 		}, nil)
 }
 
@@ -89,7 +89,7 @@ func (w *writes) releaseAs(r *record, who string) {
 	w.goOn(r)
 	day := w.today().String()
 	w.turned(r, "", who, nil, schemas.JourneyReleased, shown{"from": day}, func(next schemas.NextStep) any {
-		return schemas.JourneyReleasedData{Person: r.Person, ReleasedOn: day, Next: next}
+		return schemas.JourneyReleasedData{ReleasedOn: day, Next: next}
 	}, nil)
 }
 
@@ -117,7 +117,7 @@ func (w *writes) closeJourney(r *record, c Closing, by principal.Principal) erro
 	r.Known.close(r.Version+1, w.now.UTC(), c)
 	w.records = append(w.records, r)
 	w.note(r, string(schemas.JourneyClosed), shown{"reason": c.Reason, "told": c.Told, "wayBack": c.WayBack})
-	w.emit(r, nil, schemas.JourneyClosed, schemas.JourneyClosedData{Person: r.Person, Reason: c.Reason, AnsweredUpTo: int(r.Known.AnsweredUpTo)})
+	w.emit(r, nil, schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: int(r.Known.AnsweredUpTo)})
 	w.turns = append(w.turns, turn{r.ID, r.Organisation, r.Version, r.State, c.Reason, who, c})
 	return nil
 }
@@ -150,7 +150,7 @@ func (w *writes) sayReopened(r *record, reason string, cause *flow.Event) {
 func (w *writes) reopened(r *record, reason, who string, cause *flow.Event) {
 	day := w.today().String()
 	w.turned(r, reason, who, nil, schemas.JourneyReopened, shown{"reason": reason}, func(next schemas.NextStep) any {
-		return schemas.JourneyReopenedData{Person: r.Person, Reason: reason, ReopenedOn: day, Next: next}
+		return schemas.JourneyReopenedData{ReopenedOn: day, Next: next}
 	}, cause)
 }
 

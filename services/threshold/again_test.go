@@ -3,7 +3,9 @@ package threshold
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,7 +57,7 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 		if r.Last == nil {
 			return nil
 		}
-		made, keep := writes{now: at}, kept
+		made, keep := writes{now: at}, always
 		today := calendar.DayOf(at, w.zone).String()
 		switch rapid.IntRange(0, 3).Draw(rt, "command") {
 		case 0:
@@ -111,7 +113,7 @@ func story(t *rapid.T, journey string) (events []flow.Event) {
 		case 4:
 			say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Reason: "recoded"})
 		case 5:
-			say(schemas.JourneyClosed, schemas.JourneyClosedData{Reason: "moved"})
+			say(schemas.JourneyClosed, schemas.JourneyClosedData{})
 		case 6:
 			say(schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: day.Draw(t, "from")})
 		case 7:
@@ -180,5 +182,47 @@ func TestAnEventThatChangesNoDoorIsNotSaid(t *testing.T) {
 	var decisions int
 	if err := w.pool.QueryRow(t.Context(), `select count(*) from decision`).Scan(&decisions); err != nil || decisions != 2 {
 		t.Errorf("%d decisions are kept, %v", decisions, err)
+	}
+}
+
+// TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise: an answer that closes what nobody was told is open is kept with a new
+// decision, and the others hear nothing; one that opens, or is a place on a list, they hear at once.
+func TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.discharge(aJourney, schemas.Facts{Age: new(17)})
+	path := "/api/journeys/" + aJourney + "/answered"
+	w.must("POST", path, `{"service": "adults", "answer": "no", "reason": "22", "answeredBy": "team"}`)
+	if said := w.events(schemas.PathwayDecided); len(said) != 1 || !strings.Contains(said[0], `"data":{"open":["navigator"]}`) {
+		t.Fatalf("a door that was not open is not open: %v", said)
+	}
+	w.must("POST", path, `{"service": "adults", "answer": "waiting", "answeredBy": "team"}`)
+	said := w.events(schemas.PathwayDecided)
+	if len(said) != 2 || !strings.Contains(said[1], `"data":{"open":["adults","navigator"],"waits":["adults"]}`) {
+		t.Errorf("a place on a list: %v", said)
+	}
+}
+
+// TestTheLargestDirectorysDecisionIsStillAThinEvent decides by a set that grew too large for an event before.
+func TestTheLargestDirectorysDecisionIsStillAThinEvent(t *testing.T) {
+	t.Parallel()
+	docs := []criteria.Document{lastResort()}
+	for n := range 216 {
+		doc := service(fmt.Sprintf("service-with-a-long-id-that-is-as-long-as-an-id-may-be-%09d", n), criteria.ThirdSector)
+		for c := range 3 {
+			criterion := include(fmt.Sprintf("c%d", c), []string{"age >= 18", "carer"}[n%2])
+			criterion.Words = strings.Repeat("w", 1900)
+			doc.Criteria = append(doc.Criteria, criterion)
+		}
+		docs = append(docs, doc)
+	}
+	w := newWorld(t, compiledSet(t, docs...))
+	w.discharge(aJourney, schemas.Facts{Age: new(30)})
+	said := w.events(schemas.PathwayDecided)
+	if len(said) != 1 || len(said[0]) >= 8<<10 || len(said[0]) < 80*60 {
+		t.Errorf("said %d times, in %d bytes", len(said), len(said[0]))
+	}
+	if doors := w.must("GET", "/api/journeys/"+aJourney+"/doors", "")["items"].([]any); len(doors) != 217 {
+		t.Errorf("%d doors are shown", len(doors))
 	}
 }

@@ -61,7 +61,7 @@ func (e *Evaluator) apply(q queuer, now time.Time, records map[string]*record, f
 		if r.Correlation == "" {
 			r.Correlation = causes[journey].Correlation
 		}
-		e.decide(&w, r, causes[journey], kept)
+		e.decide(&w, r, causes[journey], always)
 	}
 	return w.emissions, w.store(q)
 }
@@ -155,12 +155,12 @@ func hear(k *Known, e flow.Event) error {
 	}
 }
 
-// keeping says when a decision is kept, and when it is said.
+// keeping says when a decision is kept. What is said of it to others is said where that is otherwise than before.
 type keeping int
 
 const (
-	kept      keeping = iota // facts arrived, or a human recorded something: it is kept, and said where anything is otherwise
-	ifChanged                // nothing was learned, only looked at anew: it is kept and said where anything is otherwise
+	always    keeping = iota // facts arrived, or a human recorded something: it is kept
+	ifChanged                // nothing was learned, only looked at anew: it is kept where anything is otherwise
 )
 
 // decide evaluates the whole set for one journey, keeps what follows and says it. cause is nil where no event led to
@@ -184,19 +184,17 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 		m.cause, m.learnt = &cause.ID, cause.Type
 	}
 	w.decisions = append(w.decisions, m)
-	prior := r.Last
+	said, before := outcomeOf(&decision), outcomeOf(r.Last)
+	if r.Last == nil || !samePathway(said.pathway, before.pathway) {
+		w.emissions = append(w.emissions, r.emission(schemas.PathwayDecided, cause, said.pathway))
+	}
+	if said.gap != nil {
+		w.emissions = append(w.emissions, r.emission(schemas.GapFound, cause, said.gap))
+	}
+	if said.asksNew(before) {
+		w.emissions = append(w.emissions, r.emission(schemas.InformationNeeded, cause, said.needed))
+	}
 	r.Last, r.LastID = &decision, m.id
-	if keep == kept && !changed {
-		return false
-	}
-	decided, gap, needed := outcome(decision, m.id, r.Known.Person, r.Known.countsFrom())
-	w.emissions = append(w.emissions, r.emission(schemas.PathwayDecided, cause, decided))
-	if gap != nil {
-		w.emissions = append(w.emissions, r.emission(schemas.GapFound, cause, gap))
-	}
-	if needed != nil && asksNew(decision, prior) {
-		w.emissions = append(w.emissions, r.emission(schemas.InformationNeeded, cause, needed))
-	}
 	return changed
 }
 

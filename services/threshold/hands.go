@@ -55,7 +55,7 @@ func (a api) asked(w http.ResponseWriter, r *http.Request) error {
 		by := body.answerBy(h.today, calendar.England(), h.zone)
 		h.r.Known.ask(body, h.today.String(), by)
 		addAsked(h.tx, h.who, h.r, h.id, body, by, again, h.tx.Now)
-		h.say(schemas.ServiceAsked, schemas.ServiceAskedData{Person: h.r.Known.Person, Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
+		h.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
 		return body.Service, &by, nil
 	})
 }
@@ -71,8 +71,8 @@ func (a api) answered(w http.ResponseWriter, r *http.Request) error {
 			on = h.today.String()
 		}
 		said := h.r.Known.answer(body, on, h.directory.MayNotDecline(body.Service, body.Reason))
-		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Person: h.r.Known.Person, Service: body.Service, Answer: body.Answer,
-			Side: said.Side, Reason: said.Reason, Questioned: said.Questioned, AnsweredBy: body.AnsweredBy, By: h.who.Role})
+		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: body.Service, Answer: body.Answer,
+			Reason: said.Reason, Questioned: said.Questioned, By: h.who.Role})
 		return body.Service, nil, addAnswered(h.tx, h.who, h.r, h.id, said, h.tx.Now)
 	})
 }
@@ -144,7 +144,7 @@ func (a api) settle(h hand) {
 		cause = &flow.Event{ID: h.tx.Emit(emission), Correlation: h.r.Correlation}
 	}
 	h.w.emissions = nil
-	a.decide(h.w, h.r, cause, kept)
+	a.decide(h.w, h.r, cause, always)
 	for _, emission := range h.w.emissions {
 		h.tx.Emit(emission)
 	}
@@ -226,7 +226,7 @@ func (a api) deadLine(w http.ResponseWriter, r *http.Request) error {
 			return map[string]any{"service": service, "line": body.Line, "state": "reported-before"}, nil
 		}
 		tx.Emit(flow.Emission{Type: string(schemas.ServiceLineReported), Journey: line.ID, Version: 1,
-			Data: schemas.ServiceLineReportedData{Report: line.ID, Service: service, Organisation: a.organisation, DueAt: line.DueAt.In(a.zone)}})
+			Data: schemas.ServiceLineReportedData{Service: service, Organisation: a.organisation, DueAt: line.DueAt.In(a.zone)}})
 		return map[string]any{"id": line.ID, "service": service, "line": body.Line, "state": "reported", "dueAt": line.DueAt.In(a.zone)}, nil
 	})
 }
@@ -245,7 +245,7 @@ func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (a
 		return nil, httpx.NewProblem(http.StatusNotFound, "This line is not reported as reaching nobody. Look at /api/services for those that are.")
 	}
 	tx.Emit(flow.Emission{Type: string(schemas.ServiceLineMended), Journey: mended.ID, Version: mended.Version,
-		Data: schemas.ServiceLineMendedData{Report: mended.ID, Service: service}})
+		Data: schemas.ServiceLineMendedData{}})
 	return map[string]any{"id": mended.ID, "service": service, "line": line, "state": "mended"}, nil
 }
 

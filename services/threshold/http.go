@@ -116,7 +116,7 @@ func (a api) look(r *http.Request, who principal.Principal, journey string) (dec
 		if scopeOf(who).Home(found.Known.Organisation) {
 			return nil
 		}
-		tx.Emit(found.emission(schemas.PathwaySeen, nil, schemas.SeenData{Person: found.Known.Person, Organisation: who.Organisation, What: "doors"}))
+		tx.Emit(found.emission(schemas.PathwaySeen, nil, schemas.SeenData{Organisation: who.Organisation, What: "doors"}))
 		return saveRecords(tx, []*record{found})
 	})
 	return decision, err

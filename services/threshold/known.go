@@ -123,35 +123,41 @@ func (k Known) situation(today criteria.Day, prior *criteria.Decision) criteria.
 }
 
 // outcome is what others hear of a decision.
-func outcome(d criteria.Decision, id, person string, leftOn criteria.Day) (decided schemas.PathwayDecidedData, gap *schemas.GapFoundData, needed *schemas.InformationNeededData) {
-	decided = schemas.PathwayDecidedData{Person: person, Directory: d.Directory, Decision: id, Doors: d.Doors, Waits: d.Waits, LeftOn: leftOn, AskFirst: d.AskFirst}
-	if d.Gap != nil {
-		decided.GapSides = d.Gap.Results()
-	}
-	if d.Gap != nil && d.Gap.New {
-		gap = &schemas.GapFoundData{Person: person, Decision: id, Probable: d.Gap.Probable, Sides: d.Gap.Results(), Nobody: d.Nobody}
-	}
-	if len(d.Questions) > 0 {
-		needed = &schemas.InformationNeededData{Person: person}
-		for _, q := range d.Questions {
-			needed.Facts = append(needed.Facts, q.Fact)
-		}
-	}
-	return decided, gap, needed
+type outcome struct {
+	pathway schemas.PathwayDecidedData
+	gap     *schemas.GapFoundData          // the first time that one is found
+	needed  *schemas.InformationNeededData // facts that would change what is open
 }
 
-// asksNew says whether a decision asks for a fact that the one before did not ask for.
-func asksNew(d criteria.Decision, prior *criteria.Decision) bool {
-	asked := map[string]bool{}
-	if prior != nil {
-		for _, q := range prior.Questions {
-			asked[q.Fact] = true
+// outcomeOf is what is said of a decision; of none, nothing.
+func outcomeOf(d *criteria.Decision) (o outcome) {
+	if d == nil {
+		return o
+	}
+	o.pathway.Open, o.pathway.OpenIf = d.Named(schemas.DoorOpen, schemas.MostNamed), d.Named(schemas.DoorOpenIf, schemas.MostNamed)
+	o.pathway.Waits = d.Waits[:min(len(d.Waits), mostWaits)]
+	if d.Gap != nil && d.Gap.New {
+		o.gap = &schemas.GapFoundData{Probable: d.Gap.Probable, Nobody: d.Nobody}
+	}
+	if len(d.Questions) > 0 {
+		o.needed = &schemas.InformationNeededData{}
+		for _, q := range d.Questions {
+			o.needed.Facts = append(o.needed.Facts, q.Fact)
 		}
 	}
-	for _, q := range d.Questions {
-		if !asked[q.Fact] {
-			return true
-		}
-	}
-	return false
+	return o
+}
+
+// mostWaits is how many lists a person is said to be on; the decision has them all.
+const mostWaits = 20
+
+// samePathway says that two decisions name the same services, so that the later need not be said.
+func samePathway(a, b schemas.PathwayDecidedData) bool {
+	return slices.Equal(a.Open, b.Open) && slices.Equal(a.OpenIf, b.OpenIf) && slices.Equal(a.Waits, b.Waits)
+}
+
+// asksNew says whether a fact is asked for that was not asked for before.
+func (o outcome) asksNew(before outcome) bool {
+	return o.needed != nil && (before.needed == nil ||
+		slices.ContainsFunc(o.needed.Facts, func(fact string) bool { return !slices.Contains(before.needed.Facts, fact) }))
 }

@@ -43,6 +43,76 @@ func hearers(t *Tree) []Finding {
 	return found
 }
 
+// forOutside are the fields of events that no service reads, and why they are there all the same.
+var forOutside = map[string]string{
+	"OfferRaisedData.Person":         "readers outside tell by it whose journeys are one person's",
+	"CallScheduledData.Person":       "the same",
+	"JourneyOpenedData.Person":       "the same",
+	"JourneyOpenedData.Next":         "what happens next is said to whoever reads the bus",
+	"JourneyHeldData.Next":           "the same",
+	"JourneyReleasedData.Next":       "the same",
+	"JourneyReopenedData.Next":       "the same",
+	"JourneyInVoidData.Reason":       "an alarm outside says what is wrong",
+	"JourneyInVoidData.Since":        "the same",
+	"JourneyInVoidData.Next":         "the same",
+	"OfferDeclinedData.Reason":       "the service that asks the next partner goes by it",
+	"OfferHandedBackData.Reason":     "the same",
+	"JourneyOpenedData.Organisation": "readers outside tell by it whose journey it is",
+}
+
+// fieldsRead holds each event to what is read of it: every field of its data is selected somewhere in a service that
+// hears it, or is said to be for readers outside. It goes by the name of the field.
+func fieldsRead(t *Tree) []Finding {
+	const file = "schemas/events.go"
+	if t.gos[file] == nil {
+		return nil
+	}
+	readers := map[string][]string{} // by data type
+	for _, entry := range schemas.Registry() {
+		if entry.OnBus() {
+			readers[entry.Data.Name()] = append(readers[entry.Data.Name()], entry.To...)
+		}
+	}
+	var found []Finding
+	ast.Inspect(t.gos[file], func(node ast.Node) bool {
+		spec, ok := node.(*ast.TypeSpec)
+		if !ok || readers[spec.Name.Name] == nil {
+			return true
+		}
+		data, ok := spec.Type.(*ast.StructType)
+		if !ok {
+			return false
+		}
+		for _, field := range data.Fields.List {
+			for _, name := range field.Names {
+				where := spec.Name.Name + "." + name.Name
+				if forOutside[where] == "" && !t.selects(readers[spec.Name.Name], name.Name) {
+					found = append(found, t.finding(file, name.Pos(), "no service that hears it reads %s; leave it with the service that knows it", where))
+				}
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// selects says whether some file of the services selects a name, tests apart.
+func (t *Tree) selects(services []string, name string) bool {
+	return slices.ContainsFunc(t.Sources(), func(file string) bool {
+		service, ok := serviceOf(file)
+		if !ok || !slices.Contains(services, service) {
+			return false
+		}
+		selected := false
+		ast.Inspect(t.gos[file], func(node ast.Node) bool {
+			sel, ok := node.(*ast.SelectorExpr)
+			selected = selected || ok && sel.Sel.Name == name
+			return !selected
+		})
+		return selected
+	})
+}
+
 func (t *Tree) documentedHearers() []Finding {
 	const page = "docs/events.md"
 	var found []Finding

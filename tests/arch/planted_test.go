@@ -108,6 +108,10 @@ var plants = []struct {
 	{"every promised route has a handler", "of the gateway's own", "services/gateway/a.go", 3,
 		"package gateway\n\nvar a = []schemas.Route{{Method: \"POST\", Pattern: \"/sign-in\", Service: schemas.Gateway}}\n", nil},
 
+	{"what nobody reads is in no event", "a field", "schemas/events.go", 5,
+		"package schemas\n\ntype CallScheduledData struct {\n\tCall string\n\tMood string\n}\n",
+		map[string]string{"services/journey/known.go": "package journey\n\nfunc f(d schemas.CallScheduledData) string { return d.Call }\n"}},
+
 	{"links in documents resolve", "no file", "docs/a.md", 2, "[here](a.md)\n[there](gone.md)\n", nil},
 	{"links in documents resolve", "no heading", "docs/a.md", 3, "# One two\n[right](#one-two)\n[wrong](#three)\n", nil},
 	{"links in documents resolve", "no heading elsewhere", "docs/a.md", 1, "[wrong](b.md#three)\n", map[string]string{"docs/b.md": "## Two\n"}},

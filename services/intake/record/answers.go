@@ -209,23 +209,17 @@ func (p People) changes(own string, was, is Stands) (all []Said) {
 		default:
 			continue
 		}
-		all = p.add(all, own, kind, key)
+		all = p.add(all, kind, key)
 	}
 	return all
 }
 
 // add puts a purpose to the event that says the same of others, or makes one.
-func (p People) add(all []Said, own string, kind schemas.Type, key Question) []Said {
-	data := schemas.ConsentData{Person: own, Purposes: []string{key.Purpose}, Organisation: key.Towards}
-	if a, ok := Newest(p.Answers, key.Purpose, key.Towards, own); ok && kind != schemas.ConsentLapsed {
-		data.How = a.How
-		if kind == schemas.ConsentGiven {
-			data.Until = a.Until
-		}
-	}
+func (p People) add(all []Said, kind schemas.Type, key Question) []Said {
+	data := schemas.ConsentData{Purposes: []string{key.Purpose}, Organisation: key.Towards}
 	for _, one := range all {
 		d, ok := one.Data.(*schemas.ConsentData)
-		if ok && one.Kind == kind && d.Organisation == data.Organisation && d.Until == data.Until && d.How == data.How {
+		if ok && one.Kind == kind && d.Organisation == data.Organisation {
 			d.Purposes = append(d.Purposes, key.Purpose)
 			return all
 		}
@@ -281,7 +275,7 @@ func (w *World) tellAnswers(person *Person, today string, message string) (say [
 		}
 		if w.outrun(people, j, message, today) {
 			card := w.Cards[j.Person]
-			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 				NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, Questions: []string{QuestionAnswer}}})
 		}
 		w.Stood[j.ID] = is
@@ -346,16 +340,16 @@ func (w *World) HasBeenTold(told map[string][]Question, today string) {
 func (w *World) Reconcile(person *Person, in Incoming) []Say {
 	say := w.SettleAll(person, in, Decision{}).Say
 	if reason := w.stopReason(person); reason != "" {
-		say = append(say, stopContact(w.visitsOf(person), person.ID, reason)...)
+		say = append(say, stopContact(w.visitsOf(person))...)
 	} else {
-		say = append(say, resumeContact(w.visitsOf(person), person.ID, ReasonParted)...)
+		say = append(say, resumeContact(w.visitsOf(person))...)
 	}
 	say = append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
 	return append(say, w.tellBarred(person)...)
 }
 
 // resumeContact says, once for each journey, that a stop is lifted.
-func resumeContact(visits []*Visit, person, reason string) (say []Say) {
+func resumeContact(visits []*Visit) (say []Say) {
 	told := map[string]bool{}
 	for _, v := range visits {
 		if !v.Raised.ContactOver {
@@ -364,7 +358,7 @@ func resumeContact(visits []*Visit, person, reason string) (say []Say) {
 		v.Raised.ContactOver, v.changed = false, true
 		if !told[v.Raised.Journey] {
 			told[v.Raised.Journey] = true
-			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{Person: person, Reason: reason}})
+			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{}})
 		}
 	}
 	return say

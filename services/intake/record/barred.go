@@ -60,7 +60,7 @@ func (w *World) tellBarred(person *Person) (say []Say) {
 		}
 		w.BarredWere[j.ID] = is
 		card := w.Cards[j.Person]
-		say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+		say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 			NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, MustNotKnow: is}})
 	}
 	return say

@@ -186,7 +186,7 @@ func (w *World) take(in Incoming) Settled {
 		settled.Say = append(settled.Say, w.tellJoined(person)...)
 	}
 	if reason := w.stopReason(person); reason != "" {
-		settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
+		settled.stop(reason, stopContact(w.visitsOf(person)))
 	}
 	return settled
 }

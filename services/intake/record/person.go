@@ -141,7 +141,7 @@ func (p *Person) NoteBirths(other *Person) {
 
 // stopContact says that nobody may contact the person, once for each journey of theirs, until a named human lifts
 // it.
-func stopContact(visits []*Visit, person, reason string) []Say {
+func stopContact(visits []*Visit) []Say {
 	var say []Say
 	over := map[string]bool{}
 	for _, v := range visits {
@@ -156,8 +156,7 @@ func stopContact(visits []*Visit, person, reason string) []Say {
 			continue
 		}
 		over[v.Raised.Journey] = true
-		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey,
-			Data: schemas.ContactStoppedData{Person: person, Reason: reason}})
+		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey, Data: schemas.ContactStoppedData{}})
 	}
 	return say
 }

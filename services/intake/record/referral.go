@@ -60,7 +60,7 @@ func (v *Visit) counts() Moment {
 func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, any) {
 	if v.Ended() {
 		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
-			Visit: v.ID, LeftAt: left, LeftOn: on, RaisedBy: v.RaisedBy, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+			Visit: v.ID, LeftAt: left, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
 	}
 	var asked *time.Time
 	if at := v.Request.At; at.Known() && !at.DayOnly {

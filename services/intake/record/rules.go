@@ -244,7 +244,7 @@ func ask(v *Visit, s Statement, who Subject, reason string) Decision {
 // Quarantine sets a message aside for a human of an organisation, by its code on the bus.
 func Quarantine(message, organisation, reason string, due time.Time) Decision {
 	return Decision{Outcome: Quarantined, Reason: reason, Say: []Say{{Type: schemas.MessageQuarantined, Journey: message, First: true,
-		Data: schemas.MessageQuarantinedData{Message: message, Organisation: organisation, Reason: reason, DueAt: due}}}}
+		Data: schemas.MessageQuarantinedData{Organisation: organisation, DueAt: due}}}}
 }
 
 // quiet names why nothing was raised.

@@ -70,7 +70,7 @@ func (w *World) takeSignal(in Incoming) Settled {
 			one.die(one.ID)
 		}
 		settled.Reason = ReasonDeath
-		settled.stop(ReasonDeath, stopContact(w.visitsOf(person), person.ID, ReasonDeath))
+		settled.stop(ReasonDeath, stopContact(w.visitsOf(person)))
 	case SignalNumber:
 		before := len(w.Records(person))
 		settled.Decision = w.takeNumber(in, known)
@@ -78,7 +78,7 @@ func (w *World) takeSignal(in Incoming) Settled {
 			settled.Say = append(settled.Say, w.tellJoined(person)...)
 		}
 		if reason := w.stopReason(person); reason != "" {
-			settled.stop(reason, stopContact(w.visitsOf(person), person.ID, reason))
+			settled.stop(reason, stopContact(w.visitsOf(person)))
 		}
 	case SignalRecord:
 		settled.Reason, settled.Say = ReasonRecordChanged, w.questionContact(known)
@@ -179,7 +179,7 @@ func (w *World) askContact(ids []string, flags CardFlags, question string) (say 
 	}
 	for _, j := range w.SortedJourneys() {
 		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
-			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{Person: j.Person,
+			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{question}}})
 		}
 	}
@@ -224,7 +224,7 @@ func (w *World) StopByHand(person *Person) []Say {
 	for _, record := range w.Records(person) {
 		record.Stops, record.stopChanged = record.IDs(), true
 	}
-	return stopContact(w.visitsOf(person), person.ID, ReasonByHandStop)
+	return stopContact(w.visitsOf(person))
 }
 
 // ResumeByHand lifts a stop, whatever it was for: a named human has checked. Visits that had waited are decided
@@ -238,7 +238,7 @@ func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
 			record.Deaths, record.DeathsChanged, record.changed = nil, true, true
 		}
 	}
-	say := resumeContact(w.visitsOf(person), person.ID, ReasonByHandStop)
+	say := resumeContact(w.visitsOf(person))
 	return append(say, w.SettleAll(person, in, Decision{}).Say...)
 }
 

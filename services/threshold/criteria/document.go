@@ -478,9 +478,6 @@ func assemble(placed []placedDocument, refusals Refused) (*Directory, error) {
 		service, refused := shared.compile(p)
 		services, refusals = append(services, service), append(refusals, refused...)
 	}
-	if len(refusals) == 0 {
-		refusals = refuseSize(services)
-	}
 	if len(refusals) > 0 {
 		return nil, refusals
 	}

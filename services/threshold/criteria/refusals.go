@@ -313,7 +313,7 @@ func refuseDocument(p placedDocument) Refused {
 			r = append(r, p.refuse(where, "%q does not fit: letters, digits, dots and hyphens, at most %d (a kind: lower-case words joined by hyphens)", value, most))
 		}
 	}
-	fits("service.id", doc.Service.ID, idShape, 100)
+	fits("service.id", doc.Service.ID, idShape, 64)
 	fits("kind", doc.Kind, codeShape, 60)
 	if len(doc.Service.Name) > 300 {
 		r = append(r, p.refuse("service.name", "is longer than 300 bytes"))

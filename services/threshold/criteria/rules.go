@@ -110,6 +110,20 @@ type Decision struct {
 	Waits      []string              `json:"waits,omitempty"`
 }
 
+// Named returns the ids of at most so many services whose door stands as given, by id, third-sector services first: they
+// are who can be asked without more ado.
+func (d Decision) Named(door schemas.Door, most int) []string {
+	ids := make([]string, 0, len(d.Doors))
+	for _, sector := range []string{ThirdSector, Statutory} {
+		for _, one := range d.Doors {
+			if one.Door == door && one.Sector == sector {
+				ids = append(ids, one.Service)
+			}
+		}
+	}
+	return ids[:min(len(ids), most)]
+}
+
 // Row is one criterion of one service in the matrix. Finding met means that the criterion does not stand in the
 // way: an include that holds, an exclude that does not, or one that is not in force.
 type Row struct {
