@@ -78,7 +78,7 @@ var kinds = compile(map[string]Kind{
 
 	"years":    {Number: true, Min: 0, Max: 130, Do: "use whole years, 0 to 130"},
 	"hour":     {Number: true, Min: 0, Max: 24, Do: "use a whole hour, 0 to 24"},
-	"sequence": {Number: true, Min: 0, Max: 999_999_999_999, Do: "use an event's sequence as a number"},
+	"sequence": {Number: true, Min: 0, Max: 1<<53 - 1, Do: "use an event's sequence as a number"},
 	"days":     {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
 	"minutes":  {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
 

@@ -110,6 +110,9 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 		if !f.cfg.Bus.Up() {
 			continue
 		}
+		if anew, err := f.hearsAnew(ctx); err == nil && anew {
+			return errors.New("the schema has been restored; hearing everything again")
+		}
 		asked := time.Now()
 		consumer, err := f.cfg.Bus.JS.Consumer(ctx, f.cfg.Stream.Name, f.cfg.Service)
 		if errors.Is(err, jetstream.ErrConsumerNotFound) || errors.Is(err, jetstream.ErrStreamNotFound) {
@@ -177,6 +180,10 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking at the stream: %w", err)
 	}
+	anew, err := f.hearsAnew(ctx)
+	if err != nil {
+		return nil, err
+	}
 	known := position{}
 	if at := f.position.Load(); at != nil && info.Created.Equal(f.reading) {
 		known = *at
@@ -186,13 +193,18 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, err
 	}
-	if kept && consumer.CachedInfo().Delivered.Stream <= info.State.LastSeq {
+	if kept && !anew && consumer.CachedInfo().Delivered.Stream <= info.State.LastSeq {
 		return consumer, nil
 	}
-	f.cfg.Log.Warn("the consumer may be ahead of a stream that has lost messages; reading it from the start")
+	f.cfg.Log.Warn("the consumer may be ahead of what this service knows, or of a stream that has lost messages; reading it from the start")
 	f.position.Store(nil)
 	if err := f.cfg.Bus.JS.DeleteConsumer(ctx, f.cfg.Stream.Name, f.cfg.Service); err != nil {
 		return nil, fmt.Errorf("starting the consumer over: %w", err)
+	}
+	if anew {
+		if err := f.heardAnew(ctx); err != nil {
+			return nil, err
+		}
 	}
 	return nil, errors.New("the durable consumer starts over")
 }

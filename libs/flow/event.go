@@ -43,9 +43,15 @@ func Decode[T any](e Event) (T, error) {
 	return data, nil
 }
 
-// FormatSequence writes a version as the CloudEvents sequence extension wants it: a string that orders
-// lexicographically.
-func FormatSequence(version int64) string { return fmt.Sprintf("%012d", version) }
+// FormatSequence writes a sequence as its CloudEvents extension wants it: a string that orders lexicographically.
+func FormatSequence(sequence int64) string { return fmt.Sprintf("%016d", sequence) }
+
+// versions is how many versions a journey may have in one incarnation of its service's schema. A sequence is the incarnation,
+// then the version: all that is said after a restore is later than all that was said before. Both together stay below
+// 2^53, so that every reader of JSON has them exactly.
+const versions = 10_000_000
+
+func sequenceOf(incarnation, version int64) int64 { return incarnation*versions + version }
 
 // ReadSequence reads an event's sequence; one without any counts as the first.
 func ReadSequence(sequence string) int64 {

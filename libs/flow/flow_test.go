@@ -34,6 +34,8 @@ var testStream = bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.
 var effects fs.FS = fstest.MapFS{"0001_effects.sql": {Data: []byte(`-- +goose Up
 create table effect (event_id uuid primary key, journey text not null, at timestamptz not null);
 create table answer (journey text not null);
+create table said (journey text primary key, version bigint not null);
+create table value (journey text primary key, at bigint not null, word text not null);
 `)}}
 
 // world is a database, a broker and any number of processes on them.

@@ -20,7 +20,8 @@ type position struct {
 // committed. prefix is the largest n up to which all are. Only the writer's own process can know this, because
 // only it knows which transactions are still under way.
 type tracker struct {
-	writer int64
+	writer      int64
+	incarnation int64 // of the schema when the writer was made
 
 	mu      sync.Mutex
 	next    int64  // the n to give out next; n starts at 1

@@ -22,7 +22,8 @@ type Emission struct {
 	Type string
 	// Journey becomes the CloudEvents subject and the last token of the NATS subject.
 	Journey string
-	// Version is the service's own version of the journey after this event; it becomes the sequence.
+	// Version is the service's own version of the journey after this event; behind the schema's incarnation it becomes the
+	// sequence.
 	Version int64
 	// Cause is the event that led to this one; nil where it began at a door or by time.
 	Cause *Event
@@ -115,12 +116,15 @@ func (tx *Tx) Flush() error {
 	return err
 }
 
+// Sequence is that with which an event of this version is given out in this transaction.
+func (tx *Tx) Sequence(version int64) int64 { return sequenceOf(tx.writer.incarnation, version) }
+
 // Emit gives an event out when the transaction commits and returns its id.
 func (tx *Tx) Emit(e Emission) (id string) {
 	id = clock.NewOrderedID(tx.Now, len(tx.events))
 	event := Event{
 		ID: id, Source: tx.flow.source, Type: e.Type, Subject: e.Journey, Time: tx.Now, Correlation: e.Correlation,
-		Sequence: FormatSequence(e.Version), TraceParent: tx.trace.parent, TraceState: tx.trace.state,
+		Sequence: FormatSequence(tx.Sequence(e.Version)), TraceParent: tx.trace.parent, TraceState: tx.trace.state,
 	}
 	if e.Cause != nil {
 		event.Causation, event.Correlation = e.Cause.ID, e.Cause.Correlation

@@ -32,11 +32,13 @@ func (f *Flow) renewWriter(ctx context.Context, old *tracker) error {
 
 func (f *Flow) newWriterLocked(ctx context.Context) error {
 	id := rand.Int64N(1<<62) + 1
-	_, err := f.cfg.Pool.Exec(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`, id)
+	t := newTracker(id, 0)
+	err := f.cfg.Pool.QueryRow(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)
+		returning (select number from incarnation)`, id).Scan(&t.incarnation)
 	if err != nil {
 		return fmt.Errorf("writing down a writer of %s: %w", f.cfg.Service, err)
 	}
-	f.writer.Store(newTracker(id, 0))
+	f.writer.Store(t)
 	return nil
 }
 

@@ -32,6 +32,10 @@ type commandLine struct {
 		Rebuild struct{} `cmd:"" help:"Have the running services publish everything again from PostgreSQL."`
 	} `cmd:"" group:"run" help:"The streams that events travel on."`
 
+	Restored struct {
+		Services []string `arg:"" name:"SERVICE" help:"Whose schemas were restored."`
+	} `cmd:"" group:"run" help:"Say that schemas were restored from a backup, before their services start: what they say counts as new, and they hear everything again."`
+
 	Send struct {
 		sendFlags
 		Files []string `arg:"" name:"FILE" help:"HL7 v2 messages, one or several a file, or a CloudEvent or a batch of them; - is standard input."`
@@ -200,6 +204,7 @@ func actions() map[string]action {
 		"broker":              {broker, "footbridge broker --nats-addr 127.0.0.1:4222"},
 		"streams keep":        {sub(streams, "keep"), "footbridge streams keep"},
 		"streams rebuild":     {sub(streams, "rebuild"), "footbridge streams rebuild"},
+		"restored":            {restored, "footbridge restored followup"},
 		"send":                {send, "footbridge send arrival.hl7 end.hl7 --mllp 127.0.0.1:2575\nfootbridge send discharge.json"},
 		"signals":             {signals, "footbridge signals ./signals"},
 		"referrals import":    {sub(referrals, "import"), "footbridge referrals import night.csv --json"},

@@ -173,6 +173,34 @@ func streams(ctx context.Context, args []string) error {
 	})
 }
 
+// restored begins another life of the schemas that were restored from a backup, and has the other services publish everything
+// again, so that nothing is missing that the stream no longer holds.
+func restored(ctx context.Context, args []string) error {
+	o, names, err := load[struct{}](args)
+	if err != nil {
+		return shown(err)
+	}
+	for _, name := range names {
+		if !slices.Contains(stateful(), name) {
+			return fmt.Errorf("%q keeps no schema that events change; name one or several of %v", name, stateful())
+		}
+	}
+	if len(names) == 0 {
+		return service.Usage{Err: errors.New("restored SERVICE…")}
+	}
+	events, _ := o.streams()
+	return o.eachDatabase(ctx, func(name string, pool *pgxpool.Pool) error {
+		if !slices.Contains(names, name) {
+			return flow.AskRebuild(ctx, pool, events.Name)
+		}
+		if _, err := flow.Restored(ctx, pool, time.Now()); err != nil {
+			return err
+		}
+		fmt.Printf("%s begins another life: what it says from now on counts as new, and it will hear everything again\n", name)
+		return nil
+	})
+}
+
 // runKeeper keeps the streams where no process of a service has the login of their owner, as it should be where each
 // service is a process of its own.
 func (c *Config) runKeeper(ctx context.Context) error {

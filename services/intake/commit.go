@@ -395,7 +395,7 @@ func (j *job) say(tx *flow.Tx, all []record.Say) {
 		}
 		known.Told, known.Changed = known.Told+1, true
 		emission.Version, emission.Correlation = known.Told, known.FirstEvent
-		noteYes(tx, say.Type, say.Journey, known.Told, say.Data)
+		noteYes(tx, say.Type, say.Journey, tx.Sequence(known.Told), say.Data)
 		if id := tx.Emit(emission); known.FirstEvent == "" {
 			known.FirstEvent = id
 		}

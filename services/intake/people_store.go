@@ -287,7 +287,7 @@ func sayOn(tx *flow.Tx, journey string, all []record.Said) error {
 	}
 	for i, say := range all {
 		version := told - int64(len(all)-1-i)
-		noteYes(tx, say.Kind, journey, version, say.Data)
+		noteYes(tx, say.Kind, journey, tx.Sequence(version), say.Data)
 		tx.Emit(flow.Emission{Type: string(say.Kind), Journey: journey, Version: version, Correlation: first, Data: say.Data})
 	}
 	return nil

@@ -7,3 +7,5 @@ grant select, insert, update, delete on outbox_writer to login;
 grant select, insert, update on outbox_stream to login;
 -- Answers that were given are forgotten after their time.
 grant select, insert, update, delete on idempotency to login;
+grant select on incarnation to login;
+grant update (number, anew) on incarnation to login;
