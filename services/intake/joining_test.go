@@ -269,7 +269,36 @@ func TestAnyInterleavingOfCorrectionsAndMergesConverges(t *testing.T) {
 		if a, b := attendancesOf(inOrder), attendancesOf(shuffled); !reflect.DeepEqual(a, b) {
 			r.Fatalf("\n in order %v\n shuffled %v", a, b)
 		}
+		for _, w := range []*ward{inOrder, shuffled} {
+			if visits := standsTwice(w); visits != nil {
+				r.Fatalf("two stand of one attendance: %v", visits)
+			}
+		}
 	})
+}
+
+// standsTwice are the visits of an attendance of which more than one stands: one attendance is one offer.
+func standsTwice(w *ward) (numbers []string) {
+	for _, person := range w.world.Owners {
+		for _, attended := range record.Attendances(w.visitsOf(person)) {
+			numbers = nil
+			for _, v := range attended {
+				if v.Raised.Standing() {
+					numbers = append(numbers, v.Number)
+				}
+			}
+			if len(numbers) > 1 {
+				return numbers
+			}
+		}
+	}
+	return nil
+}
+
+// visitsOf are the visits of a person, under any record of theirs.
+func (w *ward) visitsOf(person *record.Person) []*record.Visit {
+	ids := w.world.IdsOf(person)
+	return slices.DeleteFunc(slices.Clone(w.world.Visits), func(v *record.Visit) bool { return !slices.Contains(ids, v.Person) })
 }
 
 // TestEveryKindOfMessageIsAmongTheInterleavings, of all that a profile reads as more than nothing.
@@ -396,14 +425,7 @@ func attendancesOf(w *ward) []string {
 		people[person] = true
 	}
 	for person := range people {
-		ids := w.world.IdsOf(person)
-		var visits []*record.Visit
-		for _, v := range w.world.Visits {
-			if slices.Contains(ids, v.Person) {
-				visits = append(visits, v)
-			}
-		}
-		for _, attended := range record.Attendances(visits) {
+		for _, attended := range record.Attendances(w.visitsOf(person)) {
 			so := record.Together(record.PartsInTime(attended))
 			standing := 0
 			var numbers []string
