@@ -160,7 +160,7 @@ func (w *World) take(in Incoming) Settled {
 	}
 	s.Record = w.RecordOf[in.Key]
 	in.Statement.Record = s.Record
-	person.learn(s.Person.Reveal(), s.Stamp(0))
+	person.learn(person.ownOf(s.Record, s.Person.Reveal()), s.Stamp(0))
 	w.say(person, s, in)
 	joined := w.link(person, in.Number)
 	merged := len(w.merged)

@@ -125,6 +125,21 @@ func (p *Person) merge(other *Person) {
 	p.Deaths, p.Stops, p.changed = append(slices.Clone(p.Deaths), other.Deaths...), append(slices.Clone(p.Stops), other.Stops...), true
 }
 
+// ownOf is what a message says of the person, without the birth date that it gives under a record which was merged into this
+// one: that is noted, the youngest, and does not cross, in whatever order the merge and the message came.
+func (p *Person) ownOf(under string, said Identity) Identity {
+	if under == p.ID || !slices.Contains(p.Aliases, under) || said.BirthDate == "" {
+		return said
+	}
+	next := p.Identity.Reveal()
+	if said.BirthDate > next.OtherBirths[under] {
+		next.OtherBirths = addBirth(next.OtherBirths, under, said.BirthDate)
+		p.Identity, p.changed, p.Learnt = vault.Conceal(next), true, true
+	}
+	said.BirthDate = ""
+	return said
+}
+
 // NoteBirths keeps the birth dates of a record that is merged into this one, and that it is protected.
 func (p *Person) NoteBirths(other *Person) {
 	next, theirs := p.Identity.Reveal(), other.Identity.Reveal()
