@@ -96,3 +96,27 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 		})
 	}
 }
+
+// TestNothingIsBuriedInTheMomentOfALeap: events arrive while a clock leaps back and ahead again and again; each is applied
+// once, and none is a dead letter, before the clocks have been compared and after.
+func TestNothingIsBuriedInTheMomentOfALeap(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asker, wrong := w.start("asker", nil, nil), &leaping{}
+	w.tune = func(c *flow.Config) { c.Clock = wrong }
+	answerer := w.startAnswerer()
+	asker.ask(t, "first", "hello")
+	effectsAre(t, answerer, 1)
+	for n, leap := range []time.Duration{-100 * day, 60 * day, -60 * day} {
+		wrong.by.Store(int64(leap))
+		for range 5 {
+			asker.ask(t, "moment", "hello")
+		}
+		testkit.Eventually(t, "it is told", func() bool { return answerer.Ready() != nil })
+		wrong.by.Store(0)
+		effectsAre(t, answerer, 1+5*(n+1))
+	}
+	if got := count(t, answerer.pool, `select count(*) from letter`); got != 0 {
+		t.Errorf("%d events were put aside", got)
+	}
+}

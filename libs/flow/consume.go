@@ -224,15 +224,13 @@ func (f *Flow) work(ctx context.Context, arrived *queue) {
 // process applies a batch and acknowledges it. Trouble with the database or the commit is waited out, and never
 // counts against an event; while ctx lasts, this does not return before the batch is applied or parked.
 func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
-	for f.clockWrong.Load() {
-		if wait(ctx, 200*time.Millisecond) != nil {
-			return
-		}
-	}
 	if first, err := msgs[0].Metadata(); err == nil {
 		f.ages.took(first.Sequence.Stream, first.Timestamp)
 	}
-	arrivals, unreadable := f.read(msgs)
+	arrivals, unreadable, ok := f.readRight(ctx, msgs)
+	if !ok {
+		return
+	}
 	began := time.Now()
 	for pause := 50 * time.Millisecond; ; pause = min(2*pause, 2*time.Second) {
 		err := f.applyOrPark(arrivals, unreadable, time.Since(began) > f.cfg.StuckAfter)
@@ -250,6 +248,22 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 		_ = msg.Ack()
 	}
 	f.remember(arrivals)
+}
+
+// readRight reads messages by a clock that is right before and after: what comes from the future by one that has leapt back
+// comes from now. ok is false where ctx ended first.
+func (f *Flow) readRight(ctx context.Context, msgs []jetstream.Msg) (good []arrival, bad []letter, ok bool) {
+	for {
+		if f.ClockRight() == nil {
+			good, bad = f.read(msgs)
+			if f.ClockRight() == nil {
+				return good, bad, true
+			}
+		}
+		if wait(ctx, 200*time.Millisecond) != nil {
+			return nil, nil, false
+		}
+	}
 }
 
 // remember keeps the furthest message applied, to notice when the stream has lost its tail.

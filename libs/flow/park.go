@@ -96,6 +96,9 @@ type waitingLetter struct {
 }
 
 func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
+	if err := f.ClockRight(); err != nil {
+		return false, err
+	}
 	var l waitingLetter
 	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries from letter where state = 'waiting' and next_try_at <= $1
 		order by next_try_at limit 1`, f.cfg.Clock.Now()).Scan(&l.id, &l.payload, &l.tries)
@@ -110,6 +113,9 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 		return true, f.giveUp(ctx, l.id, err)
 	}
 	if reason := f.refuses(&event); reason != "" {
+		if err := f.ClockRight(); err != nil {
+			return false, err
+		}
 		return true, f.giveUp(ctx, l.id, errors.New(reason))
 	}
 	err = f.applyParked(l, event)
