@@ -16,7 +16,7 @@
  *   NO_FENCE              transactions do not take the writer's fence
  *   RETENTION_BY_CLOCK    old days of the outbox are dropped whether or not they are settled
  *   PURGE_AT_AGE_UNSEEN   a purge of a stream older than its own age limit is taken for age
- *   BURY_WITHOUT_GATE     a dead letter leaves no mark that its event was taken
+ *   REDRIVE_WITHOUT_VALUE redriving a dead letter counts, instead of setting a value that may be set already
  *   FLOOR_WITHOUT_LOOK    what was acknowledged some time ago is taken for stored, whether or not anybody has looked
  *   PUBLISH_BEFORE_COMMIT events leave before their transaction has ended
  */
@@ -78,7 +78,7 @@ bool old;                   /* the stream is older than its own age limit */
 bool done[SLOTS];           /* acknowledged by the durable */
 byte high = NONE;           /* furthest message applied, and which it was (Flow.position) */
 byte highId;
-bool gate[EVENTS];          /* inbox row, or the value's version: this event was taken */
+bool gate[EVENTS];          /* the value that this event sets is set: coming again changes nothing (ADR 20) */
 bool dead[EVENTS];          /* a dead letter, payload kept */
 byte effect[EVENTS];
 bool poison[EVENTS];        /* cannot be applied by the code as it is */
@@ -247,21 +247,24 @@ end:
 	od
 }
 
-/* Flow.process: apply or bury, then acknowledge; the acknowledgement may be lost and the message come again. */
-#ifdef BURY_WITHOUT_GATE
-#define BURY(e) dead[e] = true
-#else
-#define BURY(e) dead[e] = true; gate[e] = true
-#endif
+/* Flow.process: apply or bury, then acknowledge; the acknowledgement may be lost and the message come again. A dead letter
+ * leaves no mark: its event may come again when the cause is mended, and is applied then. */
 #define DELIVER(s) :: atomic { s >= first && s < tail && !done[s] -> \
 	e = slot[s]; \
 	if :: gate[e] -> skip /* a duplicate */ \
-	   :: !gate[e] && poison[e] -> BURY(e) \
+	   :: !gate[e] && poison[e] -> dead[e] = true \
 	   :: !gate[e] && !poison[e] -> gate[e] = true; effect[e]++; assert(committed[e]); assert(effect[e] == 1) fi; \
 	if :: done[s] = true; if :: high == NONE || s > high -> high = s; highId = e :: else fi \
 	   :: faults > 0 -> faults-- fi; e = 0 }
-/* The cause is mended, and a human redrives: applied and no dead letter any more, in one transaction. */
-#define REDRIVE(x) :: atomic { dead[x] -> poison[x] = false; dead[x] = false; effect[x]++; assert(effect[x] == 1) }
+/* The cause is mended; a human redrives, sooner or later: applied and no dead letter any more, in one transaction. One that
+ * came again meanwhile has had its effect. */
+#define MEND(x) :: atomic { dead[x] && poison[x] -> poison[x] = false }
+#ifdef REDRIVE_WITHOUT_VALUE
+#define REDRIVE(x) :: atomic { dead[x] && !poison[x] -> dead[x] = false; effect[x]++; assert(effect[x] == 1) }
+#else
+#define REDRIVE(x) :: atomic { dead[x] && !poison[x] -> dead[x] = false; \
+	if :: gate[x] -> skip :: else -> gate[x] = true; effect[x]++; assert(effect[x] == 1) fi }
+#endif
 
 proctype Subscriber() {
 	byte s, e;
@@ -270,7 +273,7 @@ end:
 	/* Flow.durable: the consumer is ahead of a stream that has lost its tail, or was made again: from the start. */
 	:: atomic { high != NONE && high >= first && (high >= tail || slot[high] != highId) -> startOver() }
 	DELIVER(0) DELIVER(1) DELIVER(2) DELIVER(3) DELIVER(4) DELIVER(5) DELIVER(6) DELIVER(7) DELIVER(8)
-	REDRIVE(0) REDRIVE(1)
+	MEND(0) MEND(1) REDRIVE(0) REDRIVE(1)
 #ifndef CALM
 	/* Its database is restored alone, to before everything; footbridge restored starts its durable over, and asks the
 	 * publishers to rebuild. */
