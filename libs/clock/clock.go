@@ -78,6 +78,21 @@ func NewRandomID() string {
 	return format(id)
 }
 
+// IsID says whether a text is a UUID of any version as ids are written here: 36 signs, in lower case.
+func IsID(text string) bool {
+	if len(text) != 36 {
+		return false
+	}
+	for i := range len(text) {
+		c := text[i]
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (c == '-') || !hyphen && (c < '0' || c > '9') && (c < 'a' || c > 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // IDTime returns the instant in a UUIDv7, to the millisecond, and whether id is one.
 func IDTime(id string) (time.Time, bool) {
 	if len(id) != 36 || id[14] != '7' || id[8] != '-' || id[13] != '-' || id[18] != '-' || id[23] != '-' {

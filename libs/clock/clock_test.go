@@ -3,6 +3,7 @@ package clock_test
 import (
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -64,5 +65,19 @@ func TestIDsMadeInTurnSortInThatTurn(t *testing.T) {
 			last = id
 		}
 		moment = moment.Add(time.Hour)
+	}
+}
+
+func TestAnIDIsAUUIDInLowerCase(t *testing.T) {
+	t.Parallel()
+	for _, id := range []string{clock.NewRandomID(), clock.NewID(time.UnixMilli(1))} {
+		if !clock.IsID(id) {
+			t.Errorf("%s is none", id)
+		}
+		for _, wrong := range []string{"", id[1:], id + "0", strings.ToUpper("a" + id[1:]), strings.ReplaceAll(id, "-", "0"), "-" + id[1:], "g" + id[1:], id[:35] + "\n"} {
+			if clock.IsID(wrong) {
+				t.Errorf("%q is one", wrong)
+			}
+		}
 	}
 }

@@ -16,7 +16,6 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
-	"regexp"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -204,10 +203,8 @@ func RequestID(ctx context.Context) string {
 	return id
 }
 
-var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
 func (m *Mux) requestID(r *http.Request) string {
-	if given := r.Header.Get("X-Request-Id"); m.trusted && uuidShape.MatchString(given) {
+	if given := r.Header.Get("X-Request-Id"); m.trusted && clock.IsID(given) {
 		return given
 	}
 	return clock.NewID(m.clock.Now())

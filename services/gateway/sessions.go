@@ -4,10 +4,10 @@ import (
 	"bytes"
 	"html/template"
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -60,15 +60,13 @@ func (g *Gateway) endFromPage(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-var sessionIDs = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-
 func (g *Gateway) endOne(w http.ResponseWriter, r *http.Request) (here bool, err error) {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return false, err
 	}
 	missing := httpx.NewProblem(http.StatusNotFound, "None of your sessions has this id. GET /api/sessions lists them.")
-	if id := r.PathValue("id"); g.config.Sessions == nil || !sessionIDs.MatchString(id) {
+	if id := r.PathValue("id"); g.config.Sessions == nil || !clock.IsID(id) {
 		return false, missing
 	}
 	theirs, here, err := g.config.Sessions.EndOne(w, r, p, r.PathValue("id"))

@@ -31,7 +31,7 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 	if err != nil {
 		return err
 	}
-	if !isUUID(request.Other) || request.Other == ref || strings.TrimSpace(request.Reason) == "" {
+	if !clock.IsID(request.Other) || request.Other == ref || strings.TrimSpace(request.Reason) == "" {
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
@@ -244,7 +244,7 @@ func eraseFault(request eraseRequest) string {
 	switch {
 	case request.Confirm != "" && reason != "":
 		return "Either ask for an erasure, with reason, or confirm what somebody else asked for, with confirm."
-	case request.Confirm != "" && !isUUID(request.Confirm):
+	case request.Confirm != "" && !clock.IsID(request.Confirm):
 		return "What is confirmed is a request's id, as its asker was answered with."
 	case request.Confirm == "" && len(reason) < 3:
 		return "Say why, in reason; name nobody there. A second person then confirms the request, with confirm."

@@ -10,6 +10,7 @@ import (
 
 	"github.com/jackc/pgx/v5"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -22,7 +23,7 @@ func (s *Service) waiting(ctx context.Context, who principal.Principal, page htt
 	after := []any{nil, nil}
 	if len(page.After) == 2 {
 		due, err := time.Parse(time.RFC3339Nano, page.After[0])
-		if err != nil || !isUUID(page.After[1]) {
+		if err != nil || !clock.IsID(page.After[1]) {
 			return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
 		}
 		after = []any{due, page.After[1]}

@@ -59,23 +59,10 @@ func (s *Service) perform(w http.ResponseWriter, r *http.Request, body []byte, d
 
 func pathRef(r *http.Request, name string, none func() *httpx.Problem) (string, error) {
 	id := r.PathValue(name)
-	if kind, _ := schemas.KindNamed("uuid"); kind.Format != "uuid" || !isUUID(id) {
+	if !clock.IsID(id) {
 		return "", none()
 	}
 	return id, nil
-}
-
-func isUUID(text string) bool {
-	if len(text) != 36 {
-		return false
-	}
-	for i, c := range []byte(text) {
-		hyphen := i == 8 || i == 13 || i == 18 || i == 23
-		if hyphen != (c == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(c)) {
-			return false
-		}
-	}
-	return true
 }
 
 func (s *Service) today(now time.Time) string { return now.In(s.zone).Format(time.DateOnly) }

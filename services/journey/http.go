@@ -18,10 +18,7 @@ import (
 	"footbridge/schemas"
 )
 
-var (
-	codePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
-	uuidPattern = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
-)
+var codePattern = regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`)
 
 // maxBody bounds a request: it names a step and an owner.
 const maxBody = 16 << 10
@@ -152,7 +149,7 @@ func cursorOf(after []string) (*cursor, error) {
 		return nil, nil
 	}
 	due, err := time.Parse(time.RFC3339Nano, after[0])
-	if err != nil || !uuidPattern.MatchString(after[1]) {
+	if err != nil || !clock.IsID(after[1]) {
 		return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
 	}
 	return &cursor{Due: due, Journey: after[1]}, nil
@@ -262,7 +259,7 @@ func unknown() *httpx.Problem {
 
 func pathID(r *http.Request) (string, error) {
 	id := r.PathValue("id")
-	if !uuidPattern.MatchString(id) {
+	if !clock.IsID(id) {
 		return "", unknown()
 	}
 	return id, nil

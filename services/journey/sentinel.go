@@ -195,7 +195,7 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow, se
 			messages = append(messages, r.Journey)
 		case r.State == heldRecorded:
 			begun = append(begun, r.Journey)
-		case uuidPattern.MatchString(r.Journey):
+		case clock.IsID(r.Journey):
 			journeys = append(journeys, r.Journey)
 		}
 	}
@@ -325,7 +325,7 @@ func journeysIn(findings []finding) []string {
 }
 
 func (f finding) onJourney() bool {
-	return !f.apart && f.Kind != stepReadMessage && uuidPattern.MatchString(f.Journey)
+	return !f.apart && f.Kind != stepReadMessage && clock.IsID(f.Journey)
 }
 
 // awayAfter is for how long nobody may look before it counts as a time away: what fell overdue in it did so since this

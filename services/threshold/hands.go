@@ -2,7 +2,6 @@ package threshold
 
 import (
 	"net/http"
-	"regexp"
 	"strings"
 	"time"
 
@@ -15,8 +14,6 @@ import (
 )
 
 // What people record about a journey and about the directory.
-
-var uuidShape = regexp.MustCompile(`^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$`)
 
 // recorded answers what was recorded about one journey and one service: by ids and states, without any words.
 type recorded struct {
@@ -98,7 +95,7 @@ func (h hand) say(t schemas.Type, data any) {
 // Idempotency-Key.
 func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, B) (service string, by *time.Time, err error)) error {
 	journey := strings.ToLower(r.PathValue("id"))
-	if !uuidShape.MatchString(journey) {
+	if !clock.IsID(journey) {
 		return noJourney()
 	}
 	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {

@@ -73,7 +73,7 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	journey := strings.ToLower(r.PathValue("id"))
-	if !uuidShape.MatchString(journey) {
+	if !clock.IsID(journey) {
 		return noDecision()
 	}
 	var decision *criteria.Decision
