@@ -17,6 +17,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -99,6 +100,13 @@ func unauthorised() *httpx.Problem {
 	return problem
 }
 
+// clocksApart asks to come again: a 401 would have a sender give up for good because a clock of ours is wrong.
+func clocksApart() *httpx.Problem {
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "Two clocks of this system differ, so that it cannot tell who is asking. Send the same again in a while.")
+	problem.Header = http.Header{"Retry-After": {"5"}}
+	return problem
+}
+
 func forbidden() *httpx.Problem {
 	return httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
 }
@@ -110,6 +118,9 @@ func Require(source Source) func(httpx.Handler) httpx.Handler {
 	return func(next httpx.Handler) httpx.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
 			p, err := source(r)
+			if errors.Is(err, errOtherTime) {
+				return clocksApart().Because(err)
+			}
 			if err != nil || !p.Valid() {
 				return unauthorised().Because(err)
 			}
@@ -122,6 +133,10 @@ func Require(source Source) func(httpx.Handler) httpx.Handler {
 func RequireHTTP(source Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := source(r)
+		if errors.Is(err, errOtherTime) {
+			httpx.WriteProblem(w, r, clocksApart())
+			return
+		}
 		if err != nil || !p.Valid() {
 			httpx.WriteProblem(w, r, unauthorised())
 			return

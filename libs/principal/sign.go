@@ -208,10 +208,14 @@ func (v *Verifier) open(kind, value, audience string, now time.Time) (c claims, 
 	}
 	issued := time.UnixMilli(c.IssuedAt)
 	if now.Sub(issued) > validFor || issued.Sub(now) > clockSkew {
-		return claims{}, "", refused("not of this time; compare the clocks of both machines")
+		return claims{}, "", fmt.Errorf("%w: %w", errOtherTime, refused("not of this time; compare the clocks of both machines"))
 	}
 	return c, key.Holder, nil
 }
+
+// errOtherTime: what was signed is in order, and its time is not ours: one of two clocks is wrong, which is our trouble and
+// not the caller's.
+var errOtherTime = errors.New("signed at another time")
 
 func refused(reason string) error {
 	return fmt.Errorf("verifying principal: %w: %s", ErrRefused, reason)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"errors"
+	"footbridge/libs/clock"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -228,4 +229,30 @@ func FuzzVerifyTakesOnlyWhatWasSigned(f *testing.F) {
 			t.Errorf("%q gave %v", given, p)
 		}
 	})
+}
+
+// TestAClockOfOursThatIsWrongIsNotTheCallersFault: what was signed in order, at another time, asks to come again.
+func TestAClockOfOursThatIsWrongIsNotTheCallersFault(t *testing.T) {
+	t.Parallel()
+	r := newRing(t)
+	for _, at := range []time.Time{noon.AddDate(0, 0, -60), noon.AddDate(0, 0, 60)} {
+		value, err := r.signers["alpha"].Sign(reader, "beta", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, c := range []struct {
+			value string
+			want  int
+		}{{value, http.StatusServiceUnavailable}, {value + "x", http.StatusUnauthorized}} {
+			mux := httpx.NewMux(httpx.Options{Clock: clock.Real()})
+			mux.Use(principal.Require(principal.Signed(r.verifier(t), "beta", fixedClock{})))
+			mux.Handle("GET /", func(w http.ResponseWriter, _ *http.Request) error { return nil })
+			w, request := httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil)
+			request.Header.Set(principal.Header, c.value)
+			mux.ServeHTTP(w, request)
+			if w.Code != c.want || (c.want == http.StatusServiceUnavailable) != (w.Header().Get("Retry-After") != "") {
+				t.Errorf("signed at %v: answered %d", at, w.Code)
+			}
+		}
+	}
 }
