@@ -255,6 +255,9 @@ func (w *walk) fill(route schemas.Route, id, organisation string) (path, content
 	if route.Pattern == "/fhir/Task" {
 		path += "?focus=ServiceRequest/" + id
 	}
+	if route.Pattern == "/api/thresholds/turned" {
+		path += "?criterion=women" // of one service of the example directory
+	}
 	contentType = typeJSON
 	switch {
 	case path == "/events":
