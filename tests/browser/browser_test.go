@@ -13,10 +13,13 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"time"
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
+
+	"footbridge/libs/testkit"
 )
 
 // browserPath is where the browser is; a test without one fails.
@@ -36,12 +39,11 @@ func start(t *testing.T) context.Context {
 	t.Helper()
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU,
 		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
-	// How long a page may take is no matter of these tests: what never comes ends with go test's own -timeout.
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	do(t, ctx, chromedp.Navigate("about:blank"))
+	ok(t, chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // the browser lives as long as this context: it has no limit
 	return ctx
 }
 
@@ -50,13 +52,38 @@ func open(t *testing.T, browser context.Context, width int64) context.Context {
 	t.Helper()
 	ctx, cancel := chromedp.NewContext(browser, chromedp.WithNewBrowserContext())
 	t.Cleanup(cancel)
-	do(t, ctx, chromedp.EmulateViewport(width, 900))
+	ok(t, chromedp.Do(ctx, chromedp.EmulateViewport(width, 900))) // so does the page
 	return ctx
 }
 
+// do does what somebody does, and fails with what the page shows where something never comes. How long a page may take is
+// no matter of these tests.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
-	ok(t, chromedp.Do(ctx, steps...))
+	patient, cancel := context.WithTimeout(ctx, testkit.Patience)
+	defer cancel()
+	if err := chromedp.Do(patient, steps...); err != nil {
+		shown, _ := chromedp.Run(ctx, chromedp.Evaluate[string](`location.href + "\n" + document.body.innerText`))
+		t.Fatalf("%v; the page is %s", err, shown)
+	}
+}
+
+// press clicks, once the page stands still: styles that arrive move what is to be clicked, and the click goes beside it.
+func press(sel string) chromedp.Action[chromedp.Void] {
+	return chromedp.Steps(chromedp.WaitVisible(sel), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
+		tick := time.NewTicker(5 * time.Millisecond)
+		defer tick.Stop()
+		for {
+			if state, err := chromedp.Evaluate[string](`document.readyState`)(ctx, page); err == nil && state == "complete" {
+				return nil
+			}
+			select { // a page that is just being left has no answer
+			case <-ctx.Done():
+				return ctx.Err()
+			case <-tick.C:
+			}
+		}
+	}), chromedp.Click(sel))
 }
 
 func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
@@ -70,7 +97,7 @@ func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T
 func signIn(t *testing.T, ctx context.Context, at *site, who string) {
 	t.Helper()
 	do(t, ctx, chromedp.Navigate(at.URL+"/journeys"), chromedp.WaitVisible(`form[action="/sign-in"]`),
-		chromedp.Click(`input[value="`+who+`"]`), chromedp.Click(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.fb-list`))
+		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.fb-list`))
 }
 
 // picture keeps a screenshot of the whole page where pictures are asked for.
@@ -90,8 +117,8 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	ok(t, err)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, chromedp.Click(`a[href="/journeys/`+journeyID+`"]`), chromedp.WaitVisible(`#step-`+stepID),
-		chromedp.Click(`form[action$="`+stepID+`/done"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, press(`a[href="/journeys/`+journeyID+`"]`), chromedp.WaitVisible(`#step-`+stepID),
+		press(`form[action$="`+stepID+`/done"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
 	if !strings.Contains(page, "This step is done") || strings.Contains(page, "Ask the person what they would like") {
 		t.Errorf("the page says %q", page)

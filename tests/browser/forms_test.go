@@ -50,13 +50,13 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 	for _, width := range []int64{1280, phone} {
 		ctx := open(t, browser, width)
 		signIn(t, ctx, at, "liaison")
-		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`), chromedp.SetValue(`#given`, "Rowan"), chromedp.Click(`#send`),
+		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`), chromedp.SetValue(`#given`, "Rowan"), press(`#send`),
 			chromedp.WaitVisible(`.nhsuk-error-summary`))
 		check(t, ctx, width, "refer-unfinished at "+map[int64]string{1280: "1280", phone: "phone"}[width])
 		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.className`)); !strings.Contains(got, "nhsuk-error-summary") {
 			t.Errorf("after an error the focus is on %q", got)
 		}
-		do(t, ctx, chromedp.Click(`.nhsuk-error-summary a[href="#channel-1"]`))
+		do(t, ctx, press(`.nhsuk-error-summary a[href="#channel-1"]`))
 		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.id`)); got != "channel-1" {
 			t.Errorf("the link of the summary leads to %q", got)
 		}
@@ -64,10 +64,10 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 			t.Errorf("what was entered is now %q", got)
 		}
 		for _, answer := range []string{"#channel-1", "#follow-up-1", "#bridging-3", "#how-1", "#assessment-1", "#under18-2", "#told-1"} {
-			do(t, ctx, chromedp.Click(answer))
+			do(t, ctx, press(answer))
 		}
 		before := len(at.posted())
-		do(t, ctx, chromedp.SetValue(`#place`, "07700 900099"), chromedp.Click(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
+		do(t, ctx, chromedp.SetValue(`#place`, "07700 900099"), press(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
 		check(t, ctx, width, "referred at "+map[int64]string{1280: "1280", phone: "phone"}[width])
 		do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`.nhsuk-panel`))
 		sent := at.posted()[before:]
@@ -123,9 +123,9 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
-	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`), chromedp.Click(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
-	do(t, ctx, chromedp.SendKeys(`#given`, "Rowan"), chromedp.Click(`#under18-2`), chromedp.Click(`#channel-1`), chromedp.SendKeys(`#place`, "07700 900777"),
-		chromedp.Click(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
+	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`), press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+	do(t, ctx, chromedp.SendKeys(`#given`, "Rowan"), press(`#under18-2`), press(`#channel-1`), chromedp.SendKeys(`#place`, "07700 900777"),
+		press(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
 	if sent := at.posted(); len(sent) != 1 {
 		t.Fatalf("sent %+v", sent)
 	}
@@ -138,7 +138,7 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 	picture(t, scripted, "own at its end on a phone")
 	pages := chromedp.Evaluate[int](`history.length`)
 	before := read(t, scripted, pages)
-	do(t, scripted, chromedp.Click(`[data-leave]`), chromedp.WaitNotPresent(`[data-leave]`), chromedp.WaitVisible(`h1`))
+	do(t, scripted, press(`[data-leave]`), chromedp.WaitNotPresent(`[data-leave]`), chromedp.WaitVisible(`h1`))
 	if after := read(t, scripted, pages); after != before {
 		t.Errorf("one step back from having left leads to the page that was left: %d pages, %d before", after, before)
 	}
@@ -151,12 +151,12 @@ func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
 	plain := open(t, browser, phone)
 	withoutScripts(t, plain)
 	signIn(t, plain, at, "navigator")
-	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`), chromedp.Click(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
-		chromedp.SendKeys(`#why`, "to find the visit"), chromedp.Click(`form[action$="/who"] button`), chromedp.WaitNotPresent(`#why`))
+	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`), press(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
+		chromedp.SendKeys(`#why`, "to find the visit"), press(`form[action$="/who"] button`), chromedp.WaitNotPresent(`#why`))
 	if page := read(t, plain, chromedp.Text("main")); !strings.Contains(page, "Rowan Examplewood") {
 		t.Errorf("for a reason the page says %q", page)
 	}
-	do(t, plain, chromedp.Click(`form[action$="/release"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, plain, press(`form[action$="/release"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	if sent := at.posted(); len(sent) != 1 || sent[0].Who.Subject != "dev-navigator" {
 		t.Errorf("sent %+v", sent)
 	}
