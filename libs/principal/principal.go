@@ -111,18 +111,27 @@ func forbidden() *httpx.Problem {
 	return httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
 }
 
+// find is whom the source finds, or why nobody is let in.
+func find(source Source, r *http.Request) (Principal, *httpx.Problem) {
+	p, err := source(r)
+	switch {
+	case errors.Is(err, errOtherTime):
+		return Principal{}, clocksApart().Because(err)
+	case err != nil || !p.Valid():
+		return Principal{}, unauthorised().Because(err)
+	}
+	return p, nil
+}
+
 // Require lets only requests pass whose principal the source finds, and puts it into the context. Anything else is
 // a 401; what exactly was wrong with a credential is told to the log (as the problem's cause), not to the caller.
 // It is made for httpx.Mux.Use.
 func Require(source Source) func(httpx.Handler) httpx.Handler {
 	return func(next httpx.Handler) httpx.Handler {
 		return func(w http.ResponseWriter, r *http.Request) error {
-			p, err := source(r)
-			if errors.Is(err, errOtherTime) {
-				return clocksApart().Because(err)
-			}
-			if err != nil || !p.Valid() {
-				return unauthorised().Because(err)
+			p, refused := find(source, r)
+			if refused != nil {
+				return refused
 			}
 			return next(w, r.WithContext(With(r.Context(), p)))
 		}
@@ -132,13 +141,9 @@ func Require(source Source) func(httpx.Handler) httpx.Handler {
 // RequireHTTP is Require for handlers outside of a Mux.
 func RequireHTTP(source Source, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p, err := source(r)
-		if errors.Is(err, errOtherTime) {
-			httpx.WriteProblem(w, r, clocksApart())
-			return
-		}
-		if err != nil || !p.Valid() {
-			httpx.WriteProblem(w, r, unauthorised())
+		p, refused := find(source, r)
+		if refused != nil {
+			httpx.WriteProblem(w, r, refused)
 			return
 		}
 		next.ServeHTTP(w, r.WithContext(With(r.Context(), p)))
