@@ -3,9 +3,9 @@ package gateway
 import (
 	"encoding/json"
 	"net/http"
-	"regexp"
 	"strings"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/fhir"
 	"footbridge/libs/httpx"
 )
@@ -21,8 +21,6 @@ func isFHIR(path string) bool { return strings.HasPrefix(path, fhirPath) }
 // name goes our own.
 const callerRequestID = "X-Caller-Request-Id"
 
-var uuidText = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
 // passIDs hands on the caller's request id and mirrors it.
 func passIDs(w http.ResponseWriter, r, out *http.Request) {
 	id := r.Header.Get("X-Request-Id")
@@ -35,7 +33,7 @@ func passIDs(w http.ResponseWriter, r, out *http.Request) {
 
 func mirrorIDs(w http.ResponseWriter, r *http.Request) {
 	for _, name := range []string{"X-Request-Id", "X-Correlation-Id"} {
-		if id := r.Header.Get(name); uuidText.MatchString(id) {
+		if id := r.Header.Get(name); clock.IsID(strings.ToLower(id)) {
 			w.Header().Set(name, id)
 		}
 	}

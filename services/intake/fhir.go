@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"mime"
 	"net/http"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -133,9 +132,7 @@ func requestIDs(r *http.Request) (request, correlation string) {
 	return cmp.Or(r.Header.Get(CallerRequestID), r.Header.Get(headerRequest)), r.Header.Get(headerCorrelation)
 }
 
-var uuidText = regexp.MustCompile(`^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$`)
-
-func isUUIDText(text string) bool { return uuidText.MatchString(text) }
+func isUUIDText(text string) bool { return clock.IsID(strings.ToLower(text)) }
 
 // fhirRefusalOf makes a refusal of any error: a problem of the usual kind keeps its status and its words.
 func fhirRefusalOf(err error) *fhirRefusal {
