@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -25,6 +26,21 @@ func DayOf(t time.Time, zone *time.Location) Day {
 	y, m, d := t.In(zone).Date()
 	return dayOfDate(y, m, d)
 }
+
+// ZoneOr is the zone, or the hospitals' (Europe/London) where it is nil. The binary carries the zones, so that an error
+// says that it was built without them.
+func ZoneOr(zone *time.Location) (*time.Location, error) {
+	if zone != nil {
+		return zone, nil
+	}
+	zone, err := london()
+	if err != nil {
+		return nil, fmt.Errorf("loading the local calendar: %w", err)
+	}
+	return zone, nil
+}
+
+var london = sync.OnceValues(func() (*time.Location, error) { return time.LoadLocation("Europe/London") })
 
 // ParseDay reads YYYY-MM-DD.
 func ParseDay(s string) (Day, error) {

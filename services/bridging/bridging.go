@@ -22,11 +22,11 @@ package bridging
 
 import (
 	"embed"
-	"fmt"
 	"io/fs"
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
+	"footbridge/libs/calendar"
 	"footbridge/schemas"
 )
 
@@ -57,12 +57,10 @@ type Service struct {
 
 // New makes the service.
 func New(cfg Config) (*Service, error) {
-	s := &Service{zone: cfg.Zone}
-	if s.zone == nil {
-		var err error
-		if s.zone, err = time.LoadLocation("Europe/London"); err != nil {
-			return nil, fmt.Errorf("loading the local calendar: %w", err)
-		}
+	zone, err := calendar.ZoneOr(cfg.Zone)
+	if err != nil {
+		return nil, err
 	}
+	s := &Service{zone: zone}
 	return s, nil
 }

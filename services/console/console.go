@@ -28,6 +28,7 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -181,9 +182,9 @@ func New(c Config) (*Console, error) {
 		}
 		c.Built = sub
 	}
-	zone, err := time.LoadLocation("Europe/London")
+	zone, err := calendar.ZoneOr(nil)
 	if err != nil {
-		return nil, fmt.Errorf("loading the local calendar: %w", err)
+		return nil, err
 	}
 	s := &Console{config: c, zone: zone, client: &client{backends: c.Backends, signer: c.Signer, clock: c.Clock}}
 	if s.assets, s.frontend, err = readAssets(c.Built); err != nil {

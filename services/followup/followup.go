@@ -79,13 +79,11 @@ type Service struct {
 // New checks the configuration and stores the partners. A partner who works on no day is refused: no answer could be
 // asked for.
 func New(ctx context.Context, cfg Config) (*Service, error) {
-	s := &Service{zone: cfg.Zone}
-	if s.zone == nil {
-		var err error
-		if s.zone, err = time.LoadLocation("Europe/London"); err != nil {
-			return nil, fmt.Errorf("loading the local calendar: %w", err)
-		}
+	zone, err := calendar.ZoneOr(cfg.Zone)
+	if err != nil {
+		return nil, err
 	}
+	s := &Service{zone: zone}
 	organisations := map[string]string{}
 	for _, p := range cfg.Partners {
 		if err := p.check(); err != nil {

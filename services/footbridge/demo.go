@@ -16,6 +16,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"footbridge/libs/bus"
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
@@ -176,7 +177,7 @@ func (p *process) playHospital(ctx context.Context) error {
 
 // london is the zone of the hospitals; the binary carries it.
 func london() *time.Location {
-	zone, err := time.LoadLocation("Europe/London")
+	zone, err := calendar.ZoneOr(nil)
 	if err != nil {
 		return time.UTC
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -90,7 +91,7 @@ func (g *Gateway) showSessions(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	zone, err := time.LoadLocation("Europe/London")
+	zone, err := calendar.ZoneOr(nil)
 	if err != nil {
 		return err
 	}

@@ -49,6 +49,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
@@ -171,10 +172,8 @@ func (s *Service) setDefaults() error {
 			return err
 		}
 	}
-	if s.zone == nil {
-		if s.zone, err = time.LoadLocation("Europe/London"); err != nil {
-			return fmt.Errorf("loading the local calendar: %w", err)
-		}
+	if s.zone, err = calendar.ZoneOr(s.zone); err != nil {
+		return err
 	}
 	if s.clock == nil {
 		s.clock = clock.Real()

@@ -31,6 +31,7 @@ import (
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
@@ -88,22 +89,11 @@ func New(cfg Config) (*Service, error) {
 	if err := cfg.Owners.Check(); err != nil {
 		return nil, err
 	}
-	zone, err := zoneOr(cfg.Zone)
+	zone, err := calendar.ZoneOr(cfg.Zone)
 	if err != nil {
 		return nil, err
 	}
 	return &Service{owners: cfg.Owners, zone: zone}, nil
-}
-
-func zoneOr(zone *time.Location) (*time.Location, error) {
-	if zone != nil {
-		return zone, nil
-	}
-	zone, err := time.LoadLocation("Europe/London")
-	if err != nil {
-		return nil, fmt.Errorf("loading the local calendar: %w", err)
-	}
-	return zone, nil
 }
 
 // Due are the loops over what falls due by time.

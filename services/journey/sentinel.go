@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
@@ -56,7 +57,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		return nil, err
 	}
 	var err error
-	if cfg.Zone, err = zoneOr(cfg.Zone); err != nil {
+	if cfg.Zone, err = calendar.ZoneOr(cfg.Zone); err != nil {
 		return nil, err
 	}
 	if len(cfg.Services) == 0 {

@@ -31,13 +31,13 @@ import (
 	"context"
 	"embed"
 	"errors"
-	"fmt"
 	"io/fs"
 	"log/slog"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"footbridge/libs/calendar"
 	"footbridge/services/threshold/criteria"
 )
 
@@ -85,11 +85,9 @@ func New(ctx context.Context, cfg Config) (*Evaluator, error) {
 	if e.log == nil {
 		e.log = slog.New(slog.DiscardHandler)
 	}
-	if e.zone == nil {
-		var err error
-		if e.zone, err = time.LoadLocation("Europe/London"); err != nil {
-			return nil, fmt.Errorf("loading the local calendar: %w", err)
-		}
+	var err error
+	if e.zone, err = calendar.ZoneOr(e.zone); err != nil {
+		return nil, err
 	}
 	return e, keepDirectory(ctx, cfg.Pool, cfg.Directory, cfg.Now)
 }
