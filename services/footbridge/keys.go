@@ -413,13 +413,9 @@ func (c *Config) rewrapKeys(ctx context.Context, asJSON bool) error {
 	if err != nil {
 		return err
 	}
-	urls, err := c.findDatabases(ctx, []string{schemas.Intake})
+	pool, err := c.openDatabase(ctx, schemas.Intake, 2)
 	if err != nil {
 		return err
-	}
-	pool, err := pg.Open(ctx, urls[schemas.Intake], pg.OpenConfig{Service: schemas.Intake, MaxConns: 2})
-	if err != nil {
-		return fmt.Errorf("opening the database of intake: %w", err)
 	}
 	defer pool.Close()
 	done := map[string]int64{}
@@ -467,13 +463,9 @@ func (c *Config) checkVault(ctx context.Context) (note string, err error) {
 	if err != nil {
 		return "", err
 	}
-	urls, err := c.findDatabases(ctx, []string{schemas.Intake})
+	pool, err := c.openDatabase(ctx, schemas.Intake, 1)
 	if err != nil {
 		return "", err
-	}
-	pool, err := pg.Open(ctx, urls[schemas.Intake], pg.OpenConfig{Service: schemas.Intake, MaxConns: 1})
-	if err != nil {
-		return "", fmt.Errorf("opening the database of intake: %w", err)
 	}
 	defer pool.Close()
 	tables, err := intake.CheckKeys(ctx, pool, v)

@@ -29,9 +29,9 @@ func (c *Config) eachDatabase(ctx context.Context, do func(name string, pool *pg
 		return err
 	}
 	for _, name := range stateful() {
-		pool, err := pg.Open(ctx, urls[name], pg.OpenConfig{Service: name, MaxConns: 2})
+		pool, err := openAt(ctx, name, urls[name], 2)
 		if err != nil {
-			return fmt.Errorf("opening the database of %s: %w", name, err)
+			return err
 		}
 		err = do(name, pool)
 		pool.Close()
@@ -40,6 +40,23 @@ func (c *Config) eachDatabase(ctx context.Context, do func(name string, pool *pg
 		}
 	}
 	return nil
+}
+
+// openDatabase opens the database of one service, with so many connections at most.
+func (c *Config) openDatabase(ctx context.Context, name string, conns int) (*pgxpool.Pool, error) {
+	urls, err := c.findDatabases(ctx, []string{name})
+	if err != nil {
+		return nil, err
+	}
+	return openAt(ctx, name, urls[name], conns)
+}
+
+func openAt(ctx context.Context, name, url string, conns int) (*pgxpool.Pool, error) {
+	pool, err := pg.Open(ctx, url, pg.OpenConfig{Service: name, MaxConns: conns})
+	if err != nil {
+		return nil, fmt.Errorf("opening the database of %s: %w", name, err)
+	}
+	return pool, nil
 }
 
 // deadLine is a dead letter with the service that could not apply it.
@@ -212,12 +229,10 @@ func (c *Config) runKeeper(ctx context.Context) error {
 		return err
 	}
 	defer p.close()
-	runner := service.NewRunner(p.log, drainTime)
-	ops := service.NewOps(c.OpsAddr, runner, p.metrics())
-	if ops.Peers, err = p.opsLimiter(); err != nil {
+	runner, err := p.operated()
+	if err != nil {
 		return err
 	}
-	runner.Add("operations", ops.Run)
 	runner.Add("streams", p.keepStreams)
 	return runner.Run(ctx)
 }

@@ -239,15 +239,25 @@ func sentinel(ctx context.Context, args []string) error {
 		return err
 	}
 	defer p.close()
-	runner := service.NewRunner(p.log, drainTime)
-	ops := service.NewOps(o.OpsAddr, runner, p.metrics())
-	if ops.Peers, err = p.opsLimiter(); err != nil {
+	runner, err := p.operated()
+	if err != nil {
 		return err
 	}
-	runner.Add("operations", ops.Run)
 	runner.AddStep("migrations", p.migrate)
 	runner.Add(sentinelName, p.runSentinel)
 	return runner.Run(ctx)
+}
+
+// operated is a runner with the operations port alone, for a process that serves nobody else.
+func (p *platform) operated() (*service.Runner, error) {
+	runner := service.NewRunner(p.log, drainTime)
+	ops := service.NewOps(p.cfg.OpsAddr, runner, p.metrics())
+	var err error
+	if ops.Peers, err = p.opsLimiter(); err != nil {
+		return nil, err
+	}
+	runner.Add("operations", ops.Run)
+	return runner, nil
 }
 
 // runSentinel watches over the views `held` of all services with a login that sees nothing else.

@@ -405,13 +405,9 @@ func unplacedWords(one intake.FacilityLine) string {
 
 // checkFacilities is doctor's look at where messages came from that is agreed with no organisation.
 func (c *Config) checkFacilities(ctx context.Context) (note string, err error) {
-	urls, err := c.findDatabases(ctx, []string{schemas.Intake})
+	pool, err := c.openDatabase(ctx, schemas.Intake, 1)
 	if err != nil {
 		return "", err
-	}
-	pool, err := pg.Open(ctx, urls[schemas.Intake], pg.OpenConfig{Service: schemas.Intake, MaxConns: 1})
-	if err != nil {
-		return "", fmt.Errorf("opening the database of intake: %w", err)
 	}
 	defer pool.Close()
 	unplaced, err := intake.Unplaced(ctx, pool)
