@@ -34,12 +34,7 @@ type Known struct {
 	// count no more, and the person is asked anew.
 	Turn         turn  `json:"turn,omitzero"`
 	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
-	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
-	Person   string `json:"person,omitempty"`
-	Sender   string `json:"sender,omitempty"`
-	PersonAt int64  `json:"personAt,omitempty"`
-	// PlacedAt is the sequence of the event by which a human said whose the journey is.
-	PlacedAt int64 `json:"placedAt,omitempty"`
+	schemas.Origin
 }
 
 // answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
@@ -114,12 +109,7 @@ func (k *Known) visit(id string, change func(v *Visit) bool) bool {
 }
 
 func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) bool {
-	if at > k.PersonAt {
-		k.Person, k.PersonAt = d.Person, at
-		if at > k.PlacedAt {
-			k.Sender = d.Organisation
-		}
-	}
+	k.Begin(at, d.Person, d.Organisation)
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := v.leftOn(at, leftOn)
 		changed = v.flag(at, d.Flags) || changed
@@ -132,24 +122,12 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn st
 }
 
 func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) bool {
-	placed := k.place(at, d.Organisation)
+	placed := k.Place(at, d.Organisation)
 	return k.visit(d.Visit, func(v *Visit) bool {
 		changed := leftOn != "" && v.leftOn(at, leftOn)
 		changed = d.Flags != nil && v.flag(at, d.Flags) || changed
 		return v.aged(at, d.Facts, d.TakenBack) || changed
 	}) || placed
-}
-
-// place takes in whose the journey is, where a human has said so; a beginning that came before does not outrank it.
-func (k *Known) place(at int64, organisation string) bool {
-	if organisation == "" || at <= k.PlacedAt {
-		return false
-	}
-	if at > k.PersonAt {
-		k.Sender = organisation
-	}
-	k.PlacedAt = at
-	return true
 }
 
 func (v *Visit) flag(at int64, flags []string) bool {

@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -90,18 +89,14 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 // learn takes one event into what is known of its journey, and says whether that changed anything: a journey without a row
 // becomes known by any event.
 func (r *record) learn(e flow.Event) (details json.RawMessage, changed bool, err error) {
-	before, err := json.Marshal(r.Known)
+	changed, err = r.seen.Changed(&r.Known, func() (err error) {
+		details, err = learn(&r.Known, e)
+		return err
+	})
 	if err != nil {
-		return nil, false, fmt.Errorf("event %s: %w", e.ID, err)
-	}
-	if details, err = learn(&r.Known, e); err != nil {
 		return nil, false, err
 	}
-	after, err := json.Marshal(r.Known)
-	if err != nil {
-		return nil, false, fmt.Errorf("event %s: %w", e.ID, err)
-	}
-	return details, r.fresh || !bytes.Equal(before, after), nil
+	return details, r.fresh || changed, nil
 }
 
 func (w *writes) store(q queuer) error {

@@ -35,12 +35,7 @@ type Known struct {
 	Plan      Plan  `json:"plan,omitzero"`
 	Call      Call  `json:"call,omitzero"`
 
-	// Person and Sender, the organisation that sent the person, are from the event with sequence PersonAt.
-	Person   string `json:"person,omitempty"`
-	Sender   string `json:"sender,omitempty"`
-	PersonAt int64  `json:"personAt,omitempty"`
-	// PlacedAt is the sequence of the event by which a human said whose the journey is.
-	PlacedAt int64 `json:"placedAt,omitempty"`
+	schemas.Origin
 	// Hold and Closed say so while it is; Resumed is when it was last released or reopened, and Reopened that it was
 	// reopened, by the journey's own sequence. Answers to consent up to AnsweredUpTo were about what is over.
 	Hold         *Hold   `json:"hold,omitempty"`
@@ -172,12 +167,7 @@ func (k *Known) visit(id string, change func(v *Visit)) {
 
 // addBeginning takes in a recorded discharge or a request for support.
 func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit, leftOn string, flags []string) {
-	if at > k.PersonAt {
-		k.Person, k.PersonAt = person, at
-		if at > k.PlacedAt {
-			k.Sender = sender
-		}
-	}
+	k.Begin(at, person, sender)
 	k.visit(visit, func(v *Visit) {
 		v.Recorded.hear(at, when)
 		v.left(at, leftOn)
@@ -210,12 +200,7 @@ func (v *Visit) flag(at int64, flags []string) {
 }
 
 func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
-	if d.Organisation != "" && at > k.PlacedAt {
-		if at > k.PersonAt { // a beginning that came before does not outrank it
-			k.Sender = d.Organisation
-		}
-		k.PlacedAt = at
-	}
+	k.Place(at, d.Organisation)
 	k.visit(d.Visit, func(v *Visit) {
 		v.left(at, d.LeftOn)
 		if d.Flags != nil {

@@ -33,8 +33,9 @@ type record struct {
 	Known                    Known
 	Correlation              string
 	BeganAt                  *time.Time
-	Steps                    []Step // open or done; replaced ones are history
-	fresh                    bool   // has no row yet
+	Steps                    []Step        // open or done; replaced ones are history
+	fresh                    bool          // has no row yet
+	seen                     flow.Snapshot // by it an event that changes nothing is noticed
 }
 
 // load queues the locking of journeys, in id order, with their steps, and fills the map that it returns when the

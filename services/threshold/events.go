@@ -1,8 +1,6 @@
 package threshold
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -84,18 +82,7 @@ func (w *writes) store(q queuer) error {
 // hear takes one event into what is known of a journey, and says whether that changed anything: an event that is older
 // than what is known, or comes again, does not.
 func (r *record) hear(e flow.Event) (changed bool, err error) {
-	before, err := json.Marshal(r.Known)
-	if err != nil {
-		return false, fmt.Errorf("event %s: %w", e.ID, err)
-	}
-	if err := hear(&r.Known, e); err != nil {
-		return false, err
-	}
-	after, err := json.Marshal(r.Known)
-	if err != nil {
-		return false, fmt.Errorf("event %s: %w", e.ID, err)
-	}
-	return !bytes.Equal(before, after), nil
+	return r.seen.Changed(&r.Known, func() error { return hear(&r.Known, e) })
 }
 
 // hear takes one event into what is known.
@@ -179,7 +166,7 @@ func (e *Evaluator) decide(w *writes, r *record, cause *flow.Event, keep keeping
 	if keep == ifChanged && !changed {
 		return false
 	}
-	m := made{id: clock.NewID(w.now), journey: r.Journey, organisation: r.Known.Organisation, decision: decision, situation: situation}
+	m := made{id: clock.NewID(w.now), journey: r.Journey, organisation: r.Known.Sender, decision: decision, situation: situation}
 	if cause != nil {
 		m.cause, m.learnt = &cause.ID, cause.Type
 	}

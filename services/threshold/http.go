@@ -113,7 +113,7 @@ func (a api) look(r *http.Request, who principal.Principal, journey string) (dec
 		}
 		decision = found.Last
 		addLook(tx, who, clock.NewID(tx.Now), journey, reason, tx.Now)
-		if scopeOf(who).Home(found.Known.Organisation) {
+		if scopeOf(who).Home(found.Known.Sender) {
 			return nil
 		}
 		tx.Emit(found.emission(schemas.PathwaySeen, nil, schemas.SeenData{Organisation: who.Organisation, What: "doors"}))

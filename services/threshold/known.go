@@ -9,18 +9,23 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
+// origin is schemas.Origin by the names under which threshold keeps it.
+type origin struct {
+	Person   string `json:"person,omitempty"`
+	Sender   string `json:"organisation,omitempty"`
+	PersonAt int64  `json:"begunAt,omitempty"`
+	PlacedAt int64  `json:"placedAt,omitempty"`
+}
+
 // Known is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
 // the event it came from, and a part from an earlier event never replaces one from a later.
 type Known struct {
-	Person       string        `json:"person,omitempty"`
-	Organisation string        `json:"organisation,omitempty"`
-	PlacedAt     int64         `json:"placedAt,omitempty"`
-	LeftOn       criteria.Day  `json:"leftOn,omitempty"`
-	LeftOnAt     int64         `json:"leftOnAt,omitempty"`
-	Facts        schemas.Facts `json:"facts"`
+	origin
+	LeftOn   criteria.Day  `json:"leftOn,omitempty"`
+	LeftOnAt int64         `json:"leftOnAt,omitempty"`
+	Facts    schemas.Facts `json:"facts"`
 	// FactAt is the sequence of the event that each fact was stated by, or taken back: what an event leaves out stays.
 	FactAt      map[string]int64 `json:"factAt,omitempty"`
-	BegunAt     int64            `json:"begunAt,omitempty"`
 	WithdrawnAt int64            `json:"withdrawnAt,omitempty"`
 	// Closed is how the journey stands as a whole, from the event of the journey service with sequence TurnedAt.
 	// From is the local day on which it went on after it was held or closed: the window counts from there.
@@ -40,7 +45,7 @@ type Known struct {
 }
 
 // stands says that the journey has begun, its discharge has not been withdrawn since, and it is not closed.
-func (k Known) stands() bool { return k.BegunAt > k.WithdrawnAt && !k.Closed }
+func (k Known) stands() bool { return k.PersonAt > k.WithdrawnAt && !k.Closed }
 
 func (k *Known) turn(at int64, closed bool, from criteria.Day) {
 	if at > k.TurnedAt {
@@ -52,23 +57,13 @@ func (k *Known) turn(at int64, closed bool, from criteria.Day) {
 func (k Known) countsFrom() criteria.Day { return max(k.LeftOn, k.From) }
 
 func (k *Known) begin(at int64, person, organisation string, leftOn criteria.Day, facts schemas.Facts) {
-	if at > k.BegunAt {
-		k.BegunAt, k.Person = at, person
-		if at > k.PlacedAt {
-			k.Organisation = organisation
-		}
-	}
+	(*schemas.Origin)(&k.origin).Begin(at, person, organisation)
 	k.leave(at, leftOn)
 	k.learn(at, facts, nil)
 }
 
 func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
-	if d.Organisation != "" && at > k.PlacedAt {
-		if at > k.BegunAt { // a human said whose it is: a beginning that came before does not outrank it
-			k.Organisation = d.Organisation
-		}
-		k.PlacedAt = at
-	}
+	(*schemas.Origin)(&k.origin).Place(at, d.Organisation)
 	if d.LeftOn != "" {
 		k.leave(at, d.LeftOn)
 	}
@@ -87,7 +82,7 @@ func (k *Known) bar(at int64, organisations []string) {
 
 // barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
 func (k *Known) barred() []string {
-	return slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Organisation })
+	return slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Sender })
 }
 
 func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }

@@ -15,8 +15,8 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 		for _, hear := range order {
 			hear(&k)
 		}
-		if k.Organisation != "RYY" || k.Person != "p" {
-			t.Errorf("%s: of %s, person %q", name, k.Organisation, k.Person)
+		if k.Sender != "RYY" || k.Person != "p" {
+			t.Errorf("%s: of %s, person %q", name, k.Sender, k.Person)
 		}
 	}
 }

@@ -49,8 +49,9 @@ type record struct {
 	Correlation string
 	Last        *criteria.Decision
 	LastID      string
-	DueAt       *time.Time // when it is looked at anew
-	fresh       bool       // has no row yet
+	DueAt       *time.Time    // when it is looked at anew
+	fresh       bool          // has no row yet
+	seen        flow.Snapshot // by it an event that changes nothing is noticed
 }
 
 // load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
@@ -150,7 +151,7 @@ func saveRecords(q queuer, records []*record) error {
 		if err != nil {
 			return fmt.Errorf("writing what is known of journey %s: %w", r.Journey, err)
 		}
-		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Organisation), append(people, r.Known.Person)
+		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Sender), append(people, r.Known.Person)
 		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
 		var decision *string
 		if r.LastID != "" {
@@ -270,7 +271,7 @@ func staff(who principal.Principal) string { return who.String() + "/" + who.Sub
 // addAsked queues that a service was asked.
 func addAsked(q queuer, who principal.Principal, r *record, id string, a Asked, by time.Time, again bool, now time.Time) {
 	q.Queue(`insert into asked (id, journey, organisation, service, asked_at, answer_by, again, recorded_by) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		id, r.Journey, r.Known.Organisation, a.Service, now, by, again, staff(who))
+		id, r.Journey, r.Known.Sender, a.Service, now, by, again, staff(who))
 }
 
 // addAnswered queues what a service answered.
@@ -281,14 +282,14 @@ func addAnswered(q queuer, who principal.Principal, r *record, id string, a crit
 	}
 	q.Queue(`insert into answered (id, journey, organisation, service, answer, side, axis, words, answered_by, on_day, facts, recorded_at, recorded_by, reason, questioned)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::jsonb, $12, $13, $14, $15)`,
-		id, r.Journey, r.Known.Organisation, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who), a.Reason, a.Questioned)
+		id, r.Journey, r.Known.Sender, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who), a.Reason, a.Questioned)
 	return nil
 }
 
 // addOverride queues a human's decision about one door.
 func addOverride(q queuer, who principal.Principal, r *record, id string, o Overriding, on criteria.Day, now time.Time) {
 	q.Queue(`insert into override (id, journey, organisation, service, door, reason, on_day, recorded_at, recorded_by)
-		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Organisation, o.Service, string(o.Door), o.Reason, on, now, staff(who))
+		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Sender, o.Service, string(o.Door), o.Reason, on, now, staff(who))
 }
 
 // addTold queues an 'I was told…'.
