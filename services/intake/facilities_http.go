@@ -40,7 +40,6 @@ func (s *Service) getFacilities(w http.ResponseWriter, r *http.Request) error {
 	}
 	lines := []FacilityLine{}
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		lines = lines[:0]
 		unplacedWithin(tx, who, after, page.Limit+1, &lines)
 		if err := tx.Flush(); err != nil || who.Role != string(schemas.Navigator) {
 			return err

@@ -67,14 +67,19 @@ func scanHomes(rows pgx.Rows, w *record.World) error {
 
 // unplacedWithin queues the reading of facilities that wait to be placed, within the principal's reach.
 func unplacedWithin(q queuer, who principal.Principal, after string, limit int, lines *[]FacilityLine) {
-	q.Queue(`select f.organisation, f.sender, f.host, f.first_at, f.message::text,
-			(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
-		from facility f where f.placed is null and f.organisation > $1 and ($2 or f.host = any($3)) order by f.organisation limit $4`,
-		after, scopeOf(who).All, scopeOf(who).Organisations, limit).Query(func(rows pgx.Rows) error {
-		var l FacilityLine
-		_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys}, func() error { *lines = append(*lines, l); return nil })
+	q.Queue(selectUnplaced, after, scopeOf(who).All, scopeOf(who).Organisations, limit).Query(func(rows pgx.Rows) (err error) {
+		*lines, err = pgx.CollectRows(rows, scanFacility)
 		return err
 	})
+}
+
+// selectUnplaced reads facilities that wait to be placed after $1, all ($2) or those of a host ($3), up to $4.
+const selectUnplaced = `select f.organisation, f.sender, f.host, f.first_at, f.message::text,
+		(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
+	from facility f where f.placed is null and f.organisation > $1 and ($2 or f.host = any($3)) order by f.organisation limit $4`
+
+func scanFacility(row pgx.CollectableRow) (l FacilityLine, err error) {
+	return l, row.Scan(&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys)
 }
 
 // place keeps whose a facility is, and how many journeys that moved.
@@ -128,13 +133,9 @@ func moveVisits(tx *flow.Tx, facility, wanted string) (int, error) {
 
 // Unplaced reads which facilities are agreed with no organisation, for whoever looks after the system.
 func Unplaced(ctx context.Context, pool *pgxpool.Pool) ([]FacilityLine, error) {
-	rows, err := pool.Query(ctx, `select f.organisation, f.sender, f.host, f.first_at, f.message::text,
-			(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
-		from facility f where f.placed is null order by f.organisation limit 200`)
+	rows, err := pool.Query(ctx, selectUnplaced, "", true, []string{}, 200)
 	if err != nil {
 		return nil, fmt.Errorf("reading facilities: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l FacilityLine, err error) {
-		return l, row.Scan(&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys)
-	})
+	return pgx.CollectRows(rows, scanFacility)
 }

@@ -5,14 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 
 	"footbridge/libs/clock"
-	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
-	"footbridge/services/intake/record"
 )
 
 // placed is a running intake of RXX that has an agreement with RYY besides, and with nobody else.
@@ -30,20 +29,7 @@ func navigatorOf(organisation string) principal.Principal {
 // beganAt are the organisations and flags of what has begun, as all services hear it.
 func (p *process) beganAt(t testing.TB) (journey, organisation string, flags []string) {
 	t.Helper()
-	rows, err := p.site.db.Admin().Query(t.Context(), `select payload from intake.outbox order by writer, n`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var payload string
-		if err := rows.Scan(&payload); err != nil {
-			t.Fatal(err)
-		}
-		e, err := flow.Unmarshal([]byte(payload))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range p.saidAll(t) {
 		if e.Type != string(schemas.DischargeRecorded) && e.Type != string(schemas.ReferralRequested) {
 			continue
 		}
@@ -100,7 +86,7 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p := placed(t)
 			enter(t, p, "RZZ")
 			journey, organisation, flags := p.beganAt(t)
-			if organisation != "RXX" || !record.Contains(flags, schemas.FlagUnplaced) {
+			if organisation != "RXX" || !slices.Contains(flags, schemas.FlagUnplaced) {
 				t.Fatalf("begun at %q with %v, want the host and a flag", organisation, flags)
 			}
 			identity := "/api/journeys/" + journey + "/identity"
@@ -124,7 +110,7 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p.must(t, http.StatusConflict, guide, "POST", place, `{"organisation":"RXX"}`)
 			corrections := p.corrections(t, journey)
 			last := corrections[len(corrections)-1]
-			if len(corrections) != 1 || last.Organisation != "RYY" || record.Contains(last.Flags, schemas.FlagUnplaced) {
+			if len(corrections) != 1 || last.Organisation != "RYY" || slices.Contains(last.Flags, schemas.FlagUnplaced) {
 				t.Errorf("said of it %+v, want once that it is RYY's", corrections)
 			}
 			p.must(t, http.StatusNotFound, guide, "GET", identity, "", because...)
@@ -143,7 +129,7 @@ func TestASpellingOfAnAgreedOrganisationIsThatOrganisation(t *testing.T) {
 			t.Parallel()
 			p := placed(t)
 			ways["mllp"](t, p, spelling)
-			if _, organisation, flags := p.beganAt(t); organisation != "RXX" || record.Contains(flags, schemas.FlagUnplaced) {
+			if _, organisation, flags := p.beganAt(t); organisation != "RXX" || slices.Contains(flags, schemas.FlagUnplaced) {
 				t.Errorf("begun at %q with %v", organisation, flags)
 			}
 		})
@@ -154,7 +140,7 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 	t.Parallel()
 	p := placed(t)
 	ways["mllp"](t, p, "Foxton General")
-	if _, organisation, flags := p.beganAt(t); organisation != "RXX" || !record.Contains(flags, schemas.FlagUnplaced) {
+	if _, organisation, flags := p.beganAt(t); organisation != "RXX" || !slices.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("begun at %q with %v", organisation, flags)
 	}
 	if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities", ""); !strings.Contains(shown, `"spelt":"Foxton General"`) {
@@ -177,7 +163,7 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 			t.Fatalf("answered %+v", ack)
 		}
 	}
-	if _, organisation, flags := p.beganAt(t); organisation != "RYY" || record.Contains(flags, schemas.FlagUnplaced) {
+	if _, organisation, flags := p.beganAt(t); organisation != "RYY" || slices.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("later it began at %q with %v", organisation, flags)
 	}
 }

@@ -1,13 +1,13 @@
 package intake
 
 import (
+	"slices"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	"footbridge/schemas"
-	"footbridge/services/intake/record"
 )
 
 // Where two records are said to be one person, and either says that they are under 18, everything that stands of them waits
@@ -34,7 +34,7 @@ func TestAChildByEitherRecordIsOneInAnyOrder(t *testing.T) {
 			w.outcomes(messages[i])
 		}
 		for _, v := range w.world.Visits {
-			if v.Raised.Standing() && !record.Contains(v.Raised.Flags, schemas.FlagUnder18) {
+			if v.Raised.Standing() && !slices.Contains(v.Raised.Flags, schemas.FlagUnder18) {
 				r.Fatalf("visit %s stands, and nobody is shown that they may be a child: %v", v.Number, v.Raised.Flags)
 			}
 		}

@@ -506,6 +506,7 @@ func codeIn(concept *fhir.CodeableConcept, system string) string {
 	return ""
 }
 
+// IdentifierIn is the value of the first identifier of a system, by the last part of its name; empty where there is none.
 func IdentifierIn(all []fhir.Identifier, system string) string {
 	for _, identifier := range all {
 		if lastPart(identifier.System) == system {
@@ -535,4 +536,5 @@ func (m FHIRMessage) TakenBack(organisation, visit string, said time.Time) recor
 		Evidence: []record.Evidence{{Role: record.RoleSender}}, RaisedBy: RaisedByFHIR}
 }
 
+// RaisedByFHIR is what a visit is raised by that came over FHIR.
 const RaisedByFHIR = "fhir"

@@ -311,6 +311,8 @@ func lineOfFault(content []byte, err error) int {
 	return 1 + bytes.Count(content[:at], []byte("\n"))
 }
 
+// ReadProfile reads a profile of several layers of YAML: what a later one names replaces what the earlier ones said. A field
+// that profiles do not have is an error.
 func ReadProfile(layers ...[]byte) (*Profile, error) {
 	profile := &Profile{}
 	for _, layer := range layers {

@@ -13,6 +13,7 @@ type Rhythm struct {
 	QuietFor time.Duration `yaml:"quietFor"`
 }
 
+// Given says whether anybody agreed on a rhythm.
 func (r Rhythm) Given() bool { return r.Day > 0 || r.Night > 0 || r.Weekend > 0 }
 
 // Rate is the messages an hour expected at a time.

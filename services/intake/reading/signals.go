@@ -146,6 +146,7 @@ func parameter(all []fhir.Parameter, name string) fhir.Parameter {
 	return fhir.Parameter{}
 }
 
+// MaxAttribute is the longest id or source of a signal, in bytes.
 const MaxAttribute = 300
 
 func makeSignal(id, source, kind, at, subject, dataref string) (Signal, *SignalFault) {

@@ -108,6 +108,7 @@ func BarredFault(ids []string, home string) string {
 // mostBarred is how many organisations each list may hold.
 const mostBarred = 50
 
+// NoSafeChannel is the channel of whoever said that no way of reaching them is safe.
 const NoSafeChannel = "no-safe-channel"
 
 // Confirmed says whether the person confirmed anything about how to reach them.

@@ -27,7 +27,7 @@ type World struct {
 	merged   []*Person // records that were given up in this batch
 	Linked   []NumberOf
 	Cards    map[string]CardFlags // of persons whom a signal is about
-	// answers are all that was answered under the records, fresh those of them that are new, and stood how they stood on
+	// Answers are all that was answered under the records, fresh those of them that are new, and stood how they stood on
 	// each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
 	Answers, Fresh []Answer
 	Confirmed      map[string]string
@@ -35,16 +35,17 @@ type World struct {
 	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each journey
 	// when that was told.
 	Barred, BarredWere map[string][]string
-	// said are facts to be kept as they were said.
+	// Said are facts to be kept as they were said.
 	Said []FactSaid
-	// recordOf is the record that a lookup key leads to, which may have been merged into another one since.
+	// RecordOf is the record that a lookup key leads to, which may have been merged into another one since.
 	RecordOf map[string]string
-	// homes say whose facilities are that are agreed with no organisation.
+	// Homes say whose facilities are that are agreed with no organisation.
 	Homes map[string]Home
-	// unconfirmed are persons whose contact is to be asked again.
+	// Unconfirmed are persons whose contact is to be asked again.
 	Unconfirmed []string
 }
 
+// VisitKey is by what a visit is known again: whose number it is.
 type VisitKey struct{ Organisation, Number string }
 
 // NumberOf says that a record carries a verified NHS number, by its keyed hash.
@@ -81,6 +82,7 @@ func (w *World) addPerson(key string, person *Person) {
 	w.AddRecord(person)
 }
 
+// AddRecord says that a loaded record answers to its own id, and to those of the records given up for it.
 func (w *World) AddRecord(person *Person) {
 	for _, id := range person.IDs() {
 		w.Owners[id] = person
@@ -248,6 +250,7 @@ func (w *World) Records(person *Person) []*Person {
 	return found
 }
 
+// IdsOf are the ids of all records that are, or may be, the same person, the given-up ones included.
 func (w *World) IdsOf(person *Person) []string {
 	var ids []string
 	for _, record := range w.Records(person) {
@@ -496,6 +499,7 @@ func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incomi
 	return decision
 }
 
+// PartsInTime are the parts that some visits make, in the order of time.
 func PartsInTime(visits []*Visit) []part {
 	parts := partsOf(visits)
 	slices.SortFunc(parts, inTime)
@@ -522,6 +526,7 @@ func notFirst(a, b bool) int {
 	return 0
 }
 
+// AskedOf are the messages by which a human was asked about visits, each once.
 func AskedOf(attended []*Visit) (asked []string) {
 	for _, v := range attended {
 		if v.Asked != "" && !slices.Contains(asked, v.Asked) {
@@ -750,6 +755,7 @@ func (w *World) ChangedPersons() []*Person {
 	return changed
 }
 
+// ChangedVisits are the visits to be stored, in the order in which they are locked.
 func (w *World) ChangedVisits() []*Visit {
 	changed := slices.DeleteFunc(slices.Clone(w.Visits), func(v *Visit) bool { return !v.changed })
 	slices.SortFunc(changed, func(a, b *Visit) int {
@@ -758,6 +764,7 @@ func (w *World) ChangedVisits() []*Visit {
 	return changed
 }
 
+// ChangedJourneys are the journeys to be stored, in id order.
 func (w *World) ChangedJourneys() []*JourneyKnown {
 	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)), func(j *JourneyKnown) bool { return !j.Changed })
 	slices.SortFunc(changed, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })

@@ -12,4 +12,5 @@ func (h Home) wire(facility string) string {
 	return cmp.Or(h.Placed, h.Host, wireOrganisation(facility))
 }
 
+// HomeOf is whose a facility is, as on the bus.
 func (w *World) HomeOf(facility string) string { return w.Homes[facility].wire(facility) }

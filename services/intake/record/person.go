@@ -15,7 +15,7 @@ type Person struct {
 	Organisation string
 	Survivor     string   // the record that this one has been merged into
 	Aliases      []string // records that have been merged into this one
-	// deaths are those of the record's IDs that a death was reported of, stops those of which a human stopped contact:
+	// Deaths are those of the record's IDs that a death was reported of, stops those of which a human stopped contact:
 	// undoing a merge gives each back what was said of it.
 	Deaths, Stops []string
 	// Anonymous: known by a visit alone, since no message gave an identifier that may be matched on.

@@ -350,7 +350,7 @@ func (v *Visit) saidYoung(age *int, who Subject) bool {
 // doubts says whether any part of what was said is doubted in this way.
 func (v *Visit) doubts(flag string) bool {
 	for _, doubt := range v.Doubts {
-		if Contains(doubt.Flags, flag) {
+		if slices.Contains(doubt.Flags, flag) {
 			return true
 		}
 	}
@@ -423,6 +423,7 @@ func AgeRises(birthDate, on string) *string {
 	return &monday
 }
 
+// DaysBetween counts the days from one local day to another; 0 where either is no day.
 func DaysBetween(from, to string) int {
 	a, errA := time.Parse(time.DateOnly, from)
 	b, errB := time.Parse(time.DateOnly, to)
@@ -432,6 +433,7 @@ func DaysBetween(from, to string) int {
 	return int(b.Sub(a).Hours() / 24)
 }
 
+// Without are the flags that are not among those known.
 func Without(flags, known []string) []string {
 	return slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return slices.Contains(known, f) })
 }
@@ -453,6 +455,7 @@ func wireOrganisation(facility string) string {
 	return code[:min(12, len(code))]
 }
 
+// OrNone is the list, or an empty one in the place of nil, which JSON would write as null.
 func OrNone(list []string) []string {
 	if list == nil {
 		return []string{}

@@ -202,6 +202,7 @@ func (s *Statement) UnknownOf() (n int64) {
 // Merges says whether two records become one.
 func (s *Statement) Merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
 
+// FirstMoment is the first that is known; the zero value where none is.
 func FirstMoment(moments ...Moment) Moment {
 	for _, m := range moments {
 		if m.Known() {

@@ -186,6 +186,7 @@ func (w *World) askContact(ids []string, flags CardFlags, question string) (say 
 	return say
 }
 
+// SortedJourneys are all journeys that are loaded, in id order.
 func (w *World) SortedJourneys() []*JourneyKnown {
 	var all []*JourneyKnown
 	for _, j := range w.Journeys {

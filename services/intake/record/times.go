@@ -1,6 +1,7 @@
 package record
 
 import (
+	"slices"
 	"time"
 
 	"footbridge/schemas"
@@ -50,22 +51,13 @@ func (s *Statement) Doubt(about, flag, read string) {
 		s.Doubts = map[string]Doubt{}
 	}
 	d := s.Doubts[about]
-	if flag != "" && !Contains(d.Flags, flag) {
+	if flag != "" && !slices.Contains(d.Flags, flag) {
 		d.Flags = append(d.Flags[:len(d.Flags):len(d.Flags)], flag)
 	}
-	if read != "" && !Contains(d.Read, read) {
+	if read != "" && !slices.Contains(d.Read, read) {
 		d.Read = append(d.Read[:len(d.Read):len(d.Read)], read)
 	}
 	s.Doubts[about] = d
-}
-
-func Contains(all []string, one string) bool {
-	for _, text := range all {
-		if text == one {
-			return true
-		}
-	}
-	return false
 }
 
 // Believe keeps of a statement the times that can be true: not in the future, not before birth, not over a year before
@@ -174,6 +166,7 @@ type localDay string
 
 func (d localDay) before(o localDay) bool { return d != "" && o != "" && d < o }
 
+// On is the local day of a moment.
 func (m Moment) On(zone *time.Location) localDay {
 	return localDay(m.At.In(zone).Format(time.DateOnly))
 }

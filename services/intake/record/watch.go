@@ -25,6 +25,7 @@ type Watch struct {
 	Message string    `json:"message,omitempty"` // the ledger's id of the question
 }
 
+// Same says that a visit is looked at at the same time, with the same question, as by another watch.
 func (w Watch) Same(o Watch) bool {
 	return w.At.Equal(o.At) && w.Reason == o.Reason && w.Message == o.Message
 }
