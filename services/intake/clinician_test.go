@@ -17,20 +17,7 @@ import (
 // eventsOf are the events of some types about a journey, in order.
 func (p *process) eventsOf(t testing.TB, journey string, types ...schemas.Type) (all []flow.Event) {
 	t.Helper()
-	rows, err := p.site.db.Admin().Query(t.Context(), `select payload from intake.outbox order by writer, n`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
-	for rows.Next() {
-		var payload string
-		if err := rows.Scan(&payload); err != nil {
-			t.Fatal(err)
-		}
-		e, err := flow.Unmarshal([]byte(payload))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range p.saidAll(t) {
 		if e.Subject == journey && slices.Contains(types, schemas.Type(e.Type)) {
 			all = append(all, e)
 		}

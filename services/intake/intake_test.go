@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/bus"
@@ -168,24 +169,30 @@ func (p *process) ledgerNow(t testing.TB) []string {
 	return out
 }
 
-// outbox is the types of all events given out, in order, with the journeys they were about.
-func (p *process) outbox(t testing.TB) (types []string, journeys map[string]int) {
+// saidAll are all events given out, in order.
+func (p *process) saidAll(t testing.TB) (all []flow.Event) {
 	t.Helper()
 	rows, err := p.site.db.Admin().Query(t.Context(), `select payload from intake.outbox order by writer, n`)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer rows.Close()
+	var payload []byte
+	_, err = pgx.ForEachRow(rows, []any{&payload}, func() error {
+		e, err := flow.Unmarshal(payload)
+		all = append(all, e)
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// outbox is the types of all events given out, in order, with the journeys they were about.
+func (p *process) outbox(t testing.TB) (types []string, journeys map[string]int) {
+	t.Helper()
 	journeys = map[string]int{}
-	for rows.Next() {
-		var payload string
-		if err := rows.Scan(&payload); err != nil {
-			t.Fatal(err)
-		}
-		e, err := flow.Unmarshal([]byte(payload))
-		if err != nil {
-			t.Fatal(err)
-		}
+	for _, e := range p.saidAll(t) {
 		types = append(types, strings.TrimSuffix(strings.TrimPrefix(e.Type, schemas.TypePrefix), ".v1"))
 		journeys[e.Subject]++
 	}

@@ -1,7 +1,6 @@
 package journey
 
 import (
-	"context"
 	"fmt"
 	"slices"
 	"testing"
@@ -17,26 +16,20 @@ import (
 	"footbridge/schemas"
 )
 
-// delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
-func delivered(t testing.TB, s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission) {
+// delivered applies events at a time, as a bus does that remembers no delivery.
+func delivered(t testing.TB, s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) []flow.Emission {
 	t.Helper()
-	ctx := context.Background()
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		reads, writes := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, journeysOf(events))
-		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
-			return err
-		}
-		var err error
-		if emitted, err = s.apply(writes, at, records, events); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, writes).Close()
-	})
+	emitted, err := applyAt(s, pool, at, events)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return emitted
+}
+
+// comesAgain says what events about a journey change that come again, or "".
+func comesAgain(t testing.TB, s *Service, pool *pgxpool.Pool, journey string, at time.Time, events []flow.Event) string {
+	t.Helper()
+	return testkit.Changes(func() string { return rowsOf(t, pool, journey) }, func() int { return len(delivered(t, s, pool, at, events)) })
 }
 
 // rowsOf are all rows of a journey, and of a message, as they are stored.
@@ -50,14 +43,8 @@ func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 // reopened, and what is overdue gains owners.
 func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journey string, at time.Time) {
 	t.Helper()
-	ctx := context.Background()
-	err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		records := map[string]*record{}
-		reads, batch := &pgx.Batch{}, &pgx.Batch{}
-		lock(reads, []string{journey}, records)
-		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
-			return err
-		}
+	records := map[string]*record{}
+	err := testkit.TwoTrips(pool, func(reads *pgx.Batch) { lock(reads, []string{journey}, records) }, func(batch *pgx.Batch) error {
 		r := records[journey]
 		if r == nil {
 			return nil
@@ -90,10 +77,7 @@ func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journe
 			w.records = append(w.records, r)
 		}
 		w.records = w.records[:1]
-		if err := w.store(batch); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, batch).Close()
+		return w.store(batch)
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -122,10 +106,8 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 				commanded(t, rt, s, pool, journey, at.Add(time.Duration(i+1)*time.Minute))
 			}
 			again := rapid.SliceOfN(rapid.SampledFrom(arrival[:done]), 1, 3*done).Draw(rt, "again")
-			before := rowsOf(t, pool, journey)
-			emitted := delivered(t, s, pool, at.Add(30*time.Hour), again)
-			if after := rowsOf(t, pool, journey); after != before || len(emitted) > 0 {
-				rt.Fatalf("%s come again, and emit %+v; the rows were\n%s\nand are\n%s", typesOfEvents(again), emitted, before, after)
+			if changes := comesAgain(t, s, pool, journey, at.Add(30*time.Hour), again); changes != "" {
+				rt.Fatalf("%s come again: %s", typesOfEvents(again), changes)
 			}
 		}
 	})
@@ -151,12 +133,11 @@ func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 		}
 		e.ID, e.Subject = clock.NewOrderedID(now, i), subject
 		delivered(t, s, pool, now, []flow.Event{e})
-		before := rowsOf(t, pool, subject)
-		emitted := delivered(t, s, pool, now.Add(50*time.Hour), []flow.Event{e, e})
-		if after := rowsOf(t, pool, subject); after != before || len(emitted) > 0 {
-			t.Errorf("%s comes again, and emits %d events; the rows were\n%s\nand are\n%s", typ, len(emitted), before, after)
+		stored := rowsOf(t, pool, subject)
+		if changes := comesAgain(t, s, pool, subject, now.Add(50*time.Hour), []flow.Event{e, e}); changes != "" {
+			t.Errorf("%s comes again: %s", typ, changes)
 		}
-		if before == "" {
+		if stored == "" {
 			t.Error(fmt.Sprint(typ, ": nothing is stored of it"))
 		}
 	}

@@ -36,25 +36,21 @@ func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 	return s, db, db.Pool(Name)
 }
 
-// applyBatch does in a transaction what Handle does: the reads in one round trip, the writes in the next. Where another
-// transaction made a row of it first it does it again, as flow does.
+// applyBatch applies a batch now, and again where another transaction made a row of it first, as flow does.
 func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []flow.Emission, err error) {
-	ctx := context.Background()
-	err = pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
-		reads, writes := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, journeysOf(events))
-		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
-			return err
-		}
-		var err error
-		if emitted, err = s.apply(writes, now, records, events); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, writes).Close()
-	})
-	if pg.IsUnique(err, "journey_pkey") {
+	if emitted, err = applyAt(s, pool, now, events); pg.IsUnique(err, "journey_pkey") {
 		return applyBatch(s, pool, events)
 	}
+	return emitted, err
+}
+
+// applyAt applies a batch at a time, straight to the handler.
+func applyAt(s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission, err error) {
+	var records map[string]*record
+	err = testkit.TwoTrips(pool, func(reads *pgx.Batch) { records = load(reads, journeysOf(events)) }, func(writes *pgx.Batch) (err error) {
+		emitted, err = s.apply(writes, at, records, events)
+		return err
+	})
 	return emitted, err
 }
 

@@ -1,7 +1,6 @@
 package threshold
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -23,18 +22,10 @@ import (
 // delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
 func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emission) {
 	w.t.Helper()
-	ctx := context.Background()
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		reads, writes := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, flow.Journeys(events))
-		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
-			return err
-		}
-		var err error
-		if emitted, err = w.apply(writes, at, records, events); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, writes).Close()
+	var records map[string]*record
+	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = load(reads, flow.Journeys(events)) }, func(writes *pgx.Batch) (err error) {
+		emitted, err = w.apply(writes, at, records, events)
+		return err
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -46,13 +37,8 @@ func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emi
 // comes on which a door may stand otherwise.
 func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 	w.t.Helper()
-	ctx := context.Background()
-	err := pgx.BeginFunc(ctx, w.pool, func(tx pgx.Tx) error {
-		reads, batch := &pgx.Batch{}, &pgx.Batch{}
-		records := load(reads, []string{journey})
-		if err := tx.SendBatch(ctx, reads).Close(); err != nil {
-			return err
-		}
+	var records map[string]*record
+	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = load(reads, []string{journey}) }, func(batch *pgx.Batch) error {
 		r := records[journey]
 		if r.Last == nil {
 			return nil
@@ -70,10 +56,7 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 			keep = ifChanged
 		}
 		w.decide(&made, r, nil, keep)
-		if err := made.store(batch); err != nil {
-			return err
-		}
-		return tx.SendBatch(ctx, batch).Close()
+		return made.store(batch)
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -147,10 +130,9 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 				w.commanded(rt, at.Add(time.Minute), journey)
 			}
 			again := rapid.SliceOfN(rapid.SampledFrom(slices.Clone(arrival[:done])), 1, 3*done).Draw(rt, "again")
-			before := w.rowsOf(journey)
-			emitted := w.delivered(at.Add(30*24*time.Hour), again)
-			if after := w.rowsOf(journey); after != before || len(emitted) > 0 {
-				rt.Fatalf("%d events come again, and emit %d; the rows were\n%s\nand are\n%s", len(again), len(emitted), before, after)
+			changes := testkit.Changes(func() string { return w.rowsOf(journey) }, func() int { return len(w.delivered(at.Add(30*24*time.Hour), again)) })
+			if changes != "" {
+				rt.Fatalf("%d events come again: %s", len(again), changes)
 			}
 		}
 		var inOrder, asTheyCame Known
