@@ -31,8 +31,8 @@ func MayAssert(holder, audience string, role Role, subject string, development b
 	}
 }
 
-// MayForward says whether a service may pass on to another what the gateway asserted to it: the console alone, whose pages
-// are made of what other services answer.
+// MayForward says whether a service may pass on to another what the gateway asserted to it: the console alone, whose
+// pages are made of what other services answer.
 func MayForward(holder string) bool { return holder == Console }
 
 func isService(name string) bool {

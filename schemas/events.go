@@ -6,10 +6,10 @@ import (
 )
 
 // Data of the events. Events are thin: ids, states, times and facts from the closed list, and of these what a reader of
-// the bus reads, or what it is promised to find there (tests/arch). The rest stays with the service that knows it, and is
-// fetched with permission where it is shown. No event takes 8 KB, whatever its lists hold. The journey is the
-// CloudEvents subject and is not repeated. Times are RFC 3339 with offset; calendar days are local dates
-// (YYYY-MM-DD, Europe/London).
+// the bus reads, or what it is promised to find there (tests/arch). The rest stays with the service that knows it, and
+// is fetched with permission where it is shown. No event takes 8 KB, whatever its lists hold. The journey is the
+// CloudEvents subject and is not repeated. Times are RFC 3339 with offset; calendar days are local dates (YYYY-MM-DD,
+// Europe/London).
 //
 // The published JSON Schemas are made from these structs (go generate): a field's comment is its description, a
 // field without omitempty or omitzero is required, the tag "is" names what a value may be (kinds.go), and "items"
@@ -311,8 +311,8 @@ type PreferencesChangedData struct {
 	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
 	// True when there are access or communication needs.
 	Needs bool `json:"needs,omitempty"`
-	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left to
-	// ask; absent where the event does not speak of it.
+	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left
+	// to ask; absent where the event does not speak of it.
 	Questions []string `json:"questions,omitzero" is:"contact-question" items:"0,10"`
 	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
 	// any more. Absent where the event does not speak of it.
@@ -391,8 +391,8 @@ type CriterionResult struct {
 	CheckedOn string `json:"checkedOn" is:"date"`
 }
 
-// PathwayDecidedData says that every service's criteria were looked at together, and what is open. Names, reasons, what is
-// not known and what falls between stay in the stored decision (GET /api/journeys/{id}/doors).
+// PathwayDecidedData says that every service's criteria were looked at together, and what is open. Names, reasons, what
+// is not known and what falls between stay in the stored decision (GET /api/journeys/{id}/doors).
 type PathwayDecidedData struct {
 	// Ids of the services that are open, third-sector ones first: at most MostNamed.
 	Open []string `json:"open" is:"service" items:"0,40"`
@@ -425,7 +425,8 @@ type ServiceAnsweredData struct {
 	Service string `json:"service" is:"service"`
 	// What it answered.
 	Answer string `json:"answer" is:"answer"`
-	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer is no.
+	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer is
+	// no.
 	Reason string `json:"reason,omitempty" is:"decline-reason"`
 	// True where the service has agreed never to decline for this reason: the answer closes no door and is a question to
 	// the service.
@@ -499,8 +500,8 @@ type OfferAcceptedData struct {
 	// Last local day on which the partner's agreement is in force, inclusive.
 	AgreementUntil string `json:"agreementUntil" is:"date"`
 	// The sequence of the last that was decided about the journey as a whole (held, released, closed, reopened), as far as
-	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing is
-	// over with it.
+	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing
+	// is over with it.
 	Turn int `json:"turn,omitempty" is:"sequence"`
 }
 

@@ -15,8 +15,8 @@ import (
 type Facts struct {
 	// Age in whole years on the day the facts were read. Absent when the birth date is not known.
 	Age *int `json:"age,omitempty" is:"years"`
-	// Local day by which the person will be a year older: the Monday on or after their birthday, told in the half year before
-	// it. It is no birthday, no criterion may name it, and nobody but intake states it.
+	// Local day by which the person will be a year older: the Monday on or after their birthday, told in the half year
+	// before it. It is no birthday, no criterion may name it, and nobody but intake states it.
 	AgeRisesOn *string `json:"ageRisesOn,omitempty" is:"date"`
 	// Coded place where the person lives ("E06000027" or a site's own code). Never an address or a postcode.
 	AreaResidence *string `json:"areaResidence,omitempty" is:"area"`
@@ -55,8 +55,8 @@ type Facts struct {
 	OpenTo []string `json:"openTo,omitzero" is:"service" items:"0,20"`
 }
 
-// Fields gives the facts one by one, by their names on the wire, each as a pointer to its field. A fact that is not known
-// is zero there.
+// Fields gives the facts one by one, by their names on the wire, each as a pointer to its field. A fact that is not
+// known is zero there.
 func (f *Facts) Fields() iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
 		all := reflect.ValueOf(f).Elem()

@@ -1,8 +1,8 @@
 package schemas
 
-// Origin is whom a journey is about, and whose it is: the organisation that its newest beginning names, until a human says
-// otherwise (a facility that nobody had agreed on is placed). What was said before that does not outrank it. Events may
-// come in any order, and any number of times.
+// Origin is whom a journey is about, and whose it is: the organisation that its newest beginning names, until a human
+// says otherwise (a facility that nobody had agreed on is placed). What was said before that does not outrank it.
+// Events may come in any order, and any number of times.
 type Origin struct {
 	Person string `json:"person,omitempty"`
 	Sender string `json:"sender,omitempty"` // the organisation
@@ -22,7 +22,8 @@ func (o *Origin) Begin(at int64, person, sender string) {
 	}
 }
 
-// Place takes in whose it is by a human's word, and says whether that is news. An event that names nobody says nothing of it.
+// Place takes in whose it is by a human's word, and says whether that is news. An event that names nobody says nothing
+// of it.
 func (o *Origin) Place(at int64, organisation string) bool {
 	if organisation == "" || at <= o.PlacedAt {
 		return false

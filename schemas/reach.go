@@ -46,10 +46,10 @@ func (r Route) Thing() Thing {
 	return AboutNothing
 }
 
-// Expect says what a role gets by a route: of its own organisation's things (a person: their own; a partner: by an offer
-// that it has accepted; a session: the caller's own) or of another's, with a stated reason of substance or without one. It
-// follows from ScopeOf alone, but for what is said here; a test asks every route as everybody, and docs/access.md is made
-// from it.
+// Expect says what a role gets by a route: of its own organisation's things (a person: their own; a partner: by an
+// offer that it has accepted; a session: the caller's own) or of another's, with a stated reason of substance or
+// without one. It follows from ScopeOf alone, but for what is said here; a test asks every route as everybody, and
+// docs/access.md is made from it.
 func (r Route) Expect(role Role, own, reasoned bool) Reach {
 	if !r.Allows(role) {
 		return Refused

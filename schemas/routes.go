@@ -2,8 +2,8 @@ package schemas
 
 import "slices"
 
-// Route is one path of the HTTP surface. The service that serves it registers Mux, and does not start without a
-// handler for it (httpx.Register); the gateway proxies by the same table, and whoever holds none of the Roles is refused.
+// Route is one path of the HTTP surface. The service that serves it registers Mux, and does not start without a handler
+// for it (httpx.Register); the gateway proxies by the same table, and whoever holds none of the Roles is refused.
 type Route struct {
 	Method string
 	// Pattern is the path, its parameters in braces as net/http's ServeMux takes them.

@@ -67,8 +67,8 @@ const (
 	longestReason  = 200
 )
 
-// ReasonFault says what is wrong with a stated reason, or nothing. A reason of substance is some words of one's own: not
-// a letter, a placeholder, or one thing again and again; and it holds no number, address or reference of anybody.
+// ReasonFault says what is wrong with a stated reason, or nothing. A reason of substance is some words of one's own:
+// not a letter, a placeholder, or one thing again and again; and it holds no number, address or reference of anybody.
 func ReasonFault(reason string) string {
 	reason = strings.TrimSpace(reason)
 	letters, digits := map[rune]bool{}, 0

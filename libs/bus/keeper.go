@@ -14,8 +14,8 @@ import (
 // change what it keeps: whoever stole a service's key could otherwise empty a stream, or read through a consumer of
 // their own what is for others. Several may keep the same; each thing is made once.
 //
-// When it starts, it brings what is there to its description. Afterwards it makes what is gone and leaves the rest alone:
-// keepers of two releases must not undo each other's work, and what somebody has paused on purpose stays paused.
+// When it starts, it brings what is there to its description. Afterwards it makes what is gone and leaves the rest
+// alone: keepers of two releases must not undo each other's work, and what somebody has paused on purpose stays paused.
 type Keeper struct {
 	Conn     *Conn
 	Streams  []Stream

@@ -25,8 +25,8 @@ type ServerConfig struct {
 	SyncInterval time.Duration
 }
 
-// User is a NATS login and the subjects it may publish and subscribe to. With a Key, the public half of an nkey, it logs
-// in by signing; without one by name and password.
+// User is a NATS login and the subjects it may publish and subscribe to. With a Key, the public half of an nkey, it
+// logs in by signing; without one by name and password.
 type User struct {
 	Name, Key, Password string
 	Publish, Subscribe  []string
@@ -140,10 +140,10 @@ func (s *Server) Stop() {
 	s.ns.WaitForShutdown()
 }
 
-// ServiceUser returns the user of one service. It may publish the subjects it says, take what its own durable hands out,
-// and look whether the stream still holds what it knows: of the subjects it says or hears, and of no other. It neither
-// makes nor changes a stream or a durable (see Keeper), but may give up its own durable, to be handed everything again.
-// A service that hears nothing has no durable.
+// ServiceUser returns the user of one service. It may publish the subjects it says, take what its own durable hands
+// out, and look whether the stream still holds what it knows: of the subjects it says or hears, and of no other. It
+// neither makes nor changes a stream or a durable (see Keeper), but may give up its own durable, to be handed
+// everything again. A service that hears nothing has no durable.
 func ServiceUser(service, password, stream string, says, hears []string) User {
 	publish := []string{"$JS.API.STREAM.INFO." + stream}
 	if len(hears) > 0 {

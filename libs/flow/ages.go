@@ -8,8 +8,8 @@ import (
 )
 
 // ages knows when what waits was published, without reading it: a service may not read the stream. It notes how far the
-// stream was at what time. What lies further was published later, so an age is never told too small by more than the two
-// seconds between looks, nor for what was published before this process first looked.
+// stream was at what time. What lies further was published later, so an age is never told too small by more than the
+// two seconds between looks, nor for what was published before this process first looked.
 type ages struct {
 	mu     sync.Mutex
 	looks  []mileage // by sequence

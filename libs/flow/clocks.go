@@ -32,9 +32,9 @@ func (f *Flow) machineNow() time.Time {
 // clock, which nobody sets.
 type agreed struct{ wall, at time.Time }
 
-// ClockRight says whether this process's clock may be believed: it agreed with the database's when it was last compared,
-// and has not leapt since. Otherwise the error counts as infrastructure. No transaction begins without it: a clock that is
-// ahead would fire what is not due, and one that is behind would hold back what is.
+// ClockRight says whether this process's clock may be believed: it agreed with the database's when it was last
+// compared, and has not leapt since. Otherwise the error counts as infrastructure. No transaction begins without it: a
+// clock that is ahead would fire what is not due, and one that is behind would hold back what is.
 func (f *Flow) ClockRight() error {
 	if last := f.agreed.Load(); last != nil && !f.clockWrong.Load() {
 		leapt := f.machineNow().Sub(last.wall) - time.Since(last.at)
@@ -56,8 +56,8 @@ func (f *Flow) tellClock(err error) {
 	f.faults.set("clock", err)
 }
 
-// compareClocks sets this process's clock against the database's. Where they are apart, no transaction begins, nothing is
-// dropped, and the process says that it is not ready, until somebody has set the clock right.
+// compareClocks sets this process's clock against the database's. Where they are apart, no transaction begins, nothing
+// is dropped, and the process says that it is not ready, until somebody has set the clock right.
 func (f *Flow) compareClocks(ctx context.Context) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()

@@ -97,8 +97,8 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 	}
 }
 
-// TestNothingIsBuriedInTheMomentOfALeap: events arrive while a clock leaps back and ahead again and again; each is applied
-// once, and none is a dead letter, before the clocks have been compared and after.
+// TestNothingIsBuriedInTheMomentOfALeap: events arrive while a clock leaps back and ahead again and again; each is
+// applied once, and none is a dead letter, before the clocks have been compared and after.
 func TestNothingIsBuriedInTheMomentOfALeap(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -162,9 +162,9 @@ func Durable(stream, service string, hears []string) bus.Durable {
 	return bus.Durable{Stream: stream, Name: service, Filters: hears, MaxAckPending: underWay, AckWait: ackWait}
 }
 
-// durable finds this service's durable consumer, which who keeps the streams makes, and makes sure that it is not ahead of
-// a stream which has lost its tail: then it would skip the messages that take the lost ones' place. Giving it up, so that
-// it is made again and begins at the start, is safe: what has been applied changes nothing when it comes again.
+// durable finds this service's durable consumer, which who keeps the streams makes, and makes sure that it is not ahead
+// of a stream which has lost its tail: then it would skip the messages that take the lost ones' place. Giving it up, so
+// that it is made again and begins at the start, is safe: what has been applied changes nothing when it comes again.
 func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
 	defer cancel()
@@ -250,8 +250,8 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 	f.remember(arrivals)
 }
 
-// readRight reads messages by a clock that is right before and after: what comes from the future by one that has leapt back
-// comes from now. ok is false where ctx ended first.
+// readRight reads messages by a clock that is right before and after: what comes from the future by one that has leapt
+// back comes from now. ok is false where ctx ended first.
 func (f *Flow) readRight(ctx context.Context, msgs []jetstream.Msg) (good []arrival, bad []letter, ok bool) {
 	for {
 		if f.ClockRight() == nil {
@@ -305,8 +305,8 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 	return good, bad
 }
 
-// hears says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment: when
-// it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
+// hears says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment:
+// when it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
 func (f *Flow) hears(subject string) bool {
 	return len(f.cfg.Hears) == 0 || slices.ContainsFunc(f.cfg.Hears, func(filter string) bool { return fits(filter, subject) })
 }
@@ -328,8 +328,8 @@ func fits(filter, subject string) bool {
 	}
 }
 
-// refuses says why an event must not reach a handler, or "". No event is too old: one that has been applied changes nothing.
-// Its id is put into the one spelling by which tables know it.
+// refuses says why an event must not reach a handler, or "". No event is too old: one that has been applied changes
+// nothing. Its id is put into the one spelling by which tables know it.
 func (f *Flow) refuses(event *Event) (reason string) {
 	event.ID = strings.ToLower(event.ID)
 	minted, isV7 := clock.IDTime(event.ID)
@@ -396,8 +396,8 @@ func isTrouble(err error) bool {
 		errors.Is(err, context.DeadlineExceeded)
 }
 
-// apply applies a batch in one transaction of two round trips: first the state, then the writes, the outbox rows and the
-// commit. What changes nothing costs no write and no wait for the disk.
+// apply applies a batch in one transaction of two round trips: first the state, then the writes, the outbox rows and
+// the commit. What changes nothing costs no write and no wait for the disk.
 func (f *Flow) apply(arrivals []arrival) error {
 	slices.SortStableFunc(arrivals, func(a, b arrival) int { return compareIDs(a.event.ID, b.event.ID) })
 	events := make([]Event, 0, len(arrivals))
@@ -439,8 +439,9 @@ func (f *Flow) decide(tx *Tx, events []Event) (taken []Event, err error) {
 	return taken, errors.Join(err, result)
 }
 
-// queueGate queues what says which events the handler gets: not those that a human has seen to otherwise, and, where the
-// handler is not idempotent, none that was applied before. What it returns may be asked when the round trip is done.
+// queueGate queues what says which events the handler gets: not those that a human has seen to otherwise, and, where
+// the handler is not idempotent, none that was applied before. What it returns may be asked when the round trip is
+// done.
 func (f *Flow) queueGate(tx *Tx, events []Event) (mayApply func(id string) bool) {
 	ids := make([]string, len(events))
 	for i, e := range events {

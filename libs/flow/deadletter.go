@@ -33,8 +33,8 @@ func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) 
 	return pgx.CollectRows(rows, pgx.RowToStructByName[DeadLetter])
 }
 
-// Redrive puts dead letters back in line to be tried at once, with a fresh count of tries; all of them where no
-// id is named. It returns how many. However late: an event that has been applied changes nothing when it is applied again.
+// Redrive puts dead letters back in line to be tried at once, with a fresh count of tries; all of them where no id is
+// named. It returns how many. However late: an event that has been applied changes nothing when it is applied again.
 func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'waiting', tries = 0, next_try_at = $2
 		where state = 'dead' and (coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]))`, ids, now)
@@ -44,8 +44,8 @@ func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...stri
 	return tag.RowsAffected(), nil
 }
 
-// Dismiss says of dead letters that a human has seen to them otherwise; it returns how many. Such an event is never applied,
-// should it come again: a letter is never deleted.
+// Dismiss says of dead letters that a human has seen to them otherwise; it returns how many. Such an event is never
+// applied, should it come again: a letter is never deleted.
 func Dismiss(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id = any($1::uuid[])`, ids)
 	if err != nil {

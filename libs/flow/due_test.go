@@ -13,8 +13,8 @@ import (
 	"footbridge/libs/testkit"
 )
 
-// TestARowThatCannotBeDoneStopsOnlyItself: one fails as it is read, one panics, one breaks a constraint at the commit; the
-// others are done once each, the three are counted, and readiness stays.
+// TestARowThatCannotBeDoneStopsOnlyItself: one fails as it is read, one panics, one breaks a constraint at the commit;
+// the others are done once each, the three are counted, and readiness stays.
 func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

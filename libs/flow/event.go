@@ -46,9 +46,9 @@ func Decode[T any](e Event) (T, error) {
 // FormatSequence writes a sequence as its CloudEvents extension wants it: a string that orders lexicographically.
 func FormatSequence(sequence int64) string { return fmt.Sprintf("%016d", sequence) }
 
-// versions is how many versions a journey may have in one incarnation of its service's schema. A sequence is the incarnation,
-// then the version: all that is said after a restore is later than all that was said before. Both together stay below
-// 2^53, so that every reader of JSON has them exactly.
+// versions is how many versions a journey may have in one incarnation of its service's schema. A sequence is the
+// incarnation, then the version: all that is said after a restore is later than all that was said before. Both together
+// stay below 2^53, so that every reader of JSON has them exactly.
 const versions = 10_000_000
 
 func sequenceOf(incarnation, version int64) int64 { return incarnation*versions + version }

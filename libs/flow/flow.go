@@ -7,7 +7,8 @@
 // (ADR 7), so that nobody remembers deliveries. A handler of which that is not so says that, and gets an inbox.
 //
 // A service uses four things: a Config with the types it hears and a Handle function; Flow.Run; Flow.Do for what
-// arrives by HTTP, MLLP or time (Flow.DoOnce for a request that may be sent twice); and Tx, in which every statement is queued and every event emitted.
+// arrives by HTTP, MLLP or time (Flow.DoOnce for a request that may be sent twice); and Tx, in which every statement is
+// queued and every event emitted.
 //
 // Promises:
 //   - what has committed is published, at least once, whatever is killed, paused, deleted or rolled back, as long
@@ -44,14 +45,14 @@ import (
 
 // Handle applies a batch of events that have arrived, up to Config.BatchSize of them.
 //
-// It is called when the batch's transaction is about to begin. It queues, with Tx.Queue, the reads that deciding
-// needs, locking the state concerned in id order; they travel in one round trip. It then
-// returns decide, which is called with the events of the batch. decide asks the rules, queues the writes and emits events;
-// they travel in one round trip with the commit. A batch of one is the same code.
+// It is called when the batch's transaction is about to begin. It queues, with Tx.Queue, the reads that deciding needs,
+// locking the state concerned in id order; they travel in one round trip. It then returns decide, which is called with
+// the events of the batch. decide asks the rules, queues the writes and emits events; they travel in one round trip
+// with the commit. A batch of one is the same code.
 //
 // An event may come any number of times, in any order, and months apart: one that changes no value of what is known
-// must write nothing and emit nothing. Counts are rows with keys that follow from what was said, never increments. Only where
-// Config.NotIdempotent says so is decide called with those alone that have not been applied before.
+// must write nothing and emit nothing. Counts are rows with keys that follow from what was said, never increments. Only
+// where Config.NotIdempotent says so is decide called with those alone that have not been applied before.
 //
 // An error or panic of decide redoes the batch one event at a time; the event that fails alone is parked.
 type Handle func(tx *Tx, batch []Event) (decide func(fresh []Event) error)
@@ -59,8 +60,8 @@ type Handle func(tx *Tx, batch []Event) (decide func(fresh []Event) error)
 // Due is a loop over what falls due by time. Run is called each Every, and at once after Flow.Wake, in a
 // transaction of its own; it returns how many rows it took, and is called again at once when that was limit.
 //
-// Run leaves out the rows of Tx.Aside and names each one it takes by Tx.Take. When it fails or panics it is called again
-// with a limit of 1, and the row that fails alone is set aside for ten minutes, so that it stops only itself.
+// Run leaves out the rows of Tx.Aside and names each one it takes by Tx.Take. When it fails or panics it is called
+// again with a limit of 1, and the row that fails alone is set aside for ten minutes, so that it stops only itself.
 type Due struct {
 	Name  string
 	Every time.Duration
@@ -121,8 +122,8 @@ type Query = pgx.QueuedQuery
 //go:embed migrations/*.sql
 var migrations embed.FS
 
-// Migrations are the tables flow keeps in each service's schema: outbox, writers, letters, an inbox that is empty where the handler is idempotent,
-// and the requests that were done once.
+// Migrations are the tables flow keeps in each service's schema: outbox, writers, letters, an inbox that is empty where
+// the handler is idempotent, and the requests that were done once.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
 	if err != nil {

@@ -103,7 +103,8 @@ func (w *world) startAnswerer() *process {
 	return w.start("answerer", []string{"footbridge.thing.asked.v1.*"}, answer)
 }
 
-// answer writes one effect, by its key, and gives out one answer for each question: one that comes again has its effect.
+// answer writes one effect, by its key, and gives out one answer for each question: one that comes again has its
+// effect.
 func answer(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
 	isNew := effectsOf(tx, batch)
 	return func(events []flow.Event) error {

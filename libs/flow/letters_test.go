@@ -39,7 +39,8 @@ func asked(id, journey, data string) string {
 		id, askedType, journey, data)
 }
 
-// TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn publishes what no service of ours would, and then something good.
+// TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn publishes what no service of ours would, and then something
+// good.
 func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -214,8 +215,8 @@ func TestWhatAHumanHasDismissedIsNeverApplied(t *testing.T) {
 	}
 }
 
-// TestAHandlerThatIsNotIdempotentGetsEachEventOnce: it comes three times, months apart by its id, is parked, comes again while
-// it waits, and is redriven.
+// TestAHandlerThatIsNotIdempotentGetsEachEventOnce: it comes three times, months apart by its id, is parked, comes
+// again while it waits, and is redriven.
 func TestAHandlerThatIsNotIdempotentGetsEachEventOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

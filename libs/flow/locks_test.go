@@ -32,9 +32,9 @@ var held = func() []string {
 	return all
 }()
 
-// TestALoginThatHoldsAllItCanHoldsUpNoService: a login of nobody's, those of another service and of the sentinel hold, in
-// open transactions, whatever the database lets them, where advisory locks are everybody's as a managed server has them.
-// Processes answer all the same, start, are taken over, make days and drop them.
+// TestALoginThatHoldsAllItCanHoldsUpNoService: a login of nobody's, those of another service and of the sentinel hold,
+// in open transactions, whatever the database lets them, where advisory locks are everybody's as a managed server has
+// them. Processes answer all the same, start, are taken over, make days and drop them.
 func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -88,8 +88,8 @@ func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 	}
 }
 
-// holdAll opens a transaction for each lock that a login can hold, and keeps it open until the test ends; it returns how
-// many that were. Each has its own connection, since a refusal ends a transaction.
+// holdAll opens a transaction for each lock that a login can hold, and keeps it open until the test ends; it returns
+// how many that were. Each has its own connection, since a refusal ends a transaction.
 func (w *world) holdAll(login, of string, admin *pgx.Conn) (holding int) {
 	w.t.Helper()
 	var writer int64
@@ -129,8 +129,8 @@ func (w *world) adminConn() *pgx.Conn {
 	return conn
 }
 
-// TestALockThatHoldsAServiceUpIsTold: an administrator holds the table of writers; readiness says who, and what waited is
-// done once the lock is gone.
+// TestALockThatHoldsAServiceUpIsTold: an administrator holds the table of writers; readiness says who, and what waited
+// is done once the lock is gone.
 func TestALockThatHoldsAServiceUpIsTold(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

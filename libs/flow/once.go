@@ -14,10 +14,10 @@ import (
 	"footbridge/libs/httpx"
 )
 
-// DoOnce is Do for a request that may be sent twice and is done once. do returns the status and the value, as JSON, that
-// the request is answered with; both are kept with the key in the transaction of the effect. A repetition is answered
-// from that for httpx.KeepIdempotency, and do is not called. Two equal requests at once: the second waits until the first
-// has committed or rolled back.
+// DoOnce is Do for a request that may be sent twice and is done once. do returns the status and the value, as JSON,
+// that the request is answered with; both are kept with the key in the transaction of the effect. A repetition is
+// answered from that for httpx.KeepIdempotency, and do is not called. Two equal requests at once: the second waits
+// until the first has committed or rolled back.
 //
 // What is answered must hold nothing that the sender may not read seven days later, and no identity: answer with ids.
 // The same key with another body is a 409 *httpx.Problem. An error of do is not kept: the request may be sent again.

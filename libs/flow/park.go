@@ -49,8 +49,8 @@ func headersOf(msg jetstream.Msg) []byte {
 	return append([]byte{}, out.Bytes()...)
 }
 
-// park puts an event that could not be applied aside, with the reason, to be tried again. One whose letter is there already is
-// being tried, or waits for a human, or was applied by a retry: coming again changes nothing about that.
+// park puts an event that could not be applied aside, with the reason, to be tried again. One whose letter is there
+// already is being tried, or waits for a human, or was applied by a retry: coming again changes nothing about that.
 func (f *Flow) park(a arrival, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
@@ -130,8 +130,9 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 	return true, f.tryLater(ctx, l.id, l.tries+1, err)
 }
 
-// applyParked applies a parked event and says so in its letter, in one transaction, unless another process has done it. Where
-// it has been applied meanwhile, because it came again or a human redrove it late, applying it once more changes nothing.
+// applyParked applies a parked event and says so in its letter, in one transaction, unless another process has done it.
+// Where it has been applied meanwhile, because it came again or a human redrove it late, applying it once more changes
+// nothing.
 func (f *Flow) applyParked(l waitingLetter, event Event) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()

@@ -11,10 +11,10 @@ import (
 // firstLife is when incarnations begin to be counted, in seconds.
 var firstLife = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Restored says that a service's schema has been restored from a backup, alone or with others: what it says from now on is
-// later than whatever it had said after the backup, and when it runs next it hears everything again that the stream holds.
-// The incarnation is the time, so that two restores of one backup are two lives; it only rises, whatever the clock says. A
-// process that still runs goes on as a new writer.
+// Restored says that a service's schema has been restored from a backup, alone or with others: what it says from now on
+// is later than whatever it had said after the backup, and when it runs next it hears everything again that the stream
+// holds. The incarnation is the time, so that two restores of one backup are two lives; it only rises, whatever the
+// clock says. A process that still runs goes on as a new writer.
 func Restored(ctx context.Context, pool *pgxpool.Pool, now time.Time) (incarnation int64, err error) {
 	err = pool.QueryRow(ctx, `with life as (update incarnation set number = greatest(number + 1, $1), anew = true returning number),
 		closed as (update outbox_writer set closed = true)

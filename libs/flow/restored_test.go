@@ -51,8 +51,8 @@ func (p *process) keeps(t *testing.T, journey, word string) {
 	})
 }
 
-// TestAServiceThatIsRestoredAloneIsNotTakenForStale: what it says after it was restored from a backup is later than what it had
-// said in between, although its versions count from the backup.
+// TestAServiceThatIsRestoredAloneIsNotTakenForStale: what it says after it was restored from a backup is later than
+// what it had said in between, although its versions count from the backup.
 func TestAServiceThatIsRestoredAloneIsNotTakenForStale(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
@@ -89,7 +89,8 @@ func TestAServiceThatIsRestoredAloneIsNotTakenForStale(t *testing.T) {
 	}
 }
 
-// TestAServiceThatIsRestoredAloneHearsEverythingAgain: what it had heard after the backup, and forgot with it, it knows again.
+// TestAServiceThatIsRestoredAloneHearsEverythingAgain: what it had heard after the backup, and forgot with it, it knows
+// again.
 func TestAServiceThatIsRestoredAloneHearsEverythingAgain(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -19,8 +19,8 @@ import (
 	"footbridge/libs/testkit"
 )
 
-// TestAStreamThatLostItsLastSecondsIsMended: whether the lost messages are each of a journey of its own, or all of one, so that
-// a later one is found under the subject of what was lost.
+// TestAStreamThatLostItsLastSecondsIsMended: whether the lost messages are each of a journey of its own, or all of one,
+// so that a later one is found under the subject of what was lost.
 func TestAStreamThatLostItsLastSecondsIsMended(t *testing.T) {
 	t.Parallel()
 	for name, journeyOf := range map[string]func(when string, i int) string{

@@ -95,7 +95,8 @@ func (tx *Tx) Queue(sql string, args ...any) *Query { return tx.queued.Queue(sql
 // Aside are the rows that a due loop must leave out, because they failed alone a short while ago; never nil.
 func (tx *Tx) Aside() []string { return append([]string{}, tx.aside...) }
 
-// Take names a row that a due loop has taken, before what is in it is read: where that fails, it is the row to set aside.
+// Take names a row that a due loop has taken, before what is in it is read: where that fails, it is the row to set
+// aside.
 func (tx *Tx) Take(row string) { tx.taken = append(tx.taken, row) }
 
 // AfterCommit runs fn when the transaction has committed, and not otherwise.

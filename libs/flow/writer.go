@@ -66,8 +66,8 @@ func (f *Flow) retire(ctx context.Context, old *tracker) error {
 	return nil
 }
 
-// closeAndWait closes a writer and returns when each transaction of it has ended. Until it is claimed it stands still, so
-// that it is taken over where this is cut short.
+// closeAndWait closes a writer and returns when each transaction of it has ended. Until it is claimed it stands still,
+// so that it is taken over where this is cut short.
 func (f *Flow) closeAndWait(ctx context.Context, id int64) error {
 	if _, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set closed = true where id = $1`, id); err != nil {
 		return err
@@ -211,8 +211,8 @@ func (f *Flow) beat(ctx context.Context) error {
 	return f.dropLost(ctx, own, alive)
 }
 
-// orHeld adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only who
-// administers the database, or is logged in as this service, can hold any of them.
+// orHeld adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only
+// who administers the database, or is logged in as this service, can hold any of them.
 func (f *Flow) orHeld(ctx context.Context, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err

@@ -461,8 +461,8 @@ func TestIdleAndStalledConnectionsAreClosed(t *testing.T) {
 	}
 }
 
-// TestQuietConnectionsCostLittleAndHoldUpNobody: five hundred that have said something and one in the middle of a frame,
-// byte by byte, beside one at work.
+// TestQuietConnectionsCostLittleAndHoldUpNobody: five hundred that have said something and one in the middle of a
+// frame, byte by byte, beside one at work.
 func TestQuietConnectionsCostLittleAndHoldUpNobody(t *testing.T) { // not parallel: it measures memory
 	address := serve(t, &Server{Handler: answerAA, MaxConns: 600})
 	var before, after runtime.MemStats

@@ -91,8 +91,8 @@ func DecodeJSON(body []byte, into any) error {
 	return nil
 }
 
-// DamagedText refuses a text in which letters could not be read: nothing of it may be kept, since a name or a note would
-// be kept wrongly, and a NUL cannot be stored.
+// DamagedText refuses a text in which letters could not be read: nothing of it may be kept, since a name or a note
+// would be kept wrongly, and a NUL cannot be stored.
 func DamagedText() *Problem {
 	return NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
 }

@@ -37,16 +37,16 @@ var infrastructureCodes = []string{
 	"55P03", // a lock was not to be had in time
 }
 
-// ErrNotNow is wrapped by errors that did not come from the server and count as infrastructure all the same: the same may
-// be tried again later.
+// ErrNotNow is wrapped by errors that did not come from the server and count as infrastructure all the same: the same
+// may be tried again later.
 var ErrNotNow = errors.New("not now")
 
 // IsInfrastructure reports whether err says that database or network are in trouble, and nothing about what was to
 // be stored: trying the same again later may work. It must never count against an event.
 //
 // It is true for a lost connection, for the SQLSTATE classes and codes listed above, for a row without a partition, for
-// what wraps ErrNotNow, and for a context that ended (the time was up, or the process is stopping). A check violation, a duplicate, or a
-// value out of range is not infrastructure: it would fail again.
+// what wraps ErrNotNow, and for a context that ended (the time was up, or the process is stopping). A check violation,
+// a duplicate, or a value out of range is not infrastructure: it would fail again.
 func IsInfrastructure(err error) bool {
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {

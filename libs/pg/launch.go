@@ -199,7 +199,8 @@ func (s *Server) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Halt stops the server as Stop does, but keeps hold of Dir, so that Restart can follow. It sends SIGINT ("fast shutdown"), and SIGQUIT, then SIGKILL, when ctx ends first.
+// Halt stops the server as Stop does, but keeps hold of Dir, so that Restart can follow. It sends SIGINT ("fast
+// shutdown"), and SIGQUIT, then SIGKILL, when ctx ends first.
 func (s *Server) Halt(ctx context.Context) error {
 	s.mu.Lock()
 	proc := s.proc

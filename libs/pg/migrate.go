@@ -103,7 +103,8 @@ func migrate(ctx context.Context, conn *pgx.Conn, service string, sets []Migrati
 	if err := judgeAhead(ctx, versions); err != nil {
 		return err
 	}
-	// By the simple protocol, it closes the last query's portal: its snapshot would keep CREATE INDEX CONCURRENTLY waiting.
+	// By the simple protocol, it closes the last query's portal: its snapshot would keep CREATE INDEX CONCURRENTLY
+	// waiting.
 	if _, err := conn.Exec(ctx, `select`); err != nil {
 		return err
 	}

@@ -35,9 +35,9 @@ type ensuredDay struct {
 }
 
 // EnsureDayPartitions makes the partitions of table for the days from first to last, both included, named like
-// outbox_20261120. The table is named without a schema. The schema's owner does it, by its function make_day. Any number
-// of processes may do it at once; days this process has already seen cost nothing. Each lock is waited for at most two
-// seconds; else an error is returned that IsInfrastructure: try again.
+// outbox_20261120. The table is named without a schema. The schema's owner does it, by its function make_day. Any
+// number of processes may do it at once; days this process has already seen cost nothing. Each lock is waited for at
+// most two seconds; else an error is returned that IsInfrastructure: try again.
 func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, first, last time.Time) error {
 	for day := utcDay(first); !day.After(utcDay(last)); day = day.AddDate(0, 0, 1) {
 		key := ensuredDay{weak.Make(pool), table, dayName(day)}

@@ -140,8 +140,8 @@ func NewVerifier(find func(id string) (Key, bool), rules Rules) (*Verifier, erro
 }
 
 // Verify returns the principal of an assertion. Each refusal is ErrRefused with its reason, and no credential in it:
-// malformed, unknown key, wrong signature, another audience, older than 30 s or more than 5 s ahead of now, or more than
-// the key's holder may assert. What is forwarded must have been made for whoever forwards it, within 30 s before.
+// malformed, unknown key, wrong signature, another audience, older than 30 s or more than 5 s ahead of now, or more
+// than the key's holder may assert. What is forwarded must have been made for whoever forwards it, within 30 s before.
 func (v *Verifier) Verify(value, audience string, now time.Time) (Principal, error) {
 	c, holder, err := v.open(asserted, value, audience, now)
 	if errors.Is(err, errOtherKind) {
@@ -213,8 +213,8 @@ func (v *Verifier) open(kind, value, audience string, now time.Time) (c claims, 
 	return c, key.Holder, nil
 }
 
-// errOtherTime: what was signed is in order, and its time is not ours: one of two clocks is wrong, which is our trouble and
-// not the caller's.
+// errOtherTime: what was signed is in order, and its time is not ours: one of two clocks is wrong, which is our trouble
+// and not the caller's.
 var errOtherTime = errors.New("signed at another time")
 
 func refused(reason string) error {

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Backup copies all rows of a schema as they are now, and returns what restores it alone, as a site would from a dump: with the
-// service's processes stopped. admin is a superuser's pool.
+// Backup copies all rows of a schema as they are now, and returns what restores it alone, as a site would from a dump:
+// with the service's processes stopped. admin is a superuser's pool.
 func Backup(tb testing.TB, admin *pgxpool.Pool, schema string) (restore func()) {
 	tb.Helper()
 	ctx := context.Background()

@@ -9,8 +9,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// Rows renders rows as they are stored, with the transaction that wrote each, so that what is written again with the same
-// values shows too. Each source is what follows `from`, for instance "step where journey = $1"; key is $1 of all.
+// Rows renders rows as they are stored, with the transaction that wrote each, so that what is written again with the
+// same values shows too. Each source is what follows `from`, for instance "step where journey = $1"; key is $1 of all.
 func Rows(tb testing.TB, pool *pgxpool.Pool, key any, sources ...string) string {
 	tb.Helper()
 	var all strings.Builder

@@ -8,8 +8,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// TwoTrips does in one transaction what flow does with a batch of events: what read queues in one round trip, then, once
-// that is there, what decide queues in the next. An error of either undoes both.
+// TwoTrips does in one transaction what flow does with a batch of events: what read queues in one round trip, then,
+// once that is there, what decide queues in the next. An error of either undoes both.
 func TwoTrips(pool *pgxpool.Pool, read func(*pgx.Batch), decide func(*pgx.Batch) error) error {
 	ctx := context.Background()
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {

@@ -25,7 +25,8 @@ import (
 // region is where a telephone number without a country's code is from.
 const region = "GB"
 
-// Line is a text in one line: composed (NFC), without invisible characters, each run of blanks one space, none around it.
+// Line is a text in one line: composed (NFC), without invisible characters, each run of blanks one space, none around
+// it.
 func Line(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {

@@ -107,8 +107,8 @@ func (m message) reason() string {
 	return sentenceCase(plain(m.Reason))
 }
 
-// client asks the other services as the principal who is asking the console: what the gateway asserted to the console is
-// passed on, and the console's own key says only to whom.
+// client asks the other services as the principal who is asking the console: what the gateway asserted to the console
+// is passed on, and the console's own key says only to whom.
 type client struct {
 	backends map[string]http.Handler
 	signer   *principal.Signer

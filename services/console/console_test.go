@@ -559,7 +559,8 @@ func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 	var _ clock.Clock = stopped{}
 }
 
-// TestTheSentencesOfAGapAreReadWhereTheyWereDecided: no event carries them, and the page shows both, and whom to ask first.
+// TestTheSentencesOfAGapAreReadWhereTheyWereDecided: no event carries them, and the page shows both, and whom to ask
+// first.
 func TestTheSentencesOfAGapAreReadWhereTheyWereDecided(t *testing.T) {
 	t.Parallel()
 	f := start(t)

@@ -35,8 +35,8 @@ func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 	return testkit.Rows(t, pool, journey, "journey_state where t.journey = $1::uuid", "offer where t.journey = $1::uuid")
 }
 
-// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, days later, after a closing
-// and a reopening: what has been applied writes no row and emits nothing when it comes again.
+// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, days later, after a
+// closing and a reopening: what has been applied writes no row and emits nothing when it comes again.
 func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)

@@ -2,7 +2,8 @@
 // a window in local calendar days.
 //
 // In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided (threshold), journey.released, closed and reopened (journey). Out: offer.raised, offer.withdrawn, offer.exhausted.
+// (intake), pathway.decided (threshold), journey.released, closed and reopened (journey). Out: offer.raised,
+// offer.withdrawn, offer.exhausted.
 //
 // Tables: partner (who may be asked; seeded from the directory's configuration), journey_state (what is known of a
 // journey), offer. View: held, for the sentinel.

@@ -20,8 +20,8 @@ type Known struct {
 	Open    map[string]int64 `json:"open,omitempty"`
 	Decided int64            `json:"decided,omitempty"` // sequence of the newest decision
 	// Sure holds the services of Open that a decision found open with nothing unknown; Named those that the newest
-	// decision named, nil where it could not name all. A door that was only open if a fact turned out well is not open once it has not: an
-	// offer prepared while the age was not known must not stay with a partner for other ages.
+	// decision named, nil where it could not name all. A door that was only open if a fact turned out well is not open
+	// once it has not: an offer prepared while the age was not known must not stay with a partner for other ages.
 	Sure    map[string]bool `json:"sure,omitempty"`
 	Named   map[string]bool `json:"named"`
 	Consent schemas.Answers `json:"consent,omitzero"` // to follow-up
@@ -166,8 +166,8 @@ func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
 	})
 }
 
-// addDecided takes in which of the partners' services are open. Unknown is not no: one that is open if a missing fact turns
-// out well is offered while the fact is asked for. One that takes a conversation is not among them.
+// addDecided takes in which of the partners' services are open. Unknown is not no: one that is open if a missing fact
+// turns out well is offered while the fact is asked for. One that takes a conversation is not among them.
 func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) bool {
 	newest := at > k.Decided
 	changed := newest
@@ -365,8 +365,8 @@ func (o Offer) answers(w Wish) bool {
 	return w.Status == Offered && o.Partner == w.Partner.ID && o.Visit == w.Visit && o.LeftOn == w.LeftOn
 }
 
-// keepsItsPlace says that only the window is another one, because the journey was held in between: the partner keeps the
-// offer.
+// keepsItsPlace says that only the window is another one, because the journey was held in between: the partner keeps
+// the offer.
 func (o Offer) keepsItsPlace(w Wish) bool {
 	return w.Status == Offered && w.Resumed && o.Partner == w.Partner.ID && o.Visit == w.Visit
 }

@@ -94,8 +94,8 @@ func (c *Config) checkCreds() (wrong []error) {
 	return wrong
 }
 
-// withoutSQL says of a database that no service has made its tables in, or that refuses a login, what to do, in place of
-// the words of PostgreSQL. Any other error stays as it is.
+// withoutSQL says of a database that no service has made its tables in, or that refuses a login, what to do, in place
+// of the words of PostgreSQL. Any other error stays as it is.
 func withoutSQL(err error) error {
 	var said *pgconn.PgError
 	if !errors.As(err, &said) {

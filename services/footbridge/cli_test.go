@@ -78,8 +78,8 @@ func TestEveryHelpHasPurposeUsageArgumentsCommandsFlagsAndAnExample(t *testing.T
 	}
 }
 
-// TestWhatAnExampleTypesIsUnderstood: the line after footbridge, up to where the shell takes it further, is a command with
-// the arguments and flags it takes.
+// TestWhatAnExampleTypesIsUnderstood: the line after footbridge, up to where the shell takes it further, is a command
+// with the arguments and flags it takes.
 func TestWhatAnExampleTypesIsUnderstood(t *testing.T) {
 	t.Parallel()
 	for path, do := range actions() {

@@ -11,9 +11,9 @@ import (
 	"footbridge/libs/clock"
 )
 
-// systemClock is the machine's clock, moved by FOOTBRIDGE_CLOCK_OFFSET for a whole test system, and by what stands in the
-// file FOOTBRIDGE_CLOCK_FILE for this process alone, as if somebody set its machine's clock while it runs. Only builds with
-// failpoints have it: a release cannot be told another time.
+// systemClock is the machine's clock, moved by FOOTBRIDGE_CLOCK_OFFSET for a whole test system, and by what stands in
+// the file FOOTBRIDGE_CLOCK_FILE for this process alone, as if somebody set its machine's clock while it runs. Only
+// builds with failpoints have it: a release cannot be told another time.
 func systemClock() clock.Clock {
 	offset, err := time.ParseDuration(os.Getenv("FOOTBRIDGE_CLOCK_OFFSET"))
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 )
 
 // commandLine is everything that can be typed after footbridge: commands, their arguments and their own flags, as kong
-// reads and describes them. Values of flags are read by load, with the settings, from the same fields: the tag env gives
-// the name of both. What a command does is in actions.
+// reads and describes them. Values of flags are read by load, with the settings, from the same fields: the tag env
+// gives the name of both. What a command does is in actions.
 type commandLine struct {
 	Demo struct {
 		demoFlags
@@ -244,8 +244,8 @@ func actions() map[string]action {
 	}
 }
 
-// newParser makes the parser of commandLine. An error is a fault of ours: a command that does nothing, or an action that
-// no command leads to.
+// newParser makes the parser of commandLine. An error is a fault of ours: a command that does nothing, or an action
+// that no command leads to.
 func newParser() (*kong.Kong, error) {
 	k, err := kong.New(&commandLine{}, kong.Name("footbridge"), kong.NoDefaultHelp(), kong.ExplicitGroups(groups), kong.PostBuild(nameFlags),
 		kong.Description("Sees to it that nobody who comes to A&E after self-harm is discharged into the void."))

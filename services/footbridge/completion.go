@@ -14,8 +14,8 @@ import (
 // completeName is the command by which a shell asks what may come next.
 const completeName = "__complete"
 
-// completions are what each shell needs. It asks the program that is being typed, so that what is offered is always what
-// this build takes; where nothing is offered it goes on with files.
+// completions are what each shell needs. It asks the program that is being typed, so that what is offered is always
+// what this build takes; where nothing is offered it goes on with files.
 var completions = map[string]string{
 	"bash": `_footbridge() {
     local IFS=$'\n'

@@ -68,8 +68,8 @@ type Config struct {
 	quiet       bool // only what needs attention is logged
 }
 
-// creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key file
-// is used instead, as the embedded broker expects.
+// creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key
+// file is used instead, as the embedded broker expects.
 func (c *Config) creds(name string) string { return orElse(c.ServiceCreds[name], c.NATSCreds) }
 
 // addrs are where services listen that run in a process without the gateway, and where the gateway finds them.

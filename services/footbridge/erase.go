@@ -37,8 +37,8 @@ type erased struct {
 }
 
 // erase makes a person's identifying details unreadable: one person asks for it, and another confirms, each by a run of
-// the command with a token of their own (FOOTBRIDGE_TOKEN). The operator's key is nobody's own. The reference comes on standard
-// input, so that it is in no process list and no shell's history.
+// the command with a token of their own (FOOTBRIDGE_TOKEN). The operator's key is nobody's own. The reference comes on
+// standard input, so that it is in no process list and no shell's history.
 func erase(ctx context.Context, args []string) error {
 	o, rest, err := load[eraseFlags](args)
 	if err != nil {

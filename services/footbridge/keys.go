@@ -27,13 +27,14 @@ import (
 	"footbridge/services/intake"
 )
 
-// An installation has one key file for each service (and one for the owner of the streams, the sentinel and the operator's
-// commands), a list of the public halves for everybody, and the KEK, which wraps the key of every person and every message,
-// for intake alone. A process is one trust domain: who can read its files can do what its services can, and nothing else.
-// dev and demo make theirs. serve makes none: one that it made in silence would differ from that of the next process.
+// An installation has one key file for each service (and one for the owner of the streams, the sentinel and the
+// operator's commands), a list of the public halves for everybody, and the KEK, which wraps the key of every person and
+// every message, for intake alone. A process is one trust domain: who can read its files can do what its services can,
+// and nothing else. dev and demo make theirs. serve makes none: one that it made in silence would differ from that of
+// the next process.
 
-// formerSecret is the file from which earlier versions made every password and key. Nothing follows from it any more, save
-// that names made with it stay as they are.
+// formerSecret is the file from which earlier versions made every password and key. Nothing follows from it any more,
+// save that names made with it stay as they are.
 func (c *Config) formerSecret() string { return filepath.Join(c.StateDir, "secret") }
 
 func (c *Config) kekFile() string {
@@ -240,8 +241,8 @@ func (c *Config) checkKeys(names []string) error {
 	return err
 }
 
-// secureCookies: where people come over TLS, no cookie goes in clear. Behind an address that others can reach there is a
-// proxy that does TLS, or serve would not have started.
+// secureCookies: where people come over TLS, no cookie goes in clear. Behind an address that others can reach there is
+// a proxy that does TLS, or serve would not have started.
 func (c *Config) secureCookies() bool {
 	if at, err := url.Parse(c.URL); err == nil && at.Scheme == "https" {
 		return true

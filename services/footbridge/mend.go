@@ -190,8 +190,8 @@ func streams(ctx context.Context, args []string) error {
 	})
 }
 
-// restored begins another life of the schemas that were restored from a backup, and has the other services publish everything
-// again, so that nothing is missing that the stream no longer holds.
+// restored begins another life of the schemas that were restored from a backup, and has the other services publish
+// everything again, so that nothing is missing that the stream no longer holds.
 func restored(ctx context.Context, args []string) error {
 	o, names, err := load[struct{}](args)
 	if err != nil {

@@ -331,7 +331,8 @@ func (p *platform) connect(ctx context.Context, name string) (*bus.Conn, error) 
 }
 
 // brokerUsers are the NATS users of the embedded broker, known by their public keys: one a service, which may publish
-// only what it says and take only what it hears, and the owner of the streams, who alone makes and changes them. A holder whose keys were changed has two until the former is retired.
+// only what it says and take only what it hears, and the owner of the streams, who alone makes and changes them. A
+// holder whose keys were changed has two until the former is retired.
 func (c *Config) brokerUsers() ([]bus.User, error) {
 	list, err := c.publicKeys()
 	if err != nil {

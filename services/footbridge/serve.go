@@ -111,8 +111,8 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 	return runner.Run(ctx)
 }
 
-// watches says whether this process runs the sentinel beside journey: unless told otherwise or where it has no login for
-// it. By its lease one of several looks at a time.
+// watches says whether this process runs the sentinel beside journey: unless told otherwise or where it has no login
+// for it. By its lease one of several looks at a time.
 func (c *Config) watches(names []string) (watches bool, why string) {
 	switch {
 	case !slices.Contains(names, schemas.Journey):

@@ -87,8 +87,8 @@ func signalFiles(named []string) (files []string, err error) {
 	return files, nil
 }
 
-// splitSignals takes a file apart: values one after another, and lists of them. What cannot be read goes as it is, since
-// it belongs in the ledger too, and is taken to end where a line begins another value.
+// splitSignals takes a file apart: values one after another, and lists of them. What cannot be read goes as it is,
+// since it belongs in the ledger too, and is taken to end where a line begins another value.
 func splitSignals(content []byte) (pieces []json.RawMessage) {
 	for len(bytes.TrimSpace(content)) > 0 {
 		decoder := json.NewDecoder(bytes.NewReader(content))

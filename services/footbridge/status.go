@@ -322,8 +322,8 @@ func (c *Config) checkSentinel(ctx context.Context) error {
 	})
 }
 
-// checkBroker looks at streams and consumers as their owner; without the owner's login as each service that this process
-// runs, at what that one may see.
+// checkBroker looks at streams and consumers as their owner; without the owner's login as each service that this
+// process runs, at what that one may see.
 func (c *Config) checkBroker(ctx context.Context, only []string) (note string, err error) {
 	events, partners := c.streams()
 	if c.creds(ownerName) != "" || c.keyring().Has(ownerName) {

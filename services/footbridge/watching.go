@@ -12,9 +12,9 @@ import (
 	"footbridge/services/journey"
 )
 
-// showSentinel makes a gauge of the seconds for which no sentinel has held its lease: 0 while one watches. It is read from
-// the database with each reading, by journey's processes, so that it does not vanish together with the sentinel; where the
-// database does not answer it goes on growing from what was read last.
+// showSentinel makes a gauge of the seconds for which no sentinel has held its lease: 0 while one watches. It is read
+// from the database with each reading, by journey's processes, so that it does not vanish together with the sentinel;
+// where the database does not answer it goes on growing from what was read last.
 func showSentinel(meter metric.Meter, pool *pgxpool.Pool, clock clock.Clock) error {
 	var mu sync.Mutex
 	until := clock.Now() // where none ever looked: since this process began

@@ -16,9 +16,9 @@ import (
 	"footbridge/schemas"
 )
 
-// A form says for whom its page was made. Two people may share a screen, and a tab stays open when somebody else signs in:
-// what one has filled in must not be sent in the other's name unseen. And whatever a form is refused for, what was entered
-// is given back to be sent again: a browser's way back often has it no more.
+// A form says for whom its page was made. Two people may share a screen, and a tab stays open when somebody else signs
+// in: what one has filled in must not be sent in the other's name unseen. And whatever a form is refused for, what was
+// entered is given back to be sent again: a browser's way back often has it no more.
 
 // sent is the form of a request, for whoever has to refuse it.
 type sent struct {
@@ -40,8 +40,8 @@ func sentOf(r *http.Request) *sent {
 	return &sent{}
 }
 
-// readForm reads the form of a page's request, which is from one of our pages, and leaves the body to be read once more.
-// What is no form, or too long for one, is left to whoever reads it next.
+// readForm reads the form of a page's request, which is from one of our pages, and leaves the body to be read once
+// more. What is no form, or too long for one, is left to whoever reads it next.
 func readForm(route schemas.Route, r *http.Request) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || kind != "application/x-www-form-urlencoded" || r.Method != http.MethodPost || route.Public || !isPage(route) || r.ContentLength > formBody {

@@ -189,7 +189,8 @@ func (g *Gateway) register() error {
 	return err
 }
 
-// around puts what the gateway asks of callers before the paths that it answers itself; what it passes on has it already.
+// around puts what the gateway asks of callers before the paths that it answers itself; what it passes on has it
+// already.
 func (g *Gateway) around(route schemas.Route, h httpx.Handler) httpx.Handler {
 	if route.Service == schemas.Gateway {
 		return g.serveOwn(route, h)

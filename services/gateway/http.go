@@ -103,7 +103,8 @@ func (g *Gateway) serveOwn(route schemas.Route, h httpx.Handler) httpx.Handler {
 }
 
 // admitted finds who is asking and whether they may: not from another site, not with a form that was opened by somebody
-// else, in one of the route's roles, and not more often than agreed. On a public path nobody need be known, and a doubtful credential counts as none.
+// else, in one of the route's roles, and not more often than agreed. On a public path nobody need be known, and a
+// doubtful credential counts as none.
 func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Principal, error) {
 	if r.Header.Get("Authorization") == "" { // a browser adds cookies and certificates by itself, a token never
 		if err := g.crossing.Check(r); err != nil {

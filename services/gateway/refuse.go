@@ -38,8 +38,8 @@ func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 	}
 }
 
-// signIn is the sign-in page's address with the way back, where there is one to go back to, and with why somebody who was
-// signed in is asked again.
+// signIn is the sign-in page's address with the way back, where there is one to go back to, and with why somebody who
+// was signed in is asked again.
 func signIn(path string, r *http.Request, why *httpx.Problem) string {
 	query := url.Values{}
 	if r.URL.Path != "/" {

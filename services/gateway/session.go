@@ -37,8 +37,9 @@ var (
 	errSessionOver    = fmt.Errorf("the session has lasted its time: %w", principal.ErrRefused)
 )
 
-// Sessions say who is signed in. They are rows of the gateway's schema, so that signing out ends one here and not in the
-// browser alone, and every replica of the gateway knows them. A browser holds a random id; the table holds its hash.
+// Sessions say who is signed in. They are rows of the gateway's schema, so that signing out ends one here and not in
+// the browser alone, and every replica of the gateway knows them. A browser holds a random id; the table holds its
+// hash.
 type Sessions struct {
 	pool   *pgxpool.Pool
 	clock  clock.Clock
@@ -46,8 +47,8 @@ type Sessions struct {
 	name   string
 }
 
-// NewSessions makes sessions in the gateway's database. secure is true where the listener, or the proxy before it, speaks
-// TLS: the cookie is then never sent in clear.
+// NewSessions makes sessions in the gateway's database. secure is true where the listener, or the proxy before it,
+// speaks TLS: the cookie is then never sent in clear.
 func NewSessions(pool *pgxpool.Pool, c clock.Clock, secure bool) (*Sessions, error) {
 	if pool == nil || c == nil {
 		return nil, errors.New("making sessions: a database and a clock must be given")
@@ -101,8 +102,8 @@ func (s *Sessions) List(r *http.Request, p principal.Principal) ([]listed, error
 	return sessionsOf(r.Context(), s.pool, p, hashOf(s.valueOf(r)), s.clock.Now(), sessionIdle)
 }
 
-// EndOne ends one session of whoever asks, and takes the cookie back where it is this one. theirs is false for an id that
-// is not a session of theirs.
+// EndOne ends one session of whoever asks, and takes the cookie back where it is this one. theirs is false for an id
+// that is not a session of theirs.
 func (s *Sessions) EndOne(w http.ResponseWriter, r *http.Request, p principal.Principal, id string) (theirs, here bool, err error) {
 	theirs, here, err = endSessionOf(r.Context(), s.pool, p, id, hashOf(s.valueOf(r)), s.clock.Now())
 	if err != nil {

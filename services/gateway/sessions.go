@@ -117,8 +117,8 @@ func (g *Gateway) showSessions(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-// deviceOf names the browser and the system of a User-Agent, by which a person knows their own device again. Anything else
-// in it is left out: it could tell people apart.
+// deviceOf names the browser and the system of a User-Agent, by which a person knows their own device again. Anything
+// else in it is left out: it could tell people apart.
 func deviceOf(agent string) string {
 	name := func(known [][2]string) string {
 		for _, one := range known {

@@ -80,7 +80,8 @@ func TestAnAnswerIsKeptUntilAJourneyStandsToHangItOn(t *testing.T) {
 }
 
 // Whatever is reported of one or two records, in any order, again and again, and merged at any point: what is told ends
-// the same, a no that was not said before a yes is told of both, and nothing stands of more than one visit of an attendance.
+// the same, a no that was not said before a yes is told of both, and nothing stands of more than one visit of an
+// attendance.
 func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

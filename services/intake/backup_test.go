@@ -6,8 +6,8 @@ import (
 	"testing"
 )
 
-// dump copies what is kept of people as a backup of data does, or else of the keys and the erasures; restore puts it into
-// another database.
+// dump copies what is kept of people as a backup of data does, or else of the keys and the erasures; restore puts it
+// into another database.
 func (s *site) dump(t *testing.T, keys bool) map[string][]byte {
 	t.Helper()
 	conn, err := s.db.Admin().Acquire(t.Context())

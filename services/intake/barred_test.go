@@ -25,8 +25,8 @@ func (p *process) barredOn(t testing.TB, journey string) (last []string, told in
 	return last, told
 }
 
-// Who must not know is told on every journey of the person, as one list of all their records, at once: when it is recorded,
-// when records are merged, in either order, confirmed and parted again, and when a journey begins.
+// Who must not know is told on every journey of the person, as one list of all their records, at once: when it is
+// recorded, when records are merged, in either order, confirmed and parted again, and when a journey begins.
 func TestWhoMustNotKnowIsToldByEveryMergeAndItsUndoing(t *testing.T) {
 	t.Parallel()
 	for name, survivor := range map[string]int{"into the one that said so": 0, "the other way": 1} {

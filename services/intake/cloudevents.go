@@ -291,8 +291,8 @@ func contentOf(e *event.Event) ([]byte, error) {
 	return content, nil
 }
 
-// readReported reads an event in memory, by one order of checks in every mode: its source, its type, whether its data is
-// JSON, its schema, its organisation; a refusal has a reading too, so that it is in the ledger.
+// readReported reads an event in memory, by one order of checks in every mode: its source, its type, whether its data
+// is JSON, its schema, its organisation; a refusal has a reading too, so that it is in the ledger.
 func (s *Service) readReported(who principal.Principal, e *event.Event) (reading.Reading, *httpx.Problem) {
 	parsed := reading.Reading{Organisation: who.Organisation, Sender: e.Source(), ControlID: e.ID(), Type: e.Type()}
 	if _, known := schemas.Lookup(schemas.Type(e.Type())); !known {

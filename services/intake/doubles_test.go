@@ -185,7 +185,8 @@ func TestAnUnknownDispositionIsFlaggedOverFHIR(t *testing.T) {
 	}
 }
 
-// TestANameThatManyShareTellsNothing: pairs of all who were given the same name by their sender would be too many to make.
+// TestANameThatManyShareTellsNothing: pairs of all who were given the same name by their sender would be too many to
+// make.
 func TestANameThatManyShareTellsNothing(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

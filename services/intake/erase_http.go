@@ -142,8 +142,8 @@ func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, othe
 	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
 }
 
-// eraseRequest asks for an erasure, with a reason, or confirms what somebody else asked for, by the request's id. Nobody
-// is named in it: the two people are those who send the two requests, each with a credential of their own.
+// eraseRequest asks for an erasure, with a reason, or confirms what somebody else asked for, by the request's id.
+// Nobody is named in it: the two people are those who send the two requests, each with a credential of their own.
 type eraseRequest struct {
 	Reason  string `json:"reason,omitempty"`
 	Confirm string `json:"confirm,omitempty"`
@@ -272,8 +272,8 @@ func mayConfirm(asked *eraseWaits, subject string, now time.Time) *httpx.Problem
 	return nil
 }
 
-// postHold places or lifts a legal hold. A hold is lifted on the record that it was placed on, and not by way of one that
-// was merged with it: while it stands, none of them is erased.
+// postHold places or lifts a legal hold. A hold is lifted on the record that it was placed on, and not by way of one
+// that was merged with it: while it stands, none of them is erased.
 func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 	ref, err := pathRef(r, "ref", noSuchPerson)
 	if err != nil {

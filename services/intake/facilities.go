@@ -10,8 +10,8 @@ import (
 )
 
 // Where a message comes from may be agreed with no organisation: a new site, or a name spelt otherwise. Then nobody's
-// role would reach the journey. So it is raised as the host's to look at, with who it is about hidden, until a navigator
-// says whose it is. The facility goes on telling its numbers of people and visits apart from those of others.
+// role would reach the journey. So it is raised as the host's to look at, with who it is about hidden, until a
+// navigator says whose it is. The facility goes on telling its numbers of people and visits apart from those of others.
 
 // bareName is a facility's name as it is compared: without case, blanks and punctuation.
 func bareName(name string) string {

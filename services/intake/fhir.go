@@ -69,8 +69,8 @@ func (f *fhirRefusal) Unwrap() error { return f.cause }
 // because says for the ledger why it was refused.
 func (f *fhirRefusal) because(reason string) *fhirRefusal { f.reason = reason; return f }
 
-// outcome is what the sender is told: the national code, the reason in the words that the ledger has for it, and for each
-// issue where in the message it is.
+// outcome is what the sender is told: the national code, the reason in the words that the ledger has for it, and for
+// each issue where in the message it is.
 func (f *fhirRefusal) outcome() *fhir.OperationOutcome {
 	outcome := fhir.NewOutcome(f.national, f.issues...)
 	for i := range outcome.Issue {

@@ -41,8 +41,8 @@ type messageWho struct {
 	Verified   bool   `json:"nhsNumberVerified,omitempty"`
 }
 
-// getMessage shows one message. Who it is about is told to whoever may read it and states why (the header Access-Reason):
-// the look is kept with the person's record, a refused one too.
+// getMessage shows one message. Who it is about is told to whoever may read it and states why (the header
+// Access-Reason): the look is kept with the person's record, a refused one too.
 func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {

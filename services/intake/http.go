@@ -275,7 +275,8 @@ func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits relea
 	return s.takeHuman(tx, job, held, left)
 }
 
-// leftCannotBe refuses a time of leaving that cannot be true. A message that says one is flagged; a human is asked again.
+// leftCannotBe refuses a time of leaving that cannot be true. A message that says one is flagged; a human is asked
+// again.
 func leftCannotBe() error {
 	return unprocessable("The time in leftAt cannot be when the person left: it is in the future, before they were born or had come, or over a year before the message. Compare it with the hospital's record.")
 }
@@ -354,8 +355,8 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	return record.Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, Visit: a.visit}, nil
 }
 
-// readKept reads a message again that was set aside, as it came, the way its door reads. Who sent it was checked when it
-// came. A row of a list is kept without the row that names its columns, and cannot be read by itself.
+// readKept reads a message again that was set aside, as it came, the way its door reads. Who sent it was checked when
+// it came. A row of a list is kept without the row that names its columns, and cannot be read by itself.
 func (s *Service) readKept(held *heldMessage, raw []byte) reading.Reading {
 	parsed := reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}
 	unusable := reading.Reading{Outcome: record.Rejected, Reason: ReasonSchema}

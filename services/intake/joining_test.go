@@ -331,8 +331,8 @@ func drawOrder(r *rapid.T, n int) []int {
 	return rapid.Permutation(order).Draw(r, "order")
 }
 
-// drawnTriggers are what a drawn message may be: a trigger event, some with more than one content; a report, a form or a
-// form taken back.
+// drawnTriggers are what a drawn message may be: a trigger event, some with more than one content; a report, a form or
+// a form taken back.
 var drawnTriggers = []string{"A01", "A04", "A04", "A06", "A07", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A23", "A02", "A12",
 	"A28", "A31", "A31dead", "A34", "A40", "A42", "A47", "reported", "submitted"}
 
@@ -461,8 +461,8 @@ func attendancesOf(w *ward) []string {
 // inTouch says that something was told of a visit, and that contact was not stopped.
 func inTouch(v *record.Visit) bool { return v.Raised.Journey != "" && !v.Raised.ContactOver }
 
-// toldOf is what stands told of an attendance: the day, the age and why a human is shown it. That somebody has come back
-// is left out: it is said of whichever attendance was raised second.
+// toldOf is what stands told of an attendance: the day, the age and why a human is shown it. That somebody has come
+// back is left out: it is said of whichever attendance was raised second.
 func toldOf(attended []*record.Visit) string {
 	for _, v := range attended {
 		if !v.Raised.Standing() {

@@ -23,9 +23,9 @@ type KeyTable struct {
 // keyTables hold all wrapped keys that there are.
 var keyTables = []string{"person_key", "message_key"}
 
-// CheckKeys says whether this key file is the one that the stored keys were wrapped with, by unwrapping the first and the
-// last of each table, and how many are still wrapped under an older KEK. The error says which table another file was
-// used for.
+// CheckKeys says whether this key file is the one that the stored keys were wrapped with, by unwrapping the first and
+// the last of each table, and how many are still wrapped under an older KEK. The error says which table another file
+// was used for.
 func CheckKeys(ctx context.Context, pool *pgxpool.Pool, keys *vault.Vault) ([]KeyTable, error) {
 	var tables []KeyTable
 	for _, table := range keyTables {

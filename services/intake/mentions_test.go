@@ -16,7 +16,8 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// statedRecall is what docs/guides/integration-engineer.md says of the list: of the texts to be shown, so many in a hundred are.
+// statedRecall is what docs/guides/integration-engineer.md says of the list: of the texts to be shown, so many in a
+// hundred are.
 const statedRecall = 89
 
 type mentionSet struct{ Show, Missed, Leave []string }

@@ -40,9 +40,9 @@ func (p *process) standing(t testing.TB, journey string) map[string]string {
 	return is
 }
 
-// Whatever a merge changes, and its undoing, reaches everyone who acts on it, as an event on each journey at once: told of
-// either record, merged in either order, and undone again, after which each has what was its own. What a hold of a journey
-// changes for the other one is journey's: TestAHoldPausesEveryJourneyOfThePerson.
+// Whatever a merge changes, and its undoing, reaches everyone who acts on it, as an event on each journey at once: told
+// of either record, merged in either order, and undone again, after which each has what was its own. What a hold of a
+// journey changes for the other one is journey's: TestAHoldPausesEveryJourneyOfThePerson.
 func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T) {
 	t.Parallel()
 	consent := func(state string) func(p *process, t *testing.T, journey, person string) {
@@ -124,8 +124,8 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 	}
 }
 
-// A legal hold stands on the record that it was placed on: it is not lifted by way of one that was merged with it, and what
-// was placed while they were one stands on both once they are parted.
+// A legal hold stands on the record that it was placed on: it is not lifted by way of one that was merged with it, and
+// what was placed while they were one stands on both once they are parted.
 func TestALegalHoldIsNotLiftedByWayOfAMergedRecord(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -139,8 +139,8 @@ func answersTo(t *testing.T, conn net.Conn, message, last []byte) (got acknowled
 	}
 }
 
-// TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther is the table of MSH-15, MSH-16 and what becomes of a message;
-// each is sent twice.
+// TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther is the table of MSH-15, MSH-16 and what becomes of a
+// message; each is sent twice.
 func TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -56,8 +56,8 @@ func storeOffer(q queuer, o record.Offer) {
 		o.ID, o.Journey, o.Partner, o.Accepted, o.Turn, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
 }
 
-// loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey and
-// the person stand now.
+// loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey
+// and the person stand now.
 func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.Standing, offers []record.Offer, err error) {
 	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`, sub.Journey).
 		QueryRow(func(row pgx.Row) error {
@@ -82,7 +82,8 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.Standing, offers 
 	return standing, offers, nil
 }
 
-// partnersOwn is the id under which a partner knows the person: it is made at the first look, and tells nobody else anything.
+// partnersOwn is the id under which a partner knows the person: it is made at the first look, and tells nobody else
+// anything.
 func (sub *subjectOf) partnersOwn(tx *flow.Tx, partner string) (id string, err error) {
 	tx.Queue(`insert into partner_person (partner, person, id) values ($1, $2, gen_random_uuid()) on conflict do nothing`, partner, sub.Person)
 	tx.Queue(`select id::text from partner_person where partner = $1 and person = $2::uuid`, partner, sub.Person).
@@ -90,8 +91,8 @@ func (sub *subjectOf) partnersOwn(tx *flow.Tx, partner string) (id string, err e
 	return id, tx.Flush()
 }
 
-// storeClosings queues what was closed, and the answers that were known then: the greatest of each counts, in whatever order
-// they are heard.
+// storeClosings queues what was closed, and the answers that were known then: the greatest of each counts, in whatever
+// order they are heard.
 func storeClosings(q queuer, closed map[string]closing) {
 	journeys := slices.Sorted(maps.Keys(closed))
 	if len(journeys) == 0 {

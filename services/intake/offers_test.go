@@ -30,8 +30,8 @@ func offerID(digit string) string {
 	return strings.Repeat(digit, 8) + "-1111-4111-8111-111111111111"
 }
 
-// accept tells intake that our partner has accepted an offer now, under an agreement of a year, and that the follow-up service
-// knew all that intake knows of the journey.
+// accept tells intake that our partner has accepted an offer now, under an agreement of a year, and that the follow-up
+// service knew all that intake knows of the journey.
 func (p *process) accept(t testing.TB, journey, digit string, sequence int64) {
 	t.Helper()
 	var turn int

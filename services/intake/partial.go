@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// partial is a document of which a request says a part. Leaving a field out is not saying no: only null takes back what is
-// known of it.
+// partial is a document of which a request says a part. Leaving a field out is not saying no: only null takes back what
+// is known of it.
 type partial[T any] struct {
 	Value T
 	// Names are the fields that are there, and whether each is taken back.

@@ -243,8 +243,8 @@ func saidByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record
 	return all
 }
 
-// consentsOf is how each answer stands, every purpose at least once. Colleagues see who recorded it, the person in which
-// role that was.
+// consentsOf is how each answer stands, every purpose at least once. Colleagues see who recorded it, the person in
+// which role that was.
 func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.Time) []consentShown {
 	today := s.today(now)
 	var shown []consentShown
@@ -270,7 +270,8 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 	return shown
 }
 
-// getConsent shows how the answers of a journey's person stand; to staff treating them, for a stated reason that is kept.
+// getConsent shows how the answers of a journey's person stand; to staff treating them, for a stated reason that is
+// kept.
 func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
@@ -447,7 +448,8 @@ func cardAnswer(sub *subjectOf) map[string]any {
 		"channels": len(sub.card.Channels)}
 }
 
-// keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of theirs.
+// keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of
+// theirs.
 func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err

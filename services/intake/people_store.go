@@ -34,8 +34,8 @@ func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
 }
 
-// inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a visit
-// of it, or of one merged with it, did.
+// inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a
+// visit of it, or of one merged with it, did.
 const inReach = `($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
 	or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and owner_of(w.organisation) = any($2)))`
 
@@ -59,7 +59,8 @@ type subjectOf struct {
 	barred                               []string // organisations that the person's other records say must not know
 }
 
-// unsafeSince says that it was reported, since somebody recorded how the person may be reached, that there is no safe way.
+// unsafeSince says that it was reported, since somebody recorded how the person may be reached, that there is no safe
+// way.
 func (sub *subjectOf) unsafeSince() bool {
 	return sub.cardVersion > 0 && !sub.card.NoSafeChannel && sub.identity.Unsafe() && sub.identity.Said["safeContact"].SaidAt.After(sub.cardChanged)
 }
@@ -86,8 +87,8 @@ func (sub *subjectOf) notYoung(who principal.Principal) bool {
 	return schemas.Role(who.Role) == schemas.YoungPeoplesClinician && sub.guard == record.Guard{}
 }
 
-// lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may, what
-// it brings decides.
+// lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may,
+// what it brings decides.
 func (s *Service) lockForLook(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
 	scope := scopeOf(who)
 	scope.All = scope.All || scope.Elsewhere || scope.ByOffer
@@ -185,8 +186,8 @@ func sealJSON(key vault.Key, field string, value any) ([]byte, error) {
 	return key.Seal(field, plain), nil
 }
 
-// loadGroup reads the records merged with a person's, the answers of all of them, and what strictness needs of the other
-// records' cards.
+// loadGroup reads the records merged with a person's, the answers of all of them, and what strictness needs of the
+// other records' cards.
 func (s *Service) loadGroup(tx *flow.Tx, sub *subjectOf) error {
 	var cards []sealedCard
 	loadGroup(tx, sub.Person, &sub.group, &sub.answers, &cards)
@@ -548,8 +549,8 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	return rows, tx.Flush()
 }
 
-// recordedBy is how whoever is asking is written beside what they did: never as anybody else says. Empty where nobody asks,
-// as when a message that was set aside is read again.
+// recordedBy is how whoever is asking is written beside what they did: never as anybody else says. Empty where nobody
+// asks, as when a message that was set aside is read again.
 func recordedBy(who principal.Principal) string {
 	if who.Subject == "" {
 		return ""
@@ -563,8 +564,8 @@ func storeEraseRequest(q queuer, asked eraseAsked, by, reason string, now time.T
 		asked.Request, asked.Person, by, subject, reason, now)
 }
 
-// takeEraseRequest locks a person's request that nobody has confirmed, and marks it as confirmed; nil where there is none.
-// Where the confirmation is refused, so is the mark.
+// takeEraseRequest locks a person's request that nobody has confirmed, and marks it as confirmed; nil where there is
+// none. Where the confirmation is refused, so is the mark.
 func takeEraseRequest(tx *flow.Tx, _ principal.Principal, person, id string) (*eraseWaits, error) {
 	var found *eraseWaits
 	tx.Queue(`update erasure_request set confirmed_at = $3 where id = $2::uuid and person = $1::uuid and confirmed_at is null
@@ -929,7 +930,8 @@ func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (recor
 	return records, tx.Flush()
 }
 
-// keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their visits.
+// keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their
+// visits.
 func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 	var book record.FactBook
 	tx.Queue(`select facts::text from person where id = $1::uuid for update`, sub.Person).QueryRow(func(row pgx.Row) error {

@@ -359,8 +359,8 @@ func (p *process) erase(t testing.TB, person string) string {
 	return p.must(t, http.StatusOK, secondGuide, "POST", path, `{"confirm":"`+asked.Request+`"}`)
 }
 
-// Naming two people in a body is one caller's word: nothing is erased before another person, as themselves, confirms the
-// very request that the first made.
+// Naming two people in a body is one caller's word: nothing is erased before another person, as themselves, confirms
+// the very request that the first made.
 func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()

@@ -252,7 +252,8 @@ func scanStops(rows pgx.Rows, w *record.World) error {
 	return err
 }
 
-// findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to already.
+// findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to
+// already.
 func findByKeys(q queuer, c *claims, w *record.World, found reach) {
 	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
 		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
@@ -879,8 +880,8 @@ func lockAnswers(q queuer, w *record.World) {
 		})
 }
 
-// loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they said
-// must not know.
+// loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they
+// said must not know.
 func loadCards(q queuer, w *record.World) {
 	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know from person r cross join unnest(r.aliases || r.id) as owner
 		join contact_card c on c.person = owner where` + concerned).
@@ -955,8 +956,8 @@ func compareFeeds(a, b feedKey) int {
 	return cmp.Or(cmp.Compare(a.organisation, b.organisation), cmp.Compare(a.sender, b.sender))
 }
 
-// newestFeedHour gives the newest hour that was counted, where any was: what came in it and since is to be counted, also
-// where nobody counted for long, as this system was stopped.
+// newestFeedHour gives the newest hour that was counted, where any was: what came in it and since is to be counted,
+// also where nobody counted for long, as this system was stopped.
 func newestFeedHour(q queuer, since *time.Time) {
 	q.Queue(`select max(hour) from feed_hour`).QueryRow(func(row pgx.Row) error {
 		var newest *time.Time

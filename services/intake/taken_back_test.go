@@ -9,8 +9,8 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// A visit that was coded away, and is then taken back by the hospital, asks nobody any more whether it was of concern: as if
-// the coding had come late.
+// A visit that was coded away, and is then taken back by the hospital, asks nobody any more whether it was of concern:
+// as if the coding had come late.
 func TestAVisitThatWasRecodedAndThenCancelledAsksNobody(t *testing.T) {
 	t.Parallel()
 	h := newHospital()

@@ -10,8 +10,8 @@ import (
 	"footbridge/schemas"
 )
 
-// Where two records are said to be one person, and either says that they are under 18, everything that stands of them waits
-// for a young people's clinician: whichever survives, and in whatever order it came.
+// Where two records are said to be one person, and either says that they are under 18, everything that stands of them
+// waits for a young people's clinician: whichever survives, and in whatever order it came.
 func TestAChildByEitherRecordIsOneInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

@@ -39,8 +39,8 @@ func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 		"turn where t.journey = $1::uuid")
 }
 
-// commanded does what people and time do to a journey: steps are done, tried and handed on, it is held, released, closed and
-// reopened, and what is overdue gains owners.
+// commanded does what people and time do to a journey: steps are done, tried and handed on, it is held, released,
+// closed and reopened, and what is overdue gains owners.
 func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journey string, at time.Time) {
 	t.Helper()
 	records := map[string]*record{}
@@ -84,8 +84,9 @@ func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journe
 	}
 }
 
-// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and every
-// timer, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes again.
+// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and
+// every timer, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes
+// again.
 func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
@@ -120,8 +121,8 @@ func typesOfEvents(events []flow.Event) (types []string) {
 	return types
 }
 
-// TestEachTypeThatComesAgainChangesNothing: of every type that is subscribed to, its example, twice, the second time beside
-// another event of the journey that is new.
+// TestEachTypeThatComesAgainChangesNothing: of every type that is subscribed to, its example, twice, the second time
+// beside another event of the journey that is new.
 func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)

@@ -280,8 +280,8 @@ func (k *Known) goOn(at int64, when time.Time) {
 	k.Resumed, k.Hold, k.Closed = Heard{at, when}, nil, nil
 }
 
-// answer is what the person said to a purpose as a whole in this episode: after a reopening, what they said since it was
-// closed.
+// answer is what the person said to a purpose as a whole in this episode: after a reopening, what they said since it
+// was closed.
 func (k *Known) answer(purpose string) Answer {
 	whole := k.Consents[purpose].Since(k.AnsweredUpTo).Whole()
 	return Answer{Heard{whole.At, whole.When}, whole.Yes}

@@ -32,8 +32,8 @@ func (s *Service) escalate(q queuer, now time.Time, steps []Step) error {
 	return changeOwners(q, steps, lookAt)
 }
 
-// holdTogether holds each journey of a person while another one of theirs is held, in whatever order holds and merges came,
-// and releases it with that, or when the records turn out to be two people's.
+// holdTogether holds each journey of a person while another one of theirs is held, in whatever order holds and merges
+// came, and releases it with that, or when the records turn out to be two people's.
 func (s *Service) holdTogether(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var pairs []pair
 	dueTogether(tx, limit, tx.Aside(), func(found []pair) { pairs = found })

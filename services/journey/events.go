@@ -86,8 +86,8 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	return w.emissions, w.store(q)
 }
 
-// learn takes one event into what is known of its journey, and says whether that changed anything: a journey without a row
-// becomes known by any event.
+// learn takes one event into what is known of its journey, and says whether that changed anything: a journey without a
+// row becomes known by any event.
 func (r *record) learn(e flow.Event) (details json.RawMessage, changed bool, err error) {
 	changed, err = r.seen.Changed(&r.Known, func() (err error) {
 		details, err = learn(&r.Known, e)

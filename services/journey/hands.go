@@ -157,9 +157,9 @@ func mayWith(s Step, role schemas.Role) (may, takeOn []string) {
 	return may, takeOn
 }
 
-// actsFor says whether a role may take a step on as this owner. An owner named in a request is not somebody who acted: a
-// team's steps are taken on by the team's staff, the young people's clinicians' by them alone, a navigator's by navigators,
-// who may take any other team's; nobody else's is taken on here.
+// actsFor says whether a role may take a step on as this owner. An owner named in a request is not somebody who acted:
+// a team's steps are taken on by the team's staff, the young people's clinicians' by them alone, a navigator's by
+// navigators, who may take any other team's; nobody else's is taken on here.
 func actsFor(role schemas.Role, owner string) bool {
 	if owner == teamYoungPeople || role == schemas.YoungPeoplesClinician {
 		return owner == teamYoungPeople && role == schemas.YoungPeoplesClinician

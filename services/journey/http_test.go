@@ -426,8 +426,8 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 	routes("RYY", elsewhere[:1], 200)
 }
 
-// Who acted is whoever was signed in: a nurse neither ends nor takes on what is the young people's clinician's, and a team or
-// post that a body names is kept beside who named it.
+// Who acted is whoever was signed in: a nurse neither ends nor takes on what is the young people's clinician's, and a
+// team or post that a body names is kept beside who named it.
 func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -593,7 +593,8 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 	}
 }
 
-// A no to one partner ends nothing else: the person is still to be asked about the others, in whichever order it is heard.
+// A no to one partner ends nothing else: the person is still to be asked about the others, in whichever order it is
+// heard.
 func TestANoToOnePartnerIsNoAnswerToThePurpose(t *testing.T) {
 	t.Parallel()
 	to := func(organisation string) schemas.ConsentData {

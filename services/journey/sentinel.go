@@ -159,8 +159,8 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 	}
 }
 
-// unreadable looks for journeys whose stored row cannot be read: no event and no hand can do anything about them, so that
-// a navigator's step is opened beside each.
+// unreadable looks for journeys whose stored row cannot be read: no event and no hand can do anything about them, so
+// that a navigator's step is opened beside each.
 func (s *Sentinel) unreadable(ctx context.Context, now time.Time, keep func([]finding) error) error {
 	const page = 1000
 	for after := ""; ; {
@@ -259,8 +259,8 @@ func (s *Sentinel) keep(ctx context.Context, findings []finding) (found int, err
 	return found, errors.Join(errs...)
 }
 
-// keepChunk keeps findings together; where that fails, one by one, so that one journey whose row cannot be read keeps no
-// other from being seen. Of that one the step stands beside its journey, for a navigator as every other.
+// keepChunk keeps findings together; where that fails, one by one, so that one journey whose row cannot be read keeps
+// no other from being seen. Of that one the step stands beside its journey, for a navigator as every other.
 func (s *Sentinel) keepChunk(ctx context.Context, findings []finding) (found int, err error) {
 	n, err := s.keepSome(ctx, findings)
 	if pg.IsUnique(err) { // the journey was heard of at the same moment

@@ -83,8 +83,8 @@ func scanRecords(rows pgx.Rows, records map[string]*record) error {
 	return err
 }
 
-// undecodable reads a page of journeys that are not closed, in the order of their ids, and returns those whose row does not
-// decode; last is empty when there are no more.
+// undecodable reads a page of journeys that are not closed, in the order of their ids, and returns those whose row does
+// not decode; last is empty when there are no more.
 func undecodable(ctx context.Context, pool *pgxpool.Pool, after string, page int) (last string, broken []record, err error) {
 	rows, err := pool.Query(ctx, `select id::text, version, known::text from journey
 		where state <> 'closed' and ($1 = '' or id > nullif($1, '')::uuid) order by id limit $2`, after, page)
@@ -429,8 +429,8 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		})
 }
 
-// listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read is
-// shown by what its columns say, and keeps no other from being found.
+// listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
+// is shown by what its columns say, and keeps no other from being found.
 func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
 	args := append(scopeArgs(p), limit)
 	from := `true`
@@ -461,7 +461,8 @@ type cursor struct {
 	Journey string
 }
 
-// show queues one journey that p may see, for the reason stated, with its open steps and its timeline in the order things happened.
+// show queues one journey that p may see, for the reason stated, with its open steps and its timeline in the order
+// things happened.
 func show(q queuer, p principal.Principal, reason, id string, take func(*record), takeEntries func([]entry)) {
 	args := append(scopeOf(p).Reads(reason).Args(), id)
 	visible := `id = $4::text::uuid and ` + scope
@@ -516,7 +517,8 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 
 // What the sentinel reads and writes. It acts for the system: no principal narrows what it sees.
 
-// leaseAtMost is what no lease is longer than: one that ends later was taken by a clock that was wrong, and is nobody's.
+// leaseAtMost is what no lease is longer than: one that ends later was taken by a clock that was wrong, and is
+// nobody's.
 const leaseAtMost = 24 * time.Hour
 
 // takeLease makes holder the one sentinel until then, if nobody else is.
@@ -548,7 +550,8 @@ func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error
 	return nil
 }
 
-// SentinelUntil is until when a sentinel holds the lease, or held it; zero where none ever has, or where a wrong clock took it.
+// SentinelUntil is until when a sentinel holds the lease, or held it; zero where none ever has, or where a wrong clock
+// took it.
 func SentinelUntil(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time.Time, error) {
 	var until pgtype.Timestamptz
 	if err := pool.QueryRow(ctx, `select until from sentinel_lease where id = 1`).Scan(&until); err != nil {

@@ -8,8 +8,8 @@ import (
 	"footbridge/schemas"
 )
 
-// While somebody else has the person, every journey of theirs is held: whichever was held, whether the records were merged
-// before or after, in either order, until it is released or the records turn out to be two people's.
+// While somebody else has the person, every journey of theirs is held: whichever was held, whether the records were
+// merged before or after, in either order, until it is released or the records turn out to be two people's.
 func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {

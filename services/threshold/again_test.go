@@ -33,8 +33,8 @@ func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emi
 	return emitted
 }
 
-// commanded does what people and days do to a journey: a service is asked, answers, is opened or shut by hand, and a day
-// comes on which a door may stand otherwise.
+// commanded does what people and days do to a journey: a service is asked, answers, is opened or shut by hand, and a
+// day comes on which a door may stand otherwise.
 func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 	w.t.Helper()
 	var records map[string]*record
@@ -111,9 +111,9 @@ func (w *world) rowsOf(journey string) string {
 	return testkit.Rows(w.t, w.pool, journey, "journey_state where t.journey = $1::uuid", "decision where t.journey = $1::uuid")
 }
 
-// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and every
-// day, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes again. And in
-// whatever order events came, the same is known.
+// TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and
+// every day, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes
+// again. And in whatever order events came, the same is known.
 func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
@@ -167,8 +167,8 @@ func TestAnEventThatChangesNoDoorIsNotSaid(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise: an answer that closes what nobody was told is open is kept with a new
-// decision, and the others hear nothing; one that opens, or is a place on a list, they hear at once.
+// TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise: an answer that closes what nobody was told is open is kept with a
+// new decision, and the others hear nothing; one that opens, or is a place on a list, they hear at once.
 func TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))

@@ -9,8 +9,8 @@ import (
 	"footbridge/schemas"
 )
 
-// An organisation that the person said must not know finds no decision about them, whatever it states; the journey's own
-// organisation goes on, and who must not know changes no decision.
+// An organisation that the person said must not know finds no decision about them, whatever it states; the journey's
+// own organisation goes on, and who must not know changes no decision.
 func TestAnOrganisationThatMustNotKnowFindsNoDecision(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, example(t))

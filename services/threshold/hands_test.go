@@ -614,7 +614,8 @@ func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	}
 }
 
-// TestABadRowStopsNoOtherJourneyOnItsDay runs the loop as flow does: the batch fails and names the row that does not decode.
+// TestABadRowStopsNoOtherJourneyOnItsDay runs the loop as flow does: the batch fails and names the row that does not
+// decode.
 func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", func(*criteria.Document) {}))

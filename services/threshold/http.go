@@ -257,8 +257,8 @@ func (a api) toldAgainstPublished(w http.ResponseWriter, r *http.Request) error 
 	return httpx.WriteJSON(w, http.StatusOK, httpx.List[criteria.Discrepancy]{Items: criteria.ToldAgainstPublished(a.directory, reports)})
 }
 
-// turnedMonths is over how many months it is counted how facts turned a criterion: always the same, so that no two answers
-// can be held against each other to find the few between them.
+// turnedMonths is over how many months it is counted how facts turned a criterion: always the same, so that no two
+// answers can be held against each other to find the few between them.
 const turnedMonths = 12
 
 // turned says how often a fact turned one criterion in the last year, in numbers that lead to nobody.

@@ -195,8 +195,8 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 	return &decision, nil
 }
 
-// reach keeps statements about journeys within a scope, whose arguments come first. An organisation that the person said
-// must not know finds nothing, whatever it states.
+// reach keeps statements about journeys within a scope, whose arguments come first. An organisation that the person
+// said must not know finds nothing, whatever it states.
 var reach = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2)`
 
 func scopeOf(who principal.Principal) schemas.Scope {
@@ -368,8 +368,8 @@ func mendLine(q queuer, service, line string, now time.Time, mended func(reporte
 // mostTurned bounds how many decisions a report of turned facts looks at; the newest journeys' are.
 const mostTurned = 200_000
 
-// foundOf reads, in a transaction that can only read, what each decision since a time found of one criterion, of journeys
-// with more than one, in the order of journeys and of decisions.
+// foundOf reads, in a transaction that can only read, what each decision since a time found of one criterion, of
+// journeys with more than one, in the order of journeys and of decisions.
 func foundOf(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, row criteria.Row, since time.Time) (all []criteria.Found, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `with seen as (select d.journey, d.id, d.directory, d.learnt, d.decided_at, d.situation, d.matrix, count(*) over (partition by d.journey) as n
@@ -415,8 +415,8 @@ func wayOf(learnt string) string {
 const mostReplayed = 100_000
 
 // pastDecisions reads, in a transaction that can only read, the last decision of each journey of the principal's
-// organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions of which
-// what they were made from was not kept, or can no longer be read.
+// organisation since a time, with what it was made from; an operator sees those of all. unkept counts decisions of
+// which what they were made from was not kept, or can no longer be read.
 func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, since time.Time) (past []criteria.PastDecision, unkept int, err error) {
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')

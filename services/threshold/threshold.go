@@ -1,12 +1,11 @@
 // Package threshold looks at every service's published access criteria together, so that nobody falls between. How a
-// decision is made is package criteria's, inside it; this package hears what is known of a journey, keeps what was decided,
-// says it, and answers people over HTTP.
+// decision is made is package criteria's, inside it; this package hears what is known of a journey, keeps what was
+// decided, says it, and answers people over HTTP.
 //
 // In: discharge.recorded, discharge.corrected, discharge.withdrawn, referral.requested, information.supplied,
-// journey.released, closed and reopened; and by HTTP what people record: that a service was asked, what it answered, a decision of their own about a door, what they
-// were told, and lines that reach nobody.
-// Out: pathway.decided, threshold.gap-found, information.needed, service.asked, service.answered,
-// service.line-reported, service.line-mended.
+// journey.released, closed and reopened; and by HTTP what people record: that a service was asked, what it answered, a
+// decision of their own about a door, what they were told, and lines that reach nobody. Out: pathway.decided,
+// threshold.gap-found, information.needed, service.asked, service.answered, service.line-reported, service.line-mended.
 //
 // Tables: journey_state (what is known of a journey), decision (each with its full matrix and what it was made from),
 // directory_version (each set of criteria a decision was made under), running (the one in force), asked, answered,
@@ -23,8 +22,8 @@
 //   - what is kept in people's words is a service's words about itself; what looks like somebody's name, number, date or
 //     address is refused.
 //
-// It does not hear offers: a partner's yes to an offer does not count as an answer yet. A name that looks like any other
-// word is not found by any check.
+// It does not hear offers: a partner's yes to an offer does not count as an answer yet. A name that looks like any
+// other word is not found by any check.
 package threshold
 
 import (

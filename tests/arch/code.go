@@ -30,9 +30,9 @@ func servicesApart(t *Tree) []Finding {
 	return found
 }
 
-// innerPackages: a package inside a service is imported by the service around it and imports nothing of that service but
-// what lies below itself, so that it can be read, tested and published alone.
-// below are arrows between packages inside one service: what the first may know of the others.
+// innerPackages: a package inside a service is imported by the service around it and imports nothing of that service
+// but what lies below itself, so that it can be read, tested and published alone. below are arrows between packages
+// inside one service: what the first may know of the others.
 var below = map[string]string{"services/intake/reading": "footbridge/services/intake/record"}
 
 func innerPackages(t *Tree) []Finding {
@@ -108,8 +108,8 @@ func isStore(name string) bool {
 // pure are the packages inside a service that hold decisions and nothing else, doors apart.
 var pure = []string{"threshold/criteria", "intake/record", "intake/reading"}
 
-// doors are the further files of a service, or of a package inside one, that are no decisions: they read, store, answer, or put things together;
-// <service>.go is one too. Every other file that is not a test holds decisions.
+// doors are the further files of a service, or of a package inside one, that are no decisions: they read, store,
+// answer, or put things together; <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
 	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "fhir.go", "fhirask.go", "signals.go", "retention.go"},
 	"intake/reading":     {"profile.go", "dryrun.go"}, // they read the profiles' files
@@ -309,7 +309,8 @@ func honestTests(t *Tree) []Finding {
 var aDay = regexp.MustCompile(`\b20[2-9]\d-?(0[1-9]|1[0-2])-?(0[1-9]|[12]\d|3[01])`)
 
 // fixedDays finds days that are written down where the machine's clock is read: such a test passes this week. A test
-// that starts the whole program reads that clock by it; a day that the program does not compare with its clock is marked.
+// that starts the whole program reads that clock by it; a day that the program does not compare with its clock is
+// marked.
 func fixedDays(t *Tree) []Finding {
 	var found []Finding
 	for _, name := range t.Paths("_test.go") {
@@ -379,8 +380,8 @@ func timeouts(t *Tree) []Finding {
 	return found
 }
 
-// notIdempotent are the files of services whose handler does more when it is given an event again, each with its reason. Such
-// a handler keeps the id of every event it has applied, for good.
+// notIdempotent are the files of services whose handler does more when it is given an event again, each with its
+// reason. Such a handler keeps the id of every event it has applied, for good.
 var notIdempotent = []string{}
 
 func idempotence(t *Tree) []Finding {

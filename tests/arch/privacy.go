@@ -144,9 +144,10 @@ var mayReadForNobody = map[string]string{
 }
 
 // principalReads: whoever asks over HTTP reads a store through a function that takes the principal. It is decided by
-// following calls, by name and within a service's package, from the functions of http.go and hands.go (or people_http.go): the way ends at
-// a function that takes a principal.Principal; a function of store.go with a select that is reached before is a
-// finding. What only event handlers, timers and other doors reach acts for the system itself.
+// following calls, by name and within a service's package, from the functions of http.go and hands.go (or
+// people_http.go): the way ends at a function that takes a principal.Principal; a function of store.go with a select
+// that is reached before is a finding. What only event handlers, timers and other doors reach acts for the system
+// itself.
 func principalReads(t *Tree) []Finding {
 	byService := map[string][]string{}
 	for _, name := range t.Sources() {

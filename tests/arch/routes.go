@@ -15,8 +15,9 @@ type promise struct {
 	at      token.Pos
 }
 
-// servedRoutes: each route that a table promises (schemas', the console's pages, the gateway's own) has its pattern among
-// the handlers of the service that serves it. httpx.Register refuses the same when a service starts; this finds it before.
+// servedRoutes: each route that a table promises (schemas', the console's pages, the gateway's own) has its pattern
+// among the handlers of the service that serves it. httpx.Register refuses the same when a service starts; this finds
+// it before.
 func servedRoutes(t *Tree) []Finding {
 	served := map[string]bool{} // by service and pattern
 	for _, name := range t.Sources() {

@@ -15,12 +15,12 @@ import (
 // mostBytes is what no event takes, with everything around its data.
 const mostBytes = 8 << 10
 
-// whole are lists that may not be cut, and how many of them an event is reckoned with. Who must not know is bounded to a
-// hundred by every way in; records that are merged join theirs, and then all of it is told, however long it is.
+// whole are lists that may not be cut, and how many of them an event is reckoned with. Who must not know is bounded to
+// a hundred by every way in; records that are merged join theirs, and then all of it is told, however long it is.
 var whole = map[string]int{"MustNotKnow": 100}
 
-// TestNoEventTakesEightKilobytes builds the largest form of each event that its schema allows, as it is published. What comes
-// in from outside is longer, is answered over HTTP and is never published.
+// TestNoEventTakesEightKilobytes builds the largest form of each event that its schema allows, as it is published. What
+// comes in from outside is longer, is answered over HTTP and is never published.
 func TestNoEventTakesEightKilobytes(t *testing.T) {
 	t.Parallel()
 	for _, entry := range schemas.Registry() {

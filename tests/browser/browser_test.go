@@ -1,6 +1,7 @@
 // Package browser looks at the console with a real browser: what works without scripts, with the keyboard alone, on a
 // narrow screen, and what axe-core finds. It promises that a person who relies on any of these can say that a step is
-// done. ensure.sh provides the browser; with FOOTBRIDGE_SCREENSHOTS set to a folder, pictures of the pages are put there.
+// done. ensure.sh provides the browser; with FOOTBRIDGE_SCREENSHOTS set to a folder, pictures of the pages are put
+// there.
 package browser
 
 import (
@@ -56,8 +57,8 @@ func open(t *testing.T, browser context.Context, width int64) context.Context {
 	return ctx
 }
 
-// do does what somebody does, and fails with what the page shows where something never comes. How long a page may take is
-// no matter of these tests.
+// do does what somebody does, and fails with what the page shows where something never comes. How long a page may take
+// is no matter of these tests.
 func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Void]) {
 	t.Helper()
 	patient, cancel := context.WithTimeout(ctx, testkit.Patience)
@@ -68,7 +69,8 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 	}
 }
 
-// press clicks, once the page stands still: styles that arrive move what is to be clicked, and the click goes beside it.
+// press clicks, once the page stands still: styles that arrive move what is to be clicked, and the click goes beside
+// it.
 func press(sel string) chromedp.Action[chromedp.Void] {
 	return chromedp.Steps(chromedp.WaitVisible(sel), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
 		tick := time.NewTicker(5 * time.Millisecond)

@@ -103,8 +103,8 @@ func said(service string) string {
 		coalesce(payload::jsonb->>'causationid', '') as cause from ` + service + `.outbox)`
 }
 
-// reached is what a hearer's tables show once an event o has been applied: its own line, or a value that was set by it or by a
-// later one. Nothing remembers deliveries; what cannot be told by a value is asked of the journey's row alone.
+// reached is what a hearer's tables show once an event o has been applied: its own line, or a value that was set by it
+// or by a later one. Nothing remembers deliveries; what cannot be told by a value is asked of the journey's row alone.
 func reached(hearer string, t schemas.Type) string {
 	const seq = `(o.payload::jsonb->>'sequence')::bigint`
 	about := `(o.payload::jsonb->>'subject')`

@@ -34,8 +34,8 @@ func (s *stand) mountDisk() {
 	s.store = filepath.Join(disk, "nats")
 }
 
-// fillDisk makes the broker's disk so small that what is on it fills it, and enlarges it a while later. The broker is not
-// killed meanwhile by other faults of its own.
+// fillDisk makes the broker's disk so small that what is on it fills it, and enlarges it a while later. The broker is
+// not killed meanwhile by other faults of its own.
 func fillDisk(_ *rand.Rand, s *stand) injection {
 	p := s.procs["broker"]
 	return injection{"broker's disk full, then enlarged", p.name, func(ctx context.Context, s *stand) error {

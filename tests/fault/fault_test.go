@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// TestFaults does FOOTBRIDGE_FAULTS faults (15) to a system that takes FOOTBRIDGE_FAULT_RATE discharges a second (20), in
-// rounds of at most 30, each with a system of its own, and counts after each. FOOTBRIDGE_FAULT_SEED repeats the order of
-// another run. Where FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run that was cut
-// goes on behind its last whole round.
+// TestFaults does FOOTBRIDGE_FAULTS faults (15) to a system that takes FOOTBRIDGE_FAULT_RATE discharges a second (20),
+// in rounds of at most 30, each with a system of its own, and counts after each. FOOTBRIDGE_FAULT_SEED repeats the
+// order of another run. Where FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run
+// that was cut goes on behind its last whole round.
 func TestFaults(t *testing.T) {
 	r, err := openRun(os.Getenv("FOOTBRIDGE_FAULT_STATE"), number(t, "FOOTBRIDGE_FAULTS", 15), uint64(number(t, "FOOTBRIDGE_FAULT_SEED", 0)))
 	if err != nil {

@@ -45,11 +45,11 @@ var letters = map[string]func(t *testing.T, s *stand) *letter{
 	"mllp": mllpLetter, "events": eventLetter, "form": formLetter, "list": listLetter, "fhir": fhirLetter, "signals": signalLetter,
 }
 
-// TestAnswersAreNotLostAtAnyMoment kills intake at every place between reading and answering, for every door: once
-// with a message that is sent again elsewhere until it is answered, once with one that never is. Whatever was
-// acknowledged or sent again is there once; what was neither is there once or not at all, and certainly where its events
-// were being published; what is there has been said once, and its journey has a step. FOOTBRIDGE_MOMENT_ROUNDS does all
-// of it so many times (once).
+// TestAnswersAreNotLostAtAnyMoment kills intake at every place between reading and answering, for every door: once with
+// a message that is sent again elsewhere until it is answered, once with one that never is. Whatever was acknowledged
+// or sent again is there once; what was neither is there once or not at all, and certainly where its events were being
+// published; what is there has been said once, and its journey has a step. FOOTBRIDGE_MOMENT_ROUNDS does all of it so
+// many times (once).
 func TestAnswersAreNotLostAtAnyMoment(t *testing.T) {
 	s := standOf(t, "intake/1", "intake/2", "intake/3", "gateway/1", "gateway/2", "gateway/3", "journey/1")
 	jobs := make(chan int)

@@ -12,8 +12,8 @@ import (
 	"footbridge/schemas"
 )
 
-// What stops work for over a minute must be told by readiness. lookEvery is how often that is looked at; a process has so
-// many looks to tell after the minute.
+// What stops work for over a minute must be told by readiness. lookEvery is how often that is looked at; a process has
+// so many looks to tell after the minute.
 const (
 	standsStill = time.Minute
 	lookEvery   = 2 * time.Second
@@ -36,8 +36,8 @@ type standstill struct {
 	missed    bool
 }
 
-// look judges one kind of work: mark changes whenever it moves, waits says whether anything waits for it, and seen whether
-// its processes say that they do not work.
+// look judges one kind of work: mark changes whenever it moves, waits says whether anything waits for it, and seen
+// whether its processes say that they do not work.
 func (s *stops) look(now time.Time, what, mark string, waits bool, seen func() bool) {
 	at := s.standing[what]
 	if at == nil || at.mark != mark || !waits {
@@ -62,8 +62,8 @@ func (s *stops) look(now time.Time, what, mark string, waits bool, seen func() b
 	}
 }
 
-// watchStops looks at all work of the stand until ctx ends: whether each durable delivers, whether what was committed is
-// published, whether senders are answered. The function it returns gives what was found, once it has ended.
+// watchStops looks at all work of the stand until ctx ends: whether each durable delivers, whether what was committed
+// is published, whether senders are answered. The function it returns gives what was found, once it has ended.
 func (s *stand) watchStops(ctx context.Context, book *logbook) func() *stops {
 	all, done := &stops{standing: map[string]*standstill{}}, make(chan struct{})
 	go func() {
@@ -76,7 +76,8 @@ func (s *stand) watchStops(ctx context.Context, book *logbook) func() *stops {
 	return func() *stops { <-done; return all }
 }
 
-// lookForStops looks once. last are the marks of what was last seen on the broker, which stand while it does not answer.
+// lookForStops looks once. last are the marks of what was last seen on the broker, which stand while it does not
+// answer.
 func (s *stand) lookForStops(ctx context.Context, all *stops, last map[string]string, book *logbook) {
 	looking, cancel := context.WithTimeout(ctx, 3*time.Second)
 	defer cancel()
@@ -123,7 +124,8 @@ func (s *stand) tells(of ...string) func() bool {
 	}
 }
 
-// TestAStopThatNothingTellsIsCounted: over a minute and untold is unseen; told, short, or with nothing that waits is not.
+// TestAStopThatNothingTellsIsCounted: over a minute and untold is unseen; told, short, or with nothing that waits is
+// not.
 func TestAStopThatNothingTellsIsCounted(t *testing.T) {
 	now := time.Now()
 	for _, c := range []struct {

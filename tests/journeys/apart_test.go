@@ -73,8 +73,8 @@ func (a *apart) givePasswords() {
 	a.command(map[string]string{"FOOTBRIDGE_DATABASE_URL": a.database.URL()}, "migrate", "--passwords")
 }
 
-// runNATS starts a server by deploy/nats/nats-server.conf and the users that are printed; only its address and folder are
-// the test's own.
+// runNATS starts a server by deploy/nats/nats-server.conf and the users that are printed; only its address and folder
+// are the test's own.
 func (a *apart) runNATS() {
 	a.t.Helper()
 	dir := a.t.TempDir()

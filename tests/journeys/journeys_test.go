@@ -58,12 +58,13 @@ type Act struct {
 	// Release or Dismiss settles the message that was sent as that act, counted from 1.
 	Release int `yaml:"release"`
 	Dismiss int `yaml:"dismiss"`
-	// Record is what staff record on the scenario's one journey, such as consent, with Data; As is their role, a navigator's
-	// where none is given.
+	// Record is what staff record on the scenario's one journey, such as consent, with Data; As is their role, a
+	// navigator's where none is given.
 	Record string       `yaml:"record"`
 	As     schemas.Role `yaml:"as"`
 	// Turn is what a navigator does with the whole journey, once everything before has settled: hold, release, close or
-	// reopen, with Data, which may say {{.Day 7}} for a local day so many days from now. Done does the open step of a kind.
+	// reopen, with Data, which may say {{.Day 7}} for a local day so many days from now. Done does the open step of a
+	// kind.
 	Turn string `yaml:"turn"`
 	Done string `yaml:"done"`
 
@@ -132,11 +133,12 @@ type player struct {
 	journeys []string
 }
 
-// ago is an instant before now as it is written in JSON: the program has the machine's clock, so no test writes a day down.
+// ago is an instant before now as it is written in JSON: the program has the machine's clock, so no test writes a day
+// down.
 func ago(d time.Duration) string { return time.Now().Add(-d).UTC().Format(time.RFC3339) }
 
-// family is a name that no other scenario's person has: in letters, since a name is compared by its letters alone. Two of
-// one name and birth date would be asked about as one person, now and then, when a loop looks in between.
+// family is a name that no other scenario's person has: in letters, since a name is compared by its letters alone. Two
+// of one name and birth date would be asked about as one person, now and then, when a loop looks in between.
 func (p *player) family() string {
 	return "Examplewood" + strings.Map(func(digit rune) rune { return digit - '0' + 'a' }, strconv.Itoa(p.number))
 }
@@ -203,7 +205,8 @@ func (p *player) record(act Act) string {
 	return fmt.Sprint(got.Status)
 }
 
-// turn does something with the journey that has begun, or with a step of it, and looks whether the journey stands still.
+// turn does something with the journey that has begun, or with a step of it, and looks whether the journey stands
+// still.
 func (p *player) turn(act Act) (answer string) {
 	p.messages = append(p.messages, "")
 	p.Settle()
@@ -316,7 +319,8 @@ func (p *player) adt(control string, act Act) []byte {
 	return []byte(strings.Join(segments, "\r") + "\r")
 }
 
-// event writes a CloudEvent; its data may say {{.Sender}}, {{.Family}}, {{.Visit}}, {{.At "-2h"}}, {{.Day 7}} and {{.Born}}.
+// event writes a CloudEvent; its data may say {{.Sender}}, {{.Family}}, {{.Visit}}, {{.At "-2h"}}, {{.Day 7}} and
+// {{.Born}}.
 func (p *player) event(id string, act Act) []byte {
 	body, err := json.Marshal(map[string]any{"specversion": "1.0", "id": id, "source": system.HospitalSource,
 		"type": schemas.TypePrefix + act.Event, "time": p.now.Format(time.RFC3339), "datacontenttype": "application/json",

@@ -16,8 +16,8 @@ import (
 	"footbridge/tests/system"
 )
 
-// bodies are requests that each route takes, so that nothing but who asks can refuse them; PERSON, OTHER, DAY and ID are
-// filled in.
+// bodies are requests that each route takes, so that nothing but who asks can refuse them; PERSON, OTHER, DAY and ID
+// are filled in.
 var bodies = map[string]string{
 	"POST /events": `{"specversion":"1.0","id":"ID","source":"/elsewhere","type":"care.footbridge.discharge.reported.v1","time":"` + ago(time.Hour) + `",
 		"datacontenttype":"application/json","data":{"organisation":"RZZ","visit":"ID","inScope":true,"leftAt":"` + ago(2*time.Hour) + `","person":{"localId":"ID"}}}`,
@@ -111,7 +111,8 @@ func (o *openToNobody) keep(b birdPerson, control, partner string) *known {
 	return k
 }
 
-// requests are every route of the table, aimed at one person: at their journey, their messages, their steps, themselves.
+// requests are every route of the table, aimed at one person: at their journey, their messages, their steps,
+// themselves.
 func (k *known) requests(t *testing.T) (all [][3]string) {
 	t.Helper()
 	fill := strings.NewReplacer("PERSON", k.person, "OTHER", clock.NewRandomID(), "DAY", time.Now().Format(time.DateOnly), "ID", k.bird.visit[:3]+clock.NewRandomID()[:8])
@@ -179,8 +180,8 @@ const (
 )
 
 // TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen goes through every route of the table as everybody to whom a person is
-// not open, with requests that are otherwise right, and looks for each detail of them in each answer; then, after they are
-// erased, as everybody.
+// not open, with requests that are otherwise right, and looks for each detail of them in each answer; then, after they
+// are erased, as everybody.
 func TestNoRouteShowsWhoSomebodyIsToWhomItIsNotOpen(t *testing.T) {
 	t.Parallel()
 	o := &openToNobody{system.Start(t), t}

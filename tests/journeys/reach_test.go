@@ -49,9 +49,9 @@ type walk struct {
 	things   map[string]map[schemas.Thing]string // by route
 }
 
-// TestEveryRouteIsAskedAsEverybody asks every route of every service, and every page, as every role, of things of their own
-// and of another organisation, with a reason and without, against one table of what each gets; docs/access.md is made from
-// the same.
+// TestEveryRouteIsAskedAsEverybody asks every route of every service, and every page, as every role, of things of their
+// own and of another organisation, with a reason and without, against one table of what each gets; docs/access.md is
+// made from the same.
 func TestEveryRouteIsAskedAsEverybody(t *testing.T) {
 	t.Parallel()
 	w := newWalk(t)

@@ -96,9 +96,9 @@ func formTo(t *testing.T, page, path string) url.Values {
 	return fields
 }
 
-// A form that was opened as one person and is sent as another is refused in words of its own, by whatever role the other
-// is, and what was entered can be sent again: in the first's name, or knowingly in the other's. So is one that comes after
-// its session has ended.
+// A form that was opened as one person and is sent as another is refused in words of its own, by whatever role the
+// other is, and what was entered can be sent again: in the first's name, or knowingly in the other's. So is one that
+// comes after its session has ended.
 func TestAFormOpenedAsOnePersonAndSentAsAnotherIsRefusedAndKept(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)

@@ -25,8 +25,8 @@ import (
 var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
 
-// Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or emptied
-// with it, and no event is read that the holder does not say or hear.
+// Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or
+// emptied with it, and no event is read that the holder does not say or hear.
 func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)

@@ -222,8 +222,8 @@ func (s *stage) startBroker(dir string) (c *child, natsURL string, err error) {
 	return c, natsURL, err
 }
 
-// Broker is the broker's process: it prints its URL and serves until standard input or its parent ends. list is the list
-// of public keys.
+// Broker is the broker's process: it prints its URL and serves until standard input or its parent ends. list is the
+// list of public keys.
 func Broker(ctx context.Context, dir, list string) error {
 	public, err := keyring.At(filepath.Dir(list)).Public()
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 var binary string
 
 // Main builds the program, decides where the servers come from and runs the tests: PostgreSQL in a container where a
-// Docker engine answers, the private one of libs/pg elsewhere; NATS is the program's own, which knows its users' keys. The tests are the same, and
-// none is left out. It returns the exit code, for TestMain.
+// Docker engine answers, the private one of libs/pg elsewhere; NATS is the program's own, which knows its users' keys.
+// The tests are the same, and none is left out. It returns the exit code, for TestMain.
 func Main(m *testing.M) int {
 	code, err := prepareAndRun(m)
 	if err != nil {

@@ -24,8 +24,8 @@ type ending struct {
 	unknown bool // it says something that nobody knows here
 }
 
-// whereTo reads the destination (PV1-36), and what codes among the reason and the diagnoses say of it. Numbers and words
-// are looked up in the destination's own field alone; SNOMED CT codes wherever they stand.
+// whereTo reads the destination (PV1-36), and what codes among the reason and the diagnoses say of it. Numbers and
+// words are looked up in the destination's own field alone; SNOMED CT codes wherever they stand.
 func (p *Profile) whereTo(pv1 hl7.Segment, others []Coded) (found ending) {
 	own := pv1.Field(36)
 	if !own.IsEmpty() && !own.IsNull() {

@@ -262,8 +262,8 @@ func (r *fhirReader) identity(p *fhir.Patient) record.Identity {
 	return id
 }
 
-// isRestricted says that the record is protected: restricted or very restricted (v3-Confidentiality R, V), or with parts
-// left out for that.
+// isRestricted says that the record is protected: restricted or very restricted (v3-Confidentiality R, V), or with
+// parts left out for that.
 func isRestricted(meta *fhir.Meta) bool {
 	return meta != nil && slices.ContainsFunc(meta.Security, func(c fhir.Coding) bool {
 		return slices.Contains([]string{"R", "V", "REDACTED"}, strings.ToUpper(c.Code))
@@ -506,7 +506,8 @@ func codeIn(concept *fhir.CodeableConcept, system string) string {
 	return ""
 }
 
-// IdentifierIn is the value of the first identifier of a system, by the last part of its name; empty where there is none.
+// IdentifierIn is the value of the first identifier of a system, by the last part of its name; empty where there is
+// none.
 func IdentifierIn(all []fhir.Identifier, system string) string {
 	for _, identifier := range all {
 		if lastPart(identifier.System) == system {

@@ -14,9 +14,9 @@ import (
 )
 
 // A night's list is CSV with one row for each attendance that a feed may have missed. Its first row names the columns,
-// in any order; only visit is needed. Dates are YYYY-MM-DD, times RFC 3339, answers yes, no or nothing. A list is of what is
-// to be followed up, unless it has a column reason: then each row is judged by that, as the feed's messages are, but for
-// those that say in_scope yes.
+// in any order; only visit is needed. Dates are YYYY-MM-DD, times RFC 3339, answers yes, no or nothing. A list is of
+// what is to be followed up, unless it has a column reason: then each row is judged by that, as the feed's messages
+// are, but for those that say in_scope yes.
 
 // listColumns are the columns of a list, with what they fill in.
 var listColumns = map[string]func(r *ListRow, value string) error{
@@ -109,9 +109,9 @@ func (r ListRow) Judged() bool { return r.judged && !r.inScope }
 // MaxRows bounds a list: a night's attendances at the largest department are a few hundred.
 const MaxRows = 5000
 
-// ReadList reads a whole list before any of it is used, in the character set that is declared or that it looks like. Rows
-// and columns in which nothing stands are skipped, and what separates nothing at a row's end. An error means that it is no
-// list: nothing of it is used.
+// ReadList reads a whole list before any of it is used, in the character set that is declared or that it looks like.
+// Rows and columns in which nothing stands are skipped, and what separates nothing at a row's end. An error means that
+// it is no list: nothing of it is used.
 func ReadList(organisation string, raw []byte, declared string) ([]ListRow, error) {
 	text, ok := written.Decode(raw, declared)
 	if !ok {
@@ -146,8 +146,8 @@ func ReadList(organisation string, raw []byte, declared string) ([]ListRow, erro
 	return rows, nil
 }
 
-// separator is what parts the fields of the first row that is not blank: a comma, or else a semicolon or a tabulator, as
-// spreadsheets write where the comma is a decimal sign.
+// separator is what parts the fields of the first row that is not blank: a comma, or else a semicolon or a tabulator,
+// as spreadsheets write where the comma is a decimal sign.
 func separator(text string) rune {
 	for line := range strings.Lines(text) {
 		named := strings.Trim(line, ",;\t\r\n \u00a0\"")

@@ -295,8 +295,8 @@ var (
 	inQuotes = regexp.MustCompile(`"([^"]+)"`)
 )
 
-// lineOfFault is the line of a YAML file that an error is about: the one that it names, else the one where what it quotes
-// stands, each quotation looked for after the one before. Without either it is the first.
+// lineOfFault is the line of a YAML file that an error is about: the one that it names, else the one where what it
+// quotes stands, each quotation looked for after the one before. Without either it is the first.
 func lineOfFault(content []byte, err error) int {
 	if named := yamlLine.FindStringSubmatch(err.Error()); named != nil {
 		line, _ := strconv.Atoi(named[1]) // digits alone
@@ -311,8 +311,8 @@ func lineOfFault(content []byte, err error) int {
 	return 1 + bytes.Count(content[:at], []byte("\n"))
 }
 
-// ReadProfile reads a profile of several layers of YAML: what a later one names replaces what the earlier ones said. A field
-// that profiles do not have is an error.
+// ReadProfile reads a profile of several layers of YAML: what a later one names replaces what the earlier ones said. A
+// field that profiles do not have is an error.
 func ReadProfile(layers ...[]byte) (*Profile, error) {
 	profile := &Profile{}
 	for _, layer := range layers {

@@ -155,8 +155,8 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 	return false, "", hl7.Fault{}
 }
 
-// lacksProcessing says that a message does not say whether it is about a real person (MSH-11), and that the profile does
-// not take it for one.
+// lacksProcessing says that a message does not say whether it is about a real person (MSH-11), and that the profile
+// does not take it for one.
 func (p *Profile) lacksProcessing(message *hl7.Message) bool {
 	return message.ProcessingID() == "" && !slices.Contains(p.ProcessingIDs, "")
 }
@@ -281,9 +281,9 @@ func (p *Profile) readEnd(s *record.Statement, evn, pv1 hl7.Segment) {
 	}
 }
 
-// saidAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives way
-// to a time of that day, and a time that is far from the other, or ahead of our clock, is not believed: else nothing said
-// later, by a human least of all, could ever supersede it.
+// saidAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives
+// way to a time of that day, and a time that is far from the other, or ahead of our clock, is not believed: else
+// nothing said later, by a human least of all, could ever supersede it.
 func (p *Profile) saidAndSent(s *record.Statement, recorded, sent hl7.Value, received time.Time) (time.Time, time.Time) {
 	event, msh := p.moment(recorded), p.moment(sent)
 	for _, m := range []*record.Moment{&event, &msh} {

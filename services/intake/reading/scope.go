@@ -221,7 +221,8 @@ func startsWord(text string, at int) bool {
 	return at == 0 || !isWordByte(text[at-1])
 }
 
-// negated: a negation stands among the four words before, eight after an 'or', in the same clause. 'But' and 'then' begin another.
+// negated: a negation stands among the four words before, eight after an 'or', in the same clause. 'But' and 'then'
+// begin another.
 func (p *Profile) negated(before string) bool {
 	if cut := strings.LastIndexAny(before, ".;,?\n"); cut >= 0 {
 		before = before[cut+1:]

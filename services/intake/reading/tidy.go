@@ -7,9 +7,9 @@ import (
 	"footbridge/libs/written"
 )
 
-// TidySubmitted gives the person of a form or an event in JSON the spellings that its schema asks for, before it is read
-// by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON object
-// is left as it is.
+// TidySubmitted gives the person of a form or an event in JSON the spellings that its schema asks for, before it is
+// read by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON
+// object is left as it is.
 func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
 	decoder := json.NewDecoder(bytes.NewReader(raw))
 	decoder.UseNumber()

@@ -11,7 +11,8 @@ import (
 )
 
 // What a person answered is kept by when they said it, and what follows is told to every journey that it concerns, at
-// once: an answer, a merge, or a number that shows two records to be one person may each change how a yes or a no stands.
+// once: an answer, a merge, or a number that shows two records to be one person may each change how a yes or a no
+// stands.
 
 // Question is what an answer is about: a purpose, and a partner by name or any.
 type Question struct{ Purpose, Towards string }
@@ -20,8 +21,8 @@ func (a Question) compare(b Question) int {
 	return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Towards, b.Towards))
 }
 
-// SaidAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human, or
-// that is coded late, loses none.
+// SaidAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human,
+// or that is coded late, loses none.
 type SaidAnswer struct {
 	Message string   `json:"message"`
 	Record  string   `json:"record,omitempty"` // the record that it was said under
@@ -44,8 +45,9 @@ func (v *Visit) joinAnswers(s Statement) {
 	}
 }
 
-// recorder is who recorded an answer that a statement passes on: whoever sent it. A system says of itself which role of its
-// own organisation did, and that is kept beside it; a role that a person of ours names in a form is nobody's who acted.
+// recorder is who recorded an answer that a statement passes on: whoever sent it. A system says of itself which role of
+// its own organisation did, and that is kept beside it; a role that a person of ours names in a form is nobody's who
+// acted.
 func (s Statement) recorder(c schemas.ReportedConsent) string {
 	role, _, _ := strings.Cut(s.By, ":")
 	if s.By != "" && (role != string(schemas.System) || c.RecordedBy == "") {
@@ -78,7 +80,8 @@ func earliest(moments ...Moment) Moment {
 	return first
 }
 
-// heard turns what reports passed on into answers of a journey's person, once it stands. so is the attendance as a whole.
+// heard turns what reports passed on into answers of a journey's person, once it stands. so is the attendance as a
+// whole.
 func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
 	journey := so.Raised.Journey
 	if journey == "" {
@@ -100,8 +103,8 @@ func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
 	}
 }
 
-// answerer is the record that an answer belongs to: the journey's own, or one that was merged with it, where it was said
-// under that. It crosses to another only when a human has confirmed that they are one person.
+// answerer is the record that an answer belongs to: the journey's own, or one that was merged with it, where it was
+// said under that. It crosses to another only when a human has confirmed that they are one person.
 func (w *World) answerer(said SaidAnswer, so *Visit) string {
 	record := so.Person
 	if known := w.Journeys[so.Raised.Journey]; known != nil {
@@ -183,8 +186,8 @@ func (p People) Stands(own, today string) Stands {
 	return stands
 }
 
-// changes are what others hear of a journey's answers that stand otherwise than before: a no that has come to count, a yes
-// that has, and one that counts no more although nobody said no.
+// changes are what others hear of a journey's answers that stand otherwise than before: a no that has come to count, a
+// yes that has, and one that counts no more although nobody said no.
 func (p People) changes(own string, was, is Stands) (all []Said) {
 	keys := map[Question]bool{}
 	for _, one := range []Stands{was, is} {
@@ -254,8 +257,8 @@ func (w *World) Remember(today string) {
 	}
 }
 
-// tellAnswers says on every journey of the person that is not closed what stands otherwise now. What was answered before a
-// journey began is not said on it: the person is asked what they want now.
+// tellAnswers says on every journey of the person that is not closed what stands otherwise now. What was answered
+// before a journey began is not said on it: the person is asked what they want now.
 func (w *World) tellAnswers(person *Person, today string, message string) (say []Say) {
 	if len(w.Answers) == 0 {
 		return nil

@@ -6,12 +6,12 @@ import (
 	"footbridge/schemas"
 )
 
-// An organisation that the person said must not know is refused everywhere: what each journey is told is the joined list
-// of all records that are, or may be, theirs.
+// An organisation that the person said must not know is refused everywhere: what each journey is told is the joined
+// list of all records that are, or may be, theirs.
 
-// JoinBarred are the organisations that must not know of a journey, sorted: those that its own record names, or one that a
-// human confirmed to be the same person's; of records that are only presumed to be theirs all but the journey's own
-// organisation, which would otherwise lose sight of whom it looks after by a mistaken match. It is never nil.
+// JoinBarred are the organisations that must not know of a journey, sorted: those that its own record names, or one
+// that a human confirmed to be the same person's; of records that are only presumed to be theirs all but the journey's
+// own organisation, which would otherwise lose sight of whom it looks after by a mistaken match. It is never nil.
 func JoinBarred(home string, own, presumed []string) []string {
 	all := append(slices.Clone(own), Without(presumed, []string{home})...)
 	slices.Sort(all)

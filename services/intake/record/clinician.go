@@ -12,9 +12,9 @@ import (
 // Adult is the age in years from which a person answers for themselves.
 const Adult = 18
 
-// MayConsent is what a young people's clinician recorded about who may answer for somebody under 18, or of unknown
-// age. Who decided is whoever is signed in in that role, and is kept beside it: nobody names a clinician for them. All of
-// it is kept sealed; events say the basis alone, as MayAnswer.
+// MayConsent is what a young people's clinician recorded about who may answer for somebody under 18, or of unknown age.
+// Who decided is whoever is signed in in that role, and is kept beside it: nobody names a clinician for them. All of it
+// is kept sealed; events say the basis alone, as MayAnswer.
 type MayConsent struct {
 	// Basis is gillick or parental-responsibility.
 	Basis string `json:"basis"`

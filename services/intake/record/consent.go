@@ -69,7 +69,8 @@ func (s ConsentState) Holds() bool { return s == ConsentGiven || s == ConsentExp
 // Refuses says that the person said no.
 func (s ConsentState) Refuses() bool { return s == ConsentDeclined || s == ConsentWithdrawn }
 
-// Newest is the newest answer of some records to one purpose and exactly one addressee; of two said at one time, the no.
+// Newest is the newest answer of some records to one purpose and exactly one addressee; of two said at one time, the
+// no.
 func Newest(answers []Answer, purpose, towards string, records ...string) (Answer, bool) {
 	found := slices.DeleteFunc(slices.Clone(answers), func(a Answer) bool {
 		return a.Purpose != purpose || a.Towards != towards || !slices.Contains(records, a.Person)

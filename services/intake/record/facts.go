@@ -10,8 +10,8 @@ import (
 	"footbridge/schemas"
 )
 
-// FactBook is what was said of a person, fact by fact, each with when it was said and by which way. What a message leaves
-// out stays; only what is taken back by name is known no more.
+// FactBook is what was said of a person, fact by fact, each with when it was said and by which way. What a message
+// leaves out stays; only what is taken back by name is known no more.
 type FactBook struct {
 	Facts schemas.Facts        `json:"facts,omitzero"`
 	Said  map[string]FactStamp `json:"said,omitempty"`
@@ -46,8 +46,8 @@ type FactSaid struct {
 	SaidAt                                time.Time
 }
 
-// Learn takes over each fact that is stated or taken back, unless something said later stands, and returns all of them as
-// they were said, but for those that say what is known.
+// Learn takes over each fact that is stated or taken back, unless something said later stands, and returns all of them
+// as they were said, but for those that say what is known.
 func (b *FactBook) Learn(facts schemas.Facts, takenBack []string, stamp FactStamp) (said []FactSaid, changed bool) {
 	stated, cloned := maps.Collect(facts.Fields()), false
 	for name, field := range b.Facts.Fields() {
@@ -87,8 +87,8 @@ func (b FactBook) over(facts schemas.Facts, said map[string]Stamp) schemas.Facts
 	return facts
 }
 
-// Place makes a fact of where somebody lives, by whichever way they are reported. Where the postcode was deleted, or is of
-// no area that was agreed, the area that was known before is known no more.
+// Place makes a fact of where somebody lives, by whichever way they are reported. Where the postcode was deleted, or is
+// of no area that was agreed, the area that was known before is known no more.
 func (s *Statement) Place(identity Identity, areas map[string]string) {
 	const area = "areaResidence"
 	switch code, known := areas[Outward(identity.Postcode)]; {
@@ -100,8 +100,8 @@ func (s *Statement) Place(identity Identity, areas map[string]string) {
 	}
 }
 
-// isYoungElsewhere says whether a record that is, or may be, the same person says that they are under 18. Nothing else of
-// it counts before a human has confirmed that they are one.
+// isYoungElsewhere says whether a record that is, or may be, the same person says that they are under 18. Nothing else
+// of it counts before a human has confirmed that they are one.
 func (w *World) isYoungElsewhere(person *Person, on string) bool {
 	for _, record := range w.Records(person) {
 		identity := record.Identity.Reveal()

@@ -131,8 +131,8 @@ type Settled struct {
 	Person string
 }
 
-// Take joins one message to its person and its visit and decides about it, and tells every journey of theirs what stands
-// otherwise by it.
+// Take joins one message to its person and its visit and decides about it, and tells every journey of theirs what
+// stands otherwise by it.
 func (w *World) Take(in Incoming) Settled {
 	today := in.DecidedAt.In(w.Zone).Format(time.DateOnly)
 	w.Remember(today)
@@ -267,8 +267,8 @@ func (w *World) isProtected(person *Person) bool {
 	})
 }
 
-// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by, or
-// that one says there is no safe way: the strictest counts.
+// hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by,
+// or that one says there is no safe way: the strictest counts.
 func (w *World) hasNoChannel(person *Person) bool {
 	records := w.Records(person)
 	return slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().Unsafe() }) || !slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().hasChannel() })

@@ -6,12 +6,12 @@ import (
 	"footbridge/schemas"
 )
 
-// Offer is what the follow-up service said of one offer, joined: whatever order it is heard in, and however often, it ends
-// as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it anew.
+// Offer is what the follow-up service said of one offer, joined: whatever order it is heard in, and however often, it
+// ends as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it anew.
 type Offer struct {
 	ID, Journey, Partner string
-	// Accepted is the sequence of its first acceptance, 0 before any; Turn is the last turn of the journey that the follow-up
-	// service knew of then, by the journey service's sequence.
+	// Accepted is the sequence of its first acceptance, 0 before any; Turn is the last turn of the journey that the
+	// follow-up service knew of then, by the journey service's sequence.
 	Accepted, Turn int64
 	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed, says.
 	AgreementUntil string
@@ -40,8 +40,8 @@ func (o *Offer) Hear(said Offer) bool {
 const readsAfter = 14
 
 // stands says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
-// under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that the journey goes
-// on after it was closed. No clock is asked: those of two services differ.
+// under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that the journey
+// goes on after it was closed. No clock is asked: those of two services differ.
 func (o Offer) stands(j Standing, today string) bool {
 	return o.Accepted > 0 && !o.Ended && (j.ClosedTurn == 0 || o.Turn > j.ClosedTurn) && o.Accepted > j.Exhausted &&
 		o.AgreementUntil != "" && today <= o.AgreementUntil &&
@@ -51,8 +51,8 @@ func (o Offer) stands(j Standing, today string) bool {
 // Standing is how the journey and its person stand, as far as it decides what a partner reads.
 type Standing struct {
 	State string // of the journey
-	// ClosedTurn is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know of
-	// nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
+	// ClosedTurn is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know
+	// of nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
 	ClosedTurn, AnsweredUpTo int64
 	Yes                      map[string]int64 // with which sequence a yes to follow-up was last told, by whom it names
 	Exhausted                int64            // sequence with which the follow-up service last said that nobody is left to ask
@@ -125,8 +125,8 @@ func MayRead(asking Asking, group Group, standing Standing, offers []Offer, answ
 	return SeesNothing, RefusedRole
 }
 
-// partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to follow-up
-// by its name since the journey was last closed, and nothing that stops, holds or ends contact.
+// partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to
+// follow-up by its name since the journey was last closed, and nothing that stops, holds or ends contact.
 func partnerReads(partner string, group Group, standing Standing, offers []Offer, answers []Answer, today string) bool {
 	if partner == "" || standing.State != JourneyOpen || standing.Stopped || standing.Cancelled || standing.Waits {
 		return false

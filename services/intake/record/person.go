@@ -112,8 +112,8 @@ func (id *Identity) fields() map[string]*string {
 	}
 }
 
-// merge makes p the record that survives other. Identity, consent and contact stay with the record they came to,
-// so that a wrong merge can be undone; a death and a stop count at once, since the strictest wins, and stay with theirs.
+// merge makes p the record that survives other. Identity, consent and contact stay with the record they came to, so
+// that a wrong merge can be undone; a death and a stop count at once, since the strictest wins, and stay with theirs.
 func (p *Person) merge(other *Person) {
 	for _, id := range other.IDs() {
 		if id != p.ID && !slices.Contains(p.Aliases, id) {
@@ -125,8 +125,8 @@ func (p *Person) merge(other *Person) {
 	p.Deaths, p.Stops, p.changed = append(slices.Clone(p.Deaths), other.Deaths...), append(slices.Clone(p.Stops), other.Stops...), true
 }
 
-// ownOf is what a message says of the person, without the birth date that it gives under a record which was merged into this
-// one: that is noted, the youngest, and does not cross, in whatever order the merge and the message came.
+// ownOf is what a message says of the person, without the birth date that it gives under a record which was merged into
+// this one: that is noted, the youngest, and does not cross, in whatever order the merge and the message came.
 func (p *Person) ownOf(under string, said Identity) Identity {
 	if under == p.ID || !slices.Contains(p.Aliases, under) || said.BirthDate == "" {
 		return said

@@ -226,8 +226,8 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
 }
 
-// recodedThenGone says that a visit which was paused for having been coded away is now taken back: nobody is left to be asked
-// whether it was of concern, and those who were are told.
+// recodedThenGone says that a visit which was paused for having been coded away is now taken back: nobody is left to be
+// asked whether it was of concern, and those who were are told.
 func (v *Visit) recodedThenGone() bool {
 	return v.Raised.Withdrawn == reasonRecoded && (v.IsCancelled() || v.IsUnasked())
 }
@@ -337,8 +337,8 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	return flags
 }
 
-// saidYoung: whoever asked said that the person is under 18, and no birth date is known by which they were when that was
-// said: then its day ends it. Where the two contradict each other, somebody looks.
+// saidYoung: whoever asked said that the person is under 18, and no birth date is known by which they were when that
+// was said: then its day ends it. Where the two contradict each other, somebody looks.
 func (v *Visit) saidYoung(age *int, who Subject) bool {
 	if v.Request.Under18 != "yes" || age == nil {
 		return v.Request.Under18 == "yes"
@@ -407,8 +407,8 @@ func AgeOn(birthDate, on string) (int, bool) {
 // foreseenDays is how far ahead a birthday is told.
 const foreseenDays = 183
 
-// AgeRises is the Monday on or after the next birthday, if that is in the next half year: a day by which the person will
-// certainly be older, that does not say which day they were born on.
+// AgeRises is the Monday on or after the next birthday, if that is in the next half year: a day by which the person
+// will certainly be older, that does not say which day they were born on.
 func AgeRises(birthDate, on string) *string {
 	age, known := AgeOn(birthDate, on)
 	born, err := time.Parse(time.DateOnly, birthDate)

@@ -93,9 +93,9 @@ func (w *World) takeSignal(in Incoming) Settled {
 	return settled
 }
 
-// takeGP forgets in which area the GP practice of somebody is who has another one now, so that areas are looked at again
-// and nothing is decided by the old one. The signal does not say which it is: a human looks it up, and states it by
-// releasing the signal.
+// takeGP forgets in which area the GP practice of somebody is who has another one now, so that areas are looked at
+// again and nothing is decided by the old one. The signal does not say which it is: a human looks it up, and states it
+// by releasing the signal.
 func (w *World) takeGP(in Incoming, known []*Person) Decision {
 	s := in.Statement
 	stated := s.Facts.AreaGP != nil

@@ -7,8 +7,9 @@ import (
 	"footbridge/schemas"
 )
 
-// A time that cannot be true is not believed, whichever way it came: it decides no window, no age and no order, the next
-// best time is used instead, and a human is shown both. A date of leaving in the year 2206 would make an adult of a child.
+// A time that cannot be true is not believed, whichever way it came: it decides no window, no age and no order, the
+// next best time is used instead, and a human is shown both. A date of leaving in the year 2206 would make an adult of
+// a child.
 
 // OldFor is how far back from its own time a message may speak of an attendance: a year and some weeks. Beyond it a
 // digit of the year is wrong, not the memory good.

@@ -236,7 +236,8 @@ func (v *Visit) left() (left Moment, beforeArrival bool) {
 	return left, true
 }
 
-// leftBeforeArrival says that the time from which the window runs is before the arrival, as an end or a request gives it.
+// leftBeforeArrival says that the time from which the window runs is before the arrival, as an end or a request gives
+// it.
 func (v *Visit) leftBeforeArrival() bool {
 	if v.Ended() || v.Request.IsZero() {
 		_, before := v.left()

@@ -40,8 +40,9 @@ func BenchmarkEvaluationBesideHandWritten(b *testing.B) {
 	}
 }
 
-// BenchmarkSixtyServicesToFifteen gives how many times longer a decision takes with 60 services (388 criteria) than with
-// 15: the shipped example (31 criteria), and 15 of the same kind (93). They are measured turn about; medians are compared.
+// BenchmarkSixtyServicesToFifteen gives how many times longer a decision takes with 60 services (388 criteria) than
+// with 15: the shipped example (31 criteria), and 15 of the same kind (93). They are measured turn about; medians are
+// compared.
 func BenchmarkSixtyServicesToFifteen(b *testing.B) {
 	situation := Situation{Facts: northerner(), Today: today, Window: window}
 	sixty := large(b, 60)

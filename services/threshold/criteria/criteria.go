@@ -4,11 +4,11 @@
 //
 // In: documents of the form access-criteria/v1 (docs/access-criteria.md), one for each service, in YAML or JSON (Load,
 // LoadFS, Compile), Open Referral UK data from which drafts of them are made (ImportOpenReferral), and as values the
-// facts known of a person, what services answered, what people decided, and the local day (Situation).
-// Out: a Decision with its full matrix (Evaluate), the day on which it may come out otherwise (NextChange), the regions of
-// the space of facts that no statutory service takes (FindGaps), past decisions replayed under a draft (WhatIf), what
-// somebody should look at in the documents (Lint, Links), what people are told against what is published
-// (ToldAgainstPublished), and all of it as a page to print (RuleBook), which can be read back (ReadRuleBook).
+// facts known of a person, what services answered, what people decided, and the local day (Situation). Out: a Decision
+// with its full matrix (Evaluate), the day on which it may come out otherwise (NextChange), the regions of the space of
+// facts that no statutory service takes (FindGaps), past decisions replayed under a draft (WhatIf), what somebody
+// should look at in the documents (Lint, Links), what people are told against what is published (ToldAgainstPublished),
+// and all of it as a page to print (RuleBook), which can be read back (ReadRuleBook).
 //
 // It promises:
 //   - the same values give the same decision: no clock, no chance, no network, no file that is not handed in;
@@ -20,6 +20,6 @@
 //   - an expression is of a small fixed fragment of CEL over a closed list of facts (DeclaredFacts): it ends, has a bounded
 //     cost, and can be searched exactly.
 //
-// It keeps nothing and asks nobody: services/threshold does that around it. It needs schemas, for the facts and the words
-// of the answer, and nothing else of this repository.
+// It keeps nothing and asks nobody: services/threshold does that around it. It needs schemas, for the facts and the
+// words of the answer, and nothing else of this repository.
 package criteria

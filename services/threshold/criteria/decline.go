@@ -46,8 +46,8 @@ func SideOf(reason string) string {
 	return map[string]string{"too-high": SideAbove, "too-low": SideBelow}[reason]
 }
 
-// MayNotDecline says whether a service has agreed never to decline for a reason: such a no is a question to the service,
-// and closes no door.
+// MayNotDecline says whether a service has agreed never to decline for a reason: such a no is a question to the
+// service, and closes no door.
 func (d *Directory) MayNotDecline(service, reason string) bool {
 	s := d.byID[service]
 	return s != nil && s.doc.Agreement != nil && slices.Contains(s.doc.Agreement.NeverDeclinesFor, reason)

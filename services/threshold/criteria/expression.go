@@ -131,15 +131,16 @@ func putList(k known, name string, value []string) {
 }
 
 // activation is what CEL programs are run on: the known facts as CEL values, and the absent ones declared unknown.
-// results are what each expression of a set gave on these facts, by its number: it is evaluated once, however many criteria
-// share it.
+// results are what each expression of a set gave on these facts, by its number: it is evaluated once, however many
+// criteria share it.
 type activation struct {
 	known   known
 	partial cel.PartialActivation
 	results []result
 }
 
-// result is what an expression gave: whether it was evaluated, and then whether it holds, is decided, and what is missing.
+// result is what an expression gave: whether it was evaluated, and then whether it holds, is decided, and what is
+// missing.
 type result struct {
 	there, holds, decided bool
 	missing               []string
@@ -213,7 +214,8 @@ type node struct {
 	atom atom
 }
 
-// atom is one fact against constants. It holds where the comparison does; numbers for the age and for days, texts otherwise.
+// atom is one fact against constants. It holds where the comparison does; numbers for the age and for days, texts
+// otherwise.
 type atom struct {
 	fact    string
 	compare string // <, <=, >, >=, in, has (a list has the constant), yes

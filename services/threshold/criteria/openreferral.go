@@ -152,8 +152,8 @@ func entryKey(raw json.RawMessage) string {
 	return "content " + string(raw)
 }
 
-// isService tells a service, with whatever faults, from other entities of the standard: only it has a status or names its
-// organization, and none of what organisations alone have.
+// isService tells a service, with whatever faults, from other entities of the standard: only it has a status or names
+// its organization, and none of what organisations alone have.
 func isService(fields map[string]any) bool {
 	for _, own := range []string{"legal_status", "tax_status", "tax_id", "year_incorporated", "parent_organization_id", "services"} {
 		if fields[own] != nil && fields["organization"] == nil {

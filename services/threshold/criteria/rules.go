@@ -45,8 +45,8 @@ type Override struct {
 	Reason  string       `json:"reason"`
 }
 
-// WindowDays is how many calendar days after leaving hospital the follow-up is promised by: the window's last day. Doors
-// are looked at over these days.
+// WindowDays is how many calendar days after leaving hospital the follow-up is promised by: the window's last day.
+// Doors are looked at over these days.
 const WindowDays = 14
 
 // Window is the days in which a service may be begun, both inclusive. The zero Window is today alone.
@@ -110,8 +110,8 @@ type Decision struct {
 	Waits      []string              `json:"waits,omitempty"`
 }
 
-// Named returns the ids of at most so many services whose door stands as given, by id, third-sector services first: they
-// are who can be asked without more ado.
+// Named returns the ids of at most so many services whose door stands as given, by id, third-sector services first:
+// they are who can be asked without more ado.
 func (d Decision) Named(door schemas.Door, most int) []string {
 	ids := make([]string, 0, len(d.Doors))
 	for _, sector := range []string{ThirdSector, Statutory} {
@@ -168,8 +168,8 @@ type Tried struct {
 	// Questioned marks a no for a reason that the service has agreed never to decline for: it closes no door.
 	Questioned bool     `json:"questioned,omitempty"`
 	Changed    []string `json:"changed,omitempty"` // facts its criteria read that are others now
-	// AskAgain is true after silence, where a fact has changed, or where the no is questioned. Where it is false, asking again needs a
-	// conversation with the service first.
+	// AskAgain is true after silence, where a fact has changed, or where the no is questioned. Where it is false, asking
+	// again needs a conversation with the service first.
 	AskAgain bool `json:"askAgain,omitempty"`
 }
 
@@ -371,8 +371,8 @@ func (c *clause) finding(day Day, on activation) (schemas.Finding, []string) {
 	return schemas.NotMet, nil
 }
 
-// capacity is the finding of a clause about the service's own capacity. Without a code that the service stated, and that
-// is still to be believed on the day, only a conversation with it decides.
+// capacity is the finding of a clause about the service's own capacity. Without a code that the service stated, and
+// that is still to be believed on the day, only a conversation with it decides.
 func (c *clause) capacity(day Day) schemas.Finding {
 	if c.claim.Code == "" || day < c.claim.AsOf || day > AddDays(c.claim.AsOf, staleDays) {
 		return schemas.NotEvaluable
@@ -383,8 +383,8 @@ func (c *clause) capacity(day Day) schemas.Finding {
 	return schemas.NotMet
 }
 
-// changes are the days on which a clause may give something else, though nobody has said anything: it comes into force or
-// lapses, the days since a visit pass a constant of it, or a claim of capacity is believed no longer.
+// changes are the days on which a clause may give something else, though nobody has said anything: it comes into force
+// or lapses, the days since a visit pass a constant of it, or a claim of capacity is believed no longer.
 func (c *clause) changes(facts schemas.Facts) []Day {
 	var days []Day
 	for _, day := range []Day{c.ValidFrom, c.lapses} {

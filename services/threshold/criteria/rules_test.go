@@ -361,8 +361,8 @@ func TestQuestionsAreOnlyThoseThatCouldChangeTheOutcome(t *testing.T) {
 	}
 }
 
-// What criteria share is worked out once for all of them, which must not show: a service's rows and its door are the same
-// among others as alone.
+// What criteria share is worked out once for all of them, which must not show: a service's rows and its door are the
+// same among others as alone.
 func TestAServiceIsDecidedAmongOthersAsItIsAlone(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {

@@ -78,8 +78,8 @@ func (d Discrepancy) key() string {
 	return strings.Join([]string{d.Service, d.Criterion, d.In, d.Told}, "\x00")
 }
 
-// DiffersIn says in which ways what was told differs from what the criterion publishes: DiffersInLength, DiffersInScope,
-// both or neither. A criterion without published terms differs in nothing.
+// DiffersIn says in which ways what was told differs from what the criterion publishes: DiffersInLength,
+// DiffersInScope, both or neither. A criterion without published terms differs in nothing.
 func (c Criterion) DiffersIn(told Terms) []string {
 	ways := []string{}
 	for _, d := range c.differences(told) {

@@ -82,8 +82,8 @@ type TurnedFact struct {
 	Ways     []TurnedWay `json:"ways"`
 }
 
-// TurnedWay is in how many journeys the fact came by one way: a message or a form of the hospital, or what staff recorded
-// of what the person said.
+// TurnedWay is in how many journeys the fact came by one way: a message or a form of the hospital, or what staff
+// recorded of what the person said.
 type TurnedWay struct {
 	Way      string `json:"way"`
 	Journeys Count  `json:"journeys"`
@@ -102,8 +102,8 @@ type Found struct {
 	Facts                   schemas.Facts
 }
 
-// CriterionNamed finds the criteria of the set that are called so and read facts, of one service where that is named. reads
-// are the facts of the first.
+// CriterionNamed finds the criteria of the set that are called so and read facts, of one service where that is named.
+// reads are the facts of the first.
 func (d *Directory) CriterionNamed(service, criterion string) (rows []Row, reads []string) {
 	for _, s := range d.services {
 		for _, c := range s.clauses {
@@ -125,8 +125,8 @@ type turn struct {
 	fact, way string
 }
 
-// Turns counts journeys, each once, in whose decisions a fact that the criterion reads turned its finding. found is in the
-// order of journeys, and of the decisions of each.
+// Turns counts journeys, each once, in whose decisions a fact that the criterion reads turned its finding. found is in
+// the order of journeys, and of the decisions of each.
 func Turns(row Row, reads []string, since Day, found []Found) Turned {
 	journeys := map[turn]map[string]bool{}
 	looked := map[string]bool{}
