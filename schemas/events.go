@@ -28,6 +28,20 @@ const (
 	AnswersParent = "parental-responsibility"
 )
 
+// How an offer reached its partner: a channel's server took it; or the partner's own system, or somebody there, said that
+// it is with them.
+const (
+	DeliveryHandedOver   = "handed-over"
+	DeliveryAcknowledged = "acknowledged"
+)
+
+// What a partner is reminded of: to answer an offer, to agree on a time with the person, to say how a session went.
+const (
+	NudgeAnswer  = "answer"
+	NudgeBook    = "book"
+	NudgeOutcome = "outcome"
+)
+
 // Owner kinds of a next step. An owner is written kind:id, for instance "team:liaison" or "partner:7f…".
 const (
 	OwnerTeam      = "team"
@@ -488,6 +502,157 @@ type OfferRaisedData struct {
 	Late bool `json:"late,omitempty"`
 	// By when the partner is asked to answer.
 	AnswerBy time.Time `json:"answerBy"`
+	// True when it may be told to the partner: the person's yes covers it, its agreement is in force, it has a place, and
+	// outward sending is on. Absent, nobody outside may be told, and none has been.
+	MayBeSent bool `json:"mayBeSent,omitempty"`
+}
+
+// OfferSentData says that a channel's server has taken the offer for its partner. That the partner knows of it is not
+// said by this.
+type OfferSentData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// By when the partner is asked to answer; the next partner is asked then.
+	AnswerBy time.Time `json:"answerBy"`
+}
+
+// OfferAcknowledgedData says that the offer is with its partner: their system, or somebody there, said so.
+type OfferAcknowledgedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+}
+
+// OfferNudgedData says that a partner is reminded of something that it has been asked for.
+type OfferNudgedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// What it is reminded of.
+	About string `json:"about" is:"nudge"`
+}
+
+// OfferConfirmedData says that the person has said yes, by its name, to the partner that had taken the offer on.
+type OfferConfirmedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// By when the partner is asked to agree on a time with the person.
+	BookBy time.Time `json:"bookBy"`
+}
+
+// OfferAcceptedLateData says that a partner that had been passed over says yes, while another has taken the person on.
+// Which of them it is to be is the person's choice.
+type OfferAcceptedLateData struct {
+	// Id of the offer that had been passed on.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+}
+
+// OfferPassedOnData says that a partner has not answered in time and the next is asked. Its yes is welcome still, while
+// its place is free and nobody else has taken the person on.
+type OfferPassedOnData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+}
+
+// OfferQuestionedData says that a partner has a question about an offer, which a navigator answers.
+type OfferQuestionedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the question.
+	Question string `json:"question" is:"uuid"`
+	// What it is about.
+	About string `json:"about" is:"offer-question"`
+}
+
+// OfferQuestionAnsweredData says that a partner's question has been answered.
+type OfferQuestionAnsweredData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the question.
+	Question string `json:"question" is:"uuid"`
+}
+
+// OfferDeletionConfirmedData says what a partner did with what it had been told of a person, once it may not read any
+// more.
+type OfferDeletionConfirmedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Why something is kept, as a code; absent where all is deleted.
+	KeptBecause string `json:"keptBecause,omitempty" is:"kept-because"`
+}
+
+// AppointmentBookedData says that a session has a time, agreed with the person.
+type AppointmentBookedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the appointment.
+	Appointment string `json:"appointment" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// When it begins.
+	StartsAt time.Time `json:"startsAt"`
+	// The local day of it.
+	On string `json:"on" is:"date"`
+	// How they meet.
+	Channel string `json:"channel" is:"channel"`
+	// Its length in minutes.
+	Minutes int `json:"minutes" is:"minutes"`
+	// By when the partner is asked to say how it went.
+	OutcomeBy time.Time `json:"outcomeBy"`
+}
+
+// AppointmentKeptData says that a session has taken place.
+type AppointmentKeptData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the appointment.
+	Appointment string `json:"appointment" is:"uuid"`
+}
+
+// AppointmentNotKeptData says that a session has not taken place as agreed. It costs the person nothing.
+type AppointmentNotKeptData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the appointment.
+	Appointment string `json:"appointment" is:"uuid"`
+	// By when the partner is asked to agree on another time, at other hours; absent where it has been tried as often as is
+	// agreed, and a navigator decides.
+	BookBy *time.Time `json:"bookBy,omitempty"`
+}
+
+// AppointmentCancelledData says that a session does not take place at its time.
+type AppointmentCancelledData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Id of the appointment.
+	Appointment string `json:"appointment" is:"uuid"`
+	// By when a navigator has to have rung the partner, since somebody is about to go; absent where there is time, or where
+	// the partner cancelled it.
+	RingBy *time.Time `json:"ringBy,omitempty"`
+}
+
+// DeliveryMadeData says that an offer has left for its partner.
+type DeliveryMadeData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// How far it has come.
+	How string `json:"how" is:"delivery-how"`
+}
+
+// DeliveryFailedData says that an offer could not be brought to its partner: nobody there knows of it.
+type DeliveryFailedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
 }
 
 // OfferAcceptedData says that a partner has taken on the offer. From then on it may read who the person is, while its
@@ -503,13 +668,18 @@ type OfferAcceptedData struct {
 	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing
 	// is over with it.
 	Turn int `json:"turn,omitempty" is:"sequence"`
+	// By when the person's own answer about this partner is hoped for, whose place is kept meanwhile; absent where they have
+	// said yes to it by name.
+	PersonAnswersBy *time.Time `json:"personAnswersBy,omitempty"`
+	// By when the partner is asked to agree on a time with the person; absent while the person's answer is waited for.
+	BookBy *time.Time `json:"bookBy,omitempty"`
 }
 
 // OfferDeclinedData says that a partner does not take on the offer.
 type OfferDeclinedData struct {
 	// Id of the offer.
 	Offer string `json:"offer" is:"uuid"`
-	// Why, as a code.
+	// Why: a code of the national list, or ours.
 	Reason string `json:"reason" is:"code"`
 }
 
@@ -527,6 +697,8 @@ type FollowupCompletedData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// The local day on which it was done.
 	CompletedOn string `json:"completedOn" is:"date"`
+	// What comes next, as it was agreed with the person.
+	Next string `json:"next,omitempty" is:"what-next"`
 }
 
 // OfferWithdrawnData says that the offer no longer stands.

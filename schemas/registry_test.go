@@ -11,7 +11,7 @@ import (
 
 var services = []string{
 	schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
-	schemas.Console,
+	schemas.Console, schemas.Delivery,
 }
 
 func TestEveryEntryIsWhole(t *testing.T) {
@@ -43,10 +43,10 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
 		},
 		schemas.Followup: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
+			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied || turns(e) || noun(e, "delivery")
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e)
+			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment")
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 	}
@@ -68,7 +68,8 @@ func waits(e schemas.Entry) bool {
 
 // opens says whether an event opens to a partner who somebody is, or ends that.
 func opens(e schemas.Entry) bool {
-	return noun(e, "offer", "followup") && e.Type != schemas.OfferRaised
+	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn, schemas.OfferHandedBack,
+		schemas.OfferExhausted, schemas.FollowupCompleted}, e.Type)
 }
 
 // turns says whether somebody held, released, closed or reopened a journey.
@@ -89,7 +90,7 @@ func TestNoNounBelongsToTwoServices(t *testing.T) {
 			owner[subject] = service
 		}
 	}
-	if got := schemas.SubjectsSaidBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>", "footbridge.followup.>"}) {
+	if got := schemas.SubjectsSaidBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
 		t.Errorf("followup may publish %v", got)
 	}
 	if got := schemas.SubjectsSaidBy(schemas.Outside); got != nil {

@@ -36,7 +36,7 @@ func eventsPage() []byte {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Type.File(), e.Sentence)
 	}
 	b.WriteString("\n## What a service may publish\n\n| service | subjects |\n|---|---|\n")
-	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey} {
+	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery} {
 		fmt.Fprintf(&b, "| %s | %s |\n", service, codes(schemas.SubjectsSaidBy(service)))
 	}
 	return []byte(b.String())

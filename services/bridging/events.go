@@ -80,6 +80,8 @@ func (w *writes) store(q queuer) error {
 func learn(k *Known, e flow.Event) (bool, error) {
 	at := flow.ReadSequence(e.Sequence)
 	switch schemas.Type(e.Type) {
+	case schemas.AppointmentBooked, schemas.AppointmentKept, schemas.AppointmentNotKept, schemas.AppointmentCancelled:
+		return false, nil
 	case schemas.DischargeRecorded:
 		d, err := flow.Decode[schemas.DischargeRecordedData](e)
 		return err == nil && k.addRecorded(at, d), err

@@ -105,6 +105,8 @@ func (s *Service) learn(k *Known, e flow.Event) (bool, error) {
 	case schemas.PreferencesChanged:
 		d, err := flow.Decode[schemas.PreferencesChangedData](e)
 		return err == nil && k.addBarred(at, d.MustNotKnow), err
+	case schemas.DeliveryMade, schemas.DeliveryFailed, schemas.JourneyHeld, schemas.InformationSupplied:
+		return false, nil
 	case schemas.ContactStopped, schemas.ContactResumed:
 		return k.Contact.say(at, schemas.Type(e.Type) == schemas.ContactResumed), nil
 	default:

@@ -348,7 +348,7 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		switch {
 		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(schemas.Journey), nil)
-		case slices.Contains(stateful(), entry.Holder):
+		case slices.Contains(stateful(), entry.Holder), entry.Holder == schemas.Delivery:
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(entry.Holder), schemas.SubjectsHeardBy(entry.Holder))
 		case entry.Holder != ownerName:
 			continue

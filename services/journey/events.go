@@ -364,14 +364,65 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)
-		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late}
+		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late, "mayBeSent": d.MayBeSent}
 	}),
 	schemas.OfferAccepted: on(func(k *Known, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			o.Accepted.hear(at, when)
 			o.Partner = d.Partner
 		})
+		return shown{"personAnswersBy": d.PersonAnswersBy, "bookBy": d.BookBy}
+	}),
+	schemas.OfferSent: on(func(k *Known, d schemas.OfferSentData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) {
+			if o.Sent.hear(at, when) {
+				o.Partner, o.AnswerBy = d.Partner, d.AnswerBy.UTC()
+			}
+		})
+		return shown{"answerBy": d.AnswerBy}
+	}),
+	schemas.OfferAcknowledged: on(func(_ *Known, d schemas.OfferAcknowledgedData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer}
+	}),
+	schemas.OfferNudged: on(func(_ *Known, d schemas.OfferNudgedData, _ int64, _ time.Time) shown {
+		return shown{"about": d.About}
+	}),
+	schemas.OfferConfirmed: on(func(_ *Known, d schemas.OfferConfirmedData, _ int64, _ time.Time) shown {
+		return shown{"bookBy": d.BookBy}
+	}),
+	schemas.OfferAcceptedLate: on(func(_ *Known, d schemas.OfferAcceptedLateData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer}
+	}),
+	schemas.OfferPassedOn: on(func(k *Known, d schemas.OfferPassedOnData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.PassedOn.hear(at, when) })
 		return nil
+	}),
+	schemas.OfferQuestioned: on(func(_ *Known, d schemas.OfferQuestionedData, _ int64, _ time.Time) shown {
+		return shown{"question": d.Question, "about": d.About}
+	}),
+	schemas.OfferQuestionAnswered: on(func(_ *Known, d schemas.OfferQuestionAnsweredData, _ int64, _ time.Time) shown {
+		return shown{"question": d.Question}
+	}),
+	schemas.OfferDeletionConfirmed: on(func(_ *Known, d schemas.OfferDeletionConfirmedData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause}
+	}),
+	schemas.AppointmentBooked: on(func(_ *Known, d schemas.AppointmentBookedData, _ int64, _ time.Time) shown {
+		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel, "minutes": d.Minutes, "outcomeBy": d.OutcomeBy}
+	}),
+	schemas.AppointmentKept: on(func(_ *Known, d schemas.AppointmentKeptData, _ int64, _ time.Time) shown {
+		return shown{"appointment": d.Appointment}
+	}),
+	schemas.AppointmentNotKept: on(func(_ *Known, d schemas.AppointmentNotKeptData, _ int64, _ time.Time) shown {
+		return shown{"appointment": d.Appointment, "again": d.BookBy != nil}
+	}),
+	schemas.AppointmentCancelled: on(func(_ *Known, d schemas.AppointmentCancelledData, _ int64, _ time.Time) shown {
+		return shown{"appointment": d.Appointment, "ring": d.RingBy != nil}
+	}),
+	schemas.DeliveryMade: on(func(_ *Known, d schemas.DeliveryMadeData, _ int64, _ time.Time) shown {
+		return shown{"how": d.How}
+	}),
+	schemas.DeliveryFailed: on(func(_ *Known, d schemas.DeliveryFailedData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer}
 	}),
 	schemas.OfferDeclined: on(func(k *Known, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
@@ -383,7 +434,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.FollowupCompleted: on(func(k *Known, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Completed.hear(at, when) })
-		return shown{"on": d.CompletedOn}
+		return shown{"on": d.CompletedOn, "next": d.Next}
 	}),
 	schemas.OfferWithdrawn: on(func(k *Known, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })

@@ -105,7 +105,10 @@ type Offer struct {
 	// handed back or withdrawn.
 	Accepted  Heard `json:"accepted,omitzero"`
 	Completed Heard `json:"completed,omitzero"`
-	Ended     bool  `json:"ended,omitempty"`
+	// Sent: a channel's server took it. PassedOn: the next partner is asked, unless this one said yes since.
+	Sent     Heard `json:"sent,omitzero"`
+	PassedOn Heard `json:"passedOn,omitzero"`
+	Ended    bool  `json:"ended,omitempty"`
 }
 
 // Asking is how it stands with one service: it was asked, and it answered. The greater of the two sequences is how it
@@ -376,7 +379,7 @@ func (k *Known) cancelled() (id string, v Visit, ok bool) {
 // standing returns the offer that stands, the one raised last if several seem to.
 func (k *Known) standing() (id string, o Offer, ok bool) {
 	for other, p := range k.Offers {
-		if p.Raised.At > 0 && !p.Ended && p.Completed.At == 0 && (!ok || p.Raised.At > o.Raised.At) {
+		if p.Raised.At > 0 && !p.Ended && p.PassedOn.At <= p.Accepted.At && p.Completed.At == 0 && (!ok || p.Raised.At > o.Raised.At) {
 			id, o, ok = other, p, true
 		}
 	}
