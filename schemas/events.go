@@ -762,6 +762,118 @@ type CallScheduledData struct {
 	On string `json:"on" is:"date"`
 }
 
+// What a person said when they were asked how things are. It is kept as said and never counted into anything.
+const (
+	AnswerBetter  = "better"
+	AnswerSame    = "same"
+	AnswerWorse   = "worse"
+	AnswerNotSaid = "did-not-say"
+)
+
+// Ways in which a call does not reach the person.
+const (
+	NoAnswer    = "no-answer"
+	LeftMessage = "left-message" // the words that were agreed
+	WrongNumber = "wrong-number"
+)
+
+// Who asked on the telephone that calls stop.
+const (
+	StoppedByPerson = "person"
+	StoppedByOther  = "somebody-else"
+)
+
+// What a request for help is about, and its kinds.
+const (
+	HelpAboutJourney = "journey"
+	HelpAboutOffer   = "offer"
+	HelpAboutCall    = "call"
+	HelpAboutStep    = "step"
+
+	HelpNow    = "needed-now"
+	HelpSafety = "safety" // a concern for somebody's safety; self-harm by itself is none
+	HelpWorse  = "worse"  // said on a call
+)
+
+// CallReachedData says that a call reached the person.
+type CallReachedData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// Id of the plan it belongs to.
+	Plan string `json:"plan" is:"uuid"`
+	// What the person said when they were asked how things are.
+	Answer string `json:"answer" is:"call-answer"`
+	// The local day on which it was; it may be written down days later.
+	On string `json:"on" is:"date"`
+}
+
+// CallUnansweredData says that a call did not reach the person.
+type CallUnansweredData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// Which try of this call it was, from 1.
+	Try int `json:"try" is:"tries"`
+	// How it failed.
+	Why string `json:"why" is:"no-answer"`
+	// The local day on which it was tried.
+	On string `json:"on" is:"date"`
+	// The local day on which it is tried again; absent where this was the last try.
+	Again string `json:"again,omitempty" is:"date"`
+	// True where a navigator is to decide how to go on: two calls in a row reached nobody, or the number is wrong.
+	Navigator bool `json:"navigator,omitempty"`
+}
+
+// CallOtherPersonData says that somebody else answered, who was told nothing.
+type CallOtherPersonData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// The local day on which it was.
+	On string `json:"on" is:"date"`
+	// True where the number is not rung any more before the person was asked, and a navigator sees to that: it was the
+	// second time.
+	Navigator bool `json:"navigator,omitempty"`
+}
+
+// CallNotMadeData says that a call was not made. That is ours.
+type CallNotMadeData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// Why not.
+	Reason string `json:"reason" is:"not-made"`
+	// The local day for which it had been planned.
+	On string `json:"on" is:"date"`
+}
+
+// AskedToStopData says that somebody on the telephone asked us to stop.
+type AskedToStopData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// Who asked.
+	By string `json:"by" is:"stopped-by"`
+}
+
+// HelpRequestedData says that somebody asked for help for the person, and people on call are told.
+type HelpRequestedData struct {
+	// Id of the request.
+	Help string `json:"help" is:"uuid"`
+	// What it was asked from.
+	About string `json:"about" is:"help-about"`
+	// What kind of help.
+	Kind string `json:"kind" is:"help-kind"`
+	// The role of who asked.
+	By string `json:"by" is:"code"`
+	// By when somebody is to have taken it on.
+	DueAt time.Time `json:"dueAt"`
+}
+
+// HelpAcknowledgedData says that somebody has taken a request for help on.
+type HelpAcknowledgedData struct {
+	// Id of the request.
+	Help string `json:"help" is:"uuid"`
+	// The role of who has taken it on.
+	By string `json:"by" is:"code"`
+}
+
 // NextStep says what happens next on a journey: a kind, an owner and a due time, always.
 type NextStep struct {
 	// Id of the step.

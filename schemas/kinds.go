@@ -80,6 +80,7 @@ var kinds = compile(map[string]Kind{
 	"hour":     {Number: true, Min: 0, Max: 24, Do: "use a whole hour, 0 to 24"},
 	"sequence": {Number: true, Min: 0, Max: 1<<53 - 1, Do: "use an event's sequence as a number"},
 	"days":     {Number: true, Min: 1, Max: 366, Do: "use whole days, 1 to 366"},
+	"tries":    {Number: true, Min: 1, Max: 3, Do: "use which try it was, 1 to 3"},
 	"minutes":  {Number: true, Min: 1, Max: 120, Do: "use whole minutes, 1 to 120"},
 
 	"gender":        oneOf("woman", "man", "non-binary", "not-said"),
@@ -129,6 +130,12 @@ var kinds = compile(map[string]Kind{
 	"hold-place":  oneOf("ward", "other-hospital", "custody", "residential-care"),
 	"told-by":     oneOf("in-person", "video", "phone", "text", "email", "letter", "somebody-named", ToldNobody),
 	"way-back":    oneOf("our-number", "own-request", "through-gp", "through-service", WayBackNone),
+	"call-answer": oneOf(AnswerBetter, AnswerSame, AnswerWorse, AnswerNotSaid),
+	"no-answer":   oneOf(NoAnswer, LeftMessage, WrongNumber),
+	"not-made":    oneOf("caller-ill", "caller-away", "no-caller", "no-time", "system-down", "other"),
+	"stopped-by":  oneOf(StoppedByPerson, StoppedByOther),
+	"help-about":  oneOf(HelpAboutJourney, HelpAboutOffer, HelpAboutCall, HelpAboutStep),
+	"help-kind":   oneOf(HelpNow, HelpSafety, HelpWorse),
 	"void-reason": oneOf("no-step", "overdue", "dead-letter", "not-opened"),
 })
 

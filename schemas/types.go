@@ -74,6 +74,13 @@ const (
 	BridgingResumed  Type = "care.footbridge.bridging.resumed.v1"
 	BridgingEnded    Type = "care.footbridge.bridging.ended.v1"
 	CallScheduled    Type = "care.footbridge.call.scheduled.v1"
+	CallReached      Type = "care.footbridge.call.reached.v1"
+	CallUnanswered   Type = "care.footbridge.call.unanswered.v1"
+	CallOtherPerson  Type = "care.footbridge.call.someone-else-answered.v1"
+	CallNotMade      Type = "care.footbridge.call.not-made.v1"
+	AskedToStop      Type = "care.footbridge.contact.asked-to-stop.v1"
+	HelpRequested    Type = "care.footbridge.help.requested.v1"
+	HelpAcknowledged Type = "care.footbridge.help.acknowledged.v1"
 
 	JourneyOpened   Type = "care.footbridge.journey.opened.v1"
 	JourneyHeld     Type = "care.footbridge.journey.held.v1"

@@ -468,6 +468,23 @@ var heard = map[schemas.Type]hearing{
 		k.addCall(at, when, d)
 		return shown{"on": d.On}
 	}),
+	schemas.CallReached: on(func(_ *Known, d schemas.CallReachedData, _ int64, _ time.Time) shown {
+		return shown{"on": d.On, "answer": d.Answer}
+	}),
+	schemas.CallUnanswered: on(func(_ *Known, d schemas.CallUnansweredData, _ int64, _ time.Time) shown {
+		return shown{"on": d.On, "try": d.Try, "why": d.Why, "again": d.Again, "navigator": d.Navigator}
+	}),
+	schemas.CallOtherPerson: on(func(_ *Known, d schemas.CallOtherPersonData, _ int64, _ time.Time) shown {
+		return shown{"on": d.On, "navigator": d.Navigator}
+	}),
+	schemas.CallNotMade: on(func(_ *Known, d schemas.CallNotMadeData, _ int64, _ time.Time) shown {
+		return shown{"on": d.On, "reason": d.Reason}
+	}),
+	schemas.AskedToStop: on(func(_ *Known, d schemas.AskedToStopData, _ int64, _ time.Time) shown { return shown{"by": d.By} }),
+	schemas.HelpRequested: on(func(_ *Known, d schemas.HelpRequestedData, _ int64, _ time.Time) shown {
+		return shown{"kind": d.Kind, "about": d.About}
+	}),
+	schemas.HelpAcknowledged: on(func(*Known, schemas.HelpAcknowledgedData, int64, time.Time) shown { return nil }),
 }
 
 func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
