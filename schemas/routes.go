@@ -52,9 +52,11 @@ var routes = []Route{
 		"Dismisses a message that had been set aside as of no concern here."},
 
 	{"GET", "/api/facilities", Intake, []Role{Navigator, Operator}, false,
-		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a navigator how the facility was written."},
+		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a navigator how the facility was written; with placed=true, those that were placed."},
 	{"POST", "/api/facilities/{id}/place", Intake, []Role{Navigator}, false,
 		"Says whose a facility is: its journeys become that organisation's, once, in every service."},
+	{"POST", "/api/facilities/{id}/unplace", Intake, []Role{Navigator}, false,
+		"Takes back whose a facility is, with a reason: its journeys are the host's to place again, with who they are about hidden, once, in every service."},
 
 	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person, Guest}, false,
 		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves alone."},

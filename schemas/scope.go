@@ -124,7 +124,7 @@ var queries = map[string][]string{
 	"GET /api/messages":            {"waiting", "outcome", "sender", "limit", "cursor"},
 	"GET /api/journeys":            {"void", "state", "limit", "cursor"},
 	"GET /api/people/{ref}/access": {"limit", "cursor"},
-	"GET /api/facilities":          {"limit", "cursor"},
+	"GET /api/facilities":          {"placed", "limit", "cursor"},
 	"GET /api/services":            {"limit", "cursor"},
 	"POST /api/referrals/list":     {"organisation"},
 	"POST /api/thresholds/what-if": {"since"},

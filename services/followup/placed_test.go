@@ -23,4 +23,16 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 			t.Errorf("%s: of %s, person %q, flags %v", name, k.Sender, k.Person, k.Visits["v"].Flags)
 		}
 	}
+	unplace := func(k *Known) {
+		k.addCorrected(3, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RXX", Flags: []string{schemas.FlagUnplaced}}, "")
+	}
+	for name, order := range map[string][]func(*Known){"in order": {begin, place, unplace, unplace}, "late": {unplace, place, begin}, "again": {begin, unplace, place}} {
+		var k Known
+		for _, hear := range order {
+			hear(&k)
+		}
+		if k.Sender != "RXX" || k.Person != "p" || !schemas.Unplaced(k.Visits["v"].Flags) {
+			t.Errorf("undone, %s: %+v", name, k)
+		}
+	}
 }

@@ -74,8 +74,8 @@ func status(ctx context.Context, args []string) error {
 	if report.Sentinel != "" {
 		fmt.Println(report.Sentinel)
 	}
-	for _, one := range report.Unplaced {
-		fmt.Println(unplacedWords(one))
+	if len(report.Unplaced) > 0 {
+		fmt.Println(allUnplacedWords(report.Unplaced))
 	}
 	for _, name := range slices.Sorted(maps.Keys(report.Readiness.Reasons)) {
 		fmt.Printf("not ready: %s, because %s\n", name, report.Readiness.Reasons[name])
@@ -396,6 +396,18 @@ func version(_ context.Context, args []string) error {
 	return nil
 }
 
+// allUnplacedWords count and name the facilities that belong to no agreed organisation; of none, nothing.
+func allUnplacedWords(all []intake.FacilityLine) string {
+	if len(all) == 0 {
+		return ""
+	}
+	words := []string{fmt.Sprintf("facilities that belong to no agreed organisation: %d", len(all))}
+	for _, one := range all {
+		words = append(words, unplacedWords(one))
+	}
+	return strings.Join(words, "\n")
+}
+
 // unplacedWords say that messages come from where nobody has agreed, and how to map it.
 func unplacedWords(one intake.FacilityLine) string {
 	return fmt.Sprintf("facility %s of sender %q belongs to no agreed organisation: %d journeys are %s's to place, with who they are about hidden. "+
@@ -414,9 +426,5 @@ func (c *Config) checkFacilities(ctx context.Context) (note string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("reading where messages come from: %w", err)
 	}
-	var words []string
-	for _, one := range unplaced {
-		words = append(words, unplacedWords(one))
-	}
-	return strings.Join(words, "\n"), nil
+	return allUnplacedWords(unplaced), nil
 }

@@ -151,9 +151,10 @@ func (s *Service) identify(a *arrival) error {
 	identity := a.Statement.Person.Reveal()
 	a.Statement.Place(identity, s.profiles.AreasOf(a.Sender, a.Organisation))
 	var err error
+	numbers := cmp.Or(a.Statement.Numbers, a.Organisation)
 	switch {
 	case identity.LocalID != "":
-		a.key, err = s.lookup("person-local-id", a.Organisation, identity.LocalID)
+		a.key, err = s.lookup("person-local-id", numbers, identity.LocalID)
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
@@ -170,7 +171,7 @@ func (s *Service) identify(a *arrival) error {
 		a.renumbered, err = s.lookup("person-nhs-number", becomes)
 	}
 	if err == nil && a.Statement.Merges() {
-		a.mergedKey, err = s.lookup("person-local-id", a.Organisation, a.Statement.Merged.Reveal().LocalID)
+		a.mergedKey, err = s.lookup("person-local-id", numbers, a.Statement.Merged.Reveal().LocalID)
 	}
 	return err
 }

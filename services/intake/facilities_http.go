@@ -3,6 +3,7 @@ package intake
 import (
 	"errors"
 	"net/http"
+	"strings"
 	"time"
 
 	"footbridge/libs/flow"
@@ -20,11 +21,12 @@ type FacilityLine struct {
 	FirstAt time.Time `json:"firstAt"`
 	// Spelt is how the facility was written; for a navigator alone, while the message is kept.
 	Spelt    string `json:"spelt,omitempty"`
+	Placed   string `json:"placed,omitempty"` // with which organisation
 	Journeys int    `json:"journeys"`
 	Message  string `json:"message"`
 }
 
-// getFacilities lists what waits to be placed.
+// getFacilities lists what waits to be placed; with placed=true, what has been.
 func (s *Service) getFacilities(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
@@ -40,7 +42,7 @@ func (s *Service) getFacilities(w http.ResponseWriter, r *http.Request) error {
 	}
 	lines := []FacilityLine{}
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		unplacedWithin(tx, who, after, page.Limit+1, &lines)
+		facilitiesWithin(tx, who, r.URL.Query().Get("placed") == "true", after, page.Limit+1, &lines)
 		if err := tx.Flush(); err != nil || who.Role != string(schemas.Navigator) {
 			return err
 		}
@@ -99,11 +101,30 @@ func (s *Service) postPlace(w http.ResponseWriter, r *http.Request) error {
 	if wanted == "" {
 		return unprocessable("There is no agreement with that organisation. Name one of FOOTBRIDGE_ORGANISATIONS, or of a sender's profile.")
 	}
+	return s.performPlacing(w, r, body, wanted, "")
+}
+
+// postUnplace takes back that a facility was placed: its journeys are again the host's to place, in every service, and
+// who they are about is hidden. Said a second time, it does nothing.
+func (s *Service) postUnplace(w http.ResponseWriter, r *http.Request) error {
+	request, body, err := httpx.ReadJSON[struct {
+		Reason string `json:"reason"`
+	}](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	if schemas.ReasonFault(request.Reason) != "" {
+		return unprocessable("Say in reason, in a few words of your own, why it is not theirs; name nobody there, and no number or address.")
+	}
+	return s.performPlacing(w, r, body, "", strings.TrimSpace(request.Reason))
+}
+
+func (s *Service) performPlacing(w http.ResponseWriter, r *http.Request, body []byte, wanted, reason string) error {
 	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
-		placed, err := s.place(tx, who, r.PathValue("id"), wanted)
+		moved, err := s.decideFacility(tx, who, r.PathValue("id"), wanted, reason)
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"id": r.PathValue("id"), "organisation": wanted, "journeys": placed}, nil
+		return http.StatusOK, map[string]any{"id": r.PathValue("id"), "organisation": wanted, "journeys": moved}, nil
 	})
 }

@@ -1,15 +1,18 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -65,29 +68,30 @@ func scanHomes(rows pgx.Rows, w *record.World) error {
 	return err
 }
 
-// unplacedWithin queues the reading of facilities that wait to be placed, within the principal's reach.
-func unplacedWithin(q queuer, who principal.Principal, after string, limit int, lines *[]FacilityLine) {
-	q.Queue(selectUnplaced, after, scopeOf(who).All, scopeOf(who).Organisations, limit).Query(func(rows pgx.Rows) (err error) {
+// facilitiesWithin queues the reading of facilities that wait to be placed, or that were, within the principal's reach.
+func facilitiesWithin(q queuer, who principal.Principal, placed bool, after string, limit int, lines *[]FacilityLine) {
+	q.Queue(selectFacilities, after, scopeOf(who).All, scopeOf(who).Organisations, limit, placed).Query(func(rows pgx.Rows) (err error) {
 		*lines, err = pgx.CollectRows(rows, scanFacility)
 		return err
 	})
 }
 
-// selectUnplaced reads facilities that wait to be placed after $1, all ($2) or those of a host ($3), up to $4.
-const selectUnplaced = `select f.organisation, f.sender, f.host, f.first_at, f.message::text,
+// selectFacilities reads facilities after $1, all ($2) or those of a host ($3), up to $4: that were placed ($5), or wait.
+const selectFacilities = `select f.organisation, f.sender, f.host, f.first_at, f.message::text, coalesce(f.placed, ''),
 		(select count(distinct v.journey) from visit v where v.organisation = f.organisation and v.journey is not null)
-	from facility f where f.placed is null and f.organisation > $1 and ($2 or f.host = any($3)) order by f.organisation limit $4`
+	from facility f where (f.placed is not null) = $5 and f.organisation > $1 and ($2 or f.host = any($3)) order by f.organisation limit $4`
 
 func scanFacility(row pgx.CollectableRow) (l FacilityLine, err error) {
-	return l, row.Scan(&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Journeys)
+	return l, row.Scan(&l.ID, &l.Sender, &l.Host, &l.FirstAt, &l.Message, &l.Placed, &l.Journeys)
 }
 
-// place keeps whose a facility is, and how many journeys that moved.
-func (s *Service) place(tx *flow.Tx, who principal.Principal, facility, wanted string) (journeys int, err error) {
-	found, before := false, ""
-	tx.Queue(`select coalesce(placed, '') from facility where organisation = $1 and ($2 or host = any($3)) for update`,
+// decideFacility keeps whose a facility is by a human's word, or that nobody has agreed, where wanted is empty; and says
+// how many journeys that moved. Once it is placed, it is placed elsewhere by undoing that first.
+func (s *Service) decideFacility(tx *flow.Tx, who principal.Principal, facility, wanted, reason string) (journeys int, err error) {
+	found, before, host := false, "", ""
+	tx.Queue(`select coalesce(placed, ''), host from facility where organisation = $1 and ($2 or host = any($3)) for update`,
 		facility, scopeOf(who).All, scopeOf(who).Organisations).Query(func(rows pgx.Rows) error {
-		_, err := pgx.ForEachRow(rows, []any{&before}, func() error { found = true; return nil })
+		_, err := pgx.ForEachRow(rows, []any{&before, &host}, func() error { found = true; return nil })
 		return err
 	})
 	if err := tx.Flush(); err != nil {
@@ -98,27 +102,55 @@ func (s *Service) place(tx *flow.Tx, who principal.Principal, facility, wanted s
 		return 0, noSuchFacility()
 	case before == wanted:
 		return 0, nil
-	case before != "":
-		return 0, httpx.NewProblem(http.StatusConflict, "This facility is placed with %s already.", before)
+	case before != "" && wanted != "":
+		return 0, httpx.NewProblem(http.StatusConflict, "This facility is placed with %s already. Undo that first, with POST /api/facilities/{id}/unplace.", before)
 	}
-	tx.Queue(`update facility set placed = $2, placed_by = $3, placed_at = $4 where organisation = $1`, facility, wanted, recordedBy(who), tx.Now)
-	return moveVisits(tx, facility, wanted)
+	touched, err := whoseOthersExclude(tx, who, facility)
+	if err != nil {
+		return 0, err
+	}
+	return journeys, s.around(tx, who, touched, func() (map[string][]record.Question, error) {
+		storePlacing(tx, facility, wanted, recordedBy(who), reason, tx.Now)
+		journeys, err = moveVisits(tx, facility, cmp.Or(wanted, host), wanted == "")
+		return nil, err
+	})
 }
 
-// moveVisits says of every journey of a facility whose it is now, and that who it is about need not be hidden any more.
-func moveVisits(tx *flow.Tx, facility, wanted string) (int, error) {
+// storePlacing queues whose a facility is now, beside who decided what about it before.
+func storePlacing(q queuer, facility, wanted, by, reason string, now time.Time) {
+	q.Queue(`update facility set placed = nullif($2, ''), placed_by = $3, placed_at = $4 where organisation = $1`, facility, wanted, by, now)
+	q.Queue(`insert into facility_placing (id, facility, placed, decided_by, reason, at) values ($1, $2, nullif($3, ''), $4, $5, $6)`,
+		clock.NewID(now), facility, wanted, by, reason, now)
+}
+
+// whoseOthersExclude are the people of a facility's journeys, one of whose records says that an organisation must not
+// know: which ones count on a journey depends on whose it is.
+func whoseOthersExclude(tx *flow.Tx, _ principal.Principal, facility string) (people []string, err error) {
+	tx.Queue(`select distinct j.person::text from visit v join journey j on j.id = v.journey where v.organisation = $1
+		and exists (select 1 from contact_card c where c.person = any(array(select records_of(j.person))) and c.must_not_know <> '{}') order by 1`, facility).
+		Query(func(rows pgx.Rows) error { people, err = pgx.CollectRows(rows, pgx.RowTo[string]); return err })
+	return people, tx.Flush()
+}
+
+// moveVisits says of every journey of a facility whose it is now, and whether who it is about is hidden. All of its
+// visits are locked, those too of which nothing is raised yet: one may be raised at this moment.
+func moveVisits(tx *flow.Tx, facility, home string, hidden bool) (int, error) {
 	var visits []*record.Visit
-	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1 and journey is not null
+	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1
 		order by organisation, number for update`, facility).Query(func(rows pgx.Rows) (err error) { visits, err = scanned(rows); return err })
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
+	visits = slices.DeleteFunc(visits, func(v *record.Visit) bool { return v.Raised.Journey == "" })
 	journeys := map[string][]record.Said{}
 	for _, v := range visits {
 		v.Version++
 		v.Raised.Flags = record.Without(v.Raised.Flags, []string{schemas.FlagUnplaced})
+		if hidden {
+			v.Raised.Flags = append(v.Raised.Flags, schemas.FlagUnplaced)
+		}
 		journeys[v.Raised.Journey] = append(journeys[v.Raised.Journey], record.Said{Kind: schemas.DischargeCorrected,
-			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags), Organisation: wanted}})
+			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags), Organisation: home}})
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err
@@ -133,7 +165,7 @@ func moveVisits(tx *flow.Tx, facility, wanted string) (int, error) {
 
 // Unplaced reads which facilities are agreed with no organisation, for whoever looks after the system.
 func Unplaced(ctx context.Context, pool *pgxpool.Pool) ([]FacilityLine, error) {
-	rows, err := pool.Query(ctx, selectUnplaced, "", true, []string{}, 200)
+	rows, err := pool.Query(ctx, selectFacilities, "", true, []string{}, 200, false)
 	if err != nil {
 		return nil, fmt.Errorf("reading facilities: %w", err)
 	}

@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/hl7"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/reading"
 )
 
 // placed is a running intake of RXX that has an agreement with RYY besides, and with nobody else.
@@ -166,4 +169,135 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 	if _, organisation, flags := p.beganAt(t); organisation != "RYY" || slices.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("later it began at %q with %v", organisation, flags)
 	}
+}
+
+// TestAPlacingIsUndoneOnceInEveryService: what was placed with the wrong organisation is hidden again, by every way in.
+func TestAPlacingIsUndoneOnceInEveryService(t *testing.T) {
+	t.Parallel()
+	for way, enter := range ways {
+		t.Run(way, func(t *testing.T) {
+			t.Parallel()
+			p := placed(t)
+			enter(t, p, "RZZ")
+			journey, _, _ := p.beganAt(t)
+			identity, because := "/api/journeys/"+journey+"/identity", []string{ReasonHeader, "called about tonight"}
+			const place, unplace, why = "/api/facilities/RZZ/place", "/api/facilities/RZZ/unplace", `{"reason":"it is another hospital's site"}`
+			p.must(t, http.StatusOK, guide, "POST", unplace, why) // nothing is placed yet, and nothing changes
+			p.must(t, http.StatusOK, guide, "POST", place, `{"organisation":"RYY"}`)
+			p.must(t, http.StatusUnprocessableEntity, guide, "POST", unplace, `{"reason":"x"}`)
+			p.must(t, http.StatusNotFound, navigatorOf("RZZ"), "POST", unplace, why)
+			if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities?placed=true", ""); !strings.Contains(shown, `"placed":"RYY"`) {
+				t.Errorf("of those placed, a navigator sees %s", shown)
+			}
+			for range 2 {
+				p.must(t, http.StatusOK, guide, "POST", unplace, why)
+			}
+			corrections := p.corrections(t, journey)
+			last := corrections[len(corrections)-1]
+			if len(corrections) != 2 || last.Organisation != "RXX" || !slices.Contains(last.Flags, schemas.FlagUnplaced) {
+				t.Errorf("said of it %+v, want once that it is RYY's and once that it is nobody's", corrections)
+			}
+			p.must(t, http.StatusConflict, guide, "GET", identity, "", because...)
+			p.must(t, http.StatusNotFound, navigatorOf("RYY"), "GET", identity, "", because...)
+			if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities", ""); !strings.Contains(shown, "RZZ") {
+				t.Errorf("to be placed: %s", shown)
+			}
+			// Placed with the right one, it is theirs.
+			p.must(t, http.StatusOK, guide, "POST", place, `{"organisation":"RXX"}`)
+			p.must(t, http.StatusOK, guide, "GET", identity, "", because...)
+		})
+	}
+}
+
+// TestWhoMustNotKnowFollowsWhoseAJourneyIs: an organisation that a record only presumed to be theirs excludes does not
+// lose sight of its own journeys; where a journey is another's, it must not know.
+func TestWhoMustNotKnowFollowsWhoseAJourneyIs(t *testing.T) {
+	t.Parallel()
+	p := placed(t)
+	ways["mllp"](t, p, "RZZ")
+	journey, _, _ := p.beganAt(t)
+	other, otherPerson := p.discharge(t, "V2", "L2", "1990-04-01")
+	var person string
+	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`, journey).Scan(&person); err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+other+"/contact", `{"mustNotKnow":["RYY"]}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge", `{"other":"`+otherPerson+`","reason":"the same birth date"}`)
+	expect := func(when string, want ...string) {
+		t.Helper()
+		if got, _ := p.barredOn(t, journey); !slices.Equal(got, want) {
+			t.Errorf("%s: the journey was told %v, want %v", when, got, want)
+		}
+	}
+	expect("merged", "RYY")
+	p.must(t, http.StatusOK, guide, "POST", "/api/facilities/RZZ/place", `{"organisation":"RYY"}`)
+	expect("placed with whom a record only presumed to be theirs excludes")
+	p.must(t, http.StatusOK, guide, "POST", "/api/facilities/RZZ/unplace", `{"reason":"it is another hospital's site"}`)
+	expect("taken back", "RYY")
+}
+
+// TestAFacilityIsReadFromWhereTheProfileSays: several organisations share a system whose MSH-4 is the same for all. What
+// is about a person alone, without a visit, finds whoever was at any of them.
+func TestAFacilityIsReadFromWhereTheProfileSays(t *testing.T) {
+	t.Parallel()
+	at := func(field, comp int, spelt string) change {
+		return func(w *hl7.Writer) {
+			w.Segment("PV1").Set(2, "E")
+			w.Set(field, slices.Concat(slices.Repeat([]string{""}, comp-1), []string{spelt})...).Set(19, "V1").Set(45, morning.In(london).Format("20060102150405"))
+		}
+	}
+	for name, c := range map[string]struct {
+		from, msh4, organisation string
+		where                    change
+		flagged                  bool
+	}{
+		"PV1-3.4, mapped":                     {"[PV1-3.4]", "RXX", "RYY", at(3, 4, "Foxton general"), false},
+		"PV1-39, mapped":                      {"[PV1-39, PV1-3.4]", "RXX", "RYY", at(39, 1, "FOXTON-GENERAL"), false},
+		"the second field, the first empty":   {"[PV1-39, PV1-3.4]", "RXX", "RYY", at(3, 4, "Foxton General"), false},
+		"a spelling that nobody has mapped":   {"[PV1-3.4]", "RXX", "RXX", at(3, 4, "Elsewhere House"), true},
+		"MSH-4 where the field holds nothing": {"[PV1-3.4]", "RYY", "RYY", at(3, 1, "ED"), false},
+		"MSH-4 alone, where it is not named":  {"[]", "RXX", "RXX", at(3, 4, "Foxton General"), false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := placed(t)
+			base, err := os.ReadFile("reading/profiles/default.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			profile, err := reading.ReadProfile(base, []byte("profile: shared\nversion: 1\nsenders: [EPR]\nfacilityFrom: "+c.from+"\nfacilities: {RYY: [Foxton General]}\n"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			p.profiles.BySender["EPR"] = profile
+			h, client := newHospital(), p.dial(t)
+			for _, m := range [][]byte{h.message("A01", c.where, reason("248062006", "", "SCT")), h.message("A03", c.where)} {
+				raw := strings.ReplaceAll(withoutFirstPV1(string(m)), "|RXX|", "|"+c.msh4+"|")
+				if ack := send(t, client, []byte(raw)); ack.Code != "AA" {
+					t.Fatalf("answered %+v to\n%s", ack, strings.ReplaceAll(raw, "\r", "\n"))
+				}
+			}
+			journey, organisation, flags := p.beganAt(t)
+			if organisation != c.organisation || slices.Contains(flags, schemas.FlagUnplaced) != c.flagged {
+				t.Errorf("begun at %q with %v: %v", organisation, flags, p.ledgerNow(t))
+			}
+			died := strings.ReplaceAll(string(h.withPID(h.message("A31"), 30, "Y")), "|RXX|", "|"+c.msh4+"|")
+			if at := strings.Index(died, "\rPV1"); at > 0 {
+				died = died[:at+1]
+			}
+			if ack := send(t, client, []byte(died)); ack.Code != "AA" {
+				t.Fatalf("answered %+v", ack)
+			}
+			if stopped := p.eventsOf(t, journey, schemas.ContactStopped); len(stopped) != 1 {
+				t.Errorf("a death under the shared number stopped contact %d times", len(stopped))
+			}
+		})
+	}
+}
+
+// withoutFirstPV1 leaves the PV1 that a change has added.
+func withoutFirstPV1(raw string) string {
+	first := strings.Index(raw, "\rPV1")
+	second := strings.Index(raw[first+1:], "\rPV1") + first + 1
+	return raw[:first] + raw[second:]
 }

@@ -36,7 +36,8 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())
-	handlers["GET /api/facilities"], handlers["POST /api/facilities/{id}/place"] = s.getFacilities, s.postPlace
+	handlers["GET /api/facilities"] = s.getFacilities
+	handlers["POST /api/facilities/{id}/place"], handlers["POST /api/facilities/{id}/unplace"] = s.postPlace, s.postUnplace
 	return httpx.Register(mux, schemas.RoutesOf(Name), handlers, s.guard)
 }
 

@@ -30,10 +30,6 @@ func (s *Service) senderShown(sender string) (string, error) {
 // and organisation are the principal's own.
 func (s *Service) showHeader(a *arrival) error {
 	profile := s.profiles.For(a.Sender)
-	a.Organisation = s.settled(profile, a.Organisation)
-	if a.Statement != nil {
-		a.Statement.Organisation = s.settled(profile, a.Statement.Organisation)
-	}
 	var err error
 	hide := func(text string, hidden func(hash []byte) string) string {
 		var hash string
@@ -45,16 +41,19 @@ func (s *Service) showHeader(a *arrival) error {
 	if (a.door == record.DoorMLLP && !s.isApplication(a.Sender)) || (a.door != record.DoorMLLP && a.door != record.DoorForm && !s.isSource(a.Sender)) {
 		a.Sender = hide(a.Sender, unknownName)
 	}
-	if a.door == record.DoorMLLP && a.Organisation != "" && a.Organisation != profile.Organisation && !reading.IsFacility(a.Organisation) {
-		a.Organisation = hide(cmp.Or(bareName(a.Organisation), a.Organisation), unknownFacility)
+	facility := func(spelt string) string {
+		code := s.settled(profile, spelt)
+		if a.door == record.DoorMLLP && code != "" && code != profile.Organisation && !reading.IsFacility(code) {
+			return hide(cmp.Or(bareName(code), code), unknownFacility)
+		}
+		return code
+	}
+	a.Organisation = facility(a.Organisation)
+	if a.Statement != nil {
+		a.Statement.Organisation, a.Statement.Numbers = facility(a.Statement.Organisation), facility(a.Statement.Numbers)
 	}
 	if a.ControlID != "" && (a.repeatsNumber || !reading.IsControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)
-	}
-	if a.Statement != nil {
-		if a.door == record.DoorMLLP {
-			a.Statement.Organisation = a.Organisation
-		}
 	}
 	return err
 }

@@ -19,4 +19,16 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 			t.Errorf("%s: of %s, person %q", name, k.Sender, k.Person)
 		}
 	}
+	unplace := func(k *Known) {
+		k.correct(3, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RXX"})
+	}
+	for name, order := range map[string][]func(*Known){"in order": {begin, place, unplace, unplace}, "late": {unplace, place, begin}, "again": {begin, unplace, place}} {
+		var k Known
+		for _, hear := range order {
+			hear(&k)
+		}
+		if k.Sender != "RXX" || k.Person != "p" {
+			t.Errorf("undone, %s: %+v", name, k)
+		}
+	}
 }

@@ -21,7 +21,7 @@ import (
 var bodies = map[string]string{
 	"POST /events": `{"specversion":"1.0","id":"ID","source":"/elsewhere","type":"care.footbridge.discharge.reported.v1","time":"` + ago(time.Hour) + `",
 		"datacontenttype":"application/json","data":{"organisation":"RZZ","visit":"ID","inScope":true,"leftAt":"` + ago(2*time.Hour) + `","person":{"localId":"ID"}}}`,
-	"POST /api/facilities/{id}/place": `{"organisation":"RXX"}`,
+	"POST /api/facilities/{id}/place": `{"organisation":"RXX"}`, "POST /api/facilities/{id}/unplace": `{"reason":"to see who may do this"}`,
 	"POST /api/messages/{id}/release": ``, "POST /api/messages/{id}/dismiss": ``,
 	"POST /api/referrals":      `{"route":"self","person":{"familyName":"Nobody","givenName":"Known","birthDate":"1991-04-01"}}`,
 	"POST /api/referrals/list": "visit,local_id\nID,ID\n", "POST /fhir/$process-message": `{"resourceType":"Bundle","type":"message"}`,

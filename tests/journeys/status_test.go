@@ -57,3 +57,32 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 		}
 	}
 }
+
+// TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody: before it is placed, no more once it is, and again when that is
+// undone.
+func TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody(t *testing.T) {
+	t.Parallel()
+	o := &openToNobody{system.Start(t), t}
+	const counted = "facilities that belong to no agreed organisation: 1"
+	expect := func(when string, unplaced bool) {
+		t.Helper()
+		for _, command := range []string{"status", "doctor"} {
+			out, _ := system.Run(t, o.StateDir, o.Settings(), command)
+			named := strings.Contains(out, counted) && strings.Contains(out, "facility RVV of sender") && strings.Contains(out, "1 journeys are RXX's to place")
+			if named != unplaced || strings.Contains(out, "no agreed organisation") != unplaced {
+				t.Errorf("%s, %s:\n%s", when, command, out)
+			}
+		}
+	}
+	expect("while all is agreed", false)
+	client := o.Dial()
+	for _, message := range birds(t)[0].hl7Visit(time.Now(), "UNPLACED") {
+		o.Send(client, []byte(strings.Replace(string(message), "|CANARY|RXX|", "|CANARY|RVV|", 1)))
+	}
+	o.Settle()
+	expect("from where nobody has agreed", true)
+	o.staff("/api/facilities/RVV/place", `{"organisation":"RXX"}`)
+	expect("placed", false)
+	o.staff("/api/facilities/RVV/unplace", `{"reason":"it is another hospital's site"}`)
+	expect("taken back", true)
+}

@@ -27,3 +27,4 @@ grant update (settled_at, settled_by) on possible_double to login;
 grant select on doubted_record to login;
 grant select, insert on facility to login;
 grant update (placed, placed_by, placed_at) on facility to login;
+grant select, insert on facility_placing to login;

@@ -32,9 +32,12 @@ type Profile struct {
 	Organisation string `yaml:"organisation"` // ODS code where MSH-4 does not carry it
 	// Facilities are further spellings of organisations (MSH-4, or an event's organisation), by ODS code. Case, blanks and
 	// punctuation do not count.
-	Facilities    map[string][]string `yaml:"facilities"`
-	Senders       []string            `yaml:"senders"`
-	ProcessingIDs []string            `yaml:"processingIDs"`
+	Facilities map[string][]string `yaml:"facilities"`
+	// FacilityFrom are the fields that say which facility a message comes from, such as PV1-3.4 or PV1-39; the first that
+	// holds anything counts, and where none does, Organisation or MSH-4. Numbers of people remain those of the latter.
+	FacilityFrom  []string `yaml:"facilityFrom"`
+	Senders       []string `yaml:"senders"`
+	ProcessingIDs []string `yaml:"processingIDs"`
 	// Acknowledgements is as-asked (by MSH-15 and MSH-16), at-least-one (the same, but an original one where the
 	// sender asks for none), or original, for senders that fill those fields in but know only AA, AE and AR.
 	Acknowledgements string                   `yaml:"acknowledgements"`
@@ -72,6 +75,7 @@ type Profile struct {
 	subcategories []codeRange
 	destinations  map[string]string
 	reasonPaths   []hl7.Path
+	facilityPaths []hl7.Path
 }
 
 // deathList is what says that somebody has died, beside the death indicator, the time of death and coded lists.
@@ -377,12 +381,11 @@ func (p *Profile) prepare() error {
 			p.destinations[plainWords(code)] = destination
 		}
 	}
-	for _, text := range p.Reasons {
-		path, err := hl7.ParsePath(text)
-		if err != nil {
-			return fmt.Errorf("reasons: %w", err)
-		}
-		p.reasonPaths = append(p.reasonPaths, path)
+	if p.reasonPaths, err = parsePaths("reasons", p.Reasons); err != nil {
+		return err
+	}
+	if p.facilityPaths, err = parsePaths("facilityFrom", p.FacilityFrom); err != nil {
+		return err
 	}
 	for i := range p.Mentions.Words {
 		p.Mentions.Words[i] = spaced(p.Mentions.Words[i])
@@ -393,6 +396,17 @@ func (p *Profile) prepare() error {
 		}
 	}
 	return p.prepareCodes()
+}
+
+func parsePaths(field string, texts []string) (paths []hl7.Path, err error) {
+	for _, text := range texts {
+		path, err := hl7.ParsePath(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", field, err)
+		}
+		paths = append(paths, path)
+	}
+	return paths, nil
 }
 
 func (p *Profile) prepareFacts() error {

@@ -35,7 +35,7 @@ const (
 // Reading is what became of a message in memory, before anything is stored: a statement to be joined to its
 // visit, or an outcome that is final already.
 type Reading struct {
-	Organisation string // the sending organisation, MSH-4
+	Organisation string // the sending organisation: MSH-4, or where the profile says
 	Sender       string // the sending application, MSH-3, or an event's source
 	ControlID    string
 	Type         string // ADT^A03, or an event's type
@@ -71,7 +71,7 @@ func hasCodeShape(text string) bool {
 func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Reading {
 	profile := profiles.For(message.SendingApplication())
 	reading := Reading{
-		Organisation: cmp.Or(profile.Organisation, Named(message.SendingFacility())),
+		Organisation: profile.facility(message),
 		Sender:       Named(message.SendingApplication()),
 		ControlID:    Named(message.ControlID()),
 		Type:         typeShown(message.Type(), message.Trigger()),
@@ -104,6 +104,9 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		return reading
 	}
 	statement := profile.statement(message, kind, reading.Organisation, received)
+	if numbers := profile.numbers(message); numbers != reading.Organisation {
+		statement.Numbers = numbers
+	}
 	reading.Statement = &statement
 	if profile.lacksProcessing(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, record.Quarantined, ReasonNoProcessing
@@ -112,6 +115,22 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 	}
 	reading.Judge()
 	return reading
+}
+
+// facility is where a message comes from, as the sender spells it.
+func (p *Profile) facility(message *hl7.Message) string {
+	for _, path := range p.facilityPaths {
+		if spelt := Named(strings.TrimSpace(message.At(path).String())); spelt != "" {
+			return spelt
+		}
+	}
+	return p.numbers(message)
+}
+
+// numbers is whose the numbers of people in a message are. They are the same whether or not a message speaks of a
+// visit, so that what is about a person alone (a death, a merge) finds whoever was at any of the facilities.
+func (p *Profile) numbers(message *hl7.Message) string {
+	return cmp.Or(p.Organisation, Named(message.SendingFacility()))
 }
 
 // Judge finds what can be read but not used: kept, acknowledged, and put before a human.
@@ -233,7 +252,7 @@ func (p *Profile) statement(message *hl7.Message, kind record.Kind, organisation
 			s.Doubt(record.AboutDestination, "", "")
 		}
 	}
-	identity := p.identity(message, pid, organisation)
+	identity := p.identity(message, pid, p.numbers(message))
 	p.doubtText(&s, message, identity)
 	if day := pid.Field(7).String(); identity.BirthDate == "" && len(day) >= 8 {
 		s.Doubt(record.AboutBorn, schemas.FlagTimeNotBelieved, record.ReadNoBirth)
@@ -248,7 +267,7 @@ func (p *Profile) statement(message *hl7.Message, kind record.Kind, organisation
 		s.MergedVisit = mrg.Field(5).String()
 	}
 	if s.Merges() {
-		s.Merged = vault.Conceal(record.Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), organisation)}})
+		s.Merged = vault.Conceal(record.Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), p.numbers(message))}})
 	}
 	s.Believe(received, p.zone)
 	return s

@@ -154,6 +154,7 @@ type Statement struct {
 	Record       string // the record that it was said under, whatever that has been merged into
 	Kind         Kind
 	Organisation string
+	Numbers      string // whose the numbers of people are, where that is not Organisation
 	Visit        string // PV1-19, or empty
 	SaidAt       time.Time
 	SentAt       time.Time // MSH-7: it orders what was said at one time
