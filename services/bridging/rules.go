@@ -1,7 +1,6 @@
 package bridging
 
 import (
-	"cmp"
 	"maps"
 	"slices"
 	"time"
@@ -13,154 +12,54 @@ import (
 // Known is everything bridging has been told about one journey. It is built by adding: each entry carries the
 // sequence of the event that set it, an older one changes nothing, and the order of arrival does not matter.
 type Known struct {
-	Visits map[string]Visit `json:"visits,omitempty"`
+	Visits schemas.Visits `json:"visits,omitempty"`
 	// Waits holds the services (by the directory's id) whose list the person is, or was, on. Decisions only add to
 	// it: who waited is not dropped because a later message is silent about it.
 	Waits map[string]bool `json:"waits,omitempty"`
 	// Gap says that nothing statutory was open: whoever falls between services is between them as much as who waits.
 	Gap     bool            `json:"gap,omitempty"`
 	Consent schemas.Answers `json:"consent,omitzero"` // to bridging calls
-	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
-	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
-	// count no more, and the person is asked anew.
-	Turn         turn  `json:"turn,omitzero"`
-	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
+	Contact schemas.Said    `json:"contact,omitzero"` // Yes: contact may be made
+	schemas.Course
 	schemas.Origin
 }
 
-// answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
-type answer struct {
-	At  int64 `json:"at"`
-	Yes bool  `json:"yes"`
-}
+// The add functions take what one event says into what is known.
 
-func (a *answer) say(at int64, yes bool) bool {
-	if at <= a.At {
-		return false
-	}
-	*a = answer{At: at, Yes: yes}
-	return true
-}
-
-// turn is the last that was decided about the journey as a whole, with the sequence of the event that said it.
-type turn struct {
-	At     int64 `json:"at"`
-	Held   bool  `json:"held,omitempty"`
-	Closed bool  `json:"closed,omitempty"`
-}
-
-func (k *Known) addTurn(t turn) bool {
-	if t.At <= k.Turn.At {
-		return false
-	}
-	k.Turn = t
-	return true
-}
-
-// addClosed takes in that the journey was closed. What was answered before counts no more, even when the reopening was
-// heard of first.
-func (k *Known) addClosed(at int64, d schemas.JourneyClosedData) bool {
-	lapsed := int64(d.AnsweredUpTo) > k.AnsweredUpTo
-	k.AnsweredUpTo = max(k.AnsweredUpTo, int64(d.AnsweredUpTo))
-	return k.addTurn(turn{At: at, Closed: true}) || lapsed
-}
-
-// Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
-// stands, so a withdrawal that arrives before what it withdraws is a tombstone.
-type Visit struct {
-	Recorded  int64    `json:"recorded,omitempty"`
-	Withdrawn int64    `json:"withdrawn,omitempty"`
-	Flags     []string `json:"flags,omitempty"`
-	FlagsAt   int64    `json:"flagsAt,omitempty"` // sequence of the event Flags are from
-}
-
-func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
-
-// The add functions take one event's data into what is known and say whether it changed anything.
-
-func (k *Known) visit(id string, change func(v *Visit) bool) bool {
-	v := k.Visits[id]
-	if !change(&v) {
-		return false
-	}
-	if k.Visits == nil {
-		k.Visits = map[string]Visit{}
-	}
-	k.Visits[id] = v
-	return true
-}
-
-func (v *Visit) flag(at int64, flags []string) bool {
-	if at <= v.FlagsAt {
-		return false
-	}
-	v.Flags, v.FlagsAt = flags, at
-	return true
-}
-
-func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) bool {
+func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) {
 	k.Begin(at, d.Person, d.Organisation)
-	return k.visit(d.Visit, func(v *Visit) bool {
-		changed := v.flag(at, d.Flags)
-		if at > v.Recorded {
-			v.Recorded, changed = at, true
-		}
-		return changed
-	})
+	k.Visits.Record(at, d.Visit, d.Flags)
 }
 
-func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) bool {
-	placed := k.Place(at, d.Organisation)
-	return d.Flags != nil && k.visit(d.Visit, func(v *Visit) bool { return v.flag(at, d.Flags) }) || placed
-}
-
-func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
-	return k.visit(d.Visit, func(v *Visit) bool {
-		if at <= v.Withdrawn {
-			return false
-		}
-		v.Withdrawn = at
-		return true
-	})
-}
-
-func (k *Known) addDecided(waits []string) (changed bool) {
-	for _, service := range waits {
-		if !k.Waits[service] {
-			if k.Waits == nil {
-				k.Waits = map[string]bool{}
-			}
-			k.Waits[service], changed = true, true
-		}
+func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) {
+	k.Place(at, d.Organisation)
+	if d.Flags != nil {
+		k.Visits.Change(d.Visit, func(v *schemas.Visit) { v.Flag(at, d.Flags) })
 	}
-	return changed
 }
 
-func (k *Known) addGap() bool {
-	changed := !k.Gap
-	k.Gap = true
-	return changed
+func (k *Known) addWaits(services ...string) {
+	for _, service := range services {
+		if k.Waits == nil {
+			k.Waits = map[string]bool{}
+		}
+		k.Waits[service] = true
+	}
 }
 
 // addAnswered: who is on a service's list waits.
-func (k *Known) addAnswered(d schemas.ServiceAnsweredData) bool {
-	return d.Answer == answerWaiting && k.addDecided([]string{d.Service})
+func (k *Known) addAnswered(d schemas.ServiceAnsweredData) {
+	if d.Answer == answerWaiting {
+		k.addWaits(d.Service)
+	}
 }
 
 const answerWaiting = "waiting"
 
-func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) bool {
-	return slices.Contains(d.Purposes, schemas.PurposeBridging) && k.Consent.Hear(d.Organisation, said)
-}
-
-// current returns the visit recorded last of those that stand.
-func (k *Known) current() (id string, v Visit, ok bool) {
-	for other, o := range k.Visits {
-		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded, v.Recorded), cmp.Compare(other, id)) > 0) {
-			id, v, ok = other, o, true
-		}
+func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
+	if slices.Contains(d.Purposes, schemas.PurposeBridging) {
+		k.Consent.Hear(d.Organisation, said)
 	}
-	return id, v, ok
 }
 
 // State is how a plan stands.
@@ -201,7 +100,7 @@ func callers(a schemas.Answers) (only, never []string) {
 // wish says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
 // to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
 func wish(k *Known) (State, string) {
-	_, visit, stands := k.current()
+	_, visit, stands := k.Visits.Current()
 	consent := k.answers().Whole()
 	switch {
 	case k.PersonAt == 0 || len(k.Waits) == 0 && !k.Gap:
@@ -223,7 +122,7 @@ func wish(k *Known) (State, string) {
 }
 
 // humanFirst says that somebody looks before the person is rung: a clinician, or whoever compares two records, or asks.
-func humanFirst(v Visit) bool {
+func humanFirst(v schemas.Visit) bool {
 	return schemas.ClinicianFirst(v.Flags) || schemas.HumanFirst(v.Flags) || schemas.Unplaced(v.Flags)
 }
 

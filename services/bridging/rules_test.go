@@ -67,7 +67,7 @@ func TestCallsOfADayAreSpreadOverItsAllowedHours(t *testing.T) {
 func waiting(flags ...string) *Known {
 	var k Known
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags})
-	k.addDecided([]string{"svc-w"})
+	k.addWaits("svc-w")
 	return &k
 }
 
@@ -88,15 +88,18 @@ func TestHowAPlanShouldStand(t *testing.T) {
 		}, nil, Proposed, ""},
 		"under 18: nobody is rung":    {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"under-18"}, Proposed, ""},
 		"age unknown: nobody is rung": {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"age-unknown"}, Proposed, ""},
-		"a death was reported":        {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}); k.Contact.say(3, false) }, nil, Paused, "contact-stopped"},
-		"the discharge was cancelled": {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn"},
+		"a death was reported": {func(k *Known) {
+			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
+			k.Contact.Hear(schemas.Said{At: 3})
+		}, nil, Paused, "contact-stopped"},
+		"the discharge was cancelled": {func(k *Known) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn"},
 		"a person's no outlasts a death's end": {func(k *Known) {
 			k.addConsent(calls, schemas.Said{At: 2, Yes: false})
-			k.Contact.say(3, false)
-			k.Contact.say(4, true)
+			k.Contact.Hear(schemas.Said{At: 3})
+			k.Contact.Hear(schemas.Said{At: 4, Yes: true})
 		}, nil, Ended, "person"},
 		"the person waits on nothing":       {func(k *Known) { k.Waits = nil }, nil, None, ""},
-		"the person falls between services": {func(k *Known) { k.Waits = nil; k.addGap() }, nil, Proposed, ""},
+		"the person falls between services": {func(k *Known) { k.Waits = nil; k.Gap = true }, nil, Proposed, ""},
 		"a service put them on its list": {func(k *Known) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "waiting"})
@@ -107,26 +110,26 @@ func TestHowAPlanShouldStand(t *testing.T) {
 		}, nil, None, ""},
 		"a ward has the person": {func(k *Known) {
 			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.addTurn(turn{At: 1, Held: true})
+			k.Take(schemas.Turn{At: 1, Held: true})
 		}, nil, Paused, "held"},
 		"released from the ward": {func(k *Known) {
 			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.addTurn(turn{At: 2})
-			k.addTurn(turn{At: 1, Held: true})
+			k.Take(schemas.Turn{At: 2})
+			k.Take(schemas.Turn{At: 1, Held: true})
 		}, nil, Active, ""},
 		"the journey is closed": {func(k *Known) {
 			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.addClosed(1, schemas.JourneyClosedData{})
+			k.Close(1, schemas.JourneyClosedData{})
 		}, nil, Ended, "journey-closed"},
-		"closed after a death": {func(k *Known) { k.Contact.say(2, false); k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
+		"closed after a death": {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}); k.Close(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
 		"reopened asks for a yes": {func(k *Known) {
 			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.addTurn(turn{At: 2})
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2})
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Proposed, ""},
 		"reopened, and a yes since": {func(k *Known) {
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.addTurn(turn{At: 2})
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2})
 			k.addConsent(calls, schemas.Said{At: 3, Yes: true})
 		}, nil, Active, ""},
 		"the discharge has not arrived": {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
@@ -181,8 +184,8 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 		}, Proposed, nil, nil},
 		"a yes to one, before it was closed": {func(k *Known) {
 			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.addTurn(turn{At: 2})
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2})
 		}, Proposed, nil, nil},
 	} {
 		k := waiting()
@@ -225,7 +228,7 @@ func tell(t testing.TB, zone *time.Location, r *record, batches ...[]flow.Event)
 	s := &Service{zone: zone}
 	var all []flow.Emission
 	for _, batch := range batches {
-		emissions, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
+		emissions, err := s.handler().Apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -250,7 +253,7 @@ func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
 	s.say("intake", schemas.ContactResumed, schemas.ContactStoppedData{})
-	r := &record{Journey: aJourney}
+	r := store.Fresh(aJourney)
 	var said [][]schemas.Type
 	for i := range s.events {
 		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
@@ -262,7 +265,7 @@ func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 	if r.Version != 6 {
 		t.Errorf("six events, but version %d", r.Version)
 	}
-	if got := typesOf(tell(t, london(t), &record{Journey: aJourney}, s.events[:3])); !slices.Equal(got, want[2]) {
+	if got := typesOf(tell(t, london(t), store.Fresh(aJourney), s.events[:3])); !slices.Equal(got, want[2]) {
 		t.Errorf("with consent given already, one batch says %v", got)
 	}
 }
@@ -278,7 +281,7 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 	s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: 2})
 	s.say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
-	r := &record{Journey: aJourney}
+	r := store.Fresh(aJourney)
 	tell(t, london(t), r, s.events[:3])
 	var said [][]schemas.Type
 	for i := 3; i < len(s.events); i++ {
@@ -314,7 +317,7 @@ func TestAnyOrderOfAJourneysEventsEndsInTheSamePlan(t *testing.T) {
 	zone := london(t)
 	rapid.Check(t, func(rt *rapid.T) {
 		events := story(rt)
-		inOrder, asTheyCame, oneByOne := &record{Journey: aJourney}, &record{Journey: aJourney}, &record{Journey: aJourney}
+		inOrder, asTheyCame, oneByOne := store.Fresh(aJourney), store.Fresh(aJourney), store.Fresh(aJourney)
 		tell(t, zone, inOrder, events)
 		shuffled := rapid.Permutation(events).Draw(rt, "arrival")
 		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(rt, "repeated")]...)

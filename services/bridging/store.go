@@ -11,56 +11,25 @@ import (
 	"footbridge/libs/flow"
 )
 
-// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
-type queuer interface {
-	Queue(sql string, args ...any) *flow.Query
-}
-
-// record is a journey's row with the plan that stands, locked by the transaction that loaded it.
+// record is a journey's row with the plan that stands.
 type record struct {
-	Journey     string
-	Version     int64
-	Known       Known
-	Correlation string
-	Plan        *Plan
-	fresh       bool // has no row yet
+	flow.Row[Known]
+	Plan *Plan
 }
 
-// load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
-// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
-// they see.
-func load(q queuer, journeys []string) map[string]*record {
-	records := make(map[string]*record, len(journeys))
-	if len(journeys) == 0 {
-		return records
-	}
-	for _, journey := range journeys {
-		records[journey] = &record{Journey: journey, fresh: true}
-	}
-	q.Queue(`select journey::text, version, known::text, correlation
-		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
-		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-			p.minutes, p.started_at is not null, p.callers, p.not_callers, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
-		from plan p left join lateral (select id, on_day, due_at from call where plan = p.id and ended_at is null limit 1) c on true
-		where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
-		Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
-	return records
-}
-
-func scanRecords(rows pgx.Rows, records map[string]*record) error {
-	var r record
-	var known string
-	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation}, func() error {
-		loaded := r
-		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
-			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
-		}
-		records[r.Journey] = &loaded
-		return nil
-	})
-	return err
+var store = flow.Store[Known, record]{
+	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+	Columns: []flow.Column[record]{
+		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+	},
+	Read: func(q flow.Queuer, journeys []string, records map[string]*record) {
+		q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
+				p.minutes, p.started_at is not null, p.callers, p.not_callers, coalesce(c.id::text, ''), coalesce(c.on_day::text, ''), c.due_at
+			from plan p left join lateral (select id, on_day, due_at from call where plan = p.id and ended_at is null limit 1) c on true
+			where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
+			Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
+	},
 }
 
 func scanPlans(rows pgx.Rows, records map[string]*record) error {
@@ -85,37 +54,6 @@ func scanPlans(rows pgx.Rows, records map[string]*record) error {
 		return nil
 	})
 	return err
-}
-
-// saveRecords queues the new state of journeys.
-func saveRecords(q queuer, records []*record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	var journeys, organisations, people, known, correlations []string
-	var versions []int64
-	var fresh []bool
-	for _, r := range records {
-		text, err := json.Marshal(r.Known)
-		if err != nil {
-			return fmt.Errorf("writing what is known of journey %s: %w", r.Journey, err)
-		}
-		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Sender), append(people, r.Known.Person)
-		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
-		fresh = append(fresh, r.fresh)
-	}
-	q.Queue(`with n as materialized (
-			select journey, organisation, person, version, known::jsonb, correlation, fresh
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::bool[])
-				as t(journey, organisation, person, version, known, correlation, fresh)
-		), added as (
-			insert into journey_state (journey, organisation, person, version, known, correlation)
-			select journey, organisation, person, version, known, correlation from n where fresh
-		)
-		update journey_state s
-		set organisation = n.organisation, person = n.person, version = n.version, known = n.known, correlation = n.correlation
-		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, fresh)
-	return nil
 }
 
 // planColumns are plans as one array a column. Lists travel as JSON: an array of arrays must not be ragged.
@@ -146,7 +84,7 @@ func columnsOf(plans []Plan) (planColumns, error) {
 }
 
 // openPlans queues new plans.
-func openPlans(q queuer, plans []Plan, at time.Time) error {
+func openPlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	if len(plans) == 0 {
 		return nil
 	}
@@ -164,7 +102,7 @@ func openPlans(q queuer, plans []Plan, at time.Time) error {
 }
 
 // changePlans queues how plans stand now. When a plan started first is kept.
-func changePlans(q queuer, plans []Plan, at time.Time) error {
+func changePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	if len(plans) == 0 {
 		return nil
 	}
@@ -181,7 +119,7 @@ func changePlans(q queuer, plans []Plan, at time.Time) error {
 }
 
 // cancelCalls queues that calls will not be made. It comes before scheduleCalls: a plan has one call ahead of it.
-func cancelCalls(q queuer, calls []Call, at time.Time) {
+func cancelCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) == 0 {
 		return
 	}
@@ -193,7 +131,7 @@ func cancelCalls(q queuer, calls []Call, at time.Time) {
 }
 
 // scheduleCalls queues new calls.
-func scheduleCalls(q queuer, calls []Call, at time.Time) {
+func scheduleCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) == 0 {
 		return
 	}

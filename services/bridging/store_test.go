@@ -2,7 +2,6 @@ package bridging
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 	"sync"
 	"testing"
@@ -30,22 +29,9 @@ func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 	return s, db, db.Pool(Name)
 }
 
-// applyBatch applies a batch now, and again where another transaction made a row of it first, as flow does.
-func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []flow.Emission, err error) {
-	if emitted, err = applyAt(s, pool, now, events); pg.IsUnique(err, "journey_state_pkey") {
-		return applyBatch(s, pool, events)
-	}
-	return emitted, err
-}
-
-// applyAt applies a batch at a time, straight to the handler.
-func applyAt(s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission, err error) {
-	var records map[string]*record
-	err = testkit.TwoTrips(pool, func(reads *pgx.Batch) { records = load(reads, flow.Journeys(events)) }, func(writes *pgx.Batch) (err error) {
-		emitted, err = s.apply(writes, at, records, events)
-		return err
-	})
-	return emitted, err
+// applyBatch applies a batch now.
+func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) ([]flow.Emission, error) {
+	return shape(s, pool).Deliver(now, events...)
 }
 
 // said is a journey's story up to a plan that is active.
@@ -112,13 +98,8 @@ func TestALoadedPlanIsTheOneThatWasStored(t *testing.T) {
 	if _, err := applyBatch(s, pool, append(said(journey).events[:3:3], said(other).events[:2]...)); err != nil {
 		t.Fatal(err)
 	}
-	batch := &pgx.Batch{}
-	records := load(batch, []string{journey, other})
-	if err := pool.SendBatch(context.Background(), batch).Close(); err != nil {
-		t.Fatal(err)
-	}
 	for id, want := range map[string]State{journey: Active, other: Proposed} {
-		p := records[id].Plan
+		p := shape(s, pool).Load(t, id).Plan
 		if p == nil || p.State != want || !slices.Equal(p.WaitingOn, []string{"svc-a", "svc-w"}) || p.EveryDays != 14 || p.Minutes != 10 ||
 			p.Started != (want == Active) || (p.Call != nil) != (want == Active) {
 			t.Errorf("%s: got %+v", want, p)
@@ -177,17 +158,5 @@ func TestTheDatabaseRefusesASecondPlanAndASecondCall(t *testing.T) {
 	scheduleCalls(batch, []Call{{ID: clock.NewID(now), Plan: plan, Journey: journey, DueAt: now}}, now)
 	if err := pool.SendBatch(context.Background(), batch).Close(); !pg.IsUnique(err, "call_stands") {
 		t.Errorf("a second call: %v", err)
-	}
-}
-
-func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
-	t.Parallel()
-	for _, typ := range schemas.HeardBy(Name) {
-		if _, err := learn(&Known{}, flow.Event{Type: string(typ), Data: json.RawMessage(`{}`)}); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := learn(&Known{}, flow.Event{ID: "e", Type: string(schemas.OfferRaised)}); err == nil {
-		t.Error("a type that is not heard was taken")
 	}
 }

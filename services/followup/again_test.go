@@ -1,38 +1,16 @@
 package followup
 
 import (
-	"slices"
 	"testing"
-	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
-	"pgregory.net/rapid"
 
-	"footbridge/libs/clock"
-	"footbridge/libs/flow"
-	"footbridge/libs/testkit"
+	"footbridge/libs/flow/flowtest"
 	"footbridge/schemas"
 )
 
-// delivered applies events at a time, as a bus does that remembers no delivery.
-func delivered(t testing.TB, s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) []flow.Emission {
-	t.Helper()
-	emitted, err := applyAt(s, pool, at, events)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return emitted
-}
-
-// comesAgain says what events about a journey change that come again, or "".
-func comesAgain(t testing.TB, s *Service, pool *pgxpool.Pool, journey string, at time.Time, events []flow.Event) string {
-	t.Helper()
-	return testkit.Changes(func() string { return rowsOf(t, pool, journey) }, func() int { return len(delivered(t, s, pool, at, events)) })
-}
-
-func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
-	t.Helper()
-	return testkit.Rows(t, pool, journey, "journey_state where t.journey = $1::uuid", "offer where t.journey = $1::uuid")
+func shape(s *Service, pool *pgxpool.Pool) flowtest.Service[Known, record] {
+	return flowtest.Service[Known, record]{Handler: s.handler(), Pool: pool, Tables: []string{"offer"}}
 }
 
 // TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, days later, after a
@@ -40,37 +18,18 @@ func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	rapid.Check(t, func(rt *rapid.T) {
-		journey := clock.NewRandomID()
-		arrival := rapid.Permutation(story(rt)).Draw(rt, "arrival")
-		for i := range arrival {
-			arrival[i].Subject, arrival[i].ID = journey, clock.NewID(now)
-		}
-		for done, at := 0, now; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "hours")) * time.Hour) {
-			n := rapid.IntRange(1, len(arrival)-done).Draw(rt, "batch")
-			delivered(t, s, pool, at, arrival[done:done+n])
-			done += n
-			again := rapid.SliceOfN(rapid.SampledFrom(slices.Clone(arrival[:done])), 1, 3*done).Draw(rt, "again")
-			if changes := comesAgain(t, s, pool, journey, at.Add(30*24*time.Hour), again); changes != "" {
-				rt.Fatalf("%d events come again: %s", len(again), changes)
-			}
-		}
-	})
+	shape(s, pool).AgainChangesNothing(t, now, story, nil)
 }
 
 // TestEachTypeThatComesAgainChangesNothing: of every type that is subscribed to, its example.
 func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	for _, typ := range schemas.HeardBy(Name) {
-		e, err := flow.Unmarshal(schemas.ExampleJSON(typ))
-		if err != nil {
-			t.Fatal(err)
-		}
-		e.ID, e.Subject = clock.NewID(now), clock.NewRandomID()
-		delivered(t, s, pool, now, []flow.Event{e})
-		if changes := comesAgain(t, s, pool, e.Subject, now.Add(50*time.Hour), []flow.Event{e, e}); changes != "" {
-			t.Errorf("%s comes again: %s", typ, changes)
-		}
-	}
+	shape(s, pool).EachAgainChangesNothing(t, now, flowtest.Examples(schemas.HeardBy(Name), schemas.ExampleJSON))
+}
+
+func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	shape(s, pool).Understands(t, flowtest.Names(schemas.HeardBy(Name)))
 }

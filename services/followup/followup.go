@@ -39,6 +39,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
 	"footbridge/schemas"
 )
 
@@ -73,8 +74,9 @@ type Config struct {
 
 // Service decides about offers. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
-	partners []Partner
-	zone     *time.Location
+	partners      []Partner
+	zone          *time.Location
+	subscriptions flow.Subscriptions[Known]
 }
 
 // New checks the configuration and stores the partners. A partner who works on no day is refused: no answer could be
@@ -96,6 +98,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		organisations[p.ID] = p.Organisation
 		s.partners = append(s.partners, p.Partner)
 	}
+	s.subscriptions = s.subscribe()
 	if cfg.Pool == nil || len(s.partners) == 0 {
 		return s, nil
 	}

@@ -14,7 +14,7 @@ import (
 // in another order, or twice, gives the same Known: each entry carries the sequence of the event that set it, and
 // an older one changes nothing.
 type Known struct {
-	Visits map[string]Visit `json:"visits,omitempty"`
+	Visits schemas.Visits `json:"visits,omitempty"`
 	// Open holds the services (by the directory's id) whose door a decision has found open, with the sequence of
 	// the first such decision. Decisions only add to it: re-evaluation may open a door, never close one.
 	Open    map[string]int64 `json:"open,omitempty"`
@@ -22,161 +22,49 @@ type Known struct {
 	// Sure holds the services of Open that a decision found open with nothing unknown; Named those that the newest
 	// decision named, nil where it could not name all. A door that was only open if a fact turned out well is not open
 	// once it has not: an offer prepared while the age was not known must not stay with a partner for other ages.
-	Sure    map[string]bool `json:"sure,omitempty"`
-	Named   map[string]bool `json:"named"`
-	Consent schemas.Answers `json:"consent,omitzero"` // to follow-up
-	Contact answer          `json:"contact,omitzero"` // Yes: contact may be made
-	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt: they are
-	// never asked, whatever else was said.
-	Barred   []string `json:"barred,omitempty"`
-	BarredAt int64    `json:"barredAt,omitempty"`
-	// Turn is how the journey stands as a whole. AnsweredUpTo is up to which answers were about what has been closed: they
-	// count no more, and the person is asked anew.
-	Turn         turn  `json:"turn,omitzero"`
-	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
+	Sure                map[string]bool `json:"sure,omitempty"`
+	Named               map[string]bool `json:"named"`
+	Consent             schemas.Answers `json:"consent,omitzero"` // to follow-up
+	Contact             schemas.Said    `json:"contact,omitzero"` // Yes: contact may be made
+	schemas.MustNotKnow                 // those are never asked, whatever else was said
+	schemas.Course
 	schemas.Origin
-}
-
-// answer is a yes or no with the sequence of the event that said it; sequence 0 is not said yet.
-type answer struct {
-	At  int64 `json:"at"`
-	Yes bool  `json:"yes"`
-}
-
-func (a *answer) say(at int64, yes bool) bool {
-	if at <= a.At {
-		return false
-	}
-	*a = answer{At: at, Yes: yes}
-	return true
-}
-
-// turn is the last that was decided about the journey as a whole, with the sequence of the event that said it. From is
-// the local day on which it went on: windows count anew from there.
-type turn struct {
-	At     int64  `json:"at"`
-	Closed bool   `json:"closed,omitempty"`
-	From   string `json:"from,omitempty"`
-}
-
-func (k *Known) addTurn(at int64, closed bool, from string) bool {
-	if at <= k.Turn.At {
-		return false
-	}
-	k.Turn = turn{At: at, Closed: closed, From: from}
-	return true
-}
-
-// addClosed takes in that the journey was closed. What was answered before counts no more, even when the reopening was
-// heard of first.
-func (k *Known) addClosed(at int64, d schemas.JourneyClosedData) bool {
-	lapsed := int64(d.AnsweredUpTo) > k.AnsweredUpTo
-	k.AnsweredUpTo = max(k.AnsweredUpTo, int64(d.AnsweredUpTo))
-	return k.addTurn(at, true, "") || lapsed
 }
 
 // answers are what the person said in this episode.
 func (k *Known) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
 
-// Visit is one time in A&E or urgent care. Recorded and Withdrawn are sequences: the greater of the two is how it
-// stands, so a withdrawal that arrives before what it withdraws is a tombstone that the later arrival does not lift.
-type Visit struct {
-	Recorded  int64    `json:"recorded,omitempty"`
-	Withdrawn int64    `json:"withdrawn,omitempty"`
-	LeftOn    string   `json:"leftOn,omitempty"`
-	LeftOnAt  int64    `json:"leftOnAt,omitempty"` // sequence of the event LeftOn is from
-	Flags     []string `json:"flags,omitempty"`
-	FlagsAt   int64    `json:"flagsAt,omitempty"`
-	// Aged says that the age is known, by the facts of the event with sequence FactsAt.
-	Aged    bool  `json:"aged,omitempty"`
-	FactsAt int64 `json:"factsAt,omitempty"`
-}
+// The add functions take what one event says into what is known.
 
-func (v Visit) stands() bool { return v.Recorded > v.Withdrawn }
-
-// The add functions take one event's data into what is known and say whether it changed anything.
-
-func (k *Known) visit(id string, change func(v *Visit) bool) bool {
-	v := k.Visits[id]
-	if !change(&v) {
-		return false
-	}
-	if k.Visits == nil {
-		k.Visits = map[string]Visit{}
-	}
-	k.Visits[id] = v
-	return true
-}
-
-func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) bool {
+func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) {
 	k.Begin(at, d.Person, d.Organisation)
-	return k.visit(d.Visit, func(v *Visit) bool {
-		changed := v.leftOn(at, leftOn)
-		changed = v.flag(at, d.Flags) || changed
-		changed = v.aged(at, &d.Facts, nil) || changed
-		if at > v.Recorded {
-			v.Recorded, changed = at, true
-		}
-		return changed
+	k.Visits.Record(at, d.Visit, d.Flags)
+	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
+		v.Leave(at, leftOn)
+		v.Age(at, &d.Facts, nil)
 	})
 }
 
-func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) bool {
-	placed := k.Place(at, d.Organisation)
-	return k.visit(d.Visit, func(v *Visit) bool {
-		changed := leftOn != "" && v.leftOn(at, leftOn)
-		changed = d.Flags != nil && v.flag(at, d.Flags) || changed
-		return v.aged(at, d.Facts, d.TakenBack) || changed
-	}) || placed
-}
-
-func (v *Visit) flag(at int64, flags []string) bool {
-	if at <= v.FlagsAt {
-		return false
-	}
-	v.Flags, v.FlagsAt = flags, at
-	return true
-}
-
-// aged notes whether the age is known, where an event states or takes it back.
-func (v *Visit) aged(at int64, facts *schemas.Facts, takenBack []string) bool {
-	states := facts != nil && facts.Age != nil
-	if at <= v.FactsAt || !states && !slices.Contains(takenBack, "age") {
-		return false
-	}
-	v.Aged, v.FactsAt = states, at
-	return true
-}
-
-func (v *Visit) leftOn(at int64, day string) bool {
-	if at <= v.LeftOnAt {
-		return false
-	}
-	v.LeftOn, v.LeftOnAt = day, at
-	return true
-}
-
-func (k *Known) addWithdrawn(at int64, d schemas.DischargeWithdrawnData) bool {
-	return k.visit(d.Visit, func(v *Visit) bool {
-		if at <= v.Withdrawn {
-			return false
+func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) {
+	k.Place(at, d.Organisation)
+	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
+		if leftOn != "" {
+			v.Leave(at, leftOn)
 		}
-		v.Withdrawn = at
-		return true
+		if d.Flags != nil {
+			v.Flag(at, d.Flags)
+		}
+		v.Age(at, d.Facts, d.TakenBack)
 	})
 }
 
 // addDecided takes in which of the partners' services are open. Unknown is not no: one that is open if a missing fact
 // turns out well is offered while the fact is asked for. One that takes a conversation is not among them.
-func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) bool {
-	newest := at > k.Decided
-	changed := newest
+func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) {
+	newest := schemas.Newer(at, &k.Decided)
 	var named map[string]bool
-	if newest {
-		k.Decided = at
-		if len(d.Open) < schemas.MostNamed && len(d.OpenIf) < schemas.MostNamed {
-			named = map[string]bool{}
-		}
+	if newest && len(d.Open) < schemas.MostNamed && len(d.OpenIf) < schemas.MostNamed {
+		named = map[string]bool{}
 	}
 	for _, p := range partners {
 		sure := slices.Contains(d.Open, p.Service)
@@ -186,21 +74,19 @@ func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Pa
 		if named != nil {
 			named[p.Service] = true
 		}
-		if sure && !k.Sure[p.Service] {
+		if sure {
 			mark(&k.Sure, p.Service)
-			changed = true
 		}
 		if since, ok := k.Open[p.Service]; !ok || at < since {
 			if k.Open == nil {
 				k.Open = map[string]int64{}
 			}
-			k.Open[p.Service], changed = at, true
+			k.Open[p.Service] = at
 		}
 	}
 	if newest {
 		k.Named = named
 	}
-	return changed
 }
 
 func mark(set *map[string]bool, service string) {
@@ -217,20 +103,10 @@ func (k *Known) open() map[string]int64 {
 	return open
 }
 
-func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) bool {
-	if !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
-		return false
+func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
+	if slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
+		k.Consent.Hear(d.Organisation, said)
 	}
-	return k.Consent.Hear(d.Organisation, said)
-}
-
-// addBarred takes in the whole list of organisations that must not know, where an event speaks of it.
-func (k *Known) addBarred(at int64, organisations []string) bool {
-	if organisations == nil || at <= k.BarredAt {
-		return false
-	}
-	k.Barred, k.BarredAt = organisations, at
-	return true
 }
 
 // matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
@@ -244,16 +120,6 @@ func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
 	}
 	found, ok = match(open, slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(answers.No(), p.ID) }))
 	return found, answers.Any.Yes, ok
-}
-
-// current returns the visit that the window counts from: of those that stand, the one recorded last.
-func (k *Known) current() (id string, v Visit, ok bool) {
-	for other, o := range k.Visits {
-		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded, v.Recorded), cmp.Compare(other, id)) > 0) {
-			id, v, ok = other, o, true
-		}
-	}
-	return id, v, ok
 }
 
 // Status is what followup does about a journey.
@@ -295,12 +161,12 @@ type Wish struct {
 // wish decides from what is known alone, not from how it came to be known: the same facts in any order end in the
 // same wish (domain invariant 9).
 func wish(k *Known, partners []Partner) Wish {
-	id, visit, ok := k.current()
+	id, visit, ok := k.Visits.Current()
 	answers := k.answers()
 	switch {
 	case k.Turn.Closed:
 		return Wish{Status: Over, Because: becauseClosed}
-	case !ok && withdrawn(k):
+	case !ok && k.Visits.AnyWithdrawn():
 		return Wish{Status: Paused, Because: becauseWithdrawn}
 	case !ok:
 		return Wish{Status: Waiting}
@@ -337,15 +203,6 @@ const (
 	consentNotAsked = "not-asked"
 	consentGiven    = "given"
 )
-
-func withdrawn(k *Known) bool {
-	for _, v := range k.Visits {
-		if v.Withdrawn > 0 {
-			return true
-		}
-	}
-	return false
-}
 
 // Offer is a follow-up asked of one partner. While its state is raised, nothing has left the NHS boundary.
 type Offer struct {

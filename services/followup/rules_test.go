@@ -185,7 +185,7 @@ func TestWhatIsWished(t *testing.T) {
 	t.Parallel()
 	years := 15
 	aged := func(k *Known) {
-		k.visit("v", func(v *Visit) bool { return v.aged(2, &schemas.Facts{Age: &years}, nil) })
+		k.Visits.Change("v", func(v *schemas.Visit) { v.Age(2, &schemas.Facts{Age: &years}, nil) })
 	}
 	followUp := schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}}
 	for name, tc := range map[string]struct {
@@ -213,10 +213,10 @@ func TestWhatIsWished(t *testing.T) {
 			k.addConsent(followUp, schemas.Said{At: 3, Yes: false})
 			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
 		}, nil, Refused, "person", ""},
-		"the discharge was cancelled": {func(k *Known) { k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"}) }, nil, Paused, "discharge-withdrawn", ""},
+		"the discharge was cancelled": {func(k *Known) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn", ""},
 		"cancelled, then discharged again": {func(k *Known) {
-			k.addWithdrawn(2, schemas.DischargeWithdrawnData{Visit: "v"})
-			k.Visits["v"] = Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
+			k.Visits.Withdraw(2, "v")
+			k.Visits["v"] = schemas.Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
 		}, nil, Offered, "", "not-asked"},
 		"under 18, of an age not given: which partner fits is not known": {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
 		"under 18: prepared, nothing is sent":                            {aged, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
@@ -232,22 +232,22 @@ func TestWhatIsWished(t *testing.T) {
 			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
 		"age unknown: prepared, nothing is sent": {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
-		"a death was reported":                   {func(k *Known) { k.Contact.say(2, false) }, nil, Paused, "contact-stopped", ""},
-		"contact stopped and resumed":            {func(k *Known) { k.Contact.say(2, false); k.Contact.say(3, true) }, nil, Offered, "", "not-asked"},
-		"the journey is closed":                  {func(k *Known) { k.addClosed(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
+		"a death was reported":                   {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}) }, nil, Paused, "contact-stopped", ""},
+		"contact stopped and resumed":            {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}); k.Contact.Hear(schemas.Said{At: 3, Yes: true}) }, nil, Offered, "", "not-asked"},
+		"the journey is closed":                  {func(k *Known) { k.Close(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
 		"closed, reopened, a yes from before": {func(k *Known) {
 			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.addTurn(2, false, "2026-11-09")
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
 		}, nil, Offered, "", "not-asked"},
 		"reopened before it was heard that it was closed, a no from before": {func(k *Known) {
 			k.addConsent(followUp, schemas.Said{At: 2, Yes: false})
-			k.addTurn(2, false, "2026-11-09")
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Offered, "", "not-asked"},
 		"reopened, and a yes since": {func(k *Known) {
-			k.addClosed(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.addTurn(2, false, "2026-11-09")
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
 			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
 		"no door is open":     {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
@@ -282,7 +282,7 @@ func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
 	k := recorded()
 	first := change(wish(k, partnersAB()), nil, Waiting, day(t, "2026-11-02"), calendar.England(), london(t)).Raise
 	first.ID = "offer"
-	k.addTurn(2, false, "2026-11-20")
+	k.Take(schemas.Turn{At: 2, From: "2026-11-20"})
 	c := change(wish(k, partnersAB()), first, Offered, day(t, "2026-11-20"), calendar.England(), london(t))
 	if c.Renew == nil || c.End != nil || c.Raise != nil || c.Renew.ID != "offer" || c.Renew.Partner != partnerA {
 		t.Fatalf("got %+v", c)
@@ -293,7 +293,7 @@ func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
 	if again := change(wish(k, partnersAB()), c.Renew, Offered, day(t, "2026-11-21"), calendar.England(), london(t)); again != (Change{}) {
 		t.Errorf("a day later: %+v", again)
 	}
-	k.addTurn(3, false, "2026-11-01")
+	k.Take(schemas.Turn{At: 3, From: "2026-11-01"})
 	if w := wish(k, partnersAB()); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
 		t.Errorf("a day before leaving hospital counts for nothing: %+v", w)
 	}

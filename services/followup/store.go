@@ -2,7 +2,6 @@ package followup
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -13,56 +12,29 @@ import (
 	"footbridge/libs/flow"
 )
 
-// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
-type queuer interface {
-	Queue(sql string, args ...any) *flow.Query
-}
-
-// record is a journey's row with its open offer, locked by the transaction that loaded it.
+// record is a journey's row with its open offer.
 type record struct {
-	Journey     string
-	Status      Status
-	Version     int64
-	Known       Known
-	Correlation string
-	Open        *Offer
-	fresh       bool // has no row yet
+	flow.Row[Known]
+	Status Status
+	Open   *Offer
 }
 
-// load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
-// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
-// they see.
-func load(q queuer, journeys []string) map[string]*record {
-	records := make(map[string]*record, len(journeys))
-	if len(journeys) == 0 {
-		return records
-	}
-	for _, journey := range journeys {
-		records[journey] = &record{Journey: journey, Status: Waiting, fresh: true}
-	}
-	q.Queue(`select journey::text, status, version, known::text, correlation
-		from journey_state where journey = any($1::uuid[]) order by journey_state.journey for update`, journeys).
-		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	q.Queue(`select id::text, journey::text, organisation, person, partner::text, visit, left_on::text, first_day::text,
-			last_day::text, late, answer_by, consent, state
-		from offer where journey = any($1::uuid[]) and ended_at is null`, journeys).
-		Query(func(rows pgx.Rows) error { return scanOffers(rows, records) })
-	return records
-}
-
-func scanRecords(rows pgx.Rows, records map[string]*record) error {
-	var r record
-	var known string
-	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Status, &r.Version, &known, &r.Correlation}, func() error {
-		loaded := r
-		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
-			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
-		}
-		records[r.Journey] = &loaded
-		return nil
-	})
-	return err
+var store = flow.Store[Known, record]{
+	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+	New: func() *record { return &record{Status: Waiting} },
+	Columns: []flow.Column[record]{
+		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+		flow.Col("status", "text", func(r *record) string { return string(r.Status) }),
+	},
+	Select: "s.status",
+	Into:   func(r *record) []any { return []any{&r.Status} },
+	Read: func(q flow.Queuer, journeys []string, records map[string]*record) {
+		q.Queue(`select id::text, journey::text, organisation, person, partner::text, visit, left_on::text, first_day::text,
+				last_day::text, late, answer_by, consent, state
+			from offer where journey = any($1::uuid[]) and ended_at is null`, journeys).
+			Query(func(rows pgx.Rows) error { return scanOffers(rows, records) })
+	},
 }
 
 func scanOffers(rows pgx.Rows, records map[string]*record) error {
@@ -86,43 +58,8 @@ func scanOffers(rows pgx.Rows, records map[string]*record) error {
 	return err
 }
 
-// saveRecords queues the new state of journeys.
-func saveRecords(q queuer, records []*record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	var c struct {
-		journeys, organisations, people, statuses, known, correlations []string
-		versions                                                       []int64
-		fresh                                                          []bool
-	}
-	for _, r := range records {
-		known, err := json.Marshal(r.Known)
-		if err != nil {
-			return fmt.Errorf("writing what is known of journey %s: %w", r.Journey, err)
-		}
-		c.journeys, c.organisations, c.people = append(c.journeys, r.Journey), append(c.organisations, r.Known.Sender), append(c.people, r.Known.Person)
-		c.statuses, c.known = append(c.statuses, string(r.Status)), append(c.known, string(known))
-		c.versions, c.correlations = append(c.versions, r.Version), append(c.correlations, r.Correlation)
-		c.fresh = append(c.fresh, r.fresh)
-	}
-	q.Queue(`with n as materialized (
-			select journey, organisation, person, status, version, known::jsonb, correlation, fresh
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[], $8::bool[])
-				as t(journey, organisation, person, status, version, known, correlation, fresh)
-		), added as (
-			insert into journey_state (journey, organisation, person, status, version, known, correlation)
-			select journey, organisation, person, status, version, known, correlation from n where fresh
-		)
-		update journey_state s
-		set organisation = n.organisation, person = n.person, status = n.status, version = n.version, known = n.known, correlation = n.correlation
-		from n where s.journey = n.journey and not n.fresh`,
-		c.journeys, c.organisations, c.people, c.statuses, c.versions, c.known, c.correlations, c.fresh)
-	return nil
-}
-
 // endOffers queues that offers no longer stand. It comes before raiseOffers: one offer stands for a journey.
-func endOffers(q queuer, offers []Offer, at time.Time) {
+func endOffers(q flow.Queuer, offers []Offer, at time.Time) {
 	if len(offers) == 0 {
 		return
 	}
@@ -136,7 +73,7 @@ func endOffers(q queuer, offers []Offer, at time.Time) {
 }
 
 // renewConsents queues that the consent recorded on offers that stand has changed.
-func renewConsents(q queuer, offers []Offer) {
+func renewConsents(q flow.Queuer, offers []Offer) {
 	if len(offers) == 0 {
 		return
 	}
@@ -149,7 +86,7 @@ func renewConsents(q queuer, offers []Offer) {
 }
 
 // renewWindows queues that offers that stand have another window.
-func renewWindows(q queuer, offers []Offer) {
+func renewWindows(q flow.Queuer, offers []Offer) {
 	if len(offers) == 0 {
 		return
 	}
@@ -168,7 +105,7 @@ func renewWindows(q queuer, offers []Offer) {
 }
 
 // raiseOffers queues new offers.
-func raiseOffers(q queuer, offers []Offer, at time.Time) {
+func raiseOffers(q flow.Queuer, offers []Offer, at time.Time) {
 	if len(offers) == 0 {
 		return
 	}
@@ -195,7 +132,7 @@ func raiseOffers(q queuer, offers []Offer, at time.Time) {
 
 // keepPartners queues that these are partners. One that is gone from the list keeps its row, for its offers; New
 // matches against its configuration only.
-func keepPartners(q queuer, partners []Partner, organisations map[string]string) {
+func keepPartners(q flow.Queuer, partners []Partner, organisations map[string]string) {
 	partners = slices.SortedFunc(slices.Values(partners), func(a, b Partner) int { return cmp.Compare(a.ID, b.ID) })
 	for _, p := range partners {
 		q.Queue(`insert into partner (id, organisation, service, name, works, rank) values ($1::text::uuid, $2, $3, $4, $5, $6)

@@ -39,22 +39,9 @@ func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 	return s, db, pool
 }
 
-// applyBatch applies a batch now, and again where another transaction made a row of it first, as flow does.
-func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []flow.Emission, err error) {
-	if emitted, err = applyAt(s, pool, now, events); pg.IsUnique(err, "journey_state_pkey") {
-		return applyBatch(s, pool, events)
-	}
-	return emitted, err
-}
-
-// applyAt applies a batch at a time, straight to the handler.
-func applyAt(s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission, err error) {
-	var records map[string]*record
-	err = testkit.TwoTrips(pool, func(reads *pgx.Batch) { records = load(reads, flow.Journeys(events)) }, func(writes *pgx.Batch) (err error) {
-		emitted, err = s.apply(writes, at, records, events)
-		return err
-	})
-	return emitted, err
+// applyBatch applies a batch now.
+func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) ([]flow.Emission, error) {
+	return shape(s, pool).Deliver(now, events...)
 }
 
 func event(journey string, at int64, typ schemas.Type, data any) flow.Event {
@@ -131,12 +118,7 @@ func TestALoadedOfferIsTheOneThatWasStored(t *testing.T) {
 	if _, err := applyBatch(s, pool, []flow.Event{discharged(journey), decided(journey)}); err != nil {
 		t.Fatal(err)
 	}
-	batch := &pgx.Batch{}
-	records := load(batch, []string{journey})
-	if err := pool.SendBatch(context.Background(), batch).Close(); err != nil {
-		t.Fatal(err)
-	}
-	r := records[journey]
+	r := shape(s, pool).Load(t, journey)
 	if r == nil || r.Open == nil || r.Open.LeftOn != day(t, "2026-11-02") || r.Open.Window != (Window{First: day(t, "2026-11-09"), Last: day(t, "2026-11-16")}) ||
 		r.Open.State != "raised" || r.Version != 1 || !reflect.DeepEqual(r.Known.Open, map[string]int64{"svc-a": 1}) {
 		t.Errorf("got %+v with %+v", r, r.Open)
@@ -215,19 +197,6 @@ func TestPartnersAreStoredAgainAtEachStart(t *testing.T) {
 		if _, err := New(context.Background(), Config{Partners: []PartnerConfig{bad}}); err == nil {
 			t.Errorf("%s: it started", name)
 		}
-	}
-}
-
-func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
-	t.Parallel()
-	s := &Service{zone: london(t)}
-	for _, typ := range schemas.HeardBy(Name) {
-		if _, err := s.learn(&Known{}, flow.Event{Type: string(typ), Data: json.RawMessage(`{}`)}); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := s.learn(&Known{}, flow.Event{ID: "e", Type: string(schemas.CallScheduled)}); err == nil {
-		t.Error("a type that is not heard was taken")
 	}
 }
 
