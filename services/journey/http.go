@@ -89,6 +89,7 @@ type journeyListed struct {
 	Closed       *closedShown `json:"closed,omitempty"`
 	// OverdueSinceAway is true where the step passed its grace while this system was stopped.
 	OverdueSinceAway bool `json:"overdueSinceAway,omitempty"`
+	at               cursor
 }
 
 // list gives journeys that have something to be done by the time promised, the longest overdue first; with void=true
@@ -123,10 +124,10 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	for i, l := range found {
 		l.Step.State = stateOpen
 		next := a.stepOf(l.Step, now)
-		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next, OverdueSinceAway: l.Away}
+		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next, OverdueSinceAway: l.Away, at: l.At}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(j journeyListed) []string {
-		return []string{j.Next.DueAt.UTC().Format(time.RFC3339Nano), j.Journey}
+		return []string{j.at.At.UTC().Format(time.RFC3339Nano), j.at.ID}
 	}))
 }
 
@@ -148,11 +149,11 @@ func cursorOf(after []string) (*cursor, error) {
 	if after == nil {
 		return nil, nil
 	}
-	due, err := time.Parse(time.RFC3339Nano, after[0])
+	at, err := time.Parse(time.RFC3339Nano, after[0])
 	if err != nil || !clock.IsID(after[1]) {
 		return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
 	}
-	return &cursor{Due: due, Journey: after[1]}, nil
+	return &cursor{At: at, ID: after[1]}, nil
 }
 
 // journeyShown is one journey with its steps and its timeline, in the order things happened.

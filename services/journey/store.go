@@ -150,6 +150,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var versions []int64
 	var holds, closedFor []*string
 	var began, closedAt []*time.Time
+	var due []time.Time
 	var fresh []bool
 	var heldWith []*string
 	var barred, same []string // each a list, as an array of PostgreSQL cannot hold lists of different length
@@ -159,12 +160,13 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 			return fmt.Errorf("writing what is known of journey %s: %w", r.ID, err)
 		}
 		var hold *string
+		var holdDue time.Time
 		if s, ok := holding(r.Steps); ok {
-			hold = &s.ID
+			hold, holdDue = &s.ID, s.DueAt
 		}
 		ids, organisations, people, states = append(ids, r.ID), append(organisations, r.Organisation), append(people, r.Person), append(states, r.State)
 		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
-		holds, began = append(holds, hold), append(began, r.BeganAt)
+		holds, due, began = append(holds, hold), append(due, holdDue), append(began, r.BeganAt)
 		var why *string
 		var when *time.Time
 		if c := r.Known.Closed; c != nil {
@@ -175,21 +177,21 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 		heldWith = append(heldWith, r.Known.heldWith())
 	}
 	q.Queue(`with n as materialized (
-			select id, organisation, person, state, hold, version, known::jsonb, correlation, began, closed, why, fresh,
+			select id, organisation, person, state, hold, due, version, known::jsonb, correlation, began, closed, why, fresh,
 				array_remove(string_to_array(barred, ' '), '') as barred, array_remove(string_to_array(same, ' '), '') as same, held_with
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[])
-				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred, same, held_with)
+				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[], $17::timestamptz[])
+				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred, same, held_with, due)
 		), added as (
-			insert into journey (id, organisation, person, state, holding_step, version, known, correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
-			select id, organisation, person, state, hold, version, known, correlation, began, closed, why, barred, same, held_with, $13 from n where fresh
+			insert into journey (id, organisation, person, state, holding_step, holding_due, version, known, correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
+			select id, organisation, person, state, hold, due, version, known, correlation, began, closed, why, barred, same, held_with, $13 from n where fresh
 		)
 		update journey j
-		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, version = n.version,
+		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, holding_due = n.due, version = n.version,
 			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why,
 			barred = n.barred, same = n.same, held_with = n.held_with
 		from n where j.id = n.id and not n.fresh`,
-		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred, same, heldWith)
+		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred, same, heldWith, due)
 	return nil
 }
 
@@ -390,75 +392,6 @@ func scopeArgs(p principal.Principal) []any { return scopeOf(p).Args() }
 
 func scopeOf(p principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(p.Role), p.Organisation, p.Subject)
-}
-
-// listed is one journey of a list, with the step that holds it.
-type listed struct {
-	ID, Organisation, State string
-	BeganAt                 *time.Time
-	Step                    Step
-	Away                    bool // its step passed its grace while this system was stopped
-}
-
-// list queues a page of the journeys that p may see and that have something to be done, by the time promised; with
-// void, only those whose step is past its due time and grace. A closed journey is among them where an event of it could
-// not be applied: that step is owned too.
-func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
-	args := append(scopeArgs(p), void, now.Add(-grace), limit, grace.Seconds())
-	from := `true`
-	if after != nil {
-		from, args = `(due_at, journey) > ($8, $9::text::uuid)`, append(args, after.Due, after.Journey)
-	}
-	q.Queue(`select journey::text, organisation, state, began_at, id::text, kind, owner, added_owners, due_at, first_due_at, level,
-			exists (select from away a where held.due_at + make_interval(secs => $7) between a.since and a.until)
-		from (select s.journey, j.organisation, j.person, j.barred, j.state, j.began_at, s.id, s.kind, s.owner, s.added_owners, s.due_at,
-				s.first_due_at, s.overdue_level::int as level
-			from step s join journey j on j.id = s.journey and j.holding_step = s.id
-			where s.state = 'open') as held
-		where `+scope+` and (not $4 or due_at < $5) and `+from+`
-		order by due_at, journey limit $6`, args...).
-		Query(func(rows pgx.Rows) error {
-			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
-				var l listed
-				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.Step.ID, &l.Step.Kind, &l.Step.Owner, &l.Step.Added,
-					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level, &l.Away)
-				return l, err
-			})
-			take(all)
-			return err
-		})
-}
-
-// listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
-// is shown by what its columns say, and keeps no other from being found.
-func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
-	args := append(scopeArgs(p), limit)
-	from := `true`
-	if after != nil {
-		from, args = `(closed_at, id) < ($5, $6::text::uuid)`, append(args, after.Due, after.Journey)
-	}
-	q.Queue(`select id::text, organisation, began_at, known::text, closed_at, closed_for from journey
-		where state = 'closed' and `+scope+` and `+from+` order by closed_at desc, id desc limit $4`, args...).
-		Query(func(rows pgx.Rows) error {
-			r := record{State: journeyClosed}
-			var known, why string
-			var at time.Time
-			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known, &at, &why}, func() error {
-				one := r
-				if json.Unmarshal([]byte(known), &one.Known) != nil || one.Known.Closed == nil {
-					one.Known = Known{Closed: &Closed{Heard: Heard{When: at}, Closing: Closing{Reason: why}}}
-				}
-				take(&one)
-				return nil
-			})
-			return err
-		})
-}
-
-// cursor is where a page of the list ended.
-type cursor struct {
-	Due     time.Time // or, of closed journeys, when it was closed
-	Journey string
 }
 
 // show queues one journey that p may see, for the reason stated, with its open steps and its timeline in the order

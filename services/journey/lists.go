@@ -1,0 +1,157 @@
+package journey
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// A page of a list is a stretch of an index, from where the page before ended: the work is that of the page, whatever
+// is stored. There is no index by which the journeys of several organisations stand in one order, so that a page is
+// taken of each and the first of them all are kept.
+
+// whose says whose journeys a page is made of: the values of the column key, from the set source, which may use $1; the
+// value of $1 itself; and where the caller reaches every organisation, each that there is.
+func whose(scope schemas.Scope) (source, key string, values []string) {
+	const everyOrganisation = `(with recursive o(name) as (
+			(select organisation from journey order by organisation limit 1)
+			union all
+			select (select organisation from journey where organisation > o.name order by organisation limit 1) from o where o.name is not null
+		) select name from o where name is not null)`
+	switch {
+	case scope.All:
+		return everyOrganisation, "organisation", scope.Organisations
+	case scope.Person != "":
+		return `unnest($1::text[])`, "person", []string{scope.Person}
+	}
+	return `unnest($1::text[])`, "organisation", scope.Organisations
+}
+
+// cursor is where a page of a list ended: at a time, and among those of the same time.
+type cursor struct {
+	At time.Time // when what is next is due, or when it was closed
+	ID string    // of the step that is next, or of the closed journey
+}
+
+// Before the first and after the last, in either order.
+const (
+	lowestID  = "00000000-0000-0000-0000-000000000000"
+	highestID = "ffffffff-ffff-ffff-ffff-ffffffffffff"
+)
+
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// listed is one journey of a list, with the step that holds it.
+type listed struct {
+	ID, Organisation, State string
+	BeganAt                 *time.Time
+	At                      cursor
+	Step                    Step
+	Away                    bool // its step passed its grace while this system was stopped
+}
+
+// list queues a page of the journeys that p may see and that have something to be done, by the time promised; with
+// void, only those whose step is past its due time and grace. A closed journey is among them where an event of it could
+// not be applied: that step is owned too. An organisation that the person said must not know finds nothing.
+func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
+	scope := scopeOf(p)
+	source, key, values := whose(scope)
+	before := endOfTime
+	if void {
+		before = now.Add(-grace)
+	}
+	if after == nil {
+		after = &cursor{ID: lowestID}
+	}
+	steps := stepsInStretch
+	if scope.Person != "" {
+		steps = stepsByKey
+	}
+	q.Queue(listPage(source, key, steps), values, after.At, after.ID, before, limit, grace.Seconds()).
+		Query(func(rows pgx.Rows) error {
+			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
+				var l listed
+				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.At.At, &l.At.ID, &l.Step.Kind, &l.Step.Owner, &l.Step.Added,
+					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level, &l.Away)
+				l.Step.ID = l.At.ID
+				return l, err
+			})
+			take(all)
+			return err
+		})
+}
+
+func listPage(source, key, steps string) string {
+	return fmt.Sprintf(`with page as materialized (
+			select j.* from %s as o(name) cross join lateral (
+				select id, organisation, state, began_at, holding_step, holding_due from journey
+				where %s = o.name and holding_step is not null and not barred && $1
+					and (holding_due, holding_step) > ($2, $3::text::uuid) and holding_due < $4
+				order by holding_due, holding_step limit $5) as j
+			order by holding_due, holding_step limit $5), %s
+		select p.id::text, p.organisation, p.state, p.began_at, p.holding_due, p.holding_step::text, s.kind, s.owner, s.added_owners, s.due_at,
+			s.first_due_at, s.overdue_level::int,
+			exists (select from away a where p.holding_due + make_interval(secs => $6) between a.since and a.until)
+		from page p left join steps f on f.id = p.holding_step
+		cross join lateral (
+			select f.kind, f.owner, f.added_owners, f.due_at, f.first_due_at, f.overdue_level where f.id is not null
+			union all
+			select kind, owner, added_owners, due_at, first_due_at, overdue_level from step
+			where id = case when f.id is null then p.holding_step end) as s
+		order by p.holding_due, p.holding_step`, source, key, steps)
+}
+
+// The steps of a page stand in the same order as its journeys, so that they are a stretch of an index as well: read in
+// one go, for the half of the work of asking for each. Were one not where it should be, it is asked for by its id.
+const (
+	stepsInStretch = `stretch as (
+			select organisation, (array_agg(holding_due order by holding_due, holding_step))[1] as from_due,
+				(array_agg(holding_step order by holding_due, holding_step))[1] as from_step,
+				(array_agg(holding_due order by holding_due desc, holding_step desc))[1] as to_due,
+				(array_agg(holding_step order by holding_due desc, holding_step desc))[1] as to_step
+			from page group by organisation),
+		steps as materialized (
+			select s.* from stretch r cross join lateral (
+				select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step
+				where organisation = r.organisation and state = 'open'
+					and (due_at, id) >= (r.from_due, r.from_step) and (due_at, id) <= (r.to_due, r.to_step)
+				order by due_at, id) as s)`
+	stepsByKey = `steps as (select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step where false)`
+)
+
+// listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
+// is shown by what its columns say, and keeps no other from being found.
+func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
+	source, key, values := whose(scopeOf(p))
+	if after == nil {
+		after = &cursor{At: endOfTime, ID: highestID}
+	}
+	q.Queue(closedPage(source, key), values, after.At, after.ID, limit).
+		Query(func(rows pgx.Rows) error {
+			r := record{State: journeyClosed}
+			var known, why string
+			var at time.Time
+			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known, &at, &why}, func() error {
+				one := r
+				if json.Unmarshal([]byte(known), &one.Known) != nil || one.Known.Closed == nil {
+					one.Known = Known{Closed: &Closed{Heard: Heard{When: at}, Closing: Closing{Reason: why}}}
+				}
+				take(&one)
+				return nil
+			})
+			return err
+		})
+}
+
+func closedPage(source, key string) string {
+	return fmt.Sprintf(`select j.* from %s as o(name) cross join lateral (
+			select id::text, organisation, began_at, known::text, closed_at, closed_for from journey
+			where %s = o.name and state = 'closed' and not barred && $1 and (closed_at, journey.id) < ($2, $3::text::uuid)
+			order by closed_at desc, journey.id desc limit $4) as j
+		order by closed_at desc, id desc limit $4`, source, key)
+}
