@@ -33,10 +33,12 @@ type SentinelConfig struct {
 	// Services have a view held ("intake", "threshold", "followup", "bridging", "journey").
 	Services []string
 
-	// Every is how often it looks (1 min); each EveryWhole it looks at everything that is held, and in between at what
-	// has been held for less than a day (1 h). Settle is how long a thing may be held before its journey must be open
+	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
 	// (5 min). Grace is how long a step may be overdue (4 h).
-	Every, EveryWhole, Settle, Grace time.Duration
+	Every, Settle, Grace time.Duration
+	// Slice is how much of what each service has held for longer is looked at again in each round (1,000 lines), and half
+	// as many journeys: with 30,000 of each under way all of it within the hour, and a round never takes longer.
+	Slice int
 }
 
 // Sentinel watches for the void, independently of the events that should prevent it: it reads tables, not the bus,
@@ -46,9 +48,18 @@ type Sentinel struct {
 	cfg    SentinelConfig
 	flow   doer
 	holder string
-	whole  time.Time // when everything was looked at last
+	// How far it has come; in memory, as it begins again from the first.
+	journeys string            // the last journey of the slice before
+	late     cursor            // the last step past its grace that was looked at
+	services map[string]*reach // of each service's view
 	// Looked is called after each round, with what was found; for tests and status.
 	Looked func(found int, err error)
+}
+
+// reach is how far the sentinel has come with what one service holds.
+type reach struct {
+	upTo time.Time // newer lines have not been looked at yet
+	next place     // where the next slice of all of them begins
 }
 
 // NewSentinel makes a sentinel; Run starts it.
@@ -63,7 +74,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if len(cfg.Services) == 0 {
 		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
 	}
-	cfg.Every, cfg.EveryWhole = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.EveryWhole, time.Hour)
+	cfg.Every, cfg.Slice = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.Slice, 1000)
 	cfg.Settle, cfg.Grace = cmp.Or(cfg.Settle, 5*time.Minute), cmp.Or(cfg.Grace, grace)
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real()
@@ -71,7 +82,11 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID()}, nil
+	s := &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}
+	for _, service := range cfg.Services {
+		s.services[service] = &reach{next: place{journey: lowestID}}
+	}
+	return s, nil
 }
 
 // Run looks each Every until ctx ends. Trouble is logged and waited out: a sentinel does not give up.
@@ -106,81 +121,155 @@ func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
 		}
 	}
 	now := s.cfg.Clock.Now()
-	mine, err := takeLease(ctx, s.cfg.Pool, s.holder, now, now.Add(min(3*s.cfg.Every, leaseAtMost)))
+	mine, before, err := takeLease(ctx, s.cfg.Pool, s.holder, now, now.Add(min(3*s.cfg.Every, leaseAtMost)))
 	if err != nil || !mine {
 		return 0, err
 	}
-	from, whole := now.Add(-24*time.Hour), false
-	if now.Sub(s.whole) >= s.cfg.EveryWhole {
-		from, whole = time.Unix(0, 0), true
-	}
-	var errs []error
 	keep := func(findings []finding) error {
 		n, err := s.keep(ctx, findings)
 		found += n
 		return err
 	}
-	errs = append(errs, s.own(ctx, now, keep))
+	errs := []error{s.overdue(ctx, now, keep)}
 	for _, service := range s.cfg.Services {
-		errs = append(errs, heldBy(ctx, s.cfg.Held, service, from, now.Add(-s.cfg.Settle), func(rows []heldRow) error {
-			findings, err := s.judge(ctx, service, rows, now.Add(-s.cfg.Settle))
-			if err != nil {
-				return err
-			}
-			return keep(findings)
-		}))
+		errs = append(errs, s.heldBy(ctx, service, before, now, keep))
 	}
-	if whole {
-		errs = append(errs, s.unreadable(ctx, now, keep))
-	}
-	if err := errors.Join(errs...); err != nil {
-		return found, err
-	}
-	if whole {
-		s.whole = now
-	}
-	return found, nil
+	errs = append(errs, s.own(ctx, now, keep)) // what a step has just been opened beside needs no other
+	return found, errors.Join(errs...)
 }
 
-// own looks at journey's own tables.
-func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
-	const page = 500
+// overdue looks at steps past their grace: what is new since the round before is found at once, however much it is; of
+// what a take-over stands open for, a slice is looked at.
+func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]finding) error) error {
 	for {
-		findings, err := voids(ctx, s.cfg.Pool, now.Add(-s.cfg.Grace), s.cfg.Grace, page)
-		if err != nil || len(findings) == 0 {
+		n, last, found, err := pastGrace(ctx, s.cfg.Pool, s.late, now.Add(-s.cfg.Grace), s.cfg.Slice)
+		if err != nil {
 			return err
 		}
-		for i := range findings {
-			findings[i].Kind = stepTakeOver
-		}
-		if err := keep(findings); err != nil || len(findings) < page {
+		if err := keep(found); err != nil {
 			return err
+		}
+		if s.late = last; n < s.cfg.Slice {
+			s.late = cursor{ID: lowestID}
+			return nil
+		}
+		if len(found) == 0 {
+			return nil
 		}
 	}
 }
 
-// unreadable looks for journeys whose stored row cannot be read: no event and no hand can do anything about them, so
-// that a navigator's step is opened beside each.
-func (s *Sentinel) unreadable(ctx context.Context, now time.Time, keep func([]finding) error) error {
-	const page = 1000
-	for after := ""; ; {
-		last, broken, err := undecodable(ctx, s.cfg.Pool, after, page)
-		if err != nil || last == "" {
-			return err
-		}
-		if broken, err = withoutStepBeside(ctx, s.cfg.Pool, broken); err != nil {
-			return err
-		}
-		findings := make([]finding, 0, len(broken))
-		for _, r := range broken {
-			findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID, Reason: voidNoStep, Since: now,
-				Kind: stepMendWhatFailed, apart: true})
-		}
-		if err := keep(findings); err != nil {
-			return err
-		}
-		after = last
+// own looks at the next slice of journeys for those that nobody holds, and for those whose stored row cannot be read: no
+// event and no hand can do anything about these, so that a navigator's step is opened beside each.
+func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
+	limit := max(s.cfg.Slice/2, 1)
+	n, last, broken, findings, err := slice(ctx, s.cfg.Pool, s.journeys, limit)
+	if err != nil {
+		return err
 	}
+	if broken, err = withoutStepBeside(ctx, s.cfg.Pool, broken); err != nil {
+		return err
+	}
+	for _, r := range broken {
+		findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID, Reason: voidNoStep, Since: now,
+			Kind: stepMendWhatFailed, apart: true})
+	}
+	if err := keep(findings); err != nil {
+		return err
+	}
+	if s.journeys = last; n < limit {
+		s.journeys = lowestID
+	}
+	return nil
+}
+
+// overlap is for how long a line is looked at as a new one: it may have been committed later than it says.
+const overlap = time.Hour
+
+// heldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On the
+// first round that is since a sentinel looked last, and a day at least.
+func (s *Sentinel) heldBy(ctx context.Context, service string, before, now time.Time, keep func([]finding) error) error {
+	r, settled := s.services[service], now.Add(-s.cfg.Settle)
+	if r.upTo.IsZero() {
+		if r.upTo = settled.Add(-24 * time.Hour); before.Before(r.upTo) {
+			r.upTo = before
+		}
+	}
+	pool := s.cfg.Held
+	if service == Name {
+		pool = s.cfg.Pool
+	}
+	err := newlyHeld(ctx, pool, service, r.upTo.Add(-overlap), settled, func(rows []heldRow) error {
+		findings, err := s.judge(ctx, service, rows, settled)
+		if err != nil {
+			return err
+		}
+		return keep(findings)
+	})
+	if err != nil {
+		return err
+	}
+	r.upTo = settled
+	rows, err := heldFrom(ctx, pool, service, r.next, settled, s.cfg.Slice)
+	if err != nil {
+		return err
+	}
+	left, next, err := s.unaccounted(ctx, rows, r.next)
+	if err != nil {
+		return err
+	}
+	findings, err := s.judge(ctx, service, left, settled)
+	if err != nil {
+		return err
+	}
+	r.next = next
+	return keep(findings)
+}
+
+// unaccounted leaves out of a slice the lines whose journey is there as it should be, which is nearly all, and says where
+// the next one begins. The journeys are read in the slice's order, in one go. Where many more journeys than lines stand
+// in between, the slice ends early.
+func (s *Sentinel) unaccounted(ctx context.Context, rows []heldRow, from place) (left []heldRow, next place, err error) {
+	next = place{journey: lowestID}
+	if len(rows) == s.cfg.Slice {
+		last := rows[len(rows)-1].Journey
+		next = place{journey: last, beyond: last == from.journey}
+	}
+	there := map[bool]map[string]bool{}
+	for _, recorded := range []bool{true, false} {
+		first, last := ends(rows, recorded)
+		if first == "" {
+			continue
+		}
+		ids, err := between(ctx, s.cfg.Pool, first, last, !recorded, 4*s.cfg.Slice)
+		if err != nil {
+			return nil, next, err
+		}
+		if len(ids) == 4*s.cfg.Slice && ids[len(ids)-1] < last {
+			next = place{journey: ids[len(ids)-1], beyond: true}
+			rows = slices.DeleteFunc(rows, func(r heldRow) bool { return r.Journey > next.journey })
+		}
+		there[recorded] = map[string]bool{}
+		for _, id := range ids {
+			there[recorded][id] = true
+		}
+	}
+	return slices.DeleteFunc(rows, func(r heldRow) bool { return r.ofJourney() && there[r.State == heldRecorded][r.Journey] }), next, nil
+}
+
+// ends are the first and the last journey among lines that need one: those of discharges that were recorded, or the others.
+func ends(rows []heldRow, recorded bool) (first, last string) {
+	for _, r := range rows {
+		if r.ofJourney() && (r.State == heldRecorded) == recorded {
+			first, last = cmp.Or(first, r.Journey), r.Journey
+		}
+	}
+	return first, last
+}
+
+// ofJourney says whether a line is one that needs its journey.
+func (r heldRow) ofJourney() bool {
+	return r.State != heldDead && r.State != heldQuarantined && clock.IsID(r.Journey)
 }
 
 // judge compares what a service holds with the journeys: what it holds must be on one that is open or held (or was
@@ -232,6 +321,7 @@ const (
 // Reasons of journey.in-void.
 const (
 	voidNoStep     = "no-step"
+	voidOverdue    = "overdue"
 	voidDeadLetter = "dead-letter"
 	voidNotOpened  = "not-opened"
 )
@@ -294,6 +384,7 @@ func (s *Sentinel) keepSome(ctx context.Context, findings []finding) (int, error
 		}
 		records := load(tx, journeysIn(findings))
 		keepFindings(tx, findings, steps, tx.Now, func(keys []string) { fresh = keys })
+		markFound(tx, findings, tx.Now.Add(-s.cfg.Grace), tx.Now)
 		if err := tx.Flush(); err != nil {
 			return err
 		}

@@ -286,7 +286,6 @@ func TestAJourneyThatCannotBeReadIsFoundByLooking(t *testing.T) {
 	}
 	s := w.sentinel()
 	w.look(s, 1)
-	s.whole = time.Time{}
 	w.look(s, 0)
 	var steps int
 	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%' and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)

@@ -83,26 +83,6 @@ func scanRecords(rows pgx.Rows, records map[string]*record) error {
 	return err
 }
 
-// undecodable reads a page of journeys that are not closed, in the order of their ids, and returns those whose row does
-// not decode; last is empty when there are no more.
-func undecodable(ctx context.Context, pool *pgxpool.Pool, after string, page int) (last string, broken []record, err error) {
-	rows, err := pool.Query(ctx, `select id::text, version, known::text from journey
-		where state <> 'closed' and ($1 = '' or id > nullif($1, '')::uuid) order by id limit $2`, after, page)
-	if err != nil {
-		return "", nil, fmt.Errorf("reading journeys: %w", err)
-	}
-	var r record
-	var known string
-	_, err = pgx.ForEachRow(rows, []any{&r.ID, &r.Version, &known}, func() error {
-		last = r.ID
-		if json.Unmarshal([]byte(known), new(Known)) != nil {
-			broken = append(broken, r)
-		}
-		return nil
-	})
-	return last, broken, err
-}
-
 // withoutStepBeside leaves out journeys beside which a step of the sentinel stands open.
 func withoutStepBeside(ctx context.Context, pool *pgxpool.Pool, broken []record) (left []record, err error) {
 	if len(broken) == 0 {
@@ -454,19 +434,27 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 // nobody's.
 const leaseAtMost = 24 * time.Hour
 
-// takeLease makes holder the one sentinel until then, if nobody else is.
+// takeLease makes holder the one sentinel until then, if nobody else is; before is until when one looked last, zero where
+// none has.
 //
 // A lease that ran out long before somebody took it says that nothing here ran in between: that is kept as a time away.
-func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (bool, error) {
-	tag, err := pool.Exec(ctx, `with before as materialized (select until from sentinel_lease where id = 1),
+func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (mine bool, before time.Time, err error) {
+	var last pgtype.Timestamptz
+	err = pool.QueryRow(ctx, `with before as materialized (select until from sentinel_lease where id = 1),
 		stopped as (insert into away (since, until) select until, $2::timestamptz from before
 			where until > '-infinity' and until < $2::timestamptz - make_interval(secs => $4) on conflict do nothing)
 		update sentinel_lease set holder = $1, until = $3
-		where id = 1 and (holder = $1 or until < $2 or until > $5)`, holder, now, until, awayAfter.Seconds(), now.Add(leaseAtMost))
-	if err != nil {
-		return false, fmt.Errorf("taking the sentinel's lease: %w", err)
+		where id = 1 and (holder = $1 or until < $2 or until > $5) returning (select until from before)`,
+		holder, now, until, awayAfter.Seconds(), now.Add(leaseAtMost)).Scan(&last)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return false, time.Time{}, nil
+	case err != nil:
+		return false, time.Time{}, fmt.Errorf("taking the sentinel's lease: %w", err)
+	case last.InfinityModifier != pgtype.Finite:
+		return true, time.Time{}, nil
 	}
-	return tag.RowsAffected() == 1, nil
+	return true, last.Time, nil
 }
 
 // CheckSentinel says when no sentinel has looked lately: nobody watches for the void.
@@ -496,40 +484,6 @@ func SentinelUntil(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time
 	return until.Time, nil
 }
 
-// heldBy reads what a service has held since a time between from and settled, from its view; see gets it in pages.
-func heldBy(ctx context.Context, held *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
-	const page = 2000
-	view := pgx.Identifier{service, "held"}.Sanitize()
-	rows, err := held.Query(ctx, `select journey::text, state::text, since from `+view+` where since > $1 and since <= $2`, from, settled)
-	if err != nil {
-		return fmt.Errorf("reading what %s holds: %w", service, err)
-	}
-	defer rows.Close()
-	found := make([]heldRow, 0, page)
-	for rows.Next() {
-		var r heldRow
-		if err := rows.Scan(&r.Journey, &r.State, &r.Since); err != nil {
-			return fmt.Errorf("reading what %s holds: %w", service, err)
-		}
-		if found = append(found, r); len(found) == page {
-			if err := see(found); err != nil {
-				return err
-			}
-			found = found[:0]
-		}
-	}
-	if err := rows.Err(); err != nil {
-		return fmt.Errorf("reading what %s holds: %w", service, err)
-	}
-	return see(found)
-}
-
-// heldRow is a line of a service's view held.
-type heldRow struct {
-	Journey, State string
-	Since          time.Time
-}
-
 // unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held, or was
 // closed after a time: what others hold of it is on its way out.
 func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool, closedAfter time.Time) ([]string, error) {
@@ -549,32 +503,6 @@ func unread(ctx context.Context, pool *pgxpool.Pool, messages []string) ([]strin
 		return nil, fmt.Errorf("looking for messages without a step: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
-}
-
-// voids returns what is wrong in journey's own tables: open journeys without an open step (the constraint should make
-// that impossible) and steps past due since before overdue, save those of the sentinel itself, that are not found yet.
-func voids(ctx context.Context, pool *pgxpool.Pool, overdue time.Time, grace time.Duration, limit int) ([]finding, error) {
-	rows, err := pool.Query(ctx, `
-		(select 'no-step/' || j.id, j.id::text, 'no-step', j.arrived_at from journey j
-			where j.state <> 'closed' and not exists (select from step s where s.id = j.holding_step and s.state = 'open')
-			limit $2)
-		union all
-		(select 'overdue/' || o.id, o.journey::text, 'overdue', o.due_at from (
-			select distinct on (s.journey) s.id, s.journey, s.due_at from step s
-			where s.state = 'open' and s.due_at < $1 and s.journey is not null and s.basis not like 'by-hand/sentinel/%'
-			and not exists (select from finding f where f.key = 'overdue/' || s.id)
-			and not exists (select from finding f where f.journey = s.journey::text and f.reason = 'overdue' and s.due_at < f.found_at - make_interval(secs => $3))
-			and not exists (select from step t where t.journey = s.journey and t.state = 'open' and t.kind = $4 and t.basis like 'by-hand/sentinel/%')
-			order by s.journey, s.due_at) o
-			order by o.due_at limit $2)`, overdue, limit, grace.Seconds(), stepTakeOver)
-	if err != nil {
-		return nil, fmt.Errorf("looking for the void: %w", err)
-	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (finding, error) {
-		var f finding
-		err := row.Scan(&f.Key, &f.Journey, &f.Reason, &f.Since)
-		return f, err
-	})
 }
 
 // finding is one place where the guarantee would break. Its key is the same each time it is found.

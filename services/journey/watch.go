@@ -1,0 +1,168 @@
+package journey
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+// What a round of the sentinel reads. Each statement reads a stretch of an index, of a length that does not depend on
+// what is stored: what is new since the round before, and the next slice of what was there already, so that all of it
+// is looked at again and again.
+
+// heldRow is a line of a service's view held.
+type heldRow struct {
+	Journey, State string
+	Since          time.Time
+}
+
+// viewOf is what of a service is read: its view held. Of journey itself only the dead letters are: its other lines are
+// the journeys that they would be compared with.
+func viewOf(service string) string {
+	if service == Name {
+		return `(select journey, 'dead-letter' as state, since from dead_letter) as own`
+	}
+	return pgx.Identifier{service, "held"}.Sanitize()
+}
+
+// newlyHeld reads what a service has held since a time between from and settled; see gets it in pages.
+func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
+	const page = 2000
+	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where since > $1 and since <= $2`, from, settled)
+	if err != nil {
+		return fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	defer rows.Close()
+	found := make([]heldRow, 0, page)
+	for rows.Next() {
+		var r heldRow
+		if err := rows.Scan(&r.Journey, &r.State, &r.Since); err != nil {
+			return fmt.Errorf("reading what %s holds: %w", service, err)
+		}
+		if found = append(found, r); len(found) == page {
+			if err := see(found); err != nil {
+				return err
+			}
+			found = found[:0]
+		}
+	}
+	if err := rows.Err(); err != nil {
+		return fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	return see(found)
+}
+
+// place is where a slice ended: at a journey, of which more may be held unless it is beyond it.
+type place struct {
+	journey string
+	beyond  bool
+}
+
+// heldFrom reads the next slice of what a service holds, in the order of the journeys.
+func heldFrom(ctx context.Context, pool *pgxpool.Pool, service string, after place, settled time.Time, limit int) ([]heldRow, error) {
+	from := ">="
+	if after.beyond {
+		from = ">"
+	}
+	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+`
+		where journey `+from+` $1 and since <= $2 order by journey limit $3`, after.journey, settled, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[heldRow])
+	if err != nil {
+		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
+	}
+	return found, nil
+}
+
+// between reads the ids of journeys from one to another, both among them: all, or those that are not closed.
+func between(ctx context.Context, pool *pgxpool.Pool, from, to string, notClosed bool, limit int) ([]string, error) {
+	which := `true`
+	if notClosed {
+		which = `state <> 'closed'`
+	}
+	rows, err := pool.Query(ctx, `select id::text from journey where id >= $1::uuid and id <= $2::uuid and `+which+` order by journey.id limit $3`, from, to, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading journeys: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// slice reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them those
+// whose row does not decode and those without an open step (the constraint should make that impossible).
+func slice(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record, without []finding, err error) {
+	rows, err := pool.Query(ctx, `select j.id::text, j.version, j.known::text, j.arrived_at,
+			exists (select from step s where s.id = j.holding_step and s.state = 'open')
+		from (select id, version, known, arrived_at, holding_step from journey
+			where state <> 'closed' and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after, limit)
+	if err != nil {
+		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
+	}
+	var r record
+	var known string
+	var arrived time.Time
+	var held bool
+	_, err = pgx.ForEachRow(rows, []any{&r.ID, &r.Version, &known, &arrived, &held}, func() error {
+		n, last = n+1, r.ID
+		if json.Unmarshal([]byte(known), new(Known)) != nil {
+			broken = append(broken, r)
+		}
+		if !held {
+			without = append(without, finding{Key: "no-step/" + r.ID, Journey: r.ID, Reason: voidNoStep, Since: arrived, Kind: stepTakeOver})
+		}
+		return nil
+	})
+	if err != nil {
+		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
+	}
+	return n, last, broken, without, nil
+}
+
+// pastGrace reads the next steps past their grace that no take-over was opened for, those of the sentinel itself left
+// out, by when they were due: how many, where they ended, and of them the findings, one a journey. While a take-over
+// stands open beside a step there is nothing to find.
+func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue time.Time, limit int) (n int, last cursor, found []finding, err error) {
+	rows, err := pool.Query(ctx, `select s.id::text, s.journey::text, s.due_at, exists (select from step t
+			where t.journey = s.journey and t.state = 'open' and t.kind = $5 and t.basis like 'by-hand/sentinel/%')
+		from (select id, journey, due_at from step
+			where state = 'open' and journey is not null and void_found_at is null and basis not like 'by-hand/sentinel/%'
+				and (due_at, id) > ($1, $2::text::uuid) and due_at < $3 order by due_at, step.id limit $4) as s
+		order by s.due_at, s.id`, after.At, after.ID, overdue, limit, stepTakeOver)
+	if err != nil {
+		return 0, after, nil, fmt.Errorf("looking for steps past their grace: %w", err)
+	}
+	var journey string
+	var covered bool
+	seen := map[string]bool{}
+	_, err = pgx.ForEachRow(rows, []any{&last.ID, &journey, &last.At, &covered}, func() error {
+		if n++; !covered && !seen[journey] {
+			found = append(found, finding{Key: "overdue/" + last.ID, Journey: journey, Reason: voidOverdue, Since: last.At, Kind: stepTakeOver})
+		}
+		seen[journey] = true
+		return nil
+	})
+	if err != nil {
+		return 0, after, nil, fmt.Errorf("looking for steps past their grace: %w", err)
+	}
+	return n, last, found, nil
+}
+
+// markFound queues that what is past its grace now on these journeys has been found: one take-over a journey is for all of it.
+func markFound(q queuer, findings []finding, overdue, at time.Time) {
+	var journeys []string
+	for _, f := range findings {
+		if f.Reason == voidOverdue {
+			journeys = append(journeys, f.Journey)
+		}
+	}
+	if len(journeys) == 0 {
+		return
+	}
+	q.Queue(`update step set void_found_at = $3 where journey = any($1::uuid[]) and state = 'open' and due_at < $2 and void_found_at is null`,
+		journeys, overdue, at)
+}
