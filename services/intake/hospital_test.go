@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -161,6 +162,68 @@ func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
 	if v := w.world.Visits[0]; !v.Raised.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Raised.Facts.Destination != nil {
 		t.Errorf("left %v, to %v", v.Raised.Left, v.Raised.Facts.Destination)
 	}
+}
+
+// TestWhatAProfileNamesIsTakenBackByItsActionCode: results, problems, procedures and allergies, where a profile reads a
+// reason from them, by every action code of tables 0206, 0287 and 0323, and OBX-11.
+func TestWhatAProfileNamesIsTakenBackByItsActionCode(t *testing.T) {
+	t.Parallel()
+	base, err := os.ReadFile("reading/profiles/default.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	profile, err := reading.ReadProfile(base, []byte("profile: own\nversion: 1\nsenders: [EPR]\nreasons: [OBX-5, PRB-3, PR1-3, IAM-3, NTE-3]\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	const selfHarm = "276853009"
+	obx := func(code, status, action string) change {
+		return func(w *hl7.Writer) {
+			w.Segment("OBX").Set(1, "1").Set(2, "CWE").Set(3, "PRESENTING", "", "L").Set(5, code, "", "SCT").Set(11, status).Set(31, action)
+		}
+	}
+	prb := func(action, code, id string) change {
+		return func(w *hl7.Writer) { w.Segment("PRB").Set(1, action).Set(3, code, "", "SCT").Set(4, id) }
+	}
+	part := func(name string, field int) func(action, code string) change {
+		return func(action, code string) change {
+			return func(w *hl7.Writer) { w.Segment(name).Set(1, "1").Set(3, code, "", "SCT").Set(field, action) }
+		}
+	}
+	pr1, iam := part("PR1", 20), part("IAM", 6)
+	try := func(claim string, want []string, messages ...[]change) {
+		t.Helper()
+		h, w := newHospital(), newWard(t)
+		w.profiles.BySender["EPR"] = profile
+		h.at = morning.Add(-8 * time.Hour)
+		sent := [][]byte{h.message("A03", messages[0]...)}
+		for _, changes := range messages[1:] {
+			sent = append(sent, h.later("A08", changes...))
+		}
+		if got := w.outcomes(sent...); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", claim, got, want)
+		}
+	}
+	const raised, nothing, asks, recoded, stays = "raised ", "joined nothing-in-scope", "quarantined scope-undecided", "corrected recoded", "joined already-raised"
+	for action, want := range map[string]string{"": raised, "AD": raised, "UP": raised, "CO": raised, "LI": raised, "UC": raised, "S": raised, "DE": nothing, "UN": nothing, "de": nothing, "ZZ": asks} {
+		try("PRB-1 "+action, []string{want}, []change{prb(action, selfHarm, "")})
+	}
+	for action, want := range map[string]string{"": raised, "A": raised, "X": raised, "U": raised, "D": nothing, "Q": asks} {
+		try("PR1-20 "+action, []string{want}, []change{pr1(action, selfHarm)})
+		try("IAM-6 "+action, []string{want}, []change{iam(action, selfHarm)})
+		try("OBX-31 "+action, []string{want}, []change{obx(selfHarm, "F", action)})
+	}
+	for status, want := range map[string]string{"F": raised, "C": raised, "": raised, "P": raised, "D": nothing, "W": nothing} {
+		try("OBX-11 "+status, []string{want}, []change{obx(selfHarm, status, "")})
+	}
+	try("a result deleted later", []string{raised, recoded}, []change{obx(selfHarm, "F", "")}, []change{obx("", "D", "")})
+	try("a result corrected later", []string{raised, recoded}, []change{obx(selfHarm, "F", "")}, []change{obx("125605004", "C", "U")})
+	try("a problem deleted by its id", []string{raised, recoded}, []change{prb("AD", selfHarm, "P7")}, []change{prb("DE", "", "P7")})
+	try("another problem deleted", []string{raised, stays}, []change{diagnosis("248062006", "", "SCT"), prb("AD", selfHarm, "P7")}, []change{prb("DE", "", "P8")})
+	try("a procedure deleted", []string{raised, recoded}, []change{pr1("", selfHarm)}, []change{pr1("D", selfHarm)})
+	try("what deletes one takes back nothing else", []string{raised, stays}, []change{diagnosis("248062006", "", "SCT"), prb("AD", selfHarm, "P7")}, []change{prb("DE", "", "P7")})
+	try("the reason stays where a result is deleted", []string{raised, stays}, []change{reason(selfHarm, "", "SCT"), obx(selfHarm, "F", "")}, []change{obx("", "D", "")})
+	try("a result stays where the reason is taken back", []string{raised, stays}, []change{reason(selfHarm, "", "SCT"), obx(selfHarm, "F", "")}, []change{reason("0", "", "SCT")})
 }
 
 func TestADiagnosisIsTakenBackByItsActionCode(t *testing.T) {

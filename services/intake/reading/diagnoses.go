@@ -8,7 +8,8 @@ import (
 	"strings"
 )
 
-// What an action code says of its segment: HL7 table 0206 (DG1-21), and table 0287, which some senders write there.
+// What an action code says of its segment: HL7 tables 0206 and 0323, and table 0287, which some senders write in their
+// place.
 type partAction int
 
 const (
@@ -24,8 +25,27 @@ var partActions = map[string]partAction{
 	"U": updatesPart, "UP": updatesPart, "CO": updatesPart, "D": deletesPart, "DE": deletesPart, "UN": deletesPart,
 }
 
-func actionOf(segment hl7.Segment) partAction {
-	field := segment.Field(21)
+// acting is where a segment says what is to be done with it, and what it is known again by.
+type acting struct{ action, id, code, set int }
+
+// actingSegments are those that the standard gives an action code, of tables 0206, 0287 and 0323.
+var actingSegments = map[string]acting{
+	"DG1": {21, 20, 3, 1}, "PR1": {20, 19, 3, 1}, "PRB": {1, 4, 3, 0}, "GOL": {1, 4, 3, 0}, "PTH": {1, 3, 2, 0}, "ROL": {2, 1, 3, 0},
+	"PRT": {2, 1, 4, 0}, "ARV": {2, 0, 3, 1}, "IAM": {6, 7, 3, 1}, "OBX": {31, 21, 3, 1},
+}
+
+// withdrawnResults are values of OBX-11 (table 0085) that say that a result is deleted, or was of somebody else.
+var withdrawnResults = []string{"D", "W"}
+
+func actionOf(name string, segment hl7.Segment) partAction {
+	where, acts := actingSegments[name]
+	if !acts {
+		return wholeSet
+	}
+	if name == "OBX" && containsWords(withdrawnResults, segment.Field(11).String()) {
+		return deletesPart
+	}
+	field := segment.Field(where.action)
 	if field.IsNull() {
 		return wholeSet
 	}
@@ -37,17 +57,21 @@ func actionOf(segment hl7.Segment) partAction {
 
 // diagnoses reads all DG1 segments, and gives beside them the coded values of those that stand.
 func (p *Profile) diagnoses(message *hl7.Message) (all []record.Evidence, stand []Coded) {
-	var whole record.Evidence
+	return p.parts(message, "DG1", record.RoleDiagnosis, diagnosisValues)
+}
+
+// parts reads all segments of one name, each of which may add itself to what was said before, change it or take it back;
+// and gives beside them the coded values of those that stand.
+func (p *Profile) parts(message *hl7.Message, name, role string, valuesOf func(hl7.Segment) []Coded) (all []record.Evidence, stand []Coded) {
+	var whole []record.Evidence
 	isWhole, some := true, false
-	for segment := range message.All("DG1") {
-		isWhole, some = isWhole && actionOf(segment) == wholeSet, true
+	for segment := range message.All(name) {
+		isWhole, some = isWhole && actionOf(name, segment) == wholeSet, true
 	}
-	for segment := range message.All("DG1") {
-		values := diagnosisValues(segment)
-		action := actionOf(segment)
-		part := p.Weigh(record.RoleDiagnosis, values)
-		part.Left, part.Key = p.LeftBefore(values), p.partKey(segment, values)
-		part.Gone = action == deletesPart
+	for segment := range message.All(name) {
+		values, action := valuesOf(segment), actionOf(name, segment)
+		part := p.Weigh(role, values)
+		part.Left, part.Key, part.Gone = p.LeftBefore(values), p.partKey(name, segment, values), action == deletesPart
 		if action == otherAction && part.Verdict == record.SaysInScope {
 			part.Verdict, part.Because = record.SaysAsk, append(part.Because, "an action code that is not known")
 		}
@@ -59,10 +83,12 @@ func (p *Profile) diagnoses(message *hl7.Message) (all []record.Evidence, stand 
 			all = append(all, part.Bare())
 			continue
 		}
-		whole.Parts = append(whole.Parts, part)
+		if name == "DG1" || part.Verdict != record.SaysNothing || part.Other || part.Left { // of many results few say anything
+			whole = append(whole, part)
+		}
 	}
 	if some && isWhole {
-		all = append(all, record.SumOf(p.Title(), whole.Parts))
+		all = append(all, record.SumOf(role, p.Title(), whole))
 	}
 	return all, stand
 }
@@ -77,17 +103,30 @@ func diagnosisValues(segment hl7.Segment) (values []Coded) {
 	return values
 }
 
-func (p *Profile) partKey(segment hl7.Segment, values []Coded) (key record.PartKey) {
-	if id := segment.Field(20); !id.IsEmpty() && !id.IsNull() {
-		sum := fnv.New64a()
-		_, _ = sum.Write([]byte(id.Text())) // it never fails
-		key.ID = fmt.Sprintf("%016x", sum.Sum64())
+func (p *Profile) partKey(name string, segment hl7.Segment, values []Coded) (key record.PartKey) {
+	where := actingSegments[name]
+	if id := segment.Field(where.id); !id.IsEmpty() && !id.IsNull() {
+		key.ID = hashed(id.Text())
 	}
-	key.Set = Named(segment.Field(1).String())
+	if where.set > 0 {
+		key.Set = Named(segment.Field(where.set).String())
+	}
+	if name != "DG1" {
+		if code := segment.Field(where.code); !code.IsEmpty() && !code.IsNull() {
+			key.Code = hashed(strings.ToUpper(code.Text() + "|" + segment.Field(where.code+1).Text()))
+		}
+		return key
+	}
 	if len(values) > 0 && hasDigit(values[0].Code) && len(values[0].Code) <= 40 {
 		key.Code = strings.ToUpper(strings.ReplaceAll(strings.TrimSpace(values[0].Code), ".", ""))
 	}
 	return key
+}
+
+func hashed(text string) string {
+	sum := fnv.New64a()
+	_, _ = sum.Write([]byte(text)) // it never fails
+	return fmt.Sprintf("%016x", sum.Sum64())
 }
 
 // hasDigit: a code has one; a word or a name in its place is not kept.

@@ -134,6 +134,9 @@ func (p *Profile) died(message *hl7.Message) bool {
 	}
 	for _, name := range p.Deaths.Segments {
 		for segment := range message.All(name) {
+			if actionOf(name, segment) == deletesPart {
+				continue
+			}
 			for n := 1; n <= segment.FieldCount(); n++ {
 				if field := segment.Field(n); !field.IsEmpty() && !field.IsNull() && !field.Is("N") && !(n == 1 && field.Is("1")) {
 					return true
@@ -155,7 +158,7 @@ func isProtected(message *hl7.Message) bool {
 		return true
 	}
 	for restriction := range message.All("ARV") {
-		if value := restriction.Field(3); !value.IsEmpty() && !value.IsNull() && partActions[strings.ToUpper(restriction.Field(2).String())] != deletesPart {
+		if value := restriction.Field(3); !value.IsEmpty() && !value.IsNull() && actionOf("ARV", restriction) != deletesPart {
 			return true
 		}
 	}

@@ -76,6 +76,8 @@ type Profile struct {
 	destinations  map[string]string
 	reasonPaths   []hl7.Path
 	facilityPaths []hl7.Path
+	// actingReasons are the segments of reasonPaths that come with an action code, each once.
+	actingReasons []string
 }
 
 // deathList is what says that somebody has died, beside the death indicator, the time of death and coded lists.
@@ -383,6 +385,11 @@ func (p *Profile) prepare() error {
 	}
 	if p.reasonPaths, err = parsePaths("reasons", p.Reasons); err != nil {
 		return err
+	}
+	for _, path := range p.reasonPaths {
+		if _, acts := actingSegments[path.Segment]; acts && path.Segment != "DG1" && !slices.Contains(p.actingReasons, path.Segment) {
+			p.actingReasons = append(p.actingReasons, path.Segment)
+		}
 	}
 	if p.facilityPaths, err = parsePaths("facilityFrom", p.FacilityFrom); err != nil {
 		return err

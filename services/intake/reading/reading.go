@@ -3,6 +3,7 @@ package reading
 import (
 	"cmp"
 	"errors"
+	"iter"
 	"slices"
 	"strings"
 	"time"
@@ -98,7 +99,7 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		}
 		kind = record.KindPerson // whatever else it is, it says that somebody has died, or that a record is protected
 	}
-	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() || holdsTooMuch(message) {
+	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() || profile.holdsTooMuch(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, record.Quarantined, ReasonBroken
 		reading.Faults = []hl7.Fault{missing(message, reading)}
 		return reading
@@ -194,8 +195,13 @@ func Named(text string) string {
 	return text
 }
 
-func holdsTooMuch(message *hl7.Message) bool {
+func (p *Profile) holdsTooMuch(message *hl7.Message) bool {
 	reasons, diagnoses := message.Segment("PV2").Field(3).RepCount(), 0
+	for _, name := range p.actingReasons {
+		for range message.All(name) {
+			reasons++
+		}
+	}
 	for diagnosis := range message.All("DG1") {
 		diagnoses += max(1, diagnosis.Field(3).RepCount())
 	}
@@ -359,7 +365,7 @@ func (p *Profile) facts(message *hl7.Message, identity record.Identity) schemas.
 	if gender, ok := p.genders[strings.ToUpper(pid.Field(8).String())]; ok {
 		facts.Gender = &gender
 	}
-	if p.needed.Segment != "" {
+	if segment := p.needed.Segment; segment != "" && actionOf(segment, message.SegmentN(segment, p.needed.Occurrence)) != deletesPart {
 		value := message.At(p.needed).String()
 		yes, no := containsWords(p.Facts.Interpreter.Yes, value), containsWords(p.Facts.Interpreter.No, value)
 		if yes || no {
@@ -400,20 +406,34 @@ func (p *Profile) evidence(message *hl7.Message) (evidence []record.Evidence, st
 		}
 	}
 	for _, path := range p.reasonPaths {
-		reasons = append(reasons, valuesAt(message, path)...)
+		if _, acts := actingSegments[path.Segment]; !acts {
+			reasons = append(reasons, valuesAt(message.All(path.Segment), path)...)
+		}
 	}
 	if len(reasons) > 0 || message.Segment("PV2").Field(3).IsNull() {
 		reason := p.Weigh(record.RoleReason, reasons)
 		reason.Left = p.LeftBefore(reasons)
 		evidence = append(evidence, reason)
 	}
+	stand = reasons
+	for _, name := range p.actingReasons {
+		parts, coded := p.parts(message, name, record.RoleReason+" "+name, func(segment hl7.Segment) (values []Coded) {
+			for _, path := range p.reasonPaths {
+				if path.Segment == name {
+					values = append(values, valuesAt(slices.Values([]hl7.Segment{segment}), path)...)
+				}
+			}
+			return values
+		})
+		evidence, stand = append(evidence, parts...), append(stand, coded...)
+	}
 	diagnoses, coded := p.diagnoses(message)
-	return append(evidence, diagnoses...), append(reasons, coded...)
+	return append(evidence, diagnoses...), append(stand, coded...)
 }
 
-// valuesAt are the values of a field in every segment of its name, such as OBX-5 or NTE-3.
-func valuesAt(message *hl7.Message, path hl7.Path) (values []Coded) {
-	for segment := range message.All(path.Segment) {
+// valuesAt are the values of a field in some segments, such as OBX-5 or NTE-3.
+func valuesAt(segments iter.Seq[hl7.Segment], path hl7.Path) (values []Coded) {
+	for segment := range segments {
 		for value := range segment.Field(path.Field).Reps() {
 			if path.Comp > 0 {
 				value = value.Comp(path.Comp)

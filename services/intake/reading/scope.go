@@ -47,7 +47,7 @@ func (p *Profile) weighOne(role string, value Coded) (record.Verdict, string) {
 	if entry, ok := p.codeEntry(value.System, value.Code); ok && entry.weighs() {
 		return record.Verdict(entry.Says), entry.Name + " " + entry.key
 	}
-	if role == record.RoleReason || role == record.RoleWords {
+	if strings.HasPrefix(role, record.RoleReason) || role == record.RoleWords {
 		for _, local := range p.LocalReasons {
 			if sameWords(local.Value, value.Text) || sameWords(local.Value, value.Code) {
 				return record.Verdict(local.Says), "local reason"

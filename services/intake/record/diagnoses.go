@@ -2,11 +2,12 @@ package record
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 )
 
-// A message says its diagnoses (DG1) in one of two ways: all of them as they are now, which replace those said before;
-// or, with action codes (DG1-21), one by one. Then each changes itself alone.
+// A message says its diagnoses (DG1), and whatever else comes with an action code, in one of two ways: all of them as they
+// are now, which replace those said before; or, with action codes (DG1-21), one by one. Then each changes itself alone.
 
 // PartKey is what one diagnosis is known again by: its identifier (DG1-20), hashed; else its code; else its number in
 // the message (DG1-1). It holds no text.
@@ -42,9 +43,9 @@ func (e Evidence) Bare() Evidence {
 	return e
 }
 
-// SumOf is what several diagnoses say together: the strongest of them, with every reason.
-func SumOf(profile string, parts []Evidence) Evidence {
-	sum := Evidence{Role: RoleDiagnosis, Profile: profile, Parts: parts}
+// SumOf is what several parts of one role say together: the strongest of them, with every reason.
+func SumOf(role, profile string, parts []Evidence) Evidence {
+	sum := Evidence{Role: role, Profile: profile, Parts: parts}
 	for _, part := range parts {
 		sum.Other, sum.Left, sum.Unknown = sum.Other || part.Other, sum.Left || part.Left, sum.Unknown+part.Unknown
 		if part.Verdict == SaysNothing {
@@ -59,25 +60,35 @@ func SumOf(profile string, parts []Evidence) Evidence {
 	return sum
 }
 
-// current is the evidence as it stands: diagnoses that were said as a set, less those that were changed one by one
-// since, and these.
+// current is the evidence as it stands: what was said as a set, less those of it that were changed one by one since, and
+// these; role by role.
 func (v *Visit) current() []EvidenceSaid {
 	isChange := func(e EvidenceSaid) bool { return e.Key != PartKey{} }
 	if !slices.ContainsFunc(v.Evidence, isChange) {
 		return v.Evidence
 	}
-	var whole EvidenceSaid
-	var stand, changes []EvidenceSaid
+	whole, changes := map[string]EvidenceSaid{}, map[string][]EvidenceSaid{}
+	var stand []EvidenceSaid
 	for _, e := range v.Evidence {
-		switch {
-		case isChange(e):
-			changes = append(changes, e)
-		case e.Role == RoleDiagnosis:
-			whole = e
-		default:
+		if isChange(e) {
+			changes[e.Role] = append(changes[e.Role], e)
+		} else {
+			whole[e.Role] = e
+		}
+	}
+	for _, e := range v.Evidence {
+		if !isChange(e) && len(changes[e.Role]) == 0 {
 			stand = append(stand, e)
 		}
 	}
+	for _, role := range slices.Sorted(maps.Keys(changes)) {
+		stand = append(stand, changed(whole[role], changes[role])...)
+	}
+	return stand
+}
+
+// changed is what stands of one role after some of it was changed.
+func changed(whole EvidenceSaid, changes []EvidenceSaid) (stand []EvidenceSaid) {
 	changes = slices.DeleteFunc(changes, func(e EvidenceSaid) bool { return !e.Said.After(whole.Said) })
 	slices.SortStableFunc(changes, func(a, b EvidenceSaid) int {
 		switch {
@@ -89,20 +100,18 @@ func (v *Visit) current() []EvidenceSaid {
 		return -1
 	})
 	parts := slices.Clone(whole.Parts)
-	var added []EvidenceSaid
 	for _, change := range changes {
 		parts = slices.DeleteFunc(parts, func(p Evidence) bool { return change.Key.isOf(p.Key, change.Updates) })
-		added = slices.DeleteFunc(added, func(e EvidenceSaid) bool { return change.Key.isOf(e.Key, change.Updates) })
+		stand = slices.DeleteFunc(stand, func(e EvidenceSaid) bool { return change.Key.isOf(e.Key, change.Updates) })
 		if !change.Gone {
-			added = append(added, change)
+			stand = append(stand, change)
 		}
 	}
-	if whole.Role != "" {
-		stand = append(stand, EvidenceSaid{Evidence: SumOf(whole.Profile, parts), Said: whole.Said})
+	for i := range stand {
+		stand[i].Key = PartKey{}
 	}
-	for _, e := range added {
-		e.Key = PartKey{}
-		stand = append(stand, e)
+	if whole.Role == "" {
+		return stand
 	}
-	return stand
+	return append([]EvidenceSaid{{Evidence: SumOf(whole.Role, whole.Profile, parts), Said: whole.Said}}, stand...)
 }
