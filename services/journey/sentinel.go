@@ -82,11 +82,8 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	s := &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID, late: cursor{ID: lowestID}, services: map[string]*reach{}}
-	for _, service := range cfg.Services {
-		s.services[service] = &reach{next: place{journey: lowestID}}
-	}
-	return s, nil
+	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID, late: cursor{ID: lowestID},
+		services: map[string]*reach{}}, nil
 }
 
 // Run looks each Every until ctx ends. Trouble is logged and waited out: a sentinel does not give up.
@@ -189,11 +186,14 @@ const overlap = time.Hour
 // heldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On the
 // first round that is since a sentinel looked last, and a day at least.
 func (s *Sentinel) heldBy(ctx context.Context, service string, before, now time.Time, keep func([]finding) error) error {
-	r, settled := s.services[service], now.Add(-s.cfg.Settle)
-	if r.upTo.IsZero() {
-		if r.upTo = settled.Add(-24 * time.Hour); before.Before(r.upTo) {
+	settled := now.Add(-s.cfg.Settle)
+	r := s.services[service]
+	if r == nil {
+		r = &reach{upTo: settled.Add(-24 * time.Hour), next: place{journey: lowestID}}
+		if !before.IsZero() && before.Before(r.upTo) {
 			r.upTo = before
 		}
+		s.services[service] = r
 	}
 	pool := s.cfg.Held
 	if service == Name {

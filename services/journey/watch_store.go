@@ -86,7 +86,8 @@ func between(ctx context.Context, pool *pgxpool.Pool, from, to string, notClosed
 	if notClosed {
 		which = `state <> 'closed'`
 	}
-	rows, err := pool.Query(ctx, `select id::text from journey where id >= $1::uuid and id <= $2::uuid and `+which+` order by journey.id limit $3`, from, to, limit)
+	rows, err := pool.Query(ctx, `select id::text from journey where id >= $1::uuid and id <= $2::uuid and `+which+`
+		order by journey.id limit $3`, from, to, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading journeys: %w", err)
 	}
