@@ -49,6 +49,13 @@ func (r *Row[K]) Emit(typ string, data any) {
 	r.emissions = append(r.emissions, Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause, Correlation: r.Correlation, Data: data})
 }
 
+// EmitFirst gives out at once what a person did to the journey; what follows from it is caused by it.
+func (r *Row[K]) EmitFirst(tx *Tx, typ string, data any) {
+	r.Version++
+	id := tx.Emit(Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause, Correlation: r.Correlation, Data: data})
+	r.Cause = &Event{ID: id, Correlation: r.Correlation}
+}
+
 // Fresh says that the journey has no row yet.
 func (r *Row[K]) Fresh() bool { return r.fresh }
 
@@ -103,9 +110,7 @@ func (h Handler[K, R]) Handle(tx *Tx, batch []Event) func(fresh []Event) error {
 	records := h.Store.Load(tx, Journeys(batch))
 	return func(fresh []Event) error {
 		emissions, err := h.Apply(tx, tx.Now, records, fresh)
-		for _, e := range emissions {
-			tx.Emit(e)
-		}
+		tx.emitAll(emissions)
 		return err
 	}
 }
@@ -177,6 +182,20 @@ func (h Handler[K, R]) Commit(q Queuer, now time.Time, changed []*R) (emissions 
 		emissions, row.emissions = append(emissions, row.emissions...), nil
 	}
 	return emissions, err
+}
+
+// Command commits records that a person or the time has changed, and gives out what follows.
+func (h Handler[K, R]) Command(tx *Tx, changed ...*R) error {
+	slices.SortFunc(changed, func(a, b *R) int { return strings.Compare(h.Store.Row(a).Journey, h.Store.Row(b).Journey) })
+	emissions, err := h.Commit(tx, tx.Now, changed)
+	tx.emitAll(emissions)
+	return err
+}
+
+func (tx *Tx) emitAll(emissions []Emission) {
+	for _, e := range emissions {
+		tx.Emit(e)
+	}
 }
 
 // Queuer queues statements for the caller's next round trip: a Tx, or a pgx.Batch.

@@ -3,7 +3,6 @@ package threshold
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,23 +13,14 @@ import (
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/flow/flowtest"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
 	"footbridge/services/threshold/criteria"
 )
 
-// delivered applies events at a time, straight to the handler, as a bus does that remembers no delivery.
-func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emission) {
-	w.t.Helper()
-	var records map[string]*record
-	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = load(reads, flow.Journeys(events)) }, func(writes *pgx.Batch) (err error) {
-		emitted, err = w.apply(writes, at, records, events)
-		return err
-	})
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	return emitted
+func (w *world) shape() flowtest.Service[Known, record] {
+	return flowtest.Service[Known, record]{Handler: w.handler(), Pool: w.pool, Tables: []string{"decision"}}
 }
 
 // commanded does what people and days do to a journey: a service is asked, answers, is opened or shut by hand, and a
@@ -38,14 +28,13 @@ func (w *world) delivered(at time.Time, events []flow.Event) (emitted []flow.Emi
 func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 	w.t.Helper()
 	var records map[string]*record
-	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = load(reads, []string{journey}) }, func(batch *pgx.Batch) error {
+	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = store.Load(reads, []string{journey}) }, func(batch *pgx.Batch) error {
 		r := records[journey]
 		if r.Last == nil {
 			return nil
 		}
-		made, keep := writes{now: at}, always
 		today := calendar.DayOf(at, w.zone).String()
-		switch rapid.IntRange(0, 3).Draw(rt, "command") {
+		switch rapid.IntRange(0, 3).Draw(rt, "what") {
 		case 0:
 			r.Known.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
 		case 1:
@@ -53,10 +42,10 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 		case 2:
 			r.Known.override(Overriding{Service: "adults", Door: schemas.DoorOpen, Reason: "clinical-decision"}, today, "navigator")
 		case 3:
-			keep = ifChanged
+			r.keep = ifChanged
 		}
-		w.decide(&made, r, nil, keep)
-		return made.store(batch)
+		_, err := w.handler().Commit(batch, at, []*record{r})
+		return err
 	})
 	if err != nil {
 		w.t.Fatal(err)
@@ -64,7 +53,7 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 }
 
 // story draws what others could say about one journey, each with its sequence.
-func story(t *rapid.T, journey string) (events []flow.Event) {
+func story(t *rapid.T) (events []flow.Event) {
 	said := map[string]int64{}
 	say := func(typ schemas.Type, data any) {
 		entry, _ := schemas.Lookup(typ)
@@ -73,7 +62,7 @@ func story(t *rapid.T, journey string) (events []flow.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events = append(events, flow.Event{ID: clock.NewID(time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC)), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: journey,
+		events = append(events, flow.Event{ID: clock.NewID(time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC)), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: aJourney,
 			Sequence: flow.FormatSequence(said[entry.By]), Correlation: "first", Data: text})
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
@@ -106,47 +95,46 @@ func story(t *rapid.T, journey string) (events []flow.Event) {
 	return events
 }
 
-func (w *world) rowsOf(journey string) string {
-	w.t.Helper()
-	return testkit.Rows(w.t, w.pool, journey, "journey_state where t.journey = $1::uuid", "decision where t.journey = $1::uuid")
-}
-
 // TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, after every command and
 // every day, after a closing and a reopening: what has been applied writes no row and emits nothing when it comes
-// again. And in whatever order events came, the same is known.
+// again.
 func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.shape().AgainChangesNothing(t, w.now.at, story, w.commanded)
+}
+
+// TestEachTypeThatComesAgainChangesNothing: of every type that is subscribed to, its example.
+func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t, adults(t, 18, "For adults.", nil))
+	w.shape().EachAgainChangesNothing(t, w.now.at, flowtest.Examples(schemas.HeardBy(Name), schemas.ExampleJSON))
+}
+
+func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
+	t.Parallel()
+	flowtest.Service[Known, record]{Handler: flow.Handler[Known, record]{Subscriptions: subscriptions}}.Understands(t, flowtest.Names(schemas.HeardBy(Name)))
+}
+
+func TestInWhateverOrderEventsComeTheSameIsKnown(t *testing.T) {
+	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
-		journey := clock.NewRandomID()
-		events := story(rt, journey)
-		arrival := rapid.Permutation(events).Draw(rt, "arrival")
-		at := w.now.at
-		for done := 0; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "hours")) * time.Hour) {
-			n := rapid.IntRange(1, len(arrival)-done).Draw(rt, "batch")
-			w.delivered(at, arrival[done:done+n])
-			done += n
-			for range rapid.IntRange(0, 2).Draw(rt, "commands") {
-				w.commanded(rt, at.Add(time.Minute), journey)
+		events := story(rt)
+		known := func(events []flow.Event) string {
+			var k Known
+			for _, e := range events {
+				if err := subscriptions.Apply(&k, e); err != nil {
+					rt.Fatal(err)
+				}
 			}
-			again := rapid.SliceOfN(rapid.SampledFrom(slices.Clone(arrival[:done])), 1, 3*done).Draw(rt, "again")
-			changes := testkit.Changes(func() string { return w.rowsOf(journey) }, func() int { return len(w.delivered(at.Add(30*24*time.Hour), again)) })
-			if changes != "" {
-				rt.Fatalf("%d events come again: %s", len(again), changes)
-			}
-		}
-		var inOrder, asTheyCame Known
-		for i := range events {
-			if err := hear(&inOrder, events[i]); err != nil {
+			text, err := json.Marshal(k)
+			if err != nil {
 				rt.Fatal(err)
 			}
-			if err := hear(&asTheyCame, arrival[i]); err != nil {
-				rt.Fatal(err)
-			}
+			return string(text)
 		}
-		want, _ := json.Marshal(inOrder)
-		if got, _ := json.Marshal(asTheyCame); string(got) != string(want) {
-			rt.Fatalf("in order %s, as they came %s", want, got)
+		if inOrder, asTheyCame := known(events), known(rapid.Permutation(events).Draw(rt, "arrival")); inOrder != asTheyCame {
+			rt.Fatalf("in order %s, as they came %s", inOrder, asTheyCame)
 		}
 	})
 }

@@ -33,16 +33,16 @@ func (e *Evaluator) lookAtDays(_ context.Context, tx *flow.Tx, limit int) (int, 
 
 // lookAt decides journeys anew and keeps and says only what is otherwise than before. A door that is open stays so.
 func (e *Evaluator) lookAt(tx *flow.Tx, records map[string]*record) (changed int64, err error) {
-	w := writes{now: tx.Now}
-	for _, journey := range slices.Sorted(maps.Keys(records)) {
-		if e.decide(&w, records[journey], nil, ifChanged) {
+	for _, r := range records {
+		r.keep = ifChanged
+	}
+	err = e.handler().Command(tx, slices.Collect(maps.Values(records))...)
+	for _, r := range records {
+		if r.changed {
 			changed++
 		}
 	}
-	for _, emission := range w.emissions {
-		tx.Emit(emission)
-	}
-	return changed, w.store(tx)
+	return changed, err
 }
 
 // lookAnew goes through all journeys after a change of criteria, in batches, once: its place is kept in the database,

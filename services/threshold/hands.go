@@ -32,7 +32,6 @@ type recorded struct {
 type hand struct {
 	api
 	tx    *flow.Tx
-	w     *writes
 	r     *record
 	who   principal.Principal
 	today calendar.Day
@@ -87,9 +86,7 @@ func (a api) override(w http.ResponseWriter, r *http.Request) error {
 }
 
 // say gives an event out before the decision that it leads to.
-func (h hand) say(t schemas.Type, data any) {
-	h.w.emissions = append(h.w.emissions, h.r.emission(t, nil, data))
-}
+func (h hand) say(t schemas.Type, data any) { h.r.EmitFirst(h.tx, string(t), data) }
 
 // change is what the three have in common: read the body, lock the journey, do it, decide anew; done once for one
 // Idempotency-Key.
@@ -99,12 +96,12 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 		return noJourney()
 	}
 	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {
-		h := hand{api: a, tx: tx, w: &writes{now: tx.Now}, who: who, today: calendar.DayOf(tx.Now, a.zone), id: clock.NewID(tx.Now)}
-		lockFor(tx, who, journey, func(found *record) { h.r = found })
+		h := hand{api: a, tx: tx, who: who, today: calendar.DayOf(tx.Now, a.zone), id: clock.NewID(tx.Now)}
+		records := lockFor(tx, who, journey)
 		if err := tx.Flush(); err != nil {
 			return nil, err
 		}
-		if h.r == nil {
+		if h.r = records[journey]; h.r == nil {
 			return nil, noJourney()
 		}
 		if h.r.Known.Closed {
@@ -117,8 +114,7 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 		if err != nil {
 			return nil, err
 		}
-		a.settle(h)
-		if err := h.w.store(tx); err != nil {
+		if err := a.handler().Command(tx, h.r); err != nil {
 			return nil, err
 		}
 		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil, Decision: h.r.LastID}
@@ -132,19 +128,6 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 		}
 		return answer, nil
 	})
-}
-
-// settle gives out what was said by hand, then the decision that followed, caused by it.
-func (a api) settle(h hand) {
-	var cause *flow.Event
-	for _, emission := range h.w.emissions {
-		cause = &flow.Event{ID: h.tx.Emit(emission), Correlation: h.r.Correlation}
-	}
-	h.w.emissions = nil
-	a.decide(h.w, h.r, cause, always)
-	for _, emission := range h.w.emissions {
-		h.tx.Emit(emission)
-	}
 }
 
 // once does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do returns.

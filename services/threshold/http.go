@@ -103,10 +103,13 @@ func noDecision() error {
 func (a api) look(r *http.Request, who principal.Principal, journey string) (decision *criteria.Decision, err error) {
 	reason := strings.TrimSpace(r.Header.Get(schemas.ReasonHeader))
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		var found *record
-		lockRead(tx, who, reason, journey, func(r *record) { found = r })
-		if err := tx.Flush(); err != nil || found == nil || found.Last == nil {
+		records := lockRead(tx, who, reason, journey)
+		if err := tx.Flush(); err != nil {
 			return err
+		}
+		found := records[journey]
+		if found == nil || found.Last == nil {
+			return nil
 		}
 		if fault := schemas.ReasonFault(reason); fault != "" {
 			return httpx.NewProblem(http.StatusForbidden, "%s", fault)
@@ -116,8 +119,8 @@ func (a api) look(r *http.Request, who principal.Principal, journey string) (dec
 		if scopeOf(who).Home(found.Known.Sender) {
 			return nil
 		}
-		tx.Emit(found.emission(schemas.PathwaySeen, nil, schemas.SeenData{Organisation: who.Organisation, What: "doors"}))
-		return saveRecords(tx, []*record{found})
+		found.EmitFirst(tx, string(schemas.PathwaySeen), schemas.SeenData{Organisation: who.Organisation, What: "doors"})
+		return store.Save(tx, []*record{found})
 	})
 	return decision, err
 }

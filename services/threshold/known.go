@@ -33,9 +33,7 @@ type Known struct {
 	From     criteria.Day `json:"from,omitempty"`
 	TurnedAt int64        `json:"turnedAt,omitempty"`
 
-	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
-	Barred   []string `json:"barred,omitempty"`
-	BarredAt int64    `json:"barredAt,omitempty"`
+	schemas.MustNotKnow
 
 	// Answers and Overrides are what people recorded, in that order; AnswerBy is by when a service that was asked last
 	// is hoped to answer.
@@ -48,8 +46,8 @@ type Known struct {
 func (k Known) stands() bool { return k.PersonAt > k.WithdrawnAt && !k.Closed }
 
 func (k *Known) turn(at int64, closed bool, from criteria.Day) {
-	if at > k.TurnedAt {
-		k.Closed, k.From, k.TurnedAt = closed, from, at
+	if schemas.Newer(at, &k.TurnedAt) {
+		k.Closed, k.From = closed, from
 	}
 }
 
@@ -73,23 +71,11 @@ func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
 	k.learn(at, schemas.Facts{}, d.TakenBack)
 }
 
-// bar takes in the whole list of organisations that must not know, where an event speaks of it.
-func (k *Known) bar(at int64, organisations []string) {
-	if organisations != nil && at > k.BarredAt {
-		k.Barred, k.BarredAt = organisations, at
-	}
-}
-
-// barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
-func (k *Known) barred() []string {
-	return slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Sender })
-}
-
 func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
 
 func (k *Known) leave(at int64, on criteria.Day) {
-	if at >= k.LeftOnAt {
-		k.LeftOn, k.LeftOnAt = on, at
+	if schemas.Newer(at, &k.LeftOnAt) {
+		k.LeftOn = on
 	}
 }
 

@@ -19,11 +19,6 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
-// queuer is the part of flow.Tx that the store uses: statements queued here go in the caller's next round trip.
-type queuer interface {
-	Queue(sql string, args ...any) *flow.Query
-}
-
 // keepDirectory writes a set of criteria down under its hash and makes it the running one. Where another was running,
 // every journey is to be looked at anew.
 func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *criteria.Directory, now time.Time) error {
@@ -41,61 +36,41 @@ func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *criteria.Direct
 	return nil
 }
 
-// record is a journey's row with its last decision, locked by the transaction that loaded it.
+// record is a journey's row with its last decision.
 type record struct {
-	Journey     string
-	Version     int64
-	Known       Known
-	Correlation string
-	Last        *criteria.Decision
-	LastID      string
-	DueAt       *time.Time    // when it is looked at anew
-	fresh       bool          // has no row yet
-	seen        flow.Snapshot // by it an event that changes nothing is noticed
+	flow.Row[Known]
+	Last    *criteria.Decision
+	LastID  string
+	DueAt   *time.Time // when it is looked at again
+	keep    keeping
+	changed bool // by the last look: a door, a question or a gap is different from before
+	matrix  string
 }
 
-// load queues the locking of journeys, in id order, and fills the map that it returns when the round trip is done.
-// A journey that is not known yet gets a fresh record: of two transactions that hear of it first at the same time, the
-// second cannot store its row and is done again. Event handlers act for the system itself, so no principal narrows what
-// they see.
-func load(q queuer, journeys []string) map[string]*record {
-	records := make(map[string]*record, len(journeys))
-	for _, journey := range journeys {
-		records[journey] = &record{Journey: journey, fresh: true}
-	}
-	q.Queue(selectRecord+` where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys).
-		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	return records
-}
-
-const selectRecord = `select s.journey::text, s.version, s.known::text, s.correlation, coalesce(s.decision::text, ''), coalesce(d.matrix::text, ''), s.due_at
-	from journey_state s left join decision d on d.id = s.decision`
-
-func scanRecords(rows pgx.Rows, records map[string]*record) error {
-	return scanTaken(rows, records, func(string) {})
-}
-
-// scanTaken names each journey before what is stored of it is read.
-func scanTaken(rows pgx.Rows, records map[string]*record, take func(string)) error {
-	var r record
-	var known, matrix string
-	// every row's DueAt is a pointer of its own: pgx allocates it anew
-	_, err := pgx.ForEachRow(rows, []any{&r.Journey, &r.Version, &known, &r.Correlation, &r.LastID, &matrix, &r.DueAt}, func() error {
-		take(r.Journey)
-		loaded := r
-		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
-			return fmt.Errorf("reading what is known of journey %s: %w", r.Journey, err)
-		}
-		if matrix != "" {
-			loaded.Last = &criteria.Decision{}
-			if err := json.Unmarshal([]byte(matrix), loaded.Last); err != nil {
-				return fmt.Errorf("reading decision %s: %w", r.LastID, err)
+var store = flow.Store[Known, record]{
+	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+	Columns: []flow.Column[record]{
+		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+		flow.Col("decision", "uuid", func(r *record) *string {
+			if r.LastID == "" {
+				return nil
 			}
+			return &r.LastID
+		}),
+		flow.Col("due_at", "timestamptz", func(r *record) *time.Time { return r.DueAt }),
+		flow.List("barred", func(r *record) []string { return r.Known.BarredBut(r.Known.Sender) }),
+	},
+	Select: "coalesce(s.decision::text, ''), coalesce(d.matrix::text, ''), s.due_at",
+	Join:   "left join decision d on d.id = s.decision",
+	Into:   func(r *record) []any { return []any{&r.LastID, &r.matrix, &r.DueAt} },
+	Loaded: func(r *record) error {
+		if r.matrix == "" {
+			return nil
 		}
-		records[r.Journey] = &loaded
-		return nil
-	})
-	return err
+		r.Last = &criteria.Decision{}
+		return json.Unmarshal([]byte(r.matrix), r.Last)
+	},
 }
 
 // made is a decision on its way to its table.
@@ -108,7 +83,7 @@ type made struct {
 }
 
 // saveDecisions queues new decisions.
-func saveDecisions(q queuer, decisions []made, now time.Time) error {
+func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 	if len(decisions) == 0 {
 		return nil
 	}
@@ -132,47 +107,6 @@ func saveDecisions(q queuer, decisions []made, now time.Time) error {
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $9::text[])
 			as n(id, journey, organisation, directory, cause, matrix, situation, learnt)`,
 		ids, journeys, organisations, directories, causes, matrices, situations, now, learnt)
-	return nil
-}
-
-// saveRecords queues the new state of journeys.
-func saveRecords(q queuer, records []*record) error {
-	if len(records) == 0 {
-		return nil
-	}
-	var journeys, organisations, people, known, correlations []string
-	var versions []int64
-	var decisions []*string
-	var due []*time.Time
-	var fresh []bool
-	var barred []string // each a list, as an array of PostgreSQL cannot hold lists of different length
-	for _, r := range records {
-		text, err := json.Marshal(r.Known)
-		if err != nil {
-			return fmt.Errorf("writing what is known of journey %s: %w", r.Journey, err)
-		}
-		journeys, organisations, people = append(journeys, r.Journey), append(organisations, r.Known.Sender), append(people, r.Known.Person)
-		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
-		var decision *string
-		if r.LastID != "" {
-			decision = &r.LastID
-		}
-		decisions, due = append(decisions, decision), append(due, r.DueAt)
-		fresh, barred = append(fresh, r.fresh), append(barred, strings.Join(r.Known.barred(), " "))
-	}
-	q.Queue(`with n as materialized (
-			select journey, organisation, person, version, known::jsonb, correlation, decision, due_at, fresh,
-				array_remove(string_to_array(barred, ' '), '') as barred
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::uuid[], $8::timestamptz[], $9::bool[], $10::text[])
-				as t(journey, organisation, person, version, known, correlation, decision, due_at, fresh, barred)
-		), added as (
-			insert into journey_state (journey, organisation, person, version, known, correlation, decision, due_at, barred)
-			select journey, organisation, person, version, known, correlation, decision, due_at, barred from n where fresh
-		)
-		update journey_state s
-		set organisation = n.organisation, person = n.person, version = n.version, known = n.known, correlation = n.correlation,
-			decision = n.decision, due_at = n.due_at, barred = n.barred
-		from n where s.journey = n.journey and not n.fresh`, journeys, organisations, people, versions, known, correlations, decisions, due, fresh, barred)
 	return nil
 }
 
@@ -204,35 +138,31 @@ func scopeOf(who principal.Principal) schemas.Scope {
 }
 
 // lockRead is lockFor for somebody who only reads the journey, for the reason stated.
-func lockRead(q queuer, who principal.Principal, reason, journey string, take func(*record)) {
-	lockWithin(q, scopeOf(who).Reads(reason), journey, take)
+func lockRead(q flow.Queuer, who principal.Principal, reason, journey string) map[string]*record {
+	return lockWithin(q, scopeOf(who).Reads(reason), journey)
 }
 
 // addLook queues who looked at a journey's doors, and why.
-func addLook(q queuer, who principal.Principal, id, journey, reason string, now time.Time) {
+func addLook(q flow.Queuer, who principal.Principal, id, journey, reason string, now time.Time) {
 	q.Queue(`insert into look (id, journey, organisation, role, subject, reason, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		id, journey, who.Organisation, who.Role, who.Subject, reason, now)
 }
 
-// lockFor queues the locking of one journey that the principal may change. take gets nil where there is none.
-func lockFor(q queuer, who principal.Principal, journey string, take func(*record)) {
-	lockWithin(q, scopeOf(who), journey, take)
+// lockFor queues the locking of one journey that the principal may change; where there is none, the map stays empty.
+func lockFor(q flow.Queuer, who principal.Principal, journey string) map[string]*record {
+	return lockWithin(q, scopeOf(who), journey)
 }
 
-func lockWithin(q queuer, scope schemas.Scope, journey string, take func(*record)) {
-	q.Queue(selectRecord+` where s.journey = $4::uuid and `+reach+` for update of s`, append(scope.Args(), journey)...).
-		Query(func(rows pgx.Rows) error {
-			records := map[string]*record{}
-			err := scanRecords(rows, records)
-			take(records[journey])
-			return err
-		})
+func lockWithin(q flow.Queuer, scope schemas.Scope, journey string) map[string]*record {
+	records := map[string]*record{}
+	store.Lock(q, records, nil, `where s.journey = $4::uuid and `+reach+` for update of s`, append(scope.Args(), journey)...)
+	return records
 }
 
 // loadDue queues the locking of journeys that fall due to be looked at, and the record they are given to.
 func loadDue(tx *flow.Tx, now time.Time, limit int, records map[string]*record) {
-	tx.Queue(selectRecord+` where s.due_at <= $1 and s.journey <> all($3::uuid[]) order by s.due_at limit $2 for update of s skip locked`, now, limit, tx.Aside()).
-		Query(func(rows pgx.Rows) error { return scanTaken(rows, records, tx.Take) })
+	store.Lock(tx, records, tx.Take, `where s.due_at <= $1 and s.journey <> all($3::uuid[]) order by s.due_at limit $2 for update of s skip locked`,
+		now, limit, tx.Aside())
 }
 
 // anew is how far the looking anew after a change of criteria has come.
@@ -245,7 +175,7 @@ type anew struct {
 }
 
 // lockAnew queues the locking of the running set's row, if it is this set and journeys are still to be looked at.
-func lockAnew(q queuer, directory string, a *anew) {
+func lockAnew(q flow.Queuer, directory string, a *anew) {
 	q.Queue(`select after::text, looked_at, changed, since from running where id = 1 and directory = $1 and done_at is null for update skip locked`, directory).
 		Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&a.After, &a.LookedAt, &a.Changed, &a.Since}, func() error { a.stands = true; return nil })
@@ -255,13 +185,12 @@ func lockAnew(q queuer, directory string, a *anew) {
 
 // loadAfter queues the locking of the journeys that come next, in the order of their ids.
 func loadAfter(tx *flow.Tx, after *string, limit int, records map[string]*record) {
-	tx.Queue(selectRecord+` where ($1::uuid is null or s.journey > $1::uuid) and s.journey <> all($3::uuid[]) order by s.journey limit $2 for update of s`,
-		after, limit, tx.Aside()).
-		Query(func(rows pgx.Rows) error { return scanTaken(rows, records, tx.Take) })
+	store.Lock(tx, records, tx.Take, `where ($1::uuid is null or s.journey > $1::uuid) and s.journey <> all($3::uuid[]) order by s.journey limit $2 for update of s`,
+		after, limit, tx.Aside())
 }
 
 // saveAnew queues how far it has come; done where nothing is left.
-func saveAnew(q queuer, a anew, done bool, now time.Time) {
+func saveAnew(q flow.Queuer, a anew, done bool, now time.Time) {
 	q.Queue(`update running set after = $1::uuid, looked_at = $2, changed = $3, done_at = case when $4 then $5::timestamptz end where id = 1`,
 		a.After, a.LookedAt, a.Changed, done, now)
 }
@@ -269,13 +198,13 @@ func saveAnew(q queuer, a anew, done bool, now time.Time) {
 func staff(who principal.Principal) string { return who.String() + "/" + who.Subject }
 
 // addAsked queues that a service was asked.
-func addAsked(q queuer, who principal.Principal, r *record, id string, a Asked, by time.Time, again bool, now time.Time) {
+func addAsked(q flow.Queuer, who principal.Principal, r *record, id string, a Asked, by time.Time, again bool, now time.Time) {
 	q.Queue(`insert into asked (id, journey, organisation, service, asked_at, answer_by, again, recorded_by) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		id, r.Journey, r.Known.Sender, a.Service, now, by, again, staff(who))
 }
 
 // addAnswered queues what a service answered.
-func addAnswered(q queuer, who principal.Principal, r *record, id string, a criteria.Answer, now time.Time) error {
+func addAnswered(q flow.Queuer, who principal.Principal, r *record, id string, a criteria.Answer, now time.Time) error {
 	facts, err := json.Marshal(r.Known.Facts)
 	if err != nil {
 		return fmt.Errorf("writing the facts at an answer: %w", err)
@@ -287,13 +216,13 @@ func addAnswered(q queuer, who principal.Principal, r *record, id string, a crit
 }
 
 // addOverride queues a human's decision about one door.
-func addOverride(q queuer, who principal.Principal, r *record, id string, o Overriding, on criteria.Day, now time.Time) {
+func addOverride(q flow.Queuer, who principal.Principal, r *record, id string, o Overriding, on criteria.Day, now time.Time) {
 	q.Queue(`insert into override (id, journey, organisation, service, door, reason, on_day, recorded_at, recorded_by)
 		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Sender, o.Service, string(o.Door), o.Reason, on, now, staff(who))
 }
 
 // addTold queues an 'I was told…'.
-func addTold(q queuer, who principal.Principal, t criteria.ToldReport, now time.Time) {
+func addTold(q flow.Queuer, who principal.Principal, t criteria.ToldReport, now time.Time) {
 	q.Queue(`insert into told (id, organisation, service, criterion, on_day, told, words, days, scope, did_not_refer, recorded_at, recorded_by)
 		values ($1, $2, $3, $4, $5::text::date, $6, $7, $8, $9, $10, $11, $12)`,
 		t.ID, who.Organisation, t.Service, t.Criterion, t.On, t.By, t.Words, t.Terms.Days, append([]string{}, t.Terms.Scope...), t.DidNotRefer, now, staff(who))
@@ -345,7 +274,7 @@ func deadLines(ctx context.Context, pool *pgxpool.Pool, _ principal.Principal) (
 }
 
 // reportLine queues a report of a line; took says whether it is the first of it. mend queues the opposite.
-func reportLine(q queuer, who principal.Principal, organisation string, l reported, now time.Time, took func(bool)) {
+func reportLine(q flow.Queuer, who principal.Principal, organisation string, l reported, now time.Time, took func(bool)) {
 	q.Queue(`insert into dead_line (id, organisation, service, line, reported_at, due_at, recorded_by, version)
 		values ($1, $2, $3, $4, $5, $6, $7, 1) on conflict (service, line) where mended_at is null do nothing`,
 		l.ID, organisation, l.Service, l.Line, now, l.DueAt, staff(who)).Exec(func(tag pgconn.CommandTag) error {
@@ -354,7 +283,7 @@ func reportLine(q queuer, who principal.Principal, organisation string, l report
 	})
 }
 
-func mendLine(q queuer, service, line string, now time.Time, mended func(reported)) {
+func mendLine(q flow.Queuer, service, line string, now time.Time, mended func(reported)) {
 	q.Queue(`update dead_line set mended_at = $3, version = version + 1 where service = $1 and line = $2 and mended_at is null
 		returning id::text, service, line, reported_at, due_at, version`, service, line, now).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[reported])
