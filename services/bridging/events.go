@@ -53,6 +53,7 @@ func consent(k *Known, d schemas.ConsentData, at int64, e flow.Event) {
 // effects gathers what follows for the plans and calls of a batch, for one statement each.
 type effects struct {
 	opened, changed      []Plan
+	moved                []Plan // to the organisation that the journey is now
 	scheduled, cancelled []Call
 	now                  time.Time
 	zone                 *time.Location
@@ -69,6 +70,7 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 
 func (f *effects) store(q flow.Queuer) error {
 	cancelCalls(q, f.cancelled, f.now)
+	movePlans(q, f.moved)
 	if err := changePlans(q, f.changed, f.now); err != nil {
 		return err
 	}
@@ -90,6 +92,13 @@ func (f *effects) reconcile(r *record) {
 	if c.Change != nil {
 		r.Plan = c.Change
 		f.changed = append(f.changed, *r.Plan)
+	}
+	if p := r.Plan; p != nil && p.Organisation != r.Known.Sender {
+		p.Organisation = r.Known.Sender
+		if p.Call != nil {
+			p.Call.Organisation = r.Known.Sender
+		}
+		f.moved = append(f.moved, *p)
 	}
 	f.calls(r, c)
 	f.emit(r, c)

@@ -297,6 +297,7 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 type ending struct {
 	State            State
 	Because, Waiting string
+	Organisations    [2]string // of the plan, and of its call
 	Due              time.Time
 	Known            Known
 }
@@ -304,9 +305,9 @@ type ending struct {
 func endOf(r *record) ending {
 	e := ending{Known: r.Known}
 	if p := r.Plan; p != nil {
-		e.State, e.Because, e.Waiting = p.State, p.Because, fmt.Sprint(p.WaitingOn)
+		e.State, e.Because, e.Waiting, e.Organisations[0] = p.State, p.Because, fmt.Sprint(p.WaitingOn), p.Organisation
 		if p.Call != nil {
-			e.Due = p.Call.DueAt
+			e.Due, e.Organisations[1] = p.Call.DueAt, p.Call.Organisation
 		}
 	}
 	return e
