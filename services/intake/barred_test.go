@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
 
@@ -83,4 +85,50 @@ func TestAJourneyThatBeginsIsToldWhoMustNotKnow(t *testing.T) {
 	if got, _ := p.barredOn(t, second); second == first || !slices.Equal(got, []string{"RYY"}) {
 		t.Errorf("a new journey (%v) was told %v", second != first, got)
 	}
+}
+
+// TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson: two hospitals know somebody, one of whom must not
+// know; after a human has said that both records are theirs, that one reaches nothing, by any route of either.
+func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *testing.T) {
+	t.Parallel()
+	p := placed(t)
+	ways["mllp"](t, p, "RZZ")
+	theirs, _, _ := p.beganAt(t)
+	ours, person := p.discharge(t, "V2", "L2", "1990-04-01")
+	var other string
+	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`, theirs).Scan(&other); err != nil {
+		t.Fatal(err)
+	}
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge", `{"other":"`+other+`","reason":"the same birth date","confirm":true}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/facilities/RZZ/place", `{"organisation":"RYY"}`)
+	ask := func(want int, when string, who principal.Principal) {
+		t.Helper()
+		for _, about := range []string{person, other} {
+			for _, r := range [][3]string{
+				{"GET", "/access", ""}, {"POST", "/contact-stopped", `{"reason":"asked us to"}`}, {"POST", "/contact-resumed", `{"reason":"asked us to"}`},
+				{"POST", "/legal-hold", `{"on":true}`}, {"POST", "/legal-hold", `{"on":false}`}, {"POST", "/merge", `{"other":"OTHER","reason":"the same person","confirm":true}`},
+				{"POST", "/unmerge", `{"other":"OTHER","reason":"two people"}`}, {"POST", "/erase", `{"reason":"they asked for it"}`},
+			} {
+				if want == http.StatusOK && (strings.HasSuffix(r[1], "merge") || r[1] == "/erase") {
+					continue // these would take the records apart
+				}
+				against := map[string]string{person: other, other: person}[about]
+				status, body := p.ask(t, who, r[0], "/api/people/"+about+r[1], strings.Replace(r[2], "OTHER", against, 1))
+				if (status == http.StatusNotFound) != (want == http.StatusNotFound) || status >= 500 {
+					t.Errorf("%s: %s %s: %d %s", when, r[0], r[1], status, body)
+				}
+			}
+		}
+		for _, r := range [][3]string{{"GET", "/consent", ""}, {"POST", "/contact", `{"channels":[]}`}, {"POST", "/preferences", `{"channels":["text"]}`},
+			{"POST", "/consent", `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`}, {"GET", "/identity", ""}} {
+			status, body := p.ask(t, who, r[0], "/api/journeys/"+theirs+r[1], r[2], ReasonHeader, "called about tonight")
+			if (status == http.StatusNotFound) != (want == http.StatusNotFound) || status >= 500 {
+				t.Errorf("%s: %s %s: %d %s", when, r[0], r[1], status, body)
+			}
+		}
+	}
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+ours+"/contact", `{"mustNotKnow":["RYY"]}`)
+	ask(http.StatusNotFound, "where they must not know", navigatorOf("RYY"))
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+ours+"/contact", `{"mustNotKnow":null}`)
+	ask(http.StatusOK, "once that is taken back", navigatorOf("RYY"))
 }

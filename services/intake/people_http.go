@@ -292,7 +292,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 		if sub.notYoung(who) {
 			return noSuchJourney()
 		}
-		if schemas.Role(who.Role) != schemas.Person && sub.bars(who.Organisation) {
+		if sub.hides(who) {
 			s.storeLook(tx, who, sub, record.SeesNothing, record.RefusedBarred, "", tx.Now)
 			refusal = noSuchJourney()
 			return nil

@@ -35,9 +35,11 @@ func scopeOf(who principal.Principal) schemas.Scope {
 }
 
 // inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a
-// visit of it, or of one merged with it, did.
-const inReach = `($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
-	or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and owner_of(w.organisation) = any($2)))`
+// visit of it, or of one merged with it, did; and neither it nor one that a human confirmed to be the same person's says
+// that they must not know. It is the one rule of all routes about a person, as bars is of those about a journey.
+const inReach = `(($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
+		or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and owner_of(w.organisation) = any($2)))
+	and not exists (select 1 from contact_card b where b.person in (select records_of(p.id)) and b.must_not_know && $2 and confirmed_as(p.id, b.person)))`
 
 // subjectOf is the person of one journey, with all that deciding about them needs; locked until the transaction ends.
 type subjectOf struct {
@@ -76,10 +78,15 @@ func noSuchPerson() *httpx.Problem {
 // lockSubject reads the person of a journey within the principal's reach, and locks their record.
 func (s *Service) lockSubject(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
 	sub, err := s.lockWithin(tx, scopeOf(who), journey)
-	if err == nil && sub.notYoung(who) {
+	if err == nil && (sub.notYoung(who) || sub.hides(who)) {
 		err = noSuchJourney()
 	}
 	return sub, err
+}
+
+// hides says that the person said that the caller's organisation must not know. What is their own they know.
+func (sub *subjectOf) hides(who principal.Principal) bool {
+	return schemas.Role(who.Role) != schemas.Person && sub.bars(who.Organisation)
 }
 
 // notYoung says that a young people's clinician asks about somebody who answers for themselves: nothing of theirs.
@@ -228,10 +235,7 @@ func (s *Service) openCard(sealed sealedCard) (card record.Card, err error) {
 // under any of them, and the others' cards.
 func loadGroup(tx *flow.Tx, person string, group *record.Group, answers *[]record.Answer, cards *[]sealedCard) {
 	*group = record.Group{Own: person}
-	tx.Queue(`select r.id::text, exists (select 1 from person_merge m where m.undone_at is null and m.confirmed_at is not null
-			and ((m.other = r.id and m.survivor = $1::uuid) or (m.other = $1::uuid and m.survivor = r.id)
-				or (m.other in (r.id, $1::uuid) and exists (select 1 from person_merge n where n.undone_at is null and n.confirmed_at is not null
-					and n.survivor = m.survivor and n.other in (r.id, $1::uuid) and n.other <> m.other))))
+	tx.Queue(`select r.id::text, confirmed_as($1::uuid, r.id)
 		from records_of($1::uuid) as r(id) where r.id <> $1::uuid order by r.id`, person).Query(func(rows pgx.Rows) error {
 		var id string
 		var confirmed bool

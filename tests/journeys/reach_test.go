@@ -57,6 +57,7 @@ func TestEveryRouteIsAskedAsEverybody(t *testing.T) {
 	w := newWalk(t)
 	w.lists()
 	w.adults()
+	w.barred()
 	tried := 0
 	for _, route := range append(schemas.Routes(), console.Routes()...) {
 		if slices.Equal(route.Roles, []schemas.Role{schemas.Guest}) {
@@ -94,6 +95,45 @@ func (w *walk) adults() {
 		got := w.AskAs(*as("RXX", schemas.YoungPeoplesClinician, "clinician"), route.Method, path, contentType, []byte(body), schemas.ReasonHeader, "they are on our ward tonight")
 		if reachOf(got) != schemas.Hidden {
 			w.t.Errorf("%s of an adult as a young people's clinician: %d %s", route.Mux(), got.Status, got.Body)
+		}
+	}
+}
+
+// barred: to staff of an organisation that must not know of somebody, in every role, by every route of intake about the
+// person or their journeys, it is as if nothing were there, though the organisation has looked after them.
+func (w *walk) barred() {
+	w.t.Helper()
+	guest := birds(w.t)[0]
+	guest.nhs, guest.local, guest.visit = nhsNumber(w.t, 7744510), "LOCZZ44082", "VISZZ66453"
+	client := w.Dial()
+	for _, message := range guest.hl7Visit(time.Now(), "WALKB") {
+		w.Send(client, []byte(strings.Replace(string(message), "|CANARY|RXX|", "|CANARY|RZZ|", 1)))
+	}
+	ours := w.report(time.Now().AddDate(-40, 0, 0))
+	w.Settle()
+	var theirs, known, person string
+	w.one(&theirs, `select journey::text from intake.message where control_id like 'WALKB%' and journey is not null limit 1`)
+	w.one(&known, `select person::text from intake.journey where id = $1::uuid`, theirs)
+	w.one(&person, `select person::text from intake.journey where id = $1::uuid`, ours)
+	if _, err := w.Admin().Exec(w.t.Context(), `insert into intake.person_merge (id, survivor, other, before, merged_at, merged_by, confirmed_at, confirmed_by)
+		values ($1, $2, $3, '{}', now(), 'navigator:a-test', now(), 'navigator:a-test')`, clock.NewID(time.Now()), person, known); err != nil {
+		w.t.Fatal(err)
+	}
+	if _, err := w.Admin().Exec(w.t.Context(), `update intake.person set survivor = $1 where id = $2`, person, known); err != nil {
+		w.t.Fatal(err)
+	}
+	w.staff("/api/journeys/"+ours+"/contact", `{"mustNotKnow":["RZZ"]}`)
+	for _, route := range schemas.RoutesOf(schemas.Intake) {
+		for _, role := range route.Roles {
+			about := map[schemas.Thing]string{schemas.AboutJourney: theirs, schemas.AboutPerson: known}[route.Thing()]
+			if about == "" || schemas.ScopeOf(role, "RZZ", "x").All || role == schemas.Person {
+				continue
+			}
+			path, contentType, body := w.fill(route, about, "RZZ")
+			got := w.AskAs(*as("RZZ", role, "must-not-know"), route.Method, path, contentType, []byte(body), schemas.ReasonHeader, "they are on our ward tonight")
+			if reachOf(got) != schemas.Hidden {
+				w.t.Errorf("%s as %s of whom must not know: %d %s", route.Mux(), role, got.Status, got.Body)
+			}
 		}
 	}
 }
