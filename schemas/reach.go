@@ -33,12 +33,18 @@ const (
 	AboutFacility Thing = "facility"
 	AboutRequest  Thing = "request" // as a FHIR ServiceRequest
 	AboutSession  Thing = "session"
+	AboutHelp     Thing = "request for help"
 )
 
-// Thing says what a route is about, by its path.
+// Thing says what a route is about, by its path. A request for help is about nothing that could be hidden: it is taken
+// from whoever may ask at all, and shows nothing.
 func (r Route) Thing() Thing {
+	if strings.HasSuffix(r.Pattern, "/help") {
+		return AboutNothing
+	}
 	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson, "/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
-		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest, "/sessions/{id}": AboutSession} {
+		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest, "/sessions/{id}": AboutSession,
+		"/help/{id}": AboutHelp} {
 		if strings.Contains(r.Pattern, part) {
 			return thing
 		}
@@ -58,7 +64,7 @@ func (r Route) Expect(role Role, own, reasoned bool) Reach {
 	switch {
 	case thing == AboutNothing:
 		return Reached
-	case thing == AboutSession:
+	case thing == AboutSession, thing == AboutHelp && strings.HasSuffix(r.Pattern, "/person-knows"):
 		return ifElse(own, Reached, Hidden)
 	case scope.All:
 		return Reached

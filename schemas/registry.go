@@ -137,7 +137,7 @@ var registry = []Entry{
 		"A published number or link that had reached nobody works again, or was replaced.",
 		"A service that could not be reached as published can be reached again.", false},
 
-	{OfferRaised, Followup, []string{Journey}, reflect.TypeFor[OfferRaisedData](),
+	{OfferRaised, Followup, []string{Bridging, Journey}, reflect.TypeFor[OfferRaisedData](),
 		"A follow-up offer has been prepared for one partner; nothing has left the NHS boundary.",
 		"We prepared an offer of a follow-up session for you. It goes no further unless you say yes.", false},
 	{OfferSent, Followup, []string{Journey}, reflect.TypeFor[OfferSentData](),

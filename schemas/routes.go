@@ -36,6 +36,7 @@ var (
 	teams    = []Role{SendingTeam, Navigator, YoungPeoplesClinician}
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
 	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Operator, Commissioner, Person}
+	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}
 	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
 
@@ -127,6 +128,23 @@ var routes = []Route{
 		"Hands a step to another owner; the former one stays answerable until the new one acknowledges."},
 	{"POST", "/api/steps/{id}/acknowledge", Journey, teams, false,
 		"Records that an owner has taken a step on."},
+
+	{"POST", "/api/journeys/{id}/help", Bridging, helpers, false,
+		"Asks for help now, or passes on a concern for somebody's safety, from a journey or one of its steps, in every state: stored first, then those on call are told."},
+	{"POST", "/api/offers/{id}/help", Bridging, helpers, false,
+		"The same, from an offer."},
+	{"POST", "/api/calls/{id}/help", Bridging, helpers, false,
+		"The same, from a call."},
+	{"GET", "/api/help/{id}", Bridging, teams, false,
+		"Shows a request for help: who was told, and who has taken it on."},
+	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,
+		"Records that somebody has taken a request for help on; nobody further up is told any more."},
+	{"POST", "/api/help/{id}/person-knows", Bridging, helpers, false,
+		"Says, by whoever passed a concern on, whether the person knows."},
+	{"GET", "/api/rota", Bridging, staff, false,
+		"Shows who of the caller's organisation is on call, the hours of the days ahead for which nobody is, and whose channel is not proven."},
+	{"PUT", "/api/rota", Bridging, []Role{Navigator}, false,
+		"Keeps a whole rota, instead of the one that was read before (If-Match)."},
 
 	{"GET", "/api/services", Threshold, everyone, false,
 		"Lists the directory's services with their criteria, sources and dates of last check."},

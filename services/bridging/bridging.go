@@ -1,11 +1,13 @@
 // Package bridging keeps in touch with somebody who waits on a service: short calls on an agreed cadence, which they
 // said yes to.
 //
-// In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided, threshold.gap-found and service.answered (threshold), journey.held, released, closed and
-// reopened (journey). Out: bridging.proposed, started, paused, resumed and ended, call.scheduled.
+// In: discharge.recorded, corrected and withdrawn, referral.requested, consent.given, declined, withdrawn and lapsed,
+// person.contact-stopped and resumed (intake), pathway.decided, threshold.gap-found and service.answered (threshold),
+// offer.raised and appointment.* (followup), journey.held, released, closed and reopened (journey); and requests for help
+// over HTTP. Out: bridging.proposed, started, paused, resumed and ended, call.scheduled, help.requested and acknowledged.
 //
-// Tables: journey_state (what is known of a journey), plan, call. View: held, for the sentinel.
+// Tables: journey_state (what is known of a journey), plan, call, help, rota, page (who was told of a request for help),
+// offer. View: held, for the sentinel.
 //
 // It promises:
 //   - whoever waits on any service, or falls between services, gets a plan proposed, at once;
@@ -17,16 +19,26 @@
 //   - the same events in any order, with repetitions, end in the same plan;
 //   - calls fall on working days between 10:00 and 19:00 local time.
 //
+// Of help it promises:
+//   - a request is stored alone, first, by one statement that needs nothing but the id given, in every state;
+//   - then those on call are told, rung by rung, each rung once by any number of replicas; nobody taking it on in time goes
+//     further up, an empty rung is passed at once;
+//   - the answer says who was told, or that nobody could be, with a number to ring.
+//
 // It does not yet remind callers, take outcomes of calls, or honour the person's own days and hours.
 package bridging
 
 import (
 	"embed"
 	"io/fs"
+	"log/slog"
 	"time"
 	_ "time/tzdata" // the binary must know Europe/London on a machine that does not
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/notify"
 	"footbridge/schemas"
 )
 
@@ -45,14 +57,31 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Config is what bridging needs. Zone is Europe/London when nil.
+// Config is what bridging needs. Zone is Europe/London when nil, the clock the real one.
 type Config struct {
 	Zone *time.Location
+	// Clock gives the time of decisions.
+	Clock clock.Clock
+	Log   *slog.Logger
+	// Host is the organisation that runs this: its rota is told where nobody else's is known.
+	Host string
+	// Notify hands messages to those who are on call; nil reaches nobody.
+	Notify *notify.Sender
+	// Numbers are those that anybody can ring for help at any hour, in words.
+	Numbers []string
+	// URL is where people find this system.
+	URL string
 }
 
 // Service decides about plans and calls. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
-	zone *time.Location
+	zone    *time.Location
+	clock   clock.Clock
+	log     *slog.Logger
+	host    string
+	notify  *notify.Sender
+	numbers []string
+	url     string
 }
 
 // New makes the service.
@@ -61,6 +90,29 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{zone: zone}
+	s := &Service{zone: zone, clock: cfg.Clock, log: cfg.Log, host: cfg.Host, notify: cfg.Notify, numbers: cfg.Numbers, url: cfg.URL}
+	if s.clock == nil {
+		s.clock = clock.Real()
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.notify == nil {
+		if s.notify, err = notify.New(notify.Config{}); err != nil {
+			return nil, err
+		}
+	}
+	if len(s.numbers) == 0 {
+		s.numbers = defaultNumbers
+	}
 	return s, nil
+}
+
+// defaultNumbers are open to anybody in England at any hour.
+var defaultNumbers = []string{"NHS 111, and choose option 2", "Samaritans on 116 123"}
+
+// Due are the loops over what falls due by time.
+func (s *Service) Due() []flow.Due {
+	return []flow.Due{{Name: "help-waits", Every: time.Second, Limit: 64, Run: s.unacknowledged},
+		{Name: "pages", Every: time.Second, Limit: 16, Run: s.leftPages}}
 }

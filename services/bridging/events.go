@@ -44,6 +44,11 @@ var subscriptions = flow.Table(
 	flow.On(schemas.ContactResumed, func(k *Known, _ schemas.ContactResumedData, at int64) {
 		k.Contact.Hear(schemas.Said{At: at, Yes: true})
 	}),
+	flow.On(schemas.AppointmentBooked, func(k *Known, d schemas.AppointmentBookedData, at int64) { k.appointment(d.Appointment).book(at, d.On) }),
+	flow.On(schemas.AppointmentKept, func(k *Known, d schemas.AppointmentKeptData, _ int64) { k.appointment(d.Appointment).Kept = true }),
+	flow.On(schemas.AppointmentNotKept, func(k *Known, d schemas.AppointmentNotKeptData, at int64) { k.appointment(d.Appointment).end(at) }),
+	flow.On(schemas.AppointmentCancelled, func(k *Known, d schemas.AppointmentCancelledData, at int64) { k.appointment(d.Appointment).end(at) }),
+	flow.On(schemas.OfferRaised, func(k *Known, d schemas.OfferRaisedData, _ int64) { k.addOffer(d.Offer) }),
 )
 
 func consent(k *Known, d schemas.ConsentData, at int64, e flow.Event) {
@@ -53,15 +58,15 @@ func consent(k *Known, d schemas.ConsentData, at int64, e flow.Event) {
 // effects gathers what follows for the plans and calls of a batch, for one statement each.
 type effects struct {
 	opened, changed      []Plan
-	moved                []Plan // to the organisation that the journey is now
 	scheduled, cancelled []Call
+	offers               map[string]string // of which journeys
 	now                  time.Time
 	zone                 *time.Location
 }
 
 // reconcile brings the plans of journeys in line with what is known of them.
 func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
-	f := effects{now: now, zone: s.zone}
+	f := effects{now: now, zone: s.zone, offers: map[string]string{}}
 	for _, r := range changed {
 		f.reconcile(r)
 	}
@@ -69,8 +74,8 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 }
 
 func (f *effects) store(q flow.Queuer) error {
+	keepOffers(q, f.offers)
 	cancelCalls(q, f.cancelled, f.now)
-	movePlans(q, f.moved)
 	if err := changePlans(q, f.changed, f.now); err != nil {
 		return err
 	}
@@ -83,6 +88,13 @@ func (f *effects) store(q flow.Queuer) error {
 
 // reconcile asks the rules about one journey and gathers what follows.
 func (f *effects) reconcile(r *record) {
+	for _, e := range r.Applied {
+		if e.Type == string(schemas.OfferRaised) {
+			for _, offer := range r.Known.Offers {
+				f.offers[offer] = r.Journey
+			}
+		}
+	}
 	c := change(&r.Known, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), calendar.England(), f.zone)
 	if c.Open != nil {
 		r.Plan = c.Open
@@ -92,13 +104,6 @@ func (f *effects) reconcile(r *record) {
 	if c.Change != nil {
 		r.Plan = c.Change
 		f.changed = append(f.changed, *r.Plan)
-	}
-	if p := r.Plan; p != nil && p.Organisation != r.Known.Sender {
-		p.Organisation = r.Known.Sender
-		if p.Call != nil {
-			p.Call.Organisation = r.Known.Sender
-		}
-		f.moved = append(f.moved, *p)
 	}
 	f.calls(r, c)
 	f.emit(r, c)

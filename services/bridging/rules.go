@@ -17,9 +17,13 @@ type Known struct {
 	// it: who waited is not dropped because a later message is silent about it.
 	Waits map[string]bool `json:"waits,omitempty"`
 	// Gap says that nothing statutory was open: whoever falls between services is between them as much as who waits.
-	Gap     bool            `json:"gap,omitempty"`
-	Consent schemas.Answers `json:"consent,omitzero"` // to bridging calls
-	Contact schemas.Said    `json:"contact,omitzero"` // Yes: contact may be made
+	Gap bool `json:"gap,omitempty"`
+	// Offers are those of follow-up sessions, sorted.
+	Offers []string `json:"offers,omitempty"`
+	// Appointments are the sessions that others have planned, by their ids.
+	Appointments map[string]*Appointment `json:"appointments,omitempty"`
+	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
+	Contact      schemas.Said            `json:"contact,omitzero"` // Yes: contact may be made
 	schemas.Course
 	schemas.Origin
 }
@@ -45,6 +49,50 @@ func (k *Known) addWaits(services ...string) {
 		}
 		k.Waits[service] = true
 	}
+}
+
+// addOffer takes in that an offer is of this journey: help may be asked from it.
+func (k *Known) addOffer(id string) {
+	if at, found := slices.BinarySearch(k.Offers, id); !found {
+		k.Offers = slices.Insert(slices.Clone(k.Offers), at, id)
+	}
+}
+
+// Appointment is a session that somebody else has planned: there is no second planned contact on its day.
+type Appointment struct {
+	On    string `json:"on,omitempty"`
+	At    int64  `json:"at,omitempty"`    // of the booking that On is from
+	Ended int64  `json:"ended,omitempty"` // of the newest event that it does not take place as agreed
+	Kept  bool   `json:"kept,omitempty"`
+}
+
+func (a *Appointment) book(at int64, on string) {
+	if schemas.Newer(at, &a.At) {
+		a.On = on
+	}
+}
+
+func (a *Appointment) end(at int64) { a.Ended = max(a.Ended, at) }
+
+func (k *Known) appointment(id string) *Appointment {
+	if k.Appointments == nil {
+		k.Appointments = map[string]*Appointment{}
+	}
+	if k.Appointments[id] == nil {
+		k.Appointments[id] = &Appointment{}
+	}
+	return k.Appointments[id]
+}
+
+// busy are the days on which somebody else has planned to be in touch.
+func (k *Known) busy() map[calendar.Day]bool {
+	days := map[calendar.Day]bool{}
+	for _, a := range k.Appointments {
+		if day, err := calendar.ParseDay(a.On); err == nil && (a.Kept || a.At > a.Ended) {
+			days[day] = true
+		}
+	}
+	return days
 }
 
 // addAnswered: who is on a service's list waits.

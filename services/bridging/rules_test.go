@@ -297,7 +297,6 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 type ending struct {
 	State            State
 	Because, Waiting string
-	Organisations    [2]string // of the plan, and of its call
 	Due              time.Time
 	Known            Known
 }
@@ -305,9 +304,9 @@ type ending struct {
 func endOf(r *record) ending {
 	e := ending{Known: r.Known}
 	if p := r.Plan; p != nil {
-		e.State, e.Because, e.Waiting, e.Organisations[0] = p.State, p.Because, fmt.Sprint(p.WaitingOn), p.Organisation
+		e.State, e.Because, e.Waiting = p.State, p.Because, fmt.Sprint(p.WaitingOn)
 		if p.Call != nil {
-			e.Due, e.Organisations[1] = p.Call.DueAt, p.Call.Organisation
+			e.Due = p.Call.DueAt
 		}
 	}
 	return e

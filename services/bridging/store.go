@@ -118,20 +118,6 @@ func changePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	return err
 }
 
-// movePlans queues that plans and the calls ahead of them are another organisation's, as their journeys are.
-func movePlans(q flow.Queuer, plans []Plan) {
-	if len(plans) == 0 {
-		return
-	}
-	var ids, organisations []string
-	for _, p := range plans {
-		ids, organisations = append(ids, p.ID), append(organisations, p.Organisation)
-	}
-	q.Queue(`with n as (select id, organisation from unnest($1::uuid[], $2::text[]) as t(id, organisation)),
-		ahead as (update call c set organisation = n.organisation from n where c.plan = n.id and c.ended_at is null)
-		update plan p set organisation = n.organisation from n where p.id = n.id`, ids, organisations)
-}
-
 // cancelCalls queues that calls will not be made. It comes before scheduleCalls: a plan has one call ahead of it.
 func cancelCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) == 0 {

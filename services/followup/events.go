@@ -76,7 +76,6 @@ func (s *Service) leftOn(day string, at *time.Time, orElse time.Time) string {
 type effects struct {
 	ended, renewed, raised []Offer
 	kept                   []Offer // with another window
-	moved                  []Offer // to the organisation that the journey is now
 }
 
 // reconcile brings the offers of journeys in line with what is known of them.
@@ -89,7 +88,6 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 		endOffers(q, f.ended, now)
 		renewConsents(q, f.renewed)
 		renewWindows(q, f.kept)
-		moveOffers(q, f.moved)
 		raiseOffers(q, f.raised, now)
 		return nil
 	}
@@ -112,11 +110,6 @@ func (f *effects) reconcile(s *Service, now time.Time, r *record) {
 		r.Open = nil
 		f.ended = append(f.ended, *c.End)
 		r.emit(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: c.End.ID, Reason: c.End.Because})
-	}
-	if o := r.Open; o != nil && o.Organisation != r.Known.Sender {
-		moved := *o
-		moved.Organisation = r.Known.Sender
-		r.Open, f.moved = &moved, append(f.moved, moved)
 	}
 	if o := c.Raise; o != nil {
 		o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(now), r.Journey, r.Known.Sender, r.Known.Person

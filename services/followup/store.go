@@ -85,19 +85,6 @@ func renewConsents(q flow.Queuer, offers []Offer) {
 		where o.id = n.id`, ids, consents)
 }
 
-// moveOffers queues that offers that stand are another organisation's, as their journeys are.
-func moveOffers(q flow.Queuer, offers []Offer) {
-	if len(offers) == 0 {
-		return
-	}
-	var ids, organisations []string
-	for _, o := range offers {
-		ids, organisations = append(ids, o.ID), append(organisations, o.Organisation)
-	}
-	q.Queue(`update offer o set organisation = n.organisation from unnest($1::uuid[], $2::text[]) as n(id, organisation)
-		where o.id = n.id`, ids, organisations)
-}
-
 // renewWindows queues that offers that stand have another window.
 func renewWindows(q flow.Queuer, offers []Offer) {
 	if len(offers) == 0 {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"os"
 	"path/filepath"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"footbridge/libs/notify"
 	"footbridge/libs/service"
 	"footbridge/schemas"
 	"footbridge/services/journey"
@@ -56,6 +58,10 @@ type Config struct {
 	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`
 	URL          string         `env:"URL" as:"url" help:"where people and commands find the running system; empty: http://HTTP_ADDR. With https, cookies go over TLS alone"`
 	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: they sign with the operator's key"`
+	SMTPURL      service.Secret `env:"SMTP_URL" help:"the server that takes mail for those who are on call: smtp://user:password@host:587; empty: no mail is sent"`
+	MailFrom     string         `env:"MAIL_FROM" help:"the address that mail comes from"`
+	PageSecret   service.Secret `env:"PAGE_SECRET" help:"signs the webhooks that page those who are on call (at least 24 characters); empty: none are sent"`
+	CrisisLines  []string       `env:"CRISIS_NUMBERS" help:"numbers that anybody can ring for help at any hour, in words, comma between; empty: those that are open to all of England"`
 	Connections  int            `env:"DATABASE_CONNECTIONS" default:"12" help:"connections a service opens at most"`
 	LogText      bool           `env:"LOG_TEXT" help:"log lines for a terminal instead of JSON"`
 	PProf        bool           `env:"PPROF" help:"serve /debug/pprof/ on the operations port"`
@@ -76,13 +82,14 @@ func (c *Config) creds(name string) string { return orElse(c.ServiceCreds[name],
 type addrs struct {
 	Intake    string `env:"INTAKE_ADDR" default:"127.0.0.1:8081" as:"hostport" help:"intake's own HTTP port"`
 	Threshold string `env:"THRESHOLD_ADDR" default:"127.0.0.1:8082" as:"hostport" help:"threshold's own HTTP port"`
+	Bridging  string `env:"BRIDGING_ADDR" default:"127.0.0.1:8084" as:"hostport" help:"bridging's own HTTP port"`
 	Journey   string `env:"JOURNEY_ADDR" default:"127.0.0.1:8085" as:"hostport" help:"journey's own HTTP port"`
 	Console   string `env:"CONSOLE_ADDR" default:"127.0.0.1:8086" as:"hostport" help:"console's own HTTP port"`
 }
 
 func (a addrs) of(name string) string {
 	return map[string]string{
-		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Journey: a.Journey, schemas.Console: a.Console,
+		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Bridging: a.Bridging, schemas.Journey: a.Journey, schemas.Console: a.Console,
 	}[name]
 }
 
@@ -148,6 +155,23 @@ func shown(err error) error {
 		return nil
 	}
 	return err
+}
+
+// notifier sends what those who are on call are told. In development there is a channel that only writes to the log.
+func (c *Config) notifier(log *slog.Logger) (*notify.Sender, error) {
+	allow, err := c.outwardAllow()
+	if err != nil {
+		return nil, err
+	}
+	cfg := notify.Config{SMTP: string(c.SMTPURL), From: c.MailFrom, Secret: []byte(c.PageSecret), Allow: allow}
+	if c.development {
+		cfg.Log = log
+	}
+	sender, err := notify.New(cfg)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_SMTP_URL, FOOTBRIDGE_MAIL_FROM or FOOTBRIDGE_PAGE_SECRET: %w", err)
+	}
+	return sender, nil
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.

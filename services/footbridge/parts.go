@@ -149,15 +149,23 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := bridging.New(bridging.Config{})
+	t := p.telemetry[bridging.Name]
+	sender, err := p.cfg.notifier(t.Log)
 	if err != nil {
 		return err
 	}
-	f, err := p.flowOf(ctx, bridging.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = bridging.Hears(), s.Handle })
+	s, err := bridging.New(bridging.Config{Clock: p.clock, Log: t.Log, Host: p.cfg.Organisation, Notify: sender, Numbers: p.cfg.CrisisLines,
+		URL: orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr)})
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, bridging.Name, f, noRoutes(bridging.Name))
+	f, err := p.flowOf(ctx, bridging.Name, pool, func(c *flow.Config) {
+		c.Hears, c.Handle, c.Due = bridging.Hears(), s.Handle, s.Due()
+	})
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, bridging.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool) })
 }
 
 func (p *process) runJourney(ctx context.Context, h *service.Health) error {

@@ -139,6 +139,8 @@ var mayReadForNobody = map[string]string{
 	"intake.findHomes":       "the same, of all that the batch concerns",
 	"intake.loadHomes":       "the same",
 	"intake.findSettled":     "the first again, after a commit of unknown outcome",
+	"bridging.lockHelp":      "of a request for help that the caller has just stored: what becomes of it; of nobody else's",
+	"bridging.rotaOf":        "who is on call, for whoever tells them; a line of it is shown to nobody by it",
 	"threshold.load":         "event handlers act for the system itself",
 	"journey.load":           "event handlers act for the system itself",
 }

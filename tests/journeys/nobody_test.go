@@ -37,6 +37,8 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/reopen":   `{}`,
 	"POST /api/journeys/{id}/asked":    `{"service":"OTHER"}`,
 	"POST /api/journeys/{id}/answered": `{"service":"OTHER","answer":"no"}`, "POST /api/journeys/{id}/override": `{"service":"OTHER","door":"open","reason":"to see"}`,
+	"POST /api/journeys/{id}/help": `{}`, "POST /api/offers/{id}/help": `{}`, "POST /api/calls/{id}/help": `{}`,
+	"POST /api/help/{id}/acknowledge": ``, "POST /api/help/{id}/person-knows": `{"personKnows":"yes"}`,
 	"POST /api/steps/{id}/done": `{}`, "POST /api/steps/{id}/reassign": `{"owner":"navigator:duty"}`, "POST /api/steps/{id}/acknowledge": `{"owner":"navigator:duty"}`,
 	"POST /api/thresholds/check": `{"facts":{"age":30}}`, "POST /api/thresholds/what-if": `{}`, "POST /api/thresholds/gaps": `{}`,
 	"POST /api/sessions/{id}/end": ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,

@@ -46,6 +46,7 @@ type walk struct {
 	facility string                              // where a message came from that nobody has agreed
 	young    map[schemas.Thing]string            // of somebody of fifteen
 	services string                              // one of the directory's
+	help     string                              // one that a team of RXX asked for
 	things   map[string]map[schemas.Thing]string // by route
 }
 
@@ -169,6 +170,7 @@ func newWalk(t *testing.T) *walk {
 		t.Fatalf("the directory: %v", err)
 	}
 	w.services = directory.Items[0].Service.ID
+	w.help = w.helpOf(*as("RXX", schemas.Navigator, "navigator"), true)
 	var step string
 	w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, w.young[schemas.AboutJourney])
 	w.young[schemas.AboutStep] = step
@@ -227,8 +229,27 @@ func (w *walk) target(a asked) string {
 		return w.facility
 	case schemas.AboutSession:
 		return clock.NewRandomID()
+	case schemas.AboutHelp:
+		return w.help
+	}
+	if strings.HasSuffix(route.Pattern, "/help") {
+		return w.shared.journey
 	}
 	return w.services
+}
+
+// helpOf is a request for help, by somebody or by another.
+func (w *walk) helpOf(who principal.Principal, own bool) string {
+	w.t.Helper()
+	if !own {
+		who = *as("RXX", schemas.Navigator, "whose-request-it-is")
+	}
+	var asked struct{ Help string }
+	got := w.AskAs(who, http.MethodPost, "/api/journeys/"+w.shared.journey+"/help", typeJSON, []byte(`{}`))
+	if err := json.Unmarshal(got.Body, &asked); err != nil || asked.Help == "" {
+		return clock.NewRandomID() // who may not ask for help has none
+	}
+	return asked.Help
 }
 
 // who asks: of RXX, whose the things are, or of somebody else.
@@ -257,6 +278,9 @@ func (w *walk) ask(a asked) (schemas.Reach, string) {
 	who, id := w.who(a), w.target(a)
 	if a.route.Thing() == schemas.AboutSession {
 		id = w.sessionOf(*who, a.own)
+	}
+	if strings.HasSuffix(a.route.Pattern, "/person-knows") {
+		id = w.helpOf(*who, a.own)
 	}
 	path, contentType, body := w.fill(a.route, id, who.Organisation)
 	var headers []string

@@ -1,0 +1,50 @@
+package bridging
+
+import (
+	"net/http"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// maxBody bounds a request.
+const maxBody = 64 << 10
+
+// api answers HTTP.
+type api struct {
+	*Service
+	flow *flow.Flow
+	pool *pgxpool.Pool
+}
+
+// Routes adds the service's paths to mux, each open to the roles of the route table. Changes go through f; reads use
+// pool. The mux must have put a principal into the context (principal.Require).
+func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error {
+	a := api{Service: s, flow: f, pool: pool}
+	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
+		"POST /api/journeys/{id}/help":     a.help(schemas.HelpAboutJourney),
+		"POST /api/offers/{id}/help":       a.help(schemas.HelpAboutOffer),
+		"POST /api/calls/{id}/help":        a.help(schemas.HelpAboutCall),
+		"GET /api/help/{id}":               a.showHelp,
+		"POST /api/help/{id}/acknowledge":  a.takeHelp,
+		"POST /api/help/{id}/person-knows": a.personKnows,
+		"GET /api/rota":                    a.rota,
+		"PUT /api/rota":                    a.keepRota,
+	}, principal.Guard)
+}
+
+// asking is who asks and the id that the path names.
+func asking(r *http.Request, none *httpx.Problem) (p principal.Principal, id string, err error) {
+	if p, err = principal.Need(r.Context()); err != nil {
+		return p, "", err
+	}
+	if id = r.PathValue("id"); !clock.IsID(id) {
+		return p, "", none
+	}
+	return p, id, nil
+}
