@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// Said is a yes or no with the sequence of the event that said it; with sequence 0 nothing has been said.
-type Said struct {
+// Answered is a yes or no with the sequence of the event that said it; with sequence 0 nothing has been said.
+type Answered struct {
 	At  int64 `json:"at"`
 	Yes bool  `json:"yes"`
 	// When it was heard of, where whoever keeps it needs that.
@@ -18,12 +18,12 @@ type Said struct {
 }
 
 // AnswerOf is what an event about consent says, by its type and sequence.
-func AnswerOf(t Type, at int64) Said {
-	return Said{At: at, Yes: t == ConsentGiven, Lapsed: t == ConsentLapsed}
+func AnswerOf(t Type, at int64) Answered {
+	return Answered{At: at, Yes: t == ConsentGiven, Lapsed: t == ConsentLapsed}
 }
 
-// Hear takes an answer over, unless it is older than the one that is known, and says whether it did.
-func (s *Said) Hear(other Said) bool {
+// Apply takes an answer over, unless it is older than the one that is known, and says whether it did.
+func (s *Answered) Apply(other Answered) bool {
 	if other.At <= s.At {
 		return false
 	}
@@ -34,21 +34,21 @@ func (s *Said) Hear(other Said) bool {
 // Answers are what a person said to one purpose: to any organisation, and to organisations by name. Whoever acts on
 // a consent asks here who may act; the order in which the answers arrive changes nothing.
 type Answers struct {
-	Any   Said            `json:"any,omitzero"`
-	Named map[string]Said `json:"named,omitempty"` // by organisation
+	Any   Answered            `json:"any,omitzero"`
+	Named map[string]Answered `json:"named,omitempty"` // by organisation
 }
 
-// Hear takes in what was said to an organisation, or to any where it is empty, and says whether it changed anything.
-func (a *Answers) Hear(organisation string, said Said) bool {
+// Apply takes in what was said to an organisation, or to any where it is empty, and says whether it changed anything.
+func (a *Answers) Apply(organisation string, said Answered) bool {
 	if organisation == "" {
-		return a.Any.Hear(said)
+		return a.Any.Apply(said)
 	}
 	named := a.Named[organisation]
-	if !named.Hear(said) {
+	if !named.Apply(said) {
 		return false
 	}
 	if a.Named == nil {
-		a.Named = map[string]Said{}
+		a.Named = map[string]Answered{}
 	}
 	a.Named[organisation] = named
 	return true
@@ -59,14 +59,14 @@ func (a Answers) Since(sequence int64) Answers {
 	var since Answers
 	for organisation, said := range a.all() {
 		if said.At > sequence && !said.Lapsed {
-			since.Hear(organisation, said)
+			since.Apply(organisation, said)
 		}
 	}
 	return since
 }
 
-func (a Answers) all() iter.Seq2[string, Said] {
-	return func(yield func(string, Said) bool) {
+func (a Answers) all() iter.Seq2[string, Answered] {
+	return func(yield func(string, Answered) bool) {
 		if !yield("", a.Any) {
 			return
 		}
@@ -80,7 +80,7 @@ func (a Answers) all() iter.Seq2[string, Said] {
 
 // To is the answer that counts for one organisation: what was said to it by name, else what was said to any. A no to
 // any that came after a yes by name takes that back too.
-func (a Answers) To(organisation string) Said {
+func (a Answers) To(organisation string) Answered {
 	named := a.Named[organisation]
 	if named.At == 0 || (a.Any.At > named.At && !a.Any.Yes) {
 		return a.Any
@@ -106,7 +106,7 @@ func (a Answers) named(yes bool) []string {
 
 // Whole is the answer to the purpose as a whole: yes where anybody may act; no where the person said no to any; not
 // said where all they said was no to some by name, which ends nothing else.
-func (a Answers) Whole() Said {
+func (a Answers) Whole() Answered {
 	whole := a.Any
 	for _, organisation := range a.Yes() {
 		if named := a.Named[organisation]; named.At > whole.At || !whole.Yes {
@@ -117,10 +117,10 @@ func (a Answers) Whole() Said {
 }
 
 // Newest is the newest answer, to whomever it was given.
-func (a Answers) Newest() Said {
-	var newest Said
+func (a Answers) Newest() Answered {
+	var newest Answered
 	for _, said := range a.all() {
-		newest.Hear(said)
+		newest.Apply(said)
 	}
 	return newest
 }

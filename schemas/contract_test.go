@@ -192,13 +192,13 @@ func TestEveryTextAndNumberHasAKind(t *testing.T) {
 func TestNoBaselineIsBroken(t *testing.T) {
 	t.Parallel()
 	for _, e := range schemas.Registry() {
-		direction := compat.Taken
+		direction := compat.Subscribed
 		if e.OnBus() {
-			direction = compat.Said
+			direction = compat.Emitted
 		}
 		noBreak(t, "baseline/"+e.Type.File()+".json", schemas.SchemaJSON(e.Type), direction)
 	}
-	noBreak(t, "baseline/facts.json", schemas.FactsSchemaJSON(), compat.Taken)
+	noBreak(t, "baseline/facts.json", schemas.FactsSchemaJSON(), compat.Subscribed)
 }
 
 func noBreak(t *testing.T, baseline string, newer []byte, d compat.Direction) {
@@ -257,9 +257,9 @@ func TestPlantedBreakingChangesAreNamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			e, _ := schemas.Lookup(p.in)
-			direction := compat.Taken
+			direction := compat.Subscribed
 			if e.OnBus() {
-				direction = compat.Said
+				direction = compat.Emitted
 			}
 			breaks, err := compat.Breaking(schemas.SchemaJSON(p.in), plant(t, p.in, p.plant), direction)
 			if err != nil || !slices.Contains(breaks, p.want) {
@@ -277,7 +277,7 @@ func TestAdditionsBreakNothing(t *testing.T) {
 		reason := p["reason"].(map[string]any)
 		reason["enum"] = append(reason["enum"].([]any), "another")
 	})
-	breaks, err := compat.Breaking(schemas.SchemaJSON(schemas.OfferWithdrawn), newer, compat.Said)
+	breaks, err := compat.Breaking(schemas.SchemaJSON(schemas.OfferWithdrawn), newer, compat.Emitted)
 	if err != nil || len(breaks) > 0 {
 		t.Errorf("an optional field and a new value are named as breaking: %v, %v", breaks, err)
 	}

@@ -240,7 +240,7 @@ type DischargeCorrectedData struct {
 	// The facts that have changed. What is left out is as it was.
 	Facts *Facts `json:"facts,omitempty"`
 	// Names of facts that are known no more.
-	TakenBack []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
+	Retracted []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
 	// Why a human is shown this discharge, as it is now: an empty list where nothing is left to show.
 	Flags []string `json:"flags,omitzero" is:"flag" items:"0,40"`
 	// Who may answer for somebody under 18, or of unknown age, as a named young people's clinician recorded.
@@ -345,7 +345,7 @@ type SeenData struct {
 	What string `json:"what" is:"seen"`
 }
 
-// ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for anew.
+// ContactResumedData says that a named human has lifted the stop on contact. Consent is asked for again.
 type ContactResumedData struct{}
 
 // Finding is a criterion's result for one set of facts.
@@ -359,19 +359,19 @@ const (
 	NotEvaluable Finding = "not-evaluable"
 )
 
-// Door is what a service's criteria say for one set of facts.
-type Door string
+// Eligibility is what a service's criteria say for one set of facts.
+type Eligibility string
 
 // The states of a door.
 const (
-	DoorOpen      Door = "open"
-	DoorNotOpen   Door = "not-open"
-	DoorOpenIf    Door = "open-if"            // a fact is unknown: a question, never a no
-	DoorTalkAbout Door = "to-be-talked-about" // a criterion that only a conversation can answer
+	Eligible    Eligibility = "open"
+	NotEligible Eligibility = "not-open"
+	EligibleIf  Eligibility = "open-if"            // a fact is unknown: a question, never a no
+	TalkAbout   Eligibility = "to-be-talked-about" // a criterion that only a conversation can answer
 )
 
-// ServiceDoor holds what one service's criteria say in a decision.
-type ServiceDoor struct {
+// ServiceEligibility holds what one service's criteria say in a decision.
+type ServiceEligibility struct {
 	// Id of the service in the directory.
 	Service string `json:"service" is:"service"`
 	// The service's published name.
@@ -382,7 +382,7 @@ type ServiceDoor struct {
 	Kind string `json:"kind" is:"code"`
 	// What the service's criteria say: open; not open; open if a fact that is unknown turns out so; or to be talked
 	// about, because only a conversation can answer.
-	Door Door `json:"door" is:"door"`
+	Eligibility Eligibility `json:"door" is:"door"`
 	// The criteria that made it other than open.
 	Because []CriterionResult `json:"because,omitempty"`
 	// Facts that would have to be known.
@@ -469,7 +469,7 @@ type InformationSuppliedData struct {
 	// The facts that have become known, or have changed. What is left out is as it was.
 	Facts Facts `json:"facts"`
 	// Names of facts that are known no more.
-	TakenBack []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
+	Retracted []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
 }
 
 // GapFoundData says that nothing statutory is open: the person falls between what services publish.
@@ -667,7 +667,7 @@ type OfferAcceptedData struct {
 	// The sequence of the last that was decided about the journey as a whole (held, released, closed, reopened), as far as
 	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing
 	// is over with it.
-	Turn int `json:"turn,omitempty" is:"sequence"`
+	Transition int `json:"turn,omitempty" is:"sequence"`
 	// By when the person's own answer about this partner is hoped for, whose place is kept meanwhile; absent where they have
 	// said yes to it by name.
 	PersonAnswersBy *time.Time `json:"personAnswersBy,omitempty"`
@@ -929,7 +929,7 @@ type JourneyHeldData struct {
 
 // JourneyReleasedData says that the journey goes on.
 type JourneyReleasedData struct {
-	// The local day from which windows count anew.
+	// The local day from which windows count again.
 	ReleasedOn string `json:"releasedOn" is:"date"`
 	// What happens next.
 	Next NextStep `json:"next"`
@@ -938,13 +938,13 @@ type JourneyReleasedData struct {
 // JourneyClosedData says that a named human has closed the journey.
 type JourneyClosedData struct {
 	// The sequence of the last answer to consent that was known. Answers up to it were about this: if the journey is
-	// reopened, the person is asked anew.
+	// reopened, the person is asked again.
 	AnsweredUpTo int `json:"answeredUpTo" is:"sequence"`
 }
 
 // JourneyReopenedData says that a closed journey is open again.
 type JourneyReopenedData struct {
-	// The local day from which windows count anew.
+	// The local day from which windows count again.
 	ReopenedOn string `json:"reopenedOn" is:"date"`
 	// What happens next.
 	Next NextStep `json:"next"`

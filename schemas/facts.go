@@ -82,7 +82,7 @@ func (f *Facts) Merge(other Facts, takenBack []string) {
 	}
 }
 
-// Changed are the facts that are otherwise than before, and the names of those that are known no more.
+// Changed are the facts that differ from before, and the names of those that are known no more.
 func (f Facts) Changed(before Facts) (changed Facts, takenBack []string) {
 	was, into := maps.Collect(before.Fields()), maps.Collect(changed.Fields())
 	for name, is := range f.Fields() {

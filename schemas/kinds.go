@@ -107,7 +107,7 @@ var kinds = compile(map[string]Kind{
 	"stop-reason":      oneOf("death-reported", "by-hand"),
 	"sector":           oneOf("statutory", "third-sector"),
 	"finding":          oneOf(string(Met), string(NotMet), string(Unknown), string(NotEvaluable)),
-	"door":             oneOf(string(DoorOpen), string(DoorNotOpen), string(DoorOpenIf), string(DoorTalkAbout)),
+	"door":             oneOf(string(Eligible), string(NotEligible), string(EligibleIf), string(TalkAbout)),
 	"offer-withdrawal": oneOf("discharge-withdrawn", "contact-stopped", "replaced", "clinician-first", "person", "human", "journey-closed", "not-reached",
 		"no-place", "another-accepted"),
 	"offer-decline":  oneOf("21", "22", "23", "24", "26", "27", "31", "32", "40", "41", "42", "99", "no-place", "may-know"),

@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// Reach is what somebody gets who asks for one thing by a route.
-type Reach string
+// Visibility is what somebody gets who asks for one thing by a route.
+type Visibility string
 
 // The reaches.
 const (
 	// Refused: the role may not ask at all.
-	Refused Reach = "refused"
+	Refused Visibility = "refused"
 	// Hidden: as if it were not there, so that nothing tells that it is.
-	Hidden Reach = "hidden"
+	Hidden Visibility = "hidden"
 	// AsksWhy: for a stated reason of substance alone.
-	AsksWhy Reach = "asks why"
+	AsksWhy Visibility = "asks why"
 	// Reached: whatever the answer is, it is about that thing.
-	Reached Reach = "reached"
+	Reached Visibility = "reached"
 )
 
 // Thing is what a route is about.
@@ -56,7 +56,7 @@ func (r Route) Thing() Thing {
 // offer that it has accepted; a session: the caller's own) or of another's, with a stated reason of substance or
 // without one. It follows from ScopeOf alone, but for what is said here; a test asks every route as everybody, and
 // docs/access.md is made from it.
-func (r Route) Expect(role Role, own, reasoned bool) Reach {
+func (r Route) Expect(role Role, own, reasoned bool) Visibility {
 	if !r.Allows(role) {
 		return Refused
 	}
@@ -89,7 +89,7 @@ func whyAsked(r Route) []Role {
 	return nil
 }
 
-func ifElse(holds bool, yes, no Reach) Reach {
+func ifElse(holds bool, yes, no Visibility) Visibility {
 	if holds {
 		return yes
 	}

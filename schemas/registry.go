@@ -70,7 +70,7 @@ var registry = []Entry{
 		"A message could not be used; it was kept, and a human will look at it.",
 		"We received a message that we could not read, and a member of staff is looking at it.", false},
 	{MessageReleased, Intake, []string{Journey}, reflect.TypeFor[MessageReleasedData](),
-		"A human released or dismissed a message that had been set aside.",
+		"A human released or dismissed a message that had been quarantined.",
 		"A member of staff has looked at a message that we could not read at first.", false},
 	{ConsentGiven, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ConsentData](),
 		"The person said yes to one or more purposes.",
@@ -287,28 +287,28 @@ func Sentence(eventType string) string {
 	return e.Sentence
 }
 
-// HeardBy returns the types that a service hears on the bus. Their SubjectFilters are its subscription.
-func HeardBy(service string) []Type {
+// SubscribedBy returns the types that a service hears on the bus. Their SubjectFilters are its subscription.
+func SubscribedBy(service string) []Type {
 	return typesOf(func(e Entry) bool { return e.OnBus() && slices.Contains(e.To, service) })
 }
 
-// SaidBy returns the types that a service says. SaidBy(Outside) are those taken at POST /events.
-func SaidBy(service string) []Type { return typesOf(func(e Entry) bool { return e.By == service }) }
+// EmittedBy returns the types that a service says. EmittedBy(Outside) are those taken at POST /events.
+func EmittedBy(service string) []Type { return typesOf(func(e Entry) bool { return e.By == service }) }
 
-// SubjectsHeardBy returns the NATS subject filters of HeardBy.
-func SubjectsHeardBy(service string) []string {
+// SubjectsSubscribedBy returns the NATS subject filters of SubscribedBy.
+func SubjectsSubscribedBy(service string) []string {
 	var filters []string
-	for _, t := range HeardBy(service) {
+	for _, t := range SubscribedBy(service) {
 		filters = append(filters, t.SubjectFilter())
 	}
 	return filters
 }
 
-// SubjectsSaidBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. Of a noun
+// SubjectsEmittedBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. Of a noun
 // that two services speak of, each may publish its own types only.
-func SubjectsSaidBy(service string) []string {
+func SubjectsEmittedBy(service string) []string {
 	var subjects []string
-	for _, t := range SaidBy(service) {
+	for _, t := range EmittedBy(service) {
 		subject := "footbridge." + t.Noun() + ".>"
 		if shared(t) {
 			subject = t.SubjectFilter()

@@ -54,7 +54,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 		for _, e := range schemas.Registry() {
 			rule := hears[service]
 			want := rule != nil && e.OnBus() && rule(e)
-			if got := slices.Contains(schemas.HeardBy(service), e.Type); got != want {
+			if got := slices.Contains(schemas.SubscribedBy(service), e.Type); got != want {
 				t.Errorf("%s hears %s: %v, want %v", service, e.Type, got, want)
 			}
 		}
@@ -83,17 +83,17 @@ func TestNoNounBelongsToTwoServices(t *testing.T) {
 	t.Parallel()
 	owner := map[string]string{}
 	for _, service := range services {
-		for _, subject := range schemas.SubjectsSaidBy(service) {
+		for _, subject := range schemas.SubjectsEmittedBy(service) {
 			if other, taken := owner[subject]; taken {
 				t.Errorf("%s may be published by %s and %s", subject, other, service)
 			}
 			owner[subject] = service
 		}
 	}
-	if got := schemas.SubjectsSaidBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
+	if got := schemas.SubjectsEmittedBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
 		t.Errorf("followup may publish %v", got)
 	}
-	if got := schemas.SubjectsSaidBy(schemas.Outside); got != nil {
+	if got := schemas.SubjectsEmittedBy(schemas.Outside); got != nil {
 		t.Errorf("what comes from outside may be published to %v", got)
 	}
 }

@@ -48,9 +48,9 @@ var routes = []Route{
 	{"GET", "/api/messages/{id}", Intake, []Role{Navigator, Operator}, false,
 		"Shows one message with what deciding about it takes; to a navigator also what it says, and for a stated reason (header Access-Reason) whom it is about."},
 	{"POST", "/api/messages/{id}/release", Intake, []Role{Navigator, Operator}, false,
-		"Releases a message that had been set aside, to be read again."},
+		"Releases a message that had been quarantined, to be read again."},
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
-		"Dismisses a message that had been set aside as of no concern here."},
+		"Dismisses a message that had been quarantined as of no concern here."},
 
 	{"GET", "/api/facilities", Intake, []Role{Navigator, Operator}, false,
 		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a navigator how the facility was written; with placed=true, those that were placed."},
@@ -62,7 +62,7 @@ var routes = []Route{
 	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person, Guest}, false,
 		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves alone."},
 	{"POST", "/api/referrals/list", Intake, []Role{SendingTeam, Navigator, System, Operator}, false,
-		"Takes a night's list as CSV, reconciles it by visit, and says what became of every row."},
+		"Takes a nightly list as CSV, reconciles it by visit, and says what became of every row."},
 
 	{"POST", "/fhir/$process-message", Intake, []Role{System}, false,
 		"Takes a referral as a FHIR R4 message in the Booking and Referral Standard's envelope: new, updated or cancelled."},

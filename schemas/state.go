@@ -104,9 +104,9 @@ func (visits Visits) AnyWithdrawn() bool {
 	return false
 }
 
-// Turn is the last that was decided about a journey as a whole. From is the local day on which it went on: windows count
+// Transition is the last that was decided about a journey as a whole. From is the local day on which it went on: windows count
 // from there.
-type Turn struct {
+type Transition struct {
 	At     int64  `json:"at"`
 	Held   bool   `json:"held,omitempty"`
 	Closed bool   `json:"closed,omitempty"`
@@ -116,21 +116,21 @@ type Turn struct {
 // Course is how a journey stands as a whole. What the person answered up to AnsweredUpTo was about what has been closed:
 // it counts no more, and they are asked again.
 type Course struct {
-	Turn         Turn  `json:"turn,omitzero"`
-	AnsweredUpTo int64 `json:"answeredUpTo,omitempty"`
+	Transition   Transition `json:"turn,omitzero"`
+	AnsweredUpTo int64      `json:"answeredUpTo,omitempty"`
 }
 
 // Take takes in how the journey stands.
-func (c *Course) Take(t Turn) {
-	if t.At > c.Turn.At {
-		c.Turn = t
+func (c *Course) Take(t Transition) {
+	if t.At > c.Transition.At {
+		c.Transition = t
 	}
 }
 
 // Close takes in that it was closed. What was answered before counts no more, even when the reopening was heard first.
 func (c *Course) Close(at int64, d JourneyClosedData) {
 	c.AnsweredUpTo = max(c.AnsweredUpTo, int64(d.AnsweredUpTo))
-	c.Take(Turn{At: at, Closed: true})
+	c.Take(Transition{At: at, Closed: true})
 }
 
 // MustNotKnow are the organisations that the person said must not know, by the event with sequence BarredAt.

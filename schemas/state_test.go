@@ -9,7 +9,7 @@ import (
 // known is a state of all kinds of values.
 type known struct {
 	Visits  Visits
-	Contact Said
+	Contact Answered
 	Course
 	MustNotKnow
 	Origin
@@ -22,8 +22,8 @@ func TestValuesEndTheSameInAnyOrder(t *testing.T) {
 		func(k *known) { k.Begin(1, "p", "RXX"); k.Visits.Record(1, "v", []string{FlagUnder18}) },
 		func(k *known) {
 			k.Visits.Withdraw(2, "v")
-			k.Contact.Hear(Said{At: 2})
-			k.Take(Turn{At: 2, Held: true})
+			k.Contact.Apply(Answered{At: 2})
+			k.Take(Transition{At: 2, Held: true})
 		},
 		func(k *known) {
 			k.Visits.Record(3, "v", nil)
@@ -39,7 +39,7 @@ func TestValuesEndTheSameInAnyOrder(t *testing.T) {
 	}
 	want := known{
 		Visits:  Visits{"v": {Recorded: 3, Withdrawn: 2, LeftOn: "monday", LeftOnAt: 3, FlagsAt: 3, Aged: true, FactsAt: 4}, "w": {Withdrawn: 5}},
-		Contact: Said{At: 2}, Course: Course{Turn: Turn{At: 5, Closed: true}, AnsweredUpTo: 7},
+		Contact: Answered{At: 2}, Course: Course{Transition: Transition{At: 5, Closed: true}, AnsweredUpTo: 7},
 		MustNotKnow: MustNotKnow{Barred: []string{"RYY", "RXX"}, BarredAt: 3}, Origin: Origin{Person: "p", Sender: "RYY", PersonAt: 1, PlacedAt: 4},
 	}
 	for _, order := range permutations(len(said)) {

@@ -239,7 +239,7 @@ func (c *checker) check(v reflect.Value, f *field, at string) {
 	switch {
 	case v.Kind() == reflect.Pointer:
 		if !v.IsNil() {
-			c.checkSaid(v.Elem(), f, at)
+			c.checkEmitted(v.Elem(), f, at)
 		}
 	case v.Kind() == reflect.Struct && v.Type() != timeType:
 		for i := range shapeOf(v.Type()).fields {
@@ -253,7 +253,7 @@ func (c *checker) check(v reflect.Value, f *field, at string) {
 			c.add(at, "is missing", f.do())
 		}
 	default:
-		c.checkSaid(v, f, at)
+		c.checkEmitted(v, f, at)
 	}
 }
 
@@ -271,12 +271,12 @@ func (c *checker) checkList(v reflect.Value, f *field, at string) {
 		return
 	}
 	for i := range v.Len() {
-		c.checkSaid(v.Index(i), f, at+"/"+strconv.Itoa(i))
+		c.checkEmitted(v.Index(i), f, at+"/"+strconv.Itoa(i))
 	}
 }
 
-// checkSaid checks one value that is there.
-func (c *checker) checkSaid(v reflect.Value, f *field, at string) {
+// checkEmitted checks one value that is there.
+func (c *checker) checkEmitted(v reflect.Value, f *field, at string) {
 	switch {
 	case v.Kind() == reflect.Struct && v.Type() != timeType:
 		c.check(v, nil, at)

@@ -34,7 +34,7 @@ func faultsOf[T any](raw []byte) []schemas.Fault {
 }
 
 // Values that mutations put in: the ones that readers and schemas disagree about most easily.
-// Each call makes them anew, as a second change may reach into the first.
+// Each call makes them again, as a second change may reach into the first.
 func mutants() []any {
 	return []any{
 		nil, true, false, "", " ", "x", "X", "open", "woman", "Woman", "follow-up", "none", "yes", "2026-03-01",

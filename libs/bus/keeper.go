@@ -51,14 +51,14 @@ func (k *Keeper) Run(ctx context.Context, told func(error)) {
 			return
 		case <-tick.C:
 		}
-		if err := k.look(ctx); ctx.Err() == nil {
+		if err := k.check(ctx); ctx.Err() == nil {
 			told(err)
 		}
 	}
 }
 
-// look makes what is gone.
-func (k *Keeper) look(ctx context.Context) error {
+// check makes what is gone.
+func (k *Keeper) check(ctx context.Context) error {
 	if !k.Conn.Up() {
 		return errors.New("keeping the streams: no connection to the broker")
 	}

@@ -11,10 +11,10 @@ import (
 // stream was at what time. What lies further was published later, so an age is never told too small by more than the
 // two seconds between looks, nor for what was published before this process first looked.
 type ages struct {
-	mu     sync.Mutex
-	looks  []mileage // by sequence
-	empty  time.Time // when nothing waited last
-	growth uint64
+	mu      sync.Mutex
+	samples []mileage // by sequence
+	empty   time.Time // when nothing waited last
+	growth  uint64
 }
 
 // mileage says that whatever the stream holds after seq was published at this time or later.
@@ -23,22 +23,22 @@ type mileage struct {
 	at  time.Time
 }
 
-// mostLooks bounds what is remembered: above it, every second one of the older half is forgotten.
-const mostLooks = 1024
+// maxSamples bounds what is remembered: above it, every second one of the older half is forgotten.
+const maxSamples = 1024
 
 // looked notes that the stream's last sequence was this, by an answer to what was asked at this time.
 func (a *ages) looked(last uint64, at time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if last < a.growth { // made again, or its tail is lost
-		a.looks = nil
+		a.samples = nil
 	}
 	a.growth = last
 	a.noteLocked(last, at)
 }
 
-// took notes that a message at this place was published at this time.
-func (a *ages) took(seq uint64, published time.Time) {
+// observe notes that a message at this place was published at this time.
+func (a *ages) observe(seq uint64, published time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if seq > 0 {
@@ -47,21 +47,21 @@ func (a *ages) took(seq uint64, published time.Time) {
 }
 
 func (a *ages) noteLocked(seq uint64, at time.Time) {
-	i, known := slices.BinarySearchFunc(a.looks, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
+	i, known := slices.BinarySearchFunc(a.samples, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
 	switch {
-	case known && at.After(a.looks[i].at):
-		a.looks[i].at = at
+	case known && at.After(a.samples[i].at):
+		a.samples[i].at = at
 	case !known:
-		a.looks = slices.Insert(a.looks, i, mileage{seq, at})
+		a.samples = slices.Insert(a.samples, i, mileage{seq, at})
 	}
-	if len(a.looks) > mostLooks {
-		kept := a.looks[:0]
-		for i, look := range a.looks {
-			if i%2 == 0 || i >= mostLooks/2 {
+	if len(a.samples) > maxSamples {
+		kept := a.samples[:0]
+		for i, look := range a.samples {
+			if i%2 == 0 || i >= maxSamples/2 {
 				kept = append(kept, look)
 			}
 		}
-		a.looks = kept
+		a.samples = kept
 	}
 }
 
@@ -79,12 +79,12 @@ func (a *ages) after(seq uint64) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	since := a.empty
-	i, known := slices.BinarySearchFunc(a.looks, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
+	i, known := slices.BinarySearchFunc(a.samples, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
 	if !known {
 		i = max(0, i-1)
 	}
-	if i < len(a.looks) && a.looks[i].at.After(since) {
-		since = a.looks[i].at
+	if i < len(a.samples) && a.samples[i].at.After(since) {
+		since = a.samples[i].at
 	}
 	return since
 }

@@ -37,15 +37,15 @@ func TestAnAgeGoesBackToBeforeThisProcessBeganAsSoonAsSomethingIsTaken(t *testin
 	if got := a.after(10); got != began {
 		t.Errorf("before anything is taken: %v", got.Sub(began))
 	}
-	a.took(11, began.Add(-48*time.Hour))
+	a.observe(11, began.Add(-48*time.Hour))
 	if got := a.after(10); got != began.Add(-48*time.Hour) {
 		t.Errorf("once the first is taken: %v", got.Sub(began))
 	}
-	for i := range uint64(10 * mostLooks) {
+	for i := range uint64(10 * maxSamples) {
 		a.looked(5000+i, began.Add(time.Duration(i)*time.Second))
 	}
-	if len(a.looks) > mostLooks || a.after(10).After(began) {
-		t.Errorf("%d looks are remembered, and the first is at %v", len(a.looks), a.after(10).Sub(began))
+	if len(a.samples) > maxSamples || a.after(10).After(began) {
+		t.Errorf("%d looks are remembered, and the first is at %v", len(a.samples), a.after(10).Sub(began))
 	}
 	a.looked(7, began.Add(time.Hour)) // the stream was made again
 	if got := a.after(3); got != began.Add(time.Hour) {

@@ -41,7 +41,7 @@ func (f *Flow) ClockRight() error {
 		if leapt.Abs() < clocksApart {
 			return nil
 		}
-		f.tellClock(fmt.Errorf("this process's clock has leapt by %v; nothing is applied, fired or dropped until it agrees with the database's", leapt.Round(time.Minute)))
+		f.reportClock(fmt.Errorf("this process's clock has leapt by %v; nothing is applied, fired or dropped until it agrees with the database's", leapt.Round(time.Minute)))
 	}
 	if f.clockWrong.Load() {
 		return fmt.Errorf("%w: this process's clock is wrong", pg.ErrNotNow)
@@ -49,7 +49,7 @@ func (f *Flow) ClockRight() error {
 	return nil
 }
 
-func (f *Flow) tellClock(err error) {
+func (f *Flow) reportClock(err error) {
 	if !f.clockWrong.Swap(true) {
 		f.cfg.Log.Error("a clock is wrong", "error", err, keyRunbook, "clock.md")
 	}
@@ -76,7 +76,7 @@ func (f *Flow) compareClocks(ctx context.Context) {
 		f.faults.clear("clock")
 		return
 	}
-	f.tellClock(fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied, fired or dropped until they agree", apart.Round(time.Minute)))
+	f.reportClock(fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied, fired or dropped until they agree", apart.Round(time.Minute)))
 }
 
 func (f *Flow) keepClock(ctx context.Context) {

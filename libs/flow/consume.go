@@ -25,8 +25,8 @@ const ackWait = 10 * time.Second
 // batchTime is how long one transaction may take before it is given up and tried again.
 const batchTime = 30 * time.Second
 
-// arrival is a message that has come, with what it says.
-type arrival struct {
+// delivery is a message that has come, with what it says.
+type delivery struct {
 	msg   jetstream.Msg
 	event Event
 }
@@ -90,9 +90,9 @@ func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 	return f.watch(ctx, created, failed, back)
 }
 
-// watch returns why the consumer must be looked at anew, or nil when ctx has ended.
+// watch returns why the consumer must be looked at again, or nil when ctx has ended.
 func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error, back <-chan struct{}) error {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	for {
 		select {
@@ -110,7 +110,7 @@ func (f *Flow) watch(ctx context.Context, created time.Time, failed <-chan error
 		if !f.cfg.Bus.Up() {
 			continue
 		}
-		if anew, err := f.hearsAnew(ctx); err == nil && anew {
+		if anew, err := f.mustResubscribe(ctx); err == nil && anew {
 			return errors.New("the schema has been restored; hearing everything again")
 		}
 		asked := time.Now()
@@ -141,7 +141,7 @@ const stillFor = time.Minute
 // judge says why a durable that is there does no work: somebody has paused it or made it something else, or it stands
 // still while events wait for it.
 func (f *Flow) judge(info *jetstream.ConsumerInfo, now time.Time) error {
-	if err := f.wanted().Differs(info); err != nil {
+	if err := f.desiredDurable().Differs(info); err != nil {
 		return err
 	}
 	if moved := info.Delivered.Consumer + info.AckFloor.Consumer; info.NumPending == 0 || moved != f.moved.count || f.moved.at.IsZero() {
@@ -153,8 +153,10 @@ func (f *Flow) judge(info *jetstream.ConsumerInfo, now time.Time) error {
 	return nil
 }
 
-// wanted is this service's durable as it should be.
-func (f *Flow) wanted() bus.Durable { return Durable(f.cfg.Stream.Name, f.cfg.Service, f.cfg.Hears) }
+// desiredDurable is this service's durable as it should be.
+func (f *Flow) desiredDurable() bus.Durable {
+	return Durable(f.cfg.Stream.Name, f.cfg.Service, f.cfg.Subjects)
+}
 
 // Durable describes the durable consumer of a service that hears these subjects, for who keeps the streams.
 func Durable(stream, service string, hears []string) bus.Durable {
@@ -180,7 +182,7 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("looking at the stream: %w", err)
 	}
-	anew, err := f.hearsAnew(ctx)
+	anew, err := f.mustResubscribe(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -202,7 +204,7 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 		return nil, fmt.Errorf("starting the consumer over: %w", err)
 	}
 	if anew {
-		if err := f.heardAnew(ctx); err != nil {
+		if err := f.resubscribed(ctx); err != nil {
 			return nil, err
 		}
 	}
@@ -225,7 +227,7 @@ func (f *Flow) work(ctx context.Context, arrived *queue) {
 // counts against an event; while ctx lasts, this does not return before the batch is applied or parked.
 func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 	if first, err := msgs[0].Metadata(); err == nil {
-		f.ages.took(first.Sequence.Stream, first.Timestamp)
+		f.ages.observe(first.Sequence.Stream, first.Timestamp)
 	}
 	arrivals, unreadable, ok := f.readRight(ctx, msgs)
 	if !ok {
@@ -252,7 +254,7 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 
 // readRight reads messages by a clock that is right before and after: what comes from the future by one that has leapt
 // back comes from now. ok is false where ctx ended first.
-func (f *Flow) readRight(ctx context.Context, msgs []jetstream.Msg) (good []arrival, bad []letter, ok bool) {
+func (f *Flow) readRight(ctx context.Context, msgs []jetstream.Msg) (good []delivery, bad []letter, ok bool) {
 	for {
 		if f.ClockRight() == nil {
 			good, bad = f.read(msgs)
@@ -267,7 +269,7 @@ func (f *Flow) readRight(ctx context.Context, msgs []jetstream.Msg) (good []arri
 }
 
 // remember keeps the furthest message applied, to notice when the stream has lost its tail.
-func (f *Flow) remember(arrivals []arrival) {
+func (f *Flow) remember(arrivals []delivery) {
 	if len(arrivals) == 0 {
 		return
 	}
@@ -282,9 +284,9 @@ func (f *Flow) remember(arrivals []arrival) {
 }
 
 // read reads the messages. What is no event never reaches a handler.
-func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
+func (f *Flow) read(msgs []jetstream.Msg) (good []delivery, bad []letter) {
 	for _, msg := range msgs {
-		if !f.hears(msg.Subject()) {
+		if !f.subscribesTo(msg.Subject()) {
 			continue // acknowledged with the others
 		}
 		event, err := Unmarshal(msg.Data())
@@ -294,7 +296,7 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 		}
 		reason := f.refuses(&event)
 		if reason == "" {
-			good = append(good, arrival{msg, event})
+			good = append(good, delivery{msg, event})
 			continue
 		}
 		if _, ok := clock.IDTime(event.ID); !ok {
@@ -305,10 +307,10 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []arrival, bad []letter) {
 	return good, bad
 }
 
-// hears says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment:
+// subscribesTo says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment:
 // when it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
-func (f *Flow) hears(subject string) bool {
-	return len(f.cfg.Hears) == 0 || slices.ContainsFunc(f.cfg.Hears, func(filter string) bool { return fits(filter, subject) })
+func (f *Flow) subscribesTo(subject string) bool {
+	return len(f.cfg.Subjects) == 0 || slices.ContainsFunc(f.cfg.Subjects, func(filter string) bool { return fits(filter, subject) })
 }
 
 // fits matches a subject with a filter: * stands for one part, > at the end for one or more.
@@ -355,9 +357,9 @@ func (f *Flow) idOf(msg jetstream.Msg) string {
 // applyOrPark applies the batch; when something in it cannot be applied, it is done again one by one, and what
 // fails alone is parked. An error is trouble with the infrastructure. late: the batch has met trouble for so long that
 // it is done one by one too, and what alone meets trouble, while the database answers, is parked.
-func (f *Flow) applyOrPark(arrivals []arrival, unreadable []letter, late bool) error {
+func (f *Flow) applyOrPark(arrivals []delivery, unreadable []letter, late bool) error {
 	if len(unreadable) > 0 {
-		if err := f.bury(unreadable); err != nil {
+		if err := f.deadLetter(unreadable); err != nil {
 			return err
 		}
 	}
@@ -368,15 +370,15 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []letter, late bool) e
 	for try := 1; pg.IsUnique(err) && try < uniqueTries; try++ {
 		err = f.apply(arrivals)
 	}
-	if err == nil || isTrouble(err) && !late {
+	if err == nil || isInfrastructure(err) && !late {
 		return err
 	}
 	for _, one := range arrivals {
-		err := f.apply([]arrival{one})
+		err := f.apply([]delivery{one})
 		if err == nil {
 			continue
 		}
-		if isTrouble(err) && !(late && f.stuck()) {
+		if isInfrastructure(err) && !(late && f.stuck()) {
 			return err
 		}
 		if err := f.park(one, err); err != nil {
@@ -390,16 +392,16 @@ func (f *Flow) applyOrPark(arrivals []arrival, unreadable []letter, late bool) e
 // at the same time, the second one fails and finds it when done again.
 const uniqueTries = 3
 
-// isTrouble: it says nothing about the events.
-func isTrouble(err error) bool {
+// isInfrastructure: it says nothing about the events.
+func isInfrastructure(err error) bool {
 	return pg.IsInfrastructure(err) || errors.Is(err, ErrOutcomeUnknown) || errors.Is(err, context.Canceled) ||
 		errors.Is(err, context.DeadlineExceeded)
 }
 
 // apply applies a batch in one transaction of two round trips: first the state, then the writes, the outbox rows and
 // the commit. What changes nothing costs no write and no wait for the disk.
-func (f *Flow) apply(arrivals []arrival) error {
-	slices.SortStableFunc(arrivals, func(a, b arrival) int { return compareIDs(a.event.ID, b.event.ID) })
+func (f *Flow) apply(arrivals []delivery) error {
+	slices.SortStableFunc(arrivals, func(a, b delivery) int { return compareIDs(a.event.ID, b.event.ID) })
 	events := make([]Event, 0, len(arrivals))
 	for i, a := range arrivals {
 		if i == 0 || a.event.ID != arrivals[i-1].event.ID {

@@ -17,7 +17,7 @@ import (
 func (f *Flow) runDue(ctx context.Context, due Due) {
 	f.loop(ctx, due.Name, due.Every, f.wake[due.Name], func() (bool, error) {
 		taken, _, err := f.doDue(due, due.Limit)
-		if err == nil || isTrouble(err) || due.Limit < 2 {
+		if err == nil || isInfrastructure(err) || due.Limit < 2 {
 			return taken >= due.Limit && due.Limit > 0, err
 		}
 		return f.doSingly(ctx, due, err)
@@ -30,12 +30,12 @@ func (f *Flow) doDue(due Due, limit int) (taken int, rows []string, err error) {
 	defer cancel()
 	life, span := f.startBatch(life, "due "+due.Name, nil)
 	err = f.Do(life, func(tx *Tx) error {
-		tx.aside = f.aside[due.Name].rows(tx.Now)
+		tx.postponed = f.postponed[due.Name].rows(tx.Now)
 		result, panicked := guarded(func() (err error) {
 			taken, err = due.Run(life, tx, limit)
 			return err
 		})
-		rows = tx.taken
+		rows = tx.attempted
 		return errors.Join(panicked, result)
 	})
 	if taken > 0 || err != nil {
@@ -55,12 +55,12 @@ func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, er
 			return false, nil
 		case err == nil:
 			done, try = done+1, 0
-		case isTrouble(err) || len(rows) == 0:
+		case isInfrastructure(err) || len(rows) == 0:
 			return false, err
 		case pg.IsUnique(err) && try < uniqueTries:
 		default:
 			failed, try = failed+1, 0
-			f.aside[due.Name].put(rows, f.cfg.Clock.Now().Add(asideFor))
+			f.postponed[due.Name].put(rows, f.cfg.Clock.Now().Add(postponedFor))
 			f.cfg.Log.Error("a row that fell due could not be done and is set aside; the others go on", "loop", due.Name,
 				keyRunbook, "rows-aside.md", "error", strings.Join(rows, ", ")+": "+firstLine(err))
 		}
@@ -71,16 +71,16 @@ func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, er
 	return true, nil
 }
 
-// asideFor is for how long a row that could not be done is left out before it is tried again.
-const asideFor = 10 * time.Minute
+// postponedFor is for how long a row that could not be done is left out before it is tried again.
+const postponedFor = 10 * time.Minute
 
-// aside is what a due loop leaves out for a while. It is kept in memory: another process tries each row itself.
-type aside struct {
+// postponed is what a due loop leaves out for a while. It is kept in memory: another process tries each row itself.
+type postponed struct {
 	mu    sync.Mutex
 	until map[string]time.Time
 }
 
-func (a *aside) put(rows []string, until time.Time) {
+func (a *postponed) put(rows []string, until time.Time) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	for _, row := range rows {
@@ -89,14 +89,14 @@ func (a *aside) put(rows []string, until time.Time) {
 }
 
 // rows are those that are left out now. One whose time has come is tried again.
-func (a *aside) rows(now time.Time) []string {
+func (a *postponed) rows(now time.Time) []string {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	maps.DeleteFunc(a.until, func(_ string, until time.Time) bool { return !now.Before(until) })
 	return slices.Sorted(maps.Keys(a.until))
 }
 
-func (a *aside) count() int {
+func (a *postponed) count() int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return len(a.until)

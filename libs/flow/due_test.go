@@ -42,11 +42,11 @@ func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 
 func doRows(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var ids []string
-	tx.Queue(`select id from thing where done = 0 and id <> all($2) order by id limit $1 for update skip locked`, limit, tx.Aside()).
+	tx.Queue(`select id from thing where done = 0 and id <> all($2) order by id limit $1 for update skip locked`, limit, tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {
-				tx.Take(id)
+				tx.Attempt(id)
 				ids = append(ids, id)
 				if id == "b-fails" {
 					return errors.New("it does not decode")

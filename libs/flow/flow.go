@@ -83,11 +83,11 @@ type Config struct {
 	Tracer trace.Tracer
 	Meter  metric.Meter
 
-	// Hears lists the subject filters of the types that Handle wants, e.g. "footbridge.offer.raised.v1.*".
+	// Subjects lists the subject filters of the types that Handle wants, e.g. "footbridge.offer.raised.v1.*".
 	// A service that hears nothing leaves both empty.
-	Hears  []string
-	Handle Handle
-	Due    []Due
+	Subjects []string
+	Handle   Handle
+	Due      []Due
 
 	// BatchSize bounds a batch (256). Workers is how many batches are under way at once (2).
 	BatchSize int
@@ -147,8 +147,8 @@ type Flow struct {
 	end         context.CancelFunc
 	background  sync.WaitGroup
 	wake        map[string]chan struct{}
-	aside       map[string]*aside // of each due loop
-	evidence    chan string       // something to look into at once: why
+	postponed   map[string]*postponed // of each due loop
+	evidence    chan string           // something to look into at once: why
 	faults      faults
 	ages        ages
 	position    atomic.Pointer[position]  // the furthest message this service has applied
@@ -176,10 +176,10 @@ func New(ctx context.Context, cfg Config) (*Flow, error) {
 	cfg.Due = withForgetting(cfg.Due)
 	f := &Flow{
 		cfg: cfg, source: "/footbridge/" + cfg.Service, adopted: map[int64]*tracker{},
-		wake: map[string]chan struct{}{}, aside: map[string]*aside{}, evidence: make(chan string, 1),
+		wake: map[string]chan struct{}{}, postponed: map[string]*postponed{}, evidence: make(chan string, 1),
 	}
 	for _, due := range cfg.Due {
-		f.wake[due.Name], f.aside[due.Name] = make(chan struct{}, 1), &aside{until: map[string]time.Time{}}
+		f.wake[due.Name], f.postponed[due.Name] = make(chan struct{}, 1), &postponed{until: map[string]time.Time{}}
 	}
 	var err error
 	if f.metrics, err = newInstruments(f); err != nil {
@@ -225,7 +225,7 @@ func setDefaults(cfg *Config) {
 // Run exchanges events until ctx ends, then drains: batches under way are finished, what has committed is
 // published, and the rest is left to whoever comes next. It returns an error only for what a restart cannot mend.
 func (f *Flow) Run(ctx context.Context) error {
-	defer f.cfg.Bus.OnReconnect(func() { f.look("the broker connection came back") })()
+	defer f.cfg.Bus.OnReconnect(func() { f.check("the broker connection came back") })()
 	var loops sync.WaitGroup
 	loops.Go(func() { f.keepWriters(f.life) })
 	loops.Go(func() { f.keepSwept(f.life) })

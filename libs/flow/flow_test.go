@@ -77,7 +77,7 @@ func (w *world) start(name string, hears []string, handle flow.Handle) *process 
 	}
 	testkit.Keep(w.t, conn, testStream, durables...)
 	cfg := flow.Config{
-		Service: name, Pool: pool, Bus: conn, Stream: testStream, Clock: clock.Real(), Hears: hears, Handle: handle,
+		Service: name, Pool: pool, Bus: conn, Stream: testStream, Clock: clock.Real(), Subjects: hears, Handle: handle,
 		StaleAfter: 2 * time.Second, ParkDelay: 10 * time.Millisecond, ParkTries: 3, Log: slog.New(slog.DiscardHandler),
 	}
 	if w.tune != nil {

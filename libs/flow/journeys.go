@@ -31,7 +31,7 @@ type Row[K any] struct {
 	Journey     string
 	Version     int64 // of the last event that was emitted
 	Correlation string
-	Known       K
+	State       K
 	// Applied are the events of this batch that changed the state; Cause is the one by which what is emitted came about:
 	// the last of them, unless the service says otherwise. Both are empty where a person or the time leads to it.
 	Applied []*Event
@@ -148,7 +148,7 @@ func (h Handler[K, R]) apply(row *Row[K], e *Event) (changed bool, err error) {
 	if row.broken != nil {
 		return false, row.broken
 	}
-	changed, err = row.before.Changed(&row.Known, func() error { return h.Subscriptions.Apply(&row.Known, *e) })
+	changed, err = row.before.Changed(&row.State, func() error { return h.Subscriptions.Apply(&row.State, *e) })
 	if err != nil || !changed {
 		return false, err
 	}
@@ -318,7 +318,7 @@ func (s Store[K, R]) scan(rows pgx.Rows, found func(journey string, r *R) error)
 		if err := rows.Scan(into...); err != nil {
 			return err
 		}
-		err := json.Unmarshal([]byte(known), &row.Known)
+		err := json.Unmarshal([]byte(known), &row.State)
 		if err == nil && s.Loaded != nil {
 			err = s.Loaded(r)
 		}
@@ -361,7 +361,7 @@ func (s Store[K, R]) Save(q Queuer, records []*R) error {
 func (s Store[K, R]) columns(records []*R) (columns []Column[R], fault *error) {
 	fault = new(error)
 	known := Col("known", "text", func(r *R) string {
-		text, err := json.Marshal(s.Row(r).Known)
+		text, err := json.Marshal(s.Row(r).State)
 		if err != nil {
 			*fault = errors.Join(*fault, fmt.Errorf("writing what is known of journey %s: %w", s.Row(r).Journey, err))
 		}

@@ -50,22 +50,22 @@ var keeper = flow.Handler[words, kept]{
 	Store: flow.Store[words, kept]{
 		Row: func(r *kept) *flow.Row[words] { return &r.Row },
 		Columns: []flow.Column[kept]{
-			flow.Col("word", "text", func(r *kept) string { return r.Known.Word }),
-			flow.List("all_words", func(r *kept) []string { return r.Known.All }),
+			flow.Col("word", "text", func(r *kept) string { return r.State.Word }),
+			flow.List("all_words", func(r *kept) []string { return r.State.All }),
 		},
 		Select: "s.word", Into: func(r *kept) []any { return []any{&r.Stored} },
 	},
 	Subscriptions: flow.Table(flow.On(askedType, (*words).take)),
 	Reconcile: func(_ time.Time, changed []*kept) func(flow.Queuer) error {
 		for _, r := range changed {
-			if r.Stored != r.Known.Word {
-				r.Emit(answeredType, thing{Word: r.Known.Word})
-				r.Stored = r.Known.Word
+			if r.Stored != r.State.Word {
+				r.Emit(answeredType, thing{Word: r.State.Word})
+				r.Stored = r.State.Word
 			}
 		}
 		return func(q flow.Queuer) error {
 			for _, r := range changed {
-				q.Queue(`insert into kept select $1, word from unnest($2::text[]) as t(word) on conflict do nothing`, r.Journey, r.Known.All)
+				q.Queue(`insert into kept select $1, word from unnest($2::text[]) as t(word) on conflict do nothing`, r.Journey, r.State.All)
 			}
 			return nil
 		}
@@ -120,7 +120,7 @@ func TestWhatIsKnownOfAJourneyIsStoredOnceABatchAndEmittedUnderItsVersion(t *tes
 		t.Errorf("then %+v", next)
 	}
 	r := s.Load(t, one)
-	if r.Fresh() || r.Version != 2 || r.Stored != "d" || !slices.Equal(r.Known.All, []string{"a", "b", "c", "d"}) {
+	if r.Fresh() || r.Version != 2 || r.Stored != "d" || !slices.Equal(r.State.All, []string{"a", "b", "c", "d"}) {
 		t.Errorf("stored %+v", r)
 	}
 	var all []string
@@ -170,7 +170,7 @@ func TestAChangeByHandEndsLikeOneByEvents(t *testing.T) {
 	err := testkit.TwoTrips(pool, func(reads *pgx.Batch) {
 		keeper.Store.Lock(reads, records, func(id string) { took = id }, `where s.word = $1 for update of s`, "a")
 	}, func(writes *pgx.Batch) (err error) {
-		records[journey].Known.Word = "by hand"
+		records[journey].State.Word = "by hand"
 		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey]})
 		return err
 	})

@@ -138,7 +138,7 @@ func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
 	dead := func(n int) func() bool {
 		return func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == n }
 	}
-	// From the future: buried; when its day has come it arrives again and is applied; redriving the letter does nothing.
+	// From the future: dead-lettered; when its day has come it arrives again and is applied; redriving the letter does nothing.
 	early := asked(clock.NewID(time.Now().AddDate(0, 0, 9)), "early", `{"word":"x"}`)
 	publish(early)
 	testkit.Eventually(t, "the early one is buried", dead(1))

@@ -36,12 +36,12 @@ type instruments struct {
 	flow                               *Flow
 	applied, published, swept, rebuilt metric.Int64Counter
 	parkings, refused                  metric.Int64Counter
-	seen                               standing // as last read; where database or broker do not answer, ages go on growing
+	seen                               backlog // as last read; where database or broker do not answer, ages go on growing
 }
 
-// standing is what database and broker say when a figure is read: never what progress wrote down, which cannot show
+// backlog is what database and broker say when a figure is read: never what progress wrote down, which cannot show
 // standing still.
-type standing struct {
+type backlog struct {
 	mu           sync.Mutex
 	read         time.Time
 	waiting      float64
@@ -73,22 +73,22 @@ func newInstruments(f *Flow) (*instruments, error) {
 		failures = append(failures, err)
 	}
 	gauge("footbridge.flow.unpublished.age", "seconds since the oldest event not acknowledged by the broker was committed", f.unpublishedAge)
-	read := func(of func(*standing) float64) func() float64 {
-		return func() float64 { return of(f.standingNow()) }
+	read := func(of func(*backlog) float64) func() float64 {
+		return func() float64 { return of(f.backlogNow()) }
 	}
-	gauge("footbridge.flow.unprocessed.age", "seconds since the oldest event was published that waits for this service or is under way in it; 0 when there is none", read(func(s *standing) float64 {
+	gauge("footbridge.flow.unprocessed.age", "seconds since the oldest event was published that waits for this service or is under way in it; 0 when there is none", read(func(s *backlog) float64 {
 		if s.oldest.IsZero() {
 			return 0
 		}
 		return time.Since(s.oldest).Seconds()
 	}))
-	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out, or that are not acknowledged", read(func(s *standing) float64 { return s.waiting }))
-	gauge("footbridge.flow.parked", "events waiting for another try", read(func(s *standing) float64 { return s.parked }))
-	gauge("footbridge.flow.dead", "dead letters; each counts as the void", read(func(s *standing) float64 { return s.dead }))
-	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that they are older", read(func(s *standing) float64 { return s.failed }))
+	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out, or that are not acknowledged", read(func(s *backlog) float64 { return s.waiting }))
+	gauge("footbridge.flow.parked", "events waiting for another try", read(func(s *backlog) float64 { return s.parked }))
+	gauge("footbridge.flow.dead", "dead letters; each counts as the void", read(func(s *backlog) float64 { return s.dead }))
+	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that they are older", read(func(s *backlog) float64 { return s.failed }))
 	gauge("footbridge.flow.aside", "rows that fell due, could not be done, and are left out for a while", func() float64 {
 		rows := 0
-		for _, loop := range f.aside {
+		for _, loop := range f.postponed {
 			rows += loop.count()
 		}
 		return float64(rows)
@@ -119,9 +119,9 @@ func (f *Flow) unpublishedAge() float64 {
 	return age
 }
 
-// standingNow reads what waits, once for all gauges of a reading. Where that fails, what was read last stands: an age
+// backlogNow reads what waits, once for all gauges of a reading. Where that fails, what was read last stands: an age
 // then goes on growing, and unread says why.
-func (f *Flow) standingNow() *standing {
+func (f *Flow) backlogNow() *backlog {
 	s := &f.metrics.seen
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -139,7 +139,7 @@ func (f *Flow) standingNow() *standing {
 	return s
 }
 
-func (f *Flow) readLetters(ctx context.Context, s *standing) error {
+func (f *Flow) readLetters(ctx context.Context, s *backlog) error {
 	var parked, dead float64
 	err := f.cfg.Pool.QueryRow(ctx, `select (select count(*) from parked), (select count(*) from dead_letter)`).Scan(&parked, &dead)
 	if err != nil {
@@ -150,7 +150,7 @@ func (f *Flow) readLetters(ctx context.Context, s *standing) error {
 }
 
 // readWaiting asks the broker what the durable has before it. A durable that is gone has everything before it.
-func (f *Flow) readWaiting(ctx context.Context, s *standing) error {
+func (f *Flow) readWaiting(ctx context.Context, s *backlog) error {
 	if f.cfg.Handle == nil {
 		return nil
 	}

@@ -24,7 +24,7 @@ import (
 // Without a key (nil) the request is done each time.
 func (f *Flow) DoOnce(ctx context.Context, key *httpx.Idempotency, do func(tx *Tx) (status int, answer any, err error)) (answer httpx.Answer, err error) {
 	err = f.Do(ctx, func(tx *Tx) error {
-		before, err := tx.claim(key)
+		before, err := tx.lockKey(key)
 		if err != nil {
 			return err
 		}
@@ -47,8 +47,8 @@ func (f *Flow) DoOnce(ctx context.Context, key *httpx.Idempotency, do func(tx *T
 	return answer, err
 }
 
-// claim begins a request. It returns the answer to an earlier one, or nil where this is the first.
-func (tx *Tx) claim(key *httpx.Idempotency) (before *httpx.Answer, err error) {
+// lockKey begins a request. It returns the answer to an earlier one, or nil where this is the first.
+func (tx *Tx) lockKey(key *httpx.Idempotency) (before *httpx.Answer, err error) {
 	if key == nil {
 		return nil, nil
 	}

@@ -51,7 +51,7 @@ func headersOf(msg jetstream.Msg) []byte {
 
 // park puts an event that could not be applied aside, with the reason, to be tried again. One whose letter is there
 // already is being tried, or waits for a human, or was applied by a retry: coming again changes nothing about that.
-func (f *Flow) park(a arrival, reason error) error {
+func (f *Flow) park(a delivery, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	event := a.event
@@ -67,8 +67,8 @@ func (f *Flow) park(a arrival, reason error) error {
 	})
 }
 
-// bury makes dead letters of messages that no try can make good.
-func (f *Flow) bury(refused []letter) error {
+// deadLetter makes dead letters of messages that no try can make good.
+func (f *Flow) deadLetter(refused []letter) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	return f.Do(ctx, func(tx *Tx) error {
@@ -122,7 +122,7 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 	if err == nil {
 		return true, nil
 	}
-	if isTrouble(err) { // says nothing about the event; the others are not to wait for it
+	if isInfrastructure(err) { // says nothing about the event; the others are not to wait for it
 		_, putOff := f.cfg.Pool.Exec(ctx, `update letter set next_try_at = $2, reason = $3 where event_id = $1 and state = 'waiting'`,
 			l.id, f.cfg.Clock.Now().Add(f.cfg.ParkDelay), firstLine(err))
 		return false, errors.Join(err, putOff)

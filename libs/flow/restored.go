@@ -25,16 +25,16 @@ func Restored(ctx context.Context, pool *pgxpool.Pool, now time.Time) (incarnati
 	return incarnation, nil
 }
 
-// hearsAnew says whether this service is to give up its durable, because its schema has been restored.
-func (f *Flow) hearsAnew(ctx context.Context) (anew bool, err error) {
+// mustResubscribe says whether this service is to give up its durable, because its schema has been restored.
+func (f *Flow) mustResubscribe(ctx context.Context) (anew bool, err error) {
 	if err := f.cfg.Pool.QueryRow(ctx, `select anew from incarnation`).Scan(&anew); err != nil {
 		return false, fmt.Errorf("asking whether the schema has been restored: %w", err)
 	}
 	return anew, nil
 }
 
-// heardAnew notes that the durable has been given up: whoever makes it again begins at the start of the stream.
-func (f *Flow) heardAnew(ctx context.Context) error {
+// resubscribed notes that the durable has been given up: whoever makes it again begins at the start of the stream.
+func (f *Flow) resubscribed(ctx context.Context) error {
 	if _, err := f.cfg.Pool.Exec(ctx, `update incarnation set anew = false where anew`); err != nil {
 		return fmt.Errorf("noting that everything is heard again: %w", err)
 	}

@@ -40,7 +40,7 @@ func (f *Flow) keepRetention(ctx context.Context) {
 
 // mayStay tells of days that the database refused to drop, because something of them is not settled, and goes on.
 func (f *Flow) mayStay(err error) error {
-	if errors.Is(err, pg.ErrUnsettled) {
+	if errors.Is(err, pg.ErrUnresolved) {
 		f.cfg.Log.Error("old days are kept, because something of them is not settled", "error", err, keyRunbook, "broker.md")
 		return nil
 	}

@@ -11,7 +11,7 @@ import (
 // TestADurableThatStandsStillForAMinuteIsTold: by a clock of the test, from the moment something waits.
 func TestADurableThatStandsStillForAMinuteIsTold(t *testing.T) {
 	t.Parallel()
-	f := &Flow{cfg: Config{Service: "answerer", Hears: []string{"footbridge.>"}, BatchSize: 1, Workers: 1}}
+	f := &Flow{cfg: Config{Service: "answerer", Subjects: []string{"footbridge.>"}, BatchSize: 1, Workers: 1}}
 	noon := time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 	for _, c := range []struct {
 		after              time.Duration
@@ -30,7 +30,7 @@ func TestADurableThatStandsStillForAMinuteIsTold(t *testing.T) {
 		{2*time.Hour + 65*time.Second, 6, 1, false}, // the next begins to wait only now
 		{2*time.Hour + 64*time.Second + stillFor, 6, 1, false},
 	} {
-		info := &jetstream.ConsumerInfo{NumPending: c.waiting, Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: f.cfg.Hears, MaxDeliver: -1}}
+		info := &jetstream.ConsumerInfo{NumPending: c.waiting, Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: f.cfg.Subjects, MaxDeliver: -1}}
 		info.Delivered.Consumer = c.delivered
 		err := f.judge(info, noon.Add(c.after))
 		if told := err != nil && strings.Contains(err.Error(), "has delivered nothing"); told != c.still {

@@ -14,11 +14,11 @@ import (
 	"footbridge/libs/pg"
 )
 
-// lookEvery is how often the stream is looked at without being asked to.
-const lookEvery = 2 * time.Second
+// checkEvery is how often the stream is looked at without being asked to.
+const checkEvery = 2 * time.Second
 
-// look asks for the stream to be looked at now.
-func (f *Flow) look(why string) {
+// check asks for the stream to be looked at now.
+func (f *Flow) check(why string) {
 	select {
 	case f.evidence <- why:
 	default:
@@ -28,7 +28,7 @@ func (f *Flow) look(why string) {
 // keepStream looks whether the stream is still the one this service has published to: whether somebody deleted,
 // re-created or purged it, or it has lost its tail. What is missing is published again from PostgreSQL.
 func (f *Flow) keepStream(ctx context.Context) {
-	tick := time.NewTicker(lookEvery)
+	tick := time.NewTicker(checkEvery)
 	defer tick.Stop()
 	thorough := true
 	for {
@@ -86,7 +86,7 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 		return err
 	}
 	f.ages.looked(info.State.LastSeq, asked)
-	known, err := f.knownStream(ctx, info)
+	known, err := f.streamState(ctx, info)
 	if err != nil {
 		return err
 	}
@@ -260,15 +260,15 @@ func (f *Flow) wasPurged(ctx context.Context, firstSeq uint64, info *jetstream.S
 	return lately, nil
 }
 
-type knownStream struct {
+type streamState struct {
 	created  string
 	firstSeq uint64
 	rebuilt  position // the last message of the last rebuild
 }
 
-// knownStream reads what was last seen of the stream; the first time, it writes it down.
-func (f *Flow) knownStream(ctx context.Context, info *jetstream.StreamInfo) (knownStream, error) {
-	var known knownStream
+// streamState reads what was last seen of the stream; the first time, it writes it down.
+func (f *Flow) streamState(ctx context.Context, info *jetstream.StreamInfo) (streamState, error) {
+	var known streamState
 	read := func() error {
 		var firstSeq, rebuiltSeq int64
 		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream where name = $1`, f.cfg.Stream.Name).

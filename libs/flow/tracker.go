@@ -23,19 +23,19 @@ type tracker struct {
 	writer      int64
 	incarnation int64 // of the schema when the writer was made
 
-	mu      sync.Mutex
-	next    int64  // the n to give out next; n starts at 1
-	prefix  int64  // all n up to here are settled
-	settled []fate // settled[i] is for n = prefix+1+i
-	oldest  time.Time
-	last    []position     // the furthest message seen in the stream over each connection since it was last looked at
-	history []mark         // how far the prefix was, oldest first; noted at a beat that found it changed
-	sweep   bool           // something was not acknowledged: publish again from the outbox
-	adopted bool           // taken over from a writer that stood still; gives out no n
-	ended   int64          // every transaction with an n up to here has ended: what is not in the outbox is void
-	refused map[int64]bool // committed, and the broker does not take them
-	floor   int64          // acknowledged so long before a look that found it that it is on the broker's disk
-	drained time.Time      // since when an adopted writer has had nothing left
+	mu       sync.Mutex
+	next     int64  // the n to give out next; n starts at 1
+	prefix   int64  // all n up to here are settled
+	resolved []fate // settled[i] is for n = prefix+1+i
+	oldest   time.Time
+	last     []position     // the furthest message seen in the stream over each connection since it was last looked at
+	history  []mark         // how far the prefix was, oldest first; noted at a beat that found it changed
+	sweep    bool           // something was not acknowledged: publish again from the outbox
+	adopted  bool           // taken over from a writer that stood still; gives out no n
+	ended    int64          // every transaction with an n up to here has ended: what is not in the outbox is void
+	refused  map[int64]bool // committed, and the broker does not take them
+	floor    int64          // acknowledged so long before a look that found it that it is on the broker's disk
+	drained  time.Time      // since when an adopted writer has had nothing left
 }
 
 // fate is what became of one number.
@@ -63,10 +63,10 @@ func (t *tracker) allocate(count int, now time.Time) int64 {
 	defer t.mu.Unlock()
 	first := t.next
 	t.next += int64(count)
-	if len(t.settled) == 0 {
+	if len(t.resolved) == 0 {
 		t.oldest = now
 	}
-	t.settled = append(t.settled, make([]fate, count)...)
+	t.resolved = append(t.resolved, make([]fate, count)...)
 	return first
 }
 
@@ -74,7 +74,7 @@ func (t *tracker) allocate(count int, now time.Time) int64 {
 func (t *tracker) void(n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settleLocked(n, void)
+	t.resolveLocked(n, void)
 }
 
 // voidAll says that none of these was committed.
@@ -98,24 +98,24 @@ func (t *tracker) retire() {
 	t.ended = t.next - 1
 }
 
-func (t *tracker) settleLocked(n int64, how fate) {
+func (t *tracker) resolveLocked(n int64, how fate) {
 	i := n - t.prefix - 1
-	if i < 0 || i >= int64(len(t.settled)) {
+	if i < 0 || i >= int64(len(t.resolved)) {
 		return
 	}
-	t.settled[i] = how
+	t.resolved[i] = how
 	if i != 0 {
 		return
 	}
 	done := 0
-	for done < len(t.settled) && t.settled[done] != open {
+	for done < len(t.resolved) && t.resolved[done] != open {
 		done++
 	}
 	t.prefix += int64(done)
-	t.settled = t.settled[done:]
+	t.resolved = t.resolved[done:]
 	t.oldest = time.Now()
-	if len(t.settled) == 0 {
-		t.settled = nil
+	if len(t.resolved) == 0 {
+		t.resolved = nil
 	}
 }
 
@@ -125,7 +125,7 @@ func (t *tracker) settleLocked(n int64, how fate) {
 func (t *tracker) acknowledged(n int64, at position) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.settleLocked(n, acknowledged)
+	t.resolveLocked(n, acknowledged)
 	newest := len(t.last) - 1
 	switch {
 	case newest < 0 || at.epoch > t.last[newest].epoch:
@@ -160,11 +160,11 @@ func (t *tracker) forget(p position) {
 	t.last = slices.DeleteFunc(t.last, func(known position) bool { return known == p })
 }
 
-func (t *tracker) isSettled(n int64) bool {
+func (t *tracker) isResolved(n int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	i := n - t.prefix - 1
-	return i < 0 || (i < int64(len(t.settled)) && t.settled[i] != open)
+	return i < 0 || (i < int64(len(t.resolved)) && t.resolved[i] != open)
 }
 
 // askSweep notes that an event was not acknowledged.
@@ -207,13 +207,13 @@ func (t *tracker) rewind() {
 	defer t.mu.Unlock()
 	if back := t.prefix - t.floor; back > 0 {
 		t.ended = max(t.ended, t.prefix)
-		t.settled = append(make([]fate, back), t.settled...)
+		t.resolved = append(make([]fate, back), t.resolved...)
 		t.prefix = t.floor
 		t.oldest = time.Now()
 	}
-	for i := range t.settled {
-		if t.settled[i] == acknowledged {
-			t.settled[i] = open
+	for i := range t.resolved {
+		if t.resolved[i] == acknowledged {
+			t.resolved[i] = open
 		}
 	}
 	t.last, t.history = nil, nil
@@ -224,7 +224,7 @@ func (t *tracker) rewind() {
 func (t *tracker) state() (prefix int64, unsettled int, oldest time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return t.prefix, len(t.settled), t.oldest
+	return t.prefix, len(t.resolved), t.oldest
 }
 
 // extend makes room for the numbers of an adopted writer up to n, which may have been committed.
@@ -234,7 +234,7 @@ func (t *tracker) extend(n int64) {
 	if n < t.next {
 		return
 	}
-	t.settled = append(t.settled, make([]fate, n-t.next+1)...)
+	t.resolved = append(t.resolved, make([]fate, n-t.next+1)...)
 	t.next = n + 1
 	t.ended = n
 }
@@ -246,7 +246,7 @@ func (t *tracker) swept() {
 	defer t.mu.Unlock()
 	for n := t.prefix + 1; n <= t.ended; n++ {
 		if !t.refused[n] {
-			t.settleLocked(n, void)
+			t.resolveLocked(n, void)
 		}
 	}
 }

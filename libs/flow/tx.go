@@ -41,17 +41,17 @@ type Tx struct {
 	// for the time; pass Now.
 	Now time.Time
 
-	ctx     context.Context
-	flow    *Flow
-	conn    *pgxpool.Conn
-	writer  *tracker
-	queued  *pgx.Batch
-	begun   bool
-	events  []Event
-	trace   traceContext
-	onAfter []func()
-	taken   []string // rows of a due loop
-	aside   []string
+	ctx       context.Context
+	flow      *Flow
+	conn      *pgxpool.Conn
+	writer    *tracker
+	queued    *pgx.Batch
+	begun     bool
+	events    []Event
+	trace     traceContext
+	onAfter   []func()
+	attempted []string // rows of a due loop
+	postponed []string
 }
 
 // errFenced: this writer was closed by another process, because it stood still for too long. The transaction is
@@ -92,12 +92,12 @@ func (tx *Tx) Context() context.Context { return tx.ctx }
 // the answer; without one, only an error counts.
 func (tx *Tx) Queue(sql string, args ...any) *Query { return tx.queued.Queue(sql, args...) }
 
-// Aside are the rows that a due loop must leave out, because they failed alone a short while ago; never nil.
-func (tx *Tx) Aside() []string { return append([]string{}, tx.aside...) }
+// Postponed are the rows that a due loop must leave out, because they failed alone a short while ago; never nil.
+func (tx *Tx) Postponed() []string { return append([]string{}, tx.postponed...) }
 
-// Take names a row that a due loop has taken, before what is in it is read: where that fails, it is the row to set
+// Attempt names a row that a due loop has taken, before what is in it is read: where that fails, it is the row to set
 // aside.
-func (tx *Tx) Take(row string) { tx.taken = append(tx.taken, row) }
+func (tx *Tx) Attempt(row string) { tx.attempted = append(tx.attempted, row) }
 
 // AfterCommit runs fn when the transaction has committed, and not otherwise.
 func (tx *Tx) AfterCommit(fn func()) { tx.onAfter = append(tx.onAfter, fn) }
@@ -161,7 +161,7 @@ func (tx *Tx) commit() error {
 		err = fmt.Errorf("committing: the database answered %q", tag.String())
 	}
 	if err != nil {
-		return tx.settle(out, err)
+		return tx.resolve(out, err)
 	}
 	tx.release()
 	tx.published(out)
@@ -176,16 +176,16 @@ func (tx *Tx) published(out []outgoing) {
 	tx.flow.publishAll(tx.writer, out)
 }
 
-// settle finds out whether a transaction whose commit returned an error has committed. An answer from the server
+// resolve finds out whether a transaction whose commit returned an error has committed. An answer from the server
 // means it has not; a broken connection means asking on another one.
-func (tx *Tx) settle(out []outgoing, err error) error {
+func (tx *Tx) resolve(out []outgoing, err error) error {
 	tx.rollback()
 	committed := false
 	if !isAnswer(err) {
 		var settleErr error
 		committed, settleErr = tx.flow.outcome(tx.ctx, tx.writer, out)
 		if settleErr != nil {
-			tx.flow.settleLater(tx.writer, out)
+			tx.flow.resolveLater(tx.writer, out)
 			return fmt.Errorf("%w: %w", ErrOutcomeUnknown, err)
 		}
 	}
@@ -236,8 +236,8 @@ func (f *Flow) traces(ctx context.Context, writer *tracker, out []outgoing) (com
 	return committed, err
 }
 
-// settleLater learns an outcome in the background, when the caller cannot wait.
-func (f *Flow) settleLater(writer *tracker, out []outgoing) {
+// resolveLater learns an outcome in the background, when the caller cannot wait.
+func (f *Flow) resolveLater(writer *tracker, out []outgoing) {
 	if len(out) == 0 {
 		return
 	}

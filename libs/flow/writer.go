@@ -117,14 +117,14 @@ func (f *Flow) publishAll(t *tracker, out []outgoing) {
 func (f *Flow) answered(t *tracker, n int64, at position, err error) {
 	if errors.Is(err, errRefused) {
 		t.refuse(n)
-		f.tellRefused(err)
+		f.reportRefused(err)
 		return
 	}
 	if err != nil {
 		f.faults.set("broker", err)
 		t.askSweep()
 		if errors.Is(err, errNoStream) {
-			f.look("the stream is gone")
+			f.check("the stream is gone")
 		}
 		return
 	}
@@ -145,10 +145,10 @@ func (f *Flow) keepWriters(ctx context.Context) {
 		case <-tick.C:
 		}
 		if err := f.beat(ctx); err != nil {
-			f.faults.set("database", f.orHeld(ctx, err))
+			f.faults.set("database", f.orBlocked(ctx, err))
 			continue
 		}
-		if err := f.lookForStale(ctx, seen); err != nil && ctx.Err() == nil {
+		if err := f.findStale(ctx, seen); err != nil && ctx.Err() == nil {
 			f.cfg.Log.Warn("looking for writers that stand still", "error", err)
 		}
 	}
@@ -211,9 +211,9 @@ func (f *Flow) beat(ctx context.Context) error {
 	return f.dropLost(ctx, own, alive)
 }
 
-// orHeld adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only
+// orBlocked adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only
 // who administers the database, or is logged in as this service, can hold any of them.
-func (f *Flow) orHeld(ctx context.Context, err error) error {
+func (f *Flow) orBlocked(ctx context.Context, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
@@ -268,12 +268,12 @@ func (f *Flow) sweepAll(ctx context.Context) {
 			f.letGo(ctx, t)
 		}
 	}
-	if f.settledAll() {
+	if f.allResolved() {
 		f.faults.clear("broker")
 	}
 }
 
-func (f *Flow) settledAll() bool {
+func (f *Flow) allResolved() bool {
 	for _, t := range f.trackers() {
 		t.mu.Lock()
 		asked := t.sweep
@@ -306,7 +306,7 @@ func (f *Flow) sweep(ctx context.Context, t *tracker) error {
 		from = page[len(page)-1].n
 		unsettled := page[:0]
 		for _, e := range page {
-			if !t.isSettled(e.n) {
+			if !t.isResolved(e.n) {
 				unsettled = append(unsettled, e)
 			}
 		}
@@ -356,7 +356,7 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 				acknowledged(e.n, at)
 			case errors.Is(err, errRefused):
 				refused(e.n)
-				f.tellRefused(err)
+				f.reportRefused(err)
 				err = nil
 			}
 			answers <- err
@@ -376,8 +376,8 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 	return failure
 }
 
-// tellRefused tells of an event that cannot be published.
-func (f *Flow) tellRefused(err error) {
+// reportRefused tells of an event that cannot be published.
+func (f *Flow) reportRefused(err error) {
 	f.metrics.refused.Add(f.life, 1)
 	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", keyRunbook, "broker.md", "error", err)
 }
@@ -391,8 +391,8 @@ type sighting struct {
 	under  []string // the transactions that were past the fence then and have not ended yet
 }
 
-// lookForStale takes over every writer of this service whose beats have stood still for StaleAfter.
-func (f *Flow) lookForStale(ctx context.Context, seen map[int64]sighting) error {
+// findStale takes over every writer of this service whose beats have stood still for StaleAfter.
+func (f *Flow) findStale(ctx context.Context, seen map[int64]sighting) error {
 	rows, err := f.cfg.Pool.Query(ctx, `select id, beats from outbox_writer where owner <> $1`, f.writer.Load().writer)
 	if err != nil {
 		return err

@@ -231,7 +231,7 @@ func (w *answer) header(m *Message, a Ack, enhanced bool) {
 	for _, n := range []int{5, 6, 3, 4} {
 		w.echo(m.msh(n))
 	}
-	w.text(stampText(a.At))
+	w.text(wallTimeText(a.At))
 	w.raw(nil) // MSH-8
 	w.messageType(m)
 	w.text(printable(a.ControlID, 199))
@@ -369,8 +369,8 @@ func printable(s string, most int) string {
 	return string(b)
 }
 
-// stampText writes an instant as YYYYMMDDHHMMSS±ZZZZ; nothing for the zero time.
-func stampText(t time.Time) string {
+// wallTimeText writes an instant as YYYYMMDDHHMMSS±ZZZZ; nothing for the zero time.
+func wallTimeText(t time.Time) string {
 	if t.IsZero() {
 		return ""
 	}

@@ -189,8 +189,8 @@ func (b *inbox) take(answer []byte) {
 	}
 }
 
-// settle ends the waiting for an answer that may never come.
-func (b *inbox) settle() {
+// resolve ends the waiting for an answer that may never come.
+func (b *inbox) resolve() {
 	if b.first != nil && len(b.first.answers) > 0 && (b.first.applies == "ER" || b.first.applies == "SU") {
 		id := b.first.id
 		b.finish()
@@ -206,7 +206,7 @@ func (b *inbox) finish() {
 // receive hands each answer to the message that waits longest.
 func (c *Client) receive() {
 	waiting := inbox{c: c}
-	frames := deframer{max: MaxMessage, emit: func(a arrival) {
+	frames := deframer{max: MaxMessage, emit: func(a scanned) {
 		if a.frame != nil {
 			waiting.take(a.frame)
 		}
@@ -229,7 +229,7 @@ func (c *Client) receive() {
 			c.end(fmt.Errorf("receiving MLLP answers: %w", err))
 			return
 		}
-		waiting.settle()
+		waiting.resolve()
 	}
 }
 

@@ -43,8 +43,8 @@ type serverConn struct {
 	dead  chan struct{}  // closed when no answer can be sent any more
 	once  sync.Once      // closes dead
 
-	held  atomic.Int64 // bytes of frames under way
-	freed chan struct{}
+	delayed atomic.Int64 // bytes of frames under way
+	freed   chan struct{}
 
 	admitted bool      // it has a place
 	counted  bool      // the listener decides how many connections there are
@@ -126,7 +126,7 @@ func (c *serverConn) read() {
 	buffer := make([]byte, leastBuffer)
 	for c.makeRoom() && c.arm() {
 		n, err := c.nc.Read(buffer)
-		c.look(buffer[:n])
+		c.peek(buffer[:n])
 		if c.reserved > 0 && len(buffer) < mostBuffer { // much is coming; others keep little
 			buffer = make([]byte, mostBuffer)
 		} else if c.reserved == 0 && len(buffer) > leastBuffer {
@@ -142,8 +142,8 @@ func (c *serverConn) read() {
 	c.frames.close()
 }
 
-// look takes what was read, and says how the connection then stands.
-func (c *serverConn) look(piece []byte) {
+// peek takes what was read, and says how the connection then stands.
+func (c *serverConn) peek(piece []byte) {
 	if len(piece) == 0 {
 		return
 	}
@@ -169,7 +169,7 @@ func (c *serverConn) standAs(reading bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.reading = reading
-	if !reading && c.held.Load() == 0 {
+	if !reading && c.delayed.Load() == 0 {
 		c.bound.Idle()
 	}
 }
@@ -265,7 +265,7 @@ func (c *serverConn) readOn(err error) bool {
 		c.refuse(reasonSlow)
 		return false
 	}
-	return c.held.Load() > 0 // idle, unless an answer is still owed
+	return c.delayed.Load() > 0 // idle, unless an answer is still owed
 }
 
 // drain wakes the reader so that it stops, at once or after the frame that is coming in.
@@ -283,7 +283,7 @@ func (c *serverConn) isDraining() bool {
 }
 
 // arrived takes what the deframer found, in the reader's goroutine, and waits while the window is full.
-func (c *serverConn) arrived(a arrival) {
+func (c *serverConn) arrived(a scanned) {
 	if a.junk > 0 {
 		c.s.log().Warn("bytes between MLLP frames skipped", "remote", c.nc.RemoteAddr().String(), "bytes", a.junk)
 		if c.s.Hooks.Junk != nil {
@@ -330,14 +330,14 @@ func (c *serverConn) roomFor(x *exchange) bool {
 // hold waits for room in the window, by count and by bytes; false if the connection is dead.
 func (c *serverConn) hold(x *exchange) bool {
 	most := int64(4 * c.s.maxFrame())
-	for held := c.held.Load(); held > 0 && held+int64(x.size) > most; held = c.held.Load() {
+	for held := c.delayed.Load(); held > 0 && held+int64(x.size) > most; held = c.delayed.Load() {
 		select {
 		case <-c.freed:
 		case <-c.dead:
 			return false
 		}
 	}
-	c.held.Add(int64(x.size))
+	c.delayed.Add(int64(x.size))
 	c.bound.Busy()
 	select {
 	case c.queue <- x:
@@ -350,7 +350,7 @@ func (c *serverConn) hold(x *exchange) bool {
 func (c *serverConn) release(x *exchange) {
 	c.bound.Give(x.room)
 	c.mu.Lock()
-	if c.held.Add(int64(-x.size)) == 0 && !c.reading {
+	if c.delayed.Add(int64(-x.size)) == 0 && !c.reading {
 		c.bound.Idle()
 	}
 	c.mu.Unlock()

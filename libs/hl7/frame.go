@@ -57,8 +57,8 @@ type BadFrame struct {
 
 const firstBytes = 1024
 
-// arrival is what the deframer finds: a frame, a bad one, or bytes between frames.
-type arrival struct {
+// scanned is what the deframer finds: a frame, a bad one, or bytes between frames.
+type scanned struct {
 	frame []byte   // owned by the receiver; nil if bad or junk
 	bad   BadFrame // Kind 0 if none
 	junk  int      // bytes skipped between frames
@@ -77,7 +77,7 @@ const (
 // deframer cuts a stream of bytes into frames. It holds at most max bytes of a frame and firstBytes of junk.
 type deframer struct {
 	max      int
-	emit     func(arrival)
+	emit     func(scanned)
 	state    frameState
 	content  []byte
 	junk     int
@@ -161,7 +161,7 @@ func (f *deframer) endJunk() {
 	if f.junk == 0 {
 		return
 	}
-	found := arrival{junk: f.junk}
+	found := scanned{junk: f.junk}
 	if bytes.Contains(f.junkHead, []byte("MSH")) {
 		found.bad = BadFrame{Kind: Unframed, First: f.junkHead, Size: f.junk}
 	}
@@ -236,7 +236,7 @@ func (f *deframer) finish() {
 		frame = bytes.Clone(frame)
 	}
 	f.finished++
-	f.emit(arrival{frame: frame})
+	f.emit(scanned{frame: frame})
 }
 
 // reportBroken reports the frames that were given up inside this content, and returns the last.
@@ -259,7 +259,7 @@ func (f *deframer) broken(content []byte) {
 
 func (f *deframer) report(bad BadFrame) {
 	f.finished++
-	f.emit(arrival{bad: bad})
+	f.emit(scanned{bad: bad})
 }
 
 // skip looks for the end of a frame that is too long, or for the beginning of the next inside it.

@@ -716,7 +716,7 @@ func cutFrames(t *testing.T, stream, steps []byte) []string {
 	const most = 128
 	var found []string
 	d := deframer{max: most}
-	d.emit = func(a arrival) {
+	d.emit = func(a scanned) {
 		if len(a.frame) > most || len(a.bad.First) > firstBytes || (a.frame != nil && a.bad.Kind != 0) {
 			t.Fatalf("%d bytes, %d first bytes of %v", len(a.frame), len(a.bad.First), a.bad.Kind)
 		}

@@ -38,13 +38,13 @@ func parsePath(text string) (p Path, ok bool) {
 		return p, false
 	}
 	p.Segment, text = text[:3], text[3:]
-	if p.Occurrence, text, ok = takeBracket(text); !ok || !strings.HasPrefix(text, "-") {
+	if p.Occurrence, text, ok = parseBracket(text); !ok || !strings.HasPrefix(text, "-") {
 		return p, false
 	}
-	if p.Field, text, ok = takeNumber(text[1:]); !ok || p.Field == 0 {
+	if p.Field, text, ok = parseNumber(text[1:]); !ok || p.Field == 0 {
 		return p, false
 	}
-	if p.Rep, text, ok = takeBracket(text); !ok {
+	if p.Rep, text, ok = parseBracket(text); !ok {
 		return p, false
 	}
 	for _, part := range []*int{&p.Comp, &p.Sub} {
@@ -54,26 +54,26 @@ func parsePath(text string) (p Path, ok bool) {
 		if text[0] != '.' {
 			return p, false
 		}
-		if *part, text, ok = takeNumber(text[1:]); !ok || *part == 0 {
+		if *part, text, ok = parseNumber(text[1:]); !ok || *part == 0 {
 			return p, false
 		}
 	}
 	return p, text == ""
 }
 
-// takeBracket reads "[n]" if it is there, else 0.
-func takeBracket(text string) (n int, rest string, ok bool) {
+// parseBracket reads "[n]" if it is there, else 0.
+func parseBracket(text string) (n int, rest string, ok bool) {
 	if !strings.HasPrefix(text, "[") {
 		return 0, text, true
 	}
-	n, rest, ok = takeNumber(text[1:])
+	n, rest, ok = parseNumber(text[1:])
 	if !ok || !strings.HasPrefix(rest, "]") {
 		return 0, text, false
 	}
 	return n, rest[1:], true
 }
 
-func takeNumber(text string) (n int, rest string, ok bool) {
+func parseNumber(text string) (n int, rest string, ok bool) {
 	i := 0
 	for ; i < len(text) && '0' <= text[i] && text[i] <= '9'; i++ {
 		if i == 4 {

@@ -313,7 +313,7 @@ func (s *Server) stopAccepting() []*serverConn {
 }
 
 // handle runs the handler for what arrived.
-func (s *Server) handle(ctx context.Context, a arrival) (answers [][]byte, err error) {
+func (s *Server) handle(ctx context.Context, a scanned) (answers [][]byte, err error) {
 	defer func() {
 		if p := recover(); p != nil { // its text may quote the message
 			answers, err = nil, fmt.Errorf("the handler panicked with a %T", p)

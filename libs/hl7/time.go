@@ -72,7 +72,7 @@ func ParseTime(s string, loc *time.Location) (Time, error) {
 	if s == "" {
 		return Time{}, nil
 	}
-	stamp, rest, ok := takeStamp(s)
+	stamp, rest, ok := parseWallTime(s)
 	if !ok {
 		return Time{}, ErrTime
 	}
@@ -82,7 +82,7 @@ func ParseTime(s string, loc *time.Location) (Time, error) {
 	if rest == "" {
 		return stamp.local(loc), nil
 	}
-	zone, ok := takeOffset(rest)
+	zone, ok := parseOffset(rest)
 	if !ok {
 		return Time{}, ErrTime
 	}
@@ -92,16 +92,16 @@ func ParseTime(s string, loc *time.Location) (Time, error) {
 // Time reads the value's first sub-component as a time stamp; see [ParseTime]. Null gives a zero Time, as empty does.
 func (v Value) Time(loc *time.Location) (Time, error) { return ParseTime(v.String(), loc) }
 
-// stamp is a time on a wall clock.
-type stamp struct {
+// wallTime is a time on a wall clock.
+type wallTime struct {
 	year, month, day, hour, minute, second, nano int
 	precision                                    Precision
 }
 
-// takeStamp reads digits and fraction, and returns what follows.
-func takeStamp(s string) (w stamp, rest string, ok bool) {
+// parseWallTime reads digits and fraction, and returns what follows.
+func parseWallTime(s string) (w wallTime, rest string, ok bool) {
 	w.month, w.day = 1, 1
-	if w.year, rest, ok = takeDigits(s, 4); !ok || w.year == 0 {
+	if w.year, rest, ok = parseDigits(s, 4); !ok || w.year == 0 {
 		return w, s, false
 	}
 	w.precision = PrecisionYear
@@ -116,24 +116,24 @@ func takeStamp(s string) (w stamp, rest string, ok bool) {
 		if rest == "" || rest[0] < '0' || '9' < rest[0] {
 			break
 		}
-		if *part.into, rest, ok = takeDigits(rest, 2); !ok || *part.into < part.from || part.to < *part.into {
+		if *part.into, rest, ok = parseDigits(rest, 2); !ok || *part.into < part.from || part.to < *part.into {
 			return w, s, false
 		}
 		w.precision = part.precision
 	}
 	if w.precision == PrecisionSecond && len(rest) > 1 && rest[0] == '.' {
-		w.nano, rest, ok = takeFraction(rest[1:])
+		w.nano, rest, ok = parseFraction(rest[1:])
 		w.precision = PrecisionFraction
 	}
 	return w, rest, ok && w.exists()
 }
 
 // exists refuses 31 April and 29 February of common years.
-func (w stamp) exists() bool {
+func (w wallTime) exists() bool {
 	return time.Date(w.year, time.Month(w.month), w.day, 0, 0, 0, 0, time.UTC).Day() == w.day
 }
 
-func takeDigits(s string, count int) (n int, rest string, ok bool) {
+func parseDigits(s string, count int) (n int, rest string, ok bool) {
 	if len(s) < count {
 		return 0, s, false
 	}
@@ -146,8 +146,8 @@ func takeDigits(s string, count int) (n int, rest string, ok bool) {
 	return n, s[count:], true
 }
 
-// takeFraction reads the digits after the point as nanoseconds.
-func takeFraction(s string) (nano int, rest string, ok bool) {
+// parseFraction reads the digits after the point as nanoseconds.
+func parseFraction(s string) (nano int, rest string, ok bool) {
 	i, unit := 0, 100_000_000
 	for ; i < len(s) && '0' <= s[i] && s[i] <= '9'; i++ {
 		nano += int(s[i]-'0') * unit
@@ -156,16 +156,16 @@ func takeFraction(s string) (nano int, rest string, ok bool) {
 	return nano, s[i:], i > 0
 }
 
-// takeOffset reads ±ZZZZ, or the Z that some senders borrow from ISO 8601. Real offsets lie between -12 and +14 h.
-func takeOffset(s string) (*time.Location, bool) {
+// parseOffset reads ±ZZZZ, or the Z that some senders borrow from ISO 8601. Real offsets lie between -12 and +14 h.
+func parseOffset(s string) (*time.Location, bool) {
 	if s == "Z" {
 		return time.UTC, true
 	}
 	if len(s) != 5 || (s[0] != '+' && s[0] != '-') {
 		return nil, false
 	}
-	hours, rest, ok1 := takeDigits(s[1:], 2)
-	minutes, _, ok2 := takeDigits(rest, 2)
+	hours, rest, ok1 := parseDigits(s[1:], 2)
+	minutes, _, ok2 := parseDigits(rest, 2)
 	if !ok1 || !ok2 || hours > 14 || minutes > 59 {
 		return nil, false
 	}
@@ -176,12 +176,12 @@ func takeOffset(s string) (*time.Location, bool) {
 	return time.FixedZone("", seconds), true
 }
 
-func (w stamp) in(loc *time.Location) time.Time {
+func (w wallTime) in(loc *time.Location) time.Time {
 	return time.Date(w.year, time.Month(w.month), w.day, w.hour, w.minute, w.second, w.nano, loc)
 }
 
 // local reads the wall clock in loc and finds out whether that clock showed this time once, twice or never.
-func (w stamp) local(loc *time.Location) Time {
+func (w wallTime) local(loc *time.Location) Time {
 	t := Time{Time: w.in(loc), Precision: w.precision}
 	if !t.HasClock() {
 		return t
@@ -205,4 +205,4 @@ func (w stamp) local(loc *time.Location) Time {
 	return t
 }
 
-func (w stamp) shownAt(t time.Time) bool { return t.Hour() == w.hour && t.Minute() == w.minute }
+func (w wallTime) shownAt(t time.Time) bool { return t.Hour() == w.hour && t.Minute() == w.minute }

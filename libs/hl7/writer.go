@@ -41,7 +41,7 @@ func NewWriter(h Header) *Writer {
 	w := &Writer{d: h.Delimiters}
 	w.Segment("MSH").Set(3, h.SendingApplication).Set(4, h.SendingFacility)
 	w.Set(5, h.ReceivingApplication).Set(6, h.ReceivingFacility)
-	w.Set(7, stampText(h.At))
+	w.Set(7, wallTimeText(h.At))
 	w.Set(9, h.Type, h.Trigger, h.Structure).Set(10, h.ControlID)
 	w.Set(11, orElse(h.ProcessingID, "P")).Set(12, orElse(h.Version, "2.4"))
 	w.Set(15, h.AcceptAck).Set(16, h.ApplicationAck)

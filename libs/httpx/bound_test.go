@@ -87,13 +87,13 @@ func (c *caller) status(want int) *caller {
 	return c
 }
 
-func until(t *testing.T, l *peers.Limiter, reached func(peers.Taken) bool) {
+func until(t *testing.T, l *peers.Limiter, reached func(peers.InUse) bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !reached(l.Taken()); <-tick.C {
+	for deadline := time.Now().Add(patience); !reached(l.InUse()); <-tick.C {
 		if time.Now().After(deadline) {
-			t.Fatalf("not reached: %+v", l.Taken())
+			t.Fatalf("not reached: %+v", l.InUse())
 		}
 	}
 }
@@ -130,7 +130,7 @@ func TestOneCallerCannotHoldAllConnections(t *testing.T) {
 	quiet := callFrom(t, address, 3).get().status(http.StatusOK)
 	for range 4 {
 		callFrom(t, address, 4).get().status(http.StatusOK)
-		until(t, l, func(now peers.Taken) bool { return now.Idle == now.Admitted-3 })
+		until(t, l, func(now peers.InUse) bool { return now.Idle == now.Admitted-3 })
 	}
 	if n := counted(peers.IdleMadeWay); n != 1 {
 		t.Errorf("%d idle connections made way, want the caller's own one", n)
@@ -151,12 +151,12 @@ func TestConnectionsThatSayNothingOrDripAHeaderHoldNoPlace(t *testing.T) {
 			c.send("GET / HTTP/1.1\r\nHost")
 		}
 	}
-	if now := l.Taken(); now.Admitted != 0 || now.Beginning > 8 {
+	if now := l.InUse(); now.Admitted != 0 || now.Beginning > 8 {
 		t.Errorf("%+v", now)
 	}
 	callFrom(t, address, 3).get().status(http.StatusOK)
 	callFrom(t, address, 2).get().status(http.StatusOK)
-	until(t, l, func(now peers.Taken) bool { return now.Beginning == 0 }) // their time is short
+	until(t, l, func(now peers.InUse) bool { return now.Beginning == 0 }) // their time is short
 }
 
 func TestBodiesNeverHoldMoreThanTheirBudget(t *testing.T) {
@@ -170,7 +170,7 @@ func TestBodiesNeverHoldMoreThanTheirBudget(t *testing.T) {
 		callers.Go(func() { c.post(1 << 20).send(half) })
 	}
 	most := int64(0)
-	until(t, l, func(now peers.Taken) bool {
+	until(t, l, func(now peers.InUse) bool {
 		most = max(most, now.Bytes)
 		return counted(peers.NoRoom) > 0
 	})
@@ -185,12 +185,12 @@ func TestASlowBodyMakesWayForAnotherOne(t *testing.T) {
 	t.Parallel()
 	address, l, counted := bounded(t, peers.Limits{Bytes: 192 << 10, PeerBytes: 192 << 10, SlowAfter: time.Millisecond, SlowRate: 1 << 40}, answerBody, nil)
 	slow := callFrom(t, address, 2).post(1 << 20).send(strings.Repeat("x", 100<<10))
-	until(t, l, func(now peers.Taken) bool { return now.Bytes >= 128<<10 })
+	until(t, l, func(now peers.InUse) bool { return now.Bytes >= 128<<10 })
 	callFrom(t, address, 3).post(120 << 10).send(strings.Repeat("x", 120<<10)).status(http.StatusOK)
 	if _, err := io.Copy(io.Discard, slow.in); counted(peers.TooSlow) != 1 {
 		t.Errorf("the slow one was not ended: %v", err)
 	}
-	until(t, l, func(now peers.Taken) bool { return now.Bytes == 0 })
+	until(t, l, func(now peers.InUse) bool { return now.Bytes == 0 })
 }
 
 func TestWhoDoesNotReadTheAnswerIsEnded(t *testing.T) {
@@ -208,5 +208,5 @@ func TestWhoDoesNotReadTheAnswerIsEnded(t *testing.T) {
 	if err := <-left; err == nil {
 		t.Error("writing went on")
 	}
-	until(t, l, func(now peers.Taken) bool { return now.Admitted == 0 })
+	until(t, l, func(now peers.InUse) bool { return now.Admitted == 0 })
 }

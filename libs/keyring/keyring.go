@@ -90,14 +90,14 @@ type List struct {
 type Folder struct {
 	path string
 
-	mu      sync.Mutex
-	list    *List
-	stamp   stamp
-	checked time.Time
+	mu          sync.Mutex
+	list        *List
+	fileVersion fileVersion
+	checked     time.Time
 }
 
-// stamp tells whether a file is still the one that was read.
-type stamp struct {
+// fileVersion tells whether a file is still the one that was read.
+type fileVersion struct {
 	size  int64
 	mtime time.Time
 }
@@ -138,7 +138,7 @@ func (f *Folder) Private(holder string) (*Private, error) {
 	return &p, nil
 }
 
-// Public is the list. It is read anew when the file changes, at most once a second.
+// Public is the list. It is read again when the file changes, at most once a second.
 func (f *Folder) Public() (*List, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -150,15 +150,15 @@ func (f *Folder) Public() (*List, error) {
 		return nil, fmt.Errorf("opening the list of public keys: %w", err)
 	}
 	f.checked = time.Now()
-	now := stamp{info.Size(), info.ModTime()}
-	if f.list != nil && now == f.stamp {
+	now := fileVersion{info.Size(), info.ModTime()}
+	if f.list != nil && now == f.fileVersion {
 		return f.list, nil
 	}
 	list, err := readList(f.ListPath())
 	if err != nil {
 		return nil, err
 	}
-	f.list, f.stamp = list, now
+	f.list, f.fileVersion = list, now
 	return list, nil
 }
 
@@ -221,7 +221,7 @@ func (f *Folder) Make(opaque []byte, holders ...Holder) (made []string, err erro
 }
 
 // Rotate gives a holder new keys and a new password. The former public keys stay on the list until Retire, so that what
-// was signed a moment ago, and a process that has not been started anew, is still accepted.
+// was signed a moment ago, and a process that has not been started again, is still accepted.
 func (f *Folder) Rotate(holder Holder) error {
 	return f.change(nil, func(list *List) error {
 		if !f.Has(holder.Name) {

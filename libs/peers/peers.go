@@ -109,18 +109,18 @@ func New(l Limits) *Limiter {
 // Limits are the limits in force, defaults filled in.
 func (l *Limiter) Limits() Limits { return l.limits }
 
-// Taken is what is in use at one moment.
-type Taken struct {
+// InUse is what is in use at one moment.
+type InUse struct {
 	Beginning, Admitted, Idle int
 	Bytes                     int64
 	Waiting                   int // for room
 }
 
-// Taken says what is in use now.
-func (l *Limiter) Taken() Taken {
+// InUse says what is in use now.
+func (l *Limiter) InUse() InUse {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return Taken{Beginning: l.beginning.Len(), Admitted: l.admitted, Idle: l.idle.Len(), Bytes: l.bytes, Waiting: l.waiting.Len()}
+	return InUse{Beginning: l.beginning.Len(), Admitted: l.admitted, Idle: l.idle.Len(), Bytes: l.bytes, Waiting: l.waiting.Len()}
 }
 
 // Refuse counts a refusal that whoever serves the connections decided.

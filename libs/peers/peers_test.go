@@ -139,13 +139,13 @@ func (l *line) ended() {
 }
 
 // until waits for a state of the accounts.
-func (st *stand) until(what string, reached func(peers.Taken) bool) {
+func (st *stand) until(what string, reached func(peers.InUse) bool) {
 	st.t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
-	for deadline := time.Now().Add(patience); !reached(st.limiter.Taken()); <-tick.C {
+	for deadline := time.Now().Add(patience); !reached(st.limiter.InUse()); <-tick.C {
 		if time.Now().After(deadline) {
-			st.t.Fatalf("%s: not reached, %+v", what, st.limiter.Taken())
+			st.t.Fatalf("%s: not reached, %+v", what, st.limiter.InUse())
 		}
 	}
 }
@@ -161,10 +161,10 @@ func TestAThousandIdleConnectionsOfOneHostShutNobodyOut(t *testing.T) {
 		}
 		defer nc.Close()
 	}
-	st.until("all dealt with", func(now peers.Taken) bool {
+	st.until("all dealt with", func(now peers.InUse) bool {
 		return st.refused.of(peers.IdleMadeWay)+st.refused.of(peers.TooManyBeginning) == 1024-16
 	})
-	if now := st.limiter.Taken(); now.Admitted != 16+1 {
+	if now := st.limiter.InUse(); now.Admitted != 16+1 {
 		t.Errorf("one host holds %d places, want a quarter of 64", now.Admitted-1)
 	}
 	st.from(1).ask("2", 0).answered() // the same host, at its limit: its own oldest idle connection makes way
@@ -186,7 +186,7 @@ func TestTheOldestIdleConnectionMakesWayAndABusyOneNever(t *testing.T) {
 	<-started
 	oldest := st.from(3).ask("1", 0).answered()
 	younger := st.from(4).ask("2", 0).answered()
-	st.until("two idle", func(now peers.Taken) bool { return now.Idle == 2 })
+	st.until("two idle", func(now peers.InUse) bool { return now.Idle == 2 })
 	st.from(5).ask("3", 0).answered()
 	oldest.ended()
 	younger.ask("wait", 0)
@@ -217,7 +217,7 @@ func TestHalfFramesNeverTakeMoreThanTheBudget(t *testing.T) {
 			case <-stop:
 				return
 			default:
-				most = max(most, st.limiter.Taken().Bytes)
+				most = max(most, st.limiter.InUse().Bytes)
 			}
 		}
 	})
@@ -248,8 +248,8 @@ func TestOnePeerHasItsOwnShareOfMemoryOnly(t *testing.T) {
 		l := st.from(2)
 		go l.send(half)
 	}
-	st.until("one peer waits", func(now peers.Taken) bool { return now.Waiting == 17 })
-	if now := st.limiter.Taken(); now.Bytes > 4<<20 {
+	st.until("one peer waits", func(now peers.InUse) bool { return now.Waiting == 17 })
+	if now := st.limiter.InUse(); now.Bytes > 4<<20 {
 		t.Errorf("%d bytes of one peer", now.Bytes)
 	}
 	st.from(3).ask("long", 900_000).answered()
@@ -265,7 +265,7 @@ func TestAnAddressThatManyStandBehindHasTheLimitsOfAll(t *testing.T) {
 	for _, l := range behind {
 		l.ask("again", 0).answered()
 	}
-	st.until("all idle", func(now peers.Taken) bool { return now.Idle == 8 })
+	st.until("all idle", func(now peers.InUse) bool { return now.Idle == 8 })
 	st.from(7).ask("one more", 0).answered()
 	behind[0].ended()
 }
@@ -325,7 +325,7 @@ func TestWhatIsAcknowledgedUnderPressureWasHandled(t *testing.T) {
 		})
 	}
 	senders.Wait()
-	st.until("all given back", func(now peers.Taken) bool { return now.Bytes == 0 && now.Waiting == 0 })
+	st.until("all given back", func(now peers.InUse) bool { return now.Bytes == 0 && now.Waiting == 0 })
 }
 
 // once sends a message on a connection of its own, and says whether it was acknowledged.
@@ -367,12 +367,12 @@ func TestAHandshakeThatDoesNotComeHoldsNoPlace(t *testing.T) {
 	for i := range 100 {
 		st.from(2 + i%3)
 	}
-	st.until("they wait", func(now peers.Taken) bool { return now.Beginning == 8 })
+	st.until("they wait", func(now peers.InUse) bool { return now.Beginning == 8 })
 	raw := st.from(9)
 	secure := tls.Client(raw.nc, client)
 	l := &line{t: t, nc: secure, in: bufio.NewReader(secure)}
 	l.ask("1", 0).answered()
-	if now := st.limiter.Taken(); now.Admitted != 1 {
+	if now := st.limiter.InUse(); now.Admitted != 1 {
 		t.Errorf("%d places taken, want 1", now.Admitted)
 	}
 	st.from(9).send("no handshake at all").ended()

@@ -12,8 +12,8 @@ type wait struct {
 	given chan struct{}
 }
 
-// lookAgain is how often a waiting one looks whether somebody has become slow meanwhile.
-const lookAgain = 100 * time.Millisecond
+// recheckAfter is how often a waiting one looks whether somebody has become slow meanwhile.
+const recheckAfter = 100 * time.Millisecond
 
 // Room waits until bytes may be taken for this connection, at most so long (0: as long as it takes), or until stop is
 // closed; false: they were not given. Who waited longest comes first, except that a peer at its own limit does not
@@ -40,7 +40,7 @@ func (l *Limiter) waitFor(w *wait, place *list.Element, most time.Duration, stop
 		defer timer.Stop()
 		end = timer.C
 	}
-	tick := time.NewTicker(lookAgain)
+	tick := time.NewTicker(recheckAfter)
 	defer tick.Stop()
 	for {
 		select {

@@ -54,8 +54,8 @@ func (a account) own(name string) error {
 	return os.Chown(name, int(a.uid), int(a.gid))
 }
 
-// canReach reports whether the account may pass through every folder on the way to name, and read it.
-func (a account) canReach(name string) bool {
+// canConnect reports whether the account may pass through every folder on the way to name, and read it.
+func (a account) canConnect(name string) bool {
 	if !a.drop {
 		return true
 	}

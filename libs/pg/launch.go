@@ -297,10 +297,10 @@ func (s *Server) takeDir(ctx context.Context) error {
 // findHome returns Dir, or the folder that Dir/server links to where the server's user cannot reach Dir.
 func (s *Server) findHome() (string, error) {
 	link := filepath.Join(s.cfg.Dir, "server")
-	if home, err := filepath.EvalSymlinks(link); err == nil && s.account.canReach(home) {
+	if home, err := filepath.EvalSymlinks(link); err == nil && s.account.canConnect(home) {
 		return home, nil
 	}
-	if s.account.canReach(s.cfg.Dir) {
+	if s.account.canConnect(s.cfg.Dir) {
 		return s.cfg.Dir, nil
 	}
 	shared, err := sharedDir()

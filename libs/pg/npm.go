@@ -28,7 +28,7 @@ func npmVersion(root string) (string, error) {
 // prepareNPM makes the package ready to run for account and returns the folder of its programs.
 func prepareNPM(install Install, account account) (string, error) {
 	native := filepath.Join(install.npmRoot, "native")
-	if !account.canReach(native) {
+	if !account.canConnect(native) {
 		copied, err := copyNPM(install)
 		if err != nil {
 			return "", fmt.Errorf("copying the PostgreSQL of tools/postgres to where user %q can run it: %w", account.name, err)

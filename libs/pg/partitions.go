@@ -22,8 +22,8 @@ type PartitionKind int
 // ByUUIDv7 is a day of UTC by the time in the id: 00:00 (inclusive) to 24:00 (exclusive).
 const ByUUIDv7 PartitionKind = 0
 
-// ErrUnsettled says that a day of a table holds something that is not settled, so that it was not dropped.
-var ErrUnsettled = errors.New("what is not settled stays")
+// ErrUnresolved says that a day of a table holds something that is not settled, so that it was not dropped.
+var ErrUnresolved = errors.New("what is not settled stays")
 
 // ensured remembers which partitions are there, so that asking again costs no round trip.
 var ensured sync.Map // of ensuredDay
@@ -58,7 +58,7 @@ func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, 
 
 // DropDayPartitionsBefore drops the partitions of all days before the UTC day of keep and returns how many it dropped.
 // The schema's owner does it, by its function drop_day, which refuses to drop what is not settled, whatever the clock
-// says: such days stay, the others are dropped, and the error is ErrUnsettled. Each drop waits at most two seconds for
+// says: such days stay, the others are dropped, and the error is ErrUnresolved. Each drop waits at most two seconds for
 // its lock and else returns an error that IsInfrastructure.
 func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, keep time.Time) (int, error) {
 	days, err := partitionDays(ctx, pool, table)
@@ -73,7 +73,7 @@ func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table stri
 		ensured.Delete(ensuredDay{weak.Make(pool), table, dayName(day)})
 		_, err := pool.Exec(ctx, `select drop_day($1, $2)`, table, day)
 		switch {
-		case isUnsettled(err):
+		case isUnresolved(err):
 			stay = append(stay, partitionName(table, day))
 		case err != nil:
 			return dropped, fmt.Errorf("dropping partition %s: %w", partitionName(table, day), err)
@@ -82,13 +82,13 @@ func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table stri
 		}
 	}
 	if len(stay) > 0 {
-		return dropped, fmt.Errorf("%w: %s", ErrUnsettled, strings.Join(stay, ", "))
+		return dropped, fmt.Errorf("%w: %s", ErrUnresolved, strings.Join(stay, ", "))
 	}
 	return dropped, nil
 }
 
-// isUnsettled recognises the refusal of drop_day.
-func isUnsettled(err error) bool {
+// isUnresolved recognises the refusal of drop_day.
+func isUnresolved(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && pgErr.Code == "FB002"
 }

@@ -90,7 +90,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 // (measured on intake: the first round trip of a single message grew from 2 ms to 18 ms over 20,000 messages). None
 // is long enough for compiling to pay.
 //
-// One plan by index is as good as another, so that they are made once: else PostgreSQL plans a statement anew each time
+// One plan by index is as good as another, so that they are made once: else PostgreSQL plans a statement again each time
 // that it finds few keys in an array and reckons that this is worth it, which takes longer than doing it.
 var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
 	"plan_cache_mode": "force_generic_plan"}

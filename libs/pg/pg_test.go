@@ -313,7 +313,7 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 
 	// However late the clock says it is, the day that holds what is not settled stays, and the others go.
 	dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 100))
-	if !errors.Is(err, pg.ErrUnsettled) || !strings.Contains(err.Error(), "outbox_20261120") || dropped != 3 {
+	if !errors.Is(err, pg.ErrUnresolved) || !strings.Contains(err.Error(), "outbox_20261120") || dropped != 3 {
 		t.Errorf("dropped %d, %v; want 3 and the unsettled day named", dropped, err)
 	}
 	expect(t, pool, `select count(*) from outbox`, 2)
@@ -332,7 +332,7 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	if err := pg.EnsureDayPartitions(ctx, pool, "kept", pg.ByUUIDv7, day, day); err != nil {
 		t.Fatal(err)
 	}
-	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err, pg.ErrUnsettled) || dropped != 0 {
+	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err, pg.ErrUnresolved) || dropped != 0 {
 		t.Errorf("dropped %d, %v; want a refusal", dropped, err)
 	}
 }

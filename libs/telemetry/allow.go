@@ -28,15 +28,15 @@ type allowed struct {
 	scrub func(string) string
 	log   *slog.Logger
 
-	mu   sync.Mutex
-	told map[string]struct{}
+	mu       sync.Mutex
+	reported map[string]struct{}
 }
 
-// mostTold bounds how many keys are named, in case somebody makes keys from values.
-const mostTold = 100
+// maxReported bounds how many keys are named, in case somebody makes keys from values.
+const maxReported = 100
 
 func newAllowed(keys []string, scrub func(string) string) *allowed {
-	a := &allowed{keys: map[string]struct{}{}, scrub: scrub, told: map[string]struct{}{}}
+	a := &allowed{keys: map[string]struct{}{}, scrub: scrub, reported: map[string]struct{}{}}
 	for _, list := range [][]string{StandardAttributes, keys} {
 		for _, key := range list {
 			a.keys[key] = struct{}{}
@@ -53,15 +53,15 @@ func (a *allowed) has(key string) bool {
 // attribute is the filter in the form of the metrics SDK.
 func (a *allowed) attribute(kv attribute.KeyValue) bool { return a.has(string(kv.Key)) }
 
-// tell names a dropped key in the log once, so that whoever added it finds it.
-func (a *allowed) tell(key string) {
+// report names a dropped key in the log once, so that whoever added it finds it.
+func (a *allowed) report(key string) {
 	a.mu.Lock()
-	_, told := a.told[key]
-	if told || len(a.told) >= mostTold {
+	_, told := a.reported[key]
+	if told || len(a.reported) >= maxReported {
 		a.mu.Unlock()
 		return
 	}
-	a.told[key] = struct{}{}
+	a.reported[key] = struct{}{}
 	a.mu.Unlock()
 	if a.log != nil {
 		a.log.Warn("an attribute is not on the allow-list and was dropped", "attribute.key", key)
@@ -79,7 +79,7 @@ func (a *allowed) keep(attributes []attribute.KeyValue) []attribute.KeyValue {
 			if a.attribute(kv) {
 				kept = append(kept, kv)
 			} else {
-				a.tell(string(kv.Key))
+				a.report(string(kv.Key))
 			}
 		}
 		return kept

@@ -252,7 +252,7 @@ func (s *SpanStore) Linked(value string) []Span {
 		for _, r := range s.of(t, value) {
 			spans = append(spans, s.show(r, value))
 			for _, link := range r.links {
-				if s.concerns(link.Attributes, value) == mine {
+				if s.about(link.Attributes, value) == mine {
 					open = append(open, link.SpanContext.TraceID())
 				}
 			}
@@ -270,7 +270,7 @@ const (
 	others
 )
 
-func (s *SpanStore) concerns(attributes []attribute.KeyValue, value string) concern {
+func (s *SpanStore) about(attributes []attribute.KeyValue, value string) concern {
 	found := nobodys
 	s.eachValue(attributes, func(named string) {
 		if named == value {
@@ -290,7 +290,7 @@ func (s *SpanStore) of(t *traceSpans, value string) []*record {
 	}
 	return slices.DeleteFunc(slices.Clone(t.spans), func(r *record) bool {
 		for depth := 0; r != nil && depth < len(t.spans); depth++ {
-			if c := s.spanConcerns(r, value); c != nobodys {
+			if c := s.spanAbout(r, value); c != nobodys {
 				return c == others
 			}
 			r = byID[r.parent]
@@ -299,10 +299,10 @@ func (s *SpanStore) of(t *traceSpans, value string) []*record {
 	})
 }
 
-func (s *SpanStore) spanConcerns(r *record, value string) concern {
-	found := s.concerns(r.attributes, value)
+func (s *SpanStore) spanAbout(r *record, value string) concern {
+	found := s.about(r.attributes, value)
 	for _, link := range r.links {
-		if c := s.concerns(link.Attributes, value); c == mine || (found == nobodys && c == others) {
+		if c := s.about(link.Attributes, value); c == mine || (found == nobodys && c == others) {
 			found = c
 		}
 		if found == mine {
@@ -321,7 +321,7 @@ func (s *SpanStore) show(r *record, value string) Span {
 		span.ParentID = r.parent.String()
 	}
 	for _, link := range r.links {
-		if value != "" && s.concerns(link.Attributes, value) == others {
+		if value != "" && s.about(link.Attributes, value) == others {
 			continue
 		}
 		span.Links = append(span.Links, SpanLink{TraceID: link.SpanContext.TraceID().String(),

@@ -17,7 +17,7 @@ import (
 )
 
 // keyFile is what FOOTBRIDGE_KEK_FILE holds: two Tink keysets in Tink's own JSON. The KEK keyset rotates; the
-// lookup keyset does not, since every stored lookup would have to be made anew from plaintext.
+// lookup keyset does not, since every stored lookup would have to be made again from plaintext.
 type keyFile struct {
 	KEK    json.RawMessage `json:"kek"`
 	Lookup json.RawMessage `json:"lookup"`

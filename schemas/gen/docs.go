@@ -22,7 +22,7 @@ func eventsPage() []byte {
 	b.WriteString("| event | from | to | meaning | see |\n|---|---|---|---|---|\n")
 	for _, e := range schemas.Registry() {
 		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [example](../schemas/examples/%s.json), [schema](../schemas/events/%s.schema.json) |\n",
-			e.Type.File(), e.By, hearers(e), e.Meaning, e.Type.File(), e.Type.File())
+			e.Type.File(), e.By, subscribers(e), e.Meaning, e.Type.File(), e.Type.File())
 	}
 	b.WriteString("\nWhat comes from `outside` arrives at `POST /events` only. It carries the person's details and is never " +
 		"published.\n\n## What partners may be told\n\n")
@@ -37,12 +37,12 @@ func eventsPage() []byte {
 	}
 	b.WriteString("\n## What a service may publish\n\n| service | subjects |\n|---|---|\n")
 	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery} {
-		fmt.Fprintf(&b, "| %s | %s |\n", service, codes(schemas.SubjectsSaidBy(service)))
+		fmt.Fprintf(&b, "| %s | %s |\n", service, codes(schemas.SubjectsEmittedBy(service)))
 	}
 	return []byte(b.String())
 }
 
-func hearers(e schemas.Entry) string {
+func subscribers(e schemas.Entry) string {
 	switch {
 	case !e.OnBus():
 		return "intake (HTTP)"
@@ -78,14 +78,14 @@ func accessPage() []byte {
 		"| path | about a | their own | another organisation's |\n|---|---|---|---|\n")
 	for _, r := range schemas.Routes() {
 		if r.Thing() != schemas.AboutNothing {
-			fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Thing(), reaches(r, true), reaches(r, false))
+			fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Thing(), visibilities(r, true), visibilities(r, false))
 		}
 	}
 	return []byte(b.String())
 }
 
-// reaches are who gets a thing by a route, and who for a stated reason alone.
-func reaches(r schemas.Route, own bool) string {
+// visibilities are who gets a thing by a route, and who for a stated reason alone.
+func visibilities(r schemas.Route, own bool) string {
 	var names []string
 	for _, role := range schemas.Roles() {
 		switch {

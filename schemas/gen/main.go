@@ -122,7 +122,7 @@ func keepsPromise(name string, older []byte, out map[string][]byte) error {
 func direction(name string) compat.Direction {
 	e, ok := schemas.Lookup(schemas.Type(schemas.TypePrefix + strings.TrimSuffix(name, ".json")))
 	if ok && e.OnBus() {
-		return compat.Said
+		return compat.Emitted
 	}
-	return compat.Taken
+	return compat.Subscribed
 }

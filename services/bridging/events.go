@@ -9,49 +9,61 @@ import (
 	"footbridge/schemas"
 )
 
-// Hears are the subjects of the types that bridging acts on.
-func Hears() []string { return schemas.SubjectsHeardBy(Name) }
+// Subjects are the subjects of the types that bridging acts on.
+func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return s.handler().Handle(tx, batch)
 }
 
-func (s *Service) handler() flow.Handler[Known, record] {
-	return flow.Handler[Known, record]{Store: store, Subscriptions: subscriptions, Reconcile: s.reconcile}
+func (s *Service) handler() flow.Handler[JourneyState, record] {
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: subscriptions, Reconcile: s.reconcile}
 }
 
 // subscriptions are what each type of event changes of what is known.
 var subscriptions = flow.Table(
-	flow.On(schemas.DischargeRecorded, func(k *Known, d schemas.DischargeRecordedData, at int64) { k.addRecorded(at, d) }),
-	flow.On(schemas.ReferralRequested, func(k *Known, d schemas.ReferralRequestedData, at int64) {
+	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) { k.addRecorded(at, d) }),
+	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
 		k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Flags: d.Flags})
 	}),
-	flow.On(schemas.DischargeCorrected, func(k *Known, d schemas.DischargeCorrectedData, at int64) { k.addCorrected(at, d) }),
-	flow.On(schemas.DischargeWithdrawn, func(k *Known, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
-	flow.On(schemas.PathwayDecided, func(k *Known, d schemas.PathwayDecidedData, _ int64) { k.addWaits(d.Waits...) }),
-	flow.On(schemas.GapFound, func(k *Known, _ schemas.GapFoundData, _ int64) { k.Gap = true }),
-	flow.On(schemas.ServiceAnswered, func(k *Known, d schemas.ServiceAnsweredData, _ int64) { k.addAnswered(d) }),
+	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) { k.addCorrected(at, d) }),
+	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
+	flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, _ int64) { k.addWaits(d.Waits...) }),
+	flow.On(schemas.GapFound, func(k *JourneyState, _ schemas.GapFoundData, _ int64) { k.Gap = true }),
+	flow.On(schemas.ServiceAnswered, func(k *JourneyState, d schemas.ServiceAnsweredData, _ int64) { k.addAnswered(d) }),
 	flow.OnEvent(schemas.ConsentGiven, consent),
 	flow.OnEvent(schemas.ConsentDeclined, consent),
 	flow.OnEvent(schemas.ConsentWithdrawn, consent), // a yes taken back is a no
 	flow.OnEvent(schemas.ConsentLapsed, consent),
-	flow.On(schemas.JourneyClosed, func(k *Known, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
-	flow.On(schemas.JourneyHeld, func(k *Known, _ schemas.JourneyHeldData, at int64) { k.Take(schemas.Turn{At: at, Held: true}) }),
-	flow.On(schemas.JourneyReleased, func(k *Known, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Turn{At: at}) }),
-	flow.On(schemas.JourneyReopened, func(k *Known, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Turn{At: at}) }),
-	flow.On(schemas.ContactStopped, func(k *Known, _ schemas.ContactStoppedData, at int64) { k.Contact.Hear(schemas.Said{At: at}) }),
-	flow.On(schemas.ContactResumed, func(k *Known, _ schemas.ContactResumedData, at int64) {
-		k.Contact.Hear(schemas.Said{At: at, Yes: true})
+	flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
+	flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
+		k.Take(schemas.Transition{At: at, Held: true})
 	}),
-	flow.On(schemas.AppointmentBooked, func(k *Known, d schemas.AppointmentBookedData, at int64) { k.appointment(d.Appointment).book(at, d.On) }),
-	flow.On(schemas.AppointmentKept, func(k *Known, d schemas.AppointmentKeptData, _ int64) { k.appointment(d.Appointment).Kept = true }),
-	flow.On(schemas.AppointmentNotKept, func(k *Known, d schemas.AppointmentNotKeptData, at int64) { k.appointment(d.Appointment).end(at) }),
-	flow.On(schemas.AppointmentCancelled, func(k *Known, d schemas.AppointmentCancelledData, at int64) { k.appointment(d.Appointment).end(at) }),
-	flow.On(schemas.OfferRaised, func(k *Known, d schemas.OfferRaisedData, _ int64) { k.addOffer(d.Offer) }),
+	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Transition{At: at}) }),
+	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Transition{At: at}) }),
+	flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
+		k.Contact.Apply(schemas.Answered{At: at})
+	}),
+	flow.On(schemas.ContactResumed, func(k *JourneyState, _ schemas.ContactResumedData, at int64) {
+		k.Contact.Apply(schemas.Answered{At: at, Yes: true})
+	}),
+	flow.On(schemas.AppointmentBooked, func(k *JourneyState, d schemas.AppointmentBookedData, at int64) {
+		k.appointment(d.Appointment).book(at, d.On)
+	}),
+	flow.On(schemas.AppointmentKept, func(k *JourneyState, d schemas.AppointmentKeptData, _ int64) {
+		k.appointment(d.Appointment).Kept = true
+	}),
+	flow.On(schemas.AppointmentNotKept, func(k *JourneyState, d schemas.AppointmentNotKeptData, at int64) {
+		k.appointment(d.Appointment).end(at)
+	}),
+	flow.On(schemas.AppointmentCancelled, func(k *JourneyState, d schemas.AppointmentCancelledData, at int64) {
+		k.appointment(d.Appointment).end(at)
+	}),
+	flow.On(schemas.OfferRaised, func(k *JourneyState, d schemas.OfferRaisedData, _ int64) { k.addOffer(d.Offer) }),
 )
 
-func consent(k *Known, d schemas.ConsentData, at int64, e flow.Event) {
+func consent(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
 	k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at))
 }
 
@@ -76,7 +88,7 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 func (f *effects) store(q flow.Queuer) error {
 	keepOffers(q, f.offers)
 	cancelCalls(q, f.cancelled, f.now)
-	if err := changePlans(q, f.changed, f.now); err != nil {
+	if err := updatePlans(q, f.changed, f.now); err != nil {
 		return err
 	}
 	if err := openPlans(q, f.opened, f.now); err != nil {
@@ -90,19 +102,19 @@ func (f *effects) store(q flow.Queuer) error {
 func (f *effects) reconcile(r *record) {
 	for _, e := range r.Applied {
 		if e.Type == string(schemas.OfferRaised) {
-			for _, offer := range r.Known.Offers {
+			for _, offer := range r.State.Offers {
 				f.offers[offer] = r.Journey
 			}
 		}
 	}
-	c := change(&r.Known, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), calendar.England(), f.zone)
+	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), calendar.England(), f.zone)
 	if c.Open != nil {
 		r.Plan = c.Open
-		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.Known.Sender, r.Known.Person
+		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender, r.State.Person
 		f.opened = append(f.opened, *r.Plan)
 	}
-	if c.Change != nil {
-		r.Plan = c.Change
+	if c.Changes != nil {
+		r.Plan = c.Changes
 		f.changed = append(f.changed, *r.Plan)
 	}
 	f.calls(r, c)
@@ -112,7 +124,7 @@ func (f *effects) reconcile(r *record) {
 	}
 }
 
-func (f *effects) calls(r *record, c Change) {
+func (f *effects) calls(r *record, c Changes) {
 	if c.Cancel != nil {
 		f.cancelled = append(f.cancelled, *c.Cancel)
 		r.Plan.Call = nil
@@ -126,7 +138,7 @@ func (f *effects) calls(r *record, c Change) {
 }
 
 // emit says what others hear of a change: the plan first, then its call.
-func (f *effects) emit(r *record, c Change) {
+func (f *effects) emit(r *record, c Changes) {
 	if c.Propose || c.Start {
 		t := schemas.BridgingProposed
 		if c.Start {

@@ -100,9 +100,9 @@ func (s *Service) send(ctx context.Context, pages []Page, helps map[string]Help)
 // has taken on in time.
 func (s *Service) unacknowledged(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var ids []string
-	dueHelp(tx, tx.Now, limit, tx.Aside(), func(id string) {
+	dueHelp(tx, tx.Now, limit, tx.Postponed(), func(id string) {
 		ids = append(ids, id)
-		tx.Take(id)
+		tx.Attempt(id)
 	})
 	if err := tx.Flush(); err != nil || len(ids) == 0 {
 		return 0, err

@@ -9,9 +9,9 @@ import (
 	"footbridge/schemas"
 )
 
-// Known is everything bridging has been told about one journey. It is built by adding: each entry carries the
+// JourneyState is everything bridging has been told about one journey. It is built by adding: each entry carries the
 // sequence of the event that set it, an older one changes nothing, and the order of arrival does not matter.
-type Known struct {
+type JourneyState struct {
 	Visits schemas.Visits `json:"visits,omitempty"`
 	// Waits holds the services (by the directory's id) whose list the person is, or was, on. Decisions only add to
 	// it: who waited is not dropped because a later message is silent about it.
@@ -23,26 +23,26 @@ type Known struct {
 	// Appointments are the sessions that others have planned, by their ids.
 	Appointments map[string]*Appointment `json:"appointments,omitempty"`
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
-	Contact      schemas.Said            `json:"contact,omitzero"` // Yes: contact may be made
+	Contact      schemas.Answered        `json:"contact,omitzero"` // Yes: contact may be made
 	schemas.Course
 	schemas.Origin
 }
 
 // The add functions take what one event says into what is known.
 
-func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData) {
+func (k *JourneyState) addRecorded(at int64, d schemas.DischargeRecordedData) {
 	k.Begin(at, d.Person, d.Organisation)
 	k.Visits.Record(at, d.Visit, d.Flags)
 }
 
-func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData) {
+func (k *JourneyState) addCorrected(at int64, d schemas.DischargeCorrectedData) {
 	k.Place(at, d.Organisation)
 	if d.Flags != nil {
 		k.Visits.Change(d.Visit, func(v *schemas.Visit) { v.Flag(at, d.Flags) })
 	}
 }
 
-func (k *Known) addWaits(services ...string) {
+func (k *JourneyState) addWaits(services ...string) {
 	for _, service := range services {
 		if k.Waits == nil {
 			k.Waits = map[string]bool{}
@@ -52,7 +52,7 @@ func (k *Known) addWaits(services ...string) {
 }
 
 // addOffer takes in that an offer is of this journey: help may be asked from it.
-func (k *Known) addOffer(id string) {
+func (k *JourneyState) addOffer(id string) {
 	if at, found := slices.BinarySearch(k.Offers, id); !found {
 		k.Offers = slices.Insert(slices.Clone(k.Offers), at, id)
 	}
@@ -74,7 +74,7 @@ func (a *Appointment) book(at int64, on string) {
 
 func (a *Appointment) end(at int64) { a.Ended = max(a.Ended, at) }
 
-func (k *Known) appointment(id string) *Appointment {
+func (k *JourneyState) appointment(id string) *Appointment {
 	if k.Appointments == nil {
 		k.Appointments = map[string]*Appointment{}
 	}
@@ -85,7 +85,7 @@ func (k *Known) appointment(id string) *Appointment {
 }
 
 // busy are the days on which somebody else has planned to be in touch.
-func (k *Known) busy() map[calendar.Day]bool {
+func (k *JourneyState) busy() map[calendar.Day]bool {
 	days := map[calendar.Day]bool{}
 	for _, a := range k.Appointments {
 		if day, err := calendar.ParseDay(a.On); err == nil && (a.Kept || a.At > a.Ended) {
@@ -96,7 +96,7 @@ func (k *Known) busy() map[calendar.Day]bool {
 }
 
 // addAnswered: who is on a service's list waits.
-func (k *Known) addAnswered(d schemas.ServiceAnsweredData) {
+func (k *JourneyState) addAnswered(d schemas.ServiceAnsweredData) {
 	if d.Answer == answerWaiting {
 		k.addWaits(d.Service)
 	}
@@ -104,9 +104,9 @@ func (k *Known) addAnswered(d schemas.ServiceAnsweredData) {
 
 const answerWaiting = "waiting"
 
-func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
+func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) {
 	if slices.Contains(d.Purposes, schemas.PurposeBridging) {
-		k.Consent.Hear(d.Organisation, said)
+		k.Consent.Apply(d.Organisation, said)
 	}
 }
 
@@ -126,12 +126,12 @@ const (
 	becauseWithdrawn = "discharge-withdrawn"
 	becauseStopped   = "contact-stopped"
 	becausePerson    = "person"
-	becauseHeld      = "held"
+	becauseOnHold    = "held"
 	becauseClosed    = "journey-closed"
 )
 
 // answers are what the person said to calls in this episode.
-func (k *Known) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
+func (k *JourneyState) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
 
 // callers are who may ring by the person's yes: only the organisations they named, or, where they said yes to any,
 // everybody but those they named in a no. Where nobody may, both are empty.
@@ -145,15 +145,15 @@ func callers(a schemas.Answers) (only, never []string) {
 	return a.Yes(), nil
 }
 
-// wish says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
+// desired says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
 // to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
-func wish(k *Known) (State, string) {
+func desired(k *JourneyState) (State, string) {
 	_, visit, stands := k.Visits.Current()
 	consent := k.answers().Whole()
 	switch {
 	case k.PersonAt == 0 || len(k.Waits) == 0 && !k.Gap:
 		return None, ""
-	case k.Turn.Closed:
+	case k.Transition.Closed:
 		return Ended, becauseClosed
 	case consent.At > 0 && !consent.Yes:
 		return Ended, becausePerson
@@ -161,8 +161,8 @@ func wish(k *Known) (State, string) {
 		return Paused, becauseStopped
 	case !stands:
 		return Paused, becauseWithdrawn
-	case k.Turn.Held:
-		return Paused, becauseHeld
+	case k.Transition.Held:
+		return Paused, becauseOnHold
 	case consent.Yes && !humanFirst(visit):
 		return Active, ""
 	}
@@ -194,10 +194,10 @@ type Call struct {
 	DueAt                           time.Time
 }
 
-// Change is what is to be done so that the wish stands.
-type Change struct {
+// Changes is what is to be done so that the wish stands.
+type Changes struct {
 	Open     *Plan // a new plan, without an id yet
-	Change   *Plan // the plan as it now is
+	Changes  *Plan // the plan as it now is
 	Schedule *Call // a call to be scheduled, without an id yet
 	Cancel   *Call
 	Propose  bool // say bridging.proposed
@@ -207,13 +207,13 @@ type Change struct {
 	End      bool // say bridging.ended
 }
 
-// change compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
+// reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
 // came first: then nobody is told before it goes on. A plan is not opened only to be ended.
-func change(k *Known, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
-	state, because := wish(k)
+func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Changes {
+	state, because := desired(k)
 	waits := append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
 	only, never := callers(k.answers())
-	var c Change
+	var c Changes
 	switch {
 	case standing == nil && state != None && state != Ended:
 		c.Open = &Plan{State: state, Because: because, WaitingOn: waits, EveryDays: everyDays, Minutes: minutes, Started: state == Active, Only: only, Never: never}
@@ -230,14 +230,14 @@ func change(k *Known, standing *Plan, journey string, today calendar.Day, holida
 		c.Resume = state == Active && standing.Started && standing.State == Paused
 		c.End = state == Ended
 		now.Started = standing.Started || state == Active
-		c.Change = &now
+		c.Changes = &now
 	}
 	c.call(state, standing, journey, today, holidays, zone)
 	return c
 }
 
 // call keeps one call ahead of an active plan and none ahead of any other.
-func (c *Change) call(state State, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) {
+func (c *Changes) call(state State, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) {
 	has := standing != nil && standing.Call != nil
 	if state == Active && !has {
 		c.Schedule = &Call{}

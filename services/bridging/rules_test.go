@@ -64,8 +64,8 @@ func TestCallsOfADayAreSpreadOverItsAllowedHours(t *testing.T) {
 }
 
 // waiting is a discharge of somebody who waits on a service.
-func waiting(flags ...string) *Known {
-	var k Known
+func waiting(flags ...string) *JourneyState {
+	var k JourneyState
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags})
 	k.addWaits("svc-w")
 	return &k
@@ -75,68 +75,71 @@ func TestHowAPlanShouldStand(t *testing.T) {
 	t.Parallel()
 	calls := schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}
 	for name, tc := range map[string]struct {
-		change  func(k *Known)
-		flags   []string
-		state   State
-		because string
+		reconcile func(k *JourneyState)
+		flags     []string
+		state     State
+		because   string
 	}{
-		"nobody has asked the person yet": {func(*Known) {}, nil, Proposed, ""},
-		"the person said yes":             {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, nil, Active, ""},
-		"the person said no":              {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: false}) }, nil, Ended, "person"},
-		"a yes to something else": {func(k *Known) {
-			k.addConsent(schemas.ConsentData{Purposes: []string{"follow-up"}}, schemas.Said{At: 2, Yes: true})
+		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Proposed, ""},
+		"the person said yes":             {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, nil, Active, ""},
+		"the person said no":              {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: false}) }, nil, Ended, "person"},
+		"a yes to something else": {func(k *JourneyState) {
+			k.addConsent(schemas.ConsentData{Purposes: []string{"follow-up"}}, schemas.Answered{At: 2, Yes: true})
 		}, nil, Proposed, ""},
-		"under 18: nobody is rung":    {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"under-18"}, Proposed, ""},
-		"age unknown: nobody is rung": {func(k *Known) { k.addConsent(calls, schemas.Said{At: 2, Yes: true}) }, []string{"age-unknown"}, Proposed, ""},
-		"a death was reported": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.Contact.Hear(schemas.Said{At: 3})
+		"under 18: nobody is rung":    {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, []string{"under-18"}, Proposed, ""},
+		"age unknown: nobody is rung": {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, []string{"age-unknown"}, Proposed, ""},
+		"a death was reported": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
+			k.Contact.Apply(schemas.Answered{At: 3})
 		}, nil, Paused, "contact-stopped"},
-		"the discharge was cancelled": {func(k *Known) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn"},
-		"a person's no outlasts a death's end": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: false})
-			k.Contact.Hear(schemas.Said{At: 3})
-			k.Contact.Hear(schemas.Said{At: 4, Yes: true})
+		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn"},
+		"a person's no outlasts a death's end": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: false})
+			k.Contact.Apply(schemas.Answered{At: 3})
+			k.Contact.Apply(schemas.Answered{At: 4, Yes: true})
 		}, nil, Ended, "person"},
-		"the person waits on nothing":       {func(k *Known) { k.Waits = nil }, nil, None, ""},
-		"the person falls between services": {func(k *Known) { k.Waits = nil; k.Gap = true }, nil, Proposed, ""},
-		"a service put them on its list": {func(k *Known) {
+		"the person waits on nothing":       {func(k *JourneyState) { k.Waits = nil }, nil, None, ""},
+		"the person falls between services": {func(k *JourneyState) { k.Waits = nil; k.Gap = true }, nil, Proposed, ""},
+		"a service put them on its list": {func(k *JourneyState) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "waiting"})
 		}, nil, Proposed, ""},
-		"a service said no": {func(k *Known) {
+		"a service said no": {func(k *JourneyState) {
 			k.Waits = nil
 			k.addAnswered(schemas.ServiceAnsweredData{Service: "svc-w", Answer: "no"})
 		}, nil, None, ""},
-		"a ward has the person": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.Take(schemas.Turn{At: 1, Held: true})
+		"a ward has the person": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
+			k.Take(schemas.Transition{At: 1, Held: true})
 		}, nil, Paused, "held"},
-		"released from the ward": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.Take(schemas.Turn{At: 2})
-			k.Take(schemas.Turn{At: 1, Held: true})
+		"released from the ward": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
+			k.Take(schemas.Transition{At: 2})
+			k.Take(schemas.Transition{At: 1, Held: true})
 		}, nil, Active, ""},
-		"the journey is closed": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
+		"the journey is closed": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{})
 		}, nil, Ended, "journey-closed"},
-		"closed after a death": {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}); k.Close(1, schemas.JourneyClosedData{}) }, nil, Ended, "journey-closed"},
-		"reopened asks for a yes": {func(k *Known) {
-			k.addConsent(calls, schemas.Said{At: 2, Yes: true})
-			k.Take(schemas.Turn{At: 2})
+		"closed after a death": {func(k *JourneyState) {
+			k.Contact.Apply(schemas.Answered{At: 2})
+			k.Close(1, schemas.JourneyClosedData{})
+		}, nil, Ended, "journey-closed"},
+		"reopened asks for a yes": {func(k *JourneyState) {
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
+			k.Take(schemas.Transition{At: 2})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Proposed, ""},
-		"reopened, and a yes since": {func(k *Known) {
+		"reopened, and a yes since": {func(k *JourneyState) {
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Turn{At: 2})
-			k.addConsent(calls, schemas.Said{At: 3, Yes: true})
+			k.Take(schemas.Transition{At: 2})
+			k.addConsent(calls, schemas.Answered{At: 3, Yes: true})
 		}, nil, Active, ""},
-		"the discharge has not arrived": {func(k *Known) { k.PersonAt = 0 }, nil, None, ""},
+		"the discharge has not arrived": {func(k *JourneyState) { k.PersonAt = 0 }, nil, None, ""},
 	} {
 		k := waiting(tc.flags...)
-		tc.change(k)
-		if state, because := wish(k); state != tc.state || because != tc.because {
+		tc.reconcile(k)
+		if state, because := desired(k); state != tc.state || because != tc.because {
 			t.Errorf("%s: got %q because %q", name, state, because)
 		}
 	}
@@ -151,48 +154,48 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 		return schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: organisation}
 	}
 	for name, tc := range map[string]struct {
-		say         func(k *Known)
+		say         func(k *JourneyState)
 		state       State
 		only, never []string
 	}{
-		"a no to one":  {func(k *Known) { k.addConsent(to("a"), schemas.Said{At: 2, Yes: false}) }, Proposed, nil, nil},
-		"a yes to one": {func(k *Known) { k.addConsent(to("a"), schemas.Said{At: 2, Yes: true}) }, Active, []string{"a"}, nil},
-		"a yes to any": {func(k *Known) { k.addConsent(to(""), schemas.Said{At: 2, Yes: true}) }, Active, nil, nil},
-		"a yes to any but one": {func(k *Known) {
-			k.addConsent(to(""), schemas.Said{At: 2, Yes: true})
-			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
+		"a no to one":  {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: false}) }, Proposed, nil, nil},
+		"a yes to one": {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true}) }, Active, []string{"a"}, nil},
+		"a yes to any": {func(k *JourneyState) { k.addConsent(to(""), schemas.Answered{At: 2, Yes: true}) }, Active, nil, nil},
+		"a yes to any but one": {func(k *JourneyState) {
+			k.addConsent(to(""), schemas.Answered{At: 2, Yes: true})
+			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: false})
 		}, Active, nil, []string{"a"}},
-		"the no heard first": {func(k *Known) {
-			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
-			k.addConsent(to(""), schemas.Said{At: 2, Yes: true})
+		"the no heard first": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: false})
+			k.addConsent(to(""), schemas.Answered{At: 2, Yes: true})
 		}, Active, nil, []string{"a"}},
-		"a yes to one, a no to another": {func(k *Known) {
-			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
-			k.addConsent(to("b"), schemas.Said{At: 3, Yes: false})
+		"a yes to one, a no to another": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
+			k.addConsent(to("b"), schemas.Answered{At: 3, Yes: false})
 		}, Active, []string{"a"}, nil},
-		"a no to all, then a yes to one": {func(k *Known) {
-			k.addConsent(to(""), schemas.Said{At: 2, Yes: false})
-			k.addConsent(to("a"), schemas.Said{At: 3, Yes: true})
+		"a no to all, then a yes to one": {func(k *JourneyState) {
+			k.addConsent(to(""), schemas.Answered{At: 2, Yes: false})
+			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: true})
 		}, Active, []string{"a"}, nil},
-		"a yes to one, then a no to all": {func(k *Known) {
-			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
-			k.addConsent(to(""), schemas.Said{At: 3, Yes: false})
+		"a yes to one, then a no to all": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
+			k.addConsent(to(""), schemas.Answered{At: 3, Yes: false})
 		}, Ended, nil, nil},
-		"a yes to one is taken back by it": {func(k *Known) {
-			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
-			k.addConsent(to("a"), schemas.Said{At: 3, Yes: false})
+		"a yes to one is taken back by it": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
+			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: false})
 		}, Proposed, nil, nil},
-		"a yes to one, before it was closed": {func(k *Known) {
-			k.addConsent(to("a"), schemas.Said{At: 2, Yes: true})
+		"a yes to one, before it was closed": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Turn{At: 2})
+			k.Take(schemas.Transition{At: 2})
 		}, Proposed, nil, nil},
 	} {
 		k := waiting()
 		tc.say(k)
-		c := change(k, nil, aJourney, 0, calendar.England(), time.UTC)
+		c := reconcile(k, nil, aJourney, 0, calendar.England(), time.UTC)
 		if tc.state == Ended {
-			if state, _ := wish(k); state != Ended || c.Open != nil {
+			if state, _ := desired(k); state != Ended || c.Open != nil {
 				t.Errorf("%s: %q, %+v", name, state, c)
 			}
 			continue
@@ -298,11 +301,11 @@ type ending struct {
 	State            State
 	Because, Waiting string
 	Due              time.Time
-	Known            Known
+	JourneyState     JourneyState
 }
 
 func endOf(r *record) ending {
-	e := ending{Known: r.Known}
+	e := ending{JourneyState: r.State}
 	if p := r.Plan; p != nil {
 		e.State, e.Because, e.Waiting = p.State, p.Because, fmt.Sprint(p.WaitingOn)
 		if p.Call != nil {

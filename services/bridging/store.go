@@ -13,15 +13,15 @@ import (
 
 // record is a journey's row with the plan that stands.
 type record struct {
-	flow.Row[Known]
+	flow.Row[JourneyState]
 	Plan *Plan
 }
 
-var store = flow.Store[Known, record]{
-	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+var store = flow.Store[JourneyState, record]{
+	Row: func(r *record) *flow.Row[JourneyState] { return &r.Row },
 	Columns: []flow.Column[record]{
-		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
-		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+		flow.Col("organisation", "text", func(r *record) string { return r.State.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.State.Person }),
 	},
 	Read: func(q flow.Queuer, journeys []string, records map[string]*record) {
 		q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
@@ -101,8 +101,8 @@ func openPlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	return err
 }
 
-// changePlans queues how plans stand now. When a plan started first is kept.
-func changePlans(q flow.Queuer, plans []Plan, at time.Time) error {
+// updatePlans queues how plans stand now. When a plan started first is kept.
+func updatePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	if len(plans) == 0 {
 		return nil
 	}

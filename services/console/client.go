@@ -130,7 +130,7 @@ func (c *client) journey(ctx context.Context, p principal.Principal, id string) 
 // decision is what was decided last about a journey: what each service's criteria said, with the reasons, and where
 // nothing statutory is open the sentences between which the person falls.
 type decision struct {
-	Items []schemas.ServiceDoor `json:"items"`
+	Items []schemas.ServiceEligibility `json:"items"`
 	Gap   *struct {
 		Probable bool `json:"probable"`
 		Sides    []struct {
@@ -166,8 +166,8 @@ func (c *client) message(ctx context.Context, p principal.Principal, id, reason 
 	return m, err
 }
 
-// settle does "release" or "dismiss" with a message.
-func (c *client) settle(ctx context.Context, p principal.Principal, id, decision, key string, body any) error {
+// decide does "release" or "dismiss" with a message.
+func (c *client) decide(ctx context.Context, p principal.Principal, id, decision, key string, body any) error {
 	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body, nil)
 }
 

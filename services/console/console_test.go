@@ -447,7 +447,7 @@ func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, flagWords, settledWords} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, flagWords, decidedWords} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)
@@ -475,7 +475,7 @@ func TestACodeThatIsNotKnownIsStillReadable(t *testing.T) {
 	if got := viewStep(step{Kind: "ring-back", Owner: "team:night-shift"}, now, time.UTC); got.Words != "Ring back" || got.Owner != "Night shift team" {
 		t.Errorf("%+v", got)
 	}
-	groups := groupDoors([]schemas.ServiceDoor{{Name: "A", Door: "ajar"}})
+	groups := groupByEligibility([]schemas.ServiceEligibility{{Name: "A", Eligibility: "ajar"}})
 	if len(groups) != 1 || len(groups[0].Doors) != 1 {
 		t.Errorf("a door in a new state is left out: %+v", groups)
 	}
@@ -551,7 +551,7 @@ func TestOnlyOperatorsAreLedToTraces(t *testing.T) {
 func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 	t.Parallel()
 	for file, into := range map[string]any{"journeys.json": &httpx.List[journeyLine]{}, "journey.json": &journey{},
-		"doors.json": &httpx.List[schemas.ServiceDoor]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{}} {
+		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))

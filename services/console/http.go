@@ -204,7 +204,7 @@ type journeyView struct {
 	Unbegun, Closed               bool
 	Steps                         []stepView
 	Gap                           *gapView
-	Doors                         []doorGroup
+	Doors                         []eligibilityGroup
 	DoorsMissing                  bool // the doors could not be read
 	Decided                       bool // the services have been looked at
 	Days                          []dayView
@@ -239,7 +239,7 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 	if decided, missing := s.decision(r, p, id); missing {
 		page.DoorsMissing = true
 	} else {
-		page.Doors, page.Gap = groupDoors(decided.Items), viewGap(decided)
+		page.Doors, page.Gap = groupByEligibility(decided.Items), viewGap(decided)
 	}
 	return s.show(w, r, status, "journey", view{Title: "Journey " + page.Code, Here: "journeys", Problems: problems,
 		Done: doneWords[r.URL.Query().Get("said")], Page: page})

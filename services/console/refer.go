@@ -141,7 +141,7 @@ func ageOn(birth string, on time.Time) (int, bool) {
 	return age, age >= 0
 }
 
-// readConsents are the yeses and noes; what was not asked is none of them.
+// readConsents are the agreements and refusals; what was not asked is none of them.
 func readConsents(a *answers, partners []Partner) []schemas.ReportedConsent {
 	towards := a.entered.Get("towards")
 	if !slices.ContainsFunc(partners, func(p Partner) bool { return p.ID == towards }) {

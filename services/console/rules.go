@@ -104,8 +104,8 @@ func decided(timeline []event) bool {
 	return slices.ContainsFunc(timeline, func(e event) bool { return e.Type == string(schemas.PathwayDecided) })
 }
 
-// doorView is one service and why its door is as it is.
-type doorView struct {
+// eligibilityView is one service and why its door is as it is.
+type eligibilityView struct {
 	Name, Sector string
 	Waiting      bool
 	Missing      string // what would have to be known, in words
@@ -115,31 +115,31 @@ type doorView struct {
 // reasonView is a criterion in its service's own words.
 type reasonView struct{ Words, Source, Link, Checked string }
 
-// doorGroup is the services whose doors are alike.
-type doorGroup struct {
+// eligibilityGroup is the services whose doors are alike.
+type eligibilityGroup struct {
 	Heading, About string
-	Doors          []doorView
+	Doors          []eligibilityView
 }
 
-var doorWords = []struct {
-	door           schemas.Door
+var eligibilityWords = []struct {
+	eligibility    schemas.Eligibility
 	heading, about string
 }{
-	{schemas.DoorOpen, "Open now", "These services could offer support as things are."},
-	{schemas.DoorOpenIf, "Open once we know more", "Not known is not a no. Asking the person may open these."},
-	{schemas.DoorTalkAbout, "To be talked about", "Only a conversation with the service can answer this. Ask them."},
-	{schemas.DoorNotOpen, "Not offering this at present", "These are the services’ own words, and where they are published. A person can always ask them anyway."},
+	{schemas.Eligible, "Open now", "These services could offer support as things are."},
+	{schemas.EligibleIf, "Open once we know more", "Not known is not a no. Asking the person may open these."},
+	{schemas.TalkAbout, "To be talked about", "Only a conversation with the service can answer this. Ask them."},
+	{schemas.NotEligible, "Not offering this at present", "These are the services’ own words, and where they are published. A person can always ask them anyway."},
 }
 
-// groupDoors puts services under what their criteria say. A state that is not known here stands with those to be
+// groupByEligibility puts services under what their criteria say. A state that is not known here stands with those to be
 // talked about: nothing is left out.
-func groupDoors(doors []schemas.ServiceDoor) []doorGroup {
-	var groups []doorGroup
-	for _, w := range doorWords {
-		group := doorGroup{Heading: w.heading, About: w.about}
+func groupByEligibility(doors []schemas.ServiceEligibility) []eligibilityGroup {
+	var groups []eligibilityGroup
+	for _, w := range eligibilityWords {
+		group := eligibilityGroup{Heading: w.heading, About: w.about}
 		for _, d := range doors {
-			if stateOf(d.Door) == w.door {
-				group.Doors = append(group.Doors, viewDoor(d))
+			if stateOf(d.Eligibility) == w.eligibility {
+				group.Doors = append(group.Doors, viewEligibility(d))
 			}
 		}
 		if len(group.Doors) > 0 {
@@ -149,17 +149,17 @@ func groupDoors(doors []schemas.ServiceDoor) []doorGroup {
 	return groups
 }
 
-func stateOf(door schemas.Door) schemas.Door {
-	for _, w := range doorWords {
-		if w.door == door {
+func stateOf(door schemas.Eligibility) schemas.Eligibility {
+	for _, w := range eligibilityWords {
+		if w.eligibility == door {
 			return door
 		}
 	}
-	return schemas.DoorTalkAbout
+	return schemas.TalkAbout
 }
 
-func viewDoor(d schemas.ServiceDoor) doorView {
-	v := doorView{Name: d.Name, Sector: sentenceCase(plain(d.Sector)), Waiting: d.Waiting}
+func viewEligibility(d schemas.ServiceEligibility) eligibilityView {
+	v := eligibilityView{Name: d.Name, Sector: sentenceCase(plain(d.Sector)), Waiting: d.Waiting}
 	if len(d.Missing) > 0 {
 		v.Missing = "We would need to know " + each(factWords, d.Missing) + "."
 	}
@@ -203,7 +203,7 @@ func viewGap(d decision) *gapView {
 	}
 	var names []string
 	for _, id := range d.AskFirst {
-		i := slices.IndexFunc(d.Items, func(door schemas.ServiceDoor) bool { return door.Service == id })
+		i := slices.IndexFunc(d.Items, func(door schemas.ServiceEligibility) bool { return door.Service == id })
 		if i >= 0 && d.Items[i].Name != "" {
 			id = d.Items[i].Name
 		}

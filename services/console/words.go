@@ -257,7 +257,7 @@ func detailsOf(e event) string {
 	case d.LeftOn != "":
 		return "Days are counted from " + dayWords(d.LeftOn) + "."
 	default:
-		return doorCounts(d)
+		return eligibilityCounts(d)
 	}
 }
 
@@ -272,7 +272,7 @@ func everyWords(days int) string {
 	}
 }
 
-func doorCounts(d detail) string {
+func eligibilityCounts(d detail) string {
 	var parts []string
 	for _, part := range []struct {
 		count int

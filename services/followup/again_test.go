@@ -9,8 +9,8 @@ import (
 	"footbridge/schemas"
 )
 
-func shape(s *Service, pool *pgxpool.Pool) flowtest.Service[Known, record] {
-	return flowtest.Service[Known, record]{Handler: s.handler(), Pool: pool, Tables: []string{"offer"}}
+func shape(s *Service, pool *pgxpool.Pool) flowtest.Service[JourneyState, record] {
+	return flowtest.Service[JourneyState, record]{Handler: s.handler(), Pool: pool, Tables: []string{"offer"}}
 }
 
 // TestAnEventThatComesAgainChangesNothing: in any order, one to three times, together or alone, days later, after a
@@ -25,11 +25,11 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	shape(s, pool).EachAgainChangesNothing(t, now, flowtest.Examples(schemas.HeardBy(Name), schemas.ExampleJSON))
+	shape(s, pool).EachAgainChangesNothing(t, now, flowtest.Examples(schemas.SubscribedBy(Name), schemas.ExampleJSON))
 }
 
 func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	shape(s, pool).Understands(t, flowtest.Names(schemas.HeardBy(Name)))
+	shape(s, pool).Understands(t, flowtest.Names(schemas.SubscribedBy(Name)))
 }

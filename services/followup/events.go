@@ -9,51 +9,53 @@ import (
 	"footbridge/schemas"
 )
 
-// Hears are the subjects of the types that followup acts on.
-func Hears() []string { return schemas.SubjectsHeardBy(Name) }
+// Subjects are the subjects of the types that followup acts on.
+func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return s.handler().Handle(tx, batch)
 }
 
-func (s *Service) handler() flow.Handler[Known, record] {
-	return flow.Handler[Known, record]{Store: store, Subscriptions: s.subscriptions, Reconcile: s.reconcile}
+func (s *Service) handler() flow.Handler[JourneyState, record] {
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: s.subscriptions, Reconcile: s.reconcile}
 }
 
 // subscribe is the table of what each type of event changes of what is known.
-func (s *Service) subscribe() flow.Subscriptions[Known] {
-	consent := func(k *Known, d schemas.ConsentData, at int64, e flow.Event) {
+func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
+	consent := func(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
 		k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at))
 	}
 	return flow.Table(
-		flow.OnEvent(schemas.DischargeRecorded, func(k *Known, d schemas.DischargeRecordedData, at int64, e flow.Event) {
+		flow.OnEvent(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64, e flow.Event) {
 			k.addRecorded(at, d, s.leftOn(d.LeftOn, d.LeftAt, e.Time))
 		}),
-		flow.OnEvent(schemas.ReferralRequested, func(k *Known, d schemas.ReferralRequestedData, at int64, e flow.Event) {
+		flow.OnEvent(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64, e flow.Event) {
 			k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Facts: d.Facts,
 				Flags: d.Flags}, s.leftOn(d.LeftOn, d.RequestedAt, e.Time))
 		}),
-		flow.On(schemas.DischargeCorrected, func(k *Known, d schemas.DischargeCorrectedData, at int64) {
+		flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
 			k.addCorrected(at, d, s.leftOn(d.LeftOn, d.LeftAt, time.Time{}))
 		}),
-		flow.On(schemas.DischargeWithdrawn, func(k *Known, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
-		flow.On(schemas.PathwayDecided, func(k *Known, d schemas.PathwayDecidedData, at int64) { k.addDecided(at, d, s.partners) }),
+		flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
+		flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, at int64) { k.addDecided(at, d, s.partners) }),
 		flow.OnEvent(schemas.ConsentGiven, consent),
 		flow.OnEvent(schemas.ConsentDeclined, consent),
 		flow.OnEvent(schemas.ConsentWithdrawn, consent), // a yes taken back is a no
 		flow.OnEvent(schemas.ConsentLapsed, consent),
-		flow.On(schemas.JourneyClosed, func(k *Known, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
-		flow.On(schemas.JourneyReleased, func(k *Known, d schemas.JourneyReleasedData, at int64) {
-			k.Take(schemas.Turn{At: at, From: d.ReleasedOn})
+		flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
+		flow.On(schemas.JourneyReleased, func(k *JourneyState, d schemas.JourneyReleasedData, at int64) {
+			k.Take(schemas.Transition{At: at, From: d.ReleasedOn})
 		}),
-		flow.On(schemas.JourneyReopened, func(k *Known, d schemas.JourneyReopenedData, at int64) {
-			k.Take(schemas.Turn{At: at, From: d.ReopenedOn})
+		flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData, at int64) {
+			k.Take(schemas.Transition{At: at, From: d.ReopenedOn})
 		}),
-		flow.On(schemas.PreferencesChanged, func(k *Known, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
-		flow.On(schemas.ContactStopped, func(k *Known, _ schemas.ContactStoppedData, at int64) { k.Contact.Hear(schemas.Said{At: at}) }),
-		flow.On(schemas.ContactResumed, func(k *Known, _ schemas.ContactResumedData, at int64) {
-			k.Contact.Hear(schemas.Said{At: at, Yes: true})
+		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
+		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
+			k.Contact.Apply(schemas.Answered{At: at})
+		}),
+		flow.On(schemas.ContactResumed, func(k *JourneyState, _ schemas.ContactResumedData, at int64) {
+			k.Contact.Apply(schemas.Answered{At: at, Yes: true})
 		}),
 	)
 }
@@ -96,8 +98,8 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 // reconcile asks the rules about one journey and gathers what follows.
 func (f *effects) reconcile(s *Service, now time.Time, r *record) {
 	today := calendar.DayOf(now, s.zone)
-	wanted := wish(&r.Known, s.partners)
-	c := change(wanted, r.Open, r.Status, today, calendar.England(), s.zone)
+	wanted := desiredOffer(&r.State, s.partners)
+	c := reconcile(wanted, r.Open, r.Status, today, calendar.England(), s.zone)
 	r.Status = wanted.Status
 	if c.Consent != nil {
 		r.Open, f.renewed = c.Consent, append(f.renewed, *c.Consent)
@@ -112,7 +114,7 @@ func (f *effects) reconcile(s *Service, now time.Time, r *record) {
 		r.emit(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: c.End.ID, Reason: c.End.Because})
 	}
 	if o := c.Raise; o != nil {
-		o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(now), r.Journey, r.Known.Sender, r.Known.Person
+		o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(now), r.Journey, r.State.Sender, r.State.Person
 		r.Open, f.raised = o, append(f.raised, *o)
 		r.emitRaised(s.zone)
 	}

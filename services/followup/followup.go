@@ -14,7 +14,7 @@
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
 //     leaving hospital; with fewer than five days left, fourteen days from now, marked late;
 //   - a journey that is closed has no offer; one that was held keeps its offer with its partner, and its window counts
-//     from the day it is released; a reopened one is offered anew, and asks for a new yes (ADR 16);
+//     from the day it is released; a reopened one is offered again, and asks for a new yes (ADR 16);
 //   - nothing is offered while contact is stopped, the visit is withdrawn, or the person has said no; an unknown fact
 //     excludes nothing;
 //   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to
@@ -76,7 +76,7 @@ type Config struct {
 type Service struct {
 	partners      []Partner
 	zone          *time.Location
-	subscriptions flow.Subscriptions[Known]
+	subscriptions flow.Subscriptions[JourneyState]
 }
 
 // New checks the configuration and stores the partners. A partner who works on no day is refused: no answer could be

@@ -37,7 +37,7 @@ func story(t *rapid.T) []flow.Event {
 	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}})
 	years := 15
 	facts := rapid.SampledFrom([]schemas.Facts{{}, {Age: &years}})
-	door := rapid.SampledFrom([]schemas.Door{schemas.DoorOpen, schemas.DoorOpenIf, schemas.DoorNotOpen})
+	door := rapid.SampledFrom([]schemas.Eligibility{schemas.Eligible, schemas.EligibleIf, schemas.NotEligible})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
 		switch rapid.IntRange(0, 10).Draw(t, "kind") {
@@ -124,8 +124,8 @@ func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
-		_, _, stands := end.Known.Visits.Current()
-		if (end.Status == Offered) != (end.Open != nil) || end.Known.Turn.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.Known.Contact.At > 0 && !end.Known.Contact.Yes && end.Open != nil) {
+		_, _, stands := end.State.Visits.Current()
+		if (end.Status == Offered) != (end.Open != nil) || end.State.Transition.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.State.Contact.At > 0 && !end.State.Contact.Yes && end.Open != nil) {
 			t.Fatalf("got %+v with offer %+v", end, end.Open)
 		}
 	})
@@ -135,8 +135,8 @@ func TestWhoMustNotKnowIsNeverAsked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
-		if end.Open != nil && slices.Contains(end.Known.Barred, end.Open.Partner) {
-			t.Fatalf("%v must not know, and the offer is %+v", end.Known.Barred, end.Open)
+		if end.Open != nil && slices.Contains(end.State.Barred, end.Open.Partner) {
+			t.Fatalf("%v must not know, and the offer is %+v", end.State.Barred, end.Open)
 		}
 	})
 }
@@ -145,7 +145,7 @@ func TestNoOfferCountsAsAgreedToBeforeTheCliniciansRecord(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
-		_, visit, _ := end.Known.Visits.Current()
+		_, visit, _ := end.State.Visits.Current()
 		flagged := slices.Contains(visit.Flags, schemas.FlagUnder18) || slices.Contains(visit.Flags, schemas.FlagAgeUnknown)
 		if end.Open != nil && flagged && (end.Open.Consent != consentNotAsked || end.Open.State != stateRaised) {
 			t.Fatalf("%+v: somebody may act on the offer %+v", visit, end.Open)

@@ -10,10 +10,10 @@ import (
 	"footbridge/schemas"
 )
 
-// Known is everything followup has been told about one journey. It is built by adding, and adding the same things
+// JourneyState is everything followup has been told about one journey. It is built by adding, and adding the same things
 // in another order, or twice, gives the same Known: each entry carries the sequence of the event that set it, and
 // an older one changes nothing.
-type Known struct {
+type JourneyState struct {
 	Visits schemas.Visits `json:"visits,omitempty"`
 	// Open holds the services (by the directory's id) whose door a decision has found open, with the sequence of
 	// the first such decision. Decisions only add to it: re-evaluation may open a door, never close one.
@@ -22,21 +22,21 @@ type Known struct {
 	// Sure holds the services of Open that a decision found open with nothing unknown; Named those that the newest
 	// decision named, nil where it could not name all. A door that was only open if a fact turned out well is not open
 	// once it has not: an offer prepared while the age was not known must not stay with a partner for other ages.
-	Sure                map[string]bool `json:"sure,omitempty"`
-	Named               map[string]bool `json:"named"`
-	Consent             schemas.Answers `json:"consent,omitzero"` // to follow-up
-	Contact             schemas.Said    `json:"contact,omitzero"` // Yes: contact may be made
-	schemas.MustNotKnow                 // those are never asked, whatever else was said
+	Sure                map[string]bool  `json:"sure,omitempty"`
+	Named               map[string]bool  `json:"named"`
+	Consent             schemas.Answers  `json:"consent,omitzero"` // to follow-up
+	Contact             schemas.Answered `json:"contact,omitzero"` // Yes: contact may be made
+	schemas.MustNotKnow                  // those are never asked, whatever else was said
 	schemas.Course
 	schemas.Origin
 }
 
 // answers are what the person said in this episode.
-func (k *Known) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
+func (k *JourneyState) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
 
 // The add functions take what one event says into what is known.
 
-func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) {
+func (k *JourneyState) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) {
 	k.Begin(at, d.Person, d.Organisation)
 	k.Visits.Record(at, d.Visit, d.Flags)
 	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
@@ -45,7 +45,7 @@ func (k *Known) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn st
 	})
 }
 
-func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) {
+func (k *JourneyState) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) {
 	k.Place(at, d.Organisation)
 	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
 		if leftOn != "" {
@@ -54,13 +54,13 @@ func (k *Known) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn 
 		if d.Flags != nil {
 			v.Flag(at, d.Flags)
 		}
-		v.Age(at, d.Facts, d.TakenBack)
+		v.Age(at, d.Facts, d.Retracted)
 	})
 }
 
 // addDecided takes in which of the partners' services are open. Unknown is not no: one that is open if a missing fact
 // turns out well is offered while the fact is asked for. One that takes a conversation is not among them.
-func (k *Known) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) {
+func (k *JourneyState) addDecided(at int64, d schemas.PathwayDecidedData, partners []Partner) {
 	newest := schemas.Newer(at, &k.Decided)
 	var named map[string]bool
 	if newest && len(d.Open) < schemas.MostNamed && len(d.OpenIf) < schemas.MostNamed {
@@ -97,21 +97,21 @@ func mark(set *map[string]bool, service string) {
 }
 
 // open are the services whose door may be offered, with the sequence of the decision that first found it so.
-func (k *Known) open() map[string]int64 {
+func (k *JourneyState) open() map[string]int64 {
 	open := maps.Clone(k.Open)
 	maps.DeleteFunc(open, func(service string, _ int64) bool { return k.Named != nil && !k.Named[service] && !k.Sure[service] })
 	return open
 }
 
-func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
+func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) {
 	if slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
-		k.Consent.Hear(d.Organisation, said)
+		k.Consent.Apply(d.Organisation, said)
 	}
 }
 
 // matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
 // no to; never one that must not know. given says whether the person's yes covers the one found.
-func matchNamed(k *Known, partners []Partner) (found Partner, given, ok bool) {
+func matchNamed(k *JourneyState, partners []Partner) (found Partner, given, ok bool) {
 	answers, open := k.answers(), k.open()
 	partners = slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(k.Barred, p.ID) })
 	named := slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return !slices.Contains(answers.Yes(), p.ID) })
@@ -145,8 +145,8 @@ const (
 	becauseReplaced  = "replaced" // by an offer with another window or partner; nothing had been sent
 )
 
-// Wish is what should stand for a journey, whatever came before.
-type Wish struct {
+// Desired is what should stand for a journey, whatever came before.
+type Desired struct {
 	Status  Status
 	Because string // why nothing may stand, one of the because constants; empty when Status is Offered
 	Partner Partner
@@ -158,35 +158,35 @@ type Wish struct {
 	Consent string
 }
 
-// wish decides from what is known alone, not from how it came to be known: the same facts in any order end in the
+// desiredOffer decides from what is known alone, not from how it came to be known: the same facts in any order end in the
 // same wish (domain invariant 9).
-func wish(k *Known, partners []Partner) Wish {
+func desiredOffer(k *JourneyState, partners []Partner) Desired {
 	id, visit, ok := k.Visits.Current()
 	answers := k.answers()
 	switch {
-	case k.Turn.Closed:
-		return Wish{Status: Over, Because: becauseClosed}
+	case k.Transition.Closed:
+		return Desired{Status: Over, Because: becauseClosed}
 	case !ok && k.Visits.AnyWithdrawn():
-		return Wish{Status: Paused, Because: becauseWithdrawn}
+		return Desired{Status: Paused, Because: becauseWithdrawn}
 	case !ok:
-		return Wish{Status: Waiting}
+		return Desired{Status: Waiting}
 	case k.Contact.At > 0 && !k.Contact.Yes:
-		return Wish{Status: Paused, Because: becauseStopped}
+		return Desired{Status: Paused, Because: becauseStopped}
 	case answers.Whole().At > 0 && !answers.Whole().Yes:
-		return Wish{Status: Refused, Because: becausePerson}
+		return Desired{Status: Refused, Because: becausePerson}
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
-		return Wish{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
+		return Desired{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
 	case schemas.HumanFirst(visit.Flags):
-		return Wish{Status: Paused, Because: becauseHuman}
+		return Desired{Status: Paused, Because: becauseHuman}
 	case k.Decided == 0:
-		return Wish{Status: Waiting}
+		return Desired{Status: Waiting}
 	}
 	left, err := calendar.ParseDay(visit.LeftOn)
 	if err != nil {
-		return Wish{Status: Waiting}
+		return Desired{Status: Waiting}
 	}
-	w := Wish{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
-	if from, err := calendar.ParseDay(k.Turn.From); err == nil && from > left {
+	w := Desired{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
+	if from, err := calendar.ParseDay(k.Transition.From); err == nil && from > left {
 		w.LeftOn, w.Resumed = from, true
 	}
 	var given bool
@@ -218,19 +218,19 @@ type Offer struct {
 
 // answers says whether the offer is the one the wish asks for. The window is not compared: it was promised when
 // the offer was raised, and time passing does not change a promise.
-func (o Offer) answers(w Wish) bool {
+func (o Offer) answers(w Desired) bool {
 	return w.Status == Offered && o.Partner == w.Partner.ID && o.Visit == w.Visit && o.LeftOn == w.LeftOn
 }
 
 // keepsItsPlace says that only the window is another one, because the journey was held in between: the partner keeps
 // the offer.
-func (o Offer) keepsItsPlace(w Wish) bool {
+func (o Offer) keepsItsPlace(w Desired) bool {
 	return w.Status == Offered && w.Resumed && o.Partner == w.Partner.ID && o.Visit == w.Visit
 }
 
-// Change is what is to be done so that the wish stands: the open offer is left alone, or ended, and one is raised,
+// Changes is what is to be done so that the wish stands: the open offer is left alone, or ended, and one is raised,
 // or not. With Same, neither.
-type Change struct {
+type Changes struct {
 	End       *Offer // the open offer, ended
 	Raise     *Offer // without an id yet
 	Consent   *Offer // the open offer, with its consent renewed
@@ -238,10 +238,10 @@ type Change struct {
 	Exhausted bool   // this wish is the first to find no partner
 }
 
-// change compares the wish with what stands. open is the offer that stands, or nil; was is the status before.
+// reconcile compares the wish with what stands. open is the offer that stands, or nil; was is the status before.
 // A hospital's correction replaces an offer that has not been sent; what has happened is never rewritten.
-func change(w Wish, open *Offer, was Status, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Change {
-	var c Change
+func reconcile(w Desired, open *Offer, was Status, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Changes {
+	var c Changes
 	if open != nil && open.answers(w) {
 		if open.Consent != w.Consent {
 			renewed := *open
@@ -278,7 +278,7 @@ const (
 	stateWithdrawn = "withdrawn"
 )
 
-func raise(w Wish, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) *Offer {
+func raise(w Desired, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) *Offer {
 	window := windowOf(w.LeftOn, today)
 	return &Offer{
 		Partner: w.Partner.ID, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised,

@@ -101,18 +101,18 @@ func partnersAB() []Partner {
 	}
 }
 
-func thirdSector(service string, door schemas.Door) schemas.ServiceDoor {
-	return schemas.ServiceDoor{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Door: door}
+func thirdSector(service string, door schemas.Eligibility) schemas.ServiceEligibility {
+	return schemas.ServiceEligibility{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Eligibility: door}
 }
 
 // doorsOf is a decision as the bus carries it: the services that are open, and open if a fact turns out so.
-func doorsOf(doors ...schemas.ServiceDoor) schemas.PathwayDecidedData {
+func doorsOf(doors ...schemas.ServiceEligibility) schemas.PathwayDecidedData {
 	d := schemas.PathwayDecidedData{Open: []string{}}
 	for _, one := range doors {
-		switch one.Door {
-		case schemas.DoorOpen:
+		switch one.Eligibility {
+		case schemas.Eligible:
 			d.Open = append(d.Open, one.Service)
-		case schemas.DoorOpenIf:
+		case schemas.EligibleIf:
 			d.OpenIf = append(d.OpenIf, one.Service)
 		}
 	}
@@ -122,17 +122,17 @@ func doorsOf(doors ...schemas.ServiceDoor) schemas.PathwayDecidedData {
 func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
-		doors []schemas.ServiceDoor
+		doors []schemas.ServiceEligibility
 		want  string
 	}{
-		"open":                            {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen)}, partnerA},
-		"open if a missing fact fits":     {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpenIf)}, partnerA},
-		"not open":                        {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorNotOpen)}, ""},
-		"only a conversation can tell":    {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorTalkAbout)}, ""},
-		"the smaller rank is asked first": {[]schemas.ServiceDoor{thirdSector("svc-a", schemas.DoorOpen), thirdSector("svc-b", schemas.DoorOpen)}, partnerB},
-		"a service nobody runs":           {[]schemas.ServiceDoor{thirdSector("svc-x", schemas.DoorOpen)}, ""},
+		"open":                            {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible)}, partnerA},
+		"open if a missing fact fits":     {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.EligibleIf)}, partnerA},
+		"not open":                        {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.NotEligible)}, ""},
+		"only a conversation can tell":    {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.TalkAbout)}, ""},
+		"the smaller rank is asked first": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible)}, partnerB},
+		"a service nobody runs":           {[]schemas.ServiceEligibility{thirdSector("svc-x", schemas.Eligible)}, ""},
 	} {
-		var k Known
+		var k JourneyState
 		k.addDecided(1, doorsOf(tc.doors...), partnersAB())
 		got, ok := match(k.Open, partnersAB())
 		if got.ID != tc.want || ok != (tc.want != "") {
@@ -143,9 +143,9 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 
 func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	t.Parallel()
-	var k Known
-	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)), partnersAB())
-	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.DoorNotOpen), thirdSector("svc-b", schemas.DoorOpen)), partnersAB())
+	var k JourneyState
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible)), partnersAB())
+	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.NotEligible), thirdSector("svc-b", schemas.Eligible)), partnersAB())
 	if got, _ := match(k.Open, partnersAB()); got.ID != partnerA {
 		t.Errorf("got %q: the door that opened first stays", got.ID)
 	}
@@ -153,10 +153,10 @@ func TestALaterDecisionClosesNoDoor(t *testing.T) {
 
 func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 	t.Parallel()
-	ifOpen := doorsOf(thirdSector("svc-b", schemas.DoorOpenIf), thirdSector("svc-a", schemas.DoorOpenIf))
-	known := doorsOf(thirdSector("svc-b", schemas.DoorNotOpen), thirdSector("svc-a", schemas.DoorOpen))
+	ifOpen := doorsOf(thirdSector("svc-b", schemas.EligibleIf), thirdSector("svc-a", schemas.EligibleIf))
+	known := doorsOf(thirdSector("svc-b", schemas.NotEligible), thirdSector("svc-a", schemas.Eligible))
 	for _, inOrder := range []bool{true, false} {
-		var k Known
+		var k JourneyState
 		if inOrder {
 			k.addDecided(1, ifOpen, partnersAB())
 			if got, _ := match(k.open(), partnersAB()); got.ID != partnerB {
@@ -174,88 +174,91 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 }
 
 // recorded is a discharge with a decision that opens svc-a: everything an offer needs.
-func recorded(flags ...string) *Known {
-	var k Known
+func recorded(flags ...string) *JourneyState {
+	var k JourneyState
 	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags}, "2026-11-02")
-	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.DoorOpen)), partnersAB())
+	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible)), partnersAB())
 	return &k
 }
 
 func TestWhatIsWished(t *testing.T) {
 	t.Parallel()
 	years := 15
-	aged := func(k *Known) {
+	aged := func(k *JourneyState) {
 		k.Visits.Change("v", func(v *schemas.Visit) { v.Age(2, &schemas.Facts{Age: &years}, nil) })
 	}
 	followUp := schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}}
 	for name, tc := range map[string]struct {
-		change  func(k *Known)
-		flags   []string
-		status  Status
-		because string
-		consent string
+		reconcile func(k *JourneyState)
+		flags     []string
+		status    Status
+		because   string
+		consent   string
 	}{
-		"nobody has asked the person yet": {func(*Known) {}, nil, Offered, "", "not-asked"},
-		"the person said yes":             {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, nil, Offered, "", "given"},
-		"the person said no":              {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: false}) }, nil, Refused, "person", ""},
-		"a no to all, then a yes to one": {func(k *Known) {
-			k.addConsent(followUp, schemas.Said{At: 2, Yes: false})
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 3, Yes: true})
+		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Offered, "", "not-asked"},
+		"the person said yes":             {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, nil, Offered, "", "given"},
+		"the person said no":              {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: false}) }, nil, Refused, "person", ""},
+		"a no to all, then a yes to one": {func(k *JourneyState) {
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
-		"a yes to one, then a no to all": {func(k *Known) {
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 2, Yes: true})
-			k.addConsent(followUp, schemas.Said{At: 3, Yes: false})
+		"a yes to one, then a no to all": {func(k *JourneyState) {
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 2, Yes: true})
+			k.addConsent(followUp, schemas.Answered{At: 3, Yes: false})
 		}, nil, Refused, "person", ""},
-		"a no to something else": {func(k *Known) {
-			k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Said{At: 2, Yes: false})
+		"a no to something else": {func(k *JourneyState) {
+			k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Answered{At: 2, Yes: false})
 		}, nil, Offered, "", "not-asked"},
-		"a yes older than the no": {func(k *Known) {
-			k.addConsent(followUp, schemas.Said{At: 3, Yes: false})
-			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
+		"a yes older than the no": {func(k *JourneyState) {
+			k.addConsent(followUp, schemas.Answered{At: 3, Yes: false})
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 		}, nil, Refused, "person", ""},
-		"the discharge was cancelled": {func(k *Known) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn", ""},
-		"cancelled, then discharged again": {func(k *Known) {
+		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn", ""},
+		"cancelled, then discharged again": {func(k *JourneyState) {
 			k.Visits.Withdraw(2, "v")
 			k.Visits["v"] = schemas.Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
 		}, nil, Offered, "", "not-asked"},
-		"under 18, of an age not given: which partner fits is not known": {func(*Known) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
+		"under 18, of an age not given: which partner fits is not known": {func(*JourneyState) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
 		"under 18: prepared, nothing is sent":                            {aged, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a yes is no yes before the clinician's record":        {func(k *Known) { aged(k); k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: nor is one to a partner by name": {func(k *Known) {
+		"under 18: a yes is no yes before the clinician's record":        {func(k *JourneyState) { aged(k); k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18: nor is one to a partner by name": {func(k *JourneyState) {
 			aged(k)
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Said{At: 2, Yes: true})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 2, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a no is a no": {func(k *Known) { aged(k); k.addConsent(followUp, schemas.Said{At: 2, Yes: false}) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
-		"under 18: a yes after the clinician's record": {func(k *Known) {
+		"under 18: a no is a no": {func(k *JourneyState) { aged(k); k.addConsent(followUp, schemas.Answered{At: 2, Yes: false}) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
+		"under 18: a yes after the clinician's record": {func(k *JourneyState) {
 			aged(k)
 			k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson}, "")
-			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
+			k.addConsent(followUp, schemas.Answered{At: 3, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
-		"age unknown: prepared, nothing is sent": {func(k *Known) { k.addConsent(followUp, schemas.Said{At: 2, Yes: true}) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
-		"a death was reported":                   {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}) }, nil, Paused, "contact-stopped", ""},
-		"contact stopped and resumed":            {func(k *Known) { k.Contact.Hear(schemas.Said{At: 2}); k.Contact.Hear(schemas.Said{At: 3, Yes: true}) }, nil, Offered, "", "not-asked"},
-		"the journey is closed":                  {func(k *Known) { k.Close(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
-		"closed, reopened, a yes from before": {func(k *Known) {
-			k.addConsent(followUp, schemas.Said{At: 2, Yes: true})
-			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
+		"age unknown: prepared, nothing is sent": {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
+		"a death was reported":                   {func(k *JourneyState) { k.Contact.Apply(schemas.Answered{At: 2}) }, nil, Paused, "contact-stopped", ""},
+		"contact stopped and resumed": {func(k *JourneyState) {
+			k.Contact.Apply(schemas.Answered{At: 2})
+			k.Contact.Apply(schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "not-asked"},
-		"reopened before it was heard that it was closed, a no from before": {func(k *Known) {
-			k.addConsent(followUp, schemas.Said{At: 2, Yes: false})
-			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
+		"the journey is closed": {func(k *JourneyState) { k.Close(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
+		"closed, reopened, a yes from before": {func(k *JourneyState) {
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
+			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
+			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
+		}, nil, Offered, "", "not-asked"},
+		"reopened before it was heard that it was closed, a no from before": {func(k *JourneyState) {
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
+			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Offered, "", "not-asked"},
-		"reopened, and a yes since": {func(k *Known) {
+		"reopened, and a yes since": {func(k *JourneyState) {
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Turn{At: 2, From: "2026-11-09"})
-			k.addConsent(followUp, schemas.Said{At: 3, Yes: true})
+			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
+			k.addConsent(followUp, schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
-		"no door is open":     {func(k *Known) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
-		"nothing decided yet": {func(k *Known) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},
+		"no door is open":     {func(k *JourneyState) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
+		"nothing decided yet": {func(k *JourneyState) { k.Open, k.Decided = nil, 0 }, nil, Waiting, "", ""},
 	} {
 		k := recorded(tc.flags...)
-		tc.change(k)
-		got := wish(k, partnersAB())
+		tc.reconcile(k)
+		got := desiredOffer(k, partnersAB())
 		if got.Status != tc.status || got.Because != tc.because || got.Consent != tc.consent {
 			t.Errorf("%s: got %+v", name, got)
 		}
@@ -265,14 +268,14 @@ func TestWhatIsWished(t *testing.T) {
 func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 	t.Parallel()
 	k, today := recorded(), day(t, "2026-11-02")
-	first := change(wish(k, partnersAB()), nil, Waiting, today, calendar.England(), london(t)).Raise
+	first := reconcile(desiredOffer(k, partnersAB()), nil, Waiting, today, calendar.England(), london(t)).Raise
 	k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v"}, "2026-11-01")
-	c := change(wish(k, partnersAB()), first, Offered, today, calendar.England(), london(t))
+	c := reconcile(desiredOffer(k, partnersAB()), first, Offered, today, calendar.England(), london(t))
 	if c.End == nil || c.End.Because != "replaced" || c.Raise == nil || c.Raise.Window.Last != day(t, "2026-11-15") {
 		t.Errorf("got %+v", c)
 	}
 	first.State = "accepted"
-	if c := change(wish(k, partnersAB()), first, Offered, today, calendar.England(), london(t)); c != (Change{}) {
+	if c := reconcile(desiredOffer(k, partnersAB()), first, Offered, today, calendar.England(), london(t)); c != (Changes{}) {
 		t.Errorf("an accepted offer was taken from its partner: %+v", c)
 	}
 }
@@ -280,32 +283,32 @@ func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
 	t.Parallel()
 	k := recorded()
-	first := change(wish(k, partnersAB()), nil, Waiting, day(t, "2026-11-02"), calendar.England(), london(t)).Raise
+	first := reconcile(desiredOffer(k, partnersAB()), nil, Waiting, day(t, "2026-11-02"), calendar.England(), london(t)).Raise
 	first.ID = "offer"
-	k.Take(schemas.Turn{At: 2, From: "2026-11-20"})
-	c := change(wish(k, partnersAB()), first, Offered, day(t, "2026-11-20"), calendar.England(), london(t))
+	k.Take(schemas.Transition{At: 2, From: "2026-11-20"})
+	c := reconcile(desiredOffer(k, partnersAB()), first, Offered, day(t, "2026-11-20"), calendar.England(), london(t))
 	if c.Renew == nil || c.End != nil || c.Raise != nil || c.Renew.ID != "offer" || c.Renew.Partner != partnerA {
 		t.Fatalf("got %+v", c)
 	}
 	if w := c.Renew.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late || !c.Renew.AnswerBy.After(first.AnswerBy) {
 		t.Errorf("got %+v, answered by %s", w, c.Renew.AnswerBy)
 	}
-	if again := change(wish(k, partnersAB()), c.Renew, Offered, day(t, "2026-11-21"), calendar.England(), london(t)); again != (Change{}) {
+	if again := reconcile(desiredOffer(k, partnersAB()), c.Renew, Offered, day(t, "2026-11-21"), calendar.England(), london(t)); again != (Changes{}) {
 		t.Errorf("a day later: %+v", again)
 	}
-	k.Take(schemas.Turn{At: 3, From: "2026-11-01"})
-	if w := wish(k, partnersAB()); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
+	k.Take(schemas.Transition{At: 3, From: "2026-11-01"})
+	if w := desiredOffer(k, partnersAB()); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
 		t.Errorf("a day before leaving hospital counts for nothing: %+v", w)
 	}
 }
 
 func TestNobodyLeftIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	w := Wish{Status: Exhausted}
-	if !change(w, nil, Waiting, 0, calendar.England(), time.UTC).Exhausted {
+	w := Desired{Status: Exhausted}
+	if !reconcile(w, nil, Waiting, 0, calendar.England(), time.UTC).Exhausted {
 		t.Error("nobody was told")
 	}
-	if change(w, nil, Exhausted, 0, calendar.England(), time.UTC).Exhausted {
+	if reconcile(w, nil, Exhausted, 0, calendar.England(), time.UTC).Exhausted {
 		t.Error("it was said twice")
 	}
 }

@@ -14,17 +14,17 @@ import (
 
 // record is a journey's row with its open offer.
 type record struct {
-	flow.Row[Known]
+	flow.Row[JourneyState]
 	Status Status
 	Open   *Offer
 }
 
-var store = flow.Store[Known, record]{
-	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+var store = flow.Store[JourneyState, record]{
+	Row: func(r *record) *flow.Row[JourneyState] { return &r.Row },
 	New: func() *record { return &record{Status: Waiting} },
 	Columns: []flow.Column[record]{
-		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
-		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+		flow.Col("organisation", "text", func(r *record) string { return r.State.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.State.Person }),
 		flow.Col("status", "text", func(r *record) string { return string(r.Status) }),
 	},
 	Select: "s.status",

@@ -57,7 +57,7 @@ func discharged(journey string) flow.Event {
 }
 
 func decided(journey string) flow.Event {
-	return event(journey, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.DoorOpenIf)))
+	return event(journey, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.EligibleIf)))
 }
 
 func count(t *testing.T, pool *pgxpool.Pool, sql string, args ...any) (n int) {
@@ -120,7 +120,7 @@ func TestALoadedOfferIsTheOneThatWasStored(t *testing.T) {
 	}
 	r := shape(s, pool).Load(t, journey)
 	if r == nil || r.Open == nil || r.Open.LeftOn != day(t, "2026-11-02") || r.Open.Window != (Window{First: day(t, "2026-11-09"), Last: day(t, "2026-11-16")}) ||
-		r.Open.State != "raised" || r.Version != 1 || !reflect.DeepEqual(r.Known.Open, map[string]int64{"svc-a": 1}) {
+		r.Open.State != "raised" || r.Version != 1 || !reflect.DeepEqual(r.State.Open, map[string]int64{"svc-a": 1}) {
 		t.Errorf("got %+v with %+v", r, r.Open)
 	}
 }

@@ -10,7 +10,7 @@ import (
 const (
 	firstDayAfter = 7  // the window opens this many calendar days after leaving hospital
 	lastDayAfter  = 14 // the promise: its last day, inclusive
-	fewDays       = 5  // with fewer days than this left when raised, the window starts anew
+	fewDays       = 5  // with fewer days than this left when raised, the window starts again
 	daysForNext   = 3  // days that must remain for the next partner when one has not answered
 	answerDays    = 2  // the partner's working days to answer in
 	answerHour    = 17 // the local hour by which an answer is asked for

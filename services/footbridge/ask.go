@@ -139,7 +139,7 @@ type journeyLine struct {
 	Journey  string      `json:"journey"`
 	State    string      `json:"state"`
 	Began    *time.Time  `json:"beganAt"`
-	Held     *heldLine   `json:"held"`
+	Held     *holdLine   `json:"held"`
 	Closed   *closedLine `json:"closed"`
 	Away     bool        `json:"overdueSinceAway"`
 	Next     stepLine    `json:"next"`  // in a list
@@ -152,10 +152,10 @@ type journeyLine struct {
 	} `json:"timeline"`
 }
 
-// heldLine is who has the person while a journey is held.
-type heldLine struct {
+// holdLine is who has the person while a journey is held.
+type holdLine struct {
 	Place    string `json:"place"`
-	HeldBy   string `json:"heldBy"`
+	OnHoldBy string `json:"heldBy"`
 	ReviewOn string `json:"reviewOn"`
 }
 
@@ -171,7 +171,7 @@ type closedLine struct {
 func (j journeyLine) stands() string {
 	switch {
 	case j.Held != nil:
-		return fmt.Sprintf("%s: %s (%s), looked at again on %s", j.State, j.Held.Place, j.Held.HeldBy, j.Held.ReviewOn)
+		return fmt.Sprintf("%s: %s (%s), looked at again on %s", j.State, j.Held.Place, j.Held.OnHoldBy, j.Held.ReviewOn)
 	case j.Closed != nil:
 		return fmt.Sprintf("%s on %s: %s; told: %s; way back: %s", j.State, j.Closed.At.Local().Format("Mon 2 Jan 15:04"), j.Closed.Reason, j.Closed.Told, j.Closed.WayBack)
 	}

@@ -48,8 +48,8 @@ type commandLine struct {
 		Import struct {
 			referralFlags
 			File string `arg:"" name:"FILE" help:"The list as CSV; its first row names the columns, one of them visit."`
-		} `cmd:"" help:"Import a night's list, and say what became of every row."`
-	} `cmd:"" group:"feed" help:"A night's list as CSV, reconciled by visit."`
+		} `cmd:"" help:"Import a nightly list, and say what became of every row."`
+	} `cmd:"" group:"feed" help:"A nightly list as CSV, reconciled by visit."`
 	Profiles struct {
 		Test struct {
 			profileFlags
@@ -81,11 +81,11 @@ type commandLine struct {
 			editFlags
 			plainFlags
 			messageID
-		} `cmd:"" help:"Release a message that was set aside, with what you know better than it."`
+		} `cmd:"" help:"Release a message that was quarantined, with what you know better than it."`
 		Dismiss struct {
 			plainFlags
 			messageID
-		} `cmd:"" help:"Dismiss a message that was set aside as of no concern here."`
+		} `cmd:"" help:"Dismiss a message that was quarantined as of no concern here."`
 	} `cmd:"" group:"look" help:"The ledger: every message received, its answer and its outcome."`
 	Deadletters struct {
 		List struct {

@@ -45,8 +45,8 @@ type Config struct {
 	OpsAddr      string            `env:"OPS_ADDR" default:"127.0.0.1:9090" as:"hostport" help:"/livez, /readyz, /metrics"`
 	AllowOpen    bool              `env:"ALLOW_OPEN_BIND" help:"accept an address others can reach without TLS here, because a proxy in front does TLS and authentication"`
 	Addrs        addrs
-	MLLPTake     mllpTake
-	HTTPTake     httpTake
+	MLLPResult   mllpResult
+	HTTPResult   httpResult
 	Shared       []string       `env:"SHARED_ADDRESSES" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of load balancers and proxies of yours: limits of one address do not hold for them, and X-Forwarded-For from them is believed"`
 	OutwardAllow []string       `env:"OUTWARD_ALLOW" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of your own that directories and links may lead to; all that is not public is refused otherwise"`
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
@@ -93,16 +93,16 @@ func (a addrs) of(name string) string {
 	}[name]
 }
 
-// mllpTake is what senders over MLLP may take.
-type mllpTake struct {
+// mllpResult is what senders over MLLP may take.
+type mllpResult struct {
 	Connections     int   `env:"MLLP_CONNECTIONS" default:"1024" help:"connections over MLLP at a time; over that, the one idle the longest is closed, the newcomer's own first"`
 	PeerConnections int   `env:"MLLP_PEER_CONNECTIONS" default:"256" help:"of one address"`
 	Memory          int64 `env:"MLLP_MEMORY" default:"67108864" help:"bytes of memory for messages that are coming in over MLLP or waiting to be stored; over that, senders wait"`
 	PeerMemory      int64 `env:"MLLP_PEER_MEMORY" default:"16777216" help:"of one address"`
 }
 
-// httpTake is what callers of each HTTP listener may take.
-type httpTake struct {
+// httpResult is what callers of each HTTP listener may take.
+type httpResult struct {
 	Connections     int   `env:"HTTP_CONNECTIONS" default:"1024" help:"connections to each HTTP listener at a time; over that, the one idle the longest is closed, the newcomer's own first"`
 	PeerConnections int   `env:"HTTP_PEER_CONNECTIONS" default:"256" help:"of one address"`
 	Memory          int64 `env:"HTTP_MEMORY" default:"67108864" help:"bytes of memory for bodies that are coming in or being answered; over that, callers are told to come again (503)"`

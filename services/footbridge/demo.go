@@ -100,7 +100,7 @@ func (p *process) demonstrate(ctx context.Context, ends bool) error {
 		return err
 	}
 	defer stop()
-	say("A hospital sends three HL7 v2 messages about one visit to A&E. The person is made up.")
+	print("A hospital sends three HL7 v2 messages about one visit to A&E. The person is made up.")
 	if err := p.playHospital(ctx); err != nil {
 		return err
 	}
@@ -113,14 +113,14 @@ func (p *process) demonstrate(ctx context.Context, ends bool) error {
 		case <-deadline:
 			return fmt.Errorf("no offer came within %v; footbridge status says what is in the way", demoTime)
 		case e := <-events:
-			story.tell(e)
+			story.print(e)
 		}
 	}
 	story.retell()
 	return p.conclude(ctx, story, ends)
 }
 
-func say(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
+func print(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
 
 // listen reads every event from now on, with the login that owns the streams.
 func (p *process) listen(ctx context.Context) (<-chan flow.Event, func(), error) {
@@ -234,7 +234,7 @@ func newStory() *story {
 
 func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.decided }
 
-func (s *story) tell(e flow.Event) {
+func (s *story) print(e flow.Event) {
 	if s.journey == "" {
 		s.journey = e.Subject
 	}
@@ -255,7 +255,7 @@ func (s *story) tell(e flow.Event) {
 // retell tells the events in the order in which they happened: from several services they arrive in any.
 func (s *story) retell() {
 	slices.SortStableFunc(s.events, func(a, b flow.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
-	say("What Footbridge makes of it, event by event:")
+	print("What Footbridge makes of it, event by event:")
 	for _, e := range s.events {
 		fmt.Printf("  %s  %-46s %s\n", e.Time.In(london()).Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
 	}
@@ -271,16 +271,16 @@ func read[T any](e flow.Event) *T {
 
 // conclude tells the doors, the window and the next step, and where to look next.
 func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
-	if err := p.tellDoors(ctx, s.journey); err != nil {
+	if err := p.printEligibility(ctx, s.journey); err != nil {
 		return err
 	}
-	say("The follow-up offer:")
+	print("The follow-up offer:")
 	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
 	fmt.Println("  nothing about the person leaves the hospital's side before they say yes")
-	if err := p.tellSteps(ctx, s.journey); err != nil {
+	if err := p.printSteps(ctx, s.journey); err != nil {
 		return err
 	}
-	say("Where to look next:")
+	print("Where to look next:")
 	if ends {
 		fmt.Println("  make run, which goes on with what the demo left; and beside it")
 	}
@@ -288,25 +288,25 @@ func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
 	return nil
 }
 
-// tellDoors tells what each service's criteria say, as staff would see it: an event names only what is open.
-func (p *process) tellDoors(ctx context.Context, journey string) error {
+// printEligibility tells what each service's criteria say, as staff would see it: an event names only what is open.
+func (p *process) printEligibility(ctx context.Context, journey string) error {
 	ask, err := p.cfg.client(schemas.Operator)
 	if err != nil {
 		return err
 	}
-	var doors page[schemas.ServiceDoor]
+	var doors page[schemas.ServiceEligibility]
 	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey+"/doors", nil, "", &doors); err != nil {
 		return err
 	}
-	say("The doors, by every service's published criteria:")
+	print("The doors, by every service's published criteria:")
 	for _, door := range doors.Items {
-		fmt.Printf("  %-52s %s\n", door.Name, doorInWords(door))
+		fmt.Printf("  %-52s %s\n", door.Name, eligibilityInWords(door))
 	}
 	return nil
 }
 
-// tellSteps tells what happens next, as anybody on duty would see it.
-func (p *process) tellSteps(ctx context.Context, journey string) error {
+// printSteps tells what happens next, as anybody on duty would see it.
+func (p *process) printSteps(ctx context.Context, journey string) error {
 	ask, err := p.cfg.client(schemas.Operator)
 	if err != nil {
 		return err
@@ -315,20 +315,20 @@ func (p *process) tellSteps(ctx context.Context, journey string) error {
 	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey, nil, "", &j); err != nil {
 		return err
 	}
-	say("What happens next, who does it and by when:")
+	print("What happens next, who does it and by when:")
 	for _, step := range j.Steps {
 		fmt.Printf("  %s, by %s, by %s\n", stepInWords(step.Kind), ownerInWords(step.Owner), step.DueAt.In(london()).Format("Monday 2 January 15:04"))
 	}
 	return nil
 }
 
-func doorInWords(door schemas.ServiceDoor) string {
-	switch door.Door {
-	case schemas.DoorOpen:
+func eligibilityInWords(door schemas.ServiceEligibility) string {
+	switch door.Eligibility {
+	case schemas.Eligible:
 		return "open"
-	case schemas.DoorOpenIf:
+	case schemas.EligibleIf:
 		return "open, if we learn: " + strings.Join(console.FactsInWords(door.Missing), ", ")
-	case schemas.DoorTalkAbout:
+	case schemas.TalkAbout:
 		return "to be talked about with the service" + firstWords(door)
 	default:
 		return "does not currently offer this" + firstWords(door)
@@ -336,7 +336,7 @@ func doorInWords(door schemas.ServiceDoor) string {
 }
 
 // firstWords are the service's own words for the first criterion that stands in the way, with source and date.
-func firstWords(door schemas.ServiceDoor) string {
+func firstWords(door schemas.ServiceEligibility) string {
 	if len(door.Because) == 0 {
 		return ""
 	}

@@ -40,16 +40,16 @@ type importFlags struct {
 
 // importReport is what came in, where it was written, and what a human still has to say.
 type importReport struct {
-	From     string                 `json:"from"`
-	To       string                 `json:"to"`
-	Pages    int                    `json:"pages"`
-	Entries  int                    `json:"entries"`
-	Taken    int                    `json:"taken"`
-	Skipped  int                    `json:"skipped"`
-	Says     *int                   `json:"headerSays,omitempty"`
-	Faults   []criteria.ImportFault `json:"faults"`
-	Files    []string               `json:"files"`
-	ToBeSaid []string               `json:"toBeSaid"`
+	From      string                 `json:"from"`
+	To        string                 `json:"to"`
+	Pages     int                    `json:"pages"`
+	Entries   int                    `json:"entries"`
+	Taken     int                    `json:"taken"`
+	Skipped   int                    `json:"skipped"`
+	Says      *int                   `json:"headerSays,omitempty"`
+	Faults    []criteria.ImportFault `json:"faults"`
+	Files     []string               `json:"files"`
+	ToPublish []string               `json:"toBeSaid"`
 }
 
 // importDirectory drafts one document for each sound service, whole, and reports each fault of the others. Each file
@@ -113,9 +113,9 @@ func printImport(r importReport) {
 		return
 	}
 	fmt.Printf("Drafts are in %s. A human reads each, and writes its conditions.\n", r.To)
-	if len(r.ToBeSaid) > 0 {
+	if len(r.ToPublish) > 0 {
 		fmt.Println("Before they load as part of a set, with a last resort in it:")
-		for _, line := range r.ToBeSaid {
+		for _, line := range r.ToPublish {
 			fmt.Println("  " + line)
 		}
 	}
@@ -276,7 +276,7 @@ func writeDrafts(report *importReport, services []criteria.Service, from string,
 		}
 	}
 	for what, n := range lacks {
-		report.ToBeSaid = append(report.ToBeSaid, fmt.Sprintf("%d lack %s", n, what))
+		report.ToPublish = append(report.ToPublish, fmt.Sprintf("%d lack %s", n, what))
 	}
 	return nil
 }

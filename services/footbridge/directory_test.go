@@ -84,8 +84,8 @@ func TestAForeignDirectoryIsImportedPageByPageAndNothingIsLost(t *testing.T) {
 	if string(kept) != `{"kept":[1.5,"07",null]}` || !strings.Contains(string(text), "1.50") {
 		t.Errorf("unknown fields came out as %s in\n%s", kept, text)
 	}
-	if len(report.ToBeSaid) != 1 || !strings.Contains(report.ToBeSaid[0], "checkedOn") {
-		t.Errorf("to be said: %v", report.ToBeSaid)
+	if len(report.ToPublish) != 1 || !strings.Contains(report.ToPublish[0], "checkedOn") {
+		t.Errorf("to be said: %v", report.ToPublish)
 	}
 }
 

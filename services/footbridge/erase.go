@@ -82,7 +82,7 @@ func erase(ctx context.Context, args []string) error {
 	return nil
 }
 
-// listReport is what the API says became of a night's list.
+// listReport is what the API says became of a nightly list.
 type listReport struct {
 	Rows []struct {
 		Row     int             `json:"row"`
@@ -100,7 +100,7 @@ type referralFlags struct {
 	JSON         bool   `env:"JSON" help:"print data"`
 }
 
-// referrals imports a night's list from a file.
+// referrals imports a nightly list from a file.
 func referrals(ctx context.Context, args []string) error {
 	o, rest, err := load[referralFlags](args)
 	if err != nil {

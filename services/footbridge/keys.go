@@ -459,7 +459,7 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 	return note, nil
 }
 
-// checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap anew.
+// checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap again.
 func (c *Config) checkVault(ctx context.Context) (note string, err error) {
 	v, err := c.openVault()
 	if err != nil {

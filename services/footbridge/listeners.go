@@ -50,7 +50,7 @@ func (c *Config) mllpLimits() (peers.Limits, error) {
 	if err != nil {
 		return peers.Limits{}, err
 	}
-	take := c.MLLPTake
+	take := c.MLLPResult
 	if take.Connections < 1 || take.PeerConnections < 1 || take.PeerMemory < 1 {
 		return peers.Limits{}, errors.New("FOOTBRIDGE_MLLP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be at least 1")
 	}
@@ -68,7 +68,7 @@ func (c *Config) httpLimits() (peers.Limits, error) {
 	if err != nil {
 		return peers.Limits{}, err
 	}
-	take := c.HTTPTake
+	take := c.HTTPResult
 	if take.Connections < 1 || take.PeerConnections < 1 || take.Memory < 4<<20 || take.PeerMemory < 1 {
 		return peers.Limits{}, errors.New("FOOTBRIDGE_HTTP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be at least 1, and FOOTBRIDGE_HTTP_MEMORY 4194304 (4 MiB)")
 	}
@@ -81,27 +81,27 @@ func limiter(name string, limits peers.Limits, t *telemetry.Telemetry) (*peers.L
 	refused, failed := meter.Int64Counter("footbridge.listener.refused",
 		metric.WithDescription("connections and messages refused or ended to keep a listener within its limits, by reason"))
 	which := attribute.String(schemas.AttrListener, name)
-	told := &tellOnce{log: t.Log, listener: name, last: map[peers.Reason]time.Time{}}
+	told := &printOnce{log: t.Log, listener: name, last: map[peers.Reason]time.Time{}}
 	limits.Refused = func(why peers.Reason) {
 		refused.Add(context.Background(), 1, metric.WithAttributes(which, attribute.String(schemas.AttrReason, string(why))))
-		told.tell(why)
+		told.print(why)
 	}
 	l := peers.New(limits)
-	observe := func(name, what string, value func(peers.Taken) int64) error {
+	observe := func(name, what string, value func(peers.InUse) int64) error {
 		_, err := meter.Int64ObservableGauge(name, metric.WithDescription(what), metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(value(l.Taken()), metric.WithAttributes(which))
+			o.Observe(value(l.InUse()), metric.WithAttributes(which))
 			return nil
 		}))
 		return err
 	}
 	return l, errors.Join(failed,
-		observe("footbridge.listener.connections", "connections that hold a place", func(now peers.Taken) int64 { return int64(now.Admitted) }),
-		observe("footbridge.listener.bytes", "memory given out for what is coming in and being handled", func(now peers.Taken) int64 { return now.Bytes }),
-		observe("footbridge.listener.waiting", "messages that wait for memory", func(now peers.Taken) int64 { return int64(now.Waiting) }))
+		observe("footbridge.listener.connections", "connections that hold a place", func(now peers.InUse) int64 { return int64(now.Admitted) }),
+		observe("footbridge.listener.bytes", "memory given out for what is coming in and being handled", func(now peers.InUse) int64 { return now.Bytes }),
+		observe("footbridge.listener.waiting", "messages that wait for memory", func(now peers.InUse) int64 { return int64(now.Waiting) }))
 }
 
-// tellOnce logs the first refusal of each reason in a minute; the metric counts all.
-type tellOnce struct {
+// printOnce logs the first refusal of each reason in a minute; the metric counts all.
+type printOnce struct {
 	log      *slog.Logger
 	listener string
 
@@ -109,7 +109,7 @@ type tellOnce struct {
 	last map[peers.Reason]time.Time
 }
 
-func (o *tellOnce) tell(why peers.Reason) {
+func (o *printOnce) print(why peers.Reason) {
 	o.mu.Lock()
 	now := time.Now() // how often to log, not a time of day
 	quiet := now.Sub(o.last[why]) < time.Minute

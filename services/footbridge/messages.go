@@ -38,7 +38,7 @@ type editFlags struct {
 var messagesUsage = service.Usage{Err: errors.New("messages [--sender S] [--outcome O] [--json] | show ID [--json] | " +
 	"release ID [--facts FILE] [--left-at TIME] [--visit NUMBER] [--json] | dismiss ID [--json]")}
 
-// messages prints the ledger, shows one message with what can be done about it, or settles one that was set aside.
+// messages prints the ledger, shows one message with what can be done about it, or settles one that was quarantined.
 func messages(ctx context.Context, args []string) error {
 	o, rest, err := load[messageFlags](args)
 	if err != nil {
@@ -51,9 +51,9 @@ func messages(ctx context.Context, args []string) error {
 	case len(rest) == 2 && rest[0] == "show" && !edited:
 		return showMessage(ctx, o, rest[1])
 	case len(rest) == 2 && rest[0] == "release":
-		return o.settleMessage(ctx, o.Own, schemas.Operator, rest[0], rest[1])
+		return o.decideMessage(ctx, o.Own, schemas.Operator, rest[0], rest[1])
 	case len(rest) == 2 && rest[0] == "dismiss" && !edited:
-		return o.settleMessage(ctx, o.Own, schemas.Navigator, rest[0], rest[1])
+		return o.decideMessage(ctx, o.Own, schemas.Navigator, rest[0], rest[1])
 	}
 	return messagesUsage
 }
@@ -110,7 +110,7 @@ func showMessage(ctx context.Context, o *options[messageFlags], id string) error
 }
 
 func printMessage(m intake.LedgerLine) {
-	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Organisation, m.Door)
+	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Organisation, m.Endpoint)
 	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s", m.Type, orElse(m.ControlID, "none"), m.Ack, m.Outcome)
 	if m.Reason != "" {
 		fmt.Printf(", %s", m.Reason)
@@ -122,8 +122,8 @@ func printMessage(m intake.LedgerLine) {
 	if m.Journey != "" {
 		fmt.Printf("  journey   %s\n", m.Journey)
 	}
-	if m.SettledBy != "" {
-		fmt.Printf("  settled   by %s\n", m.SettledBy)
+	if m.DecidedBy != "" {
+		fmt.Printf("  settled   by %s\n", m.DecidedBy)
 	}
 	if m.DueAt != nil && len(m.Can) > 0 {
 		fmt.Printf("  due       %s\n", due(*m.DueAt, time.Now().After(*m.DueAt)))
@@ -148,9 +148,9 @@ func flagsFor(r intake.Remedy) string {
 	return text.String()
 }
 
-// settleMessage releases or dismisses as a navigator of FOOTBRIDGE_ORGANISATION: saying that a message is of no concern
+// decideMessage releases or dismisses as a navigator of FOOTBRIDGE_ORGANISATION: saying that a message is of no concern
 // is not for an operator.
-func (c *Config) settleMessage(ctx context.Context, own messageFlags, role schemas.Role, do, id string) error {
+func (c *Config) decideMessage(ctx context.Context, own messageFlags, role schemas.Role, do, id string) error {
 	body, err := own.edits()
 	if err != nil {
 		return err

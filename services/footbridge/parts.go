@@ -82,7 +82,7 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	f, err := p.flowOf(ctx, threshold.Name, pool, func(c *flow.Config) {
-		c.Hears, c.Handle, c.Due = threshold.Hears(), evaluator.Handle, evaluator.Due()
+		c.Subjects, c.Handle, c.Due = threshold.Subjects(), evaluator.Handle, evaluator.Due()
 	})
 	if err != nil {
 		return err
@@ -103,7 +103,7 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	f, err := p.flowOf(ctx, followup.Name, pool, func(c *flow.Config) { c.Hears, c.Handle = followup.Hears(), s.Handle })
+	f, err := p.flowOf(ctx, followup.Name, pool, func(c *flow.Config) { c.Subjects, c.Handle = followup.Subjects(), s.Handle })
 	if err != nil {
 		return err
 	}
@@ -160,7 +160,7 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	f, err := p.flowOf(ctx, bridging.Name, pool, func(c *flow.Config) {
-		c.Hears, c.Handle, c.Due = bridging.Hears(), s.Handle, s.Due()
+		c.Subjects, c.Handle, c.Due = bridging.Subjects(), s.Handle, s.Due()
 	})
 	if err != nil {
 		return err
@@ -181,7 +181,7 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	f, err := p.flowOf(ctx, journey.Name, pool, func(c *flow.Config) {
-		c.Hears, c.Handle, c.Due = journey.Hears(), s.Handle, s.Due()
+		c.Subjects, c.Handle, c.Due = journey.Subjects(), s.Handle, s.Due()
 	})
 	if err != nil {
 		return err

@@ -347,9 +347,9 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		user := bus.User{Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}}
 		switch {
 		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
-			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(schemas.Journey), nil)
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(schemas.Journey), nil)
 		case slices.Contains(stateful(), entry.Holder), entry.Holder == schemas.Delivery:
-			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsSaidBy(entry.Holder), schemas.SubjectsHeardBy(entry.Holder))
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(entry.Holder), schemas.SubjectsSubscribedBy(entry.Holder))
 		case entry.Holder != ownerName:
 			continue
 		}
@@ -379,7 +379,7 @@ func (c *Config) keeper(conn *bus.Conn, log *slog.Logger) *bus.Keeper {
 func (c *Config) durables() (all []bus.Durable) {
 	events, _ := c.streams()
 	for _, name := range stateful() {
-		if hears := schemas.SubjectsHeardBy(name); len(hears) > 0 {
+		if hears := schemas.SubjectsSubscribedBy(name); len(hears) > 0 {
 			all = append(all, flow.Durable(events.Name, name, hears))
 		}
 	}

@@ -64,7 +64,7 @@ func status(ctx context.Context, args []string) error {
 	if report.OldestOverdue != nil {
 		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
-	fmt.Printf("messages set aside for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
+	fmt.Printf("messages quarantined for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
 	switch {
 	case report.TooLarge < 0:
 		fmt.Println("events that the broker does not take: not known, it does not answer")

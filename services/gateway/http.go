@@ -117,7 +117,7 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 		p = principal.Principal{}
 	}
 	if unanswered(err) && !route.Public {
-		return p, cannotTell.problem(err)
+		return p, cannotSay.problem(err)
 	}
 	if p.Valid() && openedAsAnother(route, r, p) {
 		return p, formOfAnother.problem(nil)

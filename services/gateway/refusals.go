@@ -25,7 +25,7 @@ var (
 		"After 30 minutes without doing anything you are signed out, so that nobody else acts in your name. Nothing was done now, and what was recorded before is kept. Sign in and send it again.", http.StatusUnauthorized}
 	shiftOver = kind{"session-over", "You have been signed in for 12 hours",
 		"After that time you are asked to sign in again. Nothing was done now, and what was recorded before is kept. Sign in and send it again.", http.StatusUnauthorized}
-	cannotTell = kind{"sign-in-unavailable", "We cannot look up who is signed in just now",
+	cannotSay = kind{"sign-in-unavailable", "We cannot look up who is signed in just now",
 		"Nothing you did is wrong, and nothing was done. Please try again in a minute. You are still signed in.", http.StatusServiceUnavailable}
 	formOfAnother = kind{"form-of-another", "This form was opened as somebody else",
 		"Somebody else is signed in now than when this form was opened, so nothing was done. What was entered is kept.", http.StatusConflict}

@@ -40,7 +40,7 @@ func TestASessionEndsOnEveryGatewayWhenSomebodySignsOut(t *testing.T) {
 	db := database(t)
 	one, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true)
 	ok(t, err)
-	other, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true) // another replica, or the same one started anew
+	other, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true) // another replica, or the same one started again
 	ok(t, err)
 	cookie := signedIn(t, one)
 	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(cookie.Name, "__Host-") {
@@ -173,7 +173,7 @@ func TestEachRefusalHasWordsOfItsOwn(t *testing.T) {
 		t.Errorf("a page asked for too late: %d to %q", w.Code, at)
 	}
 	s.pool.Close()
-	if p := problemOf(t, send("GET", "/api/journeys", "application/json", out, "none"), http.StatusServiceUnavailable); p.Type != problemPrefix+cannotTell.name {
+	if p := problemOf(t, send("GET", "/api/journeys", "application/json", out, "none"), http.StatusServiceUnavailable); p.Type != problemPrefix+cannotSay.name {
 		t.Errorf("without the database: %+v", p)
 	}
 }

@@ -25,7 +25,7 @@ func (g *Gateway) mine(r *http.Request) ([]listed, principal.Principal, error) {
 	}
 	list, err := g.config.Sessions.List(r, p)
 	if err != nil {
-		return nil, p, cannotTell.problem(err)
+		return nil, p, cannotSay.problem(err)
 	}
 	return list, p, nil
 }
@@ -72,7 +72,7 @@ func (g *Gateway) endOne(w http.ResponseWriter, r *http.Request) (here bool, err
 	}
 	theirs, here, err := g.config.Sessions.EndOne(w, r, p, r.PathValue("id"))
 	if err != nil {
-		return false, cannotTell.problem(err)
+		return false, cannotSay.problem(err)
 	}
 	if !theirs {
 		return false, missing

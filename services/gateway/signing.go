@@ -39,7 +39,7 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	if err := g.config.Sessions.Begin(w, r, p); err != nil {
-		return cannotTell.problem(fmt.Errorf("signing in: %w", err))
+		return cannotSay.problem(fmt.Errorf("signing in: %w", err))
 	}
 	http.Redirect(w, r, next, http.StatusSeeOther)
 	return nil
@@ -49,7 +49,7 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 func (g *Gateway) signOut(w http.ResponseWriter, r *http.Request) error {
 	if g.config.Sessions != nil {
 		if err := g.config.Sessions.End(w, r); err != nil {
-			return cannotTell.problem(err)
+			return cannotSay.problem(err)
 		}
 	}
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
@@ -66,7 +66,7 @@ func (g *Gateway) signOutEverywhere(w http.ResponseWriter, r *http.Request) erro
 		return httpx.NewProblem(http.StatusNotFound, "Nobody signs in here.")
 	}
 	if _, err := g.config.Sessions.EndAll(r.Context(), p); err != nil {
-		return cannotTell.problem(err)
+		return cannotSay.problem(err)
 	}
 	return g.signOut(w, r)
 }

@@ -47,7 +47,7 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 			switch rapid.IntRange(0, 3).Draw(rt, "kind") {
 			case 0, 1:
 				events = append(events, offerEvent(t, journey, schemas.OfferAccepted, sequence[ours], at, schemas.OfferAcceptedData{Offer: offer, Partner: "RYY",
-					AgreementUntil: "2027-01-01", Turn: rapid.IntRange(0, int(sequence[true])).Draw(rt, "known")}))
+					AgreementUntil: "2027-01-01", Transition: rapid.IntRange(0, int(sequence[true])).Draw(rt, "known")}))
 			case 2:
 				events = append(events, offerEvent(t, journey, schemas.OfferWithdrawn, sequence[ours], at, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"}))
 			case 3:

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Kinds of alarm about a feed. Each opens a step for that night's list, which comes in by CSV and is reconciled by
+// Kinds of alarm about a feed. Each opens a step for that nightly list, which comes in by CSV and is reconciled by
 // visit.
 const (
 	ReasonSilent   = "feed-silent"
@@ -34,7 +34,7 @@ type feed struct {
 // What counts as silence, and as a fall.
 const (
 	enoughMessages = 10.0 // as many would have come by now
-	learnDays      = 7    // before, a feed's own past says nothing
+	rhythmDays     = 7    // before, a feed's own past says nothing
 	fallDays       = 7    // the days looked at, against the four weeks before
 	fewestTriggers = 20   // in those four weeks, else a fall is chance
 	fewestUnknown  = 5    // codes in a day
@@ -47,7 +47,7 @@ func alarms(f feed, r reading.Rhythm, now time.Time, zone *time.Location) (kinds
 		return nil
 	}
 	if !r.Given() {
-		r = learned(f.Hours, r.QuietFor, now, zone)
+		r = rhythmOf(f.Hours, r.QuietFor, now, zone)
 	}
 	last := f.Hours[len(f.Hours)-1].LastAt
 	if r.Given() && now.Sub(last) >= r.QuietFor && r.Expected(last, now, zone) >= enoughMessages {
@@ -62,11 +62,11 @@ func alarms(f feed, r reading.Rhythm, now time.Time, zone *time.Location) (kinds
 	return kinds
 }
 
-// learned is a feed's own rhythm in the weeks before, where nobody agreed on one.
-func learned(hours []feedHour, quietFor time.Duration, now time.Time, zone *time.Location) reading.Rhythm {
+// rhythmOf is a feed's own rhythm in the weeks before, where nobody agreed on one.
+func rhythmOf(hours []feedHour, quietFor time.Duration, now time.Time, zone *time.Location) reading.Rhythm {
 	r := reading.Rhythm{QuietFor: max(quietFor, 2*time.Hour)}
 	first, last := hours[0].Hour, hours[len(hours)-1].LastAt
-	if last.Sub(first) < learnDays*24*time.Hour {
+	if last.Sub(first) < rhythmDays*24*time.Hour {
 		return r
 	}
 	probe := reading.Rhythm{Day: 1, Night: 2, Weekend: 3}

@@ -167,7 +167,7 @@ func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 	var list httpx.List[LedgerLine]
 	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
 	if len(list.Items) != 1 || list.Items[0].Reason != ReasonSilent {
-		t.Fatalf("set aside: %+v", list.Items)
+		t.Fatalf("quarantined: %+v", list.Items)
 	}
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+list.Items[0].ID+"/dismiss", http.StatusOK, nil)
 	h.number = "V2"

@@ -57,7 +57,7 @@ func TestAnOlderReportArrivingLaterOverrulesNoNoAndIsAskedAbout(t *testing.T) {
 	if told := w.followUpOf(); told[journey] != schemas.ConsentDeclined || w.count(schemas.ConsentGiven) != 0 {
 		t.Errorf("told %v", told)
 	}
-	asked := slices.ContainsFunc(w.said, func(s record.Say) bool {
+	asked := slices.ContainsFunc(w.said, func(s record.Emission) bool {
 		d, ok := s.Data.(schemas.PreferencesChangedData)
 		return ok && slices.Equal(d.Questions, []string{record.QuestionAnswer})
 	})
@@ -147,11 +147,11 @@ func typesOf(told map[string]schemas.Type, standing map[string]int) map[string]s
 
 // standsFor is how follow-up stands on each journey of a person.
 func (w *ward) standsFor(key string) (stands []record.ConsentState) {
-	person := w.world.Persons[key]
-	people := w.world.PeopleOf(person)
-	for _, j := range w.world.SortedJourneys() {
+	person := w.unit.Persons[key]
+	people := w.unit.PeopleOf(person)
+	for _, j := range w.unit.SortedJourneys() {
 		if slices.Contains(people.IDs, j.Person) {
-			stands = append(stands, people.Stands(j.Person, "2026-11-27")[record.Question{Purpose: schemas.PurposeFollowUp, Towards: ""}])
+			stands = append(stands, people.AnswerStates(j.Person, "2026-11-27")[record.Question{Purpose: schemas.PurposeFollowUp, Towards: ""}])
 		}
 	}
 	return stands

@@ -69,7 +69,7 @@ func TestACliniciansRecordLiftsTheFlagAndSaysWhoMayAnswer(t *testing.T) {
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, yes("person"))
 	p.must(t, http.StatusOK, liaison, "POST", path, yes("parental-responsibility"))
 	p.canariesIn(t, []string{"note", "visit", "outbox", "consent", "idempotency"}, "a mother")
-	// A later message changes nothing about it; a new visit is looked at anew.
+	// A later message changes nothing about it; a new visit is looked at again.
 	status, body := p.post(t, "application/cloudevents+json", report("again", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:30:00Z",
 		"person":{"localId":"L1","birthDate":"2014-04-01"}}`))
 	if status != http.StatusAccepted {
@@ -185,12 +185,12 @@ func TestWhoTurns18AnswersForThemselvesFromThatDay(t *testing.T) {
 	recorded, _ := p.discharge(t, "V2", "L2", in(5, 18))
 	younger, _ := p.discharge(t, "V3", "L3", in(5, 15))
 	p.must(t, http.StatusOK, doctor, "POST", "/api/journeys/"+recorded+"/consent", `{"mayConsent":`+parent+`}`)
-	p.run(t, now.AddDate(0, 0, 4), p.lookAtBirthdays)
+	p.run(t, now.AddDate(0, 0, 4), p.reviewBirthdays)
 	if said := p.corrections(t, child); len(said) > 0 {
 		t.Fatalf("on the eve %+v", said)
 	}
 	for range 2 { // twice on one day is once
-		p.run(t, now.AddDate(0, 0, 5), p.lookAtBirthdays)
+		p.run(t, now.AddDate(0, 0, 5), p.reviewBirthdays)
 	}
 	for journey, want := range map[string]struct {
 		age, corrections int
@@ -238,13 +238,13 @@ func TestABirthdayIsForeseenWithoutSayingWhenItIs(t *testing.T) {
 	if on := foreseen(later); on != "" {
 		t.Errorf("foreseen %q, over half a year ahead", on)
 	}
-	p.run(t, now.AddDate(0, 0, 4), p.lookAtBirthdays)
+	p.run(t, now.AddDate(0, 0, 4), p.reviewBirthdays)
 	is(later, 186)
 	if said := p.corrections(t, later); len(said) != 1 || said[0].Facts == nil || said[0].Facts.AgeRisesOn == nil || said[0].Facts.Age != nil {
 		t.Errorf("said %+v", said)
 	}
-	p.run(t, now.AddDate(0, 0, 5), p.lookAtBirthdays)
-	if said := p.corrections(t, soon); len(said) != 1 || *said[0].Facts.Age != 18 || !slices.Contains(said[0].TakenBack, "ageRisesOn") {
+	p.run(t, now.AddDate(0, 0, 5), p.reviewBirthdays)
+	if said := p.corrections(t, soon); len(said) != 1 || *said[0].Facts.Age != 18 || !slices.Contains(said[0].Retracted, "ageRisesOn") {
 		t.Errorf("said %+v", said)
 	}
 	p.canaries(t, born(5), born(186))

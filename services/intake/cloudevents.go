@@ -75,7 +75,7 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return s.refuseRequest(r, body, err, ReasonNotEvent)
 	}
-	answer, err := s.takeEvent(r.Context(), who, e)
+	answer, err := s.acceptEvent(r.Context(), who, e)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,7 @@ func (s *Service) startEvent(r *http.Request, who principal.Principal, piece []b
 			err = s.refuseRequest(r, piece, err, ReasonNotEvent)
 			return
 		}
-		answer, err = s.takeEvent(r.Context(), who, e)
+		answer, err = s.acceptEvent(r.Context(), who, e)
 		answer.ID = e.ID()
 	}()
 	return func() (eventAnswer, error) { <-done; return answer, err }
@@ -223,8 +223,8 @@ func unquoted(value string) string {
 	return plain.String()
 }
 
-// takeEvent keeps one event and says what became of it. A refusal is kept in the ledger too.
-func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *event.Event) (eventAnswer, error) {
+// acceptEvent keeps one event and says what became of it. A refusal is kept in the ledger too.
+func (s *Service) acceptEvent(ctx context.Context, who principal.Principal, e *event.Event) (eventAnswer, error) {
 	ctx, span := s.tracer.Start(ctx, "intake event")
 	defer span.End()
 	reading, refusal := s.readReported(who, e)
@@ -232,7 +232,7 @@ func (s *Service) takeEvent(ctx context.Context, who principal.Principal, e *eve
 	if err != nil {
 		return eventAnswer{}, err
 	}
-	result, err := s.keepPatiently(ctx, reading, record.DoorEvents, content)
+	result, err := s.keepPatiently(ctx, reading, record.EndpointEvents, content)
 	describe(span, result)
 	switch {
 	case err != nil:
@@ -257,7 +257,7 @@ func (s *Service) keepPatiently(ctx context.Context, reading reading.Reading, do
 	return s.keepWithPatience(ctx, a)
 }
 
-func (s *Service) keepWithPatience(ctx context.Context, a *arrival) (Result, error) {
+func (s *Service) keepWithPatience(ctx context.Context, a *inboundMessage) (Result, error) {
 	ctx, cancel := context.WithTimeout(ctx, s.patience)
 	defer cancel()
 	result, err := s.keep(ctx, a)
@@ -265,7 +265,7 @@ func (s *Service) keepWithPatience(ctx context.Context, a *arrival) (Result, err
 		return result, nil
 	}
 	what, again := "event", "with the same id"
-	if a.door == record.DoorForm {
+	if a.endpoint == record.EndpointForm {
 		what, again = "request", "unchanged"
 	}
 	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The %s could not be stored yet. Send it again %s: it will be counted once.", what, again)
@@ -327,21 +327,21 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (reading
 	parsed.Organisation = data.Organisation
 	statement := s.reported(e, data)
 	statement.By = recordedBy(who)
-	parsed.Statement = &statement
+	parsed.ClinicalEvent = &statement
 	return parsed, nil
 }
 
 // reported makes a statement of a report: the sender itself says whether the visit was in scope, and codes say it
 // too.
-func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) record.Statement {
-	return s.reportedBy(e.Source(), reading.SaidAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
+func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) record.ClinicalEvent {
+	return s.reportedBy(e.Source(), reading.StatedAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
 }
 
 // reportedBy is reported for any door.
-func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) record.Statement {
+func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) record.ClinicalEvent {
 	profile := s.profiles.For(source)
-	statement := record.Statement{
-		Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+	statement := record.ClinicalEvent{
+		Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event",
 		Ends: []record.Moment{{At: said}}, Facts: data.Facts, Consents: data.Consents,
 	}
 	if data.LeftAt != nil {
@@ -352,7 +352,7 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 	}
 	statement.Person = vault.Conceal(checkedIdentity(data.Person))
 	if data.InScope {
-		statement.Evidence = append(statement.Evidence, record.Evidence{Role: record.RoleSender, Verdict: record.SaysInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
+		statement.Evidence = append(statement.Evidence, record.Evidence{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
 	}
 	byRole := map[string][]reading.Coded{}
 	var all []reading.Coded
@@ -389,7 +389,7 @@ func (s *Service) refuseRequest(r *http.Request, body []byte, refusal error, rea
 	if problem.Status == http.StatusUnsupportedMediaType {
 		reading.Reason = ReasonMediaType
 	}
-	result, err := s.keepPatiently(r.Context(), reading, record.DoorEvents, body[:min(len(body), s.maxMessage)])
+	result, err := s.keepPatiently(r.Context(), reading, record.EndpointEvents, body[:min(len(body), s.maxMessage)])
 	if err != nil {
 		return err
 	}
@@ -422,15 +422,15 @@ const (
 )
 
 // submittedBy makes a statement of a request for support: whoever asks says by it that it is in scope.
-func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) record.Statement {
+func (s *Service) submittedBy(source string, said time.Time, data schemas.ReferralSubmittedData) record.ClinicalEvent {
 	because := "a professional's request"
 	if data.Route == "self" {
 		because = "the person's own request"
 	}
-	statement := record.Statement{
-		Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, SaidAt: said, RaisedBy: "event",
+	statement := record.ClinicalEvent{
+		Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event",
 		Requested: record.Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
-		Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.SaysInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
+		Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
 	}
 	if data.RequestedAt != nil {
 		statement.Requested = record.Moment{At: data.RequestedAt.UTC()}
@@ -442,7 +442,7 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 		statement.Facts.Route = &data.Route
 	}
 	identity := checkedIdentity(data.Person)
-	identity.TakeContact(data.SafeContact)
+	identity.ApplyContact(data.SafeContact)
 	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
 	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
 	statement.Told = data.Told

@@ -38,12 +38,12 @@ var errBusy = errors.New("intake is busy")
 
 // keep hands a message to the committers and waits until it can no longer be lost. It waits for as long as the
 // database is in trouble: that is the sender's back-pressure. An error means that nothing was promised.
-func (s *Service) keep(ctx context.Context, a *arrival) (Result, error) {
+func (s *Service) keep(ctx context.Context, a *inboundMessage) (Result, error) {
 	flow.Failpoint("intake.read")
 	select {
-	case s.arrivals <- a:
+	case s.inbound <- a:
 	case <-ctx.Done():
-		if len(s.arrivals) < cap(s.arrivals) {
+		if len(s.inbound) < cap(s.inbound) {
 			return Result{}, context.Cause(ctx) // its time was over before it came here
 		}
 		return Result{}, errBusy
@@ -65,17 +65,17 @@ func (s *Service) commit(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			return
-		case a := <-s.arrivals:
-			s.settle(ctx, s.gather(a))
+		case a := <-s.inbound:
+			s.commitBatch(ctx, s.gather(a))
 		}
 	}
 }
 
-func (s *Service) gather(a *arrival) []*arrival {
-	batch := []*arrival{a}
+func (s *Service) gather(a *inboundMessage) []*inboundMessage {
+	batch := []*inboundMessage{a}
 	for len(batch) < batchSize {
 		select {
-		case more := <-s.arrivals:
+		case more := <-s.inbound:
 			batch = append(batch, more)
 		default:
 			return batch
@@ -84,23 +84,23 @@ func (s *Service) gather(a *arrival) []*arrival {
 	return batch
 }
 
-// settle stores a batch and answers it. What fails in company is done one by one; what fails three times alone is
+// commitBatch stores a batch and answers it. What fails in company is done one by one; what fails three times alone is
 // kept as it came, quarantined, so that no message can hold up the others or be lost.
-func (s *Service) settle(ctx context.Context, batch []*arrival) {
+func (s *Service) commitBatch(ctx context.Context, batch []*inboundMessage) {
 	err := s.attempt(ctx, batch)
-	if err != nil && !isTrouble(err) && len(batch) > 1 {
+	if err != nil && !isInfrastructure(err) && len(batch) > 1 {
 		s.log.Warn("a batch of messages failed and is done one by one", schemas.AttrReason, reasonOf(err))
 		for _, a := range batch {
-			s.settle(ctx, []*arrival{a})
+			s.commitBatch(ctx, []*inboundMessage{a})
 		}
 		return
 	}
-	for try := 1; err != nil && !isTrouble(err) && try < maxTries; try++ {
+	for try := 1; err != nil && !isInfrastructure(err) && try < maxTries; try++ {
 		err = s.attempt(ctx, batch)
 	}
-	if err != nil && !isTrouble(err) {
+	if err != nil && !isInfrastructure(err) {
 		s.log.Error("a message could not be processed and is quarantined", schemas.AttrMessage, batch[0].id, schemas.AttrReason, reasonOf(err))
-		batch[0].Statement, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
+		batch[0].ClinicalEvent, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
 		err = s.attempt(ctx, batch)
 	}
 	flow.Failpoint("intake.answering")
@@ -114,10 +114,10 @@ func (s *Service) settle(ctx context.Context, batch []*arrival) {
 	}
 }
 
-func (s *Service) count(ctx context.Context, a *arrival) {
+func (s *Service) count(ctx context.Context, a *inboundMessage) {
 	s.noteUnknown(a)
 	s.messages.Add(ctx, 1, metric.WithAttributes(attribute.String(schemas.AttrOutcome, string(a.result.Outcome))))
-	s.held.Record(ctx, s.clock.Now().Sub(a.received).Seconds())
+	s.quarantined.Record(ctx, s.clock.Now().Sub(a.received).Seconds())
 }
 
 // reasonOf names an error for the log without its text, which may quote what was to be stored.
@@ -128,7 +128,7 @@ func reasonOf(err error) string {
 	return fmt.Sprintf("%T", err)
 }
 
-func isTrouble(err error) bool {
+func isInfrastructure(err error) bool {
 	return pg.IsInfrastructure(err) || errors.Is(err, flow.ErrOutcomeUnknown) || isRace(err)
 }
 
@@ -139,15 +139,15 @@ func isRace(err error) bool {
 
 // attempt stores a batch, trying again for as long as only the database is in trouble. It returns an error about
 // the batch itself, or that ctx has ended.
-func (s *Service) attempt(ctx context.Context, batch []*arrival) error {
+func (s *Service) attempt(ctx context.Context, batch []*inboundMessage) error {
 	for try, wait := 0, 20*time.Millisecond; ; try, wait = try+1, min(2*wait, time.Second) {
 		err := s.transact(ctx, batch, try > 0)
-		if err == nil || !isTrouble(err) {
-			s.trouble.Store(nil)
+		if err == nil || !isInfrastructure(err) {
+			s.infrastructure.Store(nil)
 			return err
 		}
 		reason := reasonOf(err)
-		if !isRace(err) && s.trouble.Swap(&reason) == nil {
+		if !isRace(err) && s.infrastructure.Swap(&reason) == nil {
 			s.log.Warn("the database is in trouble; answers are held", schemas.AttrReason, reason)
 		}
 		_ = s.makePartitions(ctx) // the day's partition may be what is missing; else it says the same again
@@ -161,7 +161,7 @@ func (s *Service) attempt(ctx context.Context, batch []*arrival) error {
 
 // transact does a batch in one transaction and two round trips: what it concerns, locked; then the decisions, the
 // ledger and the events, with the commit.
-func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (err error) {
+func (s *Service) transact(ctx context.Context, batch []*inboundMessage, again bool) (err error) {
 	ctx, span := s.startBatch(ctx, batch)
 	defer span.End()
 	defer func() {
@@ -170,14 +170,14 @@ func (s *Service) transact(ctx context.Context, batch []*arrival, again bool) (e
 		}
 	}()
 	return s.flow.Do(ctx, func(tx *flow.Tx) error {
-		job := newJob(s, batch)
+		job := newTransaction(s, batch)
 		if again {
-			findSettled(tx, ids(batch), job.settled)
+			findDecided(tx, ids(batch), job.decided)
 		}
-		claimReceipts(tx, batch, tx.Now, job.fresh, job.known)
+		lockReceipts(tx, batch, tx.Now, job.fresh, job.known)
 		findDoubles(tx, batch, job.doubles)
-		s.claimFacilities(tx, batch, job.world)
-		s.loadWorld(tx, job.claims, job.world, tx.Now)
+		s.lockFacilities(tx, batch, job.unit)
+		s.loadUnit(tx, job.locks, job.unit, tx.Now)
 		if err := tx.Flush(); err != nil {
 			return err
 		}
@@ -195,7 +195,7 @@ const maxLinks = 32
 
 // startBatch starts the one span of a batch: a batch of one goes on with its message's trace, a larger one links to
 // them.
-func (s *Service) startBatch(ctx context.Context, batch []*arrival) (context.Context, trace.Span) {
+func (s *Service) startBatch(ctx context.Context, batch []*inboundMessage) (context.Context, trace.Span) {
 	if len(batch) == 1 && batch[0].span.IsValid() {
 		return s.tracer.Start(trace.ContextWithSpanContext(ctx, batch[0].span), "intake settle")
 	}
@@ -208,7 +208,7 @@ func (s *Service) startBatch(ctx context.Context, batch []*arrival) (context.Con
 	return s.tracer.Start(ctx, "intake settle", trace.WithLinks(links...))
 }
 
-func ids(batch []*arrival) []string {
+func ids(batch []*inboundMessage) []string {
 	out := make([]string, len(batch))
 	for i, a := range batch {
 		out[i] = a.id
@@ -216,56 +216,56 @@ func ids(batch []*arrival) []string {
 	return out
 }
 
-// job is one transaction's work on a batch. It is made anew for each try.
-type job struct {
-	service  *Service
-	batch    []*arrival
-	claims   *claims
-	world    *record.World
-	settled  map[string]seen       // already in the ledger, by id
-	fresh    map[string]bool       // first of their sender, control id and content
-	known    map[receiptKey][]seen // came before under the same control id
-	doubles  map[string]string     // record that may be the same person, by name hash
-	released []string
-	held     []record.Held
-	rows     []*arrival
+// transaction is one transaction's work on a batch. It is made again for each try.
+type transaction struct {
+	service     *Service
+	batch       []*inboundMessage
+	locks       *locks
+	unit        *record.UnitOfWork
+	decided     map[string]seen       // already in the ledger, by id
+	fresh       map[string]bool       // first of their sender, control id and content
+	known       map[receiptKey][]seen // came before under the same control id
+	doubles     map[string]string     // record that may be the same person, by name hash
+	released    []string
+	quarantined []record.QuarantinedMessage
+	rows        []*inboundMessage
 }
 
-func newJob(s *Service, batch []*arrival) *job {
-	world := record.NewWorld(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
+func newTransaction(s *Service, batch []*inboundMessage) *transaction {
+	world := record.NewUnit(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
 	world.Waits = s.waits
-	j := &job{service: s, batch: batch, claims: newClaims(), world: world,
-		settled: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
+	j := &transaction{service: s, batch: batch, locks: newLocks(), unit: world,
+		decided: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
 	for _, a := range batch {
-		a.claim(j.claims)
+		a.lock(j.locks)
 	}
 	return j
 }
 
 // finish decides about each message in the order they came and queues all that follows.
-func (j *job) finish(tx *flow.Tx) error {
+func (j *transaction) finish(tx *flow.Tx) error {
 	for _, a := range j.batch {
-		if earlier, done := j.settled[a.id]; done {
+		if earlier, done := j.decided[a.id]; done {
 			a.result = earlier.result(a)
 			continue
 		}
 		j.decide(tx, a)
 		j.rows = append(j.rows, a)
 	}
-	if err := j.service.storeWorld(tx, j.world); err != nil {
+	if err := j.service.storeUnit(tx, j.unit); err != nil {
 		return err
 	}
 	if len(j.rows) > 0 {
 		storeMessages(tx, j.rows)
 		storeAsked(tx, j.rows, tx.Now)
 	}
-	settleMessages(tx, j.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
-	holdMessages(tx, j.held, tx.Now.Add(j.service.quarantineFor))
-	storeJourneys(tx, j.world.ChangedJourneys())
+	decideMessages(tx, j.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
+	holdMessages(tx, j.quarantined, tx.Now.Add(j.service.quarantineFor))
+	storeJourneys(tx, j.unit.ChangedJourneys())
 	return nil
 }
 
-func (j *job) decide(tx *flow.Tx, a *arrival) {
+func (j *transaction) decide(tx *flow.Tx, a *inboundMessage) {
 	a.visit, a.person = "", ""
 	a.result = Result{Message: a.id, Ack: a.Ack, Outcome: a.Outcome, Reason: a.Reason}
 	before, same := j.before(a)
@@ -281,12 +281,12 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 		defer j.remember(a)
 	}
 	switch {
-	case reused && a.door != record.DoorMLLP:
+	case reused && a.endpoint != record.EndpointMLLP:
 		a.result.Outcome, a.result.Reason = record.Rejected, record.ReasonReused
-	case a.takes():
-		j.take(tx, a)
+	case a.isApplied():
+		j.apply(tx, a)
 	case a.result.Outcome == record.Quarantined:
-		j.say(tx, record.Quarantine(a.id, j.world.HomeOf(a.Organisation), a.Reason, a.dueAt).Say)
+		j.emit(tx, record.Quarantine(a.id, j.unit.HomeOf(a.Organisation), a.Reason, a.dueAt).Emissions)
 	}
 	if reused && a.result.Reason == "" {
 		a.result.Reason = record.ReasonReused
@@ -294,7 +294,7 @@ func (j *job) decide(tx *flow.Tx, a *arrival) {
 }
 
 // before gives what came earlier under the same sender and control id, and the one of them with the same content.
-func (j *job) before(a *arrival) (before []seen, same *seen) {
+func (j *transaction) before(a *inboundMessage) (before []seen, same *seen) {
 	if !a.resendIsKnown() {
 		return nil, nil
 	}
@@ -308,14 +308,14 @@ func (j *job) before(a *arrival) (before []seen, same *seen) {
 }
 
 // remember keeps the result for a resend in the same batch.
-func (j *job) remember(a *arrival) {
+func (j *transaction) remember(a *inboundMessage) {
 	all := j.known[a.receipt()]
 	all[len(all)-1] = seen{message: a.id, hash: a.hash, ack: a.ack(), outcome: string(a.result.Outcome), reason: a.result.Reason,
 		journey: a.result.Journey}
 }
 
 // result answers a message as an earlier one was answered.
-func (s seen) result(a *arrival) Result {
+func (s seen) result(a *inboundMessage) Result {
 	result := Result{Message: s.message, Outcome: record.Outcome(s.outcome), Reason: s.reason, Journey: s.journey}
 	switch { // the last code is the application's, where it was asked for
 	case s.ack == reading.AckCode(reading.NoAck):
@@ -328,64 +328,64 @@ func (s seen) result(a *arrival) Result {
 	return result
 }
 
-func (j *job) take(tx *flow.Tx, a *arrival) {
-	a.Statement.Double = j.doubles[string(a.nameHash)]
-	settled := j.world.Take(record.Incoming{
-		Statement: *a.Statement, Key: a.key, Number: a.number, Anonymous: a.anonymous, Way: a.way(), MergedKey: a.mergedKey, Renumbered: a.renumbered,
+func (j *transaction) apply(tx *flow.Tx, a *inboundMessage) {
+	a.ClinicalEvent.Double = j.doubles[string(a.nameHash)]
+	settled := j.unit.Apply(record.Incoming{
+		ClinicalEvent: *a.ClinicalEvent, Key: a.key, Number: a.number, Anonymous: a.anonymous, Way: a.way(), MergedKey: a.mergedKey, Renumbered: a.renumbered,
 		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
 		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
 	})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
 	a.doubted = settled.Doubted
-	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Raised.Journey == "" || slices.Contains(settled.Visit.Raised.Flags, schemas.FlagPossibleDouble)
+	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Published.Journey == "" || slices.Contains(settled.Visit.Published.Flags, schemas.FlagPossibleDouble)
 	if settled.Visit != nil {
 		a.visit = settled.Visit.ID
 	}
-	j.say(tx, settled.Say)
+	j.emit(tx, settled.Emissions)
 	for _, message := range settled.Released {
 		j.release(tx, message)
 	}
-	for _, held := range settled.Held {
+	for _, held := range settled.Quarantined {
 		j.hold(held)
 	}
 }
 
 // personID is the id that a new record must get: the one its lookup key leads to.
-func (j *job) personID(key, otherwise string) string {
-	if id, ok := j.claims.persons[key]; ok {
+func (j *transaction) personID(key, otherwise string) string {
+	if id, ok := j.locks.persons[key]; ok {
 		return id
 	}
 	return otherwise
 }
 
 // release ends the quarantine of a message whose question has been answered by what came later.
-func (j *job) release(tx *flow.Tx, message string) {
+func (j *transaction) release(tx *flow.Tx, message string) {
 	for _, a := range j.batch {
 		if a.id == message {
 			a.result.Outcome, a.result.Reason = record.Joined, reading.ReasonAnswered
 		}
 	}
 	j.released = append(j.released, message)
-	j.say(tx, []record.Say{sayReleased(message)})
+	j.emit(tx, []record.Emission{emitReleased(message)})
 }
 
 // hold makes an earlier message a question for a human: a later one has shown that it ended a visit of its own.
-func (j *job) hold(held record.Held) {
+func (j *transaction) hold(held record.QuarantinedMessage) {
 	for _, a := range j.batch {
 		if a.id == held.Message {
 			a.result.Outcome, a.result.Reason = record.Quarantined, held.Reason
 			return
 		}
 	}
-	j.held = append(j.held, held)
+	j.quarantined = append(j.quarantined, held)
 }
 
-// say gives events out, each with the next version of its journey.
-func (j *job) say(tx *flow.Tx, all []record.Say) {
+// emit gives events out, each with the next version of its journey.
+func (j *transaction) emit(tx *flow.Tx, all []record.Emission) {
 	for _, say := range all {
 		emission := flow.Emission{Type: string(say.Type), Journey: say.Journey, Version: 1, Data: say.Data}
-		known := j.world.Journeys[say.Journey]
+		known := j.unit.Journeys[say.Journey]
 		if known == nil {
 			if !say.First {
 				emission.Version = 2 // a message is quarantined, then released

@@ -61,40 +61,40 @@ func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error)
 // watchVisits asks about visits that have no end, and looks again at stays on a ward.
 func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var found []watchedVisit
-	takeWatched(tx, tx.Now, limit, &found)
+	lockWatched(tx, tx.Now, limit, &found)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
-	job := newJob(s, nil)
+	job := newTransaction(s, nil)
 	var visits []*record.Visit
-	var asked []*arrival
+	var asked []*inboundMessage
 	var organisations []string
 	for _, one := range found {
 		organisations = append(organisations, one.Organisation)
 	}
-	if err := loadHomes(tx, organisations, job.world); err != nil {
+	if err := loadHomes(tx, organisations, job.unit); err != nil {
 		return 0, err
 	}
 	for _, one := range found {
 		visits = append(visits, one.Visit)
 		if one.deceased {
-			one.Watch = record.Watch{} // contact has stopped; lifting that looks at the visit anew
+			one.Watch = record.Watch{} // contact has stopped; lifting that looks at the visit again
 			continue
 		}
-		a := &arrival{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
-			door: record.DoorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
+		a := &inboundMessage{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
+			endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
 		if one.IsNumbered() {
 			a.ControlID = one.Number // by which staff find the visit, where it has the shape of a code
 		}
 		if err := s.showHeader(a); err != nil {
 			return 0, err
 		}
-		if !one.Look(a.id, one.stands, tx.Now, s.waits) {
+		if !one.Review(a.id, one.active, tx.Now, s.waits) {
 			continue
 		}
 		a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: one.Watch.Reason}
 		asked = append(asked, a)
-		job.say(tx, record.Quarantine(a.id, job.world.HomeOf(a.Organisation), one.Watch.Reason, a.dueAt).Say)
+		job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), one.Watch.Reason, a.dueAt).Emissions)
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err
@@ -106,22 +106,22 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 }
 
 func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
-	job := newJob(s, nil)
+	job := newTransaction(s, nil)
 	var over, ended, organisations []string
 	for _, change := range changes {
 		organisations = append(organisations, change.Organisation)
 	}
-	if err := loadHomes(tx, organisations, job.world); err != nil {
+	if err := loadHomes(tx, organisations, job.unit); err != nil {
 		return err
 	}
 	for _, change := range changes {
 		for _, kind := range change.opened {
-			a := &arrival{Reading: reading.Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
-				door: record.DoorAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
+			a := &inboundMessage{Reading: reading.Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
+				endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
 			a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: kind}
 			storeAlarm(tx, a)
-			storeMessages(tx, []*arrival{a})
-			job.say(tx, record.Quarantine(a.id, job.world.HomeOf(a.Organisation), kind, a.dueAt).Say)
+			storeMessages(tx, []*inboundMessage{a})
+			job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), kind, a.dueAt).Emissions)
 			tx.AfterCommit(func() { s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id) })
 		}
 		over = append(over, change.ended...)
@@ -131,7 +131,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 		return err
 	}
 	for _, id := range ended { // of one that somebody dismissed, that was said then
-		job.say(tx, []record.Say{sayReleased(id)})
+		job.emit(tx, []record.Emission{emitReleased(id)})
 	}
 	return nil
 }

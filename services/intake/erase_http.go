@@ -34,7 +34,7 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 	if !clock.IsID(request.Other) || request.Other == ref || strings.TrimSpace(request.Reason) == "" {
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
 		err = s.around(tx, who, []string{ref, request.Other}, func() (map[string][]record.Question, error) {
 			status, answer, err = s.decideMerge(tx, who, ref, request, undo)
 			return nil, err
@@ -49,7 +49,7 @@ func (s *Service) decideMerge(tx *flow.Tx, who principal.Principal, ref string, 
 		return 0, nil, err
 	}
 	survivor, other := records[ref], records[request.Other]
-	waited, changed, err := settleDoubles(tx, who, ref, request.Other)
+	waited, changed, err := resolveDoubles(tx, who, ref, request.Other)
 	switch {
 	case err != nil:
 		return 0, nil, err
@@ -58,11 +58,11 @@ func (s *Service) decideMerge(tx *flow.Tx, who principal.Principal, ref string, 
 		if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, sayAgain(tx, changed)
+		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, emitAgain(tx, changed)
 	case undo:
 		return s.unmerge(tx, who, survivor, other, request)
 	}
-	if err := sayAgain(tx, changed); err != nil {
+	if err := emitAgain(tx, changed); err != nil {
 		return 0, nil, err
 	}
 	return s.merge(tx, who, survivor, other, request)
@@ -84,7 +84,7 @@ func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *r
 	if err := s.noteMerge(tx, who, survivor, "merge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.tellMerge(tx, who, survivor, other, schemas.PersonMerged, request.Confirm)
+	return s.emitMerge(tx, who, survivor, other, schemas.PersonMerged, request.Confirm)
 }
 
 func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
@@ -99,7 +99,7 @@ func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other 
 	if err := s.noteMerge(tx, who, survivor, "unmerge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.tellMerge(tx, who, survivor, other, schemas.PersonUnmerged, true)
+	return s.emitMerge(tx, who, survivor, other, schemas.PersonUnmerged, true)
 }
 
 // noteMerge keeps who decided what about a record, sealed.
@@ -114,28 +114,28 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 	return storeNote(tx, key, record.ID, "", kind, reason, recordedBy(who), tx.Now)
 }
 
-// sayAgain says of what stands how it is flagged now.
-func sayAgain(tx *flow.Tx, changed []*record.Visit) error {
+// emitAgain says of what stands how it is flagged now.
+func emitAgain(tx *flow.Tx, changed []*record.Visit) error {
 	for _, v := range changed {
-		if !v.Raised.Standing() {
+		if !v.Published.Active() {
 			continue
 		}
-		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags)}
-		if err := sayOn(tx, v.Raised.Journey, []record.Said{{Kind: schemas.DischargeCorrected, Data: data}}); err != nil {
+		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags)}
+		if err := emitOn(tx, v.Published.Journey, []record.JourneyEvent{{Kind: schemas.DischargeCorrected, Data: data}}); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// tellMerge tells every journey of either record of the merge; what stands otherwise by it is told by around.
-func (s *Service) tellMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
+// emitMerge tells every journey of either record of the merge; what stands otherwise by it is told by around.
+func (s *Service) emitMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
 	_, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
 	if err != nil {
 		return 0, nil, err
 	}
 	for _, journey := range journeys {
-		if err := sayOn(tx, journey, []record.Said{{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
+		if err := emitOn(tx, journey, []record.JourneyEvent{{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
 			return 0, nil, err
 		}
 	}
@@ -156,7 +156,7 @@ type eraseAsked struct {
 	ConfirmBy time.Time `json:"confirmBy"`
 }
 
-// eraseWithin is how long a second person may confirm a request; after that it is asked for anew.
+// eraseWithin is how long a second person may confirm a request; after that it is asked for again.
 const eraseWithin = 7 * 24 * time.Hour
 
 // Erased says what an erasure destroyed, where, and what it could not reach.
@@ -188,7 +188,7 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 	if fault := eraseFault(request); fault != "" {
 		return unprocessable(fault)
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		if who.Source != "" {
 			return 0, nil, httpx.NewProblem(http.StatusForbidden, "This credential is a system's, and no person's. Two people erase, each with a credential of their own.")
 		}
@@ -201,7 +201,7 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 			storeEraseRequest(tx, asked, recordedBy(who), strings.TrimSpace(request.Reason), tx.Now)
 			return http.StatusAccepted, asked, nil
 		}
-		asked, err := takeEraseRequest(tx, who, ref, request.Confirm)
+		asked, err := lockEraseRequest(tx, who, ref, request.Confirm)
 		if err != nil {
 			return 0, nil, err
 		}
@@ -288,7 +288,7 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 	if request.On == nil {
 		return unprocessable("Say with on whether the hold is placed (true) or lifted (false).")
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		records, err := lockRecords(tx, who, ref)
 		if err != nil {
 			return 0, nil, err

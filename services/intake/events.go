@@ -9,8 +9,8 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// journeySaid is the state that an event of the journey service means.
-var journeySaid = map[string]string{
+// journeyEvents is the state that an event of the journey service means.
+var journeyEvents = map[string]string{
 	string(schemas.JourneyOpened):   "open",
 	string(schemas.JourneyHeld):     "held",
 	string(schemas.JourneyReleased): "open",
@@ -28,19 +28,19 @@ type journeyState struct {
 // were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
-		if err := s.hearJourneys(tx, fresh); err != nil {
+		if err := s.applyJourneys(tx, fresh); err != nil {
 			return err
 		}
-		return hearOffers(tx, fresh)
+		return applyOffers(tx, fresh)
 	}
 }
 
-// hearJourneys takes the newest that was said of each journey, and every closing, in the order of their ids.
-func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
+// applyJourneys takes the newest that was said of each journey, and every closing, in the order of their ids.
+func (s *Service) applyJourneys(tx *flow.Tx, fresh []flow.Event) error {
 	newest := map[string]journeyState{}
 	closed := map[string]closing{}
 	for _, e := range fresh {
-		state, ok := journeySaid[e.Type]
+		state, ok := journeyEvents[e.Type]
 		if !ok {
 			continue
 		}
@@ -67,22 +67,22 @@ func (s *Service) hearJourneys(tx *flow.Tx, fresh []flow.Event) error {
 	return nil
 }
 
-// offerSaid is what an event of the follow-up service says of one offer, or of a journey's offers as a whole.
-type offerSaid struct {
+// offerChange is what an event of the follow-up service says of one offer, or of a journey's offers as a whole.
+type offerChange struct {
 	record.Offer
 	exhausted int64
 }
 
 // readOffer reads an event about offers; false where it is about something else.
-func readOffer(e flow.Event) (offerSaid, bool, error) {
+func readOffer(e flow.Event) (offerChange, bool, error) {
 	at := max(flow.ReadSequence(e.Sequence), 1)
-	said := offerSaid{Offer: record.Offer{Journey: e.Subject}}
+	said := offerChange{Offer: record.Offer{Journey: e.Subject}}
 	var err error
 	switch schemas.Type(e.Type) {
 	case schemas.OfferAccepted:
 		var d schemas.OfferAcceptedData
 		d, err = flow.Decode[schemas.OfferAcceptedData](e)
-		said.ID, said.Partner, said.Accepted, said.Turn, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, int64(d.Turn), at, d.AgreementUntil
+		said.ID, said.Partner, said.Accepted, said.Transition, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, int64(d.Transition), at, d.AgreementUntil
 	case schemas.OfferDeclined:
 		var d schemas.OfferDeclinedData
 		d, err = flow.Decode[schemas.OfferDeclinedData](e)
@@ -102,15 +102,15 @@ func readOffer(e flow.Event) (offerSaid, bool, error) {
 	case schemas.OfferExhausted:
 		said.exhausted = at
 	default:
-		return offerSaid{}, false, nil
+		return offerChange{}, false, nil
 	}
 	return said, true, err
 }
 
-// hearOffers joins what was said of offers with what is known of them. The journeys are locked first, in the order of
+// applyOffers joins what was said of offers with what is known of them. The journeys are locked first, in the order of
 // their ids, so that whoever reads under a journey's lock sees all of an event or nothing.
-func hearOffers(tx *flow.Tx, fresh []flow.Event) error {
-	var all []offerSaid
+func applyOffers(tx *flow.Tx, fresh []flow.Event) error {
+	var all []offerChange
 	exhausted := map[string]int64{}
 	for _, e := range fresh {
 		said, ok, err := readOffer(e)
@@ -138,7 +138,7 @@ func hearOffers(tx *flow.Tx, fresh []flow.Event) error {
 			o = &record.Offer{ID: said.ID, Journey: said.Journey}
 			known[said.ID] = o
 		}
-		if o.Hear(said.Offer) && !slices.Contains(changed, o.ID) {
+		if o.Apply(said.Offer) && !slices.Contains(changed, o.ID) {
 			changed = append(changed, o.ID)
 		}
 	}

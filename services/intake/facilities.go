@@ -43,8 +43,8 @@ func (s *Service) agree(further []string) {
 	}
 }
 
-// settled is the code of the organisation that a sender's spelling means, or the spelling where it means none.
-func (s *Service) settled(profile *reading.Profile, facility string) string {
+// placedAs is the code of the organisation that a sender's spelling means, or the spelling where it means none.
+func (s *Service) placedAs(profile *reading.Profile, facility string) string {
 	bare := bareName(facility)
 	if bare == "" {
 		return facility

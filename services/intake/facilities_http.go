@@ -120,7 +120,7 @@ func (s *Service) postUnplace(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) performPlacing(w http.ResponseWriter, r *http.Request, body []byte, wanted, reason string) error {
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		moved, err := s.decideFacility(tx, who, r.PathValue("id"), wanted, reason)
 		if err != nil {
 			return 0, nil, err

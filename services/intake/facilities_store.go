@@ -20,10 +20,10 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// claimFacilities queues that facilities which are agreed with no organisation are the host's to place, and reads whose
+// lockFacilities queues that facilities which are agreed with no organisation are the host's to place, and reads whose
 // they are. It comes before all other locks: placing one waits until what came from it is stored, and the reverse.
-func (s *Service) claimFacilities(q queuer, batch []*arrival, w *record.World) {
-	first := map[string]*arrival{}
+func (s *Service) lockFacilities(q queuer, batch []*inboundMessage, w *record.UnitOfWork) {
+	first := map[string]*inboundMessage{}
 	for _, a := range batch {
 		if !s.isAgreed(a.Organisation) && first[a.Organisation] == nil {
 			first[a.Organisation] = a
@@ -45,14 +45,14 @@ func (s *Service) claimFacilities(q queuer, batch []*arrival, w *record.World) {
 }
 
 // findHomes queues whose the facilities are of all visits of those concerned.
-func findHomes(q queuer, w *record.World) {
+func findHomes(q queuer, w *record.UnitOfWork) {
 	q.Queue(`select organisation, host, coalesce(placed, '') from facility where organisation in (
-			select v.organisation from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner where` + concerned + `)`).
+			select v.organisation from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner where` + affected + `)`).
 		Query(func(rows pgx.Rows) error { return scanHomes(rows, w) })
 }
 
 // loadHomes reads whose some facilities are.
-func loadHomes(tx *flow.Tx, facilities []string, w *record.World) error {
+func loadHomes(tx *flow.Tx, facilities []string, w *record.UnitOfWork) error {
 	if len(facilities) == 0 {
 		return nil
 	}
@@ -61,7 +61,7 @@ func loadHomes(tx *flow.Tx, facilities []string, w *record.World) error {
 	return tx.Flush()
 }
 
-func scanHomes(rows pgx.Rows, w *record.World) error {
+func scanHomes(rows pgx.Rows, w *record.UnitOfWork) error {
 	var facility string
 	var h record.Home
 	_, err := pgx.ForEachRow(rows, []any{&facility, &h.Host, &h.Placed}, func() error { w.Homes[facility] = h; return nil })
@@ -141,22 +141,22 @@ func moveVisits(tx *flow.Tx, facility, home string, hidden bool) (int, error) {
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
-	visits = slices.DeleteFunc(visits, func(v *record.Visit) bool { return v.Raised.Journey == "" })
-	journeys := map[string][]record.Said{}
+	visits = slices.DeleteFunc(visits, func(v *record.Visit) bool { return v.Published.Journey == "" })
+	journeys := map[string][]record.JourneyEvent{}
 	for _, v := range visits {
-		v.Version++
-		v.Raised.Flags = record.Without(v.Raised.Flags, []string{schemas.FlagUnplaced})
+		v.RowVersion++
+		v.Published.Flags = record.Without(v.Published.Flags, []string{schemas.FlagUnplaced})
 		if hidden {
-			v.Raised.Flags = append(v.Raised.Flags, schemas.FlagUnplaced)
+			v.Published.Flags = append(v.Published.Flags, schemas.FlagUnplaced)
 		}
-		journeys[v.Raised.Journey] = append(journeys[v.Raised.Journey], record.Said{Kind: schemas.DischargeCorrected,
-			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags), Organisation: home}})
+		journeys[v.Published.Journey] = append(journeys[v.Published.Journey], record.JourneyEvent{Kind: schemas.DischargeCorrected,
+			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags), Organisation: home}})
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return 0, err
 	}
 	for _, journey := range slices.Sorted(maps.Keys(journeys)) {
-		if err := sayOn(tx, journey, journeys[journey]); err != nil {
+		if err := emitOn(tx, journey, journeys[journey]); err != nil {
 			return 0, err
 		}
 	}

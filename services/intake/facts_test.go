@@ -102,7 +102,7 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 				changes = append(changes, giveUp("L99"))
 			}
 			w.take(one.message(trigger, changes...))
-			if !slices.ContainsFunc(w.said, func(s record.Say) bool {
+			if !slices.ContainsFunc(w.said, func(s record.Emission) bool {
 				d, ok := s.Data.(schemas.DischargeCorrectedData)
 				return ok && slices.Contains(d.Flags, schemas.FlagUnder18)
 			}) {
@@ -118,7 +118,7 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 				changes = append(changes, giveUp("L99"))
 			}
 			w.take(one.livingAt(trigger, "EX1 1AA", changes...))
-			if !slices.ContainsFunc(w.said, func(s record.Say) bool {
+			if !slices.ContainsFunc(w.said, func(s record.Emission) bool {
 				d, ok := s.Data.(schemas.DischargeCorrectedData)
 				return ok && d.Facts != nil && d.Facts.AreaResidence != nil && *d.Facts.AreaResidence == "E07000041" && d.Facts.Age == nil
 			}) {
@@ -139,8 +139,8 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			w.take(two.message("A08"))
 			w.take(into.message("A40", giveUp(from.patient)))
 			flagged := false
-			for _, v := range w.world.Visits {
-				flagged = flagged || slices.Contains(v.Raised.Flags, schemas.FlagUnder18)
+			for _, v := range w.unit.Visits {
+				flagged = flagged || slices.Contains(v.Published.Flags, schemas.FlagUnder18)
 			}
 			if !flagged {
 				t.Errorf("swapped %t: a record that says they are a child counts for nothing", swapped)

@@ -12,11 +12,11 @@ type unknownCodes struct {
 	count map[feedKey]int64
 }
 
-func (s *Service) noteUnknown(a *arrival) {
-	if a.Statement == nil || a.result.Outcome == record.Duplicate {
+func (s *Service) noteUnknown(a *inboundMessage) {
+	if a.ClinicalEvent == nil || a.result.Outcome == record.Duplicate {
 		return
 	}
-	if n := a.Statement.UnknownOf(); n > 0 {
+	if n := a.ClinicalEvent.UnknownOf(); n > 0 {
 		s.giveBackUnknown(map[feedKey]int64{{a.Organisation, a.Sender}: n})
 	}
 }

@@ -141,7 +141,7 @@ func fhirRefusalOf(err error) *fhirRefusal {
 		return refusal
 	}
 	var problem *httpx.Problem
-	if !errors.As(err, &problem) && (isTrouble(err) || errors.Is(err, context.DeadlineExceeded)) {
+	if !errors.As(err, &problem) && (isInfrastructure(err) || errors.Is(err, context.DeadlineExceeded)) {
 		return unavailableFHIR(err)
 	}
 	if problem == nil {
@@ -222,7 +222,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 		return err
 	}
 	request, correlation := requestIDs(r)
-	in := &fhirArrival{who: who, correlation: strings.ToLower(correlation),
+	in := &fhirMessage{who: who, correlation: strings.ToLower(correlation),
 		reading: reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "$process-message"}}
 	if isUUIDText(request) {
 		in.reading.ControlID = strings.ToLower(request)
@@ -232,7 +232,7 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 		refusal = s.readProcessMessage(w, r.WithContext(ctx), in)
 	}
 	if refusal != nil {
-		in.reading.Outcome, in.reading.Reason, in.reading.Statement = record.Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
+		in.reading.Outcome, in.reading.Reason, in.reading.ClinicalEvent = record.Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
 		in.reading.ControlID, in.asked, in.status = "", nil, refusal.status // it may come again, corrected
 	}
 	result, err := s.keepFHIR(ctx, in)
@@ -249,8 +249,8 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 	return writeFHIR(w, http.StatusOK, s.fhirAnswer(in))
 }
 
-// fhirArrival is one message on its way through this door.
-type fhirArrival struct {
+// fhirMessage is one message on its way through this door.
+type fhirMessage struct {
 	who         principal.Principal
 	correlation string
 	body        []byte
@@ -271,7 +271,7 @@ type askedRow struct {
 
 // readProcessMessage reads a message in memory and makes of it what other doors make of theirs. What is refused is
 // in the ledger too.
-func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in *fhirArrival) *fhirRefusal {
+func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in *fhirMessage) *fhirRefusal {
 	var err error
 	if in.body, err = httpx.ReadBody(w, r, int64(s.maxMessage)); err != nil {
 		return fhirRefusalOf(err).because(reading.ReasonTooLarge)
@@ -406,12 +406,12 @@ func (s *Service) requestUUID(organisation, id string) (string, error) {
 }
 
 // stateFHIR makes of a message the statement that other doors would make of theirs.
-func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
+func (s *Service) stateFHIR(ctx context.Context, in *fhirMessage) *fhirRefusal {
 	id, err := s.requestUUID(in.who.Organisation, in.message.Asked)
 	if err != nil {
 		return unavailableFHIR(err)
 	}
-	known, err := s.askedBefore(ctx, in.who, id, in.correlation, (&arrival{Reading: in.reading}).receipt())
+	known, err := s.askedBefore(ctx, in.who, id, in.correlation, (&inboundMessage{Reading: in.reading}).receipt())
 	if err != nil {
 		return unavailableFHIR(err)
 	}
@@ -419,7 +419,7 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "ServiceRequest.status",
 			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(record.ReasonUnasked)
 	}
-	said := reading.SaidAt(s.clock.Now(), in.message.SaidAt)
+	said := reading.StatedAt(s.clock.Now(), in.message.StatedAt)
 	in.asked = &askedRow{id: cmp.Or(known.id, id), correlation: in.correlation, status: cmp.Or(in.message.Revoked, "active"), authored: said}
 	if in.message.Revoked != "" {
 		if known.id == "" {
@@ -429,11 +429,11 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 			in.reading.Outcome, in.reading.Reason = record.Cancelled, record.ReasonUnasked
 			return nil
 		}
-		statement := in.message.TakenBack(in.who.Organisation, known.number, said)
-		in.reading.Statement = &statement
+		statement := in.message.Retracted(in.who.Organisation, known.number, said)
+		in.reading.ClinicalEvent = &statement
 		return nil
 	}
-	statement, faults := s.statementOf(in, known.number, said)
+	statement, faults := s.clinicalEventOf(in, known.number, said)
 	if len(faults) > 0 {
 		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable, reason: ReasonSchema}
 		for _, fault := range faults {
@@ -441,7 +441,7 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 		}
 		return refusal
 	}
-	in.reading.Statement = &statement
+	in.reading.ClinicalEvent = &statement
 	if in.message.OtherReason {
 		in.reading.Outcome, in.reading.Reason = record.Quarantined, ReasonOther
 		return nil
@@ -450,11 +450,11 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirArrival) *fhirRefusal {
 	return nil
 }
 
-// statementOf goes the way of discharge.reported and referral.submitted. number is that of the visit which an
+// clinicalEventOf goes the way of discharge.reported and referral.submitted. number is that of the visit which an
 // earlier message about the request was joined to.
-func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (record.Statement, []schemas.Fault) {
+func (s *Service) clinicalEventOf(in *fhirMessage, number string, said time.Time) (record.ClinicalEvent, []schemas.Fault) {
 	m := in.message
-	var statement record.Statement
+	var statement record.ClinicalEvent
 	if d := m.Discharge; d != nil {
 		visit := d.Visit
 		d.Visit = cmp.Or(visit, "-") // a visit may have no number; then person and time find it
@@ -475,7 +475,7 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (r
 	who.Protected, who.NumberInvalid = m.Person.Protected, who.NumberInvalid || m.Person.NumberInvalid
 	statement.Person = vault.Conceal(who)
 	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
-	statement.Arrived, statement.RaisedBy, statement.By = m.Arrived, reading.RaisedByFHIR, recordedBy(in.who)
+	statement.Arrived, statement.PublishedBy, statement.By = m.Arrived, reading.RaisedByFHIR, recordedBy(in.who)
 	if m.Nowhere {
 		statement.Doubt(record.AboutDestination, schemas.FlagDestinationUnknown, "")
 	} else if m.Destination != "" {
@@ -484,9 +484,9 @@ func (s *Service) statementOf(in *fhirArrival, number string, said time.Time) (r
 	return statement, nil
 }
 
-// readKeptFHIR reads a message again that was set aside, as it came.
-func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) reading.Reading {
-	in := &fhirArrival{who: principal.Principal{Organisation: held.Organisation}, reading: reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
+// readKeptFHIR reads a message again that was quarantined, as it came.
+func (s *Service) readKeptFHIR(held *quarantinedMessage, raw []byte) reading.Reading {
+	in := &fhirMessage{who: principal.Principal{Organisation: held.Organisation}, reading: reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
 	in.reading.Outcome, in.reading.Reason = record.Rejected, ReasonNotR4
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](raw, fhir.Limits{})
 	if len(issues) > 0 {
@@ -501,11 +501,11 @@ func (s *Service) readKeptFHIR(held *heldMessage, raw []byte) reading.Reading {
 	if in.message.Discharge != nil {
 		in.message.Discharge.InScope = true
 	}
-	statement, faults := s.statementOf(in, "", reading.SaidAt(held.ReceivedAt, in.message.SaidAt))
+	statement, faults := s.clinicalEventOf(in, "", reading.StatedAt(held.ReceivedAt, in.message.StatedAt))
 	if len(faults) > 0 || in.message.Revoked != "" {
 		return in.reading
 	}
-	in.reading.Statement, in.reading.Outcome, in.reading.Reason = &statement, "", ""
+	in.reading.ClinicalEvent, in.reading.Outcome, in.reading.Reason = &statement, "", ""
 	in.reading.Judge()
 	return in.reading
 }
@@ -524,12 +524,12 @@ func unavailableFHIR(err error) *fhirRefusal {
 }
 
 // keepFHIR keeps a message and waits until it can no longer be lost, within the standard's time.
-func (s *Service) keepFHIR(ctx context.Context, in *fhirArrival) (Result, error) {
+func (s *Service) keepFHIR(ctx context.Context, in *fhirMessage) (Result, error) {
 	body := in.body
 	if len(body) > s.maxMessage {
 		body = body[:s.maxMessage]
 	}
-	a, err := s.prepare(ctx, in.reading, record.DoorFHIR, body)
+	a, err := s.prepare(ctx, in.reading, record.EndpointFHIR, body)
 	if err != nil {
 		return Result{}, err
 	}
@@ -553,7 +553,7 @@ func refusalOfResult(result Result) *fhirRefusal {
 }
 
 // fhirAnswer is the synchronous answer: the message was taken. What becomes of the request is told by its Task.
-func (s *Service) fhirAnswer(in *fhirArrival) *fhir.Bundle {
+func (s *Service) fhirAnswer(in *fhirMessage) *fhir.Bundle {
 	now := fhir.FormatInstant(s.clock.Now())
 	header := &fhir.MessageHeader{
 		ID:          clock.NewRandomID(),

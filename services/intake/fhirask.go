@@ -75,8 +75,8 @@ type Asked struct {
 	ChangedAt  time.Time
 	Outcome    record.Outcome // of the message that asked, as it stands
 	Reason     string
-	Settled    string // released or dismissed, by a human
-	Raised     bool   // a journey has begun or was joined
+	Decided    string // released or dismissed, by a human
+	Published  bool   // a journey has begun or was joined
 	Withdrawn  bool
 	Stopped    bool   // contact has stopped
 	Journey    string // open, held or closed; empty where it is not known
@@ -90,17 +90,17 @@ func TaskState(a Asked) (status, words string) {
 		return "entered-in-error", "The sender said that the request was made in error."
 	case a.Status == "revoked":
 		return "cancelled", "The sender took the request back. A member of staff looks at what has begun already."
-	case a.Settled == record.ReasonHumanOut:
+	case a.Decided == record.ReasonHumanOut:
 		return "rejected", "A member of staff looked at the request and found that it is not for this service."
 	case a.Outcome == record.Quarantined:
 		return "requested", "The request is kept, and a member of staff will look at it."
 	case a.Withdrawn:
 		return "on-hold", "The hospital changed something about the visit. A member of staff is looking at it."
-	case a.Raised && a.Journey == "closed":
+	case a.Published && a.Journey == "closed":
 		return "completed", "What was asked for has come to its end."
-	case a.Raised && (a.Journey == "held" || a.Stopped):
+	case a.Published && (a.Journey == "held" || a.Stopped):
 		return "on-hold", "The request stands, and waits."
-	case a.Raised:
+	case a.Published:
 		return "accepted", "The request was taken on, and somebody is answerable for the next step."
 	}
 	return "requested", "The request is kept. It waits for something more about the visit."

@@ -89,9 +89,9 @@ func TestSimulatedPathwaysEndAsTheyShould(t *testing.T) {
 		}
 	}
 	stand := map[string]string{}
-	for _, v := range w.world.Visits {
-		if v.Raised.Standing() {
-			stand[w.world.Owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.RaisedBy}, v.Raised.Flags...), " ")
+	for _, v := range w.unit.Visits {
+		if v.Published.Active() {
+			stand[w.unit.Owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.PublishedBy}, v.Published.Flags...), " ")
 		}
 	}
 	want := map[string]string{"Edselfharm": "hl7", "Edcancel": "hl7", "Edmerge": "hl7 under-18 merged", "Edlate": "hl7 under-18",

@@ -181,7 +181,7 @@ func FuzzReadHL7(f *testing.F) {
 		}
 		var r reading.Reading
 		bounded(t, len(raw), 100, func() { r = reading.ReadHL7(message, profiles, morning) })
-		if r.Statement == nil && r.Outcome == "" {
+		if r.ClinicalEvent == nil && r.Outcome == "" {
 			t.Error("neither a statement nor an outcome")
 		}
 		if r.Ack == reading.NoAck && (r.Outcome != record.Ignored || !message.IsAck()) {
@@ -190,8 +190,8 @@ func FuzzReadHL7(f *testing.F) {
 		if r.Ack != hl7.Accepted && r.Ack != reading.NoAck && r.Outcome != record.Rejected && r.Outcome != record.Quarantined {
 			t.Errorf("answered %v with outcome %s", r.Ack, r.Outcome)
 		}
-		if r.Statement != nil {
-			checkIdentity(t, r.Statement.Person.Reveal())
+		if r.ClinicalEvent != nil {
+			checkIdentity(t, r.ClinicalEvent.Person.Reveal())
 		}
 	})
 }
@@ -270,14 +270,14 @@ func readsEvent(t *testing.T, s *Service, mode eventMode, header http.Header, bo
 		}
 	}
 	reading, refusal := s.readReported(principal.Principal{Organisation: "RXX"}, e)
-	if (refusal == nil) != (reading.Statement != nil) {
+	if (refusal == nil) != (reading.ClinicalEvent != nil) {
 		t.Error("neither taken nor refused")
 	}
 	if _, err := contentOf(e); err != nil {
 		t.Errorf("no content: %v", err)
 	}
-	if reading.Statement != nil {
-		checkIdentity(t, reading.Statement.Person.Reveal())
+	if reading.ClinicalEvent != nil {
+		checkIdentity(t, reading.ClinicalEvent.Person.Reveal())
 	}
 }
 
@@ -409,7 +409,7 @@ func FuzzReadWhatIsRecorded(f *testing.F) {
 				facts.Validate()
 			}
 			if edited, err := readEdits(body); err == nil {
-				var s record.Statement
+				var s record.ClinicalEvent
 				edited.apply(&s)
 			}
 		})

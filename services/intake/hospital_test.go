@@ -74,7 +74,7 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 				t.Errorf("%s on %s: said %v", claim, event, w.said)
 			}
 			w.outcomes(h.later("A08", visit(36, "19")), pid(h, h.later("A31"), 30, "N"))
-			if person := w.world.Persons["local:L42"]; !person.Deceased() {
+			if person := w.unit.Persons["local:L42"]; !person.Deceased() {
 				t.Errorf("%s on %s: a later message lifted it", claim, event)
 			}
 		}
@@ -148,7 +148,7 @@ func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
 	inEveryOrder([][]byte{end, update}, func(order [][]byte) {
 		w := newWard(t)
 		w.outcomes(order...)
-		raised := w.world.Visits[0].Raised
+		raised := w.unit.Visits[0].Published
 		if want := left.In(london).Format(time.DateOnly); raised.LeftOn != want || deref(raised.Facts.Destination) != "police" {
 			t.Errorf("left on %s, to %s", raised.LeftOn, deref(raised.Facts.Destination))
 		}
@@ -159,8 +159,8 @@ func TestAnUpdateCorrectsWhatTheEndSaid(t *testing.T) {
 	messages := [][]byte{h.attended(), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour))), visit(36, "306705005")), h.message("A13")}
 	h.at = morning.Add(-time.Hour)
 	w.outcomes(append(messages, h.message("A03"))...)
-	if v := w.world.Visits[0]; !v.Raised.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Raised.Facts.Destination != nil {
-		t.Errorf("left %v, to %v", v.Raised.Left, v.Raised.Facts.Destination)
+	if v := w.unit.Visits[0]; !v.Published.Left.At.Equal(morning.Add(-59*time.Minute)) || v.Published.Facts.Destination != nil {
+		t.Errorf("left %v, to %v", v.Published.Left, v.Published.Facts.Destination)
 	}
 }
 
@@ -316,7 +316,7 @@ func TestOnlyProductionIsTakenByDefault(t *testing.T) {
 	for _, id := range []string{"", `""`, "^"} {
 		w := newWard(t)
 		parsed := w.read([]byte(replaceOnce(string(newHospital().attended()), "|P|2.4", "|"+id+"|2.4")))
-		if parsed.Outcome != record.Quarantined || parsed.Reason != reading.ReasonNoProcessing || parsed.Ack != hl7.Failed || parsed.Statement == nil {
+		if parsed.Outcome != record.Quarantined || parsed.Reason != reading.ReasonNoProcessing || parsed.Ack != hl7.Failed || parsed.ClinicalEvent == nil {
 			t.Errorf("MSH-11 %q: %s %s %v", id, parsed.Outcome, parsed.Reason, parsed.Ack)
 		}
 	}
@@ -394,11 +394,11 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 			t.Errorf("%s: %q, want %s", claim, got, c.flag)
 			continue
 		}
-		raised := w.world.Visits[0].Raised
+		raised := w.unit.Visits[0].Published
 		if raised.LeftOn != c.on || raised.LeftOn > today {
 			t.Errorf("%s: left on %s, want %s", claim, raised.LeftOn, c.on)
 		}
-		if name := fmt.Sprintf("%+v", w.world.Persons["local:L42"].Identity.Reveal()); strings.ContainsAny(name, "\x00\uFFFD") {
+		if name := fmt.Sprintf("%+v", w.unit.Persons["local:L42"].Identity.Reveal()); strings.ContainsAny(name, "\x00\uFFFD") {
 			t.Errorf("%s: kept %q", claim, name)
 		}
 	}
@@ -449,11 +449,11 @@ func TestWhatALaterMessageCannotMeanIsFlaggedToo(t *testing.T) {
 		h, w := newHospital(), newWard(t)
 		expect(t, w.outcomes(h.attended()), "raised ")
 		outcome := w.outcomes(c.raw(h))[0]
-		raised := w.world.Visits[0].Raised
-		if !slices.Contains(raised.Flags, c.flag) || !raised.Standing() || !strings.HasPrefix(outcome, "corrected") {
+		raised := w.unit.Visits[0].Published
+		if !slices.Contains(raised.Flags, c.flag) || !raised.Active() || !strings.HasPrefix(outcome, "corrected") {
 			t.Errorf("%s: %q, flagged %q, not %s", c.name, outcome, raised.Flags, c.flag)
 		}
-		if !slices.ContainsFunc(w.said, func(s record.Say) bool {
+		if !slices.ContainsFunc(w.said, func(s record.Emission) bool {
 			d, ok := s.Data.(schemas.DischargeCorrectedData)
 			return ok && slices.Contains(d.Flags, c.flag)
 		}) {
@@ -518,7 +518,7 @@ func TestACleanMessageTakesTheDoubtAway(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
 	w.outcomes(h.attended(visit(45, "20260230")), h.later("A08", visit(45, stamped(morning.Add(-9*time.Hour)))))
-	if raised := w.world.Visits[0].Raised; len(raised.Flags) != 0 || !raised.Left.At.Equal(morning.Add(-9*time.Hour)) {
+	if raised := w.unit.Visits[0].Published; len(raised.Flags) != 0 || !raised.Left.At.Equal(morning.Add(-9*time.Hour)) {
 		t.Errorf("still flagged %q, left %v", raised.Flags, raised.Left)
 	}
 }
@@ -528,7 +528,7 @@ func TestAProtectedRecordIsProtectedByAnyEventAndStaysSo(t *testing.T) {
 	for _, event := range []string{"A08", "A31", "A28", "A05", "A02"} {
 		h, w := newHospital(), newWard(t)
 		w.outcomes(h.attended(), h.later(event, in("PD1", 12, "Y")), h.later("A08", in("PD1", 12, "N")))
-		if raised := w.world.Visits[0].Raised; !schemas.HumanFirst(raised.Flags) {
+		if raised := w.unit.Visits[0].Published; !schemas.HumanFirst(raised.Flags) {
 			t.Errorf("by %s: %q", event, raised.Flags)
 		}
 	}

@@ -29,8 +29,8 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 		"POST /events":                    s.postEvents,
 		"GET /api/messages":               s.getMessages,
 		"GET /api/messages/{id}":          s.getMessage,
-		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, true) },
-		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postSettle(w, r, false) },
+		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postDecision(w, r, true) },
+		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postDecision(w, r, false) },
 	}
 	maps.Copy(handlers, s.peopleRoutes())
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
@@ -55,7 +55,7 @@ type LedgerLine struct {
 	Organisation string     `json:"organisation"`
 	Sender       string     `json:"sender"`
 	ReceivedAt   time.Time  `json:"receivedAt"`
-	Door         string     `json:"door"`
+	Endpoint     string     `json:"door"`
 	ControlID    string     `json:"controlId"`
 	Type         string     `json:"type"`
 	Ack          string     `json:"ack"`
@@ -66,8 +66,8 @@ type LedgerLine struct {
 	Journey      string     `json:"journey,omitempty"`
 	Trace        string     `json:"trace,omitempty"`
 	DueAt        *time.Time `json:"dueAt,omitempty"`
-	SettledAt    *time.Time `json:"settledAt,omitempty"`
-	SettledBy    string     `json:"settledBy,omitempty"`
+	DecidedAt    *time.Time `json:"settledAt,omitempty"`
+	DecidedBy    string     `json:"settledBy,omitempty"`
 }
 
 func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
@@ -125,8 +125,8 @@ func noSuchMessage() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "There is no message of this id that you may see. Take the id from GET /api/messages.")
 }
 
-// postSettle releases or dismisses a quarantined message, by a named human.
-func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release bool) error {
+// postDecision releases or dismisses a quarantined message, by a named human.
+func (s *Service) postDecision(w http.ResponseWriter, r *http.Request, release bool) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -148,7 +148,7 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 			return httpx.DamagedText()
 		}
 	}
-	line, err := s.settleByHuman(r.Context(), who, id, release, edits)
+	line, err := s.decideByHuman(r.Context(), who, id, release, edits)
 	if err != nil {
 		return err
 	}
@@ -156,8 +156,8 @@ func (s *Service) postSettle(w http.ResponseWriter, r *http.Request, release boo
 	return httpx.WriteJSON(w, http.StatusOK, line)
 }
 
-func sayReleased(message string) record.Say {
-	return record.Say{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{}}
+func emitReleased(message string) record.Emission {
+	return record.Emission{Type: schemas.MessageReleased, Journey: message, Data: schemas.MessageReleasedData{}}
 }
 
 // releaseEdits are what a human knows better than the message that is released.
@@ -180,10 +180,10 @@ func readEdits(body []byte) (releaseEdits, error) {
 }
 
 // apply puts the edits over a statement.
-func (e releaseEdits) apply(s *record.Statement) {
+func (e releaseEdits) apply(s *record.ClinicalEvent) {
 	var v record.Visit
-	v.JoinFacts(s.Facts, nil, record.Stamp{Seq: 1})
-	v.JoinFacts(e.Facts, nil, record.Stamp{Seq: 2})
+	v.JoinFacts(s.Facts, nil, record.Version{ArrivalNumber: 1})
+	v.JoinFacts(e.Facts, nil, record.Version{ArrivalNumber: 2})
 	s.Facts = v.Facts
 	if e.LeftAt != nil {
 		s.Ends = []record.Moment{{At: e.LeftAt.UTC()}}
@@ -193,9 +193,9 @@ func (e releaseEdits) apply(s *record.Statement) {
 	s.Visit = cmp.Or(e.Visit, s.Visit)
 }
 
-// settleByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
+// decideByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
 // that was undecided; else a release reads it again, by the profile as it is now, and a dismissal ends it.
-func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id string, release bool, edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id string, release bool, edits releaseEdits) (LedgerLine, error) {
 	for {
 		var line LedgerLine
 		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
@@ -203,7 +203,7 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 			if err != nil {
 				return err
 			}
-			line, err = s.settleHeld(tx, who, held, release, edits)
+			line, err = s.decideQuarantined(tx, who, held, release, edits)
 			return err
 		})
 		if !errors.Is(err, errMergedMeanwhile) {
@@ -212,13 +212,13 @@ func (s *Service) settleByHuman(ctx context.Context, who principal.Principal, id
 	}
 }
 
-func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMessage, release bool, edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, release bool, edits releaseEdits) (LedgerLine, error) {
 	wanted := record.ReasonHumanOut
 	if release {
 		wanted = record.ReasonHumanIn
 	}
 	if held.Outcome != string(record.Quarantined) {
-		if held.Settled == wanted {
+		if held.Decided == wanted {
 			return held.LedgerLine, nil // asked for twice
 		}
 		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.", held.Outcome)
@@ -230,9 +230,9 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 		return LedgerLine{}, leftCannotBe()
 	}
 	decision := record.Decision{Outcome: record.Ignored, Reason: wanted}
-	job := newJob(s, nil)
+	job := newTransaction(s, nil)
 	if isQuestion(held.Reason) {
-		settled, err := s.takeHuman(tx, job, held, record.Statement{Kind: record.KindHuman, InScope: release, Facts: edits.Facts})
+		settled, err := s.applyHuman(tx, job, held, record.ClinicalEvent{Kind: record.KindHuman, InScope: release, Facts: edits.Facts})
 		if err != nil {
 			return LedgerLine{}, err
 		}
@@ -250,30 +250,30 @@ func (s *Service) settleHeld(tx *flow.Tx, who principal.Principal, held *heldMes
 		}
 		decision = settled
 	}
-	job.say(tx, append(decision.Say, sayReleased(held.ID)))
-	if err := s.storeWorld(tx, job.world); err != nil {
+	job.emit(tx, append(decision.Emissions, emitReleased(held.ID)))
+	if err := s.storeUnit(tx, job.unit); err != nil {
 		return LedgerLine{}, err
 	}
-	storeJourneys(tx, job.world.ChangedJourneys())
-	settleMessages(tx, job.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
-	holdMessages(tx, job.held, tx.Now.Add(s.quarantineFor))
+	storeJourneys(tx, job.unit.ChangedJourneys())
+	decideMessages(tx, job.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
+	holdMessages(tx, job.quarantined, tx.Now.Add(s.quarantineFor))
 	line := held.LedgerLine
 	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
-	line.SettledAt, line.SettledBy, line.DueAt = &tx.Now, recordedBy(who), nil
-	settleHeldMessage(tx, held, line, wanted, decision.Visit)
+	line.DecidedAt, line.DecidedBy, line.DueAt = &tx.Now, recordedBy(who), nil
+	decideQuarantined(tx, held, line, wanted, decision.Visit)
 	return line, nil
 }
 
 // endVisit puts to a visit without an end when the person left, and where to if that is known, as a human says.
-func (s *Service) endVisit(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (record.Decision, error) {
+func (s *Service) endVisit(tx *flow.Tx, job *transaction, held *quarantinedMessage, edits releaseEdits) (record.Decision, error) {
 	if edits.LeftAt == nil {
 		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
 	}
-	left := record.Statement{Kind: record.KindLeft, Happened: record.Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, RaisedBy: "form"}
+	left := record.ClinicalEvent{Kind: record.KindLeft, Happened: record.Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, PublishedBy: "form"}
 	if edits.Facts.Destination != nil {
 		left.Destination = *edits.Facts.Destination
 	}
-	return s.takeHuman(tx, job, held, left)
+	return s.applyHuman(tx, job, held, left)
 }
 
 // leftCannotBe refuses a time of leaving that cannot be true. A message that says one is flagged; a human is asked
@@ -282,27 +282,27 @@ func leftCannotBe() error {
 	return unprocessable("The time in leftAt cannot be when the person left: it is in the future, before they were born or had come, or over a year before the message. Compare it with the hospital's record.")
 }
 
-// takeHuman puts to a visit what a human says about it.
-func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement record.Statement) (record.Decision, error) {
-	statement.Message, statement.SaidAt = held.ID, tx.Now
-	job.claims.known[held.personKey] = true
-	job.claims.visits[record.VisitKey{Organisation: held.visitOrganisation, Number: held.visitNumber}] = true
-	s.loadWorld(tx, job.claims, job.world, tx.Now)
+// applyHuman puts to a visit what a human says about it.
+func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMessage, statement record.ClinicalEvent) (record.Decision, error) {
+	statement.Message, statement.StatedAt = held.ID, tx.Now
+	job.locks.known[held.personKey] = true
+	job.locks.visits[record.VisitKey{Organisation: held.visitOrganisation, Number: held.visitNumber}] = true
+	s.loadUnit(tx, job.locks, job.unit, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return record.Decision{}, err
 	}
-	if statement.Kind == record.KindLeft && job.world.LeftBefore(held.Visit, statement.Happened) {
+	if statement.Kind == record.KindLeft && job.unit.LeftBefore(held.Visit, statement.Happened) {
 		return record.Decision{}, leftCannotBe()
 	}
-	settled := job.world.Take(record.Incoming{
-		Statement: statement,
-		VisitID:   held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
+	settled := job.unit.Apply(record.Incoming{
+		ClinicalEvent: statement,
+		VisitID:       held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
 	})
 	settled.Decision.Visit = held.Visit
 	for _, message := range settled.Released {
 		job.release(tx, message)
 	}
-	for _, other := range settled.Held {
+	for _, other := range settled.Quarantined {
 		job.hold(other)
 	}
 	if settled.Outcome == record.Quarantined {
@@ -312,7 +312,7 @@ func (s *Service) takeHuman(tx *flow.Tx, job *job, held *heldMessage, statement 
 }
 
 // readAgain reads a message that could not be used, as it came, by the profile as it is now.
-func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits releaseEdits) (record.Decision, error) {
+func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMessage, edits releaseEdits) (record.Decision, error) {
 	key, err := s.vault.Unwrap(held.ID, held.wrapped)
 	if err != nil {
 		return record.Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
@@ -325,63 +325,63 @@ func (s *Service) readAgain(tx *flow.Tx, job *job, held *heldMessage, edits rele
 	if held.Reason == record.ReasonGPChanged && edits.Facts.AreaGP == nil {
 		return record.Decision{}, unprocessable("Say in facts the areaGP: the code of the area in which the GP practice is.")
 	}
-	if reading.Statement != nil {
-		edits.apply(reading.Statement)
-		if reading.Statement.Kind == record.KindSignal {
-			reading.Statement.SaidAt = tx.Now // what a human adds is said now
+	if reading.ClinicalEvent != nil {
+		edits.apply(reading.ClinicalEvent)
+		if reading.ClinicalEvent.Kind == record.KindSignal {
+			reading.ClinicalEvent.StatedAt = tx.Now // what a human adds is said now
 		}
 		if reading.Outcome == record.Quarantined {
 			reading.Outcome, reading.Reason = "", ""
 			reading.Judge()
 		}
 	}
-	if reading.Outcome != "" || reading.Statement == nil {
+	if reading.Outcome != "" || reading.ClinicalEvent == nil {
 		return record.Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
 			"The message still cannot be used. %s", cmp.Or(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
 	}
-	a := &arrival{Reading: reading, id: held.ID, door: held.Door, received: tx.Now}
+	a := &inboundMessage{Reading: reading, id: held.ID, endpoint: held.Endpoint, received: tx.Now}
 	if err := s.identify(a); err != nil {
 		return record.Decision{}, err
 	}
-	if said := a.Statement; edits.LeftAt != nil && (len(said.Doubts[record.AboutLeft].Flags) > 0 || said.Happened.Before(said.Arrived)) {
+	if said := a.ClinicalEvent; edits.LeftAt != nil && (len(said.Doubts[record.AboutLeft].Flags) > 0 || said.Happened.Before(said.Arrived)) {
 		return record.Decision{}, leftCannotBe()
 	}
-	a.claim(job.claims)
-	s.claimFacilities(tx, []*arrival{a}, job.world)
-	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	a.lock(job.locks)
+	s.lockFacilities(tx, []*inboundMessage{a}, job.unit)
+	s.loadUnit(tx, job.locks, job.unit, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return record.Decision{}, err
 	}
-	job.take(tx, a)
+	job.apply(tx, a)
 	return record.Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, Visit: a.visit}, nil
 }
 
-// readKept reads a message again that was set aside, as it came, the way its door reads. Who sent it was checked when
+// readKept reads a message again that was quarantined, as it came, the way its door reads. Who sent it was checked when
 // it came. A row of a list is kept without the row that names its columns, and cannot be read by itself.
-func (s *Service) readKept(held *heldMessage, raw []byte) reading.Reading {
+func (s *Service) readKept(held *quarantinedMessage, raw []byte) reading.Reading {
 	parsed := reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}
 	unusable := reading.Reading{Outcome: record.Rejected, Reason: ReasonSchema}
 	switch {
-	case held.Door == record.DoorFHIR:
+	case held.Endpoint == record.EndpointFHIR:
 		return s.readKeptFHIR(held, raw)
-	case held.Door == record.DoorEvents:
+	case held.Endpoint == record.EndpointEvents:
 		e, err := eventOf(raw)
 		if err != nil {
 			return unusable
 		}
 		parsed, _ = s.readReported(principal.Principal{Organisation: held.Organisation}, e)
-	case held.Door == record.DoorSignals:
+	case held.Endpoint == record.EndpointSignals:
 		_, _ = s.readSignal(&parsed, raw)
-	case held.Door == record.DoorForm && held.Sender != listSender:
+	case held.Endpoint == record.EndpointForm && held.Sender != listSender:
 		// Whether it was a professional who asked is not kept with it, so it counts as unverified: a human looks.
 		data, refusal := readForm(principal.Principal{Organisation: held.Organisation, Role: string(schemas.Person)}, raw, held.ControlID)
 		if refusal != nil {
 			return unusable
 		}
 		statement := s.submittedBy(held.Sender, held.ReceivedAt, data)
-		statement.RaisedBy = "form"
-		parsed.Statement = &statement
-	case held.Door == record.DoorForm:
+		statement.PublishedBy = "form"
+		parsed.ClinicalEvent = &statement
+	case held.Endpoint == record.EndpointForm:
 		return unusable
 	default:
 		_, parsed = s.readFrame(raw)

@@ -140,11 +140,11 @@ type Service struct {
 	peers         *peers.Limiter
 	meter         metric.Meter
 	messages      metric.Int64Counter
-	held          metric.Float64Histogram
+	quarantined   metric.Float64Histogram
 
-	arrivals chan *arrival
-	stopped  chan struct{}
-	trouble  atomic.Pointer[string] // why answers are held, while they are
+	inbound        chan *inboundMessage
+	stopped        chan struct{}
+	infrastructure atomic.Pointer[string] // why answers are held, while they are
 }
 
 // New checks the configuration. Attach gives it its flow before Run.
@@ -153,7 +153,7 @@ func New(cfg Config) (*Service, error) {
 		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
 		quarantineFor: cfg.QuarantineFor, waits: record.Waits{NoEnd: cmp.Or(cfg.NoEndAfter, record.NoEndAfter), Ward: cmp.Or(cfg.WardReview, record.WardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience, fhirPatience: fhirBudget,
 		host: cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
-		arrivals: make(chan *arrival, queueSize), stopped: make(chan struct{}),
+		inbound: make(chan *inboundMessage, queueSize), stopped: make(chan struct{}),
 	}
 	if s.pool == nil || s.vault == nil {
 		return nil, errors.New("intake needs a database and a vault: set FOOTBRIDGE_DATABASE_URL and FOOTBRIDGE_KEK_FILE")
@@ -213,7 +213,7 @@ func (s *Service) setDefaults() error {
 func (s *Service) instrument() error {
 	var errs [2]error
 	s.messages, errs[0] = s.meter.Int64Counter("footbridge.intake.messages", metric.WithDescription("messages answered, by outcome"))
-	s.held, errs[1] = s.meter.Float64Histogram("footbridge.intake.held", metric.WithUnit("s"),
+	s.quarantined, errs[1] = s.meter.Float64Histogram("footbridge.intake.held", metric.WithUnit("s"),
 		metric.WithDescription("time from a message's arrival until it could be answered"))
 	return errors.Join(errs[:]...)
 }
@@ -221,7 +221,7 @@ func (s *Service) instrument() error {
 // FlowConfig fills in what intake asks of its flow: it hears nothing, and keeps its partitions by time.
 func (s *Service) FlowConfig(cfg flow.Config) flow.Config {
 	cfg.Service, cfg.Pool, cfg.Due = Name, s.pool, append(s.Due(), s.peopleDue()...)
-	cfg.Hears, cfg.Handle = schemas.SubjectsHeardBy(Name), s.Handle
+	cfg.Subjects, cfg.Handle = schemas.SubjectsSubscribedBy(Name), s.Handle
 	return cfg
 }
 
@@ -233,7 +233,7 @@ func (s *Service) Attach(ctx context.Context, f *flow.Flow) error {
 
 // Ready says why messages cannot be stored at the moment, or nil.
 func (s *Service) Ready() error {
-	if reason := s.trouble.Load(); reason != nil {
+	if reason := s.infrastructure.Load(); reason != nil {
 		return fmt.Errorf("answers are held, the database is in trouble: %s", *reason)
 	}
 	return nil
@@ -293,7 +293,7 @@ func ignoreDeadline(err error) error {
 func (s *Service) drain(ctx context.Context) {
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
-	for len(s.arrivals) > 0 {
+	for len(s.inbound) > 0 {
 		select {
 		case <-ctx.Done():
 			return
@@ -306,7 +306,7 @@ func (s *Service) drain(ctx context.Context) {
 func (s *Service) abandon() {
 	for {
 		select {
-		case a := <-s.arrivals:
+		case a := <-s.inbound:
 			a.err = ErrStopping
 			close(a.done)
 		default:

@@ -80,7 +80,7 @@ func (s *site) start() *process {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	conn := testkit.Connect(t, bus.Config{URL: s.server.URL(), Name: Name})
-	testkit.Keep(t, conn, testStream, flow.Durable(testStream.Name, Name, schemas.SubjectsHeardBy(Name)))
+	testkit.Keep(t, conn, testStream, flow.Durable(testStream.Name, Name, schemas.SubjectsSubscribedBy(Name)))
 	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: testkit.Patience, TLS: s.tls, Host: s.host, Agreed: s.agreed})
 	if err != nil {
 		t.Fatal(err)

@@ -177,7 +177,7 @@ func (p *process) wardOf(t testing.TB, organisation string) *ward {
 	t.Helper()
 	w := &ward{t: t}
 	err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
-		job := newJob(p.Service, nil)
+		job := newTransaction(p.Service, nil)
 		rows, err := p.pool.Query(t.Context(), `select number from intake.visit where organisation = $1`, organisation)
 		if err != nil {
 			return err
@@ -188,10 +188,10 @@ func (p *process) wardOf(t testing.TB, organisation string) *ward {
 			if err := rows.Scan(&number); err != nil {
 				return err
 			}
-			job.claims.visits[record.VisitKey{Organisation: organisation, Number: number}] = true
+			job.locks.visits[record.VisitKey{Organisation: organisation, Number: number}] = true
 		}
-		p.loadWorld(tx, job.claims, job.world, tx.Now)
-		w.world = job.world
+		p.loadUnit(tx, job.locks, job.unit, tx.Now)
+		w.unit = job.unit
 		return tx.Flush()
 	})
 	if err != nil {

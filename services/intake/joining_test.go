@@ -56,9 +56,9 @@ func inEveryOrder(messages [][]byte, try func(order [][]byte)) {
 // standing are the discharges that stand: by journey, how many.
 func (w *ward) standing() map[string]int {
 	found := map[string]int{}
-	for _, v := range w.world.Visits {
-		if v.Raised.Standing() {
-			found[v.Raised.Journey]++
+	for _, v := range w.unit.Visits {
+		if v.Published.Active() {
+			found[v.Published.Journey]++
 		}
 	}
 	return found
@@ -116,9 +116,9 @@ func TestSomebodyWhoComesBackJoinsTheirOpenJourney(t *testing.T) {
 		if len(s) != 1 || total(s) != 2 {
 			t.Errorf("standing %v", s)
 		}
-		for _, v := range w.world.Visits {
-			if got := slices.Contains(v.Raised.Flags, schemas.FlagReturned); got != (v.Number == "V2") {
-				t.Errorf("visit %s: flags %v", v.Number, v.Raised.Flags)
+		for _, v := range w.unit.Visits {
+			if got := slices.Contains(v.Published.Flags, schemas.FlagReturned); got != (v.Number == "V2") {
+				t.Errorf("visit %s: flags %v", v.Number, v.Published.Flags)
 			}
 		}
 	})
@@ -147,7 +147,7 @@ func TestAnotherHospitalsVisitJoinsByVerifiedNumberAndAClosedJourneyIsNotJoined(
 	if s := w.standing(); len(s) != 1 || total(s) != 2 {
 		t.Fatalf("standing %v", s)
 	}
-	for _, j := range w.world.Journeys {
+	for _, j := range w.unit.Journeys {
 		j.State = record.JourneyClosed
 	}
 	h.number, h.at = "V3", h.at.Add(72*time.Hour)
@@ -220,9 +220,9 @@ func TestAWardStayMovesTheDischargeToItsEnd(t *testing.T) {
 		w.now = morning.Add(60 * time.Hour)
 		w.outcomes(order...)
 		var left time.Time
-		for _, v := range w.world.Visits {
-			if v.Raised.Standing() {
-				left = v.Raised.Left.At
+		for _, v := range w.unit.Visits {
+			if v.Published.Active() {
+				left = v.Published.Left.At
 			}
 		}
 		if s := w.standing(); total(s) != 1 || !left.Equal(h.at.Truncate(time.Second)) {
@@ -279,11 +279,11 @@ func TestAnyInterleavingOfCorrectionsAndMergesConverges(t *testing.T) {
 
 // standsTwice are the visits of an attendance of which more than one stands: one attendance is one offer.
 func standsTwice(w *ward) (numbers []string) {
-	for _, person := range w.world.Owners {
+	for _, person := range w.unit.Owners {
 		for _, attended := range record.Attendances(w.visitsOf(person)) {
 			numbers = nil
 			for _, v := range attended {
-				if v.Raised.Standing() {
+				if v.Published.Active() {
 					numbers = append(numbers, v.Number)
 				}
 			}
@@ -297,8 +297,8 @@ func standsTwice(w *ward) (numbers []string) {
 
 // visitsOf are the visits of a person, under any record of theirs.
 func (w *ward) visitsOf(person *record.Person) []*record.Visit {
-	ids := w.world.IdsOf(person)
-	return slices.DeleteFunc(slices.Clone(w.world.Visits), func(v *record.Visit) bool { return !slices.Contains(ids, v.Person) })
+	ids := w.unit.IdsOf(person)
+	return slices.DeleteFunc(slices.Clone(w.unit.Visits), func(v *record.Visit) bool { return !slices.Contains(ids, v.Person) })
 }
 
 // TestEveryKindOfMessageIsAmongTheInterleavings, of all that a profile reads as more than nothing.
@@ -317,9 +317,9 @@ func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
 	}
 }
 
-// askedAbout says whether a human has the question: as a message set aside, or as a journey that is paused.
+// askedAbout says whether a human has the question: as a message quarantined, or as a journey that is paused.
 func askedAbout(attended []*record.Visit) bool {
-	return len(record.AskedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *record.Visit) bool { return v.Raised.Withdrawn == "recoded" })
+	return len(record.AskedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *record.Visit) bool { return v.Published.Withdrawn == "recoded" })
 }
 
 // drawOrder is any order of so many messages.
@@ -421,7 +421,7 @@ func attendancesOf(w *ward) []string {
 	var found []string
 	journeys := map[string]bool{}
 	people := map[*record.Person]bool{}
-	for _, person := range w.world.Owners {
+	for _, person := range w.unit.Owners {
 		people[person] = true
 	}
 	for person := range people {
@@ -435,18 +435,18 @@ func attendancesOf(w *ward) []string {
 				}
 			}
 			slices.Sort(numbers)
-			if w.world.IsDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
+			if w.unit.IsDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
 				found = append(found, fmt.Sprint(numbers, " of ", len(attended), " of somebody who has died, in touch ", slices.ContainsFunc(attended, inTouch)))
 				continue
 			}
 			for _, v := range attended {
-				if v.Raised.Standing() {
+				if v.Published.Active() {
 					standing++
-					journeys[v.Raised.Journey] = true
+					journeys[v.Published.Journey] = true
 				}
 			}
 			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().Verdict,
-				" asked ", so.Ended() && so.Scope().Verdict == record.SaysAsk && askedAbout(attended))
+				" asked ", so.Ended() && so.Scope().Verdict == record.VerdictAsk && askedAbout(attended))
 			line += " " + toldOf(attended)
 			if so.Ended() {
 				line += " left " + so.End.Left.At.Format(time.RFC3339)
@@ -459,21 +459,21 @@ func attendancesOf(w *ward) []string {
 }
 
 // inTouch says that something was told of a visit, and that contact was not stopped.
-func inTouch(v *record.Visit) bool { return v.Raised.Journey != "" && !v.Raised.ContactOver }
+func inTouch(v *record.Visit) bool { return v.Published.Journey != "" && !v.Published.ContactOver }
 
 // toldOf is what stands told of an attendance: the day, the age and why a human is shown it. That somebody has come
 // back is left out: it is said of whichever attendance was raised second.
 func toldOf(attended []*record.Visit) string {
 	for _, v := range attended {
-		if !v.Raised.Standing() {
+		if !v.Published.Active() {
 			continue
 		}
 		age := -1
-		if v.Raised.Facts.Age != nil {
-			age = *v.Raised.Facts.Age
+		if v.Published.Facts.Age != nil {
+			age = *v.Published.Facts.Age
 		}
-		flags := slices.DeleteFunc(slices.Sorted(slices.Values(v.Raised.Flags)), func(flag string) bool { return flag == schemas.FlagReturned })
-		return fmt.Sprint("on ", v.Raised.LeftOn, " aged ", age, " shown for ", flags)
+		flags := slices.DeleteFunc(slices.Sorted(slices.Values(v.Published.Flags)), func(flag string) bool { return flag == schemas.FlagReturned })
+		return fmt.Sprint("on ", v.Published.LeftOn, " aged ", age, " shown for ", flags)
 	}
 	return "nothing"
 }

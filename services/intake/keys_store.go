@@ -91,10 +91,10 @@ type wrappedKey struct {
 	wrapped []byte
 }
 
-// keyStatements are the statements about one table of wrapped keys: $1 is the prefix of the newest KEK.
-type keyStatements struct{ count, sample, older, replace string }
+// keyQueries are the statements about one table of wrapped keys: $1 is the prefix of the newest KEK.
+type keyQueries struct{ count, sample, older, replace string }
 
-var keyStatementsOf = map[string]keyStatements{
+var keyQueriesOf = map[string]keyQueries{
 	"person_key": {
 		count: `select count(*), count(*) filter (where substr(wrapped, 1, length($1::bytea)) <> $1) from person_key`,
 		sample: `(select person::text, wrapped from person_key order by person limit 1)
@@ -120,13 +120,13 @@ const beforeAllKeys = "00000000-0000-0000-0000-000000000000"
 // countKeys counts a table's keys, and those that the newest KEK has not wrapped.
 func countKeys(ctx context.Context, pool *pgxpool.Pool, table string, prefix []byte) (KeyTable, error) {
 	counted := KeyTable{Name: table}
-	err := pool.QueryRow(ctx, keyStatementsOf[table].count, prefix).Scan(&counted.Keys, &counted.Older)
+	err := pool.QueryRow(ctx, keyQueriesOf[table].count, prefix).Scan(&counted.Keys, &counted.Older)
 	return counted, err
 }
 
 // sampleKeys reads the first and the last key of a table.
 func sampleKeys(ctx context.Context, pool *pgxpool.Pool, table string) ([]wrappedKey, error) {
-	rows, err := pool.Query(ctx, keyStatementsOf[table].sample)
+	rows, err := pool.Query(ctx, keyQueriesOf[table].sample)
 	if err != nil {
 		return nil, err
 	}
@@ -135,20 +135,20 @@ func sampleKeys(ctx context.Context, pool *pgxpool.Pool, table string) ([]wrappe
 
 // olderKeys reads the next keys of a table that the newest KEK has not wrapped.
 func olderKeys(ctx context.Context, pool *pgxpool.Pool, table string, prefix []byte, after string, limit int) ([]wrappedKey, error) {
-	rows, err := pool.Query(ctx, keyStatementsOf[table].older, prefix, after, limit)
+	rows, err := pool.Query(ctx, keyQueriesOf[table].older, prefix, after, limit)
 	if err != nil {
 		return nil, err
 	}
 	return pgx.CollectRows(rows, scanKey)
 }
 
-// replaceKeys stores keys wrapped anew, each in the place of the one it was made of and of no other.
+// replaceKeys stores keys wrapped again, each in the place of the one it was made of and of no other.
 func replaceKeys(ctx context.Context, pool *pgxpool.Pool, table string, old []wrappedKey, fresh [][]byte) error {
 	owners, before := make([]string, len(old)), make([][]byte, len(old))
 	for i, one := range old {
 		owners[i], before[i] = one.owner, one.wrapped
 	}
-	_, err := pool.Exec(ctx, keyStatementsOf[table].replace, owners, before, fresh)
+	_, err := pool.Exec(ctx, keyQueriesOf[table].replace, owners, before, fresh)
 	return err
 }
 

@@ -40,7 +40,7 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 		if table != "person_key" || done != KeysAtOnce {
 			return
 		}
-		// Between two batches, somebody is erased whose key is not wrapped anew yet.
+		// Between two batches, somebody is erased whose key is not wrapped again yet.
 		if err := pool.QueryRow(t.Context(), `delete from person_key where person = (select person from person_key order by person desc limit 1) returning person::text`).Scan(&last); err != nil {
 			t.Error(err)
 		}

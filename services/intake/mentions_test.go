@@ -73,7 +73,7 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	quoted := func(text string) string { q, _ := json.Marshal(text); return string(q) }
-	inFHIR := func(text, concept string) record.Statement {
+	inFHIR := func(text, concept string) record.ClinicalEvent {
 		f := newFHIRRequest()
 		f.visit, f.ended = "V1", "2026-11-20T08:00:00Z"
 		f.change = func(body string) string {
@@ -87,42 +87,42 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		if fault != nil {
 			t.Fatalf("%q: %+v", text, fault)
 		}
-		statement, faults := s.statementOf(&fhirArrival{who: liaison, message: message}, "", w.now)
+		statement, faults := s.clinicalEventOf(&fhirMessage{who: liaison, message: message}, "", w.now)
 		if len(faults) > 0 {
 			t.Fatalf("%q: %v", text, faults)
 		}
 		return statement
 	}
-	ways := map[string]func(text string) record.Statement{
-		"HL7 reason": func(text string) record.Statement {
-			return *w.read(newHospital().message("A08", reason("", text, ""))).Statement
+	ways := map[string]func(text string) record.ClinicalEvent{
+		"HL7 reason": func(text string) record.ClinicalEvent {
+			return *w.read(newHospital().message("A08", reason("", text, ""))).ClinicalEvent
 		},
-		"HL7 diagnosis": func(text string) record.Statement {
-			return *w.read(newHospital().message("A08", diagnosis("", text, ""))).Statement
+		"HL7 diagnosis": func(text string) record.ClinicalEvent {
+			return *w.read(newHospital().message("A08", diagnosis("", text, ""))).ClinicalEvent
 		},
-		"event": func(text string) record.Statement {
-			return *w.readEvent([]byte(report("e", `{"organisation":"RXX","visit":"V1","inScope":false,"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`))).Statement
+		"event": func(text string) record.ClinicalEvent {
+			return *w.readEvent([]byte(report("e", `{"organisation":"RXX","visit":"V1","inScope":false,"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`))).ClinicalEvent
 		},
-		"form": func(text string) record.Statement {
+		"form": func(text string) record.ClinicalEvent {
 			data, refusal := readForm(liaison, []byte(`{"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`), "R1")
 			if refusal != nil {
 				t.Fatalf("%q: %v", text, refusal)
 			}
 			return s.submittedBy("form", w.now, data)
 		},
-		"list": func(text string) record.Statement {
+		"list": func(text string) record.ClinicalEvent {
 			rows, err := reading.ReadList("RXX", []byte("visit,local_id,reason\nV1,L1,\""+strings.ReplaceAll(text, `"`, `""`)+"\"\n"), "")
 			if err != nil || len(rows) != 1 || len(rows[0].Faults) > 0 {
 				t.Fatalf("%q: %+v %v", text, rows, err)
 			}
 			return s.submittedBy(listSender, w.now, rows[0].Data)
 		},
-		"FHIR text":    func(text string) record.Statement { return inFHIR(text, `{"text":TEXT}`) },
-		"FHIR display": func(text string) record.Statement { return inFHIR(text, `{"coding":[{"display":TEXT}]}`) },
+		"FHIR text":    func(text string) record.ClinicalEvent { return inFHIR(text, `{"text":TEXT}`) },
+		"FHIR display": func(text string) record.ClinicalEvent { return inFHIR(text, `{"coding":[{"display":TEXT}]}`) },
 	}
-	asks := func(s record.Statement) bool {
+	asks := func(s record.ClinicalEvent) bool {
 		return slices.ContainsFunc(s.Evidence, func(e record.Evidence) bool {
-			return e.Verdict == record.SaysAsk && slices.Contains(e.Because, "mention")
+			return e.Verdict == record.VerdictAsk && slices.Contains(e.Because, "mention")
 		})
 	}
 	set := readMentions(t)

@@ -30,7 +30,7 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, erro
 		parsed = reading.Reading{Organisation: parsed.Organisation, Sender: parsed.Sender, Type: parsed.Type,
 			Ack: hl7.Refused, Outcome: record.Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
 	}
-	a, err := s.prepare(ctx, parsed, record.DoorMLLP, frame)
+	a, err := s.prepare(ctx, parsed, record.EndpointMLLP, frame)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +91,7 @@ func (s *Service) readFrame(frame []byte) (message *hl7.Message, parsed reading.
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("reading a message panicked; it is quarantined", schemas.AttrErrorType, fmt.Sprintf("%T", p))
-			parsed.Statement, parsed.Outcome, parsed.Reason, parsed.Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
+			parsed.ClinicalEvent, parsed.Outcome, parsed.Reason, parsed.Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
 		}
 	}()
 	message, err := hl7.Parse(frame)
@@ -118,7 +118,7 @@ func ackText(r Result) string {
 func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([][]byte, error) {
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
-	a, err := s.prepare(ctx, readBad(bad), record.DoorMLLP, bad.First)
+	a, err := s.prepare(ctx, readBad(bad), record.EndpointMLLP, bad.First)
 	if err != nil {
 		return nil, err
 	}

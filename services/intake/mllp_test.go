@@ -298,7 +298,7 @@ func TestMemoryStaysFlatWhileTheDatabaseIsAway(t *testing.T) { // not parallel: 
 	if n := answers.Load(); n != 0 {
 		t.Errorf("%d answered without a database", n)
 	}
-	if held := len(p.arrivals); held > senders*window {
+	if held := len(p.inbound); held > senders*window {
 		t.Errorf("%d messages are held, at most %d can be under way", held, senders*window)
 	}
 	if grown := int64(memory[1].HeapAlloc) - int64(memory[0].HeapAlloc); grown > 16<<20 {

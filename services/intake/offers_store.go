@@ -28,14 +28,14 @@ const offerColumns = `id::text, journey::text, partner, accepted, turn, coalesce
 
 func scanOffers(rows pgx.Rows, each func(record.Offer)) error {
 	var o record.Offer
-	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Turn, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Transition, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
 		each(o)
 		return nil
 	})
 	return err
 }
 
-func lockOffers(tx *flow.Tx, all []offerSaid) (map[string]*record.Offer, error) {
+func lockOffers(tx *flow.Tx, all []offerChange) (map[string]*record.Offer, error) {
 	var journeys, ids []string
 	for _, said := range all {
 		journeys, ids = append(journeys, said.Journey), append(ids, said.ID)
@@ -53,15 +53,15 @@ func storeOffer(q queuer, o record.Offer) {
 		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7, $8, nullif($9, '')::date)
 		on conflict (id) do update set partner = excluded.partner, accepted = excluded.accepted, turn = excluded.turn,
 			agreement_until = excluded.agreement_until, agreed = excluded.agreed, ended = excluded.ended, completed_on = excluded.completed_on`,
-		o.ID, o.Journey, o.Partner, o.Accepted, o.Turn, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
+		o.ID, o.Journey, o.Partner, o.Accepted, o.Transition, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
 }
 
 // loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey
 // and the person stand now.
-func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.Standing, offers []record.Offer, err error) {
+func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offers []record.Offer, err error) {
 	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`, sub.Journey).
 		QueryRow(func(row pgx.Row) error {
-			return row.Scan(&standing.State, &standing.ClosedTurn, &standing.AnsweredUpTo, &standing.Exhausted)
+			return row.Scan(&standing.State, &standing.ClosedTransition, &standing.AnsweredUpTo, &standing.Exhausted)
 		})
 	standing.Yes = map[string]int64{}
 	tx.Queue(`select towards, told from yes_told where journey = $1::uuid`, sub.Journey).Query(func(rows pgx.Rows) error {
@@ -76,7 +76,7 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.Standing, offers 
 		return scanOffers(rows, func(o record.Offer) { offers = append(offers, o) })
 	})
 	if err := tx.Flush(); err != nil {
-		return record.Standing{}, nil, err
+		return record.AccessState{}, nil, err
 	}
 	standing.Stopped, standing.Waits = sub.Stopped, sub.waits
 	return standing, offers, nil

@@ -45,7 +45,7 @@ func (p *process) acceptKnowing(t testing.TB, journey, digit string, sequence in
 	t.Helper()
 	now := p.clock.Now()
 	p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, sequence, now, schemas.OfferAcceptedData{Offer: offerID(digit), Partner: ours.Organisation,
-		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Turn: turn}))
+		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Transition: turn}))
 }
 
 func (p *process) sayYes(t testing.TB, journey, partner string) {

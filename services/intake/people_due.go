@@ -21,7 +21,7 @@ func (s *Service) peopleDue() []flow.Due {
 		{Name: "consent-expiring", Every: time.Minute, Limit: 100, Run: s.remindOfConsents},
 		{Name: "contact-questions", Every: 10 * time.Second, Limit: 50, Run: s.askAboutContact},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
-		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.lookAtBirthdays},
+		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.reviewBirthdays},
 		{Name: "content", Every: time.Minute, Limit: 500, Run: s.eraseContent},
 	}
 }
@@ -29,13 +29,13 @@ func (s *Service) peopleDue() []flow.Due {
 // remindOfConsents says which answers come to their end, once each, so that the person is asked beforehand.
 func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := s.today(tx.Now)
-	ending, err := takeEnding(tx, today, s.today(tx.Now.AddDate(0, 0, record.RemindDays)), limit)
+	ending, err := lockEnding(tx, today, s.today(tx.Now.AddDate(0, 0, record.RemindDays)), limit)
 	if err != nil {
 		return 0, err
 	}
 	for _, a := range ending {
 		data := schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}
-		if err := sayOn(tx, a.Journey, []record.Said{{Kind: schemas.ConsentExpiring, Data: data}}); err != nil {
+		if err := emitOn(tx, a.Journey, []record.JourneyEvent{{Kind: schemas.ConsentExpiring, Data: data}}); err != nil {
 			return 0, err
 		}
 	}
@@ -44,7 +44,7 @@ func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (i
 
 // askAboutContact makes a question of contact that a message brought and that differs from what the person confirmed.
 func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (int, error) {
-	changed, err := takeFed(tx, limit)
+	changed, err := lockFed(tx, limit)
 	if err != nil {
 		return 0, err
 	}
@@ -59,7 +59,7 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 		}
 		data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
 		for _, journey := range one.journeys {
-			if err := sayOn(tx, journey, []record.Said{{Kind: schemas.PreferencesChanged, Data: data}}); err != nil {
+			if err := emitOn(tx, journey, []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: data}}); err != nil {
 				return 0, err
 			}
 		}
@@ -81,18 +81,18 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 	if err != nil {
 		return 0, err
 	}
-	return len(changed), sayAgain(tx, changed)
+	return len(changed), emitAgain(tx, changed)
 }
 
-// lookAtBirthdays looks once each local day through the journeys that are not closed, and decides anew about those
+// reviewBirthdays looks once each local day through the journeys that are not closed, and decides again about those
 // whose person has had a birthday, or has one ahead: the age is a fact, and who turns 18 answers for themselves.
-func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := s.today(tx.Now)
-	aged, err := takeAged(tx, today, limit)
+	aged, err := lockAged(tx, today, limit)
 	if err != nil {
 		return 0, err
 	}
-	job := newJob(s, nil)
+	job := newTransaction(s, nil)
 	for _, one := range aged {
 		sub := subjectOf{Person: one.person}
 		if err := s.openSubject(&sub, one.wrapped, one.identity, nil); err != nil {
@@ -104,13 +104,13 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 			rises = *on
 		}
 		if known && (age != one.age || rises != one.rises) {
-			job.claims.known[one.key] = true
+			job.locks.known[one.key] = true
 		}
 	}
-	if len(job.claims.known) == 0 {
+	if len(job.locks.known) == 0 {
 		return len(aged), nil
 	}
-	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	s.loadUnit(tx, job.locks, job.unit, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
@@ -118,22 +118,22 @@ func (s *Service) lookAtBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 }
 
 // decideAgain decides about all persons that were loaded: something that no message says has changed.
-func (j *job) decideAgain(tx *flow.Tx) error {
+func (j *transaction) decideAgain(tx *flow.Tx) error {
 	done := map[*record.Person]bool{}
-	for _, key := range slices.Sorted(maps.Keys(j.claims.known)) {
-		person := j.world.Persons[key]
+	for _, key := range slices.Sorted(maps.Keys(j.locks.known)) {
+		person := j.unit.Persons[key]
 		if person == nil || done[person] {
 			continue
 		}
-		for _, record := range j.world.Records(person) {
+		for _, record := range j.unit.Records(person) {
 			done[record] = true
 		}
-		j.say(tx, j.world.SettleAll(person, record.Incoming{DecidedAt: tx.Now}, record.Decision{}).Say)
+		j.emit(tx, j.unit.ReevaluateAll(person, record.Incoming{DecidedAt: tx.Now}, record.Decision{}).Emissions)
 	}
-	if err := j.service.storeWorld(tx, j.world); err != nil {
+	if err := j.service.storeUnit(tx, j.unit); err != nil {
 		return err
 	}
-	storeJourneys(tx, j.world.ChangedJourneys())
+	storeJourneys(tx, j.unit.ChangedJourneys())
 	return nil
 }
 

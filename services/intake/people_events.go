@@ -22,7 +22,7 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 		return err
 	}
 	today := s.today(tx.Now)
-	before.world.Remember(today)
+	before.unit.Remember(today)
 	told, err := do()
 	if err != nil {
 		return err
@@ -34,42 +34,42 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	if err != nil {
 		return err
 	}
-	job.world.Stood, job.world.BarredWere = before.world.Stood, before.world.BarredWere
-	for id, person := range before.world.Owners {
-		if owner := job.world.Owners[id]; owner != nil && owner.ID != person.ID {
+	job.unit.Stood, job.unit.BarredWere = before.unit.Stood, before.unit.BarredWere
+	for id, person := range before.unit.Owners {
+		if owner := job.unit.Owners[id]; owner != nil && owner.ID != person.ID {
 			owner.NoteBirths(person)
 		}
 	}
-	job.world.HasBeenTold(told, today)
+	job.unit.MarkPublished(told, today)
 	job.reconcile(tx)
-	if err := s.storeWorld(tx, job.world); err != nil {
+	if err := s.storeUnit(tx, job.unit); err != nil {
 		return err
 	}
-	storeJourneys(tx, job.world.ChangedJourneys())
+	storeJourneys(tx, job.unit.ChangedJourneys())
 	return nil
 }
 
 // loadRecords loads and locks the persons that some lookup keys lead to, with all that is known of them.
-func (s *Service) loadRecords(tx *flow.Tx, keys []string) (*job, error) {
-	job := newJob(s, nil)
+func (s *Service) loadRecords(tx *flow.Tx, keys []string) (*transaction, error) {
+	job := newTransaction(s, nil)
 	for _, key := range keys {
-		job.claims.known[key] = true
+		job.locks.known[key] = true
 	}
-	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	s.loadUnit(tx, job.locks, job.unit, tx.Now)
 	return job, tx.Flush()
 }
 
 // reconcile brings what has been told of all loaded persons in line with how their records stand now.
-func (j *job) reconcile(tx *flow.Tx) {
+func (j *transaction) reconcile(tx *flow.Tx) {
 	done := map[*record.Person]bool{}
-	for _, key := range slices.Sorted(maps.Keys(j.claims.known)) {
-		person := j.world.Persons[key]
+	for _, key := range slices.Sorted(maps.Keys(j.locks.known)) {
+		person := j.unit.Persons[key]
 		if person == nil || done[person] {
 			continue
 		}
-		for _, record := range j.world.Records(person) {
+		for _, record := range j.unit.Records(person) {
 			done[record] = true
 		}
-		j.say(tx, j.world.Reconcile(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)}))
+		j.emit(tx, j.unit.Reconcile(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)}))
 	}
 }

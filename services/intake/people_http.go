@@ -37,11 +37,11 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 	}
 }
 
-// deed is what a request does in its transaction, and what it is answered with.
-type deed func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error)
+// command is what a request does in its transaction, and what it is answered with.
+type command func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error)
 
-// perform does a request once: with an Idempotency-Key, a repetition gets the first answer and does nothing.
-func (s *Service) perform(w http.ResponseWriter, r *http.Request, body []byte, do deed) error {
+// handleOnce does a request once: with an Idempotency-Key, a repetition gets the first answer and does nothing.
+func (s *Service) handleOnce(w http.ResponseWriter, r *http.Request, body []byte, do command) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -110,7 +110,7 @@ type consentShown struct {
 	Giver        string              `json:"giver,omitempty"`
 	Told         []string            `json:"told,omitempty"`
 	RecordedBy   string              `json:"recordedBy,omitempty"`
-	SaidAt       *time.Time          `json:"saidAt,omitempty"`
+	StatedAt     *time.Time          `json:"saidAt,omitempty"`
 }
 
 // postConsent records what the person said to each purpose.
@@ -123,7 +123,7 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		records, err := recordsOfJourney(tx, who, journey)
 		if err != nil {
 			return 0, nil, err
@@ -177,7 +177,7 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	for _, given := range request.Answers {
 		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
 			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
-			Said: record.Stamp{SaidAt: tx.Now}}
+			Version: record.Version{StatedAt: tx.Now}}
 		before := record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
 		if fault := record.ConsentFault(a, before, sub.guard, today); fault != "" {
 			return unprocessable(fault)
@@ -189,7 +189,7 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	}
 	storeAnswers(tx, sub.Organisation, fresh)
 	sub.answers = append(sub.answers, fresh...)
-	return sayOn(tx, sub.Journey, saidByAnswers(sub, fresh, today))
+	return emitOn(tx, sub.Journey, emittedByAnswers(sub, fresh, today))
 }
 
 // letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
@@ -209,27 +209,27 @@ func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf
 	if err != nil {
 		return err
 	}
-	var all []record.Said
+	var all []record.JourneyEvent
 	for _, v := range visits {
-		all = append(all, record.Said{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Stamp{SaidAt: tx.Now})})
+		all = append(all, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Version{StatedAt: tx.Now})})
 	}
 	sub.guard = record.Guard{Answers: noted.Answers()}
 	if err := storeVisits(tx, visits); err != nil {
 		return err
 	}
-	return sayOn(tx, sub.Journey, all)
+	return emitOn(tx, sub.Journey, all)
 }
 
-// saidByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
+// emittedByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
 // is kept, and is no event: nobody may act on it. One that a merged record's no forbids is none either.
-func saidByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record.Said {
+func emittedByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record.JourneyEvent {
 	kinds := map[record.ConsentState]schemas.Type{record.ConsentGiven: schemas.ConsentGiven, record.ConsentDeclined: schemas.ConsentDeclined, record.ConsentWithdrawn: schemas.ConsentWithdrawn}
-	var all []record.Said
+	var all []record.JourneyEvent
 	for _, a := range fresh {
 		if a.State == record.ConsentGiven && !record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today).Holds() {
 			continue
 		}
-		alike := func(e record.Said) bool {
+		alike := func(e record.JourneyEvent) bool {
 			d, ok := e.Data.(*schemas.ConsentData)
 			return ok && e.Kind == kinds[a.State] && d.Organisation == a.Towards
 		}
@@ -238,7 +238,7 @@ func saidByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record
 			d.Purposes = append(d.Purposes, a.Purpose)
 			continue
 		}
-		all = append(all, record.Said{Kind: kinds[a.State], Data: &schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
+		all = append(all, record.JourneyEvent{Kind: kinds[a.State], Data: &schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
 	}
 	return all
 }
@@ -258,8 +258,8 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 		for _, to := range towards {
 			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers, purpose, to, today)}
 			if a, ok := record.Newest(sub.answers, purpose, to, sub.Person); ok {
-				at := a.Said.SaidAt.In(s.zone)
-				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.SaidAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
+				at := a.Version.StatedAt.In(s.zone)
+				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.StatedAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
 				if schemas.Role(who.Role) == schemas.Person {
 					line.RecordedBy, _, _ = strings.Cut(a.By, ":")
 				}
@@ -285,7 +285,7 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 	var refusal error
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		answer, refusal = nil, nil
-		sub, err := s.lockForLook(tx, who, journey)
+		sub, err := s.lockForAccess(tx, who, journey)
 		if err != nil {
 			return err
 		}
@@ -293,12 +293,12 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 			return noSuchJourney()
 		}
 		if sub.hides(who) {
-			s.storeLook(tx, who, sub, record.SeesNothing, record.RefusedBarred, "", tx.Now)
+			s.storeAccess(tx, who, sub, record.SeesNothing, record.RefusedBarred, "", tx.Now)
 			refusal = noSuchJourney()
 			return nil
 		}
 		if schemas.Role(who.Role) == schemas.TreatingStaff {
-			if refusal, err = s.treatingLook(tx, who, sub, statedReason(r)); refusal != nil || err != nil {
+			if refusal, err = s.treatingAccess(tx, who, sub, statedReason(r)); refusal != nil || err != nil {
 				return err
 			}
 		}
@@ -317,17 +317,17 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 // SeesConsent is how a look at what the person said is kept, beside those at who they are.
 const SeesConsent = "consent"
 
-// treatingLook decides about a look of staff treating the person at what they said, and writes it down.
-func (s *Service) treatingLook(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal, err error) {
+// treatingAccess decides about a look of staff treating the person at what they said, and writes it down.
+func (s *Service) treatingAccess(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal, err error) {
 	sees, refused := SeesConsent, ""
 	if schemas.ReasonFault(reason) != "" {
 		sees, refused, reason = record.SeesNothing, record.RefusedNoReason, ""
 	}
-	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
+	s.storeAccess(tx, who, sub, sees, refused, reason, tx.Now)
 	if refused != "" {
 		return sub.noReason(who), nil
 	}
-	return nil, tellHome(tx, who, sub, "consent")
+	return nil, emitSeen(tx, who, sub, "consent")
 }
 
 // noReason is the answer to a look without a reason of substance: to another organisation, as if nothing were there.
@@ -338,12 +338,12 @@ func (sub *subjectOf) noReason(who principal.Principal) error {
 	return httpx.NewProblem(http.StatusForbidden, "%s", schemas.ReasonFault(""))
 }
 
-// tellHome tells the journey's organisation that somebody of another one looked.
-func tellHome(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
+// emitSeen tells the journey's organisation that somebody of another one looked.
+func emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
 	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
 		return nil
 	}
-	return sayOn(tx, sub.Journey, []record.Said{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}}})
+	return emitOn(tx, sub.Journey, []record.JourneyEvent{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}}})
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
@@ -392,7 +392,7 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 		if facts.IsZero() && len(takenBack) == 0 {
 			return nil
 		}
-		sub.supplied = &schemas.InformationSuppliedData{Facts: facts, TakenBack: takenBack}
+		sub.supplied = &schemas.InformationSuppliedData{Facts: facts, Retracted: takenBack}
 		return keepFacts(tx, who, sub)
 	})
 }
@@ -406,7 +406,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 	if err != nil {
 		return err
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		records, err := recordsOfJourney(tx, who, journey)
 		if err != nil {
 			return 0, nil, err
@@ -454,12 +454,12 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
-	all := []record.Said{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel,
+	all := []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel,
 		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Questions: []string{}}}}
 	if sub.supplied != nil {
-		all = append(all, record.Said{Kind: schemas.InformationSupplied, Data: *sub.supplied})
+		all = append(all, record.JourneyEvent{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 	}
-	return sayOn(tx, sub.Journey, all)
+	return emitOn(tx, sub.Journey, all)
 }
 
 // identityShown is who a person is, as far as the principal may see it.
@@ -518,14 +518,14 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	var refusal error
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		shown, refusal = nil, nil
-		sub, err := s.lockForLook(tx, who, journey)
+		sub, err := s.lockForAccess(tx, who, journey)
 		if err != nil {
 			return err
 		}
-		if shown, refusal, err = s.look(tx, who, sub, reason); refusal != nil || err != nil {
+		if shown, refusal, err = s.readIdentity(tx, who, sub, reason); refusal != nil || err != nil {
 			return err
 		}
-		return tellHome(tx, who, sub, "identity")
+		return emitSeen(tx, who, sub, "identity")
 	})
 	switch {
 	case err != nil:
@@ -536,11 +536,11 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
-// look decides about one look and writes it down, a refused one too.
-func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
+// readIdentity decides about one look and writes it down, a refused one too.
+func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
 	asking := record.Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
 		Here: sub.Organisation == who.Organisation, Young: sub.guard != record.Guard{}, Barred: sub.bars(who.Organisation)}
-	var standing record.Standing
+	var standing record.AccessState
 	var offers []record.Offer
 	own := ""
 	if schemas.Role(who.Role) == schemas.Partner {
@@ -563,7 +563,7 @@ func (s *Service) look(tx *flow.Tx, who principal.Principal, sub *subjectOf, rea
 			return nil, nil, err
 		}
 	}
-	s.storeLook(tx, who, sub, sees, refused, reason, tx.Now)
+	s.storeAccess(tx, who, sub, sees, refused, reason, tx.Now)
 	switch {
 	case refused == "":
 		return sub.show(sees, own), nil, nil
@@ -633,13 +633,13 @@ func (s *Service) getAccess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var all []Look
+	var all []AccessLogEntry
 	err = s.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		all, err = s.looks(tx, who, ref, page)
+		all, err = s.accessLog(tx, who, ref, page)
 		return err
 	})
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit, func(l Look) []string { return []string{l.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit, func(l AccessLogEntry) []string { return []string{l.ID} }))
 }

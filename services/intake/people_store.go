@@ -34,10 +34,10 @@ func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
 }
 
-// inReach keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a
+// visibleRecord keeps a statement about records to those that a scope holds ($1 to $3): the record began within it, or a
 // visit of it, or of one merged with it, did; and neither it nor one that a human confirmed to be the same person's says
 // that they must not know. It is the one rule of all routes about a person, as bars is of those about a journey.
-const inReach = `(($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
+const visibleRecord = `(($1 or owner_of(p.organisation) = any($2) or p.id::text = $3 or p.survivor::text = $3
 		or exists (select 1 from visit w where w.person = any(p.aliases || p.id) and owner_of(w.organisation) = any($2)))
 	and not exists (select 1 from contact_card b where b.person in (select records_of(p.id)) and b.must_not_know && $2 and confirmed_as(p.id, b.person)))`
 
@@ -64,7 +64,7 @@ type subjectOf struct {
 // unsafeSince says that it was reported, since somebody recorded how the person may be reached, that there is no safe
 // way.
 func (sub *subjectOf) unsafeSince() bool {
-	return sub.cardVersion > 0 && !sub.card.NoSafeChannel && sub.identity.Unsafe() && sub.identity.Said["safeContact"].SaidAt.After(sub.cardChanged)
+	return sub.cardVersion > 0 && !sub.card.NoSafeChannel && sub.identity.Unsafe() && sub.identity.Version["safeContact"].StatedAt.After(sub.cardChanged)
 }
 
 func noSuchJourney() *httpx.Problem {
@@ -94,9 +94,9 @@ func (sub *subjectOf) notYoung(who principal.Principal) bool {
 	return schemas.Role(who.Role) == schemas.YoungPeoplesClinician && sub.guard == record.Guard{}
 }
 
-// lockForLook is lockSubject for somebody who only reads, and who may be of another organisation: whether they may,
+// lockForAccess is lockSubject for somebody who only reads, and who may be of another organisation: whether they may,
 // what it brings decides.
-func (s *Service) lockForLook(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
+func (s *Service) lockForAccess(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
 	scope := scopeOf(who)
 	scope.All = scope.All || scope.Elsewhere || scope.ByOffer
 	return s.lockWithin(tx, scope, journey)
@@ -269,7 +269,7 @@ const answerColumns = `c.message::text, c.person::text, c.journey::text, c.purpo
 func scanAnswers(rows pgx.Rows, answers *[]record.Answer) error {
 	var a record.Answer
 	_, err := pgx.ForEachRow(rows, []any{&a.ID, &a.Person, &a.Journey, &a.Purpose, &a.Towards, &a.State, &a.Giver, &a.How, &a.Told, &a.By,
-		&a.Doubt, &a.Until, &a.Said.SaidAt}, func() error {
+		&a.Doubt, &a.Until, &a.Version.StatedAt}, func() error {
 		one := a
 		one.Told = slices.Clone(a.Told)
 		*answers = append(*answers, one)
@@ -278,8 +278,8 @@ func scanAnswers(rows pgx.Rows, answers *[]record.Answer) error {
 	return err
 }
 
-// sayOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
-func sayOn(tx *flow.Tx, journey string, all []record.Said) error {
+// emitOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
+func emitOn(tx *flow.Tx, journey string, all []record.JourneyEvent) error {
 	if len(all) == 0 {
 		return nil
 	}
@@ -303,7 +303,7 @@ func storeAnswers(q queuer, organisation string, answers []record.Answer) {
 		q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
 			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15) on conflict do nothing`,
 			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == record.ConsentGiven, string(a.State), a.Giver, a.How, record.OrNone(a.Told), a.By,
-			a.Doubt, a.Until, a.Said.SaidAt)
+			a.Doubt, a.Until, a.Version.StatedAt)
 	}
 }
 
@@ -334,8 +334,8 @@ func storeCard(q queuer, sub *subjectOf, now time.Time) error {
 	return nil
 }
 
-// storeLook writes down that somebody looked, or tried to.
-func (s *Service) storeLook(q queuer, who principal.Principal, sub *subjectOf, sees, refused, reason string, now time.Time) {
+// storeAccess writes down that somebody looked, or tried to.
+func (s *Service) storeAccess(q queuer, who principal.Principal, sub *subjectOf, sees, refused, reason string, now time.Time) {
 	id := clock.NewID(now)
 	sealed := []byte{}
 	if !sub.erased {
@@ -345,8 +345,8 @@ func (s *Service) storeLook(q queuer, who principal.Principal, sub *subjectOf, s
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, id, sub.Person, sub.Journey, who.Organisation, who.Role, who.Subject, sees, refused, sealed, now)
 }
 
-// Look is one line of the audit trail.
-type Look struct {
+// AccessLogEntry is one line of the audit trail.
+type AccessLogEntry struct {
 	ID           string    `json:"id"`
 	At           time.Time `json:"at"`
 	Journey      string    `json:"journey"`
@@ -357,25 +357,25 @@ type Look struct {
 	Reason       string    `json:"reason,omitempty"`
 }
 
-// looks lists who looked at a person, the newest first, for the person and for staff of the organisation that keeps
+// accessLog lists who looked at a person, the newest first, for the person and for staff of the organisation that keeps
 // the record.
-func (s *Service) looks(tx *flow.Tx, who principal.Principal, ref string, page httpx.Page) ([]Look, error) {
+func (s *Service) accessLog(tx *flow.Tx, who principal.Principal, ref string, page httpx.Page) ([]AccessLogEntry, error) {
 	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}
 	found := false
 	var wrapped []byte
-	var looks []Look
+	var looks []AccessLogEntry
 	var reasons [][]byte
 	tx.Queue(`select k.wrapped from person p left join person_key k on k.person = p.id
-		where p.id = $4::uuid and `+inReach, append(scopeOf(who).Args(), ref)...).Query(func(rows pgx.Rows) error {
+		where p.id = $4::uuid and `+visibleRecord, append(scopeOf(who).Args(), ref)...).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{&wrapped}, func() error { found, wrapped = true, slices.Clone(wrapped); return nil })
 		return err
 	})
 	tx.Queue(`select id::text, at, journey::text, organisation, role, sees, refused, reason from access_log
 		where person = $1::uuid and id < $2::uuid order by id desc limit $3`, ref, after, page.Limit+1).Query(func(rows pgx.Rows) error {
-		var l Look
+		var l AccessLogEntry
 		var reason []byte
 		_, err := pgx.ForEachRow(rows, []any{&l.ID, &l.At, &l.Journey, &l.Organisation, &l.Role, &l.Sees, &l.Refused, &reason}, func() error {
 			looks, reasons = append(looks, l), append(reasons, slices.Clone(reason))
@@ -412,7 +412,7 @@ func lockRecords(tx *flow.Tx, who principal.Principal, refs ...string) (map[stri
 	found := map[string]*recordOf{}
 	tx.Queue(`select p.id::text, p.organisation, coalesce(p.survivor::text, ''), p.aliases::text[], k.wrapped
 		from person p left join person_key k on k.person = p.id
-		where p.id = any($4::uuid[]) and `+inReach+` order by p.id for update of p`, append(scopeOf(who).Args(), refs)...).Query(func(rows pgx.Rows) error {
+		where p.id = any($4::uuid[]) and `+visibleRecord+` order by p.id for update of p`, append(scopeOf(who).Args(), refs)...).Query(func(rows pgx.Rows) error {
 		var r recordOf
 		_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.Survivor, &r.Aliases, &r.wrapped}, func() error {
 			one := r
@@ -554,7 +554,7 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 }
 
 // recordedBy is how whoever is asking is written beside what they did: never as anybody else says. Empty where nobody
-// asks, as when a message that was set aside is read again.
+// asks, as when a message that was quarantined is read again.
 func recordedBy(who principal.Principal) string {
 	if who.Subject == "" {
 		return ""
@@ -568,9 +568,9 @@ func storeEraseRequest(q queuer, asked eraseAsked, by, reason string, now time.T
 		asked.Request, asked.Person, by, subject, reason, now)
 }
 
-// takeEraseRequest locks a person's request that nobody has confirmed, and marks it as confirmed; nil where there is
+// lockEraseRequest locks a person's request that nobody has confirmed, and marks it as confirmed; nil where there is
 // none. Where the confirmation is refused, so is the mark.
-func takeEraseRequest(tx *flow.Tx, _ principal.Principal, person, id string) (*eraseWaits, error) {
+func lockEraseRequest(tx *flow.Tx, _ principal.Principal, person, id string) (*eraseWaits, error) {
 	var found *eraseWaits
 	tx.Queue(`update erasure_request set confirmed_at = $3 where id = $2::uuid and person = $1::uuid and confirmed_at is null
 		returning asked_by, subject, reason, asked_at`, person, id, tx.Now).Query(func(rows pgx.Rows) error {
@@ -618,10 +618,10 @@ func (s *Service) nameHash(organisation string, identity record.Identity) ([]byt
 }
 
 // findDoubles queues the search for records that a request of somebody not verified may be about.
-func findDoubles(q queuer, arrivals []*arrival, doubles map[string]string) {
+func findDoubles(q queuer, arrivals []*inboundMessage, doubles map[string]string) {
 	var hashes [][]byte
 	for _, a := range arrivals {
-		if a.takes() && len(a.nameHash) > 0 {
+		if a.isApplied() && len(a.nameHash) > 0 {
 			hashes = append(hashes, a.nameHash)
 		}
 	}
@@ -637,9 +637,9 @@ func findDoubles(q queuer, arrivals []*arrival, doubles map[string]string) {
 	})
 }
 
-// settleDoubles writes down that a human has compared two records, says whether anything waited for that, and returns
+// resolveDoubles writes down that a human has compared two records, says whether anything waited for that, and returns
 // the visits that are no longer flagged.
-func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*record.Visit, err error) {
+func resolveDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*record.Visit, err error) {
 	var waiting []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
@@ -650,8 +650,8 @@ func settleDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked boo
 		return false, nil, err
 	}
 	for _, v := range waiting {
-		v.Version++
-		v.Request.Settled = true
+		v.RowVersion++
+		v.Request.Decided = true
 	}
 	if err := storeVisits(tx, waiting); err != nil {
 		return false, nil, err
@@ -693,14 +693,14 @@ func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*record.Visit, err
 		var v record.Visit
 		var says string
 		var wanted bool
-		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &wanted}, func() error {
-			loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version + 1, Stored: true}
-			if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
+		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &wanted}, func() error {
+			loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion + 1, Stored: true}
+			if err := json.Unmarshal([]byte(says), &loaded.VisitState); err != nil {
 				return fmt.Errorf("reading visit %s: %w", v.ID, err)
 			}
-			loaded.Raised.Flags = record.Without(loaded.Raised.Flags, []string{schemas.FlagPossibleDouble})
+			loaded.Published.Flags = record.Without(loaded.Published.Flags, []string{schemas.FlagPossibleDouble})
 			if wanted {
-				loaded.Raised.Flags = append(loaded.Raised.Flags, schemas.FlagPossibleDouble)
+				loaded.Published.Flags = append(loaded.Published.Flags, schemas.FlagPossibleDouble)
 			}
 			found = append(found, loaded)
 			return nil
@@ -724,27 +724,27 @@ func lockVisitsOf(tx *flow.Tx, _ principal.Principal, journey string) (visits []
 func scanned(rows pgx.Rows) (visits []*record.Visit, err error) {
 	var v record.Visit
 	var says string
-	_, err = pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says}, func() error {
-		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
+	_, err = pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says}, func() error {
+		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion, Stored: true}
 		visits = append(visits, loaded)
-		return json.Unmarshal([]byte(says), &loaded.VisitSays)
+		return json.Unmarshal([]byte(says), &loaded.VisitState)
 	})
 	return visits, err
 }
 
-// takeEnding takes answers whose last day is between two days, that still count and whose journey is not closed, and
+// lockEnding takes answers whose last day is between two days, that still count and whose journey is not closed, and
 // marks them as reminded of.
-func takeEnding(tx *flow.Tx, from, to string, limit int) (ending []record.Answer, err error) {
+func lockEnding(tx *flow.Tx, from, to string, limit int) (ending []record.Answer, err error) {
 	tx.Queue(`update consent c set reminded_at = $4 from (
 			select person, purpose, towards, message from consent n where until_day between $1::date and $2::date and reminded_at is null and state = 'given' and not doubt
 				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
 				and not exists (select 1 from journey j where j.id = n.journey and j.state = 'closed') and n.journey::text <> all($5)
 			order by until_day, message limit $3 for update skip locked) t
 		where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
-		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now, tx.Aside()).Query(func(rows pgx.Rows) error {
+		returning c.person::text, c.journey::text, c.purpose, c.until_day::text`, from, to, limit, tx.Now, tx.Postponed()).Query(func(rows pgx.Rows) error {
 		var a record.Answer
 		_, err := pgx.ForEachRow(rows, []any{&a.Person, &a.Journey, &a.Purpose, &a.Until}, func() error {
-			tx.Take(a.Journey)
+			tx.Attempt(a.Journey)
 			ending = append(ending, a)
 			return nil
 		})
@@ -763,9 +763,9 @@ type agedPerson struct {
 	wrapped, identity []byte
 }
 
-// takeAged takes the next persons of journeys that are not closed and began before this local day. It goes through
+// lockAged takes the next persons of journeys that are not closed and began before this local day. It goes through
 // the journeys once a day, in the order of their ids, whatever is restarted.
-func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error) {
+func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error) {
 	upto := ""
 	tx.Queue(`update age_cursor set day = $1::date, upto = case when day = $1::date then upto else '00000000-0000-0000-0000-000000000000' end
 		where day < $1::date or not done returning upto::text`, today).Query(func(rows pgx.Rows) error {
@@ -781,12 +781,12 @@ func takeAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 		from next join person p on p.id = next.person join person r on r.id = coalesce(p.survivor, p.id) join person_key k on k.person = r.id
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
 		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true
-		where r.id <> all($3::uuid[])`, upto, limit, tx.Aside()).
+		where r.id <> all($3::uuid[])`, upto, limit, tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var one agedPerson
 			var hash []byte
 			_, err := pgx.ForEachRow(rows, []any{&one.person, &hash, &one.age, &one.rises, &one.wrapped, &one.identity}, func() error {
-				tx.Take(one.person)
+				tx.Attempt(one.person)
 				all = append(all, agedPerson{one.person, string(hash), one.age, one.rises, slices.Clone(one.wrapped), slices.Clone(one.identity)})
 				return nil
 			})
@@ -802,15 +802,15 @@ type fedCard struct {
 	journeys                []string
 }
 
-func takeFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
+func lockFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
 	tx.Queue(`update contact_card c set look_at = null from (
 			select person from contact_card where look_at <= $2 and person <> all($3::uuid[]) order by look_at limit $1 for update skip locked) t
 		where c.person = t.person
 		returning c.person::text, c.sealed, (select p.identity from person p where p.id = c.person), (select k.wrapped from person_key k where k.person = c.person),
-			array(select j.id::text from journey j where j.person = c.person and j.state <> 'closed' order by j.id)`, limit, tx.Now, tx.Aside()).Query(func(rows pgx.Rows) error {
+			array(select j.id::text from journey j where j.person = c.person and j.state <> 'closed' order by j.id)`, limit, tx.Now, tx.Postponed()).Query(func(rows pgx.Rows) error {
 		var one fedCard
 		_, err := pgx.ForEachRow(rows, []any{&one.person, &one.card, &one.identity, &one.wrapped, &one.journeys}, func() error {
-			tx.Take(one.person)
+			tx.Attempt(one.person)
 			all = append(all, fedCard{one.person, slices.Clone(one.wrapped), slices.Clone(one.identity), slices.Clone(one.card), slices.Clone(one.journeys)})
 			return nil
 		})
@@ -819,8 +819,8 @@ func takeFed(tx *flow.Tx, limit int) (all []fedCard, err error) {
 	return all, tx.Flush()
 }
 
-// lookAgain queues that cards are compared with what a message said of their persons.
-func lookAgain(q queuer, persons []string, now time.Time) {
+// reviewAgain queues that cards are compared with what a message said of their persons.
+func reviewAgain(q queuer, persons []string, now time.Time) {
 	if len(persons) > 0 {
 		q.Queue(`update contact_card set look_at = $2 where person = any($1::uuid[]) and confirmed`, persons, now)
 	}
@@ -949,7 +949,7 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 	if err != nil {
 		return err
 	}
-	all, _ := book.Learn(sub.supplied.Facts, sub.supplied.TakenBack, record.FactStamp{Stamp: record.Stamp{SaidAt: tx.Now}, Way: record.WayPreferences})
+	all, _ := book.Apply(sub.supplied.Facts, sub.supplied.Retracted, record.FactVersion{Version: record.Version{StatedAt: tx.Now}, Way: record.WayPreferences})
 	for i := range all {
 		all[i].Person, all[i].By = sub.Person, recordedBy(who)
 	}
@@ -958,10 +958,10 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 		return fmt.Errorf("writing the facts of person %s: %w", sub.Person, err)
 	}
 	tx.Queue(`update person set facts = $2::jsonb, version = version + 1 where id = $1::uuid`, sub.Person, string(text))
-	storeSaid(tx, all, tx.Now)
+	storeStated(tx, all, tx.Now)
 	for _, v := range visits {
-		v.Version++
-		v.Raised.Facts.Merge(sub.supplied.Facts, sub.supplied.TakenBack)
+		v.RowVersion++
+		v.Published.Facts.Merge(sub.supplied.Facts, sub.supplied.Retracted)
 	}
 	return storeVisits(tx, visits)
 }

@@ -111,7 +111,7 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "")
 
 	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
-	var looks httpx.List[Look]
+	var looks httpx.List[AccessLogEntry]
 	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, own, "GET", "/api/people/"+person+"/access", "")), &looks); err != nil {
 		t.Fatal(err)
 	}
@@ -519,7 +519,7 @@ func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
 				State:   rapid.SampledFrom([]record.ConsentState{record.ConsentGiven, record.ConsentDeclined, record.ConsentWithdrawn}).Draw(t, "state"),
 				Doubt:   rapid.Bool().Draw(t, "doubt"),
 				Until:   rapid.SampledFrom([]string{"", "2026-02-01", "2026-03-05", "2027-01-01"}).Draw(t, "until"),
-				Said:    record.Stamp{SaidAt: time.Unix(int64(rapid.IntRange(0, 5).Draw(t, "at")), 0)},
+				Version: record.Version{StatedAt: time.Unix(int64(rapid.IntRange(0, 5).Draw(t, "at")), 0)},
 			})
 		}
 		own := rapid.SampledFrom(records).Draw(t, "own")
@@ -546,13 +546,13 @@ func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
 		}
 		reads := func(group record.Group) bool {
 			offer := record.Offer{ID: "o", Partner: "x", Accepted: 1, AgreementUntil: "2027-01-01"}
-			sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, group, record.Standing{State: record.JourneyOpen, Yes: map[string]int64{"x": 1}}, []record.Offer{offer}, answers, today)
+			sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, group, record.AccessState{State: record.JourneyOpen, Yes: map[string]int64{"x": 1}}, []record.Offer{offer}, answers, today)
 			return sees != record.SeesNothing
 		}
 		if reads(record.Group{Own: own, Others: others}) && !record.Consent(record.Group{Own: own}, answers, schemas.PurposeFollowUp, "x", today).Holds() {
 			t.Fatal("a partner reads without a yes of this record")
 		}
-		if sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, record.Group{Own: own}, record.Standing{State: record.JourneyOpen}, nil, answers, today); sees != record.SeesNothing {
+		if sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, record.Group{Own: own}, record.AccessState{State: record.JourneyOpen}, nil, answers, today); sees != record.SeesNothing {
 			t.Fatal("a partner reads without an offer")
 		}
 	})

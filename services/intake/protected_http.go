@@ -29,14 +29,14 @@ func (s *Service) askedProtected(tx *flow.Tx, who principal.Principal, sub *subj
 	if err != nil {
 		return err
 	}
-	var all []record.Said
+	var all []record.JourneyEvent
 	for _, v := range visits {
-		v.Version++
-		v.Raised.Flags = record.Without(v.Raised.Flags, []string{schemas.FlagProtected})
-		all = append(all, record.Said{Kind: schemas.DischargeCorrected, Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Raised.Flags)}})
+		v.RowVersion++
+		v.Published.Flags = record.Without(v.Published.Flags, []string{schemas.FlagProtected})
+		all = append(all, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags)}})
 	}
 	if err := storeVisits(tx, visits); err != nil {
 		return err
 	}
-	return sayOn(tx, sub.Journey, all)
+	return emitOn(tx, sub.Journey, all)
 }

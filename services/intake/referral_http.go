@@ -61,12 +61,12 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 		reading.Organisation = data.Organisation
 		reading.ControlID = cmp.Or(reading.ControlID, data.Referral)
 		statement := s.submittedBy(reading.Sender, s.clock.Now(), data)
-		statement.RaisedBy, statement.By = "form", recordedBy(who)
-		reading.Statement = &statement
+		statement.PublishedBy, statement.By = "form", recordedBy(who)
+		reading.ClinicalEvent = &statement
 	} else {
 		reading.Outcome, reading.Reason, reading.ControlID = record.Rejected, ReasonSchema, ""
 	}
-	result, err := s.keepPatiently(r.Context(), reading, record.DoorForm, body)
+	result, err := s.keepPatiently(r.Context(), reading, record.EndpointForm, body)
 	switch {
 	case err != nil:
 		return err
@@ -174,7 +174,7 @@ type listAnswer struct {
 	Counts map[reading.Reconciled]int `json:"counts"`
 }
 
-// postList takes a night's list. It is read as a whole before any row is taken; a row is taken as a whole or not at
+// postList takes a nightly list. It is read as a whole before any row is taken; a row is taken as a whole or not at
 // all; sent again, it changes nothing.
 func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
@@ -202,7 +202,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 		room <- struct{}{}
 		go func() {
 			var err error
-			answers[i], err = s.takeRow(r.Context(), who, row)
+			answers[i], err = s.acceptRow(r.Context(), who, row)
 			<-room
 			waits[i] <- err
 		}()
@@ -217,7 +217,7 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, answer)
 }
 
-func (s *Service) takeRow(ctx context.Context, who principal.Principal, row reading.ListRow) (rowAnswer, error) {
+func (s *Service) acceptRow(ctx context.Context, who principal.Principal, row reading.ListRow) (rowAnswer, error) {
 	parsed := reading.Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	number, err := s.digest("list-row", row.Raw)
 	if err != nil {
@@ -229,14 +229,14 @@ func (s *Service) takeRow(ctx context.Context, who principal.Principal, row read
 		parsed.Outcome, parsed.Reason, parsed.ControlID = record.Rejected, ReasonSchema, "" // it may come again, corrected
 	} else {
 		statement := s.submittedBy(parsed.Sender, s.clock.Now(), row.Data)
-		statement.RaisedBy, statement.By = "form", recordedBy(who)
+		statement.PublishedBy, statement.By = "form", recordedBy(who)
 		statement.Facts.Route = nil // an attendance that a feed missed is one that came by discharge
 		if row.Judged() {
 			statement.Attended()
 		}
-		parsed.Statement = &statement
+		parsed.ClinicalEvent = &statement
 	}
-	result, err := s.keepPatiently(ctx, parsed, record.DoorForm, row.Raw)
+	result, err := s.keepPatiently(ctx, parsed, record.EndpointForm, row.Raw)
 	answer.Result, answer.Reason, answer.Journey, answer.Message = reading.Reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
 	return answer, err
 }
@@ -254,8 +254,8 @@ func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied 
 		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""
 	}
 	parsed.Organisation = data.Organisation
-	statement := s.submittedBy(e.Source(), reading.SaidAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
+	statement := s.submittedBy(e.Source(), reading.StatedAt(s.clock.Now(), record.Moment{At: e.Time().UTC()}), data)
 	statement.By = recordedBy(who)
-	parsed.Statement = &statement
+	parsed.ClinicalEvent = &statement
 	return parsed, nil
 }

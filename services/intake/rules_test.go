@@ -84,10 +84,10 @@ func deathOn(raw []byte) []byte { return newHospital().withPID(raw, 30, "Y") }
 type ward struct {
 	t        testing.TB
 	profiles *reading.Profiles
-	world    *record.World
+	unit     *record.UnitOfWork
 	now      time.Time
 	n        int
-	said     []record.Say
+	said     []record.Emission
 }
 
 func newWard(t testing.TB) *ward {
@@ -96,7 +96,7 @@ func newWard(t testing.TB) *ward {
 		t.Fatal(err)
 	}
 	w := &ward{t: t, profiles: profiles, now: morning}
-	w.world = record.NewWorld(london, 4*time.Hour, func() string { return w.id("spare") })
+	w.unit = record.NewUnit(london, 4*time.Hour, func() string { return w.id("spare") })
 	return w
 }
 
@@ -128,15 +128,15 @@ func (w *ward) readEvent(raw []byte) reading.Reading {
 }
 
 // take reads a message and joins it; the lookup keys are in the clear here.
-func (w *ward) take(raw []byte) record.Settled {
+func (w *ward) take(raw []byte) record.Decided {
 	reading := w.read(raw)
 	if reading.Outcome != "" {
-		return record.Settled{Decision: record.Decision{Outcome: reading.Outcome, Reason: reading.Reason}}
+		return record.Decided{Decision: record.Decision{Outcome: reading.Outcome, Reason: reading.Reason}}
 	}
-	s := *reading.Statement
+	s := *reading.ClinicalEvent
 	s.Message = w.id("message")
 	s.Place(s.Person.Reveal(), w.profiles.AreasOf(reading.Sender, reading.Organisation))
-	in := record.Incoming{Statement: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
+	in := record.Incoming{ClinicalEvent: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
 		NewPerson: w.id("person"), NewMerged: w.id("person"), NewVisit: w.id("visit"), NewJourney: w.id("journey"), DecidedAt: w.now}
 	if who := s.Person.Reveal(); who.NHSNumberVerified {
 		in.Number = "number:" + who.NHSNumber
@@ -144,9 +144,9 @@ func (w *ward) take(raw []byte) record.Settled {
 	if s.Person.Reveal().LocalID == "" {
 		in.Key, in.Anonymous = "visit:"+s.Visit, true
 	}
-	in.Statement.Believe(w.now, london)
-	settled := w.world.Take(in)
-	w.said = append(w.said, settled.Say...)
+	in.ClinicalEvent.Believe(w.now, london)
+	settled := w.unit.Apply(in)
+	w.said = append(w.said, settled.Emissions...)
 	return settled
 }
 
@@ -335,11 +335,11 @@ func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 		code reading.Coded
 		want record.Verdict
 	}{
-		{reading.Coded{Code: "X60", System: "I10"}, record.SaysInScope}, {reading.Coded{Code: "X84.9", System: "I10"}, record.SaysInScope}, {reading.Coded{Code: "X85", System: "I10"}, record.SaysNothing},
-		{reading.Coded{Code: "X59", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "Z91.0", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "Z915", System: "I10"}, record.SaysAsk},
-		{reading.Coded{Code: "R45.0", System: "I10"}, record.SaysNothing}, {reading.Coded{Code: "R45.8", System: "I10"}, record.SaysAsk}, {reading.Coded{Code: "Y870", System: "I10"}, record.SaysAsk},
-		{reading.Coded{Code: "276853009", System: "ECDS"}, record.SaysInScope}, {reading.Coded{Code: "242056005", System: "ECDS"}, record.SaysNothing},
-		{reading.Coded{Code: "269735005", System: "ECDS"}, record.SaysAsk}, {reading.Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, record.SaysAsk},
+		{reading.Coded{Code: "X60", System: "I10"}, record.VerdictInScope}, {reading.Coded{Code: "X84.9", System: "I10"}, record.VerdictInScope}, {reading.Coded{Code: "X85", System: "I10"}, record.VerdictNothing},
+		{reading.Coded{Code: "X59", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "Z91.0", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "Z915", System: "I10"}, record.VerdictAsk},
+		{reading.Coded{Code: "R45.0", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "R45.8", System: "I10"}, record.VerdictAsk}, {reading.Coded{Code: "Y870", System: "I10"}, record.VerdictAsk},
+		{reading.Coded{Code: "276853009", System: "ECDS"}, record.VerdictInScope}, {reading.Coded{Code: "242056005", System: "ECDS"}, record.VerdictNothing},
+		{reading.Coded{Code: "269735005", System: "ECDS"}, record.VerdictAsk}, {reading.Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, record.VerdictAsk},
 	} {
 		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{c.code}).Verdict; got != c.want {
 			t.Errorf("%+v: %q, want %q", c.code, got, c.want)
@@ -357,12 +357,12 @@ func TestASendersOwnCodesAreAList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for system, want := range map[string]record.Verdict{"EDIS": record.SaysInScope, "edis": record.SaysInScope, "OTHER": record.SaysNothing, "": record.SaysNothing} {
+	for system, want := range map[string]record.Verdict{"EDIS": record.VerdictInScope, "edis": record.VerdictInScope, "OTHER": record.VerdictNothing, "": record.VerdictNothing} {
 		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "sh1", System: system}}).Verdict; got != want {
 			t.Errorf("%q: %q, want %q", system, got, want)
 		}
 	}
-	if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "X60", System: "I10"}}).Verdict; got != record.SaysInScope {
+	if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "X60", System: "I10"}}).Verdict; got != record.VerdictInScope {
 		t.Errorf("beside a list of its own, the national one says %q", got)
 	}
 }
@@ -460,7 +460,7 @@ func TestMergeCarriesTheVisitToTheSurvivorAndAnEndWithoutANumberFindsIt(t *testi
 	h.number = ""
 	expect(t, w.outcomes(start, merge, h.message("A03")), "joined not-ended", "joined merged", "raised-flagged merged")
 	data := w.said[0].Data.(schemas.DischargeRecordedData)
-	if survivor := w.world.Persons["local:L99"]; data.Person != survivor.ID {
+	if survivor := w.unit.Persons["local:L99"]; data.Person != survivor.ID {
 		t.Errorf("raised for %s, the survivor is %s", data.Person, survivor.ID)
 	}
 }
@@ -500,7 +500,7 @@ func TestTimesOfTheEnd(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return reading.ReadHL7(message, profiles, morning).Statement.Happened
+		return reading.ReadHL7(message, profiles, morning).ClinicalEvent.Happened
 	}
 	for claim, c := range map[string]struct {
 		got  record.Moment
@@ -576,17 +576,17 @@ func TestAnyInterleavingConverges(t *testing.T) {
 
 // settledState is what must not depend on the order of arrival.
 func settledState(w *ward) map[string]any {
-	v := w.world.Visits[0]
-	return map[string]any{"standing": v.Raised.Standing(), "ended": v.Ended(), "cancelled": v.IsCancelled(),
+	v := w.unit.Visits[0]
+	return map[string]any{"standing": v.Published.Active(), "ended": v.Ended(), "cancelled": v.IsCancelled(),
 		"scope": v.Scope().Verdict, "left": v.End.Left, "told": told(w, v), "arrived": v.Arrived}
 }
 
 // told is what the bus was last told, if the journey stands.
 func told(w *ward, v *record.Visit) string {
-	if !v.Raised.Standing() {
+	if !v.Published.Active() {
 		return ""
 	}
-	return fmt.Sprint(v.Raised.Left, v.Raised.LeftOn, v.Raised.Flags)
+	return fmt.Sprint(v.Published.Left, v.Published.LeftOn, v.Published.Flags)
 }
 
 func replaceOnce(s, from, to string) string {

@@ -28,7 +28,7 @@ func (s *Service) senderShown(sender string) (string, error) {
 
 // showHeader leaves in an arrival's header only what may be seen, for whichever door it came through. A form's sender
 // and organisation are the principal's own.
-func (s *Service) showHeader(a *arrival) error {
+func (s *Service) showHeader(a *inboundMessage) error {
 	profile := s.profiles.For(a.Sender)
 	var err error
 	hide := func(text string, hidden func(hash []byte) string) string {
@@ -38,19 +38,19 @@ func (s *Service) showHeader(a *arrival) error {
 		}
 		return hidden([]byte(hash))
 	}
-	if (a.door == record.DoorMLLP && !s.isApplication(a.Sender)) || (a.door != record.DoorMLLP && a.door != record.DoorForm && !s.isSource(a.Sender)) {
+	if (a.endpoint == record.EndpointMLLP && !s.isApplication(a.Sender)) || (a.endpoint != record.EndpointMLLP && a.endpoint != record.EndpointForm && !s.isSource(a.Sender)) {
 		a.Sender = hide(a.Sender, unknownName)
 	}
 	facility := func(spelt string) string {
-		code := s.settled(profile, spelt)
-		if a.door == record.DoorMLLP && code != "" && code != profile.Organisation && !reading.IsFacility(code) {
+		code := s.placedAs(profile, spelt)
+		if a.endpoint == record.EndpointMLLP && code != "" && code != profile.Organisation && !reading.IsFacility(code) {
 			return hide(cmp.Or(bareName(code), code), unknownFacility)
 		}
 		return code
 	}
 	a.Organisation = facility(a.Organisation)
-	if a.Statement != nil {
-		a.Statement.Organisation, a.Statement.Numbers = facility(a.Statement.Organisation), facility(a.Statement.Numbers)
+	if a.ClinicalEvent != nil {
+		a.ClinicalEvent.Organisation, a.ClinicalEvent.Numbers = facility(a.ClinicalEvent.Organisation), facility(a.ClinicalEvent.Numbers)
 	}
 	if a.ControlID != "" && (a.repeatsNumber || !reading.IsControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)

@@ -59,9 +59,9 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 	}
 	status := 0
 	if problem != nil {
-		parsed.Outcome, parsed.ControlID, parsed.Statement, status = record.Rejected, "", nil, problem.Status
+		parsed.Outcome, parsed.ControlID, parsed.ClinicalEvent, status = record.Rejected, "", nil, problem.Status
 	}
-	a, err := s.prepare(ctx, parsed, record.DoorSignals, body)
+	a, err := s.prepare(ctx, parsed, record.EndpointSignals, body)
 	if err != nil {
 		return err
 	}
@@ -102,8 +102,8 @@ func (s *Service) readSignal(parsed *reading.Reading, body []byte) (reading.Sign
 		parsed.Outcome, parsed.Reason = record.Ignored, record.ReasonSignalOther
 		return signal, nil
 	}
-	statement := signal.Statement(parsed.Organisation, reading.SaidAt(s.clock.Now(), record.Moment{At: signal.At}))
-	parsed.Statement = &statement
+	statement := signal.ClinicalEvent(parsed.Organisation, reading.StatedAt(s.clock.Now(), record.Moment{At: signal.At}))
+	parsed.ClinicalEvent = &statement
 	return signal, nil
 }
 
@@ -134,7 +134,7 @@ func (s *Service) postContactOver(w http.ResponseWriter, r *http.Request, stop b
 	if reason := strings.TrimSpace(request.Reason); reason == "" || len(reason) > 2000 {
 		return unprocessable("Say why in reason, in 2,000 characters at most.")
 	}
-	return s.perform(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		return s.contactOver(tx, who, ref, request, stop)
 	})
 }
@@ -147,27 +147,27 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	if key == "" {
 		return 0, nil, noSuchPerson()
 	}
-	job := newJob(s, nil)
-	job.claims.known[key] = true
-	s.loadWorld(tx, job.claims, job.world, tx.Now)
+	job := newTransaction(s, nil)
+	job.locks.known[key] = true
+	s.loadUnit(tx, job.locks, job.unit, tx.Now)
 	if err := tx.Flush(); err != nil {
 		return 0, nil, err
 	}
-	person := job.world.Owners[id]
+	person := job.unit.Owners[id]
 	if person == nil {
 		return 0, nil, errMergedMeanwhile
 	}
-	kind, say := "contact-resumed", []record.Say(nil)
+	kind, say := "contact-resumed", []record.Emission(nil)
 	if stop {
-		kind, say = "contact-stopped", job.world.StopByHand(person)
+		kind, say = "contact-stopped", job.unit.StopByHand(person)
 	} else {
-		say = job.world.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
+		say = job.unit.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
 	}
-	job.say(tx, say)
-	if err := s.storeWorld(tx, job.world); err != nil {
+	job.emit(tx, say)
+	if err := s.storeUnit(tx, job.unit); err != nil {
 		return 0, nil, err
 	}
-	storeJourneys(tx, job.world.ChangedJourneys())
+	storeJourneys(tx, job.unit.ChangedJourneys())
 	if err := s.noteStop(tx, person, kind, request, who); err != nil {
 		return 0, nil, err
 	}

@@ -126,7 +126,7 @@ func TestAnotherGPMakesAreasLookedAtAgainAndIsForAHuman(t *testing.T) {
 	p.sendSignal(t, signal("pds-change-of-gp-2", "9990000107"))
 	expect(t, p.ledgerNow(t)[1:], "202 quarantined gp-changed")
 	said := p.corrections(t, a.Journey)
-	if len(said) != 1 || !slices.Equal(said[0].TakenBack, []string{"areaGP"}) {
+	if len(said) != 1 || !slices.Equal(said[0].Retracted, []string{"areaGP"}) {
 		t.Fatalf("said %+v", said)
 	}
 	path := "/api/messages/" + p.question(t, record.ReasonGPChanged) + "/release"

@@ -40,9 +40,9 @@ type seen struct {
 
 type receiptKey struct{ sender, controlID string }
 
-// claimReceipts writes down that these messages have come and tells, in fresh, which of them came for the first
+// lockReceipts writes down that these messages have come and tells, in fresh, which of them came for the first
 // time, and in known what came before under the same control ids. Rows are claimed in key order.
-func claimReceipts(q queuer, arrivals []*arrival, now time.Time, fresh map[string]bool, known map[receiptKey][]seen) {
+func lockReceipts(q queuer, arrivals []*inboundMessage, now time.Time, fresh map[string]bool, known map[receiptKey][]seen) {
 	var senders, controls, ids []string
 	var hashes [][]byte
 	for _, a := range sortedByReceipt(arrivals) {
@@ -82,7 +82,7 @@ func findAnswered(q queuer, known map[receiptKey][]seen) {
 	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, coalesce(m.journey, v.journey)::text
 		from message m left join visit v on v.id = m.visit where m.id = any($1::uuid[])`, slices.Collect(maps.Keys(answers))).
 		Query(func(rows pgx.Rows) error {
-			err := scanSettled(rows, answers)
+			err := scanDecided(rows, answers)
 			for _, all := range known {
 				for i, s := range all {
 					answer := answers[s.message]
@@ -94,9 +94,9 @@ func findAnswered(q queuer, known map[receiptKey][]seen) {
 		})
 }
 
-func sortedByReceipt(arrivals []*arrival) []*arrival {
-	sorted := slices.DeleteFunc(slices.Clone(arrivals), func(a *arrival) bool { return !a.resendIsKnown() })
-	slices.SortStableFunc(sorted, func(a, b *arrival) int {
+func sortedByReceipt(arrivals []*inboundMessage) []*inboundMessage {
+	sorted := slices.DeleteFunc(slices.Clone(arrivals), func(a *inboundMessage) bool { return !a.resendIsKnown() })
+	slices.SortStableFunc(sorted, func(a, b *inboundMessage) int {
 		return cmp.Or(cmp.Compare(a.receipt().sender, b.receipt().sender), cmp.Compare(a.ControlID, b.ControlID),
 			slices.Compare(a.hash[:], b.hash[:]))
 	})
@@ -115,14 +115,14 @@ func scanKnown(rows pgx.Rows, known map[receiptKey][]seen) error {
 	return err
 }
 
-// findSettled tells which of these messages are in the ledger already: a commit whose outcome was not known had
+// findDecided tells which of these messages are in the ledger already: a commit whose outcome was not known had
 // taken place.
-func findSettled(q queuer, ids []string, found map[string]seen) {
+func findDecided(q queuer, ids []string, found map[string]seen) {
 	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, m.journey::text from message m where id = any($1::uuid[])`, ids).
-		Query(func(rows pgx.Rows) error { return scanSettled(rows, found) })
+		Query(func(rows pgx.Rows) error { return scanDecided(rows, found) })
 }
 
-func scanSettled(rows pgx.Rows, found map[string]seen) error {
+func scanDecided(rows pgx.Rows, found map[string]seen) error {
 	var id, ack, outcome, reason string
 	var journey *string
 	_, err := pgx.ForEachRow(rows, []any{&id, &ack, &outcome, &reason, &journey}, func() error {
@@ -136,27 +136,27 @@ func scanSettled(rows pgx.Rows, found map[string]seen) error {
 	return err
 }
 
-// claims is what a batch concerns: it is locked, and loaded into the world, by loadWorld.
-type claims struct {
+// locks is what a batch concerns: it is locked, and loaded into the world, by loadUnit.
+type locks struct {
 	persons map[string]string // lookup key to the id that a new record would get
 	known   map[string]bool   // lookup keys that are looked at but make no new record
 	visits  map[record.VisitKey]bool
 	numbers map[string]string // keyed hash of a verified NHS number to the id that a record first named by it would get
 }
 
-func newClaims() *claims {
-	return &claims{persons: map[string]string{}, known: map[string]bool{}, visits: map[record.VisitKey]bool{}, numbers: map[string]string{}}
+func newLocks() *locks {
+	return &locks{persons: map[string]string{}, known: map[string]bool{}, visits: map[record.VisitKey]bool{}, numbers: map[string]string{}}
 }
 
 // idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
-func (c *claims) idsOfNumbers() (ids []string) {
+func (c *locks) idsOfNumbers() (ids []string) {
 	for _, number := range sortedKeys(c.numbers) {
 		ids = append(ids, c.numbers[number])
 	}
 	return ids
 }
 
-// loadWorld queues the locking and reading of all that the claims name: verified numbers first, then persons in id
+// loadUnit queues the locking and reading of all that the claims name: verified numbers first, then persons in id
 // order, then visits in key order, then journeys, so that no two transactions wait for each other. With a person
 // come all records that share a verified NHS number, and their visits and journeys: which visits are one attendance,
 // and whether a journey is open, is decided from all of them. Two transactions that hear of a person first at the
@@ -164,8 +164,8 @@ func (c *claims) idsOfNumbers() (ids []string) {
 // and is done again.
 //
 // Intake acts for the system itself here, so no principal narrows what is seen.
-func (s *Service) loadWorld(q queuer, c *claims, w *record.World, now time.Time) {
-	found := claimKeys(q, c)
+func (s *Service) loadUnit(q queuer, c *locks, w *record.UnitOfWork, now time.Time) {
+	found := lockKeys(q, c)
 	if len(found.keys) == 0 && len(found.visits) == 0 {
 		return
 	}
@@ -181,18 +181,18 @@ func (s *Service) loadWorld(q queuer, c *claims, w *record.World, now time.Time)
 	loadCards(q, w)
 }
 
-// concerned is the condition that a record is one of those that the claims lead to, found once by loadWorld and kept
+// affected is the condition that a record is one of those that the claims lead to, found once by loadUnit and kept
 // for the transaction. Without that it is an error.
-const concerned = ` r.id = any(current_setting('intake.concerned')::uuid[]) `
+const affected = ` r.id = any(current_setting('intake.concerned')::uuid[]) `
 
-// reach is how the records are found that a batch concerns: by lookup keys, verified numbers, and visits.
-type reach struct {
+// lookupKeys is how the records are found that a batch concerns: by lookup keys, verified numbers, and visits.
+type lookupKeys struct {
 	keys, numbers         [][]byte
 	organisations, visits []string
 }
 
-// claimKeys queues that keys and numbers which lead to nobody yet lead to the records that would be made.
-func claimKeys(q queuer, c *claims) (found reach) {
+// lockKeys queues that keys and numbers which lead to nobody yet lead to the records that would be made.
+func lockKeys(q queuer, c *locks) (found lookupKeys) {
 	for _, key := range sortedVisits(c.visits) {
 		found.organisations, found.visits = append(found.organisations, key.Organisation), append(found.visits, key.Number)
 	}
@@ -220,20 +220,20 @@ func claimKeys(q queuer, c *claims) (found reach) {
 	return found
 }
 
-func (s *Service) lockPersons(q queuer, w *record.World) {
+func (s *Service) lockPersons(q queuer, w *record.UnitOfWork) {
 	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
 			r.said_at, r.said_seq, r.version, k.wrapped, r.facts::text
 		from person r left join person_key k on k.person = r.id
-		where` + concerned + `order by r.id for update of r`).
+		where` + affected + `order by r.id for update of r`).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
 	// A statement of its own, which sees what others have stored before the locks were given.
 	q.Queue(`select r.id::text, owner::text, r.id <> owner and p.deceased, t.person is not null from person r cross join unnest(r.aliases || r.id) as owner
-		join person p on p.id = owner left join contact_stop t on t.person = owner where` + concerned + `and (p.deceased or t.person is not null)`).
+		join person p on p.id = owner left join contact_stop t on t.person = owner where` + affected + `and (p.deceased or t.person is not null)`).
 		Query(func(rows pgx.Rows) error { return scanStops(rows, w) })
 }
 
 // scanStops reads of which of a person's records a death was reported, and of which a human stopped contact.
-func scanStops(rows pgx.Rows, w *record.World) error {
+func scanStops(rows pgx.Rows, w *record.UnitOfWork) error {
 	var id, record string
 	var died, stopped bool
 	_, err := pgx.ForEachRow(rows, []any{&id, &record, &died, &stopped}, func() error {
@@ -254,7 +254,7 @@ func scanStops(rows pgx.Rows, w *record.World) error {
 
 // findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to
 // already.
-func findByKeys(q queuer, c *claims, w *record.World, found reach) {
+func findByKeys(q queuer, c *locks, w *record.UnitOfWork, found lookupKeys) {
 	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
 		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
 		var hash []byte
@@ -278,9 +278,9 @@ func findByKeys(q queuer, c *claims, w *record.World, found reach) {
 
 // findNumbers says which verified numbers the loaded records carry. Another record may have come to carry one while
 // this transaction waited.
-func findNumbers(q queuer, w *record.World) {
+func findNumbers(q queuer, w *record.UnitOfWork) {
 	q.Queue(`select distinct also.hash, also.person::text from person r cross join unnest(r.aliases || r.id) as owner
-		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p on p.id = also.person where` + concerned).
+		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p on p.id = also.person where` + affected).
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			var id string
@@ -290,21 +290,21 @@ func findNumbers(q queuer, w *record.World) {
 }
 
 // mustKnow: a record that was not there when the transaction looked for those concerned is there now.
-func mustKnow(w *record.World, id string) error {
+func mustKnow(w *record.UnitOfWork, id string) error {
 	if w.Owners[id] == nil {
 		return errMergedMeanwhile
 	}
 	return nil
 }
 
-func (s *Service) scanPersons(rows pgx.Rows, w *record.World) error {
+func (s *Service) scanPersons(rows pgx.Rows, w *record.UnitOfWork) error {
 	var identity, wrapped []byte
 	var survivor *string
 	var deceased bool
 	var facts string
 	var p record.Person
 	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous, &identity,
-		&p.Said.SaidAt, &p.Said.Seq, &p.Version, &wrapped, &facts}, func() error {
+		&p.Version.StatedAt, &p.Version.ArrivalNumber, &p.RowVersion, &wrapped, &facts}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
 		}
@@ -353,7 +353,7 @@ const (
 // lockVisits locks the visits that the claims name, those merged with them, and all that the persons had since the
 // floor: older ones cannot be one attendance with anything that comes now. A named visit may have become somebody
 // else's while this transaction waited for it: theirs have to be known too.
-func lockVisits(q queuer, c *claims, w *record.World, found reach, floor string) {
+func lockVisits(q queuer, c *locks, w *record.UnitOfWork, found lookupKeys, floor string) {
 	q.Queue(`with named as materialized (
 			select v.id, v.organisation, v.number, v.joined_to from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
@@ -365,16 +365,16 @@ func lockVisits(q queuer, c *claims, w *record.World, found reach, floor string)
 			select v.id from named join visit v on v.organisation = named.organisation and v.number = named.joined_to
 			union
 			select v.id from person r cross join unnest(r.aliases || r.id) as owner join visit v on v.person = owner
-			where`+concerned+`and (v.id >= $3::uuid or v.journey is not null))
+			where`+affected+`and (v.id >= $3::uuid or v.journey is not null))
 		select v.id::text, v.organisation, v.number, v.version, v.says::text, coalesce(v.person::text, '') from wanted join visit v using (id)
 		order by v.organisation, v.number for update of v`, found.organisations, found.visits, floor).
 		Query(func(rows pgx.Rows) error { return scanVisits(rows, c, w) })
 }
 
 // lockJourneys locks the journeys of the persons and of their visits.
-func lockJourneys(q queuer, w *record.World, found reach) {
+func lockJourneys(q queuer, w *record.UnitOfWork, found lookupKeys) {
 	q.Queue(`with records as materialized (
-			select unnest(r.aliases || r.id) as id from person r where`+concerned+`
+			select unnest(r.aliases || r.id) as id from person r where`+affected+`
 		), wanted as materialized (
 			select v.journey as id from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number where v.journey is not null
@@ -387,15 +387,15 @@ func lockJourneys(q queuer, w *record.World, found reach) {
 		Query(func(rows pgx.Rows) error { return scanJourneys(rows, w) })
 }
 
-func scanVisits(rows pgx.Rows, c *claims, w *record.World) error {
+func scanVisits(rows pgx.Rows, c *locks, w *record.UnitOfWork) error {
 	var v record.Visit
 	var says, person string
-	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &person}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &person}, func() error {
 		if person != "" && c.visits[record.VisitKey{Organisation: v.Organisation, Number: v.Number}] && w.Owners[person] == nil {
 			return errMergedMeanwhile
 		}
-		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
-		if err := json.Unmarshal([]byte(says), &loaded.VisitSays); err != nil {
+		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion, Stored: true}
+		if err := json.Unmarshal([]byte(says), &loaded.VisitState); err != nil {
 			return fmt.Errorf("reading visit %s: %w", v.ID, err)
 		}
 		w.AddVisit(loaded)
@@ -404,8 +404,8 @@ func scanVisits(rows pgx.Rows, c *claims, w *record.World) error {
 	return err
 }
 
-func scanJourneys(rows pgx.Rows, w *record.World) error {
-	var j record.JourneyKnown
+func scanJourneys(rows pgx.Rows, w *record.UnitOfWork) error {
+	var j record.JourneyState
 	_, err := pgx.ForEachRow(rows, []any{&j.ID, &j.Person, &j.Told, &j.FirstEvent, &j.State, &j.OpenedAt}, func() error {
 		known := j
 		w.Journeys[j.ID] = &known
@@ -414,7 +414,7 @@ func scanJourneys(rows pgx.Rows, w *record.World) error {
 	return err
 }
 
-func storeJourneys(q queuer, journeys []*record.JourneyKnown) {
+func storeJourneys(q queuer, journeys []*record.JourneyState) {
 	n := len(journeys)
 	if n == 0 {
 		return
@@ -477,16 +477,16 @@ func sortedVisits(visits map[record.VisitKey]bool) []record.VisitKey {
 	return sorted
 }
 
-// storeWorld queues the writing of all that a batch has changed.
-func (s *Service) storeWorld(q queuer, w *record.World) error {
+// storeUnit queues the writing of all that a batch has changed.
+func (s *Service) storeUnit(q queuer, w *record.UnitOfWork) error {
 	if err := s.storePersons(q, w.ChangedPersons()); err != nil {
 		return err
 	}
 	storeNumbers(q, w.Linked)
 	storeStops(q, w)
 	storeFresh(q, w)
-	storeSaid(q, w.Said, s.clock.Now())
-	w.Said = nil
+	storeStated(q, w.Version, s.clock.Now())
+	w.Version = nil
 	return storeVisits(q, w.ChangedVisits())
 }
 
@@ -507,7 +507,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		if err != nil {
 			return err
 		}
-		if p.Learnt && !p.IsNew {
+		if p.Applied && !p.IsNew {
 			learnt = append(learnt, p.ID)
 		}
 		if fresh != nil {
@@ -526,7 +526,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 			return fmt.Errorf("writing the facts of person %s: %w", p.ID, err)
 		}
 		facts[i] = string(book)
-		saidAt[i], saidSeq[i], versions[i] = p.Said.SaidAt, p.Said.Seq, p.Version
+		saidAt[i], saidSeq[i], versions[i] = p.Version.StatedAt, p.Version.ArrivalNumber, p.RowVersion
 	}
 	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
 		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash, facts::jsonb
@@ -540,7 +540,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)
 			on conflict (person) do nothing`, keyed, wrapped)
 	}
-	lookAgain(q, learnt, s.clock.Now())
+	reviewAgain(q, learnt, s.clock.Now())
 	for _, p := range persons {
 		if p.Survivor != "" {
 			// Records merged into this one before now lead to its survivor; rare, so not set-based.
@@ -556,7 +556,7 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 // sealIdentity seals what was learnt of a person, under a new key for a new one; nothing where nothing was learnt,
 // and nothing for somebody who has been erased.
 func (s *Service) sealIdentity(p *record.Person) (sealed, wrapped []byte, err error) {
-	if !p.Learnt && !p.IsNew {
+	if !p.Applied && !p.IsNew {
 		return nil, nil, nil
 	}
 	var key vault.Key
@@ -631,25 +631,25 @@ func visitColumns(visits []*record.Visit) ([]any, error) {
 	persons, journeys, raised, looks := make([]*string, n), make([]*string, n), make([]*time.Time, n), make([]*time.Time, n)
 	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
 	for i, v := range visits {
-		text, err := json.Marshal(v.VisitSays)
+		text, err := json.Marshal(v.VisitState)
 		if err != nil {
 			return nil, fmt.Errorf("writing visit %s: %w", v.ID, err)
 		}
 		ids[i], organisations[i], numbers[i], says[i] = v.ID, v.Organisation, v.Number, string(text)
-		versions[i], withdrawn[i] = v.Version, v.Raised.Withdrawn != ""
+		versions[i], withdrawn[i] = v.RowVersion, v.Published.Withdrawn != ""
 		persons[i], joinedTo[i] = optional(v.Person), optional(v.Into)
 		if !v.Watch.At.IsZero() {
 			looks[i] = &v.Watch.At
 		}
-		if v.Raised.Journey != "" {
-			journeys[i], raised[i] = &v.Raised.Journey, &v.Raised.At
+		if v.Published.Journey != "" {
+			journeys[i], raised[i] = &v.Published.Journey, &v.Published.At
 		}
 	}
 	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo, looks}, nil
 }
 
 // storeMessages queues the ledger's rows, with their sealed content and its keys.
-func storeMessages(q queuer, arrivals []*arrival) {
+func storeMessages(q queuer, arrivals []*inboundMessage) {
 	n := len(arrivals)
 	text := map[string][]string{}
 	column := func(name string, value string) { text[name] = append(text[name], value) }
@@ -661,7 +661,7 @@ func storeMessages(q queuer, arrivals []*arrival) {
 		column("id", a.id)
 		column("organisation", a.Organisation)
 		column("sender", a.Sender)
-		column("door", a.door)
+		column("door", a.endpoint)
 		column("control", a.ControlID)
 		column("type", a.Type)
 		column("ack", a.ack())
@@ -691,21 +691,21 @@ func optional(id string) *string {
 }
 
 // storeFresh queues what persons answered, as reports passed it on.
-func storeFresh(q queuer, w *record.World) {
+func storeFresh(q queuer, w *record.UnitOfWork) {
 	for _, a := range w.Fresh {
 		storeAnswers(q, a.Organisation, []record.Answer{a})
 	}
 	w.Fresh = nil
 }
 
-// storeSaid queues facts as they were said.
-func storeSaid(q queuer, all []record.FactSaid, now time.Time) {
+// storeStated queues facts as they were said.
+func storeStated(q queuer, all []record.StatedFact, now time.Time) {
 	var persons, facts, values, ways, roles []string
 	var messages []*string
 	var at []time.Time
 	for _, said := range all {
 		persons, facts, values = append(persons, said.Person), append(facts, said.Fact), append(values, said.Value)
-		ways, roles, messages, at = append(ways, said.Way), append(roles, said.By), append(messages, optional(said.Message)), append(at, said.SaidAt)
+		ways, roles, messages, at = append(ways, said.Way), append(roles, said.By), append(messages, optional(said.Message)), append(at, said.StatedAt)
 	}
 	if len(persons) > 0 {
 		q.Queue(`insert into fact_said (person, fact, value, way, by_role, message, said_at, received_at)
@@ -714,8 +714,8 @@ func storeSaid(q queuer, all []record.FactSaid, now time.Time) {
 	}
 }
 
-// settleMessages queues the end of a quarantine: the question has been answered.
-func settleMessages(q queuer, ids []string, outcome record.Outcome, reason, by string, now time.Time) {
+// decideMessages queues the end of a quarantine: the question has been answered.
+func decideMessages(q queuer, ids []string, outcome record.Outcome, reason, by string, now time.Time) {
 	if len(ids) > 0 {
 		q.Queue(`update message set outcome = $2, reason = $3, settled_by = $4, settled_at = $5
 			where id = any($1::uuid[]) and outcome = 'quarantined'`, ids, string(outcome), reason, by, now)
@@ -723,7 +723,7 @@ func settleMessages(q queuer, ids []string, outcome record.Outcome, reason, by s
 }
 
 // holdMessages queues earlier messages as questions for a human, due by a time.
-func holdMessages(q queuer, all []record.Held, due time.Time) {
+func holdMessages(q queuer, all []record.QuarantinedMessage, due time.Time) {
 	var ids, reasons []string
 	for _, held := range all {
 		ids, reasons = append(ids, held.Message), append(reasons, held.Reason)
@@ -741,8 +741,8 @@ const ledgerColumns = `m.id::text, m.organisation, m.sender, m.received_at, m.do
 	coalesce(m.journey::text, ''), m.trace, m.due_at, m.settled_at, coalesce(m.settled_by, '')`
 
 func (l *LedgerLine) into() []any {
-	return []any{&l.ID, &l.Organisation, &l.Sender, &l.ReceivedAt, &l.Door, &l.ControlID, &l.Type, &l.Ack, &l.Outcome, &l.Reason,
-		&l.Journey, &l.Trace, &l.DueAt, &l.SettledAt, &l.SettledBy}
+	return []any{&l.ID, &l.Organisation, &l.Sender, &l.ReceivedAt, &l.Endpoint, &l.ControlID, &l.Type, &l.Ack, &l.Outcome, &l.Reason,
+		&l.Journey, &l.Trace, &l.DueAt, &l.DecidedAt, &l.DecidedBy}
 }
 
 // ledger lists messages, the newest first, that the principal may see.
@@ -760,26 +760,26 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) { return l, row.Scan(l.into()...) })
 }
 
-// heldMessage is a quarantined message with what deciding about it needs.
-type heldMessage struct {
+// quarantinedMessage is a quarantined message with what deciding about it needs.
+type quarantinedMessage struct {
 	LedgerLine
-	Settled                                   string // what a human decided before
+	Decided                                   string // what a human decided before
 	Visit                                     string
 	visitOrganisation, visitNumber, personKey string
 	raw, wrapped                              []byte
 }
 
 // lockQuarantined reads a message, if the principal may see it, and locks it for the transaction.
-func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMessage, error) {
-	var held *heldMessage
+func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*quarantinedMessage, error) {
+	var held *quarantinedMessage
 	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
 			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
 		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) for update of m`, id, scopeOf(who).All, scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
-			var h heldMessage
+			var h quarantinedMessage
 			var key []byte
-			_, err := pgx.ForEachRow(rows, append(h.into(), &h.Settled, &h.Visit, &h.visitOrganisation, &h.visitNumber, &key, &h.raw, &h.wrapped), func() error {
+			_, err := pgx.ForEachRow(rows, append(h.into(), &h.Decided, &h.Visit, &h.visitOrganisation, &h.visitNumber, &key, &h.raw, &h.wrapped), func() error {
 				h.personKey, held = string(key), &h
 				return nil
 			})
@@ -794,15 +794,15 @@ func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*heldMess
 	return held, nil
 }
 
-// settleHeldMessage queues what a human's decision made of a message.
-func settleHeldMessage(q queuer, held *heldMessage, line LedgerLine, settledAs, visit string) {
+// decideQuarantined queues what a human's decision made of a message.
+func decideQuarantined(q queuer, held *quarantinedMessage, line LedgerLine, settledAs, visit string) {
 	q.Queue(`update message set outcome = $2, reason = $3, journey = $4::uuid, visit = coalesce($5::uuid, visit), settled_at = $6, settled_by = $7,
 			settled_as = $8 where id = $1::uuid`,
-		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.SettledAt, line.SettledBy, settledAs)
+		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.DecidedAt, line.DecidedBy, settledAs)
 }
 
 // storeAsked queues what is kept of requests of the FHIR door. A request asked for again stays with its first message.
-func storeAsked(q queuer, arrivals []*arrival, now time.Time) {
+func storeAsked(q queuer, arrivals []*inboundMessage, now time.Time) {
 	var organisations, ids, correlations, statuses, messages []string
 	var authored []time.Time
 	for _, a := range arrivals {
@@ -852,7 +852,7 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce((v.says -> 'raised' ->> 'contactOver')::boolean, false), coalesce(j.state, '')
 		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j on j.id = coalesce(m.journey, v.journey)
 		where q.organisation = $1 and q.id = $2::uuid`, who.Organisation, id).
-		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Settled, &settled, &asked.Raised,
+		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Decided, &settled, &asked.Published,
 			&asked.Withdrawn, &asked.Stopped, &asked.Journey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return asked, false, nil
@@ -868,11 +868,11 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 }
 
 // lockAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
-func lockAnswers(q queuer, w *record.World) {
-	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + concerned).
+func lockAnswers(q queuer, w *record.UnitOfWork) {
+	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + affected).
 		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.Answers) })
 	q.Queue(`select m.other::text, m.survivor::text from person r cross join unnest(r.aliases || r.id) as owner
-		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` + concerned).
+		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` + affected).
 		Query(func(rows pgx.Rows) error {
 			var other, survivor string
 			_, err := pgx.ForEachRow(rows, []any{&other, &survivor}, func() error { w.Confirmed[other] = survivor; return nil })
@@ -882,9 +882,9 @@ func lockAnswers(q queuer, w *record.World) {
 
 // loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they
 // said must not know.
-func loadCards(q queuer, w *record.World) {
+func loadCards(q queuer, w *record.UnitOfWork) {
 	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know from person r cross join unnest(r.aliases || r.id) as owner
-		join contact_card c on c.person = owner where` + concerned).
+		join contact_card c on c.person = owner where` + affected).
 		Query(func(rows pgx.Rows) error {
 			var person string
 			var flags record.CardFlags
@@ -901,7 +901,7 @@ func loadCards(q queuer, w *record.World) {
 }
 
 // storeStops queues that a human stopped contact or lifted that, and whose contact is no longer taken for confirmed.
-func storeStops(q queuer, w *record.World) {
+func storeStops(q queuer, w *record.UnitOfWork) {
 	var stopped, lifted []string
 	for _, p := range w.ChangedStops() {
 		stopped, lifted = append(stopped, p.Stops...), append(lifted, record.Without(p.IDs(), p.Stops)...)
@@ -922,7 +922,7 @@ func storeStops(q queuer, w *record.World) {
 func keyOfPerson(tx *flow.Tx, who principal.Principal, ref string) (key, person string, err error) {
 	tx.Queue(`select l.hash, r.id::text from person p join person r on r.id = coalesce(p.survivor, p.id)
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
-		where p.id = $4::uuid and `+strings.ReplaceAll(inReach, "p.", "r."), append(scopeOf(who).Args(), ref)...).
+		where p.id = $4::uuid and `+strings.ReplaceAll(visibleRecord, "p.", "r."), append(scopeOf(who).Args(), ref)...).
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			_, err := pgx.ForEachRow(rows, []any{&hash, &person}, func() error { key = string(hash); return nil })
@@ -1009,7 +1009,7 @@ func sortedFeeds(feeds map[feedKey]*feed) []*feed {
 	return sorted
 }
 
-func storeAlarm(q queuer, a *arrival) {
+func storeAlarm(q queuer, a *inboundMessage) {
 	q.Queue(`insert into alarm (id, organisation, sender, kind, raised_at) values ($1::uuid, $2, $3, $4, $5)`,
 		a.id, a.Organisation, a.Sender, a.Type, a.received)
 }
@@ -1031,24 +1031,24 @@ func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
 type watchedVisit struct {
 	*record.Visit
 	deceased bool
-	stands   bool // the question asked last waits for a human still
+	active   bool // the question asked last waits for a human still
 }
 
-// takeWatched locks visits that are to be looked at by a time, those that waited longest first.
-func takeWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
+// lockWatched locks visits that are to be looked at by a time, those that waited longest first.
+func lockWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
 	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
 			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person and r.deceased),
 			exists (select 1 from message m where m.id = (v.says #>> '{watch,message}')::uuid and m.outcome = 'quarantined')
-		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Aside()).
+		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var v record.Visit
 			var says string
 			var one watchedVisit
-			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.Version, &says, &one.deceased, &one.stands}, func() error {
-				tx.Take(v.ID)
-				loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, Version: v.Version, Stored: true}
-				*found = append(*found, watchedVisit{loaded, one.deceased, one.stands})
-				return json.Unmarshal([]byte(says), &loaded.VisitSays)
+			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &one.deceased, &one.active}, func() error {
+				tx.Attempt(v.ID)
+				loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion, Stored: true}
+				*found = append(*found, watchedVisit{loaded, one.deceased, one.active})
+				return json.Unmarshal([]byte(says), &loaded.VisitState)
 			})
 			return err
 		})

@@ -33,7 +33,7 @@ func TestAVisitThatWasRecodedAndThenCancelledAsksNobody(t *testing.T) {
 			w.outcomes(messages[i])
 		}
 		ends = append(ends, attendancesOf(w))
-		if slices.ContainsFunc(w.world.Visits, func(v *record.Visit) bool { return v.Raised.Withdrawn == "recoded" }) {
+		if slices.ContainsFunc(w.unit.Visits, func(v *record.Visit) bool { return v.Published.Withdrawn == "recoded" }) {
 			t.Errorf("order %v: a cancelled visit asks whether it was of concern", order)
 		}
 	}

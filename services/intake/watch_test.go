@@ -56,7 +56,7 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		if c.reason != "" {
 			want.At = c.from.Add(c.after)
 		}
-		if got := w.world.Visits[0].Watch; !got.Same(want) {
+		if got := w.unit.Visits[0].Watch; !got.Same(want) {
 			t.Errorf("%s: watched %+v, want %+v", claim, got, want)
 		}
 	}
@@ -66,16 +66,16 @@ func TestAnEndThatNeverComesIsAskedAboutOnceAndAStayAgainAndAgain(t *testing.T) 
 	t.Parallel()
 	after := record.Waits{NoEnd: record.NoEndAfter, Ward: record.WardReview}
 	now := morning
-	in := record.Visit{VisitSays: record.VisitSays{Watch: record.Watch{Reason: record.ReasonNoEnd, At: now}}}
-	if !in.Look("m1", false, now, after) || in.Watch.Message != "m1" || !in.Watch.At.IsZero() {
+	in := record.Visit{VisitState: record.VisitState{Watch: record.Watch{Reason: record.ReasonNoEnd, At: now}}}
+	if !in.Review("m1", false, now, after) || in.Watch.Message != "m1" || !in.Watch.At.IsZero() {
 		t.Errorf("in A&E: %+v", in.Watch)
 	}
-	on := record.Visit{VisitSays: record.VisitSays{Watch: record.Watch{Reason: record.ReasonOnWard, At: now}}}
+	on := record.Visit{VisitState: record.VisitState{Watch: record.Watch{Reason: record.ReasonOnWard, At: now}}}
 	for i, c := range []struct {
-		stands, asks bool
+		active, asks bool
 		message      string
 	}{{false, true, "m0"}, {true, false, "m0"}, {false, true, "m2"}} {
-		if asks := on.Look(fmt.Sprintf("m%d", i), c.stands, now, after); asks != c.asks || on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(record.WardReview)) {
+		if asks := on.Review(fmt.Sprintf("m%d", i), c.active, now, after); asks != c.asks || on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(record.WardReview)) {
 			t.Errorf("look %d on a ward: %v %+v", i, asks, on.Watch)
 		}
 		now = now.Add(record.WardReview)

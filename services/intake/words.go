@@ -115,7 +115,7 @@ var flagWords = map[string]string{
 	record.ReadDetected:    "The text was read in the character set that its bytes look like.",
 }
 
-// Remedy is something that a human can do about a message set aside.
+// Remedy is something that a human can do about a message quarantined.
 type Remedy struct {
 	Do string `json:"do"` // release or dismiss
 	// With are what a release may bring beside the message, the ones it needs first: leftAt, visit, facts.
@@ -124,19 +124,19 @@ type Remedy struct {
 	Words string   `json:"words"`
 }
 
-// isQuestion says whether a message set aside asks about the scope of its visit, which a human answers.
+// isQuestion says whether a message quarantined asks about the scope of its visit, which a human answers.
 func isQuestion(reason string) bool {
 	return slices.Contains([]string{record.ReasonUndecided, record.ReasonRecoded, record.ReasonSetting}, reason)
 }
 
-// listSender is who rows of a night's list come from, in the ledger.
+// listSender is who rows of a nightly list come from, in the ledger.
 const listSender = "list"
 
 func canRelease(l LedgerLine) bool {
 	return slices.ContainsFunc(remedies(l), func(r Remedy) bool { return r.Do == "release" })
 }
 
-// remedies are what can be done about a message. There are none for what is not set aside.
+// remedies are what can be done about a message. There are none for what is not quarantined.
 func remedies(l LedgerLine) []Remedy {
 	if l.Outcome != string(record.Quarantined) {
 		return nil
@@ -147,8 +147,8 @@ func remedies(l LedgerLine) []Remedy {
 	case l.Reason == record.ReasonNoEnd || l.Reason == record.ReasonOnWard:
 		return []Remedy{{Do: "release", With: []string{"leftAt", "facts"}, Needs: true, Words: "The person left then; the journey begins from there."},
 			{Do: "dismiss", Words: "The person has not left, or it is of no concern here. A stay on a ward is asked about again."}}
-	case l.Door == record.DoorAlarm:
-		dismiss.Words = "The sender has been asked, and that night's list has come or is on its way. It ends by itself when the feed is as usual."
+	case l.Endpoint == record.EndpointAlarm:
+		dismiss.Words = "The sender has been asked, and that nightly list has come or is on its way. It ends by itself when the feed is as usual."
 		return []Remedy{dismiss}
 	case isQuestion(l.Reason):
 		release.With, release.Words = []string{"facts"}, "The visit is one to follow up: its journey begins at once."

@@ -88,7 +88,7 @@ func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
 	t.Parallel()
 	can := func(door, reason string) string {
 		var all []string
-		for _, r := range remedies(LedgerLine{Door: door, Outcome: string(record.Quarantined), Reason: reason}) {
+		for _, r := range remedies(LedgerLine{Endpoint: door, Outcome: string(record.Quarantined), Reason: reason}) {
 			if r.Words == "" {
 				t.Errorf("%s: %s without words", reason, r.Do)
 			}
@@ -100,22 +100,22 @@ func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
 		}
 		return strings.Join(all, ", ")
 	}
-	for _, c := range []struct{ door, reason, want string }{
-		{record.DoorMLLP, record.ReasonUndecided, "release, dismiss"},
-		{record.DoorMLLP, reading.ReasonNoTime, "release with leftAt, dismiss"},
-		{record.DoorMLLP, record.ReasonNoVisit, "release with visit, dismiss"},
-		{record.DoorFHIR, ReasonOther, "release, dismiss"},
-		{record.DoorEvents, reading.ReasonFault, "release, dismiss"},
-		{record.DoorAlarm, ReasonSilent, "dismiss"},
-		{record.DoorSignals, record.ReasonNumberChanged, "dismiss"},
-		{record.DoorMLLP, reading.ReasonTruncated, "dismiss"},
+	for _, c := range []struct{ endpoint, reason, want string }{
+		{record.EndpointMLLP, record.ReasonUndecided, "release, dismiss"},
+		{record.EndpointMLLP, reading.ReasonNoTime, "release with leftAt, dismiss"},
+		{record.EndpointMLLP, record.ReasonNoVisit, "release with visit, dismiss"},
+		{record.EndpointFHIR, ReasonOther, "release, dismiss"},
+		{record.EndpointEvents, reading.ReasonFault, "release, dismiss"},
+		{record.EndpointAlarm, ReasonSilent, "dismiss"},
+		{record.EndpointSignals, record.ReasonNumberChanged, "dismiss"},
+		{record.EndpointMLLP, reading.ReasonTruncated, "dismiss"},
 	} {
-		if got := can(c.door, c.reason); got != c.want {
-			t.Errorf("%s over %s: %s, want %s", c.reason, c.door, got, c.want)
+		if got := can(c.endpoint, c.reason); got != c.want {
+			t.Errorf("%s over %s: %s, want %s", c.reason, c.endpoint, got, c.want)
 		}
 	}
-	if got := remedies(LedgerLine{Door: record.DoorMLLP, Outcome: string(record.Joined), Reason: record.ReasonNotEnded}); got != nil {
-		t.Errorf("of what is not set aside: %v", got)
+	if got := remedies(LedgerLine{Endpoint: record.EndpointMLLP, Outcome: string(record.Joined), Reason: record.ReasonNotEnded}); got != nil {
+		t.Errorf("of what is not quarantined: %v", got)
 	}
 }
 
@@ -173,7 +173,7 @@ func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
 	var list httpx.List[LedgerLine]
 	call(t, http.MethodGet, navigator.URL+"/api/messages?outcome=quarantined", http.StatusOK, &list)
 	if len(list.Items) != 1 || list.Items[0].Reason != reading.ReasonNoTime || list.Items[0].Words == "" {
-		t.Fatalf("set aside: %+v", list.Items)
+		t.Fatalf("quarantined: %+v", list.Items)
 	}
 	release := func(body string) (int, string) {
 		response, err := http.Post(navigator.URL+"/api/messages/"+list.Items[0].ID+"/release", "application/json", strings.NewReader(body))

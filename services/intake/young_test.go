@@ -33,9 +33,9 @@ func TestAChildByEitherRecordIsOneInAnyOrder(t *testing.T) {
 		for _, i := range drawOrder(r, len(messages)) {
 			w.outcomes(messages[i])
 		}
-		for _, v := range w.world.Visits {
-			if v.Raised.Standing() && !slices.Contains(v.Raised.Flags, schemas.FlagUnder18) {
-				r.Fatalf("visit %s stands, and nobody is shown that they may be a child: %v", v.Number, v.Raised.Flags)
+		for _, v := range w.unit.Visits {
+			if v.Published.Active() && !slices.Contains(v.Published.Flags, schemas.FlagUnder18) {
+				r.Fatalf("visit %s stands, and nobody is shown that they may be a child: %v", v.Number, v.Published.Flags)
 			}
 		}
 	})

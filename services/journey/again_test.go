@@ -60,7 +60,7 @@ func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journe
 		for _, step := range openOnes(r.Steps) {
 			switch rapid.IntRange(0, 3).Draw(rt, "step") {
 			case 0:
-				next := &NextWish{Kind: "ring-back", Owner: teamLiaison, DueAt: at.Add(time.Hour)}
+				next := &NextDesired{Kind: "ring-back", Owner: teamLiaison, DueAt: at.Add(time.Hour)}
 				if rapid.Bool().Draw(rt, "next") {
 					next = nil
 				}
@@ -126,7 +126,7 @@ func typesOfEvents(events []flow.Event) (types []string) {
 func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	for i, typ := range schemas.HeardBy(Name) {
+	for i, typ := range schemas.SubscribedBy(Name) {
 		subject := clock.NewRandomID()
 		e, err := flow.Unmarshal(schemas.ExampleJSON(typ))
 		if err != nil {

@@ -16,18 +16,18 @@ import (
 // States of a journey. Open and held ones hold a step, by the database too; a closed one need not.
 const (
 	journeyOpen   = "open"
-	journeyHeld   = "held"
+	journeyOnHold = "held"
 	journeyClosed = "closed"
 )
 
 // Hold is that somebody else has the person for now: a ward, custody, another hospital. Contact stops until it is
 // released; the day of review is a step, and an overdue one rises as any does.
 type Hold struct {
-	Heard           // the journey's own sequence, and when
-	Place    string `json:"place"`
-	HeldBy   string `json:"heldBy"`   // a role there, never a name
-	ReviewOn string `json:"reviewOn"` // local day
-	Owner    string `json:"owner"`    // of the review
+	Subscribed        // the journey's own sequence, and when
+	Place      string `json:"place"`
+	OnHoldBy   string `json:"heldBy"`   // a role there, never a name
+	ReviewOn   string `json:"reviewOn"` // local day
+	Owner      string `json:"owner"`    // of the review
 	// With is another journey of the same person, which a human holds: this one is held as long as that is.
 	With string `json:"with,omitempty"`
 }
@@ -42,7 +42,7 @@ func (h Hold) fault(today calendar.Day) string {
 	switch {
 	case !slices.Contains(schemas.Values("hold-place"), h.Place):
 		return "Say in place where the person is: " + choices("hold-place") + "."
-	case !isCode(h.HeldBy):
+	case !isCode(h.OnHoldBy):
 		return "Say in heldBy who holds the person there, as a role in lower-case words joined by hyphens such as ward-team. Name nobody."
 	case errors.Is(err, calendar.ErrNoDay):
 		return "Say in reviewOn on which day somebody looks again: a local date, YYYY-MM-DD."
@@ -73,7 +73,7 @@ type Closing struct {
 
 // Closed is how a journey was closed, and what was known then: what is news afterwards opens it again.
 type Closed struct {
-	Heard // the journey's own sequence, and when
+	Subscribed // the journey's own sequence, and when
 	Closing
 	Visits  map[string]int64 `json:"visits,omitempty"` // sequences of the visits' recordings
 	Contact int64            `json:"contact,omitempty"`
@@ -176,8 +176,8 @@ func firstOf(faults ...string) string {
 	return ""
 }
 
-// standsAgainst says what is known of a journey that the reason contradicts, or nothing.
-func (k *Known) standsAgainst(reason string, steps []Step, zone *time.Location) string {
+// opposes says what is known of a journey that the reason contradicts, or nothing.
+func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location) string {
 	followUp, calls := k.answer(schemas.PurposeFollowUp), k.answer(schemas.PurposeBridging)
 	switch reason {
 	case schemas.ClosedDied:
@@ -202,7 +202,7 @@ func (k *Known) standsAgainst(reason string, steps []Step, zone *time.Location) 
 }
 
 // daysTried counts the local days on which the person was tried in vain since they last answered anything.
-func (k *Known) daysTried(zone *time.Location) int {
+func (k *JourneyState) daysTried(zone *time.Location) int {
 	days := map[calendar.Day]bool{}
 	for _, at := range k.Tries {
 		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)), func(a schemas.Answers) bool { return a.Newest().When.After(at) }) {
@@ -244,8 +244,8 @@ func unanswered(steps []Step, reason string) []string {
 }
 
 // close takes in that the journey is closed. What the person answered so far was about this.
-func (k *Known) close(at int64, when time.Time, c Closing) {
-	closed := &Closed{Heard: Heard{at, when}, Closing: c, Contact: k.Contact.At, Visits: map[string]int64{}}
+func (k *JourneyState) close(at int64, when time.Time, c Closing) {
+	closed := &Closed{Subscribed: Subscribed{at, when}, Closing: c, Contact: k.Contact.At, Visits: map[string]int64{}}
 	for id, v := range k.Visits {
 		closed.Visits[id] = v.Recorded.At
 	}
@@ -257,12 +257,12 @@ func (k *Known) close(at int64, when time.Time, c Closing) {
 
 // news says why a closed journey is open again, from what was not known when it was closed, or nothing: the person
 // was in A&E, or a death was none. Nothing else that arrives late opens it.
-func (k *Known) news() string {
+func (k *JourneyState) news() string {
 	if k.Closed == nil {
 		return ""
 	}
 	for id, v := range k.Visits {
-		if v.stands() && v.Recorded.At > k.Closed.Visits[id] {
+		if v.isActive() && v.Recorded.At > k.Closed.Visits[id] {
 			return schemas.ReopenedCameBack
 		}
 	}
@@ -273,18 +273,18 @@ func (k *Known) news() string {
 }
 
 // goOn takes in that the journey goes on: it was released, or reopened.
-func (k *Known) goOn(at int64, when time.Time) {
+func (k *JourneyState) goOn(at int64, when time.Time) {
 	if k.Closed != nil {
-		k.Reopened = Heard{at, when}
+		k.Reopened = Subscribed{at, when}
 	}
-	k.Resumed, k.Hold, k.Closed = Heard{at, when}, nil, nil
+	k.Resumed, k.Hold, k.Closed = Subscribed{at, when}, nil, nil
 }
 
 // answer is what the person said to a purpose as a whole in this episode: after a reopening, what they said since it
 // was closed.
-func (k *Known) answer(purpose string) Answer {
+func (k *JourneyState) answer(purpose string) Answer {
 	whole := k.Consents[purpose].Since(k.AnsweredUpTo).Whole()
-	return Answer{Heard{whole.At, whole.When}, whole.Yes}
+	return Answer{Subscribed{whole.At, whole.When}, whole.Yes}
 }
 
 // due is when the review of a hold is due: five in the afternoon of its day.

@@ -142,7 +142,7 @@ func TestHelpThatSomebodyNeedsIsSeenToBeforeClosing(t *testing.T) {
 	t.Parallel()
 	_, r := begun(t, nil)
 	w := at(3)
-	next := &NextWish{Kind: "help-needed-now", Owner: "team:crisis", DueAt: w.now.Add(time.Hour)}
+	next := &NextDesired{Kind: "help-needed-now", Owner: "team:crisis", DueAt: w.now.Add(time.Hour)}
 	if err := w.done(r, r.Steps[0].ID, next, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func TestAHeldJourneyAsksNobodyAndIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, func(s *teller) { s.offer(true); s.say(schemas.GapFound, schemas.GapFoundData{}) })
 	w := at(3)
-	if err := w.hold(r, Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: "2026-11-16"}, navigatorOf("RXX")); err != nil {
+	if err := w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := openStepsOf(r, time.UTC), []string{"review-the-hold navigator:duty Mon 16 17:00"}; !slices.Equal(got, want) {
@@ -230,13 +230,13 @@ func TestAHoldHasAPlaceARoleAndADayThatIsNotFar(t *testing.T) {
 		Hold
 		says string
 	}{
-		"a ward":                {Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: "2026-11-16"}, ""},
-		"the last day there is": {Hold{Place: "custody", HeldBy: "custody-nurse", ReviewOn: "2026-12-01"}, ""},
-		"a day too far":         {Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: "2026-12-02"}, "28 days"},
-		"today":                 {Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: "2026-11-03"}, "not in the future"},
-		"no day":                {Hold{Place: "ward", HeldBy: "ward-team"}, "reviewOn"},
-		"a name":                {Hold{Place: "ward", HeldBy: "Sister Someone", ReviewOn: "2026-11-16"}, "Name nobody"},
-		"nowhere":               {Hold{HeldBy: "ward-team", ReviewOn: "2026-11-16"}, "ward, other-hospital"},
+		"a ward":                {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, ""},
+		"the last day there is": {Hold{Place: "custody", OnHoldBy: "custody-nurse", ReviewOn: "2026-12-01"}, ""},
+		"a day too far":         {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-12-02"}, "28 days"},
+		"today":                 {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-03"}, "not in the future"},
+		"no day":                {Hold{Place: "ward", OnHoldBy: "ward-team"}, "reviewOn"},
+		"a name":                {Hold{Place: "ward", OnHoldBy: "Sister Someone", ReviewOn: "2026-11-16"}, "Name nobody"},
+		"nowhere":               {Hold{OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, "ward, other-hospital"},
 	} {
 		_, r := begun(t, nil)
 		status, says := refusal(t, at(3).hold(r, tc.Hold, navigatorOf("RXX")))
@@ -318,7 +318,7 @@ func TestATurnThatIsNotOpenIsRefused(t *testing.T) {
 	t.Parallel()
 	_, r := begun(t, nil)
 	w := at(3)
-	hold := Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: "2026-11-16"}
+	hold := Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}
 	must := func(err error) {
 		t.Helper()
 		if err != nil {
@@ -343,8 +343,8 @@ func TestATurnThatIsNotOpenIsRefused(t *testing.T) {
 	refuse("closing a closed one", w.closeJourney(r, careStarted(), navigatorOf("RXX")))
 	refuse("holding a closed one", w.hold(r, hold, navigatorOf("RXX")))
 	refuse("releasing a closed one", w.release(r, navigatorOf("RXX")))
-	if len(w.turns) != 3 || w.turns[2].By != "navigator@RXX/someone" || w.turns[2].State != journeyClosed || w.turns[2].At != 4 {
-		t.Errorf("got %+v", w.turns)
+	if len(w.transitions) != 3 || w.transitions[2].By != "navigator@RXX/someone" || w.transitions[2].State != journeyClosed || w.transitions[2].At != 4 {
+		t.Errorf("got %+v", w.transitions)
 	}
 	stub := &record{ID: aJourney, State: journeyOpen}
 	refuse("holding nobody knows whom", at(3).hold(stub, hold, navigatorOf("RXX")))
@@ -354,7 +354,7 @@ func TestNobodyIsPutOffForLongerThanSixMonths(t *testing.T) {
 	t.Parallel()
 	w := at(20)
 	for due, want := range map[time.Time]int{w.now.AddDate(0, 6, 0): 200, w.now.AddDate(0, 7, 0): 422, w.now.AddDate(73, 0, 0): 422, w.now: 422} {
-		if status, says := refusal(t, (NextWish{Kind: "ring-back", Owner: "team:liaison", DueAt: due}).check(w.now)); status != want {
+		if status, says := refusal(t, (NextDesired{Kind: "ring-back", Owner: "team:liaison", DueAt: due}).check(w.now)); status != want {
 			t.Errorf("due at %s: %d %q, want %d", due, status, says, want)
 		}
 	}

@@ -12,10 +12,10 @@ import (
 // each step is found once at each level.
 func (s *Service) addOwners(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var steps []Step
-	dueSteps(tx, tx.Now, limit, tx.Aside(), func(found []Step) {
+	dueSteps(tx, tx.Now, limit, tx.Postponed(), func(found []Step) {
 		steps = found
 		for _, step := range found {
-			tx.Take(step.ID)
+			tx.Attempt(step.ID)
 		}
 	})
 	if err := tx.Flush(); err != nil {
@@ -36,14 +36,14 @@ func (s *Service) escalate(q queuer, now time.Time, steps []Step) error {
 // came, and releases it with that, or when the records turn out to be two people's.
 func (s *Service) holdTogether(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var pairs []pair
-	dueTogether(tx, limit, tx.Aside(), func(found []pair) { pairs = found })
+	dueTogether(tx, limit, tx.Postponed(), func(found []pair) { pairs = found })
 	if err := tx.Flush(); err != nil || len(pairs) == 0 {
 		return 0, err
 	}
 	records := map[string]*record{}
 	var ids []string
 	for _, p := range pairs {
-		tx.Take(p.Journey)
+		tx.Attempt(p.Journey)
 		ids = append(ids, p.Journey)
 		if p.With != "" {
 			ids = append(ids, p.With)
@@ -68,22 +68,22 @@ func (s *Service) holdTogether(_ context.Context, tx *flow.Tx, limit int) (int, 
 }
 
 // together brings one journey in line with another one of the same person that is held, or with none. Under the lock
-// either may stand otherwise than when they were found.
+// either may differ from when they were found.
 func (w *writes) together(r, held *record) (changed bool) {
 	switch {
 	case r == nil || r.State == journeyClosed:
 		return false
 	case held == nil:
-		if r.Known.heldWith() == nil {
+		if r.JourneyState.onHoldWith() == nil {
 			return false
 		}
 		w.releaseAs(r, "events")
-	case held.State != journeyHeld || held.Known.heldWith() != nil:
+	case held.State != journeyOnHold || held.JourneyState.onHoldWith() != nil:
 		return false
-	case r.State == journeyHeld && (r.Known.heldWith() == nil || r.Known.Hold.ReviewOn == held.Known.Hold.ReviewOn):
+	case r.State == journeyOnHold && (r.JourneyState.onHoldWith() == nil || r.JourneyState.Hold.ReviewOn == held.JourneyState.Hold.ReviewOn):
 		return false
 	default:
-		hold := *held.Known.Hold
+		hold := *held.JourneyState.Hold
 		hold.With = held.ID
 		w.holdAs(r, hold, "events")
 	}

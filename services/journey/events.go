@@ -26,12 +26,12 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 	}
 }
 
-// journeysOf returns the journeys that a batch speaks of, sorted. Messages that were set aside have none.
+// journeysOf returns the journeys that a batch speaks of, sorted. Messages that were quarantined have none.
 func journeysOf(batch []flow.Event) []string {
 	return flow.Journeys(slices.DeleteFunc(slices.Clone(batch), aboutMessage))
 }
 
-// aboutMessage says whether an event concerns no journey: a message that was set aside, or a service's line.
+// aboutMessage says whether an event concerns no journey: a message that was quarantined, or a service's line.
 func aboutMessage(e flow.Event) bool {
 	switch schemas.Type(e.Type) {
 	case schemas.MessageQuarantined, schemas.MessageReleased, schemas.ServiceLineReported, schemas.ServiceLineMended:
@@ -53,7 +53,7 @@ type writes struct {
 	emissions []flow.Emission
 	// adopted are journeys whose steps get the organisation that came with the beginning.
 	adopted, adopters []string
-	turns             []turn
+	transitions       []transition
 }
 
 func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
@@ -71,7 +71,7 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 		if !ok {
 			return nil, fmt.Errorf("event %s: its journey %q has not been loaded", e.ID, e.Subject)
 		}
-		details, changed, err := r.learn(*e)
+		details, changed, err := r.applyEvent(*e)
 		if err != nil {
 			return nil, err
 		}
@@ -86,11 +86,11 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	return w.emissions, w.store(q)
 }
 
-// learn takes one event into what is known of its journey, and says whether that changed anything: a journey without a
+// applyEvent takes one event into what is known of its journey, and says whether that changed anything: a journey without a
 // row becomes known by any event.
-func (r *record) learn(e flow.Event) (details json.RawMessage, changed bool, err error) {
-	changed, err = r.seen.Changed(&r.Known, func() (err error) {
-		details, err = learn(&r.Known, e)
+func (r *record) applyEvent(e flow.Event) (details json.RawMessage, changed bool, err error) {
+	changed, err = r.seen.Changed(&r.JourneyState, func() (err error) {
+		details, err = apply(&r.JourneyState, e)
 		return err
 	})
 	if err != nil {
@@ -119,10 +119,10 @@ func (w *writes) store(q queuer) error {
 		return err
 	}
 	closeMessages(q, released, w.now)
-	return addTurns(q, w.turns, w.now)
+	return addTransitions(q, w.transitions, w.now)
 }
 
-// message opens the step of a message that was set aside, or closes it. Of both in one batch, the release stands.
+// message opens the step of a message that was quarantined, or closes it. Of both in one batch, the release stands.
 func (w *writes) message(e flow.Event) error {
 	s, known := w.messages[e.Subject]
 	if !known {
@@ -157,33 +157,33 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	if r.Correlation == "" {
 		r.Correlation = cause.Correlation
 	}
-	if r.Organisation != r.Known.Sender && len(r.Steps) > 0 {
-		w.adopted, w.adopters = append(w.adopted, r.ID), append(w.adopters, r.Known.Sender)
+	if r.Organisation != r.JourneyState.Sender && len(r.Steps) > 0 {
+		w.adopted, w.adopters = append(w.adopted, r.ID), append(w.adopters, r.JourneyState.Sender)
 	}
-	r.Organisation, r.Person = r.Known.Sender, r.Known.Person
+	r.Organisation, r.Person = r.JourneyState.Sender, r.JourneyState.Person
 	w.records = append(w.records, r)
-	news := r.Known.news()
+	news := r.JourneyState.news()
 	if news != "" {
 		w.goOn(r)
 	}
 	if r.State != journeyClosed {
-		w.compare(r, w.wanted(r), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
+		w.compare(r, w.desired(r), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
 	}
 	if news != "" {
-		w.sayReopened(r, news, cause)
+		w.emitReopened(r, news, cause)
 	}
-	if r.Known.began() && r.BeganAt == nil {
+	if r.JourneyState.began() && r.BeganAt == nil {
 		r.BeganAt = &w.now
 		w.announce(r, cause)
 	}
 }
 
-// wanted are the steps that should be open for what is known and what has been done.
-func (w *writes) wanted(r *record) []Wanted {
-	return climb(stepsFor(&r.Known, w.owners, w.zone), r.Steps, w.owners, r.Known.askFrom(), w.zone)
+// desired are the steps that should be open for what is known and what has been done.
+func (w *writes) desired(r *record) []DesiredStep {
+	return climb(stepsFor(&r.JourneyState, w.owners, w.zone), r.Steps, w.owners, r.JourneyState.askFrom(), w.zone)
 }
 
-func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
+func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by string) {
 	open, replace := compare(r.Steps, wanted, last)
 	for _, old := range replace {
 		w.close(r, old.ID, stateReplaced, by)
@@ -194,7 +194,7 @@ func (w *writes) compare(r *record, wanted []Wanted, last Wanted, by string) {
 }
 
 // open opens a step of a journey. Steps that are due together are shown in the order of the table of rules.
-func (w *writes) open(r *record, o Wanted, by string) Step {
+func (w *writes) open(r *record, o DesiredStep, by string) Step {
 	s := Step{ID: clock.NewOrderedID(w.now, len(w.opened)), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind, Basis: o.Basis, Owner: o.Owner,
 		DueAt: o.DueAt, FirstDueAt: o.DueAt, State: stateOpen, OpenedBy: by}
 	r.Steps, w.opened = append(r.Steps, s), append(w.opened, s)
@@ -239,9 +239,9 @@ func (w *writes) emit(r *record, cause *flow.Event, t schemas.Type, data any) {
 	})
 }
 
-// learn takes one event into what is known of its journey, and returns the few coded details its line shows.
-func learn(k *Known, e flow.Event) (details json.RawMessage, err error) {
-	k.hear(e.Time.UTC())
+// apply takes one event into what is known of its journey, and returns the few coded details its line shows.
+func apply(k *JourneyState, e flow.Event) (details json.RawMessage, err error) {
+	k.apply(e.Time.UTC())
 	hear, ok := heard[schemas.Type(e.Type)]
 	if !ok {
 		return nil, fmt.Errorf("event %s: journey does not hear %s", e.ID, e.Type)
@@ -256,11 +256,11 @@ func learn(k *Known, e flow.Event) (details json.RawMessage, err error) {
 // shown are the details of a line: codes, counts and local dates, never a name, an identifier of a person or a partner.
 type shown map[string]any
 
-type hearing func(k *Known, e flow.Event, at int64, when time.Time) (shown, error)
+type hearing func(k *JourneyState, e flow.Event, at int64, when time.Time) (shown, error)
 
 // on is a hearing of a type whose data is a T.
-func on[T any](hear func(k *Known, d T, at int64, when time.Time) shown) hearing {
-	return func(k *Known, e flow.Event, at int64, when time.Time) (shown, error) {
+func on[T any](hear func(k *JourneyState, d T, at int64, when time.Time) shown) hearing {
+	return func(k *JourneyState, e flow.Event, at int64, when time.Time) (shown, error) {
 		d, err := flow.Decode[T](e)
 		if err != nil {
 			return nil, err
@@ -274,225 +274,225 @@ func on[T any](hear func(k *Known, d T, at int64, when time.Time) shown) hearing
 
 // heard is what is done about each type: one line each.
 var heard = map[schemas.Type]hearing{
-	schemas.DischargeRecorded: on(func(k *Known, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
+	schemas.DischargeRecorded: on(func(k *JourneyState, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.LeftOn, d.Flags)
 		return shown{"leftOn": d.LeftOn}
 	}),
-	schemas.ReferralRequested: on(func(k *Known, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
+	schemas.ReferralRequested: on(func(k *JourneyState, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.LeftOn, d.Flags)
 		return shown{"leftOn": d.LeftOn, "route": d.Route}
 	}),
-	schemas.DischargeCorrected: on(func(k *Known, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
+	schemas.DischargeCorrected: on(func(k *JourneyState, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
 		k.addCorrected(at, when, d)
 		if d.MayAnswer != "" {
 			return shown{"mayAnswer": d.MayAnswer}
 		}
 		return shown{"leftOn": d.LeftOn}
 	}),
-	schemas.DischargeWithdrawn: on(func(k *Known, d schemas.DischargeWithdrawnData, at int64, when time.Time) shown {
+	schemas.DischargeWithdrawn: on(func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64, when time.Time) shown {
 		k.addWithdrawn(at, when, d.Visit)
 		return shown{"reason": d.Reason}
 	}),
-	schemas.ConsentGiven: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+	schemas.ConsentGiven: on(func(k *JourneyState, d schemas.ConsentData, at int64, when time.Time) shown {
 		return consent(k, d, at, when, true)
 	}),
-	schemas.ConsentDeclined: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
+	schemas.ConsentDeclined: on(func(k *JourneyState, d schemas.ConsentData, at int64, when time.Time) shown {
 		return consent(k, d, at, when, false)
 	}),
-	schemas.ConsentWithdrawn: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
-		k.Deletion.hear(at, when)
+	schemas.ConsentWithdrawn: on(func(k *JourneyState, d schemas.ConsentData, at int64, when time.Time) shown {
+		k.Deletion.apply(at, when)
 		return consent(k, d, at, when, false)
 	}),
-	schemas.ConsentLapsed: on(func(k *Known, d schemas.ConsentData, at int64, when time.Time) shown {
-		k.addConsent(d, schemas.Said{At: at, When: when, Lapsed: true})
+	schemas.ConsentLapsed: on(func(k *JourneyState, d schemas.ConsentData, at int64, when time.Time) shown {
+		k.addConsent(d, schemas.Answered{At: at, When: when, Lapsed: true})
 		return shown{"purposes": d.Purposes}
 	}),
-	schemas.ConsentExpiring: on(func(k *Known, d schemas.ConsentExpiringData, at int64, when time.Time) shown {
-		k.Expiring.hear(at, when)
+	schemas.ConsentExpiring: on(func(k *JourneyState, d schemas.ConsentExpiringData, at int64, when time.Time) shown {
+		k.Expiring.apply(at, when)
 		return shown{"purposes": d.Purposes, "until": d.Until}
 	}),
-	schemas.PersonMerged: on(func(k *Known, d schemas.PersonMergedData, at int64, when time.Time) shown {
-		if k.Merged.hear(at, when) {
+	schemas.PersonMerged: on(func(k *JourneyState, d schemas.PersonMergedData, at int64, when time.Time) shown {
+		if k.Merged.apply(at, when) {
 			k.Merged.Yes = d.Confirmed
 		}
 		k.addPair(at, when, d, true)
 		return shown{"confirmed": d.Confirmed}
 	}),
-	schemas.PersonUnmerged: on(func(k *Known, d schemas.PersonMergedData, at int64, when time.Time) shown {
-		if k.Merged.hear(at, when) {
+	schemas.PersonUnmerged: on(func(k *JourneyState, d schemas.PersonMergedData, at int64, when time.Time) shown {
+		if k.Merged.apply(at, when) {
 			k.Merged.Yes = true // nothing is left to confirm
 		}
 		k.addPair(at, when, d, false)
 		return nil
 	}),
-	schemas.PreferencesChanged: on(func(k *Known, d schemas.PreferencesChangedData, at int64, when time.Time) shown {
-		if d.Questions != nil && k.Questions.hear(at, when) {
+	schemas.PreferencesChanged: on(func(k *JourneyState, d schemas.PreferencesChangedData, at int64, when time.Time) shown {
+		if d.Questions != nil && k.Questions.apply(at, when) {
 			k.Questions.Yes = len(d.Questions) > 0
 		}
 		k.addBarred(at, d.MustNotKnow)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
 	}),
-	schemas.ContactStopped: on(func(k *Known, d schemas.ContactStoppedData, at int64, when time.Time) shown {
+	schemas.ContactStopped: on(func(k *JourneyState, d schemas.ContactStoppedData, at int64, when time.Time) shown {
 		k.addContact(at, when, false)
 		return nil // why is not for a timeline that the family may see
 	}),
-	schemas.ContactResumed: on(func(k *Known, d schemas.ContactResumedData, at int64, when time.Time) shown {
+	schemas.ContactResumed: on(func(k *JourneyState, d schemas.ContactResumedData, at int64, when time.Time) shown {
 		k.addContact(at, when, true)
 		return nil
 	}),
 	schemas.PersonSeen:  on(seenElsewhere),
 	schemas.PathwaySeen: on(seenElsewhere),
-	schemas.InformationNeeded: on(func(k *Known, d schemas.InformationNeededData, at int64, when time.Time) shown {
-		k.Missing.hear(at, when)
+	schemas.InformationNeeded: on(func(k *JourneyState, d schemas.InformationNeededData, at int64, when time.Time) shown {
+		k.Missing.apply(at, when)
 		return shown{"facts": d.Facts}
 	}),
-	schemas.InformationSupplied: on(func(*Known, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
-	schemas.PathwayDecided: on(func(_ *Known, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
+	schemas.InformationSupplied: on(func(*JourneyState, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
+	schemas.PathwayDecided: on(func(_ *JourneyState, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
 		return shown{"open": len(d.Open), "open-if": len(d.OpenIf)}
 	}),
-	schemas.GapFound: on(func(k *Known, d schemas.GapFoundData, at int64, when time.Time) shown {
-		k.Gap.hear(at, when)
+	schemas.GapFound: on(func(k *JourneyState, d schemas.GapFoundData, at int64, when time.Time) shown {
+		k.Gap.apply(at, when)
 		return shown{"nobody": d.Nobody, "probable": d.Probable}
 	}),
-	schemas.ServiceAsked: on(func(k *Known, d schemas.ServiceAskedData, at int64, when time.Time) shown {
+	schemas.ServiceAsked: on(func(k *JourneyState, d schemas.ServiceAskedData, at int64, when time.Time) shown {
 		k.addAsked(at, when, d)
 		return shown{"service": d.Service, "again": d.Again}
 	}),
-	schemas.ServiceAnswered: on(func(k *Known, d schemas.ServiceAnsweredData, at int64, when time.Time) shown {
+	schemas.ServiceAnswered: on(func(k *JourneyState, d schemas.ServiceAnsweredData, at int64, when time.Time) shown {
 		k.addAnswered(at, when, d)
 		return shown{"service": d.Service, "answer": d.Answer, "reason": d.Reason, "questioned": d.Questioned}
 	}),
-	schemas.OfferRaised: on(func(k *Known, d schemas.OfferRaisedData, at int64, when time.Time) shown {
+	schemas.OfferRaised: on(func(k *JourneyState, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)
 		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late, "mayBeSent": d.MayBeSent}
 	}),
-	schemas.OfferAccepted: on(func(k *Known, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
+	schemas.OfferAccepted: on(func(k *JourneyState, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
-			o.Accepted.hear(at, when)
+			o.Accepted.apply(at, when)
 			o.Partner = d.Partner
 		})
 		return shown{"personAnswersBy": d.PersonAnswersBy, "bookBy": d.BookBy}
 	}),
-	schemas.OfferSent: on(func(k *Known, d schemas.OfferSentData, at int64, when time.Time) shown {
+	schemas.OfferSent: on(func(k *JourneyState, d schemas.OfferSentData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
-			if o.Sent.hear(at, when) {
+			if o.Sent.apply(at, when) {
 				o.Partner, o.AnswerBy = d.Partner, d.AnswerBy.UTC()
 			}
 		})
 		return shown{"answerBy": d.AnswerBy}
 	}),
-	schemas.OfferAcknowledged: on(func(_ *Known, d schemas.OfferAcknowledgedData, _ int64, _ time.Time) shown {
+	schemas.OfferAcknowledged: on(func(_ *JourneyState, d schemas.OfferAcknowledgedData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer}
 	}),
-	schemas.OfferNudged: on(func(_ *Known, d schemas.OfferNudgedData, _ int64, _ time.Time) shown {
+	schemas.OfferNudged: on(func(_ *JourneyState, d schemas.OfferNudgedData, _ int64, _ time.Time) shown {
 		return shown{"about": d.About}
 	}),
-	schemas.OfferConfirmed: on(func(_ *Known, d schemas.OfferConfirmedData, _ int64, _ time.Time) shown {
+	schemas.OfferConfirmed: on(func(_ *JourneyState, d schemas.OfferConfirmedData, _ int64, _ time.Time) shown {
 		return shown{"bookBy": d.BookBy}
 	}),
-	schemas.OfferAcceptedLate: on(func(_ *Known, d schemas.OfferAcceptedLateData, _ int64, _ time.Time) shown {
+	schemas.OfferAcceptedLate: on(func(_ *JourneyState, d schemas.OfferAcceptedLateData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer}
 	}),
-	schemas.OfferPassedOn: on(func(k *Known, d schemas.OfferPassedOnData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.PassedOn.hear(at, when) })
+	schemas.OfferPassedOn: on(func(k *JourneyState, d schemas.OfferPassedOnData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.PassedOn.apply(at, when) })
 		return nil
 	}),
-	schemas.OfferQuestioned: on(func(_ *Known, d schemas.OfferQuestionedData, _ int64, _ time.Time) shown {
+	schemas.OfferQuestioned: on(func(_ *JourneyState, d schemas.OfferQuestionedData, _ int64, _ time.Time) shown {
 		return shown{"question": d.Question, "about": d.About}
 	}),
-	schemas.OfferQuestionAnswered: on(func(_ *Known, d schemas.OfferQuestionAnsweredData, _ int64, _ time.Time) shown {
+	schemas.OfferQuestionAnswered: on(func(_ *JourneyState, d schemas.OfferQuestionAnsweredData, _ int64, _ time.Time) shown {
 		return shown{"question": d.Question}
 	}),
-	schemas.OfferDeletionConfirmed: on(func(_ *Known, d schemas.OfferDeletionConfirmedData, _ int64, _ time.Time) shown {
+	schemas.OfferDeletionConfirmed: on(func(_ *JourneyState, d schemas.OfferDeletionConfirmedData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause}
 	}),
-	schemas.AppointmentBooked: on(func(_ *Known, d schemas.AppointmentBookedData, _ int64, _ time.Time) shown {
+	schemas.AppointmentBooked: on(func(_ *JourneyState, d schemas.AppointmentBookedData, _ int64, _ time.Time) shown {
 		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel, "minutes": d.Minutes, "outcomeBy": d.OutcomeBy}
 	}),
-	schemas.AppointmentKept: on(func(_ *Known, d schemas.AppointmentKeptData, _ int64, _ time.Time) shown {
+	schemas.AppointmentKept: on(func(_ *JourneyState, d schemas.AppointmentKeptData, _ int64, _ time.Time) shown {
 		return shown{"appointment": d.Appointment}
 	}),
-	schemas.AppointmentNotKept: on(func(_ *Known, d schemas.AppointmentNotKeptData, _ int64, _ time.Time) shown {
+	schemas.AppointmentNotKept: on(func(_ *JourneyState, d schemas.AppointmentNotKeptData, _ int64, _ time.Time) shown {
 		return shown{"appointment": d.Appointment, "again": d.BookBy != nil}
 	}),
-	schemas.AppointmentCancelled: on(func(_ *Known, d schemas.AppointmentCancelledData, _ int64, _ time.Time) shown {
+	schemas.AppointmentCancelled: on(func(_ *JourneyState, d schemas.AppointmentCancelledData, _ int64, _ time.Time) shown {
 		return shown{"appointment": d.Appointment, "ring": d.RingBy != nil}
 	}),
-	schemas.DeliveryMade: on(func(_ *Known, d schemas.DeliveryMadeData, _ int64, _ time.Time) shown {
+	schemas.DeliveryMade: on(func(_ *JourneyState, d schemas.DeliveryMadeData, _ int64, _ time.Time) shown {
 		return shown{"how": d.How}
 	}),
-	schemas.DeliveryFailed: on(func(_ *Known, d schemas.DeliveryFailedData, _ int64, _ time.Time) shown {
+	schemas.DeliveryFailed: on(func(_ *JourneyState, d schemas.DeliveryFailedData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer}
 	}),
-	schemas.OfferDeclined: on(func(k *Known, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
+	schemas.OfferDeclined: on(func(k *JourneyState, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
 		return shown{"reason": d.Reason}
 	}),
-	schemas.OfferHandedBack: on(func(k *Known, d schemas.OfferHandedBackData, at int64, when time.Time) shown {
+	schemas.OfferHandedBack: on(func(k *JourneyState, d schemas.OfferHandedBackData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
 		return shown{"reason": d.Reason}
 	}),
-	schemas.FollowupCompleted: on(func(k *Known, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.Completed.hear(at, when) })
+	schemas.FollowupCompleted: on(func(k *JourneyState, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Completed.apply(at, when) })
 		return shown{"on": d.CompletedOn, "next": d.Next}
 	}),
-	schemas.OfferWithdrawn: on(func(k *Known, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
+	schemas.OfferWithdrawn: on(func(k *JourneyState, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
 		return shown{"reason": d.Reason}
 	}),
-	schemas.OfferExhausted: on(func(k *Known, d schemas.OfferExhaustedData, at int64, when time.Time) shown {
-		k.Exhausted.hear(at, when)
+	schemas.OfferExhausted: on(func(k *JourneyState, d schemas.OfferExhaustedData, at int64, when time.Time) shown {
+		k.Exhausted.apply(at, when)
 		return shown{"lastDay": d.LastDay}
 	}),
-	schemas.BridgingProposed: on(func(k *Known, d schemas.BridgingProposedData, at int64, when time.Time) shown {
+	schemas.BridgingProposed: on(func(k *JourneyState, d schemas.BridgingProposedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planProposed)
 		return shown{"everyDays": d.EveryDays, "minutes": d.Minutes}
 	}),
-	schemas.BridgingStarted: on(func(k *Known, d schemas.BridgingStartedData, at int64, when time.Time) shown {
+	schemas.BridgingStarted: on(func(k *JourneyState, d schemas.BridgingStartedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planActive)
 		return shown{"everyDays": d.EveryDays, "minutes": d.Minutes}
 	}),
-	schemas.BridgingPaused: on(func(k *Known, d schemas.BridgingPausedData, at int64, when time.Time) shown {
+	schemas.BridgingPaused: on(func(k *JourneyState, d schemas.BridgingPausedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planPaused)
 		return nil
 	}),
-	schemas.BridgingResumed: on(func(k *Known, d schemas.BridgingResumedData, at int64, when time.Time) shown {
+	schemas.BridgingResumed: on(func(k *JourneyState, d schemas.BridgingResumedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planActive)
 		return nil
 	}),
-	schemas.BridgingEnded: on(func(k *Known, d schemas.BridgingEndedData, at int64, when time.Time) shown {
+	schemas.BridgingEnded: on(func(k *JourneyState, d schemas.BridgingEndedData, at int64, when time.Time) shown {
 		k.addPlan(at, when, d.Plan, planEnded)
 		return shown{"reason": d.Reason}
 	}),
-	schemas.CallScheduled: on(func(k *Known, d schemas.CallScheduledData, at int64, when time.Time) shown {
+	schemas.CallScheduled: on(func(k *JourneyState, d schemas.CallScheduledData, at int64, when time.Time) shown {
 		k.addCall(at, when, d)
 		return shown{"on": d.On}
 	}),
-	schemas.CallReached: on(func(_ *Known, d schemas.CallReachedData, _ int64, _ time.Time) shown {
+	schemas.CallReached: on(func(_ *JourneyState, d schemas.CallReachedData, _ int64, _ time.Time) shown {
 		return shown{"on": d.On, "answer": d.Answer}
 	}),
-	schemas.CallUnanswered: on(func(_ *Known, d schemas.CallUnansweredData, _ int64, _ time.Time) shown {
+	schemas.CallUnanswered: on(func(_ *JourneyState, d schemas.CallUnansweredData, _ int64, _ time.Time) shown {
 		return shown{"on": d.On, "try": d.Try, "why": d.Why, "again": d.Again, "navigator": d.Navigator}
 	}),
-	schemas.CallOtherPerson: on(func(_ *Known, d schemas.CallOtherPersonData, _ int64, _ time.Time) shown {
+	schemas.CallOtherPerson: on(func(_ *JourneyState, d schemas.CallOtherPersonData, _ int64, _ time.Time) shown {
 		return shown{"on": d.On, "navigator": d.Navigator}
 	}),
-	schemas.CallNotMade: on(func(_ *Known, d schemas.CallNotMadeData, _ int64, _ time.Time) shown {
+	schemas.CallNotMade: on(func(_ *JourneyState, d schemas.CallNotMadeData, _ int64, _ time.Time) shown {
 		return shown{"on": d.On, "reason": d.Reason}
 	}),
-	schemas.AskedToStop: on(func(_ *Known, d schemas.AskedToStopData, _ int64, _ time.Time) shown { return shown{"by": d.By} }),
-	schemas.HelpRequested: on(func(_ *Known, d schemas.HelpRequestedData, _ int64, _ time.Time) shown {
+	schemas.AskedToStop: on(func(_ *JourneyState, d schemas.AskedToStopData, _ int64, _ time.Time) shown { return shown{"by": d.By} }),
+	schemas.HelpRequested: on(func(_ *JourneyState, d schemas.HelpRequestedData, _ int64, _ time.Time) shown {
 		return shown{"kind": d.Kind, "about": d.About}
 	}),
-	schemas.HelpAcknowledged: on(func(*Known, schemas.HelpAcknowledgedData, int64, time.Time) shown { return nil }),
+	schemas.HelpAcknowledged: on(func(*JourneyState, schemas.HelpAcknowledgedData, int64, time.Time) shown { return nil }),
 }
 
-func consent(k *Known, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
-	k.addConsent(d, schemas.Said{At: at, When: when, Yes: given})
+func consent(k *JourneyState, d schemas.ConsentData, at int64, when time.Time, given bool) shown {
+	k.addConsent(d, schemas.Answered{At: at, When: when, Yes: given})
 	return shown{"purposes": d.Purposes}
 }
 
 // seenElsewhere tells the journey's own people who looked from elsewhere, and at what; it changes nothing else.
-func seenElsewhere(_ *Known, d schemas.SeenData, _ int64, _ time.Time) shown {
+func seenElsewhere(_ *JourneyState, d schemas.SeenData, _ int64, _ time.Time) shown {
 	return shown{"organisation": d.Organisation, "what": d.What}
 }

@@ -72,7 +72,7 @@ func (a api) stepOf(s Step, now time.Time) stepShown {
 }
 
 // explain adds what a step is about, where its kind alone does not say it.
-func (s *stepShown) explain(step Step, k *Known) {
+func (s *stepShown) explain(step Step, k *JourneyState) {
 	switch step.Kind {
 	case stepServiceAnswers, stepAskAgain, stepAskWhy:
 		s.Service, _, _ = strings.Cut(step.Basis, "/")
@@ -162,7 +162,7 @@ type journeyShown struct {
 	Organisation string       `json:"organisation,omitempty"`
 	State        string       `json:"state"`
 	BeganAt      *time.Time   `json:"beganAt,omitempty"`
-	Held         *heldShown   `json:"held,omitempty"`
+	OnHold       *holdShown   `json:"held,omitempty"`
 	Closed       *closedShown `json:"closed,omitempty"`
 	Steps        []stepShown  `json:"steps"`
 	Timeline     []lineShown  `json:"timeline"`
@@ -233,10 +233,10 @@ func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zo
 
 func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now time.Time) journeyShown {
 	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{},
-		Held: a.heldOf(j), Closed: a.closedOf(j), May: mayDo(j.State, schemas.Role(p.Role))}
+		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), May: mayDo(j.State, schemas.Role(p.Role))}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
-		one.explain(step, &j.Known)
+		one.explain(step, &j.JourneyState)
 		one.May, one.TakeOn = mayWith(step, schemas.Role(p.Role))
 		s.Steps = append(s.Steps, one)
 	}
@@ -269,7 +269,7 @@ func pathID(r *http.Request) (string, error) {
 // done closes a step. The body may name the next one.
 func (a api) done(w http.ResponseWriter, r *http.Request) error {
 	type asked struct {
-		Next *NextWish `json:"next"`
+		Next *NextDesired `json:"next"`
 		// NoAnswer says that the person was asked and could not be reached: they are asked again, by the ladder.
 		NoAnswer bool `json:"noAnswer"`
 	}
@@ -295,7 +295,7 @@ func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		handOver(tx, s, hand{"handed-on", body.Owner, named(p), ws.now})
+		handOver(tx, s, command{"handed-on", body.Owner, named(p), ws.now})
 		j.put(s)
 		return ws.store(tx)
 	})
@@ -308,7 +308,7 @@ func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		handOver(tx, s, hand{handTaken, body.Owner, named(p), ws.now})
+		handOver(tx, s, command{commandTaken, body.Owner, named(p), ws.now})
 		j.put(s)
 		return ws.store(tx)
 	})
@@ -377,7 +377,7 @@ func readBody(w http.ResponseWriter, r *http.Request, into any) ([]byte, error) 
 	return text, httpx.DecodeJSON(text, into)
 }
 
-// lockStep locks the journey of a step that p may change. A message that was set aside is closed by releasing or
+// lockStep locks the journey of a step that p may change. A message that was quarantined is closed by releasing or
 // dismissing it, not here.
 func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
 	records := map[string]*record{}
@@ -399,7 +399,7 @@ func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
 type changedShown struct {
 	Journey string       `json:"journey"`
 	State   string       `json:"state"`
-	Held    *heldShown   `json:"held,omitempty"`
+	OnHold  *holdShown   `json:"held,omitempty"`
 	Closed  *closedShown `json:"closed,omitempty"`
 	Steps   []stepShown  `json:"steps"`
 	May     []string     `json:"may,omitempty"`
@@ -410,5 +410,5 @@ func (a api) changedOf(j *record, p principal.Principal, now time.Time) changedS
 	for _, s := range j.Steps {
 		steps = append(steps, a.stepOf(s, now))
 	}
-	return changedShown{Journey: j.ID, State: j.State, Held: a.heldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))}
+	return changedShown{Journey: j.ID, State: j.State, OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))}
 }

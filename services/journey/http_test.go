@@ -61,8 +61,8 @@ func newWorld(t *testing.T) *world {
 	stream := bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
 	w.conn = testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: Name})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
-	testkit.Keep(t, w.conn, stream, flow.Durable(stream.Name, Name, Hears()))
-	w.flow, err = flow.New(ctx, flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: stream, Clock: w.c, Hears: Hears(), Handle: w.Handle, Due: w.Due()})
+	testkit.Keep(t, w.conn, stream, flow.Durable(stream.Name, Name, Subjects()))
+	w.flow, err = flow.New(ctx, flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: stream, Clock: w.c, Subjects: Subjects(), Handle: w.Handle, Due: w.Due()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,9 +461,9 @@ func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {
 	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "navigator:duty"}`, 200)
 	try(schemas.Navigator, "/acknowledge", `{"owner": "navigator:duty"}`, 200)
 	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "team:liaison"}`, 403)
-	for _, kept := range []hand{{What: handTaken, Owner: "team:young-people", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
+	for _, kept := range []command{{What: commandTaken, Owner: "team:young-people", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
 		{What: "handed-on", Owner: "navigator:duty", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
-		{What: handTaken, Owner: "navigator:duty", By: "navigator@RXX/navigator-1"}} {
+		{What: commandTaken, Owner: "navigator:duty", By: "navigator@RXX/navigator-1"}} {
 		if n := count(t, w.pool, `select count(*) from hand where what = $1 and owner = $2 and done_by = $3`, kept.What, kept.Owner, kept.By); n != 1 {
 			t.Errorf("%d rows of %+v", n, kept)
 		}

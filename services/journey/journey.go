@@ -51,8 +51,8 @@ func Migrations() fs.FS {
 	return sub
 }
 
-// Hears are the subjects of the types that journey acts on.
-func Hears() []string { return schemas.SubjectsHeardBy(Name) }
+// Subjects are the subjects of the types that journey acts on.
+func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Config is what journey needs. Zone is Europe/London when nil.
 type Config struct {

@@ -138,8 +138,8 @@ func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take 
 			var at time.Time
 			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known, &at, &why}, func() error {
 				one := r
-				if json.Unmarshal([]byte(known), &one.Known) != nil || one.Known.Closed == nil {
-					one.Known = Known{Closed: &Closed{Heard: Heard{When: at}, Closing: Closing{Reason: why}}}
+				if json.Unmarshal([]byte(known), &one.JourneyState) != nil || one.JourneyState.Closed == nil {
+					one.JourneyState = JourneyState{Closed: &Closed{Subscribed: Subscribed{When: at}, Closing: Closing{Reason: why}}}
 				}
 				take(&one)
 				return nil

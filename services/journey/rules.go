@@ -67,8 +67,8 @@ const (
 	stepMendWhatFailed  = "mend-what-failed"  // by the sentinel: a dead letter
 )
 
-// Wanted is a step that should be open.
-type Wanted struct {
+// DesiredStep is a step that should be open.
+type DesiredStep struct {
 	Kind, Owner string
 	DueAt       time.Time
 	// Basis is what it is wanted for. A step that a human has done for a basis is not opened again for it.
@@ -77,12 +77,12 @@ type Wanted struct {
 
 // situation is what the table of rules looks at: what is known, and what follows from it.
 type situation struct {
-	*Known
+	*JourneyState
 	owners   Owners
 	zone     *time.Location
 	visitID  string
 	visit    Visit
-	stands   bool // a visit stands
+	active   bool // a visit stands
 	quiet    bool // nobody may contact the person: no visit stands, contact is stopped, or somebody else holds them
 	guarded  bool // under 18 or age unknown: a clinician decides first
 	double   bool // another record may be the same person: a human looks before anybody is contacted
@@ -93,13 +93,13 @@ type situation struct {
 	offered  bool
 }
 
-func situationOf(k *Known, owners Owners, zone *time.Location) situation {
-	s := situation{Known: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp), calls: k.answer(schemas.PurposeBridging)}
-	s.visitID, s.visit, s.stands = k.current()
-	s.quiet = !s.stands || k.Contact.is(false) || k.Hold != nil
+func situationOf(k *JourneyState, owners Owners, zone *time.Location) situation {
+	s := situation{JourneyState: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp), calls: k.answer(schemas.PurposeBridging)}
+	s.visitID, s.visit, s.active = k.current()
+	s.quiet = !s.active || k.Contact.is(false) || k.Hold != nil
 	s.guarded = schemas.ClinicianFirst(s.visit.Flags)
 	s.double = slices.Contains(s.visit.Flags, schemas.FlagPossibleDouble)
-	s.offerID, s.offer, s.offered = k.standing()
+	s.offerID, s.offer, s.offered = k.active()
 	return s
 }
 
@@ -127,7 +127,7 @@ func (s situation) nextDay(times ...time.Time) time.Time {
 
 // resumed is when the journey last went on; the zero time where it was never held or closed.
 func (s situation) resumed() time.Time {
-	if s.Known == nil {
+	if s.JourneyState == nil {
 		return time.Time{}
 	}
 	return s.Resumed.When
@@ -155,10 +155,10 @@ type rule struct {
 
 func team(name string) func(situation) string { return func(situation) string { return name } }
 func navigator(s situation) string            { return s.owners.Navigator }
-func once(situation) string                   { return "" }
+func handleOnce(situation) string             { return "" }
 
 // perVisit: once for each time a visit is recorded, and again when contact was stopped and lifted in between or the
-// journey was reopened, because consent is then asked for anew.
+// journey was reopened, because consent is then asked for again.
 func perVisit(s situation) string {
 	return fmt.Sprintf("%s/%d%s", s.visitID, s.visit.Recorded.At, s.again())
 }
@@ -189,9 +189,9 @@ func perRaising(s situation) string { return fmt.Sprintf("%s/%d", s.offerID, s.o
 // where none is wanted, what-next is.
 var rules = []rule{
 	{stepFindBeginning, func(s situation) bool { return !s.began() }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.First) }, once},
+		func(s situation) time.Time { return s.nextDay(s.First) }, handleOnce},
 
-	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.stands }, team(teamLiaison),
+	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active }, team(teamLiaison),
 		func(s situation) time.Time { _, v, _ := s.cancelled(); return s.nextDay(v.Withdrawn.When) },
 		func(s situation) string { id, v, _ := s.cancelled(); return fmt.Sprintf("%s/%d", id, v.Withdrawn.At) }},
 
@@ -209,11 +209,11 @@ var rules = []rule{
 		},
 		perDecision},
 
-	{stepSeeFlags, func(s situation) bool { return s.stands && len(s.shownFlags()) > 0 }, team(teamLiaison),
+	{stepSeeFlags, func(s situation) bool { return s.active && len(s.shownFlags()) > 0 }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) },
 		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.shownFlags(), ",") }},
 
-	{stepOnePerson, func(s situation) bool { return s.stands && s.double }, navigator,
+	{stepOnePerson, func(s situation) bool { return s.active && s.double }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
 	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() }, team(teamLiaison),
@@ -317,8 +317,8 @@ const again = "/again-"
 
 // climb keeps the question to the person on the rung it has reached: the steps tell, since each rung is a step of its
 // own, opened when whoever asked says that they got no answer.
-func climb(wanted []Wanted, steps []Step, owners Owners, from time.Time, zone *time.Location) []Wanted {
-	i := slices.IndexFunc(wanted, func(w Wanted) bool { return asks(w.Kind) })
+func climb(wanted []DesiredStep, steps []Step, owners Owners, from time.Time, zone *time.Location) []DesiredStep {
+	i := slices.IndexFunc(wanted, func(w DesiredStep) bool { return asks(w.Kind) })
 	if i < 0 {
 		return wanted
 	}
@@ -334,9 +334,9 @@ func climb(wanted []Wanted, steps []Step, owners Owners, from time.Time, zone *t
 func asks(kind string) bool { return kind == stepAskThePerson || kind == stepAskTheParent }
 
 // askAgain is the rung above a step that asked and got no answer; none above the last.
-func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) Wanted {
+func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) DesiredStep {
 	if !asks(s.Kind) {
-		return Wanted{}
+		return DesiredStep{}
 	}
 	basis, tries := s.Basis, 0
 	if before, n, found := strings.Cut(s.Basis, again); found {
@@ -344,29 +344,29 @@ func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) Wanted
 		tries, _ = strconv.Atoi(n) // written below
 	}
 	if tries == len(ladder)-1 {
-		return Wanted{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: from.Add(ladder[tries] + 24*time.Hour)}
+		return DesiredStep{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: from.Add(ladder[tries] + 24*time.Hour)}
 	}
-	return Wanted{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: askBy(from, tries+1, zone)}
+	return DesiredStep{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: askBy(from, tries+1, zone)}
 }
 
 // exhausted says that no partner was left, and that no offer has been raised since.
-func (k *Known) exhausted() bool {
-	_, offer, ok := k.standing()
+func (k *JourneyState) exhausted() bool {
+	_, offer, ok := k.active()
 	return k.Exhausted.At > 0 && (!ok || offer.Raised.At < k.Exhausted.At)
 }
 
 // stepsFor returns every step that should be open for what is known, in the order of the table; there is always one.
-func stepsFor(k *Known, owners Owners, zone *time.Location) []Wanted {
+func stepsFor(k *JourneyState, owners Owners, zone *time.Location) []DesiredStep {
 	s := situationOf(k, owners, zone)
-	var wanted []Wanted
+	var wanted []DesiredStep
 	for _, r := range rules {
 		if r.when(s) {
-			wanted = append(wanted, Wanted{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
+			wanted = append(wanted, DesiredStep{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
 		}
 	}
 	wanted = append(wanted, s.services()...)
 	if len(wanted) == 0 {
-		return []Wanted{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
+		return []DesiredStep{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
 	}
 	return wanted
 }
@@ -374,17 +374,17 @@ func stepsFor(k *Known, owners Owners, zone *time.Location) []Wanted {
 // services are the steps that follow from asking services: one for each that has not answered, due when its answer
 // was hoped for; one to ask again for each that did not reply; and one to ask why for each that said no for a reason it
 // has agreed never to decline for. Who asked owns it: a service is not here to do it.
-func (s situation) services() []Wanted {
-	var wanted []Wanted
+func (s situation) services() []DesiredStep {
+	var wanted []DesiredStep
 	for _, id := range slices.Sorted(maps.Keys(s.Services)) {
 		a := s.Services[id]
 		switch {
 		case a.pending():
-			wanted = append(wanted, Wanted{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy, Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy, Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
 		case a.Questioned:
-			wanted = append(wanted, Wanted{Kind: stepAskWhy, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepAskWhy, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		case a.silent():
-			wanted = append(wanted, Wanted{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		}
 	}
 	return wanted
@@ -418,7 +418,7 @@ const (
 // compare returns which steps to open, as they are wanted, and which open ones have been overtaken by events. steps
 // are the journey's steps that are open or done. Steps that a human or the sentinel opened are theirs to close. It
 // leaves at least one step open: when everything wanted has been done already, what-next is opened for because.
-func compare(steps []Step, wanted []Wanted, whatNext Wanted) (open []Wanted, replace []Step) {
+func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []DesiredStep, replace []Step) {
 	for _, w := range wanted {
 		if !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == w.Kind && s.Basis == w.Basis }) {
 			open = append(open, w)
@@ -428,7 +428,7 @@ func compare(steps []Step, wanted []Wanted, whatNext Wanted) (open []Wanted, rep
 	for _, s := range steps {
 		switch {
 		case s.State != stateOpen:
-		case !followsFromEvents(s) || slices.ContainsFunc(wanted, func(w Wanted) bool { return s.Kind == w.Kind && s.Basis == w.Basis }):
+		case !followsFromEvents(s) || slices.ContainsFunc(wanted, func(w DesiredStep) bool { return s.Kind == w.Kind && s.Basis == w.Basis }):
 			remaining++
 		default:
 			replace = append(replace, s)
@@ -461,8 +461,8 @@ func holding(steps []Step) (Step, bool) {
 }
 
 // whatNext is the step that is opened when nothing else is: what happens next is the navigator's question.
-func whatNext(owners Owners, basis string, now time.Time, zone *time.Location) Wanted {
-	return Wanted{Kind: stepWhatNext, Owner: owners.Navigator, Basis: basis, DueAt: (calendar.DayOf(now, zone) + 1).At(dueHour, 0, zone)}
+func whatNext(owners Owners, basis string, now time.Time, zone *time.Location) DesiredStep {
+	return DesiredStep{Kind: stepWhatNext, Owner: owners.Navigator, Basis: basis, DueAt: (calendar.DayOf(now, zone) + 1).At(dueHour, 0, zone)}
 }
 
 // grace is how long a step may be overdue before more is done than adding an owner, and before it counts as the void.

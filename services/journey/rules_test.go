@@ -254,7 +254,7 @@ func TestWhatHappensNext(t *testing.T) {
 
 func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
 	t.Parallel()
-	for _, typ := range schemas.HeardBy(Name) {
+	for _, typ := range schemas.SubscribedBy(Name) {
 		e := flow.Event{Type: string(typ), Subject: aJourney, Data: json.RawMessage(`{}`)}
 		if _, ok := heard[typ]; !ok && !aboutMessage(e) {
 			t.Errorf("%s is subscribed to and not understood", typ)
@@ -418,7 +418,7 @@ func endOf(r *record) string {
 		open = append(open, line)
 	}
 	slices.Sort(open)
-	known, _ := json.Marshal(r.Known)
+	known, _ := json.Marshal(r.JourneyState)
 	return strings.Join(open, "\n") + "\n" + string(known)
 }
 
@@ -470,8 +470,8 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 				rt.Fatalf("after %s the %s journey has no open step", events[i].Type, r.State)
 			case r.State == journeyClosed && held:
 				rt.Fatalf("after %s the closed journey has steps: %v", events[i].Type, openStepsOf(r, time.UTC))
-			case (r.State == journeyClosed) != (r.Known.Closed != nil) || (r.State == journeyHeld) != (r.Known.Hold != nil):
-				rt.Fatalf("a %s journey knows of hold %v and closing %v", r.State, r.Known.Hold, r.Known.Closed)
+			case (r.State == journeyClosed) != (r.JourneyState.Closed != nil) || (r.State == journeyOnHold) != (r.JourneyState.Hold != nil):
+				rt.Fatalf("a %s journey knows of hold %v and closing %v", r.State, r.JourneyState.Hold, r.JourneyState.Closed)
 			}
 		}
 	})
@@ -483,7 +483,7 @@ func turnSomehow(rt *rapid.T, w *writes, r *record) {
 	var err error
 	switch rapid.IntRange(0, 5).Draw(rt, "turn") {
 	case 0:
-		err = w.hold(r, Hold{Place: "ward", HeldBy: "ward-team", ReviewOn: w.now.AddDate(0, 0, 7).Format(time.DateOnly)}, by)
+		err = w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: w.now.AddDate(0, 0, 7).Format(time.DateOnly)}, by)
 	case 1:
 		err = w.release(r, by)
 	case 2:
@@ -521,7 +521,7 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 	s.offer(false)
 	s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl"})
 	for _, e := range s.events {
-		details, err := learn(&Known{}, e)
+		details, err := apply(&JourneyState{}, e)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -540,8 +540,8 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 func TestAPathwaysLineCountsWhatIsOpen(t *testing.T) {
 	t.Parallel()
 	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Open: []string{"svc-b"}, OpenIf: []string{"svc-a", "svc-c"}})
-	var k Known
-	details, err := learn(&k, e)
+	var k JourneyState
+	details, err := apply(&k, e)
 	if err != nil || string(details) != `{"open":1,"open-if":2}` {
 		t.Errorf("the line shows %s, %v", details, err)
 	}
@@ -584,7 +584,7 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 		}
 		step = Step{Kind: next.Kind, Basis: next.Basis, State: stateOpen}
 		steps = append(steps, step)
-		if climbed := climb([]Wanted{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded, london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
+		if climbed := climb([]DesiredStep{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded, london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
 			t.Errorf("later events ask for %+v, which is not the rung reached, %+v", climbed[0], next)
 		}
 	}
@@ -600,20 +600,20 @@ func TestANoToOnePartnerIsNoAnswerToThePurpose(t *testing.T) {
 	to := func(organisation string) schemas.ConsentData {
 		return schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: organisation}
 	}
-	var k Known
-	k.addConsent(to("a"), schemas.Said{At: 1, When: time.Time{}, Yes: false})
+	var k JourneyState
+	k.addConsent(to("a"), schemas.Answered{At: 1, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); a.At != 0 {
 		t.Errorf("a no to one counts as %+v", a)
 	}
-	k.addConsent(to("b"), schemas.Said{At: 2, When: time.Time{}, Yes: true})
+	k.addConsent(to("b"), schemas.Answered{At: 2, When: time.Time{}, Yes: true})
 	if a := k.answer(schemas.PurposeFollowUp); !a.is(true) {
 		t.Errorf("with a yes to another it counts as %+v", a)
 	}
-	k.addConsent(to("b"), schemas.Said{At: 3, When: time.Time{}, Yes: false})
+	k.addConsent(to("b"), schemas.Answered{At: 3, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); a.is(true) {
 		t.Errorf("with that taken back it counts as %+v", a)
 	}
-	k.addConsent(to(""), schemas.Said{At: 4, When: time.Time{}, Yes: false})
+	k.addConsent(to(""), schemas.Answered{At: 4, When: time.Time{}, Yes: false})
 	if a := k.answer(schemas.PurposeFollowUp); !a.is(false) {
 		t.Errorf("a no to all counts as %+v", a)
 	}

@@ -29,13 +29,13 @@ type SentinelConfig struct {
 	// Flow gives out journey.in-void: a flow of service journey that need not hear anything, and runs beside.
 	Flow *flow.Flow
 	// Pool is logged in as journey; Held as footbridge_sentinel, which sees each service's view held and no more.
-	Pool, Held *pgxpool.Pool
+	Pool, OnHold *pgxpool.Pool
 	// Services have a view held ("intake", "threshold", "followup", "bridging", "journey").
 	Services []string
 
 	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
 	// (5 min). Grace is how long a step may be overdue (4 h).
-	Every, Settle, Grace time.Duration
+	Every, Decide, Grace time.Duration
 	// Slice is how much of what each service has held for longer is looked at again in each round (1,000 lines), and half
 	// as many journeys: with 30,000 of each under way all of it within the hour, and a round never takes longer.
 	Slice int
@@ -75,7 +75,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
 	}
 	cfg.Every, cfg.Slice = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.Slice, 1000)
-	cfg.Settle, cfg.Grace = cmp.Or(cfg.Settle, 5*time.Minute), cmp.Or(cfg.Grace, grace)
+	cfg.Decide, cfg.Grace = cmp.Or(cfg.Decide, 5*time.Minute), cmp.Or(cfg.Grace, grace)
 	if cfg.Clock == nil {
 		cfg.Clock = clock.Real()
 	}
@@ -91,7 +91,7 @@ func (s *Sentinel) Run(ctx context.Context) error {
 	tick := time.NewTicker(s.cfg.Every)
 	defer tick.Stop()
 	for {
-		found, err := s.Look(ctx)
+		found, err := s.Round(ctx)
 		if err != nil && ctx.Err() == nil {
 			s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook, "sentinel.md")
 		}
@@ -109,9 +109,9 @@ func (s *Sentinel) Run(ctx context.Context) error {
 	}
 }
 
-// Look looks once, if this process holds the lease or can have it. It returns how many findings were new. A service
+// Round looks once, if this process holds the lease or can have it. It returns how many findings were new. A service
 // that cannot be read does not keep the others from being looked at.
-func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
+func (s *Sentinel) Round(ctx context.Context) (found int, err error) {
 	if s.cfg.Flow != nil {
 		if err := s.cfg.Flow.ClockRight(); err != nil {
 			return 0, err
@@ -129,7 +129,7 @@ func (s *Sentinel) Look(ctx context.Context) (found int, err error) {
 	}
 	errs := []error{s.overdue(ctx, now, keep)}
 	for _, service := range s.cfg.Services {
-		errs = append(errs, s.heldBy(ctx, service, before, now, keep))
+		errs = append(errs, s.onHoldBy(ctx, service, before, now, keep))
 	}
 	errs = append(errs, s.own(ctx, now, keep)) // what a step has just been opened beside needs no other
 	return found, errors.Join(errs...)
@@ -183,10 +183,10 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 // overlap is for how long a line is looked at as a new one: it may have been committed later than it says.
 const overlap = time.Hour
 
-// heldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On the
+// onHoldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On the
 // first round that is since a sentinel looked last, and a day at least.
-func (s *Sentinel) heldBy(ctx context.Context, service string, before, now time.Time, keep func([]finding) error) error {
-	settled := now.Add(-s.cfg.Settle)
+func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now time.Time, keep func([]finding) error) error {
+	settled := now.Add(-s.cfg.Decide)
 	r := s.services[service]
 	if r == nil {
 		r = &reach{upTo: settled.Add(-24 * time.Hour), next: place{journey: lowestID}}
@@ -195,11 +195,11 @@ func (s *Sentinel) heldBy(ctx context.Context, service string, before, now time.
 		}
 		s.services[service] = r
 	}
-	pool := s.cfg.Held
+	pool := s.cfg.OnHold
 	if service == Name {
 		pool = s.cfg.Pool
 	}
-	err := newlyHeld(ctx, pool, service, r.upTo.Add(-overlap), settled, func(rows []heldRow) error {
+	err := newlyHeld(ctx, pool, service, r.upTo.Add(-overlap), settled, func(rows []unseenRow) error {
 		findings, err := s.judge(ctx, service, rows, settled)
 		if err != nil {
 			return err
@@ -229,7 +229,7 @@ func (s *Sentinel) heldBy(ctx context.Context, service string, before, now time.
 // unaccounted leaves out of a slice the lines whose journey is there as it should be, which is nearly all, and says where
 // the next one begins. The journeys are read in the slice's order, in one go. Where many more journeys than lines stand
 // in between, the slice ends early.
-func (s *Sentinel) unaccounted(ctx context.Context, rows []heldRow, from place) (left []heldRow, next place, err error) {
+func (s *Sentinel) unaccounted(ctx context.Context, rows []unseenRow, from place) (left []unseenRow, next place, err error) {
 	next = place{journey: lowestID}
 	if len(rows) == s.cfg.Slice {
 		last := rows[len(rows)-1].Journey
@@ -247,20 +247,20 @@ func (s *Sentinel) unaccounted(ctx context.Context, rows []heldRow, from place) 
 		}
 		if len(ids) == 4*s.cfg.Slice && ids[len(ids)-1] < last {
 			next = place{journey: ids[len(ids)-1], beyond: true}
-			rows = slices.DeleteFunc(rows, func(r heldRow) bool { return r.Journey > next.journey })
+			rows = slices.DeleteFunc(rows, func(r unseenRow) bool { return r.Journey > next.journey })
 		}
 		there[recorded] = map[string]bool{}
 		for _, id := range ids {
 			there[recorded][id] = true
 		}
 	}
-	return slices.DeleteFunc(rows, func(r heldRow) bool { return r.ofJourney() && there[r.State == heldRecorded][r.Journey] }), next, nil
+	return slices.DeleteFunc(rows, func(r unseenRow) bool { return r.ofJourney() && there[r.State == sourceRecorded][r.Journey] }), next, nil
 }
 
 // ends are the first and the last journey among lines that need one: those of discharges that were recorded, or the others.
-func ends(rows []heldRow, recorded bool) (first, last string) {
+func ends(rows []unseenRow, recorded bool) (first, last string) {
 	for _, r := range rows {
-		if r.ofJourney() && (r.State == heldRecorded) == recorded {
+		if r.ofJourney() && (r.State == sourceRecorded) == recorded {
 			first, last = cmp.Or(first, r.Journey), r.Journey
 		}
 	}
@@ -268,22 +268,22 @@ func ends(rows []heldRow, recorded bool) (first, last string) {
 }
 
 // ofJourney says whether a line is one that needs its journey.
-func (r heldRow) ofJourney() bool {
-	return r.State != heldDead && r.State != heldQuarantined && clock.IsID(r.Journey)
+func (r unseenRow) ofJourney() bool {
+	return r.State != sourceDead && r.State != sourceQuarantined && clock.IsID(r.Journey)
 }
 
 // judge compares what a service holds with the journeys: what it holds must be on one that is open or held (or was
 // closed too lately for the service to have let go), a discharge that
-// was recorded must be on one (which may have been closed since), a message that was set aside must have a step, and a
+// was recorded must be on one (which may have been closed since), a message that was quarantined must have a step, and a
 // dead letter is the void as it is.
-func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow, settled time.Time) ([]finding, error) {
+func (s *Sentinel) judge(ctx context.Context, service string, rows []unseenRow, settled time.Time) ([]finding, error) {
 	var begun, journeys, messages []string
 	for _, r := range rows {
 		switch {
-		case r.State == heldDead:
-		case r.State == heldQuarantined:
+		case r.State == sourceDead:
+		case r.State == sourceQuarantined:
 			messages = append(messages, r.Journey)
-		case r.State == heldRecorded:
+		case r.State == sourceRecorded:
 			begun = append(begun, r.Journey)
 		case clock.IsID(r.Journey):
 			journeys = append(journeys, r.Journey)
@@ -313,9 +313,9 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []heldRow, se
 
 // States of the views that the sentinel treats apart.
 const (
-	heldDead        = "dead-letter"
-	heldQuarantined = "message-quarantined"
-	heldRecorded    = "discharge-recorded"
+	sourceDead        = "dead-letter"
+	sourceQuarantined = "message-quarantined"
+	sourceRecorded    = "discharge-recorded"
 )
 
 // Reasons of journey.in-void.
@@ -326,13 +326,13 @@ const (
 	voidNotOpened  = "not-opened"
 )
 
-func reasonOf(r heldRow, lost, left []string) (reason, kind string) {
+func reasonOf(r unseenRow, lost, left []string) (reason, kind string) {
 	switch {
-	case r.State == heldDead:
+	case r.State == sourceDead:
 		return voidDeadLetter, stepMendWhatFailed
-	case r.State == heldQuarantined && slices.Contains(left, r.Journey):
+	case r.State == sourceQuarantined && slices.Contains(left, r.Journey):
 		return voidNoStep, stepReadMessage
-	case r.State != heldQuarantined && slices.Contains(lost, r.Journey):
+	case r.State != sourceQuarantined && slices.Contains(lost, r.Journey):
 		return voidNotOpened, stepFindWhatIsLost
 	}
 	return "", ""

@@ -15,7 +15,7 @@ import (
 
 func (w *world) sentinel() *Sentinel {
 	w.t.Helper()
-	s, err := NewSentinel(SentinelConfig{Owners: someOwners, Clock: w.c, Flow: w.flow, Pool: w.pool, Held: w.db.Pool(pg.Sentinel), Services: []string{"other", Name}})
+	s, err := NewSentinel(SentinelConfig{Owners: someOwners, Clock: w.c, Flow: w.flow, Pool: w.pool, OnHold: w.db.Pool(pg.Sentinel), Services: []string{"other", Name}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -24,7 +24,7 @@ func (w *world) sentinel() *Sentinel {
 
 func (w *world) look(s *Sentinel, want int) {
 	w.t.Helper()
-	if found, err := s.Look(w.t.Context()); err != nil || found != want {
+	if found, err := s.Round(w.t.Context()); err != nil || found != want {
 		w.t.Errorf("found %d (%v), want %d", found, err, want)
 	}
 }
@@ -171,7 +171,7 @@ func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
 	}
 	looked := make(chan error, 1)
 	go func() {
-		found, err := s.Look(t.Context())
+		found, err := s.Round(t.Context())
 		if found != 1 && err == nil {
 			err = fmt.Errorf("found %d", found)
 		}
@@ -234,7 +234,7 @@ func TestAServiceThatCannotBeReadHidesNothingElse(t *testing.T) {
 	s := w.sentinel()
 	s.cfg.Services = []string{"missing", "other"}
 	w.holds(clock.NewID(w.c.Now()), "raised", 60)
-	if found, err := s.Look(w.t.Context()); found != 1 || err == nil {
+	if found, err := s.Round(w.t.Context()); found != 1 || err == nil {
 		t.Errorf("found %d, %v", found, err)
 	}
 }

@@ -30,7 +30,7 @@ type record struct {
 	ID, Organisation, Person string
 	State                    string
 	Version                  int64
-	Known                    Known
+	JourneyState             JourneyState
 	Correlation              string
 	BeganAt                  *time.Time
 	Steps                    []Step        // open or done; replaced ones are history
@@ -74,7 +74,7 @@ func scanRecords(rows pgx.Rows, records map[string]*record) error {
 	into := []any{&r.ID, &r.Organisation, &r.Person, &r.State, &r.Version, &known, &r.Correlation, &r.BeganAt}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		loaded := r
-		if err := json.Unmarshal([]byte(known), &loaded.Known); err != nil {
+		if err := json.Unmarshal([]byte(known), &loaded.JourneyState); err != nil {
 			return fmt.Errorf("reading what is known of journey %s: %w", r.ID, err)
 		}
 		records[r.ID] = &loaded
@@ -135,7 +135,7 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	var heldWith []*string
 	var barred, same []string // each a list, as an array of PostgreSQL cannot hold lists of different length
 	for _, r := range records {
-		text, err := json.Marshal(r.Known)
+		text, err := json.Marshal(r.JourneyState)
 		if err != nil {
 			return fmt.Errorf("writing what is known of journey %s: %w", r.ID, err)
 		}
@@ -149,12 +149,12 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 		holds, due, began = append(holds, hold), append(due, holdDue), append(began, r.BeganAt)
 		var why *string
 		var when *time.Time
-		if c := r.Known.Closed; c != nil {
+		if c := r.JourneyState.Closed; c != nil {
 			why, when = &c.Reason, &c.When
 		}
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
-		barred, same = append(barred, strings.Join(r.Known.barred(), " ")), append(same, strings.Join(r.Known.same(), " "))
-		heldWith = append(heldWith, r.Known.heldWith())
+		barred, same = append(barred, strings.Join(r.JourneyState.barred(), " ")), append(same, strings.Join(r.JourneyState.same(), " "))
+		heldWith = append(heldWith, r.JourneyState.onHoldWith())
 	}
 	q.Queue(`with n as materialized (
 			select id, organisation, person, state, hold, due, version, known::jsonb, correlation, began, closed, why, fresh,
@@ -175,8 +175,8 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 	return nil
 }
 
-// addTurns queues what was decided about whole journeys.
-func addTurns(q queuer, turns []turn, at time.Time) error {
+// addTransitions queues what was decided about whole journeys.
+func addTransitions(q queuer, turns []transition, at time.Time) error {
 	if len(turns) == 0 {
 		return nil
 	}
@@ -238,7 +238,7 @@ func orNull(s string) *string {
 }
 
 // closeSteps queues that steps are done or replaced. They are known to be open, under their journey's lock; the
-// statement does not say so, lest the planner look for them among all open ones.
+// statement does not say so, so that the planner does not look for them among all open ones.
 func closeSteps(q queuer, steps []Step, at time.Time) {
 	if len(steps) == 0 {
 		return
@@ -299,9 +299,9 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 
 // handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
 // is next looked at stays.
-func handOver(q queuer, s Step, h hand) {
+func handOver(q queuer, s Step, h command) {
 	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at end
-		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == handTaken, h.At)
+		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At)
 	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		clock.NewID(h.At), s.ID, s.Journey, h.What, h.Owner, h.By, h.At)
 }

@@ -58,7 +58,7 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 			if !tc.before {
 				hear(schemas.PersonMerged)
 			}
-			state(other, journeyHeld)
+			state(other, journeyOnHold)
 			said(schemas.JourneyHeld, 1)
 			day := w.c.Now().AddDate(0, 0, 9).In(w.zone).Format(time.DateOnly)
 			do(one, "/hold", `{"place": "ward", "heldBy": "ward-team", "reviewOn": "`+day+`"}`, 200)
@@ -73,7 +73,7 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 			}
 			state(other, journeyOpen)
 			said(schemas.JourneyReleased, 1)
-			state(one, map[bool]string{true: journeyHeld, false: journeyOpen}[tc.part])
+			state(one, map[bool]string{true: journeyOnHold, false: journeyOpen}[tc.part])
 		})
 	}
 }

@@ -14,8 +14,8 @@ import (
 // what is stored: what is new since the round before, and the next slice of what was there already, so that all of it
 // is looked at again and again.
 
-// heldRow is a line of a service's view held.
-type heldRow struct {
+// unseenRow is a line of a service's view held.
+type unseenRow struct {
 	Journey, State string
 	Since          time.Time
 }
@@ -30,16 +30,16 @@ func viewOf(service string) string {
 }
 
 // newlyHeld reads what a service has held since a time between from and settled; see gets it in pages.
-func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time, see func([]heldRow) error) error {
+func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time, see func([]unseenRow) error) error {
 	const page = 2000
 	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where since > $1 and since <= $2`, from, settled)
 	if err != nil {
 		return fmt.Errorf("reading what %s holds: %w", service, err)
 	}
 	defer rows.Close()
-	found := make([]heldRow, 0, page)
+	found := make([]unseenRow, 0, page)
 	for rows.Next() {
-		var r heldRow
+		var r unseenRow
 		if err := rows.Scan(&r.Journey, &r.State, &r.Since); err != nil {
 			return fmt.Errorf("reading what %s holds: %w", service, err)
 		}
@@ -63,7 +63,7 @@ type place struct {
 }
 
 // heldFrom reads the next slice of what a service holds, in the order of the journeys.
-func heldFrom(ctx context.Context, pool *pgxpool.Pool, service string, after place, settled time.Time, limit int) ([]heldRow, error) {
+func heldFrom(ctx context.Context, pool *pgxpool.Pool, service string, after place, settled time.Time, limit int) ([]unseenRow, error) {
 	from := ">="
 	if after.beyond {
 		from = ">"
@@ -73,7 +73,7 @@ func heldFrom(ctx context.Context, pool *pgxpool.Pool, service string, after pla
 	if err != nil {
 		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
 	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[heldRow])
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unseenRow])
 	if err != nil {
 		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
 	}
@@ -110,7 +110,7 @@ func slice(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n 
 	var held bool
 	_, err = pgx.ForEachRow(rows, []any{&r.ID, &r.Version, &known, &arrived, &held}, func() error {
 		n, last = n+1, r.ID
-		if json.Unmarshal([]byte(known), new(Known)) != nil {
+		if json.Unmarshal([]byte(known), new(JourneyState)) != nil {
 			broken = append(broken, r)
 		}
 		if !held {

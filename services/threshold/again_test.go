@@ -19,8 +19,8 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
-func (w *world) shape() flowtest.Service[Known, record] {
-	return flowtest.Service[Known, record]{Handler: w.handler(), Pool: w.pool, Tables: []string{"decision"}}
+func (w *world) shape() flowtest.Service[JourneyState, record] {
+	return flowtest.Service[JourneyState, record]{Handler: w.handler(), Pool: w.pool, Tables: []string{"decision"}}
 }
 
 // commanded does what people and days do to a journey: a service is asked, answers, is opened or shut by hand, and a
@@ -36,11 +36,11 @@ func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 		today := calendar.DayOf(at, w.zone).String()
 		switch rapid.IntRange(0, 3).Draw(rt, "what") {
 		case 0:
-			r.Known.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
+			r.State.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
 		case 1:
-			r.Known.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", criteria.SaidNoReply}).Draw(rt, "answer")}, today, false)
+			r.State.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", criteria.StateNoReply}).Draw(rt, "answer")}, today, false)
 		case 2:
-			r.Known.override(Overriding{Service: "adults", Door: schemas.DoorOpen, Reason: "clinical-decision"}, today, "navigator")
+			r.State.override(Overriding{Service: "adults", Eligibility: schemas.Eligible, Reason: "clinical-decision"}, today, "navigator")
 		case 3:
 			r.keep = ifChanged
 		}
@@ -79,7 +79,7 @@ func story(t *rapid.T) (events []flow.Event) {
 		case 2:
 			known := facts()
 			say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{LeftOn: day.Draw(t, "day"), Facts: &known,
-				Organisation: rapid.SampledFrom([]string{"", "RYY"}).Draw(t, "placed"), TakenBack: rapid.SampledFrom([][]string{nil, {"age"}}).Draw(t, "back")})
+				Organisation: rapid.SampledFrom([]string{"", "RYY"}).Draw(t, "placed"), Retracted: rapid.SampledFrom([][]string{nil, {"age"}}).Draw(t, "back")})
 		case 3:
 			say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts()})
 		case 4:
@@ -108,12 +108,12 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
-	w.shape().EachAgainChangesNothing(t, w.now.at, flowtest.Examples(schemas.HeardBy(Name), schemas.ExampleJSON))
+	w.shape().EachAgainChangesNothing(t, w.now.at, flowtest.Examples(schemas.SubscribedBy(Name), schemas.ExampleJSON))
 }
 
 func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
 	t.Parallel()
-	flowtest.Service[Known, record]{Handler: flow.Handler[Known, record]{Subscriptions: subscriptions}}.Understands(t, flowtest.Names(schemas.HeardBy(Name)))
+	flowtest.Service[JourneyState, record]{Handler: flow.Handler[JourneyState, record]{Subscriptions: subscriptions}}.Understands(t, flowtest.Names(schemas.SubscribedBy(Name)))
 }
 
 func TestInWhateverOrderEventsComeTheSameIsKnown(t *testing.T) {
@@ -121,7 +121,7 @@ func TestInWhateverOrderEventsComeTheSameIsKnown(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		events := story(rt)
 		known := func(events []flow.Event) string {
-			var k Known
+			var k JourneyState
 			for _, e := range events {
 				if err := subscriptions.Apply(&k, e); err != nil {
 					rt.Fatal(err)
@@ -145,7 +145,7 @@ func TestAnEventThatChangesNoDoorIsNotSaid(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
 	w.discharge(aJourney, schemas.Facts{Age: new(30)})
-	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(31)}})
+	w.apply(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(31)}})
 	if said := w.events(schemas.PathwayDecided); len(said) != 1 {
 		t.Errorf("said %d times: %v", len(said), said)
 	}

@@ -77,9 +77,9 @@ type Answered struct {
 
 // Overriding is a human's decision about one door.
 type Overriding struct {
-	Service string       `json:"service"`
-	Door    schemas.Door `json:"door"`
-	Reason  string       `json:"reason"`
+	Service     string              `json:"service"`
+	Eligibility schemas.Eligibility `json:"door"`
+	Reason      string              `json:"reason"`
 }
 
 // overrideReasons are the reasons that may be given, as codes with their words: free text about somebody has no place
@@ -138,7 +138,7 @@ func knows(set *criteria.Directory, service string, last *criteria.Decision) boo
 	if _, ok := set.Document(service); ok {
 		return true
 	}
-	return last != nil && slices.ContainsFunc(last.Doors, func(door schemas.ServiceDoor) bool { return door.Service == service })
+	return last != nil && slices.ContainsFunc(last.Eligibilities, func(door schemas.ServiceEligibility) bool { return door.Service == service })
 }
 
 const notInDirectory = "is %q, which is not in the directory; take an id from /api/services"
@@ -154,12 +154,12 @@ func (a Answered) faults(set *criteria.Directory, last *criteria.Decision, today
 	var f faultList
 	f.check(knows(set, a.Service, last), "service", notInDirectory, a.Service)
 	f.oneOf("answer", a.Answer, "answer", false)
-	f.oneOf("answeredBy", a.AnsweredBy, "answering-role", a.Answer == criteria.SaidNoReply)
+	f.oneOf("answeredBy", a.AnsweredBy, "answering-role", a.Answer == criteria.StateNoReply)
 	f.oneOf("side", a.Side, "side", true)
 	f.day("on", a.On, criteria.AddDays(today, -year), today)
-	f.check(a.Answer != criteria.SaidNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
-	f.check(a.Side == "" || a.Answer == criteria.SaidNo, "side", "goes with a no: it says where the request lies outside of the service's range")
-	if a.Answer == criteria.SaidNo {
+	f.check(a.Answer != criteria.StateNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
+	f.check(a.Side == "" || a.Answer == criteria.StateNo, "side", "goes with a no: it says where the request lies outside of the service's range")
+	if a.Answer == criteria.StateNo {
 		f.check(criteria.DeclineWords(a.Reason) != "", "reason", "is %q; a no says why by a code: %s", a.Reason, criteria.DeclineCodes())
 	} else {
 		f.check(a.Reason == "", "reason", "goes with a no")
@@ -176,7 +176,7 @@ func (a Answered) faults(set *criteria.Directory, last *criteria.Decision, today
 func (o Overriding) faults(set *criteria.Directory, last *criteria.Decision) []Fault {
 	var f faultList
 	f.check(knows(set, o.Service, last), "service", notInDirectory, o.Service)
-	f.check(o.Door == schemas.DoorOpen || o.Door == schemas.DoorNotOpen, "door", "is %q; use open or not-open", o.Door)
+	f.check(o.Eligibility == schemas.Eligible || o.Eligibility == schemas.NotEligible, "door", "is %q; use open or not-open", o.Eligibility)
 	_, ok := overrideReasons[o.Reason]
 	f.check(ok, "reason", "is %q; use one of %s", o.Reason, strings.Join(OverrideReasons(), ", "))
 	return f
@@ -184,7 +184,7 @@ func (o Overriding) faults(set *criteria.Directory, last *criteria.Decision) []F
 
 // mayAsk says why a service may not be asked now, or "". A door that was tried in this episode is tried again after
 // silence, where a fact that its criteria read has changed, or after a conversation: the person is not passed around.
-func mayAsk(k Known, d criteria.Decision, ask Asked, now time.Time) string {
+func mayAsk(k JourneyState, d criteria.Decision, ask Asked, now time.Time) string {
 	if ask.Spoken {
 		return ""
 	}
@@ -196,9 +196,9 @@ func mayAsk(k Known, d criteria.Decision, ask Asked, now time.Time) string {
 	switch {
 	case tried.AskAgain:
 		return ""
-	case tried.Said == criteria.SaidAsked && now.Before(k.AnswerBy[ask.Service]):
+	case tried.Said == criteria.StateAsked && now.Before(k.AnswerBy[ask.Service]):
 		return fmt.Sprintf("It was asked on %s, and its answer is hoped for by %s. Talk with the service, and send spoken: true, to ask again before.", tried.On, k.AnswerBy[ask.Service].Format(time.DateOnly))
-	case tried.Said == criteria.SaidAsked:
+	case tried.Said == criteria.StateAsked:
 		return "" // silence
 	}
 	return fmt.Sprintf("It answered %q on %s, and nothing that its criteria read has changed since. Talk with the service first, and send spoken: true.", tried.Said, tried.On)
@@ -223,9 +223,9 @@ func seenToBy(today calendar.Day, holidays *calendar.Holidays, zone *time.Locati
 	return holidays.AddWorking(today, 1, calendar.MondayToFriday).At(answerHour, 0, zone)
 }
 
-func (k *Known) ask(a Asked, on criteria.Day, by time.Time) {
+func (k *JourneyState) ask(a Asked, on criteria.Day, by time.Time) {
 	facts := k.Facts
-	k.Answers = append(k.Answers, criteria.Answer{Service: a.Service, On: on, Said: criteria.SaidAsked, Facts: &facts})
+	k.Answers = append(k.Answers, criteria.Answer{Service: a.Service, On: on, Said: criteria.StateAsked, Facts: &facts})
 	answerBy := map[string]time.Time{a.Service: by}
 	for service, at := range k.AnswerBy {
 		if service != a.Service {
@@ -236,11 +236,11 @@ func (k *Known) ask(a Asked, on criteria.Day, by time.Time) {
 }
 
 // tried says whether a service was asked, or answered, in this journey before.
-func (k *Known) tried(service string) bool {
+func (k *JourneyState) tried(service string) bool {
 	return slices.ContainsFunc(k.Answers, func(a criteria.Answer) bool { return a.Service == service })
 }
 
-func (k *Known) answer(a Answered, on criteria.Day, questioned bool) criteria.Answer {
+func (k *JourneyState) answer(a Answered, on criteria.Day, questioned bool) criteria.Answer {
 	facts := k.Facts
 	said := criteria.Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words), By: strings.ReplaceAll(a.AnsweredBy, "-", " "),
 		Axis: a.Axis, Side: cmp.Or(a.Side, criteria.SideOf(a.Reason)), Reason: a.Reason, Questioned: questioned, Facts: &facts}
@@ -248,9 +248,9 @@ func (k *Known) answer(a Answered, on criteria.Day, questioned bool) criteria.An
 	return said
 }
 
-func (k *Known) override(o Overriding, on criteria.Day, role string) {
+func (k *JourneyState) override(o Overriding, on criteria.Day, role string) {
 	kept := slices.DeleteFunc(slices.Clone(k.Overrides), func(before criteria.Override) bool { return before.Service == o.Service })
-	k.Overrides = append(kept, criteria.Override{Service: o.Service, Door: o.Door, On: on, By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
+	k.Overrides = append(kept, criteria.Override{Service: o.Service, Eligibility: o.Eligibility, On: on, By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
 }
 
 // TellingWhat is an 'I was told…' as it comes in.

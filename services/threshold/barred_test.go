@@ -18,7 +18,7 @@ func TestAnOrganisationThatMustNotKnowFindsNoDecision(t *testing.T) {
 	w.discharge(journey, schemas.Facts{})
 	decided := w.events(schemas.PathwayDecided)
 	bar := func(organisations []string) {
-		w.hear(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: organisations})
+		w.apply(journey, schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: organisations})
 	}
 	see := func(role schemas.Role, organisation string, want int) {
 		t.Helper()

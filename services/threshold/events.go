@@ -11,33 +11,33 @@ import (
 	"footbridge/services/threshold/criteria"
 )
 
-// Hears are the subjects of the types that threshold acts on.
-func Hears() []string { return schemas.SubjectsHeardBy(Name) }
+// Subjects are the subjects of the types that threshold acts on.
+func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (e *Evaluator) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return e.handler().Handle(tx, batch)
 }
 
-func (e *Evaluator) handler() flow.Handler[Known, record] {
-	return flow.Handler[Known, record]{Store: store, Subscriptions: subscriptions, Reconcile: e.reconcile}
+func (e *Evaluator) handler() flow.Handler[JourneyState, record] {
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: subscriptions, Reconcile: e.reconcile}
 }
 
 // subscriptions are what each type of event changes of what is known.
 var subscriptions = flow.Table(
-	flow.On(schemas.DischargeRecorded, func(k *Known, d schemas.DischargeRecordedData, at int64) {
+	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) {
 		k.begin(at, d.Person, d.Organisation, d.LeftOn, d.Facts)
 	}),
-	flow.On(schemas.ReferralRequested, func(k *Known, d schemas.ReferralRequestedData, at int64) {
+	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
 		k.begin(at, d.Person, d.Organisation, d.LeftOn, d.Facts)
 	}),
-	flow.On(schemas.DischargeCorrected, func(k *Known, d schemas.DischargeCorrectedData, at int64) { k.correct(at, d) }),
-	flow.On(schemas.InformationSupplied, func(k *Known, d schemas.InformationSuppliedData, at int64) { k.learn(at, d.Facts, d.TakenBack) }),
-	flow.On(schemas.PreferencesChanged, func(k *Known, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
-	flow.On(schemas.DischargeWithdrawn, func(k *Known, _ schemas.DischargeWithdrawnData, at int64) { k.withdraw(at) }),
-	flow.On(schemas.JourneyClosed, func(k *Known, _ schemas.JourneyClosedData, at int64) { k.turn(at, true, "") }),
-	flow.On(schemas.JourneyReleased, func(k *Known, d schemas.JourneyReleasedData, at int64) { k.turn(at, false, d.ReleasedOn) }),
-	flow.On(schemas.JourneyReopened, func(k *Known, d schemas.JourneyReopenedData, at int64) { k.turn(at, false, d.ReopenedOn) }),
+	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) { k.correct(at, d) }),
+	flow.On(schemas.InformationSupplied, func(k *JourneyState, d schemas.InformationSuppliedData, at int64) { k.apply(at, d.Facts, d.Retracted) }),
+	flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
+	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, _ schemas.DischargeWithdrawnData, at int64) { k.withdraw(at) }),
+	flow.On(schemas.JourneyClosed, func(k *JourneyState, _ schemas.JourneyClosedData, at int64) { k.turn(at, true, "") }),
+	flow.On(schemas.JourneyReleased, func(k *JourneyState, d schemas.JourneyReleasedData, at int64) { k.turn(at, false, d.ReleasedOn) }),
+	flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData, at int64) { k.turn(at, false, d.ReopenedOn) }),
 )
 
 // reconcile decides about journeys, and keeps the decisions.
@@ -62,32 +62,32 @@ func (r *record) causedByFacts() bool {
 	return false
 }
 
-// keeping says when a decision is kept. What is said of it to others is said where that is otherwise than before.
+// keeping says when a decision is kept. What is said of it to others is said where that differs from before.
 type keeping int
 
 const (
 	always    keeping = iota // facts arrived, or a human recorded something: it is kept
-	ifChanged                // nothing was learned, only looked at anew: it is kept where anything is otherwise
+	ifChanged                // nothing was learned, only looked at again: it is kept where anything is otherwise
 )
 
 // decide evaluates the whole set for one journey, adds the decision to those that are kept, and says what follows. A
 // journey that has not begun, whose discharge was withdrawn, or that is closed, has no decision: one that goes on again
-// is decided anew.
+// is decided again.
 func (e *Evaluator) decide(kept []made, now time.Time, r *record) []made {
 	r.DueAt, r.changed = nil, false
-	if !r.Known.stands() {
+	if !r.State.isActive() {
 		return kept
 	}
-	situation := r.Known.situation(calendar.DayOf(now, e.zone).String(), r.Last)
+	situation := r.State.situation(calendar.DayOf(now, e.zone).String(), r.Last)
 	decision := criteria.Evaluate(e.directory, situation)
 	r.DueAt = e.startOf(criteria.NextChange(e.directory, situation, decision))
 	r.changed = !criteria.SameOutcome(&decision, r.Last)
 	if r.keep == ifChanged && !r.changed {
 		return kept
 	}
-	m := made{id: clock.NewID(now), journey: r.Journey, organisation: r.Known.Sender, decision: decision, situation: situation}
+	m := made{id: clock.NewID(now), journey: r.Journey, organisation: r.State.Sender, decision: decision, situation: situation}
 	if r.Cause != nil {
-		m.cause, m.learnt = &r.Cause.ID, r.Cause.Type
+		m.cause, m.applied = &r.Cause.ID, r.Cause.Type
 	}
 	said, before := outcomeOf(&decision), outcomeOf(r.Last)
 	if r.Last == nil || !samePathway(said.pathway, before.pathway) {

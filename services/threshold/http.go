@@ -35,7 +35,7 @@ func (e *Evaluator) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c c
 		"POST /api/thresholds/gaps":         a.gaps,
 		"GET /api/thresholds/told":          a.toldAgainstPublished,
 		"GET /api/thresholds/turned":        a.turned,
-		"GET /api/journeys/{id}/doors":      a.doors,
+		"GET /api/journeys/{id}/doors":      a.eligibilities,
 		"POST /api/journeys/{id}/asked":     a.asked,
 		"POST /api/journeys/{id}/answered":  a.answered,
 		"POST /api/journeys/{id}/override":  a.override,
@@ -50,24 +50,24 @@ type api struct {
 	clock clock.Clock
 }
 
-// doorsShown are a journey's doors, and what stands beside them in the same decision. Near dates are for staff, as a
+// eligibilitiesShown are a journey's doors, and what stands beside them in the same decision. Near dates are for staff, as a
 // reason to ask the service; no role that may ask here is the person.
-type doorsShown struct {
-	Items      []schemas.ServiceDoor `json:"items"`
-	Directory  string                `json:"directory"`
-	DecidedOn  criteria.Day          `json:"decidedOn"`
-	Gap        *criteria.Gap         `json:"gap,omitempty"`
-	Nobody     bool                  `json:"nobody,omitempty"`
-	LastResort []string              `json:"lastResort"`
-	AskFirst   []string              `json:"askFirst,omitempty"`
-	Tried      []criteria.Tried      `json:"tried,omitempty"`
-	Held       []criteria.Held       `json:"held,omitempty"`
-	Near       []criteria.Near       `json:"near,omitempty"`
-	Questions  []criteria.Question   `json:"questions,omitempty"`
+type eligibilitiesShown struct {
+	Items      []schemas.ServiceEligibility `json:"items"`
+	Directory  string                       `json:"directory"`
+	DecidedOn  criteria.Day                 `json:"decidedOn"`
+	Gap        *criteria.Gap                `json:"gap,omitempty"`
+	Nobody     bool                         `json:"nobody,omitempty"`
+	LastResort []string                     `json:"lastResort"`
+	AskFirst   []string                     `json:"askFirst,omitempty"`
+	Tried      []criteria.Tried             `json:"tried,omitempty"`
+	Held       []criteria.Satisfied         `json:"held,omitempty"`
+	Near       []criteria.Near              `json:"near,omitempty"`
+	Questions  []criteria.Question          `json:"questions,omitempty"`
 }
 
-// doors shows the last decision about a journey, in the words of the criteria it was made under.
-func (a api) doors(w http.ResponseWriter, r *http.Request) error {
+// eligibilities shows the last decision about a journey, in the words of the criteria it was made under.
+func (a api) eligibilities(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -78,7 +78,7 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 	}
 	var decision *criteria.Decision
 	if schemas.Role(who.Role) == schemas.TreatingStaff {
-		decision, err = a.look(r, who, journey)
+		decision, err = a.access(r, who, journey)
 	} else {
 		decision, err = lastDecision(r.Context(), a.pool, who, journey)
 	}
@@ -89,18 +89,18 @@ func (a api) doors(w http.ResponseWriter, r *http.Request) error {
 		return noDecision()
 	}
 	w.Header().Set("ETag", `"`+decision.Directory+`"`)
-	return httpx.WriteJSON(w, http.StatusOK, doorsShown{Items: decision.Doors, Directory: decision.Directory, DecidedOn: decision.Today,
+	return httpx.WriteJSON(w, http.StatusOK, eligibilitiesShown{Items: decision.Eligibilities, Directory: decision.Directory, DecidedOn: decision.Today,
 		Gap: decision.Gap, Nobody: decision.Nobody, LastResort: decision.LastResort, AskFirst: decision.AskFirst, Tried: decision.Tried,
-		Held: decision.Held, Near: decision.Near, Questions: decision.Questions})
+		Held: decision.Satisfied, Near: decision.Near, Questions: decision.Questions})
 }
 
 func noDecision() error {
 	return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
-// look reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation of a
+// access reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation of a
 // journey that is another's is told.
-func (a api) look(r *http.Request, who principal.Principal, journey string) (decision *criteria.Decision, err error) {
+func (a api) access(r *http.Request, who principal.Principal, journey string) (decision *criteria.Decision, err error) {
 	reason := strings.TrimSpace(r.Header.Get(schemas.ReasonHeader))
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		records := lockRead(tx, who, reason, journey)
@@ -115,8 +115,8 @@ func (a api) look(r *http.Request, who principal.Principal, journey string) (dec
 			return httpx.NewProblem(http.StatusForbidden, "%s", fault)
 		}
 		decision = found.Last
-		addLook(tx, who, clock.NewID(tx.Now), journey, reason, tx.Now)
-		if scopeOf(who).Home(found.Known.Sender) {
+		addAccess(tx, who, clock.NewID(tx.Now), journey, reason, tx.Now)
+		if scopeOf(who).Home(found.State.Sender) {
 			return nil
 		}
 		found.EmitFirst(tx, string(schemas.PathwaySeen), schemas.SeenData{Organisation: who.Organisation, What: "doors"})
@@ -227,11 +227,11 @@ func (a api) whatIf(w http.ResponseWriter, r *http.Request) error {
 
 // gaps searches the space of facts. The body may name a smaller budget and another day.
 func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
-	type wish struct {
+	type desired struct {
 		Budget int          `json:"budget"`
 		On     criteria.Day `json:"on"`
 	}
-	wanted, _, err := httpx.ReadJSON[wish](w, r, factsLimit)
+	wanted, _, err := httpx.ReadJSON[desired](w, r, factsLimit)
 	if err != nil {
 		return err
 	}

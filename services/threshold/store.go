@@ -20,12 +20,12 @@ import (
 )
 
 // keepDirectory writes a set of criteria down under its hash and makes it the running one. Where another was running,
-// every journey is to be looked at anew.
+// every journey is to be looked at again.
 func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *criteria.Directory, now time.Time) error {
 	batch := &pgx.Batch{}
 	batch.Queue(`insert into directory_version (hash, content, loaded_at) values ($1, $2, $3) on conflict do nothing`,
 		set.Hash, string(set.Canonical()), now)
-	// The first set that ever runs has nothing to look at anew.
+	// The first set that ever runs has nothing to look at again.
 	batch.Queue(`insert into running (id, directory, since, after, looked_at, changed, done_at) values (1, $1, $2, null, 0, 0, $2)
 		on conflict (id) do update
 		set directory = excluded.directory, since = excluded.since, after = null, looked_at = 0, changed = 0, done_at = null
@@ -38,7 +38,7 @@ func keepDirectory(ctx context.Context, pool *pgxpool.Pool, set *criteria.Direct
 
 // record is a journey's row with its last decision.
 type record struct {
-	flow.Row[Known]
+	flow.Row[JourneyState]
 	Last    *criteria.Decision
 	LastID  string
 	DueAt   *time.Time // when it is looked at again
@@ -47,11 +47,11 @@ type record struct {
 	matrix  string
 }
 
-var store = flow.Store[Known, record]{
-	Row: func(r *record) *flow.Row[Known] { return &r.Row },
+var store = flow.Store[JourneyState, record]{
+	Row: func(r *record) *flow.Row[JourneyState] { return &r.Row },
 	Columns: []flow.Column[record]{
-		flow.Col("organisation", "text", func(r *record) string { return r.Known.Sender }),
-		flow.Col("person", "text", func(r *record) string { return r.Known.Person }),
+		flow.Col("organisation", "text", func(r *record) string { return r.State.Sender }),
+		flow.Col("person", "text", func(r *record) string { return r.State.Person }),
 		flow.Col("decision", "uuid", func(r *record) *string {
 			if r.LastID == "" {
 				return nil
@@ -59,7 +59,7 @@ var store = flow.Store[Known, record]{
 			return &r.LastID
 		}),
 		flow.Col("due_at", "timestamptz", func(r *record) *time.Time { return r.DueAt }),
-		flow.List("barred", func(r *record) []string { return r.Known.BarredBut(r.Known.Sender) }),
+		flow.List("barred", func(r *record) []string { return r.State.BarredBut(r.State.Sender) }),
 	},
 	Select: "coalesce(s.decision::text, ''), coalesce(d.matrix::text, ''), s.due_at",
 	Join:   "left join decision d on d.id = s.decision",
@@ -77,7 +77,7 @@ var store = flow.Store[Known, record]{
 type made struct {
 	id, journey, organisation string
 	cause                     *string // the event that led to it, nil for none
-	learnt                    string  // that event's type
+	applied                   string  // that event's type
 	decision                  criteria.Decision
 	situation                 criteria.Situation
 }
@@ -98,7 +98,7 @@ func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 		if err != nil {
 			return fmt.Errorf("writing what decision %s was made from: %w", m.id, err)
 		}
-		situations, learnt = append(situations, string(situation)), append(learnt, m.learnt)
+		situations, learnt = append(situations, string(situation)), append(learnt, m.applied)
 		ids, journeys, organisations = append(ids, m.id), append(journeys, m.journey), append(organisations, m.organisation)
 		directories, causes, matrices = append(directories, m.decision.Directory), append(causes, m.cause), append(matrices, string(matrix))
 	}
@@ -115,7 +115,7 @@ func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, journey string) (*criteria.Decision, error) {
 	var matrix string
 	err := pool.QueryRow(ctx, `select d.matrix::text from journey_state s join decision d on d.id = s.decision
-		where s.journey = $4::uuid and `+reach, append(scopeOf(who).Args(), strings.ToLower(journey))...).Scan(&matrix)
+		where s.journey = $4::uuid and `+visibility, append(scopeOf(who).Args(), strings.ToLower(journey))...).Scan(&matrix)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -129,9 +129,9 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 	return &decision, nil
 }
 
-// reach keeps statements about journeys within a scope, whose arguments come first. An organisation that the person
+// visibility keeps statements about journeys within a scope, whose arguments come first. An organisation that the person
 // said must not know finds nothing, whatever it states.
-var reach = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2)`
+var visibility = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2)`
 
 func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
@@ -142,8 +142,8 @@ func lockRead(q flow.Queuer, who principal.Principal, reason, journey string) ma
 	return lockWithin(q, scopeOf(who).Reads(reason), journey)
 }
 
-// addLook queues who looked at a journey's doors, and why.
-func addLook(q flow.Queuer, who principal.Principal, id, journey, reason string, now time.Time) {
+// addAccess queues who looked at a journey's doors, and why.
+func addAccess(q flow.Queuer, who principal.Principal, id, journey, reason string, now time.Time) {
 	q.Queue(`insert into look (id, journey, organisation, role, subject, reason, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		id, journey, who.Organisation, who.Role, who.Subject, reason, now)
 }
@@ -155,18 +155,18 @@ func lockFor(q flow.Queuer, who principal.Principal, journey string) map[string]
 
 func lockWithin(q flow.Queuer, scope schemas.Scope, journey string) map[string]*record {
 	records := map[string]*record{}
-	store.Lock(q, records, nil, `where s.journey = $4::uuid and `+reach+` for update of s`, append(scope.Args(), journey)...)
+	store.Lock(q, records, nil, `where s.journey = $4::uuid and `+visibility+` for update of s`, append(scope.Args(), journey)...)
 	return records
 }
 
 // loadDue queues the locking of journeys that fall due to be looked at, and the record they are given to.
 func loadDue(tx *flow.Tx, now time.Time, limit int, records map[string]*record) {
-	store.Lock(tx, records, tx.Take, `where s.due_at <= $1 and s.journey <> all($3::uuid[]) order by s.due_at limit $2 for update of s skip locked`,
-		now, limit, tx.Aside())
+	store.Lock(tx, records, tx.Attempt, `where s.due_at <= $1 and s.journey <> all($3::uuid[]) order by s.due_at limit $2 for update of s skip locked`,
+		now, limit, tx.Postponed())
 }
 
-// anew is how far the looking anew after a change of criteria has come.
-type anew struct {
+// again is how far the looking again after a change of criteria has come.
+type again struct {
 	After    *string
 	LookedAt int64
 	Changed  int64
@@ -174,8 +174,8 @@ type anew struct {
 	stands   bool
 }
 
-// lockAnew queues the locking of the running set's row, if it is this set and journeys are still to be looked at.
-func lockAnew(q flow.Queuer, directory string, a *anew) {
+// lockAgain queues the locking of the running set's row, if it is this set and journeys are still to be looked at.
+func lockAgain(q flow.Queuer, directory string, a *again) {
 	q.Queue(`select after::text, looked_at, changed, since from running where id = 1 and directory = $1 and done_at is null for update skip locked`, directory).
 		Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&a.After, &a.LookedAt, &a.Changed, &a.Since}, func() error { a.stands = true; return nil })
@@ -185,12 +185,12 @@ func lockAnew(q flow.Queuer, directory string, a *anew) {
 
 // loadAfter queues the locking of the journeys that come next, in the order of their ids.
 func loadAfter(tx *flow.Tx, after *string, limit int, records map[string]*record) {
-	store.Lock(tx, records, tx.Take, `where ($1::uuid is null or s.journey > $1::uuid) and s.journey <> all($3::uuid[]) order by s.journey limit $2 for update of s`,
-		after, limit, tx.Aside())
+	store.Lock(tx, records, tx.Attempt, `where ($1::uuid is null or s.journey > $1::uuid) and s.journey <> all($3::uuid[]) order by s.journey limit $2 for update of s`,
+		after, limit, tx.Postponed())
 }
 
-// saveAnew queues how far it has come; done where nothing is left.
-func saveAnew(q flow.Queuer, a anew, done bool, now time.Time) {
+// saveAgain queues how far it has come; done where nothing is left.
+func saveAgain(q flow.Queuer, a again, done bool, now time.Time) {
 	q.Queue(`update running set after = $1::uuid, looked_at = $2, changed = $3, done_at = case when $4 then $5::timestamptz end where id = 1`,
 		a.After, a.LookedAt, a.Changed, done, now)
 }
@@ -200,25 +200,25 @@ func staff(who principal.Principal) string { return who.String() + "/" + who.Sub
 // addAsked queues that a service was asked.
 func addAsked(q flow.Queuer, who principal.Principal, r *record, id string, a Asked, by time.Time, again bool, now time.Time) {
 	q.Queue(`insert into asked (id, journey, organisation, service, asked_at, answer_by, again, recorded_by) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		id, r.Journey, r.Known.Sender, a.Service, now, by, again, staff(who))
+		id, r.Journey, r.State.Sender, a.Service, now, by, again, staff(who))
 }
 
 // addAnswered queues what a service answered.
 func addAnswered(q flow.Queuer, who principal.Principal, r *record, id string, a criteria.Answer, now time.Time) error {
-	facts, err := json.Marshal(r.Known.Facts)
+	facts, err := json.Marshal(r.State.Facts)
 	if err != nil {
 		return fmt.Errorf("writing the facts at an answer: %w", err)
 	}
 	q.Queue(`insert into answered (id, journey, organisation, service, answer, side, axis, words, answered_by, on_day, facts, recorded_at, recorded_by, reason, questioned)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10::text::date, $11::text::jsonb, $12, $13, $14, $15)`,
-		id, r.Journey, r.Known.Sender, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who), a.Reason, a.Questioned)
+		id, r.Journey, r.State.Sender, a.Service, a.Said, a.Side, a.Axis, a.Words, a.By, a.On, string(facts), now, staff(who), a.Reason, a.Questioned)
 	return nil
 }
 
 // addOverride queues a human's decision about one door.
 func addOverride(q flow.Queuer, who principal.Principal, r *record, id string, o Overriding, on criteria.Day, now time.Time) {
 	q.Queue(`insert into override (id, journey, organisation, service, door, reason, on_day, recorded_at, recorded_by)
-		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.Known.Sender, o.Service, string(o.Door), o.Reason, on, now, staff(who))
+		values ($1, $2, $3, $4, $5, $6, $7::text::date, $8, $9)`, id, r.Journey, r.State.Sender, o.Service, string(o.Eligibility), o.Reason, on, now, staff(who))
 }
 
 // addTold queues an 'I was told…'.
@@ -303,7 +303,7 @@ func foundOf(ctx context.Context, pool *pgxpool.Pool, who principal.Principal, r
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `with seen as (select d.journey, d.id, d.directory, d.learnt, d.decided_at, d.situation, d.matrix, count(*) over (partition by d.journey) as n
 				from journey_state s join decision d on d.journey = s.journey
-				where d.decided_at >= $4 and d.situation is not null and `+reach+` order by d.journey desc, d.decided_at desc, d.id desc limit $7)
+				where d.decided_at >= $4 and d.situation is not null and `+visibility+` order by d.journey desc, d.decided_at desc, d.id desc limit $7)
 			select journey::text, directory, learnt, coalesce((select r ->> 'finding' from json_array_elements(matrix -> 'matrix') r
 				where r ->> 'service' = $5 and r ->> 'criterion' = $6 limit 1), ''), (situation -> 'facts')::text
 			from seen where n > 1 order by journey, decided_at, id`, append(scopeOf(who).Args(), since, row.Service, row.Criterion, mostTurned)...)
@@ -350,7 +350,7 @@ func pastDecisions(ctx context.Context, pool *pgxpool.Pool, who principal.Princi
 	err = pgx.BeginTxFunc(ctx, pool, pgx.TxOptions{AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
 		rows, err := tx.Query(ctx, `select d.id::text, d.journey::text, coalesce(d.situation::text, '')
 			from journey_state s join decision d on d.id = s.decision
-			where d.decided_at >= $4 and `+reach+` order by d.decided_at desc, d.id desc limit $5`,
+			where d.decided_at >= $4 and `+visibility+` order by d.decided_at desc, d.id desc limit $5`,
 			append(scopeOf(who).Args(), since, mostReplayed)...)
 		if err != nil {
 			return err

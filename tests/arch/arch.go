@@ -50,7 +50,7 @@ func Rules() []Rule {
 		{"no grade of a person", noGrade},
 		{"text columns are declared, and free text only in intake", textColumns},
 		{"what people read of a store is read for a principal", principalReads},
-		{"events and their hearers", hearers},
+		{"events and their hearers", subscribers},
 		{"what nobody reads is in no event", fieldsRead},
 		{"routes that words name exist", namedRoutes},
 		{"every promised route has a handler", servedRoutes},

@@ -95,9 +95,9 @@ func standard(imported string) bool {
 	return !strings.Contains(first, ".") && first != "footbridge"
 }
 
-// door is what the doors of every service are called, alone or after a noun: store.go, people_store.go. hands.go is
+// door is what the doors of every service are called, alone or after a noun: store.go, people_store.go. commands.go is
 // what people do by HTTP.
-var door = regexp.MustCompile(`(^|_)(store|events|due|http|hands)\.go$`)
+var door = regexp.MustCompile(`(^|_)(store|events|due|http|commands|transitions)\.go$`)
 
 // isStore says whether a file holds a service's SQL.
 func isStore(name string) bool {
@@ -111,7 +111,7 @@ var pure = []string{"threshold/criteria", "intake/record", "intake/reading"}
 // doors are the further files of a service, or of a package inside one, that are no decisions: they read, store,
 // answer, or put things together; <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "arrival.go", "fhir.go", "fhirask.go", "signals.go", "retention.go"},
+	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go", "signals.go", "retention.go"},
 	"intake/reading":     {"profile.go", "dryrun.go"}, // they read the profiles' files
 	"journey":            {"sentinel.go"},
 	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents

@@ -12,30 +12,30 @@ import (
 )
 
 // hearing are the functions and the table in which a service tells event types apart.
-var hearing = []string{"subscriptions", "subscribe", "learn", "hear", "aboutMessage", "heard", "journeySaid", "readOffer"}
+var hearing = []string{"subscriptions", "subscribe", "learn", "hear", "apply", "applyEvent", "aboutMessage", "heard", "journeyEvents", "readOffer"}
 
 var eventRow = regexp.MustCompile("^\\| `([a-z-]+\\.[a-z-]+\\.v[0-9]+)` \\| ([a-z]+) \\| ([^|]*) \\|")
 
-// hearers holds three things together: the table of docs/events.md, the registry in schemas (which makes the NATS
+// subscribers holds three things together: the table of docs/events.md, the registry in schemas (which makes the NATS
 // subscriptions), and the types that each service's code really tells apart.
-func hearers(t *Tree) []Finding {
-	found := t.documentedHearers()
+func subscribers(t *Tree) []Finding {
+	found := t.documentedSubscribers()
 	constants := t.typeConstants()
 	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey} {
 		handled, at := t.handled(service, constants)
-		if at == "" && len(schemas.HeardBy(service)) == 0 {
+		if at == "" && len(schemas.SubscribedBy(service)) == 0 {
 			continue
 		}
 		if at == "" {
 			at = "services/" + service + "/events.go"
 		}
-		for _, heard := range schemas.HeardBy(service) {
+		for _, heard := range schemas.SubscribedBy(service) {
 			if handled[string(heard)] == 0 {
 				found = append(found, Finding{at, 1, service + " is said to hear " + string(heard) + " and does not handle it"})
 			}
 		}
 		for handledType, line := range handled {
-			if !slices.Contains(schemas.HeardBy(service), schemas.Type(handledType)) {
+			if !slices.Contains(schemas.SubscribedBy(service), schemas.Type(handledType)) {
 				found = append(found, Finding{at, line, service + " handles " + handledType + ", which the registry does not send there"})
 			}
 		}
@@ -116,7 +116,7 @@ func (t *Tree) selects(services []string, name string) bool {
 	})
 }
 
-func (t *Tree) documentedHearers() []Finding {
+func (t *Tree) documentedSubscribers() []Finding {
 	const page = "docs/events.md"
 	var found []Finding
 	seen := map[string]bool{}

@@ -118,35 +118,35 @@ func noGrade(t *Tree) []Finding {
 }
 
 // answering are the files where people's requests arrive.
-var answering = regexp.MustCompile(`(^|_)(http|hands)\.go$`)
+var answering = regexp.MustCompile(`(^|_)(http|commands|transitions)\.go$`)
 
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
-	"gateway.sessionOf":      "finds who is asking at all: by the hash of what the browser holds, one row and no other",
-	"intake.lockOffers":      "reads what is known of offers as their events are heard; it answers nobody",
-	"intake.loadWorld":       "after the message was locked for the principal: the records it concerns",
-	"intake.lockPersons":     "the same",
-	"intake.findByKeys":      "the same",
-	"intake.findNumbers":     "the same",
-	"intake.lockVisits":      "the same",
-	"intake.loadCards":       "the same",
-	"intake.lockJourneys":    "the same",
-	"intake.lockAnswers":     "the same",
-	"intake.claimReceipts":   "a door's own question, whether this message came before; nothing of it is shown",
-	"intake.findAnswered":    "the same, how it was answered",
-	"intake.findDoubles":     "a door's own question, whom a request may be about too; only that there is somebody is shown",
-	"intake.claimFacilities": "whose the facilities of a batch are, for the system itself",
-	"intake.findHomes":       "the same, of all that the batch concerns",
-	"intake.loadHomes":       "the same",
-	"intake.findSettled":     "the first again, after a commit of unknown outcome",
-	"bridging.lockHelp":      "of a request for help that the caller has just stored: what becomes of it; of nobody else's",
-	"bridging.rotaOf":        "who is on call, for whoever tells them; a line of it is shown to nobody by it",
-	"threshold.load":         "event handlers act for the system itself",
-	"journey.load":           "event handlers act for the system itself",
+	"gateway.sessionOf":     "finds who is asking at all: by the hash of what the browser holds, one row and no other",
+	"intake.lockOffers":     "reads what is known of offers as their events are heard; it answers nobody",
+	"intake.loadUnit":       "after the message was locked for the principal: the records it concerns",
+	"intake.lockPersons":    "the same",
+	"intake.findByKeys":     "the same",
+	"intake.findNumbers":    "the same",
+	"intake.lockVisits":     "the same",
+	"intake.loadCards":      "the same",
+	"intake.lockJourneys":   "the same",
+	"intake.lockAnswers":    "the same",
+	"intake.claimReceipts":  "a door's own question, whether this message came before; nothing of it is shown",
+	"intake.findAnswered":   "the same, how it was answered",
+	"intake.findDoubles":    "a door's own question, whom a request may be about too; only that there is somebody is shown",
+	"intake.lockFacilities": "whose the facilities of a batch are, for the system itself",
+	"intake.findHomes":      "the same, of all that the batch concerns",
+	"intake.loadHomes":      "the same",
+	"intake.findSettled":    "the first again, after a commit of unknown outcome",
+	"bridging.lockHelp":     "of a request for help that the caller has just stored: what becomes of it; of nobody else's",
+	"bridging.rotaOf":       "who is on call, for whoever tells them; a line of it is shown to nobody by it",
+	"threshold.load":        "event handlers act for the system itself",
+	"journey.load":          "event handlers act for the system itself",
 }
 
 // principalReads: whoever asks over HTTP reads a store through a function that takes the principal. It is decided by
-// following calls, by name and within a service's package, from the functions of http.go and hands.go (or
+// following calls, by name and within a service's package, from the functions of http.go and commands.go (or
 // people_http.go): the way ends at a function that takes a principal.Principal; a function of store.go with a select
 // that is reached before is a finding. What only event handlers, timers and other doors reach acts for the system
 // itself.

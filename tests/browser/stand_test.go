@@ -146,7 +146,7 @@ func (s *site) journey(t *testing.T) http.HandlerFunc {
 	}
 }
 
-// held is the example of a message that was set aside, until it was settled; whom it is about stands there for a
+// held is the example of a message that was quarantined, until it was settled; whom it is about stands there for a
 // reason.
 func (s *site) held(t *testing.T) http.HandlerFunc {
 	content, err := os.ReadFile(filepath.Join(examples, "message.json"))

@@ -82,7 +82,7 @@ func questions(book *logbook, hears []string) []question {
 		{"twice", "findings of the sentinel said more than once", `select said.subject from (select subject, count(*) as times from ` + said(schemas.Journey) + ` as said where type = $1 group by subject) as said
 			left join (select coalesce(nullif(journey, ''), 'unknown') as journey, count(*) as times from journey.finding group by 1) as found on found.journey = said.subject
 			where said.times > coalesce(found.times, 0)`, []any{string(schemas.JourneyInVoid)}},
-		{"lost", "messages set aside that no step was opened for", `select said.subject from ` + said(schemas.Intake) + ` as said
+		{"lost", "messages quarantined that no step was opened for", `select said.subject from ` + said(schemas.Intake) + ` as said
 			where said.type = $1 and not exists (select 1 from journey.step s where s.about = said.subject)`, []any{string(schemas.MessageQuarantined)}},
 		{"wrong", "messages that wait for nobody any more and have an open step", `select s.about from journey.step s join intake.message m on m.id::text = s.about
 			where s.state = 'open' and m.outcome <> 'quarantined'`, nil},

@@ -70,7 +70,7 @@ func publishNUL(r *rand.Rand, _ *stand) injection {
 	}}
 }
 
-// oddMark begins what this suite publishes to be buried.
+// oddMark begins what this suite publishes to be dead-lettered.
 const oddMark = "published by the fault suite"
 
 // purgeTheStream empties the stream under running services.

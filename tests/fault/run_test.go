@@ -37,7 +37,7 @@ type round struct {
 }
 
 // openRun reads a run that was cut from its file, and else begins one. One that has ended, or was of another length or
-// seed than is asked for, is begun anew; without a seed asked for, one is drawn.
+// seed than is asked for, is begun again; without a seed asked for, one is drawn.
 func openRun(file string, faults int, seed uint64) (*run, error) {
 	r := &run{file: file}
 	if file != "" {

@@ -118,7 +118,7 @@ func TestEveryForeignMessageIsAnsweredAndInTheLedger(t *testing.T) {
 		}
 	}
 	show(t, all)
-	s.Settle()
+	s.Resolve()
 	for _, one := range all {
 		if one.line.Outcome == "raised" || one.line.Outcome == "raised-flagged" {
 			t.Errorf("%s %s was not self-harm and raised a journey", one.file, one.control)
@@ -159,7 +159,7 @@ func TestTheSimulatorsPathwaysLeadWhereTheyDeserve(t *testing.T) {
 	s := system.Start(t)
 	all := sendAll(t, s, s.Dial(), filepath.Join(there, "hl7v2", "simhospital-generated", "ae-26-messages.out"))
 	show(t, all)
-	s.Settle()
+	s.Resolve()
 	tell(t, s, all)
 	for _, p := range pathways {
 		journeys := journeysOf(all, p.messages)
@@ -167,7 +167,7 @@ func TestTheSimulatorsPathwaysLeadWhereTheyDeserve(t *testing.T) {
 			t.Errorf("%s: %d journeys, want %d", p.what, len(journeys), p.journeys)
 		}
 		for _, id := range journeys {
-			if said := s.Said(id); said["offer.raised.v1"]-said["offer.withdrawn.v1"] != p.offers {
+			if said := s.Emitted(id); said["offer.raised.v1"]-said["offer.withdrawn.v1"] != p.offers {
 				t.Errorf("%s: offers %v, want %d standing", p.what, said, p.offers)
 			}
 			j, err := s.Journey(id)
@@ -215,7 +215,7 @@ func openSteps(j system.Journey) []string {
 	return open
 }
 
-// tell prints what every message that was raised, cancelled or set aside led to.
+// tell prints what every message that was raised, cancelled or quarantined led to.
 func tell(t *testing.T, s *system.System, all []sent) {
 	t.Helper()
 	told := map[string]bool{}
@@ -226,7 +226,7 @@ func tell(t *testing.T, s *system.System, all []sent) {
 		}
 		told[id] = true
 		j, err := s.Journey(id)
-		said := s.Said(id)
+		said := s.Emitted(id)
 		t.Logf("journey of message %s (%s): %s, steps %v, offers raised %d, withdrawn %d, corrected %d, withdrawals %d %v", one.control, one.kind, j.State,
 			openSteps(j), said["offer.raised.v1"], said["offer.withdrawn.v1"], said["discharge.corrected.v1"], said["discharge.withdrawn.v1"], errors.Unwrap(err))
 	}

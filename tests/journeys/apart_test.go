@@ -336,7 +336,7 @@ func TestAChangedKeyIsAcceptedUntilItIsRetired(t *testing.T) {
 	handOut(running)
 	now, nowGateway := a.private(schemas.Journey), a.private(schemas.Gateway)
 	asks(nowGateway, http.StatusOK)
-	asks(formerGateway, http.StatusOK) // from a gateway that has not been started anew
+	asks(formerGateway, http.StatusOK) // from a gateway that has not been started again
 	for _, own := range []*keyring.Private{former, now} {
 		if err := a.logIn(own); err != nil {
 			t.Errorf("before the former key is retired: %v", err)

@@ -151,7 +151,7 @@ func fullRun(t *testing.T, s *system.System, people []birdPerson) {
 	s.PublishAs("intake", "footbridge.discharge.recorded.v1."+journey, []byte(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/footbridge/intake",
 		"type":"care.footbridge.discharge.recorded.v1","subject":%q,"time":%q,"datacontenttype":"application/json","sequence":"000000000001","data":{"person":7}}`,
 		clock.NewID(now), journey, now.Format(time.RFC3339))))
-	s.Settle()
+	s.Resolve()
 	for _, m := range s.Ledger("") {
 		if m.Journey != "" && (m.Outcome == "raised" || m.Outcome == "raised-flagged") {
 			system.Eventually(t, func() error { _, err := s.Journey(m.Journey); return err })
@@ -333,7 +333,7 @@ func TestNothingThatIdentifiesSomebodyLeavesTheirSealedRecord(t *testing.T) {
 	people := birds(t)
 	fullRun(t, s, people)
 	answers := everyDoor(t, s, people[2])
-	s.Settle()
+	s.Resolve()
 	var canaries []canary
 	for _, b := range people {
 		canaries = append(append(canaries, b.canaries()...), b.visitCanary())

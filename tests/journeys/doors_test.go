@@ -190,7 +190,7 @@ func (v *visitor) quarantine() {
 		ack := v.s.Send(client, []byte(strings.Join(lines, "\r")))
 		v.answers = append(v.answers, place{kindAnswer, "MLLP", fmt.Appendf(nil, "%+v", ack)})
 	}
-	v.s.Settle()
+	v.s.Resolve()
 	held := map[string]string{}
 	for _, m := range v.s.Ledger("") {
 		if m.Outcome == "quarantined" {

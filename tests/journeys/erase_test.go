@@ -34,7 +34,7 @@ func newEraser(t *testing.T) *eraser {
 	var taken struct{ Journey string }
 	e.must(http.StatusAccepted, e.Ask(schemas.System, http.MethodPost, "/events", "application/cloudevents+json", []byte(event)), &taken)
 	e.journey = taken.Journey
-	e.Settle()
+	e.Resolve()
 	return e
 }
 
@@ -125,7 +125,7 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 		t.Errorf("with an open journey it ended with %d:\n%s", code, out)
 	}
 	e.must(http.StatusOK, e.navigator(path+"/hold", `{"place": "ward", "heldBy": "ward-team", "reviewOn": "`+time.Now().AddDate(0, 0, 7).Format(time.DateOnly)+`"}`), nil)
-	e.Settle()
+	e.Resolve()
 	if out, code := e.erase(system.Erasers[0], reason...); code != 1 || !strings.Contains(out, "held") {
 		t.Errorf("with a held journey it ended with %d:\n%s", code, out)
 	}
@@ -133,7 +133,7 @@ func TestErasingIsRefusedWithAnOpenJourneyAndLeavesNobodyAbleToReadOnceItIsClose
 		t.Errorf("the command shows\n%s", out)
 	}
 	e.must(http.StatusOK, e.navigator(path+"/close", `{"reason": "complete", "told": "in-person", "wayBack": "our-number", "on": "`+time.Now().Format(time.DateOnly)+`", "personAgrees": true}`), nil)
-	e.Settle()
+	e.Resolve()
 	if e.reads(e.partner) {
 		t.Error("the journey is closed, and the partner still reads who the person is")
 	}

@@ -88,7 +88,7 @@ type Truth struct {
 	Timeline []string       `yaml:"timeline"`
 	Never    []string       `yaml:"never"`
 	Bus      map[string]int `yaml:"bus"`
-	// About are open steps about messages that have no journey: how many were set aside and not settled.
+	// About are open steps about messages that have no journey: how many were quarantined and not settled.
 	SetAside int `yaml:"setAside"`
 }
 
@@ -150,7 +150,7 @@ func (p *player) play() {
 			p.t.Errorf("act %d: answered %s, outcome %s; want %s, %s", i+1, got, outcome, act.Answer, act.Outcome)
 		}
 	}
-	p.Settle()
+	p.Resolve()
 	for _, m := range p.ledger() {
 		if m.Journey != "" && !slices.Contains(p.journeys, m.Journey) && !strings.HasPrefix(m.Outcome, "quarantined") {
 			p.journeys = append(p.journeys, m.Journey)
@@ -209,7 +209,7 @@ func (p *player) record(act Act) string {
 // still.
 func (p *player) turn(act Act) (answer string) {
 	p.messages = append(p.messages, "")
-	p.Settle()
+	p.Resolve()
 	id := p.first()
 	path, body := "/api/journeys/"+id+"/"+act.Turn, p.fill(act.Data)
 	if act.Done != "" {
@@ -219,7 +219,7 @@ func (p *player) turn(act Act) (answer string) {
 		body = []byte("{}")
 	}
 	got := p.Ask(schemas.Navigator, http.MethodPost, path, "application/json", body)
-	p.Settle()
+	p.Resolve()
 	p.noStandstill(id)
 	return fmt.Sprint(got.Status)
 }
@@ -364,12 +364,12 @@ func (p *player) check() {
 		if m.Outcome == "quarantined" {
 			aside++
 			if m.DueAt == nil {
-				p.t.Errorf("message %s is set aside without a due time", m.ControlID)
+				p.t.Errorf("message %s is quarantined without a due time", m.ControlID)
 			}
 		}
 	}
 	if aside != then.SetAside {
-		p.t.Errorf("%d messages are set aside, want %d", aside, then.SetAside)
+		p.t.Errorf("%d messages are quarantined, want %d", aside, then.SetAside)
 	}
 	for _, id := range p.journeys {
 		system.Eventually(p.t, func() error { return p.begun(id) })
@@ -420,7 +420,7 @@ func (p *player) checkJourney(id string) {
 			p.t.Errorf("no line %s in the timeline %v", want, lines)
 		}
 	}
-	said := p.Said(id)
+	said := p.Emitted(id)
 	for _, never := range then.Never {
 		if said[never+".v1"] > 0 {
 			p.t.Errorf("%s was said", never)

@@ -215,9 +215,9 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 		conn := testkit.Connect(t, bus.Config{URL: s.NATS, Seed: own.NATS, Name: "thief", Inbox: bus.InboxOf(thief)})
 		refused := make(chan error, 64)
 		conn.NATS.SetErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err })
-		speaks := schemas.SubjectsSaidBy(thief)
+		speaks := schemas.SubjectsEmittedBy(thief)
 		if thief == schemas.SentinelKey {
-			speaks = schemas.SubjectsSaidBy(schemas.Journey)
+			speaks = schemas.SubjectsEmittedBy(schemas.Journey)
 		}
 		for _, noun := range []string{"discharge.recorded", "offer.raised", "journey.closed", "call.reached", "pathway.decided"} {
 			subject := "footbridge." + noun + ".v1.0b6f7c3a-0000-4000-8000-000000000000"

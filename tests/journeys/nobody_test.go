@@ -71,7 +71,7 @@ func (o *openToNobody) keep(b birdPerson, control, partner string) *known {
 	for _, message := range b.hl7Visit(time.Now(), control) {
 		o.Send(client, message)
 	}
-	o.Settle()
+	o.Resolve()
 	k := &known{bird: b}
 	rows, err := o.Admin().Query(o.t.Context(), `select m.id::text, coalesce(m.journey::text, ''), m.person::text from intake.message m
 		where m.control_id like $1 order by m.journey nulls first`, control+"%")
@@ -97,7 +97,7 @@ func (o *openToNobody) keep(b birdPerson, control, partner string) *known {
 	o.staff("/api/people/"+k.person+"/contact-stopped", `{"reason":"`+b.kin+` rang"}`)
 	o.staff("/api/people/"+k.person+"/contact-resumed", `{"reason":"`+b.given+` rang"}`)
 	o.staff(base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+partner+`","state":"given"}],"how":"spoken"}`)
-	o.Settle()
+	o.Resolve()
 	steps, err := o.Admin().Query(o.t.Context(), `select id::text from journey.step where journey = $1::uuid`, k.journey)
 	if err != nil {
 		o.t.Fatal(err)
@@ -280,10 +280,10 @@ func (o *openToNobody) nothing(k *known, seen []place) {
 
 func (o *openToNobody) close(k *known) {
 	o.t.Helper()
-	o.Settle()
+	o.Resolve()
 	if o.state(k) != "closed" {
 		o.staff("/api/journeys/"+k.journey+"/close", `{"reason": "complete", "told": "in-person", "wayBack": "our-number", "on": "`+time.Now().Format(time.DateOnly)+`", "personAgrees": true}`)
-		o.Settle()
+		o.Resolve()
 	}
 }
 

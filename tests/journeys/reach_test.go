@@ -111,7 +111,7 @@ func (w *walk) barred() {
 		w.Send(client, []byte(strings.Replace(string(message), "|CANARY|RXX|", "|CANARY|RZZ|", 1)))
 	}
 	ours := w.report(time.Now().AddDate(-40, 0, 0))
-	w.Settle()
+	w.Resolve()
 	var theirs, known, person string
 	w.one(&theirs, `select journey::text from intake.message where control_id like 'WALKB%' and journey is not null limit 1`)
 	w.one(&known, `select person::text from intake.journey where id = $1::uuid`, theirs)
@@ -161,7 +161,7 @@ func newWalk(t *testing.T) *walk {
 		}
 	}
 	w.young = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-15, 0, -1))}
-	w.Settle()
+	w.Resolve()
 	w.one(&w.facility, `select organisation from intake.facility limit 1`)
 	var directory struct {
 		Items []struct{ Service struct{ ID string } }
@@ -273,7 +273,7 @@ func (w *walk) who(a asked) *principal.Principal {
 }
 
 // ask asks, and says what was got.
-func (w *walk) ask(a asked) (schemas.Reach, string) {
+func (w *walk) ask(a asked) (schemas.Visibility, string) {
 	w.t.Helper()
 	who, id := w.who(a), w.target(a)
 	if a.route.Thing() == schemas.AboutSession {
@@ -299,7 +299,7 @@ func (w *walk) ask(a asked) (schemas.Reach, string) {
 	return reachOf(got), said
 }
 
-func reachOf(got system.Answer) schemas.Reach {
+func reachOf(got system.Answer) schemas.Visibility {
 	body := string(got.Body)
 	switch {
 	case got.Status == http.StatusUnauthorized, got.Status == http.StatusForbidden && (strings.Contains(body, "not-for-role") || strings.Contains(body, "not open to you") || strings.Contains(body, "not open to your role")):

@@ -251,7 +251,7 @@ func (b *tab) api(method, path string) *http.Response {
 	return answer
 }
 
-// serve started anew knows who was signed in, and since when they did nothing.
+// serve started again knows who was signed in, and since when they did nothing.
 func TestARestartOfServeKeepsSessionsAndTheirLimits(t *testing.T) {
 	t.Parallel()
 	a := newApart(t)

@@ -79,7 +79,7 @@ func TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody(t *testing.T) {
 	for _, message := range birds(t)[0].hl7Visit(time.Now(), "UNPLACED") {
 		o.Send(client, []byte(strings.Replace(string(message), "|CANARY|RXX|", "|CANARY|RVV|", 1)))
 	}
-	o.Settle()
+	o.Resolve()
 	expect("from where nobody has agreed", true)
 	o.staff("/api/facilities/RVV/place", `{"organisation":"RXX"}`)
 	expect("placed", false)

@@ -73,9 +73,9 @@ func forbidden(thief, stream string) []string {
 				"$JS.ACK."+stream+"."+consumer+".1.1.1.1.1", "$JS.API.CONSUMER.PAUSE."+stream+"."+consumer)
 		}
 	}
-	mine := append(schemas.SubjectsSaidBy(thief), schemas.SubjectsHeardBy(thief)...)
+	mine := append(schemas.SubjectsEmittedBy(thief), schemas.SubjectsSubscribedBy(thief)...)
 	if thief == schemas.SentinelKey {
-		mine = schemas.SubjectsSaidBy(schemas.Journey) // it says what journey says
+		mine = schemas.SubjectsEmittedBy(schemas.Journey) // it says what journey says
 	}
 	for _, one := range schemas.Registry() {
 		subject := strings.TrimSuffix(one.Type.SubjectFilter(), "*") + "0b6f7c3a-0000-4000-8000-000000000000"

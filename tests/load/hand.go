@@ -39,9 +39,9 @@ type message struct {
 	answer          chan string
 }
 
-// hand is a hand-written variant: the same front door, rows, events and deliveries, with captured contents and
+// handWritten is a hand-written variant: the same front door, rows, events and deliveries, with captured contents and
 // without rules, locks, tracing, sealing, permissions or fencing. What follows a discharge is fixed.
-type hand struct {
+type handWritten struct {
 	*captured
 	pool   *pgxpool.Pool
 	bus    *bus.Conn
@@ -90,8 +90,8 @@ func tOutbox(service string) *table {
 	return newTable(service+".outbox", "on conflict do nothing", "id uuid", "writer bigint", "n bigint", "subject text", "payload text")
 }
 
-// startHand starts one of the hand-written variants in a process of its own.
-func startHand(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+// startHandWritten starts one of the hand-written variants in a process of its own.
+func startHandWritten(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
 	return func(_ context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
 		own, err := s.keys().Private(loadUser)
 		if err != nil {
@@ -106,7 +106,7 @@ func startHand(name string) func(ctx context.Context, s *stage, adminURL, natsUR
 	}
 }
 
-func newHand(ctx context.Context, args []string, conns int32) (*hand, error) {
+func newHandWritten(ctx context.Context, args []string, conns int32) (*handWritten, error) {
 	if len(args) != 3 {
 		return nil, fmt.Errorf("want a database URL, a broker URL and a file")
 	}
@@ -114,7 +114,7 @@ func newHand(ctx context.Context, args []string, conns int32) (*hand, error) {
 	if err != nil {
 		return nil, err
 	}
-	h := &hand{captured: &captured{}}
+	h := &handWritten{captured: &captured{}}
 	if err := json.Unmarshal(content, h.captured); err != nil {
 		return nil, err
 	}
@@ -139,7 +139,7 @@ func newHand(ctx context.Context, args []string, conns int32) (*hand, error) {
 }
 
 // serve opens the front door and prints where it is. take returns when the discharge cannot be lost.
-func (h *hand) serve(ctx context.Context, take func(m *message) (journey string, err error)) error {
+func (h *handWritten) serve(ctx context.Context, take func(m *message) (journey string, err error)) error {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -165,7 +165,7 @@ func (h *hand) serve(ctx context.Context, take func(m *message) (journey string,
 	return nil
 }
 
-func (h *hand) event(kind schemas.Type, journey string, cause *message, now time.Time) *message {
+func (h *handWritten) event(kind schemas.Type, journey string, cause *message, now time.Time) *message {
 	m := &message{SpecVersion: "1.0", ID: clock.NewID(now), Source: "/footbridge/" + h.By[string(kind)], Type: string(kind), Subject: journey,
 		ContentType: "application/json", Schema: "urn:footbridge:schema:" + string(kind), Time: now, Sequence: "000000000001",
 		TraceParent: someTrace, Data: h.Data[string(kind)]}
@@ -177,7 +177,7 @@ func (h *hand) event(kind schemas.Type, journey string, cause *message, now time
 }
 
 // said are the types a service says for a unit, in a fixed order.
-func (h *hand) said(service string) []schemas.Type {
+func (h *handWritten) said(service string) []schemas.Type {
 	var types []schemas.Type
 	for kind, by := range h.By {
 		if by == service {
@@ -209,7 +209,7 @@ func outboxOf(service string, out []*message) (*rows, []*nats.Msg, error) {
 // writes of a stage for a batch of events: the rows, and the events that follow.
 type writesOf func(batch []*message, now time.Time) ([]*rows, []*message)
 
-func (h *hand) stages() map[string]writesOf {
+func (h *handWritten) stages() map[string]writesOf {
 	return map[string]writesOf{
 		schemas.Threshold: h.threshold, schemas.Followup: h.followup, schemas.Bridging: h.bridging, schemas.Journey: h.journey,
 		schemas.Intake: h.intakeHears,
@@ -217,12 +217,12 @@ func (h *hand) stages() map[string]writesOf {
 }
 
 // intakeHears is what intake does about events: it notes that it has heard them.
-func (h *hand) intakeHears(batch []*message, _ time.Time) ([]*rows, []*message) {
+func (h *handWritten) intakeHears(batch []*message, _ time.Time) ([]*rows, []*message) {
 	inbox, _ := heard(schemas.Intake, batch)
 	return []*rows{inbox}, nil
 }
 
-func (h *hand) intake(batch []*message, now time.Time) ([]*rows, []*message) {
+func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*message) {
 	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisit}, {table: tConsent}}
 	var out []*message
 	for _, m := range batch {
@@ -256,7 +256,7 @@ func heard(service string, batch []*message) (inbox *rows, journeys []*message) 
 	return inbox, slices.CompactFunc(journeys, func(a, b *message) bool { return a.Subject == b.Subject })
 }
 
-func (h *hand) threshold(batch []*message, now time.Time) ([]*rows, []*message) {
+func (h *handWritten) threshold(batch []*message, now time.Time) ([]*rows, []*message) {
 	inbox, journeys := heard(schemas.Threshold, batch)
 	state, decisions := &rows{table: tThreshold}, &rows{table: tDecision}
 	var out []*message
@@ -271,7 +271,7 @@ func (h *hand) threshold(batch []*message, now time.Time) ([]*rows, []*message) 
 	return []*rows{inbox, state, decisions}, out
 }
 
-func (h *hand) followup(batch []*message, now time.Time) ([]*rows, []*message) {
+func (h *handWritten) followup(batch []*message, now time.Time) ([]*rows, []*message) {
 	inbox, journeys := heard(schemas.Followup, batch)
 	state, offers := &rows{table: tFollowup}, &rows{table: tOffer}
 	var out []*message
@@ -288,7 +288,7 @@ func (h *hand) followup(batch []*message, now time.Time) ([]*rows, []*message) {
 	return []*rows{inbox, state, offers}, out
 }
 
-func (h *hand) bridging(batch []*message, now time.Time) ([]*rows, []*message) {
+func (h *handWritten) bridging(batch []*message, now time.Time) ([]*rows, []*message) {
 	inbox, journeys := heard(schemas.Bridging, batch)
 	state, plans, calls := &rows{table: tBridging}, &rows{table: tPlan}, &rows{table: tCall}
 	var out []*message
@@ -308,7 +308,7 @@ func (h *hand) bridging(batch []*message, now time.Time) ([]*rows, []*message) {
 	return []*rows{inbox, state, plans, calls}, out
 }
 
-func (h *hand) journey(batch []*message, now time.Time) ([]*rows, []*message) {
+func (h *handWritten) journey(batch []*message, now time.Time) ([]*rows, []*message) {
 	inbox, journeys := heard(schemas.Journey, batch)
 	state, steps, lines := &rows{table: tJourney}, &rows{table: tStep}, &rows{table: tLine}
 	var out []*message

@@ -61,7 +61,7 @@ const (
 )
 
 func (b *bench) variants() []variant {
-	all := []variant{{nameFootbridge, startBinary(b.Binary)}, {nameReference, startHand(nameReference)}, {nameStraightforward, startHand(nameStraightforward)}}
+	all := []variant{{nameFootbridge, startBinary(b.Binary)}, {nameReference, startHandWritten(nameReference)}, {nameStraightforward, startHandWritten(nameStraightforward)}}
 	if b.Before != "" {
 		all = append(all, variant{nameBefore, startBinary(b.Before)})
 	}

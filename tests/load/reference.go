@@ -24,16 +24,16 @@ const (
 )
 
 type reference struct {
-	*hand
+	*handWritten
 	arrivals chan *message
 }
 
 func runReference(ctx context.Context, args []string) error {
-	h, err := newHand(ctx, args, 16)
+	h, err := newHandWritten(ctx, args, 16)
 	if err != nil {
 		return err
 	}
-	r := &reference{hand: h, arrivals: make(chan *message, 1024)}
+	r := &reference{handWritten: h, arrivals: make(chan *message, 1024)}
 	for name, writes := range h.stages() {
 		if err := r.consume(ctx, name, writes); err != nil {
 			return err
@@ -152,9 +152,9 @@ func (r *reference) consume(ctx context.Context, service string, writes writesOf
 	return nil
 }
 
-func (h *hand) subscribe(ctx context.Context, service string, handle func(jetstream.Msg)) error {
+func (h *handWritten) subscribe(ctx context.Context, service string, handle func(jetstream.Msg)) error {
 	consumer, err := h.bus.JS.CreateOrUpdateConsumer(ctx, streamName, jetstream.ConsumerConfig{
-		Durable: service, FilterSubjects: schemas.SubjectsHeardBy(service), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 4096, AckWait: time.Minute,
+		Durable: service, FilterSubjects: schemas.SubjectsSubscribedBy(service), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 4096, AckWait: time.Minute,
 	})
 	if err != nil {
 		return err

@@ -238,7 +238,7 @@ func Broker(ctx context.Context, dir, list string) error {
 		case e.Holder == loadUser:
 			user.Publish, user.Subscribe = []string{">"}, []string{">"}
 		case slices.Contains(speakers(), e.Holder):
-			user = bus.ServiceUser(e.Holder, "", streamName, schemas.SubjectsSaidBy(e.Holder), schemas.SubjectsHeardBy(e.Holder))
+			user = bus.ServiceUser(e.Holder, "", streamName, schemas.SubjectsEmittedBy(e.Holder), schemas.SubjectsSubscribedBy(e.Holder))
 			user.Key = e.NATS
 		}
 		users = append(users, user)

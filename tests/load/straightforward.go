@@ -18,10 +18,10 @@ import (
 // stage.
 const handlersAStage = 32
 
-type straightforward struct{ *hand }
+type straightforward struct{ *handWritten }
 
 func runStraightforward(ctx context.Context, args []string) error {
-	h, err := newHand(ctx, args, 96)
+	h, err := newHandWritten(ctx, args, 96)
 	if err != nil {
 		return err
 	}

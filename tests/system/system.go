@@ -345,8 +345,8 @@ func (s *System) get(path string, into any) error {
 
 // Message is a line of the ledger.
 type Message struct {
-	ID, Sender, ControlID, Type, Ack, Outcome, Reason, Journey, Door string
-	DueAt                                                            *time.Time
+	ID, Sender, ControlID, Type, Ack, Outcome, Reason, Journey, Eligibility string
+	DueAt                                                                   *time.Time
 }
 
 // Ledger returns the messages of a sender in the order they came; of all senders for "".
@@ -478,8 +478,8 @@ func (s *System) events() ([]Published, error) {
 	return all, nil
 }
 
-// Said counts the events of a journey on the bus by their short type ("offer.raised.v1"), each id once.
-func (s *System) Said(journey string) map[string]int {
+// Emitted counts the events of a journey on the bus by their short type ("offer.raised.v1"), each id once.
+func (s *System) Emitted(journey string) map[string]int {
 	s.t.Helper()
 	counts, seen := map[string]int{}, map[string]bool{}
 	for _, p := range s.Events() {
@@ -491,9 +491,9 @@ func (s *System) Said(journey string) map[string]int {
 	return counts
 }
 
-// Settle waits until nothing is under way: everything written to an outbox is on the stream, and every reader has
+// Resolve waits until nothing is under way: everything written to an outbox is on the stream, and every reader has
 // applied everything. What is not true then will not become true by waiting.
-func (s *System) Settle() {
+func (s *System) Resolve() {
 	s.t.Helper()
 	Eventually(s.t, func() error {
 		before, err := s.written()

@@ -22,8 +22,8 @@ type Direction int
 
 // The directions.
 const (
-	Taken Direction = iota
-	Said
+	Subscribed Direction = iota
+	Emitted
 )
 
 // Breaking returns what newer breaks of older, one line each with the place as a JSON pointer into an event, in a
@@ -50,7 +50,7 @@ type comparison struct {
 	breaks       []string
 }
 
-func (c *comparison) say(at, format string, args ...any) {
+func (c *comparison) report(at, format string, args ...any) {
 	if at == "" {
 		at = "/"
 	}
@@ -89,21 +89,21 @@ func resolve(root, s object) object {
 func (c *comparison) types(older, newer object, at string) {
 	was, is := names(older["type"]), names(newer["type"])
 	if len(is) > 0 && len(was) == 0 {
-		c.say(at, "the type is narrowed to %s", strings.Join(is, " or "))
+		c.report(at, "the type is narrowed to %s", strings.Join(is, " or "))
 		return
 	}
 	for _, t := range was {
 		if len(is) > 0 && !slices.Contains(is, t) && (t != "integer" || !slices.Contains(is, "number")) {
-			c.say(at, "the type %s is no longer allowed", t)
+			c.report(at, "the type %s is no longer allowed", t)
 		}
 	}
 	for _, t := range is {
-		if c.direction == Said && !slices.Contains(was, t) {
-			c.say(at, "the type %s is new, readers do not expect it", t)
+		if c.direction == Emitted && !slices.Contains(was, t) {
+			c.report(at, "the type %s is new, readers do not expect it", t)
 		}
 	}
-	if c.direction == Said && len(was) > 0 && len(is) == 0 {
-		c.say(at, "the type is no longer said")
+	if c.direction == Emitted && len(was) > 0 && len(is) == 0 {
+		c.report(at, "the type is no longer said")
 	}
 }
 
@@ -111,35 +111,35 @@ func (c *comparison) values(older, newer object, at string) {
 	was, _ := older["enum"].([]any)
 	is, closed := newer["enum"].([]any)
 	if closed && was == nil {
-		c.say(at, "the list of values is newly closed")
+		c.report(at, "the list of values is newly closed")
 	}
 	for _, v := range was {
 		if closed && !slices.Contains(is, v) {
-			c.say(at, "the value %v is no longer allowed", v)
+			c.report(at, "the value %v is no longer allowed", v)
 		}
 	}
 	if v, ok := newer["const"]; ok && !reflect.DeepEqual(v, older["const"]) {
-		c.say(at, "the constant value changed")
+		c.report(at, "the constant value changed")
 	}
 }
 
 func (c *comparison) bounds(older, newer object, at string) {
 	for _, keyword := range []string{"pattern", "format", "not", "propertyNames"} {
 		if is, ok := newer[keyword]; ok && !reflect.DeepEqual(is, older[keyword]) {
-			c.say(at, "%s is new or changed", keyword)
+			c.report(at, "%s is new or changed", keyword)
 		}
 	}
 	for _, keyword := range []string{"maxLength", "maximum", "maxItems"} {
 		if is, ok := newer[keyword].(float64); ok {
 			if was, ok := older[keyword].(float64); !ok || is < was {
-				c.say(at, "%s is lower", keyword)
+				c.report(at, "%s is lower", keyword)
 			}
 		}
 	}
 	for _, keyword := range []string{"minLength", "minimum", "minItems"} {
 		if is, ok := newer[keyword].(float64); ok {
 			if was, ok := older[keyword].(float64); !ok || is > was {
-				c.say(at, "%s is higher", keyword)
+				c.report(at, "%s is higher", keyword)
 			}
 		}
 	}
@@ -151,13 +151,13 @@ func (c *comparison) properties(older, newer object, at string) {
 	for _, name := range slices.Sorted(maps.Keys(was)) {
 		below, ok := is[name].(object)
 		if !ok {
-			c.say(at+"/"+name, "the field is removed")
+			c.report(at+"/"+name, "the field is removed")
 			continue
 		}
 		c.schema(was[name].(object), below, at+"/"+name)
 	}
 	if newer["additionalProperties"] == false && older["additionalProperties"] != false {
-		c.say(at, "the list of fields is newly closed")
+		c.report(at, "the list of fields is newly closed")
 	}
 }
 
@@ -165,12 +165,12 @@ func (c *comparison) required(older, newer object, at string) {
 	was, is := names(older["required"]), names(newer["required"])
 	for _, name := range is {
 		if !slices.Contains(was, name) {
-			c.say(at+"/"+name, "the field is newly required")
+			c.report(at+"/"+name, "the field is newly required")
 		}
 	}
 	for _, name := range was {
-		if c.direction == Said && !slices.Contains(is, name) {
-			c.say(at+"/"+name, "the field is no longer always there, readers rely on it")
+		if c.direction == Emitted && !slices.Contains(is, name) {
+			c.report(at+"/"+name, "the field is no longer always there, readers rely on it")
 		}
 	}
 }

@@ -72,8 +72,8 @@ func (p *Profile) parts(message *hl7.Message, name, role string, valuesOf func(h
 		values, action := valuesOf(segment), actionOf(name, segment)
 		part := p.Weigh(role, values)
 		part.Left, part.Key, part.Gone = p.LeftBefore(values), p.partKey(name, segment, values), action == deletesPart
-		if action == otherAction && part.Verdict == record.SaysInScope {
-			part.Verdict, part.Because = record.SaysAsk, append(part.Because, "an action code that is not known")
+		if action == otherAction && part.Verdict == record.VerdictInScope {
+			part.Verdict, part.Because = record.VerdictAsk, append(part.Because, "an action code that is not known")
 		}
 		if !part.Gone {
 			stand = append(stand, values...)
@@ -83,7 +83,7 @@ func (p *Profile) parts(message *hl7.Message, name, role string, valuesOf func(h
 			all = append(all, part.Bare())
 			continue
 		}
-		if name == "DG1" || part.Verdict != record.SaysNothing || part.Other || part.Left { // of many results few say anything
+		if name == "DG1" || part.Verdict != record.VerdictNothing || part.Other || part.Left { // of many results few say anything
 			whole = append(whole, part)
 		}
 	}

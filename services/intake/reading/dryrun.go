@@ -102,7 +102,7 @@ func runSample(tree fs.FS, profiles *Profiles, sample string) ([]SampleLine, err
 	rehearsal := newRehearsal(profiles, wanted.Received)
 	var lines []SampleLine
 	for i, piece := range pieces {
-		line := rehearsal.take(piece)
+		line := rehearsal.applyAll(piece)
 		line.Sample = sample
 		if owner := path.Base(path.Dir(sample)); line.Profile != owner {
 			line.Wrong = append(line.Wrong, fmt.Sprintf("read by profile %s, not by %s: does MSH-3 name one of its senders?", line.Profile, owner))
@@ -169,7 +169,7 @@ func (e expectation) differences(line SampleLine, facts map[string]any) (wrong [
 // rehearsal takes messages in memory, with lookup keys in the clear.
 type rehearsal struct {
 	profiles *Profiles
-	world    *record.World
+	unit     *record.UnitOfWork
 	received time.Time
 	ids      int
 	facts    map[string]any // as the last event told them
@@ -178,13 +178,13 @@ type rehearsal struct {
 func newRehearsal(profiles *Profiles, received time.Time) *rehearsal {
 	r := &rehearsal{profiles: profiles, received: received, facts: map[string]any{}}
 	zone := profiles.Fallback.zone
-	r.world = record.NewWorld(zone, 4*time.Hour, r.id)
+	r.unit = record.NewUnit(zone, 4*time.Hour, r.id)
 	return r
 }
 
 func (r *rehearsal) id() string { r.ids++; return fmt.Sprintf("00000000-0000-7000-8000-%012d", r.ids) }
 
-func (r *rehearsal) take(raw []byte) SampleLine {
+func (r *rehearsal) applyAll(raw []byte) SampleLine {
 	message, err := hl7.Parse(raw)
 	if err != nil {
 		reading := ReadFailure(err)
@@ -194,13 +194,13 @@ func (r *rehearsal) take(raw []byte) SampleLine {
 	reading := ReadHL7(message, r.profiles, r.received)
 	line := SampleLine{Profile: profile.Name, Version: profile.Version, Control: reading.ControlID, Type: reading.Type,
 		Ack: AckCode(reading.Ack), Outcome: reading.Outcome, Reason: reading.Reason}
-	if reading.Statement == nil || reading.Outcome != "" {
+	if reading.ClinicalEvent == nil || reading.Outcome != "" {
 		return line
 	}
-	s := *reading.Statement
+	s := *reading.ClinicalEvent
 	s.Message = r.id()
 	who := s.Person.Reveal()
-	in := record.Incoming{Statement: s, Key: "local:" + who.LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
+	in := record.Incoming{ClinicalEvent: s, Key: "local:" + who.LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
 		NewPerson: r.id(), NewMerged: r.id(), NewVisit: r.id(), NewJourney: r.id(), DecidedAt: r.received}
 	if who.NHSNumberVerified {
 		in.Number = "number:" + who.NHSNumber
@@ -208,13 +208,13 @@ func (r *rehearsal) take(raw []byte) SampleLine {
 	if who.LocalID == "" {
 		in.Key, in.Anonymous = "visit:"+s.Visit, true
 	}
-	settled := r.world.Take(in)
-	r.learn(settled.Say)
+	settled := r.unit.Apply(in)
+	r.apply(settled.Emissions)
 	line.Outcome, line.Reason = settled.Outcome, settled.Reason
 	return line
 }
 
-func (r *rehearsal) learn(say []record.Say) {
+func (r *rehearsal) apply(say []record.Emission) {
 	for _, one := range say {
 		data, ok := one.Data.(schemas.DischargeRecordedData)
 		if !ok {

@@ -29,7 +29,7 @@ type ending struct {
 func (p *Profile) whereTo(pv1 hl7.Segment, others []Coded) (found ending) {
 	own := pv1.Field(36)
 	if !own.IsEmpty() && !own.IsNull() {
-		found = p.endingSaid(valuesOf(own))
+		found = p.endingStated(valuesOf(own))
 	}
 	beside := ending{died: p.Died(others) || slices.ContainsFunc(others, p.isDeathPhrase)}
 	for _, value := range others {
@@ -54,8 +54,8 @@ func valuesOf(field hl7.Value) (values []Coded) {
 	return values
 }
 
-// endingSaid reads values of a field that says where the person went, and says where nobody knows any of them.
-func (p *Profile) endingSaid(values []Coded) ending {
+// endingStated reads values of a field that says where the person went, and says where nobody knows any of them.
+func (p *Profile) endingStated(values []Coded) ending {
 	found := p.endingOf(values)
 	found.unknown = len(values) > 0 && found == ending{} && !p.knowsAny(values)
 	return found
@@ -165,9 +165,9 @@ func isProtected(message *hl7.Message) bool {
 	return false
 }
 
-// mustBeHeard: a message of an event that is of no concern here says that somebody has died, or that their record is
+// mustBeRead: a message of an event that is of no concern here says that somebody has died, or that their record is
 // protected.
-func (p *Profile) mustBeHeard(message *hl7.Message) bool {
+func (p *Profile) mustBeRead(message *hl7.Message) bool {
 	_, stand := p.evidence(message)
 	return p.died(message) || isProtected(message) || p.whereTo(message.Segment("PV1"), stand).died
 }

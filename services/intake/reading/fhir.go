@@ -61,7 +61,7 @@ type FHIRMessage struct {
 	Person   record.Identity
 	Language string
 	Died     bool
-	SaidAt   record.Moment
+	StatedAt record.Moment
 	// Words are reasons and diagnoses in words: a concept's own text, and those beside its codes.
 	Words []string
 	// OtherReason: reasons are coded, and by the profile none of them has to do with self-harm. A human decides.
@@ -130,7 +130,7 @@ func (r *fhirReader) envelope() *FHIRFault {
 	default:
 		return malformed("value", "Bundle.entry[0].resource.reason", "The reason is not new or update.")
 	}
-	r.message.SaidAt = r.moment(r.bundle.Timestamp)
+	r.message.StatedAt = r.moment(r.bundle.Timestamp)
 	if sender := fhir.Find[*fhir.Organization](r.bundle, header.Sender); sender != nil {
 		r.message.Sender = IdentifierIn(sender.Identifier, FhirODS)
 	}
@@ -362,7 +362,7 @@ func (r *fhirReader) readVisit(organisation string) {
 			m.Arrived, m.Left = r.moment(period.Start), r.moment(period.End)
 		}
 		if stay := encounter.Hospitalization; stay != nil {
-			end := r.profile.endingSaid(dispositions(stay.DischargeDisposition))
+			end := r.profile.endingStated(dispositions(stay.DischargeDisposition))
 			m.Destination, m.Died, m.LeftBefore, m.Nowhere = end.to, m.Died || end.died, m.LeftBefore || end.left, end.unknown
 		}
 		if m.Destination == destinationDied {
@@ -449,7 +449,7 @@ func (r *fhirReader) codes(encounter *fhir.Encounter) (codes []schemas.Code, lef
 			}
 		}
 	}
-	r.message.OtherReason = len(reasons) > 0 && r.profile.Weigh(record.RoleDiagnosis, reasons).Verdict == record.SaysNothing
+	r.message.OtherReason = len(reasons) > 0 && r.profile.Weigh(record.RoleDiagnosis, reasons).Verdict == record.VerdictNothing
 	r.message.Died = r.message.Died || r.profile.Died(all)
 	return codes, r.profile.LeftBefore(all)
 }
@@ -530,11 +530,11 @@ func (r *fhirReader) moment(text string) record.Moment {
 	return record.Moment{At: t.Time.UTC()}
 }
 
-// TakenBack is the statement of a request that is cancelled: the sender's own word for the scope is taken back, so
+// Retracted is the statement of a request that is cancelled: the sender's own word for the scope is taken back, so
 // that a human is asked unless codes say the same.
-func (m FHIRMessage) TakenBack(organisation, visit string, said time.Time) record.Statement {
-	return record.Statement{Kind: record.KindUnask, Organisation: organisation, Visit: visit, SaidAt: said, Person: vault.Conceal(m.Person),
-		Evidence: []record.Evidence{{Role: record.RoleSender}}, RaisedBy: RaisedByFHIR}
+func (m FHIRMessage) Retracted(organisation, visit string, said time.Time) record.ClinicalEvent {
+	return record.ClinicalEvent{Kind: record.KindUnask, Organisation: organisation, Visit: visit, StatedAt: said, Person: vault.Conceal(m.Person),
+		Evidence: []record.Evidence{{Role: record.RoleSender}}, PublishedBy: RaisedByFHIR}
 }
 
 // RaisedByFHIR is what a visit is raised by that came over FHIR.

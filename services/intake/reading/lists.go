@@ -13,7 +13,7 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// A night's list is CSV with one row for each attendance that a feed may have missed. Its first row names the columns,
+// A nightly list is CSV with one row for each attendance that a feed may have missed. Its first row names the columns,
 // in any order; only visit is needed. Dates are YYYY-MM-DD, times RFC 3339, answers yes, no or nothing. A list is of
 // what is to be followed up, unless it has a column reason: then each row is judged by that, as the feed's messages
 // are, but for those that say in_scope yes.

@@ -202,7 +202,7 @@ type codeEntry struct {
 
 // weighs says that the entry is a verdict on scope.
 func (e codeEntry) weighs() bool {
-	return e.Says == string(record.SaysInScope) || e.Says == string(record.SaysAsk)
+	return e.Says == string(record.VerdictInScope) || e.Says == string(record.VerdictAsk)
 }
 
 type codeRange struct {
@@ -398,7 +398,7 @@ func (p *Profile) prepare() error {
 		p.Mentions.Words[i] = spaced(p.Mentions.Words[i])
 	}
 	for _, local := range p.LocalReasons {
-		if local.Value == "" || (local.Says != string(record.SaysInScope) && local.Says != string(record.SaysAsk)) {
+		if local.Value == "" || (local.Says != string(record.VerdictInScope) && local.Says != string(record.VerdictAsk)) {
 			return fmt.Errorf("local reason %q must have a value and say in-scope or ask", local.Value)
 		}
 	}
@@ -484,10 +484,10 @@ func invertKinds(events map[record.Kind][]string) (map[string]record.Kind, error
 func (p *Profile) prepareCodes() error {
 	p.exact, p.ranges, p.subcategories = map[string]codeEntry{}, nil, nil
 	for _, list := range p.Codes {
-		if says := []string{string(record.SaysInScope), string(record.SaysAsk), saysLeft, saysOther, saysDied}; !slices.Contains(says, list.Says) {
+		if says := []string{string(record.VerdictInScope), string(record.VerdictAsk), saysLeft, saysOther, saysDied}; !slices.Contains(says, list.Says) {
 			return fmt.Errorf("code list %q says %q: it must be one of %s", list.Name, list.Says, strings.Join(says, ", "))
 		}
-		if list.IfBlank && list.Says != string(record.SaysAsk) {
+		if list.IfBlank && list.Says != string(record.VerdictAsk) {
 			return fmt.Errorf("code list %q: ifBlank is for lists that say ask", list.Name)
 		}
 		if list.Source == "" || list.Checked == "" {

@@ -43,7 +43,7 @@ type Reading struct {
 	Ack          hl7.Outcome
 	Faults       []hl7.Fault
 
-	Statement *record.Statement
+	ClinicalEvent *record.ClinicalEvent
 	// Outcome and Reason are set where there is no statement; a quarantined or rejected message may have one too,
 	// for a human to release.
 	Outcome record.Outcome
@@ -93,7 +93,7 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 	}
 	kind := profile.kinds[message.Trigger()]
 	if kind == record.KindIgnore {
-		if !profile.mustBeHeard(message) {
+		if !profile.mustBeRead(message) {
 			reading.Outcome, reading.Reason = record.Ignored, record.ReasonType
 			return reading
 		}
@@ -104,11 +104,11 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		reading.Faults = []hl7.Fault{missing(message, reading)}
 		return reading
 	}
-	statement := profile.statement(message, kind, reading.Organisation, received)
+	statement := profile.clinicalEvent(message, kind, reading.Organisation, received)
 	if numbers := profile.numbers(message); numbers != reading.Organisation {
 		statement.Numbers = numbers
 	}
-	reading.Statement = &statement
+	reading.ClinicalEvent = &statement
 	if profile.lacksProcessing(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, record.Quarantined, ReasonNoProcessing
 		reading.Faults = []hl7.Fault{{Segment: "MSH", Field: 11, Code: hl7.CodeRequiredFieldMissing}}
@@ -136,7 +136,7 @@ func (p *Profile) numbers(message *hl7.Message) string {
 
 // Judge finds what can be read but not used: kept, acknowledged, and put before a human.
 func (r *Reading) Judge() {
-	s := r.Statement
+	s := r.ClinicalEvent
 	identity := s.Person.Reveal()
 	known := identity.LocalID != "" || (identity.NHSNumber != "" && identity.NHSNumberVerified)
 	switch {
@@ -238,14 +238,14 @@ func ReadFailure(err error) Reading {
 	return reading
 }
 
-func (p *Profile) statement(message *hl7.Message, kind record.Kind, organisation string, received time.Time) record.Statement {
+func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisation string, received time.Time) record.ClinicalEvent {
 	evn, pv1, pid := message.Segment("EVN"), message.Segment("PV1"), message.Segment("PID")
-	s := record.Statement{
-		Kind: kind, Organisation: organisation, RaisedBy: "hl7",
+	s := record.ClinicalEvent{
+		Kind: kind, Organisation: organisation, PublishedBy: "hl7",
 		Visit:   pv1.Field(19).String(),
 		Arrived: p.moment(pv1.Field(44)),
 	}
-	s.SaidAt, s.SentAt = p.saidAndSent(&s, evn.Field(2), message.SentAt(), received)
+	s.StatedAt, s.SentAt = p.statedAndSent(&s, evn.Field(2), message.SentAt(), received)
 	p.readEnd(&s, evn, pv1)
 	evidence, stand := p.evidence(message)
 	where := p.whereTo(pv1, stand)
@@ -281,7 +281,7 @@ func (p *Profile) statement(message *hl7.Message, kind record.Kind, organisation
 
 // readEnd reads when the person left, as an end says it or an update corrects it. A time that is there and cannot be
 // read is doubted: what is used in its place is shown to a human.
-func (p *Profile) readEnd(s *record.Statement, evn, pv1 hl7.Segment) {
+func (p *Profile) readEnd(s *record.ClinicalEvent, evn, pv1 hl7.Segment) {
 	unreadable := func(about string, field hl7.Value, read string) {
 		if !field.IsEmpty() && !field.IsNull() && !p.moment(field).Known() {
 			s.Doubt(about, schemas.FlagTimeNotBelieved, read)
@@ -306,10 +306,10 @@ func (p *Profile) readEnd(s *record.Statement, evn, pv1 hl7.Segment) {
 	}
 }
 
-// saidAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives
+// statedAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives
 // way to a time of that day, and a time that is far from the other, or ahead of our clock, is not believed: else
 // nothing said later, by a human least of all, could ever supersede it.
-func (p *Profile) saidAndSent(s *record.Statement, recorded, sent hl7.Value, received time.Time) (time.Time, time.Time) {
+func (p *Profile) statedAndSent(s *record.ClinicalEvent, recorded, sent hl7.Value, received time.Time) (time.Time, time.Time) {
 	event, msh := p.moment(recorded), p.moment(sent)
 	for _, m := range []*record.Moment{&event, &msh} {
 		if m.Known() && record.InFuture(*m, received, p.zone) {
@@ -331,7 +331,7 @@ func (p *Profile) saidAndSent(s *record.Statement, recorded, sent hl7.Value, rec
 }
 
 // doubtText notes that the bytes do not fit the character set, so that what was read may be spelt otherwise.
-func (p *Profile) doubtText(s *record.Statement, message *hl7.Message, identity record.Identity) {
+func (p *Profile) doubtText(s *record.ClinicalEvent, message *hl7.Message, identity record.Identity) {
 	switch {
 	case message.Charset().Doubtful:
 		s.Doubt(record.AboutText, schemas.FlagTextDamaged, record.ReadDetected)
@@ -564,9 +564,9 @@ func (p *Profile) moment(value hl7.Value) record.Moment {
 	return record.Moment{At: t.Time.UTC()}
 }
 
-// SaidAt orders a message by when its sender said it. A clock that runs ahead is not believed: else nothing said
+// StatedAt orders a message by when its sender said it. A clock that runs ahead is not believed: else nothing said
 // later, by a human least of all, could ever supersede it.
-func SaidAt(received time.Time, moments ...record.Moment) time.Time {
+func StatedAt(received time.Time, moments ...record.Moment) time.Time {
 	said := firstKnown(received, moments...)
 	if said.After(received.Add(record.FutureTolerance)) {
 		return received

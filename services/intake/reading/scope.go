@@ -31,11 +31,11 @@ func (p *Profile) Weigh(role string, values []Coded) record.Evidence {
 			continue
 		}
 		verdict, because := p.weighOne(role, value)
-		if verdict == record.SaysNothing {
+		if verdict == record.VerdictNothing {
 			continue
 		}
-		evidence.Blank = (evidence.Blank || evidence.Verdict == record.SaysNothing) && p.asksIfBlank(value)
-		if verdict == record.SaysInScope || evidence.Verdict == record.SaysNothing {
+		evidence.Blank = (evidence.Blank || evidence.Verdict == record.VerdictNothing) && p.asksIfBlank(value)
+		if verdict == record.VerdictInScope || evidence.Verdict == record.VerdictNothing {
 			evidence.Verdict = verdict
 		}
 		evidence.Because = append(evidence.Because, because)
@@ -58,14 +58,14 @@ func (p *Profile) weighOne(role string, value Coded) (record.Verdict, string) {
 	if p.system(value.System) == "" && value.Code != "" {
 		for _, system := range []string{"snomed", "icd10"} {
 			if entry, ok := p.codeEntry(system, value.Code); ok && entry.weighs() {
-				return record.SaysAsk, entry.Name + " by a code of an unknown system"
+				return record.VerdictAsk, entry.Name + " by a code of an unknown system"
 			}
 		}
 	}
 	if p.Mention(value.Text) || p.Mention(value.Code) {
-		return record.SaysAsk, "mention"
+		return record.VerdictAsk, "mention"
 	}
-	return record.SaysNothing, ""
+	return record.VerdictNothing, ""
 }
 
 // asksIfBlank says that a value is for a human only while no other intent is recorded: a poisoning.
@@ -88,7 +88,7 @@ func (p *Profile) anySays(values []Coded, says string) bool {
 }
 
 // WeighWords adds what reasons in words say, by the same list whichever way they came.
-func WeighWords(s *record.Statement, profile *Profile, texts []string) {
+func WeighWords(s *record.ClinicalEvent, profile *Profile, texts []string) {
 	var values []Coded
 	for _, text := range texts {
 		values = append(values, Coded{Text: text})

@@ -177,13 +177,13 @@ func makeSignal(id, source, kind, at, subject, dataref string) (Signal, *SignalF
 
 func notPlain(r rune) bool { return r <= ' ' || r == 0x7f || r == utf8.RuneError }
 
-// Statement is what a signal says, to be taken with all that is known of the person.
-func (g Signal) Statement(organisation string, said time.Time) record.Statement {
+// ClinicalEvent is what a signal says, to be taken with all that is known of the person.
+func (g Signal) ClinicalEvent(organisation string, said time.Time) record.ClinicalEvent {
 	person := g.Person.Reveal()
 	identity := record.Identity{}
 	identity.NHSNumber, identity.NHSNumberVerified = person.Number, true
 	next := record.Identity{}
 	next.NHSNumber, next.NHSNumberVerified = person.Becomes, person.Becomes != ""
-	return record.Statement{Kind: record.KindSignal, Signal: g.Kind, Organisation: organisation, SaidAt: said, Died: g.Kind == record.SignalDeath,
+	return record.ClinicalEvent{Kind: record.KindSignal, Signal: g.Kind, Organisation: organisation, StatedAt: said, Died: g.Kind == record.SignalDeath,
 		Person: vault.Conceal(identity), Merged: vault.Conceal(next)}
 }

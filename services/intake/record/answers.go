@@ -21,9 +21,9 @@ func (a Question) compare(b Question) int {
 	return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Towards, b.Towards))
 }
 
-// SaidAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human,
+// ReportedAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human,
 // or that is coded late, loses none.
-type SaidAnswer struct {
+type ReportedAnswer struct {
 	Message string   `json:"message"`
 	Record  string   `json:"record,omitempty"` // the record that it was said under
 	Purpose string   `json:"purpose"`
@@ -32,23 +32,23 @@ type SaidAnswer struct {
 	How     string   `json:"how,omitempty"`
 	By      string   `json:"by,omitempty"`
 	Told    []string `json:"told,omitempty"`
-	Said    Moment   `json:"said"`
+	Version Moment   `json:"said"`
 	// Own: the person wrote it themselves. Anybody else says it at second hand.
 	Own bool `json:"own,omitempty"`
 }
 
 // joinAnswers keeps what a statement passes on of a person's answers.
-func (v *Visit) joinAnswers(s Statement) {
+func (v *Visit) joinAnswers(s ClinicalEvent) {
 	for _, c := range s.Consents {
-		v.Answers = append(v.Answers, SaidAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
-			By: s.recorder(c), Told: s.Told, Said: s.answeredAt(), Own: s.Route == routeSelf})
+		v.Answers = append(v.Answers, ReportedAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
+			By: s.recorder(c), Told: s.Told, Version: s.answeredAt(), Own: s.Route == routeSelf})
 	}
 }
 
 // recorder is who recorded an answer that a statement passes on: whoever sent it. A system says of itself which role of
 // its own organisation did, and that is kept beside it; a role that a person of ours names in a form is nobody's who
 // acted.
-func (s Statement) recorder(c schemas.ReportedConsent) string {
+func (s ClinicalEvent) recorder(c schemas.ReportedConsent) string {
 	role, _, _ := strings.Cut(s.By, ":")
 	if s.By != "" && (role != string(schemas.System) || c.RecordedBy == "") {
 		return s.By
@@ -58,8 +58,8 @@ func (s Statement) recorder(c schemas.ReportedConsent) string {
 
 // answeredAt is when what a statement passes on was said: at the latest when the person left hospital, or the request
 // was made, whenever the statement came.
-func (s Statement) answeredAt() Moment {
-	said := Moment{At: s.SaidAt}
+func (s ClinicalEvent) answeredAt() Moment {
+	said := Moment{At: s.StatedAt}
 	if s.Route == routeSelf {
 		return said
 	}
@@ -80,22 +80,22 @@ func earliest(moments ...Moment) Moment {
 	return first
 }
 
-// heard turns what reports passed on into answers of a journey's person, once it stands. so is the attendance as a
+// addAnswers turns what reports passed on into answers of a journey's person, once it stands. so is the attendance as a
 // whole.
-func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
-	journey := so.Raised.Journey
+func (w *UnitOfWork) addAnswers(attended []*Visit, so *Visit, doubted bool) {
+	journey := so.Published.Journey
 	if journey == "" {
 		return
 	}
 	for _, v := range attended {
 		for _, said := range v.Answers {
 			a := Answer{ID: said.Message, Person: w.answerer(said, so), Journey: journey, Purpose: said.Purpose, Towards: said.Towards, State: ConsentDeclined,
-				Giver: "person", How: said.How, Told: said.Told, By: said.By, Said: Stamp{SaidAt: said.atLatest(so)}}
+				Giver: "person", How: said.How, Told: said.Told, By: said.By, Version: Version{StatedAt: said.atLatest(so)}}
 			if said.Given {
 				a.State, a.Doubt = ConsentGiven, doubted
 			}
-			a.Organisation, a.guarded = so.Organisation, doubted || slices.Contains(so.Raised.Flags, schemas.FlagPossibleDouble)
-			w.hear(a)
+			a.Organisation, a.guarded = so.Organisation, doubted || slices.Contains(so.Published.Flags, schemas.FlagPossibleDouble)
+			w.addAnswer(a)
 		}
 		if v.Answers != nil {
 			v.Answers, v.changed = nil, true
@@ -105,9 +105,9 @@ func (w *World) heard(attended []*Visit, so *Visit, doubted bool) {
 
 // answerer is the record that an answer belongs to: the journey's own, or one that was merged with it, where it was
 // said under that. It crosses to another only when a human has confirmed that they are one person.
-func (w *World) answerer(said SaidAnswer, so *Visit) string {
+func (w *UnitOfWork) answerer(said ReportedAnswer, so *Visit) string {
 	record := so.Person
-	if known := w.Journeys[so.Raised.Journey]; known != nil {
+	if known := w.Journeys[so.Published.Journey]; known != nil {
 		record = known.Person
 	}
 	if owner := w.Owners[record]; owner != nil && slices.Contains(owner.IDs(), said.Record) {
@@ -118,19 +118,19 @@ func (w *World) answerer(said SaidAnswer, so *Visit) string {
 
 // atLatest dates an answer: one at second hand was said before the person left hospital, and of a request without a day
 // before it was first heard of.
-func (a SaidAnswer) atLatest(so *Visit) time.Time {
+func (a ReportedAnswer) atLatest(so *Visit) time.Time {
 	if a.Own {
-		return a.Said.At
+		return a.Version.At
 	}
 	left := so.counts()
 	if !so.Ended() && !so.Request.Left.Known() {
 		left = Moment{At: so.Since}
 	}
-	return earliest(a.Said, left).At
+	return earliest(a.Version, left).At
 }
 
-// hear takes an answer in, unless it is known already: a list that is sent again says nothing new.
-func (w *World) hear(a Answer) {
+// addAnswer takes an answer in, unless it is known already: a list that is sent again says nothing new.
+func (w *UnitOfWork) addAnswer(a Answer) {
 	if slices.ContainsFunc(w.Answers, a.repeats) {
 		return
 	}
@@ -140,11 +140,11 @@ func (w *World) hear(a Answer) {
 // repeats says that another answer of the same record said the same at the same time.
 func (a Answer) repeats(o Answer) bool {
 	return a.Person == o.Person && a.Journey == o.Journey && a.Purpose == o.Purpose && a.Towards == o.Towards && a.State == o.State &&
-		a.Doubt == o.Doubt && a.Said.SaidAt.Equal(o.Said.SaidAt)
+		a.Doubt == o.Doubt && a.Version.StatedAt.Equal(o.Version.StatedAt)
 }
 
-// Stands is how each answer stands on one journey.
-type Stands map[Question]ConsentState
+// AnswerStates is how each answer stands on one journey.
+type AnswerStates map[Question]ConsentState
 
 // People are records that are, or may be, one person, with what was answered under any of them.
 type People struct {
@@ -170,12 +170,12 @@ func (p People) group(own string) Group {
 	return group
 }
 
-// Stands is how everything that was ever answered stands for one of the records on a local day.
-func (p People) Stands(own, today string) Stands {
+// AnswerStates is how everything that was ever answered stands for one of the records on a local day.
+func (p People) AnswerStates(own, today string) AnswerStates {
 	if len(p.Answers) == 0 {
 		return nil
 	}
-	group, stands := p.group(own), Stands{}
+	group, stands := p.group(own), AnswerStates{}
 	for _, a := range p.Answers {
 		for _, one := range []Question{{a.Purpose, a.Towards}, {a.Purpose, ""}} {
 			if _, done := stands[one]; !done {
@@ -186,11 +186,11 @@ func (p People) Stands(own, today string) Stands {
 	return stands
 }
 
-// changes are what others hear of a journey's answers that stand otherwise than before: a no that has come to count, a
+// changes are what others hear of a journey's answers that differ from before: a no that has come to count, a
 // yes that has, and one that counts no more although nobody said no.
-func (p People) changes(own string, was, is Stands) (all []Said) {
+func (p People) changes(own string, was, is AnswerStates) (all []JourneyEvent) {
 	keys := map[Question]bool{}
-	for _, one := range []Stands{was, is} {
+	for _, one := range []AnswerStates{was, is} {
 		for key := range one {
 			keys[key] = true
 		}
@@ -218,7 +218,7 @@ func (p People) changes(own string, was, is Stands) (all []Said) {
 }
 
 // add puts a purpose to the event that says the same of others, or makes one.
-func (p People) add(all []Said, kind schemas.Type, key Question) []Said {
+func (p People) add(all []JourneyEvent, kind schemas.Type, key Question) []JourneyEvent {
 	data := schemas.ConsentData{Purposes: []string{key.Purpose}, Organisation: key.Towards}
 	for _, one := range all {
 		d, ok := one.Data.(*schemas.ConsentData)
@@ -227,21 +227,21 @@ func (p People) add(all []Said, kind schemas.Type, key Question) []Said {
 			return all
 		}
 	}
-	return append(all, Said{kind, &data})
+	return append(all, JourneyEvent{kind, &data})
 }
 
 // PeopleOf are all records of one person, as the world knows them.
-func (w *World) PeopleOf(person *Person) People {
+func (w *UnitOfWork) PeopleOf(person *Person) People {
 	ids := w.IdsOf(person)
 	return People{IDs: ids, Confirmed: w.Confirmed, Answers: slices.DeleteFunc(slices.Clone(w.Answers), func(a Answer) bool { return !slices.Contains(ids, a.Person) })}
 }
 
 // Remember notes, once, how every answer stands before anything is taken in: what has been told.
-func (w *World) Remember(today string) {
+func (w *UnitOfWork) Remember(today string) {
 	if w.Stood != nil {
 		return
 	}
-	w.Stood, w.BarredWere = map[string]Stands{}, map[string][]string{}
+	w.Stood, w.BarredWere = map[string]AnswerStates{}, map[string][]string{}
 	for _, j := range w.Journeys {
 		if is := w.barredOn(j); len(is) > 0 {
 			w.BarredWere[j.ID] = is
@@ -252,14 +252,14 @@ func (w *World) Remember(today string) {
 	}
 	for _, j := range w.Journeys {
 		if owner := w.Owners[j.Person]; owner != nil {
-			w.Stood[j.ID] = w.PeopleOf(owner).Stands(j.Person, today)
+			w.Stood[j.ID] = w.PeopleOf(owner).AnswerStates(j.Person, today)
 		}
 	}
 }
 
-// tellAnswers says on every journey of the person that is not closed what stands otherwise now. What was answered
+// emitAnswers says on every journey of the person that is not closed what stands otherwise now. What was answered
 // before a journey began is not said on it: the person is asked what they want now.
-func (w *World) tellAnswers(person *Person, today string, message string) (say []Say) {
+func (w *UnitOfWork) emitAnswers(person *Person, today string, message string) (say []Emission) {
 	if len(w.Answers) == 0 {
 		return nil
 	}
@@ -269,16 +269,16 @@ func (w *World) tellAnswers(person *Person, today string, message string) (say [
 			continue
 		}
 		was, known := w.Stood[j.ID]
-		is := people.Stands(j.Person, today)
+		is := people.AnswerStates(j.Person, today)
 		if !known {
 			was = w.before(people, j, today)
 		}
 		for _, one := range people.changes(j.Person, was, is) {
-			say = append(say, Say{Type: one.Kind, Journey: j.ID, Data: *one.Data.(*schemas.ConsentData)})
+			say = append(say, Emission{Type: one.Kind, Journey: j.ID, Data: *one.Data.(*schemas.ConsentData)})
 		}
 		if w.outrun(people, j, message, today) {
 			card := w.Cards[j.Person]
-			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
+			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 				NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, Questions: []string{QuestionAnswer}}})
 		}
 		w.Stood[j.ID] = is
@@ -287,15 +287,15 @@ func (w *World) tellAnswers(person *Person, today string, message string) (say [
 }
 
 // freshOn says that a message brought answers of a journey.
-func (w *World) freshOn(journey, message string) bool {
+func (w *UnitOfWork) freshOn(journey, message string) bool {
 	return slices.ContainsFunc(w.Fresh, func(a Answer) bool { return a.Journey == journey && a.ID == message })
 }
 
 // before is how the answers of a journey that has just begun stood, without what was said on it.
-func (w *World) before(people People, j *JourneyKnown, today string) Stands {
+func (w *UnitOfWork) before(people People, j *JourneyState, today string) AnswerStates {
 	earlier := people
 	earlier.Answers = slices.DeleteFunc(slices.Clone(people.Answers), func(a Answer) bool { return a.Journey == j.ID })
-	was := earlier.Stands(j.Person, today)
+	was := earlier.AnswerStates(j.Person, today)
 	for _, a := range people.Answers {
 		if a.Journey == j.ID {
 			delete(was, Question{a.Purpose, a.Towards})
@@ -311,7 +311,7 @@ const QuestionAnswer = "answer"
 
 // outrun says that a message passed on an answer that does not stand, since another was said later, or no earlier: a
 // report never overrules that, and somebody asks.
-func (w *World) outrun(people People, j *JourneyKnown, message, today string) bool {
+func (w *UnitOfWork) outrun(people People, j *JourneyState, message, today string) bool {
 	return slices.ContainsFunc(w.Fresh, func(a Answer) bool {
 		if a.ID != message || a.Journey != j.ID || a.Doubt {
 			return false
@@ -321,16 +321,16 @@ func (w *World) outrun(people People, j *JourneyKnown, message, today string) bo
 	})
 }
 
-// HasBeenTold leaves out what has been said of answers already.
-func (w *World) HasBeenTold(told map[string][]Question, today string) {
+// MarkPublished leaves out what has been said of answers already.
+func (w *UnitOfWork) MarkPublished(told map[string][]Question, today string) {
 	for journey, keys := range told {
 		j := w.Journeys[journey]
 		if j == nil || w.Owners[j.Person] == nil {
 			continue
 		}
-		is, was := w.PeopleOf(w.Owners[j.Person]).Stands(j.Person, today), maps.Clone(w.Stood[journey])
+		is, was := w.PeopleOf(w.Owners[j.Person]).AnswerStates(j.Person, today), maps.Clone(w.Stood[journey])
 		if was == nil {
-			was = Stands{}
+			was = AnswerStates{}
 		}
 		for _, key := range keys {
 			was[key] = is[key]
@@ -340,35 +340,35 @@ func (w *World) HasBeenTold(told map[string][]Question, today string) {
 }
 
 // Reconcile says what stands otherwise of a person now that somebody has decided about their records.
-func (w *World) Reconcile(person *Person, in Incoming) []Say {
-	say := w.SettleAll(person, in, Decision{}).Say
+func (w *UnitOfWork) Reconcile(person *Person, in Incoming) []Emission {
+	say := w.ReevaluateAll(person, in, Decision{}).Emissions
 	if reason := w.stopReason(person); reason != "" {
 		say = append(say, stopContact(w.visitsOf(person))...)
 	} else {
 		say = append(say, resumeContact(w.visitsOf(person))...)
 	}
-	say = append(say, w.tellAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
-	return append(say, w.tellBarred(person)...)
+	say = append(say, w.emitAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
+	return append(say, w.emitBarred(person)...)
 }
 
 // resumeContact says, once for each journey, that a stop is lifted.
-func resumeContact(visits []*Visit) (say []Say) {
+func resumeContact(visits []*Visit) (say []Emission) {
 	told := map[string]bool{}
 	for _, v := range visits {
-		if !v.Raised.ContactOver {
+		if !v.Published.ContactOver {
 			continue
 		}
-		v.Raised.ContactOver, v.changed = false, true
-		if !told[v.Raised.Journey] {
-			told[v.Raised.Journey] = true
-			say = append(say, Say{Type: schemas.ContactResumed, Journey: v.Raised.Journey, Data: schemas.ContactResumedData{}})
+		v.Published.ContactOver, v.changed = false, true
+		if !told[v.Published.Journey] {
+			told[v.Published.Journey] = true
+			say = append(say, Emission{Type: schemas.ContactResumed, Journey: v.Published.Journey, Data: schemas.ContactResumedData{}})
 		}
 	}
 	return say
 }
 
-// Said is one event about a journey.
-type Said struct {
+// JourneyEvent is one event about a journey.
+type JourneyEvent struct {
 	Kind schemas.Type
 	Data any
 }

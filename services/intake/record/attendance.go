@@ -9,7 +9,7 @@ import (
 
 // An attendance is one time in A&E or urgent care. A hospital may speak of it under one visit number, under several
 // (one for A&E, another for the ward it leads to), or under none. Its visits are kept apart as they were told, and
-// which of them are one attendance is worked out anew each time from all of them: so no order of arrival can join
+// which of them are one attendance is worked out again each time from all of them: so no order of arrival can join
 // what a later message shows to be two, or part what is one.
 
 // How far visits may be from one another to be one attendance.
@@ -107,7 +107,7 @@ func oneOf(visits []*Visit) *Visit {
 		one.Started, one.Cancelled = later(one.Started, v.Started), later(one.Cancelled, v.Cancelled)
 		one.EndUndone = later(one.EndUndone, v.EndUndone)
 		one.Corrected = laterCorrection(one.Corrected, v.Corrected)
-		if v.End.Stamp.After(one.End.Stamp) {
+		if v.End.Version.After(one.End.Version) {
 			one.End = v.End
 		}
 	}
@@ -135,15 +135,15 @@ func inTime(a, b part) int {
 }
 
 // newest is when anything was last said of the visit, without the order of arrival.
-func (v *Visit) newest() Stamp {
-	var newest Stamp
-	for _, stamp := range []Stamp{v.Started, v.Cancelled, v.End.Stamp, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedSaid, v.Request.Stamp, v.Unasked, v.Corrected.Stamp, v.Went.Stamp} {
+func (v *Visit) newest() Version {
+	var newest Version
+	for _, stamp := range []Version{v.Started, v.Cancelled, v.End.Version, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedVersion, v.Request.Version, v.Unasked, v.Corrected.Version, v.Went.Version} {
 		newest = later(newest, stamp)
 	}
 	for _, evidence := range v.Evidence {
-		newest = later(newest, evidence.Said)
+		newest = later(newest, evidence.Version)
 	}
-	newest.Seq = 0
+	newest.ArrivalNumber = 0
 	return newest
 }
 
@@ -183,7 +183,7 @@ func Together(parts []part) *Visit {
 		return &one
 	}
 	so := &Visit{Organisation: parts[0].Organisation, Number: parts[0].Number, ID: parts[0].ID}
-	var undone, loose Stamp // discharges taken back: by anything, and by messages without a number
+	var undone, loose Version // discharges taken back: by anything, and by messages without a number
 	for _, p := range parts {
 		so.overlay(&p.Visit)
 		so.Started, so.Cancelled = later(so.Started, p.Started), later(so.Cancelled, p.Cancelled)
@@ -201,16 +201,16 @@ func Together(parts []part) *Visit {
 		if !p.IsNumbered() {
 			against = undone
 		}
-		if p.End.Left.Known() && p.End.Stamp.After(against) && !p.leadsTo(ward) && p.End.Stamp.After(so.End.Stamp) {
+		if p.End.Left.Known() && p.End.Version.After(against) && !p.leadsTo(ward) && p.End.Version.After(so.End.Version) {
 			so.End = p.End
 		}
 	}
-	so.EndUndone = Stamp{}
+	so.EndUndone = Version{}
 	return so
 }
 
 func laterCorrection(a, b Correction) Correction {
-	if b.After(a.Stamp) {
+	if b.After(a.Version) {
 		return b
 	}
 	return a
@@ -242,46 +242,46 @@ func (p part) leadsTo(ward *part) bool {
 func (v *Visit) overlay(o *Visit) {
 	v.Named = append(v.Named, o.Named...)
 	v.Evidence = addEvidence(v.Evidence, o)
-	if o.Went.After(v.Went.Stamp) {
+	if o.Went.After(v.Went.Version) {
 		v.Went = o.Went
 	}
 	v.Doubts = maps.Clone(v.Doubts)
 	for about, doubt := range o.Doubts {
-		v.doubted(map[string]Doubt{about: doubt}, doubt.Said)
+		v.doubted(map[string]Doubt{about: doubt}, doubt.Version)
 	}
 	v.WasInScope, v.LeftBefore = v.WasInScope || o.WasInScope, v.LeftBefore || o.LeftBefore
 	v.Setting = widest(v.Setting, o.Setting)
 	v.Ward, v.WardUndone = later(v.Ward, o.Ward), later(v.WardUndone, o.WardUndone)
 	v.Unasked = later(v.Unasked, o.Unasked)
-	if o.Request.After(v.Request.Stamp) {
+	if o.Request.After(v.Request.Version) {
 		v.Request = o.Request
 	}
-	v.RaisedBy = max(v.RaisedBy, o.RaisedBy)
-	if o.Human.After(v.Human.Stamp) {
+	v.PublishedBy = max(v.PublishedBy, o.PublishedBy)
+	if o.Human.After(v.Human.Version) {
 		v.Human = o.Human
 	}
-	if o.MayAnswer.After(v.MayAnswer.Stamp) {
+	if o.MayAnswer.After(v.MayAnswer.Version) {
 		v.MayAnswer = o.MayAnswer
 	}
 	if v.Since.IsZero() || (!o.Since.IsZero() && o.Since.Before(v.Since)) {
 		v.Since = o.Since
 	}
 	if o.Arrived.Known() && (!v.Arrived.Known() || o.Arrived.At.Before(v.Arrived.At)) {
-		v.Arrived, v.ArrivedSaid = o.Arrived, o.ArrivedSaid
+		v.Arrived, v.ArrivedVersion = o.Arrived, o.ArrivedVersion
 	}
 	v.overlayFacts(o)
 }
 
 // addEvidence keeps all evidence of numbered visits, and of messages without a number the newest of each role.
-func addEvidence(all []EvidenceSaid, o *Visit) []EvidenceSaid {
+func addEvidence(all []VersionedEvidence, o *Visit) []VersionedEvidence {
 	all = slices.Clone(all)
 	for _, evidence := range o.current() {
 		evidence.loose = !o.IsNumbered()
-		i := slices.IndexFunc(all, func(e EvidenceSaid) bool { return e.loose && evidence.loose && e.Role == evidence.Role })
+		i := slices.IndexFunc(all, func(e VersionedEvidence) bool { return e.loose && evidence.loose && e.Role == evidence.Role })
 		switch {
 		case i < 0:
 			all = append(all, evidence)
-		case evidence.Said.After(all[i].Said):
+		case evidence.Version.After(all[i].Version):
 			all[i] = evidence
 		}
 	}

@@ -19,7 +19,7 @@ func JoinBarred(home string, own, presumed []string) []string {
 }
 
 // barredOn are the organisations that must not know of a journey.
-func (w *World) barredOn(j *JourneyKnown) []string {
+func (w *UnitOfWork) barredOn(j *JourneyState) []string {
 	owner := w.Owners[j.Person]
 	if owner == nil || len(w.Barred) == 0 {
 		return []string{}
@@ -36,19 +36,19 @@ func (w *World) barredOn(j *JourneyKnown) []string {
 }
 
 // homeOfJourney is the organisation that a journey belongs to: that of its newest visit or request.
-func (w *World) homeOfJourney(j *JourneyKnown) string {
+func (w *UnitOfWork) homeOfJourney(j *JourneyState) string {
 	home, raised := "", ""
 	for _, v := range w.Visits {
-		if v.Raised.Journey == j.ID && v.ID >= raised {
+		if v.Published.Journey == j.ID && v.ID >= raised {
 			home, raised = v.Organisation, v.ID
 		}
 	}
 	return w.HomeOf(home)
 }
 
-// tellBarred says on every journey of the person, closed ones too, which organisations must not know, where that is
-// otherwise than was told.
-func (w *World) tellBarred(person *Person) (say []Say) {
+// emitBarred says on every journey of the person, closed ones too, which organisations must not know, where that is
+// differently from how was told.
+func (w *UnitOfWork) emitBarred(person *Person) (say []Emission) {
 	if len(w.Barred) == 0 && len(w.BarredWere) == 0 {
 		return nil
 	}
@@ -60,7 +60,7 @@ func (w *World) tellBarred(person *Person) (say []Say) {
 		}
 		w.BarredWere[j.ID] = is
 		card := w.Cards[j.Person]
-		say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
+		say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 			NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, MustNotKnow: is}})
 	}
 	return say

@@ -41,22 +41,22 @@ func (m *MayConsent) Answers() string {
 }
 
 // MayAnswer is who may answer for the person of one visit. Competence is judged for one decision at one time, so a
-// record holds for the visits it was made about: whoever comes back is looked at anew.
+// record holds for the visits it was made about: whoever comes back is looked at again.
 type MayAnswer struct {
-	Stamp
+	Version
 	Who string `json:"who"`
 	// Person is the record that the visit was about then. It does not cross a merge.
 	Person string `json:"person"`
 }
 
-func (m MayAnswer) standsFor(person string) bool { return m.Who != "" && m.Person == person }
+func (m MayAnswer) holdsFor(person string) bool { return m.Who != "" && m.Person == person }
 
 // Let takes a clinician's record over and says what it lifts.
-func (v *Visit) Let(answer string, said Stamp) schemas.DischargeCorrectedData {
-	v.Version++
-	v.MayAnswer = MayAnswer{Stamp: said, Who: answer, Person: v.Person}
-	v.Raised.Flags = Without(v.Raised.Flags, []string{schemas.FlagUnder18, schemas.FlagAgeUnknown})
-	return schemas.DischargeCorrectedData{Visit: v.ID, Flags: OrNone(v.Raised.Flags), MayAnswer: answer}
+func (v *Visit) Let(answer string, said Version) schemas.DischargeCorrectedData {
+	v.RowVersion++
+	v.MayAnswer = MayAnswer{Version: said, Who: answer, Person: v.Person}
+	v.Published.Flags = Without(v.Published.Flags, []string{schemas.FlagUnder18, schemas.FlagAgeUnknown})
+	return schemas.DischargeCorrectedData{Visit: v.ID, Flags: OrNone(v.Published.Flags), MayAnswer: answer}
 }
 
 // Guard is what stands between a journey's person and a yes.

@@ -37,9 +37,9 @@ type Answer struct {
 	Told    []string // what the person was told, as codes
 	By      string   // role that recorded it
 	// Doubt: whoever recorded it doubts that the person could decide this now. A yes in doubt is no yes.
-	Doubt bool
-	Until string // last local day it holds; empty for no end
-	Said  Stamp
+	Doubt   bool
+	Until   string // last local day it holds; empty for no end
+	Version Version
 
 	Organisation string // that passed it on
 	guarded      bool   // a human looks first: it opens nothing to a partner
@@ -80,9 +80,9 @@ func Newest(answers []Answer, purpose, towards string, records ...string) (Answe
 	}
 	return slices.MaxFunc(found, func(a, b Answer) int {
 		switch {
-		case a.Said.After(b.Said):
+		case a.Version.After(b.Version):
 			return 1
-		case b.Said.After(a.Said):
+		case b.Version.After(a.Version):
 			return -1
 		case a.State.Refuses() != b.State.Refuses(): // of two said at one time, the no
 			return notFirst(b.State.Refuses(), a.State.Refuses())
@@ -120,7 +120,9 @@ func answerOf(answers []Answer, purpose, towards, today string, records ...strin
 	}
 	general, isGeneral := Newest(answers, purpose, "", records...)
 	var said schemas.Answers
-	hear := func(a Answer, at int64) { said.Hear(a.Towards, schemas.Said{At: at, Yes: a.State == ConsentGiven}) }
+	hear := func(a Answer, at int64) {
+		said.Apply(a.Towards, schemas.Answered{At: at, Yes: a.State == ConsentGiven})
+	}
 	const earlier, later = 1, 2
 	switch {
 	case !isNamed && !isGeneral:
@@ -129,7 +131,7 @@ func answerOf(answers []Answer, purpose, towards, today string, records ...strin
 		return general.stateOn(today)
 	case !isGeneral:
 		return named.stateOn(today)
-	case general.Said.After(named.Said):
+	case general.Version.After(named.Version):
 		hear(named, earlier)
 		hear(general, later)
 	default:

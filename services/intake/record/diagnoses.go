@@ -48,11 +48,11 @@ func SumOf(role, profile string, parts []Evidence) Evidence {
 	sum := Evidence{Role: role, Profile: profile, Parts: parts}
 	for _, part := range parts {
 		sum.Other, sum.Left, sum.Unknown = sum.Other || part.Other, sum.Left || part.Left, sum.Unknown+part.Unknown
-		if part.Verdict == SaysNothing {
+		if part.Verdict == VerdictNothing {
 			continue
 		}
-		sum.Blank = (sum.Blank || sum.Verdict == SaysNothing) && part.Blank
-		if part.Verdict == SaysInScope || sum.Verdict == SaysNothing {
+		sum.Blank = (sum.Blank || sum.Verdict == VerdictNothing) && part.Blank
+		if part.Verdict == VerdictInScope || sum.Verdict == VerdictNothing {
 			sum.Verdict = part.Verdict
 		}
 		sum.Because = append(sum.Because, part.Because...)
@@ -62,13 +62,13 @@ func SumOf(role, profile string, parts []Evidence) Evidence {
 
 // current is the evidence as it stands: what was said as a set, less those of it that were changed one by one since, and
 // these; role by role.
-func (v *Visit) current() []EvidenceSaid {
-	isChange := func(e EvidenceSaid) bool { return e.Key != PartKey{} }
+func (v *Visit) current() []VersionedEvidence {
+	isChange := func(e VersionedEvidence) bool { return e.Key != PartKey{} }
 	if !slices.ContainsFunc(v.Evidence, isChange) {
 		return v.Evidence
 	}
-	whole, changes := map[string]EvidenceSaid{}, map[string][]EvidenceSaid{}
-	var stand []EvidenceSaid
+	whole, changes := map[string]VersionedEvidence{}, map[string][]VersionedEvidence{}
+	var stand []VersionedEvidence
 	for _, e := range v.Evidence {
 		if isChange(e) {
 			changes[e.Role] = append(changes[e.Role], e)
@@ -88,13 +88,13 @@ func (v *Visit) current() []EvidenceSaid {
 }
 
 // changed is what stands of one role after some of it was changed.
-func changed(whole EvidenceSaid, changes []EvidenceSaid) (stand []EvidenceSaid) {
-	changes = slices.DeleteFunc(changes, func(e EvidenceSaid) bool { return !e.Said.After(whole.Said) })
-	slices.SortStableFunc(changes, func(a, b EvidenceSaid) int {
+func changed(whole VersionedEvidence, changes []VersionedEvidence) (stand []VersionedEvidence) {
+	changes = slices.DeleteFunc(changes, func(e VersionedEvidence) bool { return !e.Version.After(whole.Version) })
+	slices.SortStableFunc(changes, func(a, b VersionedEvidence) int {
 		switch {
-		case a.Said == b.Said:
+		case a.Version == b.Version:
 			return 0
-		case a.Said.After(b.Said):
+		case a.Version.After(b.Version):
 			return 1
 		}
 		return -1
@@ -102,7 +102,7 @@ func changed(whole EvidenceSaid, changes []EvidenceSaid) (stand []EvidenceSaid) 
 	parts := slices.Clone(whole.Parts)
 	for _, change := range changes {
 		parts = slices.DeleteFunc(parts, func(p Evidence) bool { return change.Key.isOf(p.Key, change.Updates) })
-		stand = slices.DeleteFunc(stand, func(e EvidenceSaid) bool { return change.Key.isOf(e.Key, change.Updates) })
+		stand = slices.DeleteFunc(stand, func(e VersionedEvidence) bool { return change.Key.isOf(e.Key, change.Updates) })
 		if !change.Gone {
 			stand = append(stand, change)
 		}
@@ -113,5 +113,5 @@ func changed(whole EvidenceSaid, changes []EvidenceSaid) (stand []EvidenceSaid) 
 	if whole.Role == "" {
 		return stand
 	}
-	return append([]EvidenceSaid{{Evidence: SumOf(whole.Role, whole.Profile, parts), Said: whole.Said}}, stand...)
+	return append([]VersionedEvidence{{Evidence: SumOf(whole.Role, whole.Profile, parts), Version: whole.Version}}, stand...)
 }

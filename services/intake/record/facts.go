@@ -13,20 +13,20 @@ import (
 // FactBook is what was said of a person, fact by fact, each with when it was said and by which way. What a message
 // leaves out stays; only what is taken back by name is known no more.
 type FactBook struct {
-	Facts schemas.Facts        `json:"facts,omitzero"`
-	Said  map[string]FactStamp `json:"said,omitempty"`
+	Facts   schemas.Facts          `json:"facts,omitzero"`
+	Version map[string]FactVersion `json:"said,omitempty"`
 }
 
-// FactStamp is when a fact was said, and by which way in.
-type FactStamp struct {
-	Stamp
+// FactVersion is when a fact was said, and by which way in.
+type FactVersion struct {
+	Version
 	Way string `json:"by,omitempty"`
 }
 
 // after says whether what is said by a way replaces what stands.
-func (s FactStamp) after(o FactStamp) bool {
+func (s FactVersion) after(o FactVersion) bool {
 	if (s.Way == WayPreferences) != (o.Way == WayPreferences) && !fed(s.Way) && !fed(o.Way) {
-		return s.After(o.Stamp)
+		return s.After(o.Version)
 	}
 	switch {
 	case o.Way == WayPreferences && fed(s.Way):
@@ -34,21 +34,21 @@ func (s FactStamp) after(o FactStamp) bool {
 	case s.Way == WayPreferences && fed(o.Way):
 		return true
 	}
-	return s.After(o.Stamp)
+	return s.After(o.Version)
 }
 
 // aboutVisits are facts of one visit to hospital: they are not the person's beyond it.
 var aboutVisits = []string{"route", "assessment", "destination", "age", "ageRisesOn", "lastSelfHarm"}
 
-// FactSaid is one fact as it was said: kept for good, whatever replaces it.
-type FactSaid struct {
+// StatedFact is one fact as it was said: kept for good, whatever replaces it.
+type StatedFact struct {
 	Person, Fact, Value, Way, Message, By string
-	SaidAt                                time.Time
+	StatedAt                              time.Time
 }
 
-// Learn takes over each fact that is stated or taken back, unless something said later stands, and returns all of them
+// Apply takes over each fact that is stated or taken back, unless something said later stands, and returns all of them
 // as they were said, but for those that say what is known.
-func (b *FactBook) Learn(facts schemas.Facts, takenBack []string, stamp FactStamp) (said []FactSaid, changed bool) {
+func (b *FactBook) Apply(facts schemas.Facts, takenBack []string, stamp FactVersion) (said []StatedFact, changed bool) {
 	stated, cloned := maps.Collect(facts.Fields()), false
 	for name, field := range b.Facts.Fields() {
 		gone := slices.Contains(takenBack, name) && stated[name].IsZero()
@@ -57,30 +57,30 @@ func (b *FactBook) Learn(facts schemas.Facts, takenBack []string, stamp FactStam
 		}
 		known, _ := json.Marshal(field.Interface()) // facts always marshal
 		value, _ := json.Marshal(stated[name].Interface())
-		if string(known) != string(value) || b.Said[name].IsZero() {
-			said = append(said, FactSaid{Fact: name, Value: string(value), Way: stamp.Way, SaidAt: stamp.SaidAt})
+		if string(known) != string(value) || b.Version[name].IsZero() {
+			said = append(said, StatedFact{Fact: name, Value: string(value), Way: stamp.Way, StatedAt: stamp.StatedAt})
 		}
-		if slices.Contains(aboutVisits, name) || !stamp.after(b.Said[name]) {
+		if slices.Contains(aboutVisits, name) || !stamp.after(b.Version[name]) {
 			continue
 		}
 		if !cloned {
-			b.Said, cloned = maps.Clone(b.Said), true
+			b.Version, cloned = maps.Clone(b.Version), true
 		}
-		if b.Said == nil {
-			b.Said = map[string]FactStamp{}
+		if b.Version == nil {
+			b.Version = map[string]FactVersion{}
 		}
 		field.Set(stated[name])
-		b.Said[name], changed = stamp, true
+		b.Version[name], changed = stamp, true
 	}
 	return said, changed
 }
 
 // over puts what is known of the person over what was said on a visit, where it was said later, or by themselves.
-func (b FactBook) over(facts schemas.Facts, said map[string]Stamp) schemas.Facts {
+func (b FactBook) over(facts schemas.Facts, said map[string]Version) schemas.Facts {
 	known := maps.Collect(b.Facts.Fields())
 	for name, field := range facts.Fields() {
-		own, there := b.Said[name]
-		if there && (own.Way == WayPreferences || !said[name].After(own.Stamp)) {
+		own, there := b.Version[name]
+		if there && (own.Way == WayPreferences || !said[name].After(own.Version)) {
 			field.Set(known[name])
 		}
 	}
@@ -89,20 +89,20 @@ func (b FactBook) over(facts schemas.Facts, said map[string]Stamp) schemas.Facts
 
 // Place makes a fact of where somebody lives, by whichever way they are reported. Where the postcode was deleted, or is
 // of no area that was agreed, the area that was known before is known no more.
-func (s *Statement) Place(identity Identity, areas map[string]string) {
+func (s *ClinicalEvent) Place(identity Identity, areas map[string]string) {
 	const area = "areaResidence"
 	switch code, known := areas[Outward(identity.Postcode)]; {
 	case s.Facts.AreaResidence != nil || len(areas) == 0:
 	case known:
 		s.Facts.AreaResidence = &code
 	case identity.Postcode != "" || slices.Contains(identity.Removed, "postcode"):
-		s.TakenBack = append(s.TakenBack, area)
+		s.Retracted = append(s.Retracted, area)
 	}
 }
 
 // isYoungElsewhere says whether a record that is, or may be, the same person says that they are under 18. Nothing else
 // of it counts before a human has confirmed that they are one.
-func (w *World) isYoungElsewhere(person *Person, on string) bool {
+func (w *UnitOfWork) isYoungElsewhere(person *Person, on string) bool {
 	for _, record := range w.Records(person) {
 		identity := record.Identity.Reveal()
 		births := maps.Clone(identity.OtherBirths)
@@ -130,14 +130,14 @@ func addBirth(births map[string]string, record, born string) map[string]string {
 	return births
 }
 
-// say puts what a statement says of the person into their book.
-func (w *World) say(person *Person, s Statement, in Incoming) {
-	stamp := s.Stamp(0)
-	stamp.Seq = person.Version
-	said, changed := person.Facts.Learn(s.Facts, s.TakenBack, FactStamp{stamp, in.Way})
+// keepFacts puts what a statement says of the person into their book.
+func (w *UnitOfWork) keepFacts(person *Person, s ClinicalEvent, in Incoming) {
+	stamp := s.Version(0)
+	stamp.ArrivalNumber = person.RowVersion
+	said, changed := person.Facts.Apply(s.Facts, s.Retracted, FactVersion{stamp, in.Way})
 	for _, one := range said {
 		one.Person, one.Message, one.By = person.ID, s.Message, s.By
-		w.Said = append(w.Said, one)
+		w.Version = append(w.Version, one)
 	}
 	person.changed = person.changed || changed
 }

@@ -7,12 +7,12 @@ import (
 )
 
 // Offer is what the follow-up service said of one offer, joined: whatever order it is heard in, and however often, it
-// ends as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it anew.
+// ends as the same. What has ended an offer is a tombstone: no acceptance, heard later or said again, opens it again.
 type Offer struct {
 	ID, Journey, Partner string
 	// Accepted is the sequence of its first acceptance, 0 before any; Turn is the last turn of the journey that the
 	// follow-up service knew of then, by the journey service's sequence.
-	Accepted, Turn int64
+	Accepted, Transition int64
 	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed, says.
 	AgreementUntil string
 	Agreed         int64
@@ -20,11 +20,11 @@ type Offer struct {
 	CompletedOn    string // the first local day on which it was said to be done
 }
 
-// Hear takes in what an event about the offer says, and says whether that changed anything.
-func (o *Offer) Hear(said Offer) bool {
+// Apply takes in what an event about the offer says, and says whether that changed anything.
+func (o *Offer) Apply(said Offer) bool {
 	before := *o
 	if said.Accepted > 0 && (o.Accepted == 0 || said.Accepted < o.Accepted) {
-		o.Accepted, o.Turn, o.Partner = said.Accepted, said.Turn, said.Partner
+		o.Accepted, o.Transition, o.Partner = said.Accepted, said.Transition, said.Partner
 	}
 	if said.Agreed > o.Agreed {
 		o.Agreed, o.AgreementUntil = said.Agreed, said.AgreementUntil
@@ -39,26 +39,26 @@ func (o *Offer) Hear(said Offer) bool {
 // readsAfter is for how many days after completion the partner reads on.
 const readsAfter = 14
 
-// stands says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
+// isActive says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
 // under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that the journey
 // goes on after it was closed. No clock is asked: those of two services differ.
-func (o Offer) stands(j Standing, today string) bool {
-	return o.Accepted > 0 && !o.Ended && (j.ClosedTurn == 0 || o.Turn > j.ClosedTurn) && o.Accepted > j.Exhausted &&
+func (o Offer) isActive(j AccessState, today string) bool {
+	return o.Accepted > 0 && !o.Ended && (j.ClosedTransition == 0 || o.Transition > j.ClosedTransition) && o.Accepted > j.Exhausted &&
 		o.AgreementUntil != "" && today <= o.AgreementUntil &&
 		(o.CompletedOn == "" || DaysBetween(o.CompletedOn, today) <= readsAfter)
 }
 
-// Standing is how the journey and its person stand, as far as it decides what a partner reads.
-type Standing struct {
+// AccessState is how the journey and its person stand, as far as it decides what a partner reads.
+type AccessState struct {
 	State string // of the journey
-	// ClosedTurn is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know
+	// ClosedTransition is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know
 	// of nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
-	ClosedTurn, AnsweredUpTo int64
-	Yes                      map[string]int64 // with which sequence a yes to follow-up was last told, by whom it names
-	Exhausted                int64            // sequence with which the follow-up service last said that nobody is left to ask
-	Stopped                  bool             // they have died, or contact is stopped
-	Cancelled                bool             // no visit or request of the journey stands
-	Waits                    bool             // a clinician, or another human, decides first whether anybody may be in touch
+	ClosedTransition, AnsweredUpTo int64
+	Yes                            map[string]int64 // with which sequence a yes to follow-up was last told, by whom it names
+	Exhausted                      int64            // sequence with which the follow-up service last said that nobody is left to ask
+	Stopped                        bool             // they have died, or contact is stopped
+	Cancelled                      bool             // no visit or request of the journey stands
+	Waits                          bool             // a clinician, or another human, decides first whether anybody may be in touch
 }
 
 // Asking is who wants to read who a person is.
@@ -93,7 +93,7 @@ const (
 
 // MayRead decides whether somebody may read who a person is, and how much of it. All that it looks at is read in the
 // transaction that reads the identity, so that a consent withdrawn before it opens nothing.
-func MayRead(asking Asking, group Group, standing Standing, offers []Offer, answers []Answer, today string) (sees, refused string) {
+func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, answers []Answer, today string) (sees, refused string) {
 	stated := schemas.ReasonFault(asking.Reason) == ""
 	if asking.Barred && schemas.Role(asking.Role) != schemas.Person {
 		return SeesNothing, RefusedBarred
@@ -127,11 +127,11 @@ func MayRead(asking Asking, group Group, standing Standing, offers []Offer, answ
 
 // partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to
 // follow-up by its name since the journey was last closed, and nothing that stops, holds or ends contact.
-func partnerReads(partner string, group Group, standing Standing, offers []Offer, answers []Answer, today string) bool {
+func partnerReads(partner string, group Group, standing AccessState, offers []Offer, answers []Answer, today string) bool {
 	if partner == "" || standing.State != JourneyOpen || standing.Stopped || standing.Cancelled || standing.Waits {
 		return false
 	}
-	theirs := func(o Offer) bool { return o.Partner == partner && o.stands(standing, today) }
+	theirs := func(o Offer) bool { return o.Partner == partner && o.isActive(standing, today) }
 	named, ok := Newest(answers, schemas.PurposeFollowUp, partner, append([]string{group.Own}, group.Confirmed...)...)
 	return slices.ContainsFunc(offers, theirs) && ok && standing.Yes[partner] > standing.AnsweredUpTo && !named.guarded &&
 		named.stateOn(today).Holds() && Consent(group, answers, schemas.PurposeFollowUp, partner, today).Holds()

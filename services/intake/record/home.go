@@ -13,4 +13,4 @@ func (h Home) wire(facility string) string {
 }
 
 // HomeOf is whose a facility is, as on the bus.
-func (w *World) HomeOf(facility string) string { return w.Homes[facility].wire(facility) }
+func (w *UnitOfWork) HomeOf(facility string) string { return w.Homes[facility].wire(facility) }

@@ -19,11 +19,11 @@ type Person struct {
 	// undoing a merge gives each back what was said of it.
 	Deaths, Stops []string
 	// Anonymous: known by a visit alone, since no message gave an identifier that may be matched on.
-	Anonymous bool
-	Identity  vault.Personal[Identity]
-	Facts     FactBook
-	Said      Stamp // of the newest identity
-	Version   int64
+	Anonymous  bool
+	Identity   vault.Personal[Identity]
+	Facts      FactBook
+	Version    Version // of the newest identity
+	RowVersion int64
 
 	// numbers are the keyed hashes of verified NHS numbers of this record: others that carry one are the same person.
 	numbers []string
@@ -31,7 +31,7 @@ type Person struct {
 	Wrapped []byte // the person's wrapped key, as stored
 	IsNew   bool
 	changed bool
-	Learnt  bool // the identity changed
+	Applied bool // the identity changed
 	// deathsChanged: of a record that was merged into this one a death was reported, or lifted.
 	DeathsChanged bool
 	// stopChanged: a human stopped contact, or lifted that.
@@ -54,30 +54,30 @@ func (p *Person) die(id string) {
 // IDs are the ids of this record and of all that were merged into it.
 func (p *Person) IDs() []string { return append([]string{p.ID}, p.Aliases...) }
 
-// learn takes in what a message says of who the person is. A newer message replaces field by field, an older one
+// apply takes in what a message says of who the person is. A newer message replaces field by field, an older one
 // only fills what is unknown; an empty field keeps, a null one deletes.
-func (p *Person) learn(said Identity, stamp Stamp) {
-	p.Version++
-	stamp.Seq = p.Version
+func (p *Person) apply(said Identity, stamp Version) {
+	p.RowVersion++
+	stamp.ArrivalNumber = p.RowVersion
 	next := p.Identity.Reveal()
-	next.Said = maps.Clone(next.Said)
-	if !next.learn(said, stamp) && !p.IsNew {
+	next.Version = maps.Clone(next.Version)
+	if !next.apply(said, stamp) && !p.IsNew {
 		return
 	}
-	p.Identity, p.changed, p.Learnt = vault.Conceal(next), true, true
-	p.Said = later(p.Said, stamp)
+	p.Identity, p.changed, p.Applied = vault.Conceal(next), true, true
+	p.Version = later(p.Version, stamp)
 }
 
-// learn takes over each field that is newer than what is known of it, and says whether there was any.
-func (id *Identity) learn(said Identity, stamp Stamp) (changed bool) {
-	if id.Said == nil {
-		id.Said = map[string]Stamp{}
+// apply takes over each field that is newer than what is known of it, and says whether there was any.
+func (id *Identity) apply(said Identity, stamp Version) (changed bool) {
+	if id.Version == nil {
+		id.Version = map[string]Version{}
 	}
 	newer := func(name string) bool {
-		if !stamp.After(id.Said[name]) {
+		if !stamp.After(id.Version[name]) {
 			return false
 		}
-		id.Said[name], changed = stamp, true
+		id.Version[name], changed = stamp, true
 		return true
 	}
 	from := said.fields()
@@ -134,7 +134,7 @@ func (p *Person) ownOf(under string, said Identity) Identity {
 	next := p.Identity.Reveal()
 	if said.BirthDate > next.OtherBirths[under] {
 		next.OtherBirths = addBirth(next.OtherBirths, under, said.BirthDate)
-		p.Identity, p.changed, p.Learnt = vault.Conceal(next), true, true
+		p.Identity, p.changed, p.Applied = vault.Conceal(next), true, true
 	}
 	said.BirthDate = ""
 	return said
@@ -150,28 +150,28 @@ func (p *Person) NoteBirths(other *Person) {
 	guards := theirs.Protected && !theirs.ProtectedAsked && (!next.Protected || next.ProtectedAsked)
 	if guards || !maps.Equal(births, next.OtherBirths) {
 		next.OtherBirths, next.Protected, next.ProtectedAsked = births, next.Protected || guards, next.ProtectedAsked && !guards
-		p.Identity, p.changed, p.Learnt = vault.Conceal(next), true, true
+		p.Identity, p.changed, p.Applied = vault.Conceal(next), true, true
 	}
 }
 
 // stopContact says that nobody may contact the person, once for each journey of theirs, until a named human lifts
 // it.
-func stopContact(visits []*Visit) []Say {
-	var say []Say
+func stopContact(visits []*Visit) []Emission {
+	var say []Emission
 	over := map[string]bool{}
 	for _, v := range visits {
-		over[v.Raised.Journey] = over[v.Raised.Journey] || v.Raised.ContactOver
+		over[v.Published.Journey] = over[v.Published.Journey] || v.Published.ContactOver
 	}
 	for _, v := range visits {
-		if v.Raised.Journey == "" || v.Raised.ContactOver {
+		if v.Published.Journey == "" || v.Published.ContactOver {
 			continue
 		}
-		v.Raised.ContactOver, v.changed = true, true
-		if over[v.Raised.Journey] {
+		v.Published.ContactOver, v.changed = true, true
+		if over[v.Published.Journey] {
 			continue
 		}
-		over[v.Raised.Journey] = true
-		say = append(say, Say{Type: schemas.ContactStopped, Journey: v.Raised.Journey, Data: schemas.ContactStoppedData{}})
+		over[v.Published.Journey] = true
+		say = append(say, Emission{Type: schemas.ContactStopped, Journey: v.Published.Journey, Data: schemas.ContactStoppedData{}})
 	}
 	return say
 }

@@ -12,7 +12,7 @@ import (
 // visit where there was one, and stands by itself where there was none: then it is kept as a visit without a number,
 // so that a form and a feed of one attendance join.
 type Request struct {
-	Stamp
+	Version
 	At    Moment `json:"on,omitzero"`   // when it was asked for
 	Left  Moment `json:"left,omitzero"` // when the person left hospital, as the request says
 	Route string `json:"route,omitempty"`
@@ -22,7 +22,7 @@ type Request struct {
 	// Double is another record that may be the same person: nobody is contacted before a human has looked. Settled
 	// says that one has.
 	Double  string `json:"double,omitempty"`
-	Settled bool   `json:"settled,omitempty"`
+	Decided bool   `json:"settled,omitempty"`
 }
 
 // IsRequested says that a request stands: it has been made, and not taken back later.
@@ -30,19 +30,19 @@ func (v *Visit) IsRequested() bool { return !v.Request.IsZero() && v.Request.Aft
 
 // IsUnasked says that whoever asked has taken it back, and nothing else says that the visit is in scope.
 func (v *Visit) IsUnasked() bool {
-	return !v.Unasked.IsZero() && !v.Request.After(v.Unasked) && v.Scope().Verdict != SaysInScope
+	return !v.Unasked.IsZero() && !v.Request.After(v.Unasked) && v.Scope().Verdict != VerdictInScope
 }
 
 // joinRequest takes in a request, or that it is taken back.
-func (v *Visit) joinRequest(s Statement, stamp Stamp) {
+func (v *Visit) joinRequest(s ClinicalEvent, stamp Version) {
 	if s.Kind == KindUnask {
 		v.Unasked = later(v.Unasked, stamp)
 		return
 	}
-	if stamp.After(v.Request.Stamp) {
-		settled := v.Request.Settled && v.Request.Double == s.Double
-		v.Request = Request{Stamp: stamp, At: s.Requested, Left: s.Happened, Route: s.Route, Under18: s.Under18, Unverified: s.Unverified,
-			Double: s.Double, Settled: settled}
+	if stamp.After(v.Request.Version) {
+		settled := v.Request.Decided && v.Request.Double == s.Double
+		v.Request = Request{Version: stamp, At: s.Requested, Left: s.Happened, Route: s.Route, Under18: s.Under18, Unverified: s.Unverified,
+			Double: s.Double, Decided: settled}
 	}
 }
 
@@ -60,25 +60,25 @@ func (v *Visit) counts() Moment {
 func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, any) {
 	if v.Ended() {
 		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
-			Visit: v.ID, LeftAt: left, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+			Visit: v.ID, LeftAt: left, LeftOn: on, Facts: v.Published.Facts, Flags: v.Published.Flags}
 	}
 	var asked *time.Time
 	if at := v.Request.At; at.Known() && !at.DayOnly {
 		asked = &at.At
 	}
 	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
-		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Raised.Facts, Flags: v.Raised.Flags}
+		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Published.Facts, Flags: v.Published.Flags}
 }
 
 // Attended makes of a request one attendance among others, of which nobody has said that it is to be followed up.
-func (s *Statement) Attended() {
+func (s *ClinicalEvent) Attended() {
 	s.Kind, s.Route, s.Under18, s.Requested = KindReported, "", "", Moment{}
-	s.Ends = append(s.Ends, Moment{At: s.SaidAt})
+	s.Ends = append(s.Ends, Moment{At: s.StatedAt})
 	s.Evidence = slices.DeleteFunc(s.Evidence, func(e Evidence) bool { return e.Role == RoleSender })
 }
 
-// TakeContact takes over how the person may be reached: a number or an address of theirs, and what they said of it.
-func (id *Identity) TakeContact(safe *schemas.ReportedContact) {
+// ApplyContact takes over how the person may be reached: a number or an address of theirs, and what they said of it.
+func (id *Identity) ApplyContact(safe *schemas.ReportedContact) {
 	if safe == nil {
 		return
 	}

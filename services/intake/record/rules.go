@@ -65,8 +65,8 @@ const (
 	FutureTolerance = 10 * time.Minute
 )
 
-// Say is an event to be given out: its type and data, on a journey.
-type Say struct {
+// Emission is an event to be given out: its type and data, on a journey.
+type Emission struct {
 	Type    schemas.Type
 	Journey string
 	Data    any
@@ -76,22 +76,22 @@ type Say struct {
 
 // Decision is what one statement led to.
 type Decision struct {
-	Outcome Outcome
-	Reason  string
-	Journey string
-	Say     []Say
+	Outcome   Outcome
+	Reason    string
+	Journey   string
+	Emissions []Emission
 	// Released names quarantined messages whose question has been answered by what came later.
 	Released []string
-	// Held names earlier messages that wait for a human now.
-	Held []Held
+	// Quarantined names earlier messages that wait for a human now.
+	Quarantined []QuarantinedMessage
 
 	Visit string
 	// doubted: a young people's clinician decides first, so that a yes said with the statement is no yes.
 	Doubted bool
 }
 
-// Held is an earlier message that has become a question for a human.
-type Held struct{ Message, Reason string }
+// QuarantinedMessage is an earlier message that has become a question for a human.
+type QuarantinedMessage struct{ Message, Reason string }
 
 // Subject is the person a statement is about, as deciding needs it.
 type Subject struct {
@@ -121,34 +121,34 @@ type Subject struct {
 //
 // It is asked with the visit's row locked and merged: deciding from anything else lets two messages of one visit
 // each see only their own half, and nobody raises.
-func Decide(v *Visit, s Statement, who Subject) Decision {
+func Decide(v *Visit, s ClinicalEvent, who Subject) Decision {
 	scope := v.Scope()
-	ready := (v.Ended() || v.IsRequested()) && !v.IsCancelled() && scope.Verdict == SaysInScope && !who.Deceased
-	decision := Decision{Journey: v.Raised.Journey}
+	ready := (v.Ended() || v.IsRequested()) && !v.IsCancelled() && scope.Verdict == VerdictInScope && !who.Deceased
+	decision := Decision{Journey: v.Published.Journey}
 	switch {
-	case ready && !v.Raised.Standing():
+	case ready && !v.Published.Active():
 		decision = raise(v, who)
 	case ready:
 		decision = correct(v, s, who)
-	case v.Raised.Standing(), v.recodedThenGone():
+	case v.Published.Active(), v.recodedThenGone():
 		decision = retract(v, s, who, scope)
-	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == SaysAsk && v.Asked == "" && v.Raised.Withdrawn != reasonRecoded:
+	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == VerdictAsk && v.Asked == "" && v.Published.Withdrawn != reasonRecoded:
 		decision = ask(v, s, who, scope.reason)
 	default:
 		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
 	}
-	if scope.Verdict != SaysAsk {
+	if scope.Verdict != VerdictAsk {
 		v.Asked = ""
 	}
 	v.Watch = v.watched(scope, who, who.Waits)
-	decision.Doubted = schemas.ClinicianFirst(v.Raised.Flags)
+	decision.Doubted = schemas.ClinicianFirst(v.Published.Flags)
 	return decision
 }
 
 // raise begins a journey, or begins it again where it had been withdrawn.
 func raise(v *Visit, who Subject) Decision {
 	left, on := v.leaving(who.Zone)
-	r := &v.Raised
+	r := &v.Published
 	facts := v.factsOn(on, who)
 	flags := v.flags(on, facts, who)
 	first := r.Journey == ""
@@ -162,14 +162,14 @@ func raise(v *Visit, who Subject) Decision {
 		decision.Outcome, decision.Reason = RaisedFlagged, strings.Join(shown, " ")
 	}
 	event, data := v.begins(who, left, on)
-	decision.Say = append(decision.Say, Say{Type: event, Journey: r.Journey, First: first, Data: data})
+	decision.Emissions = append(decision.Emissions, Emission{Type: event, Journey: r.Journey, First: first, Data: data})
 	return decision
 }
 
 // correct tells what a later message changed about a discharge that stands: only what changed.
-func correct(v *Visit, s Statement, who Subject) Decision {
+func correct(v *Visit, s ClinicalEvent, who Subject) Decision {
 	left, on := v.leaving(who.Zone)
-	r := &v.Raised
+	r := &v.Published
 	facts := v.factsOn(on, who)
 	flags := v.flags(on, facts, who)
 	data := schemas.DischargeCorrectedData{Visit: v.ID}
@@ -178,7 +178,7 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 		data.LeftAt, data.LeftOn, changed = left, on, true
 	}
 	if learnt, gone := facts.Changed(r.Facts); !learnt.IsZero() || gone != nil {
-		data.TakenBack, changed = gone, true
+		data.Retracted, changed = gone, true
 		if !learnt.IsZero() {
 			data.Facts = &learnt
 		}
@@ -196,13 +196,13 @@ func correct(v *Visit, s Statement, who Subject) Decision {
 	}
 	decision.Outcome, decision.Reason = Corrected, strings.Join(Without(data.Flags, r.Flags), " ")
 	r.Left, r.LeftOn, r.Facts, r.Flags = v.counts(), on, facts, flags
-	decision.Say = []Say{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
+	decision.Emissions = []Emission{{Type: schemas.DischargeCorrected, Journey: r.Journey, Data: data}}
 	return decision
 }
 
 // retract pauses what had been raised, because the hospital took it back or coded it away. A human decides then;
 // what has happened is never rewritten. Death does not retract: it stops contact, which is said of the person.
-func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
+func retract(v *Visit, s ClinicalEvent, who Subject, scope scope) Decision {
 	reason := ""
 	switch {
 	case v.IsCancelled():
@@ -212,43 +212,43 @@ func retract(v *Visit, s Statement, who Subject, scope scope) Decision {
 	case !v.Ended() && !v.IsRequested():
 		reason = ReasonEndUndone
 	case who.Deceased:
-		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Raised.Journey}
+		return Decision{Outcome: Corrected, Reason: ReasonDeath, Journey: v.Published.Journey}
 	default:
 		reason = reasonRecoded
 	}
-	v.Raised.Withdrawn = reason
+	v.Published.Withdrawn = reason
 	outcome := Cancelled
 	if reason == reasonRecoded {
 		outcome = Corrected
 	}
-	return Decision{Outcome: outcome, Reason: reason, Journey: v.Raised.Journey, Say: []Say{{
-		Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+	return Decision{Outcome: outcome, Reason: reason, Journey: v.Published.Journey, Emissions: []Emission{{
+		Type: schemas.DischargeWithdrawn, Journey: v.Published.Journey,
 		Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: reason}}}}
 }
 
 // recodedThenGone says that a visit which was paused for having been coded away is now taken back: nobody is left to be
 // asked whether it was of concern, and those who were are told.
 func (v *Visit) recodedThenGone() bool {
-	return v.Raised.Withdrawn == reasonRecoded && (v.IsCancelled() || v.IsUnasked())
+	return v.Published.Withdrawn == reasonRecoded && (v.IsCancelled() || v.IsUnasked())
 }
 
 // reasonRecoded is why a visit that was raised is paused whose codes say otherwise since: a human decides.
 const reasonRecoded = "recoded"
 
 // ask puts an ended visit of undecided scope before a human: an owned step with a due time, never silence.
-func ask(v *Visit, s Statement, who Subject, reason string) Decision {
+func ask(v *Visit, s ClinicalEvent, who Subject, reason string) Decision {
 	v.Asked = s.Message
 	return Quarantine(s.Message, who.Home.wire(v.Organisation), reason, who.DecidedAt.Add(who.QuarantineH))
 }
 
 // Quarantine sets a message aside for a human of an organisation, by its code on the bus.
 func Quarantine(message, organisation, reason string, due time.Time) Decision {
-	return Decision{Outcome: Quarantined, Reason: reason, Say: []Say{{Type: schemas.MessageQuarantined, Journey: message, First: true,
+	return Decision{Outcome: Quarantined, Reason: reason, Emissions: []Emission{{Type: schemas.MessageQuarantined, Journey: message, First: true,
 		Data: schemas.MessageQuarantinedData{Organisation: organisation, DueAt: due}}}}
 }
 
 // quiet names why nothing was raised.
-func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
+func quiet(v *Visit, s ClinicalEvent, who Subject, scope scope) (Outcome, string) {
 	switch {
 	case s.Kind == KindHuman && !s.InScope:
 		return Joined, ReasonHumanOut
@@ -260,7 +260,7 @@ func quiet(v *Visit, s Statement, who Subject, scope scope) (Outcome, string) {
 		return Joined, ReasonDeath
 	case !v.Ended():
 		return Joined, ReasonNotEnded
-	case scope.Verdict == SaysAsk:
+	case scope.Verdict == VerdictAsk:
 		return Joined, scope.reason
 	}
 	return Joined, ReasonOutOfScope
@@ -279,14 +279,14 @@ func (v *Visit) leaving(zone *time.Location) (*time.Time, string) {
 // factsOn are the facts as they are now: the age is that of the day they are read on, or of leaving where that is
 // still to come.
 func (v *Visit) factsOn(on string, who Subject) schemas.Facts {
-	facts := who.Known.over(v.Facts, v.FactSaid)
+	facts := who.Known.over(v.Facts, v.StatedFact)
 	facts.AgeRisesOn = nil
 	day := max(on, who.DecidedAt.In(who.Zone).Format(time.DateOnly))
 	if age, ok := AgeOn(who.BirthDate, day); ok {
 		facts.Age, facts.AgeRisesOn = &age, AgeRises(who.BirthDate, day)
 	}
 	facts.LastSelfHarm = nil // no message, form or preference states it: visits do
-	if v.Ended() && v.Scope().Verdict == SaysInScope {
+	if v.Ended() && v.Scope().Verdict == VerdictInScope {
 		facts.LastSelfHarm = &on
 	}
 	if to := v.destination(); to != "" {
@@ -311,19 +311,19 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 			flags = append(flags, flag)
 		}
 	}
-	decided := v.MayAnswer.standsFor(v.Person)
+	decided := v.MayAnswer.holdsFor(v.Person)
 	add(schemas.FlagAgeUnknown, !decided && facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
-	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) || v.saidYoung(facts.Age, who)))
+	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) || v.statedYoung(facts.Age, who)))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
-	add(schemas.FlagLate, (!v.Raised.Standing() && DaysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
+	add(schemas.FlagLate, (!v.Published.Active() && DaysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
 	beforeArrival := v.leftBeforeArrival()
 	add(schemas.FlagFutureDischarge, v.doubts(schemas.FlagFutureDischarge))
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
 	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
 	// Whether it still stands is decided by flagDoubles alone.
-	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Settled || v.wasFlagged(schemas.FlagPossibleDouble))
+	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Decided || v.wasFlagged(schemas.FlagPossibleDouble))
 	add(schemas.FlagElsewhere, facts.Destination != nil && slices.Contains(elsewhere, *facts.Destination))
 	add(schemas.FlagLeftBefore, v.leftBefore() || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	add(schemas.FlagTimeNotBelieved, v.doubts(schemas.FlagTimeNotBelieved))
@@ -337,13 +337,13 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	return flags
 }
 
-// saidYoung: whoever asked said that the person is under 18, and no birth date is known by which they were when that
+// statedYoung: whoever asked said that the person is under 18, and no birth date is known by which they were when that
 // was said: then its day ends it. Where the two contradict each other, somebody looks.
-func (v *Visit) saidYoung(age *int, who Subject) bool {
+func (v *Visit) statedYoung(age *int, who Subject) bool {
 	if v.Request.Under18 != "yes" || age == nil {
 		return v.Request.Under18 == "yes"
 	}
-	then, known := AgeOn(who.BirthDate, v.Request.SaidAt.In(who.Zone).Format(time.DateOnly))
+	then, known := AgeOn(who.BirthDate, v.Request.StatedAt.In(who.Zone).Format(time.DateOnly))
 	return !known || then >= Adult
 }
 
@@ -362,13 +362,13 @@ var elsewhere = []string{"ward", "police", "custody", "other-hospital"}
 
 // wasFlagged says whether the discharge as it stands was told with a flag.
 func (v *Visit) wasFlagged(flag string) bool {
-	return v.Raised.Standing() && slices.Contains(v.Raised.Flags, flag)
+	return v.Published.Active() && slices.Contains(v.Published.Flags, flag)
 }
 
 // returned says that somebody has come back: their journey began before. Those holding a step are told by it, and
 // the person is asked what they want now; offers accepted and plans agreed stand.
 func (v *Visit) returned(who Subject) []string {
-	if v.wasFlagged(schemas.FlagReturned) || (who.EarlierOn != nil && who.EarlierOn(v.Raised.Journey)) {
+	if v.wasFlagged(schemas.FlagReturned) || (who.EarlierOn != nil && who.EarlierOn(v.Published.Journey)) {
 		return []string{schemas.FlagReturned}
 	}
 	return nil

@@ -32,7 +32,7 @@ type CardFlags struct {
 
 // unsafe says on each journey that a report of no safe channel came where it is recorded how the person may be reached:
 // somebody asks them. Until then the strictest holds, so that nothing recorded before the report counts as confirmed.
-func (w *World) unsafe(person *Person, s Statement) []Say {
+func (w *UnitOfWork) unsafe(person *Person, s ClinicalEvent) []Emission {
 	safe := s.Person.Reveal().SafeContact
 	if safe == nil || safe.Channel != NoSafeChannel {
 		return nil
@@ -55,15 +55,15 @@ func (w *World) unsafe(person *Person, s Statement) []Say {
 	return w.askContact(ids, strict, NoSafeChannel)
 }
 
-// takeSignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
+// applySignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
 // here, and software only stops: lifting is for a named human.
-func (w *World) takeSignal(in Incoming) Settled {
+func (w *UnitOfWork) applySignal(in Incoming) Decided {
 	known := w.recordsBy(in.Key, in.Number)
 	if len(known) == 0 {
-		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonNotKnown}}
+		return Decided{Decision: Decision{Outcome: Ignored, Reason: ReasonNotKnown}}
 	}
-	person, s := known[0], in.Statement
-	settled := Settled{Person: person.ID, Decision: Decision{Outcome: Joined}}
+	person, s := known[0], in.ClinicalEvent
+	settled := Decided{Person: person.ID, Decision: Decision{Outcome: Joined}}
 	switch s.Signal {
 	case SignalDeath:
 		for _, one := range known {
@@ -73,53 +73,53 @@ func (w *World) takeSignal(in Incoming) Settled {
 		settled.stop(ReasonDeath, stopContact(w.visitsOf(person)))
 	case SignalNumber:
 		before := len(w.Records(person))
-		settled.Decision = w.takeNumber(in, known)
+		settled.Decision = w.applyNumber(in, known)
 		if len(w.Records(person)) > before {
-			settled.Say = append(settled.Say, w.tellJoined(person)...)
+			settled.Emissions = append(settled.Emissions, w.emitJoined(person)...)
 		}
 		if reason := w.stopReason(person); reason != "" {
 			settled.stop(reason, stopContact(w.visitsOf(person)))
 		}
 	case SignalRecord:
-		settled.Reason, settled.Say = ReasonRecordChanged, w.questionContact(known)
-		if len(settled.Say) > 0 {
+		settled.Reason, settled.Emissions = ReasonRecordChanged, w.questionContact(known)
+		if len(settled.Emissions) > 0 {
 			settled.Outcome = Corrected
 		}
 	case SignalGP:
-		settled.Decision = w.takeGP(in, known)
+		settled.Decision = w.applyGP(in, known)
 	case SignalFlag:
-		settled.Decision = w.lookUp(in, known, ReasonFlagChanged)
+		settled.Decision = w.review(in, known, ReasonFlagChanged)
 	}
 	return settled
 }
 
-// takeGP forgets in which area the GP practice of somebody is who has another one now, so that areas are looked at
+// applyGP forgets in which area the GP practice of somebody is who has another one now, so that areas are looked at
 // again and nothing is decided by the old one. The signal does not say which it is: a human looks it up, and states it
 // by releasing the signal.
-func (w *World) takeGP(in Incoming, known []*Person) Decision {
-	s := in.Statement
+func (w *UnitOfWork) applyGP(in Incoming, known []*Person) Decision {
+	s := in.ClinicalEvent
 	stated := s.Facts.AreaGP != nil
 	if s.Facts = (schemas.Facts{AreaGP: s.Facts.AreaGP, RegisteredGP: s.Facts.RegisteredGP}); !stated {
-		s.TakenBack = []string{"areaGP"}
+		s.Retracted = []string{"areaGP"}
 	}
 	for _, record := range known {
-		w.say(record, s, in)
+		w.keepFacts(record, s, in)
 	}
-	changed := w.settleStanding(known[0], in, ReasonGPChanged)
+	changed := w.reevaluateActive(known[0], in, ReasonGPChanged)
 	if stated {
 		return changed
 	}
-	decision := w.lookUp(in, known, ReasonGPChanged)
+	decision := w.review(in, known, ReasonGPChanged)
 	decision.add(changed)
 	return decision
 }
 
-// lookUp leaves it to a human to look up what a signal does not say, where a journey of the person goes on.
-func (w *World) lookUp(in Incoming, known []*Person, reason string) Decision {
+// review leaves it to a human to look up what a signal does not say, where a journey of the person goes on.
+func (w *UnitOfWork) review(in Incoming, known []*Person, reason string) Decision {
 	for _, record := range known {
 		for _, j := range w.Journeys {
 			if j.State != JourneyClosed && slices.Contains(record.IDs(), j.Person) {
-				return Quarantine(in.Statement.Message, w.HomeOf(in.Statement.Organisation), reason, in.DecidedAt.Add(w.QuarantineFor))
+				return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), reason, in.DecidedAt.Add(w.QuarantineFor))
 			}
 		}
 	}
@@ -127,7 +127,7 @@ func (w *World) lookUp(in Incoming, known []*Person, reason string) Decision {
 }
 
 // recordsBy are the records that a verified NHS number leads to, with all that share one with them, in id order.
-func (w *World) recordsBy(key, number string) []*Person {
+func (w *UnitOfWork) recordsBy(key, number string) []*Person {
 	found := slices.Clone(w.numbers[number])
 	if person := w.Persons[key]; person != nil {
 		found = append(found, person)
@@ -145,24 +145,24 @@ func (w *World) recordsBy(key, number string) []*Person {
 	return all
 }
 
-// takeNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
+// applyNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
 // hospitals go on sending it for a while. Where the signal does not name the new one, a human looks it up.
-func (w *World) takeNumber(in Incoming, known []*Person) Decision {
-	next := in.Statement.Merged.Reveal()
+func (w *UnitOfWork) applyNumber(in Incoming, known []*Person) Decision {
+	next := in.ClinicalEvent.Merged.Reveal()
 	if next.NHSNumber == "" || in.Renumbered == "" {
-		return Quarantine(in.Statement.Message, w.HomeOf(in.Statement.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
+		return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
 	}
 	for _, record := range known {
 		w.link(record, in.Renumbered)
-		record.learn(next, in.Statement.Stamp(0))
+		record.apply(next, in.ClinicalEvent.Version(0))
 	}
 	decision := Decision{Outcome: Corrected, Reason: ReasonNumberChanged}
-	return w.SettleAll(known[0], in, decision)
+	return w.ReevaluateAll(known[0], in, decision)
 }
 
 // questionContact says on each journey that how the person may be reached is to be asked again: what they confirmed
 // is not overwritten, and is no longer taken for confirmed.
-func (w *World) questionContact(known []*Person) (say []Say) {
+func (w *UnitOfWork) questionContact(known []*Person) (say []Emission) {
 	var ids []string
 	for _, record := range known {
 		ids = append(ids, record.IDs()...)
@@ -172,14 +172,14 @@ func (w *World) questionContact(known []*Person) (say []Say) {
 }
 
 // askContact says on the journeys of some records that how the person may be reached is to be asked.
-func (w *World) askContact(ids []string, flags CardFlags, question string) (say []Say) {
+func (w *UnitOfWork) askContact(ids []string, flags CardFlags, question string) (say []Emission) {
 	for _, id := range ids {
 		card := w.Cards[id]
 		flags.NoSafeChannel, flags.Needs = flags.NoSafeChannel || card.NoSafeChannel, flags.Needs || card.Needs
 	}
 	for _, j := range w.SortedJourneys() {
 		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
-			say = append(say, Say{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
+			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
 				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{question}}})
 		}
 	}
@@ -187,17 +187,17 @@ func (w *World) askContact(ids []string, flags CardFlags, question string) (say 
 }
 
 // SortedJourneys are all journeys that are loaded, in id order.
-func (w *World) SortedJourneys() []*JourneyKnown {
-	var all []*JourneyKnown
+func (w *UnitOfWork) SortedJourneys() []*JourneyState {
+	var all []*JourneyState
 	for _, j := range w.Journeys {
 		all = append(all, j)
 	}
-	slices.SortFunc(all, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
+	slices.SortFunc(all, func(a, b *JourneyState) int { return cmp.Compare(a.ID, b.ID) })
 	return all
 }
 
 // stopReason is why nobody may contact the person, or empty: any record's counts, a death first.
-func (w *World) stopReason(person *Person) string {
+func (w *UnitOfWork) stopReason(person *Person) string {
 	if w.IsDeceased(person) {
 		return ReasonDeath
 	}
@@ -210,18 +210,18 @@ func (w *World) stopReason(person *Person) string {
 }
 
 // stop adds what follows from contact that has stopped. A death is the message's outcome too.
-func (s *Settled) stop(reason string, say []Say) {
+func (s *Decided) stop(reason string, say []Emission) {
 	if len(say) == 0 {
 		return
 	}
 	if reason == ReasonDeath {
 		s.Outcome, s.Reason = Corrected, ReasonDeath
 	}
-	s.Say = append(s.Say, say...)
+	s.Emissions = append(s.Emissions, say...)
 }
 
 // StopByHand stops contact with a person on all journeys of theirs, and on any that begin later.
-func (w *World) StopByHand(person *Person) []Say {
+func (w *UnitOfWork) StopByHand(person *Person) []Emission {
 	for _, record := range w.Records(person) {
 		record.Stops, record.stopChanged = record.IDs(), true
 	}
@@ -230,7 +230,7 @@ func (w *World) StopByHand(person *Person) []Say {
 
 // ResumeByHand lifts a stop, whatever it was for: a named human has checked. Visits that had waited are decided
 // about again.
-func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
+func (w *UnitOfWork) ResumeByHand(person *Person, in Incoming) []Emission {
 	for _, record := range w.Records(person) {
 		if len(record.Stops) > 0 {
 			record.Stops, record.stopChanged = nil, true
@@ -240,11 +240,11 @@ func (w *World) ResumeByHand(person *Person, in Incoming) []Say {
 		}
 	}
 	say := resumeContact(w.visitsOf(person))
-	return append(say, w.SettleAll(person, in, Decision{}).Say...)
+	return append(say, w.ReevaluateAll(person, in, Decision{}).Emissions...)
 }
 
 // ChangedStops are the records whose stop by hand has changed, in id order.
-func (w *World) ChangedStops() []*Person {
+func (w *UnitOfWork) ChangedStops() []*Person {
 	var all []*Person
 	for _, person := range w.Owners {
 		if person.stopChanged && !slices.Contains(all, person) {

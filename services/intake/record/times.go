@@ -41,13 +41,13 @@ const (
 // Doubt is what could not be believed of one part of what was said, and what was used instead. One without flags says
 // that the part was said, and is sound.
 type Doubt struct {
-	Flags []string `json:"flags,omitempty"`
-	Read  []string `json:"read,omitempty"`
-	Said  Stamp    `json:"at,omitzero"`
+	Flags   []string `json:"flags,omitempty"`
+	Read    []string `json:"read,omitempty"`
+	Version Version  `json:"at,omitzero"`
 }
 
 // Doubt notes that a part of a statement is not believed, and what is used instead.
-func (s *Statement) Doubt(about, flag, read string) {
+func (s *ClinicalEvent) Doubt(about, flag, read string) {
 	if s.Doubts == nil {
 		s.Doubts = map[string]Doubt{}
 	}
@@ -64,10 +64,10 @@ func (s *Statement) Doubt(about, flag, read string) {
 // Believe keeps of a statement the times that can be true: not in the future, not before birth, not over a year before
 // the message's own time. Of the ends it may speak of, the first such one is when the person left; where there is none,
 // a message that says they have left counts from when it came. It may be asked again, and comes to the same.
-func (s *Statement) Believe(received time.Time, zone *time.Location) {
+func (s *ClinicalEvent) Believe(received time.Time, zone *time.Location) {
 	born := s.believeBirth(received, zone)
 	can := func(m Moment) bool { return !InFuture(m, received, zone) && !m.On(zone).before(born) }
-	recent := func(m Moment) bool { return s.SaidAt.IsZero() || !m.At.Before(s.SaidAt.Add(-OldFor)) }
+	recent := func(m Moment) bool { return s.StatedAt.IsZero() || !m.At.Before(s.StatedAt.Add(-OldFor)) }
 	if s.Arrived.Known() {
 		s.Doubt(AboutArrived, "", "")
 		if !can(s.Arrived) || !recent(s.Arrived) || s.arrivedAfterEnd() {
@@ -91,14 +91,14 @@ func (s *Statement) Believe(received time.Time, zone *time.Location) {
 		s.Doubt(AboutLeft, "", "")
 	}
 	s.believeEnd(received, zone, func(m Moment) bool { return can(m) && recent(m) })
-	if s.Happened.Known() && !s.SaidAt.IsZero() && s.SaidAt.Before(s.Happened.At.Add(-OldFor)) { // nothing is said so long before it happens
+	if s.Happened.Known() && !s.StatedAt.IsZero() && s.StatedAt.Before(s.Happened.At.Add(-OldFor)) { // nothing is said so long before it happens
 		s.Doubt("said", schemas.FlagTimeNotBelieved, ReadMessageTime)
-		s.SaidAt = received
+		s.StatedAt = received
 	}
 }
 
 // believeEnd takes the first of the ends that can be true, and keeps the next beside it.
-func (s *Statement) believeEnd(received time.Time, zone *time.Location, can func(Moment) bool) {
+func (s *ClinicalEvent) believeEnd(received time.Time, zone *time.Location, can func(Moment) bool) {
 	if len(s.Ends) == 0 {
 		return
 	}
@@ -135,15 +135,15 @@ func notBelieved(m Moment, received time.Time, zone *time.Location) string {
 }
 
 // arrivedAfterEnd: the arrival is later than the message that says that they have left, and than the time of that.
-func (s *Statement) arrivedAfterEnd() bool {
+func (s *ClinicalEvent) arrivedAfterEnd() bool {
 	if s.Kind != KindEnd && s.Kind != KindReported {
 		return false
 	}
-	return !s.Arrived.DayOnly && s.Arrived.At.After(s.SaidAt.Add(FutureTolerance)) && !s.SaidAt.IsZero()
+	return !s.Arrived.DayOnly && s.Arrived.At.After(s.StatedAt.Add(FutureTolerance)) && !s.StatedAt.IsZero()
 }
 
 // believeBirth leaves a birth date out that cannot be one, and gives the day of one that can.
-func (s *Statement) believeBirth(received time.Time, zone *time.Location) localDay {
+func (s *ClinicalEvent) believeBirth(received time.Time, zone *time.Location) localDay {
 	identity := s.Person.Reveal()
 	if identity.BirthDate == "" {
 		return ""
@@ -189,15 +189,15 @@ func (m Moment) Before(o Moment) bool {
 }
 
 // doubted takes over what is doubted, or said soundly, of each part.
-func (v *Visit) doubted(doubts map[string]Doubt, stamp Stamp) {
+func (v *Visit) doubted(doubts map[string]Doubt, stamp Version) {
 	for about, doubt := range doubts {
-		if known, there := v.Doubts[about]; there && !stamp.After(known.Said) {
+		if known, there := v.Doubts[about]; there && !stamp.After(known.Version) {
 			continue
 		}
 		if v.Doubts == nil {
 			v.Doubts = map[string]Doubt{}
 		}
-		doubt.Said = stamp
+		doubt.Version = stamp
 		v.Doubts[about] = doubt
 		v.changed = true
 	}

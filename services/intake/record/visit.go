@@ -16,65 +16,65 @@ type Visit struct {
 	ID           string
 	Organisation string
 	Number       string // PV1-19; for a visit without one, a number of our own
-	Version      int64  // counts the statements joined
-	VisitSays
+	RowVersion   int64  // counts the statements joined
+	VisitState
 
 	Stored  bool // it has a row
 	changed bool
 }
 
-// VisitSays is what is stored of a visit. It holds coded facts, and no identity and no free text.
-type VisitSays struct {
+// VisitState is what is stored of a visit. It holds coded facts, and no identity and no free text.
+type VisitState struct {
 	Person        string  `json:"person,omitempty"`        // the newest of Named, as far as it is not anonymous
 	Named         []Named `json:"named,omitempty"`         // every record that a message of this visit was about
 	PersonDiffers bool    `json:"personDiffers,omitempty"` // two records not known to be one person
 
-	Into        string    `json:"into,omitempty"` // the visit number this one was merged into (A42)
-	IntoSaid    Stamp     `json:"intoSaid,omitzero"`
-	Since       time.Time `json:"since,omitzero"` // the earliest that anything was said of it, or happened
-	Setting     Setting   `json:"setting,omitempty"`
-	Arrived     Moment    `json:"arrived,omitzero"`
-	ArrivedSaid Stamp     `json:"arrivedSaid,omitzero"`
-	Started     Stamp     `json:"started,omitzero"`    // newest A01, A04, A06, A07
-	Cancelled   Stamp     `json:"cancelled,omitzero"`  // newest A11, A23
-	End         VisitEnd  `json:"end,omitzero"`        // newest A03
-	EndUndone   Stamp     `json:"endUndone,omitzero"`  // newest A13
-	Request     Request   `json:"request,omitzero"`    // newest request for support
-	Unasked     Stamp     `json:"unasked,omitzero"`    // newest request taken back
-	Ward        Stamp     `json:"ward,omitzero"`       // newest A02
-	WardUndone  Stamp     `json:"wardUndone,omitzero"` // newest A12
+	Into           string    `json:"into,omitempty"` // the visit number this one was merged into (A42)
+	IntoVersion    Version   `json:"intoSaid,omitzero"`
+	Since          time.Time `json:"since,omitzero"` // the earliest that anything was said of it, or happened
+	Setting        Setting   `json:"setting,omitempty"`
+	Arrived        Moment    `json:"arrived,omitzero"`
+	ArrivedVersion Version   `json:"arrivedSaid,omitzero"`
+	Started        Version   `json:"started,omitzero"`    // newest A01, A04, A06, A07
+	Cancelled      Version   `json:"cancelled,omitzero"`  // newest A11, A23
+	End            VisitEnd  `json:"end,omitzero"`        // newest A03
+	EndUndone      Version   `json:"endUndone,omitzero"`  // newest A13
+	Request        Request   `json:"request,omitzero"`    // newest request for support
+	Unasked        Version   `json:"unasked,omitzero"`    // newest request taken back
+	Ward           Version   `json:"ward,omitzero"`       // newest A02
+	WardUndone     Version   `json:"wardUndone,omitzero"` // newest A12
 
 	Corrected Correction       `json:"corrected,omitzero"` // newest A08 that says when they left
 	Went      Went             `json:"went,omitzero"`      // the newest that was said of where they went
 	Doubts    map[string]Doubt `json:"doubts,omitempty"`   // the newest of each part
 
-	Evidence   []EvidenceSaid `json:"evidence,omitempty"` // the newest of each role
-	WasInScope bool           `json:"wasInScope,omitempty"`
-	LeftBefore bool           `json:"leftBefore,omitempty"`
-	Human      HumanSays      `json:"human,omitzero"`
-	MayAnswer  MayAnswer      `json:"mayAnswer,omitzero"` // newest record of a young people's clinician
-	Watch      Watch          `json:"watch,omitzero"`
-	Asked      string         `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
+	Evidence   []VersionedEvidence `json:"evidence,omitempty"` // the newest of each role
+	WasInScope bool                `json:"wasInScope,omitempty"`
+	LeftBefore bool                `json:"leftBefore,omitempty"`
+	Human      HumanDecision       `json:"human,omitzero"`
+	MayAnswer  MayAnswer           `json:"mayAnswer,omitzero"` // newest record of a young people's clinician
+	Watch      Watch               `json:"watch,omitzero"`
+	Asked      string              `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
 
-	Answers []SaidAnswer `json:"answers,omitempty"` // passed on, until a journey stands to hang them on
+	Answers []ReportedAnswer `json:"answers,omitempty"` // passed on, until a journey stands to hang them on
 
-	Facts    schemas.Facts    `json:"facts,omitzero"`
-	FactSaid map[string]Stamp `json:"factSaid,omitempty"`
-	RaisedBy string           `json:"raisedBy,omitempty"`
+	Facts       schemas.Facts      `json:"facts,omitzero"`
+	StatedFact  map[string]Version `json:"factSaid,omitempty"`
+	PublishedBy string             `json:"raisedBy,omitempty"`
 
-	Raised Raised `json:"raised,omitzero"`
+	Published Published `json:"raised,omitzero"`
 }
 
 // Named is a record that a message of a visit was about.
 type Named struct {
-	Person    string `json:"person"`
-	Anonymous bool   `json:"anonymous,omitempty"`
-	Said      Stamp  `json:"at"`
+	Person    string  `json:"person"`
+	Anonymous bool    `json:"anonymous,omitempty"`
+	Version   Version `json:"at"`
 }
 
 // VisitEnd is what the newest A03 said.
 type VisitEnd struct {
-	Stamp
+	Version
 	Left    Moment `json:"left"`
 	Else    Moment `json:"else,omitzero"`     // what else the message said that may be it
 	Message string `json:"message,omitempty"` // the ledger's id of the message that said it
@@ -82,33 +82,33 @@ type VisitEnd struct {
 
 // Correction is what the newest update said of when the person left.
 type Correction struct {
-	Stamp
+	Version
 	Left Moment `json:"left"`
 }
 
 // Went is the newest that was said of where the person went: a destination, or that it is not known.
 type Went struct {
-	Stamp
+	Version
 	To string `json:"to,omitempty"`
 }
 
-// EvidenceSaid is the newest evidence of one role.
-type EvidenceSaid struct {
+// VersionedEvidence is the newest evidence of one role.
+type VersionedEvidence struct {
 	Evidence
-	Said Stamp `json:"at"`
+	Version Version `json:"at"`
 
 	loose bool // of a message without a visit number
 }
 
-// HumanSays is a named human's decision on scope; it outranks codes said before it, and no code said after it.
-type HumanSays struct {
-	Stamp
+// HumanDecision is a named human's decision on scope; it outranks codes said before it, and no code said after it.
+type HumanDecision struct {
+	Version
 	InScope bool `json:"inScope"`
 }
 
-// Raised is what has been told of the visit: its journey, and what was last said about it, so that a correction
+// Published is what has been told of the visit: its journey, and what was last said about it, so that a correction
 // says only what changed.
-type Raised struct {
+type Published struct {
 	Journey     string        `json:"journey,omitempty"`
 	At          time.Time     `json:"at,omitzero"`
 	Withdrawn   string        `json:"withdrawn,omitempty"` // the reason, while withdrawn
@@ -119,15 +119,15 @@ type Raised struct {
 	ContactOver bool          `json:"contactOver,omitempty"`
 }
 
-// Standing says that a journey of this visit stands.
-func (r Raised) Standing() bool { return r.Journey != "" && r.Withdrawn == "" }
+// Active says that a journey of this visit stands.
+func (r Published) Active() bool { return r.Journey != "" && r.Withdrawn == "" }
 
 // join takes in one statement. It changes the visit only where the statement is newer than what the visit knew of
 // the same thing.
-func (v *Visit) join(s Statement) {
-	v.Version++
+func (v *Visit) join(s ClinicalEvent) {
+	v.RowVersion++
 	v.changed = true
-	stamp := s.Stamp(v.Version)
+	stamp := s.Version(v.RowVersion)
 	v.since(s)
 	v.Setting = widest(v.Setting, s.Setting)
 	switch s.Kind {
@@ -146,22 +146,22 @@ func (v *Visit) join(s Statement) {
 	case KindEnd, KindReported:
 		v.joinEnd(s, stamp)
 	case KindLeft:
-		if v.Scope().Verdict != SaysInScope {
-			v.Human = HumanSays{Stamp: stamp, InScope: true} // whoever says when they left says that it is of concern
+		if v.Scope().Verdict != VerdictInScope {
+			v.Human = HumanDecision{Version: stamp, InScope: true} // whoever says when they left says that it is of concern
 		}
 		v.joinEnd(s, stamp)
 	case KindHuman:
-		if stamp.After(v.Human.Stamp) {
-			v.Human = HumanSays{Stamp: stamp, InScope: s.InScope}
+		if stamp.After(v.Human.Version) {
+			v.Human = HumanDecision{Version: stamp, InScope: s.InScope}
 		}
 	}
-	if s.Arrived.Known() && stamp.After(v.ArrivedSaid) {
-		v.Arrived, v.ArrivedSaid = s.Arrived, stamp
+	if s.Arrived.Known() && stamp.After(v.ArrivedVersion) {
+		v.Arrived, v.ArrivedVersion = s.Arrived, stamp
 	}
-	if s.Corrects.Known() && stamp.After(v.Corrected.Stamp) {
+	if s.Corrects.Known() && stamp.After(v.Corrected.Version) {
 		v.Corrected = Correction{stamp, s.Corrects}
 	}
-	if s.Destination != "" && stamp.After(v.Went.Stamp) {
+	if s.Destination != "" && stamp.After(v.Went.Version) {
 		v.Went = Went{stamp, s.Destination}
 	}
 	v.doubted(s.Doubts, stamp)
@@ -169,14 +169,14 @@ func (v *Visit) join(s Statement) {
 		v.joinEvidence(evidence, stamp)
 	}
 	v.LeftBefore = v.LeftBefore || s.LeftBefore
-	v.JoinFacts(s.Facts, s.TakenBack, stamp)
+	v.JoinFacts(s.Facts, s.Retracted, stamp)
 	v.joinAnswers(s)
-	v.RaisedBy = max(v.RaisedBy, s.RaisedBy) // any order ends the same
+	v.PublishedBy = max(v.PublishedBy, s.PublishedBy) // any order ends the same
 }
 
 // since remembers the earliest that is known of the visit.
-func (v *Visit) since(s Statement) {
-	for _, at := range []time.Time{s.SaidAt, s.Happened.At} {
+func (v *Visit) since(s ClinicalEvent) {
+	for _, at := range []time.Time{s.StatedAt, s.Happened.At} {
 		if !at.IsZero() && (v.Since.IsZero() || at.Before(v.Since)) {
 			v.Since = at
 		}
@@ -206,16 +206,16 @@ func (v *Visit) IsNumbered() bool { return !strings.HasPrefix(v.Number, Numberle
 // Numberless begins the number that a message without one gets: no sender's number begins so.
 const Numberless = "~"
 
-func later(a, b Stamp) Stamp {
+func later(a, b Version) Version {
 	if b.After(a) {
 		return b
 	}
 	return a
 }
 
-func (v *Visit) joinEnd(s Statement, stamp Stamp) {
-	if stamp.After(v.End.Stamp) {
-		v.End = VisitEnd{Stamp: stamp, Left: s.Happened, Else: s.Else, Message: s.Message}
+func (v *Visit) joinEnd(s ClinicalEvent, stamp Version) {
+	if stamp.After(v.End.Version) {
+		v.End = VisitEnd{Version: stamp, Left: s.Happened, Else: s.Else, Message: s.Message}
 	}
 }
 
@@ -224,7 +224,7 @@ func (v *Visit) joinEnd(s Statement, stamp Stamp) {
 func (v *Visit) left() (left Moment, beforeArrival bool) {
 	left = v.End.Left
 	other := v.End.Else
-	if left.Known() && v.Corrected.Stamp.After(v.End.Stamp) {
+	if left.Known() && v.Corrected.Version.After(v.End.Version) {
 		left, other = v.Corrected.Left, left
 	}
 	if !left.Known() || !v.Arrived.Known() || !left.Before(v.Arrived) {
@@ -248,7 +248,7 @@ func (v *Visit) leftBeforeArrival() bool {
 
 // destination is where the person went, as far as it was said of this end: not before a discharge was taken back.
 func (v *Visit) destination() string {
-	if v.EndUndone.After(v.Went.Stamp) {
+	if v.EndUndone.After(v.Went.Version) {
 		return ""
 	}
 	return v.Went.To
@@ -256,66 +256,66 @@ func (v *Visit) destination() string {
 
 // leftBefore says whether the person left before being seen.
 func (v *Visit) leftBefore() bool {
-	return v.LeftBefore || slices.ContainsFunc(v.current(), func(e EvidenceSaid) bool { return e.Left })
+	return v.LeftBefore || slices.ContainsFunc(v.current(), func(e VersionedEvidence) bool { return e.Left })
 }
 
-func (v *Visit) joinEvidence(evidence Evidence, stamp Stamp) {
-	v.WasInScope = v.WasInScope || evidence.Verdict == SaysInScope
+func (v *Visit) joinEvidence(evidence Evidence, stamp Version) {
+	v.WasInScope = v.WasInScope || evidence.Verdict == VerdictInScope
 	for i, known := range v.Evidence {
 		if known.Role != evidence.Role || known.Key != evidence.Key {
 			continue
 		}
-		if stamp.After(known.Said) || stamp == known.Said { // of one message the last word counts
-			v.Evidence[i] = EvidenceSaid{Evidence: evidence, Said: stamp}
+		if stamp.After(known.Version) || stamp == known.Version { // of one message the last word counts
+			v.Evidence[i] = VersionedEvidence{Evidence: evidence, Version: stamp}
 		}
 		return
 	}
-	v.Evidence = append(v.Evidence, EvidenceSaid{Evidence: evidence, Said: stamp})
-	slices.SortFunc(v.Evidence, func(a, b EvidenceSaid) int {
+	v.Evidence = append(v.Evidence, VersionedEvidence{Evidence: evidence, Version: stamp})
+	slices.SortFunc(v.Evidence, func(a, b VersionedEvidence) int {
 		return cmp.Or(cmp.Compare(a.Role, b.Role), a.Key.compare(b.Key))
 	})
 }
 
 // JoinFacts lets each newer fact replace an older one. What is left out stays; what is taken back is known no more.
-func (v *Visit) JoinFacts(facts schemas.Facts, takenBack []string, stamp Stamp) {
+func (v *Visit) JoinFacts(facts schemas.Facts, takenBack []string, stamp Version) {
 	stated := maps.Collect(facts.Fields())
 	for name, field := range v.Facts.Fields() {
 		gone := slices.Contains(takenBack, name)
-		if stated[name].IsZero() && !gone || !stamp.After(v.FactSaid[name]) {
+		if stated[name].IsZero() && !gone || !stamp.After(v.StatedFact[name]) {
 			continue
 		}
-		if v.FactSaid == nil {
-			v.FactSaid = map[string]Stamp{}
+		if v.StatedFact == nil {
+			v.StatedFact = map[string]Version{}
 		}
 		field.Set(stated[name])
-		v.FactSaid[name] = stamp
+		v.StatedFact[name] = stamp
 	}
 }
 
 // overlayFacts takes over each fact that another visit of the same attendance said later.
 func (v *Visit) overlayFacts(o *Visit) {
 	theirs := maps.Collect(o.Facts.Fields())
-	said := maps.Clone(v.FactSaid)
+	said := maps.Clone(v.StatedFact)
 	for name, field := range v.Facts.Fields() {
-		if stamp := o.FactSaid[name]; stamp.After(said[name]) {
+		if stamp := o.StatedFact[name]; stamp.After(said[name]) {
 			if said == nil {
-				said = map[string]Stamp{}
+				said = map[string]Version{}
 			}
 			field.Set(theirs[name])
 			said[name] = stamp
 		}
 	}
-	v.FactSaid = said
+	v.StatedFact = said
 }
 
 // Ended says whether the newest end stands: no cancellation of it was said later.
 func (v *Visit) Ended() bool {
-	return v.End.Left.Known() && v.End.Stamp.After(v.EndUndone)
+	return v.End.Left.Known() && v.End.Version.After(v.EndUndone)
 }
 
 // IsCancelled says that the hospital took the visit back, and nothing later said that it goes on or has ended.
 func (v *Visit) IsCancelled() bool {
-	return v.Cancelled != (Stamp{}) && !v.Started.After(v.Cancelled) && !v.End.Stamp.After(v.Cancelled)
+	return v.Cancelled != (Version{}) && !v.Started.After(v.Cancelled) && !v.End.Version.After(v.Cancelled)
 }
 
 // scope weighs all evidence on the visit.
@@ -332,37 +332,37 @@ func (v *Visit) Scope() scope {
 	var found scope
 	bySender := false
 	stands := v.current()
-	other := slices.ContainsFunc(stands, func(e EvidenceSaid) bool { return e.Other })
+	other := slices.ContainsFunc(stands, func(e VersionedEvidence) bool { return e.Other })
 	for _, evidence := range stands {
-		if evidence.Verdict == SaysNothing || (evidence.Verdict == SaysAsk && evidence.Blank && other) {
+		if evidence.Verdict == VerdictNothing || (evidence.Verdict == VerdictAsk && evidence.Blank && other) {
 			continue
 		}
 		found.because = append(found.because, evidence.Because...)
-		if evidence.Verdict == SaysInScope || found.Verdict == SaysNothing {
+		if evidence.Verdict == VerdictInScope || found.Verdict == VerdictNothing {
 			found.Verdict = evidence.Verdict
 		}
-		bySender = bySender || (evidence.Role == RoleSender && evidence.Verdict == SaysInScope)
+		bySender = bySender || (evidence.Role == RoleSender && evidence.Verdict == VerdictInScope)
 	}
 	switch {
 	case v.Human.decided() && v.Human.InScope:
-		found.Verdict = SaysInScope
-	case v.Human.decided() && !v.newInScopeSince(v.Human.Stamp):
-		found.Verdict = SaysNothing
-	case found.Verdict == SaysInScope && v.Setting == SettingElsewhere && !bySender:
-		found.Verdict, found.reason = SaysAsk, ReasonSetting
-	case found.Verdict == SaysInScope:
-	case found.Verdict == SaysAsk:
+		found.Verdict = VerdictInScope
+	case v.Human.decided() && !v.newInScopeSince(v.Human.Version):
+		found.Verdict = VerdictNothing
+	case found.Verdict == VerdictInScope && v.Setting == SettingElsewhere && !bySender:
+		found.Verdict, found.reason = VerdictAsk, ReasonSetting
+	case found.Verdict == VerdictInScope:
+	case found.Verdict == VerdictAsk:
 		found.reason = ReasonUndecided
 	case v.WasInScope:
-		found.Verdict, found.reason = SaysAsk, ReasonRecoded
+		found.Verdict, found.reason = VerdictAsk, ReasonRecoded
 	}
 	return found
 }
 
-func (h HumanSays) decided() bool { return h.Stamp != Stamp{} }
+func (h HumanDecision) decided() bool { return h.Version != Version{} }
 
-func (v *Visit) newInScopeSince(stamp Stamp) bool {
-	return slices.ContainsFunc(v.current(), func(e EvidenceSaid) bool {
-		return e.Verdict == SaysInScope && e.Said.After(stamp)
+func (v *Visit) newInScopeSince(stamp Version) bool {
+	return slices.ContainsFunc(v.current(), func(e VersionedEvidence) bool {
+		return e.Verdict == VerdictInScope && e.Version.After(stamp)
 	})
 }

@@ -6,7 +6,7 @@ import "time"
 // was lost, or is never sent. After a while a human is asked whether the person has left, when, and where to. While
 // somebody is on a ward their visit is held, and looked at again every so often until it ends.
 
-// Reasons in the ledger for visits without an end. Each is a message that the system itself sets aside (ADR 12).
+// Reasons in the ledger for visits without an end. Each is a message that the system itself quarantines (ADR 12).
 const (
 	ReasonNoEnd  = "visit-without-end"
 	ReasonOnWard = "stay-to-review"
@@ -36,7 +36,7 @@ type Waits struct{ NoEnd, Ward time.Duration }
 // watched is the watch that a visit is under as it stands. What is in scope only perhaps is watched too: a question
 // about scope is asked of visits that have ended alone.
 func (v *Visit) watched(scope scope, who Subject, after Waits) Watch {
-	if scope.Verdict == SaysNothing || v.Raised.Journey != "" || v.Ended() || v.IsCancelled() || v.IsRequested() || v.IsUnasked() || who.Deceased {
+	if scope.Verdict == VerdictNothing || v.Published.Journey != "" || v.Ended() || v.IsCancelled() || v.IsRequested() || v.IsUnasked() || who.Deceased {
 		return Watch{}
 	}
 	wanted := Watch{Reason: ReasonNoEnd, At: v.began().Add(after.NoEnd)}
@@ -56,17 +56,17 @@ func (v *Visit) watched(scope scope, who Subject, after Waits) Watch {
 func (v *Visit) onWard() (time.Time, bool) {
 	switch {
 	case v.Ward.After(v.WardUndone):
-		return v.Ward.SaidAt, true
+		return v.Ward.StatedAt, true
 	case v.Setting == SettingWard:
 		return v.began(), true
 	}
 	return time.Time{}, false
 }
 
-// Look says what follows when a visit's time to be looked at has come: a question under the given id, unless the one
+// Review says what follows when a visit's time to be looked at has come: a question under the given id, unless the one
 // about a stay still stands. About an end that never comes it is asked once.
-func (v *Visit) Look(message string, stands bool, now time.Time, after Waits) (asks bool) {
-	v.Version++
+func (v *Visit) Review(message string, stands bool, now time.Time, after Waits) (asks bool) {
+	v.RowVersion++
 	next := Watch{Reason: v.Watch.Reason, Message: v.Watch.Message}
 	if v.Watch.Reason == ReasonOnWard {
 		next.At = now.Add(after.Ward)

@@ -22,7 +22,7 @@ func BenchmarkEvaluationBesideHandWritten(b *testing.B) {
 		b.Run(fmt.Sprintf("services=%d", services), func(b *testing.B) {
 			facts := northerner()
 			situation := Situation{Facts: facts, Today: today, Window: window}
-			var doors [15]schemas.Door
+			var doors [15]schemas.Eligibility
 			var ours, byHand time.Duration
 			b.ReportAllocs()
 			for b.Loop() {
@@ -88,12 +88,12 @@ func BenchmarkProgramsOfTheExample(b *testing.B) {
 	}
 }
 
-func handWritten(f *schemas.Facts, doors *[15]schemas.Door) {
+func handWritten(f *schemas.Facts, doors *[15]schemas.Eligibility) {
 	north, coast := []string{"area-north", "area-south"}, []string{"area-north", "area-south", "area-coast"}
 	doors[0] = all(between(f.Age, 18, ageMost), either(in(f.AreaGP, north), in(f.AreaResidence, north)))
 	doors[1] = all(between(f.Age, 18, 64), in(f.AreaGP, north))
 	doors[2] = all(between(f.Age, 18, ageMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)), -in(f.Destination, []string{"ward", "custody"}))
-	doors[3], doors[4], doors[5], doors[14] = schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen, schemas.DoorOpen
+	doors[3], doors[4], doors[5], doors[14] = schemas.Eligible, schemas.Eligible, schemas.Eligible, schemas.Eligible
 	doors[6] = all(between(f.Age, 18, ageMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.AreaGP, coast)))
 	doors[7] = all(between(f.Age, 16, ageMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.Gender, []string{"woman", "non-binary"}))
 	doors[8] = all(between(f.Age, 18, ageMost), in(f.Gender, []string{"man", "non-binary"}))
@@ -104,18 +104,18 @@ func handWritten(f *schemas.Facts, doors *[15]schemas.Door) {
 	doors[13] = all(between(f.Age, 18, ageMost), min(is(f.RegisteredGP), in(f.AreaGP, coast[2:])))
 }
 
-func all(findings ...threeValued) schemas.Door {
+func all(findings ...threeValued) schemas.Eligibility {
 	least := yes
 	for _, finding := range findings {
 		least = min(least, finding)
 	}
 	switch least {
 	case yes:
-		return schemas.DoorOpen
+		return schemas.Eligible
 	case unknown:
-		return schemas.DoorOpenIf
+		return schemas.EligibleIf
 	}
-	return schemas.DoorNotOpen
+	return schemas.NotEligible
 }
 
 func either(a, b threeValued) threeValued { return max(a, b) }

@@ -17,9 +17,9 @@ func NextChange(set *Directory, s Situation, d Decision) Day {
 		}
 	}
 	waits, facts := false, factsOn(s, s.Today)
-	for _, door := range d.Doors {
+	for _, door := range d.Eligibilities {
 		service := set.byID[door.Service]
-		if door.Door == schemas.DoorOpen || service == nil {
+		if door.Eligibility == schemas.Eligible || service == nil {
 			continue
 		}
 		waits = true
@@ -43,11 +43,11 @@ func SameOutcome(a, b *Decision) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Nobody == b.Nobody && sameGap(a.Gap, b.Gap) && slices.EqualFunc(a.Doors, b.Doors, sameDoor) &&
+	return a.Nobody == b.Nobody && sameGap(a.Gap, b.Gap) && slices.EqualFunc(a.Eligibilities, b.Eligibilities, sameEligibility) &&
 		slices.EqualFunc(a.Questions, b.Questions, func(x, y Question) bool { return x.Fact == y.Fact })
 }
 
-func sameDoor(a, b schemas.ServiceDoor) bool {
-	return a.Service == b.Service && a.Door == b.Door && a.Waiting == b.Waiting && slices.Equal(a.Missing, b.Missing) &&
+func sameEligibility(a, b schemas.ServiceEligibility) bool {
+	return a.Service == b.Service && a.Eligibility == b.Eligibility && a.Waiting == b.Waiting && slices.Equal(a.Missing, b.Missing) &&
 		slices.EqualFunc(a.Because, b.Because, func(x, y schemas.CriterionResult) bool { return x.Criterion == y.Criterion && x.Finding == y.Finding })
 }

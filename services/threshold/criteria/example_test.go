@@ -50,8 +50,8 @@ func load() *criteria.Directory {
 func ExampleEvaluate() {
 	set := load()
 	decision := criteria.Evaluate(set, set.Situation(schemas.Facts{Age: new(17)}, nil, "2026-11-20"))
-	for _, door := range decision.Doors {
-		fmt.Println(door.Name, door.Door, door.Missing)
+	for _, door := range decision.Eligibilities {
+		fmt.Println(door.Name, door.Eligibility, door.Missing)
 		for _, because := range door.Because {
 			fmt.Printf("  “%s” (%s, checked %s)\n", because.Words, because.Source, because.CheckedOn)
 		}

@@ -74,15 +74,15 @@ func northerner() schemas.Facts {
 		Channels: []string{"phone"}, WorkerGender: new("any"), Carer: new(false), InEducation: new(false), WaitingOn: []string{}, OpenTo: []string{}}
 }
 
-func door(t testing.TB, d Decision, service string) schemas.ServiceDoor {
+func eligibility(t testing.TB, d Decision, service string) schemas.ServiceEligibility {
 	t.Helper()
-	for _, door := range d.Doors {
+	for _, door := range d.Eligibilities {
 		if door.Service == service {
 			return door
 		}
 	}
 	t.Fatalf("the decision has no door for %q", service)
-	return schemas.ServiceDoor{}
+	return schemas.ServiceEligibility{}
 }
 
 // drawFacts draws facts, each of which may be absent.
@@ -193,7 +193,7 @@ func drawSituation(t *rapid.T, set *Directory) Situation {
 	s := Situation{Facts: drawFacts(t, ids), Today: today, Window: window}
 	for range rapid.IntRange(0, 2).Draw(t, "answers") {
 		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(ids).Draw(t, "service"), On: today, Words: "In our words.", By: "duty worker",
-			Said: rapid.SampledFrom([]string{SaidAsked, SaidYes, SaidWaiting, SaidNoReply}).Draw(t, "said")})
+			Said: rapid.SampledFrom([]string{StateAsked, StateYes, StateWaiting, StateNoReply}).Draw(t, "said")})
 	}
 	if rapid.Bool().Draw(t, "facts change") {
 		s.Changes = []FactChange{{On: rapid.SampledFrom([]string{tomorrow, "2026-12-01", "2027-02-01"}).Draw(t, "on"), Facts: drawFacts(t, ids)}}

@@ -5,13 +5,13 @@ import "footbridge/schemas"
 // Gap is what a person falls into: nothing statutory is open. Where two services say no from opposite sides of one
 // axis, both sentences stand side by side.
 type Gap struct {
-	// Axis both sides lie on; empty where nothing statutory is open without two opposite noes.
+	// Axis both sides lie on; empty where nothing statutory is open without two opposite refusals.
 	Axis string `json:"axis,omitempty"`
-	// Probable where a criterion that only a conversation can decide stands in for one of the noes.
+	// Probable where a criterion that only a conversation can decide stands in for one of the refusals.
 	Probable bool `json:"probable,omitempty"`
 	// New is false where the prior decision had found a gap already: one gap, one step.
 	New bool `json:"new,omitempty"`
-	// Sides are the two opposite noes, above first; without an axis, every statutory no.
+	// Sides are the two opposite refusals, above first; without an axis, every statutory no.
 	Sides []GapSide `json:"sides,omitempty"`
 }
 
@@ -39,18 +39,18 @@ func (g *Gap) Results() []schemas.CriterionResult {
 // findGap looks at the statutory doors to ongoing care. Help for the moment, and the last resort, do not count:
 // they take everybody, and would hide that nobody takes the person on.
 func findGap(set *Directory, d Decision, last map[string]Answer) *Gap {
-	doors := statutoryCare(set, d.Doors)
+	doors := statutoryCare(set, d.Eligibilities)
 	pending := false
 	for _, door := range doors {
-		if door.Door == schemas.DoorOpen {
+		if door.Eligibility == schemas.Eligible {
 			return nil
 		}
-		pending = pending || door.Door != schemas.DoorNotOpen
+		pending = pending || door.Eligibility != schemas.NotEligible
 	}
 	if len(doors) == 0 && !d.Nobody {
 		return nil
 	}
-	sides := noes(d, doors, last)
+	sides := refusals(d, doors, last)
 	gap := opposite(sides, pending)
 	if gap == nil && !pending {
 		gap = &Gap{Sides: sides}
@@ -58,8 +58,8 @@ func findGap(set *Directory, d Decision, last map[string]Answer) *Gap {
 	return gap
 }
 
-func statutoryCare(set *Directory, doors []schemas.ServiceDoor) []schemas.ServiceDoor {
-	care := make([]schemas.ServiceDoor, 0, len(doors))
+func statutoryCare(set *Directory, doors []schemas.ServiceEligibility) []schemas.ServiceEligibility {
+	care := make([]schemas.ServiceEligibility, 0, len(doors))
 	for _, door := range doors {
 		if door.Sector == Statutory && set.role(door.Service) == RoleCare {
 			care = append(care, door)
@@ -68,13 +68,13 @@ func statutoryCare(set *Directory, doors []schemas.ServiceDoor) []schemas.Servic
 	return care
 }
 
-// noes collects every statutory no: recorded answers, rules not met, and what stands in for a no because only a
+// refusals collects every statutory no: recorded answers, rules not met, and what stands in for a no because only a
 // conversation could decide it.
-func noes(d Decision, doors []schemas.ServiceDoor, last map[string]Answer) []GapSide {
+func refusals(d Decision, doors []schemas.ServiceEligibility, last map[string]Answer) []GapSide {
 	var sides []GapSide
 	for _, door := range doors {
 		answer, answered := last[door.Service]
-		if answered && answer.Said == SaidNo {
+		if answered && answer.Said == StateNo {
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: answer.Side, Axis: answer.Axis, Answered: true, CriterionResult: answerResult(answer)})
 			continue
 		}
@@ -84,20 +84,20 @@ func noes(d Decision, doors []schemas.ServiceDoor, last map[string]Answer) []Gap
 			if row.Finding == schemas.Met {
 				continue
 			}
-			standIn := row.Finding == schemas.NotEvaluable && row.Axis != "" && door.Door == schemas.DoorTalkAbout
-			if !standIn && (row.Finding != schemas.NotMet || door.Door != schemas.DoorNotOpen) {
+			standIn := row.Finding == schemas.NotEvaluable && row.Axis != "" && door.Eligibility == schemas.TalkAbout
+			if !standIn && (row.Finding != schemas.NotMet || door.Eligibility != schemas.NotEligible) {
 				continue
 			}
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: row.Side, Axis: row.Axis, StandIn: standIn, CriterionResult: row.CriterionResult})
 		}
-		if door.Door == schemas.DoorNotOpen && len(door.Because) > 0 && door.Because[0].Criterion == criterionOverride {
+		if door.Eligibility == schemas.NotEligible && len(door.Because) > 0 && door.Because[0].Criterion == criterionOverride {
 			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Answered: true, CriterionResult: door.Because[0]})
 		}
 	}
 	return sides
 }
 
-// opposite finds the surest pair of noes from two services on opposite sides of one axis.
+// opposite finds the surest pair of refusals from two services on opposite sides of one axis.
 //
 // A no that was answered is certain. Two published rules alone make a gap only where no other statutory door could
 // still open: services for the young and for the old are always on opposite sides of everybody in between. And two

@@ -49,7 +49,7 @@ func FindGaps(set *Directory, on Day, budget int) GapSearch {
 	for open.Len() > 0 && result.Looked < budget {
 		b := heap.Pop(open).(searched)
 		result.Looked++
-		s.look(b, open, &found)
+		s.explore(b, open, &found)
 	}
 	for talk, boxes := range found {
 		merged := s.merge(boxes)
@@ -301,8 +301,8 @@ func (s *search) whole() searched {
 	return searched{box: b, services: all, share: s.share(b)}
 }
 
-// look decides a box, or splits it in two.
-func (s *search) look(b searched, open *frontier, found *[2][]box) {
+// explore decides a box, or splits it in two.
+func (s *search) explore(b searched, open *frontier, found *[2][]box) {
 	var mixed []int
 	certain := false // whether a service without a conversation is undecided
 	for _, i := range b.services {

@@ -50,18 +50,18 @@ func TestEachRegionIsReproducedByEvaluation(t *testing.T) {
 func reproduce(t failing, set *Directory, region Region) {
 	d := Evaluate(set, Situation{Facts: region.Example, Today: today})
 	talks := 0
-	for _, door := range statutoryCare(set, d.Doors) {
-		switch door.Door {
-		case schemas.DoorOpen, schemas.DoorOpenIf:
-			t.Fatalf("%q: %s is %s for %+v", region.Words, door.Service, door.Door, region.Example)
-		case schemas.DoorTalkAbout:
+	for _, door := range statutoryCare(set, d.Eligibilities) {
+		switch door.Eligibility {
+		case schemas.Eligible, schemas.EligibleIf:
+			t.Fatalf("%q: %s is %s for %+v", region.Words, door.Service, door.Eligibility, region.Example)
+		case schemas.TalkAbout:
 			talks++
 		}
 	}
 	if region.Talk != (talks > 0) {
 		t.Fatalf("%q: %d services leave it to a conversation, the region says %v", region.Words, talks, region.Talk)
 	}
-	if statutory := statutoryCare(set, d.Doors); !region.Talk && len(statutory) > 0 && d.Gap == nil {
+	if statutory := statutoryCare(set, d.Eligibilities); !region.Talk && len(statutory) > 0 && d.Gap == nil {
 		t.Fatalf("%q: evaluation finds no gap", region.Words)
 	}
 }
@@ -75,15 +75,15 @@ func TestWhoFallsBetweenLiesInARegionAndNobodyElseDoes(t *testing.T) {
 		set := drawSet(t, 4)
 		facts := completed(t, schemas.Facts{WaitingOn: []string{}, OpenTo: []string{}}, idsOf(set))
 		between := true
-		for _, door := range statutoryCare(set, Evaluate(set, Situation{Facts: facts, Today: today}).Doors) {
-			between = between && door.Door != schemas.DoorOpen
+		for _, door := range statutoryCare(set, Evaluate(set, Situation{Facts: facts, Today: today}).Eligibilities) {
+			between = between && door.Eligibility != schemas.Eligible
 		}
 		s := newSearch(set, today)
 		found := false
 		var boxes [2][]box
 		open := &frontier{s.whole()}
 		for open.Len() > 0 {
-			s.look(heap.Pop(open).(searched), open, &boxes)
+			s.explore(heap.Pop(open).(searched), open, &boxes)
 		}
 		for _, b := range append(s.merge(boxes[0]), s.merge(boxes[1])...) {
 			found = found || s.has(b, knownFacts(facts, today))

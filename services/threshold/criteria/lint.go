@@ -33,7 +33,7 @@ type Link struct {
 const staleDays = 183
 
 // Lint looks over a set: stale checks and claims, missing sources and links, money that ends, criteria that nobody
-// or everybody meets, thresholds that nobody can see into, and the dead lines that were reported.
+// or everybody meets, thresholds that nobody can see into, and the broken contacts that were reported.
 func Lint(set *Directory, on Day, dead []DeadLine) []LintFinding {
 	l := &linter{on: on}
 	for _, s := range set.services {
@@ -50,14 +50,14 @@ type linter struct {
 	found []LintFinding
 }
 
-func (l *linter) say(s *compiled, where, format string, args ...any) {
+func (l *linter) report(s *compiled, where, format string, args ...any) {
 	l.found = append(l.found, LintFinding{Service: s.doc.Service.ID, Where: where, What: fmt.Sprintf(format, args...)})
 }
 
 func (l *linter) service(s *compiled) {
 	doc := s.doc
 	if len(doc.Service.Phones) == 0 && doc.Service.Email == "" && doc.Service.URL == "" {
-		l.say(s, "service", "has no telephone, e-mail or page: nobody can reach it")
+		l.report(s, "service", "has no telephone, e-mail or page: nobody can reach it")
 	}
 	l.checked(s, "provenance", doc.Provenance.CheckedOn)
 	for _, claim := range []struct {
@@ -65,11 +65,11 @@ func (l *linter) service(s *compiled) {
 		claim *Claim
 	}{{"opening", doc.Opening}, {"capacity", doc.Capacity}, {"wait", doc.Wait}} {
 		if claim.claim != nil && claim.claim.AsOf < AddDays(l.on, -staleDays) {
-			l.say(s, claim.where, "is a claim of %s; nobody has said it since", claim.claim.AsOf)
+			l.report(s, claim.where, "is a claim of %s; nobody has said it since", claim.claim.AsOf)
 		}
 	}
 	if f := doc.Funding; f != nil && f.Until < AddDays(l.on, staleDays) {
-		l.say(s, "funding", "ends on %s: who will be left, and who takes over?", f.Until)
+		l.report(s, "funding", "ends on %s: who will be left, and who takes over?", f.Until)
 	}
 	for _, c := range s.clauses {
 		l.clause(s, c)
@@ -78,7 +78,7 @@ func (l *linter) service(s *compiled) {
 
 func (l *linter) checked(s *compiled, where string, on Day) {
 	if on < AddDays(l.on, -staleDays) {
-		l.say(s, where, "criteria not confirmed since %s", on)
+		l.report(s, where, "criteria not confirmed since %s", on)
 	}
 }
 
@@ -87,26 +87,26 @@ func (l *linter) clause(s *compiled, c *clause) {
 		l.checked(s, c.ID, c.CheckedOn)
 	}
 	if c.Link == "" {
-		l.say(s, c.ID, "has no link to its source")
+		l.report(s, c.ID, "has no link to its source")
 	}
 	if c.ValidUntil != "" && c.ValidUntil < l.on {
-		l.say(s, c.ID, "lapsed on %s and stands in nobody's way since; confirm it or take it out", c.ValidUntil)
+		l.report(s, c.ID, "lapsed on %s and stands in nobody's way since; confirm it or take it out", c.ValidUntil)
 	}
 	if n := c.NotEvaluable; n != nil && n.Why != WhyConversation {
-		l.say(s, c.ID, "is a threshold nobody can see into (%s); ask the service to say it in facts", n.Why)
+		l.report(s, c.ID, "is a threshold nobody can see into (%s); ask the service to say it in facts", n.Why)
 	}
 	if c.expr == nil {
 		return
 	}
 	if c.claim != nil && c.capacity(l.on) == schemas.NotEvaluable {
-		l.say(s, c.ID, "reads the service's capacity, and no code stated within %d days says what that is: it takes a conversation", staleDays)
+		l.report(s, c.ID, "reads the service's capacity, and no code stated within %d days says what that is: it takes a conversation", staleDays)
 	}
 	switch met, notMet := c.expr.outcomes(); {
 	case met && notMet:
 	case met == (c.Effect == Include):
-		l.say(s, c.ID, "is met by everybody: it says nothing")
+		l.report(s, c.ID, "is met by everybody: it says nothing")
 	default:
-		l.say(s, c.ID, "is met by nobody: the door never opens")
+		l.report(s, c.ID, "is met by nobody: the door never opens")
 	}
 }
 

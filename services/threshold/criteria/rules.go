@@ -10,11 +10,11 @@ import (
 
 // What a service can have said when it was asked for help with a journey.
 const (
-	SaidAsked   = "asked"    // asked, and not yet answered
-	SaidYes     = "yes"      // it takes the person
-	SaidNo      = "no"       // a named human there said no
-	SaidWaiting = "waiting"  // the person is on its list
-	SaidNoReply = "no-reply" // silence: asked again, never an ending
+	StateAsked   = "asked"    // asked, and not yet answered
+	StateYes     = "yes"      // it takes the person
+	StateNo      = "no"       // a named human there said no
+	StateWaiting = "waiting"  // the person is on its list
+	StateNoReply = "no-reply" // silence: asked again, never an ending
 )
 
 // Answer is one thing a service said, or that it was asked, in the order in which it happened.
@@ -38,11 +38,11 @@ type Answer struct {
 
 // Override is a human's decision about one door, with the reason. It outranks criteria and answers.
 type Override struct {
-	Service string       `json:"service"`
-	Door    schemas.Door `json:"door"` // open or not-open
-	On      Day          `json:"on"`
-	By      string       `json:"by"`
-	Reason  string       `json:"reason"`
+	Service     string              `json:"service"`
+	Eligibility schemas.Eligibility `json:"door"` // open or not-open
+	On          Day                 `json:"on"`
+	By          string              `json:"by"`
+	Reason      string              `json:"reason"`
 }
 
 // WindowDays is how many calendar days after leaving hospital the follow-up is promised by: the window's last day.
@@ -76,7 +76,7 @@ type Situation struct {
 func (d *Directory) Situation(facts schemas.Facts, answers []Answer, today Day) Situation {
 	answers = slices.Clone(answers)
 	for i, a := range answers {
-		answers[i].Questioned = a.Said == SaidNo && d.MayNotDecline(a.Service, a.Reason)
+		answers[i].Questioned = a.Said == StateNo && d.MayNotDecline(a.Service, a.Reason)
 	}
 	return Situation{Facts: facts, Changes: Ahead(facts), Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
 }
@@ -94,29 +94,29 @@ func Ahead(facts schemas.Facts) []FactChange {
 // Decision is what the whole set says for one situation, with its full matrix. It is kept as it is: it carries
 // the words, sources and dates it was made under, and the version of the set.
 type Decision struct {
-	Directory  string                `json:"directory"`
-	Today      Day                   `json:"today"`
-	Window     Window                `json:"window"`
-	Doors      []schemas.ServiceDoor `json:"doors"` // by service id
-	Matrix     []Row                 `json:"matrix"`
-	Held       []Held                `json:"held,omitempty"`
-	Tried      []Tried               `json:"tried,omitempty"`
-	Near       []Near                `json:"near,omitempty"`      // for staff only, never shown to the person as a condition
-	Questions  []Question            `json:"questions,omitempty"` // what to ask first comes first
-	Gap        *Gap                  `json:"gap,omitempty"`
-	Nobody     bool                  `json:"nobody,omitempty"` // no care service could take the person: the last resort holds
-	LastResort []string              `json:"lastResort"`
-	AskFirst   []string              `json:"askFirst,omitempty"` // who the person is already open to
-	Waits      []string              `json:"waits,omitempty"`
+	Directory     string                       `json:"directory"`
+	Today         Day                          `json:"today"`
+	Window        Window                       `json:"window"`
+	Eligibilities []schemas.ServiceEligibility `json:"doors"` // by service id
+	Matrix        []Row                        `json:"matrix"`
+	Satisfied     []Satisfied                  `json:"held,omitempty"`
+	Tried         []Tried                      `json:"tried,omitempty"`
+	Near          []Near                       `json:"near,omitempty"`      // for staff only, never shown to the person as a condition
+	Questions     []Question                   `json:"questions,omitempty"` // what to ask first comes first
+	Gap           *Gap                         `json:"gap,omitempty"`
+	Nobody        bool                         `json:"nobody,omitempty"` // no care service could take the person: the last resort holds
+	LastResort    []string                     `json:"lastResort"`
+	AskFirst      []string                     `json:"askFirst,omitempty"` // who the person is already open to
+	Waits         []string                     `json:"waits,omitempty"`
 }
 
 // Named returns the ids of at most so many services whose door stands as given, by id, third-sector services first:
 // they are who can be asked without more ado.
-func (d Decision) Named(door schemas.Door, most int) []string {
-	ids := make([]string, 0, len(d.Doors))
+func (d Decision) Named(door schemas.Eligibility, most int) []string {
+	ids := make([]string, 0, len(d.Eligibilities))
 	for _, sector := range []string{ThirdSector, Statutory} {
-		for _, one := range d.Doors {
-			if one.Door == door && one.Sector == sector {
+		for _, one := range d.Eligibilities {
+			if one.Eligibility == door && one.Sector == sector {
 				ids = append(ids, one.Service)
 			}
 		}
@@ -140,22 +140,22 @@ type Row struct {
 	Lapsed    bool     `json:"lapsed,omitempty"`
 }
 
-// Held is a door that stays open though the criteria now say otherwise, and why it does.
-type Held struct {
+// Satisfied is a door that stays open though the criteria now say otherwise, and why it does.
+type Satisfied struct {
 	Service string                    `json:"service"`
 	Why     string                    `json:"why"` // Held*
-	WouldBe schemas.Door              `json:"wouldBe"`
+	WouldBe schemas.Eligibility       `json:"wouldBe"`
 	Because []schemas.CriterionResult `json:"because,omitempty"`
 }
 
 // Reasons for holding a door open.
 const (
-	HeldAccepted   = "accepted"
-	HeldWaitedOn   = "waited-on"
-	HeldInTheCare  = "in-their-care"
-	HeldOpenBefore = "open-before"
-	HeldOverride   = "override"
-	HeldUnlisted   = "no-longer-in-the-directory"
+	SatisfiedAccepted       = "accepted"
+	SatisfiedWaitedOn       = "waited-on"
+	SatisfiedInTheCare      = "in-their-care"
+	SatisfiedEligibleBefore = "open-before"
+	SatisfiedOverride       = "override"
+	SatisfiedUnlisted       = "no-longer-in-the-directory"
 )
 
 // Tried marks a service that was asked already in this episode.
@@ -196,14 +196,14 @@ type Question struct {
 func Evaluate(set *Directory, s Situation) Decision {
 	e := newEvaluation(set, s)
 	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(), AskFirst: slices.Clone(e.facts.OpenTo)}
-	d.Doors, d.Matrix = make([]schemas.ServiceDoor, 0, len(set.services)), make([]Row, 0, set.criteria)
+	d.Eligibilities, d.Matrix = make([]schemas.ServiceEligibility, 0, len(set.services)), make([]Row, 0, set.criteria)
 	for _, service := range set.services {
 		e.service(&d, service)
 	}
 	e.keepUnlisted(&d)
-	d.Waits = waits(d.Doors)
-	d.Questions = e.questions(set, d.Doors)
-	d.Nobody = nobody(set, d.Doors)
+	d.Waits = waits(d.Eligibilities)
+	d.Questions = e.questions(set, d.Eligibilities)
+	d.Nobody = nobody(set, d.Eligibilities)
 	if d.Gap = findGap(set, d, e.last); d.Gap != nil {
 		d.Gap.New = s.Prior == nil || s.Prior.Gap == nil
 	}
@@ -219,7 +219,7 @@ type evaluation struct {
 	last      map[string]Answer
 	latest    map[string]Answer
 	override  map[string]Override
-	prior     map[string]schemas.ServiceDoor
+	prior     map[string]schemas.ServiceEligibility
 	near      Day                // the last day that a near date may be
 	futures   map[Day]activation // the facts of days to come that a near date was looked for on
 }
@@ -231,7 +231,7 @@ type dated struct {
 
 func newEvaluation(set *Directory, s Situation) *evaluation {
 	e := &evaluation{situation: s, facts: factsOn(s, s.Today), last: map[string]Answer{}, latest: map[string]Answer{},
-		override: map[string]Override{}, prior: map[string]schemas.ServiceDoor{}, near: AddDays(s.Today, nearDays), futures: map[Day]activation{}}
+		override: map[string]Override{}, prior: map[string]schemas.ServiceEligibility{}, near: AddDays(s.Today, nearDays), futures: map[Day]activation{}}
 	e.now = newActivation(knownFacts(e.facts, s.Today), len(set.expressions))
 	for _, change := range s.Changes {
 		if change.On > s.Today && change.On <= s.Window.LastDay {
@@ -240,7 +240,7 @@ func newEvaluation(set *Directory, s Situation) *evaluation {
 	}
 	for _, a := range s.Answers {
 		e.latest[a.Service] = a
-		if a.Said != SaidAsked && a.Said != SaidNoReply && !a.Questioned {
+		if a.Said != StateAsked && a.Said != StateNoReply && !a.Questioned {
 			if a.Axis == "" && a.Side != "" {
 				a.Axis = set.axisOf(a.Service)
 			}
@@ -251,7 +251,7 @@ func newEvaluation(set *Directory, s Situation) *evaluation {
 		e.override[o.Service] = o
 	}
 	if s.Prior != nil {
-		for _, door := range s.Prior.Doors {
+		for _, door := range s.Prior.Eligibilities {
 			e.prior[door.Service] = door
 		}
 	}
@@ -289,16 +289,16 @@ func (e *evaluation) service(d *Decision, s *compiled) {
 		d.Matrix = append(d.Matrix, e.row(s, c))
 	}
 	rows := d.Matrix[first:]
-	door := doorOf(s.doc, rows)
+	door := eligibilityOf(s.doc, rows)
 	final := e.people(door)
-	d.Doors = append(d.Doors, final.door)
-	if final.held != "" {
-		d.Held = append(d.Held, Held{Service: door.Service, Why: final.held, WouldBe: door.Door, Because: door.Because})
+	d.Eligibilities = append(d.Eligibilities, final.eligibility)
+	if final.satisfied != "" {
+		d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: final.satisfied, WouldBe: door.Eligibility, Because: door.Because})
 	}
 	if latest, ok := e.latest[s.doc.Service.ID]; ok {
 		d.Tried = append(d.Tried, e.tried(s, latest))
 	}
-	if final.door.Door == schemas.DoorNotOpen && door.Door == schemas.DoorNotOpen {
+	if final.eligibility.Eligibility == schemas.NotEligible && door.Eligibility == schemas.NotEligible {
 		if on, ok := e.nearDate(s); ok {
 			d.Near = append(d.Near, Near{Service: door.Service, On: on})
 		}
@@ -432,21 +432,21 @@ func (e *evaluation) on(day Day) activation {
 	return facts
 }
 
-// doorOf folds the criteria of a service. Only a criterion that is surely not met shuts the door.
-func doorOf(doc Document, rows []Row) schemas.ServiceDoor {
-	door := schemas.ServiceDoor{Service: doc.Service.ID, Name: doc.Service.Name, Sector: doc.Sector, Kind: doc.Kind, Door: schemas.DoorOpen}
+// eligibilityOf folds the criteria of a service. Only a criterion that is surely not met shuts the door.
+func eligibilityOf(doc Document, rows []Row) schemas.ServiceEligibility {
+	door := schemas.ServiceEligibility{Service: doc.Service.ID, Name: doc.Service.Name, Sector: doc.Sector, Kind: doc.Kind, Eligibility: schemas.Eligible}
 	for _, state := range []struct {
-		finding schemas.Finding
-		door    schemas.Door
-	}{{schemas.NotMet, schemas.DoorNotOpen}, {schemas.Unknown, schemas.DoorOpenIf}, {schemas.NotEvaluable, schemas.DoorTalkAbout}} {
+		finding     schemas.Finding
+		eligibility schemas.Eligibility
+	}{{schemas.NotMet, schemas.NotEligible}, {schemas.Unknown, schemas.EligibleIf}, {schemas.NotEvaluable, schemas.TalkAbout}} {
 		for i := range rows {
 			if row := &rows[i]; row.Finding == state.finding {
-				door.Door = state.door
+				door.Eligibility = state.eligibility
 				door.Because = append(door.Because, row.CriterionResult)
 				door.Missing = union(door.Missing, row.Missing)
 			}
 		}
-		if door.Door != schemas.DoorOpen {
+		if door.Eligibility != schemas.Eligible {
 			return door
 		}
 	}
@@ -462,56 +462,56 @@ func union(to, from []string) []string {
 	return to
 }
 
-type finalDoor struct {
-	door schemas.ServiceDoor
-	held string
+type finalEligibility struct {
+	eligibility schemas.ServiceEligibility
+	satisfied   string
 }
 
 // people puts what people said over what the criteria say, and keeps open what was open.
-func (e *evaluation) people(door schemas.ServiceDoor) finalDoor {
+func (e *evaluation) people(door schemas.ServiceEligibility) finalEligibility {
 	id := door.Service
 	if o, ok := e.override[id]; ok {
 		return overridden(door, o)
 	}
 	answer, answered := e.last[id]
 	prior := e.prior[id]
-	waits := answer.Said == SaidWaiting || !answered && (slices.Contains(e.facts.WaitingOn, id) || prior.Waiting)
+	waits := answer.Said == StateWaiting || !answered && (slices.Contains(e.facts.WaitingOn, id) || prior.Waiting)
 	held := ""
 	switch {
 	case slices.Contains(e.facts.OpenTo, id):
-		held = HeldInTheCare
-	case answer.Said == SaidYes:
-		held = HeldAccepted
+		held = SatisfiedInTheCare
+	case answer.Said == StateYes:
+		held = SatisfiedAccepted
 	case waits:
-		held = HeldWaitedOn
-	case answer.Said == SaidNo:
-		return finalDoor{door: refused(door, answer)}
-	case prior.Door == schemas.DoorOpen:
-		held = HeldOpenBefore
+		held = SatisfiedWaitedOn
+	case answer.Said == StateNo:
+		return finalEligibility{eligibility: refused(door, answer)}
+	case prior.Eligibility == schemas.Eligible:
+		held = SatisfiedEligibleBefore
 	}
 	if held == "" {
-		return finalDoor{door: door}
+		return finalEligibility{eligibility: door}
 	}
 	open := opened(door)
 	open.Waiting = waits
-	if door.Door == schemas.DoorOpen {
+	if door.Eligibility == schemas.Eligible {
 		held = ""
 	}
-	return finalDoor{door: open, held: held}
+	return finalEligibility{eligibility: open, satisfied: held}
 }
 
-func opened(door schemas.ServiceDoor) schemas.ServiceDoor {
-	door.Door, door.Because, door.Missing = schemas.DoorOpen, nil, nil
+func opened(door schemas.ServiceEligibility) schemas.ServiceEligibility {
+	door.Eligibility, door.Because, door.Missing = schemas.Eligible, nil, nil
 	return door
 }
 
 // refused is a door that a named human there said no at. The answer stands first, then what the criteria say.
-func refused(door schemas.ServiceDoor, a Answer) schemas.ServiceDoor {
+func refused(door schemas.ServiceEligibility, a Answer) schemas.ServiceEligibility {
 	because := []schemas.CriterionResult{answerResult(a)}
-	if door.Door == schemas.DoorNotOpen {
+	if door.Eligibility == schemas.NotEligible {
 		because = append(because, door.Because...)
 	}
-	door.Door, door.Because, door.Missing = schemas.DoorNotOpen, because, nil
+	door.Eligibility, door.Because, door.Missing = schemas.NotEligible, because, nil
 	return door
 }
 
@@ -535,14 +535,14 @@ func answerResult(a Answer) schemas.CriterionResult {
 	return schemas.CriterionResult{Criterion: criterionAnswer, Finding: schemas.NotMet, Words: words, Source: "answered by " + by, CheckedOn: a.On}
 }
 
-func overridden(door schemas.ServiceDoor, o Override) finalDoor {
+func overridden(door schemas.ServiceEligibility, o Override) finalEligibility {
 	final := door
-	final.Door, final.Missing = o.Door, nil
+	final.Eligibility, final.Missing = o.Eligibility, nil
 	final.Because = []schemas.CriterionResult{{Criterion: criterionOverride, Finding: schemas.Met, Words: o.Reason, Source: "decided by " + o.By, CheckedOn: o.On}}
-	if o.Door == schemas.DoorNotOpen {
+	if o.Eligibility == schemas.NotEligible {
 		final.Because[0].Finding = schemas.NotMet
 	}
-	return finalDoor{door: final, held: HeldOverride}
+	return finalEligibility{eligibility: final, satisfied: SatisfiedOverride}
 }
 
 // keepUnlisted keeps doors that were open or waited on though the set no longer has the service.
@@ -550,22 +550,22 @@ func (e *evaluation) keepUnlisted(d *Decision) {
 	if e.situation.Prior == nil {
 		return
 	}
-	for _, door := range e.situation.Prior.Doors {
-		listed := slices.ContainsFunc(d.Doors, func(now schemas.ServiceDoor) bool { return now.Service == door.Service })
-		if listed || door.Door != schemas.DoorOpen {
+	for _, door := range e.situation.Prior.Eligibilities {
+		listed := slices.ContainsFunc(d.Eligibilities, func(now schemas.ServiceEligibility) bool { return now.Service == door.Service })
+		if listed || door.Eligibility != schemas.Eligible {
 			continue
 		}
-		if answer, ok := e.last[door.Service]; ok && answer.Said == SaidNo {
+		if answer, ok := e.last[door.Service]; ok && answer.Said == StateNo {
 			door = refused(door, answer)
 		} else {
-			d.Held = append(d.Held, Held{Service: door.Service, Why: HeldUnlisted, WouldBe: schemas.DoorNotOpen})
+			d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: SatisfiedUnlisted, WouldBe: schemas.NotEligible})
 		}
-		d.Doors = append(d.Doors, door)
+		d.Eligibilities = append(d.Eligibilities, door)
 	}
-	sort.SliceStable(d.Doors, func(i, j int) bool { return d.Doors[i].Service < d.Doors[j].Service })
+	sort.SliceStable(d.Eligibilities, func(i, j int) bool { return d.Eligibilities[i].Service < d.Eligibilities[j].Service })
 }
 
-func waits(doors []schemas.ServiceDoor) []string {
+func waits(doors []schemas.ServiceEligibility) []string {
 	var ids []string
 	for _, door := range doors {
 		if door.Waiting {
@@ -591,7 +591,7 @@ func (e *evaluation) tried(s *compiled, a Answer) Tried {
 			}
 		}
 	}
-	t.AskAgain = a.Said == SaidNoReply || a.Questioned || len(t.Changed) > 0
+	t.AskAgain = a.Said == StateNoReply || a.Questioned || len(t.Changed) > 0
 	return t
 }
 
@@ -658,7 +658,7 @@ func (e *evaluation) future(day Day) activation {
 }
 
 // questions lists the unknown facts of doors that are open if, those that open most by themselves first.
-func (e *evaluation) questions(set *Directory, doors []schemas.ServiceDoor) []Question {
+func (e *evaluation) questions(set *Directory, doors []schemas.ServiceEligibility) []Question {
 	var list []Question
 	for _, fact := range DeclaredFacts {
 		if fact.Asks == "" {
@@ -666,7 +666,7 @@ func (e *evaluation) questions(set *Directory, doors []schemas.ServiceDoor) []Qu
 		}
 		q := Question{Fact: fact.Name, Asks: fact.Asks}
 		for _, door := range doors {
-			if door.Door != schemas.DoorOpenIf || !slices.Contains(door.Missing, fact.Name) {
+			if door.Eligibility != schemas.EligibleIf || !slices.Contains(door.Missing, fact.Name) {
 				continue
 			}
 			q.Services = append(q.Services, door.Service)
@@ -723,9 +723,9 @@ func (e *evaluation) passesWith(c *clause, fact string, value any) bool {
 }
 
 // nobody says that no service which goes on for more than the moment could take the person, of either sector.
-func nobody(set *Directory, doors []schemas.ServiceDoor) bool {
+func nobody(set *Directory, doors []schemas.ServiceEligibility) bool {
 	for _, door := range doors {
-		if set.role(door.Service) == RoleCare && door.Door != schemas.DoorNotOpen {
+		if set.role(door.Service) == RoleCare && door.Eligibility != schemas.NotEligible {
 			return false
 		}
 	}

@@ -14,14 +14,14 @@ import (
 func TestWhatAnADTSaysLeadsToQuestionsAndNeverToANo(t *testing.T) {
 	t.Parallel()
 	d := Evaluate(example(t), Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today, Window: window})
-	for _, door := range d.Doors {
+	for _, door := range d.Eligibilities {
 		for _, because := range door.Because {
-			if door.Door == schemas.DoorNotOpen && because.Criterion != "ages" {
+			if door.Eligibility == schemas.NotEligible && because.Criterion != "ages" {
 				t.Errorf("%s says no by %q, which nobody can know yet", door.Service, because.Criterion)
 			}
 		}
 	}
-	if got := door(t, d, "peer-follow-up"); got.Door != schemas.DoorOpenIf || !slices.Equal(got.Missing, []string{"areaResidence", "areaStaying", "areaGP"}) {
+	if got := eligibility(t, d, "peer-follow-up"); got.Eligibility != schemas.EligibleIf || !slices.Equal(got.Missing, []string{"areaResidence", "areaStaying", "areaGP"}) {
 		t.Errorf("peer follow-up: got %+v", got)
 	}
 	if len(d.Questions) == 0 || d.Questions[0].Fact != "areaResidence" {
@@ -37,7 +37,7 @@ func TestSomebodyWaitingKeepsTheDoorAndIsKnownToWait(t *testing.T) {
 	facts := northerner()
 	facts.WaitingOn = []string{"talking-therapies"}
 	d := Evaluate(example(t), Situation{Facts: facts, Today: today, Window: window})
-	if got := door(t, d, "talking-therapies"); got.Door != schemas.DoorOpen || !got.Waiting {
+	if got := eligibility(t, d, "talking-therapies"); got.Eligibility != schemas.Eligible || !got.Waiting {
 		t.Errorf("got %+v", got)
 	}
 	if !slices.Equal(d.Waits, []string{"talking-therapies"}) || d.Gap != nil {
@@ -55,11 +55,11 @@ func TestABirthdayAheadIsANearDate(t *testing.T) {
 		return Evaluate(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new(on)}, nil, today))
 	}
 	d := turning("2027-02-01")
-	if door(t, d, "adults").Door != schemas.DoorNotOpen || !slices.Equal(d.Near, []Near{{"adults", "2027-02-01"}}) {
-		t.Errorf("adults %+v, near %v", door(t, d, "adults"), d.Near)
+	if eligibility(t, d, "adults").Eligibility != schemas.NotEligible || !slices.Equal(d.Near, []Near{{"adults", "2027-02-01"}}) {
+		t.Errorf("adults %+v, near %v", eligibility(t, d, "adults"), d.Near)
 	}
-	if d = turning("2026-11-30"); door(t, d, "adults").Door != schemas.DoorOpen || d.Near != nil {
-		t.Errorf("within the window: %+v, near %v", door(t, d, "adults"), d.Near)
+	if d = turning("2026-11-30"); eligibility(t, d, "adults").Eligibility != schemas.Eligible || d.Near != nil {
+		t.Errorf("within the window: %+v, near %v", eligibility(t, d, "adults"), d.Near)
 	}
 	if NextChange(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new("2027-02-01")}, nil, today), turning("2027-02-01")) != "2027-02-01" {
 		t.Error("nobody looks again on that day")
@@ -81,19 +81,19 @@ func TestAgeAndAreaAreOpenOnAnyDayOfTheWindow(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		on   Day
-		want schemas.Door
+		want schemas.Eligibility
 		near []Near
 	}{
-		"a birthday inside the window":             {"2026-12-01", schemas.DoorOpen, nil},
-		"a birthday on the window's last day":      {"2026-12-04", schemas.DoorOpen, nil},
-		"a birthday after the window":              {"2026-12-12", schemas.DoorNotOpen, []Near{{"adults", "2026-12-12"}}},
-		"a birthday in two years, too far to tell": {"2028-12-12", schemas.DoorNotOpen, nil},
+		"a birthday inside the window":             {"2026-12-01", schemas.Eligible, nil},
+		"a birthday on the window's last day":      {"2026-12-04", schemas.Eligible, nil},
+		"a birthday after the window":              {"2026-12-12", schemas.NotEligible, []Near{{"adults", "2026-12-12"}}},
+		"a birthday in two years, too far to tell": {"2028-12-12", schemas.NotEligible, nil},
 	} {
 		d := Evaluate(set, turning(c.on))
-		if got := door(t, d, "adults").Door; got != c.want {
+		if got := eligibility(t, d, "adults").Eligibility; got != c.want {
 			t.Errorf("%s: adults %s, want %s", name, got, c.want)
 		}
-		if got := door(t, d, "young").Door; got != schemas.DoorOpen {
+		if got := eligibility(t, d, "young").Eligibility; got != schemas.Eligible {
 			t.Errorf("%s: the young people's door is %s", name, got)
 		}
 		if !slices.Equal(d.Near, c.near) {
@@ -108,7 +108,7 @@ func TestACriterionThatHasLapsedStandsInNobodysWay(t *testing.T) {
 	lapsed.ValidUntil = "2026-11-19"
 	set := compiledSet(t, lastResort(), service("group", Statutory, lapsed))
 	d := Evaluate(set, Situation{Facts: northerner(), Today: today})
-	if got := door(t, d, "group"); got.Door != schemas.DoorOpen || !d.Matrix[0].Lapsed {
+	if got := eligibility(t, d, "group"); got.Eligibility != schemas.Eligible || !d.Matrix[0].Lapsed {
 		t.Errorf("got %+v, matrix %+v", got, d.Matrix)
 	}
 }
@@ -118,11 +118,11 @@ func TestAServiceWhoseMoneyHasEndedIsNotOpenAndSaysSo(t *testing.T) {
 	doc := service("group", ThirdSector)
 	doc.Funding = &Funding{Until: today, Words: "Our funding ran until 20 November."}
 	set := compiledSet(t, lastResort(), doc)
-	if got := door(t, Evaluate(set, Situation{Today: today}), "group").Door; got != schemas.DoorOpen {
+	if got := eligibility(t, Evaluate(set, Situation{Today: today}), "group").Eligibility; got != schemas.Eligible {
 		t.Errorf("on the last day: %s", got)
 	}
-	got := door(t, Evaluate(set, Situation{Today: tomorrow}), "group")
-	if got.Door != schemas.DoorNotOpen || got.Because[0].Words != doc.Funding.Words {
+	got := eligibility(t, Evaluate(set, Situation{Today: tomorrow}), "group")
+	if got.Eligibility != schemas.NotEligible || got.Because[0].Words != doc.Funding.Words {
 		t.Errorf("the day after: %+v", got)
 	}
 }
@@ -135,8 +135,8 @@ func TestTheTorbayPersonFallsIntoExactlyOneGapWithBothSentences(t *testing.T) {
 	if first.Gap != nil {
 		t.Fatalf("nobody has said no yet: %+v", first.Gap)
 	}
-	tooMuch := Answer{Service: "talking-therapies", On: today, Said: SaidNo, Words: "The self-harm is too recent for us.", By: "duty therapist", Side: SideAbove}
-	notEnough := Answer{Service: "community-team", On: tomorrow, Said: SaidNo, Words: "This does not need the whole team.", By: "duty worker", Side: SideBelow}
+	tooMuch := Answer{Service: "talking-therapies", On: today, Said: StateNo, Words: "The self-harm is too recent for us.", By: "duty therapist", Side: SideAbove}
+	notEnough := Answer{Service: "community-team", On: tomorrow, Said: StateNo, Words: "This does not need the whole team.", By: "duty worker", Side: SideBelow}
 
 	probable := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch}, Today: today, Window: window, Prior: &first})
 	if probable.Gap == nil || !probable.Gap.Probable || !probable.Gap.New || probable.Gap.Axis != "intensity" {
@@ -159,7 +159,7 @@ func TestTheTorbayPersonFallsIntoExactlyOneGapWithBothSentences(t *testing.T) {
 	if certain.Nobody {
 		t.Error("the third sector is open, so it is not nobody")
 	}
-	if got := door(t, certain, "peer-follow-up").Door; got != schemas.DoorOpen {
+	if got := eligibility(t, certain, "peer-follow-up").Eligibility; got != schemas.Eligible {
 		t.Errorf("the peer follow-up is %s", got)
 	}
 }
@@ -193,9 +193,9 @@ func TestHelpForTheMomentDoesNotHideAGap(t *testing.T) {
 func TestSilenceIsAskedAgainAndNeverEndsAnything(t *testing.T) {
 	t.Parallel()
 	set := example(t)
-	asked := Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "community-team", On: today, Said: SaidNoReply}}}
+	asked := Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "community-team", On: today, Said: StateNoReply}}}
 	d := Evaluate(set, asked)
-	if got := door(t, d, "community-team").Door; got != schemas.DoorTalkAbout {
+	if got := eligibility(t, d, "community-team").Eligibility; got != schemas.TalkAbout {
 		t.Errorf("silence made it %s", got)
 	}
 	if len(d.Tried) != 1 || !d.Tried[0].AskAgain {
@@ -206,7 +206,7 @@ func TestSilenceIsAskedAgainAndNeverEndsAnything(t *testing.T) {
 func TestASecondAskNeedsAChangedFactOrAConversation(t *testing.T) {
 	t.Parallel()
 	set, was := example(t), northerner()
-	no := Answer{Service: "community-team", On: today, Said: SaidNo, Words: "Not now.", Facts: &was}
+	no := Answer{Service: "community-team", On: today, Said: StateNo, Words: "Not now.", Facts: &was}
 	moved := northerner()
 	moved.AreaGP = new("area-south")
 	if d := Evaluate(set, Situation{Facts: was, Answers: []Answer{no}, Today: today}); d.Tried[0].AskAgain {
@@ -221,10 +221,10 @@ func TestASecondAskNeedsAChangedFactOrAConversation(t *testing.T) {
 func TestAHumanMayOverrideAnythingAndTheReasonIsShown(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, lastResort(), service("team", Statutory, include("carers", "carer")))
-	d := Evaluate(set, Situation{Facts: northerner(), Today: today, Overrides: []Override{{Service: "team", Door: schemas.DoorOpen, On: today, By: "liaison nurse", Reason: "They have agreed to see her."}}})
-	got := door(t, d, "team")
-	if got.Door != schemas.DoorOpen || got.Because[0].Words != "They have agreed to see her." || d.Held[0].WouldBe != schemas.DoorNotOpen || d.Gap != nil {
-		t.Errorf("door %+v, held %+v, gap %+v", got, d.Held, d.Gap)
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today, Overrides: []Override{{Service: "team", Eligibility: schemas.Eligible, On: today, By: "liaison nurse", Reason: "They have agreed to see her."}}})
+	got := eligibility(t, d, "team")
+	if got.Eligibility != schemas.Eligible || got.Because[0].Words != "They have agreed to see her." || d.Satisfied[0].WouldBe != schemas.NotEligible || d.Gap != nil {
+		t.Errorf("door %+v, held %+v, gap %+v", got, d.Satisfied, d.Gap)
 	}
 }
 
@@ -233,8 +233,8 @@ func TestWhoeverIsAlreadyWithThePersonIsAskedFirst(t *testing.T) {
 	facts := northerner()
 	facts.OpenTo = []string{"community-team"}
 	d := Evaluate(example(t), Situation{Facts: facts, Today: today})
-	if !slices.Equal(d.AskFirst, []string{"community-team"}) || door(t, d, "community-team").Door != schemas.DoorOpen {
-		t.Errorf("ask first %v, door %+v", d.AskFirst, door(t, d, "community-team"))
+	if !slices.Equal(d.AskFirst, []string{"community-team"}) || eligibility(t, d, "community-team").Eligibility != schemas.Eligible {
+		t.Errorf("ask first %v, door %+v", d.AskFirst, eligibility(t, d, "community-team"))
 	}
 }
 
@@ -243,8 +243,8 @@ func TestADoorStaysOpenWhenItsServiceLeavesTheDirectory(t *testing.T) {
 	with := compiledSet(t, lastResort(), service("group", ThirdSector))
 	prior := Evaluate(with, Situation{Facts: northerner(), Today: today})
 	d := Evaluate(compiledSet(t, lastResort()), Situation{Facts: northerner(), Today: tomorrow, Prior: &prior})
-	if got := door(t, d, "group").Door; got != schemas.DoorOpen || d.Held[0].Why != HeldUnlisted {
-		t.Errorf("got %s, held %+v", got, d.Held)
+	if got := eligibility(t, d, "group").Eligibility; got != schemas.Eligible || d.Satisfied[0].Why != SatisfiedUnlisted {
+		t.Errorf("got %s, held %+v", got, d.Satisfied)
 	}
 }
 
@@ -259,7 +259,7 @@ func TestADecisionKeepsTheWordsItWasMadeUnder(t *testing.T) {
 	if after.Hash == before.Hash {
 		t.Error("other words are the same version")
 	}
-	if got := door(t, old, "team").Because[0].Words; got != "We are for people of whom this holds: carers." {
+	if got := eligibility(t, old, "team").Because[0].Words; got != "We are for people of whom this holds: carers." {
 		t.Errorf("got %q", got)
 	}
 	again, err := Load(Source{Content: stored})
@@ -277,16 +277,16 @@ func TestNoUnknownFactExcludes(t *testing.T) {
 		// Whoever is not open with what is known stays so whatever the unknown turns out to be.
 		s.Facts, s.Changes = completed(t, s.Facts, idsOf(set)), nil
 		full := Evaluate(set, s)
-		for i, door := range d.Doors {
-			if door.Door == schemas.DoorNotOpen && full.Doors[i].Door != schemas.DoorNotOpen && !heldIn(full, door.Service) {
-				t.Fatalf("%s said no before it could know: %+v, then %+v", door.Service, door, full.Doors[i])
+		for i, door := range d.Eligibilities {
+			if door.Eligibility == schemas.NotEligible && full.Eligibilities[i].Eligibility != schemas.NotEligible && !heldIn(full, door.Service) {
+				t.Fatalf("%s said no before it could know: %+v, then %+v", door.Service, door, full.Eligibilities[i])
 			}
 		}
 	})
 }
 
 func heldIn(d Decision, service string) bool {
-	return slices.ContainsFunc(d.Held, func(h Held) bool { return h.Service == service })
+	return slices.ContainsFunc(d.Satisfied, func(h Satisfied) bool { return h.Service == service })
 }
 
 // completed gives every absent fact some value.
@@ -315,9 +315,9 @@ func TestNothingClosesADoorOnceItIsOpen(t *testing.T) {
 			next.Today = rapid.SampledFrom([]string{today, tomorrow, "2027-05-01"}).Draw(t, "today")
 			next.Prior = &prior
 			d := Evaluate(set, next)
-			for _, was := range prior.Doors {
-				i := slices.IndexFunc(d.Doors, func(now schemas.ServiceDoor) bool { return now.Service == was.Service })
-				if was.Door == schemas.DoorOpen && (i < 0 || d.Doors[i].Door != schemas.DoorOpen) {
+			for _, was := range prior.Eligibilities {
+				i := slices.IndexFunc(d.Eligibilities, func(now schemas.ServiceEligibility) bool { return now.Service == was.Service })
+				if was.Eligibility == schemas.Eligible && (i < 0 || d.Eligibilities[i].Eligibility != schemas.Eligible) {
 					t.Fatalf("%s was open and is not", was.Service)
 				}
 			}
@@ -331,20 +331,20 @@ func TestEveryExclusionNamesItsCriterionWordsSourceAndDate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := drawSet(t, 4)
 		s := drawSituation(t, set)
-		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(idsOf(set)).Draw(t, "says no"), On: today, Said: SaidNo})
-		for _, door := range Evaluate(set, s).Doors {
-			if door.Door == schemas.DoorOpen {
+		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(idsOf(set)).Draw(t, "says no"), On: today, Said: StateNo})
+		for _, door := range Evaluate(set, s).Eligibilities {
+			if door.Eligibility == schemas.Eligible {
 				continue
 			}
 			if len(door.Because) == 0 {
-				t.Fatalf("%s is %s and does not say why", door.Service, door.Door)
+				t.Fatalf("%s is %s and does not say why", door.Service, door.Eligibility)
 			}
 			for _, b := range door.Because {
 				if b.Criterion == "" || b.Words == "" || b.Source == "" || b.CheckedOn == "" {
 					t.Fatalf("%s: %+v", door.Service, b)
 				}
 			}
-			if door.Door == schemas.DoorOpenIf && len(door.Missing) == 0 {
+			if door.Eligibility == schemas.EligibleIf && len(door.Missing) == 0 {
 				t.Fatalf("%s is open if nobody knows what", door.Service)
 			}
 		}
@@ -376,8 +376,8 @@ func TestAServiceIsDecidedAmongOthersAsItIsAlone(t *testing.T) {
 			if rows := together.rows(service.doc.Service.ID); !slices.EqualFunc(rows, by.Matrix, func(a, b Row) bool { return reflect.DeepEqual(a, b) }) {
 				r.Fatalf("rows among others %+v, alone %+v", rows, by.Matrix)
 			}
-			if !reflect.DeepEqual(together.Doors[i], by.Doors[0]) {
-				r.Fatalf("door among others %+v, alone %+v", together.Doors[i], by.Doors[0])
+			if !reflect.DeepEqual(together.Eligibilities[i], by.Eligibilities[0]) {
+				r.Fatalf("door among others %+v, alone %+v", together.Eligibilities[i], by.Eligibilities[0])
 			}
 		}
 	})
@@ -455,7 +455,7 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 
 func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
 	t.Parallel()
-	d := Evaluate(example(t), Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "talking-therapies", On: today, Said: SaidNo, Words: "Too recent.", Side: SideAbove}}})
+	d := Evaluate(example(t), Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "talking-therapies", On: today, Said: StateNo, Words: "Too recent.", Side: SideAbove}}})
 	table := d.Table()
 	for _, want := range []string{"A&E Follow-up by Peers (example)", "not currently open", "“Too recent.”", "Ask the duty worker at the community team", "Probably no statutory service", "If nobody else can: Navigator"} {
 		if !strings.Contains(table, want) {
@@ -470,7 +470,7 @@ func TestRecencyIsADatedFactThatOpensADoorWithTime(t *testing.T) {
 	left := AddDays(today, -20)
 	s := Situation{Facts: schemas.Facts{LastSelfHarm: &left}, Today: today, Window: window}
 	d := Evaluate(set, s)
-	if got := door(t, d, "later").Door; got != schemas.DoorNotOpen {
+	if got := eligibility(t, d, "later").Eligibility; got != schemas.NotEligible {
 		t.Errorf("20 days after: %s", got)
 	}
 	opens := AddDays(left, 29)
@@ -478,11 +478,11 @@ func TestRecencyIsADatedFactThatOpensADoorWithTime(t *testing.T) {
 		t.Errorf("near %v, looked at anew on %s, want %s", d.Near, NextChange(set, s, d), opens)
 	}
 	s.Today, s.Prior = opens, &d
-	if got := door(t, Evaluate(set, s), "later").Door; got != schemas.DoorOpen {
+	if got := eligibility(t, Evaluate(set, s), "later").Eligibility; got != schemas.Eligible {
 		t.Errorf("on day 29: %s", got)
 	}
 	unknown := Evaluate(set, Situation{Today: today, Window: window})
-	if got := door(t, unknown, "later"); got.Door != schemas.DoorOpenIf || len(unknown.Questions) != 0 {
+	if got := eligibility(t, unknown, "later"); got.Eligibility != schemas.EligibleIf || len(unknown.Questions) != 0 {
 		t.Errorf("nobody may be asked, and nobody is excluded: %+v, %v", got, unknown.Questions)
 	}
 }
@@ -498,21 +498,21 @@ func TestCapacityIsWhatTheServiceStatesByACode(t *testing.T) {
 	}
 	for name, c := range map[string]struct {
 		set  *Directory
-		want schemas.Door
+		want schemas.Eligibility
 	}{
-		"it has room":       {stating("capacity", today), schemas.DoorOpen},
-		"it has a list":     {stating("waitlist", today), schemas.DoorOpen},
-		"it has none":       {stating("no-capacity", today), schemas.DoorNotOpen},
-		"it states no code": {stating("", today), schemas.DoorTalkAbout},
-		"it claims nothing": {stating("", ""), schemas.DoorTalkAbout},
-		"it was long ago":   {stating("no-capacity", "2026-01-02"), schemas.DoorTalkAbout},
+		"it has room":       {stating("capacity", today), schemas.Eligible},
+		"it has a list":     {stating("waitlist", today), schemas.Eligible},
+		"it has none":       {stating("no-capacity", today), schemas.NotEligible},
+		"it states no code": {stating("", today), schemas.TalkAbout},
+		"it claims nothing": {stating("", ""), schemas.TalkAbout},
+		"it was long ago":   {stating("no-capacity", "2026-01-02"), schemas.TalkAbout},
 	} {
 		d := Evaluate(c.set, Situation{Today: today, Window: window})
-		if got := door(t, d, "team"); got.Door != c.want || len(got.Missing) != 0 || len(d.Questions) != 0 {
+		if got := eligibility(t, d, "team"); got.Eligibility != c.want || len(got.Missing) != 0 || len(d.Questions) != 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		regions := FindGaps(c.set, today, GapBudget).Regions
-		if everybody := len(regions) == 1 && regions[0].Words == "everybody"; everybody != (c.want != schemas.DoorOpen) || everybody && regions[0].Talk != (c.want == schemas.DoorTalkAbout) {
+		if everybody := len(regions) == 1 && regions[0].Words == "everybody"; everybody != (c.want != schemas.Eligible) || everybody && regions[0].Talk != (c.want == schemas.TalkAbout) {
 			t.Errorf("%s: the gap finder says %+v", name, regions)
 		}
 	}

@@ -7,23 +7,23 @@ import (
 	"footbridge/schemas"
 )
 
-var doorWords = map[schemas.Door]string{
-	schemas.DoorOpen:      "open",
-	schemas.DoorOpenIf:    "open if",
-	schemas.DoorTalkAbout: "to be talked about",
-	schemas.DoorNotOpen:   "not currently open",
+var eligibilityWords = map[schemas.Eligibility]string{
+	schemas.Eligible:    "open",
+	schemas.EligibleIf:  "open if",
+	schemas.TalkAbout:   "to be talked about",
+	schemas.NotEligible: "not currently open",
 }
 
 // Table writes a decision for a terminal, 100 columns wide: each door with its reasons in the service's own words,
 // then the gap, and what to ask first.
 func (d Decision) Table() string {
 	var b strings.Builder
-	names := make(map[string]string, len(d.Doors))
-	for _, state := range []schemas.Door{schemas.DoorOpen, schemas.DoorTalkAbout, schemas.DoorOpenIf, schemas.DoorNotOpen} {
-		for _, door := range d.Doors {
+	names := make(map[string]string, len(d.Eligibilities))
+	for _, state := range []schemas.Eligibility{schemas.Eligible, schemas.TalkAbout, schemas.EligibleIf, schemas.NotEligible} {
+		for _, door := range d.Eligibilities {
 			names[door.Service] = door.Name
-			if door.Door == state {
-				d.writeDoor(&b, door)
+			if door.Eligibility == state {
+				d.writeEligibility(&b, door)
 			}
 		}
 	}
@@ -49,8 +49,8 @@ func nameOr(names map[string]string, id string) string {
 	return id
 }
 
-func (d Decision) writeDoor(b *strings.Builder, door schemas.ServiceDoor) {
-	words := doorWords[door.Door]
+func (d Decision) writeEligibility(b *strings.Builder, door schemas.ServiceEligibility) {
+	words := eligibilityWords[door.Eligibility]
 	if door.Waiting {
 		words = "waiting on its list"
 	}
@@ -60,7 +60,7 @@ func (d Decision) writeDoor(b *strings.Builder, door schemas.ServiceDoor) {
 		fmt.Fprintf(b, "      %s, checked %s\n", because.Source, because.CheckedOn)
 	}
 	for _, row := range d.Matrix {
-		if row.Service == door.Service && row.Ask != "" && door.Door == schemas.DoorTalkAbout {
+		if row.Service == door.Service && row.Ask != "" && door.Eligibility == schemas.TalkAbout {
 			fmt.Fprintf(b, "      Ask %s.\n", row.Ask)
 		}
 	}

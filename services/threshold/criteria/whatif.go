@@ -9,20 +9,20 @@ type PastDecision struct {
 	Situation Situation `json:"situation"`
 }
 
-// DoorChange is one door that would be another under the draft.
-type DoorChange struct {
+// EligibilityChange is one door that would be another under the draft.
+type EligibilityChange struct {
 	Service string                    `json:"service"`
 	Name    string                    `json:"name"`
-	From    schemas.Door              `json:"from,omitempty"` // empty where the running set has no such service
-	To      schemas.Door              `json:"to,omitempty"`   // empty where the draft has none
+	From    schemas.Eligibility       `json:"from,omitempty"` // empty where the running set has no such service
+	To      schemas.Eligibility       `json:"to,omitempty"`   // empty where the draft has none
 	Because []schemas.CriterionResult `json:"because,omitempty"`
 }
 
 // Replay is one past decision that would come out otherwise.
 type Replay struct {
-	Decision string       `json:"decision"`
-	Journey  string       `json:"journey"`
-	Changes  []DoorChange `json:"changes,omitempty"`
+	Decision string              `json:"decision"`
+	Journey  string              `json:"journey"`
+	Changes  []EligibilityChange `json:"changes,omitempty"`
 	// A gap that the draft closes, or opens. Both may be set where one gap gives way to another.
 	GapCloses *Gap `json:"gapCloses,omitempty"`
 	GapOpens  *Gap `json:"gapOpens,omitempty"`
@@ -59,9 +59,9 @@ func WhatIf(running, draft *Directory, past []PastDecision) WhatIfReport {
 func (r *WhatIfReport) count(replay Replay) {
 	for _, change := range replay.Changes {
 		switch {
-		case change.To == schemas.DoorOpen:
+		case change.To == schemas.Eligible:
 			r.Opened[change.Service]++
-		case change.From == schemas.DoorOpen || change.To == schemas.DoorNotOpen:
+		case change.From == schemas.Eligible || change.To == schemas.NotEligible:
 			r.Closed[change.Service]++
 		}
 	}
@@ -75,19 +75,19 @@ func (r *WhatIfReport) count(replay Replay) {
 
 func compare(before, after Decision) Replay {
 	var replay Replay
-	was := make(map[string]schemas.ServiceDoor, len(before.Doors))
-	for _, door := range before.Doors {
+	was := make(map[string]schemas.ServiceEligibility, len(before.Eligibilities))
+	for _, door := range before.Eligibilities {
 		was[door.Service] = door
 	}
-	for _, door := range after.Doors {
-		if old := was[door.Service]; old.Door != door.Door {
-			replay.Changes = append(replay.Changes, DoorChange{Service: door.Service, Name: door.Name, From: old.Door, To: door.Door, Because: door.Because})
+	for _, door := range after.Eligibilities {
+		if old := was[door.Service]; old.Eligibility != door.Eligibility {
+			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name, From: old.Eligibility, To: door.Eligibility, Because: door.Because})
 		}
 		delete(was, door.Service)
 	}
-	for _, door := range before.Doors {
+	for _, door := range before.Eligibilities {
 		if _, gone := was[door.Service]; gone {
-			replay.Changes = append(replay.Changes, DoorChange{Service: door.Service, Name: door.Name, From: door.Door})
+			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name, From: door.Eligibility})
 		}
 	}
 	if !sameGap(before.Gap, after.Gap) {

@@ -8,8 +8,8 @@ import (
 	"footbridge/schemas"
 )
 
-// heldView is one message with what deciding about it takes.
-type heldView struct {
+// quarantinedView is one message with what deciding about it takes.
+type quarantinedView struct {
 	messageView
 	Waiting   bool
 	Due, Away string
@@ -31,8 +31,8 @@ type heldView struct {
 // factView is one thing known, in words.
 type factView struct{ Name, Words string }
 
-func viewHeld(m message, role string, now time.Time, zone *time.Location) heldView {
-	v := heldView{messageView: viewMessages([]message{m}, now, zone)[0], Named: m.Named}
+func viewQuarantined(m message, role string, now time.Time, zone *time.Location) quarantinedView {
+	v := quarantinedView{messageView: viewMessages([]message{m}, now, zone)[0], Named: m.Named}
 	if m.SettledAt != nil {
 		v.Settled = timeWords(*m.SettledAt, zone)
 	}

@@ -38,9 +38,9 @@ func TestNoFactIsForgottenByBeingLeftOut(t *testing.T) {
 			pieces = append(pieces, one)
 			want.Merge(one.facts, one.gone)
 		}
-		var known Known
+		var known JourneyState
 		for _, i := range rapid.Permutation(append(indexes(len(pieces)), indexes(len(pieces))...)).Draw(r, "order") {
-			known.learn(pieces[i].at, pieces[i].facts, pieces[i].gone)
+			known.apply(pieces[i].at, pieces[i].facts, pieces[i].gone)
 		}
 		if !reflect.DeepEqual(known.Facts, want) {
 			r.Fatalf("known %+v, want %+v", known.Facts, want)

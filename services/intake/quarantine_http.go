@@ -17,14 +17,14 @@ type messageShown struct {
 	LedgerLine
 	// Says is what the message says beside who it is about; absent where it cannot be read, where its content has been
 	// erased, and for whoever may not read messages.
-	Says *messageSays `json:"says,omitempty"`
+	Says *messageContent `json:"says,omitempty"`
 	// Named says that it is known whom the message is about, so that asking who it is makes sense.
 	Named bool `json:"named,omitempty"`
 	// Who is shown for a stated reason alone.
 	Who *messageWho `json:"who,omitempty"`
 }
 
-type messageSays struct {
+type messageContent struct {
 	Visit     string        `json:"visit,omitempty"`
 	ArrivedAt *time.Time    `json:"arrivedAt,omitempty"`
 	LeftAt    *time.Time    `json:"leftAt,omitempty"`
@@ -65,14 +65,14 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 		if who.Role == string(schemas.Operator) { // never what a message says
 			return nil
 		}
-		shown.Says = s.saysOf(held)
+		shown.Says = s.contentOf(held)
 		sub, err := s.subjectOfMessage(tx, who, id)
 		if err != nil || sub == nil {
 			return err
 		}
 		shown.Named = !sub.erased
 		if reason != "" {
-			shown.Who, refusal, err = s.lookFromMessage(tx, who, held, sub, reason)
+			shown.Who, refusal, err = s.readIdentityFromMessage(tx, who, held, sub, reason)
 		}
 		return err
 	})
@@ -85,8 +85,8 @@ func (s *Service) getMessage(w http.ResponseWriter, r *http.Request) error {
 	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
-// saysOf reads a message as it came, by the profile as it is now.
-func (s *Service) saysOf(held *heldMessage) *messageSays {
+// contentOf reads a message as it came, by the profile as it is now.
+func (s *Service) contentOf(held *quarantinedMessage) *messageContent {
 	key, err := s.vault.Unwrap(held.ID, held.wrapped)
 	if err != nil || len(held.raw) == 0 {
 		return nil
@@ -95,11 +95,11 @@ func (s *Service) saysOf(held *heldMessage) *messageSays {
 	if err != nil {
 		return nil
 	}
-	statement := s.readKept(held, raw).Statement
+	statement := s.readKept(held, raw).ClinicalEvent
 	if statement == nil {
 		return nil
 	}
-	says := &messageSays{Visit: statement.Visit, Facts: statement.Facts}
+	says := &messageContent{Visit: statement.Visit, Facts: statement.Facts}
 	if statement.Arrived.Known() {
 		says.ArrivedAt = &statement.Arrived.At
 	}
@@ -109,10 +109,10 @@ func (s *Service) saysOf(held *heldMessage) *messageSays {
 	return says
 }
 
-// lookFromMessage is one look at who a message is about; in the trail the message stands where a journey would.
-func (s *Service) lookFromMessage(tx *flow.Tx, who principal.Principal, held *heldMessage, sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
+// readIdentityFromMessage is one look at who a message is about; in the trail the message stands where a journey would.
+func (s *Service) readIdentityFromMessage(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
 	sub.Journey, sub.Organisation = held.ID, cmp.Or(sub.Organisation, held.Organisation)
-	shown, refusal, err := s.look(tx, who, sub, reason)
+	shown, refusal, err := s.readIdentity(tx, who, sub, reason)
 	if refusal != nil || err != nil {
 		return nil, refusal, err
 	}

@@ -18,7 +18,7 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// waiting lists messages that were set aside and wait for somebody, by the time promised, that the principal may see.
+// waiting lists messages that were quarantined and wait for somebody, by the time promised, that the principal may see.
 func (s *Service) waiting(ctx context.Context, who principal.Principal, page httpx.Page) ([]LedgerLine, error) {
 	after := []any{nil, nil}
 	if len(page.After) == 2 {

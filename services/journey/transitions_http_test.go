@@ -25,9 +25,9 @@ func TestAJourneyIsHeldReleasedClosedAndReopenedOverHTTP(t *testing.T) {
 	journey, _ := w.oneJourney()
 	path := "/api/journeys/" + journey
 	for _, tc := range []struct {
-		turn, body, state string
-		may               []string
-		step              string
+		transition, body, state string
+		may                     []string
+		step                    string
 	}{
 		{"/hold", w.holding(), "held", []string{"release", "hold", "close"}, stepReviewHold},
 		{"/release", "", "open", []string{"hold", "close"}, stepAskThePerson},
@@ -35,19 +35,19 @@ func TestAJourneyIsHeldReleasedClosedAndReopenedOverHTTP(t *testing.T) {
 		{"/close", closingInError, "closed", []string{"reopen"}, ""},
 		{"/reopen", "{}", "open", []string{"hold", "close"}, stepAskThePerson},
 	} {
-		got, status := ask[changedShown](w, "POST", path+tc.turn, tc.body)
+		got, status := ask[changedShown](w, "POST", path+tc.transition, tc.body)
 		if status != 200 || got.State != tc.state || !slices.Equal(got.May, tc.may) {
-			t.Fatalf("%s: %d %+v", tc.turn, status, got)
+			t.Fatalf("%s: %d %+v", tc.transition, status, got)
 		}
 		shown, _ := ask[journeyShown](w, "GET", path, "")
 		if (tc.step == "") != (len(shown.Steps) == 0) || tc.step != "" && (len(shown.Steps) != 1 || shown.Steps[0].Kind != tc.step) {
-			t.Errorf("%s: steps %+v", tc.turn, shown.Steps)
+			t.Errorf("%s: steps %+v", tc.transition, shown.Steps)
 		}
-		if (shown.Held != nil) != (tc.state == "held") || (shown.Closed != nil) != (tc.state == "closed") || !slices.Equal(shown.May, tc.may) {
-			t.Errorf("%s: held %v, closed %v, may %v", tc.turn, shown.Held, shown.Closed, shown.May)
+		if (shown.OnHold != nil) != (tc.state == "held") || (shown.Closed != nil) != (tc.state == "closed") || !slices.Equal(shown.May, tc.may) {
+			t.Errorf("%s: held %v, closed %v, may %v", tc.transition, shown.OnHold, shown.Closed, shown.May)
 		}
 		if last := shown.Timeline[len(shown.Timeline)-1]; last.Sentence != schemas.Sentence(last.Type) || last.Sentence == "" {
-			t.Errorf("%s: the last line is %+v", tc.turn, last)
+			t.Errorf("%s: the last line is %+v", tc.transition, last)
 		}
 	}
 	if got := count(t, w.pool, `select count(*) from turn where journey = $1 and decided_by = 'navigator@RXX/someone'`, journey); got != 5 {

@@ -10,39 +10,39 @@ import (
 	"footbridge/schemas"
 )
 
-// Known is everything that has been heard about one journey and bears on its steps. It is built by adding: each
+// JourneyState is everything that has been heard about one journey and bears on its steps. It is built by adding: each
 // entry carries the sequence of the event that set it (sequences of one service are only compared with its own), an
 // older one changes nothing, and the order of arrival does not matter.
-type Known struct {
+type JourneyState struct {
 	// Visits holds times in A&E and requests for support, by their opaque id.
 	Visits   map[string]Visit           `json:"visits,omitempty"`
 	Consents map[string]schemas.Answers `json:"consents,omitempty"` // by purpose
 	Contact  Answer                     `json:"contact,omitzero"`   // Yes: contact may be made
-	Gap      Heard                      `json:"gap,omitzero"`
+	Gap      Subscribed                 `json:"gap,omitzero"`
 	// Services are those that were asked for help, by the directory's id.
 	Services map[string]Asking `json:"services,omitempty"`
 	// Deletion is the last yes taken back: partners confirm what they did with the details they had.
-	Deletion Heard `json:"deletion,omitzero"`
+	Deletion Subscribed `json:"deletion,omitzero"`
 	// Expiring is the last yes that comes to its end; Questions, while Yes, what somebody has to ask about contact;
 	// Merged, while not Yes, a merge that nobody has confirmed.
-	Expiring  Heard            `json:"expiring,omitzero"`
+	Expiring  Subscribed       `json:"expiring,omitzero"`
 	Questions Answer           `json:"questions,omitzero"`
 	Merged    Answer           `json:"merged,omitzero"`
-	Missing   Heard            `json:"missing,omitzero"` // facts that somebody has to find out
+	Missing   Subscribed       `json:"missing,omitzero"` // facts that somebody has to find out
 	Offers    map[string]Offer `json:"offers,omitempty"`
 	// Exhausted is when no partner was left.
-	Exhausted Heard `json:"exhausted,omitzero"`
-	Plan      Plan  `json:"plan,omitzero"`
-	Call      Call  `json:"call,omitzero"`
+	Exhausted Subscribed `json:"exhausted,omitzero"`
+	Plan      Plan       `json:"plan,omitzero"`
+	Call      Call       `json:"call,omitzero"`
 
 	schemas.Origin
 	// Hold and Closed say so while it is; Resumed is when it was last released or reopened, and Reopened that it was
 	// reopened, by the journey's own sequence. Answers to consent up to AnsweredUpTo were about what is over.
-	Hold         *Hold   `json:"hold,omitempty"`
-	Closed       *Closed `json:"closed,omitempty"`
-	Resumed      Heard   `json:"resumed,omitzero"`
-	Reopened     Heard   `json:"reopened,omitzero"`
-	AnsweredUpTo int64   `json:"answeredUpTo,omitempty"`
+	Hold         *Hold      `json:"hold,omitempty"`
+	Closed       *Closed    `json:"closed,omitempty"`
+	Resumed      Subscribed `json:"resumed,omitzero"`
+	Reopened     Subscribed `json:"reopened,omitzero"`
+	AnsweredUpTo int64      `json:"answeredUpTo,omitempty"`
 	// Pairs are records that were said to be one person's (Yes), or two people's, by both of them.
 	Pairs map[string]Answer `json:"pairs,omitempty"`
 	// Barred are the organisations that the person said must not know, by the event with sequence BarredAt.
@@ -56,23 +56,23 @@ type Known struct {
 	Last  time.Time `json:"last"`
 }
 
-// Heard is that something was said: its sequence and when.
-type Heard struct {
+// Subscribed is that something was said: its sequence and when.
+type Subscribed struct {
 	At   int64     `json:"at"`
 	When time.Time `json:"when"`
 }
 
-func (h *Heard) hear(at int64, when time.Time) bool {
+func (h *Subscribed) apply(at int64, when time.Time) bool {
 	if at <= h.At {
 		return false
 	}
-	*h = Heard{At: at, When: when}
+	*h = Subscribed{At: at, When: when}
 	return true
 }
 
 // Answer is a yes or no; with At 0 it has not been given.
 type Answer struct {
-	Heard
+	Subscribed
 	Yes bool `json:"yes"`
 }
 
@@ -81,45 +81,45 @@ func (a Answer) is(yes bool) bool { return a.At > 0 && a.Yes == yes }
 // Visit is one time in A&E or urgent care, or one request for support. The greater of Recorded and Withdrawn is how
 // it stands: a withdrawal that arrives before what it withdraws is a tombstone.
 type Visit struct {
-	Recorded  Heard `json:"recorded,omitzero"`
-	Withdrawn Heard `json:"withdrawn,omitzero"`
+	Recorded  Subscribed `json:"recorded,omitzero"`
+	Withdrawn Subscribed `json:"withdrawn,omitzero"`
 	// LeftOn is the local day of leaving hospital, or of the request, as last said.
 	LeftOn   string   `json:"leftOn,omitempty"`
 	LeftOnAt int64    `json:"leftOnAt,omitempty"`
 	Flags    []string `json:"flags,omitempty"`
 	FlagsAt  int64    `json:"flagsAt,omitempty"`
 	// Decided is the record of a young people's clinician; MayAnswer is who may answer by it, empty for an adult.
-	Decided   Heard  `json:"decided,omitzero"`
-	MayAnswer string `json:"mayAnswer,omitempty"`
+	Decided   Subscribed `json:"decided,omitzero"`
+	MayAnswer string     `json:"mayAnswer,omitempty"`
 }
 
-func (v Visit) stands() bool { return v.Recorded.At > v.Withdrawn.At }
+func (v Visit) isActive() bool { return v.Recorded.At > v.Withdrawn.At }
 
 // Offer is an offer as the journey knows it. An offer that was withdrawn before it was heard of has only Ended.
 type Offer struct {
-	Raised   Heard     `json:"raised,omitzero"`
-	Partner  string    `json:"partner,omitempty"`
-	AnswerBy time.Time `json:"answerBy,omitzero"`
-	Late     bool      `json:"late,omitempty"`
+	Raised   Subscribed `json:"raised,omitzero"`
+	Partner  string     `json:"partner,omitempty"`
+	AnswerBy time.Time  `json:"answerBy,omitzero"`
+	Late     bool       `json:"late,omitempty"`
 	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was declined,
 	// handed back or withdrawn.
-	Accepted  Heard `json:"accepted,omitzero"`
-	Completed Heard `json:"completed,omitzero"`
+	Accepted  Subscribed `json:"accepted,omitzero"`
+	Completed Subscribed `json:"completed,omitzero"`
 	// Sent: a channel's server took it. PassedOn: the next partner is asked, unless this one said yes since.
-	Sent     Heard `json:"sent,omitzero"`
-	PassedOn Heard `json:"passedOn,omitzero"`
-	Ended    bool  `json:"ended,omitempty"`
+	Sent     Subscribed `json:"sent,omitzero"`
+	PassedOn Subscribed `json:"passedOn,omitzero"`
+	Ended    bool       `json:"ended,omitempty"`
 }
 
 // Asking is how it stands with one service: it was asked, and it answered. The greater of the two sequences is how it
 // stands; By is the role that sees to it.
 type Asking struct {
-	Asked    Heard     `json:"asked,omitzero"`
-	By       string    `json:"by,omitempty"`
-	AnswerBy time.Time `json:"answerBy,omitzero"`
-	Answered Heard     `json:"answered,omitzero"`
-	Answer   string    `json:"answer,omitempty"`
-	SeenToBy string    `json:"seenToBy,omitempty"` // the role that recorded the answer
+	Asked    Subscribed `json:"asked,omitzero"`
+	By       string     `json:"by,omitempty"`
+	AnswerBy time.Time  `json:"answerBy,omitzero"`
+	Answered Subscribed `json:"answered,omitzero"`
+	Answer   string     `json:"answer,omitempty"`
+	SeenToBy string     `json:"seenToBy,omitempty"` // the role that recorded the answer
 	// Questioned says that it may not decline for the reason that it gave: somebody asks it about that.
 	Questioned bool `json:"questioned,omitempty"`
 }
@@ -134,23 +134,23 @@ const answerNoReply = "no-reply"
 
 // Plan is how the bridging plan stands: proposed, active, paused or ended.
 type Plan struct {
-	Heard
+	Subscribed
 	ID    string `json:"id,omitempty"`
 	State string `json:"state,omitempty"`
 }
 
 // Call is the bridging call that was scheduled last.
 type Call struct {
-	Heard
+	Subscribed
 	ID    string    `json:"id,omitempty"`
 	DueAt time.Time `json:"dueAt,omitzero"`
 }
 
 // began says whether what began the journey has been heard of.
-func (k *Known) began() bool { return k.PersonAt > 0 }
+func (k *JourneyState) began() bool { return k.PersonAt > 0 }
 
-// hear notes that an event of this time concerns the journey.
-func (k *Known) hear(when time.Time) {
+// apply notes that an event of this time concerns the journey.
+func (k *JourneyState) apply(when time.Time) {
 	if k.First.IsZero() || when.Before(k.First) {
 		k.First = when
 	}
@@ -159,7 +159,7 @@ func (k *Known) hear(when time.Time) {
 	}
 }
 
-func (k *Known) visit(id string, change func(v *Visit)) {
+func (k *JourneyState) visit(id string, change func(v *Visit)) {
 	if k.Visits == nil {
 		k.Visits = map[string]Visit{}
 	}
@@ -169,10 +169,10 @@ func (k *Known) visit(id string, change func(v *Visit)) {
 }
 
 // addBeginning takes in a recorded discharge or a request for support.
-func (k *Known) addBeginning(at int64, when time.Time, person, sender, visit, leftOn string, flags []string) {
+func (k *JourneyState) addBeginning(at int64, when time.Time, person, sender, visit, leftOn string, flags []string) {
 	k.Begin(at, person, sender)
 	k.visit(visit, func(v *Visit) {
-		v.Recorded.hear(at, when)
+		v.Recorded.apply(at, when)
 		v.left(at, leftOn)
 		v.flag(at, flags)
 	})
@@ -186,7 +186,7 @@ func (v *Visit) left(at int64, on string) {
 
 // beganOn is the local day on which a journey began: the earliest on which somebody left hospital or asked, or on which
 // anything was heard of it.
-func (k *Known) beganOn(zone *time.Location) calendar.Day {
+func (k *JourneyState) beganOn(zone *time.Location) calendar.Day {
 	first := calendar.DayOf(k.First, zone)
 	for _, v := range k.Visits {
 		if day, err := calendar.ParseDay(v.LeftOn); err == nil {
@@ -202,57 +202,57 @@ func (v *Visit) flag(at int64, flags []string) {
 	}
 }
 
-func (k *Known) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
+func (k *JourneyState) addCorrected(at int64, when time.Time, d schemas.DischargeCorrectedData) {
 	k.Place(at, d.Organisation)
 	k.visit(d.Visit, func(v *Visit) {
 		v.left(at, d.LeftOn)
 		if d.Flags != nil {
 			v.flag(at, d.Flags)
 		}
-		if d.MayAnswer != "" && v.Decided.hear(at, when) {
+		if d.MayAnswer != "" && v.Decided.apply(at, when) {
 			v.MayAnswer = d.MayAnswer
 		}
 	})
 }
 
-func (k *Known) addWithdrawn(at int64, when time.Time, visit string) {
-	k.visit(visit, func(v *Visit) { v.Withdrawn.hear(at, when) })
+func (k *JourneyState) addWithdrawn(at int64, when time.Time, visit string) {
+	k.visit(visit, func(v *Visit) { v.Withdrawn.apply(at, when) })
 }
 
 // addConsent takes in an answer, to whom it was given: a no to one partner ends nothing else, and a yes to one is to
 // nobody else.
-func (k *Known) addConsent(d schemas.ConsentData, said schemas.Said) {
+func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) {
 	for _, purpose := range d.Purposes {
 		if k.Consents == nil {
 			k.Consents = map[string]schemas.Answers{}
 		}
 		answers := k.Consents[purpose]
-		answers.Hear(d.Organisation, said)
+		answers.Apply(d.Organisation, said)
 		k.Consents[purpose] = answers
 	}
 }
 
-func (k *Known) addContact(at int64, when time.Time, may bool) {
-	if k.Contact.hear(at, when) {
+func (k *JourneyState) addContact(at int64, when time.Time, may bool) {
+	if k.Contact.apply(at, when) {
 		k.Contact.Yes = may
 	}
 }
 
 // addPair takes in that two records are one person's, or two people's.
-func (k *Known) addPair(at int64, when time.Time, d schemas.PersonMergedData, one bool) {
+func (k *JourneyState) addPair(at int64, when time.Time, d schemas.PersonMergedData, one bool) {
 	if k.Pairs == nil {
 		k.Pairs = map[string]Answer{}
 	}
 	key := min(d.Person, d.Other) + " " + max(d.Person, d.Other)
 	pair := k.Pairs[key]
-	if pair.hear(at, when) {
+	if pair.apply(at, when) {
 		pair.Yes = one
 	}
 	k.Pairs[key] = pair
 }
 
 // same are the other records that are said to be this journey's person's, sorted.
-func (k *Known) same() []string {
+func (k *JourneyState) same() []string {
 	found := []string{k.Person}
 	for i := 0; i < len(found); i++ {
 		for key, pair := range k.Pairs {
@@ -267,8 +267,8 @@ func (k *Known) same() []string {
 	return slices.Sorted(slices.Values(found[1:]))
 }
 
-// heldWith is the journey with which this one is held, or nil.
-func (k *Known) heldWith() *string {
+// onHoldWith is the journey with which this one is held, or nil.
+func (k *JourneyState) onHoldWith() *string {
 	if k.Hold == nil || k.Hold.With == "" {
 		return nil
 	}
@@ -276,18 +276,18 @@ func (k *Known) heldWith() *string {
 }
 
 // addBarred takes in the whole list of organisations that must not know, where an event speaks of it.
-func (k *Known) addBarred(at int64, organisations []string) {
+func (k *JourneyState) addBarred(at int64, organisations []string) {
 	if organisations != nil && at > k.BarredAt {
 		k.Barred, k.BarredAt = organisations, at
 	}
 }
 
 // barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
-func (k *Known) barred() []string {
+func (k *JourneyState) barred() []string {
 	return append([]string{}, slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Sender })...)
 }
 
-func (k *Known) offer(id string, change func(o *Offer)) {
+func (k *JourneyState) offer(id string, change func(o *Offer)) {
 	if k.Offers == nil {
 		k.Offers = map[string]Offer{}
 	}
@@ -296,15 +296,15 @@ func (k *Known) offer(id string, change func(o *Offer)) {
 	k.Offers[id] = o
 }
 
-func (k *Known) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
+func (k *JourneyState) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
 	k.offer(d.Offer, func(o *Offer) {
-		if o.Raised.hear(at, when) {
+		if o.Raised.apply(at, when) {
 			o.Partner, o.AnswerBy, o.Late = d.Partner, d.AnswerBy.UTC(), d.Late
 		}
 	})
 }
 
-func (k *Known) service(id string, change func(a *Asking)) {
+func (k *JourneyState) service(id string, change func(a *Asking)) {
 	if k.Services == nil {
 		k.Services = map[string]Asking{}
 	}
@@ -313,31 +313,31 @@ func (k *Known) service(id string, change func(a *Asking)) {
 	k.Services[id] = a
 }
 
-func (k *Known) addAsked(at int64, when time.Time, d schemas.ServiceAskedData) {
+func (k *JourneyState) addAsked(at int64, when time.Time, d schemas.ServiceAskedData) {
 	k.service(d.Service, func(a *Asking) {
-		if a.Asked.hear(at, when) {
+		if a.Asked.apply(at, when) {
 			a.By, a.AnswerBy = d.By, d.AnswerBy.UTC()
 		}
 	})
 }
 
-func (k *Known) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredData) {
+func (k *JourneyState) addAnswered(at int64, when time.Time, d schemas.ServiceAnsweredData) {
 	k.service(d.Service, func(a *Asking) {
-		if a.Answered.hear(at, when) {
+		if a.Answered.apply(at, when) {
 			a.Answer, a.SeenToBy, a.Questioned = d.Answer, d.By, d.Questioned
 		}
 	})
 }
 
-func (k *Known) addPlan(at int64, when time.Time, id, state string) {
-	if k.Plan.hear(at, when) {
+func (k *JourneyState) addPlan(at int64, when time.Time, id, state string) {
+	if k.Plan.apply(at, when) {
 		k.Plan.ID, k.Plan.State = id, state
 	}
 }
 
-func (k *Known) addCall(at int64, when time.Time, d schemas.CallScheduledData) {
+func (k *JourneyState) addCall(at int64, when time.Time, d schemas.CallScheduledData) {
 	k.addPlan(at, when, d.Plan, planActive) // a call ahead says that the plan goes on
-	if k.Call.hear(at, when) {
+	if k.Call.apply(at, when) {
 		k.Call.ID, k.Call.DueAt = d.Call, d.DueAt.UTC()
 	}
 }
@@ -350,9 +350,9 @@ const (
 )
 
 // current returns the visit recorded last of those that stand.
-func (k *Known) current() (id string, v Visit, ok bool) {
+func (k *JourneyState) current() (id string, v Visit, ok bool) {
 	for other, o := range k.Visits {
-		if o.stands() && (!ok || cmp.Or(cmp.Compare(o.Recorded.At, v.Recorded.At), cmp.Compare(other, id)) > 0) {
+		if o.isActive() && (!ok || cmp.Or(cmp.Compare(o.Recorded.At, v.Recorded.At), cmp.Compare(other, id)) > 0) {
 			id, v, ok = other, o, true
 		}
 	}
@@ -361,13 +361,13 @@ func (k *Known) current() (id string, v Visit, ok bool) {
 
 // askFrom is when asking begins: when the visit became known, and again when a stop on contact was lifted, a clinician
 // had said who may be asked, or the journey went on after it was held or closed.
-func (k *Known) askFrom() time.Time {
+func (k *JourneyState) askFrom() time.Time {
 	_, v, _ := k.current()
 	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When)
 }
 
 // cancelled returns the visit withdrawn last.
-func (k *Known) cancelled() (id string, v Visit, ok bool) {
+func (k *JourneyState) cancelled() (id string, v Visit, ok bool) {
 	for other, o := range k.Visits {
 		if o.Withdrawn.At > 0 && (!ok || cmp.Or(cmp.Compare(o.Withdrawn.At, v.Withdrawn.At), cmp.Compare(other, id)) > 0) {
 			id, v, ok = other, o, true
@@ -376,8 +376,8 @@ func (k *Known) cancelled() (id string, v Visit, ok bool) {
 	return id, v, ok
 }
 
-// standing returns the offer that stands, the one raised last if several seem to.
-func (k *Known) standing() (id string, o Offer, ok bool) {
+// active returns the offer that stands, the one raised last if several seem to.
+func (k *JourneyState) active() (id string, o Offer, ok bool) {
 	for other, p := range k.Offers {
 		if p.Raised.At > 0 && !p.Ended && p.PassedOn.At <= p.Accepted.At && p.Completed.At == 0 && (!ok || p.Raised.At > o.Raised.At) {
 			id, o, ok = other, p, true

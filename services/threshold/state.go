@@ -17,9 +17,9 @@ type origin struct {
 	PlacedAt int64  `json:"placedAt,omitempty"`
 }
 
-// Known is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
+// JourneyState is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
 // the event it came from, and a part from an earlier event never replaces one from a later.
-type Known struct {
+type JourneyState struct {
 	origin
 	LeftOn   criteria.Day  `json:"leftOn,omitempty"`
 	LeftOnAt int64         `json:"leftOnAt,omitempty"`
@@ -42,45 +42,45 @@ type Known struct {
 	AnswerBy  map[string]time.Time `json:"answerBy,omitempty"`
 }
 
-// stands says that the journey has begun, its discharge has not been withdrawn since, and it is not closed.
-func (k Known) stands() bool { return k.PersonAt > k.WithdrawnAt && !k.Closed }
+// isActive says that the journey has begun, its discharge has not been withdrawn since, and it is not closed.
+func (k JourneyState) isActive() bool { return k.PersonAt > k.WithdrawnAt && !k.Closed }
 
-func (k *Known) turn(at int64, closed bool, from criteria.Day) {
+func (k *JourneyState) turn(at int64, closed bool, from criteria.Day) {
 	if schemas.Newer(at, &k.TurnedAt) {
 		k.Closed, k.From = closed, from
 	}
 }
 
 // countsFrom is the local day the window counts from.
-func (k Known) countsFrom() criteria.Day { return max(k.LeftOn, k.From) }
+func (k JourneyState) countsFrom() criteria.Day { return max(k.LeftOn, k.From) }
 
-func (k *Known) begin(at int64, person, organisation string, leftOn criteria.Day, facts schemas.Facts) {
+func (k *JourneyState) begin(at int64, person, organisation string, leftOn criteria.Day, facts schemas.Facts) {
 	(*schemas.Origin)(&k.origin).Begin(at, person, organisation)
 	k.leave(at, leftOn)
-	k.learn(at, facts, nil)
+	k.apply(at, facts, nil)
 }
 
-func (k *Known) correct(at int64, d schemas.DischargeCorrectedData) {
+func (k *JourneyState) correct(at int64, d schemas.DischargeCorrectedData) {
 	(*schemas.Origin)(&k.origin).Place(at, d.Organisation)
 	if d.LeftOn != "" {
 		k.leave(at, d.LeftOn)
 	}
 	if d.Facts != nil {
-		k.learn(at, *d.Facts, nil)
+		k.apply(at, *d.Facts, nil)
 	}
-	k.learn(at, schemas.Facts{}, d.TakenBack)
+	k.apply(at, schemas.Facts{}, d.Retracted)
 }
 
-func (k *Known) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
+func (k *JourneyState) withdraw(at int64) { k.WithdrawnAt = max(k.WithdrawnAt, at) }
 
-func (k *Known) leave(at int64, on criteria.Day) {
+func (k *JourneyState) leave(at int64, on criteria.Day) {
 	if schemas.Newer(at, &k.LeftOnAt) {
 		k.LeftOn = on
 	}
 }
 
-// learn takes over each fact that an event states or takes back, unless a later one has spoken of it.
-func (k *Known) learn(at int64, facts schemas.Facts, takenBack []string) {
+// apply takes over each fact that an event states or takes back, unless a later one has spoken of it.
+func (k *JourneyState) apply(at int64, facts schemas.Facts, takenBack []string) {
 	stated := maps.Collect(facts.Fields())
 	for name, field := range k.Facts.Fields() {
 		gone := slices.Contains(takenBack, name)
@@ -96,7 +96,7 @@ func (k *Known) learn(at int64, facts schemas.Facts, takenBack []string) {
 }
 
 // situation is what is to be decided about on a day.
-func (k Known) situation(today criteria.Day, prior *criteria.Decision) criteria.Situation {
+func (k JourneyState) situation(today criteria.Day, prior *criteria.Decision) criteria.Situation {
 	return criteria.Situation{
 		Facts: k.Facts, Changes: criteria.Ahead(k.Facts), Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
 		Window: criteria.Window{FirstDay: today, LastDay: max(today, criteria.AddDays(k.countsFrom(), criteria.WindowDays))},
@@ -115,7 +115,7 @@ func outcomeOf(d *criteria.Decision) (o outcome) {
 	if d == nil {
 		return o
 	}
-	o.pathway.Open, o.pathway.OpenIf = d.Named(schemas.DoorOpen, schemas.MostNamed), d.Named(schemas.DoorOpenIf, schemas.MostNamed)
+	o.pathway.Open, o.pathway.OpenIf = d.Named(schemas.Eligible, schemas.MostNamed), d.Named(schemas.EligibleIf, schemas.MostNamed)
 	o.pathway.Waits = d.Waits[:min(len(d.Waits), mostWaits)]
 	if d.Gap != nil && d.Gap.New {
 		o.gap = &schemas.GapFoundData{Probable: d.Gap.Probable, Nobody: d.Nobody}

@@ -60,7 +60,7 @@ func TestWhoAMessageIsAboutIsAskedForWithAReasonAndNeverInAnAddress(t *testing.T
 func TestADecisionThatCannotBeCarriedOutIsSaidAndWhatWasPutInStays(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	for status, words := range unsettledWords {
+	for status, words := range undecidedWords {
 		f.services.refuse = httpx.NewProblem(status, "No: no-end-time.")
 		w := f.ask(t, "POST", "/messages/"+heldID+"/release", url.Values{"request": {"k"}, "visit": {"V9"}}, guide)
 		if page := w.Body.String(); w.Code != status || !strings.Contains(page, `<a href="#decide">`+words) || !strings.Contains(page, `value="V9"`) {
@@ -91,14 +91,14 @@ func TestWhatWaitsComesFirstByItsDueTime(t *testing.T) {
 func TestOnlyWhatIsOfferedForAMessageIsShown(t *testing.T) {
 	t.Parallel()
 	alarm := message{Outcome: "quarantined", Can: []remedy{{Do: "dismiss", Words: "The sender has been asked."}}}
-	if v := viewHeld(alarm, guide.Role, now, london); v.Release != "" || v.Dismiss == "" {
+	if v := viewQuarantined(alarm, guide.Role, now, london); v.Release != "" || v.Dismiss == "" {
 		t.Errorf("an alarm is shown as %+v", v)
 	}
-	if v := viewHeld(alarm, opera.Role, now, london); v.Dismiss != "" {
+	if v := viewQuarantined(alarm, opera.Role, now, london); v.Dismiss != "" {
 		t.Error("an operator may not dismiss")
 	}
 	question := message{Outcome: "quarantined", Can: []remedy{{Do: "release", With: []string{"facts"}, Words: "Its journey begins."}}}
-	for _, s := range viewHeld(question, guide.Role, now, london).Form.Sections {
+	for _, s := range viewQuarantined(question, guide.Role, now, london).Form.Sections {
 		for _, q := range s.Questions {
 			if q.Name == "left" || q.Name == "visit" {
 				t.Errorf("%s is asked for, and would not be taken", q.Name)
@@ -106,7 +106,7 @@ func TestOnlyWhatIsOfferedForAMessageIsShown(t *testing.T) {
 		}
 	}
 	settled := message{Outcome: "quarantined", SettledAt: &now, Can: question.Can}
-	if v := viewHeld(settled, guide.Role, now, london); v.Release != "" || v.Waiting {
+	if v := viewQuarantined(settled, guide.Role, now, london); v.Release != "" || v.Waiting {
 		t.Errorf("what was settled is shown as %+v", v)
 	}
 }

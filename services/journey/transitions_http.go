@@ -13,10 +13,10 @@ import (
 	"footbridge/schemas"
 )
 
-// heldShown is who has the person while a journey is held, and when somebody looks again.
-type heldShown struct {
+// holdShown is who has the person while a journey is held, and when somebody looks again.
+type holdShown struct {
 	Place    string    `json:"place"`
-	HeldBy   string    `json:"heldBy"`
+	OnHoldBy string    `json:"heldBy"`
 	ReviewOn string    `json:"reviewOn"`
 	Since    time.Time `json:"since"`
 }
@@ -27,16 +27,16 @@ type closedShown struct {
 	Closing
 }
 
-func (a api) heldOf(j *record) *heldShown {
-	h := j.Known.Hold
+func (a api) onHoldOf(j *record) *holdShown {
+	h := j.JourneyState.Hold
 	if h == nil {
 		return nil
 	}
-	return &heldShown{Place: h.Place, HeldBy: h.HeldBy, ReviewOn: h.ReviewOn, Since: h.When.In(a.zone)}
+	return &holdShown{Place: h.Place, OnHoldBy: h.OnHoldBy, ReviewOn: h.ReviewOn, Since: h.When.In(a.zone)}
 }
 
 func (a api) closedOf(j *record) *closedShown {
-	c := j.Known.Closed
+	c := j.JourneyState.Closed
 	if c == nil {
 		return nil
 	}
@@ -45,7 +45,7 @@ func (a api) closedOf(j *record) *closedShown {
 
 // mayDo is what a role may do next with a journey as a whole.
 func mayDo(state string, role schemas.Role) []string {
-	may := map[string][]string{journeyOpen: {"hold", "close"}, journeyHeld: {"release", "hold", "close"}, journeyClosed: {"reopen"}}[state]
+	may := map[string][]string{journeyOpen: {"hold", "close"}, journeyOnHold: {"release", "hold", "close"}, journeyClosed: {"reopen"}}[state]
 	return slices.DeleteFunc(slices.Clone(may), func(what string) bool {
 		return !slices.ContainsFunc(schemas.RoutesOf(Name), func(r schemas.Route) bool {
 			return r.Pattern == "/api/journeys/{id}/"+what && r.Allows(role)
@@ -57,7 +57,7 @@ func mayDo(state string, role schemas.Role) []string {
 // tag. That a step gained an owner because it was overdue does not.
 func (r *record) tag() string {
 	sum := sha256.New()
-	fmt.Fprintln(sum, r.State, r.Version, r.Known.Last.UnixMicro(), len(r.Known.Tries))
+	fmt.Fprintln(sum, r.State, r.Version, r.JourneyState.Last.UnixMicro(), len(r.JourneyState.Tries))
 	var open []string
 	for _, s := range openOnes(r.Steps) {
 		open = append(open, s.ID)
@@ -82,14 +82,14 @@ func lockJourney(tx *flow.Tx, p principal.Principal, id string) (*record, error)
 
 type holdAsked struct {
 	Place    string `json:"place"`
-	HeldBy   string `json:"heldBy"`
+	OnHoldBy string `json:"heldBy"`
 	ReviewOn string `json:"reviewOn"`
 }
 
 // hold records that somebody else has the person for now.
 func (a api) hold(w http.ResponseWriter, r *http.Request) error {
 	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, asked holdAsked, p principal.Principal) error {
-		if err := ws.hold(j, Hold{Place: asked.Place, HeldBy: asked.HeldBy, ReviewOn: asked.ReviewOn}, p); err != nil {
+		if err := ws.hold(j, Hold{Place: asked.Place, OnHoldBy: asked.OnHoldBy, ReviewOn: asked.ReviewOn}, p); err != nil {
 			return err
 		}
 		return ws.give(tx)

@@ -9,9 +9,9 @@ import (
 	"footbridge/schemas"
 )
 
-// World is what a batch of messages may change: the persons, visits and journeys concerned, loaded and locked.
+// UnitOfWork is what a batch of messages may change: the persons, visits and journeys concerned, loaded and locked.
 // Messages are taken one by one, in the order they came, each seeing what those before it in the batch have changed.
-type World struct {
+type UnitOfWork struct {
 	Zone          *time.Location
 	QuarantineFor time.Duration
 	Waits         Waits
@@ -23,7 +23,7 @@ type World struct {
 	numbers  map[string][]*Person
 	Visits   []*Visit
 	byNumber map[VisitKey]*Visit
-	Journeys map[string]*JourneyKnown
+	Journeys map[string]*JourneyState
 	merged   []*Person // records that were given up in this batch
 	Linked   []NumberOf
 	Cards    map[string]CardFlags // of persons whom a signal is about
@@ -31,12 +31,12 @@ type World struct {
 	// each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
 	Answers, Fresh []Answer
 	Confirmed      map[string]string
-	Stood          map[string]Stands
+	Stood          map[string]AnswerStates
 	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each journey
 	// when that was told.
 	Barred, BarredWere map[string][]string
-	// Said are facts to be kept as they were said.
-	Said []FactSaid
+	// Version are facts to be kept as they were said.
+	Version []StatedFact
 	// RecordOf is the record that a lookup key leads to, which may have been merged into another one since.
 	RecordOf map[string]string
 	// Homes say whose facilities are that are agreed with no organisation.
@@ -51,8 +51,8 @@ type VisitKey struct{ Organisation, Number string }
 // NumberOf says that a record carries a verified NHS number, by its keyed hash.
 type NumberOf struct{ Hash, Person string }
 
-// JourneyKnown is what intake knows of a journey: whose it is, how much it has told of it, and whether it is open.
-type JourneyKnown struct {
+// JourneyState is what intake knows of a journey: whose it is, how much it has told of it, and whether it is open.
+type JourneyState struct {
 	ID         string
 	Person     string
 	Told       int64
@@ -69,28 +69,28 @@ const JourneyClosed = "closed"
 // JourneyOpen is the state in which the person may be contacted.
 const JourneyOpen = "open"
 
-// NewWorld makes a world of what was loaded.
-func NewWorld(zone *time.Location, quarantineFor time.Duration, newID func() string) *World {
-	return &World{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID, Persons: map[string]*Person{}, Owners: map[string]*Person{},
-		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyKnown{}, Cards: map[string]CardFlags{},
+// NewUnit makes a world of what was loaded.
+func NewUnit(zone *time.Location, quarantineFor time.Duration, newID func() string) *UnitOfWork {
+	return &UnitOfWork{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID, Persons: map[string]*Person{}, Owners: map[string]*Person{},
+		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyState{}, Cards: map[string]CardFlags{},
 		Confirmed: map[string]string{}, Barred: map[string][]string{}, RecordOf: map[string]string{}, Homes: map[string]Home{}}
 }
 
 // addPerson puts a loaded record under a lookup key.
-func (w *World) addPerson(key string, person *Person) {
+func (w *UnitOfWork) addPerson(key string, person *Person) {
 	w.Persons[key] = person
 	w.AddRecord(person)
 }
 
 // AddRecord says that a loaded record answers to its own id, and to those of the records given up for it.
-func (w *World) AddRecord(person *Person) {
+func (w *UnitOfWork) AddRecord(person *Person) {
 	for _, id := range person.IDs() {
 		w.Owners[id] = person
 	}
 }
 
 // AddNumber says that a loaded record carries a verified NHS number.
-func (w *World) AddNumber(hash string, person *Person) {
+func (w *UnitOfWork) AddNumber(hash string, person *Person) {
 	if person == nil || slices.Contains(person.numbers, hash) {
 		return
 	}
@@ -99,7 +99,7 @@ func (w *World) AddNumber(hash string, person *Person) {
 }
 
 // AddVisit puts a loaded visit in.
-func (w *World) AddVisit(v *Visit) {
+func (w *UnitOfWork) AddVisit(v *Visit) {
 	key := VisitKey{v.Organisation, v.Number}
 	if w.byNumber[key] == nil {
 		w.byNumber[key] = v
@@ -109,83 +109,83 @@ func (w *World) AddVisit(v *Visit) {
 
 // Incoming is one message to be taken, with the ids that it may need, minted by the door.
 type Incoming struct {
-	Statement  Statement
-	Key        string // the person's lookup key
-	Number     string // the keyed hash of a verified NHS number
-	Anonymous  bool   // Key is made of the visit alone
-	MergedKey  string // of KindMerge and KindRename
-	Renumbered string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
-	VisitID    string // of KindHuman: the visit decided about
-	Way        string // the door it came by
-	NewPerson  string
-	NewMerged  string
-	NewVisit   string
-	NewJourney string
-	DecidedAt  time.Time
+	ClinicalEvent ClinicalEvent
+	Key           string // the person's lookup key
+	Number        string // the keyed hash of a verified NHS number
+	Anonymous     bool   // Key is made of the visit alone
+	MergedKey     string // of KindMerge and KindRename
+	Renumbered    string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
+	VisitID       string // of KindHuman: the visit decided about
+	Way           string // the door it came by
+	NewPerson     string
+	NewMerged     string
+	NewVisit      string
+	NewJourney    string
+	DecidedAt     time.Time
 }
 
-// Settled is what became of one message.
-type Settled struct {
+// Decided is what became of one message.
+type Decided struct {
 	Decision
 	Visit  *Visit
 	Person string
 }
 
-// Take joins one message to its person and its visit and decides about it, and tells every journey of theirs what
+// Apply joins one message to its person and its visit and decides about it, and tells every journey of theirs what
 // stands otherwise by it.
-func (w *World) Take(in Incoming) Settled {
+func (w *UnitOfWork) Apply(in Incoming) Decided {
 	today := in.DecidedAt.In(w.Zone).Format(time.DateOnly)
 	w.Remember(today)
-	settled := w.take(in)
+	settled := w.apply(in)
 	if person := w.Owners[settled.Person]; person != nil {
-		settled.Say = append(settled.Say, w.tellAnswers(person, today, in.Statement.Message)...)
-		settled.Say = append(settled.Say, w.tellBarred(person)...)
+		settled.Emissions = append(settled.Emissions, w.emitAnswers(person, today, in.ClinicalEvent.Message)...)
+		settled.Emissions = append(settled.Emissions, w.emitBarred(person)...)
 	}
 	return settled
 }
 
-func (w *World) take(in Incoming) Settled {
-	s := in.Statement
+func (w *UnitOfWork) apply(in Incoming) Decided {
+	s := in.ClinicalEvent
 	if s.Kind == KindHuman || s.Kind == KindLeft {
-		return w.takeHuman(in)
+		return w.applyHuman(in)
 	}
 	if s.Kind == KindSignal {
-		return w.takeSignal(in)
+		return w.applySignal(in)
 	}
 	person := w.Persons[in.Key]
 	if s.Kind == KindPerson && person == nil && !s.Died {
-		return Settled{Decision: Decision{Outcome: Ignored, Reason: ReasonDemographics}}
+		return Decided{Decision: Decision{Outcome: Ignored, Reason: ReasonDemographics}}
 	}
 	if person == nil {
 		person = w.newPerson(in.Key, in.NewPerson, s.Organisation)
 		person.Anonymous = in.Anonymous
 	}
 	s.Record = w.RecordOf[in.Key]
-	in.Statement.Record = s.Record
-	person.learn(person.ownOf(s.Record, s.Person.Reveal()), s.Stamp(0))
-	w.say(person, s, in)
+	in.ClinicalEvent.Record = s.Record
+	person.apply(person.ownOf(s.Record, s.Person.Reveal()), s.Version(0))
+	w.keepFacts(person, s, in)
 	joined := w.link(person, in.Number)
 	merged := len(w.merged)
 	if s.Died {
 		person.die(w.RecordOf[in.Key])
 	}
-	var settled Settled
+	var settled Decided
 	switch s.Kind {
 	case KindMerge, KindRename:
 		w.doubtOf(person, s)
-		settled = w.takeMerge(in, person)
+		settled = w.applyMerge(in, person)
 	case KindPerson:
 		w.doubtOf(person, s)
-		settled = Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
+		settled = Decided{Decision: w.reevaluateActive(person, in, ReasonDemographics)}
 	case KindJoinVisits:
-		settled = w.takeJoinVisits(in, person)
+		settled = w.applyJoinVisits(in, person)
 	default:
-		settled = w.takeVisit(in, person)
+		settled = w.applyVisit(in, person)
 	}
 	settled.Person = person.ID
-	settled.Say = append(settled.Say, w.unsafe(person, s)...)
+	settled.Emissions = append(settled.Emissions, w.unsafe(person, s)...)
 	if joined || len(w.merged) > merged {
-		settled.Say = append(settled.Say, w.tellJoined(person)...)
+		settled.Emissions = append(settled.Emissions, w.emitJoined(person)...)
 	}
 	if reason := w.stopReason(person); reason != "" {
 		settled.stop(reason, stopContact(w.visitsOf(person)))
@@ -193,7 +193,7 @@ func (w *World) take(in Incoming) Settled {
 	return settled
 }
 
-func (w *World) newPerson(key, id, organisation string) *Person {
+func (w *UnitOfWork) newPerson(key, id, organisation string) *Person {
 	person := &Person{ID: id, Organisation: organisation, IsNew: true, changed: true}
 	w.addPerson(key, person)
 	w.RecordOf[key] = id
@@ -202,7 +202,7 @@ func (w *World) newPerson(key, id, organisation string) *Person {
 
 // link notes that a record carries a verified NHS number. Records that share one are the same person for joining
 // journeys and attendances; each keeps its own consent and contact.
-func (w *World) link(person *Person, number string) (shared bool) {
+func (w *UnitOfWork) link(person *Person, number string) (shared bool) {
 	if number == "" || slices.Contains(person.numbers, number) {
 		return false
 	}
@@ -211,18 +211,18 @@ func (w *World) link(person *Person, number string) (shared bool) {
 	return len(w.numbers[number]) > 1
 }
 
-// tellJoined says on each open journey that records with open journeys of their own have turned out to be one person:
+// emitJoined says on each open journey that records with open journeys of their own have turned out to be one person:
 // a human compares them and decides which journey goes on. Nothing crosses before, and nothing is dropped.
-func (w *World) tellJoined(person *Person) (say []Say) {
+func (w *UnitOfWork) emitJoined(person *Person) (say []Emission) {
 	ids := w.IdsOf(person)
-	var open []*JourneyKnown
+	var open []*JourneyState
 	for _, j := range w.SortedJourneys() {
 		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
 			open = append(open, j)
 		}
 	}
 	for _, j := range open {
-		i := slices.IndexFunc(open, func(o *JourneyKnown) bool { return o.Person != j.Person })
+		i := slices.IndexFunc(open, func(o *JourneyState) bool { return o.Person != j.Person })
 		if i < 0 {
 			return nil
 		}
@@ -230,13 +230,13 @@ func (w *World) tellJoined(person *Person) (say []Say) {
 		if j.Person == open[0].Person {
 			data = schemas.PersonMergedData{Person: j.Person, Other: open[i].Person}
 		}
-		say = append(say, Say{Type: schemas.PersonMerged, Journey: j.ID, Data: data})
+		say = append(say, Emission{Type: schemas.PersonMerged, Journey: j.ID, Data: data})
 	}
 	return say
 }
 
 // Records are all records of one person: this one and those that share a verified NHS number with it.
-func (w *World) Records(person *Person) []*Person {
+func (w *UnitOfWork) Records(person *Person) []*Person {
 	found := []*Person{person}
 	for i := 0; i < len(found); i++ {
 		for _, number := range found[i].numbers {
@@ -251,7 +251,7 @@ func (w *World) Records(person *Person) []*Person {
 }
 
 // IdsOf are the ids of all records that are, or may be, the same person, the given-up ones included.
-func (w *World) IdsOf(person *Person) []string {
+func (w *UnitOfWork) IdsOf(person *Person) []string {
 	var ids []string
 	for _, record := range w.Records(person) {
 		ids = append(ids, record.IDs()...)
@@ -260,7 +260,7 @@ func (w *World) IdsOf(person *Person) []string {
 }
 
 // isProtected says whether any record of the person is protected, and nobody has asked them since.
-func (w *World) isProtected(person *Person) bool {
+func (w *UnitOfWork) isProtected(person *Person) bool {
 	return slices.ContainsFunc(w.Records(person), func(p *Person) bool {
 		identity := p.Identity.Reveal()
 		return identity.Protected && !identity.ProtectedAsked
@@ -269,55 +269,55 @@ func (w *World) isProtected(person *Person) bool {
 
 // hasNoChannel says that no record of the person has a telephone number, an address or anything else to reach them by,
 // or that one says there is no safe way: the strictest counts.
-func (w *World) hasNoChannel(person *Person) bool {
+func (w *UnitOfWork) hasNoChannel(person *Person) bool {
 	records := w.Records(person)
 	return slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().Unsafe() }) || !slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
 }
 
 // IsDeceased says whether any record of the person reports a death: the strictest counts.
-func (w *World) IsDeceased(person *Person) bool {
+func (w *UnitOfWork) IsDeceased(person *Person) bool {
 	return slices.ContainsFunc(w.Records(person), func(p *Person) bool { return p.Deceased() })
 }
 
 // doubtOf notes on each of the person's visits what a message that is about no visit says of the person and is not
 // believed, or could not be read.
-func (w *World) doubtOf(person *Person, s Statement) {
+func (w *UnitOfWork) doubtOf(person *Person, s ClinicalEvent) {
 	own := maps.Clone(s.Doubts)
 	maps.DeleteFunc(own, func(about string, _ Doubt) bool { return about != AboutBorn && about != AboutText })
 	for _, v := range w.visitsOf(person) {
-		v.doubted(own, s.Stamp(v.Version))
+		v.doubted(own, s.Version(v.RowVersion))
 	}
 }
 
-func (w *World) takeVisit(in Incoming, person *Person) Settled {
-	s := in.Statement
+func (w *UnitOfWork) applyVisit(in Incoming, person *Person) Decided {
+	s := in.ClinicalEvent
 	if s.Visit == "" && s.saysNothingOfAVisit() {
 		w.doubtOf(person, s)
-		return Settled{Decision: w.settleStanding(person, in, ReasonDemographics)}
+		return Decided{Decision: w.reevaluateActive(person, in, ReasonDemographics)}
 	}
 	v := w.visitFor(in)
 	before := w.Owners[v.Person]
 	v.join(s)
 	w.name(v, person, s)
-	return Settled{Visit: v, Decision: w.settle(v, s, in, before, person)}
+	return Decided{Visit: v, Decision: w.reevaluate(v, s, in, before, person)}
 }
 
 // saysNothingOfAVisit: an update without a visit number, a reason or a diagnosis is about the person alone.
-func (s Statement) saysNothingOfAVisit() bool {
+func (s ClinicalEvent) saysNothingOfAVisit() bool {
 	return s.Kind == KindUpdate && len(s.Evidence) == 0 && !s.LeftBefore
 }
 
 // visitFor finds the visit by its number. A message without one is a visit of its own, to be joined by person and
 // time.
-func (w *World) visitFor(in Incoming) *Visit {
-	number := in.Statement.Visit
+func (w *UnitOfWork) visitFor(in Incoming) *Visit {
+	number := in.ClinicalEvent.Visit
 	if number == "" {
-		number = Numberless + in.Statement.Message
+		number = Numberless + in.ClinicalEvent.Message
 	}
-	return w.visitNumbered(in.Statement.Organisation, number, in.NewVisit)
+	return w.visitNumbered(in.ClinicalEvent.Organisation, number, in.NewVisit)
 }
 
-func (w *World) visitNumbered(organisation, number, newID string) *Visit {
+func (w *UnitOfWork) visitNumbered(organisation, number, newID string) *Visit {
 	if v := w.byNumber[VisitKey{organisation, number}]; v != nil {
 		return v
 	}
@@ -327,7 +327,7 @@ func (w *World) visitNumbered(organisation, number, newID string) *Visit {
 }
 
 // visitsOf are the visits of all of a person's records.
-func (w *World) visitsOf(person *Person) []*Visit {
+func (w *UnitOfWork) visitsOf(person *Person) []*Visit {
 	ids := w.IdsOf(person)
 	var visits []*Visit
 	for _, v := range w.Visits {
@@ -341,11 +341,11 @@ func (w *World) visitsOf(person *Person) []*Visit {
 // name says whose visit it is: the newest message decides, and one that knows who it is about before one that does
 // not. Two records that nobody has said are one person are shown to a human, since an offer to the wrong person is
 // worse than a question.
-func (w *World) name(v *Visit, person *Person, s Statement) {
-	named := Named{Person: person.ID, Anonymous: person.Anonymous, Said: s.Stamp(v.Version)}
+func (w *UnitOfWork) name(v *Visit, person *Person, s ClinicalEvent) {
+	named := Named{Person: person.ID, Anonymous: person.Anonymous, Version: s.Version(v.RowVersion)}
 	if i := slices.IndexFunc(v.Named, func(n Named) bool { return n.Person == person.ID }); i < 0 {
 		v.Named = append(v.Named, named)
-	} else if named.Said.After(v.Named[i].Said) {
+	} else if named.Version.After(v.Named[i].Version) {
 		v.Named[i] = named
 	}
 	slices.SortFunc(v.Named, func(a, b Named) int { return cmp.Compare(a.Person, b.Person) })
@@ -356,7 +356,7 @@ func (w *World) name(v *Visit, person *Person, s Statement) {
 func newestNamed(all []Named) string {
 	var newest Named
 	for _, n := range all {
-		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) || (newest.Anonymous == n.Anonymous && n.Said.After(newest.Said)) {
+		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) || (newest.Anonymous == n.Anonymous && n.Version.After(newest.Version)) {
 			newest = n
 		}
 	}
@@ -365,7 +365,7 @@ func newestNamed(all []Named) string {
 
 // differs says whether messages of one attendance were about records that are not known to be one person. Of
 // records that are not loaded, what was found before stands.
-func (w *World) differs(v *Visit) bool {
+func (w *UnitOfWork) differs(v *Visit) bool {
 	found, unknown := map[*Person]bool{}, false
 	for _, n := range v.Named {
 		owner := w.Owners[n.Person]
@@ -383,10 +383,10 @@ func (w *World) differs(v *Visit) bool {
 	return unknown || len(found) > 1
 }
 
-// settle works out which visits are one attendance, of everybody whom the visit was or is about, and decides about
+// reevaluate works out which visits are one attendance, of everybody whom the visit was or is about, and decides about
 // each. The message's own outcome is that of the attendance it belongs to; deciding about the others changes
 // something only where the message joined them, or parted them.
-func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) Decision {
+func (w *UnitOfWork) reevaluate(v *Visit, s ClinicalEvent, in Incoming, persons ...*Person) Decision {
 	var own Decision
 	var others []Decision
 	done := map[*Visit]bool{}
@@ -405,7 +405,7 @@ func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) D
 			}
 			in := in
 			in.NewJourney = ""
-			others = append(others, w.decide(attended, Statement{}, person, in))
+			others = append(others, w.decide(attended, ClinicalEvent{}, person, in))
 		}
 	}
 	for _, other := range others {
@@ -414,20 +414,20 @@ func (w *World) settle(v *Visit, s Statement, in Incoming, persons ...*Person) D
 	return own
 }
 
-// SettleAll decides again about all of a person's attendances: the records or numbers that they go by have changed.
-func (w *World) SettleAll(person *Person, in Incoming, otherwise Decision) Decision {
-	return w.settleThose(person, in, otherwise, func([]*Visit) bool { return true })
+// ReevaluateAll decides again about all of a person's attendances: the records or numbers that they go by have changed.
+func (w *UnitOfWork) ReevaluateAll(person *Person, in Incoming, otherwise Decision) Decision {
+	return w.reevaluateThose(person, in, otherwise, func([]*Visit) bool { return true })
 }
 
-// settleStanding decides again about what stands of a person, of whom more is known now: a birth date may make a child
+// reevaluateActive decides again about what stands of a person, of whom more is known now: a birth date may make a child
 // of them. It raises nothing, as a message about a person alone never does.
-func (w *World) settleStanding(person *Person, in Incoming, reason string) Decision {
-	return w.settleThose(person, in, Decision{Outcome: Joined, Reason: reason}, func(attended []*Visit) bool {
-		return slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Standing() })
+func (w *UnitOfWork) reevaluateActive(person *Person, in Incoming, reason string) Decision {
+	return w.reevaluateThose(person, in, Decision{Outcome: Joined, Reason: reason}, func(attended []*Visit) bool {
+		return slices.ContainsFunc(attended, func(v *Visit) bool { return v.Published.Active() })
 	})
 }
 
-func (w *World) settleThose(person *Person, in Incoming, otherwise Decision, which func(attended []*Visit) bool) Decision {
+func (w *UnitOfWork) reevaluateThose(person *Person, in Incoming, otherwise Decision, which func(attended []*Visit) bool) Decision {
 	byOrganisation := map[string][]*Visit{}
 	for _, v := range w.visitsOf(person) {
 		byOrganisation[v.Organisation] = append(byOrganisation[v.Organisation], v)
@@ -437,9 +437,9 @@ func (w *World) settleThose(person *Person, in Incoming, otherwise Decision, whi
 			if !which(attended) {
 				continue
 			}
-			decision := w.decide(attended, Statement{}, person, in)
+			decision := w.decide(attended, ClinicalEvent{}, person, in)
 			in.NewJourney = ""
-			if len(decision.Say) > 0 {
+			if len(decision.Emissions) > 0 {
 				otherwise.Journey = cmp.Or(otherwise.Journey, decision.Journey)
 				if otherwise.Outcome != RaisedOutcome && otherwise.Outcome != RaisedFlagged {
 					otherwise.Outcome = decision.Outcome
@@ -453,20 +453,20 @@ func (w *World) settleThose(person *Person, in Incoming, otherwise Decision, whi
 
 // add takes over what follows from another attendance.
 func (d *Decision) add(other Decision) {
-	d.Say, d.Released = append(d.Say, other.Say...), append(d.Released, other.Released...)
-	d.Held = append(d.Held, other.Held...)
+	d.Emissions, d.Released = append(d.Emissions, other.Emissions...), append(d.Released, other.Released...)
+	d.Quarantined = append(d.Quarantined, other.Quarantined...)
 }
 
 // decide decides about one attendance as a whole. What has been told of it stays with one of its visits.
-func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incoming) Decision {
+func (w *UnitOfWork) decide(attended []*Visit, s ClinicalEvent, person *Person, in Incoming) Decision {
 	so := Together(PartsInTime(attended))
 	so.Person = newestNamed(so.Named)
 	for _, v := range attended {
 		so.PersonDiffers = so.PersonDiffers || v.PersonDiffers
 	}
 	so.PersonDiffers = w.differs(so)
-	bearer := bearerOf(attended, so)
-	so.ID, so.Raised = bearer.ID, bearer.Raised
+	primary := primaryOf(attended, so)
+	so.ID, so.Published = primary.ID, primary.Published
 	asked := AskedOf(attended)
 	if len(asked) > 0 {
 		so.Asked = asked[0]
@@ -490,12 +490,12 @@ func (w *World) decide(attended []*Visit, s Statement, person *Person, in Incomi
 		}
 	}
 	if decision.Outcome == Quarantined && s.Kind == "" {
-		decision.Held = append(decision.Held, Held{Message: s.Message, Reason: decision.Reason})
+		decision.Quarantined = append(decision.Quarantined, QuarantinedMessage{Message: s.Message, Reason: decision.Reason})
 	}
-	w.keep(attended, bearer, so)
-	decision.Say = append(decision.Say, withdrawOthers(attended, bearer)...)
-	w.rememberJourneys(decision.Say, so, in)
-	w.heard(attended, so, decision.Doubted)
+	w.keep(attended, primary, so)
+	decision.Emissions = append(decision.Emissions, withdrawOthers(attended, primary)...)
+	w.rememberJourneys(decision.Emissions, so, in)
+	w.addAnswers(attended, so, decision.Doubted)
 	return decision
 }
 
@@ -506,12 +506,12 @@ func PartsInTime(visits []*Visit) []part {
 	return parts
 }
 
-// bearerOf is the visit that what has been told is kept with: the one of which something stands, or was told first;
+// primaryOf is the visit that what has been told is kept with: the one of which something stands, or was told first;
 // of an attendance nothing was told of, the one that ended.
-func bearerOf(attended []*Visit, so *Visit) *Visit {
+func primaryOf(attended []*Visit, so *Visit) *Visit {
 	return slices.MinFunc(attended, func(a, b *Visit) int {
-		return cmp.Or(notFirst(a.Raised.Standing(), b.Raised.Standing()), notFirst(a.Raised.Journey != "", b.Raised.Journey != ""),
-			a.Raised.At.Compare(b.Raised.At), notFirst(a.End == so.End, b.End == so.End), notFirst(a.IsNumbered(), b.IsNumbered()),
+		return cmp.Or(notFirst(a.Published.Active(), b.Published.Active()), notFirst(a.Published.Journey != "", b.Published.Journey != ""),
+			a.Published.At.Compare(b.Published.At), notFirst(a.End == so.End, b.End == so.End), notFirst(a.IsNumbered(), b.IsNumbered()),
 			b.began().Compare(a.began()), cmp.Compare(a.ID, b.ID))
 	})
 }
@@ -550,13 +550,13 @@ func watchesOf(attended []*Visit) (watches []Watch) {
 }
 
 // keep puts back what was decided.
-func (w *World) keep(attended []*Visit, bearer, so *Visit) {
-	if !sameRaised(bearer.Raised, so.Raised) {
-		bearer.Raised, bearer.changed = so.Raised, true
+func (w *UnitOfWork) keep(attended []*Visit, primary, so *Visit) {
+	if !samePublished(primary.Published, so.Published) {
+		primary.Published, primary.changed = so.Published, true
 	}
 	for _, v := range attended {
 		watch := Watch{}
-		if v == bearer {
+		if v == primary {
 			watch = so.Watch
 		}
 		if !v.Watch.Same(watch) {
@@ -570,39 +570,39 @@ func (w *World) keep(attended []*Visit, bearer, so *Visit) {
 		}
 	}
 	if so.Asked != "" && len(AskedOf(attended)) == 0 {
-		bearer.Asked, bearer.changed = so.Asked, true
+		primary.Asked, primary.changed = so.Asked, true
 	}
 }
 
-func sameRaised(a, b Raised) bool {
+func samePublished(a, b Published) bool {
 	return a.Journey == b.Journey && a.Withdrawn == b.Withdrawn && a.Left.Same(b.Left) && a.LeftOn == b.LeftOn && equalFacts(a.Facts, b.Facts) &&
 		slices.Equal(a.Flags, b.Flags) && a.ContactOver == b.ContactOver && a.At.Equal(b.At)
 }
 
 // withdrawOthers takes back what had been raised of an attendance's other visits before it was known that they are
 // one: one offer only.
-func withdrawOthers(attended []*Visit, bearer *Visit) (say []Say) {
+func withdrawOthers(attended []*Visit, primary *Visit) (say []Emission) {
 	for _, v := range attended {
-		if v == bearer || !v.Raised.Standing() {
+		if v == primary || !v.Published.Active() {
 			continue
 		}
-		v.Raised.Withdrawn, v.changed = ReasonMerged, true
-		say = append(say, Say{Type: schemas.DischargeWithdrawn, Journey: v.Raised.Journey,
+		v.Published.Withdrawn, v.changed = ReasonMerged, true
+		say = append(say, Emission{Type: schemas.DischargeWithdrawn, Journey: v.Published.Journey,
 			Data: schemas.DischargeWithdrawnData{Visit: v.ID, Reason: ReasonMerged}})
 	}
 	return say
 }
 
 // rememberJourneys makes a row for a journey that begins.
-func (w *World) rememberJourneys(say []Say, so *Visit, in Incoming) {
+func (w *UnitOfWork) rememberJourneys(say []Emission, so *Visit, in Incoming) {
 	for _, one := range say {
 		if (one.Type == schemas.DischargeRecorded || one.Type == schemas.ReferralRequested) && w.Journeys[one.Journey] == nil {
-			w.Journeys[one.Journey] = &JourneyKnown{ID: one.Journey, Person: so.Person, State: "open", OpenedAt: in.DecidedAt, Changed: true}
+			w.Journeys[one.Journey] = &JourneyState{ID: one.Journey, Person: so.Person, State: "open", OpenedAt: in.DecidedAt, Changed: true}
 		}
 	}
 }
 
-func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incoming) Subject {
+func (w *UnitOfWork) subject(so *Visit, attended []*Visit, person *Person, in Incoming) Subject {
 	if owner := w.Owners[so.Person]; owner != nil {
 		person = owner
 	}
@@ -624,9 +624,9 @@ func (w *World) subject(so *Visit, attended []*Visit, person *Person, in Incomin
 }
 
 // openJourney is the person's journey that a further attendance joins: the oldest that has not been closed.
-func (w *World) openJourney(person *Person) *JourneyKnown {
+func (w *UnitOfWork) openJourney(person *Person) *JourneyState {
 	ids := w.IdsOf(person)
-	var open *JourneyKnown
+	var open *JourneyState
 	for _, j := range w.Journeys {
 		if j.State == JourneyClosed || !slices.Contains(ids, j.Person) {
 			continue
@@ -640,36 +640,36 @@ func (w *World) openJourney(person *Person) *JourneyKnown {
 
 // earlierOn says whether a journey began with another attendance, or with a request more than a day before this one
 // ended: somebody has come back.
-func (w *World) earlierOn(journey string, so *Visit, attended []*Visit) bool {
+func (w *UnitOfWork) earlierOn(journey string, so *Visit, attended []*Visit) bool {
 	others := false
 	for _, v := range w.Visits {
-		if v.Raised.Journey != journey || slices.Contains(attended, v) || v.Raised.Withdrawn == ReasonMerged {
+		if v.Published.Journey != journey || slices.Contains(attended, v) || v.Published.Withdrawn == ReasonMerged {
 			continue
 		}
 		others = true
-		if v.Raised.Left.At.Before(so.End.Left.At) {
+		if v.Published.Left.At.Before(so.End.Left.At) {
 			return true
 		}
 	}
 	known := w.Journeys[journey]
-	own := slices.ContainsFunc(attended, func(v *Visit) bool { return v.Raised.Journey == journey })
+	own := slices.ContainsFunc(attended, func(v *Visit) bool { return v.Published.Journey == journey })
 	return !others && !own && known != nil && so.End.Left.At.Sub(known.OpenedAt) > endedFor
 }
 
-// takeMerge makes two records one. Journeys already begun are shown to a human; nothing crosses by itself.
-func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
+// applyMerge makes two records one. Journeys already begun are shown to a human; nothing crosses by itself.
+func (w *UnitOfWork) applyMerge(in Incoming, survivor *Person) Decided {
 	reason := ReasonMerged
-	if in.Statement.Kind == KindRename {
+	if in.ClinicalEvent.Kind == KindRename {
 		reason = ReasonRenamed
 	}
-	settled := Settled{Decision: Decision{Outcome: Joined, Reason: reason}}
+	settled := Decided{Decision: Decision{Outcome: Joined, Reason: reason}}
 	given := w.Persons[in.MergedKey]
 	if given == survivor { // known before; what it says of them may be new
-		settled.Decision = w.settleStanding(survivor, in, reason)
+		settled.Decision = w.reevaluateActive(survivor, in, reason)
 		return settled
 	}
 	if given == nil {
-		given = w.newPerson(in.MergedKey, in.NewMerged, in.Statement.Organisation)
+		given = w.newPerson(in.MergedKey, in.NewMerged, in.ClinicalEvent.Organisation)
 	}
 	survivor.merge(given)
 	w.merged = append(w.merged, given)
@@ -684,13 +684,13 @@ func (w *World) takeMerge(in Incoming, survivor *Person) Settled {
 			w.Persons[key] = survivor
 		}
 	}
-	settled.Decision = w.SettleAll(survivor, in, settled.Decision)
+	settled.Decision = w.ReevaluateAll(survivor, in, settled.Decision)
 	return settled
 }
 
-// takeJoinVisits makes two visit numbers one attendance (A42): the one given up leads to the one that stays.
-func (w *World) takeJoinVisits(in Incoming, person *Person) Settled {
-	s := in.Statement
+// applyJoinVisits makes two visit numbers one attendance (A42): the one given up leads to the one that stays.
+func (w *UnitOfWork) applyJoinVisits(in Incoming, person *Person) Decided {
+	s := in.ClinicalEvent
 	stays := w.visitNumbered(s.Organisation, s.Visit, in.NewVisit)
 	given := w.visitNumbered(s.Organisation, s.MergedVisit, w.NewID())
 	before := []*Person{w.Owners[stays.Person], w.Owners[given.Person], person}
@@ -698,18 +698,18 @@ func (w *World) takeJoinVisits(in Incoming, person *Person) Settled {
 		v.join(s)
 		w.name(v, person, s)
 	}
-	if stamp := s.Stamp(given.Version); stays != given && stamp.After(given.IntoSaid) {
-		given.Into, given.IntoSaid = stays.Number, stamp
+	if stamp := s.Version(given.RowVersion); stays != given && stamp.After(given.IntoVersion) {
+		given.Into, given.IntoVersion = stays.Number, stamp
 	}
-	decision := w.settle(stays, s, in, before...)
+	decision := w.reevaluate(stays, s, in, before...)
 	if decision.Outcome == Joined {
 		decision.Reason = ReasonVisitsJoined
 	}
-	return Settled{Visit: stays, Decision: decision}
+	return Decided{Visit: stays, Decision: decision}
 }
 
 // LeftBefore says that a time is before the person of a visit was born, or before they had come.
-func (w *World) LeftBefore(visit string, left Moment) bool {
+func (w *UnitOfWork) LeftBefore(visit string, left Moment) bool {
 	for _, v := range w.Visits {
 		if v.ID != visit {
 			continue
@@ -720,8 +720,8 @@ func (w *World) LeftBefore(visit string, left Moment) bool {
 	return false
 }
 
-// takeHuman applies a named human's decision about a visit of undecided scope.
-func (w *World) takeHuman(in Incoming) Settled {
+// applyHuman applies a named human's decision about a visit of undecided scope.
+func (w *UnitOfWork) applyHuman(in Incoming) Decided {
 	for _, v := range w.Visits {
 		if v.ID != in.VisitID {
 			continue
@@ -730,14 +730,14 @@ func (w *World) takeHuman(in Incoming) Settled {
 		if person == nil {
 			break
 		}
-		v.join(in.Statement)
-		return Settled{Visit: v, Person: person.ID, Decision: w.settle(v, in.Statement, in, person)}
+		v.join(in.ClinicalEvent)
+		return Decided{Visit: v, Person: person.ID, Decision: w.reevaluate(v, in.ClinicalEvent, in, person)}
 	}
-	return Settled{Decision: Decision{Outcome: Quarantined, Reason: ReasonNoVisit}}
+	return Decided{Decision: Decision{Outcome: Quarantined, Reason: ReasonNoVisit}}
 }
 
 // ChangedPersons are the records to be stored, the given-up ones included.
-func (w *World) ChangedPersons() []*Person {
+func (w *UnitOfWork) ChangedPersons() []*Person {
 	seen := map[string]*Person{}
 	for _, person := range w.Owners {
 		seen[person.ID] = person
@@ -756,7 +756,7 @@ func (w *World) ChangedPersons() []*Person {
 }
 
 // ChangedVisits are the visits to be stored, in the order in which they are locked.
-func (w *World) ChangedVisits() []*Visit {
+func (w *UnitOfWork) ChangedVisits() []*Visit {
 	changed := slices.DeleteFunc(slices.Clone(w.Visits), func(v *Visit) bool { return !v.changed })
 	slices.SortFunc(changed, func(a, b *Visit) int {
 		return cmp.Or(cmp.Compare(a.Organisation, b.Organisation), cmp.Compare(a.Number, b.Number))
@@ -765,8 +765,8 @@ func (w *World) ChangedVisits() []*Visit {
 }
 
 // ChangedJourneys are the journeys to be stored, in id order.
-func (w *World) ChangedJourneys() []*JourneyKnown {
-	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)), func(j *JourneyKnown) bool { return !j.Changed })
-	slices.SortFunc(changed, func(a, b *JourneyKnown) int { return cmp.Compare(a.ID, b.ID) })
+func (w *UnitOfWork) ChangedJourneys() []*JourneyState {
+	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)), func(j *JourneyState) bool { return !j.Changed })
+	slices.SortFunc(changed, func(a, b *JourneyState) int { return cmp.Compare(a.ID, b.ID) })
 	return changed
 }

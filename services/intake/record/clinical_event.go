@@ -45,35 +45,35 @@ func (m Moment) Known() bool { return !m.At.IsZero() }
 // Same compares what was said, not how: two zones' spelling of one instant are the same.
 func (m Moment) Same(o Moment) bool { return m.At.Equal(o.At) && m.DayOnly == o.DayOnly }
 
-// Stamp orders statements about one visit or person: by when the sender said them (EVN-2, else MSH-7), then by when
+// Version orders statements about one visit or person: by when the sender said them (EVN-2, else MSH-7), then by when
 // they were sent (MSH-7), then by when they came. Senders write minutes, or leave EVN-2 as it was: what kind of message
 // it is never outranks time. It is never taken for the time something happened.
-type Stamp struct {
-	SaidAt time.Time `json:"said"`
-	SentAt time.Time `json:"sent,omitzero"`
-	Came   string    `json:"c,omitempty"` // the ledger's id of the message: ids grow as messages come
-	Seq    int64     `json:"seq,omitempty"`
+type Version struct {
+	StatedAt      time.Time `json:"said"`
+	SentAt        time.Time `json:"sent,omitzero"`
+	Came          string    `json:"c,omitempty"` // the ledger's id of the message: ids grow as messages come
+	ArrivalNumber int64     `json:"seq,omitempty"`
 }
 
-// After says whether s supersedes o; everything supersedes the zero Stamp.
-func (s Stamp) After(o Stamp) bool {
+// After says whether s supersedes o; everything supersedes the zero Version.
+func (s Version) After(o Version) bool {
 	switch {
-	case !s.SaidAt.Equal(o.SaidAt):
-		return s.SaidAt.After(o.SaidAt)
+	case !s.StatedAt.Equal(o.StatedAt):
+		return s.StatedAt.After(o.StatedAt)
 	case !s.SentAt.Equal(o.SentAt):
 		return s.SentAt.After(o.SentAt)
 	case s.Came != o.Came:
 		return len(s.Came) > len(o.Came) || (len(s.Came) == len(o.Came) && s.Came > o.Came)
 	}
-	return s.Seq > o.Seq
+	return s.ArrivalNumber > o.ArrivalNumber
 }
 
 // IsZero says that nothing was said.
-func (s Stamp) IsZero() bool { return s == Stamp{} }
+func (s Version) IsZero() bool { return s == Version{} }
 
-// Stamp is when this statement was said.
-func (s Statement) Stamp(seq int64) Stamp {
-	return Stamp{SaidAt: s.SaidAt, SentAt: s.SentAt, Came: s.Message, Seq: seq}
+// Version is when this statement was said.
+func (s ClinicalEvent) Version(seq int64) Version {
+	return Version{StatedAt: s.StatedAt, SentAt: s.SentAt, Came: s.Message, ArrivalNumber: seq}
 }
 
 // Setting is what kind of care a visit was in, as the sender's profile reads its class and place.
@@ -93,9 +93,9 @@ type Verdict string
 
 // The verdicts, weakest first.
 const (
-	SaysNothing Verdict = ""
-	SaysAsk     Verdict = "ask"      // a human decides
-	SaysInScope Verdict = "in-scope" // an entry of a code list says so
+	VerdictNothing Verdict = ""
+	VerdictAsk     Verdict = "ask"      // a human decides
+	VerdictInScope Verdict = "in-scope" // an entry of a code list says so
 )
 
 // Evidence is one field's say: the newest of each role counts. No free text is kept in it.
@@ -140,23 +140,23 @@ type Identity struct {
 	ProtectedAsked bool `json:"protectedAsked,omitempty"`
 	// OtherBirths are the birth dates of records that were merged into this one: none of them crosses, but a child is one.
 	OtherBirths map[string]string `json:"otherBirths,omitempty"`
-	// Said is when each field was last said, so that any order of messages leads to the same person.
-	Said map[string]Stamp `json:"said,omitempty"`
+	// Version is when each field was last said, so that any order of messages leads to the same person.
+	Version map[string]Version `json:"said,omitempty"`
 }
 
 // PersonKeys are the keyed hashes under which a person is found again, the strongest first: the sender's own
 // number, then a verified NHS number; where there is neither, the visit's.
 type PersonKeys [][]byte
 
-// Statement is one message, read: everything that deciding about it may use.
-type Statement struct {
+// ClinicalEvent is one message, read: everything that deciding about it may use.
+type ClinicalEvent struct {
 	Message      string // the ledger's id
 	Record       string // the record that it was said under, whatever that has been merged into
 	Kind         Kind
 	Organisation string
 	Numbers      string // whose the numbers of people are, where that is not Organisation
 	Visit        string // PV1-19, or empty
-	SaidAt       time.Time
+	StatedAt     time.Time
 	SentAt       time.Time // MSH-7: it orders what was said at one time
 	MergedVisit  string    // of KindJoinVisits: the visit number given up (MRG-5)
 	Setting      Setting
@@ -180,9 +180,9 @@ type Statement struct {
 	Person       vault.Personal[Identity]
 	Merged       vault.Personal[Identity] // of KindMerge: the record that is given up (MRG)
 	Facts        schemas.Facts            // what the sender states as facts
-	TakenBack    []string                 // names of facts that the sender says are known no more
+	Retracted    []string                 // names of facts that the sender says are known no more
 	Consents     []schemas.ReportedConsent
-	RaisedBy     string // hl7, event, form
+	PublishedBy  string // hl7, event, form
 	By           string // who sent it, as recordedBy writes it, where it came with a principal of its own
 
 	// InScope is a human's decision about the visit, of KindHuman.
@@ -190,10 +190,10 @@ type Statement struct {
 }
 
 // Conceal puts back who a statement is about.
-func (s *Statement) Conceal(identity Identity) { s.Person = vault.Conceal(identity) }
+func (s *ClinicalEvent) Conceal(identity Identity) { s.Person = vault.Conceal(identity) }
 
 // UnknownOf counts the codes of a message whose system nobody has agreed on.
-func (s *Statement) UnknownOf() (n int64) {
+func (s *ClinicalEvent) UnknownOf() (n int64) {
 	for _, evidence := range s.Evidence {
 		n += int64(evidence.Unknown)
 	}
@@ -201,7 +201,7 @@ func (s *Statement) UnknownOf() (n int64) {
 }
 
 // Merges says whether two records become one.
-func (s *Statement) Merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
+func (s *ClinicalEvent) Merges() bool { return s.Kind == KindMerge || s.Kind == KindRename }
 
 // FirstMoment is the first that is known; the zero value where none is.
 func FirstMoment(moments ...Moment) Moment {

@@ -15,8 +15,8 @@ import (
 
 // What people do to steps. Each takes a locked journey and gathers what is to be written.
 
-// NextWish is the step that whoever does a step names as the next one.
-type NextWish struct {
+// NextDesired is the step that whoever does a step names as the next one.
+type NextDesired struct {
 	Kind  string    `json:"kind"`
 	Owner string    `json:"owner"`
 	DueAt time.Time `json:"dueAt"`
@@ -25,7 +25,7 @@ type NextWish struct {
 // farthestStep is how far ahead a step may be due: nobody is put off for longer than the longest review, of six months.
 const farthestStep = 184 * 24 * time.Hour
 
-func (n NextWish) check(now time.Time) error {
+func (n NextDesired) check(now time.Time) error {
 	switch {
 	case !codePattern.MatchString(n.Kind):
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's kind is not a code of lower-case words with hyphens, such as ring-back.")
@@ -55,7 +55,7 @@ func (r *record) find(id string) (s Step, open bool, err error) {
 
 // done closes a step by hand. Another open step must be left: the next one named, or one that is there, or the
 // question what next, to the navigator.
-func (w *writes) done(r *record, id string, next *NextWish, by principal.Principal) error {
+func (w *writes) done(r *record, id string, next *NextDesired, by principal.Principal) error {
 	s, open, err := r.find(id)
 	if err != nil || !open {
 		return err // done before: the same answer again
@@ -63,7 +63,7 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	if s.endsByRecord() {
 		return httpx.NewProblem(http.StatusConflict, "This ends by the young people's clinician's own record of who may answer: they send it as mayConsent, with POST /api/journeys/{id}/consent.")
 	}
-	if s.Kind == stepReviewHold && r.State == journeyHeld {
+	if s.Kind == stepReviewHold && r.State == journeyOnHold {
 		return httpx.NewProblem(http.StatusConflict, "Looking again ends in one of three ways: release the journey, hold it with a new day of review, or close it.")
 	}
 	if next != nil {
@@ -74,7 +74,7 @@ func (w *writes) done(r *record, id string, next *NextWish, by principal.Princip
 	who := named(by)
 	w.close(r, id, stateDone, who)
 	if next != nil {
-		w.open(r, Wanted{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
+		w.open(r, DesiredStep{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
 	} else if _, held := holding(r.Steps); !held && r.State != journeyClosed {
 		w.open(r, whatNext(w.owners, byHand+id, w.now, w.zone), who)
 	}
@@ -90,8 +90,8 @@ func (w *writes) noAnswer(r *record, id string, nextNamed bool, by principal.Pri
 	if err != nil || !open {
 		return // done says so
 	}
-	r.Known.Tries = append(r.Known.Tries, w.now.UTC())
-	next := askAgain(s, w.owners, r.Known.askFrom(), w.zone)
+	r.JourneyState.Tries = append(r.JourneyState.Tries, w.now.UTC())
+	next := askAgain(s, w.owners, r.JourneyState.askFrom(), w.zone)
 	if next.Kind != "" && r.State == journeyOpen && !nextNamed {
 		next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
 		w.open(r, next, named(by))
@@ -117,13 +117,13 @@ func (w *writes) handOn(r *record, id, owner string, by principal.Principal) (St
 	return handOn(s, owner), nil
 }
 
-// hand is that somebody handed a step on, or took it on: as which owner, and who they are.
-type hand struct {
+// command is that somebody handed a step on, or took it on: as which owner, and who they are.
+type command struct {
 	What, Owner, By string
 	At              time.Time
 }
 
-const handTaken = "taken-on"
+const commandTaken = "taken-on"
 
 // endsByRecord says that a step ends by what it was for being recorded, and never by anybody's word that it is done.
 func (s Step) endsByRecord() bool { return s.Kind == stepClinician && followsFromEvents(s) }

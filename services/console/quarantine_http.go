@@ -10,7 +10,7 @@ import (
 	"footbridge/libs/principal"
 )
 
-const heldTitle = "A message"
+const quarantinedTitle = "A message"
 
 func (s *Console) showMessage(w http.ResponseWriter, r *http.Request) error {
 	return s.messagePage(w, r, http.StatusOK, "", url.Values{}, nil)
@@ -27,22 +27,22 @@ func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int
 	if err != nil {
 		return err
 	}
-	page := viewHeld(m, p.Role, s.config.Clock.Now(), s.zone)
-	page.Form, page.LookForm = page.Form.filled(entered, matters), lookForm().filled(entered, matters)
+	page := viewQuarantined(m, p.Role, s.config.Clock.Now(), s.zone)
+	page.Form, page.LookForm = page.Form.filled(entered, matters), accessForm().filled(entered, matters)
 	page.Open, page.Request = page.Open || len(page.Form.problems()) > 0, clock.NewRandomID()
 	problems := append(append(page.Form.problems(), page.LookForm.problems()...), more...)
-	return s.show(w, r, status, "message", view{Title: heldTitle, Here: "messages", Problems: problems, Done: settledWords[r.URL.Query().Get("said")], Page: page})
+	return s.show(w, r, status, "message", view{Title: quarantinedTitle, Here: "messages", Problems: problems, Done: decidedWords[r.URL.Query().Get("said")], Page: page})
 }
 
-// lookForm asks why somebody looks.
-func lookForm() form {
+// accessForm asks why somebody looks.
+func accessForm() form {
 	return form{Sections: []section{{Questions: []question{
 		text("why", "Why do you look?", "Your reason is kept, and the person can read it. For example: to find the visit in our record."),
 	}}}}
 }
 
-// settledWords say what a decision did, on the page that follows.
-var settledWords = map[string]string{
+// decidedWords say what a decision did, on the page that follows.
+var decidedWords = map[string]string{
 	"release": "Thank you. It goes on from here: what became of it stands below.",
 	"dismiss": "Thank you. It has ended, and nothing follows from it.",
 }
@@ -63,8 +63,8 @@ func (s *Console) lookAtMessage(w http.ResponseWriter, r *http.Request) error {
 	return s.messagePage(w, r, http.StatusOK, reason, url.Values{}, nil)
 }
 
-// settleMessage releases or dismisses a message, in the name of whoever is signed in.
-func (s *Console) settleMessage(decision string) httpx.Handler {
+// decideMessage releases or dismisses a message, in the name of whoever is signed in.
+func (s *Console) decideMessage(decision string) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		p, err := principal.Need(r.Context())
 		if err != nil {
@@ -82,10 +82,10 @@ func (s *Console) settleMessage(decision string) httpx.Handler {
 			}
 			body = known
 		}
-		err = s.client.settle(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
+		err = s.client.decide(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
 		var problem *httpx.Problem
-		if errors.As(err, &problem) && unsettledWords[problem.Status] != "" {
-			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{unsettledWords[problem.Status], "decide"})
+		if errors.As(err, &problem) && undecidedWords[problem.Status] != "" {
+			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{undecidedWords[problem.Status], "decide"})
 		}
 		if err != nil {
 			return err
@@ -95,8 +95,8 @@ func (s *Console) settleMessage(decision string) httpx.Handler {
 	}
 }
 
-// unsettledWords say why a decision could not be carried out.
-var unsettledWords = map[int]string{
+// undecidedWords say why a decision could not be carried out.
+var undecidedWords = map[int]string{
 	http.StatusConflict:            "This has been settled meanwhile, or its visit has changed: look at it as it is now",
 	http.StatusUnprocessableEntity: "It still cannot be used as it is. Put in what it lacks, or ask the hospital to send it again and then end this one",
 	http.StatusGone:                "What it said has been erased, as its time was over. It can only be ended",

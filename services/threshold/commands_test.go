@@ -89,8 +89,8 @@ func (w *world) run(directory *criteria.Directory) {
 	w.t.Cleanup(w.srv.Close)
 }
 
-// hear gives an event to threshold, as the bus would.
-func (w *world) hear(journey string, typ schemas.Type, data any) {
+// apply gives an event to threshold, as the bus would.
+func (w *world) apply(journey string, typ schemas.Type, data any) {
 	w.t.Helper()
 	text, err := json.Marshal(data)
 	if err != nil {
@@ -134,7 +134,7 @@ func (w *world) due(name string, limit int) (all int) {
 
 func (w *world) discharge(journey string, facts schemas.Facts) {
 	w.t.Helper()
-	w.hear(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX",
+	w.apply(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX",
 		Visit: "v", LeftOn: w.now.at.Format(time.DateOnly), Facts: facts})
 }
 
@@ -312,7 +312,7 @@ func TestAServiceThatWasTriedNeedsAChangeOrAConversation(t *testing.T) {
 	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
 	facts := northerner()
 	facts.AreaGP = new("area-south")
-	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts})
+	w.apply(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts})
 	asked = `{"service": "community-team"}`
 	expect(http.StatusOK, "asked after a fact its criteria read has changed")
 	if asked := w.events(schemas.ServiceAsked); len(asked) != 5 || !strings.Contains(asked[4], `"again":true`) || strings.Contains(asked[0], `"again"`) {
@@ -548,9 +548,9 @@ func TestHowOftenFactsTurnARuleIsToldInNumbersThatLeadToNobody(t *testing.T) {
 		w.discharge(journey(n), schemas.Facts{Age: new(17)})
 		w.now.at = w.now.at.Add(time.Minute)
 		if typ == schemas.InformationSupplied {
-			w.hear(journey(n), typ, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(18)}})
+			w.apply(journey(n), typ, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(18)}})
 		} else {
-			w.hear(journey(n), typ, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}})
+			w.apply(journey(n), typ, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}})
 		}
 	}
 	w.who.Role = "operator"
@@ -590,13 +590,13 @@ func TestHowOftenFactsTurnARuleIsToldInNumbersThatLeadToNobody(t *testing.T) {
 func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
-	w.hear(aJourney, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX", Visit: "v",
+	w.apply(aJourney, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX", Visit: "v",
 		LeftOn: "2026-11-01", Facts: schemas.Facts{Age: new(17)}})
 	near := func() string { return fmt.Sprint(w.must("GET", "/api/journeys/"+aJourney+"/doors", "")["near"]) }
 	if got := near(); got != "<nil>" {
 		t.Errorf("near %s, though nothing is foreseen", got)
 	}
-	w.hear(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{AgeRisesOn: new("2026-11-23")}})
+	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{AgeRisesOn: new("2026-11-23")}})
 	if got := near(); !strings.Contains(got, "2026-11-23") || !strings.Contains(got, "adults") {
 		t.Errorf("near %s", got)
 	}
@@ -608,7 +608,7 @@ func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	if door, _ := w.door(aJourney, "adults"); door != "open" {
 		t.Errorf("on the day the door is %s", door)
 	}
-	w.hear(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}, TakenBack: []string{"ageRisesOn"}})
+	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}, Retracted: []string{"ageRisesOn"}})
 	if door, _ := w.door(aJourney, "adults"); door != "open" || near() != "<nil>" {
 		t.Errorf("once it is known the door is %s, near %s", door, near())
 	}
@@ -661,8 +661,8 @@ func TestAClosedJourneyIsNotLookedAtAndAReopenedOneIsWhateverCameFirst(t *testin
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
 	w.discharge(aJourney, schemas.Facts{})
-	w.hear(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{})
-	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(30)}})
+	w.apply(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{})
+	w.apply(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(30)}})
 	if said := w.events(schemas.PathwayDecided); len(said) != 1 {
 		t.Errorf("a closed journey was decided about %d times", len(said))
 	}
@@ -671,9 +671,9 @@ func TestAClosedJourneyIsNotLookedAtAndAReopenedOneIsWhateverCameFirst(t *testin
 		t.Errorf("a service was asked for a closed journey: %d %v", status, answer)
 	}
 	w.said += 2 // the closing that comes next is older than the reopening
-	w.hear(aJourney, schemas.JourneyReopened, schemas.JourneyReopenedData{ReopenedOn: "2026-12-20"})
+	w.apply(aJourney, schemas.JourneyReopened, schemas.JourneyReopenedData{ReopenedOn: "2026-12-20"})
 	w.said -= 2
-	w.hear(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{})
+	w.apply(aJourney, schemas.JourneyClosed, schemas.JourneyClosedData{})
 	if door, _ := w.door(aJourney, "adults"); door != "open" {
 		t.Errorf("reopened, with the age known meanwhile: %s", door)
 	}
@@ -690,7 +690,7 @@ func TestFactsThatArriveOpenDoors(t *testing.T) {
 	if door, _ := w.door(aJourney, "adults"); door != "open-if" || len(w.events(schemas.InformationNeeded)) != 1 {
 		t.Errorf("with nothing known: %s", door)
 	}
-	w.hear(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(30)}})
+	w.apply(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(30)}})
 	if door, _ := w.door(aJourney, "adults"); door != "open" {
 		t.Errorf("with the age known: %s", door)
 	}

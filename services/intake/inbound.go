@@ -17,11 +17,11 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// arrival is one message on its way: read in memory, then stored with others, then answered.
-type arrival struct {
+// inboundMessage is one message on its way: read in memory, then stored with others, then answered.
+type inboundMessage struct {
 	reading.Reading
 	id       string
-	door     string
+	endpoint string
 	message  *hl7.Message // of the MLLP door; nil where it cannot be read
 	mode     hl7.AckMode  // how it is answered
 	received time.Time
@@ -63,35 +63,35 @@ type Result struct {
 	Journey string
 }
 
-func (a *arrival) receipt() receiptKey {
-	if a.door == record.DoorEvents {
+func (a *inboundMessage) receipt() receiptKey {
+	if a.endpoint == record.EndpointEvents {
 		return receiptKey{a.Sender, a.ControlID}
 	}
 	return receiptKey{a.Organisation + "|" + a.Sender, a.ControlID}
 }
 
 // way is by which way in a message came, as it is kept with each fact: a list is told from a form.
-func (a *arrival) way() string {
-	if a.door == record.DoorForm && a.Sender == listSender {
+func (a *inboundMessage) way() string {
+	if a.endpoint == record.EndpointForm && a.Sender == listSender {
 		return record.WayList
 	}
-	return a.door
+	return a.endpoint
 }
 
-// resendIsKnown says whether a resend gets the first answer. A message that was refused as it was read is read anew
+// resendIsKnown says whether a resend gets the first answer. A message that was refused as it was read is read again
 // each time: else it would stay refused, or be flagged as reused, once the sender's profile has been mended.
-func (a *arrival) resendIsKnown() bool {
-	return a.ControlID != "" && !(a.door == record.DoorMLLP && a.Outcome == record.Rejected)
+func (a *inboundMessage) resendIsKnown() bool {
+	return a.ControlID != "" && !(a.endpoint == record.EndpointMLLP && a.Outcome == record.Rejected)
 }
 
 // ack is the answer as the ledger shows it.
-func (a *arrival) ack() string {
-	switch a.door {
-	case record.DoorEvents, record.DoorForm:
+func (a *inboundMessage) ack() string {
+	switch a.endpoint {
+	case record.EndpointEvents, record.EndpointForm:
 		return fmt.Sprint(statusOf(a.result))
-	case record.DoorFHIR, record.DoorSignals:
+	case record.EndpointFHIR, record.EndpointSignals:
 		return fmt.Sprint(a.httpStatus())
-	case record.DoorAlarm:
+	case record.EndpointAlarm:
 		return reading.AckCode(reading.NoAck)
 	}
 	if a.message == nil || a.result.Ack == reading.NoAck {
@@ -101,13 +101,13 @@ func (a *arrival) ack() string {
 }
 
 // httpStatus is what the message is answered with over a door that minds its own statuses.
-func (a *arrival) httpStatus() int {
+func (a *inboundMessage) httpStatus() int {
 	switch {
-	case a.result.Reason == record.ReasonReused, a.result.Outcome == record.Duplicate && a.door == record.DoorFHIR: // a signal again is taken as before
+	case a.result.Reason == record.ReasonReused, a.result.Outcome == record.Duplicate && a.endpoint == record.EndpointFHIR: // a signal again is taken as before
 		return http.StatusConflict
 	case a.result.Outcome == record.Rejected && a.status != 0:
 		return a.status
-	case a.door == record.DoorSignals:
+	case a.endpoint == record.EndpointSignals:
 		return http.StatusAccepted
 	}
 	return http.StatusOK
@@ -115,9 +115,9 @@ func (a *arrival) httpStatus() int {
 
 // prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow
 // is left for the transaction.
-func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*arrival, error) {
+func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*inboundMessage, error) {
 	now := s.clock.Now()
-	a := &arrival{Reading: parsed, id: clock.NewID(now), door: door, received: now,
+	a := &inboundMessage{Reading: parsed, id: clock.NewID(now), endpoint: door, received: now,
 		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}), repeatsNumber: reading.RepeatsNumber(parsed.ControlID, raw)}
 	if a.span.HasTraceID() {
 		a.trace = a.span.TraceID().String()
@@ -137,41 +137,41 @@ func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door stri
 
 // identify leaves in the header what may be seen, and makes the keyed hashes by which the person is found, and the ids
 // that a new person, visit or journey would get.
-func (s *Service) identify(a *arrival) error {
+func (s *Service) identify(a *inboundMessage) error {
 	if err := s.showHeader(a); err != nil {
 		return err
 	}
 	a.newPerson, a.newMerged = clock.NewRandomID(), clock.NewRandomID()
 	a.newVisit, a.newJourney = clock.NewID(a.received), clock.NewID(a.received)
-	if a.Statement == nil {
+	if a.ClinicalEvent == nil {
 		return nil
 	}
-	a.Statement.Message = a.id
-	a.Statement.Believe(a.received, s.zone)
-	identity := a.Statement.Person.Reveal()
-	a.Statement.Place(identity, s.profiles.AreasOf(a.Sender, a.Organisation))
+	a.ClinicalEvent.Message = a.id
+	a.ClinicalEvent.Believe(a.received, s.zone)
+	identity := a.ClinicalEvent.Person.Reveal()
+	a.ClinicalEvent.Place(identity, s.profiles.AreasOf(a.Sender, a.Organisation))
 	var err error
-	numbers := cmp.Or(a.Statement.Numbers, a.Organisation)
+	numbers := cmp.Or(a.ClinicalEvent.Numbers, a.Organisation)
 	switch {
 	case identity.LocalID != "":
 		a.key, err = s.lookup("person-local-id", numbers, identity.LocalID)
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.Statement.Visit, record.Numberless+a.id))
+		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.ClinicalEvent.Visit, record.Numberless+a.id))
 		a.anonymous = true
 	}
 	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
 		a.number, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	}
-	if err == nil && a.anonymous && a.Statement.Kind == record.KindReferral {
+	if err == nil && a.anonymous && a.ClinicalEvent.Kind == record.KindReferral {
 		a.nameHash, err = s.nameHash(a.Organisation, identity)
 	}
-	if becomes := a.Statement.Merged.Reveal().NHSNumber; err == nil && a.Statement.Kind == record.KindSignal && becomes != "" {
+	if becomes := a.ClinicalEvent.Merged.Reveal().NHSNumber; err == nil && a.ClinicalEvent.Kind == record.KindSignal && becomes != "" {
 		a.renumbered, err = s.lookup("person-nhs-number", becomes)
 	}
-	if err == nil && a.Statement.Merges() {
-		a.mergedKey, err = s.lookup("person-local-id", numbers, a.Statement.Merged.Reveal().LocalID)
+	if err == nil && a.ClinicalEvent.Merges() {
+		a.mergedKey, err = s.lookup("person-local-id", numbers, a.ClinicalEvent.Merged.Reveal().LocalID)
 	}
 	return err
 }
@@ -181,15 +181,15 @@ func (s *Service) lookup(purpose string, parts ...string) (string, error) {
 	return string(hash), err
 }
 
-// takes says whether a message is to be joined to its visit: it was read and nothing was decided about it before.
-func (a *arrival) takes() bool { return a.Statement != nil && a.Outcome == "" }
+// isApplied says whether a message is to be joined to its visit: it was read and nothing was decided about it before.
+func (a *inboundMessage) isApplied() bool { return a.ClinicalEvent != nil && a.Outcome == "" }
 
-// claim says what a message concerns.
-func (a *arrival) claim(c *claims) {
-	if !a.takes() {
+// lock says what a message concerns.
+func (a *inboundMessage) lock(c *locks) {
+	if !a.isApplied() {
 		return
 	}
-	s := a.Statement
+	s := a.ClinicalEvent
 	if s.Kind == record.KindSignal {
 		c.known[a.key] = true
 		for _, number := range []string{a.key, a.renumbered} {

@@ -17,10 +17,10 @@ import (
 
 // recorded answers what was recorded about one journey and one service: by ids and states, without any words.
 type recorded struct {
-	ID      string       `json:"id"`
-	Journey string       `json:"journey"`
-	Service string       `json:"service"`
-	Door    schemas.Door `json:"door,omitempty"` // as it stands now
+	ID          string              `json:"id"`
+	Journey     string              `json:"journey"`
+	Service     string              `json:"service"`
+	Eligibility schemas.Eligibility `json:"door,omitempty"` // as it stands now
 	// Questioned is true for a no that closes no door, as the service has agreed never to decline for its reason.
 	Questioned bool       `json:"questioned,omitempty"`
 	AnswerBy   *time.Time `json:"answerBy,omitempty"`
@@ -28,8 +28,8 @@ type recorded struct {
 	Decision   string     `json:"decision"` // the decision that followed
 }
 
-// hand is one change by hand to a locked journey.
-type hand struct {
+// command is one change by hand to a locked journey.
+type command struct {
 	api
 	tx    *flow.Tx
 	r     *record
@@ -40,25 +40,25 @@ type hand struct {
 
 // asked records that a service was asked, so that its answer has an owner and a day.
 func (a api) asked(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, func(h hand, body Asked) (string, *time.Time, error) {
+	return reconcile(a, w, r, func(h command, body Asked) (string, *time.Time, error) {
 		if faults := body.faults(h.directory, h.r.Last, h.today.String()); len(faults) > 0 {
 			return "", nil, refuse(faults)
 		}
-		if why := mayAsk(h.r.Known, *h.r.Last, body, h.tx.Now); why != "" {
+		if why := mayAsk(h.r.State, *h.r.Last, body, h.tx.Now); why != "" {
 			return "", nil, httpx.NewProblem(http.StatusConflict, "This service was tried already. %s", why)
 		}
-		again := h.r.Known.tried(body.Service)
+		again := h.r.State.tried(body.Service)
 		by := body.answerBy(h.today, calendar.England(), h.zone)
-		h.r.Known.ask(body, h.today.String(), by)
+		h.r.State.ask(body, h.today.String(), by)
 		addAsked(h.tx, h.who, h.r, h.id, body, by, again, h.tx.Now)
-		h.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
+		h.emit(schemas.ServiceAsked, schemas.ServiceAskedData{Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
 		return body.Service, &by, nil
 	})
 }
 
-// answered records what a service said, and looks at all of them anew.
+// answered records what a service said, and looks at all of them again.
 func (a api) answered(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, func(h hand, body Answered) (string, *time.Time, error) {
+	return reconcile(a, w, r, func(h command, body Answered) (string, *time.Time, error) {
 		if faults := body.faults(h.directory, h.r.Last, h.today.String()); len(faults) > 0 {
 			return "", nil, refuse(faults)
 		}
@@ -66,8 +66,8 @@ func (a api) answered(w http.ResponseWriter, r *http.Request) error {
 		if on == "" {
 			on = h.today.String()
 		}
-		said := h.r.Known.answer(body, on, h.directory.MayNotDecline(body.Service, body.Reason))
-		h.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: body.Service, Answer: body.Answer,
+		said := h.r.State.answer(body, on, h.directory.MayNotDecline(body.Service, body.Reason))
+		h.emit(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: body.Service, Answer: body.Answer,
 			Reason: said.Reason, Questioned: said.Questioned, By: h.who.Role})
 		return body.Service, nil, addAnswered(h.tx, h.who, h.r, h.id, said, h.tx.Now)
 	})
@@ -75,28 +75,28 @@ func (a api) answered(w http.ResponseWriter, r *http.Request) error {
 
 // override records a human's decision about one door.
 func (a api) override(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, func(h hand, body Overriding) (string, *time.Time, error) {
+	return reconcile(a, w, r, func(h command, body Overriding) (string, *time.Time, error) {
 		if faults := body.faults(h.directory, h.r.Last); len(faults) > 0 {
 			return "", nil, refuse(faults)
 		}
-		h.r.Known.override(body, h.today.String(), h.who.Role)
+		h.r.State.override(body, h.today.String(), h.who.Role)
 		addOverride(h.tx, h.who, h.r, h.id, body, h.today.String(), h.tx.Now)
 		return body.Service, nil, nil
 	})
 }
 
-// say gives an event out before the decision that it leads to.
-func (h hand) say(t schemas.Type, data any) { h.r.EmitFirst(h.tx, string(t), data) }
+// emit gives an event out before the decision that it leads to.
+func (h command) emit(t schemas.Type, data any) { h.r.EmitFirst(h.tx, string(t), data) }
 
-// change is what the three have in common: read the body, lock the journey, do it, decide anew; done once for one
+// reconcile is what the three have in common: read the body, lock the journey, do it, decide again; done once for one
 // Idempotency-Key.
-func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, B) (service string, by *time.Time, err error)) error {
+func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(command, B) (service string, by *time.Time, err error)) error {
 	journey := strings.ToLower(r.PathValue("id"))
 	if !clock.IsID(journey) {
 		return noJourney()
 	}
-	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {
-		h := hand{api: a, tx: tx, who: who, today: calendar.DayOf(tx.Now, a.zone), id: clock.NewID(tx.Now)}
+	return handleOnce(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {
+		h := command{api: a, tx: tx, who: who, today: calendar.DayOf(tx.Now, a.zone), id: clock.NewID(tx.Now)}
 		records := lockFor(tx, who, journey)
 		if err := tx.Flush(); err != nil {
 			return nil, err
@@ -104,10 +104,10 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 		if h.r = records[journey]; h.r == nil {
 			return nil, noJourney()
 		}
-		if h.r.Known.Closed {
+		if h.r.State.Closed {
 			return nil, httpx.NewProblem(http.StatusConflict, "This journey is closed, and nobody would see to what follows. Reopen it first, with POST /api/journeys/{id}/reopen.")
 		}
-		if h.r.Last == nil || !h.r.Known.stands() {
+		if h.r.Last == nil || !h.r.State.isActive() {
 			return nil, httpx.NewProblem(http.StatusConflict, "Nothing has been decided about this journey yet, or its discharge was withdrawn. Look at the journey, and try again when it has begun.")
 		}
 		service, by, err := do(h, body)
@@ -118,20 +118,20 @@ func change[B any](a api, w http.ResponseWriter, r *http.Request, do func(hand, 
 			return nil, err
 		}
 		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil, Decision: h.r.LastID}
-		if said := h.r.Known.Answers; len(said) > 0 {
+		if said := h.r.State.Answers; len(said) > 0 {
 			answer.Questioned = said[len(said)-1].Service == service && said[len(said)-1].Questioned
 		}
-		for _, door := range h.r.Last.Doors {
+		for _, door := range h.r.Last.Eligibilities {
 			if door.Service == service {
-				answer.Door = door.Door
+				answer.Eligibility = door.Eligibility
 			}
 		}
 		return answer, nil
 	})
 }
 
-// once does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do returns.
-func once[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, who principal.Principal, body B) (any, error)) error {
+// handleOnce does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do returns.
+func handleOnce[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, who principal.Principal, body B) (any, error)) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -168,7 +168,7 @@ func (a api) told(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body TellingWhat) (any, error) {
+	return handleOnce(a, w, r, func(tx *flow.Tx, who principal.Principal, body TellingWhat) (any, error) {
 		today := calendar.DayOf(tx.Now, a.zone).String()
 		if faults := body.faults(a.directory, service, today); len(faults) > 0 {
 			return nil, refuse(faults)
@@ -188,7 +188,7 @@ func (a api) deadLine(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return once(a, w, r, func(tx *flow.Tx, who principal.Principal, body LineReport) (any, error) {
+	return handleOnce(a, w, r, func(tx *flow.Tx, who principal.Principal, body LineReport) (any, error) {
 		if faults := body.faults(a.directory, service); len(faults) > 0 {
 			return nil, refuse(faults)
 		}
