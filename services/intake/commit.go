@@ -12,7 +12,6 @@ import (
 	"go.opentelemetry.io/otel/metric"
 	"go.opentelemetry.io/otel/trace"
 
-	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/hl7"
 	"footbridge/libs/pg"
@@ -177,8 +176,7 @@ func (s *Service) transact(ctx context.Context, batch []*inboundMessage, again b
 		lockReceipts(tx, batch, tx.Now, job.fresh, job.known)
 		findDoubles(tx, batch, job.doubles)
 		s.lockFacilities(tx, batch, job.unit)
-		s.loadUnit(tx, job.locks, job.unit, tx.Now)
-		if err := tx.Flush(); err != nil {
+		if err := job.load(tx); err != nil {
 			return err
 		}
 		findAnswered(tx, job.known)
@@ -216,33 +214,7 @@ func ids(batch []*inboundMessage) []string {
 	return out
 }
 
-// transaction is one transaction's work on a batch. It is made again for each try.
-type transaction struct {
-	service     *Service
-	batch       []*inboundMessage
-	locks       *locks
-	unit        *record.UnitOfWork
-	decided     map[string]seen       // already in the ledger, by id
-	fresh       map[string]bool       // first of their sender, control id and content
-	known       map[receiptKey][]seen // came before under the same control id
-	doubles     map[string]string     // record that may be the same person, by name hash
-	released    []string
-	quarantined []record.QuarantinedMessage
-	rows        []*inboundMessage
-}
-
-func newTransaction(s *Service, batch []*inboundMessage) *transaction {
-	world := record.NewUnit(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
-	world.Waits = s.waits
-	j := &transaction{service: s, batch: batch, locks: newLocks(), unit: world,
-		decided: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
-	for _, a := range batch {
-		a.lock(j.locks)
-	}
-	return j
-}
-
-// finish decides about each message in the order they came and queues all that follows.
+// finish decides about each message in the order they came, and ends the transaction.
 func (j *transaction) finish(tx *flow.Tx) error {
 	for _, a := range j.batch {
 		if earlier, done := j.decided[a.id]; done {
@@ -252,17 +224,7 @@ func (j *transaction) finish(tx *flow.Tx) error {
 		j.decide(tx, a)
 		j.rows = append(j.rows, a)
 	}
-	if err := j.service.storeUnit(tx, j.unit); err != nil {
-		return err
-	}
-	if len(j.rows) > 0 {
-		storeMessages(tx, j.rows)
-		storeAsked(tx, j.rows, tx.Now)
-	}
-	decideMessages(tx, j.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
-	holdMessages(tx, j.quarantined, tx.Now.Add(j.service.quarantineFor))
-	storeJourneys(tx, j.unit.ChangedJourneys())
-	return nil
+	return j.end(tx)
 }
 
 func (j *transaction) decide(tx *flow.Tx, a *inboundMessage) {
@@ -357,47 +319,4 @@ func (j *transaction) personID(key, otherwise string) string {
 		return id
 	}
 	return otherwise
-}
-
-// release ends the quarantine of a message whose question has been answered by what came later.
-func (j *transaction) release(tx *flow.Tx, message string) {
-	for _, a := range j.batch {
-		if a.id == message {
-			a.result.Outcome, a.result.Reason = record.Joined, reading.ReasonAnswered
-		}
-	}
-	j.released = append(j.released, message)
-	j.emit(tx, []record.Emission{emitReleased(message)})
-}
-
-// hold makes an earlier message a question for a human: a later one has shown that it ended a visit of its own.
-func (j *transaction) hold(held record.QuarantinedMessage) {
-	for _, a := range j.batch {
-		if a.id == held.Message {
-			a.result.Outcome, a.result.Reason = record.Quarantined, held.Reason
-			return
-		}
-	}
-	j.quarantined = append(j.quarantined, held)
-}
-
-// emit gives events out, each with the next version of its journey.
-func (j *transaction) emit(tx *flow.Tx, all []record.Emission) {
-	for _, say := range all {
-		emission := flow.Emission{Type: string(say.Type), Journey: say.Journey, Version: 1, Data: say.Data}
-		known := j.unit.Journeys[say.Journey]
-		if known == nil {
-			if !say.First {
-				emission.Version = 2 // a message is quarantined, then released
-			}
-			tx.Emit(emission)
-			continue
-		}
-		known.Told, known.Changed = known.Told+1, true
-		emission.Version, emission.Correlation = known.Told, known.FirstEvent
-		noteYes(tx, say.Type, say.Journey, tx.Sequence(known.Told), say.Data)
-		if id := tx.Emit(emission); known.FirstEvent == "" {
-			known.FirstEvent = id
-		}
-	}
 }

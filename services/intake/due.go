@@ -66,8 +66,6 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 		return 0, err
 	}
 	job := newTransaction(s, nil)
-	var visits []*record.Visit
-	var asked []*inboundMessage
 	var organisations []string
 	for _, one := range found {
 		organisations = append(organisations, one.Organisation)
@@ -76,7 +74,7 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 		return 0, err
 	}
 	for _, one := range found {
-		visits = append(visits, one.Visit)
+		job.change(one.Visit)
 		if one.deceased {
 			one.Watch = record.Watch{} // contact has stopped; lifting that looks at the visit again
 			continue
@@ -93,16 +91,10 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 			continue
 		}
 		a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: one.Watch.Reason}
-		asked = append(asked, a)
+		job.rows = append(job.rows, a)
 		job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), one.Watch.Reason, a.dueAt).Emissions)
 	}
-	if err := storeVisits(tx, visits); err != nil {
-		return 0, err
-	}
-	if len(asked) > 0 {
-		storeMessages(tx, asked)
-	}
-	return len(found), nil
+	return len(found), job.end(tx)
 }
 
 func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
@@ -120,7 +112,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 				endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
 			a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: kind}
 			storeAlarm(tx, a)
-			storeMessages(tx, []*inboundMessage{a})
+			job.rows = append(job.rows, a)
 			job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), kind, a.dueAt).Emissions)
 			tx.AfterCommit(func() { s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id) })
 		}
@@ -133,5 +125,5 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 	for _, id := range ended { // of one that somebody dismissed, that was said then
 		job.emit(tx, []record.Emission{emitReleased(id)})
 	}
-	return nil
+	return job.end(tx)
 }

@@ -35,40 +35,44 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
 	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
-		err = s.around(tx, who, []string{ref, request.Other}, func() (map[string][]record.Question, error) {
-			status, answer, err = s.decideMerge(tx, who, ref, request, undo)
+		err = s.around(tx, who, []string{ref, request.Other}, func(j *transaction) (map[string][]record.Question, error) {
+			status, answer, err = s.decideMerge(tx, j, who, ref, request, undo)
 			return nil, err
 		})
 		return status, answer, err
 	})
 }
 
-func (s *Service) decideMerge(tx *flow.Tx, who principal.Principal, ref string, request mergeRequest, undo bool) (int, any, error) {
+func (s *Service) decideMerge(tx *flow.Tx, j *transaction, who principal.Principal, ref string, request mergeRequest, undo bool) (int, any, error) {
 	records, err := lockRecords(tx, who, ref, request.Other)
 	if err != nil {
 		return 0, nil, err
 	}
 	survivor, other := records[ref], records[request.Other]
-	waited, changed, err := resolveDoubles(tx, who, ref, request.Other)
-	switch {
-	case err != nil:
+	waited, changed, err := resolveDoubles(tx, j, who, ref, request.Other)
+	if err != nil {
 		return 0, nil, err
+	}
+	for _, v := range changed {
+		j.correct(v, "")
+	}
+	if err := j.flush(tx); err != nil {
+		return 0, nil, err
+	}
+	switch {
 	case undo && waited && other.Survivor != survivor.ID:
 		// Two people, who looked like one: nothing was merged, and what waited for a human goes on.
 		if err := s.noteMerge(tx, who, survivor, "two-people", request.Reason); err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, emitAgain(tx, changed)
+		return http.StatusOK, map[string]any{"person": ref, "other": request.Other, "merged": false}, nil
 	case undo:
-		return s.unmerge(tx, who, survivor, other, request)
+		return s.unmerge(tx, j, who, survivor, other, request)
 	}
-	if err := emitAgain(tx, changed); err != nil {
-		return 0, nil, err
-	}
-	return s.merge(tx, who, survivor, other, request)
+	return s.merge(tx, j, who, survivor, other, request)
 }
 
-func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+func (s *Service) merge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
 	done := other.Survivor == survivor.ID
 	if survivor.Survivor != "" || (other.Survivor != "" && !done) {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one already. Use the surviving record's reference.")
@@ -84,10 +88,10 @@ func (s *Service) merge(tx *flow.Tx, who principal.Principal, survivor, other *r
 	if err := s.noteMerge(tx, who, survivor, "merge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.emitMerge(tx, who, survivor, other, schemas.PersonMerged, request.Confirm)
+	return s.emitMerge(tx, j, who, survivor, other, schemas.PersonMerged, request.Confirm)
 }
 
-func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+func (s *Service) unmerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
 	if other.Survivor != survivor.ID {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "These two records are not merged. Look at both again.")
 	}
@@ -99,7 +103,7 @@ func (s *Service) unmerge(tx *flow.Tx, who principal.Principal, survivor, other 
 	if err := s.noteMerge(tx, who, survivor, "unmerge", request.Reason); err != nil {
 		return 0, nil, err
 	}
-	return s.emitMerge(tx, who, survivor, other, schemas.PersonUnmerged, true)
+	return s.emitMerge(tx, j, who, survivor, other, schemas.PersonUnmerged, true)
 }
 
 // noteMerge keeps who decided what about a record, sealed.
@@ -114,30 +118,14 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 	return storeNote(tx, key, record.ID, "", kind, reason, recordedBy(who), tx.Now)
 }
 
-// emitAgain says of what stands how it is flagged now.
-func emitAgain(tx *flow.Tx, changed []*record.Visit) error {
-	for _, v := range changed {
-		if !v.Published.Active() {
-			continue
-		}
-		data := schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags)}
-		if err := emitOn(tx, v.Published.Journey, []record.JourneyEvent{{Kind: schemas.DischargeCorrected, Data: data}}); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // emitMerge tells every journey of either record of the merge; what stands otherwise by it is told by around.
-func (s *Service) emitMerge(tx *flow.Tx, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
+func (s *Service) emitMerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
 	_, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
 	if err != nil {
 		return 0, nil, err
 	}
 	for _, journey := range journeys {
-		if err := emitOn(tx, journey, []record.JourneyEvent{{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}}}); err != nil {
-			return 0, nil, err
-		}
+		j.tell(journey, record.JourneyEvent{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}})
 	}
 	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
 }

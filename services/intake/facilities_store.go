@@ -109,9 +109,9 @@ func (s *Service) decideFacility(tx *flow.Tx, who principal.Principal, facility,
 	if err != nil {
 		return 0, err
 	}
-	return journeys, s.around(tx, who, touched, func() (map[string][]record.Question, error) {
+	return journeys, s.around(tx, who, touched, func(j *transaction) (map[string][]record.Question, error) {
 		storePlacing(tx, facility, wanted, recordedBy(who), reason, tx.Now)
-		journeys, err = moveVisits(tx, facility, cmp.Or(wanted, host), wanted == "")
+		journeys, err = moveVisits(tx, j, facility, cmp.Or(wanted, host), wanted == "")
 		return nil, err
 	})
 }
@@ -134,7 +134,7 @@ func whoseOthersExclude(tx *flow.Tx, _ principal.Principal, facility string) (pe
 
 // moveVisits says of every journey of a facility whose it is now, and whether who it is about is hidden. All of its
 // visits are locked, those too of which nothing is raised yet: one may be raised at this moment.
-func moveVisits(tx *flow.Tx, facility, home string, hidden bool) (int, error) {
+func moveVisits(tx *flow.Tx, j *transaction, facility, home string, hidden bool) (int, error) {
 	var visits []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1
 		order by organisation, number for update`, facility).Query(func(rows pgx.Rows) (err error) { visits, err = scanned(rows); return err })
@@ -142,23 +142,17 @@ func moveVisits(tx *flow.Tx, facility, home string, hidden bool) (int, error) {
 		return 0, err
 	}
 	visits = slices.DeleteFunc(visits, func(v *record.Visit) bool { return v.Published.Journey == "" })
-	journeys := map[string][]record.JourneyEvent{}
+	journeys := map[string]bool{}
 	for _, v := range visits {
 		v.RowVersion++
 		v.Published.Flags = record.Without(v.Published.Flags, []string{schemas.FlagUnplaced})
 		if hidden {
 			v.Published.Flags = append(v.Published.Flags, schemas.FlagUnplaced)
 		}
-		journeys[v.Published.Journey] = append(journeys[v.Published.Journey], record.JourneyEvent{Kind: schemas.DischargeCorrected,
+		journeys[v.Published.Journey] = true
+		j.change(v)
+		j.tell(v.Published.Journey, record.JourneyEvent{Kind: schemas.DischargeCorrected,
 			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags), Organisation: home}})
-	}
-	if err := storeVisits(tx, visits); err != nil {
-		return 0, err
-	}
-	for _, journey := range slices.Sorted(maps.Keys(journeys)) {
-		if err := emitOn(tx, journey, journeys[journey]); err != nil {
-			return 0, err
-		}
 	}
 	return len(journeys), nil
 }

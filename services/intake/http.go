@@ -251,12 +251,9 @@ func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *
 		decision = settled
 	}
 	job.emit(tx, append(decision.Emissions, emitReleased(held.ID)))
-	if err := s.storeUnit(tx, job.unit); err != nil {
+	if err := job.end(tx); err != nil {
 		return LedgerLine{}, err
 	}
-	storeJourneys(tx, job.unit.ChangedJourneys())
-	decideMessages(tx, job.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
-	holdMessages(tx, job.quarantined, tx.Now.Add(s.quarantineFor))
 	line := held.LedgerLine
 	line.Outcome, line.Reason, line.Journey = string(decision.Outcome), decision.Reason, decision.Journey
 	line.DecidedAt, line.DecidedBy, line.DueAt = &tx.Now, recordedBy(who), nil
@@ -287,8 +284,7 @@ func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMes
 	statement.Message, statement.StatedAt = held.ID, tx.Now
 	job.locks.known[held.personKey] = true
 	job.locks.visits[record.VisitKey{Organisation: held.visitOrganisation, Number: held.visitNumber}] = true
-	s.loadUnit(tx, job.locks, job.unit, tx.Now)
-	if err := tx.Flush(); err != nil {
+	if err := job.load(tx); err != nil {
 		return record.Decision{}, err
 	}
 	if statement.Kind == record.KindLeft && job.unit.LeftBefore(held.Visit, statement.Happened) {
@@ -348,8 +344,7 @@ func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMess
 	}
 	a.lock(job.locks)
 	s.lockFacilities(tx, []*inboundMessage{a}, job.unit)
-	s.loadUnit(tx, job.locks, job.unit, tx.Now)
-	if err := tx.Flush(); err != nil {
+	if err := job.load(tx); err != nil {
 		return record.Decision{}, err
 	}
 	job.apply(tx, a)

@@ -33,13 +33,11 @@ func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (i
 	if err != nil {
 		return 0, err
 	}
+	job := newTransaction(s, nil)
 	for _, a := range ending {
-		data := schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}
-		if err := emitOn(tx, a.Journey, []record.JourneyEvent{{Kind: schemas.ConsentExpiring, Data: data}}); err != nil {
-			return 0, err
-		}
+		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentExpiring, Data: schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}})
 	}
-	return len(ending), nil
+	return len(ending), job.end(tx)
 }
 
 // askAboutContact makes a question of contact that a message brought and that differs from what the person confirmed.
@@ -48,6 +46,7 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 	if err != nil {
 		return 0, err
 	}
+	job := newTransaction(s, nil)
 	for _, one := range changed {
 		sub := subjectOf{Person: one.person}
 		if err := s.openSubject(&sub, one.wrapped, one.identity, one.card); err != nil {
@@ -59,12 +58,10 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 		}
 		data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
 		for _, journey := range one.journeys {
-			if err := emitOn(tx, journey, []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: data}}); err != nil {
-				return 0, err
-			}
+			job.tell(journey, record.JourneyEvent{Kind: schemas.PreferencesChanged, Data: data})
 		}
 	}
-	return len(changed), nil
+	return len(changed), job.end(tx)
 }
 
 // showDoubles flags what may be about one person twice: open journeys of two records, and requests of somebody not
@@ -81,7 +78,11 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 	if err != nil {
 		return 0, err
 	}
-	return len(changed), emitAgain(tx, changed)
+	job := newTransaction(s, nil)
+	for _, v := range changed {
+		job.correct(v, "")
+	}
+	return len(changed), job.end(tx)
 }
 
 // reviewBirthdays looks once each local day through the journeys that are not closed, and decides again about those
@@ -110,8 +111,7 @@ func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 	if len(job.locks.known) == 0 {
 		return len(aged), nil
 	}
-	s.loadUnit(tx, job.locks, job.unit, tx.Now)
-	if err := tx.Flush(); err != nil {
+	if err := job.load(tx); err != nil {
 		return 0, err
 	}
 	return len(aged), job.decideAgain(tx)
@@ -130,11 +130,7 @@ func (j *transaction) decideAgain(tx *flow.Tx) error {
 		}
 		j.emit(tx, j.unit.ReevaluateAll(person, record.Incoming{DecidedAt: tx.Now}, record.Decision{}).Emissions)
 	}
-	if err := j.service.storeUnit(tx, j.unit); err != nil {
-		return err
-	}
-	storeJourneys(tx, j.unit.ChangedJourneys())
-	return nil
+	return j.end(tx)
 }
 
 // eraseContent destroys the keys of what turned out to be out of scope.

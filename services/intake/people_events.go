@@ -12,7 +12,7 @@ import (
 
 // around does what people decide about records, and then tells every journey of theirs what stands otherwise by it: an
 // answer, a stop of contact, an age. What the deciding itself has said of answers is in told, by journey.
-func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string, do func() (told map[string][]record.Question, err error)) error {
+func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string, do func(j *transaction) (told map[string][]record.Question, err error)) error {
 	keys, err := keysOfRecords(tx, who, records)
 	if err != nil {
 		return err
@@ -23,8 +23,12 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	}
 	today := s.today(tx.Now)
 	before.unit.Remember(today)
-	told, err := do()
+	deciding := newTransaction(s, nil)
+	told, err := do(deciding)
 	if err != nil {
+		return err
+	}
+	if err := deciding.end(tx); err != nil {
 		return err
 	}
 	if err := tx.Flush(); err != nil {
@@ -42,11 +46,7 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	}
 	job.unit.MarkPublished(told, today)
 	job.reconcile(tx)
-	if err := s.storeUnit(tx, job.unit); err != nil {
-		return err
-	}
-	storeJourneys(tx, job.unit.ChangedJourneys())
-	return nil
+	return job.end(tx)
 }
 
 // loadRecords loads and locks the persons that some lookup keys lead to, with all that is known of them.
@@ -55,8 +55,7 @@ func (s *Service) loadRecords(tx *flow.Tx, keys []string) (*transaction, error) 
 	for _, key := range keys {
 		job.locks.known[key] = true
 	}
-	s.loadUnit(tx, job.locks, job.unit, tx.Now)
-	return job, tx.Flush()
+	return job, job.load(tx)
 }
 
 // reconcile brings what has been told of all loaded persons in line with how their records stand now.

@@ -129,11 +129,11 @@ func (s *Service) postConsent(w http.ResponseWriter, r *http.Request) error {
 			return 0, nil, err
 		}
 		var sub *subjectOf
-		err = s.around(tx, who, records, func() (map[string][]record.Question, error) {
+		err = s.around(tx, who, records, func(j *transaction) (map[string][]record.Question, error) {
 			if sub, err = s.lockSubject(tx, who, journey); err != nil {
 				return nil, err
 			}
-			return map[string][]record.Question{journey: request.asked()}, s.recordConsent(tx, who, sub, request)
+			return map[string][]record.Question{journey: request.asked()}, s.recordConsent(tx, j, who, sub, request)
 		})
 		if err != nil {
 			return 0, nil, err
@@ -155,7 +155,7 @@ func consentAnswer(sub *subjectOf, stand []consentShown) map[string]any {
 }
 
 // recordConsent adds answers, and gives out what changed.
-func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subjectOf, request consentRequest) error {
+func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, request consentRequest) error {
 	if sub.erased {
 		return gone()
 	}
@@ -163,12 +163,12 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 		return unprocessable("There is no answer to record. Send at least one of answers, with purpose and state.")
 	}
 	if request.MayConsent != nil {
-		if err := s.letAnswer(tx, who, sub, request.MayConsent); err != nil {
+		if err := s.letAnswer(tx, j, who, sub, request.MayConsent); err != nil {
 			return err
 		}
 	}
 	if len(request.Answers) > 0 {
-		if err := s.askedProtected(tx, who, sub); err != nil {
+		if err := s.askedProtected(tx, j, who, sub); err != nil {
 			return err
 		}
 	}
@@ -189,11 +189,12 @@ func (s *Service) recordConsent(tx *flow.Tx, who principal.Principal, sub *subje
 	}
 	storeAnswers(tx, sub.Organisation, fresh)
 	sub.answers = append(sub.answers, fresh...)
-	return emitOn(tx, sub.Journey, emittedByAnswers(sub, fresh, today))
+	j.tell(sub.Journey, emittedByAnswers(sub, fresh, today)...)
+	return nil
 }
 
 // letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
-func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf, noted *record.MayConsent) error {
+func (s *Service) letAnswer(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, noted *record.MayConsent) error {
 	switch {
 	case schemas.Role(who.Role) != schemas.YoungPeoplesClinician || who.Source != "":
 		return httpx.NewProblem(http.StatusForbidden, "Who may consent is recorded by the young people's clinician who decides it, signed in as themselves. Nobody records it for them.")
@@ -205,19 +206,16 @@ func (s *Service) letAnswer(tx *flow.Tx, who principal.Principal, sub *subjectOf
 	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", noted, recordedBy(who), tx.Now); err != nil {
 		return err
 	}
-	visits, err := lockVisitsOf(tx, who, sub.Journey)
+	visits, err := j.visitsOf(tx, who, sub.Journey)
 	if err != nil {
 		return err
 	}
-	var all []record.JourneyEvent
 	for _, v := range visits {
-		all = append(all, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Version{StatedAt: tx.Now})})
+		j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Version{StatedAt: tx.Now})})
 	}
+	j.change(visits...)
 	sub.guard = record.Guard{Answers: noted.Answers()}
-	if err := storeVisits(tx, visits); err != nil {
-		return err
-	}
-	return emitOn(tx, sub.Journey, all)
+	return nil
 }
 
 // emittedByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
@@ -327,7 +325,7 @@ func (s *Service) treatingAccess(tx *flow.Tx, who principal.Principal, sub *subj
 	if refused != "" {
 		return sub.noReason(who), nil
 	}
-	return nil, emitSeen(tx, who, sub, "consent")
+	return nil, s.emitSeen(tx, who, sub, "consent")
 }
 
 // noReason is the answer to a look without a reason of substance: to another organisation, as if nothing were there.
@@ -339,17 +337,19 @@ func (sub *subjectOf) noReason(who principal.Principal) error {
 }
 
 // emitSeen tells the journey's organisation that somebody of another one looked.
-func emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
+func (s *Service) emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf, what string) error {
 	if schemas.Role(who.Role) != schemas.TreatingStaff || scopeOf(who).Home(sub.Organisation) {
 		return nil
 	}
-	return emitOn(tx, sub.Journey, []record.JourneyEvent{{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}}})
+	j := newTransaction(s, nil)
+	j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}})
+	return j.end(tx)
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(_ *flow.Tx, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
+	return changeCard(s, w, r, func(_ *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
@@ -374,7 +374,7 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 // postPreferences records what the person would like, as far as the request speaks of it; null takes back. What a
 // service's criterion may speak of becomes a fact.
 func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, who principal.Principal, sub *subjectOf, said partial[record.Preferences]) error {
+	return changeCard(s, w, r, func(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, said partial[record.Preferences]) error {
 		facts := said.Value.Facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
@@ -393,11 +393,11 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 			return nil
 		}
 		sub.supplied = &schemas.InformationSuppliedData{Facts: facts, Retracted: takenBack}
-		return keepFacts(tx, who, sub)
+		return keepFacts(tx, j, who, sub)
 	})
 }
 
-func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, principal.Principal, *subjectOf, T) error) error {
+func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, *transaction, principal.Principal, *subjectOf, T) error) error {
 	journey, err := pathRef(r, "id", noSuchJourney)
 	if err != nil {
 		return err
@@ -412,7 +412,7 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 			return 0, nil, err
 		}
 		var answer map[string]any
-		err = s.around(tx, who, records, func() (map[string][]record.Question, error) {
+		err = s.around(tx, who, records, func(j *transaction) (map[string][]record.Question, error) {
 			sub, err := s.lockSubject(tx, who, journey)
 			if err != nil {
 				return nil, err
@@ -420,11 +420,11 @@ func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, chang
 			if err := mayKeepCard(r, sub); err != nil {
 				return nil, err
 			}
-			if err := change(tx, who, sub, request); err != nil {
+			if err := change(tx, j, who, sub, request); err != nil {
 				return nil, err
 			}
 			answer = cardAnswer(sub)
-			return nil, s.keepCard(tx, sub)
+			return nil, s.keepCard(tx, j, sub)
 		})
 		return http.StatusOK, answer, err
 	})
@@ -450,7 +450,7 @@ func cardAnswer(sub *subjectOf) map[string]any {
 
 // keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of
 // theirs.
-func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
+func (s *Service) keepCard(tx *flow.Tx, j *transaction, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
@@ -459,7 +459,8 @@ func (s *Service) keepCard(tx *flow.Tx, sub *subjectOf) error {
 	if sub.supplied != nil {
 		all = append(all, record.JourneyEvent{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 	}
-	return emitOn(tx, sub.Journey, all)
+	j.tell(sub.Journey, all...)
+	return nil
 }
 
 // identityShown is who a person is, as far as the principal may see it.
@@ -525,7 +526,7 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 		if shown, refusal, err = s.readIdentity(tx, who, sub, reason); refusal != nil || err != nil {
 			return err
 		}
-		return emitSeen(tx, who, sub, "identity")
+		return s.emitSeen(tx, who, sub, "identity")
 	})
 	switch {
 	case err != nil:

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -278,22 +279,38 @@ func scanAnswers(rows pgx.Rows, answers *[]record.Answer) error {
 	return err
 }
 
-// emitOn gives events out on a journey, each with its next version. It locks the journey until the transaction ends.
-func emitOn(tx *flow.Tx, journey string, all []record.JourneyEvent) error {
-	if len(all) == 0 {
+// emitOn gives events out on journeys, each with its journey's next version. It locks the journeys until the transaction
+// ends, in the order of their ids.
+func emitOn(tx *flow.Tx, told map[string][]record.JourneyEvent) error {
+	if len(told) == 0 {
 		return nil
 	}
-	var told int64
-	var first string
-	tx.Queue(`update journey set told = told + $2 where id = $1::uuid returning told, first_event`, journey, len(all)).
-		QueryRow(func(row pgx.Row) error { return row.Scan(&told, &first) })
+	journeys := slices.Sorted(maps.Keys(told))
+	counts := make([]int64, len(journeys))
+	for i, journey := range journeys {
+		counts[i] = int64(len(told[journey]))
+	}
+	last, first := map[string]int64{}, map[string]string{}
+	tx.Queue(`with locked as (select id from journey where id = any($1::uuid[]) order by id for update)
+		update journey j set told = j.told + n.more from unnest($1::uuid[], $2::bigint[]) as n(id, more) join locked using (id)
+		where j.id = n.id returning j.id::text, j.told, j.first_event`, journeys, counts).Query(func(rows pgx.Rows) error {
+		var id, event string
+		var told int64
+		_, err := pgx.ForEachRow(rows, []any{&id, &told, &event}, func() error { last[id], first[id] = told, event; return nil })
+		return err
+	})
 	if err := tx.Flush(); err != nil {
 		return err
 	}
-	for i, say := range all {
-		version := told - int64(len(all)-1-i)
-		noteYes(tx, say.Kind, journey, tx.Sequence(version), say.Data)
-		tx.Emit(flow.Emission{Type: string(say.Kind), Journey: journey, Version: version, Correlation: first, Data: say.Data})
+	for _, journey := range journeys {
+		if last[journey] == 0 {
+			return fmt.Errorf("giving events out on journey %s: there is no such journey", journey)
+		}
+		for i, say := range told[journey] {
+			version := last[journey] - int64(len(told[journey])-1-i)
+			noteYes(tx, say.Kind, journey, tx.Sequence(version), say.Data)
+			tx.Emit(flow.Emission{Type: string(say.Kind), Journey: journey, Version: version, Correlation: first[journey], Data: say.Data})
+		}
 	}
 	return nil
 }
@@ -639,7 +656,7 @@ func findDoubles(q queuer, arrivals []*inboundMessage, doubles map[string]string
 
 // resolveDoubles writes down that a human has compared two records, says whether anything waited for that, and returns
 // the visits that are no longer flagged.
-func resolveDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bool, changed []*record.Visit, err error) {
+func resolveDoubles(tx *flow.Tx, j *transaction, who principal.Principal, a, b string) (asked bool, changed []*record.Visit, err error) {
 	var waiting []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where person = any($1::uuid[])
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null order by organisation, number for update`,
@@ -653,7 +670,8 @@ func resolveDoubles(tx *flow.Tx, who principal.Principal, a, b string) (asked bo
 		v.RowVersion++
 		v.Request.Decided = true
 	}
-	if err := storeVisits(tx, waiting); err != nil {
+	j.change(waiting...)
+	if err := j.flush(tx); err != nil {
 		return false, nil, err
 	}
 	changed, err = flagDoubles(tx, []string{a, b}, 100)
@@ -707,10 +725,7 @@ func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*record.Visit, err
 		})
 		return err
 	})
-	if err := tx.Flush(); err != nil {
-		return nil, err
-	}
-	return found, storeVisits(tx, found)
+	return found, tx.Flush()
 }
 
 // lockVisitsOf locks what stands of a journey.
@@ -936,7 +951,7 @@ func recordsOfJourney(tx *flow.Tx, _ principal.Principal, journey string) (recor
 
 // keepFacts puts what a request states, or takes back, into the person's book and into what has been told of their
 // visits.
-func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
+func keepFacts(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf) error {
 	var book record.FactBook
 	tx.Queue(`select facts::text from person where id = $1::uuid for update`, sub.Person).QueryRow(func(row pgx.Row) error {
 		var text string
@@ -945,7 +960,7 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 		}
 		return json.Unmarshal([]byte(text), &book)
 	})
-	visits, err := lockVisitsOf(tx, who, sub.Journey)
+	visits, err := j.visitsOf(tx, who, sub.Journey)
 	if err != nil {
 		return err
 	}
@@ -963,5 +978,6 @@ func keepFacts(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
 		v.RowVersion++
 		v.Published.Facts.Merge(sub.supplied.Facts, sub.supplied.Retracted)
 	}
-	return storeVisits(tx, visits)
+	j.change(visits...)
+	return nil
 }

@@ -14,7 +14,7 @@ import (
 // they answered has asked them, whatever the answer was; no later message lifts it.
 
 // askedProtected notes that the person was asked, and says on their journey what that lifts.
-func (s *Service) askedProtected(tx *flow.Tx, who principal.Principal, sub *subjectOf) error {
+func (s *Service) askedProtected(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf) error {
 	if sub.erased || !sub.identity.Protected || sub.identity.ProtectedAsked {
 		return nil
 	}
@@ -25,18 +25,14 @@ func (s *Service) askedProtected(tx *flow.Tx, who principal.Principal, sub *subj
 	}
 	defer clear(plain)
 	storeIdentity(tx, sub.Person, sub.key.Seal(fieldIdentity, plain))
-	visits, err := lockVisitsOf(tx, who, sub.Journey)
+	visits, err := j.visitsOf(tx, who, sub.Journey)
 	if err != nil {
 		return err
 	}
-	var all []record.JourneyEvent
 	for _, v := range visits {
 		v.RowVersion++
 		v.Published.Flags = record.Without(v.Published.Flags, []string{schemas.FlagProtected})
-		all = append(all, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags)}})
+		j.correct(v, "")
 	}
-	if err := storeVisits(tx, visits); err != nil {
-		return err
-	}
-	return emitOn(tx, sub.Journey, all)
+	return nil
 }

@@ -149,8 +149,7 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	}
 	job := newTransaction(s, nil)
 	job.locks.known[key] = true
-	s.loadUnit(tx, job.locks, job.unit, tx.Now)
-	if err := tx.Flush(); err != nil {
+	if err := job.load(tx); err != nil {
 		return 0, nil, err
 	}
 	person := job.unit.Owners[id]
@@ -164,10 +163,9 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 		say = job.unit.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
 	}
 	job.emit(tx, say)
-	if err := s.storeUnit(tx, job.unit); err != nil {
+	if err := job.end(tx); err != nil {
 		return 0, nil, err
 	}
-	storeJourneys(tx, job.unit.ChangedJourneys())
 	if err := s.noteStop(tx, person, kind, request, who); err != nil {
 		return 0, nil, err
 	}

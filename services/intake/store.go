@@ -477,19 +477,7 @@ func sortedVisits(visits map[record.VisitKey]bool) []record.VisitKey {
 	return sorted
 }
 
-// storeUnit queues the writing of all that a batch has changed.
-func (s *Service) storeUnit(q queuer, w *record.UnitOfWork) error {
-	if err := s.storePersons(q, w.ChangedPersons()); err != nil {
-		return err
-	}
-	storeNumbers(q, w.Linked)
-	storeStops(q, w)
-	storeFresh(q, w)
-	storeStated(q, w.Version, s.clock.Now())
-	w.Version = nil
-	return storeVisits(q, w.ChangedVisits())
-}
-
+// storePersons queues persons that have been changed, with what was learnt of them sealed.
 func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 	if len(persons) == 0 {
 		return nil

@@ -38,6 +38,7 @@ func Rules() []Rule {
 	return []Rule{
 		{"a service imports no other service", servicesApart},
 		{"a package inside a service knows nothing of what is around it", innerPackages},
+		{"one unit of work ends intake's transactions", oneEnd},
 		{"modules and floors", floors},
 		{"decisions are pure", decisionsPure},
 		{"SQL only where it belongs", sqlPlaces},

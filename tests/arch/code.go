@@ -58,6 +58,38 @@ func innerPackages(t *Tree) []Finding {
 // lowest are the folders that import the standard library only, so that they can become modules of their own.
 var lowest = []string{"libs/hl7/", "libs/clock/", "schemas/"}
 
+// endsWith are the functions by which intake's unit of work writes down what it has gathered: a transaction that called
+// one by itself would forget another.
+var endsWith = []string{"storePersons", "storeVisits", "storeMessages", "storeAsked", "settleMessages", "holdMessages", "storeJourneys", "sayOn"}
+
+func oneEnd(t *Tree) []Finding {
+	const end = "services/intake/work.go"
+	var found []Finding
+	for _, name := range t.Sources() {
+		if !in(name, "services/intake/") || name == end {
+			continue
+		}
+		ast.Inspect(t.gos[name], func(node ast.Node) bool {
+			call, ok := node.(*ast.CallExpr)
+			if !ok {
+				return true
+			}
+			called := ""
+			switch fun := call.Fun.(type) {
+			case *ast.Ident:
+				called = fun.Name
+			case *ast.SelectorExpr:
+				called = fun.Sel.Name
+			}
+			if slices.Contains(endsWith, called) {
+				found = append(found, t.finding(name, call.Pos(), "%s is for the end of the unit of work in %s; give it what is to be written", called, end))
+			}
+			return true
+		})
+	}
+	return found
+}
+
 // above are the modules that each module may not know.
 var above = map[string][]string{
 	"libs":     {"footbridge/schemas", "footbridge/services", "footbridge/tests"},
@@ -111,7 +143,7 @@ var pure = []string{"threshold/criteria", "intake/record", "intake/reading"}
 // doors are the further files of a service, or of a package inside one, that are no decisions: they read, store,
 // answer, or put things together; <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go", "signals.go", "retention.go"},
+	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "work.go"},
 	"intake/reading":     {"profile.go", "dryrun.go"}, // they read the profiles' files
 	"journey":            {"sentinel.go"},
 	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents

@@ -64,6 +64,9 @@ var plants = []struct {
 	{"routes that words name exist", "with the wrong method", "services/intake/erase_http.go", 3,
 		"package intake\n\nvar wrong = \"Look with GET /api/people/{ref}/erase.\"\n", nil},
 
+	{"one unit of work ends intake's transactions", "by hand", "services/intake/people_http.go", 4,
+		"package intake\n\nfunc end(tx *flow.Tx) error {\n\treturn storeVisits(tx, nil)\n}\n", nil},
+
 	{"JetStream only in flow and bus", "in a service", "services/journey/events.go", 3, "package journey\n\nimport _ \"github.com/nats-io/nats.go/jetstream\"\n", nil},
 	{"JetStream only in flow and bus", "the older API", "services/footbridge/demo.go", 5, "package main\n\nimport \"github.com/nats-io/nats.go\"\n\nvar js nats.JetStreamContext\n", nil},
 
