@@ -37,6 +37,8 @@ const idleInTransaction = 15 * time.Second
 type OpenConfig struct {
 	// Service is the schema that the role's search_path must name, and the application_name. Empty: not checked.
 	Service string
+	// ByIndex lets the statements of a login without a schema of its own, the sentinel's, go by index as a service's do.
+	ByIndex bool
 	// MaxConns bounds the pool (10); MinConns are kept open even when idle (0).
 	MaxConns, MinConns int
 	// Tracer sees every query; nil: none.
@@ -80,7 +82,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 	conf.ConnConfig.StatementCacheCapacity = 512
 	conf.ConnConfig.Tracer = cfg.Tracer
 	conf.AfterConnect = TextUUIDs
-	setParams(conf.ConnConfig, cfg.Service)
+	setParams(conf.ConnConfig, cfg.Service, cfg.ByIndex)
 	return conf, nil
 }
 
@@ -95,7 +97,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
 	"plan_cache_mode": "force_generic_plan"}
 
-func setParams(conf *pgx.ConnConfig, service string) {
+func setParams(conf *pgx.ConnConfig, service string, indexed bool) {
 	defaults := map[string]string{
 		"application_name":                    "footbridge-" + service,
 		"idle_in_transaction_session_timeout": fmt.Sprint(idleInTransaction.Milliseconds()),
@@ -103,7 +105,8 @@ func setParams(conf *pgx.ConnConfig, service string) {
 	}
 	if service == "" {
 		defaults["application_name"] = "footbridge"
-	} else {
+	}
+	if service != "" || indexed {
 		maps.Copy(defaults, byIndex)
 	}
 	for name, setting := range defaults {

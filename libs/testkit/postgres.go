@@ -141,7 +141,7 @@ func (d *DB) Pool(service string) *pgxpool.Pool {
 	d.t.Helper()
 	cfg := pg.OpenConfig{Service: service, MaxConns: 5}
 	if service == pg.Sentinel {
-		cfg.Service = ""
+		cfg.Service, cfg.ByIndex = "", true
 	}
 	return d.open(d.URL(service), cfg)
 }

@@ -269,7 +269,7 @@ func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	held, err := pg.Open(ctx, p.urls[pg.Sentinel], pg.OpenConfig{MaxConns: 2, Wait: 30 * time.Second})
+	held, err := pg.Open(ctx, p.urls[pg.Sentinel], pg.OpenConfig{ByIndex: true, MaxConns: 2, Wait: 30 * time.Second})
 	if err != nil {
 		return fmt.Errorf("opening the sentinel's database login: %w", err)
 	}

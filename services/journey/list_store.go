@@ -15,22 +15,31 @@ import (
 // is stored. There is no index by which the journeys of several organisations stand in one order, so that a page is
 // taken of each and the first of them all are kept.
 
-// whose says whose journeys a page is made of: the values of the column key, from the set source, which may use $1; the
-// value of $1 itself; and where the caller reaches every organisation, each that there is.
-func whose(scope schemas.Scope) (source, key string, values []string) {
+// whose says whose journeys a page is made of, of those that are such: of every o.name of the set source, which may use
+// $1, those of the table; and the value of $1 itself. Where the caller reaches every organisation, these are found one
+// after the other in the page's own index. A person's own are taken whole before anything else is asked of them: a plan
+// that is made while there are few would rather go through everybody's, and is kept.
+func whose(scope schemas.Scope, such string) (source, table string, values []string) {
 	const everyOrganisation = `(with recursive o(name) as (
-			(select organisation from journey order by organisation limit 1)
+			(select organisation from journey where %[1]s order by organisation limit 1)
 			union all
-			select (select organisation from journey where organisation > o.name order by organisation limit 1) from o where o.name is not null
+			select (select organisation from journey where %[1]s and organisation > o.name order by organisation limit 1) from o where o.name is not null
 		) select name from o where name is not null)`
+	const ofOrganisation = `journey where organisation = o.name`
 	switch {
 	case scope.All:
-		return everyOrganisation, "organisation", scope.Organisations
+		return fmt.Sprintf(everyOrganisation, such), ofOrganisation, scope.Organisations
 	case scope.Person != "":
-		return `unnest($1::text[])`, "person", []string{scope.Person}
+		return `unnest($1::text[])`, `(select * from journey where person = o.name offset 0) as journey where true`, []string{scope.Person}
 	}
-	return `unnest($1::text[])`, "organisation", scope.Organisations
+	return `unnest($1::text[])`, ofOrganisation, scope.Organisations
 }
+
+// The journeys of the two lists.
+const (
+	toDo = `holding_step is not null`
+	done = `state = 'closed'`
+)
 
 // cursor is where a page of a list ended: at a time, and among those of the same time.
 type cursor struct {
@@ -60,7 +69,7 @@ type listed struct {
 // not be applied: that step is owned too. An organisation that the person said must not know finds nothing.
 func list(q queuer, p principal.Principal, void bool, now time.Time, after *cursor, limit int, take func([]listed)) {
 	scope := scopeOf(p)
-	source, key, values := whose(scope)
+	source, table, values := whose(scope, toDo)
 	before := endOfTime
 	if void {
 		before = now.Add(-grace)
@@ -72,7 +81,7 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 	if scope.Person != "" {
 		steps = stepsByKey
 	}
-	q.Queue(listPage(source, key, steps), values, after.At, after.ID, before, limit, grace.Seconds()).
+	q.Queue(listPage(source, table, steps), values, after.At, after.ID, before, limit, grace.Seconds()).
 		Query(func(rows pgx.Rows) error {
 			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
 				var l listed
@@ -86,28 +95,30 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		})
 }
 
-func listPage(source, key, steps string) string {
+func listPage(source, table, steps string) string {
 	return fmt.Sprintf(`with page as materialized (
 			select j.* from %s as o(name) cross join lateral (
-				select id, organisation, state, began_at, holding_step, holding_due from journey
-				where %s = o.name and holding_step is not null and not barred && $1
+				select id, organisation, state, began_at, holding_step, holding_due
+				from %s and `+toDo+` and not barred && $1
 					and (holding_due, holding_step) > ($2, $3::text::uuid) and holding_due < $4
 				order by holding_due, holding_step limit $5) as j
-			order by holding_due, holding_step limit $5), %s
+			order by holding_due, holding_step limit $5),
+		gone as materialized (select since, until from away), %s
 		select p.id::text, p.organisation, p.state, p.began_at, p.holding_due, p.holding_step::text, s.kind, s.owner, s.added_owners, s.due_at,
 			s.first_due_at, s.overdue_level::int,
-			exists (select from away a where p.holding_due + make_interval(secs => $6) between a.since and a.until)
+			exists (select from gone a where p.holding_due + make_interval(secs => $6) between a.since and a.until)
 		from page p left join steps f on f.id = p.holding_step
 		cross join lateral (
 			select f.kind, f.owner, f.added_owners, f.due_at, f.first_due_at, f.overdue_level where f.id is not null
 			union all
 			select kind, owner, added_owners, due_at, first_due_at, overdue_level from step
 			where id = case when f.id is null then p.holding_step end) as s
-		order by p.holding_due, p.holding_step`, source, key, steps)
+		order by p.holding_due, p.holding_step`, source, table, steps)
 }
 
 // The steps of a page stand in the same order as its journeys, so that they are a stretch of an index as well: read in
-// one go, for the half of the work of asking for each. Were one not where it should be, it is asked for by its id.
+// one go, for the half of the work of asking for each. Were one not where it should be, or beyond many others, it is
+// asked for by its id.
 const (
 	stepsInStretch = `stretch as (
 			select organisation, (array_agg(holding_due order by holding_due, holding_step))[1] as from_due,
@@ -120,18 +131,18 @@ const (
 				select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step
 				where organisation = r.organisation and state = 'open'
 					and (due_at, id) >= (r.from_due, r.from_step) and (due_at, id) <= (r.to_due, r.to_step)
-				order by due_at, id) as s)`
+				order by due_at, id limit 4 * $5) as s)`
 	stepsByKey = `steps as (select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step where false)`
 )
 
 // listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
 // is shown by what its columns say, and keeps no other from being found.
 func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {
-	source, key, values := whose(scopeOf(p))
+	source, table, values := whose(scopeOf(p), done)
 	if after == nil {
 		after = &cursor{At: endOfTime, ID: highestID}
 	}
-	q.Queue(closedPage(source, key), values, after.At, after.ID, limit).
+	q.Queue(closedPage(source, table), values, after.At, after.ID, limit).
 		Query(func(rows pgx.Rows) error {
 			r := record{State: journeyClosed}
 			var known, why string
@@ -148,10 +159,10 @@ func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take 
 		})
 }
 
-func closedPage(source, key string) string {
+func closedPage(source, table string) string {
 	return fmt.Sprintf(`select j.* from %s as o(name) cross join lateral (
-			select id::text, organisation, began_at, known::text, closed_at, closed_for from journey
-			where %s = o.name and state = 'closed' and not barred && $1 and (closed_at, journey.id) < ($2, $3::text::uuid)
+			select id::text, organisation, began_at, known::text, closed_at, closed_for
+			from %s and `+done+` and not barred && $1 and (closed_at, journey.id) < ($2, $3::text::uuid)
 			order by closed_at desc, journey.id desc limit $4) as j
-		order by closed_at desc, id desc limit $4`, source, key)
+		order by closed_at desc, id desc limit $4`, source, table)
 }

@@ -58,8 +58,8 @@ type Sentinel struct {
 
 // reach is how far the sentinel has come with what one service holds.
 type reach struct {
-	upTo time.Time // newer lines have not been looked at yet
-	next place     // where the next slice of all of them begins
+	upTo  time.Time // newer lines have not been looked at yet
+	after string    // the journey that the slice before ended with
 }
 
 // NewSentinel makes a sentinel; Run starts it.
@@ -160,7 +160,7 @@ func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]findi
 // event and no hand can do anything about these, so that a navigator's step is opened beside each.
 func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
 	limit := max(s.cfg.Slice/2, 1)
-	n, last, broken, findings, err := slice(ctx, s.cfg.Pool, s.journeys, limit)
+	n, last, broken, findings, err := underWay(ctx, s.cfg.Pool, s.journeys, limit)
 	if err != nil {
 		return err
 	}
@@ -189,7 +189,7 @@ func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now tim
 	settled := now.Add(-s.cfg.Decide)
 	r := s.services[service]
 	if r == nil {
-		r = &reach{upTo: settled.Add(-24 * time.Hour), next: place{journey: lowestID}}
+		r = &reach{upTo: settled.Add(-24 * time.Hour), after: lowestID}
 		if !before.IsZero() && before.Before(r.upTo) {
 			r.upTo = before
 		}
@@ -199,72 +199,47 @@ func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now tim
 	if service == Name {
 		pool = s.cfg.Pool
 	}
-	err := newlyHeld(ctx, pool, service, r.upTo.Add(-overlap), settled, func(rows []unseenRow) error {
+	see := func(rows []unseenRow) error {
 		findings, err := s.judge(ctx, service, rows, settled)
 		if err != nil {
 			return err
 		}
 		return keep(findings)
+	}
+	if err := newlyHeld(ctx, pool, service, r.upTo.Add(-overlap), settled, see); err != nil {
+		return err
+	}
+	r.upTo = settled
+	return s.slice(ctx, pool, service, r, settled, see)
+}
+
+// slice looks at what a service holds on the next journeys. Nearly always these are as they should be, which is seen by
+// their being read in the same order; what is left is judged line by line. What is held of intake may be on a journey that
+// has been closed since, so that all are read; what the others hold, on one that has not.
+func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string, r *reach, settled time.Time, see func([]unseenRow) error) error {
+	closedToo := service == schemas.Intake
+	ids, err := following(ctx, s.cfg.Pool, r.after, !closedToo, s.cfg.Slice)
+	if err != nil {
+		return err
+	}
+	upTo := ""
+	if len(ids) == s.cfg.Slice {
+		upTo = ids[len(ids)-1]
+	}
+	there := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		there[id] = true
+	}
+	err = heldOn(ctx, pool, service, r.after, upTo, func(rows []unseenRow) error {
+		return see(slices.DeleteFunc(rows, func(row unseenRow) bool {
+			return row.Since.After(settled) || row.ofJourney() && (row.State == sourceRecorded) == closedToo && there[row.Journey]
+		}))
 	})
 	if err != nil {
 		return err
 	}
-	r.upTo = settled
-	rows, err := heldFrom(ctx, pool, service, r.next, settled, s.cfg.Slice)
-	if err != nil {
-		return err
-	}
-	left, next, err := s.unaccounted(ctx, rows, r.next)
-	if err != nil {
-		return err
-	}
-	findings, err := s.judge(ctx, service, left, settled)
-	if err != nil {
-		return err
-	}
-	r.next = next
-	return keep(findings)
-}
-
-// unaccounted leaves out of a slice the lines whose journey is there as it should be, which is nearly all, and says where
-// the next one begins. The journeys are read in the slice's order, in one go. Where many more journeys than lines stand
-// in between, the slice ends early.
-func (s *Sentinel) unaccounted(ctx context.Context, rows []unseenRow, from place) (left []unseenRow, next place, err error) {
-	next = place{journey: lowestID}
-	if len(rows) == s.cfg.Slice {
-		last := rows[len(rows)-1].Journey
-		next = place{journey: last, beyond: last == from.journey}
-	}
-	there := map[bool]map[string]bool{}
-	for _, recorded := range []bool{true, false} {
-		first, last := ends(rows, recorded)
-		if first == "" {
-			continue
-		}
-		ids, err := between(ctx, s.cfg.Pool, first, last, !recorded, 4*s.cfg.Slice)
-		if err != nil {
-			return nil, next, err
-		}
-		if len(ids) == 4*s.cfg.Slice && ids[len(ids)-1] < last {
-			next = place{journey: ids[len(ids)-1], beyond: true}
-			rows = slices.DeleteFunc(rows, func(r unseenRow) bool { return r.Journey > next.journey })
-		}
-		there[recorded] = map[string]bool{}
-		for _, id := range ids {
-			there[recorded][id] = true
-		}
-	}
-	return slices.DeleteFunc(rows, func(r unseenRow) bool { return r.ofJourney() && there[r.State == sourceRecorded][r.Journey] }), next, nil
-}
-
-// ends are the first and the last journey among lines that need one: those of discharges that were recorded, or the others.
-func ends(rows []unseenRow, recorded bool) (first, last string) {
-	for _, r := range rows {
-		if r.ofJourney() && (r.State == sourceRecorded) == recorded {
-			first, last = cmp.Or(first, r.Journey), r.Journey
-		}
-	}
-	return first, last
+	r.after = cmp.Or(upTo, lowestID)
+	return nil
 }
 
 // ofJourney says whether a line is one that needs its journey.

@@ -385,3 +385,41 @@ func TestBatchesReadByIndex(t *testing.T) {
 		}
 	}
 }
+
+// TestListsReadStretchesOfAnIndex is about plans: a page for each kind of caller. How much work they are with 20,000
+// journeys and more is compared in tests/load.
+func TestListsReadStretchesOfAnIndex(t *testing.T) {
+	t.Parallel()
+	s, db, pool := started(t)
+	twoStepJourneys(t, s, pool, 500)
+	ctx := context.Background()
+	if _, err := db.Admin().Exec(ctx, `analyze`); err != nil {
+		t.Fatal(err)
+	}
+	for name, scope := range map[string]schemas.Scope{"an operator": {All: true, Organisations: []string{}}, "a navigator": {Organisations: []string{"RXX", ""}},
+		"a person": {Organisations: []string{}, Person: "p"}} {
+		source, table, values := whose(scope, toDo)
+		steps := stepsInStretch
+		if scope.Person != "" {
+			steps = stepsByKey
+		}
+		closedSource, closedTable, _ := whose(scope, done)
+		for sql, args := range map[string][]any{
+			listPage(source, table, steps):        {values, now, lowestID, endOfTime, 50, 1.0},
+			closedPage(closedSource, closedTable): {values, endOfTime, highestID, 50},
+		} {
+			rows, err := pool.Query(ctx, `explain `+sql, args...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			if err != nil {
+				t.Fatal(err)
+			}
+			if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on journey") || strings.Contains(text, "Seq Scan on step") ||
+				(scope.Person != "") != strings.Contains(text, "journey_person") {
+				t.Errorf("%s: read by a scan:\n%s", name, text)
+			}
+		}
+	}
+}

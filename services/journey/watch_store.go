@@ -10,7 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// What a round of the sentinel reads. Each statement reads a stretch of an index, of a length that does not depend on
+// What a round of the sentinel reads. (A scalar where one would write exists: that, PostgreSQL may answer by reading all
+// open steps once.) Each statement reads a stretch of an index, of a length that does not depend on
 // what is stored: what is new since the round before, and the next slice of what was there already, so that all of it
 // is looked at again and again.
 
@@ -24,15 +25,27 @@ type unseenRow struct {
 // the journeys that they would be compared with.
 func viewOf(service string) string {
 	if service == Name {
-		return `(select journey, 'dead-letter' as state, since from dead_letter) as own`
+		return `(select journey, 'dead-letter' as state, since from dead_letter) as v`
 	}
-	return pgx.Identifier{service, "held"}.Sanitize()
+	return pgx.Identifier{service, "held"}.Sanitize() + ` as v`
 }
 
 // newlyHeld reads what a service has held since a time between from and settled; see gets it in pages.
 func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time, see func([]unseenRow) error) error {
+	return held(ctx, pool, service, see, `v.since > $1 and v.since <= $2`, from, settled)
+}
+
+// heldOn reads what a service holds on the journeys after one, up to another and that among them, or all that follow.
+func heldOn(ctx context.Context, pool *pgxpool.Pool, service, after, upTo string, see func([]unseenRow) error) error {
+	if upTo == "" {
+		return held(ctx, pool, service, see, `v.journey > $1`, after)
+	}
+	return held(ctx, pool, service, see, `v.journey > $1 and v.journey <= $2`, after, upTo)
+}
+
+func held(ctx context.Context, pool *pgxpool.Pool, service string, see func([]unseenRow) error, which string, args ...any) error {
 	const page = 2000
-	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where since > $1 and since <= $2`, from, settled)
+	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where `+which, args...)
 	if err != nil {
 		return fmt.Errorf("reading what %s holds: %w", service, err)
 	}
@@ -56,49 +69,24 @@ func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, se
 	return see(found)
 }
 
-// place is where a slice ended: at a journey, of which more may be held unless it is beyond it.
-type place struct {
-	journey string
-	beyond  bool
-}
-
-// heldFrom reads the next slice of what a service holds, in the order of the journeys.
-func heldFrom(ctx context.Context, pool *pgxpool.Pool, service string, after place, settled time.Time, limit int) ([]unseenRow, error) {
-	from := ">="
-	if after.beyond {
-		from = ">"
-	}
-	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+`
-		where journey `+from+` $1 and since <= $2 order by journey limit $3`, after.journey, settled, limit)
-	if err != nil {
-		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
-	}
-	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[unseenRow])
-	if err != nil {
-		return nil, fmt.Errorf("reading what %s holds: %w", service, err)
-	}
-	return found, nil
-}
-
-// between reads the ids of journeys from one to another, both among them: all, or those that are not closed.
-func between(ctx context.Context, pool *pgxpool.Pool, from, to string, notClosed bool, limit int) ([]string, error) {
+// following reads the next journeys in the order of their ids: of all, or of those that are not closed.
+func following(ctx context.Context, pool *pgxpool.Pool, after string, notClosed bool, limit int) ([]string, error) {
 	which := `true`
 	if notClosed {
 		which = `state <> 'closed'`
 	}
-	rows, err := pool.Query(ctx, `select id::text from journey where id >= $1::uuid and id <= $2::uuid and `+which+`
-		order by journey.id limit $3`, from, to, limit)
+	rows, err := pool.Query(ctx, `select id::text from journey where id > $1::text::uuid and `+which+` order by journey.id limit $2`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading journeys: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// slice reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them those
+// underWay reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them those
 // whose row does not decode and those without an open step (the constraint should make that impossible).
-func slice(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record, without []finding, err error) {
+func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record, without []finding, err error) {
 	rows, err := pool.Query(ctx, `select j.id::text, j.version, j.known::text, j.arrived_at,
-			exists (select from step s where s.id = j.holding_step and s.state = 'open')
+			coalesce((select s.state = 'open' from step s where s.id = j.holding_step), false)
 		from (select id, version, known, arrived_at, holding_step from journey
 			where state <> 'closed' and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after, limit)
 	if err != nil {
@@ -128,8 +116,8 @@ func slice(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n 
 // out, by when they were due: how many, where they ended, and of them the findings, one a journey. While a take-over
 // stands open beside a step there is nothing to find.
 func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue time.Time, limit int) (n int, last cursor, found []finding, err error) {
-	rows, err := pool.Query(ctx, `select s.id::text, s.journey::text, s.due_at, exists (select from step t
-			where t.journey = s.journey and t.state = 'open' and t.kind = $5 and t.basis like 'by-hand/sentinel/%')
+	rows, err := pool.Query(ctx, `select s.id::text, s.journey::text, s.due_at, coalesce((select true from step t
+			where t.journey = s.journey and t.state = 'open' and t.kind = $5 and t.basis like 'by-hand/sentinel/%' limit 1), false)
 		from (select id, journey, due_at from step
 			where state = 'open' and journey is not null and void_found_at is null and basis not like 'by-hand/sentinel/%'
 				and (due_at, id) > ($1, $2::text::uuid) and due_at < $3 order by due_at, step.id limit $4) as s
