@@ -60,11 +60,16 @@ var lowest = []string{"libs/hl7/", "libs/clock/", "schemas/"}
 
 // endsWith are the functions by which intake's unit of work writes down what it has gathered: a transaction that called
 // one by itself would forget another.
-var endsWith = []string{"storePersons", "storeVisits", "storeMessages", "storeAsked", "settleMessages", "holdMessages", "storeJourneys", "sayOn"}
+var endsWith = []string{"storePersons", "storeVisits", "storeMessages", "storeAsked", "decideMessages", "holdMessages", "storeJourneys", "emitOn"}
 
 func oneEnd(t *Tree) []Finding {
 	const end = "services/intake/work.go"
 	var found []Finding
+	for _, name := range endsWith {
+		if text := t.Files[end]; text != "" && !strings.Contains(text, name+"(") {
+			found = append(found, Finding{end, 1, name + " is no part of the end of the unit of work: name what is, in tests/arch/code.go"})
+		}
+	}
 	for _, name := range t.Sources() {
 		if !in(name, "services/intake/") || name == end {
 			continue
