@@ -34,6 +34,10 @@ const (
 	AboutRequest  Thing = "request" // as a FHIR ServiceRequest
 	AboutSession  Thing = "session"
 	AboutHelp     Thing = "request for help"
+	AboutOffer    Thing = "offer"
+	AboutPartner  Thing = "partner"
+	// AboutOrganisation is what an organisation decides for itself.
+	AboutOrganisation Thing = "organisation"
 )
 
 // Thing says what a route is about, by its path. A request for help is about nothing that could be hidden: it is taken
@@ -44,7 +48,7 @@ func (r Route) Thing() Thing {
 	}
 	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson, "/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
 		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest, "/sessions/{id}": AboutSession,
-		"/help/{id}": AboutHelp} {
+		"/help/{id}": AboutHelp, "/offers/{id}": AboutOffer, "/partners/{id}": AboutPartner, "/organisations/{id}": AboutOrganisation} {
 		if strings.Contains(r.Pattern, part) {
 			return thing
 		}
@@ -66,6 +70,8 @@ func (r Route) Expect(role Role, own, reasoned bool) Visibility {
 		return Reached
 	case thing == AboutSession, thing == AboutHelp && strings.HasSuffix(r.Pattern, "/person-knows"):
 		return ifElse(own, Reached, Hidden)
+	case thing == AboutPartner: // a partner sees itself; it is no one organisation's
+		return ifElse(own || role != Partner, Reached, Hidden)
 	case scope.All:
 		return Reached
 	case !own && scope.Elsewhere && reasoned && r.Method == "GET":

@@ -37,7 +37,10 @@ var (
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
 	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Operator, Commissioner, Person}
 	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}
-	planners = []Role{SendingTeam, Navigator, Operator, Commissioner}
+	offering = []Role{SendingTeam, Navigator, Partner}
+	// What a partner said by telephone is recorded by a navigator.
+	answering = []Role{Navigator, Partner}
+	planners  = []Role{SendingTeam, Navigator, Operator, Commissioner}
 )
 
 var routes = []Route{
@@ -162,6 +165,41 @@ var routes = []Route{
 		"Records 'I was told…': what somebody was told a service's criterion is."},
 	{"POST", "/api/services/{id}/dead-line", Threshold, everyone, false,
 		"Reports that a published number or link reaches nobody, which opens a step; or that it works again."},
+
+	{"GET", "/api/offers", Followup, offering, false,
+		"Lists offers that stand, those to be seen to first in front: to a partner its own that it has been told of, to staff those of their organisation."},
+	{"GET", "/api/offers/{id}", Followup, offering, false,
+		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it on. Who the person is is not in it."},
+	{"POST", "/api/offers/{id}/accept", Followup, answering, false,
+		"Records a partner's yes. A yes that comes late is welcome while its place is free and nobody else has taken the person on."},
+	{"POST", "/api/offers/{id}/decline", Followup, answering, false,
+		"Records a partner's no, by a code; the next partner is asked."},
+	{"POST", "/api/offers/{id}/appointment", Followup, answering, false,
+		"Records a time that was agreed on with the person; one that stands is replaced by it."},
+	{"POST", "/api/offers/{id}/outcome", Followup, answering, false,
+		"Records how a session went, and what comes next."},
+	{"POST", "/api/offers/{id}/hand-back", Followup, answering, false,
+		"Gives an offer back that had been taken on, or with all=true every one of the partner's; each is offered anew ahead of others."},
+	{"POST", "/api/offers/{id}/may-know", Followup, answering, false,
+		"Says that somebody at the partner may know the person: another worker, or another partner, sees to it, and nobody is to blame."},
+	{"POST", "/api/offers/{id}/question", Followup, answering, false,
+		"Asks something about an offer, by a code; a navigator answers by one."},
+	{"POST", "/api/offers/{id}/confirm-deletion", Followup, answering, false,
+		"Records what a partner did with what it knew, once an offer is over: deleted, or kept, and why."},
+	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
+		"Shows a partner: its agreement, places, hours, holidays, pause, and how it wants to be told. A partner sees itself alone."},
+	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,
+		"Changes what a partner can do for how many people, with effect at once."},
+	{"PUT", "/api/partners/{id}/agreement", Followup, []Role{Navigator}, false,
+		"Records the agreement with a partner, its neutral outward name and its desk for safeguarding; nothing is told outside of its days."},
+	{"PUT", "/api/partners/{id}/holidays", Followup, answering, false,
+		"Changes when a partner is away, with effect at once."},
+	{"PUT", "/api/partners/{id}/pause", Followup, answering, false,
+		"Pauses a partner until a day, or lifts that: it is asked for nobody new."},
+	{"PUT", "/api/partners/{id}/notice", Followup, answering, false,
+		"Changes how a partner wants to be told that something waits for it."},
+	{"POST", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
+		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and another confirms."},
 
 	{"GET", "/api/sessions", Gateway, everyone, false,
 		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which of them asks."},

@@ -122,6 +122,7 @@ func (r Route) Query() []string { return queries[r.Mux()] }
 
 var queries = map[string][]string{
 	"GET /api/messages":            {"waiting", "outcome", "sender", "limit", "cursor"},
+	"GET /api/offers":              {"limit", "cursor"},
 	"GET /api/journeys":            {"void", "state", "limit", "cursor"},
 	"GET /api/people/{ref}/access": {"limit", "cursor"},
 	"GET /api/facilities":          {"placed", "limit", "cursor"},

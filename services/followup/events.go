@@ -1,6 +1,7 @@
 package followup
 
 import (
+	"slices"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -12,13 +13,65 @@ import (
 // Subjects are the subjects of the types that followup acts on.
 func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
-// Handle applies a batch of events.
+// Handle applies a batch of events, with the partners as they stand.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	return s.handler().Handle(tx, batch)
+	now := *s
+	now.subscriptions = now.subscribe()
+	loadPartners(tx, false, &now.partners)
+	return now.handler().Handle(tx, batch)
 }
 
 func (s *Service) handler() flow.Handler[JourneyState, record] {
-	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: s.subscriptions, Reconcile: s.reconcile}
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: s.subscriptions,
+		Reconcile: func(now time.Time, changed []*record) func(q flow.Queuer) error {
+			return s.writes(now).reconcile(now, changed)
+		}}
+}
+
+// writes gathers what changes of offers, for one statement each.
+type writes struct {
+	Moment
+	records         []*record
+	changed, raised []*Offer
+	partners        []Partner
+}
+
+func (s *Service) writes(now time.Time) *writes {
+	return &writes{Moment: Moment{Now: now, Zone: s.zone, Holidays: calendar.England()}, partners: s.partners}
+}
+
+// commit ends a transaction in which people or the time have changed offers: each journey's are brought in line, and
+// everything is stored.
+func (w *writes) commit(tx *flow.Tx) error {
+	emissions, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(tx, tx.Now, w.records)
+	for _, e := range emissions {
+		tx.Emit(e)
+	}
+	return err
+}
+
+// reconcile brings the offers of journeys in line with what is known of them.
+func (w *writes) reconcile(_ time.Time, changed []*record) func(q flow.Queuer) error {
+	for _, r := range changed {
+		w.decide(r)
+	}
+	return func(q flow.Queuer) error {
+		for _, o := range slices.Concat(w.changed, w.raised) {
+			o.DueAt = o.due(w.partner(o.Partner), w.Moment)
+		}
+		changeOffers(q, w.changed) // one offer stands for a journey: what has ended comes first
+		raiseOffers(q, w.raised, w.Now)
+		saveAppointments(q, w.changed)
+		return nil
+	}
+}
+
+// partner is a partner as it stands; one that is not known any more works on the usual days.
+func (w *writes) partner(id string) Partner {
+	if i := slices.IndexFunc(w.partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
+		return w.partners[i]
+	}
+	return Partner{ID: id, Works: calendar.MondayToFriday}
 }
 
 // subscribe is the table of what each type of event changes of what is known.
@@ -45,11 +98,19 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.OnEvent(schemas.ConsentLapsed, consent),
 		flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
 		flow.On(schemas.JourneyReleased, func(k *JourneyState, d schemas.JourneyReleasedData, at int64) {
-			k.Take(schemas.Transition{At: at, From: d.ReleasedOn})
+			k.goOn(at, d.ReleasedOn)
 		}),
 		flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData, at int64) {
-			k.Take(schemas.Transition{At: at, From: d.ReopenedOn})
+			k.goOn(at, d.ReopenedOn)
 		}),
+		flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
+			k.Take(schemas.Transition{At: at, Held: true})
+		}),
+		flow.On(schemas.InformationSupplied, func(k *JourneyState, d schemas.InformationSuppliedData, at int64) {
+			k.addFacts(at, &d.Facts, d.Retracted)
+		}),
+		flow.On(schemas.DeliveryMade, func(k *JourneyState, d schemas.DeliveryMadeData, _ int64) { k.addDelivered(d) }),
+		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}), // nobody there knows of it, as before
 		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 			k.Contact.Apply(schemas.Answered{At: at})
@@ -74,62 +135,54 @@ func (s *Service) leftOn(day string, at *time.Time, orElse time.Time) string {
 	return ""
 }
 
-// effects gathers what follows for the offers of a batch, for one statement each.
-type effects struct {
-	ended, renewed, raised []Offer
-	kept                   []Offer // with another window
-}
-
-// reconcile brings the offers of journeys in line with what is known of them.
-func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
-	var f effects
-	for _, r := range changed {
-		f.reconcile(s, now, r)
+// decide asks the rules about one journey and gathers what follows.
+func (w *writes) decide(r *record) {
+	if o := r.Open; o != nil {
+		if effects := o.delivered(r.State.Delivered[o.ID], w.partner(o.Partner), w.Moment); len(effects) > 0 {
+			w.follow(r, o, effects)
+		}
 	}
-	return func(q flow.Queuer) error {
-		endOffers(q, f.ended, now)
-		renewConsents(q, f.renewed)
-		renewWindows(q, f.kept)
-		raiseOffers(q, f.raised, now)
-		return nil
-	}
-}
-
-// reconcile asks the rules about one journey and gathers what follows.
-func (f *effects) reconcile(s *Service, now time.Time, r *record) {
-	today := calendar.DayOf(now, s.zone)
-	wanted := desiredOffer(&r.State, s.partners)
-	c := reconcile(wanted, r.Open, r.Status, today, calendar.England(), s.zone)
+	wanted := desiredOffer(&r.State, r.Past, w.partners, w.Moment)
+	c := reconcile(&r.State, wanted, r.Open, r.Past, r.Status, w.Moment, w.partners)
 	r.Status = wanted.Status
-	if c.Consent != nil {
-		r.Open, f.renewed = c.Consent, append(f.renewed, *c.Consent)
+	if o := r.Open; o != nil && (o.Organisation != r.State.Sender || o.Person != r.State.Person) { // placed since
+		o.Organisation, o.Person, c.Changed = r.State.Sender, r.State.Person, true
 	}
-	if c.Renew != nil {
-		r.Open, f.kept = c.Renew, append(f.kept, *c.Renew)
-		r.emitRaised(s.zone)
+	if c.Changed {
+		w.follow(r, r.Open, c.Effects)
 	}
-	if c.End != nil {
-		r.Open = nil
-		f.ended = append(f.ended, *c.End)
-		r.emit(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: c.End.ID, Reason: c.End.Because})
+	if r.Open != nil && r.Status == Exhausted {
+		r.Status = Offered // nobody else could be asked; this one stands
 	}
-	if o := c.Raise; o != nil {
-		o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(now), r.Journey, r.State.Sender, r.State.Person
-		r.Open, f.raised = o, append(f.raised, *o)
-		r.emitRaised(s.zone)
+	if c.Raise != nil {
+		w.raise(r, c.Raise)
 	}
 	if c.Exhausted {
-		r.emit(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: windowOf(wanted.LeftOn, today).Last.String()})
+		r.emit(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: windowFor(wanted, r.Past, w.today()).Last.String()})
 	}
 }
 
-// emitRaised says how the offer stands: newly prepared, or kept over a hold with another window, under the same id.
-func (r *record) emitRaised(zone *time.Location) {
-	o := r.Open
-	r.emit(schemas.OfferRaised, schemas.OfferRaisedData{
-		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(), LastDay: o.Window.Last.String(),
-		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(zone),
-	})
+// follow stores an offer that has changed, with the events that follow; one that has ended is the past's.
+func (w *writes) follow(r *record, o *Offer, effects []Effect) {
+	if !slices.Contains(w.records, r) {
+		w.records = append(w.records, r)
+	}
+	if !slices.Contains(w.changed, o) && !slices.Contains(w.raised, o) {
+		w.changed = append(w.changed, o)
+	}
+	for _, e := range effects {
+		r.emit(e.Type, e.Data)
+	}
+	if r.Open == o && !o.open() {
+		r.Open, r.Past = nil, append(r.Past, *o)
+	}
+}
+
+// raise prepares an offer: nobody outside knows of it yet.
+func (w *writes) raise(r *record, o *Offer) {
+	o.ID, o.Journey, o.Organisation, o.Person = clock.NewID(w.Now), r.Journey, r.State.Sender, r.State.Person
+	r.Open, w.raised = o, append(w.raised, o)
+	r.emit(schemas.OfferRaised, o.raised(w.Zone))
 }
 
 func (r *record) emit(t schemas.Type, data any) { r.Emit(string(t), data) }

@@ -70,13 +70,16 @@ type Config struct {
 	Pool     *pgxpool.Pool
 	Partners []PartnerConfig
 	Zone     *time.Location
+	// Invented says that every person here is made up: offers may then go out without two people having decided it.
+	Invented bool
 }
 
 // Service decides about offers. It keeps no state besides its configuration: any number of replicas may run.
 type Service struct {
-	partners      []Partner
+	partners      []Partner // as they stand, in a decision; as they were configured before any
 	zone          *time.Location
 	subscriptions flow.Subscriptions[JourneyState]
+	invented      bool
 }
 
 // New checks the configuration and stores the partners. A partner who works on no day is refused: no answer could be
@@ -86,7 +89,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{zone: zone}
+	s := &Service{zone: zone, invented: cfg.Invented}
 	organisations := map[string]string{}
 	for _, p := range cfg.Partners {
 		if err := p.check(); err != nil {
@@ -99,11 +102,11 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 		s.partners = append(s.partners, p.Partner)
 	}
 	s.subscriptions = s.subscribe()
-	if cfg.Pool == nil || len(s.partners) == 0 {
+	if cfg.Pool == nil {
 		return s, nil
 	}
 	batch := &pgx.Batch{}
-	keepPartners(batch, s.partners, organisations)
+	seedPartners(batch, cfg.Partners)
 	if err := cfg.Pool.SendBatch(ctx, batch).Close(); err != nil {
 		return nil, fmt.Errorf("storing the partners: %w", err)
 	}

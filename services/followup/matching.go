@@ -7,33 +7,97 @@ import (
 	"footbridge/libs/calendar"
 )
 
-// Partner is a third-sector organisation with an agreement in force.
-type Partner struct {
-	// ID is opaque (a uuid): it goes on the bus, the name never does.
-	ID string
-	// Service is the directory's id of the service this partner runs; a door that is open there may be offered.
-	Service string
-	// Name is for staff's pages only.
-	Name string
-	// Works is the days of the week on which the partner answers.
-	Works calendar.Weekdays
-	// Rank orders partners when the person left the choice open; the smaller is asked first.
-	Rank int
+// Candidate is a partner looked at for a journey: the offer may go to it, or not, and why.
+type Candidate struct {
+	Partner
+	Fits bool
+	Why  string
+	// Given says that the person's yes covers it, Named that it names it.
+	Given, Named bool
+	opened       int64 // sequence of the decision that first found its service open
+	chosen       int64 // sequence of the person's yes by its name
 }
 
-// match returns the partner to ask: of those whose service is open, the one whose door opened first, then by rank,
-// then by id, so that any order of the same decisions finds the same one. It returns false when none fits.
-func match(open map[string]int64, partners []Partner) (Partner, bool) {
-	fitting := make([]Partner, 0, len(partners))
+// considered looks at every partner for a journey, and says of each why it is asked or is not. Unknown is not no: what
+// is not known of a partner or of the person excludes nothing.
+func considered(k *JourneyState, past []Offer, partners []Partner, w Moment, last calendar.Day) []Candidate {
+	answers, open := k.answers(), k.open()
+	all := make([]Candidate, 0, len(partners))
 	for _, p := range partners {
-		if _, ok := open[p.Service]; ok {
-			fitting = append(fitting, p)
+		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service]}
+		if c.Named = slices.Contains(answers.Yes(), p.ID); c.Named {
+			c.chosen = answers.Named[p.ID].At
 		}
+		c.Why = k.against(p, past, w, last)
+		if c.Fits = c.Why == ""; c.Fits {
+			c.Why = whyFits
+			if c.Named {
+				c.Why = whyNamed
+			}
+		}
+		all = append(all, c)
 	}
-	if len(fitting) == 0 {
-		return Partner{}, false
+	slices.SortFunc(all, before)
+	return all
+}
+
+// against says why a partner is not asked, or "".
+func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.Day) string {
+	_, open := k.open()[p.Service]
+	switch {
+	case slices.Contains(k.Barred, p.ID):
+		return whyMustNotKnow
+	case slices.Contains(k.answers().No(), p.ID):
+		return whySaidNo
+	case !open:
+		return whyNotOpen
+	case slices.ContainsFunc(past, func(o Offer) bool { return o.Partner == p.ID && k.tried(o, w) }):
+		return whyTried
+	case p.Agreement != nil && !p.Agreement.holds(w.today()):
+		return whyEnded
+	case p.PausedUntil >= w.today():
+		return whyPaused
+	case len(p.Away) > 0 && last > w.today() && p.workingDay(w.today(), 1, w.Holidays) > last:
+		return whyAway
 	}
-	return slices.MinFunc(fitting, func(a, b Partner) int {
-		return cmp.Or(cmp.Compare(open[a.Service], open[b.Service]), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
-	}), true
+	return p.offers(k.Facts.Facts)
+}
+
+// tried says whether an offer of the past means that its partner is not asked again: it gave an answer, or none, since
+// the journey last went on.
+func (k *JourneyState) tried(o Offer, w Moment) bool {
+	if !slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State) && o.Because != becauseNotDelivered {
+		return false
+	}
+	return k.sinceNow(o, w)
+}
+
+// sinceNow says whether an offer was about the visit that stands, since the journey last went on.
+func (k *JourneyState) sinceNow(o Offer, w Moment) bool {
+	visit, _, _ := k.Visits.Current()
+	from, goesOn := k.from()
+	return o.Visit == visit && (!goesOn || calendar.DayOf(o.EndedAt, w.Zone) >= from)
+}
+
+// before orders partners: those that fit first; the person's own order; one with an agreement before one without; the
+// door that opened first; who has more room; then rank and id, so that any order of the same decisions finds the same.
+func before(a, b Candidate) int {
+	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen),
+		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened), cmp.Compare(a.load(), b.load()),
+		cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
+}
+
+func yesFirst(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// fitting are the partners that may be asked, in order.
+func fitting(all []Candidate) []Candidate {
+	return slices.DeleteFunc(slices.Clone(all), func(c Candidate) bool { return !c.Fits })
 }

@@ -59,9 +59,12 @@ func story(t *rapid.T) []flow.Event {
 		case 6:
 			say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
 		case 7:
-			if rapid.Bool().Draw(t, "reopened") {
+			switch rapid.IntRange(0, 2).Draw(t, "turn") {
+			case 0:
+				say("journey", schemas.JourneyHeld, schemas.JourneyHeldData{})
+			case 1:
 				say("journey", schemas.JourneyReopened, schemas.JourneyReopenedData{ReopenedOn: day.Draw(t, "from")})
-			} else {
+			default:
 				say("journey", schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: day.Draw(t, "from")})
 			}
 		case 8:
@@ -90,7 +93,7 @@ func tell(t *rapid.T, batches ...[]flow.Event) record {
 		}
 	}
 	end := *r
-	end.Version, end.Applied, end.Cause = 0, nil, nil
+	end.Version, end.Applied, end.Cause, end.Past = 0, nil, nil, nil
 	if end.Open != nil {
 		open := *end.Open
 		open.ID = ""

@@ -3,6 +3,7 @@ package followup
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -29,6 +30,74 @@ type JourneyState struct {
 	schemas.MustNotKnow                  // those are never asked, whatever else was said
 	schemas.Course
 	schemas.Origin
+	// GoesOn is the local day from which windows count again: the journey was held or closed before. A hold that follows
+	// does not change it before they are back.
+	GoesOn goesOn `json:"goesOn,omitzero"`
+	Facts  facts  `json:"facts,omitzero"`
+	// Delivered says of each offer how far it has come to its partner.
+	Delivered map[string]string `json:"delivered,omitempty"`
+}
+
+type goesOn struct {
+	At int64  `json:"at"`
+	On string `json:"on"`
+}
+
+// goOn takes in that the journey goes on from a day.
+func (k *JourneyState) goOn(at int64, day string) {
+	k.Take(schemas.Transition{At: at, From: day})
+	if schemas.Newer(at, &k.GoesOn.At) {
+		k.GoesOn.On = day
+	}
+}
+
+// from is the day from which windows count again, and whether there is one.
+func (k *JourneyState) from() (calendar.Day, bool) {
+	day, err := calendar.ParseDay(cmp.Or(k.Transition.From, k.GoesOn.On))
+	return day, err == nil
+}
+
+// addDelivered takes in how far an offer has come. What is with its partner was taken by a channel before, in whatever
+// order that is said.
+func (k *JourneyState) addDelivered(d schemas.DeliveryMadeData) {
+	if k.Delivered[d.Offer] == schemas.DeliveryAcknowledged {
+		return
+	}
+	if k.Delivered == nil {
+		k.Delivered = map[string]string{}
+	}
+	k.Delivered[d.Offer] = d.How
+}
+
+// facts are those that a session depends on, each with the sequence of the event that stated it or took it back.
+type facts struct {
+	schemas.Facts
+	At map[string]int64 `json:"at,omitempty"`
+}
+
+// IsZero says that none was ever stated or taken back.
+func (f facts) IsZero() bool { return f.Facts.IsZero() && len(f.At) == 0 }
+
+// factsKept are the facts that a partner is matched by, or is shown of before it has taken an offer on.
+var factsKept = []string{"age", "areaResidence", "channels", "gender", "interpreterNeeded", "language", "workerGender"}
+
+// addFacts takes in facts that an event states and those that it takes back.
+func (k *JourneyState) addFacts(at int64, stated *schemas.Facts, takenBack []string) {
+	if stated == nil {
+		stated = &schemas.Facts{}
+	}
+	told := maps.Collect(stated.Fields())
+	for name, field := range k.Facts.Fields() {
+		taken := slices.Contains(takenBack, name)
+		if !slices.Contains(factsKept, name) || told[name].IsZero() && !taken || at <= k.Facts.At[name] {
+			continue
+		}
+		if k.Facts.At == nil {
+			k.Facts.At = map[string]int64{}
+		}
+		k.Facts.At[name] = at
+		field.Set(told[name])
+	}
 }
 
 // answers are what the person said in this episode.
@@ -38,6 +107,7 @@ func (k *JourneyState) answers() schemas.Answers { return k.Consent.Since(k.Answ
 
 func (k *JourneyState) addRecorded(at int64, d schemas.DischargeRecordedData, leftOn string) {
 	k.Begin(at, d.Person, d.Organisation)
+	k.addFacts(at, &d.Facts, nil)
 	k.Visits.Record(at, d.Visit, d.Flags)
 	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
 		v.Leave(at, leftOn)
@@ -47,6 +117,7 @@ func (k *JourneyState) addRecorded(at int64, d schemas.DischargeRecordedData, le
 
 func (k *JourneyState) addCorrected(at int64, d schemas.DischargeCorrectedData, leftOn string) {
 	k.Place(at, d.Organisation)
+	k.addFacts(at, d.Facts, d.Retracted)
 	k.Visits.Change(d.Visit, func(v *schemas.Visit) {
 		if leftOn != "" {
 			v.Leave(at, leftOn)
@@ -109,19 +180,6 @@ func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) 
 	}
 }
 
-// matchNamed finds the partner: first among those the person said yes to by name, then among all they did not say
-// no to; never one that must not know. given says whether the person's yes covers the one found.
-func matchNamed(k *JourneyState, partners []Partner) (found Partner, given, ok bool) {
-	answers, open := k.answers(), k.open()
-	partners = slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(k.Barred, p.ID) })
-	named := slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return !slices.Contains(answers.Yes(), p.ID) })
-	if found, ok = match(open, named); ok {
-		return found, true, true
-	}
-	found, ok = match(open, slices.DeleteFunc(slices.Clone(partners), func(p Partner) bool { return slices.Contains(answers.No(), p.ID) }))
-	return found, answers.Any.Yes, ok
-}
-
 // Status is what followup does about a journey.
 type Status string
 
@@ -132,6 +190,7 @@ const (
 	Paused    Status = "paused"    // contact is stopped, the visit is withdrawn, or a human decides first
 	Refused   Status = "refused"   // the person said no to this
 	Over      Status = "closed"    // the journey is closed
+	Completed Status = "completed" // a session has taken place, and what comes next was agreed on
 )
 
 // Reasons why an offer no longer stands, as offer.withdrawn gives them.
@@ -142,25 +201,34 @@ const (
 	becauseClinician = "clinician-first"
 	becauseHuman     = "human" // somebody has to look before anybody is contacted
 	becauseClosed    = "journey-closed"
+	becauseHeld      = "held"     // somebody else has the person: never said of an offer, which keeps its place
 	becauseReplaced  = "replaced" // by an offer with another window or partner; nothing had been sent
+	// What follows is about offers that may have gone out.
+	becauseNotReached   = "not-reached" // the person's own answer could not be had while their place was kept
+	becauseNotDelivered = "no-place"    // nobody at the partner could be told in time, or it has no place
+	becauseAnother      = "another-accepted"
 )
 
 // Desired is what should stand for a journey, whatever came before.
 type Desired struct {
 	Status  Status
 	Because string // why nothing may stand, one of the because constants; empty when Status is Offered
-	Partner Partner
+	// Fits are the partners that may be asked, in order.
+	Fits    []Candidate
 	Visit   string
 	LeftOn  calendar.Day // the day the window counts from
 	Resumed bool         // that is the day the journey went on, after it was held or closed
 	// Consent is not-asked or given. It is never given while a clinician decides first, whatever was said: an offer may
 	// then be prepared, and goes nowhere.
 	Consent string
+	// Held: somebody else has the person for now. Their offer keeps its place, and goes nowhere.
+	Held    bool
+	guarded bool // a clinician, or whoever places a facility, decides first
 }
 
 // desiredOffer decides from what is known alone, not from how it came to be known: the same facts in any order end in the
 // same wish (domain invariant 9).
-func desiredOffer(k *JourneyState, partners []Partner) Desired {
+func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) Desired {
 	id, visit, ok := k.Visits.Current()
 	answers := k.answers()
 	switch {
@@ -174,6 +242,12 @@ func desiredOffer(k *JourneyState, partners []Partner) Desired {
 		return Desired{Status: Paused, Because: becauseStopped}
 	case answers.Whole().At > 0 && !answers.Whole().Yes:
 		return Desired{Status: Refused, Because: becausePerson}
+	case slices.ContainsFunc(past, func(o Offer) bool {
+		return k.sinceNow(o, m) && o.State == stateCompleted && o.Because != anotherSession
+	}):
+		return Desired{Status: Completed}
+	case slices.ContainsFunc(past, func(o Offer) bool { return o.AnsweredUpTo > 0 && o.AnsweredUpTo >= answers.Newest().At }):
+		return Desired{Status: Paused, Because: becauseNotReached} // a navigator finds out how they may be reached
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
 		return Desired{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
 	case schemas.HumanFirst(visit.Flags):
@@ -185,18 +259,42 @@ func desiredOffer(k *JourneyState, partners []Partner) Desired {
 	if err != nil {
 		return Desired{Status: Waiting}
 	}
-	w := Desired{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked}
-	if from, err := calendar.ParseDay(k.Transition.From); err == nil && from > left {
+	w := Desired{Status: Offered, Visit: id, LeftOn: left, Consent: consentNotAsked, Held: k.Transition.Held}
+	if from, ok := k.from(); ok && from > left {
 		w.LeftOn, w.Resumed = from, true
 	}
-	var given bool
-	if w.Partner, given, ok = matchNamed(k, partners); !ok {
+	w.Fits = fitting(considered(k, past, partners, m, windowFor(w, past, m.today()).Last-daysForNext))
+	given := answers.Any.Yes
+	if len(w.Fits) == 0 {
 		w.Status = Exhausted
+	} else {
+		given = w.Fits[0].Given
 	}
-	if (given || (!ok && answers.Any.Yes)) && !schemas.ClinicianFirst(visit.Flags) && !schemas.Unplaced(visit.Flags) {
+	w.guarded = schemas.ClinicianFirst(visit.Flags) || schemas.Unplaced(visit.Flags)
+	if given && !w.guarded {
 		w.Consent = consentGiven
 	}
 	return w
+}
+
+// fit is the partner among those that may be asked.
+func (w Desired) fit(partner string) (Candidate, bool) {
+	i := slices.IndexFunc(w.Fits, func(c Candidate) bool { return c.ID == partner })
+	if i < 0 {
+		return Candidate{}, false
+	}
+	return w.Fits[i], true
+}
+
+// windowFor is the window of an offer raised today. What was promised stands: an offer that follows one that came to
+// nothing has the window of that, while there is a day of it left.
+func windowFor(w Desired, past []Offer, today calendar.Day) Window {
+	for _, o := range slices.Backward(past) {
+		if o.Visit == w.Visit && o.LeftOn == w.LeftOn && o.Window.Last > today {
+			return o.Window
+		}
+	}
+	return windowOf(w.LeftOn, today)
 }
 
 const (
@@ -204,84 +302,141 @@ const (
 	consentGiven    = "given"
 )
 
-// Offer is a follow-up asked of one partner. While its state is raised, nothing has left the NHS boundary.
-type Offer struct {
-	ID, Journey, Organisation, Person, Partner string
-	Visit                                      string
-	LeftOn                                     calendar.Day
-	Window                                     Window
-	AnswerBy                                   time.Time
-	Consent                                    string
-	State                                      string // raised, withdrawn
-	Because                                    string // why it no longer stands
-}
-
-// answers says whether the offer is the one the wish asks for. The window is not compared: it was promised when
-// the offer was raised, and time passing does not change a promise.
-func (o Offer) answers(w Desired) bool {
-	return w.Status == Offered && o.Partner == w.Partner.ID && o.Visit == w.Visit && o.LeftOn == w.LeftOn
-}
-
-// keepsItsPlace says that only the window is another one, because the journey was held in between: the partner keeps
-// the offer.
-func (o Offer) keepsItsPlace(w Desired) bool {
-	return w.Status == Offered && w.Resumed && o.Partner == w.Partner.ID && o.Visit == w.Visit
-}
-
-// Changes is what is to be done so that the wish stands: the open offer is left alone, or ended, and one is raised,
-// or not. With Same, neither.
+// Changes is what is to be done so that the wish stands.
 type Changes struct {
-	End       *Offer // the open offer, ended
 	Raise     *Offer // without an id yet
-	Consent   *Offer // the open offer, with its consent renewed
-	Renew     *Offer // the open offer, which kept its place, with its new window
 	Exhausted bool   // this wish is the first to find no partner
+	Changed   bool   // the open offer differs from before
+	Effects   []Effect
 }
 
-// reconcile compares the wish with what stands. open is the offer that stands, or nil; was is the status before.
-// A hospital's correction replaces an offer that has not been sent; what has happened is never rewritten.
-func reconcile(w Desired, open *Offer, was Status, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Changes {
+// reconcile brings the open offer (or nil) in line with the wish; was is the status before. A hospital's correction
+// replaces an offer that has not been sent; what has happened is never rewritten.
+func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status, m Moment, partners []Partner) Changes {
 	var c Changes
-	if open != nil && open.answers(w) {
-		if open.Consent != w.Consent {
-			renewed := *open
-			renewed.Consent = w.Consent
-			c.Consent = &renewed
-		}
+	switch {
+	case open == nil:
+	case open.told():
+		c.keep(k, w, open, m, partners)
+	default:
+		c.prepare(w, open, m)
+	}
+	if open.open() {
 		return c
-	}
-	if open != nil && open.keepsItsPlace(w) {
-		kept := *raise(w, today, holidays, zone)
-		kept.ID, kept.Journey, kept.Organisation, kept.Person, kept.State = open.ID, open.Journey, open.Organisation, open.Person, open.State
-		c.Renew = &kept
-		return c
-	}
-	if open != nil && open.State != stateRaised && w.Status == Offered {
-		return c // it has gone out: a correction is told to the partner, not taken from under it
-	}
-	if open != nil {
-		ended := *open
-		ended.State, ended.Because = stateWithdrawn, cmp.Or(w.Because, becauseReplaced)
-		c.End = &ended
 	}
 	switch w.Status {
 	case Offered:
-		c.Raise = raise(w, today, holidays, zone)
+		c.Raise = raise(w, past, open, m)
 	case Exhausted:
-		c.Exhausted = was != Exhausted
+		c.Exhausted = was != Exhausted || open != nil
 	}
 	return c
 }
 
-const (
-	stateRaised    = "raised"
-	stateWithdrawn = "withdrawn"
-)
-
-func raise(w Desired, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) *Offer {
-	window := windowOf(w.LeftOn, today)
-	return &Offer{
-		Partner: w.Partner.ID, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised,
-		AnswerBy: answerBy(window, today, w.Partner.Works, holidays, zone),
+// prepare brings an offer in line that has not gone anywhere. One that has a place stays with its partner while that may
+// be asked.
+func (c *Changes) prepare(w Desired, open *Offer, m Moment) {
+	fit, fits := w.fit(open.Partner)
+	first := fits && w.Fits[0].ID == open.Partner
+	same := fits && open.Visit == w.Visit && (first || !open.PlacedAt.IsZero())
+	switch {
+	case w.Status == Offered && same && open.LeftOn == w.LeftOn:
+		c.agree(w, open, fit, m)
+	case w.Status == Offered && same && w.Resumed:
+		kept := raise(w, nil, nil, m)
+		open.LeftOn, open.Window, open.AnswerBy, c.Changed = kept.LeftOn, kept.Window, kept.AnswerBy, true
+		c.agree(w, open, fit, m)
+		c.Effects = []Effect{{schemas.OfferRaised, open.raised(m.Zone)}}
+	default:
+		c.Effects = open.end(stateWithdrawn, cmp.Or(w.Because, becauseReplaced), m)
+		c.Changed = true
 	}
+}
+
+// agree notes on an offer that has not gone anywhere whether the person's yes covers it, and whether it may go on.
+// Whoever was to bring it to its partner is told where that changes.
+func (c *Changes) agree(w Desired, open *Offer, fit Candidate, m Moment) {
+	consent := consentNotAsked
+	if fit.Given && !w.guarded {
+		consent = consentGiven
+	}
+	if open.Consent == consent && open.Paused == w.Held {
+		return
+	}
+	before := open.raised(m.Zone)
+	if open.Paused && !w.Held {
+		open.AnswerBy = answerBy(open.Window, m.today(), fit.Partner, m.Holidays, m.Zone)
+	}
+	open.Consent, open.Paused, c.Changed = consent, w.Held, true
+	if open.PlacedAt.IsZero() {
+		open.DueAt = time.Time{}
+	}
+	if consent == consentNotAsked {
+		open.PlacedAt = time.Time{}
+	}
+	if after := open.raised(m.Zone); after.MayBeSent != before.MayBeSent {
+		c.Effects = []Effect{{schemas.OfferRaised, after}}
+	}
+}
+
+// keep brings an offer in line that its partner knows of: a place is kept while anything stands in doubt, and ends only
+// by the person, or with the journey.
+func (c *Changes) keep(k *JourneyState, w Desired, open *Offer, m Moment, partners []Partner) {
+	answers := k.answers()
+	yes, named := answers.To(open.Partner), slices.Contains(answers.Yes(), open.Partner)
+	given := yes.Yes && !w.guarded
+	i := slices.IndexFunc(partners, func(p Partner) bool { return p.ID == open.Partner })
+	partner := Partner{ID: open.Partner, Works: calendar.MondayToFriday}
+	if i >= 0 {
+		partner = partners[i]
+	}
+	before := *open
+	switch {
+	case w.Status == Over || w.Status == Refused:
+		c.Effects = open.end(stateWithdrawn, w.Because, m)
+	case slices.Contains(k.Barred, open.Partner) || yes.At > 0 && !yes.Yes:
+		c.Effects = open.end(stateWithdrawn, becausePerson, m)
+	case w.Status == Paused || w.Status == Waiting || w.Held || open.asked() && !given:
+		if !open.Paused {
+			c.Effects = open.pause(m)
+		}
+	case open.Paused:
+		if w.Resumed && open.LeftOn != w.LeftOn {
+			open.LeftOn, open.Window = w.LeftOn, windowOf(w.LeftOn, m.today())
+		}
+		c.Effects = open.resume(partner, given && named, m)
+		if open.State == stateWaiting && given && named {
+			c.Effects = append(c.Effects, open.confirm(partner, m)...)
+		}
+	case open.State == stateWaiting && given && named:
+		c.Effects = open.confirm(partner, m)
+	case (open.State == stateAccepted || open.State == stateBooked || open.State == stateNotKept) && !(given && named):
+		c.Effects = open.cancel(m, true)
+		open.wait(m)
+	}
+	consent := consentNotAsked
+	if given {
+		consent = consentGiven
+	}
+	open.Consent = consent
+	c.Changed = !same(before, *open)
+}
+
+// same compares what is stored of an offer.
+func same(a, b Offer) bool { return reflect.DeepEqual(a, b) }
+
+// raise prepares an offer. One that follows another which was handed back is seen to before all others.
+func raise(w Desired, past []Offer, before *Offer, m Moment) *Offer {
+	if before != nil {
+		past = append(slices.Clone(past), *before)
+	}
+	window := windowFor(w, past, m.today())
+	o := &Offer{
+		Partner: w.Fits[0].ID, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised, Paused: w.Held,
+		AnswerBy: answerBy(window, m.today(), w.Fits[0].Partner, m.Holidays, m.Zone),
+	}
+	if len(past) > 0 && past[len(past)-1].State == stateHandedBack {
+		o.DueAt = m.Now.Add(-ahead)
+	}
+	return o
 }

@@ -44,7 +44,7 @@ func TestWindowIsDaySevenToDayFourteen(t *testing.T) {
 			t.Parallel()
 			today := day(t, tc.raised)
 			w := windowOf(day(t, tc.left), today)
-			by := answerBy(w, today, calendar.MondayToFriday, calendar.England(), london(t)).Format(time.RFC3339)
+			by := answerBy(w, today, Partner{Works: calendar.MondayToFriday}, calendar.England(), london(t)).Format(time.RFC3339)
 			if w.First.String() != tc.first || w.Last.String() != tc.last || w.Late || by != tc.answer {
 				t.Errorf("got %s to %s, late %v, answer by %s", w.First, w.Last, w.Late, by)
 			}
@@ -83,7 +83,7 @@ func TestAPartnerThatWorksWeekendsAnswersSooner(t *testing.T) {
 		t.Fatal(err)
 	}
 	today := day(t, "2026-11-06") // a Friday
-	by := answerBy(windowOf(today, today), today, week, calendar.England(), london(t))
+	by := answerBy(windowOf(today, today), today, Partner{Works: week}, calendar.England(), london(t))
 	if by.Format(time.RFC3339) != "2026-11-08T17:00:00Z" {
 		t.Errorf("got %s", by)
 	}
@@ -119,6 +119,28 @@ func doorsOf(doors ...schemas.ServiceEligibility) schemas.PathwayDecidedData {
 	return d
 }
 
+// atDay is the morning of a day.
+func atDay(t *testing.T, d calendar.Day) Moment {
+	t.Helper()
+	return Moment{Now: d.At(10, 0, london(t)), Zone: london(t), Holidays: calendar.England()}
+}
+
+// firstAsked is the partner that is asked first on 2 November, none where nobody is.
+func firstAsked(t *testing.T, k *JourneyState) Partner {
+	t.Helper()
+	today := day(t, "2026-11-02")
+	if fits := fitting(considered(k, nil, partnersAB(), atDay(t, today), today+11)); len(fits) > 0 {
+		return fits[0].Partner
+	}
+	return Partner{}
+}
+
+// inLine is what brings an offer in line with what is known on a day.
+func inLine(t *testing.T, k *JourneyState, open *Offer, was Status, today calendar.Day) Changes {
+	t.Helper()
+	return reconcile(k, desiredOffer(k, nil, partnersAB(), atDay(t, today)), open, nil, was, atDay(t, today), partnersAB())
+}
+
 func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -134,8 +156,8 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 	} {
 		var k JourneyState
 		k.addDecided(1, doorsOf(tc.doors...), partnersAB())
-		got, ok := match(k.Open, partnersAB())
-		if got.ID != tc.want || ok != (tc.want != "") {
+		got := firstAsked(t, &k)
+		if got.ID != tc.want {
 			t.Errorf("%s: got %q", name, got.ID)
 		}
 	}
@@ -146,7 +168,7 @@ func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	var k JourneyState
 	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible)), partnersAB())
 	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.NotEligible), thirdSector("svc-b", schemas.Eligible)), partnersAB())
-	if got, _ := match(k.Open, partnersAB()); got.ID != partnerA {
+	if got := firstAsked(t, &k); got.ID != partnerA {
 		t.Errorf("got %q: the door that opened first stays", got.ID)
 	}
 }
@@ -159,7 +181,7 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 		var k JourneyState
 		if inOrder {
 			k.addDecided(1, ifOpen, partnersAB())
-			if got, _ := match(k.open(), partnersAB()); got.ID != partnerB {
+			if got := firstAsked(t, &k); got.ID != partnerB {
 				t.Errorf("got %q while the age is not known", got.ID)
 			}
 			k.addDecided(2, known, partnersAB())
@@ -167,7 +189,7 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 			k.addDecided(2, known, partnersAB())
 			k.addDecided(1, ifOpen, partnersAB())
 		}
-		if got, _ := match(k.open(), partnersAB()); got.ID != partnerA {
+		if got := firstAsked(t, &k); got.ID != partnerA {
 			t.Errorf("got %q: a partner for other ages", got.ID)
 		}
 	}
@@ -241,16 +263,16 @@ func TestWhatIsWished(t *testing.T) {
 		"closed, reopened, a yes from before": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
+			k.goOn(2, "2026-11-09")
 		}, nil, Offered, "", "not-asked"},
 		"reopened before it was heard that it was closed, a no from before": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
-			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
+			k.goOn(2, "2026-11-09")
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
 		}, nil, Offered, "", "not-asked"},
 		"reopened, and a yes since": {func(k *JourneyState) {
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
-			k.Take(schemas.Transition{At: 2, From: "2026-11-09"})
+			k.goOn(2, "2026-11-09")
 			k.addConsent(followUp, schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
 		"no door is open":     {func(k *JourneyState) { k.Open = nil }, nil, Exhausted, "", "not-asked"},
@@ -258,7 +280,7 @@ func TestWhatIsWished(t *testing.T) {
 	} {
 		k := recorded(tc.flags...)
 		tc.reconcile(k)
-		got := desiredOffer(k, partnersAB())
+		got := desiredOffer(k, nil, partnersAB(), atDay(t, day(t, "2026-11-02")))
 		if got.Status != tc.status || got.Because != tc.because || got.Consent != tc.consent {
 			t.Errorf("%s: got %+v", name, got)
 		}
@@ -268,14 +290,16 @@ func TestWhatIsWished(t *testing.T) {
 func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 	t.Parallel()
 	k, today := recorded(), day(t, "2026-11-02")
-	first := reconcile(desiredOffer(k, partnersAB()), nil, Waiting, today, calendar.England(), london(t)).Raise
+	first := inLine(t, k, nil, Waiting, today).Raise
 	k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v"}, "2026-11-01")
-	c := reconcile(desiredOffer(k, partnersAB()), first, Offered, today, calendar.England(), london(t))
-	if c.End == nil || c.End.Because != "replaced" || c.Raise == nil || c.Raise.Window.Last != day(t, "2026-11-15") {
-		t.Errorf("got %+v", c)
+	open := *first
+	c := inLine(t, k, &open, Offered, today)
+	if open.State != stateWithdrawn || open.Because != "replaced" || c.Raise == nil || c.Raise.Window.Last != day(t, "2026-11-15") {
+		t.Errorf("got %+v and %+v", open, c)
 	}
-	first.State = "accepted"
-	if c := reconcile(desiredOffer(k, partnersAB()), first, Offered, today, calendar.England(), london(t)); c != (Changes{}) {
+	k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partnerA}, schemas.Answered{At: 3, Yes: true})
+	first.State, first.Consent, first.PlacedAt = stateAccepted, consentGiven, now
+	if c := inLine(t, k, first, Offered, today); c.Changed || c.Raise != nil {
 		t.Errorf("an accepted offer was taken from its partner: %+v", c)
 	}
 }
@@ -283,32 +307,37 @@ func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
 	t.Parallel()
 	k := recorded()
-	first := reconcile(desiredOffer(k, partnersAB()), nil, Waiting, day(t, "2026-11-02"), calendar.England(), london(t)).Raise
+	first := inLine(t, k, nil, Waiting, day(t, "2026-11-02")).Raise
 	first.ID = "offer"
-	k.Take(schemas.Transition{At: 2, From: "2026-11-20"})
-	c := reconcile(desiredOffer(k, partnersAB()), first, Offered, day(t, "2026-11-20"), calendar.England(), london(t))
-	if c.Renew == nil || c.End != nil || c.Raise != nil || c.Renew.ID != "offer" || c.Renew.Partner != partnerA {
-		t.Fatalf("got %+v", c)
+	answeredBy := first.AnswerBy
+	k.Take(schemas.Transition{At: 1, Held: true})
+	if c := inLine(t, k, first, Offered, day(t, "2026-11-03")); !first.Paused || !c.Changed || !first.open() {
+		t.Fatalf("held: %+v, %+v", first, c)
 	}
-	if w := c.Renew.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late || !c.Renew.AnswerBy.After(first.AnswerBy) {
-		t.Errorf("got %+v, answered by %s", w, c.Renew.AnswerBy)
+	k.goOn(2, "2026-11-20")
+	c := inLine(t, k, first, Offered, day(t, "2026-11-20"))
+	if !c.Changed || c.Raise != nil || first.ID != "offer" || first.Partner != partnerA || first.Paused {
+		t.Fatalf("got %+v, %+v", first, c)
 	}
-	if again := reconcile(desiredOffer(k, partnersAB()), c.Renew, Offered, day(t, "2026-11-21"), calendar.England(), london(t)); again != (Changes{}) {
+	if w := first.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late || !first.AnswerBy.After(answeredBy) {
+		t.Errorf("got %+v, answered by %s", w, first.AnswerBy)
+	}
+	if again := inLine(t, k, first, Offered, day(t, "2026-11-21")); again.Changed || again.Raise != nil {
 		t.Errorf("a day later: %+v", again)
 	}
-	k.Take(schemas.Transition{At: 3, From: "2026-11-01"})
-	if w := desiredOffer(k, partnersAB()); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
+	k.goOn(3, "2026-11-01")
+	if w := desiredOffer(k, nil, partnersAB(), atDay(t, day(t, "2026-11-21"))); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
 		t.Errorf("a day before leaving hospital counts for nothing: %+v", w)
 	}
 }
 
 func TestNobodyLeftIsSaidOnce(t *testing.T) {
 	t.Parallel()
-	w := Desired{Status: Exhausted}
-	if !reconcile(w, nil, Waiting, 0, calendar.England(), time.UTC).Exhausted {
+	w, m := Desired{Status: Exhausted}, atDay(t, day(t, "2026-11-02"))
+	if !reconcile(&JourneyState{}, w, nil, nil, Waiting, m, nil).Exhausted {
 		t.Error("nobody was told")
 	}
-	if reconcile(w, nil, Exhausted, 0, calendar.England(), time.UTC).Exhausted {
+	if reconcile(&JourneyState{}, w, nil, nil, Exhausted, m, nil).Exhausted {
 		t.Error("it was said twice")
 	}
 }

@@ -171,7 +171,7 @@ func TestTheDatabaseRefusesASecondOfferAndAWindowThatEndsBeforeItBegins(t *testi
 			Consent: "not-asked"},
 	} {
 		batch := &pgx.Batch{}
-		raiseOffers(batch, []Offer{o}, now)
+		raiseOffers(batch, []*Offer{&o}, now)
 		if err := pool.SendBatch(context.Background(), batch).Close(); !pg.IsUnique(err, "offer_stands") && !pg.IsCheck(err) {
 			t.Errorf("%s: got %v", name, err)
 		}

@@ -37,8 +37,9 @@ func windowOf(left, today calendar.Day) Window {
 }
 
 // answerBy returns the instant by which the partner is asked to answer: five in the afternoon of its second working
-// day after today, but early enough that the next partner can still be asked when three days of the window remain.
-func answerBy(w Window, today calendar.Day, week calendar.Weekdays, holidays *calendar.Holidays, zone *time.Location) time.Time {
-	by := holidays.AddWorking(today, answerDays, week)
-	return min(by, w.Last-daysForNext).At(answerHour, 0, zone)
+// day after today, but early enough that the next partner can still be asked when three days of the window remain. A
+// partner asked later than that has until the next day.
+func answerBy(w Window, today calendar.Day, p Partner, holidays *calendar.Holidays, zone *time.Location) time.Time {
+	by := min(p.workingDay(today, answerDays, holidays), max(w.Last-daysForNext, today+1))
+	return by.At(answerHour, 0, zone)
 }

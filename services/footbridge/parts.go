@@ -7,9 +7,11 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -99,15 +101,17 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners})
+	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Invented: p.cfg.development})
 	if err != nil {
 		return err
 	}
-	f, err := p.flowOf(ctx, followup.Name, pool, func(c *flow.Config) { c.Subjects, c.Handle = followup.Subjects(), s.Handle })
+	f, err := p.flowOf(ctx, followup.Name, pool, func(c *flow.Config) {
+		c.Subjects, c.Handle, c.Due = followup.Subjects(), s.Handle, s.Due()
+	})
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, followup.Name, f, noRoutes(followup.Name))
+	return p.serveFlow(ctx, h, followup.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
 }
 
 // partners are the third-sector services of the directory that give follow-up sessions.
@@ -121,6 +125,11 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 		return nil, err
 	}
 	var partners []followup.PartnerConfig
+	var agreement *followup.Span
+	if p.cfg.development { // everybody here is made up; elsewhere a navigator records it
+		today := calendar.DayOf(p.clock.Now(), time.UTC)
+		agreement = &followup.Span{First: today - 1, Last: today + madeUpAgreement}
+	}
 	for i, doc := range set.Documents() {
 		if doc.Kind != peerFollowUp || doc.Sector != criteria.ThirdSector {
 			continue
@@ -131,10 +140,14 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 		}
 		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID, Partner: followup.Partner{
 			ID: uuidOf(id), Service: doc.Service.ID, Name: doc.Service.Name, Works: week, Rank: i + 1,
+			Agreement: agreement,
 		}})
 	}
 	return partners, nil
 }
+
+// madeUpAgreement is for how many days partners that are made up have an agreement.
+const madeUpAgreement = 5 * 365
 
 // peerFollowUp is the directory's kind of the services that give follow-up sessions.
 const peerFollowUp = "peer-follow-up"

@@ -41,7 +41,14 @@ var bodies = map[string]string{
 	"POST /api/help/{id}/acknowledge": ``, "POST /api/help/{id}/person-knows": `{"personKnows":"yes"}`,
 	"POST /api/steps/{id}/done": `{}`, "POST /api/steps/{id}/reassign": `{"owner":"navigator:duty"}`, "POST /api/steps/{id}/acknowledge": `{"owner":"navigator:duty"}`,
 	"POST /api/thresholds/check": `{"facts":{"age":30}}`, "POST /api/thresholds/what-if": `{}`, "POST /api/thresholds/gaps": `{}`,
-	"POST /api/sessions/{id}/end": ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
+	"POST /api/offers/{id}/accept": `{}`, "POST /api/offers/{id}/decline": `{"code":"22"}`,
+	"POST /api/offers/{id}/appointment": `{"startsAt":"` + ago(-48*time.Hour) + `","channel":"phone"}`, "POST /api/offers/{id}/outcome": `{"outcome":"kept","next":"nothing-more"}`,
+	"POST /api/offers/{id}/hand-back": `{"reason":"worker-away"}`, "POST /api/offers/{id}/may-know": `{"who":"another-partner"}`,
+	"POST /api/offers/{id}/question": `{"about":"hours"}`, "POST /api/offers/{id}/confirm-deletion": `{}`,
+	"PUT /api/partners/{id}/capacity": `{"weekly":1}`, "PUT /api/partners/{id}/agreement": `{"from":"DAY","until":"DAY","outwardName":"Northgate","safeguarding":"the desk"}`,
+	"PUT /api/partners/{id}/holidays": `{"holidays":[]}`, "PUT /api/partners/{id}/pause": `{"until":""}`, "PUT /api/partners/{id}/notice": `{"by":"none"}`,
+	"POST /api/organisations/{id}/going-live": `{"confirm":true}`,
+	"POST /api/sessions/{id}/end":             ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
 }
 
 // known is somebody of whom intake keeps everything it can keep, on a journey.

@@ -43,6 +43,7 @@ type walk struct {
 	*openToNobody
 	shared   *known
 	request  string                              // as a FHIR ServiceRequest
+	offer    string                              // of the shared journey, with our partner
 	facility string                              // where a message came from that nobody has agreed
 	young    map[schemas.Thing]string            // of somebody of fifteen
 	services string                              // one of the directory's
@@ -180,8 +181,22 @@ func newWalk(t *testing.T) *walk {
 		w.one(&person, `select person::text from intake.message where journey = $1::uuid limit 1`, things[schemas.AboutJourney])
 		w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, things[schemas.AboutJourney])
 		things[schemas.AboutMessage], things[schemas.AboutPerson], things[schemas.AboutStep] = message, person, step
+		things[schemas.AboutOffer] = w.sent(things[schemas.AboutJourney])
 	}
+	w.offer = w.sent(w.shared.journey)
 	return w
+}
+
+// sent makes the offer of a journey one that has left for our partner, and gives it.
+func (w *walk) sent(journey string) (offer string) {
+	w.t.Helper()
+	w.one(&offer, `with ours as (
+			insert into followup.partner (id, organisation, service, name, works, rank) values ($2::uuid, 'ours', 'ours', 'Ours', array_fill(true, array[7]), 99)
+			on conflict (id) do update set rank = excluded.rank returning id)
+		update followup.offer o set partner = ours.id, state = 'sent', consent = 'given', placed_at = raised_at, place_week = raised_at::date,
+			sent_at = raised_at, due_at = null, answer_by = $3
+		from ours where o.journey = $1::uuid and o.ended_at is null returning o.id::text`, journey, trusted, time.Now().Add(48*time.Hour))
+	return offer
 }
 
 // report is a discharge of somebody of their own, and gives their journey.
@@ -227,6 +242,12 @@ func (w *walk) target(a asked) string {
 		return w.request
 	case schemas.AboutFacility:
 		return w.facility
+	case schemas.AboutOffer:
+		return w.offer
+	case schemas.AboutPartner:
+		return trusted
+	case schemas.AboutOrganisation:
+		return "RXX"
 	case schemas.AboutSession:
 		return clock.NewRandomID()
 	case schemas.AboutHelp:

@@ -1,0 +1,101 @@
+package followup
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/libs/flow"
+)
+
+// Due are the loops over what falls due by time.
+func (s *Service) Due() []flow.Due {
+	return []flow.Due{{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue}}
+}
+
+// offersDue does what time alone changes: offers that may go out take a place, partners are reminded, silence is passed
+// on, places that were kept for an answer are given free. After downtime of any length each is done once.
+func (s *Service) offersDue(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	found, raised, journeys := 0, false, []string{}
+	dueOffers(tx, tx.Now, limit, tx.Postponed(), func(offer, journey, state string) {
+		tx.Attempt(offer)
+		found, raised, journeys = found+1, raised || state == stateRaised, append(journeys, journey)
+	})
+	if err := tx.Flush(); err != nil || found == 0 {
+		return 0, err
+	}
+	records := map[string]*record{}
+	store.Lock(tx, records, nil, `where s.journey = any($1::uuid[]) order by s.journey for update of s skip locked`, journeys)
+	loadOffers(tx, journeys, records)
+	now := *s
+	loadPartners(tx, raised, &now.partners)
+	w := now.writes(tx.Now)
+	if raised {
+		countPlaces(tx, monday(w.today()), &now.partners)
+	}
+	var live []string
+	loadLive(tx, &live)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	w.partners = now.partners
+	for _, journey := range slices.Sorted(maps.Keys(records)) {
+		w.fall(records[journey], func(organisation string) bool { return s.invented || slices.Contains(live, organisation) })
+	}
+	return found, w.commit(tx)
+}
+
+// fall does what has fallen due on one journey, if anything has under the lock.
+func (w *writes) fall(r *record, live func(organisation string) bool) {
+	o := r.Open
+	switch {
+	case o == nil || o.DueAt.IsZero() || o.DueAt.After(w.Now):
+	case o.State == stateRaised && o.PlacedAt.IsZero():
+		w.dispatch(r, live(o.Organisation))
+	default:
+		effects := o.fire(w.partner(o.Partner), r.State.answers().Newest().At, w.Moment)
+		w.follow(r, o, effects)
+	}
+}
+
+// dispatch takes a place for an offer that the person's yes covers, so that it may be told: of its partner, or of the
+// next that has one. Where nobody can be told yet it is looked at again, until the next partner has to be asked. The
+// partners are locked, and their places counted.
+func (w *writes) dispatch(r *record, live bool) {
+	o := r.Open
+	wanted := desiredOffer(&r.State, r.Past, w.partners, w.Moment)
+	i := slices.IndexFunc(wanted.Fits, func(c Candidate) bool {
+		return live && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
+	})
+	switch {
+	case wanted.Status != Offered || wanted.Held || o.Consent != consentGiven:
+		w.follow(r, o, nil) // as soon as it is brought in line, it is looked at no more
+	case i >= 0 && wanted.Fits[i].ID == o.Partner:
+		w.take(o.Partner)
+		w.follow(r, o, o.place(wanted.Fits[i].Partner, w.Moment))
+	case i >= 0:
+		w.follow(r, o, o.end(stateWithdrawn, becauseReplaced, w.Moment))
+		wanted.Fits = wanted.Fits[i:]
+		next := raise(wanted, r.Past, nil, w.Moment)
+		next.PlacedAt, next.PlacedWeek = w.Now, monday(w.today())
+		w.take(next.Partner)
+		w.raise(r, next)
+	case !w.Now.Before(o.AnswerBy):
+		w.follow(r, o, o.end(stateWithdrawn, becauseNotDelivered, w.Moment))
+	default:
+		o.DueAt = w.Now.Add(lookAgain)
+		if o.AnswerBy.Before(o.DueAt) {
+			o.DueAt = o.AnswerBy
+		}
+		w.follow(r, o, nil)
+	}
+}
+
+// take counts a place as taken.
+func (w *writes) take(partner string) {
+	if i := slices.IndexFunc(w.partners, func(p Partner) bool { return p.ID == partner }); i >= 0 {
+		w.partners[i].Held++
+		w.partners[i].Week++
+	}
+}

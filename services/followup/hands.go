@@ -1,0 +1,222 @@
+package followup
+
+import (
+	"cmp"
+	"slices"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// What people say about an offer, each with its journey locked.
+
+// hand is an offer in somebody's hand: its journey is locked.
+type hand struct {
+	*writes
+	s         *Service
+	tx        *flow.Tx
+	record    *record
+	offer     *Offer
+	questions []questionShown
+}
+
+// take locks the journey of an offer that somebody may see. To be changed, the partners are locked too, and their places
+// counted.
+func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change bool) (*hand, error) {
+	journey := ""
+	findOffer(tx, who, id, func(found string) { journey = found })
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	if journey == "" {
+		return nil, noOffer()
+	}
+	h := &hand{s: s, tx: tx}
+	records := store.Load(tx, []string{journey})
+	now := *s
+	loadPartners(tx, change, &now.partners)
+	if change {
+		countPlaces(tx, monday(now.writes(tx.Now).today()), &now.partners)
+	}
+	loadQuestions(tx, who, id, &h.questions)
+	if err := tx.Flush(); err != nil {
+		return nil, err
+	}
+	h.writes, h.record = now.writes(tx.Now), records[journey]
+	if h.offer = h.record.find(id); h.offer == nil {
+		return nil, noOffer()
+	}
+	return h, nil
+}
+
+// find is an offer of the journey, wherever it stands.
+func (r *record) find(id string) *Offer {
+	if r.Open != nil && r.Open.ID == id {
+		return r.Open
+	}
+	if i := slices.IndexFunc(r.Past, func(o Offer) bool { return o.ID == id }); i >= 0 {
+		return &r.Past[i]
+	}
+	return nil
+}
+
+// moved stores the offer as it stands after something was said; the next partner is looked for where it has ended.
+func (h *hand) moved(effects []Effect, against string) (string, error) {
+	if against != "" || len(effects) == 0 && h.offer.open() {
+		return against, nil
+	}
+	h.follow(h.record, h.offer, effects)
+	return "", nil
+}
+
+func (h *hand) newest() int64 { return h.record.State.answers().Newest().At }
+
+type nothing struct{}
+
+// accept is the partner's yes, in time or late.
+func (h *hand) accept(_ nothing, _ principal.Principal) (string, error) {
+	k := &h.record.State
+	named := slices.Contains(k.answers().Yes(), h.offer.Partner)
+	if h.offer.State != statePassedOn {
+		return h.moved(h.offer.accept(h.partner(h.offer.Partner), named, k.Transition.At, h.Moment))
+	}
+	wanted, standing := desiredOffer(k, h.record.without(h.offer), h.partners, h.Moment), h.record.Open
+	c, fits := wanted.fit(h.offer.Partner)
+	if c.Partner = h.partner(h.offer.Partner); !fits || wanted.Status != Offered || wanted.Held || wanted.guarded {
+		c.Given = false
+	}
+	c.Named = named
+	late := *h.offer
+	effects, welcome, against := late.acceptLate(standing, c, k.Transition.At, h.Moment)
+	if against != "" {
+		return against, nil
+	}
+	if welcome && standing != nil {
+		h.follow(h.record, standing, standing.end(stateWithdrawn, becauseAnother, h.Moment))
+	}
+	if welcome {
+		h.record.Past = h.record.without(&late)
+		h.record.Open, h.record.Status = &late, Offered
+	}
+	h.offer = &late
+	h.follow(h.record, &late, effects)
+	return "", nil
+}
+
+// without are the past offers but one.
+func (r *record) without(o *Offer) []Offer {
+	return slices.DeleteFunc(slices.Clone(r.Past), func(other Offer) bool { return other.ID == o.ID })
+}
+
+type declined struct {
+	Code string `json:"code"`
+}
+
+func (h *hand) decline(said declined, _ principal.Principal) (string, error) {
+	return h.moved(h.offer.decline(said.Code, h.Moment))
+}
+
+func (h *hand) book(said Booking, _ principal.Principal) (string, error) {
+	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.partner(h.offer.Partner), h.Moment))
+}
+
+func (h *hand) went(said Went, _ principal.Principal) (string, error) {
+	return h.moved(h.offer.went(said, h.partner(h.offer.Partner), h.newest(), h.Moment))
+}
+
+type handedBack struct {
+	Reason string `json:"reason"`
+	All    bool   `json:"all"`
+}
+
+// handBack gives one offer back, or all that the partner has taken on: each of their people is told by somebody, and
+// offered again ahead of others.
+func (h *hand) handBack(said handedBack, who principal.Principal) (string, error) {
+	if !said.All {
+		return h.moved(h.offer.handBack(said.Reason, h.Moment))
+	}
+	if against, err := h.moved(h.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
+		return against, err
+	}
+	var journeys []string
+	findTaken(h.tx, who, h.offer.Partner, h.record.Journey, func(journey string) { journeys = append(journeys, journey) })
+	if err := h.tx.Flush(); err != nil {
+		return "", err
+	}
+	records := store.Load(h.tx, journeys)
+	if err := h.tx.Flush(); err != nil {
+		return "", err
+	}
+	slices.Sort(journeys)
+	for _, journey := range journeys {
+		if r := records[journey]; r.Open != nil && r.Open.Partner == h.offer.Partner && r.Open.taken() {
+			other := &hand{writes: h.writes, s: h.s, tx: h.tx, record: r, offer: r.Open}
+			if against, err := other.moved(other.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
+				return against, err
+			}
+		}
+	}
+	return "", nil
+}
+
+type knows struct {
+	Who string `json:"who"`
+}
+
+func (h *hand) mayKnow(said knows, _ principal.Principal) (string, error) {
+	return h.moved(h.offer.mayKnow(said.Who, h.Moment))
+}
+
+type asked struct {
+	About    string `json:"about"`
+	Question string `json:"question"`
+	Reply    string `json:"reply"`
+}
+
+// question is a partner's question, or a navigator's answer to one.
+func (h *hand) question(said asked, who principal.Principal) (string, error) {
+	about, _ := schemas.KindNamed("offer-question")
+	reply, _ := schemas.KindNamed("offer-reply")
+	if schemas.Role(who.Role) == schemas.Partner {
+		switch {
+		case !about.Allows(said.About) || said.Reply != "":
+			return "Say what you ask about (about): " + about.Do + ".", nil
+		case !h.offer.told() || len(h.questions) >= mostQuestions:
+			return "Nothing more can be asked about this offer here. Ring the navigator.", nil
+		}
+		q := questionShown{Question: clock.NewID(h.Now), About: said.About, AskedAt: h.Now}
+		h.questions = append(h.questions, q)
+		saveQuestion(h.tx, h.offer.ID, q, h.Now)
+		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestioned, schemas.OfferQuestionedData{Offer: h.offer.ID, Question: q.Question, About: q.About}}})
+		return "", nil
+	}
+	i := slices.IndexFunc(h.questions, func(q questionShown) bool { return q.Question == said.Question })
+	if i < 0 || !reply.Allows(said.Reply) {
+		return "Name the question (question) and answer it (reply): " + reply.Do + ".", nil
+	}
+	if cmp.Or(h.questions[i].Reply, said.Reply) != said.Reply {
+		return "This question has been answered already. Look at it again.", nil
+	}
+	if h.questions[i].Reply == "" {
+		h.questions[i].Reply = said.Reply
+		saveQuestion(h.tx, h.offer.ID, h.questions[i], h.Now)
+		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestionAnswered, schemas.OfferQuestionAnsweredData{Offer: h.offer.ID, Question: said.Question}}})
+	}
+	return "", nil
+}
+
+const mostQuestions = 20
+
+type deletion struct {
+	KeptBecause string `json:"keptBecause"`
+}
+
+func (h *hand) confirmDeletion(said deletion, _ principal.Principal) (string, error) {
+	effects, against := h.offer.confirmDeletion(said.KeptBecause, h.Moment)
+	if against == "" && len(effects) > 0 {
+		h.follow(h.record, h.offer, effects)
+	}
+	return against, nil
+}

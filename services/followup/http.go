@@ -1,0 +1,369 @@
+package followup
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// maxBody bounds a request: codes, days, and a list of holidays.
+const maxBody = 16 << 10
+
+// api answers HTTP.
+type api struct {
+	*Service
+	flow  *flow.Flow
+	pool  *pgxpool.Pool
+	clock clock.Clock
+}
+
+// Routes adds the service's paths to mux, each open to the roles of the route table. Changes go through f; reads use
+// pool. The mux must have put a principal into the context (principal.Require).
+func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) error {
+	a := api{Service: s, flow: f, pool: pool, clock: c}
+	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
+		"GET /api/offers":                         a.list,
+		"GET /api/offers/{id}":                    a.show,
+		"POST /api/offers/{id}/accept":            said(a, (*hand).accept),
+		"POST /api/offers/{id}/decline":           said(a, (*hand).decline),
+		"POST /api/offers/{id}/appointment":       said(a, (*hand).book),
+		"POST /api/offers/{id}/outcome":           said(a, (*hand).went),
+		"POST /api/offers/{id}/hand-back":         said(a, (*hand).handBack),
+		"POST /api/offers/{id}/may-know":          said(a, (*hand).mayKnow),
+		"POST /api/offers/{id}/question":          said(a, (*hand).question),
+		"POST /api/offers/{id}/confirm-deletion":  said(a, (*hand).confirmDeletion),
+		"GET /api/partners/{id}":                  a.showPartner,
+		"PUT /api/partners/{id}/capacity":         changed(a, setCapacity),
+		"PUT /api/partners/{id}/agreement":        changed(a, setAgreement),
+		"PUT /api/partners/{id}/holidays":         changed(a, setHolidays),
+		"PUT /api/partners/{id}/pause":            changed(a, setPause),
+		"PUT /api/partners/{id}/notice":           changed(a, setNotice),
+		"POST /api/organisations/{id}/going-live": a.goLive,
+	}, principal.Guard)
+}
+
+// offerShown is an offer as its partner and staff see it. Who the person is is not in it: that is read by
+// GET /api/journeys/{journey}/identity, under its own rule.
+type offerShown struct {
+	Offer        string     `json:"offer"`
+	Partner      string     `json:"partner"`
+	Organisation string     `json:"organisation"`
+	State        string     `json:"state"`
+	Reason       string     `json:"reason,omitempty"`
+	FirstDay     string     `json:"firstDay"`
+	LastDay      string     `json:"lastDay"`
+	Late         bool       `json:"late,omitempty"`
+	Paused       bool       `json:"paused,omitempty"`
+	AnswerBy     *time.Time `json:"answerBy,omitempty"`
+	YesBy        *time.Time `json:"placeKeptUntil,omitempty"`
+	BookBy       *time.Time `json:"bookBy,omitempty"`
+	// JourneyState says who knows of it: nobody yet, a channel's server took it, or it is with the partner.
+	JourneyState string `json:"known"`
+	// Journey is its code, once the partner has taken it on; to staff always.
+	Journey string `json:"journey,omitempty"`
+	// About is what may be known before it is taken on, under the person's yes.
+	About       *aboutShown       `json:"about,omitempty"`
+	Appointment *appointmentShown `json:"appointment,omitempty"`
+	Questions   []questionShown   `json:"questions,omitempty"`
+	// Considered is, to staff, every partner that was looked at, and why it is asked or is not.
+	Considered []consideredShown `json:"considered,omitempty"`
+	May        []string          `json:"may"`
+	Separate   string            `json:"separate"`
+}
+
+// aboutShown is what a partner decides by: bands and codes of closed lists, never a name, an address or a word.
+type aboutShown struct {
+	AgeBand      string   `json:"ageBand,omitempty"`
+	Area         string   `json:"area,omitempty"`
+	Channels     []string `json:"channels,omitempty"`
+	Language     string   `json:"language,omitempty"`
+	Interpreter  bool     `json:"interpreter,omitempty"`
+	WorkerGender string   `json:"workerGender,omitempty"`
+}
+
+type appointmentShown struct {
+	Appointment string    `json:"appointment"`
+	StartsAt    time.Time `json:"startsAt"`
+	Channel     string    `json:"channel"`
+	Minutes     int       `json:"minutes"`
+	OutcomeBy   time.Time `json:"outcomeBy"`
+}
+
+type questionShown struct {
+	Question string    `json:"question"`
+	About    string    `json:"about"`
+	AskedAt  time.Time `json:"askedAt"`
+	Reply    string    `json:"reply,omitempty"`
+}
+
+type consideredShown struct {
+	Partner string `json:"partner"`
+	Name    string `json:"name"`
+	Asked   bool   `json:"asked"`
+	Why     string `json:"why"`
+}
+
+// Who knows of an offer.
+const (
+	knownToNobody  = "nobody"
+	knownToChannel = "channel"
+	knownToPartner = "partner"
+)
+
+func (o *Offer) known() string {
+	switch {
+	case o.SentAt.IsZero():
+		return knownToNobody
+	case o.State == stateSent:
+		return knownToChannel
+	}
+	return knownToPartner
+}
+
+// separateFrom is said on everything that speaks of the session.
+const separateFrom = "This is separate from the hospital team's own follow-up, which is with the team at %s."
+
+// shown puts an offer into the form in which who may see it.
+func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Principal, w Moment) offerShown {
+	when := func(t time.Time) *time.Time {
+		if t.IsZero() {
+			return nil
+		}
+		local := t.In(w.Zone)
+		return &local
+	}
+	staff := schemas.Role(who.Role) != schemas.Partner
+	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because, FirstDay: o.Window.First.String(),
+		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, YesBy: when(o.YesBy), JourneyState: o.known(), May: o.may(who),
+		Separate: fmt.Sprintf(separateFrom, o.Organisation)}
+	if o.asked() || o.State == stateRaised {
+		s.AnswerBy = when(o.AnswerBy)
+	}
+	if o.State == stateAccepted || o.State == stateNotKept {
+		s.BookBy = when(o.BookBy)
+	}
+	if staff || o.taken() && !o.Paused {
+		s.Journey = o.Journey
+	}
+	if staff || o.open() && o.Consent == consentGiven && !o.Paused {
+		s.About = aboutOf(facts)
+	}
+	if o.Session != nil {
+		s.Appointment = &appointmentShown{o.Session.ID, o.Session.StartsAt.In(w.Zone), o.Session.Channel, o.Session.Minutes, outcomeBy(o.Session.Day, p, w).In(w.Zone)}
+	}
+	return s
+}
+
+// ageBands are from which age on they hold; the last has no end.
+var ageBands = []int{0, 16, 18, 25, 65}
+
+func aboutOf(f schemas.Facts) *aboutShown {
+	about := &aboutShown{Channels: f.Channels, Interpreter: f.InterpreterNeeded != nil && *f.InterpreterNeeded}
+	for into, fact := range map[*string]*string{&about.Area: f.AreaResidence, &about.Language: f.Language, &about.WorkerGender: f.WorkerGender} {
+		if fact != nil {
+			*into = *fact
+		}
+	}
+	if f.Age != nil {
+		i := len(ageBands) - 1
+		for i > 0 && ageBands[i] > *f.Age {
+			i--
+		}
+		if about.AgeBand = fmt.Sprintf("%d+", ageBands[i]); i+1 < len(ageBands) {
+			about.AgeBand = fmt.Sprintf("%d-%d", ageBands[i], ageBands[i+1]-1)
+		}
+	}
+	return about
+}
+
+// may is what can be said about an offer next, by whom it is open to.
+func (o *Offer) may(who principal.Principal) []string {
+	may := []string{}
+	switch {
+	case o.Paused:
+		may = append(may, "hand-back")
+	case o.asked():
+		may = append(may, "accept", "decline", "may-know", "question")
+	case o.State == statePassedOn:
+		may = append(may, "accept")
+	case o.State == stateWaiting:
+		may = append(may, "hand-back", "may-know", "question")
+	case o.State == stateAccepted, o.State == stateNotKept && o.NotKept < triesToBook:
+		may = append(may, "appointment", "outcome", "hand-back", "may-know", "question")
+	case o.State == stateBooked:
+		may = append(may, "appointment", "outcome", "hand-back", "question")
+	case o.State == stateKept, o.State == stateNotKept:
+		may = append(may, "outcome", "hand-back")
+	case !o.open() && !o.AcceptedAt.IsZero() && o.DeletedAt.IsZero():
+		may = append(may, "confirm-deletion")
+	}
+	role := schemas.Role(who.Role)
+	return slices.DeleteFunc(may, func(string) bool { return role != schemas.Partner && role != schemas.Navigator })
+}
+
+// tag is how an offer stands for whoever changes it.
+func (o *Offer) tag() string {
+	sum := sha256.New()
+	fmt.Fprintln(sum, o.ID, o.State, o.Paused, o.NotKept, o.AcceptedAt.UnixMicro(), o.EndedAt.UnixMicro(), o.DeletedAt.UnixMicro(), o.AnswerBy.UnixMicro())
+	if o.Session != nil {
+		fmt.Fprintln(sum, o.Session.ID)
+	}
+	return `"` + hex.EncodeToString(sum.Sum(nil)[:12]) + `"`
+}
+
+func noOffer() error {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such offer that you may see. Check its id.")
+}
+
+func noPartner() error {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such partner that you may see. Check its id.")
+}
+
+// pathID is the id in the path, in the letter case of ids.
+func pathID(r *http.Request, or func() error) (string, error) {
+	id := strings.ToLower(r.PathValue("id"))
+	if !clock.IsID(id) {
+		return "", or()
+	}
+	return id, nil
+}
+
+// list gives offers that stand, those to be seen to first in front.
+func (a api) list(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 500)
+	if err != nil {
+		return err
+	}
+	m := a.writes(a.clock.Now()).Moment
+	batch := &pgx.Batch{}
+	var found []listed
+	if err := listOffers(batch, who, page.After, page.Limit+1, func(all []listed) { found = all }); err != nil {
+		return err
+	}
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing offers: %w", err)
+	}
+	items := httpx.NewList(found, page.Limit, func(l listed) []string { return []string{l.AnswerBy.UTC().Format(time.RFC3339Nano), l.ID} })
+	shown := httpx.List[offerShown]{Items: []offerShown{}, Next: items.Next}
+	for _, l := range items.Items {
+		shown.Items = append(shown.Items, a.shown(l.Offer, l.facts, Partner{Works: calendar.MondayToFriday}, who, m))
+	}
+	return httpx.WriteJSON(w, http.StatusOK, shown)
+}
+
+// show gives one offer.
+func (a api) show(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathID(r, noOffer)
+	if err != nil {
+		return err
+	}
+	var answer offerShown
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		h, err := a.take(tx, who, id, false)
+		if err != nil {
+			return err
+		}
+		answer = a.whole(h, who)
+		w.Header().Set("ETag", h.offer.tag())
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return httpx.WriteJSON(w, http.StatusOK, answer)
+}
+
+// whole is an offer with its questions, and to staff with why its partner is asked.
+func (a api) whole(h *hand, who principal.Principal) offerShown {
+	s := a.shown(*h.offer, h.record.State.Facts.Facts, h.partner(h.offer.Partner), who, h.Moment)
+	for _, q := range h.questions {
+		q.AskedAt = q.AskedAt.In(h.Zone)
+		s.Questions = append(s.Questions, q)
+	}
+	if schemas.Role(who.Role) != schemas.Partner {
+		wanted := desiredOffer(&h.record.State, h.record.Past, h.partners, h.Moment)
+		for _, c := range considered(&h.record.State, h.record.Past, h.partners, h.Moment, windowFor(wanted, h.record.Past, h.today()).Last-daysForNext) {
+			s.Considered = append(s.Considered, consideredShown{c.ID, c.Name, c.ID == h.offer.Partner, c.Why})
+		}
+	}
+	return s
+}
+
+// said handles what somebody says about an offer: the journey is locked, the rules decide, and what follows is stored with
+// the answer, once.
+func said[B any](a api, say func(*hand, B, principal.Principal) (against string, err error)) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who, err := principal.Need(r.Context())
+		if err != nil {
+			return err
+		}
+		id, err := pathID(r, noOffer)
+		if err != nil {
+			return err
+		}
+		body, key, err := bodyOf[B](w, r, who)
+		if err != nil {
+			return err
+		}
+		answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+			h, err := a.take(tx, who, id, true)
+			if err == nil {
+				err = httpx.CheckIfMatch(r, h.offer.tag())
+			}
+			if err != nil {
+				return 0, nil, err
+			}
+			against, err := say(h, body, who)
+			if err != nil {
+				return 0, nil, err
+			}
+			if against != "" {
+				return 0, nil, httpx.NewProblem(http.StatusConflict, "%s", against)
+			}
+			w.Header().Set("ETag", h.offer.tag())
+			return http.StatusOK, a.whole(h, who), h.commit(tx)
+		})
+		if err != nil {
+			return err
+		}
+		return answer.Write(w)
+	}
+}
+
+func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency, err error) {
+	text := []byte{}
+	if r.ContentLength != 0 {
+		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {
+			return body, nil, err
+		}
+	}
+	if len(text) > 0 {
+		if err = httpx.DecodeJSON(text, &body); err != nil {
+			return body, nil, err
+		}
+	}
+	key, err = httpx.ParseIdempotency(r, who.Key(), text)
+	return body, key, err
+}

@@ -1,0 +1,117 @@
+package followup
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// visible are the arguments by which a statement is narrowed to what somebody may see: whether they are a partner, which,
+// and else of which organisations.
+func visible(who principal.Principal) []any {
+	scope := schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
+	return []any{schemas.Role(who.Role) == schemas.Partner, who.Organisation, scope.Organisations}
+}
+
+// findOffer queues the finding of an offer's journey. A partner sees its own, once they have left for it.
+func findOffer(q flow.Queuer, who principal.Principal, id string, into func(journey string)) {
+	q.Queue(`select journey::text from offer where id = $1::text::uuid
+		and case when $2 then partner::text = $3 and sent_at is not null else organisation = any($4) end`, append([]any{id}, visible(who)...)...).
+		Query(func(rows pgx.Rows) error {
+			var journey string
+			_, err := pgx.ForEachRow(rows, []any{&journey}, func() error {
+				into(journey)
+				return nil
+			})
+			return err
+		})
+}
+
+// findTaken queues the finding of the journeys, another than one, whose offers a partner has taken on.
+func findTaken(q flow.Queuer, who principal.Principal, partner, other string, into func(journey string)) {
+	q.Queue(`select journey::text from offer where partner = $1::text::uuid and journey <> $2::text::uuid and ended_at is null
+			and placed_at is not null and state in ('accepted', 'waiting', 'booked', 'not-kept')
+			and case when $3 then partner::text = $4 else organisation = any($5) end order by journey`,
+		append([]any{partner, other}, visible(who)...)...).
+		Query(func(rows pgx.Rows) error {
+			var journey string
+			_, err := pgx.ForEachRow(rows, []any{&journey}, func() error {
+				into(journey)
+				return nil
+			})
+			return err
+		})
+}
+
+// listed is one offer of a list.
+type listed struct {
+	Offer
+	facts schemas.Facts
+}
+
+// listOffers queues a page of the offers that stand.
+func listOffers(q flow.Queuer, who principal.Principal, after []string, limit int, into func([]listed)) error {
+	afterAt, afterID := time.Time{}, "00000000-0000-0000-0000-000000000000"
+	if len(after) == 2 {
+		var err error
+		if afterAt, err = time.Parse(time.RFC3339Nano, after[0]); err != nil {
+			return httpx.NewProblem(400, "The cursor is not one of this list. Begin again without it.")
+		}
+		afterID = after[1]
+	}
+	q.Queue(`select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text, o.last_day::text, o.late, o.answer_by,
+			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts', '{}')::text
+		from offer o join journey_state s on s.journey = o.journey
+		where o.ended_at is null and (o.answer_by, o.id) > ($1, $2::text::uuid)
+			and case when $4 then o.partner::text = $5 and o.sent_at is not null else o.organisation = any($6) end
+		order by o.answer_by, o.id limit $3`, append([]any{afterAt, afterID, limit}, visible(who)...)...).
+		Query(func(rows pgx.Rows) error {
+			all, err := pgx.CollectRows(rows, scanListed)
+			into(all)
+			return err
+		})
+	return nil
+}
+
+func scanListed(row pgx.CollectableRow) (l listed, err error) {
+	var first, last, known string
+	var sent, yesBy, bookBy *time.Time
+	if err := row.Scan(&l.ID, &l.Journey, &l.Organisation, &l.Partner, &first, &last, &l.Window.Late, &l.AnswerBy, &l.Consent, &l.State, &sent,
+		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known); err != nil {
+		return l, fmt.Errorf("reading an offer of a list: %w", err)
+	}
+	for into, from := range map[*time.Time]*time.Time{&l.SentAt: sent, &l.YesBy: yesBy, &l.BookBy: bookBy} {
+		if from != nil {
+			*into = *from
+		}
+	}
+	if err := readDays(l.ID, map[*calendar.Day]string{&l.Window.First: first, &l.Window.Last: last}); err != nil {
+		return l, err
+	}
+	return l, json.Unmarshal([]byte(known), &l.facts)
+}
+
+// loadQuestions queues the questions about an offer, the oldest first.
+func loadQuestions(q flow.Queuer, _ principal.Principal, offer string, into *[]questionShown) {
+	q.Queue(`select id::text, about, asked_at, reply from offer_question where offer = $1::text::uuid order by asked_at, id`, offer).
+		Query(func(rows pgx.Rows) (err error) {
+			*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s questionShown, err error) {
+				return s, row.Scan(&s.Question, &s.About, &s.AskedAt, &s.Reply)
+			})
+			return err
+		})
+}
+
+// saveQuestion queues a question, or its answer.
+func saveQuestion(q flow.Queuer, offer string, s questionShown, now time.Time) {
+	q.Queue(`insert into offer_question (id, offer, about, asked_at, reply) values ($1::text::uuid, $2::text::uuid, $3, $4, $5)
+		on conflict (id) do update set reply = excluded.reply, answered_at = $6`, s.Question, offer, s.About, s.AskedAt, s.Reply, now)
+}

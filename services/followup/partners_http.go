@@ -1,0 +1,253 @@
+package followup
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// partnerShown is a partner as it, and staff, see it.
+type partnerShown struct {
+	Partner   string          `json:"partner"`
+	Name      string          `json:"name"`
+	Service   string          `json:"service"`
+	Agreement *agreementShown `json:"agreement,omitempty"`
+	Capacity  Capacity        `json:"capacity"`
+	// Held is for how many people a place is taken now, TakenThisWeek how many were taken on since Monday.
+	Held          int       `json:"held"`
+	TakenThisWeek int       `json:"takenThisWeek"`
+	Holidays      []Holiday `json:"holidays"`
+	PausedUntil   string    `json:"pausedUntil,omitempty"`
+	Notice        Notice    `json:"notice"`
+}
+
+type agreementShown struct {
+	Terms
+	InForce bool   `json:"inForce"`
+	Rule    string `json:"rule"`
+}
+
+// notForFundraising stands in every agreement.
+const notForFundraising = "What is told of a person is for supporting them, and never for fundraising or publicity."
+
+func shownPartner(p partnerRow, today calendar.Day) partnerShown {
+	s := partnerShown{Partner: p.ID, Name: p.Name, Service: p.Service, Held: p.Held, TakenThisWeek: p.Week, Holidays: []Holiday{}, Notice: p.Notice,
+		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels), Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders)}}
+	s.Notice.By = cmp.Or(s.Notice.By, "none")
+	if p.Agreement != nil {
+		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName, p.Safeguarding}, p.mayBeTold(today), notForFundraising}
+	}
+	for _, away := range p.Away {
+		s.Holidays = append(s.Holidays, Holiday{away.First.String(), away.Last.String()})
+	}
+	if p.PausedUntil >= today {
+		s.PausedUntil = p.PausedUntil.String()
+	}
+	return s
+}
+
+func daysOf(week calendar.Weekdays) []string {
+	days := []string{}
+	for i, name := range weekdayNames {
+		if week[i] {
+			days = append(days, name[:3])
+		}
+	}
+	return days
+}
+
+// showPartner gives one partner.
+func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathID(r, noPartner)
+	if err != nil {
+		return err
+	}
+	var p partnerRow
+	today := calendar.DayOf(a.clock.Now(), a.zone)
+	batch := &pgx.Batch{}
+	lockPartner(batch, who, id, false, func(found partnerRow) { p = found })
+	counted := []Partner{{ID: id}}
+	placesOf(batch, who, monday(today), &counted)
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("reading a partner: %w", err)
+	}
+	if p.ID == "" {
+		return noPartner()
+	}
+	p.Held, p.Week = counted[0].Held, counted[0].Week
+	w.Header().Set("ETag", httpx.VersionTag(p.Version))
+	return httpx.WriteJSON(w, http.StatusOK, shownPartner(p, today))
+}
+
+// changed handles a change of a partner: it counts at once, and offers that wait for a partner are looked at again.
+func changed[B any](a api, change func(p *partnerRow, body B, now time.Time, zone *time.Location) (fault string)) httpx.Handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		who, err := principal.Need(r.Context())
+		if err != nil {
+			return err
+		}
+		id, err := pathID(r, noPartner)
+		if err != nil {
+			return err
+		}
+		body, key, err := bodyOf[B](w, r, who)
+		if err != nil {
+			return err
+		}
+		answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+			var p partnerRow
+			lockPartner(tx, who, id, true, func(found partnerRow) { p = found })
+			if err := tx.Flush(); err != nil {
+				return 0, nil, err
+			}
+			if p.ID == "" {
+				return 0, nil, noPartner()
+			}
+			if err := httpx.CheckIfMatch(r, httpx.VersionTag(p.Version)); err != nil {
+				return 0, nil, err
+			}
+			if fault := change(&p, body, tx.Now, a.zone); fault != "" {
+				return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "%s", fault)
+			}
+			p.Version++
+			savePartner(tx, p, tx.Now)
+			w.Header().Set("ETag", httpx.VersionTag(p.Version))
+			return http.StatusOK, shownPartner(p, calendar.DayOf(tx.Now, a.zone)), nil
+		})
+		if err != nil {
+			return err
+		}
+		return answer.Write(w)
+	}
+}
+
+func setCapacity(p *partnerRow, c Capacity, _ time.Time, _ *time.Location) string {
+	if c.Works == nil {
+		c.Works = daysOf(p.Works)
+	}
+	if fault := c.fault(); fault != "" {
+		return fault
+	}
+	p.Weekly, p.AtMost, p.Channels, p.Languages, p.WorkerGenders = c.Weekly, c.AtMost, c.Channels, c.Languages, c.WorkerGenders
+	p.Works, _ = Week(c.Works) // checked above
+	return ""
+}
+
+func setAgreement(p *partnerRow, t Terms, _ time.Time, _ *time.Location) string {
+	if fault := t.fault(); fault != "" {
+		return fault
+	}
+	from, _ := calendar.ParseDay(t.From) // both checked above
+	until, _ := calendar.ParseDay(t.Until)
+	p.Agreement, p.OutwardName, p.Safeguarding = &Span{from, until}, t.OutwardName, t.Safeguarding
+	return ""
+}
+
+type holidaysAsked struct {
+	Holidays []Holiday `json:"holidays"`
+}
+
+func setHolidays(p *partnerRow, asked holidaysAsked, _ time.Time, _ *time.Location) (fault string) {
+	if asked.Holidays == nil {
+		return "Name all holidays that are to come (holidays), each from and until; an empty list where there is none."
+	}
+	p.Away, fault = spans(asked.Holidays)
+	return fault
+}
+
+type pauseAsked struct {
+	Until *string `json:"until"`
+}
+
+func setPause(p *partnerRow, asked pauseAsked, now time.Time, zone *time.Location) string {
+	if asked.Until == nil {
+		return "Name the last day of the pause (until), YYYY-MM-DD; an empty text lifts it."
+	}
+	if *asked.Until == "" {
+		p.PausedUntil = 0
+		return ""
+	}
+	today := calendar.DayOf(now, zone)
+	until, err := calendar.Between(*asked.Until, today, today+366)
+	if err != nil {
+		return "A pause ends on a day from today to a year from now (until), YYYY-MM-DD."
+	}
+	p.PausedUntil = until
+	return ""
+}
+
+func setNotice(p *partnerRow, n Notice, _ time.Time, _ *time.Location) string {
+	if fault := n.fault(); fault != "" {
+		return fault
+	}
+	p.Notice = n
+	return ""
+}
+
+// liveAsked is what turning outward sending on rests on; from the second person, that they confirm it.
+type liveAsked struct {
+	SafetyOfficer string `json:"safetyOfficer"`
+	HazardLog     string `json:"hazardLog"`
+	DPIA          string `json:"dpia"`
+	Caldicott     string `json:"caldicott"`
+	Confirm       bool   `json:"confirm"`
+}
+
+type liveShown struct {
+	Organisation string `json:"organisation"`
+	On           bool   `json:"on"`
+}
+
+// goLive turns outward sending on for an organisation, by two people: one asks, another confirms.
+func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
+	who, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	organisation := r.PathValue("id")
+	if !schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject).Home(organisation) {
+		return httpx.NewProblem(http.StatusNotFound, "There is no such organisation that you may decide for. Check its code.")
+	}
+	body, key, err := bodyOf[liveAsked](w, r, who)
+	if err != nil {
+		return err
+	}
+	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+		by, on := who.String()+"/"+who.Subject, false
+		if !body.Confirm {
+			for name, text := range map[string]string{"safetyOfficer": body.SafetyOfficer, "hazardLog": body.HazardLog, "dpia": body.DPIA, "caldicott": body.Caldicott} {
+				if !oneLine(text, 200) {
+					return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "Name what going live rests on, one line each: safetyOfficer, hazardLog, dpia and caldicott. Missing: %s.", name)
+				}
+			}
+			askLive(tx, who, organisation, body, by, tx.Now)
+			return http.StatusAccepted, liveShown{organisation, false}, nil
+		}
+		confirmLive(tx, who, organisation, by, tx.Now, &on)
+		if err := tx.Flush(); err != nil {
+			return 0, nil, err
+		}
+		if !on {
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "Somebody else asks for it first, and a second person confirms. You cannot confirm what you asked for yourself.")
+		}
+		wakeWaiting(tx, tx.Now)
+		return http.StatusOK, liveShown{organisation, true}, nil
+	})
+	if err != nil {
+		return err
+	}
+	return answer.Write(w)
+}

@@ -1,0 +1,186 @@
+package followup
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// partnerRow is a partner with what is shown of it and asked of nobody's offer.
+type partnerRow struct {
+	Partner
+	Organisation, OutwardName, Safeguarding string
+	Notice                                  Notice
+	Version                                 int64
+}
+
+// loadPartners queues the reading of every partner that the directory lists, as it stands now. Locked, none of their
+// places is taken and nothing of them changed by anybody else until the transaction ends.
+func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
+	lock := ""
+	if locked {
+		lock = " for no key update"
+	}
+	*into = nil
+	q.Queue(partnerColumns + ` where listed order by id` + lock).Query(func(rows pgx.Rows) error {
+		all, err := pgx.CollectRows(rows, scanPartner)
+		for _, p := range all {
+			*into = append(*into, p.Partner)
+		}
+		return err
+	})
+}
+
+const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until, weekly, at_most, away,
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version from partner`
+
+func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
+	var works []bool
+	var from, until, paused *time.Time
+	var away []time.Time
+	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost, &away, &paused, &p.Channels,
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version)
+	copy(p.Works[:], works)
+	if from != nil && until != nil {
+		p.Agreement = &Span{dayOf(*from), dayOf(*until)}
+	}
+	for i := 0; i+1 < len(away); i += 2 {
+		p.Away = append(p.Away, Span{dayOf(away[i]), dayOf(away[i+1])})
+	}
+	if paused != nil {
+		p.PausedUntil = dayOf(*paused)
+	}
+	return p, err
+}
+
+// dayOf is a date of the database as a local day.
+func dayOf(date time.Time) calendar.Day { return calendar.DayOf(date, time.UTC) }
+
+// countPlaces queues how many places each partner has taken: now, and in the week that begins on a Monday. The partners
+// are locked.
+func countPlaces(q flow.Queuer, week calendar.Day, partners *[]Partner) {
+	q.Queue(`select partner::text, count(*) filter (where ended_at is null),
+			count(*) filter (where place_week = $1::text::date and (ended_at is null or accepted_at is not null))
+		from offer where placed_at is not null and (ended_at is null or place_week = $1::text::date) group by partner`, week.String()).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			var held, taken int
+			_, err := pgx.ForEachRow(rows, []any{&id, &held, &taken}, func() error {
+				if i := slices.IndexFunc(*partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
+					(*partners)[i].Held, (*partners)[i].Week = held, taken
+				}
+				return nil
+			})
+			return err
+		})
+}
+
+// placesOf queues the counting of the places of a partner that somebody may see.
+func placesOf(q flow.Queuer, who principal.Principal, week calendar.Day, p *[]Partner) {
+	if schemas.Role(who.Role) == schemas.Partner && (*p)[0].ID != who.Organisation {
+		return
+	}
+	countPlaces(q, week, p)
+}
+
+// seedPartners queues that these are the partners the directory lists. One that is gone from it keeps its row, for its
+// offers, and is asked no more. What people have changed of one stands.
+func seedPartners(q flow.Queuer, partners []PartnerConfig) {
+	partners = slices.SortedFunc(slices.Values(partners), func(a, b PartnerConfig) int { return cmp.Compare(a.ID, b.ID) })
+	ids := []string{}
+	for _, p := range partners {
+		ids = append(ids, p.ID)
+		var from, until *string
+		if p.Agreement != nil {
+			first, last := p.Agreement.First.String(), p.Agreement.Last.String()
+			from, until = &first, &last
+		}
+		q.Queue(`insert into partner (id, organisation, service, name, works, rank, agreement_from, agreement_until)
+			values ($1::text::uuid, $2, $3, $4, $5, $6, $7::text::date, $8::text::date)
+			on conflict (id) do update set organisation = excluded.organisation, service = excluded.service, name = excluded.name,
+				rank = excluded.rank, listed = true`,
+			p.ID, p.Organisation, p.Service, p.Name, p.Works[:], p.Rank, from, until)
+	}
+	q.Queue(`update partner set listed = false where listed and not id::text = any($1)`, ids)
+}
+
+// lockPartner queues the reading of one partner that somebody may see, locked where it is to be changed.
+func lockPartner(q flow.Queuer, who principal.Principal, id string, locked bool, into func(partnerRow)) {
+	lock := ""
+	if locked {
+		lock = " for no key update"
+	}
+	q.Queue(partnerColumns+` where id = $1::text::uuid and ($2 or id::text = $3)`+lock, id, schemas.Role(who.Role) != schemas.Partner, who.Organisation).
+		Query(func(rows pgx.Rows) error {
+			all, err := pgx.CollectRows(rows, scanPartner)
+			for _, p := range all {
+				into(p)
+			}
+			return err
+		})
+}
+
+// savePartner queues a partner as it was changed, and has every offer looked at that waits for a partner.
+func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
+	var from, until, paused *string
+	if p.Agreement != nil {
+		first, last := p.Agreement.First.String(), p.Agreement.Last.String()
+		from, until = &first, &last
+	}
+	if p.PausedUntil != 0 {
+		day := p.PausedUntil.String()
+		paused = &day
+	}
+	away := []string{}
+	for _, s := range p.Away {
+		away = append(away, s.First.String(), s.Last.String())
+	}
+	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly = $5, at_most = $6,
+			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders = $11, outward_name = $12,
+			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16
+		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels), list(p.Languages),
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version)
+	wakeWaiting(q, now)
+}
+
+func list(codes []string) []string { return append([]string{}, codes...) }
+
+// wakeWaiting queues that offers which wait to be sent are looked at now.
+func wakeWaiting(q flow.Queuer, now time.Time) {
+	q.Queue(`update offer set due_at = $1 where ended_at is null and state = 'raised' and placed_at is null and consent = 'given' and not paused
+		and due_at > $1`, now)
+}
+
+// loadLive queues which organisations have turned outward sending on.
+func loadLive(q flow.Queuer, into *[]string) {
+	q.Queue(`select organisation from live where confirmed_at is not null`).Query(func(rows pgx.Rows) (err error) {
+		*into, err = pgx.CollectRows(rows, pgx.RowTo[string])
+		return err
+	})
+}
+
+// askLive queues that somebody asks for outward sending to be turned on. What stands on is turned off until it is confirmed
+// again: what it rests on has changed.
+func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked liveAsked, by string, now time.Time) {
+	q.Queue(`insert into live (organisation, safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at, confirmed_by)
+		values ($1, $2, $3, $4, $5, $6, $7, '')
+		on conflict (organisation) do update set safety_officer = excluded.safety_officer, hazard_log = excluded.hazard_log, dpia = excluded.dpia,
+			caldicott = excluded.caldicott, asked_by = excluded.asked_by, asked_at = excluded.asked_at, confirmed_by = '', confirmed_at = null`,
+		organisation, asked.SafetyOfficer, asked.HazardLog, asked.DPIA, asked.Caldicott, by, now)
+}
+
+// confirmLive queues that somebody confirms it; on is whether it is turned on by that, or had been by them.
+func confirmLive(q flow.Queuer, _ principal.Principal, organisation, by string, now time.Time, on *bool) {
+	q.Queue(`update live set confirmed_by = $2, confirmed_at = coalesce(confirmed_at, $3) where organisation = $1 and asked_by <> $2
+		returning true`, organisation, by, now).Query(func(rows pgx.Rows) error {
+		_, err := pgx.ForEachRow(rows, []any{on}, func() error { return nil })
+		return err
+	})
+}
