@@ -209,6 +209,7 @@ func (f *fixture) page(t *testing.T, path string, as principal.Principal) string
 // pages are all that people see, in the forms they take.
 func (f *fixture) pages(t *testing.T) map[string]string {
 	t.Helper()
+	f.services.answerConsent()
 	return map[string]string{
 		"sign-in":          f.page(t, "/sign-in", principal.Principal{}),
 		"journeys":         f.page(t, "/journeys", nurse),
@@ -227,6 +228,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"own":              f.page(t, "/get-support", principal.Principal{}),
 		"own-unfinished":   f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
 		"own-received":     f.page(t, "/get-support/received", principal.Principal{}),
+		"clinician":        f.ask(t, "POST", "/journeys/"+firstID+"/clinician", url.Values{"phone": {"her own"}}, clinician).Body.String(),
 		"not-chosen":       f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
 	}
 }
@@ -236,7 +238,7 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	pages := start(t).pages(t)
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
-	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received"} {
+	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received", "clinician"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")
@@ -447,7 +449,7 @@ func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, flagWords, decidedWords} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, decidedWords, allFlags()} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)
@@ -575,4 +577,12 @@ func TestTheSentencesOfAGapAreReadWhereTheyWereDecided(t *testing.T) {
 			t.Errorf("the page does not say %q", want)
 		}
 	}
+}
+
+func allFlags() map[string]string {
+	words := map[string]string{}
+	for _, flag := range schemas.Values("flag") {
+		words[flag] = schemas.FlagWords(flag)
+	}
+	return words
 }

@@ -47,7 +47,7 @@ func parsePages() (map[string]*template.Template, error) {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
 	}
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "message", "refer", "referred", "own", "own-received"} {
+	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "message", "refer", "referred", "own", "own-received", "clinician"} {
 		page, err := template.Must(layout.Clone()).ParseFS(templates, "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %q: %w", name, err)
@@ -209,6 +209,7 @@ type journeyView struct {
 	Decided                       bool // the services have been looked at
 	Days                          []dayView
 	Trace                         bool // the caller may look at the trace
+	Clinician                     bool // the caller may record who may be asked
 }
 
 func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
@@ -227,7 +228,7 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 		return err
 	}
 	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed", Decided: decided(j.Timeline),
-		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && p.Role == operator}
+		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && p.Role == operator, Clinician: s.asksClinician(r.Context(), p, j)}
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)
 	}
@@ -262,6 +263,7 @@ func (s *Console) decision(r *http.Request, p principal.Principal, id string) (d
 // doneWords say what a button did, on the page that follows.
 var doneWords = map[string]string{
 	"done":        "Thank you. This step is done, and what happens next is below.",
+	"clinician":   "Thank you. It is recorded who may be asked, and what happens next is below.",
 	"acknowledge": "Thank you. Everyone who looks here can see that it is in hand.",
 }
 

@@ -63,7 +63,7 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := referredView{ID: answer.Journey, Flags: named(flagWords, answer.Flags), Double: slices.Contains(answer.Flags, schemas.FlagPossibleDouble)}
+	page := referredView{ID: answer.Journey, Flags: flagsInWords(answer.Flags), Double: slices.Contains(answer.Flags, schemas.FlagPossibleDouble)}
 	if answer.Journey != "" {
 		page.Code = codeOf(answer.Journey)
 		page.Steps = s.firstSteps(r.Context(), p, answer.Journey)

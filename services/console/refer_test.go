@@ -167,15 +167,6 @@ func TestPagesForThePersonShowHelpBeforeAndAfterAndNobodysSession(t *testing.T) 
 	}
 }
 
-func TestEveryFlagHasWords(t *testing.T) {
-	t.Parallel()
-	for _, flag := range schemas.Values("flag") {
-		if flagWords[flag] == "" {
-			t.Errorf("flag %s has none", flag)
-		}
-	}
-}
-
 func TestEveryAnswerThatMayBeChosenIsOneThatIsTaken(t *testing.T) {
 	t.Parallel()
 	for kind, options := range map[string][]option{"assessment": assessmentOptions, "yes-no": yesNoUnknown, "how": howOptions, "channel": talkOptions, "worker-gender": workerOptions,

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -92,30 +93,6 @@ var outcomeWords = map[string]string{
 	"rejected":       "Sent back",
 }
 
-// flagWords say why somebody looks at a request or a discharge before it goes on.
-var flagWords = map[string]string{
-	schemas.FlagUnder18:         "They are under 18: the young people’s team decides first, and nobody rings before",
-	schemas.FlagAgeUnknown:      "Their age is not known, so the young people’s team looks first",
-	schemas.FlagLate:            "It came so late that few days of the two weeks are left",
-	schemas.FlagFutureDischarge: "The time of leaving is in the future",
-	schemas.FlagMerged:          "Two records have been made one: what they agreed to is asked again",
-	schemas.FlagNumberInvalid:   "The NHS number given cannot be one",
-	schemas.FlagLeftBefore:      "They left before an assessment",
-	schemas.FlagPossibleDouble:  "Another record looks like the same person: somebody compares the two first",
-	schemas.FlagUnverified:      "Who it is about is not known for certain until somebody has spoken with them",
-	schemas.FlagElsewhere:       "They went to a ward, another hospital, the police or custody: find out how to reach them, or hold the journey there",
-	schemas.FlagReturned:        "They have come back while their journey is open",
-
-	schemas.FlagTimeNotBelieved:    "A time the hospital sent cannot be right: another was used, so check when they left",
-	schemas.FlagLeftBeforeArrival:  "The time of leaving is before the arrival: another was used, so check when they left",
-	schemas.FlagTextDamaged:        "Some letters came damaged: a name may be spelt wrongly",
-	schemas.FlagNoVisitDetails:     "The hospital sent nothing about the visit itself: check where they were and when they left",
-	schemas.FlagDestinationUnknown: "Where they went is written in a way that is not known here: ask the hospital",
-	schemas.FlagProtected:          "Their hospital record is protected: nothing goes out until they have been asked",
-	schemas.FlagUnplaced:           "Nobody has agreed which organisation it came from: a navigator places it first, and nobody sees who it is before",
-	schemas.FlagNoSafeChannel:      "No telephone and no address is known: there is no safe way to reach them yet",
-}
-
 var ackWords = map[string]string{
 	"AA":       "Accepted (AA)",
 	"AE":       "Could not be read (AE)",
@@ -200,6 +177,14 @@ func named(words map[string]string, codes []string) []string {
 		named[i] = wordsFor(words, code)
 	}
 	return named
+}
+
+// flagsInWords say why somebody looks at something before it goes on.
+func flagsInWords(flags []string) (words []string) {
+	for _, flag := range flags {
+		words = append(words, cmp.Or(schemas.FlagWords(flag), sentenceCase(plain(flag))))
+	}
+	return words
 }
 
 func each(words map[string]string, codes []string) string { return all(named(words, codes)) }

@@ -163,6 +163,7 @@ type rowAnswer struct {
 	Row     int                `json:"row"`
 	Result  reading.Reconciled `json:"result"`
 	Reason  string             `json:"reason,omitempty"`
+	Words   string             `json:"words,omitempty"` // the reason, in plain words
 	Journey string             `json:"journey,omitempty"`
 	Message string             `json:"message,omitempty"`
 	Errors  []schemas.Fault    `json:"errors,omitempty"`
@@ -238,6 +239,7 @@ func (s *Service) acceptRow(ctx context.Context, who principal.Principal, row re
 	}
 	result, err := s.keepPatiently(ctx, parsed, record.EndpointForm, row.Raw)
 	answer.Result, answer.Reason, answer.Journey, answer.Message = reading.Reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
+	answer.Words = wordsFor(result.Reason)
 	return answer, err
 }
 

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"cmp"
+	"footbridge/schemas"
 	"footbridge/services/intake/reading"
 	"footbridge/services/intake/record"
 	"slices"
@@ -10,7 +11,8 @@ import (
 
 // words say what each reason means, and where something is to be done, what. They are about messages and feeds, never
 // about a person, and name no condition, so that they may stand anywhere: in the ledger, on the console's page, in the
-// output of commands, and in the answer to whoever sent the message. There is no other list of them.
+// output of commands, and in the answer to whoever sent the message. There is no other list of them; what flags mean is in
+// schemas, for the other services too.
 var words = map[string]string{
 	record.ReasonUndecided:     "Nothing in this visit's codes says whether it is one to follow up. Look at the visit: release it if it is, dismiss it if not.",
 	record.ReasonRecoded:       "The hospital first coded this visit as one to follow up and then changed it. Look at the visit: release it if it is, dismiss it if not.",
@@ -80,34 +82,17 @@ func wordsFor(reason string) string {
 	}
 	var all []string
 	for flag := range strings.FieldsSeq(reason) {
-		if text := cmp.Or(words[flag], flagWords[flag]); text != "" {
+		if text := cmp.Or(words[flag], readWords[flag]); text != "" {
 			all = append(all, text)
+		} else if text := schemas.FlagWords(flag); text != "" {
+			all = append(all, text+".")
 		}
 	}
 	return strings.Join(all, " ")
 }
 
-// flagWords say why a discharge that was raised is shown to somebody.
-var flagWords = map[string]string{
-	"under-18":               "The person is under 18: nobody is contacted before a young people's clinician has said who may agree.",
-	"age-unknown":            "The age is not known, so the rules for under 18 hold.",
-	"late":                   "It came so late that few days of the two weeks are left.",
-	"discharge-in-future":    "The time of leaving is in the future: it is not believed, and another was used.",
-	"nhs-number-invalid":     "The NHS number given cannot be one.",
-	"left-before-assessment": "The person left before an assessment.",
-	"gone-elsewhere":         "The person went on to a ward, another hospital, the police or custody. Hold the journey there, with a day to look again, or find out how they may be reached.",
-	"returned":               "The person has come back while their journey is open.",
-	"possible-double":        "Another record may be the same person: compare them before anybody is contacted.",
-	"unverified":             "Who asked is not known for certain until somebody has spoken with them.",
-	"time-not-believed":      "A time in the message cannot be one (no such day or hour, before birth, or far from the message's own): it is not believed.",
-	"left-before-arrival":    "The time of leaving is before the arrival: it is not believed.",
-	"text-damaged":           "Bytes of the message do not fit the character set that it declares, or could not be read: a name may be spelt wrongly.",
-	"no-visit-details":       "The message says nothing of the visit that has ended (no PV1): the class, the place and the visit number are not known.",
-	"destination-unknown":    "Where the person went is in a code or word that the profile does not know: ask the hospital, and add it to the profile.",
-	"unplaced":               "Where it came from is agreed with no organisation: a navigator says whose it is, and nobody sees who the person is before.",
-	"protected":              "The record is protected (PD1-12, PV2-22 or ARV): nothing goes out until the person has been asked.",
-	"no-safe-channel":        "No telephone and no address came: there is no safe channel yet. Ask before the person leaves the list.",
-
+// readWords say what was read in the place of something that could not be.
+var readWords = map[string]string{
 	record.ReadEventTime:   "The time of the event (EVN-6, or else EVN-2) was used as the time of leaving.",
 	record.ReadMessageTime: "The time at which the message was sent or came was used instead.",
 	record.ReadNoBirth:     "The birth date is left out.",

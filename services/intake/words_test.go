@@ -66,8 +66,8 @@ func TestEveryReasonAndFlagHasPlainWords(t *testing.T) {
 		said[text] = reason
 	}
 	for _, flag := range schemas.Values("flag") {
-		if flagWords[flag] == "" && words[flag] == "" {
-			t.Errorf("no words for %s", flag)
+		if text := wordsFor(flag); text == "" || !strings.HasSuffix(text, ".") {
+			t.Errorf("no words for %s: %q", flag, text)
 		}
 	}
 }
@@ -75,7 +75,7 @@ func TestEveryReasonAndFlagHasPlainWords(t *testing.T) {
 func TestWordsOfMessagesNameNoCondition(t *testing.T) {
 	t.Parallel()
 	clinical := regexp.MustCompile(`(?i)self-harm|suicid|overdose|attempt|risk|severe`)
-	for _, list := range []map[string]string{words, flagWords} {
+	for _, list := range []map[string]string{words, readWords} {
 		for reason, text := range list {
 			if clinical.MatchString(text) {
 				t.Errorf("%s: %s", reason, text)

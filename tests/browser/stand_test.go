@@ -100,6 +100,10 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /api/journeys", s.example(t, "journeys.json"))
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/doors", s.example(t, "doors.json"))
+	mux.HandleFunc("GET /api/journeys/"+journeyID+"/consent", func(w http.ResponseWriter, r *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"clinicianFirst": true})
+	})
+	mux.HandleFunc("POST /api/journeys/"+journeyID+"/consent", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
 	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
 	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))

@@ -29,7 +29,7 @@ const (
 	AboutDestination = "destination"
 )
 
-// What was read instead, for the ledger; in words in flagWords.
+// What was read instead, for the ledger; in words in intake's readWords.
 const (
 	ReadEventTime   = "used-event-time"
 	ReadMessageTime = "used-message-time"

@@ -1,0 +1,33 @@
+package browser
+
+import (
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+// TestAClinicianRecordsWhoMayBeAskedWithoutScripts: from the journey's page, with an answer left out at first; and both
+// pages are right by axe, on a screen and on a phone.
+func TestAClinicianRecordsWhoMayBeAskedWithoutScripts(t *testing.T) {
+	t.Parallel()
+	browser, at := start(t), newSite(t, nil)
+	plain := open(t, browser, phone)
+	withoutScripts(t, plain)
+	signIn(t, plain, at, "clinician")
+	do(t, plain, chromedp.Navigate(at.URL+"/journeys/"+journeyID), chromedp.WaitVisible(`.fb-clinician`), press(`.fb-clinician`), chromedp.WaitVisible(`#phone`),
+		press(`#basis-1`), chromedp.SendKeys(`#phone`, "her own, after 4pm"), press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`),
+		chromedp.SendKeys(`#know`, "her mother; not school"), press(`#send`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	sent := at.posted()
+	const want = `{"mayConsent":{"basis":"gillick","whosePhone":"her own, after 4pm","mayKnow":"her mother; not school"}}`
+	if len(sent) != 1 || sent[0].Body != want || sent[0].Who.Subject != "dev-clinician" {
+		t.Errorf("sent %+v", sent)
+	}
+	for name, width := range map[string]int64{"a screen": 1280, "a phone": phone} {
+		ctx := open(t, browser, width)
+		signIn(t, ctx, at, "clinician")
+		do(t, ctx, chromedp.Navigate(at.URL+"/journeys/"+journeyID+"/clinician"), chromedp.WaitVisible(`#phone`))
+		check(t, ctx, width, "clinician on "+name)
+		do(t, ctx, press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+		check(t, ctx, width, "clinician unfinished on "+name)
+	}
+}
