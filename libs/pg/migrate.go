@@ -59,7 +59,7 @@ type SchemaVersion struct {
 // A database that is ahead of the binary is left as it is, with a warning; ErrBreaking is returned where one of the
 // migrations ahead is declared breaking. Nothing is ever migrated backwards.
 func Migrate(ctx context.Context, rawURL, service string, sets ...MigrationSet) error {
-	conn, err := connect(ctx, rawURL, "footbridge-migrate")
+	conn, err := Connect(ctx, rawURL, "footbridge-migrate")
 	if err != nil {
 		return fmt.Errorf("migrating %s: %w", where(rawURL), advise(err))
 	}
@@ -113,7 +113,7 @@ func migrate(ctx context.Context, conn *pgx.Conn, service string, sets []Migrati
 
 // SchemaVersions compares the sets with the database that the URL names, and changes nothing.
 func SchemaVersions(ctx context.Context, rawURL string, sets ...MigrationSet) ([]SchemaVersion, error) {
-	conn, err := connect(ctx, rawURL, "footbridge-migrate")
+	conn, err := Connect(ctx, rawURL, "footbridge-migrate")
 	if err != nil {
 		return nil, fmt.Errorf("reading schema versions of %s: %w", where(rawURL), advise(err))
 	}
@@ -164,7 +164,7 @@ func lockSchema(ctx context.Context, conn *pgx.Conn) error {
 		if !isTaken(err) {
 			return fmt.Errorf("preparing the schema (does %s own it?): %w", conn.Config().User, err)
 		}
-		if err := pause(ctx, wait); err != nil {
+		if err := Pause(ctx, wait); err != nil {
 			return err
 		}
 	}

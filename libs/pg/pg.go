@@ -1,18 +1,18 @@
 // Package pg is how the services reach PostgreSQL: a pool that has been checked, schemas and roles, migrations,
-// day partitions, what an error means, and the private server of `dev` and of the tests.
+// day partitions, and what an error means. The private server of `dev` and of the tests is libs/pg/private.
 //
 // Promises:
 //   - Open hands out a pool only when what the rest relies on holds: PostgreSQL 15 or newer, the service's schema
 //     as search_path, commits that wait for the disk;
 //   - a connection that idles inside a transaction is ended after 15 seconds, so a paused process cannot hold its
 //     locks for ever;
-//   - Setup and Migrate can be run by any number of processes at once, again and again;
-//   - Launch leaves no server behind, however this process ends, and starts again on what is there.
+//   - Setup and Migrate can be run by any number of processes at once, again and again.
 //
 // It does not retry statements, knows no table of any service, and never asks the database for the time.
 package pg
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,7 +72,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w", where(rawURL), err)
 	}
-	conf.MaxConns = int32(orDefault(cfg.MaxConns, 10))
+	conf.MaxConns = int32(cmp.Or(cfg.MaxConns, 10))
 	conf.MinConns = int32(cfg.MinConns)
 	conf.MaxConnLifetime = 30 * time.Minute // follows a failover or a changed role setting
 	conf.MaxConnLifetimeJitter = 5 * time.Minute
@@ -123,7 +123,7 @@ func waitChecked(ctx context.Context, pool *pgxpool.Pool, cfg OpenConfig) error 
 		if err == nil || !unreachable(err) || !time.Now().Before(deadline) {
 			return advise(err)
 		}
-		if err := pause(ctx, 200*time.Millisecond); err != nil {
+		if err := Pause(ctx, 200*time.Millisecond); err != nil {
 			return err
 		}
 	}
@@ -201,16 +201,8 @@ func trimSlash(path string) string {
 
 func quote(name string) string { return pgx.Identifier{name}.Sanitize() }
 
-func orDefault[T comparable](v, fallback T) T {
-	var zero T
-	if v == zero {
-		return fallback
-	}
-	return v
-}
-
-// pause waits for d, or returns the context's error when that ends first.
-func pause(ctx context.Context, d time.Duration) error {
+// Pause waits for d, or returns the context's error when that ends first.
+func Pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)
 	defer timer.Stop()
 	select {

@@ -76,7 +76,7 @@ func Setup(ctx context.Context, adminURL string, cfg SetupConfig) (map[string]st
 		if try == 20 || !isSetupRace(err) {
 			return nil, fmt.Errorf("setting up roles and schemas in %s: %w", where(adminURL), adviseSetup(err))
 		}
-		if err := pause(ctx, time.Duration(try)*10*time.Millisecond); err != nil {
+		if err := Pause(ctx, time.Duration(try)*10*time.Millisecond); err != nil {
 			return nil, err
 		}
 	}
@@ -109,7 +109,7 @@ func withLogin(u url.URL, role string, password func(string) string) string {
 }
 
 func setupOnce(ctx context.Context, adminURL string, cfg SetupConfig) error {
-	conn, err := connect(ctx, adminURL, "footbridge-setup")
+	conn, err := Connect(ctx, adminURL, "footbridge-setup")
 	if err != nil {
 		return err
 	}
@@ -181,7 +181,7 @@ func ensureLogin(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig
 		return nil
 	}
 	// The verifier, not the password: statements end up in logs.
-	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+scramVerifier(cfg.Password(role))+`'`); err != nil {
+	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+ScramVerifier(cfg.Password(role))+`'`); err != nil {
 		return fmt.Errorf("setting password of role %q: %w", role, err)
 	}
 	return nil
@@ -275,8 +275,8 @@ func names(services []Service) []string {
 	return all
 }
 
-// connect opens one connection, outside any pool, for work that is done once.
-func connect(ctx context.Context, rawURL, application string) (*pgx.Conn, error) {
+// Connect opens one connection, outside any pool, for work that is done once.
+func Connect(ctx context.Context, rawURL, application string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(rawURL)
 	if err != nil {
 		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w", where(rawURL), err)
@@ -286,8 +286,8 @@ func connect(ctx context.Context, rawURL, application string) (*pgx.Conn, error)
 	return pgx.ConnectConfig(ctx, conf)
 }
 
-// scramVerifier computes what PostgreSQL stores for a password (RFC 5803, SCRAM-SHA-256 with 4096 rounds).
-func scramVerifier(password string) string {
+// ScramVerifier computes what PostgreSQL stores for a password (RFC 5803, SCRAM-SHA-256 with 4096 rounds).
+func ScramVerifier(password string) string {
 	const rounds = 4096
 	salt := make([]byte, 16)
 	_, _ = rand.Read(salt) // never fails
@@ -308,7 +308,7 @@ func sign(key []byte, message string) []byte {
 
 // CheckLogin says whether a service's login may do more than it should: own something, be somebody else, create.
 func CheckLogin(ctx context.Context, rawURL, service string) error {
-	conn, err := connect(ctx, rawURL, "footbridge-check")
+	conn, err := Connect(ctx, rawURL, "footbridge-check")
 	if err != nil {
 		return advise(err)
 	}

@@ -2,6 +2,7 @@ package testkit
 
 import (
 	"context"
+	"footbridge/libs/pg/private"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -9,15 +10,13 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-
-	"footbridge/libs/pg"
 )
 
 // Killable is a PostgreSQL server of one test's own, which it may kill, pause and restart.
 type Killable struct {
 	*Cluster
 	// Server is the launcher's view of it: URL over the socket, TCPURL for what goes through a proxy.
-	Server *pg.Server
+	Server *private.Server
 	t      testing.TB
 }
 
@@ -28,7 +27,7 @@ func KillableCluster(t testing.TB) *Killable {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := pg.Launch(context.Background(), pg.LaunchConfig{Dir: dir, Throwaway: true, TCP: true,
+	server, err := private.Launch(context.Background(), private.LaunchConfig{Dir: dir, Throwaway: true, TCP: true,
 		Settings: map[string]string{"shared_buffers": "64MB"}})
 	if err != nil {
 		t.Fatalf("no PostgreSQL for the test: %v", err)

@@ -23,6 +23,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 )
 
 // TestDatabaseURL is the variable that names a running server to use instead of one's own: the administrator's URL
@@ -55,7 +56,7 @@ var shared = sync.OnceValues(func() (*Cluster, error) {
 	if err != nil {
 		return nil, err
 	}
-	server, err := pg.Launch(context.Background(), pg.LaunchConfig{Dir: dir, Throwaway: true})
+	server, err := private.Launch(context.Background(), private.LaunchConfig{Dir: dir, Throwaway: true})
 	if err != nil {
 		return nil, err
 	}

@@ -18,6 +18,7 @@ import (
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
@@ -176,7 +177,7 @@ func (c *Config) adminDatabase() (url string, password func(string) string, err 
 	if c.DatabaseURL != "" {
 		return c.DatabaseURL, password, nil
 	}
-	if url, running := pg.Running(filepath.Join(c.StateDir, "postgres")); running {
+	if url, running := private.Running(filepath.Join(c.StateDir, "postgres")); running {
 		return url, password, nil
 	}
 	return "", nil, errors.New("no database: set FOOTBRIDGE_DATABASE_URL (or FOOTBRIDGE_<SERVICE>_DATABASE_URL for each service), or start `footbridge dev`, which brings its own")

@@ -15,6 +15,7 @@ import (
 	"footbridge/libs/bus"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
@@ -154,7 +155,7 @@ func dev(ctx context.Context, args []string) error {
 }
 
 func (p *platform) runPostgres(ctx context.Context, h *service.Health) error {
-	server, err := pg.Launch(ctx, pg.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log, Durable: true, TCP: true,
+	server, err := private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log, Durable: true, TCP: true,
 		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "max_connections": "200"}})
 	if err != nil {
 		return err

@@ -19,6 +19,7 @@ import (
 	"footbridge/libs/hl7"
 	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
@@ -33,7 +34,7 @@ type apart struct {
 	t        *testing.T
 	dir      string // where the installation's keys are made
 	keys     *keyring.Folder
-	database *pg.Server
+	database *private.Server
 	nats     *server.Server
 	users    string // the file of the NATS server's users
 	addrs    map[string]string
@@ -48,7 +49,7 @@ func newApart(t *testing.T) *apart {
 	}
 	a.command(nil, "keys", "new")
 	var err error
-	if a.database, err = pg.Launch(t.Context(), pg.LaunchConfig{Dir: filepath.Join(t.TempDir(), "postgres"), TCP: true, Throwaway: true}); err != nil {
+	if a.database, err = private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(t.TempDir(), "postgres"), TCP: true, Throwaway: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.database.Stop(context.WithoutCancel(t.Context())) })

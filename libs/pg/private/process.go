@@ -1,9 +1,10 @@
-package pg
+package private
 
 import (
 	"context"
 	"errors"
 	"fmt"
+	"footbridge/libs/pg"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -102,7 +103,7 @@ func stopLeftover(ctx context.Context, data string) error {
 			if !isServer(pid, data) {
 				return nil
 			}
-			if err := pause(ctx, 25*time.Millisecond); err != nil {
+			if err := pg.Pause(ctx, 25*time.Millisecond); err != nil {
 				return err
 			}
 		}

@@ -1,4 +1,4 @@
-package pg
+package private
 
 import (
 	"encoding/json"

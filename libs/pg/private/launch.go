@@ -1,13 +1,21 @@
-package pg
+// Package private runs a PostgreSQL server of one's own: the one of `dev` and of the tests. It finds what is installed,
+// makes a cluster, starts it as a child, and reaches it as the administrator.
+//
+// It promises that Launch leaves no server behind, however this process ends, and starts again on what is there; and
+// that a second process does not start on the same folder.
+package private
 
 import (
 	"bytes"
 	"cmp"
 	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"footbridge/libs/pg"
 	"log/slog"
 	"maps"
 	"net"
@@ -84,8 +92,8 @@ var launched sync.Map
 // waiting on a pipe does. One that was left behind all the same is stopped by the next Launch on the same Dir, and
 // a crash is recovered from. A Dir in use by a living process is refused.
 func Launch(ctx context.Context, cfg LaunchConfig) (*Server, error) {
-	cfg.Database = orDefault(cfg.Database, "footbridge")
-	cfg.StartTimeout = orDefault(cfg.StartTimeout, time.Minute)
+	cfg.Database = cmp.Or(cfg.Database, "footbridge")
+	cfg.StartTimeout = cmp.Or(cfg.StartTimeout, time.Minute)
 	cfg.Log = cmp.Or(cfg.Log, slog.New(slog.DiscardHandler))
 	if cfg.Dir == "" {
 		return nil, errors.New("launching PostgreSQL: no folder given")
@@ -155,7 +163,9 @@ func (s *Server) TCPURL() string {
 
 // Password is the password of a service's role on this server, for SetupConfig: always the same for one Dir.
 func (s *Server) Password(role string) string {
-	return hex.EncodeToString(sign([]byte(s.password), role))[:32]
+	mac := hmac.New(sha256.New, []byte(s.password))
+	mac.Write([]byte(role))
+	return hex.EncodeToString(mac.Sum(nil))[:32]
 }
 
 // Version is the server's major version.
@@ -281,7 +291,7 @@ func (s *Server) takeDir(ctx context.Context) error {
 		return err
 	}
 	for try := 0; syscall.Flock(int(lock.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil; try++ {
-		if try < 5 && pause(ctx, 50*time.Millisecond) == nil { // Running may be looking
+		if try < 5 && pg.Pause(ctx, 50*time.Millisecond) == nil { // Running may be looking
 			continue
 		}
 		lock.Close()
@@ -466,7 +476,7 @@ func (s *Server) start(ctx context.Context) error {
 		default:
 			return err
 		}
-		if pause(ctx, 100*time.Millisecond) != nil {
+		if pg.Pause(ctx, 100*time.Millisecond) != nil {
 			return err
 		}
 	}
@@ -571,13 +581,13 @@ func (s *Server) arguments() []string {
 
 // prepare sets the administrator's password and makes the database.
 func (s *Server) prepare(ctx context.Context) error {
-	conn, err := connect(ctx, s.DatabaseURL("postgres"), "footbridge-launch")
+	conn, err := pg.Connect(ctx, s.DatabaseURL("postgres"), "footbridge-launch")
 	if err != nil {
 		return fmt.Errorf("connecting to the server just started: %w", err)
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if s.cfg.TCP {
-		if _, err := conn.Exec(ctx, `alter role `+superuser+` password '`+scramVerifier(s.password)+`'`); err != nil {
+		if _, err := conn.Exec(ctx, `alter role `+superuser+` password '`+pg.ScramVerifier(s.password)+`'`); err != nil {
 			return fmt.Errorf("setting the administrator's password: %w", err)
 		}
 	}
@@ -589,7 +599,7 @@ func ensureDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 	if err := conn.QueryRow(ctx, `select exists (select from pg_database where datname = $1)`, name).Scan(&there); err != nil || there {
 		return err
 	}
-	if _, err := conn.Exec(ctx, `create database `+quote(name)); err != nil {
+	if _, err := conn.Exec(ctx, `create database `+pgx.Identifier{name}.Sanitize()); err != nil {
 		return fmt.Errorf("creating database %q: %w", name, err)
 	}
 	return nil

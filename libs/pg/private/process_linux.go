@@ -1,0 +1,10 @@
+package private
+
+import "syscall"
+
+// stopsWithUs says that the kernel stops the server when we die.
+const stopsWithUs = true
+
+func procAttr(a account) *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Setpgid: true, Credential: a.credential(), Pdeathsig: syscall.SIGINT}
+}
