@@ -1,8 +1,8 @@
 // Package calendar counts local calendar days and working days.
 //
 // A Day is a date without a time or a zone, so that counting days cannot be wrong by an hour when the clocks
-// change; only DayOf and Day.At touch a zone. England's bank holidays are data, embedded, for the years that
-// Covers names; outside them only weekends are known and Covers says so. The package asks nobody for the time and
+// change; only DayOf and Day.At touch a zone. Each nation's bank holidays are data, embedded, with their source, for the
+// years that Covers names; outside them only weekends are known and Covers says so. The package asks nobody for the time and
 // does no input or output: rules may use it.
 package calendar
 
@@ -96,6 +96,14 @@ func (d Day) At(hour, minute int, zone *time.Location) time.Time {
 	return time.Date(y, m, dd, hour, minute, 0, 0, zone).UTC()
 }
 
+// AddMonths returns the same day of the month so many months later, or that month's last day where it has no such day:
+// 31 January and one month is 28 or 29 February, 31 January and two months 31 March. Count from the first day agreed.
+func (d Day) AddMonths(months int) Day {
+	y, m, day := d.midnight().Date()
+	last := dayOfDate(y, m+time.Month(months)+1, 0) // the day before the first of the month after
+	return min(dayOfDate(y, m+time.Month(months), 1)+Day(day-1), last)
+}
+
 // Weekdays is the set of days of the week on which somebody works.
 type Weekdays [7]bool
 
@@ -111,13 +119,39 @@ type Holidays struct {
 	first, last int
 }
 
-//go:embed england.txt
-var england string
+// The nations whose bank holidays are known. Wales has those of England.
+const (
+	NationEngland         = "england"
+	NationWales           = "wales"
+	NationScotland        = "scotland"
+	NationNorthernIreland = "northern-ireland"
+)
 
-var englandHolidays = must(parse(england))
+var (
+	//go:embed england.txt
+	england string
+	//go:embed scotland.txt
+	scotland string
+	//go:embed northern-ireland.txt
+	northernIreland string
+)
+
+var nations = map[string]*Holidays{NationEngland: must(parse(england)), NationScotland: must(parse(scotland)), NationNorthernIreland: must(parse(northernIreland))}
 
 // England returns the bank holidays of England and Wales as published on gov.uk, substitute days included.
-func England() *Holidays { return englandHolidays }
+func England() *Holidays { return nations[NationEngland] }
+
+// Of returns the bank holidays of a nation, those that were for one year only included; England's where the nation is not
+// known.
+func Of(nation string) *Holidays {
+	if holidays := nations[nation]; holidays != nil {
+		return holidays
+	}
+	return England()
+}
+
+// Last is the last year whose bank holidays are known.
+func (h *Holidays) Last() int { return h.last }
 
 func must(h *Holidays, err error) *Holidays {
 	if err != nil {

@@ -103,3 +103,33 @@ func TestADayThatIsNoDayIsRefused(t *testing.T) {
 		}
 	}
 }
+
+func TestMonthsAreCountedFromTheFirstDayAgreed(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct {
+		from   string
+		months int
+		want   string
+	}{
+		{"2026-01-31", 1, "2026-02-28"}, {"2026-01-31", 2, "2026-03-31"}, {"2028-01-31", 1, "2028-02-29"}, {"2026-12-31", 1, "2027-01-31"},
+		{"2026-10-31", 13, "2027-11-30"}, {"2026-02-28", 1, "2026-03-28"}, {"2026-05-15", 0, "2026-05-15"},
+	} {
+		if got := day(t, tc.from).AddMonths(tc.months).String(); got != tc.want {
+			t.Errorf("%s and %d months: %s, not %s", tc.from, tc.months, got, tc.want)
+		}
+	}
+}
+
+func TestEachNationHasItsOwnHolidays(t *testing.T) {
+	t.Parallel()
+	for _, tc := range []struct{ nation, is, isNot string }{
+		{calendar.NationEngland, "2026-04-06", "2026-06-15"}, {calendar.NationWales, "2026-08-31", "2026-08-03"},
+		{calendar.NationScotland, "2026-06-15", "2026-04-06"}, {calendar.NationScotland, "2027-11-30", "2027-08-30"},
+		{calendar.NationNorthernIreland, "2026-07-13", "2026-11-30"}, {calendar.NationNorthernIreland, "2027-03-17", "2027-07-13"}, {"elsewhere", "2026-12-25", "2026-07-13"},
+	} {
+		h := calendar.Of(tc.nation)
+		if !h.Is(day(t, tc.is)) || h.Is(day(t, tc.isNot)) || h.Last() < 2028 {
+			t.Errorf("%s: %s %v, %s %v, until %d", tc.nation, tc.is, h.Is(day(t, tc.is)), tc.isNot, h.Is(day(t, tc.isNot)), h.Last())
+		}
+	}
+}

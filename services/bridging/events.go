@@ -1,6 +1,7 @@
 package bridging
 
 import (
+	"slices"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -71,6 +72,8 @@ func consent(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
 type effects struct {
 	opened, changed      []Plan
 	scheduled, cancelled []Call
+	moved, finished      []Call
+	placed               []Plan            // with the organisation that the journey is
 	offers               map[string]string // of which journeys
 	now                  time.Time
 	zone                 *time.Location
@@ -88,6 +91,9 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 func (f *effects) store(q flow.Queuer) error {
 	keepOffers(q, f.offers)
 	cancelCalls(q, f.cancelled, f.now)
+	placePlans(q, f.placed)
+	finishCalls(q, f.finished, f.now)
+	moveCalls(q, f.moved)
 	if err := updatePlans(q, f.changed, f.now); err != nil {
 		return err
 	}
@@ -107,7 +113,7 @@ func (f *effects) reconcile(r *record) {
 			}
 		}
 	}
-	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), calendar.England(), f.zone)
+	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), f.zone)
 	if c.Open != nil {
 		r.Plan = c.Open
 		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender, r.State.Person
@@ -116,6 +122,13 @@ func (f *effects) reconcile(r *record) {
 	if c.Changes != nil {
 		r.Plan = c.Changes
 		f.changed = append(f.changed, *r.Plan)
+	}
+	if p := r.Plan; p != nil && p.Organisation != r.State.Sender {
+		p.Organisation = r.State.Sender
+		if p.Call != nil {
+			p.Call.Organisation = r.State.Sender
+		}
+		f.placed = append(f.placed, *p)
 	}
 	f.calls(r, c)
 	f.emit(r, c)
@@ -129,6 +142,15 @@ func (f *effects) calls(r *record, c Changes) {
 		f.cancelled = append(f.cancelled, *c.Cancel)
 		r.Plan.Call = nil
 	}
+	if c.Finish != nil {
+		f.finished = append(f.finished, *c.Finish)
+		r.Plan.Call = nil
+	}
+	if c.Move != nil {
+		c.Move.Sequence++
+		f.moved = append(f.moved, *c.Move)
+		r.Plan.Call = c.Move
+	}
 	if c.Schedule != nil {
 		c.Schedule.ID, c.Schedule.Plan = clock.NewID(f.now), r.Plan.ID
 		c.Schedule.Journey, c.Schedule.Organisation = r.Journey, r.Plan.Organisation
@@ -137,8 +159,9 @@ func (f *effects) calls(r *record, c Changes) {
 	}
 }
 
-// emit says what others hear of a change: the plan first, then its call.
+// emit says what others hear of a change: what became of a call, the plan, then its next call.
 func (f *effects) emit(r *record, c Changes) {
+	f.emitTry(r, c)
 	if c.Propose || c.Start {
 		t := schemas.BridgingProposed
 		if c.Start {
@@ -155,10 +178,43 @@ func (f *effects) emit(r *record, c Changes) {
 	if c.End {
 		r.emit(schemas.BridgingEnded, schemas.BridgingEndedData{Plan: r.Plan.ID, Reason: r.Plan.Because})
 	}
-	if c.Schedule != nil {
-		r.emit(schemas.CallScheduled, schemas.CallScheduledData{Call: c.Schedule.ID, Plan: r.Plan.ID,
-			Person: r.Plan.Person, DueAt: c.Schedule.DueAt.In(f.zone), On: c.Schedule.On.String()})
+	for _, call := range []*Call{c.Schedule, c.Move} {
+		if call != nil {
+			r.emit(schemas.CallScheduled, schemas.CallScheduledData{Call: call.ID, Plan: r.Plan.ID,
+				Person: r.Plan.Person, DueAt: call.DueAt.In(f.zone), On: call.On.String()})
+		}
 	}
 }
+
+// emitTry says what became of a call, where somebody has just written that down. What is written down late, of a time
+// before the newest, asks nobody for anything.
+func (f *effects) emitTry(r *record, c Changes) {
+	t := r.entered
+	if t == nil {
+		return
+	}
+	tries := r.State.triesOf(t.Call)
+	newest := tries[len(tries)-1].At.Equal(t.At)
+	on := calendar.DayOf(t.At, f.zone).String()
+	switch t.Outcome {
+	case OutcomeReached, OutcomeHelp:
+		r.emit(schemas.CallReached, schemas.CallReachedData{Call: t.Call, Plan: r.callPlan, Answer: t.Answer, On: on})
+	case OutcomeUnanswered, OutcomeLeftMessage, OutcomeWrongNumber:
+		d := schemas.CallUnansweredData{Call: t.Call, Try: min(1+slices.IndexFunc(tries, func(o Try) bool { return o.At.Equal(t.At) }), mostTries), Why: why[t.Outcome], On: on}
+		if newest && c.Move != nil && c.Move.ID == t.Call {
+			d.Again = c.Move.On.String()
+		}
+		d.Navigator = newest && (t.Outcome == OutcomeWrongNumber || c.Finish != nil && r.State.inARow(t.Call))
+		r.emit(schemas.CallUnanswered, d)
+	case OutcomeOther:
+		r.emit(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: t.Call, On: on, Navigator: r.State.broken()})
+	case OutcomeStop:
+		r.emit(schemas.AskedToStop, schemas.AskedToStopData{Call: t.Call, By: t.By})
+	case OutcomeNotMade:
+		r.emit(schemas.CallNotMade, schemas.CallNotMadeData{Call: t.Call, Reason: t.Reason, On: on})
+	}
+}
+
+var why = map[string]string{OutcomeUnanswered: schemas.NoAnswer, OutcomeLeftMessage: schemas.LeftMessage, OutcomeWrongNumber: schemas.WrongNumber}
 
 func (r *record) emit(t schemas.Type, data any) { r.Emit(string(t), data) }

@@ -24,6 +24,9 @@ type JourneyState struct {
 	Appointments map[string]*Appointment `json:"appointments,omitempty"`
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
 	Contact      schemas.Answered        `json:"contact,omitzero"` // Yes: contact may be made
+	// Agreed is what the person agreed about their calls; Tries what became of calls, in the order in which it happened.
+	Agreed Agreement `json:"agreed,omitzero"`
+	Tries  []Try     `json:"tries,omitempty"`
 	schemas.Course
 	schemas.Origin
 }
@@ -147,7 +150,7 @@ func callers(a schemas.Answers) (only, never []string) {
 
 // desired says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
 // to this purpose, while contact is stopped, or under 18 or of unknown age before a clinician has decided.
-func desired(k *JourneyState) (State, string) {
+func desired(k *JourneyState, today calendar.Day) (State, string) {
 	_, visit, stands := k.Visits.Current()
 	consent := k.answers().Whole()
 	switch {
@@ -155,7 +158,7 @@ func desired(k *JourneyState) (State, string) {
 		return None, ""
 	case k.Transition.Closed:
 		return Ended, becauseClosed
-	case consent.At > 0 && !consent.Yes:
+	case consent.At > 0 && !consent.Yes, k.stopped() == schemas.StoppedByPerson:
 		return Ended, becausePerson
 	case k.Contact.At > 0 && !k.Contact.Yes:
 		return Paused, becauseStopped
@@ -164,6 +167,9 @@ func desired(k *JourneyState) (State, string) {
 	case k.Transition.Held:
 		return Paused, becauseOnHold
 	case consent.Yes && !humanFirst(visit):
+		if because := k.paused(today); because != "" {
+			return Paused, because
+		}
 		return Active, ""
 	}
 	return Proposed, ""
@@ -181,7 +187,10 @@ type Plan struct {
 	Because                           string
 	WaitingOn                         []string // sorted
 	EveryDays, Minutes                int
-	Started                           bool // it has been active before
+	Monthly                           bool
+	Started                           bool         // it has been active before
+	Anchor                            calendar.Day // its rhythm counts from here; 0 before it has started
+	Team                              string       // whose callers ring
 	// Only are the organisations that may ring, by their opaque ids; empty for any but those of Never.
 	Only, Never []string
 	Call        *Call
@@ -189,9 +198,20 @@ type Plan struct {
 
 // Call is the one bridging call ahead of a plan.
 type Call struct {
-	ID, Plan, Journey, Organisation string
-	On                              calendar.Day
-	DueAt                           time.Time
+	ID, Plan, Journey, Organisation, Team string
+	Nominal                               calendar.Day // what the rhythm gives
+	On                                    calendar.Day
+	DueAt                                 time.Time
+	Try, Sequence                         int
+	State                                 string // once it has ended
+	Late                                  bool
+	Claim                                 Claim
+}
+
+// Claim is who rings.
+type Claim struct {
+	Of, Mark string
+	Until    time.Time
 }
 
 // Changes is what is to be done so that the wish stands.
@@ -199,51 +219,110 @@ type Changes struct {
 	Open     *Plan // a new plan, without an id yet
 	Changes  *Plan // the plan as it now is
 	Schedule *Call // a call to be scheduled, without an id yet
+	Move     *Call // the call as it now is: at another time, or to be tried again
 	Cancel   *Call
-	Propose  bool // say bridging.proposed
-	Start    bool // say bridging.started
-	Pause    bool // say bridging.paused
-	Resume   bool // say bridging.resumed
-	End      bool // say bridging.ended
+	Finish   *Call // how the call has ended
+	Propose  bool  // say bridging.proposed
+	Start    bool  // say bridging.started
+	Pause    bool  // say bridging.paused
+	Resume   bool  // say bridging.resumed
+	End      bool  // say bridging.ended
 }
 
 // reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
 // came first: then nobody is told before it goes on. A plan is not opened only to be ended.
-func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) Changes {
-	state, because := desired(k)
-	waits := append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
-	only, never := callers(k.answers())
+func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.Day, zone *time.Location) Changes {
+	state, because := desired(k, today)
 	var c Changes
 	switch {
-	case standing == nil && state != None && state != Ended:
-		c.Open = &Plan{State: state, Because: because, WaitingOn: waits, EveryDays: everyDays, Minutes: minutes, Started: state == Active, Only: only, Never: never}
-		c.Propose, c.Start = state == Proposed, state == Active
-	case standing == nil || (standing.State == state && standing.Because == because && slices.Equal(standing.WaitingOn, waits) &&
-		slices.Equal(standing.Only, only) && slices.Equal(standing.Never, never)):
+	case standing == nil && (state == None || state == Ended):
 		return c
+	case standing == nil:
+		c.Open = k.planned(Plan{}, state, because, today)
+		c.Propose, c.Start = state == Proposed, state == Active
 	default:
-		now := *standing
-		now.State, now.Because, now.WaitingOn, now.Only, now.Never = state, because, waits, only, never
+		now := k.planned(*standing, state, because, today)
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
 		c.Pause = state == Paused && standing.State != Paused
 		c.Resume = state == Active && standing.Started && standing.State == Paused
 		c.End = state == Ended
-		now.Started = standing.Started || state == Active
-		c.Changes = &now
+		if !now.same(standing) {
+			c.Changes = now
+		}
 	}
-	c.call(state, standing, journey, today, holidays, zone)
+	plan := c.Open
+	if plan == nil {
+		plan = k.planned(*standing, state, because, today)
+	}
+	c.call(k, plan, journey, today, zone)
 	return c
 }
 
-// call keeps one call ahead of an active plan and none ahead of any other.
-func (c *Changes) call(state State, standing *Plan, journey string, today calendar.Day, holidays *calendar.Holidays, zone *time.Location) {
-	has := standing != nil && standing.Call != nil
-	if state == Active && !has {
-		c.Schedule = &Call{}
-		c.Schedule.On, c.Schedule.DueAt = callAt(journey, today, holidays, zone)
+// planned is a plan as it should stand.
+func (k *JourneyState) planned(p Plan, state State, because string, today calendar.Day) *Plan {
+	p.State, p.Because = state, because
+	p.WaitingOn = append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
+	p.Only, p.Never = callers(k.answers())
+	p.EveryDays, p.Monthly, p.Minutes, p.Team = k.Agreed.every(), k.Agreed.Monthly, k.Agreed.length(), k.teamOf(p.Only, p.Never)
+	p.Started = p.Started || state == Active
+	if from, err := calendar.ParseDay(k.Agreed.From); err == nil {
+		p.Anchor = from
+	} else if p.Started && p.Anchor == 0 {
+		p.Anchor = today
 	}
-	if state != Active && has {
-		c.Cancel = standing.Call
+	return &p
+}
+
+func (p *Plan) same(o *Plan) bool {
+	return p.State == o.State && p.Because == o.Because && slices.Equal(p.WaitingOn, o.WaitingOn) && slices.Equal(p.Only, o.Only) && slices.Equal(p.Never, o.Never) &&
+		p.EveryDays == o.EveryDays && p.Monthly == o.Monthly && p.Minutes == o.Minutes && p.Team == o.Team && p.Anchor == o.Anchor && p.Started == o.Started
+}
+
+// call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome stays
+// the one ahead, however long ago it was: what was missed is one call, marked late, and the rhythm goes on from today.
+func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calendar.Day, zone *time.Location) {
+	ahead, base, busy := plan.Call, today, k.busy()
+	if ahead != nil {
+		state, ended, again := k.Agreed.standing(k.triesOf(ahead.ID), journey, busy, zone)
+		switch {
+		case ended:
+			done := *ahead
+			done.State = state
+			c.Finish, ahead, base = &done, nil, max(base, done.Nominal)
+		case plan.State != Active:
+			c.Cancel = ahead
+		default:
+			c.move(k, plan, *ahead, again, journey, today, busy, zone)
+		}
+	}
+	if plan.State != Active || ahead != nil {
+		return
+	}
+	next := Call{Team: plan.Team, Try: 1, Nominal: k.Agreed.next(plan.Anchor, base)}
+	var ok bool
+	if next.On, next.DueAt, ok = k.Agreed.place(journey, next.Nominal, 1, busy, zone); ok {
+		c.Schedule = &next
+	}
+}
+
+// move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on that
+// one, or as what was agreed has changed. One that is past its day is not moved: it is late, and made when it may be.
+func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string, today calendar.Day, busy map[calendar.Day]bool, zone *time.Location) {
+	now := ahead
+	from := ahead.Nominal
+	if again > 0 {
+		from, now.Try = again, min(1+len(k.triesOf(ahead.ID)), mostTries)
+	} else if ahead.Nominal > today && k.Agreed.next(plan.Anchor, ahead.Nominal-1) != ahead.Nominal { // another rhythm
+		from = k.Agreed.next(plan.Anchor, today)
+		now.Nominal = from
+	}
+	now.Team = plan.Team
+	on, at, ok := k.Agreed.place(journey, from, now.Try, busy, zone)
+	if late := ahead.On < today && now.Try == ahead.Try; ok && !late {
+		now.On, now.DueAt = on, at
+	}
+	if now.On != ahead.On || !now.DueAt.Equal(ahead.DueAt) || now.Try != ahead.Try || now.Team != ahead.Team {
+		c.Move = &now
 	}
 }

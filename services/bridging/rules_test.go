@@ -38,7 +38,7 @@ func TestCallsFallOnWorkingDaysAtAllowedHours(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		on, at := callAt("0193a000-0000-7000-8000-000000000001", day, calendar.England(), london(t))
+		on, at, _ := Agreement{}.place("0193a000-0000-7000-8000-000000000001", Agreement{}.next(day, day), 1, nil, london(t))
 		local := at.In(london(t))
 		if on.String() != want || local.Format("2006-01-02") != want {
 			t.Errorf("from %s: got %s at %s, want %s", today, on, local, want)
@@ -51,7 +51,7 @@ func TestCallsOfADayAreSpreadOverItsAllowedHours(t *testing.T) {
 	zone, day := london(t), calendar.DayOf(time.Date(2026, 3, 25, 12, 0, 0, 0, time.UTC), london(t))
 	slots := map[string]int{}
 	for i := range 2000 {
-		_, at := callAt(fmt.Sprintf("0193a000-0000-7000-8000-%012d", i), day, calendar.England(), zone)
+		_, at, _ := Agreement{}.place(fmt.Sprintf("0193a000-0000-7000-8000-%012d", i), day, 1, nil, zone)
 		local := at.In(zone)
 		slots[local.Format("15:04")]++
 		if local.Hour() < 10 || local.Add(10*time.Minute).Format("15:04") > "19:00" {
@@ -139,7 +139,7 @@ func TestHowAPlanShouldStand(t *testing.T) {
 	} {
 		k := waiting(tc.flags...)
 		tc.reconcile(k)
-		if state, because := desired(k); state != tc.state || because != tc.because {
+		if state, because := desired(k, 0); state != tc.state || because != tc.because {
 			t.Errorf("%s: got %q because %q", name, state, because)
 		}
 	}
@@ -193,9 +193,9 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 	} {
 		k := waiting()
 		tc.say(k)
-		c := reconcile(k, nil, aJourney, 0, calendar.England(), time.UTC)
+		c := reconcile(k, nil, aJourney, 0, time.UTC)
 		if tc.state == Ended {
-			if state, _ := desired(k); state != Ended || c.Open != nil {
+			if state, _ := desired(k, 0); state != Ended || c.Open != nil {
 				t.Errorf("%s: %q, %+v", name, state, c)
 			}
 			continue
@@ -300,6 +300,7 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 type ending struct {
 	State            State
 	Because, Waiting string
+	Organisations    [2]string // of the plan, and of its call
 	Due              time.Time
 	JourneyState     JourneyState
 }
@@ -307,9 +308,9 @@ type ending struct {
 func endOf(r *record) ending {
 	e := ending{JourneyState: r.State}
 	if p := r.Plan; p != nil {
-		e.State, e.Because, e.Waiting = p.State, p.Because, fmt.Sprint(p.WaitingOn)
+		e.State, e.Because, e.Waiting, e.Organisations[0] = p.State, p.Because, fmt.Sprint(p.WaitingOn), p.Organisation
 		if p.Call != nil {
-			e.Due = p.Call.DueAt
+			e.Due, e.Organisations[1] = p.Call.DueAt, p.Call.Organisation
 		}
 	}
 	return e

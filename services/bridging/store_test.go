@@ -160,3 +160,21 @@ func TestTheDatabaseRefusesASecondPlanAndASecondCall(t *testing.T) {
 		t.Errorf("a second call: %v", err)
 	}
 }
+
+func TestAPlanOfAPlacedJourneyIsThatOrganisations(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	var story teller
+	story.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	story.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
+	story.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+	story.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"})
+	for _, batch := range [][]flow.Event{story.events[:3], story.events[3:]} {
+		if _, err := applyBatch(s, pool, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, pool, `select count(*) from plan p join call c on c.plan = p.id where p.organisation = 'RYY' and c.organisation = 'RYY'`); got != 1 {
+		t.Error("the plan or its call is still the organisation's that the journey was before")
+	}
+}

@@ -225,3 +225,18 @@ func TestEmissionsMeetTheirSchemas(t *testing.T) {
 		t.Errorf("said only %v", said)
 	}
 }
+
+func TestAnOfferOfAPlacedJourneyIsThatOrganisations(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	journey := clock.NewID(now)
+	placed := event(journey, 2, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"})
+	for _, batch := range [][]flow.Event{{discharged(journey), decided(journey)}, {placed}} {
+		if _, err := applyBatch(s, pool, batch); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := count(t, pool, `select count(*) from offer where organisation = 'RYY' and state = 'raised' and ended_at is null`); got != 1 {
+		t.Error("the offer is still the organisation's that the journey was before")
+	}
+}
