@@ -122,16 +122,13 @@ func listPage(source, table, steps string) string {
 const (
 	stepsInStretch = `stretch as (
 			select organisation, (array_agg(holding_due order by holding_due, holding_step))[1] as from_due,
-				(array_agg(holding_step order by holding_due, holding_step))[1] as from_step,
-				(array_agg(holding_due order by holding_due desc, holding_step desc))[1] as to_due,
-				(array_agg(holding_step order by holding_due desc, holding_step desc))[1] as to_step
+				(array_agg(holding_step order by holding_due, holding_step))[1] as from_step
 			from page group by organisation),
 		steps as materialized (
 			select s.* from stretch r cross join lateral (
 				select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step
-				where organisation = r.organisation and state = 'open'
-					and (due_at, id) >= (r.from_due, r.from_step) and (due_at, id) <= (r.to_due, r.to_step)
-				order by due_at, id limit 4 * $5) as s)`
+				where organisation = r.organisation and state = 'open' and (due_at, id) >= (r.from_due, r.from_step)
+				order by due_at, id limit 2 * $5) as s)`
 	stepsByKey = `steps as (select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step where false)`
 )
 

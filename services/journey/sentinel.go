@@ -36,8 +36,9 @@ type SentinelConfig struct {
 	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
 	// (5 min). Grace is how long a step may be overdue (4 h).
 	Every, Decide, Grace time.Duration
-	// Slice is how much of what each service has held for longer is looked at again in each round (1,000 lines), and half
-	// as many journeys: with 30,000 of each under way all of it within the hour, and a round never takes longer.
+	// Slice is of how many journeys in a round what each service has held for longer is looked at again (1,000), and a tenth
+	// of them are read whole: with 30,000 under way the one within half an hour, the other within five, and no round
+	// takes longer the more is stored.
 	Slice int
 }
 
@@ -159,7 +160,7 @@ func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]findi
 // own looks at the next slice of journeys for those that nobody holds, and for those whose stored row cannot be read: no
 // event and no hand can do anything about these, so that a navigator's step is opened beside each.
 func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
-	limit := max(s.cfg.Slice/2, 1)
+	limit := max(s.cfg.Slice/10, 1)
 	n, last, broken, findings, err := underWay(ctx, s.cfg.Pool, s.journeys, limit)
 	if err != nil {
 		return err

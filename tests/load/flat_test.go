@@ -303,7 +303,7 @@ func (s *stocked) fill(journeys int) {
 		`insert into intake.visit (id, organisation, number, person, version, says, journey, raised_at, withdrawn)
 			select visit, organisation, 'V' || i, visit, 3, '{}', journey, at, false from made`,
 		`insert into followup.offer (id, journey, organisation, person, partner, visit, left_on, first_day, last_day, late, answer_by, consent, state, raised_at, ended_at, because)
-			select step, journey, organisation, person, visit, 'v', at::date, at::date, at::date, false, at, 'given', case when closed then 'declined' else 'raised' end, at,
+			select step, journey, organisation, person, visit, 'v', at::date, at::date, at::date, false, at, 'given', case when closed then 'withdrawn' else 'raised' end, at,
 				case when closed then at end, '' from made where i % 4 < 2`,
 		`insert into bridging.plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes, proposed_at, ended_at)
 			select step, journey, organisation, person, case when closed then 'ended' else 'proposed' end, '', '{}', 14, 10, at, case when closed then at end from made where i % 4 > 1`,
@@ -317,29 +317,30 @@ func (s *stocked) fill(journeys int) {
 	}
 }
 
+// action is what is to be as much work whatever is stored: as many rows, and at most so many hundredths of the blocks. A
+// write goes down each of its table's indexes, which are a level taller with 200,000 rows than with 1,000.
+type action struct {
+	name   string
+	do     func()
+	atMost int64
+}
+
 // actions are what is to be as much work whatever is stored.
-func (s *stocked) actions() []struct {
-	name string
-	do   func()
-} {
-	return []struct {
-		name string
-		do   func()
-	}{
-		{"a navigator's list", s.page(schemas.Navigator, "R1", "n", "/api/journeys?limit=50", 100)},
-		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10)},
-		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100)},
-		{"the closed ones", s.page(schemas.Navigator, "R1", "n", "/api/journeys?state=closed&limit=50", 100)},
-		{"steps that fell due", s.overdue(justDue)},
-		{"a look for steps that fell due", s.overdue(0)},
-		{"the sentinel's first round", s.round(pastGrace)},
-		{"the sentinel's next round", s.round(0)},
+func (s *stocked) actions() []action {
+	return []action{
+		{"a navigator's list", s.page(schemas.Navigator, "R1", "n", "/api/journeys?limit=50", 100), 120},
+		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10), 120},
+		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100), 120},
+		{"the closed ones", s.page(schemas.Navigator, "R1", "n", "/api/journeys?state=closed&limit=50", 100), 120},
+		{"steps that fell due", s.overdue(justDue), 130},
+		{"a look for steps that fell due", s.overdue(0), 120},
+		{"the sentinel's first round", s.round(pastGrace), 130},
+		{"the sentinel's next round", s.round(0), 120},
 	}
 }
 
-// taller is what may be added for indexes that are taller: a block for each time that one is gone down, of which a list
-// has a dozen; and at 1,000 all steps stand in a dozen blocks.
-const taller = 16
+// taller is what may be added to a handful of blocks for indexes that are taller.
+const taller = 4
 
 // TestWorkStaysTheSameWhateverIsStored compares what PostgreSQL does for lists, the loop over what fell due and the
 // sentinel's rounds, at 1,000 journeys and at 20,000 (FLAT_STORED for more: make bench-large). Not one of their
@@ -358,7 +359,7 @@ func TestWorkStaysTheSameWhateverIsStored(t *testing.T) {
 		if base.Blocks == 0 {
 			t.Errorf("%s: no plan was seen", action.name)
 		}
-		if got.Blocks > base.Blocks*12/10+taller || got.Rows > base.Rows*12/10+taller {
+		if got.Blocks > base.Blocks*action.atMost/100+taller || got.Rows > base.Rows*12/10+taller {
 			t.Errorf("%s is more work the more is stored:\n%s", action.name, got.compared(base))
 		}
 		if len(got.Scans) > 0 {
