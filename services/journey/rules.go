@@ -155,7 +155,7 @@ type rule struct {
 
 func team(name string) func(situation) string { return func(situation) string { return name } }
 func navigator(s situation) string            { return s.owners.Navigator }
-func handleOnce(situation) string             { return "" }
+func oneBasis(situation) string               { return "" }
 
 // perVisit: once for each time a visit is recorded, and again when contact was stopped and lifted in between or the
 // journey was reopened, because consent is then asked for again.
@@ -189,7 +189,7 @@ func perRaising(s situation) string { return fmt.Sprintf("%s/%d", s.offerID, s.o
 // where none is wanted, what-next is.
 var rules = []rule{
 	{stepFindBeginning, func(s situation) bool { return !s.began() }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.First) }, handleOnce},
+		func(s situation) time.Time { return s.nextDay(s.First) }, oneBasis},
 
 	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active }, team(teamLiaison),
 		func(s situation) time.Time { _, v, _ := s.cancelled(); return s.nextDay(v.Withdrawn.When) },
