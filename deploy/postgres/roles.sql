@@ -26,18 +26,27 @@ declare
 	open regprocedure;
 	-- So that no login can take all connections: how many processes of a service there may be, times their pools (10).
 	connections constant int := 40;
+	-- What a login may hold, so that neither a statement gone astray nor a process that stopped in the middle of a
+	-- transaction keeps others waiting for ever. A healthy statement takes a second; migrations run as the owner, without
+	-- these. Your own values stay where you set some.
+	waits constant text[][] := array[['statement_timeout', '2min'], ['lock_timeout', '30s'], ['idle_in_transaction_session_timeout', '1min']];
+	wait text[];
 	-- On a server shared with others, shorten the list to the services that live there.
 	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'gateway', 'console'];
 begin
-	if not exists (select from pg_roles where rolname = 'footbridge_sentinel') then
-		create role footbridge_sentinel login noinherit;
-	end if;
-
-	foreach service in array services loop
-		role := 'footbridge_' || service;
+	foreach role in array array['footbridge_sentinel'] || (select array_agg('footbridge_' || s) from unnest(services) as s) loop
 		if not exists (select from pg_roles where rolname = role) then
 			execute format('create role %I login noinherit', role);
 		end if;
+		foreach wait slice 1 in array waits loop
+			if not exists (select from pg_roles cross join unnest(rolconfig) as c where rolname = role and c like wait[1] || '=%') then
+				execute format('alter role %I set %I = %L', role, wait[1], wait[2]);
+			end if;
+		end loop;
+	end loop;
+
+	foreach service in array services loop
+		role := 'footbridge_' || service;
 		owner := role || '_owner';
 		if not exists (select from pg_roles where rolname = owner) then
 			execute format('create role %I nologin noinherit', owner);

@@ -58,7 +58,7 @@ func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, 
 
 // DropDayPartitionsBefore drops the partitions of all days before the UTC day of keep and returns how many it dropped.
 // The schema's owner does it, by its function drop_day, which refuses to drop what is not settled, whatever the clock
-// says: such days stay, the others are dropped, and the error is ErrUnresolved. Each drop waits at most two seconds for
+// says, and what is young by the database's own clock, whatever keep is: such days stay, the others are dropped, and the error is ErrUnresolved. Each drop waits at most two seconds for
 // its lock and else returns an error that IsInfrastructure.
 func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, keep time.Time) (int, error) {
 	days, err := partitionDays(ctx, pool, table)

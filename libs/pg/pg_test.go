@@ -282,7 +282,7 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	ctx := context.Background()
 	db := testkit.Database(t, pg.Service{Name: "parts", Migrations: []pg.MigrationSet{set("own", partitioned)}})
 	pool := db.Pool("parts")
-	day := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
+	day := time.Date(2021, 11, 20, 0, 0, 0, 0, time.UTC)
 	last := day.AddDate(0, 0, 1).Add(-time.Millisecond)
 	var wg sync.WaitGroup
 	for range 4 {
@@ -300,11 +300,11 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 		}
 	}
 	admin := db.Admin()
-	expect(t, admin, `select count(*) from parts.outbox_20261120`, 2)
-	expect(t, admin, `select count(*) from parts.outbox_20261121`, 1)
+	expect(t, admin, `select count(*) from parts.outbox_20211120`, 2)
+	expect(t, admin, `select count(*) from parts.outbox_20211121`, 1)
 	expect(t, admin, `select count(*) from pg_class where relowner = 'footbridge_parts'::regrole`, 0)
 	// The indexes came along and belong to the parent's.
-	expect(t, admin, `select count(*) from pg_index where indrelid = 'parts.outbox_20261120'::regclass`, 2)
+	expect(t, admin, `select count(*) from pg_index where indrelid = 'parts.outbox_20211120'::regclass`, 2)
 
 	_, err := pool.Exec(ctx, `insert into kept (id) values ($1)`, clock.NewID(day))
 	if !pg.IsInfrastructure(err) || pg.IsCheck(err) {
@@ -313,7 +313,7 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 
 	// However late the clock says it is, the day that holds what is not settled stays, and the others go.
 	dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 100))
-	if !errors.Is(err, pg.ErrUnresolved) || !strings.Contains(err.Error(), "outbox_20261120") || dropped != 3 {
+	if !errors.Is(err, pg.ErrUnresolved) || !strings.Contains(err.Error(), "outbox_20211120") || dropped != 3 {
 		t.Errorf("dropped %d, %v; want 3 and the unsettled day named", dropped, err)
 	}
 	expect(t, pool, `select count(*) from outbox`, 2)
@@ -326,7 +326,7 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, pool, `select count(*) from pg_class where relname = 'outbox_20261120'`, 1)
+	expect(t, pool, `select count(*) from pg_class where relname = 'outbox_20211120'`, 1)
 
 	// Of a table that does not say what is settled, nothing is dropped.
 	if err := pg.EnsureDayPartitions(ctx, pool, "kept", pg.ByUUIDv7, day, day); err != nil {
@@ -334,6 +334,84 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	}
 	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err, pg.ErrUnresolved) || dropped != 0 {
 		t.Errorf("dropped %d, %v; want a refusal", dropped, err)
+	}
+}
+
+// TestNoLoginHoldsWhatOthersWaitForWithoutEnd: by what a start sets up and by what a DBA runs alike; a site's own values
+// stay, and migrations have no bound.
+func TestNoLoginHoldsWhatOthersWaitForWithoutEnd(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	script, err := os.ReadFile("../../deploy/postgres/roles.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectBounds := func(how, login string, want map[string]string) {
+		t.Helper()
+		conn, err := pgx.Connect(ctx, login)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close(ctx)
+		for setting, value := range want {
+			var got string
+			if err := conn.QueryRow(ctx, `select current_setting($1)`, setting).Scan(&got); err != nil || got != value {
+				t.Errorf("%s: %s is %q, not %q (%v)", how, setting, got, value, err)
+			}
+		}
+	}
+	bounds := map[string]string{"statement_timeout": "2min", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "1min"}
+	started := testkit.Database(t, pg.Service{Name: "intake", Migrations: []pg.MigrationSet{set("own", `create table a (i int);`)}})
+	expectBounds("set up at a start", started.URLs["intake"], bounds)
+	expectBounds("set up at a start, the sentinel", started.URLs[pg.Sentinel], bounds)
+	expectBounds("the administrator, who migrates", started.AdminURL, map[string]string{"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"})
+
+	// Roles are the cluster's: one that no other test here logs in as.
+	const role = "footbridge_gateway"
+	db := testkit.Database(t)
+	for _, statement := range []string{string(script), `alter role ` + role + ` reset all`, string(script), `alter role ` + role + ` password '` + testkit.Password(role) + `'`} {
+		if err := execRoles(ctx, db, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	urls, err := pg.ServiceURLs(db.AdminURL, pg.SetupConfig{Services: []pg.Service{{Name: "gateway"}}, Password: testkit.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	expectBounds("by roles.sql", urls["gateway"], bounds)
+	for _, statement := range []string{`alter role ` + role + ` set statement_timeout = '5min'`, string(script)} {
+		if err := execRoles(ctx, db, statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	expectBounds("by roles.sql, after the site has set its own", urls["gateway"], map[string]string{"statement_timeout": "5min", "lock_timeout": "30s"})
+}
+
+// TestAYoungDayIsNotDroppedWhateverItsCallerTakesForToday: the server's own clock counts.
+func TestAYoungDayIsNotDroppedWhateverItsCallerTakesForToday(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	years := `
+-- +goose StatementBegin
+create function slow_settled(low uuid, high uuid) returns boolean language sql as $$ select true $$;
+create function slow_least_days() returns int language sql as $$ select 30 $$;
+-- +goose StatementEnd
+create table slow (id uuid primary key) partition by range (id);`
+	db := testkit.Database(t, pg.Service{Name: "parts", Migrations: []pg.MigrationSet{set("own", partitioned+years)}})
+	pool := db.Pool("parts")
+	var today time.Time
+	if err := db.Admin().QueryRow(ctx, `select (clock_timestamp() at time zone 'UTC')::date`).Scan(&today); err != nil {
+		t.Fatal(err)
+	}
+	for table, least := range map[string]int{"outbox": 7, "slow": 30} {
+		oldest := today.AddDate(0, 0, -least-2)
+		if err := pg.EnsureDayPartitions(ctx, pool, table, pg.ByUUIDv7, oldest, today.AddDate(0, 0, 1)); err != nil {
+			t.Fatal(err)
+		}
+		dropped, err := pg.DropDayPartitionsBefore(ctx, pool, table, pg.ByUUIDv7, today.AddDate(100, 0, 0))
+		if !errors.Is(err, pg.ErrUnresolved) || dropped < 2 || dropped > 3 { // the server's midnight may pass meanwhile
+			t.Errorf("%s: a caller a hundred years ahead dropped %d days: %v", table, dropped, err)
+		}
 	}
 }
 

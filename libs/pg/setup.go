@@ -177,12 +177,34 @@ func ensureLogin(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig
 			return fmt.Errorf("bounding the connections of role %q: %w", role, err)
 		}
 	}
+	if err := ensureTimeouts(ctx, tx, role); err != nil {
+		return fmt.Errorf("bounding the waits of role %q: %w", role, err)
+	}
 	if cfg.Password == nil {
 		return nil
 	}
 	// The verifier, not the password: statements end up in logs.
 	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+ScramVerifier(cfg.Password(role))+`'`); err != nil {
 		return fmt.Errorf("setting password of role %q: %w", role, err)
+	}
+	return nil
+}
+
+// timeouts bound what a login may hold, so that neither a statement gone astray nor a process that stopped in the middle
+// of a transaction keeps others waiting for ever. A healthy statement takes a second; those of migrations are the
+// owner's. The same stand in deploy/postgres/roles.sql.
+var timeouts = []struct{ setting, value string }{
+	{"statement_timeout", "2min"}, {"lock_timeout", "30s"}, {"idle_in_transaction_session_timeout", "1min"},
+}
+
+// ensureTimeouts sets them where nothing else was set: a site's own values stay.
+func ensureTimeouts(ctx context.Context, tx pgx.Tx, role string) error {
+	for _, t := range timeouts {
+		err := execIf(ctx, tx, fmt.Sprintf(`alter role %s set %s = '%s'`, quote(role), t.setting, t.value),
+			`select not exists (select from pg_roles cross join unnest(rolconfig) as c where rolname = $1 and c like $2 || '=%')`, role, t.setting)
+		if err != nil {
+			return err
+		}
 	}
 	return nil
 }

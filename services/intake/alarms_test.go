@@ -10,6 +10,7 @@ import (
 
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
+	"footbridge/libs/testkit"
 	"footbridge/services/intake/reading"
 )
 
@@ -201,8 +202,11 @@ func (p *process) setAside(t *testing.T) (lines []string) {
 
 func TestReceiptsAreKeptForAsLongAsSendersResendAndNoLonger(t *testing.T) {
 	t.Parallel()
-	p := newSite(t).start()
+	site := newSite(t)
+	site.clock = testkit.ClockFrom(evening.AddDate(-3, 0, 0)) // the database keeps what is young by its own clock
+	p := site.start()
 	client, h := p.dial(t), newHospital()
+	h.at = h.at.AddDate(-3, 0, 0)
 	send(t, client, h.message("A04"))
 	forget := func(days int) (receipts int) {
 		err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {

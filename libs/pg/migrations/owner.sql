@@ -23,15 +23,23 @@ create or replace function day_floor(day date) returns uuid language sql immutab
 $$;
 
 -- Drops a day, unless something of it is not settled: a table says by a function <table>_settled(low, high) whether
--- all between the two ids may go, whatever the clock says. A table without one keeps everything.
+-- all between the two ids may go, whatever the clock says. A table without one keeps everything. Nor does a young day go,
+-- whatever its caller takes for today: of fewer days than <table>_least_days() says, or seven, by this server's own clock.
 create or replace function drop_day(parent text, day date) returns void language plpgsql
 security definer set search_path = footbridge, pg_temp set lock_timeout = '2s' as $$
 declare
     part text := parent || '_' || to_char(day, 'YYYYMMDD');
     settled boolean;
+    least int := 7;
 begin
     if not exists (select from pg_inherits where inhparent = format('%I', parent)::regclass and inhrelid = to_regclass(format('%I', part))) then
         return;
+    end if;
+    if to_regprocedure(format('%I()', parent || '_least_days')) is not null then
+        execute format('select %I()', parent || '_least_days') into least;
+    end if;
+    if day > (clock_timestamp() at time zone 'UTC')::date - least then
+        raise exception 'what table % holds of % is younger than % days by this server''s clock and stays', parent, day, least using errcode = 'FB002';
     end if;
     execute format('lock table only %I, %I in access exclusive mode', parent, part); -- nothing is added meanwhile
     if to_regprocedure(format('%I(uuid, uuid)', parent || '_settled')) is not null then
