@@ -3,7 +3,6 @@ package bus
 import (
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"slices"
 	"strings"
@@ -159,11 +158,3 @@ func ServiceUser(service, password, stream string, says, hears []string) User {
 
 // InboxOf is the reply prefix of a service's user.
 func InboxOf(service string) string { return "_INBOX_" + service }
-
-// Port is the port the server listens on.
-func (s *Server) Port() int {
-	if addr, ok := s.ns.Addr().(*net.TCPAddr); ok {
-		return addr.Port
-	}
-	return 0
-}

@@ -85,9 +85,6 @@ func (tx *Tx) queueBegin() {
 	tx.queued.Queue("select flow_fence($1)", tx.writer.writer)
 }
 
-// Context carries the deadline and the span of this transaction.
-func (tx *Tx) Context() context.Context { return tx.ctx }
-
 // Queue adds a statement to the next round trip. Use the Query, QueryRow or Exec method of what it returns for
 // the answer; without one, only an error counts.
 func (tx *Tx) Queue(sql string, args ...any) *Query { return tx.queued.Queue(sql, args...) }

@@ -106,9 +106,6 @@ func New(l Limits) *Limiter {
 		receiving: map[*Conn]struct{}{}, waiting: list.New()}
 }
 
-// Limits are the limits in force, defaults filled in.
-func (l *Limiter) Limits() Limits { return l.limits }
-
 // InUse is what is in use at one moment.
 type InUse struct {
 	Beginning, Admitted, Idle int

@@ -57,11 +57,6 @@ type allowHandler struct {
 	prefix  string // the open groups, each with a dot
 }
 
-// NewLogHandler is the handler of Telemetry.Log over another, for tests and for tools without telemetry.
-func NewLogHandler(next slog.Handler, allowedAttributes []string, scrub func(string) string) slog.Handler {
-	return &allowHandler{next: next, allowed: newAllowed(allowedAttributes, scrub)}
-}
-
 func (h *allowHandler) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.next.Enabled(ctx, level)
 }

@@ -168,9 +168,6 @@ func (t *Telemetry) Tracer(name string) trace.Tracer { return t.tracers.Tracer(n
 // Meter is MeterProvider().Meter for the package named.
 func (t *Telemetry) Meter(name string) metric.Meter { return t.meters.Meter(name) }
 
-// MetricsHandler serves this service's metrics alone; see MetricsHandler for a process with several.
-func (t *Telemetry) MetricsHandler() http.Handler { return MetricsHandler(t) }
-
 // MetricsHandler serves the metrics of several services of one process, told apart by the label service_name, and
 // those of the Go runtime and the process once.
 func MetricsHandler(services ...*Telemetry) http.Handler {

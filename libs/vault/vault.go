@@ -62,12 +62,6 @@ type PRF interface {
 	ComputePrimaryPRF(input []byte, outputLength uint32) ([]byte, error)
 }
 
-// New makes a vault of a key-encryption key, from a keyset file or a KMS, and of the secret that lookups derive
-// from.
-func New(kek tink.AEAD, lookup PRF) *Vault {
-	return newVault(&wrapping{aead: kek}, lookup)
-}
-
 func newVault(kek *wrapping, lookup PRF) *Vault {
 	v := &Vault{lookup: lookup, purposes: map[string]*sync.Pool{}}
 	v.kek.Store(kek)

@@ -144,10 +144,6 @@ type Identity struct {
 	Version map[string]Version `json:"said,omitempty"`
 }
 
-// PersonKeys are the keyed hashes under which a person is found again, the strongest first: the sender's own
-// number, then a verified NHS number; where there is neither, the visit's.
-type PersonKeys [][]byte
-
 // ClinicalEvent is one message, read: everything that deciding about it may use.
 type ClinicalEvent struct {
 	Message      string // the ledger's id
