@@ -20,7 +20,7 @@ func asyncAPI() object {
 		{"asyncapi", "3.0.0"},
 		{"info", object{
 			{"title", "Footbridge events"},
-			{"version", "1.0.0"},
+			{"version", schemas.Release},
 			{"description", "What Footbridge's services say to one another, and what outside systems say to them. Each " +
 				"message is one CloudEvent 1.0 in structured JSON. No type, subject or address carries a clinical word " +
 				"or anything that identifies a person. Within a major version events only gain optional fields, and lists " +

@@ -45,7 +45,7 @@ func TestABrokenPromiseIsRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	older := bytes.Replace(made["baseline/offer.raised.v1.json"], []byte(`"late": {`), []byte(`"place": {`), 1)
+	older := bytes.Replace(made["events/offer.raised.v1.schema.json"], []byte(`"late": {`), []byte(`"place": {`), 1)
 	err = keepsPromise("offer.raised.v1.json", older, made)
 	if err == nil || !strings.Contains(err.Error(), "/data/place: the field is removed") {
 		t.Errorf("a field that was promised is gone, and %v is said", err)
@@ -99,5 +99,33 @@ func resolve(t *testing.T, o object, ref string) {
 			return
 		}
 		v = below
+	}
+}
+
+// A release is frozen once: what it promises is never written again, and holds from then on.
+func TestAReleaseIsFrozenOnce(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "schemas")
+	if err := os.CopyFS(dir, os.DirFS("..")); err != nil {
+		t.Fatal(err)
+	}
+	if err := freeze(dir, "9.0.0"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(filepath.Join(dir, "baseline", "9.0.0", "offer.raised.v1.json")); err != nil {
+		t.Error(err)
+	}
+	if err := freeze(dir, "9.0.0"); err == nil {
+		t.Error("a release was frozen twice")
+	}
+	if err := freeze(dir, "next"); err == nil {
+		t.Error("a release without a number was frozen")
+	}
+	planted := filepath.Join(dir, "baseline", "9.0.0", "offer.gone.v1.json")
+	if err := os.WriteFile(planted, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := files(dir); err == nil {
+		t.Error("an event that a release promised is gone without a word")
 	}
 }

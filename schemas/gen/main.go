@@ -2,18 +2,20 @@
 // package schemas with their comments and tags, and its registry, routes and roles.
 //
 // It writes events/*.schema.json, facts.schema.json, asyncapi.json, docs/events.md and docs/access.md, always the
-// same bytes for the same source. It keeps baseline/*.json, what has been promised for each major version, and
-// refuses to write anything when a schema would break its baseline: that takes a new major version. A baseline moves
-// forward only by additions, so that what was added is held from then on too.
+// same bytes for the same source. What a release has promised is frozen in baseline/<release>/, and nothing is written
+// when a schema would break it: that takes a new major version. gen -release 0.2.0 freezes what is published now under
+// that name, once.
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -22,7 +24,9 @@ import (
 )
 
 func main() {
-	if err := write("."); err != nil {
+	release := flag.String("release", "", "freeze what is published now as what this release promises: 0.2.0")
+	flag.Parse()
+	if err := errors.Join(write("."), freeze(".", *release)); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -46,6 +50,47 @@ func write(dir string) error {
 	return nil
 }
 
+// freeze keeps the schemas as they are as the promise of a release. One that is there is never written again.
+func freeze(dir, release string) error {
+	if release == "" {
+		return nil
+	}
+	if !regexp.MustCompile(`^[0-9]+\.[0-9]+\.[0-9]+$`).MatchString(release) {
+		return fmt.Errorf("a release is named like 0.2.0, not %q", release)
+	}
+	into := filepath.Join(dir, "baseline", release)
+	if _, err := os.Stat(into); err == nil {
+		return fmt.Errorf("release %s is frozen already, in %s", release, into)
+	}
+	made, err := files(dir)
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(into, 0o755); err != nil {
+		return fmt.Errorf("making the folder of release %s: %w", release, err)
+	}
+	for name, content := range made {
+		if promised := promisedAs(name); promised != "" {
+			if err := os.WriteFile(filepath.Join(into, promised), content, 0o644); err != nil {
+				return fmt.Errorf("freezing %s: %w", name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// promisedAs is the name under which a release keeps a file that is published; empty for what is no promise.
+func promisedAs(name string) string {
+	if name == "facts.schema.json" {
+		return "facts.json"
+	}
+	event, ok := strings.CutPrefix(name, "events/")
+	if !ok {
+		return ""
+	}
+	return strings.TrimSuffix(event, ".schema.json") + ".json"
+}
+
 // files returns every file by its path from dir.
 func files(dir string) (map[string][]byte, error) {
 	comments, err := readComments(dir)
@@ -62,14 +107,12 @@ func files(dir string) (map[string][]byte, error) {
 		if err := put(out, "events/"+e.Type.File()+".schema.json", schema); err != nil {
 			return nil, err
 		}
-		out["baseline/"+e.Type.File()+".json"] = out["events/"+e.Type.File()+".schema.json"]
 	}
 	facts, err := b.facts()
 	if err != nil {
 		return nil, fmt.Errorf("describing facts: %w", err)
 	}
 	err = errors.Join(put(out, "facts.schema.json", facts), put(out, "asyncapi.json", asyncAPI()))
-	out["baseline/facts.json"] = out["facts.schema.json"]
 	return out, errors.Join(err, keepsPromises(dir, out))
 }
 
@@ -82,9 +125,10 @@ func put(out map[string][]byte, name string, v object) error {
 	return nil
 }
 
-// keepsPromises fails when a file would break its baseline, or when one with a baseline is no longer made.
+// keepsPromises fails when a file would break what any release has promised, or when one that was promised is no longer
+// made.
 func keepsPromises(dir string, out map[string][]byte) error {
-	baselines, err := filepath.Glob(filepath.Join(dir, "baseline", "*.json"))
+	baselines, err := filepath.Glob(filepath.Join(dir, "baseline", "*", "*.json"))
 	if err != nil {
 		return fmt.Errorf("listing baselines: %w", err)
 	}
@@ -103,7 +147,10 @@ func keepsPromises(dir string, out map[string][]byte) error {
 }
 
 func keepsPromise(name string, older []byte, out map[string][]byte) error {
-	newer, ok := out["baseline/"+name]
+	newer, ok := out["events/"+strings.TrimSuffix(name, ".json")+".schema.json"]
+	if name == "facts.json" {
+		newer, ok = out["facts.schema.json"]
+	}
 	if !ok {
 		return fmt.Errorf("%s was promised and is gone: keep it for a release beside the new version", name)
 	}

@@ -370,18 +370,19 @@ func (c *Config) checkBrokerAs(ctx context.Context, holder string, streams []bus
 	return errors.Join(errs...)
 }
 
-// buildVersion is the module version or the commit this binary was built from.
+// buildVersion is the release, and after a plus the commit that this binary was built from, as far as it is known:
+// 0.1.0+3f2a91c0.
 func buildVersion() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
-		return "unknown"
+		return schemas.Release
 	}
 	for _, s := range info.Settings {
 		if s.Key == "vcs.revision" {
-			return s.Value
+			return schemas.Release + "+" + s.Value[:min(len(s.Value), 8)]
 		}
 	}
-	return info.Main.Version
+	return schemas.Release
 }
 
 func version(_ context.Context, args []string) error {

@@ -33,7 +33,7 @@ func describe(routes []schemas.Route) ([]byte, error) {
 		"openapi": "3.1.0",
 		"info": object{
 			"title":   "Footbridge",
-			"version": "1.0.0",
+			"version": schemas.Release,
 			"summary": "Nobody leaves A&E without a next step that somebody owns.",
 			"description": "Every request has a principal: organisation, role and subject. Errors are RFC 9457 problems. " +
 				"Times are RFC 3339 with offset; days are local dates in Europe/London. The events are described in /asyncapi.json.",
