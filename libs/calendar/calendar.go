@@ -189,6 +189,9 @@ func (h *Holidays) add(day Day) {
 // Covers says whether the bank holidays of day's year are known.
 func (h *Holidays) Covers(day Day) bool { return h.first <= day.Year() && day.Year() <= h.last }
 
+// Is says whether day is a bank holiday.
+func (h *Holidays) Is(day Day) bool { return h.days[day] }
+
 // Working says whether someone who works on week works on day: on one of their weekdays, and no bank holiday.
 func (h *Holidays) Working(day Day, week Weekdays) bool { return week[day.Weekday()] && !h.days[day] }
 
