@@ -1,0 +1,234 @@
+package followup
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"pgregory.net/rapid"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// life is one journey in memory, to which everything happens that can: events in any order and again, what partners say,
+// deliveries, and time.
+type life struct {
+	t       *rapid.T
+	s       *Service
+	r       *record
+	now     time.Time
+	emitted []flow.Emission
+}
+
+func newLife(t *rapid.T) *life {
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	start := time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
+	agreement := Span{calendar.DayOf(start, zone) - 1, calendar.DayOf(start, zone) + 400}
+	s := &Service{zone: zone, partners: partnersAB(), invented: true}
+	for i := range s.partners {
+		s.partners[i].Agreement = &agreement
+	}
+	s.subscriptions = s.subscribe()
+	return &life{t: t, s: s, r: store.Fresh(aJourney), now: start}
+}
+
+// happen applies events as the bus brings them.
+func (l *life) happen(events ...flow.Event) {
+	emitted, err := l.s.handler().Apply(&pgx.Batch{}, l.now, map[string]*record{aJourney: l.r}, events)
+	l.keep(emitted, err)
+}
+
+// change does what people or the time do, and ends as their transactions do.
+func (l *life) change(do func(w *writes)) {
+	w := l.s.writes(l.now)
+	w.partners = slices.Clone(l.s.partners)
+	do(w)
+	emitted, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(&pgx.Batch{}, l.now, w.records)
+	l.keep(emitted, err)
+}
+
+func (l *life) keep(emitted []flow.Emission, err error) {
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	for _, e := range emitted {
+		if faults := schemas.Validate(e.Data); len(faults) > 0 && l.r.State.Person != "" {
+			for _, f := range faults { // ids of this test's story are short
+				if f.Path != "/person" {
+					l.t.Fatalf("%s is not as its schema has it: %v", e.Type, faults)
+				}
+			}
+		}
+	}
+	l.emitted = append(l.emitted, emitted...)
+	l.holds()
+}
+
+// tick lets what is due happen, until nothing is.
+func (l *life) tick() {
+	for try := 0; l.r.Open != nil && !l.r.Open.DueAt.IsZero() && !l.r.Open.DueAt.After(l.now); try++ {
+		if try > 20 {
+			l.t.Fatalf("what is due stays due: %+v", l.r.Open)
+		}
+		l.change(func(w *writes) { w.fall(l.r, func(string) bool { return true }) })
+	}
+}
+
+// partnerSays is something that a partner says about one of its offers, in any state.
+func (l *life) partnerSays() {
+	var ids []string
+	if l.r.Open != nil {
+		ids = append(ids, l.r.Open.ID)
+	}
+	for _, o := range l.r.Past {
+		if !o.SentAt.IsZero() {
+			ids = append(ids, o.ID)
+		}
+	}
+	if len(ids) == 0 || l.r.Open != nil && l.r.Open.SentAt.IsZero() && len(ids) == 1 {
+		return
+	}
+	id := rapid.SampledFrom(ids).Draw(l.t, "offer")
+	if o := l.r.find(id); o.SentAt.IsZero() {
+		return
+	}
+	l.change(func(w *writes) {
+		h := &hand{writes: w, s: l.s, record: l.r, offer: l.r.find(id)}
+		who := principal.Principal{Organisation: h.offer.Partner, Role: string(schemas.Partner), Subject: "peer"}
+		var err error
+		switch rapid.IntRange(0, 6).Draw(l.t, "says") {
+		case 0, 1:
+			_, err = h.accept(nothing{}, who)
+		case 2:
+			_, err = h.decline(declined{Code: "22"}, who)
+		case 3:
+			_, err = h.book(Booking{StartsAt: l.now.Add(72 * time.Hour), Channel: "phone"}, who)
+		case 4:
+			_, err = h.went(Went{Outcome: rapid.SampledFrom([]string{"kept", "not-kept", "cancelled", "could-not-contact"}).Draw(l.t, "went"),
+				Next: rapid.SampledFrom([]string{"", "nothing-more", "another-session"}).Draw(l.t, "next")}, who)
+		case 5:
+			_, err = h.handBack(handedBack{Reason: "worker-away"}, who)
+		default:
+			_, err = h.mayKnow(knows{Who: rapid.SampledFrom([]string{"another-worker", "another-partner"}).Draw(l.t, "who")}, who)
+		}
+		if err != nil {
+			l.t.Fatal(err)
+		}
+	})
+}
+
+// holds is what is true of a journey at every moment.
+func (l *life) holds() {
+	k, o := &l.r.State, l.r.Open
+	answers := k.answers()
+	if o == nil {
+		return
+	}
+	yes, named := answers.To(o.Partner), slices.Contains(answers.Yes(), o.Partner)
+	_, visit, stands := k.Visits.Current()
+	stopped := k.Contact.At > 0 && !k.Contact.Yes || k.Turn.Held || !stands
+	fault := ""
+	switch {
+	case !o.open():
+		fault = "an offer that has ended stands"
+	case k.Turn.Closed:
+		fault = "an offer stands on a closed journey"
+	case slices.Contains(k.Barred, o.Partner):
+		fault = "somebody has an offer who must not know"
+	case yes.At > 0 && !yes.Yes:
+		fault = "an offer stands with a partner that the person said no to"
+	case o.State == stateRaised && o.raised(l.s.zone).MayBeSent && (!yes.Yes || stopped || schemas.ClinicianFirst(visit.Flags)):
+		fault = "an offer may be sent without a yes, while contact is stopped, or before a clinician's record"
+	case o.told() && !o.Paused && stopped:
+		fault = "an offer goes on while contact is stopped"
+	case (o.State == stateAccepted || o.State == stateBooked) && !o.Paused && !(named && yes.Yes):
+		fault = "a partner goes on without the person's yes to it by name"
+	case o.State == stateBooked && o.Paused, (o.State == stateBooked) != (o.Session != nil):
+		fault = "a session stands that does not take place, or none that does"
+	case o.told() && o.PlacedAt.IsZero():
+		fault = "an offer is with a partner that has no place for it"
+	}
+	w := l.s.writes(l.now).Moment
+	shown := api{Service: l.s}.shown(*o, k.Facts.Facts, Partner{}, principal.Principal{Role: string(schemas.Partner)}, w)
+	if fault == "" && (shown.About != nil && (!yes.Yes || stopped) || shown.Journey != "" && (!o.taken() || stopped)) {
+		fault = "a partner is shown what it may not see"
+	}
+	if fault != "" {
+		l.t.Fatalf("%s: %+v, paused %v, status %s; %+v", fault, o, o.Paused, l.r.Status, answers)
+	}
+}
+
+// namedStory is story, with answers about partners by name, holds, and what is not known of any order.
+func namedStory(t *rapid.T) []flow.Event {
+	events := story(t)
+	for i := range events {
+		if typ := schemas.Type(events[i].Type); (typ == schemas.ConsentGiven || typ == schemas.ConsentDeclined) && rapid.Bool().Draw(t, "by name") {
+			named := event(aJourney, 0, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+				Organisation: rapid.SampledFrom([]string{partnerA, partnerB}).Draw(t, "partner")})
+			events[i].Data = named.Data
+		}
+	}
+	return events
+}
+
+// TestWhateverHappensNothingGoesBeyondTheYes: events in any order and again, what partners say in any state, deliveries
+// late and again, and time: at every moment nothing is sent, shown or booked beyond the person's yes, and what is due ends.
+func TestWhateverHappensNothingGoesBeyondTheYes(t *testing.T) {
+	t.Parallel()
+	reached := map[string]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		l := newLife(t)
+		l.happen(event(aJourney, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
+			event(aJourney, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.EligibilityOpen), thirdSector("svc-b", schemas.EligibilityOpen))))
+		if rapid.Bool().Draw(t, "yes") {
+			l.happen(event(aJourney, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+				Organisation: rapid.SampledFrom([]string{"", partnerA}).Draw(t, "to")}))
+		}
+		arrival := rapid.Permutation(namedStory(t)).Draw(t, "arrival")
+		for i := range arrival { // after what began it
+			arrival[i].Sequence = flow.FormatSequence(flow.ReadSequence(arrival[i].Sequence) + 2)
+		}
+		var offers []string
+		for range rapid.IntRange(5, 60).Draw(t, "moments") {
+			if l.r.Open != nil && !slices.Contains(offers, l.r.Open.ID) {
+				offers = append(offers, l.r.Open.ID)
+			}
+			switch rapid.IntRange(0, 7).Draw(t, "happens") {
+			case 0:
+				if len(arrival) > 0 {
+					l.happen(rapid.SampledFrom(arrival).Draw(t, "event"))
+				}
+			case 1, 2:
+				l.now = l.now.Add(time.Duration(rapid.IntRange(1, 80).Draw(t, "hours")) * time.Hour)
+				l.tick()
+			case 3, 4:
+				if len(offers) > 0 {
+					l.happen(event(aJourney, 9, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: rapid.SampledFrom(offers).Draw(t, "offer"), Partner: partnerA,
+						How: rapid.SampledFrom([]string{schemas.DeliveryHandedOver, schemas.DeliveryAcknowledged}).Draw(t, "how")}))
+				}
+			case 5:
+				l.tick()
+			default:
+				l.partnerSays()
+			}
+		}
+		for _, e := range l.emitted {
+			reached[e.Type]++
+		}
+	})
+	for _, typ := range []schemas.Type{schemas.OfferRaised, schemas.OfferSent, schemas.OfferAcknowledged, schemas.OfferNudged, schemas.OfferAccepted,
+		schemas.OfferConfirmed, schemas.OfferAcceptedLate, schemas.OfferDeclined, schemas.OfferPassedOn, schemas.OfferWithdrawn, schemas.OfferHandedBack,
+		schemas.OfferExhausted, schemas.AppointmentBooked, schemas.AppointmentKept, schemas.AppointmentNotKept, schemas.AppointmentCancelled,
+		schemas.FollowupCompleted} {
+		if reached[string(typ)] == 0 {
+			t.Logf("%s was never reached this time", typ)
+		}
+	}
+}
