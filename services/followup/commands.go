@@ -12,8 +12,8 @@ import (
 
 // What people say about an offer, each with its journey locked.
 
-// hand is an offer in somebody's hand: its journey is locked.
-type hand struct {
+// command is what somebody says about one offer, whose journey is locked.
+type command struct {
 	*writes
 	s         *Service
 	tx        *flow.Tx
@@ -24,7 +24,7 @@ type hand struct {
 
 // take locks the journey of an offer that somebody may see. To be changed, the partners are locked too, and their places
 // counted.
-func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change bool) (*hand, error) {
+func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change bool) (*command, error) {
 	journey := ""
 	findOffer(tx, who, id, func(found string) { journey = found })
 	if err := tx.Flush(); err != nil {
@@ -33,7 +33,7 @@ func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change b
 	if journey == "" {
 		return nil, noOffer()
 	}
-	h := &hand{s: s, tx: tx}
+	h := &command{s: s, tx: tx}
 	records := store.Load(tx, []string{journey})
 	now := *s
 	loadPartners(tx, change, &now.partners)
@@ -63,7 +63,7 @@ func (r *record) find(id string) *Offer {
 }
 
 // moved stores the offer as it stands after something was said; the next partner is looked for where it has ended.
-func (h *hand) moved(effects []Effect, against string) (string, error) {
+func (h *command) moved(effects []Effect, against string) (string, error) {
 	if against != "" || len(effects) == 0 && h.offer.open() {
 		return against, nil
 	}
@@ -71,12 +71,12 @@ func (h *hand) moved(effects []Effect, against string) (string, error) {
 	return "", nil
 }
 
-func (h *hand) newest() int64 { return h.record.State.answers().Newest().At }
+func (h *command) newest() int64 { return h.record.State.answers().Newest().At }
 
 type nothing struct{}
 
 // accept is the partner's yes, in time or late.
-func (h *hand) accept(_ nothing, _ principal.Principal) (string, error) {
+func (h *command) accept(_ nothing, _ principal.Principal) (string, error) {
 	k := &h.record.State
 	named := slices.Contains(k.answers().Yes(), h.offer.Partner)
 	if h.offer.State != statePassedOn {
@@ -114,15 +114,15 @@ type declined struct {
 	Code string `json:"code"`
 }
 
-func (h *hand) decline(said declined, _ principal.Principal) (string, error) {
+func (h *command) decline(said declined, _ principal.Principal) (string, error) {
 	return h.moved(h.offer.decline(said.Code, h.Moment))
 }
 
-func (h *hand) book(said Booking, _ principal.Principal) (string, error) {
+func (h *command) book(said Booking, _ principal.Principal) (string, error) {
 	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.partner(h.offer.Partner), h.Moment))
 }
 
-func (h *hand) went(said Went, _ principal.Principal) (string, error) {
+func (h *command) went(said Went, _ principal.Principal) (string, error) {
 	return h.moved(h.offer.went(said, h.partner(h.offer.Partner), h.newest(), h.Moment))
 }
 
@@ -133,7 +133,7 @@ type handedBack struct {
 
 // handBack gives one offer back, or all that the partner has taken on: each of their people is told by somebody, and
 // offered again ahead of others.
-func (h *hand) handBack(said handedBack, who principal.Principal) (string, error) {
+func (h *command) handBack(said handedBack, who principal.Principal) (string, error) {
 	if !said.All {
 		return h.moved(h.offer.handBack(said.Reason, h.Moment))
 	}
@@ -152,7 +152,7 @@ func (h *hand) handBack(said handedBack, who principal.Principal) (string, error
 	slices.Sort(journeys)
 	for _, journey := range journeys {
 		if r := records[journey]; r.Open != nil && r.Open.Partner == h.offer.Partner && r.Open.taken() {
-			other := &hand{writes: h.writes, s: h.s, tx: h.tx, record: r, offer: r.Open}
+			other := &command{writes: h.writes, s: h.s, tx: h.tx, record: r, offer: r.Open}
 			if against, err := other.moved(other.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
 				return against, err
 			}
@@ -165,7 +165,7 @@ type knows struct {
 	Who string `json:"who"`
 }
 
-func (h *hand) mayKnow(said knows, _ principal.Principal) (string, error) {
+func (h *command) mayKnow(said knows, _ principal.Principal) (string, error) {
 	return h.moved(h.offer.mayKnow(said.Who, h.Moment))
 }
 
@@ -176,7 +176,7 @@ type asked struct {
 }
 
 // question is a partner's question, or a navigator's answer to one.
-func (h *hand) question(said asked, who principal.Principal) (string, error) {
+func (h *command) question(said asked, who principal.Principal) (string, error) {
 	about, _ := schemas.KindNamed("offer-question")
 	reply, _ := schemas.KindNamed("offer-reply")
 	if schemas.Role(who.Role) == schemas.Partner {
@@ -213,7 +213,7 @@ type deletion struct {
 	KeptBecause string `json:"keptBecause"`
 }
 
-func (h *hand) confirmDeletion(said deletion, _ principal.Principal) (string, error) {
+func (h *command) confirmDeletion(said deletion, _ principal.Principal) (string, error) {
 	effects, against := h.offer.confirmDeletion(said.KeptBecause, h.Moment)
 	if against == "" && len(effects) > 0 {
 		h.follow(h.record, h.offer, effects)

@@ -38,14 +38,14 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/offers":                         a.list,
 		"GET /api/offers/{id}":                    a.show,
-		"POST /api/offers/{id}/accept":            said(a, (*hand).accept),
-		"POST /api/offers/{id}/decline":           said(a, (*hand).decline),
-		"POST /api/offers/{id}/appointment":       said(a, (*hand).book),
-		"POST /api/offers/{id}/outcome":           said(a, (*hand).went),
-		"POST /api/offers/{id}/hand-back":         said(a, (*hand).handBack),
-		"POST /api/offers/{id}/may-know":          said(a, (*hand).mayKnow),
-		"POST /api/offers/{id}/question":          said(a, (*hand).question),
-		"POST /api/offers/{id}/confirm-deletion":  said(a, (*hand).confirmDeletion),
+		"POST /api/offers/{id}/accept":            said(a, (*command).accept),
+		"POST /api/offers/{id}/decline":           said(a, (*command).decline),
+		"POST /api/offers/{id}/appointment":       said(a, (*command).book),
+		"POST /api/offers/{id}/outcome":           said(a, (*command).went),
+		"POST /api/offers/{id}/hand-back":         said(a, (*command).handBack),
+		"POST /api/offers/{id}/may-know":          said(a, (*command).mayKnow),
+		"POST /api/offers/{id}/question":          said(a, (*command).question),
+		"POST /api/offers/{id}/confirm-deletion":  said(a, (*command).confirmDeletion),
 		"GET /api/partners/{id}":                  a.showPartner,
 		"PUT /api/partners/{id}/capacity":         changed(a, setCapacity),
 		"PUT /api/partners/{id}/agreement":        changed(a, setAgreement),
@@ -296,7 +296,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 }
 
 // whole is an offer with its questions, and to staff with why its partner is asked.
-func (a api) whole(h *hand, who principal.Principal) offerShown {
+func (a api) whole(h *command, who principal.Principal) offerShown {
 	s := a.shown(*h.offer, h.record.State.Facts.Facts, h.partner(h.offer.Partner), who, h.Moment)
 	for _, q := range h.questions {
 		q.AskedAt = q.AskedAt.In(h.Zone)
@@ -313,7 +313,7 @@ func (a api) whole(h *hand, who principal.Principal) offerShown {
 
 // said handles what somebody says about an offer: the journey is locked, the rules decide, and what follows is stored with
 // the answer, once.
-func said[B any](a api, say func(*hand, B, principal.Principal) (against string, err error)) httpx.Handler {
+func said[B any](a api, say func(*command, B, principal.Principal) (against string, err error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, err := principal.Need(r.Context())
 		if err != nil {

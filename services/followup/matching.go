@@ -44,10 +44,11 @@ func considered(k *JourneyState, past []Offer, partners []Partner, w Moment, las
 // against says why a partner is not asked, or "".
 func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.Day) string {
 	_, open := k.open()[p.Service]
+	said := k.answers().To(p.ID)
 	switch {
 	case slices.Contains(k.Barred, p.ID):
 		return whyMustNotKnow
-	case slices.Contains(k.answers().No(), p.ID):
+	case said.At > 0 && !said.Yes: // to it by name, or to all but those that they named
 		return whySaidNo
 	case !open:
 		return whyNotOpen

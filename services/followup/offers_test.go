@@ -1,0 +1,581 @@
+package followup
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/pg"
+	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+)
+
+// site is followup with its tables, its HTTP and a clock that stands until it is set.
+type site struct {
+	*Service
+	t     *testing.T
+	flow  *flow.Flow
+	pool  *pgxpool.Pool
+	clock *set
+	srv   *httptest.Server
+	mu    sync.Mutex
+	who   principal.Principal
+	seq   int64
+}
+
+type set struct {
+	mu sync.Mutex
+	at time.Time
+}
+
+func (s *set) Now() time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.at
+}
+
+// Offset says that the machine's own clock is right: this one is set by the test.
+func (s *set) Offset() time.Duration { return time.Until(s.Now()) }
+
+func (s *set) to(at time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.at = at
+}
+
+// newSite is a site whose partners have an agreement in force, but for what is changed of them.
+func newSite(t *testing.T, invented bool, change ...func(p *PartnerConfig)) *site {
+	t.Helper()
+	s := &site{t: t, clock: &set{at: now}, pool: testkit.Database(t, migrated()).Pool(Name)}
+	stream := bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
+	conn := testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: Name})
+	if _, err := conn.EnsureStream(t.Context(), stream); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	if s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn, Stream: stream, Clock: s.clock}); err != nil {
+		t.Fatal(err)
+	}
+	// The clock leaps: days that the process would have made ready meanwhile are made ready before.
+	if err = pg.EnsureDayPartitions(t.Context(), s.pool, "outbox", pg.ByUUIDv7, now, now.AddDate(0, 0, 60)); err != nil {
+		t.Fatal(err)
+	}
+	today := calendar.DayOf(now, time.UTC)
+	var partners []PartnerConfig
+	for _, p := range partnersAB() {
+		p.Agreement = &Span{today - 10, today + 300}
+		config := PartnerConfig{Partner: p, Organisation: "charity-" + p.Service}
+		for _, do := range change {
+			do(&config)
+		}
+		partners = append(partners, config)
+	}
+	if s.Service, err = New(t.Context(), Config{Pool: s.pool, Partners: partners, Zone: london(t), Invented: invented}); err != nil {
+		t.Fatal(err)
+	}
+	mux := httpx.NewMux(httpx.Options{})
+	mux.Use(principal.Require(func(*http.Request) (principal.Principal, error) { return s.asking(), nil }))
+	if err := s.Routes(mux, s.flow, s.pool, s.clock); err != nil {
+		t.Fatal(err)
+	}
+	s.srv = httptest.NewServer(mux)
+	t.Cleanup(s.srv.Close)
+	return s
+}
+
+func (s *site) asking() principal.Principal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.who
+}
+
+func (s *site) do(fn func(tx *flow.Tx) error) {
+	s.t.Helper()
+	if err := s.flow.Do(s.t.Context(), fn); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// hears applies events of one journey, as the bus brings them.
+func (s *site) hears(journey string, events ...flow.Event) {
+	s.t.Helper()
+	for i := range events {
+		s.seq++
+		events[i].Subject, events[i].Sequence, events[i].ID = journey, flow.FormatSequence(s.seq), clock.NewID(s.clock.Now())
+	}
+	s.do(func(tx *flow.Tx) error {
+		apply := s.Handle(tx, events)
+		if err := tx.Flush(); err != nil {
+			return err
+		}
+		return apply(events)
+	})
+}
+
+// yes is what the person said to a partner by name, or to any; typ may be another answer.
+func yes(partner string, typ schemas.Type) flow.Event {
+	return event("", 0, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partner})
+}
+
+// begins is a journey whose person left hospital the day before, for whom both partners' services are open.
+func (s *site) begins(answers ...flow.Event) (journey string) {
+	s.t.Helper()
+	journey = clock.NewID(s.clock.Now())
+	s.hears(journey, append([]flow.Event{discharged(journey), event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible),
+		thirdSector("svc-b", schemas.Eligible)))}, answers...)...)
+	return journey
+}
+
+// due lets what is due happen, until nothing is.
+func (s *site) due() {
+	s.t.Helper()
+	for taken := 1; taken > 0; {
+		s.do(func(tx *flow.Tx) (err error) {
+			taken, err = s.offersDue(s.t.Context(), tx, 256)
+			return err
+		})
+	}
+}
+
+// later is a moment so much later, with what is due then done.
+func (s *site) at(at time.Time) {
+	s.t.Helper()
+	s.clock.to(at)
+	s.due()
+}
+
+// brought is a delivery to the partner of the offer that stands.
+func (s *site) brought(journey string) (offer, partner string) {
+	s.t.Helper()
+	s.due()
+	if err := s.pool.QueryRow(s.t.Context(), `select id::text, partner::text from offer where journey = $1::uuid and ended_at is null`, journey).Scan(&offer, &partner); err != nil {
+		s.t.Fatal(err)
+	}
+	s.hears(journey, event("", 0, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: offer, Partner: partner, How: schemas.DeliveryHandedOver}))
+	return offer, partner
+}
+
+// stands is the state of the offer that stands, with its partner; empty where none does.
+func (s *site) stands(journey string) (state, partner string) {
+	s.t.Helper()
+	err := s.pool.QueryRow(s.t.Context(), `select coalesce(max(state), ''), coalesce(max(partner::text), '') from offer
+		where journey = $1::uuid and ended_at is null`, journey).Scan(&state, &partner)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return state, partner
+}
+
+// said are the events of a journey, by their noun and verb, in order.
+func (s *site) said(journey string) (all []string) {
+	s.t.Helper()
+	rows, err := s.pool.Query(s.t.Context(), `select payload from outbox where subject like '%.' || $1 order by n`, journey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var payload []byte
+		if err := rows.Scan(&payload); err != nil {
+			s.t.Fatal(err)
+		}
+		e, err := flow.Unmarshal(payload)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		all = append(all, strings.TrimSuffix(strings.TrimPrefix(e.Type, schemas.TypePrefix), ".v1"))
+	}
+	return all
+}
+
+var (
+	aNavigator = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "navigator"}
+	another    = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "another-navigator"}
+)
+
+func peer(partner string) principal.Principal {
+	return principal.Principal{Organisation: partner, Role: string(schemas.Partner), Subject: "peer"}
+}
+
+// ask sends a request as somebody.
+func (s *site) ask(who principal.Principal, method, path, body string, status int) (answer map[string]any) {
+	s.t.Helper()
+	s.mu.Lock()
+	s.who = who
+	s.mu.Unlock()
+	r, err := http.NewRequestWithContext(s.t.Context(), method, s.srv.URL+path, strings.NewReader(body))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	r.Header.Set("Content-Type", "application/json")
+	response, err := http.DefaultClient.Do(r)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	text, err := io.ReadAll(response.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if response.StatusCode != status {
+		s.t.Fatalf("%s %s as %s answered %d, not %d: %s", method, path, who.Role, response.StatusCode, status, text)
+	}
+	if err := json.Unmarshal(text, &answer); err != nil {
+		s.t.Fatalf("%s %s answered %s", method, path, text)
+	}
+	return answer
+}
+
+func (s *site) is(journey, state, partner string) {
+	s.t.Helper()
+	if gotState, gotPartner := s.stands(journey); gotState != state || gotPartner != partner {
+		s.t.Fatalf("the offer is %q with %q, not %q with %q; %v", gotState, gotPartner, state, partner, s.said(journey))
+	}
+}
+
+func (s *site) hasSaid(journey, what string, times int) {
+	s.t.Helper()
+	n := 0
+	for _, one := range s.said(journey) {
+		if one == what {
+			n++
+		}
+	}
+	if n != times {
+		s.t.Fatalf("%s was said %d times, not %d: %v", what, n, times, s.said(journey))
+	}
+}
+
+func TestSilenceIsRemindedOfAtHalfTimeAndPassedOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerB, schemas.ConsentGiven), yes(partnerA, schemas.ConsentGiven)) // Tuesday, in the person's own order
+	_, first := s.brought(journey)
+	s.is(journey, stateSent, partnerB)
+	if first != partnerB {
+		t.Fatalf("%s was asked first", first)
+	}
+	s.at(now.Add(20 * time.Hour))
+	s.hasSaid(journey, "offer.nudged", 0)
+	s.at(now.Add(29 * time.Hour)) // half of what is left until Thursday, five o'clock
+	s.at(now.Add(30 * time.Hour))
+	s.hasSaid(journey, "offer.nudged", 1)
+	s.is(journey, stateSent, partnerB)
+	s.at(now.Add(30 * 24 * time.Hour)) // down for a month
+	s.hasSaid(journey, "offer.passed-on", 1)
+	s.hasSaid(journey, "offer.nudged", 1)
+	s.is(journey, stateRaised, partnerA)
+	s.brought(journey)
+	s.is(journey, stateSent, partnerA)
+}
+
+func TestAPlaceIsKeptForThePersonsOwnYesForThreeDaysAtMost(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	open, silent := s.begins(yes("", schemas.ConsentGiven)), s.begins(yes("", schemas.ConsentGiven))
+	for _, journey := range []string{open, silent} {
+		offer, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		s.is(journey, stateWaiting, partner)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", `{"startsAt":"2026-11-10T18:00:00Z","channel":"phone"}`, 409)
+	}
+	_, partner := s.stands(open)
+	s.at(now.Add(48 * time.Hour))
+	s.hears(open, yes(partner, schemas.ConsentGiven))
+	s.is(open, stateAccepted, partner)
+	s.hasSaid(open, "offer.confirmed", 1)
+	s.at(now.Add(73 * time.Hour))
+	s.is(silent, "", "")
+	if n := count(t, s.pool, `select count(*) from offer where journey = $1::uuid and state = 'withdrawn' and because = 'not-reached'`, silent); n != 1 {
+		t.Errorf("the place was given free otherwise than as not reached: %v", s.said(silent))
+	}
+	s.hears(silent, yes(partner, schemas.ConsentGiven)) // reached after all
+	s.brought(silent)
+	s.is(silent, stateSent, partner)
+}
+
+func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, false)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	s.due()
+	s.hasSaid(journey, "offer.raised", 1)
+	path := "/api/organisations/RXX/going-live"
+	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
+	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May"}`, 422)
+	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
+	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
+	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "POST", path, `{"confirm":true}`, 404)
+	s.due()
+	s.hasSaid(journey, "offer.raised", 1)
+	s.ask(another, "POST", path, `{"confirm":true}`, 200)
+	s.due()
+	s.hasSaid(journey, "offer.raised", 2)
+	s.brought(journey)
+	s.is(journey, stateSent, partnerA)
+}
+
+func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true, func(p *PartnerConfig) { p.Agreement = nil })
+	path := "/api/partners/" + partnerA
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
+	s.due()
+	s.hasSaid(journey, "offer.raised", 1) // no agreement: prepared, and told nobody
+	s.ask(peer(partnerA), "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 403)
+	s.ask(peer(partnerB), "PUT", path+"/capacity", `{"weekly":1}`, 404)
+	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate"}`, 422)
+	s.ask(peer(partnerA), "PUT", path+"/pause", `{"until":"2026-11-06"}`, 200)
+	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 200)
+	s.due()
+	s.hasSaid(journey, "offer.withdrawn", 1) // paused: it is not asked, and nobody else may be
+	s.hasSaid(journey, "offer.exhausted", 1)
+	s.ask(peer(partnerA), "PUT", path+"/pause", `{"until":""}`, 200)
+	s.ask(peer(partnerA), "PUT", path+"/holidays", `{"holidays":[{"from":"2026-12-24","until":"2027-01-04"}]}`, 200)
+	s.ask(peer(partnerA), "PUT", path+"/notice", `{"by":"email","to":"peers@northgate.example"}`, 200)
+	got := s.ask(peer(partnerA), "PUT", path+"/capacity", `{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)
+	if fmt.Sprint(got["capacity"]) != "map[atMost:2 channels:[phone] languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
+		t.Errorf("the partner is %v", got)
+	}
+	s.ask(peer(partnerB), "GET", path, "", 404)
+	if other := s.begins(yes(partnerA, schemas.ConsentGiven)); true {
+		s.brought(other)
+		s.is(other, stateSent, partnerA)
+	}
+}
+
+// TestTwoReplicasNeverOversell: two processes see to what is due at the same time, again and again; a partner that takes
+// three at a time and four in a week has no more.
+func TestTwoReplicasNeverOversell(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true, func(p *PartnerConfig) { p.AtMost, p.Weekly = 3, 4 })
+	for _, partner := range []string{partnerA, partnerB} {
+		s.ask(aNavigator, "PUT", "/api/partners/"+partner+"/capacity", `{"atMost":3,"weekly":4}`, 200)
+	}
+	var journeys []string
+	for range 24 {
+		journeys = append(journeys, s.begins(yes("", schemas.ConsentGiven)))
+	}
+	both := func() {
+		var wg sync.WaitGroup
+		for range 2 {
+			wg.Go(func() {
+				for range 8 {
+					err := s.flow.Do(s.t.Context(), func(tx *flow.Tx) error {
+						_, err := s.offersDue(t.Context(), tx, 3)
+						return err
+					})
+					if err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		wg.Wait()
+		s.due()
+	}
+	placed := func(where string) int {
+		return count(t, s.pool, `select coalesce(max(n), 0) from (select count(*) n from offer where placed_at is not null and `+where+` group by partner) c`)
+	}
+	both()
+	if n := placed("ended_at is null"); n != 3 {
+		t.Fatalf("a partner that takes three at the same time has %d", n)
+	}
+	for _, journey := range journeys {
+		if state, partner := s.stands(journey); state == stateRaised && count(t, s.pool, `select count(*) from offer where journey = $1::uuid and placed_at is not null and ended_at is null`, journey) == 1 {
+			offer, _ := s.brought(journey)
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
+		}
+	}
+	both()
+	if n := placed("(ended_at is null or accepted_at is not null)"); n != 4 {
+		t.Fatalf("a partner that takes four on in a week has taken %d", n)
+	}
+	if n := placed("ended_at is null"); n > 3 {
+		t.Fatalf("a partner that takes three at the same time has %d", n)
+	}
+}
+
+// TestAPlaceIsTakenUnderItsPartnersLock: one process has taken the last place and not committed yet; another one waits for
+// that, and takes none.
+func TestAPlaceIsTakenUnderItsPartnersLock(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	for _, partner := range []string{partnerA, partnerB} {
+		s.ask(aNavigator, "PUT", "/api/partners/"+partner+"/capacity", `{"atMost":1}`, 200)
+	}
+	for range 4 {
+		s.begins(yes("", schemas.ConsentGiven))
+	}
+	take := func(between func() error) error {
+		return s.flow.Do(t.Context(), func(tx *flow.Tx) error {
+			if _, err := s.offersDue(t.Context(), tx, 2); err != nil {
+				return err
+			}
+			if err := tx.Flush(); err != nil {
+				return err
+			}
+			return between()
+		})
+	}
+	other := make(chan error, 1)
+	err := take(func() error {
+		go func() {
+			err := s.flow.Do(t.Context(), func(tx *flow.Tx) error { // those that are not locked
+				_, err := s.offersDue(t.Context(), tx, 4)
+				return err
+			})
+			other <- err
+		}()
+		for {
+			var waits bool
+			if err := s.pool.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+				where datname = current_database() and wait_event_type = 'Lock')`).Scan(&waits); err != nil || waits {
+				return err
+			}
+			select {
+			case err := <-other:
+				other <- err
+				return err
+			default:
+			}
+		}
+	})
+	if err := errors.Join(err, <-other); err != nil {
+		t.Fatal(err)
+	}
+	s.due()
+	if n := count(t, s.pool, `select max(n) from (select count(*) n from offer where placed_at is not null and ended_at is null group by partner) c`); n != 1 {
+		t.Errorf("a partner that takes one at a time has %d", n)
+	}
+}
+
+// TestSomebodyAboutToGoIsRungAbout: a yes that is taken back half an hour before a session.
+func TestSomebodyAboutToGoIsRungAbout(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	start := time.Date(2026, 11, 10, 18, 0, 0, 0, time.UTC)
+	for name, tc := range map[string]struct {
+		before time.Duration
+		ends   flow.Event
+		state  string
+		within time.Duration // in which the partner is rung; below 0 not at all
+	}{
+		"taken back half an hour before":      {30 * time.Minute, yes(partnerA, schemas.ConsentWithdrawn), "", 0},
+		"stopped a day before":                {24 * time.Hour, event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}), stateAccepted, time.Hour},
+		"held five hours before":              {5 * time.Hour, event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}), stateAccepted, time.Hour},
+		"a yes that has ended the day before": {20 * time.Hour, yes(partnerA, schemas.ConsentLapsed), stateWaiting, time.Hour},
+		"taken back three days before":        {72 * time.Hour, yes(partnerA, schemas.ConsentWithdrawn), "", -1},
+	} {
+		s.clock.to(now)
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
+		offer, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+`","channel":"phone"}`, 200)
+		s.clock.to(start.Add(-tc.before))
+		s.hears(journey, tc.ends)
+		if state, _ := s.stands(journey); state != tc.state {
+			t.Errorf("%s: the offer is %q: %v", name, state, s.said(journey))
+		}
+		var payload []byte
+		if err := s.pool.QueryRow(t.Context(), `select payload from outbox where subject = 'footbridge.appointment.cancelled.v1.' || $1`, journey).Scan(&payload); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		e, err := flow.Unmarshal(payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		d, err := flow.Decode[schemas.AppointmentCancelledData](e)
+		switch {
+		case err != nil:
+			t.Fatal(err)
+		case (d.RingBy != nil) != (tc.within >= 0):
+			t.Errorf("%s: the partner is rung by %v", name, d.RingBy)
+		case d.RingBy != nil && !d.RingBy.Equal(s.clock.Now().Add(tc.within)):
+			t.Errorf("%s: the partner is rung by %v", name, d.RingBy)
+		}
+	}
+}
+
+// TestAStopAndAHoldKeepThePlaceAndLiftingRestoresIt: of an offer that its partner has taken on.
+func TestAStopAndAHoldKeepThePlaceAndLiftingRestoresIt(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	for _, turn := range [][2]flow.Event{
+		{event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}), event("", 0, schemas.ContactResumed, schemas.ContactStoppedData{})},
+		{event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}), event("", 0, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-20"})},
+	} {
+		s.hears(journey, turn[0])
+		got := s.ask(peer(partner), "GET", "/api/offers/"+offer, "", 200)
+		if got["paused"] != true || got["journey"] != nil || got["about"] != nil {
+			t.Errorf("while nobody may be in touch the partner sees %v", got)
+		}
+		s.at(now.Add(17 * 24 * time.Hour))
+		s.hears(journey, turn[1])
+		s.is(journey, stateAccepted, partner)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/question", `{"about":"hours"}`, 200)
+	}
+	s.hasSaid(journey, "offer.withdrawn", 0)
+	s.hasSaid(journey, "offer.nudged", 0)
+}
+
+// TestACharityThatClosesHandsEverythingBackAtOnce: each of its people is offered to another, ahead of others.
+func TestACharityThatClosesHandsEverythingBackAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	var journeys []string
+	var offer string
+	for range 12 {
+		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+		id, partner := s.brought(journey)
+		s.ask(peer(partner), "POST", "/api/offers/"+id+"/accept", `{}`, 200)
+		journeys, offer = append(journeys, journey), id
+	}
+	s.ask(peer(partnerA), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"closing","all":true}`, 200)
+	s.due()
+	for _, journey := range journeys {
+		s.hasSaid(journey, "offer.handed-back", 1)
+		s.is(journey, stateRaised, partnerB)
+		s.brought(journey)
+		s.is(journey, stateSent, partnerB)
+	}
+}
+
+// TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides, without penalty.
+func TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	path := "/api/offers/" + offer
+	s.ask(peer(partner), "POST", path+"/accept", `{}`, 200)
+	for try := 1; try <= 3; try++ {
+		start := s.clock.Now().Add(24 * time.Hour)
+		s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+`","channel":"phone"}`, 200)
+		s.clock.to(start.Add(2 * time.Hour))
+		s.ask(peer(partner), "POST", path+"/outcome", `{"outcome":"not-kept"}`, 200)
+		s.is(journey, stateNotKept, partner)
+	}
+	s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"2026-12-01T10:00:00Z","channel":"phone"}`, 409)
+	s.hasSaid(journey, "appointment.not-kept", 3)
+}
