@@ -341,8 +341,9 @@ func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) r
 func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) record.ClinicalEvent {
 	profile := s.profiles.For(source)
 	statement := record.ClinicalEvent{
-		Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event",
-		Ends: []record.Moment{{At: said}}, Facts: data.Facts, Consents: data.Consents,
+		Header:     record.Header{Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event"},
+		About:      record.About{Facts: data.Facts, Consents: data.Consents},
+		Attendance: record.Attendance{Ends: []record.Moment{{At: said}}},
 	}
 	if data.LeftAt != nil {
 		statement.Ends = []record.Moment{{At: data.LeftAt.UTC()}, {At: said}}
@@ -428,12 +429,14 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 		because = "the person's own request"
 	}
 	statement := record.ClinicalEvent{
-		Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event",
-		Requested: record.Moment{At: said}, Route: data.Route, Facts: data.Facts, Consents: data.Consents,
-		Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{because}, Profile: s.profiles.For(source).Title()}},
+		Header: record.Header{Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event"},
+		About:  record.About{Facts: data.Facts, Consents: data.Consents},
+		Attendance: record.Attendance{Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{because},
+			Profile: s.profiles.For(source).Title()}}},
+		Asked: record.Asked{At: record.Moment{At: said}, Route: data.Route, Under18: data.Under18, Told: data.Told},
 	}
 	if data.RequestedAt != nil {
-		statement.Requested = record.Moment{At: data.RequestedAt.UTC()}
+		statement.Asked.At = record.Moment{At: data.RequestedAt.UTC()}
 	}
 	if data.LeftAt != nil {
 		statement.Ends = []record.Moment{{At: data.LeftAt.UTC()}}
@@ -443,9 +446,8 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 	}
 	identity := checkedIdentity(data.Person)
 	identity.ApplyContact(data.SafeContact)
-	statement.Person, statement.Under18 = vault.Conceal(identity), data.Under18
-	statement.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
-	statement.Told = data.Told
+	statement.Person = vault.Conceal(identity)
+	statement.Asked.Unverified = data.Route == "self" || (identity.LocalID == "" && !identity.NHSNumberVerified)
 	reading.WeighWords(&statement, s.profiles.For(source), data.Reasons)
 	return statement
 }

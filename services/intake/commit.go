@@ -291,12 +291,10 @@ func (s seen) result(a *inboundMessage) Result {
 }
 
 func (j *transaction) apply(tx *flow.Tx, a *inboundMessage) {
-	a.ClinicalEvent.Double = j.doubles[string(a.nameHash)]
-	settled := j.unit.Apply(record.Incoming{
-		ClinicalEvent: *a.ClinicalEvent, Key: a.key, Number: a.number, Anonymous: a.anonymous, Way: a.way(), MergedKey: a.mergedKey, Renumbered: a.renumbered,
-		NewPerson: j.personID(a.key, a.newPerson), NewMerged: j.personID(a.mergedKey, a.newMerged),
-		NewVisit: a.newVisit, NewJourney: a.newJourney, DecidedAt: tx.Now,
-	})
+	a.ClinicalEvent.Asked.Double = j.doubles[string(a.nameHash)]
+	fresh := a.fresh
+	fresh.Person, fresh.GivenUp = j.personID(a.keys.Person, fresh.Person), j.personID(a.keys.GivenUp, fresh.GivenUp)
+	settled := j.unit.Apply(record.Incoming{ClinicalEvent: *a.ClinicalEvent, Keys: a.keys, New: fresh, Way: a.way(), DecidedAt: tx.Now})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
 	a.doubted = settled.Doubted

@@ -80,7 +80,7 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 			continue
 		}
 		a := &inboundMessage{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
-			endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), visit: one.ID, person: one.Person}
+			endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), outcome: outcome{visit: one.ID, person: one.Person}}
 		if one.IsNumbered() {
 			a.ControlID = one.Number // by which staff find the visit, where it has the shape of a code
 		}

@@ -232,7 +232,8 @@ func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *
 	decision := record.Decision{Outcome: record.Ignored, Reason: wanted}
 	job := newTransaction(s, nil)
 	if isQuestion(held.Reason) {
-		settled, err := s.applyHuman(tx, job, held, record.ClinicalEvent{Kind: record.KindHuman, InScope: release, Facts: edits.Facts})
+		settled, err := s.applyHuman(tx, job, held, record.ClinicalEvent{Header: record.Header{Kind: record.KindHuman},
+			About: record.About{Facts: edits.Facts}, InScope: release})
 		if err != nil {
 			return LedgerLine{}, err
 		}
@@ -266,7 +267,8 @@ func (s *Service) endVisit(tx *flow.Tx, job *transaction, held *quarantinedMessa
 	if edits.LeftAt == nil {
 		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
 	}
-	left := record.ClinicalEvent{Kind: record.KindLeft, Happened: record.Moment{At: edits.LeftAt.UTC()}, Facts: edits.Facts, PublishedBy: "form"}
+	left := record.ClinicalEvent{Header: record.Header{Kind: record.KindLeft, PublishedBy: "form"}, About: record.About{Facts: edits.Facts},
+		Attendance: record.Attendance{Happened: record.Moment{At: edits.LeftAt.UTC()}}}
 	if edits.Facts.Destination != nil {
 		left.Destination = *edits.Facts.Destination
 	}
@@ -292,7 +294,7 @@ func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMes
 	}
 	settled := job.unit.Apply(record.Incoming{
 		ClinicalEvent: statement,
-		VisitID:       held.Visit, NewJourney: clock.NewID(tx.Now), DecidedAt: tx.Now,
+		VisitID:       held.Visit, New: record.NewIDs{Journey: clock.NewID(tx.Now)}, DecidedAt: tx.Now,
 	})
 	settled.Decision.Visit = held.Visit
 	for _, message := range settled.Released {

@@ -22,36 +22,45 @@ type inboundMessage struct {
 	reading.Reading
 	id       string
 	endpoint string
-	message  *hl7.Message // of the MLLP door; nil where it cannot be read
-	mode     hl7.AckMode  // how it is answered
 	received time.Time
-	hash     [sha256.Size]byte
-	sealed   []byte // the message as it came, under its own key
-	wrapped  []byte
 	span     trace.SpanContext
 	trace    string
+	dueAt    time.Time // when it is overdue, where a human has to see to it
+	content
+	answering
 
-	key, mergedKey string // keyed hashes of the person and of the record given up
-	number         string // keyed hash of a verified NHS number
-	nameHash       []byte // of a request whose person is not verified: to find who else it may be
-	renumbered     string // keyed hash of the NHS number that theirs has changed to
-	anonymous      bool
-	repeatsNumber  bool // its control id holds an NHS number of the message
-	guarded        bool // nothing is opened to a partner by it
-	doubted        bool // under 18, or age unknown: a yes is no yes before a clinician has said who may give it
-	newPerson      string
-	newMerged      string
-	newVisit       string
-	newJourney     string
-	dueAt          time.Time
-	asked          *askedRow // of the FHIR door
-	status         int       // of a door over HTTP: what a refused message is answered with
+	keys     record.Keys
+	fresh    record.NewIDs
+	nameHash []byte // of a request whose person is not verified: to find who else it may be
 
-	result Result
-	visit  string
-	person string
-	err    error
-	done   chan struct{}
+	outcome
+	done chan struct{}
+}
+
+// content is a message as it came, and what tells it from another one.
+type content struct {
+	hash          [sha256.Size]byte
+	sealed        []byte // under its own key
+	wrapped       []byte
+	repeatsNumber bool // its control id holds an NHS number of the message
+}
+
+// answering is how the way in that a message came by answers it.
+type answering struct {
+	message *hl7.Message // over MLLP; nil where it cannot be read
+	mode    hl7.AckMode
+	asked   *askedRow // over FHIR
+	status  int       // over HTTP: what a refused message is answered with
+}
+
+// outcome is what became of a message in its transaction.
+type outcome struct {
+	result  Result
+	visit   string
+	person  string
+	guarded bool // nothing is opened to a partner by it
+	doubted bool // under 18, or age unknown: a yes is no yes before a clinician has said who may give it
+	err     error
 }
 
 // Result is what a message is answered with, once it can no longer be lost.
@@ -118,7 +127,8 @@ func (a *inboundMessage) httpStatus() int {
 func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*inboundMessage, error) {
 	now := s.clock.Now()
 	a := &inboundMessage{Reading: parsed, id: clock.NewID(now), endpoint: door, received: now,
-		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}), repeatsNumber: reading.RepeatsNumber(parsed.ControlID, raw)}
+		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}),
+		content: content{repeatsNumber: reading.RepeatsNumber(parsed.ControlID, raw)}}
 	if a.span.HasTraceID() {
 		a.trace = a.span.TraceID().String()
 	}
@@ -141,8 +151,8 @@ func (s *Service) identify(a *inboundMessage) error {
 	if err := s.showHeader(a); err != nil {
 		return err
 	}
-	a.newPerson, a.newMerged = clock.NewRandomID(), clock.NewRandomID()
-	a.newVisit, a.newJourney = clock.NewID(a.received), clock.NewID(a.received)
+	a.fresh.Person, a.fresh.GivenUp = clock.NewRandomID(), clock.NewRandomID()
+	a.fresh.Visit, a.fresh.Journey = clock.NewID(a.received), clock.NewID(a.received)
 	if a.ClinicalEvent == nil {
 		return nil
 	}
@@ -154,24 +164,24 @@ func (s *Service) identify(a *inboundMessage) error {
 	numbers := cmp.Or(a.ClinicalEvent.Numbers, a.Organisation)
 	switch {
 	case identity.LocalID != "":
-		a.key, err = s.lookup("person-local-id", numbers, identity.LocalID)
+		a.keys.Person, err = s.lookup("person-local-id", numbers, identity.LocalID)
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
-		a.key, err = s.lookup("person-nhs-number", identity.NHSNumber)
+		a.keys.Person, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.key, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.ClinicalEvent.Visit, record.Numberless+a.id))
-		a.anonymous = true
+		a.keys.Person, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.ClinicalEvent.Visit, record.Numberless+a.id))
+		a.keys.Anonymous = true
 	}
 	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
-		a.number, err = s.lookup("person-nhs-number", identity.NHSNumber)
+		a.keys.Number, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	}
-	if err == nil && a.anonymous && a.ClinicalEvent.Kind == record.KindReferral {
+	if err == nil && a.keys.Anonymous && a.ClinicalEvent.Kind == record.KindReferral {
 		a.nameHash, err = s.nameHash(a.Organisation, identity)
 	}
-	if becomes := a.ClinicalEvent.Merged.Reveal().NHSNumber; err == nil && a.ClinicalEvent.Kind == record.KindSignal && becomes != "" {
-		a.renumbered, err = s.lookup("person-nhs-number", becomes)
+	if becomes := a.ClinicalEvent.Signal.Becomes.Reveal(); err == nil && a.ClinicalEvent.Kind == record.KindSignal && becomes != "" {
+		a.keys.Renumbered, err = s.lookup("person-nhs-number", becomes)
 	}
 	if err == nil && a.ClinicalEvent.Merges() {
-		a.mergedKey, err = s.lookup("person-local-id", numbers, a.ClinicalEvent.Merged.Reveal().LocalID)
+		a.keys.GivenUp, err = s.lookup("person-local-id", numbers, a.ClinicalEvent.GivenUp.Person.Reveal().LocalID)
 	}
 	return err
 }
@@ -191,33 +201,33 @@ func (a *inboundMessage) lock(c *locks) {
 	}
 	s := a.ClinicalEvent
 	if s.Kind == record.KindSignal {
-		c.known[a.key] = true
-		for _, number := range []string{a.key, a.renumbered} {
+		c.known[a.keys.Person] = true
+		for _, number := range []string{a.keys.Person, a.keys.Renumbered} {
 			if number != "" {
-				first(c.numbers, number, a.newPerson)
+				first(c.numbers, number, a.fresh.Person)
 			}
 		}
 		return
 	}
 	if s.Kind == record.KindPerson && !s.Died {
-		c.known[a.key] = true
-		if a.number != "" { // others that carry it are the same person, whatever message says so
-			first(c.numbers, a.number, a.newPerson)
+		c.known[a.keys.Person] = true
+		if a.keys.Number != "" { // others that carry it are the same person, whatever message says so
+			first(c.numbers, a.keys.Number, a.fresh.Person)
 		}
 		return
 	}
-	first(c.persons, a.key, a.newPerson)
-	if a.number != "" && a.number != a.key {
-		first(c.numbers, a.number, a.newPerson)
+	first(c.persons, a.keys.Person, a.fresh.Person)
+	if a.keys.Number != "" && a.keys.Number != a.keys.Person {
+		first(c.numbers, a.keys.Number, a.fresh.Person)
 	}
 	if s.Merges() {
-		first(c.persons, a.mergedKey, a.newMerged)
+		first(c.persons, a.keys.GivenUp, a.fresh.GivenUp)
 	}
 	if s.Visit != "" && s.Kind != record.KindPerson && !s.Merges() {
 		c.visits[record.VisitKey{Organisation: a.Organisation, Number: s.Visit}] = true
 	}
 	if s.Kind == record.KindJoinVisits {
-		c.visits[record.VisitKey{Organisation: a.Organisation, Number: s.MergedVisit}] = true
+		c.visits[record.VisitKey{Organisation: a.Organisation, Number: s.GivenUp.Visit}] = true
 	}
 }
 

@@ -69,6 +69,6 @@ func (j *transaction) reconcile(tx *flow.Tx) {
 		for _, record := range j.unit.Records(person) {
 			done[record] = true
 		}
-		j.emit(tx, j.unit.Reconcile(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)}))
+		j.emit(tx, j.unit.Reconcile(person, record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}}))
 	}
 }

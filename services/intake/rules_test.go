@@ -135,19 +135,30 @@ func (w *ward) take(raw []byte) record.Decided {
 	}
 	s := *reading.ClinicalEvent
 	s.Message = w.id("message")
+	w.expectBody(s)
 	s.Place(s.Person.Reveal(), w.profiles.AreasOf(reading.Sender, reading.Organisation))
-	in := record.Incoming{ClinicalEvent: s, Key: "local:" + s.Person.Reveal().LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
-		NewPerson: w.id("person"), NewMerged: w.id("person"), NewVisit: w.id("visit"), NewJourney: w.id("journey"), DecidedAt: w.now}
+	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + s.Person.Reveal().LocalID, GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
+		New: record.NewIDs{Person: w.id("person"), GivenUp: w.id("person"), Visit: w.id("visit"), Journey: w.id("journey")}, DecidedAt: w.now}
 	if who := s.Person.Reveal(); who.NHSNumberVerified {
-		in.Number = "number:" + who.NHSNumber
+		in.Keys.Number = "number:" + who.NHSNumber
 	}
 	if s.Person.Reveal().LocalID == "" {
-		in.Key, in.Anonymous = "visit:"+s.Visit, true
+		in.Keys.Person, in.Keys.Anonymous = "visit:"+s.Visit, true
 	}
 	in.ClinicalEvent.Believe(w.now, london)
 	settled := w.unit.Apply(in)
 	w.said = append(w.said, settled.Emissions...)
 	return settled
+}
+
+// expectBody: of the bodies of a message, those of other kinds than its own are empty.
+func (w *ward) expectBody(s record.ClinicalEvent) {
+	w.t.Helper()
+	merges := s.Merges() || s.Kind == record.KindJoinVisits
+	if s.Asked.Route != "" && s.Kind != record.KindReferral || !reflect.ValueOf(s.GivenUp).IsZero() && !merges ||
+		s.Signal.Kind != "" && s.Kind != record.KindSignal || s.InScope && s.Kind != record.KindHuman {
+		w.t.Errorf("a message of kind %s has the body of another", s.Kind)
+	}
 }
 
 func (w *ward) outcomes(messages ...[]byte) []string {

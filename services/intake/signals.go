@@ -160,7 +160,7 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	if stop {
 		kind, say = "contact-stopped", job.unit.StopByHand(person)
 	} else {
-		say = job.unit.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, NewJourney: clock.NewID(tx.Now)})
+		say = job.unit.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}})
 	}
 	job.emit(tx, say)
 	if err := job.end(tx); err != nil {

@@ -200,13 +200,13 @@ func (r *rehearsal) applyAll(raw []byte) SampleLine {
 	s := *reading.ClinicalEvent
 	s.Message = r.id()
 	who := s.Person.Reveal()
-	in := record.Incoming{ClinicalEvent: s, Key: "local:" + who.LocalID, MergedKey: "local:" + s.Merged.Reveal().LocalID,
-		NewPerson: r.id(), NewMerged: r.id(), NewVisit: r.id(), NewJourney: r.id(), DecidedAt: r.received}
+	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + who.LocalID, GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
+		New: record.NewIDs{Person: r.id(), GivenUp: r.id(), Visit: r.id(), Journey: r.id()}, DecidedAt: r.received}
 	if who.NHSNumberVerified {
-		in.Number = "number:" + who.NHSNumber
+		in.Keys.Number = "number:" + who.NHSNumber
 	}
 	if who.LocalID == "" {
-		in.Key, in.Anonymous = "visit:"+s.Visit, true
+		in.Keys.Person, in.Keys.Anonymous = "visit:"+s.Visit, true
 	}
 	settled := r.unit.Apply(in)
 	r.apply(settled.Emissions)

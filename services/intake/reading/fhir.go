@@ -533,8 +533,11 @@ func (r *fhirReader) moment(text string) record.Moment {
 // Retracted is the statement of a request that is cancelled: the sender's own word for the scope is taken back, so
 // that a human is asked unless codes say the same.
 func (m FHIRMessage) Retracted(organisation, visit string, said time.Time) record.ClinicalEvent {
-	return record.ClinicalEvent{Kind: record.KindUnask, Organisation: organisation, Visit: visit, StatedAt: said, Person: vault.Conceal(m.Person),
-		Evidence: []record.Evidence{{Role: record.RoleSender}}, PublishedBy: RaisedByFHIR}
+	return record.ClinicalEvent{
+		Header:     record.Header{Kind: record.KindUnask, Organisation: organisation, Visit: visit, StatedAt: said, PublishedBy: RaisedByFHIR},
+		About:      record.About{Person: vault.Conceal(m.Person)},
+		Attendance: record.Attendance{Evidence: []record.Evidence{{Role: record.RoleSender}}},
+	}
 }
 
 // RaisedByFHIR is what a visit is raised by that came over FHIR.

@@ -142,9 +142,9 @@ func (r *Reading) Judge() {
 	switch {
 	case s.Kind == record.KindByHand:
 		r.Outcome, r.Reason = record.Quarantined, record.ReasonByHand
-	case s.Merges() && (!known || s.Merged.Reveal().LocalID == ""):
+	case s.Merges() && (!known || s.GivenUp.Person.Reveal().LocalID == ""):
 		r.Outcome, r.Reason = record.Quarantined, record.ReasonNoPerson
-	case s.Kind == record.KindJoinVisits && (s.Visit == "" || s.MergedVisit == ""):
+	case s.Kind == record.KindJoinVisits && (s.Visit == "" || s.GivenUp.Visit == ""):
 		r.Outcome, r.Reason = record.Quarantined, record.ReasonNoVisit
 	case s.Kind == record.KindPerson && !known && (s.Died || identity.Protected):
 		r.Outcome, r.Reason = record.Quarantined, record.ReasonNoPerson
@@ -241,9 +241,8 @@ func ReadFailure(err error) Reading {
 func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisation string, received time.Time) record.ClinicalEvent {
 	evn, pv1, pid := message.Segment("EVN"), message.Segment("PV1"), message.Segment("PID")
 	s := record.ClinicalEvent{
-		Kind: kind, Organisation: organisation, PublishedBy: "hl7",
-		Visit:   pv1.Field(19).String(),
-		Arrived: p.moment(pv1.Field(44)),
+		Header:     record.Header{Kind: kind, Organisation: organisation, PublishedBy: "hl7", Visit: pv1.Field(19).String()},
+		Attendance: record.Attendance{Arrived: p.moment(pv1.Field(44))},
 	}
 	s.StatedAt, s.SentAt = p.statedAndSent(&s, evn.Field(2), message.SentAt(), received)
 	p.readEnd(&s, evn, pv1)
@@ -270,10 +269,10 @@ func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisa
 	s.Conceal(identity)
 	mrg := message.Segment("MRG")
 	if kind == record.KindJoinVisits {
-		s.MergedVisit = mrg.Field(5).String()
+		s.GivenUp.Visit = mrg.Field(5).String()
 	}
 	if s.Merges() {
-		s.Merged = vault.Conceal(record.Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), p.numbers(message))}})
+		s.GivenUp.Person = vault.Conceal(record.Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), p.numbers(message))}})
 	}
 	s.Believe(received, p.zone)
 	return s

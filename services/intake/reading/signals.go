@@ -182,8 +182,9 @@ func (g Signal) ClinicalEvent(organisation string, said time.Time) record.Clinic
 	person := g.Person.Reveal()
 	identity := record.Identity{}
 	identity.NHSNumber, identity.NHSNumberVerified = person.Number, true
-	next := record.Identity{}
-	next.NHSNumber, next.NHSNumberVerified = person.Becomes, person.Becomes != ""
-	return record.ClinicalEvent{Kind: record.KindSignal, Signal: g.Kind, Organisation: organisation, StatedAt: said, Died: g.Kind == record.SignalDeath,
-		Person: vault.Conceal(identity), Merged: vault.Conceal(next)}
+	return record.ClinicalEvent{
+		Header: record.Header{Kind: record.KindSignal, Organisation: organisation, StatedAt: said},
+		About:  record.About{Person: vault.Conceal(identity), Died: g.Kind == record.SignalDeath},
+		Signal: record.Signal{Kind: g.Kind, Becomes: vault.Conceal(person.Becomes)},
+	}
 }

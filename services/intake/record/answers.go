@@ -41,7 +41,7 @@ type ReportedAnswer struct {
 func (v *Visit) joinAnswers(s ClinicalEvent) {
 	for _, c := range s.Consents {
 		v.Answers = append(v.Answers, ReportedAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
-			By: s.recorder(c), Told: s.Told, Version: s.answeredAt(), Own: s.Route == routeSelf})
+			By: s.recorder(c), Told: s.Asked.Told, Version: s.answeredAt(), Own: s.Asked.Route == routeSelf})
 	}
 }
 
@@ -60,10 +60,10 @@ func (s ClinicalEvent) recorder(c schemas.ReportedConsent) string {
 // was made, whenever the statement came.
 func (s ClinicalEvent) answeredAt() Moment {
 	said := Moment{At: s.StatedAt}
-	if s.Route == routeSelf {
+	if s.Asked.Route == routeSelf {
 		return said
 	}
-	return earliest(said, s.Happened, s.Requested)
+	return earliest(said, s.Happened, s.Asked.At)
 }
 
 // earliest is the earliest that is known of some moments. Of one whose day alone is known, the day may have begun.

@@ -144,8 +144,20 @@ type Identity struct {
 	Version map[string]Version `json:"said,omitempty"`
 }
 
-// ClinicalEvent is one message, read: everything that deciding about it may use.
+// ClinicalEvent is one message, read: everything that deciding about it may use. Of the bodies, those of its kind hold
+// something, and the others are empty.
 type ClinicalEvent struct {
+	Header
+	About
+	Attendance         // of every kind about a visit
+	Asked      Asked   // of KindReferral
+	GivenUp    GivenUp // of KindMerge, KindRename and KindJoinVisits
+	Signal     Signal  // of KindSignal
+	InScope    bool    // of KindHuman: a human's decision about the visit
+}
+
+// Header is what every message has: what it is, whose, and when it was said.
+type Header struct {
 	Message      string // the ledger's id
 	Record       string // the record that it was said under, whatever that has been merged into
 	Kind         Kind
@@ -153,36 +165,54 @@ type ClinicalEvent struct {
 	Numbers      string // whose the numbers of people are, where that is not Organisation
 	Visit        string // PV1-19, or empty
 	StatedAt     time.Time
-	SentAt       time.Time // MSH-7: it orders what was said at one time
-	MergedVisit  string    // of KindJoinVisits: the visit number given up (MRG-5)
-	Setting      Setting
-	Signal       SignalKind // of KindSignal; Merged is then the NHS number it becomes
-	Happened     Moment     // when they left: the first of Ends that can be true
-	Ends         []Moment   // of an end: PV1-45, EVN-6, EVN-2; the best first, unknown ones included
-	Else         Moment     // the next of Ends that can be true
-	Corrects     Moment     // of an update: PV1-45, which corrects when they left
-	Arrived      Moment     // PV1-44
-	Requested    Moment     // of KindReferral: when it was asked for; Happened is then when the person left, if known
-	Route        string     // of KindReferral: professional or self
-	Under18      string     // of KindReferral: yes, no or not-known, where no birth date is given
-	Unverified   bool       // of KindReferral: who it is about is not known for certain
-	Told         []string   // of KindReferral: what the person was told, as codes
-	Double       string     // of KindReferral: another record that may be the same person
-	Destination  string
-	Died         bool
+	SentAt       time.Time        // MSH-7: it orders what was said at one time
+	PublishedBy  string           // hl7, event, form
+	By           string           // who sent it, as recordedBy writes it, where it came with a principal of its own
 	Doubts       map[string]Doubt // what could not be believed, by what it is about
-	LeftBefore   bool
-	Evidence     []Evidence
-	Person       vault.Personal[Identity]
-	Merged       vault.Personal[Identity] // of KindMerge: the record that is given up (MRG)
-	Facts        schemas.Facts            // what the sender states as facts
-	Retracted    []string                 // names of facts that the sender says are known no more
-	Consents     []schemas.ReportedConsent
-	PublishedBy  string // hl7, event, form
-	By           string // who sent it, as recordedBy writes it, where it came with a principal of its own
+}
 
-	// InScope is a human's decision about the visit, of KindHuman.
-	InScope bool
+// About is what a message of any kind may say of the person.
+type About struct {
+	Person    vault.Personal[Identity]
+	Died      bool
+	Facts     schemas.Facts // what the sender states as facts
+	Retracted []string      // names of facts that the sender says are known no more
+	Consents  []schemas.ReportedConsent
+}
+
+// Attendance is what a message says of a visit. A request says of it when the person left, if they have been.
+type Attendance struct {
+	Setting     Setting
+	Arrived     Moment   // PV1-44
+	Happened    Moment   // when they left: the first of Ends that can be true
+	Ends        []Moment // of an end: PV1-45, EVN-6, EVN-2; the best first, unknown ones included
+	Else        Moment   // the next of Ends that can be true
+	Corrects    Moment   // of an update: PV1-45, which corrects when they left
+	Destination string
+	LeftBefore  bool
+	Evidence    []Evidence
+}
+
+// Asked is what a request for support says.
+type Asked struct {
+	At         Moment   // when it was asked for
+	Route      string   // professional or self
+	Under18    string   // yes, no or not-known, where no birth date is given
+	Unverified bool     // who it is about is not known for certain
+	Told       []string // what the person was told, as codes
+	Double     string   // another record that may be the same person
+}
+
+// GivenUp is what becomes part of another: a record, or a visit number.
+type GivenUp struct {
+	Person vault.Personal[Identity] // MRG-1
+	Visit  string                   // MRG-5
+}
+
+// Signal is what became known of a person elsewhere than at their hospital.
+type Signal struct {
+	Kind    SignalKind
+	Becomes vault.Personal[string] // the NHS number that theirs has changed to; empty where it does not say
 }
 
 // Conceal puts back who a statement is about.

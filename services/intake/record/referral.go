@@ -40,9 +40,9 @@ func (v *Visit) joinRequest(s ClinicalEvent, stamp Version) {
 		return
 	}
 	if stamp.After(v.Request.Version) {
-		settled := v.Request.Decided && v.Request.Double == s.Double
-		v.Request = Request{Version: stamp, At: s.Requested, Left: s.Happened, Route: s.Route, Under18: s.Under18, Unverified: s.Unverified,
-			Double: s.Double, Decided: settled}
+		settled := v.Request.Decided && v.Request.Double == s.Asked.Double
+		v.Request = Request{Version: stamp, At: s.Asked.At, Left: s.Happened, Route: s.Asked.Route, Under18: s.Asked.Under18,
+			Unverified: s.Asked.Unverified, Double: s.Asked.Double, Decided: settled}
 	}
 }
 
@@ -72,7 +72,7 @@ func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, a
 
 // Attended makes of a request one attendance among others, of which nobody has said that it is to be followed up.
 func (s *ClinicalEvent) Attended() {
-	s.Kind, s.Route, s.Under18, s.Requested = KindReported, "", "", Moment{}
+	s.Kind, s.Asked.Route, s.Asked.Under18, s.Asked.At = KindReported, "", "", Moment{}
 	s.Ends = append(s.Ends, Moment{At: s.StatedAt})
 	s.Evidence = slices.DeleteFunc(s.Evidence, func(e Evidence) bool { return e.Role == RoleSender })
 }

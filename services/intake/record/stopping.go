@@ -58,13 +58,13 @@ func (w *UnitOfWork) unsafe(person *Person, s ClinicalEvent) []Emission {
 // applySignal applies a signal to everybody who goes by its NHS number. It makes no record of anybody who is not known
 // here, and software only stops: lifting is for a named human.
 func (w *UnitOfWork) applySignal(in Incoming) Decided {
-	known := w.recordsBy(in.Key, in.Number)
+	known := w.recordsBy(in.Keys.Person, in.Keys.Number)
 	if len(known) == 0 {
 		return Decided{Decision: Decision{Outcome: Ignored, Reason: ReasonNotKnown}}
 	}
 	person, s := known[0], in.ClinicalEvent
 	settled := Decided{Person: person.ID, Decision: Decision{Outcome: Joined}}
-	switch s.Signal {
+	switch s.Signal.Kind {
 	case SignalDeath:
 		for _, one := range known {
 			one.die(one.ID)
@@ -148,12 +148,12 @@ func (w *UnitOfWork) recordsBy(key, number string) []*Person {
 // applyNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
 // hospitals go on sending it for a while. Where the signal does not name the new one, a human looks it up.
 func (w *UnitOfWork) applyNumber(in Incoming, known []*Person) Decision {
-	next := in.ClinicalEvent.Merged.Reveal()
-	if next.NHSNumber == "" || in.Renumbered == "" {
+	next := Identity{ReportedPerson: schemas.ReportedPerson{NHSNumber: in.ClinicalEvent.Signal.Becomes.Reveal(), NHSNumberVerified: true}}
+	if next.NHSNumber == "" || in.Keys.Renumbered == "" {
 		return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
 	}
 	for _, record := range known {
-		w.link(record, in.Renumbered)
+		w.link(record, in.Keys.Renumbered)
 		record.apply(next, in.ClinicalEvent.Version(0))
 	}
 	decision := Decision{Outcome: Corrected, Reason: ReasonNumberChanged}

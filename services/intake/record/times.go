@@ -78,10 +78,10 @@ func (s *ClinicalEvent) Believe(received time.Time, zone *time.Location) {
 			s.Arrived = Moment{}
 		}
 	}
-	if s.Requested.Known() && (!can(s.Requested) || !recent(s.Requested)) {
+	if s.Asked.At.Known() && (!can(s.Asked.At) || !recent(s.Asked.At)) {
 		s.Doubt(aboutAsked, schemas.FlagTimeNotBelieved, ReadMessageTime)
-		s.Requested = Moment{At: received}
-	} else if s.Requested.Known() && s.Doubts[aboutAsked].Flags == nil {
+		s.Asked.At = Moment{At: received}
+	} else if s.Asked.At.Known() && s.Doubts[aboutAsked].Flags == nil {
 		s.Doubt(aboutAsked, "", "")
 	}
 	if s.Corrects.Known() && (!can(s.Corrects) || !recent(s.Corrects)) {

@@ -110,18 +110,25 @@ func (w *UnitOfWork) AddVisit(v *Visit) {
 // Incoming is one message to be taken, with the ids that it may need, minted by the door.
 type Incoming struct {
 	ClinicalEvent ClinicalEvent
-	Key           string // the person's lookup key
-	Number        string // the keyed hash of a verified NHS number
-	Anonymous     bool   // Key is made of the visit alone
-	MergedKey     string // of KindMerge and KindRename
-	Renumbered    string // of KindSignal: the keyed hash of the NHS number that the person's has changed to
+	Keys          Keys
+	New           NewIDs
 	VisitID       string // of KindHuman: the visit decided about
 	Way           string // the door it came by
-	NewPerson     string
-	NewMerged     string
-	NewVisit      string
-	NewJourney    string
 	DecidedAt     time.Time
+}
+
+// Keys are the keyed hashes by which those are found whom a message is about.
+type Keys struct {
+	Person     string // the lookup key of the person
+	Anonymous  bool   // Person is made of the visit alone
+	Number     string // of a verified NHS number
+	GivenUp    string // of KindMerge and KindRename: of the record that is given up
+	Renumbered string // of KindSignal: of the NHS number that the person's has changed to
+}
+
+// NewIDs are the ids that what a message makes new would get.
+type NewIDs struct {
+	Person, GivenUp, Visit, Journey string
 }
 
 // Decided is what became of one message.
@@ -152,22 +159,22 @@ func (w *UnitOfWork) apply(in Incoming) Decided {
 	if s.Kind == KindSignal {
 		return w.applySignal(in)
 	}
-	person := w.Persons[in.Key]
+	person := w.Persons[in.Keys.Person]
 	if s.Kind == KindPerson && person == nil && !s.Died {
 		return Decided{Decision: Decision{Outcome: Ignored, Reason: ReasonDemographics}}
 	}
 	if person == nil {
-		person = w.newPerson(in.Key, in.NewPerson, s.Organisation)
-		person.Anonymous = in.Anonymous
+		person = w.newPerson(in.Keys.Person, in.New.Person, s.Organisation)
+		person.Anonymous = in.Keys.Anonymous
 	}
-	s.Record = w.RecordOf[in.Key]
+	s.Record = w.RecordOf[in.Keys.Person]
 	in.ClinicalEvent.Record = s.Record
 	person.apply(person.ownOf(s.Record, s.Person.Reveal()), s.Version(0))
 	w.keepFacts(person, s, in)
-	joined := w.link(person, in.Number)
+	joined := w.link(person, in.Keys.Number)
 	merged := len(w.merged)
 	if s.Died {
-		person.die(w.RecordOf[in.Key])
+		person.die(w.RecordOf[in.Keys.Person])
 	}
 	var settled Decided
 	switch s.Kind {
@@ -314,7 +321,7 @@ func (w *UnitOfWork) visitFor(in Incoming) *Visit {
 	if number == "" {
 		number = Numberless + in.ClinicalEvent.Message
 	}
-	return w.visitNumbered(in.ClinicalEvent.Organisation, number, in.NewVisit)
+	return w.visitNumbered(in.ClinicalEvent.Organisation, number, in.New.Visit)
 }
 
 func (w *UnitOfWork) visitNumbered(organisation, number, newID string) *Visit {
@@ -404,7 +411,7 @@ func (w *UnitOfWork) reevaluate(v *Visit, s ClinicalEvent, in Incoming, persons 
 				continue
 			}
 			in := in
-			in.NewJourney = ""
+			in.New.Journey = ""
 			others = append(others, w.decide(attended, ClinicalEvent{}, person, in))
 		}
 	}
@@ -438,7 +445,7 @@ func (w *UnitOfWork) reevaluateThose(person *Person, in Incoming, otherwise Deci
 				continue
 			}
 			decision := w.decide(attended, ClinicalEvent{}, person, in)
-			in.NewJourney = ""
+			in.New.Journey = ""
 			if len(decision.Emissions) > 0 {
 				otherwise.Journey = cmp.Or(otherwise.Journey, decision.Journey)
 				if otherwise.Outcome != RaisedOutcome && otherwise.Outcome != RaisedFlagged {
@@ -610,7 +617,7 @@ func (w *UnitOfWork) subject(so *Visit, attended []*Visit, person *Person, in In
 	subject := Subject{
 		Home:   w.Homes[so.Organisation],
 		Person: person.ID, Deceased: w.IsDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts, Young: w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)), BadNumber: identity.NumberInvalid,
-		Merged: len(person.Aliases) > 0, NewJourney: in.NewJourney, DecidedAt: in.DecidedAt, Zone: w.Zone,
+		Merged: len(person.Aliases) > 0, NewJourney: in.New.Journey, DecidedAt: in.DecidedAt, Zone: w.Zone,
 		QuarantineH: w.QuarantineFor, Waits: w.Waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),
 	}
 	if subject.NewJourney == "" {
@@ -663,13 +670,13 @@ func (w *UnitOfWork) applyMerge(in Incoming, survivor *Person) Decided {
 		reason = ReasonRenamed
 	}
 	settled := Decided{Decision: Decision{Outcome: Joined, Reason: reason}}
-	given := w.Persons[in.MergedKey]
+	given := w.Persons[in.Keys.GivenUp]
 	if given == survivor { // known before; what it says of them may be new
 		settled.Decision = w.reevaluateActive(survivor, in, reason)
 		return settled
 	}
 	if given == nil {
-		given = w.newPerson(in.MergedKey, in.NewMerged, in.ClinicalEvent.Organisation)
+		given = w.newPerson(in.Keys.GivenUp, in.New.GivenUp, in.ClinicalEvent.Organisation)
 	}
 	survivor.merge(given)
 	w.merged = append(w.merged, given)
@@ -691,8 +698,8 @@ func (w *UnitOfWork) applyMerge(in Incoming, survivor *Person) Decided {
 // applyJoinVisits makes two visit numbers one attendance (A42): the one given up leads to the one that stays.
 func (w *UnitOfWork) applyJoinVisits(in Incoming, person *Person) Decided {
 	s := in.ClinicalEvent
-	stays := w.visitNumbered(s.Organisation, s.Visit, in.NewVisit)
-	given := w.visitNumbered(s.Organisation, s.MergedVisit, w.NewID())
+	stays := w.visitNumbered(s.Organisation, s.Visit, in.New.Visit)
+	given := w.visitNumbered(s.Organisation, s.GivenUp.Visit, w.NewID())
 	before := []*Person{w.Owners[stays.Person], w.Owners[given.Person], person}
 	for _, v := range []*Visit{stays, given} {
 		v.join(s)
