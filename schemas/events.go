@@ -502,9 +502,24 @@ type OfferRaisedData struct {
 	Late bool `json:"late,omitempty"`
 	// By when the partner is asked to answer.
 	AnswerBy time.Time `json:"answerBy"`
-	// True when it may be told to the partner: the person's yes covers it, its agreement is in force, it has a place, and
-	// outward sending is on. Absent, nobody outside may be told, and none has been.
-	MayBeSent bool `json:"mayBeSent,omitempty"`
+}
+
+// OfferClearedData says that an offer may be told to its partner, at first or after a pause: the person's yes covers it,
+// the partner's agreement is in force and a place of its own is kept, and outward sending is on.
+type OfferClearedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+}
+
+// OfferPausedData says that an offer keeps its place, and that nobody outside is told anything of it until it is cleared
+// again: contact is stopped, somebody else has the person, or their yes is asked for again.
+type OfferPausedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
 }
 
 // OfferSentData says that a channel's server has taken the offer for its partner. That the partner knows of it is not

@@ -43,6 +43,8 @@ const (
 	ServiceLineMended   Type = "care.footbridge.service.line-mended.v1"
 
 	OfferRaised            Type = "care.footbridge.offer.raised.v1"
+	OfferCleared           Type = "care.footbridge.offer.cleared.v1"
+	OfferPaused            Type = "care.footbridge.offer.paused.v1"
 	OfferSent              Type = "care.footbridge.offer.sent.v1"
 	OfferAcknowledged      Type = "care.footbridge.offer.acknowledged.v1"
 	OfferNudged            Type = "care.footbridge.offer.nudged.v1"

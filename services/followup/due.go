@@ -81,6 +81,7 @@ func (w *writes) dispatch(r *record, live bool) {
 		next.PlacedAt, next.PlacedWeek = w.Now, monday(w.today())
 		w.take(next.Partner)
 		w.raise(r, next)
+		w.follow(r, next, []Effect{next.cleared()})
 	case !w.Now.Before(o.AnswerBy):
 		w.follow(r, o, o.end(stateWithdrawn, becauseNotDelivered, w.Moment))
 	default:

@@ -177,22 +177,23 @@ func (o *Offer) pause(w Moment) []Effect {
 		o.move(stateAccepted)
 	}
 	o.Paused = true
-	return effects
+	return append(effects, o.paused())
 }
 
 // resume lets a paused offer go on: its clocks start again.
 func (o *Offer) resume(p Partner, named bool, w Moment) []Effect {
 	o.Paused, o.Nudged = false, ""
+	effects := []Effect{o.cleared()}
 	switch {
 	case o.asked():
 		o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
-		return []Effect{{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner, AnswerBy: o.AnswerBy.In(w.Zone)}}}
+		effects = append(effects, Effect{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner, AnswerBy: o.AnswerBy.In(w.Zone)}})
 	case o.State == stateWaiting || o.State == stateAccepted && !named:
 		o.wait(w)
 	case o.State == stateAccepted:
 		o.BookBy = bookBy(p, w)
 	}
-	return nil
+	return effects
 }
 
 // wait keeps the place for the person's own answer.
@@ -222,14 +223,25 @@ func outcomeBy(day calendar.Day, p Partner, w Moment) time.Time {
 func (o *Offer) place(p Partner, w Moment) []Effect {
 	o.PlacedAt, o.PlacedWeek, o.Nudged = w.Now, monday(w.today()), ""
 	o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
-	return []Effect{{schemas.OfferRaised, o.raised(w.Zone)}}
+	return []Effect{o.cleared()}
+}
+
+// mayBeSent says whether an offer that has not gone anywhere may be told to its partner.
+func (o *Offer) mayBeSent() bool { return o.open() && !o.PlacedAt.IsZero() && !o.Paused }
+
+func (o *Offer) cleared() Effect {
+	return Effect{schemas.OfferCleared, schemas.OfferClearedData{Offer: o.ID, Partner: o.Partner}}
+}
+
+func (o *Offer) paused() Effect {
+	return Effect{schemas.OfferPaused, schemas.OfferPausedData{Offer: o.ID, Partner: o.Partner}}
 }
 
 // raised is how the offer stands before it has gone anywhere.
 func (o *Offer) raised(zone *time.Location) schemas.OfferRaisedData {
 	return schemas.OfferRaisedData{
 		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(), LastDay: o.Window.Last.String(),
-		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(zone), MayBeSent: !o.PlacedAt.IsZero() && !o.Paused,
+		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(zone),
 	}
 }
 

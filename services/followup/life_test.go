@@ -155,7 +155,7 @@ func (l *life) holds() {
 		fault = "somebody has an offer who must not know"
 	case yes.At > 0 && !yes.Yes:
 		fault = "an offer stands with a partner that the person said no to"
-	case o.State == stateRaised && o.raised(l.s.zone).MayBeSent && (!yes.Yes || stopped || schemas.ClinicianFirst(visit.Flags)):
+	case o.State == stateRaised && o.mayBeSent() && (!yes.Yes || stopped || schemas.ClinicianFirst(visit.Flags)):
 		fault = "an offer may be sent without a yes, while contact is stopped, or before a clinician's record"
 	case o.told() && !o.Paused && stopped:
 		fault = "an offer goes on while contact is stopped"

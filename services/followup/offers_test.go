@@ -315,7 +315,7 @@ func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
 	s := newSite(t, false)
 	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
 	s.due()
-	s.hasSaid(journey, "offer.raised", 1)
+	s.hasSaid(journey, "offer.cleared", 0)
 	path := "/api/organisations/RXX/going-live"
 	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
 	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May"}`, 422)
@@ -323,10 +323,10 @@ func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
 	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
 	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "POST", path, `{"confirm":true}`, 404)
 	s.due()
-	s.hasSaid(journey, "offer.raised", 1)
+	s.hasSaid(journey, "offer.cleared", 0)
 	s.ask(another, "POST", path, `{"confirm":true}`, 200)
 	s.due()
-	s.hasSaid(journey, "offer.raised", 2)
+	s.hasSaid(journey, "offer.cleared", 1)
 	s.brought(journey)
 	s.is(journey, stateSent, partnerA)
 }
@@ -337,7 +337,7 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	path := "/api/partners/" + partnerA
 	journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
 	s.due()
-	s.hasSaid(journey, "offer.raised", 1) // no agreement: prepared, and told nobody
+	s.hasSaid(journey, "offer.cleared", 0) // no agreement: prepared, and told nobody
 	s.ask(peer(partnerA), "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 403)
 	s.ask(peer(partnerB), "PUT", path+"/capacity", `{"weekly":1}`, 404)
 	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate"}`, 422)

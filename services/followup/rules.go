@@ -346,7 +346,7 @@ func (c *Changes) prepare(w Desired, open *Offer, m Moment) {
 		kept := raise(w, nil, nil, m)
 		open.LeftOn, open.Window, open.AnswerBy, c.Changed = kept.LeftOn, kept.Window, kept.AnswerBy, true
 		c.agree(w, open, fit, m)
-		c.Effects = []Effect{{schemas.OfferRaised, open.raised(m.Zone)}}
+		c.Effects = append([]Effect{{schemas.OfferRaised, open.raised(m.Zone)}}, c.Effects...)
 	default:
 		c.Effects = open.end(stateWithdrawn, cmp.Or(w.Because, becauseReplaced), m)
 		c.Changed = true
@@ -363,7 +363,7 @@ func (c *Changes) agree(w Desired, open *Offer, fit Candidate, m Moment) {
 	if open.Consent == consent && open.Paused == w.Held {
 		return
 	}
-	before := open.raised(m.Zone)
+	before := open.mayBeSent()
 	if open.Paused && !w.Held {
 		open.AnswerBy = answerBy(open.Window, m.today(), fit.Partner, m.Holidays, m.Zone)
 	}
@@ -374,8 +374,11 @@ func (c *Changes) agree(w Desired, open *Offer, fit Candidate, m Moment) {
 	if consent == consentNotAsked {
 		open.PlacedAt = time.Time{}
 	}
-	if after := open.raised(m.Zone); after.MayBeSent != before.MayBeSent {
-		c.Effects = []Effect{{schemas.OfferRaised, after}}
+	switch after := open.mayBeSent(); {
+	case after && !before:
+		c.Effects = []Effect{open.cleared()}
+	case before && !after:
+		c.Effects = []Effect{open.paused()}
 	}
 }
 

@@ -364,7 +364,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.OfferRaised: on(func(k *JourneyState, d schemas.OfferRaisedData, at int64, when time.Time) shown {
 		k.addRaised(at, when, d)
-		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late, "mayBeSent": d.MayBeSent}
+		return shown{"firstDay": d.FirstDay, "lastDay": d.LastDay, "late": d.Late}
 	}),
 	schemas.OfferAccepted: on(func(k *JourneyState, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
@@ -380,6 +380,12 @@ var heard = map[schemas.Type]hearing{
 			}
 		})
 		return shown{"answerBy": d.AnswerBy}
+	}),
+	schemas.OfferCleared: on(func(_ *JourneyState, d schemas.OfferClearedData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer}
+	}),
+	schemas.OfferPaused: on(func(_ *JourneyState, d schemas.OfferPausedData, _ int64, _ time.Time) shown {
+		return shown{"offer": d.Offer}
 	}),
 	schemas.OfferAcknowledged: on(func(_ *JourneyState, d schemas.OfferAcknowledgedData, _ int64, _ time.Time) shown {
 		return shown{"offer": d.Offer}

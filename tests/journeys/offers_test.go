@@ -71,8 +71,8 @@ func (o *offering) mayBeSent(partner string) (offer string) {
 	o.t.Helper()
 	system.Eventually(o.t, func() error {
 		for _, p := range o.Events() {
-			var d schemas.OfferRaisedData
-			if p.Event.Subject == o.journey && p.Event.Type == string(schemas.OfferRaised) && json.Unmarshal(p.Event.Data, &d) == nil && d.MayBeSent && d.Partner == partner {
+			var d schemas.OfferClearedData
+			if p.Event.Subject == o.journey && p.Event.Type == string(schemas.OfferCleared) && json.Unmarshal(p.Event.Data, &d) == nil && d.Partner == partner {
 				offer = d.Offer
 				return nil
 			}
