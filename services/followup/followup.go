@@ -1,27 +1,34 @@
-// Package followup turns an open door into an offer: one follow-up session, asked of one third-sector partner, with
-// a window in local calendar days.
+// Package followup makes of an eligible service an offer: one follow-up session, asked of one third-sector partner, with a
+// window in local calendar days; and sees it through to the session and what comes next.
 //
-// In: discharge.recorded, corrected and withdrawn, consent.given and declined, person.contact-stopped and resumed
-// (intake), pathway.decided (threshold), journey.released, closed and reopened (journey). Out: offer.raised,
-// offer.withdrawn, offer.exhausted.
+// In: discharge.*, referral.requested, information.supplied, consent.*, person.preferences-changed, contact-stopped and
+// resumed (intake), pathway.decided (threshold), journey.held, released, closed and reopened (journey), delivery.*
+// (delivery), and what partners and navigators say over HTTP. Out: offer.*, appointment.*, followup.completed.
 //
-// Tables: partner (who may be asked; seeded from the directory's configuration), journey_state (what is known of a
-// journey), offer. View: held, for the sentinel.
+// Tables: partner (seeded from the directory; what people change stands), live (outward sending, by organisation),
+// journey_state, offer, appointment, offer_question. View: held, for the sentinel.
 //
 // It promises:
 //   - at most one offer stands for a journey (a unique index says so, not only the code);
 //   - the same events in any order, with repetitions, end in the same offer;
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
-//     leaving hospital; with fewer than five days left, fourteen days from now, marked late;
-//   - a journey that is closed has no offer; one that was held keeps its offer with its partner, and its window counts
-//     from the day it is released; a reopened one is offered again, and asks for a new yes (ADR 16);
-//   - nothing is offered while contact is stopped, the visit is withdrawn, or the person has said no; an unknown fact
-//     excludes nothing;
+//     leaving hospital; with fewer than five days left, fourteen days from now, marked late. An offer that follows one that
+//     came to nothing keeps the window that was promised, while there is a day of it left;
+//   - a journey that is closed has no offer; one that is held or whose contact is stopped keeps an offer that its partner
+//     knows of, paused; a reopened one is offered again, and asks for a new yes (ADR 16);
+//   - an unknown fact excludes nothing; why a partner is asked, or is not, is shown to staff (matching.go);
 //   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to
 //     by nobody before a named young people's clinician has recorded who may consent;
-//   - an offer that is raised has left nobody's hands: who the person is leaves only with consent.
+//   - an offer may be told (offer.cleared) under the person's yes, an agreement in force and a place that is taken under
+//     the partner's lock, so that no two replicas oversell it, and where outward sending is on. It is sent (offer.sent)
+//     when a channel's server took it, which delivery says, and not before;
+//   - a partner that is silent is reminded at half time and passed on; its late yes is welcome while its place is free and
+//     nobody else has taken the person on. Every clock is a row; after downtime each fires once, as things stand then;
+//   - a partner goes on from its yes only while the person has said yes to it by name; a session that falls by a stop, a
+//     hold or a no within 48 hours says by when a navigator rings the partner.
 //
-// It does not yet send offers, take answers or count capacity.
+// It does not yet know distance, access needs, groups of one's own, the population behind what it shows of a person, or
+// the hours in which the person wants to meet; a place does not come free for somebody whose offers were exhausted.
 package followup
 
 import (
