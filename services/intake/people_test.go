@@ -20,7 +20,6 @@ import (
 	"footbridge/libs/principal"
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
-	"footbridge/services/intake/record"
 )
 
 var (
@@ -502,60 +501,6 @@ func TestConsentAndContactNeverCrossAMergeUntilAHumanConfirms(t *testing.T) {
 	if counts["person.merged"] != 4 || counts["person.unmerged"] != 4 {
 		t.Errorf("events %v", counts)
 	}
-}
-
-// Any answers and any merges: while nobody has confirmed, no yes of another record counts, a no of either counts for
-// both, and undoing every merge restores what each had.
-func TestNoYesCrossesAnUnconfirmedMergeWhateverWasSaid(t *testing.T) {
-	t.Parallel()
-	records := []string{"a", "b", "c"}
-	rapid.Check(t, func(t *rapid.T) {
-		today := "2026-03-01"
-		var answers []record.Answer
-		for i := range rapid.IntRange(0, 12).Draw(t, "answers") {
-			answers = append(answers, record.Answer{
-				ID: fmt.Sprint(i), Person: rapid.SampledFrom(records).Draw(t, "person"), Purpose: schemas.PurposeFollowUp,
-				Towards: rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "towards"),
-				State:   rapid.SampledFrom([]record.ConsentState{record.ConsentGiven, record.ConsentDeclined, record.ConsentWithdrawn}).Draw(t, "state"),
-				Doubt:   rapid.Bool().Draw(t, "doubt"),
-				Until:   rapid.SampledFrom([]string{"", "2026-02-01", "2026-03-05", "2027-01-01"}).Draw(t, "until"),
-				Version: record.Version{StatedAt: time.Unix(int64(rapid.IntRange(0, 5).Draw(t, "at")), 0)},
-			})
-		}
-		own := rapid.SampledFrom(records).Draw(t, "own")
-		others := rapid.SliceOfDistinct(rapid.SampledFrom(slices.DeleteFunc(slices.Clone(records), func(r string) bool { return r == own })), func(r string) string { return r }).Draw(t, "others")
-		towards := rapid.SampledFrom([]string{"", "x", "y"}).Draw(t, "to")
-		alone := record.Consent(record.Group{Own: own}, answers, schemas.PurposeFollowUp, towards, today)
-		merged := record.Consent(record.Group{Own: own, Others: others}, answers, schemas.PurposeFollowUp, towards, today)
-		if merged.Holds() && !alone.Holds() {
-			t.Fatalf("a yes crossed: alone %s, merged %s", alone, merged)
-		}
-		for _, other := range others {
-			if record.Consent(record.Group{Own: other}, answers, schemas.PurposeFollowUp, towards, today).Refuses() && merged.Holds() {
-				t.Fatalf("a no of %s did not count for %s", other, own)
-			}
-		}
-		card := record.Card{Channels: []record.Channel{{Channel: "phone", Value: "1", Confirmed: true}}, NoSafeChannel: rapid.Bool().Draw(t, "safe")}
-		other := record.Card{Channels: []record.Channel{{Channel: "phone", Value: "2", Confirmed: true}}, NoSafeChannel: rapid.Bool().Draw(t, "otherSafe"), NeverTell: rapid.SliceOfN(rapid.String(), 0, 2).Draw(t, "never"), Note: "theirs"}
-		strict, askFirst := card.Strictest(other)
-		if slices.ContainsFunc(strict.Channels, func(c record.Channel) bool { return c.Value == "2" }) || strict.Note != "" || strict.NeverTell != nil {
-			t.Fatalf("contact crossed: %+v", strict)
-		}
-		if other.NoSafeChannel && (!strict.NoSafeChannel || len(strict.Usable()) > 0) || (len(other.NeverTell) > 0) != askFirst {
-			t.Fatalf("the strictest does not win: %+v", strict)
-		}
-		reads := func(group record.Group) bool {
-			offer := record.Offer{ID: "o", Partner: "x", Accepted: 1, AgreementUntil: "2027-01-01"}
-			sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, group, record.AccessState{State: record.JourneyOpen, Yes: map[string]int64{"x": 1}}, []record.Offer{offer}, answers, today)
-			return sees != record.SeesNothing
-		}
-		if reads(record.Group{Own: own, Others: others}) && !record.Consent(record.Group{Own: own}, answers, schemas.PurposeFollowUp, "x", today).Holds() {
-			t.Fatal("a partner reads without a yes of this record")
-		}
-		if sees, _ := record.MayRead(record.Asking{Organisation: "x", Role: string(schemas.Partner)}, record.Group{Own: own}, record.AccessState{State: record.JourneyOpen}, nil, answers, today); sees != record.SeesNothing {
-			t.Fatal("a partner reads without an offer")
-		}
-	})
 }
 
 // Any merges and un-merges by hand, undone in the reverse order, leave every record as it was.

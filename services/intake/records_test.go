@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"footbridge/schemas"
-	"footbridge/services/intake/record"
 )
 
 func TestJourneysOfRecordsThatTurnOutToBeOnePersonAreAHumansToJoin(t *testing.T) {
@@ -90,19 +89,5 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped", `{"reason":"asked us to"}`)
 	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journeys[0]+"/identity", "", ReasonHeader, "to ring them back"); !strings.Contains(seen, `"contactStopped":true`) {
 		t.Errorf("contact goes on under the other record: %s", seen)
-	}
-}
-
-func TestTheLastDayOfAYesIsADayThatCanBe(t *testing.T) {
-	t.Parallel()
-	const today = "2026-11-20"
-	for until, says := range map[string]string{
-		"": "", "2026-11-20": "", "2028-11-01": "", "2026-11-19": "passed already", "2029-01-01": "two years", "9999-12-31": "two years",
-		"2027-02-30": "local date", "next week": "local date", "20-11-2027": "local date",
-	} {
-		a := record.Answer{Purpose: schemas.PurposeFollowUp, State: record.ConsentGiven, How: "spoken", Giver: "person", Until: until}
-		if fault := record.ConsentFault(a, record.ConsentNotAsked, record.Guard{}, today); (fault == "") != (says == "") || !strings.Contains(fault, says) {
-			t.Errorf("until %q: %q, want %q", until, fault, says)
-		}
 	}
 }
