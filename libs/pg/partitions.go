@@ -65,7 +65,7 @@ func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table stri
 	if err != nil {
 		return 0, fmt.Errorf("listing partitions of %s: %w", table, err)
 	}
-	dropped, stay := 0, []string(nil)
+	dropped, stay, failed := 0, []string(nil), error(nil)
 	for _, day := range days {
 		if !day.Before(utcDay(keep)) {
 			continue
@@ -75,11 +75,14 @@ func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table stri
 		switch {
 		case isUnresolved(err):
 			stay = append(stay, partitionName(table, day))
-		case err != nil:
-			return dropped, fmt.Errorf("dropping partition %s: %w", partitionName(table, day), err)
+		case err != nil: // the other days go on
+			failed = errors.Join(failed, fmt.Errorf("dropping partition %s: %w", partitionName(table, day), err))
 		default:
 			dropped++
 		}
+	}
+	if failed != nil {
+		return dropped, failed
 	}
 	if len(stay) > 0 {
 		return dropped, fmt.Errorf("%w: %s", ErrUnresolved, strings.Join(stay, ", "))

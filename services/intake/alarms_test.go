@@ -89,7 +89,7 @@ func (p *process) watch(t *testing.T, now time.Time) {
 	t.Helper()
 	err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
 		tx.Now = now
-		_, err := p.watchFeeds(t.Context(), tx, 1)
+		_, err := p.watchFeeds(t.Context(), tx, 64)
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"footbridge/libs/clock"
@@ -20,7 +21,7 @@ func (s *Service) Due() []flow.Due {
 		}},
 		{Name: "ledger-old", Every: 10 * time.Minute, Limit: forgetAtOnce, Run: s.forget},
 		{Name: "visits-without-end", Every: 10 * time.Second, Limit: 100, Run: s.watchVisits},
-		{Name: "feeds", Every: s.watchEvery, Limit: 1, Run: s.watchFeeds},
+		{Name: "feeds", Every: s.watchEvery, Limit: 64, Run: s.watchFeeds},
 	}
 }
 
@@ -29,13 +30,13 @@ const feedMemory = 35 * 24 * time.Hour
 
 // watchFeeds counts what came in the last hours, and opens and ends alarms. Processes that run it at once wait for
 // one another, and the second finds nothing to change.
-func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error) {
-	unknown := s.takeUnknown()
+func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	unknown := s.unknownSoFar()
+	tx.AfterCommit(func() { s.haveCounted(unknown) })
 	lockAlarms(tx)
 	since := tx.Now.Add(-2 * feedMemory)
 	newestFeedHour(tx, &since)
 	if err := tx.Flush(); err != nil {
-		s.giveBackUnknown(unknown)
 		return 0, err
 	}
 	if awake := tx.Now.Add(-2 * time.Hour).Truncate(time.Hour); awake.Before(since) {
@@ -45,17 +46,22 @@ func (s *Service) watchFeeds(_ context.Context, tx *flow.Tx, _ int) (int, error)
 	feeds := map[feedKey]*feed{}
 	loadFeeds(tx, feeds)
 	if err := tx.Flush(); err != nil {
-		s.giveBackUnknown(unknown)
 		return 0, err
 	}
 	var changes []alarmChange
+	aside := tx.Postponed()
 	for _, f := range sortedFeeds(feeds) {
+		row := f.Organisation + " " + f.Sender
+		if slices.Contains(aside, row) || len(changes) == limit {
+			continue
+		}
 		change := compareAlarms(*f, alarms(*f, s.profiles.For(f.Sender).Rhythm, tx.Now, s.zone))
 		if len(change.opened)+len(change.ended) > 0 {
+			tx.Attempt(row)
 			changes = append(changes, change)
 		}
 	}
-	return 0, s.raiseAlarms(tx, changes)
+	return len(changes), s.raiseAlarms(tx, changes)
 }
 
 // watchVisits asks about visits that have no end, and looks again at stays on a ward.

@@ -1,8 +1,10 @@
 package intake
 
 import (
-	"footbridge/services/intake/record"
+	"maps"
 	"sync"
+
+	"footbridge/services/intake/record"
 )
 
 // unknownCodes counts codes in systems that nobody has agreed on, until the next look at the feeds. A process that is
@@ -17,25 +19,32 @@ func (s *Service) noteUnknown(a *inboundMessage) {
 		return
 	}
 	if n := a.ClinicalEvent.UnknownOf(); n > 0 {
-		s.giveBackUnknown(map[feedKey]int64{{a.Organisation, a.Sender}: n})
+		s.addUnknown(feedKey{a.Organisation, a.Sender}, n)
 	}
 }
 
-func (s *Service) takeUnknown() map[feedKey]int64 {
+// unknownSoFar are those that are to be counted now. They stay until that is committed (haveCounted).
+func (s *Service) unknownSoFar() map[feedKey]int64 {
 	s.unknown.mu.Lock()
 	defer s.unknown.mu.Unlock()
-	taken := s.unknown.count
-	s.unknown.count = nil
-	return taken
+	return maps.Clone(s.unknown.count)
 }
 
-func (s *Service) giveBackUnknown(count map[feedKey]int64) {
+func (s *Service) haveCounted(counted map[feedKey]int64) {
 	s.unknown.mu.Lock()
 	defer s.unknown.mu.Unlock()
-	for key, n := range count {
-		if s.unknown.count == nil {
-			s.unknown.count = map[feedKey]int64{}
+	for key, n := range counted {
+		if s.unknown.count[key] -= n; s.unknown.count[key] <= 0 {
+			delete(s.unknown.count, key)
 		}
-		s.unknown.count[key] += n
 	}
+}
+
+func (s *Service) addUnknown(key feedKey, n int64) {
+	s.unknown.mu.Lock()
+	defer s.unknown.mu.Unlock()
+	if s.unknown.count == nil {
+		s.unknown.count = map[feedKey]int64{}
+	}
+	s.unknown.count[key] += n
 }

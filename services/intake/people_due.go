@@ -89,9 +89,13 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 // whose person has had a birthday, or has one ahead: the age is a fact, and who turns 18 answers for themselves.
 func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := s.today(tx.Now)
-	aged, err := lockAged(tx, today, limit)
+	aged, more, err := lockAged(tx, today, limit)
 	if err != nil {
 		return 0, err
+	}
+	taken := len(aged)
+	if more { // whoever was left out beside them, the next ones follow at once
+		taken = limit
 	}
 	job := newTransaction(s, nil)
 	for _, one := range aged {
@@ -109,12 +113,12 @@ func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 		}
 	}
 	if len(job.locks.known) == 0 {
-		return len(aged), nil
+		return taken, nil
 	}
 	if err := job.load(tx); err != nil {
 		return 0, err
 	}
-	return len(aged), job.decideAgain(tx)
+	return taken, job.decideAgain(tx)
 }
 
 // decideAgain decides about all persons that were loaded: something that no message says has changed.

@@ -111,7 +111,7 @@ func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (
 	tx.Queue(`select 1 from person where id = (select person from journey where id = $1::uuid) for update`, journey)
 	tx.Queue(`select j.id::text, p.id::text, j.state, exists (select 1 from records_of(p.id) as o(id) join person q on q.id = o.id left join contact_stop t on t.person = q.id where q.deceased or t.person is not null), p.version, k.wrapped, p.identity, c.sealed, coalesce(c.version, 0), coalesce(c.changed_at, 'epoch'), coalesce(c.confirmed, true),
 			owner_of(coalesce(v.organisation, p.organisation)), not is_placed(coalesce(v.organisation, p.organisation)), coalesce(v.says -> 'raised' -> 'flags', '[]')::text,
-			case when (v.says #>> '{raised,facts,age}')::int >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
+			case when years_of(v.says #>> '{raised,facts,age}') >= $5 then '' else coalesce(v.says #>> '{mayAnswer,who}', '') end
 		from journey j join person p on p.id = j.person
 		left join person_key k on k.person = p.id left join contact_card c on c.person = p.id
 		left join lateral (select * from visit v where v.journey = j.id order by v.raised_at desc limit 1) v on true
@@ -706,12 +706,13 @@ func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*record.Visit, err
 		cross join lateral (select coalesce(p.survivor, p.id) in (select record from doubted) or (coalesce(v.says -> 'request' ->> 'double', '') <> ''
 			and coalesce(v.says -> 'request' ->> 'settled', '') <> 'true') as it) wanted
 		where j.state <> 'closed' and not v.withdrawn and ($1::uuid[] is null or p.id = any($1) or p.survivor = any($1))
-			and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false)
-		order by v.organisation, v.number limit $2 for update of v skip locked`, records, limit).Query(func(rows pgx.Rows) error {
+			and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false) and v.id <> all($3::uuid[])
+		order by v.organisation, v.number limit $2 for update of v skip locked`, records, limit, tx.Postponed()).Query(func(rows pgx.Rows) error {
 		var v record.Visit
 		var says string
 		var wanted bool
 		_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &wanted}, func() error {
+			tx.Attempt(v.ID)
 			loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion + 1, Stored: true}
 			if err := json.Unmarshal([]byte(says), &loaded.VisitState); err != nil {
 				return fmt.Errorf("reading visit %s: %w", v.ID, err)
@@ -780,7 +781,7 @@ type agedPerson struct {
 
 // lockAged takes the next persons of journeys that are not closed and began before this local day. It goes through
 // the journeys once a day, in the order of their ids, whatever is restarted.
-func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error) {
+func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, more bool, err error) {
 	upto := ""
 	tx.Queue(`update age_cursor set day = $1::date, upto = case when day = $1::date then upto else '00000000-0000-0000-0000-000000000000' end
 		where day < $1::date or not done returning upto::text`, today).Query(func(rows pgx.Rows) error {
@@ -788,11 +789,11 @@ func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 		return err
 	})
 	if err := tx.Flush(); err != nil || upto == "" {
-		return nil, err // all have been looked at today
+		return nil, false, err // all have been looked at today
 	}
 	tx.Queue(`with next as (select id, person from journey where id > $1::uuid and state <> 'closed' order by id limit $2),
 			moved as (update age_cursor set upto = coalesce((select max(id::text) from next)::uuid, upto), done = (select count(*) from next) < $2)
-		select r.id::text, l.hash, coalesce((v.says #>> '{raised,facts,age}')::int, -1), coalesce(v.says #>> '{raised,facts,ageRisesOn}', ''), k.wrapped, r.identity
+		select r.id::text, l.hash, coalesce(years_of(v.says #>> '{raised,facts,age}'), -1), coalesce(v.says #>> '{raised,facts,ageRisesOn}', ''), k.wrapped, r.identity
 		from next join person p on p.id = next.person join person r on r.id = coalesce(p.survivor, p.id) join person_key k on k.person = r.id
 		join lateral (select hash from person_lookup where person = any(r.aliases || r.id) limit 1) l on true
 		join lateral (select says from visit where journey = next.id and not withdrawn order by raised_at desc limit 1) v on true
@@ -807,7 +808,8 @@ func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, err error
 			})
 			return err
 		})
-	return all, tx.Flush()
+	tx.Queue(`select not done from age_cursor`).QueryRow(func(row pgx.Row) error { return row.Scan(&more) })
+	return all, more, tx.Flush()
 }
 
 // fedCard is a card of somebody of whom a message has said something since.
@@ -848,7 +850,7 @@ func askDoubles(tx *flow.Tx, since time.Time, limit int) error {
 			cross join lateral (select o.id from person o where o.name_hash = r.name_hash and o.id <> r.id and coalesce(o.survivor, o.id) <> coalesce(r.survivor, r.id)
 				order by o.anonymous, o.id limit 1) o
 			where r.anonymous and r.name_hash is not null and r.said_at > $1 and v.journey is not null
-				and (v.says -> 'request' ->> 'unverified')::boolean and v.says -> 'request' -> 'double' is null
+				and v.says -> 'request' ->> 'unverified' = 'true' and v.says -> 'request' -> 'double' is null
 			order by v.organisation, v.number limit $2 for update of v skip locked)
 		update visit v set says = jsonb_set(v.says, '{request,double}', to_jsonb(f.other::text)), version = v.version + 1 from found f where v.id = f.id`, since, limit)
 	return tx.Flush()
@@ -865,7 +867,7 @@ type keptMessage struct {
 const scopeOfMessages = `select m.id::text, coalesce(m.person::text, ''), m.raw is not null,
 		m.journey is not null or exists (select 1 from visit v where v.id = m.visit and v.journey is not null)
 		or exists (select 1 from person p join person q on coalesce(q.survivor, q.id) = coalesce(p.survivor, p.id) join journey j on j.person = q.id where p.id = m.person),
-		m.outcome = 'quarantined' or exists (select 1 from visit v where v.id = m.visit and (v.says ->> 'wasInScope')::boolean)
+		m.outcome = 'quarantined' or exists (select 1 from visit v where v.id = m.visit and v.says ->> 'wasInScope' = 'true')
 	from message m`
 
 // eraseOutOfScope destroys the content of messages that came before a time and are about no journey, and of persons of
@@ -876,7 +878,11 @@ func eraseOutOfScope(tx *flow.Tx, before time.Time, limit int) (int, error) {
 	var upto string
 	collect := func(rows pgx.Rows) error {
 		var m keptMessage
-		_, err := pgx.ForEachRow(rows, []any{&m.id, &m.person, &m.sealed, &m.inScope, &m.waits}, func() error { all = append(all, m); return nil })
+		_, err := pgx.ForEachRow(rows, []any{&m.id, &m.person, &m.sealed, &m.inScope, &m.waits}, func() error {
+			tx.Attempt(m.id)
+			all = append(all, m)
+			return nil
+		})
 		return err
 	}
 	tx.Queue(`select upto::text from content_cursor for update skip locked`).Query(func(rows pgx.Rows) error {
@@ -886,7 +892,10 @@ func eraseOutOfScope(tx *flow.Tx, before time.Time, limit int) (int, error) {
 	if err := tx.Flush(); err != nil || upto == "" {
 		return 0, err // another process is at it
 	}
-	tx.Queue(scopeOfMessages+` where m.id > $1::uuid and m.id < $2::uuid order by m.id limit $3`, upto, pg.UUIDFloor(before), limit).Query(collect)
+	// One that could not be done alone is passed, and looked at again an hour later.
+	tx.Queue(`insert into content_kept (message, look_at) select message, $2 from unnest($1::uuid[]) as message where message > $3::uuid on conflict do nothing`,
+		tx.Postponed(), tx.Now.Add(time.Hour), upto)
+	tx.Queue(scopeOfMessages+` where m.id > $1::uuid and m.id < $2::uuid and m.id <> all($4::uuid[]) order by m.id limit $3`, upto, pg.UUIDFloor(before), limit, tx.Postponed()).Query(collect)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
@@ -894,13 +903,13 @@ func eraseOutOfScope(tx *flow.Tx, before time.Time, limit int) (int, error) {
 	if taken > 0 {
 		tx.Queue(`update content_cursor set upto = $1::uuid`, all[taken-1].id)
 	}
-	tx.Queue(`with due as (delete from content_kept where message in (select message from content_kept where look_at <= $1 order by look_at limit $2) returning message) `+
-		scopeOfMessages+` join due on due.message = m.id`, tx.Now, limit).Query(collect)
+	tx.Queue(`with due as (delete from content_kept where message in (select message from content_kept where look_at <= $1 and message <> all($3::uuid[]) order by look_at limit $2) returning message) `+
+		scopeOfMessages+` join due on due.message = m.id`, tx.Now, limit-taken, tx.Postponed()).Query(collect)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
 	eraseMessages(tx, all)
-	return taken, tx.Flush()
+	return len(all), tx.Flush()
 }
 
 func eraseMessages(tx *flow.Tx, all []keptMessage) {

@@ -3,7 +3,6 @@ package intake
 import (
 	"context"
 	"errors"
-	"fmt"
 	"time"
 
 	"footbridge/libs/flow"
@@ -25,7 +24,7 @@ func (s *Service) forget(ctx context.Context, tx *flow.Tx, limit int) (int, erro
 		if _, err := pg.DropDayPartitionsBefore(ctx, s.pool, table, pg.ByUUIDv7, tx.Now.Add(-s.keepLedger)); errors.Is(err, pg.ErrUnresolved) {
 			s.log.Warn("old days of the ledger are kept: a human has not looked at all of their messages", schemas.AttrError, err)
 		} else if err != nil {
-			return 0, fmt.Errorf("dropping old days of the ledger: %w", err)
+			s.log.Error("old days of the ledger could not be dropped; trying again", schemas.AttrError, err, schemas.AttrRunbook, "rows-aside.md")
 		}
 	}
 	var gone int

@@ -837,7 +837,7 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	var outcome string
 	var settled *time.Time
 	err := s.pool.QueryRow(ctx, `select q.status, q.authored_at, q.changed_at, coalesce(m.outcome, ''), coalesce(m.reason, ''), coalesce(m.settled_as, ''),
-			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce((v.says -> 'raised' ->> 'contactOver')::boolean, false), coalesce(j.state, '')
+			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce(v.says -> 'raised' ->> 'contactOver' = 'true', false), coalesce(j.state, '')
 		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j on j.id = coalesce(m.journey, v.journey)
 		where q.organisation = $1 and q.id = $2::uuid`, who.Organisation, id).
 		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Decided, &settled, &asked.Published,
@@ -947,7 +947,7 @@ func compareFeeds(a, b feedKey) int {
 // newestFeedHour gives the newest hour that was counted, where any was: what came in it and since is to be counted,
 // also where nobody counted for long, as this system was stopped.
 func newestFeedHour(q queuer, since *time.Time) {
-	q.Queue(`select max(hour) from feed_hour`).QueryRow(func(row pgx.Row) error {
+	q.Queue(`select max(hour) from feed_hour where isfinite(hour)`).QueryRow(func(row pgx.Row) error {
 		var newest *time.Time
 		err := row.Scan(&newest)
 		if newest != nil {
@@ -958,7 +958,8 @@ func newestFeedHour(q queuer, since *time.Time) {
 }
 
 // feedHours narrows feed_hour f to the last weeks of each sender, up to the newest that came from it, however long ago.
-const feedHours = `f.hour >= (select max(n.hour) from feed_hour n where n.organisation = f.organisation and n.sender = f.sender) - make_interval(secs => $1)`
+const feedHours = `isfinite(f.hour) and isfinite(f.last_at)
+	and f.hour >= (select max(n.hour) from feed_hour n where n.organisation = f.organisation and n.sender = f.sender and isfinite(n.hour)) - make_interval(secs => $1)`
 
 // loadFeeds reads each sender's last weeks and the alarms that stand or were dismissed.
 func loadFeeds(q queuer, feeds map[feedKey]*feed) {
@@ -1026,7 +1027,7 @@ type watchedVisit struct {
 func lockWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
 	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
 			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person and r.deceased),
-			exists (select 1 from message m where m.id = (v.says #>> '{watch,message}')::uuid and m.outcome = 'quarantined')
+			exists (select 1 from message m where m.id = uuid_of(v.says #>> '{watch,message}') and m.outcome = 'quarantined')
 		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var v record.Visit
