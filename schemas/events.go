@@ -328,6 +328,8 @@ type PreferencesChangedData struct {
 	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left
 	// to ask; absent where the event does not speak of it.
 	Questions []string `json:"questions,omitzero" is:"contact-question" items:"0,10"`
+	// True when somebody recorded how the person may be reached safely, or that no way is and what was arranged instead.
+	Reachable bool `json:"reachable,omitempty"`
 	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
 	// any more. Absent where the event does not speak of it.
 	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
@@ -470,6 +472,9 @@ type InformationSuppliedData struct {
 	Facts Facts `json:"facts"`
 	// Names of facts that are known no more.
 	Retracted []string `json:"takenBack,omitempty" is:"fact" items:"0,40"`
+	// Names of facts that were asked for and that the person would rather not say, or nobody can find out. They stay
+	// unknown, and exclude nothing.
+	NotSaid []string `json:"notSaid,omitempty" is:"fact" items:"0,40"`
 }
 
 // GapFoundData says that nothing statutory is open: the person falls between what services publish.

@@ -124,6 +124,7 @@ var queries = map[string][]string{
 	"GET /api/messages":            {"waiting", "outcome", "sender", "limit", "cursor"},
 	"GET /api/offers":              {"limit", "cursor"},
 	"GET /api/journeys":            {"void", "state", "limit", "cursor"},
+	"GET /api/steps":               {"mine", "team", "due", "past", "limit", "cursor"},
 	"GET /api/people/{ref}/access": {"limit", "cursor"},
 	"GET /api/facilities":          {"placed", "limit", "cursor"},
 	"GET /api/services":            {"limit", "cursor"},

@@ -37,6 +37,9 @@ type Principal struct {
 	// Source is what a system may call itself: the source of its events, the profile of its messages. People have
 	// none.
 	Source string
+	// Team is which owners of steps a person is, parted by blanks, where that is not what everybody of their role is:
+	// "navigator:deputy".
+	Team string
 }
 
 // Valid reports whether organisation, role and subject are all known.

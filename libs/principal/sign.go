@@ -84,6 +84,7 @@ type claims struct {
 	Role         string `json:"role,omitempty"`
 	Subject      string `json:"sub,omitempty"`
 	Source       string `json:"src,omitempty"`
+	Team         string `json:"team,omitempty"`
 	Audience     string `json:"aud"`
 	IssuedAt     int64  `json:"iat"` // milliseconds since 1970
 	// Forwards is the assertion that this one passes on to another audience.
@@ -96,7 +97,7 @@ func (s *Signer) Sign(p Principal, audience string, now time.Time) (string, erro
 	if !p.Valid() || audience == "" {
 		return "", fmt.Errorf("signing principal %v for %q: organisation, role, subject and audience must all be given", p, audience)
 	}
-	return s.seal(asserted, claims{p.Organisation, p.Role, p.Subject, p.Source, audience, now.UnixMilli(), ""})
+	return s.seal(asserted, claims{p.Organisation, p.Role, p.Subject, p.Source, p.Team, audience, now.UnixMilli(), ""})
 }
 
 // Forward passes on an assertion that was made for this signer's holder to another service: the principal stays as the
@@ -150,7 +151,7 @@ func (v *Verifier) Verify(value, audience string, now time.Time) (Principal, err
 	if err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Organisation: c.Organisation, Role: c.Role, Subject: c.Subject, Source: c.Source}
+	p := Principal{Organisation: c.Organisation, Role: c.Role, Subject: c.Subject, Source: c.Source, Team: c.Team}
 	if !p.Valid() {
 		return Principal{}, refused("incomplete")
 	}
@@ -172,7 +173,7 @@ func (v *Verifier) verifyForwarded(value, audience string, now time.Time) (Princ
 	if err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Organisation: inner.Organisation, Role: inner.Role, Subject: inner.Subject, Source: inner.Source}
+	p := Principal{Organisation: inner.Organisation, Role: inner.Role, Subject: inner.Subject, Source: inner.Source, Team: inner.Team}
 	// Once for whom it was made, once for whom it is forwarded to: a forwarder widens nobody's rights.
 	if !p.Valid() || !v.rules.May(origin, holder, p) || !v.rules.May(origin, audience, p) {
 		return Principal{}, refused("the key of " + origin + " may not assert this")

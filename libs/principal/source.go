@@ -52,6 +52,8 @@ type Token struct {
 	Role         string `yaml:"role"`
 	Subject      string `yaml:"subject"`
 	Source       string `yaml:"source"`
+	// Team is which owners of steps a person is, parted by blanks, where that is not what everybody of their role is.
+	Team string `yaml:"team"`
 	// NotAfter ends the token; zero is never.
 	NotAfter time.Time `yaml:"not_after"`
 }
@@ -143,7 +145,7 @@ func (t *Tokens) Replace(tokens []Token) error {
 }
 
 func (t Token) principal() Principal {
-	return Principal{Organisation: t.Organisation, Role: t.Role, Subject: t.Subject, Source: t.Source}
+	return Principal{Organisation: t.Organisation, Role: t.Role, Subject: t.Subject, Source: t.Source, Team: t.Team}
 }
 
 // Source finds the principal of an Authorization: Bearer header. The table is looked up by the token's hash, so the

@@ -35,8 +35,10 @@ type step struct {
 	Also       []string  `json:"alsoOwners"`
 	DueAt      time.Time `json:"dueAt"`
 	FirstDueAt time.Time `json:"firstDueAt"`
-	// May lists what the caller may do with it: "done", "acknowledge", "reassign".
-	May []string `json:"may"`
+	Words      string    `json:"words"`
+	// Actions are the requests by which it ends that are open to the caller; Until is what ends it beside them.
+	Actions []schemas.Action `json:"actions"`
+	Until   string           `json:"until"`
 	// TakeOn are the owners as whom the caller may take it on.
 	TakeOn []string `json:"takeOn"`
 }
@@ -171,7 +173,12 @@ func (c *client) decide(ctx context.Context, p principal.Principal, id, decision
 	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body, nil)
 }
 
-// changeStep does something with a step: "done" or "acknowledge". key makes a second press of the button harmless.
+// act sends the request of a step's action.
+func (c *client) act(ctx context.Context, p principal.Principal, action schemas.Action, key string, body []byte) error {
+	return c.call(ctx, p, serviceOf(action.Method, action.Path), action.Method, action.Path, key, json.RawMessage(body), nil)
+}
+
+// changeStep does something with a step: "acknowledge". key makes a second press of the button harmless.
 func (c *client) changeStep(ctx context.Context, p principal.Principal, id, change, key string, body any) error {
 	return c.call(ctx, p, schemas.Journey, http.MethodPost, "/api/steps/"+url.PathEscape(id)+"/"+change, key, body, nil)
 }

@@ -115,13 +115,14 @@ func DevChoices() []Choice {
 		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", staff(schemas.Navigator, "dev-navigator")},
 		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age is not known. Sees the journeys of RXX.", staff(schemas.YoungPeoplesClinician, "dev-clinician")},
 		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", staff(schemas.Operator, "dev-operator")},
+		{"deputy", "Deputy navigator", "Takes on what the navigator on duty could not see to in time. Sees what the navigator sees.",
+			principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-deputy", Team: "navigator:deputy"}},
 	}
 }
 
 // Routes are the console's pages, for the gateway.
 func Routes() []schemas.Route {
 	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator}
-	staff := []schemas.Role{schemas.SendingTeam, schemas.Navigator}
 	teams := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician}
 	guests := []schemas.Role{schemas.Guest}
 	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
@@ -134,7 +135,7 @@ func Routes() []schemas.Route {
 		page("GET", "/{$}", "The start.", lists...),
 		page("GET", "/journeys", "Journeys by the time promised.", lists...),
 		page("GET", "/journeys/{id}", "One journey.", lists...),
-		page("POST", "/journeys/{id}/steps/{step}/done", "Says that a step is done.", staff...),
+		page("POST", "/journeys/{id}/steps/{step}/record", "Records what a step was for, by one of its actions.", teams...),
 		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", teams...),
 		page("GET", "/journeys/{id}/clinician", "Asks a young people's clinician who may be asked.", schemas.YoungPeoplesClinician),
 		page("POST", "/journeys/{id}/clinician", "Records who may be asked.", schemas.YoungPeoplesClinician),
@@ -206,14 +207,14 @@ func (s *Console) register() error {
 	c := s.config
 	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock, TrustCaller: true})
 	return httpx.Register(s.mux, Routes(), map[string]httpx.Handler{
-		"GET /assets/{file...}":                 s.serveAsset,
-		"GET /favicon.ico":                      s.serveAsset,
-		"GET /sign-in":                          s.showSignIn,
-		"GET /{$}":                              toTheStart,
-		"GET /journeys":                         s.listJourneys,
-		"GET /journeys/{id}":                    s.showJourney,
-		"POST /journeys/{id}/steps/{step}/done": s.changeStep("done"),
-		"POST /journeys/{id}/steps/{step}/acknowledge": s.changeStep("acknowledge"),
+		"GET /assets/{file...}": s.serveAsset,
+		"GET /favicon.ico":      s.serveAsset,
+		"GET /sign-in":          s.showSignIn,
+		"GET /{$}":              toTheStart,
+		"GET /journeys":         s.listJourneys,
+		"GET /journeys/{id}":    s.showJourney,
+		"POST /journeys/{id}/steps/{step}/record":      s.record,
+		"POST /journeys/{id}/steps/{step}/acknowledge": s.takeOn,
 		"GET /journeys/{id}/clinician":                 s.showClinician,
 		"POST /journeys/{id}/clinician":                s.recordClinician,
 		"GET /journeys/{id}/trace":                     s.showTrace,

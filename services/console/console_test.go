@@ -77,7 +77,7 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			_, _ = w.Write(content)
 		})
 	}
-	s.mux.HandleFunc("POST /api/steps/{id}/{change}", func(w http.ResponseWriter, r *http.Request) {
+	record := func(w http.ResponseWriter, r *http.Request) {
 		body, _ := httpx.ReadBody(w, r, 1<<10)
 		s.changes = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
 		if s.refuse != nil {
@@ -85,7 +85,9 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			return
 		}
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
-	})
+	}
+	s.mux.HandleFunc("POST /api/steps/{id}/{change}", record)
+	s.mux.HandleFunc("POST /api/journeys/{id}/{change}", record)
 	s.mux.HandleFunc("GET /api/messages", func(w http.ResponseWriter, r *http.Request) {
 		name := "messages.json"
 		if r.URL.Query().Get("waiting") == "true" {
@@ -213,7 +215,7 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 	return map[string]string{
 		"sign-in":          f.page(t, "/sign-in", principal.Principal{}),
 		"journeys":         f.page(t, "/journeys", nurse),
-		"journey":          f.page(t, "/journeys/"+firstID+"?said=done", nurse),
+		"journey":          f.page(t, "/journeys/"+firstID+"?said=recorded", nurse),
 		"journey-operator": f.page(t, "/journeys/"+firstID, opera),
 		"messages":         f.page(t, "/messages?outcome=quarantined", opera),
 		"trace":            f.page(t, "/journeys/"+firstID+"/trace", opera),
@@ -271,8 +273,8 @@ func TestAJourneyShowsStepsDoorsAndSentences(t *testing.T) {
 	t.Parallel()
 	page := start(t).page(t, "/journeys/"+firstID, nurse)
 	for _, words := range []string{
-		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", "Mark as done", "Taken on by Liaison team",
-		"Taken on by Navigator on duty", "Open now", "Not offering this at present", "For people living in the west of the county.",
+		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", "Taken on by Liaison team", "Would they like a follow-up session?", "They could not be reached",
+		"How did they say it?", "Area they are staying in", "Open now", "Not offering this at present", "For people living in the west of the county.",
 		"last checked on Thursday 1 January 2026", "We would need to know where they are staying now.", "The person is on its list",
 		schemas.Sentence(string(schemas.OfferRaised)), "Between Monday 9 March 2026 and Monday 16 March 2026.", "2:41am",
 	} {
@@ -286,17 +288,21 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	page := f.page(t, "/journeys/"+firstID, nurse)
-	found := regexp.MustCompile(`action="(/journeys/[^"]*/done)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
-	if found == nil {
-		t.Fatal("there is no form to say done")
+	if strings.Contains(page, "Mark as done") {
+		t.Error("a step that ends by its record can be marked as done")
 	}
+	found := regexp.MustCompile(`action="(/journeys/[^"]*/record)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
+	if found == nil {
+		t.Fatal("there is no form to record anything")
+	}
+	filled := url.Values{"request": {found[2]}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1-1.answers.0.state": {"given"}, "a1-1.how": {"spoken"}}
 	for range 2 {
-		w := f.ask(t, "POST", found[1], url.Values{"request": {found[2]}}, nurse)
-		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=done" {
+		w := f.ask(t, "POST", found[1], filled, nurse)
+		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=recorded" {
 			t.Fatalf("answered %d, sent to %q", w.Code, w.Header().Get("Location"))
 		}
 	}
-	want := change{"/api/steps/" + stepID + "/done", found[2], "{}"}
+	want := change{"/api/journeys/" + firstID + "/consent", found[2], `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`}
 	if len(f.services.changes) != 2 || f.services.changes[0] != want || f.services.changes[1] != want {
 		t.Errorf("sent on %+v", f.services.changes)
 	}
@@ -306,11 +312,33 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	}
 }
 
+// TestAFormThatLacksSomethingSaysSoAndKeepsTheRest: what was entered stands there still, and nothing is sent.
+func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	filled := url.Values{"request": {"k"}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1-1.how": {"written"}}
+	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", filled, nurse)
+	page := w.Body.String()
+	for _, words := range []string{"Answer this: Would they like a follow-up session?", `value="written" checked`, "<details class=\"nhsuk-details\" open>"} {
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, words) {
+			t.Errorf("answered %d without %q", w.Code, words)
+		}
+	}
+	filled.Set("does", "/api/steps/"+stepID+"/done")
+	if w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", filled, nurse); w.Code != http.StatusConflict {
+		t.Errorf("what the service does not offer is answered with %d", w.Code)
+	}
+	if len(f.services.changes) > 0 {
+		t.Errorf("sent on %+v", f.services.changes)
+	}
+}
+
 func TestWhatCannotBeDoneIsSaidOnTheJourneysPage(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	f.services.refuse = httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey again.")
-	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/done", url.Values{"request": {"k"}}, nurse)
+	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", url.Values{"request": {"k"}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+		"a1-1.answers.0.state": {"given"}, "a1-1.how": {"spoken"}}, nurse)
 	page := w.Body.String()
 	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) || !strings.Contains(page, "<title>Error: ") {
 		t.Errorf("answered %d %s", w.Code, page)

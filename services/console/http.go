@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -213,11 +214,12 @@ type journeyView struct {
 }
 
 func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
-	return s.journeyPage(w, r, http.StatusOK, nil)
+	return s.journeyPage(w, r, http.StatusOK, nil, nil, nil)
 }
 
-// journeyPage shows a journey, with what could not be done to it.
-func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int, problems []problemView) error {
+// journeyPage shows a journey, with what could not be done to it, and what was entered in a form with what is the matter
+// with it.
+func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, problems []problemView) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -232,9 +234,10 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)
 	}
-	for _, step := range j.Steps {
+	for i, step := range j.Steps {
 		v := viewStep(step, s.config.Clock.Now(), s.zone)
 		v.Request = clock.NewRandomID()
+		v.Actions = formsOf(i, step.Actions, entered, matters)
 		page.Steps = append(page.Steps, v)
 	}
 	if decided, missing := s.decision(r, p, id); missing {
@@ -262,37 +265,74 @@ func (s *Console) decision(r *http.Request, p principal.Principal, id string) (d
 
 // doneWords say what a button did, on the page that follows.
 var doneWords = map[string]string{
-	"done":        "Thank you. This step is done, and what happens next is below.",
 	"clinician":   "Thank you. It is recorded who may be asked, and what happens next is below.",
+	"recorded":    "Thank you. It is recorded, and what happens next is below.",
 	"acknowledge": "Thank you. Everyone who looks here can see that it is in hand.",
 }
 
-// changeStep says that a step is done, or takes it on. Pressed twice it is done once: the form carries a key.
-func (s *Console) changeStep(change string) httpx.Handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := principal.Need(r.Context())
-		if err != nil {
-			return err
-		}
-		if err := readForm(w, r); err != nil {
-			return err
-		}
-		body := map[string]string{}
-		if change == "acknowledge" {
-			body["owner"] = r.PostFormValue("owner")
-		}
-		step := r.PathValue("step")
-		err = s.client.changeStep(r.Context(), p, step, change, r.PostFormValue("request"), body)
-		var problem *httpx.Problem
-		if errors.As(err, &problem) && slices.Contains([]int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusForbidden}, problem.Status) {
-			return s.journeyPage(w, r, problem.Status, []problemView{{problem.Detail, "next"}})
-		}
-		if err != nil {
-			return err
-		}
-		http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said="+change, http.StatusSeeOther)
-		return nil
+// record sends what somebody filled in for an action of a step: the service says which are open, and what each asks for.
+// Pressed twice it is done once: the form carries a key.
+func (s *Console) record(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
 	}
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	j, err := s.client.journey(r.Context(), p, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	key := r.PostFormValue("action")
+	action, found := actionNamed(j, r.PathValue("step"), key, r.PostFormValue("does"))
+	if !found {
+		return s.journeyPage(w, r, http.StatusConflict, nil, nil, []problemView{{"What happens next has changed meanwhile: look at it as it is now", "next"}})
+	}
+	a := newAnswers(r.PostForm, s.zone)
+	body, err := bodyOf(key, action, a)
+	if err != nil {
+		a.matter(key, "Something that was entered is no whole number")
+	}
+	if len(a.matters) > 0 {
+		return s.journeyPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters, problemsOf(a.matters))
+	}
+	return s.after(w, r, "recorded", s.client.act(r.Context(), p, action, r.PostFormValue("request"), body))
+}
+
+// problemsOf are lines of the error summary, each leading to its question.
+func problemsOf(matters map[string]string) []problemView {
+	var all []problemView
+	for _, name := range slices.Sorted(maps.Keys(matters)) {
+		all = append(all, problemView{matters[name], name})
+	}
+	return all
+}
+
+// takeOn takes a step on.
+func (s *Console) takeOn(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	body := map[string]string{"owner": r.PostFormValue("owner")}
+	return s.after(w, r, "acknowledge", s.client.changeStep(r.Context(), p, r.PathValue("step"), "acknowledge", r.PostFormValue("request"), body))
+}
+
+// after shows the journey once something was done to it, or says why it was not, with what was entered.
+func (s *Console) after(w http.ResponseWriter, r *http.Request, said string, err error) error {
+	var problem *httpx.Problem
+	if errors.As(err, &problem) && slices.Contains([]int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusForbidden}, problem.Status) {
+		return s.journeyPage(w, r, problem.Status, r.PostForm, nil, []problemView{{problem.Detail, "next"}})
+	}
+	if err != nil {
+		return err
+	}
+	http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said="+said, http.StatusSeeOther)
+	return nil
 }
 
 type traceView struct {

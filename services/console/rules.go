@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"net/url"
 	"slices"
 	"time"
@@ -22,7 +23,8 @@ type stepView struct {
 	Away    string // "in 5 hours"
 	Late    bool
 	First   string // the time first promised, where it is another
-	MayDone bool
+	Actions []actionView
+	Until   string // what ends it that is nobody's here to do
 	TakeOn  []takeOn
 	Request string // makes a second press of the button harmless
 }
@@ -31,9 +33,8 @@ type stepView struct {
 type takeOn struct{ Owner, Name string }
 
 func viewStep(s step, now time.Time, zone *time.Location) stepView {
-	v := stepView{ID: s.ID, Words: wordsFor(stepWords, s.Kind), Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
-		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt),
-		MayDone: slices.Contains(s.May, "done")}
+	v := stepView{ID: s.ID, Words: cmp.Or(s.Words, wordsFor(stepWords, s.Kind)), Until: s.Until, Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
+		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt)}
 	for _, owner := range s.Also {
 		v.Also = append(v.Also, ownerName(owner))
 	}

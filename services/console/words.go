@@ -16,46 +16,20 @@ import (
 // Words for codes. A code that is not here is shown as it is, its hyphens as spaces: new ones of other services must
 // never be an empty line.
 
-var stepWords = map[string]string{
-	"ask-the-person":            "Ask the person what they would like",
-	"ask-the-parent":            "Ask who holds parental responsibility what they and the young person would like",
-	"review-the-hold":           "Look again: does somebody else still have the person?",
-	"ask-about-calls":           "Ask whether short calls would be welcome",
-	"decide-how-to-reach":       "Decide how to reach the person, who could not be asked so far",
-	"confirm-deletion":          "Make sure that partners delete what they had",
-	"renew-consent":             "Ask whether a yes that is ending should go on",
-	"ask-about-contact":         "Ask whether a new number or address is safe to use",
-	"confirm-merge":             "Compare two records that were joined, and confirm or part them",
-	"are-these-one-person":      "Compare two records: are they one person, or two?",
-	"find-out":                  "Ask about what we do not know yet",
-	"first-contact":             "Be in touch with the person",
-	"arrange-follow-up":         "Arrange a follow-up session",
-	"partner-arranges":          "Agree on a time with the person",
-	"partner-answers":           "Answer the offer of a follow-up session",
-	"late-follow-up":            "Make sure the follow-up comes in time",
-	"find-a-place":              "Find a place for a follow-up session",
-	"bridge-the-gap":            "Find support that services do not currently offer",
-	"bridging-call":             "Make a short call",
-	"what-next":                 "Decide together what happens next",
-	"clinician-decides":         "Say who may be asked, and how",
-	"look-at-flags":             "Look at what the hospital’s message left open",
-	"confirm-contact-stopped":   "Check that it is right to stop contact",
-	"decide-after-cancellation": "Ask the hospital what changed, and decide",
-	"find-the-beginning":        "Find out how this journey began",
-	"read-the-message":          "Read a message that could not be used",
-	"take-over":                 "Take on a step that is past its time",
-	"find-what-is-lost":         "Find the journey that a service still holds",
-	"mend-what-failed":          "Put right what could not be processed",
-	"service-answers":           "See to it that a service answers",
-	"ask-the-service-again":     "Ask a service again that has not replied",
-	"ask-the-service-why":       "Ask a service about a no that it agreed not to give",
-	"mend-the-line":             "Check how a service can be reached",
-}
+// stepWords are those of the table of steps, for a line that says its kind alone.
+var stepWords = func() map[string]string {
+	words := map[string]string{}
+	for _, k := range schemas.StepKinds() {
+		words[k.Kind] = k.Words
+	}
+	return words
+}()
 
 var ownerWords = map[string]string{
 	"team:liaison":      "Liaison team",
 	"team:young-people": "Young people’s team",
 	"team:callers":      "Calling team",
+	"team:on-call":      "Whoever is on call",
 	"navigator:duty":    "Navigator on duty",
 	"navigator:deputy":  "Deputy navigator",
 }

@@ -28,13 +28,13 @@ func Migrations() fs.FS {
 
 // session is a row: who signed in, and until when that holds.
 type session struct {
-	Organisation, Role, Subject string
-	SeenAt, EndsAt              time.Time
-	EndedAt                     *time.Time
+	Organisation, Role, Subject, Team string
+	SeenAt, EndsAt                    time.Time
+	EndedAt                           *time.Time
 }
 
 func (s session) principal() principal.Principal {
-	return principal.Principal{Organisation: s.Organisation, Role: s.Role, Subject: s.Subject}
+	return principal.Principal{Organisation: s.Organisation, Role: s.Role, Subject: s.Subject, Team: s.Team}
 }
 
 // beginSession stores a session, ends the one that the browser came with, and forgets those that ended long ago.
@@ -43,15 +43,15 @@ func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, 
 		batch := &pgx.Batch{}
 		batch.Queue(`update session set ended_at = $2 where hash = $1 and ended_at is null`, former, now)
 		batch.Queue(`delete from session where ends_at < $1`, forget)
-		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at, device) values ($1, $2, $3, $4, $5, $6, $6, $7, $8)`,
-			hash, id, p.Organisation, p.Role, p.Subject, now, ends, device)
+		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at, device, team) values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)`,
+			hash, id, p.Organisation, p.Role, p.Subject, now, ends, device, p.Team)
 		return tx.SendBatch(ctx, batch).Close()
 	})
 }
 
 // sessionOf finds the session of a browser, and nothing but that one: it is how a principal is found at all.
 func sessionOf(ctx context.Context, pool *pgxpool.Pool, hash []byte) (s session, found bool, err error) {
-	rows, err := pool.Query(ctx, `select organisation, role, subject, seen_at, ends_at, ended_at from session where hash = $1`, hash)
+	rows, err := pool.Query(ctx, `select organisation, role, subject, team, seen_at, ends_at, ended_at from session where hash = $1`, hash)
 	if err != nil {
 		return session{}, false, fmt.Errorf("reading a session: %w", err)
 	}

@@ -28,6 +28,7 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"POST /api/journeys/{id}/consent":     s.postConsent,
 		"POST /api/journeys/{id}/contact":     s.postContact,
 		"POST /api/journeys/{id}/preferences": s.postPreferences,
+		"POST /api/journeys/{id}/facts":       s.postFacts,
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/people/{ref}/access":        s.getAccess,
 		"POST /api/people/{ref}/merge":        func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, false) },
@@ -367,6 +368,7 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 			return unprocessable(fault)
 		}
 		sub.card = card
+		sub.reached = (said.has("channels") || said.Value.NoSafeChannel) && card.Confirmed()
 		return nil
 	})
 }
@@ -454,8 +456,11 @@ func (s *Service) keepCard(tx *flow.Tx, j *transaction, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
-	all := []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel,
-		Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Questions: []string{}}}}
+	data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Reachable: sub.reached}
+	if sub.reached {
+		data.Questions = []string{} // what the person would like answers no question about how to reach them
+	}
+	all := []record.JourneyEvent{{Kind: schemas.PreferencesChanged, Data: data}}
 	if sub.supplied != nil {
 		all = append(all, record.JourneyEvent{Kind: schemas.InformationSupplied, Data: *sub.supplied})
 	}

@@ -53,6 +53,7 @@ type subjectOf struct {
 	erased                               bool
 	identity                             record.Identity
 	supplied                             *schemas.InformationSuppliedData // facts that this request states or takes back
+	reached                              bool                             // this request says how the person may be reached safely
 	card                                 record.Card
 	cardVersion, version                 int64
 	cardChanged                          time.Time

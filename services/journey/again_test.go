@@ -60,17 +60,15 @@ func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journe
 		for _, step := range openOnes(r.Steps) {
 			switch rapid.IntRange(0, 3).Draw(rt, "step") {
 			case 0:
-				next := &NextDesired{Kind: "ring-back", Owner: teamLiaison, DueAt: at.Add(time.Hour)}
+				said := aWord(at)
 				if rapid.Bool().Draw(rt, "next") {
-					next = nil
+					said.Next = nil
 				}
-				if step.Kind != stepReviewHold && !step.endsByRecord() {
-					if err := w.done(r, step.ID, next, navigatorOf("RXX")); err != nil {
-						return err
-					}
+				if by, ok := whoEnds(step); ok {
+					_ = w.done(r, step.ID, said, by) // what is refused changes nothing
 				}
 			case 1:
-				w.noAnswer(r, step.ID, false, navigatorOf("RXX"))
+				_ = w.noAnswer(r, step.ID, navigatorOf("RXX"))
 			}
 		}
 		if len(w.records) == 0 {

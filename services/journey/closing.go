@@ -187,7 +187,7 @@ func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location)
 		if !slices.ContainsFunc(steps, func(s Step) bool {
 			return s.Kind == stepContactStopped && s.Basis == fmt.Sprint(k.Contact.At) && s.State == stateDone
 		}) {
-			return "The death is not confirmed. Confirm it first, by doing the step " + stepContactStopped + "."
+			return "The death is not confirmed. Confirm it first, with the step " + stepContactStopped + "."
 		}
 	case schemas.ClosedSaidNo:
 		if !followUp.is(false) || calls.is(true) || calls.At == 0 && k.Plan.At > 0 {
@@ -195,7 +195,7 @@ func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location)
 		}
 	case schemas.ClosedNotReached:
 		if n := k.daysTried(zone); n < agreedTries {
-			return fmt.Sprintf("The person was tried on %d days since they last answered, and %d are agreed. Record each try by doing the step with noAnswer.", n, agreedTries)
+			return fmt.Sprintf("The person was tried on %d days since they last answered, and %d are agreed. Record each try with POST /api/steps/{id}/no-answer.", n, agreedTries)
 		}
 	}
 	return ""
@@ -217,13 +217,17 @@ func (k *JourneyState) daysTried(zone *time.Location) int {
 var leftOpen = map[string][]string{
 	stepContactStopped: nil,
 	stepDeletion:       nil,
+	stepDeletionLate:   nil,
+	stepRingPartner:    nil,
+	stepRingCaller:     nil,
+	stepPlace:          {schemas.ClosedInError},
 	stepConfirmMerge:   nil,
 	stepOnePerson:      {schemas.ClosedInError, schemas.ClosedDied},
 	stepMendWhatFailed: nil,
 	stepFindWhatIsLost: nil,
 	stepFindBeginning:  {schemas.ClosedInError},
 	stepAfterCancelled: {schemas.ClosedInError, schemas.ClosedDied},
-	stepSeeFlags:       {schemas.ClosedInError, schemas.ClosedDied},
+	stepCheck:          {schemas.ClosedInError, schemas.ClosedDied},
 	stepClinician:      {schemas.ClosedInError, schemas.ClosedDied},
 }
 

@@ -114,19 +114,23 @@ func TestClosingContradictsNothingThatIsKnown(t *testing.T) {
 		"a death nobody confirmed":            {stopped, died, "", 409, "not confirmed"},
 		"a death that was confirmed":          {stopped, died, stepContactStopped, 200, ""},
 		"care started, a death unconfirmed":   {stopped, careStarted(), "", 409, stepContactStopped},
-		"a flag nobody looked at":             {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), "", 409, stepSeeFlags},
-		"a flag somebody looked at":           {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), stepSeeFlags, 200, ""},
+		"a flag nobody looked at":             {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), "", 409, stepCheck},
+		"a flag somebody looked at":           {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), stepCheck, 200, ""},
 		"a child without the clinician":       {func(s *teller) { s.discharge("under-18") }, careStarted(), "", 409, stepClinician},
 		"a merge nobody confirmed":            {func(s *teller) { s.say(schemas.PersonMerged, schemas.PersonMergedData{}) }, inError(), "", 409, stepConfirmMerge},
-		"details a partner still has":         {func(s *teller) { s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{"follow-up"}}) }, careStarted(), "", 409, stepDeletion},
-		"the hospital cancelled it":           {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, inError(), "", 200, ""},
-		"cancelled, and no error":             {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, careStarted(), "", 409, stepAfterCancelled},
+		"details a partner still has": {func(s *teller) {
+			s.offer(false)
+			s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa"})
+			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
+		}, careStarted(), "", 409, stepDeletion},
+		"the hospital cancelled it": {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, inError(), "", 200, ""},
+		"cancelled, and no error":   {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, careStarted(), "", 409, stepAfterCancelled},
 	} {
 		_, r := begun(t, tc.tell)
 		w := at(20)
 		for _, s := range openOnes(r.Steps) {
 			if s.Kind == tc.done {
-				if err := w.done(r, s.ID, nil, navigatorOf("RXX")); err != nil {
+				if err := w.done(r, s.ID, withoutNext(w.now), navigatorOf("RXX")); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -140,12 +144,9 @@ func TestClosingContradictsNothingThatIsKnown(t *testing.T) {
 
 func TestHelpThatSomebodyNeedsIsSeenToBeforeClosing(t *testing.T) {
 	t.Parallel()
-	_, r := begun(t, nil)
+	s, r := begun(t, nil)
 	w := at(3)
-	next := &NextDesired{Kind: "help-needed-now", Owner: "team:crisis", DueAt: w.now.Add(time.Hour)}
-	if err := w.done(r, r.Steps[0].ID, next, navigatorOf("RXX")); err != nil {
-		t.Fatal(err)
-	}
+	tell(t, r, []flow.Event{s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: "h", Kind: schemas.HelpNow, DueAt: w.now.Add(time.Hour)})})
 	if status, says := refusal(t, w.closeJourney(r, inError(), navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "help-needed-now") {
 		t.Errorf("got %d %s", status, says)
 	}
@@ -158,14 +159,13 @@ func TestNotReachedNeedsTheAgreedTriesSinceThePersonLastAnswered(t *testing.T) {
 	tried := func(day int) {
 		w := at(day)
 		i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.State == stateOpen })
-		w.noAnswer(r, r.Steps[i].ID, false, navigatorOf("RXX"))
-		if err := w.done(r, r.Steps[i].ID, nil, navigatorOf("RXX")); err != nil {
+		if err := w.noAnswer(r, r.Steps[i].ID, navigatorOf("RXX")); err != nil {
 			t.Fatal(err)
 		}
 	}
 	refused := func(day int, what string) {
 		t.Helper()
-		if status, says := refusal(t, at(day).closeJourney(r, c, navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "noAnswer") {
+		if status, says := refusal(t, at(day).closeJourney(r, c, navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "no-answer") {
 			t.Errorf("%s: %d %s", what, status, says)
 		}
 	}
@@ -196,11 +196,11 @@ func TestAHeldJourneyAsksNobodyAndIsLookedAtAgain(t *testing.T) {
 	if got, want := openStepsOf(r, time.UTC), []string{"review-the-hold navigator:duty Mon 16 17:00"}; !slices.Equal(got, want) {
 		t.Errorf("held: got %v", got)
 	}
-	tell(t, r, []flow.Event{s.say(schemas.InformationNeeded, schemas.InformationNeededData{})})
+	tell(t, r, []flow.Event{s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})})
 	if got := openStepsOf(r, time.UTC); len(got) != 1 {
 		t.Errorf("what arrives in between asks for %v", got)
 	}
-	if status, says := refusal(t, w.done(r, openOnes(r.Steps)[0].ID, nil, navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "release") {
+	if status, says := refusal(t, w.done(r, openOnes(r.Steps)[0].ID, withoutNext(w.now), navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "release") {
 		t.Errorf("looking again without saying what follows: %d %s", status, says)
 	}
 	w = at(12)
@@ -299,7 +299,7 @@ func TestADeathThatWasNoneOpensWhatWasClosedForIt(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, func(s *teller) { s.say(schemas.ContactStopped, schemas.ContactStoppedData{}) })
 	w := at(3)
-	if err := w.done(r, openOnes(r.Steps)[0].ID, nil, navigatorOf("RXX")); err != nil {
+	if err := w.done(r, openOnes(r.Steps)[0].ID, withoutNext(w.now), navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.closeJourney(r, Closing{Reason: "died", Told: "nobody", WayBack: "none"}, navigatorOf("RXX")); err != nil {
@@ -354,7 +354,7 @@ func TestNobodyIsPutOffForLongerThanSixMonths(t *testing.T) {
 	t.Parallel()
 	w := at(20)
 	for due, want := range map[time.Time]int{w.now.AddDate(0, 6, 0): 200, w.now.AddDate(0, 7, 0): 422, w.now.AddDate(73, 0, 0): 422, w.now: 422} {
-		if status, says := refusal(t, (NextDesired{Kind: "ring-back", Owner: "team:liaison", DueAt: due}).check(w.now)); status != want {
+		if status, says := refusal(t, checkNext(schemas.StepNext{Kind: "ring-back", Owner: "team:liaison", DueAt: due}, nil, w.now)); status != want {
 			t.Errorf("due at %s: %d %q, want %d", due, status, says, want)
 		}
 	}

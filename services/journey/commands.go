@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -15,20 +16,20 @@ import (
 
 // What people do to steps. Each takes a locked journey and gathers what is to be written.
 
-// NextDesired is the step that whoever does a step names as the next one.
-type NextDesired struct {
-	Kind  string    `json:"kind"`
-	Owner string    `json:"owner"`
-	DueAt time.Time `json:"dueAt"`
-}
-
 // farthestStep is how far ahead a step may be due: nobody is put off for longer than the longest review, of six months.
 const farthestStep = 184 * 24 * time.Hour
 
-func (n NextDesired) check(now time.Time) error {
+// checkNext says what is wrong with a next step that somebody names. A kind of the table opens by what is known, and
+// never by hand: it would look like what it is not.
+func checkNext(n schemas.StepNext, steps []Step, now time.Time) error {
+	_, known := schemas.StepKindOf(n.Kind)
 	switch {
-	case !codePattern.MatchString(n.Kind):
+	case !isCode(n.Kind):
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's kind is not a code of lower-case words with hyphens, such as ring-back.")
+	case known:
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "A step %s opens by itself when what it is for is wanted. Name what happens next in words of your own, such as ring-back.", n.Kind)
+	case slices.ContainsFunc(openOnes(steps), func(s Step) bool { return s.Kind == n.Kind }):
+		return httpx.NewProblem(http.StatusConflict, "A step %s is open on this journey already.", n.Kind)
 	case !ownerPattern.MatchString(n.Owner):
 		return badOwner()
 	case !n.DueAt.After(now):
@@ -53,55 +54,114 @@ func (r *record) find(id string) (s Step, open bool, err error) {
 	return r.Steps[i], r.Steps[i].State == stateOpen, nil
 }
 
-// done closes a step by hand. Another open step must be left: the next one named, or one that is there, or the
-// question what next, to the navigator.
-func (w *writes) done(r *record, id string, next *NextDesired, by principal.Principal) error {
+// done ends a step of one of the few kinds whose record is somebody's word, with what they say of it. Another open step
+// must be left: the next one named, or one that is there, or the question what next, to the navigator.
+func (w *writes) done(r *record, id string, said schemas.StepDone, by principal.Principal) error {
 	s, open, err := r.find(id)
 	if err != nil || !open {
 		return err // done before: the same answer again
 	}
-	if s.endsByRecord() {
-		return httpx.NewProblem(http.StatusConflict, "This ends by the young people's clinician's own record of who may answer: they send it as mayConsent, with POST /api/journeys/{id}/consent.")
-	}
-	if s.Kind == stepReviewHold && r.State == journeyOnHold {
-		return httpx.NewProblem(http.StatusConflict, "Looking again ends in one of three ways: release the journey, hold it with a new day of review, or close it.")
-	}
-	if next != nil {
-		if err := next.check(w.now); err != nil {
-			return err
-		}
+	if err := w.mayEnd(r, s, said, by); err != nil {
+		return err
 	}
 	who := named(by)
 	w.close(r, id, stateDone, who)
-	if next != nil {
+	w.takeWord(r, s, said)
+	if next := said.Next; next != nil {
 		w.open(r, DesiredStep{Kind: next.Kind, Owner: next.Owner, DueAt: next.DueAt.UTC(), Basis: byHand + id}, who)
-	} else if _, held := holding(r.Steps); !held && r.State != journeyClosed {
-		w.open(r, whatNext(w.owners, byHand+id, w.now, w.zone), who)
 	}
-	w.note(r, lineDone, shown{"kind": s.Kind})
 	w.records = append(w.records, r)
+	w.note(r, lineDone, shown{"kind": s.Kind})
+	if r.State == journeyClosed {
+		w.compareClosed(r, who)
+		return nil
+	}
+	w.compare(r, w.desired(r), whatNext(w.owners, "after/"+id, w.now, w.zone), who)
 	return nil
 }
 
-// noAnswer records that the person was tried and could not be reached, and unless another step is named opens the rung
-// above the step that asked them. Another kind of step has none.
-func (w *writes) noAnswer(r *record, id string, nextNamed bool, by principal.Principal) {
+// mayEnd says why a step is not ended by this word of this caller, or nothing.
+func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.Principal) error {
+	kind, _ := kindOf(s)
+	about := r.JourneyState.about(s)
+	if refusal := kind.Refusal(about); refusal != "" {
+		return httpx.NewProblem(http.StatusConflict, "%s", refusal).With("ends", kind.Records(about))
+	}
+	i := slices.IndexFunc(kind.Actions(schemas.Role(by.Role), about), func(a schemas.Action) bool { return strings.HasSuffix(a.Path, "/done") })
+	if i < 0 {
+		return httpx.NewProblem(http.StatusForbidden, "This step is not your team's to end.")
+	}
+	if missing := kind.Unsaid(said); len(missing) > 0 {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "Say what became of it: %s.", strings.Join(missing, ", ")).With("missing", missing)
+	}
+	if faults := schemas.Validate(said); len(faults) > 0 {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "What was said is not as expected: see errors.").With("errors", faults)
+	}
+	if day, err := calendar.ParseDay(said.On); err == nil && day > w.today() {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The day lies in the future. Record it when it has happened.")
+	}
+	if said.Next == nil {
+		return nil
+	}
+	return checkNext(*said.Next, r.Steps, w.now)
+}
+
+// takeWord keeps what somebody's word changes in what is known.
+func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
+	switch s.Kind {
+	case stepTellPerson:
+		for _, change := range r.JourneyState.changes() {
+			r.JourneyState.ToldUpTo = max(r.JourneyState.ToldUpTo, change.At)
+		}
+	case stepTurns18:
+		r.JourneyState.TakesOver = said.TakesOver
+	case stepFirstMeeting:
+		r.JourneyState.Met = said.On
+	}
+}
+
+// kindOf is the kind of the table of a step that the rules or the sentinel opened. One that somebody named themselves has
+// none, whatever it is called.
+func kindOf(s Step) (schemas.StepKind, bool) {
+	if strings.HasPrefix(s.Basis, byHand) && !strings.HasPrefix(s.Basis, byHand+"sentinel/") {
+		return schemas.StepKind{}, false
+	}
+	return schemas.StepKindOf(s.Kind)
+}
+
+// noAnswer records that the person was tried and could not be reached. Where they are asked by a ladder, this rung is
+// over and the next opens; any other question to them stays open.
+func (w *writes) noAnswer(r *record, id string, by principal.Principal) error {
 	s, open, err := r.find(id)
 	if err != nil || !open {
-		return // done says so
+		return err // recorded before: the same answer again
+	}
+	kind, _ := kindOf(s)
+	switch {
+	case !kind.Asks:
+		return conflict("Nobody is asked anything by this step, so nobody can be tried in vain.")
+	case r.State != journeyOpen:
+		return conflict("This journey is not open, so nobody is to be contacted. Look at it again.")
 	}
 	r.JourneyState.Tries = append(r.JourneyState.Tries, w.now.UTC())
+	w.records = append(w.records, r)
 	next := askAgain(s, w.owners, r.JourneyState.askFrom(), w.zone)
-	if next.Kind != "" && r.State == journeyOpen && !nextNamed {
-		next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
-		w.open(r, next, named(by))
+	if next.Kind == "" {
+		w.note(r, lineTried, shown{"kind": s.Kind})
+		return nil
 	}
+	w.note(r, lineTried, shown{"kind": s.Kind})
+	w.close(r, id, stateDone, named(by))
+	next.DueAt = latest(next.DueAt, w.now.Add(time.Hour)) // one tried late is not overdue when it is opened
+	w.open(r, next, named(by))
+	w.closeTakeOvers(r, "", named(by))
+	return nil
 }
 
 // handOn adds an owner to a step; the former one stays answerable until the new one acknowledges.
 func (w *writes) handOn(r *record, id, owner string, by principal.Principal) (Step, error) {
 	s, open, err := r.find(id)
-	if may, _ := mayWith(s, schemas.Role(by.Role)); err == nil && !slices.Contains(may, "reassign") {
+	if may, _ := w.owners.mayWith(s, by); err == nil && !slices.Contains(may, "reassign") {
 		err = httpx.NewProblem(http.StatusForbidden, "This step is not your team's to hand on.")
 	}
 	if err == nil && !open {
@@ -125,54 +185,53 @@ type command struct {
 
 const commandTaken = "taken-on"
 
-// endsByRecord says that a step ends by what it was for being recorded, and never by anybody's word that it is done.
-func (s Step) endsByRecord() bool { return s.Kind == stepClinician && followsFromEvents(s) }
-
-// mayWith is what a role may do with a step, and as which of its owners it may take it on. A young people's clinician's
-// step ends by their record alone, and they have to do with their own team's steps alone.
-func mayWith(s Step, role schemas.Role) (may, takeOn []string) {
+// mayWith is what somebody may do with a step beside ending it, and as which of its owners they may take it on. A young
+// people's clinician has to do with their own team's steps alone.
+func (o Owners) mayWith(s Step, by principal.Principal) (may, takeOn []string) {
 	owners := append([]string{s.Owner}, s.Added...)
-	switch role {
-	case schemas.YoungPeoplesClinician:
-		if !slices.Contains(owners, teamYoungPeople) {
-			return nil, nil
-		}
-		may = []string{"reassign"}
-	case schemas.Navigator, schemas.SendingTeam:
-		may = []string{"done", "reassign"}
-		if s.endsByRecord() {
-			may = []string{"reassign"}
-		}
-	default:
-		return nil, nil
-	}
 	for _, owner := range owners {
-		if actsFor(role, owner) {
+		if slices.Contains(o.postsOf(by), owner) {
 			takeOn = append(takeOn, owner)
 		}
 	}
+	switch schemas.Role(by.Role) {
+	case schemas.YoungPeoplesClinician:
+		if len(takeOn) == 0 {
+			return nil, nil
+		}
+	case schemas.Navigator, schemas.SendingTeam:
+	default:
+		return nil, nil
+	}
+	may = []string{"reassign"}
 	if len(takeOn) > 0 {
 		may = append(may, "acknowledge")
 	}
 	return may, takeOn
 }
 
-// actsFor says whether a role may take a step on as this owner. An owner named in a request is not somebody who acted:
-// a team's steps are taken on by the team's staff, the young people's clinicians' by them alone, a navigator's by
-// navigators, who may take any other team's; nobody else's is taken on here.
-func actsFor(role schemas.Role, owner string) bool {
-	if owner == teamYoungPeople || role == schemas.YoungPeoplesClinician {
-		return owner == teamYoungPeople && role == schemas.YoungPeoplesClinician
+// postsOf are the owners that somebody is: their own team, or the post that they hold. An owner named in a request is
+// nobody who acted, so nobody else's step is taken on in their name: not the deputy's, not a partner's.
+func (o Owners) postsOf(by principal.Principal) []string {
+	if by.Team != "" {
+		return strings.Fields(by.Team)
 	}
-	kind, _, _ := strings.Cut(owner, ":")
-	return role == schemas.Navigator && (kind == "navigator" || kind == "team") || role == schemas.SendingTeam && kind == "team"
+	switch schemas.Role(by.Role) {
+	case schemas.SendingTeam:
+		return []string{teamLiaison}
+	case schemas.YoungPeoplesClinician:
+		return []string{teamYoungPeople}
+	case schemas.Navigator:
+		return []string{o.Navigator}
+	}
+	return nil
 }
 
 // acknowledge records that an owner has taken a step on.
 func (w *writes) acknowledge(r *record, id, owner string, by principal.Principal) (Step, error) {
 	s, open, err := r.find(id)
-	if err == nil && !actsFor(schemas.Role(by.Role), owner) {
-		err = httpx.NewProblem(http.StatusForbidden, "You cannot take this on for another: a navigator's steps are taken on by navigators, a partner's or a service's by themselves.")
+	if err == nil && !slices.Contains(w.owners.postsOf(by), owner) {
+		err = httpx.NewProblem(http.StatusForbidden, "You cannot take this on for another: a step is taken on for a team, or a post, of one's own.")
 	}
 	if err == nil && !open {
 		err = isDone()
@@ -185,6 +244,10 @@ func (w *writes) acknowledge(r *record, id, owner string, by principal.Principal
 		return s, httpx.NewProblem(http.StatusConflict, "The step has not been handed to this owner. Reassign it first, or acknowledge as one of its owners.")
 	}
 	w.note(r, lineAcknowledged, shown{"kind": s.Kind})
+	if schemas.Role(by.Role) == schemas.Navigator && s.Kind != stepTakeOver {
+		w.closeTakeOvers(r, s.ID, named(by))
+		w.records = append(w.records, r)
+	}
 	return taken, nil
 }
 
@@ -195,6 +258,7 @@ func isDone() *httpx.Problem {
 // Lines of a timeline that are no events, with their sentences.
 const (
 	lineDone         = "step.done"
+	lineTried        = "step.tried"
 	lineHandedOn     = "step.handed-on"
 	lineAcknowledged = "step.acknowledged"
 	lineSeen         = "journey.seen"
@@ -204,6 +268,7 @@ const (
 
 var lines = map[string]string{
 	lineDone:          "A member of staff did what was to be done next.",
+	lineTried:         "Somebody tried to reach you, and will try again.",
 	lineHandedOn:      "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
 	lineAcknowledged:  "Somebody has taken on what happens next.",
 	lineSeen:          "Staff who were treating you looked at this page.",

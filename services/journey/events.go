@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"footbridge/libs/clock"
@@ -168,6 +169,8 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 	}
 	if r.State != journeyClosed {
 		w.compare(r, w.desired(r), whatNext(w.owners, cause.ID, w.now, w.zone), cause.ID)
+	} else {
+		w.compareClosed(r, cause.ID)
 	}
 	if news != "" {
 		w.emitReopened(r, news, cause)
@@ -190,6 +193,38 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 	}
 	for _, o := range open {
 		w.open(r, o, by)
+	}
+	w.closeTakeOvers(r, "", by)
+}
+
+// compareClosed: of a closed journey nothing is asked, but help that somebody needs is seen to in every state, and what
+// had been opened for it ends with it.
+func (w *writes) compareClosed(r *record, by string) {
+	open, replace := compare(r.Steps, situationOf(&r.JourneyState, w.owners, w.zone).helps(), DesiredStep{})
+	for _, old := range replace {
+		w.close(r, old.ID, stateReplaced, by)
+	}
+	for _, o := range open {
+		if o.Kind != "" {
+			w.open(r, o, by)
+		}
+	}
+}
+
+// closeTakeOvers ends what the sentinel opened for a step past its time, once that has ended or a navigator has taken it
+// on, and for a journey without a step, once it has another.
+func (w *writes) closeTakeOvers(r *record, taken string, by string) {
+	for _, s := range openOnes(r.Steps) {
+		of, overdue := strings.CutPrefix(s.Basis, byHand+"sentinel/"+voidOverdue+"/")
+		_, bare := strings.CutPrefix(s.Basis, byHand+"sentinel/"+voidNoStep+"/")
+		if s.Kind != stepTakeOver || !overdue && !bare {
+			continue
+		}
+		still := slices.ContainsFunc(openOnes(r.Steps), func(o Step) bool { return o.ID == of && of != taken })
+		alone := !slices.ContainsFunc(openOnes(r.Steps), func(o Step) bool { return o.Kind != stepTakeOver })
+		if overdue && !still && !alone || bare && !alone {
+			w.close(r, s.ID, stateReplaced, by)
+		}
 	}
 }
 
@@ -276,14 +311,17 @@ func on[T any](hear func(k *JourneyState, d T, at int64, when time.Time) shown) 
 var heard = map[schemas.Type]hearing{
 	schemas.DischargeRecorded: on(func(k *JourneyState, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.LeftOn, d.Flags)
+		k.state(at, when, &d.Facts, nil, nil)
 		return shown{"leftOn": d.LeftOn}
 	}),
 	schemas.ReferralRequested: on(func(k *JourneyState, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.LeftOn, d.Flags)
+		k.state(at, when, &d.Facts, nil, nil)
 		return shown{"leftOn": d.LeftOn, "route": d.Route}
 	}),
 	schemas.DischargeCorrected: on(func(k *JourneyState, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
 		k.addCorrected(at, when, d)
+		k.state(at, when, d.Facts, d.Retracted, nil)
 		if d.MayAnswer != "" {
 			return shown{"mayAnswer": d.MayAnswer}
 		}
@@ -329,6 +367,9 @@ var heard = map[schemas.Type]hearing{
 		if d.Questions != nil && k.Questions.apply(at, when) {
 			k.Questions.Yes = len(d.Questions) > 0
 		}
+		if d.Reachable {
+			k.Reached.apply(at, when)
+		}
 		k.addBarred(at, d.MustNotKnow)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
 	}),
@@ -343,10 +384,15 @@ var heard = map[schemas.Type]hearing{
 	schemas.PersonSeen:  on(seenElsewhere),
 	schemas.PathwaySeen: on(seenElsewhere),
 	schemas.InformationNeeded: on(func(k *JourneyState, d schemas.InformationNeededData, at int64, when time.Time) shown {
-		k.Missing.apply(at, when)
+		if k.Missing.apply(at, when) {
+			k.Missing.Facts = d.Facts
+		}
 		return shown{"facts": d.Facts}
 	}),
-	schemas.InformationSupplied: on(func(*JourneyState, schemas.InformationSuppliedData, int64, time.Time) shown { return nil }),
+	schemas.InformationSupplied: on(func(k *JourneyState, d schemas.InformationSuppliedData, at int64, when time.Time) shown {
+		k.state(at, when, &d.Facts, d.Retracted, d.NotSaid)
+		return nil
+	}),
 	schemas.PathwayDecided: on(func(_ *JourneyState, d schemas.PathwayDecidedData, at int64, when time.Time) shown {
 		return shown{"open": len(d.Open), "open-if": len(d.OpenIf)}
 	}),
@@ -368,15 +414,18 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.OfferAccepted: on(func(k *JourneyState, d schemas.OfferAcceptedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
-			o.Accepted.apply(at, when)
-			o.Partner = d.Partner
+			if o.Accepted.apply(at, when) {
+				o.Partner, o.PersonAnswersBy = d.Partner, utc(d.PersonAnswersBy)
+				o.bookBy(at, d.BookBy)
+			}
 		})
 		return shown{"personAnswersBy": d.PersonAnswersBy, "bookBy": d.BookBy}
 	}),
 	schemas.OfferSent: on(func(k *JourneyState, d schemas.OfferSentData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			if o.Sent.apply(at, when) {
-				o.Partner, o.AnswerBy = d.Partner, d.AnswerBy.UTC()
+				o.Partner = d.Partner
+				o.answerBy(at, d.AnswerBy)
 			}
 		})
 		return shown{"answerBy": d.AnswerBy}
@@ -393,35 +442,51 @@ var heard = map[schemas.Type]hearing{
 	schemas.OfferNudged: on(func(_ *JourneyState, d schemas.OfferNudgedData, _ int64, _ time.Time) shown {
 		return shown{"about": d.About}
 	}),
-	schemas.OfferConfirmed: on(func(_ *JourneyState, d schemas.OfferConfirmedData, _ int64, _ time.Time) shown {
+	schemas.OfferConfirmed: on(func(k *JourneyState, d schemas.OfferConfirmedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) {
+			o.Confirmed.apply(at, when)
+			o.bookBy(at, &d.BookBy)
+		})
 		return shown{"bookBy": d.BookBy}
 	}),
-	schemas.OfferAcceptedLate: on(func(_ *JourneyState, d schemas.OfferAcceptedLateData, _ int64, _ time.Time) shown {
+	schemas.OfferAcceptedLate: on(func(k *JourneyState, d schemas.OfferAcceptedLateData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.AcceptedLate.apply(at, when) })
 		return shown{"offer": d.Offer}
 	}),
 	schemas.OfferPassedOn: on(func(k *JourneyState, d schemas.OfferPassedOnData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.PassedOn.apply(at, when) })
 		return nil
 	}),
-	schemas.OfferQuestioned: on(func(_ *JourneyState, d schemas.OfferQuestionedData, _ int64, _ time.Time) shown {
+	schemas.OfferQuestioned: on(func(k *JourneyState, d schemas.OfferQuestionedData, at int64, when time.Time) shown {
+		k.question(d.Offer, d.Question, func(q *Question) { q.Asked.apply(at, when) })
 		return shown{"question": d.Question, "about": d.About}
 	}),
-	schemas.OfferQuestionAnswered: on(func(_ *JourneyState, d schemas.OfferQuestionAnsweredData, _ int64, _ time.Time) shown {
+	schemas.OfferQuestionAnswered: on(func(k *JourneyState, d schemas.OfferQuestionAnsweredData, at int64, when time.Time) shown {
+		k.question(d.Offer, d.Question, func(q *Question) { q.Answered.apply(at, when) })
 		return shown{"question": d.Question}
 	}),
-	schemas.OfferDeletionConfirmed: on(func(_ *JourneyState, d schemas.OfferDeletionConfirmedData, _ int64, _ time.Time) shown {
+	schemas.OfferDeletionConfirmed: on(func(k *JourneyState, d schemas.OfferDeletionConfirmedData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) { o.Deleted.apply(at, when) })
 		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause}
 	}),
-	schemas.AppointmentBooked: on(func(_ *JourneyState, d schemas.AppointmentBookedData, _ int64, _ time.Time) shown {
+	schemas.AppointmentBooked: on(func(k *JourneyState, d schemas.AppointmentBookedData, at int64, when time.Time) shown {
+		k.appointment(d.Offer, d.Appointment, func(a *Appointment) {
+			if a.Booked.apply(at, when) {
+				a.OutcomeBy = d.OutcomeBy.UTC()
+			}
+		})
 		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel, "minutes": d.Minutes, "outcomeBy": d.OutcomeBy}
 	}),
-	schemas.AppointmentKept: on(func(_ *JourneyState, d schemas.AppointmentKeptData, _ int64, _ time.Time) shown {
+	schemas.AppointmentKept: on(func(k *JourneyState, d schemas.AppointmentKeptData, at int64, when time.Time) shown {
+		k.became(d.Offer, d.Appointment, wasKept, at, when, nil, nil)
 		return shown{"appointment": d.Appointment}
 	}),
-	schemas.AppointmentNotKept: on(func(_ *JourneyState, d schemas.AppointmentNotKeptData, _ int64, _ time.Time) shown {
+	schemas.AppointmentNotKept: on(func(k *JourneyState, d schemas.AppointmentNotKeptData, at int64, when time.Time) shown {
+		k.became(d.Offer, d.Appointment, wasNotKept, at, when, d.BookBy, nil)
 		return shown{"appointment": d.Appointment, "again": d.BookBy != nil}
 	}),
-	schemas.AppointmentCancelled: on(func(_ *JourneyState, d schemas.AppointmentCancelledData, _ int64, _ time.Time) shown {
+	schemas.AppointmentCancelled: on(func(k *JourneyState, d schemas.AppointmentCancelledData, at int64, when time.Time) shown {
+		k.became(d.Offer, d.Appointment, wasCancelled, at, when, nil, d.RingBy)
 		return shown{"appointment": d.Appointment, "ring": d.RingBy != nil}
 	}),
 	schemas.DeliveryMade: on(func(_ *JourneyState, d schemas.DeliveryMadeData, _ int64, _ time.Time) shown {
@@ -431,19 +496,23 @@ var heard = map[schemas.Type]hearing{
 		return shown{"offer": d.Offer}
 	}),
 	schemas.OfferDeclined: on(func(k *JourneyState, d schemas.OfferDeclinedData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		k.end(d.Offer, at, when, "declined")
 		return shown{"reason": d.Reason}
 	}),
 	schemas.OfferHandedBack: on(func(k *JourneyState, d schemas.OfferHandedBackData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		k.end(d.Offer, at, when, "handed-back")
 		return shown{"reason": d.Reason}
 	}),
 	schemas.FollowupCompleted: on(func(k *JourneyState, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.Completed.apply(at, when) })
+		k.offer(d.Offer, func(o *Offer) {
+			if o.Completed.apply(at, when) {
+				o.Next = d.Next
+			}
+		})
 		return shown{"on": d.CompletedOn, "next": d.Next}
 	}),
 	schemas.OfferWithdrawn: on(func(k *JourneyState, d schemas.OfferWithdrawnData, at int64, when time.Time) shown {
-		k.offer(d.Offer, func(o *Offer) { o.Ended = true })
+		k.end(d.Offer, at, when, d.Reason)
 		return shown{"reason": d.Reason}
 	}),
 	schemas.OfferExhausted: on(func(k *JourneyState, d schemas.OfferExhaustedData, at int64, when time.Time) shown {
@@ -474,23 +543,52 @@ var heard = map[schemas.Type]hearing{
 		k.addCall(at, when, d)
 		return shown{"on": d.On}
 	}),
-	schemas.CallReached: on(func(_ *JourneyState, d schemas.CallReachedData, _ int64, _ time.Time) shown {
+	schemas.CallReached: on(func(k *JourneyState, d schemas.CallReachedData, at int64, when time.Time) shown {
+		k.addOutcome(d.Call, at, when, Outcome{Reached: true})
 		return shown{"on": d.On, "answer": d.Answer}
 	}),
-	schemas.CallUnanswered: on(func(_ *JourneyState, d schemas.CallUnansweredData, _ int64, _ time.Time) shown {
+	schemas.CallUnanswered: on(func(k *JourneyState, d schemas.CallUnansweredData, at int64, when time.Time) shown {
+		o := Outcome{Again: d.Again}
+		switch {
+		case d.Navigator && d.Why == schemas.WrongNumber:
+			o.Navigator = stepNumber
+		case d.Navigator:
+			o.Navigator = stepUnanswered
+		}
+		k.addOutcome(d.Call, at, when, o)
 		return shown{"on": d.On, "try": d.Try, "why": d.Why, "again": d.Again, "navigator": d.Navigator}
 	}),
-	schemas.CallOtherPerson: on(func(_ *JourneyState, d schemas.CallOtherPersonData, _ int64, _ time.Time) shown {
+	schemas.CallOtherPerson: on(func(k *JourneyState, d schemas.CallOtherPersonData, at int64, when time.Time) shown {
+		o := Outcome{}
+		if d.Navigator {
+			o.Navigator = stepNumber
+		}
+		k.addOutcome(d.Call, at, when, o)
 		return shown{"on": d.On, "navigator": d.Navigator}
 	}),
-	schemas.CallNotMade: on(func(_ *JourneyState, d schemas.CallNotMadeData, _ int64, _ time.Time) shown {
+	schemas.CallNotMade: on(func(k *JourneyState, d schemas.CallNotMadeData, at int64, when time.Time) shown {
+		k.addOutcome(d.Call, at, when, Outcome{})
 		return shown{"on": d.On, "reason": d.Reason}
 	}),
-	schemas.AskedToStop: on(func(_ *JourneyState, d schemas.AskedToStopData, _ int64, _ time.Time) shown { return shown{"by": d.By} }),
-	schemas.HelpRequested: on(func(_ *JourneyState, d schemas.HelpRequestedData, _ int64, _ time.Time) shown {
+	schemas.AskedToStop: on(func(k *JourneyState, d schemas.AskedToStopData, at int64, when time.Time) shown {
+		k.addOutcome(d.Call, at, when, Outcome{})
+		if d.By == schemas.StoppedByOther {
+			k.Stop.apply(at, when)
+		}
+		return shown{"by": d.By}
+	}),
+	schemas.HelpRequested: on(func(k *JourneyState, d schemas.HelpRequestedData, at int64, when time.Time) shown {
+		k.help(d.Help, func(h *Help) {
+			if h.Asked.apply(at, when) {
+				h.Kind, h.DueAt = d.Kind, d.DueAt.UTC()
+			}
+		})
 		return shown{"kind": d.Kind, "about": d.About}
 	}),
-	schemas.HelpAcknowledged: on(func(*JourneyState, schemas.HelpAcknowledgedData, int64, time.Time) shown { return nil }),
+	schemas.HelpAcknowledged: on(func(k *JourneyState, d schemas.HelpAcknowledgedData, at int64, when time.Time) shown {
+		k.help(d.Help, func(h *Help) { h.Taken.apply(at, when) })
+		return nil
+	}),
 }
 
 func consent(k *JourneyState, d schemas.ConsentData, at int64, when time.Time, given bool) shown {

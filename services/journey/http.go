@@ -42,7 +42,9 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/journeys/{id}/release":  a.release,
 		"POST /api/journeys/{id}/close":    a.close,
 		"POST /api/journeys/{id}/reopen":   a.reopen,
+		"GET /api/steps":                   a.listSteps,
 		"POST /api/steps/{id}/done":        a.done,
+		"POST /api/steps/{id}/no-answer":   a.noAnswer,
 		"POST /api/steps/{id}/reassign":    a.reassign,
 		"POST /api/steps/{id}/acknowledge": a.acknowledge,
 	}, principal.Guard)
@@ -58,12 +60,18 @@ type stepShown struct {
 	FirstDueAt time.Time `json:"firstDueAt"`
 	Overdue    bool      `json:"overdue"`
 	State      string    `json:"state,omitempty"`
+	// Words say what is to be done, and about what.
+	Words string `json:"words,omitempty"`
 	// Service is the service an answer is awaited from. What a gap is about stands in threshold's decision
 	// (GET /api/journeys/{id}/doors).
 	Service string `json:"service,omitempty"`
-	// May is what the caller may do with it next; TakeOn as which of its owners they may take it on.
+	// May is what the caller may do with it beside ending it; TakeOn as which of its owners they may take it on.
 	May    []string `json:"may,omitempty"`
 	TakeOn []string `json:"takeOn,omitempty"`
+	// Actions are the requests open to the caller by which it ends, or by which a try is recorded; Until is what ends it
+	// beside them.
+	Actions []schemas.Action `json:"actions,omitempty"`
+	Until   string           `json:"until,omitempty"`
 }
 
 func (a api) stepOf(s Step, now time.Time) stepShown {
@@ -71,12 +79,13 @@ func (a api) stepOf(s Step, now time.Time) stepShown {
 		FirstDueAt: s.FirstDueAt.In(a.zone), Overdue: s.State != stateDone && now.After(s.DueAt), State: s.State}
 }
 
-// explain adds what a step is about, where its kind alone does not say it.
-func (s *stepShown) explain(step Step, k *JourneyState) {
-	switch step.Kind {
-	case stepServiceAnswers, stepAskAgain, stepAskWhy:
-		s.Service, _, _ = strings.Cut(step.Basis, "/")
-	}
+// explain adds what a step is about, and what is open to the caller.
+func (a api) explain(s *stepShown, step Step, k *JourneyState, p principal.Principal) {
+	about := k.about(step)
+	kind, _ := kindOf(step)
+	s.Words, s.Service, s.Until = schemas.StepWords(step.Kind, about), about.IDs["service"], kind.Until
+	s.Actions = kind.Actions(schemas.Role(p.Role), about)
+	s.May, s.TakeOn = a.owners.mayWith(step, p)
 }
 
 // journeyListed is one journey of a list, with the step that holds it.
@@ -236,8 +245,7 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), May: mayDo(j.State, schemas.Role(p.Role))}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
-		one.explain(step, &j.JourneyState)
-		one.May, one.TakeOn = mayWith(step, schemas.Role(p.Role))
+		a.explain(&one, step, &j.JourneyState, p)
 		s.Steps = append(s.Steps, one)
 	}
 	for _, e := range entries {
@@ -266,31 +274,29 @@ func pathID(r *http.Request) (string, error) {
 	return id, nil
 }
 
-// done closes a step. The body may name the next one.
+// done ends a step of a kind whose record is somebody's word.
 func (a api) done(w http.ResponseWriter, r *http.Request) error {
-	type asked struct {
-		Next *NextDesired `json:"next"`
-		// NoAnswer says that the person was asked and could not be reached: they are asked again, by the ladder.
-		NoAnswer bool `json:"noAnswer"`
-	}
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body asked, p principal.Principal) error {
-		if body.NoAnswer {
-			ws.noAnswer(j, id, body.Next != nil, p)
-		}
-		if err := ws.done(j, id, body.Next, p); err != nil {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, said schemas.StepDone, p principal.Principal) error {
+		if err := ws.done(j, id, said, p); err != nil {
 			return err
 		}
-		return ws.store(tx)
+		return ws.give(tx)
 	})
 }
 
-type ownerNamed struct {
-	Owner string `json:"owner"`
+// noAnswer records that the person was tried in vain.
+func (a api) noAnswer(w http.ResponseWriter, r *http.Request) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, _ schemas.NoAnswerRecord, p principal.Principal) error {
+		if err := ws.noAnswer(j, id, p); err != nil {
+			return err
+		}
+		return ws.give(tx)
+	})
 }
 
 // reassign hands a step on.
 func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner, p principal.Principal) error {
 		s, err := ws.handOn(j, id, body.Owner, p)
 		if err != nil {
 			return err
@@ -303,7 +309,7 @@ func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
 
 // acknowledge takes a step on.
 func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body ownerNamed, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner, p principal.Principal) error {
 		s, err := ws.acknowledge(j, id, body.Owner, p)
 		if err != nil {
 			return err
@@ -390,9 +396,15 @@ func lockStep(tx *flow.Tx, p principal.Principal, id string) (*record, error) {
 		return j, nil
 	}
 	if len(alone) > 0 {
-		return nil, httpx.NewProblem(http.StatusConflict, "This step concerns no journey. Release or dismiss its message instead, or say that the service's line works again.")
+		return nil, httpx.NewProblem(http.StatusConflict, "%s", refusalAlone(alone[0]))
 	}
 	return nil, unknown()
+}
+
+// refusalAlone says what ends a step that concerns no journey.
+func refusalAlone(s Step) string {
+	kind, _ := kindOf(s)
+	return "This step concerns no journey. " + kind.Refusal(new(JourneyState).about(s))
 }
 
 // changedShown is a journey after somebody changed it: how it stands, with its steps, those that are done too.

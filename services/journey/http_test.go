@@ -176,7 +176,7 @@ func TestEventsOnTheBusBecomeAJourneyThatCanBeRead(t *testing.T) {
 	w.publish(reversed(withIDs(journey.events)))
 	w.eventually(3, `select count(*) from timeline_entry`)
 	got, status := ask[journeyShown](w, "GET", "/api/journeys/"+journey.journey, "")
-	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepPartnerAnswers || !slices.Equal(got.Steps[0].May, []string{"done", "reassign"}) {
+	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepTellPartner || !slices.Equal(got.Steps[0].May, []string{"reassign", "acknowledge"}) {
 		t.Fatalf("got %d %+v", status, got)
 	}
 	var types []string
@@ -310,14 +310,18 @@ func (w *world) oneJourney() (journey, step string) {
 func TestDoingTheLastStepAsksWhatNext(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	journey, step := w.oneJourney()
+	s := w.today(clock.NewID(w.c.Now()))
+	s.discharge("left-before-assessment")
+	s.consent(false, "follow-up")
+	mustApply(t, w.Service, w.pool, withIDs(s.events))
+	before, _ := ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
 	for range 2 { // doing it twice is doing it once
-		got, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/done", "")
+		got, status := ask[stepsAnswer](w, "POST", "/api/steps/"+before.Steps[0].Step+"/done", `{"found": "put-right"}`)
 		if status != 200 || len(got.Steps) != 2 {
 			t.Fatalf("got %d %+v", status, got)
 		}
 	}
-	shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
+	shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
 	if len(shown.Steps) != 1 || shown.Steps[0].Kind != stepWhatNext || shown.Steps[0].Owner != "navigator:duty" || !shown.Steps[0].DueAt.After(w.c.Now()) {
 		t.Fatalf("got %+v", shown.Steps)
 	}
@@ -326,10 +330,15 @@ func TestDoingTheLastStepAsksWhatNext(t *testing.T) {
 	}
 	due := w.c.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)
 	next := `{"next": {"kind": "ring-back", "owner": "team:liaison", "dueAt": "` + due + `"}}`
+	for body, want := range map[string]int{"": 422, `{"found": "put-right"}`: 422, strings.Replace(next, "ring-back", "clinician-decides", 1): 422} {
+		if _, status := ask[any](w, "POST", "/api/steps/"+shown.Steps[0].Step+"/done", body); status != want {
+			t.Errorf("what comes next was asked and %q was answered: %d", body, status)
+		}
+	}
 	if _, status := ask[any](w, "POST", "/api/steps/"+shown.Steps[0].Step+"/done", next); status != 200 {
 		t.Fatalf("got %d", status)
 	}
-	shown, _ = ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
+	shown, _ = ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
 	if len(shown.Steps) != 1 || shown.Steps[0].Kind != "ring-back" || shown.Steps[0].DueAt.UTC().Format(time.RFC3339) != due {
 		t.Errorf("got %+v", shown.Steps)
 	}
@@ -341,17 +350,26 @@ func TestStepsAreHandedOnAndTakenOn(t *testing.T) {
 	_, step := w.oneJourney()
 	path := "/api/steps/" + step
 	for i, tc := range []struct {
-		path, body, owner string
-		also              []string
-		status            int
+		team, path, body, owner string
+		also                    []string
+		status                  int
 	}{
-		{"/acknowledge", `{"owner": "team:crisis"}`, "", nil, 409},
-		{"/reassign", `{"owner": "team:crisis"}`, "team:liaison", []string{"team:crisis"}, 200},
-		{"/reassign", `{"owner": "team:crisis"}`, "team:liaison", []string{"team:crisis"}, 200},
-		{"/reassign", `{"owner": "Mrs Someone"}`, "", nil, 422},
-		{"/reassign", `{"who": "team:crisis"}`, "", nil, 400},
-		{"/acknowledge", `{"owner": "team:crisis"}`, "team:crisis", nil, 200},
+		{"team:crisis", "/acknowledge", `{"owner": "team:crisis"}`, "", nil, 409}, // nobody has handed it to them
+		{"", "/acknowledge", `{"owner": "team:liaison"}`, "", nil, 403},           // a navigator, for the liaison team
+		{"", "/reassign", `{"owner": "team:crisis"}`, "team:liaison", []string{"team:crisis"}, 200},
+		{"", "/reassign", `{"owner": "team:crisis"}`, "team:liaison", []string{"team:crisis"}, 200},
+		{"", "/reassign", `{"owner": "Mrs Someone"}`, "", nil, 422},
+		{"", "/reassign", `{"who": "team:crisis"}`, "", nil, 400},
+		{"", "/acknowledge", `{"owner": "team:crisis"}`, "", nil, 403}, // for them
+		{"", "/reassign", `{"owner": "navigator:deputy"}`, "team:liaison", []string{"team:crisis", "navigator:deputy"}, 200},
+		{"", "/acknowledge", `{"owner": "navigator:deputy"}`, "", nil, 403}, // in the deputy's name
+		{"team:crisis", "/acknowledge", `{"owner": "team:crisis"}`, "team:crisis", []string{"navigator:deputy"}, 200},
+		{"navigator:deputy", "/acknowledge", `{"owner": "navigator:deputy"}`, "navigator:deputy", nil, 200},
+		{"", "/reassign", `{"owner": "team:crisis"}`, "navigator:deputy", []string{"team:crisis"}, 200},
+		{"team:crisis", "/acknowledge", `{"owner": "team:crisis"}`, "team:crisis", nil, 200},
 	} {
+		w.as(schemas.Navigator, "RXX", "n")
+		w.who.Team = tc.team
 		got, status := ask[stepsAnswer](w, "POST", path+tc.path, tc.body)
 		if status != tc.status || status == 200 && (got.Steps[0].Owner != tc.owner || !slices.Equal(got.Steps[0].AlsoOwners, tc.also)) {
 			t.Errorf("%d: got %d %+v", i, status, got)
@@ -449,14 +467,14 @@ func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {
 	const young = `{"owner": "team:young-people"}`
 	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator} {
 		w.as(role, "RXX", "s")
-		if one := stepOf(); !slices.Equal(one.May, []string{"reassign"}) || one.TakeOn != nil {
-			t.Errorf("%s may %v as %v", role, one.May, one.TakeOn)
+		if one := stepOf(); !slices.Equal(one.May, []string{"reassign"}) || one.TakeOn != nil || len(one.Actions) > 0 {
+			t.Errorf("%s may %v as %v, %v", role, one.May, one.TakeOn, one.Actions)
 		}
 		try(role, "/done", "", 409)
-		try(role, "/done", `{"noAnswer": true}`, 409)
+		try(role, "/no-answer", "", 409)
 		try(role, "/acknowledge", young, 403)
 	}
-	try(schemas.YoungPeoplesClinician, "/done", "", 403)
+	try(schemas.YoungPeoplesClinician, "/done", "", 409)
 	try(schemas.YoungPeoplesClinician, "/acknowledge", young, 200)
 	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "navigator:duty"}`, 200)
 	try(schemas.Navigator, "/acknowledge", `{"owner": "navigator:duty"}`, 200)
@@ -497,7 +515,7 @@ func TestTwoClientsClosingAStepEachLeaveNoJourneyWithoutOne(t *testing.T) {
 		for lane := range 2 { // both clients go through the journeys in the same order, two requests under way each
 			wg.Go(func() {
 				for i := lane; i < journeys; i += 2 {
-					if _, status := ask[any](w, "POST", "/api/steps/"+steps[i]+"/done", ""); status != 200 {
+					if _, status := ask[any](w, "POST", "/api/steps/"+steps[i]+"/done", `{"found": "put-right", "heard": "duty-worker"}`); status != 200 {
 						t.Errorf("closing a step: %d", status)
 						return
 					}

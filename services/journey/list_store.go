@@ -132,6 +132,47 @@ const (
 	stepsByKey = `steps as (select id, kind, owner, added_owners, due_at, first_due_at, overdue_level from step where false)`
 )
 
+// listSteps queues a page of the open steps that p may see, by the time promised; those about a message, or a service's
+// line, are seen within the organisation. A journey whose stored row cannot be read keeps no other step from the list.
+func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, limit int, take func(Step, *JourneyState)) {
+	source, _, values := whose(scopeOf(p), toDo)
+	before := endOfTime
+	if !f.Before.IsZero() {
+		before = f.Before
+	}
+	if after == nil {
+		after = &cursor{ID: lowestID}
+	}
+	q.Queue(stepsPage(source), values, after.At, after.ID, before, limit, f.Owners).
+		Query(func(rows pgx.Rows) error {
+			var s Step
+			var text string
+			into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt, &s.FirstDueAt, &s.Level, &text}
+			_, err := pgx.ForEachRow(rows, into, func() error {
+				one, known := s, JourneyState{}
+				one.State = stateOpen
+				if text != "" && json.Unmarshal([]byte(text), &known) != nil {
+					known = JourneyState{} // the sentinel opens a step beside it
+				}
+				take(one, &known)
+				return nil
+			})
+			return err
+		})
+}
+
+func stepsPage(source string) string {
+	return fmt.Sprintf(`select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+			overdue_level::int, coalesce(known::text, '')
+		from %s as o(name) cross join lateral (
+			select s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, j.known
+			from step s left join journey j on j.id = s.journey
+			where s.organisation = o.name and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4
+				and (j.id is null or not j.barred && $1) and ($6::text[] is null or s.owner = any($6) or s.added_owners && $6)
+			order by s.due_at, s.id limit $5) as listed
+		order by due_at, id limit $5`, source)
+}
+
 // listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
 // is shown by what its columns say, and keeps no other from being found.
 func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take func(*record)) {

@@ -21,6 +21,8 @@ const (
 	teamLiaison     = "team:liaison"
 	teamYoungPeople = "team:young-people"
 	teamCallers     = "team:callers"
+	teamOnCall      = "team:on-call"
+	teamGovernance  = "team:information-governance"
 )
 
 // Owners are those who hold what nobody else holds. All three are needed: without them a journey could be in the
@@ -31,20 +33,34 @@ type Owners struct {
 	Navigator, Deputy, OutOfHours string
 }
 
-// Kinds of steps.
+// Kinds of steps: what each is for, and what ends it, is in the table of schemas.
 const (
 	stepFindBeginning   = "find-the-beginning"
 	stepAfterCancelled  = "decide-after-cancellation"
 	stepContactStopped  = "confirm-contact-stopped"
 	stepClinician       = "clinician-decides"
-	stepSeeFlags        = "look-at-flags"
+	stepCheck           = "check-with-the-hospital"
+	stepPlace           = "place-the-origin"
+	stepReach           = "ask-how-to-reach"
+	stepElsewhere       = "find-where-they-are"
+	stepReturned        = "ask-again-on-return"
 	stepAskThePerson    = "ask-the-person"
 	stepAskTheParent    = "ask-the-parent" // who holds parental responsibility, where a clinician said that they may consent
 	stepArrange         = "arrange-follow-up"
+	stepTellPartner     = "tell-the-partner" // nobody outside knows of the offer yet
 	stepPartnerAnswers  = "partner-answers"
+	stepAnswerPartner   = "answer-the-partner"
+	stepAskAboutPartner = "ask-about-partner" // whose place is kept for them
+	stepChoosePartner   = "choose-a-partner"
 	stepPartnerArranges = "partner-arranges" // a time with the person, once the partner has taken the offer on
+	stepSession         = "session"
+	stepAskWhatNext     = "ask-what-next"
+	stepAnotherTime     = "another-time"
 	stepLateFollowUp    = "late-follow-up"
 	stepFindPlace       = "find-a-place"
+	stepTellPerson      = "tell-the-person"
+	stepRingPartner     = "ring-the-partner"
+	stepRingCaller      = "ring-the-caller"
 	stepBridgeGap       = "bridge-the-gap"
 	stepServiceAnswers  = "service-answers"
 	stepAskAgain        = "ask-the-service-again"
@@ -52,13 +68,19 @@ const (
 	stepFindOut         = "find-out"
 	stepAskAboutCalls   = "ask-about-calls"
 	stepCall            = "bridging-call"
+	stepUnanswered      = "calls-unanswered"
+	stepNumber          = "number-not-theirs"
+	stepAskToStop       = "ask-whether-to-stop"
 	stepDeletion        = "confirm-deletion"
+	stepDeletionLate    = "deletion-unconfirmed"
 	stepRenewConsent    = "renew-consent"
 	stepAskContact      = "ask-about-contact"
 	stepConfirmMerge    = "confirm-merge"
 	stepOnePerson       = "are-these-one-person" // two records may be one person: nobody is contacted before somebody has looked
 	stepNotReached      = "decide-how-to-reach"
 	stepReviewHold      = "review-the-hold"
+	stepTurns18         = "turns-18"
+	stepFirstMeeting    = "first-meeting-at-18"
 	stepWhatNext        = "what-next"
 	stepReadMessage     = "read-the-message"
 	stepMendLine        = "mend-the-line"     // a published number or link of a service reaches nobody
@@ -106,15 +128,19 @@ func situationOf(k *JourneyState, owners Owners, zone *time.Location) situation 
 // mayAsk says whether the person may be asked something.
 func (s situation) mayAsk() bool { return !s.quiet && !s.guarded && !s.double }
 
-// completed says that a session of an offer made since this visit has taken place.
+// completed says that what an offer made since this visit was for has been done, and that no other session was agreed
+// on after it.
 func (s situation) completed() bool {
+	var last Offer
 	for _, o := range s.Offers {
-		if o.Completed.At > 0 && o.Completed.When.After(s.visit.Recorded.When) {
-			return true
+		if o.Completed.At > last.Completed.At && o.Completed.When.After(s.visit.Recorded.When) {
+			last = o
 		}
 	}
-	return false
+	return last.Completed.At > 0 && last.Next != nextAnotherSession
 }
+
+const nextAnotherSession = "another-session"
 
 // arrangeWithin is within how many working days a partner that took an offer on agrees on a time with the person.
 const arrangeWithin = 2
@@ -138,11 +164,12 @@ func latest(times ...time.Time) time.Time { return slices.MaxFunc(times, time.Ti
 // ofParent says that a young people's clinician recorded that a holder of parental responsibility answers.
 func (s situation) ofParent() bool { return s.visit.MayAnswer == schemas.AnswersParent }
 
-func (s situation) shownFlags() []string {
-	return slices.DeleteFunc(slices.Clone(s.visit.Flags), func(f string) bool {
-		return f == schemas.FlagUnder18 || f == schemas.FlagAgeUnknown || f == schemas.FlagPossibleDouble
-	})
-}
+func (s situation) checks() []string { return schemas.ChecksOf(s.visit.Flags) }
+
+func (s situation) flagged(flag string) bool { return s.active && slices.Contains(s.visit.Flags, flag) }
+
+// reachedSince says that somebody recorded how to reach the person since this visit was.
+func (s situation) reachedSince() bool { return s.Reached.At > s.visit.Recorded.At }
 
 // A rule says when a step is wanted, of whom, by when and for what.
 type rule struct {
@@ -191,7 +218,7 @@ var rules = []rule{
 	{stepFindBeginning, func(s situation) bool { return !s.began() }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.First) }, oneBasis},
 
-	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active }, team(teamLiaison),
+	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active && s.Hold == nil }, team(teamLiaison),
 		func(s situation) time.Time { _, v, _ := s.cancelled(); return s.nextDay(v.Withdrawn.When) },
 		func(s situation) string { id, v, _ := s.cancelled(); return fmt.Sprintf("%s/%d", id, v.Withdrawn.At) }},
 
@@ -209,9 +236,25 @@ var rules = []rule{
 		},
 		perDecision},
 
-	{stepSeeFlags, func(s situation) bool { return s.active && len(s.shownFlags()) > 0 }, team(teamLiaison),
+	{stepCheck, func(s situation) bool { return s.active && len(s.checks()) > 0 }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) },
-		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.shownFlags(), ",") }},
+		func(s situation) string { return perVisit(s) + "/" + strings.Join(s.checks(), ",") }},
+
+	{stepPlace, func(s situation) bool { return s.flagged(schemas.FlagUnplaced) }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
+
+	{stepReach, func(s situation) bool { return s.flagged(schemas.FlagNoSafeChannel) && !s.quiet && !s.reachedSince() }, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
+
+	{stepElsewhere, func(s situation) bool {
+		return s.flagged(schemas.FlagElsewhere) && !s.quiet && !s.reachedSince() && !s.Resumed.When.After(s.visit.Recorded.When)
+	}, team(teamLiaison),
+		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
+
+	{stepReturned, func(s situation) bool {
+		return s.flagged(schemas.FlagReturned) && s.mayAsk() && s.followUp.At > 0 && s.followUp.At < s.visit.Recorded.At
+	}, team(teamLiaison),
+		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perVisit},
 
 	{stepOnePerson, func(s situation) bool { return s.active && s.double }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
@@ -228,35 +271,16 @@ var rules = []rule{
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.followUp.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/yes-%d", perVisit(s), s.followUp.At) }},
 
-	{stepPartnerArranges, func(s situation) bool { return s.mayAsk() && s.offered && s.offer.Accepted.At > 0 },
-		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
-		func(s situation) time.Time {
-			from := calendar.DayOf(latest(s.offer.Accepted.When, s.resumed()), s.zone)
-			return calendar.England().AddWorking(from, arrangeWithin, calendar.MondayToFriday).At(dueHour, 0, s.zone)
-		},
-		func(s situation) string { return fmt.Sprintf("%s/accepted-%d", s.offerID, s.offer.Accepted.At) }},
-
-	{stepPartnerAnswers, func(s situation) bool {
-		return s.mayAsk() && s.followUp.is(true) && s.offered && s.offer.Accepted.At == 0
-	},
-		func(s situation) string { return schemas.OwnerPartner + ":" + s.offer.Partner },
-		func(s situation) time.Time {
-			if s.Resumed.When.After(s.offer.Raised.When) { // its new window is on its way
-				return latest(s.offer.AnswerBy, s.nextDay(s.Resumed.When))
-			}
-			return s.offer.AnswerBy
-		}, perRaising},
-
-	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late }, navigator,
+	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late && !s.meets() }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.offer.Raised.When) }, perRaising},
 
 	{stepFindPlace, func(s situation) bool { return !s.quiet && s.exhausted() && !s.followUp.is(false) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Exhausted.When, s.Contact.When) }, perVisit},
 
-	{stepBridgeGap, func(s situation) bool { return !s.quiet && s.Gap.At > 0 }, navigator,
+	{stepBridgeGap, func(s situation) bool { return !s.quiet && s.Gap.At > 0 && !s.bridged() }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Gap.When, s.Contact.When) }, perVisit},
 
-	{stepFindOut, func(s situation) bool { return s.mayAsk() && s.Missing.At > 0 }, team(teamLiaison),
+	{stepFindOut, func(s situation) bool { return s.mayAsk() && len(s.missing()) > 0 }, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.Missing.When, s.Contact.When) }, perVisit},
 
 	{stepAskAboutCalls, func(s situation) bool {
@@ -264,10 +288,6 @@ var rules = []rule{
 	}, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
-
-	{stepDeletion, func(s situation) bool { return s.Deletion.At > 0 }, navigator,
-		func(s situation) time.Time { return s.nextDay(s.Deletion.When) },
-		func(s situation) string { return fmt.Sprint(s.Deletion.At) }},
 
 	{stepRenewConsent, func(s situation) bool {
 		return s.mayAsk() && s.Expiring.At > 0 && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
@@ -285,10 +305,74 @@ var rules = []rule{
 		func(s situation) string { return fmt.Sprint(s.Merged.At) }},
 
 	{stepCall, func(s situation) bool {
-		return s.mayAsk() && s.Call.At > 0 && s.Plan.State == planActive && !s.calls.is(false)
+		return s.mayAsk() && s.callAhead() && s.Plan.State == planActive && !s.calls.is(false)
 	}, team(teamCallers),
-		func(s situation) time.Time { return s.Call.DueAt },
+		func(s situation) time.Time {
+			if day, err := calendar.ParseDay(s.Outcomes[s.Call.ID].Again); err == nil {
+				return day.At(askUntilHour, 0, s.zone)
+			}
+			return s.Call.DueAt
+		},
+		func(s situation) string {
+			if tried := s.Outcomes[s.Call.ID]; tried.At > 0 {
+				return fmt.Sprintf("%s/%d", s.Call.ID, tried.At)
+			}
+			return s.Call.ID
+		}},
+
+	{stepRingCaller, func(s situation) bool { return s.callToStop() }, navigator,
+		func(s situation) time.Time { return earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt) },
 		func(s situation) string { return s.Call.ID }},
+
+	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.Stop.When) }, navigator,
+		func(s situation) time.Time { return s.nextDay(s.Stop.When, s.Contact.When) },
+		func(s situation) string { return fmt.Sprint(s.Stop.At) }},
+
+	{stepTurns18, func(s situation) bool { _, ok := s.turning(); return ok && s.active && s.TakesOver == "" }, team(teamYoungPeople),
+		func(s situation) time.Time {
+			since, _ := s.turning()
+			return earliest(s.nextDay(since.When.Add(turningWithin)), latest(s.nextDay(since.When), dayOf(since.RisesOn, since.When).At(dueHour, 0, s.zone)))
+		}, oneBasis},
+
+	{stepFirstMeeting, func(s situation) bool {
+		_, ok := s.turning()
+		return ok && s.active && s.TakesOver != "" && s.Met == ""
+	}, team(teamYoungPeople),
+		func(s situation) time.Time {
+			since, _ := s.turning()
+			return latest(s.nextDay(since.When), dayOf(since.RisesOn, since.When).At(dueHour, 0, s.zone))
+		}, oneBasis},
+}
+
+// turningWithin is within how long after it is known that somebody turns 18 somebody has agreed who looks after them
+// then; at once where less is left.
+const turningWithin = 28 * 24 * time.Hour
+
+// dayOf reads a local day that was said; one that cannot be read is that of the time.
+func dayOf(text string, at time.Time) calendar.Day {
+	day, err := calendar.ParseDay(text)
+	if err != nil {
+		return calendar.DayOf(at, time.UTC)
+	}
+	return day
+}
+
+func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
+
+// callAhead says that a call is to be made: nothing has become of it, or it is tried again.
+func (s situation) callAhead() bool {
+	became := s.Outcomes[s.Call.ID]
+	return s.Call.At > 0 && (became.At == 0 || became.Again != "")
+}
+
+// bridged says that a service has been asked for what none offers as published, and has not said no.
+func (s situation) bridged() bool {
+	for _, a := range s.Services {
+		if a.pending() || a.Answer == "yes" || a.Answer == "waiting" {
+			return true
+		}
+	}
+	return false
 }
 
 // ladder is by when the person is asked, and asked again who could not be reached: so long after leaving hospital
@@ -364,9 +448,61 @@ func stepsFor(k *JourneyState, owners Owners, zone *time.Location) []DesiredStep
 			wanted = append(wanted, DesiredStep{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
 		}
 	}
-	wanted = append(wanted, s.services()...)
+	wanted = slices.Concat(wanted, s.followUps(), s.services(), s.callers(), s.helps())
 	if len(wanted) == 0 {
 		return []DesiredStep{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
+	}
+	return firstOfWords(wanted, k)
+}
+
+// firstOfWords keeps of those that would read alike the one that is due first: it says all that the others would, and
+// when it ends the next is wanted.
+func firstOfWords(wanted []DesiredStep, k *JourneyState) []DesiredStep {
+	slices.SortStableFunc(wanted, func(a, b DesiredStep) int { return a.DueAt.Compare(b.DueAt) })
+	seen := map[string]bool{}
+	return slices.DeleteFunc(wanted, func(w DesiredStep) bool {
+		words := schemas.StepWords(w.Kind, k.about(Step{Kind: w.Kind, Basis: w.Basis}))
+		defer func() { seen[words] = true }()
+		return seen[words]
+	})
+}
+
+// helps are the steps of help that was asked for and that nobody has taken on: in every state.
+func (s situation) helps() []DesiredStep {
+	var wanted []DesiredStep
+	for _, id := range slices.Sorted(maps.Keys(s.Helps)) {
+		if h := s.Helps[id]; h.Asked.At > 0 && h.Taken.At == 0 {
+			kind := map[string]string{schemas.HelpNow: "needed-now", schemas.HelpSafety: "safety", schemas.HelpWorse: "worse"}[h.Kind]
+			wanted = append(wanted, DesiredStep{Kind: helpKind + kind, Owner: teamOnCall, DueAt: h.DueAt, Basis: id})
+		}
+	}
+	return wanted
+}
+
+// callers are the steps by which a navigator decides how calls go on, since the person was last reached or somebody
+// recorded how to.
+func (s situation) callers() []DesiredStep {
+	if !s.mayAsk() || s.calls.is(false) {
+		return nil
+	}
+	var reached int64
+	for _, o := range s.Outcomes {
+		if o.Reached {
+			reached = max(reached, o.At)
+		}
+	}
+	first := map[string]Outcome{}
+	for _, o := range s.Outcomes {
+		if o.Navigator == "" || o.At < reached || s.Reached.When.After(o.When) || s.calls.When.After(o.When) && o.Navigator == stepUnanswered {
+			continue
+		}
+		if was, there := first[o.Navigator]; !there || o.At < was.At {
+			first[o.Navigator] = o
+		}
+	}
+	var wanted []DesiredStep
+	for _, kind := range slices.Sorted(maps.Keys(first)) {
+		wanted = append(wanted, DesiredStep{Kind: kind, Owner: s.owners.Navigator, DueAt: s.nextDay(first[kind].When, s.Contact.When), Basis: fmt.Sprint(first[kind].At)})
 	}
 	return wanted
 }
@@ -417,10 +553,15 @@ const (
 
 // compare returns which steps to open, as they are wanted, and which open ones have been overtaken by events. steps
 // are the journey's steps that are open or done. Steps that a human or the sentinel opened are theirs to close. It
-// leaves at least one step open: when everything wanted has been done already, what-next is opened for because.
+// leaves at least one step open: when everything wanted has been done already, what-next stands, or is opened for
+// because.
 func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []DesiredStep, replace []Step) {
+	standing := slices.IndexFunc(steps, func(s Step) bool { return s.Kind == stepWhatNext && s.State == stateOpen })
+	meant := func(s Step, w DesiredStep) bool {
+		return s.Kind == w.Kind && (s.Basis == w.Basis || s.Kind == stepWhatNext && s.State == stateOpen)
+	}
 	for _, w := range wanted {
-		if !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == w.Kind && s.Basis == w.Basis }) {
+		if !slices.ContainsFunc(steps, func(s Step) bool { return meant(s, w) }) {
 			open = append(open, w)
 		}
 	}
@@ -428,13 +569,17 @@ func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []D
 	for _, s := range steps {
 		switch {
 		case s.State != stateOpen:
-		case !followsFromEvents(s) || slices.ContainsFunc(wanted, func(w DesiredStep) bool { return s.Kind == w.Kind && s.Basis == w.Basis }):
+		case !followsFromEvents(s) || slices.ContainsFunc(wanted, func(w DesiredStep) bool { return meant(s, w) }):
 			remaining++
 		default:
 			replace = append(replace, s)
 		}
 	}
-	if remaining == 0 {
+	switch {
+	case remaining > 0:
+	case standing >= 0:
+		replace = slices.DeleteFunc(replace, func(s Step) bool { return s.ID == steps[standing].ID })
+	default:
 		open = append(open, whatNext)
 	}
 	return open, replace
@@ -444,12 +589,7 @@ func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []D
 const byHand = "by-hand/"
 
 // followsFromEvents says whether the table of rules opened the step, so that it may also replace it.
-func followsFromEvents(s Step) bool {
-	if strings.HasPrefix(s.Basis, byHand) {
-		return false
-	}
-	return s.Kind == stepWhatNext || s.Kind == stepServiceAnswers || s.Kind == stepAskAgain || s.Kind == stepAskWhy || s.Kind == stepNotReached || slices.ContainsFunc(rules, func(r rule) bool { return r.kind == s.Kind })
-}
+func followsFromEvents(s Step) bool { return !strings.HasPrefix(s.Basis, byHand) }
 
 // holding returns the step that holds the journey: of those open, the one due first.
 func holding(steps []Step) (Step, bool) {

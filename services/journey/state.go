@@ -25,11 +25,27 @@ type JourneyState struct {
 	Deletion Subscribed `json:"deletion,omitzero"`
 	// Expiring is the last yes that comes to its end; Questions, while Yes, what somebody has to ask about contact;
 	// Merged, while not Yes, a merge that nobody has confirmed.
-	Expiring  Subscribed       `json:"expiring,omitzero"`
-	Questions Answer           `json:"questions,omitzero"`
-	Merged    Answer           `json:"merged,omitzero"`
-	Missing   Subscribed       `json:"missing,omitzero"` // facts that somebody has to find out
-	Offers    map[string]Offer `json:"offers,omitempty"`
+	Expiring  Subscribed `json:"expiring,omitzero"`
+	Questions Answer     `json:"questions,omitzero"`
+	Merged    Answer     `json:"merged,omitzero"`
+	// Missing are facts that somebody asks for; Facts says of each that it was stated, or asked for in vain (Yes), or is
+	// known no more.
+	Missing Missing           `json:"missing,omitzero"`
+	Facts   map[string]Answer `json:"facts,omitempty"`
+	// Ages are what was said of the person's age, TakesOver who looks after them from 18 on, and Met that they have met.
+	Ages      []AgeSaid `json:"ages,omitempty"`
+	TakesOver string    `json:"takesOver,omitempty"`
+	Met       string    `json:"met,omitempty"`
+	// Reached is when somebody last recorded how the person may be reached safely.
+	Reached Subscribed `json:"reached,omitzero"`
+	// Helps are requests for help, by their id; Outcomes what became of calls, by the call's.
+	Helps    map[string]Help    `json:"helps,omitempty"`
+	Outcomes map[string]Outcome `json:"outcomes,omitempty"`
+	// Stop is that somebody on the telephone asked for the calls to stop, in the person's place.
+	Stop Subscribed `json:"stop,omitzero"`
+	// ToldUpTo is up to what change the person has been told, by the sequence of follow-up.
+	ToldUpTo int64            `json:"toldUpTo,omitempty"`
+	Offers   map[string]Offer `json:"offers,omitempty"`
 	// Exhausted is when no partner was left.
 	Exhausted Subscribed `json:"exhausted,omitzero"`
 	Plan      Plan       `json:"plan,omitzero"`
@@ -97,10 +113,11 @@ func (v Visit) isActive() bool { return v.Recorded.At > v.Withdrawn.At }
 
 // Offer is an offer as the journey knows it. An offer that was withdrawn before it was heard of has only Ended.
 type Offer struct {
-	Raised   Subscribed `json:"raised,omitzero"`
-	Partner  string     `json:"partner,omitempty"`
-	AnswerBy time.Time  `json:"answerBy,omitzero"`
-	Late     bool       `json:"late,omitempty"`
+	Raised     Subscribed `json:"raised,omitzero"`
+	Partner    string     `json:"partner,omitempty"`
+	AnswerBy   time.Time  `json:"answerBy,omitzero"`
+	AnswerByAt int64      `json:"answerByAt,omitempty"`
+	Late       bool       `json:"late,omitempty"`
 	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was declined,
 	// handed back or withdrawn.
 	Accepted  Subscribed `json:"accepted,omitzero"`
@@ -109,6 +126,73 @@ type Offer struct {
 	Sent     Subscribed `json:"sent,omitzero"`
 	PassedOn Subscribed `json:"passedOn,omitzero"`
 	Ended    bool       `json:"ended,omitempty"`
+	// How it ended, and when; Deleted is that the partner said what it did with what it had been told.
+	EndedAt Subscribed `json:"endedAt,omitzero"`
+	How     string     `json:"how,omitempty"`
+	Deleted Subscribed `json:"deleted,omitzero"`
+	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by when a
+	// time is agreed.
+	PersonAnswersBy time.Time  `json:"personAnswersBy,omitzero"`
+	Confirmed       Subscribed `json:"confirmed,omitzero"`
+	BookBy          time.Time  `json:"bookBy,omitzero"`
+	BookByAt        int64      `json:"bookByAt,omitempty"`
+	// AcceptedLate: it said yes beside another. Next is what was agreed to come after what it was for.
+	AcceptedLate Subscribed             `json:"acceptedLate,omitzero"`
+	Next         string                 `json:"next,omitempty"`
+	Appointments map[string]Appointment `json:"appointments,omitempty"`
+	Questions    map[string]Question    `json:"questions,omitempty"`
+}
+
+// Appointment is a session's time, and what became of it: by the greater of the two sequences.
+type Appointment struct {
+	Booked    Subscribed `json:"booked,omitzero"`
+	OutcomeBy time.Time  `json:"outcomeBy,omitzero"`
+	Ended     Subscribed `json:"ended,omitzero"`
+	How       string     `json:"how,omitempty"` // kept, not-kept or cancelled
+	// BookBy is by when another time is agreed; RingBy by when a navigator has rung the partner.
+	BookBy time.Time `json:"bookBy,omitzero"`
+	RingBy time.Time `json:"ringBy,omitzero"`
+}
+
+const (
+	wasKept      = "kept"
+	wasNotKept   = "not-kept"
+	wasCancelled = "cancelled"
+)
+
+// Question is what a partner asked about an offer.
+type Question struct {
+	Asked    Subscribed `json:"asked,omitzero"`
+	Answered Subscribed `json:"answered,omitzero"`
+}
+
+// Missing is which facts somebody asks for.
+type Missing struct {
+	Subscribed
+	Facts []string `json:"facts,omitempty"`
+}
+
+// AgeSaid is what one event said of the person's age: in whole years, and the day by which they are a year older.
+type AgeSaid struct {
+	Subscribed
+	Age     int    `json:"age,omitempty"`
+	RisesOn string `json:"risesOn,omitempty"`
+}
+
+// Help is that help was asked for, and that somebody took it on.
+type Help struct {
+	Asked Subscribed `json:"asked,omitzero"`
+	Kind  string     `json:"kind,omitempty"`
+	DueAt time.Time  `json:"dueAt,omitzero"`
+	Taken Subscribed `json:"taken,omitzero"`
+}
+
+// Outcome is what became of a call last: whether it reached the person, and on which local day it is tried again.
+type Outcome struct {
+	Subscribed
+	Reached   bool   `json:"reached,omitempty"`
+	Again     string `json:"again,omitempty"`
+	Navigator string `json:"navigator,omitempty"` // the kind of step by which a navigator decides how to go on
 }
 
 // Asking is how it stands with one service: it was asked, and it answered. The greater of the two sequences is how it
@@ -299,7 +383,8 @@ func (k *JourneyState) offer(id string, change func(o *Offer)) {
 func (k *JourneyState) addRaised(at int64, when time.Time, d schemas.OfferRaisedData) {
 	k.offer(d.Offer, func(o *Offer) {
 		if o.Raised.apply(at, when) {
-			o.Partner, o.AnswerBy, o.Late = d.Partner, d.AnswerBy.UTC(), d.Late
+			o.Partner, o.Late = d.Partner, d.Late
+			o.answerBy(at, d.AnswerBy)
 		}
 	})
 }
@@ -384,4 +469,177 @@ func (k *JourneyState) active() (id string, o Offer, ok bool) {
 		}
 	}
 	return id, o, ok
+}
+
+// answerBy and bookBy take in by when the partner is asked to answer, or to agree on a time: the newest that says so
+// stands.
+func (o *Offer) answerBy(at int64, by time.Time) {
+	if at > o.AnswerByAt {
+		o.AnswerBy, o.AnswerByAt = by.UTC(), at
+	}
+}
+
+func (o *Offer) bookBy(at int64, by *time.Time) {
+	if by != nil && at > o.BookByAt {
+		o.BookBy, o.BookByAt = by.UTC(), at
+	}
+}
+
+// end notes that an offer stands no more, and how: the newest that says so stands.
+func (k *JourneyState) end(id string, at int64, when time.Time, how string) {
+	k.offer(id, func(o *Offer) {
+		o.Ended = true
+		if o.EndedAt.apply(at, when) {
+			o.How = how
+		}
+	})
+}
+
+func (k *JourneyState) appointment(offer, id string, change func(a *Appointment)) {
+	k.offer(offer, func(o *Offer) {
+		if o.Appointments == nil {
+			o.Appointments = map[string]Appointment{}
+		}
+		a := o.Appointments[id]
+		change(&a)
+		o.Appointments[id] = a
+	})
+}
+
+// became notes what became of an appointment.
+func (k *JourneyState) became(offer, id, how string, at int64, when time.Time, bookBy, ringBy *time.Time) {
+	k.appointment(offer, id, func(a *Appointment) {
+		if a.Ended.apply(at, when) {
+			a.How, a.BookBy, a.RingBy = how, utc(bookBy), utc(ringBy)
+		}
+	})
+}
+
+func utc(t *time.Time) time.Time {
+	if t == nil {
+		return time.Time{}
+	}
+	return t.UTC()
+}
+
+// appointmentNow is the appointment of an offer of which was heard last.
+func (o Offer) appointmentNow() (id string, a Appointment, ok bool) {
+	for other, p := range o.Appointments {
+		if p.Booked.At > 0 && (!ok || p.Booked.At > a.Booked.At) {
+			id, a, ok = other, p, true
+		}
+	}
+	return id, a, ok
+}
+
+func (a Appointment) ahead() bool { return a.Booked.At > a.Ended.At }
+
+func (k *JourneyState) question(offer, id string, change func(q *Question)) {
+	k.offer(offer, func(o *Offer) {
+		if o.Questions == nil {
+			o.Questions = map[string]Question{}
+		}
+		q := o.Questions[id]
+		change(&q)
+		o.Questions[id] = q
+	})
+}
+
+// state takes in which facts an event states, takes back, or was told that nobody will say.
+func (k *JourneyState) state(at int64, when time.Time, facts *schemas.Facts, takenBack, notSaid []string) {
+	if facts == nil {
+		facts = &schemas.Facts{}
+	}
+	if facts.Age != nil || facts.AgeRisesOn != nil {
+		k.addAge(at, when, *facts)
+	}
+	for name, value := range facts.Fields() {
+		switch {
+		case !value.IsZero() || slices.Contains(notSaid, name):
+			k.fact(name, at, when, true)
+		case slices.Contains(takenBack, name):
+			k.fact(name, at, when, false)
+		}
+	}
+}
+
+func (k *JourneyState) fact(name string, at int64, when time.Time, stated bool) {
+	if k.Facts == nil {
+		k.Facts = map[string]Answer{}
+	}
+	said := k.Facts[name]
+	if said.apply(at, when) {
+		said.Yes = stated
+	}
+	k.Facts[name] = said
+}
+
+// addAge keeps what was said of the age, each event once, in the order in which it was said.
+func (k *JourneyState) addAge(at int64, when time.Time, facts schemas.Facts) {
+	said := AgeSaid{Subscribed: Subscribed{at, when}}
+	if facts.Age != nil {
+		said.Age = *facts.Age
+	}
+	if facts.AgeRisesOn != nil {
+		said.RisesOn = *facts.AgeRisesOn
+	}
+	i, found := slices.BinarySearchFunc(k.Ages, at, func(a AgeSaid, at int64) int { return cmp.Compare(a.At, at) })
+	if !found {
+		k.Ages = slices.Insert(k.Ages, i, said)
+	}
+}
+
+// turning is since when it is known that somebody who is 17 turns 18, and by which day. It stays known afterwards.
+func (k *JourneyState) turning() (since AgeSaid, ok bool) {
+	age, rises := 0, ""
+	for _, said := range k.Ages {
+		age, rises = cmp.Or(said.Age, age), cmp.Or(said.RisesOn, rises)
+		if age == 17 && rises != "" {
+			return AgeSaid{said.Subscribed, age, rises}, true
+		}
+		if said.Age > 0 && said.RisesOn == "" {
+			rises = "" // the day that was known is over
+		}
+	}
+	return AgeSaid{}, false
+}
+
+// missing are the facts that are asked for still, in the order in which they open most.
+func (k *JourneyState) missing() []string {
+	return slices.DeleteFunc(slices.Clone(k.Missing.Facts), func(name string) bool { return k.Facts[name].is(true) })
+}
+
+func (k *JourneyState) help(id string, change func(h *Help)) {
+	if k.Helps == nil {
+		k.Helps = map[string]Help{}
+	}
+	h := k.Helps[id]
+	change(&h)
+	k.Helps[id] = h
+}
+
+// addOutcome takes in what became of a call.
+func (k *JourneyState) addOutcome(call string, at int64, when time.Time, o Outcome) {
+	if k.Outcomes == nil {
+		k.Outcomes = map[string]Outcome{}
+	}
+	if at > k.Outcomes[call].At {
+		o.Subscribed = Subscribed{at, when}
+		k.Outcomes[call] = o
+	}
+}
+
+// merged is the other record of the newest merge that is said to be so.
+func (k *JourneyState) mergedWith() string {
+	other, newest := "", int64(0)
+	for key, pair := range k.Pairs {
+		one, two, _ := strings.Cut(key, " ")
+		if pair.Yes && pair.At > newest && (one == k.Person || two == k.Person) {
+			newest, other = pair.At, one
+			if one == k.Person {
+				other = two
+			}
+		}
+	}
+	return other
 }

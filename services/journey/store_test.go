@@ -92,12 +92,13 @@ const (
 func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
 	t.Parallel()
 	s, db, pool := started(t)
-	batches := make([][]flow.Event, 4)
+	batches := make([][]flow.Event, 5)
 	for range 200 {
 		journey := tellerOf(clock.NewID(now))
 		journey.discharge()
 		journey.consent(true, "follow-up")
 		journey.offer(false)
+		journey.sent()
 		journey.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
 		for i, e := range withIDs(journey.events) {
 			batches[i] = append(batches[i], e)
@@ -108,7 +109,7 @@ func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
 		kind, owner string
 		due         time.Time
 	}{{stepAskThePerson, teamLiaison, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)}, {stepArrange, "navigator:duty", nextDay},
-		{stepPartnerAnswers, "partner:pa", time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)}, {stepAfterCancelled, teamLiaison, nextDay}} {
+		{stepTellPartner, "navigator:duty", nextDay}, {stepPartnerAnswers, "partner:pa", time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)}, {stepAfterCancelled, teamLiaison, nextDay}} {
 		emitted := mustApply(t, s, pool, batches[i])
 		if (len(emitted) == 200) != (i == 0) {
 			t.Errorf("batch %d emitted %d events", i, len(emitted))
@@ -124,8 +125,8 @@ func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
 		}
 	}
 	mustApply(t, s, pool, batches[3]) // again: nothing is added
-	if got := count(t, pool, `select count(*) from timeline_entry`); got != 800 {
-		t.Errorf("%d lines for 800 events", got)
+	if got := count(t, pool, `select count(*) from timeline_entry`); got != 1000 {
+		t.Errorf("%d lines for 1000 events", got)
 	}
 	if got := count(t, db.Pool(pg.Sentinel), `select count(*) from journey.held where state = 'journey-open'`); got != 200 {
 		t.Errorf("the sentinel sees %d journeys", got)
@@ -166,7 +167,7 @@ func TestTheDatabaseRefusesAnOpenJourneyWithoutAStep(t *testing.T) {
 	}
 }
 
-// twoStepJourneys makes n journeys with two open steps each and returns the ids of both.
+// twoStepJourneys makes n journeys with two open steps each, which end by somebody's word, and returns the ids of both.
 func twoStepJourneys(t *testing.T, s *Service, pool *pgxpool.Pool, n int) (firsts, seconds []string) {
 	t.Helper()
 	var events []flow.Event
@@ -174,13 +175,13 @@ func twoStepJourneys(t *testing.T, s *Service, pool *pgxpool.Pool, n int) (first
 		journey := tellerOf(clock.NewID(now))
 		journey.discharge("left-before-assessment")
 		journey.consent(false, "follow-up")
-		journey.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
+		journey.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o", Appointment: "a", RingBy: new(now.Add(time.Hour))})
 		events = append(events, withIDs(journey.events)...)
 	}
 	for chunk := range slices.Chunk(events, 600) { // three of each
 		mustApply(t, s, pool, chunk)
 	}
-	return stepIDs(t, pool, stepFindOut), stepIDs(t, pool, stepSeeFlags)
+	return stepIDs(t, pool, stepRingPartner), stepIDs(t, pool, stepCheck)
 }
 
 func stepIDs(t *testing.T, pool *pgxpool.Pool, kind string) []string {
@@ -284,8 +285,8 @@ func TestTwoReplicasThatHearHalvesOfAJourneyAtOnceConverge(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil {
 		t.Fatal(errs)
 	}
-	if got := count(t, pool, `select count(distinct journey) from step where state = 'open' and kind = 'partner-answers'`); got != 300 {
-		t.Errorf("%d of 300 journeys wait for the partner", got)
+	if got := count(t, pool, `select count(distinct journey) from step where state = 'open' and kind = 'tell-the-partner'`); got != 300 {
+		t.Errorf("%d of 300 journeys know that nobody has been told", got)
 	}
 	if got := count(t, pool, `select count(*) from step where state = 'open'`); got != 300 {
 		t.Errorf("%d steps are open", got)
@@ -324,7 +325,12 @@ func TestAMessageThatWasSetAsideIsAStepUntilItIsReleased(t *testing.T) {
 func TestOverdueStepsGainOwnersInTheDatabase(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
-	twoStepJourneys(t, s, pool, 5)
+	for range 10 {
+		journey := tellerOf(clock.NewID(now))
+		journey.discharge("left-before-assessment")
+		journey.consent(false, "follow-up")
+		mustApply(t, s, pool, withIDs(journey.events))
+	}
 	ctx := context.Background()
 	look := func(at time.Time) (taken int) {
 		err := pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
@@ -367,7 +373,7 @@ func TestBatchesReadByIndex(t *testing.T) {
 	if _, err := db.Admin().Exec(ctx, `analyze`); err != nil {
 		t.Fatal(err)
 	}
-	ids := stepIDs(t, pool, stepSeeFlags)[:5]
+	ids := stepIDs(t, pool, stepCheck)[:5]
 	for name, sql := range map[string]string{
 		"journeys": selectRecord + ` where id = any($1::uuid[]) order by journey.id for update`,
 		"steps":    selectStep + ` where journey = any($1::uuid[]) and state <> 'replaced'`,

@@ -106,7 +106,7 @@ func (w *writes) closeJourney(r *record, c Closing, by principal.Principal) erro
 		return conflict(fault)
 	}
 	if kinds := unanswered(r.Steps, c.Reason); len(kinds) > 0 {
-		return conflict("Closing would leave a question unanswered. Do these steps first, with POST /api/steps/{id}/done: "+
+		return conflict("Closing would leave a question unanswered. See to these steps first, each by the request that ends it: "+
 			strings.Join(kinds, ", ")+".").With("steps", kinds)
 	}
 	who := named(by)

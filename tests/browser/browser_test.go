@@ -120,9 +120,10 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 	ok(t, err)
 	signIn(t, ctx, at, "liaison")
 	do(t, ctx, press(`a[href="/journeys/`+journeyID+`"]`), chromedp.WaitVisible(`#step-`+stepID),
-		press(`form[action$="`+stepID+`/done"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+		press(`article[aria-labelledby="step-`+stepID+`"] details summary`), press(`input[name="a1-1.answers.0.state"][value="given"]`),
+		press(`input[name="a1-1.how"][value="spoken"]`), press(`form[action$="`+stepID+`/record"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
-	if !strings.Contains(page, "This step is done") || strings.Contains(page, "Ask the person what they would like") {
+	if !strings.Contains(page, "It is recorded") || strings.Contains(page, "Ask the person what they would like") {
 		t.Errorf("the page says %q", page)
 	}
 	if who := at.whoDid(stepID); who.Subject != "dev-liaison" {
@@ -143,12 +144,23 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	}
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
 		chromedp.Navigate(at.URL+"/journeys/"+journeyID), chromedp.WaitVisible(`#next`))
-	for range 40 {
-		do(t, ctx, chromedp.KeyEvent(kb.Tab))
-		if strings.HasPrefix(read(t, ctx, focused), "Mark as done") {
-			break
+	to := func(words string) { // by the tabulator alone
+		t.Helper()
+		for range 40 {
+			do(t, ctx, chromedp.KeyEvent(kb.Tab))
+			if strings.HasPrefix(read(t, ctx, focused), words) {
+				return
+			}
 		}
+		t.Fatalf("the keyboard does not come to %q", words)
 	}
+	to("Record what they said") // the summary, which opens
+	do(t, ctx, chromedp.KeyEvent(kb.Enter))
+	to("given")
+	do(t, ctx, chromedp.KeyEvent(" "))
+	to("spoken")
+	do(t, ctx, chromedp.KeyEvent(" "))
+	to("Record what they said")
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	if who := at.whoDid(stepID); who.Subject != "dev-liaison" && at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
 		t.Errorf("it was done by %v", who)

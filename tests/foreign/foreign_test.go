@@ -149,7 +149,7 @@ var pathways = []struct {
 	{"self-harm, merged into another record, whose birth date says under 18", []string{"15", "16", "18"}, 1, 1, "clinician-decides"},
 	{"the end before the beginning, under 18", []string{"20", "17"}, 1, 1, "clinician-decides"},
 	{"under 18", []string{"19", "22"}, 1, 1, "clinician-decides"},
-	{"a wrong NHS number, under 18", []string{"21", "24"}, 1, 1, "look-at-flags"},
+	{"a wrong NHS number, under 18", []string{"21", "24"}, 1, 1, "check-with-the-hospital"},
 	{"self-harm, by way of a ward", []string{"23", "25", "26"}, 1, 1, "ask-the-person"},
 }
 

@@ -1,0 +1,436 @@
+package schemas
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Bodies of requests by which people record something, as far as a step's actions speak of them. A form is made from
+// these, and each service's own tests see that it takes what is made so.
+
+// StepDone is the body of POST /api/steps/{id}/done: what is to be said differs by the kind of step.
+type StepDone struct {
+	// What happens next, where that is for whoever did this to say.
+	Next *StepNext `json:"next,omitempty"`
+	// What somebody found who checked.
+	Found string `json:"found,omitempty" is:"check-result"`
+	// Who confirmed it.
+	ConfirmedBy string `json:"confirmedBy,omitempty" is:"confirming"`
+	// How the person was told.
+	Told string `json:"told,omitempty" is:"telling"`
+	// The role of whoever was rung and heard it: lower-case words joined by hyphens, never a name.
+	Heard string `json:"heard,omitempty" is:"code"`
+	// What was decided about somebody who could not be reached.
+	Decided string `json:"decided,omitempty" is:"reach-decision"`
+	// Who takes over, as kind:id: the adults' service or partner of somebody who turns 18.
+	TakesOver string `json:"takesOver,omitempty" is:"owner"`
+	// The local day on which it happened.
+	On string `json:"on,omitempty" is:"date"`
+}
+
+// StepNext is what somebody who did a step says happens next.
+type StepNext struct {
+	// What is to be done, as lower-case words joined by hyphens.
+	Kind string `json:"kind" is:"code"`
+	// Who does it, as kind:id.
+	Owner string `json:"owner" is:"owner"`
+	// By when.
+	DueAt time.Time `json:"dueAt"`
+}
+
+// NoAnswerRecord is the body of POST /api/steps/{id}/no-answer: the person was tried, and could not be reached.
+type NoAnswerRecord struct {
+	// By which channel.
+	Channel string `json:"channel,omitempty" is:"safe-channel"`
+}
+
+// StepOwner is the body of POST /api/steps/{id}/reassign and /acknowledge.
+type StepOwner struct {
+	// Who it is handed to, or as whom it is taken on, as kind:id.
+	Owner string `json:"owner" is:"owner"`
+}
+
+// ConsentRecord is the body of POST /api/journeys/{id}/consent.
+type ConsentRecord struct {
+	// What the person said to each purpose.
+	Answers []ConsentAnswer `json:"answers,omitempty" items:"0,20"`
+	// Who said it: the person, unless another may answer for them.
+	Giver string `json:"giver,omitempty" is:"giver"`
+	// How it was said.
+	How string `json:"how,omitempty" is:"how"`
+	// What a young people's clinician decided.
+	MayConsent *MayConsentRecord `json:"mayConsent,omitempty"`
+}
+
+// ConsentAnswer is what somebody said to one purpose.
+type ConsentAnswer struct {
+	// What it was said to.
+	Purpose string `json:"purpose" is:"purpose"`
+	// Opaque id of the partner; absent for any.
+	Organisation string `json:"organisation,omitempty" is:"partner"`
+	// What they said.
+	State string `json:"state" is:"consent-answer"`
+}
+
+// MayConsentRecord is a young people's clinician's decision.
+type MayConsentRecord struct {
+	// Why that person may answer.
+	Basis string `json:"basis" is:"consent-basis"`
+	// Whose the contact is.
+	WhosePhone string `json:"whosePhone" is:"line-200"`
+	// Who may know, and who not.
+	MayKnow string `json:"mayKnow" is:"line-200"`
+}
+
+// ContactRecord is the body of POST /api/journeys/{id}/contact, as far as a step asks for it.
+type ContactRecord struct {
+	// The ways to reach the person.
+	Channels []ContactChannel `json:"channels,omitempty" items:"0,20"`
+	// That no way is safe.
+	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
+	// What was arranged instead.
+	Arrangement string `json:"arrangement,omitempty" is:"line-200"`
+}
+
+// ContactChannel is one way to reach the person.
+type ContactChannel struct {
+	// Which.
+	Channel string `json:"channel" is:"reach-channel"`
+	// The number or address.
+	Value string `json:"value" is:"line-254"`
+	// That the person said themselves that it is safe.
+	Confirmed bool `json:"confirmed,omitempty"`
+}
+
+// FactsRecord is the body of POST /api/journeys/{id}/facts.
+type FactsRecord struct {
+	// What has become known.
+	Facts Facts `json:"facts,omitzero"`
+	// What the person was asked and would rather not say, or nobody can find out: it stays unknown, and excludes nothing.
+	NotSaid []string `json:"notSaid,omitempty" is:"fact" items:"0,40"`
+}
+
+// ReasonRecord is the body of requests that take a reason alone.
+type ReasonRecord struct {
+	// Why.
+	Reason string `json:"reason" is:"line-200"`
+}
+
+// MergeRecord is the body of POST /api/people/{ref}/merge and /unmerge.
+type MergeRecord struct {
+	// Reference of the other record.
+	Other string `json:"other" is:"uuid"`
+	// Why.
+	Reason string `json:"reason" is:"line-200"`
+	// That somebody compared both, and consent and contact of both may be used together.
+	Confirm bool `json:"confirm,omitempty"`
+}
+
+// ServiceAskedRecord is the body of POST /api/journeys/{id}/asked.
+type ServiceAskedRecord struct {
+	// The service, by the directory's id.
+	Service string `json:"service" is:"service"`
+}
+
+// ServiceAnsweredRecord is the body of POST /api/journeys/{id}/answered.
+type ServiceAnsweredRecord struct {
+	// The service, by the directory's id.
+	Service string `json:"service" is:"service"`
+	// What it answered.
+	Answer string `json:"answer" is:"answer"`
+	// Why, where it said no.
+	Reason string `json:"reason,omitempty" is:"decline-reason"`
+	// What it said of itself, in its own words; nothing about the person.
+	Words string `json:"words,omitempty" is:"lines-500"`
+}
+
+// HoldRecord is the body of POST /api/journeys/{id}/hold.
+type HoldRecord struct {
+	// Where the person is.
+	Place string `json:"place" is:"hold-place"`
+	// Who has them there: a role, never a name.
+	HeldBy string `json:"heldBy" is:"code"`
+	// On which local day somebody looks again.
+	ReviewOn string `json:"reviewOn" is:"date"`
+}
+
+// PlaceRecord is the body of POST /api/facilities/{id}/place.
+type PlaceRecord struct {
+	// ODS code of the organisation.
+	Organisation string `json:"organisation" is:"ods"`
+}
+
+// CloseRecord is the body of POST /api/journeys/{id}/close.
+type CloseRecord struct {
+	// Why.
+	Reason string `json:"reason" is:"closing"`
+	// How the person was told.
+	Told string `json:"told" is:"told-by"`
+	// How they come back if they want to.
+	WayBack string `json:"wayBack" is:"way-back"`
+	// The local day of what the reason says has happened.
+	On string `json:"on,omitempty" is:"date"`
+	// That the person says so themselves.
+	PersonAgrees bool `json:"personAgrees,omitempty"`
+	// Whose care has started, by the directory's id.
+	Service string `json:"service,omitempty" is:"service"`
+	// Who has taken over where the person lives now.
+	AcknowledgedBy string `json:"acknowledgedBy,omitempty" is:"answering-role"`
+	// The channels by which the person was tried.
+	Tried []string `json:"tried,omitempty" is:"safe-channel" items:"0,10"`
+}
+
+// OfferDeclinedRecord, and the others below, are the bodies of a partner's answers to an offer.
+type (
+	// OfferDeclinedRecord is the body of POST /api/offers/{id}/decline.
+	OfferDeclinedRecord struct {
+		// Why.
+		Code string `json:"code" is:"offer-decline"`
+	}
+	// OfferHandedBackRecord is the body of POST /api/offers/{id}/hand-back, for one offer.
+	OfferHandedBackRecord struct {
+		// Why.
+		Reason string `json:"reason" is:"hand-back"`
+	}
+	// OfferBookedRecord is the body of POST /api/offers/{id}/appointment.
+	OfferBookedRecord struct {
+		// When it begins.
+		StartsAt time.Time `json:"startsAt"`
+		// How they meet.
+		Channel string `json:"channel" is:"channel"`
+		// Its length.
+		Minutes int `json:"minutes,omitempty" is:"minutes"`
+	}
+	// OfferWentRecord is the body of POST /api/offers/{id}/outcome.
+	OfferWentRecord struct {
+		// How it went.
+		Outcome string `json:"outcome" is:"session-outcome"`
+		// What comes next, as it was agreed with the person.
+		Next string `json:"next,omitempty" is:"what-next"`
+	}
+	// OfferAnsweredRecord is the body of POST /api/offers/{id}/question by a navigator.
+	OfferAnsweredRecord struct {
+		// Id of the question.
+		Question string `json:"question" is:"uuid"`
+		// The answer.
+		Reply string `json:"reply" is:"offer-reply"`
+	}
+	// DeletionConfirmedRecord is the body of POST /api/offers/{id}/confirm-deletion.
+	DeletionConfirmedRecord struct {
+		// Why something is kept; absent where all is deleted.
+		KeptBecause string `json:"keptBecause,omitempty" is:"kept-because"`
+	}
+)
+
+// requestBodies are the bodies that actions speak of, by route.
+var requestBodies = map[string]reflect.Type{
+	"POST /api/steps/{id}/done":              reflect.TypeFor[StepDone](),
+	"POST /api/steps/{id}/no-answer":         reflect.TypeFor[NoAnswerRecord](),
+	"POST /api/steps/{id}/reassign":          reflect.TypeFor[StepOwner](),
+	"POST /api/steps/{id}/acknowledge":       reflect.TypeFor[StepOwner](),
+	"POST /api/journeys/{id}/consent":        reflect.TypeFor[ConsentRecord](),
+	"POST /api/journeys/{id}/contact":        reflect.TypeFor[ContactRecord](),
+	"POST /api/journeys/{id}/facts":          reflect.TypeFor[FactsRecord](),
+	"POST /api/journeys/{id}/asked":          reflect.TypeFor[ServiceAskedRecord](),
+	"POST /api/journeys/{id}/answered":       reflect.TypeFor[ServiceAnsweredRecord](),
+	"POST /api/journeys/{id}/hold":           reflect.TypeFor[HoldRecord](),
+	"POST /api/journeys/{id}/release":        reflect.TypeFor[struct{}](),
+	"POST /api/journeys/{id}/close":          reflect.TypeFor[CloseRecord](),
+	"POST /api/people/{ref}/contact-resumed": reflect.TypeFor[ReasonRecord](),
+	"POST /api/people/{ref}/merge":           reflect.TypeFor[MergeRecord](),
+	"POST /api/people/{ref}/unmerge":         reflect.TypeFor[MergeRecord](),
+	"POST /api/offers/{id}/accept":           reflect.TypeFor[struct{}](),
+	"POST /api/offers/{id}/decline":          reflect.TypeFor[OfferDeclinedRecord](),
+	"POST /api/offers/{id}/hand-back":        reflect.TypeFor[OfferHandedBackRecord](),
+	"POST /api/offers/{id}/appointment":      reflect.TypeFor[OfferBookedRecord](),
+	"POST /api/offers/{id}/outcome":          reflect.TypeFor[OfferWentRecord](),
+	"POST /api/offers/{id}/question":         reflect.TypeFor[OfferAnsweredRecord](),
+	"POST /api/offers/{id}/confirm-deletion": reflect.TypeFor[DeletionConfirmedRecord](),
+	"POST /api/help/{id}/acknowledge":        reflect.TypeFor[struct{}](),
+	"POST /api/facilities/{id}/place":        reflect.TypeFor[PlaceRecord](),
+}
+
+// Field is one thing that an action asks for, so that a page can build its form.
+type Field struct {
+	// Name is where it stands in the body: members and places in lists joined by points, such as answers.0.state.
+	Name string `json:"name"`
+	// Kind is how it is given: choice (one of Values), yes-no, number, date, time or text.
+	Kind string `json:"kind"`
+	// Words ask for it.
+	Words string `json:"words,omitempty"`
+	// Values is the closed list of a choice, in its published order.
+	Values []string `json:"values,omitempty"`
+	// Value is known already and is sent as it is; nobody is asked for it.
+	Value string `json:"value,omitempty"`
+	// Required says that the request is refused without it.
+	Required bool `json:"required,omitempty"`
+	// List says that several values may be given, as a list.
+	List bool `json:"list,omitempty"`
+	// MaxLength bounds a text, in characters.
+	MaxLength int `json:"maxLength,omitempty"`
+}
+
+// formField finds a field by its name in a body's type, as a form asks for it.
+func formField(body reflect.Type, name string) (Field, error) {
+	f, is := Field{Name: name}, ""
+	if body == nil {
+		return f, fmt.Errorf("%s: the request has no body that is known", name)
+	}
+	at := body
+	for part := range strings.SplitSeq(name, ".") {
+		for at.Kind() == reflect.Pointer {
+			at = at.Elem()
+		}
+		if _, err := strconv.Atoi(part); err == nil && at.Kind() == reflect.Slice {
+			at = at.Elem()
+			continue
+		}
+		if at.Kind() != reflect.Struct {
+			return f, fmt.Errorf("%s: %s is within no object", name, part)
+		}
+		i := slices.IndexFunc(slices.Collect(at.Fields()), func(member reflect.StructField) bool {
+			return strings.Split(member.Tag.Get("json"), ",")[0] == part
+		})
+		if i < 0 {
+			return f, fmt.Errorf("%s: there is no %s in %s", name, part, at.Name())
+		}
+		is, at = at.Field(i).Tag.Get("is"), at.Field(i).Type
+	}
+	for at.Kind() == reflect.Pointer || at.Kind() == reflect.Slice {
+		f.List = f.List || at.Kind() == reflect.Slice
+		at = at.Elem()
+	}
+	kind, _ := KindNamed(is)
+	f.Values, f.MaxLength = slices.Clone(kind.Values), kind.MaxLength
+	switch {
+	case len(kind.Values) > 0:
+		f.Kind = "choice"
+	case at == reflect.TypeFor[time.Time]():
+		f.Kind = "time"
+	case kind.Format == "date":
+		f.Kind = "date"
+	case at.Kind() == reflect.Bool:
+		f.Kind = "yes-no"
+	case at.Kind() == reflect.Int:
+		f.Kind = "number"
+	case at.Kind() == reflect.String:
+		f.Kind = "text"
+	default:
+		return f, fmt.Errorf("%s: a form cannot ask for %s", name, at)
+	}
+	return f, nil
+}
+
+// Fill writes the body of an action from what somebody filled in, by the fields' names. What nobody filled in is left
+// out, and with it what only goes along with that.
+func (a Action) Fill(filled map[string][]string) ([]byte, error) {
+	body := map[string]any{}
+	for _, f := range a.Fields {
+		values := slices.DeleteFunc(slices.Clone(filled[f.Name]), func(v string) bool { return strings.TrimSpace(v) == "" })
+		if f.Value != "" {
+			values = []string{f.Value}
+			if within, _ := path(f.Name); within != "" && !a.anyWithin(within, filled) {
+				continue
+			}
+		}
+		if len(values) == 0 {
+			continue
+		}
+		var all []any
+		for _, text := range values {
+			value, err := f.read(strings.TrimSpace(text))
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, value)
+		}
+		if f.List {
+			put(body, strings.Split(f.Name, "."), all)
+		} else {
+			put(body, strings.Split(f.Name, "."), all[0])
+		}
+	}
+	return json.Marshal(listed(body))
+}
+
+// path is the part of a name up to its last place in a list, and the rest.
+func path(name string) (within, rest string) {
+	parts := strings.Split(name, ".")
+	for i := len(parts) - 1; i >= 0; i-- {
+		if _, err := strconv.Atoi(parts[i]); err == nil {
+			return strings.Join(parts[:i+1], ".") + ".", strings.Join(parts[i+1:], ".")
+		}
+	}
+	return "", name
+}
+
+// anyWithin says whether somebody filled in anything under a part of the body, or nothing there is for them to fill in.
+func (a Action) anyWithin(within string, filled map[string][]string) bool {
+	asks := false
+	for _, f := range a.Fields {
+		if f.Value != "" || !strings.HasPrefix(f.Name, within) {
+			continue
+		}
+		asks = true
+		if strings.Join(filled[f.Name], "") != "" {
+			return true
+		}
+	}
+	return !asks
+}
+
+func (f Field) read(text string) (any, error) {
+	switch f.Kind {
+	case "yes-no":
+		return text == "true" || text == "yes" || text == "on", nil
+	case "number":
+		n, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("%s is not a whole number", f.Name)
+		}
+		return n, nil
+	}
+	return text, nil
+}
+
+func put(into map[string]any, parts []string, value any) {
+	if len(parts) == 1 {
+		into[parts[0]] = value
+		return
+	}
+	next, _ := into[parts[0]].(map[string]any)
+	if next == nil {
+		next = map[string]any{}
+		into[parts[0]] = next
+	}
+	put(next, parts[1:], value)
+}
+
+// listed turns objects whose members are places into lists.
+func listed(value any) any {
+	object, is := value.(map[string]any)
+	if !is {
+		return value
+	}
+	var places []int
+	for name := range object {
+		object[name] = listed(object[name])
+		if n, err := strconv.Atoi(name); err == nil {
+			places = append(places, n)
+		}
+	}
+	if len(places) == 0 || len(places) != len(object) {
+		return object
+	}
+	slices.Sort(places)
+	list := make([]any, 0, len(places))
+	for _, n := range places {
+		list = append(list, object[strconv.Itoa(n)])
+	}
+	return list
+}

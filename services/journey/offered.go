@@ -1,0 +1,213 @@
+package journey
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"footbridge/libs/calendar"
+	"footbridge/schemas"
+)
+
+// Steps that follow from a follow-up offer, from its preparation to what comes next: one table in words.
+
+// ringWithin is within how long after somebody is not to be contacted whoever is about to go has been rung, and
+// aboutToGo how far ahead that looks.
+const (
+	ringWithin = time.Hour
+	aboutToGo  = 48 * time.Hour
+)
+
+// Days, after a partner may not read any more, by which it has said what it did with what it knew: its data contact
+// first, then the lead for information governance.
+const (
+	deletionDays     = 3
+	deletionLateDays = 7
+)
+
+// notForThePerson are ways in which an offer ends of which the person knows, or need not be told: it was theirs, or the
+// journey's.
+var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "clinician-first", "discharge-withdrawn", "another-accepted"}
+
+// followUps are all of them.
+func (s situation) followUps() []DesiredStep {
+	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.toTell(), s.toRing(), s.toDelete())
+	return wanted
+}
+
+// meets says that the offer's session has a time ahead, or has taken place.
+func (s situation) meets() bool {
+	_, a, ok := s.offer.appointmentNow()
+	return ok && (a.ahead() || a.How == wasKept)
+}
+
+// ofOffer is what the offer that stands waits for.
+func (s situation) ofOffer() []DesiredStep {
+	o, partner := s.offer, schemas.OwnerPartner+":"+s.offer.Partner
+	if !s.offered || !s.mayAsk() {
+		return nil
+	}
+	if o.Accepted.At > 0 {
+		return s.ofAccepted(o, partner)
+	}
+	switch {
+	case !s.followUp.is(true):
+		return nil
+	case o.Sent.At == 0: // no screen may claim that a partner knows
+		return []DesiredStep{{Kind: stepTellPartner, Owner: s.owners.Navigator, DueAt: s.nextDay(o.Raised.When, s.followUp.When, s.Contact.When), Basis: perRaising(s)}}
+	}
+	due := o.AnswerBy
+	if s.Resumed.When.After(o.Raised.When) { // its new window is on its way
+		due = latest(due, s.nextDay(s.Resumed.When))
+	}
+	return []DesiredStep{{Kind: stepPartnerAnswers, Owner: partner, DueAt: due, Basis: perRaising(s)}}
+}
+
+// ofAccepted is what an offer waits for that a partner has taken on.
+func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
+	var wanted []DesiredStep
+	if id, late := s.acceptedLate(); late.AcceptedLate.At > 0 {
+		wanted = append(wanted, DesiredStep{Kind: stepChoosePartner, Owner: teamLiaison, DueAt: s.nextDay(late.AcceptedLate.When), Basis: id})
+	}
+	id, a, met := o.appointmentNow()
+	step := func(kind, owner string, due time.Time, basis string) []DesiredStep {
+		return append(wanted, DesiredStep{Kind: kind, Owner: owner, DueAt: latest(due, s.resumedDay()), Basis: basis})
+	}
+	since := fmt.Sprintf("%s/accepted-%d", s.offerID, o.Accepted.At)
+	switch {
+	case !o.PersonAnswersBy.IsZero() && o.Confirmed.At < o.Accepted.At:
+		return step(stepAskAboutPartner, teamLiaison, o.PersonAnswersBy, since)
+	case !met:
+		return step(stepPartnerArranges, partner, s.bookBy(o.BookBy, o.Accepted.When), since)
+	case a.ahead():
+		return step(stepSession, partner, a.OutcomeBy, id)
+	case a.How == wasKept:
+		return step(stepAskWhatNext, partner, s.nextDay(a.Ended.When), fmt.Sprintf("%s/kept-%d", id, a.Ended.At))
+	case a.How == wasNotKept && a.BookBy.IsZero(): // as often as is agreed: a navigator decides
+		return step(stepAnotherTime, s.owners.Navigator, s.nextDay(a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
+	}
+	return step(stepPartnerArranges, partner, s.bookBy(a.BookBy, a.Ended.When), fmt.Sprintf("%s/%d", id, a.Ended.At))
+}
+
+// resumedDay is before when nothing is due after a journey went on again; the zero time where it never stood still.
+func (s situation) resumedDay() time.Time {
+	if s.resumed().IsZero() {
+		return time.Time{}
+	}
+	return s.nextDay()
+}
+
+// bookBy is by when a time is agreed: as it was said, or two working days after.
+func (s situation) bookBy(said, from time.Time) time.Time {
+	if !said.IsZero() {
+		return said
+	}
+	day := calendar.DayOf(latest(from, s.resumed()), s.zone)
+	return calendar.England().AddWorking(day, arrangeWithin, calendar.MondayToFriday).At(dueHour, 0, s.zone)
+}
+
+// acceptedLate is an offer to a partner that said yes beside the one that stands.
+func (s situation) acceptedLate() (id string, o Offer) {
+	for other, p := range s.Offers {
+		if other != s.offerID && p.AcceptedLate.At > o.AcceptedLate.At && !p.Ended {
+			id, o = other, p
+		}
+	}
+	return id, o
+}
+
+// ofQuestions are what a partner asked about the offer that stands.
+func (s situation) ofQuestions() []DesiredStep {
+	var wanted []DesiredStep
+	for _, id := range slices.Sorted(maps.Keys(s.offer.Questions)) {
+		if q := s.offer.Questions[id]; s.offered && !s.quiet && q.Asked.At > 0 && q.Answered.At == 0 {
+			wanted = append(wanted, DesiredStep{Kind: stepAnswerPartner, Owner: s.owners.Navigator, DueAt: s.nextDay(q.Asked.When), Basis: s.offerID + "/" + id})
+		}
+	}
+	return wanted
+}
+
+// changes are what falsified what the person was told, each with when: a partner that knew said no, was passed over or
+// gave them back, no partner was left, a session was called off.
+func (k *JourneyState) changes() (all []Subscribed) {
+	for _, o := range k.Offers {
+		knew := o.Sent.At > 0 || o.Accepted.At > 0
+		switch {
+		case knew && o.EndedAt.At > 0 && !slices.Contains(notForThePerson, o.How):
+			all = append(all, o.EndedAt)
+		case knew && o.PassedOn.At > o.Accepted.At:
+			all = append(all, o.PassedOn)
+		}
+		for _, a := range o.Appointments {
+			if a.How == wasCancelled && a.RingBy.IsZero() && a.Booked.At > 0 {
+				all = append(all, a.Ended)
+			}
+		}
+	}
+	if k.Exhausted.At > 0 {
+		all = append(all, k.Exhausted)
+	}
+	return slices.DeleteFunc(all, func(h Subscribed) bool { return h.At <= k.ToldUpTo })
+}
+
+// toTell is that the person is told what has changed since they were last told.
+func (s situation) toTell() []DesiredStep {
+	changes := s.changes()
+	if len(changes) == 0 || !s.mayAsk() || !s.followUp.is(true) {
+		return nil
+	}
+	first := slices.MinFunc(changes, func(a, b Subscribed) int { return int(a.At - b.At) })
+	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextDay(first.When, s.Contact.When), Basis: fmt.Sprint(first.At)}}
+}
+
+// toRing are the partners that are rung since somebody of theirs is about to go: in every state.
+func (s situation) toRing() []DesiredStep {
+	var wanted []DesiredStep
+	for _, offer := range slices.Sorted(maps.Keys(s.Offers)) {
+		for _, id := range slices.Sorted(maps.Keys(s.Offers[offer].Appointments)) {
+			if a := s.Offers[offer].Appointments[id]; !a.RingBy.IsZero() {
+				wanted = append(wanted, DesiredStep{Kind: stepRingPartner, Owner: s.owners.Navigator, DueAt: a.RingBy, Basis: offer + "/" + id})
+			}
+		}
+	}
+	return wanted
+}
+
+// stoppedAt is since when the person is not to be contacted, or not to be rung; the zero time where they may be.
+func (s situation) stoppedAt() time.Time {
+	switch {
+	case s.Contact.is(false):
+		return s.Contact.When
+	case s.Hold != nil:
+		return s.Hold.When
+	case s.calls.is(false):
+		return s.calls.When
+	}
+	return time.Time{}
+}
+
+// callToStop says that a call lies so near that whoever makes it is told by voice.
+func (s situation) callToStop() bool {
+	at := s.stoppedAt()
+	return !at.IsZero() && s.callAhead() && s.Call.DueAt.After(at) && s.Call.DueAt.Before(at.Add(aboutToGo)) && s.Call.When.Before(at)
+}
+
+// toDelete are the partners that have not said what they did with what they knew: of offers that they had taken on and
+// that have ended.
+func (s situation) toDelete() []DesiredStep {
+	var wanted []DesiredStep
+	for _, id := range slices.Sorted(maps.Keys(s.Offers)) {
+		o := s.Offers[id]
+		if o.Accepted.At == 0 || o.EndedAt.At < o.Accepted.At || o.Deleted.At > o.EndedAt.At {
+			continue
+		}
+		by := func(days int) time.Time {
+			return (calendar.DayOf(o.EndedAt.When, s.zone) + calendar.Day(days)).At(dueHour, 0, s.zone)
+		}
+		basis := fmt.Sprintf("%s/%d", id, o.EndedAt.At)
+		wanted = append(wanted, DesiredStep{Kind: stepDeletion, Owner: schemas.OwnerPartner + ":" + o.Partner, DueAt: by(deletionDays), Basis: basis},
+			DesiredStep{Kind: stepDeletionLate, Owner: teamGovernance, DueAt: by(deletionLateDays), Basis: basis})
+	}
+	return wanted
+}

@@ -1,0 +1,89 @@
+package journey
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/calendar"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+)
+
+// stepListed is one open step of a list, with what is open to the caller.
+type stepListed struct {
+	stepShown
+	Journey      string `json:"journey,omitempty"` // absent: it is about a message, or a service's line
+	Organisation string `json:"organisation,omitempty"`
+}
+
+// stepFilter narrows the list of steps.
+type stepFilter struct {
+	Owners []string  // any of them; nil for all
+	Before time.Time // due before; zero for all
+}
+
+// listSteps gives open steps by the time promised, one a line, of what the caller may see.
+func (a api) listSteps(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	page, err := httpx.ParsePage(r.URL.Query(), 2, 50, 200)
+	if err != nil {
+		return err
+	}
+	after, err := cursorOf(page.After)
+	if err != nil {
+		return err
+	}
+	now := a.clock.Now()
+	filter, err := a.filterOf(r.URL.Query(), p, now)
+	if err != nil {
+		return err
+	}
+	rows, batch := []stepListed{}, &pgx.Batch{}
+	listSteps(batch, p, filter, after, page.Limit+1, func(s Step, k *JourneyState) {
+		one := a.stepOf(s, now)
+		a.explain(&one, s, k, p)
+		rows = append(rows, stepListed{one, s.Journey, s.Organisation})
+	})
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("listing steps: %w", err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(s stepListed) []string {
+		return []string{s.DueAt.UTC().Format(time.RFC3339Nano), s.Step}
+	}))
+}
+
+// filterOf reads what somebody narrows the list by. A day that is named is over at its local midnight.
+func (a api) filterOf(query url.Values, p principal.Principal, now time.Time) (f stepFilter, err error) {
+	switch mine, team := query.Get("mine") == "true", query.Get("team"); {
+	case team != "" && !ownerPattern.MatchString(team):
+		return f, badOwner()
+	case team != "":
+		f.Owners = []string{team}
+	case mine:
+		f.Owners = append([]string{}, a.owners.postsOf(p)...)
+	}
+	if due := strings.TrimSpace(query.Get("due")); due != "" {
+		if f.Before, err = dueBy(due, a.zone); err != nil {
+			return f, httpx.NewProblem(http.StatusBadRequest, "due is no local day (YYYY-MM-DD) and no time with an offset.")
+		}
+	}
+	if query.Get("past") == "true" && (f.Before.IsZero() || f.Before.After(now)) {
+		f.Before = now
+	}
+	return f, nil
+}
+
+func dueBy(text string, zone *time.Location) (time.Time, error) {
+	if day, err := calendar.ParseDay(text); err == nil {
+		return (day + 1).At(0, 0, zone), nil
+	}
+	return time.Parse(time.RFC3339, text)
+}
