@@ -24,7 +24,7 @@ const worthShowing = 30
 // cost tells what each part computes for 1,000 units or messages, and by which statements: figures that hold on a
 // busy machine. Rates do not.
 func (b *bench) cost(ctx context.Context) error {
-	r, err := b.stage.begin(ctx, variant{nameFootbridge, startBinary(b.Binary)}, emptyDatabase, max(50, b.Units/20))
+	r, err := b.stage.begin(ctx, variant{name: nameFootbridge, start: startBinary(b.Binary)}, emptyDatabase, max(50, b.Units/20))
 	if err != nil {
 		return err
 	}

@@ -44,10 +44,16 @@ func Part(name string) func(ctx context.Context, args []string) error {
 		return func(ctx context.Context, args []string) error { return Broker(ctx, args[0], args[1]) }
 	case nameReference:
 		return runReference
+	case nameSameRows:
+		return runSameRows
 	case nameStraightforward:
 		return runStraightforward
 	case nameEcho:
 		return runEcho
+	case nameFlowAlone:
+		return runFlowAlone
+	case nameIdeal:
+		return runIdeal
 	}
 	return nil
 }
@@ -56,14 +62,17 @@ func Part(name string) func(ctx context.Context, args []string) error {
 const (
 	nameFootbridge      = "footbridge"
 	nameReference       = "reference"
+	nameSameRows        = "same-rows"
 	nameStraightforward = "straightforward"
 	nameBefore          = "before"
 )
 
 func (b *bench) variants() []variant {
-	all := []variant{{nameFootbridge, startBinary(b.Binary)}, {nameReference, startHandWritten(nameReference)}, {nameStraightforward, startHandWritten(nameStraightforward)}}
+	all := []variant{{name: nameFootbridge, start: startBinary(b.Binary)}, {name: nameReference, start: startHandWritten(nameReference)},
+		{name: nameSameRows, start: startHandWritten(nameSameRows)}, {name: nameStraightforward, start: startHandWritten(nameStraightforward), once: true}}
+	all = append(all, b.aloneVariants()...)
 	if b.Before != "" {
-		all = append(all, variant{nameBefore, startBinary(b.Before)})
+		all = append(all, variant{name: nameBefore, start: startBinary(b.Before)})
 	}
 	return slices.DeleteFunc(all, func(v variant) bool { return b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), v.name) })
 }
@@ -150,8 +159,14 @@ func (b *bench) measure(ctx context.Context) error {
 	if b.Cost {
 		return b.cost(ctx)
 	}
+	if err := b.prepareAlone(ctx); err != nil {
+		return fmt.Errorf("making the tables of libs/flow alone: %w", err)
+	}
 	for round := range b.Rounds {
 		for _, v := range b.variants() {
+			if v.once && round > 0 {
+				continue
+			}
 			if err := b.one(ctx, v, round); err != nil {
 				return fmt.Errorf("measuring %s: %w", v.name, err)
 			}
@@ -180,7 +195,7 @@ const storedDatabase = "stored"
 
 // growth measures once on nothing and once on top of what is stored.
 func (b *bench) growth(ctx context.Context) error {
-	v := variant{nameFootbridge, startBinary(b.Binary)}
+	v := variant{name: nameFootbridge, start: startBinary(b.Binary)}
 	for _, on := range []struct {
 		template string
 		results  *[]throughput
@@ -252,7 +267,7 @@ func (b *bench) door(ctx context.Context, name string, many, one int) (pair mllp
 		if name == nameBefore {
 			binary = b.Before
 		}
-		r, err := s.begin(ctx, variant{name, startBinary(binary)}, emptyDatabase, 0)
+		r, err := s.begin(ctx, variant{name: name, start: startBinary(binary)}, emptyDatabase, 0)
 		if err != nil {
 			return pair, err
 		}
@@ -276,7 +291,7 @@ func (b *bench) door(ctx context.Context, name string, many, one int) (pair mllp
 // look makes the template, then runs one unit through the real binary and captures what it has written.
 func (b *bench) look(ctx context.Context) error {
 	s := b.stage
-	first := variant{nameFootbridge, startBinary(b.Binary)}
+	first := variant{name: nameFootbridge, start: startBinary(b.Binary)}
 	r, err := s.begin(ctx, first, "", 0)
 	if err != nil {
 		return err
@@ -341,7 +356,11 @@ func (s *stage) logTail() string {
 }
 
 func (b *bench) one(ctx context.Context, v variant, round int) error {
-	r, err := b.stage.begin(ctx, v, emptyDatabase, max(50, b.Units/20))
+	template := emptyDatabase
+	if v.alone {
+		template = aloneTemplate
+	}
+	r, err := b.stage.begin(ctx, v, template, max(50, b.Units/20))
 	if err != nil {
 		return err
 	}

@@ -15,6 +15,8 @@ import (
 type variant struct {
 	name  string
 	start func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error)
+	once  bool // measured in the first round alone
+	alone bool // libs/flow or its counterpart, with a unit of their own
 }
 
 // running is one variant on a fresh broker and database.
@@ -73,7 +75,7 @@ func (r *running) open(ctx context.Context, template string) error {
 	if r.conn, err = s.connect(ctx, natsURL); err != nil {
 		return err
 	}
-	if r.watcher, err = watch(ctx, r.conn, streamName); err != nil {
+	if r.watcher, err = watch(ctx, r.conn, streamName, r.variant.alone); err != nil {
 		return err
 	}
 	r.meter = newMeter(map[string]int{partService: r.service.cmd.Process.Pid, partBroker: r.broker.cmd.Process.Pid, partPostgres: s.postgres.PID()})
@@ -151,7 +153,11 @@ func (r *running) closed(ctx context.Context, units int) (throughput, error) {
 
 // check finds the lines of every unit in the table, so that the clock was not stopped too early.
 func (r *running) check(ctx context.Context) error {
-	n, err := shown(ctx, r.adminURL)
+	count := shown
+	if r.variant.alone {
+		count = doneAlone
+	}
+	n, err := count(ctx, r.adminURL)
 	if err != nil {
 		return fmt.Errorf("counting timelines: %w", err)
 	}

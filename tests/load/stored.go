@@ -15,7 +15,7 @@ const storedSource = 200
 // own, in all tables, made by one statement a table.
 func (b *bench) fill(ctx context.Context, name string, journeys int) error {
 	s := b.stage
-	r, err := s.begin(ctx, variant{nameFootbridge, startBinary(b.Binary)}, emptyDatabase, 0)
+	r, err := s.begin(ctx, variant{name: nameFootbridge, start: startBinary(b.Binary)}, emptyDatabase, 0)
 	if err != nil {
 		return err
 	}

@@ -27,6 +27,7 @@ type watcher struct {
 	acked   map[uint64]bool // acknowledged, by place in the stream
 	units   map[string]*progress
 	done    int
+	alone   bool // the last event is all
 	changed chan struct{}
 }
 
@@ -50,8 +51,8 @@ const (
 // timelineService keeps the timelines; its durable consumer has its name.
 const timelineService = schemas.Journey
 
-func watch(ctx context.Context, conn *bus.Conn, stream string) (*watcher, error) {
-	w := &watcher{final: map[uint64]step{}, acked: map[uint64]bool{}, units: map[string]*progress{}, changed: make(chan struct{}, 1)}
+func watch(ctx context.Context, conn *bus.Conn, stream string, alone bool) (*watcher, error) {
+	w := &watcher{alone: alone, final: map[uint64]step{}, acked: map[uint64]bool{}, units: map[string]*progress{}, changed: make(chan struct{}, 1)}
 	var err error
 	w.acks, err = conn.NATS.Subscribe("$JS.ACK."+stream+"."+timelineService+".>", w.acknowledged)
 	if err != nil {
@@ -93,6 +94,9 @@ func (w *watcher) arrived(msg jetstream.Msg) {
 	w.final[meta.Sequence.Stream] = s
 	u := w.unit(s.journey)
 	u.seen |= s.bit
+	if w.alone && s.bit == callScheduled {
+		u.seen, u.shown = bothFinal, bothFinal
+	}
 	if w.acked[meta.Sequence.Stream] {
 		u.shown |= s.bit
 	}

@@ -1,0 +1,2 @@
+-- What a stage's login may do.
+grant select, insert on unit to login;
