@@ -15,6 +15,7 @@ type captured struct {
 	By      map[string]string          // the service that says a type
 	Details map[string]string          // of the timeline's lines, by type
 	Steps   []capturedStep
+	Facts   []capturedFact // who said what
 	// Contents of the larger columns, and lengths of the sealed ones.
 	Visit, Threshold, Matrix, Directory, Followup, Bridging, Journey string
 	Partner                                                          string
@@ -22,6 +23,8 @@ type captured struct {
 }
 
 type capturedStep struct{ Kind, Basis, Owner string }
+
+type capturedFact struct{ Fact, Value, Way string }
 
 // capture reads one finished journey.
 func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
@@ -40,6 +43,13 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 		Scan(&c.Visit, &c.Threshold, &c.Matrix, &c.Directory, &c.Followup, &c.Bridging, &c.Journey, &c.Partner, &c.Raw, &c.Wrapped, &c.Identity)
 	if err != nil {
 		return nil, fmt.Errorf("reading what a unit wrote: %w", err)
+	}
+	facts, err := db.Query(ctx, `select fact, value::text, way from intake.fact_said s join intake.visit v on v.person = s.person where v.journey = $1::uuid`, journey)
+	if err != nil {
+		return nil, fmt.Errorf("reading the facts: %w", err)
+	}
+	if c.Facts, err = pgx.CollectRows(facts, pgx.RowToStructByPos[capturedFact]); err != nil {
+		return nil, fmt.Errorf("reading the facts: %w", err)
 	}
 	for _, name := range services {
 		if err := c.events(ctx, db, name, journey); err != nil {

@@ -63,6 +63,10 @@ var (
 	tVisit        = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "journey uuid", "raised_at timestamptz", "withdrawn boolean")
 	tConsent      = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
 
+	tFact    = newTable("intake.fact_said", "", "person uuid", "fact text", "value jsonb", "way text", "by_role text", "message uuid", "said_at timestamptz", "received_at timestamptz")
+	tIntakes = newTable("intake.journey", "on conflict do nothing", "id uuid", "person uuid", "told bigint", "first_event text", "opened_at timestamptz")
+	tYes     = newTable("intake.yes_told", "on conflict do nothing", "journey uuid", "towards text", "told bigint")
+
 	tThreshold = newTable("threshold.journey_state", "on conflict do nothing", "journey uuid", "organisation text", "person text", "version bigint", "known jsonb", "correlation text", "decision uuid")
 	tDecision  = newTable("threshold.decision", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "directory text", "decided_at timestamptz", "cause uuid", "matrix json")
 
@@ -75,7 +79,8 @@ var (
 		"journey uuid", "organisation text", "person text", "version bigint", "known jsonb", "correlation text")
 	tPlan = newTable("bridging.plan", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "person text", "state text", "because text", "waiting_on text[]",
 		"every_days bigint", "minutes bigint", "proposed_at timestamptz", "started_at timestamptz")
-	tCall = newTable("bridging.call", "on conflict do nothing", "id uuid", "plan uuid", "journey uuid", "organisation text", "due_at timestamptz", "on_day date", "state text", "scheduled_at timestamptz")
+	tOffered = newTable("bridging.offer", "on conflict do nothing", "id uuid", "journey uuid")
+	tCall    = newTable("bridging.call", "on conflict do nothing", "id uuid", "plan uuid", "journey uuid", "organisation text", "due_at timestamptz", "on_day date", "state text", "scheduled_at timestamptz")
 
 	tJourney = newTable("journey.journey", "on conflict (id) do update set version = excluded.version, known = excluded.known",
 		"id uuid", "organisation text", "person text", "state text", "holding_step uuid", "version bigint", "known jsonb", "correlation text", "began_at timestamptz", "arrived_at timestamptz")
@@ -234,7 +239,8 @@ func (h *handWritten) intakeHears(batch []*message, _ time.Time) ([]*rows, []*me
 }
 
 func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*message) {
-	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisit}, {table: tConsent}}
+	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisit}, {table: tConsent},
+		{table: tFact}, {table: tIntakes}, {table: tYes}}
 	var out []*message
 	for _, m := range batch {
 		id, person, visit, journey := clock.NewID(now), clock.NewRandomID(), clock.NewID(now), clock.NewID(now)
@@ -249,6 +255,13 @@ func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*messa
 		all[6].add(visit, m.hospital, m.visit, person, int64(1), h.Visit, journey, now, false)
 		for _, purpose := range []string{schemas.PurposeFollowUp, schemas.PurposeBridging} {
 			all[7].add(id, m.hospital, person, journey, purpose, true, "spoken", "liaison-nurse", now)
+		}
+		if h.sameRows {
+			for _, f := range h.Facts {
+				all[8].add(person, f.Fact, f.Value, f.Way, "", id, now, now)
+			}
+			all[9].add(journey, person, int64(1), m.ID, now)
+			all[10].add(journey, "", int64(1))
 		}
 		for _, kind := range h.said(schemas.Intake) {
 			out = append(out, h.event(kind, journey, nil, now))
@@ -308,7 +321,11 @@ func (h *handWritten) bridging(batch []*message, now time.Time) ([]*rows, []*mes
 	for _, m := range journeys {
 		state.add(m.Subject, organisation, m.ID, int64(2), h.Bridging, m.Correlation)
 	}
+	offered := &rows{table: tOffered}
 	for _, m := range batch {
+		if m.Type == string(schemas.OfferRaised) && h.sameRows {
+			offered.add(m.ID, m.Subject)
+		}
 		if m.Type == string(schemas.PathwayDecided) {
 			plan := clock.NewID(now)
 			plans.add(plan, m.Subject, organisation, m.ID, "active", "", "{talking-therapies}", int64(14), int64(15), now, now)
@@ -318,7 +335,7 @@ func (h *handWritten) bridging(batch []*message, now time.Time) ([]*rows, []*mes
 			}
 		}
 	}
-	return []*rows{inbox, state, plans, calls}, out
+	return []*rows{inbox, state, plans, calls, offered}, out
 }
 
 func (h *handWritten) journey(batch []*message, now time.Time) ([]*rows, []*message) {
