@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= $(or $(N),300)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-days test-race test-foreign fuzz fault model bench check build generate browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign fuzz fault model bench bench-large check build generate browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,9 +44,13 @@ fault: postgres ## kill, pause, delete and roll back, N times (300), in the orde
 model: ## the exchange of events as a model, searched exhaustively by spin (apt-get install spin gcc)
 	@./tests/model/check.sh
 
-bench: build ## the pipeline, as ratios to the limit measured in the same run
-	@go run footbridge/tests/load/cmd/bench
+bench: build ## the goals and the pipeline, as ratios to the limits measured in the same run (BENCH="--markdown docs/performance.md" writes them there)
+	@go run footbridge/tests/load/cmd/bench $(BENCH)
 	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
+
+bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE), and the rate on top of STORED; 70 GB for a million
+	@for n in $(or $(LARGE),200000 1000000); do FLAT_STORED=$$n go test -count=1 -timeout 60m -v -run WorkStaysTheSame footbridge/tests/load || exit 1; done
+	@go run footbridge/tests/load/cmd/bench --only footbridge --million --stored $(or $(STORED),1000000)
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, docs links
 	@unformatted=$$(gofmt -l $(MODULES)); test -z "$$unformatted" || { echo "run gofmt -w on: $$unformatted"; exit 1; }

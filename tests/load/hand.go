@@ -61,7 +61,11 @@ var (
 	tPersonKey    = newTable("intake.person_key", "", "person uuid", "wrapped bytea")
 	tPersonLookup = newTable("intake.person_lookup", "on conflict do nothing", "hash bytea", "person uuid")
 	tVisit        = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "journey uuid", "raised_at timestamptz", "withdrawn boolean")
-	tConsent      = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
+	// Of a message of which nothing follows yet.
+	tArrival = newTable("intake.message", "", "id uuid", "organisation text", "sender text", "received_at timestamptz", "door text", "control_id text",
+		"content_hash bytea", "type text", "ack text", "outcome text", "reason text", "visit uuid", "raw bytea", "trace text")
+	tVisitSeen = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "withdrawn boolean")
+	tConsent   = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
 
 	tFact    = newTable("intake.fact_said", "", "person uuid", "fact text", "value jsonb", "way text", "by_role text", "message uuid", "said_at timestamptz", "received_at timestamptz")
 	tIntakes = newTable("intake.journey", "on conflict do nothing", "id uuid", "person uuid", "told bigint", "first_event text", "opened_at timestamptz")

@@ -50,6 +50,8 @@ func Part(name string) func(ctx context.Context, args []string) error {
 		return runStraightforward
 	case nameEcho:
 		return runEcho
+	case nameEchoRows:
+		return runEchoRows
 	case nameFlowAlone:
 		return runFlowAlone
 	case nameIdeal:
@@ -119,7 +121,7 @@ func Run(ctx context.Context, o Options, w io.Writer) error {
 
 func run(ctx context.Context, o Options, w io.Writer) (*bench, error) {
 	if o.Quick {
-		o.Rounds, o.Units, o.OpenUnits = 1, 300, 200
+		o.Rounds, o.Units, o.OpenUnits = 1, 300, 100
 	}
 	var err error
 	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
@@ -240,21 +242,21 @@ func (b *bench) doors(ctx context.Context) error {
 
 func (b *bench) doorNames() []string {
 	if b.Before != "" {
-		return []string{nameFootbridge, nameEcho, nameBefore}
+		return []string{nameFootbridge, nameEcho, nameEchoRows, nameBefore}
 	}
-	return []string{nameFootbridge, nameEcho}
+	return []string{nameFootbridge, nameEcho, nameEchoRows}
 }
 
 func (b *bench) door(ctx context.Context, name string, many, one int) (pair mllpPair, err error) {
 	s := b.stage
 	addr := ""
-	if name == nameEcho {
-		adminURL, err := s.database(ctx, nameEcho, "")
+	if name == nameEcho || name == nameEchoRows {
+		adminURL, err := s.database(ctx, name, emptyDatabase)
 		if err != nil {
 			return pair, err
 		}
-		defer func() { _ = s.drop(ctx, nameEcho) }()
-		c, err := s.start(nameEcho, nil, s.self, nameEcho, adminURL)
+		defer func() { _ = s.drop(ctx, name) }()
+		c, err := s.start(name, nil, s.self, name, adminURL)
 		if err != nil {
 			return pair, err
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,29 +24,81 @@ import (
 const nameEcho = "echo"
 
 type echoed struct {
-	raw  []byte
-	done chan error
+	raw     []byte
+	control []byte // its control id
+	done    chan error
 }
+
+// nameEchoRows is the same server writing the rows that intake writes for a message about nobody who is known: the
+// message, its key and receipt, the person, their key and lookup, and the visit, in one statement a batch.
+const nameEchoRows = "echo-rows"
 
 // runEcho is the echo's process.
 func runEcho(ctx context.Context, args []string) error {
-	cfg, err := pgxpool.ParseConfig(args[0])
-	if err != nil {
-		return err
-	}
-	cfg.AfterConnect = pg.TextUUIDs
-	pool, err := pgxpool.NewWithConfig(ctx, cfg)
+	pool, err := echoPool(ctx, args[0])
 	if err != nil {
 		return err
 	}
 	if _, err := pool.Exec(ctx, `create table if not exists echo (id uuid primary key, raw bytea not null)`); err != nil {
 		return err
 	}
+	return serveEcho(ctx, func(batch []*echoed) error {
+		ids, raws := make([]string, len(batch)), make([][]byte, len(batch))
+		for i, e := range batch {
+			ids[i], raws[i] = clock.NewID(time.Now()), e.raw
+		}
+		_, err := pool.Exec(ctx, `insert into echo (id, raw) select * from unnest($1::uuid[], $2::bytea[])`, ids, raws)
+		return err
+	})
+}
+
+// runEchoRows is the process of the echo that writes intake's rows. What would be sealed is written as it came, which is
+// as long; hashes are random.
+func runEchoRows(ctx context.Context, args []string) error {
+	pool, err := echoPool(ctx, args[0])
+	if err != nil {
+		return err
+	}
+	key, identity := []byte(strings.Repeat("0123456789abcdef", 4)), []byte(strings.Repeat("0123456789abcdef", 12))
+	return serveEcho(ctx, func(batch []*echoed) error {
+		now := time.Now()
+		all := []*rows{{table: tArrival}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisitSeen}}
+		for _, e := range batch {
+			id, person, visit := clock.NewID(now), clock.NewRandomID(), clock.NewID(now)
+			hash, control := []byte(strings.ReplaceAll(person, "-", "")), string(e.control)
+			all[0].add(id, organisation, "LOAD-PAS", now, "mllp", control, hash, "ADT^A04", "AA", "joined", "not-ended", visit, e.raw, someTrace[3:35])
+			all[1].add(id, key)
+			all[2].add("RXX|LOAD-PAS", control, hash, id, now)
+			all[3].add(person, organisation, "{}", false, false, identity, now, int64(1), int64(1))
+			all[4].add(person, key)
+			all[5].add(hash, person)
+			all[6].add(visit, organisation, control, person, int64(1), `{"class": "E", "arrived": true}`, false)
+		}
+		sql, args := inOneStatement(all)
+		_, err := pool.Exec(ctx, sql, args...)
+		return err
+	})
+}
+
+func echoPool(ctx context.Context, databaseURL string) (*pgxpool.Pool, error) {
+	cfg, err := pgxpool.ParseConfig(databaseURL)
+	if err != nil {
+		return nil, err
+	}
+	cfg.AfterConnect = pg.TextUUIDs
+	return pgxpool.NewWithConfig(ctx, cfg)
+}
+
+func serveEcho(ctx context.Context, commit func([]*echoed) error) error {
 	arrived := make(chan *echoed, 1024)
 	for range referenceWorkers {
 		go func() {
 			for ctx.Err() == nil {
-				echoCommit(ctx, pool, gather(ctx, arrived))
+				batch := gather(ctx, arrived)
+				err := commit(batch)
+				for _, e := range batch {
+					e.done <- err
+				}
 			}
 		}()
 	}
@@ -63,17 +116,6 @@ func runEcho(ctx context.Context, args []string) error {
 	}
 }
 
-func echoCommit(ctx context.Context, pool *pgxpool.Pool, batch []*echoed) {
-	ids, raws := make([]string, len(batch)), make([][]byte, len(batch))
-	for i, e := range batch {
-		ids[i], raws[i] = clock.NewID(time.Now()), e.raw
-	}
-	_, err := pool.Exec(ctx, `insert into echo (id, raw) select * from unnest($1::uuid[], $2::bytea[])`, ids, raws)
-	for _, e := range batch {
-		e.done <- err
-	}
-}
-
 func echo(nc net.Conn, arrived chan<- *echoed) {
 	defer nc.Close()
 	reader := bufio.NewReader(nc)
@@ -85,14 +127,14 @@ func echo(nc net.Conn, arrived chan<- *echoed) {
 		if _, err := reader.ReadByte(); err != nil {
 			return
 		}
-		e := &echoed{raw: frame, done: make(chan error, 1)}
+		fields := bytes.SplitN(frame, []byte("|"), 11)
+		e := &echoed{raw: frame, control: fields[9], done: make(chan error, 1)}
 		arrived <- e
 		if err := <-e.done; err != nil {
 			fmt.Fprintln(os.Stderr, "echo:", err)
 			return
 		}
-		fields := bytes.SplitN(frame, []byte("|"), 11)
-		fmt.Fprintf(nc, "\x0bMSH|^~\\&|ECHO|RXX|||20260302||ACK|1|T|2.4\rMSA|AA|%s\r\x1c\r", fields[9])
+		fmt.Fprintf(nc, "\x0bMSH|^~\\&|ECHO|RXX|||20260302||ACK|1|T|2.4\rMSA|AA|%s\r\x1c\r", e.control)
 	}
 }
 

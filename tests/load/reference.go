@@ -28,7 +28,10 @@ type reference struct {
 	arrivals chan *message
 }
 
-// runReference is the frozen reference: it writes the 51 rows a unit that the services wrote when it was made (commit 641722c), with a row in
+// frozenCommit is the commit whose rows the frozen reference writes.
+const frozenCommit = "641722c"
+
+// runReference is the frozen reference: it writes the 51 rows a unit that the services wrote when it was made (frozenCommit), with a row in
 // an inbox for each delivery.
 func runReference(ctx context.Context, args []string) error { return runByReference(ctx, args, false) }
 

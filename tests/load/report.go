@@ -32,11 +32,7 @@ func median[T any](rounds []T, of func(T) float64) float64 {
 
 // ratio is the median over the rounds of one variant's figure divided by another's in the same round.
 func ratio[T any](ours, theirs []T, of func(T) float64) float64 {
-	rounds := make([]float64, min(len(ours), len(theirs)))
-	for i := range rounds {
-		rounds[i] = of(ours[i]) / of(theirs[i])
-	}
-	return median(rounds, func(r float64) float64 { return r })
+	return median(ratios(ours, theirs, of), func(r float64) float64 { return r })
 }
 
 // grid is a table on its way to text or Markdown.
@@ -85,7 +81,7 @@ func number(format string, f float64) string {
 }
 
 func (b *bench) report() error {
-	grids := []*grid{b.throughputGrid(), b.latencyGrid(), b.footprintGrid()}
+	grids := []*grid{b.goalsGrid(), b.throughputGrid(), b.latencyGrid(), b.footprintGrid()}
 	if g := b.storedGrid(); g != nil {
 		grids = append(grids, g)
 	}

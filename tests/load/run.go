@@ -171,6 +171,7 @@ func (r *running) check(ctx context.Context) error {
 type latency struct {
 	AcceptP50, AcceptP99, P50, P99, P999 time.Duration
 	CPUPer1000, Load                     float64
+	whole                                []time.Duration // of each unit
 }
 
 func (r *running) open200(ctx context.Context, units int, perSecond float64) (latency, error) {
@@ -193,5 +194,5 @@ func (r *running) open200(ctx context.Context, units int, perSecond float64) (la
 		accept[i], whole[i] = sent[i].arrived.Sub(sent[i].intended), done[i].Sub(sent[i].intended)
 	}
 	return latency{AcceptP50: quantile(accept, .5), AcceptP99: quantile(accept, .99), P50: quantile(whole, .5), P99: quantile(whole, .99),
-		P999: quantile(whole, .999), CPUPer1000: total(cpu) / float64(units) * 1000, Load: loadAverage()}, r.check(ctx)
+		P999: quantile(whole, .999), CPUPer1000: total(cpu) / float64(units) * 1000, Load: loadAverage(), whole: whole}, r.check(ctx)
 }
