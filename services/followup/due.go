@@ -11,7 +11,32 @@ import (
 
 // Due are the loops over what falls due by time.
 func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue}}
+	return []flow.Due{{Name: "offers-due", Every: time.Second, Limit: 256, Run: s.offersDue},
+		{Name: "exhausted-again", Every: time.Second, Limit: 256, Run: s.exhaustedAgain}}
+}
+
+// exhaustedAgain looks again at those for whom no partner was left, since a partner has changed.
+func (s *Service) exhaustedAgain(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var journeys []string
+	exhaustedToLookAt(tx, tx.Now, limit, tx.Postponed(), func(journey string) {
+		tx.Attempt(journey)
+		journeys = append(journeys, journey)
+	})
+	if err := tx.Flush(); err != nil || len(journeys) == 0 {
+		return 0, err
+	}
+	slices.Sort(journeys)
+	records := store.Load(tx, journeys)
+	now := *s
+	loadPartners(tx, false, &now.partners)
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	w := now.writes(tx.Now)
+	for _, journey := range journeys {
+		w.records = append(w.records, records[journey])
+	}
+	return len(journeys), w.commit(tx)
 }
 
 // offersDue does what time alone changes: offers that may go out take a place, partners are reminded, silence is passed

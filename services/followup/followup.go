@@ -28,7 +28,7 @@
 //     hold or a no within 48 hours says by when a navigator rings the partner.
 //
 // It does not yet know distance, access needs, groups of one's own, the population behind what it shows of a person, or
-// the hours in which the person wants to meet; a place does not come free for somebody whose offers were exhausted.
+// the hours in which the person wants to meet.
 package followup
 
 import (

@@ -343,7 +343,9 @@ func said[B any](a api, say func(*command, B, principal.Principal) (against stri
 				return 0, nil, httpx.NewProblem(http.StatusConflict, "%s", against)
 			}
 			w.Header().Set("ETag", h.offer.tag())
-			return http.StatusOK, a.whole(h, who), h.commit(tx)
+			answer := a.whole(h, who)
+			answer.About, answer.Considered = nil, nil // what is answered is kept, and may be asked for again later
+			return http.StatusOK, answer, h.commit(tx)
 		})
 		if err != nil {
 			return err

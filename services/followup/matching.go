@@ -52,7 +52,7 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 		return whySaidNo
 	case !open:
 		return whyNotOpen
-	case slices.ContainsFunc(past, func(o Offer) bool { return o.Partner == p.ID && k.tried(o, w) }):
+	case slices.ContainsFunc(past, func(o Offer) bool { return o.Partner == p.ID && k.tried(o, p, w) }):
 		return whyTried
 	case p.Agreement != nil && !p.Agreement.holds(w.today()):
 		return whyEnded
@@ -65,9 +65,10 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 }
 
 // tried says whether an offer of the past means that its partner is not asked again: it gave an answer, or none, since
-// the journey last went on.
-func (k *JourneyState) tried(o Offer, w Moment) bool {
-	if !slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State) && o.Because != becauseNotDelivered {
+// the journey last went on. One that had no place, or could not be told, is asked again once it has changed.
+func (k *JourneyState) tried(o Offer, p Partner, w Moment) bool {
+	answered := slices.Contains([]string{stateDeclined, statePassedOn, stateHandedBack}, o.State)
+	if !answered && (o.Because != becauseNotDelivered || p.ChangedAt.After(o.EndedAt)) {
 		return false
 	}
 	return k.sinceNow(o, w)

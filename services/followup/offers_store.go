@@ -8,6 +8,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -67,12 +68,20 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 		}
 		afterID = after[1]
 	}
-	q.Queue(`select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text, o.last_day::text, o.late, o.answer_by,
+	partner, role := who.Organisation, schemas.Role(who.Role)
+	if role == schemas.Partner && !clock.IsID(partner) {
+		into(nil)
+		return nil
+	}
+	const columns = `select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text, o.last_day::text, o.late, o.answer_by,
 			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts', '{}')::text
-		from offer o join journey_state s on s.journey = o.journey
-		where o.ended_at is null and (o.answer_by, o.id) > ($1, $2::text::uuid)
-			and case when $4 then o.partner::text = $5 and o.sent_at is not null else o.organisation = any($6) end
-		order by o.answer_by, o.id limit $3`, append([]any{afterAt, afterID, limit}, visible(who)...)...).
+		from offer o join journey_state s on s.journey = o.journey where o.ended_at is null and (o.answer_by, o.id) > ($1, $2::text::uuid) `
+	query, whose := columns+`and o.organisation = any($4) order by o.answer_by, o.id limit $3`,
+		any(schemas.ScopeOf(role, who.Organisation, who.Subject).Organisations)
+	if role == schemas.Partner {
+		query, whose = columns+`and o.partner = $4::text::uuid and o.sent_at is not null order by o.answer_by, o.id limit $3`, partner
+	}
+	q.Queue(query, afterAt, afterID, limit, whose).
 		Query(func(rows pgx.Rows) error {
 			all, err := pgx.CollectRows(rows, scanListed)
 			into(all)

@@ -146,10 +146,14 @@ func (s *site) begins(answers ...flow.Event) (journey string) {
 func (s *site) due() {
 	s.t.Helper()
 	for taken := 1; taken > 0; {
-		s.do(func(tx *flow.Tx) (err error) {
-			taken, err = s.offersDue(s.t.Context(), tx, 256)
-			return err
-		})
+		taken = 0
+		for _, due := range s.Due() {
+			s.do(func(tx *flow.Tx) error {
+				n, err := due.Run(s.t.Context(), tx, due.Limit)
+				taken += n
+				return err
+			})
+		}
 	}
 }
 
@@ -347,6 +351,17 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	s.hasSaid(journey, "offer.withdrawn", 1) // paused: it is not asked, and nobody else may be
 	s.hasSaid(journey, "offer.exhausted", 1)
 	s.ask(peer(partnerA), "PUT", path+"/pause", `{"until":""}`, 200)
+	s.due()
+	s.brought(journey) // it is asked after all
+	s.is(journey, stateSent, partnerA)
+	for partner, offers := range map[string]int{partnerA: 1, partnerB: 0} {
+		if got := s.ask(peer(partner), "GET", "/api/offers", "", 200); len(got["items"].([]any)) != offers {
+			t.Errorf("partner %s sees %v", partner, got)
+		}
+	}
+	if got := s.ask(aNavigator, "GET", "/api/offers?limit=1", "", 200); len(got["items"].([]any)) != 1 || got["next"] != nil {
+		t.Errorf("a navigator sees %v", got)
+	}
 	s.ask(peer(partnerA), "PUT", path+"/holidays", `{"holidays":[{"from":"2026-12-24","until":"2027-01-04"}]}`, 200)
 	s.ask(peer(partnerA), "PUT", path+"/notice", `{"by":"email","to":"peers@northgate.example"}`, 200)
 	got := s.ask(peer(partnerA), "PUT", path+"/capacity", `{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)

@@ -34,6 +34,8 @@ type Partner struct {
 	PausedUntil calendar.Day
 	// Channels, Languages and WorkerGenders are what it offers; empty is not said, and excludes nobody.
 	Channels, Languages, WorkerGenders []string
+	// ChangedAt is when somebody last changed any of it, the zero time before.
+	ChangedAt time.Time
 	// Held and Week are how many people it has a place taken for now, and has taken on this week, as counted under its lock;
 	// 0 where nobody counted.
 	Held, Week int

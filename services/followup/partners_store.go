@@ -39,14 +39,17 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 }
 
 const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until, weekly, at_most, away,
-	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version from partner`
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var works []bool
-	var from, until, paused *time.Time
+	var from, until, paused, changed *time.Time
 	var away []time.Time
 	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost, &away, &paused, &p.Channels,
-		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version)
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed)
+	if changed != nil {
+		p.ChangedAt = *changed
+	}
 	copy(p.Works[:], works)
 	if from != nil && until != nil {
 		p.Agreement = &Span{dayOf(*from), dayOf(*until)}
@@ -144,18 +147,35 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 	}
 	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly = $5, at_most = $6,
 			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders = $11, outward_name = $12,
-			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16
+			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17
 		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels), list(p.Languages),
-		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version)
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now)
 	wakeWaiting(q, now)
 }
 
 func list(codes []string) []string { return append([]string{}, codes...) }
 
-// wakeWaiting queues that offers which wait to be sent are looked at now.
+// wakeWaiting queues that offers which wait to be sent are looked at now, and those for whom no partner was left.
 func wakeWaiting(q flow.Queuer, now time.Time) {
 	q.Queue(`update offer set due_at = $1 where ended_at is null and state = 'raised' and placed_at is null and consent = 'given' and not paused
 		and due_at > $1`, now)
+	q.Queue(`update journey_state set look_at = $1 where status = 'exhausted'`, now)
+}
+
+// exhaustedToLookAt queues the finding of journeys for which no partner was left and that are to be looked at again, locked; what
+// another transaction has locked is left out.
+func exhaustedToLookAt(q flow.Queuer, now time.Time, limit int, postponed []string, into func(journey string)) {
+	q.Queue(`update journey_state set look_at = null where journey in (
+			select journey from journey_state where look_at <= $1 and not journey::text = any($3) order by look_at, journey limit $2 for update skip locked)
+		returning journey::text`, now, limit, postponed).
+		Query(func(rows pgx.Rows) error {
+			var journey string
+			_, err := pgx.ForEachRow(rows, []any{&journey}, func() error {
+				into(journey)
+				return nil
+			})
+			return err
+		})
 }
 
 // loadLive queues which organisations have turned outward sending on.
