@@ -815,6 +815,26 @@ const (
 	HelpWorse  = "worse"  // said on a call
 )
 
+// BridgingReviewData says that somebody is asked to look at a plan with the person.
+type BridgingReviewData struct {
+	// Id of the plan.
+	Plan string `json:"plan" is:"uuid"`
+	// The local day.
+	On string `json:"on" is:"date"`
+}
+
+// CallClaimedData says that somebody rings now.
+type CallClaimedData struct {
+	// Id of the call.
+	Call string `json:"call" is:"uuid"`
+	// The organisation whose caller rings: an ODS code, or a partner's opaque id.
+	Organisation string `json:"organisation" is:"organisation"`
+	// Which of its people rings, as a mark that names nobody.
+	Holder string `json:"holder" is:"mark"`
+	// Until when nobody else may ring, and the caller may read name and number; an outcome ends both.
+	Until time.Time `json:"until"`
+}
+
 // CallReachedData says that a call reached the person.
 type CallReachedData struct {
 	// Id of the call.

@@ -56,6 +56,7 @@ var kinds = compile(map[string]Kind{
 	"service":      {Pattern: idPattern, MaxLength: 64, Do: "use the id from the directory"},
 	"partner":      {Pattern: partnerPattern, MaxLength: 64, Do: "use the partner's opaque id"},
 	"organisation": {Pattern: partnerPattern, MaxLength: 64, Do: "use the organisation's opaque id or its ODS code"},
+	"mark":         {Pattern: `^[A-Za-z0-9_-]{16}$`, MaxLength: 16, Do: "use the principal's mark"},
 	"version":      {Pattern: idPattern, MaxLength: 100, Do: "use the version's hash"},
 	"owner": {Pattern: `^(team|navigator|partner|service):[A-Za-z0-9][A-Za-z0-9._-]*$`, MaxLength: 100,
 		Do: "use kind:id, the kind being team, navigator, partner or service"},

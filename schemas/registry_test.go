@@ -38,7 +38,7 @@ func TestEveryEntryIsWhole(t *testing.T) {
 func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
-		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened || turns(e) || opens(e) },
+		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened || turns(e) || opens(e) || rings(e) },
 		schemas.Threshold: func(e schemas.Entry) bool {
 			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
 		},
@@ -70,6 +70,11 @@ func waits(e schemas.Entry) bool {
 func opens(e schemas.Entry) bool {
 	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn, schemas.OfferHandedBack,
 		schemas.OfferExhausted, schemas.FollowupCompleted}, e.Type)
+}
+
+// rings says whether an event opens to a caller whom they ring, or ends that.
+func rings(e schemas.Entry) bool {
+	return noun(e, "call") && e.Type != schemas.CallScheduled || e.Type == schemas.AskedToStop
 }
 
 // turns says whether somebody held, released, closed or reopened a journey.

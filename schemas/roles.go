@@ -14,12 +14,14 @@ const (
 	// YoungPeoplesClinician decides who may answer for somebody under 18, or of unknown age; nobody else's word counts as
 	// theirs.
 	YoungPeoplesClinician Role = "young-peoples-clinician"
-	Partner               Role = "partner"
-	Operator              Role = "operator"
-	Commissioner          Role = "commissioner"
-	Person                Role = "person"
-	System                Role = "system"
-	Guest                 Role = "guest"
+	// Caller makes the short calls of an NHS team, and reads who somebody is for the call that they are about to make.
+	Caller       Role = "caller"
+	Partner      Role = "partner"
+	Operator     Role = "operator"
+	Commissioner Role = "commissioner"
+	Person       Role = "person"
+	System       Role = "system"
+	Guest        Role = "guest"
 )
 
 // Access is one line of the access table: what a role may see and do, and what it may not.
@@ -57,6 +59,11 @@ var access = []Access{
 		"records who may answer for somebody under 18 or of unknown age, whose phone it is and who may know; what such a person answered, and how to reach them; takes on and hands on their own team's steps",
 		"who an adult is; journeys of other organisations",
 		true, "the journey began at their organisation, and is of somebody under 18 or of unknown age", false},
+	{Caller, "Somebody who makes short calls for an NHS team",
+		"the calls of their team, by code; the day of the last contact, and whether the person was reached",
+		"says that they ring now, records what became of a call, asks for help",
+		"journeys; who somebody is before or after their call",
+		true, "from 15 minutes before a call that they make until its outcome, where the person's yes is to their organisation", false},
 	{Partner, "A third-sector organisation with an agreement in force",
 		"itself, and its own offers, without identity until accepted under consent",
 		"answers its own offers; books and says how sessions went; changes its own places, hours, holidays, pause and notice",

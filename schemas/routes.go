@@ -36,7 +36,9 @@ var (
 	teams    = []Role{SendingTeam, Navigator, YoungPeoplesClinician}
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
 	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Operator, Commissioner, Person}
-	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}
+	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Person}
+	ringers  = []Role{SendingTeam, Navigator, Caller, Partner}
+	planning = []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}
 	offering = []Role{SendingTeam, Navigator, Partner}
 	// What a partner said by telephone is recorded by a navigator.
 	answering = []Role{Navigator, Partner}
@@ -96,6 +98,8 @@ var routes = []Route{
 		"Records facts that somebody asked for, and which the person would rather not say; every service is looked at anew."},
 	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}, false,
 		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, under a yes to it by name and an agreement in force. Every look is kept, and the person can read it."},
+	{"GET", "/api/calls/{id}/person", Intake, ringers, false,
+		"Shows whom somebody is about to ring, by name and agreed number: from when they said that they ring until the outcome. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
 	{"POST", "/api/people/{ref}/merge", Intake, staff, false,
@@ -144,6 +148,22 @@ var routes = []Route{
 		"The same, from an offer."},
 	{"POST", "/api/calls/{id}/help", Bridging, helpers, false,
 		"The same, from a call."},
+	{"GET", "/api/calls", Bridging, ringers, false,
+		"Lists the calls of the caller's team that are open and fall due on a local day (due; today) or before, by the time promised: no name, no number."},
+	{"POST", "/api/calls/{id}/claim", Bridging, ringers, false,
+		"Says who rings now, from 15 minutes before a call: one at a time, and only where the person may be rung at this moment."},
+	{"POST", "/api/calls/{id}/outcome", Bridging, ringers, false,
+		"Records what became of a call, and when it happened; what follows is answered."},
+	{"GET", "/api/journeys/{id}/plan", Bridging, planning, false,
+		"Shows how the plan of short calls stands, what is agreed, and the next call."},
+	{"POST", "/api/journeys/{id}/plan", Bridging, planning, false,
+		"Records what the person agreed about their calls: rhythm, hours, channel, a pause. What is left out stays; it is no yes."},
+	{"GET", "/api/callers/me", Bridging, ringers, false,
+		"Shows what is kept of somebody who makes calls: their hours, how many a day, how they are reminded."},
+	{"PUT", "/api/callers/me", Bridging, ringers, false,
+		"Keeps it; what is left out stays as it was."},
+	{"POST", "/api/callers/me/away", Bridging, ringers, false,
+		"Hands the calls of somebody who is ill or away on to their team, until a day."},
 	{"GET", "/api/help/{id}", Bridging, teams, false,
 		"Shows a request for help: who was told, and who has taken it on."},
 	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,

@@ -41,7 +41,7 @@ func ScopeOf(role Role, organisation, subject string) Scope {
 		return Scope{Organisations: []string{organisation}, Elsewhere: true}
 	case Person:
 		return Scope{Organisations: none, Person: subject}
-	case Partner:
+	case Partner, Caller: // a caller reads who somebody is by the call that they are about to make
 		return Scope{Organisations: none, ByOffer: true}
 	}
 	return Scope{Organisations: none}
@@ -123,6 +123,7 @@ func (r Route) Query() []string { return queries[r.Mux()] }
 var queries = map[string][]string{
 	"GET /api/messages":            {"waiting", "outcome", "sender", "limit", "cursor"},
 	"GET /api/offers":              {"limit", "cursor"},
+	"GET /api/calls":               {"due", "limit", "cursor"},
 	"GET /api/journeys":            {"void", "state", "limit", "cursor"},
 	"GET /api/steps":               {"mine", "team", "due", "past", "limit", "cursor"},
 	"GET /api/people/{ref}/access": {"limit", "cursor"},

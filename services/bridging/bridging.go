@@ -4,9 +4,10 @@
 // In: discharge.recorded, corrected and withdrawn, referral.requested, consent.given, declined, withdrawn and lapsed,
 // person.contact-stopped and resumed (intake), pathway.decided, threshold.gap-found and service.answered (threshold),
 // offer.raised and appointment.* (followup), journey.held, released, closed and reopened (journey); and requests for help
-// over HTTP. Out: bridging.proposed, started, paused, resumed and ended, call.scheduled, help.requested and acknowledged.
+// and what callers do, over HTTP. Out: bridging.proposed, started, paused, resumed, ended and review-asked, call.*,
+// contact.asked-to-stop, help.requested and acknowledged.
 //
-// Tables: journey_state (what is known of a journey), plan, call, help, rota, page (who was told of a request for help),
+// Tables: journey_state (what is known of a journey), plan, call, rang (who rang), caller, help, rota, page (who was told of a request for help),
 // offer. View: held, for the sentinel.
 //
 // It promises:
@@ -17,15 +18,16 @@
 //   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey gets
 //     another one, which asks for a new yes (ADR 16);
 //   - the same events in any order, with repetitions, end in the same plan;
-//   - calls fall on working days between 10:00 and 19:00 local time.
+//   - calls follow the rhythm, days and hours that were agreed (usually working days between 10:00 and 19:00 local time), on
+//     no bank holiday of the person's nation and on no day on which somebody else is in touch;
+//   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's yes covers;
+//   - each outcome has its ladder; one that is written down late undoes nothing newer; what was missed is one call.
 //
 // Of help it promises:
 //   - a request is stored alone, first, by one statement that needs nothing but the id given, in every state;
 //   - then those on call are told, rung by rung, each rung once by any number of replicas; nobody taking it on in time goes
 //     further up, an empty rung is passed at once;
 //   - the answer says who was told, or that nobody could be, with a number to ring.
-//
-// It does not yet remind callers, take outcomes of calls, or honour the person's own days and hours.
 package bridging
 
 import (
@@ -37,7 +39,6 @@ import (
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
-	"footbridge/libs/flow"
 	"footbridge/libs/notify"
 	"footbridge/schemas"
 )
@@ -110,9 +111,3 @@ func New(cfg Config) (*Service, error) {
 
 // defaultNumbers are open to anybody in England at any hour.
 var defaultNumbers = []string{"NHS 111, and choose option 2", "Samaritans on 116 123"}
-
-// Due are the loops over what falls due by time.
-func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "help-waits", Every: time.Second, Limit: 64, Run: s.unacknowledged},
-		{Name: "pages", Every: time.Second, Limit: 16, Run: s.leftPages}}
-}

@@ -60,10 +60,14 @@ func newDesk(t *testing.T, cfg Config) *desk {
 func (d *desk) serve() {
 	d.t.Helper()
 	mux := httpx.NewMux(httpx.Options{})
-	mux.Use(principal.Require(func(*http.Request) (principal.Principal, error) {
+	mux.Use(principal.Require(func(r *http.Request) (principal.Principal, error) {
 		d.mu.Lock()
 		defer d.mu.Unlock()
-		return d.who, nil
+		who := d.who
+		if subject := r.Header.Get(asHeader); subject != "" {
+			who.Subject = subject
+		}
+		return who, nil
 	}))
 	if err := d.Routes(mux, d.flow, d.pool); err != nil {
 		d.t.Fatal(err)
@@ -71,6 +75,9 @@ func (d *desk) serve() {
 	d.srv = httptest.NewServer(mux)
 	d.t.Cleanup(d.srv.Close)
 }
+
+// asHeader names another subject for one request.
+const asHeader = "Test-As"
 
 // at sets the clock.
 func (d *desk) at(at time.Time) {

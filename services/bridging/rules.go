@@ -191,6 +191,7 @@ type Plan struct {
 	Started                           bool         // it has been active before
 	Anchor                            calendar.Day // its rhythm counts from here; 0 before it has started
 	Team                              string       // whose callers ring
+	LookOn                            calendar.Day // when it goes on after a pause, or is looked at with the person; 0 for never
 	// Only are the organisations that may ring, by their opaque ids; empty for any but those of Never.
 	Only, Never []string
 	Call        *Call
@@ -271,12 +272,25 @@ func (k *JourneyState) planned(p Plan, state State, because string, today calend
 	} else if p.Started && p.Anchor == 0 {
 		p.Anchor = today
 	}
+	p.LookOn = k.lookOn(&p, today)
 	return &p
+}
+
+// lookOn is the day on which something about a plan falls due: a pause ends, or half a year is over.
+func (k *JourneyState) lookOn(p *Plan, today calendar.Day) calendar.Day {
+	until, err := calendar.ParseDay(k.Agreed.PausedUntil)
+	switch {
+	case p.State == Ended || !p.Started:
+		return 0
+	case err == nil && until > today:
+		return min(until, k.Agreed.reviewOn(p.Anchor))
+	}
+	return k.Agreed.reviewOn(p.Anchor)
 }
 
 func (p *Plan) same(o *Plan) bool {
 	return p.State == o.State && p.Because == o.Because && slices.Equal(p.WaitingOn, o.WaitingOn) && slices.Equal(p.Only, o.Only) && slices.Equal(p.Never, o.Never) &&
-		p.EveryDays == o.EveryDays && p.Monthly == o.Monthly && p.Minutes == o.Minutes && p.Team == o.Team && p.Anchor == o.Anchor && p.Started == o.Started
+		p.EveryDays == o.EveryDays && p.Monthly == o.Monthly && p.Minutes == o.Minutes && p.Team == o.Team && p.Anchor == o.Anchor && p.LookOn == o.LookOn && p.Started == o.Started
 }
 
 // call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome stays

@@ -52,7 +52,7 @@ type Agreement struct {
 	PausedUntil string `json:"pausedUntil,omitempty"`
 	// ConfirmedAt is when the person last said that they may be rung this way after all.
 	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
-	// ReviewedOn is the local day on which the plan was last looked at with the person.
+	// ReviewedOn is the local day on which the plan was last looked at with the person, or somebody was asked to.
 	ReviewedOn string `json:"reviewedOn,omitempty"`
 }
 

@@ -28,7 +28,7 @@ var store = flow.Store[JourneyState, record]{
 	},
 	Read: func(q flow.Queuer, journeys []string, records map[string]*record) {
 		q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-				p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, p.callers, p.not_callers, coalesce(c.id::text, ''),
+				p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, coalesce(c.id::text, ''),
 				coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0), coalesce(c.sequence, 0),
 				coalesce(c.late, false), coalesce(c.claim_of, ''), coalesce(c.claim_mark, ''), c.claim_until
 			from plan p left join lateral (select * from call where plan = p.id and ended_at is null limit 1) c on true
@@ -40,11 +40,11 @@ var store = flow.Store[JourneyState, record]{
 func scanPlans(rows pgx.Rows, records map[string]*record) error {
 	var p Plan
 	var c Call
-	var anchor string
+	var anchor, look string
 	var nominal, on *string
 	var due, until *time.Time
 	into := []any{&p.ID, &p.Journey, &p.Organisation, &p.Person, &p.State, &p.Because, &p.WaitingOn, &p.EveryDays,
-		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &p.Only, &p.Never, &c.ID, &nominal, &on, &due, &c.Team, &c.Try, &c.Sequence, &c.Late,
+		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &look, &p.Only, &p.Never, &c.ID, &nominal, &on, &due, &c.Team, &c.Try, &c.Sequence, &c.Late,
 		&c.Claim.Of, &c.Claim.Mark, &until}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		loaded := p
@@ -52,6 +52,11 @@ func scanPlans(rows pgx.Rows, records map[string]*record) error {
 		var err error
 		if anchor != "" {
 			if loaded.Anchor, err = calendar.ParseDay(anchor); err != nil {
+				return fmt.Errorf("reading plan %s: %w", p.ID, err)
+			}
+		}
+		if look != "" {
+			if loaded.LookOn, err = calendar.ParseDay(look); err != nil {
 				return fmt.Errorf("reading plan %s: %w", p.ID, err)
 			}
 		}
@@ -86,7 +91,7 @@ func callOf(c Call, p Plan, nominal, on string, due time.Time, until *time.Time)
 // planColumns are plans as one array a column. Lists travel as JSON: an array of arrays must not be ragged.
 type planColumns struct {
 	ids, journeys, organisations, people, states, because, waits, only, never []string
-	anchors, teams                                                            []string
+	anchors, teams, looks                                                     []string
 	every, minutes                                                            []int32
 	started, monthly                                                          []bool
 }
@@ -111,6 +116,11 @@ func columnsOf(plans []Plan) (planColumns, error) {
 			anchor = p.Anchor.String()
 		}
 		c.anchors = append(c.anchors, anchor)
+		look := ""
+		if p.LookOn != 0 {
+			look = p.LookOn.String()
+		}
+		c.looks = append(c.looks, look)
 		c.every, c.minutes = append(c.every, int32(p.EveryDays)), append(c.minutes, int32(p.Minutes))
 	}
 	return c, nil
@@ -123,14 +133,14 @@ func openPlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	}
 	c, err := columnsOf(plans)
 	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, callers, not_callers, every_days, minutes,
-			proposed_at, started_at, monthly, anchor, team)
+			proposed_at, started_at, monthly, anchor, team, look_on)
 		select id, journey, organisation, person, state, because, array(select jsonb_array_elements_text(waits::jsonb)),
 			array(select jsonb_array_elements_text(callers::jsonb)), array(select jsonb_array_elements_text(not_callers::jsonb)),
-			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz end, monthly, nullif(anchor, '')::date, team
+			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz end, monthly, nullif(anchor, '')::date, team, nullif(look, '')::date
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
-			$11::integer[], $12::boolean[], $14::boolean[], $15::text[], $16::text[])
-			as n(id, journey, organisation, person, state, because, waits, callers, not_callers, every_days, minutes, started, monthly, anchor, team)`,
-		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.only, c.never, c.every, c.minutes, c.started, at, c.monthly, c.anchors, c.teams)
+			$11::integer[], $12::boolean[], $14::boolean[], $15::text[], $16::text[], $17::text[])
+			as n(id, journey, organisation, person, state, because, waits, callers, not_callers, every_days, minutes, started, monthly, anchor, team, look)`,
+		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.only, c.never, c.every, c.minutes, c.started, at, c.monthly, c.anchors, c.teams, c.looks)
 	return err
 }
 
@@ -145,11 +155,12 @@ func updatePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 			callers = array(select jsonb_array_elements_text(n.callers::jsonb)), not_callers = array(select jsonb_array_elements_text(n.not_callers::jsonb)),
 			started_at = case when n.started then coalesce(p.started_at, $8::timestamptz) end,
 			ended_at = case when n.state = 'ended' then $8::timestamptz end,
-			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date, team = n.team
+			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date, team = n.team,
+			look_on = nullif(n.look, '')::date
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $9::integer[], $10::integer[], $11::boolean[],
-			$12::text[], $13::text[])
-			as n(id, state, because, waits, callers, not_callers, started, every_days, minutes, monthly, anchor, team)
-		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.only, c.never, c.started, at, c.every, c.minutes, c.monthly, c.anchors, c.teams)
+			$12::text[], $13::text[], $14::text[])
+			as n(id, state, because, waits, callers, not_callers, started, every_days, minutes, monthly, anchor, team, look)
+		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.only, c.never, c.started, at, c.every, c.minutes, c.monthly, c.anchors, c.teams, c.looks)
 	return err
 }
 

@@ -313,6 +313,7 @@ var roleNames = map[string]string{
 	string(schemas.TreatingStaff): "Treating staff",
 
 	string(schemas.YoungPeoplesClinician): "Young people’s clinician",
+	string(schemas.Caller):                "Caller",
 }
 
 func mayRefer(role string) bool { return slices.Contains(referrers, schemas.Role(role)) }

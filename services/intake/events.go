@@ -3,6 +3,8 @@ package intake
 import (
 	"cmp"
 	"slices"
+	"strings"
+	"time"
 
 	"footbridge/libs/flow"
 	"footbridge/schemas"
@@ -29,6 +31,9 @@ type journeyState struct {
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
 		if err := s.applyJourneys(tx, fresh); err != nil {
+			return err
+		}
+		if err := applyCalls(tx, fresh); err != nil {
 			return err
 		}
 		return applyOffers(tx, fresh)
@@ -153,4 +158,61 @@ func applyOffers(tx *flow.Tx, fresh []flow.Event) error {
 // sequence up to answeredUpTo, count no more, in whatever order all of it is heard.
 type closing struct {
 	turn, answeredUpTo int64
+}
+
+// callChange is what an event of the bridging service says of who rings.
+type callChange struct {
+	call, journey, organisation, holder string
+	until                               time.Time
+	claimed, ended                      int64
+}
+
+// readCall reads an event about a call; false where it is about something else. Whatever became of a call ends that
+// anybody may read by it.
+func readCall(e flow.Event) (c callChange, ok bool, err error) {
+	at := max(flow.ReadSequence(e.Sequence), 1)
+	c.journey = e.Subject
+	switch schemas.Type(e.Type) {
+	case schemas.CallClaimed:
+		var d schemas.CallClaimedData
+		d, err = flow.Decode[schemas.CallClaimedData](e)
+		c.call, c.organisation, c.holder, c.until, c.claimed = d.Call, d.Organisation, d.Holder, d.Until.UTC(), at
+	case schemas.CallReached:
+		c.call, c.ended, err = ended[schemas.CallReachedData](e, at, func(d schemas.CallReachedData) string { return d.Call })
+	case schemas.CallUnanswered:
+		c.call, c.ended, err = ended[schemas.CallUnansweredData](e, at, func(d schemas.CallUnansweredData) string { return d.Call })
+	case schemas.CallOtherPerson:
+		c.call, c.ended, err = ended[schemas.CallOtherPersonData](e, at, func(d schemas.CallOtherPersonData) string { return d.Call })
+	case schemas.CallNotMade:
+		c.call, c.ended, err = ended[schemas.CallNotMadeData](e, at, func(d schemas.CallNotMadeData) string { return d.Call })
+	case schemas.AskedToStop:
+		c.call, c.ended, err = ended[schemas.AskedToStopData](e, at, func(d schemas.AskedToStopData) string { return d.Call })
+	default:
+		return callChange{}, false, nil
+	}
+	return c, true, err
+}
+
+func ended[D any](e flow.Event, at int64, call func(D) string) (string, int64, error) {
+	d, err := flow.Decode[D](e)
+	return call(d), at, err
+}
+
+// applyCalls keeps who may read whom they ring, in the order of the calls' ids.
+func applyCalls(tx *flow.Tx, fresh []flow.Event) error {
+	var all []callChange
+	for _, e := range fresh {
+		c, ok, err := readCall(e)
+		if err != nil {
+			return err
+		}
+		if ok {
+			all = append(all, c)
+		}
+	}
+	slices.SortStableFunc(all, func(a, b callChange) int { return strings.Compare(a.call, b.call) })
+	for _, c := range all {
+		storeCallGrant(tx, c)
+	}
+	return nil
 }

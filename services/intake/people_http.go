@@ -30,6 +30,7 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"POST /api/journeys/{id}/preferences": s.postPreferences,
 		"POST /api/journeys/{id}/facts":       s.postFacts,
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
+		"GET /api/calls/{id}/person":          s.getCallPerson,
 		"GET /api/people/{ref}/access":        s.getAccess,
 		"POST /api/people/{ref}/merge":        func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, false) },
 		"POST /api/people/{ref}/unmerge":      func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, true) },

@@ -104,6 +104,13 @@ func (s *Service) lockForAccess(tx *flow.Tx, who principal.Principal, journey st
 	return s.lockWithin(tx, scope, journey)
 }
 
+// lockForCall is lockForAccess for somebody who rings by a claim that was found.
+func (s *Service) lockForCall(tx *flow.Tx, who principal.Principal, journey string) (*subjectOf, error) {
+	scope := scopeOf(who)
+	scope.All = true // the claim says whom they ring
+	return s.lockWithin(tx, scope, journey)
+}
+
 func (s *Service) lockWithin(tx *flow.Tx, scope schemas.Scope, journey string) (*subjectOf, error) {
 	var sub *subjectOf
 	var wrapped, identity, card []byte

@@ -543,6 +543,10 @@ var heard = map[schemas.Type]hearing{
 		k.addCall(at, when, d)
 		return shown{"on": d.On}
 	}),
+	schemas.CallClaimed: on(func(*JourneyState, schemas.CallClaimedData, int64, time.Time) shown { return nil }),
+	schemas.BridgingReview: on(func(_ *JourneyState, d schemas.BridgingReviewData, _ int64, _ time.Time) shown {
+		return shown{"on": d.On}
+	}),
 	schemas.CallReached: on(func(k *JourneyState, d schemas.CallReachedData, at int64, when time.Time) shown {
 		k.addOutcome(d.Call, at, when, Outcome{Reached: true})
 		return shown{"on": d.On, "answer": d.Answer}

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 	"footbridge/services/console"
@@ -42,11 +43,13 @@ func (a asked) String() string {
 type walk struct {
 	*openToNobody
 	shared   *known
-	request  string                              // as a FHIR ServiceRequest
-	offer    string                              // of the shared journey, with our partner
-	facility string                              // where a message came from that nobody has agreed
-	young    map[schemas.Thing]string            // of somebody of fifteen
-	services string                              // one of the directory's
+	request  string                   // as a FHIR ServiceRequest
+	offer    string                   // of the shared journey, with our partner
+	facility string                   // where a message came from that nobody has agreed
+	young    map[schemas.Thing]string // of somebody of fifteen
+	services string                   // one of the directory's
+	calls    map[string]string        // by who rings, and whether their person is read
+	claims   int64
 	help     string                              // one that a team of RXX asked for
 	things   map[string]map[schemas.Thing]string // by route
 }
@@ -171,6 +174,7 @@ func newWalk(t *testing.T) *walk {
 		t.Fatalf("the directory: %v", err)
 	}
 	w.services = directory.Items[0].Service.ID
+	w.calls = map[string]string{"RXX": w.callFor("RXX"), trusted: w.callFor(trusted), "RXX person": w.callFor("RXX"), trusted + " person": w.callFor(trusted)}
 	w.help = w.helpOf(*as("RXX", schemas.Navigator, "navigator"), true)
 	var step string
 	w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, w.young[schemas.AboutJourney])
@@ -252,11 +256,69 @@ func (w *walk) target(a asked) string {
 		return clock.NewRandomID()
 	case schemas.AboutHelp:
 		return w.help
+	case schemas.AboutCall:
+		team, suffix := "RXX", ""
+		if a.role == schemas.Partner {
+			team = trusted
+		}
+		if strings.HasSuffix(route.Pattern, "/person") {
+			suffix = " person"
+		}
+		return w.calls[team+suffix]
 	}
 	if strings.HasSuffix(route.Pattern, "/help") {
 		return w.shared.journey
 	}
 	return w.services
+}
+
+// callFor is a short call of somebody of RXX that an organisation's callers make.
+func (w *walk) callFor(team string) (call string) {
+	w.t.Helper()
+	journey := w.report(time.Now().AddDate(-30, 0, 0))
+	w.Resolve()
+	w.staff("/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
+	w.say(schemas.Threshold, schemas.PathwayDecided, journey, 1_000, schemas.PathwayDecidedData{Open: []string{}, Waits: []string{"a-list"}})
+	system.Eventually(w.t, func() error {
+		if w.one(&call, `select coalesce((select id::text from bridging.call where journey = $1::uuid and ended_at is null), '')`, journey); call == "" {
+			return errors.New("no call is planned")
+		}
+		return nil
+	})
+	w.staff("/api/journeys/"+journey+"/plan", `{"team":"`+team+`"}`)
+	return call
+}
+
+// claimed says on the bus, as the bridging service would, that somebody rings now.
+func (w *walk) claimed(call string, who principal.Principal) {
+	w.t.Helper()
+	var journey string
+	w.one(&journey, `select journey::text from bridging.call where id = $1::uuid`, call)
+	w.claims++
+	w.say(schemas.Bridging, schemas.CallClaimed, journey, 1_000_000+w.claims, schemas.CallClaimedData{Call: call, Organisation: who.Organisation, Holder: who.Mark(), Until: time.Now().Add(time.Hour)})
+	system.Eventually(w.t, func() error {
+		var holder string
+		if w.one(&holder, `select coalesce((select holder from intake.call_grant where call = $1::uuid), '')`, call); holder != who.Mark() {
+			return errors.New("intake does not know who rings")
+		}
+		return nil
+	})
+}
+
+// say says something on the bus as a service would.
+func (w *walk) say(service string, typ schemas.Type, journey string, sequence int64, data any) {
+	w.t.Helper()
+	text, err := json.Marshal(data)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	now := time.Now()
+	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/" + service, Type: string(typ), Subject: journey, Time: now, Correlation: clock.NewID(now),
+		Sequence: flow.FormatSequence(sequence), Data: text})
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.PublishAs(service, strings.TrimSuffix(typ.SubjectFilter(), "*")+journey, body)
 }
 
 // helpOf is a request for help, by somebody or by another.
@@ -299,6 +361,9 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 	who, id := w.who(a), w.target(a)
 	if a.route.Thing() == schemas.AboutSession {
 		id = w.sessionOf(*who, a.own)
+	}
+	if strings.HasSuffix(a.route.Pattern, "/person") && a.own && a.route.Allows(a.role) {
+		w.claimed(id, *who)
 	}
 	if strings.HasSuffix(a.route.Pattern, "/person-knows") {
 		id = w.helpOf(*who, a.own)

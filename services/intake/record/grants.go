@@ -125,6 +125,22 @@ func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, a
 	return SeesNothing, RefusedRole
 }
 
+// RefusedNoCall: the person's yes to calls is not to who rings, or something stops or holds contact.
+const RefusedNoCall = "no-call"
+
+// MayRing decides whether somebody who is about to make a call may read the name and number that were agreed, or why not:
+// a yes to calls that covers their organisation, and nothing that stops, holds or ends contact.
+func MayRing(organisation string, hidden bool, group Group, standing AccessState, answers []Answer, today string) (refused string) {
+	switch {
+	case hidden:
+		return RefusedBarred
+	case standing.State != JourneyOpen, standing.Stopped, standing.Cancelled, standing.Waits,
+		!Consent(group, answers, schemas.PurposeBridging, organisation, today).Holds():
+		return RefusedNoCall
+	}
+	return ""
+}
+
 // partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to
 // follow-up by its name since the journey was last closed, and nothing that stops, holds or ends contact.
 func partnerReads(partner string, group Group, standing AccessState, offers []Offer, answers []Answer, today string) bool {

@@ -1,0 +1,177 @@
+package bridging
+
+import (
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+)
+
+// callListed is one call of a list, as its row has it.
+type callListed struct {
+	ID, Journey, Team, State string
+	DueAt                    time.Time
+	On                       string
+	Try                      int
+	Late                     bool
+	Minutes                  int
+	Channel                  string
+	Caller, ClaimMark        string
+	ClaimUntil               *time.Time
+	LastAt                   *time.Time
+	LastOutcome              string
+}
+
+// ofTheirs bounds a statement over call c to what p may see: teams of the journey's organisation, and callers whose
+// organisation rings. It takes two arguments, from $first on.
+const ofTheirs = `(c.organisation = any($1) or c.team = $2 and c.ended_at is null)`
+
+func theirs(p principal.Principal) []any { return []any{scopeOf(p).Organisations, p.Organisation} }
+
+// listCalls queues open calls that fall due on a local day or before, the soonest first, after a place in the list.
+func listCalls(q flow.Queuer, p principal.Principal, day string, after time.Time, afterID string, limit int, each func(callListed)) {
+	args := append(theirs(p), day, after, afterID, limit)
+	q.Queue(`select c.id::text, c.journey::text, c.team, c.state, c.due_at, c.on_day::text, c.try, c.late, p.minutes,
+			coalesce(s.known->'agreed'->>'channel', ''), c.caller, c.claim_mark, c.claim_until,
+			(select (t->>'at')::timestamptz from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1),
+			coalesce((select t->>'outcome' from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1), '')
+		from call c join plan p on p.id = c.plan join journey_state s on s.journey = c.journey
+		where c.ended_at is null and c.on_day <= $3::date and `+ofTheirs+` and ($5 = '' or (c.due_at, c.id::text) > ($4, $5))
+		order by c.due_at, c.id::text limit $6`, args...).Query(func(rows pgx.Rows) error {
+		var c callListed
+		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Journey, &c.Team, &c.State, &c.DueAt, &c.On, &c.Try, &c.Late, &c.Minutes, &c.Channel, &c.Caller,
+			&c.ClaimMark, &c.ClaimUntil, &c.LastAt, &c.LastOutcome}, func() error {
+			each(c)
+			c.ClaimUntil, c.LastAt = nil, nil
+			return nil
+		})
+		return err
+	})
+}
+
+// callFound is where a call is, and how it stands.
+type callFound struct {
+	journey, plan, state string
+	due, scheduled       time.Time
+	ended                bool
+}
+
+// findCall queues where a call of p's is.
+func findCall(q flow.Queuer, p principal.Principal, id string, each func(callFound)) {
+	q.Queue(`select c.journey::text, c.plan::text, c.state, c.due_at, c.scheduled_at, c.ended_at is not null from call c
+		where (c.organisation = any($1) or c.team = $2) and c.id = $3::uuid`, append(theirs(p), id)...).Query(func(rows pgx.Rows) error {
+		var c callFound
+		_, err := pgx.ForEachRow(rows, []any{&c.journey, &c.plan, &c.state, &c.due, &c.scheduled, &c.ended}, func() error { each(c); return nil })
+		return err
+	})
+}
+
+// storeClaim queues who rings, until when; and counts it, once for each try.
+func storeClaim(q flow.Queuer, c Call, now time.Time) {
+	q.Queue(`update call set claim_of = $2, claim_mark = $3, claim_until = $4 where id = $1`, c.ID, c.Claim.Of, c.Claim.Mark, c.Claim.Until)
+	q.Queue(`insert into rang (call, try, team, mark, at) values ($1, $2, $3, $4, $5) on conflict (call, try) do update set mark = excluded.mark, at = excluded.at
+		where rang.mark <> excluded.mark`, c.ID, c.Try, c.Claim.Of, c.Claim.Mark, now)
+}
+
+// loadOf queues how many calls somebody has made since a time, and how many a day they agreed to.
+func loadOf(q flow.Queuer, p principal.Principal, since time.Time, made, most *int) {
+	q.Queue(`select count(distinct call) from rang where mark = $1 and at >= $2`, p.Mark(), since).QueryRow(func(row pgx.Row) error { return row.Scan(made) })
+	q.Queue(`select coalesce((select most from caller where organisation = $1 and mark = $2), $3)`, p.Organisation, p.Mark(), mostCalls).
+		QueryRow(func(row pgx.Row) error { return row.Scan(most) })
+}
+
+// keepCaller queues that the next call of a plan is for who reached the person.
+func keepCaller(q flow.Queuer, plan, mark string) {
+	q.Queue(`update call set caller = $2 where plan = $1::uuid and ended_at is null`, plan, mark)
+}
+
+// handCallsOn queues that the calls of somebody who is away are anybody's of their team: those that fall due until a day.
+func handCallsOn(q flow.Queuer, p principal.Principal, until string, each func(id string)) {
+	q.Queue(`update call set caller = '', claim_of = '', claim_mark = '', claim_until = null
+		where ended_at is null and team = $1 and (caller = $2 or claim_mark = $2) and on_day <= $3::date returning id::text`, p.Organisation, p.Mark(), until).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { each(id); return nil })
+			return err
+		})
+}
+
+// callerRow is what is kept of somebody who makes calls.
+type callerRow struct {
+	Days             []int32
+	FromHour, ToHour int
+	Most             int
+	Channel, Address string
+	AwayUntil        string
+	HasCalendar      bool
+}
+
+// readCaller queues what is kept of p as a caller.
+func readCaller(q flow.Queuer, p principal.Principal, into *callerRow) {
+	*into = callerRow{Days: []int32{1, 2, 3, 4, 5}, FromHour: 9, ToHour: 17, Most: mostCalls}
+	q.Queue(`select days, from_hour, to_hour, most, channel, address, coalesce(away_until::text, ''), calendar is not null from caller where organisation = $1 and mark = $2`,
+		p.Organisation, p.Mark()).Query(func(rows pgx.Rows) error {
+		var days []int32
+		_, err := pgx.ForEachRow(rows, []any{&days, &into.FromHour, &into.ToHour, &into.Most, &into.Channel, &into.Address, &into.AwayUntil, &into.HasCalendar},
+			func() error { into.Days = days; return nil })
+		return err
+	})
+}
+
+// saveCaller queues it.
+func saveCaller(q flow.Queuer, p principal.Principal, c callerRow) {
+	q.Queue(`insert into caller (organisation, mark, days, from_hour, to_hour, most, channel, address, away_until)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, nullif($9, '')::date)
+		on conflict (organisation, mark) do update set days = excluded.days, from_hour = excluded.from_hour, to_hour = excluded.to_hour, most = excluded.most,
+			channel = excluded.channel, address = excluded.address, away_until = excluded.away_until`,
+		p.Organisation, p.Mark(), c.Days, c.FromHour, c.ToHour, c.Most, c.Channel, c.Address, c.AwayUntil)
+}
+
+// findPlan queues the locking of a journey that p may plan calls for, where there is one.
+func findPlan(q flow.Queuer, p principal.Principal, journey string, each func()) {
+	q.Queue(`select journey from journey_state s where journey = $4::uuid and ($1 or organisation = any($2) or $3 <> '' and person = $3)`,
+		append(scopeOf(p).Args(), journey)...).Query(func(rows pgx.Rows) error {
+		defer rows.Close()
+		for rows.Next() {
+			each()
+		}
+		return rows.Err()
+	})
+}
+
+// reminder is somebody who makes calls and is reminded of one.
+type reminder struct {
+	call, channel, address string
+	due                    time.Time
+	stage                  int
+}
+
+// dueCalls queues calls about which something is to be done now: their caller is reminded, or they are late.
+func dueCalls(q flow.Queuer, now time.Time, limit int, aside []string, each func(reminder)) {
+	q.Queue(`select c.id::text, coalesce(k.channel, ''), coalesce(k.address, ''), c.due_at, c.reminded
+		from call c left join caller k on k.organisation = c.team and k.mark = c.caller
+		where c.act_at <= $1 and c.id <> all($3::text[]::uuid[]) order by c.act_at, c.id limit $2 for update of c skip locked`, now, limit, aside).
+		Query(func(rows pgx.Rows) error {
+			var r reminder
+			_, err := pgx.ForEachRow(rows, []any{&r.call, &r.channel, &r.address, &r.due, &r.stage}, func() error { each(r); return nil })
+			return err
+		})
+}
+
+// saveReminders queues what was done about calls, for one statement.
+func saveReminders(q flow.Queuer, ids []string, stages []int32, next []*time.Time, late []bool) {
+	q.Queue(`update call c set reminded = n.stage, act_at = n.next, late = c.late or n.late
+		from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::boolean[]) as n(id, stage, next, late) where c.id = n.id`, ids, stages, next, late)
+}
+
+// duePlans queues the journeys whose plans are to be looked at.
+func duePlans(q flow.Queuer, today string, limit int, aside []string, each func(journey string)) {
+	q.Queue(`select journey::text from plan where look_on <= $1::date and ended_at is null and journey <> all($3::text[]::uuid[]) order by look_on, journey
+		limit $2`, today, limit, aside).Query(func(rows pgx.Rows) error {
+		var journey string
+		_, err := pgx.ForEachRow(rows, []any{&journey}, func() error { each(journey); return nil })
+		return err
+	})
+}
