@@ -75,8 +75,16 @@ func (h *command) newest() int64 { return h.record.State.answers().Newest().At }
 
 type nothing struct{}
 
+// byTelephone lets a navigator record what a partner answered whom nothing has been sent.
+func (h *command) byTelephone(who principal.Principal) {
+	if schemas.Role(who.Role) == schemas.Navigator && h.offer.State == stateRaised && h.offer.mayBeSent() {
+		h.follow(h.record, h.offer, h.offer.telephoned(h.Moment))
+	}
+}
+
 // accept is the partner's yes, in time or late.
-func (h *command) accept(_ nothing, _ principal.Principal) (string, error) {
+func (h *command) accept(_ nothing, who principal.Principal) (string, error) {
+	h.byTelephone(who)
 	k := &h.record.State
 	named := slices.Contains(k.answers().Yes(), h.offer.Partner)
 	if h.offer.State != statePassedOn {
@@ -114,7 +122,8 @@ type declined struct {
 	Code string `json:"code"`
 }
 
-func (h *command) decline(said declined, _ principal.Principal) (string, error) {
+func (h *command) decline(said declined, who principal.Principal) (string, error) {
+	h.byTelephone(who)
 	return h.moved(h.offer.decline(said.Code, h.Moment))
 }
 

@@ -198,6 +198,8 @@ func (o *Offer) may(who principal.Principal) []string {
 		may = append(may, "hand-back")
 	case o.asked():
 		may = append(may, "accept", "decline", "may-know", "question")
+	case o.State == stateRaised && o.mayBeSent():
+		may = append(may, "accept", "decline") // by telephone: to a partner it is not there yet
 	case o.State == statePassedOn:
 		may = append(may, "accept")
 	case o.State == stateWaiting:

@@ -265,6 +265,13 @@ func (o *Offer) delivered(how string, p Partner, w Moment) (effects []Effect) {
 	return effects
 }
 
+// telephoned is that a navigator told the partner, which answered there and then: somebody there knows of it.
+func (o *Offer) telephoned(w Moment) []Effect {
+	o.move(stateAcknowledged)
+	o.SentAt = w.Now
+	return []Effect{{schemas.OfferAcknowledged, schemas.OfferAcknowledgedData{Offer: o.ID}}}
+}
+
 // halfTime is when a partner that has been asked is reminded: halfway, on a day on which it works.
 func (o *Offer) halfTime(p Partner, w Moment) time.Time {
 	half := o.SentAt.Add(o.AnswerBy.Sub(o.SentAt) / 2)

@@ -594,3 +594,54 @@ func TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides(t *testi
 	s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"2026-12-01T10:00:00Z","channel":"phone"}`, 409)
 	s.hasSaid(journey, "appointment.not-kept", 3)
 }
+
+// TestANavigatorRecordsWhatAPartnerSaidByTelephone, where nothing could be sent; before the offer is cleared it cannot.
+func TestANavigatorRecordsWhatAPartnerSaidByTelephone(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey, unasked := s.begins(yes(partnerA, schemas.ConsentGiven)), s.begins()
+	s.due()
+	offerOf := func(journey string) (offer string) {
+		if err := s.pool.QueryRow(t.Context(), `select id::text from offer where journey = $1::uuid and ended_at is null`, journey).Scan(&offer); err != nil {
+			t.Fatal(err)
+		}
+		return offer
+	}
+	s.ask(aNavigator, "POST", "/api/offers/"+offerOf(unasked)+"/accept", `{}`, 409)
+	path := "/api/offers/" + offerOf(journey)
+	if got := s.ask(aNavigator, "GET", path, "", 200); got["known"] != knownToNobody {
+		t.Errorf("nobody has told the partner, and the page says %v", got["known"])
+	}
+	s.ask(peer(partnerA), "GET", path, "", 404)
+	s.ask(aNavigator, "POST", path+"/accept", `{}`, 200)
+	s.is(journey, stateAccepted, partnerA)
+	s.ask(peer(partnerA), "GET", path, "", 200)
+	s.hasSaid(journey, "offer.sent", 0)
+	s.hasSaid(journey, "offer.acknowledged", 1)
+}
+
+// TestTwoPartnersAreSilentAndOneIsOnHoliday, from 20 December on: the navigator has the person while ten days are left.
+func TestTwoPartnersAreSilentAndOneIsOnHoliday(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	left := time.Date(2026, 12, 20, 20, 0, 0, 0, time.UTC) // a Sunday
+	s.clock.to(left)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerB+"/holidays", `{"holidays":[{"from":"2026-12-23","until":"2027-01-04"}]}`, 200)
+	journey := clock.NewID(left)
+	s.hears(journey, event("", 0, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v", LeftOn: "2026-12-20"}),
+		event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible))), yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+	s.brought(journey)
+	s.is(journey, stateSent, partnerA)
+	s.at(time.Date(2026, 12, 22, 16, 59, 0, 0, time.UTC))
+	s.is(journey, stateSent, partnerA)
+	s.at(time.Date(2026, 12, 22, 17, 1, 0, 0, time.UTC)) // its second working day; the other is away until after the window
+	s.is(journey, "", "")
+	s.hasSaid(journey, "offer.exhausted", 1)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerB+"/holidays", `{"holidays":[]}`, 200) // it works after all
+	s.due()
+	s.brought(journey)
+	s.is(journey, stateSent, partnerB)
+	s.at(time.Date(2026, 12, 24, 17, 1, 0, 0, time.UTC))
+	s.is(journey, "", "")
+	s.hasSaid(journey, "offer.exhausted", 2)
+}

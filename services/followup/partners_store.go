@@ -159,7 +159,9 @@ func list(codes []string) []string { return append([]string{}, codes...) }
 func wakeWaiting(q flow.Queuer, now time.Time) {
 	q.Queue(`update offer set due_at = $1 where ended_at is null and state = 'raised' and placed_at is null and consent = 'given' and not paused
 		and due_at > $1`, now)
-	q.Queue(`update journey_state set look_at = $1 where status = 'exhausted'`, now)
+	// One that is locked is being decided about; waiting for it while a partner is locked could wait for ever.
+	q.Queue(`update journey_state set look_at = $1 where journey in (
+		select journey from journey_state where status = 'exhausted' for update skip locked)`, now)
 }
 
 // exhaustedToLookAt queues the finding of journeys for which no partner was left and that are to be looked at again, locked; what
