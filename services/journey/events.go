@@ -192,6 +192,9 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 		w.close(r, old.ID, stateReplaced, by)
 	}
 	for _, o := range open {
+		if o.Kind == stepWhatNext { // it is asked from now on, however long ago the last was heard
+			o.DueAt = latest(o.DueAt, last.DueAt)
+		}
 		w.open(r, o, by)
 	}
 	w.closeTakeOvers(r, "", by)
@@ -343,6 +346,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.ConsentLapsed: on(func(k *JourneyState, d schemas.ConsentData, at int64, when time.Time) shown {
 		k.addConsent(d, schemas.Answered{At: at, When: when, Lapsed: true})
+		k.lapse(d.Purposes, at, when)
 		return shown{"purposes": d.Purposes}
 	}),
 	schemas.ConsentExpiring: on(func(k *JourneyState, d schemas.ConsentExpiringData, at int64, when time.Time) shown {
@@ -575,9 +579,8 @@ var heard = map[schemas.Type]hearing{
 		return shown{"on": d.On, "reason": d.Reason}
 	}),
 	schemas.AskedToStop: on(func(k *JourneyState, d schemas.AskedToStopData, at int64, when time.Time) shown {
-		k.addOutcome(d.Call, at, when, Outcome{})
-		if d.By == schemas.StoppedByOther {
-			k.Stop.apply(at, when)
+		if d.By == schemas.StoppedByOther && k.Stop.apply(at, when) {
+			k.StopCall = d.Call
 		}
 		return shown{"by": d.By}
 	}),

@@ -78,6 +78,8 @@ func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
 	switch {
 	case !o.PersonAnswersBy.IsZero() && o.Confirmed.At < o.Accepted.At:
 		return step(stepAskAboutPartner, teamLiaison, o.PersonAnswersBy, since)
+	case !a.ahead() && !s.followUp.is(true): // their place is kept; nobody is in touch before their yes
+		return wanted
 	case !met:
 		return step(stepPartnerArranges, partner, s.bookBy(o.BookBy, o.Accepted.When), since)
 	case a.ahead():

@@ -192,10 +192,14 @@ func perVisit(s situation) string {
 
 // perDecision: once for each visit, and again after a young people's clinician has recorded who may answer.
 func perDecision(s situation) string {
-	if s.visit.Decided.At == 0 {
-		return perVisit(s)
+	basis := perVisit(s)
+	if s.visit.Decided.At > 0 {
+		basis += fmt.Sprintf("/decided-%d", s.visit.Decided.At)
 	}
-	return fmt.Sprintf("%s/decided-%d", perVisit(s), s.visit.Decided.At)
+	if lapsed := s.Lapsed[schemas.PurposeFollowUp]; lapsed.At > 0 {
+		basis += fmt.Sprintf("/lapsed-%d", lapsed.At)
+	}
+	return basis
 }
 
 func (s situation) again() string {
@@ -268,7 +272,9 @@ var rules = []rule{
 	{stepArrange, func(s situation) bool {
 		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted() && !s.completed()
 	}, navigator,
-		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.followUp.When, s.Contact.When) },
+		func(s situation) time.Time {
+			return s.nextDay(s.visit.Recorded.When, s.followUp.When, s.Contact.When, s.lastEnded())
+		},
 		func(s situation) string { return fmt.Sprintf("%s/yes-%d", perVisit(s), s.followUp.At) }},
 
 	{stepLateFollowUp, func(s situation) bool { return !s.quiet && s.offered && s.offer.Late && !s.meets() }, navigator,
@@ -290,7 +296,7 @@ var rules = []rule{
 		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
 
 	{stepRenewConsent, func(s situation) bool {
-		return s.mayAsk() && s.Expiring.At > 0 && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
+		return s.mayAsk() && s.Expiring.At > s.lapsedAt() && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
 	},
 		team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.Expiring.When) },
@@ -362,7 +368,7 @@ func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.
 // callAhead says that a call is to be made: nothing has become of it, or it is tried again.
 func (s situation) callAhead() bool {
 	became := s.Outcomes[s.Call.ID]
-	return s.Call.At > 0 && (became.At == 0 || became.Again != "")
+	return s.Call.At > 0 && (became.At == 0 || became.Again != "") && s.StopCall != s.Call.ID
 }
 
 // bridged says that a service has been asked for what none offers as published, and has not said no.

@@ -41,8 +41,11 @@ type JourneyState struct {
 	// Helps are requests for help, by their id; Outcomes what became of calls, by the call's.
 	Helps    map[string]Help    `json:"helps,omitempty"`
 	Outcomes map[string]Outcome `json:"outcomes,omitempty"`
-	// Stop is that somebody on the telephone asked for the calls to stop, in the person's place.
-	Stop Subscribed `json:"stop,omitzero"`
+	// Stop is that somebody on the telephone asked for the calls to stop, in the person's place; StopCall on which.
+	Stop     Subscribed `json:"stop,omitzero"`
+	StopCall string     `json:"stopCall,omitempty"`
+	// Lapsed is when an answer counted no more, by purpose: the person is asked from then on.
+	Lapsed map[string]Subscribed `json:"lapsed,omitempty"`
 	// ToldUpTo is up to what change the person has been told, by the sequence of follow-up.
 	ToldUpTo int64            `json:"toldUpTo,omitempty"`
 	Offers   map[string]Offer `json:"offers,omitempty"`
@@ -445,10 +448,10 @@ func (k *JourneyState) current() (id string, v Visit, ok bool) {
 }
 
 // askFrom is when asking begins: when the visit became known, and again when a stop on contact was lifted, a clinician
-// had said who may be asked, or the journey went on after it was held or closed.
+// had said who may be asked, an answer counted no more, or the journey went on after it was held or closed.
 func (k *JourneyState) askFrom() time.Time {
 	_, v, _ := k.current()
-	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When)
+	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When, k.Lapsed[schemas.PurposeFollowUp].When)
 }
 
 // cancelled returns the visit withdrawn last.
@@ -642,4 +645,32 @@ func (k *JourneyState) mergedWith() string {
 		}
 	}
 	return other
+}
+
+// lapse notes that answers count no more.
+func (k *JourneyState) lapse(purposes []string, at int64, when time.Time) {
+	if k.Lapsed == nil {
+		k.Lapsed = map[string]Subscribed{}
+	}
+	for _, purpose := range purposes {
+		lapsed := k.Lapsed[purpose]
+		lapsed.apply(at, when)
+		k.Lapsed[purpose] = lapsed
+	}
+}
+
+// lapsedAt is when an answer last counted no more.
+func (k *JourneyState) lapsedAt() (at int64) {
+	for _, lapsed := range k.Lapsed {
+		at = max(at, lapsed.At)
+	}
+	return at
+}
+
+// lastEnded is when an offer last came to its end; the zero time where none has.
+func (k *JourneyState) lastEnded() (when time.Time) {
+	for _, o := range k.Offers {
+		when = latest(when, o.EndedAt.When)
+	}
+	return when
 }
