@@ -331,7 +331,7 @@ type PreferencesChangedData struct {
 	// True when somebody recorded how the person may be reached safely, or that no way is and what was arranged instead.
 	Reachable bool `json:"reachable,omitempty"`
 	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
-	// any more. Absent where the event does not speak of it.
+	// any more; EVERYBODY alone where they are more than a list may hold. Absent where the event does not speak of it.
 	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
 }
 

@@ -102,7 +102,7 @@ var kinds = compile(map[string]Kind{
 		FlagTextDamaged, FlagNoVisitDetails, FlagDestinationUnknown, FlagProtected, FlagNoSafeChannel, FlagUnplaced),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
-	"contact-question": oneOf("phone", "email", "address", "record", "answer", "no-safe-channel"),
+	"contact-question": oneOf("phone", "email", "address", "record", "answer", "no-safe-channel", "too-many-must-not-know"),
 	"withdrawal":       oneOf("discharge-cancelled", "visit-cancelled", "recoded", "merged", "request-cancelled"),
 	"seen":             oneOf("identity", "consent", "doors"),
 	"stop-reason":      oneOf("death-reported", "by-hand"),

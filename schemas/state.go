@@ -139,6 +139,15 @@ type MustNotKnow struct {
 	BarredAt int64    `json:"barredAt,omitempty"`
 }
 
+// Everybody stands for every organisation but the journey's own, where more must not know than an event may hold: nobody
+// who was named may be left out, so nobody is asked until a human has looked.
+const Everybody = "EVERYBODY"
+
+// Bars says whether an organisation that is not the journey's own must not know.
+func (m MustNotKnow) Bars(organisation string) bool {
+	return slices.Contains(m.Barred, organisation) || slices.Contains(m.Barred, Everybody)
+}
+
 // Bar takes in the whole list, where an event speaks of it.
 func (m *MustNotKnow) Bar(at int64, organisations []string) {
 	if organisations != nil && Newer(at, &m.BarredAt) {

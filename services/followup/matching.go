@@ -46,7 +46,7 @@ func (k *JourneyState) against(p Partner, past []Offer, w Moment, last calendar.
 	_, open := k.open()[p.Service]
 	said := k.answers().To(p.ID)
 	switch {
-	case slices.Contains(k.Barred, p.ID):
+	case k.Bars(p.ID):
 		return whyMustNotKnow
 	case said.At > 0 && !said.Yes: // to it by name, or to all but those that they named
 		return whySaidNo

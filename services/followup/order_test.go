@@ -138,7 +138,7 @@ func TestWhoMustNotKnowIsNeverAsked(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
-		if end.Open != nil && slices.Contains(end.State.Barred, end.Open.Partner) {
+		if end.Open != nil && end.State.Bars(end.Open.Partner) {
 			t.Fatalf("%v must not know, and the offer is %+v", end.State.Barred, end.Open)
 		}
 	})

@@ -397,7 +397,7 @@ func (c *Changes) keep(k *JourneyState, w Desired, open *Offer, m Moment, partne
 	switch {
 	case w.Status == Over || w.Status == Refused:
 		c.Effects = open.end(stateWithdrawn, w.Because, m)
-	case slices.Contains(k.Barred, open.Partner) || yes.At > 0 && !yes.Yes:
+	case k.Bars(open.Partner) || yes.At > 0 && !yes.Yes:
 		c.Effects = open.end(stateWithdrawn, becausePerson, m)
 	case w.Status == Paused || w.Status == Waiting || w.Held || open.asked() && !given:
 		if !open.Paused {

@@ -2,6 +2,7 @@ package intake
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"footbridge/libs/flow"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/intake/record"
 )
 
 // barredOn is the list of who must not know that a journey was told last, and how often it was told one.
@@ -131,4 +133,54 @@ func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *tes
 	ask(http.StatusNotFound, "where they must not know", navigatorOf("RYY"))
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+ours+"/contact", `{"mustNotKnow":null}`)
 	ask(http.StatusOK, "once that is taken back", navigatorOf("RYY"))
+}
+
+// TestMoreThanAListMayHoldKeepsEverybodyOut: two records name more organisations between them than an event holds. Nobody
+// who was named is left out, the event stays small, somebody is asked to look, and parting the records gives back each list.
+func TestMoreThanAListMayHoldKeepsEverybodyOut(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	var journeys, people, named [2]string
+	for i := range journeys {
+		journeys[i], people[i] = p.discharge(t, fmt.Sprint("V", i), fmt.Sprint("L", i), "1990-04-01")
+		var lists [2][]string
+		for n := range 100 {
+			lists[n%2] = append(lists[n%2], fmt.Sprintf("%q", fmt.Sprintf("R%d%02d", i, n)))
+		}
+		named[i] = strings.Trim(lists[0][0], `"`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/contact", `{"mustNotKnow":[`+strings.Join(lists[0], ",")+`]}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/preferences", `{"never":[`+strings.Join(lists[1], ",")+`]}`)
+	}
+	treats := func(organisation, journey string, want int) {
+		t.Helper()
+		who := treating
+		who.Organisation = organisation
+		p.must(t, want, who, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "called about tonight")
+	}
+	treats("RYY", journeys[0], http.StatusOK)
+	other := `{"other":"` + people[1] + `","reason":"the same birth date"}`
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+people[0]+"/merge", other)
+	for i, journey := range journeys {
+		if list, _ := p.barredOn(t, journey); !slices.Equal(list, []string{schemas.Everybody}) {
+			t.Errorf("journey %d was told %v", i, list)
+		}
+		for _, e := range p.eventsOf(t, journey, schemas.PreferencesChanged) {
+			if len(e.Data) > 6<<10 {
+				t.Errorf("an event of %d bytes", len(e.Data))
+			}
+		}
+		if data := string(p.lastEvent(t, journey)); !strings.Contains(data, record.TooManyBarred) {
+			t.Errorf("nobody is asked to look: %s", data)
+		}
+		treats(named[1-i], journey, http.StatusNotFound)
+		treats("RYY", journey, http.StatusNotFound)
+		p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "called about tonight")
+	}
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+people[0]+"/unmerge", other)
+	for i, journey := range journeys {
+		if list, _ := p.barredOn(t, journey); len(list) != 100 {
+			t.Errorf("parted, journey %d was told of %d", i, len(list))
+		}
+	}
+	treats("RYY", journeys[0], http.StatusOK)
 }

@@ -591,7 +591,8 @@ func (sub *subjectOf) bars(organisation string) bool {
 	for _, card := range sub.otherCards {
 		presumed = append(presumed, card.Barred()...)
 	}
-	return slices.Contains(record.JoinBarred(sub.Organisation, append(sub.card.Barred(), sub.barred...), presumed), organisation)
+	joined := schemas.MustNotKnow{Barred: record.JoinBarred(sub.Organisation, append(sub.card.Barred(), sub.barred...), presumed)}
+	return slices.Contains(append(sub.card.Barred(), sub.barred...), organisation) || organisation != sub.Organisation && joined.Bars(organisation)
 }
 
 // show is what somebody sees; own is the id under which a partner knows the person.

@@ -439,6 +439,11 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 	mustApply(t, w.Service, w.pool, withIDs(s.events))
 	routes("RYY", elsewhere[:1], 404)
 	s.events = nil
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{schemas.Everybody}}) // more than a list may hold
+	mustApply(t, w.Service, w.pool, withIDs(s.events))
+	routes("RZZ", []schemas.Role{schemas.TreatingStaff}, 404)
+	routes("RXX", []schemas.Role{schemas.TreatingStaff, schemas.SendingTeam, schemas.Navigator, schemas.Operator}, 200)
+	s.events = nil
 	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{}})
 	mustApply(t, w.Service, w.pool, append(withIDs(s.events), withIDs([]flow.Event{first})...))
 	routes("RYY", elsewhere[:1], 200)

@@ -366,7 +366,7 @@ func addEntries(q queuer, entries []entry) {
 // scope says which journeys a principal may see: all ($1), those of an organisation ($2), or a person's own ($3).
 // Journeys without a beginning have no organisation yet; navigators and operators see them, so that somebody does.
 // An organisation that the person said must not know finds nothing, whatever it states.
-var scope = `(` + pg.InScope("organisation", "person", 1) + ` and not barred && $2)`
+var scope = `(` + pg.InScope("organisation", "person", 1) + ` and not barred && $2 and (not '` + schemas.Everybody + `' = any(barred) or organisation = any($2) or $2 = '{}'))`
 
 func scopeArgs(p principal.Principal) []any { return scopeOf(p).Args() }
 

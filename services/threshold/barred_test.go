@@ -36,6 +36,10 @@ func TestAnOrganisationThatMustNotKnowFindsNoDecision(t *testing.T) {
 	see(schemas.TreatingStaff, "RXX", http.StatusOK)
 	see(schemas.SendingTeam, "RXX", http.StatusOK)
 	see(schemas.TreatingStaff, "RZZ", http.StatusOK)
+	bar([]string{schemas.Everybody}) // more than a list may hold
+	see(schemas.TreatingStaff, "RZZ", http.StatusNotFound)
+	see(schemas.SendingTeam, "RXX", http.StatusOK)
+	see(schemas.Operator, "RXX", http.StatusOK)
 	bar([]string{})
 	see(schemas.TreatingStaff, "RYY", http.StatusOK)
 	if n := len(w.events(schemas.PathwayDecided)); n != len(decided) || n == 0 {

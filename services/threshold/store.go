@@ -131,7 +131,7 @@ func lastDecision(ctx context.Context, pool *pgxpool.Pool, who principal.Princip
 
 // visibility keeps statements about journeys within a scope, whose arguments come first. An organisation that the person
 // said must not know finds nothing, whatever it states.
-var visibility = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2)`
+var visibility = `(` + pg.InScope("s.organisation", "s.person", 1) + ` and not s.barred && $2 and (not '` + schemas.Everybody + `' = any(s.barred) or s.organisation = any($2) or $2 = '{}'))`
 
 func scopeOf(who principal.Principal) schemas.Scope {
 	return schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)

@@ -15,8 +15,9 @@ import (
 // mostBytes is what no event takes, with everything around its data.
 const mostBytes = 8 << 10
 
-// whole are lists that may not be cut, and how many of them an event is reckoned with. Who must not know is bounded to
-// a hundred by every way in; records that are merged join theirs, and then all of it is told, however long it is.
+// whole are lists whose schema allows more than is ever told, and how many that is. Who must not know is bounded to a
+// hundred by every way in; where records that are joined name more between them, EVERYBODY is told
+// (TestMoreThanAListMayHoldKeepsEverybodyOut).
 var whole = map[string]int{"MustNotKnow": 100}
 
 // TestNoEventTakesEightKilobytes builds the largest form of each event that its schema allows, as it is published. What

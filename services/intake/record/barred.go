@@ -9,14 +9,24 @@ import (
 // An organisation that the person said must not know is refused everywhere: what each journey is told is the joined
 // list of all records that are, or may be, theirs.
 
+// TooManyBarred is the question that is asked where more organisations must not know than can be told one by one.
+const TooManyBarred = "too-many-must-not-know"
+
 // JoinBarred are the organisations that must not know of a journey, sorted: those that its own record names, or one
 // that a human confirmed to be the same person's; of records that are only presumed to be theirs all but the journey's
 // own organisation, which would otherwise lose sight of whom it looks after by a mistaken match. It is never nil.
 func JoinBarred(home string, own, presumed []string) []string {
 	all := append(slices.Clone(own), Without(presumed, []string{home})...)
 	slices.Sort(all)
-	return append([]string{}, slices.Compact(all)...)
+	if all = slices.Compact(all); len(all) > mostTold {
+		return []string{schemas.Everybody}
+	}
+	return append([]string{}, all...)
 }
+
+// mostTold is how many organisations an event names that must not know. Records that are joined may name more between
+// them; then everybody but the journey's own is kept out, and somebody looks.
+const mostTold = 100
 
 // barredOn are the organisations that must not know of a journey.
 func (w *UnitOfWork) barredOn(j *JourneyState) []string {
@@ -60,8 +70,11 @@ func (w *UnitOfWork) emitBarred(person *Person) (say []Emission) {
 		}
 		w.BarredWere[j.ID] = is
 		card := w.Cards[j.Person]
-		say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
-			NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, MustNotKnow: is}})
+		data := schemas.PreferencesChangedData{NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, MustNotKnow: is}
+		if slices.Contains(is, schemas.Everybody) {
+			data.Questions = []string{TooManyBarred}
+		}
+		say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: data})
 	}
 	return say
 }
