@@ -37,7 +37,7 @@ func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) 
 // named. It returns how many. However late: an event that has been applied changes nothing when it is applied again.
 func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'waiting', tries = 0, next_try_at = $2
-		where state = 'dead' and (coalesce(cardinality($1::uuid[]), 0) = 0 or event_id = any($1::uuid[]))`, ids, now)
+		where state = 'dead' and (coalesce(cardinality($1::text[]), 0) = 0 or event_id::text = any($1::text[]))`, ids, now)
 	if err != nil {
 		return 0, fmt.Errorf("redriving dead letters: %w", err)
 	}
@@ -47,7 +47,7 @@ func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...stri
 // Dismiss says of dead letters that a human has seen to them otherwise; it returns how many. Such an event is never
 // applied, should it come again: a letter is never deleted.
 func Dismiss(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int64, error) {
-	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id = any($1::uuid[])`, ids)
+	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id::text = any($1::text[])`, ids)
 	if err != nil {
 		return 0, fmt.Errorf("dismissing dead letters: %w", err)
 	}

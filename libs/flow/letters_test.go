@@ -194,7 +194,10 @@ func TestWhatAHumanHasDismissedIsNeverApplied(t *testing.T) {
 	if n := count(t, answerer.pool, `select count(*) from dead_letter`); n != 2 {
 		t.Errorf("%d dead letters", n)
 	}
-	if n, err := flow.Dismiss(t.Context(), answerer.pool, dismissed); n != 1 || err != nil {
+	if n, err := flow.Dismiss(t.Context(), answerer.pool, dismissed, "no-id"); n != 1 || err != nil {
+		t.Fatal(n, err)
+	}
+	if n, err := flow.Redrive(t.Context(), answerer.pool, time.Now(), dismissed, "no-id"); n != 0 || err != nil {
 		t.Fatal(n, err)
 	}
 	mended.Store(true)

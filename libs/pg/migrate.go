@@ -56,6 +56,7 @@ type SchemaVersion struct {
 // Any number of processes may do it at once: one works under a lock, the others wait. With nothing to do it takes four
 // round trips and no lock. It needs a session of its own, so no transaction-pooling proxy in between.
 //
+// What the database lacks is applied in the order of its numbers, also where one is lower than what was applied before.
 // A database that is ahead of the binary is left as it is, with a warning; ErrBreaking is returned where one of the
 // migrations ahead is declared breaking. Nothing is ever migrated backwards.
 func Migrate(ctx context.Context, rawURL, service string, sets ...MigrationSet) error {
@@ -215,7 +216,8 @@ func applySet(ctx context.Context, db *sql.DB, set MigrationSet, pending []int64
 		}
 	}
 	provider, err := goose.NewProvider(goose.DialectPostgres, db, files.root,
-		goose.WithTableName(set.table()), goose.WithDisableGlobalRegistry(true), goose.WithVerbose(false))
+		goose.WithTableName(set.table()), goose.WithDisableGlobalRegistry(true), goose.WithVerbose(false),
+		goose.WithAllowOutofOrder(true)) // two branches number apart; what has not been applied is, whatever its number
 	if err != nil {
 		return err
 	}

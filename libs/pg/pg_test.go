@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/url"
 	"os"
@@ -255,6 +256,24 @@ func TestOldBinaryOnNewerDatabase(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+func TestAMigrationOfALowerNumberThatCameLaterIsApplied(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	db := testkit.Database(t, pg.Service{Name: "gapped"})
+	whole := set("own", `create table a (i int);`, `alter table a add column j int;`, `insert into a (i) values (1);`).FS.(fstest.MapFS)
+	before := maps.Clone(whole)
+	delete(before, "00002_step.sql")
+	for _, files := range []fstest.MapFS{before, whole, whole} {
+		if err := pg.Migrate(ctx, db.AdminURL, "gapped", pg.MigrationSet{Name: "own", FS: files}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var rows, filled int
+	if err := db.Pool("gapped").QueryRow(ctx, `select count(*), count(j) from a`).Scan(&rows, &filled); err != nil || rows != 1 || filled != 0 {
+		t.Errorf("%d rows, %d filled, %v", rows, filled, err)
+	}
 }
 
 func TestMigrationNamesAreChecked(t *testing.T) {

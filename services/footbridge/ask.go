@@ -297,7 +297,7 @@ func traceJourney(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(spans) == 0 {
-		return fmt.Errorf("no span is kept for journey %q; spans are kept for a day by dev, elsewhere by the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
+		return fmt.Errorf("no span is kept for journey %q; dev keeps spans for a day, and until it is stopped; elsewhere they are with the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
 	}
 	if o.Own.JSON {
 		return printJSON(spans)

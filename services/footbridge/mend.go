@@ -145,11 +145,19 @@ func dismiss(ctx context.Context, c *Config, ids []string) error {
 		total += n
 		return err
 	})
-	if err == nil && total == 0 {
-		return errors.New("no dead letter has that id; deadletters list shows those that there are")
+	if err != nil {
+		return err
 	}
 	fmt.Printf("%d dismissed; they are kept, and no longer counted\n", total)
-	return err
+	return notDead(ids, total)
+}
+
+// notDead says how many of these ids are of no dead letter, where some are not.
+func notDead(ids []string, found int64) error {
+	if missing := int64(len(ids)) - found; missing > 0 {
+		return fmt.Errorf("%d of %d are no dead letters; footbridge deadletters list names those there are", missing, len(ids))
+	}
+	return nil
 }
 
 // redrive puts dead letters back in line; the running services try them again within a second.
@@ -160,11 +168,11 @@ func redrive(ctx context.Context, c *Config, ids []string) error {
 		total += n
 		return err
 	})
-	fmt.Printf("%d put back in line\n", total)
-	if err == nil && total < int64(len(ids)) {
-		err = fmt.Errorf("%d of %d are no dead letters; footbridge deadletters list names those there are", int64(len(ids))-total, len(ids))
+	if err != nil {
+		return err
 	}
-	return err
+	fmt.Printf("%d put back in line\n", total)
+	return notDead(ids, total)
 }
 
 // streams keeps the streams, as a process of its own, or asks the running services to publish everything again from

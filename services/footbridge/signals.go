@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"footbridge/libs/service"
 	"footbridge/schemas"
@@ -60,6 +61,9 @@ func signals(ctx context.Context, args []string) error {
 	}
 	if o.Own.JSON {
 		err = printJSON(answers)
+	}
+	if err == nil && len(answers) == 0 {
+		err = fmt.Errorf("there is no signal in %s; nothing was sent", strings.Join(named, ", "))
 	}
 	if err == nil && refused > 0 {
 		err = fmt.Errorf("%d of %d signals were not taken; send them again corrected, or the whole feed: what was taken is not taken twice", refused, len(answers))

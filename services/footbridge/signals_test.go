@@ -51,3 +51,16 @@ func TestAFolderStandsForItsSignals(t *testing.T) {
 		t.Error("a file that is not there was taken")
 	}
 }
+
+func TestAFeedWithoutASignalIsNotCalledSent(t *testing.T) {
+	t.Parallel()
+	for _, content := range []string{"", " \n", "[]"} {
+		file := filepath.Join(t.TempDir(), "feed.json")
+		if err := os.WriteFile(file, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if err := signals(t.Context(), []string{file, "--token", "a-token"}); err == nil {
+			t.Errorf("%q was called sent", content)
+		}
+	}
+}
