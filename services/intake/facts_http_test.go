@@ -18,7 +18,7 @@ func TestWhatSomebodyAskedForIsRecordedAndWhatIsNotSaidIsToo(t *testing.T) {
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	path := "/api/journeys/" + journey + "/facts"
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"facts":{"areaGP":"E06000027"},"notSaid":["carer"]}`)
-	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"areaGP":"E06000027"`) || !strings.Contains(said, `"notSaid":["carer"]`) {
+	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"areaGP": "E06000027"`) || !strings.Contains(said, `"notSaid": ["carer"]`) {
 		t.Errorf("supplied %s", said)
 	}
 	for body, want := range map[string]int{`{}`: 422, `{"notSaid":["shoe size"]}`: 422, `{"facts":{"ageRisesOn":"2027-01-01"}}`: 422, `{"facts":{"lastSelfHarm":"2026-01-01"}}`: 422,
@@ -47,7 +47,7 @@ func TestWhatThePersonWouldLikeAnswersNoQuestionAboutHowToReachThem(t *testing.T
 	} {
 		p.must(t, http.StatusOK, guide, "POST", base+tc.path, tc.body)
 		said := string(p.lastEvent(t, journey))
-		if strings.Contains(said, `"questions":[]`) != tc.answers || strings.Contains(said, `"reachable":true`) != tc.answers {
+		if strings.Contains(said, `"questions": []`) != tc.answers || strings.Contains(said, `"reachable": true`) != tc.answers {
 			t.Errorf("%s %s is said as %s", tc.path, tc.body, said)
 		}
 	}
