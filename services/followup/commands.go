@@ -37,6 +37,7 @@ func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change b
 	records := store.Load(tx, []string{journey})
 	now := *s
 	loadPartners(tx, change, &now.partners)
+	loadLive(tx, &now.live)
 	if change {
 		countPlaces(tx, monday(now.writes(tx.Now).today()), &now.partners)
 	}

@@ -29,6 +29,7 @@ func (s *Service) exhaustedAgain(_ context.Context, tx *flow.Tx, limit int) (int
 	records := store.Load(tx, journeys)
 	now := *s
 	loadPartners(tx, false, &now.partners)
+	loadLive(tx, &now.live)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
@@ -59,25 +60,24 @@ func (s *Service) offersDue(_ context.Context, tx *flow.Tx, limit int) (int, err
 	if raised {
 		countPlaces(tx, monday(w.today()), &now.partners)
 	}
-	var live []string
-	loadLive(tx, &live)
+	loadLive(tx, &now.live)
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
 	w.partners = now.partners
 	for _, journey := range slices.Sorted(maps.Keys(records)) {
-		w.fall(records[journey], func(organisation string) bool { return s.invented || slices.Contains(live, organisation) })
+		w.fall(records[journey])
 	}
 	return found, w.commit(tx)
 }
 
 // fall does what has fallen due on one journey, if anything has under the lock.
-func (w *writes) fall(r *record, live func(organisation string) bool) {
+func (w *writes) fall(r *record) {
 	o := r.Open
 	switch {
 	case o == nil || o.DueAt.IsZero() || o.DueAt.After(w.Now):
 	case o.State == stateRaised && o.PlacedAt.IsZero():
-		w.dispatch(r, live(o.Organisation))
+		w.dispatch(r)
 	default:
 		effects := o.fire(w.partner(o.Partner), r.State.answers().Newest().At, w.Moment)
 		w.follow(r, o, effects)
@@ -87,11 +87,11 @@ func (w *writes) fall(r *record, live func(organisation string) bool) {
 // dispatch takes a place for an offer that the person's yes covers, so that it may be told: of its partner, or of the
 // next that has one. Where nobody can be told yet it is looked at again, until the next partner has to be asked. The
 // partners are locked, and their places counted.
-func (w *writes) dispatch(r *record, live bool) {
+func (w *writes) dispatch(r *record) {
 	o := r.Open
 	wanted := desiredOffer(&r.State, r.Past, w.partners, w.Moment)
 	i := slices.IndexFunc(wanted.Fits, func(c Candidate) bool {
-		return live && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
+		return w.live(o.Organisation) && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
 	})
 	switch {
 	case wanted.Status != Offered || wanted.Held || o.Consent != consentGiven:

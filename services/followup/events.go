@@ -18,6 +18,7 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 	now := *s
 	now.subscriptions = now.subscribe()
 	loadPartners(tx, false, &now.partners)
+	loadLive(tx, &now.live)
 	return now.handler().Handle(tx, batch)
 }
 
@@ -34,10 +35,12 @@ type writes struct {
 	records         []*record
 	changed, raised []*Offer
 	partners        []Partner
+	live            func(organisation string) bool // outward sending is on
 }
 
 func (s *Service) writes(now time.Time) *writes {
-	return &writes{Moment: Moment{Now: now, Zone: s.zone, Holidays: calendar.England()}, partners: s.partners}
+	return &writes{Moment: Moment{Now: now, Zone: s.zone, Holidays: calendar.England()}, partners: s.partners,
+		live: func(organisation string) bool { return s.invented || slices.Contains(s.live, organisation) }}
 }
 
 // commit ends a transaction in which people or the time have changed offers: each journey's are brought in line, and
@@ -57,7 +60,7 @@ func (w *writes) reconcile(_ time.Time, changed []*record) func(q flow.Queuer) e
 	}
 	return func(q flow.Queuer) error {
 		for _, o := range slices.Concat(w.changed, w.raised) {
-			o.DueAt = o.due(w.partner(o.Partner), w.Moment)
+			o.DueAt = o.due(w.partner(o.Partner), w.live(o.Organisation), w.Moment)
 		}
 		changeOffers(q, w.changed) // one offer stands for a journey: what has ended comes first
 		raiseOffers(q, w.raised, w.Now)

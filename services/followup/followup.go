@@ -87,6 +87,7 @@ type Service struct {
 	zone          *time.Location
 	subscriptions flow.Subscriptions[JourneyState]
 	invented      bool
+	live          []string // organisations that have turned outward sending on, in a decision
 }
 
 // New checks the configuration and stores the partners. A partner who works on no day is refused: no answer could be

@@ -285,8 +285,9 @@ func (o *Offer) halfTime(p Partner, w Moment) time.Time {
 const remindHour = 10
 
 // due is when time alone changes something next, and zero where nothing does. It follows from the offer, so that it is
-// written wherever the offer is.
-func (o *Offer) due(p Partner, w Moment) time.Time {
+// written wherever the offer is. live says that outward sending is on; while it is not, there is nothing to look for a
+// place for, until the next partner has to be asked.
+func (o *Offer) due(p Partner, live bool, w Moment) time.Time {
 	once := func(about string, at time.Time) time.Time {
 		if o.Nudged == about {
 			return time.Time{}
@@ -297,8 +298,11 @@ func (o *Offer) due(p Partner, w Moment) time.Time {
 	case !o.open() || o.Paused:
 		return time.Time{}
 	case o.State == stateRaised && o.PlacedAt.IsZero():
-		if o.Consent != consentGiven {
+		switch {
+		case o.Consent != consentGiven:
 			return time.Time{}
+		case !live:
+			return o.AnswerBy
 		}
 		return cmpZero(o.DueAt, w.Now)
 	case o.State == stateRaised:

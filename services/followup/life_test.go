@@ -76,7 +76,7 @@ func (l *life) tick() {
 		if try > 20 {
 			l.t.Fatalf("what is due stays due: %+v", l.r.Open)
 		}
-		l.change(func(w *writes) { w.fall(l.r, func(string) bool { return true }) })
+		l.change(func(w *writes) { w.fall(l.r) })
 	}
 }
 
@@ -233,4 +233,67 @@ func TestWhateverHappensNothingGoesBeyondTheYes(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestAStopInEveryStateEndsContactAndLiftingItRestores: whatever has become of an offer, when contact is stopped or somebody
+// else has the person nothing goes out, is shown or takes place; lifted, the offer is where it was, or prepared again.
+func TestAStopInEveryStateEndsContactAndLiftingItRestores(t *testing.T) {
+	t.Parallel()
+	steps := []string{stateRaised, "cleared", stateSent, stateAcknowledged, stateAccepted, stateBooked, stateNotKept, stateKept}
+	turns := map[string][2]flow.Event{
+		"stopped": {event(aJourney, 50, schemas.ContactStopped, schemas.ContactStoppedData{}), event(aJourney, 51, schemas.ContactResumed, schemas.ContactStoppedData{})},
+		"held":    {event(aJourney, 50, schemas.JourneyHeld, schemas.JourneyHeldData{}), event(aJourney, 51, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-04"})},
+	}
+	for name, turn := range turns {
+		for upTo, state := range steps {
+			rapid.Check(t, func(t *rapid.T) {
+				l := newLife(t)
+				l.reach(upTo)
+				offer := l.r.Open.ID
+				l.happen(turn[0])
+				if o := l.r.Open; o != nil && (!o.Paused || o.Session != nil || o.mayBeSent() || !o.DueAt.IsZero()) {
+					t.Fatalf("%s when %s: it goes on as %+v", name, state, o)
+				}
+				l.now = l.now.Add(100 * time.Hour)
+				l.tick()
+				l.happen(turn[1])
+				l.tick()
+				if o := l.r.Open; o == nil || o.Paused || upTo > 1 && o.ID != offer {
+					t.Fatalf("%s when %s, and lifted: %+v", name, state, o)
+				}
+			})
+		}
+	}
+}
+
+// reach brings the journey's offer to a state, by the steps that lead there.
+func (l *life) reach(upTo int) {
+	l.happen(event(aJourney, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
+		event(aJourney, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible))),
+		event(aJourney, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partnerA}))
+	says := func(do func(h *command) (string, error)) {
+		l.change(func(w *writes) {
+			if against, err := do(&command{writes: w, s: l.s, record: l.r, offer: l.r.Open}); err != nil || against != "" {
+				l.t.Fatal(against, err)
+			}
+		})
+	}
+	who := principal.Principal{Organisation: partnerA, Role: string(schemas.Partner), Subject: "peer"}
+	delivered := func(how string) {
+		l.happen(event(aJourney, 9, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: l.r.Open.ID, Partner: partnerA, How: how}))
+	}
+	books := func(h *command) (string, error) {
+		return h.book(Booking{StartsAt: l.now.Add(time.Hour), Channel: "phone"}, who)
+	}
+	went := func(outcome string) {
+		l.now = l.now.Add(2 * time.Hour)
+		says(func(h *command) (string, error) { return h.went(Went{Outcome: outcome}, who) })
+	}
+	for _, step := range []func(){
+		func() {}, l.tick, func() { delivered(schemas.DeliveryHandedOver) }, func() { delivered(schemas.DeliveryAcknowledged) },
+		func() { says(func(h *command) (string, error) { return h.accept(nothing{}, who) }) },
+		func() { says(books) }, func() { went(wentNotKept) }, func() { says(books); went(wentKept) },
+	}[:upTo+1] {
+		step()
+	}
 }
