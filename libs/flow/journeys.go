@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -122,7 +121,7 @@ func (h Handler[K, R]) Apply(q Queuer, now time.Time, records map[string]*R, fre
 		row := h.Store.Row(r)
 		row.Applied, row.Cause = nil, nil
 	}
-	changed := map[string]*R{}
+	var changed []*R
 	for i := range fresh {
 		e := &fresh[i]
 		r, ok := records[e.Subject]
@@ -134,14 +133,10 @@ func (h Handler[K, R]) Apply(q Queuer, now time.Time, records map[string]*R, fre
 			return nil, err
 		}
 		if did {
-			changed[e.Subject] = r
+			changed = append(changed, r)
 		}
 	}
-	var sorted []*R
-	for _, journey := range slices.Sorted(maps.Keys(changed)) {
-		sorted = append(sorted, changed[journey])
-	}
-	return h.Commit(q, now, sorted)
+	return h.Commit(q, now, changed)
 }
 
 func (h Handler[K, R]) apply(row *Row[K], e *Event) (changed bool, err error) {
@@ -159,12 +154,14 @@ func (h Handler[K, R]) apply(row *Row[K], e *Event) (changed bool, err error) {
 	return true, nil
 }
 
-// Commit reconciles records, queues their rows and what follows, and returns what is to be emitted. It is how events,
-// people and due loops alike end a transaction.
+// Commit reconciles records, each once, in the order of their ids, queues their rows and what follows, and returns what
+// is to be emitted. It is how events, people and due loops alike end a transaction.
 func (h Handler[K, R]) Commit(q Queuer, now time.Time, changed []*R) (emissions []Emission, err error) {
 	if len(changed) == 0 {
 		return nil, nil
 	}
+	changed = slices.SortedFunc(slices.Values(changed), func(a, b *R) int { return strings.Compare(h.Store.Row(a).Journey, h.Store.Row(b).Journey) })
+	changed = slices.Compact(changed)
 	for _, r := range changed {
 		if err := h.Store.Row(r).broken; err != nil {
 			return nil, err
@@ -186,7 +183,6 @@ func (h Handler[K, R]) Commit(q Queuer, now time.Time, changed []*R) (emissions 
 
 // Command commits records that a person or the time has changed, and gives out what follows.
 func (h Handler[K, R]) Command(tx *Tx, changed ...*R) error {
-	slices.SortFunc(changed, func(a, b *R) int { return strings.Compare(h.Store.Row(a).Journey, h.Store.Row(b).Journey) })
 	emissions, err := h.Commit(tx, tx.Now, changed)
 	tx.emitAll(emissions)
 	return err

@@ -171,7 +171,7 @@ func TestAChangeByHandEndsLikeOneByEvents(t *testing.T) {
 		keeper.Store.Lock(reads, records, func(id string) { took = id }, `where s.word = $1 for update of s`, "a")
 	}, func(writes *pgx.Batch) (err error) {
 		records[journey].State.Word = "by hand"
-		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey]})
+		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey], records[journey]}) // twice is once
 		return err
 	})
 	if err != nil || took != journey || len(emitted) != 1 || emitted[0].Version != 2 || emitted[0].Cause != nil || emitted[0].Correlation != "first of "+journey {
