@@ -96,18 +96,45 @@ func IsAddress(address, postcode string) bool {
 }
 
 // Phone is a telephone number as it is dialled in the United Kingdom ("07700 900123"), or with its country's code; and
-// whether it may be one. What is none stays as it was written.
+// whether it may be one. What is none, such as a mobile number that lacks a digit, stays as it was written: whoever rings
+// sees what was meant.
 func Phone(text string) (number string, valid bool) {
 	line := Line(text)
 	parsed, err := phonenumbers.Parse(line, region)
-	if err != nil || !phonenumbers.IsPossibleNumber(parsed) || isOneDigit(phonenumbers.GetNationalSignificantNumber(parsed)) {
+	if err != nil || !phonenumbers.IsPossibleNumber(parsed) {
 		return line, false
 	}
-	format := phonenumbers.INTERNATIONAL
-	if parsed.GetCountryCode() == 44 {
-		format = phonenumbers.NATIONAL
+	significant := phonenumbers.GetNationalSignificantNumber(parsed)
+	if isOneDigit(significant) || parsed.GetCountryCode() == british && strings.HasPrefix(significant, "7") && len(significant) != mobileDigits {
+		return line, false
 	}
-	return phonenumbers.Format(parsed, format), true
+	if parsed.GetCountryCode() != british {
+		return phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL), true
+	}
+	number = phonenumbers.Format(parsed, phonenumbers.NATIONAL)
+	if strings.HasPrefix(line, "0") && !strings.HasPrefix(number, "0") { // a length for which no way of writing is known
+		number = "0" + number
+	}
+	return number, true
+}
+
+// british is the code of the United Kingdom, whose mobile numbers have so many digits after it.
+const british, mobileDigits = 44, 10
+
+// HasPhone says whether a text holds a whole telephone number that can be dialled from anywhere in the country, words
+// beside it or not ("07700 900123, ask for Jo").
+func HasPhone(text string) bool {
+	digits := strings.Map(func(r rune) rune {
+		if r == '+' || '0' <= r && r <= '9' {
+			return r
+		}
+		return -1
+	}, asciiDigits(Line(text)))
+	_, valid := Phone(text)
+	if !valid {
+		_, valid = Phone(digits)
+	}
+	return valid && len(digits) >= mobileDigits-1
 }
 
 func isOneDigit(number string) bool { return strings.Trim(number, number[:min(1, len(number))]) == "" }

@@ -30,12 +30,23 @@ func TestOneSpellingOfEach(t *testing.T) {
 		{SameName, "Zoë O’Neill-Brown", "zoeoneillbrown"}, {SameName, "ZOE ONEILL BROWN", "zoeoneillbrown"},
 		{Postcode, "tq14ab", "TQ1 4AB"}, {Postcode, " TQ1\u00a04AB ", "TQ1 4AB"}, {Postcode, "SW1A  1AA", "SW1A 1AA"}, {Postcode, "tq1", "TQ1"},
 		{phone, "+44 7700 900123", "07700 900123"}, {phone, "0044 (0)7700-900123", "07700 900123"}, {phone, "07700\u00a0900\u2009123", "07700 900123"},
+		{phone, "07700 900 12", "07700 900 12"}, {phone, "01204 5202", "012045202"}, {phone, "0800 123 456", "0800 123456"},
 		{phone, "00000000000", "00000000000"}, {phone, "not known", "not known"}, {phone, "+353 1 234 5678", "+353 1 234 5678"},
 		{day, "01/04/1990", "1990-04-01"}, {day, "1.4.1990", "1990-04-01"}, {day, "1990-04-01", "1990-04-01"}, {day, "19900401", "1990-04-01"},
 		{day, "1 April 1990", "1990-04-01"}, {day, "30/02/1990", "none"}, {day, "1990-13-01", "none"}, {day, "01/04/90", "none"},
 	} {
 		if got := c.read(c.text); got != c.want {
 			t.Errorf("%q is %q, not %q", c.text, got, c.want)
+		}
+	}
+}
+
+func TestAWholeNumberIsToldFromPartOfOne(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]bool{"07700 900123": true, "+44 (0)7700 900123": true, "07700 900123, ask for Jo": true, "020 7946 0958": true, "+48 600 123 456": true,
+		"07700 90012": false, "0770": false, "1234567": false, "ask my mum": false, "": false} {
+		if HasPhone(text) != want {
+			t.Errorf("%q: %t", text, !want)
 		}
 	}
 }

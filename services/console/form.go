@@ -244,7 +244,7 @@ var clockForms = []string{"15:04", "15.04", "1504", "3:04pm", "3.04pm", "3pm"}
 
 // moment is a local day with a time of day, or nil where neither was entered.
 func (a *answers) moment(day, at, missing string) *time.Time {
-	on, clock := a.date(day), strings.ToLower(strings.ReplaceAll(a.text(at, 10), " ", ""))
+	on, clock := a.date(day), strings.ToLower(strings.ReplaceAll(a.entered.Get(at), " ", ""))
 	switch {
 	case on == "" && clock == "":
 		return nil

@@ -2,8 +2,10 @@ package console
 
 import (
 	"fmt"
+	"net/mail"
 	"strconv"
 
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -36,12 +38,24 @@ func hourWords(hour int) string {
 	return fmt.Sprintf("%dpm", hour-12)
 }
 
-// reach reads how somebody may be reached. missing are the words where channel or place were left out.
+// reach reads how somebody may be reached. A number or an address that cannot be one is asked for again while the person is
+// still there: nobody could be reached by it afterwards. missing are the words where channel or place were left out.
 func (a *answers) reach(missingChannel, missingPlace string) *schemas.ReportedContact {
 	contact := schemas.ReportedContact{Channel: a.needed("channel", missingChannel, schemas.Values("safe-channel")...),
 		Value: a.text("place", 500), FromHour: a.hour("from"), ToHour: a.hour("to"), MayLeaveMessage: a.ticked("leave")}
 	if contact.Channel != "" && contact.Value == "" {
 		a.matter("place", missingPlace)
+	}
+	switch {
+	case contact.Value == "":
+	case contact.Channel == "phone" || contact.Channel == "text":
+		if !written.HasPhone(contact.Value) {
+			a.matter("place", "Write the whole number with its area code, such as 07700 900123")
+		}
+	case contact.Channel == "email":
+		if _, err := mail.ParseAddress(contact.Value); err != nil {
+			a.matter("place", "Write the whole email address, such as name@example.com")
+		}
 	}
 	if contact.ToHour != 0 && contact.ToHour <= contact.FromHour {
 		a.matter("to", "Choose an hour that is later than the first")

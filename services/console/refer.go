@@ -2,10 +2,10 @@ package console
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"footbridge/libs/hl7"
+	"footbridge/libs/written"
 	"footbridge/schemas"
 )
 
@@ -86,9 +86,10 @@ func referForm(partners []Partner) form {
 
 // readReferral reads a professional's form. What is the matter with it stays in a.
 func readReferral(a *answers, partners []Partner, now time.Time) referral {
+	number, _ := written.NHSNumber(a.text("nhs", 40))
 	r := referral{
 		Person: schemas.ReportedPerson{LocalID: a.text("local", 100), GivenName: a.text("given", 200), FamilyName: a.text("family", 200), BirthDate: a.date("birth"),
-			NHSNumber: strings.ReplaceAll(a.text("nhs", 40), " ", ""), NHSNumberVerified: a.ticked("traced")},
+			NHSNumber: number, NHSNumberVerified: a.ticked("traced")},
 		Visit: a.text("visit", 100), LeftAt: a.moment("left", "left-at", "Enter both the day and the time they left. About is enough"),
 		SafeContact: a.reach("Choose what is safe, or that nothing is", "Enter the number or address, or what you arranged instead"),
 		Consents:    readConsents(a, partners),

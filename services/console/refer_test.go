@@ -73,6 +73,10 @@ func TestAFormThatIsNotFinishedKeepsWhatWasEnteredAndSaysWhatIsMissing(t *testin
 		"a wrong check digit":         {url.Values{"nhs": {"9990000019"}}, `#nhs">This cannot be an NHS number`},
 		"a day without a time":        {url.Values{"left-at": nil}, `#left-at">Enter both the day and the time`},
 		"a time that is none":         {url.Values{"left-at": {"25:00"}}, `#left-at">Enter a time such as`},
+		"a time in words":             {url.Values{"left-at": {"half past two"}}, `#left-at">Enter a time such as`},
+		"half a number":               {url.Values{"place": {"07700 900 12"}}, `#place">Write the whole number`},
+		"no number to text":           {url.Values{"channel": {"text"}, "place": {"ask my mum"}}, `#place">Write the whole number`},
+		"no address of email":         {url.Values{"channel": {"email"}, "place": {"rowan at example"}}, `#place">Write the whole email address`},
 		"a day to come":               {url.Values{"left-year": {"2027"}}, `#left-day">This is in the future`},
 		"no channel":                  {url.Values{"channel": nil}, `#channel-1">Choose what is safe`},
 		"no number":                   {url.Values{"place": {" "}}, `#place">Enter the number or address`},
@@ -105,6 +109,17 @@ func TestAFormThatIsNotFinishedKeepsWhatWasEnteredAndSaysWhatIsMissing(t *testin
 	}
 	if len(f.services.changes) != 0 {
 		t.Errorf("sent on %v", f.services.changes)
+	}
+}
+
+func TestTheFormReadsNumbersAsPeopleWriteThem(t *testing.T) {
+	t.Parallel()
+	f := start(t)
+	entered := sixAnswers()
+	entered.Set("nhs", "999-000\u00a00018")
+	entered.Set("place", "+44 (0)7700 900099, ask for Ro")
+	if w := f.ask(t, "POST", "/refer", entered, nurse); w.Code != http.StatusOK || !strings.Contains(f.services.changes[0].Body, `"nhsNumber":"9990000018"`) {
+		t.Errorf("answered %d, sent %v", w.Code, f.services.changes)
 	}
 }
 
