@@ -38,7 +38,7 @@ const (
 // aloneTemplate is the template of its databases.
 const aloneTemplate = "alone"
 
-//go:embed alone/*.sql
+//go:embed migrations/*.sql
 var aloneTables embed.FS
 
 // stageAlone is one stage: what it subscribes to and what it emits.
@@ -99,7 +99,7 @@ func (b *bench) prepareAlone(ctx context.Context) error {
 }
 
 func setUpAlone(ctx context.Context, adminURL string) (urls map[string]string, err error) {
-	tables, err := fs.Sub(aloneTables, "alone")
+	tables, err := fs.Sub(aloneTables, "migrations")
 	if err != nil {
 		return nil, err
 	}

@@ -127,6 +127,11 @@ func run(ctx context.Context, o Options, w io.Writer) (*bench, error) {
 	if o.Binary, err = filepath.Abs(o.Binary); err != nil {
 		return nil, err
 	}
+	if o.Before != "" {
+		if o.Before, err = filepath.Abs(o.Before); err != nil {
+			return nil, err
+		}
+	}
 	b := &bench{Options: o, out: w, results: map[string]*result{}, mllp: map[string][]mllpPair{}, loadAtStart: loadAverage()}
 	b.say("starting PostgreSQL (load average %.1f)", b.loadAtStart)
 	if b.stage, err = newStage(ctx, b.Log, b.settings()); err != nil {

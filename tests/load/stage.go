@@ -231,7 +231,7 @@ func Broker(ctx context.Context, dir, list string) error {
 	}
 	var users []bus.User
 	for _, e := range public.Keys {
-		user := bus.User{Name: e.Holder, Key: e.NATS, Publish: []string{"$JS.API.>"}, Subscribe: []string{"_INBOX.>"}}
+		user := bus.User{Name: e.Holder, Key: e.NATS, Publish: []string{"$JS.API.>"}, Subscribe: []string{"_INBOX.>", "_INBOX_" + e.Holder + ".>"}}
 		switch {
 		case e.NATS == "":
 			continue
