@@ -171,11 +171,19 @@ func TestAChangeByHandEndsLikeOneByEvents(t *testing.T) {
 		keeper.Store.Lock(reads, records, func(id string) { took = id }, `where s.word = $1 for update of s`, "a")
 	}, func(writes *pgx.Batch) (err error) {
 		records[journey].State.Word = "by hand"
-		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey], records[journey]}) // twice is once
+		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey]})
 		return err
 	})
 	if err != nil || took != journey || len(emitted) != 1 || emitted[0].Version != 2 || emitted[0].Cause != nil || emitted[0].Correlation != "first of "+journey {
 		t.Errorf("took %q, emitted %+v, %v", took, emitted, err)
+	}
+	other := keeper.Store.Fresh(clock.NewRandomID())
+	other.State.Word = "new"
+	if err := testkit.TwoTrips(pool, func(*pgx.Batch) {}, func(writes *pgx.Batch) error {
+		_, err := keeper.Commit(writes, time.Unix(0, 0), []*kept{other, other}) // given twice, it is committed once
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
 	if got := s.Load(t, journey).Stored; got != "by hand" {
 		t.Errorf("stored %q", got)
