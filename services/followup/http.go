@@ -71,8 +71,8 @@ type offerShown struct {
 	AnswerBy     *time.Time `json:"answerBy,omitempty"`
 	YesBy        *time.Time `json:"placeKeptUntil,omitempty"`
 	BookBy       *time.Time `json:"bookBy,omitempty"`
-	// JourneyState says who knows of it: nobody yet, a channel's server took it, or it is with the partner.
-	JourneyState string `json:"known"`
+	// KnownTo says who knows of it: nobody yet, a channel's server took it, or it is with the partner.
+	KnownTo string `json:"known"`
 	// Journey is its code, once the partner has taken it on; to staff always.
 	Journey string `json:"journey,omitempty"`
 	// About is what may be known before it is taken on, under the person's yes.
@@ -148,7 +148,7 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 	}
 	staff := schemas.Role(who.Role) != schemas.Partner
 	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because, FirstDay: o.Window.First.String(),
-		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, YesBy: when(o.YesBy), JourneyState: o.known(), May: o.may(who),
+		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
 		Separate: fmt.Sprintf(separateFrom, o.Organisation)}
 	if o.asked() || o.State == stateRaised {
 		s.AnswerBy = when(o.AnswerBy)

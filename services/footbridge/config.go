@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/notify"
 	"footbridge/libs/service"
 	"footbridge/schemas"
@@ -70,8 +71,9 @@ type Config struct {
 	RebuildRate  int            `env:"REBUILD_RATE" default:"1000" help:"older events a second that a rebuild publishes, a service"`
 	Settle       time.Duration  `env:"SENTINEL_SETTLE" default:"5m" help:"how long a thing may be held before its journey must be open"`
 
-	development bool // fixed principals
-	quiet       bool // only what needs attention is logged
+	development bool        // fixed principals
+	quiet       bool        // only what needs attention is logged
+	clock       clock.Clock // in the place of the machine's: the demo tells of days gone by
 }
 
 // creds is the NATS credentials file of a service, or of "owner", who makes the streams. Empty: the nkey of its key

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,7 +8,6 @@ import (
 	"net"
 	"net/http"
 	"os"
-	"slices"
 	"strings"
 	"time"
 
@@ -25,14 +23,11 @@ import (
 	"footbridge/services/console"
 )
 
-// demoTime is how long the offer may take to come.
-const demoTime = 60 * time.Second
-
 type demoFlags struct {
-	Exit bool `env:"EXIT" help:"end after the offer: 0 when it came, 1 when not (also DEMO_EXIT=1)"`
+	Exit bool `env:"EXIT" help:"end after the story: 0 when all of it happened, 1 when not (also DEMO_EXIT=1)"`
 }
 
-// demo starts everything, plays a hospital that sends one visit, and tells what happens in words.
+// demo starts everything, plays a hospital, a person, partners and callers, and tells what happens in words, day by day.
 func demo(ctx context.Context, args []string) error {
 	o, err := loadAlone[demoFlags](args)
 	if err != nil {
@@ -49,12 +44,15 @@ func demo(ctx context.Context, args []string) error {
 		return err
 	}
 	exit := o.Own.Exit || os.Getenv("DEMO_EXIT") == "1"
+	shifted := &clock.Shifted{}
+	shifted.Set(time.Until(beginning(time.Now(), london()).At(3, 0, london())))
+	o.clock = shifted
 	ctx, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	err = run(ctx, &o.Config, serviceNames(), func(p *process) {
 		p.runner.Add("demonstration", func(ctx context.Context, h *service.Health) error {
 			h.Ready()
-			err := p.demonstrate(ctx, exit)
+			err := p.demonstrate(ctx, shifted, exit)
 			if err != nil {
 				return err
 			}
@@ -93,31 +91,49 @@ func (c *Config) freePorts() error {
 	return nil
 }
 
-// demonstrate sends the sample visit and tells each event until the offer has come.
-func (p *process) demonstrate(ctx context.Context, ends bool) error {
+// demonstrate tells the story of one made-up person, from the hospital's first message to the closing.
+func (p *process) demonstrate(ctx context.Context, shifted *clock.Shifted, ends bool) error {
 	events, stop, err := p.listen(ctx)
 	if err != nil {
 		return err
 	}
 	defer stop()
-	print("A hospital sends three HL7 v2 messages about one visit to A&E. The person is made up.")
-	if err := p.playHospital(ctx); err != nil {
+	delivery, err := p.standIn(ctx)
+	if err != nil {
 		return err
 	}
-	story := newStory()
-	deadline := time.After(demoTime)
-	for !story.complete() {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-deadline:
-			return fmt.Errorf("no offer came within %v; footbridge status says what is in the way", demoTime)
-		case e := <-events:
-			story.print(e)
-		}
+	defer delivery.Close()
+	s := &story{p: p, clock: shifted, zone: london(), day0: beginning(time.Now(), london()), events: events, delivery: delivery}
+	if s.partners, err = p.namedPartners(); err != nil {
+		return err
 	}
-	story.retell()
-	return p.conclude(ctx, story, ends)
+	print("One made-up person, day by day. The clock of this system is moved; people, services and numbers are made up.")
+	if err := s.run(ctx); err != nil {
+		return err
+	}
+	return p.conclude(s, ends)
+}
+
+// standIn is a connection with delivery's key: until it is built, the demo says that a partner was told.
+func (p *process) standIn(ctx context.Context) (*bus.Conn, error) {
+	cfg, err := p.cfg.login(schemas.Delivery, "demo")
+	if err != nil {
+		return nil, err
+	}
+	cfg.Inbox = bus.InboxOf(schemas.Delivery)
+	return bus.Connect(ctx, cfg)
+}
+
+// namedPartners are the two that the demo's person names, in their order: one for everybody, after one that is silent.
+func (p *process) namedPartners() ([]string, error) {
+	all, err := p.partners()
+	if err != nil {
+		return nil, err
+	}
+	if len(all) < 2 {
+		return nil, fmt.Errorf("the directory has %d partners for follow-up, and the demo's person names two", len(all))
+	}
+	return []string{all[0].ID, all[1].ID}, nil
 }
 
 func print(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
@@ -152,13 +168,13 @@ func (p *process) listen(ctx context.Context) (<-chan flow.Event, func(), error)
 
 // playHospital sends the sample over MLLP: the arrival with its reason, the coded diagnosis, and the end of the
 // visit, which by itself says nothing of why.
-func (p *process) playHospital(ctx context.Context) error {
+func (p *process) playHospital(ctx context.Context, now time.Time) error {
 	client, err := hl7.Dial(ctx, p.cfg.MLLPAddr, nil)
 	if err != nil {
 		return fmt.Errorf("connecting as the hospital: %w", err)
 	}
 	defer func() { _ = client.Close() }()
-	for _, m := range sampleVisit(time.Now()) {
+	for _, m := range sampleVisit(now) {
 		raw, err := client.Send(ctx, m.bytes)
 		if err != nil {
 			return fmt.Errorf("sending %s: %w", m.event, err)
@@ -167,7 +183,7 @@ func (p *process) playHospital(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("reading the answer to %s: %w", m.event, err)
 		}
-		fmt.Printf("  %s  hospital RXX sends ADT^%s (%s); Footbridge answers %s\n", time.Now().In(london()).Format("15:04:05.000"), m.event, m.about, ack.Code)
+		fmt.Printf("    hospital RXX sends ADT^%s (%s); Footbridge answers %s\n", m.event, m.about, ack.Code)
 		if !ack.Positive() {
 			return fmt.Errorf("the sample %s was not accepted: %s", m.event, ack.Text)
 		}
@@ -219,48 +235,6 @@ func sampleVisit(now time.Time) []sampleMessage {
 	}
 }
 
-// story puts events into words and remembers what the end of it needs.
-type story struct {
-	journey string
-	events  []flow.Event
-	offer   *schemas.OfferRaisedData
-	opened  *schemas.JourneyOpenedData
-	decided bool
-}
-
-func newStory() *story {
-	return &story{}
-}
-
-func (s *story) complete() bool { return s.offer != nil && s.opened != nil && s.decided }
-
-func (s *story) print(e flow.Event) {
-	if s.journey == "" {
-		s.journey = e.Subject
-	}
-	if e.Subject != s.journey {
-		return
-	}
-	s.events = append(s.events, e)
-	switch schemas.Type(e.Type) {
-	case schemas.OfferRaised:
-		s.offer = read[schemas.OfferRaisedData](e)
-	case schemas.JourneyOpened:
-		s.opened = read[schemas.JourneyOpenedData](e)
-	case schemas.PathwayDecided:
-		s.decided = true
-	}
-}
-
-// retell tells the events in the order in which they happened: from several services they arrive in any.
-func (s *story) retell() {
-	slices.SortStableFunc(s.events, func(a, b flow.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
-	print("What Footbridge makes of it, event by event:")
-	for _, e := range s.events {
-		fmt.Printf("  %s  %-46s %s\n", e.Time.In(london()).Format("15:04:05.000"), e.Type, schemas.Sentence(e.Type))
-	}
-}
-
 func read[T any](e flow.Event) *T {
 	var data T
 	if json.Unmarshal(e.Data, &data) != nil {
@@ -269,55 +243,26 @@ func read[T any](e flow.Event) *T {
 	return &data
 }
 
-// conclude tells the doors, the window and the next step, and where to look next.
-func (p *process) conclude(ctx context.Context, s *story, ends bool) error {
-	if err := p.printEligibility(ctx, s.journey); err != nil {
-		return err
-	}
-	print("The follow-up offer:")
-	fmt.Printf("  one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital)\n", dayInWords(s.offer.FirstDay), dayInWords(s.offer.LastDay))
-	fmt.Println("  nothing about the person leaves the hospital's side before they say yes")
-	if err := p.printSteps(ctx, s.journey); err != nil {
-		return err
-	}
+// conclude tells where to look next.
+func (p *process) conclude(s *story, ends bool) error {
 	print("Where to look next:")
 	if ends {
 		fmt.Println("  make run, which goes on with what the demo left; and beside it")
 	}
 	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
+	fmt.Printf("  in the console (%s): /journeys/%s, as the navigator\n", "http://"+p.cfg.HTTPAddr, s.journey)
 	return nil
 }
 
 // printEligibility tells what each service's criteria say, as staff would see it: an event names only what is open.
-func (p *process) printEligibility(ctx context.Context, journey string) error {
-	ask, err := p.cfg.client(schemas.Operator)
-	if err != nil {
-		return err
-	}
+func (p *process) printEligibility(ctx context.Context, ask *client, journey string) error {
 	var doors page[schemas.ServiceEligibility]
 	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey+"/doors", nil, "", &doors); err != nil {
 		return err
 	}
-	print("The doors, by every service's published criteria:")
+	fmt.Println("\n  Every service, by its published criteria:")
 	for _, door := range doors.Items {
-		fmt.Printf("  %-52s %s\n", door.Name, eligibilityInWords(door))
-	}
-	return nil
-}
-
-// printSteps tells what happens next, as anybody on duty would see it.
-func (p *process) printSteps(ctx context.Context, journey string) error {
-	ask, err := p.cfg.client(schemas.Operator)
-	if err != nil {
-		return err
-	}
-	var j journeyLine
-	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+journey, nil, "", &j); err != nil {
-		return err
-	}
-	print("What happens next, who does it and by when:")
-	for _, step := range j.Steps {
-		fmt.Printf("  %s, by %s, by %s\n", stepInWords(step.Kind), ownerInWords(step.Owner), step.DueAt.In(london()).Format("Monday 2 January 15:04"))
+		fmt.Printf("    %-50s %s\n", door.Name, eligibilityInWords(door))
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -94,7 +95,7 @@ var platformAttributes = []string{
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
 func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
-	p := &platform{cfg: cfg, names: names, clock: systemClock(), telemetry: map[string]*telemetry.Telemetry{}}
+	p := &platform{cfg: cfg, names: names, clock: cmp.Or(cfg.clock, systemClock()), telemetry: map[string]*telemetry.Telemetry{}}
 	if cfg.development {
 		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
 	}

@@ -1,0 +1,386 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/nats-io/nats.go"
+
+	"footbridge/libs/bus"
+	"footbridge/libs/calendar"
+	"footbridge/libs/clock"
+	"footbridge/libs/flow"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// storyDays is how long ago the demo's story begins at least: what it tells has happened by today, so that the system goes
+// on with it as with any other.
+const storyDays = 16
+
+// storyTime is how long each thing of the story may take to happen.
+const storyTime = 20 * time.Second
+
+// The hours in which the demo's person would like to be rung and met.
+const theirHour = 18
+
+// story is one made-up person's way from A&E to the closing, told day by day. It moves the clock, and does by HTTP what
+// people would do.
+type story struct {
+	p        *process
+	clock    *clock.Shifted
+	zone     *time.Location
+	day0     calendar.Day
+	events   <-chan flow.Event
+	all      []flow.Event // of its journey
+	journey  string
+	told     int // of all, how many have been told
+	delivery *bus.Conn
+	partners []string // in the person's own order: one that is silent, one that takes them on
+}
+
+// beginning is the night on which the story starts: a weekday whose ninth day after is one too, so that partners work.
+func beginning(now time.Time, zone *time.Location) calendar.Day {
+	holidays := calendar.England()
+	day := calendar.DayOf(now, zone) - storyDays
+	for !holidays.Working(day+sessionAfter, calendar.MondayToFriday) {
+		day--
+	}
+	return day
+}
+
+// sessionAfter is how many days after leaving hospital the demo's session takes place.
+const sessionAfter = 9
+
+// at moves the clock to an hour of a day of the story; it never goes back.
+func (s *story) at(day calendar.Day, hour, minute int) { s.to(day.At(hour, minute, s.zone)) }
+
+func (s *story) to(at time.Time) {
+	if at.After(s.clock.Now()) {
+		s.clock.Set(time.Until(at))
+	}
+}
+
+// heading begins what is told of a day.
+func (s *story) heading(words string, more ...any) {
+	now := s.clock.Now().In(s.zone)
+	fmt.Printf("\n%s, day %d\n  %s\n", now.Format("Monday 2 January, 15:04"), calendar.DayOf(now, s.zone)-s.day0, fmt.Sprintf(words, more...))
+}
+
+// await waits for an event of the journey that is news, and tells all that has come until then.
+func (s *story) await(ctx context.Context, kind schemas.Type, about func(flow.Event) bool) (flow.Event, error) {
+	limit := time.After(storyTime)
+	for i := 0; ; i++ {
+		for i >= len(s.all) {
+			select {
+			case <-ctx.Done():
+				return flow.Event{}, context.Cause(ctx)
+			case <-limit:
+				return flow.Event{}, fmt.Errorf("%s did not happen within %v; footbridge status says what is in the way", kind, storyTime)
+			case e := <-s.events:
+				s.take(ctx, e)
+			}
+		}
+		if e := s.all[i]; e.Type == string(kind) && (about == nil || about(e)) {
+			s.tell(i)
+			return e, nil
+		}
+	}
+}
+
+// take keeps what concerns the story's journey. What may be told to a partner is brought to it, as delivery would.
+func (s *story) take(ctx context.Context, e flow.Event) {
+	s.journey = cmp.Or(s.journey, e.Subject)
+	if e.Subject != s.journey {
+		return
+	}
+	s.all = append(s.all, e)
+	if offer := read[schemas.OfferRaisedData](e); e.Type == string(schemas.OfferRaised) && offer.MayBeSent {
+		s.bring(ctx, offer)
+	}
+}
+
+// bring says on the bus that a channel's server has taken an offer. Mail, texts and webhooks are not built yet: until then
+// made-up partners are told by this stand-in.
+func (s *story) bring(_ context.Context, offer *schemas.OfferRaisedData) {
+	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer.Offer, Partner: offer.Partner, How: schemas.DeliveryHandedOver})
+	if err != nil {
+		panic(err) // of strings
+	}
+	id, now := clock.NewID(s.clock.Now()), s.clock.Now()
+	body, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/" + schemas.Delivery, Type: string(schemas.DeliveryMade), Subject: s.journey, Time: now,
+		Correlation: id, Sequence: flow.FormatSequence(1), Data: data})
+	if err != nil {
+		panic(err)
+	}
+	_ = s.delivery.NATS.PublishMsg(&nats.Msg{Subject: strings.TrimSuffix(schemas.DeliveryMade.SubjectFilter(), "*") + s.journey, Data: body}) // the story waits for what follows from it
+}
+
+// tell prints the events up to i that have not been told, in the order in which they happened.
+func (s *story) tell(i int) {
+	fresh := slices.Clone(s.all[min(s.told, i+1) : i+1])
+	s.told = max(s.told, i+1)
+	slices.SortStableFunc(fresh, func(a, b flow.Event) int { return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID)) })
+	for _, e := range fresh {
+		fmt.Printf("    %s  %-30s %s\n", e.Time.In(s.zone).Format("15:04"), strings.TrimPrefix(e.Type, schemas.TypePrefix), schemas.Sentence(e.Type))
+	}
+}
+
+// as is a client in the name of somebody of the demo's system.
+func (s *story) as(organisation string, role schemas.Role, subject string) (*client, error) {
+	signer, err := s.p.cfg.signer(schemas.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	who := principal.Principal{Organisation: organisation, Role: string(role), Subject: subject}
+	return &client{base: "http://" + s.p.cfg.HTTPAddr, http: ownSystem, authorise: func() (string, error) {
+		value, err := signer.Sign(who, schemas.Gateway, s.clock.Now())
+		return principal.Scheme + " " + value, err
+	}}, nil
+}
+
+// does is one request of somebody's, which must succeed.
+func (s *story) does(ctx context.Context, organisation string, role schemas.Role, path, body string, answer any) error {
+	ask, err := s.as(organisation, role, "demo-"+string(role))
+	if err != nil {
+		return err
+	}
+	if _, err := ask.call(ctx, http.MethodPost, path, []byte(body), "application/json", answer); err != nil {
+		return fmt.Errorf("as a %s, asking %s: %w", role, path, err)
+	}
+	return nil
+}
+
+func (s *story) staff(ctx context.Context, role schemas.Role, path, body string, answer any) error {
+	return s.does(ctx, s.p.cfg.Organisation, role, path, body, answer)
+}
+
+// steps tells what happens next, as anybody on duty would see it.
+func (s *story) steps(ctx context.Context) error {
+	ask, err := s.as(s.p.cfg.Organisation, schemas.Navigator, "demo-navigator")
+	if err != nil {
+		return err
+	}
+	var j journeyLine
+	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+s.journey, nil, "", &j); err != nil {
+		return err
+	}
+	fmt.Println("  What happens next, who does it and by when:")
+	for _, step := range j.Steps {
+		fmt.Printf("    %s, by %s, by %s\n", stepInWords(step.Kind), ownerInWords(step.Owner), step.DueAt.In(s.zone).Format("Monday 2 January 15:04"))
+	}
+	return nil
+}
+
+// run tells the whole of it. An error says what did not happen.
+func (s *story) run(ctx context.Context) error {
+	for _, act := range []func(context.Context) error{s.leaves, s.isAsked, s.silence, s.accepts, s.books, s.isRung, s.meets, s.closes} {
+		if err := act(ctx); err != nil {
+			return err
+		}
+	}
+	s.clock.Set(0)
+	return nil
+}
+
+// leaves: the hospital's three messages, and what becomes of them.
+func (s *story) leaves(ctx context.Context) error {
+	s.at(s.day0, 3, 10)
+	s.heading("Somebody leaves A&E after self-harm. The hospital's system sends what it always sends: three HL7 v2 messages.")
+	if err := s.p.playHospital(ctx, s.clock.Now()); err != nil {
+		return err
+	}
+	raised, err := s.await(ctx, schemas.OfferRaised, nil)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []schemas.Type{schemas.PathwayDecided, schemas.JourneyOpened} {
+		if _, err := s.await(ctx, kind, nil); err != nil {
+			return err
+		}
+	}
+	ask, err := s.as(s.p.cfg.Organisation, schemas.Navigator, "demo-navigator")
+	if err != nil {
+		return err
+	}
+	if err := s.p.printEligibility(ctx, ask, s.journey); err != nil {
+		return err
+	}
+	offer := read[schemas.OfferRaisedData](raised)
+	fmt.Printf("\n  The follow-up offer: one session with a peer worker, from %s to %s (day 7 to day 14 after leaving hospital).\n", dayInWords(offer.FirstDay), dayInWords(offer.LastDay))
+	fmt.Println("  Nothing about the person leaves the hospital's side before they say yes.")
+	return s.steps(ctx)
+}
+
+// isAsked: the liaison team asks the person, who says yes to two partners in their own order, and to short calls.
+func (s *story) isAsked(ctx context.Context) error {
+	s.at(s.day0, 11, 30)
+	s.heading("The liaison team asks the person. They would like to be met, by one of two groups in this order, by video, after six;\n  and they say yes to short calls while they wait.")
+	var answers []string
+	for _, partner := range s.partners {
+		answers = append(answers, fmt.Sprintf(`{"purpose":"follow-up","organisation":%q,"state":"given"}`, partner))
+	}
+	answers = append(answers, `{"purpose":"bridging","state":"given"}`)
+	if err := s.staff(ctx, schemas.SendingTeam, "/api/journeys/"+s.journey+"/preferences", fmt.Sprintf(`{"channels":["video"],"partners":[%q,%q]}`, s.partners[0], s.partners[1]), nil); err != nil {
+		return err
+	}
+	if err := s.staff(ctx, schemas.SendingTeam, "/api/journeys/"+s.journey+"/consent", `{"how":"spoken","told":["separate-from-hospital","may-change-mind"],"answers":[`+strings.Join(answers, ",")+`]}`, nil); err != nil {
+		return err
+	}
+	_, err := s.await(ctx, schemas.OfferSent, nil)
+	return err
+}
+
+// standing is the offer that was last raised to a partner.
+func (s *story) standing(partner string) *schemas.OfferRaisedData {
+	for _, e := range slices.Backward(s.all) {
+		if offer := read[schemas.OfferRaisedData](e); e.Type == string(schemas.OfferRaised) && offer.Partner == partner {
+			return offer
+		}
+	}
+	return nil
+}
+
+func of(offer string) func(flow.Event) bool {
+	return func(e flow.Event) bool {
+		var about struct {
+			Offer string `json:"offer"`
+		}
+		return json.Unmarshal(e.Data, &about) == nil && about.Offer == offer
+	}
+}
+
+// silence: the first partner does not answer, and the next is asked.
+func (s *story) silence(ctx context.Context) error {
+	silent := s.standing(s.partners[0])
+	if silent == nil {
+		return errors.New("no offer was made to the partner that the person named first")
+	}
+	s.to(silent.AnswerBy.Add(time.Minute))
+	s.heading("The first group has not answered in its two working days. Silence is never read as a yes, and nobody waits for it: the next is asked.")
+	if _, err := s.await(ctx, schemas.OfferPassedOn, of(silent.Offer)); err != nil {
+		return err
+	}
+	_, err := s.await(ctx, schemas.OfferSent, func(e flow.Event) bool { return !of(silent.Offer)(e) })
+	return err
+}
+
+// accepts: the second partner takes the person on, and only now may read who they are.
+func (s *story) accepts(ctx context.Context) error {
+	offer := s.standing(s.partners[1])
+	if offer == nil {
+		return errors.New("no offer was made to the second partner")
+	}
+	s.to(s.clock.Now().Add(40 * time.Minute))
+	s.heading("The second group says yes. Only now may it read who the person is; every look is kept, and the person can read it.")
+	if err := s.does(ctx, s.partners[1], schemas.Partner, "/api/offers/"+offer.Offer+"/accept", `{}`, nil); err != nil {
+		return err
+	}
+	if _, err := s.await(ctx, schemas.OfferAccepted, nil); err != nil {
+		return err
+	}
+	return s.steps(ctx)
+}
+
+func (s *story) books(ctx context.Context) error {
+	offer := s.standing(s.partners[1])
+	begins := (s.day0 + sessionAfter).At(theirHour, 0, s.zone)
+	s.to(s.clock.Now().Add(25 * time.Minute))
+	s.heading("Its worker and the person agree on %s, by video.", begins.Format("Monday 2 January at 15:04"))
+	if err := s.does(ctx, s.partners[1], schemas.Partner, "/api/offers/"+offer.Offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"video"}`, begins.Format(time.RFC3339)), nil); err != nil {
+		return err
+	}
+	_, err := s.await(ctx, schemas.AppointmentBooked, nil)
+	return err
+}
+
+// meets: the session takes place, and what comes next is asked.
+func (s *story) meets(ctx context.Context) error {
+	offer := s.standing(s.partners[1])
+	s.at(s.day0+sessionAfter, theirHour+2, 0)
+	s.heading("They have met. The group says that it took place, and what the person would like next; nothing of what was spoken about comes here.")
+	if err := s.does(ctx, s.partners[1], schemas.Partner, "/api/offers/"+offer.Offer+"/outcome", `{"outcome":"kept","next":"nothing-more"}`, nil); err != nil {
+		return err
+	}
+	for _, kind := range []schemas.Type{schemas.AppointmentKept, schemas.FollowupCompleted} {
+		if _, err := s.await(ctx, kind, nil); err != nil {
+			return err
+		}
+	}
+	return s.steps(ctx)
+}
+
+// closes: a named human brings it to an end with the person, and there is a way back.
+func (s *story) closes(ctx context.Context) error {
+	s.at(s.day0+sessionAfter+3, 10, 30)
+	s.heading("The navigator asks the person what they would like now. Nothing more for the moment, and they know how to come back.")
+	body := fmt.Sprintf(`{"reason":"complete","told":"phone","wayBack":"own-request","on":%q,"personAgrees":true}`, (s.day0 + sessionAfter).String())
+	if err := s.staff(ctx, schemas.Navigator, "/api/journeys/"+s.journey+"/close", body, nil); err != nil {
+		return err
+	}
+	_, err := s.await(ctx, schemas.JourneyClosed, nil)
+	return err
+}
+
+// nextCall is the call that is to be made next, from now on.
+func (s *story) nextCall(ctx context.Context) (*schemas.CallScheduledData, error) {
+	e, err := s.await(ctx, schemas.CallScheduled, func(e flow.Event) bool {
+		return !read[schemas.CallScheduledData](e).DueAt.Before(s.clock.Now())
+	})
+	if err != nil {
+		return nil, err
+	}
+	call := read[schemas.CallScheduledData](e)
+	s.to(call.DueAt.Add(time.Minute))
+	return call, nil
+}
+
+// isRung: two short calls, in the person's own hours. In the second one help is needed, and somebody on call takes that on.
+func (s *story) isRung(ctx context.Context) error {
+	call, err := s.nextCall(ctx)
+	if err != nil {
+		return err
+	}
+	s.heading("A caller of the hospital's team rings, in the hours that the person named: ten minutes, one question. Things are much the same.")
+	if err := s.rings(ctx, call.Call, `{"outcome":"reached","answer":"same"}`); err != nil {
+		return err
+	}
+	if _, err := s.await(ctx, schemas.CallReached, nil); err != nil {
+		return err
+	}
+	if call, err = s.nextCall(ctx); err != nil {
+		return err
+	}
+	s.heading("The second call. The person needs help now. The caller presses that, before anything else is written down.")
+	if err := s.rings(ctx, call.Call, `{"outcome":"help-needed-now"}`); err != nil {
+		return err
+	}
+	asked, err := s.await(ctx, schemas.HelpRequested, nil)
+	if err != nil {
+		return err
+	}
+	s.to(s.clock.Now().Add(3 * time.Minute))
+	s.heading("The navigator on call takes it on and rings the person.")
+	if err := s.staff(ctx, schemas.Navigator, "/api/help/"+read[schemas.HelpRequestedData](asked).Help+"/acknowledge", `{}`, nil); err != nil {
+		return err
+	}
+	if _, err = s.await(ctx, schemas.HelpAcknowledged, nil); err != nil {
+		return err
+	}
+	return s.steps(ctx)
+}
+
+// rings takes a call on, which shows the caller name and number until its outcome, and writes down what became of it.
+func (s *story) rings(ctx context.Context, call, outcome string) error {
+	if err := s.staff(ctx, schemas.Caller, "/api/calls/"+call+"/claim", `{}`, nil); err != nil {
+		return err
+	}
+	return s.staff(ctx, schemas.Caller, "/api/calls/"+call+"/outcome", outcome, nil)
+}
