@@ -24,8 +24,8 @@ import (
 // client asks the running system, as a command of its operators.
 type client struct {
 	base string
-	// authorise says in a request's Authorization header who is asking.
-	authorise func() (string, error)
+	// authorise says in a request's headers who is asking.
+	authorise func(*http.Request) error
 	http      *http.Client
 }
 
@@ -51,11 +51,9 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, con
 	if err != nil {
 		return 0, err
 	}
-	who, err := c.authorise()
-	if err != nil {
+	if err := c.authorise(request); err != nil {
 		return 0, err
 	}
-	request.Header.Set("Authorization", who)
 	if contentType != "" {
 		request.Header.Set("Content-Type", contentType)
 	}

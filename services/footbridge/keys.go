@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"net/http"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -141,9 +142,12 @@ func (c *Config) verifier() (*principal.Verifier, error) {
 }
 
 // authorise says who a command is: by the token that was given, or by an assertion of its own for each request.
-func (c *Config) authorise(role schemas.Role) (func() (string, error), error) {
+func (c *Config) authorise(role schemas.Role) (func(*http.Request) error, error) {
 	if c.Token != "" {
-		return func() (string, error) { return "Bearer " + string(c.Token), nil }, nil
+		return func(r *http.Request) error {
+			r.Header.Set("Authorization", "Bearer "+string(c.Token))
+			return nil
+		}, nil
 	}
 	holder := map[schemas.Role]string{schemas.Operator: schemas.OperatorsKey, schemas.Navigator: schemas.NavigatorsKey, schemas.System: schemas.SendersKey}[role]
 	if role != schemas.Operator && !c.keyring().Has(holder) {
@@ -154,9 +158,10 @@ func (c *Config) authorise(role schemas.Role) (func() (string, error), error) {
 		return nil, err
 	}
 	who := principal.Principal{Organisation: c.Organisation, Role: string(role), Subject: "command", Source: "/command"}
-	return func() (string, error) {
+	return func(r *http.Request) error {
 		value, err := signer.Sign(who, schemas.Gateway, time.Now())
-		return principal.Scheme + " " + value, err
+		r.Header.Set("Authorization", principal.Scheme+" "+value)
+		return err
 	}, nil
 }
 

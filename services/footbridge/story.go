@@ -133,26 +133,33 @@ func (s *story) tell(i int) {
 	}
 }
 
-// as is a client in the name of somebody of the demo's system.
-func (s *story) as(organisation string, role schemas.Role, subject string) (*client, error) {
-	signer, err := s.p.cfg.signer(schemas.Gateway)
-	if err != nil {
-		return nil, err
-	}
-	who := principal.Principal{Organisation: organisation, Role: string(role), Subject: subject}
-	return &client{base: "http://" + s.p.cfg.HTTPAddr, http: ownSystem, authorise: func() (string, error) {
-		value, err := signer.Sign(who, schemas.Gateway, s.clock.Now())
-		return principal.Scheme + " " + value, err
-	}}, nil
+// as is a client of somebody who is signed in, as they would be by the sign-in page.
+func (s *story) as(organisation string, role schemas.Role) *client {
+	who := principal.Principal{Organisation: organisation, Role: string(role), Subject: "demo-" + string(role)}
+	return &client{base: "http://" + s.p.cfg.HTTPAddr, http: ownSystem, authorise: func(r *http.Request) error {
+		page := signedIn{}
+		if err := s.p.sessions.Begin(page, r, who); err != nil {
+			return err
+		}
+		cookie, err := http.ParseSetCookie(http.Header(page).Get("Set-Cookie"))
+		if err != nil {
+			return fmt.Errorf("signing in as a %s: %w", role, err)
+		}
+		r.AddCookie(&http.Cookie{Name: cookie.Name, Value: cookie.Value})
+		return nil
+	}}
 }
+
+// signedIn is the answer to somebody who signs in, of which the cookie is used.
+type signedIn http.Header
+
+func (p signedIn) Header() http.Header         { return http.Header(p) }
+func (p signedIn) Write(b []byte) (int, error) { return len(b), nil }
+func (p signedIn) WriteHeader(int)             {}
 
 // does is one request of somebody's, which must succeed.
 func (s *story) does(ctx context.Context, organisation string, role schemas.Role, path, body string, answer any) error {
-	ask, err := s.as(organisation, role, "demo-"+string(role))
-	if err != nil {
-		return err
-	}
-	if _, err := ask.call(ctx, http.MethodPost, path, []byte(body), "application/json", answer); err != nil {
+	if _, err := s.as(organisation, role).call(ctx, http.MethodPost, path, []byte(body), "application/json", answer); err != nil {
 		return fmt.Errorf("as a %s, asking %s: %w", role, path, err)
 	}
 	return nil
@@ -164,12 +171,8 @@ func (s *story) staff(ctx context.Context, role schemas.Role, path, body string,
 
 // steps tells what happens next, as anybody on duty would see it.
 func (s *story) steps(ctx context.Context) error {
-	ask, err := s.as(s.p.cfg.Organisation, schemas.Navigator, "demo-navigator")
-	if err != nil {
-		return err
-	}
 	var j journeyLine
-	if _, err := ask.call(ctx, http.MethodGet, "/api/journeys/"+s.journey, nil, "", &j); err != nil {
+	if _, err := s.as(s.p.cfg.Organisation, schemas.Navigator).call(ctx, http.MethodGet, "/api/journeys/"+s.journey, nil, "", &j); err != nil {
 		return err
 	}
 	fmt.Println("  What happens next, who does it and by when:")
@@ -206,11 +209,7 @@ func (s *story) leaves(ctx context.Context) error {
 			return err
 		}
 	}
-	ask, err := s.as(s.p.cfg.Organisation, schemas.Navigator, "demo-navigator")
-	if err != nil {
-		return err
-	}
-	if err := s.p.printEligibility(ctx, ask, s.journey); err != nil {
+	if err := s.p.printEligibility(ctx, s.as(s.p.cfg.Organisation, schemas.Navigator), s.journey); err != nil {
 		return err
 	}
 	offer := read[schemas.OfferRaisedData](raised)
