@@ -59,6 +59,9 @@ func beginning(now time.Time, zone *time.Location) calendar.Day {
 // sessionAfter is how many days after leaving hospital the demo's session takes place.
 const sessionAfter = 9
 
+// firstCallAfter is how many days after leaving hospital the first short call is made.
+const firstCallAfter = 5
+
 // at moves the clock to an hour of a day of the story; it never goes back.
 func (s *story) at(day calendar.Day, hour, minute int) { s.to(day.At(hour, minute, s.zone)) }
 
@@ -184,7 +187,7 @@ func (s *story) steps(ctx context.Context) error {
 
 // run tells the whole of it. An error says what did not happen.
 func (s *story) run(ctx context.Context) error {
-	for _, act := range []func(context.Context) error{s.leaves, s.isAsked, s.silence, s.accepts, s.books, s.isRung, s.meets, s.closes} {
+	for _, act := range []func(context.Context) error{s.leaves, s.isAsked, s.fallsBetween, s.silence, s.accepts, s.books, s.isRung, s.meets, s.closes} {
 		if err := act(ctx); err != nil {
 			return err
 		}
@@ -237,6 +240,35 @@ func (s *story) isAsked(ctx context.Context) error {
 	return err
 }
 
+// fallsBetween: two services say no for opposite reasons, which is seen together, and calls are proposed for the meantime.
+func (s *story) fallsBetween(ctx context.Context) error {
+	s.at(s.day0, 15, 0)
+	s.heading("Two services are asked, and both say no: too much for the one, not enough for the other. Seen together, that is a gap,\n  a navigator holds it, and short calls are proposed. The person has said yes to them, in the evening.")
+	path := "/api/journeys/" + s.journey
+	for _, said := range [][2]string{
+		{"talking-therapies", `"reason":"too-high","side":"above","answeredBy":"duty-worker","words":"We do not see people who have harmed themselves in the last four weeks."`},
+		{"community-team", `"reason":"24","side":"below","answeredBy":"coordinator","words":"This does not meet what we are for at present."`},
+	} {
+		if err := s.staff(ctx, schemas.SendingTeam, path+"/asked", fmt.Sprintf(`{"service":%q}`, said[0]), nil); err != nil {
+			return err
+		}
+		if err := s.staff(ctx, schemas.SendingTeam, path+"/answered", fmt.Sprintf(`{"service":%q,"answer":"no",%s}`, said[0], said[1]), nil); err != nil {
+			return err
+		}
+	}
+	for _, kind := range []schemas.Type{schemas.GapFound, schemas.BridgingProposed, schemas.BridgingStarted} {
+		if _, err := s.await(ctx, kind, nil); err != nil {
+			return err
+		}
+	}
+	plan := fmt.Sprintf(`{"everyDays":2,"firstOn":%q,"windows":[{"days":["mon","tue","wed","thu","fri","sat","sun"],"fromHour":%d,"toHour":%d}]}`,
+		(s.day0 + firstCallAfter).String(), theirHour, theirHour+2)
+	if err := s.staff(ctx, schemas.SendingTeam, path+"/plan", plan, nil); err != nil {
+		return err
+	}
+	return s.steps(ctx)
+}
+
 // standing is the offer that was last raised to a partner.
 func (s *story) standing(partner string) *schemas.OfferRaisedData {
 	for _, e := range slices.Backward(s.all) {
@@ -285,7 +317,7 @@ func (s *story) accepts(ctx context.Context) error {
 	if _, err := s.await(ctx, schemas.OfferAccepted, nil); err != nil {
 		return err
 	}
-	return s.steps(ctx)
+	return nil
 }
 
 func (s *story) books(ctx context.Context) error {
@@ -296,8 +328,10 @@ func (s *story) books(ctx context.Context) error {
 	if err := s.does(ctx, s.partners[1], schemas.Partner, "/api/offers/"+offer.Offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"video"}`, begins.Format(time.RFC3339)), nil); err != nil {
 		return err
 	}
-	_, err := s.await(ctx, schemas.AppointmentBooked, nil)
-	return err
+	if _, err := s.await(ctx, schemas.AppointmentBooked, nil); err != nil {
+		return err
+	}
+	return s.steps(ctx)
 }
 
 // meets: the session takes place, and what comes next is asked.
@@ -331,7 +365,8 @@ func (s *story) closes(ctx context.Context) error {
 // nextCall is the call that is to be made next, from now on.
 func (s *story) nextCall(ctx context.Context) (*schemas.CallScheduledData, error) {
 	e, err := s.await(ctx, schemas.CallScheduled, func(e flow.Event) bool {
-		return !read[schemas.CallScheduledData](e).DueAt.Before(s.clock.Now())
+		due := read[schemas.CallScheduledData](e).DueAt
+		return due.After(s.clock.Now()) && due.Before((s.day0+sessionAfter).At(0, 0, s.zone))
 	})
 	if err != nil {
 		return nil, err
