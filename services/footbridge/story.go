@@ -256,7 +256,7 @@ func (s *story) fallsBetween(ctx context.Context) error {
 			return err
 		}
 	}
-	for _, kind := range []schemas.Type{schemas.GapFound, schemas.BridgingProposed, schemas.BridgingStarted} {
+	for _, kind := range []schemas.Type{schemas.GapFound, schemas.BridgingStarted} {
 		if _, err := s.await(ctx, kind, nil); err != nil {
 			return err
 		}
