@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
@@ -119,4 +120,19 @@ func TestNothingIsBuriedInTheMomentOfALeap(t *testing.T) {
 	if got := count(t, answerer.pool, `select count(*) from letter`); got != 0 {
 		t.Errorf("%d events were put aside", got)
 	}
+}
+
+// TestManyDaysThatPassAtOnceFindTheirPartitions: the clock that all processes of a test system share moves on by three weeks,
+// further than partitions are made ahead; whoever commits first makes what is missing.
+func TestManyDaysThatPassAtOnceFindTheirPartitions(t *testing.T) {
+	t.Parallel()
+	shared := &clock.Shifted{}
+	w := newWorld(t)
+	w.tune = func(c *flow.Config) { c.Clock = shared }
+	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
+	asker.ask(t, "one", "hello")
+	effectsAre(t, answerer, 1)
+	shared.Set(21 * day)
+	asker.ask(t, "two", "hello")
+	effectsAre(t, answerer, 2)
 }

@@ -239,6 +239,9 @@ func (f *Flow) process(ctx context.Context, msgs []jetstream.Msg) {
 		if err == nil {
 			break
 		}
+		if pg.IsNoPartition(err) && f.makePartitions(ctx) == nil {
+			continue
+		}
 		f.faults.set("database", err)
 		if wait(ctx, pause) != nil {
 			return // not acknowledged: the broker gives them to somebody else

@@ -311,17 +311,24 @@ func (tx *Tx) release() {
 //
 // An error that pg.IsInfrastructure recognises, or ErrOutcomeUnknown, says nothing about the input: try again.
 func (f *Flow) Do(ctx context.Context, fn func(tx *Tx) error) error {
-	for {
+	for made := false; ; {
 		if err := f.ClockRight(); err != nil {
 			return err
 		}
 		writer := f.writer.Load()
 		err := f.do(ctx, writer, fn)
-		if !errors.Is(err, errFenced) {
+		switch {
+		case pg.IsNoPartition(err) && !made: // more days have passed at once than were made ahead
+			made = true
+			if f.makePartitions(ctx) != nil {
+				return err
+			}
+		case !errors.Is(err, errFenced):
 			return err
-		}
-		if err := f.renewWriter(ctx, writer); err != nil {
-			return err
+		default:
+			if err := f.renewWriter(ctx, writer); err != nil {
+				return err
+			}
 		}
 	}
 }

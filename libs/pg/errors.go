@@ -60,6 +60,12 @@ func IsInfrastructure(err error) bool {
 // violation, which always names its constraint.
 func isNoPartition(err *pgconn.PgError) bool { return err.Code == "23514" && err.ConstraintName == "" }
 
+// IsNoPartition reports a row for which its day's partition is missing: more days have passed at once than were made ahead.
+func IsNoPartition(err error) bool {
+	var pgErr *pgconn.PgError
+	return errors.As(err, &pgErr) && isNoPartition(pgErr)
+}
+
 // IsConnectionLost reports that the server could not be reached or the connection broke. Whether a commit that was
 // under way took effect is then not known.
 func IsConnectionLost(err error) bool {
