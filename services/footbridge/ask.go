@@ -179,6 +179,7 @@ func (j journeyLine) stands() string {
 // stepLine is one step of a journey.
 type stepLine struct {
 	Kind    string    `json:"kind"`
+	Words   string    `json:"words"`
 	Owner   string    `json:"owner"`
 	DueAt   time.Time `json:"dueAt"`
 	Overdue bool      `json:"overdue"`

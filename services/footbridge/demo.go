@@ -104,7 +104,7 @@ func (p *process) demonstrate(ctx context.Context, shifted *clock.Shifted, ends 
 	}
 	defer delivery.Close()
 	s := &story{p: p, clock: shifted, zone: london(), day0: beginning(time.Now(), london()), events: events, delivery: delivery}
-	if s.partners, err = p.namedPartners(); err != nil {
+	if s.partners, s.names, err = p.namedPartners(); err != nil {
 		return err
 	}
 	print("One made-up person, day by day. The clock of this system is moved; people, services and numbers are made up.")
@@ -124,16 +124,20 @@ func (p *process) standIn(ctx context.Context) (*bus.Conn, error) {
 	return bus.Connect(ctx, cfg)
 }
 
-// namedPartners are the two that the demo's person names, in their order: one for everybody, after one that is silent.
-func (p *process) namedPartners() ([]string, error) {
+// namedPartners are the two that the demo's person names, in their order, and what staff call each partner.
+func (p *process) namedPartners() (named []string, names map[string]string, err error) {
 	all, err := p.partners()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if len(all) < 2 {
-		return nil, fmt.Errorf("the directory has %d partners for follow-up, and the demo's person names two", len(all))
+		return nil, nil, fmt.Errorf("the directory has %d partners for follow-up, and the demo's person names two", len(all))
 	}
-	return []string{all[0].ID, all[1].ID}, nil
+	names = map[string]string{}
+	for _, partner := range all {
+		names[partner.ID] = partner.Name
+	}
+	return []string{all[0].ID, all[1].ID}, names, nil
 }
 
 func print(format string, args ...any) { fmt.Printf("\n"+format+"\n", args...) }
@@ -295,16 +299,6 @@ func dayInWords(day string) string {
 		return day
 	}
 	return at.Format("Monday 2 January")
-}
-
-func stepInWords(kind string) string {
-	switch kind {
-	case "ask-the-person":
-		return "ask the person what they would like"
-	case "find-out":
-		return "ask what is not known yet, as more may be open"
-	}
-	return strings.ReplaceAll(kind, "-", " ")
 }
 
 func ownerInWords(owner string) string {

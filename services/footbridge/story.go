@@ -44,6 +44,7 @@ type story struct {
 	told     int // of all, how many have been told
 	delivery *bus.Conn
 	partners []string // in the person's own order: one that is silent, one that takes them on
+	names    map[string]string
 }
 
 // beginning is the night on which the story starts: a weekday whose ninth day after is one too, so that partners work.
@@ -88,7 +89,7 @@ func (s *story) await(ctx context.Context, kind schemas.Type, about func(flow.Ev
 			case <-limit:
 				return flow.Event{}, fmt.Errorf("%s did not happen within %v; footbridge status says what is in the way", kind, storyTime)
 			case e := <-s.events:
-				s.take(ctx, e)
+				s.take(e)
 			}
 		}
 		if e := s.all[i]; e.Type == string(kind) && (about == nil || about(e)) {
@@ -99,20 +100,20 @@ func (s *story) await(ctx context.Context, kind schemas.Type, about func(flow.Ev
 }
 
 // take keeps what concerns the story's journey. What may be told to a partner is brought to it, as delivery would.
-func (s *story) take(ctx context.Context, e flow.Event) {
+func (s *story) take(e flow.Event) {
 	s.journey = cmp.Or(s.journey, e.Subject)
 	if e.Subject != s.journey {
 		return
 	}
 	s.all = append(s.all, e)
-	if offer := read[schemas.OfferRaisedData](e); e.Type == string(schemas.OfferRaised) && offer.MayBeSent {
-		s.bring(ctx, offer)
+	if e.Type == string(schemas.OfferCleared) {
+		s.bring(read[schemas.OfferClearedData](e))
 	}
 }
 
 // bring says on the bus that a channel's server has taken an offer. Mail, texts and webhooks are not built yet: until then
 // made-up partners are told by this stand-in.
-func (s *story) bring(_ context.Context, offer *schemas.OfferRaisedData) {
+func (s *story) bring(offer *schemas.OfferClearedData) {
 	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer.Offer, Partner: offer.Partner, How: schemas.DeliveryHandedOver})
 	if err != nil {
 		panic(err) // of strings
@@ -172,18 +173,50 @@ func (s *story) staff(ctx context.Context, role schemas.Role, path, body string,
 	return s.does(ctx, s.p.cfg.Organisation, role, path, body, answer)
 }
 
-// steps tells what happens next, as anybody on duty would see it.
+// steps tells what happens next, as anybody on duty would see it, once the journey has taken in all that was told.
 func (s *story) steps(ctx context.Context) error {
 	var j journeyLine
-	if _, err := s.as(s.p.cfg.Organisation, schemas.Navigator).call(ctx, http.MethodGet, "/api/journeys/"+s.journey, nil, "", &j); err != nil {
-		return err
+	beat := time.NewTicker(100 * time.Millisecond)
+	defer beat.Stop()
+	for limit := time.Now().Add(storyTime); ; <-beat.C {
+		if _, err := s.as(s.p.cfg.Organisation, schemas.Navigator).call(ctx, http.MethodGet, "/api/journeys/"+s.journey, nil, "", &j); err != nil {
+			return err
+		}
+		if s.takenIn(j) {
+			break
+		}
+		if time.Now().After(limit) {
+			return fmt.Errorf("the journey has not taken in all that was said within %v; footbridge status says what is in the way", storyTime)
+		}
 	}
 	fmt.Println("  What happens next, who does it and by when:")
 	for _, step := range j.Steps {
-		fmt.Printf("    %s, by %s, by %s\n", stepInWords(step.Kind), ownerInWords(step.Owner), step.DueAt.In(s.zone).Format("Monday 2 January 15:04"))
+		fmt.Printf("    %s, by %s, by %s\n", lowerFirst(cmp.Or(step.Words, step.Kind)), s.owner(step.Owner), step.DueAt.In(s.zone).Format("Monday 2 January 15:04"))
 	}
 	return nil
 }
+
+// takenIn says whether a journey's timeline holds every event that was told, but for those of the journey itself.
+func (s *story) takenIn(j journeyLine) bool {
+	told := 0
+	for _, e := range s.all[:s.told] {
+		if schemas.Type(e.Type).Noun() != schemas.Journey {
+			told++
+		}
+	}
+	return len(j.Timeline) >= told
+}
+
+// owner names who does a step; a partner by the name that staff know it by.
+func (s *story) owner(owner string) string {
+	kind, id, _ := strings.Cut(owner, ":")
+	if name := s.names[id]; kind == schemas.OwnerPartner && name != "" {
+		return name
+	}
+	return ownerInWords(owner)
+}
+
+func lowerFirst(words string) string { return strings.ToLower(words[:1]) + words[1:] }
 
 // run tells the whole of it. An error says what did not happen.
 func (s *story) run(ctx context.Context) error {
@@ -224,13 +257,17 @@ func (s *story) leaves(ctx context.Context) error {
 // isAsked: the liaison team asks the person, who says yes to two partners in their own order, and to short calls.
 func (s *story) isAsked(ctx context.Context) error {
 	s.at(s.day0, 11, 30)
-	s.heading("The liaison team asks the person. They would like to be met, by one of two groups in this order, by video, after six;\n  and they say yes to short calls while they wait.")
+	s.heading("The liaison team asks the person what is not known yet, and what they would like:\n  to be met by one of two groups, in this order, by video; and short calls while they wait.")
 	var answers []string
 	for _, partner := range s.partners {
 		answers = append(answers, fmt.Sprintf(`{"purpose":"follow-up","organisation":%q,"state":"given"}`, partner))
 	}
 	answers = append(answers, `{"purpose":"bridging","state":"given"}`)
 	if err := s.staff(ctx, schemas.SendingTeam, "/api/journeys/"+s.journey+"/preferences", fmt.Sprintf(`{"channels":["video"],"partners":[%q,%q]}`, s.partners[0], s.partners[1]), nil); err != nil {
+		return err
+	}
+	facts := `{"facts":{"areaResidence":"area-north","areaStaying":"area-north","areaGP":"area-north","registeredGP":true,"gender":"woman","carer":false}}`
+	if err := s.staff(ctx, schemas.SendingTeam, "/api/journeys/"+s.journey+"/facts", facts, nil); err != nil {
 		return err
 	}
 	if err := s.staff(ctx, schemas.SendingTeam, "/api/journeys/"+s.journey+"/consent", `{"how":"spoken","told":["separate-from-hospital","may-change-mind"],"answers":[`+strings.Join(answers, ",")+`]}`, nil); err != nil {
