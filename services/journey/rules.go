@@ -319,11 +319,8 @@ var rules = []rule{
 			}
 			return s.Call.DueAt
 		},
-		func(s situation) string {
-			if tried := s.Outcomes[s.Call.ID]; tried.At > 0 {
-				return fmt.Sprintf("%s/%d", s.Call.ID, tried.At)
-			}
-			return s.Call.ID
+		func(s situation) string { // one that is moved by another rhythm is another step, at its new time
+			return fmt.Sprintf("%s/%d/%d", s.Call.ID, s.Call.DueAt.Unix(), s.Outcomes[s.Call.ID].At)
 		}},
 
 	{stepRingCaller, func(s situation) bool { return s.callToStop() }, navigator,

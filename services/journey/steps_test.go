@@ -550,3 +550,27 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 		}
 	}
 }
+
+// TestACallThatIsMovedIsMadeAtItsNewTime: another rhythm was agreed on, and the same call has another time.
+func TestACallThatIsMovedIsMadeAtItsNewTime(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.call("c1")
+	moved := s.at.Add(5 * 24 * time.Hour)
+	s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c1", Plan: "pl", DueAt: moved})
+	for _, e := range s.events {
+		tell(t, r, []flow.Event{e})
+	}
+	if step := theStep(t, r, stepCall); !step.DueAt.Equal(moved) {
+		t.Errorf("the call is to be made at %v, not %v", step.DueAt, moved)
+	}
+	var calls int
+	for _, step := range openOnes(r.Steps) {
+		if step.Kind == stepCall {
+			calls++
+		}
+	}
+	if calls != 1 {
+		t.Errorf("%d calls are to be made", calls)
+	}
+}
