@@ -144,6 +144,7 @@ var kinds = compile(map[string]Kind{
 	"check-result":    oneOf("as-it-was", "put-right", "nobody-knows"),
 	"confirming":      oneOf("hospital", "gp-practice", "registrar", "family", "the-person", "another-service"),
 	"telling":         oneOf("in-person", "video", "phone", "text", "email", "letter", "somebody-named"),
+	"call-outcome":    oneOf("reached", "unanswered", "someone-else-answered", "left-the-agreed-message", "wrong-number", "asked-to-stop", "help-needed-now", "not-made"),
 	"session-outcome": oneOf("kept", "not-kept", "cancelled", "could-not-contact"),
 	"reach-decision":  oneOf("safe-letter", "by-somebody-named", "through-another-service", "try-later"),
 	"void-reason":     oneOf("no-step", "overdue", "dead-letter", "not-opened"),

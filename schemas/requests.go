@@ -227,6 +227,18 @@ type (
 	}
 )
 
+// CallOutcomeRecord is the body of POST /api/calls/{id}/outcome.
+type CallOutcomeRecord struct {
+	// What became of it.
+	Outcome string `json:"outcome" is:"call-outcome"`
+	// What the person said, where they were reached.
+	Answer string `json:"answer,omitempty" is:"call-answer"`
+	// Why it was not made.
+	Reason string `json:"reason,omitempty" is:"not-made"`
+	// Who asked to stop.
+	By string `json:"by,omitempty" is:"stopped-by"`
+}
+
 // requestBodies are the bodies that actions speak of, by route.
 var requestBodies = map[string]reflect.Type{
 	"POST /api/steps/{id}/done":              reflect.TypeFor[StepDone](),
@@ -251,6 +263,7 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/offers/{id}/outcome":          reflect.TypeFor[OfferWentRecord](),
 	"POST /api/offers/{id}/question":         reflect.TypeFor[OfferAnsweredRecord](),
 	"POST /api/offers/{id}/confirm-deletion": reflect.TypeFor[DeletionConfirmedRecord](),
+	"POST /api/calls/{id}/outcome":           reflect.TypeFor[CallOutcomeRecord](),
 	"POST /api/help/{id}/acknowledge":        reflect.TypeFor[struct{}](),
 	"POST /api/facilities/{id}/place":        reflect.TypeFor[PlaceRecord](),
 }

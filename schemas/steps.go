@@ -173,7 +173,9 @@ var stepKinds = []StepKind{
 		{"POST /api/people/{ref}/merge", liaison, "Confirm that they are one person", []Asked{{Name: "other", Value: "{other}"}, {Name: "confirm", Value: "true"}, {Name: "reason", Words: "How do you know?"}}},
 		{"POST /api/people/{ref}/unmerge", liaison, "Part them: they are two people", []Asked{{Name: "other", Value: "{other}"}, {Name: "reason", Words: "How do you know?"}}}}},
 	{Kind: "bridging-call", Words: "Make a short call", Until: "what became of the call is recorded", Ends: []Ending{
-		{"POST /api/calls/{id}/outcome", []Role{SendingTeam, Navigator, Partner}, "Record how the call went", nil}}},
+		{"POST /api/calls/{id}/outcome", []Role{SendingTeam, Navigator, Caller, Partner}, "Record how the call went", []Asked{
+			{Name: "outcome", Words: "What became of the call?"}, {Name: "answer", Words: "How are things, in the person’s own words? As they were reached", Optional: true},
+			{Name: "reason", Words: "Why was it not made?", Optional: true}, {Name: "by", Words: "Who asked to stop?", Optional: true}}}}},
 	{Kind: "calls-unanswered", Words: "Decide how to be in touch: two calls in a row reached nobody", Until: "a call reaches the person",
 		Ends: []Ending{recordContact, consentTo(PurposeBridging, "They were reached: would they like calls to go on?", navigators)},
 		Done: doneBy(navigators, "Record what was decided", append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},

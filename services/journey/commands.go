@@ -223,6 +223,8 @@ func (o Owners) postsOf(by principal.Principal) []string {
 		return []string{teamYoungPeople}
 	case schemas.Navigator:
 		return []string{o.Navigator}
+	case schemas.Caller:
+		return []string{teamCallers}
 	}
 	return nil
 }

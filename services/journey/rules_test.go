@@ -703,7 +703,7 @@ func TestNobodyTakesAStepOnForAnother(t *testing.T) {
 	}{
 		"the liaison team": {ofRole(schemas.SendingTeam), []string{teamLiaison}}, "a navigator": {ofRole(schemas.Navigator), []string{someOwners.Navigator}},
 		"the deputy": {deputy, []string{someOwners.Deputy}}, "a young people's clinician": {ofRole(schemas.YoungPeoplesClinician), []string{teamYoungPeople}},
-		"a partner": {ofRole(schemas.Partner), nil}, "an operator": {ofRole(schemas.Operator), nil}, "the person": {ofRole(schemas.Person), nil},
+		"a caller": {ofRole(schemas.Caller), nil}, "a partner": {ofRole(schemas.Partner), nil}, "an operator": {ofRole(schemas.Operator), nil}, "the person": {ofRole(schemas.Person), nil},
 	} {
 		s := Step{Owner: teamLiaison, Added: []string{someOwners.Navigator, someOwners.Deputy, teamYoungPeople, "partner:p-1", "service:s-1"}}
 		if _, takeOn := someOwners.mayWith(s, tc.by); !slices.Equal(takeOn, tc.want) && len(takeOn)+len(tc.want) > 0 {
