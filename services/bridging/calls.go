@@ -54,7 +54,7 @@ func (k *JourneyState) addTry(t Try) bool {
 	}
 	k.Tries = append(slices.Clone(k.Tries), t)
 	slices.SortStableFunc(k.Tries, func(a, b Try) int {
-		return cmp.Or(a.At.Compare(b.At), a.Written.Compare(b.Written), cmp.Compare(a.Call, b.Call))
+		return cmp.Or(a.At.Compare(b.At), a.Written.Compare(b.Written), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Outcome, b.Outcome))
 	})
 	if len(k.Tries) > mostKept {
 		k.Tries = k.Tries[len(k.Tries)-mostKept:]

@@ -147,7 +147,7 @@ func (f *effects) calls(r *record, c Changes) {
 		r.Plan.Call = nil
 	}
 	if c.Move != nil {
-		c.Move.Sequence++
+		c.Move.Sequence, c.Move.Organisation = c.Move.Sequence+1, r.Plan.Organisation
 		f.moved = append(f.moved, *c.Move)
 		r.Plan.Call = c.Move
 	}
