@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -38,6 +39,13 @@ func (c *Config) check(names ...string) error {
 			wrong = append(wrong, checkBind("MLLP_ADDR", c.MLLPAddr, secure != nil, secure != nil && secure.ClientCAs != nil, c.AllowOpen))
 		}
 	}
+	if runs(schemas.Intake) {
+		wrong = append(wrong, c.checkKEK())
+	}
+	if runs(schemas.Bridging) {
+		_, err := c.notifier(nil)
+		wrong = append(wrong, err)
+	}
 	if runs(schemas.Gateway) {
 		wrong = append(wrong, c.checkTokens(), checkBind("HTTP_ADDR", c.HTTPAddr, false, c.Tokens != "", c.AllowOpen))
 	}
@@ -48,8 +56,79 @@ func (c *Config) check(names ...string) error {
 	_, limits := c.httpLimits()
 	_, outward := c.outwardAllow()
 	wrong = append(append(wrong, limits, outward), c.checkCreds()...)
-	if err := errors.Join(wrong...); err != nil {
+	wrong = append(append(wrong, c.checkNumbers()...), c.checkOrganisations()...)
+	if c.development && c.DatabaseURL == "" {
+		wrong = append(wrong, checkPostgres())
+	}
+	if err := errors.Join(eachOnce(wrong)...); err != nil {
 		return service.Usage{Err: err}
+	}
+	return nil
+}
+
+// eachOnce leaves out what was said before: several listeners read the same settings.
+func eachOnce(wrong []error) (once []error) {
+	said := map[string]bool{}
+	for _, err := range wrong {
+		if err != nil && !said[err.Error()] {
+			said[err.Error()], once = true, append(once, err)
+		}
+	}
+	return once
+}
+
+// checkKEK looks at where the key that wraps keys is, or is to be made.
+func (c *Config) checkKEK() error {
+	if c.KEKFile == "" {
+		return nil
+	}
+	found, err := os.Stat(c.KEKFile)
+	switch {
+	case err == nil && found.IsDir():
+		return fmt.Errorf("FOOTBRIDGE_KEK_FILE: %s is a folder; name a file in it", c.KEKFile)
+	case err == nil:
+		return nil
+	}
+	if _, err := os.Stat(filepath.Dir(c.KEKFile)); err != nil {
+		return fmt.Errorf("FOOTBRIDGE_KEK_FILE: %w; name a file in a folder that is there", err)
+	}
+	return nil
+}
+
+// checkNumbers looks at those that must be one at least.
+func (c *Config) checkNumbers() (wrong []error) {
+	for _, n := range []struct {
+		setting string
+		is      int
+	}{{"NATS_REPLICAS", c.NATSReplicas}, {"DATABASE_CONNECTIONS", c.Connections}, {"REBUILD_RATE", c.RebuildRate}} {
+		if n.is < 1 {
+			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %d is too few; use 1 or more", n.setting, n.is))
+		}
+	}
+	return wrong
+}
+
+// checkOrganisations: a code that cannot be one would open journeys that no role can see.
+func (c *Config) checkOrganisations() (wrong []error) {
+	kind, _ := schemas.KindNamed("ods")
+	look := func(setting, code string) {
+		if !kind.Allows(code) {
+			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %q is no ODS code; write it in capital letters and digits, such as RXX", setting, code))
+		}
+	}
+	look("ORGANISATION", c.Organisation)
+	for _, code := range c.Agreed {
+		look("ORGANISATIONS", code)
+	}
+	return wrong
+}
+
+// checkPostgres looks at the PostgreSQL that dev is told to start.
+func checkPostgres() error {
+	if bin := os.Getenv("FOOTBRIDGE_PG_BIN"); bin != "" {
+		if _, err := os.Stat(filepath.Join(bin, "postgres")); err != nil {
+			return fmt.Errorf("FOOTBRIDGE_PG_BIN: %w; name the folder of initdb and postgres", err)
+		}
 	}
 	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -323,7 +324,7 @@ func (p *process) publish(ctx context.Context, name string, handler http.Handler
 	addr := p.cfg.Addrs.of(name)
 	listener, err := service.Listen(ctx, addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("FOOTBRIDGE_%s_ADDR: %w", strings.ToUpper(name), err)
 	}
 	return func(ctx context.Context) error { return p.serveHTTP(ctx, name, handler, listener) }, nil
 }

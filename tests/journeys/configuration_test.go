@@ -43,6 +43,16 @@ var brokenConfigurations = []struct {
 		[]string{"serve"}, 2, []string{"FOOTBRIDGE_MLLP_CERT", "nowhere"}},
 	{"tokens that are nowhere", with(sound, "FOOTBRIDGE_TOKENS_FILE", "./nowhere"), []string{"serve"}, 2, []string{"FOOTBRIDGE_TOKENS_FILE", "nowhere"}},
 	{"credentials that are nowhere", with(sound, "FOOTBRIDGE_INTAKE_NATS_CREDS", "./nowhere"), []string{"serve"}, 2, []string{"FOOTBRIDGE_INTAKE_NATS_CREDS", "nowhere"}},
+	{"a key in no folder", with(sound, "FOOTBRIDGE_KEK_FILE", "./nowhere/kek"), []string{"dev"}, 2, []string{"FOOTBRIDGE_KEK_FILE", "nowhere"}},
+	{"a key that is a folder", with(sound, "FOOTBRIDGE_KEK_FILE", "."), []string{"dev"}, 2, []string{"FOOTBRIDGE_KEK_FILE", "folder"}},
+	{"fewer than no copies", with(sound, "FOOTBRIDGE_NATS_REPLICAS", "-5"), []string{"serve"}, 2, []string{"FOOTBRIDGE_NATS_REPLICAS", "-5"}},
+	{"no connections", with(sound, "FOOTBRIDGE_DATABASE_CONNECTIONS", "0"), []string{"serve"}, 2, []string{"FOOTBRIDGE_DATABASE_CONNECTIONS"}},
+	{"a rebuild that stands still", with(sound, "FOOTBRIDGE_REBUILD_RATE", "-1"), []string{"dev"}, 2, []string{"FOOTBRIDGE_REBUILD_RATE"}},
+	{"a host of no organisation", with(sound, "FOOTBRIDGE_ORGANISATION", "The Infirmary"), []string{"serve"}, 2, []string{"FOOTBRIDGE_ORGANISATION", "ODS code"}},
+	{"an agreement with no organisation", with(sound, "FOOTBRIDGE_ORGANISATIONS", "RYY,!"), []string{"dev"}, 2, []string{"FOOTBRIDGE_ORGANISATIONS", "ODS code"}},
+	{"mail to nowhere", with(sound, "FOOTBRIDGE_SMTP_URL", "the post office"), []string{"serve"}, 2, []string{"FOOTBRIDGE_SMTP_URL"}},
+	{"networks that are none", with(sound, "FOOTBRIDGE_SHARED_ADDRESSES", "over there"), []string{"serve"}, 2, []string{"FOOTBRIDGE_SHARED_ADDRESSES", "10.1.0.0/16"}},
+	{"a PostgreSQL that is not there", with(sound, "FOOTBRIDGE_PG_BIN", "./nowhere"), []string{"dev"}, 2, []string{"FOOTBRIDGE_PG_BIN", "nowhere"}},
 	{"tokens that are not there", with(sound, "FOOTBRIDGE_NATS_CREDS", "./nowhere.creds"), []string{"doctor"}, 1, []string{"nowhere.creds"}},
 }
 
