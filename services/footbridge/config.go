@@ -84,6 +84,7 @@ func (c *Config) creds(name string) string { return orElse(c.ServiceCreds[name],
 type addrs struct {
 	Intake    string `env:"INTAKE_ADDR" default:"127.0.0.1:8081" as:"hostport" help:"intake's own HTTP port"`
 	Threshold string `env:"THRESHOLD_ADDR" default:"127.0.0.1:8082" as:"hostport" help:"threshold's own HTTP port"`
+	Followup  string `env:"FOLLOWUP_ADDR" default:"127.0.0.1:8083" as:"hostport" help:"followup's own HTTP port"`
 	Bridging  string `env:"BRIDGING_ADDR" default:"127.0.0.1:8084" as:"hostport" help:"bridging's own HTTP port"`
 	Journey   string `env:"JOURNEY_ADDR" default:"127.0.0.1:8085" as:"hostport" help:"journey's own HTTP port"`
 	Console   string `env:"CONSOLE_ADDR" default:"127.0.0.1:8086" as:"hostport" help:"console's own HTTP port"`
@@ -91,7 +92,8 @@ type addrs struct {
 
 func (a addrs) of(name string) string {
 	return map[string]string{
-		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Bridging: a.Bridging, schemas.Journey: a.Journey, schemas.Console: a.Console,
+		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Followup: a.Followup, schemas.Bridging: a.Bridging,
+		schemas.Journey: a.Journey, schemas.Console: a.Console,
 	}[name]
 }
 

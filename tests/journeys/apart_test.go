@@ -44,7 +44,7 @@ func newApart(t *testing.T) *apart {
 	t.Helper()
 	dir := t.TempDir()
 	a := &apart{t: t, dir: dir, keys: keyring.At(filepath.Join(dir, "keys")), addrs: map[string]string{}}
-	for _, name := range []string{"intake", "threshold", "journey", "console", "http", "mllp"} {
+	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "console", "http", "mllp"} {
 		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = testkit.FreeAddr(t)
 	}
 	a.command(nil, "keys", "new")
