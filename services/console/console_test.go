@@ -324,6 +324,15 @@ func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 			t.Errorf("answered %d without %q", w.Code, words)
 		}
 	}
+	links := regexp.MustCompile(`<li><a href="#([^"]+)"`).FindAllStringSubmatch(page, -1)
+	for _, link := range links {
+		if !strings.Contains(page, ` id="`+link[1]+`"`) {
+			t.Errorf("the summary leads to %q, which is not there", link[1])
+		}
+	}
+	if len(links) == 0 {
+		t.Error("the summary leads nowhere")
+	}
 	filled.Set("does", "/api/steps/"+stepID+"/done")
 	if w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", filled, nurse); w.Code != http.StatusConflict {
 		t.Errorf("what the service does not offer is answered with %d", w.Code)
@@ -357,6 +366,41 @@ func TestAServiceThatIsNotThereIsSaidKindly(t *testing.T) {
 	w := f.ask(t, "GET", "/messages", nil, opera)
 	if w.Code != http.StatusBadGateway || !strings.Contains(w.Body.String(), "Nothing you did is wrong") {
 		t.Errorf("answered %d %s", w.Code, w.Body)
+	}
+}
+
+func TestWhatIsNotForARoleIsNotSaidToBeOutOfOrder(t *testing.T) {
+	t.Parallel()
+	f := start(t, func(c *Config) {
+		c.Backends[schemas.Threshold] = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusForbidden, "This is not open to your role."))
+		})
+	})
+	page := f.page(t, "/journeys/"+firstID, nurse)
+	for _, untrue := range []string{"cannot be shown at present", "have not been looked at", "Services and what they offer"} {
+		if strings.Contains(page, untrue) {
+			t.Errorf("it says %q", untrue)
+		}
+	}
+}
+
+func TestTheTimelineSpeaksToThePerson(t *testing.T) {
+	t.Parallel()
+	for fact := range factWords {
+		e := event{Type: string(schemas.InformationNeeded), Details: json.RawMessage(`{"facts":["` + fact + `"]}`)}
+		if words := detailsOf(e); regexp.MustCompile(`\b(they|them|their)\b`).MatchString(words) {
+			t.Errorf("%s: %q", fact, words)
+		}
+	}
+}
+
+func TestARequestIsNotCalledByTheNameOfItsType(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{string(schemas.ReferralSubmitted), string(schemas.DischargeReported)} {
+		v := viewMessages([]message{{Type: name, Sender: "form 0123456789ab"}, {Type: name, Sender: "list"}}, now, time.UTC)
+		if strings.Contains(v[0].Type, ".") || v[0].Sender != "A form" || v[1].Sender != "A nightly list" {
+			t.Errorf("%s: %+v", name, v)
+		}
 	}
 }
 

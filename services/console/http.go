@@ -207,6 +207,7 @@ type journeyView struct {
 	Gap                           *gapView
 	Doors                         []eligibilityGroup
 	DoorsMissing                  bool // the doors could not be read
+	DoorsClosed                   bool // the doors are not for the caller's role
 	Decided                       bool // the services have been looked at
 	Days                          []dayView
 	Trace                         bool // the caller may look at the trace
@@ -240,27 +241,39 @@ func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int
 		v.Actions = formsOf(i, step.Actions, entered, matters)
 		page.Steps = append(page.Steps, v)
 	}
-	if decided, missing := s.decision(r, p, id); missing {
-		page.DoorsMissing = true
-	} else {
-		page.Doors, page.Gap = groupByEligibility(decided.Items), viewGap(decided)
-	}
+	decided, err := s.decision(r, p, id)
+	page.DoorsClosed = statusOf(err) == http.StatusForbidden
+	page.DoorsMissing = err != nil && !page.DoorsClosed
+	page.Doors, page.Gap = groupByEligibility(decided.Items), viewGap(decided)
+	problems = append(problems, problemsOf(page.Steps, matters)...)
 	return s.show(w, r, status, "journey", view{Title: "Journey " + page.Code, Here: "journeys", Problems: problems,
 		Done: doneWords[r.URL.Query().Get("said")], Page: page})
 }
 
-// decision is shown where it can be had: a page without it is better than none.
-func (s *Console) decision(r *http.Request, p principal.Principal, id string) (d decision, missing bool) {
+// decision is shown where it can be had: a page without it is better than none. Before anything has been decided it is
+// empty.
+func (s *Console) decision(r *http.Request, p principal.Principal, id string) (decision, error) {
 	d, err := s.client.decision(r.Context(), p, id)
-	var problem *httpx.Problem
-	if errors.As(err, &problem) && problem.Status == http.StatusNotFound {
-		return decision{}, false // nothing has been decided yet
+	switch statusOf(err) {
+	case http.StatusNotFound:
+		return decision{}, nil
+	case http.StatusForbidden:
+		return decision{}, err
 	}
 	if err != nil {
 		s.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "doors of a journey could not be read", slog.Any("error", err))
-		return decision{}, true
+		return decision{}, err
 	}
-	return d, false
+	return d, nil
+}
+
+// statusOf is what a service answered; 0 where it did not refuse.
+func statusOf(err error) int {
+	var problem *httpx.Problem
+	if errors.As(err, &problem) {
+		return problem.Status
+	}
+	return 0
 }
 
 // doneWords say what a button did, on the page that follows.
@@ -295,16 +308,28 @@ func (s *Console) record(w http.ResponseWriter, r *http.Request) error {
 		a.matter(key, "Something that was entered is no whole number")
 	}
 	if len(a.matters) > 0 {
-		return s.journeyPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters, problemsOf(a.matters))
+		return s.journeyPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters, nil)
 	}
 	return s.after(w, r, "recorded", s.client.act(r.Context(), p, action, r.PostFormValue("request"), body))
 }
 
-// problemsOf are lines of the error summary, each leading to its question.
-func problemsOf(matters map[string]string) []problemView {
+// problemsOf are lines of the error summary, in the order of the page, each leading to its question; what is the matter
+// with no question of the page leads to the steps.
+func problemsOf(steps []stepView, matters map[string]string) []problemView {
 	var all []problemView
-	for _, name := range slices.Sorted(maps.Keys(matters)) {
-		all = append(all, problemView{matters[name], name})
+	left := maps.Clone(matters)
+	for _, step := range steps {
+		for _, action := range step.Actions {
+			for _, q := range action.Questions {
+				if q.Error != "" {
+					all = append(all, problemView{q.Error, q.Anchor()})
+				}
+				delete(left, q.Name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(left)) {
+		all = append(all, problemView{left[name], "next"})
 	}
 	return all
 }

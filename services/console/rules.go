@@ -232,7 +232,7 @@ func viewMessages(messages []message, now time.Time, zone *time.Location) []mess
 	views := make([]messageView, len(messages))
 	for i, m := range messages {
 		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
-			Sender: m.Sender, ControlID: m.ControlID, Type: m.Type, Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
+			Sender: senderInWords(m.Sender), ControlID: m.ControlID, Type: cmp.Or(messageTypes[m.Type], m.Type), Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
 			Reason: m.reason(), Journey: m.Journey, ID: m.ID}
 		if m.Journey != "" {
 			views[i].Code = codeOf(m.Journey)

@@ -105,6 +105,26 @@ var factWords = map[string]string{
 	"openTo":            "which services they already see",
 }
 
+// toThePerson turns words about somebody into words to them: the timeline is theirs to read.
+var toThePerson = strings.NewReplacer("they ", "you ", "their ", "your ")
+
+// messageTypes are what came, where its type is the name of an event; a sender's other types are the hospital's own words.
+var messageTypes = map[string]string{
+	string(schemas.ReferralSubmitted): "A request for support",
+	string(schemas.DischargeReported): "A report that somebody left",
+}
+
+// senderInWords says from whom something came. Forms are numbered inside, so that none names who filled it in.
+func senderInWords(sender string) string {
+	switch {
+	case sender == "list":
+		return "A nightly list"
+	case strings.HasPrefix(sender, "form "):
+		return "A form"
+	}
+	return sender
+}
+
 // FactsInWords says of each fact, by its name in schemas, what would have to be asked, for a person to read.
 func FactsInWords(facts []string) (words []string) {
 	for _, fact := range facts {
@@ -204,7 +224,7 @@ func detailsOf(e event) string {
 	case len(d.Purposes) > 0:
 		return sentenceCase(each(purposeWords, d.Purposes)) + "."
 	case len(d.Facts) > 0:
-		return "It is about " + each(factWords, d.Facts) + "."
+		return "It is about " + toThePerson.Replace(each(factWords, d.Facts)) + "."
 	case d.FirstDay != "" && d.LastDay != "":
 		return "Between " + dayWords(d.FirstDay) + " and " + dayWords(d.LastDay) + "."
 	case d.LastDay != "":
