@@ -13,7 +13,7 @@ FAULTS ?= $(or $(N),300)
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-demo: build ## one sample discharge, from the hospital's message to the offer, then the console (DEMO_EXIT=1: stop after the offer)
+demo: build ## one made-up person, from the hospital's message to the closing, then the console (DEMO_EXIT=1: stop after the story)
 	@./bin/footbridge demo
 
 run: build ## everything in one process; state is kept in ./.footbridge/

@@ -26,7 +26,7 @@ import (
 const storyDays = 16
 
 // storyTime is how long each thing of the story may take to happen.
-const storyTime = 20 * time.Second
+const storyTime = time.Minute
 
 // The hours in which the demo's person would like to be rung and met.
 const theirHour = 18
