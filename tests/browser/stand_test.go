@@ -103,17 +103,17 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("GET /api/journeys/"+journeyID+"/consent", func(w http.ResponseWriter, r *http.Request) {
 		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"clinicianFirst": true})
 	})
-	mux.HandleFunc("POST /api/journeys/"+journeyID+"/consent", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/messages", s.example(t, "waiting.json"))
 	mux.HandleFunc("GET /api/messages/"+heldID, s.held(t))
 	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
+	recorded := s.take(http.StatusOK, map[string]any{})
 	mux.HandleFunc("POST /api/journeys/{id}/{record}", func(w http.ResponseWriter, r *http.Request) { // the first step ends by the consent, the other by facts
 		who, _ := principal.From(r.Context())
 		s.mu.Lock()
-		defer s.mu.Unlock()
 		s.done[map[string]string{"consent": stepID, "facts": "8c4bba9e-7c82-48a1-8bbd-6fb23f09d447"}[r.PathValue("record")]] = who
-		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{"journey": journeyID})
+		s.mu.Unlock()
+		recorded(w, r)
 	})
 	mux.HandleFunc("POST /api/referrals", s.take(http.StatusAccepted, map[string]any{"journey": journeyID, "outcome": "raised-flagged", "flags": []string{"possible-double"}}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
