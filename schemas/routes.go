@@ -170,6 +170,8 @@ var routes = []Route{
 		"Records that somebody has taken a request for help on; nobody further up is told any more."},
 	{"POST", "/api/help/{id}/person-knows", Bridging, helpers, false,
 		"Says, by whoever passed a concern on, whether the person knows."},
+	{"GET", "/api/timers", Bridging, []Role{Navigator, Operator}, false,
+		"Says what will fire in the hours ahead (hours; 24), by kind and hour, and what is late: calls, reminders, requests for help, plans."},
 	{"GET", "/api/rota", Bridging, staff, false,
 		"Shows who of the caller's organisation is on call, the hours of the days ahead for which nobody is, and whose channel is not proven."},
 	{"PUT", "/api/rota", Bridging, []Role{Navigator}, false,

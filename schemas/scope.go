@@ -123,6 +123,7 @@ func (r Route) Query() []string { return queries[r.Mux()] }
 var queries = map[string][]string{
 	"GET /api/messages":            {"waiting", "outcome", "sender", "limit", "cursor"},
 	"GET /api/offers":              {"limit", "cursor"},
+	"GET /api/timers":              {"hours"},
 	"GET /api/calls":               {"due", "limit", "cursor"},
 	"GET /api/journeys":            {"void", "state", "limit", "cursor"},
 	"GET /api/steps":               {"mine", "team", "due", "past", "limit", "cursor"},

@@ -463,3 +463,27 @@ func TestAPlanFollowsWhatThePersonAgreed(t *testing.T) {
 		t.Errorf("another organisation: %d", status)
 	}
 }
+
+func TestWhatWillFireIsShownByHour(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	_, _, due := d.active(now)
+	type timersAnswer struct{ Items []timerCount }
+	d.as(schemas.Operator, "RXX", "operator")
+	d.at(due.Add(-30 * time.Hour))
+	got, status, text := do[timersAnswer](d, "GET", "/api/timers?hours=12", "")
+	if status != http.StatusOK || len(got.Items) != 1 || got.Items[0].Kind != "call-reminder" || got.Items[0].Count != 1 || got.Items[0].Late != 0 {
+		t.Errorf("six hours before the reminder: %d %s", status, text)
+	}
+	d.at(due.Add(time.Hour))
+	if late, _, text := do[timersAnswer](d, "GET", "/api/timers", ""); len(late.Items) != 1 || late.Items[0].Late != 1 {
+		t.Errorf("with a reminder that has not fired: %s", text)
+	}
+	d.as(schemas.Navigator, "RZZ", "navigator")
+	if other, _, text := do[timersAnswer](d, "GET", "/api/timers", ""); len(other.Items) != 0 {
+		t.Errorf("another organisation's: %s", text)
+	}
+	if _, status, _ := do[timersAnswer](d, "GET", "/api/timers?hours=0", ""); status != http.StatusBadRequest {
+		t.Errorf("no hours: %d", status)
+	}
+}

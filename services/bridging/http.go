@@ -41,6 +41,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error
 		"GET /api/callers/me":              a.caller,
 		"PUT /api/callers/me":              a.keepCallerRow,
 		"POST /api/callers/me/away":        a.away,
+		"GET /api/timers":                  a.timers,
 		"GET /api/rota":                    a.rota,
 		"PUT /api/rota":                    a.keepRota,
 	}, principal.Guard)

@@ -64,6 +64,9 @@ type commandLine struct {
 		journeyFlags
 		ID string `arg:"" optional:"" name:"ID" help:"The journey to show with its steps and its timeline; all are listed where it is left out."`
 	} `cmd:"" group:"look" help:"Journeys with their next step, or one timeline."`
+	Timers struct {
+		timerFlags
+	} `cmd:"" group:"look" help:"What will fire in the hours ahead: calls, reminders, requests for help, plans; and what is late."`
 	Trace struct {
 		traceFlags
 		Journey string `arg:"" name:"JOURNEY" help:"The journey's id."`
@@ -211,6 +214,7 @@ func actions() map[string]action {
 		"profiles test":       {sub(profiles, "test"), "footbridge profiles test ./profiles"},
 		"status":              {status, "footbridge status --json"},
 		"journeys":            {journeys, "footbridge journeys --void\nfootbridge journeys 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
+		"timers":              {timers, "footbridge timers --hours 48"},
 		"trace":               {traceJourney, "footbridge trace 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
 		"messages list":       {messages, "footbridge messages --outcome quarantined"},
 		"messages show":       {sub(messages, "show"), "footbridge messages show ID"},
