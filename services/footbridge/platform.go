@@ -126,11 +126,16 @@ func (p *platform) metrics() http.Handler {
 	return telemetry.MetricsHandler(all...)
 }
 
-// close lets go of everything, and sends the last spans out.
-func (p *platform) close() {
+// disconnect closes the connections to NATS, once or again.
+func (p *platform) disconnect() {
 	for _, conn := range p.conns {
 		conn.Close()
 	}
+}
+
+// close lets go of everything, and sends the last spans out.
+func (p *platform) close() {
+	p.disconnect()
 	for _, pool := range p.pools {
 		pool.Close()
 	}

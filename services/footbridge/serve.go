@@ -181,6 +181,7 @@ func (p *platform) runBroker(ctx context.Context, h *service.Health) error {
 	}
 	h.Ready()
 	<-ctx.Done()
+	p.disconnect() // nothing uses them any more: a broker that goes before them would be told as one that was lost
 	server.Stop()
 	return nil
 }

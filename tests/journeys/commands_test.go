@@ -149,3 +149,15 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 		t.Errorf("one that is not there: %d\n%s", code, out)
 	}
 }
+
+// TestAnOrdinaryStopWarnsOfNothing: a warning says 'look today', and whoever stops a system has nothing to look at.
+func TestAnOrdinaryStopWarnsOfNothing(t *testing.T) {
+	t.Parallel()
+	var running *system.System
+	t.Cleanup(func() { // after the program has ended
+		if written := running.Log.Tail(60); strings.Contains(written, "broker connection lost") || !strings.Contains(written, "stopping") {
+			t.Errorf("it wrote:\n%s", written)
+		}
+	})
+	running = system.Start(t)
+}
