@@ -64,6 +64,11 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 		"PV1-3":                           func(h *hospital, e string) []byte { return h.later(e, visit(3, "ED", "", "", "Mortuary")) },
 		"a segment of the dead":           func(h *hospital, e string) []byte { return h.later(e, in("PDA", 1, "R99")) },
 		"a sender's own segment":          func(h *hospital, e string) []byte { return h.later(e, in("ZDE", 2, "20261120030000")) },
+		"PV1-36, the coroner":             func(h *hospital, e string) []byte { return h.later(e, visit(36, "Coroner")) },
+		"PV1-36, with points":             func(h *hospital, e string) []byte { return h.later(e, visit(36, "R.I.P.")) },
+		"a cause of death, ill-defined":   func(h *hospital, e string) []byte { return h.later(e, diagnosis("R99.X", "", "I10")) },
+		"a sudden cardiac death":          func(h *hospital, e string) []byte { return h.later(e, diagnosis("I46.1", "", "I10")) },
+		"a sudden death of an infant":     func(h *hospital, e string) []byte { return h.later(e, diagnosis("R95X", "", "I10")) },
 		"a diagnosis":                     func(h *hospital, e string) []byte { return h.later(e, diagnosis("419099009", "", "SCT")) },
 		"a reason in words":               func(h *hospital, e string) []byte { return h.later(e, reason("", "Dead on arrival", "")) },
 	} {
