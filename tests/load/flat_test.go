@@ -330,6 +330,7 @@ func (s *stocked) actions() []action {
 	return []action{
 		{"a navigator's list", s.page(schemas.Navigator, "R1", "n", "/api/journeys?limit=50", 100), 120},
 		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10), 120},
+		{"a navigator's steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?limit=50", 100), 140},
 		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100), 120},
 		{"the closed ones", s.page(schemas.Navigator, "R1", "n", "/api/journeys?state=closed&limit=50", 100), 120},
 		{"steps that fell due", s.overdue(justDue), 130},
