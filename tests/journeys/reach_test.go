@@ -207,8 +207,8 @@ func (w *walk) sent(journey string) (offer string) {
 func (w *walk) report(born time.Time) string {
 	w.t.Helper()
 	id := clock.NewRandomID()
-	data := fmt.Sprintf(`{"organisation":"RXX","visit":"W%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"L%[1]s","familyName":"Walker","givenName":"Robin","birthDate":%[3]q},
-		"facts":{"destination":"home","assessment":"done"}}`, id[:8], time.Now().Add(-time.Hour).Format(time.RFC3339), born.Format(time.DateOnly))
+	data := fmt.Sprintf(`{"organisation":"RXX","visit":"W%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"L%[1]s","familyName":"Walker%[4]s","givenName":"Robin","birthDate":%[3]q},
+		"facts":{"destination":"home","assessment":"done"}}`, id[:8], time.Now().Add(-time.Hour).Format(time.RFC3339), born.Format(time.DateOnly), inLetters(id[:8]))
 	got := w.AskWith(system.Token(schemas.System), http.MethodPost, "/events", structured, []byte(fmt.Sprintf(
 		`{"specversion":"1.0","id":%q,"source":%q,"type":"care.footbridge.discharge.reported.v1","time":%q,"datacontenttype":"application/json","data":%s}`,
 		id, system.HospitalSource, time.Now().Format(time.RFC3339), data)))
@@ -217,6 +217,12 @@ func (w *walk) report(born time.Time) string {
 		w.t.Fatalf("a report: %d %s", got.Status, got.Body)
 	}
 	return answer.Journey
+}
+
+// inLetters writes an id as a name's ending: two people of one name and birth date would be a possible double, and a human
+// would look first.
+func inLetters(id string) string {
+	return strings.Map(func(r rune) rune { return 'a' + (r*7)%26 }, id)
 }
 
 func (w *walk) one(into *string, query string, args ...any) {
