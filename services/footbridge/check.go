@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -61,6 +62,34 @@ func (c *Config) check(names ...string) error {
 		wrong = append(wrong, checkPostgres())
 	}
 	if err := errors.Join(eachOnce(wrong)...); err != nil {
+		return service.Usage{Err: err}
+	}
+	return nil
+}
+
+// checkFree looks, before anything starts, whether the ports that these services listen on are free: one line for each
+// that another process has. It is asked by what starts them, and not by what only looks.
+func (c *Config) checkFree(ctx context.Context, names ...string) error {
+	ports := map[string]string{"OPS_ADDR": c.OpsAddr}
+	if slices.Contains(names, schemas.Gateway) {
+		ports["HTTP_ADDR"] = c.HTTPAddr
+	}
+	if slices.Contains(names, schemas.Intake) {
+		ports["MLLP_ADDR"] = c.MLLPAddr
+	}
+	if c.development && c.NATSURL == "" {
+		ports["NATS_ADDR"] = c.NATSAddr
+	}
+	var taken []error
+	for _, setting := range slices.Sorted(maps.Keys(ports)) {
+		listener, err := service.Listen(ctx, ports[setting])
+		if err != nil {
+			taken = append(taken, fmt.Errorf("FOOTBRIDGE_%s: %w", setting, err))
+			continue
+		}
+		_ = listener.Close()
+	}
+	if err := errors.Join(taken...); err != nil {
 		return service.Usage{Err: err}
 	}
 	return nil

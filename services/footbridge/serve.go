@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -43,7 +44,7 @@ func serve(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := o.check(names...); err != nil {
+	if err := cmp.Or(o.check(names...), o.checkFree(ctx, names...)); err != nil {
 		return err
 	}
 	if err := o.checkKeys(names); err != nil {
@@ -137,7 +138,7 @@ func dev(ctx context.Context, args []string) error {
 		return err
 	}
 	o.development, o.LogText = true, true
-	if err := o.check(names...); err != nil {
+	if err := cmp.Or(o.check(names...), o.checkFree(ctx, names...)); err != nil {
 		return err
 	}
 	if err := o.makeKeys(); err != nil {
@@ -233,7 +234,7 @@ func sentinel(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	if err := o.check(sentinelName); err != nil {
+	if err := cmp.Or(o.check(sentinelName), o.checkFree(ctx, sentinelName)); err != nil {
 		return err
 	}
 	p, err := newPlatform(ctx, &o.Config, []string{sentinelName})

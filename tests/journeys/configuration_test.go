@@ -1,6 +1,7 @@
 package journeys
 
 import (
+	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -100,6 +101,31 @@ func TestABrokenConfigurationStopsTheStartAndSaysWhatToChange(t *testing.T) {
 				t.Errorf("it is said among noise, in %d lines:\n%s", lines, out)
 			}
 		})
+	}
+}
+
+// TestAPortThatIsTakenIsSaidBeforeAnythingStarts: two listeners are in the way, and each is named by its setting, once.
+func TestAPortThatIsTakenIsSaidBeforeAnythingStarts(t *testing.T) {
+	t.Parallel()
+	folder := t.TempDir()
+	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": folder}
+	for _, setting := range []string{"HTTP", "MLLP", "OPS", "NATS"} {
+		settings["FOOTBRIDGE_"+setting+"_ADDR"] = testkit.FreeAddr(t)
+	}
+	for _, setting := range []string{"HTTP", "MLLP"} {
+		other, err := net.Listen("tcp", settings["FOOTBRIDGE_"+setting+"_ADDR"])
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = other.Close() })
+	}
+	out, code := system.Run(t, folder, settings, "dev")
+	if code != 2 || strings.Count(out, "another process has this port") != 2 || !strings.Contains(out, "FOOTBRIDGE_HTTP_ADDR") ||
+		!strings.Contains(out, "FOOTBRIDGE_MLLP_ADDR") || strings.Count(strings.TrimSpace(out), "\n") > 2 {
+		t.Errorf("ended with %d:\n%s", code, out)
+	}
+	if _, err := os.Stat(filepath.Join(folder, "postgres")); err == nil {
+		t.Error("a database was made before it was said")
 	}
 }
 
