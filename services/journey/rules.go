@@ -319,8 +319,11 @@ var rules = []rule{
 			}
 			return s.Call.DueAt
 		},
-		func(s situation) string { // one that is moved by another rhythm is another step, at its new time
-			return fmt.Sprintf("%s/%d/%d", s.Call.ID, s.Call.DueAt.Unix(), s.Outcomes[s.Call.ID].At)
+		func(s situation) string {
+			if tried := s.Outcomes[s.Call.ID]; tried.At > 0 {
+				return fmt.Sprintf("%s/%d", s.Call.ID, tried.At)
+			}
+			return s.Call.ID
 		}},
 
 	{stepRingCaller, func(s situation) bool { return s.callToStop() }, navigator,
@@ -561,7 +564,7 @@ const (
 func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []DesiredStep, replace []Step) {
 	standing := slices.IndexFunc(steps, func(s Step) bool { return s.Kind == stepWhatNext && s.State == stateOpen })
 	meant := func(s Step, w DesiredStep) bool {
-		return s.Kind == w.Kind && (s.Basis == w.Basis || s.Kind == stepWhatNext && s.State == stateOpen)
+		return s.Kind == w.Kind && (s.Basis == w.Basis && !moved(s, w) || s.Kind == stepWhatNext && s.State == stateOpen)
 	}
 	for _, w := range wanted {
 		if !slices.ContainsFunc(steps, func(s Step) bool { return meant(s, w) }) {
@@ -586,6 +589,13 @@ func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []D
 		open = append(open, whatNext)
 	}
 	return open, replace
+}
+
+// moved says that what is known now gives an open step another time, by a second or more: it is then another step, so that
+// any order of the same events ends with the same time. One that was overdue, or that somebody else has a hand in, keeps
+// its first time.
+func moved(s Step, w DesiredStep) bool {
+	return s.State == stateOpen && s.Level == 0 && len(s.Added) == 0 && s.Owner == w.Owner && s.DueAt.Sub(w.DueAt).Abs() >= time.Second
 }
 
 // byHand begins the basis of a step that a human, or the sentinel, opened.
