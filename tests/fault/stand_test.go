@@ -190,7 +190,7 @@ func (s *stand) environment(p *proc) []string {
 		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
 		"FOOTBRIDGE_FAILPOINTS=" + p.points, "FOOTBRIDGE_CLOCK_FILE=" + p.clockFile(), "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
 	}
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Console} {
 		addr := p.addr
 		if p.service != name {
 			_, number, _ := strings.Cut(p.name, "/")
