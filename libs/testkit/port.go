@@ -1,6 +1,7 @@
 package testkit
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
@@ -16,11 +17,24 @@ import (
 // connections. A program may be started on it, stopped and started again.
 func FreeAddr(t testing.TB) string {
 	t.Helper()
+	addr, release, err := ReserveAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release)
+	return addr
+}
+
+// ReserveAddr is FreeAddr for who is no test: the address is the caller's own until release is called, or it ends.
+func ReserveAddr() (addr string, release func(), err error) {
 	const first, behind = 10000, 32768
 	for range 200 {
 		port := first + rand.IntN(behind-first)
-		release, ok := reserve(t, port)
-		if !ok {
+		release, err := reserve(port)
+		if err != nil {
+			return "", nil, err
+		}
+		if release == nil {
 			continue
 		}
 		listener, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
@@ -28,12 +42,10 @@ func FreeAddr(t testing.TB) string {
 			release()
 			continue
 		}
-		t.Cleanup(release)
 		_ = listener.Close()
-		return listener.Addr().String()
+		return listener.Addr().String(), release, nil
 	}
-	t.Fatal("no port of two hundred is free")
-	return ""
+	return "", nil, errors.New("no port of two hundred is free")
 }
 
 // FreePort is the port of a FreeAddr.
@@ -47,20 +59,19 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
-// reserve locks a file that stands for the port, as long as release is not called and this process lives.
-func reserve(t testing.TB, port int) (release func(), ok bool) {
-	t.Helper()
+// reserve locks a file that stands for the port, as long as release is not called and this process lives. release is nil
+// where somebody else has it.
+func reserve(port int) (release func(), err error) {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("footbridge-ports-%d", os.Getuid()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("reserving a port: %w", err)
 	}
 	file, err := os.OpenFile(filepath.Join(dir, strconv.Itoa(port)), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		t.Fatal(err)
+		return nil, fmt.Errorf("reserving a port: %w", err)
 	}
 	if syscall.Flock(int(file.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		_ = file.Close()
-		return nil, false
+		return nil, file.Close()
 	}
-	return func() { _ = file.Close() }, true
+	return func() { _ = file.Close() }, nil
 }

@@ -9,7 +9,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
@@ -26,6 +25,7 @@ import (
 	"footbridge/libs/keyring"
 	"footbridge/libs/pg/private"
 	"footbridge/libs/principal"
+	"footbridge/libs/testkit"
 	"footbridge/libs/vault"
 	"footbridge/schemas"
 )
@@ -269,14 +269,12 @@ type addresses struct{ http, mllp, ops string }
 func (s *stage) startFootbridge(ctx context.Context, binary, adminURL, natsURL string) (*child, addresses, error) {
 	var at addresses
 	for _, addr := range []*string{&at.http, &at.mllp, &at.ops} {
-		listener, err := net.Listen("tcp", "127.0.0.1:0")
+		reserved, release, err := testkit.ReserveAddr()
 		if err != nil {
 			return nil, at, err
 		}
-		*addr = listener.Addr().String()
-		if err := listener.Close(); err != nil {
-			return nil, at, err
-		}
+		defer release()
+		*addr = reserved
 	}
 	env := []string{
 		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_DATABASE_URL=" + adminURL, "FOOTBRIDGE_NATS_URL=" + natsURL,
