@@ -67,16 +67,6 @@ func (k *JourneyState) triesOf(call string) []Try {
 	return slices.DeleteFunc(slices.Clone(k.Tries), func(t Try) bool { return t.Call != call })
 }
 
-// lastContact is the newest try of other calls that was made.
-func (k *JourneyState) lastContact() (t Try, ok bool) {
-	for _, one := range k.Tries {
-		if one.Outcome != OutcomeNotMade {
-			t, ok = one, true
-		}
-	}
-	return t, ok
-}
-
 // stopped says whether somebody on the telephone asked us to stop, and who: the person, or another. A newer answer of the
 // person's outranks it, and what they said to whoever asked them.
 func (k *JourneyState) stopped() (by string) {

@@ -230,6 +230,3 @@ func (n Notice) fault() string {
 	}
 	return ""
 }
-
-// wakesOn is when a partner that is paused or away is looked at again: the morning after.
-func wakesOn(day calendar.Day, zone *time.Location) time.Time { return (day + 1).At(0, 0, zone) }
