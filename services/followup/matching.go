@@ -81,11 +81,12 @@ func (k *JourneyState) sinceNow(o Offer, w Moment) bool {
 	return o.Visit == visit && (!goesOn || calendar.DayOf(o.EndedAt, w.Zone) >= from)
 }
 
-// before orders partners: those that fit first; the person's own order; one with an agreement before one without; the
-// door that opened first; who has more room; then rank and id, so that any order of the same decisions finds the same.
+// before orders partners: those that fit first; the person's own order; one with an agreement before one without; who was
+// found open first; then rank and id, so that any order of the same decisions finds the same. How many others a partner has
+// does not order it: an offer would change hands with every other one. Who has no place is passed by when a place is taken.
 func before(a, b Candidate) int {
 	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen),
-		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened), cmp.Compare(a.load(), b.load()),
+		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened),
 		cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 }
 

@@ -73,11 +73,6 @@ func (p Partner) free() bool {
 	return (p.AtMost == 0 || p.Held < p.AtMost) && (p.Weekly == 0 || p.Week < p.Weekly)
 }
 
-// load is how full it is, in thousandths of what it takes on, for a fair spread.
-func (p Partner) load() int {
-	return max(1000*p.Held/max(p.AtMost, 1)*min(p.AtMost, 1), 1000*p.Week/max(p.Weekly, 1)*min(p.Weekly, 1), p.Held)
-}
-
 // Monday is the first day of a day's week.
 func monday(day calendar.Day) calendar.Day { return day - calendar.Day((int(day.Weekday())+6)%7) }
 
