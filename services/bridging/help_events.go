@@ -50,11 +50,7 @@ func (s *Service) emitHelp(r *record, h *Help) {
 
 // commit ends a transaction of people or of the time, as the handler ends one of events.
 func (s *Service) commit(tx *flow.Tx, changed []*record) error {
-	emissions, err := s.handler().Commit(tx, tx.Now, changed)
-	for _, e := range emissions {
-		tx.Emit(e)
-	}
-	return err
+	return s.handler().Command(tx, changed...)
 }
 
 // about is what it was asked from; a step where the body named one.

@@ -46,11 +46,7 @@ func (s *Service) writes(now time.Time) *writes {
 // commit ends a transaction in which people or the time have changed offers: each journey's are brought in line, and
 // everything is stored.
 func (w *writes) commit(tx *flow.Tx) error {
-	emissions, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(tx, tx.Now, w.records)
-	for _, e := range emissions {
-		tx.Emit(e)
-	}
-	return err
+	return flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Command(tx, w.records...)
 }
 
 // reconcile brings the offers of journeys in line with what is known of them.

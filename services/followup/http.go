@@ -235,13 +235,15 @@ func noPartner() error {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such partner that you may see. Check its id.")
 }
 
-// pathID is the id in the path, in the letter case of ids.
-func pathID(r *http.Request, or func() error) (string, error) {
-	id := strings.ToLower(r.PathValue("id"))
-	if !clock.IsID(id) {
-		return "", or()
+// asking is who asks, and the id that the path names, in the letter case of ids.
+func asking(r *http.Request, none func() error) (who principal.Principal, id string, err error) {
+	if who, err = principal.Need(r.Context()); err != nil {
+		return who, "", err
 	}
-	return id, nil
+	if id = strings.ToLower(r.PathValue("id")); !clock.IsID(id) {
+		return who, "", none()
+	}
+	return who, id, nil
 }
 
 // list gives offers that stand, those to be seen to first in front.
@@ -273,11 +275,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 
 // show gives one offer.
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
-	who, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	id, err := pathID(r, noOffer)
+	who, id, err := asking(r, noOffer)
 	if err != nil {
 		return err
 	}
@@ -317,11 +315,7 @@ func (a api) whole(h *command, who principal.Principal) offerShown {
 // the answer, once.
 func said[B any](a api, say func(*command, B, principal.Principal) (against string, err error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := principal.Need(r.Context())
-		if err != nil {
-			return err
-		}
-		id, err := pathID(r, noOffer)
+		who, id, err := asking(r, noOffer)
 		if err != nil {
 			return err
 		}

@@ -67,11 +67,7 @@ func daysOf(week calendar.Weekdays) []string {
 
 // showPartner gives one partner.
 func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
-	who, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	id, err := pathID(r, noPartner)
+	who, id, err := asking(r, noPartner)
 	if err != nil {
 		return err
 	}
@@ -95,11 +91,7 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 // changed handles a change of a partner: it counts at once, and offers that wait for a partner are looked at again.
 func changed[B any](a api, change func(p *partnerRow, body B, now time.Time, zone *time.Location) (fault string)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, err := principal.Need(r.Context())
-		if err != nil {
-			return err
-		}
-		id, err := pathID(r, noPartner)
+		who, id, err := asking(r, noPartner)
 		if err != nil {
 			return err
 		}
