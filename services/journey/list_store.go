@@ -143,7 +143,12 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 	if after == nil {
 		after = &cursor{ID: lowestID}
 	}
-	q.Queue(stepsPage(source), values, after.At, after.ID, before, limit, f.Owners).
+	args := []any{values, after.At, after.ID, before, limit}
+	page := stepsPage(source)
+	if f.Owners != nil {
+		page, args = ownedPage(source), append(args, f.Owners)
+	}
+	q.Queue(page, args...).
 		Query(func(rows pgx.Rows) error {
 			var s Step
 			var text string
@@ -161,17 +166,39 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 		})
 }
 
+// stepsPage reads a page of each organisation's open steps from the index that they stand in.
 func stepsPage(source string) string {
-	return fmt.Sprintf(`select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+	return fmt.Sprintf(stepsListed, source, `select `+stepListedColumns+`
+			from step s left join journey j on j.id = s.journey
+			where s.organisation = o.name and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4 and `+stepShownTo+`
+			order by s.due_at, s.id limit $5`)
+}
+
+// ownedPage is stepsPage of what some owners ($6) have, or were added to: a page of each, from indexes by owner.
+func ownedPage(source string) string {
+	return fmt.Sprintf(stepsListed, source, `select distinct on (due_at, id) e.* from unnest($6::text[]) as w(owner) cross join lateral (
+				(select `+stepListedColumns+`
+				from step s left join journey j on j.id = s.journey
+				where s.organisation = o.name and s.owner = w.owner and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4
+					and `+stepShownTo+`
+				order by s.due_at, s.id limit $5)
+				union all
+				(select `+stepListedColumns+`
+				from added_owner a join step s on s.id = a.step left join journey j on j.id = s.journey
+				where a.organisation = o.name and a.owner = w.owner and (a.due_at, a.step) > ($2, $3::text::uuid) and a.due_at < $4 and `+stepShownTo+`
+				order by a.due_at, a.step limit $5)) as e
+			order by due_at, id limit $5`)
+}
+
+const (
+	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, j.known`
+	stepShownTo       = `(j.id is null or not j.barred && $1)`
+	stepsListed       = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner, added_owners, due_at, first_due_at,
 			overdue_level::int, coalesce(known::text, '')
 		from %s as o(name) cross join lateral (
-			select s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, j.known
-			from step s left join journey j on j.id = s.journey
-			where s.organisation = o.name and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4
-				and (j.id is null or not j.barred && $1) and ($6::text[] is null or s.owner = any($6) or s.added_owners && $6)
-			order by s.due_at, s.id limit $5) as listed
-		order by due_at, id limit $5`, source)
-}
+			%s) as listed
+		order by due_at, id limit $5`
+)
 
 // listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read
 // is shown by what its columns say, and keeps no other from being found.

@@ -531,6 +531,29 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 		!all[0].Actions[0].Fields[1].Required || len(all[0].TakeOn) > 0 || !slices.Equal(all[2].TakeOn, []string{someOwners.Navigator}) {
 		t.Errorf("got %+v", all[0])
 	}
+	kept := func(want int, when string) {
+		t.Helper()
+		if got, _ := read("team=team:crisis"); len(got) != want {
+			t.Errorf("%s: the team that was added has %v", when, got)
+		}
+		if got, _ := read("team=team:liaison"); len(got) != 2 { // who had it stays answerable
+			t.Errorf("%s: the former owner has %v", when, got)
+		}
+	}
+	kept(0, "nobody added")
+	for range 2 {
+		if _, status := ask[any](w, "POST", "/api/steps/"+all[0].Step+"/reassign", `{"owner": "team:crisis"}`); status != 200 {
+			t.Fatal(status)
+		}
+	}
+	kept(1, "handed on")
+	answered := w.today(all[0].Journey)
+	answered.said[schemas.Intake] = 10
+	answered.consent(false, schemas.PurposeFollowUp)
+	mustApply(t, w.Service, w.pool, withIDs(answered.events))
+	if got, _ := read("team=team:crisis"); len(got) != 0 {
+		t.Errorf("ended by its record, the team that was added has %v", got)
+	}
 	w.as(schemas.SendingTeam, "RYY", "s")
 	if got, _ := read(""); len(got) != 2 {
 		t.Errorf("another hospital's team sees %v", got)
@@ -540,7 +563,7 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 		t.Errorf("who must not know sees %v", got)
 	}
 	w.as(schemas.Operator, "RXX", "s")
-	if got, all := read(""); len(got) != 6 || len(all[0].Actions) > 0 {
+	if got, all := read(""); len(got) != 5 || len(all[0].Actions) > 0 {
 		t.Errorf("an operator sees %v, and may %v", got, all[0].Actions)
 	}
 	w.as(schemas.Navigator, "RXX", "s")

@@ -294,8 +294,10 @@ func (s *stocked) fill(journeys int) {
 					else json_build_object('pad', repeat(md5(i::text), 20))::jsonb end,
 				journey::text, at, at, case when closed then at + interval '1 hour' end, case when closed then 'moved' end from made`,
 		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at, look_at, overdue_level, state, opened_at, opened_by, closed_by, void_found_at)
-			select step, journey, organisation, 'arrange-follow-up', 'since/' || i, 'navigator:duty', '{}', due_at, due_at,
+			select step, journey, organisation, 'arrange-follow-up', 'since/' || i, case when i > $1 - 2 * 310 and due = 'ahead' then 'team:callers' else 'navigator:duty' end,
+				case when i <= $1 - 2 * 310 and i > $1 - 2 * 400 and due = 'ahead' then '{team:callers}'::text[] else '{}' end, due_at, due_at,
 				case when due in ('ahead', 'just') then due_at end, 0, 'open', at, 'events', '', case when due = 'found' then due_at + interval '4 hours' end from made where not closed`,
+		`insert into journey.added_owner (organisation, owner, due_at, step) select organisation, 'team:callers', due_at, id from journey.step where added_owners = '{team:callers}'`,
 		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at, overdue_level, state, opened_at, opened_by, closed_at, closed_by)
 			select done, journey, organisation, 'ask-the-person', 'first/' || i, 'team:liaison', '{}', at, at, 0, 'done', at, 'events', at, 'somebody' from made`,
 		`insert into journey.finding (key, journey, reason, since, found_at, step)
@@ -331,6 +333,7 @@ func (s *stocked) actions() []action {
 		{"a navigator's list", s.page(schemas.Navigator, "R1", "n", "/api/journeys?limit=50", 100), 120},
 		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10), 120},
 		{"a navigator's steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?limit=50", 100), 140},
+		{"a team's own steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?team=team:callers&limit=30", 60), 140},
 		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100), 120},
 		{"the closed ones", s.page(schemas.Navigator, "R1", "n", "/api/journeys?state=closed&limit=50", 100), 120},
 		{"steps that fell due", s.overdue(justDue), 130},

@@ -6,3 +6,5 @@ grant update (organisation, owner, added_owners, overdue_level, look_at, acknowl
 grant select on sentinel_lease to login;
 grant update (holder, until) on sentinel_lease to login;
 grant select, insert on away to login;
+-- Which steps an owner was added to follows from the steps.
+grant select, insert, delete on added_owner to login;
