@@ -580,6 +580,16 @@ type OfferPassedOnData struct {
 	Partner string `json:"partner" is:"partner"`
 }
 
+// OfferPossiblyKnownData says that somebody at a partner may know the person.
+type OfferPossiblyKnownData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// Who is to see to it instead.
+	Who string `json:"who" is:"may-know"`
+}
+
 // OfferQuestionedData says that a partner has a question about an offer, which a navigator answers.
 type OfferQuestionedData struct {
 	// Id of the offer.
@@ -605,6 +615,8 @@ type OfferDeletionConfirmedData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// Why something is kept, as a code; absent where all is deleted.
 	KeptBecause string `json:"keptBecause,omitempty" is:"kept-because"`
+	// What is kept; absent where all is deleted.
+	Kept []string `json:"kept,omitempty" is:"kept" items:"1,10"`
 }
 
 // AppointmentBookedData says that a session has a time, agreed with the person.

@@ -118,6 +118,8 @@ var kinds = compile(map[string]Kind{
 	"offer-question": oneOf("hours", "access", "interpreter", "worker", "channel", "area", "anything-else"),
 	"offer-reply":    oneOf("yes", "no", "asked-the-person", "see-the-offer", "not-known"),
 	"may-know":       oneOf("another-worker", "another-partner"),
+	"kept":           oneOf("name-and-contact", "notes", "dates-of-contact", "payments"),
+	"seen-to":        oneOf("another-worker", "another-partner", "not-known-after-all"),
 	"kept-because":   oneOf("law", "safeguarding", "complaint", "accounts"),
 	"what-next":      oneOf("nothing-more", "another-session", "short-calls", "other-support", "to-be-decided"),
 	"answer":         oneOf("yes", "no", "waiting", "no-reply"),

@@ -27,6 +27,8 @@ type StepDone struct {
 	Heard string `json:"heard,omitempty" is:"code"`
 	// What was decided about somebody who could not be reached.
 	Decided string `json:"decided,omitempty" is:"reach-decision"`
+	// Who sees to somebody whom one at the partner may know.
+	SeenTo string `json:"seenTo,omitempty" is:"seen-to"`
 	// Who takes over, as kind:id: the adults' service or partner of somebody who turns 18.
 	TakesOver string `json:"takesOver,omitempty" is:"owner"`
 	// The local day on which it happened.
@@ -224,6 +226,8 @@ type (
 	DeletionConfirmedRecord struct {
 		// Why something is kept; absent where all is deleted.
 		KeptBecause string `json:"keptBecause,omitempty" is:"kept-because"`
+		// What is kept.
+		Kept []string `json:"kept,omitempty" is:"kept" items:"1,10"`
 	}
 )
 

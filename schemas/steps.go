@@ -94,6 +94,10 @@ func ofOffer(what string, by []Role, words string, fields ...Asked) Ending {
 var answersOffer = []Ending{ofOffer("accept", partners, "Take it on"),
 	ofOffer("decline", partners, "Say that there is no place", Asked{Name: "code", Words: "Why?"})}
 
+// keptFields ask what a partner kept, and why.
+var keptFields = []Asked{{Name: "kept", Words: "What is kept? Nothing where all is deleted", Optional: true},
+	{Name: "keptBecause", Words: "Why is it kept?", Optional: true}}
+
 var stepKinds = []StepKind{
 	{Kind: "find-the-beginning", Words: "Find out how this journey began", Until: "the message that began it arrives", Ends: []Ending{closeJourney}},
 	{Kind: "decide-after-cancellation", Words: "Ask the hospital whether they have left, as it took that back", Until: "the hospital says again that they have left",
@@ -126,6 +130,8 @@ var stepKinds = []StepKind{
 		Ends: []Ending{closeJourney}},
 	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation", Until: "the offer has gone out to its organisation"},
 	{Kind: "partner-answers", Words: "Answer the offer of a follow-up session", Until: "the organisation answers, or the next one is asked", Ends: answersOffer},
+	{Kind: "may-know", Words: "See to it that somebody else looks after the person: one at the organisation may know them",
+		Done: doneBy(navigators, "Record who sees to it", Asked{Name: "seenTo", Words: "Who sees to it now?"})},
 	{Kind: "answer-the-partner", Words: "Answer what the organisation asked", Ends: []Ending{
 		ofOffer("question", navigators, "Answer", Asked{Name: "question", Value: "{question}"}, Asked{Name: "reply", Words: "What is the answer?"})}},
 	{Kind: "ask-about-partner", Words: "Ask the person whether they would like the organisation that has a place for them", Asks: true,
@@ -151,10 +157,10 @@ var stepKinds = []StepKind{
 		Done: doneBy(navigators, "Record who heard", Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
 	{Kind: "ring-the-caller", Words: "Tell whoever is about to ring: the person is not to be contacted",
 		Done: doneBy(navigators, "Record who heard", Asked{Name: "heard", Words: "Who heard it? A role, such as caller, never a name"})},
-	{Kind: "confirm-deletion", Words: "See to it that the organisation says what it did with what it knew", Until: "the organisation says what it deleted or kept",
-		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", Asked{Name: "keptBecause", Words: "Why is something kept? Nothing where all is deleted", Optional: true})}},
+	{Kind: "confirm-deletion", Words: "Have the organisation’s data contact say what it did with what it knew", Until: "the organisation says what it deleted or kept",
+		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
 	{Kind: "deletion-unconfirmed", Words: "Ask the organisation’s data lead what it did with what it knew, if it has not said", Until: "the organisation says what it deleted or kept",
-		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", Asked{Name: "keptBecause", Words: "Why is something kept? Nothing where all is deleted", Optional: true})}},
+		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
 	{Kind: "bridge-the-gap", Words: "Ask a service for support: none is open as published", Ends: []Ending{
 		{"POST /api/journeys/{id}/asked", liaison, "Record that a service was asked", []Asked{{Name: "service", Words: "Which service?"}}}}},
 	{Kind: "service-answers", Words: "See to it that a service answers", Ends: []Ending{serviceAnswered}},

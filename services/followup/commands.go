@@ -220,11 +220,12 @@ func (h *command) question(said asked, who principal.Principal) (string, error) 
 const mostQuestions = 20
 
 type deletion struct {
-	KeptBecause string `json:"keptBecause"`
+	Kept        []string `json:"kept"`
+	KeptBecause string   `json:"keptBecause"`
 }
 
 func (h *command) confirmDeletion(said deletion, _ principal.Principal) (string, error) {
-	effects, against := h.offer.confirmDeletion(said.KeptBecause, h.Moment)
+	effects, against := h.offer.confirmDeletion(said.Kept, said.KeptBecause, h.Moment)
 	if against == "" && len(effects) > 0 {
 		h.follow(h.record, h.offer, effects)
 	}

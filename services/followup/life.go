@@ -35,6 +35,8 @@ type Offer struct {
 	AnsweredUpTo int64
 	DeletedAt    time.Time // when the partner said what it did with what it knew; KeptBecause is why it kept something
 	KeptBecause  string
+	Kept         []string  // what, as codes
+	MayKnow      string    // who is to see to it instead, where somebody at the partner may know the person
 	DueAt        time.Time // when time alone changes something, zero where nothing does
 	// Session is the appointment that stands.
 	Session *Appointment
@@ -533,7 +535,7 @@ func (o *Offer) handBack(reason string, w Moment) ([]Effect, string) {
 }
 
 // mayKnow is that somebody at the partner may know the person. Nobody is to blame: another worker sees to it, or another
-// partner is asked.
+// partner is asked, and a navigator sees that it is so.
 func (o *Offer) mayKnow(who string, w Moment) ([]Effect, string) {
 	kind, _ := schemas.KindNamed("may-know")
 	switch {
@@ -541,29 +543,44 @@ func (o *Offer) mayKnow(who string, w Moment) ([]Effect, string) {
 		return nil, "Say who is to see to it instead (who): " + kind.Do + "."
 	case !o.told():
 		return nil, "This offer is not open any more. Nothing is asked of you."
-	case who == "another-worker":
-		return nil, ""
-	case o.taken():
-		return o.end(stateHandedBack, declineMayKnow, w), ""
+	case o.MayKnow == who:
+		return nil, "" // said again
 	}
-	return o.end(stateDeclined, declineMayKnow, w), ""
+	o.MayKnow = who
+	effects := []Effect{{schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: o.ID, Partner: o.Partner, Who: who}}}
+	switch {
+	case who == anotherWorker:
+		return effects, ""
+	case o.taken():
+		return append(effects, o.end(stateHandedBack, declineMayKnow, w)...), ""
+	}
+	return append(effects, o.end(stateDeclined, declineMayKnow, w)...), ""
 }
 
-const declineMayKnow = "may-know"
+const (
+	declineMayKnow = "may-know"
+	anotherWorker  = "another-worker"
+)
 
 // confirmDeletion is what a partner did with what it knew, once it may not read any more.
-func (o *Offer) confirmDeletion(keptBecause string, w Moment) ([]Effect, string) {
+func (o *Offer) confirmDeletion(kept []string, keptBecause string, w Moment) ([]Effect, string) {
 	kind, _ := schemas.KindNamed("kept-because")
+	what, _ := schemas.KindNamed("kept")
 	switch {
 	case keptBecause != "" && !kind.Allows(keptBecause):
 		return nil, "Say why something is kept by a code (keptBecause): " + kind.Do + "; leave it out where all is deleted."
+	case len(kept) > 0 && keptBecause == "":
+		return nil, "Say why it is kept (keptBecause): " + kind.Do + "."
+	case slices.ContainsFunc(kept, func(k string) bool { return !what.Allows(k) }):
+		return nil, "Say what is kept by codes (kept): " + what.Do + "; leave it out where all is deleted."
 	case o.AcceptedAt.IsZero() || o.EndedAt.IsZero():
 		return nil, "Deletion is confirmed for an offer that you had taken on and that is over."
-	case !o.DeletedAt.IsZero() && o.KeptBecause == keptBecause:
+	}
+	if kept = slices.Compact(slices.Sorted(slices.Values(kept))); !o.DeletedAt.IsZero() && o.KeptBecause == keptBecause && slices.Equal(o.Kept, kept) {
 		return nil, ""
 	}
-	o.DeletedAt, o.KeptBecause = w.Now, keptBecause
-	return []Effect{{schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: o.ID, KeptBecause: keptBecause}}}, ""
+	o.DeletedAt, o.KeptBecause, o.Kept = w.Now, keptBecause, kept
+	return []Effect{{schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: o.ID, KeptBecause: keptBecause, Kept: kept}}}, ""
 }
 
 // acceptLate is a yes after the next had been asked. It is welcome while the partner's place is free and nobody else has

@@ -645,3 +645,44 @@ func TestTwoPartnersAreSilentAndOneIsOnHoliday(t *testing.T) {
 	s.is(journey, "", "")
 	s.hasSaid(journey, "offer.exhausted", 2)
 }
+
+// TestSomebodyWhoMayKnowThemIsSeenToWithoutBlame: said again it is once said; another worker keeps the offer with its
+// partner, another partner is asked at once, and the answer shows nobody's identity.
+func TestSomebodyWhoMayKnowThemIsSeenToWithoutBlame(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	for range 2 {
+		got := s.ask(peer(partner), "POST", "/api/offers/"+offer+"/may-know", `{"who":"another-worker"}`, 200)
+		if got["journey"] != nil {
+			t.Errorf("the answer leads to who it is about: %v", got)
+		}
+	}
+	s.hasSaid(journey, "offer.possibly-known", 1)
+	s.is(journey, stateSent, partner)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/may-know", `{"who":"another-partner"}`, 200)
+	s.hasSaid(journey, "offer.possibly-known", 2)
+	s.hasSaid(journey, "offer.declined", 1)
+	s.is(journey, stateRaised, partnerB)
+}
+
+// TestWhatAPartnerKeptIsSaidWithWhy: codes alone, and what is kept never without a reason.
+func TestWhatAPartnerKeptIsSaidWithWhy(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	s.hears(journey, yes(partnerA, schemas.ConsentWithdrawn))
+	path := "/api/offers/" + offer + "/confirm-deletion"
+	s.ask(peer(partner), "POST", path, `{"kept":["notes"]}`, 409)
+	s.ask(peer(partner), "POST", path, `{"kept":["their diary"],"keptBecause":"law"}`, 409)
+	for range 2 {
+		s.ask(peer(partner), "POST", path, `{"kept":["payments","notes","notes"],"keptBecause":"accounts"}`, 200)
+	}
+	s.hasSaid(journey, "offer.deletion-confirmed", 1)
+	if n := count(t, s.pool, `select count(*) from offer where kept = 'notes payments'`); n != 1 {
+		t.Errorf("%d offers say what was kept", n)
+	}
+}

@@ -130,6 +130,8 @@ type Terms struct {
 	Until        string `json:"until"`
 	OutwardName  string `json:"outwardName"`
 	Safeguarding string `json:"safeguarding"`
+	// DataContact is whom to ask what became of what it knew of somebody: a desk or a role.
+	DataContact string `json:"dataContact,omitempty"`
 }
 
 // fault says what is wrong with an agreement, or nothing.
@@ -147,6 +149,9 @@ func (t Terms) fault() string {
 		return "Name a neutral outward name (outwardName): what stands on an envelope or shows on a telephone. One line, up to 100 characters."
 	case !oneLine(t.Safeguarding, 200):
 		return "Name whom to tell at the partner about somebody's safety (safeguarding): a desk or a role, and its number. One line, up to 200 characters."
+	}
+	if t.DataContact != "" && !oneLine(t.DataContact, 200) {
+		return "Name whom to ask at the partner about what it knows of somebody (dataContact): a desk or a role, and its number or address. One line, up to 200 characters."
 	}
 	return ""
 }

@@ -44,7 +44,7 @@ func shownPartner(p partnerRow, today calendar.Day) partnerShown {
 		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels), Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders)}}
 	s.Notice.By = cmp.Or(s.Notice.By, "none")
 	if p.Agreement != nil {
-		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName, p.Safeguarding}, p.mayBeTold(today), notForFundraising}
+		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName, p.Safeguarding, p.DataContact}, p.mayBeTold(today), notForFundraising}
 	}
 	for _, away := range p.Away {
 		s.Holidays = append(s.Holidays, Holiday{away.First.String(), away.Last.String()})
@@ -144,7 +144,7 @@ func setAgreement(p *partnerRow, t Terms, _ time.Time, _ *time.Location) string 
 	}
 	from, _ := calendar.ParseDay(t.From) // both checked above
 	until, _ := calendar.ParseDay(t.Until)
-	p.Agreement, p.OutwardName, p.Safeguarding = &Span{from, until}, t.OutwardName, t.Safeguarding
+	p.Agreement, p.OutwardName, p.Safeguarding, p.DataContact = &Span{from, until}, t.OutwardName, t.Safeguarding, t.DataContact
 	return ""
 }
 

@@ -16,9 +16,9 @@ import (
 // partnerRow is a partner with what is shown of it and asked of nobody's offer.
 type partnerRow struct {
 	Partner
-	Organisation, OutwardName, Safeguarding string
-	Notice                                  Notice
-	Version                                 int64
+	Organisation, OutwardName, Safeguarding, DataContact string
+	Notice                                               Notice
+	Version                                              int64
 }
 
 // loadPartners queues the reading of every partner that the directory lists, as it stands now. Locked, none of their
@@ -39,14 +39,14 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 }
 
 const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until, weekly, at_most, away,
-	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at from partner`
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at, data_contact from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var works []bool
 	var from, until, paused, changed *time.Time
 	var away []time.Time
 	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost, &away, &paused, &p.Channels,
-		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed)
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed, &p.DataContact)
 	if changed != nil {
 		p.ChangedAt = *changed
 	}
@@ -147,9 +147,9 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 	}
 	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly = $5, at_most = $6,
 			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders = $11, outward_name = $12,
-			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17
+			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18
 		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels), list(p.Languages),
-		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now)
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact)
 	wakeWaiting(q, now)
 }
 

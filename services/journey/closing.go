@@ -219,6 +219,7 @@ var leftOpen = map[string][]string{
 	stepDeletion:       nil,
 	stepDeletionLate:   nil,
 	stepRingPartner:    nil,
+	stepMayKnow:        {schemas.ClosedDied, schemas.ClosedInError},
 	stepRingCaller:     nil,
 	stepPlace:          {schemas.ClosedInError},
 	stepConfirmMerge:   nil,

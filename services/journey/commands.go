@@ -103,6 +103,9 @@ func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.P
 	if said.Next == nil {
 		return nil
 	}
+	if r.State == journeyClosed {
+		return conflict("This journey is closed, so nothing happens next by itself. Reopen it first, with POST /api/journeys/{id}/reopen.")
+	}
 	return checkNext(*said.Next, r.Steps, w.now)
 }
 

@@ -200,10 +200,12 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 	w.closeTakeOvers(r, "", by)
 }
 
-// compareClosed: of a closed journey nothing is asked, but help that somebody needs is seen to in every state, and what
-// had been opened for it ends with it.
+// compareClosed: of a closed journey the person is asked nothing. Help that somebody needs is seen to in every state; so is
+// that whoever is about to go hears of it, and that a partner says what it did with what it knew: an offer that stood when
+// the journey was closed ends afterwards, and what follows from that is heard then.
 func (w *writes) compareClosed(r *record, by string) {
-	open, replace := compare(r.Steps, situationOf(&r.JourneyState, w.owners, w.zone).helps(), DesiredStep{})
+	s := situationOf(&r.JourneyState, w.owners, w.zone)
+	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toDelete()), DesiredStep{})
 	for _, old := range replace {
 		w.close(r, old.ID, stateReplaced, by)
 	}
@@ -461,6 +463,14 @@ var heard = map[schemas.Type]hearing{
 		k.offer(d.Offer, func(o *Offer) { o.PassedOn.apply(at, when) })
 		return nil
 	}),
+	schemas.OfferPossiblyKnown: on(func(k *JourneyState, d schemas.OfferPossiblyKnownData, at int64, when time.Time) shown {
+		k.offer(d.Offer, func(o *Offer) {
+			if o.MayKnow.apply(at, when) {
+				o.Partner = d.Partner
+			}
+		})
+		return shown{"who": d.Who}
+	}),
 	schemas.OfferQuestioned: on(func(k *JourneyState, d schemas.OfferQuestionedData, at int64, when time.Time) shown {
 		k.question(d.Offer, d.Question, func(q *Question) { q.Asked.apply(at, when) })
 		return shown{"question": d.Question, "about": d.About}
@@ -471,7 +481,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.OfferDeletionConfirmed: on(func(k *JourneyState, d schemas.OfferDeletionConfirmedData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Deleted.apply(at, when) })
-		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause}
+		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause, "kept": d.Kept}
 	}),
 	schemas.AppointmentBooked: on(func(k *JourneyState, d schemas.AppointmentBookedData, at int64, when time.Time) shown {
 		k.appointment(d.Offer, d.Appointment, func(a *Appointment) {

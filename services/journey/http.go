@@ -249,17 +249,47 @@ func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now ti
 		s.Steps = append(s.Steps, one)
 	}
 	for _, e := range entries {
-		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event, Sentence: sentence(e.Sentence), Details: e.Details})
+		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event, Sentence: sentence(e.Sentence, e.Details), Details: e.Details})
 	}
 	return s
 }
 
 // sentence returns what the person reads about a line.
-func sentence(key string) string {
+func sentence(key string, details json.RawMessage) string {
 	if s, ok := lines[key]; ok {
 		return s
 	}
+	if key == string(schemas.OfferDeletionConfirmed) {
+		return deletionSentence(details)
+	}
 	return schemas.Sentence(key)
+}
+
+// keptWords and keptReasons put into words what a partner kept of what it knew, and why.
+var (
+	keptWords = map[string]string{"name-and-contact": "your name and how to reach you", "notes": "its notes", "dates-of-contact": "the days on which you were in touch",
+		"payments": "what it paid or was paid"}
+	keptReasons = map[string]string{"law": "the law asks it to", "safeguarding": "somebody’s safety may depend on it", "complaint": "a complaint is being looked at",
+		"accounts": "it has to keep its accounts"}
+)
+
+// deletionSentence says what became of what a partner knew: deleted, or kept, what and why.
+func deletionSentence(details json.RawMessage) string {
+	var said struct {
+		Kept        []string `json:"kept"`
+		KeptBecause string   `json:"keptBecause"`
+	}
+	if json.Unmarshal(details, &said) != nil || said.KeptBecause == "" {
+		return "The organisation has deleted what it knew of you."
+	}
+	kept := []string{}
+	for _, what := range said.Kept {
+		kept = append(kept, keptWords[what])
+	}
+	if len(kept) == 0 {
+		kept = []string{"some of what it knew of you"}
+	}
+	return "The organisation has kept " + strings.Join(kept, ", and ") + ", because " + keptReasons[said.KeptBecause] + ". It has deleted the rest."
 }
 
 func unknown() *httpx.Problem {

@@ -32,7 +32,7 @@ var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "c
 
 // followUps are all of them.
 func (s situation) followUps() []DesiredStep {
-	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.toTell(), s.toRing(), s.toDelete())
+	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.known(), s.toTell(), s.toRing(), s.toDelete())
 	return wanted
 }
 
@@ -130,6 +130,18 @@ func (s situation) ofQuestions() []DesiredStep {
 	return wanted
 }
 
+// known are the offers of which somebody at the partner said that they may know the person: a navigator sees to it that
+// somebody else looks after them.
+func (s situation) known() []DesiredStep {
+	var wanted []DesiredStep
+	for _, id := range slices.Sorted(maps.Keys(s.Offers)) {
+		if o := s.Offers[id]; o.MayKnow.At > 0 {
+			wanted = append(wanted, DesiredStep{Kind: stepMayKnow, Owner: s.owners.Navigator, DueAt: s.nextDay(o.MayKnow.When), Basis: fmt.Sprintf("%s/known-%d", id, o.MayKnow.At)})
+		}
+	}
+	return wanted
+}
+
 // changes are what falsified what the person was told, each with when: a partner that knew said no, was passed over or
 // gave them back, no partner was left, a session was called off.
 func (k *JourneyState) changes() (all []Subscribed) {
@@ -163,9 +175,13 @@ func (s situation) toTell() []DesiredStep {
 	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextDay(first.When, s.Contact.When), Basis: fmt.Sprint(first.At)}}
 }
 
-// toRing are the partners that are rung since somebody of theirs is about to go: in every state.
+// toRing are the partners and the caller that are rung since somebody of theirs is about to go, or to ring: in every
+// state.
 func (s situation) toRing() []DesiredStep {
 	var wanted []DesiredStep
+	if s.callToStop() {
+		wanted = append(wanted, DesiredStep{Kind: stepRingCaller, Owner: s.owners.Navigator, DueAt: earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt), Basis: s.Call.ID})
+	}
 	for _, offer := range slices.Sorted(maps.Keys(s.Offers)) {
 		for _, id := range slices.Sorted(maps.Keys(s.Offers[offer].Appointments)) {
 			if a := s.Offers[offer].Appointments[id]; !a.RingBy.IsZero() {
@@ -178,13 +194,15 @@ func (s situation) toRing() []DesiredStep {
 
 // stoppedAt is since when the person is not to be contacted, or not to be rung; the zero time where they may be.
 func (s situation) stoppedAt() time.Time {
+	calls := s.Consents[schemas.PurposeBridging].Since(s.AnsweredUpTo)
+	newest := calls.Newest()
 	switch {
 	case s.Contact.is(false):
 		return s.Contact.When
 	case s.Hold != nil:
 		return s.Hold.When
-	case s.calls.is(false):
-		return s.calls.When
+	case newest.At > 0 && !newest.Yes && !calls.Whole().Yes: // to any, or to the only one that rang by name
+		return newest.When
 	}
 	return time.Time{}
 }

@@ -49,6 +49,7 @@ const (
 	stepArrange         = "arrange-follow-up"
 	stepTellPartner     = "tell-the-partner" // nobody outside knows of the offer yet
 	stepPartnerAnswers  = "partner-answers"
+	stepMayKnow         = "may-know"
 	stepAnswerPartner   = "answer-the-partner"
 	stepAskAboutPartner = "ask-about-partner" // whose place is kept for them
 	stepChoosePartner   = "choose-a-partner"
@@ -325,10 +326,6 @@ var rules = []rule{
 			}
 			return s.Call.ID
 		}},
-
-	{stepRingCaller, func(s situation) bool { return s.callToStop() }, navigator,
-		func(s situation) time.Time { return earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt) },
-		func(s situation) string { return s.Call.ID }},
 
 	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.Stop.When) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Stop.When, s.Contact.When) },

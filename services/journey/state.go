@@ -133,6 +133,8 @@ type Offer struct {
 	EndedAt Subscribed `json:"endedAt,omitzero"`
 	How     string     `json:"how,omitempty"`
 	Deleted Subscribed `json:"deleted,omitzero"`
+	// MayKnow is that somebody at the partner may know the person.
+	MayKnow Subscribed `json:"mayKnow,omitzero"`
 	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by when a
 	// time is agreed.
 	PersonAnswersBy time.Time  `json:"personAnswersBy,omitzero"`

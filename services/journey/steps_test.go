@@ -183,6 +183,12 @@ var everyKind = map[string]ending{
 	}, func(s *teller) {
 		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: "o2"})
 	}},
+	stepMayKnow: {func(s *teller) {
+		s.taken(false)
+		s.say(schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: "o1", Partner: "pa", Who: "another-worker"})
+	}, nil, func(s *teller) {
+		s.say(schemas.OfferAcknowledged, schemas.OfferAcknowledgedData{Offer: "o1"})
+	}},
 	stepBridgeGap: {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, func(s *teller) { s.asked("talking", "navigator") },
 		func(s *teller) { s.answered("talking", "no", false) }},
 	stepServiceAnswers: {func(s *teller) { s.discharge(); s.asked("talking", "navigator") }, func(s *teller) { s.answered("talking", "waiting", false) },

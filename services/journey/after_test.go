@@ -1,0 +1,128 @@
+package journey
+
+import (
+	"encoding/json"
+	"io/fs"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"footbridge/libs/flow"
+	"footbridge/schemas"
+)
+
+// TestWhatEndsAfterAClosingIsSeenTo: an offer that stood when its journey was closed is withdrawn afterwards. Whoever is
+// about to go is rung all the same, and the organisation says what it did with what it knew.
+func TestWhatEndsAfterAClosingIsSeenTo(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.taken(false)
+	s.booked("a1")
+	tell(t, r, s.events)
+	if err := at(3).closeJourney(r, inError(), navigatorOf("RXX")); err != nil {
+		t.Fatal(err)
+	}
+	from := len(s.events)
+	by := s.at.Add(time.Hour)
+	s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o1", Appointment: "a1", RingBy: &by})
+	s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "journey-closed"})
+	tell(t, r, s.events[from:])
+	if r.State != journeyClosed {
+		t.Fatalf("it is %s", r.State)
+	}
+	if ring := theStep(t, r, stepRingPartner); !ring.DueAt.Equal(by) {
+		t.Errorf("the organisation is rung by %s, not %s", ring.DueAt, by)
+	}
+	ring := theStep(t, r, stepRingPartner)
+	if err := at(3).done(r, ring.ID, schemas.StepDone{Heard: "duty-worker"}, navigatorOf("RXX")); err != nil {
+		t.Fatal(err)
+	}
+	theStep(t, r, stepDeletion)
+	theStep(t, r, stepDeletionLate)
+	tell(t, r, []flow.Event{s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: "o1"})})
+	if open := openStepsOf(r, time.UTC); len(open) > 0 {
+		t.Errorf("all was seen to, and open are %v", open)
+	}
+}
+
+// TestACallerIsRungWhereTheYesToThemAloneIsTakenBack: a partner that rings has its yes by name.
+func TestACallerIsRungWhereTheYesToThemAloneIsTakenBack(t *testing.T) {
+	t.Parallel()
+	to := func(partners ...string) (s *teller, r *record) {
+		s, r = newTeller(), &record{ID: aJourney, State: journeyOpen}
+		s.discharge()
+		for _, partner := range partners {
+			s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: partner})
+		}
+		s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c1", Plan: "pl", DueAt: s.at.Add(30 * time.Minute)})
+		s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: "pa"})
+		tell(t, r, s.events)
+		return s, r
+	}
+	s, r := to("pa")
+	if step := theStep(t, r, stepRingCaller); step.DueAt.Sub(s.at) > 30*time.Minute {
+		t.Errorf("whoever rings is told by %s", step.DueAt)
+	}
+	if _, r = to("pa", "pb"); strings.Contains(strings.Join(openStepsOf(r, time.UTC), " "), stepRingCaller) {
+		t.Error("a no to one stopped what another may do")
+	}
+}
+
+// TestThePersonReadsWhatWasDeletedAndWhatWasKept, and why.
+func TestThePersonReadsWhatWasDeletedAndWhatWasKept(t *testing.T) {
+	t.Parallel()
+	words, _ := schemas.KindNamed("kept")
+	reasons, _ := schemas.KindNamed("kept-because")
+	read := func(kept []string, why string) string {
+		details, err := json.Marshal(shown{"offer": "o", "kept": kept, "keptBecause": why})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return sentence(string(schemas.OfferDeletionConfirmed), details)
+	}
+	if got := read(nil, ""); got != "The organisation has deleted what it knew of you." {
+		t.Error(got)
+	}
+	for _, why := range reasons.Values {
+		for _, kept := range append(words.Values, "") {
+			list := slices.DeleteFunc([]string{kept}, func(s string) bool { return s == "" })
+			got := read(list, why)
+			if !strings.Contains(got, keptReasons[why]) || keptReasons[why] == "" || !strings.Contains(got, keptWords[kept]) || strings.Contains(got, "kept ,") {
+				t.Errorf("%s because %s: %s", kept, why, got)
+			}
+		}
+	}
+}
+
+// TestAJourneyStoredBeforeItsFactsWereKeptLosesNoQuestion: what it asks for is read from its timeline, so that its next
+// event leaves the step.
+func TestAJourneyStoredBeforeItsFactsWereKeptLosesNoQuestion(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	teller := newTeller()
+	teller.discharge()
+	teller.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})
+	teller.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age", "areaGP"}})
+	mustApply(t, s, pool, withIDs(teller.events))
+	exec := func(sql string) {
+		if _, err := pool.Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`update journey set known = known #- '{missing,facts}' #- '{facts}'`)
+	text, err := fs.ReadFile(Migrations(), "00220_missing.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	exec(string(text))
+	from := len(teller.events)
+	teller.preferences(schemas.PreferencesChangedData{Needs: true})
+	mustApply(t, s, pool, withIDs(teller.events[from:]))
+	if n := count(t, pool, `select count(*) from step where kind = 'find-out' and state = 'open'`); n != 1 {
+		t.Errorf("%d steps ask for what is not known", n)
+	}
+	if n := count(t, pool, `select jsonb_array_length(known #> '{missing,facts}') from journey`); n != 2 {
+		t.Errorf("%d facts are asked for, not the two of the newest question", n)
+	}
+}
