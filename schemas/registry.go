@@ -93,7 +93,7 @@ var registry = []Entry{
 	{PersonUnmerged, Intake, []string{Journey}, reflect.TypeFor[PersonMergedData](),
 		"A named human said that two records are two people; each has again what was theirs.",
 		"We had mixed two records up, and a member of staff has put that right.", false},
-	{PreferencesChanged, Intake, []string{Threshold, Followup, Journey}, reflect.TypeFor[PreferencesChangedData](),
+	{PreferencesChanged, Intake, []string{Threshold, Followup, Bridging, Journey}, reflect.TypeFor[PreferencesChangedData](),
 		"How the person may be contacted, or what they need for it, has changed, or is in question.",
 		"What you told us about how to reach you has been noted.", false},
 	{ContactStopped, Intake, []string{Followup, Bridging, Journey}, reflect.TypeFor[ContactStoppedData](),

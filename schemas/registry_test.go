@@ -46,7 +46,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied || turns(e) || noun(e, "delivery")
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
+			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 	}

@@ -55,6 +55,9 @@ func (r *Row[K]) EmitFirst(tx *Tx, typ string, data any) {
 	r.Cause = &Event{ID: id, Correlation: r.Correlation}
 }
 
+// Broken is why the journey's row does not decode, or nil. Nothing can be committed on one that does not.
+func (r *Row[K]) Broken() error { return r.broken }
+
 // Fresh says that the journey has no row yet.
 func (r *Row[K]) Fresh() bool { return r.fresh }
 

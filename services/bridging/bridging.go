@@ -2,7 +2,7 @@
 // said yes to.
 //
 // In: discharge.recorded, corrected and withdrawn, referral.requested, consent.given, declined, withdrawn and lapsed,
-// person.contact-stopped and resumed (intake), pathway.decided, threshold.gap-found and service.answered (threshold),
+// person.contact-stopped, resumed and preferences-changed (intake), pathway.decided, threshold.gap-found and service.answered (threshold),
 // offer.raised and appointment.* (followup), journey.held, released, closed and reopened (journey); and requests for help
 // and what callers do, over HTTP. Out: bridging.proposed, started, paused, resumed, ended and review-asked, call.*,
 // contact.asked-to-stop, help.requested and acknowledged.
@@ -20,7 +20,7 @@
 //   - the same events in any order, with repetitions, end in the same plan;
 //   - calls follow the rhythm, days and hours that were agreed (usually working days between 10:00 and 19:00 local time), on
 //     no bank holiday of the person's nation and on no day on which somebody else is in touch;
-//   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's yes covers;
+//   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's yes covers, and never one that must not know;
 //   - each outcome has its ladder; one that is written down late undoes nothing newer; what was missed is one call.
 //
 // Of help it promises:

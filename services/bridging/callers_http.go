@@ -82,7 +82,7 @@ func (c callerShown) into(row *callerRow, has func(string) bool) string {
 		return "hours are from 0 to 23, until 1 to 24, the later last"
 	case row.Most < 1 || row.Most > 60:
 		return "calls a day are 1 to 60"
-	case row.Channel != "" && (!has(row.Channel) || row.Address == "" || len(row.Address) > 500):
+	case row.Channel != "" && (!has(row.Channel) || !isAddress(row.Address)), row.Address != "" && !isAddress(row.Address):
 		return "this channel is not set up here, or no address is given"
 	}
 	return ""

@@ -177,7 +177,7 @@ func (k *JourneyState) paused(today calendar.Day) string {
 // teamOf is the organisation whose callers ring: the one that was agreed, else the journey's own, else the first that the
 // person said yes to by name; only where their yes covers it.
 func (k *JourneyState) teamOf(only, never []string) string {
-	may := func(o string) bool { return o != "" && mayRing(only, never, o) }
+	may := func(o string) bool { return o != "" && mayRing(only, never, k.Sender, o) }
 	for _, team := range append([]string{k.Agreed.Team, k.Sender}, only...) {
 		if may(team) {
 			return team
@@ -186,9 +186,11 @@ func (k *JourneyState) teamOf(only, never []string) string {
 	return ""
 }
 
-// mayRing says whether an organisation's callers may ring by the person's yes.
-func mayRing(only, never []string, organisation string) bool {
-	return (len(only) == 0 || slices.Contains(only, organisation)) && !slices.Contains(never, organisation)
+// mayRing says whether an organisation's callers may ring by the person's yes. Home is whose the journey is: where
+// everybody else must not know, it alone may.
+func mayRing(only, never []string, home, organisation string) bool {
+	return (len(only) == 0 || slices.Contains(only, organisation)) && !slices.Contains(never, organisation) &&
+		(organisation == home || !slices.Contains(never, schemas.Everybody))
 }
 
 // claimBefore is from when before a call its caller may read name and number; claimFor for how long nobody else rings then.

@@ -183,7 +183,7 @@ func (r *record) claimable(id string, found callFound, p principal.Principal, no
 		return nil, "This call is over. Nothing of it is shown any more."
 	case plan.State != Active:
 		return nil, "Nobody is rung at the moment: the calls are paused."
-	case !mayRing(plan.Only, plan.Never, p.Organisation):
+	case !mayRing(plan.Only, plan.Never, plan.Organisation, p.Organisation):
 		return nil, "The person's yes is to others: your organisation may not ring."
 	case now.Before(plan.Call.DueAt.Add(-claimBefore)):
 		return nil, "It is too early: name and number are shown from 15 minutes before the call."
@@ -260,7 +260,11 @@ func (a api) outcome(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	body, _, err := httpx.ReadJSON[outcomeAsked](w, r, maxBody)
+	body, text, err := httpx.ReadJSON[outcomeAsked](w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	key, err := httpx.ParseIdempotency(r, p.Key(), text)
 	if err != nil {
 		return err
 	}
@@ -270,15 +274,18 @@ func (a api) outcome(w http.ResponseWriter, r *http.Request) error {
 	}
 	var shown outcomeShown
 	if kind := t.helpKind(); kind != "" {
-		if shown.Help, err = a.helpOnCall(r, p, t, kind); err != nil {
+		if shown.Help, err = a.helpOnCall(r, p, t, kind, key); err != nil {
 			return err
 		}
 	}
-	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error { return a.enter(tx, p, t, &shown) })
+	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
+		err := a.enter(tx, p, t, &shown)
+		return http.StatusOK, shown, err
+	})
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, shown)
+	return answer.Write(w)
 }
 
 // helpKind says what kind of help an outcome asks for, or none.
@@ -292,8 +299,12 @@ func (t Try) helpKind() string {
 	return ""
 }
 
-func (a api) helpOnCall(r *http.Request, p principal.Principal, t Try, kind string) (*helpShown, error) {
-	sum := sha256.Sum256([]byte(t.Call + " " + t.Outcome + " " + t.At.String()))
+func (a api) helpOnCall(r *http.Request, p principal.Principal, t Try, kind string, key *httpx.Idempotency) (*helpShown, error) {
+	what := t.Call + " " + t.Outcome + " " + t.At.String()
+	if key != nil {
+		what = p.Key() + " " + t.Call + " " + t.Outcome + " " + key.Key
+	}
+	sum := sha256.Sum256([]byte(what))
 	request := hex.EncodeToString(sum[:])
 	h := &Help{ID: clock.NewID(t.Written), About: schemas.HelpAboutCall, AboutID: t.Call, Kind: kind, At: t.Written, Role: p.Role, By: p.Organisation, Mark: p.Mark()}
 	if err := storeHelp(r.Context(), a.pool, h, &request); err != nil {
@@ -316,6 +327,9 @@ func (a api) enter(tx *flow.Tx, p principal.Principal, t Try, shown *outcomeShow
 	var state string
 	err := a.withCall(tx, p, t.Call, func(r *record, found callFound) error {
 		rec, state = r, found.state
+		if t.At.Before(found.scheduled.Add(-time.Minute)) {
+			return httpx.NewProblem(http.StatusBadRequest, "This call was planned on %s: it cannot have been made before.", found.scheduled.In(a.zone).Format("2 January at 15:04"))
+		}
 		if found.state == callCancelled && t.Outcome == OutcomeNotMade {
 			return httpx.NewProblem(http.StatusConflict, "This call was cancelled: it was not to be made.")
 		}

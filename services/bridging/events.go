@@ -43,6 +43,7 @@ var subscriptions = flow.Table(
 	}),
 	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Transition{At: at}) }),
 	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Transition{At: at}) }),
+	flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
 	flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 		k.Contact.Apply(schemas.Answered{At: at})
 	}),

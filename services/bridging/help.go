@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"footbridge/libs/calendar"
 	"footbridge/schemas"
@@ -87,10 +88,15 @@ func (o OnCall) check(has func(channel string) bool) string {
 		return "hours are from 0 to 23, until 1 to 24, and differ"
 	case !has(o.Channel):
 		return "this channel is not set up here: it would reach nobody"
-	case strings.TrimSpace(o.Address) == "" || len(o.Address) > 500 || strings.ContainsFunc(o.Address, func(r rune) bool { return r < ' ' || r == 0x7f }):
+	case !isAddress(o.Address):
 		return "give the address"
 	}
 	return ""
+}
+
+// isAddress says whether a text can be where somebody is told something: one line, and not a long one.
+func isAddress(text string) bool {
+	return strings.TrimSpace(text) != "" && len(text) <= 500 && !strings.ContainsFunc(text, unicode.IsControl)
 }
 
 // Page is one telling of one line of the rota.

@@ -24,17 +24,19 @@ func (s *Service) raise(tx *flow.Tx, ids []string, next time.Time) (pages []Page
 	helps = map[string]Help{}
 	var changed []*record
 	for _, h := range all {
+		r := records[h.Journey]
+		if r != nil && r.Broken() == nil && !h.Emitted {
+			s.emitHelp(r, h)
+			changed = append(changed, r)
+		}
 		if h.TakenAt != nil {
 			h.LookAt = nil
+			if r != nil && !h.Emitted {
+				h.LookAt = unreadAgain(tx.Now)
+			}
 			continue
 		}
-		if r := records[h.Journey]; r != nil && !h.Emitted {
-			s.emitHelp(r, h)
-			if !slices.Contains(changed, r) {
-				changed = append(changed, r)
-			}
-		}
-		pages = append(pages, h.rise(s.rotaAbout(h, rotas), tx.Now, s.zone)...)
+		pages = append(pages, h.rise(s.rotaAbout(h, rotas, tx.Now), tx.Now, s.zone)...)
 		helps[h.ID] = *h
 	}
 	saveHelp(tx, all, "")
@@ -42,10 +44,22 @@ func (s *Service) raise(tx *flow.Tx, ids []string, next time.Time) (pages []Page
 	return pages, helps, s.commit(tx, changed)
 }
 
-// emitHelp says on a journey that help was asked for, once.
+// unreadAgain is when a request that has been taken on is looked at again, whose journey cannot be read: it is said there
+// once it can.
+func unreadAgain(now time.Time) *time.Time {
+	again := now.Add(10 * time.Minute)
+	return &again
+}
+
+// emitHelp says on a journey that help was asked for, and that somebody has taken it on, once.
 func (s *Service) emitHelp(r *record, h *Help) {
-	h.Emitted = true
-	r.emit(schemas.HelpRequested, schemas.HelpRequestedData{Help: h.ID, About: h.about(), Kind: h.Kind, By: h.Role, DueAt: h.dueAt().In(s.zone)})
+	if !h.Emitted {
+		h.Emitted = true
+		r.emit(schemas.HelpRequested, schemas.HelpRequestedData{Help: h.ID, About: h.about(), Kind: h.Kind, By: h.Role, DueAt: h.dueAt().In(s.zone)})
+	}
+	if h.TakenAt != nil {
+		r.emit(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: h.ID, By: h.TakenRole})
+	}
 }
 
 // commit ends a transaction of people or of the time, as the handler ends one of events.
@@ -61,14 +75,18 @@ func (h *Help) about() string {
 	return h.About
 }
 
-// rotaAbout is the rota that a request goes to: of whose the journey is, else of who asked, else of who runs this.
-func (s *Service) rotaAbout(h *Help, rotas map[string][]OnCall) []OnCall {
+// rotaAbout is the rota that a request goes to: of whose the journey is, else of who asked, else of who runs this. One on
+// which nobody is at this moment is passed, where another has somebody.
+func (s *Service) rotaAbout(h *Help, rotas map[string][]OnCall, now time.Time) (rota []OnCall) {
 	for _, organisation := range []string{h.Of, h.By, s.host} {
-		if len(rotas[organisation]) > 0 {
+		if slices.ContainsFunc(rotas[organisation], func(o OnCall) bool { return o.on(now, s.zone) }) {
 			return rotas[organisation]
 		}
+		if rota == nil {
+			rota = rotas[organisation]
+		}
 	}
-	return nil
+	return rota
 }
 
 // send hands pages over, all at once, and says how each went.

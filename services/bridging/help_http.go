@@ -237,10 +237,11 @@ func (a api) takeHelp(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) emitTaken(tx *flow.Tx, r *record, h *Help) error {
-	if !h.Emitted {
-		a.emitHelp(r, h)
+	if r.Broken() != nil {
+		h.LookAt = unreadAgain(tx.Now)
+		return nil
 	}
-	r.emit(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: h.ID, By: h.TakenRole})
+	a.emitHelp(r, h)
 	return a.commit(tx, []*record{r})
 }
 

@@ -5,7 +5,6 @@ import (
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
-	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -52,7 +51,8 @@ func asking(r *http.Request, none *httpx.Problem) (p principal.Principal, id str
 	if p, err = principal.Need(r.Context()); err != nil {
 		return p, "", err
 	}
-	if id = r.PathValue("id"); !clock.IsID(id) {
+	id, ok := httpx.PathID(r, "id")
+	if !ok {
 		return p, "", none
 	}
 	return p, id, nil

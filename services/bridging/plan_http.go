@@ -82,7 +82,7 @@ func (o planAsked) agree(a Agreement, today calendar.Day) (Agreement, string) {
 	case o.Unanswered != nil && !slices.Contains([]string{"nothing", "text", "try-somebody-else"}, *o.Unanswered):
 		return a, "what then is nothing, text or try-somebody-else"
 	}
-	if o.EveryDays != nil || o.Monthly != nil {
+	if o.EveryDays != nil && *o.EveryDays != a.every() || o.Monthly != nil && *o.Monthly != a.Monthly {
 		a.From = today.String() // another rhythm counts from the day it is agreed
 	}
 	pick(&a.EveryDays, o.EveryDays)

@@ -25,8 +25,9 @@ type JourneyState struct {
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
 	Contact      schemas.Answered        `json:"contact,omitzero"` // Yes: contact may be made
 	// Agreed is what the person agreed about their calls; Tries what became of calls, in the order in which it happened.
-	Agreed Agreement `json:"agreed,omitzero"`
-	Tries  []Try     `json:"tries,omitempty"`
+	Agreed              Agreement `json:"agreed,omitzero"`
+	Tries               []Try     `json:"tries,omitempty"`
+	schemas.MustNotKnow           // those ring nobody, whatever was agreed
 	schemas.Course
 	schemas.Origin
 }
@@ -137,15 +138,17 @@ const (
 func (k *JourneyState) answers() schemas.Answers { return k.Consent.Since(k.AnsweredUpTo) }
 
 // callers are who may ring by the person's yes: only the organisations they named, or, where they said yes to any,
-// everybody but those they named in a no. Where nobody may, both are empty.
-func callers(a schemas.Answers) (only, never []string) {
-	switch {
-	case !a.Whole().Yes:
+// everybody; but those that they named in a no, or that must not know, never. Where there is no yes, both are empty.
+func (k *JourneyState) callers() (only, never []string) {
+	a := k.answers()
+	if !a.Whole().Yes {
 		return nil, nil
-	case a.Any.Yes:
-		return nil, a.No()
 	}
-	return a.Yes(), nil
+	never = k.BarredBut(k.Sender)
+	if a.Any.Yes {
+		return nil, append(never, a.No()...)
+	}
+	return a.Yes(), never
 }
 
 // desired says how the journey's plan should stand, and why, from what is known alone. Nobody is rung before their yes
@@ -264,7 +267,7 @@ func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.D
 func (k *JourneyState) planned(p Plan, state State, because string, today calendar.Day) *Plan {
 	p.State, p.Because = state, because
 	p.WaitingOn = append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
-	p.Only, p.Never = callers(k.answers())
+	p.Only, p.Never = k.callers()
 	p.EveryDays, p.Monthly, p.Minutes, p.Team = k.Agreed.every(), k.Agreed.Monthly, k.Agreed.length(), k.teamOf(p.Only, p.Never)
 	p.Started = p.Started || state == Active
 	if from, err := calendar.ParseDay(k.Agreed.From); err == nil {

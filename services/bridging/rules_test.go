@@ -185,6 +185,14 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
 			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: false})
 		}, Proposed, nil, nil},
+		"a yes to any, and one must not know": {func(k *JourneyState) {
+			k.addConsent(to(""), schemas.Answered{At: 2, Yes: true})
+			k.Bar(1, []string{"a", "RXX"})
+		}, Active, nil, []string{"a"}},
+		"a yes to one, which must not know now": {func(k *JourneyState) {
+			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
+			k.Bar(1, []string{"a"})
+		}, Active, []string{"a"}, []string{"a"}},
 		"a yes to one, before it was closed": {func(k *JourneyState) {
 			k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -240,7 +239,8 @@ func asking(r *http.Request, none func() error) (who principal.Principal, id str
 	if who, err = principal.Need(r.Context()); err != nil {
 		return who, "", err
 	}
-	if id = strings.ToLower(r.PathValue("id")); !clock.IsID(id) {
+	id, ok := httpx.PathID(r, "id")
+	if !ok {
 		return who, "", none()
 	}
 	return who, id, nil

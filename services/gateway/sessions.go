@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"footbridge/libs/calendar"
-	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -67,10 +66,11 @@ func (g *Gateway) endOne(w http.ResponseWriter, r *http.Request) (here bool, err
 		return false, err
 	}
 	missing := httpx.NewProblem(http.StatusNotFound, "None of your sessions has this id. GET /api/sessions lists them.")
-	if id := r.PathValue("id"); g.config.Sessions == nil || !clock.IsID(id) {
+	id, ok := httpx.PathID(r, "id")
+	if g.config.Sessions == nil || !ok {
 		return false, missing
 	}
-	theirs, here, err := g.config.Sessions.EndOne(w, r, p, r.PathValue("id"))
+	theirs, here, err := g.config.Sessions.EndOne(w, r, p, id)
 	if err != nil {
 		return false, cannotSay.problem(err)
 	}

@@ -60,8 +60,8 @@ func (s *Service) handleOnce(w http.ResponseWriter, r *http.Request, body []byte
 }
 
 func pathRef(r *http.Request, name string, none func() *httpx.Problem) (string, error) {
-	id := r.PathValue(name)
-	if !clock.IsID(id) {
+	id, ok := httpx.PathID(r, name)
+	if !ok {
 		return "", none()
 	}
 	return id, nil

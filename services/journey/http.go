@@ -297,8 +297,8 @@ func unknown() *httpx.Problem {
 }
 
 func pathID(r *http.Request) (string, error) {
-	id := r.PathValue("id")
-	if !clock.IsID(id) {
+	id, ok := httpx.PathID(r, "id")
+	if !ok {
 		return "", unknown()
 	}
 	return id, nil

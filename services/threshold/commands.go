@@ -2,7 +2,6 @@ package threshold
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -91,8 +90,8 @@ func (h command) emit(t schemas.Type, data any) { h.r.EmitFirst(h.tx, string(t),
 // reconcile is what the three have in common: read the body, lock the journey, do it, decide again; done once for one
 // Idempotency-Key.
 func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(command, B) (service string, by *time.Time, err error)) error {
-	journey := strings.ToLower(r.PathValue("id"))
-	if !clock.IsID(journey) {
+	journey, ok := httpx.PathID(r, "id")
+	if !ok {
 		return noJourney()
 	}
 	return handleOnce(a, w, r, func(tx *flow.Tx, who principal.Principal, body B) (any, error) {

@@ -72,8 +72,8 @@ func (a api) eligibilities(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	journey := strings.ToLower(r.PathValue("id"))
-	if !clock.IsID(journey) {
+	journey, ok := httpx.PathID(r, "id")
+	if !ok {
 		return noDecision()
 	}
 	var decision *criteria.Decision
