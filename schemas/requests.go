@@ -45,6 +45,39 @@ type StepNext struct {
 	DueAt time.Time `json:"dueAt"`
 }
 
+// AssessmentRecord is the body of POST /api/journeys/{id}/assessment.
+type AssessmentRecord struct {
+	// Who holds the last assessment, as kind:id: a team or a service.
+	Holder string `json:"holder,omitempty" is:"owner"`
+	// From which local day it is.
+	On string `json:"on,omitempty" is:"date"`
+	// Who the aftercare within 48 hours of it is with, as kind:id. Only where an assessment was done.
+	Aftercare string `json:"aftercare,omitempty" is:"owner"`
+	// What has changed since.
+	Changed []string `json:"changed,omitempty" is:"changed-since" items:"0,10"`
+	// A service that was told of it, by the directory's id.
+	Service string `json:"service,omitempty" is:"service"`
+}
+
+// FirstContactRecord is the body of POST /api/journeys/{id}/first-contact: that the person would like an early voice, or
+// what became of it.
+type FirstContactRecord struct {
+	// Within how many hours of leaving.
+	Within string `json:"within,omitempty" is:"contact-within"`
+	// Who makes it, as kind:id; the sending team where nothing else was agreed.
+	By string `json:"by,omitempty" is:"owner"`
+	// What became of it.
+	Outcome string `json:"outcome,omitempty" is:"first-contact"`
+}
+
+// RetoldRecord is the body of POST /api/journeys/{id}/retold: the person had to tell it all again.
+type RetoldRecord struct {
+	// To whom: a role, never a name.
+	To string `json:"to,omitempty" is:"code"`
+	// On which local day; today where it is left out.
+	On string `json:"on,omitempty" is:"date"`
+}
+
 // NoAnswerRecord is the body of POST /api/steps/{id}/no-answer: the person was tried, and could not be reached.
 type NoAnswerRecord struct {
 	// By which channel.
@@ -251,6 +284,8 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/steps/{id}/acknowledge":       reflect.TypeFor[StepOwner](),
 	"POST /api/journeys/{id}/consent":        reflect.TypeFor[ConsentRecord](),
 	"POST /api/journeys/{id}/contact":        reflect.TypeFor[ContactRecord](),
+	"POST /api/journeys/{id}/assessment":     reflect.TypeFor[AssessmentRecord](),
+	"POST /api/journeys/{id}/first-contact":  reflect.TypeFor[FirstContactRecord](),
 	"POST /api/journeys/{id}/facts":          reflect.TypeFor[FactsRecord](),
 	"POST /api/journeys/{id}/asked":          reflect.TypeFor[ServiceAskedRecord](),
 	"POST /api/journeys/{id}/answered":       reflect.TypeFor[ServiceAnsweredRecord](),

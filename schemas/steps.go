@@ -167,6 +167,12 @@ var stepKinds = []StepKind{
 	{Kind: "ask-the-service-again", Words: "Ask a service again that has not replied", Ends: []Ending{
 		{"POST /api/journeys/{id}/asked", liaison, "Record that it was asked again", []Asked{{Name: "service", Value: "{service}"}}}, serviceAnswered}},
 	{Kind: "ask-the-service-why", Words: "Ask a service about a no that it agreed not to give", Ends: []Ending{serviceAnswered}},
+	{Kind: "share-the-assessment", Words: "Tell a service who holds the last assessment and what has changed since, before it asks for another", Until: "the service answers",
+		Ends: []Ending{{"POST /api/journeys/{id}/assessment", liaison, "Record that it was told", []Asked{{Name: "service", Value: "{service}"},
+			{Name: "changed", Words: "What has changed since the assessment?"}, {Name: "holder", Words: "Who holds it, if nobody has recorded that? Such as team:ed-liaison", Optional: true},
+			{Name: "on", Words: "On which day was it?", Optional: true}, {Name: "aftercare", Words: "Who is the 48-hour aftercare with, if nobody has recorded that?", Optional: true}}}}},
+	{Kind: "first-contact", Words: "Be in touch early, as they asked: how are they, and is what they said still right?", Asks: true, Ends: []Ending{
+		{"POST /api/journeys/{id}/first-contact", teams, "Record what became of it", []Asked{{Name: "outcome", Words: "What became of it?"}}}}},
 	{Kind: "find-out", Words: "Ask for what is not known yet", Asks: true, Ends: []Ending{
 		{"POST /api/journeys/{id}/facts", liaison, "Record what they said", []Asked{{Name: "facts.*", Optional: true},
 			{Name: "notSaid", Words: "What they would rather not say, or nobody can find out", Optional: true}}}}},

@@ -12,7 +12,7 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 	first, second, _ := strings.Cut(s.Basis, "/")
 	set := func(what, id string) { about.IDs[what] = id }
 	switch s.Kind {
-	case stepServiceAnswers, stepAskAgain, stepAskWhy:
+	case stepServiceAnswers, stepAskAgain, stepAskWhy, stepShareAssessment:
 		set("service", first)
 	case stepFindOut:
 		about.Facts = k.missing()

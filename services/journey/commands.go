@@ -97,6 +97,9 @@ func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.P
 	if faults := schemas.Validate(said); len(faults) > 0 {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "What was said is not as expected: see errors.").With("errors", faults)
 	}
+	if kind, _, _ := strings.Cut(said.TakesOver, ":"); s.Kind == stepTurns18 && kind != schemas.OwnerService && kind != schemas.OwnerPartner {
+		return unprocessable("Name the adults' service or the partner that takes over (takesOver): service:its-id or partner:its-id. The team that has them now stays until they have met.")
+	}
 	if day, err := calendar.ParseDay(said.On); err == nil && day > w.today() {
 		return httpx.NewProblem(http.StatusUnprocessableEntity, "The day lies in the future. Record it when it has happened.")
 	}
@@ -266,6 +269,8 @@ const (
 	lineTried        = "step.tried"
 	lineHandedOn     = "step.handed-on"
 	lineAcknowledged = "step.acknowledged"
+	lineAssessment   = "assessment.noted"
+	lineFirstContact = "first-contact.noted"
 	lineSeen         = "journey.seen"
 	// lineSeenElsewhere is a look by staff of another organisation.
 	lineSeenElsewhere = "journey.seen-elsewhere"
@@ -276,6 +281,8 @@ var lines = map[string]string{
 	lineTried:         "Somebody tried to reach you, and will try again.",
 	lineHandedOn:      "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
 	lineAcknowledged:  "Somebody has taken on what happens next.",
+	lineAssessment:    "It was written down who holds your assessment and what has changed since, so that nobody need ask for it all again.",
+	lineFirstContact:  "It was written down that you would like to hear from somebody early, or that you have.",
 	lineSeen:          "Staff who were treating you looked at this page.",
 	lineSeenElsewhere: "Staff who were treating you elsewhere looked at this page, and said why.",
 }

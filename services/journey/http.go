@@ -36,17 +36,20 @@ type api struct {
 func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clock.Clock) error {
 	a := api{Service: s, flow: f, pool: pool, clock: c}
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
-		"GET /api/journeys":                a.list,
-		"GET /api/journeys/{id}":           a.show,
-		"POST /api/journeys/{id}/hold":     a.hold,
-		"POST /api/journeys/{id}/release":  a.release,
-		"POST /api/journeys/{id}/close":    a.close,
-		"POST /api/journeys/{id}/reopen":   a.reopen,
-		"GET /api/steps":                   a.listSteps,
-		"POST /api/steps/{id}/done":        a.done,
-		"POST /api/steps/{id}/no-answer":   a.noAnswer,
-		"POST /api/steps/{id}/reassign":    a.reassign,
-		"POST /api/steps/{id}/acknowledge": a.acknowledge,
+		"GET /api/journeys":                     a.list,
+		"GET /api/journeys/{id}":                a.show,
+		"POST /api/journeys/{id}/hold":          a.hold,
+		"POST /api/journeys/{id}/release":       a.release,
+		"POST /api/journeys/{id}/close":         a.close,
+		"POST /api/journeys/{id}/reopen":        a.reopen,
+		"POST /api/journeys/{id}/assessment":    a.recordAssessment,
+		"POST /api/journeys/{id}/first-contact": a.recordFirstContact,
+		"POST /api/journeys/{id}/retold":        a.recordRetold,
+		"GET /api/steps":                        a.listSteps,
+		"POST /api/steps/{id}/done":             a.done,
+		"POST /api/steps/{id}/no-answer":        a.noAnswer,
+		"POST /api/steps/{id}/reassign":         a.reassign,
+		"POST /api/steps/{id}/acknowledge":      a.acknowledge,
 	}, principal.Guard)
 }
 
@@ -175,8 +178,29 @@ type journeyShown struct {
 	Closed       *closedShown `json:"closed,omitempty"`
 	Steps        []stepShown  `json:"steps"`
 	Timeline     []lineShown  `json:"timeline"`
+	// Assessment is who holds the last one; FirstContact an early voice that the person asked for; Retold how often they
+	// had to tell it all again; At18 who looks after them from 18 on.
+	Assessment   *assessmentShown   `json:"assessment,omitempty"`
+	FirstContact *firstContactShown `json:"firstContact,omitempty"`
+	Retold       retoldShown        `json:"retold"`
+	At18         *at18Shown         `json:"at18,omitempty"`
 	// May is what the caller may do next with the journey as a whole, by the last part of the path.
 	May []string `json:"may,omitempty"`
+}
+
+// at18Shown is how the change at 18 stands: by which day it comes, who takes over, and on which day they met.
+type at18Shown struct {
+	By        string `json:"by"`
+	TakesOver string `json:"takesOver,omitempty"`
+	Met       string `json:"met,omitempty"`
+}
+
+func (k *JourneyState) at18() *at18Shown {
+	since, ok := k.turning()
+	if !ok {
+		return nil
+	}
+	return &at18Shown{By: since.RisesOn, TakesOver: k.TakesOver, Met: k.Met}
 }
 
 type lineShown struct {
@@ -203,6 +227,8 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	now, batch := a.clock.Now(), &pgx.Batch{}
 	reason := r.Header.Get(schemas.ReasonHeader)
 	show(batch, p, reason, id, func(j *record) { found = j }, func(all []entry) { entries = all })
+	var retold retoldShown
+	loadRetold(batch, p, reason, id, &retold)
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("reading journey %s: %w", id, err)
 	}
@@ -215,7 +241,9 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	w.Header().Set("ETag", found.tag())
-	return httpx.WriteJSON(w, http.StatusOK, a.journeyOf(found, entries, p, now))
+	answer := a.journeyOf(found, entries, p, now)
+	answer.Retold = retold
+	return httpx.WriteJSON(w, http.StatusOK, answer)
 }
 
 // looked records that staff treating the person looked, and why: a line that the journey's people and the person see,
@@ -242,7 +270,8 @@ func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zo
 
 func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now time.Time) journeyShown {
 	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{},
-		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), May: mayDo(j.State, schemas.Role(p.Role))}
+		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Assessment: j.JourneyState.assessmentShown(),
+		FirstContact: a.firstContactShown(j.JourneyState.FirstContact), At18: j.JourneyState.at18(), May: mayDo(j.State, schemas.Role(p.Role))}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
 		a.explain(&one, step, &j.JourneyState, p)

@@ -82,6 +82,8 @@ const (
 	stepReviewHold      = "review-the-hold"
 	stepTurns18         = "turns-18"
 	stepFirstMeeting    = "first-meeting-at-18"
+	stepFirstContact    = "first-contact" // an early voice, that the person asked for
+	stepShareAssessment = "share-the-assessment"
 	stepWhatNext        = "what-next"
 	stepReadMessage     = "read-the-message"
 	stepMendLine        = "mend-the-line"     // a published number or link of a service reaches nobody
@@ -387,7 +389,11 @@ const askFromHour, askUntilHour = 10, 19
 
 // askBy is when a rung is due: within the allowed hours of its own local day, so that it is never put off to another.
 func askBy(from time.Time, rung int, zone *time.Location) time.Time {
-	due := from.Add(ladder[rung])
+	return withinHours(from.Add(ladder[rung]), zone)
+}
+
+// withinHours is a time within the allowed hours of its own local day.
+func withinHours(due time.Time, zone *time.Location) time.Time {
 	day := calendar.DayOf(due, zone)
 	first, last := day.At(askFromHour, 0, zone), day.At(askUntilHour, 0, zone)
 	switch {
@@ -451,7 +457,7 @@ func stepsFor(k *JourneyState, owners Owners, zone *time.Location) []DesiredStep
 			wanted = append(wanted, DesiredStep{Kind: r.kind, Owner: r.owner(s), DueAt: r.due(s), Basis: r.basis(s)})
 		}
 	}
-	wanted = slices.Concat(wanted, s.followUps(), s.services(), s.callers(), s.helps())
+	wanted = slices.Concat(wanted, s.followUps(), s.earlyVoice(), s.services(), s.toShare(), s.callers(), s.helps())
 	if len(wanted) == 0 {
 		return []DesiredStep{{Kind: stepWhatNext, Owner: owners.Navigator, DueAt: s.nextDay(k.Last)}}
 	}

@@ -36,6 +36,11 @@ type JourneyState struct {
 	Ages      []AgeSaid `json:"ages,omitempty"`
 	TakesOver string    `json:"takesOver,omitempty"`
 	Met       string    `json:"met,omitempty"`
+	// Assessed is what was said to have become of the assessment; Assessment who holds the last one. FirstContact is an
+	// early voice that the person asked for.
+	Assessed     Said         `json:"assessed,omitzero"`
+	Assessment   *Assessment  `json:"assessment,omitempty"`
+	FirstContact FirstContact `json:"firstContact,omitzero"`
 	// Reached is when somebody last recorded how the person may be reached safely.
 	Reached Subscribed `json:"reached,omitzero"`
 	// Helps are requests for help, by their id; Outcomes what became of calls, by the call's.
@@ -557,6 +562,12 @@ func (k *JourneyState) state(at int64, when time.Time, facts *schemas.Facts, tak
 	}
 	if facts.Age != nil || facts.AgeRisesOn != nil {
 		k.addAge(at, when, *facts)
+	}
+	if taken := slices.Contains(takenBack, "assessment"); (facts.Assessment != nil || taken) && k.Assessed.apply(at, when) {
+		k.Assessed.Said = ""
+		if facts.Assessment != nil {
+			k.Assessed.Said = *facts.Assessment
+		}
 	}
 	for name, value := range facts.Fields() {
 		switch {

@@ -257,7 +257,7 @@ func (s *teller) turning() {
 
 // byOthers are kinds that are walked elsewhere: the hold and the ladder by what people do, the sentinel's and messages'
 // by what it finds, what comes next when nothing else does.
-var byOthers = []string{stepReviewHold, stepNotReached, stepFirstMeeting, stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate}
+var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting, stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate}
 
 // TestEachStepEndsByItsRecordAndNothingElse walks every kind of the table: nobody's word ends it where it has a record,
 // nobody's who is not entitled where it has none; another record leaves it; its own ends it.

@@ -400,6 +400,18 @@ func show(q queuer, p principal.Principal, reason, id string, take func(*record)
 		})
 }
 
+// loadRetold queues how often the person of a journey that somebody may see had to tell it all again.
+func loadRetold(q queuer, p principal.Principal, reason, id string, into *retoldShown) {
+	q.Queue(`select count(*), coalesce(max(on_day)::text, '') from retold where journey = (select id from journey where id = $4::text::uuid and `+scope+`)`,
+		append(scopeOf(p).Reads(reason).Args(), id)...).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Count, &into.Last) })
+}
+
+// storeRetold queues that the person of a locked journey had to tell it again; the same day and role twice are once.
+func storeRetold(q queuer, journey string, told Told, by string, now time.Time) {
+	q.Queue(`insert into retold (journey, on_day, to_role, recorded_by, recorded_at) values ($1::text::uuid, $2::text::date, $3, $4, $5)
+		on conflict do nothing`, journey, told.On, told.To, by, now)
+}
+
 // lockVisible queues the locking of a journey that p may change, with all its steps.
 func lockVisible(q queuer, p principal.Principal, id string, records map[string]*record) {
 	args := append(scopeArgs(p), id)

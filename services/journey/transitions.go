@@ -32,6 +32,10 @@ func conflict(detail string) *httpx.Problem {
 	return httpx.NewProblem(http.StatusConflict, "%s", detail)
 }
 
+func forbidden(detail string) *httpx.Problem {
+	return httpx.NewProblem(http.StatusForbidden, "%s", detail)
+}
+
 func unprocessable(detail string) *httpx.Problem {
 	return httpx.NewProblem(http.StatusUnprocessableEntity, "%s", detail)
 }
