@@ -84,7 +84,7 @@ func loadOf(q flow.Queuer, p principal.Principal, since time.Time, made, most *i
 
 // keepCaller queues that the next call of a plan is for who reached the person.
 func keepCaller(q flow.Queuer, plan, mark string) {
-	q.Queue(`update call set caller = $2 where plan = $1::uuid and ended_at is null`, plan, mark)
+	q.Queue(`update call set caller = $2 where plan = $1::uuid and state = 'scheduled'`, plan, mark)
 }
 
 // handCallsOn queues that the calls of somebody who is away are anybody's of their team: those that fall due until a day.

@@ -27,15 +27,18 @@ var store = flow.Store[JourneyState, record]{
 		flow.Col("person", "text", func(r *record) string { return r.State.Person }),
 	},
 	Read: func(q flow.Queuer, journeys []string, records map[string]*record) {
-		q.Queue(`select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-				p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, coalesce(c.id::text, ''),
-				coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0), coalesce(c.sequence, 0),
-				coalesce(c.late, false), coalesce(c.claim_of, ''), coalesce(c.claim_mark, ''), c.claim_until
-			from plan p left join lateral (select * from call where plan = p.id and ended_at is null limit 1) c on true
-			where p.journey = any($1::uuid[]) and p.ended_at is null`, journeys).
-			Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
+		q.Queue(standingPlans, journeys).Query(func(rows pgx.Rows) error { return scanPlans(rows, records) })
 	},
 }
+
+// standingPlans reads the plans of journeys that have not ended, each with the call ahead of it: by conditions that one
+// index alone has.
+const standingPlans = `select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
+		p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, coalesce(c.id::text, ''),
+		coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0), coalesce(c.sequence, 0),
+		coalesce(c.late, false), coalesce(c.claim_of, ''), coalesce(c.claim_mark, ''), c.claim_until
+	from plan p left join lateral (select * from call where plan = p.id and state = 'scheduled' limit 1) c on true
+	where p.journey = any($1::uuid[]) and p.state <> 'ended'`
 
 func scanPlans(rows pgx.Rows, records map[string]*record) error {
 	var p Plan
@@ -174,7 +177,7 @@ func placePlans(q flow.Queuer, plans []Plan) {
 		ids, organisations = append(ids, p.ID), append(organisations, p.Organisation)
 	}
 	q.Queue(`with n as (select id, organisation from unnest($1::uuid[], $2::text[]) as t(id, organisation)),
-		ahead as (update call c set organisation = n.organisation from n where c.plan = n.id and c.ended_at is null)
+		ahead as (update call c set organisation = n.organisation from n where c.plan = n.id and c.state = 'scheduled')
 		update plan p set organisation = n.organisation from n where p.id = n.id`, ids, organisations)
 }
 

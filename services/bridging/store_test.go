@@ -3,6 +3,7 @@ package bridging
 import (
 	"context"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,6 +105,32 @@ func TestALoadedPlanIsTheOneThatWasStored(t *testing.T) {
 			p.Started != (want == Active) || (p.Call != nil) != (want == Active) {
 			t.Errorf("%s: got %+v", want, p)
 		}
+	}
+}
+
+// TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow is about plans that PostgreSQL makes while nothing is stored, and keeps.
+func TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow(t *testing.T) {
+	t.Parallel()
+	_, _, pool := started(t)
+	conn, err := pool.Acquire(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Release()
+	if _, err := conn.Exec(t.Context(), `prepare standing (text[]) as `+standingPlans); err != nil {
+		t.Fatal(err)
+	}
+	rows, err := conn.Query(t.Context(), `explain execute standing ('{}')`, pgx.QueryExecModeSimpleProtocol)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Join(lines, "\n")
+	if !strings.Contains(text, "plan_stands") || !strings.Contains(text, "call_stands") || strings.Count(text, "Index Cond") != 2 || strings.Contains(text, "Filter") {
+		t.Errorf("not by what is asked for:\n%s", text)
 	}
 }
 
