@@ -902,6 +902,8 @@ type AskedToStopData struct {
 	Call string `json:"call" is:"uuid"`
 	// Who asked.
 	By string `json:"by" is:"stopped-by"`
+	// When. It may have been written down later.
+	At time.Time `json:"at"`
 }
 
 // HelpRequestedData says that somebody asked for help for the person, and people on call are told.

@@ -34,8 +34,6 @@ type Try struct {
 	By      string    `json:"by,omitempty"`     // of one that was asked to stop
 	At      time.Time `json:"at"`
 	Written time.Time `json:"written"`
-	// UpTo is the newest answer to consent that was known when it was written: a newer one outranks a stop.
-	UpTo int64 `json:"upTo,omitempty"`
 }
 
 // failed says that the person was not reached, and may be tried again.
@@ -67,11 +65,11 @@ func (k *JourneyState) triesOf(call string) []Try {
 	return slices.DeleteFunc(slices.Clone(k.Tries), func(t Try) bool { return t.Call != call })
 }
 
-// stopped says whether somebody on the telephone asked us to stop, and who: the person, or another. A newer answer of the
-// person's outranks it, and what they said to whoever asked them.
+// stopped says whether somebody on the telephone asked us to stop, and who: the person, or another. Only what the person
+// answered since lifts it; and what was said before the journey was closed is asked about anew.
 func (k *JourneyState) stopped() (by string) {
 	for _, t := range k.Tries {
-		if t.Outcome != OutcomeStop || k.Consent.Newest().At > t.UpTo || k.Agreed.ConfirmedAt.After(t.Written) {
+		if t.Outcome != OutcomeStop || since(k.AnsweredAt, t) || since(k.ClosedAt, t) {
 			continue
 		}
 		if t.By == schemas.StoppedByPerson {
@@ -85,11 +83,15 @@ func (k *JourneyState) stopped() (by string) {
 // othersTwice is how often somebody else may answer before a number is not rung any more.
 const othersTwice = 2
 
+// since says that something was said after what became of a call, which is kept by the second.
+func since(said time.Time, t Try) bool { return said.After(t.At.Add(time.Second)) }
+
 // broken says whether the number may not be rung before the person was asked: it is wrong, or somebody else answers it.
+// What somebody recorded since of how to reach them lifts that.
 func (k *JourneyState) broken() bool {
 	others := 0
 	for _, t := range k.Tries {
-		if !t.Written.After(k.Agreed.ConfirmedAt) {
+		if since(k.ReachedAt, t) {
 			continue
 		}
 		switch t.Outcome {

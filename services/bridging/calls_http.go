@@ -333,7 +333,6 @@ func (a api) enter(tx *flow.Tx, p principal.Principal, t Try, shown *outcomeShow
 		if found.state == callCancelled && t.Outcome == OutcomeNotMade {
 			return httpx.NewProblem(http.StatusConflict, "This call was cancelled: it was not to be made.")
 		}
-		t.UpTo = r.State.Consent.Newest().At
 		if !r.State.addTry(t) {
 			return nil
 		}

@@ -261,30 +261,60 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 	}
 }
 
+// hears is that intake says something about a journey at a time, later than all else.
+func (d *desk) hears(journey string, at time.Time, typ schemas.Type, data any) {
+	d.t.Helper()
+	s := &teller{said: map[string]int64{"intake": d.next()}}
+	s.say("intake", typ, data)
+	s.events[0].Subject, s.events[0].Time = journey, at
+	d.apply(s.events...)
+}
+
+// next is a sequence above all that were said so far.
+func (d *desk) next() int64 {
+	d.sequence += 100
+	return d.sequence
+}
+
+// What pauses or ends calls is lifted by what the person says alone, as it was recorded with whoever records it: a stop by
+// their answer, a number by how they may be reached. Anything said before it lifts nothing, however late it arrives.
 func TestWhatPausedACallIsLiftedByThePersonsAnswer(t *testing.T) {
 	t.Parallel()
-	for name, lift := range map[string]func(d *desk, journey string){
-		"asked, and they may be rung": func(d *desk, journey string) {
-			d.as(schemas.Navigator, "RXX", "navigator")
-			if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan", `{"confirmed":true}`); status != http.StatusOK {
-				d.t.Fatal(status, text)
-			}
-		},
-		"a yes since": func(d *desk, journey string) {
-			s := &teller{said: map[string]int64{"intake": 10}}
-			s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
-			s.events[0].Subject = journey
-			d.apply(s.events...)
-		},
+	yes := func(d *desk, journey string, at time.Time) {
+		d.hears(journey, at, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+	}
+	reached := func(d *desk, journey string, at time.Time) {
+		d.hears(journey, at, schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: true, Questions: []string{}})
+	}
+	for name, tc := range map[string]struct {
+		outcome string
+		lift    func(d *desk, journey string, at time.Time)
+		lifted  bool
+	}{
+		"another said stop, a yes":   {`{"outcome":"asked-to-stop","by":"somebody-else"}`, yes, true},
+		"another said stop, contact": {`{"outcome":"asked-to-stop","by":"somebody-else"}`, reached, false},
+		"they said stop, a yes":      {`{"outcome":"asked-to-stop","by":"person"}`, yes, true},
+		"they said stop, contact":    {`{"outcome":"asked-to-stop","by":"person"}`, reached, false},
+		"a wrong number, contact":    {`{"outcome":"wrong-number"}`, reached, true},
+		"a wrong number, a yes":      {`{"outcome":"wrong-number"}`, yes, false},
 	} {
-		d := newDesk(t, Config{})
-		journey, call, _ := d.active(now)
-		d.outcome(call, `{"outcome":"asked-to-stop","by":"somebody-else"}`)
-		d.at(now.Add(20 * 24 * time.Hour))
-		lift(d, journey)
-		if n := count(t, d.pool, `select count(*) from plan where journey = $1 and state = 'active'`, journey); n != 1 {
-			t.Errorf("%s: the plan does not go on", name)
-		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			d := newDesk(t, Config{})
+			journey, call, due := d.active(now)
+			d.outcome(call, tc.outcome)
+			active := func() bool {
+				return count(t, d.pool, `select count(*) from plan where journey = $1 and state = 'active'`, journey) == 1
+			}
+			tc.lift(d, journey, due.Add(-time.Minute)) // it was said before, and arrives now
+			if active() {
+				t.Error("what was said before lifts what was said since")
+			}
+			tc.lift(d, journey, due.Add(time.Hour))
+			if active() != tc.lifted {
+				t.Errorf("the plan goes on: %v", active())
+			}
+		})
 	}
 }
 

@@ -20,7 +20,7 @@ func drawTry(t *rapid.T) Try {
 	happened := now.Add(time.Duration(rapid.IntRange(0, 240).Draw(t, "hours")) * time.Hour)
 	return Try{Call: fmt.Sprint("call-", rapid.IntRange(1, 3).Draw(t, "call")), Outcome: rapid.SampledFrom(outcomes).Draw(t, "outcome"),
 		By: rapid.SampledFrom(schemas.Values("stopped-by")).Draw(t, "by"), At: happened,
-		Written: happened.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "late")) * time.Hour), UpTo: int64(rapid.IntRange(0, 4).Draw(t, "up to"))}
+		Written: happened.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "late")) * time.Hour)}
 }
 
 // TestWhatIsWrittenDownInAnyOrderEndsInTheSame: events of a journey and what became of calls, in any order, with
@@ -98,7 +98,7 @@ func TestNothingIsRungOutsideOfYesHoursAndStop(t *testing.T) {
 				d.due("plans")
 			case 3:
 				d.as(schemas.Navigator, "RXX", "navigator")
-				do[planShown](d, "POST", "/api/journeys/"+journey+"/plan", rapid.SampledFrom([]string{`{"everyDays":3}`, `{"monthly":true}`, `{"confirmed":true}`,
+				do[planShown](d, "POST", "/api/journeys/"+journey+"/plan", rapid.SampledFrom([]string{`{"everyDays":3}`, `{"monthly":true}`,
 					`{"windows":[{"days":["sun"],"fromHour":20,"toHour":22}]}`, `{"pausedUntil":"` + calendar.DayOf(at.AddDate(0, 0, 9), d.zone).String() + `"}`, `{"pausedUntil":""}`}).Draw(rt, "agreed"))
 			default:
 				at = d.ringing(rt, journey, at)

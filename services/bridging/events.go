@@ -37,13 +37,21 @@ var subscriptions = flow.Table(
 	flow.OnEvent(schemas.ConsentDeclined, consent),
 	flow.OnEvent(schemas.ConsentWithdrawn, consent), // a yes taken back is a no
 	flow.OnEvent(schemas.ConsentLapsed, consent),
-	flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
+	flow.OnEvent(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64, e flow.Event) {
+		k.Bar(at, d.MustNotKnow)
+		if d.Reachable {
+			latest(&k.ReachedAt, e.Time)
+		}
+	}),
+	flow.OnEvent(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64, e flow.Event) {
+		k.Close(at, d)
+		latest(&k.ClosedAt, e.Time)
+	}),
 	flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 		k.Take(schemas.Transition{At: at, Held: true})
 	}),
 	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Transition{At: at}) }),
 	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Transition{At: at}) }),
-	flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
 	flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 		k.Contact.Apply(schemas.Answered{At: at})
 	}),
@@ -66,7 +74,9 @@ var subscriptions = flow.Table(
 )
 
 func consent(k *JourneyState, d schemas.ConsentData, at int64, e flow.Event) {
-	k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at))
+	said := schemas.AnswerOf(schemas.Type(e.Type), at)
+	said.When = e.Time
+	k.addConsent(d, said)
 }
 
 // effects gathers what follows for the plans and calls of a batch, for one statement each.
@@ -205,12 +215,12 @@ func (f *effects) emitTry(r *record, c Changes) {
 		if newest && c.Move != nil && c.Move.ID == t.Call {
 			d.Again = c.Move.On.String()
 		}
-		d.Navigator = newest && (t.Outcome == OutcomeWrongNumber || c.Finish != nil && r.State.inARow(t.Call))
+		d.Navigator = t.Outcome == OutcomeWrongNumber && r.State.broken() || newest && c.Finish != nil && r.State.inARow(t.Call)
 		r.emit(schemas.CallUnanswered, d)
 	case OutcomeOther:
 		r.emit(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: t.Call, On: on, Navigator: r.State.broken()})
 	case OutcomeStop:
-		r.emit(schemas.AskedToStop, schemas.AskedToStopData{Call: t.Call, By: t.By})
+		r.emit(schemas.AskedToStop, schemas.AskedToStopData{Call: t.Call, By: t.By, At: t.At})
 	case OutcomeNotMade:
 		r.emit(schemas.CallNotMade, schemas.CallNotMadeData{Call: t.Call, Reason: t.Reason, On: on})
 	}

@@ -35,6 +35,8 @@ type desk struct {
 	srv  *httptest.Server
 	mu   sync.Mutex
 	who  principal.Principal
+	// sequence is the last that hears gave out.
+	sequence int64
 }
 
 func newDesk(t *testing.T, cfg Config) *desk {

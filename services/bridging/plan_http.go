@@ -31,8 +31,6 @@ type planAsked struct {
 	RemindPerson *bool   `json:"remindPerson"`
 	// PausedUntil is the first local day on which calls go on; empty to go on now.
 	PausedUntil *string `json:"pausedUntil"`
-	// Confirmed: the person was asked, and said that they may be rung this way.
-	Confirmed bool `json:"confirmed"`
 	// Reviewed: the plan was looked at with the person today.
 	Reviewed bool `json:"reviewed"`
 }
@@ -135,9 +133,6 @@ func (a api) plan(w http.ResponseWriter, r *http.Request) error {
 		agreed, fault := body.agree(rec.State.Agreed, calendar.DayOf(tx.Now, a.zone))
 		if fault != "" {
 			return httpx.NewProblem(http.StatusBadRequest, "Please look again: %s.", fault)
-		}
-		if body.Confirmed {
-			agreed.ConfirmedAt = tx.Now
 		}
 		rec.State.Agreed = agreed
 		return a.commit(tx, []*record{rec})

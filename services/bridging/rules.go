@@ -24,6 +24,11 @@ type JourneyState struct {
 	Appointments map[string]*Appointment `json:"appointments,omitempty"`
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
 	Contact      schemas.Answered        `json:"contact,omitzero"` // Yes: contact may be made
+	// AnsweredAt is when the person last answered about calls, ReachedAt when somebody last recorded how they may be reached,
+	// ClosedAt when the journey was last closed.
+	AnsweredAt time.Time `json:"answeredAt,omitzero"`
+	ReachedAt  time.Time `json:"reachedAt,omitzero"`
+	ClosedAt   time.Time `json:"closedAt,omitzero"`
 	// Agreed is what the person agreed about their calls; Tries what became of calls, in the order in which it happened.
 	Agreed              Agreement `json:"agreed,omitzero"`
 	Tries               []Try     `json:"tries,omitempty"`
@@ -109,8 +114,20 @@ func (k *JourneyState) addAnswered(d schemas.ServiceAnsweredData) {
 const answerWaiting = "waiting"
 
 func (k *JourneyState) addConsent(d schemas.ConsentData, said schemas.Answered) {
-	if slices.Contains(d.Purposes, schemas.PurposeBridging) {
-		k.Consent.Apply(d.Organisation, said)
+	if !slices.Contains(d.Purposes, schemas.PurposeBridging) {
+		return
+	}
+	if !said.Lapsed {
+		latest(&k.AnsweredAt, said.When)
+	}
+	said.When = time.Time{} // one time is kept, of the last
+	k.Consent.Apply(d.Organisation, said)
+}
+
+// latest keeps the latest of some times.
+func latest(kept *time.Time, when time.Time) {
+	if when.After(*kept) {
+		*kept = when.UTC()
 	}
 }
 

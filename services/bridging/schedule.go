@@ -50,8 +50,6 @@ type Agreement struct {
 	RemindPerson bool `json:"remindPerson,omitempty"`
 	// PausedUntil is the first local day on which calls go on.
 	PausedUntil string `json:"pausedUntil,omitempty"`
-	// ConfirmedAt is when the person last said that they may be rung this way after all.
-	ConfirmedAt time.Time `json:"confirmedAt,omitzero"`
 	// ReviewedOn is the local day on which the plan was last looked at with the person, or somebody was asked to.
 	ReviewedOn string `json:"reviewedOn,omitempty"`
 }

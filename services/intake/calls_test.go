@@ -1,11 +1,13 @@
 package intake
 
 import (
+	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
@@ -76,6 +78,103 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 			p.must(t, want, caller, "GET", path, "")
 			claim(p, t, journey, 5, p.clock.Now().Add(time.Hour)) // the same claim again opens nothing
 			p.must(t, want, caller, "GET", path, "")
+		})
+	}
+}
+
+func readJSON[T any](t testing.TB, text string) (read T) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(text), &read); err != nil {
+		t.Fatal(err)
+	}
+	return read
+}
+
+// What is said on the telephone is kept as what it is: the person's stop is their no to calls, with giver and time, told to
+// all who act on it; another's is no answer of theirs. A number that another answers is not used, by anybody, until somebody
+// has recorded how to reach the person. Any order, any repetition and what was said since end in the same.
+func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
+	t.Parallel()
+	const call = "33333333-3333-4333-8333-333333333333"
+	type state struct{ calls, giver, contact string }
+	const yes = `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`
+	const card = `{"channels":[{"channel":"phone","value":"07700 900131","confirmed":true},{"channel":"text","value":"+447700900131","confirmed":true},
+		{"channel":"email","value":"a@example.org","confirmed":true}]}`
+	type heard struct {
+		*process
+		journey string
+	}
+	say := func(typ schemas.Type, data func(s heard) any) func(*testing.T, heard) {
+		return func(t *testing.T, s heard) { s.hear(t, offerEvent(t, s.journey, typ, 6, s.clock.Now(), data(s))) }
+	}
+	stop := func(by string, ago time.Duration) func(*testing.T, heard) {
+		return say(schemas.AskedToStop, func(s heard) any { return schemas.AskedToStopData{Call: call, By: by, At: s.clock.Now().Add(-ago)} })
+	}
+	other := func(navigator bool) func(*testing.T, heard) {
+		return say(schemas.CallOtherPerson, func(heard) any { return schemas.CallOtherPersonData{Call: call, Navigator: navigator} })
+	}
+	post := func(path, body string) func(*testing.T, heard) {
+		return func(t *testing.T, s heard) {
+			s.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+s.journey+path, body)
+		}
+	}
+	all, mail := "phone,text,email", "email"
+	for name, tc := range map[string]struct {
+		do   []func(*testing.T, heard)
+		want state
+	}{
+		"they said stop":           {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, 0)}, state{"withdrawn", "person", all}},
+		"twice, and a yes since":   {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, time.Minute), post("/consent", yes), stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
+		"written down after a yes": {[]func(*testing.T, heard){post("/consent", yes), stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
+		"another said stop":        {[]func(*testing.T, heard){stop(schemas.StoppedByOther, 0)}, state{"given", "person", all}},
+		"somebody else, once":      {[]func(*testing.T, heard){other(false)}, state{"given", "person", all}},
+		"somebody else, twice":     {[]func(*testing.T, heard){other(true)}, state{"given", "person", mail}},
+		"a wrong number": {[]func(*testing.T, heard){say(schemas.CallUnanswered, func(heard) any {
+			return schemas.CallUnansweredData{Call: call, Why: schemas.WrongNumber, Navigator: true}
+		})}, state{"given", "person", mail}},
+		"nobody answers, twice":       {[]func(*testing.T, heard){say(schemas.CallUnanswered, func(heard) any { return schemas.CallUnansweredData{Call: call, Why: schemas.NoAnswer, Navigator: true} })}, state{"given", "person", all}},
+		"asked since":                 {[]func(*testing.T, heard){other(true), post("/contact", card)}, state{"given", "person", all}},
+		"asked since, and said again": {[]func(*testing.T, heard){other(true), post("/contact", card), other(true)}, state{"given", "person", all}},
+		"other things since":          {[]func(*testing.T, heard){other(true), post("/contact", `{"needs":["quiet-place"]}`)}, state{"given", "person", mail}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			here := newSite(t)
+			at := &clock.Shifted{}
+			at.Set(time.Until(evening))
+			here.clock = at
+			p := here.start()
+			journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+			s := heard{p, journey}
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", strings.Replace(yes, `"how"`, `"giver":"person","how"`, 1))
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact", card)
+			at.Set(at.Offset() + 10*time.Minute)
+			for _, do := range tc.do {
+				do(t, s)
+				p.run(t, p.clock.Now(), p.applySaidOnCalls)
+				p.run(t, p.clock.Now(), p.applySaidOnCalls)
+			}
+			answers := readJSON[struct{ Consent []consentShown }](t, p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", ""))
+			var got state
+			for _, a := range answers.Consent {
+				if a.Purpose == schemas.PurposeBridging {
+					got.calls, got.giver = string(a.State), a.Giver
+				}
+			}
+			p.hear(t, offerEvent(t, journey, schemas.CallClaimed, 9, p.clock.Now(), schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: caller.Mark(), Until: p.clock.Now().Add(time.Hour)}))
+			if got.calls == "given" {
+				var ways []string
+				for _, one := range readJSON[callPerson](t, p.must(t, http.StatusOK, caller, "GET", "/api/calls/"+call+"/person", "")).Contact {
+					ways = append(ways, one.Channel)
+				}
+				got.contact = strings.Join(ways, ",")
+			} else {
+				got.contact = all
+				p.must(t, http.StatusNotFound, caller, "GET", "/api/calls/"+call+"/person", "")
+			}
+			if got != tc.want {
+				t.Errorf("kept as %+v, want %+v", got, tc.want)
+			}
 		})
 	}
 }

@@ -27,13 +27,17 @@ type journeyState struct {
 }
 
 // Handle applies a batch of events: which journeys are open, so that a person who comes back joins theirs, and which
-// were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner.
+// were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner; and what
+// was said on the telephone.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
 		if err := s.applyJourneys(tx, fresh); err != nil {
 			return err
 		}
 		if err := applyCalls(tx, fresh); err != nil {
+			return err
+		}
+		if err := keepSaidOnCalls(tx, fresh); err != nil {
 			return err
 		}
 		return applyOffers(tx, fresh)

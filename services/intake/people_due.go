@@ -21,6 +21,7 @@ func (s *Service) peopleDue() []flow.Due {
 		{Name: "consent-expiring", Every: time.Minute, Limit: 100, Run: s.remindOfConsents},
 		{Name: "contact-questions", Every: 10 * time.Second, Limit: 50, Run: s.askAboutContact},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
+		{Name: "said-on-calls", Every: time.Second, Limit: 50, Run: s.applySaidOnCalls},
 		{Name: "birthdays", Every: time.Minute, Limit: 200, Run: s.reviewBirthdays},
 		{Name: "content", Every: time.Minute, Limit: 500, Run: s.eraseContent},
 	}

@@ -351,11 +351,14 @@ func (s *Service) emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf,
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(_ *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
+	return changeCard(s, w, r, func(tx *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
 		card := said.over(sub.card)
+		if card.ChannelsAt = sub.card.ChannelsAt; said.has("channels") || said.has("noSafeChannel") {
+			card.ChannelsAt = tx.Now
+		}
 		if said.Value.NoSafeChannel && !said.has("channels") {
 			card.Channels = nil
 		}
@@ -369,7 +372,7 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 			return unprocessable(fault)
 		}
 		sub.card = card
-		sub.reached = (said.has("channels") || said.Value.NoSafeChannel) && card.Confirmed()
+		sub.reached = (said.has("channels") || said.Value.NoSafeChannel) && card.Reachable()
 		return nil
 	})
 }

@@ -590,7 +590,7 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.AskedToStop: on(func(k *JourneyState, d schemas.AskedToStopData, at int64, when time.Time) shown {
 		if d.By == schemas.StoppedByOther && k.Stop.apply(at, when) {
-			k.StopCall = d.Call
+			k.StopCall, k.StopAt = d.Call, d.At.UTC()
 		}
 		return shown{"by": d.By}
 	}),

@@ -329,7 +329,7 @@ var rules = []rule{
 			return s.Call.ID
 		}},
 
-	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.Stop.When) }, navigator,
+	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.Stop.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Stop.At) }},
 

@@ -468,7 +468,7 @@ func rung(t *rapid.T, s *teller) {
 	case 3:
 		s.say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: call, Navigator: rapid.Bool().Draw(t, "navigator")})
 	case 4:
-		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: call, By: schemas.StoppedByOther})
+		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: call, By: schemas.StoppedByOther, At: s.at})
 	case 5:
 		s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: call, Kind: rapid.SampledFrom([]string{"needed-now", "safety", "worse"}).Draw(t, "help"), DueAt: s.at.Add(time.Hour)})
 	default:

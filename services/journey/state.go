@@ -49,6 +49,7 @@ type JourneyState struct {
 	// Stop is that somebody on the telephone asked for the calls to stop, in the person's place; StopCall on which.
 	Stop     Subscribed `json:"stop,omitzero"`
 	StopCall string     `json:"stopCall,omitempty"`
+	StopAt   time.Time  `json:"stopAt,omitzero"` // when it was said, which may have been written down later
 	// Lapsed is when an answer counted no more, by purpose: the person is asked from then on.
 	Lapsed map[string]Subscribed `json:"lapsed,omitempty"`
 	// ToldUpTo is up to what change the person has been told, by the sequence of follow-up.

@@ -242,7 +242,7 @@ var everyKind = map[string]ending{
 	}, reached, func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
 	stepAskToStop: {func(s *teller) {
 		s.call("c1")
-		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: "c1", By: schemas.StoppedByOther})
+		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: "c1", By: schemas.StoppedByOther, At: s.at})
 	},
 		func(s *teller) { s.consent(true, schemas.PurposeBridging) }, consented},
 	helpKind + "needed-now": {func(s *teller) { s.help(schemas.HelpNow) }, helped, helpedElsewhere},

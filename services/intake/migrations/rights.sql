@@ -28,3 +28,5 @@ grant select on doubted_record to login;
 grant select, insert on facility to login;
 grant update (placed, placed_by, placed_at) on facility to login;
 grant select, insert on facility_placing to login;
+grant select, insert on said_on_call to login;
+grant update (applied_at) on said_on_call to login;

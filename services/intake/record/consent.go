@@ -144,6 +144,15 @@ func answerOf(answers []Answer, purpose, towards, today string, records ...strin
 	return named.stateOn(today)
 }
 
+// TakesBack is the no to a purpose that somebody says to whoever rings: it takes back the yes that any answer gave, or is
+// the no of somebody who has given none.
+func TakesBack(answers []Answer, purpose string) ConsentState {
+	if slices.ContainsFunc(answers, func(a Answer) bool { return a.Purpose == purpose && a.State == ConsentGiven }) {
+		return ConsentWithdrawn
+	}
+	return ConsentDeclined
+}
+
 // ConsentFault says what is wrong with an answer to be recorded, or nothing.
 func ConsentFault(a Answer, before ConsentState, who Guard, today string) string {
 	switch {

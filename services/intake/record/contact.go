@@ -3,6 +3,7 @@ package record
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"footbridge/libs/written"
 	"footbridge/schemas"
@@ -27,6 +28,8 @@ type Card struct {
 	NeedsNote string      `json:"needsNote,omitempty"`
 	Note      string      `json:"note,omitempty"`
 	Wishes    Preferences `json:"wishes,omitzero"`
+	// ChannelsAt is when somebody last recorded the channels.
+	ChannelsAt time.Time `json:"channelsAt,omitzero"`
 }
 
 // Channel is one way to reach the person.
@@ -38,6 +41,8 @@ type Channel struct {
 	FromHour        int  `json:"fromHour,omitempty"`
 	ToHour          int  `json:"toHour,omitempty"`
 	MayLeaveMessage bool `json:"mayLeaveMessage,omitempty"`
+	// Paused: it is another's number, or another answers it. It is not used before the person was asked.
+	Paused bool `json:"paused,omitempty"`
 }
 
 // NamedPerson may hear what is said here, and nothing else.
@@ -116,6 +121,31 @@ func (c Card) Confirmed() bool {
 	return c.NoSafeChannel || slices.ContainsFunc(c.Channels, func(ch Channel) bool { return ch.Confirmed })
 }
 
+// Reachable says that a way may be used, or that none is safe and something else was arranged.
+func (c Card) Reachable() bool { return c.NoSafeChannel || len(c.Usable()) > 0 }
+
+// PausePhone is the card of somebody whose telephone another answered at a time: it is rung no more, and no text goes to its
+// number, until somebody has recorded how to reach them. What was recorded since stands.
+func (c Card) PausePhone(at time.Time) (paused Card, changed bool) {
+	if c.ChannelsAt.After(at) {
+		return c, false
+	}
+	var numbers []string
+	for _, channel := range c.Channels {
+		if channel.Channel == "phone" {
+			numbers = append(numbers, channel.Value)
+		}
+	}
+	c.Channels = slices.Clone(c.Channels)
+	for i, channel := range c.Channels {
+		same := func(number string) bool { return sameContact(number, channel.Value) }
+		if !channel.Paused && slices.ContainsFunc(numbers, same) {
+			c.Channels[i].Paused, changed = true, true
+		}
+	}
+	return c, changed
+}
+
 // Questions are what a message brought that differs from what the person confirmed: somebody asks them, and until
 // then what they confirmed stands.
 func (c Card) Questions(fed Identity) []string {
@@ -145,7 +175,7 @@ func sameContact(a, b string) bool {
 func (c Card) Usable() []Channel {
 	var usable []Channel
 	for _, channel := range c.Channels {
-		if c.NoSafeChannel || !channel.Confirmed {
+		if c.NoSafeChannel || !channel.Confirmed || channel.Paused {
 			continue
 		}
 		if channel.FromHour == 0 && channel.ToHour == 0 {
