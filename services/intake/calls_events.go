@@ -33,7 +33,9 @@ func readSaidOnCall(e flow.Event) (said saidOnCall, ok bool, err error) {
 	switch schemas.Type(e.Type) {
 	case schemas.AskedToStop:
 		d, err := flow.Decode[schemas.AskedToStopData](e)
-		said.what, said.at = saidStop, d.At
+		if said.what = saidStop; !d.At.IsZero() { // absent in what was published before the event said when
+			said.at = d.At
+		}
 		return said, d.By == schemas.StoppedByPerson, err
 	case schemas.CallOtherPerson:
 		d, err := flow.Decode[schemas.CallOtherPersonData](e)

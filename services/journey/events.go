@@ -590,7 +590,9 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.AskedToStop: on(func(k *JourneyState, d schemas.AskedToStopData, at int64, when time.Time) shown {
 		if d.By == schemas.StoppedByOther && k.Stop.apply(at, when) {
-			k.StopCall, k.StopAt = d.Call, d.At.UTC()
+			if k.StopCall, k.StopAt = d.Call, d.At.UTC(); d.At.IsZero() {
+				k.StopAt = when // by the event's version before it said when
+			}
 		}
 		return shown{"by": d.By}
 	}),
