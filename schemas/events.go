@@ -516,6 +516,8 @@ type OfferClearedData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// Opaque id of the partner.
 	Partner string `json:"partner" is:"partner"`
+	// By when the partner is asked to answer, if it is told today.
+	AnswerBy *time.Time `json:"answerBy,omitempty"`
 }
 
 // OfferPausedData says that an offer keeps its place, and that nobody outside is told anything of it until it is cleared

@@ -49,6 +49,10 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
+		schemas.Delivery: func(e schemas.Entry) bool {
+			return asks(e) || turns(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed ||
+				noun(e, "consent") && e.Type != schemas.ConsentExpiring
+		},
 	}
 	for _, service := range services {
 		for _, e := range schemas.Registry() {
@@ -64,6 +68,12 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 func waits(e schemas.Entry) bool {
 	return (noun(e, "discharge", "referral", "consent") && e.Type != schemas.ConsentExpiring) || e.Type == schemas.PathwayDecided ||
 		e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed
+}
+
+// asks says whether an event is part of what a partner is told of an offer.
+func asks(e schemas.Entry) bool {
+	return noun(e, "offer", "appointment", "followup") && !slices.Contains([]schemas.Type{schemas.OfferSent, schemas.OfferAcknowledged,
+		schemas.OfferQuestioned, schemas.OfferPossiblyKnown, schemas.OfferExhausted}, e.Type)
 }
 
 // opens says whether an event opens to a partner who somebody is, or ends that.

@@ -20,7 +20,7 @@ export FOOTBRIDGE_KEYS=secrets FOOTBRIDGE_KEK_FILE=secrets/kek
 chmod 600 secrets/*
 if [ ! -e .env ]; then
   {
-    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY GATEWAY SENTINEL; do
+    for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY DELIVERY GATEWAY SENTINEL; do
       printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
     done
     printf 'FOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'

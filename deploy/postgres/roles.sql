@@ -32,7 +32,7 @@ declare
 	waits constant text[][] := array[['statement_timeout', '2min'], ['lock_timeout', '30s'], ['idle_in_transaction_session_timeout', '1min']];
 	wait text[];
 	-- On a server shared with others, shorten the list to the services that live there.
-	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'gateway', 'console'];
+	services constant text[] := array['intake', 'threshold', 'followup', 'bridging', 'journey', 'delivery', 'gateway', 'console'];
 begin
 	foreach role in array array['footbridge_sentinel'] || (select array_agg('footbridge_' || s) from unnest(services) as s) loop
 		if not exists (select from pg_roles where rolname = role) then

@@ -99,6 +99,9 @@ type Config struct {
 
 	// KeepOutbox is for how many days published events are kept (45). The stream must keep less.
 	KeepOutbox int
+	// ByDay are tables of the service's own that are partitioned by day like the outbox, with the days each is kept: their
+	// partitions are made ahead, again where more days have passed at once, and dropped with the outbox's.
+	ByDay map[string]int
 
 	// ParkTries is how often a parked event is tried again before it is a dead letter (8); ParkDelay is the wait
 	// before the first of them (5 s), doubled each time.

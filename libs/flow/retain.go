@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"time"
 
 	"footbridge/libs/pg"
@@ -12,13 +13,22 @@ import (
 // partitionsAhead is for how many days partitions stand ready: longer than anybody will be away at a time.
 const partitionsAhead = 8
 
-// makePartitions makes the day partitions of the outbox that will be needed, by the system's clock.
+// makePartitions makes the day partitions that will be needed, by the system's clock.
 func (f *Flow) makePartitions(ctx context.Context) error {
 	now := f.cfg.Clock.Now()
-	if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
-		return fmt.Errorf("making partitions of the outbox: %w", err)
+	for table := range f.byDay() {
+		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
+			return fmt.Errorf("making partitions of %s: %w", table, err)
+		}
 	}
 	return nil
+}
+
+// byDay are the tables that are partitioned by day, with the days each is kept.
+func (f *Flow) byDay() map[string]int {
+	all := map[string]int{"outbox": f.cfg.KeepOutbox}
+	maps.Copy(all, f.cfg.ByDay)
+	return all
 }
 
 // keepRetention makes partitions ahead and drops those that have been kept for long enough.
@@ -31,8 +41,10 @@ func (f *Flow) keepRetention(ctx context.Context) {
 		if !ok {
 			return false, nil
 		}
-		if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, "outbox", pg.ByUUIDv7, now.AddDate(0, 0, -f.cfg.KeepOutbox)); f.mayStay(err) != nil {
-			return false, fmt.Errorf("dropping old partitions of the outbox: %w", err)
+		for table, keep := range f.byDay() {
+			if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -keep)); f.mayStay(err) != nil {
+				return false, fmt.Errorf("dropping old partitions of %s: %w", table, err)
+			}
 		}
 		return false, nil
 	})

@@ -106,7 +106,7 @@ func (w *writes) dispatch(r *record) {
 		next.PlacedAt, next.PlacedWeek = w.Now, monday(w.today())
 		w.take(next.Partner)
 		w.raise(r, next)
-		w.follow(r, next, []Effect{next.cleared()})
+		w.follow(r, next, []Effect{next.cleared(w.Zone)})
 	case !w.Now.Before(o.AnswerBy):
 		w.follow(r, o, o.end(stateWithdrawn, becauseNotDelivered, w.Moment))
 	default:

@@ -185,7 +185,7 @@ func (o *Offer) pause(w Moment) []Effect {
 // resume lets a paused offer go on: its clocks start again.
 func (o *Offer) resume(p Partner, named bool, w Moment) []Effect {
 	o.Paused, o.Nudged = false, ""
-	effects := []Effect{o.cleared()}
+	effects := []Effect{o.cleared(w.Zone)}
 	switch {
 	case o.asked():
 		o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
@@ -225,14 +225,15 @@ func outcomeBy(day calendar.Day, p Partner, w Moment) time.Time {
 func (o *Offer) place(p Partner, w Moment) []Effect {
 	o.PlacedAt, o.PlacedWeek, o.Nudged = w.Now, monday(w.today()), ""
 	o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
-	return []Effect{o.cleared()}
+	return []Effect{o.cleared(w.Zone)}
 }
 
 // mayBeSent says whether an offer that has not gone anywhere may be told to its partner.
 func (o *Offer) mayBeSent() bool { return o.open() && !o.PlacedAt.IsZero() && !o.Paused }
 
-func (o *Offer) cleared() Effect {
-	return Effect{schemas.OfferCleared, schemas.OfferClearedData{Offer: o.ID, Partner: o.Partner}}
+func (o *Offer) cleared(zone *time.Location) Effect {
+	by := o.AnswerBy.In(zone)
+	return Effect{schemas.OfferCleared, schemas.OfferClearedData{Offer: o.ID, Partner: o.Partner, AnswerBy: &by}}
 }
 
 func (o *Offer) paused() Effect {

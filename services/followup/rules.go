@@ -376,7 +376,7 @@ func (c *Changes) agree(w Desired, open *Offer, fit Candidate, m Moment) {
 	}
 	switch after := open.mayBeSent(); {
 	case after && !before:
-		c.Effects = []Effect{open.cleared()}
+		c.Effects = []Effect{open.cleared(m.Zone)}
 	case before && !after:
 		c.Effects = []Effect{open.paused()}
 	}

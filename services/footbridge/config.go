@@ -87,13 +87,14 @@ type addrs struct {
 	Followup  string `env:"FOLLOWUP_ADDR" default:"127.0.0.1:8083" as:"hostport" help:"followup's own HTTP port"`
 	Bridging  string `env:"BRIDGING_ADDR" default:"127.0.0.1:8084" as:"hostport" help:"bridging's own HTTP port"`
 	Journey   string `env:"JOURNEY_ADDR" default:"127.0.0.1:8085" as:"hostport" help:"journey's own HTTP port"`
+	Delivery  string `env:"DELIVERY_ADDR" default:"127.0.0.1:8087" as:"hostport" help:"delivery's own HTTP port"`
 	Console   string `env:"CONSOLE_ADDR" default:"127.0.0.1:8086" as:"hostport" help:"console's own HTTP port"`
 }
 
 func (a addrs) of(name string) string {
 	return map[string]string{
 		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Followup: a.Followup, schemas.Bridging: a.Bridging,
-		schemas.Journey: a.Journey, schemas.Console: a.Console,
+		schemas.Journey: a.Journey, schemas.Delivery: a.Delivery, schemas.Console: a.Console,
 	}[name]
 }
 
@@ -242,7 +243,7 @@ func chosen(only []string) ([]string, error) {
 
 // serviceNames are the services in the order in which they start.
 func serviceNames() []string {
-	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Intake, schemas.Console, schemas.Gateway}
+	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Intake, schemas.Console, schemas.Gateway}
 }
 
 // withSchema are the services with tables.
@@ -250,7 +251,7 @@ func withSchema() []string { return append(stateful(), schemas.Gateway) }
 
 // stateful are the services with a schema, a durable and a NATS user.
 func stateful() []string {
-	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
 }
 
 // splitAddr takes host:port apart.

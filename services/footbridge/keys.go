@@ -59,7 +59,6 @@ func holders(development bool) []keyring.Holder {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
 	all = append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console},
-		keyring.Holder{Name: schemas.Delivery, NATS: true},
 		keyring.Holder{Name: sentinelName, NATS: true, Database: true}, keyring.Holder{Name: ownerName, NATS: true},
 		keyring.Holder{Name: schemas.OperatorsKey})
 	if development {

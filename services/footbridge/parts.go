@@ -20,6 +20,7 @@ import (
 	"footbridge/schemas"
 	"footbridge/services/bridging"
 	"footbridge/services/console"
+	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/gateway"
 	"footbridge/services/intake"
@@ -49,7 +50,7 @@ func newProcess(p *platform, runner *service.Runner) (*process, error) {
 func (p *process) add(name string) {
 	start := map[string]func(context.Context, *service.Health) error{
 		schemas.Intake: p.runIntake, schemas.Threshold: p.runThreshold, schemas.Followup: p.runFollowup,
-		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
+		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Delivery: p.runDelivery, schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
 	}[name]
 	p.runner.Add(name, start)
 }
@@ -201,6 +202,24 @@ func (p *process) runJourney(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	return p.serveFlow(ctx, h, journey.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, f, pool, p.clock) })
+}
+
+func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
+	pool, err := p.pool(ctx, delivery.Name)
+	if err != nil {
+		return err
+	}
+	s, err := delivery.New(delivery.Config{})
+	if err != nil {
+		return err
+	}
+	f, err := p.flowOf(ctx, delivery.Name, pool, func(c *flow.Config) {
+		c.Subjects, c.Handle, c.Due, c.ByDay = delivery.Subjects(), s.Handle, s.Due(), delivery.ByDay()
+	})
+	if err != nil {
+		return err
+	}
+	return p.serveFlow(ctx, h, delivery.Name, f, noRoutes(delivery.Name))
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {

@@ -24,6 +24,7 @@ import (
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
+	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/gateway"
 	"footbridge/services/intake"
@@ -55,7 +56,7 @@ type platform struct {
 func migrationsOf(name string) pg.Service {
 	own := map[string]fs.FS{
 		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(), schemas.Followup: followup.Migrations(),
-		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(),
+		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(), schemas.Delivery: delivery.Migrations(),
 	}[name]
 	if name == schemas.Gateway { // it has no part in events
 		return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: name, FS: gateway.Migrations()}}}
@@ -355,7 +356,7 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		switch {
 		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(schemas.Journey), nil)
-		case slices.Contains(stateful(), entry.Holder), entry.Holder == schemas.Delivery:
+		case slices.Contains(stateful(), entry.Holder):
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(entry.Holder), schemas.SubjectsSubscribedBy(entry.Holder))
 		case entry.Holder != ownerName:
 			continue

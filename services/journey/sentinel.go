@@ -30,7 +30,7 @@ type SentinelConfig struct {
 	Flow *flow.Flow
 	// Pool is logged in as journey; Held as footbridge_sentinel, which sees each service's view held and no more.
 	Pool, OnHold *pgxpool.Pool
-	// Services have a view held ("intake", "threshold", "followup", "bridging", "journey").
+	// Services have a view held ("intake", "threshold", "followup", "bridging", "journey", "delivery").
 	Services []string
 
 	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
@@ -73,7 +73,7 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		return nil, err
 	}
 	if len(cfg.Services) == 0 {
-		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
 	}
 	cfg.Every, cfg.Slice = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.Slice, 1000)
 	cfg.Decide, cfg.Grace = cmp.Or(cfg.Decide, 5*time.Minute), cmp.Or(cfg.Grace, grace)

@@ -21,7 +21,7 @@ var eventRow = regexp.MustCompile("^\\| `([a-z-]+\\.[a-z-]+\\.v[0-9]+)` \\| ([a-
 func subscribers(t *Tree) []Finding {
 	found := t.documentedSubscribers()
 	constants := t.typeConstants()
-	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey} {
+	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery} {
 		handled, at := t.handled(service, constants)
 		if at == "" && len(schemas.SubscribedBy(service)) == 0 {
 			continue

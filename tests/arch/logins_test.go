@@ -15,6 +15,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 	"footbridge/services/bridging"
+	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
@@ -48,6 +49,7 @@ var guarded = map[string][]string{
 	},
 	threshold.Name: {`delete from decision`, `delete from journey_state`, `delete from directory_version`, `delete from asked`, `delete from answered`, `delete from override`},
 	followup.Name:  {`delete from offer`, `delete from partner`, `delete from journey_state`},
+	delivery.Name:  {`delete from partner_event`, `update partner_event set position = position`, `update partner_event set id = id`, `delete from partner`, `delete from offer`, `delete from journey_state`},
 	bridging.Name:  {`delete from call`, `delete from plan`, `delete from journey_state`},
 }
 

@@ -14,6 +14,7 @@ import (
 	"footbridge/libs/pg"
 	"footbridge/libs/testkit"
 	"footbridge/services/bridging"
+	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
@@ -23,7 +24,7 @@ import (
 func stateful() []pg.Service {
 	own := map[string]fs.FS{
 		intake.Name: intake.Migrations(), threshold.Name: threshold.Migrations(), followup.Name: followup.Migrations(),
-		bridging.Name: bridging.Migrations(), journey.Name: journey.Migrations(),
+		bridging.Name: bridging.Migrations(), journey.Name: journey.Migrations(), delivery.Name: delivery.Migrations(),
 	}
 	var all []pg.Service
 	for name, migrations := range own {

@@ -168,7 +168,7 @@ func leap(r *rand.Rand, s *stand, kind string, hour time.Duration) injection {
 // breakRows makes the stored rows of the newest journeys unreadable, in one service, for a while.
 func breakRows(r *rand.Rand, _ *stand) injection {
 	const broken, rows = `"unreadable"`, 20
-	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey})
+	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery})
 	table, key := service+".journey_state", "journey"
 	if service == schemas.Journey {
 		table, key = "journey.journey", "id"

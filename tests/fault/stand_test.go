@@ -41,7 +41,7 @@ var events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridg
 
 // services run in two processes each; those of stateful have a schema and a durable consumer.
 var (
-	stateful = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+	stateful = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
 	services = append(slices.Clone(stateful), schemas.Console, schemas.Gateway)
 )
 
@@ -190,7 +190,7 @@ func (s *stand) environment(p *proc) []string {
 		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
 		"FOOTBRIDGE_FAILPOINTS=" + p.points, "FOOTBRIDGE_CLOCK_FILE=" + p.clockFile(), "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
 	}
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Console} {
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Console} {
 		addr := p.addr
 		if p.service != name {
 			_, number, _ := strings.Cut(p.name, "/")
@@ -224,7 +224,7 @@ func (s *stand) logf(format string, args ...any) {
 func (s *stand) makeKeys() {
 	s.t.Helper()
 	var all []keyring.Holder
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway,
 		schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey} {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}

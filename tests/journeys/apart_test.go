@@ -44,7 +44,7 @@ func newApart(t *testing.T) *apart {
 	t.Helper()
 	dir := t.TempDir()
 	a := &apart{t: t, dir: dir, keys: keyring.At(filepath.Join(dir, "keys")), addrs: map[string]string{}}
-	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "console", "http", "mllp"} {
+	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "delivery", "console", "http", "mllp"} {
 		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = testkit.FreeAddr(t)
 	}
 	a.command(nil, "keys", "new")
@@ -175,7 +175,7 @@ func (a *apart) copy(from, to string) {
 func (a *apart) startAll() (journey *system.Launched) {
 	a.t.Helper()
 	var all []*system.Launched
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, schemas.Console} {
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, schemas.Console, schemas.Delivery} {
 		all = append(all, a.start(name, "serve", "--only", name))
 	}
 	all = append(all, a.start(schemas.SentinelKey, "sentinel"), a.start(schemas.StreamsKey, "streams", "keep"))

@@ -352,7 +352,7 @@ func TestNothingThatIdentifiesSomebodyLeavesTheirSealedRecord(t *testing.T) {
 // exported waits for the spans of every service that took part, for metrics and for logs.
 func exported(s *system.System) error {
 	for path, names := range map[string][]string{
-		"/v1/traces":  {schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway},
+		"/v1/traces":  {schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway},
 		"/v1/metrics": {schemas.Intake, schemas.Journey}, "/v1/logs": {schemas.Threshold, schemas.Followup},
 	} {
 		for _, name := range names {

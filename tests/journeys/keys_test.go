@@ -179,7 +179,7 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	passwords := map[string]bool{}
-	for _, thief := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Console, schemas.SentinelKey} {
+	for _, thief := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Console, schemas.SentinelKey} {
 		own := s.Keys(thief)
 		signer, err := own.Signer()
 		if err != nil {

@@ -23,7 +23,7 @@ import (
 )
 
 // thieves are all who have a key file.
-var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway,
+var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
 
 // Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or
@@ -117,7 +117,7 @@ func TestAStolenPasswordOpensItsOwnSchemaAndNothingElse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder := keyring.At(filepath.Join(dir, "keys"))
-	logins := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, pg.Sentinel}
+	logins := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway, pg.Sentinel}
 	passwords := map[string]string{}
 	for _, name := range logins {
 		if _, err := folder.Make(nil, keyring.Holder{Name: name, Database: true}); err != nil {
@@ -210,7 +210,7 @@ func TestAStolenKeySignsNobodyElseToAnyService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	audiences := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, schemas.Console}
+	audiences := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway, schemas.Console}
 	for _, thief := range thieves {
 		own, err := folder.Private(thief)
 		if err != nil {

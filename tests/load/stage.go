@@ -161,7 +161,7 @@ func holders() []keyring.Holder {
 
 // speakers are the services that say events.
 func speakers() []string {
-	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey}
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
 }
 
 // child is a process that ends with us.

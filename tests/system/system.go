@@ -37,6 +37,7 @@ import (
 	"footbridge/libs/testkit"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
+	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/gateway"
 	"footbridge/services/intake"
@@ -78,7 +79,7 @@ func Services() []pg.Service {
 		fs   fs.FS
 	}{
 		{intake.Name, intake.Migrations()}, {threshold.Name, threshold.Migrations()}, {followup.Name, followup.Migrations()},
-		{bridging.Name, bridging.Migrations()}, {journey.Name, journey.Migrations()},
+		{bridging.Name, bridging.Migrations()}, {journey.Name, journey.Migrations()}, {delivery.Name, delivery.Migrations()},
 	}
 	var all []pg.Service
 	for _, s := range own {

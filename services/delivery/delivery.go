@@ -1,0 +1,71 @@
+// Package delivery brings to partners what they may know of their offers, by every way out, and says whether it came.
+//
+// In: offer.*, appointment.* and followup.completed (followup); consent.given, declined, withdrawn and lapsed,
+// person.contact-stopped, contact-resumed and preferences-changed (intake); journey.held, released, closed and reopened
+// (journey). Out: delivery.made, delivery.failed; and to each partner the events of its own log.
+//
+// Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?). View: held, for the sentinel.
+//
+// It promises:
+//   - a partner has one log; its positions begin at 1, have no gap, and are in the order of commits: they are given out under
+//     the partner's row. Every way out is a cursor over it, with the same events, positions, ids and bytes (ADR 27);
+//   - a partner is told of its own offers alone, and of one only once it was cleared; an offer's id is the partner's own, and
+//     neither the person nor the journey is in what it is told;
+//   - what was taken back before it was given out is not given out: another event stands in its place, with its id and
+//     position, and that it was taken back is an event of its own position. What was given out once keeps its bytes;
+//   - a stop, a hold or a no is told as soon as it is known here, whoever else acts on it;
+//   - the same events in any order, with repetitions, end in the same state, and tell nothing twice;
+//   - an offer that did not come to its partner in time is said (delivery.failed), so that a human tells them another way.
+//
+// That an offer was handed over is no evidence that anybody knows of it: nothing here says so before a human acted.
+package delivery
+
+import (
+	"embed"
+	"io/fs"
+	"time"
+
+	"footbridge/schemas"
+)
+
+// Name is the schema, the durable consumer and the source.
+const Name = schemas.Delivery
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrations are the tables of this service; they come after flow's.
+func Migrations() fs.FS {
+	sub, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	return sub
+}
+
+// keepLog is for how many days a partner's log is kept, and with it what a cursor may begin at.
+const keepLog = 90
+
+// ByDay are the tables that are partitioned by day, with the days each is kept.
+func ByDay() map[string]int { return map[string]int{"partner_event": keepLog} }
+
+// Config is what delivery needs. Fields with a default may be left zero.
+type Config struct {
+	// TellWithin is how long an offer may take to come to its partner before a human is asked to tell them another way (3 h,
+	// so that they hear within 4).
+	TellWithin time.Duration
+}
+
+// Service brings events to partners. Any number of replicas may run.
+type Service struct {
+	tellWithin time.Duration
+}
+
+// New makes the service.
+func New(cfg Config) (*Service, error) {
+	s := &Service{tellWithin: cfg.TellWithin}
+	if s.tellWithin <= 0 {
+		s.tellWithin = 3 * time.Hour
+	}
+	return s, nil
+}
