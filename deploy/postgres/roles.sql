@@ -24,8 +24,9 @@ declare
 	role text;
 	owner text;
 	open regprocedure;
-	-- So that no login can take all connections: how many processes of a service there may be, times their pools (10).
-	connections constant int := 40;
+	-- So that no login can take all connections: six times FOOTBRIDGE_DATABASE_CONNECTIONS (12), for two processes, two
+	-- that take their place in a rolling restart, the sentinel, and what people run meanwhile by hand.
+	connections constant int := 72;
 	-- What a login may hold, so that neither a statement gone astray nor a process that stopped in the middle of a
 	-- transaction keeps others waiting for ever. A healthy statement takes a second; migrations run as the owner, without
 	-- these. Your own values stay where you set some.

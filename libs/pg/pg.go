@@ -76,7 +76,7 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 	conf.MinConns = int32(cfg.MinConns)
 	conf.MaxConnLifetime = 30 * time.Minute // follows a failover or a changed role setting
 	conf.MaxConnLifetimeJitter = 5 * time.Minute
-	conf.MaxConnIdleTime = 5 * time.Minute
+	conf.MaxConnIdleTime = time.Minute // what a busy minute took is given back: others of the same login need it
 	conf.ConnConfig.ConnectTimeout = 5 * time.Second
 	conf.ConnConfig.DefaultQueryExecMode = pgx.QueryExecModeCacheStatement
 	conf.ConnConfig.StatementCacheCapacity = 512
@@ -163,7 +163,7 @@ func advise(err error) error {
 	case errors.As(err, &pgErr) && pgErr.Code == "3D000":
 		return fmt.Errorf("%w: create it (CREATE DATABASE) or correct the last part of the URL", err)
 	case errors.As(err, &pgErr) && pgErr.Code == "53300":
-		return fmt.Errorf("%w: raise max_connections or lower the pools", err)
+		return fmt.Errorf("%w: raise max_connections or the login's own limit (alter role … connection limit), or lower FOOTBRIDGE_DATABASE_CONNECTIONS", err)
 	case unreachable(err):
 		return fmt.Errorf("%w: check that PostgreSQL is running and that host and port in the URL are right", err)
 	}

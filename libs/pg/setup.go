@@ -162,6 +162,11 @@ func closePublic(ctx context.Context, tx pgx.Tx) error {
 		where n.nspname = 'public' and a.grantee = 0 and a.privilege_type = 'CREATE')`)
 }
 
+// LoginConnections is how many connections the login of a service may have, of which each process opens at most pool:
+// two processes, two that take their place in a rolling restart, the sentinel where it looks into this schema, and what
+// people run meanwhile by hand.
+func LoginConnections(pool int) int { return 6 * pool }
+
 // ensureLogin makes a login that owns nothing and inherits nothing.
 func ensureLogin(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig) error {
 	role := Role(service)

@@ -1,10 +1,13 @@
 package main
 
 import (
+	"fmt"
+	"os"
 	"strings"
 	"testing"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/pg"
 	"footbridge/libs/service"
 	"footbridge/libs/telemetry"
 	"footbridge/schemas"
@@ -44,5 +47,26 @@ func TestTheGatewayReachesEveryServiceThatAPathIsPromisedOf(t *testing.T) {
 	o.Addrs.Journey = ""
 	if _, err := p.backends(); err == nil || !strings.Contains(err.Error(), "of journey") {
 		t.Errorf("a service without an address: %v", err)
+	}
+}
+
+// TestALoginHasRoomForARollingRestart: two processes of a service and the sentinel held every connection that their
+// login had, so that nothing could be run by hand beside them, and the script for production allowed fewer still.
+func TestALoginHasRoomForARollingRestart(t *testing.T) {
+	t.Parallel()
+	o, _, err := load[struct{}](nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	script, err := os.ReadFile("../../deploy/postgres/roles.sql")
+	if err != nil {
+		t.Fatal(err)
+	}
+	limit := pg.LoginConnections(o.Config.Connections)
+	if limit < 5*o.Config.Connections+4 {
+		t.Errorf("a login has %d connections, and five processes take %d", limit, 5*o.Config.Connections)
+	}
+	if says := fmt.Sprintf("connections constant int := %d;", limit); !strings.Contains(string(script), says) {
+		t.Errorf("roles.sql does not say %q", says)
 	}
 }

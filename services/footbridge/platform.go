@@ -163,7 +163,7 @@ func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string
 	if err != nil {
 		return nil, err
 	}
-	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password, Connections: 4 * c.Connections})
+	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password, Connections: pg.LoginConnections(c.Connections)})
 	if err != nil {
 		return nil, err
 	}

@@ -40,6 +40,7 @@ func makers(s *stand) []maker {
 		killService, pauseService, killAtPoint(syscall.SIGKILL), killAtPoint(syscall.SIGSTOP), killBroker, pauseBroker, killDatabase, pauseDatabase,
 		deleteTheStream, recreateTheStream, rollBackBroker, deleteConsumer, loseCommitAnswers, holdTransaction,
 		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks, leapAhead, leapBack, breakRows,
+		restoreAlone,
 	}
 	if s.disk != "" {
 		all = append(all, fillDisk)

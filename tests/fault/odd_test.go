@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +18,7 @@ import (
 	"footbridge/libs/bus"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
+	"footbridge/libs/testkit"
 	"footbridge/schemas"
 )
 
@@ -201,5 +204,45 @@ func breakRows(r *rand.Rand, _ *stand) injection {
 				where j.`+key+` = was.id and j.known::text = $3`, ids, were, broken)
 			return err
 		})(mending, s)
+	}}
+}
+
+// restoreAlone restores the schema of one service from a backup of some seconds before, as a site would: its processes
+// stopped, the others running. intake is not among them: what only it was told is nowhere else (the runbook's step 5).
+func restoreAlone(r *rand.Rand, _ *stand) injection {
+	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey})
+	later := time.Duration(2+r.IntN(4)) * time.Second
+	return injection{"one service restored alone", service, func(ctx context.Context, s *stand) error {
+		for _, number := range []string{"/1", "/2"} { // one backup of a service at a time
+			p := s.procs[service+number]
+			p.busy.Lock()
+			defer p.busy.Unlock()
+		}
+		var restore func(context.Context, testkit.Administrator) error
+		if err := withDatabase(func(ctx context.Context, conn *pgx.Conn) (err error) {
+			restore, err = testkit.BackupTo(ctx, conn, service)
+			return err
+		})(ctx, s); err != nil {
+			return err
+		}
+		pause(ctx, later)
+		for _, number := range []string{"/1", "/2"} {
+			p := s.procs[service+number]
+			p.takeDown(syscall.SIGTERM)
+			defer p.bringUp("")
+		}
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute) // half restored is no state to leave
+		defer cancel()
+		if err := withDatabase(func(ctx context.Context, conn *pgx.Conn) error { return restore(ctx, conn) })(ctx, s); err != nil {
+			return err
+		}
+		return asOwner(ctx, s, func(ctx context.Context) error {
+			begin := exec.CommandContext(ctx, s.binary, "restored", service)
+			begin.Env = s.environment(s.procs[service+"/1"])
+			if out, err := begin.CombinedOutput(); err != nil {
+				return fmt.Errorf("footbridge restored %s: %w: %s", service, err, out)
+			}
+			return nil
+		})
 	}}
 }
