@@ -25,7 +25,7 @@ func BenchmarkABatchIsApplied(b *testing.B) {
 	}
 }
 
-// BenchmarkAnEventIsNoticedToChangeNothing is the comparison alone: what is known as JSON, twice.
+// BenchmarkAnEventIsNoticedToChangeNothing is the comparison alone: the values of what is known, twice.
 func BenchmarkAnEventIsNoticedToChangeNothing(b *testing.B) {
 	s, err := New(Config{})
 	if err != nil {
