@@ -28,10 +28,9 @@ type JourneyState struct {
 	Expiring  Subscribed `json:"expiring,omitzero"`
 	Questions Answer     `json:"questions,omitzero"`
 	Merged    Answer     `json:"merged,omitzero"`
-	// Missing are facts that somebody asks for; Facts says of each that it was stated, or asked for in vain (Yes), or is
-	// known no more.
-	Missing Missing           `json:"missing,omitzero"`
-	Facts   map[string]Answer `json:"facts,omitempty"`
+	// Missing are facts that somebody asks for; Facts what was last said of each.
+	Missing Missing             `json:"missing,omitzero"`
+	Facts   map[string]FactSaid `json:"facts,omitempty"`
 	// Ages are what was said of the person's age, TakesOver who looks after them from 18 on, and Met that they have met.
 	Ages      []AgeSaid `json:"ages,omitempty"`
 	TakesOver string    `json:"takesOver,omitempty"`
@@ -102,6 +101,10 @@ type Answer struct {
 }
 
 func (a Answer) is(yes bool) bool { return a.At > 0 && a.Yes == yes }
+
+// FactSaid is the sequence of what was last said of a fact: that it is so, or was asked for in vain; negative, that it is
+// known no more. A journey has many facts and is stored often, so that each is a number and no more.
+type FactSaid int64
 
 // Visit is one time in A&E or urgent care, or one request for support. The greater of Recorded and Withdrawn is how
 // it stands: a withdrawal that arrives before what it withdraws is a tombstone.
@@ -573,22 +576,20 @@ func (k *JourneyState) state(at int64, when time.Time, facts *schemas.Facts, tak
 	for name, value := range facts.Fields() {
 		switch {
 		case !value.IsZero() || slices.Contains(notSaid, name):
-			k.fact(name, at, when, true)
+			k.fact(name, at, FactSaid(at))
 		case slices.Contains(takenBack, name):
-			k.fact(name, at, when, false)
+			k.fact(name, at, FactSaid(-at))
 		}
 	}
 }
 
-func (k *JourneyState) fact(name string, at int64, when time.Time, stated bool) {
+func (k *JourneyState) fact(name string, at int64, said FactSaid) {
 	if k.Facts == nil {
-		k.Facts = map[string]Answer{}
+		k.Facts = map[string]FactSaid{}
 	}
-	said := k.Facts[name]
-	if said.apply(at, when) {
-		said.Yes = stated
+	if at > max(int64(k.Facts[name]), -int64(k.Facts[name])) {
+		k.Facts[name] = said
 	}
-	k.Facts[name] = said
 }
 
 // addAge keeps what was said of the age, each event once, in the order in which it was said.
@@ -623,7 +624,7 @@ func (k *JourneyState) turning() (since AgeSaid, ok bool) {
 
 // missing are the facts that are asked for still, in the order in which they open most.
 func (k *JourneyState) missing() []string {
-	return slices.DeleteFunc(slices.Clone(k.Missing.Facts), func(name string) bool { return k.Facts[name].is(true) })
+	return slices.DeleteFunc(slices.Clone(k.Missing.Facts), func(name string) bool { return k.Facts[name] > 0 })
 }
 
 func (k *JourneyState) help(id string, change func(h *Help)) {
