@@ -708,13 +708,18 @@ func findOpenDoubles(tx *flow.Tx) error {
 // away where nothing is left to say: of some records, or of all where none are named.
 func flagDoubles(tx *flow.Tx, records []string, limit int) ([]*record.Visit, error) {
 	var found []*record.Visit
-	tx.Queue(`with doubted as (select record from doubted_record)
+	tx.Queue(`with doubted as materialized (select record from doubted_record),
+		looked_at as materialized (
+			select id from visit where may_be_double and not withdrawn
+			union
+			select v.id from doubted cross join lateral (select record as id union all select id from person where survivor = record) owner
+			join visit v on v.person = owner.id)
 		select v.id::text, v.organisation, v.number, v.version, v.says::text, wanted.it
-		from journey j join visit v on v.journey = j.id join person p on p.id = v.person
+		from visit v join journey j on j.id = v.journey join person p on p.id = v.person
 		cross join lateral (select coalesce(p.survivor, p.id) in (select record from doubted) or (coalesce(v.says -> 'request' ->> 'double', '') <> ''
 			and coalesce(v.says -> 'request' ->> 'settled', '') <> 'true') as it) wanted
-		where j.state <> 'closed' and not v.withdrawn and ($1::uuid[] is null or p.id = any($1) or p.survivor = any($1))
-			and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false) and v.id <> all($3::uuid[])
+		where v.id = any(array(select id from looked_at)) and j.state <> 'closed' and not v.withdrawn
+			and ($1::uuid[] is null or p.id = any($1) or p.survivor = any($1)) and wanted.it <> coalesce(v.says #> '{raised,flags}' ? 'possible-double', false) and v.id <> all($3::uuid[])
 		order by v.organisation, v.number limit $2 for update of v skip locked`, records, limit, tx.Postponed()).Query(func(rows pgx.Rows) error {
 		var v record.Visit
 		var says string
