@@ -60,14 +60,22 @@ type Facts struct {
 func (f *Facts) Fields() iter.Seq2[string, reflect.Value] {
 	return func(yield func(string, reflect.Value) bool) {
 		all := reflect.ValueOf(f).Elem()
-		for i := range all.NumField() {
-			name, _, _ := strings.Cut(all.Type().Field(i).Tag.Get("json"), ",")
+		for i, name := range factNames {
 			if !yield(name, all.Field(i)) {
 				return
 			}
 		}
 	}
 }
+
+// factNames are the names of the facts on the wire, in the order of their fields.
+var factNames = func() (names []string) {
+	for field := range reflect.TypeFor[Facts]().Fields() {
+		name, _, _ := strings.Cut(field.Tag.Get("json"), ",")
+		names = append(names, name)
+	}
+	return names
+}()
 
 // Merge takes over each fact that other states, and forgets those that are taken back. What other leaves out stays.
 func (f *Facts) Merge(other Facts, takenBack []string) {

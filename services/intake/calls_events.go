@@ -95,9 +95,9 @@ func (s *Service) applySaid(tx *flow.Tx, said saidOnCall) error {
 	if said.what == saidNumber {
 		return s.pauseNumber(tx, sub, said.at)
 	}
-	storeAnswers(tx, sub.Organisation, []record.Answer{{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: schemas.PurposeBridging,
-		State: record.TakesBack(sub.answers, schemas.PurposeBridging), Giver: "person", How: "spoken", By: string(schemas.Caller), Version: record.Version{StatedAt: said.at}}})
-	return nil
+	return storeAnswers(tx, []record.Answer{{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: schemas.PurposeBridging,
+		State: record.TakesBack(sub.answers, schemas.PurposeBridging), Giver: "person", How: "spoken", By: string(schemas.Caller),
+		Version: record.Version{StatedAt: said.at}, Organisation: sub.Organisation}})
 }
 
 // pauseNumber keeps a number from being used that another answers, unless somebody recorded since how to reach the person.

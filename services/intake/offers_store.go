@@ -108,8 +108,11 @@ func storeClosings(q queuer, closed map[string]closing) {
 		where j.id = t.id and (closed_turn < t.turn or answered_upto < t.answered)`, journeys, turns, answered)
 }
 
-// noteYes queues with which sequence a yes to follow-up is told on a journey.
-func noteYes(q queuer, kind schemas.Type, journey string, sequence int64, data any) {
+// yesTold is with which sequence a yes to follow-up was told last, by journey and whom it is to.
+type yesTold map[[2]string]int64
+
+// note keeps that an event is told, if it is such a yes.
+func (y yesTold) note(kind schemas.Type, journey string, sequence int64, data any) {
 	d, ok := data.(schemas.ConsentData)
 	if kept, is := data.(*schemas.ConsentData); is {
 		d, ok = *kept, true
@@ -117,6 +120,20 @@ func noteYes(q queuer, kind schemas.Type, journey string, sequence int64, data a
 	if !ok || kind != schemas.ConsentGiven || !slices.Contains(d.Purposes, schemas.PurposeFollowUp) {
 		return
 	}
-	q.Queue(`insert into yes_told (journey, towards, told) values ($1, $2, $3)
-		on conflict (journey, towards) do update set told = excluded.told where yes_told.told < excluded.told`, journey, d.Organisation, sequence)
+	to := [2]string{journey, d.Organisation}
+	y[to] = max(y[to], sequence)
+}
+
+// store queues what was noted; an earlier word changes nothing.
+func (y yesTold) store(q queuer) {
+	if len(y) == 0 {
+		return
+	}
+	var journeys, towards []string
+	var told []int64
+	for _, to := range slices.SortedFunc(maps.Keys(y), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
+		journeys, towards, told = append(journeys, to[0]), append(towards, to[1]), append(told, y[to])
+	}
+	q.Queue(`insert into yes_told (journey, towards, told) select journey, towards, told from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(journey, towards, told)
+		on conflict (journey, towards) do update set told = excluded.told where yes_told.told < excluded.told`, journeys, towards, told)
 }

@@ -179,7 +179,7 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 	for _, given := range request.Answers {
 		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
 			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
-			Version: record.Version{StatedAt: tx.Now}}
+			Version: record.Version{StatedAt: tx.Now}, Organisation: sub.Organisation}
 		before := record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
 		if fault := record.ConsentFault(a, before, sub.guard, today); fault != "" {
 			return unprocessable(fault)
@@ -189,7 +189,9 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 		}
 		fresh = append(fresh, a)
 	}
-	storeAnswers(tx, sub.Organisation, fresh)
+	if err := storeAnswers(tx, fresh); err != nil {
+		return err
+	}
 	sub.answers = append(sub.answers, fresh...)
 	j.tell(sub.Journey, emittedByAnswers(sub, fresh, today)...)
 	return nil

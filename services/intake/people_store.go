@@ -310,26 +310,58 @@ func emitOn(tx *flow.Tx, told map[string][]record.JourneyEvent) error {
 	if err := tx.Flush(); err != nil {
 		return err
 	}
+	yes := yesTold{}
 	for _, journey := range journeys {
 		if last[journey] == 0 {
 			return fmt.Errorf("giving events out on journey %s: there is no such journey", journey)
 		}
 		for i, say := range told[journey] {
 			version := last[journey] - int64(len(told[journey])-1-i)
-			noteYes(tx, say.Kind, journey, tx.Sequence(version), say.Data)
+			yes.note(say.Kind, journey, tx.Sequence(version), say.Data)
 			tx.Emit(flow.Emission{Type: string(say.Kind), Journey: journey, Version: version, Correlation: first[journey], Data: say.Data})
 		}
 	}
+	yes.store(tx)
 	return nil
 }
 
-func storeAnswers(q queuer, organisation string, answers []record.Answer) {
-	for _, a := range answers {
-		q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
-			values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, nullif($14, '')::date, $15) on conflict do nothing`,
-			a.ID, organisation, a.Person, a.Journey, a.Purpose, a.Towards, a.State == record.ConsentGiven, string(a.State), a.Giver, a.How, record.OrNone(a.Told), a.By,
-			a.Doubt, a.Until, a.Version.StatedAt)
+// storeAnswers queues answers, each kept once.
+func storeAnswers(q queuer, answers []record.Answer) error {
+	n := len(answers)
+	if n == 0 {
+		return nil
 	}
+	text := map[string][]string{}
+	column := func(name, value string) { text[name] = append(text[name], value) }
+	given, doubts, at := make([]bool, n), make([]bool, n), make([]time.Time, n)
+	for i, a := range answers {
+		told, err := json.Marshal(record.OrNone(a.Told))
+		if err != nil {
+			return fmt.Errorf("writing what somebody was told: %w", err)
+		}
+		column("message", a.ID)
+		column("organisation", a.Organisation)
+		column("person", a.Person)
+		column("journey", a.Journey)
+		column("purpose", a.Purpose)
+		column("towards", a.Towards)
+		column("state", string(a.State))
+		column("giver", a.Giver)
+		column("how", a.How)
+		column("told", string(told))
+		column("by", a.By)
+		column("until", a.Until)
+		given[i], doubts[i], at[i] = a.State == record.ConsentGiven, a.Doubt, a.Version.StatedAt
+	}
+	q.Queue(`insert into consent (message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until_day, said_at)
+		select message, organisation, person, journey, purpose, towards, given, state, giver, how,
+			case when told = '[]' then '{}' else array(select jsonb_array_elements_text(told::jsonb)) end, recorded_by, doubt, nullif(until, '')::date, said_at
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::bool[], $8::text[], $9::text[], $10::text[], $11::text[],
+				$12::text[], $13::bool[], $14::text[], $15::timestamptz[])
+			as t(message, organisation, person, journey, purpose, towards, given, state, giver, how, told, recorded_by, doubt, until, said_at)
+		on conflict do nothing`, text["message"], text["organisation"], text["person"], text["journey"], text["purpose"], text["towards"], given,
+		text["state"], text["giver"], text["how"], text["told"], text["by"], doubts, text["until"], at)
+	return nil
 }
 
 func storeNote(q queuer, sub vault.Key, person, journey, kind string, value any, by string, now time.Time) error {
@@ -986,16 +1018,18 @@ func keepFacts(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjec
 	if err != nil {
 		return err
 	}
-	all, _ := book.Apply(sub.supplied.Facts, sub.supplied.Retracted, record.FactVersion{Version: record.Version{StatedAt: tx.Now}, Way: record.WayPreferences})
-	for i := range all {
-		all[i].Person, all[i].By = sub.Person, recordedBy(who)
-	}
+	said, _ := book.Apply(sub.supplied.Facts, sub.supplied.Retracted, record.FactVersion{Version: record.Version{StatedAt: tx.Now}, Way: record.WayPreferences})
 	text, err := json.Marshal(book)
 	if err != nil {
 		return fmt.Errorf("writing the facts of person %s: %w", sub.Person, err)
 	}
 	tx.Queue(`update person set facts = $2::jsonb, version = version + 1 where id = $1::uuid`, sub.Person, string(text))
-	storeStated(tx, all, tx.Now)
+	if said != nil {
+		said.Person, said.By = sub.Person, recordedBy(who)
+		if err := storeStated(tx, []record.StatedFacts{*said}, tx.Now); err != nil {
+			return err
+		}
+	}
 	for _, v := range visits {
 		v.RowVersion++
 		v.Published.Facts.Merge(sub.supplied.Facts, sub.supplied.Retracted)

@@ -679,27 +679,33 @@ func optional(id string) *string {
 }
 
 // storeFresh queues what persons answered, as reports passed it on.
-func storeFresh(q queuer, w *record.UnitOfWork) {
-	for _, a := range w.Fresh {
-		storeAnswers(q, a.Organisation, []record.Answer{a})
-	}
+func storeFresh(q queuer, w *record.UnitOfWork) error {
+	err := storeAnswers(q, w.Fresh)
 	w.Fresh = nil
+	return err
 }
 
 // storeStated queues facts as they were said.
-func storeStated(q queuer, all []record.StatedFact, now time.Time) {
-	var persons, facts, values, ways, roles []string
-	var messages []*string
-	var at []time.Time
-	for _, said := range all {
-		persons, facts, values = append(persons, said.Person), append(facts, said.Fact), append(values, said.Value)
-		ways, roles, messages, at = append(ways, said.Way), append(roles, said.By), append(messages, optional(said.Message)), append(at, said.StatedAt)
+func storeStated(q queuer, all []record.StatedFacts, now time.Time) error {
+	if len(all) == 0 {
+		return nil
 	}
-	if len(persons) > 0 {
-		q.Queue(`insert into fact_said (person, fact, value, way, by_role, message, said_at, received_at)
-			select person, fact, value::jsonb, way, by_role, message, said_at, $8 from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::uuid[], $7::timestamptz[])
-				as t(person, fact, value, way, by_role, message, said_at)`, persons, facts, values, ways, roles, messages, at, now)
+	n := len(all)
+	persons, facts, ways, roles := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	messages, at := make([]*string, n), make([]time.Time, n)
+	for i, said := range all {
+		text, err := json.Marshal(said.Facts)
+		if err != nil {
+			return fmt.Errorf("writing what was said of person %s: %w", said.Person, err)
+		}
+		persons[i], facts[i], ways[i], roles[i] = said.Person, string(text), said.Way, said.By
+		messages[i], at[i] = optional(said.Message), said.StatedAt
 	}
+	q.Queue(`insert into stated_facts (person, facts, way, by_role, message, said_at, received_at)
+		select person, facts::jsonb, way, by_role, message, said_at, $7
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[]) as t(person, facts, way, by_role, message, said_at)`,
+		persons, facts, ways, roles, messages, at, now)
+	return nil
 }
 
 // decideMessages queues the end of a quarantine: the question has been answered.

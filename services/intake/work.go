@@ -28,12 +28,13 @@ type transaction struct {
 	rows        []*inboundMessage
 	changed     []*record.Visit                  // beside those of the world
 	told        map[string][]record.JourneyEvent // by journey, beside what world gives out
+	yes         yesTold
 }
 
 func newTransaction(s *Service, batch []*inboundMessage) *transaction {
 	world := record.NewUnit(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
 	world.Waits = s.waits
-	j := &transaction{service: s, batch: batch, locks: newLocks(), unit: world,
+	j := &transaction{service: s, batch: batch, locks: newLocks(), unit: world, yes: yesTold{},
 		decided: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
 	for _, a := range batch {
 		a.lock(j.locks)
@@ -100,8 +101,12 @@ func (j *transaction) end(tx *flow.Tx) error {
 	}
 	storeNumbers(tx, j.unit.Linked)
 	storeStops(tx, j.unit)
-	storeFresh(tx, j.unit)
-	storeStated(tx, j.unit.Version, tx.Now)
+	if err := storeFresh(tx, j.unit); err != nil {
+		return err
+	}
+	if err := storeStated(tx, j.unit.Stated, tx.Now); err != nil {
+		return err
+	}
 	if err := storeVisits(tx, append(j.changed, j.unit.ChangedVisits()...)); err != nil {
 		return err
 	}
@@ -112,6 +117,7 @@ func (j *transaction) end(tx *flow.Tx) error {
 	decideMessages(tx, j.released, record.Joined, reading.ReasonAnswered, "coding", tx.Now)
 	holdMessages(tx, j.quarantined, tx.Now.Add(j.service.quarantineFor))
 	storeJourneys(tx, j.unit.ChangedJourneys())
+	j.yes.store(tx)
 	return emitOn(tx, j.told)
 }
 
@@ -151,7 +157,7 @@ func (j *transaction) emit(tx *flow.Tx, all []record.Emission) {
 		}
 		known.Told, known.Changed = known.Told+1, true
 		emission.Version, emission.Correlation = known.Told, known.FirstEvent
-		noteYes(tx, say.Type, say.Journey, tx.Sequence(known.Told), say.Data)
+		j.yes.note(say.Type, say.Journey, tx.Sequence(known.Told), say.Data)
 		if id := tx.Emit(emission); known.FirstEvent == "" {
 			known.FirstEvent = id
 		}

@@ -15,7 +15,7 @@ type captured struct {
 	By      map[string]string          // the service that says a type
 	Details map[string]string          // of the timeline's lines, by type
 	Steps   []capturedStep
-	Facts   []capturedFact // who said what
+	Stated  []capturedFacts // who said what
 	// Contents of the larger columns, and lengths of the sealed ones.
 	Visit, Threshold, Matrix, Directory, Followup, Bridging, Journey string
 	Partner                                                          string
@@ -24,7 +24,7 @@ type captured struct {
 
 type capturedStep struct{ Kind, Basis, Owner string }
 
-type capturedFact struct{ Fact, Value, Way string }
+type capturedFacts struct{ Facts, Way string }
 
 // capture reads one finished journey.
 func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
@@ -44,11 +44,11 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading what a unit wrote: %w", err)
 	}
-	facts, err := db.Query(ctx, `select fact, value::text, way from intake.fact_said s join intake.visit v on v.person = s.person where v.journey = $1::uuid`, journey)
+	facts, err := db.Query(ctx, `select facts::text, way from intake.stated_facts s join intake.visit v on v.person = s.person where v.journey = $1::uuid`, journey)
 	if err != nil {
 		return nil, fmt.Errorf("reading the facts: %w", err)
 	}
-	if c.Facts, err = pgx.CollectRows(facts, pgx.RowToStructByPos[capturedFact]); err != nil {
+	if c.Stated, err = pgx.CollectRows(facts, pgx.RowToStructByPos[capturedFacts]); err != nil {
 		return nil, fmt.Errorf("reading the facts: %w", err)
 	}
 	for _, name := range services {

@@ -67,7 +67,7 @@ var (
 	tVisitSeen = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "withdrawn boolean")
 	tConsent   = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
 
-	tFact    = newTable("intake.fact_said", "", "person uuid", "fact text", "value jsonb", "way text", "by_role text", "message uuid", "said_at timestamptz", "received_at timestamptz")
+	tStated  = newTable("intake.stated_facts", "", "person uuid", "facts jsonb", "way text", "by_role text", "message uuid", "said_at timestamptz", "received_at timestamptz")
 	tIntakes = newTable("intake.journey", "on conflict do nothing", "id uuid", "person uuid", "told bigint", "first_event text", "opened_at timestamptz")
 	tYes     = newTable("intake.yes_told", "on conflict do nothing", "journey uuid", "towards text", "told bigint")
 
@@ -244,7 +244,7 @@ func (h *handWritten) intakeHears(batch []*message, _ time.Time) ([]*rows, []*me
 
 func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*message) {
 	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisit}, {table: tConsent},
-		{table: tFact}, {table: tIntakes}, {table: tYes}}
+		{table: tStated}, {table: tIntakes}, {table: tYes}}
 	var out []*message
 	for _, m := range batch {
 		id, person, visit, journey := clock.NewID(now), clock.NewRandomID(), clock.NewID(now), clock.NewID(now)
@@ -261,8 +261,8 @@ func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*messa
 			all[7].add(id, m.hospital, person, journey, purpose, true, "spoken", "liaison-nurse", now)
 		}
 		if h.sameRows {
-			for _, f := range h.Facts {
-				all[8].add(person, f.Fact, f.Value, f.Way, "", id, now, now)
+			for _, f := range h.Stated {
+				all[8].add(person, f.Facts, f.Way, "", id, now, now)
 			}
 			all[9].add(journey, person, int64(1), m.ID, now)
 			all[10].add(journey, "", int64(1))

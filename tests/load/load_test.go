@@ -57,7 +57,7 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 		} {
 			most := 1.05
 			if (name == nameFootbridge || name == nameSameRows) && what == "rows" {
-				most = 1.35 // the reference stays as it was frozen; since then intake keeps who said each fact, a row each
+				most = 1.35 // the reference stays as it was frozen; since then intake keeps who said each fact
 			}
 			if more := float64(counts[0]) / float64(counts[1]); more < 0.95 || more > most {
 				t.Errorf("%s made %.2f times as many %s as the reference: %d", name, more, what, counts[0])

@@ -141,7 +141,7 @@ type Identity struct {
 	// OtherBirths are the birth dates of records that were merged into this one: none of them crosses, but a child is one.
 	OtherBirths map[string]string `json:"otherBirths,omitempty"`
 	// Version is when each field was last said, so that any order of messages leads to the same person.
-	Version map[string]Version `json:"said,omitempty"`
+	Version ByName[Version] `json:"said,omitempty"`
 }
 
 // ClinicalEvent is one message, read: everything that deciding about it may use. Of the bodies, those of its kind hold

@@ -3,6 +3,7 @@ package record
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -13,8 +14,8 @@ import (
 // FactBook is what was said of a person, fact by fact, each with when it was said and by which way. What a message
 // leaves out stays; only what is taken back by name is known no more.
 type FactBook struct {
-	Facts   schemas.Facts          `json:"facts,omitzero"`
-	Version map[string]FactVersion `json:"said,omitempty"`
+	Facts   schemas.Facts       `json:"facts,omitzero"`
+	Version ByName[FactVersion] `json:"said,omitempty"`
 }
 
 // FactVersion is when a fact was said, and by which way in.
@@ -40,25 +41,27 @@ func (s FactVersion) after(o FactVersion) bool {
 // aboutVisits are facts of one visit to hospital: they are not the person's beyond it.
 var aboutVisits = []string{"route", "assessment", "destination", "age", "ageRisesOn", "lastSelfHarm"}
 
-// StatedFact is one fact as it was said: kept for good, whatever replaces it.
-type StatedFact struct {
-	Person, Fact, Value, Way, Message, By string
-	StatedAt                              time.Time
+// StatedFacts are what was said of a person at one time by one way: kept for good, whatever replaces it.
+type StatedFacts struct {
+	Person, Way, Message, By string
+	StatedAt                 time.Time
+	Facts                    map[string]json.RawMessage // by name; null where it was taken back
 }
 
 // Apply takes over each fact that is stated or taken back, unless something said later stands, and returns all of them
-// as they were said, but for those that say what is known.
-func (b *FactBook) Apply(facts schemas.Facts, takenBack []string, stamp FactVersion) (said []StatedFact, changed bool) {
+// as they were said, but for those that say what is known. said is nil where nothing else was said.
+func (b *FactBook) Apply(facts schemas.Facts, takenBack []string, stamp FactVersion) (said *StatedFacts, changed bool) {
 	stated, cloned := maps.Collect(facts.Fields()), false
 	for name, field := range b.Facts.Fields() {
 		gone := slices.Contains(takenBack, name) && stated[name].IsZero()
 		if stated[name].IsZero() && !gone {
 			continue
 		}
-		known, _ := json.Marshal(field.Interface()) // facts always marshal
-		value, _ := json.Marshal(stated[name].Interface())
-		if string(known) != string(value) || b.Version[name].IsZero() {
-			said = append(said, StatedFact{Fact: name, Value: string(value), Way: stamp.Way, StatedAt: stamp.StatedAt})
+		if b.Version[name].IsZero() || !reflect.DeepEqual(field.Interface(), stated[name].Interface()) {
+			if said == nil {
+				said = &StatedFacts{Way: stamp.Way, StatedAt: stamp.StatedAt, Facts: map[string]json.RawMessage{}}
+			}
+			said.Facts[name], _ = json.Marshal(stated[name].Interface()) // facts always marshal
 		}
 		if slices.Contains(aboutVisits, name) || !stamp.after(b.Version[name]) {
 			continue
@@ -135,9 +138,9 @@ func (w *UnitOfWork) keepFacts(person *Person, s ClinicalEvent, in Incoming) {
 	stamp := s.Version(0)
 	stamp.ArrivalNumber = person.RowVersion
 	said, changed := person.Facts.Apply(s.Facts, s.Retracted, FactVersion{stamp, in.Way})
-	for _, one := range said {
-		one.Person, one.Message, one.By = person.ID, s.Message, s.By
-		w.Version = append(w.Version, one)
+	if said != nil {
+		said.Person, said.Message, said.By = person.ID, s.Message, s.By
+		w.Stated = append(w.Stated, *said)
 	}
 	person.changed = person.changed || changed
 }

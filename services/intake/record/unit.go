@@ -35,8 +35,8 @@ type UnitOfWork struct {
 	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each journey
 	// when that was told.
 	Barred, BarredWere map[string][]string
-	// Version are facts to be kept as they were said.
-	Version []StatedFact
+	// Stated are facts to be kept as they were said.
+	Stated []StatedFacts
 	// RecordOf is the record that a lookup key leads to, which may have been merged into another one since.
 	RecordOf map[string]string
 	// Homes say whose facilities are that are agreed with no organisation.

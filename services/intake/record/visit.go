@@ -58,9 +58,9 @@ type VisitState struct {
 
 	Answers []ReportedAnswer `json:"answers,omitempty"` // passed on, until a journey stands to hang them on
 
-	Facts       schemas.Facts      `json:"facts,omitzero"`
-	StatedFact  map[string]Version `json:"factSaid,omitempty"`
-	PublishedBy string             `json:"raisedBy,omitempty"`
+	Facts       schemas.Facts   `json:"facts,omitzero"`
+	StatedFact  ByName[Version] `json:"factSaid,omitempty"`
+	PublishedBy string          `json:"raisedBy,omitempty"`
 
 	Published Published `json:"raised,omitzero"`
 }
