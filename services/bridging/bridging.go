@@ -7,7 +7,7 @@
 // and what callers do, over HTTP. Out: bridging.proposed, started, paused, resumed, ended and review-asked, call.*,
 // contact.asked-to-stop, help.requested and acknowledged.
 //
-// Tables: journey_state (what is known of a journey), plan, call, rang (who rang), caller, help, rota, page (who was told of a request for help),
+// Tables: journey_state (what is known of a journey), plan, call, rang (who rang), caller, notice (what a caller is to be told of a call), channel_down, help, rota, page (who was told of a request for help),
 // offer. View: held, for the sentinel.
 //
 // It promises:
@@ -21,6 +21,8 @@
 //   - calls follow the rhythm, days and hours that were agreed (usually working days between 10:00 and 19:00 local time), on
 //     no bank holiday of the person's nation and on no day on which somebody else is in touch;
 //   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's yes covers, and never one that must not know;
+//   - a call is kept for who reached the person last, where they work then and have room; whoever is told of one is told in
+//     their own hours, from a row that is there before anything leaves, until a server took it or it is true no more;
 //   - each outcome has its ladder; one that is written down late undoes nothing newer; what was missed is one call.
 //
 // Of help it promises:

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"footbridge/libs/calendar"
 	"footbridge/libs/flow"
@@ -88,7 +89,24 @@ func (c callerShown) into(row *callerRow, has func(string) bool) string {
 	return ""
 }
 
-// away hands the calls of somebody who is ill or away on, until a day: they are anybody's of the team.
+// awayShown is what becomes of the calls of somebody who is ill or away.
+type awayShown struct {
+	HandedOn []string `json:"handedOn"`
+	// Calls says of each who makes it now: a colleague, or the team as a whole; and how many are being told.
+	Calls []handedOn `json:"calls"`
+	// Words are to be shown as they are.
+	Words string `json:"words"`
+}
+
+type handedOn struct {
+	Call  string    `json:"call"`
+	DueAt time.Time `json:"dueAt"`
+	To    string    `json:"to"`
+	Told  int       `json:"told"`
+}
+
+// away hands the calls of somebody who is ill or away on, until a day: to a colleague who works then and has room, who is
+// told; else they are anybody's of the team, and the team is told. They stay the team's in either case.
 func (a api) away(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
@@ -100,9 +118,8 @@ func (a api) away(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var handed []string
+	var shown awayShown
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		handed = []string{}
 		today := calendar.DayOf(tx.Now, a.zone)
 		until := today
 		if body.Until != "" {
@@ -110,20 +127,63 @@ func (a api) away(w http.ResponseWriter, r *http.Request) error {
 				return httpx.NewProblem(http.StatusBadRequest, "Say until which local date (YYYY-MM-DD) you are away; today where it is left out.")
 			}
 		}
-		var row callerRow
-		readCaller(tx, p, &row)
-		if err := tx.Flush(); err != nil {
-			return fmt.Errorf("reading who is away: %w", err)
-		}
-		row.AwayUntil = until.String()
-		saveCaller(tx, p, row)
-		handCallsOn(tx, p, until.String(), func(id string) { handed = append(handed, id) })
-		return tx.Flush()
+		shown, err = a.handOn(tx, p, until)
+		return err
 	})
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, map[string]any{"handedOn": handed})
+	return httpx.WriteJSON(w, http.StatusOK, shown)
+}
+
+func (a api) handOn(tx *flow.Tx, p principal.Principal, until calendar.Day) (shown awayShown, err error) {
+	var row callerRow
+	readCaller(tx, p, &row)
+	if err := tx.Flush(); err != nil {
+		return shown, fmt.Errorf("reading who is away: %w", err)
+	}
+	row.AwayUntil = until.String()
+	saveCaller(tx, p, row)
+	var calls []callOpen
+	var callers []Caller
+	load := map[string]int{}
+	lockCallsOf(tx, p, until.String(), func(c callOpen) { calls = append(calls, c) })
+	callersOf(tx, []string{p.Organisation}, func(c Caller) { callers = append(callers, c) }) // whoever is away is among them, as away
+	loadsOf(tx, p.Organisation, until.String(), load)
+	if err := tx.Flush(); err != nil {
+		return shown, fmt.Errorf("reading the calls of who is away: %w", err)
+	}
+	given := reassign(calls, callers, load, a.zone)
+	giveCalls(tx, given)
+	shown = awayShown{HandedOn: []string{}, Calls: []handedOn{}}
+	untold := 0
+	for _, c := range calls {
+		c.caller = given[c.id]
+		told := c.notices(noticeHandedOn, callers, tx.Now, a.zone)
+		storeNotices(tx, told, tx.Now)
+		to := "team"
+		if c.caller != "" {
+			to = "colleague"
+		}
+		if len(told) == 0 {
+			untold++
+		}
+		shown.HandedOn = append(shown.HandedOn, c.id)
+		shown.Calls = append(shown.Calls, handedOn{Call: c.id, DueAt: c.due.In(a.zone), To: to, Told: len(told)})
+	}
+	shown.Words = awayWords(len(calls), untold)
+	return shown, tx.Flush()
+}
+
+// awayWords say what became of the calls, and what whoever is away has to do themselves.
+func awayWords(calls, untold int) string {
+	switch {
+	case calls == 0:
+		return "You have no calls until then. Get well soon."
+	case untold == 0:
+		return "Your calls are with your team now, and somebody is being told of each. Get well soon."
+	}
+	return fmt.Sprintf("Your calls are on your team's list now. Of %d of them this system can tell nobody: please tell your team yourself. Get well soon.", untold)
 }
 
 func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Principal, do func(tx *flow.Tx, row *callerRow) error) error {

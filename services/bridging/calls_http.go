@@ -74,7 +74,11 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	var found []callListed
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found = nil
-		listCalls(tx, p, day.String(), after, afterID, page.Limit+1, func(c callListed) { found = append(found, c) })
+		hours, err := hoursOf(tx, r, p)
+		if err != nil {
+			return err
+		}
+		listCalls(tx, p, day.String(), hours, now, a.zone.String(), after, afterID, page.Limit+1, func(c callListed) { found = append(found, c) })
 		return tx.Flush()
 	})
 	if err != nil {
@@ -85,6 +89,20 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 		items = append(items, a.callShown(c, p, now))
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(items, page.Limit, func(c callShown) []string { return []string{c.DueAt.UTC().Format(time.RFC3339Nano), c.Call} }))
+}
+
+// hoursOf are the hours by which a caller's list is made; nil where it holds all: for everybody who looks after the list, for
+// who never said when they work, and where all are asked for (all=true).
+func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal) (*callerRow, error) {
+	if p.Role != string(schemas.Caller) || r.URL.Query().Get("all") == "true" {
+		return nil, nil
+	}
+	var row callerRow
+	readCaller(tx, p, &row)
+	if err := tx.Flush(); err != nil || !row.Kept {
+		return nil, err
+	}
+	return &row, nil
 }
 
 func (a api) callShown(c callListed, p principal.Principal, now time.Time) callShown {
@@ -360,7 +378,7 @@ func (a api) enter(tx *flow.Tx, p principal.Principal, t Try, shown *outcomeShow
 		c := rec.Plan.Call
 		shown.Next = &nextCall{Call: c.ID, DueAt: c.DueAt.In(a.zone), Try: c.Try}
 		if t.Outcome == OutcomeReached || t.Outcome == OutcomeHelp {
-			keepCaller(tx, rec.Plan.ID, p.Mark())
+			keepCaller(tx, rec.Plan.ID, p.Mark(), a.zone.String())
 		}
 	}
 	return nil

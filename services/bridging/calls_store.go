@@ -31,14 +31,22 @@ const ofTheirs = `(c.organisation = any($1) or c.team = $2 and c.ended_at is nul
 func theirs(p principal.Principal) []any { return []any{scopeOf(p).Organisations, p.Organisation} }
 
 // listCalls queues open calls that fall due on a local day or before, the soonest first, after a place in the list.
-func listCalls(q flow.Queuer, p principal.Principal, day string, after time.Time, afterID string, limit int, each func(callListed)) {
-	args := append(theirs(p), day, after, afterID, limit)
+//
+// A caller who said when they work sees those of their hours, those that are theirs, and any whose time has come (hours, now,
+// zone); everybody else sees all.
+func listCalls(q flow.Queuer, p principal.Principal, day string, hours *callerRow, now time.Time, zone string, after time.Time, afterID string, limit int, each func(callListed)) {
+	if hours == nil {
+		hours = &callerRow{}
+	}
+	args := append(theirs(p), day, after, afterID, limit, hours.Days, hours.FromHour, hours.ToHour, p.Mark(), now, zone)
 	q.Queue(`select c.id::text, c.journey::text, c.team, c.state, c.due_at, c.on_day::text, c.try, c.late, p.minutes,
 			coalesce(s.known->'agreed'->>'channel', ''), c.caller, c.claim_mark, c.claim_until,
 			(select (t->>'at')::timestamptz from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1),
 			coalesce((select t->>'outcome' from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1), '')
 		from call c join plan p on p.id = c.plan join journey_state s on s.journey = c.journey
 		where c.ended_at is null and c.on_day <= $3::date and `+ofTheirs+` and ($5 = '' or (c.due_at, c.id::text) > ($4, $5))
+			and ($7::int[] is null or c.caller = $10 or c.due_at <= $11 or extract(dow from c.due_at at time zone $12)::int = any($7)
+				and extract(hour from c.due_at at time zone $12) >= $8 and extract(hour from c.due_at at time zone $12) < $9)
 		order by c.due_at, c.id::text limit $6`, args...).Query(func(rows pgx.Rows) error {
 		var c callListed
 		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Journey, &c.Team, &c.State, &c.DueAt, &c.On, &c.Try, &c.Late, &c.Minutes, &c.Channel, &c.Caller,
@@ -82,22 +90,6 @@ func loadOf(q flow.Queuer, p principal.Principal, since time.Time, made, most *i
 		QueryRow(func(row pgx.Row) error { return row.Scan(most) })
 }
 
-// keepCaller queues that the next call of a plan is for who reached the person.
-func keepCaller(q flow.Queuer, plan, mark string) {
-	q.Queue(`update call set caller = $2 where plan = $1::uuid and state = 'scheduled'`, plan, mark)
-}
-
-// handCallsOn queues that the calls of somebody who is away are anybody's of their team: those that fall due until a day.
-func handCallsOn(q flow.Queuer, p principal.Principal, until string, each func(id string)) {
-	q.Queue(`update call set caller = '', claim_of = '', claim_mark = '', claim_until = null
-		where ended_at is null and team = $1 and (caller = $2 or claim_mark = $2) and on_day <= $3::date returning id::text`, p.Organisation, p.Mark(), until).
-		Query(func(rows pgx.Rows) error {
-			var id string
-			_, err := pgx.ForEachRow(rows, []any{&id}, func() error { each(id); return nil })
-			return err
-		})
-}
-
 // callerRow is what is kept of somebody who makes calls.
 type callerRow struct {
 	Days             []int32
@@ -106,6 +98,7 @@ type callerRow struct {
 	Channel, Address string
 	AwayUntil        string
 	HasCalendar      bool
+	Kept             bool // they said something of themselves
 }
 
 // readCaller queues what is kept of p as a caller.
@@ -115,7 +108,7 @@ func readCaller(q flow.Queuer, p principal.Principal, into *callerRow) {
 		p.Organisation, p.Mark()).Query(func(rows pgx.Rows) error {
 		var days []int32
 		_, err := pgx.ForEachRow(rows, []any{&days, &into.FromHour, &into.ToHour, &into.Most, &into.Channel, &into.Address, &into.AwayUntil, &into.HasCalendar},
-			func() error { into.Days = days; return nil })
+			func() error { into.Days, into.Kept = days, true; return nil })
 		return err
 	})
 }
@@ -139,25 +132,6 @@ func findPlan(q flow.Queuer, p principal.Principal, journey string, each func())
 		}
 		return rows.Err()
 	})
-}
-
-// reminder is somebody who makes calls and is reminded of one.
-type reminder struct {
-	call, channel, address string
-	due                    time.Time
-	stage                  int
-}
-
-// dueCalls queues calls about which something is to be done now: their caller is reminded, or they are late.
-func dueCalls(q flow.Queuer, now time.Time, limit int, aside []string, each func(reminder)) {
-	q.Queue(`select c.id::text, coalesce(k.channel, ''), coalesce(k.address, ''), c.due_at, c.reminded
-		from call c left join caller k on k.organisation = c.team and k.mark = c.caller
-		where c.act_at <= $1 and c.id <> all($3::text[]::uuid[]) order by c.act_at, c.id limit $2 for update of c skip locked`, now, limit, aside).
-		Query(func(rows pgx.Rows) error {
-			var r reminder
-			_, err := pgx.ForEachRow(rows, []any{&r.call, &r.channel, &r.address, &r.due, &r.stage}, func() error { each(r); return nil })
-			return err
-		})
 }
 
 // saveReminders queues what was done about calls, for one statement.

@@ -396,7 +396,7 @@ func TestCallersAreRemindedADayAheadAndWhenDue(t *testing.T) {
 	p := newPager(t)
 	d := newDesk(t, Config{Notify: p.sender(t)})
 	journey, call, due := d.active(now)
-	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+p.URL+`/caller","most":2}`); status != http.StatusOK {
+	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+p.URL+`/caller","most":2,"days":`+everyDay+`,"fromHour":0,"toHour":24}`); status != http.StatusOK {
 		t.Fatal(status, text)
 	}
 	next := d.outcome(call, `{"outcome":"reached","answer":"same"}`).Next
@@ -406,6 +406,7 @@ func TestCallersAreRemindedADayAheadAndWhenDue(t *testing.T) {
 	}{{due.Add(time.Hour), 0}, {next.DueAt.Add(-23 * time.Hour), 1}, {next.DueAt.Add(-time.Hour), 0}, {next.DueAt.Add(time.Minute), 1}, {next.DueAt.Add(3 * time.Hour), 1}, {next.DueAt.Add(30 * time.Hour), 0}} {
 		d.at(step.at)
 		d.due("calls")
+		d.due("notices")
 		if got := p.paged(); len(got) != step.want {
 			t.Errorf("at %s: %v", step.at, got)
 		}
@@ -515,5 +516,56 @@ func TestWhatWillFireIsShownByHour(t *testing.T) {
 	}
 	if _, status, _ := do[timersAnswer](d, "GET", "/api/timers?hours=0", ""); status != http.StatusBadRequest {
 		t.Errorf("no hours: %d", status)
+	}
+}
+
+// After a stop, what is late goes out over a time, evenly, the oldest first; none of it is put off beyond its call, what is
+// past its time is late at once, and what is to come stays.
+func TestWhatIsLateIsSpreadAndNoPromiseBroken(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	later := now.Add(24 * time.Hour)
+	d.at(later)
+	minutes := func(n int) time.Time { return later.Add(time.Duration(n) * time.Minute) }
+	for _, row := range []struct{ act, due int }{{-500, -400}, {-300, -100}, {-200, -30}, {-60, 10}, {-50, 600}, {30, 700}} {
+		journey, _ := d.begun()
+		if _, err := d.pool.Exec(t.Context(), `update call set act_at = $2, due_at = $3::timestamptz, on_day = ($3::timestamptz)::date where journey = $1`, journey, minutes(row.act), minutes(row.due)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.as(schemas.Operator, "RXX", "operator")
+	for _, wrong := range []string{`{}`, `{"minutes":0}`, `{"minutes":9999}`} {
+		if _, status, _ := do[spreadShown](d, "POST", "/api/timers/spread", wrong); status != http.StatusBadRequest {
+			t.Errorf("%s: %d", wrong, status)
+		}
+	}
+	d.at(later) // the clock runs on while the test does
+	got, status, text := do[spreadShown](d, "POST", "/api/timers/spread", `{"minutes":100}`)
+	if status != http.StatusOK || got.Calls != 5 {
+		t.Fatalf("%d %s", status, text)
+	}
+	rows, err := d.pool.Query(t.Context(), `select extract(epoch from act_at - $1)::int / 60, late from call order by due_at`, later)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var fires []string
+	for rows.Next() {
+		var minute int
+		var late bool
+		if err := rows.Scan(&minute, &late); err != nil {
+			t.Fatal(err)
+		}
+		fires = append(fires, fmt.Sprint(minute, " ", late))
+	}
+	want := []string{"0 true", "20 false", "40 false", "10 false", "80 false", "30 false"}
+	for i, fire := range fires {
+		var minute, wanted int
+		var late, wantedLate bool
+		fmt.Sscan(fire, &minute, &late)
+		fmt.Sscan(want[i], &wanted, &wantedLate)
+		if late != wantedLate || minute < wanted-2 || minute > wanted+2 {
+			t.Errorf("the %dth fires after %s, want %s", i, fire, want[i])
+		}
 	}
 }

@@ -3,6 +3,7 @@ package bridging
 import (
 	"context"
 	"fmt"
+	"sync"
 	"time"
 
 	"footbridge/libs/calendar"
@@ -16,6 +17,8 @@ func (s *Service) Due() []flow.Due {
 	return []flow.Due{{Name: "help-waits", Every: time.Second, Limit: 64, Run: s.unacknowledged},
 		{Name: "pages", Every: time.Second, Limit: 16, Run: s.leftPages},
 		{Name: "calls", Every: time.Second, Limit: 256, Run: s.remind},
+		{Name: "notices", Every: time.Second, Limit: 32, Run: s.sendNotices},
+		{Name: "channels", Every: 30 * time.Second, Limit: 1, Run: s.alarmOfChannels},
 		{Name: "plans", Every: time.Minute, Limit: 64, Run: s.lookAtPlans}}
 }
 
@@ -42,40 +45,108 @@ func remindAt(due, now time.Time) (stage int, next *time.Time) {
 	return stageLate, nil
 }
 
-// remind tells callers of their calls, a day ahead and when they are due, and marks those that are late. A call that was
-// cancelled, ended or moved has no such time any more.
-func (s *Service) remind(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
-	var found []reminder
-	dueCalls(tx, tx.Now, limit, tx.Postponed(), func(r reminder) {
-		found = append(found, r)
-		tx.Attempt(r.call)
+// kinds of notices by stage.
+var noticeOf = map[int]string{stageAhead: noticeAhead, stageDue: noticeDue, stageLate: noticeLate}
+
+// remind writes down what callers are to be told of their calls, a day ahead and when they are due, and marks those that are
+// late. A call that was cancelled, ended or moved has no such time any more.
+func (s *Service) remind(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	var found []callOpen
+	var teams []string
+	dueCalls(tx, tx.Now, limit, tx.Postponed(), func(c callOpen) {
+		found, teams = append(found, c), append(teams, c.team)
+		tx.Attempt(c.id)
 	})
 	if err := tx.Flush(); err != nil || len(found) == 0 {
 		return 0, err
 	}
+	var callers []Caller
+	callersOf(tx, teams, func(c Caller) { callers = append(callers, c) })
+	if err := tx.Flush(); err != nil {
+		return 0, err
+	}
+	var told []Notice
 	var ids []string
 	var stages []int32
 	var nexts []*time.Time
 	var lates []bool
-	for _, r := range found {
-		stage, next := remindAt(r.due, tx.Now)
-		ids, stages, nexts, lates = append(ids, r.call), append(stages, int32(stage)), append(nexts, next), append(lates, stage == stageLate)
-		if r.channel != "" && stage > r.stage {
-			tx.AfterCommit(func() { s.tellCaller(ctx, r, stage, tx.Now) })
+	for _, c := range found {
+		stage, next := remindAt(c.due, tx.Now)
+		ids, stages, nexts, lates = append(ids, c.id), append(stages, int32(stage)), append(nexts, next), append(lates, stage == stageLate)
+		if stage > c.stage {
+			told = append(told, c.notices(noticeOf[stage], callers, tx.Now, s.zone)...)
 		}
 	}
 	saveReminders(tx, ids, stages, nexts, lates)
+	storeNotices(tx, told, tx.Now)
 	return len(found), nil
 }
 
-// tellCaller sends a reminder, which says that a call waits, when, and where; it is no promise that it arrives.
-func (s *Service) tellCaller(ctx context.Context, r reminder, stage int, now time.Time) {
-	text := map[int]string{stageAhead: "A call is planned for %s.", stageDue: "A call is due now (%s).", stageLate: "A call is late: it was planned for %s."}[stage]
-	err := s.notify.Send(context.WithoutCancel(ctx), r.channel, r.address, notify.Message{ID: fmt.Sprintf("%s-%d", r.call, stage), Subject: "Footbridge: a call waits",
-		Text: fmt.Sprintf(text, r.due.In(s.zone).Format("15:04 on Monday 2 January")) + "\r\n\r\n" + s.url + "/calls\r\n", Type: "call.waits", Data: map[string]string{"url": s.url + "/calls"}, At: now})
-	if err != nil {
-		s.log.Warn("a caller could not be reminded; the call stands on their list", schemas.AttrRunbook, "help.md", "error", err.Error())
+// sendNotices hands over what callers are to be told, and tries again what no server took. The rows stay locked meanwhile,
+// so that two replicas never send one at the same time.
+func (s *Service) sendNotices(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
+	var all, sent []noticeWaiting
+	dueNotices(tx, tx.Now, calendar.DayOf(tx.Now, s.zone).String(), limit, func(n noticeWaiting) { all = append(all, n) })
+	if err := tx.Flush(); err != nil {
+		return 0, err
 	}
+	for _, n := range all {
+		if n.holds {
+			sent = append(sent, n)
+		} else {
+			saveNotice(tx, n.id, "over", n.tries, nil, tx.Now)
+		}
+	}
+	took := map[string]bool{}
+	for i, err := range s.sendAll(ctx, sent, tx.Now) {
+		n := sent[i]
+		took[n.channel] = took[n.channel] || err == nil
+		if err == nil {
+			saveNotice(tx, n.id, "told", n.tries+1, nil, tx.Now)
+			continue
+		}
+		again := noticeAgain(n.tries, tx.Now)
+		saveNotice(tx, n.id, "waiting", n.tries+1, &again, tx.Now)
+		s.log.Warn("a caller could not be told of a call; it stands on their list, and is tried again", schemas.AttrRunbook, "help.md", "error", "by "+n.channel+": "+err.Error())
+	}
+	markChannels(tx, took, tx.Now)
+	return len(all), nil
+}
+
+// markChannels notes by which of the channels that were tried something was handed over.
+func markChannels(tx *flow.Tx, took map[string]bool, now time.Time) {
+	for _, channel := range sortedKeys(took) {
+		markChannel(tx, channel, took[channel], now)
+	}
+}
+
+var noticeText = map[string]string{noticeAhead: "A call is planned for %s.", noticeDue: "A call is due now (%s).", noticeLate: "A call is late: it was planned for %s.",
+	noticeHandedOn: "Somebody of your team cannot make a call, and you are asked to: it is planned for %s."}
+
+// sendAll hands notices over, all at once, and says how each went. One says that a call waits, when, and where.
+func (s *Service) sendAll(ctx context.Context, all []noticeWaiting, now time.Time) []error {
+	results := make([]error, len(all))
+	var sending sync.WaitGroup
+	for i, n := range all {
+		sending.Go(func() {
+			results[i] = s.notify.Send(ctx, n.channel, n.address, notify.Message{ID: n.id, Subject: "Footbridge: a call waits",
+				Text: fmt.Sprintf(noticeText[n.kind], n.due.In(s.zone).Format("15:04 on Monday 2 January")) + "\r\n\r\n" + s.url + "/calls\r\n",
+				Type: "call.waits", Data: map[string]string{"url": s.url + "/calls"}, At: now})
+		})
+	}
+	sending.Wait()
+	return results
+}
+
+// alarmOfChannels says aloud that nothing can be handed over by a channel, until something was.
+func (s *Service) alarmOfChannels(_ context.Context, tx *flow.Tx, _ int) (int, error) {
+	alarmChannels(tx, tx.Now, func(channel string, since time.Time) {
+		tx.AfterCommit(func() {
+			s.log.Error("nothing can be handed over by a channel; those on call and callers are not told by it", schemas.AttrRunbook, "help.md",
+				"error", fmt.Sprintf("by %s since %s", channel, since.In(s.zone).Format(time.RFC3339)))
+		})
+	})
+	return 0, tx.Flush()
 }
 
 // lookAtPlans lets plans go on whose pause has ended, and asks for those to be looked at with the person that are half a

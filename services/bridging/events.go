@@ -85,6 +85,7 @@ type effects struct {
 	scheduled, cancelled []Call
 	moved, finished      []Call
 	placed               []Plan            // with the organisation that the journey is
+	same                 []string          // plans with somebody who makes their calls, and a call that is new or moved
 	offers               map[string]string // of which journeys
 	now                  time.Time
 	zone                 *time.Location
@@ -112,6 +113,7 @@ func (f *effects) store(q flow.Queuer) error {
 		return err
 	}
 	scheduleCalls(q, f.scheduled, f.now)
+	giveToSame(q, f.same, f.zone.String())
 	return nil
 }
 
@@ -167,6 +169,9 @@ func (f *effects) calls(r *record, c Changes) {
 		c.Schedule.Journey, c.Schedule.Organisation = r.Journey, r.Plan.Organisation
 		f.scheduled = append(f.scheduled, *c.Schedule)
 		r.Plan.Call = c.Schedule
+	}
+	if r.Plan != nil && r.Plan.Caller != "" && (c.Move != nil || c.Schedule != nil) {
+		f.same = append(f.same, r.Plan.ID)
 	}
 }
 

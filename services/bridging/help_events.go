@@ -138,9 +138,17 @@ func (s *Service) leftPages(ctx context.Context, tx *flow.Tx, limit int) (int, e
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
-	for i, err := range s.send(ctx, pages, helps) {
+	savePages(tx, pages, s.send(ctx, pages, helps))
+	return len(pages), nil
+}
+
+// savePages stores how pages went, and by which channels anything did.
+func savePages(tx *flow.Tx, pages []Page, results []error) {
+	took := map[string]bool{}
+	for i, err := range results {
 		p, next := pages[i].sent(err, tx.Now)
 		savePage(tx, p, next, tx.Now)
+		took[p.Channel] = took[p.Channel] || err == nil
 	}
-	return len(pages), nil
+	markChannels(tx, took, tx.Now)
 }

@@ -146,10 +146,7 @@ func (a api) tellNow(ctx context.Context, id string) error {
 	}
 	results := a.send(ctx, pages, helps)
 	return a.flow.Do(ctx, func(tx *flow.Tx) error {
-		for i, err := range results {
-			p, next := pages[i].sent(err, tx.Now)
-			savePage(tx, p, next, tx.Now)
-		}
+		savePages(tx, pages, results)
 		return nil
 	})
 }

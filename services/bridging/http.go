@@ -41,6 +41,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error
 		"PUT /api/callers/me":              a.keepCallerRow,
 		"POST /api/callers/me/away":        a.away,
 		"GET /api/timers":                  a.timers,
+		"POST /api/timers/spread":          a.spread,
 		"GET /api/rota":                    a.rota,
 		"PUT /api/rota":                    a.keepRota,
 	}, principal.Guard)

@@ -33,6 +33,14 @@ type rotaShown struct {
 	// for long.
 	Gaps     []rotaGap `json:"gaps"`
 	Unproven []string  `json:"unproven"`
+	// Down are the channels by which nothing can be handed over at present, to anybody.
+	Down []channelDown `json:"down"`
+}
+
+// channelDown is one of them, since when.
+type channelDown struct {
+	Channel string    `json:"channel"`
+	Since   time.Time `json:"since"`
 }
 
 // dayNames are the days of the week, as people write them for the program.
@@ -66,20 +74,22 @@ func (a api) rota(w http.ResponseWriter, r *http.Request) error {
 	}
 	var version int64
 	var lines []OnCall
+	var down []channelDown
 	now := a.clock.Now()
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		lines = nil
+		lines, down = nil, []channelDown{}
 		rotaFor(tx, p, &version, func(o OnCall) { lines = append(lines, o) })
+		channelsDown(tx, p, func(channel string, since time.Time) { down = append(down, channelDown{channel, since.In(a.zone)}) })
 		return tx.Flush()
 	})
 	if err != nil {
 		return fmt.Errorf("reading the rota: %w", err)
 	}
-	return a.writeRota(w, lines, version, now)
+	return a.writeRota(w, lines, down, version, now)
 }
 
-func (a api) writeRota(w http.ResponseWriter, lines []OnCall, version int64, now time.Time) error {
-	shown := rotaShown{Items: []onCallShown{}, Gaps: gaps(lines, now, a.zone), Unproven: unproven(lines, now)}
+func (a api) writeRota(w http.ResponseWriter, lines []OnCall, down []channelDown, version int64, now time.Time) error {
+	shown := rotaShown{Items: []onCallShown{}, Down: down, Gaps: gaps(lines, now, a.zone), Unproven: unproven(lines, now)}
 	for _, o := range lines {
 		shown.Items = append(shown.Items, onCallShown{ID: o.ID, Rung: o.Rung, Who: o.Who, Channel: o.Channel, Address: o.Address, Days: daysOf(o.Days),
 			FromHour: o.FromHour, ToHour: o.ToHour, ProvenAt: o.ProvenAt})
@@ -106,8 +116,9 @@ func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 	}
 	var version int64
 	var stored []OnCall
+	var down []channelDown
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		stored = nil
+		stored, down = nil, []channelDown{}
 		lockRota(tx, p)
 		rotaFor(tx, p, &version, func(OnCall) {})
 		if err := tx.Flush(); err != nil {
@@ -118,12 +129,13 @@ func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 		}
 		storeRota(tx, p.Organisation, lines, tx.Now)
 		rotaFor(tx, p, &version, func(o OnCall) { stored = append(stored, o) })
+		channelsDown(tx, p, func(channel string, since time.Time) { down = append(down, channelDown{channel, since.In(a.zone)}) })
 		return tx.Flush()
 	})
 	if err != nil {
 		return err
 	}
-	return a.writeRota(w, stored, version, a.clock.Now())
+	return a.writeRota(w, stored, down, version, a.clock.Now())
 }
 
 func (a api) rotaLines(items []onCallShown) (lines []OnCall, err error) {

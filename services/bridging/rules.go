@@ -214,6 +214,7 @@ type Plan struct {
 	LookOn                            calendar.Day // when it goes on after a pause, or is looked at with the person; 0 for never
 	// Only are the organisations that may ring, by their opaque ids; empty for any but those of Never.
 	Only, Never []string
+	Caller      string // who reached the person last, by mark
 	Call        *Call
 }
 

@@ -34,7 +34,7 @@ var store = flow.Store[JourneyState, record]{
 // standingPlans reads the plans of journeys that have not ended, each with the call ahead of it: by conditions that one
 // index alone has.
 const standingPlans = `select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-		p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, coalesce(c.id::text, ''),
+		p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, p.caller, coalesce(c.id::text, ''),
 		coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0), coalesce(c.sequence, 0),
 		coalesce(c.late, false), coalesce(c.claim_of, ''), coalesce(c.claim_mark, ''), c.claim_until
 	from plan p left join lateral (select * from call where plan = p.id and state = 'scheduled' limit 1) c on true
@@ -47,7 +47,7 @@ func scanPlans(rows pgx.Rows, records map[string]*record) error {
 	var nominal, on *string
 	var due, until *time.Time
 	into := []any{&p.ID, &p.Journey, &p.Organisation, &p.Person, &p.State, &p.Because, &p.WaitingOn, &p.EveryDays,
-		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &look, &p.Only, &p.Never, &c.ID, &nominal, &on, &due, &c.Team, &c.Try, &c.Sequence, &c.Late,
+		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &look, &p.Only, &p.Never, &p.Caller, &c.ID, &nominal, &on, &due, &c.Team, &c.Try, &c.Sequence, &c.Late,
 		&c.Claim.Of, &c.Claim.Mark, &until}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		loaded := p
@@ -159,7 +159,7 @@ func updatePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 			started_at = case when n.started then coalesce(p.started_at, $8::timestamptz) end,
 			ended_at = case when n.state = 'ended' then $8::timestamptz end,
 			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date, team = n.team,
-			look_on = nullif(n.look, '')::date
+			caller = case when p.team = n.team then p.caller else '' end, look_on = nullif(n.look, '')::date
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $9::integer[], $10::integer[], $11::boolean[],
 			$12::text[], $13::text[], $14::text[])
 			as n(id, state, because, waits, callers, not_callers, started, every_days, minutes, monthly, anchor, team, look)

@@ -43,3 +43,42 @@ func (a api) timers(w http.ResponseWriter, r *http.Request) error {
 	}
 	return httpx.WriteJSON(w, http.StatusOK, map[string]any{"until": until.In(a.zone), "items": items})
 }
+
+// mostSpread is over how many minutes reminders are spread at most: a day's calls are not put off to another.
+const mostSpread = 240
+
+// spreadShown says how many were.
+type spreadShown struct {
+	Calls   int       `json:"calls"`
+	Notices int       `json:"notices"`
+	Until   time.Time `json:"until"`
+}
+
+// spread lets the reminders that are late go out over some minutes instead of all at once, as after a stop. Requests for
+// help and pages are never put off.
+func (a api) spread(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	body, _, err := httpx.ReadJSON[struct {
+		Minutes int `json:"minutes"`
+	}](w, r, maxBody)
+	if err != nil {
+		return err
+	}
+	if body.Minutes < 1 || body.Minutes > mostSpread {
+		return httpx.NewProblem(http.StatusBadRequest, "Minutes to spread over are 1 to %d.", mostSpread)
+	}
+	over := time.Duration(body.Minutes) * time.Minute
+	var shown spreadShown
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		shown = spreadShown{Until: tx.Now.Add(over).In(a.zone)}
+		spreadTimers(tx, p, tx.Now, over, lateAfter, func(calls, notices int) { shown.Calls, shown.Notices = calls, notices })
+		return tx.Flush()
+	})
+	if err != nil {
+		return fmt.Errorf("spreading timers: %w", err)
+	}
+	return httpx.WriteJSON(w, http.StatusOK, shown)
+}

@@ -29,6 +29,8 @@ func countTimers(q flow.Queuer, p principal.Principal, now, until time.Time, tod
 			union all
 			select 'page', p.next_at from page p join rota r on r.id = p.rota where p.next_at <= $2 and ($3 or r.organisation = any($4))
 			union all
+			select 'notice', n.next_at from notice n join call c on c.id = n.call where n.next_at <= $2 and ($3 or c.organisation = any($4))
+			union all
 			select 'plan', look_on::timestamp at time zone 'Europe/London' from plan where look_on <= $6::date and ended_at is null and ($3 or organisation = any($4))
 		)
 		select kind, date_trunc('hour', greatest(at, $1::timestamptz)), count(*), count(*) filter (where at < $1 and (kind <> 'plan' or (at at time zone 'Europe/London')::date < $5::date))
@@ -36,5 +38,31 @@ func countTimers(q flow.Queuer, p principal.Principal, now, until time.Time, tod
 		var c timerCount
 		_, err := pgx.ForEachRow(rows, []any{&c.Kind, &c.Hour, &c.Count, &c.Late}, func() error { each(c); return nil })
 		return err
+	})
+}
+
+// spreadTimers queues that what is late among the reminders of calls is done over a time, evenly, the oldest first, and that
+// calls past their time are marked late at once. None of it is put off beyond its call, or beyond when the call is late.
+func spreadTimers(q flow.Queuer, _ principal.Principal, now time.Time, over, late time.Duration, each func(calls, notices int)) {
+	q.Queue(`with reminders as (
+			select id, row_number() over (order by act_at, id) as n, count(*) over () as m from call where act_at < $1 and ended_at is null
+		), calls as (
+			update call c set late = c.late or c.due_at + $3::interval < $1,
+				act_at = $1 + least($2::interval * ((r.n - 1)::float8 / r.m),
+					case when c.due_at > $1 then c.due_at - $1 when c.due_at + $3::interval > $1 then c.due_at + $3::interval - $1 else $2::interval end)
+			from reminders r where r.id = c.id returning 1
+		), waiting as (
+			select id, row_number() over (order by next_at, id) as n, count(*) over () as m from notice where next_at < $1
+		), notices as (
+			update notice t set next_at = $1 + least($2::interval * ((w.n - 1)::float8 / w.m), greatest(t.due_at - $1, interval '0'))
+			from waiting w where w.id = t.id returning 1
+		)
+		select (select count(*) from calls), (select count(*) from notices)`, now, over, late).QueryRow(func(row pgx.Row) error {
+		var calls, notices int
+		if err := row.Scan(&calls, &notices); err != nil {
+			return err
+		}
+		each(calls, notices)
+		return nil
 	})
 }
