@@ -78,6 +78,22 @@ type RetoldRecord struct {
 	On string `json:"on,omitempty" is:"date"`
 }
 
+// SummaryRecord is the body of POST /api/journeys/{id}/summary.
+type SummaryRecord struct {
+	// What the person agreed to pass on, in their words; empty takes it back. What is left out stays.
+	Words *string `json:"words,omitempty" is:"lines-2000"`
+	// To whom it may be passed on, or no more.
+	Release []SummaryRelease `json:"release,omitempty" items:"0,20"`
+}
+
+// SummaryRelease is what the person said to passing their words on to one partner.
+type SummaryRelease struct {
+	// Opaque id of the partner.
+	Organisation string `json:"organisation" is:"partner"`
+	// What they said.
+	State string `json:"state" is:"summary-release"`
+}
+
 // NoAnswerRecord is the body of POST /api/steps/{id}/no-answer: the person was tried, and could not be reached.
 type NoAnswerRecord struct {
 	// By which channel.

@@ -94,6 +94,8 @@ var routes = []Route{
 		"Records how the person may be reached, who may hear what, and who must not know."},
 	{"POST", "/api/journeys/{id}/preferences", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Records what the person would like."},
+	{"POST", "/api/journeys/{id}/summary", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
+		"Keeps what the person agreed to pass on, in their own words, sealed, and to which partners: each reads it with who they are, under the same grant alone."},
 	{"POST", "/api/journeys/{id}/facts", Intake, staff, false,
 		"Records facts that somebody asked for, and which the person would rather not say; every service is looked at anew."},
 	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}, false,

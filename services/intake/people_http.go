@@ -29,6 +29,7 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"POST /api/journeys/{id}/contact":     s.postContact,
 		"POST /api/journeys/{id}/preferences": s.postPreferences,
 		"POST /api/journeys/{id}/facts":       s.postFacts,
+		"POST /api/journeys/{id}/summary":     s.postSummary,
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/calls/{id}/person":          s.getCallPerson,
 		"GET /api/people/{ref}/access":        s.getAccess,
@@ -493,6 +494,9 @@ type identityShown struct {
 	Needs       []string           `json:"needs,omitempty"`
 	NeedsNote   string             `json:"needsNote,omitempty"`
 	Wishes      record.Preferences `json:"wishes,omitzero"`
+	// Summary is what the person agreed to pass on, in their words; SummaryFor, to whom, is for the NHS's own staff.
+	Summary    string   `json:"summary,omitempty"`
+	SummaryFor []string `json:"summaryFor,omitempty"`
 	// What follows is for the NHS's own staff and the person alone.
 	BirthDate   string       `json:"birthDate,omitempty"`
 	NHSNumber   string       `json:"nhsNumber,omitempty"`
@@ -578,7 +582,13 @@ func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjec
 	s.storeAccess(tx, who, sub, sees, refused, reason, tx.Now)
 	switch {
 	case refused == "":
-		return sub.show(sees, own), nil, nil
+		summary, err := sub.loadSummary(tx)
+		if err != nil {
+			return nil, nil, err
+		}
+		shown = sub.show(sees, own)
+		shown.Summary, shown.SummaryFor = summary.shownTo(who)
+		return shown, nil, nil
 	case refused == record.RefusedErased && !scopeOf(who).ByOffer:
 		return nil, gone(), nil
 	case refused == record.RefusedUnplaced && !scopeOf(who).ByOffer:

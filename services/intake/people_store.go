@@ -604,6 +604,7 @@ func eraseRecords(tx *flow.Tx, who principal.Principal, records []string) (rows 
 	count("person_lookup", `delete from person_lookup where person = any($1::uuid[])`, records)
 	count("person_number", `delete from person_number where person = any($1::uuid[])`, records)
 	count("contact_card", `delete from contact_card where person = any($1::uuid[])`, records)
+	count("summary", `delete from summary where person = any($1::uuid[])`, records)
 	count("note", `delete from note where person = any($1::uuid[])`, records)
 	count("access_log", `update access_log set reason = '' where person = any($1::uuid[])`, records)
 	count("partner_person", `delete from partner_person where person = any($1::uuid[])`, records)

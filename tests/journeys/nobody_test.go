@@ -36,6 +36,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/close":      `{"reason":"complete","told":"in-person","wayBack":"our-number","on":"DAY","personAgrees":true}`,
 	"POST /api/journeys/{id}/reopen":     `{}`,
 	"POST /api/journeys/{id}/assessment": `{"holder":"team:ed-liaison","on":"DAY"}`, "POST /api/journeys/{id}/first-contact": `{"within":"48"}`,
+	"POST /api/journeys/{id}/summary":  `{"words":"what they would like known"}`,
 	"POST /api/journeys/{id}/retold":   `{"to":"gp"}`,
 	"POST /api/journeys/{id}/asked":    `{"service":"OTHER"}`,
 	"POST /api/journeys/{id}/answered": `{"service":"OTHER","answer":"no"}`, "POST /api/journeys/{id}/override": `{"service":"OTHER","door":"open","reason":"to see"}`,
@@ -104,6 +105,7 @@ func (o *openToNobody) keep(b birdPerson, control, partner string) *known {
 	base := "/api/journeys/" + k.journey
 	o.staff(base+"/contact", fmt.Sprintf(`{"channels":[{"channel":"phone","value":%q,"confirmed":true},{"channel":"email","value":%q}],
 		"named":[{"name":%q,"is":"sister","mayHear":"that-we-called"}],"neverTell":[%q],"needsNote":%q,"note":%q}`, b.phone, b.email, b.kin, b.doctor, b.ownWords, b.alias))
+	o.staff(base+"/summary", fmt.Sprintf(`{"words":%q,"release":[{"organisation":%q,"state":"given"}]}`, b.ownWords, partner))
 	o.staff(base+"/preferences", fmt.Sprintf(`{"channels":["phone"],"words":%q}`, b.ownWords))
 	o.staff(base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+partner+`","state":"given"}],"how":"spoken"}`)
 	o.staff("/api/people/"+k.person+"/contact-stopped", `{"reason":"`+b.kin+` rang"}`)

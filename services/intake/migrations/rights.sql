@@ -6,7 +6,7 @@ grant select, insert, delete on message_key, person_key to login;
 grant update (wrapped) on message_key, person_key to login;
 grant select, insert, delete on receipt to login;
 grant select, insert, update on person, visit, journey, request to login;
-grant select, insert, update, delete on person_lookup, person_number, contact_card, note, contact_stop, feed_hour, content_kept to login;
+grant select, insert, update, delete on person_lookup, person_number, contact_card, note, summary, contact_stop, feed_hour, content_kept to login;
 grant select, insert on consent to login;
 grant update (reminded_at) on consent to login;
 grant select, insert, update on partner_offer, yes_told, call_grant to login;

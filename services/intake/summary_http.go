@@ -1,0 +1,111 @@
+package intake
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+
+	"footbridge/libs/flow"
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// The handover summary: what the person agreed to pass on, told once, in their own words. It is optional, sealed with
+// their key, passed on to each partner by a yes of its own, and read with who they are, under the same grant. Nothing of it
+// is ever in an event.
+
+// summaryOf is the summary of one journey; version 0 where there is none.
+type summaryOf struct {
+	Words    string
+	Released []string // partners to whom it may be passed on
+	version  int64
+}
+
+// put takes in what a request says, and says what is wrong with it. Words that are taken back are passed on to nobody.
+func (s *summaryOf) put(said schemas.SummaryRecord) string {
+	for _, r := range said.Release {
+		s.Released = slices.DeleteFunc(slices.Clone(s.Released), func(partner string) bool { return partner == r.Organisation })
+		if r.State == "given" {
+			s.Released = append(s.Released, r.Organisation)
+		}
+	}
+	if said.Words != nil {
+		s.Words = strings.TrimSpace(*said.Words)
+	}
+	switch {
+	case said.Words == nil && len(said.Release) == 0:
+		return "There is nothing to record. Send words, or release with each organisation and what the person said to it."
+	case s.Words == "" && slices.ContainsFunc(said.Release, func(r schemas.SummaryRelease) bool { return r.State == "given" }):
+		return "There are no words to pass on yet. Send words with the release, or before it."
+	case s.Words == "":
+		s.Released = nil
+	}
+	slices.Sort(s.Released)
+	return ""
+}
+
+// postSummary keeps the person's words, and to whom they may be passed on.
+func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
+	journey, err := pathRef(r, "id", noSuchJourney)
+	if err != nil {
+		return err
+	}
+	said, body, err := httpx.ReadJSON[schemas.SummaryRecord](w, r, maxForm)
+	if err != nil {
+		return err
+	}
+	checked := said
+	if said.Words != nil && strings.TrimSpace(*said.Words) == "" {
+		checked.Words = nil // taken back
+	}
+	if faults := schemas.Validate(checked); len(faults) > 0 {
+		return unprocessable("The summary is not as expected: see errors.").With("errors", faults)
+	}
+	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
+		sub, err := s.lockSubject(tx, who, journey)
+		if err != nil {
+			return 0, nil, err
+		}
+		if sub.erased {
+			return 0, nil, gone()
+		}
+		kept, err := sub.loadSummary(tx)
+		if err != nil {
+			return 0, nil, err
+		}
+		tag := ""
+		if kept.version > 0 {
+			tag = httpx.VersionTag(kept.version)
+		}
+		if err := httpx.CheckIfMatch(r, tag); err != nil {
+			return 0, nil, err
+		}
+		if fault := kept.put(said); fault != "" {
+			return 0, nil, unprocessable(fault)
+		}
+		for _, partner := range kept.Released {
+			if sub.bars(partner) {
+				return 0, nil, unprocessable("The person said that this organisation must not know. Nothing is passed on to it.")
+			}
+		}
+		kept.version++
+		if err := storeSummary(tx, who, sub, kept, tx.Now); err != nil {
+			return 0, nil, err
+		}
+		w.Header().Set("ETag", httpx.VersionTag(kept.version))
+		// What is answered may be kept for a repetition: the words are not repeated.
+		return http.StatusOK, map[string]any{"journey": journey, "version": kept.version, "kept": kept.Words != "", "released": append([]string{}, kept.Released...)}, nil
+	})
+}
+
+// shownTo is what somebody reads of it with who the person is: a partner only what was released to it.
+func (s summaryOf) shownTo(who principal.Principal) (words string, released []string) {
+	switch {
+	case schemas.Role(who.Role) != schemas.Partner:
+		return s.Words, s.Released
+	case slices.Contains(s.Released, who.Organisation):
+		return s.Words, nil
+	}
+	return "", nil
+}
