@@ -42,6 +42,12 @@ type Facts struct {
 	Channels []string `json:"channels,omitzero" is:"channel" items:"0,10"`
 	// Gender of worker the person asked for.
 	WorkerGender *string `json:"workerGender,omitempty" is:"worker-gender"`
+	// When the person can meet or talk. Absent is not known; an empty list is none.
+	Hours []string `json:"hours,omitzero" is:"meeting-hours" items:"0,10"`
+	// Access and communication needs that a session has to meet. Absent is not known; an empty list is none.
+	Access []string `json:"access,omitzero" is:"access-need" items:"0,10"`
+	// A group of one's own that the person asked for.
+	Group *string `json:"group,omitempty" is:"own-group"`
 	// Whether the person cares for somebody who self-harms.
 	Carer *bool `json:"carer,omitempty"`
 	// Whether the person goes to school or college.

@@ -90,6 +90,9 @@ var kinds = compile(map[string]Kind{
 	"assessment":    oneOf("done", "offered", "declined", "left-before", "not-known"),
 	"destination":   oneOf("home", "temporary", "ward", "police", "custody", "other-hospital", "not-known"),
 	"channel":       oneOf("in-person", "video", "phone", "text"),
+	"meeting-hours": oneOf("weekday-daytime", "weekday-evening", "weekend-daytime", "weekend-evening"),
+	"access-need":   oneOf("step-free", "hearing-loop", "bsl", "lip-speaker", "large-print", "easy-read", "quiet-room", "supporter-present"),
+	"own-group":     oneOf("women", "men", "lgbtq", "young-adults", "older-people", "racialised-communities", "neurodivergent", "deaf"),
 	"worker-gender": oneOf("any", "woman", "man"),
 	"fact":          oneOf(FactNames()...),
 

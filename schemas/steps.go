@@ -380,7 +380,7 @@ func (e Ending) fields(asked Asked, about StepAbout) ([]Field, bool) {
 // factNouns name the facts that somebody may be asked for.
 var factNouns = map[string]string{"age": "age", "areaResidence": "home area", "areaStaying": "area they are staying in", "areaGP": "GP area", "registeredGP": "GP registration",
 	"gender": "gender", "language": "language", "interpreterNeeded": "need of an interpreter", "route": "way of asking for support", "assessment": "assessment at the hospital",
-	"destination": "place after leaving", "channels": "ways they like to talk", "workerGender": "wish for a worker of one gender", "carer": "caring for somebody",
+	"destination": "place after leaving", "channels": "ways they like to talk", "workerGender": "wish for a worker of one gender", "hours": "hours in which they can meet", "access": "access needs", "group": "wish for a group of their own", "carer": "caring for somebody",
 	"inEducation": "school or college", "lastSelfHarm": "last day in hospital for this", "waitingOn": "waiting lists", "openTo": "services they see", "ageRisesOn": "next age"}
 
 // flagChecks say what is found out about a discharge that carries a flag. Flags that are not here have a step of their

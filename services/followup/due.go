@@ -90,9 +90,14 @@ func (w *writes) fall(r *record) {
 func (w *writes) dispatch(r *record) {
 	o := r.Open
 	wanted := desiredOffer(&r.State, r.Past, w.partners, w.Moment)
-	i := slices.IndexFunc(wanted.Fits, func(c Candidate) bool {
+	ready := func(c Candidate) bool {
 		return w.live(o.Organisation) && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
-	})
+	}
+	i := slices.IndexFunc(wanted.Fits, ready)
+	if own := slices.IndexFunc(wanted.Fits, func(c Candidate) bool { return c.ID == o.Partner }); i >= 0 && own > i && o.Spread &&
+		ready(wanted.Fits[own]) && standing(wanted.Fits[i], wanted.Fits[own]) == 0 {
+		i = own // it was prepared for this one, of equals
+	}
 	switch {
 	case wanted.Status != Offered || wanted.Held || o.Consent != consentGiven:
 		w.follow(r, o, nil) // as soon as it is brought in line, it is looked at no more
@@ -101,7 +106,7 @@ func (w *writes) dispatch(r *record) {
 		w.follow(r, o, o.place(wanted.Fits[i].Partner, w.Moment))
 	case i >= 0:
 		w.follow(r, o, o.end(stateWithdrawn, becauseReplaced, w.Moment))
-		wanted.Fits = wanted.Fits[i:]
+		wanted.Fits = wanted.Fits[i : i+1]
 		next := raise(wanted, r.Past, nil, w.Moment)
 		next.PlacedAt, next.PlacedWeek = w.Now, monday(w.today())
 		w.take(next.Partner)

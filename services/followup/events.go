@@ -18,6 +18,7 @@ func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Even
 	now := *s
 	now.subscriptions = now.subscribe()
 	loadPartners(tx, false, &now.partners)
+	countWeek(tx, monday(now.writes(tx.Now).today()), &now.partners)
 	loadLive(tx, &now.live)
 	return now.handler().Handle(tx, batch)
 }

@@ -9,26 +9,35 @@
 // journey_state, offer, appointment, offer_question. View: held, for the sentinel.
 //
 // It promises:
+//
 //   - at most one offer stands for a journey (a unique index says so, not only the code);
+//
 //   - the same events in any order, with repetitions, end in the same offer;
+//
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
 //     leaving hospital; with fewer than five days left, fourteen days from now, marked late. An offer that follows one that
 //     came to nothing keeps the window that was promised, while there is a day of it left;
+//
 //   - a journey that is closed has no offer; one that is held or whose contact is stopped keeps an offer that its partner
 //     knows of, paused; a reopened one is offered again, and asks for a new yes (ADR 16);
+//
 //   - an unknown fact excludes nothing; why a partner is asked, or is not, is shown to staff (matching.go);
+//
 //   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to
 //     by nobody before a named young people's clinician has recorded who may consent;
+//
 //   - an offer may be told (offer.cleared) under the person's yes, an agreement in force and a place that is taken under
 //     the partner's lock, so that no two replicas oversell it, and where outward sending is on. It is sent (offer.sent)
 //     when a channel's server took it, which delivery says, and not before;
+//
 //   - a partner that is silent is reminded at half time and passed on; its late yes is welcome while its place is free and
 //     nobody else has taken the person on. Every clock is a row; after downtime each fires once, as things stand then;
+//
 //   - a partner goes on from its yes only while the person has said yes to it by name; a session that falls by a stop, a
 //     hold or a no within 48 hours says by when a navigator rings the partner.
 //
-// It does not yet know distance, access needs, groups of one's own, the population behind what it shows of a person, or
-// the hours in which the person wants to meet.
+//   - of partners of equal standing the one that has taken fewest this week in relation to its places is asked, decided
+//     once, when the offer is prepared; what is shown before it is taken on fits at least ten residents (residents.go).
 package followup
 
 import (
@@ -56,6 +65,14 @@ const Name = schemas.Followup
 //go:embed migrations/*.sql
 var migrations embed.FS
 
+//go:embed residents.example.csv
+var exampleResidents string
+
+// ExampleResidents are invented numbers of no real place: for development, and as an example of the format.
+func ExampleResidents() (*Residents, error) {
+	return ReadResidents(strings.NewReader(exampleResidents))
+}
+
 // Migrations are the tables of this service; they come after flow's.
 func Migrations() fs.FS {
 	sub, err := fs.Sub(migrations, "migrations")
@@ -77,6 +94,9 @@ type Config struct {
 	Pool     *pgxpool.Pool
 	Partners []PartnerConfig
 	Zone     *time.Location
+	// Residents is how many people live where, by what a partner is shown before it has taken an offer on; nil knows
+	// nothing, and the most cautious is shown.
+	Residents *Residents
 	// Invented says that every person here is made up: offers may then go out without two people having decided it.
 	Invented bool
 }
@@ -87,6 +107,7 @@ type Service struct {
 	zone          *time.Location
 	subscriptions flow.Subscriptions[JourneyState]
 	invented      bool
+	residents     *Residents
 	live          []string // organisations that have turned outward sending on, in a decision
 }
 
@@ -97,7 +118,7 @@ func New(ctx context.Context, cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{zone: zone, invented: cfg.Invented}
+	s := &Service{zone: zone, invented: cfg.Invented, residents: cfg.Residents}
 	organisations := map[string]string{}
 	for _, p := range cfg.Partners {
 		if err := p.check(); err != nil {

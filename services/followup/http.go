@@ -92,6 +92,11 @@ type aboutShown struct {
 	Language     string   `json:"language,omitempty"`
 	Interpreter  bool     `json:"interpreter,omitempty"`
 	WorkerGender string   `json:"workerGender,omitempty"`
+	Hours        []string `json:"hours,omitempty"`
+	Access       []string `json:"access,omitempty"`
+	Group        string   `json:"group,omitempty"`
+	// Withheld: more is known, and would fit too few people to be shown before the offer is taken on.
+	Withheld bool `json:"withheld,omitempty"`
 }
 
 type appointmentShown struct {
@@ -159,7 +164,9 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 		s.Journey = o.Journey
 	}
 	if staff || o.open() && o.Consent == consentGiven && !o.Paused {
-		s.About = aboutOf(facts)
+		if s.About = aboutOf(facts); !staff {
+			s.About = a.residents.few(*s.About)
+		}
 	}
 	if o.Session != nil {
 		s.Appointment = &appointmentShown{o.Session.ID, o.Session.StartsAt.In(w.Zone), o.Session.Channel, o.Session.Minutes, outcomeBy(o.Session.Day, p, w).In(w.Zone)}
@@ -171,8 +178,8 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 var ageBands = []int{0, 16, 18, 25, 65}
 
 func aboutOf(f schemas.Facts) *aboutShown {
-	about := &aboutShown{Channels: f.Channels, Interpreter: f.InterpreterNeeded != nil && *f.InterpreterNeeded}
-	for into, fact := range map[*string]*string{&about.Area: f.AreaResidence, &about.Language: f.Language, &about.WorkerGender: f.WorkerGender} {
+	about := &aboutShown{Channels: f.Channels, Hours: f.Hours, Access: f.Access, Interpreter: f.InterpreterNeeded != nil && *f.InterpreterNeeded}
+	for into, fact := range map[*string]*string{&about.Area: f.AreaResidence, &about.Language: f.Language, &about.WorkerGender: f.WorkerGender, &about.Group: f.Group} {
 		if fact != nil {
 			*into = *fact
 		}
@@ -182,11 +189,21 @@ func aboutOf(f schemas.Facts) *aboutShown {
 		for i > 0 && ageBands[i] > *f.Age {
 			i--
 		}
-		if about.AgeBand = fmt.Sprintf("%d+", ageBands[i]); i+1 < len(ageBands) {
-			about.AgeBand = fmt.Sprintf("%d-%d", ageBands[i], ageBands[i+1]-1)
-		}
+		about.AgeBand = bandNames()[i]
 	}
 	return about
+}
+
+// bandNames are the bands of age, as they are shown.
+func bandNames() (names []string) {
+	for i, from := range ageBands {
+		name := fmt.Sprintf("%d+", from)
+		if i+1 < len(ageBands) {
+			name = fmt.Sprintf("%d-%d", from, ageBands[i+1]-1)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // may is what can be said about an offer next, by whom it is open to.

@@ -29,7 +29,9 @@ type Offer struct {
 	NotKept       int    // how often a session did not take place as agreed
 	// Paused: contact is stopped, somebody else has the person, or their yes is asked for again. The place is kept, and
 	// nobody outside is told anything.
-	Paused  bool
+	Paused bool
+	// Spread: of partners of equal standing it was prepared for this one, which had taken fewest this week.
+	Spread  bool
 	LateYes bool // said yes after it had been passed over, beside another's acceptance
 	// AnsweredUpTo is the newest of the person's answers that was known when their place was released without one.
 	AnsweredUpTo int64
@@ -435,6 +437,8 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Mom
 		return nil, "Say how you meet (channel): " + channel.Do + "."
 	case len(asked.Channels) > 0 && !slices.Contains(asked.Channels, b.Channel):
 		return nil, "The person did not ask to meet in this way. Agree with them on one that they named, or ask the navigator."
+	case len(asked.Hours) > 0 && !slices.Contains(asked.Hours, hoursOf(b.StartsAt, w)):
+		return nil, "The person did not say that they can meet at this time of the week. Agree with them on one of the hours that they named, or ask the navigator."
 	case b.Minutes < 1 || b.Minutes > 120:
 		return nil, "Say how long it takes (minutes): 1 to 120."
 	}
@@ -446,6 +450,21 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Mom
 	o.Session = &Appointment{ID: id, StartsAt: b.StartsAt.UTC(), Day: day, Channel: b.Channel, Minutes: b.Minutes, State: stateBooked, BookedAt: w.Now, fresh: true}
 	return append(effects, Effect{schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: o.ID, Appointment: id, Partner: o.Partner,
 		StartsAt: b.StartsAt.In(w.Zone), On: day.String(), Channel: b.Channel, Minutes: b.Minutes, OutcomeBy: outcomeBy(day, p, w)}}), ""
+}
+
+// eveningFrom is the local hour at which the evening begins.
+const eveningFrom = 17
+
+// hoursOf is in which of the hours of the closed list a time lies; a bank holiday is as a day of the weekend.
+func hoursOf(at time.Time, w Moment) string {
+	day, part := "weekend", "daytime"
+	if w.Holidays.Working(calendar.DayOf(at, w.Zone), calendar.MondayToFriday) {
+		day = "weekday"
+	}
+	if at.In(w.Zone).Hour() >= eveningFrom {
+		part = "evening"
+	}
+	return day + "-" + part
 }
 
 // Went is how a session went, and what comes next.

@@ -15,6 +15,7 @@ type Candidate struct {
 	// Given says that the person's yes covers it, Named that it names it.
 	Given, Named bool
 	opened       int64 // sequence of the decision that first found its service open
+	near         int   // how near it is, as far as is known
 	chosen       int64 // sequence of the person's yes by its name
 }
 
@@ -24,7 +25,7 @@ func considered(k *JourneyState, past []Offer, partners []Partner, w Moment, las
 	answers, open := k.answers(), k.open()
 	all := make([]Candidate, 0, len(partners))
 	for _, p := range partners {
-		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service]}
+		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service], near: p.nearness(k.Facts.Facts)}
 		if c.Named = slices.Contains(answers.Yes(), p.ID); c.Named {
 			c.chosen = answers.Named[p.ID].At
 		}
@@ -82,12 +83,37 @@ func (k *JourneyState) sinceNow(o Offer, w Moment) bool {
 }
 
 // before orders partners: those that fit first; the person's own order; one with an agreement before one without; who was
-// found open first; then rank and id, so that any order of the same decisions finds the same. How many others a partner has
-// does not order it: an offer would change hands with every other one. Who has no place is passed by when a place is taken.
+// found open first; who is nearer; then rank and id, so that any order of the same decisions finds the same. How many others
+// a partner has does not order it: an offer would change hands with every other one. It decides once, between equals, when
+// an offer is prepared (fairest). Who has no place is passed by when a place is taken.
 func before(a, b Candidate) int {
-	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen),
-		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened),
-		cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
+	return cmp.Or(standing(a, b), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
+}
+
+// standing is before without rank: 0 between equals.
+func standing(a, b Candidate) int {
+	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen), yesFirst(a.Given, b.Given),
+		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened), cmp.Compare(a.near, b.near))
+}
+
+// fairest is which of those that fit, in order, is asked: of those of equal standing with the first the one that has taken
+// fewest this week in relation to its weekly places, and of those the first. One that named no bound is taken to have as
+// many places as the largest of its equals.
+func fairest(fits []Candidate) int {
+	most := 1
+	for _, c := range fits {
+		if standing(fits[0], c) == 0 {
+			most = max(most, c.Weekly)
+		}
+	}
+	places := func(c Candidate) int { return cmp.Or(c.Weekly, most) }
+	best := 0
+	for i, c := range fits {
+		if standing(fits[0], c) == 0 && c.Week*places(fits[best]) < fits[best].Week*places(c) {
+			best = i
+		}
+	}
+	return best
 }
 
 func yesFirst(a, b bool) int {

@@ -365,7 +365,7 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	s.ask(peer(partnerA), "PUT", path+"/holidays", `{"holidays":[{"from":"2026-12-24","until":"2027-01-04"}]}`, 200)
 	s.ask(peer(partnerA), "PUT", path+"/notice", `{"by":"email","to":"peers@northgate.example"}`, 200)
 	got := s.ask(peer(partnerA), "PUT", path+"/capacity", `{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)
-	if fmt.Sprint(got["capacity"]) != "map[atMost:2 channels:[phone] languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
+	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[] atMost:2 channels:[phone] groups:[] hours:[] languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
 		t.Errorf("the partner is %v", got)
 	}
 	s.ask(peer(partnerB), "GET", path, "", 404)

@@ -34,6 +34,9 @@ type Partner struct {
 	PausedUntil calendar.Day
 	// Channels, Languages and WorkerGenders are what it offers; empty is not said, and excludes nobody.
 	Channels, Languages, WorkerGenders []string
+	// Hours in which its sessions are, what access it has, groups of one's own that it offers, and the areas to which its
+	// people go or which are near to where it is; empty is not said, and excludes nobody.
+	Hours, Access, Groups, Areas []string
 	// ChangedAt is when somebody last changed any of it, the zero time before.
 	ChangedAt time.Time
 	// Held and Week are how many people it has a place taken for now, and has taken on this week, as counted under its lock;
@@ -89,7 +92,11 @@ const (
 	whyChannel      = "channel"
 	whyLanguage     = "language"
 	whyWorker       = "worker"
-	whyNamed        = "named" // the person said yes to it by name
+	whyHours        = "hours"
+	whyAccess       = "access"
+	whyGroup        = "group"
+	whyDistance     = "distance" // they would meet in person alone, and it is not near
+	whyNamed        = "named"    // the person said yes to it by name
 	whyFits         = "fits"
 	whyNoAgreement  = "no-agreement" // none is recorded: it may be prepared for, and told nothing
 	whyNoPlace      = "no-place"
@@ -120,8 +127,41 @@ func (p Partner) offers(asked schemas.Facts) string {
 		return whyLanguage
 	case !has(p.WorkerGenders, worker):
 		return whyWorker
+	case len(asked.Hours) > 0 && !slices.ContainsFunc(asked.Hours, func(h string) bool { return has(p.Hours, h) }):
+		return whyHours
+	case slices.ContainsFunc(asked.Access, func(need string) bool { return !has(p.Access, need) }):
+		return whyAccess
+	case !has(p.Groups, text(asked.Group)):
+		return whyGroup
+	case slices.Equal(asked.Channels, []string{inPerson}) && p.nearness(asked) == farAway:
+		return whyDistance
 	}
 	return ""
+}
+
+const inPerson = "in-person"
+
+// How near a partner is to where somebody lives, by the areas that it named.
+const (
+	nearby  = iota
+	notSaid // of either, nothing is known
+	farAway
+)
+
+// nearness is how near a partner is to somebody, as far as both are known. Where they are staying counts before where they
+// live.
+func (p Partner) nearness(of schemas.Facts) int {
+	area := of.AreaResidence
+	if of.AreaStaying != nil {
+		area = of.AreaStaying
+	}
+	switch {
+	case area == nil || len(p.Areas) == 0:
+		return notSaid
+	case slices.Contains(p.Areas, *area):
+		return nearby
+	}
+	return farAway
 }
 
 // Terms are an agreement as a navigator records it. It is read-only to the partner, and rules out fundraising use.
@@ -169,6 +209,10 @@ type Capacity struct {
 	Channels      []string `json:"channels"`
 	Languages     []string `json:"languages"`
 	WorkerGenders []string `json:"workerGenders"`
+	Hours         []string `json:"hours"`
+	Access        []string `json:"access"`
+	Groups        []string `json:"groups"`
+	Areas         []string `json:"areas"`
 }
 
 const mostPlaces = 10_000
@@ -183,7 +227,8 @@ func (c Capacity) fault() string {
 	case week.None():
 		return "Name at least one day on which you answer (works). To take nobody on for a while, pause."
 	}
-	for name, list := range map[string][]string{"channel": c.Channels, "language": c.Languages, "worker-gender": c.WorkerGenders} {
+	for name, list := range map[string][]string{"channel": c.Channels, "language": c.Languages, "worker-gender": c.WorkerGenders,
+		"meeting-hours": c.Hours, "access-need": c.Access, "own-group": c.Groups, "area": c.Areas} {
 		kind, _ := schemas.KindNamed(name)
 		if len(list) > 50 || slices.ContainsFunc(list, func(v string) bool { return !kind.Allows(v) }) {
 			return "A " + strings.ReplaceAll(name, "-", " ") + " is not one that is known: " + kind.Do + "."

@@ -41,7 +41,8 @@ const notForFundraising = "What is told of a person is for supporting them, and 
 
 func shownPartner(p partnerRow, today calendar.Day) partnerShown {
 	s := partnerShown{Partner: p.ID, Name: p.Name, Service: p.Service, Held: p.Held, TakenThisWeek: p.Week, Holidays: []Holiday{}, Notice: p.Notice,
-		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels), Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders)}}
+		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels), Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders),
+			Hours: list(p.Hours), Access: list(p.Access), Groups: list(p.Groups), Areas: list(p.Areas)}}
 	s.Notice.By = cmp.Or(s.Notice.By, "none")
 	if p.Agreement != nil {
 		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName, p.Safeguarding, p.DataContact}, p.mayBeTold(today), notForFundraising}
@@ -134,6 +135,7 @@ func setCapacity(p *partnerRow, c Capacity, _ time.Time, _ *time.Location) strin
 		return fault
 	}
 	p.Weekly, p.AtMost, p.Channels, p.Languages, p.WorkerGenders = c.Weekly, c.AtMost, c.Channels, c.Languages, c.WorkerGenders
+	p.Hours, p.Access, p.Groups, p.Areas = c.Hours, c.Access, c.Groups, c.Areas
 	p.Works, _ = Week(c.Works) // checked above
 	return ""
 }

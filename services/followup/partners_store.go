@@ -39,14 +39,14 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 }
 
 const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until, weekly, at_most, away,
-	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at, data_contact from partner`
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at, data_contact, hours, access, groups_of_own, areas from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var works []bool
 	var from, until, paused, changed *time.Time
 	var away []time.Time
 	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost, &away, &paused, &p.Channels,
-		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed, &p.DataContact)
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas)
 	if changed != nil {
 		p.ChangedAt = *changed
 	}
@@ -78,6 +78,23 @@ func countPlaces(q flow.Queuer, week calendar.Day, partners *[]Partner) {
 			_, err := pgx.ForEachRow(rows, []any{&id, &held, &taken}, func() error {
 				if i := slices.IndexFunc(*partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
 					(*partners)[i].Held, (*partners)[i].Week = held, taken
+				}
+				return nil
+			})
+			return err
+		})
+}
+
+// countWeek queues how many places each partner has taken in the week that begins on a Monday, as far as is committed: to
+// spread offers fairly, nobody is locked.
+func countWeek(q flow.Queuer, week calendar.Day, partners *[]Partner) {
+	q.Queue(`select partner::text, count(*) from offer where place_week = $1::text::date and (ended_at is null or accepted_at is not null) group by partner`, week.String()).
+		Query(func(rows pgx.Rows) error {
+			var id string
+			var taken int
+			_, err := pgx.ForEachRow(rows, []any{&id, &taken}, func() error {
+				if i := slices.IndexFunc(*partners, func(p Partner) bool { return p.ID == id }); i >= 0 {
+					(*partners)[i].Week = taken
 				}
 				return nil
 			})
@@ -147,9 +164,9 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 	}
 	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly = $5, at_most = $6,
 			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders = $11, outward_name = $12,
-			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18
+			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18, hours = $19, access = $20, groups_of_own = $21, areas = $22
 		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels), list(p.Languages),
-		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact)
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact, list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas))
 	wakeWaiting(q, now)
 }
 

@@ -79,7 +79,7 @@ type facts struct {
 func (f facts) IsZero() bool { return f.Facts.IsZero() && len(f.At) == 0 }
 
 // factsKept are the facts that a partner is matched by, or is shown of before it has taken an offer on.
-var factsKept = []string{"age", "areaResidence", "channels", "gender", "interpreterNeeded", "language", "workerGender"}
+var factsKept = []string{"access", "age", "areaResidence", "areaStaying", "channels", "gender", "group", "hours", "interpreterNeeded", "language", "workerGender"}
 
 // addFacts takes in facts that an event states and those that it takes back.
 func (k *JourneyState) addFacts(at int64, stated *schemas.Facts, takenBack []string) {
@@ -337,7 +337,9 @@ func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status
 // be asked.
 func (c *Changes) prepare(w Desired, open *Offer, m Moment) {
 	fit, fits := w.fit(open.Partner)
-	first := fits && w.Fits[0].ID == open.Partner
+	// One that was given to its partner for a fair spread stays there among equals: it does not change hands with every
+	// other offer.
+	first := fits && (w.Fits[0].ID == open.Partner || open.Spread && standing(w.Fits[0], fit) == 0)
 	same := fits && open.Visit == w.Visit && (first || !open.PlacedAt.IsZero())
 	switch {
 	case w.Status == Offered && same && open.LeftOn == w.LeftOn:
@@ -434,9 +436,10 @@ func raise(w Desired, past []Offer, before *Offer, m Moment) *Offer {
 		past = append(slices.Clone(past), *before)
 	}
 	window := windowFor(w, past, m.today())
+	i := fairest(w.Fits)
 	o := &Offer{
-		Partner: w.Fits[0].ID, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised, Paused: w.Held,
-		AnswerBy: answerBy(window, m.today(), w.Fits[0].Partner, m.Holidays, m.Zone),
+		Partner: w.Fits[i].ID, Spread: i > 0, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised, Paused: w.Held,
+		AnswerBy: answerBy(window, m.today(), w.Fits[i].Partner, m.Holidays, m.Zone),
 	}
 	if len(past) > 0 && past[len(past)-1].State == stateHandedBack {
 		o.DueAt = m.Now.Add(-ahead)

@@ -36,7 +36,7 @@ func loadOffers(q flow.Queuer, journeys []string, records map[string]*record) {
 	q.Queue(`select o.id::text, o.journey::text, o.organisation, o.person, o.partner::text, o.visit, o.left_on::text, o.first_day::text,
 			o.last_day::text, o.late, o.answer_by, o.consent, o.state, o.because, o.placed_at, o.sent_at, o.accepted_at, o.ended_at, o.yes_by,
 			o.book_by, o.nudged, o.not_kept, o.paused, o.late_yes, o.answered_upto, o.deleted_at, o.kept_because, o.due_at,
-			o.place_week::text, o.may_know, o.kept, a.id::text, a.starts_at, a.on_day::text, a.channel, a.minutes, a.booked_at
+			o.place_week::text, o.may_know, o.kept, o.spread, a.id::text, a.starts_at, a.on_day::text, a.channel, a.minutes, a.booked_at
 		from offer o left join appointment a on a.offer = o.id and a.state = 'booked'
 		where o.journey = any($1::uuid[]) order by o.id`, journeys).
 		Query(func(rows pgx.Rows) error {
@@ -66,7 +66,7 @@ func scanOffer(row pgx.CollectableRow) (o Offer, err error) {
 	var placed, sent, accepted, ended, yesBy, bookBy, deleted, due *time.Time
 	if err := row.Scan(&o.ID, &o.Journey, &o.Organisation, &o.Person, &o.Partner, &o.Visit, &left, &first, &last, &o.Window.Late, &o.AnswerBy,
 		&o.Consent, &o.State, &o.Because, &placed, &sent, &accepted, &ended, &yesBy, &bookBy, &o.Nudged, &o.NotKept, &o.Paused, &o.LateYes,
-		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &o.MayKnow, &kept, &session.id, &session.startsAt, &session.on, &session.channel, &session.minutes,
+		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &o.MayKnow, &kept, &o.Spread, &session.id, &session.startsAt, &session.on, &session.channel, &session.minutes,
 		&session.bookedAt); err != nil {
 		return o, fmt.Errorf("reading an offer: %w", err)
 	}
@@ -177,7 +177,7 @@ func raiseOffers(q flow.Queuer, offers []*Offer, at time.Time) {
 	}
 	var c struct {
 		ids, journeys, organisations, people, partners, visits, lefts, firsts, lasts, consents, weeks []string
-		lates, paused                                                                                 []bool
+		lates, paused, spread                                                                         []bool
 		answers                                                                                       []time.Time
 		placed, due                                                                                   []*time.Time
 	}
@@ -187,17 +187,18 @@ func raiseOffers(q flow.Queuer, offers []*Offer, at time.Time) {
 		c.lefts, c.firsts, c.lasts = append(c.lefts, o.LeftOn.String()), append(c.firsts, o.Window.First.String()), append(c.lasts, o.Window.Last.String())
 		c.lates, c.answers, c.consents = append(c.lates, o.Window.Late), append(c.answers, o.AnswerBy), append(c.consents, o.Consent)
 		c.paused, c.placed, c.due, c.weeks = append(c.paused, o.Paused), append(c.placed, orNull(o.PlacedAt)), append(c.due, orNull(o.DueAt)), append(c.weeks, o.placedIn())
+		c.spread = append(c.spread, o.Spread)
 	}
 	q.Queue(`insert into offer (id, journey, organisation, person, partner, visit, left_on, first_day, last_day, late,
-			answer_by, consent, state, raised_at, because, paused, placed_at, place_week, due_at)
+			answer_by, consent, state, raised_at, because, paused, placed_at, place_week, due_at, spread)
 		select id, journey, organisation, person, partner, visit, left_on::date, first_day::date, last_day::date, late,
-			answer_by, consent, 'raised', $13, '', paused, placed_at, nullif(place_week, '')::date, due_at
+			answer_by, consent, 'raised', $13, '', paused, placed_at, nullif(place_week, '')::date, due_at, spread
 		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::text[], $8::text[],
-			$9::text[], $10::boolean[], $11::timestamptz[], $12::text[], $14::boolean[], $15::timestamptz[], $16::text[], $17::timestamptz[])
+			$9::text[], $10::boolean[], $11::timestamptz[], $12::text[], $14::boolean[], $15::timestamptz[], $16::text[], $17::timestamptz[], $18::boolean[])
 			as n(id, journey, organisation, person, partner, visit, left_on, first_day, last_day, late, answer_by, consent, paused, placed_at,
-				place_week, due_at)`,
+				place_week, due_at, spread)`,
 		c.ids, c.journeys, c.organisations, c.people, c.partners, c.visits, c.lefts, c.firsts, c.lasts, c.lates, c.answers, c.consents, at,
-		c.paused, c.placed, c.weeks, c.due)
+		c.paused, c.placed, c.weeks, c.due, c.spread)
 }
 
 // dueOffers queues the finding of offers whose time has come, the longest ago first; aside are those left out.

@@ -16,6 +16,7 @@ import (
 	"footbridge/libs/notify"
 	"footbridge/libs/service"
 	"footbridge/schemas"
+	"footbridge/services/followup"
 	"footbridge/services/journey"
 	"footbridge/services/threshold/criteria"
 )
@@ -52,6 +53,7 @@ type Config struct {
 	OutwardAllow []string       `env:"OUTWARD_ALLOW" help:"addresses or networks (10.0.0.7, 10.1.0.0/16; comma between) of your own that directories and links may lead to; all that is not public is refused otherwise"`
 	Tokens       string         `env:"TOKENS_FILE" help:"bearer tokens of systems and staff tools (YAML, hashed)"`
 	Directory    string         `env:"DIRECTORY" help:"access criteria: a file, a folder or a rule book; empty: the shipped illustrative example"`
+	Residents    string         `env:"RESIDENTS" help:"how many residents share what a partner is shown before it has taken an offer on (CSV with its source, docs/residents.md); empty: nothing that residents could be counted by is shown"`
 	Organisation string         `env:"ORGANISATION" default:"RXX" help:"ODS code of the organisation that runs this"`
 	Agreed       []string       `env:"ORGANISATIONS" help:"ODS codes of further organisations that send people here, comma between; what comes from any other is raised with who it is hidden, and a navigator places it"`
 	Navigator    string         `env:"NAVIGATOR" help:"who takes what no rule could place, e.g. navigator:duty"`
@@ -195,6 +197,27 @@ func orElse(value, otherwise string) string {
 		return otherwise
 	}
 	return value
+}
+
+// residents reads the table of residents; without one nothing is known of them, and invented people live among invented
+// ones.
+func (c *Config) residents() (*followup.Residents, error) {
+	switch {
+	case c.Residents == "" && c.development:
+		return followup.ExampleResidents()
+	case c.Residents == "":
+		return nil, nil
+	}
+	file, err := os.Open(c.Residents)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_RESIDENTS: %w; name a file as docs/residents.md describes it", err)
+	}
+	defer func() { _ = file.Close() }()
+	table, err := followup.ReadResidents(file)
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_RESIDENTS: %s: %w", c.Residents, err)
+	}
+	return table, nil
 }
 
 // directory loads the access criteria.

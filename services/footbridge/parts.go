@@ -103,7 +103,11 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Invented: p.cfg.development})
+	residents, err := p.cfg.residents()
+	if err != nil {
+		return err
+	}
+	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Residents: residents, Invented: p.cfg.development})
 	if err != nil {
 		return err
 	}

@@ -582,7 +582,7 @@ func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjec
 	s.storeAccess(tx, who, sub, sees, refused, reason, tx.Now)
 	switch {
 	case refused == "":
-		summary, err := sub.loadSummary(tx)
+		summary, err := sub.loadSummary(tx, who)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -70,7 +70,7 @@ func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 		if sub.erased {
 			return 0, nil, gone()
 		}
-		kept, err := sub.loadSummary(tx)
+		kept, err := sub.loadSummary(tx, who)
 		if err != nil {
 			return 0, nil, err
 		}

@@ -14,7 +14,7 @@ import (
 const fieldSummary = "summary/"
 
 // loadSummary reads the summary of a locked person's journey.
-func (sub *subjectOf) loadSummary(tx *flow.Tx) (found summaryOf, err error) {
+func (sub *subjectOf) loadSummary(tx *flow.Tx, _ principal.Principal) (found summaryOf, err error) {
 	var sealed []byte
 	tx.Queue(`select sealed, version, released from summary where journey = $1::uuid and person = $2::uuid`, sub.Journey, sub.Person).
 		Query(func(rows pgx.Rows) error {

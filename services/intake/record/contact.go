@@ -58,6 +58,10 @@ type Preferences struct {
 	WorkerGender string   `json:"workerGender,omitempty"`
 	Language     string   `json:"language,omitempty"`
 	Interpreter  *bool    `json:"interpreterNeeded,omitempty"`
+	// Hours in which they can meet, what access they need, and a group of their own if they would like one.
+	Hours  []string `json:"hours,omitempty"`
+	Access []string `json:"access,omitempty"`
+	Group  string   `json:"group,omitempty"`
 	// Partners in the order the person chose, and partners never; empty leaves it open.
 	Partners []string `json:"partners,omitempty"`
 	Never    []string `json:"never,omitempty"`
@@ -213,6 +217,15 @@ func (p Preferences) Facts(known schemas.Facts) schemas.Facts {
 	}
 	if p.Language != "" {
 		known.Language = &p.Language
+	}
+	if p.Hours != nil {
+		known.Hours = p.Hours
+	}
+	if p.Access != nil {
+		known.Access = p.Access
+	}
+	if p.Group != "" {
+		known.Group = &p.Group
 	}
 	if p.Interpreter != nil {
 		known.InterpreterNeeded = p.Interpreter

@@ -68,6 +68,9 @@ var DeclaredFacts = []Fact{
 	{"destination", factText, []string{"home", "temporary", "ward", "police", "custody", "other-hospital", "not-known"}, "Where did the person go from the department?"},
 	{"channels", factList, []string{"in-person", "video", "phone", "text"}, "How would the person like to meet or talk?"},
 	{"workerGender", factText, []string{"any", "woman", "man"}, "Would the person rather talk to a woman or a man?"},
+	{"hours", factList, []string{"weekday-daytime", "weekday-evening", "weekend-daytime", "weekend-evening"}, "When can the person meet or talk?"},
+	{"access", factList, []string{"step-free", "hearing-loop", "bsl", "lip-speaker", "large-print", "easy-read", "quiet-room", "supporter-present"}, "Which access does the person need?"},
+	{"group", factText, []string{"women", "men", "lgbtq", "young-adults", "older-people", "racialised-communities", "neurodivergent", "deaf"}, "Would the person like a group of their own?"},
 	{"carer", factYesNo, nil, "Does the person care for somebody who self-harms?"},
 	{"inEducation", factYesNo, nil, "Does the person go to school or college?"},
 	{lastSelfHarm, factNumber, nil, ""}, // days since; visits say it, and nobody is asked
@@ -110,6 +113,9 @@ func knownFacts(f schemas.Facts, on Day) known {
 	put(k, "assessment", f.Assessment)
 	put(k, "destination", f.Destination)
 	put(k, "workerGender", f.WorkerGender)
+	putList(k, "hours", f.Hours)
+	putList(k, "access", f.Access)
+	put(k, "group", f.Group)
 	put(k, "carer", f.Carer)
 	put(k, "inEducation", f.InEducation)
 	putList(k, "channels", f.Channels)

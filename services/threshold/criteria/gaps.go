@@ -641,9 +641,9 @@ func setFact(f *schemas.Facts, name string, value any, on Day) {
 		*map[string]**bool{"registeredGP": &f.RegisteredGP, "interpreterNeeded": &f.InterpreterNeeded, "carer": &f.Carer, "inEducation": &f.InEducation}[name] = &v
 	case string:
 		*map[string]**string{"areaResidence": &f.AreaResidence, "areaStaying": &f.AreaStaying, "areaGP": &f.AreaGP, "gender": &f.Gender, "language": &f.Language,
-			"route": &f.Route, "assessment": &f.Assessment, "destination": &f.Destination, "workerGender": &f.WorkerGender}[name] = &v
+			"route": &f.Route, "assessment": &f.Assessment, "destination": &f.Destination, "workerGender": &f.WorkerGender, "group": &f.Group}[name] = &v
 	case []string:
-		list := map[string]*[]string{"channels": &f.Channels, "waitingOn": &f.WaitingOn, "openTo": &f.OpenTo}[name]
+		list := map[string]*[]string{"channels": &f.Channels, "hours": &f.Hours, "access": &f.Access, "waitingOn": &f.WaitingOn, "openTo": &f.OpenTo}[name]
 		if *list == nil {
 			*list = []string{}
 		}
@@ -665,6 +665,9 @@ var phrases = map[string][2]string{
 	"destination":       {"who went to %s", "who did not go to %s"},
 	"channels":          {"who would like %s", "who have not named %s"},
 	"workerGender":      {"who would rather talk to %s", "who would not rather talk to %s"},
+	"hours":             {"who can meet at %s", "who have not named %s"},
+	"access":            {"who need %s", "who do not need %s"},
+	"group":             {"who would like a group for %s", "who would not like a group for %s"},
 	"carer":             {"who care for somebody who self-harms", "who do not care for somebody who self-harms"},
 	"inEducation":       {"at school or college", "not at school or college"},
 	"waitingOn":         {"waiting for %s", "not waiting for %s"},
