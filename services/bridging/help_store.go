@@ -200,9 +200,14 @@ func storeKnows(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, 
 
 // keepOffers queues which journeys offers are of.
 func keepOffers(q flow.Queuer, offers map[string]string) {
-	for _, id := range sortedKeys(offers) {
-		q.Queue(`insert into offer (id, journey) values ($1, $2) on conflict do nothing`, id, offers[id])
+	if len(offers) == 0 {
+		return
 	}
+	ids, journeys := sortedKeys(offers), []string{}
+	for _, id := range ids {
+		journeys = append(journeys, offers[id])
+	}
+	q.Queue(`insert into offer (id, journey) select id, journey from unnest($1::uuid[], $2::uuid[]) as n(id, journey) on conflict do nothing`, ids, journeys)
 }
 
 // flushed is flow.Tx as far as raising a request needs it.
