@@ -145,6 +145,7 @@ type Service struct {
 	inbound        chan *inboundMessage
 	stopped        chan struct{}
 	infrastructure atomic.Pointer[string] // why answers are held, while they are
+	doubles        doubleSearch
 }
 
 // New checks the configuration. Attach gives it its flow before Run.

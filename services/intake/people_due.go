@@ -72,7 +72,7 @@ func (s *Service) showDoubles(_ context.Context, tx *flow.Tx, limit int) (int, e
 	if err := askDoubles(tx, tx.Now.AddDate(0, 0, -7), limit); err != nil {
 		return 0, err
 	}
-	if err := findOpenDoubles(tx); err != nil {
+	if err := s.doubles.findOpenDoubles(tx); err != nil {
 		return 0, err
 	}
 	changed, err := flagDoubles(tx, nil, limit)

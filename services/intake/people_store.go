@@ -1,6 +1,7 @@
 package intake
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -723,17 +725,60 @@ func resolveDoubles(tx *flow.Tx, j *transaction, who principal.Principal, a, b s
 // sender fills in the same for everybody, and pairs of them would be too many to make.
 const mostNamesakes = 20
 
+// doubleSearch is how far the search for records that may be one person has come: each round looks at the journeys that
+// are new, and at the next of all that are open, so that its work does not grow with what is open. What a journey that
+// is reopened, another name or a merge makes alike is found as the rounds come to it. It is kept in memory: another
+// process begins by itself.
+type doubleSearch struct {
+	mu    sync.Mutex
+	since time.Time // journeys from before were looked at
+	after string    // the person up to whom a round looked last; empty at the beginning
+}
+
+const (
+	doublesEach   = 5000             // how many open journeys a round looks at, beside new ones
+	doublesMargin = 10 * time.Second // a journey's id is older than its commit
+	doublesFirst  = time.Hour        // how far back a process looks for new ones when it begins
+)
+
 // findOpenDoubles writes down which records with open journeys of their own may be one person. What has been found
 // once is not found again.
-func findOpenDoubles(tx *flow.Tx) error {
-	tx.Queue(`with open as (
-			select distinct r.id, r.name_hash from journey j join person p on p.id = j.person join person r on r.id = coalesce(p.survivor, p.id)
-			where j.state <> 'closed' and r.name_hash is not null),
-		telling as (select name_hash from open group by name_hash having count(*) between 2 and $2)
-		insert into possible_double (one, other, found_at)
-		select a.id, b.id, $1 from telling join open a using (name_hash) join open b on a.name_hash = b.name_hash and a.id < b.id
-		where not exists (select 1 from possible_double d where (d.one, d.other) = (a.id, b.id)) and not known_two(a.id, b.id)
-		on conflict do nothing`, tx.Now, mostNamesakes)
+func (d *doubleSearch) findOpenDoubles(tx *flow.Tx) error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	since, next := cmp.Or(d.since, tx.Now.Add(-doublesFirst)), ""
+	tx.Queue(`with slice as materialized (
+			select person from journey where state <> 'closed' and person > coalesce(nullif($4, ''), '00000000-0000-0000-0000-000000000000')::uuid order by person limit $5
+		), hashes as materialized (
+			select distinct r.name_hash from (select person from slice union select person from journey where id >= $3::uuid and state <> 'closed') looked_at
+			join person p on p.id = looked_at.person join person r on r.id = coalesce(p.survivor, p.id) where r.name_hash is not null
+		), open as materialized (
+			select r.id, h.name_hash from hashes h cross join lateral (
+				select r.id from person r where r.name_hash = h.name_hash and r.survivor is null
+					and exists (select 1 from journey j where j.person = any(r.aliases || r.id) and j.state <> 'closed')
+				limit $2 + 1) r
+		), telling as (
+			select name_hash from open group by name_hash having count(*) between 2 and $2
+		), found as (
+			insert into possible_double (one, other, found_at)
+			select a.id, b.id, $1 from telling join open a using (name_hash) join open b on a.name_hash = b.name_hash and a.id < b.id
+			where not exists (select 1 from possible_double d where (d.one, d.other) = (a.id, b.id)) and not known_two(a.id, b.id)
+			on conflict do nothing
+		) select count(*), coalesce(max(person::text), '') from slice`,
+		tx.Now, mostNamesakes, pg.UUIDFloor(since.Add(-doublesMargin)), d.after, doublesEach).QueryRow(func(row pgx.Row) error {
+		looked := 0
+		err := row.Scan(&looked, &next)
+		if looked < doublesEach {
+			next = "" // it came to the end, and begins again
+		}
+		return err
+	})
+	now := tx.Now
+	tx.AfterCommit(func() {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.since, d.after = now, next
+	})
 	return tx.Flush()
 }
 

@@ -15,8 +15,8 @@ create or replace view doubted_record as
         where d.settled_at is null and a.name_hash = b.name_hash
     ), stands as (
         select one, other from pair where one <> other
-            and exists (select 1 from person p join journey j on j.person = p.id where (p.id = one or p.survivor = one) and j.state <> 'closed')
-            and exists (select 1 from person p join journey j on j.person = p.id where (p.id = other or p.survivor = other) and j.state <> 'closed')
+            and exists (select 1 from person r join journey j on j.person = any(r.aliases || r.id) where r.id = one and j.state <> 'closed')
+            and exists (select 1 from person r join journey j on j.person = any(r.aliases || r.id) where r.id = other and j.state <> 'closed')
             and not known_two(one, other)
     )
     select one as record from stands union select other from stands;
