@@ -190,9 +190,8 @@ func (p *process) wardOf(t testing.TB, organisation string) *ward {
 			}
 			job.locks.visits[record.VisitKey{Organisation: organisation, Number: number}] = true
 		}
-		p.loadUnit(tx, job.locks, job.unit, tx.Now)
 		w.unit = job.unit
-		return tx.Flush()
+		return p.loadUnit(tx, job.locks, job.unit, tx.Now)
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -156,29 +156,43 @@ func (c *locks) idsOfNumbers() (ids []string) {
 	return ids
 }
 
-// loadUnit queues the locking and reading of all that the claims name: verified numbers first, then persons in id
-// order, then visits in key order, then journeys, so that no two transactions wait for each other. With a person
+// loadUnit locks and reads all that the claims name: verified numbers first, then persons in id order, then visits in
+// key order, then journeys, so that no two transactions wait for each other. It takes one round trip where nothing is
+// stored of any of it, as of most who come for the first time, and two otherwise. With a person
 // come all records that share a verified NHS number, and their visits and journeys: which visits are one attendance,
 // and whether a journey is open, is decided from all of them. Two transactions that hear of a person first at the
 // same time wait for one another at the lookup's row; of a visit, the second finds it there when it stores its own,
 // and is done again.
 //
 // Intake acts for the system itself here, so no principal narrows what is seen.
-func (s *Service) loadUnit(q queuer, c *locks, w *record.UnitOfWork, now time.Time) {
-	found := lockKeys(q, c)
+func (s *Service) loadUnit(tx *flow.Tx, c *locks, w *record.UnitOfWork, now time.Time) error {
+	found := lockKeys(tx, c)
 	if len(found.keys) == 0 && len(found.visits) == 0 {
-		return
+		return tx.Flush()
 	}
-	q.Queue(`select set_config('intake.concerned', array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[]))::text, true)`,
-		found.keys, found.numbers, found.organisations, found.visits)
-	s.lockPersons(q, w)
-	findByKeys(q, c, w, found)
-	findNumbers(q, w)
-	lockVisits(q, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
-	findHomes(q, w)
-	lockJourneys(q, w, found)
-	lockAnswers(q, w)
-	loadCards(q, w)
+	known := false
+	tx.Queue(`select set_config('intake.concerned', c.records::text, true), cardinality(c.records) > 0
+			or exists (select 1 from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v on v.organisation = t.organisation and v.number = t.number)
+		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records) c`,
+		found.keys, found.numbers, found.organisations, found.visits).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &known) })
+	if err := tx.Flush(); err != nil {
+		return err
+	}
+	if !known && found.allNew() { // nothing is stored of anything that is claimed: there is nothing more to lock or read
+		for _, key := range found.keys {
+			w.RecordOf[string(key)] = cmp.Or(c.persons[string(key)], c.numbers[string(key)])
+		}
+		return nil
+	}
+	s.lockPersons(tx, w)
+	findByKeys(tx, c, w, found)
+	findNumbers(tx, w)
+	lockVisits(tx, c, w, found, pg.UUIDFloor(now.Add(-s.keepReceipts)))
+	findHomes(tx, w)
+	lockJourneys(tx, w, found)
+	lockAnswers(tx, w)
+	loadCards(tx, w)
+	return tx.Flush()
 }
 
 // affected is the condition that a record is one of those that the claims lead to, found once by loadUnit and kept
@@ -189,10 +203,17 @@ const affected = ` r.id = any(current_setting('intake.concerned')::uuid[]) `
 type lookupKeys struct {
 	keys, numbers         [][]byte
 	organisations, visits []string
+	made                  map[string]bool // keys and numbers that led to nobody before
+}
+
+// allNew says that none of the keys led to anybody before.
+func (f *lookupKeys) allNew() bool {
+	return !slices.ContainsFunc(f.keys, func(key []byte) bool { return !f.made[string(key)] })
 }
 
 // lockKeys queues that keys and numbers which lead to nobody yet lead to the records that would be made.
-func lockKeys(q queuer, c *locks) (found lookupKeys) {
+func lockKeys(q queuer, c *locks) *lookupKeys {
+	found := &lookupKeys{made: map[string]bool{}}
 	for _, key := range sortedVisits(c.visits) {
 		found.organisations, found.visits = append(found.organisations, key.Organisation), append(found.visits, key.Number)
 	}
@@ -206,7 +227,12 @@ func lockKeys(q queuer, c *locks) (found lookupKeys) {
 	if len(ids) > 0 {
 		// The lookup's row also stands for the advisory lock on a person of whom nothing else is known.
 		q.Queue(`insert into person_lookup (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
-			order by hash on conflict do nothing`, append(slices.Clone(found.keys), found.numbers...), append(ids, c.idsOfNumbers()...))
+			order by hash on conflict do nothing returning hash`, append(slices.Clone(found.keys), found.numbers...), append(ids, c.idsOfNumbers()...)).
+			Query(func(rows pgx.Rows) error {
+				var hash []byte
+				_, err := pgx.ForEachRow(rows, []any{&hash}, func() error { found.made[string(hash)] = true; return nil })
+				return err
+			})
 	}
 	if len(found.numbers) > 0 {
 		// A number's row serialises two records that are the first to carry it.
@@ -254,7 +280,7 @@ func scanStops(rows pgx.Rows, w *record.UnitOfWork) error {
 
 // findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to
 // already.
-func findByKeys(q queuer, c *locks, w *record.UnitOfWork, found lookupKeys) {
+func findByKeys(q queuer, c *locks, w *record.UnitOfWork, found *lookupKeys) {
 	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
 		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
 		var hash []byte
@@ -353,7 +379,7 @@ const (
 // lockVisits locks the visits that the claims name, those merged with them, and all that the persons had since the
 // floor: older ones cannot be one attendance with anything that comes now. A named visit may have become somebody
 // else's while this transaction waited for it: theirs have to be known too.
-func lockVisits(q queuer, c *locks, w *record.UnitOfWork, found lookupKeys, floor string) {
+func lockVisits(q queuer, c *locks, w *record.UnitOfWork, found *lookupKeys, floor string) {
 	q.Queue(`with named as materialized (
 			select v.id, v.organisation, v.number, v.joined_to from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
@@ -372,7 +398,7 @@ func lockVisits(q queuer, c *locks, w *record.UnitOfWork, found lookupKeys, floo
 }
 
 // lockJourneys locks the journeys of the persons and of their visits.
-func lockJourneys(q queuer, w *record.UnitOfWork, found lookupKeys) {
+func lockJourneys(q queuer, w *record.UnitOfWork, found *lookupKeys) {
 	q.Queue(`with records as materialized (
 			select unnest(r.aliases || r.id) as id from person r where`+affected+`
 		), wanted as materialized (

@@ -44,8 +44,7 @@ func newTransaction(s *Service, batch []*inboundMessage) *transaction {
 
 // load locks and reads all that is claimed.
 func (j *transaction) load(tx *flow.Tx) error {
-	j.service.loadUnit(tx, j.locks, j.unit, tx.Now)
-	return tx.Flush()
+	return j.service.loadUnit(tx, j.locks, j.unit, tx.Now)
 }
 
 // visitsOf locks what stands of a journey. Visits that have been changed already are returned as they are now.
