@@ -74,6 +74,14 @@ func (f *Facts) Fields() iter.Seq2[string, reflect.Value] {
 	}
 }
 
+// Beside gives each fact by its name with the same fact of other, as Fields does.
+func (f *Facts) Beside(other *Facts, each func(name string, own, theirs reflect.Value)) {
+	all, others := reflect.ValueOf(f).Elem(), reflect.ValueOf(other).Elem()
+	for i, name := range factNames {
+		each(name, all.Field(i), others.Field(i))
+	}
+}
+
 // factNames are the names of the facts on the wire, in the order of their fields.
 var factNames = func() (names []string) {
 	for field := range reflect.TypeFor[Facts]().Fields() {
@@ -85,15 +93,14 @@ var factNames = func() (names []string) {
 
 // Merge takes over each fact that other states, and forgets those that are taken back. What other leaves out stays.
 func (f *Facts) Merge(other Facts, takenBack []string) {
-	theirs := maps.Collect(other.Fields())
-	for name, field := range f.Fields() {
+	f.Beside(&other, func(name string, field, stated reflect.Value) {
 		if slices.Contains(takenBack, name) {
 			field.SetZero()
 		}
-		if stated := theirs[name]; !stated.IsZero() {
+		if !stated.IsZero() {
 			field.Set(stated)
 		}
-	}
+	})
 }
 
 // Changed are the facts that differ from before, and the names of those that are known no more.

@@ -100,6 +100,28 @@ func IsAddress(address, postcode string) bool {
 // sees what was meant.
 func Phone(text string) (number string, valid bool) {
 	line := Line(text)
+	if number, ok := mobile(line); ok {
+		return number, true
+	}
+	return phone(line)
+}
+
+// mobile reads what nearly everybody gives, a British mobile number in eleven digits, as phone does; others are left
+// to that.
+func mobile(line string) (number string, ok bool) {
+	digits := strings.ReplaceAll(line, " ", "")
+	if len(digits) != mobileDigits+1 || !strings.HasPrefix(digits, "07") || digits[2] == '0' || digits[2] == '6' || isOneDigit(digits[1:]) {
+		return "", false
+	}
+	for i := range len(digits) {
+		if !isDigit(digits[i]) {
+			return "", false
+		}
+	}
+	return digits[:5] + " " + digits[5:], true
+}
+
+func phone(line string) (number string, valid bool) {
 	parsed, err := phonenumbers.Parse(line, region)
 	if err != nil || !phonenumbers.IsPossibleNumber(parsed) {
 		return line, false

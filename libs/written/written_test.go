@@ -1,6 +1,7 @@
 package written
 
 import (
+	"fmt"
 	"testing"
 	"time"
 )
@@ -83,5 +84,27 @@ func TestFilesAreReadAsDeclaredOrAsTheyLook(t *testing.T) {
 	}
 	if _, ok := Decode([]byte("a"), "klingon"); ok {
 		t.Error("any name is a character set")
+	}
+}
+
+func TestAMobileNumberIsReadAsAnyOther(t *testing.T) {
+	t.Parallel()
+	quick := 0
+	for prefix := range 1000 {
+		for _, rest := range []string{"900123", "000000", "999999", "777777", "123456"} {
+			for _, line := range []string{fmt.Sprintf("07%03d%s", prefix, rest), fmt.Sprintf("07%03d %s", prefix, rest), fmt.Sprintf("07%03d %s %s", prefix, rest[:3], rest[3:])} {
+				number, ok := mobile(line)
+				if !ok {
+					continue
+				}
+				quick++
+				if want, valid := phone(line); number != want || !valid {
+					t.Errorf("%q is read as %q, and by the library as %q, %t", line, number, want, valid)
+				}
+			}
+		}
+	}
+	if quick < 10000 {
+		t.Errorf("%d numbers were read without the library", quick)
 	}
 }

@@ -3,6 +3,7 @@ package reading
 import (
 	"bytes"
 	"encoding/json"
+	"unicode/utf8"
 
 	"footbridge/libs/written"
 )
@@ -11,10 +12,37 @@ import (
 // read by it. damaged: it holds letters that could not be read, so that a name would be kept wrongly. What is no JSON
 // object is left as it is.
 func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
-	decoder := json.NewDecoder(bytes.NewReader(raw))
-	decoder.UseNumber()
-	var form map[string]any
-	if decoder.Decode(&form) != nil || form == nil || decoder.More() {
+	if !utf8.Valid(raw) || bytes.Contains(raw, []byte(`\u`)) {
+		return tidyWhole(raw)
+	}
+	// Nothing is written otherwise than it reads: the parts that hold no person are left as they are.
+	var form map[string]json.RawMessage
+	if json.Unmarshal(raw, &form) != nil || form == nil {
+		return raw, written.IsDamaged(string(raw))
+	}
+	for _, name := range []string{"person", "safeContact"} {
+		part := object(form[name])
+		if part == nil {
+			continue // it is left out, or is no object
+		}
+		tidyForm(map[string]any{name: part})
+		tidy, err := json.Marshal(part)
+		if err != nil {
+			return raw, false
+		}
+		form[name] = tidy
+	}
+	tidied, err := json.Marshal(form)
+	if err != nil {
+		return raw, false
+	}
+	return tidied, bytes.Contains(tidied, []byte("\uFFFD"))
+}
+
+// tidyWhole is TidySubmitted by way of every letter of the form.
+func tidyWhole(raw []byte) (tidied []byte, damaged bool) {
+	form := object(raw)
+	if form == nil {
 		return raw, written.IsDamaged(string(raw))
 	}
 	tidyForm(form)
@@ -23,6 +51,16 @@ func TidySubmitted(raw []byte) (tidied []byte, damaged bool) {
 		return raw, false
 	}
 	return tidied, bytes.Contains(tidied, []byte("\uFFFD")) || bytes.Contains(tidied, []byte(`\ufffd`)) || bytes.Contains(tidied, []byte(`\u0000`))
+}
+
+// object reads a JSON object with its numbers as they are written; nil where it is none.
+func object(raw []byte) (read map[string]any) {
+	decoder := json.NewDecoder(bytes.NewReader(raw))
+	decoder.UseNumber()
+	if decoder.Decode(&read) != nil || decoder.More() {
+		return nil
+	}
+	return read
 }
 
 func tidyForm(form map[string]any) {

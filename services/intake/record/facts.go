@@ -51,20 +51,19 @@ type StatedFacts struct {
 // Apply takes over each fact that is stated or taken back, unless something said later stands, and returns all of them
 // as they were said, but for those that say what is known. said is nil where nothing else was said.
 func (b *FactBook) Apply(facts schemas.Facts, takenBack []string, stamp FactVersion) (said *StatedFacts, changed bool) {
-	stated, cloned := maps.Collect(facts.Fields()), false
-	for name, field := range b.Facts.Fields() {
-		gone := slices.Contains(takenBack, name) && stated[name].IsZero()
-		if stated[name].IsZero() && !gone {
-			continue
+	cloned := false
+	b.Facts.Beside(&facts, func(name string, field, stated reflect.Value) {
+		if stated.IsZero() && !slices.Contains(takenBack, name) {
+			return
 		}
-		if b.Version[name].IsZero() || !reflect.DeepEqual(field.Interface(), stated[name].Interface()) {
+		if b.Version[name].IsZero() || !reflect.DeepEqual(field.Interface(), stated.Interface()) {
 			if said == nil {
 				said = &StatedFacts{Way: stamp.Way, StatedAt: stamp.StatedAt, Facts: map[string]json.RawMessage{}}
 			}
-			said.Facts[name], _ = json.Marshal(stated[name].Interface()) // facts always marshal
+			said.Facts[name], _ = json.Marshal(stated.Interface()) // facts always marshal
 		}
 		if slices.Contains(aboutVisits, name) || !stamp.after(b.Version[name]) {
-			continue
+			return
 		}
 		if !cloned {
 			b.Version, cloned = maps.Clone(b.Version), true
@@ -72,21 +71,20 @@ func (b *FactBook) Apply(facts schemas.Facts, takenBack []string, stamp FactVers
 		if b.Version == nil {
 			b.Version = map[string]FactVersion{}
 		}
-		field.Set(stated[name])
+		field.Set(stated)
 		b.Version[name], changed = stamp, true
-	}
+	})
 	return said, changed
 }
 
 // over puts what is known of the person over what was said on a visit, where it was said later, or by themselves.
 func (b FactBook) over(facts schemas.Facts, said map[string]Version) schemas.Facts {
-	known := maps.Collect(b.Facts.Fields())
-	for name, field := range facts.Fields() {
+	facts.Beside(&b.Facts, func(name string, field, known reflect.Value) {
 		own, there := b.Version[name]
 		if there && (own.Way == WayPreferences || !said[name].After(own.Version)) {
-			field.Set(known[name])
+			field.Set(known)
 		}
-	}
+	})
 	return facts
 }
 

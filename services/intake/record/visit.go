@@ -3,6 +3,7 @@ package record
 import (
 	"cmp"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"time"
@@ -278,33 +279,30 @@ func (v *Visit) joinEvidence(evidence Evidence, stamp Version) {
 
 // JoinFacts lets each newer fact replace an older one. What is left out stays; what is taken back is known no more.
 func (v *Visit) JoinFacts(facts schemas.Facts, takenBack []string, stamp Version) {
-	stated := maps.Collect(facts.Fields())
-	for name, field := range v.Facts.Fields() {
-		gone := slices.Contains(takenBack, name)
-		if stated[name].IsZero() && !gone || !stamp.After(v.StatedFact[name]) {
-			continue
+	v.Facts.Beside(&facts, func(name string, field, stated reflect.Value) {
+		if stated.IsZero() && !slices.Contains(takenBack, name) || !stamp.After(v.StatedFact[name]) {
+			return
 		}
 		if v.StatedFact == nil {
 			v.StatedFact = map[string]Version{}
 		}
-		field.Set(stated[name])
+		field.Set(stated)
 		v.StatedFact[name] = stamp
-	}
+	})
 }
 
 // overlayFacts takes over each fact that another visit of the same attendance said later.
 func (v *Visit) overlayFacts(o *Visit) {
-	theirs := maps.Collect(o.Facts.Fields())
 	said := maps.Clone(v.StatedFact)
-	for name, field := range v.Facts.Fields() {
+	v.Facts.Beside(&o.Facts, func(name string, field, theirs reflect.Value) {
 		if stamp := o.StatedFact[name]; stamp.After(said[name]) {
 			if said == nil {
 				said = map[string]Version{}
 			}
-			field.Set(theirs[name])
+			field.Set(theirs)
 			said[name] = stamp
 		}
-	}
+	})
 	v.StatedFact = said
 }
 
