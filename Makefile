@@ -48,8 +48,9 @@ bench: build ## the goals and the pipeline, as ratios to the limits measured in 
 	@go run footbridge/tests/load/cmd/bench $(BENCH)
 	@go test -run '^$$' -bench 'BesideHandWritten|SixtyServicesToFifteen|FindGaps' -benchtime 2s -timeout 10m footbridge/services/threshold/criteria
 
-bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE), and the rate on top of STORED; 70 GB for a million
+bench-large: build ## the same work whatever is stored: at 200,000 and 1,000,000 journeys (LARGE) and 5,000,000 calls to come (TIMERS), and the rate on top of STORED; 70 GB for a million
 	@for n in $(or $(LARGE),200000 1000000); do FLAT_STORED=$$n go test -count=1 -timeout 60m -v -run WorkStaysTheSame footbridge/tests/load || exit 1; done
+	@TIMERS_STORED=$(or $(TIMERS),5000000) go test -count=1 -timeout 60m -v -run TimersCost footbridge/tests/load
 	@go run footbridge/tests/load/cmd/bench --only footbridge --million --stored $(or $(STORED),1000000)
 
 check: ## formatting, vet, linters, module edges, generated files current, the architecture's rules, alert rules, docs links

@@ -134,10 +134,17 @@ func findPlan(q flow.Queuer, p principal.Principal, journey string, each func())
 	})
 }
 
-// saveReminders queues what was done about calls, for one statement.
-func saveReminders(q flow.Queuer, ids []string, stages []int32, next []*time.Time, late []bool) {
-	q.Queue(`update call c set reminded = n.stage, act_at = n.next, late = c.late or n.late
-		from unnest($1::uuid[], $2::integer[], $3::timestamptz[], $4::boolean[]) as n(id, stage, next, late) where c.id = n.id`, ids, stages, next, late)
+// saveReminders queues what was done about calls, for one statement each: how far reminding about them has come and when it
+// goes on, and which are late, of which nothing more fires.
+func saveReminders(q flow.Queuer, ids []string, stages []int32, next []time.Time, late []string) {
+	if len(ids) > 0 {
+		q.Queue(`update timer t set stage = n.stage, act_at = n.next from unnest($1::uuid[], $2::integer[], $3::timestamptz[]) as n(call, stage, next)
+			where t.call = n.call`, ids, stages, next)
+	}
+	if len(late) > 0 {
+		endTimers(q, late)
+		q.Queue(`update call set late = true where id = any($1::uuid[])`, late)
+	}
 }
 
 // duePlans queues the journeys whose plans are to be looked at.

@@ -68,16 +68,20 @@ func (s *Service) remind(_ context.Context, tx *flow.Tx, limit int) (int, error)
 	var told []Notice
 	var ids []string
 	var stages []int32
-	var nexts []*time.Time
-	var lates []bool
+	var nexts []time.Time
+	var late []string
 	for _, c := range found {
 		stage, next := remindAt(c.due, tx.Now)
-		ids, stages, nexts, lates = append(ids, c.id), append(stages, int32(stage)), append(nexts, next), append(lates, stage == stageLate)
+		if next == nil {
+			late = append(late, c.id)
+		} else {
+			ids, stages, nexts = append(ids, c.id), append(stages, int32(stage)), append(nexts, *next)
+		}
 		if stage > c.stage {
 			told = append(told, c.notices(noticeOf[stage], callers, tx.Now, s.zone)...)
 		}
 	}
-	saveReminders(tx, ids, stages, nexts, lates)
+	saveReminders(tx, ids, stages, nexts, late)
 	storeNotices(tx, told, tx.Now)
 	return len(found), nil
 }

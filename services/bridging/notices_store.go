@@ -33,8 +33,8 @@ func callersOf(q flow.Queuer, teams []string, each func(Caller)) {
 
 // dueCalls queues calls about which something is to be done now: their caller is reminded, or they are late.
 func dueCalls(q flow.Queuer, now time.Time, limit int, aside []string, each func(callOpen)) {
-	q.Queue(`select id::text, team, caller, due_at, sequence, reminded from call
-		where act_at <= $1 and id <> all($3::text[]::uuid[]) order by act_at, id limit $2 for update skip locked`, now, limit, aside).
+	q.Queue(`select c.id::text, c.team, c.caller, c.due_at, c.sequence, t.stage from timer t join call c on c.id = t.call
+		where t.act_at <= $1 and t.call <> all($3::text[]::uuid[]) order by t.act_at limit $2 for update of t skip locked`, now, limit, aside).
 		Query(func(rows pgx.Rows) error { return scanOpen(rows, each) })
 }
 
@@ -117,7 +117,7 @@ func scanDown(rows pgx.Rows, each func(channel string, since time.Time)) error {
 
 // lockCallsOf queues the open calls of somebody, until a day, that others are to make.
 func lockCallsOf(q flow.Queuer, p principal.Principal, until string, each func(callOpen)) {
-	q.Queue(`select id::text, team, $2, due_at, sequence, reminded from call
+	q.Queue(`select id::text, team, $2, due_at, sequence, 0 from call
 		where ended_at is null and team = $1 and (caller = $2 or claim_mark = $2) and on_day <= $3::date order by due_at, id for update`, p.Organisation, p.Mark(), until).
 		Query(func(rows pgx.Rows) error { return scanOpen(rows, each) })
 }

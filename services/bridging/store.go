@@ -201,7 +201,9 @@ func callsOf(calls []Call) (c callColumns) {
 // cancelCalls queues that calls will not be made. It comes before scheduleCalls: a plan has one call ahead of it.
 func cancelCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) > 0 {
-		q.Queue(`update call set state = 'cancelled', ended_at = $2, act_at = null, sequence = sequence + 1 where id = any($1::uuid[])`, callsOf(calls).ids, at)
+		c := callsOf(calls)
+		endTimers(q, c.ids)
+		q.Queue(`update call set state = 'cancelled', ended_at = $2, sequence = sequence + 1 where id = any($1::uuid[])`, c.ids, at)
 	}
 }
 
@@ -209,7 +211,8 @@ func cancelCalls(q flow.Queuer, calls []Call, at time.Time) {
 func finishCalls(q flow.Queuer, calls []Call, at time.Time) {
 	if len(calls) > 0 {
 		c := callsOf(calls)
-		q.Queue(`update call set state = n.state, ended_at = $3, act_at = null, claim_of = '', claim_mark = '', claim_until = null
+		endTimers(q, c.ids)
+		q.Queue(`update call set state = n.state, ended_at = $3, claim_of = '', claim_mark = '', claim_until = null
 			from unnest($1::uuid[], $2::text[]) as n(id, state) where call.id = n.id`, c.ids, c.states, at)
 	}
 }
@@ -218,11 +221,13 @@ func finishCalls(q flow.Queuer, calls []Call, at time.Time) {
 func moveCalls(q flow.Queuer, calls []Call) {
 	if len(calls) > 0 {
 		c := callsOf(calls)
-		q.Queue(`update call set nominal = n.nominal::date, on_day = n.on_day::date, due_at = n.due_at, act_at = n.act_at, try = n.try, sequence = n.sequence,
-				team = n.team, reminded = 0, late = false, claim_of = '', claim_mark = '', claim_until = null
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::timestamptz[], $6::integer[], $7::integer[], $8::text[])
-				as n(id, nominal, on_day, due_at, act_at, try, sequence, team) where call.id = n.id`,
-			c.ids, c.nominal, c.days, c.due, c.act, c.tries, c.sequences, c.teams)
+		endTimers(q, c.ids)
+		q.Queue(`update call set nominal = n.nominal::date, on_day = n.on_day::date, due_at = n.due_at, try = n.try, sequence = n.sequence,
+				team = n.team, late = false, claim_of = '', claim_mark = '', claim_until = null
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::integer[], $6::integer[], $7::text[])
+				as n(id, nominal, on_day, due_at, try, sequence, team) where call.id = n.id`,
+			c.ids, c.nominal, c.days, c.due, c.tries, c.sequences, c.teams)
+		setTimers(q, c)
 	}
 }
 
@@ -232,11 +237,22 @@ func scheduleCalls(q flow.Queuer, calls []Call, at time.Time) {
 		return
 	}
 	c := callsOf(calls)
-	q.Queue(`insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, nominal, try, team, act_at)
-		select id, plan, journey, organisation, due_at, on_day::date, 'scheduled', $7, nominal::date, try, team, act_at
-		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $8::text[], $9::integer[], $10::text[], $11::timestamptz[])
-			as n(id, plan, journey, organisation, due_at, on_day, nominal, try, team, act_at)`,
-		c.ids, c.plans, c.journeys, c.organisations, c.due, c.days, at, c.nominal, c.tries, c.teams, c.act)
+	q.Queue(`insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, nominal, try, team)
+		select id, plan, journey, organisation, due_at, on_day::date, 'scheduled', $7, nominal::date, try, team
+		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $8::text[], $9::integer[], $10::text[])
+			as n(id, plan, journey, organisation, due_at, on_day, nominal, try, team)`,
+		c.ids, c.plans, c.journeys, c.organisations, c.due, c.days, at, c.nominal, c.tries, c.teams)
+	setTimers(q, c)
+}
+
+// setTimers queues when something is to be done about calls first. A timer is locked before its call, by everybody.
+func setTimers(q flow.Queuer, c callColumns) {
+	q.Queue(`insert into timer (call, act_at) select call, act_at from unnest($1::uuid[], $2::timestamptz[]) as n(call, act_at)`, c.ids, c.act)
+}
+
+// endTimers queues that nothing fires of calls any more.
+func endTimers(q flow.Queuer, calls []string) {
+	q.Queue(`delete from timer where call = any($1::uuid[])`, calls)
 }
 
 // sayEnded queues how a call that has ended stands by what was written down about it later.

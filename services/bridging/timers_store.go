@@ -23,7 +23,8 @@ type timerCount struct {
 func countTimers(q flow.Queuer, p principal.Principal, now, until time.Time, today, last string, each func(timerCount)) {
 	scope := scopeOf(p)
 	q.Queue(`with fires (kind, at) as (
-			select case when reminded = 0 then 'call-reminder' else 'call-due' end, act_at from call where act_at <= $2 and ($3 or organisation = any($4))
+			select case when t.stage = 0 then 'call-reminder' else 'call-due' end, t.act_at from timer t join call c on c.id = t.call
+				where t.act_at <= $2 and ($3 or c.organisation = any($4))
 			union all
 			select 'help', look_at from help where look_at <= $2 and ($3 or coalesce(of_organisation, asked_by) = any($4))
 			union all
@@ -44,13 +45,14 @@ func countTimers(q flow.Queuer, p principal.Principal, now, until time.Time, tod
 // spreadTimers queues that what is late among the reminders of calls is done over a time, evenly, the oldest first, and that
 // calls past their time are marked late at once. None of it is put off beyond its call, or beyond when the call is late.
 func spreadTimers(q flow.Queuer, _ principal.Principal, now time.Time, over, late time.Duration, each func(calls, notices int)) {
+	q.Queue(`select from timer where act_at < $1 order by call for update`, now)
+	q.Queue(`update call set late = true from timer t where t.call = call.id and t.act_at < $1 and call.due_at + $2::interval < $1`, now, late)
 	q.Queue(`with reminders as (
-			select id, row_number() over (order by act_at, id) as n, count(*) over () as m from call where act_at < $1 and ended_at is null
+			select t.call, c.due_at, row_number() over (order by t.act_at, t.call) as n, count(*) over () as m from timer t join call c on c.id = t.call where t.act_at < $1
 		), calls as (
-			update call c set late = c.late or c.due_at + $3::interval < $1,
-				act_at = $1 + least($2::interval * ((r.n - 1)::float8 / r.m),
-					case when c.due_at > $1 then c.due_at - $1 when c.due_at + $3::interval > $1 then c.due_at + $3::interval - $1 else $2::interval end)
-			from reminders r where r.id = c.id returning 1
+			update timer t set act_at = $1 + least($2::interval * ((r.n - 1)::float8 / r.m),
+					case when r.due_at > $1 then r.due_at - $1 when r.due_at + $3::interval > $1 then r.due_at + $3::interval - $1 else $2::interval end)
+			from reminders r where r.call = t.call returning 1
 		), waiting as (
 			select id, row_number() over (order by next_at, id) as n, count(*) over () as m from notice where next_at < $1
 		), notices as (

@@ -131,12 +131,7 @@ func stock(t *testing.T, journeys int) *stocked {
 		ofService(schemas.Bridging, bridging.Migrations()), ofService(schemas.Journey, journey.Migrations()))
 	s := &stocked{t: t, admin: db.Admin(), plans: &plans{got: work{statements: map[string]int64{}}}}
 	s.fill(journeys)
-	for _, setting := range []string{`session_preload_libraries = 'auto_explain'`, `auto_explain.log_min_duration = 0`, `auto_explain.log_analyze = on`,
-		`auto_explain.log_buffers = on`, `auto_explain.log_timing = off`, `auto_explain.log_format = json`, `client_min_messages = log`} {
-		if _, err := s.admin.Exec(ctx, `alter database `+db.Name+` set `+setting); err != nil {
-			t.Fatal(err)
-		}
-	}
+	s.explain(db.Name)
 	s.pool = s.watched(db.Pool(schemas.Journey))
 	owners := journey.Owners{Navigator: "navigator:duty", Deputy: "navigator:deputy", OutOfHours: "team:out-of-hours"}
 	var err error
@@ -165,6 +160,17 @@ func stock(t *testing.T, journeys int) *stocked {
 	})
 	s.serve()
 	return s
+}
+
+// explain lets new connections of a database say what their statements did.
+func (s *stocked) explain(database string) {
+	s.t.Helper()
+	for _, setting := range []string{`session_preload_libraries = 'auto_explain'`, `auto_explain.log_min_duration = 0`, `auto_explain.log_analyze = on`,
+		`auto_explain.log_buffers = on`, `auto_explain.log_timing = off`, `auto_explain.log_format = json`, `client_min_messages = log`} {
+		if _, err := s.admin.Exec(s.t.Context(), `alter database `+database+` set `+setting); err != nil {
+			s.t.Fatal(err)
+		}
+	}
 }
 
 // watched is a pool like another, whose statements' plans are gathered.
