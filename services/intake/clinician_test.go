@@ -282,3 +282,66 @@ func TestABirthDateThatMakesAChildOfSomebodyIsShownAtOnce(t *testing.T) {
 		}
 	}
 }
+
+// TestAParentalYesEndsTheDayTheyTurn18: it counts to the eve, then the person is asked; the contact that was recorded
+// meanwhile is confirmed no more. Nobody with parental responsibility answers for an adult.
+func TestAParentalYesEndsTheDayTheyTurn18(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	now := p.clock.Now().In(p.zone)
+	journey, _ := p.discharge(t, "V1", "L1", now.AddDate(-18, 0, 5).Format(time.DateOnly))
+	base := "/api/journeys/" + journey
+	p.must(t, http.StatusOK, doctor, "POST", base+"/consent", `{"mayConsent":`+parent+`,"giver":"parental-responsibility","how":"spoken",
+		"answers":[{"purpose":"follow-up","state":"given"},{"purpose":"bridging","state":"given"}]}`)
+	p.must(t, http.StatusOK, doctor, "POST", base+"/contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
+	told := func(typ schemas.Type) (n int) { return len(p.eventsOf(t, journey, typ)) }
+	at := func(days int) {
+		for range 2 { // twice is once
+			p.run(t, now.AddDate(0, 0, days), p.reviewBirthdays)
+			p.run(t, now.AddDate(0, 0, days), p.lapseConsents)
+		}
+	}
+	at(4)
+	if told(schemas.ConsentLapsed) != 0 {
+		t.Error("on the eve it counts no more")
+	}
+	questions := told(schemas.PreferencesChanged)
+	at(5)
+	if n := told(schemas.ConsentLapsed); n != 2 {
+		t.Errorf("%d of two yeses are told to count no more", n)
+	}
+	if n := told(schemas.PreferencesChanged) - questions; n != 1 {
+		t.Errorf("how they may be reached is asked %d times", n)
+	}
+	if n := p.count(t, `select count(*) from intake.contact_card where confirmed`); n != 0 {
+		t.Error("what was recorded while a parent answered is confirmed still")
+	}
+	adult, _ := p.discharge(t, "V2", "L2", now.AddDate(-30, 0, 0).Format(time.DateOnly))
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/journeys/"+adult+"/consent",
+		`{"giver":"parental-responsibility","how":"spoken","answers":[{"purpose":"follow-up","state":"given"}]}`)
+}
+
+// TestAYesWhoseLastDayIsOverIsToldToCountNoMore, once, and not where another was said since.
+func TestAYesWhoseLastDayIsOverIsToldToCountNoMore(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	now := p.clock.Now().In(p.zone)
+	until := now.AddDate(0, 0, 3).Format(time.DateOnly)
+	over, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	renewed, _ := p.discharge(t, "V2", "L2", "1990-04-01")
+	for _, journey := range []string{over, renewed} {
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"how":"spoken","answers":[{"purpose":"follow-up","state":"given","until":"`+until+`"}]}`)
+	}
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+renewed+"/consent", `{"how":"spoken","answers":[{"purpose":"follow-up","state":"given"}]}`)
+	for days, want := range []int{0, 0, 0, 0, 1, 1} {
+		for range 2 {
+			p.run(t, now.AddDate(0, 0, days), p.lapseConsents)
+		}
+		if n := len(p.eventsOf(t, over, schemas.ConsentLapsed)); n != want {
+			t.Errorf("after %d days it was told %d times, not %d", days, n, want)
+		}
+	}
+	if n := len(p.eventsOf(t, renewed, schemas.ConsentLapsed)); n != 0 {
+		t.Error("one that was given again counts no more")
+	}
+}

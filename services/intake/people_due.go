@@ -19,6 +19,7 @@ const contentFor = 72 * time.Hour
 func (s *Service) peopleDue() []flow.Due {
 	return []flow.Due{
 		{Name: "consent-expiring", Every: time.Minute, Limit: 100, Run: s.remindOfConsents},
+		{Name: "consents-over", Every: 10 * time.Second, Limit: 100, Run: s.lapseConsents},
 		{Name: "contact-questions", Every: 10 * time.Second, Limit: 50, Run: s.askAboutContact},
 		{Name: "possible-doubles", Every: 5 * time.Second, Limit: 50, Run: s.showDoubles},
 		{Name: "said-on-calls", Every: time.Second, Limit: 50, Run: s.applySaidOnCalls},
@@ -39,6 +40,20 @@ func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (i
 		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentExpiring, Data: schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}})
 	}
 	return len(ending), job.end(tx)
+}
+
+// lapseConsents says of each yes whose last day is over that it counts no more, once, on every journey of the person that
+// is not closed: whoever acted on it stops, and the person is asked again.
+func (s *Service) lapseConsents(_ context.Context, tx *flow.Tx, limit int) (int, error) {
+	found, over, err := lockOver(tx, s.today(tx.Now), limit)
+	if err != nil {
+		return 0, err
+	}
+	job := newTransaction(s, nil)
+	for _, a := range over {
+		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentLapsed, Data: schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
+	}
+	return found, job.end(tx)
 }
 
 // askAboutContact makes a question of contact that a message brought and that differs from what the person confirmed.
@@ -98,7 +113,7 @@ func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 	if more { // whoever was left out beside them, the next ones follow at once
 		taken = limit
 	}
-	job := newTransaction(s, nil)
+	job, grown := newTransaction(s, nil), map[string]string{}
 	for _, one := range aged {
 		sub := subjectOf{Person: one.person}
 		if err := s.openSubject(&sub, one.wrapped, one.identity, nil); err != nil {
@@ -111,6 +126,9 @@ func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 		}
 		if known && (age != one.age || rises != one.rises) {
 			job.locks.known[one.key] = true
+			if known && age >= record.Adult && 0 <= one.age && one.age < record.Adult {
+				grown[one.key] = one.person
+			}
 		}
 	}
 	if len(job.locks.known) == 0 {
@@ -118,6 +136,12 @@ func (s *Service) reviewBirthdays(_ context.Context, tx *flow.Tx, limit int) (in
 	}
 	if err := job.load(tx); err != nil {
 		return 0, err
+	}
+	endParental(tx, slices.Sorted(maps.Values(grown)), s.today(tx.Now.AddDate(0, 0, -1)))
+	for _, key := range slices.Sorted(maps.Keys(grown)) {
+		if person := job.unit.Persons[key]; person != nil {
+			job.emit(tx, job.unit.ComeOfAge(person))
+		}
 	}
 	return taken, job.decideAgain(tx)
 }

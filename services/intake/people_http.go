@@ -177,6 +177,10 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 	}
 	giver, today := cmp.Or(request.Giver, "person"), s.today(tx.Now)
 	var fresh []record.Answer
+	age, aged := record.AgeOn(sub.identity.BirthDate, today)
+	if giver == schemas.AnswersParent && aged && age >= record.Adult {
+		return unprocessable("The person is 18 or older: nobody with parental responsibility answers for them. Ask them.")
+	}
 	for _, given := range request.Answers {
 		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
 			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
@@ -184,6 +188,9 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 		before := record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
 		if fault := record.ConsentFault(a, before, sub.guard, today); fault != "" {
 			return unprocessable(fault)
+		}
+		if giver == schemas.AnswersParent {
+			a.Until = record.EndsAtAdult(a.Until, sub.identity.BirthDate)
 		}
 		if kind, _ := schemas.KindNamed("partner"); a.Towards != "" && len(a.Towards) > kind.MaxLength {
 			return unprocessable("The organisation is not a partner's opaque id.")

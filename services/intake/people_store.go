@@ -862,6 +862,45 @@ func lockEnding(tx *flow.Tx, from, to string, limit int) (ending []record.Answer
 	return ending, err
 }
 
+// lockOver takes answers whose last day was before a day, that still count, and marks them as told; over has one for each
+// journey of the person that is not closed.
+func lockOver(tx *flow.Tx, today string, limit int) (found int, over []record.Answer, err error) {
+	tx.Queue(`with t as (
+			select person, purpose, towards, message, until_day from consent n where until_day < $1::date and lapsed_at is null and state = 'given' and not doubt
+				and not exists (select 1 from consent l where l.person = n.person and l.purpose = n.purpose and l.towards = n.towards and l.said_at > n.said_at)
+				and exists (select 1 from journey j where j.person = n.person and j.state <> 'closed') and n.journey::text <> all($4)
+			order by until_day, message limit $2 for update skip locked
+		), told as (
+			update consent c set lapsed_at = $3 from t where (c.person, c.purpose, c.towards, c.message) = (t.person, t.purpose, t.towards, t.message)
+			returning c.person, c.journey as said_on, c.purpose, c.towards, c.until_day
+		)
+		select told.said_on::text, j.id::text, told.purpose, told.towards, told.until_day::text from told join journey j on j.person = told.person and j.state <> 'closed'
+		order by j.id, told.purpose, told.towards`, today, limit, tx.Now, tx.Postponed()).Query(func(rows pgx.Rows) error {
+		var a record.Answer
+		said := map[string]bool{}
+		var on string
+		_, err := pgx.ForEachRow(rows, []any{&on, &a.Journey, &a.Purpose, &a.Towards, &a.Until}, func() error {
+			if !said[on] {
+				tx.Attempt(on)
+			}
+			said[on] = true
+			over, found = append(over, a), found+1
+			return nil
+		})
+		return err
+	})
+	return found, over, errors.Join(tx.Flush(), err)
+}
+
+// endParental queues that the yes of whoever held parental responsibility holds until a day: those of some persons' records.
+func endParental(q queuer, persons []string, until string) {
+	if len(persons) == 0 {
+		return
+	}
+	q.Queue(`update consent set until_day = $2::date where giver = 'parental-responsibility' and state = 'given' and lapsed_at is null
+		and person in (select r from unnest($1::uuid[]) as p(id), lateral records_of(p.id) as r) and (until_day is null or until_day > $2::date)`, persons, until)
+}
+
 // agedPerson is the person of an open journey, with the age that was told of them; -1 for none.
 type agedPerson struct {
 	person, key       string

@@ -1,7 +1,9 @@
 package record
 
 import (
+	"slices"
 	"strings"
+	"time"
 
 	"footbridge/schemas"
 )
@@ -57,6 +59,29 @@ func (v *Visit) Let(answer string, said Version) schemas.DischargeCorrectedData 
 	v.MayAnswer = MayAnswer{Version: said, Who: answer, Person: v.Person}
 	v.Published.Flags = Without(v.Published.Flags, []string{schemas.FlagUnder18, schemas.FlagAgeUnknown})
 	return schemas.DischargeCorrectedData{Visit: v.ID, Flags: OrNone(v.Published.Flags), MayAnswer: answer}
+}
+
+// EndsAtAdult is the last local day of a yes that somebody with parental responsibility gave: at the latest the day before
+// the person is 18. until is what was said, empty for no end; where no birth date is known it stays.
+func EndsAtAdult(until, birthDate string) string {
+	born, err := time.Parse(time.DateOnly, birthDate)
+	if err != nil {
+		return until
+	}
+	eve := born.AddDate(Adult, 0, -1).Format(time.DateOnly)
+	if until == "" || until > eve {
+		return eve
+	}
+	return until
+}
+
+// ComeOfAge says on the journeys of somebody who has turned 18 that how they may be reached is to be asked of them, where
+// somebody with parental responsibility answered until now: the contact may be theirs, and is no longer taken for confirmed.
+func (w *UnitOfWork) ComeOfAge(person *Person) []Emission {
+	if !slices.ContainsFunc(w.visitsOf(person), func(v *Visit) bool { return v.MayAnswer.Who == schemas.AnswersParent }) {
+		return nil
+	}
+	return w.questionContact([]*Person{person})
 }
 
 // Guard is what stands between a journey's person and a yes.
