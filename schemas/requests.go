@@ -243,10 +243,17 @@ type (
 		// Why.
 		Code string `json:"code" is:"offer-decline"`
 	}
-	// OfferHandedBackRecord is the body of POST /api/offers/{id}/hand-back, for one offer.
+	// OfferHandedBackRecord is the body of POST /api/offers/{id}/hand-back.
 	OfferHandedBackRecord struct {
 		// Why.
 		Reason string `json:"reason" is:"hand-back"`
+		// That everything the partner has taken on goes back.
+		All bool `json:"all,omitempty"`
+	}
+	// OfferMayKnowRecord is the body of POST /api/offers/{id}/may-know.
+	OfferMayKnowRecord struct {
+		// Who sees to it instead.
+		Who string `json:"who" is:"may-know"`
 	}
 	// OfferBookedRecord is the body of POST /api/offers/{id}/appointment.
 	OfferBookedRecord struct {
@@ -264,12 +271,15 @@ type (
 		// What comes next, as it was agreed with the person.
 		Next string `json:"next,omitempty" is:"what-next"`
 	}
-	// OfferAnsweredRecord is the body of POST /api/offers/{id}/question by a navigator.
+	// OfferAnsweredRecord is the body of POST /api/offers/{id}/question: a partner says what it asks about, and a
+	// navigator answers one question.
 	OfferAnsweredRecord struct {
-		// Id of the question.
-		Question string `json:"question" is:"uuid"`
+		// What it is about, of a new question.
+		About string `json:"about,omitempty" is:"offer-question"`
+		// Id of the question that is answered.
+		Question string `json:"question,omitempty" is:"uuid"`
 		// The answer.
-		Reply string `json:"reply" is:"offer-reply"`
+		Reply string `json:"reply,omitempty" is:"offer-reply"`
 	}
 	// DeletionConfirmedRecord is the body of POST /api/offers/{id}/confirm-deletion.
 	DeletionConfirmedRecord struct {
@@ -277,6 +287,47 @@ type (
 		KeptBecause string `json:"keptBecause,omitempty" is:"kept-because"`
 		// What is kept.
 		Kept []string `json:"kept,omitempty" is:"kept" items:"1,10"`
+	}
+)
+
+// PartnerCapacityRecord, and the others below, are the bodies of PUT /api/partners/{id}/….
+type (
+	// PartnerCapacityRecord is what a partner can do for how many people.
+	PartnerCapacityRecord struct {
+		// Places: new ones a week, and at the same time; 0 is no bound.
+		Weekly int `json:"weekly"`
+		AtMost int `json:"atMost"`
+		// The days on which it answers.
+		Works []string `json:"works" is:"weekday"`
+		// What it can do; empty is anything.
+		Channels      []string `json:"channels" is:"channel"`
+		Languages     []string `json:"languages" is:"language"`
+		WorkerGenders []string `json:"workerGenders" is:"worker-gender"`
+	}
+	// PartnerHolidaysRecord is when a partner is away: all of it that is to come.
+	PartnerHolidaysRecord struct {
+		Holidays []DaysAway `json:"holidays"`
+	}
+	// DaysAway is from one local day until another, both inclusive.
+	DaysAway struct {
+		From  string `json:"from" is:"date"`
+		Until string `json:"until" is:"date"`
+	}
+	// PartnerPauseRecord is the last local day of a pause; an empty text ends it.
+	PartnerPauseRecord struct {
+		Until string `json:"until" is:"date"`
+	}
+	// PartnerNoticeRecord is how a partner wants to be told.
+	PartnerNoticeRecord struct {
+		By string `json:"by" is:"notice-by"`
+		To string `json:"to,omitempty" is:"line-200"`
+	}
+	// PartnerAgreementRecord is an agreement with a partner.
+	PartnerAgreementRecord struct {
+		From         string `json:"from" is:"date"`
+		Until        string `json:"until" is:"date"`
+		OutwardName  string `json:"outwardName" is:"line-100"`
+		Safeguarding string `json:"safeguarding" is:"line-200"`
 	}
 )
 
@@ -290,6 +341,8 @@ type CallOutcomeRecord struct {
 	Reason string `json:"reason,omitempty" is:"not-made"`
 	// Who asked to stop.
 	By string `json:"by,omitempty" is:"stopped-by"`
+	// When it happened, where that was not just now.
+	HappenedAt *time.Time `json:"happenedAt,omitempty"`
 }
 
 // requestBodies are the bodies that actions speak of, by route.
@@ -316,10 +369,18 @@ var requestBodies = map[string]reflect.Type{
 	"POST /api/offers/{id}/hand-back":        reflect.TypeFor[OfferHandedBackRecord](),
 	"POST /api/offers/{id}/appointment":      reflect.TypeFor[OfferBookedRecord](),
 	"POST /api/offers/{id}/outcome":          reflect.TypeFor[OfferWentRecord](),
+	"POST /api/offers/{id}/may-know":         reflect.TypeFor[OfferMayKnowRecord](),
 	"POST /api/offers/{id}/question":         reflect.TypeFor[OfferAnsweredRecord](),
 	"POST /api/offers/{id}/confirm-deletion": reflect.TypeFor[DeletionConfirmedRecord](),
 	"POST /api/calls/{id}/outcome":           reflect.TypeFor[CallOutcomeRecord](),
 	"POST /api/help/{id}/acknowledge":        reflect.TypeFor[struct{}](),
+	"PUT /api/partners/{id}/capacity":        reflect.TypeFor[PartnerCapacityRecord](),
+	"PUT /api/partners/{id}/holidays":        reflect.TypeFor[PartnerHolidaysRecord](),
+	"PUT /api/partners/{id}/pause":           reflect.TypeFor[PartnerPauseRecord](),
+	"PUT /api/partners/{id}/notice":          reflect.TypeFor[PartnerNoticeRecord](),
+	"PUT /api/partners/{id}/agreement":       reflect.TypeFor[PartnerAgreementRecord](),
+	"POST /api/messages/{id}/release":        reflect.TypeFor[struct{}](),
+	"POST /api/messages/{id}/dismiss":        reflect.TypeFor[struct{}](),
 	"POST /api/facilities/{id}/place":        reflect.TypeFor[PlaceRecord](),
 }
 
@@ -327,7 +388,7 @@ var requestBodies = map[string]reflect.Type{
 type Field struct {
 	// Name is where it stands in the body: members and places in lists joined by points, such as answers.0.state.
 	Name string `json:"name"`
-	// Kind is how it is given: choice (one of Values), yes-no, number, date, time or text.
+	// Kind is how it is given: choice (one of Values), yes-no, number, date, time, text, or days-away (YYYY-MM-DD/YYYY-MM-DD).
 	Kind string `json:"kind"`
 	// Words ask for it.
 	Words string `json:"words,omitempty"`
@@ -335,6 +396,8 @@ type Field struct {
 	Values []string `json:"values,omitempty"`
 	// Value is known already and is sent as it is; nobody is asked for it.
 	Value string `json:"value,omitempty"`
+	// Now is what stands there at present, of what is changed as a whole.
+	Now []string `json:"now,omitempty"`
 	// Required says that the request is refused without it.
 	Required bool `json:"required,omitempty"`
 	// List says that several values may be given, as a list.
@@ -380,6 +443,8 @@ func formField(body reflect.Type, name string) (Field, error) {
 		f.Kind = "choice"
 	case at == reflect.TypeFor[time.Time]():
 		f.Kind = "time"
+	case at == reflect.TypeFor[DaysAway]():
+		f.Kind = "days-away"
 	case kind.Format == "date":
 		f.Kind = "date"
 	case at.Kind() == reflect.Bool:
@@ -406,10 +471,10 @@ func (a Action) Fill(filled map[string][]string) ([]byte, error) {
 				continue
 			}
 		}
-		if len(values) == 0 {
+		if len(values) == 0 && a.Method != "PUT" {
 			continue
 		}
-		var all []any
+		all := []any{}
 		for _, text := range values {
 			value, err := f.read(strings.TrimSpace(text))
 			if err != nil {
@@ -417,9 +482,14 @@ func (a Action) Fill(filled map[string][]string) ([]byte, error) {
 			}
 			all = append(all, value)
 		}
-		if f.List {
+		switch {
+		case f.List:
 			put(body, strings.Split(f.Name, "."), all)
-		} else {
+		case len(all) == 0 && f.Kind == "number":
+			continue
+		case len(all) == 0:
+			put(body, strings.Split(f.Name, "."), "") // a change by PUT says what is to stand there: nothing
+		default:
 			put(body, strings.Split(f.Name, "."), all[0])
 		}
 	}
@@ -462,6 +532,9 @@ func (f Field) read(text string) (any, error) {
 			return nil, fmt.Errorf("%s is not a whole number", f.Name)
 		}
 		return n, nil
+	case "days-away":
+		from, until, _ := strings.Cut(text, "/")
+		return DaysAway{from, until}, nil
 	}
 	return text, nil
 }

@@ -35,7 +35,7 @@ var (
 	staff    = []Role{SendingTeam, Navigator}
 	teams    = []Role{SendingTeam, Navigator, YoungPeoplesClinician}
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
-	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Operator, Commissioner, Person}
+	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Operator, Commissioner, Person}
 	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Person}
 	ringers  = []Role{SendingTeam, Navigator, Caller, Partner}
 	planning = []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}
@@ -141,6 +141,8 @@ var routes = []Route{
 		"Records a human's decision about one service's door, with its reason; it outranks criteria and answers."},
 	{"GET", "/api/steps", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Lists open steps, one a line, by the time promised, each with the actions open to the caller: with mine=true those of the caller's own teams, team=, due= by a time, past=true past their time."},
+	{"GET", "/api/steps/{id}", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
+		"Shows one step as it stands in the list, one that is over too."},
 	{"POST", "/api/steps/{id}/done", Journey, teams, false,
 		"Ends a step of one of the few kinds whose record is somebody's word, with what they say of it; of any other it names the request that ends it."},
 	{"POST", "/api/steps/{id}/no-answer", Journey, staff, false,
@@ -158,6 +160,8 @@ var routes = []Route{
 		"The same, from a call."},
 	{"GET", "/api/calls", Bridging, ringers, false,
 		"Lists the calls of the caller's team that are open and fall due on a local day (due; today) or before, by the time promised: no name, no number. Somebody in the role caller who said when they work sees those of their hours, their own and what has come (all=true: all)."},
+	{"GET", "/api/calls/{id}", Bridging, ringers, false,
+		"Shows one call as it stands in the list, one that is over too, with the requests by which its outcome is recorded."},
 	{"POST", "/api/calls/{id}/claim", Bridging, ringers, false,
 		"Says who rings now, from 15 minutes before a call: one at a time, and only where the person may be rung at this moment."},
 	{"POST", "/api/calls/{id}/outcome", Bridging, ringers, false,

@@ -25,6 +25,8 @@ type StepKind struct {
 	Done *Ending
 	// Asks says that it asks the person something, so that having tried in vain is recorded too.
 	Asks bool
+	// Where says what to do, of a kind that nobody records by a request of its own.
+	Where string
 }
 
 // Ending is a request that records what a step was for.
@@ -128,7 +130,8 @@ var stepKinds = []StepKind{
 		Done: doneBy(navigators, "Record what was decided", append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
 	{Kind: "arrange-follow-up", Words: "Find an organisation for the follow-up session", Until: "an offer has been prepared for one",
 		Ends: []Ending{closeJourney}},
-	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation", Until: "the offer has gone out to its organisation"},
+	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation", Until: "the offer has gone out to its organisation",
+		Ends: []Ending{ofOffer("accept", navigators, "They said yes on the telephone"), ofOffer("decline", navigators, "They said no on the telephone", Asked{Name: "code", Words: "Why?"})}},
 	{Kind: "partner-answers", Words: "Answer the offer of a follow-up session", Until: "the organisation answers, or the next one is asked", Ends: answersOffer},
 	{Kind: "may-know", Words: "See to it that somebody else looks after the person: one at the organisation may know them",
 		Done: doneBy(navigators, "Record who sees to it", Asked{Name: "seenTo", Words: "Who sees to it now?"})},
@@ -148,7 +151,8 @@ var stepKinds = []StepKind{
 		ofOffer("outcome", partners, "Record what comes next", Asked{Name: "outcome", Value: "kept"}, Asked{Name: "next", Words: "What comes next?"})}},
 	{Kind: "another-time", Words: "Decide with the person how to go on: the session did not take place, more than once", Until: "another time has been agreed",
 		Ends: []Ending{closeJourney}, Done: doneBy(navigators, "Record what happens next", nextByHand...)},
-	{Kind: "late-follow-up", Words: "See to it that the follow-up comes in time: few days are left", Until: "a session has a time"},
+	{Kind: "late-follow-up", Words: "See to it that the follow-up comes in time: few days are left", Until: "a session has a time",
+		Where: "Look at the other steps of the journey, and do first what keeps the session from having a time. Ring whoever holds them."},
 	{Kind: "find-a-place", Words: "Find a place for a follow-up session: no organisation has one", Until: "an offer has been prepared for another organisation",
 		Ends: []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney}},
 	{Kind: "tell-the-person", Words: "Tell the person what has changed", Asks: true,
@@ -203,7 +207,8 @@ var stepKinds = []StepKind{
 		Done: doneBy([]Role{YoungPeoplesClinician, Navigator}, "They have met", Asked{Name: "on", Words: "On which day did they meet?"})},
 	{Kind: "what-next", Words: "Decide together what happens next", Ends: []Ending{closeJourney, holdJourney},
 		Done: doneBy(navigators, "Record what happens next", nextByHand...)},
-	{Kind: "take-over", Words: "Take on a step that is past its time", Until: "that step is done, or a navigator has taken it on"},
+	{Kind: "take-over", Words: "Take on a step that is past its time", Until: "that step is done, or a navigator has taken it on",
+		Where: "The step that is past its time stands on the journey, with who was to do it. Ring them, do it yourself, or take it on."},
 	{Kind: "find-what-is-lost", Words: "Find the journey that a service still holds", Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
 	{Kind: "mend-what-failed", Words: "Put right what could not be processed", Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
 	{Kind: "read-the-message", Words: "Read a message that could not be used", Ends: []Ending{
@@ -282,15 +287,20 @@ type Action struct {
 // Actions are the requests by which a role can end a step of the kind now, and by which it records that the person was
 // tried in vain.
 func (k StepKind) Actions(role Role, about StepAbout) []Action {
-	actions := []Action{}
+	return openTo(role, about, k.endings()...)
+}
+
+// Doers are the roles that record what a step of the kind was for.
+func (k StepKind) Doers() []Role {
+	var doers []Role
 	for _, e := range k.endings() {
-		if slices.Contains(e.By, role) {
-			if action, ok := e.action(about); ok {
-				actions = append(actions, action)
+		for _, role := range e.By {
+			if !slices.Contains(doers, role) && !strings.HasSuffix(e.Route, "/no-answer") {
+				doers = append(doers, role)
 			}
 		}
 	}
-	return actions
+	return doers
 }
 
 // Records are the requests by which anybody can end a step of the kind: what a refused done names.
@@ -317,7 +327,8 @@ func (k StepKind) endings() []Ending {
 
 // ids says by what each path is filled in.
 var ids = map[string]string{"/api/journeys/{id}": "journey", "/api/steps/{id}": "step", "/api/people/{ref}": "person", "/api/offers/{id}": "offer", "/api/calls/{id}": "call",
-	"/api/help/{id}": "help", "/api/services/{id}": "service", "/api/facilities/{id}": "facility", "/api/messages/{id}": "message"}
+	"/api/help/{id}": "help", "/api/services/{id}": "service", "/api/facilities/{id}": "facility", "/api/messages/{id}": "message",
+	"/api/partners/{id}": "partner"}
 
 // action is the request about one step; none where its route is not served, or what it is about is not known.
 func (e Ending) action(about StepAbout) (Action, bool) {

@@ -38,7 +38,11 @@ type callShown struct {
 	// Claimed: somebody rings now.
 	Claimed bool         `json:"claimed,omitempty"`
 	Last    *lastContact `json:"last,omitempty"`
-	May     []string     `json:"may"`
+	// Over: its outcome is known, or nobody makes it any more.
+	Over bool     `json:"over,omitempty"`
+	May  []string `json:"may"`
+	// Actions are the requests by which its outcome is recorded, with what each asks for; of one call.
+	Actions []schemas.Action `json:"actions,omitempty"`
 }
 
 // lastContact is the day of the last contact, and whether the person was reached.
@@ -78,7 +82,7 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		listCalls(tx, p, day.String(), hours, now, a.zone.String(), after, afterID, page.Limit+1, func(c callListed) { found = append(found, c) })
+		listCalls(tx, p, callsWanted{day: day.String(), hours: hours, now: now, zone: a.zone.String(), after: after, afterID: afterID, limit: page.Limit + 1}, func(c callListed) { found = append(found, c) })
 		return tx.Flush()
 	})
 	if err != nil {
@@ -103,6 +107,34 @@ func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal) (*callerRow, e
 		return nil, err
 	}
 	return &row, nil
+}
+
+// showCall gives one call, one that is over too.
+func (a api) showCall(w http.ResponseWriter, r *http.Request) error {
+	p, id, err := asking(r, noCall())
+	if err != nil {
+		return err
+	}
+	var shown *callShown
+	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
+		shown = nil
+		listCalls(tx, p, callsWanted{id: id, limit: 1}, func(c callListed) {
+			one := a.callShown(c, p, tx.Now)
+			one.Actions = schemas.CallActions(schemas.Role(p.Role), schemas.StepAbout{IDs: map[string]string{"call": id}})
+			if c.Ended {
+				one.Over, one.May, one.Claimed = true, []string{"help", "outcome"}, false
+			}
+			shown = &one
+		})
+		return tx.Flush()
+	})
+	switch {
+	case err != nil:
+		return fmt.Errorf("reading call %s: %w", id, err)
+	case shown == nil:
+		return noCall()
+	}
+	return httpx.WriteJSON(w, http.StatusOK, shown)
 }
 
 func (a api) callShown(c callListed, p principal.Principal, now time.Time) callShown {

@@ -1,6 +1,7 @@
 package bridging
 
 import (
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,6 +21,7 @@ type callListed struct {
 	Channel                  string
 	Caller, ClaimMark        string
 	ClaimUntil               *time.Time
+	Ended                    bool
 	LastAt                   *time.Time
 	LastOutcome              string
 }
@@ -30,27 +32,49 @@ const ofTheirs = `(c.organisation = any($1) or c.team = $2 and c.ended_at is nul
 
 func theirs(p principal.Principal) []any { return []any{scopeOf(p).Organisations, p.Organisation} }
 
-// listCalls queues open calls that fall due on a local day or before, the soonest first, after a place in the list.
+// callsWanted is a page of the open calls that fall due on a local day or before, after a place in the list; or one call by
+// its id, open or not.
 //
 // A caller who said when they work sees those of their hours, those that are theirs, and any whose time has come (hours, now,
 // zone); everybody else sees all.
-func listCalls(q flow.Queuer, p principal.Principal, day string, hours *callerRow, now time.Time, zone string, after time.Time, afterID string, limit int, each func(callListed)) {
+type callsWanted struct {
+	id, day string
+	hours   *callerRow
+	now     time.Time
+	zone    string
+	after   time.Time
+	afterID string
+	limit   int
+}
+
+// which are the condition of the calls wanted, and what it takes.
+func (w callsWanted) which(p principal.Principal) (condition string, args []any) {
+	if w.id != "" {
+		return `c.id = $3::uuid and ` + ofTheirs, append(theirs(p), w.id)
+	}
+	hours := w.hours
 	if hours == nil {
 		hours = &callerRow{}
 	}
-	args := append(theirs(p), day, after, afterID, limit, hours.Days, hours.FromHour, hours.ToHour, p.Mark(), now, zone)
+	return `c.ended_at is null and c.on_day <= $3::date and ` + ofTheirs + ` and ($5 = '' or (c.due_at, c.id::text) > ($4, $5))
+			and ($6::int[] is null or c.caller = $9 or c.due_at <= $10 or extract(dow from c.due_at at time zone $11)::int = any($6)
+				and extract(hour from c.due_at at time zone $11) >= $7 and extract(hour from c.due_at at time zone $11) < $8)`,
+		append(theirs(p), w.day, w.after, w.afterID, hours.Days, hours.FromHour, hours.ToHour, p.Mark(), w.now, w.zone)
+}
+
+// listCalls queues the calls wanted, the soonest first.
+func listCalls(q flow.Queuer, p principal.Principal, w callsWanted, each func(callListed)) {
+	condition, args := w.which(p)
+	args = append(args, w.limit)
 	q.Queue(`select c.id::text, c.journey::text, c.team, c.state, c.due_at, c.on_day::text, c.try, c.late, p.minutes,
-			coalesce(s.known->'agreed'->>'channel', ''), c.caller, c.claim_mark, c.claim_until,
+			coalesce(s.known->'agreed'->>'channel', ''), c.caller, c.claim_mark, c.claim_until, c.ended_at is not null,
 			(select (t->>'at')::timestamptz from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1),
 			coalesce((select t->>'outcome' from jsonb_array_elements(s.known->'tries') t where t->>'outcome' <> 'not-made' order by t->>'at' desc limit 1), '')
 		from call c join plan p on p.id = c.plan join journey_state s on s.journey = c.journey
-		where c.ended_at is null and c.on_day <= $3::date and `+ofTheirs+` and ($5 = '' or (c.due_at, c.id::text) > ($4, $5))
-			and ($7::int[] is null or c.caller = $10 or c.due_at <= $11 or extract(dow from c.due_at at time zone $12)::int = any($7)
-				and extract(hour from c.due_at at time zone $12) >= $8 and extract(hour from c.due_at at time zone $12) < $9)
-		order by c.due_at, c.id::text limit $6`, args...).Query(func(rows pgx.Rows) error {
+		where `+condition+` order by c.due_at, c.id::text limit $`+strconv.Itoa(len(args)), args...).Query(func(rows pgx.Rows) error {
 		var c callListed
 		_, err := pgx.ForEachRow(rows, []any{&c.ID, &c.Journey, &c.Team, &c.State, &c.DueAt, &c.On, &c.Try, &c.Late, &c.Minutes, &c.Channel, &c.Caller,
-			&c.ClaimMark, &c.ClaimUntil, &c.LastAt, &c.LastOutcome}, func() error {
+			&c.ClaimMark, &c.ClaimUntil, &c.Ended, &c.LastAt, &c.LastOutcome}, func() error {
 			each(c)
 			c.ClaimUntil, c.LastAt = nil, nil
 			return nil

@@ -380,6 +380,10 @@ func TestAfterALongStopWhatWasMissedIsOneCallMarkedLate(t *testing.T) {
 	if status != http.StatusOK || len(got.Items) != 1 || !got.Items[0].Late || got.Items[0].Call != call {
 		t.Fatalf("the list: %d %s", status, text)
 	}
+	one, status, text := do[callShown](d, "GET", "/api/calls/"+call, "")
+	if status != http.StatusOK || one.Call != call || one.Over || len(one.Actions) != 1 {
+		t.Fatalf("one call: %d %s", status, text)
+	}
 	at := due.Add(100 * 24 * time.Hour)
 	for !(Agreement{}).may(at, d.zone) {
 		at = at.Add(time.Hour)
@@ -388,6 +392,17 @@ func TestAfterALongStopWhatWasMissedIsOneCallMarkedLate(t *testing.T) {
 	shown := d.outcome(call, `{"outcome":"reached","answer":"did-not-say"}`)
 	if shown.Next == nil || !shown.Next.DueAt.After(at) || shown.Next.DueAt.After(at.Add(20*24*time.Hour)) {
 		t.Errorf("the rhythm does not go on from today: %+v", shown.Next)
+	}
+	if _, status, _ := do[callShown](d, "GET", "/api/calls/"+call, ""); status != http.StatusNotFound {
+		t.Errorf("to a caller a call that is over is answered with %d", status)
+	}
+	d.as(schemas.Navigator, "RXX", "a-navigator")
+	if one, status, text := do[callShown](d, "GET", "/api/calls/"+call, ""); status != http.StatusOK || !one.Over || slices.Contains(one.May, "claim") {
+		t.Errorf("a call that is over: %d %s", status, text)
+	}
+	d.as(schemas.Caller, "RZZ", "another")
+	if _, status, _ := do[callShown](d, "GET", "/api/calls/"+call, ""); status != http.StatusNotFound {
+		t.Errorf("to callers of others it is answered with %d", status)
 	}
 }
 

@@ -33,6 +33,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error
 		"POST /api/help/{id}/acknowledge":  a.takeHelp,
 		"POST /api/help/{id}/person-knows": a.personKnows,
 		"GET /api/calls":                   a.calls,
+		"GET /api/calls/{id}":              a.showCall,
 		"POST /api/calls/{id}/claim":       a.claim,
 		"POST /api/calls/{id}/outcome":     a.outcome,
 		"GET /api/journeys/{id}/plan":      a.showPlan,

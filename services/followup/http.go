@@ -81,7 +81,9 @@ type offerShown struct {
 	// Considered is, to staff, every partner that was looked at, and why it is asked or is not.
 	Considered []consideredShown `json:"considered,omitempty"`
 	May        []string          `json:"may"`
-	Separate   string            `json:"separate"`
+	// Actions are the requests of May with what each asks for, so that a form can be built from them.
+	Actions  []schemas.Action `json:"actions,omitempty"`
+	Separate string           `json:"separate"`
 }
 
 // aboutShown is what a partner decides by: bands and codes of closed lists, never a name, an address or a word.
@@ -315,10 +317,15 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 // whole is an offer with its questions, and to staff with why its partner is asked.
 func (a api) whole(h *command, who principal.Principal) offerShown {
 	s := a.shown(*h.offer, h.record.State.Facts.Facts, h.partner(h.offer.Partner), who, h.Moment)
+	about := schemas.StepAbout{IDs: map[string]string{"offer": s.Offer}}
 	for _, q := range h.questions {
 		q.AskedAt = q.AskedAt.In(h.Zone)
 		s.Questions = append(s.Questions, q)
+		if q.Reply == "" && about.IDs["question"] == "" {
+			about.IDs["question"] = q.Question // the oldest is answered first
+		}
 	}
+	s.Actions = schemas.OfferActions(schemas.Role(who.Role), s.May, about)
 	if schemas.Role(who.Role) != schemas.Partner {
 		wanted := desiredOffer(&h.record.State, h.record.Past, h.partners, h.Moment)
 		for _, c := range considered(&h.record.State, h.record.Past, h.partners, h.Moment, windowFor(wanted, h.record.Past, h.today()).Last-daysForNext) {

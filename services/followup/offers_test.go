@@ -354,6 +354,8 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	s.due()
 	s.brought(journey) // it is asked after all
 	s.is(journey, stateSent, partnerA)
+	mine := s.ask(peer(partnerA), "GET", "/api/offers", "", 200)["items"].([]any)[0].(map[string]any)["offer"].(string)
+	actionOf(t, s.ask(peer(partnerA), "GET", "/api/offers/"+mine, "", 200), "/api/offers/"+mine+"/decline")
 	for partner, offers := range map[string]int{partnerA: 1, partnerB: 0} {
 		if got := s.ask(peer(partner), "GET", "/api/offers", "", 200); len(got["items"].([]any)) != offers {
 			t.Errorf("partner %s sees %v", partner, got)
@@ -368,11 +370,28 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[] atMost:2 channels:[phone] groups:[] hours:[] languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
 		t.Errorf("the partner is %v", got)
 	}
+	holidays := actionOf(t, s.ask(peer(partnerA), "GET", path, "", 200), path+"/holidays")
+	if now := fmt.Sprint(holidays["fields"].([]any)[0].(map[string]any)["now"]); now != "[2026-12-24/2027-01-04]" {
+		t.Errorf("the form of holidays begins with %s", now)
+	}
 	s.ask(peer(partnerB), "GET", path, "", 404)
 	if other := s.begins(yes(partnerA, schemas.ConsentGiven)); true {
 		s.brought(other)
 		s.is(other, stateSent, partnerA)
 	}
+}
+
+// actionOf is the action of an answer that sends to a path.
+func actionOf(t *testing.T, answer map[string]any, path string) map[string]any {
+	t.Helper()
+	actions, _ := answer["actions"].([]any)
+	for _, a := range actions {
+		if action := a.(map[string]any); action["path"] == path {
+			return action
+		}
+	}
+	t.Fatalf("no action sends to %s, of %v", path, actions)
+	return nil
 }
 
 // TestTwoReplicasNeverOversell: two processes see to what is due at the same time, again and again; a partner that takes

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"net/http"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -28,6 +29,8 @@ type partnerShown struct {
 	Holidays      []Holiday `json:"holidays"`
 	PausedUntil   string    `json:"pausedUntil,omitempty"`
 	Notice        Notice    `json:"notice"`
+	// Actions are the requests by which the caller changes it, with what stands there now.
+	Actions []schemas.Action `json:"actions,omitempty"`
 }
 
 type agreementShown struct {
@@ -86,7 +89,24 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 	}
 	p.Held, p.Week = counted[0].Held, counted[0].Week
 	w.Header().Set("ETag", httpx.VersionTag(p.Version))
-	return httpx.WriteJSON(w, http.StatusOK, shownPartner(p, today))
+	shown := shownPartner(p, today)
+	shown.Actions = schemas.PartnerActions(schemas.Role(who.Role), shown.Partner, shown.now())
+	return httpx.WriteJSON(w, http.StatusOK, shown)
+}
+
+// now is what stands in a partner at present, by request and field: a form that changes it begins with that.
+func (p partnerShown) now() map[string][]string {
+	now := map[string][]string{"capacity.weekly": {strconv.Itoa(p.Capacity.Weekly)}, "capacity.atMost": {strconv.Itoa(p.Capacity.AtMost)}, "capacity.works": p.Capacity.Works,
+		"capacity.channels": p.Capacity.Channels, "capacity.languages": p.Capacity.Languages, "capacity.workerGenders": p.Capacity.WorkerGenders,
+		"notice.by": {p.Notice.By}, "notice.to": {p.Notice.To}, "pause.until": {p.PausedUntil}}
+	for _, away := range p.Holidays {
+		now["holidays.holidays"] = append(now["holidays.holidays"], away.From+"/"+away.Until)
+	}
+	if a := p.Agreement; a != nil {
+		now["agreement.from"], now["agreement.until"] = []string{a.From}, []string{a.Until}
+		now["agreement.outwardName"], now["agreement.safeguarding"] = []string{a.OutwardName}, []string{a.Safeguarding}
+	}
+	return now
 }
 
 // changed handles a change of a partner: it counts at once, and offers that wait for a partner are looked at again.

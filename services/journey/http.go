@@ -46,6 +46,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/journeys/{id}/first-contact": a.recordFirstContact,
 		"POST /api/journeys/{id}/retold":        a.recordRetold,
 		"GET /api/steps":                        a.listSteps,
+		"GET /api/steps/{id}":                   a.showStep,
 		"POST /api/steps/{id}/done":             a.done,
 		"POST /api/steps/{id}/no-answer":        a.noAnswer,
 		"POST /api/steps/{id}/reassign":         a.reassign,

@@ -148,22 +148,32 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 	if f.Owners != nil {
 		page, args = ownedPage(source), append(args, f.Owners)
 	}
-	q.Queue(page, args...).
-		Query(func(rows pgx.Rows) error {
-			var s Step
-			var text string
-			into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt, &s.FirstDueAt, &s.Level, &text}
-			_, err := pgx.ForEachRow(rows, into, func() error {
-				one, known := s, JourneyState{}
-				one.State = stateOpen
-				if text != "" && json.Unmarshal([]byte(text), &known) != nil {
-					known = JourneyState{} // the sentinel opens a step beside it
-				}
-				take(one, &known)
-				return nil
-			})
-			return err
+	q.Queue(page+` limit $5`, args...).Query(eachStep(take))
+}
+
+// findStep queues one step that p may see, whatever became of it.
+func findStep(q queuer, p principal.Principal, id string, take func(Step, *JourneyState)) {
+	scope := scopeOf(p)
+	q.Queue(fmt.Sprintf(stepsListed, `(values (true))`, `select `+stepListedColumns+` from step s left join journey j on j.id = s.journey
+			where s.id = $3::text::uuid and ($2 or s.organisation = any($1)) and `+stepShownTo)+` limit $4`,
+		scope.Organisations, scope.All, id, 1).Query(eachStep(take))
+}
+
+func eachStep(take func(Step, *JourneyState)) func(pgx.Rows) error {
+	return func(rows pgx.Rows) error {
+		var s Step
+		var text string
+		into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt, &s.FirstDueAt, &s.Level, &s.State, &text}
+		_, err := pgx.ForEachRow(rows, into, func() error {
+			one, known := s, JourneyState{}
+			if text != "" && json.Unmarshal([]byte(text), &known) != nil {
+				known = JourneyState{} // the sentinel opens a step beside it
+			}
+			take(one, &known)
+			return nil
 		})
+		return err
+	}
 }
 
 // stepsPage reads a page of each organisation's open steps from the index that they stand in.
@@ -191,13 +201,13 @@ func ownedPage(source string) string {
 }
 
 const (
-	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, j.known`
+	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, s.state, j.known`
 	stepShownTo       = `(j.id is null or not j.barred && $1)`
 	stepsListed       = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner, added_owners, due_at, first_due_at,
-			overdue_level::int, coalesce(known::text, '')
+			overdue_level::int, state, coalesce(known::text, '')
 		from %s as o(name) cross join lateral (
 			%s) as listed
-		order by due_at, id limit $5`
+		order by due_at, id`
 )
 
 // listClosed queues a page of the closed journeys that p may see, the latest first. One whose stored row cannot be read

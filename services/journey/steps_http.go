@@ -47,17 +47,47 @@ func (a api) listSteps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rows, batch := []stepListed{}, &pgx.Batch{}
-	listSteps(batch, p, filter, after, page.Limit+1, func(s Step, k *JourneyState) {
-		one := a.stepOf(s, now)
-		a.explain(&one, s, k, p)
-		rows = append(rows, stepListed{one, s.Journey, s.Organisation})
-	})
+	listSteps(batch, p, filter, after, page.Limit+1, func(s Step, k *JourneyState) { rows = append(rows, a.listedOf(s, k, p, now)) })
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing steps: %w", err)
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(s stepListed) []string {
 		return []string{s.DueAt.UTC().Format(time.RFC3339Nano), s.Step}
 	}))
+}
+
+func (a api) listedOf(s Step, k *JourneyState, p principal.Principal, now time.Time) stepListed {
+	one := a.stepOf(s, now)
+	a.explain(&one, s, k, p)
+	return stepListed{one, s.Journey, s.Organisation}
+}
+
+// showStep gives one step, as it stands in the list. One that is done or was replaced is open to nothing any more.
+func (a api) showStep(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	id, err := pathID(r)
+	if err != nil {
+		return err
+	}
+	var found *stepListed
+	now, batch := a.clock.Now(), &pgx.Batch{}
+	findStep(batch, p, id, func(s Step, k *JourneyState) {
+		one := a.listedOf(s, k, p, now)
+		if s.State != stateOpen {
+			one.Actions, one.May, one.TakeOn, one.Until = nil, nil, nil, ""
+		}
+		found = &one
+	})
+	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
+		return fmt.Errorf("reading step %s: %w", id, err)
+	}
+	if found == nil {
+		return unknown()
+	}
+	return httpx.WriteJSON(w, http.StatusOK, found)
 }
 
 // filterOf reads what somebody narrows the list by. A day that is named is over at its local midnight.

@@ -573,6 +573,16 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	if got, _ := read("team=team:crisis"); len(got) != 0 {
 		t.Errorf("ended by its record, the team that was added has %v", got)
 	}
+	one, status := ask[stepListed](w, "GET", "/api/steps/"+all[0].Step, "")
+	if status != 200 || one.Journey != all[0].Journey || one.State != stateOpen || len(one.Actions) != len(all[0].Actions) {
+		t.Errorf("one step by its id: %d %+v", status, one)
+	}
+	for _, id := range []string{all[0].Step, clock.NewRandomID(), "1"} {
+		w.as(schemas.Navigator, "RZZ", "s") // must not know
+		if _, status := ask[any](w, "GET", "/api/steps/"+id, ""); status != 404 {
+			t.Errorf("step %s of others is answered with %d", id, status)
+		}
+	}
 	w.as(schemas.SendingTeam, "RYY", "s")
 	if got, _ := read(""); len(got) != 2 {
 		t.Errorf("another hospital's team sees %v", got)
