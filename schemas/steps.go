@@ -110,8 +110,8 @@ var stepKinds = []StepKind{
 	{Kind: "review-the-hold", Words: "Look again: does somebody else still have the person?", Ends: []Ending{
 		{"POST /api/journeys/{id}/release", liaison, "They are back: let the journey go on", nil}, holdJourney, closeJourney}},
 	{Kind: "clinician-decides", Words: "Say who may be asked, and how", Ends: []Ending{{"POST /api/journeys/{id}/consent", clinicians, "Record who may answer", []Asked{
-		{Name: "mayConsent.basis", Words: "Why may they answer?"}, {Name: "mayConsent.whosePhone", Words: "Whose phone is it?"},
-		{Name: "mayConsent.mayKnow", Words: "Who may know, and who not?"}}}}},
+		{Name: "mayConsent.basis", Words: "Who answers for what they want?"}, {Name: "mayConsent.whosePhone", Words: "Whose phone is it? Say so if there is none"},
+		{Name: "mayConsent.mayKnow", Words: "Who may know, and who must not? Say so if nobody may"}}}}},
 	{Kind: "check-with-the-hospital", Words: "Ask the hospital what its message left open",
 		Done: doneBy(liaison, "Record what was found", Asked{Name: "found", Words: "What was found?"})},
 	{Kind: "place-the-origin", Words: "Say whose hospital this came from", Ends: []Ending{{"POST /api/facilities/{id}/place", navigators, "Say whose it is", []Asked{
@@ -483,4 +483,14 @@ func listRoles(roles []Role) string {
 		names[i] = string(role)
 	}
 	return listWords(names)
+}
+
+// SeparateFrom is said on everything that speaks of the session: it takes nothing away from what the hospital promised. An
+// empty organisation is that of whichever hospital each person left.
+func SeparateFrom(organisation string) string {
+	team := "the team at " + organisation
+	if organisation == "" {
+		team = "the team that the person was seen by"
+	}
+	return "This is separate from the hospital team's own follow-up, which is with " + team + "."
 }

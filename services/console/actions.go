@@ -10,44 +10,107 @@ import (
 	"footbridge/schemas"
 )
 
-// Forms of a step's actions. What can be done, and what it asks for, is the service's answer; here it becomes questions,
-// and what was entered becomes the request again.
+// Forms of what may be done about one thing: a step, an offer, a call, a partner. What can be done, and what it asks for,
+// is the service's answer; here it becomes questions, and what was entered becomes the request again. Every such form
+// sends to the page on which it stands, so that whoever goes back, or opens the address again, comes to that page.
 
-// actionView is one action of a step as a form.
+// actionsView is what may be done about one thing.
+type actionsView struct {
+	At      string // the page, which its forms send to
+	About   string // what it is about, for a screen reader beside each button
+	Request string // makes a second press of a button harmless
+	Forms   []actionView
+	TakeOn  []takeOn // the owners as whom it can be taken on
+	With    string   // what every form sends along: how the page was reached
+}
+
+// takeOn is one owner as whom a step can be taken on.
+type takeOn struct{ Owner, Name string }
+
+// actionView is one action as a form.
 type actionView struct {
-	Key       string // tells it from the other forms of the page, and begins the names of its fields
-	Does      string // the path it sends to
-	Words     string
-	Open      bool // it has been sent, and something was the matter
-	Questions []question
+	At, About, Request, With string
+	Key                      string // tells it from the other forms of the page, and begins the names of its fields
+	Does                     string // the path it sends to
+	Words                    string
+	Open                     bool // it is shown at once: it is the one that is meant most often, or it was sent
+	Questions                []question
 }
 
-// valueWords are words for what may be chosen; a code that is not here is shown with blanks for its hyphens.
-var valueWords = map[string]string{
-	"given": "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so", "written": "In writing", "interpreter": "Through an interpreter",
-	"gillick": "They understand and can decide this themselves", "parental-responsibility": "Somebody with parental responsibility decides",
-	"as-it-was": "It is right as it was", "put-right": "It has been put right", "nobody-knows": "Nobody can find out", "no-reply": "No reply", "yes": "Yes", "no": "No", "waiting": "On a list",
-	"gp-practice": "GP practice", "email": "E-mail", "in-person": "In person", "our-number": "Our number", "through-gp": "Through the GP", "entered-in-error": "It was entered in error",
-	"said-no": "They said no to all of it", "not-reached": "They could not be reached", "died": "They have died",
+// filledIn is what somebody entered, and what is the matter with it by the name of its question.
+type filledIn struct {
+	entered url.Values
+	matters map[string]string
 }
 
-// formsOf are the forms of a step's actions.
-func formsOf(stepNumber int, actions []schemas.Action, entered url.Values, matters map[string]string) []actionView {
-	views := make([]actionView, len(actions))
-	for i, a := range actions {
-		key := keyOf(stepNumber, i)
-		views[i] = actionView{Key: key, Does: a.Path, Words: a.Words, Open: entered.Get("action") == key}
-		for _, f := range a.Fields {
-			for _, q := range questionsOf(key, f) {
-				views[i].Questions = append(views[i].Questions, q.filled(entered, matters[q.Name]))
-			}
+// formsOf are the forms of actions; request is new, and makes a second press of a button harmless. The first that asks something is shown open; one that was sent stands instead of it.
+func formsOf(at, about, request string, actions []schemas.Action, f filledIn) actionsView {
+	view := actionsView{At: at, About: about, Request: request, With: f.entered.Get("with")}
+	sent := -1
+	for i := range actions {
+		if keyOf(i) == f.entered.Get("action") {
+			sent = i
 		}
 	}
-	return views
+	for i, a := range actions {
+		form := actionView{At: at, About: about, Request: view.Request + "-" + keyOf(i), With: view.With, Key: keyOf(i), Does: a.Path, Words: a.Words, Open: i == max(sent, 0)}
+		if kept := f.entered.Get("request"); i == sent && kept != "" {
+			form.Request = kept
+		}
+		for _, field := range a.Fields {
+			entered := f.entered
+			if i != sent {
+				entered = presentOf(form.Key, field)
+			}
+			for _, q := range questionsOf(form.Key, field, entered) {
+				form.Questions = append(form.Questions, q.filled(entered, f.matters[q.Name]))
+			}
+		}
+		view.Forms = append(view.Forms, form)
+	}
+	return view
+}
+
+// Presses are the actions that ask nothing, as buttons.
+func (v actionsView) Presses() []actionView {
+	return slices.DeleteFunc(slices.Clone(v.Forms), func(f actionView) bool { return len(f.Questions) > 0 })
+}
+
+// Asks says that the usual action asks something: then no button stands out before it.
+func (v actionsView) Asks() bool { return len(v.Forms) > 0 && len(v.Forms[0].Questions) > 0 }
+
+func keyOf(action int) string { return fmt.Sprintf("a%d", action+1) }
+
+// presentOf is what stands in a field at present, as if somebody had entered it.
+func presentOf(key string, f schemas.Field) url.Values {
+	entered, name := url.Values{}, key+"."+f.Name
+	for i, now := range f.Now {
+		switch {
+		case f.Kind == "date":
+			enterDay(entered, name, now)
+		case f.Kind == "days-away":
+			from, until, _ := strings.Cut(now, "/")
+			enterDay(entered, awayName(name, i, "from"), from)
+			enterDay(entered, awayName(name, i, "until"), until)
+		case f.List && f.Kind == "text":
+			entered.Set(name, strings.Join(f.Now, ", "))
+		default:
+			entered.Add(name, now)
+		}
+	}
+	return entered
+}
+
+func enterDay(entered url.Values, name, day string) {
+	if t, err := time.Parse(time.DateOnly, day); err == nil {
+		entered.Set(name+"-day", t.Format("2"))
+		entered.Set(name+"-month", t.Format("1"))
+		entered.Set(name+"-year", t.Format("2006"))
+	}
 }
 
 // questionsOf are how a form asks for one field; nothing where its value is known.
-func questionsOf(key string, f schemas.Field) []question {
+func questionsOf(key string, f schemas.Field, entered url.Values) []question {
 	name, label, hint := key+"."+f.Name, f.Words, ""
 	if f.Value != "" {
 		return nil
@@ -58,7 +121,7 @@ func questionsOf(key string, f schemas.Field) []question {
 	switch {
 	case f.Kind == "choice" && f.List:
 		return []question{some(name, label, hint, optionsOf(f.Values)...)}
-	case f.Kind == "choice" && len(f.Values) <= 7:
+	case f.Kind == "choice" && len(f.Values) <= 8:
 		return []question{one(name, label, hint, optionsOf(f.Values)...)}
 	case f.Kind == "choice":
 		return []question{choice(name, label, hint, append([]option{{Words: "Choose one"}}, optionsOf(f.Values)...)...)}
@@ -68,11 +131,30 @@ func questionsOf(key string, f schemas.Field) []question {
 		return []question{date(name, label, hint)}
 	case f.Kind == "time":
 		return []question{date(name, label, hint), text(name+"-at", "At what time?", "Such as 14:30").short(10)}
+	case f.Kind == "days-away":
+		return awayQuestions(name, entered)
 	case f.Kind == "number":
 		return []question{text(name, label, hint).short(5).digits()}
 	}
 	return []question{text(name, label, hint)}
 }
+
+// mostAway is how many times away one form holds.
+const mostAway = 20
+
+// awayQuestions ask for the times away that were entered, and for one more.
+func awayQuestions(name string, entered url.Values) (all []question) {
+	for i := range mostAway {
+		from, until := awayName(name, i, "from"), awayName(name, i, "until")
+		all = append(all, date(from, fmt.Sprintf("Time away %d: from", i+1), ""), date(until, "Until, that day too", ""))
+		if entered.Get(from+"-day")+entered.Get(until+"-day") == "" {
+			return all
+		}
+	}
+	return all
+}
+
+func awayName(name string, i int, end string) string { return fmt.Sprintf("%s-%d-%s", name, i+1, end) }
 
 func optionsOf(codes []string) []option {
 	options := make([]option, len(codes))
@@ -91,43 +173,89 @@ func bodyOf(key string, action schemas.Action, a *answers) ([]byte, error) {
 	filled := map[string][]string{}
 	for _, f := range action.Fields {
 		name := key + "." + f.Name
-		switch {
-		case f.Value != "":
+		if f.Value != "" {
 			continue
-		case f.Kind == "date":
-			filled[f.Name] = []string{a.date(name)}
-		case f.Kind == "time":
-			if at := a.moment(name, name+"-at", "Enter the day and the time"); at != nil {
-				filled[f.Name] = []string{at.Format(time.RFC3339)}
-			}
-		case f.Kind == "choice":
-			filled[f.Name] = a.some(name, f.Values...)
-		default:
-			filled[f.Name] = []string{a.text(name, max(f.MaxLength, 5))}
 		}
+		filled[f.Name] = a.field(name, f)
 		if f.Required && strings.Join(filled[f.Name], "") == "" {
 			a.matter(name, "Answer this: "+f.Words)
 		}
+		if f.Kind == "number" && strings.Trim(strings.Join(filled[f.Name], ""), "0123456789") != "" {
+			a.matter(name, "Write a whole number, such as 3")
+		}
+	}
+	if len(a.matters) > 0 {
+		return nil, nil
 	}
 	return action.Fill(filled)
 }
 
-// actionNamed is the action of a step that a form names and that sends to a path, if it is open to the caller still: a
-// page may be older than the journey.
-func actionNamed(j journey, stepID, key, does string) (schemas.Action, bool) {
-	n := slices.IndexFunc(j.Steps, func(s step) bool { return s.ID == stepID })
-	if n < 0 {
-		return schemas.Action{}, false
-	}
-	for i, a := range j.Steps[n].Actions {
-		if keyOf(n, i) == key && a.Path == does {
-			return a, true
+// field is what was entered for one field of a request.
+func (a *answers) field(name string, f schemas.Field) []string {
+	switch {
+	case f.Kind == "date":
+		return []string{a.date(name)}
+	case f.Kind == "time":
+		if at := a.moment(name, name+"-at", "Enter the day and the time"); at != nil {
+			return []string{at.Format(time.RFC3339)}
 		}
+		return nil
+	case f.Kind == "days-away":
+		return a.daysAway(name)
+	case f.Kind == "choice":
+		return a.some(name, f.Values...)
+	case f.List:
+		return strings.FieldsFunc(a.text(name, 500), func(r rune) bool { return r == ',' || r == ';' || r == ' ' })
 	}
-	return schemas.Action{}, false
+	return []string{a.text(name, max(f.MaxLength, 5))}
 }
 
-func keyOf(step, action int) string { return fmt.Sprintf("a%d-%d", step+1, action+1) }
+func (a *answers) daysAway(name string) (all []string) {
+	for i := range mostAway {
+		first, last := awayName(name, i, "from"), awayName(name, i, "until")
+		from, until := a.date(first), a.date(last)
+		switch {
+		case from == "" && until == "":
+		case from == "":
+			a.matter(first, "Enter the first day away")
+		case until == "":
+			a.matter(last, "Enter the last day away")
+		case until < from:
+			a.matter(last, "The last day is before the first: look at both")
+		default:
+			all = append(all, from+"/"+until)
+		}
+	}
+	return all
+}
+
+// problems are lines of the error summary, in the order of the page, each leading to its question.
+func (v actionsView) problems() (all []problemView) {
+	for _, form := range v.Forms {
+		for _, q := range form.Questions {
+			if q.Error != "" {
+				all = append(all, problemView{q.Error, q.Anchor()})
+			}
+		}
+	}
+	return all
+}
+
+// inWords puts a refusal that speaks of a request's members into the words that the form asks by: nobody who fills one in
+// knows what answers.0.state is.
+func inWords(detail string, action schemas.Action) string {
+	var pairs []string
+	for _, f := range action.Fields {
+		last, words := f.Name[strings.LastIndex(f.Name, ".")+1:], "‘"+strings.TrimRight(f.Words, "?. ")+"’"
+		pairs = append(pairs, " ("+last+")", "", " ("+f.Name+")", "", "/"+strings.ReplaceAll(f.Name, ".", "/"), words, f.Name+" is", words+" is")
+		for _, code := range f.Values {
+			if words := valueWords[code]; words != "" && strings.Contains(code, "-") {
+				pairs = append(pairs, code, "‘"+words+"’")
+			}
+		}
+	}
+	return strings.NewReplacer(pairs...).Replace(detail)
+}
 
 // serviceOf is who serves a path, by the route table.
 func serviceOf(method, path string) string {
@@ -143,4 +271,15 @@ func serviceOf(method, path string) string {
 func samePath(pattern, path string) bool {
 	p, q := strings.Split(pattern, "/"), strings.Split(path, "/")
 	return slices.EqualFunc(p, q, func(p, q string) bool { return p == q || strings.HasPrefix(p, "{") && q != "" })
+}
+
+// idIn is the id of a thing that an action is about, such as "offers" of /api/offers/ID/accept; empty where it is none.
+func idIn(actions []schemas.Action, of string) string {
+	for _, a := range actions {
+		if rest, found := strings.CutPrefix(a.Path, "/api/"+of+"/"); found {
+			id, _, _ := strings.Cut(rest, "/")
+			return id
+		}
+	}
+	return ""
 }

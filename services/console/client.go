@@ -41,6 +41,10 @@ type step struct {
 	Until   string           `json:"until"`
 	// TakeOn are the owners as whom the caller may take it on.
 	TakeOn []string `json:"takeOn"`
+	State  string   `json:"state"`
+	// Of a step that is not listed with its journey: whose it is. One may be about no journey.
+	Journey      string `json:"journey"`
+	Organisation string `json:"organisation"`
 }
 
 type journey struct {
@@ -123,9 +127,9 @@ func (c *client) journeys(ctx context.Context, p principal.Principal, cursor str
 	return list, err
 }
 
-func (c *client) journey(ctx context.Context, p principal.Principal, id string) (journey, error) {
+func (c *client) journey(ctx context.Context, p principal.Principal, id, reason string) (journey, error) {
 	var j journey
-	err := c.get(ctx, p, schemas.Journey, "/api/journeys/"+url.PathEscape(id), &j)
+	err := c.call(ctx, p, schemas.Journey, http.MethodGet, "/api/journeys/"+url.PathEscape(id), "", nil, &j, header{schemas.ReasonHeader, reason})
 	return j, err
 }
 
@@ -173,9 +177,25 @@ func (c *client) decide(ctx context.Context, p principal.Principal, id, decision
 	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body, nil)
 }
 
-// act sends the request of a step's action.
-func (c *client) act(ctx context.Context, p principal.Principal, action schemas.Action, key string, body []byte) error {
-	return c.call(ctx, p, serviceOf(action.Method, action.Path), action.Method, action.Path, key, json.RawMessage(body), nil)
+// act sends the request of an action, and reads what is answered into answer, where that is not nil.
+func (c *client) act(ctx context.Context, p principal.Principal, action schemas.Action, key string, body []byte, answer any) error {
+	return c.call(ctx, p, serviceOf(action.Method, action.Path), action.Method, action.Path, key, json.RawMessage(body), answer)
+}
+
+// steps are open steps by the time promised, of a whole organisation or as narrowed.
+func (c *client) steps(ctx context.Context, p principal.Principal, narrowed, cursor string) (httpx.List[step], error) {
+	var list httpx.List[step]
+	asked := []string{"cursor", cursor}
+	if narrowed != "" {
+		asked = append(asked, narrowed, "true")
+	}
+	err := c.get(ctx, p, schemas.Journey, "/api/steps"+query(asked...), &list)
+	return list, err
+}
+
+func (c *client) step(ctx context.Context, p principal.Principal, id string) (s step, err error) {
+	err = c.get(ctx, p, schemas.Journey, "/api/steps/"+url.PathEscape(id), &s)
+	return s, err
 }
 
 // changeStep does something with a step: "acknowledge". key makes a second press of the button harmless.

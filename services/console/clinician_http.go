@@ -4,10 +4,24 @@ import (
 	"context"
 	"net/http"
 	"net/url"
+	"slices"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
 )
+
+// Under 18, or while the age is not known, a young people's clinician records who may answer, whose phone it is and who
+// may know, before anybody is in touch. A step asks for it; once that is over, the same form stands on a page of its own,
+// for whoever comes back is looked at again.
+
+// consentOf is how the answers of a journey's person stand.
+type consentOf struct {
+	ClinicianFirst bool   `json:"clinicianFirst"`
+	MayAnswer      string `json:"mayAnswer"` // who may answer by the last record
+}
+
+var standsWords = map[string]string{schemas.AnswersPerson: "they answer themselves", schemas.AnswersParent: "somebody with parental responsibility answers"}
 
 func (c *client) consent(ctx context.Context, p principal.Principal, journey string) (consentOf, error) {
 	var found consentOf
@@ -15,58 +29,57 @@ func (c *client) consent(ctx context.Context, p principal.Principal, journey str
 	return found, err
 }
 
-func (c *client) letAnswer(ctx context.Context, p principal.Principal, journey, key string, record mayConsent) error {
-	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/journeys/"+url.PathEscape(journey)+"/consent", key, map[string]any{"mayConsent": record}, nil)
-}
-
-// asksClinician says that the caller is a young people's clinician and the journey is of somebody whom that concerns.
+// asksClinician says that the caller is a young people's clinician, the journey is of somebody whom that concerns, and no
+// step of it asks already.
 func (s *Console) asksClinician(ctx context.Context, p principal.Principal, j journey) bool {
-	if p.Role != string(schemas.YoungPeoplesClinician) {
+	if !opens("GET", "/journeys/{id}/clinician", p.Role) || slices.ContainsFunc(j.Steps, func(s step) bool { return s.Kind == "clinician-decides" }) {
 		return false
 	}
 	_, err := s.client.consent(ctx, p, j.ID)
 	return err == nil
 }
 
-func (s *Console) showClinician(w http.ResponseWriter, r *http.Request) error {
-	return s.clinicianPage(w, r, http.StatusOK, url.Values{}, nil)
+type clinicianView struct {
+	ID, Code string
+	Stands   string // who answers by the last record
+	Acts     actionsView
 }
 
-// clinicianPage shows the form with what was entered. To whoever may not see the person's answers it is not there.
-func (s *Console) clinicianPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, more ...problemView) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
+// clinicianPage shows the form. To whoever may not see the person's answers it is not there.
+func (s *Console) clinicianPage(w http.ResponseWriter, r *http.Request) (actions []schemas.Action, show again, p principal.Principal, err error) {
+	if p, err = principal.Need(r.Context()); err != nil {
+		return nil, nil, p, err
 	}
 	id := r.PathValue("id")
 	found, err := s.client.consent(r.Context(), p, id)
 	if err != nil {
+		return nil, nil, p, err
+	}
+	actions = schemas.SayWhoAnswers(schemas.Role(p.Role), schemas.StepAbout{IDs: map[string]string{"journey": id}})
+	return actions, func(status int, f filledIn, more ...problemView) error {
+		page := clinicianView{ID: id, Code: codeOf(id), Stands: standsWords[found.MayAnswer], Acts: formsOf("/journeys/"+url.PathEscape(id)+"/clinician", "Who may be asked", clock.NewRandomID(), actions, f)}
+		return s.show(w, r, status, "clinician", view{Title: "Who may be asked", Here: "/journeys", Problems: append(page.Acts.problems(), more...), Page: page})
+	}, p, nil
+}
+
+func (s *Console) showClinician(w http.ResponseWriter, r *http.Request) error {
+	_, show, _, err := s.clinicianPage(w, r)
+	if err != nil {
 		return err
 	}
-	page := clinicianView{form: clinicianForm().filled(entered, matters), ID: id, Code: codeOf(id), Stands: standsWords[found.MayAnswer]}
-	page.Request = requestOf(entered)
-	return s.show(w, r, status, "clinician", view{Title: "Who may be asked", Here: "journeys", Problems: append(page.problems(), more...), Page: page})
+	return show(http.StatusOK, filledIn{})
 }
 
 // recordClinician keeps the record, in the name of whoever is signed in. Sent twice, it is one.
 func (s *Console) recordClinician(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	actions, show, p, err := s.clinicianPage(w, r)
 	if err != nil {
 		return err
 	}
 	if err := readForm(w, r); err != nil {
 		return err
 	}
-	a := newAnswers(r.PostForm, s.zone)
-	record := readClinician(a)
-	if len(a.matters) > 0 {
-		return s.clinicianPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters)
-	}
-	err = s.client.letAnswer(r.Context(), p, r.PathValue("id"), requestOf(r.PostForm), record)
-	if again, shown := sentAgain(err, r.PostForm); shown != nil {
-		return s.clinicianPage(w, r, again, r.PostForm, nil, *shown)
-	}
-	if err != nil {
+	if done, err := s.act(r, p, actions, show, nil); err != nil || !done {
 		return err
 	}
 	http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said=clinician", http.StatusSeeOther)

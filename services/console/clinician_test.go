@@ -30,7 +30,8 @@ func (s *services) answerConsent() {
 }
 
 func clinicianAnswers() url.Values {
-	return url.Values{"request": {"k1"}, "basis": {"gillick"}, "phone": {"her own, after 4pm"}, "know": {"her mother; not school"}}
+	return url.Values{"request": {"k1"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.mayConsent.basis": {"gillick"},
+		"a1.mayConsent.whosePhone": {"her own, after 4pm"}, "a1.mayConsent.mayKnow": {"her mother; not school"}}
 }
 
 func TestAClinicianRecordsWhoMayBeAskedInTheirOwnName(t *testing.T) {
@@ -52,7 +53,7 @@ func TestAClinicianRecordsWhoMayBeAskedInTheirOwnName(t *testing.T) {
 			t.Fatalf("answered %d to %q", w.Code, w.Header().Get("Location"))
 		}
 	}
-	want := change{"/api/journeys/" + firstID + "/consent", "k1", `{"mayConsent":{"basis":"gillick","whosePhone":"her own, after 4pm","mayKnow":"her mother; not school"}}`}
+	want := change{"/api/journeys/" + firstID + "/consent", "k1", `{"mayConsent":{"basis":"gillick","mayKnow":"her mother; not school","whosePhone":"her own, after 4pm"}}`}
 	for _, got := range f.services.changes {
 		if got != want || f.services.asked != clinician {
 			t.Errorf("sent %+v as %+v", got, f.services.asked)
@@ -67,12 +68,12 @@ func TestAClinicianIsLedToWhatIsMissingAndLosesNothing(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	f.services.answerConsent()
-	for missing, link := range map[string]string{"basis": `#basis-1">Choose who answers`, "phone": `#phone">Say whose phone`, "know": `#know">Say who may know`} {
+	for missing, link := range map[string]string{"basis": `#a1.mayConsent.basis-1">`, "whosePhone": `#a1.mayConsent.whosePhone">`, "mayKnow": `#a1.mayConsent.mayKnow">`} {
 		entered := clinicianAnswers()
-		entered.Del(missing)
+		entered.Del("a1.mayConsent." + missing)
 		w := f.ask(t, "POST", "/journeys/"+firstID+"/clinician", entered, clinician)
 		if page := w.Body.String(); w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, `<a href="`+link) || !strings.Contains(page, `name="request" value="k1"`) ||
-			missing != "phone" && !strings.Contains(page, "her own, after 4pm") {
+			missing != "whosePhone" && !strings.Contains(page, "her own, after 4pm") {
 			t.Errorf("without %s: %d %s", missing, w.Code, page)
 		}
 	}
@@ -89,7 +90,7 @@ func TestTheCliniciansFormIsNotThereForWhomItDoesNotConcern(t *testing.T) {
 	t.Parallel()
 	f := start(t) // to intake the person is an adult, or another organisation's
 	for _, method := range []string{"GET", "POST"} {
-		if w := f.ask(t, method, "/journeys/"+firstID+"/clinician", url.Values{"basis": {"gillick"}}, clinician); w.Code != http.StatusNotFound {
+		if w := f.ask(t, method, "/journeys/"+firstID+"/clinician", clinicianAnswers(), clinician); w.Code != http.StatusNotFound {
 			t.Errorf("%s: %d", method, w.Code)
 		}
 	}

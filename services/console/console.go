@@ -105,25 +105,46 @@ type Choice struct {
 	Principal   principal.Principal
 }
 
-// DevChoices are the people of a development system.
-func DevChoices() []Choice {
-	staff := func(role schemas.Role, subject string) principal.Principal {
-		return principal.Principal{Organisation: "RXX", Role: string(role), Subject: subject}
+// DevChoices are the people of a development system: each role that somebody can hold, at made-up organisations; and of
+// each partner somebody who works there. A guest is whoever does not sign in.
+func DevChoices(partners ...Partner) []Choice {
+	at := func(organisation string, role schemas.Role, subject string) principal.Principal {
+		return principal.Principal{Organisation: organisation, Role: string(role), Subject: subject}
 	}
-	return []Choice{
-		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.", staff(schemas.SendingTeam, "dev-liaison")},
-		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", staff(schemas.Navigator, "dev-navigator")},
-		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age is not known. Sees the journeys of RXX.", staff(schemas.YoungPeoplesClinician, "dev-clinician")},
-		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", staff(schemas.Operator, "dev-operator")},
+	choices := []Choice{
+		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.", at("RXX", schemas.SendingTeam, "dev-liaison")},
+		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", at("RXX", schemas.Navigator, "dev-navigator")},
+		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age is not known. Sees the journeys of RXX.", at("RXX", schemas.YoungPeoplesClinician, "dev-clinician")},
+		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", at("RXX", schemas.Operator, "dev-operator")},
 		{"deputy", "Deputy navigator", "Takes on what the navigator on duty could not see to in time. Sees what the navigator sees.",
 			principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-deputy", Team: "navigator:deputy"}},
+		{"caller", "Caller", "Makes the short calls of RXX’s calling team. Sees name and number for the call that they are about to make.", at("RXX", schemas.Caller, "dev-caller")},
+		{"treating", "Doctor at another hospital", "Treats somebody tonight at RYY. Sees one journey at a time, for a reason that is kept.", at("RYY", schemas.TreatingStaff, "dev-doctor")},
+		{"commissioner", "Commissioner", "Pays for services, at QXX. Reads what is published and counted, and never about one person.", at("QXX", schemas.Commissioner, "dev-commissioner")},
+		{"person", "A person", "Somebody with a journey of their own. The pages for them are not built yet.", at("self", schemas.Person, "dev-person")},
+		{"system", "A hospital’s system", "Sends messages for RXX. It has no pages: it is here to try its paths.", at("RXX", schemas.System, "dev-system")},
 	}
+	for i, partner := range partners {
+		choices = append(choices, Choice{fmt.Sprintf("partner-%d", i+1), "Worker at " + partner.Name, "Answers the offers that come to this partner organisation, and says how sessions went.",
+			at(partner.ID, schemas.Partner, fmt.Sprintf("dev-peer-%d", i+1))})
+	}
+	return choices
 }
 
 // Routes are the console's pages, for the gateway.
 func Routes() []schemas.Route {
+	var everybody []schemas.Role
+	for _, role := range schemas.Roles() {
+		if role != schemas.Guest {
+			everybody = append(everybody, role)
+		}
+	}
 	lists := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator}
 	teams := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician}
+	calling := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Caller, schemas.Partner}
+	offered := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Partner}
+	answering := []schemas.Role{schemas.Navigator, schemas.Partner}
+	helping := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Caller, schemas.Partner, schemas.Person}
 	guests := []schemas.Role{schemas.Guest}
 	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
 		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles, Public: len(roles) == 0, Meaning: meaning}
@@ -132,14 +153,32 @@ func Routes() []schemas.Route {
 		page("GET", "/sign-in", "Asks who is there."),
 		page("GET", "/assets/{file...}", "Style files and icons."),
 		page("GET", "/favicon.ico", "The icon."),
-		page("GET", "/{$}", "The start.", lists...),
+		page("GET", "/{$}", "The start.", everybody...),
+		page("GET", "/steps", "What to do next, by the time promised.", lists...),
+		page("GET", "/steps/{id}", "One step, with the forms that end it.", lists...),
+		page("POST", "/steps/{id}", "Records what a step was for, by one of its actions, or takes it on.", teams...),
 		page("GET", "/journeys", "Journeys by the time promised.", lists...),
 		page("GET", "/journeys/{id}", "One journey.", lists...),
-		page("POST", "/journeys/{id}/steps/{step}/record", "Records what a step was for, by one of its actions.", teams...),
-		page("POST", "/journeys/{id}/steps/{step}/acknowledge", "Takes a step on.", teams...),
+		page("POST", "/journeys/{id}/help", "Asks for help now, about a journey or one of its steps.", helping...),
+		page("GET", "/journeys/{id}/who", "Asks why somebody looks at who the person is.", teams...),
+		page("POST", "/journeys/{id}/who", "Shows who the person is, for a stated reason.", teams...),
 		page("GET", "/journeys/{id}/clinician", "Asks a young people's clinician who may be asked.", schemas.YoungPeoplesClinician),
 		page("POST", "/journeys/{id}/clinician", "Records who may be asked.", schemas.YoungPeoplesClinician),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
+		page("GET", "/look", "Asks staff who treat somebody now which journey they look at, and why.", schemas.TreatingStaff),
+		page("POST", "/look", "Shows a journey and who the person is, for a stated reason.", schemas.TreatingStaff),
+		page("GET", "/help/{id}", "A request for help: who was told, and who has taken it on.", teams...),
+		page("POST", "/help/{id}", "Takes a request for help on.", teams...),
+		page("GET", "/calls", "The calls of one's team for today.", calling...),
+		page("GET", "/calls/{id}", "One call.", calling...),
+		page("POST", "/calls/{id}", "Says that one rings now, which shows name and number, or what became of the call.", calling...),
+		page("POST", "/calls/{id}/help", "Asks for help now, about a call.", helping...),
+		page("GET", "/offers", "Offers that stand.", offered...),
+		page("GET", "/offers/{id}", "One offer.", offered...),
+		page("POST", "/offers/{id}", "Says something of an offer, or shows who the person is to the partner that has taken them on.", answering...),
+		page("POST", "/offers/{id}/help", "Asks for help now, about an offer.", helping...),
+		page("GET", "/partners/{id}", "A partner: its places, days and agreement.", answering...),
+		page("POST", "/partners/{id}", "Changes a partner.", answering...),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
 		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),
 		page("POST", "/messages/{id}/who", "Shows whom a message is about, for a stated reason.", schemas.Navigator),
@@ -149,7 +188,7 @@ func Routes() []schemas.Route {
 		page("POST", "/refer", "Asks for support for somebody.", referrers...),
 		page("GET", "/get-support", "The person's own request."),
 		page("POST", "/get-support", "Asks for support for oneself.", guests...),
-		page("GET", "/get-support/received", "What happens after it."),
+		page("GET", "/get-support/received", "Leads to the form: what was sent is thanked for once."),
 	}
 }
 
@@ -207,33 +246,46 @@ func (s *Console) register() error {
 	c := s.config
 	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock, TrustCaller: true})
 	return httpx.Register(s.mux, Routes(), map[string]httpx.Handler{
-		"GET /assets/{file...}": s.serveAsset,
-		"GET /favicon.ico":      s.serveAsset,
-		"GET /sign-in":          s.showSignIn,
-		"GET /{$}":              toTheStart,
-		"GET /journeys":         s.listJourneys,
-		"GET /journeys/{id}":    s.showJourney,
-		"POST /journeys/{id}/steps/{step}/record":      s.record,
-		"POST /journeys/{id}/steps/{step}/acknowledge": s.takeOn,
-		"GET /journeys/{id}/clinician":                 s.showClinician,
-		"POST /journeys/{id}/clinician":                s.recordClinician,
-		"GET /journeys/{id}/trace":                     s.showTrace,
-		"GET /messages":                                s.listMessages,
-		"GET /messages/{id}":                           s.showMessage,
-		"POST /messages/{id}/who":                      s.lookAtMessage,
-		"POST /messages/{id}/release":                  s.decideMessage("release"),
-		"POST /messages/{id}/dismiss":                  s.decideMessage("dismiss"),
-		"GET /refer":                                   s.showRefer,
-		"POST /refer":                                  s.refer,
-		"GET /get-support":                             s.showOwn,
-		"POST /get-support":                            s.askOwn,
-		"GET /get-support/received":                    s.ownReceived,
+		"GET /assets/{file...}":         s.serveAsset,
+		"GET /favicon.ico":              s.serveAsset,
+		"GET /sign-in":                  s.showSignIn,
+		"GET /{$}":                      s.begin,
+		"GET /steps":                    s.listSteps,
+		"GET /steps/{id}":               s.showStep,
+		"POST /steps/{id}":              s.recordStep,
+		"GET /journeys":                 s.listJourneys,
+		"GET /journeys/{id}":            s.showJourney,
+		"POST /journeys/{id}/help":      s.askHelp("journeys"),
+		"GET /journeys/{id}/who":        s.showWho,
+		"POST /journeys/{id}/who":       s.lookWho,
+		"GET /journeys/{id}/clinician":  s.showClinician,
+		"POST /journeys/{id}/clinician": s.recordClinician,
+		"GET /journeys/{id}/trace":      s.showTrace,
+		"GET /look":                     s.showLook,
+		"POST /look":                    s.lookAt,
+		"GET /help/{id}":                s.showHelp,
+		"POST /help/{id}":               s.takeHelp,
+		"GET /calls":                    s.listCalls,
+		"GET /calls/{id}":               s.showCall,
+		"POST /calls/{id}":              s.makeCall,
+		"POST /calls/{id}/help":         s.askHelp("calls"),
+		"GET /offers":                   s.listOffers,
+		"GET /offers/{id}":              s.showOffer,
+		"POST /offers/{id}":             s.answerOffer,
+		"POST /offers/{id}/help":        s.askHelp("offers"),
+		"GET /partners/{id}":            s.showPartner,
+		"POST /partners/{id}":           s.changePartner,
+		"GET /messages":                 s.listMessages,
+		"GET /messages/{id}":            s.showMessage,
+		"POST /messages/{id}/who":       s.lookAtMessage,
+		"POST /messages/{id}/release":   s.decideMessage("release"),
+		"POST /messages/{id}/dismiss":   s.decideMessage("dismiss"),
+		"GET /refer":                    s.showRefer,
+		"POST /refer":                   s.refer,
+		"GET /get-support":              s.showOwn,
+		"POST /get-support":             s.askOwn,
+		"GET /get-support/received":     s.ownReceived,
 	}, s.around)
-}
-
-func toTheStart(w http.ResponseWriter, r *http.Request) error {
-	http.Redirect(w, r, "/journeys", http.StatusSeeOther)
-	return nil
 }
 
 // around answers refusals with a page, and lets nobody see a page that is not public whom the gateway has not named.

@@ -31,12 +31,20 @@ var (
 	nurse = DevChoices()[0].Principal
 	guide = DevChoices()[1].Principal
 	opera = DevChoices()[3].Principal
+	ring  = DevChoices()[5].Principal
+	heals = DevChoices()[6].Principal
+	peer  = principal.Principal{Organisation: peersID, Role: string(schemas.Partner), Subject: "dev-peer-1"}
 )
 
 const (
 	firstID  = "019cac6b-9e60-7cde-a568-92bbebbf6c5f"
 	secondID = "019cac6b-9e60-7cde-a568-92bb0000aa11"
 	stepID   = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
+
+	offerID = "019cac6b-9e60-7abc-a568-92bb0000bb22"
+	callID  = "019cac6b-9e60-7abc-a568-92bb0000cc33"
+	peersID = "019cac6b-9e60-7abc-a568-92bb0000dd44"
+	helpID  = "019cac6b-9e60-7abc-a568-92bb00001177"
 )
 
 type stopped struct{}
@@ -52,6 +60,9 @@ type services struct {
 	asked    principal.Principal // who sent the last form
 	reason   string              // why somebody looked last
 	decision string              // the file of what was decided about the first journey
+	offer    string              // the file of the offer
+	hidden   bool                // name and number are not shown
+	one      *step               // instead of the steps of the list
 }
 
 type change struct{ Path, Key, Body string }
@@ -62,11 +73,19 @@ func (s *services) as(service string) http.Handler {
 
 func newServices(t *testing.T, verifier *principal.Verifier) *services {
 	t.Helper()
-	s := &services{verifier: verifier, mux: http.NewServeMux(), decision: "doors.json"}
+	s := &services{verifier: verifier, mux: http.NewServeMux(), decision: "doors.json", offer: "offer.json"}
 	for pattern, file := range map[string]*string{
 		"GET /api/journeys":                       new("journeys.json"),
 		"GET /api/journeys/" + firstID:            new("journey.json"),
 		"GET /api/journeys/" + firstID + "/doors": &s.decision,
+		"GET /api/steps":                          new("steps.json"),
+		"GET /api/offers":                         new("offers.json"),
+		"GET /api/offers/" + offerID:              &s.offer,
+		"GET /api/calls":                          new("calls.json"),
+		"GET /api/calls/" + callID:                new("call.json"),
+		"GET /api/partners/" + peersID:            new("partner.json"),
+		"GET /api/help/" + helpID:                 new("help.json"),
+		"POST /api/help/{id}/acknowledge":         new("help.json"),
 	} {
 		s.mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
 			content, err := os.ReadFile(filepath.Join("testdata", *file))
@@ -77,15 +96,66 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			_, _ = w.Write(content)
 		})
 	}
-	record := func(w http.ResponseWriter, r *http.Request) {
-		body, _ := httpx.ReadBody(w, r, 1<<10)
-		s.changes = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
-		if s.refuse != nil {
-			httpx.WriteProblem(w, r, s.refuse)
+	recorded := func(file string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			body := []byte{}
+			if r.ContentLength != 0 {
+				body, _ = httpx.ReadBody(w, r, 1<<10)
+			}
+			s.changes = append(s.changes, change{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body)})
+			s.asked, _ = principal.From(r.Context())
+			if s.refuse != nil {
+				httpx.WriteProblem(w, r, s.refuse)
+				return
+			}
+			if file == "" {
+				_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
+				return
+			}
+			http.ServeFile(w, r, filepath.Join("testdata", file))
+		}
+	}
+	record := recorded("")
+	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json", "POST /api/offers/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json",
+		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "", "POST /api/calls/{id}/outcome": "", "POST /api/calls/{id}/claim": "claim.json"} {
+		s.mux.HandleFunc(pattern, recorded(file))
+	}
+	s.mux.HandleFunc("GET /api/steps/{id}", func(w http.ResponseWriter, r *http.Request) {
+		if s.one != nil {
+			_ = httpx.WriteJSON(w, http.StatusOK, s.one)
 			return
 		}
-		_ = httpx.WriteJSON(w, http.StatusOK, map[string]string{})
-	}
+		content, _ := os.ReadFile(filepath.Join("testdata", "steps.json"))
+		var list httpx.List[map[string]any]
+		if err := json.Unmarshal(content, &list); err != nil {
+			t.Error(err)
+		}
+		for _, one := range list.Items {
+			if one["step"] == r.PathValue("id") {
+				_ = httpx.WriteJSON(w, http.StatusOK, one)
+				return
+			}
+		}
+		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is no such step."))
+	})
+	s.mux.HandleFunc("GET /api/journeys/"+firstID+"/identity", func(w http.ResponseWriter, r *http.Request) {
+		s.reason = r.Header.Get(schemas.ReasonHeader)
+		http.ServeFile(w, r, filepath.Join("testdata", "identity.json"))
+	})
+	s.mux.HandleFunc("GET /api/people/{ref}/access", func(w http.ResponseWriter, r *http.Request) {
+		if who, _ := principal.From(r.Context()); who.Role == string(schemas.YoungPeoplesClinician) {
+			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusForbidden, "This is not open to your role."))
+			return
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, httpx.List[look]{Items: []look{{At: now, Organisation: "RXX", Role: "navigator", Reason: "to agree on a time"}}})
+	})
+	s.mux.HandleFunc("GET /api/calls/{id}/person", func(w http.ResponseWriter, r *http.Request) {
+		if s.hidden {
+			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is no call that you are about to make."))
+			return
+		}
+		http.ServeFile(w, r, filepath.Join("testdata", "call-person.json"))
+	})
 	s.mux.HandleFunc("POST /api/steps/{id}/{change}", record)
 	s.mux.HandleFunc("POST /api/journeys/{id}/{change}", record)
 	s.mux.HandleFunc("GET /api/messages", func(w http.ResponseWriter, r *http.Request) {
@@ -153,7 +223,7 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 	c := Config{Verifier: verifier, Signer: signers[schemas.Console], Clock: stopped{}, Built: fstest.MapFS{},
 		SignIn:   &SignIn{Choices: DevChoices()},
 		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
-	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging} {
 		c.Backends[service] = f.services.as(service)
 	}
 	for _, f := range alter {
@@ -229,10 +299,36 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"referred":         f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
 		"own":              f.page(t, "/get-support", principal.Principal{}),
 		"own-unfinished":   f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
-		"own-received":     f.page(t, "/get-support/received", principal.Principal{}),
-		"clinician":        f.ask(t, "POST", "/journeys/"+firstID+"/clinician", url.Values{"phone": {"her own"}}, clinician).Body.String(),
+		"own-received":     f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String(),
+		"clinician":        f.ask(t, "POST", "/journeys/"+firstID+"/clinician", url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.mayConsent.whosePhone": {"her own"}}, clinician).Body.String(),
+		"steps":            f.page(t, "/steps", nurse),
+		"step":             f.page(t, "/steps/"+stepID, nurse),
+		"step-of-another":  f.page(t, "/steps/8c4bba9e-7c82-48a1-8bbd-6fb23f09d449", nurse),
+		"step-unfinished":  f.ask(t, "POST", "/steps/"+stepID, url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}}, nurse).Body.String(),
+		"who":              f.page(t, "/journeys/"+firstID+"/who", nurse),
+		"who-shown":        f.ask(t, "POST", "/journeys/"+firstID+"/who", url.Values{"why": {"to agree on a time with them"}}, nurse).Body.String(),
+		"look":             f.page(t, "/look", heals),
+		"look-shown":       f.ask(t, "POST", "/look", url.Values{"number": {firstID}, "why": {"they are on our ward tonight"}}, heals).Body.String(),
+		"calls":            f.page(t, "/calls", ring),
+		"call":             f.page(t, "/calls/"+callID, ring),
+		"call-ringing":     f.ask(t, "POST", "/calls/"+callID, url.Values{"do": {"ring"}}, ring).Body.String(),
+		"called":           f.ask(t, "POST", "/calls/"+callID, callAnswers(), ring).Body.String(),
+		"offers":           f.page(t, "/offers", peer),
+		"offer":            f.page(t, "/offers/"+offerID, peer),
+		"partner":          f.page(t, "/partners/"+peersID, peer),
+		"help":             f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}}, nurse).Body.String(),
+		"help-on-call":     f.page(t, "/help/"+helpID, guide),
+		"start":            f.page(t, "/", DevChoices()[7].Principal),
 		"not-chosen":       f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
 	}
+}
+
+func ownAnswers() url.Values {
+	return url.Values{"request": {"k2"}, "given": {"Rowan"}, "under18": {"not-known"}, "channel": {"no-safe-channel"}, "place": {"by way of the hostel"}}
+}
+
+func callAnswers() url.Values {
+	return url.Values{"action": {"a1"}, "does": {"/api/calls/" + callID + "/outcome"}, "with": {ringing}, "a1.outcome": {"reached"}, "a1.answer": {"same"}, "request": {"k3"}}
 }
 
 func TestPagesAreAsAgreed(t *testing.T) {
@@ -240,7 +336,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	pages := start(t).pages(t)
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
-	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received", "clinician"} {
+	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received", "clinician",
+		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
 		file := filepath.Join("testdata", name+".golden.html")
@@ -273,8 +370,8 @@ func TestAJourneyShowsStepsDoorsAndSentences(t *testing.T) {
 	t.Parallel()
 	page := start(t).page(t, "/journeys/"+firstID, nurse)
 	for _, words := range []string{
-		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", "Taken on by Liaison team", "Would they like a follow-up session?", "They could not be reached",
-		"How did they say it?", "Area they are staying in", "Open now", "Not offering this at present", "For people living in the west of the county.",
+		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", `href="/steps/` + stepID + `">Record what they said`, "They could not be reached", `href="/journeys/` + firstID + `/who"`,
+		"This is separate from the hospital team&#39;s own follow-up, which is with the team at RXX.", "Help is needed now", "Open now", "Not offering this at present", "For people living in the west of the county.",
 		"last checked on Thursday 1 January 2026", "We would need to know where they are staying now.", "The person is on its list",
 		schemas.Sentence(string(schemas.OfferRaised)), "Between Monday 9 March 2026 and Monday 16 March 2026.", "2:41am",
 	} {
@@ -287,15 +384,15 @@ func TestAJourneyShowsStepsDoorsAndSentences(t *testing.T) {
 func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	page := f.page(t, "/journeys/"+firstID, nurse)
-	if strings.Contains(page, "Mark as done") {
-		t.Error("a step that ends by its record can be marked as done")
+	page := f.page(t, "/steps/"+stepID, nurse)
+	if strings.Contains(page, "Mark as done") || strings.Contains(page, "Taken on by") || !strings.Contains(page, "Take it on for the liaison team") {
+		t.Error("a step that ends by its record can be marked as done, or its button reads as if it had been taken on")
 	}
-	found := regexp.MustCompile(`action="(/journeys/[^"]*/record)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
+	found := regexp.MustCompile(`action="(/steps/[^"]*)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
 	if found == nil {
 		t.Fatal("there is no form to record anything")
 	}
-	filled := url.Values{"request": {found[2]}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1-1.answers.0.state": {"given"}, "a1-1.how": {"spoken"}}
+	filled := url.Values{"request": {found[2]}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}
 	for range 2 {
 		w := f.ask(t, "POST", found[1], filled, nurse)
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=recorded" {
@@ -306,7 +403,7 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	if len(f.services.changes) != 2 || f.services.changes[0] != want || f.services.changes[1] != want {
 		t.Errorf("sent on %+v", f.services.changes)
 	}
-	f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/acknowledge", url.Values{"request": {"k"}, "owner": {"navigator:duty"}}, guide)
+	f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "owner": {"navigator:duty"}}, guide)
 	if got := f.services.changes[2]; got != (change{"/api/steps/" + stepID + "/acknowledge", "k", `{"owner":"navigator:duty"}`}) {
 		t.Errorf("sent on %+v", got)
 	}
@@ -316,10 +413,10 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	filled := url.Values{"request": {"k"}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1-1.how": {"written"}}
-	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", filled, nurse)
+	filled := url.Values{"request": {"k"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.how": {"written"}}
+	w := f.ask(t, "POST", "/steps/"+stepID, filled, nurse)
 	page := w.Body.String()
-	for _, words := range []string{"Answer this: Would they like a follow-up session?", `value="written" checked`, "<details class=\"nhsuk-details\" open>"} {
+	for _, words := range []string{"Answer this: Would they like a follow-up session?", `value="written" checked`, `id="a1" open>`} {
 		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, words) {
 			t.Errorf("answered %d without %q", w.Code, words)
 		}
@@ -334,7 +431,7 @@ func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 		t.Error("the summary leads nowhere")
 	}
 	filled.Set("does", "/api/steps/"+stepID+"/done")
-	if w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", filled, nurse); w.Code != http.StatusConflict {
+	if w := f.ask(t, "POST", "/steps/"+stepID, filled, nurse); w.Code != http.StatusConflict {
 		t.Errorf("what the service does not offer is answered with %d", w.Code)
 	}
 	if len(f.services.changes) > 0 {
@@ -342,12 +439,12 @@ func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeDoneIsSaidOnTheJourneysPage(t *testing.T) {
+func TestWhatCannotBeDoneIsSaidOnTheStepsPage(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	f.services.refuse = httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey again.")
-	w := f.ask(t, "POST", "/journeys/"+firstID+"/steps/"+stepID+"/record", url.Values{"request": {"k"}, "action": {"a1-1"}, "does": {"/api/journeys/" + firstID + "/consent"},
-		"a1-1.answers.0.state": {"given"}, "a1-1.how": {"spoken"}}, nurse)
+	w := f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}, nurse)
 	page := w.Body.String()
 	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) || !strings.Contains(page, "<title>Error: ") {
 		t.Errorf("answered %d %s", w.Code, page)
@@ -521,7 +618,7 @@ func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, decidedWords, allFlags()} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, decidedWords, allFlags(), valueWords, offerStates, knownWords, callStates, doerNames} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)
@@ -625,7 +722,8 @@ func TestOnlyOperatorsAreLedToTraces(t *testing.T) {
 func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 	t.Parallel()
 	for file, into := range map[string]any{"journeys.json": &httpx.List[journeyLine]{}, "journey.json": &journey{},
-		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{}} {
+		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{},
+		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{}, "partner.json": &partnerOrganisation{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))

@@ -6,13 +6,10 @@ import (
 	"fmt"
 	"html/template"
 	"log/slog"
-	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
 
-	"footbridge/libs/clock"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
@@ -21,13 +18,13 @@ import (
 // view is what every page has.
 type view struct {
 	Title string
-	// Here is the part of the site that the page belongs to: journeys, messages, or none.
+	// Here is the part of the site that the page belongs to, by the path of its menu.
 	Here     string
 	SignedIn bool
 	Role     string
 	Where    string // organisation
-	Messages bool   // may read the ledger
-	Refer    bool   // may ask for support for somebody
+	Menu     []menuView
+	Separate string // that the session is separate from the hospital team's own follow-up, on pages that speak of it
 	Leave    string // where somebody can go at one press, on pages for the person; they show nobody's name or role
 	Frontend bool   // with the style files of NHS.UK frontend
 	Done     string // what has just been done, in words
@@ -38,17 +35,20 @@ type view struct {
 // problemView is one line of the error summary. Anchor is the id of what it is about.
 type problemView struct{ Words, Anchor string }
 
+var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician", "calls", "call", "called", "offers", "offer", "partner", "help",
+	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received"}
+
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
 
 func parsePages() (map[string]*template.Template, error) {
 	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }, "optionOf": optionOf}).
-		ParseFS(templates, "templates/layout.html", "templates/questions.html")
+		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
 	}
 	pages := map[string]*template.Template{}
-	for _, name := range []string{"sign-in", "journeys", "journey", "messages", "trace", "refused", "message", "refer", "referred", "own", "own-received", "clinician"} {
+	for _, name := range pageNames {
 		page, err := template.Must(layout.Clone()).ParseFS(templates, "templates/"+name+".html")
 		if err != nil {
 			return nil, fmt.Errorf("reading page %q: %w", name, err)
@@ -61,8 +61,8 @@ func parsePages() (map[string]*template.Template, error) {
 // show answers with a page. It is made whole before any of it is sent.
 func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name string, v view) error {
 	if p, ok := principal.From(r.Context()); ok && p.Role != string(schemas.Guest) {
-		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), p.Organisation
-		v.Messages, v.Refer = mayReadMessages(p.Role), mayRefer(p.Role)
+		v.SignedIn, v.Role, v.Where = true, wordsFor(roleNames, p.Role), s.nameOf(p)
+		v.Menu = menuOf(p, v.Here)
 	}
 	v.Frontend = s.frontend
 	var page bytes.Buffer
@@ -79,6 +79,17 @@ func (s *Console) show(w http.ResponseWriter, r *http.Request, status int, name 
 	w.WriteHeader(status)
 	_, _ = w.Write(whole) // the caller has gone; nobody is left to tell
 	return nil
+}
+
+// nameOf is the organisation that somebody acts for: a partner by its name, as its id is opaque.
+func (s *Console) nameOf(p principal.Principal) string {
+	if i := slices.IndexFunc(s.config.Partners, func(one Partner) bool { return one.ID == p.Organisation }); i >= 0 {
+		return s.config.Partners[i].Name
+	}
+	if p.Role == string(schemas.Partner) || p.Role == string(schemas.Person) {
+		return ""
+	}
+	return p.Organisation
 }
 
 // forms are the beginnings of forms that are posted. Text on a page holds no such thing: it is escaped.
@@ -122,8 +133,13 @@ func refusedTitle(status int) string {
 	}
 }
 
+// ownWords is the type of a refusal whose words are a page's own.
+const ownWords = "urn:footbridge:own-words"
+
 func refusedWords(p *httpx.Problem) string {
 	switch {
+	case p.Type == ownWords:
+		return p.Detail
 	case p.Status == http.StatusNotFound:
 		return "It may have been typed wrongly, or it may not be open to your organisation."
 	case p.Status == http.StatusForbidden && p.Type != "":
@@ -197,7 +213,7 @@ func (s *Console) listJourneys(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != nil {
 		page.Next = "/journeys" + query("cursor", *list.Next)
 	}
-	return s.show(w, r, http.StatusOK, "journeys", view{Title: "What happens next", Here: "journeys", Page: page})
+	return s.show(w, r, http.StatusOK, "journeys", view{Title: "Journeys", Here: "/journeys", Separate: separateWords(""), Page: page})
 }
 
 type journeyView struct {
@@ -211,43 +227,56 @@ type journeyView struct {
 	Decided                       bool // the services have been looked at
 	Days                          []dayView
 	Trace                         bool // the caller may look at the trace
-	Clinician                     bool // the caller may record who may be asked
+	Clinician                     bool // the caller may record who may be asked, and no step asks for it
+	Person                        bool // the caller may look at who the person is
+	Help                          helpBlock
 }
 
 func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
-	return s.journeyPage(w, r, http.StatusOK, nil, nil, nil)
-}
-
-// journeyPage shows a journey, with what could not be done to it, and what was entered in a form with what is the matter
-// with it.
-func (s *Console) journeyPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, problems []problemView) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
 	}
-	id := r.PathValue("id")
-	j, err := s.client.journey(r.Context(), p, id)
+	j, err := s.client.journey(r.Context(), p, r.PathValue("id"), "")
 	if err != nil {
 		return err
 	}
+	page := s.viewJourney(r, p, j)
+	return s.show(w, r, http.StatusOK, "journey", view{Title: "Journey " + page.Code, Here: "/journeys", Separate: separateWords(j.Organisation),
+		Done: doneWords[r.URL.Query().Get("said")], Page: page})
+}
+
+// viewJourney is one journey as its page shows it.
+func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey) journeyView {
 	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed", Decided: decided(j.Timeline),
-		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && p.Role == operator, Clinician: s.asksClinician(r.Context(), p, j)}
+		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && opens("GET", "/journeys/{id}/trace", p.Role), Clinician: s.asksClinician(r.Context(), p, j),
+		Person: opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)
 	}
-	for i, step := range j.Steps {
+	for _, step := range j.Steps {
 		v := viewStep(step, s.config.Clock.Now(), s.zone)
-		v.Request = clock.NewRandomID()
-		v.Actions = formsOf(i, step.Actions, entered, matters)
+		v.Ways = waysOf(step)
 		page.Steps = append(page.Steps, v)
 	}
-	decided, err := s.decision(r, p, id)
+	decided, err := s.decision(r, p, j.ID)
 	page.DoorsClosed = statusOf(err) == http.StatusForbidden
 	page.DoorsMissing = err != nil && !page.DoorsClosed
 	page.Doors, page.Gap = groupByEligibility(decided.Items), viewGap(decided)
-	problems = append(problems, problemsOf(page.Steps, matters)...)
-	return s.show(w, r, status, "journey", view{Title: "Journey " + page.Code, Here: "journeys", Problems: problems,
-		Done: doneWords[r.URL.Query().Get("said")], Page: page})
+	return page
+}
+
+// waysOf lead from a journey to the page of a step, by what can be done there; one of them is the button.
+func waysOf(one step) []linkView {
+	words, path := buttonOf(one)
+	ways := []linkView{{path, words}}
+	if one.Kind == callKind {
+		return ways
+	}
+	for i, a := range one.Actions[min(1, len(one.Actions)):] {
+		ways = append(ways, linkView{path + "#" + keyOf(i+1), a.Words})
+	}
+	return ways
 }
 
 // decision is shown where it can be had: a page without it is better than none. Before anything has been decided it is
@@ -283,83 +312,6 @@ var doneWords = map[string]string{
 	"acknowledge": "Thank you. Everyone who looks here can see that it is in hand.",
 }
 
-// record sends what somebody filled in for an action of a step: the service says which are open, and what each asks for.
-// Pressed twice it is done once: the form carries a key.
-func (s *Console) record(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	j, err := s.client.journey(r.Context(), p, r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	key := r.PostFormValue("action")
-	action, found := actionNamed(j, r.PathValue("step"), key, r.PostFormValue("does"))
-	if !found {
-		return s.journeyPage(w, r, http.StatusConflict, nil, nil, []problemView{{"What happens next has changed meanwhile: look at it as it is now", "next"}})
-	}
-	a := newAnswers(r.PostForm, s.zone)
-	body, err := bodyOf(key, action, a)
-	if err != nil {
-		a.matter(key, "Something that was entered is no whole number")
-	}
-	if len(a.matters) > 0 {
-		return s.journeyPage(w, r, http.StatusUnprocessableEntity, r.PostForm, a.matters, nil)
-	}
-	return s.after(w, r, "recorded", s.client.act(r.Context(), p, action, r.PostFormValue("request"), body))
-}
-
-// problemsOf are lines of the error summary, in the order of the page, each leading to its question; what is the matter
-// with no question of the page leads to the steps.
-func problemsOf(steps []stepView, matters map[string]string) []problemView {
-	var all []problemView
-	left := maps.Clone(matters)
-	for _, step := range steps {
-		for _, action := range step.Actions {
-			for _, q := range action.Questions {
-				if q.Error != "" {
-					all = append(all, problemView{q.Error, q.Anchor()})
-				}
-				delete(left, q.Name)
-			}
-		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(left)) {
-		all = append(all, problemView{left[name], "next"})
-	}
-	return all
-}
-
-// takeOn takes a step on.
-func (s *Console) takeOn(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
-		return err
-	}
-	body := map[string]string{"owner": r.PostFormValue("owner")}
-	return s.after(w, r, "acknowledge", s.client.changeStep(r.Context(), p, r.PathValue("step"), "acknowledge", r.PostFormValue("request"), body))
-}
-
-// after shows the journey once something was done to it, or says why it was not, with what was entered.
-func (s *Console) after(w http.ResponseWriter, r *http.Request, said string, err error) error {
-	var problem *httpx.Problem
-	if errors.As(err, &problem) && slices.Contains([]int{http.StatusConflict, http.StatusUnprocessableEntity, http.StatusForbidden}, problem.Status) {
-		return s.journeyPage(w, r, problem.Status, r.PostForm, nil, []problemView{{problem.Detail, "next"}})
-	}
-	if err != nil {
-		return err
-	}
-	http.Redirect(w, r, "/journeys/"+url.PathEscape(r.PathValue("id"))+"?said="+said, http.StatusSeeOther)
-	return nil
-}
-
 type traceView struct {
 	ID, Code string
 	Episodes []episode
@@ -372,7 +324,7 @@ func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := r.PathValue("id")
-	if _, err := s.client.journey(r.Context(), p, id); err != nil {
+	if _, err := s.client.journey(r.Context(), p, id, ""); err != nil {
 		return err // whoever may not see the journey may not see its trace
 	}
 	page := traceView{ID: id, Code: codeOf(id), Kept: s.config.Traces != nil}
@@ -383,7 +335,7 @@ func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
 		}
 		page.Episodes = drawWaterfall(spans, s.zone)
 	}
-	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed", Here: "journeys", Page: page})
+	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed", Here: "/journeys", Page: page})
 }
 
 // everything asks for messages whatever became of them; without it, those are listed that wait.
@@ -438,5 +390,5 @@ func (s *Console) listMessages(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != nil {
 		page.Next = "/messages" + query("outcome", outcome, "cursor", *list.Next)
 	}
-	return s.show(w, r, http.StatusOK, "messages", view{Title: "Messages", Here: "messages", Page: page})
+	return s.show(w, r, http.StatusOK, "messages", view{Title: "Messages", Here: "/messages", Page: page})
 }

@@ -17,7 +17,8 @@ func (s *Console) ownPage(w http.ResponseWriter, r *http.Request, status int, en
 	return s.show(w, r, status, "own", view{Title: ownTitle, Leave: leaveTo, Problems: append(f.problems(), more...), Page: f})
 }
 
-// askOwn sends somebody's own request on. What follows is the same whatever is known of them.
+// askOwn sends somebody's own request on. What follows is the same whatever is known of them. Sent twice it is one request:
+// a page of thanks that is opened again is sent with the same key.
 func (s *Console) askOwn(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
@@ -38,10 +39,11 @@ func (s *Console) askOwn(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	http.Redirect(w, r, "/get-support/received", http.StatusSeeOther)
-	return nil
+	return s.show(w, r, http.StatusOK, "own-received", view{Title: "Thank you", Leave: leaveTo})
 }
 
+// ownReceived leads whoever opens the address of the thanks to the form: nobody is thanked for what did not come.
 func (s *Console) ownReceived(w http.ResponseWriter, r *http.Request) error {
-	return s.show(w, r, http.StatusOK, "own-received", view{Title: "Thank you", Leave: leaveTo})
+	http.Redirect(w, r, "/get-support", http.StatusSeeOther)
+	return nil
 }

@@ -31,7 +31,7 @@ func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int
 	page.Form, page.LookForm = page.Form.filled(entered, matters), accessForm().filled(entered, matters)
 	page.Open, page.Request = page.Open || len(page.Form.problems()) > 0, clock.NewRandomID()
 	problems := append(append(page.Form.problems(), page.LookForm.problems()...), more...)
-	return s.show(w, r, status, "message", view{Title: quarantinedTitle, Here: "messages", Problems: problems, Done: decidedWords[r.URL.Query().Get("said")], Page: page})
+	return s.show(w, r, status, "message", view{Title: quarantinedTitle, Here: "/messages", Problems: problems, Done: decidedWords[r.URL.Query().Get("said")], Page: page})
 }
 
 // accessForm asks why somebody looks.

@@ -24,7 +24,7 @@ const referTitle = "Ask for follow-up support"
 func (s *Console) referPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, more ...problemView) error {
 	f := referForm(s.config.Partners).filled(entered, matters)
 	f.Request = requestOf(entered)
-	return s.show(w, r, status, "refer", view{Title: referTitle, Here: "refer", Problems: append(f.problems(), more...), Page: f})
+	return s.show(w, r, status, "refer", view{Title: referTitle, Here: "/refer", Problems: append(f.problems(), more...), Separate: separateWords(""), Page: f})
 }
 
 // requestOf is the key that a form came with, or a new one.
@@ -68,7 +68,7 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 		page.Code = codeOf(answer.Journey)
 		page.Steps = s.firstSteps(r.Context(), p, answer.Journey)
 	}
-	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "refer", Page: page})
+	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "/refer", Separate: separateWords(p.Organisation), Page: page})
 }
 
 // sentAgain says of a refusal what is to be done with a form that stays on the screen: one that came before with other
@@ -101,7 +101,7 @@ func (s *Console) firstSteps(ctx context.Context, p principal.Principal, id stri
 	pause := time.NewTicker(100 * time.Millisecond)
 	defer pause.Stop()
 	for {
-		if j, err := s.client.journey(ctx, p, id); err == nil && len(j.Steps) > 0 {
+		if j, err := s.client.journey(ctx, p, id, ""); err == nil && len(j.Steps) > 0 {
 			var steps []stepView
 			for _, step := range j.Steps {
 				steps = append(steps, viewStep(step, s.config.Clock.Now(), s.zone))

@@ -13,24 +13,21 @@ import (
 
 // stepView is one next step.
 type stepView struct {
-	ID      string
-	Words   string // what is to be done
-	Owner   string
-	Also    []string // owners who were added
-	Due     string   // "Tuesday 3 March 2026, 5:00pm"
-	Short   string   // the same for a table
-	DueISO  string
-	Away    string // "in 5 hours"
-	Late    bool
-	First   string // the time first promised, where it is another
-	Actions []actionView
-	Until   string // what ends it that is nobody's here to do
-	TakeOn  []takeOn
-	Request string // makes a second press of the button harmless
+	ID     string
+	Words  string // what is to be done
+	Owner  string
+	Also   []string // owners who were added
+	Due    string   // "Tuesday 3 March 2026, 5:00pm"
+	Short  string   // the same for a table
+	DueISO string
+	Away   string // "in 5 hours"
+	Late   bool
+	First  string // the time first promised, where it is another
+	Until  string // what ends it that is nobody's here to do
+	TakeOn []takeOn
+	// Ways lead to the forms that end it, the first the usual one.
+	Ways []linkView
 }
-
-// takeOn is one owner as whom a step can be taken on.
-type takeOn struct{ Owner, Name string }
 
 func viewStep(s step, now time.Time, zone *time.Location) stepView {
 	v := stepView{ID: s.ID, Words: cmp.Or(s.Words, wordsFor(stepWords, s.Kind)), Until: s.Until, Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
@@ -42,7 +39,7 @@ func viewStep(s step, now time.Time, zone *time.Location) stepView {
 		v.First = timeWords(s.FirstDueAt, zone)
 	}
 	for _, owner := range s.TakeOn {
-		v.TakeOn = append(v.TakeOn, takeOn{owner, ownerName(owner)})
+		v.TakeOn = append(v.TakeOn, takeOn{owner, lowerFirst(ownerName(owner))})
 	}
 	return v
 }

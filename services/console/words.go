@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -337,12 +336,107 @@ var roleNames = map[string]string{
 
 	string(schemas.YoungPeoplesClinician): "Young people’s clinician",
 	string(schemas.Caller):                "Caller",
+	string(schemas.Partner):               "Partner organisation",
+	string(schemas.Commissioner):          "Commissioner",
+	string(schemas.Person):                "Person",
+	string(schemas.System):                "Hospital’s system",
 }
 
-func mayRefer(role string) bool { return slices.Contains(referrers, schemas.Role(role)) }
+// doerNames say who records something, where several may.
+var doerNames = map[string]string{
+	string(schemas.SendingTeam):           "the liaison team",
+	string(schemas.Navigator):             "a navigator",
+	string(schemas.YoungPeoplesClinician): "a young people’s clinician",
+	string(schemas.Caller):                "whoever makes the call",
+	string(schemas.Partner):               "the partner organisation",
+	string(schemas.Operator):              "an operator",
+}
 
-const operator = string(schemas.Operator)
+// startWords say what there is for somebody who has no list of their own.
+var startWords = map[string][]string{
+	string(schemas.Commissioner): {"Reports with small numbers suppressed are for you. They are not built yet.",
+		"What services publish, and what people were told, can be read now at /api/services and /api/thresholds/told. No page or path shows you one person, journey or message."},
+	string(schemas.Person): {"The pages for your own journey are not built yet. Whoever is in touch with you can tell you what stands there, and who has looked at it.",
+		"You can ask for support at any time, without signing in."},
+	string(schemas.System): {"A hospital’s system has no pages. It sends to /events or /fhir/$process-message, and is answered there.", "What it may do stands in the description of the interface, /openapi.json."},
+}
 
-func mayReadMessages(role string) bool {
-	return role == string(schemas.Navigator) || role == operator
+// separateWords are said on every page that speaks of the session.
+func separateWords(organisation string) string { return schemas.SeparateFrom(organisation) }
+
+// offerStates say how an offer stands.
+var offerStates = map[string]string{
+	"raised":       "Prepared. Nobody outside has been told yet",
+	"sent":         "Sent, and waiting for an answer",
+	"acknowledged": "Waiting for an answer",
+	"accepted":     "Taken on. A time is to be agreed on",
+	"waiting":      "The place is kept while the person is asked",
+	"booked":       "A time has been agreed on",
+	"kept":         "The session took place. What comes next is to be said",
+	"not-kept":     "The session did not take place. Another time can be tried, and nobody is to blame",
+	"declined":     "Answered with a no. Another organisation is asked",
+	"passed-on":    "No answer came in time, and another organisation is asked. A late yes is still welcome",
+	"withdrawn":    "Not asked any more. Nothing is asked of anybody",
+	"handed-back":  "Handed back. The person is offered another place",
+	"completed":    "Completed",
+}
+
+// knownWords say who outside knows of an offer.
+var knownWords = map[string]string{"nobody": "Nobody outside has been told yet", "channel": "It is on its way: nobody there has said that they have it", "partner": "The organisation has it"}
+
+// callStates say what became of a call.
+var callStates = map[string]string{
+	"scheduled": "It is still to be made", "reached": "The person was reached", "unanswered": "Nobody answered", "someone-else-answered": "Somebody else answered",
+	"left-the-agreed-message": "The message that was agreed on was left", "wrong-number": "The number is wrong", "asked-to-stop": "They asked for the calls to stop",
+	"help-needed-now": "Help was needed", "not-made": "The call was not made",
+}
+
+var (
+	channelWords = map[string]string{"phone": "Phone call", "text": "Text message", "email": "Email", "letter": "Letter"}
+	byWords      = map[string]string{"email": "By email", "webhook": "By the site’s paging"}
+	toldWords    = map[string]string{"told": "A message has gone out", "failed": "No message could be sent", "": "A message is on its way"}
+	backWords    = map[string]string{"journeys": "Back to the journey", "offers": "Back to the offer", "calls": "Back to the call"}
+	dayNames     = map[string]string{"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
+)
+
+// languageWords name the languages that are asked for most often; another is shown by its code.
+var languageWords = map[string]string{"en": "English", "cy": "Welsh", "pl": "Polish", "ro": "Romanian", "pa": "Panjabi", "ur": "Urdu", "bn": "Bengali", "gu": "Gujarati", "ar": "Arabic",
+	"pt": "Portuguese", "es": "Spanish", "fr": "French", "so": "Somali", "fa": "Persian", "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese", "ta": "Tamil", "bfi": "British Sign Language"}
+
+// listed puts codes into one line of words.
+func listed(words map[string]string, codes []string) string {
+	var lowered []string
+	for _, code := range codes {
+		lowered = append(lowered, lowerFirst(wordsFor(words, code)))
+	}
+	return sentenceCase(all(lowered))
+}
+
+func lowerFirst(text string) string {
+	first, size := utf8.DecodeRuneInString(text)
+	if second, _ := utf8.DecodeRuneInString(text[size:]); unicode.IsUpper(second) {
+		return text // such as GP
+	}
+	return string(unicode.ToLower(first)) + text[size:]
+}
+
+// valueWords are words for what may be chosen; a code that is not here is shown with blanks for its hyphens.
+var valueWords = map[string]string{
+	"given": "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so", "written": "In writing", "interpreter": "Through an interpreter",
+	"gillick": "They do, themselves: they understand and can decide this", "parental-responsibility": "Somebody with parental responsibility does, together with them",
+	"as-it-was": "It is right as it was", "put-right": "It has been put right", "nobody-knows": "Nobody can find out", "no-reply": "No reply", "yes": "Yes", "no": "No", "waiting": "On a list",
+	"gp-practice": "GP practice", "email": "Email", "in-person": "In person", "our-number": "Our number", "through-gp": "Through the GP", "entered-in-error": "It was entered in error",
+	"said-no": "They said no to all of it", "not-reached": "They could not be reached", "died": "They have died",
+	"21": "There is no way to get there", "22": "No place is free", "23": "It is not the right kind of support", "24": "No, without more said", "26": "The person chose something else",
+	"27": "The person could not be reached", "31": "No time is free", "32": "The times do not suit", "40": "It is not for this person, by its own conditions", "41": "A visit at home is wanted",
+	"42": "It is too far away", "99": "Another reason", "no-place": "No place is free", "may-know": "Somebody here may know the person",
+	"another-worker": "Another worker here", "another-partner": "Another organisation", "could-not-contact": "The person could not be reached", "worker-away": "The worker is away",
+	"closing": "We are closing", "not-suitable": "It does not suit the person", "another-reason": "Another reason",
+	"kept": "Yes, it took place", "not-kept": "No, it did not take place", "cancelled": "It was called off", "nothing-more": "Nothing more", "to-be-decided": "It is still to be decided",
+	"asked-the-person": "The person has been asked", "see-the-offer": "It stands in the offer", "not-known": "Not known",
+	"reached": "The person was reached", "unanswered": "Nobody answered", "someone-else-answered": "Somebody else answered", "left-the-agreed-message": "The message that was agreed on was left",
+	"asked-to-stop": "Somebody asked for the calls to stop", "help-needed-now": "Help is needed now", "not-made": "The call was not made", "did-not-say": "They did not say",
+	"better": "Better", "same": "About the same", "worse": "Worse: somebody is in touch within 4 hours", "any": "Anybody", "woman": "A woman", "man": "A man",
+	"none": "Not at all", "telephone": "By telephone", "law": "The law asks for it", "video": "By video", "text": "By text", "phone": "By phone", "person": "The person", "somebody-else": "Somebody else",
+	"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }

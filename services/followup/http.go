@@ -140,9 +140,6 @@ func (o *Offer) known() string {
 	return knownToPartner
 }
 
-// separateFrom is said on everything that speaks of the session.
-const separateFrom = "This is separate from the hospital team's own follow-up, which is with the team at %s."
-
 // shown puts an offer into the form in which who may see it.
 func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Principal, w Moment) offerShown {
 	when := func(t time.Time) *time.Time {
@@ -155,7 +152,7 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 	staff := schemas.Role(who.Role) != schemas.Partner
 	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because, FirstDay: o.Window.First.String(),
 		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
-		Separate: fmt.Sprintf(separateFrom, o.Organisation)}
+		Separate: schemas.SeparateFrom(o.Organisation)}
 	if o.asked() || o.State == stateRaised {
 		s.AnswerBy = when(o.AnswerBy)
 	}

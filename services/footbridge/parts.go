@@ -401,15 +401,11 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	cfg := console.Config{Backends: backends, Verifier: p.verifier, Signer: signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
-	partners, err := p.partners()
-	if err != nil {
+	if cfg.Partners, err = p.partnerNames(); err != nil {
 		return err
 	}
-	for _, partner := range partners {
-		cfg.Partners = append(cfg.Partners, console.Partner{ID: partner.ID, Name: partner.Name})
-	}
 	if p.cfg.development {
-		cfg.SignIn = &console.SignIn{Choices: console.DevChoices()}
+		cfg.SignIn = &console.SignIn{Choices: console.DevChoices(cfg.Partners...)}
 	}
 	if p.spans != nil {
 		cfg.Traces = console.TracesFunc(p.waterfall)
@@ -428,6 +424,15 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	}
 	<-ctx.Done()
 	return nil
+}
+
+// partnerNames are the partners as the console names them.
+func (p *process) partnerNames() (names []console.Partner, err error) {
+	partners, err := p.partners()
+	for _, partner := range partners {
+		names = append(names, console.Partner{ID: partner.ID, Name: partner.Name})
+	}
+	return names, err
 }
 
 func (p *process) runGateway(ctx context.Context, h *service.Health) error {
@@ -454,9 +459,13 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	signIn, err := p.signIn()
+	if err != nil {
+		return err
+	}
 	t := p.telemetry[schemas.Gateway]
 	g, err := gateway.New(gateway.Config{
-		Sessions: p.sessions, SignIn: p.signIn(),
+		Sessions: p.sessions, SignIn: signIn,
 		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
@@ -472,18 +481,22 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 }
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.
-func (p *process) signIn() func(string) (principal.Principal, bool) {
+func (p *process) signIn() (func(string) (principal.Principal, bool), error) {
 	if !p.cfg.development {
-		return nil
+		return nil, nil
+	}
+	partners, err := p.partnerNames()
+	if err != nil {
+		return nil, err
 	}
 	return func(choice string) (principal.Principal, bool) {
-		for _, c := range console.DevChoices() {
+		for _, c := range console.DevChoices(partners...) {
 			if c.ID == choice {
 				return c.Principal, true
 			}
 		}
 		return principal.Principal{}, false
-	}
+	}, nil
 }
 
 // agreed are the organisations that send people here: those that are configured, and those that a token is for.

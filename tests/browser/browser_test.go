@@ -98,8 +98,8 @@ func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T
 // signIn chooses one of the people of a development system.
 func signIn(t *testing.T, ctx context.Context, at *site, who string) {
 	t.Helper()
-	do(t, ctx, chromedp.Navigate(at.URL+"/journeys"), chromedp.WaitVisible(`form[action="/sign-in"]`),
-		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.fb-list`))
+	do(t, ctx, chromedp.Navigate(at.URL+"/"), chromedp.WaitVisible(`form[action="/sign-in"]`),
+		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
 }
 
 // picture keeps a screenshot of the whole page where pictures are asked for.
@@ -119,9 +119,8 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
 	ok(t, err)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, press(`a[href="/journeys/`+journeyID+`"]`), chromedp.WaitVisible(`#step-`+stepID),
-		press(`article[aria-labelledby="step-`+stepID+`"] details summary`), press(`input[name="a1-1.answers.0.state"][value="given"]`),
-		press(`input[name="a1-1.how"][value="spoken"]`), press(`form[action$="`+stepID+`/record"] button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), chromedp.WaitVisible(`input[name="a1.how"]`), press(`input[name="a1.answers.0.state"][value="given"]`),
+		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
 	if !strings.Contains(page, "It is recorded") || strings.Contains(page, "Ask the person what they would like") {
 		t.Errorf("the page says %q", page)
@@ -143,7 +142,7 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 		t.Errorf("the first stop is %q", got)
 	}
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
-		chromedp.Navigate(at.URL+"/journeys/"+journeyID), chromedp.WaitVisible(`#next`))
+		chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#next`))
 	to := func(words string) { // by the tabulator alone
 		t.Helper()
 		for range 40 {
@@ -154,8 +153,7 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 		}
 		t.Fatalf("the keyboard does not come to %q", words)
 	}
-	to("Record what they said") // the summary, which opens
-	do(t, ctx, chromedp.KeyEvent(kb.Enter))
+	to("Record what they said") // the summary of the form that is open
 	to("given")
 	do(t, ctx, chromedp.KeyEvent(" "))
 	to("spoken")
@@ -188,13 +186,14 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 		{"sign-in", "/sign-in", ""},
 		{"journeys", "/journeys", "liaison"},
 		{"journey", "/journeys/" + journeyID, "liaison"},
-		{"journey-done", "/journeys/" + journeyID + "?said=done", "navigator"},
+		{"journey-done", "/journeys/" + journeyID + "?said=recorded", "navigator"},
+		{"steps", "/steps", "liaison"},
+		{"step", "/steps/" + stepID, "liaison"},
 		{"messages", "/messages", "operator"},
 		{"message", "/messages/" + heldID, "navigator"},
 		{"trace", "/journeys/" + journeyID + "/trace", "operator"},
 		{"refer", "/refer", "liaison"},
 		{"own", "/get-support", ""},
-		{"own-received", "/get-support/received", ""},
 		{"not-there", "/journeys/019cac6b-9e60-7cde-a568-92bb0000aa11", "liaison"},
 		{"unknown", "/no/such/page", ""},
 	} {

@@ -30,6 +30,9 @@ const (
 	journeyID = "019cac6b-9e60-7cde-a568-92bbebbf6c5f"
 	stepID    = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445"
 	heldID    = "019cac6b-9e60-7000-a568-92bbebbf6c60"
+	offerID   = "019cac6b-9e60-7abc-a568-92bb0000bb22"
+	callID    = "019cac6b-9e60-7abc-a568-92bb0000cc33"
+	peersID   = "019cac6b-9e60-7abc-a568-92bb0000dd44"
 	examples  = "../../services/console/testdata"
 )
 
@@ -39,6 +42,7 @@ type site struct {
 	*httptest.Server
 	mu    sync.Mutex
 	done  map[string]principal.Principal // by step
+	taken bool                           // the offer
 	posts []post                         // what came over the other forms
 }
 
@@ -65,11 +69,11 @@ func newSite(t *testing.T, built fs.FS) *site {
 	ok(t, err)
 	s := &site{done: map[string]principal.Principal{}}
 	backends := map[string]http.Handler{}
-	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold} {
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging} {
 		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
 	}
 	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier, Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
-		SignIn: &console.SignIn{Choices: console.DevChoices()}, Traces: console.TracesFunc(someSpans)})
+		SignIn: &console.SignIn{Choices: choices}, Partners: peers, Traces: console.TracesFunc(someSpans)})
 	ok(t, err)
 	backends[schemas.Console] = pages.Handler()
 	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signers[schemas.Gateway], Clock: halfPastTwo{},
@@ -80,13 +84,17 @@ func newSite(t *testing.T, built fs.FS) *site {
 	return s
 }
 
+var peers = []console.Partner{{ID: peersID, Name: "Northgate Peers"}}
+
+var choices = console.DevChoices(peers...)
+
 // choose is who a choice of the sign-in page is.
 func choose(choice string) (principal.Principal, bool) {
-	i := slices.IndexFunc(console.DevChoices(), func(c console.Choice) bool { return c.ID == choice })
+	i := slices.IndexFunc(choices, func(c console.Choice) bool { return c.ID == choice })
 	if i < 0 {
 		return principal.Principal{}, false
 	}
-	return console.DevChoices()[i].Principal, true
+	return choices[i].Principal, true
 }
 
 func ok(t *testing.T, err error) {
@@ -108,6 +116,7 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("POST /api/messages/{id}/{decision}", s.take(http.StatusOK, map[string]any{}))
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
 	recorded := s.take(http.StatusOK, map[string]any{})
+	s.others(t, mux)
 	mux.HandleFunc("POST /api/journeys/{id}/{record}", func(w http.ResponseWriter, r *http.Request) { // the first step ends by the consent, the other by facts
 		who, _ := principal.From(r.Context())
 		s.mu.Lock()
@@ -120,6 +129,59 @@ func (s *site) services(t *testing.T) http.Handler {
 		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
 	})
 	return mux
+}
+
+// others answer for steps, offers, calls, partners and help.
+func (s *site) others(t *testing.T, mux *http.ServeMux) {
+	for pattern, file := range map[string]string{"GET /api/steps": "steps.json", "GET /api/offers": "offers.json", "GET /api/calls": "calls.json", "GET /api/calls/" + callID: "call.json",
+		"GET /api/calls/" + callID + "/person": "call-person.json", "GET /api/partners/" + peersID: "partner.json", "GET /api/journeys/" + journeyID + "/identity": "identity.json"} {
+		mux.HandleFunc(pattern, s.example(t, file))
+	}
+	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json", "POST /api/calls/{id}/claim": "claim.json"} {
+		answer, keep := s.example(t, file), s.keep
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { keep(r); answer(w, r) })
+	}
+	took := s.take(http.StatusOK, map[string]any{"state": "reached", "next": map[string]any{"dueAt": "2026-03-16T14:40:00Z", "try": 1}})
+	mux.HandleFunc("POST /api/calls/{id}/outcome", took)
+	mux.HandleFunc("PUT /api/partners/{id}/{change}", took)
+	mux.HandleFunc("GET /api/people/{ref}/access", func(w http.ResponseWriter, _ *http.Request) {
+		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"items": []map[string]any{{"at": "2026-03-02T14:00:00Z", "organisation": "RXX", "role": "navigator", "reason": "to agree on a time"}}})
+	})
+	before, after := s.example(t, "offer.json"), s.example(t, "offer-accepted.json")
+	mux.HandleFunc("GET /api/offers/"+offerID, func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		taken := s.taken
+		s.mu.Unlock()
+		map[bool]http.HandlerFunc{false: before, true: after}[taken](w, r)
+	})
+	mux.HandleFunc("POST /api/offers/{id}/{said}", func(w http.ResponseWriter, r *http.Request) {
+		s.mu.Lock()
+		s.taken = s.taken || r.PathValue("said") == "accept"
+		s.mu.Unlock()
+		took(w, r)
+	})
+	mux.HandleFunc("GET /api/steps/{id}", s.stepByID(t))
+}
+
+// stepByID is one step of the example, until it was done.
+func (s *site) stepByID(t *testing.T) http.HandlerFunc {
+	content, err := os.ReadFile(filepath.Join(examples, "steps.json"))
+	ok(t, err)
+	var list httpx.List[map[string]any]
+	ok(t, json.Unmarshal(content, &list))
+	return func(w http.ResponseWriter, r *http.Request) {
+		id := r.PathValue("id")
+		i := slices.IndexFunc(list.Items, func(one map[string]any) bool { return one["step"] == id })
+		if i < 0 {
+			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is no such step."))
+			return
+		}
+		one := maps.Clone(list.Items[i])
+		if s.whoDid(id).Valid() {
+			one["state"] = "done"
+		}
+		_ = httpx.WriteJSON(w, http.StatusOK, one)
+	}
 }
 
 func (s *site) example(t *testing.T, name string) http.HandlerFunc {
@@ -175,13 +237,17 @@ func (s *site) held(t *testing.T) http.HandlerFunc {
 // take keeps what was posted and answers it.
 func (s *site) take(status int, answer any) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, _ := io.ReadAll(r.Body)
-		who, _ := principal.From(r.Context())
-		s.mu.Lock()
-		defer s.mu.Unlock()
-		s.posts = append(s.posts, post{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body), who})
+		s.keep(r)
 		_ = httpx.WriteJSON(w, status, answer)
 	}
+}
+
+func (s *site) keep(r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	who, _ := principal.From(r.Context())
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.posts = append(s.posts, post{r.URL.Path, r.Header.Get("Idempotency-Key"), string(body), who})
 }
 
 func (s *site) posted() []post {

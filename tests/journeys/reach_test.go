@@ -244,6 +244,8 @@ func (w *walk) target(a asked) string {
 	switch thing {
 	case schemas.AboutJourney:
 		return w.shared.journey
+	case schemas.AboutStep:
+		return w.stepOf(w.shared.journey)
 	case schemas.AboutPerson:
 		return w.shared.person
 	case schemas.AboutMessage:

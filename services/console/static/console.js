@@ -13,3 +13,9 @@ for (const leave of document.querySelectorAll("[data-leave]")) {
     location.replace(leave.href);
   });
 }
+
+// A page that says what is missing is not one to come back to: going back, or opening it again, leads to its form and
+// sends nothing once more.
+if (document.querySelector(".nhsuk-error-summary")) {
+  history.replaceState(null, "", location.href);
+}

@@ -1,0 +1,60 @@
+package console
+
+import (
+	"errors"
+	"net/http"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// again shows a page once more, with what was entered and what is the matter.
+type again func(status int, f filledIn, more ...problemView) error
+
+// changedMeanwhile is said of a form whose action is not open any more.
+var changedMeanwhile = problemView{"What can be done here has changed meanwhile: look at it as it is now", "next"}
+
+// act sends what somebody filled in for one of the actions that are open, read anew: a page may be older than its thing.
+// done says that it was taken; otherwise the page was shown again, with what was entered. Pressed twice it is done once:
+// the form carries a key.
+func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.Action, show again, answer any) (done bool, err error) {
+	entered := r.PostForm
+	i := -1
+	for n, a := range actions {
+		if keyOf(n) == entered.Get("action") && a.Path == entered.Get("does") {
+			i = n
+		}
+	}
+	if i < 0 {
+		return false, show(http.StatusConflict, filledIn{}, changedMeanwhile)
+	}
+	a := newAnswers(entered, s.zone)
+	body, err := bodyOf(entered.Get("action"), actions[i], a)
+	if err != nil || len(a.matters) > 0 {
+		return false, show(http.StatusUnprocessableEntity, filledIn{entered, a.matters})
+	}
+	err = s.client.act(r.Context(), p, actions[i], requestOf(entered), body, answer)
+	if status, shown := refusedBy(err, actions[i]); shown != nil {
+		if status == http.StatusConflict {
+			entered.Del("request") // whoever changes what was refused means a new request
+		}
+		return false, show(status, filledIn{entered: entered}, *shown)
+	}
+	return err == nil, err
+}
+
+// refusedBy says of a refusal what is to be done with a form that stays on the screen, in the words of the form.
+func refusedBy(err error, action schemas.Action) (status int, shown *problemView) {
+	var problem *httpx.Problem
+	if !errors.As(err, &problem) {
+		return 0, nil
+	}
+	switch problem.Status {
+	case http.StatusBadRequest, http.StatusConflict, http.StatusForbidden, http.StatusUnprocessableEntity:
+		return problem.Status, &problemView{inWords(problem.Detail, action), "next"}
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
+		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button again in a minute. It counts once", "next"}
+	}
+	return 0, nil
+}

@@ -1,0 +1,143 @@
+package console
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// The page of a partner: its places and days, when it is away, a pause, and how it is told. It sees itself; a navigator
+// sees each, and records its agreement.
+
+type partnerOrganisation struct {
+	ID        string `json:"partner"`
+	Name      string `json:"name"`
+	Agreement *struct {
+		From         string `json:"from"`
+		Until        string `json:"until"`
+		OutwardName  string `json:"outwardName"`
+		Safeguarding string `json:"safeguarding"`
+		InForce      bool   `json:"inForce"`
+		Rule         string `json:"rule"`
+	} `json:"agreement"`
+	Capacity struct {
+		Weekly int      `json:"weekly"`
+		AtMost int      `json:"atMost"`
+		Works  []string `json:"works"`
+	} `json:"capacity"`
+	Held          int `json:"held"`
+	TakenThisWeek int `json:"takenThisWeek"`
+	Holidays      []struct {
+		From  string `json:"from"`
+		Until string `json:"until"`
+	} `json:"holidays"`
+	PausedUntil string `json:"pausedUntil"`
+	Notice      struct {
+		By string `json:"by"`
+		To string `json:"to"`
+	} `json:"notice"`
+	Actions []schemas.Action `json:"actions"`
+}
+
+func (c *client) partner(ctx context.Context, p principal.Principal, id string) (found partnerOrganisation, err error) {
+	err = c.get(ctx, p, schemas.Followup, "/api/partners/"+url.PathEscape(id), &found)
+	return found, err
+}
+
+type partnerView struct {
+	Name  string
+	Facts []factView
+	Acts  actionsView
+	Own   bool
+}
+
+func viewPartner(o partnerOrganisation) (facts []factView) {
+	add := func(name, words string) { facts = append(facts, factView{name, words}) }
+	add("Places", placesInWords(o))
+	add("Days", sentenceCase(all(named(dayNames, o.Capacity.Works))))
+	for _, away := range o.Holidays {
+		add("Away", "From "+dayWords(away.From)+" until "+dayWords(away.Until))
+	}
+	if o.PausedUntil != "" {
+		add("Paused", "Until "+dayWords(o.PausedUntil)+": asked for nobody new")
+	}
+	told := wordsFor(valueWords, o.Notice.By)
+	if o.Notice.To != "" {
+		told += ", to " + o.Notice.To
+	}
+	add("Told", told)
+	if a := o.Agreement; a == nil {
+		add("Agreement", "None: nothing is told to them")
+	} else {
+		add("Agreement", "From "+dayWords(a.From)+" until "+dayWords(a.Until)+map[bool]string{false: ". Not in force today", true: ". In force"}[a.InForce])
+		add("Outward name", a.OutwardName)
+		add("Safeguarding desk", a.Safeguarding)
+		add("Agreed", a.Rule)
+	}
+	return facts
+}
+
+func placesInWords(o partnerOrganisation) string {
+	bound := func(n int) string {
+		if n == 0 {
+			return ""
+		}
+		return " of " + plural(n, "place")
+	}
+	return strings.Join([]string{people(o.Held) + " now" + bound(o.Capacity.AtMost), people(o.TakenThisWeek) + " taken on this week" + bound(o.Capacity.Weekly)}, "; ")
+}
+
+func people(n int) string {
+	if n == 1 {
+		return "1 person"
+	}
+	return strconv.Itoa(n) + " people"
+}
+
+func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partnerOrganisation, show again, p principal.Principal, err error) {
+	if p, err = principal.Need(r.Context()); err != nil {
+		return o, nil, p, err
+	}
+	if o, err = s.client.partner(r.Context(), p, r.PathValue("id")); err != nil {
+		return o, nil, p, err
+	}
+	return o, func(status int, f filledIn, more ...problemView) error {
+		page := partnerView{Name: o.Name, Facts: viewPartner(o), Own: p.Role == string(schemas.Partner), Acts: formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
+		if f.entered.Get("action") == "" && len(page.Acts.Forms) > 0 {
+			page.Acts.Forms[0].Open = false // none of them is what somebody comes for
+		}
+		return s.show(w, r, status, "partner", view{Title: "A partner organisation", Here: "/partners", Problems: append(page.Acts.problems(), more...), Separate: separateWords(""),
+			Done: partnerDone[r.URL.Query().Get("said")], Page: page})
+	}, p, nil
+}
+
+var partnerDone = map[string]string{"recorded": "Thank you. It counts from now on."}
+
+func (s *Console) showPartner(w http.ResponseWriter, r *http.Request) error {
+	_, show, _, err := s.partnerPage(w, r)
+	if err != nil {
+		return err
+	}
+	return show(http.StatusOK, filledIn{})
+}
+
+func (s *Console) changePartner(w http.ResponseWriter, r *http.Request) error {
+	o, show, p, err := s.partnerPage(w, r)
+	if err != nil {
+		return err
+	}
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	if done, err := s.act(r, p, o.Actions, show, nil); err != nil || !done {
+		return err
+	}
+	http.Redirect(w, r, "/partners/"+url.PathEscape(o.ID)+"?said=recorded", http.StatusSeeOther)
+	return nil
+}

@@ -1,0 +1,219 @@
+package console
+
+import (
+	"cmp"
+	"net/http"
+	"net/url"
+	"slices"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// The first page says what to do next, one step a line; each step has a page of its own with the forms that end it.
+
+type stepsView struct {
+	Lines  []stepLine
+	Late   int
+	Which  []choiceView
+	Narrow string
+	Next   string // address of the next page
+	Later  bool   // this is not the first page
+}
+
+// choiceView is one way to narrow a list.
+type choiceView struct {
+	Path, Words string
+	Chosen      bool
+}
+
+// stepLine is one step of the list, with the button that leads to it.
+type stepLine struct {
+	stepView
+	Journey, Code, Organisation string
+	Button, Path                string
+}
+
+// narrowings of the list of steps, by the parameter of the service.
+var narrowings = []struct{ code, words string }{{"", "Everybody’s"}, {"mine", "My team’s"}, {"past", "Past their time"}}
+
+func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	narrowed, cursor := r.URL.Query().Get("which"), r.URL.Query().Get("cursor")
+	if narrowed != "mine" && narrowed != "past" {
+		narrowed = ""
+	}
+	list, err := s.client.steps(r.Context(), p, narrowed, cursor)
+	if err != nil {
+		return err
+	}
+	page := stepsView{Narrow: narrowed, Later: cursor != ""}
+	for _, one := range byPromisedTime(list.Items) {
+		line := s.lineOf(one)
+		if line.Late {
+			page.Late++
+		}
+		page.Lines = append(page.Lines, line)
+	}
+	for _, n := range narrowings {
+		page.Which = append(page.Which, choiceView{"/steps" + query("which", n.code), n.words, n.code == narrowed})
+	}
+	if list.Next != nil {
+		page.Next = "/steps" + query("which", narrowed, "cursor", *list.Next)
+	}
+	return s.show(w, r, http.StatusOK, "steps", view{Title: "What to do next", Here: "/steps", Separate: separateWords(""), Page: page})
+}
+
+func byPromisedTime(steps []step) []step {
+	steps = slices.Clone(steps)
+	slices.SortStableFunc(steps, func(a, b step) int { return a.DueAt.Compare(b.DueAt) })
+	return steps
+}
+
+// lineOf is a step of the list. Its button says what it leads to: what ends the step where that is open to the caller, and
+// otherwise that it is taken on, or who does it.
+func (s *Console) lineOf(one step) stepLine {
+	line := stepLine{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Journey: one.Journey, Organisation: one.Organisation}
+	if one.Journey != "" {
+		line.Code = codeOf(one.Journey)
+	}
+	line.Button, line.Path = buttonOf(one)
+	return line
+}
+
+// buttonOf is what stands on the way to a step's page, and where that is: a call is made on its own page.
+func buttonOf(one step) (words, path string) {
+	path = "/steps/" + url.PathEscape(one.ID)
+	switch {
+	case one.Kind == callKind && len(one.Actions) > 0:
+		return "Go to the call", "/calls/" + url.PathEscape(idIn(one.Actions, "calls"))
+	case len(one.Actions) > 0:
+		return one.Actions[0].Words, path
+	case len(one.TakeOn) > 0:
+		return "Take it on", path
+	}
+	return "See who does this", path
+}
+
+const callKind = "bridging-call"
+
+type stepPageView struct {
+	stepView
+	Step, Journey, Code, Organisation string
+	Over                              bool // it is done, or has been replaced
+	Acts                              actionsView
+	More                              []linkView // where more of it stands
+	Who                               string     // who does it and where, where nothing is open to the caller
+	Where                             string     // what to do, of a kind that no request ends
+	Help                              helpBlock
+}
+
+type linkView struct{ Path, Words string }
+
+func (s *Console) showStep(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	one, err := s.client.step(r.Context(), p, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return s.stepPage(w, r, p, one)(http.StatusOK, filledIn{})
+}
+
+// stepPage shows one step with its forms.
+func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.Principal, one step) again {
+	return func(status int, f filledIn, more ...problemView) error {
+		at := "/steps/" + url.PathEscape(one.ID)
+		page := stepPageView{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Step: one.ID, Journey: one.Journey, Organisation: one.Organisation,
+			Over: one.State != "" && one.State != "open", Help: helpOn(p.Role, "journeys", one.Journey, one.ID)}
+		if one.Journey != "" {
+			page.Code = codeOf(one.Journey)
+		}
+		page.More = moreOf(one, p.Role)
+		actions := one.Actions
+		if one.Kind == callKind {
+			actions = nil // a call is made, and its outcome recorded, on its own page
+		}
+		page.Acts = formsOf(at, page.Words, clock.NewRandomID(), actions, f)
+		page.Acts.TakeOn = page.TakeOn
+		kind, _ := schemas.StepKindOf(one.Kind)
+		page.Where = kind.Where
+		if len(one.Actions) == 0 && !page.Over {
+			page.Who = whoDoes(kind, one, p.Role)
+		}
+		return s.show(w, r, status, "step", view{Title: "A step", Here: "/steps", Problems: append(page.Acts.problems(), more...), Separate: separateWords(one.Organisation),
+			Done: doneWords[r.URL.Query().Get("said")], Page: page})
+	}
+}
+
+// moreOf leads to where more of what a step is about stands.
+func moreOf(one step, role string) (links []linkView) {
+	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"}, {"calls", "/calls/{id}", "Go to the call"}, {"messages", "/messages/{id}", "Read the message"}} {
+		if id := idIn(one.Actions, more.of); id != "" && opens("GET", more.page, role) {
+			links = append(links, linkView{"/" + more.of + "/" + url.PathEscape(id), more.words})
+		}
+	}
+	return links
+}
+
+// whoDoes says who does a step that is not the caller's to do, and where.
+func whoDoes(kind schemas.StepKind, one step, role string) string {
+	doers := kind.Doers()
+	switch {
+	case slices.Contains(doers, schemas.Role(role)):
+		return "This cannot be recorded yet: what it is about has not arrived. " + ownerName(one.Owner) + " sees to it."
+	case len(doers) > 0:
+		return "This is for " + lowerFirst(each(doerNames, roleCodes(doers))) + " to record, signed in as themselves. Here it stands in their own list, under ‘What to do next’."
+	}
+	return cmp.Or(ownerName(one.Owner), "The navigator on duty") + " does this."
+}
+
+func roleCodes(roles []schemas.Role) []string {
+	codes := make([]string, len(roles))
+	for i, role := range roles {
+		codes[i] = string(role)
+	}
+	return codes
+}
+
+// recordStep takes in what somebody filled in for an action of a step, or that they take it on.
+func (s *Console) recordStep(w http.ResponseWriter, r *http.Request) error {
+	p, err := principal.Need(r.Context())
+	if err != nil {
+		return err
+	}
+	if err := readForm(w, r); err != nil {
+		return err
+	}
+	one, err := s.client.step(r.Context(), p, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	said, show := "recorded", s.stepPage(w, r, p, one)
+	done := false
+	if owner := r.PostFormValue("owner"); owner != "" {
+		said = "acknowledge"
+		err = s.client.changeStep(r.Context(), p, one.ID, "acknowledge", requestOf(r.PostForm), map[string]string{"owner": owner})
+		if status, shown := refusedBy(err, schemas.Action{}); shown != nil {
+			return show(status, filledIn{}, *shown)
+		}
+		done = err == nil
+	} else {
+		done, err = s.act(r, p, one.Actions, show, nil)
+	}
+	if err != nil || !done {
+		return err
+	}
+	next := "/steps?said=" + said
+	if one.Journey != "" {
+		next = "/journeys/" + url.PathEscape(one.Journey) + "?said=" + said
+	}
+	http.Redirect(w, r, next, http.StatusSeeOther)
+	return nil
+}
