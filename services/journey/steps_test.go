@@ -573,9 +573,12 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	if got, _ := read("team=team:crisis"); len(got) != 0 {
 		t.Errorf("ended by its record, the team that was added has %v", got)
 	}
-	one, status := ask[stepListed](w, "GET", "/api/steps/"+all[0].Step, "")
-	if status != 200 || one.Journey != all[0].Journey || one.State != stateOpen || len(one.Actions) != len(all[0].Actions) {
+	one, status := ask[stepListed](w, "GET", "/api/steps/"+all[1].Step, "")
+	if status != 200 || one.Journey != all[1].Journey || one.State != stateOpen || len(one.Actions) != len(all[1].Actions) {
 		t.Errorf("one step by its id: %d %+v", status, one)
+	}
+	if over, status := ask[stepListed](w, "GET", "/api/steps/"+all[0].Step, ""); status != 200 || over.State == stateOpen || len(over.Actions)+len(over.TakeOn) > 0 {
+		t.Errorf("one that is over: %d %+v", status, over)
 	}
 	for _, id := range []string{all[0].Step, clock.NewRandomID(), "1"} {
 		w.as(schemas.Navigator, "RZZ", "s") // must not know
