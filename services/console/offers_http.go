@@ -37,6 +37,10 @@ type offer struct {
 		Language     string   `json:"language"`
 		Interpreter  bool     `json:"interpreter"`
 		WorkerGender string   `json:"workerGender"`
+		Hours        []string `json:"hours"`
+		Access       []string `json:"access"`
+		Group        string   `json:"group"`
+		Withheld     bool     `json:"withheld"`
 	} `json:"about"`
 	Appointment *struct {
 		StartsAt  time.Time `json:"startsAt"`
@@ -125,8 +129,14 @@ func (s *Console) factsOf(o offer) (facts []factView) {
 		add("Likes to talk", listed(valueWords, a.Channels))
 		add("Language", wordsIf(languageWords, a.Language))
 		add("Would like to meet", wordsIf(valueWords, a.WorkerGender))
+		add("Can meet", listed(valueWords, a.Hours))
+		add("Access", listed(valueWords, a.Access))
+		add("Group", wordsIf(valueWords, a.Group))
 		if a.Interpreter {
 			add("Interpreter", "Yes")
+		}
+		if a.Withheld {
+			add("More", "Is shown once you have taken the person on: it would fit too few people")
 		}
 	}
 	return facts

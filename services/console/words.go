@@ -438,5 +438,6 @@ var valueWords = map[string]string{
 	"asked-to-stop": "Somebody asked for the calls to stop", "help-needed-now": "Help is needed now", "not-made": "The call was not made", "did-not-say": "They did not say",
 	"better": "Better", "same": "About the same", "worse": "Worse: somebody is in touch within 4 hours", "any": "Anybody", "woman": "A woman", "man": "A man",
 	"none": "Not at all", "telephone": "By telephone", "law": "The law asks for it", "video": "By video", "text": "By text", "phone": "By phone", "person": "The person", "somebody-else": "Somebody else",
+	"weekday-daytime": "On weekdays by day", "weekday-evening": "On weekdays in the evening", "weekend-daytime": "At weekends by day", "weekend-evening": "At weekends in the evening",
 	"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
 }
