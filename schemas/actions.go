@@ -25,8 +25,7 @@ var offerEndings = []struct {
 	{"may-know", []Ending{ofOffer("may-know", partners, "Somebody here may know the person", Asked{Name: "who", Words: "Who sees to it instead?"})}},
 	{"hand-back", []Ending{ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"},
 		Asked{Name: "all", Words: "Everything that you have taken on goes back, not this alone", Optional: true})}},
-	{"confirm-deletion", []Ending{ofOffer("confirm-deletion", partners, "Say what you did with what you knew",
-		Asked{Name: "keptBecause", Words: "Why is something kept? Nothing where all is deleted", Optional: true})}},
+	{"confirm-deletion", []Ending{ofOffer("confirm-deletion", partners, "Say what you did with what you knew", keptFields...)}},
 }
 
 // declineCodes are the reasons for a no that have no button of their own.
@@ -64,13 +63,16 @@ var partnerEndings = []Ending{
 	ofPartner("capacity", partners, "Change your places and days", Asked{Name: "weekly", Words: "New people a week. 0 is no bound"}, Asked{Name: "atMost", Words: "People at the same time. 0 is no bound"},
 		Asked{Name: "works", Words: "On which days do you answer?"}, Asked{Name: "channels", Words: "How can you meet? Nothing ticked is any way", Optional: true},
 		Asked{Name: "languages", Words: "In which languages? Codes such as en or cy, with commas between them", Optional: true},
-		Asked{Name: "workerGenders", Words: "Whom can people meet? Nothing ticked is anybody", Optional: true}),
+		Asked{Name: "workerGenders", Words: "Whom can people meet? Nothing ticked is anybody", Optional: true}, Asked{Name: "hours", Words: "At which hours?", Optional: true},
+		Asked{Name: "access", Words: "Which access can you give?", Optional: true}, Asked{Name: "groups", Words: "For whom is there a group of their own?", Optional: true},
+		Asked{Name: "areas", Words: "In which areas? Codes, with commas between them", Optional: true}),
 	ofPartner("holidays", partners, "Change when you are away", Asked{Name: "holidays", Words: "Away", Optional: true}),
 	ofPartner("pause", partners, "Pause, or go on", Asked{Name: "until", Words: "Until which day, that day too? Empty ends a pause", Optional: true}),
 	ofPartner("notice", partners, "Change how you are told", Asked{Name: "by", Words: "How do you want to be told that something waits for you?"},
 		Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person", Optional: true}),
 	ofPartner("agreement", navigators, "Record the agreement", Asked{Name: "from", Words: "From which day?"}, Asked{Name: "until", Words: "Until which day, that day too?"},
-		Asked{Name: "outwardName", Words: "A neutral name: it stands on an envelope or shows on a telephone"}, Asked{Name: "safeguarding", Words: "Their desk for safeguarding: a number or an address"}),
+		Asked{Name: "outwardName", Words: "A neutral name: it stands on an envelope or shows on a telephone"}, Asked{Name: "safeguarding", Words: "Their desk for safeguarding: a number or an address"},
+		Asked{Name: "dataContact", Words: "Whom to ask what became of what they knew: a desk or a role", Optional: true}),
 }
 
 // PartnerActions are the requests by which a partner is changed, with what stands there now.

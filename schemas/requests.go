@@ -303,6 +303,10 @@ type (
 		Channels      []string `json:"channels" is:"channel"`
 		Languages     []string `json:"languages" is:"language"`
 		WorkerGenders []string `json:"workerGenders" is:"worker-gender"`
+		Hours         []string `json:"hours" is:"meeting-hours"`
+		Access        []string `json:"access" is:"access-need"`
+		Groups        []string `json:"groups" is:"own-group"`
+		Areas         []string `json:"areas" is:"area"`
 	}
 	// PartnerHolidaysRecord is when a partner is away: all of it that is to come.
 	PartnerHolidaysRecord struct {
@@ -328,6 +332,7 @@ type (
 		Until        string `json:"until" is:"date"`
 		OutwardName  string `json:"outwardName" is:"line-100"`
 		Safeguarding string `json:"safeguarding" is:"line-200"`
+		DataContact  string `json:"dataContact,omitempty" is:"line-200"`
 	}
 )
 

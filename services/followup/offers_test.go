@@ -381,6 +381,38 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	}
 }
 
+// TestAPartnersFormLeavesNothingOut: what a change replaces as a whole, its form asks for as a whole, beginning with what
+// stands there: a partner that changes its places keeps its hours, and the agreement its data contact.
+func TestAPartnersFormLeavesNothingOut(t *testing.T) {
+	t.Parallel()
+	shown := partnerShown{Partner: partnerA, Capacity: Capacity{Works: []string{"mon"}, Channels: []string{"phone"}, Languages: []string{"en"}, WorkerGenders: []string{"woman"},
+		Hours: []string{"weekday-daytime"}, Access: []string{"bsl"}, Groups: []string{"women"}, Areas: []string{"E06000027"}}, Holidays: []Holiday{{"2026-12-24", "2027-01-04"}},
+		PausedUntil: "2026-12-01", Notice: Notice{"email", "peers@northgate.example"}, Agreement: &agreementShown{Terms: Terms{"2026-01-01", "2026-12-31", "N", "S", "D"}}}
+	for what, body := range map[string]any{"capacity": Capacity{}, "agreement": Terms{DataContact: "D"}, "holidays": holidaysAsked{}, "pause": pauseAsked{}, "notice": Notice{}} {
+		text, err := json.Marshal(body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var members map[string]any
+		if err := json.Unmarshal(text, &members); err != nil {
+			t.Fatal(err)
+		}
+		asked := map[string][]string{}
+		for _, a := range schemas.PartnerActions(schemas.Navigator, partnerA, shown.now()) {
+			for _, f := range a.Fields {
+				if strings.HasSuffix(a.Path, "/"+what) {
+					asked[f.Name] = f.Now
+				}
+			}
+		}
+		for member := range members {
+			if len(asked[member]) == 0 {
+				t.Errorf("%s: the form does not ask for %s, or not beginning with what stands there", what, member)
+			}
+		}
+	}
+}
+
 // actionOf is the action of an answer that sends to a path.
 func actionOf(t *testing.T, answer map[string]any, path string) map[string]any {
 	t.Helper()

@@ -98,13 +98,14 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 func (p partnerShown) now() map[string][]string {
 	now := map[string][]string{"capacity.weekly": {strconv.Itoa(p.Capacity.Weekly)}, "capacity.atMost": {strconv.Itoa(p.Capacity.AtMost)}, "capacity.works": p.Capacity.Works,
 		"capacity.channels": p.Capacity.Channels, "capacity.languages": p.Capacity.Languages, "capacity.workerGenders": p.Capacity.WorkerGenders,
+		"capacity.hours": p.Capacity.Hours, "capacity.access": p.Capacity.Access, "capacity.groups": p.Capacity.Groups, "capacity.areas": p.Capacity.Areas,
 		"notice.by": {p.Notice.By}, "notice.to": {p.Notice.To}, "pause.until": {p.PausedUntil}}
 	for _, away := range p.Holidays {
 		now["holidays.holidays"] = append(now["holidays.holidays"], away.From+"/"+away.Until)
 	}
 	if a := p.Agreement; a != nil {
 		now["agreement.from"], now["agreement.until"] = []string{a.From}, []string{a.Until}
-		now["agreement.outwardName"], now["agreement.safeguarding"] = []string{a.OutwardName}, []string{a.Safeguarding}
+		now["agreement.outwardName"], now["agreement.safeguarding"], now["agreement.dataContact"] = []string{a.OutwardName}, []string{a.Safeguarding}, []string{a.DataContact}
 	}
 	return now
 }
