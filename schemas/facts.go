@@ -4,6 +4,7 @@ import (
 	"iter"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -90,6 +91,32 @@ var factNames = func() (names []string) {
 	}
 	return names
 }()
+
+// Normal is the facts in one spelling, whoever wrote them: languages in lower case, and the codes of areas as the
+// Office for National Statistics writes them. A site's own codes stand as they are.
+func (f Facts) Normal() Facts {
+	if f.Language != nil {
+		language := strings.ToLower(*f.Language)
+		f.Language = &language
+	}
+	for _, area := range []**string{&f.AreaResidence, &f.AreaStaying, &f.AreaGP} {
+		if *area != nil {
+			code := NormalArea(**area)
+			*area = &code
+		}
+	}
+	return f
+}
+
+// NormalArea is the code of an area in one spelling.
+func NormalArea(code string) string {
+	if nationalArea.MatchString(code) {
+		return strings.ToUpper(code)
+	}
+	return code
+}
+
+var nationalArea = regexp.MustCompile(`^[EWSNewsn][0-9]{8}$`)
 
 // Merge takes over each fact that other states, and forgets those that are taken back. What other leaves out stays.
 func (f *Facts) Merge(other Facts, takenBack []string) {

@@ -2,6 +2,7 @@ package followup
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 
 	"footbridge/libs/clock"
@@ -20,21 +21,32 @@ type command struct {
 	record    *record
 	offer     *Offer
 	questions []questionShown
+	others    map[string]*record // journeys of the partner's other offers, where everything is handed back
 }
 
-// take locks the journey of an offer that somebody may see. To be changed, the partners are locked too, and their places
-// counted.
-func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change bool) (*command, error) {
-	journey := ""
-	findOffer(tx, who, id, func(found string) { journey = found })
+// forAll is a body that may speak of every offer of the partner's.
+type forAll interface{ everyOffer() bool }
+
+// take locks the journey of an offer that somebody may see, and with all those of every other that its partner has taken
+// on. To be changed, the partners are locked too, and their places counted; journeys are locked first, in one order.
+func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change, all bool) (*command, error) {
+	journey, partner := "", ""
+	findOffer(tx, who, id, func(found, of string) { journey, partner = found, of })
 	if err := tx.Flush(); err != nil {
 		return nil, err
 	}
 	if journey == "" {
 		return nil, noOffer()
 	}
+	journeys := []string{journey}
+	if all {
+		findTaken(tx, who, partner, journey, func(other string) { journeys = append(journeys, other) })
+		if err := tx.Flush(); err != nil {
+			return nil, err
+		}
+	}
 	h := &command{s: s, tx: tx}
-	records := store.Load(tx, []string{journey})
+	records := store.Load(tx, journeys)
 	now := *s
 	loadPartners(tx, change, &now.partners)
 	loadLive(tx, &now.live)
@@ -49,6 +61,8 @@ func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change b
 	if h.offer = h.record.find(id); h.offer == nil {
 		return nil, noOffer()
 	}
+	delete(records, journey)
+	h.others = records
 	return h, nil
 }
 
@@ -141,27 +155,16 @@ type handedBack struct {
 	All    bool   `json:"all"`
 }
 
+func (b handedBack) everyOffer() bool { return b.All }
+
 // handBack gives one offer back, or all that the partner has taken on: each of their people is told by somebody, and
 // offered again ahead of others.
-func (h *command) handBack(said handedBack, who principal.Principal) (string, error) {
-	if !said.All {
-		return h.moved(h.offer.handBack(said.Reason, h.Moment))
-	}
+func (h *command) handBack(said handedBack, _ principal.Principal) (string, error) {
 	if against, err := h.moved(h.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
 		return against, err
 	}
-	var journeys []string
-	findTaken(h.tx, who, h.offer.Partner, h.record.Journey, func(journey string) { journeys = append(journeys, journey) })
-	if err := h.tx.Flush(); err != nil {
-		return "", err
-	}
-	records := store.Load(h.tx, journeys)
-	if err := h.tx.Flush(); err != nil {
-		return "", err
-	}
-	slices.Sort(journeys)
-	for _, journey := range journeys {
-		if r := records[journey]; r.Open != nil && r.Open.Partner == h.offer.Partner && r.Open.taken() {
+	for _, journey := range slices.Sorted(maps.Keys(h.others)) {
+		if r := h.others[journey]; r.Open != nil && r.Open.Partner == h.offer.Partner && r.Open.taken() {
 			other := &command{writes: h.writes, s: h.s, tx: h.tx, record: r, offer: r.Open}
 			if against, err := other.moved(other.offer.handBack(said.Reason, h.Moment)); against != "" || err != nil {
 				return against, err

@@ -297,7 +297,7 @@ func (a api) show(w http.ResponseWriter, r *http.Request) error {
 	}
 	var answer offerShown
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
-		h, err := a.take(tx, who, id, false)
+		h, err := a.take(tx, who, id, false, false)
 		if err != nil {
 			return err
 		}
@@ -344,8 +344,9 @@ func said[B any](a api, say func(*command, B, principal.Principal) (against stri
 		if err != nil {
 			return err
 		}
+		every, all := any(body).(forAll)
 		answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
-			h, err := a.take(tx, who, id, true)
+			h, err := a.take(tx, who, id, true, all && every.everyOffer())
 			if err == nil {
 				err = httpx.CheckIfMatch(r, h.offer.tag())
 			}

@@ -22,14 +22,14 @@ func visible(who principal.Principal) []any {
 	return []any{schemas.Role(who.Role) == schemas.Partner, who.Organisation, scope.Organisations}
 }
 
-// findOffer queues the finding of an offer's journey. A partner sees its own, once they have left for it.
-func findOffer(q flow.Queuer, who principal.Principal, id string, into func(journey string)) {
-	q.Queue(`select journey::text from offer where id = $1::text::uuid
+// findOffer queues the finding of an offer's journey and partner. A partner sees its own, once they have left for it.
+func findOffer(q flow.Queuer, who principal.Principal, id string, into func(journey, partner string)) {
+	q.Queue(`select journey::text, partner::text from offer where id = $1::text::uuid
 		and case when $2 then partner::text = $3 and sent_at is not null else organisation = any($4) end`, append([]any{id}, visible(who)...)...).
 		Query(func(rows pgx.Rows) error {
-			var journey string
-			_, err := pgx.ForEachRow(rows, []any{&journey}, func() error {
-				into(journey)
+			var journey, partner string
+			_, err := pgx.ForEachRow(rows, []any{&journey, &partner}, func() error {
+				into(journey, partner)
 				return nil
 			})
 			return err

@@ -119,11 +119,12 @@ func (p Partner) offers(asked schemas.Facts) string {
 	if worker == "any" {
 		worker = ""
 	}
-	language, _, _ := strings.Cut(strings.ToLower(text(asked.Language)), "-")
+	language := spoken(text(asked.Language))
+	speaks := language == "" || len(p.Languages) == 0 || slices.ContainsFunc(p.Languages, func(l string) bool { return spoken(l) == language })
 	switch {
 	case len(asked.Channels) > 0 && !slices.ContainsFunc(asked.Channels, func(c string) bool { return has(p.Channels, c) }):
 		return whyChannel
-	case language != englishIsSpoken && asked.InterpreterNeeded == nil && !has(p.Languages, language):
+	case language != englishIsSpoken && asked.InterpreterNeeded == nil && !speaks:
 		return whyLanguage
 	case !has(p.WorkerGenders, worker):
 		return whyWorker
@@ -164,6 +165,12 @@ func (p Partner) nearness(of schemas.Facts) int {
 	return farAway
 }
 
+// spoken is the language of a code, whatever region it names.
+func spoken(code string) string {
+	language, _, _ := strings.Cut(strings.ToLower(code), "-")
+	return language
+}
+
 // Terms are an agreement as a navigator records it. It is read-only to the partner, and rules out fundraising use.
 type Terms struct {
 	From         string `json:"from"`
@@ -201,7 +208,45 @@ func oneLine(text string, most int) bool {
 	return len(text) <= most && strings.TrimSpace(text) != "" && kind.Allows(text)
 }
 
-// Capacity is what a partner can do for how many people; what is left out is not said, and bounds nothing.
+// capacityAsked is a change of a partner's places: what is left out stays as it was.
+type capacityAsked struct {
+	Weekly        *int     `json:"weekly"`
+	AtMost        *int     `json:"atMost"`
+	Works         []string `json:"works"`
+	Channels      []string `json:"channels"`
+	Languages     []string `json:"languages"`
+	WorkerGenders []string `json:"workerGenders"`
+	Hours         []string `json:"hours"`
+	Access        []string `json:"access"`
+	Groups        []string `json:"groups"`
+	Areas         []string `json:"areas"`
+}
+
+// over is how a partner's places are to stand.
+func (a capacityAsked) over(p Partner) Capacity {
+	c := Capacity{p.Weekly, p.AtMost, daysOf(p.Works), p.Channels, p.Languages, p.WorkerGenders, p.Hours, p.Access, p.Groups, p.Areas}
+	for into, given := range map[*int]*int{&c.Weekly: a.Weekly, &c.AtMost: a.AtMost} {
+		if given != nil {
+			*into = *given
+		}
+	}
+	for into, given := range map[*[]string][]string{&c.Works: a.Works, &c.Channels: a.Channels, &c.Languages: a.Languages, &c.WorkerGenders: a.WorkerGenders,
+		&c.Hours: a.Hours, &c.Access: a.Access, &c.Groups: a.Groups, &c.Areas: a.Areas} {
+		if given != nil {
+			*into = given
+		}
+	}
+	c.Languages, c.Areas = slices.Clone(c.Languages), slices.Clone(c.Areas)
+	for i, language := range c.Languages {
+		c.Languages[i] = strings.ToLower(language)
+	}
+	for i, area := range c.Areas {
+		c.Areas[i] = schemas.NormalArea(area)
+	}
+	return c
+}
+
+// Capacity is what a partner can do for how many people; what is empty is not said, and bounds nothing.
 type Capacity struct {
 	Weekly        int      `json:"weekly"`
 	AtMost        int      `json:"atMost"`

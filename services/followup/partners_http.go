@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -148,10 +149,8 @@ func changed[B any](a api, change func(p *partnerRow, body B, now time.Time, zon
 	}
 }
 
-func setCapacity(p *partnerRow, c Capacity, _ time.Time, _ *time.Location) string {
-	if c.Works == nil {
-		c.Works = daysOf(p.Works)
-	}
+func setCapacity(p *partnerRow, asked capacityAsked, _ time.Time, _ *time.Location) string {
+	c := asked.over(p.Partner)
 	if fault := c.fault(); fault != "" {
 		return fault
 	}
@@ -241,7 +240,7 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
-		by, on := who.String()+"/"+who.Subject, false
+		by, on := strings.ToLower(who.String()+"/"+who.Subject), false // one person in any letter case
 		if !body.Confirm {
 			for name, text := range map[string]string{"safetyOfficer": body.SafetyOfficer, "hazardLog": body.HazardLog, "dpia": body.DPIA, "caldicott": body.Caldicott} {
 				if !oneLine(text, 200) {

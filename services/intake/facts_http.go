@@ -28,6 +28,7 @@ func (s *Service) postFacts(w http.ResponseWriter, r *http.Request) error {
 	if fault := factsFault(request); fault != nil {
 		return fault
 	}
+	request.Facts = request.Facts.Normal()
 	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		records, err := recordsOfJourney(tx, who, journey)
 		if err != nil {

@@ -52,3 +52,27 @@ func TestWhatThePersonWouldLikeAnswersNoQuestionAboutHowToReachThem(t *testing.T
 		}
 	}
 }
+
+// TestAFactIsTheSameHoweverItIsWritten: a language or an area's code in other letters opens and closes the same, by every
+// way in.
+func TestAFactIsTheSameHoweverItIsWritten(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
+	base := "/api/journeys/" + journey
+	p.must(t, http.StatusOK, liaison, "POST", base+"/facts", `{"facts":{"areaGP":"e06000027","areaStaying":"torbay","language":"CY"}}`)
+	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"E06000027"`) || !strings.Contains(said, `"torbay"`) || !strings.Contains(said, `"cy"`) {
+		t.Errorf("by a question: %s", said)
+	}
+	p.must(t, http.StatusOK, guide, "POST", base+"/preferences", `{"language":"PL"}`)
+	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"pl"`) {
+		t.Errorf("by a preference: %s", said)
+	}
+	form := strings.NewReplacer(`"assessment":"done"`, `"areaResidence":"w06000015","language":"Fr"`, `"R1"`, `"R2"`, `"V1"`, `"V2"`, `"L1"`, `"L2"`).Replace(sixAnswers)
+	asked := p.refer(t, liaison, form)
+	for _, e := range p.saidAll(t) {
+		if e.Subject == asked.Journey && strings.Contains(e.Type, "referral.requested") && (!strings.Contains(string(e.Data), `"W06000015"`) || !strings.Contains(string(e.Data), `"fr"`)) {
+			t.Errorf("by a form: %s", e.Data)
+		}
+	}
+}

@@ -47,10 +47,27 @@ var guarded = map[string][]string{
 		`delete from person`, `delete from visit`, `update legal_hold set placed_by = ''`, `delete from person_merge`, `update person_merge set before = '{}'`,
 		`update receipt set received_at = received_at`, `delete from journey`, `delete from alarm`,
 	},
+<<<<<<< HEAD
 	threshold.Name: {`delete from decision`, `delete from journey_state`, `delete from directory_version`, `delete from asked`, `delete from answered`, `delete from override`},
 	followup.Name:  {`delete from offer`, `delete from partner`, `delete from journey_state`},
 	delivery.Name:  {`delete from partner_event`, `update partner_event set position = position`, `update partner_event set id = id`, `delete from partner`, `delete from offer`, `delete from journey_state`},
 	bridging.Name:  {`delete from call`, `delete from plan`, `delete from journey_state`},
+=======
+	threshold.Name: {
+		`delete from decision`, `delete from journey_state`, `delete from directory_version`, `delete from asked`, `delete from answered`, `delete from override`,
+		`update decision set journey = journey`, `update directory_version set content = ''`, `update asked set service = ''`, `update answered set answer = ''`,
+		`update override set service = ''`, `update told set service = ''`, `delete from told`, `delete from dead_line`, `update dead_line set line = ''`, `update look set journey = journey`,
+	},
+	followup.Name: {
+		`delete from offer`, `delete from partner`, `delete from journey_state`, `delete from live`, `update live set organisation = ''`, `delete from appointment`,
+		`update appointment set starts_at = starts_at`, `update appointment set booked_at = booked_at`, `delete from offer_question`, `update offer_question set about = ''`,
+	},
+	bridging.Name: {
+		`delete from call`, `delete from plan`, `delete from journey_state`, `delete from help`, `update help set at = at`, `update help set about_id = about_id`, `update help set asked_mark = ''`,
+		`update help set kind = ''`, `delete from rota`, `update rota set address = ''`, `delete from page`, `update page set at = at`, `delete from rang`, `update rang set call = call`,
+		`delete from offer`, `update offer set journey = journey`, `delete from caller`,
+	},
+>>>>>>> 4c57564 (followup, bridging, threshold: a change keeps what it leaves out, two people are two, and a login changes only what changes)
 }
 
 // ofOthers are statements on another service's schema, %s.

@@ -230,7 +230,7 @@ func (p Preferences) Facts(known schemas.Facts) schemas.Facts {
 	if p.Interpreter != nil {
 		known.InterpreterNeeded = p.Interpreter
 	}
-	return known
+	return known.Normal()
 }
 
 // hasChannel says whether a message brought anything by which the person might be reached: a number that may be one, an

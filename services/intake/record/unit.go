@@ -142,6 +142,7 @@ type Decided struct {
 // stands otherwise by it.
 func (w *UnitOfWork) Apply(in Incoming) Decided {
 	today := in.DecidedAt.In(w.Zone).Format(time.DateOnly)
+	in.ClinicalEvent.Facts = in.ClinicalEvent.Facts.Normal()
 	w.Remember(today)
 	settled := w.apply(in)
 	if person := w.Owners[settled.Person]; person != nil {
