@@ -208,6 +208,7 @@ const (
 	FlagTextDamaged        = "text-damaged"        // the bytes do not fit the character set that is declared: names may be spelt wrongly
 	FlagNoVisitDetails     = "no-visit-details"    // the message says nothing of the visit that has ended
 	FlagDestinationUnknown = "destination-unknown" // where the person went is written in a way that is not known here
+	FlagIndicatorUnknown   = "indicator-unknown"   // whether they have died, or their record is protected, is written in a way that is not known here
 	FlagProtected          = "protected"           // the hospital's record is protected: nothing goes out until the person has been asked
 	FlagUnplaced           = "unplaced"            // where it came from is agreed with no organisation: nobody sees who it is before a human has placed it
 	FlagNoSafeChannel      = "no-safe-channel"     // neither a telephone nor an address is known

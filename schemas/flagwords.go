@@ -20,6 +20,7 @@ var flagWords = map[string]string{
 	FlagTextDamaged:        "Some letters came damaged: a name may be spelt wrongly",
 	FlagNoVisitDetails:     "The hospital sent nothing about the visit itself: check where they were and when they left",
 	FlagDestinationUnknown: "Where they went is written in a way that is not known here: ask the hospital",
+	FlagIndicatorUnknown:   "Whether they have died, or their record is protected, is written in a way that is not known here: ask the hospital first",
 	FlagProtected:          "Their hospital record is protected: nothing goes out until they have been asked",
 	FlagUnplaced:           "Nobody has agreed which organisation it came from: a navigator places it first, and nobody sees who it is before",
 	FlagNoSafeChannel:      "No telephone and no address is known: there is no safe way to reach them yet",

@@ -102,7 +102,7 @@ var kinds = compile(map[string]Kind{
 	"code-role": oneOf("reason", "diagnosis", "intent"),
 	"flag": oneOf(FlagUnder18, FlagAgeUnknown, FlagLate, FlagFutureDischarge, FlagMerged, FlagNumberInvalid,
 		FlagLeftBefore, FlagPossibleDouble, FlagUnverified, FlagReturned, FlagElsewhere, FlagTimeNotBelieved, FlagLeftBeforeArrival,
-		FlagTextDamaged, FlagNoVisitDetails, FlagDestinationUnknown, FlagProtected, FlagNoSafeChannel, FlagUnplaced),
+		FlagTextDamaged, FlagNoVisitDetails, FlagDestinationUnknown, FlagIndicatorUnknown, FlagProtected, FlagNoSafeChannel, FlagUnplaced),
 	"safe-channel":     oneOf("phone", "text", "email", "letter", "no-safe-channel"),
 	"yes-no":           oneOf("yes", "no", "not-known"),
 	"contact-question": oneOf("phone", "email", "address", "record", "answer", "no-safe-channel", "too-many-must-not-know"),

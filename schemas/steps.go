@@ -399,7 +399,7 @@ var factNouns = map[string]string{"age": "age", "areaResidence": "home area", "a
 var flagChecks = map[string]string{
 	FlagFutureDischarge: "when they left", FlagTimeNotBelieved: "when they came and left", FlagLeftBeforeArrival: "when they came and left",
 	FlagNumberInvalid: "what their NHS number is", FlagTextDamaged: "how their name is spelt", FlagNoVisitDetails: "where they were seen and when they left",
-	FlagDestinationUnknown: "where they went", FlagMerged: "which of two joined records is theirs", FlagUnverified: "who asked, by speaking with them",
+	FlagDestinationUnknown: "where they went", FlagIndicatorUnknown: "whether they have died, or their record is protected", FlagMerged: "which of two joined records is theirs", FlagUnverified: "who asked, by speaking with them",
 	FlagLeftBefore: "whether they would still like the assessment",
 }
 

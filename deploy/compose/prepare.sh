@@ -23,7 +23,8 @@ if [ ! -e .env ]; then
     for name in OWNER INTAKE THRESHOLD FOLLOWUP BRIDGING JOURNEY DELIVERY GATEWAY SENTINEL; do
       printf 'DB_%s=%s\n' "$name" "$(od -An -vtx1 -N16 /dev/urandom | tr -d ' \n')"
     done
-    printf 'FOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'
+    printf 'FOOTBRIDGE_URL=\nFOOTBRIDGE_NAVIGATOR=\nFOOTBRIDGE_DEPUTY=\nFOOTBRIDGE_OUT_OF_HOURS=\n'
+    printf 'FOOTBRIDGE_SMTP_URL=\nFOOTBRIDGE_MAIL_FROM=\nFOOTBRIDGE_PAGE_SECRET=%s\n' "$(od -An -vtx1 -N24 /dev/urandom | tr -d ' \n')"
   } > .env
 fi
-echo "Now name the three owners in deploy/compose/.env, and give secrets/ to user 65532: sudo chown 65532 secrets/*"
+echo "Now name the URL, the three owners and the mail server in deploy/compose/.env, and give secrets/ to user 65532: sudo chown 65532 secrets/*"

@@ -12,6 +12,7 @@ import (
 
 	"github.com/jackc/pgx/v5/pgconn"
 
+	"footbridge/libs/notify"
 	"footbridge/libs/principal"
 	"footbridge/libs/service"
 	"footbridge/schemas"
@@ -26,7 +27,7 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Journey) || runs(sentinelName) {
 		wrong = append(wrong, c.checkOwners())
 	}
-	if runs(schemas.Threshold) {
+	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Console) { // two of them for the partners in it
 		_, err := c.directory()
 		wrong = append(wrong, err)
 	}
@@ -41,11 +42,14 @@ func (c *Config) check(names ...string) error {
 		}
 	}
 	if runs(schemas.Intake) {
-		wrong = append(wrong, c.checkKEK())
+		wrong = append(wrong, c.checkKEK(), c.checkTokens())
 	}
 	if runs(schemas.Bridging) {
-		_, err := c.notifier(nil)
+		sender, err := c.notifier(nil)
 		wrong = append(wrong, err)
+		if err == nil && c.URL == "" && !runs(schemas.Gateway) && (sender.Has(notify.Email) || sender.Has(notify.Webhook)) {
+			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: those on call are told to look there; write where people find the gateway, such as https://footbridge.example.nhs.uk"))
+		}
 	}
 	if runs(schemas.Gateway) {
 		wrong = append(wrong, c.checkTokens(), checkBind("HTTP_ADDR", c.HTTPAddr, false, c.Tokens != "", c.AllowOpen))
@@ -202,6 +206,9 @@ func (c *Config) checkCreds() (wrong []error) {
 	return wrong
 }
 
+// errNoTables is said of a database that no release, or an older one, has made its tables in.
+var errNoTables = errors.New("the database is empty, or older than this release: footbridge migrate makes what is missing, with an administrator's FOOTBRIDGE_DATABASE_URL, and so does a start with that")
+
 // withoutSQL says of a database that no service has made its tables in, or that refuses a login, what to do, in place
 // of the words of PostgreSQL. Any other error stays as it is.
 func withoutSQL(err error) error {
@@ -211,7 +218,7 @@ func withoutSQL(err error) error {
 	}
 	switch said.Code {
 	case "42P01", "3F000", "42883": // no such table, schema, function
-		return errors.New("the database is empty, or older than this release: starting a service makes what is missing (footbridge serve, or dev)")
+		return errNoTables
 	case "42501", "28000", "28P01": // not allowed, no such login, wrong password
 		return fmt.Errorf("the database refuses the login or what it asks for (%s): look at FOOTBRIDGE_DATABASE_URL and FOOTBRIDGE_<SERVICE>_DATABASE_URL, and deploy/postgres/roles.sql", said.Message)
 	case "3D000": // no such database

@@ -10,6 +10,7 @@ import (
 	"github.com/alecthomas/kong"
 
 	"footbridge/libs/service"
+	"footbridge/services/intake"
 )
 
 // nodes are the program, and every command of it that people see.
@@ -213,5 +214,30 @@ _footbridge stand_in && echo "${COMPREPLY[0]}"`
 	out, err := exec.CommandContext(t.Context(), "bash", "-c", script).CombinedOutput()
 	if err != nil || strings.TrimSpace(string(out)) != "rotate" {
 		t.Errorf("%v: %s", err, out)
+	}
+}
+
+// A person reads words, not codes; and what several checks lack is said once.
+func TestAPersonReadsWordsAndEachOnce(t *testing.T) {
+	t.Parallel()
+	m := intake.LedgerLine{Reason: "no-end", Words: "This visit has no end. Has the person left?"}
+	if got := inBrief(m); got != "This visit has no end." {
+		t.Errorf("got %q", got)
+	}
+	if got := inBrief(intake.LedgerLine{Reason: "flag-changed", Words: "Flags have changed."}); got != "Flags have changed." {
+		t.Errorf("got %q", got)
+	}
+	before := []finding{{Check: "databases", Why: errNoTables.Error()}}
+	if got := notSaid(before, errNoTables); got == errNoTables.Error() || got == "" {
+		t.Errorf("said again: %q", got)
+	}
+	c := &Config{StateDir: t.TempDir()}
+	if got := strings.Split(c.checkKeys(serviceNames()).Error(), "\n"); len(got) != 3 {
+		t.Errorf("without any key: %d lines, %q", len(got), got)
+	}
+	for range 20 {
+		if got := c.checkOwners().Error(); !strings.Contains(got, "a navigator") {
+			t.Fatalf("which owner is missing is said in another order: %q", got)
+		}
 	}
 }

@@ -235,9 +235,18 @@ func (c *Config) needed(names []string) []string {
 // checkKeys refuses to start services without the keys that they need.
 func (c *Config) checkKeys(names []string) error {
 	_, err := c.publicKeys()
+	var absent []string
 	for _, name := range c.needed(names) {
-		_, missing := c.privateKeys(name)
-		err = errors.Join(err, missing)
+		if !c.keyring().Has(name) {
+			absent = append(absent, name+".key")
+			continue
+		}
+		_, wrong := c.privateKeys(name)
+		err = errors.Join(err, wrong)
+	}
+	if len(absent) > 0 {
+		err = errors.Join(err, fmt.Errorf("FOOTBRIDGE_STATE_DIR: %s: not in %s. Give this process those of its installation; "+
+			"for a new installation, or one of an earlier version, make them once: footbridge keys new", strings.Join(absent, ", "), filepath.Dir(c.keyring().ListPath())))
 	}
 	if slices.Contains(names, schemas.Intake) {
 		_, missing := c.openVault()

@@ -81,11 +81,21 @@ func listMessages(ctx context.Context, o *options[messageFlags]) error {
 		return err
 	}
 	return table(func(w io.Writer) {
-		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tREASON\tID")
+		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tID\tWHY")
 		for _, m := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.Reason, m.ID)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.ID, inBrief(m))
 		}
 	})
+}
+
+// inBrief is why a message came to its outcome, as the first sentence of the words; messages show has them all, and
+// --json the code.
+func inBrief(m intake.LedgerLine) string {
+	first, _, more := strings.Cut(orElse(m.Words, m.Reason), ". ")
+	if more {
+		first += "."
+	}
+	return first
 }
 
 // showMessage says what is wrong with a message, and by which command it is put right.
@@ -111,13 +121,9 @@ func showMessage(ctx context.Context, o *options[messageFlags], id string) error
 
 func printMessage(m intake.LedgerLine) {
 	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Organisation, m.Endpoint)
-	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s", m.Type, orElse(m.ControlID, "none"), m.Ack, m.Outcome)
-	if m.Reason != "" {
-		fmt.Printf(", %s", m.Reason)
-	}
-	fmt.Println()
-	if m.Words != "" {
-		fmt.Printf("            %s\n", m.Words)
+	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s\n", m.Type, orElse(m.ControlID, "none"), m.Ack, m.Outcome)
+	if why := orElse(m.Words, m.Reason); why != "" {
+		fmt.Printf("            %s\n", why)
 	}
 	if m.Journey != "" {
 		fmt.Printf("  journey   %s\n", m.Journey)

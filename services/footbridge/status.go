@@ -267,7 +267,7 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 		note, err := one.check(ctx)
 		err = withoutSQL(err)
 		if err != nil {
-			f.OK, f.Why = false, err.Error()
+			f.OK, f.Why = false, notSaid(findings, err)
 			bad++
 		} else {
 			f.Note = note
@@ -277,6 +277,15 @@ func (c *Config) examine(ctx context.Context, only []string) (findings []finding
 	return findings, bad
 }
 
+// notSaid is what an error says, or that it was said of a check before: what several checks need is named once.
+func notSaid(before []finding, err error) string {
+	why := err.Error()
+	if slices.ContainsFunc(before, func(f finding) bool { return why != "" && strings.Contains(f.Why, why) }) {
+		return "could not be looked at, for what is said above"
+	}
+	return why
+}
+
 func (c *Config) checkDatabases(ctx context.Context) error {
 	urls, err := c.findDatabases(ctx, stateful())
 	if err != nil {
@@ -284,6 +293,9 @@ func (c *Config) checkDatabases(ctx context.Context) error {
 	}
 	for _, s := range allMigrations() {
 		pending, err := pendingOf(ctx, urls[s.Name], s)
+		if err == nil && strings.HasPrefix(pending, "migrations [1 ") {
+			return errNoTables
+		}
 		if err == nil && pending != "" {
 			err = fmt.Errorf("%s; footbridge migrate applies them, and a start with an administrator's FOOTBRIDGE_DATABASE_URL", pending)
 		}

@@ -99,6 +99,39 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 	expect(t, w.outcomes(h.withPID(h.attended(), 29, "00000000"), h.later("A08", reason("", "brother died last week", ""), visit(36, "19"))), "raised ", "joined already-raised")
 }
 
+// An indicator that is neither yes nor no, of a death or a protected record, is seen by a human, until the hospital says
+// which.
+func TestAnIndicatorThatNobodyKnowsIsFlagged(t *testing.T) {
+	t.Parallel()
+	for claim, c := range map[string]struct {
+		raw  func(h *hospital) []byte
+		want string
+	}{
+		"PID-30 X":                 {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "X") }, "raised-flagged indicator-unknown"},
+		"PID-30 U":                 {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "U") }, "raised-flagged indicator-unknown"},
+		"PID-30 R":                 {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "R") }, "raised-flagged indicator-unknown"},
+		"PID-30 UNK":               {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "UNK") }, "raised-flagged indicator-unknown"},
+		"PID-30 N":                 {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "N") }, "raised "},
+		"PID-30 no":                {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "no") }, "raised "},
+		"PID-30 F":                 {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "F") }, "raised "},
+		"PID-30 empty":             {func(h *hospital) []byte { return h.withPID(h.attended(), 30, "") }, "raised "},
+		"PV2-22 R":                 {func(h *hospital) []byte { return h.attended(in("PV2", 22, "R")) }, "raised-flagged indicator-unknown"},
+		"PD1-12 X":                 {func(h *hospital) []byte { return h.attended(in("PD1", 12, "X")) }, "raised-flagged indicator-unknown"},
+		"PD1-12 N":                 {func(h *hospital) []byte { return h.attended(in("PD1", 12, "N")) }, "raised "},
+		"PD1-12 Y is known enough": {func(h *hospital) []byte { return h.attended(in("PD1", 12, "Y")) }, "raised-flagged protected"},
+	} {
+		h, w := newHospital(), newWard(t)
+		if got := w.outcomes(c.raw(h)); got[0] != c.want {
+			t.Errorf("%s: %q, want %q", claim, got, c.want)
+		}
+	}
+	h, w := newHospital(), newWard(t)
+	w.outcomes(h.withPID(h.attended(), 30, "X"), h.withPID(h.later("A08"), 30, "N"))
+	if last, is := w.said[len(w.said)-1].Data.(schemas.DischargeCorrectedData); !is || last.Flags == nil || len(last.Flags) != 0 {
+		t.Errorf("once the hospital says which: %+v", w.said)
+	}
+}
+
 func TestWhereSomebodyWentIsReadInEveryListAndField(t *testing.T) {
 	t.Parallel()
 	for claim, c := range map[string]struct {

@@ -70,12 +70,12 @@ var ownerPattern = regexp.MustCompile(`^(team|navigator|partner|service):[A-Za-z
 
 // Check refuses owners that would leave a journey in the void at some hour.
 func (o Owners) Check() error {
-	for name, owner := range map[string]string{"a navigator": o.Navigator, "a deputy": o.Deputy, "an out-of-hours owner": o.OutOfHours} {
+	for _, one := range []struct{ name, owner string }{{"a navigator", o.Navigator}, {"a deputy", o.Deputy}, {"an out-of-hours owner", o.OutOfHours}} {
 		switch {
-		case owner == "":
-			return fmt.Errorf("journeys need %s: name one as kind:id, for instance navigator:duty", name)
-		case !ownerPattern.MatchString(owner):
-			return fmt.Errorf("%s is %q: write it as kind:id, for instance navigator:duty", name, owner)
+		case one.owner == "":
+			return fmt.Errorf("journeys need %s: name one as kind:id, for instance navigator:duty", one.name)
+		case !ownerPattern.MatchString(one.owner):
+			return fmt.Errorf("%s is %q: write it as kind:id, for instance navigator:duty", one.name, one.owner)
 		}
 	}
 	if o.Deputy == o.Navigator {

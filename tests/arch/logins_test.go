@@ -47,12 +47,6 @@ var guarded = map[string][]string{
 		`delete from person`, `delete from visit`, `update legal_hold set placed_by = ''`, `delete from person_merge`, `update person_merge set before = '{}'`,
 		`update receipt set received_at = received_at`, `delete from journey`, `delete from alarm`,
 	},
-<<<<<<< HEAD
-	threshold.Name: {`delete from decision`, `delete from journey_state`, `delete from directory_version`, `delete from asked`, `delete from answered`, `delete from override`},
-	followup.Name:  {`delete from offer`, `delete from partner`, `delete from journey_state`},
-	delivery.Name:  {`delete from partner_event`, `update partner_event set position = position`, `update partner_event set id = id`, `delete from partner`, `delete from offer`, `delete from journey_state`},
-	bridging.Name:  {`delete from call`, `delete from plan`, `delete from journey_state`},
-=======
 	threshold.Name: {
 		`delete from decision`, `delete from journey_state`, `delete from directory_version`, `delete from asked`, `delete from answered`, `delete from override`,
 		`update decision set journey = journey`, `update directory_version set content = ''`, `update asked set service = ''`, `update answered set answer = ''`,
@@ -67,7 +61,7 @@ var guarded = map[string][]string{
 		`update help set kind = ''`, `delete from rota`, `update rota set address = ''`, `delete from page`, `update page set at = at`, `delete from rang`, `update rang set call = call`,
 		`delete from offer`, `update offer set journey = journey`, `delete from caller`,
 	},
->>>>>>> 4c57564 (followup, bridging, threshold: a change keeps what it leaves out, two people are two, and a login changes only what changes)
+	delivery.Name: {`delete from partner_event`, `update partner_event set position = position`, `update partner_event set id = id`, `delete from partner`, `delete from offer`, `delete from journey_state`},
 }
 
 // ofOthers are statements on another service's schema, %s.

@@ -151,9 +151,31 @@ func (p *Profile) died(message *hl7.Message) bool {
 	return saysAnyOf(p.Deaths.Places, pv1.Field(3).Text()) || saysAnyOf(p.Deaths.Places, pv1.Field(42).Text())
 }
 
+// indicators says whether a message states by indicator that somebody has died (PID-30) or that their record is protected
+// (PD1-12, PV2-22), and whether it does so in a way that nobody knows here: table 0136 has Y and N, senders have more.
+func (p *Profile) indicators(message *hl7.Message) (stated, unknown bool) {
+	died, protected := append(slices.Clone(p.Deaths.Indicators), saysNo...), append(slices.Clone(saysYes), saysNo...)
+	for _, one := range []struct {
+		field hl7.Value
+		known []string
+	}{{message.Segment("PID").Field(30), died}, {message.Segment("PD1").Field(12), protected}, {message.Segment("PV2").Field(22), protected}} {
+		if one.field.IsEmpty() || one.field.IsNull() {
+			continue
+		}
+		stated, unknown = true, unknown || !containsWords(one.known, one.field.String())
+	}
+	return stated, unknown
+}
+
+// What senders write into an indicator for yes and for no.
+var (
+	saysYes = []string{"Y", "YES", "TRUE", "1"}
+	saysNo  = []string{"N", "NO", "FALSE", "F", "0", "ALIVE"}
+)
+
 // isProtected reads the protection indicators: PD1-12, PV2-22, and ARV, which replaced them in version 2.9.
 func isProtected(message *hl7.Message) bool {
-	yes := func(value hl7.Value) bool { return containsWords([]string{"Y", "YES", "TRUE", "1"}, value.String()) }
+	yes := func(value hl7.Value) bool { return containsWords(saysYes, value.String()) }
 	if yes(message.Segment("PD1").Field(12)) || yes(message.Segment("PV2").Field(22)) {
 		return true
 	}

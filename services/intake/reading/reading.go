@@ -256,6 +256,11 @@ func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisa
 		} else if where.to != "" {
 			s.Doubt(record.AboutDestination, "", "")
 		}
+		if stated, unknown := p.indicators(message); unknown {
+			s.Doubt(record.AboutIndicator, schemas.FlagIndicatorUnknown, "")
+		} else if stated {
+			s.Doubt(record.AboutIndicator, "", "")
+		}
 	}
 	identity := p.identity(message, pid, p.numbers(message))
 	p.doubtText(&s, message, identity)

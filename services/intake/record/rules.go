@@ -328,7 +328,7 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	add(schemas.FlagLeftBefore, v.leftBefore() || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	add(schemas.FlagTimeNotBelieved, v.doubts(schemas.FlagTimeNotBelieved))
 	add(schemas.FlagLeftBeforeArrival, beforeArrival || v.doubts(schemas.FlagLeftBeforeArrival))
-	for _, flag := range []string{schemas.FlagTextDamaged, schemas.FlagNoVisitDetails, schemas.FlagDestinationUnknown} {
+	for _, flag := range []string{schemas.FlagTextDamaged, schemas.FlagNoVisitDetails, schemas.FlagDestinationUnknown, schemas.FlagIndicatorUnknown} {
 		add(flag, v.doubts(flag))
 	}
 	add(schemas.FlagProtected, who.Protected)

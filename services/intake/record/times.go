@@ -27,6 +27,7 @@ const (
 	AboutText        = "text"
 	AboutVisit       = "visit"
 	AboutDestination = "destination"
+	AboutIndicator   = "indicator"
 )
 
 // What was read instead, for the ledger; in words in intake's readWords.
