@@ -28,7 +28,10 @@ var errNoUUID = errors.New("not a uuid of 36 signs")
 
 // Encode is pgtype.EncodePlan's.
 func (uuidOfText) Encode(value any, buf []byte) ([]byte, error) {
-	text := value.(string)
+	return appendUUID(value.(string), buf)
+}
+
+func appendUUID(text string, buf []byte) ([]byte, error) {
 	if len(text) != 36 || text[8] != '-' || text[13] != '-' || text[18] != '-' || text[23] != '-' {
 		return nil, errNoUUID
 	}
@@ -45,10 +48,17 @@ func (uuidOfText) Encode(value any, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// TextUUIDs makes a connection send strings as uuids in their short form; Open's connections do so.
+// TextUUIDs makes a connection send strings as uuids in their short form, and lists of strings at once; Open's connections
+// do so.
 func TextUUIDs(_ context.Context, conn *pgx.Conn) error {
 	one := &pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}}
 	conn.TypeMap().RegisterType(one)
-	conn.TypeMap().RegisterType(&pgtype.Type{Name: "_uuid", OID: pgtype.UUIDArrayOID, Codec: &pgtype.ArrayCodec{ElementType: one}})
+	registerLists(conn.TypeMap(), one)
 	return nil
+}
+
+func registerLists(types *pgtype.Map, uuid *pgtype.Type) {
+	text, _ := types.TypeForOID(pgtype.TextOID)
+	types.RegisterType(&pgtype.Type{Name: "_uuid", OID: pgtype.UUIDArrayOID, Codec: listCodec{&pgtype.ArrayCodec{ElementType: uuid}, appendUUID}})
+	types.RegisterType(&pgtype.Type{Name: "_text", OID: pgtype.TextArrayOID, Codec: listCodec{&pgtype.ArrayCodec{ElementType: text}, appendText}})
 }
