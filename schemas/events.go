@@ -583,6 +583,16 @@ type OfferPassedOnData struct {
 	Partner string `json:"partner" is:"partner"`
 }
 
+// OfferIntroducedData says that the person was introduced to whoever sees them at a partner.
+type OfferIntroducedData struct {
+	// Id of the offer.
+	Offer string `json:"offer" is:"uuid"`
+	// Opaque id of the partner.
+	Partner string `json:"partner" is:"partner"`
+	// How: no name is in it.
+	How string `json:"how" is:"introduced-how"`
+}
+
 // OfferPossiblyKnownData says that somebody at a partner may know the person.
 type OfferPossiblyKnownData struct {
 	// Id of the offer.

@@ -126,6 +126,7 @@ var kinds = compile(map[string]Kind{
 	"contact-within":  oneOf("24", "48", "72"),
 	"first-contact":   oneOf("reached", "not-wanted-any-more"),
 	"summary-release": oneOf("given", "withdrawn"),
+	"introduced-how":  oneOf("named-worker", "one-call"),
 	"may-know":        oneOf("another-worker", "another-partner"),
 	"kept":            oneOf("name-and-contact", "notes", "dates-of-contact", "payments"),
 	"seen-to":         oneOf("another-worker", "another-partner", "not-known-after-all"),

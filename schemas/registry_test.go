@@ -73,7 +73,7 @@ func waits(e schemas.Entry) bool {
 // asks says whether an event is part of what a partner is told of an offer.
 func asks(e schemas.Entry) bool {
 	return noun(e, "offer", "appointment", "followup") && !slices.Contains([]schemas.Type{schemas.OfferSent, schemas.OfferAcknowledged,
-		schemas.OfferQuestioned, schemas.OfferPossiblyKnown, schemas.OfferExhausted}, e.Type)
+		schemas.OfferQuestioned, schemas.OfferIntroduced, schemas.OfferPossiblyKnown, schemas.OfferExhausted}, e.Type)
 }
 
 // opens says whether an event opens to a partner who somebody is, or ends that.

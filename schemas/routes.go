@@ -222,6 +222,8 @@ var routes = []Route{
 		"Records how a session went, and what comes next."},
 	{"POST", "/api/offers/{id}/hand-back", Followup, answering, false,
 		"Gives an offer back that had been taken on, or with all=true every one of the partner's; each is offered anew ahead of others."},
+	{"POST", "/api/offers/{id}/introduce", Followup, answering, false,
+		"Records that the person was introduced to whoever sees them at the partner: the worker was named to them, or all spoke in one call."},
 	{"POST", "/api/offers/{id}/may-know", Followup, answering, false,
 		"Says that somebody at the partner may know the person: another worker, or another partner, sees to it, and nobody is to blame."},
 	{"POST", "/api/offers/{id}/question", Followup, answering, false,

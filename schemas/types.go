@@ -55,6 +55,7 @@ const (
 	OfferPassedOn          Type = "care.footbridge.offer.passed-on.v1"
 	OfferWithdrawn         Type = "care.footbridge.offer.withdrawn.v1"
 	OfferHandedBack        Type = "care.footbridge.offer.handed-back.v1"
+	OfferIntroduced        Type = "care.footbridge.offer.introduced.v1"
 	OfferPossiblyKnown     Type = "care.footbridge.offer.possibly-known.v1"
 	OfferQuestioned        Type = "care.footbridge.offer.questioned.v1"
 	OfferQuestionAnswered  Type = "care.footbridge.offer.question-answered.v1"

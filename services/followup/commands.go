@@ -174,6 +174,14 @@ func (h *command) handBack(said handedBack, _ principal.Principal) (string, erro
 	return "", nil
 }
 
+type introduced struct {
+	How string `json:"how"`
+}
+
+func (h *command) introduce(said introduced, _ principal.Principal) (string, error) {
+	return h.moved(h.offer.introduce(said.How))
+}
+
 type knows struct {
 	Who string `json:"who"`
 }

@@ -42,6 +42,7 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool, c clo
 		"POST /api/offers/{id}/appointment":       said(a, (*command).book),
 		"POST /api/offers/{id}/outcome":           said(a, (*command).went),
 		"POST /api/offers/{id}/hand-back":         said(a, (*command).handBack),
+		"POST /api/offers/{id}/introduce":         said(a, (*command).introduce),
 		"POST /api/offers/{id}/may-know":          said(a, (*command).mayKnow),
 		"POST /api/offers/{id}/question":          said(a, (*command).question),
 		"POST /api/offers/{id}/confirm-deletion":  said(a, (*command).confirmDeletion),
@@ -74,6 +75,8 @@ type offerShown struct {
 	KnownTo string `json:"known"`
 	// Journey is its code, once the partner has taken it on; to staff always.
 	Journey string `json:"journey,omitempty"`
+	// Introduced is how the person was introduced to whoever sees them there.
+	Introduced string `json:"introduced,omitempty"`
 	// About is what may be known before it is taken on, under the person's yes.
 	About       *aboutShown       `json:"about,omitempty"`
 	Appointment *appointmentShown `json:"appointment,omitempty"`
@@ -151,7 +154,7 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 	}
 	staff := schemas.Role(who.Role) != schemas.Partner
 	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because, FirstDay: o.Window.First.String(),
-		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
+		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, Introduced: o.Introduced, YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
 		Separate: schemas.SeparateFrom(o.Organisation)}
 	if o.asked() || o.State == stateRaised {
 		s.AnswerBy = when(o.AnswerBy)
@@ -227,6 +230,9 @@ func (o *Offer) may(who principal.Principal) []string {
 		may = append(may, "outcome", "hand-back")
 	case !o.open() && !o.AcceptedAt.IsZero() && o.DeletedAt.IsZero():
 		may = append(may, "confirm-deletion")
+	}
+	if o.Introduced == "" && slices.Contains(may, "appointment") {
+		may = append(may, "introduce")
 	}
 	role := schemas.Role(who.Role)
 	return slices.DeleteFunc(may, func(string) bool { return role != schemas.Partner && role != schemas.Navigator })

@@ -37,6 +37,7 @@ type Offer struct {
 	AnsweredUpTo int64
 	DeletedAt    time.Time // when the partner said what it did with what it knew; KeptBecause is why it kept something
 	KeptBecause  string
+	Introduced   string    // how the person was introduced to whoever sees them there
 	Kept         []string  // what, as codes
 	MayKnow      string    // who is to see to it instead, where somebody at the partner may know the person
 	DueAt        time.Time // when time alone changes something, zero where nothing does
@@ -552,6 +553,24 @@ func (o *Offer) handBack(reason string, w Moment) ([]Effect, string) {
 		return nil, "An offer is handed back that you have taken on. Decline one that you have not, with POST /api/offers/{id}/decline."
 	}
 	return o.end(stateHandedBack, reason, w), ""
+}
+
+// introduce is that the person was introduced to whoever sees them there, once the partner may read who they are: told to
+// expect somebody by name, or in one call together. A stranger who rings is none.
+func (o *Offer) introduce(how string) ([]Effect, string) {
+	kind, _ := schemas.KindNamed("introduced-how")
+	switch {
+	case !kind.Allows(how):
+		return nil, "Say how they were introduced (how): " + kind.Do + ". Name nobody here."
+	case !o.taken() || o.State == stateWaiting:
+		return nil, "The person is introduced once you have taken the offer on and they have said yes to you."
+	case o.Paused:
+		return nil, "This offer is paused, and its place is kept. You will hear when it goes on."
+	case o.Introduced == how:
+		return nil, ""
+	}
+	o.Introduced = how
+	return []Effect{{schemas.OfferIntroduced, schemas.OfferIntroducedData{Offer: o.ID, Partner: o.Partner, How: how}}}, ""
 }
 
 // mayKnow is that somebody at the partner may know the person. Nobody is to blame: another worker sees to it, or another

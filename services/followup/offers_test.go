@@ -737,3 +737,23 @@ func TestWhatAPartnerKeptIsSaidWithWhy(t *testing.T) {
 		t.Errorf("%d offers say what was kept", n)
 	}
 }
+
+// TestThePersonIsIntroducedToWhoeverTheyWillMeet, once the partner may read who they are, and it is said once.
+func TestThePersonIsIntroducedToWhoeverTheyWillMeet(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes("", schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	path := "/api/offers/" + offer + "/"
+	s.ask(peer(partner), "POST", path+"introduce", `{"how":"one-call"}`, 409)
+	s.ask(peer(partner), "POST", path+"accept", `{}`, 200)
+	s.ask(peer(partner), "POST", path+"introduce", `{"how":"one-call"}`, 409) // they have not said yes to it by name
+	s.hears(journey, yes(partner, schemas.ConsentGiven))
+	s.ask(peer(partner), "POST", path+"introduce", `{"how":"by Sam of the desk"}`, 409)
+	for range 2 {
+		if got := s.ask(peer(partner), "POST", path+"introduce", `{"how":"named-worker"}`, 200); got["introduced"] != "named-worker" {
+			t.Errorf("the offer shows %v", got)
+		}
+	}
+	s.hasSaid(journey, "offer.introduced", 1)
+}

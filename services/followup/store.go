@@ -36,7 +36,7 @@ func loadOffers(q flow.Queuer, journeys []string, records map[string]*record) {
 	q.Queue(`select o.id::text, o.journey::text, o.organisation, o.person, o.partner::text, o.visit, o.left_on::text, o.first_day::text,
 			o.last_day::text, o.late, o.answer_by, o.consent, o.state, o.because, o.placed_at, o.sent_at, o.accepted_at, o.ended_at, o.yes_by,
 			o.book_by, o.nudged, o.not_kept, o.paused, o.late_yes, o.answered_upto, o.deleted_at, o.kept_because, o.due_at,
-			o.place_week::text, o.may_know, o.kept, o.spread, a.id::text, a.starts_at, a.on_day::text, a.channel, a.minutes, a.booked_at
+			o.place_week::text, o.may_know, o.kept, o.spread, o.introduced, a.id::text, a.starts_at, a.on_day::text, a.channel, a.minutes, a.booked_at
 		from offer o left join appointment a on a.offer = o.id and a.state = 'booked'
 		where o.journey = any($1::uuid[]) order by o.id`, journeys).
 		Query(func(rows pgx.Rows) error {
@@ -66,7 +66,7 @@ func scanOffer(row pgx.CollectableRow) (o Offer, err error) {
 	var placed, sent, accepted, ended, yesBy, bookBy, deleted, due *time.Time
 	if err := row.Scan(&o.ID, &o.Journey, &o.Organisation, &o.Person, &o.Partner, &o.Visit, &left, &first, &last, &o.Window.Late, &o.AnswerBy,
 		&o.Consent, &o.State, &o.Because, &placed, &sent, &accepted, &ended, &yesBy, &bookBy, &o.Nudged, &o.NotKept, &o.Paused, &o.LateYes,
-		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &o.MayKnow, &kept, &o.Spread, &session.id, &session.startsAt, &session.on, &session.channel, &session.minutes,
+		&o.AnsweredUpTo, &deleted, &o.KeptBecause, &due, &week, &o.MayKnow, &kept, &o.Spread, &o.Introduced, &session.id, &session.startsAt, &session.on, &session.channel, &session.minutes,
 		&session.bookedAt); err != nil {
 		return o, fmt.Errorf("reading an offer: %w", err)
 	}
@@ -107,12 +107,12 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 		return
 	}
 	var c struct {
-		ids, lefts, firsts, lasts, consents, states, because, weeks, nudged, kept, organisations, people, known, whats []string
-		answers                                                                                                        []time.Time
-		placed, sent, accepted, ended, yesBy, bookBy, deleted, due                                                     []*time.Time
-		notKept                                                                                                        []int
-		late, paused, lateYes                                                                                          []bool
-		answeredUpTo                                                                                                   []int64
+		ids, lefts, firsts, lasts, consents, states, because, weeks, nudged, kept, organisations, people, known, whats, introduced []string
+		answers                                                                                                                    []time.Time
+		placed, sent, accepted, ended, yesBy, bookBy, deleted, due                                                                 []*time.Time
+		notKept                                                                                                                    []int
+		late, paused, lateYes                                                                                                      []bool
+		answeredUpTo                                                                                                               []int64
 	}
 	for _, o := range offers {
 		c.ids, c.lefts, c.firsts, c.lasts = append(c.ids, o.ID), append(c.lefts, o.LeftOn.String()), append(c.firsts, o.Window.First.String()), append(c.lasts, o.Window.Last.String())
@@ -123,6 +123,7 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 		c.yesBy, c.bookBy, c.deleted, c.due = append(c.yesBy, orNull(o.YesBy)), append(c.bookBy, orNull(o.BookBy)), append(c.deleted, orNull(o.DeletedAt)), append(c.due, orNull(o.DueAt))
 		c.organisations, c.people = append(c.organisations, o.Organisation), append(c.people, o.Person)
 		c.known, c.whats = append(c.known, o.MayKnow), append(c.whats, strings.Join(o.Kept, " "))
+		c.introduced = append(c.introduced, o.Introduced)
 		c.late, c.paused, c.lateYes = append(c.late, o.Window.Late), append(c.paused, o.Paused), append(c.lateYes, o.LateYes)
 	}
 	q.Queue(`update offer o set left_on = n.left_on::date, first_day = n.first_day::date, last_day = n.last_day::date, late = n.late,
@@ -130,15 +131,15 @@ func changeOffers(q flow.Queuer, offers []*Offer) {
 			place_week = nullif(n.place_week, '')::date, sent_at = n.sent_at, accepted_at = n.accepted_at, ended_at = n.ended_at, yes_by = n.yes_by,
 			book_by = n.book_by, nudged = n.nudged, not_kept = n.not_kept, paused = n.paused, late_yes = n.late_yes,
 			answered_upto = n.answered_upto, deleted_at = n.deleted_at, kept_because = n.kept_because, due_at = n.due_at,
-			organisation = n.organisation, person = n.person, may_know = n.may_know, kept = n.kept
+			organisation = n.organisation, person = n.person, may_know = n.may_know, kept = n.kept, introduced = n.introduced
 		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
 			$11::timestamptz[], $12::timestamptz[], $13::timestamptz[], $14::timestamptz[], $15::timestamptz[], $16::timestamptz[],
 			$17::timestamptz[], $18::timestamptz[], $19::timestamptz[], $20::integer[], $21::bigint[], $22::boolean[], $23::boolean[],
-			$24::boolean[], $25::text[], $26::text[], $27::text[], $28::text[])
+			$24::boolean[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[])
 			as n(id, left_on, first_day, last_day, consent, state, because, place_week, nudged, kept_because, answer_by, placed_at, sent_at,
-				accepted_at, ended_at, yes_by, book_by, deleted_at, due_at, not_kept, answered_upto, late, paused, late_yes, organisation, person, may_know, kept)
+				accepted_at, ended_at, yes_by, book_by, deleted_at, due_at, not_kept, answered_upto, late, paused, late_yes, organisation, person, may_know, kept, introduced)
 		where o.id = n.id`, c.ids, c.lefts, c.firsts, c.lasts, c.consents, c.states, c.because, c.weeks, c.nudged, c.kept, c.answers, c.placed,
-		c.sent, c.accepted, c.ended, c.yesBy, c.bookBy, c.deleted, c.due, c.notKept, c.answeredUpTo, c.late, c.paused, c.lateYes, c.organisations, c.people, c.known, c.whats)
+		c.sent, c.accepted, c.ended, c.yesBy, c.bookBy, c.deleted, c.due, c.notKept, c.answeredUpTo, c.late, c.paused, c.lateYes, c.organisations, c.people, c.known, c.whats, c.introduced)
 }
 
 func orNull(t time.Time) *time.Time {

@@ -463,6 +463,9 @@ var heard = map[schemas.Type]hearing{
 		k.offer(d.Offer, func(o *Offer) { o.PassedOn.apply(at, when) })
 		return nil
 	}),
+	schemas.OfferIntroduced: on(func(_ *JourneyState, d schemas.OfferIntroducedData, _ int64, _ time.Time) shown {
+		return shown{"how": d.How}
+	}),
 	schemas.OfferPossiblyKnown: on(func(k *JourneyState, d schemas.OfferPossiblyKnownData, at int64, when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			if o.MayKnow.apply(at, when) {

@@ -49,7 +49,7 @@ var bodies = map[string]string{
 	"POST /api/thresholds/check": `{"facts":{"age":30}}`, "POST /api/thresholds/what-if": `{}`, "POST /api/thresholds/gaps": `{}`,
 	"POST /api/offers/{id}/accept": `{}`, "POST /api/offers/{id}/decline": `{"code":"22"}`,
 	"POST /api/offers/{id}/appointment": `{"startsAt":"` + ago(-48*time.Hour) + `","channel":"phone"}`, "POST /api/offers/{id}/outcome": `{"outcome":"kept","next":"nothing-more"}`,
-	"POST /api/offers/{id}/hand-back": `{"reason":"worker-away"}`, "POST /api/offers/{id}/may-know": `{"who":"another-partner"}`,
+	"POST /api/offers/{id}/hand-back": `{"reason":"worker-away"}`, "POST /api/offers/{id}/introduce": `{"how":"one-call"}`, "POST /api/offers/{id}/may-know": `{"who":"another-partner"}`,
 	"POST /api/offers/{id}/question": `{"about":"hours"}`, "POST /api/offers/{id}/confirm-deletion": `{}`,
 	"PUT /api/partners/{id}/capacity": `{"weekly":1}`, "PUT /api/partners/{id}/agreement": `{"from":"DAY","until":"DAY","outwardName":"Northgate","safeguarding":"the desk"}`,
 	"PUT /api/partners/{id}/holidays": `{"holidays":[]}`, "PUT /api/partners/{id}/pause": `{"until":""}`, "PUT /api/partners/{id}/notice": `{"by":"none"}`,
