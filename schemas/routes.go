@@ -26,6 +26,9 @@ func (r Route) Mux() string {
 	return r.Method + " " + r.Pattern
 }
 
+// Streams says whether the answer goes on for long.
+func (r Route) Streams() bool { return r.Pattern == "/api/stream" }
+
 // OpenedAs is the field of a form that says for whom its page was made, by their mark.
 const OpenedAs = "opened-as"
 
@@ -244,6 +247,29 @@ var routes = []Route{
 		"Changes how a partner wants to be told that something waits for it."},
 	{"POST", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
 		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and another confirms."},
+
+	{"GET", "/api/feed", Delivery, []Role{Partner}, false,
+		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may know of its offers, each event with the cursor after it. Asking with a cursor says that everything up to it has come."},
+	{"GET", "/api/stream", Delivery, []Role{Partner}, false,
+		"The same as server-sent events, with the same ids, resumed by Last-Event-ID."},
+	{"GET", "/api/subscriptions", Delivery, []Role{Partner}, false,
+		"Lists a partner's own endpoints, and how each stands."},
+	{"POST", "/api/subscriptions", Delivery, []Role{Partner}, false,
+		"Adds an endpoint (url, types, after): signed webhooks with the events of the partner's own log, once it has said by the handshake that it wants them. The secret is shown in this answer alone."},
+	{"GET", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
+		"Shows one endpoint."},
+	{"DELETE", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
+		"Ends one for good."},
+	{"GET", "/api/subscriptions/{id}/attempts", Delivery, []Role{Partner}, false,
+		"Lists what was tried at an endpoint, the newest first: which event, when, and what was answered."},
+	{"POST", "/api/subscriptions/{id}/secret", Delivery, []Role{Partner}, false,
+		"Gives an endpoint a new secret; the former one signs too for a day."},
+	{"POST", "/api/subscriptions/{id}/state", Delivery, []Role{Partner}, false,
+		"Pauses an endpoint (on: false), or has it go on; what came meanwhile was kept."},
+	{"POST", "/api/subscriptions/{id}/again", Delivery, []Role{Partner}, false,
+		"Sends again what did not come through, or with all=true everything: one event (event), since a time (since), or after a cursor (after)."},
+	{"POST", "/api/subscriptions/{id}/test", Delivery, []Role{Partner}, false,
+		"Sends a test to an endpoint, about nobody."},
 
 	{"GET", "/api/sessions", Gateway, everyone, false,
 		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which of them asks."},

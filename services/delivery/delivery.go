@@ -4,7 +4,8 @@
 // person.contact-stopped, contact-resumed and preferences-changed (intake); journey.held, released, closed and reopened
 // (journey). Out: delivery.made, delivery.failed; and to each partner the events of its own log.
 //
-// Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?). View: held, for the sentinel.
+// Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?), subscription (endpoints), outgoing and
+// attempt (what goes to them). View: held, for the sentinel. Over HTTP: the feed, the stream, and endpoints.
 //
 // It promises:
 //   - a partner has one log; its positions begin at 1, have no gap, and are in the order of commits: they are given out under
@@ -21,10 +22,17 @@
 package delivery
 
 import (
+	"cmp"
 	"embed"
 	"io/fs"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"sync/atomic"
 	"time"
 
+	"footbridge/libs/flow"
+	"footbridge/libs/outward"
 	"footbridge/schemas"
 )
 
@@ -46,26 +54,61 @@ func Migrations() fs.FS {
 // keepLog is for how many days a partner's log is kept, and with it what a cursor may begin at.
 const keepLog = 90
 
+// keepAttempts is for how many days a partner can read what was tried.
+const keepAttempts = 30
+
 // ByDay are the tables that are partitioned by day, with the days each is kept.
-func ByDay() map[string]int { return map[string]int{"partner_event": keepLog} }
+func ByDay() map[string]int {
+	return map[string]int{"partner_event": keepLog, "outgoing": keepLog, "attempt": keepAttempts}
+}
 
 // Config is what delivery needs. Fields with a default may be left zero.
 type Config struct {
 	// TellWithin is how long an offer may take to come to its partner before a human is asked to tell them another way (3 h,
 	// so that they hear within 4).
 	TellWithin time.Duration
+	// Allow are networks that endpoints may be in though they are not public; Plain says that they may be reached without TLS.
+	Allow []netip.Prefix
+	Plain bool
+	// Origin is whom endpoints are asked to allow: the host of this system.
+	Origin string
+	Log    *slog.Logger
 }
 
 // Service brings events to partners. Any number of replicas may run.
 type Service struct {
 	tellWithin time.Duration
+	plain      bool
+	origin     string
+	log        *slog.Logger
+	client     *http.Client
+	flow       *flow.Flow
+	news       news
+	sending    atomic.Pointer[sender]
 }
 
 // New makes the service.
 func New(cfg Config) (*Service, error) {
-	s := &Service{tellWithin: cfg.TellWithin}
+	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"), log: cfg.Log,
+		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
 	if s.tellWithin <= 0 {
 		s.tellWithin = 3 * time.Hour
 	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	return s, nil
 }
+
+// Attach gives the service its flow; before that nothing is sent.
+func (s *Service) Attach(f *flow.Flow) { s.flow = f }
+
+// wake has a due loop look at once.
+func (s *Service) wake(due string) {
+	if s.flow != nil {
+		s.flow.Wake(due)
+	}
+}
+
+// attemptPatience bounds a request to an endpoint, its answer included.
+const attemptPatience = 15 * time.Second

@@ -10,9 +10,14 @@ import (
 	"footbridge/schemas"
 )
 
-// Due is what falls due by time: offers that have not come to their partners.
+// Due is what falls due by time: offers that have not come to their partners, what goes to endpoints, and endpoints that are new.
 func (s *Service) Due() []flow.Due {
-	return []flow.Due{{Name: "untold", Every: time.Second, Limit: 200, Run: s.untold}}
+	return []flow.Due{
+		{Name: "untold", Every: time.Second, Limit: 200, Run: s.untold},
+		{Name: "take", Every: 500 * time.Millisecond, Limit: 100, Run: s.take},
+		{Name: "webhooks", Every: 500 * time.Millisecond, Limit: soundSlots, Run: s.dispatch},
+		{Name: "handshakes", Every: time.Second, Limit: 8, Run: s.handshakes},
+	}
 }
 
 // untold has a human tell partners of offers that did not come to them in time.
@@ -24,10 +29,17 @@ func (s *Service) untold(_ context.Context, tx *flow.Tx, limit int) (taken int, 
 	}
 	return taken, s.change(tx, found, func(r *record, id string, o *Offer) {
 		if !o.known() {
-			o.Failed = true
-			r.Emit(string(schemas.DeliveryFailed), schemas.DeliveryFailedData{Offer: id, Partner: o.Partner})
+			fail(r, id, o)
 		}
 	})
+}
+
+// fail says, once, that something about an offer did not come to its partner in time.
+func fail(r *record, id string, o *Offer) {
+	if !o.Failed {
+		o.Failed = true
+		r.Emit(string(schemas.DeliveryFailed), schemas.DeliveryFailedData{Offer: id, Partner: o.Partner})
+	}
 }
 
 // change changes offers, named by their journeys, and commits what follows. From then on nobody waits for them to come.

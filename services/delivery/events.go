@@ -14,6 +14,10 @@ func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
+	tx.AfterCommit(func() {
+		s.news.tell()
+		s.wake("take")
+	})
 	return s.handler().Handle(tx, batch)
 }
 

@@ -104,10 +104,13 @@ func withholdEvents(q flow.Queuer, offers []string) {
 	if len(offers) == 0 {
 		return
 	}
-	q.Queue(`update partner_event set type = $2, asks = false, withheld = true,
+	q.Queue(`with taken as materialized (
+			select id from partner_event where offer = any($1::uuid[]) and given_at is null and asks order by partner, position for no key update
+		)
+		update partner_event e set type = $2, asks = false, withheld = true,
 			body = convert_to((convert_from(body, 'UTF8')::jsonb || jsonb_build_object('type', $2::text,
 				'data', jsonb_build_object('offer', offer::text, 'state', $3::text)))::text, 'UTF8')
-		where offer = any($1::uuid[]) and given_at is null and asks`, offers, string(schemas.OfferWithheld), schemas.StateOver)
+		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.OfferWithheld), schemas.StateOver)
 }
 
 // offerRow says by when an offer has to have come to its partner; nil where it has, or nothing is asked any more.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"net/url"
 	"sync"
 	"time"
 
@@ -21,6 +22,15 @@ import (
 // sharedAddresses reads FOOTBRIDGE_SHARED_ADDRESSES.
 func (c *Config) sharedAddresses() ([]netip.Prefix, error) {
 	return networks("FOOTBRIDGE_SHARED_ADDRESSES", c.Shared)
+}
+
+// origin is the host by which outsiders know this system.
+func (c *Config) origin() string {
+	at, err := url.Parse(orElse(c.URL, "http://"+c.HTTPAddr))
+	if err != nil {
+		return ""
+	}
+	return at.Hostname()
 }
 
 // outwardAllow reads FOOTBRIDGE_OUTWARD_ALLOW.

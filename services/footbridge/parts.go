@@ -213,7 +213,11 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := delivery.New(delivery.Config{})
+	allow, err := p.cfg.outwardAllow()
+	if err != nil {
+		return err
+	}
+	s, err := delivery.New(delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(), Log: p.telemetry[delivery.Name].Log})
 	if err != nil {
 		return err
 	}
@@ -223,7 +227,8 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, delivery.Name, f, noRoutes(delivery.Name))
+	s.Attach(f)
+	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) }, s.Run, nil)
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"go.opentelemetry.io/otel/propagation"
 
@@ -59,7 +60,7 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		if r.ContentLength > limit {
 			return tooLarge(limit)
 		}
-		ctx, cancel := context.WithTimeout(r.Context(), g.config.Timeout)
+		ctx, cancel := g.bounded(w, r, route)
 		defer cancel()
 		out, err := g.outgoing(r.WithContext(ctx), route.Service, p)
 		if err != nil {
@@ -82,6 +83,15 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 		return passed // which look after their own
 	}
 	return httpx.OnlyQuery(passed, route.Query()...)
+}
+
+// bounded bounds how long a request may take; a stream ends by itself, and outlives the limit of what is written.
+func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request, route schemas.Route) (context.Context, context.CancelFunc) {
+	if !route.Streams() {
+		return context.WithTimeout(r.Context(), g.config.Timeout)
+	}
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // where it cannot be lifted the reader comes again sooner
+	return context.WithCancel(r.Context())
 }
 
 // serveOwn is pass for what the gateway answers itself.

@@ -1,0 +1,67 @@
+package delivery
+
+import (
+	"maps"
+	"net/http"
+	"regexp"
+	"slices"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"footbridge/libs/httpx"
+	"footbridge/libs/principal"
+	"footbridge/schemas"
+)
+
+// maxBody bounds a request.
+const maxBody = 16 << 10
+
+// api answers HTTP.
+type api struct {
+	*Service
+	pool *pgxpool.Pool
+}
+
+// Routes adds the service's paths to mux. The mux must have put a principal into the context (principal.Require); Attach comes first.
+func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
+	a := api{Service: s, pool: pool}
+	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
+		"GET /api/feed":                        a.feed,
+		"GET /api/stream":                      a.stream,
+		"GET /api/subscriptions":               a.listSubscriptions,
+		"POST /api/subscriptions":              a.subscribeTo,
+		"GET /api/subscriptions/{id}":          a.showSubscription,
+		"DELETE /api/subscriptions/{id}":       onSubscription(a, a.end),
+		"GET /api/subscriptions/{id}/attempts": a.attempts,
+		"POST /api/subscriptions/{id}/secret":  onSubscription(a, a.changeSecret),
+		"POST /api/subscriptions/{id}/state":   onSubscription(a, a.setState),
+		"POST /api/subscriptions/{id}/again":   onSubscription(a, a.again),
+		"POST /api/subscriptions/{id}/test":    onSubscription(a, a.test),
+	}, principal.Guard)
+}
+
+var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
+
+func isUUID(text string) bool { return uuidForm.MatchString(text) }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+
+func noSubscription() error {
+	return httpx.NewProblem(http.StatusNotFound, "There is no such subscription of yours. GET /api/subscriptions lists them.")
+}
+
+func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency, err error) {
+	text := []byte{}
+	if r.ContentLength != 0 {
+		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {
+			return body, nil, err
+		}
+	}
+	if len(text) > 0 {
+		if err = httpx.DecodeJSON(text, &body); err != nil {
+			return body, nil, err
+		}
+	}
+	key, err = httpx.ParseIdempotency(r, who.Key(), text)
+	return body, key, err
+}

@@ -1,0 +1,416 @@
+package delivery
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	cloudevents "github.com/cloudevents/sdk-go/v2/event"
+	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	svix "github.com/svix/svix-webhooks/go"
+
+	"footbridge/libs/clock"
+	"footbridge/libs/testkit"
+	"footbridge/schemas"
+)
+
+// TestPublishedLibrariesVerifyEachWebhook: the Go libraries of Standard Webhooks and of Svix, by the new secret and, while a partner
+// changes over, by the former one; the body is a CloudEvent by the SDK.
+func TestPublishedLibrariesVerifyEachWebhook(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	s.work()
+	made := s.subscribes(partner, e.URL, "")
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+	s.offers(partner)
+	testkit.Eventually(t, "the first comes", func() bool { return len(e.taken()) == 1 })
+	var changed subscriptionShown
+	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/secret", "", &changed); status != http.StatusOK || changed.Secret == made.Secret {
+		t.Fatalf("changing the secret answered %d", status)
+	}
+	s.offers(partner)
+	testkit.Eventually(t, "the second comes", func() bool { return len(e.taken()) == 2 })
+	for i, r := range e.all() {
+		secrets := [][]string{{made.Secret}, {made.Secret, changed.Secret}}[i]
+		for _, secret := range secrets {
+			if err := verify(secret, r); err != nil {
+				t.Errorf("delivery %d is not verified: %v", i, err)
+			}
+		}
+		if verify(secretText(newSecret()), r) == nil {
+			t.Error("any secret verifies")
+		}
+		var ce cloudevents.Event
+		if err := json.Unmarshal([]byte(r.body), &ce); err != nil || ce.Validate() != nil || ce.ID() != r.id || !strings.HasPrefix(r.header.Get("Content-Type"), "application/cloudevents+json") {
+			t.Errorf("a delivery is no CloudEvent: %v %v %s", err, ce.Validate(), r.body)
+		}
+	}
+}
+
+func verify(secret string, r received) error {
+	one, err := standardwebhooks.NewWebhook(secret)
+	if err != nil {
+		return err
+	}
+	other, err := svix.NewWebhook(secret)
+	if err != nil {
+		return err
+	}
+	if err := one.Verify([]byte(r.body), r.header); err != nil {
+		return fmt.Errorf("standard webhooks: %w", err)
+	}
+	if err := other.Verify([]byte(r.body), r.header); err != nil {
+		return fmt.Errorf("svix: %w", err)
+	}
+	return nil
+}
+
+// TestFeedStreamAndWebhookHoldTheSame: the same events, byte for byte, with the same ids and positions, without a gap.
+func TestFeedStreamAndWebhookHoldTheSame(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	made := s.subscribes(partner, e.URL, "")
+	for i := range 5 {
+		journey, offer := s.offers(partner)
+		s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+		if i%2 == 0 {
+			s.hears(journey, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
+		}
+		s.offers(clock.NewRandomID())
+	}
+	s.work()
+	testkit.Eventually(t, "all are delivered", func() bool { return len(e.taken()) == 13 })
+	fed := s.fed(partner)
+	streamed, ids := s.streamed(partner, "", 13)
+	byWebhook := e.taken()
+	slices.SortFunc(byWebhook, func(a, b string) int { return strings.Compare(sequence(t, a), sequence(t, b)) })
+	if !reflect.DeepEqual(fed, streamed) || !reflect.DeepEqual(fed, byWebhook) {
+		t.Errorf("fed\n%s\nstreamed\n%s\nby webhook\n%s", strings.Join(fed, "\n"), strings.Join(streamed, "\n"), strings.Join(byWebhook, "\n"))
+	}
+	for i, body := range fed {
+		if sequence(t, body) != fmt.Sprintf("%016d", i+1) {
+			t.Errorf("position %d is %s", i+1, body)
+		}
+	}
+	if rest, _ := s.streamed(partner, ids[9], 3); !reflect.DeepEqual(rest, fed[10:]) {
+		t.Errorf("resumed after the tenth it goes on with %v", rest)
+	}
+	if s.state(partner, made.ID) != active {
+		t.Error("the endpoint is not active")
+	}
+}
+
+func sequence(t *testing.T, body string) string {
+	t.Helper()
+	var e struct{ Sequence string }
+	if err := json.Unmarshal([]byte(body), &e); err != nil {
+		t.Fatal(err)
+	}
+	return e.Sequence
+}
+
+// TestAFailingEventBlocksItsJourneyAlone: what is refused keeps later events of its journey waiting, in order, and nobody else's.
+func TestAFailingEventBlocksItsJourneyAlone(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	s.work()
+	made := s.subscribes(partner, e.URL, "")
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+	var bad string
+	e.answer(func(r *http.Request, body []byte) int {
+		if bad == "" && r.Method == http.MethodPost {
+			bad = r.Header.Get("Webhook-Id")
+		}
+		if r.Header.Get("Webhook-Id") == bad {
+			return http.StatusInternalServerError
+		}
+		return http.StatusNoContent
+	})
+	journey, offer := s.offers(partner)
+	testkit.Eventually(t, "it is refused", func() bool { return len(e.all()) > 0 })
+	s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+	var others []string
+	for range 6 {
+		_, other := s.offers(partner)
+		others = append(others, other)
+	}
+	testkit.Eventually(t, "the others' come", func() bool { return len(e.taken()) == 6 })
+	for _, body := range e.taken() {
+		if strings.Contains(body, offer) {
+			t.Errorf("an event overtook one of its journey: %s", body)
+		}
+	}
+	e.answer(nil)
+	s.takes(e, 8)
+	var got []string
+	for _, body := range e.taken() {
+		if strings.Contains(body, offer) {
+			got = append(got, sequence(t, body))
+		}
+	}
+	if !slices.IsSorted(got) || len(got) != 2 || len(others) != 6 {
+		t.Errorf("its events came as %v", got)
+	}
+}
+
+// TestAfterThreeDaysDeadNothingIsLost: what an endpoint did not take in three days is kept; once it is on again it gets all of it,
+// in the order of each journey, and a human had been asked to tell the partner another way.
+func TestAfterThreeDaysDeadNothingIsLost(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	s.work()
+	made := s.subscribes(partner, e.URL, "")
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+	e.answer(func(*http.Request, []byte) int { return http.StatusBadGateway })
+	var journeys []string
+	tried := 0
+	for hours := 0; hours <= 84; hours += 12 {
+		s.clock.Set(time.Duration(hours) * time.Hour)
+		if hours < 48 {
+			journey, offer := s.offers(partner)
+			s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+			journeys = append(journeys, journey)
+		}
+		testkit.Eventually(t, "another attempt, or it is off", func() bool { return len(e.all()) > tried || s.state(partner, made.ID) == off })
+		tried = len(e.all())
+	}
+	testkit.Eventually(t, "it is off", func() bool {
+		s.clock.Set(s.clock.Offset() + time.Hour)
+		return s.state(partner, made.ID) == off
+	})
+	if got := len(e.taken()); got != 0 {
+		t.Fatalf("%d were taken", got)
+	}
+	s.offers(partner) // while it is off
+	e.answer(nil)
+	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/state", `{"on":true}`, nil); status != http.StatusOK {
+		t.Fatalf("turning it on answered %d", status)
+	}
+	testkit.Eventually(t, "all come", func() bool { return len(e.taken()) == 2*len(journeys)+1 })
+	got := e.taken()
+	slices.SortFunc(got, func(a, b string) int { return strings.Compare(sequence(t, a), sequence(t, b)) })
+	if fed := s.fed(partner); !reflect.DeepEqual(got, fed) {
+		t.Errorf("taken %v, and the log holds %v", got, fed)
+	}
+	for _, journey := range journeys {
+		if n := s.said(journey, schemas.DeliveryFailed); n != 1 {
+			t.Errorf("delivery.failed was said %d times of a journey", n)
+		}
+	}
+}
+
+// TestWhatAnEndpointSaysIsHeeded: gone ends sending and keeps what comes; later is waited for; a pause drops nothing.
+func TestWhatAnEndpointSaysIsHeeded(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct {
+		status int
+		then   func(s *site, partner, id string)
+	}{
+		"gone": {http.StatusGone, func(s *site, partner, id string) {
+			testkit.Eventually(s.t, "it is off", func() bool { return s.state(partner, id) == off })
+			s.ask(partner, "POST", "/api/subscriptions/"+id+"/state", `{"on":true}`, nil)
+		}},
+		"later":      {http.StatusTooManyRequests, func(*site, string, string) {}},
+		"redirected": {http.StatusFound, func(*site, string, string) {}},
+		"paused": {http.StatusInternalServerError, func(s *site, partner, id string) {
+			s.ask(partner, "POST", "/api/subscriptions/"+id+"/state", `{"on":false}`, nil)
+			s.offers(partner)
+			s.ask(partner, "POST", "/api/subscriptions/"+id+"/state", `{"on":true}`, nil)
+		}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+			s.work()
+			made := s.subscribes(partner, e.URL, "")
+			testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+			e.answer(func(*http.Request, []byte) int { return tc.status })
+			s.offers(partner)
+			testkit.Eventually(t, "it answers", func() bool { return len(e.all()) == 1 })
+			e.answer(nil)
+			tc.then(s, partner, made.ID)
+			s.takes(e, len(s.fed(partner)))
+			got := e.taken()
+			slices.SortFunc(got, func(a, b string) int { return strings.Compare(sequence(t, a), sequence(t, b)) })
+			if fed := s.fed(partner); !reflect.DeepEqual(got, fed) {
+				t.Errorf("taken %v, and the log holds %v", got, fed)
+			}
+		})
+	}
+}
+
+// TestNothingIsSentWithoutAYes: an endpoint that does not agree, or that is inside, gets nothing but the question.
+func TestNothingIsSentWithoutAYes(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	asked := make(chan struct{}, 100)
+	e.answer(func(r *http.Request, _ []byte) int {
+		if r.Method == http.MethodOptions {
+			asked <- struct{}{}
+		}
+		return http.StatusForbidden
+	})
+	s.work()
+	made := s.subscribes(partner, e.URL, "")
+	s.offers(partner)
+	<-asked
+	if s.state(partner, made.ID) != pending || len(e.all()) != 0 {
+		t.Errorf("an endpoint that did not agree is %s and got %v", s.state(partner, made.ID), e.all())
+	}
+	inside, other := newSite(t, Config{}), newEndpoint(t)
+	inside.work()
+	made = inside.subscribes(partner, other.URL, "")
+	testkit.Eventually(t, "why nothing is sent is shown", func() bool {
+		var shown subscriptionShown
+		inside.ask(partner, "GET", "/api/subscriptions/"+made.ID, "", &shown)
+		return shown.State == pending && shown.Because == notAllowed
+	})
+}
+
+// TestOffersComeToTheirPartners: by webhook, or by asking the feed or the stream on from where an offer was read; said once. What has
+// not come in time is said too.
+func TestOffersComeToTheirPartners(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{Allow: loopback()}), clock.NewRandomID()
+	journey, _ := s.offers(partner)
+	var p feedPage
+	for range 2 {
+		s.ask(partner, "GET", "/api/feed", "", &p)
+	}
+	if n := s.said(journey, schemas.DeliveryMade); n != 0 || len(p.Items) != 1 {
+		t.Errorf("reading alone says that it came, %d times (%d items)", n, len(p.Items))
+	}
+	for range 2 {
+		s.ask(partner, "GET", "/api/feed?after="+p.Next, "", nil)
+	}
+	if n := s.said(journey, schemas.DeliveryMade); n != 1 {
+		t.Errorf("that it came is said %d times", n)
+	}
+	untold, _ := s.offers(partner)
+	s.due("untold")
+	if n := s.said(untold, schemas.DeliveryFailed); n != 0 {
+		t.Errorf("at once it is said %d times that an offer did not come", n)
+	}
+	s.clock.Set(3*time.Hour + time.Minute)
+	for range 2 {
+		s.due("untold")
+	}
+	if n := s.said(untold, schemas.DeliveryFailed); n != 1 {
+		t.Errorf("after three hours it is said %d times that an offer did not come", n)
+	}
+	if n := s.said(journey, schemas.DeliveryFailed); n != 0 {
+		t.Errorf("of one that came it is said %d times that it did not", n)
+	}
+}
+
+// TestAPartnerSeesItsOwnAlone: everything that another partner has is tried, and nothing is shown or changed.
+func TestAPartnerSeesItsOwnAlone(t *testing.T) {
+	t.Parallel()
+	s, partner, other, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), clock.NewRandomID(), newEndpoint(t)
+	made := s.subscribes(partner, e.URL, "")
+	_, offer := s.offers(partner)
+	fed := s.fed(partner)
+	if bodies := s.fed(other); len(bodies) != 0 {
+		t.Errorf("another partner reads %v", bodies)
+	}
+	base := "/api/subscriptions/" + made.ID
+	for _, request := range [][3]string{{"GET", base, ""}, {"DELETE", base, ""}, {"GET", base + "/attempts", ""}, {"POST", base + "/secret", ""},
+		{"POST", base + "/state", `{"on":false}`}, {"POST", base + "/again", `{"all":true}`}, {"POST", base + "/test", ""}} {
+		if status := s.ask(other, request[0], request[1], request[2], nil); status != http.StatusNotFound {
+			t.Errorf("%s %s answers another partner %d", request[0], request[1], status)
+		}
+	}
+	var list struct{ Items []subscriptionShown }
+	if s.ask(other, "GET", "/api/subscriptions", "", &list); len(list.Items) != 0 {
+		t.Errorf("another partner lists %v", list.Items)
+	}
+	if status := s.ask("RXX", "GET", "/api/feed", "", nil); status != http.StatusForbidden {
+		t.Errorf("an organisation that is no partner is answered %d", status)
+	}
+	if s.state(partner, made.ID) != pending || len(fed) != 1 || !strings.Contains(fed[0], offer) {
+		t.Errorf("the endpoint is %s, the feed %v", s.state(partner, made.ID), fed)
+	}
+}
+
+// TestACursorThatDoesNotFitIsToldSo, and where to begin again.
+func TestACursorThatDoesNotFitIsToldSo(t *testing.T) {
+	t.Parallel()
+	s, partner := newSite(t, Config{}), clock.NewRandomID()
+	s.offers(partner)
+	for after, want := range map[string]int{"": 200, "0-0": 200, "0-1": 200, "0-2": 410, "1-1": 410, "x": 400, "0-": 400, "-1-1": 400} {
+		var p struct{ Begin string }
+		if status := s.ask(partner, "GET", "/api/feed?after="+after, "", &p); status != want || want == 410 && p.Begin != "0-0" {
+			t.Errorf("after=%s answers %d, begin %q", after, status, p.Begin)
+		}
+	}
+	if _, err := s.pool.Exec(t.Context(), `update incarnation set number = 7`); err != nil {
+		t.Fatal(err)
+	}
+	var p struct{ Begin string }
+	if status := s.ask(partner, "GET", "/api/feed?after=0-1", "", &p); status != 410 || p.Begin != "7-0" {
+		t.Errorf("after a restore a cursor answers %d, begin %q", status, p.Begin)
+	}
+}
+
+// TestEventsAreSentAgain: one by its id, what came after a cursor, a test; each with the id and the body it had.
+func TestEventsAreSentAgain(t *testing.T) {
+	t.Parallel()
+	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+	s.offers(partner)
+	s.work()
+	made := s.subscribes(partner, e.URL, `,"types":["`+string(schemas.OfferSent)+`"]`)
+	testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+	s.offers(partner)
+	testkit.Eventually(t, "the newer one comes", func() bool { return len(e.taken()) == 1 })
+	first := e.all()[0]
+	base := "/api/subscriptions/" + made.ID
+	s.ask(partner, "POST", base+"/again", fmt.Sprintf(`{"event":%q}`, first.id), nil)
+	testkit.Eventually(t, "it comes again", func() bool { return len(e.taken()) == 2 })
+	if again := e.all()[1]; again.id != first.id || again.body != first.body {
+		t.Errorf("it came again as %v", again)
+	}
+	s.ask(partner, "POST", base+"/again", `{"all":true}`, nil)
+	testkit.Eventually(t, "both come, the older one too", func() bool { return len(e.taken()) == 4 })
+	var shown subscriptionShown
+	s.ask(partner, "POST", base+"/test", "", &shown)
+	testkit.Eventually(t, "the test comes", func() bool { return slices.ContainsFunc(e.all(), func(r received) bool { return r.id == shown.Event }) })
+	var attempts struct{ Items []attemptRow }
+	testkit.Eventually(t, "all attempts are listed", func() bool {
+		s.ask(partner, "GET", base+"/attempts", "", &attempts)
+		return len(attempts.Items) == 5 && !slices.ContainsFunc(attempts.Items, func(a attemptRow) bool { return a.Outcome != cameThrough })
+	})
+}
+
+// TestWhatFollowsFromAnAttempt: the ladder, Retry-After, and when it is given up.
+func TestWhatFollowsFromAnAttempt(t *testing.T) {
+	t.Parallel()
+	at := time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
+	for number, want := range []time.Duration{1: 5 * time.Second, 2: 5 * time.Minute, 3: 30 * time.Minute, 4: 2 * time.Hour, 5: 5 * time.Hour, 6: 10 * time.Hour, 7: 12 * time.Hour, 8: 12 * time.Hour} {
+		if number == 0 {
+			continue
+		}
+		for _, jitter := range []float64{0, 1} {
+			r := resultOf(parcel{Number: number, First: at}, 500, refusedIt, 0, 0, at, jitter)
+			if wait := r.DueAt.Sub(at); wait < want || wait > want*6/5+1 || r.State != stateWaiting {
+				t.Errorf("after %d attempts it waits %v (%s)", number, wait, r.State)
+			}
+		}
+	}
+	if r := resultOf(parcel{Number: 9, First: at.Add(-65 * time.Hour)}, 500, refusedIt, 0, 0, at, 0); r.State != stateGivenUp {
+		t.Errorf("after three days it is %s", r.State)
+	}
+	for header, want := range map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-5": 0, "999999999": mostRetryAfter, "soon": 0,
+		at.Add(time.Hour).Format(http.TimeFormat): time.Hour, at.Add(-time.Hour).Format(http.TimeFormat): 0} {
+		if got := retryAfter(header, at); got != want {
+			t.Errorf("Retry-After %q is %v, want %v", header, got, want)
+		}
+	}
+	if r := resultOf(parcel{Number: 1, First: at}, 429, tooMany, time.Hour, 0, at, 0); r.DueAt.Before(at.Add(time.Hour)) || r.Rest.Before(at.Add(time.Hour)) {
+		t.Errorf("asked to wait for an hour it comes %v, and its endpoint rests until %v", r.DueAt, r.Rest)
+	}
+}
