@@ -54,7 +54,9 @@ var bodies = map[string]string{
 	"PUT /api/partners/{id}/capacity": `{"weekly":1}`, "PUT /api/partners/{id}/agreement": `{"from":"DAY","until":"DAY","outwardName":"Northgate","safeguarding":"the desk"}`,
 	"PUT /api/partners/{id}/holidays": `{"holidays":[]}`, "PUT /api/partners/{id}/pause": `{"until":""}`, "PUT /api/partners/{id}/notice": `{"by":"none"}`,
 	"POST /api/organisations/{id}/going-live": `{"confirm":true}`,
-	"POST /api/sessions/{id}/end":             ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
+	"POST /api/subscriptions":                 `{"url":"https://partner.example/hook"}`, "POST /api/subscriptions/{id}/secret": ``,
+	"POST /api/subscriptions/{id}/state": `{"on":false}`, "POST /api/subscriptions/{id}/again": `{"all":true}`, "POST /api/subscriptions/{id}/test": ``,
+	"POST /api/sessions/{id}/end": ``, "POST /api/services/{id}/told": `{}`, "POST /api/services/{id}/dead-line": `{}`,
 }
 
 // known is somebody of whom intake keeps everything it can keep, on a journey.

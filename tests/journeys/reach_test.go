@@ -260,7 +260,7 @@ func (w *walk) target(a asked) string {
 		return trusted
 	case schemas.AboutOrganisation:
 		return "RXX"
-	case schemas.AboutSession:
+	case schemas.AboutSession, schemas.AboutEndpoint:
 		return clock.NewRandomID()
 	case schemas.AboutHelp:
 		return w.help
@@ -370,6 +370,9 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 	if a.route.Thing() == schemas.AboutSession {
 		id = w.sessionOf(*who, a.own)
 	}
+	if a.route.Thing() == schemas.AboutEndpoint {
+		id = w.endpointOf(*who, a.own)
+	}
 	if strings.HasSuffix(a.route.Pattern, "/person") && a.own && a.route.Allows(a.role) {
 		w.claimed(id, *who)
 	}
@@ -461,6 +464,20 @@ func (w *walk) sessionOf(who principal.Principal, own bool) (id string) {
 	}
 	w.AskAs(who, http.MethodGet, "/api/sessions", "", nil) // signs in
 	w.one(&id, `select id::text from gateway.session where organisation = $1 and subject = $2 limit 1`, who.Organisation, who.Subject)
+	return id
+}
+
+// endpointOf is an endpoint of a partner, or of another.
+func (w *walk) endpointOf(who principal.Principal, own bool) string {
+	w.t.Helper()
+	partner, id := who.Organisation, clock.NewID(time.Now())
+	if !own || who.Role != string(schemas.Partner) {
+		partner = clock.NewRandomID()
+	}
+	if _, err := w.Admin().Exec(w.t.Context(), `insert into delivery.subscription (id, partner, url, types, state, because, secret, taken, next_at, created_at)
+		values ($1::text::uuid, $2::text::uuid, 'https://partner.example/', '{}', 'paused', '', 'x', 0, now(), now())`, id, partner); err != nil {
+		w.t.Fatal(err)
+	}
 	return id
 }
 

@@ -328,7 +328,11 @@ func (s *System) askOnce(headers http.Header, method, path, contentType string, 
 		s.t.Fatal(err)
 	}
 	defer func() { _ = response.Body.Close() }()
-	answer, err := io.ReadAll(response.Body)
+	var text io.Reader = response.Body
+	if strings.HasPrefix(response.Header.Get("Content-Type"), "text/event-stream") {
+		text = io.LimitReader(text, int64(len("retry: 2000"))) // a stream goes on
+	}
+	answer, err := io.ReadAll(text)
 	if err != nil {
 		s.t.Fatal(err)
 	}
