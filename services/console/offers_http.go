@@ -196,7 +196,7 @@ func (s *Console) showOffer(w http.ResponseWriter, r *http.Request) error {
 func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.Principal, o offer, who *identity) again {
 	return func(status int, f filledIn, more ...problemView) error {
 		partner := p.Role == string(schemas.Partner)
-		page := offerPageView{offerView: s.viewOffer(o, p.Role), MayLook: partner && o.Journey != "", StaffLook: !partner && opens("POST", "/journeys/{id}/who", p.Role),
+		page := offerPageView{offerView: s.viewOffer(o, p.Role), MayLook: partner && o.Journey != "" && o.State != "waiting", StaffLook: !partner && opens("POST", "/journeys/{id}/who", p.Role),
 			Acts: formsOf("/offers/"+url.PathEscape(o.ID), "this offer", clock.NewRandomID(), o.Actions, f), Help: helpOn(p.Role, "offers", o.ID, "")}
 		for _, q := range o.Questions {
 			reply := "Not answered yet"
@@ -206,7 +206,7 @@ func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.
 			page.Questions = append(page.Questions, factView{wordsFor(valueWords, q.About) + ", " + shortTime(q.AskedAt, s.zone), reply})
 		}
 		for _, c := range o.Considered {
-			page.Considered = append(page.Considered, factView{c.Name, map[bool]string{true: "Asked. "}[c.Asked] + c.Why})
+			page.Considered = append(page.Considered, factView{c.Name, map[bool]string{true: "Asked. "}[c.Asked] + wordsFor(consideredWords, c.Why)})
 		}
 		if who != nil {
 			page.Who = viewIdentity(*who)

@@ -381,6 +381,9 @@ var offerStates = map[string]string{
 	"completed":    "Completed",
 }
 
+// consideredWords say why an organisation is asked, or is not; another code is shown as it reads.
+var consideredWords = map[string]string{"fits": "It could take the person on", "not-open": "Its own criteria do not leave it open"}
+
 // knownWords say who outside knows of an offer.
 var knownWords = map[string]string{"nobody": "Nobody outside has been told yet", "channel": "It is on its way: nobody there has said that they have it", "partner": "The organisation has it"}
 

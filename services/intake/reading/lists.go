@@ -253,7 +253,32 @@ func (r *ListRow) read(header, fields []string, organisation string) {
 		return
 	}
 	r.Data.Referral = "list " + r.Data.Visit
-	r.Faults = append(r.Faults, schemas.ValidateReferralSubmitted(r.Data)...)
+	for _, f := range schemas.ValidateReferralSubmitted(r.Data) {
+		r.Faults = append(r.Faults, ofColumn(f))
+	}
+}
+
+// columnsOf are the columns that fill what a fault points at, with words for whoever keeps the list: they know their
+// columns, and not the members of an event.
+var columnsOf = []struct{ pointer, column, words string }{
+	{"/visit", "visit", "the visit number"}, {"/person/localId", "local_id", "the hospital number"}, {"/person/nhsNumberVerified", "nhs_number_verified", "whether the NHS number is verified"},
+	{"/person/nhsNumber", "nhs_number", "the NHS number"}, {"/person/familyName", "family_name", "the family name"}, {"/person/givenName", "given_name", "the given name"},
+	{"/person/birthDate", "birth_date", "the date of birth"}, {"/person/phone", "phone", "the telephone number"}, {"/person/email", "email", "the email address"},
+	{"/person/address", "address", "the address"}, {"/person/postcode", "postcode", "the postcode"}, {"/reasons", "reason", "the reason"}, {"/leftAt", "left_at", "when they left"},
+	{"/facts/assessment", "assessment", "the assessment"}, {"/under18", "under_18", "whether they are under 18"}, {"/told", "told", "what they were told"},
+	{"/safeContact/channel", "safe_channel", "the safe way to reach them"}, {"/safeContact/value", "safe_contact", "the safe number or address"},
+	{"/safeContact/confirmed", "safe_confirmed", "whether they said that it is safe"}, {"/consents", "follow_up", "what they said yes or no to"}, {"/person", "local_id", "who it is about"},
+}
+
+// ofColumn says what is wrong in the words of the list: by its column, never by a path of the event that it becomes.
+func ofColumn(f schemas.Fault) schemas.Fault {
+	for _, c := range columnsOf {
+		if f.Pointer == c.pointer || strings.HasPrefix(f.Pointer, c.pointer+"/") {
+			f.Pointer, f.Problem = "/"+c.column, c.words+" "+f.Problem
+			return f
+		}
+	}
+	return f
 }
 
 // Reconciled is what became of a row.

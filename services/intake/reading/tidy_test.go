@@ -33,3 +33,25 @@ func decode(text []byte, into *any) error {
 	decoder.UseNumber()
 	return decoder.Decode(into)
 }
+
+// TestARefusedRowSpeaksOfItsColumns: whoever keeps a list knows its columns, and no path of an event.
+func TestARefusedRowSpeaksOfItsColumns(t *testing.T) {
+	t.Parallel()
+	const list = "visit,local_id,family_name,given_name,birth_date,nhs_number,under_18,assessment,safe_channel,safe_contact,left_at\n" +
+		"V1,L1,Examplewood,Rowan,1990-02-31,1234567890,maybe,somehow,pigeon,,2026-03-02T02:41:00Z\n"
+	rows, err := ReadList("RXX", []byte(list), "")
+	if err != nil || len(rows) != 1 || len(rows[0].Faults) < 4 {
+		t.Fatalf("%v: %+v", err, rows)
+	}
+	for _, f := range rows[0].Faults {
+		column := strings.TrimPrefix(f.Pointer, "/")
+		if column != "" && listColumns[column] == nil || strings.Contains(f.String(), "/person") || strings.Contains(f.String(), "facts/") {
+			t.Errorf("a row is refused with %q", f)
+		}
+	}
+	for _, c := range columnsOf {
+		if listColumns[c.column] == nil || c.words == "" {
+			t.Errorf("%s leads to no column: %+v", c.pointer, c)
+		}
+	}
+}
