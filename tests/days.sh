@@ -25,8 +25,9 @@ fi
 # FAST=1 takes the pure rules alone, without a database, in minutes.
 select=(-skip 'Interleaving|MemoryStaysFlat|Hostile|UnderLoad|Killed|Rebuild')
 if [ "${FAST:-}" = 1 ]; then
-  packages=(footbridge/libs/calendar footbridge/libs/clock footbridge/services/followup footbridge/services/bridging footbridge/services/intake)
-  select=(-run 'Window|Calendar|Holiday|Weekday|KeptApartByTime|Birthday|CannotBeTrue')
+  packages=(footbridge/libs/calendar footbridge/libs/clock footbridge/services/followup footbridge/services/bridging footbridge/services/journey
+    footbridge/services/intake)
+  select=(-run 'Window|Calendar|Holiday|Weekday|KeptApartByTime|Birthday|CannotBeTrue|Rhythm|CallsFall|OnlyEverPlaced|WhoIsOnCall|HardDays|TheListIsByStep')
 fi
 for today in "$@"; do
   (FOOTBRIDGE_TEST_TODAY=$today
