@@ -7,6 +7,7 @@ import (
 	cryptorand "crypto/rand"
 	"encoding/binary"
 	"encoding/hex"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -25,16 +26,113 @@ func Real() Clock { return real{} }
 
 // Shifted is a clock that runs ahead of (or behind) the real one by an offset that can be changed while it runs.
 // The zero value has no offset.
-type Shifted struct{ offset atomic.Int64 }
+type Shifted struct {
+	offset atomic.Int64
+
+	mu        sync.Mutex
+	sets      int           // how often it was set
+	moved     chan struct{} // closed by the next Set; nil while nobody waits for it
+	followers map[*Follower]struct{}
+}
 
 // Now returns the real time plus the offset.
 func (s *Shifted) Now() time.Time { return time.Now().UTC().Add(time.Duration(s.offset.Load())) }
 
-// Set moves the clock to run by offset ahead of the real one; a negative offset runs behind.
-func (s *Shifted) Set(offset time.Duration) { s.offset.Store(int64(offset)) }
+// Set moves the clock to run by offset ahead of the real one; a negative offset runs behind. Followers look again.
+func (s *Shifted) Set(offset time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.offset.Store(int64(offset))
+	s.sets++
+	if s.moved != nil {
+		close(s.moved)
+		s.moved = nil
+	}
+}
 
 // Offset returns how far the clock is ahead of the real one.
 func (s *Shifted) Offset() time.Duration { return time.Duration(s.offset.Load()) }
+
+// Machine is the time of the machine's own clock.
+func (s *Shifted) Machine() time.Time { return time.Now().UTC() }
+
+// Follow makes a follower, which counts for Settled until it leaves.
+func (s *Shifted) Follow() *Follower {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f := &Follower{clock: s, done: -1}
+	if s.followers == nil {
+		s.followers = map[*Follower]struct{}{}
+	}
+	s.followers[f] = struct{}{}
+	return f
+}
+
+// Machine is the clock of the machine itself: promises to people follow the clock that a test moves, while rates, leases and
+// signatures follow this one.
+func Machine(c Clock) Clock {
+	if moved, ok := c.(interface{ Machine() time.Time }); ok {
+		return machine(moved.Machine)
+	}
+	return c
+}
+
+type machine func() time.Time
+
+func (now machine) Now() time.Time { return now() }
+
+// Settled says whether every follower has looked since the clock was last set.
+func (s *Shifted) Settled() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for f := range s.followers {
+		if f.done != s.sets {
+			return false
+		}
+	}
+	return true
+}
+
+// Follower is a loop that looks at intervals of real time for what has fallen due. Where the clock is moved it looks at
+// once, and says when it has. A nil one follows the real clock, which nobody moves.
+type Follower struct {
+	clock         *Shifted
+	looking, done int
+}
+
+// Look begins a look, and returns what is closed when the clock is moved after it.
+func (f *Follower) Look() <-chan struct{} {
+	if f == nil {
+		return nil
+	}
+	f.clock.mu.Lock()
+	defer f.clock.mu.Unlock()
+	if f.clock.moved == nil {
+		f.clock.moved = make(chan struct{})
+	}
+	f.looking = f.clock.sets
+	return f.clock.moved
+}
+
+// Looked ends a look that found nothing more.
+func (f *Follower) Looked() {
+	if f == nil {
+		return
+	}
+	f.clock.mu.Lock()
+	defer f.clock.mu.Unlock()
+	f.done = f.looking
+}
+
+// Leave ends the following.
+func (f *Follower) Leave() {
+	if f == nil {
+		return
+	}
+	f.clock.mu.Lock()
+	defer f.clock.mu.Unlock()
+	delete(f.clock.followers, f)
+}
 
 // newest is the time part of the id that NewID made last: milliseconds since 1970, then 12 bits of their fraction.
 var newest atomic.Uint64

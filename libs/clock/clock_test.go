@@ -53,6 +53,41 @@ func TestAShiftedClockRunsAhead(t *testing.T) {
 	}
 }
 
+func TestAMovedClockIsSettledWhenAllThatFollowItHaveLooked(t *testing.T) {
+	t.Parallel()
+	var c clock.Shifted
+	first, second := c.Follow(), c.Follow()
+	c.Set(time.Hour)
+	moved := first.Look()
+	first.Looked()
+	if c.Settled() {
+		t.Error("the second has not looked")
+	}
+	second.Leave()
+	if !c.Settled() {
+		t.Error("who has left is waited for")
+	}
+	second = c.Follow()
+	second.Look()
+	c.Set(2 * time.Hour)
+	select {
+	case <-moved:
+	default:
+		t.Error("who waits is not told that the clock was moved")
+	}
+	second.Looked() // what it looked at was the time before
+	if c.Settled() {
+		t.Error("a look that began before the clock was moved counts")
+	}
+	for _, f := range []*clock.Follower{first, second, nil} {
+		f.Look()
+		f.Looked()
+	}
+	if !c.Settled() {
+		t.Error("all have looked")
+	}
+}
+
 func TestIDsMadeInTurnSortInThatTurn(t *testing.T) {
 	moment := time.Date(2031, 2, 3, 4, 5, 6, 7_000, time.UTC)
 	for _, step := range []time.Duration{0, time.Nanosecond, time.Microsecond, time.Second} {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/pg"
 )
 
@@ -21,11 +22,7 @@ const clockEvery = 5 * time.Second
 
 // machineNow is the time of the machine's own clock: without the offset that the processes of a test system share.
 func (f *Flow) machineNow() time.Time {
-	now := f.cfg.Clock.Now()
-	if shared, ok := f.cfg.Clock.(interface{ Offset() time.Duration }); ok {
-		now = now.Add(-shared.Offset())
-	}
-	return now
+	return clock.Machine(f.cfg.Clock).Now()
 }
 
 // agreed is a moment at which this process's clock and the database's agreed, by the one and by the process's monotonic

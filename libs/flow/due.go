@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/pg"
 )
 
@@ -102,11 +103,18 @@ func (a *postponed) count() int {
 	return len(a.until)
 }
 
-// loop calls once each period, on every wake, and again at once while it says so. An error is waited out.
+// loop calls once each period, on every wake, and again at once while it says so; where a test moves its clock, at once
+// too. An error is waited out.
 func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake <-chan struct{}, once func() (again bool, err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
+	var follower *clock.Follower
+	if shifted, ok := f.cfg.Clock.(interface{ Follow() *clock.Follower }); ok {
+		follower = shifted.Follow()
+	}
+	defer follower.Leave()
 	for ctx.Err() == nil {
+		moved := follower.Look()
 		again, err := once()
 		if err != nil && ctx.Err() == nil {
 			f.faults.set(name, err)
@@ -117,8 +125,12 @@ func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake 
 		if again && err == nil {
 			continue
 		}
+		if err == nil {
+			follower.Looked()
+		}
 		select {
 		case <-ctx.Done():
+		case <-moved:
 		case <-wake:
 		case <-tick.C:
 		}

@@ -5,17 +5,22 @@ package main
 import (
 	"os"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
 	"footbridge/libs/clock"
 )
 
-// systemClock is the machine's clock, moved by FOOTBRIDGE_CLOCK_OFFSET for a whole test system, and by what stands in
-// the file FOOTBRIDGE_CLOCK_FILE for this process alone, as if somebody set its machine's clock while it runs. Only
-// builds with failpoints have it: a release cannot be told another time.
-func systemClock() clock.Clock {
+// systemClock is the machine's clock, or another for a test: by FOOTBRIDGE_CLOCK_OFFSET moved for a whole test system; by
+// the file FOOTBRIDGE_CLOCK_STEERED one that shows the instant in there and hardly goes on until that changes; by the file
+// FOOTBRIDGE_CLOCK_FILE wrong by what stands in there for this process alone, as if somebody set its machine's clock while
+// it runs. Only builds with failpoints have it: a release cannot be told another time.
+var systemClock = sync.OnceValue(func() clock.Clock {
 	offset, err := time.ParseDuration(os.Getenv("FOOTBRIDGE_CLOCK_OFFSET"))
+	if steered := os.Getenv("FOOTBRIDGE_CLOCK_STEERED"); steered != "" {
+		return steeredBy(steered)
+	}
 	if err != nil {
 		return clock.Real()
 	}
@@ -30,9 +35,9 @@ func systemClock() clock.Clock {
 		}()
 	}
 	return shifted
-}
+})
 
-// leaping is a clock that can be set wrong; its Offset is what the whole system knows of.
+// leaping is a clock that can be set wrong.
 type leaping struct {
 	clock.Shifted
 	wrong atomic.Int64
@@ -41,8 +46,63 @@ type leaping struct {
 // Now is the time by the wrong clock.
 func (l *leaping) Now() time.Time { return l.Shifted.Now().Add(time.Duration(l.wrong.Load())) }
 
+// Machine is what the wrong clock of the machine shows.
+func (l *leaping) Machine() time.Time {
+	return l.Shifted.Machine().Add(time.Duration(l.wrong.Load()))
+}
+
 func (l *leaping) read(file string) {
 	text, _ := os.ReadFile(file) // none: the clock is right
 	by, _ := time.ParseDuration(strings.TrimSpace(string(text)))
 	l.wrong.Store(int64(by))
+}
+
+// steered is a clock that a test holds. It goes on by a thousandth of real time, so that a slow machine makes nothing late.
+type steered struct {
+	clock.Shifted
+	held  atomic.Pointer[instant]
+	shown string
+}
+
+type instant struct{ at, since time.Time }
+
+const slower = 1000
+
+func (s *steered) Now() time.Time {
+	held := s.held.Load()
+	return held.at.Add(time.Since(held.since) / slower)
+}
+
+// steeredBy is a clock that follows a file, an instant and a number: the clock is set whenever it changes. When all that
+// waits for a time has looked since, the same text is put into a file beside it whose name ends in .settled.
+func steeredBy(file string) clock.Clock {
+	s := &steered{}
+	s.held.Store(&instant{time.Now().UTC(), time.Now()})
+	s.follow(file)
+	go func() {
+		for range time.Tick(2 * time.Millisecond) {
+			s.follow(file)
+		}
+	}()
+	return s
+}
+
+func (s *steered) follow(file string) {
+	text, _ := os.ReadFile(file)
+	written, _, _ := strings.Cut(string(text), " ")
+	at, err := time.Parse(time.RFC3339Nano, written)
+	switch {
+	case err != nil:
+		return
+	case string(text) != s.shown:
+		if now := s.Now(); s.shown == "" || at.After(now) {
+			s.held.Store(&instant{at.UTC(), time.Now()})
+		}
+		s.shown = string(text)
+		s.Set(0)
+	case s.Settled():
+		if settled, _ := os.ReadFile(file + ".settled"); string(settled) != s.shown {
+			_ = os.WriteFile(file+".settled", text, 0o600)
+		}
+	}
 }

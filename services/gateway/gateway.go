@@ -121,8 +121,8 @@ func New(c Config) (*Gateway, error) {
 	g.systems = g.limiter(c.Rates.Systems)
 	g.people = g.limiter(c.Rates.People)
 	g.unknown = g.limiter(c.Rates.Unknown)
-	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, c.Clock, g.addressOf)
-	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, c.Clock, func(*http.Request) string { return "" })
+	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, clock.Machine(c.Clock), g.addressOf)
+	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, clock.Machine(c.Clock), func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := g.crossing.AddTrustedOrigin(origin); err != nil {
@@ -153,7 +153,7 @@ func withDefaults(c Config) Config {
 }
 
 func (g *Gateway) limiter(perSecond float64) *httpx.Limiter {
-	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), g.config.Clock, g.callerKey)
+	return httpx.NewLimiter(perSecond, max(1, int(2*perSecond)), clock.Machine(g.config.Clock), g.callerKey)
 }
 
 // register adds a handler for each line of the route table, and one for all else.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"sync"
 	"testing"
 	"time"
 
@@ -16,8 +17,23 @@ import (
 	"footbridge/libs/testkit"
 )
 
-// binary is the program under test, built once.
-var binary string
+// binary is the program under test, built once; folder is where, and where steered builds the one whose clock a test
+// holds.
+var binary, folder string
+
+var steeredBinary = sync.OnceValues(func() (string, error) {
+	at := filepath.Join(folder, "footbridge-steered")
+	return at, build(at, "-tags", "failpoints")
+})
+
+func build(at string, flags ...string) error {
+	command := exec.Command("go", append(append([]string{"build", "-o", at}, flags...), "footbridge/services/footbridge")...)
+	command.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := command.CombinedOutput(); err != nil {
+		return fmt.Errorf("building the program: %w\n%s", err, out)
+	}
+	return nil
+}
 
 // Main builds the program, decides where the servers come from and runs the tests: PostgreSQL in a container where a
 // Docker engine answers, the private one of libs/pg elsewhere; NATS is the program's own, which knows its users' keys.
@@ -32,16 +48,13 @@ func Main(m *testing.M) int {
 }
 
 func prepareAndRun(m *testing.M) (code int, err error) {
-	folder, err := os.MkdirTemp("", "footbridge-system-")
-	if err != nil {
+	if folder, err = os.MkdirTemp("", "footbridge-system-"); err != nil {
 		return 1, err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
 	binary = filepath.Join(folder, "footbridge")
-	build := exec.Command("go", "build", "-o", binary, "footbridge/services/footbridge")
-	build.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := build.CombinedOutput(); err != nil {
-		return 1, fmt.Errorf("building the program: %w\n%s", err, out)
+	if err := build(binary); err != nil {
+		return 1, err
 	}
 	stop, err := containers()
 	defer stop()

@@ -18,6 +18,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -65,6 +66,7 @@ type System struct {
 
 	process *exec.Cmd
 	own     []string // settings, as variables
+	clock   clock.Clock
 	bus     *bus.Conn
 	admin   *pgxpool.Pool
 
@@ -93,7 +95,13 @@ func Services() []pg.Service {
 // Start starts the program and returns when it is ready. What is to happen to its database before is done first.
 func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	t.Helper()
-	s := &System{t: t, StateDir: t.TempDir(), Log: &Log{}, Collector: newCollector(t), DB: testkit.Database(t, Services()...)}
+	return start(t, &System{t: t, StateDir: t.TempDir(), clock: clock.Real()}, binary, before...)
+}
+
+// start starts one that is prepared: further settings are its own.
+func start(t testing.TB, s *System, program string, before ...func(db *testkit.DB)) *System {
+	t.Helper()
+	s.Log, s.Collector, s.DB = &Log{}, newCollector(t), testkit.Database(t, Services()...)
 	for _, do := range before {
 		do(s.DB)
 	}
@@ -113,14 +121,14 @@ func Start(t testing.TB, before ...func(db *testkit.DB)) *System {
 	}
 	natsAddr := testkit.FreeAddr(t)
 	s.NATS = "nats://" + natsAddr
-	environment := append([]string(nil), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
+	environment := append(slices.Clone(s.own), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
 		"FOOTBRIDGE_TOKENS_FILE="+tokens, "FOOTBRIDGE_ORGANISATIONS=RYY,RZZ",
 		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
 	for name, url := range s.DB.URLs {
 		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)
 	}
-	s.process = exec.Command(binary, "dev")
+	s.process = exec.Command(program, "dev")
 	s.own = environment
 	s.process.Dir, s.process.Env = s.StateDir, append(os.Environ(), environment...)
 	s.process.Stdout, s.process.Stderr = s.Log, s.Log
@@ -268,7 +276,7 @@ func (s *System) signIns() *gateway.Sessions {
 	s.t.Helper()
 	s.once.Do(func() {
 		var err error
-		if s.sessions, err = gateway.NewSessions(s.DB.Pool(gateway.Name), clock.Real(), false); err != nil {
+		if s.sessions, err = gateway.NewSessions(s.DB.Pool(gateway.Name), s.clock, false); err != nil {
 			s.t.Error(err)
 		}
 	})
