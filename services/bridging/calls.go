@@ -36,6 +36,16 @@ type Try struct {
 	Written time.Time `json:"written"`
 }
 
+// tried is how often somebody rang; what we did not make is ours, and not counted.
+func tried(tries []Try) (n int) {
+	for _, t := range tries {
+		if t.Outcome != OutcomeNotMade {
+			n++
+		}
+	}
+	return n
+}
+
 // failed says that the person was not reached, and may be tried again.
 func (t Try) failed() bool {
 	return t.Outcome == OutcomeUnanswered || t.Outcome == OutcomeLeftMessage || t.Outcome == OutcomeOther
@@ -111,23 +121,30 @@ func (a Agreement) standing(tries []Try, journey string, busy map[calendar.Day]b
 		return callScheduled, false, 0
 	}
 	newest := tries[len(tries)-1]
+	again = calendar.DayOf(newest.At, zone) + 1 // none the same evening
 	switch newest.Outcome {
 	case OutcomeUnanswered, OutcomeLeftMessage, OutcomeOther:
+	case OutcomeNotMade: // ours to make good, as soon as it may be made
+		if _, _, ok := a.place(journey, again, 1, busy, zone); ok {
+			return callScheduled, false, again
+		}
+		return newest.Outcome, true, 0
 	default:
 		return newest.Outcome, true, 0
 	}
 	failed, first := 0, newest
 	for _, t := range slices.Backward(tries) {
-		if !t.failed() {
+		if !t.failed() && t.Outcome != OutcomeNotMade {
 			break
 		}
-		failed, first = failed+1, t
+		if t.failed() {
+			failed, first = failed+1, t
+		}
 	}
 	state = OutcomeUnanswered
 	if newest.Outcome == OutcomeOther {
 		state = OutcomeOther
 	}
-	again = calendar.DayOf(newest.At, zone) + 1 // none the same evening
 	on, _, ok := a.place(journey, again, failed+1, busy, zone)
 	if failed >= mostTries || !ok || on > calendar.DayOf(first.At, zone)+retryDays {
 		return state, true, 0

@@ -585,3 +585,21 @@ func TestWhatIsLateIsSpreadAndNoPromiseBroken(t *testing.T) {
 		}
 	}
 }
+
+// A call that we did not make is ours to make good: it stays the call ahead, on the next day that the person's hours allow.
+func TestACallThatWeDidNotMakeIsMadeOnTheNextDayAllowed(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{})
+	_, call, on := d.active(now)
+	shown := d.outcome(call, `{"outcome":"not-made","reason":"no-caller"}`)
+	if shown.Next == nil || shown.Next.Call != call || shown.Next.Try != 1 {
+		t.Fatalf("what follows is %+v", shown.Next)
+	}
+	if days := calendar.DayOf(shown.Next.DueAt, d.Service.zone) - calendar.DayOf(on, d.Service.zone); days < 1 || days > 4 {
+		t.Errorf("it is made %d days later", days)
+	}
+	d.at(shown.Next.DueAt)
+	if shown = d.outcome(call, `{"outcome":"unanswered"}`); shown.Next == nil || shown.Next.Call != call || shown.Next.Try != 2 {
+		t.Errorf("one that was not made counts as a try: %+v", shown.Next)
+	}
+}

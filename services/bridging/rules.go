@@ -347,7 +347,7 @@ func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.D
 	now := ahead
 	from := ahead.Nominal
 	if again > 0 {
-		from, now.Try = again, min(1+len(k.triesOf(ahead.ID)), mostTries)
+		from, now.Try = again, min(1+tried(k.triesOf(ahead.ID)), mostTries)
 	} else if ahead.Nominal > today && k.Agreed.next(plan.Anchor, ahead.Nominal-1) != ahead.Nominal { // another rhythm
 		from = k.Agreed.next(plan.Anchor, today)
 		now.Nominal = from

@@ -365,7 +365,7 @@ func story(t *rapid.T) []flow.Event {
 		case 3:
 			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
-			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
+			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
 				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes")})
 		case 5:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),

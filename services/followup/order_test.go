@@ -51,8 +51,8 @@ func story(t *rapid.T) []flow.Event {
 		case 3:
 			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
-			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentDeclined}).Draw(t, "answer"),
-				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes")})
+			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"), Organisation: rapid.SampledFrom([]string{"", "", partnersAB()[0].ID}).Draw(t, "to")})
 		case 5:
 			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
 				schemas.ContactStoppedData{})

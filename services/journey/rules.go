@@ -364,10 +364,11 @@ func dayOf(text string, at time.Time) calendar.Day {
 
 func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
 
-// callAhead says that a call is to be made: nothing has become of it, or it is tried again.
+// callAhead says that a call is to be made: nothing has become of it, or it is tried again, which whoever plans calls says
+// by planning it anew, whatever became of it before.
 func (s situation) callAhead() bool {
 	became := s.Outcomes[s.Call.ID]
-	return s.Call.At > 0 && (became.At == 0 || became.Again != "") && s.StopCall != s.Call.ID
+	return s.Call.At > 0 && (became.At < s.Call.At || became.Again != "") && s.StopCall != s.Call.ID
 }
 
 // bridged says that a service has been asked for what none offers as published, and has not said no.

@@ -459,10 +459,11 @@ func (k *JourneyState) current() (id string, v Visit, ok bool) {
 }
 
 // askFrom is when asking begins: when the visit became known, and again when a stop on contact was lifted, a clinician
-// had said who may be asked, an answer counted no more, or the journey went on after it was held or closed.
+// had said who may be asked, an answer counted no more, the person had said no to one partner and to nobody else, or the
+// journey went on after it was held or closed.
 func (k *JourneyState) askFrom() time.Time {
 	_, v, _ := k.current()
-	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When, k.Lapsed[schemas.PurposeFollowUp].When)
+	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When, k.Consents[schemas.PurposeFollowUp].Newest().When)
 }
 
 // cancelled returns the visit withdrawn last.

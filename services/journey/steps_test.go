@@ -629,3 +629,46 @@ func TestACallThatIsMovedIsMadeAtItsNewTime(t *testing.T) {
 		t.Errorf("%d calls are to be made", calls)
 	}
 }
+
+// TestACallThatIsTriedAgainIsAStepAgain: whatever became of it before, once it is planned anew somebody is to make it.
+func TestACallThatIsTriedAgainIsAStepAgain(t *testing.T) {
+	t.Parallel()
+	for name, became := range map[string]func(s *teller){
+		"somebody else answered": func(s *teller) { s.say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: "c1"}) },
+		"we did not make it":     func(s *teller) { s.say(schemas.CallNotMade, schemas.CallNotMadeData{Call: "c1", Reason: "no-caller"}) },
+		"nobody answered": func(s *teller) {
+			s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: "c1", Why: schemas.NoAnswer})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+			s.call("c1")
+			became(s)
+			again := s.at.Add(48 * time.Hour)
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c1", Plan: "pl", DueAt: again})
+			for _, e := range s.events {
+				tell(t, r, []flow.Event{e})
+			}
+			if step := theStep(t, r, stepCall); !step.DueAt.Equal(again) {
+				t.Errorf("it is to be made at %v, want %v", step.DueAt, again)
+			}
+		})
+	}
+}
+
+// TestAPersonIsAskedFromWhenTheySaidNoToOnePartner, and not from when they left, which may be weeks ago.
+func TestAPersonIsAskedFromWhenTheySaidNoToOnePartner(t *testing.T) {
+	t.Parallel()
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.discharge()
+	s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: "pa"})
+	s.at = s.at.Add(8 * 24 * time.Hour)
+	s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: "pa"})
+	for _, e := range s.events {
+		tell(t, r, []flow.Event{e})
+	}
+	if step := theStep(t, r, stepAskThePerson); step.DueAt.Before(s.at) {
+		t.Errorf("who said no on %v is to be asked by %v", s.at, step.DueAt)
+	}
+}
