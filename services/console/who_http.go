@@ -269,7 +269,7 @@ func (s *Console) showLook(w http.ResponseWriter, r *http.Request) error {
 func (s *Console) lookAgain(w http.ResponseWriter, r *http.Request, status int, f filledIn, page lookPage, more ...problemView) error {
 	page.form = lookForm().filled(f.entered, f.matters)
 	page.Request = clock.NewRandomID()
-	return s.show(w, r, status, "look", view{Title: "Look at a journey", Here: "/look", Problems: append(page.problems(), more...), Page: page})
+	return s.show(w, r, status, "look", view{Title: "Look at a journey", Here: "/look", Problems: append(page.problems(), more...), Separate: separateWords(""), Page: page})
 }
 
 func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {

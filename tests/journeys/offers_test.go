@@ -147,6 +147,13 @@ func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 	if !strings.Contains(shown, `"ageBand":"25-64"`) || strings.Contains(shown, "Offered") || strings.Contains(shown, o.journey) {
 		t.Errorf("before it has been taken on the partner sees %s", shown)
 	}
+	list := o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/offers", "", nil), http.StatusOK)
+	staff := o.must(o.Ask(schemas.Navigator, http.MethodGet, "/api/offers/"+offer, "", nil), http.StatusOK)
+	for who, text := range map[string]string{"a partner": shown, "its list": string(list.Body), "a navigator": string(staff.Body)} {
+		if !strings.Contains(text, `"separate":"This is separate from the hospital team's own follow-up, which is with the team at RXX."`) {
+			t.Errorf("%s is not told from what it is separate: %s", who, text)
+		}
+	}
 	o.must(o.identity(partner), http.StatusNotFound)
 	if again := o.must(o.says(partner, offer, "accept", `{}`), http.StatusOK); !strings.Contains(string(again.Body), o.journey) {
 		t.Errorf("a partner that has taken the offer on is not told the journey: %s", again.Body)
