@@ -92,6 +92,10 @@ func TestHowAPlanShouldStand(t *testing.T) {
 			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 			k.Contact.Apply(schemas.Answered{At: 3})
 		}, nil, Paused, "contact-stopped"},
+		"a death was reported, and a yes comes after it": {func(k *JourneyState) {
+			k.Contact.Apply(schemas.Answered{At: 2})
+			k.addConsent(calls, schemas.Answered{At: 3, Yes: true})
+		}, nil, Paused, "contact-stopped"},
 		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn"},
 		"a person's no outlasts a death's end": {func(k *JourneyState) {
 			k.addConsent(calls, schemas.Answered{At: 2, Yes: false})

@@ -101,7 +101,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			k.goOn(at, d.ReleasedOn)
 		}),
 		flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData, at int64) {
-			k.goOn(at, d.ReopenedOn)
+			k.reopen(at, d.ReopenedOn)
 		}),
 		flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 			k.Take(schemas.Transition{At: at, Held: true})

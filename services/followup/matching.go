@@ -82,6 +82,11 @@ func (k *JourneyState) sinceNow(o Offer, w Moment) bool {
 	return o.Visit == visit && (!goesOn || calendar.DayOf(o.EndedAt, w.Zone) >= from)
 }
 
+// sinceReopened says whether an offer was about a visit, since the journey was last reopened, however often it was held.
+func (k *JourneyState) sinceReopened(o Offer, visit string, w Moment) bool {
+	return o.Visit == visit && calendar.DayOf(o.EndedAt, w.Zone).String() >= k.Reopened.On
+}
+
 // before orders partners: those that fit first; the person's own order; one with an agreement before one without; who was
 // found open first; who is nearer; then rank and id, so that any order of the same decisions finds the same. How many others
 // a partner has does not order it: an offer would change hands with every other one. It decides once, between equals, when

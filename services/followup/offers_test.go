@@ -50,8 +50,8 @@ func (s *set) Now() time.Time {
 	return s.at
 }
 
-// Offset says that the machine's own clock is right: this one is set by the test.
-func (s *set) Offset() time.Duration { return time.Until(s.Now()) }
+// Machine says that the machine's own clock is right: this one is set by the test.
+func (s *set) Machine() time.Time { return clock.Real().Now() }
 
 func (s *set) to(at time.Time) {
 	s.mu.Lock()

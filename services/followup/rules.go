@@ -33,7 +33,10 @@ type JourneyState struct {
 	// GoesOn is the local day from which windows count again: the journey was held or closed before. A hold that follows
 	// does not change it before they are back.
 	GoesOn goesOn `json:"goesOn,omitzero"`
-	Facts  facts  `json:"facts,omitzero"`
+	// Reopened is the local day on which the journey was last reopened: what was completed before was of an earlier asking. A
+	// hold makes nothing of that.
+	Reopened goesOn `json:"reopened,omitzero"`
+	Facts    facts  `json:"facts,omitzero"`
 	// Delivered says of each offer how far it has come to its partner.
 	Delivered map[string]string `json:"delivered,omitempty"`
 }
@@ -48,6 +51,14 @@ func (k *JourneyState) goOn(at int64, day string) {
 	k.Take(schemas.Transition{At: at, From: day})
 	if schemas.Newer(at, &k.GoesOn.At) {
 		k.GoesOn.On = day
+	}
+}
+
+// reopen takes in that the journey was closed, and goes on from a day.
+func (k *JourneyState) reopen(at int64, day string) {
+	k.goOn(at, day)
+	if schemas.Newer(at, &k.Reopened.At) {
+		k.Reopened.On = day
 	}
 }
 
@@ -243,7 +254,7 @@ func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) D
 	case answers.Whole().At > 0 && !answers.Whole().Yes:
 		return Desired{Status: Refused, Because: becausePerson}
 	case slices.ContainsFunc(past, func(o Offer) bool {
-		return k.sinceNow(o, m) && o.State == stateCompleted && o.Because != anotherSession
+		return k.sinceReopened(o, id, m) && o.State == stateCompleted && o.Because != anotherSession
 	}):
 		return Desired{Status: Completed}
 	case slices.ContainsFunc(past, func(o Offer) bool { return o.AnsweredUpTo > 0 && o.AnsweredUpTo >= answers.Newest().At }):

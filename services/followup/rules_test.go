@@ -341,3 +341,30 @@ func TestNobodyLeftIsSaidOnce(t *testing.T) {
 		t.Error("it was said twice")
 	}
 }
+
+// TestAHoldMakesNoNewOfferOfASessionThatTookPlace: nobody is offered what they have had, because they were away in between.
+func TestAHoldMakesNoNewOfferOfASessionThatTookPlace(t *testing.T) {
+	t.Parallel()
+	zone, err := time.LoadLocation("Europe/London")
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+	done := []Offer{{ID: "o", Partner: partnersAB()[0].ID, Visit: "v", State: stateCompleted, EndedAt: now.AddDate(0, 0, -8)}}
+	for name, tc := range map[string]struct {
+		on     func(k *JourneyState)
+		status Status
+	}{
+		"after a hold":                     {func(k *JourneyState) { k.goOn(2, "2026-11-19") }, Completed},
+		"after a closing":                  {func(k *JourneyState) { k.reopen(2, "2026-11-19") }, Offered},
+		"after a closing, and then a hold": {func(k *JourneyState) { k.reopen(2, "2026-11-01"); k.goOn(3, "2026-11-19") }, Completed},
+	} {
+		k := &JourneyState{}
+		k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"}, "2026-11-02")
+		k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible)), partnersAB())
+		tc.on(k)
+		if got := desiredOffer(k, done, partnersAB(), Moment{Now: now, Zone: zone, Holidays: calendar.England()}); got.Status != tc.status {
+			t.Errorf("%s it is %s, want %s", name, got.Status, tc.status)
+		}
+	}
+}

@@ -180,7 +180,7 @@ func (s situation) toTell() []DesiredStep {
 func (s situation) toRing() []DesiredStep {
 	var wanted []DesiredStep
 	if s.callToStop() {
-		wanted = append(wanted, DesiredStep{Kind: stepRingCaller, Owner: s.owners.Navigator, DueAt: earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt), Basis: s.Call.ID})
+		wanted = append(wanted, DesiredStep{Kind: stepRingCaller, Owner: s.owners.Navigator, DueAt: latest(s.stoppedAt(), earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt)), Basis: s.Call.ID})
 	}
 	for _, offer := range slices.Sorted(maps.Keys(s.Offers)) {
 		for _, id := range slices.Sorted(maps.Keys(s.Offers[offer].Appointments)) {
@@ -207,10 +207,13 @@ func (s situation) stoppedAt() time.Time {
 	return time.Time{}
 }
 
-// callToStop says that a call lies so near that whoever makes it is told by voice.
+// beingMade is how long after its time somebody may still be making a call.
+const beingMade = time.Hour
+
+// callToStop says that a call lies so near, or may be being made, that whoever makes it is told by voice.
 func (s situation) callToStop() bool {
 	at := s.stoppedAt()
-	return !at.IsZero() && s.callAhead() && s.Call.DueAt.After(at) && s.Call.DueAt.Before(at.Add(aboutToGo)) && s.Call.When.Before(at)
+	return !at.IsZero() && s.callAhead() && s.Call.DueAt.After(at.Add(-beingMade)) && s.Call.DueAt.Before(at.Add(aboutToGo)) && s.Call.When.Before(at)
 }
 
 // toDelete are the partners that have not said what they did with what they knew: of offers that they had taken on and

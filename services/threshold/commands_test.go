@@ -47,8 +47,8 @@ type set struct{ at time.Time }
 
 func (s *set) Now() time.Time { return s.at }
 
-// Offset says that the machine's own clock is right: this one is set by the test.
-func (s *set) Offset() time.Duration { return time.Until(s.at) }
+// Machine says that the machine's own clock is right: this one is set by the test.
+func (s *set) Machine() time.Time { return clock.Real().Now() }
 
 func migrated() pg.Service {
 	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{
