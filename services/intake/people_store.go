@@ -736,9 +736,9 @@ type doubleSearch struct {
 }
 
 const (
-	doublesEach   = 5000             // how many open journeys a round looks at, beside new ones
-	doublesMargin = 10 * time.Second // a journey's id is older than its commit
-	doublesFirst  = time.Hour        // how far back a process looks for new ones when it begins
+	doublesEach   = 1000            // how many open journeys a round looks at, beside new ones
+	doublesMargin = 2 * time.Second // a journey's id is older than its commit
+	doublesFirst  = time.Hour       // how far back a process looks for new ones when it begins
 )
 
 // findOpenDoubles writes down which records with open journeys of their own may be one person. What has been found
@@ -751,7 +751,9 @@ func (d *doubleSearch) findOpenDoubles(tx *flow.Tx) error {
 			select person from journey where state <> 'closed' and person > coalesce(nullif($4, ''), '00000000-0000-0000-0000-000000000000')::uuid order by person limit $5
 		), hashes as materialized (
 			select distinct r.name_hash from (select person from slice union select person from journey where id >= $3::uuid and state <> 'closed') looked_at
-			join person p on p.id = looked_at.person join person r on r.id = coalesce(p.survivor, p.id) where r.name_hash is not null
+			join person p on p.id = looked_at.person
+			cross join lateral (select p.name_hash where p.survivor is null union all select s.name_hash from person s where s.id = p.survivor) r
+			where r.name_hash is not null
 		), open as materialized (
 			select r.id, h.name_hash from hashes h cross join lateral (
 				select r.id from person r where r.name_hash = h.name_hash and r.survivor is null

@@ -172,7 +172,7 @@ func (s *Service) loadUnit(tx *flow.Tx, c *locks, w *record.UnitOfWork, now time
 	}
 	known := false
 	tx.Queue(`select set_config('intake.concerned', c.records::text, true), cardinality(c.records) > 0
-			or exists (select 1 from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v on v.organisation = t.organisation and v.number = t.number)
+			or (select count(*) from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v on v.organisation = t.organisation and v.number = t.number) > 0
 		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records) c`,
 		found.keys, found.numbers, found.organisations, found.visits).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &known) })
 	if err := tx.Flush(); err != nil {
@@ -542,18 +542,17 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		facts[i] = string(book)
 		saidAt[i], saidSeq[i], versions[i] = p.Version.StatedAt, p.Version.ArrivalNumber, p.RowVersion
 	}
-	q.Queue(`insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
+	q.Queue(`with keys as (
+			insert into person_key (person, wrapped) select person, wrapped from unnest($13::uuid[], $14::bytea[]) as t(person, wrapped) on conflict (person) do nothing
+		)
+		insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
 		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash, facts::jsonb
 		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
 			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
 		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
 			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version, facts = excluded.facts,
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
-		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes, facts)
-	if len(keyed) > 0 {
-		q.Queue(`insert into person_key (person, wrapped) select person, wrapped from unnest($1::uuid[], $2::bytea[]) as t(person, wrapped)
-			on conflict (person) do nothing`, keyed, wrapped)
-	}
+		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes, facts, keyed, wrapped)
 	reviewAgain(q, learnt, s.clock.Now())
 	for _, p := range persons {
 		if p.Survivor != "" {
@@ -688,13 +687,14 @@ func storeMessages(q queuer, arrivals []*inboundMessage) {
 			dues[i] = &a.dueAt
 		}
 	}
-	q.Queue(`insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at, person)
+	q.Queue(`with keys as (
+			insert into message_key (message, wrapped) select message, wrapped from unnest($1::uuid[], $18::bytea[]) as t(message, wrapped) where wrapped is not null
+		)
+		insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at, person)
 		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[],
 			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[], $17::uuid[])`,
 		text["id"], text["organisation"], text["sender"], received, text["door"], text["control"], hashes, text["type"], text["ack"],
-		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues, persons)
-	q.Queue(`insert into message_key (message, wrapped) select message, wrapped from unnest($1::uuid[], $2::bytea[]) as t(message, wrapped)
-		where wrapped is not null`, text["id"], wrapped)
+		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues, persons, wrapped)
 }
 
 func optional(id string) *string {
