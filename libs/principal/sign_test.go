@@ -256,3 +256,44 @@ func TestAClockOfOursThatIsWrongIsNotTheCallersFault(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatWasSignedAndVerifiedAMomentAgoIsStillLookedAt(t *testing.T) {
+	t.Parallel()
+	r := newRing(t)
+	v := r.verifier(t)
+	sign := func(at time.Time) string {
+		t.Helper()
+		value, err := r.signers["alpha"].Sign(reader, "beta", at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return value
+	}
+	value := sign(noon)
+	if sign(noon.Add(999*time.Millisecond)) != value || sign(noon.Add(time.Second)) == value || sign(noon.Add(-time.Second)) == value {
+		t.Error("an assertion is given again for other than a second")
+	}
+	if other, err := r.signers["alpha"].Sign(reader, "alpha", noon); err != nil || other == value {
+		t.Errorf("another service is given %q, %v", other, err)
+	}
+	for range 2 {
+		if p, err := v.Verify(value, "beta", noon); err != nil || p != reader {
+			t.Fatalf("got %v, %v", p, err)
+		}
+	}
+	for what, at := range map[string]time.Time{"too late": noon.Add(31 * time.Second), "too early": noon.Add(-6 * time.Second)} {
+		if _, err := v.Verify(value, "beta", at); !errors.Is(err, principal.ErrRefused) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	key := r.signers["alpha"].Public("alpha")
+	key.Public = r.signers["beta"].Public("beta").Public
+	r.keys[key.ID] = key
+	if _, err := v.Verify(value, "beta", noon); !errors.Is(err, principal.ErrRefused) {
+		t.Errorf("under an id that is another key's now: %v", err)
+	}
+	delete(r.keys, key.ID)
+	if _, err := v.Verify(value, "beta", noon); !errors.Is(err, principal.ErrRefused) {
+		t.Errorf("by a key that is no longer on the list: %v", err)
+	}
+}
