@@ -170,10 +170,10 @@ func (s *Service) loadUnit(tx *flow.Tx, c *locks, w *record.UnitOfWork, now time
 	if len(found.keys) == 0 && len(found.visits) == 0 {
 		return tx.Flush()
 	}
-	known := false
+	known := false // offset: they are found once, and not for each column anew
 	tx.Queue(`select set_config('intake.concerned', c.records::text, true), cardinality(c.records) > 0
 			or (select count(*) from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v on v.organisation = t.organisation and v.number = t.number) > 0
-		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records) c`,
+		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records offset 0) c`,
 		found.keys, found.numbers, found.organisations, found.visits).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &known) })
 	if err := tx.Flush(); err != nil {
 		return err
@@ -464,8 +464,8 @@ func storeJourneyStates(q queuer, states []journeyState) {
 	for _, state := range states {
 		ids, said, at = append(ids, state.id), append(said, state.state), append(at, state.at)
 	}
-	q.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, ids)
-	q.Queue(`update journey j set state = t.state, state_at = t.at from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(id, state, at)
+	q.Queue(`with locked as materialized (select id from journey where id = any($1::uuid[]) order by id for update)
+		update journey j set state = t.state, state_at = t.at from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(id, state, at) join locked using (id)
 		where j.id = t.id and j.state_at < t.at`, ids, said, at)
 }
 
