@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5"
+
 	"footbridge/libs/hl7"
 	"footbridge/schemas"
 )
@@ -198,4 +200,36 @@ func TestANameThatManyShareTellsNothing(t *testing.T) {
 	if pairs := p.count(t, `select count(*) from intake.possible_double`); pairs != 0 {
 		t.Errorf("%d pairs were made of people whom their sender gave one name", pairs)
 	}
+}
+
+func TestNamesakesAreLookedForAFewAtATime(t *testing.T) {
+	t.Parallel()
+	p := newSite(t).start()
+	for i := range 5 {
+		p.discharge(t, fmt.Sprintf("V%d", i), fmt.Sprintf("L%d", i), fmt.Sprintf("1990-04-%02d", i+1))
+	}
+	persons := list(t, p, `select person::text from intake.journey order by person`)
+	search := &doubleSearch{each: 2}
+	for round, after := range []string{persons[1], persons[3], "", persons[1]} {
+		if err := p.flow.Do(t.Context(), search.findOpenDoubles); err != nil {
+			t.Fatal(err)
+		}
+		if search.after != after {
+			t.Errorf("round %d ended at %q, want %q of %v", round, search.after, after, persons)
+		}
+	}
+}
+
+// list reads a column.
+func list(t testing.TB, p *process, query string) []string {
+	t.Helper()
+	rows, err := p.site.db.Admin().Query(t.Context(), query)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
 }

@@ -733,10 +733,11 @@ type doubleSearch struct {
 	mu    sync.Mutex
 	since time.Time // journeys from before were looked at
 	after string    // the person up to whom a round looked last; empty at the beginning
+	each  int       // how many open journeys a round looks at, beside new ones; 0 for doublesEach
 }
 
 const (
-	doublesEach   = 1000            // how many open journeys a round looks at, beside new ones
+	doublesEach   = 1000
 	doublesMargin = 2 * time.Second // a journey's id is older than its commit
 	doublesFirst  = time.Hour       // how far back a process looks for new ones when it begins
 )
@@ -746,7 +747,7 @@ const (
 func (d *doubleSearch) findOpenDoubles(tx *flow.Tx) error {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	since, next := cmp.Or(d.since, tx.Now.Add(-doublesFirst)), ""
+	since, next, each := cmp.Or(d.since, tx.Now.Add(-doublesFirst)), "", cmp.Or(d.each, doublesEach)
 	tx.Queue(`with slice as materialized (
 			select person from journey where state <> 'closed' and person > coalesce(nullif($4, ''), '00000000-0000-0000-0000-000000000000')::uuid order by person limit $5
 		), hashes as materialized (
@@ -767,10 +768,10 @@ func (d *doubleSearch) findOpenDoubles(tx *flow.Tx) error {
 			where not exists (select 1 from possible_double d where (d.one, d.other) = (a.id, b.id)) and not known_two(a.id, b.id)
 			on conflict do nothing
 		) select count(*), coalesce(max(person::text), '') from slice`,
-		tx.Now, mostNamesakes, pg.UUIDFloor(since.Add(-doublesMargin)), d.after, doublesEach).QueryRow(func(row pgx.Row) error {
+		tx.Now, mostNamesakes, pg.UUIDFloor(since.Add(-doublesMargin)), d.after, each).QueryRow(func(row pgx.Row) error {
 		looked := 0
 		err := row.Scan(&looked, &next)
-		if looked < doublesEach {
+		if looked < each {
 			next = "" // it came to the end, and begins again
 		}
 		return err
