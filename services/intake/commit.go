@@ -159,7 +159,7 @@ func (s *Service) attempt(ctx context.Context, batch []*inboundMessage) error {
 }
 
 // transact does a batch in one transaction and two round trips: what it concerns, locked; then the decisions, the
-// ledger and the events, with the commit.
+// ledger and the events, with the commit. Where something is stored of whom it names, reading that is a third.
 func (s *Service) transact(ctx context.Context, batch []*inboundMessage, again bool) (err error) {
 	ctx, span := s.startBatch(ctx, batch)
 	defer span.End()
