@@ -1,7 +1,7 @@
 package threshold
 
 import (
-	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -81,18 +81,16 @@ func (k *JourneyState) leave(at int64, on criteria.Day) {
 
 // apply takes over each fact that an event states or takes back, unless a later one has spoken of it.
 func (k *JourneyState) apply(at int64, facts schemas.Facts, takenBack []string) {
-	stated := maps.Collect(facts.Fields())
-	for name, field := range k.Facts.Fields() {
-		gone := slices.Contains(takenBack, name)
-		if at < k.FactAt[name] || stated[name].IsZero() && !gone {
-			continue
+	k.Facts.Beside(&facts, func(name string, field, stated reflect.Value) {
+		if at < k.FactAt[name] || stated.IsZero() && !slices.Contains(takenBack, name) {
+			return
 		}
 		if k.FactAt == nil {
 			k.FactAt = map[string]int64{}
 		}
 		k.FactAt[name] = at
-		field.Set(stated[name])
-	}
+		field.Set(stated)
+	})
 }
 
 // situation is what is to be decided about on a day.
