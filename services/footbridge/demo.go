@@ -98,12 +98,7 @@ func (p *process) demonstrate(ctx context.Context, shifted *clock.Shifted, ends 
 		return err
 	}
 	defer stop()
-	delivery, err := p.standIn(ctx)
-	if err != nil {
-		return err
-	}
-	defer delivery.Close()
-	s := &story{p: p, clock: shifted, zone: london(), day0: beginning(time.Now(), london()), events: events, delivery: delivery}
+	s := &story{p: p, clock: shifted, zone: london(), day0: beginning(time.Now(), london()), events: events}
 	if s.partners, s.names, err = p.namedPartners(); err != nil {
 		return err
 	}
@@ -112,16 +107,6 @@ func (p *process) demonstrate(ctx context.Context, shifted *clock.Shifted, ends 
 		return err
 	}
 	return p.conclude(s, ends)
-}
-
-// standIn is a connection with delivery's key: until it is built, the demo says that a partner was told.
-func (p *process) standIn(ctx context.Context) (*bus.Conn, error) {
-	cfg, err := p.cfg.login(schemas.Delivery, "demo")
-	if err != nil {
-		return nil, err
-	}
-	cfg.Inbox = bus.InboxOf(schemas.Delivery)
-	return bus.Connect(ctx, cfg)
 }
 
 // namedPartners are the two that the demo's person names, in their order, and what staff call each partner.

@@ -11,9 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-
-	"footbridge/libs/bus"
 	"footbridge/libs/calendar"
 	"footbridge/libs/clock"
 	"footbridge/libs/flow"
@@ -41,8 +38,7 @@ type story struct {
 	events   <-chan flow.Event
 	all      []flow.Event // of its journey
 	journey  string
-	told     int // of all, how many have been told
-	delivery *bus.Conn
+	told     int      // of all, how many have been told
 	partners []string // in the person's own order: one that is silent, one that takes them on
 	names    map[string]string
 }
@@ -89,7 +85,7 @@ func (s *story) await(ctx context.Context, kind schemas.Type, about func(flow.Ev
 			case <-limit:
 				return flow.Event{}, fmt.Errorf("%s did not happen within %v; footbridge status says what is in the way", kind, storyTime)
 			case e := <-s.events:
-				s.take(e)
+				s.take(ctx, e)
 			}
 		}
 		if e := s.all[i]; e.Type == string(kind) && (about == nil || about(e)) {
@@ -99,32 +95,40 @@ func (s *story) await(ctx context.Context, kind schemas.Type, about func(flow.Ev
 	}
 }
 
-// take keeps what concerns the story's journey. What may be told to a partner is brought to it, as delivery would.
-func (s *story) take(e flow.Event) {
+// take keeps what concerns the story's journey. A partner that may be told of an offer reads it in its feed.
+func (s *story) take(ctx context.Context, e flow.Event) {
 	s.journey = cmp.Or(s.journey, e.Subject)
 	if e.Subject != s.journey {
 		return
 	}
 	s.all = append(s.all, e)
 	if e.Type == string(schemas.OfferCleared) {
-		s.bring(read[schemas.OfferClearedData](e))
+		go s.reads(ctx, read[schemas.OfferClearedData](e))
 	}
 }
 
-// bring says on the bus that a channel's server has taken an offer. Mail, texts and webhooks are not built yet: until then
-// made-up partners are told by this stand-in.
-func (s *story) bring(offer *schemas.OfferClearedData) {
-	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer.Offer, Partner: offer.Partner, How: schemas.DeliveryHandedOver})
-	if err != nil {
-		panic(err) // of strings
+// reads is the system of a partner: it reads the partner's feed until an offer is in it, and says by asking on from there that it
+// has come. Where that fails the story waits in vain, and says for what.
+func (s *story) reads(ctx context.Context, offer *schemas.OfferClearedData) {
+	system, after := s.as(offer.Partner, schemas.Partner), ""
+	for ctx.Err() == nil {
+		var page struct {
+			Items []struct {
+				Event struct{ Subject string }
+			}
+			Next string
+		}
+		if _, err := system.call(ctx, http.MethodGet, "/api/feed?wait=10&after="+after, nil, "", &page); err != nil {
+			return
+		}
+		after = page.Next
+		for _, item := range page.Items {
+			if item.Event.Subject == offer.Offer {
+				_, _ = system.call(ctx, http.MethodGet, "/api/feed?after="+after, nil, "", nil)
+				return
+			}
+		}
 	}
-	id, now := clock.NewID(s.clock.Now()), s.clock.Now()
-	body, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/" + schemas.Delivery, Type: string(schemas.DeliveryMade), Subject: s.journey, Time: now,
-		Correlation: id, Sequence: flow.FormatSequence(1), Data: data})
-	if err != nil {
-		panic(err)
-	}
-	_ = s.delivery.NATS.PublishMsg(&nats.Msg{Subject: strings.TrimSuffix(schemas.DeliveryMade.SubjectFilter(), "*") + s.journey, Data: body}) // the story waits for what follows from it
 }
 
 // tell prints the events up to i that have not been told, in the order in which they happened.
