@@ -34,6 +34,8 @@ require pgregory.net/rapid v1.3.0
 
 require github.com/wneessen/go-mail v0.8.1
 
+require github.com/arran4/golang-ical v0.3.4 // indirect
+
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect
 	github.com/beorn7/perks v1.0.1 // indirect

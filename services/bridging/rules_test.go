@@ -355,11 +355,11 @@ func TestAnyOrderOfAJourneysEventsEndsInTheSamePlan(t *testing.T) {
 func story(t *rapid.T) []flow.Event {
 	var s teller
 	visit := rapid.SampledFrom([]string{"v1", "v2"})
-	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}, {schemas.FlagMerged}, {schemas.FlagPossibleDouble}})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
-		switch rapid.IntRange(0, 11).Draw(t, "kind") {
+		switch rapid.IntRange(0, 14).Draw(t, "kind") {
 		case 0, 1:
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
@@ -370,7 +370,7 @@ func story(t *rapid.T) []flow.Event {
 			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
 		case 4:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
-				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes")})
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"), Organisation: rapid.SampledFrom([]string{"", "", "RXX", "RYY"}).Draw(t, "to")})
 		case 5:
 			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
 				schemas.ContactStoppedData{})
@@ -380,6 +380,22 @@ func story(t *rapid.T) []flow.Event {
 			s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
 		case 9:
 			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{})
+		case 12: // two records are joined, or parted: what stands of either counts for both, or no more
+			if rapid.Bool().Draw(t, "merged") {
+				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1", Flags: []string{schemas.FlagMerged}})
+				s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
+			} else {
+				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1", Flags: []string{}})
+				s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
+			}
+		case 13: // a death is reported, and taken back: who comes back is asked again
+			s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
+			if rapid.Bool().Draw(t, "reversed") {
+				s.say("intake", schemas.ContactResumed, schemas.ContactResumedData{})
+			}
+		case 14:
+			s.say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable"),
+				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {"RYY"}, {schemas.Everybody}}).Draw(t, "must not know")})
 		case 7:
 			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
 		default:
