@@ -34,7 +34,7 @@ require pgregory.net/rapid v1.3.0
 
 require github.com/wneessen/go-mail v0.8.1
 
-require github.com/arran4/golang-ical v0.3.4 // indirect
+require github.com/arran4/golang-ical v0.3.4
 
 require (
 	github.com/antithesishq/antithesis-sdk-go v0.8.0-default-no-op // indirect

@@ -1,6 +1,9 @@
 package schemas
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // Route is one path of the HTTP surface. The service that serves it registers Mux, and does not start without a handler
 // for it (httpx.Register); the gateway proxies by the same table, and whoever holds none of the Roles is refused.
@@ -28,6 +31,9 @@ func (r Route) Mux() string {
 
 // Streams says whether the answer goes on for long.
 func (r Route) Streams() bool { return r.Pattern == "/api/stream" }
+
+// ByToken says that a route is read by a program that is nobody: a token in the request says whose it reads, and nothing else.
+func (r Route) ByToken() bool { return strings.HasSuffix(r.Pattern, ".ics") }
 
 // OpenedAs is the field of a form that says for whom its page was made, by their mark.
 const OpenedAs = "opened-as"
@@ -179,6 +185,12 @@ var routes = []Route{
 		"Keeps it; what is left out stays as it was."},
 	{"POST", "/api/callers/me/away", Bridging, ringers, false,
 		"Hands the calls of somebody who is ill or away on, until a day: to colleagues who work then and have room, else to the team; says of each who makes it and who is told."},
+	{"POST", "/api/callers/me/calendar", Bridging, ringers, false,
+		"Makes the address of the caller's own calendar of calls, shown once; the one before is read no more."},
+	{"POST", "/api/callers/me/calendar/revoke", Bridging, ringers, false,
+		"Ends it."},
+	{"GET", "/api/calls.ics", Bridging, []Role{Guest}, false,
+		"Gives the calendar (RFC 5545) of whoever made its token (token), fourteen days ahead: a journey's code and a time, nothing else. The token opens nothing else; a revoked and an unknown one are answered alike."},
 	{"GET", "/api/help/{id}", Bridging, teams, false,
 		"Shows a request for help: who was told, and who has taken it on."},
 	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,

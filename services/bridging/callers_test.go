@@ -3,6 +3,7 @@ package bridging
 import (
 	"bytes"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"footbridge/libs/calendar"
+	"footbridge/libs/ics"
 	"footbridge/schemas"
 )
 
@@ -296,3 +298,86 @@ func (l *lines) times(text string) int {
 }
 
 func (l *lines) has(text string) bool { return l.times(text) > 0 }
+
+// A calendar is off until its worker makes one; its address is shown once, opens nothing else, and is read by whoever has it,
+// signed in or not: the worker's own calls of the next fourteen days, as a code and a time. Revoked, made anew, and never
+// made are answered alike.
+func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
+	t.Parallel()
+	d := newDesk(t, Config{URL: "https://footbridge.example"})
+	journey, call, _ := d.active(now)
+	d.keeps("caller", `{"days":`+everyDay+`,"fromHour":0,"toHour":24}`)
+	next := d.outcome(call, `{"outcome":"reached","answer":"same"}`).Next
+	d.at(next.DueAt.AddDate(0, 0, -10))
+	making := func(subject string) string {
+		t.Helper()
+		d.as(schemas.Caller, "RXX", subject)
+		got, status, text := do[calendarMade](d, "POST", "/api/callers/me/calendar", "")
+		if status != http.StatusCreated {
+			t.Fatal(status, text)
+		}
+		return strings.TrimPrefix(got.URL, "https://footbridge.example")
+	}
+	read := func(path string) (int, string) {
+		t.Helper()
+		return d.fetch(path)
+	}
+	_, none := read("/api/calls.ics?token=NOBODYS")
+	mine, others := making("caller"), making("another")
+	if status, text := read(mine); status != http.StatusOK || strings.Count(text, "BEGIN:VEVENT") != 1 || !strings.Contains(text, next.Call+"@footbridge") ||
+		!strings.Contains(text, ics.Code(journey)) || strings.Contains(text, journey) || strings.Contains(text, "RXX") {
+		t.Errorf("the worker's own: %d %s", status, text)
+	}
+	if status, text := read(others); status != http.StatusOK || strings.Contains(text, "VEVENT") {
+		t.Errorf("another's: %d %s", status, text)
+	}
+	d.at(next.DueAt.AddDate(0, 0, -20))
+	if _, text := read(mine); strings.Contains(text, "VEVENT") {
+		t.Errorf("20 days ahead: %s", text)
+	}
+	d.at(next.DueAt.AddDate(0, 0, -9))
+	d.hears(journey, d.c.Now(), schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
+	if _, text := read(mine); !strings.Contains(text, "STATUS:CANCELLED") || !strings.Contains(text, next.Call+"@footbridge") || !strings.Contains(text, "SEQUENCE:1") {
+		t.Errorf("cancelled: %s", text)
+	}
+	again := making("caller")
+	d.as(schemas.Caller, "RXX", "another")
+	if _, status, _ := do[any](d, "POST", "/api/callers/me/calendar/revoke", ""); status != http.StatusNoContent {
+		t.Errorf("revoking: %d", status)
+	}
+	for name, path := range map[string]string{"made anew": mine, "revoked": others, "without a token": "/api/calls.ics"} {
+		if status, text := read(path); status != http.StatusNotFound || withoutInstance(text) != withoutInstance(none) {
+			t.Errorf("%s: %d %s", name, status, text)
+		}
+	}
+	path, token, _ := strings.Cut(again, "=")
+	if status, _ := read(path + "=" + strings.ToLower(token)); status != http.StatusOK {
+		t.Errorf("the new one, in small letters: %d", status)
+	}
+	if n := count(t, d.pool, `select count(*) from caller where calendar like '%' || $1 || '%'`, token); n != 0 {
+		t.Error("the token is stored")
+	}
+}
+
+// fetch reads a path as a program that is nobody.
+func (d *desk) fetch(path string) (int, string) {
+	d.t.Helper()
+	d.as(schemas.Guest, "nobody", "guest")
+	answer, err := http.Get(d.srv.URL + path)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	defer func() { _ = answer.Body.Close() }()
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return answer.StatusCode, string(body)
+}
+
+// withoutInstance is an answer without the id of the request.
+func withoutInstance(text string) string {
+	before, rest, _ := strings.Cut(text, `"instance":"`)
+	_, after, _ := strings.Cut(rest, `"`)
+	return before + after
+}

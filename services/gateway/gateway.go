@@ -106,6 +106,8 @@ type Gateway struct {
 	unknown  *httpx.Limiter
 	guest    *httpx.Limiter // one address's
 	guests   *httpx.Limiter // all of them
+	program  *httpx.Limiter // calendar programs of one address
+	programs *httpx.Limiter // all of them
 	openAPI  []byte
 }
 
@@ -123,6 +125,8 @@ func New(c Config) (*Gateway, error) {
 	g.unknown = g.limiter(c.Rates.Unknown)
 	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, clock.Machine(c.Clock), g.addressOf)
 	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, clock.Machine(c.Clock), func(*http.Request) string { return "" })
+	g.program = httpx.NewLimiter(1, 60, clock.Machine(c.Clock), g.addressOf)
+	g.programs = httpx.NewLimiter(20, 200, clock.Machine(c.Clock), func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
 	for _, origin := range c.TrustedOrigins {
 		if err := g.crossing.AddTrustedOrigin(origin); err != nil {

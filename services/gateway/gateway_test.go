@@ -166,6 +166,8 @@ func TestTheRouteTableDecidesWhoMayAsk(t *testing.T) {
 		for _, role := range append(schemas.Roles(), "") {
 			want := notForRole
 			switch {
+			case route.ByToken():
+				want = asProgram
 			case route.Public || slices.Contains(route.Roles, role) && role != "":
 				want = pass
 			case role == "" && slices.Contains(route.Roles, schemas.Guest):

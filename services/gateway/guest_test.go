@@ -34,7 +34,7 @@ func TestAGuestMayAskForSupportAndForNothingElse(t *testing.T) {
 		t.Fatalf("answered %d, as %v", w.Code, f.intake.who)
 	}
 	for i, route := range schemas.Routes() {
-		if route.Public || route.Mux() == "POST /api/referrals" {
+		if route.Public || route.ByToken() || route.Mux() == "POST /api/referrals" {
 			continue
 		}
 		path := strings.NewReplacer("{id}", "1", "{ref}", "1").Replace(route.Pattern)
@@ -91,5 +91,30 @@ func TestGuestsAreFewAtOnceFromOneAddressAndFromAll(t *testing.T) {
 	}
 	if last != http.StatusTooManyRequests {
 		t.Errorf("all addresses together are never too many: %d", last)
+	}
+}
+
+// A calendar program is nobody, whoever is signed in on the device, and whether or not anybody takes guests; it has limits of
+// its own, which keep no guest out.
+func TestACalendarProgramIsNobodyAndHasLimitsOfItsOwn(t *testing.T) {
+	t.Parallel()
+	f := start(t, withGuests, func(c *Config) {
+		c.Pages = append(c.Pages, schemas.Route{Method: "GET", Pattern: "/own.ics", Service: schemas.Intake, Roles: []schemas.Role{schemas.Guest}})
+	})
+	f.ask(t, "GET", "/own.ics", "", &nurse)
+	if f.intake.who.Role != string(schemas.Guest) || f.intake.who.Subject == nurse.Subject {
+		t.Errorf("it asks as %q %q", f.intake.who.Role, f.intake.who.Subject)
+	}
+	last := 0
+	for range 200 {
+		if last = f.knock("GET", "/own.ics", "", "192.0.2.7").Code; last == http.StatusTooManyRequests {
+			break
+		}
+	}
+	if last != http.StatusTooManyRequests {
+		t.Errorf("two hundred at once from one address: %d", last)
+	}
+	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7"); w.Code != http.StatusOK {
+		t.Errorf("a guest of that address is answered with %d", w.Code)
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -135,6 +136,8 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 	switch admit(route, p.Role, err != nil && !errors.Is(err, principal.ErrNone)) {
 	case asGuest:
 		return g.asGuest(r)
+	case asProgram:
+		return g.asProgram(r)
 	case whoAreYou:
 		if limited := g.unknown.Check(r); limited != nil {
 			return p, limited
@@ -156,6 +159,15 @@ func (g *Gateway) asGuest(r *http.Request) (principal.Principal, error) {
 		return principal.Principal{}, err
 	}
 	return principal.Principal{Organisation: g.config.GuestsOf, Role: string(schemas.Guest), Subject: string(schemas.Guest)}, g.guests.Check(r)
+}
+
+// asProgram is a calendar program's principal: nobody's, whoever signed in on the same device. It has limits of its own, so
+// that no crowd of calendars keeps anybody from asking for support.
+func (g *Gateway) asProgram(r *http.Request) (principal.Principal, error) {
+	if err := g.program.Check(r); err != nil {
+		return principal.Principal{}, err
+	}
+	return principal.Principal{Organisation: cmp.Or(g.config.GuestsOf, "nobody"), Role: string(schemas.Guest), Subject: string(schemas.Guest)}, g.programs.Check(r)
 }
 
 func (g *Gateway) limiterOf(p principal.Principal) *httpx.Limiter {

@@ -16,6 +16,7 @@ type verdict int
 const (
 	pass       verdict = iota
 	asGuest            // nobody is known to be asking, and nobody need be
+	asProgram          // a calendar program, which is nobody: what it sends says whose calendar it reads
 	whoAreYou          // nobody is known to be asking
 	notForRole         // somebody is, in a role that the table does not name for this route
 )
@@ -27,6 +28,8 @@ func admit(route schemas.Route, role string, doubtful bool) verdict {
 	switch {
 	case route.Public:
 		return pass
+	case route.ByToken():
+		return asProgram
 	case slices.Equal(route.Roles, guests), role == "" && !doubtful && slices.Contains(route.Roles, schemas.Guest):
 		return asGuest
 	case role == "":

@@ -42,7 +42,7 @@ var bodies = map[string]string{
 	"POST /api/journeys/{id}/answered": `{"service":"OTHER","answer":"no"}`, "POST /api/journeys/{id}/override": `{"service":"OTHER","door":"open","reason":"to see"}`,
 	"POST /api/journeys/{id}/help": `{}`, "POST /api/offers/{id}/help": `{}`, "POST /api/calls/{id}/help": `{}`,
 	"POST /api/calls/{id}/claim": ``, "POST /api/calls/{id}/outcome": `{"outcome":"unanswered"}`, "POST /api/journeys/{id}/plan": `{"everyDays":14}`,
-	"POST /api/callers/me/away": `{}`, "POST /api/timers/spread": `{"minutes":1}`,
+	"POST /api/callers/me/away": `{}`, "POST /api/timers/spread": `{"minutes":1}`, "POST /api/callers/me/calendar": ``, "POST /api/callers/me/calendar/revoke": ``,
 	"POST /api/help/{id}/acknowledge": ``, "POST /api/help/{id}/person-knows": `{"personKnows":"yes"}`,
 	"POST /api/steps/{id}/done": `{}`, "POST /api/steps/{id}/no-answer": `{}`, "POST /api/journeys/{id}/facts": `{"facts":{"carer":false}}`,
 	"POST /api/steps/{id}/reassign": `{"owner":"navigator:duty"}`, "POST /api/steps/{id}/acknowledge": `{"owner":"navigator:duty"}`,
