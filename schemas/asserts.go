@@ -37,7 +37,7 @@ func MayForward(holder string) bool { return holder == Console }
 
 func isService(name string) bool {
 	switch name {
-	case Intake, Threshold, Followup, Bridging, Journey, Gateway, Console:
+	case Intake, Threshold, Followup, Bridging, Journey, Delivery, Gateway, Console:
 		return true
 	}
 	return false
