@@ -3,9 +3,11 @@ package main
 import (
 	"bytes"
 	"os/exec"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/alecthomas/kong"
 
@@ -116,7 +118,11 @@ func TestEveryFlagThatIsDescribedIsRead(t *testing.T) {
 			if !flag.IsBool() {
 				given += "=" + map[string]string{"hostport": "127.0.0.1:1", "url": "http://127.0.0.1:1"}[flag.Tag.Get("as")]
 			}
-			if strings.HasSuffix(given, "=") {
+			switch {
+			case !strings.HasSuffix(given, "="):
+			case flag.Target.Type() == reflect.TypeFor[time.Duration]():
+				given += "1h"
+			default:
 				given += "1"
 			}
 			if err := dispatch(t.Context(), append(strings.Fields(node.Path()), given, "--print-config")); err != nil {
