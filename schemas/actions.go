@@ -5,31 +5,45 @@ import (
 	"strings"
 )
 
-// Actions that hang on no step: what may be said about an offer, a call and a partner at any time it is open to somebody.
-// The services add them to what they answer, so that a page builds its forms from these and from nothing else.
+// Actions that hang on no step: what may be said about an offer, a call and a partner at any time it is open to
+// somebody. The services add them to what they answer, so that a page builds its forms from these and from nothing
+// else.
 
-// offerEndings are the requests about an offer, by the last part of their path, in the order in which a form shows them.
+// offerEndings are the requests about an offer, by the last part of their path, in the order in which a form shows
+// them.
 var offerEndings = []struct {
 	may     string
 	endings []Ending
 }{
 	{"accept", []Ending{ofOffer("accept", partners, "Say yes: take them on")}},
-	{"decline", []Ending{ofOffer("decline", partners, "We have no place at present", Asked{Name: "code", Value: "no-place"}),
-		ofOffer("decline", partners, "Say no, for another reason", Asked{Name: "code", Words: "Why?", Values: declineCodes})}},
-	{"appointment", []Ending{ofOffer("appointment", partners, "Record the time you agreed on", Asked{Name: "startsAt", Words: "When does it begin?"},
-		Asked{Name: "channel", Words: "How do you meet?"}, Asked{Name: "minutes", Words: "How long, in minutes?", Optional: true})}},
-	{"outcome", []Ending{ofOffer("outcome", partners, "Say how it went, and what comes next", Asked{Name: "outcome", Words: "Did it take place?"},
+	{"decline", []Ending{ofOffer("decline", partners, "We have no place at present",
+		Asked{Name: "code", Value: "no-place"}),
+		ofOffer("decline", partners, "Say no, for another reason",
+			Asked{Name: "code", Words: "Why?", Values: declineCodes})}},
+	{"appointment", []Ending{ofOffer("appointment", partners, "Record the time you agreed on",
+		Asked{Name: "startsAt", Words: "When does it begin?"},
+		Asked{Name: "channel", Words: "How do you meet?"}, Asked{Name: "minutes", Words: "How long, in minutes?",
+			Optional: true})}},
+	{"outcome", []Ending{ofOffer("outcome", partners, "Say how it went, and what comes next",
+		Asked{Name: "outcome", Words: "Did it take place?"},
 		Asked{Name: "next", Words: "What comes next, as you agreed with the person?", Optional: true})}},
-	{"question", []Ending{ofOffer("question", []Role{Partner}, "Ask something", Asked{Name: "about", Words: "What is it about?"}),
-		ofOffer("question", navigators, "Answer their question", Asked{Name: "question", Value: "{question}"}, Asked{Name: "reply", Words: "What is the answer?"})}},
-	{"may-know", []Ending{ofOffer("may-know", partners, "Somebody here may know the person", Asked{Name: "who", Words: "Who sees to it instead?"})}},
+	{"question", []Ending{ofOffer("question", []Role{Partner}, "Ask something",
+		Asked{Name: "about", Words: "What is it about?"}),
+		ofOffer("question", navigators, "Answer their question", Asked{Name: "question", Value: "{question}"},
+			Asked{Name: "reply", Words: "What is the answer?"})}},
+	{"may-know", []Ending{ofOffer("may-know", partners, "Somebody here may know the person",
+		Asked{Name: "who", Words: "Who sees to it instead?"})}},
 	{"hand-back", []Ending{ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"},
 		Asked{Name: "all", Words: "Everything that you have taken on goes back, not this alone", Optional: true})}},
-	{"confirm-deletion", []Ending{ofOffer("confirm-deletion", partners, "Say what you did with what you knew", keptFields...)}},
+	{"confirm-deletion", []Ending{ofOffer("confirm-deletion", partners, "Say what you did with what you knew",
+		keptFields...)}},
 }
 
 // declineCodes are the reasons for a no that have no button of their own.
-var declineCodes = slices.DeleteFunc(Values("offer-decline"), func(code string) bool { return code == "no-place" || code == "may-know" })
+var declineCodes = slices.DeleteFunc(Values("offer-decline"), func(code string) bool {
+	return code == "no-place" ||
+		code == "may-know"
+})
 
 // OfferActions are the requests about an offer that are open to a role, by what may be said about it now.
 func OfferActions(role Role, may []string, about StepAbout) []Action {
@@ -48,8 +62,8 @@ func CallActions(role Role, about StepAbout) []Action {
 	return openTo(role, about, kind.Ends...)
 }
 
-// SayWhoAnswers is the request by which a young people's clinician records who may answer, whether or not a step asks for
-// it: whoever comes back is looked at again.
+// SayWhoAnswers is the request by which a young people's clinician records who may answer, whether or not a step asks
+// for it: whoever comes back is looked at again.
 func SayWhoAnswers(role Role, about StepAbout) []Action {
 	kind, _ := StepKindOf("clinician-decides")
 	return openTo(role, about, kind.Ends...)
@@ -60,19 +74,31 @@ func ofPartner(what string, by []Role, words string, fields ...Asked) Ending {
 }
 
 var partnerEndings = []Ending{
-	ofPartner("capacity", partners, "Change your places and days", Asked{Name: "weekly", Words: "New people a week. 0 is no bound"}, Asked{Name: "atMost", Words: "People at the same time. 0 is no bound"},
-		Asked{Name: "works", Words: "On which days do you answer?"}, Asked{Name: "channels", Words: "How can you meet? Nothing ticked is any way", Optional: true},
-		Asked{Name: "languages", Words: "In which languages? Codes such as en or cy, with commas between them", Optional: true},
-		Asked{Name: "workerGenders", Words: "Whom can people meet? Nothing ticked is anybody", Optional: true}, Asked{Name: "hours", Words: "At which hours?", Optional: true},
-		Asked{Name: "access", Words: "Which access can you give?", Optional: true}, Asked{Name: "groups", Words: "For whom is there a group of their own?", Optional: true},
+	ofPartner("capacity", partners, "Change your places and days",
+		Asked{Name: "weekly", Words: "New people a week. 0 is no bound"},
+		Asked{Name: "atMost", Words: "People at the same time. 0 is no bound"},
+		Asked{Name: "works", Words: "On which days do you answer?"},
+		Asked{Name: "channels", Words: "How can you meet? Nothing ticked is any way", Optional: true},
+		Asked{Name: "languages", Words: "In which languages? Codes such as en or cy, with commas between them",
+			Optional: true},
+		Asked{Name: "workerGenders", Words: "Whom can people meet? Nothing ticked is anybody", Optional: true},
+		Asked{Name: "hours", Words: "At which hours?", Optional: true},
+		Asked{Name: "access", Words: "Which access can you give?", Optional: true},
+		Asked{Name: "groups", Words: "For whom is there a group of their own?", Optional: true},
 		Asked{Name: "areas", Words: "In which areas? Codes, with commas between them", Optional: true}),
 	ofPartner("holidays", partners, "Change when you are away", Asked{Name: "holidays", Words: "Away", Optional: true}),
-	ofPartner("pause", partners, "Pause, or go on", Asked{Name: "until", Words: "Until which day, that day too? Empty ends a pause", Optional: true}),
-	ofPartner("notice", partners, "Change how you are told", Asked{Name: "by", Words: "How do you want to be told that something waits for you?"},
-		Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person", Optional: true}),
-	ofPartner("agreement", navigators, "Record the agreement", Asked{Name: "from", Words: "From which day?"}, Asked{Name: "until", Words: "Until which day, that day too?"},
-		Asked{Name: "outwardName", Words: "A neutral name: it stands on an envelope or shows on a telephone"}, Asked{Name: "safeguarding", Words: "Their desk for safeguarding: a number or an address"},
-		Asked{Name: "dataContact", Words: "Whom to ask what became of what they knew: a desk or a role", Optional: true}),
+	ofPartner("pause", partners, "Pause, or go on",
+		Asked{Name: "until", Words: "Until which day, that day too? Empty ends a pause", Optional: true}),
+	ofPartner("notice", partners, "Change how you are told",
+		Asked{Name: "by", Words: "How do you want to be told that something waits for you?"},
+		Asked{Name: "to", Words: "Where does it go? An address of your organisation, never of one person",
+			Optional: true}),
+	ofPartner("agreement", navigators, "Record the agreement", Asked{Name: "from", Words: "From which day?"},
+		Asked{Name: "until", Words: "Until which day, that day too?"},
+		Asked{Name: "outwardName", Words: "A neutral name: it stands on an envelope or shows on a telephone"},
+		Asked{Name: "safeguarding", Words: "Their desk for safeguarding: a number or an address"},
+		Asked{Name: "dataContact", Words: "Whom to ask what became of what they knew: a desk or a role",
+			Optional: true}),
 }
 
 // PartnerActions are the requests by which a partner is changed, with what stands there now.

@@ -13,9 +13,10 @@ const (
 // ServiceItself is the role in which a service speaks for itself. No route is open to it.
 const ServiceItself Role = "service"
 
-// MayAssert says whether the holder of a key may say to audience, a service, that somebody of a role is asking. Everything
-// that is not said here is refused, so that a stolen key speaks as its holder and as nobody else:
-//   - to the gateway speaks a command with the operator's key, as the operator; in development one also with the keys of
+// MayAssert says whether the holder of a key may say to audience, a service, that somebody of a role is asking.
+// Everything that is not said here is refused, so that a stolen key speaks as its holder and as nobody else:
+//   - to the gateway speaks a command with the operator's key, as the operator; in development one also with the keys
+//     of
 //     the made-up navigator and hospital;
 //   - to every other service speaks the gateway, as whoever it found out is asking;
 //   - a service may say that it is itself.

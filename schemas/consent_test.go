@@ -18,15 +18,23 @@ func TestAnAnswerIsToTheOrganisationItNames(t *testing.T) {
 		said            []said
 		whole, toA, toB schemas.Answered
 	}{
-		"nothing said":                     {nil, schemas.Answered{}, schemas.Answered{}, schemas.Answered{}},
-		"a yes to any":                     {[]said{{1, "", true}}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}},
-		"a yes to one":                     {[]said{{1, "a", true}}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{}},
-		"a no to one":                      {[]said{{1, "a", false}}, schemas.Answered{}, schemas.Answered{At: 1}, schemas.Answered{}},
-		"a yes to any but one":             {[]said{{1, "", true}, {2, "a", false}}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 2}, schemas.Answered{At: 1, Yes: true}},
-		"a no to any, then a yes to one":   {[]said{{1, "", false}, {2, "a", true}}, schemas.Answered{At: 2, Yes: true}, schemas.Answered{At: 2, Yes: true}, schemas.Answered{At: 1}},
-		"a yes to one, then a no to any":   {[]said{{1, "a", true}, {2, "", false}}, schemas.Answered{At: 2}, schemas.Answered{At: 2}, schemas.Answered{At: 2}},
-		"a yes to one, then another's no":  {[]said{{1, "a", true}, {2, "b", false}}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 2}},
-		"a yes to one that was taken back": {[]said{{1, "a", true}, {2, "a", false}}, schemas.Answered{}, schemas.Answered{At: 2}, schemas.Answered{}},
+		"nothing said": {nil, schemas.Answered{}, schemas.Answered{}, schemas.Answered{}},
+		"a yes to any": {[]said{{1, "", true}}, schemas.Answered{At: 1, Yes: true},
+			schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}},
+		"a yes to one": {[]said{{1, "a", true}}, schemas.Answered{At: 1, Yes: true},
+			schemas.Answered{At: 1, Yes: true}, schemas.Answered{}},
+		"a no to one": {[]said{{1, "a", false}}, schemas.Answered{}, schemas.Answered{At: 1},
+			schemas.Answered{}},
+		"a yes to any but one": {[]said{{1, "", true}, {2, "a", false}}, schemas.Answered{At: 1, Yes: true},
+			schemas.Answered{At: 2}, schemas.Answered{At: 1, Yes: true}},
+		"a no to any, then a yes to one": {[]said{{1, "", false}, {2, "a", true}}, schemas.Answered{At: 2, Yes: true},
+			schemas.Answered{At: 2, Yes: true}, schemas.Answered{At: 1}},
+		"a yes to one, then a no to any": {[]said{{1, "a", true}, {2, "", false}}, schemas.Answered{At: 2},
+			schemas.Answered{At: 2}, schemas.Answered{At: 2}},
+		"a yes to one, then another's no": {[]said{{1, "a", true}, {2, "b", false}},
+			schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 1, Yes: true}, schemas.Answered{At: 2}},
+		"a yes to one that was taken back": {[]said{{1, "a", true}, {2, "a", false}}, schemas.Answered{},
+			schemas.Answered{At: 2}, schemas.Answered{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -9,6 +9,6 @@
 //go:generate go run ./gen
 package schemas
 
-// Release is the version of Footbridge: of the program, of the schemas that it publishes and of its HTTP surface. What a
-// release has promised is frozen in baseline/<release>/, and compatibility counts from 0.1.0 (ADR 24).
+// Release is the version of Footbridge: of the program, of the schemas that it publishes and of its HTTP surface. What
+// a release has promised is frozen in baseline/<release>/, and compatibility counts from 0.1.0 (ADR 24).
 const Release = "0.1.0"

@@ -28,8 +28,8 @@ const (
 	AnswersParent = "parental-responsibility"
 )
 
-// How an offer reached its partner: a channel's server took it; or the partner's own system, or somebody there, said that
-// it is with them.
+// How an offer reached its partner: a channel's server took it; or the partner's own system, or somebody there, said
+// that it is with them.
 const (
 	DeliveryHandedOver   = "handed-over"
 	DeliveryAcknowledged = "acknowledged"
@@ -106,7 +106,8 @@ type DischargeReportedData struct {
 	InScope bool `json:"inScope"`
 	// Coded statements about the visit.
 	Codes []Code `json:"codes,omitempty" items:"0,100"`
-	// Why the person came, in words. They raise nothing by themselves: a human looks at what may have followed self-harm.
+	// Why the person came, in words. They raise nothing by themselves: a human looks at what may have followed
+	// self-harm.
 	Reasons []string `json:"reasons,omitempty" is:"lines-500" items:"0,20"`
 	// Facts from the closed list, as far as they are known.
 	Facts Facts `json:"facts,omitzero"`
@@ -198,20 +199,28 @@ const (
 	FlagMerged          = "merged"
 	FlagNumberInvalid   = "nhs-number-invalid"
 	FlagLeftBefore      = "left-before-assessment"
-	FlagReturned        = "returned"        // the journey was open already: the person has come back, and is asked what they want now
-	FlagElsewhere       = "gone-elsewhere"  // to a ward, another hospital, the police or custody: a human holds the journey there, or finds out how to reach them
-	FlagPossibleDouble  = "possible-double" // another record may be the same person: nobody is contacted before a human has looked
-	FlagUnverified      = "unverified"      // who asked is not known for certain until somebody has spoken with them
+	// the journey was open already: the person has come back, and is asked what they want now
+	FlagReturned = "returned"
+	// to a ward, another hospital, the police or custody: a human holds the journey there, or finds out how to reach
+	// them
+	FlagElsewhere = "gone-elsewhere"
+	// another record may be the same person: nobody is contacted before a human has looked
+	FlagPossibleDouble = "possible-double"
+	FlagUnverified     = "unverified" // who asked is not known for certain until somebody has spoken with them
 
-	FlagTimeNotBelieved    = "time-not-believed"   // a time in the message cannot be one, and another was used
-	FlagLeftBeforeArrival  = "left-before-arrival" // the time of leaving is before the arrival, and another was used
-	FlagTextDamaged        = "text-damaged"        // the bytes do not fit the character set that is declared: names may be spelt wrongly
+	FlagTimeNotBelieved   = "time-not-believed"   // a time in the message cannot be one, and another was used
+	FlagLeftBeforeArrival = "left-before-arrival" // the time of leaving is before the arrival, and another was used
+	// the bytes do not fit the character set that is declared: names may be spelt wrongly
+	FlagTextDamaged        = "text-damaged"
 	FlagNoVisitDetails     = "no-visit-details"    // the message says nothing of the visit that has ended
 	FlagDestinationUnknown = "destination-unknown" // where the person went is written in a way that is not known here
-	FlagIndicatorUnknown   = "indicator-unknown"   // whether they have died, or their record is protected, is written in a way that is not known here
-	FlagProtected          = "protected"           // the hospital's record is protected: nothing goes out until the person has been asked
-	FlagUnplaced           = "unplaced"            // where it came from is agreed with no organisation: nobody sees who it is before a human has placed it
-	FlagNoSafeChannel      = "no-safe-channel"     // neither a telephone nor an address is known
+	// whether they have died, or their record is protected, is written in a way that is not known here
+	FlagIndicatorUnknown = "indicator-unknown"
+	// the hospital's record is protected: nothing goes out until the person has been asked
+	FlagProtected = "protected"
+	// where it came from is agreed with no organisation: nobody sees who it is before a human has placed it
+	FlagUnplaced      = "unplaced"
+	FlagNoSafeChannel = "no-safe-channel" // neither a telephone nor an address is known
 )
 
 // HumanFirst says whether a discharge's flags leave it to a human to look, or to ask the person, before anything goes
@@ -326,13 +335,15 @@ type PreferencesChangedData struct {
 	NoSafeChannel bool `json:"noSafeChannel,omitempty"`
 	// True when there are access or communication needs.
 	Needs bool `json:"needs,omitempty"`
-	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is left
-	// to ask; absent where the event does not speak of it.
+	// What a message brought that differs from what the person confirmed: somebody asks them. Empty where nothing is
+	// left to ask; absent where the event does not speak of it.
 	Questions []string `json:"questions,omitzero" is:"contact-question" items:"0,10"`
-	// True when somebody recorded how the person may be reached safely, or that no way is and what was arranged instead.
+	// True when somebody recorded how the person may be reached safely, or that no way is and what was arranged
+	// instead.
 	Reachable bool `json:"reachable,omitempty"`
-	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is none
-	// any more; EVERYBODY alone where they are more than a list may hold. Absent where the event does not speak of it.
+	// Opaque ids of all organisations that must not know, and are never asked: the whole list, empty where there is
+	// none any more; EVERYBODY alone where they are more than a list may hold. Absent where the event does not speak
+	// of it.
 	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
 }
 
@@ -442,11 +453,11 @@ type ServiceAnsweredData struct {
 	Service string `json:"service" is:"service"`
 	// What it answered.
 	Answer string `json:"answer" is:"answer"`
-	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer is
-	// no.
+	// Why it said no: a code of the national list (dos-rejected-reasons-bars) or one of ours. Absent unless the answer
+	// is no.
 	Reason string `json:"reason,omitempty" is:"decline-reason"`
-	// True where the service has agreed never to decline for this reason: the answer closes no door and is a question to
-	// the service.
+	// True where the service has agreed never to decline for this reason: the answer closes no door and is a question
+	// to the service.
 	Questioned bool `json:"questioned,omitempty"`
 	// The role of who recorded it; it sees to what follows.
 	By string `json:"by" is:"asking-role"`
@@ -510,8 +521,8 @@ type OfferRaisedData struct {
 	AnswerBy time.Time `json:"answerBy"`
 }
 
-// OfferClearedData says that an offer may be told to its partner, at first or after a pause: the person's yes covers it,
-// the partner's agreement is in force and a place of its own is kept, and outward sending is on.
+// OfferClearedData says that an offer may be told to its partner, at first or after a pause: the person's yes covers
+// it, the partner's agreement is in force and a place of its own is kept, and outward sending is on.
 type OfferClearedData struct {
 	// Id of the offer.
 	Offer string `json:"offer" is:"uuid"`
@@ -521,8 +532,8 @@ type OfferClearedData struct {
 	AnswerBy *time.Time `json:"answerBy,omitempty"`
 }
 
-// OfferPausedData says that an offer keeps its place, and that nobody outside is told anything of it until it is cleared
-// again: contact is stopped, somebody else has the person, or their yes is asked for again.
+// OfferPausedData says that an offer keeps its place, and that nobody outside is told anything of it until it is
+// cleared again: contact is stopped, somebody else has the person, or their yes is asked for again.
 type OfferPausedData struct {
 	// Id of the offer.
 	Offer string `json:"offer" is:"uuid"`
@@ -666,8 +677,8 @@ type AppointmentNotKeptData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// Id of the appointment.
 	Appointment string `json:"appointment" is:"uuid"`
-	// By when the partner is asked to agree on another time, at other hours; absent where it has been tried as often as is
-	// agreed, and a navigator decides.
+	// By when the partner is asked to agree on another time, at other hours; absent where it has been tried as often
+	// as is agreed, and a navigator decides.
 	BookBy *time.Time `json:"bookBy,omitempty"`
 }
 
@@ -677,8 +688,8 @@ type AppointmentCancelledData struct {
 	Offer string `json:"offer" is:"uuid"`
 	// Id of the appointment.
 	Appointment string `json:"appointment" is:"uuid"`
-	// By when a navigator has to have rung the partner, since somebody is about to go; absent where there is time, or where
-	// the partner cancelled it.
+	// By when a navigator has to have rung the partner, since somebody is about to go; absent where there is time, or
+	// where the partner cancelled it.
 	RingBy *time.Time `json:"ringBy,omitempty"`
 }
 
@@ -709,12 +720,12 @@ type OfferAcceptedData struct {
 	Partner string `json:"partner" is:"partner"`
 	// Last local day on which the partner's agreement is in force, inclusive.
 	AgreementUntil string `json:"agreementUntil" is:"date"`
-	// The sequence of the last that was decided about the journey as a whole (held, released, closed, reopened), as far as
-	// was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after a closing
-	// is over with it.
+	// The sequence of the last that was decided about the journey as a whole (held, released, closed, reopened), as
+	// far as was known when it was accepted; absent where nothing had been. An acceptance that knows of nothing after
+	// a closing is over with it.
 	Transition int `json:"turn,omitempty" is:"sequence"`
-	// By when the person's own answer about this partner is hoped for, whose place is kept meanwhile; absent where they have
-	// said yes to it by name.
+	// By when the person's own answer about this partner is hoped for, whose place is kept meanwhile; absent where
+	// they have said yes to it by name.
 	PersonAnswersBy *time.Time `json:"personAnswersBy,omitempty"`
 	// By when the partner is asked to agree on a time with the person; absent while the person's answer is waited for.
 	BookBy *time.Time `json:"bookBy,omitempty"`

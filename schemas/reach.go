@@ -48,9 +48,12 @@ func (r Route) Thing() Thing {
 	if strings.HasSuffix(r.Pattern, "/help") {
 		return AboutNothing
 	}
-	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson, "/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
-		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest, "/sessions/{id}": AboutSession, "/subscriptions/{id}": AboutEndpoint,
-		"/help/{id}": AboutHelp, "/calls/{id}": AboutCall, "/offers/{id}": AboutOffer, "/partners/{id}": AboutPartner, "/organisations/{id}": AboutOrganisation} {
+	for part, thing := range map[string]Thing{"/journeys/{id}": AboutJourney, "/people/{ref}": AboutPerson,
+		"/steps/{id}": AboutStep, "/messages/{id}": AboutMessage,
+		"/facilities/{id}": AboutFacility, "/fhir/ServiceRequest/{id}": AboutRequest, "/fhir/Task": AboutRequest,
+		"/sessions/{id}": AboutSession, "/subscriptions/{id}": AboutEndpoint,
+		"/help/{id}": AboutHelp, "/calls/{id}": AboutCall, "/offers/{id}": AboutOffer, "/partners/{id}": AboutPartner,
+		"/organisations/{id}": AboutOrganisation} {
 		if strings.Contains(r.Pattern, part) {
 			return thing
 		}
@@ -70,7 +73,8 @@ func (r Route) Expect(role Role, own, reasoned bool) Visibility {
 	switch {
 	case thing == AboutNothing:
 		return Reached
-	case thing == AboutSession, thing == AboutEndpoint, thing == AboutHelp && strings.HasSuffix(r.Pattern, "/person-knows"):
+	case thing == AboutSession, thing == AboutEndpoint, thing == AboutHelp &&
+		strings.HasSuffix(r.Pattern, "/person-knows"):
 		return ifElse(own, Reached, Hidden)
 	case thing == AboutPartner: // a partner sees itself; it is no one organisation's
 		return ifElse(own || role != Partner, Reached, Hidden)

@@ -34,8 +34,8 @@ type Entry struct {
 	Meaning string
 	// Sentence is what the person may read about it, on their timeline.
 	Sentence string
-	// Partners says whether a partner may be told of it, and then the one concerned alone: as an event of its own log, with
-	// PartnerOfferData (partners.go), while the person's yes and its agreement are in force.
+	// Partners says whether a partner may be told of it, and then the one concerned alone: as an event of its own log,
+	// with PartnerOfferData (partners.go), while the person's yes and its agreement are in force.
 	Partners bool
 }
 
@@ -63,7 +63,8 @@ var registry = []Entry{
 		reflect.TypeFor[DischargeWithdrawnData](),
 		"The hospital cancelled the visit or its discharge; contact pauses and a human decides.",
 		"The hospital told us that you had not left yet, so we paused while somebody checks.", false},
-	{ReferralRequested, Intake, []string{Threshold, Followup, Bridging, Journey}, reflect.TypeFor[ReferralRequestedData](),
+	{ReferralRequested, Intake, []string{Threshold, Followup, Bridging, Journey},
+		reflect.TypeFor[ReferralRequestedData](),
 		"A professional, or the person, asked for support, and a journey has begun or been joined.",
 		"Support was asked for, and we started looking for what suits you.", false},
 	{MessageQuarantined, Intake, []string{Journey}, reflect.TypeFor[MessageQuarantinedData](),
@@ -79,21 +80,24 @@ var registry = []Entry{
 		"The person said no to one or more purposes; nothing else ends by it.",
 		"You said no to this. That is fine, and everything else stays available to you.", false},
 	{ConsentWithdrawn, Intake, []string{Followup, Bridging, Journey, Delivery}, reflect.TypeFor[ConsentData](),
-		"The person took back a yes: partners can no longer read, and are asked to confirm deletion; the journey goes on.",
+		"The person took back a yes: partners can no longer read, and are asked to confirm deletion; the journey " +
+			"goes on.",
 		"You changed your mind about this. That is fine, and everything else stays available to you.", false},
 	{ConsentExpiring, Intake, []string{Journey}, reflect.TypeFor[ConsentExpiringData](),
 		"A yes that was given until a day comes to its end; the person is asked beforehand.",
 		"Your yes ends soon. Somebody will ask you whether you would like it to go on.", false},
 	{ConsentLapsed, Intake, []string{Followup, Bridging, Journey, Delivery}, reflect.TypeFor[ConsentData](),
 		"An answer counts no more, and nobody said no: it was another person's, or it is in doubt. The person is asked.",
-		"An answer that had been noted for you does not count any more. Somebody will ask you what you would like.", false},
+		"An answer that had been noted for you does not count any more. Somebody will ask you what you would like.",
+		false},
 	{PersonMerged, Intake, []string{Journey}, reflect.TypeFor[PersonMergedData](),
 		"A named human said that two records are one person; consent and contact do not cross until confirmed.",
 		"We found that two records were both about you, and a member of staff is putting that right.", false},
 	{PersonUnmerged, Intake, []string{Journey}, reflect.TypeFor[PersonMergedData](),
 		"A named human said that two records are two people; each has again what was theirs.",
 		"We had mixed two records up, and a member of staff has put that right.", false},
-	{PreferencesChanged, Intake, []string{Threshold, Followup, Bridging, Journey, Delivery}, reflect.TypeFor[PreferencesChangedData](),
+	{PreferencesChanged, Intake, []string{Threshold, Followup, Bridging, Journey, Delivery},
+		reflect.TypeFor[PreferencesChangedData](),
 		"How the person may be contacted, or what they need for it, has changed, or is in question.",
 		"What you told us about how to reach you has been noted.", false},
 	{ContactStopped, Intake, []string{Followup, Bridging, Journey, Delivery}, reflect.TypeFor[ContactStoppedData](),
@@ -104,7 +108,8 @@ var registry = []Entry{
 		"A member of staff checked, and we can be in touch again if you would like that.", false},
 
 	{PersonSeen, Intake, []string{Journey}, reflect.TypeFor[SeenData](),
-		"Staff of another organisation looked, for a stated reason, at who the person is or what they said; the journey's organisation is told.",
+		"Staff of another organisation looked, for a stated reason, at who the person is or what they said; the " +
+			"journey's organisation is told.",
 		"Staff who were treating you elsewhere looked at what is kept about you, and said why.", false},
 
 	{InformationSupplied, Intake, []string{Threshold, Followup, Journey}, reflect.TypeFor[InformationSuppliedData](),
@@ -118,7 +123,8 @@ var registry = []Entry{
 		"Every service's criteria were looked at together.",
 		"We looked at the services near you to see which can offer you support now.", false},
 	{PathwaySeen, Threshold, []string{Journey}, reflect.TypeFor[SeenData](),
-		"Staff of another organisation looked, for a stated reason, at what is open to the person; the journey's organisation is told.",
+		"Staff of another organisation looked, for a stated reason, at what is open to the person; the journey's " +
+			"organisation is told.",
 		"Staff who were treating you elsewhere looked at which services are open to you, and said why.", false},
 	{GapFound, Threshold, []string{Bridging, Journey}, reflect.TypeFor[GapFoundData](),
 		"Nothing statutory is open to this person at present.",
@@ -251,16 +257,19 @@ var registry = []Entry{
 		"A bridging call did not reach the person; it is tried again, and never ends anything.",
 		"We rang and did not reach you. That is fine: we will try again at a time that suits you.", false},
 	{CallOtherPerson, Bridging, []string{Intake, Journey}, reflect.TypeFor[CallOtherPersonData](),
-		"Somebody else answered a bridging call and was told nothing; after the second time this number is not rung before the person was asked.",
+		"Somebody else answered a bridging call and was told nothing; after the second time this number is not rung " +
+			"before the person was asked.",
 		"Somebody else answered when we rang. We told them nothing.", false},
 	{CallNotMade, Bridging, []string{Intake, Journey}, reflect.TypeFor[CallNotMadeData](),
 		"A bridging call was not made: that is ours, and counted apart from calls that nobody answered.",
 		"We had planned to ring you and did not. We are sorry; another call is planned.", false},
 	{AskedToStop, Bridging, []string{Intake, Journey}, reflect.TypeFor[AskedToStopData](),
-		"Somebody on the telephone asked us to stop: the person themselves, which ends the calls, or another, which pauses them until the person was asked.",
+		"Somebody on the telephone asked us to stop: the person themselves, which ends the calls, or another, which " +
+			"pauses them until the person was asked.",
 		"We were asked to stop ringing, and stopped. Other support stays available to you.", false},
 	{HelpRequested, Bridging, []string{Journey}, reflect.TypeFor[HelpRequestedData](),
-		"Help is needed now, somebody is concerned for the person's safety, or a caller was told that things are worse: people on call are told.",
+		"Help is needed now, somebody is concerned for the person's safety, or a caller was told that things are " +
+			"worse: people on call are told.",
 		"Somebody asked for help for you, and people on call were told.", false},
 	{HelpAcknowledged, Bridging, []string{Journey}, reflect.TypeFor[HelpAcknowledgedData](),
 		"Somebody on call has taken a request for help on.",
@@ -270,16 +279,21 @@ var registry = []Entry{
 		"A journey exists and has a next step with an owner and a due time.",
 		"We know what happens next for you, and who is looking after it.", false},
 	{JourneyHeld, Journey, []string{Intake, Followup, Bridging, Delivery}, reflect.TypeFor[JourneyHeldData](),
-		"Somebody else holds the person for now: contact stops, offers keep their place, and somebody looks again on a day.",
-		"Others are looking after you at the moment, so we are not contacting you. Nothing of yours is lost, and somebody here looks again.",
+		"Somebody else holds the person for now: contact stops, offers keep their place, and somebody looks again on " +
+			"a day.",
+		"Others are looking after you at the moment, so we are not contacting you. Nothing of yours is lost, and " +
+			"somebody here looks again.",
 		false},
-	{JourneyReleased, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery}, reflect.TypeFor[JourneyReleasedData](),
+	{JourneyReleased, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery},
+		reflect.TypeFor[JourneyReleasedData](),
 		"The journey goes on, and windows count anew.",
 		"We can be in touch with you again, and the time for your follow-up starts anew.", false},
-	{JourneyClosed, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery}, reflect.TypeFor[JourneyClosedData](),
+	{JourneyClosed, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery},
+		reflect.TypeFor[JourneyClosedData](),
 		"A named human has closed the journey; nothing is offered, planned or asked any more, and grants end.",
 		"A member of staff has brought this to a close. You can come back to it at any time.", false},
-	{JourneyReopened, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery}, reflect.TypeFor[JourneyReopenedData](),
+	{JourneyReopened, Journey, []string{Intake, Threshold, Followup, Bridging, Delivery},
+		reflect.TypeFor[JourneyReopenedData](),
 		"A closed journey is open again: the person is asked anew what they want.",
 		"We have picked this up again, and somebody will ask you what you would like.", false},
 	{JourneyInVoid, Journey, nil, reflect.TypeFor[JourneyInVoidData](),
@@ -322,8 +336,8 @@ func SubjectsSubscribedBy(service string) []string {
 	return filters
 }
 
-// SubjectsEmittedBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. Of a noun
-// that two services speak of, each may publish its own types only.
+// SubjectsEmittedBy returns the NATS subjects a service's user may publish to: one for each noun it speaks of. Of a
+// noun that two services speak of, each may publish its own types only.
 func SubjectsEmittedBy(service string) []string {
 	var subjects []string
 	for _, t := range EmittedBy(service) {
@@ -341,7 +355,10 @@ func SubjectsEmittedBy(service string) []string {
 // shared says whether another service speaks of the same noun.
 func shared(t Type) bool {
 	e, _ := Lookup(t)
-	return slices.ContainsFunc(registry, func(other Entry) bool { return other.OnBus() && other.By != e.By && other.Type.Noun() == t.Noun() })
+	return slices.ContainsFunc(registry, func(other Entry) bool {
+		return other.OnBus() && other.By != e.By &&
+			other.Type.Noun() == t.Noun()
+	})
 }
 
 func typesOf(wanted func(Entry) bool) []Type {

@@ -38,19 +38,26 @@ func TestEveryEntryIsWhole(t *testing.T) {
 func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
-		schemas.Intake: func(e schemas.Entry) bool { return e.Type == schemas.JourneyOpened || turns(e) || opens(e) || rings(e) },
+		schemas.Intake: func(e schemas.Entry) bool {
+			return e.Type == schemas.JourneyOpened || turns(e) || opens(e) ||
+				rings(e)
+		},
 		schemas.Threshold: func(e schemas.Entry) bool {
-			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied || e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
+			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied ||
+				e.Type == schemas.PreferencesChanged || turns(e) && e.Type != schemas.JourneyHeld
 		},
 		schemas.Followup: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied || turns(e) || noun(e, "delivery")
+			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.InformationSupplied ||
+				turns(e) || noun(e, "delivery")
 		},
 		schemas.Bridging: func(e schemas.Entry) bool {
-			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound || e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
+			return waits(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.GapFound ||
+				e.Type == schemas.ServiceAnswered || turns(e) || noun(e, "appointment") || e.Type == schemas.OfferRaised
 		},
 		schemas.Journey: func(e schemas.Entry) bool { return e.By != schemas.Journey },
 		schemas.Delivery: func(e schemas.Entry) bool {
-			return asks(e) || turns(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed ||
+			return asks(e) || turns(e) || e.Type == schemas.PreferencesChanged || e.Type == schemas.ContactStopped ||
+				e.Type == schemas.ContactResumed ||
 				noun(e, "consent") && e.Type != schemas.ConsentExpiring
 		},
 	}
@@ -66,19 +73,23 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 }
 
 func waits(e schemas.Entry) bool {
-	return (noun(e, "discharge", "referral", "consent") && e.Type != schemas.ConsentExpiring) || e.Type == schemas.PathwayDecided ||
+	return (noun(e, "discharge", "referral", "consent") && e.Type != schemas.ConsentExpiring) ||
+		e.Type == schemas.PathwayDecided ||
 		e.Type == schemas.ContactStopped || e.Type == schemas.ContactResumed
 }
 
 // asks says whether an event is part of what a partner is told of an offer.
 func asks(e schemas.Entry) bool {
-	return noun(e, "offer", "appointment", "followup") && !slices.Contains([]schemas.Type{schemas.OfferSent, schemas.OfferAcknowledged,
-		schemas.OfferQuestioned, schemas.OfferIntroduced, schemas.OfferPossiblyKnown, schemas.OfferExhausted}, e.Type)
+	return noun(e, "offer", "appointment", "followup") &&
+		!slices.Contains([]schemas.Type{schemas.OfferSent, schemas.OfferAcknowledged,
+			schemas.OfferQuestioned, schemas.OfferIntroduced, schemas.OfferPossiblyKnown, schemas.OfferExhausted},
+			e.Type)
 }
 
 // opens says whether an event opens to a partner who somebody is, or ends that.
 func opens(e schemas.Entry) bool {
-	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn, schemas.OfferHandedBack,
+	return slices.Contains([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn,
+		schemas.OfferHandedBack,
 		schemas.OfferExhausted, schemas.FollowupCompleted}, e.Type)
 }
 
@@ -105,7 +116,8 @@ func TestNoNounBelongsToTwoServices(t *testing.T) {
 			owner[subject] = service
 		}
 	}
-	if got := schemas.SubjectsEmittedBy(schemas.Followup); !slices.Equal(got, []string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
+	if got := schemas.SubjectsEmittedBy(schemas.Followup); !slices.Equal(got,
+		[]string{"footbridge.offer.>", "footbridge.appointment.>", "footbridge.followup.>"}) {
 		t.Errorf("followup may publish %v", got)
 	}
 	if got := schemas.SubjectsEmittedBy(schemas.Outside); got != nil {

@@ -59,8 +59,8 @@ type AssessmentRecord struct {
 	Service string `json:"service,omitempty" is:"service"`
 }
 
-// FirstContactRecord is the body of POST /api/journeys/{id}/first-contact: that the person would like an early voice, or
-// what became of it.
+// FirstContactRecord is the body of POST /api/journeys/{id}/first-contact: that the person would like an early voice,
+// or what became of it.
 type FirstContactRecord struct {
 	// Within how many hours of leaving.
 	Within string `json:"within,omitempty" is:"contact-within"`
@@ -162,7 +162,8 @@ type ContactChannel struct {
 type FactsRecord struct {
 	// What has become known.
 	Facts Facts `json:"facts,omitzero"`
-	// What the person was asked and would rather not say, or nobody can find out: it stays unknown, and excludes nothing.
+	// What the person was asked and would rather not say, or nobody can find out: it stays unknown, and excludes
+	// nothing.
 	NotSaid []string `json:"notSaid,omitempty" is:"fact" items:"0,40"`
 }
 
@@ -393,7 +394,8 @@ var requestBodies = map[string]reflect.Type{
 type Field struct {
 	// Name is where it stands in the body: members and places in lists joined by points, such as answers.0.state.
 	Name string `json:"name"`
-	// Kind is how it is given: choice (one of Values), yes-no, number, date, time, text, or days-away (YYYY-MM-DD/YYYY-MM-DD).
+	// Kind is how it is given: choice (one of Values), yes-no, number, date, time, text, or days-away
+	// (YYYY-MM-DD/YYYY-MM-DD).
 	Kind string `json:"kind"`
 	// Words ask for it.
 	Words string `json:"words,omitempty"`
@@ -469,7 +471,8 @@ func formField(body reflect.Type, name string) (Field, error) {
 func (a Action) Fill(filled map[string][]string) ([]byte, error) {
 	body := map[string]any{}
 	for _, f := range a.Fields {
-		values := slices.DeleteFunc(slices.Clone(filled[f.Name]), func(v string) bool { return strings.TrimSpace(v) == "" })
+		values := slices.DeleteFunc(slices.Clone(filled[f.Name]),
+			func(v string) bool { return strings.TrimSpace(v) == "" })
 		if f.Value != "" {
 			values = []string{f.Value}
 			if within, _ := path(f.Name); within != "" && !a.anyWithin(within, filled) {

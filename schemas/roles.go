@@ -11,8 +11,8 @@ const (
 	SendingTeam   Role = "sending-team"
 	Navigator     Role = "navigator"
 	TreatingStaff Role = "treating-staff"
-	// YoungPeoplesClinician decides who may answer for somebody under 18, or of unknown age; nobody else's word counts as
-	// theirs.
+	// YoungPeoplesClinician decides who may answer for somebody under 18, or of unknown age; nobody else's word counts
+	// as theirs.
 	YoungPeoplesClinician Role = "young-peoples-clinician"
 	// Caller makes the short calls of an NHS team, and reads who somebody is for the call that they are about to make.
 	Caller       Role = "caller"
@@ -41,12 +41,14 @@ type Access struct {
 var access = []Access{
 	{SendingTeam, "Liaison and A&E staff of the hospital the person left",
 		"journeys that began at their organisation, with timeline and next steps",
-		"records consent, contact and preferences; does, acknowledges and hands on steps they own; holds, releases, closes and reopens journeys",
+		"records consent, contact and preferences; does, acknowledges and hands on steps they own; holds, releases, " +
+			"closes and reopens journeys",
 		"journeys of other organisations",
 		true, "the journey began at their organisation", false},
 	{Navigator, "The staffed role inside the NHS boundary that takes what no rule could place",
 		"every journey of the organisations they serve, with timeline and next steps; messages quarantined",
-		"takes, does and reassigns any step; holds, releases, closes and reopens journeys; releases or dismisses messages; overrides a decision",
+		"takes, does and reassigns any step; holds, releases, closes and reopens journeys; releases or dismisses " +
+			"messages; overrides a decision",
 		"journeys of organisations they do not serve",
 		true, "the journey belongs to an organisation they serve", false},
 	{TreatingStaff, "Staff treating the person now, at any hour",
@@ -56,17 +58,20 @@ var access = []Access{
 		true, "a reason of substance is stated; of a journey of another organisation, that organisation is told", true},
 	{YoungPeoplesClinician, "A clinician of the young people's service, signed in as themselves",
 		"journeys that began at their organisation, with timeline and next steps",
-		"records who may answer for somebody under 18 or of unknown age, whose phone it is and who may know; what such a person answered, and how to reach them; takes on and hands on their own team's steps",
+		"records who may answer for somebody under 18 or of unknown age, whose phone it is and who may know; what " +
+			"such a person answered, and how to reach them; takes on and hands on their own team's steps",
 		"who an adult is; journeys of other organisations",
 		true, "the journey began at their organisation, and is of somebody under 18 or of unknown age", false},
 	{Caller, "Somebody who makes short calls for an NHS team",
 		"the calls of their team, by code; the day of the last contact, and whether the person was reached",
 		"says that they ring now, records what became of a call, asks for help",
 		"journeys; who somebody is before or after their call",
-		true, "from 15 minutes before a call that they make until its outcome, where the person's yes is to their organisation", false},
+		true, "from 15 minutes before a call that they make until its outcome, where the person's yes is to their " +
+			"organisation", false},
 	{Partner, "A third-sector organisation with an agreement in force",
 		"itself, and its own offers, without identity until accepted under consent",
-		"answers its own offers; books and says how sessions went; changes its own places, hours, holidays, pause and notice",
+		"answers its own offers; books and says how sessions went; changes its own places, hours, holidays, pause " +
+			"and notice",
 		"journeys, other partners' offers, anything after consent has ended",
 		true, "its own accepted offer, under a consent and an agreement in force", false},
 	{Operator, "Whoever keeps the system running",

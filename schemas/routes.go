@@ -32,7 +32,8 @@ func (r Route) Mux() string {
 // Streams says whether the answer goes on for long.
 func (r Route) Streams() bool { return r.Pattern == "/api/stream" }
 
-// ByToken says that a route is read by a program that is nobody: a token in the request says whose it reads, and nothing else.
+// ByToken says that a route is read by a program that is nobody: a token in the request says whose it reads, and
+// nothing else.
 func (r Route) ByToken() bool { return strings.HasSuffix(r.Pattern, ".ics") }
 
 // OpenedAs is the field of a form that says for whom its page was made, by their mark.
@@ -44,7 +45,8 @@ var (
 	staff    = []Role{SendingTeam, Navigator}
 	teams    = []Role{SendingTeam, Navigator, YoungPeoplesClinician}
 	lookers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Operator, Person}
-	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Operator, Commissioner, Person}
+	everyone = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Operator,
+		Commissioner, Person}
 	helpers  = []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Caller, Partner, Person}
 	ringers  = []Role{SendingTeam, Navigator, Caller, Partner}
 	planning = []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}
@@ -58,28 +60,34 @@ var routes = []Route{
 	{"POST", "/events", Intake, []Role{System}, false,
 		"Takes CloudEvents from outside systems, in binary, structured and batched mode; answers once they are durable."},
 	{"GET", "/api/messages", Intake, []Role{Navigator, Operator}, false,
-		"Lists the ledger: every message received and what became of it; with waiting=true, what waits for a human, by the time promised."},
+		"Lists the ledger: every message received and what became of it; with waiting=true, what waits for a human, " +
+			"by the time promised."},
 	{"GET", "/api/messages/{id}", Intake, []Role{Navigator, Operator}, false,
-		"Shows one message with what deciding about it takes; to a navigator also what it says, and for a stated reason (header Access-Reason) whom it is about."},
+		"Shows one message with what deciding about it takes; to a navigator also what it says, and for a stated " +
+			"reason (header Access-Reason) whom it is about."},
 	{"POST", "/api/messages/{id}/release", Intake, []Role{Navigator, Operator}, false,
 		"Releases a message that had been quarantined, to be read again."},
 	{"POST", "/api/messages/{id}/dismiss", Intake, []Role{Navigator}, false,
 		"Dismisses a message that had been quarantined as of no concern here."},
 
 	{"GET", "/api/facilities", Intake, []Role{Navigator, Operator}, false,
-		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a navigator how the facility was written; with placed=true, those that were placed."},
+		"Lists where messages came from that is agreed with no organisation: the sender, how many journeys, and to a " +
+			"navigator how the facility was written; with placed=true, those that were placed."},
 	{"POST", "/api/facilities/{id}/place", Intake, []Role{Navigator}, false,
 		"Says whose a facility is: its journeys become that organisation's, once, in every service."},
 	{"POST", "/api/facilities/{id}/unplace", Intake, []Role{Navigator}, false,
-		"Takes back whose a facility is, with a reason: its journeys are the host's to place again, with who they are about hidden, once, in every service."},
+		"Takes back whose a facility is, with a reason: its journeys are the host's to place again, with who they " +
+			"are about hidden, once, in every service."},
 
 	{"POST", "/api/referrals", Intake, []Role{SendingTeam, Navigator, TreatingStaff, System, Person, Guest}, false,
-		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves alone."},
+		"Takes a request for support, by a professional or by the person themselves; from a guest, for themselves " +
+			"alone."},
 	{"POST", "/api/referrals/list", Intake, []Role{SendingTeam, Navigator, System, Operator}, false,
 		"Takes a nightly list as CSV, reconciles it by visit, and says what became of every row."},
 
 	{"POST", "/fhir/$process-message", Intake, []Role{System}, false,
-		"Takes a referral as a FHIR R4 message in the Booking and Referral Standard's envelope: new, updated or cancelled."},
+		"Takes a referral as a FHIR R4 message in the Booking and Referral Standard's envelope: new, updated or " +
+			"cancelled."},
 	{"GET", "/fhir/metadata", Intake, []Role{System, Operator}, false,
 		"Says as a CapabilityStatement what the FHIR door does, and what it does not claim."},
 	{"GET", "/fhir/MessageDefinition", Intake, []Role{System, Operator}, false,
@@ -95,22 +103,29 @@ var routes = []Route{
 	{"POST", "/api/people/{ref}/contact-resumed", Intake, []Role{Navigator}, false,
 		"Lifts the stop on contact; consent is asked for anew."},
 
-	{"GET", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Person}, false,
+	{"GET", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician,
+		Person}, false,
 		"Shows what the person said yes and no to, and how each answer stands."},
 	{"POST", "/api/journeys/{id}/consent", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
-		"Records what the person said yes or no to, or took back, by purpose and organisation; by a young people's clinician also who may answer."},
+		"Records what the person said yes or no to, or took back, by purpose and organisation; by a young people's " +
+			"clinician also who may answer."},
 	{"POST", "/api/journeys/{id}/contact", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
 		"Records how the person may be reached, who may hear what, and who must not know."},
 	{"POST", "/api/journeys/{id}/preferences", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Records what the person would like."},
 	{"POST", "/api/journeys/{id}/summary", Intake, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
-		"Keeps what the person agreed to pass on, in their own words, sealed, and to which partners: each reads it with who they are, under the same grant alone."},
+		"Keeps what the person agreed to pass on, in their own words, sealed, and to which partners: each reads it " +
+			"with who they are, under the same grant alone."},
 	{"POST", "/api/journeys/{id}/facts", Intake, staff, false,
-		"Records facts that somebody asked for, and which the person would rather not say; every service is looked at anew."},
-	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician, Partner, Person}, false,
-		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, under a yes to it by name and an agreement in force. Every look is kept, and the person can read it."},
+		"Records facts that somebody asked for, and which the person would rather not say; every service is looked " +
+			"at anew."},
+	{"GET", "/api/journeys/{id}/identity", Intake, []Role{SendingTeam, Navigator, TreatingStaff, YoungPeoplesClinician,
+		Partner, Person}, false,
+		"Shows who the person is: for a stated reason (header Access-Reason), or to a partner by its accepted offer, " +
+			"under a yes to it by name and an agreement in force. Every look is kept, and the person can read it."},
 	{"GET", "/api/calls/{id}/person", Intake, ringers, false,
-		"Shows whom somebody is about to ring, by name and agreed number: from when they said that they ring until the outcome. Every look is kept, and the person can read it."},
+		"Shows whom somebody is about to ring, by name and agreed number: from when they said that they ring until " +
+			"the outcome. Every look is kept, and the person can read it."},
 	{"GET", "/api/people/{ref}/access", Intake, []Role{SendingTeam, Navigator, Person}, false,
 		"Lists who looked at who this person is, when and why."},
 	{"POST", "/api/people/{ref}/merge", Intake, staff, false,
@@ -120,24 +135,30 @@ var routes = []Route{
 	{"POST", "/api/people/{ref}/legal-hold", Intake, []Role{Navigator}, false,
 		"Places or lifts a legal hold: nothing about the person may be erased while it stands."},
 	{"POST", "/api/people/{ref}/erase", Intake, []Role{Navigator, Operator}, false,
-		"Makes what identifies a person unreadable, everywhere, and says where: one person asks for it with a reason, and another confirms that request."},
+		"Makes what identifies a person unreadable, everywhere, and says where: one person asks for it with a " +
+			"reason, and another confirms that request."},
 
 	{"GET", "/api/journeys", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Lists journeys with their next step, by the time promised."},
 	{"GET", "/api/journeys/{id}", Journey, lookers, false,
 		"Shows one journey with timeline, next steps and what the caller may do next."},
 	{"POST", "/api/journeys/{id}/hold", Journey, staff, false,
-		"Holds a journey while a ward, custody or another hospital has the person, until a day of review: contact stops."},
+		"Holds a journey while a ward, custody or another hospital has the person, until a day of review: contact " +
+			"stops."},
 	{"POST", "/api/journeys/{id}/release", Journey, staff, false,
 		"Releases a journey that was held; windows count anew."},
 	{"POST", "/api/journeys/{id}/close", Journey, staff, false,
-		"Closes a journey by a named human's decision, for a reason of the closed list; says how the person was told, and their way back."},
+		"Closes a journey by a named human's decision, for a reason of the closed list; says how the person was " +
+			"told, and their way back."},
 	{"POST", "/api/journeys/{id}/reopen", Journey, []Role{SendingTeam, Navigator, Person}, false,
 		"Opens a closed journey again, at any time; the person is asked anew what they want."},
 	{"POST", "/api/journeys/{id}/assessment", Journey, teams, false,
-		"Records who holds the last assessment and who its 48-hour aftercare is with, once for one assessment, what changed since, and which service was told."},
-	{"POST", "/api/journeys/{id}/first-contact", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
-		"Records that the person would like to hear from somebody within 24, 48 or 72 hours of leaving, or what became of it."},
+		"Records who holds the last assessment and who its 48-hour aftercare is with, once for one assessment, what " +
+			"changed since, and which service was told."},
+	{"POST", "/api/journeys/{id}/first-contact", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person},
+		false,
+		"Records that the person would like to hear from somebody within 24, 48 or 72 hours of leaving, or what " +
+			"became of it."},
 	{"POST", "/api/journeys/{id}/retold", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Person}, false,
 		"Records that the person had to tell it all again, on which day and to which role; the same twice is once."},
 	{"GET", "/api/journeys/{id}/doors", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
@@ -149,48 +170,59 @@ var routes = []Route{
 	{"POST", "/api/journeys/{id}/override", Threshold, staff, false,
 		"Records a human's decision about one service's door, with its reason; it outranks criteria and answers."},
 	{"GET", "/api/steps", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
-		"Lists open steps, one a line, by the time promised, each with the actions open to the caller: with mine=true those of the caller's own teams, team=, due= by a time, past=true past their time."},
+		"Lists open steps, one a line, by the time promised, each with the actions open to the caller: with " +
+			"mine=true those of the caller's own teams, team=, due= by a time, past=true past their time."},
 	{"GET", "/api/steps/{id}", Journey, []Role{SendingTeam, Navigator, YoungPeoplesClinician, Operator}, false,
 		"Shows one step as it stands in the list, one that is over too."},
 	{"POST", "/api/steps/{id}/done", Journey, teams, false,
-		"Ends a step of one of the few kinds whose record is somebody's word, with what they say of it; of any other it names the request that ends it."},
+		"Ends a step of one of the few kinds whose record is somebody's word, with what they say of it; of any other " +
+			"it names the request that ends it."},
 	{"POST", "/api/steps/{id}/no-answer", Journey, staff, false,
-		"Records that the person was tried and could not be reached; where they are asked by a ladder, the next rung opens."},
+		"Records that the person was tried and could not be reached; where they are asked by a ladder, the next rung " +
+			"opens."},
 	{"POST", "/api/steps/{id}/reassign", Journey, teams, false,
 		"Hands a step to another owner; the former one stays answerable until the new one acknowledges."},
 	{"POST", "/api/steps/{id}/acknowledge", Journey, teams, false,
 		"Records that an owner has taken a step on."},
 
 	{"POST", "/api/journeys/{id}/help", Bridging, helpers, false,
-		"Asks for help now, or passes on a concern for somebody's safety, from a journey or one of its steps, in every state: stored first, then those on call are told."},
+		"Asks for help now, or passes on a concern for somebody's safety, from a journey or one of its steps, in " +
+			"every state: stored first, then those on call are told."},
 	{"POST", "/api/offers/{id}/help", Bridging, helpers, false,
 		"The same, from an offer."},
 	{"POST", "/api/calls/{id}/help", Bridging, helpers, false,
 		"The same, from a call."},
 	{"GET", "/api/calls", Bridging, ringers, false,
-		"Lists the calls of the caller's team that are open and fall due on a local day (due; today) or before, by the time promised: no name, no number. Somebody in the role caller who said when they work sees those of their hours, their own and what has come (all=true: all)."},
+		"Lists the calls of the caller's team that are open and fall due on a local day (due; today) or before, by " +
+			"the time promised: no name, no number. Somebody in the role caller who said when they work sees those " +
+			"of their hours, their own and what has come (all=true: all)."},
 	{"GET", "/api/calls/{id}", Bridging, ringers, false,
-		"Shows one call as it stands in the list, one that is over too, with the requests by which its outcome is recorded."},
+		"Shows one call as it stands in the list, one that is over too, with the requests by which its outcome is " +
+			"recorded."},
 	{"POST", "/api/calls/{id}/claim", Bridging, ringers, false,
-		"Says who rings now, from 15 minutes before a call: one at a time, and only where the person may be rung at this moment."},
+		"Says who rings now, from 15 minutes before a call: one at a time, and only where the person may be rung at " +
+			"this moment."},
 	{"POST", "/api/calls/{id}/outcome", Bridging, ringers, false,
 		"Records what became of a call, and when it happened; what follows is answered."},
 	{"GET", "/api/journeys/{id}/plan", Bridging, planning, false,
 		"Shows how the plan of short calls stands, what is agreed, and the next call."},
 	{"POST", "/api/journeys/{id}/plan", Bridging, planning, false,
-		"Records what the person agreed about their calls: rhythm, hours, channel, a pause. What is left out stays; it is no yes."},
+		"Records what the person agreed about their calls: rhythm, hours, channel, a pause. What is left out stays; " +
+			"it is no yes."},
 	{"GET", "/api/callers/me", Bridging, ringers, false,
 		"Shows what is kept of somebody who makes calls: their hours, how many a day, how they are reminded."},
 	{"PUT", "/api/callers/me", Bridging, ringers, false,
 		"Keeps it; what is left out stays as it was."},
 	{"POST", "/api/callers/me/away", Bridging, ringers, false,
-		"Hands the calls of somebody who is ill or away on, until a day: to colleagues who work then and have room, else to the team; says of each who makes it and who is told."},
+		"Hands the calls of somebody who is ill or away on, until a day: to colleagues who work then and have room, " +
+			"else to the team; says of each who makes it and who is told."},
 	{"POST", "/api/callers/me/calendar", Bridging, ringers, false,
 		"Makes the address of the caller's own calendar of calls, shown once; the one before is read no more."},
 	{"POST", "/api/callers/me/calendar/revoke", Bridging, ringers, false,
 		"Ends it."},
 	{"GET", "/api/calls.ics", Bridging, []Role{Guest}, false,
-		"Gives the calendar (RFC 5545) of whoever made its token (token), fourteen days ahead: a journey's code and a time, nothing else. The token opens nothing else; a revoked and an unknown one are answered alike."},
+		"Gives the calendar (RFC 5545) of whoever made its token (token), fourteen days ahead: a journey's code and " +
+			"a time, nothing else. The token opens nothing else; a revoked and an unknown one are answered alike."},
 	{"GET", "/api/help/{id}", Bridging, teams, false,
 		"Shows a request for help: who was told, and who has taken it on."},
 	{"POST", "/api/help/{id}/acknowledge", Bridging, teams, false,
@@ -198,11 +230,14 @@ var routes = []Route{
 	{"POST", "/api/help/{id}/person-knows", Bridging, helpers, false,
 		"Says, by whoever passed a concern on, whether the person knows."},
 	{"GET", "/api/timers", Bridging, []Role{Navigator, Operator}, false,
-		"Says what will fire in the hours ahead (hours; 24), by kind and hour, and what is late: calls, reminders, requests for help, plans."},
+		"Says what will fire in the hours ahead (hours; 24), by kind and hour, and what is late: calls, reminders, " +
+			"requests for help, plans."},
 	{"POST", "/api/timers/spread", Bridging, []Role{Operator}, false,
-		"Spreads the reminders that are late, as after a stop, over some minutes, the oldest first: what is past its time is marked late at once, none goes beyond its call, and requests for help are never put off."},
+		"Spreads the reminders that are late, as after a stop, over some minutes, the oldest first: what is past its " +
+			"time is marked late at once, none goes beyond its call, and requests for help are never put off."},
 	{"GET", "/api/rota", Bridging, staff, false,
-		"Shows who of the caller's organisation is on call, the hours of the days ahead for which nobody is, whose channel is not proven, and by which channels nothing can be handed over."},
+		"Shows who of the caller's organisation is on call, the hours of the days ahead for which nobody is, whose " +
+			"channel is not proven, and by which channels nothing can be handed over."},
 	{"PUT", "/api/rota", Bridging, []Role{Navigator}, false,
 		"Keeps a whole rota, instead of the one that was read before (If-Match)."},
 
@@ -211,24 +246,29 @@ var routes = []Route{
 	{"POST", "/api/thresholds/check", Threshold, []Role{SendingTeam, Navigator, TreatingStaff, Operator}, false,
 		"Says for a set of facts which services are open, which are not and why, and what is unknown. Stores nothing."},
 	{"POST", "/api/thresholds/what-if", Threshold, []Role{SendingTeam, Navigator, Operator}, false,
-		"Replays past decisions under a draft set of criteria: whose doors and which gaps would change. Changes nothing."},
+		"Replays past decisions under a draft set of criteria: whose doors and which gaps would change. Changes " +
+			"nothing."},
 	{"POST", "/api/thresholds/gaps", Threshold, planners, false,
 		"Searches the space of facts for combinations that no statutory service accepts, before anybody meets them."},
 	{"GET", "/api/thresholds/told", Threshold, everyone, false,
 		"Holds what people were told against what services publish: differences in length and in scope, with counts."},
 	{"GET", "/api/thresholds/turned", Threshold, []Role{Navigator, Operator}, false,
-		"Says in how many journeys a fact turned one criterion, and by which ways it was said; no number below 5 is told."},
+		"Says in how many journeys a fact turned one criterion, and by which ways it was said; no number below 5 is " +
+			"told."},
 	{"POST", "/api/services/{id}/told", Threshold, everyone, false,
 		"Records 'I was told…': what somebody was told a service's criterion is."},
 	{"POST", "/api/services/{id}/dead-line", Threshold, everyone, false,
 		"Reports that a published number or link reaches nobody, which opens a step; or that it works again."},
 
 	{"GET", "/api/offers", Followup, offering, false,
-		"Lists offers that stand, those to be seen to first in front: to a partner its own that it has been told of, to staff those of their organisation."},
+		"Lists offers that stand, those to be seen to first in front: to a partner its own that it has been told of, " +
+			"to staff those of their organisation."},
 	{"GET", "/api/offers/{id}", Followup, offering, false,
-		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it on. Who the person is is not in it."},
+		"Shows one offer: how it stands, by when what is asked, and what a partner may know before it has taken it " +
+			"on. Who the person is is not in it."},
 	{"POST", "/api/offers/{id}/accept", Followup, answering, false,
-		"Records a partner's yes. A yes that comes late is welcome while its place is free and nobody else has taken the person on."},
+		"Records a partner's yes. A yes that comes late is welcome while its place is free and nobody else has taken " +
+			"the person on."},
 	{"POST", "/api/offers/{id}/decline", Followup, answering, false,
 		"Records a partner's no, by a code; the next partner is asked."},
 	{"POST", "/api/offers/{id}/appointment", Followup, answering, false,
@@ -236,21 +276,26 @@ var routes = []Route{
 	{"POST", "/api/offers/{id}/outcome", Followup, answering, false,
 		"Records how a session went, and what comes next."},
 	{"POST", "/api/offers/{id}/hand-back", Followup, answering, false,
-		"Gives an offer back that had been taken on, or with all=true every one of the partner's; each is offered anew ahead of others."},
+		"Gives an offer back that had been taken on, or with all=true every one of the partner's; each is offered " +
+			"anew ahead of others."},
 	{"POST", "/api/offers/{id}/introduce", Followup, answering, false,
-		"Records that the person was introduced to whoever sees them at the partner: the worker was named to them, or all spoke in one call."},
+		"Records that the person was introduced to whoever sees them at the partner: the worker was named to them, " +
+			"or all spoke in one call."},
 	{"POST", "/api/offers/{id}/may-know", Followup, answering, false,
-		"Says that somebody at the partner may know the person: another worker, or another partner, sees to it, and nobody is to blame."},
+		"Says that somebody at the partner may know the person: another worker, or another partner, sees to it, and " +
+			"nobody is to blame."},
 	{"POST", "/api/offers/{id}/question", Followup, answering, false,
 		"Asks something about an offer, by a code; a navigator answers by one."},
 	{"POST", "/api/offers/{id}/confirm-deletion", Followup, answering, false,
 		"Records what a partner did with what it knew, once an offer is over: deleted, or kept, and why."},
 	{"GET", "/api/partners/{id}", Followup, []Role{SendingTeam, Navigator, Partner, Operator}, false,
-		"Shows a partner: its agreement, places, hours, holidays, pause, and how it wants to be told. A partner sees itself alone."},
+		"Shows a partner: its agreement, places, hours, holidays, pause, and how it wants to be told. A partner sees " +
+			"itself alone."},
 	{"PUT", "/api/partners/{id}/capacity", Followup, answering, false,
 		"Changes what a partner can do for how many people, with effect at once."},
 	{"PUT", "/api/partners/{id}/agreement", Followup, []Role{Navigator}, false,
-		"Records the agreement with a partner, its neutral outward name and its desk for safeguarding; nothing is told outside of its days."},
+		"Records the agreement with a partner, its neutral outward name and its desk for safeguarding; nothing is " +
+			"told outside of its days."},
 	{"PUT", "/api/partners/{id}/holidays", Followup, answering, false,
 		"Changes when a partner is away, with effect at once."},
 	{"PUT", "/api/partners/{id}/pause", Followup, answering, false,
@@ -258,16 +303,20 @@ var routes = []Route{
 	{"PUT", "/api/partners/{id}/notice", Followup, answering, false,
 		"Changes how a partner wants to be told that something waits for it."},
 	{"POST", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
-		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and another confirms."},
+		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and " +
+			"another confirms."},
 
 	{"GET", "/api/feed", Delivery, []Role{Partner}, false,
-		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may know of its offers, each event with the cursor after it. Asking with a cursor says that everything up to it has come."},
+		"Gives a partner's own log from a cursor on (after; limit, and wait=SECONDS for an empty page): what it may " +
+			"know of its offers, each event with the cursor after it. Asking with a cursor says that everything up " +
+			"to it has come."},
 	{"GET", "/api/stream", Delivery, []Role{Partner}, false,
 		"The same as server-sent events, with the same ids, resumed by Last-Event-ID."},
 	{"GET", "/api/subscriptions", Delivery, []Role{Partner}, false,
 		"Lists a partner's own endpoints, and how each stands."},
 	{"POST", "/api/subscriptions", Delivery, []Role{Partner}, false,
-		"Adds an endpoint (url, types, after): signed webhooks with the events of the partner's own log, once it has said by the handshake that it wants them. The secret is shown in this answer alone."},
+		"Adds an endpoint (url, types, after): signed webhooks with the events of the partner's own log, once it has " +
+			"said by the handshake that it wants them. The secret is shown in this answer alone."},
 	{"GET", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
 		"Shows one endpoint."},
 	{"DELETE", "/api/subscriptions/{id}", Delivery, []Role{Partner}, false,
@@ -279,12 +328,14 @@ var routes = []Route{
 	{"POST", "/api/subscriptions/{id}/state", Delivery, []Role{Partner}, false,
 		"Pauses an endpoint (on: false), or has it go on; what came meanwhile was kept."},
 	{"POST", "/api/subscriptions/{id}/again", Delivery, []Role{Partner}, false,
-		"Sends again what did not come through, or with all=true everything: one event (event), since a time (since), or after a cursor (after)."},
+		"Sends again what did not come through, or with all=true everything: one event (event), since a time " +
+			"(since), or after a cursor (after)."},
 	{"POST", "/api/subscriptions/{id}/test", Delivery, []Role{Partner}, false,
 		"Sends a test to an endpoint, about nobody."},
 
 	{"GET", "/api/sessions", Gateway, everyone, false,
-		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which of them asks."},
+		"Lists the caller's own sessions that still hold: since when, when last used, until when, on what, and which " +
+			"of them asks."},
 	{"POST", "/api/sessions/{id}/end", Gateway, everyone, false,
 		"Ends one of the caller's own sessions, on every replica."},
 

@@ -20,8 +20,8 @@ type Scope struct {
 	Organisations []string
 	// Person is the one person whose own these are, or empty.
 	Person string
-	// Elsewhere: one journey at a time of any organisation may be read, for a stated reason; it is kept, and the journey's
-	// organisation is told.
+	// Elsewhere: one journey at a time of any organisation may be read, for a stated reason; it is kept, and the
+	// journey's organisation is told.
 	Elsewhere bool
 	// ByOffer: who a person is may be read by an accepted offer alone.
 	ByOffer bool
@@ -81,12 +81,14 @@ func ReasonFault(reason string) string {
 		}
 	}
 	words := map[string]bool{}
-	for _, word := range strings.FieldsFunc(strings.ToLower(reason), func(r rune) bool { return !unicode.IsLetter(r) }) {
+	for _, word := range strings.FieldsFunc(strings.ToLower(reason),
+		func(r rune) bool { return !unicode.IsLetter(r) }) {
 		if len(word) > 1 {
 			words[word] = true
 		}
 	}
-	const state = "State why you look in a few words of your own, in the header " + ReasonHeader + ": it is kept, and the person can read it."
+	const state = "State why you look in a few words of your own, in the header " + ReasonHeader +
+		": it is kept, and the person can read it."
 	switch length := utf8.RuneCountInString(reason); {
 	case reason == "":
 		return state
@@ -112,9 +114,12 @@ func placeholder(words map[string]bool) bool {
 	return true
 }
 
-var fillers = []string{"access", "asdf", "because", "blah", "check", "checking", "dummy", "example", "foo", "bar", "here", "insert", "ipsum", "just",
-	"look", "looking", "lorem", "na", "none", "not", "applicable", "placeholder", "please", "qwerty", "reason", "reasons", "required", "some", "stated",
-	"string", "tbc", "tbd", "test", "testing", "text", "the", "this", "to", "todo", "unknown", "value", "want", "work", "xxx", "yes", "is", "an", "my", "for", "of"}
+var fillers = []string{"access", "asdf", "because", "blah", "check", "checking", "dummy", "example", "foo", "bar",
+	"here", "insert", "ipsum", "just",
+	"look", "looking", "lorem", "na", "none", "not", "applicable", "placeholder", "please", "qwerty", "reason",
+	"reasons", "required", "some", "stated",
+	"string", "tbc", "tbd", "test", "testing", "text", "the", "this", "to", "todo", "unknown", "value", "want", "work",
+	"xxx", "yes", "is", "an", "my", "for", "of"}
 
 // Query are the parameters that a route takes behind the question mark; no other is taken there, so that nothing about
 // anybody is in a URL. The FHIR routes look after theirs.

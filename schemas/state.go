@@ -5,8 +5,8 @@ import (
 	"slices"
 )
 
-// What services know of a journey is built from few kinds of values, each with the sequence of the event that set it: an
-// older event, or one that comes again, changes nothing, so that events in any order end in the same state (ADR 7).
+// What services know of a journey is built from few kinds of values, each with the sequence of the event that set it:
+// an older event, or one that comes again, changes nothing, so that events in any order end in the same state (ADR 7).
 // Said, Answers and Origin are such values too.
 
 // Newer says whether an event with sequence at sets a value that was set by the event with sequence set, and notes it.
@@ -18,9 +18,9 @@ func Newer(at int64, set *int64) bool {
 	return true
 }
 
-// Visit is one time in A&E or urgent care, or one request for support. Recorded and Withdrawn are sequences: the greater
-// of the two is how it stands, so a withdrawal that arrives before what it withdraws is a tombstone that the later
-// arrival does not lift.
+// Visit is one time in A&E or urgent care, or one request for support. Recorded and Withdrawn are sequences: the
+// greater of the two is how it stands, so a withdrawal that arrives before what it withdraws is a tombstone that the
+// later arrival does not lift.
 type Visit struct {
 	Recorded  int64    `json:"recorded,omitempty"`
 	Withdrawn int64    `json:"withdrawn,omitempty"`
@@ -104,8 +104,8 @@ func (visits Visits) AnyWithdrawn() bool {
 	return false
 }
 
-// Transition is the last that was decided about a journey as a whole. From is the local day on which it went on: windows count
-// from there.
+// Transition is the last that was decided about a journey as a whole. From is the local day on which it went on:
+// windows count from there.
 type Transition struct {
 	At     int64  `json:"at"`
 	Held   bool   `json:"held,omitempty"`
@@ -113,8 +113,8 @@ type Transition struct {
 	From   string `json:"from,omitempty"`
 }
 
-// Course is how a journey stands as a whole. What the person answered up to AnsweredUpTo was about what has been closed:
-// it counts no more, and they are asked again.
+// Course is how a journey stands as a whole. What the person answered up to AnsweredUpTo was about what has been
+// closed: it counts no more, and they are asked again.
 type Course struct {
 	Transition   Transition `json:"turn,omitzero"`
 	AnsweredUpTo int64      `json:"answeredUpTo,omitempty"`
@@ -139,8 +139,8 @@ type MustNotKnow struct {
 	BarredAt int64    `json:"barredAt,omitempty"`
 }
 
-// Everybody stands for every organisation but the journey's own, where more must not know than an event may hold: nobody
-// who was named may be left out, so nobody is asked until a human has looked.
+// Everybody stands for every organisation but the journey's own, where more must not know than an event may hold:
+// nobody who was named may be left out, so nobody is asked until a human has looked.
 const Everybody = "EVERYBODY"
 
 // Bars says whether an organisation that is not the journey's own must not know.
@@ -158,5 +158,6 @@ func (m *MustNotKnow) Bar(at int64, organisations []string) {
 // BarredBut are those from which a journey of an organisation is kept, never nil: its own looks after it, and is never
 // among them.
 func (m MustNotKnow) BarredBut(organisation string) []string {
-	return append([]string{}, slices.DeleteFunc(slices.Clone(m.Barred), func(o string) bool { return o == organisation })...)
+	return append([]string{}, slices.DeleteFunc(slices.Clone(m.Barred),
+		func(o string) bool { return o == organisation })...)
 }

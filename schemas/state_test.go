@@ -38,9 +38,11 @@ func TestValuesEndTheSameInAnyOrder(t *testing.T) {
 		func(k *known) { k.Close(5, JourneyClosedData{AnsweredUpTo: 7}); k.Visits.Withdraw(5, "w") },
 	}
 	want := known{
-		Visits:  Visits{"v": {Recorded: 3, Withdrawn: 2, LeftOn: "monday", LeftOnAt: 3, FlagsAt: 3, Aged: true, FactsAt: 4}, "w": {Withdrawn: 5}},
+		Visits: Visits{"v": {Recorded: 3, Withdrawn: 2, LeftOn: "monday", LeftOnAt: 3, FlagsAt: 3, Aged: true,
+			FactsAt: 4}, "w": {Withdrawn: 5}},
 		Contact: Answered{At: 2}, Course: Course{Transition: Transition{At: 5, Closed: true}, AnsweredUpTo: 7},
-		MustNotKnow: MustNotKnow{Barred: []string{"RYY", "RXX"}, BarredAt: 3}, Origin: Origin{Person: "p", Sender: "RYY", PersonAt: 1, PlacedAt: 4},
+		MustNotKnow: MustNotKnow{Barred: []string{"RYY", "RXX"}, BarredAt: 3},
+		Origin:      Origin{Person: "p", Sender: "RYY", PersonAt: 1, PlacedAt: 4},
 	}
 	for _, order := range permutations(len(said)) {
 		var k known

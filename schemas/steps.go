@@ -70,16 +70,23 @@ func consentTo(purpose, words string, by []Role, more ...Asked) Ending {
 }
 
 var (
-	recordContact = Ending{"POST /api/journeys/{id}/contact", []Role{SendingTeam, Navigator, YoungPeoplesClinician}, "Record how to reach them", []Asked{
-		{Name: "channels.0.channel", Words: "By which way?", Optional: true}, {Name: "channels.0.value", Words: "Number or address", Optional: true},
-		{Name: "channels.0.confirmed", Value: "true"}, {Name: "noSafeChannel", Words: "No way is safe", Optional: true},
-		{Name: "arrangement", Words: "What was arranged instead, where no way is safe", Optional: true}}}
+	recordContact = Ending{"POST /api/journeys/{id}/contact", []Role{SendingTeam, Navigator, YoungPeoplesClinician},
+		"Record how to reach them", []Asked{
+			{Name: "channels.0.channel", Words: "By which way?", Optional: true},
+			{Name: "channels.0.value", Words: "Number or address", Optional: true},
+			{Name: "channels.0.confirmed", Value: "true"}, {Name: "noSafeChannel", Words: "No way is safe",
+				Optional: true},
+			{Name: "arrangement", Words: "What was arranged instead, where no way is safe", Optional: true}}}
 	holdJourney = Ending{"POST /api/journeys/{id}/hold", liaison, "Say who has the person, and until when", []Asked{
-		{Name: "place", Words: "Where are they?"}, {Name: "heldBy", Words: "Who has them there? A role, such as ward-team"}, {Name: "reviewOn", Words: "On which day does somebody look again?"}}}
+		{Name: "place", Words: "Where are they?"}, {Name: "heldBy", Words: "Who has them there? A role, such as " +
+			"ward-team"}, {Name: "reviewOn", Words: "On which day does somebody look again?"}}}
 	closeJourney = Ending{"POST /api/journeys/{id}/close", liaison, "Bring the journey to a close", []Asked{
-		{Name: "reason", Words: "Why?"}, {Name: "told", Words: "How was the person told?"}, {Name: "wayBack", Words: "How do they come back if they want to?"},
-		{Name: "on", Words: "On which day did it happen?", Optional: true}, {Name: "personAgrees", Words: "The person says so themselves", Optional: true},
-		{Name: "service", Words: "Whose care has started?", Optional: true}, {Name: "acknowledgedBy", Words: "Who there has taken over?", Optional: true},
+		{Name: "reason", Words: "Why?"}, {Name: "told", Words: "How was the person told?"},
+		{Name: "wayBack", Words: "How do they come back if they want to?"},
+		{Name: "on", Words: "On which day did it happen?", Optional: true},
+		{Name: "personAgrees", Words: "The person says so themselves", Optional: true},
+		{Name: "service", Words: "Whose care has started?", Optional: true},
+		{Name: "acknowledgedBy", Words: "Who there has taken over?", Optional: true},
 		{Name: "tried", Words: "How were they tried?", Optional: true}}}
 	nextByHand = []Asked{{Name: "next.kind", Words: "What happens next? Words joined by hyphens, such as ring-back"},
 		{Name: "next.owner", Words: "Who does it? Such as team:liaison"}, {Name: "next.dueAt", Words: "By when?"}}
@@ -101,128 +108,212 @@ var keptFields = []Asked{{Name: "kept", Words: "What is kept? Nothing where all 
 	{Name: "keptBecause", Words: "Why is it kept?", Optional: true}}
 
 var stepKinds = []StepKind{
-	{Kind: "find-the-beginning", Words: "Find out how this journey began", Until: "the message that began it arrives", Ends: []Ending{closeJourney}},
-	{Kind: "decide-after-cancellation", Words: "Ask the hospital whether they have left, as it took that back", Until: "the hospital says again that they have left",
-		Ends: []Ending{closeJourney, holdJourney}},
+	{Kind: "find-the-beginning", Words: "Find out how this journey began", Until: "the message that began it arrives",
+		Ends: []Ending{closeJourney}},
+	{Kind: "decide-after-cancellation", Words: "Ask the hospital whether they have left, as it took that back",
+		Until: "the hospital says again that they have left",
+		Ends:  []Ending{closeJourney, holdJourney}},
 	{Kind: "confirm-contact-stopped", Words: "Check whether it is right that nobody contacts them",
-		Ends: []Ending{{"POST /api/people/{ref}/contact-resumed", navigators, "Let contact go on", []Asked{{Name: "reason", Words: "Why? Who said so?"}}}},
+		Ends: []Ending{{"POST /api/people/{ref}/contact-resumed", navigators, "Let contact go on",
+			[]Asked{{Name: "reason", Words: "Why? Who said so?"}}}},
 		Done: doneBy(navigators, "It is right", Asked{Name: "confirmedBy", Words: "Who confirmed it?"})},
 	{Kind: "review-the-hold", Words: "Look again: does somebody else still have the person?", Ends: []Ending{
-		{"POST /api/journeys/{id}/release", liaison, "They are back: let the journey go on", nil}, holdJourney, closeJourney}},
-	{Kind: "clinician-decides", Words: "Say who may be asked, and how", Ends: []Ending{{"POST /api/journeys/{id}/consent", clinicians, "Record who may answer", []Asked{
-		{Name: "mayConsent.basis", Words: "Who answers for what they want?"}, {Name: "mayConsent.whosePhone", Words: "Whose phone is it? Say so if there is none"},
-		{Name: "mayConsent.mayKnow", Words: "Who may know, and who must not? Say so if nobody may"}}}}},
+		{"POST /api/journeys/{id}/release", liaison, "They are back: let the journey go on", nil}, holdJourney,
+		closeJourney}},
+	{Kind: "clinician-decides", Words: "Say who may be asked, and how",
+		Ends: []Ending{{"POST /api/journeys/{id}/consent", clinicians, "Record who may answer", []Asked{
+			{Name: "mayConsent.basis", Words: "Who answers for what they want?"},
+			{Name: "mayConsent.whosePhone", Words: "Whose phone is it? Say so if there is none"},
+			{Name: "mayConsent.mayKnow", Words: "Who may know, and who must not? Say so if nobody may"}}}}},
 	{Kind: "check-with-the-hospital", Words: "Ask the hospital what its message left open",
 		Done: doneBy(liaison, "Record what was found", Asked{Name: "found", Words: "What was found?"})},
-	{Kind: "place-the-origin", Words: "Say whose hospital this came from", Ends: []Ending{{"POST /api/facilities/{id}/place", navigators, "Say whose it is", []Asked{
-		{Name: "organisation", Words: "ODS code of the organisation"}}}}},
-	{Kind: "ask-how-to-reach", Words: "Find a safe way to reach them: no telephone and no address came", Asks: true, Ends: []Ending{recordContact}},
-	{Kind: "find-where-they-are", Words: "Find out how to reach them where they went, or who has them there", Asks: true, Ends: []Ending{holdJourney, recordContact}},
+	{Kind: "place-the-origin", Words: "Say whose hospital this came from",
+		Ends: []Ending{{"POST /api/facilities/{id}/place", navigators, "Say whose it is", []Asked{
+			{Name: "organisation", Words: "ODS code of the organisation"}}}}},
+	{Kind: "ask-how-to-reach", Words: "Find a safe way to reach them: no telephone and no address came", Asks: true,
+		Ends: []Ending{recordContact}},
+	{Kind: "find-where-they-are", Words: "Find out how to reach them where they went, or who has them there",
+		Asks: true, Ends: []Ending{holdJourney, recordContact}},
 	{Kind: "ask-again-on-return", Words: "Ask what they would like, now that they have come back", Asks: true,
 		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like a follow-up session?", liaison)}},
 	{Kind: "are-these-one-person", Words: "Compare two records: are they one person, or two?", Ends: compareRecords},
 	{Kind: "ask-the-person", Words: "Ask the person what they would like", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like a follow-up session?", []Role{SendingTeam, Navigator, YoungPeoplesClinician})}},
-	{Kind: "ask-the-parent", Words: "Ask who holds parental responsibility what they and the young person would like", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like a follow-up session?", []Role{SendingTeam, Navigator, YoungPeoplesClinician}, Asked{Name: "giver", Value: AnswersParent})}},
-	{Kind: "decide-how-to-reach", Words: "Decide how to reach the person, who was asked three times in vain", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "They were reached: would they like a follow-up session?", navigators), closeJourney},
-		Done: doneBy(navigators, "Record what was decided", append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
-	{Kind: "arrange-follow-up", Words: "Find an organisation for the follow-up session", Until: "an offer has been prepared for one",
-		Ends: []Ending{closeJourney}},
-	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation", Until: "the offer has gone out to its organisation",
-		Ends: []Ending{ofOffer("accept", navigators, "They said yes on the telephone"), ofOffer("decline", navigators, "They said no on the telephone", Asked{Name: "code", Words: "Why?"})}},
-	{Kind: "partner-answers", Words: "Answer the offer of a follow-up session", Until: "the organisation answers, or the next one is asked", Ends: answersOffer},
-	{Kind: "may-know", Words: "See to it that somebody else looks after the person: one at the organisation may know them",
+		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like a follow-up session?",
+			[]Role{SendingTeam, Navigator, YoungPeoplesClinician})}},
+	{Kind: "ask-the-parent", Words: "Ask who holds parental responsibility what they and the young person would like",
+		Asks: true,
+		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like a follow-up session?",
+			[]Role{SendingTeam, Navigator, YoungPeoplesClinician}, Asked{Name: "giver", Value: AnswersParent})}},
+	{Kind: "decide-how-to-reach", Words: "Decide how to reach the person, who was asked three times in vain",
+		Asks: true,
+		Ends: []Ending{consentTo(PurposeFollowUp, "They were reached: would they like a follow-up session?",
+			navigators), closeJourney},
+		Done: doneBy(navigators, "Record what was decided",
+			append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
+	{Kind: "arrange-follow-up", Words: "Find an organisation for the follow-up session",
+		Until: "an offer has been prepared for one",
+		Ends:  []Ending{closeJourney}},
+	{Kind: "tell-the-partner", Words: "Nobody outside has been told yet: find out why, and tell an organisation",
+		Until: "the offer has gone out to its organisation",
+		Ends: []Ending{ofOffer("accept", navigators, "They said yes on the telephone"),
+			ofOffer("decline", navigators, "They said no on the telephone", Asked{Name: "code", Words: "Why?"})}},
+	{Kind: "partner-answers", Words: "Answer the offer of a follow-up session",
+		Until: "the organisation answers, or the next one is asked", Ends: answersOffer},
+	{Kind: "may-know", Words: "See to it that somebody else looks after the person: one at the organisation may know " +
+		"them",
 		Done: doneBy(navigators, "Record who sees to it", Asked{Name: "seenTo", Words: "Who sees to it now?"})},
 	{Kind: "answer-the-partner", Words: "Answer what the organisation asked", Ends: []Ending{
-		ofOffer("question", navigators, "Answer", Asked{Name: "question", Value: "{question}"}, Asked{Name: "reply", Words: "What is the answer?"})}},
-	{Kind: "ask-about-partner", Words: "Ask the person whether they would like the organisation that has a place for them", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like this organisation?", liaison, Asked{Name: "answers.0.organisation", Value: "{partner}"})}},
+		ofOffer("question", navigators, "Answer", Asked{Name: "question", Value: "{question}"},
+			Asked{Name: "reply", Words: "What is the answer?"})}},
+	{Kind: "ask-about-partner", Words: "Ask the person whether they would like the organisation that has a place for " +
+		"them", Asks: true,
+		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like this organisation?", liaison,
+			Asked{Name: "answers.0.organisation", Value: "{partner}"})}},
 	{Kind: "choose-a-partner", Words: "Ask the person which of two organisations they would like", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like this organisation?", liaison, Asked{Name: "answers.0.organisation", Words: "Which one?"})}},
-	{Kind: "partner-arranges", Words: "Agree on a time with the person", Until: "a time has been agreed, or the organisation hands it back", Ends: []Ending{
-		ofOffer("appointment", partners, "Record the time", Asked{Name: "startsAt", Words: "When?"}, Asked{Name: "channel", Words: "How do they meet?"}, Asked{Name: "minutes", Words: "How long, in minutes?", Optional: true}),
-		ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"})}},
-	{Kind: "session", Words: "Hold the session, and say how it went", Until: "the organisation says how it went", Ends: []Ending{
-		ofOffer("outcome", partners, "Say how it went", Asked{Name: "outcome", Words: "Did it take place?"}, Asked{Name: "next", Words: "What comes next?", Optional: true}),
-		ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"})}},
-	{Kind: "ask-what-next", Words: "Ask the person what comes next, and record it", Until: "the organisation has recorded what comes next", Ends: []Ending{
-		ofOffer("outcome", partners, "Record what comes next", Asked{Name: "outcome", Value: "kept"}, Asked{Name: "next", Words: "What comes next?"})}},
-	{Kind: "another-time", Words: "Decide with the person how to go on: the session did not take place, more than once", Until: "another time has been agreed",
-		Ends: []Ending{closeJourney}, Done: doneBy(navigators, "Record what happens next", nextByHand...)},
-	{Kind: "late-follow-up", Words: "See to it that the follow-up comes in time: few days are left", Until: "a session has a time",
-		Where: "Look at the other steps of the journey, and do first what keeps the session from having a time. Ring whoever holds them."},
-	{Kind: "find-a-place", Words: "Find a place for a follow-up session: no organisation has one", Until: "an offer has been prepared for another organisation",
-		Ends: []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney}},
+		Ends: []Ending{consentTo(PurposeFollowUp, "Would they like this organisation?", liaison,
+			Asked{Name: "answers.0.organisation", Words: "Which one?"})}},
+	{Kind: "partner-arranges", Words: "Agree on a time with the person",
+		Until: "a time has been agreed, or the organisation hands it back", Ends: []Ending{
+			ofOffer("appointment", partners, "Record the time", Asked{Name: "startsAt", Words: "When?"},
+				Asked{Name: "channel", Words: "How do they meet?"},
+				Asked{Name: "minutes", Words: "How long, in minutes?", Optional: true}),
+			ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"})}},
+	{Kind: "session", Words: "Hold the session, and say how it went", Until: "the organisation says how it went",
+		Ends: []Ending{
+			ofOffer("outcome", partners, "Say how it went", Asked{Name: "outcome", Words: "Did it take place?"},
+				Asked{Name: "next", Words: "What comes next?", Optional: true}),
+			ofOffer("hand-back", partners, "Hand it back", Asked{Name: "reason", Words: "Why?"})}},
+	{Kind: "ask-what-next", Words: "Ask the person what comes next, and record it",
+		Until: "the organisation has recorded what comes next", Ends: []Ending{
+			ofOffer("outcome", partners, "Record what comes next", Asked{Name: "outcome", Value: "kept"},
+				Asked{Name: "next", Words: "What comes next?"})}},
+	{Kind: "another-time", Words: "Decide with the person how to go on: the session did not take place, more than once",
+		Until: "another time has been agreed",
+		Ends:  []Ending{closeJourney}, Done: doneBy(navigators, "Record what happens next", nextByHand...)},
+	{Kind: "late-follow-up", Words: "See to it that the follow-up comes in time: few days are left",
+		Until: "a session has a time",
+		Where: "Look at the other steps of the journey, and do first what keeps the session from having a time. Ring " +
+			"whoever holds them."},
+	{Kind: "find-a-place", Words: "Find a place for a follow-up session: no organisation has one",
+		Until: "an offer has been prepared for another organisation",
+		Ends:  []Ending{consentTo(PurposeFollowUp, "Would they still like one?", navigators), closeJourney}},
 	{Kind: "tell-the-person", Words: "Tell the person what has changed", Asks: true,
 		Done: doneBy(liaison, "Record how they were told", Asked{Name: "told", Words: "How were they told?"})},
-	{Kind: "ring-the-partner", Words: "Ring the organisation now: the person is not to be contacted, and somebody is about to go",
-		Done: doneBy(navigators, "Record who heard", Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
+	{Kind: "ring-the-partner", Words: "Ring the organisation now: the person is not to be contacted, and somebody is " +
+		"about to go",
+		Done: doneBy(navigators, "Record who heard",
+			Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
 	{Kind: "ring-the-caller", Words: "Tell whoever is about to ring: the person is not to be contacted",
-		Done: doneBy(navigators, "Record who heard", Asked{Name: "heard", Words: "Who heard it? A role, such as caller, never a name"})},
-	{Kind: "confirm-deletion", Words: "Have the organisation’s data contact say what it did with what it knew", Until: "the organisation says what it deleted or kept",
-		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
-	{Kind: "deletion-unconfirmed", Words: "Ask the organisation’s data lead what it did with what it knew, if it has not said", Until: "the organisation says what it deleted or kept",
+		Done: doneBy(navigators, "Record who heard",
+			Asked{Name: "heard", Words: "Who heard it? A role, such as caller, never a name"})},
+	{Kind: "confirm-deletion", Words: "Have the organisation’s data contact say what it did with what it knew",
+		Until: "the organisation says what it deleted or kept",
+		Ends:  []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
+	{Kind: "deletion-unconfirmed", Words: "Ask the organisation’s data lead what it did with what it knew, if it has " +
+		"not said", Until: "the organisation says what it deleted or kept",
 		Ends: []Ending{ofOffer("confirm-deletion", partners, "Record what it did", keptFields...)}},
 	{Kind: "bridge-the-gap", Words: "Ask a service for support: none is open as published", Ends: []Ending{
-		{"POST /api/journeys/{id}/asked", liaison, "Record that a service was asked", []Asked{{Name: "service", Words: "Which service?"}}}}},
+		{"POST /api/journeys/{id}/asked", liaison, "Record that a service was asked",
+			[]Asked{{Name: "service", Words: "Which service?"}}}}},
 	{Kind: "service-answers", Words: "See to it that a service answers", Ends: []Ending{serviceAnswered}},
 	{Kind: "ask-the-service-again", Words: "Ask a service again that has not replied", Ends: []Ending{
-		{"POST /api/journeys/{id}/asked", liaison, "Record that it was asked again", []Asked{{Name: "service", Value: "{service}"}}}, serviceAnswered}},
-	{Kind: "ask-the-service-why", Words: "Ask a service about a no that it agreed not to give", Ends: []Ending{serviceAnswered}},
-	{Kind: "share-the-assessment", Words: "Tell a service who holds the last assessment and what has changed since, before it asks for another", Until: "the service answers",
-		Ends: []Ending{{"POST /api/journeys/{id}/assessment", liaison, "Record that it was told", []Asked{{Name: "service", Value: "{service}"},
-			{Name: "changed", Words: "What has changed since the assessment?"}, {Name: "holder", Words: "Who holds it, if nobody has recorded that? Such as team:ed-liaison", Optional: true},
-			{Name: "on", Words: "On which day was it?", Optional: true}, {Name: "aftercare", Words: "Who is the 48-hour aftercare with, if nobody has recorded that?", Optional: true}}}}},
-	{Kind: "first-contact", Words: "Be in touch early, as they asked: how are they, and is what they said still right?", Asks: true, Ends: []Ending{
-		{"POST /api/journeys/{id}/first-contact", teams, "Record what became of it", []Asked{{Name: "outcome", Words: "What became of it?"}}}}},
+		{"POST /api/journeys/{id}/asked", liaison, "Record that it was asked again",
+			[]Asked{{Name: "service", Value: "{service}"}}}, serviceAnswered}},
+	{Kind: "ask-the-service-why", Words: "Ask a service about a no that it agreed not to give",
+		Ends: []Ending{serviceAnswered}},
+	{Kind: "share-the-assessment", Words: "Tell a service who holds the last assessment and what has changed since, " +
+		"before it asks for another", Until: "the service answers",
+		Ends: []Ending{{"POST /api/journeys/{id}/assessment", liaison, "Record that it was told",
+			[]Asked{{Name: "service", Value: "{service}"},
+				{Name: "changed", Words: "What has changed since the assessment?"},
+				{Name: "holder", Words: "Who holds it, if nobody has recorded that? Such as team:ed-liaison",
+					Optional: true},
+				{Name: "on", Words: "On which day was it?", Optional: true},
+				{Name: "aftercare", Words: "Who is the 48-hour aftercare with, if nobody has recorded that?",
+					Optional: true}}}}},
+	{Kind: "first-contact", Words: "Be in touch early, as they asked: how are they, and is what they said still right?",
+		Asks: true, Ends: []Ending{
+			{"POST /api/journeys/{id}/first-contact", teams, "Record what became of it",
+				[]Asked{{Name: "outcome", Words: "What became of it?"}}}}},
 	{Kind: "find-out", Words: "Ask for what is not known yet", Asks: true, Ends: []Ending{
 		{"POST /api/journeys/{id}/facts", liaison, "Record what they said", []Asked{{Name: "facts.*", Optional: true},
 			{Name: "notSaid", Words: "What they would rather not say, or nobody can find out", Optional: true}}}}},
 	{Kind: "ask-about-calls", Words: "Ask whether short calls would be welcome", Asks: true,
 		Ends: []Ending{consentTo(PurposeBridging, "Would they like short calls?", liaison)}},
 	{Kind: "renew-consent", Words: "Ask whether a yes that is ending should go on", Asks: true,
-		Ends: []Ending{consentTo(PurposeFollowUp, "Should it go on?", liaison), consentTo(PurposeBridging, "Should the calls go on?", liaison)}},
-	{Kind: "ask-about-contact", Words: "Ask whether a new number or address is safe to use", Asks: true, Ends: []Ending{recordContact}},
+		Ends: []Ending{consentTo(PurposeFollowUp, "Should it go on?", liaison),
+			consentTo(PurposeBridging, "Should the calls go on?", liaison)}},
+	{Kind: "ask-about-contact", Words: "Ask whether a new number or address is safe to use", Asks: true,
+		Ends: []Ending{recordContact}},
 	{Kind: "confirm-merge", Words: "Compare two records that were joined, and confirm or part them", Ends: []Ending{
-		{"POST /api/people/{ref}/merge", liaison, "Confirm that they are one person", []Asked{{Name: "other", Value: "{other}"}, {Name: "confirm", Value: "true"}, {Name: "reason", Words: "How do you know?"}}},
-		{"POST /api/people/{ref}/unmerge", liaison, "Part them: they are two people", []Asked{{Name: "other", Value: "{other}"}, {Name: "reason", Words: "How do you know?"}}}}},
+		{"POST /api/people/{ref}/merge", liaison, "Confirm that they are one person",
+			[]Asked{{Name: "other", Value: "{other}"}, {Name: "confirm", Value: "true"},
+				{Name: "reason", Words: "How do you know?"}}},
+		{"POST /api/people/{ref}/unmerge", liaison, "Part them: they are two people",
+			[]Asked{{Name: "other", Value: "{other}"}, {Name: "reason", Words: "How do you know?"}}}}},
 	{Kind: "bridging-call", Words: "Make a short call", Until: "what became of the call is recorded", Ends: []Ending{
-		{"POST /api/calls/{id}/outcome", []Role{SendingTeam, Navigator, Caller, Partner}, "Record how the call went", []Asked{
-			{Name: "outcome", Words: "What became of the call?"}, {Name: "answer", Words: "How are things, in the person’s own words? As they were reached", Optional: true},
-			{Name: "reason", Words: "Why was it not made?", Optional: true}, {Name: "by", Words: "Who asked to stop?", Optional: true}}}}},
-	{Kind: "calls-unanswered", Words: "Decide how to be in touch: two calls in a row reached nobody", Until: "a call reaches the person",
-		Ends: []Ending{recordContact, consentTo(PurposeBridging, "They were reached: would they like calls to go on?", navigators)},
-		Done: doneBy(navigators, "Record what was decided", append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
-	{Kind: "number-not-theirs", Words: "Ask the person by another way whether their number is safe: somebody else answered, or it is wrong", Asks: true, Ends: []Ending{recordContact}},
-	{Kind: "ask-whether-to-stop", Words: "Ask the person whether they want the calls to stop, as somebody else said so", Asks: true,
+		{"POST /api/calls/{id}/outcome", []Role{SendingTeam, Navigator, Caller, Partner}, "Record how the call went",
+			[]Asked{
+				{Name: "outcome", Words: "What became of the call?"},
+				{Name: "answer", Words: "How are things, in the person’s own words? As they were reached",
+					Optional: true},
+				{Name: "reason", Words: "Why was it not made?", Optional: true},
+				{Name: "by", Words: "Who asked to stop?", Optional: true}}}}},
+	{Kind: "calls-unanswered", Words: "Decide how to be in touch: two calls in a row reached nobody",
+		Until: "a call reaches the person",
+		Ends: []Ending{recordContact, consentTo(PurposeBridging, "They were reached: would they like calls to go on?",
+			navigators)},
+		Done: doneBy(navigators, "Record what was decided",
+			append([]Asked{{Name: "decided", Words: "What was decided?"}}, nextByHand...)...)},
+	{Kind: "number-not-theirs", Words: "Ask the person by another way whether their number is safe: somebody else " +
+		"answered, or it is wrong", Asks: true, Ends: []Ending{recordContact}},
+	{Kind: "ask-whether-to-stop", Words: "Ask the person whether they want the calls to stop, as somebody else said so",
+		Asks: true,
 		Ends: []Ending{consentTo(PurposeBridging, "Would they like calls to go on?", navigators)}},
-	{Kind: "help-needed-now", Words: "Help is needed now: take it on", Until: "somebody on call has taken it on", Ends: helpTakenOn},
-	{Kind: "help-safety", Words: "Somebody is worried about the person’s safety: take it on", Until: "somebody on call has taken it on", Ends: helpTakenOn},
-	{Kind: "help-worse", Words: "The person said that things are worse: be in touch with them", Until: "somebody on call has taken it on", Ends: helpTakenOn},
+	{Kind: "help-needed-now", Words: "Help is needed now: take it on", Until: "somebody on call has taken it on",
+		Ends: helpTakenOn},
+	{Kind: "help-safety", Words: "Somebody is worried about the person’s safety: take it on",
+		Until: "somebody on call has taken it on", Ends: helpTakenOn},
+	{Kind: "help-worse", Words: "The person said that things are worse: be in touch with them",
+		Until: "somebody on call has taken it on", Ends: helpTakenOn},
 	{Kind: "turns-18", Words: "Agree who looks after them when they turn 18",
-		Done: doneBy([]Role{YoungPeoplesClinician, Navigator}, "Record who takes over", Asked{Name: "takesOver", Words: "Who takes over? Such as service:adult-team or partner:id"})},
+		Done: doneBy([]Role{YoungPeoplesClinician, Navigator}, "Record who takes over",
+			Asked{Name: "takesOver", Words: "Who takes over? Such as service:adult-team or partner:id"})},
 	{Kind: "first-meeting-at-18", Words: "Stay with them until they have met the adults’ service",
-		Done: doneBy([]Role{YoungPeoplesClinician, Navigator}, "They have met", Asked{Name: "on", Words: "On which day did they meet?"})},
+		Done: doneBy([]Role{YoungPeoplesClinician, Navigator}, "They have met",
+			Asked{Name: "on", Words: "On which day did they meet?"})},
 	{Kind: "what-next", Words: "Decide together what happens next", Ends: []Ending{closeJourney, holdJourney},
 		Done: doneBy(navigators, "Record what happens next", nextByHand...)},
-	{Kind: "take-over", Words: "Take on a step that is past its time", Until: "that step is done, or a navigator has taken it on",
-		Where: "The step that is past its time stands on the journey, with who was to do it. Ring them, do it yourself, or take it on."},
-	{Kind: "find-what-is-lost", Words: "Find the journey that a service still holds", Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
-	{Kind: "mend-what-failed", Words: "Put right what could not be processed", Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
+	{Kind: "take-over", Words: "Take on a step that is past its time",
+		Until: "that step is done, or a navigator has taken it on",
+		Where: "The step that is past its time stands on the journey, with who was to do it. Ring them, do it " +
+			"yourself, or take it on."},
+	{Kind: "find-what-is-lost", Words: "Find the journey that a service still holds",
+		Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
+	{Kind: "mend-what-failed", Words: "Put right what could not be processed",
+		Done: doneBy(navigators, "It is put right", Asked{Name: "found", Words: "What was found?"})},
 	{Kind: "read-the-message", Words: "Read a message that could not be used", Ends: []Ending{
-		{"POST /api/messages/{id}/release", []Role{Navigator, Operator}, "Read it again", nil}, {"POST /api/messages/{id}/dismiss", navigators, "It is of no concern here", nil}}},
-	{Kind: "mend-the-line", Words: "Check how a service can be reached", Ends: []Ending{{"POST /api/services/{id}/dead-line", navigators, "It works again", nil}}},
+		{"POST /api/messages/{id}/release", []Role{Navigator, Operator}, "Read it again", nil},
+		{"POST /api/messages/{id}/dismiss", navigators, "It is of no concern here", nil}}},
+	{Kind: "mend-the-line", Words: "Check how a service can be reached",
+		Ends: []Ending{{"POST /api/services/{id}/dead-line", navigators, "It works again", nil}}},
 }
 
 var (
 	compareRecords = []Ending{
-		{"POST /api/people/{ref}/merge", navigators, "They are one person", []Asked{{Name: "other", Words: "Reference of the other record"}, {Name: "confirm", Value: "true"}, {Name: "reason", Words: "How do you know?"}}},
-		{"POST /api/people/{ref}/unmerge", navigators, "They are two people", []Asked{{Name: "other", Words: "Reference of the other record"}, {Name: "reason", Words: "How do you know?"}}}}
-	serviceAnswered = Ending{"POST /api/journeys/{id}/answered", liaison, "Record what it answered", []Asked{{Name: "service", Value: "{service}"},
-		{Name: "answer", Words: "What did it answer?"}, {Name: "reason", Words: "Why, if it said no?", Optional: true}, {Name: "words", Words: "What did it say of itself, in its own words?", Optional: true}}}
-	helpTakenOn = []Ending{{"POST /api/help/{id}/acknowledge", []Role{Navigator, SendingTeam, YoungPeoplesClinician}, "I am taking this on", nil}}
+		{"POST /api/people/{ref}/merge", navigators, "They are one person",
+			[]Asked{{Name: "other", Words: "Reference of the other record"}, {Name: "confirm", Value: "true"},
+				{Name: "reason", Words: "How do you know?"}}},
+		{"POST /api/people/{ref}/unmerge", navigators, "They are two people",
+			[]Asked{{Name: "other", Words: "Reference of the other record"},
+				{Name: "reason", Words: "How do you know?"}}}}
+	serviceAnswered = Ending{"POST /api/journeys/{id}/answered", liaison, "Record what it answered",
+		[]Asked{{Name: "service", Value: "{service}"},
+			{Name: "answer", Words: "What did it answer?"}, {Name: "reason", Words: "Why, if it said no?",
+				Optional: true},
+			{Name: "words", Words: "What did it say of itself, in its own words?", Optional: true}}}
+	helpTakenOn = []Ending{{"POST /api/help/{id}/acknowledge", []Role{Navigator, SendingTeam, YoungPeoplesClinician},
+		"I am taking this on", nil}}
 )
 
 // StepKinds returns the whole table, in its order.
@@ -320,14 +411,17 @@ func (k StepKind) endings() []Ending {
 		all = append(all, *done)
 	}
 	if k.Asks {
-		all = append(all, Ending{"POST /api/steps/{id}/no-answer", liaison, "They could not be reached", []Asked{{Name: "channel", Words: "How were they tried?", Optional: true}}})
+		all = append(all, Ending{"POST /api/steps/{id}/no-answer", liaison, "They could not be reached",
+			[]Asked{{Name: "channel", Words: "How were they tried?", Optional: true}}})
 	}
 	return all
 }
 
 // ids says by what each path is filled in.
-var ids = map[string]string{"/api/journeys/{id}": "journey", "/api/steps/{id}": "step", "/api/people/{ref}": "person", "/api/offers/{id}": "offer", "/api/calls/{id}": "call",
-	"/api/help/{id}": "help", "/api/services/{id}": "service", "/api/facilities/{id}": "facility", "/api/messages/{id}": "message",
+var ids = map[string]string{"/api/journeys/{id}": "journey", "/api/steps/{id}": "step", "/api/people/{ref}": "person",
+	"/api/offers/{id}": "offer", "/api/calls/{id}": "call",
+	"/api/help/{id}": "help", "/api/services/{id}": "service", "/api/facilities/{id}": "facility",
+	"/api/messages/{id}": "message",
 	"/api/partners/{id}": "partner"}
 
 // action is the request about one step; none where its route is not served, or what it is about is not known.
@@ -389,17 +483,26 @@ func (e Ending) fields(asked Asked, about StepAbout) ([]Field, bool) {
 }
 
 // factNouns name the facts that somebody may be asked for.
-var factNouns = map[string]string{"age": "age", "areaResidence": "home area", "areaStaying": "area they are staying in", "areaGP": "GP area", "registeredGP": "GP registration",
-	"gender": "gender", "language": "language", "interpreterNeeded": "need of an interpreter", "route": "way of asking for support", "assessment": "assessment at the hospital",
-	"destination": "place after leaving", "channels": "ways they like to talk", "workerGender": "wish for a worker of one gender", "hours": "hours in which they can meet", "access": "access needs", "group": "wish for a group of their own", "carer": "caring for somebody",
-	"inEducation": "school or college", "lastSelfHarm": "last day in hospital for this", "waitingOn": "waiting lists", "openTo": "services they see", "ageRisesOn": "next age"}
+var factNouns = map[string]string{"age": "age", "areaResidence": "home area", "areaStaying": "area they are staying in",
+	"areaGP": "GP area", "registeredGP": "GP registration",
+	"gender": "gender", "language": "language", "interpreterNeeded": "need of an interpreter",
+	"route": "way of asking for support", "assessment": "assessment at the hospital",
+	"destination": "place after leaving", "channels": "ways they like to talk",
+	"workerGender": "wish for a worker of one gender", "hours": "hours in which they can meet",
+	"access": "access needs", "group": "wish for a group of their own", "carer": "caring for somebody",
+	"inEducation": "school or college", "lastSelfHarm": "last day in hospital for this", "waitingOn": "waiting lists",
+	"openTo": "services they see", "ageRisesOn": "next age"}
 
 // flagChecks say what is found out about a discharge that carries a flag. Flags that are not here have a step of their
 // own, or call for none.
 var flagChecks = map[string]string{
-	FlagFutureDischarge: "when they left", FlagTimeNotBelieved: "when they came and left", FlagLeftBeforeArrival: "when they came and left",
-	FlagNumberInvalid: "what their NHS number is", FlagTextDamaged: "how their name is spelt", FlagNoVisitDetails: "where they were seen and when they left",
-	FlagDestinationUnknown: "where they went", FlagIndicatorUnknown: "whether they have died, or their record is protected", FlagMerged: "which of two joined records is theirs", FlagUnverified: "who asked, by speaking with them",
+	FlagFutureDischarge: "when they left", FlagTimeNotBelieved: "when they came and left",
+	FlagLeftBeforeArrival: "when they came and left",
+	FlagNumberInvalid:     "what their NHS number is", FlagTextDamaged: "how their name is spelt",
+	FlagNoVisitDetails:     "where they were seen and when they left",
+	FlagDestinationUnknown: "where they went", FlagIndicatorUnknown: "whether they have died, or their record is " +
+		"protected", FlagMerged: "which of two joined records is theirs",
+	FlagUnverified: "who asked, by speaking with them",
 	FlagLeftBefore: "whether they would still like the assessment",
 }
 
@@ -455,8 +558,10 @@ func (k StepKind) Refusal(about StepAbout) string {
 	}
 	var ways []string
 	for _, e := range k.Ends {
-		route := strings.NewReplacer("{id}", about.IDs[idOf(e.Route)], "{ref}", about.IDs[idOf(e.Route)]).Replace(e.Route)
-		ways = append(ways, fmt.Sprintf("%s (%s, by %s)", route, strings.ToLower(e.Words[:1])+e.Words[1:], listRoles(e.By)))
+		route := strings.NewReplacer("{id}", about.IDs[idOf(e.Route)], "{ref}",
+			about.IDs[idOf(e.Route)]).Replace(e.Route)
+		ways = append(ways, fmt.Sprintf("%s (%s, by %s)", route, strings.ToLower(e.Words[:1])+e.Words[1:],
+			listRoles(e.By)))
 	}
 	text := "This step ends by the record of what it is for, never by somebody's word that it is done."
 	if len(ways) > 0 {
@@ -485,8 +590,8 @@ func listRoles(roles []Role) string {
 	return listWords(names)
 }
 
-// SeparateFrom is said on everything that speaks of the session: it takes nothing away from what the hospital promised. An
-// empty organisation is that of whichever hospital each person left.
+// SeparateFrom is said on everything that speaks of the session: it takes nothing away from what the hospital
+// promised. An empty organisation is that of whichever hospital each person left.
 func SeparateFrom(organisation string) string {
 	team := "the team at " + organisation
 	if organisation == "" {

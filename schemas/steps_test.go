@@ -18,8 +18,8 @@ func everyAbout() StepAbout {
 	return all
 }
 
-// TestEachKindOfStepSaysWhatEndsIt: by a request of the route table, for roles that may send it and with fields that its
-// body has; or by an event; or, of few, by somebody's word of something.
+// TestEachKindOfStepSaysWhatEndsIt: by a request of the route table, for roles that may send it and with fields that
+// its body has; or by an event; or, of few, by somebody's word of something.
 func TestEachKindOfStepSaysWhatEndsIt(t *testing.T) {
 	t.Parallel()
 	seen, word := map[string]bool{}, 0
@@ -82,8 +82,10 @@ func TestWordsSayWhatAStepIsAbout(t *testing.T) {
 		want  string
 	}{
 		{"find-out", StepAbout{Facts: []string{"age", "areaGP"}}, "Ask for their age and GP area"},
-		{"check-with-the-hospital", StepAbout{Flags: []string{FlagLate, FlagNumberInvalid, FlagTextDamaged}}, "Find out what their NHS number is and how their name is spelt"},
-		{"service-answers", StepAbout{IDs: map[string]string{"service": "talking"}}, "See to it that the service talking answers"},
+		{"check-with-the-hospital", StepAbout{Flags: []string{FlagLate, FlagNumberInvalid, FlagTextDamaged}},
+			"Find out what their NHS number is and how their name is spelt"},
+		{"service-answers", StepAbout{IDs: map[string]string{"service": "talking"}},
+			"See to it that the service talking answers"},
 		{"ring-back", StepAbout{}, "Ring back"},
 	} {
 		if got := StepWords(tc.kind, tc.about); got != tc.want {
@@ -111,13 +113,18 @@ func TestAFormBecomesTheBodyOfItsRequest(t *testing.T) {
 		filled      map[string][]string
 		want        string
 	}{
-		{"ask-the-person", "consent", map[string][]string{"answers.0.state": {"given"}, "how": {"spoken"}, "answers.0.purpose": {"bridging"}},
+		{"ask-the-person", "consent", map[string][]string{"answers.0.state": {"given"}, "how": {"spoken"},
+			"answers.0.purpose": {"bridging"}},
 			`{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`},
-		{"ask-about-contact", "contact", map[string][]string{"noSafeChannel": {"true"}, "arrangement": {"a slip"}}, `{"arrangement":"a slip","noSafeChannel":true}`},
-		{"ask-about-contact", "contact", map[string][]string{"channels.0.channel": {"text"}, "channels.0.value": {"07700 900001"}},
+		{"ask-about-contact", "contact", map[string][]string{"noSafeChannel": {"true"}, "arrangement": {"a slip"}},
+			`{"arrangement":"a slip","noSafeChannel":true}`},
+		{"ask-about-contact", "contact", map[string][]string{"channels.0.channel": {"text"},
+			"channels.0.value": {"07700 900001"}},
 			`{"channels":[{"channel":"text","confirmed":true,"value":"07700 900001"}]}`},
-		{"find-out", "facts", map[string][]string{"facts.age": {"34"}, "notSaid": {"areaGP"}, "elsewhere": {"x"}}, `{"facts":{"age":34},"notSaid":["areaGP"]}`},
-		{"what-next", "done", map[string][]string{"next.kind": {"ring-back"}, "next.owner": {"team:liaison"}, "next.dueAt": {""}}, `{"next":{"kind":"ring-back","owner":"team:liaison"}}`},
+		{"find-out", "facts", map[string][]string{"facts.age": {"34"}, "notSaid": {"areaGP"}, "elsewhere": {"x"}},
+			`{"facts":{"age":34},"notSaid":["areaGP"]}`},
+		{"what-next", "done", map[string][]string{"next.kind": {"ring-back"}, "next.owner": {"team:liaison"},
+			"next.dueAt": {""}}, `{"next":{"kind":"ring-back","owner":"team:liaison"}}`},
 	} {
 		k, _ := StepKindOf(tc.kind)
 		actions := k.Actions(Navigator, everyAbout())

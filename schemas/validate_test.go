@@ -17,8 +17,16 @@ import (
 
 // readers give the faults found in the raw data of a type: every type can be read like those from outside.
 var readers = map[schemas.Type]func([]byte) []schemas.Fault{
-	schemas.DischargeReported:  func(raw []byte) []schemas.Fault { _, f := schemas.ReadDischargeReported(raw); return f },
-	schemas.ReferralSubmitted:  func(raw []byte) []schemas.Fault { _, f := schemas.ReadReferralSubmitted(raw); return f },
+	schemas.DischargeReported: func(raw []byte) []schemas.Fault {
+		_,
+			f := schemas.ReadDischargeReported(raw)
+		return f
+	},
+	schemas.ReferralSubmitted: func(raw []byte) []schemas.Fault {
+		_,
+			f := schemas.ReadReferralSubmitted(raw)
+		return f
+	},
 	schemas.DischargeRecorded:  faultsOf[schemas.DischargeRecordedData],
 	schemas.PathwayDecided:     faultsOf[schemas.PathwayDecidedData],
 	schemas.OfferRaised:        faultsOf[schemas.OfferRaisedData],
@@ -41,9 +49,11 @@ func mutants() []any {
 		"2026-02-30", "2026-3-1", "0000-01-01", "2026-03-01T10:00:00Z", "2026-03-01T10:00:00z", "2026-03-01t10:00:00Z",
 		"2026-03-01 10:00:00Z", "2026-03-01T24:00:00Z", "2026-03-01T10:00:60Z", "2016-12-31T23:59:60Z",
 		"2026-03-01T10:00:00,5Z", "2026-03-01T10:00:00.5+01:00", "2026-03-01T10:00:00+24:00", "2026-03-01T10:00Z",
-		"2026-02-29T10:00:00Z", "2026-03-01T1:00:00Z", "a\x00b", "a\nb", "a\tb", "\u007f", "é", "日本", "RXX", "rxx", "R X",
+		"2026-02-29T10:00:00Z", "2026-03-01T1:00:00Z", "a\x00b", "a\nb", "a\tb", "\u007f", "é", "日本", "RXX", "rxx",
+		"R X",
 		"E06000027", "ZZ99 3WZ", "ZZ993WZ", "SW1A1AA", "en", "en-GB", "e", "english language", "9990000018",
-		"00000000-0000-7000-8000-000000000000", "00000000-0000-7000-8000-00000000000G", "{00000000-0000-7000-8000-000000000000}",
+		"00000000-0000-7000-8000-000000000000", "00000000-0000-7000-8000-00000000000G",
+		"{00000000-0000-7000-8000-000000000000}",
 		"team:liaison", "team:", "nobody:x", "age", "Age", "line\n", strings.Repeat("a", 40), strings.Repeat("a", 41),
 		strings.Repeat("é", 100), strings.Repeat("é", 101), strings.Repeat("a", 2001),
 		json.Number("0"), json.Number("-1"), json.Number("130"), json.Number("131"), json.Number("20.0"),
@@ -232,7 +242,8 @@ func TestFactsValidateHoldsTheClosedLists(t *testing.T) {
 		"/assessment": {Assessment: text("yes")}, "/destination": {Destination: text("prison")},
 		"/channels/1": {Channels: []string{"phone", "fax"}}, "/workerGender": {WorkerGender: text("no")},
 		"/language": {Language: text("English please")}, "/areaStaying": {AreaStaying: text("ZZ993WZ")},
-		"/areaResidence": {AreaResidence: text("1 Sample Street")}, "/waitingOn/0": {WaitingOn: []string{"the east list"}},
+		"/areaResidence": {AreaResidence: text("1 Sample Street")},
+		"/waitingOn/0":   {WaitingOn: []string{"the east list"}},
 	}
 	for pointer, facts := range wrong {
 		if f := facts.Validate(); len(f) != 1 || f[0].Pointer != pointer {

@@ -75,7 +75,8 @@ func Connect(ctx context.Context, cfg Config) (*Conn, error) {
 
 // isWaiting says whether another try can succeed: nobody listens yet, or the handshake was cut short.
 func isWaiting(err error) bool {
-	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) || errors.Is(err, nats.ErrConnectionClosed) ||
+	return errors.Is(err, nats.ErrNoServers) || errors.Is(err, nats.ErrTimeout) ||
+		errors.Is(err, nats.ErrConnectionClosed) ||
 		isNetError(err)
 }
 

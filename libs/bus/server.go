@@ -64,7 +64,8 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 			options.Nkeys = append(options.Nkeys, &server.NkeyUser{Nkey: user.Key, Permissions: may})
 			continue
 		}
-		options.Users = append(options.Users, &server.User{Username: user.Name, Password: user.Password, Permissions: may})
+		options.Users = append(options.Users, &server.User{Username: user.Name, Password: user.Password,
+			Permissions: may})
 	}
 	ns, err := server.NewServer(options)
 	if err != nil {
@@ -73,7 +74,8 @@ func StartServer(cfg ServerConfig) (*Server, error) {
 	ns.Start()
 	if !ns.ReadyForConnections(20 * time.Second) {
 		ns.Shutdown()
-		return nil, fmt.Errorf("starting NATS on %s:%d: not ready after 20 s; is the port taken, or %q not writable?", cfg.Host, cfg.Port, cfg.StoreDir)
+		return nil, fmt.Errorf("starting NATS on %s:%d: not ready after 20 s; is the port taken, or %q not writable?",
+			cfg.Host, cfg.Port, cfg.StoreDir)
 	}
 	s := &Server{ns: ns, stopped: make(chan struct{}), ended: make(chan struct{})}
 	go s.keepJetStream(*options)
@@ -104,8 +106,9 @@ func (s *Server) keepJetStream(options server.Options) {
 		if s.ns.JetStreamEnabled() {
 			_ = s.ns.ShutdownJetStream() // else at the next try
 		}
-		_ = s.ns.EnableJetStream(&server.JetStreamConfig{StoreDir: options.StoreDir, MaxMemory: options.JetStreamMaxMemory,
-			MaxStore: options.JetStreamMaxStore, SyncInterval: options.SyncInterval}) // else at the next try
+		_ = s.ns.EnableJetStream(&server.JetStreamConfig{StoreDir: options.StoreDir,
+			MaxMemory: options.JetStreamMaxMemory,
+			MaxStore:  options.JetStreamMaxStore, SyncInterval: options.SyncInterval}) // else at the next try
 	}
 }
 
@@ -153,7 +156,8 @@ func ServiceUser(service, password, stream string, says, hears []string) User {
 	for _, subject := range append(slices.Clone(says), hears...) {
 		publish = append(publish, "$JS.API.DIRECT.GET."+stream+"."+subject)
 	}
-	return User{Name: service, Password: password, Publish: append(publish, says...), Subscribe: []string{InboxOf(service) + ".>"}}
+	return User{Name: service, Password: password, Publish: append(publish, says...),
+		Subscribe: []string{InboxOf(service) + ".>"}}
 }
 
 // InboxOf is the reply prefix of a service's user.

@@ -66,7 +66,8 @@ func (c *Conn) EnsureStream(ctx context.Context, s Stream) (jetstream.Stream, er
 
 func sameStream(have, want jetstream.StreamConfig) bool {
 	return slices.Equal(have.Subjects, want.Subjects) && have.MaxAge == want.MaxAge && have.MaxBytes == want.MaxBytes &&
-		have.Replicas == want.Replicas && have.Discard == want.Discard && have.Duplicates == want.Duplicates && have.AllowDirect == want.AllowDirect
+		have.Replicas == want.Replicas && have.Discard == want.Discard && have.Duplicates == want.Duplicates &&
+		have.AllowDirect == want.AllowDirect
 }
 
 // Differs says in what a durable is not this one, or that it is paused; nil where it is as it should be. Who keeps the
@@ -77,9 +78,12 @@ func (d Durable) Differs(info *jetstream.ConsumerInfo) error {
 	case info.Paused || have.PauseUntil != nil && have.PauseUntil.After(time.Now()):
 		return fmt.Errorf("the durable consumer %q is paused by somebody, and hands out nothing; resume it", d.Name)
 	case !slices.Equal(slices.Sorted(slices.Values(filtersOf(have))), slices.Sorted(slices.Values(d.Filters))):
-		return fmt.Errorf("the durable consumer %q is not ours: it has other subjects than the service subscribes to; start again who keeps the streams", d.Name)
-	case have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" || have.DeliverPolicy != jetstream.DeliverAllPolicy || have.MaxDeliver > 0:
-		return fmt.Errorf("the durable consumer %q is not ours: it delivers otherwise than the service asked for; start again who keeps the streams", d.Name)
+		return fmt.Errorf("the durable consumer %q is not ours: it has other subjects than the service subscribes "+
+			"to; start again who keeps the streams", d.Name)
+	case have.AckPolicy != jetstream.AckExplicitPolicy || have.DeliverSubject != "" ||
+		have.DeliverPolicy != jetstream.DeliverAllPolicy || have.MaxDeliver > 0:
+		return fmt.Errorf("the durable consumer %q is not ours: it delivers otherwise than the service asked for; "+
+			"start again who keeps the streams", d.Name)
 	}
 	return nil
 }
@@ -95,7 +99,8 @@ func filtersOf(c jetstream.ConsumerConfig) []string {
 func (c *Conn) CheckDurable(ctx context.Context, d Durable) error {
 	consumer, err := c.JS.Consumer(ctx, d.Stream, d.Name)
 	if err != nil {
-		return fmt.Errorf("looking at the durable consumer %q: %w; who keeps the streams makes it when it runs", d.Name, err)
+		return fmt.Errorf("looking at the durable consumer %q: %w; who keeps the streams makes it when it runs", d.Name,
+			err)
 	}
 	return d.Differs(consumer.CachedInfo())
 }
@@ -118,7 +123,8 @@ func (c *Conn) CheckStream(ctx context.Context, s Stream) error {
 	if err != nil {
 		return fmt.Errorf("looking at stream %q: %w", s.Name, err)
 	}
-	if have := stream.CachedInfo().Config; have.Discard != jetstream.DiscardNew || !slices.Equal(have.Subjects, s.Subjects) || have.MaxAge != s.MaxAge {
+	if have := stream.CachedInfo().Config; have.Discard != jetstream.DiscardNew ||
+		!slices.Equal(have.Subjects, s.Subjects) || have.MaxAge != s.MaxAge {
 		return fmt.Errorf("stream %q is not as configured; starting again who keeps the streams mends that", s.Name)
 	}
 	return nil

@@ -1,9 +1,9 @@
 // Package calendar counts local calendar days and working days.
 //
 // A Day is a date without a time or a zone, so that counting days cannot be wrong by an hour when the clocks
-// change; only DayOf and Day.At touch a zone. Each nation's bank holidays are data, embedded, with their source, for the
-// years that Covers names; outside them only weekends are known and Covers says so. The package asks nobody for the time and
-// does no input or output: rules may use it.
+// change; only DayOf and Day.At touch a zone. Each nation's bank holidays are data, embedded, with their source, for
+// the years that Covers names; outside them only weekends are known and Covers says so. The package asks nobody for
+// the time and does no input or output: rules may use it.
 package calendar
 
 import (
@@ -108,7 +108,8 @@ func (d Day) AddMonths(months int) Day {
 type Weekdays [7]bool
 
 // MondayToFriday is the usual working week.
-var MondayToFriday = Weekdays{time.Monday: true, time.Tuesday: true, time.Wednesday: true, time.Thursday: true, time.Friday: true}
+var MondayToFriday = Weekdays{time.Monday: true, time.Tuesday: true, time.Wednesday: true, time.Thursday: true,
+	time.Friday: true}
 
 // None says that no day is worked: nothing can then be counted in working days.
 func (w Weekdays) None() bool { return w == Weekdays{} }
@@ -136,13 +137,14 @@ var (
 	northernIreland string
 )
 
-var nations = map[string]*Holidays{NationEngland: must(parse(england)), NationScotland: must(parse(scotland)), NationNorthernIreland: must(parse(northernIreland))}
+var nations = map[string]*Holidays{NationEngland: must(parse(england)), NationScotland: must(parse(scotland)),
+	NationNorthernIreland: must(parse(northernIreland))}
 
 // England returns the bank holidays of England and Wales as published on gov.uk, substitute days included.
 func England() *Holidays { return nations[NationEngland] }
 
-// Of returns the bank holidays of a nation, those that were for one year only included; England's where the nation is not
-// known.
+// Of returns the bank holidays of a nation, those that were for one year only included; England's where the nation is
+// not known.
 func Of(nation string) *Holidays {
 	if holidays := nations[nation]; holidays != nil {
 		return holidays

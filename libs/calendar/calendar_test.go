@@ -81,14 +81,16 @@ func TestWorkingDaysSkipWeekendsAndBankHolidays(t *testing.T) {
 
 func TestNobodysWeekCountsCalendarDays(t *testing.T) {
 	t.Parallel()
-	if got := calendar.England().AddWorking(day(t, "2026-12-24"), 2, calendar.Weekdays{}).String(); got != "2026-12-26" {
+	if got := calendar.England().AddWorking(day(t, "2026-12-24"), 2,
+		calendar.Weekdays{}).String(); got != "2026-12-26" {
 		t.Errorf("got %s", got)
 	}
 }
 
 func TestTheCalendarSaysWhichYearsItKnows(t *testing.T) {
 	t.Parallel()
-	for s, want := range map[string]bool{"2025-12-31": false, "2026-01-01": true, "2028-12-31": true, "2029-01-01": false} {
+	for s, want := range map[string]bool{"2025-12-31": false, "2026-01-01": true, "2028-12-31": true,
+		"2029-01-01": false} {
 		if got := calendar.England().Covers(day(t, s)); got != want {
 			t.Errorf("Covers(%s) = %v", s, got)
 		}
@@ -111,7 +113,8 @@ func TestMonthsAreCountedFromTheFirstDayAgreed(t *testing.T) {
 		months int
 		want   string
 	}{
-		{"2026-01-31", 1, "2026-02-28"}, {"2026-01-31", 2, "2026-03-31"}, {"2028-01-31", 1, "2028-02-29"}, {"2026-12-31", 1, "2027-01-31"},
+		{"2026-01-31", 1, "2026-02-28"}, {"2026-01-31", 2, "2026-03-31"}, {"2028-01-31", 1, "2028-02-29"},
+		{"2026-12-31", 1, "2027-01-31"},
 		{"2026-10-31", 13, "2027-11-30"}, {"2026-02-28", 1, "2026-03-28"}, {"2026-05-15", 0, "2026-05-15"},
 	} {
 		if got := day(t, tc.from).AddMonths(tc.months).String(); got != tc.want {
@@ -125,11 +128,13 @@ func TestEachNationHasItsOwnHolidays(t *testing.T) {
 	for _, tc := range []struct{ nation, is, isNot string }{
 		{calendar.NationEngland, "2026-04-06", "2026-06-15"}, {calendar.NationWales, "2026-08-31", "2026-08-03"},
 		{calendar.NationScotland, "2026-06-15", "2026-04-06"}, {calendar.NationScotland, "2027-11-30", "2027-08-30"},
-		{calendar.NationNorthernIreland, "2026-07-13", "2026-11-30"}, {calendar.NationNorthernIreland, "2027-03-17", "2027-07-13"}, {"elsewhere", "2026-12-25", "2026-07-13"},
+		{calendar.NationNorthernIreland, "2026-07-13", "2026-11-30"}, {calendar.NationNorthernIreland, "2027-03-17",
+			"2027-07-13"}, {"elsewhere", "2026-12-25", "2026-07-13"},
 	} {
 		h := calendar.Of(tc.nation)
 		if !h.Is(day(t, tc.is)) || h.Is(day(t, tc.isNot)) || h.Last() < 2028 {
-			t.Errorf("%s: %s %v, %s %v, until %d", tc.nation, tc.is, h.Is(day(t, tc.is)), tc.isNot, h.Is(day(t, tc.isNot)), h.Last())
+			t.Errorf("%s: %s %v, %s %v, until %d", tc.nation, tc.is, h.Is(day(t, tc.is)), tc.isNot,
+				h.Is(day(t, tc.isNot)), h.Last())
 		}
 	}
 }

@@ -68,8 +68,8 @@ func (s *Shifted) Follow() *Follower {
 	return f
 }
 
-// Machine is the clock of the machine itself: promises to people follow the clock that a test moves, while rates, leases and
-// signatures follow this one.
+// Machine is the clock of the machine itself: promises to people follow the clock that a test moves, while rates,
+// leases and signatures follow this one.
 func Machine(c Clock) Clock {
 	if moved, ok := c.(interface{ Machine() time.Time }); ok {
 		return machine(moved.Machine)

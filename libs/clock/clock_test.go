@@ -14,7 +14,8 @@ func TestAnIDTellsItsInstantToTheMillisecond(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 3, 29, 1, 30, 0, 123_456_789, time.UTC)
 	for _, id := range []string{clock.NewID(at), clock.NewOrderedID(at, 7)} {
-		if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(id) {
+		if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(
+			id) {
 			t.Errorf("%s is not a UUIDv7", id)
 		}
 		if got, ok := clock.IDTime(id); !ok || !got.Equal(at.Truncate(time.Millisecond)) {
@@ -37,7 +38,8 @@ func TestIDsOfOneMillisecondKeepTheirOrder(t *testing.T) {
 
 func TestWhatIsNoUUIDv7HasNoInstant(t *testing.T) {
 	t.Parallel()
-	for _, id := range []string{"", "7", clock.NewRandomID(), "01a1f861-e306-7e4c-9d0b", "zza1f861-e306-7e4c-9d0b-a24aa21c640b"} {
+	for _, id := range []string{"", "7", clock.NewRandomID(), "01a1f861-e306-7e4c-9d0b",
+		"zza1f861-e306-7e4c-9d0b-a24aa21c640b"} {
 		if at, ok := clock.IDTime(id); ok {
 			t.Errorf("%q tells %v", id, at)
 		}
@@ -109,7 +111,8 @@ func TestAnIDIsAUUIDInLowerCase(t *testing.T) {
 		if !clock.IsID(id) {
 			t.Errorf("%s is none", id)
 		}
-		for _, wrong := range []string{"", id[1:], id + "0", strings.ToUpper("a" + id[1:]), strings.ReplaceAll(id, "-", "0"), "-" + id[1:], "g" + id[1:], id[:35] + "\n"} {
+		for _, wrong := range []string{"", id[1:], id + "0", strings.ToUpper("a" + id[1:]),
+			strings.ReplaceAll(id, "-", "0"), "-" + id[1:], "g" + id[1:], id[:35] + "\n"} {
 			if clock.IsID(wrong) {
 				t.Errorf("%q is one", wrong)
 			}

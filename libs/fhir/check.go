@@ -186,7 +186,8 @@ func (c *checker) element(n *node, name, at string, e elementShape, contained in
 	}
 	siblings := n.members["_"+name]
 	for i, item := range value.items {
-		if item.kind == isNull && isPrimitive(e.kind) && siblings != nil && i < len(siblings.items) && siblings.items[i].kind == isObject {
+		if item.kind == isNull && isPrimitive(e.kind) && siblings != nil && i < len(siblings.items) &&
+			siblings.items[i].kind == isObject {
 			continue // the extension beside it stands for the value
 		}
 		c.one(item, fmt.Sprintf("%s[%d]", at, i), e, contained)

@@ -73,7 +73,8 @@ func Read(body []byte, limits Limits) (Resource, []Issue) {
 	}
 	resource, err := decode(root.text("resourceType"), body)
 	if err != nil { // the check and the structs disagree: ours, but the sender can still be answered
-		return nil, []Issue{fatal("structure", root.text("resourceType"), "The resource could not be read: one of its values does not have the form that R4 gives it.")}
+		return nil, []Issue{fatal("structure", root.text("resourceType"), "The resource could not be read: one of "+
+			"its values does not have the form that R4 gives it.")}
 	}
 	return resource, nil
 }
@@ -87,7 +88,8 @@ func ReadAs[T Resource](body []byte, limits Limits) (T, []Issue) {
 	}
 	read, ok := resource.(T)
 	if !ok {
-		return none, []Issue{failed("value", resource.ResourceType(), "Another resource is expected here: a "+none.ResourceType()+".")}
+		return none, []Issue{failed("value", resource.ResourceType(), "Another resource is expected here: a "+
+			none.ResourceType()+".")}
 	}
 	return read, nil
 }

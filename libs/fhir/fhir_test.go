@@ -26,12 +26,14 @@ func TestAResourceComesBackWithAllThatCame(t *testing.T) {
 		t.Fatalf("issues %+v", issues)
 	}
 	p := resource.(*fhir.Patient)
-	if p.Name[0].Family != "Example" || p.Identifier[0].Extension[0].ValueCodeableConcept.Coding[0].Code != "number-present-and-verified" {
+	if p.Name[0].Family != "Example" ||
+		p.Identifier[0].Extension[0].ValueCodeableConcept.Coding[0].Code != "number-present-and-verified" {
 		t.Errorf("read %+v", p)
 	}
 	again, err := json.Marshal(p)
 	var before, after any
-	if err != nil || json.Unmarshal([]byte(patient), &before) != nil || json.Unmarshal(again, &after) != nil || !reflect.DeepEqual(before, after) {
+	if err != nil || json.Unmarshal([]byte(patient), &before) != nil || json.Unmarshal(again, &after) != nil ||
+		!reflect.DeepEqual(before, after) {
 		t.Errorf("came back as %s, %v", again, err)
 	}
 }
@@ -41,33 +43,50 @@ func TestWhatIsNoR4IsRefusedAndSaidWhere(t *testing.T) {
 	request := `{"resourceType":"ServiceRequest","status":"active","intent":"plan","subject":{"reference":"Patient/1"}}`
 	with := func(body, old, new string) string { return strings.Replace(body, old, new, 1) }
 	for claim, c := range map[string]struct{ body, code, at string }{
-		"not JSON":                    {`{"resourceType":`, "structure", ""},
-		"not UTF-8":                   {"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "structure", ""},
-		"a list":                      {`[]`, "structure", ""},
-		"two values":                  {request + request, "structure", ""},
-		"no type":                     {`{"id":"1"}`, "structure", ""},
-		"a type that is none":         {`{"resourceType":"../etc"}`, "structure", ""},
-		"the same member twice":       {with(request, `"status"`, `"status":"revoked","status"`), "structure", ""},
-		"unknown element":             {with(request, `"intent"`, `"PatientInstruction":"x","intent"`), "structure", "ServiceRequest"},
-		"unknown status":              {with(request, `"active"`, `"inactive"`), "code-invalid", "ServiceRequest.status"},
-		"no subject":                  {with(request, `,"subject":{"reference":"Patient/1"}`, ``), "required", "ServiceRequest.subject"},
-		"one value for a list":        {with(request, `"intent"`, `"basedOn":{"reference":"x"},"intent"`), "structure", "ServiceRequest.basedOn"},
-		"a list for one value":        {with(request, `{"reference":"Patient/1"}`, `[{"reference":"Patient/1"}]`), "structure", "ServiceRequest.subject"},
-		"null":                        {with(request, `"intent"`, `"priority":null,"intent"`), "structure", "ServiceRequest.priority"},
-		"empty object":                {with(request, `{"reference":"Patient/1"}`, `{}`), "structure", "ServiceRequest.subject"},
-		"empty list":                  {with(request, `"intent"`, `"note":[],"intent"`), "structure", "ServiceRequest.note"},
-		"empty text":                  {with(request, `Patient/1`, ` `), "value", "ServiceRequest.subject.reference"},
-		"two of a choice":             {with(request, `"intent"`, `"occurrenceDateTime":"2026","occurrencePeriod":{"start":"2026"},"intent"`), "structure", "ServiceRequest"},
-		"30 February":                 {with(request, `"intent"`, `"authoredOn":"2026-02-30","intent"`), "value", "ServiceRequest.authoredOn"},
-		"an instant to the day":       {`{"resourceType":"Slot","schedule":{"reference":"x"},"status":"free","start":"2026-11-20","end":"2026-11-20T09:00:00Z"}`, "value", "Slot.start"},
-		"a time without zone":         {with(request, `"intent"`, `"authoredOn":"2026-02-03T10:00:00","intent"`), "value", "ServiceRequest.authoredOn"},
-		"a number as text":            {`{"resourceType":"Patient","active":"true"}`, "value", "Patient.active"},
-		"an extension of no use":      {`{"resourceType":"Patient","extension":[{"url":"urn:x"}]}`, "invariant", "Patient.extension[0]"},
-		"a message without header":    {`{"resourceType":"Bundle","type":"message","entry":[{"resource":` + request + `}]}`, "invariant", "Bundle.entry[0]"},
-		"a resource not in resource":  {`{"resourceType":"Bundle","type":"searchset","entry":[` + request + `]}`, "structure", "Bundle.entry[0]"},
-		"broken deep in a bundle":     {`{"resourceType":"Bundle","type":"collection","entry":[{"resource":` + with(request, "active", "on") + `}]}`, "code-invalid", "Bundle.entry[0].resource.status"},
+		"not JSON":              {`{"resourceType":`, "structure", ""},
+		"not UTF-8":             {"{\"resourceType\":\"Patient\",\"id\":\"\xff\"}", "structure", ""},
+		"a list":                {`[]`, "structure", ""},
+		"two values":            {request + request, "structure", ""},
+		"no type":               {`{"id":"1"}`, "structure", ""},
+		"a type that is none":   {`{"resourceType":"../etc"}`, "structure", ""},
+		"the same member twice": {with(request, `"status"`, `"status":"revoked","status"`), "structure", ""},
+		"unknown element": {with(request, `"intent"`, `"PatientInstruction":"x","intent"`), "structure",
+			"ServiceRequest"},
+		"unknown status": {with(request, `"active"`, `"inactive"`), "code-invalid",
+			"ServiceRequest.status"},
+		"no subject": {with(request, `,"subject":{"reference":"Patient/1"}`, ``), "required",
+			"ServiceRequest.subject"},
+		"one value for a list": {with(request, `"intent"`, `"basedOn":{"reference":"x"},"intent"`), "structure",
+			"ServiceRequest.basedOn"},
+		"a list for one value": {with(request, `{"reference":"Patient/1"}`, `[{"reference":"Patient/1"}]`),
+			"structure", "ServiceRequest.subject"},
+		"null": {with(request, `"intent"`, `"priority":null,"intent"`), "structure",
+			"ServiceRequest.priority"},
+		"empty object": {with(request, `{"reference":"Patient/1"}`, `{}`), "structure",
+			"ServiceRequest.subject"},
+		"empty list": {with(request, `"intent"`, `"note":[],"intent"`), "structure",
+			"ServiceRequest.note"},
+		"empty text": {with(request, `Patient/1`, ` `), "value", "ServiceRequest.subject.reference"},
+		"two of a choice": {with(request, `"intent"`,
+			`"occurrenceDateTime":"2026","occurrencePeriod":{"start":"2026"},"intent"`), "structure", "ServiceRequest"},
+		"30 February": {with(request, `"intent"`, `"authoredOn":"2026-02-30","intent"`), "value",
+			"ServiceRequest.authoredOn"},
+		"an instant to the day": {`{"resourceType":"Slot","schedule":{"reference":"x"},"status":"free","start":"2026-11-20","end":"2026-11-20T09:00:00Z"}`, "value", "Slot.start"},
+		"a time without zone": {with(request, `"intent"`, `"authoredOn":"2026-02-03T10:00:00","intent"`),
+			"value", "ServiceRequest.authoredOn"},
+		"a number as text": {`{"resourceType":"Patient","active":"true"}`, "value", "Patient.active"},
+		"an extension of no use": {`{"resourceType":"Patient","extension":[{"url":"urn:x"}]}`, "invariant",
+			"Patient.extension[0]"},
+		"a message without header": {`{"resourceType":"Bundle","type":"message","entry":[{"resource":` + request +
+			`}]}`, "invariant", "Bundle.entry[0]"},
+		"a resource not in resource": {`{"resourceType":"Bundle","type":"searchset","entry":[` + request + `]}`,
+			"structure", "Bundle.entry[0]"},
+		"broken deep in a bundle": {`{"resourceType":"Bundle","type":"collection","entry":[{"resource":` +
+			with(request, "active", "on") + `}]}`, "code-invalid", "Bundle.entry[0].resource.status"},
 		"null in a type not narrowed": {`{"resourceType":"CarePlan","status":null}`, "structure", "CarePlan.status"},
-		"nested too deeply":           {`{"resourceType":"Patient","extension":` + strings.Repeat(`[{"url":"urn:x","extension":`, 60) + `1` + strings.Repeat(`}]`, 60) + `}`, "too-costly", ""},
+		"nested too deeply": {`{"resourceType":"Patient","extension":` +
+			strings.Repeat(`[{"url":"urn:x","extension":`, 60) + `1` + strings.Repeat(`}]`, 60) + `}`, "too-costly",
+			""},
 	} {
 		resource, issues := fhir.Read([]byte(c.body), fhir.Limits{})
 		if resource != nil || len(issues) == 0 {
@@ -88,7 +107,8 @@ func TestIssuesNeverQuoteWhatTheResourceSays(t *testing.T) {
 	t.Parallel()
 	for _, body := range []string{
 		`{"resourceType":"Patient","birthDate":"Canary"}`, `{"resourceType":"Patient","name":{"family":"Canary"}}`,
-		`{"resourceType":"Patient","gender":"Canary"}`, `{"resourceType":"Patient","Canary lives here":1}`, `{"Canary":"Canary`,
+		`{"resourceType":"Patient","gender":"Canary"}`, `{"resourceType":"Patient","Canary lives here":1}`,
+		`{"Canary":"Canary`,
 		`{"resourceType":"Canary 1"}`,
 	} {
 		_, issues := fhir.Read([]byte(body), fhir.Limits{})
@@ -101,11 +121,13 @@ func TestIssuesNeverQuoteWhatTheResourceSays(t *testing.T) {
 
 func TestTheNumberOfIssuesAndValuesIsBounded(t *testing.T) {
 	t.Parallel()
-	_, issues := fhir.Read([]byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`null,`, 5000)+`null]}`), fhir.Limits{})
+	_, issues := fhir.Read([]byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`null,`, 5000)+`null]}`),
+		fhir.Limits{})
 	if len(issues) != 20 {
 		t.Errorf("%d issues", len(issues))
 	}
-	_, issues = fhir.Read([]byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`null,`, 200_000)+`null]}`), fhir.Limits{})
+	_, issues = fhir.Read([]byte(`{"resourceType":"Patient","name":[`+strings.Repeat(`null,`, 200_000)+`null]}`),
+		fhir.Limits{})
 	if len(issues) != 1 || issues[0].Code != "too-costly" {
 		t.Errorf("%d issues", len(issues))
 	}
@@ -114,8 +136,9 @@ func TestTheNumberOfIssuesAndValuesIsBounded(t *testing.T) {
 func TestInstantsMayHaveSevenDigitsAndAnyOffset(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		"2021-11-26T15:00:00.8185338+00:00": "2021-11-26T15:00:00.8185338Z", "2021-11-26T15:00:00Z": "2021-11-26T15:00:00Z",
-		"2021-11-26T15:00:00+05:30": "2021-11-26T09:30:00Z", "2016-12-31T23:59:60Z": "2016-12-31T23:59:59Z",
+		"2021-11-26T15:00:00.8185338+00:00": "2021-11-26T15:00:00.8185338Z",
+		"2021-11-26T15:00:00Z":              "2021-11-26T15:00:00Z",
+		"2021-11-26T15:00:00+05:30":         "2021-11-26T09:30:00Z", "2016-12-31T23:59:60Z": "2016-12-31T23:59:59Z",
 		"2021-11-26T15:00:00.123456789123Z": "2021-11-26T15:00:00.123456789Z",
 	} {
 		got, err := fhir.ParseInstant(text)
@@ -123,7 +146,8 @@ func TestInstantsMayHaveSevenDigitsAndAnyOffset(t *testing.T) {
 			t.Errorf("%s: %v, %v", text, got, err)
 		}
 	}
-	for _, text := range []string{"", "2021-11-26", "2021-11-26T15:00Z", "2021-02-30T15:00:00Z", "2021-11-26T15:00:00", "2021-11-26T15:00:00." + strings.Repeat("1", 100) + "Z"} {
+	for _, text := range []string{"", "2021-11-26", "2021-11-26T15:00Z", "2021-02-30T15:00:00Z", "2021-11-26T15:00:00",
+		"2021-11-26T15:00:00." + strings.Repeat("1", 100) + "Z"} {
 		if _, err := fhir.ParseInstant(text); err == nil {
 			t.Errorf("%q was read", text)
 		}
@@ -138,8 +162,10 @@ func TestReferencesAreFoundWithinTheBundleOnly(t *testing.T) {
 	if len(issues) > 0 {
 		t.Fatal(issues)
 	}
-	for reference, found := range map[string]bool{"urn:uuid:11111111-1111-4111-8111-111111111111": true, "Patient/7": true,
-		"https://example.org/fhir/Patient/7": true, "Patient/8": false, "urn:uuid:22222222-2222-4222-8222-222222222222": false, "": false} {
+	for reference, found := range map[string]bool{"urn:uuid:11111111-1111-4111-8111-111111111111": true,
+		"Patient/7":                          true,
+		"https://example.org/fhir/Patient/7": true, "Patient/8": false,
+		"urn:uuid:22222222-2222-4222-8222-222222222222": false, "": false} {
 		if p := fhir.Find[*fhir.Patient](bundle, &fhir.Reference{Reference: reference}); (p != nil) != found {
 			t.Errorf("%q: %v", reference, p)
 		}

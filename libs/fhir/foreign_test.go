@@ -42,7 +42,8 @@ func TestForeignResourcesAreReadOrRefusedAsTheyDeserve(t *testing.T) {
 		if bad {
 			refused++
 			for _, issue := range issues {
-				t.Logf("%-55s %s %v %s", filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), issue.Code, issue.Expression, issue.Diagnostics)
+				t.Logf("%-55s %s %v %s", filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), issue.Code,
+					issue.Expression, issue.Diagnostics)
 			}
 			return nil
 		}
@@ -66,7 +67,8 @@ func keepsAll(t *testing.T, path string, resource fhir.Resource, body []byte) {
 		t.Fatalf("writing %s: %v", path, err)
 	}
 	var before, after any
-	if json.Unmarshal(body, &before) != nil || json.Unmarshal(again, &after) != nil || !reflect.DeepEqual(before, after) {
+	if json.Unmarshal(body, &before) != nil || json.Unmarshal(again, &after) != nil ||
+		!reflect.DeepEqual(before, after) {
 		t.Errorf("%s came back otherwise", path)
 	}
 }

@@ -32,7 +32,8 @@ func (c *checker) invariants(kind string, n *node, at string) {
 		broken("bdl-5", "An entry holds a resource, a request or a response.", !has("resource", "request", "response"))
 		broken("bdl-8", "A fullUrl names no version.", strings.Contains(n.text("fullUrl"), "/_history/"))
 	case "Patient.contact":
-		broken("pat-1", "A contact has a name, a telecom, an address or an organization.", !has("name", "telecom", "address", "organization"))
+		broken("pat-1", "A contact has a name, a telecom, an address or an organization.",
+			!has("name", "telecom", "address", "organization"))
 	case "ServiceRequest":
 		broken("prr-1", "orderDetail is there only with a code.", has("orderDetail") && !has("code"))
 	case "ContactPoint":
@@ -40,7 +41,8 @@ func (c *checker) invariants(kind string, n *node, at string) {
 	case "Extension":
 		broken("ext-1", "An extension has a value or extensions, not both.", has("extension") == hasValue(n))
 	case "Parameters.parameter":
-		broken("inv-1", "A parameter has a value, a resource or parts: one of them.", count(hasValue(n), has("resource"), has("part")) > 1)
+		broken("inv-1", "A parameter has a value, a resource or parts: one of them.",
+			count(hasValue(n), has("resource"), has("part")) > 1)
 	}
 }
 
@@ -82,7 +84,8 @@ func (c *checker) bundle(n *node, at string) {
 		if entry.kind != isObject {
 			continue
 		}
-		if i == 0 && kind == "message" && (entry.members["resource"] == nil || entry.members["resource"].text("resourceType") != "MessageHeader") {
+		if i == 0 && kind == "message" &&
+			(entry.members["resource"] == nil || entry.members["resource"].text("resourceType") != "MessageHeader") {
 			c.note("invariant", where, "A message begins with a MessageHeader. (bdl-12)")
 		}
 		if entry.members["search"] != nil && kind != "searchset" {

@@ -74,13 +74,17 @@ func parse(body []byte, limits Limits) (*node, *Issue) {
 func (p *parser) issue(err error) Issue {
 	switch {
 	case errors.Is(err, errDeep):
-		return fatal("too-costly", "", fmt.Sprintf("The JSON is nested more than %d deep. Send less at a time.", p.limits.Depth))
+		return fatal("too-costly", "", fmt.Sprintf("The JSON is nested more than %d deep. Send less at a time.",
+			p.limits.Depth))
 	case errors.Is(err, errMany):
-		return fatal("too-costly", "", fmt.Sprintf("The JSON holds more than %d values. Send less at a time.", p.limits.Values))
+		return fatal("too-costly", "", fmt.Sprintf("The JSON holds more than %d values. Send less at a time.",
+			p.limits.Values))
 	case errors.Is(err, repeated{}):
-		return fatal("structure", "", fmt.Sprintf("A member is there twice before byte %d. Each may be there once.", p.decoder.InputOffset()))
+		return fatal("structure", "", fmt.Sprintf("A member is there twice before byte %d. Each may be there once.",
+			p.decoder.InputOffset()))
 	}
-	return fatal("structure", "", fmt.Sprintf("This is not JSON at byte %d. Correct it and send it again.", p.decoder.InputOffset()))
+	return fatal("structure", "", fmt.Sprintf("This is not JSON at byte %d. Correct it and send it again.",
+		p.decoder.InputOffset()))
 }
 
 func (p *parser) value(depth int) (*node, error) {

@@ -27,8 +27,9 @@ var shapesOfText = map[string]*regexp.Regexp{
 	"base64Binary": regexp.MustCompile(`^(\s*[0-9a-zA-Z+/=]){4,}\s*$`),
 	"instant":      regexp.MustCompile(`^` + dayPattern + `T` + clockPattern + zonePattern + `$`),
 	"date":         regexp.MustCompile(`^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01]))?)?$`),
-	"dateTime":     regexp.MustCompile(`^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])(T` + clockPattern + zonePattern + `)?)?)?$`),
-	"time":         regexp.MustCompile(`^` + clockPattern + `$`),
+	"dateTime": regexp.MustCompile(`^[0-9]{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12][0-9]|3[01])(T` + clockPattern +
+		zonePattern + `)?)?)?$`),
+	"time": regexp.MustCompile(`^` + clockPattern + `$`),
 }
 
 var shapesOfNumber = map[string]*regexp.Regexp{
@@ -49,7 +50,8 @@ const maxTimeText = 48 // no clock needs more digits
 // primitive says whether a value is of a primitive type, and if not, what is wrong in words that quote nothing.
 func primitive(kind string, n *node) (string, bool) {
 	if shape := shapesOfNumber[kind]; shape != nil {
-		if n.kind != isNumber || !shape.MatchString(n.value) || (kind != "decimal" && !fits32(n.value)) || len(n.value) > 64 {
+		if n.kind != isNumber || !shape.MatchString(n.value) || (kind != "decimal" && !fits32(n.value)) ||
+			len(n.value) > 64 {
 			return "is not a number of type " + kind, false
 		}
 		return "", true

@@ -36,7 +36,8 @@ var dataTypes = map[string]string{
 	"Timing": `event*:dateTime repeat:Timing.repeat code:CodeableConcept`,
 	"Timing.repeat": `bounds[x]:Duration|Range|Period count:positiveInt countMax:positiveInt duration:decimal durationMax:decimal
 		durationUnit:code{s|min|h|d|wk|mo|a} frequency:positiveInt frequencyMax:positiveInt period:decimal periodMax:decimal
-		periodUnit:code{s|min|h|d|wk|mo|a} dayOfWeek*:code` + partsOfWeek + ` timeOfDay*:time when*:code offset:unsignedInt`,
+		periodUnit:code{s|min|h|d|wk|mo|a} dayOfWeek*:code` + partsOfWeek +
+		` timeOfDay*:time when*:code offset:unsignedInt`,
 	"Annotation":    `author[x]:Reference|string time:dateTime text!:markdown`,
 	"Attachment":    `contentType:code language:code data:base64Binary url:url size:unsignedInt hash:base64Binary title creation:dateTime`,
 	"Signature":     `type+:Coding when!:instant who!:Reference onBehalfOf:Reference targetFormat:code sigFormat:code data:base64Binary`,
@@ -57,7 +58,8 @@ var resourceTypes = map[string]string{
 		photo*:Attachment contact*:Patient.contact communication*:Patient.communication generalPractitioner*:Reference
 		managingOrganization:Reference link*:Patient.link`,
 	"Encounter": `identifier*:Identifier
-		status!:code` + encounterStatus + ` statusHistory*:Encounter.statusHistory class!:Coding classHistory*:Encounter.classHistory
+		status!:code` + encounterStatus +
+		` statusHistory*:Encounter.statusHistory class!:Coding classHistory*:Encounter.classHistory
 		type*:CodeableConcept serviceType:CodeableConcept priority:CodeableConcept subject:Reference episodeOfCare*:Reference
 		basedOn*:Reference participant*:Encounter.participant appointment*:Reference period:Period length:Duration
 		reasonCode*:CodeableConcept reasonReference*:Reference diagnosis*:Encounter.diagnosis account*:Reference
@@ -65,7 +67,8 @@ var resourceTypes = map[string]string{
 	"ServiceRequest": `identifier*:Identifier instantiatesCanonical*:canonical instantiatesUri*:uri basedOn*:Reference replaces*:Reference
 		requisition:Identifier status!:code{draft|active|on-hold|revoked|completed|entered-in-error|unknown}
 		intent!:code{proposal|plan|directive|order|original-order|reflex-order|filler-order|instance-order|option}
-		category*:CodeableConcept priority:code` + priorities + ` doNotPerform:boolean code:CodeableConcept orderDetail*:CodeableConcept
+		category*:CodeableConcept priority:code` + priorities +
+		` doNotPerform:boolean code:CodeableConcept orderDetail*:CodeableConcept
 		quantity[x]:Quantity|Ratio|Range subject!:Reference encounter:Reference occurrence[x]:dateTime|Period|Timing
 		asNeeded[x]:boolean|CodeableConcept authoredOn:dateTime requester:Reference performerType:CodeableConcept performer*:Reference
 		locationCode*:CodeableConcept locationReference*:Reference reasonCode*:CodeableConcept reasonReference*:Reference
@@ -161,8 +164,9 @@ var parts = map[string]string{
 	"Condition.evidence": `code*:CodeableConcept detail*:Reference`,
 
 	"HealthcareService.eligibility": `code:CodeableConcept comment:markdown`,
-	"availableTime":                 `daysOfWeek*:code` + partsOfWeek + ` allDay:boolean availableStartTime:time availableEndTime:time`,
-	"notAvailable":                  `description! during:Period`,
+	"availableTime": `daysOfWeek*:code` + partsOfWeek +
+		` allDay:boolean availableStartTime:time availableEndTime:time`,
+	"notAvailable": `description! during:Period`,
 
 	"OperationOutcome.issue": `severity!:code{fatal|error|warning|information} code!:code details:CodeableConcept diagnostics location* expression*`,
 	"Parameters.parameter":   `name! value[x]:any resource:Resource part*:Parameters.parameter`,
@@ -170,7 +174,8 @@ var parts = map[string]string{
 	"Organization.contact":       `purpose:CodeableConcept name:HumanName telecom*:ContactPoint address:Address`,
 	"Practitioner.qualification": `identifier*:Identifier code!:CodeableConcept period:Period issuer:Reference`,
 	"Location.position":          `longitude!:decimal latitude!:decimal altitude:decimal`,
-	"Location.hoursOfOperation":  `daysOfWeek*:code` + partsOfWeek + ` allDay:boolean openingTime:time closingTime:time`,
+	"Location.hoursOfOperation": `daysOfWeek*:code` + partsOfWeek +
+		` allDay:boolean openingTime:time closingTime:time`,
 
 	"Appointment.participant": `type*:CodeableConcept actor:Reference required:code{required|optional|information-only}
 		status!:code{accepted|declined|tentative|needs-action} period:Period`,
@@ -217,7 +222,8 @@ var shapeOf = sync.OnceValue(func() map[string]*typeShape {
 		all[kind] = parseShape(text, extra)
 	}
 	all["Element"] = parseShape("", "id:string extension*:Extension")
-	all["AnyResource"] = parseShape("", every+" text:Narrative contained*:Resource extension*:Extension modifierExtension*:Extension")
+	all["AnyResource"] = parseShape("", every+" text:Narrative contained*:Resource extension*:Extension "+
+		"modifierExtension*:Extension")
 	return all
 })
 
@@ -259,8 +265,13 @@ func (s *typeShape) add(base string, e elementShape) {
 }
 
 // anyKinds are the types that an open choice may take.
-var anyKinds = []string{"base64Binary", "boolean", "canonical", "code", "date", "dateTime", "decimal", "id", "instant", "integer",
-	"markdown", "oid", "positiveInt", "string", "time", "unsignedInt", "uri", "url", "uuid", "Address", "Age", "Annotation",
-	"Attachment", "CodeableConcept", "Coding", "ContactPoint", "Count", "Distance", "Duration", "HumanName", "Identifier", "Money",
-	"Period", "Quantity", "Range", "Ratio", "Reference", "SampledData", "Signature", "Timing", "ContactDetail", "Contributor",
-	"DataRequirement", "Expression", "ParameterDefinition", "RelatedArtifact", "TriggerDefinition", "UsageContext", "Dosage", "Meta"}
+var anyKinds = []string{"base64Binary", "boolean", "canonical", "code", "date", "dateTime", "decimal", "id", "instant",
+	"integer",
+	"markdown", "oid", "positiveInt", "string", "time", "unsignedInt", "uri", "url", "uuid", "Address", "Age",
+	"Annotation",
+	"Attachment", "CodeableConcept", "Coding", "ContactPoint", "Count", "Distance", "Duration", "HumanName",
+	"Identifier", "Money",
+	"Period", "Quantity", "Range", "Ratio", "Reference", "SampledData", "Signature", "Timing", "ContactDetail",
+	"Contributor",
+	"DataRequirement", "Expression", "ParameterDefinition", "RelatedArtifact", "TriggerDefinition", "UsageContext",
+	"Dosage", "Meta"}

@@ -47,7 +47,8 @@ func (a *ages) observe(seq uint64, published time.Time) {
 }
 
 func (a *ages) noteLocked(seq uint64, at time.Time) {
-	i, known := slices.BinarySearchFunc(a.samples, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
+	i, known := slices.BinarySearchFunc(a.samples, seq,
+		func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
 	switch {
 	case known && at.After(a.samples[i].at):
 		a.samples[i].at = at
@@ -79,7 +80,8 @@ func (a *ages) after(seq uint64) time.Time {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	since := a.empty
-	i, known := slices.BinarySearchFunc(a.samples, seq, func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
+	i, known := slices.BinarySearchFunc(a.samples, seq,
+		func(m mileage, seq uint64) int { return cmp.Compare(m.seq, seq) })
 	if !known {
 		i = max(0, i-1)
 	}

@@ -38,7 +38,8 @@ func (f *Flow) ClockRight() error {
 		if leapt.Abs() < clocksApart {
 			return nil
 		}
-		f.reportClock(fmt.Errorf("this process's clock has leapt by %v; nothing is applied, fired or dropped until it agrees with the database's", leapt.Round(time.Minute)))
+		f.reportClock(fmt.Errorf("this process's clock has leapt by %v; nothing is applied, fired or dropped until "+
+			"it agrees with the database's", leapt.Round(time.Minute)))
 	}
 	if f.clockWrong.Load() {
 		return fmt.Errorf("%w: this process's clock is wrong", pg.ErrNotNow)
@@ -73,7 +74,8 @@ func (f *Flow) compareClocks(ctx context.Context) {
 		f.faults.clear("clock")
 		return
 	}
-	f.reportClock(fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied, fired or dropped until they agree", apart.Round(time.Minute)))
+	f.reportClock(fmt.Errorf("this process's clock and the database's are %v apart; nothing is applied, fired or "+
+		"dropped until they agree", apart.Round(time.Minute)))
 }
 
 func (f *Flow) keepClock(ctx context.Context) {
@@ -99,7 +101,8 @@ func (f *Flow) retentionNow() (now time.Time, ok bool) {
 	silent := f.machineNow().Sub(time.Unix(0, 0).Add(newest))
 	now = f.cfg.Clock.Now()
 	if silent > quietFor {
-		f.cfg.Log.Warn("the stream's newest message is old: a long silence, or a clock that has leapt; nothing more is dropped until something is said",
+		f.cfg.Log.Warn("the stream's newest message is old: a long silence, or a clock that has leapt; nothing more "+
+			"is dropped until something is said",
 			"error", silent.Round(time.Minute).String(), keyRunbook, "clock.md")
 		now = now.Add(quietFor - silent)
 	}

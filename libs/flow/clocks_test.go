@@ -69,10 +69,11 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 			clock, fired := &leaping{}, make(chan time.Time, 1000)
 			w.tune = func(c *flow.Config) {
 				c.Clock = clock
-				c.Due = []flow.Due{{Name: "fires", Every: time.Hour, Limit: 1, Run: func(_ context.Context, tx *flow.Tx, _ int) (int, error) {
-					fired <- tx.Now
-					return 0, nil
-				}}}
+				c.Due = []flow.Due{{Name: "fires", Every: time.Hour, Limit: 1,
+					Run: func(_ context.Context, tx *flow.Tx, _ int) (int, error) {
+						fired <- tx.Now
+						return 0, nil
+					}}}
 			}
 			asker := w.start("asker", nil, nil)
 			testkit.Eventually(t, "it fires", func() bool { return len(fired) > 0 })
@@ -85,7 +86,8 @@ func TestNothingBeginsOnceAClockHasLeapt(t *testing.T) {
 				t.Errorf("readiness says: %v", err)
 			}
 			clock.by.Store(0)
-			testkit.Eventually(t, "it goes on", func() bool { return asker.Do(t.Context(), func(*flow.Tx) error { return nil }) == nil })
+			testkit.Eventually(t, "it goes on",
+				func() bool { return asker.Do(t.Context(), func(*flow.Tx) error { return nil }) == nil })
 			before := len(fired)
 			asker.Wake("fires")
 			testkit.Eventually(t, "it fires again", func() bool { return len(fired) > before })
@@ -122,8 +124,8 @@ func TestNothingIsBuriedInTheMomentOfALeap(t *testing.T) {
 	}
 }
 
-// TestManyDaysThatPassAtOnceFindTheirPartitions: the clock that all processes of a test system share moves on by three weeks,
-// further than partitions are made ahead; whoever commits first makes what is missing.
+// TestManyDaysThatPassAtOnceFindTheirPartitions: the clock that all processes of a test system share moves on by three
+// weeks, further than partitions are made ahead; whoever commits first makes what is missing.
 func TestManyDaysThatPassAtOnceFindTheirPartitions(t *testing.T) {
 	t.Parallel()
 	shared := &clock.Shifted{}

@@ -71,7 +71,8 @@ func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 		default:
 		}
 	})()
-	pulling, err := consumer.Consume(arrived.put, jetstream.PullMaxMessages(4*f.cfg.BatchSize), jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
+	pulling, err := consumer.Consume(arrived.put, jetstream.PullMaxMessages(4*f.cfg.BatchSize),
+		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 			select {
 			case failed <- err:
@@ -144,11 +145,13 @@ func (f *Flow) judge(info *jetstream.ConsumerInfo, now time.Time) error {
 	if err := f.desiredDurable().Differs(info); err != nil {
 		return err
 	}
-	if moved := info.Delivered.Consumer + info.AckFloor.Consumer; info.NumPending == 0 || moved != f.moved.count || f.moved.at.IsZero() {
+	if moved := info.Delivered.Consumer + info.AckFloor.Consumer; info.NumPending == 0 || moved != f.moved.count ||
+		f.moved.at.IsZero() {
 		f.moved.count, f.moved.at = moved, now
 	}
 	if still := now.Sub(f.moved.at); still > stillFor {
-		return fmt.Errorf("the durable consumer %q has delivered nothing for %v, and %d events wait", f.cfg.Service, still.Round(time.Second), info.NumPending)
+		return fmt.Errorf("the durable consumer %q has delivered nothing for %v, and %d events wait", f.cfg.Service,
+			still.Round(time.Second), info.NumPending)
 	}
 	return nil
 }
@@ -198,7 +201,8 @@ func (f *Flow) durable(ctx context.Context) (jetstream.Consumer, error) {
 	if kept && !anew && consumer.CachedInfo().Delivered.Stream <= info.State.LastSeq {
 		return consumer, nil
 	}
-	f.cfg.Log.Warn("the consumer may be ahead of what this service knows, or of a stream that has lost messages; reading it from the start")
+	f.cfg.Log.Warn("the consumer may be ahead of what this service knows, or of a stream that has lost messages; " +
+		"reading it from the start")
 	f.position.Store(nil)
 	if err := f.cfg.Bus.JS.DeleteConsumer(ctx, f.cfg.Stream.Name, f.cfg.Service); err != nil {
 		return nil, fmt.Errorf("starting the consumer over: %w", err)
@@ -310,10 +314,12 @@ func (f *Flow) read(msgs []jetstream.Msg) (good []delivery, bad []letter) {
 	return good, bad
 }
 
-// subscribesTo says whether one of this service's filters takes the subject. The broker keeps to them, but for one moment:
-// when it has lost its last messages, what it redelivers by number is by then another message, which may be for others.
+// subscribesTo says whether one of this service's filters takes the subject. The broker keeps to them, but for one
+// moment: when it has lost its last messages, what it redelivers by number is by then another message, which may be
+// for others.
 func (f *Flow) subscribesTo(subject string) bool {
-	return len(f.cfg.Subjects) == 0 || slices.ContainsFunc(f.cfg.Subjects, func(filter string) bool { return fits(filter, subject) })
+	return len(f.cfg.Subjects) == 0 ||
+		slices.ContainsFunc(f.cfg.Subjects, func(filter string) bool { return fits(filter, subject) })
 }
 
 // fits matches a subject with a filter: * stands for one part, > at the end for one or more.
@@ -460,11 +466,13 @@ func (f *Flow) queueGate(tx *Tx, events []Event) (mayApply func(id string) bool)
 			return err
 		}
 	}
-	tx.Queue(`select event_id::text from letter where event_id = any($1::uuid[]) and state = 'dismissed'`, ids).Query(note(dismissed))
+	tx.Queue(`select event_id::text from letter where event_id = any($1::uuid[]) and state = 'dismissed'`,
+		ids).Query(note(dismissed))
 	if !f.cfg.NotIdempotent {
 		return func(id string) bool { return !dismissed[id] }
 	}
-	tx.Queue(`insert into inbox (id) select id from unnest($1::uuid[]) as t(id) order by id on conflict do nothing returning id::text`, ids).Query(note(isNew))
+	tx.Queue(`insert into inbox (id) select id from unnest($1::uuid[]) as t(id) order by id on conflict do nothing
+		returning id::text`, ids).Query(note(isNew))
 	return func(id string) bool { return isNew[id] && !dismissed[id] }
 }
 

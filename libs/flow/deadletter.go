@@ -37,7 +37,8 @@ func DeadLetters(ctx context.Context, pool *pgxpool.Pool) ([]DeadLetter, error) 
 // named. It returns how many. However late: an event that has been applied changes nothing when it is applied again.
 func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...string) (int64, error) {
 	tag, err := pool.Exec(ctx, `update letter set state = 'waiting', tries = 0, next_try_at = $2
-		where state = 'dead' and (coalesce(cardinality($1::text[]), 0) = 0 or event_id::text = any($1::text[]))`, ids, now)
+		where state = 'dead' and (coalesce(cardinality($1::text[]), 0) = 0 or event_id::text = any($1::text[]))`, ids,
+		now)
 	if err != nil {
 		return 0, fmt.Errorf("redriving dead letters: %w", err)
 	}
@@ -47,7 +48,8 @@ func Redrive(ctx context.Context, pool *pgxpool.Pool, now time.Time, ids ...stri
 // Dismiss says of dead letters that a human has seen to them otherwise; it returns how many. Such an event is never
 // applied, should it come again: a letter is never deleted.
 func Dismiss(ctx context.Context, pool *pgxpool.Pool, ids ...string) (int64, error) {
-	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead' and event_id::text = any($1::text[])`, ids)
+	tag, err := pool.Exec(ctx, `update letter set state = 'dismissed' where state = 'dead'
+		and event_id::text = any($1::text[])`, ids)
 	if err != nil {
 		return 0, fmt.Errorf("dismissing dead letters: %w", err)
 	}
@@ -67,7 +69,8 @@ func CountParked(ctx context.Context, pool *pgxpool.Pool) (int, error) {
 // that it takes: its limit was lowered, or an older release left them.
 func CountTooLarge(ctx context.Context, pool *pgxpool.Pool, most int) (int, error) {
 	var n int
-	err := pool.QueryRow(ctx, `select count(*) from outbox_writer w join outbox o on o.writer = w.id and o.n > w.synced_upto
+	err := pool.QueryRow(ctx, `select count(*) from outbox_writer w join outbox o on o.writer = w.id
+		and o.n > w.synced_upto
 		where octet_length(o.payload) > $1`, most-outgoing{}.size()-len(clock.NewRandomID())).Scan(&n)
 	if err != nil {
 		return 0, fmt.Errorf("counting events that the broker does not take: %w", err)

@@ -62,7 +62,8 @@ func (f *Flow) doSingly(ctx context.Context, due Due, why error) (again bool, er
 		default:
 			failed, try = failed+1, 0
 			f.postponed[due.Name].put(rows, f.cfg.Clock.Now().Add(postponedFor))
-			f.cfg.Log.Error("a row that fell due could not be done and is set aside; the others go on", "loop", due.Name,
+			f.cfg.Log.Error("a row that fell due could not be done and is set aside; the others go on", "loop",
+				due.Name,
 				keyRunbook, "rows-aside.md", "error", strings.Join(rows, ", ")+": "+firstLine(err))
 		}
 	}
@@ -105,7 +106,8 @@ func (a *postponed) count() int {
 
 // loop calls once each period, on every wake, and again at once while it says so; where a test moves its clock, at once
 // too. An error is waited out.
-func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake <-chan struct{}, once func() (again bool, err error)) {
+func (f *Flow) loop(ctx context.Context, name string, every time.Duration, wake <-chan struct{},
+	once func() (again bool, err error)) {
 	tick := time.NewTicker(every)
 	defer tick.Stop()
 	var follower *clock.Follower

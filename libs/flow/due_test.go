@@ -23,16 +23,19 @@ func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 		c.Meter = sdkmetric.NewMeterProvider(sdkmetric.WithReader(reader)).Meter("flow")
 		c.Due = []flow.Due{{Name: "rows", Every: 100 * time.Millisecond, Limit: 4, Run: doRows}}
 	}
-	if _, err := w.db.Admin().Exec(t.Context(), `create table asker.thing (id text primary key, done int not null default 0 check (done < 9));
+	if _, err := w.db.Admin().Exec(t.Context(), `create table asker.thing (id text primary key, done int not null
+		default 0 check (done < 9));
 		insert into asker.thing (id) values ('a'), ('b-fails'), ('c'), ('d-panics'), ('e'), ('f-breaks'), ('g'), ('h');
 		grant select, update on asker.thing to public`); err != nil {
 		t.Fatal(err)
 	}
 	asker := w.start("asker", nil, nil)
-	testkit.Eventually(t, "the bad rows are set aside", func() bool { return gauge(t, reader, "footbridge.flow.aside") == 3 })
+	testkit.Eventually(t, "the bad rows are set aside",
+		func() bool { return gauge(t, reader, "footbridge.flow.aside") == 3 })
 	testkit.Eventually(t, "the others are done once each", func() bool {
 		var done, most int
-		if err := asker.pool.QueryRow(t.Context(), `select count(*) filter (where done > 0), max(done) from thing`).Scan(&done, &most); err != nil {
+		if err := asker.pool.QueryRow(t.Context(),
+			`select count(*) filter (where done > 0), max(done) from thing`).Scan(&done, &most); err != nil {
 			t.Fatal(err)
 		}
 		return done == 5 && most == 1
@@ -42,7 +45,8 @@ func TestARowThatCannotBeDoneStopsOnlyItself(t *testing.T) {
 
 func doRows(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var ids []string
-	tx.Queue(`select id from thing where done = 0 and id <> all($2) order by id limit $1 for update skip locked`, limit, tx.Postponed()).
+	tx.Queue(`select id from thing where done = 0 and id <> all($2) order by id limit $1 for update skip locked`, limit,
+		tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			_, err := pgx.ForEachRow(rows, []any{&id}, func() error {

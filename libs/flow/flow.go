@@ -13,7 +13,8 @@
 // Promises:
 //   - what has committed is published, at least once, whatever is killed, paused, deleted or rolled back, as long
 //     as the database keeps what it has acknowledged;
-//   - an event has its effect once: effects and outgoing events commit together or not at all, and a handler that is given
+//   - an event has its effect once: effects and outgoing events commit together or not at all, and a handler that is
+//     given
 //     the same event again, however late, writes nothing and emits nothing (each service has a property test of that);
 //   - one event that cannot be applied holds nothing up and is not dropped: it is parked, tried again, and in the
 //     end a dead letter that counts as the void;
@@ -93,14 +94,14 @@ type Config struct {
 	BatchSize int
 	Workers   int
 
-	// NotIdempotent says that Handle does more when it is given an event again: every id it has applied is then kept, for
-	// good, in the transaction of its effect. No service of ours needs it; tests/arch lists those that do.
+	// NotIdempotent says that Handle does more when it is given an event again: every id it has applied is then kept,
+	// for good, in the transaction of its effect. No service of ours needs it; tests/arch lists those that do.
 	NotIdempotent bool
 
 	// KeepOutbox is for how many days published events are kept (45). The stream must keep less.
 	KeepOutbox int
-	// ByDay are tables of the service's own that are partitioned by day like the outbox, with the days each is kept: their
-	// partitions are made ahead, again where more days have passed at once, and dropped with the outbox's.
+	// ByDay are tables of the service's own that are partitioned by day like the outbox, with the days each is kept:
+	// their partitions are made ahead, again where more days have passed at once, and dropped with the outbox's.
 	ByDay map[string]int
 
 	// ParkTries is how often a parked event is tried again before it is a dead letter (8); ParkDelay is the wait
@@ -163,7 +164,8 @@ type Flow struct {
 	newest      atomic.Int64              // when the stream's newest message was stored, in nanoseconds since 1970
 	streamLimit atomic.Int32              // the largest message the stream takes; 0 or less: any
 	reading     time.Time                 // when the stream was made that is being read; the pulling loop's own
-	rebuilt     struct {                  // the last message of the last rebuild, and since when it is known; the looking loop's own
+	// the last message of the last rebuild, and since when it is known; the looking loop's own
+	rebuilt struct {
 		id string
 		at time.Time
 	}

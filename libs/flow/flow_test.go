@@ -28,7 +28,8 @@ const (
 	answeredType = "care.footbridge.thing.answered.v1"
 )
 
-var testStream = bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour, MaxBytes: -1}
+var testStream = bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour,
+	MaxBytes: -1}
 
 // effects is what the answering service keeps: one row an event it has applied.
 var effects fs.FS = fstest.MapFS{"0001_effects.sql": {Data: []byte(`-- +goose Up
@@ -52,7 +53,8 @@ func newWorld(t *testing.T) *world {
 }
 
 func service(name string) pg.Service {
-	return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: name, FS: effects}}}
+	return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+		{Name: name, FS: effects}}}
 }
 
 // process is one running service.
@@ -113,7 +115,8 @@ func answer(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
 				return errors.Join(errors.New("cannot answer that"), err)
 			}
 			if isNew[e.ID] {
-				tx.Emit(flow.Emission{Type: answeredType, Journey: e.Subject, Version: 1, Cause: &e, Data: thing{"answer"}})
+				tx.Emit(flow.Emission{Type: answeredType, Journey: e.Subject, Version: 1, Cause: &e,
+					Data: thing{"answer"}})
 			}
 		}
 		return nil
@@ -124,7 +127,8 @@ func answer(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
 func effectsOf(tx *flow.Tx, batch []flow.Event) (isNew map[string]bool) {
 	isNew = map[string]bool{}
 	for _, e := range batch {
-		tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing returning event_id::text`, e.ID, e.Subject, tx.Now).
+		tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing
+			returning event_id::text`, e.ID, e.Subject, tx.Now).
 			Query(func(rows pgx.Rows) error {
 				var id string
 				_, err := pgx.ForEachRow(rows, []any{&id}, func() error { isNew[id] = true; return nil })
@@ -162,7 +166,8 @@ func effectsAre(t *testing.T, p *process, want int) {
 	if got := count(t, p.pool, `select count(*) from effect`); got != want {
 		t.Fatalf("%d effects, want %d: something was applied twice", got, want)
 	}
-	if twice := count(t, p.pool, `select count(*) from (select from outbox group by payload::jsonb->>'causationid' having count(*) > 1) as again`); twice > 0 {
+	if twice := count(t, p.pool, `select count(*) from (select from outbox
+		group by payload::jsonb->>'causationid' having count(*) > 1) as again`); twice > 0 {
 		t.Fatalf("%d events were answered twice", twice)
 	}
 }
@@ -215,17 +220,21 @@ func leaveUnpublished(ctx context.Context, pool *pgxpool.Pool, events int) error
 	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, time.Now(), time.Now()); err != nil {
 		return err
 	}
-	if _, err := pool.Exec(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values (4711, 3, false, 4711, 0)`); err != nil {
+	if _, err := pool.Exec(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto)
+		values (4711, 3, false, 4711, 0)`); err != nil {
 		return err
 	}
 	for n := range events {
 		id := clock.NewID(time.Now())
-		payload, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/asker", Type: askedType, Subject: fmt.Sprintf("j%d", n), Time: time.Now(), Data: []byte(`{"word":"hello"}`)})
+		payload, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/asker", Type: askedType,
+			Subject: fmt.Sprintf("j%d", n), Time: time.Now(), Data: []byte(`{"word":"hello"}`)})
 		if err != nil {
 			return err
 		}
 		// n leaves gaps, as a transaction that was rolled back does.
-		if _, err := pool.Exec(ctx, `insert into outbox (id, writer, n, subject, payload) values ($1, 4711, $2, $3, $4)`, id, 2*n+1, fmt.Sprintf("footbridge.thing.asked.v1.j%d", n), string(payload)); err != nil {
+		if _, err := pool.Exec(ctx,
+			`insert into outbox (id, writer, n, subject, payload) values ($1, 4711, $2, $3, $4)`, id, 2*n+1,
+			fmt.Sprintf("footbridge.thing.asked.v1.j%d", n), string(payload)); err != nil {
 			return err
 		}
 	}
@@ -295,7 +304,8 @@ func TestARebuildEndsWhileEventsAreSaid(t *testing.T) {
 			return false
 		}
 		created := stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano)
-		return count(t, asker.pool, `select count(*) from outbox_stream where created = $1 and rebuilt_seq > 0`, created) == 1
+		return count(t, asker.pool, `select count(*) from outbox_stream where created = $1 and rebuilt_seq > 0`,
+			created) == 1
 	})
 }
 
@@ -312,7 +322,10 @@ func TestAPurgedStreamIsRebuilt(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	testkit.Eventually(t, "the stream is known", func() bool { return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 })
+	testkit.Eventually(t, "the stream is known", func() bool {
+		return count(t, asker.pool, `select count(*)
+		from outbox_stream`) == 1
+	})
 	if err := stream.Purge(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -325,7 +338,8 @@ func TestAnUndisturbedStreamIsPublishedToOnce(t *testing.T) {
 	w := newWorld(t)
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	testkit.Eventually(t, "the empty stream is known", func() bool {
-		return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 && count(t, answerer.pool, `select count(*) from outbox_stream`) == 1
+		return count(t, asker.pool, `select count(*) from outbox_stream`) == 1 && count(t, answerer.pool, `select
+			count(*) from outbox_stream`) == 1
 	})
 	for i := range 20 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
@@ -363,7 +377,8 @@ func TestAnEventThatCannotBeAppliedHoldsNothingUp(t *testing.T) {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
 		return err == nil && len(letters) == 1 && letters[0].Journey == "j5"
 	})
-	if _, err := w.db.Admin().Exec(t.Context(), `update answerer.letter set payload = convert_to(replace(convert_from(payload, 'UTF8'), 'poison', 'hello'), 'UTF8')`); err != nil {
+	if _, err := w.db.Admin().Exec(t.Context(), `update answerer.letter
+		set payload = convert_to(replace(convert_from(payload, 'UTF8'), 'poison', 'hello'), 'UTF8')`); err != nil {
 		t.Fatal(err)
 	}
 	if n, err := flow.Redrive(t.Context(), answerer.pool, time.Now()); err != nil || n != 1 {
@@ -376,9 +391,10 @@ func TestAPanicOfAHandlerParksTheEvent(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	asker := w.start("asker", nil, nil)
-	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.*"}, func(*flow.Tx, []flow.Event) func([]flow.Event) error {
-		return func([]flow.Event) error { panic("a bug") }
-	})
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.*"},
+		func(*flow.Tx, []flow.Event) func([]flow.Event) error {
+			return func([]flow.Event) error { panic("a bug") }
+		})
 	asker.ask(t, "one", "hello")
 	testkit.Eventually(t, "a dead letter", func() bool {
 		letters, err := flow.DeadLetters(t.Context(), answerer.pool)
@@ -391,17 +407,19 @@ func TestTroubleWithTheDatabaseNeverCountsAgainstAnEvent(t *testing.T) {
 	w := newWorld(t)
 	var failures atomic.Int32
 	asker := w.start("asker", nil, nil)
-	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.*"}, func(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
-		if failures.Add(1) <= 6 {
-			tx.Queue(`select pg_terminate_backend(pg_backend_pid())`)
-		}
-		return answer(tx, batch)
-	})
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.*"},
+		func(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
+			if failures.Add(1) <= 6 {
+				tx.Queue(`select pg_terminate_backend(pg_backend_pid())`)
+			}
+			return answer(tx, batch)
+		})
 	for i := range 10 {
 		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
 	}
 	effectsAre(t, answerer, 10)
-	if got := count(t, answerer.pool, `select count(*) from parked`) + count(t, answerer.pool, `select count(*) from dead_letter`); got != 0 {
+	if got := count(t, answerer.pool, `select count(*) from parked`) + count(t, answerer.pool, `select count(*)
+		from dead_letter`); got != 0 {
 		t.Fatalf("%d events were parked for a fault of the database", got)
 	}
 }
@@ -440,7 +458,8 @@ func TestAMessageThatIsNoEventIsADeadLetter(t *testing.T) {
 	w := newWorld(t)
 	answerer := w.startAnswerer()
 	js := w.admin()
-	payload, err := flow.Marshal(flow.Event{ID: clock.NewRandomID(), Source: "/x", Type: askedType, Subject: "j", Time: time.Now(), Data: []byte(`{}`)})
+	payload, err := flow.Marshal(flow.Event{ID: clock.NewRandomID(), Source: "/x", Type: askedType, Subject: "j",
+		Time: time.Now(), Data: []byte(`{}`)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -461,7 +480,8 @@ func TestAFullStreamIsBackPressureNotLoss(t *testing.T) {
 	w := newWorld(t)
 	asker := w.start("asker", nil, nil)
 	js := w.admin()
-	small := jetstream.StreamConfig{Name: testStream.Name, Subjects: testStream.Subjects, MaxBytes: 4096, Discard: jetstream.DiscardNew, MaxAge: testStream.MaxAge, Duplicates: bus.DedupeWindow, AllowDirect: true}
+	small := jetstream.StreamConfig{Name: testStream.Name, Subjects: testStream.Subjects, MaxBytes: 4096,
+		Discard: jetstream.DiscardNew, MaxAge: testStream.MaxAge, Duplicates: bus.DedupeWindow, AllowDirect: true}
 	if _, err := js.UpdateStream(t.Context(), small); err != nil {
 		t.Fatal(err)
 	}

@@ -31,8 +31,9 @@ type Row[K any] struct {
 	Version     int64 // of the last event that was emitted
 	Correlation string
 	State       K
-	// Applied are the events of this batch that changed the state; Cause is the one by which what is emitted came about:
-	// the last of them, unless the service says otherwise. Both are empty where a person or the time leads to it.
+	// Applied are the events of this batch that changed the state; Cause is the one by which what is emitted came
+	// about: the last of them, unless the service says otherwise. Both are empty where a person or the time leads to
+	// it.
 	Applied []*Event
 	Cause   *Event
 
@@ -45,13 +46,15 @@ type Row[K any] struct {
 // Emit gives an event of this journey out when the transaction commits, with the row's next version.
 func (r *Row[K]) Emit(typ string, data any) {
 	r.Version++
-	r.emissions = append(r.emissions, Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause, Correlation: r.Correlation, Data: data})
+	r.emissions = append(r.emissions, Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause,
+		Correlation: r.Correlation, Data: data})
 }
 
 // EmitFirst gives out at once what a person did to the journey; what follows from it is caused by it.
 func (r *Row[K]) EmitFirst(tx *Tx, typ string, data any) {
 	r.Version++
-	id := tx.Emit(Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause, Correlation: r.Correlation, Data: data})
+	id := tx.Emit(Emission{Type: typ, Journey: r.Journey, Version: r.Version, Cause: r.Cause,
+		Correlation: r.Correlation, Data: data})
 	r.Cause = &Event{ID: id, Correlation: r.Correlation}
 }
 
@@ -163,7 +166,8 @@ func (h Handler[K, R]) Commit(q Queuer, now time.Time, changed []*R) (emissions 
 	if len(changed) == 0 {
 		return nil, nil
 	}
-	changed = slices.SortedFunc(slices.Values(changed), func(a, b *R) int { return strings.Compare(h.Store.Row(a).Journey, h.Store.Row(b).Journey) })
+	changed = slices.SortedFunc(slices.Values(changed),
+		func(a, b *R) int { return strings.Compare(h.Store.Row(a).Journey, h.Store.Row(b).Journey) })
 	changed = slices.Compact(changed)
 	for _, r := range changed {
 		if err := h.Store.Row(r).broken; err != nil {
@@ -238,15 +242,16 @@ func Col[R, V any](name, typ string, of func(*R) V) Column[R] {
 
 // List is a column of the type text[], of words without spaces.
 func List[R any](name string, of func(*R) []string) Column[R] {
-	c := Col(name, "text", func(r *R) string { return strings.Join(of(r), " ") }) // arrays in an array must not be ragged
+	// arrays in an array must not be ragged
+	c := Col(name, "text", func(r *R) string { return strings.Join(of(r), " ") })
 	c.expression = "array_remove(string_to_array(" + name + ", ' '), '') as " + name
 	return c
 }
 
 // Load queues the locking of journeys, in the order of their ids, and fills the map that it returns when the round trip
 // is done. A journey that is not known yet gets a record without a row: of two transactions that make one at the same
-// time, the second cannot store it and is done again. Handlers act for the system itself: no principal narrows what they
-// see.
+// time, the second cannot store it and is done again. Handlers act for the system itself: no principal narrows what
+// they see.
 func (s Store[K, R]) Load(q Queuer, journeys []string) map[string]*R {
 	records := make(map[string]*R, len(journeys))
 	for _, journey := range journeys {
@@ -265,9 +270,9 @@ func (s Store[K, R]) Load(q Queuer, journeys []string) map[string]*R {
 	return records
 }
 
-// Lock queues the locking of rows that are there, by what follows the selection (over journey_state as s), and puts them
-// into records. take, where it is not nil, gets each journey's id before what is in its row is read (Tx.Take). A row
-// that does not decode is an error.
+// Lock queues the locking of rows that are there, by what follows the selection (over journey_state as s), and puts
+// them into records. take, where it is not nil, gets each journey's id before what is in its row is read (Tx.Take). A
+// row that does not decode is an error.
 func (s Store[K, R]) Lock(q Queuer, records map[string]*R, take func(journey string), where string, args ...any) {
 	q.Queue(s.selection()+` `+where, args...).Query(func(rows pgx.Rows) error {
 		return s.scan(rows, func(journey string, r *R) error {
@@ -337,26 +342,30 @@ func (s Store[K, R]) Save(q Queuer, records []*R) error {
 		return nil
 	}
 	columns, fault := s.columns(records)
-	names, types, expressions, places, sets := make([]string, len(columns)), make([]string, len(columns)), make([]string, len(columns)), []string{}, []string{}
+	names, types, expressions, places, sets := make([]string, len(columns)), make([]string, len(columns)),
+		make([]string, len(columns)), []string{}, []string{}
 	args := make([]any, len(columns))
 	for i, c := range columns {
-		names[i], types[i], expressions[i], args[i] = c.name, fmt.Sprintf("$%d::%s[]", i+1, c.typ), c.expression, c.gather(records)
+		names[i], types[i], expressions[i], args[i] = c.name, fmt.Sprintf("$%d::%s[]", i+1, c.typ), c.expression,
+			c.gather(records)
 		if c.name != "fresh" {
 			places, sets = append(places, c.name), append(sets, c.name+" = n."+c.name)
 		}
 	}
 	stored := strings.Join(places, ", ")
 	q.Queue(`with n as materialized (
-			select `+strings.Join(expressions, ", ")+` from unnest(`+strings.Join(types, ", ")+`) as t(`+strings.Join(names, ", ")+`)
+			select `+strings.Join(expressions, ", ")+` from unnest(`+strings.Join(types, ", ")+`) as t(`+
+		strings.Join(names, ", ")+`)
 		), added as (
 			insert into journey_state (`+stored+`) select `+stored+` from n where fresh
 		)
-		update journey_state s set `+strings.Join(sets[1:], ", ")+` from n where s.journey = n.journey and not n.fresh`, args...)
+		update journey_state s set `+strings.Join(sets[1:], ", ")+` from n where s.journey = n.journey and not n.fresh`,
+		args...)
 	return *fault
 }
 
-// columns are all columns of the table, the journey's id first, and whether each row is its first. The state of one that
-// cannot be written is an error, known when the columns have been gathered.
+// columns are all columns of the table, the journey's id first, and whether each row is its first. The state of one
+// that cannot be written is an error, known when the columns have been gathered.
 func (s Store[K, R]) columns(records []*R) (columns []Column[R], fault *error) {
 	fault = new(error)
 	known := Col("known", "text", func(r *R) string {

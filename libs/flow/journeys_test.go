@@ -19,7 +19,8 @@ import (
 	"footbridge/libs/testkit"
 )
 
-// keeper is a small service of flow's shape: of each journey it keeps the newest word, and gives it out when it changes.
+// keeper is a small service of flow's shape: of each journey it keeps the newest word, and gives it out when it
+// changes.
 var keeperTables fs.FS = fstest.MapFS{"0001_keeper.sql": {Data: []byte(`-- +goose Up
 create table journey_state (journey uuid primary key, version bigint not null, known jsonb not null, correlation text not null,
 	word text not null, all_words text[] not null);
@@ -65,7 +66,8 @@ var keeper = flow.Handler[words, kept]{
 		}
 		return func(q flow.Queuer) error {
 			for _, r := range changed {
-				q.Queue(`insert into kept select $1, word from unnest($2::text[]) as t(word) on conflict do nothing`, r.Journey, r.State.All)
+				q.Queue(`insert into kept select $1, word from unnest($2::text[]) as t(word) on conflict do nothing`,
+					r.Journey, r.State.All)
 			}
 			return nil
 		}
@@ -73,7 +75,8 @@ var keeper = flow.Handler[words, kept]{
 }
 
 func keeperService() pg.Service {
-	return pg.Service{Name: "answerer", Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: "answerer", FS: keeperTables}}}
+	return pg.Service{Name: "answerer", Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+		{Name: "answerer", FS: keeperTables}}}
 }
 
 func askedWith(journey, word string, sequence int64) flow.Event {
@@ -81,7 +84,8 @@ func askedWith(journey, word string, sequence int64) flow.Event {
 	if err != nil {
 		panic(err)
 	}
-	return flow.Event{ID: clock.NewRandomID(), Type: askedType, Subject: journey, Sequence: flow.FormatSequence(sequence), Correlation: "first of " + journey, Data: text}
+	return flow.Event{ID: clock.NewRandomID(), Type: askedType, Subject: journey,
+		Sequence: flow.FormatSequence(sequence), Correlation: "first of " + journey, Data: text}
 }
 
 func TestWhatIsKnownOfAJourneyIsStoredOnceABatchAndEmittedUnderItsVersion(t *testing.T) {
@@ -97,7 +101,8 @@ func TestWhatIsKnownOfAJourneyIsStoredOnceABatchAndEmittedUnderItsVersion(t *tes
 		}
 		return emitted
 	}
-	batch := []flow.Event{askedWith(one, "a", 1), askedWith(other, "x", 1), askedWith(one, "c", 3), askedWith(one, "b", 2)}
+	batch := []flow.Event{askedWith(one, "a", 1), askedWith(other, "x", 1), askedWith(one, "c", 3),
+		askedWith(one, "b", 2)}
 	first := deliver(batch...)
 	if len(first) != 2 {
 		t.Fatalf("%d emissions for two journeys", len(first))
@@ -107,7 +112,8 @@ func TestWhatIsKnownOfAJourneyIsStoredOnceABatchAndEmittedUnderItsVersion(t *tes
 		if e.Journey == one {
 			want, last = "c", 3 // b is older than c, and is known all the same: it is the cause
 		}
-		if e.Version != 1 || e.Correlation != "first of "+e.Journey || e.Cause.ID != batch[last].ID || e.Data.(thing).Word != want {
+		if e.Version != 1 || e.Correlation != "first of "+e.Journey || e.Cause.ID != batch[last].ID ||
+			e.Data.(thing).Word != want {
 			t.Errorf("emitted %+v, caused by %+v", e, e.Cause)
 		}
 	}
@@ -124,7 +130,8 @@ func TestWhatIsKnownOfAJourneyIsStoredOnceABatchAndEmittedUnderItsVersion(t *tes
 		t.Errorf("stored %+v", r)
 	}
 	var all []string
-	if err := pool.QueryRow(t.Context(), `select all_words from journey_state where journey = $1`, other).Scan(&all); err != nil || !slices.Equal(all, []string{"x"}) {
+	if err := pool.QueryRow(t.Context(), `select all_words from journey_state where journey = $1`,
+		other).Scan(&all); err != nil || !slices.Equal(all, []string{"x"}) {
 		t.Errorf("stored %v, %v", all, err)
 	}
 	s.AgainChangesNothing(t, time.Unix(0, 0), storyOfWords, nil)
@@ -138,7 +145,8 @@ func TestARowThatDoesNotDecodeStopsOnlyItsJourney(t *testing.T) {
 	asker := w.start("asker", nil, nil)
 	pool := w.db.Pool("answerer")
 	broken, whole := clock.NewRandomID(), clock.NewRandomID()
-	if _, err := pool.Exec(t.Context(), `insert into journey_state values ($1, 1, '{"at": "no number"}', '', '', '{}')`, broken); err != nil {
+	if _, err := pool.Exec(t.Context(), `insert into journey_state values ($1, 1, '{"at": "no number"}', '', '', '{}')`,
+		broken); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, broken, "hello")
@@ -146,7 +154,8 @@ func TestARowThatDoesNotDecodeStopsOnlyItsJourney(t *testing.T) {
 	w.start("answerer", []string{"footbridge.thing.asked.v1.*"}, keeper.Handle)
 	testkit.Eventually(t, "the other journey goes on, and the broken one's event is parked", func() bool {
 		var applied, parked int
-		err := pool.QueryRow(t.Context(), `select (select count(*) from kept where journey = $1), (select count(*) from letter where journey = $2
+		err := pool.QueryRow(t.Context(), `select (select count(*) from kept where journey = $1), (select count(*)
+			from letter where journey = $2
 			and reason like '%'||$2||'%')`, whole, broken).Scan(&applied, &parked)
 		return err == nil && applied == 1 && parked == 1
 	})
@@ -174,7 +183,8 @@ func TestAChangeByHandEndsLikeOneByEvents(t *testing.T) {
 		emitted, err = keeper.Commit(writes, time.Unix(0, 0), []*kept{records[journey]})
 		return err
 	})
-	if err != nil || took != journey || len(emitted) != 1 || emitted[0].Version != 2 || emitted[0].Cause != nil || emitted[0].Correlation != "first of "+journey {
+	if err != nil || took != journey || len(emitted) != 1 || emitted[0].Version != 2 || emitted[0].Cause != nil ||
+		emitted[0].Correlation != "first of "+journey {
 		t.Errorf("took %q, emitted %+v, %v", took, emitted, err)
 	}
 	other := keeper.Store.Fresh(clock.NewRandomID())

@@ -35,7 +35,8 @@ func storing(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
 
 // asked is an event as a login that may publish could write it.
 func asked(id, journey, data string) string {
-	return fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"/footbridge/asker","type":"%s","subject":"%s","time":"2026-11-27T05:00:00Z","datacontenttype":"application/json","data":%s}`,
+	return fmt.Sprintf(
+		`{"specversion":"1.0","id":"%s","source":"/footbridge/asker","type":"%s","subject":"%s","time":"2026-11-27T05:00:00Z","datacontenttype":"application/json","data":%s}`,
 		id, askedType, journey, data)
 }
 
@@ -66,16 +67,19 @@ func TestWhateverArrivesIsBuriedByteForByteAndTheRestGoesOn(t *testing.T) {
 	}
 	js := w.admin()
 	for what, body := range bad {
-		msg := &nats.Msg{Subject: "footbridge.thing.asked.v1.bad", Data: []byte(body), Header: nats.Header{"X-Odd": []string{"\xff" + what}}}
+		msg := &nats.Msg{Subject: "footbridge.thing.asked.v1.bad", Data: []byte(body),
+			Header: nats.Header{"X-Odd": []string{"\xff" + what}}}
 		if _, err := js.PublishMsg(t.Context(), msg); err != nil {
 			t.Fatalf("%s: %v", what, err)
 		}
 	}
 	bad["an odd subject"] = "odd subject"
-	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "footbridge.thing.asked.v1.\xff\xfe\x00", Data: []byte(bad["an odd subject"])}); err != nil {
+	if _, err := js.PublishMsg(t.Context(), &nats.Msg{Subject: "footbridge.thing.asked.v1.\xff\xfe\x00",
+		Data: []byte(bad["an odd subject"])}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.old", []byte(asked("00000000-0000-7000-8000-000000000001", "old", `{"word":"x"}`))); err != nil {
+	if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.old",
+		[]byte(asked("00000000-0000-7000-8000-000000000001", "old", `{"word":"x"}`))); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "good", "fine")
@@ -108,7 +112,8 @@ func TestAnUpperCaseIdIsTheSameEvent(t *testing.T) {
 	id := clock.NewID(time.Now())
 	js := w.admin()
 	for _, spelt := range []string{strings.ToUpper(id), id} {
-		if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(spelt, "j", `{"word":"x"}`))); err != nil {
+		if _, err := js.Publish(t.Context(), "footbridge.thing.asked.v1.j",
+			[]byte(asked(spelt, "j", `{"word":"x"}`))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -138,7 +143,8 @@ func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
 	dead := func(n int) func() bool {
 		return func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == n }
 	}
-	// From the future: dead-lettered; when its day has come it arrives again and is applied; redriving the letter does nothing.
+	// From the future: dead-lettered; when its day has come it arrives again and is applied; redriving the letter does
+	// nothing.
 	early := asked(clock.NewID(time.Now().AddDate(0, 0, 9)), "early", `{"word":"x"}`)
 	publish(early)
 	testkit.Eventually(t, "the early one is buried", dead(1))
@@ -149,7 +155,8 @@ func TestABuriedEventIsNeverAppliedTwice(t *testing.T) {
 		t.Error("the early letter is not put back in line")
 	}
 	testkit.Eventually(t, "the early letter is settled", dead(0))
-	testkit.Eventually(t, "nothing waits", func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
+	testkit.Eventually(t, "nothing waits",
+		func() bool { return count(t, answerer.pool, `select count(*) from parked`) == 0 })
 	publish(early)
 	// However old, it is applied, and once.
 	old := asked(clock.NewID(time.Now().AddDate(0, 0, -1000)), "late", `{"word":"x"}`)
@@ -168,26 +175,33 @@ func TestWhatAHumanHasDismissedIsNeverApplied(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	var mended atomic.Bool
-	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, func(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
-		return func(events []flow.Event) error {
-			for _, e := range events {
-				if e.Subject == "bad" && !mended.Load() {
-					return errors.New("cannot be applied by the code as it is")
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"},
+		func(tx *flow.Tx, batch []flow.Event) func([]flow.Event) error {
+			return func(events []flow.Event) error {
+				for _, e := range events {
+					if e.Subject == "bad" && !mended.Load() {
+						return errors.New("cannot be applied by the code as it is")
+					}
+					tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing`,
+						e.ID,
+						e.Subject, tx.Now)
 				}
-				tx.Queue(`insert into effect (event_id, journey, at) values ($1, $2, $3) on conflict do nothing`, e.ID, e.Subject, tx.Now)
+				return nil
 			}
-			return nil
-		}
-	})
+		})
 	publish := func(id, journey string) {
-		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(id, journey, `{"word":"x"}`))); err != nil {
+		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j",
+			[]byte(asked(id, journey, `{"word":"x"}`))); err != nil {
 			t.Fatal(err)
 		}
 	}
 	dismissed, redriven := clock.NewID(time.Now()), clock.NewID(time.Now())
 	publish(dismissed, "bad")
 	publish(redriven, "bad")
-	testkit.Eventually(t, "both are dead letters", func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == 2 })
+	testkit.Eventually(t, "both are dead letters", func() bool {
+		return count(t, answerer.pool, `select count(*)
+		from dead_letter`) == 2
+	})
 	publish(redriven, "bad") // it fails again, and stays with the human who looks at it
 	publish(clock.NewID(time.Now()), "good")
 	effectsAre(t, answerer, 1)
@@ -225,19 +239,21 @@ func TestAHandlerThatIsNotIdempotentGetsEachEventOnce(t *testing.T) {
 	w := newWorld(t)
 	w.tune = func(c *flow.Config) { c.NotIdempotent = true }
 	var mended atomic.Bool
-	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"}, func(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
-		return func(events []flow.Event) error {
-			for _, e := range events {
-				if e.Subject == "bad" && !mended.Load() {
-					return errors.New("cannot be applied by the code as it is")
+	answerer := w.start("answerer", []string{"footbridge.thing.asked.v1.>"},
+		func(tx *flow.Tx, _ []flow.Event) func([]flow.Event) error {
+			return func(events []flow.Event) error {
+				for _, e := range events {
+					if e.Subject == "bad" && !mended.Load() {
+						return errors.New("cannot be applied by the code as it is")
+					}
+					tx.Queue(`insert into answer (journey) values ($1)`, e.Subject)
 				}
-				tx.Queue(`insert into answer (journey) values ($1)`, e.Subject)
+				return nil
 			}
-			return nil
-		}
-	})
+		})
 	publish := func(id, journey string) {
-		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j", []byte(asked(id, journey, `{"word":"x"}`))); err != nil {
+		if _, err := w.admin().Publish(t.Context(), "footbridge.thing.asked.v1.j",
+			[]byte(asked(id, journey, `{"word":"x"}`))); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -249,7 +265,10 @@ func TestAHandlerThatIsNotIdempotentGetsEachEventOnce(t *testing.T) {
 		publish(id, "good")
 	}
 	publish(bad, "bad")
-	testkit.Eventually(t, "it is a dead letter", func() bool { return count(t, answerer.pool, `select count(*) from dead_letter`) == 1 })
+	testkit.Eventually(t, "it is a dead letter", func() bool {
+		return count(t, answerer.pool, `select count(*)
+		from dead_letter`) == 1
+	})
 	mended.Store(true)
 	publish(bad, "bad")
 	testkit.Eventually(t, "both are answered", answers(2))
@@ -261,7 +280,10 @@ func TestAHandlerThatIsNotIdempotentGetsEachEventOnce(t *testing.T) {
 	})
 	publish(bad, "bad")
 	publish(clock.NewID(time.Now()), "last")
-	testkit.Eventually(t, "the last is answered", func() bool { return count(t, answerer.pool, `select count(*) from answer where journey = 'last'`) == 1 })
+	testkit.Eventually(t, "the last is answered", func() bool {
+		return count(t, answerer.pool, `select count(*)
+		from answer where journey = 'last'`) == 1
+	})
 	if n := count(t, answerer.pool, `select count(*) from answer`); n != 3 {
 		t.Errorf("%d answers to 3 questions", n)
 	}

@@ -18,7 +18,8 @@ func TestAnEventAboveTheBrokersLimitIsRefusedBeforeTheCommit(t *testing.T) {
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	emit := func(bytes int) error {
 		return asker.Do(t.Context(), func(tx *flow.Tx) error {
-			tx.Emit(flow.Emission{Type: askedType, Journey: "large", Version: 1, Data: thing{strings.Repeat("x", bytes)}})
+			tx.Emit(flow.Emission{Type: askedType, Journey: "large", Version: 1,
+				Data: thing{strings.Repeat("x", bytes)}})
 			return nil
 		})
 	}
@@ -55,7 +56,8 @@ func TestOneRowThatTheBrokerRefusesHoldsUpNeitherSweepNorRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := clock.NewID(time.Now())
-	if _, err := pool.Exec(t.Context(), `insert into outbox (id, writer, n, subject, payload) values ($1, 4711, 4, 'footbridge.thing.asked.v1.large', $2)`,
+	if _, err := pool.Exec(t.Context(), `insert into outbox (id, writer, n, subject, payload)
+		values ($1, 4711, 4, 'footbridge.thing.asked.v1.large', $2)`,
 		id, strings.Repeat("x", 2<<20)); err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +68,10 @@ func TestOneRowThatTheBrokerRefusesHoldsUpNeitherSweepNorRebuild(t *testing.T) {
 	}
 	asker.ask(t, "after", "hello")
 	effectsAre(t, answerer, 6)
-	testkit.Eventually(t, "the stream is rebuilt", func() bool { return messages(t, w.admin()) >= 6 && asker.Ready() == nil })
+	testkit.Eventually(t, "the stream is rebuilt", func() bool {
+		return messages(t, w.admin()) >= 6 &&
+			asker.Ready() == nil
+	})
 	if got := count(t, pool, `select count(*) from outbox_writer where id = 4711 and synced_upto < 4`); got != 1 {
 		t.Error("the writer of what could not be published counts it as published")
 	}

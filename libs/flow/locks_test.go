@@ -18,14 +18,19 @@ import (
 // held are the locks that a login may try to hold on another service's schema, %[1]s, and on what everybody sees.
 var held = func() []string {
 	all := []string{
-		`select pg_advisory_lock(%[2]s)`, `select pg_advisory_lock_shared(%[2]s)`, `select pg_advisory_lock(n) from generate_series(1, 1000) n`,
-		`select pg_advisory_xact_lock(hashtext('%[1]s'))`, `select * from %[1]s.outbox for update`, `select * from %[1]s.outbox_writer for update`,
-		`select * from %[1]s.outbox_writer for key share`, `select %[1]s.flow_fence(%[2]s)`, `select * from pg_class for update`, `select count(*) from pg_class, pg_attribute`,
-		`declare open cursor with hold for select * from pg_class`, `create index on %[1]s.outbox (n)`, `alter table %[1]s.outbox_writer set (fillfactor = 50)`, `notify everybody`,
+		`select pg_advisory_lock(%[2]s)`, `select pg_advisory_lock_shared(%[2]s)`, `select pg_advisory_lock(n)
+			from generate_series(1, 1000) n`,
+		`select pg_advisory_xact_lock(hashtext('%[1]s'))`, `select * from %[1]s.outbox for update`, `select *
+			from %[1]s.outbox_writer for update`,
+		`select * from %[1]s.outbox_writer for key share`, `select %[1]s.flow_fence(%[2]s)`, `select * from pg_class
+			for update`, `select count(*) from pg_class, pg_attribute`,
+		`declare open cursor with hold for select * from pg_class`, `create index on %[1]s.outbox (n)`, `alter table
+			%[1]s.outbox_writer set (fillfactor = 50)`, `notify everybody`,
 		`analyze %[1]s.outbox_writer`, `drop schema %[1]s`, `comment on table %[1]s.outbox is 'mine'`,
 	}
 	for _, mode := range []string{"access share", "row share", "share", "exclusive", "access exclusive"} {
-		for _, table := range []string{"%[1]s.outbox_writer", "%[1]s.outbox", "%[1]s.letter", "%[1]s.outbox_stream", "pg_class", "pg_authid", "pg_locks"} {
+		for _, table := range []string{"%[1]s.outbox_writer", "%[1]s.outbox", "%[1]s.letter", "%[1]s.outbox_stream",
+			"pg_class", "pg_authid", "pg_locks"} {
 			all = append(all, "lock table "+table+" in "+mode+" mode")
 		}
 	}
@@ -51,7 +56,8 @@ func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	t.Cleanup(func() { _, _ = w.adminConn().Exec(context.Background(), `drop role `+w.db.Name+`_foreign`) }) // the cluster is the suite's own
+	// the cluster is the suite's own
+	t.Cleanup(func() { _, _ = w.adminConn().Exec(context.Background(), `drop role `+w.db.Name+`_foreign`) })
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	asker.ask(t, "before", "hello")
 	effectsAre(t, answerer, 1)
@@ -80,7 +86,8 @@ func TestALoginThatHoldsAllItCanHoldsUpNoService(t *testing.T) {
 	if err := pg.EnsureDayPartitions(t.Context(), pool, "outbox", pg.ByUUIDv7, old, old); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := pg.DropDayPartitionsBefore(t.Context(), pool, "outbox", pg.ByUUIDv7, old.AddDate(0, 0, 2)); err != nil {
+	if _, err := pg.DropDayPartitionsBefore(t.Context(), pool, "outbox", pg.ByUUIDv7,
+		old.AddDate(0, 0, 2)); err != nil {
 		t.Fatal(err)
 	}
 	if err := answerer.Ready(); err != nil {
@@ -136,7 +143,8 @@ func TestALockThatHoldsAServiceUpIsTold(t *testing.T) {
 	w := newWorld(t)
 	asker, answerer := w.start("asker", nil, nil), w.startAnswerer()
 	admin := w.adminConn()
-	if _, err := admin.Exec(t.Context(), `begin; lock table answerer.outbox_writer in access exclusive mode`); err != nil {
+	if _, err := admin.Exec(t.Context(),
+		`begin; lock table answerer.outbox_writer in access exclusive mode`); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, clock.NewID(time.Now()), "hello")

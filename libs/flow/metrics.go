@@ -36,7 +36,8 @@ type instruments struct {
 	flow                               *Flow
 	applied, published, swept, rebuilt metric.Int64Counter
 	parkings, refused                  metric.Int64Counter
-	seen                               backlog // as last read; where database or broker do not answer, ages go on growing
+	// as last read; where database or broker do not answer, ages go on growing
+	seen backlog
 }
 
 // backlog is what database and broker say when a figure is read: never what progress wrote down, which cannot show
@@ -61,38 +62,51 @@ func newInstruments(f *Flow) (*instruments, error) {
 		}
 		return c
 	}
-	m.applied = counter("footbridge.flow.applied", "events given to the handler; one that comes again counts again, and changes nothing")
+	m.applied = counter("footbridge.flow.applied", "events given to the handler; one that comes again counts again, "+
+		"and changes nothing")
 	m.published = counter("footbridge.flow.published", "events acknowledged by the broker")
 	m.swept = counter("footbridge.flow.swept", "events published again from the outbox")
 	m.rebuilt = counter("footbridge.flow.rebuilt", "events published by rebuilding the stream")
-	m.refused = counter("footbridge.flow.refused", "tries to publish an event that the broker does not take, such as one above its limit")
+	m.refused = counter("footbridge.flow.refused", "tries to publish an event that the broker does not take, such as "+
+		"one above its limit")
 	m.parkings = counter("footbridge.flow.parkings", "events put aside because they could not be applied")
 	gauge := func(name, meaning string, read func() float64) {
 		_, err := f.cfg.Meter.Float64ObservableGauge(name, metric.WithDescription(meaning),
-			metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error { o.Observe(read()); return nil }))
+			metric.WithFloat64Callback(func(_ context.Context,
+				o metric.Float64Observer) error {
+				o.Observe(read())
+				return nil
+			}))
 		failures = append(failures, err)
 	}
-	gauge("footbridge.flow.unpublished.age", "seconds since the oldest event not acknowledged by the broker was committed", f.unpublishedAge)
+	gauge("footbridge.flow.unpublished.age", "seconds since the oldest event not acknowledged by the broker was "+
+		"committed", f.unpublishedAge)
 	read := func(of func(*backlog) float64) func() float64 {
 		return func() float64 { return of(f.backlogNow()) }
 	}
-	gauge("footbridge.flow.unprocessed.age", "seconds since the oldest event was published that waits for this service or is under way in it; 0 when there is none", read(func(s *backlog) float64 {
+	gauge("footbridge.flow.unprocessed.age", "seconds since the oldest event was published that waits for this "+
+		"service or is under way in it; 0 when there is none", read(func(s *backlog) float64 {
 		if s.oldest.IsZero() {
 			return 0
 		}
 		return time.Since(s.oldest).Seconds()
 	}))
-	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out, or that are not acknowledged", read(func(s *backlog) float64 { return s.waiting }))
-	gauge("footbridge.flow.parked", "events waiting for another try", read(func(s *backlog) float64 { return s.parked }))
-	gauge("footbridge.flow.dead", "dead letters; each counts as the void", read(func(s *backlog) float64 { return s.dead }))
-	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that they are older", read(func(s *backlog) float64 { return s.failed }))
-	gauge("footbridge.flow.aside", "rows that fell due, could not be done, and are left out for a while", func() float64 {
-		rows := 0
-		for _, loop := range f.postponed {
-			rows += loop.count()
-		}
-		return float64(rows)
-	})
+	gauge("footbridge.flow.waiting", "events the durable consumer has not handed out, or that are not acknowledged",
+		read(func(s *backlog) float64 { return s.waiting }))
+	gauge("footbridge.flow.parked", "events waiting for another try",
+		read(func(s *backlog) float64 { return s.parked }))
+	gauge("footbridge.flow.dead", "dead letters; each counts as the void",
+		read(func(s *backlog) float64 { return s.dead }))
+	gauge("footbridge.flow.unread", "1 where database or broker did not answer when these figures were read, so that "+
+		"they are older", read(func(s *backlog) float64 { return s.failed }))
+	gauge("footbridge.flow.aside", "rows that fell due, could not be done, and are left out for a while",
+		func() float64 {
+			rows := 0
+			for _, loop := range f.postponed {
+				rows += loop.count()
+			}
+			return float64(rows)
+		})
 	gauge("footbridge.flow.ready", "1 where nothing stands in the way of the work, as readiness says", func() float64 {
 		if f.Ready() != nil {
 			return 0
@@ -141,7 +155,8 @@ func (f *Flow) backlogNow() *backlog {
 
 func (f *Flow) readLetters(ctx context.Context, s *backlog) error {
 	var parked, dead float64
-	err := f.cfg.Pool.QueryRow(ctx, `select (select count(*) from parked), (select count(*) from dead_letter)`).Scan(&parked, &dead)
+	err := f.cfg.Pool.QueryRow(ctx,
+		`select (select count(*) from parked), (select count(*) from dead_letter)`).Scan(&parked, &dead)
 	if err != nil {
 		return fmt.Errorf("counting parked events: %w", err)
 	}
@@ -200,7 +215,8 @@ func traceContextOf(ctx context.Context) traceContext {
 
 // spanContextOf reads what an event carries.
 func spanContextOf(e Event) trace.SpanContext {
-	ctx := propagator.Extract(context.Background(), propagation.MapCarrier{traceParent: e.TraceParent, traceState: e.TraceState})
+	ctx := propagator.Extract(context.Background(), propagation.MapCarrier{traceParent: e.TraceParent,
+		traceState: e.TraceState})
 	return trace.SpanContextFromContext(ctx)
 }
 
@@ -208,16 +224,19 @@ func spanContextOf(e Event) trace.SpanContext {
 // trace of its own with a link to each event that led to it, up to maxLinks, so that a journey can be followed
 // through many linked traces.
 func (f *Flow) startBatch(ctx context.Context, what string, events []Event) (context.Context, trace.Span) {
-	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer), trace.WithAttributes(keyBatchSize.Int(len(events)))}
+	options := []trace.SpanStartOption{trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(keyBatchSize.Int(len(events)))}
 	if len(events) == 1 {
 		parent := spanContextOf(events[0])
-		options = append(options, trace.WithAttributes(keyJourney.String(events[0].Subject), keyEventType.String(events[0].Type)))
+		options = append(options, trace.WithAttributes(keyJourney.String(events[0].Subject),
+			keyEventType.String(events[0].Type)))
 		return f.cfg.Tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parent), spanNameBatch+what, options...)
 	}
 	var links []trace.Link
 	for _, e := range events[:min(len(events), maxLinks)] {
 		if sc := spanContextOf(e); sc.IsSampled() {
-			links = append(links, trace.Link{SpanContext: sc, Attributes: []attribute.KeyValue{keyJourney.String(e.Subject), keyEventType.String(e.Type)}})
+			links = append(links, trace.Link{SpanContext: sc,
+				Attributes: []attribute.KeyValue{keyJourney.String(e.Subject), keyEventType.String(e.Type)}})
 		}
 	}
 	return f.cfg.Tracer.Start(ctx, spanNameBatch+what, append(options, trace.WithLinks(links...))...)

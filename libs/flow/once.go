@@ -22,7 +22,8 @@ import (
 // What is answered must hold nothing that the sender may not read seven days later, and no identity: answer with ids.
 // The same key with another body is a 409 *httpx.Problem. An error of do is not kept: the request may be sent again.
 // Without a key (nil) the request is done each time.
-func (f *Flow) DoOnce(ctx context.Context, key *httpx.Idempotency, do func(tx *Tx) (status int, answer any, err error)) (answer httpx.Answer, err error) {
+func (f *Flow) DoOnce(ctx context.Context, key *httpx.Idempotency,
+	do func(tx *Tx) (status int, answer any, err error)) (answer httpx.Answer, err error) {
 	err = f.Do(ctx, func(tx *Tx) error {
 		before, err := tx.lockKey(key)
 		if err != nil {
@@ -56,7 +57,8 @@ func (tx *Tx) lockKey(key *httpx.Idempotency) (before *httpx.Answer, err error) 
 	tx.Queue(`insert into idempotency (principal, route, key, body_hash, at) values ($1, $2, $3, $4, $5)
 		on conflict (principal, route, key) do update
 		set body_hash = excluded.body_hash, at = excluded.at, status = null, answer = null
-		where idempotency.at < $6`, key.Principal, key.Route, key.Key, key.BodyHash[:], tx.Now, tx.Now.Add(-httpx.KeepIdempotency)).
+		where idempotency.at < $6`, key.Principal, key.Route, key.Key, key.BodyHash[:], tx.Now,
+		tx.Now.Add(-httpx.KeepIdempotency)).
 		Exec(func(tag pgconn.CommandTag) error {
 			first = tag.RowsAffected() == 1
 			return nil
@@ -99,12 +101,14 @@ func (tx *Tx) remember(key *httpx.Idempotency, answer httpx.Answer) {
 
 // withForgetting adds the loop that deletes what DoOnce kept, when its time is over.
 func withForgetting(due []Due) []Due {
-	return append(slices.Clone(due), Due{Name: "requests-are-old", Every: time.Minute, Limit: 1000, Run: forgetRequests})
+	return append(slices.Clone(due), Due{Name: "requests-are-old", Every: time.Minute, Limit: 1000,
+		Run: forgetRequests})
 }
 
 func forgetRequests(_ context.Context, tx *Tx, limit int) (forgotten int, err error) {
 	tx.Queue(`delete from idempotency where ctid in (
-		select ctid from idempotency where at < $1 order by at limit $2 for update skip locked)`, tx.Now.Add(-httpx.KeepIdempotency), limit).
+		select ctid from idempotency where at < $1 order by at limit $2 for update skip locked)`,
+		tx.Now.Add(-httpx.KeepIdempotency), limit).
 		Exec(func(tag pgconn.CommandTag) error {
 			forgotten = int(tag.RowsAffected())
 			return nil

@@ -42,12 +42,14 @@ func TestARepetitionIsAnsweredAndNotDone(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start("asker", nil, nil)
 	first, done, err := confirm(t, p, keyed(t, "/api/orders/1/confirm", `"k1"`, "body"), "one")
-	if err != nil || !done || first.Again || first.Status != http.StatusAccepted || string(first.Body) != `{"word":"one"}` {
+	if err != nil || !done || first.Again || first.Status != http.StatusAccepted ||
+		string(first.Body) != `{"word":"one"}` {
 		t.Fatalf("the first: %+v, done %v, %v", first, done, err)
 	}
 	t.Run("the same again gets the first answer", func(t *testing.T) {
 		again, done, err := confirm(t, p, keyed(t, "/api/orders/1/confirm", "k1", "body"), "two")
-		if err != nil || done || !again.Again || again.Status != first.Status || string(again.Body) != string(first.Body) {
+		if err != nil || done || !again.Again || again.Status != first.Status ||
+			string(again.Body) != string(first.Body) {
 			t.Errorf("got %+v, done %v, %v", again, done, err)
 		}
 	})
@@ -59,7 +61,8 @@ func TestARepetitionIsAnsweredAndNotDone(t *testing.T) {
 		}
 	})
 	t.Run("another path is another request", func(t *testing.T) {
-		if got, done, err := confirm(t, p, keyed(t, "/api/orders/2/confirm", "k1", "body"), "two"); err != nil || !done || got.Again {
+		if got, done, err := confirm(t, p, keyed(t, "/api/orders/2/confirm", "k1", "body"), "two"); err != nil ||
+			!done || got.Again {
 			t.Errorf("got %+v, done %v, %v", got, done, err)
 		}
 	})
@@ -79,7 +82,10 @@ func TestWhatFailsMayBeSentAgain(t *testing.T) {
 	t.Parallel()
 	p := newWorld(t).start("asker", nil, nil)
 	key := keyed(t, "/api/orders/1/confirm", "k1", "body")
-	if _, err := p.DoOnce(t.Context(), key, func(*flow.Tx) (int, any, error) { return 0, nil, errors.New("not now") }); err == nil {
+	if _, err := p.DoOnce(t.Context(), key, func(*flow.Tx) (int, any, error) {
+		return 0, nil,
+			errors.New("not now")
+	}); err == nil {
 		t.Fatal("it was done")
 	}
 	if got, done, err := confirm(t, p, key, "one"); err != nil || !done || got.Again {
@@ -95,7 +101,8 @@ func TestTwoEqualRequestsAtOnceAreDoneOnce(t *testing.T) {
 	for range 4 {
 		all.Go(func() {
 			got, done, err := confirm(t, p, keyed(t, "/api/orders/1/confirm", "k", "body"), "one")
-			if err != nil || got.Status != http.StatusAccepted || string(got.Body) != `{"word":"one"}` || got.Again == done {
+			if err != nil || got.Status != http.StatusAccepted || string(got.Body) != `{"word":"one"}` ||
+				got.Again == done {
 				t.Errorf("got %+v, done %v, %v", got, done, err)
 			}
 			if done {
@@ -124,7 +131,8 @@ func TestARequestIsForgottenAfterSevenDays(t *testing.T) {
 	}
 	age := func() {
 		t.Helper()
-		if _, err := w.db.Admin().Exec(t.Context(), `update asker.idempotency set at = $1 where key = 'old'`, time.Now().Add(-httpx.KeepIdempotency-time.Hour)); err != nil {
+		if _, err := w.db.Admin().Exec(t.Context(), `update asker.idempotency set at = $1 where key = 'old'`,
+			time.Now().Add(-httpx.KeepIdempotency-time.Hour)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -134,7 +142,10 @@ func TestARequestIsForgottenAfterSevenDays(t *testing.T) {
 	}
 	age()
 	p.Wake("requests-are-old")
-	testkit.Eventually(t, "the old one is deleted", func() bool { return count(t, p.pool, `select count(*) from idempotency where key = 'old'`) == 0 })
+	testkit.Eventually(t, "the old one is deleted", func() bool {
+		return count(t, p.pool, `select count(*)
+		from idempotency where key = 'old'`) == 0
+	})
 	if _, done, err := confirm(t, p, young, "young"); err != nil || done {
 		t.Errorf("the young one was forgotten too: done %v, %v", done, err)
 	}

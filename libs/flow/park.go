@@ -55,13 +55,16 @@ func (f *Flow) park(a delivery, reason error) error {
 	ctx, cancel := context.WithTimeout(f.life, batchTime)
 	defer cancel()
 	event := a.event
-	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", shown(event.Type), "footbridge.event.id", event.ID,
+	f.cfg.Log.Error("an event could not be applied and is parked", "footbridge.event.type", shown(event.Type),
+		"footbridge.event.id", event.ID,
 		"footbridge.journey", shown(event.Subject), keyRunbook, "dead-letters.md", "error", firstLine(reason))
 	f.metrics.parkings.Add(ctx, 1)
 	return f.Do(ctx, func(tx *Tx) error {
-		tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries, next_try_at, since)
+		tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries,
+			next_try_at, since)
 			values ($1, $2, $3, $4, $5, $6, $7, 'waiting', 0, $8, $9) on conflict do nothing`,
-			event.ID, shown(event.Type), shown(event.Subject), []byte(a.msg.Subject()), headersOf(a.msg), a.msg.Data(), firstLine(reason),
+			event.ID, shown(event.Type), shown(event.Subject), []byte(a.msg.Subject()), headersOf(a.msg), a.msg.Data(),
+			firstLine(reason),
 			tx.Now.Add(f.cfg.ParkDelay), tx.Now)
 		return nil
 	})
@@ -73,10 +76,13 @@ func (f *Flow) deadLetter(refused []letter) error {
 	defer cancel()
 	return f.Do(ctx, func(tx *Tx) error {
 		for _, r := range refused {
-			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", shown(r.event.Type), keyRunbook, "dead-letters.md", "error", shown(r.reason))
-			tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries, next_try_at, since)
+			f.cfg.Log.Error("a message is a dead letter", "footbridge.event.type", shown(r.event.Type), keyRunbook,
+				"dead-letters.md", "error", shown(r.reason))
+			tx.Queue(`insert into letter (event_id, type, journey, subject, headers, payload, reason, state, tries,
+				next_try_at, since)
 				values ($1, $2, $3, $4, $5, $6, $7, 'dead', 0, $8, $8) on conflict do nothing`,
-				r.event.ID, shown(r.event.Type), shown(r.event.Subject), []byte(r.msg.Subject()), headersOf(r.msg), append([]byte{}, r.msg.Data()...),
+				r.event.ID, shown(r.event.Type), shown(r.event.Subject), []byte(r.msg.Subject()), headersOf(r.msg),
+				append([]byte{}, r.msg.Data()...),
 				shown(r.reason), tx.Now)
 		}
 		return nil
@@ -100,7 +106,8 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 		return false, err
 	}
 	var l waitingLetter
-	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries from letter where state = 'waiting' and next_try_at <= $1
+	err = f.cfg.Pool.QueryRow(ctx, `select event_id::text, payload, tries from letter where state = 'waiting'
+		and next_try_at <= $1
 		order by next_try_at limit 1`, f.cfg.Clock.Now()).Scan(&l.id, &l.payload, &l.tries)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
@@ -123,7 +130,8 @@ func (f *Flow) retryOne(ctx context.Context) (again bool, err error) {
 		return true, nil
 	}
 	if isInfrastructure(err) { // says nothing about the event; the others are not to wait for it
-		_, putOff := f.cfg.Pool.Exec(ctx, `update letter set next_try_at = $2, reason = $3 where event_id = $1 and state = 'waiting'`,
+		_, putOff := f.cfg.Pool.Exec(ctx, `update letter set next_try_at = $2, reason = $3 where event_id = $1
+			and state = 'waiting'`,
 			l.id, f.cfg.Clock.Now().Add(f.cfg.ParkDelay), firstLine(err))
 		return false, errors.Join(err, putOff)
 	}
@@ -163,15 +171,18 @@ func (f *Flow) tryLater(ctx context.Context, id string, tries int, reason error)
 	if tries >= f.cfg.ParkTries {
 		return f.giveUp(ctx, id, reason)
 	}
-	_, err := f.cfg.Pool.Exec(ctx, `update letter set tries = $2, next_try_at = $3, reason = $4 where event_id = $1 and state = 'waiting'`,
+	_, err := f.cfg.Pool.Exec(ctx, `update letter set tries = $2, next_try_at = $3, reason = $4 where event_id = $1
+		and state = 'waiting'`,
 		id, tries, f.cfg.Clock.Now().Add(f.cfg.ParkDelay<<tries), firstLine(reason))
 	return err
 }
 
 func (f *Flow) giveUp(ctx context.Context, id string, reason error) error {
-	_, err := f.cfg.Pool.Exec(ctx, `update letter set state = 'dead', reason = $2 where event_id = $1 and state = 'waiting'`, id, firstLine(reason))
+	_, err := f.cfg.Pool.Exec(ctx, `update letter set state = 'dead', reason = $2 where event_id = $1
+		and state = 'waiting'`, id, firstLine(reason))
 	if err == nil {
-		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id", id, keyRunbook, "dead-letters.md", "error", firstLine(reason))
+		f.cfg.Log.Error("an event could not be applied after the last try and is a dead letter", "footbridge.event.id",
+			id, keyRunbook, "dead-letters.md", "error", firstLine(reason))
 	}
 	return err
 }

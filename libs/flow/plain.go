@@ -37,9 +37,12 @@ func isQuotable(s string) bool {
 // appendPlain writes a plain event whose data json.Marshal has made; ok is false where it is not plain.
 func appendPlain(b []byte, e Event) (payload []byte, ok bool) {
 	utc := e.Time.UTC()
-	if !isPlain(e.ID) || !isPlain(e.Source) || e.Source[0] != '/' || strings.HasPrefix(e.Source, "//") || !isPlain(e.Type) || !isPlain(e.Subject) ||
-		!isQuotable(e.Correlation) || !isQuotable(e.Causation) || !isQuotable(e.Sequence) || !isQuotable(e.TraceParent) ||
-		!isQuotable(e.TraceState) || len(e.Data) == 0 || e.Data[0] != '{' || e.Time.IsZero() || utc.Year() < 0 || utc.Year() > 9999 {
+	if !isPlain(e.ID) || !isPlain(e.Source) || e.Source[0] != '/' || strings.HasPrefix(e.Source, "//") ||
+		!isPlain(e.Type) || !isPlain(e.Subject) ||
+		!isQuotable(e.Correlation) || !isQuotable(e.Causation) || !isQuotable(e.Sequence) ||
+		!isQuotable(e.TraceParent) ||
+		!isQuotable(e.TraceState) || len(e.Data) == 0 || e.Data[0] != '{' || e.Time.IsZero() || utc.Year() < 0 ||
+		utc.Year() > 9999 {
 		return b, false
 	}
 	b = append(append(b, plainStart...), e.ID...)
@@ -50,7 +53,8 @@ func appendPlain(b []byte, e Event) (payload []byte, ok bool) {
 	b = utc.AppendFormat(append(b, `","time":"`...), time.RFC3339Nano)
 	b = append(append(b, `","data":`...), e.Data...)
 	for _, extension := range [...]struct{ start, value string }{ // in alphabetical order, as the SDK has them
-		{`,"` + extCausation + `":"`, e.Causation}, {`,"` + extCorrelation + `":"`, e.Correlation}, {`,"` + extSequence + `":"`, e.Sequence},
+		{`,"` + extCausation + `":"`, e.Causation}, {`,"` + extCorrelation + `":"`, e.Correlation},
+		{`,"` + extSequence + `":"`, e.Sequence},
 		{`,"` + extTraceParent + `":"`, e.TraceParent}, {`,"` + extTraceState + `":"`, e.TraceState},
 	} {
 		if extension.value != "" {
@@ -83,7 +87,8 @@ func readPlain(payload []byte) (e Event, ok bool) {
 	typeOfSchema, isURN := strings.CutPrefix(schema, schemaURN)
 	var err error
 	e.Time, err = time.Parse(time.RFC3339Nano, at)
-	if err != nil || !strings.HasSuffix(at, "Z") || !isURN || typeOfSchema != e.Type || !isPlain(e.ID) || !isPlain(e.Source) || e.Source[0] != '/' ||
+	if err != nil || !strings.HasSuffix(at, "Z") || !isURN || typeOfSchema != e.Type || !isPlain(e.ID) ||
+		!isPlain(e.Source) || e.Source[0] != '/' ||
 		strings.HasPrefix(e.Source, "//") || !isPlain(e.Type) || !isPlain(e.Subject) {
 		return Event{}, false
 	}

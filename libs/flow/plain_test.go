@@ -13,17 +13,22 @@ import (
 func someEvent(data string) Event {
 	now := time.Date(2026, 3, 2, 2, 40, 58, 123456000, time.UTC)
 	return Event{
-		ID: clock.NewID(now), Source: "/footbridge/threshold", Type: "care.footbridge.pathway.decided.v1", Subject: clock.NewID(now), Time: now,
+		ID: clock.NewID(now), Source: "/footbridge/threshold", Type: "care.footbridge.pathway.decided.v1",
+		Subject: clock.NewID(now), Time: now,
 		Correlation: clock.NewID(now), Causation: clock.NewID(now), Sequence: FormatSequence(3),
-		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", TraceState: "vendor=1,other=a:b", Data: json.RawMessage(data),
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", TraceState: "vendor=1,other=a:b",
+		Data: json.RawMessage(data),
 	}
 }
 
 // variations are events that differ from a usual one in one attribute, plain or not.
 func variations() []Event {
-	texts := []string{"", " ", "a", "ä", `"`, `\`, "<b>", "a&b", "a b", "\x7f", "\n", "%41", "a%zz", "//host/x", "urn:a:b", "é́", "\xff", "01"}
-	times := []time.Time{{}, time.Unix(0, 0), time.Date(2026, 7, 1, 12, 0, 0, 1, time.FixedZone("", 3600)), time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
-	datas := []string{`{}`, `{"a":"}"}`, `{"a":"\""}`, `{"a":"\\"}`, `{"a":["{",{"b":1.5e3}],"c":null}`, `{"a":"\u003c\u2028ä"}`}
+	texts := []string{"", " ", "a", "ä", `"`, `\`, "<b>", "a&b", "a b", "\x7f", "\n", "%41", "a%zz", "//host/x",
+		"urn:a:b", "é́", "\xff", "01"}
+	times := []time.Time{{}, time.Unix(0, 0), time.Date(2026, 7, 1, 12, 0, 0, 1, time.FixedZone("", 3600)),
+		time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)}
+	datas := []string{`{}`, `{"a":"}"}`, `{"a":"\""}`, `{"a":"\\"}`, `{"a":["{",{"b":1.5e3}],"c":null}`,
+		`{"a":"\u003c\u2028ä"}`}
 	all := []Event{someEvent(`{}`)}
 	vary := func(change func(*Event)) {
 		e := someEvent(`{"a":1}`)
@@ -32,7 +37,8 @@ func variations() []Event {
 	}
 	for _, text := range texts {
 		for _, field := range []func(*Event) *string{
-			func(e *Event) *string { return &e.ID }, func(e *Event) *string { return &e.Source }, func(e *Event) *string { return &e.Type },
+			func(e *Event) *string { return &e.ID }, func(e *Event) *string { return &e.Source },
+			func(e *Event) *string { return &e.Type },
 			func(e *Event) *string { return &e.Subject }, func(e *Event) *string { return &e.Correlation },
 			func(e *Event) *string { return &e.Causation }, func(e *Event) *string { return &e.Sequence },
 			func(e *Event) *string { return &e.TraceParent }, func(e *Event) *string { return &e.TraceState },
@@ -146,7 +152,8 @@ func compareReading(t *testing.T, payload []byte) {
 }
 
 func BenchmarkWire(b *testing.B) {
-	e := someEvent(`{"doors":[{"service":"talking-therapies","door":"open"},{"service":"community-team","door":"not-open"}]}`)
+	e := someEvent(
+		`{"doors":[{"service":"talking-therapies","door":"open"},{"service":"community-team","door":"not-open"}]}`)
 	payload, _ := appendPlain(nil, e)
 	b.Run("write", func(b *testing.B) {
 		b.ReportAllocs()

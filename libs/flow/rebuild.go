@@ -89,7 +89,8 @@ func (f *furthest) position() position {
 // lockRebuild begins a transaction that keeps other processes of the service from rebuilding until it ends, by a lock
 // that no other login can take.
 func (f *Flow) lockRebuild(ctx context.Context, conn *pgxpool.Conn) (mine bool, err error) {
-	_, err = conn.Exec(ctx, `begin; set local idle_in_transaction_session_timeout = 0; lock table outbox_stream in share update exclusive mode nowait`)
+	_, err = conn.Exec(ctx,
+		`begin; set local idle_in_transaction_session_timeout = 0; lock table outbox_stream in share update exclusive mode nowait`)
 	if err == nil {
 		return true, nil
 	}
@@ -115,7 +116,8 @@ func (f *Flow) republish(ctx context.Context, from, to string, last *furthest) (
 	pace := time.NewTicker(page * time.Second / time.Duration(f.cfg.RebuildRate))
 	defer pace.Stop()
 	for {
-		events, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where id >= $1 and id < $2 order by id limit $3`, from, to, page)
+		events, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where id >= $1 and id < $2
+			order by id limit $3`, from, to, page)
 		if err != nil {
 			return count, fmt.Errorf("reading the outbox: %w", err)
 		}

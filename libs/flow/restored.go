@@ -16,7 +16,8 @@ var firstLife = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 // holds. The incarnation is the time, so that two restores of one backup are two lives; it only rises, whatever the
 // clock says. A process that still runs goes on as a new writer.
 func Restored(ctx context.Context, pool *pgxpool.Pool, now time.Time) (incarnation int64, err error) {
-	err = pool.QueryRow(ctx, `with life as (update incarnation set number = greatest(number + 1, $1), anew = true returning number),
+	err = pool.QueryRow(ctx, `with life as (update incarnation set number = greatest(number + 1, $1), anew = true
+		returning number),
 		closed as (update outbox_writer set closed = true)
 		select number from life`, int64(now.Sub(firstLife).Seconds())).Scan(&incarnation)
 	if err != nil {

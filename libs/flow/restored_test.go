@@ -31,7 +31,8 @@ func (p *process) say(t *testing.T, journey, word string) {
 	t.Helper()
 	err := p.Do(t.Context(), func(tx *flow.Tx) error {
 		var version int64
-		tx.Queue(`insert into said (journey, version) values ($1, 1) on conflict (journey) do update set version = said.version + 1 returning version`, journey).
+		tx.Queue(`insert into said (journey, version) values ($1, 1) on conflict (journey) do update
+			set version = said.version + 1 returning version`, journey).
 			QueryRow(func(row pgx.Row) error { return row.Scan(&version) })
 		if err := tx.Flush(); err != nil {
 			return err
@@ -79,7 +80,8 @@ func TestAServiceThatIsRestoredAloneIsNotTakenForStale(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if again, err := flow.Restored(t.Context(), w.db.Pool("asker"), time.Now().AddDate(-9, 0, 0)); err != nil || again <= first {
+		if again, err := flow.Restored(t.Context(), w.db.Pool("asker"), time.Now().AddDate(-9, 0, 0)); err != nil ||
+			again <= first {
 			t.Fatalf("a life that begins by a clock that is behind is %d, after %d: %v", again, first, err)
 		}
 		asker = w.start("asker", nil, nil)
@@ -116,5 +118,8 @@ func TestAServiceThatIsRestoredAloneHearsEverythingAgain(t *testing.T) {
 	hearer.keeps(t, "j1", "since")
 	hearer.keeps(t, "j2", "before")
 	hearer.keeps(t, "j3", "since")
-	testkit.Eventually(t, "it is asked of the durable once", func() bool { return count(t, hearer.pool, `select count(*) from incarnation where anew`) == 0 })
+	testkit.Eventually(t, "it is asked of the durable once", func() bool {
+		return count(t, hearer.pool, `select
+		count(*) from incarnation where anew`) == 0
+	})
 }

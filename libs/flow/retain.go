@@ -17,7 +17,8 @@ const partitionsAhead = 8
 func (f *Flow) makePartitions(ctx context.Context) error {
 	now := f.cfg.Clock.Now()
 	for table := range f.byDay() {
-		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, partitionsAhead)); err != nil {
+		if err := pg.EnsureDayPartitions(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1),
+			now.AddDate(0, 0, partitionsAhead)); err != nil {
 			return fmt.Errorf("making partitions of %s: %w", table, err)
 		}
 	}
@@ -45,7 +46,8 @@ func (f *Flow) keepRetention(ctx context.Context) {
 		}
 		last = time.Now()
 		for table, keep := range f.byDay() {
-			if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -keep)); f.mayStay(err) != nil {
+			if _, err := pg.DropDayPartitionsBefore(ctx, f.cfg.Pool, table, pg.ByUUIDv7,
+				now.AddDate(0, 0, -keep)); f.mayStay(err) != nil {
 				return false, fmt.Errorf("dropping old partitions of %s: %w", table, err)
 			}
 		}
@@ -56,7 +58,8 @@ func (f *Flow) keepRetention(ctx context.Context) {
 // mayStay tells of days that the database refused to drop, because something of them is not settled, and goes on.
 func (f *Flow) mayStay(err error) error {
 	if errors.Is(err, pg.ErrUnresolved) {
-		f.cfg.Log.Error("old days are kept, because something of them is not settled", "error", err, keyRunbook, "broker.md")
+		f.cfg.Log.Error("old days are kept, because something of them is not settled", "error", err, keyRunbook,
+			"broker.md")
 		return nil
 	}
 	return err

@@ -11,8 +11,8 @@ type Snapshot []byte
 
 var valueBuffers = sync.Pool{New: func() any { return new([]byte) }}
 
-// Changed lets learn take an event into known, a pointer, and says whether that changed anything that is stored. Between
-// two calls nothing but learn may change what is known.
+// Changed lets learn take an event into known, a pointer, and says whether that changed anything that is stored.
+// Between two calls nothing but learn may change what is known.
 func (s *Snapshot) Changed(known any, learn func() error) (changed bool, err error) {
 	if *s == nil {
 		if *s, err = appendValues(nil, known); err != nil {

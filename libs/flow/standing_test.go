@@ -26,7 +26,8 @@ func TestADurableThatIsPausedIsSeen(t *testing.T) {
 	asker.ask(t, "j0", "hello")
 	effectsAre(t, answerer, 1)
 	conn := testkit.Connect(t, bus.Config{URL: w.server.URL(), Name: "somebody"})
-	if _, err := conn.JS.PauseConsumer(t.Context(), testStream.Name, "answerer", time.Now().Add(time.Hour)); err != nil {
+	if _, err := conn.JS.PauseConsumer(t.Context(), testStream.Name, "answerer",
+		time.Now().Add(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
 	asker.ask(t, "j1", "hello")
@@ -35,15 +36,18 @@ func TestADurableThatIsPausedIsSeen(t *testing.T) {
 		err := answerer.Ready()
 		return err != nil && strings.Contains(err.Error(), "paused")
 	})
-	testkit.Eventually(t, "what waits is counted", func() bool { return gauge(t, reader, "footbridge.flow.waiting") == 2 })
+	testkit.Eventually(t, "what waits is counted",
+		func() bool { return gauge(t, reader, "footbridge.flow.waiting") == 2 })
 	first := gauge(t, reader, "footbridge.flow.unprocessed.age")
-	testkit.Eventually(t, "the oldest grows older", func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") > first+1 })
+	testkit.Eventually(t, "the oldest grows older",
+		func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") > first+1 })
 	if _, err := conn.JS.ResumeConsumer(t.Context(), testStream.Name, "answerer"); err != nil {
 		t.Fatal(err)
 	}
 	effectsAre(t, answerer, 3)
 	testkit.Eventually(t, "readiness comes back", func() bool { return answerer.Ready() == nil })
-	testkit.Eventually(t, "nothing waits", func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") == 0 })
+	testkit.Eventually(t, "nothing waits",
+		func() bool { return gauge(t, reader, "footbridge.flow.unprocessed.age") == 0 })
 }
 
 // TestADurableThatIsNotOursIsSeen: somebody has given it other subjects.
@@ -56,7 +60,8 @@ func TestADurableThatIsNotOursIsSeen(t *testing.T) {
 		_, err := conn.JS.Consumer(t.Context(), testStream.Name, "answerer")
 		return err == nil
 	})
-	if _, err := conn.JS.UpdateConsumer(t.Context(), testStream.Name, jetstream.ConsumerConfig{Durable: "answerer", AckPolicy: jetstream.AckExplicitPolicy,
+	if _, err := conn.JS.UpdateConsumer(t.Context(), testStream.Name, jetstream.ConsumerConfig{Durable: "answerer",
+		AckPolicy:      jetstream.AckExplicitPolicy,
 		FilterSubjects: []string{"footbridge.nothing"}, AckWait: 10 * time.Second, MaxDeliver: -1}); err != nil {
 		t.Fatal(err)
 	}

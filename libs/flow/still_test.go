@@ -30,7 +30,9 @@ func TestADurableThatStandsStillForAMinuteIsTold(t *testing.T) {
 		{2*time.Hour + 65*time.Second, 6, 1, false}, // the next begins to wait only now
 		{2*time.Hour + 64*time.Second + stillFor, 6, 1, false},
 	} {
-		info := &jetstream.ConsumerInfo{NumPending: c.waiting, Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: f.cfg.Subjects, MaxDeliver: -1}}
+		info := &jetstream.ConsumerInfo{NumPending: c.waiting,
+			Config: jetstream.ConsumerConfig{AckPolicy: jetstream.AckExplicitPolicy, FilterSubjects: f.cfg.Subjects,
+				MaxDeliver: -1}}
 		info.Delivered.Consumer = c.delivered
 		err := f.judge(info, noon.Add(c.after))
 		if told := err != nil && strings.Contains(err.Error(), "has delivered nothing"); told != c.still {

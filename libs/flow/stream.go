@@ -127,7 +127,8 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 // keepsRebuilt says whether what the last rebuild published is still there. Once that has been there for as long as it
 // takes to reach the broker's disk, it is asked for no more: the longer ago, the more likely a later message has the
 // subject of the last one, by which it is found.
-func (f *Flow) keepsRebuilt(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, last position, thorough bool) (bool, error) {
+func (f *Flow) keepsRebuilt(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, last position,
+	thorough bool) (bool, error) {
 	if last.seq == 0 {
 		return true, nil
 	}
@@ -147,7 +148,8 @@ func (f *Flow) keepsRebuilt(ctx context.Context, stream jetstream.Stream, info *
 	if err != nil || !kept || time.Since(f.rebuilt.at) < f.cfg.SyncLag || f.publisher.epoch() != f.proved {
 		return kept, err
 	}
-	_, err = f.cfg.Pool.Exec(ctx, `update outbox_stream set rebuilt_seq = 0, rebuilt_id = '' where name = $1 and rebuilt_id = $2`, f.cfg.Stream.Name, last.id)
+	_, err = f.cfg.Pool.Exec(ctx, `update outbox_stream set rebuilt_seq = 0, rebuilt_id = '' where name = $1
+		and rebuilt_id = $2`, f.cfg.Stream.Name, last.id)
 	if err != nil {
 		return false, fmt.Errorf("remembering the stream: %w", err)
 	}
@@ -156,7 +158,8 @@ func (f *Flow) keepsRebuilt(ctx context.Context, stream jetstream.Stream, info *
 
 // forgetFormer forgets what was known to be in a stream that is no more: what it held is rebuilt, by this process or
 // by another, and is no sign that the new one has lost anything.
-func (f *Flow) forgetFormer(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, marks map[*tracker][]position) error {
+func (f *Flow) forgetFormer(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo,
+	marks map[*tracker][]position) error {
 	for t, last := range marks {
 		for _, p := range last {
 			kept, err := keeps(ctx, stream, info, p, true)
@@ -194,7 +197,8 @@ func (f *Flow) streamNow(ctx context.Context) (jetstream.Stream, *jetstream.Stre
 }
 
 // verifyTail looks whether the stream has lost its last messages, as it may when the broker's machine lost power.
-func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, marks map[*tracker][]position, thorough bool) error {
+func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo,
+	marks map[*tracker][]position, thorough bool) error {
 	for t, last := range marks {
 		kept := true
 		for _, p := range last {
@@ -208,7 +212,8 @@ func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *je
 			t.looked(last)
 			continue
 		}
-		f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox", keyRunbook, "broker.md")
+		f.cfg.Log.Warn("the stream has lost its last messages; publishing them again from the outbox", keyRunbook,
+			"broker.md")
 		t.rewind()
 	}
 	return nil
@@ -217,7 +222,8 @@ func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *je
 // keeps says whether the message at a known position is still there. A service may read the last message of a subject
 // that it says or hears, and no other, so that is what a thorough look asks for. Where a later message has the subject,
 // that proves nothing, and the answer is no: what is published or read again for it is counted once.
-func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, known position, thorough bool) (bool, error) {
+func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, known position,
+	thorough bool) (bool, error) {
 	switch {
 	case known.seq == 0 || known.seq < info.State.FirstSeq:
 		return true, nil
@@ -254,7 +260,8 @@ func (f *Flow) wasPurged(ctx context.Context, firstSeq uint64, info *jetstream.S
 	}
 	var lately bool
 	since := f.cfg.Clock.Now().Add(-age + min(time.Hour, age/4))
-	if err := f.cfg.Pool.QueryRow(ctx, `select exists (select from outbox where id >= $1)`, pg.UUIDFloor(since)).Scan(&lately); err != nil {
+	if err := f.cfg.Pool.QueryRow(ctx, `select exists (select from outbox where id >= $1)`,
+		pg.UUIDFloor(since)).Scan(&lately); err != nil {
 		return false, fmt.Errorf("asking what was said lately: %w", err)
 	}
 	return lately, nil
@@ -271,14 +278,16 @@ func (f *Flow) streamState(ctx context.Context, info *jetstream.StreamInfo) (str
 	var known streamState
 	read := func() error {
 		var firstSeq, rebuiltSeq int64
-		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream where name = $1`, f.cfg.Stream.Name).
+		err := f.cfg.Pool.QueryRow(ctx, `select created, first_seq, rebuilt_seq, rebuilt_id from outbox_stream
+			where name = $1`, f.cfg.Stream.Name).
 			Scan(&known.created, &firstSeq, &rebuiltSeq, &known.rebuilt.id)
 		known.firstSeq, known.rebuilt.seq = uint64(firstSeq), uint64(rebuiltSeq)
 		return err
 	}
 	err := read()
 	if errors.Is(err, pgx.ErrNoRows) {
-		_, err = f.cfg.Pool.Exec(ctx, `insert into outbox_stream (name, created, first_seq) values ($1, $2, $3) on conflict do nothing`,
+		_, err = f.cfg.Pool.Exec(ctx, `insert into outbox_stream (name, created, first_seq) values ($1, $2, $3)
+			on conflict do nothing`,
 			f.cfg.Stream.Name, info.Created.UTC().Format(time.RFC3339Nano), int64(firstOf(info)))
 		if err == nil {
 			err = read()
@@ -292,7 +301,8 @@ func (f *Flow) streamState(ctx context.Context, info *jetstream.StreamInfo) (str
 
 // rememberRebuilt remembers a stream that has been rebuilt, and how far that went.
 func (f *Flow) rememberRebuilt(ctx context.Context, created string, firstSeq uint64, last position) error {
-	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3, rebuilt_seq = $4, rebuilt_id = $5 where name = $1`,
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream
+		set created = $2, first_seq = $3, rebuilt_seq = $4, rebuilt_id = $5 where name = $1`,
 		f.cfg.Stream.Name, created, int64(firstSeq), int64(last.seq), last.id)
 	if err != nil {
 		return fmt.Errorf("remembering the stream: %w", err)
@@ -301,7 +311,8 @@ func (f *Flow) rememberRebuilt(ctx context.Context, created string, firstSeq uin
 }
 
 func (f *Flow) rememberStream(ctx context.Context, created string, firstSeq uint64) error {
-	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3 where name = $1`, f.cfg.Stream.Name, created, int64(firstSeq))
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3 where name = $1`,
+		f.cfg.Stream.Name, created, int64(firstSeq))
 	if err != nil {
 		return fmt.Errorf("remembering the stream: %w", err)
 	}

@@ -22,8 +22,8 @@ type Emission struct {
 	Type string
 	// Journey becomes the CloudEvents subject and the last token of the NATS subject.
 	Journey string
-	// Version is the service's own version of the journey after this event; behind the schema's incarnation it becomes the
-	// sequence.
+	// Version is the service's own version of the journey after this event; behind the schema's incarnation it becomes
+	// the sequence.
 	Version int64
 	// Cause is the event that led to this one; nil where it began at a door or by time.
 	Cause *Event
@@ -229,7 +229,8 @@ func (f *Flow) traces(ctx context.Context, writer *tracker, out []outgoing) (com
 	if len(out) == 0 {
 		return false, ErrOutcomeUnknown
 	}
-	err = f.cfg.Pool.QueryRow(ctx, `select exists(select 1 from outbox where writer = $1 and n = $2)`, writer.writer, out[0].n).Scan(&committed)
+	err = f.cfg.Pool.QueryRow(ctx, `select exists(select 1 from outbox where writer = $1 and n = $2)`, writer.writer,
+		out[0].n).Scan(&committed)
 	return committed, err
 }
 
@@ -265,7 +266,8 @@ func (tx *Tx) outboxRows() ([]outgoing, error) {
 		}
 		out[i] = outgoing{id: e.ID, subject: natsSubject(e.Type, e.Subject), payload: payload}
 		if size, most := out[i].size(), tx.flow.mostBytes(); size > most {
-			return nil, fmt.Errorf("emitting %s of journey %q: %w: %d bytes, and the broker takes %d", e.Type, e.Subject, ErrTooLarge, size, most)
+			return nil, fmt.Errorf("emitting %s of journey %q: %w: %d bytes, and the broker takes %d", e.Type,
+				e.Subject, ErrTooLarge, size, most)
 		}
 	}
 	first := tx.writer.allocate(len(out), time.Now())
@@ -282,7 +284,8 @@ func (tx *Tx) queueOutbox(out []outgoing) {
 		ids[i], ns[i], subjects[i], payloads[i] = e.id, e.n, e.subject, string(e.payload)
 	}
 	tx.Queue(`insert into outbox (id, writer, n, subject, payload)
-		select id, $2, n, subject, payload from unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[]) as t(id, n, subject, payload)`,
+		select id, $2, n, subject, payload from unnest($1::uuid[], $3::bigint[], $4::text[], $5::text[]) as t(id, n,
+		subject, payload)`,
 		ids, tx.writer.writer, ns, subjects, payloads)
 }
 

@@ -14,8 +14,8 @@ import (
 )
 
 // appendValues appends the values that known, a pointer, has in JSON, so that two of one type have the same JSON where
-// what is appended is the same: that of a nil list, map or pointer apart, which is as an empty one. It takes a tenth to a
-// third of the time that JSON takes, and each event asks for it.
+// what is appended is the same: that of a nil list, map or pointer apart, which is as an empty one. It takes a tenth
+// to a third of the time that JSON takes, and each event asks for it.
 func appendValues(b []byte, known any) (out []byte, err error) {
 	defer func() {
 		if r := recover(); r != nil {

@@ -45,17 +45,21 @@ type (
 
 func drawInner(t *rapid.T) inner {
 	zone := rapid.SampledFrom([]*time.Location{time.UTC, time.FixedZone("", 3600)}).Draw(t, "zone")
-	return inner{rapid.Int64Range(0, 3).Draw(t, "at"), time.Unix(rapid.Int64Range(0, 2).Draw(t, "s"), rapid.Int64Range(0, 1).Draw(t, "ns")).In(zone)}
+	return inner{rapid.Int64Range(0, 3).Draw(t, "at"), time.Unix(rapid.Int64Range(0, 2).Draw(t, "s"),
+		rapid.Int64Range(0, 1).Draw(t, "ns")).In(zone)}
 }
 
 func drawReported(t *rapid.T) reported {
-	return reported{drawInner(t), rapid.Bool().Draw(t, "yes"), rapid.SliceOfN(rapid.SampledFrom([]string{"a", "ab", "b", ""}), 0, 3).Draw(t, "tags")}
+	return reported{drawInner(t), rapid.Bool().Draw(t, "yes"),
+		rapid.SliceOfN(rapid.SampledFrom([]string{"a", "ab", "b", ""}), 0, 3).Draw(t, "tags")}
 }
 
 func drawEverything(t *rapid.T) everything {
 	keys := rapid.SampledFrom([]string{"", "a", "b", "ab"})
-	e := everything{inner: drawInner(t), Name: word(keys.Draw(t, "name")), Share: rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "share"),
-		Small: rapid.Uint8Range(0, 2).Draw(t, "small"), Raw: rapid.SampledFrom([]json.RawMessage{nil, []byte("1"), []byte(`"a"`)}).Draw(t, "raw"),
+	e := everything{inner: drawInner(t), Name: word(keys.Draw(t, "name")),
+		Share:   rapid.SampledFrom([]float64{0, 0.5, 1}).Draw(t, "share"),
+		Small:   rapid.Uint8Range(0, 2).Draw(t, "small"),
+		Raw:     rapid.SampledFrom([]json.RawMessage{nil, []byte("1"), []byte(`"a"`)}).Draw(t, "raw"),
 		Reports: rapid.MapOfN(keys, rapid.Custom(drawReported), 0, 3).Draw(t, "reports"),
 		Counts:  rapid.MapOfN(rapid.IntRange(-1, 2), rapid.Int64Range(-1, 1), 0, 3).Draw(t, "counts"),
 		Nested:  rapid.MapOfN(keys, rapid.SliceOfN(rapid.Custom(drawInner), 0, 2), 0, 2).Draw(t, "nested"),

@@ -25,7 +25,8 @@ func (f *Flow) renewWriter(ctx context.Context, old *tracker) error {
 		return nil
 	}
 	if old != nil {
-		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes on as a new writer", keyRunbook, "process-stood-still.md")
+		f.cfg.Log.Warn("this process stood still for so long that another took over its unpublished events; it goes "+
+			"on as a new writer", keyRunbook, "process-stood-still.md")
 	}
 	return f.newWriterLocked(ctx)
 }
@@ -33,7 +34,8 @@ func (f *Flow) renewWriter(ctx context.Context, old *tracker) error {
 func (f *Flow) newWriterLocked(ctx context.Context) error {
 	id := rand.Int64N(1<<62) + 1
 	t := newTracker(id, 0)
-	err := f.cfg.Pool.QueryRow(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)
+	err := f.cfg.Pool.QueryRow(ctx, `insert into outbox_writer (id, beats, closed, owner, synced_upto)
+		values ($1, 1, false, $1, 0)
 		returning (select number from incarnation)`, id).Scan(&t.incarnation)
 	if err != nil {
 		return fmt.Errorf("writing down a writer of %s: %w", f.cfg.Service, err)
@@ -55,7 +57,8 @@ func (f *Flow) retire(ctx context.Context, old *tracker) error {
 	if err := f.closeAndWait(ctx, old.writer); err != nil {
 		return fmt.Errorf("closing a writer: %w", err)
 	}
-	_, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set owner = $2 where id = $1 and owner = $1 and closed`, old.writer, f.writer.Load().writer)
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set owner = $2 where id = $1 and owner = $1 and closed`,
+		old.writer, f.writer.Load().writer)
 	if err != nil {
 		return fmt.Errorf("closing a writer: %w", err)
 	}
@@ -84,8 +87,10 @@ func (f *Flow) closeAndWait(ctx context.Context, id int64) error {
 // underWay returns the transactions of this service that are past the fence and have not ended, by their virtual ids;
 // of those given, where some are. They hold flow_fence's lock, which no other login can take.
 func (f *Flow) underWay(ctx context.Context, of []string) ([]string, error) {
-	rows, err := f.cfg.Pool.Query(ctx, `select virtualtransaction from pg_locks where locktype = 'relation' and mode = 'RowShareLock'
-		and database = (select oid from pg_database where datname = current_database()) and relation = 'outbox_writer'::regclass
+	rows, err := f.cfg.Pool.Query(ctx, `select virtualtransaction from pg_locks where locktype = 'relation'
+		and mode = 'RowShareLock'
+		and database = (select oid from pg_database where datname = current_database())
+		and relation = 'outbox_writer'::regclass
 		and ($1::text[] is null or virtualtransaction = any($1))`, of)
 	if err != nil {
 		return nil, fmt.Errorf("looking for transactions under way: %w", err)
@@ -211,8 +216,8 @@ func (f *Flow) beat(ctx context.Context) error {
 	return f.dropLost(ctx, own, alive)
 }
 
-// orBlocked adds to the error of a statement that waited in vain whose locks keep this service's statements waiting. Only
-// who administers the database, or is logged in as this service, can hold any of them.
+// orBlocked adds to the error of a statement that waited in vain whose locks keep this service's statements waiting.
+// Only who administers the database, or is logged in as this service, can hold any of them.
 func (f *Flow) orBlocked(ctx context.Context, err error) error {
 	if !errors.Is(err, context.DeadlineExceeded) {
 		return err
@@ -220,10 +225,12 @@ func (f *Flow) orBlocked(ctx context.Context, err error) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()
 	var holders []string
-	asking := f.cfg.Pool.QueryRow(ctx, `select coalesce(array_agg(distinct format('%s, process %s of the database server', h.usename, h.pid)), '{}')
+	asking := f.cfg.Pool.QueryRow(ctx, `select coalesce(array_agg(distinct
+		format('%s, process %s of the database server', h.usename, h.pid)), '{}')
 		from pg_stat_activity w, unnest(pg_blocking_pids(w.pid)) by, pg_stat_activity h
 		where w.usename = current_user and w.wait_event_type = 'Lock' and h.pid = by
-			and not exists (select from pg_stat_activity own where own.pid = by and own.usename = current_user and own.wait_event_type = 'Lock')`)
+			and not exists (select from pg_stat_activity own where own.pid = by and own.usename = current_user
+			and own.wait_event_type = 'Lock')`)
 	if asking.Scan(&holders) != nil || len(holders) == 0 {
 		return err
 	}
@@ -296,7 +303,8 @@ func (f *Flow) sweep(ctx context.Context, t *tracker) error {
 	pace := time.NewTicker(sweepPage * time.Second / time.Duration(f.cfg.RebuildRate))
 	defer pace.Stop()
 	for {
-		page, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where writer = $1 and n > $2 order by n limit $3`, t.writer, from, sweepPage)
+		page, err := f.readOutbox(ctx, `select n, id::text, subject, payload from outbox where writer = $1 and n > $2
+			order by n limit $3`, t.writer, from, sweepPage)
 		if err != nil {
 			return fmt.Errorf("reading the outbox: %w", err)
 		}
@@ -347,7 +355,8 @@ func (f *Flow) readOutbox(ctx context.Context, sql string, args ...any) ([]outgo
 
 // publishPage publishes events and waits until each is answered; it returns the first failure. One that the broker
 // refuses for what it is holds the others up in no way: it is told, and stepped over.
-func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, at position), refused func(n int64)) error {
+func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged func(n int64, at position),
+	refused func(n int64)) error {
 	answers := make(chan error, len(page))
 	for _, e := range page {
 		f.publisher.publish(e, func(at position, err error) {
@@ -379,7 +388,8 @@ func (f *Flow) publishPage(ctx context.Context, page []outgoing, acknowledged fu
 // reportRefused tells of an event that cannot be published.
 func (f *Flow) reportRefused(err error) {
 	f.metrics.refused.Add(f.life, 1)
-	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", keyRunbook, "broker.md", "error", err)
+	f.cfg.Log.Error("the broker does not take an event; it stays in the outbox, and the others go on", keyRunbook,
+		"broker.md", "error", err)
 }
 
 // sighting is what was last seen of another writer, by this process's own monotonic clock: neither clocks that
@@ -438,7 +448,8 @@ func (f *Flow) shut(ctx context.Context, id int64, last sighting) (sighting, err
 		return last, nil
 	}
 	if !last.closed {
-		tag, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set closed = true where id = $1 and beats = $2`, id, last.beats)
+		tag, err := f.cfg.Pool.Exec(ctx, `update outbox_writer set closed = true where id = $1 and beats = $2`, id,
+			last.beats)
 		if err != nil || tag.RowsAffected() == 0 {
 			return last, err
 		}
@@ -495,7 +506,8 @@ func (f *Flow) letGo(ctx context.Context, t *tracker) {
 	if since.IsZero() || f.lookedAt().Sub(since) < f.cfg.SyncLag {
 		return
 	}
-	_, err := f.cfg.Pool.Exec(ctx, `delete from outbox_writer where id = $1 and owner = $2`, t.writer, f.writer.Load().writer)
+	_, err := f.cfg.Pool.Exec(ctx, `delete from outbox_writer where id = $1 and owner = $2`, t.writer,
+		f.writer.Load().writer)
 	if err != nil && !pg.IsInfrastructure(err) {
 		f.cfg.Log.Error("letting go of an adopted writer", "error", err)
 	}

@@ -397,5 +397,6 @@ func ParseAck(raw []byte) (Acknowledgement, error) {
 	if !msa.Exists() {
 		return Acknowledgement{}, ErrNoMSA
 	}
-	return Acknowledgement{Code: msa.Field(1).String(), ControlID: msa.Field(2).String(), Text: msa.Field(3).Text()}, nil
+	return Acknowledgement{Code: msa.Field(1).String(), ControlID: msa.Field(2).String(), Text: msa.Field(3).Text()},
+		nil
 }

@@ -91,7 +91,8 @@ func TestBothAcknowledgementsAreMessagesOfTheirOwnThatNobodyAnswers(t *testing.T
 	fault := Fault{Segment: "PV1", Code: CodeSegmentSequence}
 	acks := m.Acks(Ack{Outcome: Failed, ControlID: "a1", ApplicationID: "a2", Text: "broken", Faults: []Fault{fault}})
 	want := []string{"MSH|^~\\&|C|D|A|B|||ACK^A03^ACK|a1|P|2.4|||NE|NE||8859/1\rMSA|CA|C1\r",
-		"MSH|^~\\&|C|D|A|B|||ACK^A03^ACK|a2|P|2.4|||NE|NE||8859/1\rMSA|AE|C1|broken\rERR|PV1^1^^100&Segment sequence error&HL70357\r"}
+		"MSH|^~\\&|C|D|A|B|||ACK^A03^ACK|a2|P|2.4|||NE|NE||8859/1\rMSA|AE|C1|broken\rERR|PV1^1^^100&Segment sequence " +
+			"error&HL70357\r"}
 	for i, ack := range acks {
 		if string(ack) != want[i] {
 			t.Errorf("\n got %q\nwant %q", ack, want[i])
@@ -172,8 +173,10 @@ func TestEverySenderIsAnsweredWhereOneAnswerAtLeastIsAgreed(t *testing.T) {
 			for _, outcome := range []Outcome{Accepted, Failed, Refused} {
 				asked := m.AckCodes(AsAsked, outcome)
 				got := m.AckCodes(AtLeastOne, outcome)
-				if len(got) == 0 || (len(asked) > 0 && !slices.Equal(got, asked)) || len(m.Acks(Ack{Mode: AtLeastOne, Outcome: outcome})) != len(got) {
-					t.Errorf("MSH-15 %q, MSH-16 %q, outcome %d: answered %q, asked for %q", accept, application, outcome, got, asked)
+				if len(got) == 0 || (len(asked) > 0 && !slices.Equal(got, asked)) ||
+					len(m.Acks(Ack{Mode: AtLeastOne, Outcome: outcome})) != len(got) {
+					t.Errorf("MSH-15 %q, MSH-16 %q, outcome %d: answered %q, asked for %q", accept, application,
+						outcome, got, asked)
 				}
 			}
 		}

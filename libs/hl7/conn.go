@@ -67,7 +67,8 @@ func newServerConn(s *Server, nc net.Conn) *serverConn {
 	if s.TLSConfig != nil {
 		nc = tls.Server(nc, s.TLSConfig)
 	}
-	c := &serverConn{s: s, nc: nc, bound: bound, counted: counted, dead: make(chan struct{}), freed: make(chan struct{}, 1), stopAt: -1}
+	c := &serverConn{s: s, nc: nc, bound: bound, counted: counted, dead: make(chan struct{}),
+		freed: make(chan struct{}, 1), stopAt: -1}
 	c.queue = make(chan *exchange, orDefault(s.Window, 64)-1) // one more is with the writer
 	c.frames = deframer{max: s.maxFrame(), emit: c.arrived}
 	return c
@@ -100,7 +101,8 @@ func (c *serverConn) greet() bool {
 		ctx, cancel := context.WithTimeout(c.s.base, handshakeTimeout)
 		defer cancel()
 		if err := t.HandshakeContext(ctx); err != nil {
-			c.s.log().Warn("MLLP connection refused: its TLS handshake failed", "remote", peer.Remote.String(), "error", err)
+			c.s.log().Warn("MLLP connection refused: its TLS handshake failed", "remote", peer.Remote.String(), "error",
+				err)
 			c.refuse(reasonHandshake)
 			return false
 		}
@@ -294,7 +296,8 @@ func (c *serverConn) arrived(a scanned) {
 		return
 	}
 	if a.bad.Kind != 0 {
-		c.s.log().Warn("bad MLLP frame", "remote", c.nc.RemoteAddr().String(), "what", a.bad.Kind.String(), "bytes", a.bad.Size)
+		c.s.log().Warn("bad MLLP frame", "remote", c.nc.RemoteAddr().String(), "what", a.bad.Kind.String(), "bytes",
+			a.bad.Size)
 		if c.s.Hooks.Bad != nil {
 			c.s.Hooks.Bad(a.bad.Kind)
 		}
@@ -373,7 +376,8 @@ func (c *serverConn) write() {
 			<-x.done
 		}
 		if !failed && x.err != nil {
-			c.s.log().Warn("MLLP message left unanswered, connection closed", "remote", c.nc.RemoteAddr().String(), "error", x.err)
+			c.s.log().Warn("MLLP message left unanswered, connection closed", "remote", c.nc.RemoteAddr().String(),
+				"error", x.err)
 			_ = out.Flush()
 			failed = c.fail(x.err)
 		}

@@ -42,7 +42,8 @@ func ExampleServer() {
 	s := &hl7.Server{Handler: func(_ context.Context, frame []byte) ([][]byte, error) {
 		m, err := hl7.Parse(frame)
 		if err != nil {
-			return [][]byte{hl7.AckUnparsed(frame, hl7.Ack{Outcome: hl7.Refused, ControlID: "a1", Text: "not readable"})}, nil
+			return [][]byte{hl7.AckUnparsed(frame, hl7.Ack{Outcome: hl7.Refused, ControlID: "a1",
+				Text: "not readable"})}, nil
 		}
 		// store it here; an error instead of an answer makes the sender send it again
 		return m.Acks(hl7.Ack{ControlID: "a1", ApplicationID: "a2"}), nil

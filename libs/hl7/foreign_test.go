@@ -59,7 +59,8 @@ func readForeign(t *testing.T, path string, i int, piece []byte) {
 	if _, err := m.SentAt().Time(time.UTC); err != nil {
 		t.Errorf("%s, message %d: MSH-7 %q: %v", path, i, m.SentAt(), err)
 	}
-	if ack, err := ParseAck(theAck(m, Ack{Mode: Original, ControlID: "a"})); err != nil || ack.ControlID != m.ControlID() {
+	if ack, err := ParseAck(theAck(m, Ack{Mode: Original, ControlID: "a"})); err != nil ||
+		ack.ControlID != m.ControlID() {
 		t.Errorf("%s, message %d: ack %+v, %v", path, i, ack, err)
 	}
 	readAll(m)

@@ -194,7 +194,8 @@ func (f *deframer) add(piece []byte) int {
 		f.content = bytes.Clone(f.reportBroken(f.content))
 		return taken
 	}
-	f.report(BadFrame{Kind: TooLong, First: bytes.Clone(f.content[:min(len(f.content), firstBytes)]), Size: len(f.content) + 1})
+	f.report(BadFrame{Kind: TooLong, First: bytes.Clone(f.content[:min(len(f.content), firstBytes)]),
+		Size: len(f.content) + 1})
 	f.content, f.state, f.matched = nil, skipping, 0
 	return taken
 }
@@ -254,7 +255,8 @@ func (f *deframer) reportBroken(content []byte) []byte {
 }
 
 func (f *deframer) broken(content []byte) {
-	f.report(BadFrame{Kind: Unfinished, First: bytes.Clone(content[:min(len(content), firstBytes)]), Size: len(content)})
+	f.report(BadFrame{Kind: Unfinished, First: bytes.Clone(content[:min(len(content), firstBytes)]),
+		Size: len(content)})
 }
 
 func (f *deframer) report(bad BadFrame) {

@@ -47,8 +47,10 @@ func readAll(m *Message) []string {
 }
 
 func addSeeds(f *testing.F) {
-	for _, seed := range []string{visit, visit + visit, "", "MSH", "MSH|^~\\&", "MSH|^~\\\\&|A\nNTE|1||a\nb", "\xef\xbb\xbfMSH#*+!%#",
-		"MSH|^~\\&|A|||||||||||||||8859/15\rPID|\xa4\\XE9\\\\.br\\", "FHS|^~\\&|", "\xff\xfeM", "MSH|^|", "MSH|^~\\&|\x00|\"\""} {
+	for _, seed := range []string{visit, visit + visit, "", "MSH", "MSH|^~\\&", "MSH|^~\\\\&|A\nNTE|1||a\nb",
+		"\xef\xbb\xbfMSH#*+!%#",
+		"MSH|^~\\&|A|||||||||||||||8859/15\rPID|\xa4\\XE9\\\\.br\\", "FHS|^~\\&|", "\xff\xfeM", "MSH|^|",
+		"MSH|^~\\&|\x00|\"\""} {
 		f.Add([]byte(seed))
 	}
 }
@@ -122,7 +124,8 @@ func FuzzSplit(f *testing.F) {
 }
 
 func FuzzParseTime(f *testing.F) {
-	for _, seed := range []string{"2026", "20260229", "202610250130", "20261120074232.25+0100", "20260329013000", " 2026112012Z", "00000000"} {
+	for _, seed := range []string{"2026", "20260229", "202610250130", "20261120074232.25+0100", "20260329013000",
+		" 2026112012Z", "00000000"} {
 		f.Add(seed)
 	}
 	zone := london(f)
@@ -154,7 +157,8 @@ func FuzzText(f *testing.F) {
 		if strings.ContainsAny(quoted, "|^~&\r\n\x0b\x1c") {
 			t.Fatalf("%q quoted as %q", text, quoted)
 		}
-		m, err := Parse([]byte("MSH|^~\\&|A|||||||||||||||" + DefaultDelimiters.Quote(set) + "\rNTE|" + quoted + "|" + text + "|\r"))
+		m, err := Parse([]byte("MSH|^~\\&|A|||||||||||||||" + DefaultDelimiters.Quote(set) + "\rNTE|" + quoted + "|" +
+			text + "|\r"))
 		if err != nil {
 			return // text may hold whatever ends a message
 		}

@@ -54,7 +54,8 @@ var (
 	// ErrDelimiters comes when MSH-1 or MSH-2 cannot be delimiters: letters, digits, blanks, or the same one twice.
 	ErrDelimiters = errors.New("hl7: MSH-1 or MSH-2 holds characters that cannot be delimiters")
 	// ErrBatch comes for a batch file. HL7 UK A.3 2.4.5 recommends against them.
-	ErrBatch = errors.New("hl7: this is a batch (FHS, BHS, BTS or FTS); batches are not taken, send its messages one by one")
+	ErrBatch = errors.New("hl7: this is a batch (FHS, BHS, BTS or FTS); batches are not taken, send its messages one " +
+		"by one")
 	// ErrSeveral comes when a second MSH follows. Reading only the first would acknowledge the others unread.
 	ErrSeveral = errors.New("hl7: there is more than one message here; send each in a frame of its own")
 	// ErrTooLong comes for more than [MaxMessage] bytes.
@@ -207,7 +208,8 @@ func (d *Delimiters) has(c byte) bool {
 // framing bytes, and anything beyond ASCII (it would cut characters in two).
 func canDelimit(c byte) bool {
 	switch {
-	case c == 0, c == '\r', c == '\n', c == startBlock, c == endBlock, c == ' ', c == '\t', c == '"', c >= utf8.RuneSelf:
+	case c == 0, c == '\r', c == '\n', c == startBlock, c == endBlock, c == ' ', c == '\t', c == '"',
+		c >= utf8.RuneSelf:
 		return false
 	case '0' <= c && c <= '9', 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z':
 		return false

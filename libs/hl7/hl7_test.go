@@ -55,7 +55,8 @@ func TestValuesAreReadByPathAndByStep(t *testing.T) {
 		t.Errorf("All(DG1) = %v", codes)
 	}
 	if m.SegmentCount() != 7 || m.Segment("DG1").FieldCount() != 3 || m.Segment("MSH").FieldCount() != 12 {
-		t.Errorf("counts: %d segments, DG1 %d, MSH %d", m.SegmentCount(), m.Segment("DG1").FieldCount(), m.Segment("MSH").FieldCount())
+		t.Errorf("counts: %d segments, DG1 %d, MSH %d", m.SegmentCount(), m.Segment("DG1").FieldCount(),
+			m.Segment("MSH").FieldCount())
 	}
 }
 
@@ -74,7 +75,8 @@ func TestSegmentsEndInCROrLFOrBoth(t *testing.T) {
 	} {
 		m := mustParse(t, raw)
 		if m.SegmentCount() != want || m.Get("PV1-19.1").String() != "V1001" || m.Continued() != 0 {
-			t.Errorf("%s: %d segments, visit %q, %d continued", name, m.SegmentCount(), m.Get("PV1-19.1"), m.Continued())
+			t.Errorf("%s: %d segments, visit %q, %d continued", name, m.SegmentCount(), m.Get("PV1-19.1"),
+				m.Continued())
 		}
 	}
 }
@@ -99,7 +101,8 @@ func TestDelimitersComeFromTheHeader(t *testing.T) {
 		"truncation":     "MSH|^~\\&#|A|B\rPID|1||X^Y&Z~N^M&O|\\F\\\r",
 	} {
 		m := mustParse(t, raw)
-		if m.Get("PID-3.2.2").String() != "Z" || m.Get("PID-3[1].2.2").String() != "O" || m.Get("MSH-3").String() != "A" {
+		if m.Get("PID-3.2.2").String() != "Z" || m.Get("PID-3[1].2.2").String() != "O" ||
+			m.Get("MSH-3").String() != "A" {
 			t.Errorf("%s: %q %q %q", name, m.Get("PID-3.2.2"), m.Get("PID-3[1].2.2"), m.Get("MSH-3"))
 		}
 		if got, want := m.Get("PID-4").String(), string(m.Delimiters().Field); got != want {
@@ -242,7 +245,8 @@ func TestHeaderIsReadInEveryForm(t *testing.T) {
 	m := mustParse(t, visit)
 	got := []string{m.SendingApplication(), m.SendingFacility(), m.ReceivingApplication(), m.ReceivingFacility(),
 		m.ControlID(), m.ProcessingID(), m.Version(), m.SentAt().String()}
-	if want := []string{"EDSYS", "RXX", "FOOTBRIDGE", "RXX", "C1", "P", "2.4", "20261120074232"}; !slices.Equal(got, want) {
+	if want := []string{"EDSYS", "RXX", "FOOTBRIDGE", "RXX", "C1", "P", "2.4", "20261120074232"}; !slices.Equal(got,
+		want) {
 		t.Errorf("header %q, want %q", got, want)
 	}
 }
@@ -268,7 +272,8 @@ func TestFileOfSeveralMessagesIsCutIntoThem(t *testing.T) {
 		}
 	}
 	for file, want := range map[string]error{
-		"": ErrEmpty, "hello": ErrNoMSH, "FHS|^~\\&|x\r" + visit: ErrBatch, visit + "BTS|1\r": ErrBatch, "\xfe\xff": ErrUTF16,
+		"": ErrEmpty, "hello": ErrNoMSH, "FHS|^~\\&|x\r" + visit: ErrBatch, visit + "BTS|1\r": ErrBatch,
+		"\xfe\xff": ErrUTF16,
 	} {
 		if _, err := Split([]byte(file)); !errors.Is(err, want) {
 			t.Errorf("Split(%.10q) = %v, want %v", file, err, want)
@@ -279,8 +284,10 @@ func TestFileOfSeveralMessagesIsCutIntoThem(t *testing.T) {
 func TestWrittenMessageReadsBack(t *testing.T) {
 	t.Parallel()
 	text := "pipe | hat ^ tilde ~ and & slash \\ line\nend \\F\\ é"
-	for _, d := range []Delimiters{DefaultDelimiters, {Field: '#', Component: '*', Repetition: '+', Escape: '!', Subcomponent: '%'}} {
-		w := NewWriter(Header{Delimiters: d, Type: "ADT", Trigger: "A03", ControlID: "7", At: time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC)})
+	for _, d := range []Delimiters{DefaultDelimiters, {Field: '#', Component: '*', Repetition: '+', Escape: '!',
+		Subcomponent: '%'}} {
+		w := NewWriter(Header{Delimiters: d, Type: "ADT", Trigger: "A03", ControlID: "7",
+			At: time.Date(2026, 11, 20, 7, 0, 0, 0, time.UTC)})
 		w.Segment("PID").Set(3, "9990000107", "", "", "NHS", "NH").Repeat(3, "L|42").Set(5, text, "Ann").SetRaw(6, `""`)
 		m := mustParse(t, string(w.Bytes()))
 		if m.Get("PID-5.1").String() != text || m.Get("PID-3[1].1").String() != "L|42" || !m.Get("PID-6").IsNull() {

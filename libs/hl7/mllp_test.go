@@ -132,15 +132,17 @@ func TestFramesAreReadHoweverTheyArrive(t *testing.T) {
 	t.Parallel()
 	all := framed(small("1"), small("2"), small("3"))
 	for name, pieces := range map[string][]string{
-		"one packet":                {all},
-		"byte by byte":              strings.Split(all, ""),
-		"junk between":              {"noise" + framed(small("1")) + "\r\n\r\nxx" + framed(small("2")) + "zz\x1c" + framed(small("3"))},
-		"no CR after 0x1C":          {strings.ReplaceAll(all, "\x1c\r", "\x1c")},
-		"LF after 0x1C":             {strings.ReplaceAll(all, "\x1c\r", "\x1c\n")},
-		"0x0B twice":                {strings.ReplaceAll(all, "\x0b", "\x0b\x0b")},
-		"vertical tab in a text":    {strings.ReplaceAll(all, "P|2.4\r", "P|2.4\rNTE|1||a\x0bb\r")},
-		"0x1C in a text":            {strings.ReplaceAll(all, "P|2.4\r", "P|2.4\rNTE|1||a\x1cb\r")},
-		"split inside the end":      {framed(small("1"))[:len(framed(small("1")))-1], "\r" + framed(small("2"), small("3"))},
+		"one packet":   {all},
+		"byte by byte": strings.Split(all, ""),
+		"junk between": {"noise" + framed(small("1")) + "\r\n\r\nxx" + framed(small("2")) + "zz\x1c" +
+			framed(small("3"))},
+		"no CR after 0x1C":       {strings.ReplaceAll(all, "\x1c\r", "\x1c")},
+		"LF after 0x1C":          {strings.ReplaceAll(all, "\x1c\r", "\x1c\n")},
+		"0x0B twice":             {strings.ReplaceAll(all, "\x0b", "\x0b\x0b")},
+		"vertical tab in a text": {strings.ReplaceAll(all, "P|2.4\r", "P|2.4\rNTE|1||a\x0bb\r")},
+		"0x1C in a text":         {strings.ReplaceAll(all, "P|2.4\r", "P|2.4\rNTE|1||a\x1cb\r")},
+		"split inside the end": {framed(small("1"))[:len(framed(small("1")))-1],
+			"\r" + framed(small("2"), small("3"))},
 		"last CR and hang up never": {strings.TrimSuffix(all, "\r")},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -173,7 +175,8 @@ func TestContentOfAFrameReachesTheHandlerUnchanged(t *testing.T) {
 func TestFrameOverTheLimitIsAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 	t.Parallel()
 	var bad atomic.Int32
-	address := serve(t, &Server{Handler: answerAA, MaxFrame: 4096, OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) {
+	address := serve(t, &Server{Handler: answerAA, MaxFrame: 4096, OnBad: func(_ context.Context, b BadFrame) ([][]byte,
+		error) {
 		bad.Add(1)
 		if b.Kind != TooLong || len(b.First) != firstBytes {
 			t.Errorf("%v with %d first bytes", b.Kind, len(b.First))
@@ -221,20 +224,22 @@ func TestBadFramesAreNamedToTheOwner(t *testing.T) {
 		sent string
 		want []BadKind
 	}{
-		"empty":                   {framed(""), []BadKind{Empty}},
-		"blank":                   {framed(" \r\n"), []BadKind{Empty}},
-		"another began":           {"\x0b" + small("1") + framed(small("2")), []BadKind{Unfinished}},
-		"connection ended":        {"\x0b" + small("1"), []BadKind{Unfinished}},
-		"sender without framing":  {small("1") + small("2"), []BadKind{Unframed}},
-		"message before framing":  {small("1") + framed(small("2")), []BadKind{Unframed}},
-		"two broken in one":       {"\x0b" + small("1") + "\x0b" + small("2") + framed(small("3")), []BadKind{Unfinished, Unfinished}},
+		"empty":                  {framed(""), []BadKind{Empty}},
+		"blank":                  {framed(" \r\n"), []BadKind{Empty}},
+		"another began":          {"\x0b" + small("1") + framed(small("2")), []BadKind{Unfinished}},
+		"connection ended":       {"\x0b" + small("1"), []BadKind{Unfinished}},
+		"sender without framing": {small("1") + small("2"), []BadKind{Unframed}},
+		"message before framing": {small("1") + framed(small("2")), []BadKind{Unframed}},
+		"two broken in one": {"\x0b" + small("1") + "\x0b" + small("2") + framed(small("3")),
+			[]BadKind{Unfinished, Unfinished}},
 		"line noise is only junk": {"GET / HTTP/1.1\r\n\r\n", nil},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			var mu sync.Mutex
 			var got []BadKind
-			l := connect(t, serve(t, &Server{Handler: answerAA, OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) {
+			l := connect(t, serve(t, &Server{Handler: answerAA, OnBad: func(_ context.Context, b BadFrame) ([][]byte,
+				error) {
 				mu.Lock()
 				defer mu.Unlock()
 				got = append(got, b.Kind)
@@ -299,7 +304,8 @@ func TestWindowBoundsHowMuchIsUnderWay(t *testing.T) {
 	for _, window := range []int{1, 4} {
 		var now, most atomic.Int32
 		step := make(chan struct{})
-		l := connect(t, serve(t, &Server{Window: window, Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
+		l := connect(t, serve(t, &Server{Window: window, Handler: func(ctx context.Context, frame []byte) ([][]byte,
+			error) {
 			most.Store(max(most.Load(), now.Add(1)))
 			<-step
 			now.Add(-1)
@@ -436,7 +442,8 @@ func (l *line) expectEndOfAnyKind() {
 func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
 	t.Parallel()
 	refused := make(chan struct{}, 1)
-	address := serve(t, &Server{Handler: answerAA, MaxConns: 1, Hooks: Hooks{Refused: func(string) { refused <- struct{}{} }}})
+	address := serve(t, &Server{Handler: answerAA, MaxConns: 1,
+		Hooks: Hooks{Refused: func(string) { refused <- struct{}{} }}})
 	first := connect(t, address)
 	first.send(framed(small("1")))
 	first.expect("AA 1")
@@ -450,8 +457,9 @@ func TestConnectionsOverTheLimitAreRefused(t *testing.T) {
 func TestIdleAndStalledConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	kinds := make(chan BadKind, 1)
-	address := serve(t, &Server{Handler: answerAA, IdleTimeout: 30 * time.Millisecond, StallTimeout: 30 * time.Millisecond,
-		OnBad: func(_ context.Context, b BadFrame) ([][]byte, error) { kinds <- b.Kind; return nil, nil }})
+	address := serve(t, &Server{Handler: answerAA, IdleTimeout: 30 * time.Millisecond,
+		StallTimeout: 30 * time.Millisecond,
+		OnBad:        func(_ context.Context, b BadFrame) ([][]byte, error) { kinds <- b.Kind; return nil, nil }})
 	connect(t, address).expectEnd()
 	stalled := connect(t, address)
 	stalled.send("\x0bMSH|")
@@ -503,7 +511,8 @@ func TestHandlerKnowsItsPeerByCertificate(t *testing.T) {
 	certificate, pool := selfSigned(t)
 	names := make(chan string, 1)
 	address := serve(t, &Server{
-		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: pool, ClientAuth: tls.RequireAndVerifyClientCert},
+		TLSConfig: &tls.Config{Certificates: []tls.Certificate{certificate}, ClientCAs: pool,
+			ClientAuth: tls.RequireAndVerifyClientCert},
 		Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
 			peer, _ := PeerOf(ctx)
 			names <- peer.TLS.PeerCertificates[0].DNSNames[0]
@@ -540,9 +549,10 @@ func selfSigned(t *testing.T) (tls.Certificate, *x509.CertPool) {
 		t.Fatal(err)
 	}
 	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"sender.test"},
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true,
-		KeyUsage:    x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour), IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign,
+		ExtKeyUsage:           []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -628,7 +638,8 @@ func TestClientGivesBothAnswersOfEnhancedMode(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if answer, err := client.Send(ctx, []byte(small("2"))); err != nil || !bytes.Contains(answer, []byte("MSA|AA|2")) {
+			if answer, err := client.Send(ctx, []byte(small("2"))); err != nil ||
+				!bytes.Contains(answer, []byte("MSA|AA|2")) {
 				t.Errorf("the next message is answered %q, %v", answer, err)
 			}
 			answers, err := first.Answers(ctx)
@@ -697,8 +708,10 @@ func TestClientTellsEveryWaitingSenderThatTheConnectionIsGone(t *testing.T) {
 // FuzzFraming feeds a stream in pieces of every kind: no panic, no more memory than the limit, and the same frames
 // however the stream is cut.
 func FuzzFraming(f *testing.F) {
-	for _, seed := range []string{framed(small("1"), small("2")), "\x0b", "\x0b\x1c\r", "junk\x0ba\x1cb\x1c\r\x0bMSH|\x0bMSH|\x1c\x0b", "MSH|\x1c",
-		"\x0b" + strings.Repeat("x", 300) + "\x0bMSH|\x1c\r", "\x0b" + strings.Repeat("x", 300) + "\x1c\r" + framed("a")} {
+	for _, seed := range []string{framed(small("1"), small("2")), "\x0b", "\x0b\x1c\r",
+		"junk\x0ba\x1cb\x1c\r\x0bMSH|\x0bMSH|\x1c\x0b", "MSH|\x1c",
+		"\x0b" + strings.Repeat("x", 300) + "\x0bMSH|\x1c\r", "\x0b" + strings.Repeat("x", 300) + "\x1c\r" +
+			framed("a")} {
 		f.Add([]byte(seed), []byte{1})
 		f.Add([]byte(seed), []byte{7, 0, 1})
 	}

@@ -38,7 +38,8 @@ func TestNHSNumberIsChosenByWhatItSaysOfItself(t *testing.T) {
 		"9990000107^^^NHS^NH~9990500002^^^NHS^NH":    {Conflicting: true},
 		"9990000108^^^NHS^NH":                        {Invalid: true},
 		"9990000108^^^NHS^NH~9990000107^^^NHS^NH":    {Number: "9990000107", Invalid: true},
-		"9990000107^^^CHI^NH":                        {}, "9990000107^^^RXX^MR": {}, "9990000107": {}, "\"\"^^^NHS^NH": {}, "": {},
+		"9990000107^^^CHI^NH":                        {}, "9990000107^^^RXX^MR": {}, "9990000107": {},
+		"\"\"^^^NHS^NH": {}, "": {},
 	} {
 		m := mustParse(t, "MSH|^~\\&|A\rPID|1||"+pid3+"\r")
 		if got := m.NHSNumber(NHSNumberKinds); got != want {
@@ -53,7 +54,8 @@ func TestNHSNumberIsChosenByWhatItSaysOfItself(t *testing.T) {
 
 func TestNumbersAreReadHoweverTheyAreGrouped(t *testing.T) {
 	t.Parallel()
-	for _, written := range []string{"999 000 0018", "999-000-0018", "999\u00a0000\u00a00018", "999\u2009000\u200a0018", "999\u2013000\u20110018",
+	for _, written := range []string{"999 000 0018", "999-000-0018", "999\u00a0000\u00a00018", "999\u2009000\u200a0018",
+		"999\u2013000\u20110018",
 		" 9990000018\t", "\u200b9990000018\ufeff", "９９９００００018", "٩٩٩٠٠٠٠٠١٨", "𝟿𝟿𝟿𝟶𝟶𝟶𝟶𝟶𝟷𝟾"} {
 		if got := CompactNumber(written); got != "9990000018" {
 			t.Errorf("%q is %q", written, got)

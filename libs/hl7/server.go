@@ -338,7 +338,8 @@ func refuse(bad BadFrame) [][]byte {
 	if bad.Kind == Unfinished {
 		return nil
 	}
-	return [][]byte{AckUnparsed(bad.First, Ack{Outcome: Refused, Text: bad.Kind.String(), ControlID: rand.Text()[:20], At: time.Now()})}
+	return [][]byte{AckUnparsed(bad.First, Ack{Outcome: Refused, Text: bad.Kind.String(), ControlID: rand.Text()[:20],
+		At: time.Now()})}
 }
 
 // linger lets the peer read the last answers before the connection goes: closing with bytes unread would reset it

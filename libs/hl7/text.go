@@ -40,7 +40,8 @@ func charsetOf(declared string, body []byte) Charset {
 		c.Encoding = "WINDOWS-1252"
 		c.Doubtful = encoding != "" || looksBroken(body)
 	}
-	c.Doubtful = c.Doubtful || bytes.IndexByte(body, 0) >= 0 || bytes.Contains(body, replacement) || (c.Encoding == "WINDOWS-1252" && hasUnassigned(body))
+	c.Doubtful = c.Doubtful || bytes.IndexByte(body, 0) >= 0 || bytes.Contains(body, replacement) ||
+		(c.Encoding == "WINDOWS-1252" && hasUnassigned(body))
 	return c
 }
 

@@ -79,7 +79,8 @@ func TestHourThatOccursTwiceIsFlaggedAndReadAsTheFirst(t *testing.T) {
 
 func TestTimeStampThatDoesNotExistIsRefused(t *testing.T) {
 	t.Parallel()
-	for _, s := range []string{"0", "202", "20261", "202613", "202600", "20260431", "20230229", "2026112024", "202611201260",
+	for _, s := range []string{"0", "202", "20261", "202613", "202600", "20260431", "20230229", "2026112024",
+		"202611201260",
 		"20261120126060", "2026112012+1", "2026112012+01:00", "2026112012+1500", "2026-11-20", "20261120T12", "today",
 		"20261120120000.", "2026112012.5", "00000000", "20261120120000.x", "20261120120000 +0100"} {
 		if got, err := ParseTime(s, nil); !errors.Is(err, ErrTime) || !got.IsZero() {

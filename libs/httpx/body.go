@@ -31,13 +31,15 @@ func ReadBody(w http.ResponseWriter, r *http.Request, limit int64, types ...stri
 		return nil, tooLarge(limit)
 	}
 	if err != nil {
-		return nil, NewProblem(http.StatusBadRequest, "The body broke off before its end. Send the request again.").Because(err)
+		return nil, NewProblem(http.StatusBadRequest,
+			"The body broke off before its end. Send the request again.").Because(err)
 	}
 	return body, nil
 }
 
 func tooLarge(limit int64) *Problem {
-	return NewProblem(http.StatusRequestEntityTooLarge, "The body is longer than the %d bytes taken here. Send less at a time.", limit)
+	return NewProblem(http.StatusRequestEntityTooLarge, "The body is longer than the %d bytes taken here. Send less "+
+		"at a time.", limit)
 }
 
 func checkType(r *http.Request, types []string) error {
@@ -50,7 +52,8 @@ func checkType(r *http.Request, types []string) error {
 		slices.ContainsFunc(types, func(t string) bool { return typeMatches(t, given) }) {
 		return nil
 	}
-	p := NewProblem(http.StatusUnsupportedMediaType, "The content type is not taken here. Send %s, in UTF-8.", strings.Join(types, " or "))
+	p := NewProblem(http.StatusUnsupportedMediaType, "The content type is not taken here. Send %s, in UTF-8.",
+		strings.Join(types, " or "))
 	p.Header = http.Header{"Accept-Post": {strings.Join(types, ", ")}}
 	return p
 }
@@ -94,7 +97,8 @@ func DecodeJSON(body []byte, into any) error {
 // DamagedText refuses a text in which letters could not be read: nothing of it may be kept, since a name or a note
 // would be kept wrongly, and a NUL cannot be stored.
 func DamagedText() *Problem {
-	return NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
+	return NewProblem(http.StatusUnprocessableEntity, "A text holds letters that could not be read: bytes that are "+
+		"no UTF-8, a replacement character, or NUL. Send it again in UTF-8.")
 }
 
 // HasDamagedText says whether any text in JSON, which is well-formed, holds what stands for letters that could not be
@@ -121,7 +125,8 @@ func badJSON(err error) *Problem {
 	var detail string
 	switch {
 	case errors.As(err, &wrong) && wrong.Field != "":
-		detail = fmt.Sprintf("The field %q has the wrong type: %s is expected. Correct it and send again.", wrong.Field, jsonKind(wrong))
+		detail = fmt.Sprintf("The field %q has the wrong type: %s is expected. Correct it and send again.", wrong.Field,
+			jsonKind(wrong))
 	case errors.As(err, &wrong):
 		detail = fmt.Sprintf("The body has the wrong type: %s is expected. Correct it and send again.", jsonKind(wrong))
 	case errors.As(err, &syntax):
@@ -131,7 +136,8 @@ func badJSON(err error) *Problem {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		detail = "The body is empty or breaks off. Send one complete JSON value."
 	default:
-		detail = "The body could not be read: one of its values does not have the form expected. Compare it with /openapi.json."
+		detail = "The body could not be read: one of its values does not have the form expected. Compare it with " +
+			"/openapi.json."
 	}
 	return NewProblem(http.StatusBadRequest, "%s", detail)
 }

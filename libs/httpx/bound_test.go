@@ -20,7 +20,8 @@ import (
 const patience = 2 * time.Minute
 
 // bounded serves h under limits and returns its address, the accounts, and how often each reason was counted.
-func bounded(t *testing.T, limits peers.Limits, h httpx.Handler, tune func(*http.Server)) (string, *peers.Limiter, func(peers.Reason) int) {
+func bounded(t *testing.T, limits peers.Limits, h httpx.Handler, tune func(*http.Server)) (string, *peers.Limiter,
+	func(peers.Reason) int) {
 	t.Helper()
 	var mu sync.Mutex
 	counted := map[peers.Reason]int{}
@@ -111,14 +112,15 @@ func TestOneCallerCannotHoldAllConnections(t *testing.T) {
 	t.Parallel()
 	release := make(chan struct{})
 	started := make(chan struct{}, 16)
-	address, l, counted := bounded(t, peers.Limits{Connections: 8, PeerConnections: 3}, func(w http.ResponseWriter, r *http.Request) error {
-		if r.Method == http.MethodPost {
-			started <- struct{}{}
-			<-release
-		}
-		_, err := fmt.Fprintln(w, "ok")
-		return err
-	}, nil)
+	address, l, counted := bounded(t, peers.Limits{Connections: 8, PeerConnections: 3},
+		func(w http.ResponseWriter, r *http.Request) error {
+			if r.Method == http.MethodPost {
+				started <- struct{}{}
+				<-release
+			}
+			_, err := fmt.Fprintln(w, "ok")
+			return err
+		}, nil)
 	for range 3 {
 		callFrom(t, address, 2).post(0)
 		<-started
@@ -141,10 +143,11 @@ func TestOneCallerCannotHoldAllConnections(t *testing.T) {
 
 func TestConnectionsThatSayNothingOrDripAHeaderHoldNoPlace(t *testing.T) {
 	t.Parallel()
-	address, l, _ := bounded(t, peers.Limits{Connections: 16, Beginning: 8}, func(w http.ResponseWriter, _ *http.Request) error {
-		_, err := fmt.Fprintln(w, "ok")
-		return err
-	}, func(srv *http.Server) { srv.ReadHeaderTimeout = 5 * time.Second })
+	address, l, _ := bounded(t, peers.Limits{Connections: 16, Beginning: 8},
+		func(w http.ResponseWriter, _ *http.Request) error {
+			_, err := fmt.Fprintln(w, "ok")
+			return err
+		}, func(srv *http.Server) { srv.ReadHeaderTimeout = 5 * time.Second })
 	for i := range 200 {
 		c := callFrom(t, address, 2)
 		if i%2 == 0 {
@@ -162,7 +165,8 @@ func TestConnectionsThatSayNothingOrDripAHeaderHoldNoPlace(t *testing.T) {
 func TestBodiesNeverHoldMoreThanTheirBudget(t *testing.T) {
 	t.Parallel()
 	const budget = 2 << 20
-	address, l, counted := bounded(t, peers.Limits{Bytes: budget, PeerBytes: budget / 2, SlowAfter: time.Hour}, answerBody, nil)
+	address, l, counted := bounded(t, peers.Limits{Bytes: budget, PeerBytes: budget / 2, SlowAfter: time.Hour},
+		answerBody, nil)
 	half := strings.Repeat("x", 900<<10)
 	var callers sync.WaitGroup
 	for i := range 40 {
@@ -183,7 +187,8 @@ func TestBodiesNeverHoldMoreThanTheirBudget(t *testing.T) {
 
 func TestASlowBodyMakesWayForAnotherOne(t *testing.T) {
 	t.Parallel()
-	address, l, counted := bounded(t, peers.Limits{Bytes: 192 << 10, PeerBytes: 192 << 10, SlowAfter: time.Millisecond, SlowRate: 1 << 40}, answerBody, nil)
+	address, l, counted := bounded(t, peers.Limits{Bytes: 192 << 10, PeerBytes: 192 << 10, SlowAfter: time.Millisecond,
+		SlowRate: 1 << 40}, answerBody, nil)
 	slow := callFrom(t, address, 2).post(1 << 20).send(strings.Repeat("x", 100<<10))
 	until(t, l, func(now peers.InUse) bool { return now.Bytes >= 128<<10 })
 	callFrom(t, address, 3).post(120 << 10).send(strings.Repeat("x", 120<<10)).status(http.StatusOK)

@@ -16,7 +16,8 @@ func CheckIfMatch(r *http.Request, tag string) error {
 	if len(given) == 0 || holdsTag(given, tag, false) {
 		return nil
 	}
-	p := NewProblem(http.StatusPreconditionFailed, "It has changed since you read it. Read it again, look at what changed, and send your change with the new ETag.")
+	p := NewProblem(http.StatusPreconditionFailed, "It has changed since you read it. Read it again, look at what "+
+		"changed, and send your change with the new ETag.")
 	if tag != "" {
 		p.Header = http.Header{"Etag": {tag}}
 	}
@@ -26,7 +27,8 @@ func CheckIfMatch(r *http.Request, tag string) error {
 // RequireIfMatch is CheckIfMatch for what must not be changed unseen: without the header it refuses with 428.
 func RequireIfMatch(r *http.Request, tag string) error {
 	if r.Header.Get("If-Match") == "" {
-		return NewProblem(http.StatusPreconditionRequired, "This may only be changed by someone who has read it. Read it first and send its ETag as If-Match.")
+		return NewProblem(http.StatusPreconditionRequired, "This may only be changed by someone who has read it. "+
+			"Read it first and send its ETag as If-Match.")
 	}
 	return CheckIfMatch(r, tag)
 }

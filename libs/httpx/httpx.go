@@ -137,7 +137,8 @@ func (m *Mux) serve(w *answer, r *http.Request, h Handler) {
 				span.End()
 				panic(p)
 			}
-			m.log.ErrorContext(ctx, "request handler panicked", "http.route", route, "panic", panicKind(p), "stack", string(debug.Stack()))
+			m.log.ErrorContext(ctx, "request handler panicked", "http.route", route, "panic", panicKind(p), "stack",
+				string(debug.Stack()))
 			m.fail(w, r, NewProblem(http.StatusInternalServerError, detail500))
 		}
 		m.end(ctx, span, method, route, w.code(), time.Since(began))

@@ -64,7 +64,8 @@ func TestRefusalsOfTheRouterAreProblems(t *testing.T) {
 	t.Run("an unknown method", func(t *testing.T) {
 		t.Parallel()
 		w := ask(mux, "DELETE", "/api/orders/1", "")
-		if p := problem(t, w, 405); !strings.Contains(p.Detail, "GET") || !strings.Contains(w.Header().Get("Allow"), "GET") {
+		if p := problem(t, w, 405); !strings.Contains(p.Detail, "GET") || !strings.Contains(w.Header().Get("Allow"),
+			"GET") {
 			t.Errorf("does not say what to use: %q, Allow %q", p.Detail, w.Header().Get("Allow"))
 		}
 	})
@@ -86,10 +87,14 @@ func TestTheInsideStaysInside(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	mux := httpx.NewMux(httpx.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	mux.Handle("GET /error", func(http.ResponseWriter, *http.Request) error { return errors.New("table shelves is gone") })
+	mux.Handle("GET /error", func(http.ResponseWriter,
+		*http.Request) error {
+		return errors.New("table shelves is gone")
+	})
 	mux.Handle("GET /panic", func(http.ResponseWriter, *http.Request) error { panic("Alice Example") })
 	mux.Handle("GET /problem", func(http.ResponseWriter, *http.Request) error {
-		return fmt.Errorf("accepting: %w", httpx.NewProblem(409, "Taken.").With("by", "someone").Because(errors.New("inner")))
+		return fmt.Errorf("accepting: %w",
+			httpx.NewProblem(409, "Taken.").With("by", "someone").Because(errors.New("inner")))
 	})
 	if w := ask(mux, "GET", "/error", ""); strings.Contains(w.Body.String(), "shelves") {
 		t.Errorf("an error's text left: %s", w.Body)
@@ -113,12 +118,17 @@ func TestSpansAreNamedByTheRouteNeverThePath(t *testing.T) {
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for _, trust := range []bool{false, true} {
 		mux := httpx.NewMux(httpx.Options{Tracers: tracers, TrustCaller: trust})
-		mux.Handle("POST /p/{token}", func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(204); return nil })
+		mux.Handle("POST /p/{token}", func(w http.ResponseWriter,
+			_ *http.Request) error {
+			w.WriteHeader(204)
+			return nil
+		})
 		ask(mux, "POST", "/p/secret-token?q=alice", "", "traceparent", parent)
 	}
 	spans := recorded.Ended()
 	for _, s := range spans {
-		if s.Name() != "POST /p/{token}" || strings.Contains(fmt.Sprint(s.Attributes()), "secret") || strings.Contains(fmt.Sprint(s.Attributes()), "alice") {
+		if s.Name() != "POST /p/{token}" || strings.Contains(fmt.Sprint(s.Attributes()), "secret") ||
+			strings.Contains(fmt.Sprint(s.Attributes()), "alice") {
 			t.Errorf("span %q with %v", s.Name(), s.Attributes())
 		}
 		if !hasAttribute(s.Attributes(), attribute.Int("http.response.status_code", 204)) {
@@ -191,7 +201,8 @@ func TestBodiesAreReadStrictlyAndWithinTheirLimit(t *testing.T) {
 	}
 	t.Run("too long without saying so", func(t *testing.T) {
 		t.Parallel()
-		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(`{"name":"`), strings.NewReader(strings.Repeat("x", 60))))
+		r := httptest.NewRequest("POST", "/", io.MultiReader(strings.NewReader(`{"name":"`),
+			strings.NewReader(strings.Repeat("x", 60))))
 		r.ContentLength = -1
 		r.Header.Set("Content-Type", "application/json")
 		w := httptest.NewRecorder()
@@ -215,7 +226,8 @@ func TestAPageLeadsToTheNext(t *testing.T) {
 	if string(last) != `{"items":[],"next":null}` {
 		t.Errorf("an empty list is %s", last)
 	}
-	for _, query := range []url.Values{{"cursor": {"!"}}, {"cursor": {httpx.EncodeCursor("one")}}, {"limit": {"0"}}, {"limit": {"x"}}} {
+	for _, query := range []url.Values{{"cursor": {"!"}}, {"cursor": {httpx.EncodeCursor("one")}}, {"limit": {"0"}},
+		{"limit": {"x"}}} {
 		if _, err := httpx.ParsePage(query, 2, 50, 200); err == nil {
 			t.Errorf("%v was taken", query)
 		}
@@ -232,7 +244,8 @@ func TestAChangeNeedsTheVersionThatWasRead(t *testing.T) {
 		return r
 	}
 	tag := httpx.VersionTag(12)
-	for value, fits := range map[string]bool{"": true, tag: true, `"v11", ` + tag: true, "*": true, `"v11"`: false, "W/" + tag: false} {
+	for value, fits := range map[string]bool{"": true, tag: true, `"v11", ` + tag: true, "*": true, `"v11"`: false,
+		"W/" + tag: false} {
 		if err := httpx.CheckIfMatch(with("If-Match", value), tag); (err == nil) != fits {
 			t.Errorf("If-Match %q: %v", value, err)
 		}
@@ -254,7 +267,11 @@ func TestARateIsKeptPerCaller(t *testing.T) {
 	var now clock.Shifted
 	limiter := httpx.NewLimiter(0.01, 2, &now, func(r *http.Request) string { return r.Header.Get("Who") })
 	mux := httpx.NewMux(httpx.Options{})
-	mux.Handle("POST /", limiter.Wrap(func(w http.ResponseWriter, _ *http.Request) error { w.WriteHeader(204); return nil }))
+	mux.Handle("POST /", limiter.Wrap(func(w http.ResponseWriter,
+		_ *http.Request) error {
+		w.WriteHeader(204)
+		return nil
+	}))
 	for range 2 {
 		if w := ask(mux, "POST", "/", "", "Who", "a"); w.Code != 204 {
 			t.Fatalf("the burst was refused: %d", w.Code)
@@ -276,12 +293,14 @@ func TestARateIsKeptPerCaller(t *testing.T) {
 
 func TestOtherSitesCannotPost(t *testing.T) {
 	t.Parallel()
-	h, err := httpx.CrossOrigin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }), "https://console.example.org")
+	h, err := httpx.CrossOrigin(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }),
+		"https://console.example.org")
 	if err != nil {
 		t.Fatal(err)
 	}
 	problem(t, ask(h, "POST", "/", "", "Sec-Fetch-Site", "cross-site", "Origin", "https://evil.example"), 403)
-	if w := ask(h, "POST", "/", "", "Sec-Fetch-Site", "cross-site", "Origin", "https://console.example.org"); w.Code != 204 {
+	if w := ask(h, "POST", "/", "", "Sec-Fetch-Site", "cross-site", "Origin",
+		"https://console.example.org"); w.Code != 204 {
 		t.Errorf("a trusted origin got %d", w.Code)
 	}
 	if _, err := httpx.CrossOrigin(nil, "console.example.org"); err == nil {

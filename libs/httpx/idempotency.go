@@ -42,7 +42,8 @@ func ParseIdempotency(r *http.Request, principal string, body []byte) (*Idempote
 		key = key[1 : len(key)-1]
 	}
 	if len(given) > 1 || !validKey(key) {
-		return nil, NewProblem(http.StatusBadRequest, "The Idempotency-Key is not one of 1 to 255 visible ASCII characters. Send one, for example a UUID, and the same one when you repeat the request.")
+		return nil, NewProblem(http.StatusBadRequest, "The Idempotency-Key is not one of 1 to 255 visible ASCII "+
+			"characters. Send one, for example a UUID, and the same one when you repeat the request.")
 	}
 	return &Idempotency{Principal: principal, Route: routeKey(r), Key: key, BodyHash: sha256.Sum256(body)}, nil
 }
@@ -71,7 +72,8 @@ func (i *Idempotency) Same(bodyHash []byte) error {
 	if subtle.ConstantTimeCompare(i.BodyHash[:], bodyHash) == 1 {
 		return nil
 	}
-	return NewProblem(http.StatusConflict, "This Idempotency-Key came before with another body. Send what you sent then, or use a new key for a new request.")
+	return NewProblem(http.StatusConflict, "This Idempotency-Key came before with another body. Send what you sent "+
+		"then, or use a new key for a new request.")
 }
 
 // Write answers, and says in a header when that is a repetition.

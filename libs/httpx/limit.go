@@ -48,7 +48,8 @@ func (l *Limiter) Check(r *http.Request) error {
 	}
 	reservation.CancelAt(now)
 	seconds := int64(math.Ceil(min(wait, time.Hour).Seconds()))
-	p := NewProblem(http.StatusTooManyRequests, "More requests came than the %g a second agreed. Wait %d s, then send again.", float64(l.rate), seconds)
+	p := NewProblem(http.StatusTooManyRequests, "More requests came than the %g a second agreed. Wait %d s, then "+
+		"send again.", float64(l.rate), seconds)
 	p.Header = http.Header{"Retry-After": {strconv.FormatInt(seconds, 10)}}
 	return p
 }

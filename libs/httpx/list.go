@@ -29,7 +29,8 @@ func ParsePage(query url.Values, keys, usual, most int) (Page, error) {
 	if given := query.Get("limit"); given != "" {
 		limit, err := strconv.Atoi(given)
 		if err != nil || limit < 1 {
-			return Page{}, NewProblem(http.StatusBadRequest, "The limit is not a number above 0. Use for example limit=%d; at most %d are given at once.", usual, most)
+			return Page{}, NewProblem(http.StatusBadRequest, "The limit is not a number above 0. Use for example "+
+				"limit=%d; at most %d are given at once.", usual, most)
 		}
 		page.Limit = limit
 	}
@@ -73,7 +74,8 @@ func DecodeCursor(cursor string, keys int) ([]string, error) {
 		err = json.Unmarshal(text, &key)
 	}
 	if err != nil || len(key) != keys {
-		return nil, NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
+		return nil, NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the "+
+			"page before, or leave it out to begin anew.")
 	}
 	return key, nil
 }

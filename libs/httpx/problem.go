@@ -111,7 +111,8 @@ func (p *Problem) UnmarshalJSON(text []byte) error {
 	}
 	status, _ := members["status"].(float64)
 	delete(members, "status")
-	*p = Problem{Type: take("type"), Title: take("title"), Status: int(status), Detail: take("detail"), Instance: take("instance")}
+	*p = Problem{Type: take("type"), Title: take("title"), Status: int(status), Detail: take("detail"),
+		Instance: take("instance")}
 	if len(members) > 0 {
 		p.Extensions = members
 	}
@@ -150,12 +151,14 @@ func (m *Mux) problemOf(ctx context.Context, err error, route string) *Problem {
 	var p *Problem
 	if errors.As(err, &p) {
 		if p.Status >= 500 {
-			m.log.LogAttrs(ctx, slog.LevelError, "request could not be answered", slog.String("http.route", route), slog.Any("error", err))
+			m.log.LogAttrs(ctx, slog.LevelError, "request could not be answered", slog.String("http.route", route),
+				slog.Any("error", err))
 		}
 		return p
 	}
 	if ctx.Err() != nil && errors.Is(err, context.Canceled) {
-		return NewProblem(499, "The request was given up before it was answered. Send it again with the same Idempotency-Key.")
+		return NewProblem(499, "The request was given up before it was answered. Send it again with the same "+
+			"Idempotency-Key.")
 	}
 	m.log.LogAttrs(ctx, slog.LevelError, "request failed", slog.String("http.route", route), slog.Any("error", err))
 	return NewProblem(http.StatusInternalServerError, detail500)

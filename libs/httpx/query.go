@@ -11,7 +11,8 @@ func OnlyQuery(next Handler, names ...string) Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		for name := range r.URL.Query() {
 			if !slices.Contains(names, name) {
-				return NewProblem(http.StatusBadRequest, "The URL carries a parameter that is not taken there. A reason for looking goes in the header Access-Reason, everything else in the body.")
+				return NewProblem(http.StatusBadRequest, "The URL carries a parameter that is not taken there. A "+
+					"reason for looking goes in the header Access-Reason, everything else in the body.")
 			}
 		}
 		return next(w, r)

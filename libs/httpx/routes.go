@@ -21,12 +21,14 @@ func Register[R Route](mux *Mux, promised []R, handlers map[string]Handler, arou
 	var wrong []error
 	for _, route := range promised {
 		if handlers[route.Mux()] == nil {
-			wrong = append(wrong, fmt.Errorf("the route table promises %s, which has no handler: add one, or take the route out of the table", route.Mux()))
+			wrong = append(wrong, fmt.Errorf("the route table promises %s, which has no handler: add one, or take "+
+				"the route out of the table", route.Mux()))
 		}
 		delete(unpromised, route.Mux())
 	}
 	for _, pattern := range slices.Sorted(maps.Keys(unpromised)) {
-		wrong = append(wrong, fmt.Errorf("the handler of %s answers nobody: the route table of this service does not name it", pattern))
+		wrong = append(wrong, fmt.Errorf("the handler of %s answers nobody: the route table of this service does not "+
+			"name it", pattern))
 	}
 	if len(wrong) > 0 {
 		return errors.Join(wrong...)

@@ -29,7 +29,8 @@ func TestARouteIsServedAsItWasPromised(t *testing.T) {
 			return next(w, r)
 		}
 	}
-	if err := httpx.Register(mux, []promised{"GET /a/{id}"}, map[string]httpx.Handler{"GET /a/{id}": answers("here")}, around); err != nil {
+	if err := httpx.Register(mux, []promised{"GET /a/{id}"}, map[string]httpx.Handler{"GET /a/{id}": answers("here")},
+		around); err != nil {
 		t.Fatal(err)
 	}
 	w := httptest.NewRecorder()
@@ -47,7 +48,8 @@ func TestARouteWithoutAHandlerAndAHandlerWithoutARouteAreRefused(t *testing.T) {
 	if err == nil {
 		t.Fatal("it was taken")
 	}
-	for _, named := range []string{"GET /b, which has no handler", "GET /c, which has no handler", "POST /d answers nobody"} {
+	for _, named := range []string{"GET /b, which has no handler", "GET /c, which has no handler",
+		"POST /d answers nobody"} {
 		if !strings.Contains(err.Error(), named) {
 			t.Errorf("%q does not say %q", err, named)
 		}

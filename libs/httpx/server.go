@@ -68,7 +68,8 @@ func stop(ctx context.Context, srv *http.Server, ln net.Listener, drain time.Dur
 	err := srv.Shutdown(ctx)
 	if errors.Is(err, context.DeadlineExceeded) {
 		_ = srv.Close()
-		return fmt.Errorf("stopping server on %s: requests were still under way after %s and were cut off", ln.Addr(), drain)
+		return fmt.Errorf("stopping server on %s: requests were still under way after %s and were cut off", ln.Addr(),
+			drain)
 	}
 	if err != nil {
 		return fmt.Errorf("stopping server on %s: %w", ln.Addr(), err)
@@ -86,7 +87,8 @@ func CrossOrigin(h http.Handler, origins ...string) (http.Handler, error) {
 		}
 	}
 	protection.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		WriteProblem(w, r, NewProblem(http.StatusForbidden, "This came from another site. Open the page here and send it from there."))
+		WriteProblem(w, r, NewProblem(http.StatusForbidden, "This came from another site. Open the page here and "+
+			"send it from there."))
 	}))
 	return protection.Handler(h), nil
 }

@@ -1,8 +1,9 @@
 // Package ics writes the calendar of one worker for their own calendar program, as RFC 5545 says.
 //
-// In: appointments, each as an alias and a time; nothing else can be given. Out: the text. A calendar is read by a token
-// that opens nothing else, is kept as its hash alone, and is shown once. Programs keep what they read for hours, so that a
-// calendar never tells anybody anything: what is cancelled stays in it as cancelled, and whoever must be told is told.
+// In: appointments, each as an alias and a time; nothing else can be given. Out: the text. A calendar is read by a
+// token that opens nothing else, is kept as its hash alone, and is shown once. Programs keep what they read for hours,
+// so that a calendar never tells anybody anything: what is cancelled stays in it as cancelled, and whoever must be
+// told is told.
 package ics
 
 import (

@@ -133,7 +133,9 @@ func (f *Folder) Private(holder string) (*Private, error) {
 	}
 	var p Private
 	if json.Unmarshal(content, &p) != nil || p.Holder != holder || len(p.Signing) != ed25519.SeedSize {
-		return nil, fmt.Errorf("%s is not a key file of %s; footbridge keys new makes one where there is none", path, holder) // the cause may quote a key
+		// the cause may quote a key
+		return nil, fmt.Errorf("%s is not a key file of %s; footbridge keys new makes one where there is none", path,
+			holder)
 	}
 	return &p, nil
 }
@@ -172,11 +174,13 @@ func readList(path string) (*List, error) {
 		return nil, fmt.Errorf("reading the list of public keys %s: %w", path, err)
 	}
 	if raw, err := hex.DecodeString(list.Opaque); err != nil || len(raw) < opaqueBytes {
-		return nil, fmt.Errorf("reading the list of public keys %s: \"opaque\" is not %d bytes in hexadecimal", path, opaqueBytes)
+		return nil, fmt.Errorf("reading the list of public keys %s: \"opaque\" is not %d bytes in hexadecimal", path,
+			opaqueBytes)
 	}
 	for _, e := range list.Keys {
 		if e.Holder == "" || len(e.Signing) != ed25519.PublicKeySize || e.ID != principal.KeyID(e.Signing) {
-			return nil, fmt.Errorf("reading the list of public keys %s: the entry %q of %q is not whole", path, e.ID, e.Holder)
+			return nil, fmt.Errorf("reading the list of public keys %s: the entry %q of %q is not whole", path, e.ID,
+				e.Holder)
 		}
 	}
 	return &list, nil

@@ -81,9 +81,11 @@ func New(cfg Config) (*Sender, error) {
 	if cfg.Patience <= 0 {
 		cfg.Patience = 5 * time.Second
 	}
-	s := &Sender{cfg: cfg, http: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: cfg.Patience, MostBytes: 4 << 10})}
+	s := &Sender{cfg: cfg, http: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: cfg.Patience,
+		MostBytes: 4 << 10})}
 	if len(cfg.Secret) > 0 && len(cfg.Secret) < shortestSecret {
-		return nil, fmt.Errorf("the secret that signs webhooks has %d bytes; give it at least %d", len(cfg.Secret), shortestSecret)
+		return nil, fmt.Errorf("the secret that signs webhooks has %d bytes; give it at least %d", len(cfg.Secret),
+			shortestSecret)
 	}
 	if cfg.SMTP == "" {
 		return s, nil
@@ -165,14 +167,16 @@ func (s *Sender) mailOptions() []mail.Option {
 	}
 	if user := s.smtp.User; user != nil {
 		password, _ := user.Password()
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover), mail.WithUsername(user.Username()), mail.WithPassword(password))
+		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover),
+			mail.WithUsername(user.Username()), mail.WithPassword(password))
 	}
 	return options
 }
 
 // post sends a webhook as https://www.standardwebhooks.com says: the signature is over id, time and body.
 func (s *Sender) post(ctx context.Context, to string, m Message) error {
-	body, err := json.Marshal(map[string]any{"type": m.Type, "timestamp": m.At.UTC().Format(time.RFC3339), "data": m.Data})
+	body, err := json.Marshal(map[string]any{"type": m.Type, "timestamp": m.At.UTC().Format(time.RFC3339),
+		"data": m.Data})
 	if err != nil {
 		return fmt.Errorf("writing a webhook: %w", err)
 	}

@@ -19,7 +19,8 @@ import (
 
 var (
 	secret  = []byte("a secret of more than twenty-four bytes")
-	message = notify.Message{ID: "0193a000-0000-7000-8000-000000000001", Subject: "Something waits", Text: "Look at it: https://example.org/1", Type: "help.page",
+	message = notify.Message{ID: "0193a000-0000-7000-8000-000000000001", Subject: "Something waits",
+		Text: "Look at it: https://example.org/1", Type: "help.page",
 		Data: map[string]string{"help": "1"}, At: time.Unix(1_700_000_000, 0)}
 )
 
@@ -37,7 +38,8 @@ func TestAWebhookIsSignedOverIdTimeAndBody(t *testing.T) {
 	took := false
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
-		took = r.Header.Get("Webhook-Signature") == "v1,"+notify.Sign(secret, r.Header.Get("Webhook-Id"), r.Header.Get("Webhook-Timestamp"), body) &&
+		took = r.Header.Get("Webhook-Signature") == "v1,"+notify.Sign(secret, r.Header.Get("Webhook-Id"),
+			r.Header.Get("Webhook-Timestamp"), body) &&
 			r.Header.Get("Webhook-Id") == message.ID && strings.Contains(string(body), `"help":"1"`)
 		w.WriteHeader(http.StatusNoContent)
 	}))
@@ -77,11 +79,13 @@ func TestAChannelThatIsNotSetUpSaysSo(t *testing.T) {
 	t.Parallel()
 	s := sender(t, notify.Config{})
 	for _, channel := range []string{notify.Email, notify.Webhook, notify.Log, "pigeon"} {
-		if err := s.Send(t.Context(), channel, "a@example.org", message); !errors.Is(err, notify.ErrNoChannel) || s.Has(channel) {
+		if err := s.Send(t.Context(), channel, "a@example.org", message); !errors.Is(err, notify.ErrNoChannel) ||
+			s.Has(channel) {
 			t.Errorf("%s: %v", channel, err)
 		}
 	}
-	for _, cfg := range []notify.Config{{SMTP: "example.org:25"}, {SMTP: "smtp://example.org"}, {Secret: []byte("short")}} {
+	for _, cfg := range []notify.Config{{SMTP: "example.org:25"}, {SMTP: "smtp://example.org"},
+		{Secret: []byte("short")}} {
 		if _, err := notify.New(cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}
@@ -93,7 +97,8 @@ func TestTheAnswerToTheDataDecides(t *testing.T) {
 	t.Parallel()
 	for refuses, want := range map[bool]bool{false: true, true: false} {
 		taken := make(chan string, 1)
-		s := sender(t, notify.Config{SMTP: "smtp://" + mailServer(t, refuses, taken), From: "footbridge@example.org", Patience: 20 * time.Second})
+		s := sender(t, notify.Config{SMTP: "smtp://" + mailServer(t, refuses, taken), From: "footbridge@example.org",
+			Patience: 20 * time.Second})
 		err := s.Send(t.Context(), notify.Email, "duty@example.org", message)
 		if (err == nil) != want {
 			t.Errorf("refuses %v: %v", refuses, err)

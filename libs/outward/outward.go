@@ -26,7 +26,8 @@ import (
 // Errors say why nothing was sent. They name the address, so that the operator can allow it; callers outside do not
 // see them.
 var (
-	ErrInside    = errors.New("the address leads inside a private or reserved network; an operator can allow it with FOOTBRIDGE_OUTWARD_ALLOW")
+	ErrInside = errors.New("the address leads inside a private or reserved network; an operator can allow it with " +
+		"FOOTBRIDGE_OUTWARD_ALLOW")
 	ErrScheme    = errors.New("only http and https addresses are fetched")
 	ErrPassword  = errors.New("an address with a user name or password in it is not fetched; give it without")
 	ErrDowngrade = errors.New("it redirects from https to http")

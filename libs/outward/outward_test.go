@@ -19,21 +19,27 @@ import (
 func TestOnlyPublicAddressesAreConnectedTo(t *testing.T) {
 	t.Parallel()
 	inside := []string{
-		"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.8.8.8", "169.254.169.254", "172.16.0.1",
-		"172.31.255.255", "192.0.0.8", "192.0.2.7", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255", "198.51.100.4",
+		"0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.254", "127.0.0.1", "127.8.8.8", "169.254.169.254",
+		"172.16.0.1",
+		"172.31.255.255", "192.0.0.8", "192.0.2.7", "192.88.99.1", "192.168.1.1", "198.18.0.1", "198.19.255.255",
+		"198.51.100.4",
 		"203.0.113.9", "224.0.0.1", "239.255.255.250", "240.0.0.1", "255.255.255.255",
-		"[::]", "[::1]", "[fe80::1]", "[fe80::1%25eth0]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[2001:db8::1]", "[3fff::1]",
+		"[::]", "[::1]", "[fe80::1]", "[fe80::1%25eth0]", "[fc00::1]", "[fd00:ec2::254]", "[ff02::1]", "[2001:db8::1]",
+		"[3fff::1]",
 		"[2001:10::1]", "[5f00::1]", "[100::1]", "[4000::1]",
-		"[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::127.0.0.1]", "[::10.1.2.3]", "[64:ff9b::127.0.0.1]", "[64:ff9b::a9fe:a9fe]",
+		"[::ffff:127.0.0.1]", "[::ffff:10.0.0.1]", "[::127.0.0.1]", "[::10.1.2.3]", "[64:ff9b::127.0.0.1]",
+		"[64:ff9b::a9fe:a9fe]",
 		"[64:ff9b:1::10.0.0.1]", "[2002:7f00:1::]", "[2002:a00:1::1]", "[2002:c0a8:101::]",
-		"[2001:0:7f00:1:0:0:f7f7:f7f7]", "[2001:0:808:808::f5ff:fffe]", "[2a00::5efe:10.0.0.1]", "[2a00::200:5efe:127.0.0.1]",
+		"[2001:0:7f00:1:0:0:f7f7:f7f7]", "[2001:0:808:808::f5ff:fffe]", "[2a00::5efe:10.0.0.1]",
+		"[2a00::200:5efe:127.0.0.1]",
 	}
 	for _, host := range inside {
 		if err := outward.Judge(host+":443", nil); !errors.Is(err, outward.ErrInside) {
 			t.Errorf("%s: %v, want it refused", host, err)
 		}
 	}
-	for _, host := range []string{"8.8.8.8", "100.63.255.255", "172.32.0.1", "192.0.1.1", "198.20.0.1", "223.255.255.255", "[2a00:1450::1]",
+	for _, host := range []string{"8.8.8.8", "100.63.255.255", "172.32.0.1", "192.0.1.1", "198.20.0.1",
+		"223.255.255.255", "[2a00:1450::1]",
 		"[2600::1]", "[::ffff:8.8.8.8]", "[64:ff9b::808:808]", "[2002:808:808::1]"} {
 		if err := outward.Judge(host+":80", nil); err != nil {
 			t.Errorf("%s: %v, want it allowed", host, err)
@@ -52,7 +58,11 @@ func TestOnlyPublicAddressesAreConnectedTo(t *testing.T) {
 func serve(t *testing.T, h http.HandlerFunc) (address string, came *atomic.Int32) {
 	t.Helper()
 	came = &atomic.Int32{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { came.Add(1); h(w, r) }))
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		came.Add(1)
+		h(w, r)
+	}))
 	t.Cleanup(server.Close)
 	return server.URL, came
 }
@@ -78,7 +88,8 @@ func TestNamesAndSpellingsOfTheLoopbackAddressAreRefused(t *testing.T) {
 	t.Parallel()
 	address, came := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "secret") })
 	port := address[strings.LastIndexByte(address, ':'):]
-	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST.", "[::ffff:127.0.0.1]", "127.1", "2130706433", "0x7f.1", "0"} {
+	for _, host := range []string{"127.0.0.1", "localhost", "LOCALHOST.", "[::ffff:127.0.0.1]", "127.1", "2130706433",
+		"0x7f.1", "0"} {
 		if _, body, err := get(t, outward.Config{}, "http://"+host+port); err == nil {
 			t.Errorf("%s: reached, answered %q", host, body)
 		}
@@ -118,11 +129,13 @@ func TestRedirectsAreFewAndOnlyFollowedWhereAsked(t *testing.T) {
 		}
 		http.Redirect(w, r, "/again", http.StatusFound)
 	})
-	if response, _, err := get(t, outward.Config{Allow: loopback}, round); err != nil || response.StatusCode != http.StatusFound {
+	if response, _, err := get(t, outward.Config{Allow: loopback}, round); err != nil ||
+		response.StatusCode != http.StatusFound {
 		t.Errorf("without redirects: %v", err)
 	}
 	came.Store(0)
-	if _, _, err := get(t, outward.Config{Allow: loopback, Redirects: 3}, round); !errors.Is(err, outward.ErrRedirects) {
+	if _, _, err := get(t, outward.Config{Allow: loopback, Redirects: 3}, round); !errors.Is(err,
+		outward.ErrRedirects) {
 		t.Errorf("a circle: %v", err)
 	}
 	if came.Load() != 4 {
@@ -133,7 +146,10 @@ func TestRedirectsAreFewAndOnlyFollowedWhereAsked(t *testing.T) {
 func TestAnHTTPSAddressNeverLeadsToHTTP(t *testing.T) {
 	t.Parallel()
 	plain, came := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "in clear") })
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, plain, http.StatusFound) }))
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter,
+		r *http.Request) {
+		http.Redirect(w, r, plain, http.StatusFound)
+	}))
 	t.Cleanup(secure.Close)
 	client := outward.NewClient(outward.Config{Allow: loopback, Redirects: 3})
 	client.Transport = secure.Client().Transport // trusts the test's certificate; what is tried here is the redirect
@@ -151,7 +167,10 @@ func TestAnHTTPSAddressNeverLeadsToHTTP(t *testing.T) {
 
 func TestAnAnswerIsBoundedAndNothingIsUnpacked(t *testing.T) {
 	t.Parallel()
-	long, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(bytes.Repeat([]byte("x"), 5000)) })
+	long, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = w.Write(bytes.Repeat([]byte("x"), 5000))
+	})
 	for most, wantErr := range map[int64]error{4999: outward.ErrTooLarge, 5000: nil} {
 		_, body, err := get(t, outward.Config{Allow: loopback, MostBytes: most}, long)
 		if !errors.Is(err, wantErr) || int64(len(body)) != most {
@@ -177,7 +196,8 @@ func TestNoPasswordAndNoProxyGoesAlong(t *testing.T) {
 		t.Errorf("a proxy of the environment is used: %v", err)
 	}
 	came.Store(0)
-	if _, _, err := get(t, outward.Config{Allow: loopback}, strings.Replace(address, "://", "://user:word@", 1)); !errors.Is(err, outward.ErrPassword) || came.Load() != 0 {
+	if _, _, err := get(t, outward.Config{Allow: loopback}, strings.Replace(address, "://", "://user:word@",
+		1)); !errors.Is(err, outward.ErrPassword) || came.Load() != 0 {
 		t.Errorf("with a password: %v", err)
 	}
 }

@@ -117,7 +117,8 @@ type InUse struct {
 func (l *Limiter) InUse() InUse {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return InUse{Beginning: l.beginning.Len(), Admitted: l.admitted, Idle: l.idle.Len(), Bytes: l.bytes, Waiting: l.waiting.Len()}
+	return InUse{Beginning: l.beginning.Len(), Admitted: l.admitted, Idle: l.idle.Len(), Bytes: l.bytes,
+		Waiting: l.waiting.Len()}
 }
 
 // Refuse counts a refusal that whoever serves the connections decided.

@@ -175,13 +175,14 @@ func TestAThousandIdleConnectionsOfOneHostShutNobodyOut(t *testing.T) {
 func TestTheOldestIdleConnectionMakesWayAndABusyOneNever(t *testing.T) {
 	t.Parallel()
 	release, started := make(chan struct{}), make(chan struct{}, 8)
-	st := serve(t, peers.Limits{Connections: 3, PeerConnections: 3, Beginning: 8}, &hl7.Server{Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
-		if strings.Contains(string(frame), "|wait") {
-			started <- struct{}{}
-			<-release
-		}
-		return accept(ctx, frame)
-	}})
+	st := serve(t, peers.Limits{Connections: 3, PeerConnections: 3, Beginning: 8},
+		&hl7.Server{Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
+			if strings.Contains(string(frame), "|wait") {
+				started <- struct{}{}
+				<-release
+			}
+			return accept(ctx, frame)
+		}})
 	busy := st.from(2).ask("wait", 0)
 	<-started
 	oldest := st.from(3).ask("1", 0).answered()
@@ -206,7 +207,8 @@ func TestTheOldestIdleConnectionMakesWayAndABusyOneNever(t *testing.T) {
 func TestHalfFramesNeverTakeMoreThanTheBudget(t *testing.T) {
 	t.Parallel()
 	const budget = 8 << 20
-	st := serve(t, peers.Limits{Connections: 600, PeerConnections: 600, Beginning: 600, Bytes: budget, PeerBytes: budget, SlowAfter: time.Millisecond, SlowRate: 1 << 40},
+	st := serve(t, peers.Limits{Connections: 600, PeerConnections: 600, Beginning: 600, Bytes: budget,
+		PeerBytes: budget, SlowAfter: time.Millisecond, SlowRate: 1 << 40},
 		&hl7.Server{})
 	most := int64(0)
 	var watch sync.WaitGroup
@@ -242,7 +244,8 @@ func TestHalfFramesNeverTakeMoreThanTheBudget(t *testing.T) {
 
 func TestOnePeerHasItsOwnShareOfMemoryOnly(t *testing.T) {
 	t.Parallel()
-	st := serve(t, peers.Limits{Connections: 100, PeerConnections: 100, Bytes: 16 << 20, PeerBytes: 4 << 20, SlowAfter: time.Hour}, &hl7.Server{})
+	st := serve(t, peers.Limits{Connections: 100, PeerConnections: 100, Bytes: 16 << 20, PeerBytes: 4 << 20,
+		SlowAfter: time.Hour}, &hl7.Server{})
 	half := "\x0b" + message("half", 1_000_000)
 	for range 20 {
 		l := st.from(2)
@@ -257,7 +260,8 @@ func TestOnePeerHasItsOwnShareOfMemoryOnly(t *testing.T) {
 
 func TestAnAddressThatManyStandBehindHasTheLimitsOfAll(t *testing.T) {
 	t.Parallel()
-	st := serve(t, peers.Limits{Connections: 8, PeerConnections: 2, Shared: []netip.Prefix{netip.MustParsePrefix("127.0.0.7/32")}}, &hl7.Server{})
+	st := serve(t, peers.Limits{Connections: 8, PeerConnections: 2,
+		Shared: []netip.Prefix{netip.MustParsePrefix("127.0.0.7/32")}}, &hl7.Server{})
 	var behind []*line
 	for i := range 8 {
 		behind = append(behind, st.from(7).ask(fmt.Sprint(i), 0).answered())
@@ -296,17 +300,18 @@ func TestWhatIsAcknowledgedUnderPressureWasHandled(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
 	handled := map[string]int{}
-	st := serve(t, peers.Limits{Connections: 4, PeerConnections: 4, Beginning: 4, Bytes: 2 << 20, PeerBytes: 2 << 20}, &hl7.Server{MaxFrame: 256 << 10,
-		Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
-			m, err := hl7.Parse(frame)
-			if err != nil {
-				return nil, err
-			}
-			mu.Lock()
-			handled[m.ControlID()]++
-			mu.Unlock()
-			return accept(ctx, frame)
-		}})
+	st := serve(t, peers.Limits{Connections: 4, PeerConnections: 4, Beginning: 4, Bytes: 2 << 20, PeerBytes: 2 << 20},
+		&hl7.Server{MaxFrame: 256 << 10,
+			Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
+				m, err := hl7.Parse(frame)
+				if err != nil {
+					return nil, err
+				}
+				mu.Lock()
+				handled[m.ControlID()]++
+				mu.Unlock()
+				return accept(ctx, frame)
+			}})
 	var senders sync.WaitGroup
 	for s := range 16 {
 		senders.Go(func() {
@@ -387,7 +392,8 @@ func certificate(t *testing.T) (server, client *tls.Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"test"}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), DNSNames: []string{"test"},
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
 		t.Fatal(err)
@@ -398,6 +404,7 @@ func certificate(t *testing.T) (server, client *tls.Config) {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	return &tls.Config{MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}},
+	return &tls.Config{MinVersion: tls.VersionTLS12,
+			Certificates: []tls.Certificate{{Certificate: [][]byte{raw}, PrivateKey: key}}},
 		&tls.Config{MinVersion: tls.VersionTLS12, RootCAs: pool, ServerName: "test"}
 }

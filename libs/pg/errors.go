@@ -53,14 +53,16 @@ func IsInfrastructure(err error) bool {
 		return len(pgErr.Code) == 5 && (slices.Contains(infrastructureClasses, pgErr.Code[:2]) ||
 			slices.Contains(infrastructureCodes, pgErr.Code) || isNoPartition(pgErr))
 	}
-	return IsConnectionLost(err) || errors.Is(err, ErrNotNow) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
+	return IsConnectionLost(err) || errors.Is(err, ErrNotNow) || errors.Is(err, context.DeadlineExceeded) ||
+		errors.Is(err, context.Canceled)
 }
 
 // isNoPartition recognises a row for which the day's partition is missing. It shares its code with a check
 // violation, which always names its constraint.
 func isNoPartition(err *pgconn.PgError) bool { return err.Code == "23514" && err.ConstraintName == "" }
 
-// IsNoPartition reports a row for which its day's partition is missing: more days have passed at once than were made ahead.
+// IsNoPartition reports a row for which its day's partition is missing: more days have passed at once than were made
+// ahead.
 func IsNoPartition(err error) bool {
 	var pgErr *pgconn.PgError
 	return errors.As(err, &pgErr) && isNoPartition(pgErr)
@@ -74,11 +76,13 @@ func IsConnectionLost(err error) bool {
 	}
 	var pgErr *pgconn.PgError
 	if errors.As(err, &pgErr) {
-		return pgErr.Code[:min(2, len(pgErr.Code))] == "08" || slices.Contains([]string{"57P01", "57P02", "57P03", "25P03"}, pgErr.Code)
+		return pgErr.Code[:min(2, len(pgErr.Code))] == "08" ||
+			slices.Contains([]string{"57P01", "57P02", "57P03", "25P03"}, pgErr.Code)
 	}
 	var netErr net.Error
 	var connect *pgconn.ConnectError
-	return (errors.As(err, &netErr) && !isContext(err)) || errors.As(err, &connect) || pgconn.SafeToRetry(err) && !isContext(err) ||
+	return (errors.As(err, &netErr) && !isContext(err)) || errors.As(err, &connect) || pgconn.SafeToRetry(err) &&
+		!isContext(err) ||
 		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, net.ErrClosed) ||
 		errors.Is(err, puddle.ErrClosedPool)
 }

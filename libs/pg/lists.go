@@ -7,8 +7,9 @@ import (
 	"github.com/jackc/pgx/v5/pgtype"
 )
 
-// listCodec also sends a list of strings at once: without this, pgx asks for a way to encode each of them by its type, and
-// lets the buffer of a list grow from nothing, which took a tenth of a busy service's time. What is sent is the same.
+// listCodec also sends a list of strings at once: without this, pgx asks for a way to encode each of them by its type,
+// and lets the buffer of a list grow from nothing, which took a tenth of a busy service's time. What is sent is the
+// same.
 type listCodec struct {
 	*pgtype.ArrayCodec
 	encode func(text string, buf []byte) ([]byte, error)
@@ -27,8 +28,8 @@ type listOfTexts struct {
 	encode  func(text string, buf []byte) ([]byte, error)
 }
 
-// Encode is pgtype.EncodePlan's: one dimension, no nulls, the elements' type, how many, counted from 1, and each with its
-// length. A nil list is null.
+// Encode is pgtype.EncodePlan's: one dimension, no nulls, the elements' type, how many, counted from 1, and each with
+// its length. A nil list is null.
 func (l listOfTexts) Encode(value any, buf []byte) (_ []byte, err error) {
 	texts := value.([]string)
 	if texts == nil {

@@ -66,7 +66,8 @@ func Migrate(ctx context.Context, rawURL, service string, sets ...MigrationSet) 
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if err := becomeOwner(ctx, conn, service); err != nil {
-		return fmt.Errorf("migrating %s in %s (with an administrator's URL, or one of a member of %s?): %w", service, where(rawURL), Owner(service), err)
+		return fmt.Errorf("migrating %s in %s (with an administrator's URL, or one of a member of %s?): %w", service,
+			where(rawURL), Owner(service), err)
 	}
 	if err := migrate(ctx, conn, service, sets); err != nil {
 		return fmt.Errorf("migrating %s in %s: %w", service, where(rawURL), err)
@@ -76,7 +77,8 @@ func Migrate(ctx context.Context, rawURL, service string, sets ...MigrationSet) 
 
 // becomeOwner makes a session the owner's, whose statements find the service's schema and nothing else.
 func becomeOwner(ctx context.Context, conn *pgx.Conn, service string) error {
-	_, err := conn.Exec(ctx, `set role `+quote(Owner(service))+`; set search_path = `+quote(service)+`; set idle_in_transaction_session_timeout = 0`)
+	_, err := conn.Exec(ctx, `set role `+quote(Owner(service))+`; set search_path = `+quote(service)+
+		`; set idle_in_transaction_session_timeout = 0`)
 	return err
 }
 
@@ -134,7 +136,8 @@ func judgeAhead(ctx context.Context, versions []SchemaVersion) error {
 	for _, v := range versions {
 		if len(v.Breaking) > 0 {
 			return fmt.Errorf("%w: set %q is at %d (breaking: %v) and this binary knows %d; run the newer release, "+
-				"or restore the database from before its migration", ErrBreaking, v.Set, v.Database, v.Breaking, v.Binary)
+				"or restore the database from before its migration", ErrBreaking, v.Set, v.Database, v.Breaking,
+				v.Binary)
 		}
 		if len(v.Unknown) > 0 {
 			slog.WarnContext(ctx, "the database is ahead of this release; going on, its migrations are not breaking",
@@ -177,10 +180,14 @@ func isTaken(err error) bool {
 	return errors.As(err, &pgErr) && slices.Contains([]string{"55P03", "23505", "42P07"}, pgErr.Code)
 }
 
-func apply(ctx context.Context, conn *pgx.Conn, service string, sets []MigrationSet, versions []SchemaVersion, rights rights) error {
+func apply(ctx context.Context, conn *pgx.Conn, service string, sets []MigrationSet, versions []SchemaVersion,
+	rights rights) error {
 	conf := conn.Config().Copy()
 	conf.RuntimeParams["lock_timeout"] = "10s" // a migration that waits for a lock makes everybody behind it wait
-	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error { return becomeOwner(ctx, conn, service) }))
+	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context,
+		conn *pgx.Conn) error {
+		return becomeOwner(ctx, conn, service)
+	}))
 	defer db.Close()
 	if _, err := db.ExecContext(ctx, `create table if not exists migration_breaking (
 		migration_set text not null, version bigint not null, primary key (migration_set, version))`); err != nil {
@@ -211,7 +218,8 @@ func applySet(ctx context.Context, db *sql.DB, set MigrationSet, pending []int64
 		if !files.breaking[v] {
 			continue
 		}
-		if _, err := db.ExecContext(ctx, `insert into migration_breaking values ($1, $2) on conflict do nothing`, set.Name, v); err != nil {
+		if _, err := db.ExecContext(ctx, `insert into migration_breaking values ($1, $2) on conflict do nothing`,
+			set.Name, v); err != nil {
 			return err
 		}
 	}
@@ -247,7 +255,8 @@ func schemaVersions(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) ([
 // appliedVersions returns, for each set, the applied versions and whether each is breaking.
 func appliedVersions(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) (map[string]map[int64]bool, error) {
 	rows, err := conn.Query(ctx, `select relname::text from pg_class c
-		where relnamespace = to_regnamespace(quote_ident(current_schema())) and relname like any (array['goose\_%', 'migration\_breaking'])`)
+		where relnamespace = to_regnamespace(quote_ident(current_schema()))
+		and relname like any (array['goose\_%', 'migration\_breaking'])`)
 	if err != nil {
 		return nil, err
 	}
@@ -260,7 +269,8 @@ func appliedVersions(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) (
 		if !slices.Contains(tables, set.table()) {
 			continue
 		}
-		if applied[set.Name], err = appliedOf(ctx, conn, set, slices.Contains(tables, "migration_breaking")); err != nil {
+		if applied[set.Name], err = appliedOf(ctx, conn, set,
+			slices.Contains(tables, "migration_breaking")); err != nil {
 			return nil, err
 		}
 	}
@@ -268,9 +278,11 @@ func appliedVersions(ctx context.Context, conn *pgx.Conn, sets []MigrationSet) (
 }
 
 func appliedOf(ctx context.Context, conn *pgx.Conn, set MigrationSet, breaking bool) (map[int64]bool, error) {
-	query := `select version_id, false from ` + quote(set.table()) + ` where version_id > 0 and is_applied and $1::text is not null`
+	query := `select version_id, false from ` + quote(set.table()) +
+		` where version_id > 0 and is_applied and $1::text is not null`
 	if breaking {
-		query = `select version_id, exists (select from migration_breaking b where b.migration_set = $1 and b.version = version_id)
+		query = `select version_id, exists (select from migration_breaking b where b.migration_set = $1
+			and b.version = version_id)
 			from ` + quote(set.table()) + ` where version_id > 0 and is_applied`
 	}
 	rows, err := conn.Query(ctx, query, set.Name)

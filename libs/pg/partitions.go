@@ -38,7 +38,8 @@ type ensuredDay struct {
 // outbox_20261120. The table is named without a schema. The schema's owner does it, by its function make_day. Any
 // number of processes may do it at once; days this process has already seen cost nothing. Each lock is waited for at
 // most two seconds; else an error is returned that IsInfrastructure: try again.
-func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, first, last time.Time) error {
+func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, first,
+	last time.Time) error {
 	for day := utcDay(first); !day.After(utcDay(last)); day = day.AddDate(0, 0, 1) {
 		key := ensuredDay{weak.Make(pool), table, dayName(day)}
 		if _, seen := ensured.Load(key); seen {
@@ -58,9 +59,11 @@ func EnsureDayPartitions(ctx context.Context, pool *pgxpool.Pool, table string, 
 
 // DropDayPartitionsBefore drops the partitions of all days before the UTC day of keep and returns how many it dropped.
 // The schema's owner does it, by its function drop_day, which refuses to drop what is not settled, whatever the clock
-// says, and what is young by the database's own clock, whatever keep is: such days stay, the others are dropped, and the error is ErrUnresolved. Each drop waits at most two seconds for
-// its lock and else returns an error that IsInfrastructure.
-func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind, keep time.Time) (int, error) {
+// says, and what is young by the database's own clock, whatever keep is: such days stay, the others are dropped, and
+// the error is ErrUnresolved. Each drop waits at most two seconds for its lock and else returns an error that
+// IsInfrastructure.
+func DropDayPartitionsBefore(ctx context.Context, pool *pgxpool.Pool, table string, _ PartitionKind,
+	keep time.Time) (int, error) {
 	days, err := partitionDays(ctx, pool, table)
 	if err != nil {
 		return 0, fmt.Errorf("listing partitions of %s: %w", table, err)

@@ -37,7 +37,8 @@ const idleInTransaction = 15 * time.Second
 type OpenConfig struct {
 	// Service is the schema that the role's search_path must name, and the application_name. Empty: not checked.
 	Service string
-	// ByIndex lets the statements of a login without a schema of its own, the sentinel's, go by index as a service's do.
+	// ByIndex lets the statements of a login without a schema of its own, the sentinel's, go by index as a service's
+	// do.
 	ByIndex bool
 	// MaxConns bounds the pool (10); MinConns are kept open even when idle (0).
 	MaxConns, MinConns int
@@ -70,7 +71,8 @@ func Open(ctx context.Context, rawURL string, cfg OpenConfig) (*pgxpool.Pool, er
 func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 	conf, err := pgxpool.ParseConfig(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w", where(rawURL), err)
+		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w",
+			where(rawURL), err)
 	}
 	conf.MaxConns = int32(cmp.Or(cfg.MaxConns, 10))
 	conf.MinConns = int32(cfg.MinConns)
@@ -92,9 +94,10 @@ func poolConfig(rawURL string, cfg OpenConfig) (*pgxpool.Config, error) {
 // (measured on intake: the first round trip of a single message grew from 2 ms to 18 ms over 20,000 messages). None
 // is long enough for compiling to pay.
 //
-// One plan by index is as good as another, so that they are made once: else PostgreSQL plans a statement again each time
-// that it finds few keys in an array and reckons that this is worth it, which takes longer than doing it.
-var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off", "jit": "off",
+// One plan by index is as good as another, so that they are made once: else PostgreSQL plans a statement again each
+// time that it finds few keys in an array and reckons that this is worth it, which takes longer than doing it.
+var byIndex = map[string]string{"enable_seqscan": "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	"jit":             "off",
 	"plan_cache_mode": "force_generic_plan"}
 
 func setParams(conf *pgx.ConnConfig, service string, indexed bool) {
@@ -159,11 +162,13 @@ func advise(err error) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &pgErr) && pgErr.Code[:2] == "28":
-		return fmt.Errorf("%w: check user and password in the URL; if the role does not exist yet, run the setup or deploy/postgres/roles.sql", err)
+		return fmt.Errorf("%w: check user and password in the URL; if the role does not exist yet, run the setup or "+
+			"deploy/postgres/roles.sql", err)
 	case errors.As(err, &pgErr) && pgErr.Code == "3D000":
 		return fmt.Errorf("%w: create it (CREATE DATABASE) or correct the last part of the URL", err)
 	case errors.As(err, &pgErr) && pgErr.Code == "53300":
-		return fmt.Errorf("%w: raise max_connections or the login's own limit (alter role … connection limit), or lower FOOTBRIDGE_DATABASE_CONNECTIONS", err)
+		return fmt.Errorf("%w: raise max_connections or the login's own limit (alter role … connection limit), or "+
+			"lower FOOTBRIDGE_DATABASE_CONNECTIONS", err)
 	case unreachable(err):
 		return fmt.Errorf("%w: check that PostgreSQL is running and that host and port in the URL are right", err)
 	}

@@ -48,7 +48,8 @@ func TestOpenRefusesCommitsThatDoNotWaitForTheDisk(t *testing.T) {
 		query.Set("synchronous_commit", "off")
 		u.RawQuery = query.Encode()
 	})
-	if _, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty"}); err == nil || !strings.Contains(err.Error(), "synchronous_commit") {
+	if _, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty"}); err == nil ||
+		!strings.Contains(err.Error(), "synchronous_commit") {
 		t.Fatalf("want an error about synchronous_commit, got %v", err)
 	}
 	pool, err := pg.Open(context.Background(), url, pg.OpenConfig{Service: "hasty", AllowUnsafeCommit: true})
@@ -60,8 +61,10 @@ func TestOpenRefusesCommitsThatDoNotWaitForTheDisk(t *testing.T) {
 
 func TestOpenSaysWhatToDoAndHidesThePassword(t *testing.T) {
 	t.Parallel()
-	_, err := pg.Open(context.Background(), "postgres://footbridge_intake:verysecret@127.0.0.1:1/footbridge", pg.OpenConfig{Service: "intake"})
-	if err == nil || !strings.Contains(err.Error(), "check that PostgreSQL is running") || strings.Contains(err.Error(), "verysecret") {
+	_, err := pg.Open(context.Background(), "postgres://footbridge_intake:verysecret@127.0.0.1:1/footbridge",
+		pg.OpenConfig{Service: "intake"})
+	if err == nil || !strings.Contains(err.Error(), "check that PostgreSQL is running") ||
+		strings.Contains(err.Error(), "verysecret") {
 		t.Fatalf("got %v", err)
 	}
 	if !pg.IsInfrastructure(err) {
@@ -73,7 +76,8 @@ func TestSessionsAreNamedAndBounded(t *testing.T) {
 	t.Parallel()
 	pool := testkit.Database(t, pg.Service{Name: "named"}).Pool("named")
 	var name, idle string
-	if err := pool.QueryRow(context.Background(), `select current_setting('application_name'), current_setting('idle_in_transaction_session_timeout')`).Scan(&name, &idle); err != nil {
+	if err := pool.QueryRow(context.Background(), `select current_setting('application_name'),
+		current_setting('idle_in_transaction_session_timeout')`).Scan(&name, &idle); err != nil {
 		t.Fatal(err)
 	}
 	if name != "footbridge-named" || idle != "15s" {
@@ -84,8 +88,10 @@ func TestSessionsAreNamedAndBounded(t *testing.T) {
 func TestServicesAreWalledOff(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	made := set("own", `create table secret (id int); create view held as select 1 as journey; grant select on held to footbridge_sentinel;`)
-	db := testkit.Database(t, pg.Service{Name: "wall_a", Migrations: []pg.MigrationSet{made}}, pg.Service{Name: "wall_b", Migrations: []pg.MigrationSet{made}})
+	made := set("own", `create table secret (id int); create view held as select 1 as journey; grant select
+		on held to footbridge_sentinel;`)
+	db := testkit.Database(t, pg.Service{Name: "wall_a", Migrations: []pg.MigrationSet{made}},
+		pg.Service{Name: "wall_b", Migrations: []pg.MigrationSet{made}})
 	a, b, sentinel := db.Pool("wall_a"), db.Pool("wall_b"), db.Pool(pg.Sentinel)
 	if _, err := a.Exec(ctx, `insert into secret values (1)`); err != nil {
 		t.Fatal(err)
@@ -105,7 +111,8 @@ func TestServicesAreWalledOff(t *testing.T) {
 			t.Errorf("%s: want insufficient privilege, got %v", name, refused)
 		}
 	}
-	if _, err := sentinel.Exec(ctx, `select journey from wall_a.held union all select journey from wall_b.held`); err != nil {
+	if _, err := sentinel.Exec(ctx,
+		`select journey from wall_a.held union all select journey from wall_b.held`); err != nil {
 		t.Errorf("sentinel reading the views: %v", err)
 	}
 }
@@ -152,13 +159,16 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 	db := testkit.Database(t)
 	admin := db.Admin()
 	role := "managed_" + strings.ToLower(db.Name[8:16])
-	for _, statement := range []string{`create role ` + role + ` login createrole password 'x'`, `grant create on database ` + db.Name + ` to ` + role} {
+	for _, statement := range []string{`create role ` + role + ` login createrole password 'x'`, `grant create
+		on database ` + db.Name + ` to ` + role} {
 		if _, err := admin.Exec(ctx, statement); err != nil {
 			t.Fatal(err)
 		}
 	}
 	t.Cleanup(func() {
-		for _, statement := range []string{`drop owned by footbridge_` + role + `_s_owner, footbridge_` + role + `_s`, `drop role footbridge_` + role + `_s_owner, footbridge_` + role + `_s`, `drop owned by ` + role, `drop role ` + role} {
+		for _, statement := range []string{`drop owned by footbridge_` + role + `_s_owner, footbridge_` + role + `_s`,
+			`drop role footbridge_` + role + `_s_owner, footbridge_` + role + `_s`, `drop owned by ` + role,
+			`drop role ` + role} {
 			if _, err := admin.Exec(ctx, statement); err != nil {
 				t.Errorf("%s: %v", statement, err)
 			}
@@ -171,7 +181,8 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 			t.Fatal(err)
 		}
 		cfg.Password = testkit.Password
-		if _, err := admin.Exec(ctx, `alter role footbridge_`+role+`_s password '`+testkit.Password("footbridge_"+role+"_s")+`'`); err != nil {
+		if _, err := admin.Exec(ctx, `alter role footbridge_`+role+`_s password '`+
+			testkit.Password("footbridge_"+role+"_s")+`'`); err != nil {
 			t.Fatal(err)
 		}
 		if err := pg.Migrate(ctx, rawURL, role+"_s", set("own", `create table if not exists a (i int);`)); err != nil {
@@ -183,11 +194,13 @@ func TestSetupNeedsNoSuperuser(t *testing.T) {
 func TestSetupRefusesBadNamesAndURLs(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{"", "Public", "public", `x"; drop`, "pg_x"} {
-		if _, err := pg.Setup(context.Background(), "postgres://h/d", pg.SetupConfig{Services: []pg.Service{{Name: name}}}); err == nil {
+		if _, err := pg.Setup(context.Background(), "postgres://h/d",
+			pg.SetupConfig{Services: []pg.Service{{Name: name}}}); err == nil {
 			t.Errorf("service %q was taken", name)
 		}
 	}
-	if _, err := pg.Setup(context.Background(), "host=x", pg.SetupConfig{}); err == nil || !strings.Contains(err.Error(), "postgres://") {
+	if _, err := pg.Setup(context.Background(), "host=x", pg.SetupConfig{}); err == nil ||
+		!strings.Contains(err.Error(), "postgres://") {
 		t.Errorf("got %v", err)
 	}
 }
@@ -196,7 +209,8 @@ func TestMigrateByFourAtOnceAppliesOnce(t *testing.T) {
 	t.Parallel()
 	db := testkit.Database(t, pg.Service{Name: "four"})
 	flow := set("flow", `create table a (i int);`, `insert into a values (1);`)
-	own := set("four", `create table b (i int);`, "-- +goose NO TRANSACTION\ncreate index concurrently b_i on b (i);", `insert into b values (1);`)
+	own := set("four", `create table b (i int);`, "-- +goose NO TRANSACTION\ncreate index concurrently b_i on b (i);",
+		`insert into b values (1);`)
 	var wg sync.WaitGroup
 	for range 4 {
 		wg.Go(func() {
@@ -207,7 +221,8 @@ func TestMigrateByFourAtOnceAppliesOnce(t *testing.T) {
 	}
 	wg.Wait()
 	var a, b int
-	if err := db.Pool("four").QueryRow(context.Background(), `select (select count(*) from a), (select count(*) from b)`).Scan(&a, &b); err != nil {
+	if err := db.Pool("four").QueryRow(context.Background(),
+		`select (select count(*) from a), (select count(*) from b)`).Scan(&a, &b); err != nil {
 		t.Fatal(err)
 	}
 	if a != 1 || b != 1 {
@@ -225,7 +240,8 @@ func TestOldBinaryOnNewerDatabase(t *testing.T) {
 		t.Parallel()
 		db := testkit.Database(t, pg.Service{Name: "ahead"})
 		url := db.AdminURL
-		if err := errors.Join(pg.Migrate(ctx, url, "ahead", set("own", first, second)), pg.Migrate(ctx, url, "ahead", set("own", first))); err != nil {
+		if err := errors.Join(pg.Migrate(ctx, url, "ahead", set("own", first, second)),
+			pg.Migrate(ctx, url, "ahead", set("own", first))); err != nil {
 			t.Fatal(err)
 		}
 		versions, err := pg.SchemaVersions(ctx, db.URL("ahead"), set("own", first))
@@ -249,7 +265,8 @@ func TestOldBinaryOnNewerDatabase(t *testing.T) {
 	t.Run("is not refused because of a breaking one that failed", func(t *testing.T) {
 		t.Parallel()
 		url := testkit.Database(t, pg.Service{Name: "ahead"}).AdminURL
-		if err := pg.Migrate(ctx, url, "ahead", set("own", first, "-- footbridge:breaking\nselect no_such_thing();")); err == nil {
+		if err := pg.Migrate(ctx, url, "ahead",
+			set("own", first, "-- footbridge:breaking\nselect no_such_thing();")); err == nil {
 			t.Fatal("the bad migration was taken")
 		}
 		if err := pg.Migrate(ctx, url, "ahead", set("own", first)); err != nil {
@@ -262,7 +279,8 @@ func TestAMigrationOfALowerNumberThatCameLaterIsApplied(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	db := testkit.Database(t, pg.Service{Name: "gapped"})
-	whole := set("own", `create table a (i int);`, `alter table a add column j int;`, `insert into a (i) values (1);`).FS.(fstest.MapFS)
+	whole := set("own", `create table a (i int);`, `alter table a add column j int;`,
+		`insert into a (i) values (1);`).FS.(fstest.MapFS)
 	before := maps.Clone(whole)
 	delete(before, "00002_step.sql")
 	for _, files := range []fstest.MapFS{before, whole, whole} {
@@ -271,7 +289,8 @@ func TestAMigrationOfALowerNumberThatCameLaterIsApplied(t *testing.T) {
 		}
 	}
 	var rows, filled int
-	if err := db.Pool("gapped").QueryRow(ctx, `select count(*), count(j) from a`).Scan(&rows, &filled); err != nil || rows != 1 || filled != 0 {
+	if err := db.Pool("gapped").QueryRow(ctx, `select count(*), count(j) from a`).Scan(&rows, &filled); err != nil ||
+		rows != 1 || filled != 0 {
 		t.Errorf("%d rows, %d filled, %v", rows, filled, err)
 	}
 }
@@ -281,7 +300,8 @@ func TestMigrationNamesAreChecked(t *testing.T) {
 	url := testkit.Database(t, pg.Service{Name: "names"}).AdminURL
 	for _, name := range []string{"1-x.sql", "x.sql", "00000_x.sql", "00001_X.sql"} {
 		bad := pg.MigrationSet{Name: "own", FS: fstest.MapFS{name: {Data: []byte("-- +goose Up\nselect 1;")}}}
-		if err := pg.Migrate(context.Background(), url, "names", bad); err == nil || !strings.Contains(err.Error(), name) {
+		if err := pg.Migrate(context.Background(), url, "names", bad); err == nil ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -307,14 +327,16 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	for range 4 {
 		wg.Go(func() {
 			other := db.Pool("parts") // another pool has another memory, as another process has
-			if err := pg.EnsureDayPartitions(ctx, other, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, -1), last.AddDate(0, 0, 2)); err != nil {
+			if err := pg.EnsureDayPartitions(ctx, other, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, -1),
+				last.AddDate(0, 0, 2)); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
 	for i, at := range []time.Time{day, last, last.Add(time.Millisecond), day.Add(-time.Millisecond)} {
-		if _, err := pool.Exec(ctx, `insert into outbox (id, waits) values ($1, $2)`, clock.NewID(at), i == 0); err != nil {
+		if _, err := pool.Exec(ctx, `insert into outbox (id, waits) values ($1, $2)`, clock.NewID(at),
+			i == 0); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -339,7 +361,8 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	if _, err := pool.Exec(ctx, `update outbox set waits = false`); err != nil {
 		t.Fatal(err)
 	}
-	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 1)); err != nil || dropped != 1 {
+	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "outbox", pg.ByUUIDv7, day.AddDate(0, 0, 1)); err != nil ||
+		dropped != 1 {
 		t.Errorf("dropped %d, %v; want 1", dropped, err)
 	}
 	if err := pg.EnsureDayPartitions(ctx, pool, "outbox", pg.ByUUIDv7, day, day); err != nil {
@@ -351,13 +374,14 @@ func TestDayPartitionsAreMadeAndDroppedByTheOwner(t *testing.T) {
 	if err := pg.EnsureDayPartitions(ctx, pool, "kept", pg.ByUUIDv7, day, day); err != nil {
 		t.Fatal(err)
 	}
-	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err, pg.ErrUnresolved) || dropped != 0 {
+	if dropped, err := pg.DropDayPartitionsBefore(ctx, pool, "kept", pg.ByUUIDv7, day.AddDate(0, 0, 1)); !errors.Is(err,
+		pg.ErrUnresolved) || dropped != 0 {
 		t.Errorf("dropped %d, %v; want a refusal", dropped, err)
 	}
 }
 
-// TestNoLoginHoldsWhatOthersWaitForWithoutEnd: by what a start sets up and by what a DBA runs alike; a site's own values
-// stay, and migrations have no bound.
+// TestNoLoginHoldsWhatOthersWaitForWithoutEnd: by what a start sets up and by what a DBA runs alike; a site's own
+// values stay, and migrations have no bound.
 func TestNoLoginHoldsWhatOthersWaitForWithoutEnd(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
@@ -379,21 +403,26 @@ func TestNoLoginHoldsWhatOthersWaitForWithoutEnd(t *testing.T) {
 			}
 		}
 	}
-	bounds := map[string]string{"statement_timeout": "2min", "lock_timeout": "30s", "idle_in_transaction_session_timeout": "1min"}
-	started := testkit.Database(t, pg.Service{Name: "intake", Migrations: []pg.MigrationSet{set("own", `create table a (i int);`)}})
+	bounds := map[string]string{"statement_timeout": "2min", "lock_timeout": "30s",
+		"idle_in_transaction_session_timeout": "1min"}
+	started := testkit.Database(t, pg.Service{Name: "intake", Migrations: []pg.MigrationSet{set("own", `create table a
+		(i int);`)}})
 	expectBounds("set up at a start", started.URLs["intake"], bounds)
 	expectBounds("set up at a start, the sentinel", started.URLs[pg.Sentinel], bounds)
-	expectBounds("the administrator, who migrates", started.AdminURL, map[string]string{"statement_timeout": "0", "lock_timeout": "0", "idle_in_transaction_session_timeout": "0"})
+	expectBounds("the administrator, who migrates", started.AdminURL, map[string]string{"statement_timeout": "0",
+		"lock_timeout": "0", "idle_in_transaction_session_timeout": "0"})
 
 	// Roles are the cluster's: one that no other test here logs in as.
 	const role = "footbridge_gateway"
 	db := testkit.Database(t)
-	for _, statement := range []string{string(script), `alter role ` + role + ` reset all`, string(script), `alter role ` + role + ` password '` + testkit.Password(role) + `'`} {
+	for _, statement := range []string{string(script), `alter role ` + role + ` reset all`, string(script), `alter role
+		` + role + ` password '` + testkit.Password(role) + `'`} {
 		if err := execRoles(ctx, db, statement); err != nil {
 			t.Fatal(err)
 		}
 	}
-	urls, err := pg.ServiceURLs(db.AdminURL, pg.SetupConfig{Services: []pg.Service{{Name: "gateway"}}, Password: testkit.Password})
+	urls, err := pg.ServiceURLs(db.AdminURL, pg.SetupConfig{Services: []pg.Service{{Name: "gateway"}},
+		Password: testkit.Password})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +432,8 @@ func TestNoLoginHoldsWhatOthersWaitForWithoutEnd(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	expectBounds("by roles.sql, after the site has set its own", urls["gateway"], map[string]string{"statement_timeout": "5min", "lock_timeout": "30s"})
+	expectBounds("by roles.sql, after the site has set its own", urls["gateway"],
+		map[string]string{"statement_timeout": "5min", "lock_timeout": "30s"})
 }
 
 // TestAYoungDayIsNotDroppedWhateverItsCallerTakesForToday: the server's own clock counts.
@@ -491,10 +521,12 @@ func TestClassification(t *testing.T) {
 			t.Errorf("IsInfrastructure(%v) = %v", c.err, got)
 		}
 	}
-	if !pg.IsUnique(code("23505", "a_pkey"), "a_pkey") || pg.IsUnique(code("23505", "a_pkey"), "b_pkey") || !pg.IsUnique(code("23505", "x")) {
+	if !pg.IsUnique(code("23505", "a_pkey"), "a_pkey") || pg.IsUnique(code("23505", "a_pkey"), "b_pkey") ||
+		!pg.IsUnique(code("23505", "x")) {
 		t.Error("IsUnique")
 	}
-	if pg.IsConnectionLost(context.DeadlineExceeded) || pg.IsConnectionLost(code("40001", "")) || !pg.IsConnectionLost(code("57P01", "")) {
+	if pg.IsConnectionLost(context.DeadlineExceeded) || pg.IsConnectionLost(code("40001", "")) ||
+		!pg.IsConnectionLost(code("57P01", "")) {
 		t.Error("IsConnectionLost")
 	}
 }

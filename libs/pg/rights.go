@@ -68,7 +68,8 @@ func (r rights) granted(ctx context.Context, conn *pgx.Conn, versions []SchemaVe
 		return true, nil
 	}
 	var done bool
-	err := conn.QueryRow(ctx, `select coalesce(obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace'), '') = $2`,
+	err := conn.QueryRow(ctx, `select coalesce(obj_description(to_regnamespace(quote_ident($1)), 'pg_namespace'), '') =
+		$2`,
 		r.service, rightsComment+r.digest).Scan(&done)
 	return done, err
 }
@@ -94,7 +95,8 @@ func (r rights) grant(ctx context.Context, conn *pgx.Conn) error {
 		}
 	}
 	all.WriteString(r.statements)
-	all.WriteString(strings.ReplaceAll(OwnerFunctions, "search_path = footbridge,", "search_path = "+quote(r.service)+","))
+	all.WriteString(strings.ReplaceAll(OwnerFunctions, "search_path = footbridge,", "search_path = "+quote(r.service)+
+		","))
 	fmt.Fprintf(&all, "revoke execute on all functions in schema %s from public;\n", quote(r.service))
 	fmt.Fprintf(&all, "grant execute on all functions in schema %s to %s;\n", quote(r.service), login)
 	fmt.Fprintf(&all, "comment on schema %s is '%s%s';\n", quote(r.service), rightsComment, r.digest)
@@ -104,7 +106,8 @@ func (r rights) grant(ctx context.Context, conn *pgx.Conn) error {
 
 func (r rights) schemaTables(ctx context.Context, conn *pgx.Conn) ([]string, error) {
 	rows, err := conn.Query(ctx, `select relname::text from pg_class
-		where relnamespace = to_regnamespace(quote_ident($1)) and relkind in ('r', 'p', 'v') and not relispartition order by 1`, r.service)
+		where relnamespace = to_regnamespace(quote_ident($1)) and relkind in ('r', 'p', 'v') and not relispartition
+		order by 1`, r.service)
 	if err != nil {
 		return nil, err
 	}
@@ -119,6 +122,7 @@ func UnnamedTables(ctx context.Context, conn *pgx.Conn, service Service) ([]stri
 	}
 	tables, err := r.schemaTables(ctx, conn)
 	return slices.DeleteFunc(tables, func(table string) bool {
-		return slices.Contains(r.tables, table) || strings.HasPrefix(table, "goose_") || strings.HasPrefix(table, "migration_") || table == "held"
+		return slices.Contains(r.tables, table) || strings.HasPrefix(table, "goose_") ||
+			strings.HasPrefix(table, "migration_") || table == "held"
 	}), err
 }

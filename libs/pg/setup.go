@@ -135,8 +135,10 @@ func setupAll(ctx context.Context, tx pgx.Tx, cfg SetupConfig) error {
 // closeDatabase takes from everybody, where the administrator may: temporary tables, by the database's owner; advisory
 // locks and large objects, by a superuser.
 func closeDatabase(ctx context.Context, tx pgx.Tx) error {
-	err := execIf(ctx, tx, `do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$`,
-		`select pg_has_role(datdba, 'USAGE') and exists (select from aclexplode(coalesce(datacl, acldefault('d', datdba))) a
+	err := execIf(ctx, tx,
+		`do $$ begin execute format('revoke temporary on database %I from public', current_database()); end $$`,
+		`select pg_has_role(datdba, 'USAGE') and exists (select
+			from aclexplode(coalesce(datacl, acldefault('d', datdba))) a
 			where a.grantee = 0 and a.privilege_type = 'TEMPORARY') from pg_database where datname = current_database()`)
 	if err != nil {
 		return err
@@ -146,7 +148,8 @@ func closeDatabase(ctx context.Context, tx pgx.Tx) error {
 				execute format('revoke execute on function %s from public', open);
 			end loop;
 		end $$`,
-		`select (select rolsuper from pg_roles where rolname = current_user) and exists (select from `+everybodysLocks+`)`)
+		`select (select rolsuper from pg_roles where rolname = current_user) and exists (select from `+everybodysLocks+
+			`)`)
 }
 
 // everybodysLocks are the functions by which anybody could fill the lock table or the disk of all, where they are open.
@@ -189,15 +192,16 @@ func ensureLogin(ctx context.Context, tx pgx.Tx, service string, cfg SetupConfig
 		return nil
 	}
 	// The verifier, not the password: statements end up in logs.
-	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+ScramVerifier(cfg.Password(role))+`'`); err != nil {
+	if _, err := tx.Exec(ctx, `alter role `+quote(role)+` password '`+ScramVerifier(cfg.Password(role))+
+		`'`); err != nil {
 		return fmt.Errorf("setting password of role %q: %w", role, err)
 	}
 	return nil
 }
 
-// timeouts bound what a login may hold, so that neither a statement gone astray nor a process that stopped in the middle
-// of a transaction keeps others waiting for ever. A healthy statement takes a second; those of migrations are the
-// owner's. The same stand in deploy/postgres/roles.sql.
+// timeouts bound what a login may hold, so that neither a statement gone astray nor a process that stopped in the
+// middle of a transaction keeps others waiting for ever. A healthy statement takes a second; those of migrations are
+// the owner's. The same stand in deploy/postgres/roles.sql.
 var timeouts = []struct{ setting, value string }{
 	{"statement_timeout", "2min"}, {"lock_timeout", "30s"}, {"idle_in_transaction_session_timeout", "1min"},
 }
@@ -206,7 +210,8 @@ var timeouts = []struct{ setting, value string }{
 func ensureTimeouts(ctx context.Context, tx pgx.Tx, role string) error {
 	for _, t := range timeouts {
 		err := execIf(ctx, tx, fmt.Sprintf(`alter role %s set %s = '%s'`, quote(role), t.setting, t.value),
-			`select not exists (select from pg_roles cross join unnest(rolconfig) as c where rolname = $1 and c like $2 || '=%')`, role, t.setting)
+			`select not exists (select from pg_roles cross join unnest(rolconfig) as c where rolname = $1
+				and c like $2 || '=%')`, role, t.setting)
 		if err != nil {
 			return err
 		}
@@ -226,15 +231,18 @@ func ensureService(ctx context.Context, tx pgx.Tx, service string, cfg SetupConf
 			`select not exists (select from pg_roles where rolname = $1 and 'search_path=' || $3 = any (rolconfig))`},
 		// Becoming an owner needs membership in it; a superuser has it, others grant it to themselves.
 		{`grant ` + owner + ` to current_user`,
-			`select not pg_has_role($2::name, 'MEMBER') and not (select rolsuper from pg_roles where rolname = current_user)
+			`select not pg_has_role($2::name, 'MEMBER') and not (select rolsuper from pg_roles
+				where rolname = current_user)
 				and not exists (select from pg_namespace n where nspname = $3 and pg_get_userbyid(nspowner) = $2
-					and has_schema_privilege($1::name, n.oid, 'USAGE') and has_schema_privilege('footbridge_sentinel', n.oid, 'USAGE'))`},
+					and has_schema_privilege($1::name, n.oid, 'USAGE')
+					and has_schema_privilege('footbridge_sentinel', n.oid, 'USAGE'))`},
 		{`create schema ` + schema + ` authorization ` + owner,
 			`select not exists (select from pg_namespace where nspname = $3)`},
 		// Before 0.1 a service's login owned its schema.
 		{`reassign owned by ` + role + ` to ` + owner,
 			`select exists (select from pg_namespace where nspname = $3 and pg_get_userbyid(nspowner) = $1)`},
-		{`grant usage on schema ` + schema + ` to ` + role, `select not has_schema_privilege($1::name, $3::text, 'USAGE')`},
+		{`grant usage on schema ` + schema + ` to ` + role, `select not has_schema_privilege($1::name, $3::text,
+			'USAGE')`},
 		{`grant usage on schema ` + schema + ` to ` + quote(Role(Sentinel)),
 			`select not has_schema_privilege('footbridge_sentinel', $3::text, 'USAGE')`},
 	}
@@ -249,7 +257,8 @@ func ensureService(ctx context.Context, tx pgx.Tx, service string, cfg SetupConf
 
 func checkOwner(ctx context.Context, tx pgx.Tx, role, schema string) error {
 	var owner string
-	err := tx.QueryRow(ctx, `select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = $1`, schema).Scan(&owner)
+	err := tx.QueryRow(ctx, `select pg_get_userbyid(nspowner)::text from pg_namespace where nspname = $1`,
+		schema).Scan(&owner)
 	if err == nil && owner != role {
 		err = fmt.Errorf("schema %q belongs to %q and not to %q: ALTER SCHEMA %s OWNER TO %s, or use another database",
 			schema, owner, role, quote(schema), quote(role))
@@ -270,8 +279,9 @@ func execIf(ctx context.Context, tx pgx.Tx, statement, query string, args ...any
 // isSetupRace recognises that a setup of another database of the cluster touched the same role at the same moment.
 func isSetupRace(err error) bool {
 	var pgErr *pgconn.PgError
-	return errors.As(err, &pgErr) && (slices.Contains([]string{"42710", "23505", "42P06", "40P01", "40001"}, pgErr.Code) ||
-		pgErr.Code == "XX000" && strings.Contains(pgErr.Message, "concurrently"))
+	return errors.As(err, &pgErr) &&
+		(slices.Contains([]string{"42710", "23505", "42P06", "40P01", "40001"}, pgErr.Code) ||
+			pgErr.Code == "XX000" && strings.Contains(pgErr.Message, "concurrently"))
 }
 
 func adviseSetup(err error) error {
@@ -306,7 +316,8 @@ func names(services []Service) []string {
 func Connect(ctx context.Context, rawURL, application string) (*pgx.Conn, error) {
 	conf, err := pgx.ParseConfig(rawURL)
 	if err != nil {
-		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w", where(rawURL), err)
+		return nil, fmt.Errorf("reading database URL %s (want postgres://user:password@host:port/database): %w",
+			where(rawURL), err)
 	}
 	conf.RuntimeParams["application_name"] = application
 	conf.ConnectTimeout = 5 * time.Second
@@ -342,15 +353,19 @@ func CheckLogin(ctx context.Context, rawURL, service string) error {
 	defer conn.Close(context.WithoutCancel(ctx))
 	var user string
 	var owns, more, creates bool
-	err = conn.QueryRow(ctx, `select r.rolname::text, exists (select from pg_class where relowner = r.oid) or exists (select from pg_namespace where nspowner = r.oid),
-			r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolbypassrls or r.rolreplication or exists (select from pg_auth_members where member = r.oid),
-			has_schema_privilege($1::text, 'CREATE') or has_schema_privilege('public', 'CREATE') or has_database_privilege(current_database(), 'CREATE, TEMPORARY')
+	err = conn.QueryRow(ctx, `select r.rolname::text, exists (select from pg_class where relowner = r.oid)
+		or exists (select from pg_namespace where nspowner = r.oid),
+			r.rolsuper or r.rolcreaterole or r.rolcreatedb or r.rolbypassrls or r.rolreplication or exists (select
+			from pg_auth_members where member = r.oid),
+			has_schema_privilege($1::text, 'CREATE') or has_schema_privilege('public', 'CREATE')
+			or has_database_privilege(current_database(), 'CREATE, TEMPORARY')
 		from pg_roles r where r.rolname = current_user`, service).Scan(&user, &owns, &more, &creates)
 	switch {
 	case err != nil:
 		return err
 	case owns || more || creates:
-		return fmt.Errorf("login %q may do more than a service should (owns something %t, is or may become somebody else %t, "+
+		return fmt.Errorf("login %q may do more than a service should (owns something %t, is or may become somebody "+
+			"else %t, "+
 			"may create or make temporary tables %t): run deploy/postgres/roles.sql again", user, owns, more, creates)
 	}
 	return nil

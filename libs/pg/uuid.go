@@ -48,8 +48,8 @@ func appendUUID(text string, buf []byte) ([]byte, error) {
 	return buf, nil
 }
 
-// TextUUIDs makes a connection send strings as uuids in their short form, and lists of strings at once; Open's connections
-// do so.
+// TextUUIDs makes a connection send strings as uuids in their short form, and lists of strings at once; Open's
+// connections do so.
 func TextUUIDs(_ context.Context, conn *pgx.Conn) error {
 	one := &pgtype.Type{Name: "uuid", OID: pgtype.UUIDOID, Codec: uuidCodec{}}
 	conn.TypeMap().RegisterType(one)
@@ -59,6 +59,8 @@ func TextUUIDs(_ context.Context, conn *pgx.Conn) error {
 
 func registerLists(types *pgtype.Map, uuid *pgtype.Type) {
 	text, _ := types.TypeForOID(pgtype.TextOID)
-	types.RegisterType(&pgtype.Type{Name: "_uuid", OID: pgtype.UUIDArrayOID, Codec: listCodec{&pgtype.ArrayCodec{ElementType: uuid}, appendUUID}})
-	types.RegisterType(&pgtype.Type{Name: "_text", OID: pgtype.TextArrayOID, Codec: listCodec{&pgtype.ArrayCodec{ElementType: text}, appendText}})
+	types.RegisterType(&pgtype.Type{Name: "_uuid", OID: pgtype.UUIDArrayOID,
+		Codec: listCodec{&pgtype.ArrayCodec{ElementType: uuid}, appendUUID}})
+	types.RegisterType(&pgtype.Type{Name: "_text", OID: pgtype.TextArrayOID,
+		Codec: listCodec{&pgtype.ArrayCodec{ElementType: text}, appendText}})
 }

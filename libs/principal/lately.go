@@ -7,8 +7,8 @@ import (
 )
 
 // A system that sends hundreds of messages a second is asserted to the same service each time, and signing and
-// verifying take longer than all else that is done to let it in. What was signed or verified a moment ago is remembered;
-// what it says, whose key it is and whether it is still of this time is looked at each time.
+// verifying take longer than all else that is done to let it in. What was signed or verified a moment ago is
+// remembered; what it says, whose key it is and whether it is still of this time is looked at each time.
 
 const (
 	// sameFor is for how long an assertion is given again: so much sooner it ends.

@@ -98,20 +98,23 @@ func Need(ctx context.Context) (Principal, error) {
 }
 
 func unauthorised() *httpx.Problem {
-	problem := httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or certificate that was agreed.")
+	problem := httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token "+
+		"or certificate that was agreed.")
 	problem.Header = http.Header{"Www-Authenticate": {"Bearer"}}
 	return problem
 }
 
 // clocksApart asks to come again: a 401 would have a sender give up for good because a clock of ours is wrong.
 func clocksApart() *httpx.Problem {
-	problem := httpx.NewProblem(http.StatusServiceUnavailable, "Two clocks of this system differ, so that it cannot tell who is asking. Send the same again in a while.")
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "Two clocks of this system differ, so that it cannot "+
+		"tell who is asking. Send the same again in a while.")
 	problem.Header = http.Header{"Retry-After": {"5"}}
 	return problem
 }
 
 func forbidden() *httpx.Problem {
-	return httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's administrator if it should be.")
+	return httpx.NewProblem(http.StatusForbidden, "This is not open to your role. Ask your organisation's "+
+		"administrator if it should be.")
 }
 
 // find is whom the source finds, or why nobody is let in.

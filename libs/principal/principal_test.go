@@ -21,8 +21,9 @@ import (
 )
 
 var (
-	reader = principal.Principal{Organisation: "org-1", Role: "reader", Subject: "alice@example.org", Source: "https://reader.example"}
-	noon   = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+	reader = principal.Principal{Organisation: "org-1", Role: "reader", Subject: "alice@example.org",
+		Source: "https://reader.example"}
+	noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 )
 
 func TestPrintingShowsNoSubject(t *testing.T) {
@@ -37,7 +38,8 @@ func TestPrintingShowsNoSubject(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if s := fmt.Sprintf("%v %+v %#v", signer, signer, signer); strings.Contains(s, "kkk") || strings.Contains(s, "107") {
+	if s := fmt.Sprintf("%v %+v %#v", signer, signer, signer); strings.Contains(s, "kkk") ||
+		strings.Contains(s, "107") {
 		t.Error(s)
 	}
 }

@@ -63,7 +63,8 @@ type Signer struct {
 // NewSigner takes the 32 bytes that an Ed25519 key is made of, from a random source.
 func NewSigner(seed []byte) (*Signer, error) {
 	if len(seed) != ed25519.SeedSize {
-		return nil, fmt.Errorf("reading a signing key: it has %d bytes, an Ed25519 seed has %d", len(seed), ed25519.SeedSize)
+		return nil, fmt.Errorf("reading a signing key: it has %d bytes, an Ed25519 seed has %d", len(seed),
+			ed25519.SeedSize)
 	}
 	key := ed25519.NewKeyFromSeed(seed)
 	return &Signer{id: KeyID(key.Public().(ed25519.PublicKey)), key: key}, nil
@@ -96,13 +97,15 @@ type claims struct {
 // holds the subject: never log it.
 func (s *Signer) Sign(p Principal, audience string, now time.Time) (string, error) {
 	if !p.Valid() || audience == "" {
-		return "", fmt.Errorf("signing principal %v for %q: organisation, role, subject and audience must all be given", p, audience)
+		return "", fmt.Errorf("signing principal %v for %q: organisation, role, subject and audience must all be given",
+			p, audience)
 	}
 	to := signedFor{p, audience}
 	if before, there := s.given.get(to); there && !now.Before(before.at) && now.Sub(before.at) < sameFor {
 		return before.text, nil
 	}
-	text, err := s.seal(asserted, claims{p.Organisation, p.Role, p.Subject, p.Source, p.Team, audience, now.UnixMilli(), ""})
+	text, err := s.seal(asserted, claims{p.Organisation, p.Role, p.Subject, p.Source, p.Team, audience, now.UnixMilli(),
+		""})
 	if err == nil {
 		s.given.put(to, given{text, now})
 	}
@@ -183,7 +186,8 @@ func (v *Verifier) verifyForwarded(value, audience string, now time.Time) (Princ
 	if err != nil {
 		return Principal{}, err
 	}
-	p := Principal{Organisation: inner.Organisation, Role: inner.Role, Subject: inner.Subject, Source: inner.Source, Team: inner.Team}
+	p := Principal{Organisation: inner.Organisation, Role: inner.Role, Subject: inner.Subject, Source: inner.Source,
+		Team: inner.Team}
 	// Once for whom it was made, once for whom it is forwarded to: a forwarder widens nobody's rights.
 	if !p.Valid() || !v.rules.May(origin, holder, p) || !v.rules.May(origin, audience, p) {
 		return Principal{}, refused("the key of " + origin + " may not assert this")
@@ -219,7 +223,8 @@ func (v *Verifier) open(kind, value, audience string, now time.Time) (c claims, 
 	}
 	issued := time.UnixMilli(c.IssuedAt)
 	if now.Sub(issued) > validFor || issued.Sub(now) > clockSkew {
-		return claims{}, "", fmt.Errorf("%w: %w", errOtherTime, refused("not of this time; compare the clocks of both machines"))
+		return claims{}, "", fmt.Errorf("%w: %w", errOtherTime, refused("not of this time; compare the clocks of "+
+			"both machines"))
 	}
 	return c, key.Holder, nil
 }

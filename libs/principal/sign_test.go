@@ -45,12 +45,13 @@ func (r *ring) add(t testing.TB, holder string, seed byte) *principal.Signer {
 
 func (r *ring) verifier(t testing.TB) *principal.Verifier {
 	t.Helper()
-	v, err := principal.NewVerifier(func(id string) (principal.Key, bool) { k, ok := r.keys[id]; return k, ok }, principal.Rules{
-		May: func(holder, audience string, p principal.Principal) bool {
-			return holder == "alpha" && p.Role == "reader" || p.Role == "service" && p.Subject == holder
-		},
-		Forwards: func(holder string) bool { return holder == "door" },
-	})
+	v, err := principal.NewVerifier(func(id string) (principal.Key, bool) { k, ok := r.keys[id]; return k, ok },
+		principal.Rules{
+			May: func(holder, audience string, p principal.Principal) bool {
+				return holder == "alpha" && p.Role == "reader" || p.Role == "service" && p.Subject == holder
+			},
+			Forwards: func(holder string) bool { return holder == "door" },
+		})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,9 @@ func TestTheSignedHeaderHoldsForOneServiceAndThirtySeconds(t *testing.T) {
 	stranger, _ := principal.NewSigner(bytes.Repeat([]byte{9}, 32))
 	unlisted, _ := stranger.Sign(reader, "beta", noon)
 	parts := strings.Split(value, ".")
-	changed := strings.Join([]string{parts[0], parts[1], base64.RawURLEncoding.EncodeToString([]byte(`{"org":"x","role":"reader","sub":"y","aud":"beta"}`)), parts[3]}, ".")
+	changed := strings.Join([]string{parts[0], parts[1],
+		base64.RawURLEncoding.EncodeToString([]byte(`{"org":"x","role":"reader","sub":"y","aud":"beta"}`)), parts[3]},
+		".")
 	otherKey := strings.Join([]string{parts[0], r.signers["beta"].Public("beta").ID, parts[2], parts[3]}, ".")
 	for name, c := range map[string]struct {
 		value, audience string
@@ -89,7 +92,8 @@ func TestTheSignedHeaderHoldsForOneServiceAndThirtySeconds(t *testing.T) {
 		"one word more":        {value + ".x", "beta", noon},
 		"said to be forwarded": {"v2f" + strings.TrimPrefix(value, "v2"), "beta", noon},
 	} {
-		if p, err := v.Verify(c.value, c.audience, c.at); !errors.Is(err, principal.ErrRefused) || p != (principal.Principal{}) {
+		if p, err := v.Verify(c.value, c.audience, c.at); !errors.Is(err, principal.ErrRefused) ||
+			p != (principal.Principal{}) {
 			t.Errorf("%s: got %v, %v", name, p, err)
 		}
 	}
@@ -150,13 +154,18 @@ func TestWhatIsForwardedStaysWhatTheFirstSignerAsserted(t *testing.T) {
 		t.Fatalf("got %v, %v", p, err)
 	}
 	for name, value := range map[string]string{
-		"an invented principal":                      forward("door", sign("door", reader, "door", noon), "beta", noon),
-		"one made for another service":               forward("door", sign("alpha", reader, "beta", noon), "beta", noon),
-		"for another audience":                       forward("door", forDoor, "gamma", noon),
-		"by a holder who may not forward":            forward("beta", sign("alpha", reader, "beta", noon), "beta", noon),
-		"what is older than 30 seconds":              forward("door", forDoor, "beta", noon.Add(31*time.Second)),
-		"what was forwarded before":                  forward("door", forward("door", forDoor, "door", noon), "beta", noon),
-		"a forwarder who says it is itself":          forward("door", sign("door", principal.Principal{Organisation: "o", Role: "service", Subject: "door"}, "door", noon), "gamma", noon),
+		"an invented principal": forward("door", sign("door", reader, "door", noon), "beta", noon),
+		"one made for another service": forward("door", sign("alpha", reader, "beta", noon), "beta",
+			noon),
+		"for another audience": forward("door", forDoor, "gamma", noon),
+		"by a holder who may not forward": forward("beta", sign("alpha", reader, "beta", noon), "beta",
+			noon),
+		"what is older than 30 seconds": forward("door", forDoor, "beta", noon.Add(31*time.Second)),
+		"what was forwarded before": forward("door", forward("door", forDoor, "door", noon), "beta",
+			noon),
+		"a forwarder who says it is itself": forward("door",
+			sign("door", principal.Principal{Organisation: "o", Role: "service", Subject: "door"}, "door", noon),
+			"gamma", noon),
 		"the first signer's own text, sent directly": forDoor,
 	} {
 		p, err := v.Verify(value, "beta", noon.Add(31*time.Second))
@@ -270,7 +279,8 @@ func TestWhatWasSignedAndVerifiedAMomentAgoIsStillLookedAt(t *testing.T) {
 		return value
 	}
 	value := sign(noon)
-	if sign(noon.Add(999*time.Millisecond)) != value || sign(noon.Add(time.Second)) == value || sign(noon.Add(-time.Second)) == value {
+	if sign(noon.Add(999*time.Millisecond)) != value || sign(noon.Add(time.Second)) == value ||
+		sign(noon.Add(-time.Second)) == value {
 		t.Error("an assertion is given again for other than a second")
 	}
 	if other, err := r.signers["alpha"].Sign(reader, "alpha", noon); err != nil || other == value {
@@ -281,7 +291,8 @@ func TestWhatWasSignedAndVerifiedAMomentAgoIsStillLookedAt(t *testing.T) {
 			t.Fatalf("got %v, %v", p, err)
 		}
 	}
-	for what, at := range map[string]time.Time{"too late": noon.Add(31 * time.Second), "too early": noon.Add(-6 * time.Second)} {
+	for what, at := range map[string]time.Time{"too late": noon.Add(31 * time.Second),
+		"too early": noon.Add(-6 * time.Second)} {
 		if _, err := v.Verify(value, "beta", at); !errors.Is(err, principal.ErrRefused) {
 			t.Errorf("%s: %v", what, err)
 		}

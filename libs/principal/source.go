@@ -118,7 +118,8 @@ func readTokens(path string) ([]Token, error) {
 	decoder := yaml.NewDecoder(file) // JSON is YAML
 	decoder.KnownFields(true)
 	if err := decoder.Decode(&content); err != nil {
-		return nil, fmt.Errorf("reading token file %q: not in the form {tokens: [{sha256, organisation, role, subject, source, not_after}]}", path)
+		return nil, fmt.Errorf("reading token file %q: not in the form {tokens: [{sha256, organisation, role, "+
+			"subject, source, not_after}]}", path)
 	}
 	return content.Tokens, nil
 }
@@ -129,7 +130,8 @@ func (t *Tokens) Replace(tokens []Token) error {
 	for i, token := range tokens {
 		hash, err := hex.DecodeString(token.SHA256)
 		if err != nil || len(hash) != sha256.Size {
-			return fmt.Errorf("reading token %d: sha256 is not 64 hexadecimal digits; make it with: printf %%s TOKEN | sha256sum", i+1)
+			return fmt.Errorf("reading token %d: sha256 is not 64 hexadecimal digits; make it with: printf %%s TOKEN "+
+				"| sha256sum", i+1)
 		}
 		if !token.principal().Valid() {
 			return fmt.Errorf("reading token %d: organisation, role and subject must all be given", i+1)

@@ -28,7 +28,8 @@ func CheckBind(addr string, tls, auth, allow bool) error {
 	if !auth {
 		missing = append(missing, "authentication")
 	}
-	return fmt.Errorf("checking address %q: it can be reached from outside and has no %s; use 127.0.0.1, or configure what is missing, or allow it explicitly if a proxy in front does both",
+	return fmt.Errorf("checking address %q: it can be reached from outside and has no %s; use 127.0.0.1, or "+
+		"configure what is missing, or allow it explicitly if a proxy in front does both",
 		addr, strings.Join(missing, " and no "))
 }
 
@@ -45,7 +46,8 @@ func loopback(host string) bool {
 func Listen(ctx context.Context, addr string) (net.Listener, error) {
 	ln, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("listening on %s: another process has this port; stop it or configure another port", addr)
+		return nil, fmt.Errorf("listening on %s: another process has this port; stop it or configure another port",
+			addr)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("listening on %s: %w", addr, err)

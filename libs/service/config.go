@@ -90,7 +90,8 @@ func Load(into any, from Sources) (*Loaded, error) {
 	}
 	for _, s := range l.settings {
 		if s.required && s.value.IsZero() && !s.failed {
-			errs = append(errs, fmt.Errorf("%s%s is not set: set it, or give %s (%s)", l.prefix, s.name, s.flag(), s.help))
+			errs = append(errs, fmt.Errorf("%s%s is not set: set it, or give %s (%s)", l.prefix, s.name, s.flag(),
+				s.help))
 		}
 	}
 	if err := errors.Join(errs...); err != nil {
@@ -143,7 +144,8 @@ func (l *Loaded) flags(from Sources) []error {
 		name := settingName(given)
 		s, suffix := l.findFlag(name)
 		if s == nil || !strings.HasPrefix(given, "--") {
-			errs = append(errs, fmt.Errorf("%s is not a flag here%s; --help lists them", given, meant(flagName(nearest(name, l.names())))))
+			errs = append(errs, fmt.Errorf("%s is not a flag here%s; --help lists them", given,
+				meant(flagName(nearest(name, l.names())))))
 			continue
 		}
 		if !has && s.value.Kind() == reflect.Bool {

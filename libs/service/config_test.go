@@ -55,8 +55,10 @@ func TestAFlagWinsOverAVariableOverTheDefault(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if c.Batch != 7 || c.Wait != time.Minute || c.MLLPAddr != "127.0.0.1:2575" || string(c.Token) != "from-file" || !c.Allow ||
-		c.Level != "info" || c.Ratio != 0.5 || c.Web.Workers != 9 || !slices.Equal(c.Only, []string{"a", "b"}) || c.Each["web"] != "postgres://i:p@h/f" {
+	if c.Batch != 7 || c.Wait != time.Minute || c.MLLPAddr != "127.0.0.1:2575" || string(c.Token) != "from-file" ||
+		!c.Allow ||
+		c.Level != "info" || c.Ratio != 0.5 || c.Web.Workers != 9 || !slices.Equal(c.Only, []string{"a", "b"}) ||
+		c.Each["web"] != "postgres://i:p@h/f" {
 		t.Errorf("got %+v", c)
 	}
 	if !slices.Equal(l.Args, []string{"one", "--two"}) || len(l.Warnings) != 0 {
@@ -67,8 +69,10 @@ func TestAFlagWinsOverAVariableOverTheDefault(t *testing.T) {
 func TestEveryMistakeIsOneLineThatSaysWhatToUse(t *testing.T) {
 	t.Parallel()
 	var c settings
-	_, err := service.Load(&c, from([]string{"FOOTBRIDGE_MLLP_ADDR=x", "FOOTBRIDGE_BATCH=many", "FOOTBRIDGE_WAIT=5", "FOOTBRIDGE_LEVEL=loud",
-		"FOOTBRIDGE_API_TOKEN_FILE=/nowhere", "FOOTBRIDGE_ALLOW_OPEN=maybe", "FOOTBRIDGE_WEB_DATABASE_URL=geheim"}, "--bach=3", "--ratio"))
+	_, err := service.Load(&c, from([]string{"FOOTBRIDGE_MLLP_ADDR=x", "FOOTBRIDGE_BATCH=many", "FOOTBRIDGE_WAIT=5",
+		"FOOTBRIDGE_LEVEL=loud",
+		"FOOTBRIDGE_API_TOKEN_FILE=/nowhere", "FOOTBRIDGE_ALLOW_OPEN=maybe", "FOOTBRIDGE_WEB_DATABASE_URL=geheim"},
+		"--bach=3", "--ratio"))
 	if service.ExitCode(err) != 2 {
 		t.Fatalf("got %v", err)
 	}
@@ -79,7 +83,8 @@ func TestEveryMistakeIsOneLineThatSaysWhatToUse(t *testing.T) {
 		"FOOTBRIDGE_WAIT: '5' is not a duration; use for example 30s, 5m or 1h30m",
 		"FOOTBRIDGE_LEVEL: 'loud' is not one of its values; use one of debug, info",
 		"FOOTBRIDGE_ALLOW_OPEN: 'maybe' is neither true nor false; use one of them",
-		"FOOTBRIDGE_API_TOKEN_FILE: the file cannot be read (file does not exist); give the path of a file that holds only the secret",
+		"FOOTBRIDGE_API_TOKEN_FILE: the file cannot be read (file does not exist); give the path of a file that " +
+			"holds only the secret",
 		"--bach is not a flag here; did you mean --batch?; --help lists them",
 		"--ratio needs a value: --ratio=…",
 		"FOOTBRIDGE_DATABASE_URL is not set: set it, or give --database-url (PostgreSQL)",
@@ -96,8 +101,10 @@ func TestEveryMistakeIsOneLineThatSaysWhatToUse(t *testing.T) {
 func TestUnknownVariablesAreWarnedAbout(t *testing.T) {
 	t.Parallel()
 	var c settings
-	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_MLLP_ADR=1.2.3.4:5", "FOOTBRIDGE_ZZZZZZZZ=1", "FOOTBRIDGE_STATE_DIR=x", "FOOTBRIDGEX=1"}))
-	want := []string{"FOOTBRIDGE_MLLP_ADR is not a setting and is ignored; did you mean FOOTBRIDGE_MLLP_ADDR?", "FOOTBRIDGE_ZZZZZZZZ is not a setting and is ignored"}
+	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_MLLP_ADR=1.2.3.4:5", "FOOTBRIDGE_ZZZZZZZZ=1",
+		"FOOTBRIDGE_STATE_DIR=x", "FOOTBRIDGEX=1"}))
+	want := []string{"FOOTBRIDGE_MLLP_ADR is not a setting and is ignored; did you mean FOOTBRIDGE_MLLP_ADDR?",
+		"FOOTBRIDGE_ZZZZZZZZ is not a setting and is ignored"}
 	if err != nil || !slices.Equal(l.Warnings, want) {
 		t.Errorf("got %q, %v", l.Warnings, err)
 	}
@@ -106,7 +113,8 @@ func TestUnknownVariablesAreWarnedAbout(t *testing.T) {
 func TestNothingPrintedHoldsASecret(t *testing.T) {
 	t.Parallel()
 	var c settings
-	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_API_TOKEN=geheim", "FOOTBRIDGE_WEB_DATABASE_URL=postgres://i:geheim@h/f?sslpassword=geheim"}, "--print-config"))
+	l, err := service.Load(&c, from([]string{url, "FOOTBRIDGE_API_TOKEN=geheim",
+		"FOOTBRIDGE_WEB_DATABASE_URL=postgres://i:geheim@h/f?sslpassword=geheim"}, "--print-config"))
 	if err != nil || !l.PrintConfig {
 		t.Fatal(err)
 	}
@@ -118,7 +126,8 @@ func TestNothingPrintedHoldsASecret(t *testing.T) {
 	if strings.Contains(out.String(), "geheim") {
 		t.Error(out.String())
 	}
-	for _, want := range []string{"FOOTBRIDGE_WEB_DATABASE_URL", "postgres://footbridge:********@127.0.0.1/footbridge", "# FOOTBRIDGE_API_TOKEN", "# default", "--database-url", "(required)"} {
+	for _, want := range []string{"FOOTBRIDGE_WEB_DATABASE_URL", "postgres://footbridge:********@127.0.0.1/footbridge",
+		"# FOOTBRIDGE_API_TOKEN", "# default", "--database-url", "(required)"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %s in\n%s", want, out.String())
 		}
@@ -139,7 +148,8 @@ func TestEmbeddedSettingsAreReadInPlace(t *testing.T) {
 		Network network
 		Other   network `prefix:"OTHER_"`
 	}{}
-	if _, err := service.Load(&c, from(nil, "--mllp-addr=h:1", "--other-mllp-addr=h:2")); err != nil || c.Network.MLLPAddr != "h:1" || c.Other.MLLPAddr != "h:2" {
+	if _, err := service.Load(&c, from(nil, "--mllp-addr=h:1", "--other-mllp-addr=h:2")); err != nil ||
+		c.Network.MLLPAddr != "h:1" || c.Other.MLLPAddr != "h:2" {
 		t.Errorf("got %+v, %v", c, err)
 	}
 }
@@ -167,7 +177,8 @@ func TestPasswordsInURLsAreMasked(t *testing.T) {
 func FuzzMaskURLHidesThePassword(f *testing.F) {
 	f.Add("hunter2")
 	f.Fuzz(func(t *testing.T, password string) {
-		if strings.ContainsFunc(password, unicode.IsSpace) || strings.Contains(password, "://") || len(password) < 4 || strings.Contains("postgres://u:********@h/d", password) {
+		if strings.ContainsFunc(password, unicode.IsSpace) || strings.Contains(password, "://") || len(password) < 4 ||
+			strings.Contains("postgres://u:********@h/d", password) {
 			return
 		}
 		if got := service.MaskURL("postgres://u:" + password + "@h/d"); strings.Contains(got, password) {
@@ -186,7 +197,8 @@ func TestACommandsOwnFlagIsNotTakenByASettingOfItsName(t *testing.T) {
 			Place string `env:"PLACE"`
 		}
 	}
-	loaded, err := service.Load(&o, service.Sources{Prefix: "X_", Environ: []string{"X_PLACE=there"}, Args: []string{"--place", "elsewhere"}})
+	loaded, err := service.Load(&o, service.Sources{Prefix: "X_", Environ: []string{"X_PLACE=there"},
+		Args: []string{"--place", "elsewhere"}})
 	if err != nil {
 		t.Fatal(err)
 	}

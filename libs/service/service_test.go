@@ -78,11 +78,19 @@ func TestAComponentThatEndsEndsTheProcess(t *testing.T) {
 		run  service.Run
 		says string
 	}{
-		"with an error":        {func(context.Context, *service.Health) error { return errors.New("no disk") }, "running b: no disk"},
-		"without being asked":  {func(context.Context, *service.Health) error { return nil }, "running b: ended without being asked to"},
-		"after it was ready":   {func(_ context.Context, h *service.Health) error { h.Ready(); return errors.New("lost") }, "running b: lost"},
-		"by a panic":           {func(context.Context, *service.Health) error { panic("Alice Example") }, "running b: panicked: string"},
-		"by a fault of memory": {func(context.Context, *service.Health) error { nowhere["x"] = 1; return nil }, "nil map"},
+		"with an error": {func(context.Context, *service.Health) error { return errors.New("no disk") },
+			"running b: no disk"},
+		"without being asked": {func(context.Context, *service.Health) error { return nil },
+			"running b: ended without being asked to"},
+		"after it was ready": {func(_ context.Context,
+			h *service.Health) error {
+			h.Ready()
+			return errors.New("lost")
+		}, "running b: lost"},
+		"by a panic": {func(context.Context, *service.Health) error { panic("Alice Example") },
+			"running b: panicked: string"},
+		"by a fault of memory": {func(context.Context, *service.Health) error { nowhere["x"] = 1; return nil },
+			"nil map"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -91,7 +99,8 @@ func TestAComponentThatEndsEndsTheProcess(t *testing.T) {
 			r.Add("a", d.component("a"))
 			r.Add("b", c.run)
 			err := r.Run(t.Context())
-			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "Alice") || service.ExitCode(err) != 1 {
+			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "Alice") ||
+				service.ExitCode(err) != 1 {
 				t.Errorf("got %v", err)
 			}
 			if want := []string{"start a", "stop a"}; !slices.Equal(d.lines, want) {
@@ -114,7 +123,8 @@ func TestStoppingHasADeadlineAndNamesWhoMissedIt(t *testing.T) {
 		began := time.Now()
 		stop()
 		err := <-ended
-		if err == nil || !strings.Contains(err.Error(), "stopping stubborn: still at work after 20s") || time.Since(began) != 20*time.Second {
+		if err == nil || !strings.Contains(err.Error(), "stopping stubborn: still at work after 20s") ||
+			time.Since(began) != 20*time.Second {
 			t.Errorf("got %v after %v", err, time.Since(began))
 		}
 		close(release)
@@ -165,8 +175,12 @@ func TestASignalStopsTheProcessBeforeItHasStarted(t *testing.T) { // not paralle
 func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 	t.Parallel()
 	r := service.NewRunner(quiet, time.Minute)
-	ops := service.NewOps("127.0.0.1:0", r, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1") }))
-	ops.Handle("GET /debug/more", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "more") }))
+	ops := service.NewOps("127.0.0.1:0", r,
+		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1") }))
+	ops.Handle("GET /debug/more", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		_,
+			_ = io.WriteString(w, "more")
+	}))
 	healths := make(chan *service.Health, 1)
 	r.Add("operations", ops.Run)
 	r.Add("web", func(ctx context.Context, h *service.Health) error { healths <- h; <-ctx.Done(); return nil })
@@ -251,7 +265,8 @@ func TestATakenPortIsSaidPlainly(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer ln.Close()
-	if _, err := service.Listen(t.Context(), ln.Addr().String()); err == nil || !strings.Contains(err.Error(), "another process has this port") {
+	if _, err := service.Listen(t.Context(), ln.Addr().String()); err == nil ||
+		!strings.Contains(err.Error(), "another process has this port") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -43,8 +43,9 @@ func fields(v reflect.Value, prefix string) []*setting {
 			settings = append(settings, fields(v.Field(i), prefix+field.Tag.Get("prefix"))...)
 		case named:
 			settings = append(settings, &setting{name: prefix + env, help: field.Tag.Get("help"),
-				fallback: field.Tag.Get("default"), as: field.Tag.Get("as"), required: field.Tag.Get("required") == "true",
-				value: v.Field(i), origin: "not set", origins: map[string]string{}})
+				fallback: field.Tag.Get("default"), as: field.Tag.Get("as"),
+				required: field.Tag.Get("required") == "true",
+				value:    v.Field(i), origin: "not set", origins: map[string]string{}})
 		}
 	}
 	return settings
@@ -56,7 +57,8 @@ func (s *setting) take(given, name, suffix, value string, from Sources) error {
 		content, err := from.ReadFile(value)
 		if err != nil {
 			s.failed = true
-			return fmt.Errorf("%s: the file cannot be read (%w); give the path of a file that holds only the secret", given, err)
+			return fmt.Errorf("%s: the file cannot be read (%w); give the path of a file that holds only the secret",
+				given, err)
 		}
 		value = strings.TrimRight(string(content), "\r\n")
 	}
@@ -152,13 +154,16 @@ func (s *setting) check(text string) error {
 		}
 	case "url":
 		for part := range strings.SplitSeq(text, ",") {
-			if u, err := url.Parse(strings.TrimSpace(part)); err != nil || u.Scheme == "" || (u.Host == "" && u.Path == "" && u.Opaque == "") {
-				return fmt.Errorf("it is not a URL (not repeated here: it may hold a password); use for example scheme://user@127.0.0.1:1234/name")
+			if u, err := url.Parse(strings.TrimSpace(part)); err != nil || u.Scheme == "" ||
+				(u.Host == "" && u.Path == "" && u.Opaque == "") {
+				return fmt.Errorf("it is not a URL (not repeated here: it may hold a password); use for example " +
+					"scheme://user@127.0.0.1:1234/name")
 			}
 		}
 	case "oneof":
 		if !slices.Contains(strings.Split(choices, "|"), text) {
-			return fmt.Errorf("'%s' is not one of its values; use one of %s", text, strings.ReplaceAll(choices, "|", ", "))
+			return fmt.Errorf("'%s' is not one of its values; use one of %s", text,
+				strings.ReplaceAll(choices, "|", ", "))
 		}
 	default:
 		panic(fmt.Sprintf("configuration field %s has the tag as:%q, which Load does not know", s.name, s.as))
@@ -223,7 +228,8 @@ func mask(s *setting, value string) string {
 
 var (
 	urlBegin  = regexp.MustCompile(`[A-Za-z][A-Za-z0-9+.-]*://`)
-	dsnSecret = regexp.MustCompile(`(?i)((?:^|[\s?&])(?:password|passwd|sslpassword|token|secret|api_?key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&,]+)`)
+	dsnSecret = regexp.MustCompile(
+		`(?i)((?:^|[\s?&])(?:password|passwd|sslpassword|token|secret|api_?key)\s*=\s*)('(?:[^'\\]|\\.)*'|[^\s&,]+)`)
 )
 
 const masked = "********"
@@ -266,7 +272,8 @@ func maskUser(url string) string {
 // star matches a name against a pattern with one star and returns what the star stands for.
 func star(pattern, name string) (string, bool) {
 	before, after, wild := strings.Cut(pattern, "*")
-	if !wild || len(name) <= len(before)+len(after) || !strings.HasPrefix(name, before) || !strings.HasSuffix(name, after) {
+	if !wild || len(name) <= len(before)+len(after) || !strings.HasPrefix(name, before) ||
+		!strings.HasSuffix(name, after) {
 		return "", false
 	}
 	return name[len(before) : len(name)-len(after)], true

@@ -13,12 +13,14 @@ import (
 // constants and say nothing about anyone. Paths, queries, full URLs, addresses of clients, statements and messages
 // of exceptions are left out on purpose.
 var StandardAttributes = []string{
-	"service", "service.name", "service.version", "service.instance.id", "component", "components", "component.waits_for", "signal",
+	"service", "service.name", "service.version", "service.instance.id", "component", "components",
+	"component.waits_for", "signal",
 	"error", "error.type", "exception.type", "panic", "stack", "code.function.name",
 	"http.request.method", "http.response.status_code", "http.route", "url.scheme", "network.protocol.version",
 	"db.system.name", "db.operation.name", "db.operation.batch.size", "db.response.status_code", "db.collection.name",
 	"messaging.system", "messaging.operation.name", "messaging.operation.type", "messaging.destination.name",
-	"messaging.consumer.group.name", "messaging.batch.message_count", "messaging.message.id", "messaging.message.body.size",
+	"messaging.consumer.group.name", "messaging.batch.message_count", "messaging.message.id",
+	"messaging.message.body.size",
 	"trace_id", "span_id", "attribute.key",
 }
 
@@ -111,7 +113,8 @@ func (f *filterProcessor) Shutdown(ctx context.Context) error {
 }
 
 func (f *filterProcessor) ForceFlush(ctx context.Context) error {
-	return each(ctx, collect(f.next, func(p sdktrace.SpanProcessor) func(context.Context) error { return p.ForceFlush }))
+	return each(ctx, collect(f.next,
+		func(p sdktrace.SpanProcessor) func(context.Context) error { return p.ForceFlush }))
 }
 
 func collect[T, U any](from []T, f func(T) U) []U {

@@ -51,12 +51,14 @@ func LinkFrom(traceparent string, attributes ...attribute.KeyValue) (trace.Link,
 func parse(traceparent, tracestate string) (trace.SpanContext, bool) {
 	t := traceparent
 	if len(t) < traceParentLength || t[2] != '-' || t[35] != '-' || t[52] != '-' ||
-		t[:2] == "ff" || (t[:2] == "00" && len(t) != traceParentLength) || (len(t) > traceParentLength && t[55] != '-') {
+		t[:2] == "ff" || (t[:2] == "00" && len(t) != traceParentLength) ||
+		(len(t) > traceParentLength && t[55] != '-') {
 		return trace.SpanContext{}, false
 	}
 	var c trace.SpanContextConfig
 	var version, flags [1]byte
-	if !lowerHex(version[:], t[:2]) || !lowerHex(c.TraceID[:], t[3:35]) || !lowerHex(c.SpanID[:], t[36:52]) || !lowerHex(flags[:], t[53:55]) {
+	if !lowerHex(version[:], t[:2]) || !lowerHex(c.TraceID[:], t[3:35]) || !lowerHex(c.SpanID[:], t[36:52]) ||
+		!lowerHex(flags[:], t[53:55]) {
 		return trace.SpanContext{}, false
 	}
 	c.TraceFlags = trace.TraceFlags(flags[0]) & trace.FlagsSampled

@@ -28,10 +28,12 @@ func (t *Telemetry) startLogs(ctx context.Context, c Config, res *resource.Resou
 		return err
 	}
 	if exporter != nil {
-		provider := sdklog.NewLoggerProvider(sdklog.WithResource(res), sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)))
+		provider := sdklog.NewLoggerProvider(sdklog.WithResource(res),
+			sdklog.WithProcessor(sdklog.NewBatchProcessor(exporter)))
 		t.stops = append(t.stops, provider.Shutdown)
 		t.flushes = append(t.flushes, provider.ForceFlush)
-		out = slog.NewMultiHandler(local, atLeast{c.Level, otelslog.NewHandler(c.Service, otelslog.WithLoggerProvider(provider))})
+		out = slog.NewMultiHandler(local,
+			atLeast{c.Level, otelslog.NewHandler(c.Service, otelslog.WithLoggerProvider(provider))})
 	}
 	t.Log = slog.New(&allowHandler{next: out, allowed: allowed})
 	return nil

@@ -29,7 +29,8 @@ func endpoint(getenv func(string) string, signal string) (string, error) {
 	case "none":
 		return "", nil
 	default:
-		return "", fmt.Errorf("%s: %q is not offered; use otlp or none (Prometheus is always served on /metrics)", name, getenv(name))
+		return "", fmt.Errorf("%s: %q is not offered; use otlp or none (Prometheus is always served on /metrics)", name,
+			getenv(name))
 	}
 	for _, name := range []string{"OTEL_EXPORTER_OTLP_" + signal + "_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL"} {
 		if protocol := getenv(name); protocol != "" && protocol != "http/protobuf" {
@@ -72,7 +73,8 @@ func samplerOf(c Config) (sdktrace.Sampler, error) {
 	case "parentbased_always_off":
 		return sdktrace.ParentBased(sdktrace.NeverSample()), nil
 	default:
-		return nil, fmt.Errorf("OTEL_TRACES_SAMPLER: %q is not offered; use parentbased_traceidratio with OTEL_TRACES_SAMPLER_ARG", name)
+		return nil, fmt.Errorf("OTEL_TRACES_SAMPLER: %q is not offered; use parentbased_traceidratio with "+
+			"OTEL_TRACES_SAMPLER_ARG", name)
 	}
 }
 

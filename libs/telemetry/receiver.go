@@ -35,7 +35,8 @@ const maxExport = 16 << 20
 func (s *SpanStore) Receiver() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")); kind != "application/x-protobuf" {
-			http.Error(w, "send application/x-protobuf (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)", http.StatusUnsupportedMediaType)
+			http.Error(w, "send application/x-protobuf (OTEL_EXPORTER_OTLP_PROTOCOL=http/protobuf)",
+				http.StatusUnsupportedMediaType)
 			return
 		}
 		body, err := unpacked(w, r)
@@ -101,7 +102,8 @@ func (s *SpanStore) recordOf(service string, span *tracepb.Span) *record {
 		if len(link.GetTraceId()) != 16 || len(link.GetSpanId()) != 8 {
 			continue
 		}
-		context := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(link.GetTraceId()), SpanID: trace.SpanID(link.GetSpanId())})
+		context := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID(link.GetTraceId()),
+			SpanID: trace.SpanID(link.GetSpanId())})
 		r.links = append(r.links, sdktrace.Link{SpanContext: context, Attributes: s.attributesOf(link.GetAttributes())})
 	}
 	return r
@@ -195,7 +197,8 @@ func FetchLinked(ctx context.Context, client *http.Client, base, value string) (
 	}
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK {
-		return nil, fmt.Errorf("asking %s for spans: it answered %s; spans are kept only where no collector is configured", base, response.Status)
+		return nil, fmt.Errorf("asking %s for spans: it answered %s; spans are kept only where no collector is "+
+			"configured", base, response.Status)
 	}
 	var got answer
 	if err := json.NewDecoder(response.Body).Decode(&got); err != nil {

@@ -99,7 +99,8 @@ func NewSpanStore(c StoreConfig) *SpanStore {
 	}
 	return &SpanStore{key: attribute.Key(c.LinkKey), most: c.Most, maxAge: c.MaxAge, now: c.Now,
 		allowed: newAllowed(append([]string{c.LinkKey}, c.Allowed...), nil),
-		byTrace: map[trace.TraceID]*traceSpans{}, byValue: map[string]map[trace.TraceID]struct{}{}, names: map[string]string{}}
+		byTrace: map[trace.TraceID]*traceSpans{}, byValue: map[string]map[trace.TraceID]struct{}{},
+		names: map[string]string{}}
 }
 
 // Len is how many spans are kept.
@@ -314,7 +315,8 @@ func (s *SpanStore) spanAbout(r *record, value string) concern {
 
 // show makes a Span of a record; with a value, without the links and values of others.
 func (s *SpanStore) show(r *record, value string) Span {
-	span := Span{TraceID: r.trace.String(), SpanID: r.id.String(), Service: r.service, Name: r.name, Kind: r.kind.String(),
+	span := Span{TraceID: r.trace.String(), SpanID: r.id.String(), Service: r.service, Name: r.name,
+		Kind:  r.kind.String(),
 		Start: time.Unix(0, r.start).UTC(), Duration: time.Duration(r.end - r.start), Failed: r.failed,
 		Attributes: s.showAttributes(r.attributes, value)}
 	if r.parent.IsValid() {

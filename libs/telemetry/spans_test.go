@@ -37,7 +37,8 @@ func TestAStoryIsFoundAcrossTracesAndServices(t *testing.T) {
 	alpha := start(t, telemetry.Config{Service: "alpha", Store: spans}).Tracer("x")
 	follow := start(t, telemetry.Config{Service: "beta", Store: spans}).Tracer("x")
 	at := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	work := func(ctx context.Context, tracer trace.Tracer, name string, options ...trace.SpanStartOption) context.Context {
+	work := func(ctx context.Context, tracer trace.Tracer, name string,
+		options ...trace.SpanStartOption) context.Context {
 		at = at.Add(time.Millisecond)
 		ctx, span := tracer.Start(ctx, name, append(options, trace.WithTimestamp(at))...)
 		span.End(trace.WithTimestamp(at.Add(500 * time.Microsecond)))
@@ -102,17 +103,20 @@ func golden(t *testing.T, name, got string) {
 func TestTheStoreForgetsTheOldestFirst(t *testing.T) {
 	t.Parallel()
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	spans := telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: link, Most: 100, MaxAge: time.Hour, Now: func() time.Time { return now }})
+	spans := telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: link, Most: 100, MaxAge: time.Hour,
+		Now: func() time.Time { return now }})
 	tracer := start(t, telemetry.Config{Store: spans}).Tracer("x")
 	for i := range 5000 {
-		_, span := tracer.Start(context.Background(), "work", trace.WithAttributes(attribute.String(link, fmt.Sprint(i))))
+		_, span := tracer.Start(context.Background(), "work",
+			trace.WithAttributes(attribute.String(link, fmt.Sprint(i))))
 		span.End()
 	}
 	if spans.Len() != 100 || spans.Linked("4899") != nil || len(spans.Linked("4900")) != 1 {
 		t.Errorf("%d are kept", spans.Len())
 	}
 	var links []trace.Link
-	parent, _ := telemetry.InjectTraceParent(telemetry.ContextFrom(context.Background(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""))
+	parent, _ := telemetry.InjectTraceParent(telemetry.ContextFrom(context.Background(),
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", ""))
 	for range 59 {
 		l, _ := telemetry.LinkFrom(parent)
 		links = append(links, l)
@@ -143,7 +147,8 @@ func TestSpansOfAnotherProcessAreTakenIn(t *testing.T) {
 	parent, _ := telemetry.InjectTraceParent(ctx)
 	l, _ := telemetry.LinkFrom(parent, attribute.String(link, "j1"))
 	_, inner := tel.Tracer("x").Start(ctx, "inner", trace.WithLinks(l),
-		trace.WithAttributes(attribute.StringSlice(link, []string{"j1", "j2"}), attribute.String("foreign", "x"), attribute.Int("http.response.status_code", 202)))
+		trace.WithAttributes(attribute.StringSlice(link, []string{"j1", "j2"}), attribute.String("foreign", "x"),
+			attribute.Int("http.response.status_code", 202)))
 	inner.End()
 	outer.End()
 	if err := tel.Flush(context.Background()); err != nil {
@@ -153,7 +158,8 @@ func TestSpansOfAnotherProcessAreTakenIn(t *testing.T) {
 	if err != nil || !slices.Equal(names(got), []string{"outer", "inner"}) {
 		t.Fatalf("got %v, %v", names(got), err)
 	}
-	if o, i := got[0], got[1]; o.Service != "gamma" || o.Kind != "consumer" || i.ParentID != o.SpanID || len(i.Links) != 1 ||
+	if o, i := got[0], got[1]; o.Service != "gamma" || o.Kind != "consumer" || i.ParentID != o.SpanID ||
+		len(i.Links) != 1 ||
 		i.Attributes["http.response.status_code"] != "202" || i.Attributes[link] != "j1" || i.Duration < 0 {
 		t.Errorf("got %+v", got)
 	}
@@ -175,11 +181,13 @@ func TestSpansOfAnotherProcessAreTakenIn(t *testing.T) {
 func TestTheReceiverRefusesWhatItCannotRead(t *testing.T) {
 	t.Parallel()
 	spans := store()
-	export, err := proto.Marshal(&tracepb.TracesData{ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{
-		{TraceId: bytes.Repeat([]byte{1}, 16), SpanId: bytes.Repeat([]byte{1}, 8), Name: "whole",
-			Attributes: []*commonpb.KeyValue{{Key: link, Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: "j1"}}}}},
-		{TraceId: []byte{1}, SpanId: []byte{1}, Name: "with a broken id"},
-	}}}}}})
+	export, err := proto.Marshal(&tracepb.TracesData{
+		ResourceSpans: []*tracepb.ResourceSpans{{ScopeSpans: []*tracepb.ScopeSpans{{Spans: []*tracepb.Span{
+			{TraceId: bytes.Repeat([]byte{1}, 16), SpanId: bytes.Repeat([]byte{1}, 8), Name: "whole",
+				Attributes: []*commonpb.KeyValue{{Key: link,
+					Value: &commonpb.AnyValue{Value: &commonpb.AnyValue_StringValue{StringValue: "j1"}}}}},
+			{TraceId: []byte{1}, SpanId: []byte{1}, Name: "with a broken id"},
+		}}}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -77,7 +77,8 @@ type Telemetry struct {
 // not when a collector does not answer.
 func Start(ctx context.Context, c Config) (*Telemetry, error) {
 	c = withDefaults(c)
-	res := resource.NewSchemaless(attribute.String("service.name", c.Service), attribute.String("service.version", c.Version))
+	res := resource.NewSchemaless(attribute.String("service.name", c.Service),
+		attribute.String("service.version", c.Version))
 	t := &Telemetry{}
 	allowed := newAllowed(c.AllowedAttributes, c.Scrub)
 	if err := t.startLogs(ctx, c, res, allowed); err != nil {
@@ -137,12 +138,14 @@ func (t *Telemetry) startTraces(ctx context.Context, c Config, res *resource.Res
 func (t *Telemetry) startMetrics(ctx context.Context, c Config, res *resource.Resource, allowed *allowed) error {
 	t.registry = prometheus.NewRegistry()
 	pull, err := promexporter.New(promexporter.WithRegisterer(t.registry), promexporter.WithoutTargetInfo(),
-		promexporter.WithoutScopeInfo(), promexporter.WithResourceAsConstantLabels(attribute.NewAllowKeysFilter("service.name")))
+		promexporter.WithoutScopeInfo(),
+		promexporter.WithResourceAsConstantLabels(attribute.NewAllowKeysFilter("service.name")))
 	if err != nil {
 		return fmt.Errorf("starting metrics of %s: %w", c.Service, err)
 	}
 	options := []sdkmetric.Option{sdkmetric.WithResource(res), sdkmetric.WithReader(pull),
-		sdkmetric.WithView(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"}, sdkmetric.Stream{AttributeFilter: allowed.attribute}))}
+		sdkmetric.WithView(sdkmetric.NewView(sdkmetric.Instrument{Name: "*"},
+			sdkmetric.Stream{AttributeFilter: allowed.attribute}))}
 	push, err := metricExporter(ctx, c.Getenv, t.Log)
 	if err != nil {
 		return err

@@ -71,13 +71,15 @@ func TestOnlyAllowedAttributesLeaveOnASpan(t *testing.T) {
 	caused.End()
 	_, span := tel.Tracer("x").Start(ctx, "work", trace.WithLinks(trace.Link{SpanContext: caused.SpanContext(),
 		Attributes: []attribute.KeyValue{attribute.String(link, "j1"), attribute.String("name", "Alice")}}))
-	span.SetAttributes(attribute.String(link, "j1"), attribute.String("person", "Alice"), attribute.String("http.route", "/x"))
+	span.SetAttributes(attribute.String(link, "j1"), attribute.String("person", "Alice"),
+		attribute.String("http.route", "/x"))
 	span.AddEvent("seen", trace.WithAttributes(attribute.String("text", "Alice")))
 	span.RecordError(errors.New("Alice is known already"))
 	span.SetStatus(codes.Error, "Alice is known already")
 	span.End()
 	shown, err := json.Marshal(spans.Linked("j1"))
-	if err != nil || strings.Contains(string(shown), "Alice") || !strings.Contains(string(shown), "http.route") || !strings.Contains(string(shown), `"failed":true`) {
+	if err != nil || strings.Contains(string(shown), "Alice") || !strings.Contains(string(shown), "http.route") ||
+		!strings.Contains(string(shown), `"failed":true`) {
 		t.Errorf("got %s, %v", shown, err)
 	}
 	if strings.Count(log.String(), `"attribute.key":"person"`) != 1 || strings.Contains(log.String(), "Alice") {
@@ -95,7 +97,8 @@ func TestOnlyAllowedAttributesLeaveByOTLP(t *testing.T) {
 		}
 	}))
 	t.Cleanup(collector.Close)
-	tel := start(t, telemetry.Config{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL+"/base/", "OTEL_METRICS_EXPORTER", "none", "OTEL_LOGS_EXPORTER", "none")})
+	tel := start(t, telemetry.Config{Getenv: env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.URL+"/base/",
+		"OTEL_METRICS_EXPORTER", "none", "OTEL_LOGS_EXPORTER", "none")})
 	_, span := tel.Tracer("x").Start(context.Background(), "work")
 	span.SetAttributes(attribute.String(link, "j1"), attribute.String("person", "Alice"))
 	span.SetStatus(codes.Error, "Alice")
@@ -109,7 +112,8 @@ func TestOnlyAllowedAttributesLeaveByOTLP(t *testing.T) {
 	if err := proto.Unmarshal(body, &sent); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(body, []byte("Alice")) || !bytes.Contains(body, []byte("j1")) || !bytes.Contains(body, []byte("alpha")) {
+	if bytes.Contains(body, []byte("Alice")) || !bytes.Contains(body, []byte("j1")) ||
+		!bytes.Contains(body, []byte("alpha")) {
 		t.Errorf("got %v", &sent)
 	}
 }
@@ -117,7 +121,8 @@ func TestOnlyAllowedAttributesLeaveByOTLP(t *testing.T) {
 func TestALogLineCarriesTheTraceAndOnlyAllowedAttributes(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
-	tel := start(t, telemetry.Config{Output: &log, AllowedAttributes: []string{"rows", "http.status", "when", "who", "card"},
+	tel := start(t, telemetry.Config{Output: &log, AllowedAttributes: []string{"rows", "http.status", "when", "who",
+		"card"},
 		Scrub: func(text string) string { return strings.ReplaceAll(text, "Alice", "*****") }})
 	ctx, span := tel.Tracer("x").Start(context.Background(), "work")
 	defer span.End()
@@ -137,10 +142,12 @@ func TestALogLineCarriesTheTraceAndOnlyAllowedAttributes(t *testing.T) {
 		}
 		lines = append(lines, l)
 	}
-	if l := lines[0]; l["trace_id"] != span.SpanContext().TraceID().String() || l["http.status"] != 200.0 || l["person"] != telemetry.NotAllowed || l["service"] != "alpha" || l["http.deep.x"] != telemetry.NotAllowed {
+	if l := lines[0]; l["trace_id"] != span.SpanContext().TraceID().String() || l["http.status"] != 200.0 ||
+		l["person"] != telemetry.NotAllowed || l["service"] != "alpha" || l["http.deep.x"] != telemetry.NotAllowed {
 		t.Errorf("got %v", l)
 	}
-	if l := lines[1]; l["rows"] != 3.0 || l["card"] != telemetry.NotAllowed || l["error"] != "reading *****" || l["http.status"] != 201.0 || l["who"] != "redacted" {
+	if l := lines[1]; l["rows"] != 3.0 || l["card"] != telemetry.NotAllowed || l["error"] != "reading *****" ||
+		l["http.status"] != 201.0 || l["who"] != "redacted" {
 		t.Errorf("got %v", l)
 	}
 }
@@ -157,13 +164,15 @@ func TestLogsLeaveByOTLPOnceFiltered(t *testing.T) {
 		received <- body
 	}))
 	t.Cleanup(collector.Close)
-	tel := start(t, telemetry.Config{Getenv: env("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", collector.URL+"/v1/logs"), AllowedAttributes: []string{"rows"}})
+	tel := start(t, telemetry.Config{Getenv: env("OTEL_EXPORTER_OTLP_LOGS_ENDPOINT", collector.URL+"/v1/logs"),
+		AllowedAttributes: []string{"rows"}})
 	tel.Log.Debug("not at this level")
 	tel.Log.Info("something happened", "rows", 3, "person", "Alice")
 	if err := tel.Flush(context.Background()); err != nil {
 		t.Fatal(err)
 	}
-	if body := <-received; !bytes.Contains(body, []byte("something happened")) || bytes.Contains(body, []byte("Alice")) || bytes.Contains(body, []byte("this level")) {
+	if body := <-received; !bytes.Contains(body, []byte("something happened")) ||
+		bytes.Contains(body, []byte("Alice")) || bytes.Contains(body, []byte("this level")) {
 		t.Errorf("got %q", body)
 	}
 }
@@ -178,7 +187,8 @@ func TestServicesOfOneProcessShareOneMetricsPage(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, who := range []string{"Alice", "Bob"} {
-			counter.Add(context.Background(), 1, metric.WithAttributes(attribute.String("outcome", "raised"), attribute.String("person", who)))
+			counter.Add(context.Background(), 1, metric.WithAttributes(attribute.String("outcome", "raised"),
+				attribute.String("person", who)))
 		}
 		took, err := tel.Meter("x").Float64Histogram("took", metric.WithExplicitBucketBoundaries(0.25, 0.75))
 		if err != nil {
@@ -189,7 +199,8 @@ func TestServicesOfOneProcessShareOneMetricsPage(t *testing.T) {
 	}
 	w := httptest.NewRecorder()
 	telemetry.MetricsHandler(services...).ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
-	for _, want := range []string{`messages_total{outcome="raised",service_name="alpha"} 2`, `messages_total{outcome="raised",service_name="beta"} 2`,
+	for _, want := range []string{`messages_total{outcome="raised",service_name="alpha"} 2`,
+		`messages_total{outcome="raised",service_name="beta"} 2`,
 		`took_bucket{service_name="alpha",le="0.75"} 1`, "go_goroutines"} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("no %s in\n%s", want, w.Body)
@@ -213,19 +224,25 @@ func TestSamplingIsByTheStandardVariables(t *testing.T) {
 		ctx    context.Context
 		want   bool
 	}{
-		"all by default":            {telemetry.Config{}, context.Background(), true},
-		"none by ratio":             {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER_ARG", "0")}, context.Background(), false},
-		"what the parent says":      {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER_ARG", "0")}, parent, true},
-		"never, whatever parent":    {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER", "always_off")}, parent, false},
+		"all by default": {telemetry.Config{}, context.Background(), true},
+		"none by ratio": {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER_ARG", "0")},
+			context.Background(), false},
+		"what the parent says": {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER_ARG", "0")}, parent, true},
+		"never, whatever parent": {telemetry.Config{Getenv: env("OTEL_TRACES_SAMPLER", "always_off")}, parent,
+			false},
 		"nothing when switched off": {telemetry.Config{Getenv: env("OTEL_SDK_DISABLED", "true")}, parent, false},
 	} {
 		if got := sampled(c.config, c.ctx); got != c.want {
 			t.Errorf("%s: %v", name, got)
 		}
 	}
-	for _, bad := range [][]string{{"OTEL_TRACES_SAMPLER_ARG", "2"}, {"OTEL_TRACES_SAMPLER", "jaeger_remote"}, {"OTEL_TRACES_EXPORTER", "zipkin"},
-		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, {"OTEL_METRICS_EXPORTER", "prometheus"}, {"OTEL_LOGS_EXPORTER", "console"}} {
-		if _, err := telemetry.Start(context.Background(), telemetry.Config{Service: "x", Output: io.Discard, Getenv: env(bad...)}); err == nil || !strings.Contains(err.Error(), "; use ") && !strings.Contains(err.Error(), "use otlp") {
+	for _, bad := range [][]string{{"OTEL_TRACES_SAMPLER_ARG", "2"}, {"OTEL_TRACES_SAMPLER", "jaeger_remote"},
+		{"OTEL_TRACES_EXPORTER", "zipkin"},
+		{"OTEL_EXPORTER_OTLP_PROTOCOL", "grpc"}, {"OTEL_METRICS_EXPORTER", "prometheus"},
+		{"OTEL_LOGS_EXPORTER", "console"}} {
+		if _, err := telemetry.Start(context.Background(), telemetry.Config{Service: "x", Output: io.Discard,
+			Getenv: env(bad...)}); err == nil || !strings.Contains(err.Error(), "; use ") &&
+			!strings.Contains(err.Error(), "use otlp") {
 			t.Errorf("%v: %v", bad, err)
 		}
 	}
@@ -233,7 +250,10 @@ func TestSamplingIsByTheStandardVariables(t *testing.T) {
 
 func TestACollectorThatIsAwayIsSaidAndCostsNothingElse(t *testing.T) {
 	t.Parallel()
-	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(400) }))
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
+		_ *http.Request) {
+		w.WriteHeader(400)
+	}))
 	t.Cleanup(collector.Close)
 	var log bytes.Buffer
 	tel := start(t, telemetry.Config{Output: &log, Getenv: env("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", collector.URL)})
@@ -256,10 +276,12 @@ func TestTraceContextSurvivesTheWire(t *testing.T) {
 	defer span.End()
 	parent, state := telemetry.InjectTraceParent(ctx)
 	got := trace.SpanContextFromContext(telemetry.ContextFrom(context.Background(), parent, state))
-	if got.TraceID() != span.SpanContext().TraceID() || got.SpanID() != span.SpanContext().SpanID() || !got.IsSampled() || !got.IsRemote() {
+	if got.TraceID() != span.SpanContext().TraceID() || got.SpanID() != span.SpanContext().SpanID() ||
+		!got.IsSampled() || !got.IsRemote() {
 		t.Errorf("%s became %v", parent, got)
 	}
-	if l, ok := telemetry.LinkFrom(parent, attribute.String(link, "j1")); !ok || l.SpanContext.SpanID() != span.SpanContext().SpanID() || len(l.Attributes) != 1 {
+	if l, ok := telemetry.LinkFrom(parent, attribute.String(link, "j1")); !ok ||
+		l.SpanContext.SpanID() != span.SpanContext().SpanID() || len(l.Attributes) != 1 {
 		t.Errorf("got %v", l)
 	}
 	if parent, state := telemetry.InjectTraceParent(context.Background()); parent != "" || state != "" {
@@ -269,8 +291,10 @@ func TestTraceContextSurvivesTheWire(t *testing.T) {
 	if _, state := telemetry.InjectTraceParent(with); state != "vendor=1" {
 		t.Errorf("tracestate became %q", state)
 	}
-	for _, bad := range []string{"", "x", "00-00000000000000000000000000000000-b7ad6b7169203331-01", "00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		"ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
+	for _, bad := range []string{"", "x", "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+		"00-0AF7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"ff-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01-more",
 		"01-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01more"} {
 		if _, ok := telemetry.LinkFrom(bad); ok {
 			t.Errorf("%q was taken", bad)

@@ -17,7 +17,8 @@ const quiet = 2 * time.Second
 // lie close together share a scale; pauses are named between them.
 func WriteWaterfall(w io.Writer, spans []Span, width int) error {
 	if len(spans) == 0 {
-		_, err := fmt.Fprintln(w, "no spans are kept for this; they are forgotten after a day, and when the process ends")
+		_, err := fmt.Fprintln(w, "no spans are kept for this; they are forgotten after a day, and when the process "+
+			"ends")
 		return err
 	}
 	spans = sorted(append([]Span(nil), spans...))
@@ -130,7 +131,8 @@ func (d *drawing) drawEpisode(text *strings.Builder, from, to int, end time.Time
 	for i := from; i < to; i++ {
 		s := d.spans[i]
 		fmt.Fprintf(text, "%4d %9s %9s  %s  %s %s\n", i+1, "+"+short(s.Start.Sub(begin)), short(s.Duration),
-			pad(s.Service, d.service), pad(d.label(i), d.name), drawBar(s.Start.Sub(begin), s.Duration, end.Sub(begin), bar))
+			pad(s.Service, d.service), pad(d.label(i), d.name), drawBar(s.Start.Sub(begin), s.Duration, end.Sub(begin),
+				bar))
 	}
 }
 

@@ -36,11 +36,14 @@ func Backup(tb testing.TB, admin *pgxpool.Pool, schema string) (restore func()) 
 
 // BackupTo is Backup where the database may fail meanwhile: both parts can be tried again. Processes may run while the
 // copy is made, which is of one moment, and replaces an earlier one.
-func BackupTo(ctx context.Context, admin Administrator, schema string) (restore func(context.Context, Administrator) error, err error) {
-	rows, err := admin.Query(ctx, `select c.relname, (select string_agg(quote_ident(a.attname), ', ' order by a.attnum) from pg_attribute a
+func BackupTo(ctx context.Context, admin Administrator, schema string) (restore func(context.Context,
+	Administrator) error, err error) {
+	rows, err := admin.Query(ctx, `select c.relname, (select string_agg(quote_ident(a.attname), ', ' order by a.attnum)
+		from pg_attribute a
 			where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '')
 		from pg_class c where c.relnamespace = $1::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
-			and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) order by 1`, schema)
+			and exists (select from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped)
+			order by 1`, schema)
 	if err != nil {
 		return nil, fmt.Errorf("listing the tables of %s: %w", schema, err)
 	}
@@ -51,7 +54,8 @@ func BackupTo(ctx context.Context, admin Administrator, schema string) (restore 
 	if _, err := pgx.ForEachRow(rows, []any{&table, &names}, func() error {
 		copies = append(copies, "create table "+kept+"."+table+" as select "+names+" from "+schema+"."+table)
 		truncates = append(truncates, "truncate "+schema+"."+table+" cascade")
-		inserts = append(inserts, "insert into "+schema+"."+table+" ("+names+") overriding system value select "+names+" from "+kept+"."+table)
+		inserts = append(inserts, "insert into "+schema+"."+table+" ("+names+") overriding system value select "+names+
+			" from "+kept+"."+table)
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("listing the tables of %s: %w", schema, err)

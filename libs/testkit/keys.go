@@ -20,7 +20,11 @@ func Keys(t testing.TB, rules principal.Rules, holders ...string) (map[string]*p
 		key := signer.Public(holder)
 		signers[holder], keys[key.ID] = signer, key
 	}
-	verifier, err := principal.NewVerifier(func(id string) (principal.Key, bool) { k, known := keys[id]; return k, known }, rules)
+	verifier, err := principal.NewVerifier(func(id string) (principal.Key, bool) {
+		k, known := keys[id]
+		return k,
+			known
+	}, rules)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -23,7 +23,8 @@ func TestEachTestHasADatabaseOfItsOwn(t *testing.T) {
 		t.Logf("a database took %v", time.Since(began))
 		pool := db.Pool("noted")
 		var n int
-		if err := pool.QueryRow(ctx, `with new as (insert into note values (1)) select count(*) from note`).Scan(&n); err != nil || n != 0 {
+		if err := pool.QueryRow(ctx, `with new as (insert into note values (1)) select count(*) from note`).Scan(
+			&n); err != nil || n != 0 {
 			t.Errorf("found %d rows of another test, %v", n, err)
 		}
 	}

@@ -34,7 +34,8 @@ func Connect(t testing.TB, cfg bus.Config) *bus.Conn {
 // the services, until the test ends.
 func Keep(t testing.TB, conn *bus.Conn, stream bus.Stream, durables ...bus.Durable) {
 	t.Helper()
-	keeper := &bus.Keeper{Conn: conn, Streams: []bus.Stream{stream}, Durables: durables, Log: slog.New(slog.DiscardHandler)}
+	keeper := &bus.Keeper{Conn: conn, Streams: []bus.Stream{stream}, Durables: durables,
+		Log: slog.New(slog.DiscardHandler)}
 	if err := keeper.Bring(t.Context()); err != nil {
 		t.Fatal(err)
 	}

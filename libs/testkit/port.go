@@ -59,8 +59,8 @@ func FreePort(t testing.TB) int {
 	return port
 }
 
-// reserve locks a file that stands for the port, as long as release is not called and this process lives. release is nil
-// where somebody else has it.
+// reserve locks a file that stands for the port, as long as release is not called and this process lives. release is
+// nil where somebody else has it.
 func reserve(port int) (release func(), err error) {
 	dir := filepath.Join(os.TempDir(), fmt.Sprintf("footbridge-ports-%d", os.Getuid()))
 	if err := os.MkdirAll(dir, 0o700); err != nil {

@@ -199,7 +199,8 @@ func (c *Cluster) template(ctx context.Context, services []pg.Service) (string, 
 // gets its name only when it is complete.
 func (c *Cluster) makeTemplate(ctx context.Context, name string, services []pg.Service) error {
 	return c.admin(ctx, func(conn *pgx.Conn) error {
-		if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtext('footbridge-testkit'), hashtext($1))`, name); err != nil {
+		if _, err := conn.Exec(ctx, `select pg_advisory_lock(hashtext('footbridge-testkit'), hashtext($1))`,
+			name); err != nil {
 			return err
 		}
 		var there bool

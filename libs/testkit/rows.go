@@ -16,7 +16,8 @@ func Rows(tb testing.TB, pool *pgxpool.Pool, key any, sources ...string) string 
 	var all strings.Builder
 	for _, source := range sources {
 		table, rest, _ := strings.Cut(source, " ")
-		rows, err := pool.Query(context.Background(), `select t.xmin::text || ' ' || to_jsonb(t)::text from `+table+` t `+rest+` order by 1`, key)
+		rows, err := pool.Query(context.Background(), `select t.xmin::text || ' ' || to_jsonb(t)::text from `+table+
+			` t `+rest+` order by 1`, key)
 		if err != nil {
 			tb.Fatal(err)
 		}

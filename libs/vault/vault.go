@@ -88,7 +88,8 @@ func (v *Vault) decrypt(wrapped, association []byte) ([]byte, error) {
 	if err == nil || v.file == "" {
 		return secret, err
 	}
-	if now, statErr := os.Stat(v.file); statErr != nil || (os.SameFile(now, kek.read) && now.ModTime().Equal(kek.read.ModTime())) {
+	if now, statErr := os.Stat(v.file); statErr != nil ||
+		(os.SameFile(now, kek.read) && now.ModTime().Equal(kek.read.ModTime())) {
 		return nil, err
 	}
 	if kek, err = openWrapping(v.file); err != nil {

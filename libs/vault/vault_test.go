@@ -175,7 +175,8 @@ func TestALookupIsBoundToItsPurposeAndParts(t *testing.T) {
 		}
 		seen[string(hash)] = claim
 	}
-	for _, l := range [][]string{{"nhs-number", number}, {"local-id", number}, {"local-id", "a", "bc"}, {"local-id", "ab", "c"}} {
+	for _, l := range [][]string{{"nhs-number", number}, {"local-id", number}, {"local-id", "a", "bc"},
+		{"local-id", "ab", "c"}} {
 		hash, err := v.Lookup(l[0], l[1:]...)
 		add(fmt.Sprint(l), hash, err)
 	}

@@ -87,7 +87,8 @@ func IsAddress(address, postcode string) bool {
 		}
 	}
 	plain := SameName(address)
-	for _, none := range []string{"", "nfa", "nofixedabode", "nofixedaddress", "unknown", "notknown", "none", "homeless", "na", "noaddress"} {
+	for _, none := range []string{"", "nfa", "nofixedabode", "nofixedaddress", "unknown", "notknown", "none",
+		"homeless", "na", "noaddress"} {
 		if plain == none {
 			return false
 		}
@@ -96,8 +97,8 @@ func IsAddress(address, postcode string) bool {
 }
 
 // Phone is a telephone number as it is dialled in the United Kingdom ("07700 900123"), or with its country's code; and
-// whether it may be one. What is none, such as a mobile number that lacks a digit, stays as it was written: whoever rings
-// sees what was meant.
+// whether it may be one. What is none, such as a mobile number that lacks a digit, stays as it was written: whoever
+// rings sees what was meant.
 func Phone(text string) (number string, valid bool) {
 	line := Line(text)
 	if number, ok := mobile(line); ok {
@@ -110,7 +111,8 @@ func Phone(text string) (number string, valid bool) {
 // to that.
 func mobile(line string) (number string, ok bool) {
 	digits := strings.ReplaceAll(line, " ", "")
-	if len(digits) != mobileDigits+1 || !strings.HasPrefix(digits, "07") || digits[2] == '0' || digits[2] == '6' || isOneDigit(digits[1:]) {
+	if len(digits) != mobileDigits+1 || !strings.HasPrefix(digits, "07") || digits[2] == '0' || digits[2] == '6' ||
+		isOneDigit(digits[1:]) {
 		return "", false
 	}
 	for i := range len(digits) {
@@ -127,14 +129,16 @@ func phone(line string) (number string, valid bool) {
 		return line, false
 	}
 	significant := phonenumbers.GetNationalSignificantNumber(parsed)
-	if isOneDigit(significant) || parsed.GetCountryCode() == british && strings.HasPrefix(significant, "7") && len(significant) != mobileDigits {
+	if isOneDigit(significant) || parsed.GetCountryCode() == british && strings.HasPrefix(significant, "7") &&
+		len(significant) != mobileDigits {
 		return line, false
 	}
 	if parsed.GetCountryCode() != british {
 		return phonenumbers.Format(parsed, phonenumbers.INTERNATIONAL), true
 	}
 	number = phonenumbers.Format(parsed, phonenumbers.NATIONAL)
-	if strings.HasPrefix(line, "0") && !strings.HasPrefix(number, "0") { // a length for which no way of writing is known
+	// a length for which no way of writing is known
+	if strings.HasPrefix(line, "0") && !strings.HasPrefix(number, "0") {
 		number = "0" + number
 	}
 	return number, true
@@ -169,7 +173,8 @@ func SamePhone(a, b string) bool {
 }
 
 // days are how days are written, the year with four digits; in the United Kingdom the day comes before the month.
-var days = []string{"2006-01-02", "20060102", "2006/01/02", "2/1/2006", "2-1-2006", "2.1.2006", "2 Jan 2006", "2 January 2006", "2-Jan-2006"}
+var days = []string{"2006-01-02", "20060102", "2006/01/02", "2/1/2006", "2-1-2006", "2.1.2006", "2 Jan 2006",
+	"2 January 2006", "2-Jan-2006"}
 
 // Day is a day as YYYY-MM-DD. false: it is none, or does not exist.
 func Day(text string) (day string, ok bool) {

@@ -21,10 +21,14 @@ func asyncAPI() object {
 		{"info", object{
 			{"title", "Footbridge events"},
 			{"version", schemas.Release},
-			{"description", "What Footbridge's services say to one another, and what outside systems say to them. Each " +
-				"message is one CloudEvent 1.0 in structured JSON. No type, subject or address carries a clinical word " +
-				"or anything that identifies a person. Within a major version events only gain optional fields, and lists " +
-				"of values may grow: readers ignore names they do not know and expect values they do not know."},
+			{"description",
+				"What Footbridge's services say to one another, and what outside systems say to them. Each " +
+					"message is one CloudEvent 1.0 in structured JSON. No type, subject or address carries a " +
+					"clinical word " +
+					"or anything that identifies a person. Within a major version events only gain optional fields, " +
+					"and " +
+					"lists " +
+					"of values may grow: readers ignore names they do not know and expect values they do not know."},
 		}},
 		{"defaultContentType", "application/cloudevents+json"},
 		{"channels", channels},

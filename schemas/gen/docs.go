@@ -21,14 +21,17 @@ func eventsPage() []byte {
 		"carry in [facts.schema.json](../schemas/facts.schema.json).\n\n")
 	b.WriteString("| event | from | to | meaning | see |\n|---|---|---|---|---|\n")
 	for _, e := range schemas.Registry() {
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [example](../schemas/examples/%s.json), [schema](../schemas/events/%s.schema.json) |\n",
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %s | [example](../schemas/examples/%s.json), "+
+			"[schema](../schemas/events/%s.schema.json) |\n",
 			e.Type.File(), e.By, subscribers(e), e.Meaning, e.Type.File(), e.Type.File())
 	}
-	b.WriteString("\nWhat comes from `outside` arrives at `POST /events` only. It carries the person's details and is never " +
+	b.WriteString("\nWhat comes from `outside` arrives at `POST /events` only. It carries the person's details and " +
+		"is never " +
 		"published.\n\n## What partners may be told\n\n")
 	for _, e := range schemas.Registry() {
 		if e.Partners {
-			fmt.Fprintf(&b, "- `%s`, each partner its own only, through the gateway, under a grant in force.\n", e.Type.File())
+			fmt.Fprintf(&b, "- `%s`, each partner its own only, through the gateway, under a grant in force.\n",
+				e.Type.File())
 		}
 	}
 	b.WriteString("\n## What the person reads\n\n| event | sentence |\n|---|---|\n")
@@ -36,7 +39,8 @@ func eventsPage() []byte {
 		fmt.Fprintf(&b, "| `%s` | %s |\n", e.Type.File(), e.Sentence)
 	}
 	b.WriteString("\n## What a service may publish\n\n| service | subjects |\n|---|---|\n")
-	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery} {
+	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Delivery} {
 		fmt.Fprintf(&b, "| %s | %s |\n", service, codes(schemas.SubjectsEmittedBy(service)))
 	}
 	return []byte(b.String())
@@ -56,7 +60,8 @@ func subscribers(e schemas.Entry) string {
 func accessPage() []byte {
 	var b strings.Builder
 	b.WriteString("# Who may see and do what\n\n" + made)
-	b.WriteString("Everybody who asks has one role, an organisation and a name of their own. What is not said here is refused.\n\n")
+	b.WriteString("Everybody who asks has one role, an organisation and a name of their own. What is not said here " +
+		"is refused.\n\n")
 	b.WriteString("| role | who | sees | does | never | who a person is |\n|---|---|---|---|---|---|\n")
 	for _, a := range schemas.AccessTable() {
 		identity := "no"
@@ -72,13 +77,18 @@ func accessPage() []byte {
 	for _, r := range schemas.Routes() {
 		fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Service, roles(r), r.Meaning)
 	}
-	b.WriteString("\n## Whose\n\nOf the paths that are about one thing: who gets it, of the organisation they act for and of another. To everybody else it looks as if it were not there. " +
-		"`" + schemas.ReasonHeader + "` is a stated reason of substance: it is kept, and the person can read it. A person reaches their own alone; a partner what it has accepted an offer for; a young people's clinician " +
-		"what somebody said, how they are reached and who they are only where they are under 18 or of unknown age; an organisation that must not know nothing at all. `TestEveryRouteIsAskedAsEverybody` asks each path as everybody.\n\n" +
+	b.WriteString("\n## Whose\n\nOf the paths that are about one thing: who gets it, of the organisation they act " +
+		"for and of another. To everybody else it looks as if it were not there. " +
+		"`" + schemas.ReasonHeader + "` is a stated reason of substance: it is kept, and the person can read it. A " +
+		"person reaches their own alone; a partner what it has accepted an offer for; a young people's clinician " +
+		"what somebody said, how they are reached and who they are only where they are under 18 or of unknown age; " +
+		"an organisation that must not know nothing at all. `TestEveryRouteIsAskedAsEverybody` asks each path as " +
+		"everybody.\n\n" +
 		"| path | about a | their own | another organisation's |\n|---|---|---|---|\n")
 	for _, r := range schemas.Routes() {
 		if r.Thing() != schemas.AboutNothing {
-			fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Thing(), visibilities(r, true), visibilities(r, false))
+			fmt.Fprintf(&b, "| `%s %s` | %s | %s | %s |\n", r.Method, r.Pattern, r.Thing(), visibilities(r, true),
+				visibilities(r, false))
 		}
 	}
 	return []byte(b.String())

@@ -70,7 +70,8 @@ func envelope(e schemas.Entry) (properties object, required []string) {
 		{"subject", uuid(subjectMeaning(e.Type))},
 		{"time", moment("When it was decided.")},
 		{"datacontenttype", object{{"description", "Media type of the data."}, {"const", "application/json"}}},
-		{"dataschema", object{{"description", "Where this schema is served."}, {"type", "string"}, {"format", "uri-reference"}}},
+		{"dataschema", object{{"description", "Where this schema is served."}, {"type", "string"},
+			{"format", "uri-reference"}}},
 		{"correlationid", uuid("Id of the journey's first event.")},
 		{"causationid", uuid("Id of the event that led to this one; absent where it began at a door or by time.")},
 		{"sequence", object{
@@ -79,7 +80,8 @@ func envelope(e schemas.Entry) (properties object, required []string) {
 		}},
 	}
 	properties = append(properties, trace()...)
-	return properties, []string{"specversion", "id", "source", "type", "subject", "time", "datacontenttype", "correlationid"}
+	return properties, []string{"specversion", "id", "source", "type", "subject", "time", "datacontenttype",
+		"correlationid"}
 }
 
 func subjectMeaning(t schemas.Type) string {
@@ -98,7 +100,8 @@ func outsideEnvelope(e schemas.Entry) object {
 	}
 	return append(object{
 		{"specversion", object{{"description", "Version of CloudEvents."}, {"const", "1.0"}}},
-		{"id", text("The sender's id of the event. Sent again with the same id and content it counts once; never anything "+
+		{"id", text("The sender's id of the event. Sent again with the same id and content it counts once; never "+
+			"anything "+
 			"that identifies a person.", 200)},
 		{"source", append(text("The sender, as its profile says.", 200), member{"format", "uri-reference"})},
 		{"type", object{{"description", "Type and major version."}, {"const", e.Type}}},
@@ -107,7 +110,8 @@ func outsideEnvelope(e schemas.Entry) object {
 		{"datacontenttype", object{
 			{"description", "Media type of the data."}, {"type", "string"}, {"pattern", "^application/json( *;.*)?$"},
 		}},
-		{"dataschema", object{{"description", "Where this schema is served."}, {"type", "string"}, {"format", "uri-reference"}}},
+		{"dataschema", object{{"description", "Where this schema is served."}, {"type", "string"},
+			{"format", "uri-reference"}}},
 	}, trace()...)
 }
 

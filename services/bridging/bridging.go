@@ -2,32 +2,38 @@
 // said yes to.
 //
 // In: discharge.recorded, corrected and withdrawn, referral.requested, consent.given, declined, withdrawn and lapsed,
-// person.contact-stopped, resumed and preferences-changed (intake), pathway.decided, threshold.gap-found and service.answered (threshold),
-// offer.raised and appointment.* (followup), journey.held, released, closed and reopened (journey); and requests for help
-// and what callers do, over HTTP. Out: bridging.proposed, started, paused, resumed, ended and review-asked, call.*,
-// contact.asked-to-stop, help.requested and acknowledged.
+// person.contact-stopped, resumed and preferences-changed (intake), pathway.decided, threshold.gap-found and
+// service.answered (threshold), offer.raised and appointment.* (followup), journey.held, released, closed and reopened
+// (journey); and requests for help and what callers do, over HTTP. Out: bridging.proposed, started, paused, resumed,
+// ended and review-asked, call.*, contact.asked-to-stop, help.requested and acknowledged.
 //
-// Tables: journey_state (what is known of a journey), plan, call, rang (who rang), caller, notice (what a caller is to be told of a call), channel_down, help, rota, page (who was told of a request for help),
-// offer. View: held, for the sentinel.
+// Tables: journey_state (what is known of a journey), plan, call, rang (who rang), caller, notice (what a caller is to
+// be told of a call), channel_down, help, rota, page (who was told of a request for help), offer. View: held, for the
+// sentinel.
 //
 // It promises:
 //   - whoever waits on any service, or falls between services, gets a plan proposed, at once;
 //   - no call is scheduled before the person's yes to this purpose, while contact is stopped or the visit withdrawn,
 //     or under 18 or of unknown age before a clinician has decided; a no ends the plan and nothing else;
 //   - a journey has one plan at a time, and a plan one call ahead of it (unique indexes say so);
-//   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey gets
+//   - while somebody else holds the person the plan pauses; with the journey closed it ends, and a reopened journey
+//     gets
 //     another one, which asks for a new yes (ADR 16);
 //   - the same events in any order, with repetitions, end in the same plan;
-//   - calls follow the rhythm, days and hours that were agreed (usually working days between 10:00 and 19:00 local time), on
+//   - calls follow the rhythm, days and hours that were agreed (usually working days between 10:00 and 19:00 local
+//     time), on
 //     no bank holiday of the person's nation and on no day on which somebody else is in touch;
-//   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's yes covers, and never one that must not know;
-//   - a call is kept for who reached the person last, where they work then and have room; whoever is told of one is told in
+//   - who rings is one caller, by a claim from 15 minutes before until the outcome, whose organisation the person's
+//     yes covers, and never one that must not know;
+//   - a call is kept for who reached the person last, where they work then and have room; whoever is told of one is
+//     told in
 //     their own hours, from a row that is there before anything leaves, until a server took it or it is true no more;
 //   - each outcome has its ladder; one that is written down late undoes nothing newer; what was missed is one call.
 //
 // Of help it promises:
 //   - a request is stored alone, first, by one statement that needs nothing but the id given, in every state;
-//   - then those on call are told, rung by rung, each rung once by any number of replicas; nobody taking it on in time goes
+//   - then those on call are told, rung by rung, each rung once by any number of replicas; nobody taking it on in time
+//     goes
 //     further up, an empty rung is passed at once;
 //   - the answer says who was told, or that nobody could be, with a number to ring.
 package bridging
@@ -93,7 +99,8 @@ func New(cfg Config) (*Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Service{zone: zone, clock: cfg.Clock, log: cfg.Log, host: cfg.Host, notify: cfg.Notify, numbers: cfg.Numbers, url: cfg.URL}
+	s := &Service{zone: zone, clock: cfg.Clock, log: cfg.Log, host: cfg.Host, notify: cfg.Notify, numbers: cfg.Numbers,
+		url: cfg.URL}
 	if s.clock == nil {
 		s.clock = clock.Real()
 	}

@@ -30,7 +30,8 @@ func (a api) makeCalendar(w http.ResponseWriter, r *http.Request) error {
 	}
 	w.Header().Set("Cache-Control", "no-store")
 	return httpx.WriteJSON(w, http.StatusCreated, calendarMade{URL: a.url + "/api/calls.ics?token=" + token,
-		Words: "Whoever has this address can read when you make calls. It is shown this once: put it into your own calendar program, nowhere else. Calendars are hours behind: look at your list before you ring."})
+		Words: "Whoever has this address can read when you make calls. It is shown this once: put it into your own " +
+			"calendar program, nowhere else. Calendars are hours behind: look at your list before you ring."})
 }
 
 // revokeCalendar ends it.
@@ -53,19 +54,20 @@ func (a api) keepCalendar(r *http.Request, p principal.Principal, hash string) e
 	})
 }
 
-// calendar gives out the calls of whoever made a token, for fourteen days: a code and a time. The token says whose it is;
-// whoever sends it is nobody.
+// calendar gives out the calls of whoever made a token, for fourteen days: a code and a time. The token says whose it
+// is; whoever sends it is nobody.
 func (a api) calendar(w http.ResponseWriter, r *http.Request) error {
 	var found bool
 	var entries []ics.Entry
 	err := a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found, entries = false, nil
 		today := calendar.DayOf(tx.Now, a.zone)
-		calendarOf(tx, principal.Principal{}, ics.Hash(r.URL.Query().Get("token")), today.String(), (today + ics.Days).String(), tx.Now, func(e *ics.Entry) {
-			if found = true; e != nil {
-				entries = append(entries, *e)
-			}
-		})
+		calendarOf(tx, principal.Principal{}, ics.Hash(r.URL.Query().Get("token")), today.String(),
+			(today + ics.Days).String(), tx.Now, func(e *ics.Entry) {
+				if found = true; e != nil {
+					entries = append(entries, *e)
+				}
+			})
 		return tx.Flush()
 	})
 	switch {

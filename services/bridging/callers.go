@@ -45,7 +45,10 @@ type callOpen struct {
 // tell says who is told of a call: whoever makes it, where they work when it is due; else those of the team who do; and
 // where nobody does, everybody of the team who is not away that day. Whoever left no channel looks at the list.
 func (c callOpen) tell(callers []Caller, zone *time.Location) []Caller {
-	team := slices.DeleteFunc(slices.Clone(callers), func(k Caller) bool { return k.Team != c.team || calendar.DayOf(c.due, zone) <= k.AwayUntil })
+	team := slices.DeleteFunc(slices.Clone(callers), func(k Caller) bool {
+		return k.Team != c.team ||
+			calendar.DayOf(c.due, zone) <= k.AwayUntil
+	})
 	on := slices.DeleteFunc(slices.Clone(team), func(k Caller) bool { return !k.works(c.due, zone) })
 	if i := slices.IndexFunc(on, func(k Caller) bool { return k.Mark == c.caller }); i >= 0 {
 		on = on[i : i+1]
@@ -81,13 +84,14 @@ func noticeWithin(kind string, due, now time.Time) time.Time {
 	return now.AddDate(0, 0, 7)
 }
 
-// notices are those of one kind about a call. Nobody is told outside of their own hours while another still can be; where
-// nobody's hours allow it before it is too late, they are told at once.
+// notices are those of one kind about a call. Nobody is told outside of their own hours while another still can be;
+// where nobody's hours allow it before it is too late, they are told at once.
 func (c callOpen) notices(kind string, callers []Caller, now time.Time, zone *time.Location) []Notice {
 	var told []Notice
 	all := c.tell(callers, zone)
 	add := func(k Caller, from time.Time) {
-		told = append(told, Notice{ID: fmt.Sprintf("%s-%d-%s-%s", c.id, c.sequence, kind, k.Mark), Kind: kind, Call: c.id, Team: k.Team, Mark: k.Mark, DueAt: c.due, From: from})
+		told = append(told, Notice{ID: fmt.Sprintf("%s-%d-%s-%s", c.id, c.sequence, kind, k.Mark), Kind: kind,
+			Call: c.id, Team: k.Team, Mark: k.Mark, DueAt: c.due, From: from})
 	}
 	for _, k := range all {
 		if from, ok := k.next(now, noticeWithin(kind, c.due, now), zone); ok {
@@ -103,8 +107,8 @@ func (c callOpen) notices(kind string, callers []Caller, now time.Time, zone *ti
 }
 
 // reassign says who makes the calls of somebody who is away: of those of the team who work when a call is due, and have
-// room that day, the one with the fewest; nobody in particular where none has. load is how many open calls of a day each
-// has, and gains what is given out.
+// room that day, the one with the fewest; nobody in particular where none has. load is how many open calls of a day
+// each has, and gains what is given out.
 func reassign(calls []callOpen, callers []Caller, load map[string]int, zone *time.Location) map[string]string {
 	given := map[string]string{}
 	for _, c := range calls {

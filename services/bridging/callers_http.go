@@ -83,7 +83,8 @@ func (c callerShown) into(row *callerRow, has func(string) bool) string {
 		return "hours are from 0 to 23, until 1 to 24, the later last"
 	case row.Most < 1 || row.Most > 60:
 		return "calls a day are 1 to 60"
-	case row.Channel != "" && (!has(row.Channel) || !isAddress(row.Address)), row.Address != "" && !isAddress(row.Address):
+	case row.Channel != "" && (!has(row.Channel) || !isAddress(row.Address)), row.Address != "" &&
+		!isAddress(row.Address):
 		return "this channel is not set up here, or no address is given"
 	}
 	return ""
@@ -105,8 +106,8 @@ type handedOn struct {
 	Told  int       `json:"told"`
 }
 
-// away hands the calls of somebody who is ill or away on, until a day: to a colleague who works then and has room, who is
-// told; else they are anybody's of the team, and the team is told. They stay the team's in either case.
+// away hands the calls of somebody who is ill or away on, until a day: to a colleague who works then and has room, who
+// is told; else they are anybody's of the team, and the team is told. They stay the team's in either case.
 func (a api) away(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
@@ -124,7 +125,8 @@ func (a api) away(w http.ResponseWriter, r *http.Request) error {
 		until := today
 		if body.Until != "" {
 			if until, err = calendar.Between(body.Until, today, today+furthest); err != nil {
-				return httpx.NewProblem(http.StatusBadRequest, "Say until which local date (YYYY-MM-DD) you are away; today where it is left out.")
+				return httpx.NewProblem(http.StatusBadRequest, "Say until which local date (YYYY-MM-DD) you are "+
+					"away; today where it is left out.")
 			}
 		}
 		shown, err = a.handOn(tx, p, until)
@@ -148,7 +150,8 @@ func (a api) handOn(tx *flow.Tx, p principal.Principal, until calendar.Day) (sho
 	var callers []Caller
 	load := map[string]int{}
 	lockCallsOf(tx, p, until.String(), func(c callOpen) { calls = append(calls, c) })
-	callersOf(tx, []string{p.Organisation}, func(c Caller) { callers = append(callers, c) }) // whoever is away is among them, as away
+	// whoever is away is among them, as away
+	callersOf(tx, []string{p.Organisation}, func(c Caller) { callers = append(callers, c) })
 	loadsOf(tx, p.Organisation, until.String(), load)
 	if err := tx.Flush(); err != nil {
 		return shown, fmt.Errorf("reading the calls of who is away: %w", err)
@@ -183,10 +186,12 @@ func awayWords(calls, untold int) string {
 	case untold == 0:
 		return "Your calls are with your team now, and somebody is being told of each. Get well soon."
 	}
-	return fmt.Sprintf("Your calls are on your team's list now. Of %d of them this system can tell nobody: please tell your team yourself. Get well soon.", untold)
+	return fmt.Sprintf("Your calls are on your team's list now. Of %d of them this system can tell nobody: please "+
+		"tell your team yourself. Get well soon.", untold)
 }
 
-func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Principal, do func(tx *flow.Tx, row *callerRow) error) error {
+func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Principal,
+	do func(tx *flow.Tx, row *callerRow) error) error {
 	var shown callerShown
 	err := a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var row callerRow
@@ -204,7 +209,8 @@ func (a api) withCaller(w http.ResponseWriter, r *http.Request, p principal.Prin
 			week[day] = true
 		}
 		days := daysOf(week)
-		shown = callerShown{Days: &days, FromHour: &row.FromHour, ToHour: &row.ToHour, Most: &row.Most, Channel: &row.Channel, Address: &row.Address,
+		shown = callerShown{Days: &days, FromHour: &row.FromHour, ToHour: &row.ToHour, Most: &row.Most,
+			Channel: &row.Channel, Address: &row.Address,
 			Made: made, AwayUntil: row.AwayUntil, Calendar: row.HasCalendar}
 		return nil
 	})

@@ -32,19 +32,22 @@ func (d *desk) markOf(subject string) string {
 }
 
 func anyHour(p *pager, name string) string {
-	return fmt.Sprintf(`{"channel":"webhook","address":"%s/%s","days":%s,"fromHour":0,"toHour":24}`, p.URL, name, everyDay)
+	return fmt.Sprintf(`{"channel":"webhook","address":"%s/%s","days":%s,"fromHour":0,"toHour":24}`, p.URL, name,
+		everyDay)
 }
 
-// Whoever is told of a call works then: its own caller, else those of the team who do, else all of the team that are not
-// away; nobody outside of their own hours while another hour is left.
+// Whoever is told of a call works then: its own caller, else those of the team who do, else all of the team that are
+// not away; nobody outside of their own hours while another hour is left.
 func TestCallersAreToldInTheirOwnHours(t *testing.T) {
 	t.Parallel()
 	zone := london(t)
 	due := time.Date(2026, 11, 17, 15, 0, 0, 0, time.UTC) // a Tuesday
 	caller := func(mark string, from, to int, away calendar.Day) Caller {
-		return Caller{Team: "RXX", Mark: mark, Days: calendar.MondayToFriday, FromHour: from, ToHour: to, Most: 12, Channel: "webhook", AwayUntil: away}
+		return Caller{Team: "RXX", Mark: mark, Days: calendar.MondayToFriday, FromHour: from, ToHour: to, Most: 12,
+			Channel: "webhook", AwayUntil: away}
 	}
-	all := []Caller{caller("early", 8, 12, 0), caller("day", 9, 17, 0), caller("away", 9, 17, dayOf(t, "2026-11-17")), caller("silent", 9, 17, 0)}
+	all := []Caller{caller("early", 8, 12, 0), caller("day", 9, 17, 0), caller("away", 9, 17, dayOf(t, "2026-11-17")),
+		caller("silent", 9, 17, 0)}
 	all[3].Channel = ""
 	c := callOpen{id: "c", team: "RXX", due: due}
 	marks := func(told []Notice) (got []string) {
@@ -59,16 +62,19 @@ func TestCallersAreToldInTheirOwnHours(t *testing.T) {
 		callers  []Caller
 		want     []string
 	}{
-		"its own caller":                 {"day", noticeAhead, due.Add(-24 * time.Hour), all, []string{"day Mon 15:00"}},
-		"nobody's":                       {"", noticeAhead, due.Add(-24 * time.Hour), all, []string{"day Mon 15:00"}},
-		"at night, in the morning":       {"day", noticeAhead, due.Add(-13 * time.Hour), all, []string{"day Tue 09:00"}},
+		"its own caller": {"day", noticeAhead, due.Add(-24 * time.Hour), all,
+			[]string{"day Mon 15:00"}},
+		"nobody's": {"", noticeAhead, due.Add(-24 * time.Hour), all, []string{"day Mon 15:00"}},
+		"at night, in the morning": {"day", noticeAhead, due.Add(-13 * time.Hour), all,
+			[]string{"day Tue 09:00"}},
 		"whoever made it is away":        {"away", noticeDue, due, all, []string{"day Tue 15:00"}},
 		"whoever made it works no more":  {"early", noticeDue, due, all, []string{"day Tue 15:00"}},
 		"nobody works then":              {"early", noticeDue, due, all[:1], []string{"early Tue 15:00"}},
 		"nobody works before":            {"early", noticeAhead, due.Add(-2 * time.Hour), all[:1], nil},
 		"late at night, the next day":    {"day", noticeLate, due.Add(5 * time.Hour), all, []string{"day Wed 09:00"}},
 		"who left no channel has a list": {"silent", noticeDue, due, all, nil},
-		"another team":                   {"day", noticeDue, due, []Caller{{Team: "RZZ", Mark: "day", Days: calendar.MondayToFriday, ToHour: 24, Channel: "webhook"}}, nil},
+		"another team": {"day", noticeDue, due,
+			[]Caller{{Team: "RZZ", Mark: "day", Days: calendar.MondayToFriday, ToHour: 24, Channel: "webhook"}}, nil},
 	} {
 		one := c
 		one.caller = tc.of
@@ -78,8 +84,8 @@ func TestCallersAreToldInTheirOwnHours(t *testing.T) {
 	}
 }
 
-// A caller falls ill in the morning: each of their calls has somebody who works then and has room, who is told; else the
-// team is; and where nobody can be told, whoever is away is asked to.
+// A caller falls ill in the morning: each of their calls has somebody who works then and has room, who is told; else
+// the team is; and where nobody can be told, whoever is away is asked to.
 func TestACallerWhoFallsIllLeavesNoCallWithoutAnOwner(t *testing.T) {
 	t.Parallel()
 	p := newPager(t)
@@ -93,7 +99,8 @@ func TestACallerWhoFallsIllLeavesNoCallWithoutAnOwner(t *testing.T) {
 	}
 	who := func() (mark string) {
 		t.Helper()
-		if err := d.pool.QueryRow(t.Context(), `select caller from call where id = $1`, next.Call).Scan(&mark); err != nil {
+		if err := d.pool.QueryRow(t.Context(), `select caller from call where id = $1`,
+			next.Call).Scan(&mark); err != nil {
 			t.Fatal(err)
 		}
 		return mark
@@ -103,15 +110,18 @@ func TestACallerWhoFallsIllLeavesNoCallWithoutAnOwner(t *testing.T) {
 		t.Helper()
 		d.as(schemas.Caller, "RXX", subject)
 		got, status, text := do[awayShown](d, "POST", "/api/callers/me/away", `{}`)
-		if status != http.StatusOK || len(got.Calls) != 1 || got.Calls[0].To != to || got.Calls[0].Told != told || !strings.Contains(got.Words, says) {
+		if status != http.StatusOK || len(got.Calls) != 1 || got.Calls[0].To != to || got.Calls[0].Told != told ||
+			!strings.Contains(got.Words, says) {
 			t.Errorf("%s falls ill: %d %s", subject, status, text)
 		}
 		d.due("notices")
 	}
 	away("caller", "team", 0, "tell your team yourself")
 	d.keeps("full", strings.Replace(anyHour(p, "full"), "{", `{"most":1,`, 1))
-	if _, err := d.pool.Exec(t.Context(), `insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, ended_at, team, caller)
-		select gen_random_uuid(), plan, journey, organisation, due_at, on_day, 'reached', scheduled_at, due_at, team, $2 from call where id = $1`, next.Call, d.who.Mark()); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `insert into call (id, plan, journey, organisation, due_at, on_day, state,
+		scheduled_at, ended_at, team, caller)
+		select gen_random_uuid(), plan, journey, organisation, due_at, on_day, 'reached', scheduled_at, due_at, team,
+		$2 from call where id = $1`, next.Call, d.who.Mark()); err != nil {
 		t.Fatal(err)
 	}
 	other := d.markOf("other")
@@ -120,10 +130,12 @@ func TestACallerWhoFallsIllLeavesNoCallWithoutAnOwner(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.keeps("gone", anyHour(p, "gone"))
-	if _, err := d.pool.Exec(t.Context(), `update caller set away_until = $2 where mark = $1`, d.who.Mark(), next.DueAt.AddDate(0, 0, 1).Format(time.DateOnly)); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `update caller set away_until = $2 where mark = $1`, d.who.Mark(),
+		next.DueAt.AddDate(0, 0, 1).Format(time.DateOnly)); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.pool.Exec(t.Context(), `update caller set most = 1, from_hour = 0, to_hour = 1 where mark = $1`, d.markOf("full")); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `update caller set most = 1, from_hour = 0, to_hour = 1 where mark = $1`,
+		d.markOf("full")); err != nil {
 		t.Fatal(err)
 	}
 	away("caller", "colleague", 1, "somebody is being told")
@@ -134,12 +146,14 @@ func TestACallerWhoFallsIllLeavesNoCallWithoutAnOwner(t *testing.T) {
 	if got := p.paged(); who() != "" || !slices.Equal(got, []string{"/full"}) {
 		t.Errorf("given to %q, paged %v", who(), got)
 	}
-	if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null and team = 'RXX'`, journey); n != 1 {
+	if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null and team = 'RXX'`,
+		journey); n != 1 {
 		t.Errorf("%d calls of the team are open", n)
 	}
 }
 
-// Who reached the person makes the next calls too, tries and other rhythms included, where they work then and have room.
+// Who reached the person makes the next calls too, tries and other rhythms included, where they work then and have
+// room.
 func TestTheSameCallerMakesTheNextCallsWhereTheyCan(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct {
@@ -157,7 +171,8 @@ func TestTheSameCallerMakesTheNextCallsWhereTheyCan(t *testing.T) {
 			d.keeps("caller", tc.keeps)
 			is := func(when string) {
 				t.Helper()
-				if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null and caller = $2`, journey, d.markOf("caller")); n == 1 != tc.want {
+				if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null
+					and caller = $2`, journey, d.markOf("caller")); n == 1 != tc.want {
 					t.Errorf("%s: kept for them %v", when, n == 1)
 				}
 			}
@@ -174,7 +189,8 @@ func TestTheSameCallerMakesTheNextCallsWhereTheyCan(t *testing.T) {
 	}
 }
 
-// A caller's list is of their hours, what is theirs, and what has come; all of it where they ask, and for everybody else.
+// A caller's list is of their hours, what is theirs, and what has come; all of it where they ask, and for everybody
+// else.
 func TestACallersListIsOfTheirHours(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
@@ -211,8 +227,8 @@ func TestACallersListIsOfTheirHours(t *testing.T) {
 	}
 }
 
-// What a caller is to be told is a row before anything leaves: what no server took is tried again until one did, and told
-// once; somebody is alarmed of a channel by which nothing goes; what is true no more is told to nobody.
+// What a caller is to be told is a row before anything leaves: what no server took is tried again until one did, and
+// told once; somebody is alarmed of a channel by which nothing goes; what is true no more is told to nobody.
 func TestWhatNoServerTookIsTriedAgainUntilItIsTold(t *testing.T) {
 	t.Parallel()
 	p, log := newPager(t), &lines{}
@@ -240,7 +256,8 @@ func TestWhatNoServerTookIsTriedAgainUntilItIsTold(t *testing.T) {
 		t.Errorf("alarmed %d times", n)
 	}
 	d.as(schemas.Navigator, "RXX", "navigator")
-	if got, _, text := do[rotaShown](d, "GET", "/api/rota", ""); len(got.Down) != 1 || got.Down[0].Channel != "webhook" {
+	if got, _, text := do[rotaShown](d, "GET", "/api/rota", ""); len(got.Down) != 1 ||
+		got.Down[0].Channel != "webhook" {
 		t.Errorf("the rota shows %s", text)
 	}
 	p.refusing(false)
@@ -299,9 +316,9 @@ func (l *lines) times(text string) int {
 
 func (l *lines) has(text string) bool { return l.times(text) > 0 }
 
-// A calendar is off until its worker makes one; its address is shown once, opens nothing else, and is read by whoever has it,
-// signed in or not: the worker's own calls of the next fourteen days, as a code and a time. Revoked, made anew, and never
-// made are answered alike.
+// A calendar is off until its worker makes one; its address is shown once, opens nothing else, and is read by whoever
+// has it, signed in or not: the worker's own calls of the next fourteen days, as a code and a time. Revoked, made
+// anew, and never made are answered alike.
 func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{URL: "https://footbridge.example"})
@@ -324,7 +341,8 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	}
 	_, none := read("/api/calls.ics?token=NOBODYS")
 	mine, others := making("caller"), making("another")
-	if status, text := read(mine); status != http.StatusOK || strings.Count(text, "BEGIN:VEVENT") != 1 || !strings.Contains(text, next.Call+"@footbridge") ||
+	if status, text := read(mine); status != http.StatusOK || strings.Count(text, "BEGIN:VEVENT") != 1 ||
+		!strings.Contains(text, next.Call+"@footbridge") ||
 		!strings.Contains(text, ics.Code(journey)) || strings.Contains(text, journey) || strings.Contains(text, "RXX") {
 		t.Errorf("the worker's own: %d %s", status, text)
 	}
@@ -337,7 +355,8 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	}
 	d.at(next.DueAt.AddDate(0, 0, -9))
 	d.hears(journey, d.c.Now(), schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
-	if _, text := read(mine); !strings.Contains(text, "STATUS:CANCELLED") || !strings.Contains(text, next.Call+"@footbridge") || !strings.Contains(text, "SEQUENCE:1") {
+	if _, text := read(mine); !strings.Contains(text, "STATUS:CANCELLED") ||
+		!strings.Contains(text, next.Call+"@footbridge") || !strings.Contains(text, "SEQUENCE:1") {
 		t.Errorf("cancelled: %s", text)
 	}
 	again := making("caller")
@@ -345,7 +364,8 @@ func TestACalendarIsOfItsWorkerAndOfNothingElse(t *testing.T) {
 	if _, status, _ := do[any](d, "POST", "/api/callers/me/calendar/revoke", ""); status != http.StatusNoContent {
 		t.Errorf("revoking: %d", status)
 	}
-	for name, path := range map[string]string{"made anew": mine, "revoked": others, "without a token": "/api/calls.ics"} {
+	for name, path := range map[string]string{"made anew": mine, "revoked": others,
+		"without a token": "/api/calls.ics"} {
 		if status, text := read(path); status != http.StatusNotFound || withoutInstance(text) != withoutInstance(none) {
 			t.Errorf("%s: %d %s", name, status, text)
 		}

@@ -22,10 +22,11 @@ const (
 )
 
 // outcomes are all of them.
-var outcomes = []string{OutcomeReached, OutcomeUnanswered, OutcomeOther, OutcomeLeftMessage, OutcomeWrongNumber, OutcomeStop, OutcomeHelp, OutcomeNotMade}
+var outcomes = []string{OutcomeReached, OutcomeUnanswered, OutcomeOther, OutcomeLeftMessage, OutcomeWrongNumber,
+	OutcomeStop, OutcomeHelp, OutcomeNotMade}
 
-// Try is one time that somebody rang, or was to: what became of it, when it happened and when it was written down. What the
-// person said is kept as said.
+// Try is one time that somebody rang, or was to: what became of it, when it happened and when it was written down.
+// What the person said is kept as said.
 type Try struct {
 	Call    string    `json:"call"`
 	Outcome string    `json:"outcome"`
@@ -51,7 +52,8 @@ func (t Try) failed() bool {
 	return t.Outcome == OutcomeUnanswered || t.Outcome == OutcomeLeftMessage || t.Outcome == OutcomeOther
 }
 
-// mostKept is how many tries of a journey are kept at least with what is known of it: the ladder never looks further back.
+// mostKept is how many tries of a journey are kept at least with what is known of it: the ladder never looks further
+// back.
 const mostKept = 60
 
 // addTry takes in a try, in the order in which they happened, and says whether it is news.
@@ -62,7 +64,8 @@ func (k *JourneyState) addTry(t Try) bool {
 	}
 	k.Tries = append(slices.Clone(k.Tries), t)
 	slices.SortStableFunc(k.Tries, func(a, b Try) int {
-		return cmp.Or(a.At.Compare(b.At), a.Written.Compare(b.Written), cmp.Compare(a.Call, b.Call), cmp.Compare(a.Outcome, b.Outcome))
+		return cmp.Or(a.At.Compare(b.At), a.Written.Compare(b.Written), cmp.Compare(a.Call, b.Call),
+			cmp.Compare(a.Outcome, b.Outcome))
 	})
 	if len(k.Tries) > mostKept {
 		k.Tries = k.Tries[len(k.Tries)-mostKept:]
@@ -75,8 +78,8 @@ func (k *JourneyState) triesOf(call string) []Try {
 	return slices.DeleteFunc(slices.Clone(k.Tries), func(t Try) bool { return t.Call != call })
 }
 
-// stopped says whether somebody on the telephone asked us to stop, and who: the person, or another. Only what the person
-// answered since lifts it; and what was said before the journey was closed is asked about anew.
+// stopped says whether somebody on the telephone asked us to stop, and who: the person, or another. Only what the
+// person answered since lifts it; and what was said before the journey was closed is asked about anew.
 func (k *JourneyState) stopped() (by string) {
 	for _, t := range k.Tries {
 		if t.Outcome != OutcomeStop || since(k.AnsweredAt, t) || since(k.ClosedAt, t) {
@@ -116,7 +119,8 @@ func (k *JourneyState) broken() bool {
 
 // standing is how a call stands by its tries: by the newest that happened, so that one written down late undoes nothing
 // newer. again is the day from which it is tried again, where it has not ended.
-func (a Agreement) standing(tries []Try, journey string, busy map[calendar.Day]bool, zone *time.Location) (state string, ended bool, again calendar.Day) {
+func (a Agreement) standing(tries []Try, journey string, busy map[calendar.Day]bool, zone *time.Location) (state string,
+	ended bool, again calendar.Day) {
 	if len(tries) == 0 {
 		return callScheduled, false, 0
 	}
@@ -157,7 +161,8 @@ const (
 	callCancelled = "cancelled"
 )
 
-// inARow says that the call before this one reached nobody either. Calls that we did not make are ours, and not counted.
+// inARow says that the call before this one reached nobody either. Calls that we did not make are ours, and not
+// counted.
 func (k *JourneyState) inARow(call string) bool {
 	var begun time.Time
 	for _, t := range k.triesOf(call) {
@@ -193,8 +198,8 @@ func (k *JourneyState) paused(today calendar.Day) string {
 	return ""
 }
 
-// teamOf is the organisation whose callers ring: the one that was agreed, else the journey's own, else the first that the
-// person said yes to by name; only where their yes covers it.
+// teamOf is the organisation whose callers ring: the one that was agreed, else the journey's own, else the first that
+// the person said yes to by name; only where their yes covers it.
 func (k *JourneyState) teamOf(only, never []string) string {
 	may := func(o string) bool { return o != "" && mayRing(only, never, k.Sender, o) }
 	for _, team := range append([]string{k.Agreed.Team, k.Sender}, only...) {
@@ -212,7 +217,8 @@ func mayRing(only, never []string, home, organisation string) bool {
 		(organisation == home || !slices.Contains(never, schemas.Everybody))
 }
 
-// claimBefore is from when before a call its caller may read name and number; claimFor for how long nobody else rings then.
+// claimBefore is from when before a call its caller may read name and number; claimFor for how long nobody else rings
+// then.
 const (
 	claimBefore = 15 * time.Minute
 	claimFor    = 45 * time.Minute

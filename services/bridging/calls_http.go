@@ -21,7 +21,8 @@ func noCall() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such call that you may see. Check its id.")
 }
 
-// callShown is one call of a list: by its id and a journey's code, with how the last contact went; never a name or number.
+// callShown is one call of a list: by its id and a journey's code, with how the last contact went; never a name or
+// number.
 type callShown struct {
 	Call    string    `json:"call"`
 	Journey string    `json:"journey"`
@@ -71,7 +72,8 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	after, afterID := now, ""
 	if page.After != nil {
 		if after, err = time.Parse(time.RFC3339Nano, page.After[0]); err != nil || !clock.IsID(page.After[1]) {
-			return httpx.NewProblem(http.StatusBadRequest, "The cursor is not one that was given out here. Begin again without it.")
+			return httpx.NewProblem(http.StatusBadRequest, "The cursor is not one that was given out here. Begin "+
+				"again without it.")
 		}
 		afterID = page.After[1]
 	}
@@ -82,7 +84,8 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		listCalls(tx, p, callsWanted{day: day.String(), hours: hours, now: now, zone: a.zone.String(), after: after, afterID: afterID, limit: page.Limit + 1}, func(c callListed) { found = append(found, c) })
+		listCalls(tx, p, callsWanted{day: day.String(), hours: hours, now: now, zone: a.zone.String(), after: after,
+			afterID: afterID, limit: page.Limit + 1}, func(c callListed) { found = append(found, c) })
 		return tx.Flush()
 	})
 	if err != nil {
@@ -92,11 +95,13 @@ func (a api) calls(w http.ResponseWriter, r *http.Request) error {
 	for _, c := range found {
 		items = append(items, a.callShown(c, p, now))
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(items, page.Limit, func(c callShown) []string { return []string{c.DueAt.UTC().Format(time.RFC3339Nano), c.Call} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(items, page.Limit,
+			func(c callShown) []string { return []string{c.DueAt.UTC().Format(time.RFC3339Nano), c.Call} }))
 }
 
-// hoursOf are the hours by which a caller's list is made; nil where it holds all: for everybody who looks after the list, for
-// who never said when they work, and where all are asked for (all=true).
+// hoursOf are the hours by which a caller's list is made; nil where it holds all: for everybody who looks after the
+// list, for who never said when they work, and where all are asked for (all=true).
 func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal) (*callerRow, error) {
 	if p.Role != string(schemas.Caller) || r.URL.Query().Get("all") == "true" {
 		return nil, nil
@@ -120,7 +125,8 @@ func (a api) showCall(w http.ResponseWriter, r *http.Request) error {
 		shown = nil
 		listCalls(tx, p, callsWanted{id: id, limit: 1}, func(c callListed) {
 			one := a.callShown(c, p, tx.Now)
-			one.Actions = schemas.CallActions(schemas.Role(p.Role), schemas.StepAbout{IDs: map[string]string{"call": id}})
+			one.Actions = schemas.CallActions(schemas.Role(p.Role),
+				schemas.StepAbout{IDs: map[string]string{"call": id}})
 			if c.Ended {
 				one.Over, one.May, one.Claimed = true, []string{"help", "outcome"}, false
 			}
@@ -139,13 +145,16 @@ func (a api) showCall(w http.ResponseWriter, r *http.Request) error {
 
 func (a api) callShown(c callListed, p principal.Principal, now time.Time) callShown {
 	claimed := c.ClaimUntil != nil && now.Before(*c.ClaimUntil)
-	shown := callShown{Call: c.ID, Journey: c.Journey, DueAt: c.DueAt.In(a.zone), On: c.On, Try: c.Try, Minutes: c.Minutes, Channel: c.Channel, Team: c.Team,
-		Late: c.On < calendar.DayOf(now, a.zone).String(), Yours: c.Caller == p.Mark(), Claimed: claimed && c.ClaimMark != p.Mark(), May: []string{"help", "outcome"}}
+	shown := callShown{Call: c.ID, Journey: c.Journey, DueAt: c.DueAt.In(a.zone), On: c.On, Try: c.Try,
+		Minutes: c.Minutes, Channel: c.Channel, Team: c.Team,
+		Late: c.On < calendar.DayOf(now, a.zone).String(), Yours: c.Caller == p.Mark(), Claimed: claimed &&
+			c.ClaimMark != p.Mark(), May: []string{"help", "outcome"}}
 	if now.After(c.DueAt.Add(-claimBefore)) && !shown.Claimed {
 		shown.May = append(shown.May, "claim")
 	}
 	if c.LastAt != nil {
-		shown.Last = &lastContact{On: calendar.DayOf(*c.LastAt, a.zone).String(), Reached: c.LastOutcome == OutcomeReached || c.LastOutcome == OutcomeHelp}
+		shown.Last = &lastContact{On: calendar.DayOf(*c.LastAt, a.zone).String(),
+			Reached: c.LastOutcome == OutcomeReached || c.LastOutcome == OutcomeHelp}
 	}
 	return shown
 }
@@ -185,9 +194,12 @@ type claimShown struct {
 // script confirms the person before anything is named, says what stays confidential, and asks one question.
 var script = []string{
 	"Withhold your number, unless the person agreed to see it.",
-	"Ask for the person by the name that was agreed, and give your first name alone. To anybody else say nothing more: not where you ring from, nor why.",
-	"Once it is them: say where you ring from, and ask whether now is a good time. If it is not, ask when, and say goodbye.",
-	"Say what stays between you, and what could not: if you are worried that somebody is in danger, you would pass that on, and tell them first where you can.",
+	"Ask for the person by the name that was agreed, and give your first name alone. To anybody else say nothing " +
+		"more: not where you ring from, nor why.",
+	"Once it is them: say where you ring from, and ask whether now is a good time. If it is not, ask when, and say " +
+		"goodbye.",
+	"Say what stays between you, and what could not: if you are worried that somebody is in danger, you would pass " +
+		"that on, and tell them first where you can.",
 	"Ask one question: how have things been since we last spoke? Listen. You need not solve anything.",
 	"If help is needed now: 999 where a life is in danger. Press 'help needed now' whatever else you do.",
 	"Say when the next call is, and that they can stop or change the calls at any time.",
@@ -207,15 +219,19 @@ func (a api) claim(w http.ResponseWriter, r *http.Request) error {
 		return a.withCall(tx, p, id, func(rec *record, found callFound) error {
 			call, refusal := rec.claimable(id, found, p, tx.Now, a.zone)
 			if refusal == "" && call.Claim.Mark != p.Mark() && made >= most {
-				refusal = fmt.Sprintf("You have made %d calls today, which is as many as you agreed to. Somebody else of your team makes this one; take a breath, and talk with somebody if a call stays with you.", made)
+				refusal = fmt.Sprintf("You have made %d calls today, which is as many as you agreed to. Somebody "+
+					"else of your team makes this one; take a breath, and talk with somebody if a call stays with you.",
+					made)
 			}
 			if refusal != "" {
 				return httpx.NewProblem(http.StatusConflict, "%s", refusal)
 			}
 			call.Claim = Claim{Of: p.Organisation, Mark: p.Mark(), Until: tx.Now.Add(claimFor)}
 			storeClaim(tx, *call, tx.Now)
-			rec.emit(schemas.CallClaimed, schemas.CallClaimedData{Call: id, Organisation: p.Organisation, Holder: p.Mark(), Until: call.Claim.Until.In(a.zone)})
-			shown = claimShown{Call: id, Until: call.Claim.Until.In(a.zone), Try: call.Try, Person: "/api/calls/" + id + "/person", Script: script}
+			rec.emit(schemas.CallClaimed, schemas.CallClaimedData{Call: id, Organisation: p.Organisation,
+				Holder: p.Mark(), Until: call.Claim.Until.In(a.zone)})
+			shown = claimShown{Call: id, Until: call.Claim.Until.In(a.zone), Try: call.Try, Person: "/api/calls/" + id +
+				"/person", Script: script}
 			return nil
 		})
 	})
@@ -226,7 +242,8 @@ func (a api) claim(w http.ResponseWriter, r *http.Request) error {
 }
 
 // claimable says whether somebody may ring now, or why not.
-func (r *record) claimable(id string, found callFound, p principal.Principal, now time.Time, zone *time.Location) (*Call, string) {
+func (r *record) claimable(id string, found callFound, p principal.Principal, now time.Time,
+	zone *time.Location) (*Call, string) {
 	plan := r.Plan
 	switch {
 	case found.ended || plan == nil || plan.Call == nil || plan.Call.ID != id:
@@ -271,7 +288,8 @@ type nextCall struct {
 	Try   int       `json:"try"`
 }
 
-const debrief = "That may have been a hard call. Take a few minutes before the next one, and talk it over with somebody of your team today."
+const debrief = "That may have been a hard call. Take a few minutes before the next one, and talk it over with " +
+	"somebody of your team today."
 
 // latestEntry is for how long after it happened an outcome may be written down.
 const latestEntry = 31 * 24 * time.Hour
@@ -349,19 +367,23 @@ func (t Try) helpKind() string {
 	return ""
 }
 
-func (a api) helpOnCall(r *http.Request, p principal.Principal, t Try, kind string, key *httpx.Idempotency) (*helpShown, error) {
+func (a api) helpOnCall(r *http.Request, p principal.Principal, t Try, kind string, key *httpx.Idempotency) (*helpShown,
+	error) {
 	what := t.Call + " " + t.Outcome + " " + t.At.String()
 	if key != nil {
 		what = p.Key() + " " + t.Call + " " + t.Outcome + " " + key.Key
 	}
 	sum := sha256.Sum256([]byte(what))
 	request := hex.EncodeToString(sum[:])
-	h := &Help{ID: clock.NewID(t.Written), About: schemas.HelpAboutCall, AboutID: t.Call, Kind: kind, At: t.Written, Role: p.Role, By: p.Organisation, Mark: p.Mark()}
+	h := &Help{ID: clock.NewID(t.Written), About: schemas.HelpAboutCall, AboutID: t.Call, Kind: kind, At: t.Written,
+		Role: p.Role, By: p.Organisation, Mark: p.Mark()}
 	if err := storeHelp(r.Context(), a.pool, h, &request); err != nil {
-		return nil, httpx.NewProblem(http.StatusServiceUnavailable, "%s This could NOT be stored, and nobody was told. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")).Because(err)
+		return nil, httpx.NewProblem(http.StatusServiceUnavailable, "%s This could NOT be stored, and nobody was "+
+			"told. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")).Because(err)
 	}
 	if err := a.tellNow(r.Context(), h.ID); err != nil {
-		a.log.Error("a request for help is stored and nobody could be told yet; it is tried again", schemas.AttrRunbook, "help.md", "error", err.Error())
+		a.log.Error("a request for help is stored and nobody could be told yet; it is tried again", schemas.AttrRunbook,
+			"help.md", "error", err.Error())
 	}
 	shown, err := a.readShown(r.Context(), p, h.ID)
 	if err != nil {
@@ -378,7 +400,8 @@ func (a api) enter(tx *flow.Tx, p principal.Principal, t Try, shown *outcomeShow
 	err := a.withCall(tx, p, t.Call, func(r *record, found callFound) error {
 		rec, state = r, found.state
 		if t.At.Before(found.scheduled.Add(-time.Minute)) {
-			return httpx.NewProblem(http.StatusBadRequest, "This call was planned on %s: it cannot have been made before.", found.scheduled.In(a.zone).Format("2 January at 15:04"))
+			return httpx.NewProblem(http.StatusBadRequest, "This call was planned on %s: it cannot have been made "+
+				"before.", found.scheduled.In(a.zone).Format("2 January at 15:04"))
 		}
 		if found.state == callCancelled && t.Outcome == OutcomeNotMade {
 			return httpx.NewProblem(http.StatusConflict, "This call was cancelled: it was not to be made.")

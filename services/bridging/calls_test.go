@@ -38,8 +38,10 @@ func TestTheRhythmCountsFromTheFirstDayAgreed(t *testing.T) {
 		a                  Agreement
 		anchor, base, want string
 	}{
-		{Agreement{}, "2026-11-03", "2026-11-03", "2026-11-17"}, {Agreement{}, "2026-11-03", "2026-12-14", "2026-12-15"},
-		{Agreement{EveryDays: 7}, "2026-11-03", "2027-03-01", "2027-03-02"}, {Agreement{}, "2026-11-20", "2026-11-03", "2026-11-20"},
+		{Agreement{}, "2026-11-03", "2026-11-03", "2026-11-17"},
+		{Agreement{}, "2026-11-03", "2026-12-14", "2026-12-15"},
+		{Agreement{EveryDays: 7}, "2026-11-03", "2027-03-01", "2027-03-02"},
+		{Agreement{}, "2026-11-20", "2026-11-03", "2026-11-20"},
 		{monthly, "2026-01-31", "2027-02-27", "2027-02-28"}, {monthly, "2026-11-30", "2026-11-30", "2026-12-30"},
 	} {
 		if got := tc.a.next(dayOf(t, tc.anchor), dayOf(t, tc.base)).String(); got != tc.want {
@@ -48,16 +50,18 @@ func TestTheRhythmCountsFromTheFirstDayAgreed(t *testing.T) {
 	}
 }
 
-// Calls are only ever placed inside the person's hours, on no bank holiday of their nation and on no day on which somebody
-// else is in touch; an hour that the clocks skip is none.
+// Calls are only ever placed inside the person's hours, on no bank holiday of their nation and on no day on which
+// somebody else is in touch; an hour that the clocks skip is none.
 func TestACallIsOnlyEverPlacedWhereItMayBe(t *testing.T) {
 	t.Parallel()
 	zone := london(t)
 	rapid.Check(t, func(rt *rapid.T) {
-		a := Agreement{Minutes: rapid.SampledFrom([]int{5, 10, 30}).Draw(rt, "minutes"), Nation: rapid.SampledFrom([]string{"", "scotland", "northern-ireland"}).Draw(rt, "nation")}
+		a := Agreement{Minutes: rapid.SampledFrom([]int{5, 10, 30}).Draw(rt, "minutes"),
+			Nation: rapid.SampledFrom([]string{"", "scotland", "northern-ireland"}).Draw(rt, "nation")}
 		for range rapid.IntRange(0, 3).Draw(rt, "windows") {
 			from := rapid.IntRange(0, 22).Draw(rt, "from")
-			a.Windows = append(a.Windows, Window{Days: rapid.SliceOfNDistinct(rapid.SampledFrom(dayNames), 1, 7, rapid.ID[string]).Draw(rt, "days"), FromHour: from, ToHour: rapid.IntRange(from+1, 24).Draw(rt, "to")})
+			a.Windows = append(a.Windows, Window{Days: rapid.SliceOfNDistinct(rapid.SampledFrom(dayNames), 1, 7,
+				rapid.ID[string]).Draw(rt, "days"), FromHour: from, ToHour: rapid.IntRange(from+1, 24).Draw(rt, "to")})
 		}
 		from := dayOf(t, "2026-02-01") + calendar.Day(rapid.IntRange(0, 700).Draw(rt, "day"))
 		busy := map[calendar.Day]bool{from + calendar.Day(rapid.IntRange(0, 8).Draw(rt, "busy")): true}
@@ -75,7 +79,9 @@ func TestACallIsOnlyEverPlacedWhereItMayBe(t *testing.T) {
 func (d *desk) active(at time.Time) (journey, call string, due time.Time) {
 	d.t.Helper()
 	journey, _ = d.begun()
-	if err := d.pool.QueryRow(d.t.Context(), `select id::text, due_at from call where journey = $1 and ended_at is null`, journey).Scan(&call, &due); err != nil {
+	if err := d.pool.QueryRow(d.t.Context(),
+		`select id::text, due_at from call where journey = $1 and ended_at is null`, journey).Scan(&call,
+		&due); err != nil {
 		d.t.Fatal(err)
 	}
 	d.at(due)
@@ -111,7 +117,8 @@ func TestWhoRingsIsSettledWhenTheNameIsShown(t *testing.T) {
 	}
 	d.at(due)
 	got, status, text := do[claimShown](d, "POST", path, "")
-	if status != http.StatusOK || !strings.Contains(strings.Join(got.Script, " "), "stays between you") || got.Person != "/api/calls/"+call+"/person" {
+	if status != http.StatusOK || !strings.Contains(strings.Join(got.Script, " "), "stays between you") ||
+		got.Person != "/api/calls/"+call+"/person" {
 		t.Fatalf("%d %s", status, text)
 	}
 	if _, status, _ := do[claimShown](d, "POST", path, ""); status != http.StatusOK {
@@ -127,11 +134,13 @@ func TestWhoRingsIsSettledWhenTheNameIsShown(t *testing.T) {
 	}
 	d.as(schemas.Caller, "RXX", "caller")
 	d.outcome(call, `{"outcome":"reached","answer":"same"}`)
-	if _, status, text := do[claimShown](d, "POST", path, ""); status != http.StatusConflict || !strings.Contains(text, "over") {
+	if _, status, text := do[claimShown](d, "POST", path, ""); status != http.StatusConflict ||
+		!strings.Contains(text, "over") {
 		t.Errorf("after the outcome: %d %s", status, text)
 	}
 	types, _ := d.emitted(journey)
-	if n := len(slices.DeleteFunc(slices.Clone(types), func(typ schemas.Type) bool { return typ != schemas.CallClaimed })); n != claims {
+	if n := len(slices.DeleteFunc(slices.Clone(types),
+		func(typ schemas.Type) bool { return typ != schemas.CallClaimed })); n != claims {
 		t.Errorf("claimed %d times, of %v", n, types)
 	}
 }
@@ -145,7 +154,8 @@ func TestTwoCallersAtOnceAreOne(t *testing.T) {
 	won := make(chan int, 8)
 	for i := range 8 {
 		both.Go(func() {
-			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.srv.URL+"/api/calls/"+call+"/claim", nil)
+			r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, d.srv.URL+"/api/calls/"+call+"/claim",
+				nil)
 			if err != nil {
 				t.Error(err)
 				return
@@ -178,7 +188,8 @@ func TestACallThatNobodyAnsweredIsTriedTwiceMore(t *testing.T) {
 	d := newDesk(t, Config{})
 	journey, call, due := d.active(now)
 	first := d.outcome(call, `{"outcome":"unanswered"}`)
-	if first.Next == nil || first.Next.Call != call || first.Next.Try != 2 || !first.Next.DueAt.After(due.Add(12*time.Hour)) || first.Next.DueAt.After(due.Add(72*time.Hour)) {
+	if first.Next == nil || first.Next.Call != call || first.Next.Try != 2 ||
+		!first.Next.DueAt.After(due.Add(12*time.Hour)) || first.Next.DueAt.After(due.Add(72*time.Hour)) {
 		t.Fatalf("after the first: %+v", first.Next)
 	}
 	if first.Next.DueAt.In(d.zone).Format("15:04") == due.In(d.zone).Format("15:04") {
@@ -208,7 +219,8 @@ func TestACallThatNobodyAnsweredIsTriedTwiceMore(t *testing.T) {
 		d.outcome(next, `{"outcome":"unanswered"}`)
 	}
 	types, last := d.emitted(journey)
-	if !strings.Contains(string(last[schemas.CallUnanswered]), `"navigator":true`) || slices.Contains(types, schemas.BridgingEnded) || slices.Contains(types, schemas.BridgingPaused) {
+	if !strings.Contains(string(last[schemas.CallUnanswered]), `"navigator":true`) ||
+		slices.Contains(types, schemas.BridgingEnded) || slices.Contains(types, schemas.BridgingPaused) {
 		t.Errorf("two in a row: %s, %v", last[schemas.CallUnanswered], types)
 	}
 	if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null`, journey); n != 1 {
@@ -225,15 +237,24 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 		typ    schemas.Type
 		says   string
 	}{
-		"reached":              {[]string{`{"outcome":"reached","answer":"better"}`}, Active, "", schemas.CallReached, `"answer":"better"`},
-		"not made, ours":       {[]string{`{"outcome":"not-made","reason":"caller-ill"}`}, Active, "", schemas.CallNotMade, `"reason":"caller-ill"`},
-		"a wrong number":       {[]string{`{"outcome":"wrong-number"}`}, Paused, becauseChannel, schemas.CallUnanswered, `"navigator":true`},
-		"somebody else, once":  {[]string{`{"outcome":"someone-else-answered"}`}, Active, "", schemas.CallOtherPerson, `"call"`},
-		"somebody else, twice": {[]string{`{"outcome":"someone-else-answered"}`, `{"outcome":"someone-else-answered"}`}, Paused, becauseChannel, schemas.CallOtherPerson, `"navigator":true`},
-		"another says stop":    {[]string{`{"outcome":"asked-to-stop","by":"somebody-else"}`}, Paused, becauseAskedToStop, schemas.AskedToStop, `"by":"somebody-else"`},
-		"the person says stop": {[]string{`{"outcome":"asked-to-stop","by":"person"}`}, Ended, becausePerson, schemas.AskedToStop, `"by":"person"`},
-		"help is needed":       {[]string{`{"outcome":"help-needed-now"}`}, Active, "", schemas.HelpRequested, `"kind":"needed-now"`},
-		"worse":                {[]string{`{"outcome":"reached","answer":"worse"}`}, Active, "", schemas.HelpRequested, `"kind":"worse"`},
+		"reached": {[]string{`{"outcome":"reached","answer":"better"}`}, Active, "", schemas.CallReached,
+			`"answer":"better"`},
+		"not made, ours": {[]string{`{"outcome":"not-made","reason":"caller-ill"}`}, Active, "",
+			schemas.CallNotMade, `"reason":"caller-ill"`},
+		"a wrong number": {[]string{`{"outcome":"wrong-number"}`}, Paused, becauseChannel, schemas.CallUnanswered,
+			`"navigator":true`},
+		"somebody else, once": {[]string{`{"outcome":"someone-else-answered"}`}, Active, "", schemas.CallOtherPerson,
+			`"call"`},
+		"somebody else, twice": {[]string{`{"outcome":"someone-else-answered"}`, `{"outcome":"someone-else-answered"}`},
+			Paused, becauseChannel, schemas.CallOtherPerson, `"navigator":true`},
+		"another says stop": {[]string{`{"outcome":"asked-to-stop","by":"somebody-else"}`}, Paused,
+			becauseAskedToStop, schemas.AskedToStop, `"by":"somebody-else"`},
+		"the person says stop": {[]string{`{"outcome":"asked-to-stop","by":"person"}`}, Ended, becausePerson,
+			schemas.AskedToStop, `"by":"person"`},
+		"help is needed": {[]string{`{"outcome":"help-needed-now"}`}, Active, "", schemas.HelpRequested,
+			`"kind":"needed-now"`},
+		"worse": {[]string{`{"outcome":"reached","answer":"worse"}`}, Active, "", schemas.HelpRequested,
+			`"kind":"worse"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -246,7 +267,8 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 				}
 			}
 			var state, why string
-			if err := d.pool.QueryRow(t.Context(), `select state, because from plan where journey = $1`, journey).Scan(&state, &why); err != nil {
+			if err := d.pool.QueryRow(t.Context(), `select state, because from plan where journey = $1`,
+				journey).Scan(&state, &why); err != nil {
 				t.Fatal(err)
 			}
 			_, last := d.emitted(journey)
@@ -276,15 +298,17 @@ func (d *desk) next() int64 {
 	return d.sequence
 }
 
-// What pauses or ends calls is lifted by what the person says alone, as it was recorded with whoever records it: a stop by
-// their answer, a number by how they may be reached. Anything said before it lifts nothing, however late it arrives.
+// What pauses or ends calls is lifted by what the person says alone, as it was recorded with whoever records it: a
+// stop by their answer, a number by how they may be reached. Anything said before it lifts nothing, however late it
+// arrives.
 func TestWhatPausedACallIsLiftedByThePersonsAnswer(t *testing.T) {
 	t.Parallel()
 	yes := func(d *desk, journey string, at time.Time) {
 		d.hears(journey, at, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	}
 	reached := func(d *desk, journey string, at time.Time) {
-		d.hears(journey, at, schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: true, Questions: []string{}})
+		d.hears(journey, at, schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: true,
+			Questions: []string{}})
 	}
 	for name, tc := range map[string]struct {
 		outcome string
@@ -304,7 +328,8 @@ func TestWhatPausedACallIsLiftedByThePersonsAnswer(t *testing.T) {
 			journey, call, due := d.active(now)
 			d.outcome(call, tc.outcome)
 			active := func() bool {
-				return count(t, d.pool, `select count(*) from plan where journey = $1 and state = 'active'`, journey) == 1
+				return count(t, d.pool, `select count(*) from plan where journey = $1 and state = 'active'`,
+					journey) == 1
 			}
 			tc.lift(d, journey, due.Add(-time.Minute)) // it was said before, and arrives now
 			if active() {
@@ -325,20 +350,26 @@ func TestAnOlderOutcomeNeverUndoesANewer(t *testing.T) {
 	journey, call, due := d.active(now)
 	d.at(due.Add(time.Hour))
 	d.outcome(call, `{"outcome":"reached","answer":"same"}`)
-	before := count(t, d.pool, `select extract(epoch from due_at)::int from call where journey = $1 and ended_at is null`, journey)
+	before := count(t, d.pool, `select extract(epoch from due_at)::int from call where journey = $1
+		and ended_at is null`, journey)
 	d.at(due.Add(3 * 24 * time.Hour))
 	late := d.outcome(call, fmt.Sprintf(`{"outcome":"unanswered","happenedAt":%q}`, due.Format(time.RFC3339)))
-	after := count(t, d.pool, `select extract(epoch from due_at)::int from call where journey = $1 and ended_at is null`, journey)
-	if late.State != OutcomeReached || before != after || count(t, d.pool, `select count(*) from call where id = $1 and state = 'reached'`, call) != 1 {
+	after := count(t, d.pool,
+		`select extract(epoch from due_at)::int from call where journey = $1 and ended_at is null`, journey)
+	if late.State != OutcomeReached || before != after || count(t, d.pool, `select count(*) from call where id = $1
+		and state = 'reached'`, call) != 1 {
 		t.Errorf("%+v; the next call %d, then %d", late, before, after)
 	}
-	if n := count(t, d.pool, `select jsonb_array_length(known->'tries') from journey_state where journey = $1`, journey); n != 2 {
+	if n := count(t, d.pool, `select jsonb_array_length(known->'tries') from journey_state where journey = $1`,
+		journey); n != 2 {
 		t.Errorf("%d tries are kept", n)
 	}
-	for _, wrong := range []string{`{"outcome":"hung-up"}`, `{"outcome":"reached"}`, `{"outcome":"not-made"}`, `{"outcome":"asked-to-stop"}`,
+	for _, wrong := range []string{`{"outcome":"hung-up"}`, `{"outcome":"reached"}`, `{"outcome":"not-made"}`,
+		`{"outcome":"asked-to-stop"}`,
 		fmt.Sprintf(`{"outcome":"unanswered","happenedAt":%q}`, due.Add(30*24*time.Hour).Format(time.RFC3339)),
 		fmt.Sprintf(`{"outcome":"unanswered","happenedAt":%q}`, due.Add(-60*24*time.Hour).Format(time.RFC3339))} {
-		if _, status, _ := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", wrong); status != http.StatusBadRequest {
+		if _, status, _ := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome",
+			wrong); status != http.StatusBadRequest {
 			t.Errorf("%s: %d", wrong, status)
 		}
 	}
@@ -357,11 +388,13 @@ func TestNoSecondPlannedContactOnADay(t *testing.T) {
 		s.events[i].Subject = journey
 	}
 	d.apply(s.events[0])
-	if n := count(t, d.pool, `select count(*) from call where id = $1 and on_day > $2::date and sequence = 1 and ended_at is null`, call, on.String()); n != 1 {
+	if n := count(t, d.pool, `select count(*) from call where id = $1 and on_day > $2::date and sequence = 1
+		and ended_at is null`, call, on.String()); n != 1 {
 		t.Error("the call stays on the day of a session")
 	}
 	d.apply(s.events[1])
-	if n := count(t, d.pool, `select count(*) from call where id = $1 and on_day = $2::date and sequence = 2`, call, on.String()); n != 1 {
+	if n := count(t, d.pool, `select count(*) from call where id = $1 and on_day = $2::date and sequence = 2`, call,
+		on.String()); n != 1 {
 		t.Error("the call does not come back to its day once the session is cancelled")
 	}
 }
@@ -373,7 +406,8 @@ func TestAfterALongStopWhatWasMissedIsOneCallMarkedLate(t *testing.T) {
 	d.at(due.Add(100 * 24 * time.Hour))
 	d.due("calls")
 	d.due("plans")
-	if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null and late`, journey); n != 1 {
+	if n := count(t, d.pool, `select count(*) from call where journey = $1 and ended_at is null and late`,
+		journey); n != 1 {
 		t.Errorf("%d calls are ahead and late", n)
 	}
 	got, status, text := do[struct{ Items []callShown }](d, "GET", "/api/calls", "")
@@ -397,7 +431,8 @@ func TestAfterALongStopWhatWasMissedIsOneCallMarkedLate(t *testing.T) {
 		t.Errorf("to a caller a call that is over is answered with %d", status)
 	}
 	d.as(schemas.Navigator, "RXX", "a-navigator")
-	if one, status, text := do[callShown](d, "GET", "/api/calls/"+call, ""); status != http.StatusOK || !one.Over || slices.Contains(one.May, "claim") {
+	if one, status, text := do[callShown](d, "GET", "/api/calls/"+call, ""); status != http.StatusOK || !one.Over ||
+		slices.Contains(one.May, "claim") {
 		t.Errorf("a call that is over: %d %s", status, text)
 	}
 	d.as(schemas.Caller, "RZZ", "another")
@@ -411,14 +446,16 @@ func TestCallersAreRemindedADayAheadAndWhenDue(t *testing.T) {
 	p := newPager(t)
 	d := newDesk(t, Config{Notify: p.sender(t)})
 	journey, call, due := d.active(now)
-	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+p.URL+`/caller","most":2,"days":`+everyDay+`,"fromHour":0,"toHour":24}`); status != http.StatusOK {
+	if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+p.URL+
+		`/caller","most":2,"days":`+everyDay+`,"fromHour":0,"toHour":24}`); status != http.StatusOK {
 		t.Fatal(status, text)
 	}
 	next := d.outcome(call, `{"outcome":"reached","answer":"same"}`).Next
 	for _, step := range []struct {
 		at   time.Time
 		want int
-	}{{due.Add(time.Hour), 0}, {next.DueAt.Add(-23 * time.Hour), 1}, {next.DueAt.Add(-time.Hour), 0}, {next.DueAt.Add(time.Minute), 1}, {next.DueAt.Add(3 * time.Hour), 1}, {next.DueAt.Add(30 * time.Hour), 0}} {
+	}{{due.Add(time.Hour), 0}, {next.DueAt.Add(-23 * time.Hour), 1}, {next.DueAt.Add(-time.Hour), 0},
+		{next.DueAt.Add(time.Minute), 1}, {next.DueAt.Add(3 * time.Hour), 1}, {next.DueAt.Add(30 * time.Hour), 0}} {
 		d.at(step.at)
 		d.due("calls")
 		d.due("notices")
@@ -447,14 +484,18 @@ func TestACallerMakesNoMoreCallsADayThanAgreed(t *testing.T) {
 	d := newDesk(t, Config{})
 	_, call, due := d.active(now)
 	do[callerShown](d, "PUT", "/api/callers/me", `{"most":1}`)
-	if _, err := d.pool.Exec(t.Context(), `insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, ended_at, team)
-		select gen_random_uuid(), plan, journey, organisation, due_at, on_day, 'reached', scheduled_at, due_at, team from call where id = $1`, call); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `insert into call (id, plan, journey, organisation, due_at, on_day, state,
+		scheduled_at, ended_at, team)
+		select gen_random_uuid(), plan, journey, organisation, due_at, on_day, 'reached', scheduled_at, due_at, team
+		from call where id = $1`, call); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.pool.Exec(t.Context(), `insert into rang (call, try, team, mark, at) select id, 1, team, $2, $3 from call where id <> $1`, call, d.who.Mark(), due.Add(-time.Minute)); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `insert into rang (call, try, team, mark, at) select id, 1, team, $2, $3
+		from call where id <> $1`, call, d.who.Mark(), due.Add(-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
-	if _, status, text := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", ""); status != http.StatusConflict || !strings.Contains(text, "agreed to") {
+	if _, status, text := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", ""); status != http.StatusConflict ||
+		!strings.Contains(text, "agreed to") {
 		t.Errorf("%d %s", status, text)
 	}
 }
@@ -473,12 +514,15 @@ func TestAPlanFollowsWhatThePersonAgreed(t *testing.T) {
 		}
 		return got
 	}
-	weekly := agree(`{"everyDays":7,"windows":[{"days":["sat"],"fromHour":18,"toHour":21}],"channel":"text","minutes":20}`)
-	if local := weekly.Next.DueAt.In(d.zone); local.Weekday() != time.Saturday || local.Hour() < 18 || weekly.EveryDays != 7 || weekly.Minutes != 20 {
+	weekly := agree(
+		`{"everyDays":7,"windows":[{"days":["sat"],"fromHour":18,"toHour":21}],"channel":"text","minutes":20}`)
+	if local := weekly.Next.DueAt.In(d.zone); local.Weekday() != time.Saturday || local.Hour() < 18 ||
+		weekly.EveryDays != 7 || weekly.Minutes != 20 {
 		t.Errorf("weekly on Saturday evenings: %+v", weekly.Next)
 	}
 	monthly := agree(`{"monthly":true}`)
-	if monthly.Agreed.Channel != "text" || len(monthly.Agreed.Windows) != 1 || monthly.Next.Call != weekly.Next.Call || monthly.Next.DueAt.Before(now.AddDate(0, 1, 0)) {
+	if monthly.Agreed.Channel != "text" || len(monthly.Agreed.Windows) != 1 || monthly.Next.Call != weekly.Next.Call ||
+		monthly.Next.DueAt.Before(now.AddDate(0, 1, 0)) {
 		t.Errorf("each month; what was left out stays: %+v", monthly)
 	}
 	paused := agree(`{"pausedUntil":"2026-12-24"}`)
@@ -495,10 +539,12 @@ func TestAPlanFollowsWhatThePersonAgreed(t *testing.T) {
 	d.due("plans")
 	d.due("plans")
 	types, _ := d.emitted(journey)
-	if n := len(slices.DeleteFunc(slices.Clone(types), func(typ schemas.Type) bool { return typ != schemas.BridgingReview })); n != 1 {
+	if n := len(slices.DeleteFunc(slices.Clone(types),
+		func(typ schemas.Type) bool { return typ != schemas.BridgingReview })); n != 1 {
 		t.Errorf("after half a year somebody is asked %d times: %v", n, types)
 	}
-	for _, wrong := range []string{`{"everyDays":0}`, `{"minutes":90}`, `{"pausedUntil":"soon"}`, `{"channel":"letter"}`, `{"nation":"france"}`, `{"windows":[{"days":["mon"],"fromHour":9,"toHour":9}]}`,
+	for _, wrong := range []string{`{"everyDays":0}`, `{"minutes":90}`, `{"pausedUntil":"soon"}`,
+		`{"channel":"letter"}`, `{"nation":"france"}`, `{"windows":[{"days":["mon"],"fromHour":9,"toHour":9}]}`,
 		`{"firstOn":"2020-01-01"}`, `{"unanswered":"police"}`} {
 		if _, status, _ := do[planShown](d, "POST", path, wrong); status != http.StatusBadRequest {
 			t.Errorf("%s: %d", wrong, status)
@@ -518,7 +564,8 @@ func TestWhatWillFireIsShownByHour(t *testing.T) {
 	d.as(schemas.Operator, "RXX", "operator")
 	d.at(due.Add(-30 * time.Hour))
 	got, status, text := do[timersAnswer](d, "GET", "/api/timers?hours=12", "")
-	if status != http.StatusOK || len(got.Items) != 1 || got.Items[0].Kind != "call-reminder" || got.Items[0].Count != 1 || got.Items[0].Late != 0 {
+	if status != http.StatusOK || len(got.Items) != 1 || got.Items[0].Kind != "call-reminder" ||
+		got.Items[0].Count != 1 || got.Items[0].Late != 0 {
 		t.Errorf("six hours before the reminder: %d %s", status, text)
 	}
 	d.at(due.Add(time.Hour))
@@ -534,18 +581,21 @@ func TestWhatWillFireIsShownByHour(t *testing.T) {
 	}
 }
 
-// After a stop, what is late goes out over a time, evenly, the oldest first; none of it is put off beyond its call, what is
-// past its time is late at once, and what is to come stays.
+// After a stop, what is late goes out over a time, evenly, the oldest first; none of it is put off beyond its call,
+// what is past its time is late at once, and what is to come stays.
 func TestWhatIsLateIsSpreadAndNoPromiseBroken(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
 	later := now.Add(24 * time.Hour)
 	d.at(later)
 	minutes := func(n int) time.Time { return later.Add(time.Duration(n) * time.Minute) }
-	for _, row := range []struct{ act, due int }{{-500, -400}, {-300, -100}, {-200, -30}, {-60, 10}, {-50, 600}, {30, 700}} {
+	for _, row := range []struct{ act, due int }{{-500, -400}, {-300, -100}, {-200, -30}, {-60, 10}, {-50, 600},
+		{30, 700}} {
 		journey, _ := d.begun()
-		if _, err := d.pool.Exec(t.Context(), `with moved as (update call set due_at = $3::timestamptz, on_day = ($3::timestamptz)::date where journey = $1 returning id)
-			update timer set act_at = $2 where call in (select id from moved)`, journey, minutes(row.act), minutes(row.due)); err != nil {
+		if _, err := d.pool.Exec(t.Context(), `with moved as (update call
+			set due_at = $3::timestamptz, on_day = ($3::timestamptz)::date where journey = $1 returning id)
+			update timer set act_at = $2 where call in (select id from moved)`, journey, minutes(row.act),
+			minutes(row.due)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -560,7 +610,8 @@ func TestWhatIsLateIsSpreadAndNoPromiseBroken(t *testing.T) {
 	if status != http.StatusOK || got.Calls != 5 {
 		t.Fatalf("%d %s", status, text)
 	}
-	rows, err := d.pool.Query(t.Context(), `select extract(epoch from act_at - $1)::int / 60, late from timer t join call c on c.id = t.call order by due_at`, later)
+	rows, err := d.pool.Query(t.Context(), `select extract(epoch from act_at - $1)::int / 60, late from timer t
+		join call c on c.id = t.call order by due_at`, later)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -586,7 +637,8 @@ func TestWhatIsLateIsSpreadAndNoPromiseBroken(t *testing.T) {
 	}
 }
 
-// A call that we did not make is ours to make good: it stays the call ahead, on the next day that the person's hours allow.
+// A call that we did not make is ours to make good: it stays the call ahead, on the next day that the person's hours
+// allow.
 func TestACallThatWeDidNotMakeIsMadeOnTheNextDayAllowed(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
@@ -595,11 +647,13 @@ func TestACallThatWeDidNotMakeIsMadeOnTheNextDayAllowed(t *testing.T) {
 	if shown.Next == nil || shown.Next.Call != call || shown.Next.Try != 1 {
 		t.Fatalf("what follows is %+v", shown.Next)
 	}
-	if days := calendar.DayOf(shown.Next.DueAt, d.Service.zone) - calendar.DayOf(on, d.Service.zone); days < 1 || days > 4 {
+	if days := calendar.DayOf(shown.Next.DueAt, d.Service.zone) - calendar.DayOf(on, d.Service.zone); days < 1 ||
+		days > 4 {
 		t.Errorf("it is made %d days later", days)
 	}
 	d.at(shown.Next.DueAt)
-	if shown = d.outcome(call, `{"outcome":"unanswered"}`); shown.Next == nil || shown.Next.Call != call || shown.Next.Try != 2 {
+	if shown = d.outcome(call, `{"outcome":"unanswered"}`); shown.Next == nil || shown.Next.Call != call ||
+		shown.Next.Try != 2 {
 		t.Errorf("one that was not made counts as a try: %+v", shown.Next)
 	}
 }

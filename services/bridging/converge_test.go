@@ -18,8 +18,9 @@ import (
 // drawTry is something that became of one of three calls.
 func drawTry(t *rapid.T) Try {
 	happened := now.Add(time.Duration(rapid.IntRange(0, 240).Draw(t, "hours")) * time.Hour)
-	return Try{Call: fmt.Sprint("call-", rapid.IntRange(1, 3).Draw(t, "call")), Outcome: rapid.SampledFrom(outcomes).Draw(t, "outcome"),
-		By: rapid.SampledFrom(schemas.Values("stopped-by")).Draw(t, "by"), At: happened,
+	return Try{Call: fmt.Sprint("call-", rapid.IntRange(1, 3).Draw(t, "call")),
+		Outcome: rapid.SampledFrom(outcomes).Draw(t, "outcome"),
+		By:      rapid.SampledFrom(schemas.Values("stopped-by")).Draw(t, "by"), At: happened,
 		Written: happened.Add(time.Duration(rapid.IntRange(0, 100).Draw(t, "late")) * time.Hour)}
 }
 
@@ -40,7 +41,8 @@ func TestWhatIsWrittenDownInAnyOrderEndsInTheSame(t *testing.T) {
 		seen := map[string]bool{}
 		for range rapid.IntRange(0, 8).Draw(rt, "tries") {
 			try := drawTry(rt)
-			if key := try.Call + try.At.String() + try.Outcome; !seen[key] { // one thing is written down once, whoever repeats it
+			// one thing is written down once, whoever repeats it
+			if key := try.Call + try.At.String() + try.Outcome; !seen[key] {
 				seen[key] = true
 				steps = append(steps, func(k *JourneyState) { k.addTry(try) })
 			}
@@ -54,7 +56,8 @@ func TestWhatIsWrittenDownInAnyOrderEndsInTheSame(t *testing.T) {
 			state, because := desired(&k, day)
 			text := fmt.Sprint(state, because)
 			for i := range 3 {
-				standing, ended, again := k.Agreed.standing(k.triesOf(fmt.Sprint("call-", i+1)), aJourney, k.busy(), zone)
+				standing, ended, again := k.Agreed.standing(k.triesOf(fmt.Sprint("call-", i+1)), aJourney, k.busy(),
+					zone)
 				text += fmt.Sprint(" ", standing, ended, again)
 			}
 			known, err := json.Marshal(k)
@@ -71,9 +74,9 @@ func TestWhatIsWrittenDownInAnyOrderEndsInTheSame(t *testing.T) {
 	})
 }
 
-// TestNothingIsRungOutsideOfYesHoursAndStop lets events, callers, whoever records what was agreed, and the time do anything
-// in any order, delayed and again: at every moment a plan has one call ahead where it runs and none where it does not, and
-// whoever may ring may do so by the yes, within the hours, and with nothing that stops it.
+// TestNothingIsRungOutsideOfYesHoursAndStop lets events, callers, whoever records what was agreed, and the time do
+// anything in any order, delayed and again: at every moment a plan has one call ahead where it runs and none where it
+// does not, and whoever may ring may do so by the yes, within the hours, and with nothing that stops it.
 func TestNothingIsRungOutsideOfYesHoursAndStop(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
@@ -81,7 +84,8 @@ func TestNothingIsRungOutsideOfYesHoursAndStop(t *testing.T) {
 		journey, at := clock.NewRandomID(), now
 		events := story(rt)
 		for i := range events {
-			events[i].Subject, events[i].Sequence = journey, flow.FormatSequence(flow.ReadSequence(events[i].Sequence)+10)
+			events[i].Subject, events[i].Sequence = journey,
+				flow.FormatSequence(flow.ReadSequence(events[i].Sequence)+10)
 		}
 		d.at(at)
 		if rapid.IntRange(0, 3).Draw(rt, "runs") > 0 { // most begin with a plan that runs
@@ -98,8 +102,11 @@ func TestNothingIsRungOutsideOfYesHoursAndStop(t *testing.T) {
 				d.due("plans")
 			case 3:
 				d.as(schemas.Navigator, "RXX", "navigator")
-				do[planShown](d, "POST", "/api/journeys/"+journey+"/plan", rapid.SampledFrom([]string{`{"everyDays":3}`, `{"monthly":true}`,
-					`{"windows":[{"days":["sun"],"fromHour":20,"toHour":22}]}`, `{"pausedUntil":"` + calendar.DayOf(at.AddDate(0, 0, 9), d.zone).String() + `"}`, `{"pausedUntil":""}`}).Draw(rt, "agreed"))
+				do[planShown](d, "POST", "/api/journeys/"+journey+"/plan",
+					rapid.SampledFrom([]string{`{"everyDays":3}`, `{"monthly":true}`,
+						`{"windows":[{"days":["sun"],"fromHour":20,"toHour":22}]}`,
+						`{"pausedUntil":"` + calendar.DayOf(at.AddDate(0, 0, 9), d.zone).String() + `"}`,
+						`{"pausedUntil":""}`}).Draw(rt, "agreed"))
 			default:
 				at = d.ringing(rt, journey, at)
 			}
@@ -112,7 +119,9 @@ func TestNothingIsRungOutsideOfYesHoursAndStop(t *testing.T) {
 func (d *desk) ringing(rt *rapid.T, journey string, at time.Time) time.Time {
 	var call string
 	var due time.Time
-	if err := d.pool.QueryRow(d.t.Context(), `select id::text, due_at from call where journey = $1 and ended_at is null`, journey).Scan(&call, &due); err != nil {
+	if err := d.pool.QueryRow(d.t.Context(),
+		`select id::text, due_at from call where journey = $1 and ended_at is null`, journey).Scan(&call,
+		&due); err != nil {
 		return at
 	}
 	if due.After(at) && rapid.Bool().Draw(rt, "when due") {
@@ -124,15 +133,20 @@ func (d *desk) ringing(rt *rapid.T, journey string, at time.Time) time.Time {
 	_, status, _ := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", "")
 	r := d.row(rt, journey)
 	_, visit, stands := r.State.Visits.Current()
-	may := r.State.answers().To(team).Yes && (r.State.Contact.At == 0 || r.State.Contact.Yes) && stands && !humanFirst(visit) && !r.State.Transition.Held && !r.State.Transition.Closed &&
-		r.State.Agreed.may(at, d.zone) && r.State.stopped() == "" && !r.State.broken() && !at.Before(due.Add(-claimBefore))
+	may := r.State.answers().To(team).Yes && (r.State.Contact.At == 0 || r.State.Contact.Yes) && stands &&
+		!humanFirst(visit) && !r.State.Transition.Held && !r.State.Transition.Closed &&
+		r.State.Agreed.may(at, d.zone) && r.State.stopped() == "" && !r.State.broken() &&
+		!at.Before(due.Add(-claimBefore))
 	if status == http.StatusOK && !may {
 		rt.Fatalf("rung at %s: %+v", at.In(d.zone), r.State)
 	}
 	if rapid.Bool().Draw(rt, "outcome") {
-		body := rapid.SampledFrom([]string{`{"outcome":"reached","answer":"same"}`, `{"outcome":"unanswered"}`, `{"outcome":"someone-else-answered"}`, `{"outcome":"asked-to-stop","by":"somebody-else"}`,
-			`{"outcome":"asked-to-stop","by":"person"}`, `{"outcome":"not-made","reason":"no-time"}`, `{"outcome":"wrong-number"}`}).Draw(rt, "body")
-		if _, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", body); status != http.StatusOK {
+		body := rapid.SampledFrom([]string{`{"outcome":"reached","answer":"same"}`, `{"outcome":"unanswered"}`,
+			`{"outcome":"someone-else-answered"}`, `{"outcome":"asked-to-stop","by":"somebody-else"}`,
+			`{"outcome":"asked-to-stop","by":"person"}`, `{"outcome":"not-made","reason":"no-time"}`,
+			`{"outcome":"wrong-number"}`}).Draw(rt, "body")
+		if _, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome",
+			body); status != http.StatusOK {
 			rt.Fatalf("%s: %d %s", body, status, text)
 		}
 	}
@@ -159,7 +173,8 @@ func (d *desk) sound(rt *rapid.T, journey string) {
 	if want := map[bool]int{true: 1, false: 0}[running]; ahead != want {
 		rt.Fatalf("%d calls ahead of %+v", ahead, r.Plan)
 	}
-	if running && (!r.State.Agreed.may(r.Plan.Call.DueAt, d.zone) && r.Plan.Call.On >= calendar.DayOf(d.c.Now(), d.zone)) {
+	if running && (!r.State.Agreed.may(r.Plan.Call.DueAt, d.zone) && r.Plan.Call.On >= calendar.DayOf(d.c.Now(),
+		d.zone)) {
 		rt.Fatalf("a call at %s, where %+v is agreed", r.Plan.Call.DueAt.In(d.zone), r.State.Agreed)
 	}
 }

@@ -48,8 +48,8 @@ func remindAt(due, now time.Time) (stage int, next *time.Time) {
 // kinds of notices by stage.
 var noticeOf = map[int]string{stageAhead: noticeAhead, stageDue: noticeDue, stageLate: noticeLate}
 
-// remind writes down what callers are to be told of their calls, a day ahead and when they are due, and marks those that are
-// late. A call that was cancelled, ended or moved has no such time any more.
+// remind writes down what callers are to be told of their calls, a day ahead and when they are due, and marks those
+// that are late. A call that was cancelled, ended or moved has no such time any more.
 func (s *Service) remind(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var found []callOpen
 	var teams []string
@@ -86,11 +86,12 @@ func (s *Service) remind(_ context.Context, tx *flow.Tx, limit int) (int, error)
 	return len(found), nil
 }
 
-// sendNotices hands over what callers are to be told, and tries again what no server took. The rows stay locked meanwhile,
-// so that two replicas never send one at the same time.
+// sendNotices hands over what callers are to be told, and tries again what no server took. The rows stay locked
+// meanwhile, so that two replicas never send one at the same time.
 func (s *Service) sendNotices(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
 	var all, sent []noticeWaiting
-	dueNotices(tx, tx.Now, calendar.DayOf(tx.Now, s.zone).String(), limit, func(n noticeWaiting) { all = append(all, n) })
+	dueNotices(tx, tx.Now, calendar.DayOf(tx.Now, s.zone).String(), limit,
+		func(n noticeWaiting) { all = append(all, n) })
 	if err := tx.Flush(); err != nil {
 		return 0, err
 	}
@@ -111,7 +112,8 @@ func (s *Service) sendNotices(ctx context.Context, tx *flow.Tx, limit int) (int,
 		}
 		again := noticeAgain(n.tries, tx.Now)
 		saveNotice(tx, n.id, "waiting", n.tries+1, &again, tx.Now)
-		s.log.Warn("a caller could not be told of a call; it stands on their list, and is tried again", schemas.AttrRunbook, "help.md", "error", "by "+n.channel+": "+err.Error())
+		s.log.Warn("a caller could not be told of a call; it stands on their list, and is tried again",
+			schemas.AttrRunbook, "help.md", "error", "by "+n.channel+": "+err.Error())
 	}
 	markChannels(tx, took, tx.Now)
 	return len(all), nil
@@ -124,7 +126,8 @@ func markChannels(tx *flow.Tx, took map[string]bool, now time.Time) {
 	}
 }
 
-var noticeText = map[string]string{noticeAhead: "A call is planned for %s.", noticeDue: "A call is due now (%s).", noticeLate: "A call is late: it was planned for %s.",
+var noticeText = map[string]string{noticeAhead: "A call is planned for %s.", noticeDue: "A call is due now (%s).",
+	noticeLate:     "A call is late: it was planned for %s.",
 	noticeHandedOn: "Somebody of your team cannot make a call, and you are asked to: it is planned for %s."}
 
 // sendAll hands notices over, all at once, and says how each went. One says that a call waits, when, and where.
@@ -133,9 +136,11 @@ func (s *Service) sendAll(ctx context.Context, all []noticeWaiting, now time.Tim
 	var sending sync.WaitGroup
 	for i, n := range all {
 		sending.Go(func() {
-			results[i] = s.notify.Send(ctx, n.channel, n.address, notify.Message{ID: n.id, Subject: "Footbridge: a call waits",
-				Text: fmt.Sprintf(noticeText[n.kind], n.due.In(s.zone).Format("15:04 on Monday 2 January")) + "\r\n\r\n" + s.url + "/calls\r\n",
-				Type: "call.waits", Data: map[string]string{"url": s.url + "/calls"}, At: now})
+			results[i] = s.notify.Send(ctx, n.channel, n.address,
+				notify.Message{ID: n.id, Subject: "Footbridge: a call waits",
+					Text: fmt.Sprintf(noticeText[n.kind], n.due.In(s.zone).Format("15:04 on Monday 2 January")) +
+						"\r\n\r\n" + s.url + "/calls\r\n",
+					Type: "call.waits", Data: map[string]string{"url": s.url + "/calls"}, At: now})
 		})
 	}
 	sending.Wait()
@@ -146,15 +151,16 @@ func (s *Service) sendAll(ctx context.Context, all []noticeWaiting, now time.Tim
 func (s *Service) alarmOfChannels(_ context.Context, tx *flow.Tx, _ int) (int, error) {
 	alarmChannels(tx, tx.Now, func(channel string, since time.Time) {
 		tx.AfterCommit(func() {
-			s.log.Error("nothing can be handed over by a channel; those on call and callers are not told by it", schemas.AttrRunbook, "help.md",
+			s.log.Error("nothing can be handed over by a channel; those on call and callers are not told by it",
+				schemas.AttrRunbook, "help.md",
 				"error", fmt.Sprintf("by %s since %s", channel, since.In(s.zone).Format(time.RFC3339)))
 		})
 	})
 	return 0, tx.Flush()
 }
 
-// lookAtPlans lets plans go on whose pause has ended, and asks for those to be looked at with the person that are half a
-// year old.
+// lookAtPlans lets plans go on whose pause has ended, and asks for those to be looked at with the person that are half
+// a year old.
 func (s *Service) lookAtPlans(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	today := calendar.DayOf(tx.Now, s.zone)
 	var journeys []string

@@ -24,20 +24,37 @@ func (s *Service) handler() flow.Handler[JourneyState, record] {
 
 // subscriptions are what each type of event changes of what is known.
 var subscriptions = flow.Table(
-	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) { k.addRecorded(at, d) }),
-	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
-		k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Flags: d.Flags})
+	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData,
+		at int64) {
+		k.addRecorded(at, d)
 	}),
-	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) { k.addCorrected(at, d) }),
-	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
-	flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, _ int64) { k.addWaits(d.Waits...) }),
+	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
+		k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation,
+			Visit: d.Referral, Flags: d.Flags})
+	}),
+	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData,
+		at int64) {
+		k.addCorrected(at, d)
+	}),
+	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData,
+		at int64) {
+		k.Visits.Withdraw(at, d.Visit)
+	}),
+	flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData,
+		_ int64) {
+		k.addWaits(d.Waits...)
+	}),
 	flow.On(schemas.GapFound, func(k *JourneyState, _ schemas.GapFoundData, _ int64) { k.Gap = true }),
-	flow.On(schemas.ServiceAnswered, func(k *JourneyState, d schemas.ServiceAnsweredData, _ int64) { k.addAnswered(d) }),
+	flow.On(schemas.ServiceAnswered, func(k *JourneyState, d schemas.ServiceAnsweredData,
+		_ int64) {
+		k.addAnswered(d)
+	}),
 	flow.OnEvent(schemas.ConsentGiven, consent),
 	flow.OnEvent(schemas.ConsentDeclined, consent),
 	flow.OnEvent(schemas.ConsentWithdrawn, consent), // a yes taken back is a no
 	flow.OnEvent(schemas.ConsentLapsed, consent),
-	flow.OnEvent(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64, e flow.Event) {
+	flow.OnEvent(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64,
+		e flow.Event) {
 		k.Bar(at, d.MustNotKnow)
 		if d.Reachable {
 			latest(&k.ReachedAt, e.Time)
@@ -50,8 +67,14 @@ var subscriptions = flow.Table(
 	flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 		k.Take(schemas.Transition{At: at, Held: true})
 	}),
-	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Transition{At: at}) }),
-	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Transition{At: at}) }),
+	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData,
+		at int64) {
+		k.Take(schemas.Transition{At: at})
+	}),
+	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData,
+		at int64) {
+		k.Take(schemas.Transition{At: at})
+	}),
 	flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 		k.Contact.Apply(schemas.Answered{At: at})
 	}),
@@ -129,7 +152,8 @@ func (f *effects) reconcile(r *record) {
 	c := reconcile(&r.State, r.Plan, r.Journey, calendar.DayOf(f.now, f.zone), f.zone)
 	if c.Open != nil {
 		r.Plan = c.Open
-		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender, r.State.Person
+		r.Plan.ID, r.Plan.Journey, r.Plan.Organisation, r.Plan.Person = clock.NewID(f.now), r.Journey, r.State.Sender,
+			r.State.Person
 		f.opened = append(f.opened, *r.Plan)
 	}
 	if c.Changes != nil {
@@ -216,11 +240,14 @@ func (f *effects) emitTry(r *record, c Changes) {
 	case OutcomeReached, OutcomeHelp:
 		r.emit(schemas.CallReached, schemas.CallReachedData{Call: t.Call, Plan: r.callPlan, Answer: t.Answer, On: on})
 	case OutcomeUnanswered, OutcomeLeftMessage, OutcomeWrongNumber:
-		d := schemas.CallUnansweredData{Call: t.Call, Try: min(1+slices.IndexFunc(tries, func(o Try) bool { return o.At.Equal(t.At) }), mostTries), Why: why[t.Outcome], On: on}
+		d := schemas.CallUnansweredData{Call: t.Call,
+			Try: min(1+slices.IndexFunc(tries, func(o Try) bool { return o.At.Equal(t.At) }), mostTries),
+			Why: why[t.Outcome], On: on}
 		if newest && c.Move != nil && c.Move.ID == t.Call {
 			d.Again = c.Move.On.String()
 		}
-		d.Navigator = t.Outcome == OutcomeWrongNumber && r.State.broken() || newest && c.Finish != nil && r.State.inARow(t.Call)
+		d.Navigator = t.Outcome == OutcomeWrongNumber && r.State.broken() || newest && c.Finish != nil &&
+			r.State.inARow(t.Call)
 		r.emit(schemas.CallUnanswered, d)
 	case OutcomeOther:
 		r.emit(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: t.Call, On: on, Navigator: r.State.broken()})
@@ -231,6 +258,7 @@ func (f *effects) emitTry(r *record, c Changes) {
 	}
 }
 
-var why = map[string]string{OutcomeUnanswered: schemas.NoAnswer, OutcomeLeftMessage: schemas.LeftMessage, OutcomeWrongNumber: schemas.WrongNumber}
+var why = map[string]string{OutcomeUnanswered: schemas.NoAnswer, OutcomeLeftMessage: schemas.LeftMessage,
+	OutcomeWrongNumber: schemas.WrongNumber}
 
 func (r *record) emit(t schemas.Type, data any) { r.Emit(string(t), data) }

@@ -13,8 +13,8 @@ import (
 	"footbridge/schemas"
 )
 
-// How long a request for help may wait for somebody on call before it goes further up. Defaults of the domain page, for a
-// clinical safety officer to set.
+// How long a request for help may wait for somebody on call before it goes further up. Defaults of the domain page,
+// for a clinical safety officer to set.
 const (
 	helpWait   = 30 * time.Minute
 	worseWait  = 4 * time.Hour
@@ -54,8 +54,8 @@ func (h *Help) asks() string {
 	return ""
 }
 
-// OnCall is one line of the rota: who is told on which rung, how, and on which days and local hours. Days are of the day on
-// which a shift begins: one from 20 to 8 on a Friday ends on Saturday morning.
+// OnCall is one line of the rota: who is told on which rung, how, and on which days and local hours. Days are of the
+// day on which a shift begins: one from 20 to 8 on a Friday ends on Saturday morning.
 type OnCall struct {
 	ID, Organisation string
 	Rung             int
@@ -108,8 +108,8 @@ type Page struct {
 	Tries          int
 }
 
-// rise finds the next rung on which somebody is on call, and says whom to tell. An empty rung is passed at once. Above the
-// last one that is staffed, that one is told again. With nobody on call at all it looks again in a few minutes.
+// rise finds the next rung on which somebody is on call, and says whom to tell. An empty rung is passed at once. Above
+// the last one that is staffed, that one is told again. With nobody on call at all it looks again in a few minutes.
 func (h *Help) rise(rota []OnCall, now time.Time, zone *time.Location) (pages []Page) {
 	on := slices.DeleteFunc(slices.Clone(rota), func(o OnCall) bool { return !o.on(now, zone) })
 	if len(on) == 0 {
@@ -126,7 +126,8 @@ func (h *Help) rise(rota []OnCall, now time.Time, zone *time.Location) (pages []
 	}
 	for _, o := range on {
 		if o.Rung == h.Rung {
-			pages = append(pages, Page{Help: h.ID, Rota: o.ID, Round: h.Round, Rung: o.Rung, Who: o.Who, Channel: o.Channel, Address: o.Address, State: pageSending})
+			pages = append(pages, Page{Help: h.ID, Rota: o.ID, Round: h.Round, Rung: o.Rung, Who: o.Who,
+				Channel: o.Channel, Address: o.Address, State: pageSending})
 		}
 	}
 	again := now.Add(h.wait())
@@ -208,8 +209,8 @@ func unproven(rota []OnCall, now time.Time) []string {
 
 const noAmbulance = "This does not call an ambulance. If somebody's life is in danger, ring 999 now."
 
-// helpWords are what is said back to whoever asked: it is stored, who was told, who has taken it on, and that no ambulance
-// comes by it. Where nobody could be told that is said first.
+// helpWords are what is said back to whoever asked: it is stored, who was told, who has taken it on, and that no
+// ambulance comes by it. Where nobody could be told that is said first.
 func helpWords(told []Page, taken string, numbers []string) string {
 	var text strings.Builder
 	text.WriteString(noAmbulance)
@@ -225,7 +226,8 @@ func helpWords(told []Page, taken string, numbers []string) string {
 	case len(who) > 0:
 		text.WriteString(" This is stored, and a message has gone to: " + joined(who) + ". Nobody has taken it on yet.")
 	default:
-		text.WriteString(" This is stored, and NOBODY could be told by this system. Ring yourself: " + strings.Join(numbers, "; ") + ".")
+		text.WriteString(" This is stored, and NOBODY could be told by this system. Ring yourself: " +
+			strings.Join(numbers, "; ") + ".")
 		return text.String()
 	}
 	text.WriteString(" Help at any hour: " + strings.Join(numbers, "; ") + ".")
@@ -247,7 +249,8 @@ func plainWords(code string) string { return strings.ReplaceAll(code, "-", " ") 
 func pageText(h Help, url string, zone *time.Location) (subject, text string) {
 	by := h.dueAt().In(zone).Format("15:04 on Monday 2 January")
 	return "Footbridge: you are asked to take something on", fmt.Sprintf(
-		"Somebody has asked for help, and you are on call.\r\n\r\nTake it on by %s:\r\n\r\n%s/help/%s\r\n\r\nWhere nobody takes it on, the next on call are asked.\r\n", by, url, h.ID)
+		"Somebody has asked for help, and you are on call.\r\n\r\nTake it on by %s:\r\n\r\n%s/help/%s\r\n\r\nWhere "+
+			"nobody takes it on, the next on call are asked.\r\n", by, url, h.ID)
 }
 
 // pageID is the same for each try of one page.

@@ -14,8 +14,8 @@ import (
 
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// raise tells the next rung of those who are on call about requests, and the journey's owners that there is one. The pages
-// that it gives are about to leave; whoever has no time to send them leaves that to the loop, from next on.
+// raise tells the next rung of those who are on call about requests, and the journey's owners that there is one. The
+// pages that it gives are about to leave; whoever has no time to send them leaves that to the loop, from next on.
 func (s *Service) raise(tx *flow.Tx, ids []string, next time.Time) (pages []Page, helps map[string]Help, err error) {
 	all, records, rotas, err := gather(tx, ids, s.host)
 	if err != nil {
@@ -44,8 +44,8 @@ func (s *Service) raise(tx *flow.Tx, ids []string, next time.Time) (pages []Page
 	return pages, helps, s.commit(tx, changed)
 }
 
-// unreadAgain is when a request that has been taken on is looked at again, whose journey cannot be read: it is said there
-// once it can.
+// unreadAgain is when a request that has been taken on is looked at again, whose journey cannot be read: it is said
+// there once it can.
 func unreadAgain(now time.Time) *time.Time {
 	again := now.Add(10 * time.Minute)
 	return &again
@@ -55,7 +55,8 @@ func unreadAgain(now time.Time) *time.Time {
 func (s *Service) emitHelp(r *record, h *Help) {
 	if !h.Emitted {
 		h.Emitted = true
-		r.emit(schemas.HelpRequested, schemas.HelpRequestedData{Help: h.ID, About: h.about(), Kind: h.Kind, By: h.Role, DueAt: h.dueAt().In(s.zone)})
+		r.emit(schemas.HelpRequested, schemas.HelpRequestedData{Help: h.ID, About: h.about(), Kind: h.Kind, By: h.Role,
+			DueAt: h.dueAt().In(s.zone)})
 	}
 	if h.TakenAt != nil {
 		r.emit(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: h.ID, By: h.TakenRole})
@@ -75,8 +76,8 @@ func (h *Help) about() string {
 	return h.About
 }
 
-// rotaAbout is the rota that a request goes to: of whose the journey is, else of who asked, else of who runs this. One on
-// which nobody is at this moment is passed, where another has somebody.
+// rotaAbout is the rota that a request goes to: of whose the journey is, else of who asked, else of who runs this. One
+// on which nobody is at this moment is passed, where another has somebody.
 func (s *Service) rotaAbout(h *Help, rotas map[string][]OnCall, now time.Time) (rota []OnCall) {
 	for _, organisation := range []string{h.Of, h.By, s.host} {
 		if slices.ContainsFunc(rotas[organisation], func(o OnCall) bool { return o.on(now, s.zone) }) {
@@ -96,22 +97,24 @@ func (s *Service) send(ctx context.Context, pages []Page, helps map[string]Help)
 	for i, p := range pages {
 		sending.Go(func() {
 			subject, text := pageText(helps[p.Help], s.url, s.zone)
-			results[i] = s.notify.Send(ctx, p.Channel, p.Address, notify.Message{ID: p.pageID(), Subject: subject, Text: text, Type: "help.requested",
+			results[i] = s.notify.Send(ctx, p.Channel, p.Address, notify.Message{ID: p.pageID(), Subject: subject,
+				Text: text, Type: "help.requested",
 				Data: map[string]string{"help": p.Help, "url": s.url + "/help/" + p.Help}, At: s.clock.Now()})
 		})
 	}
 	sending.Wait()
 	for i, err := range results {
 		if err != nil {
-			s.log.Warn("somebody on call could not be told of a request for help; it is tried again, then the next are told",
+			s.log.Warn("somebody on call could not be told of a request for help; it is tried again, then the next "+
+				"are told",
 				schemas.AttrRunbook, "help.md", "error", "by "+pages[i].Channel+": "+err.Error())
 		}
 	}
 	return results
 }
 
-// unacknowledged finds requests that are due to be told: newly stored ones that nobody has told yet, and those that nobody
-// has taken on in time.
+// unacknowledged finds requests that are due to be told: newly stored ones that nobody has told yet, and those that
+// nobody has taken on in time.
 func (s *Service) unacknowledged(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	var ids []string
 	dueHelp(tx, tx.Now, limit, tx.Postponed(), func(id string) {

@@ -26,8 +26,8 @@ func noHelp() *httpx.Problem {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such request for help that you may see. Check its id.")
 }
 
-// helpShown is what is answered to a request for help, and shown of one. It holds no identity and names no journey: what
-// may be known of it is asked for elsewhere.
+// helpShown is what is answered to a request for help, and shown of one. It holds no identity and names no journey:
+// what may be known of it is asked for elsewhere.
 type helpShown struct {
 	Help     string    `json:"help"`
 	About    string    `json:"about"`
@@ -69,20 +69,23 @@ type helpAsked struct {
 	PersonKnows string `json:"personKnows"`
 }
 
-// help takes a request for help. It is stored alone, first; only then is anything looked up, and anybody told. What goes
-// wrong after that is said in the answer, and done again by the loop.
+// help takes a request for help. It is stored alone, first; only then is anything looked up, and anybody told. What
+// goes wrong after that is said in the answer, and done again by the loop.
 func (a api) help(about string) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		p, id, err := asking(r, httpx.NewProblem(http.StatusNotFound, "%s What this is about has no such id, so nothing was stored. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")))
+		p, id, err := asking(r, httpx.NewProblem(http.StatusNotFound, "%s What this is about has no such id, so "+
+			"nothing was stored. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")))
 		if err != nil {
 			return err
 		}
 		h, request := a.helpOf(w, r, p, about, id)
 		if err := storeHelp(r.Context(), a.pool, h, request); err != nil {
-			return httpx.NewProblem(http.StatusServiceUnavailable, "%s This could NOT be stored, and nobody was told. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")).Because(err)
+			return httpx.NewProblem(http.StatusServiceUnavailable, "%s This could NOT be stored, and nobody was "+
+				"told. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")).Because(err)
 		}
 		if err := a.tellNow(r.Context(), h.ID); err != nil {
-			a.log.Error("a request for help is stored and nobody could be told yet; it is tried again", schemas.AttrRunbook, "help.md", "error", err.Error())
+			a.log.Error("a request for help is stored and nobody could be told yet; it is tried again",
+				schemas.AttrRunbook, "help.md", "error", err.Error())
 		}
 		shown, err := a.readShown(r.Context(), p, h.ID)
 		if err != nil {
@@ -101,7 +104,8 @@ func (a api) helpOf(w http.ResponseWriter, r *http.Request, p principal.Principa
 		_ = json.Unmarshal(text, &body)
 	}
 	now := a.clock.Now()
-	h := &Help{ID: clock.NewID(now), About: about, AboutID: strings.ToLower(id), Kind: schemas.HelpNow, At: now, Role: p.Role, By: p.Organisation, Mark: p.Mark()}
+	h := &Help{ID: clock.NewID(now), About: about, AboutID: strings.ToLower(id), Kind: schemas.HelpNow, At: now,
+		Role: p.Role, By: p.Organisation, Mark: p.Mark()}
 	if slices.Contains(schemas.Values("help-kind"), body.Kind) {
 		h.Kind = body.Kind
 	}
@@ -168,8 +172,10 @@ func (a api) readShown(ctx context.Context, p principal.Principal, id string) (h
 }
 
 func (a api) shownOf(h Help, pages []Page) helpShown {
-	shown := helpShown{Help: h.ID, About: h.about(), Kind: h.Kind, StoredAt: h.At.In(a.zone), DueAt: h.dueAt().In(a.zone), Numbers: a.numbers,
-		Words: helpWords(pages, h.TakenRole, a.numbers), Told: []toldShown{}, Asks: h.asks(), PersonKnows: h.PersonKnows, Journey: h.Journey}
+	shown := helpShown{Help: h.ID, About: h.about(), Kind: h.Kind, StoredAt: h.At.In(a.zone),
+		DueAt: h.dueAt().In(a.zone), Numbers: a.numbers,
+		Words: helpWords(pages, h.TakenRole, a.numbers), Told: []toldShown{}, Asks: h.asks(),
+		PersonKnows: h.PersonKnows, Journey: h.Journey}
 	for _, p := range pages {
 		shown.Told = append(shown.Told, toldShown{Rung: p.Rung, Who: p.Who, By: p.Channel, State: p.State})
 	}
@@ -180,7 +186,8 @@ func (a api) shownOf(h Help, pages []Page) helpShown {
 }
 
 // withHelp locks a request that p may take on, does something about it, and shows how it stands.
-func (a api) withHelp(w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, h *Help, p principal.Principal) error) error {
+func (a api) withHelp(w http.ResponseWriter, r *http.Request,
+	do func(tx *flow.Tx, h *Help, p principal.Principal) error) error {
 	p, id, err := asking(r, noHelp())
 	if err != nil {
 		return err
@@ -212,7 +219,8 @@ func (a api) showHelp(w http.ResponseWriter, r *http.Request) error {
 	return a.withHelp(w, r, func(*flow.Tx, *Help, principal.Principal) error { return nil })
 }
 
-// takeHelp records that somebody has taken a request on: nobody further up is told any more. The first to say so is kept.
+// takeHelp records that somebody has taken a request on: nobody further up is told any more. The first to say so is
+// kept.
 func (a api) takeHelp(w http.ResponseWriter, r *http.Request) error {
 	return a.withHelp(w, r, func(tx *flow.Tx, h *Help, p principal.Principal) error {
 		if h.TakenAt != nil {

@@ -54,7 +54,8 @@ func (p *pager) paged() (pages []string) {
 
 func (p *pager) sender(t *testing.T) *notify.Sender {
 	t.Helper()
-	s, err := notify.New(notify.Config{Secret: []byte("a secret of more than twenty-four bytes"), Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
+	s, err := notify.New(notify.Config{Secret: []byte("a secret of more than twenty-four bytes"),
+		Allow: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,14 +71,18 @@ func (d *desk) onCall(p *pager, who ...string) {
 	var lines []string
 	for _, one := range who {
 		rung, name, _ := strings.Cut(one, ":")
-		lines = append(lines, fmt.Sprintf(`{"rung":%s,"who":%q,"channel":"webhook","address":"%s/%s","days":%s,"fromHour":0,"toHour":24}`, rung, name, p.URL, name, everyDay))
+		lines = append(lines, fmt.Sprintf(
+			`{"rung":%s,"who":%q,"channel":"webhook","address":"%s/%s","days":%s,"fromHour":0,"toHour":24}`, rung, name,
+			p.URL, name, everyDay))
 	}
 	_, _, before := do[rotaShown](d, "GET", "/api/rota", "")
 	var version int64
-	if err := d.pool.QueryRow(d.t.Context(), `select coalesce(max(version), 0) from rota_version where organisation = 'RXX'`).Scan(&version); err != nil {
+	if err := d.pool.QueryRow(d.t.Context(), `select coalesce(max(version), 0) from rota_version
+		where organisation = 'RXX'`).Scan(&version); err != nil {
 		d.t.Fatal(err, before)
 	}
-	if _, status, text := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+strings.Join(lines, ",")+`]}`, "If-Match", fmt.Sprintf(`"v%d"`, version)); status != http.StatusOK {
+	if _, status, text := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+strings.Join(lines, ",")+`]}`, "If-Match",
+		fmt.Sprintf(`"v%d"`, version)); status != http.StatusOK {
 		d.t.Fatalf("the rota: %d %s", status, text)
 	}
 }
@@ -103,16 +108,20 @@ func TestHelpIsStoredThenToldAndTheAnswerSaysToWhom(t *testing.T) {
 	d.onCall(p, "1:on-call-lead", "2:manager")
 	journey, offer := d.begun()
 	var call string
-	if err := d.pool.QueryRow(t.Context(), `select id::text from call where journey = $1`, journey).Scan(&call); err != nil {
+	if err := d.pool.QueryRow(t.Context(), `select id::text from call where journey = $1`,
+		journey).Scan(&call); err != nil {
 		t.Fatal(err)
 	}
-	for path, about := range map[string]string{"/api/journeys/" + journey: "journey", "/api/offers/" + offer: "offer", "/api/calls/" + call: "call"} {
+	for path, about := range map[string]string{"/api/journeys/" + journey: "journey", "/api/offers/" + offer: "offer",
+		"/api/calls/" + call: "call"} {
 		d.as(schemas.Partner, "8c4bba9e", "peer")
 		got, status, text := do[helpShown](d, "POST", path+"/help", "")
-		if status != http.StatusCreated || got.About != about || len(got.Told) != 1 || got.Told[0].State != pageTold || got.Told[0].Who != "on-call-lead" || got.Journey != "" {
+		if status != http.StatusCreated || got.About != about || len(got.Told) != 1 || got.Told[0].State != pageTold ||
+			got.Told[0].Who != "on-call-lead" || got.Journey != "" {
 			t.Fatalf("%s: %d %s", path, status, text)
 		}
-		if !strings.Contains(got.Words, "does not call an ambulance") || !strings.Contains(got.Words, "999") || !strings.Contains(got.Words, "on call lead") || !strings.Contains(got.Words, "0800 000 000") {
+		if !strings.Contains(got.Words, "does not call an ambulance") || !strings.Contains(got.Words, "999") ||
+			!strings.Contains(got.Words, "on call lead") || !strings.Contains(got.Words, "0800 000 000") {
 			t.Errorf("the words: %s", got.Words)
 		}
 		if pages := p.paged(); !slices.Equal(pages, []string{"/on-call-lead"}) {
@@ -122,7 +131,8 @@ func TestHelpIsStoredThenToldAndTheAnswerSaysToWhom(t *testing.T) {
 	_, step, _ := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", `{"step":"`+clock.NewRandomID()+`"}`)
 	types, last := d.emitted(journey)
 	asked := slices.DeleteFunc(types, func(typ schemas.Type) bool { return typ != schemas.HelpRequested })
-	if len(asked) != 4 || step != http.StatusCreated || !strings.Contains(string(last[schemas.HelpRequested]), `"about":"step"`) {
+	if len(asked) != 4 || step != http.StatusCreated || !strings.Contains(string(last[schemas.HelpRequested]),
+		`"about":"step"`) {
 		t.Errorf("%d requests said on the journey, the last %s", len(asked), last[schemas.HelpRequested])
 	}
 	for _, body := range p.bodies {
@@ -132,7 +142,8 @@ func TestHelpIsStoredThenToldAndTheAnswerSaysToWhom(t *testing.T) {
 	}
 }
 
-// The alarm counts whatever the body says, in every state of the journey, of one that nobody knows, and once for one key.
+// The alarm counts whatever the body says, in every state of the journey, of one that nobody knows, and once for one
+// key.
 func TestNothingButTheIdIsNeededToAskForHelp(t *testing.T) {
 	t.Parallel()
 	p := newPager(t)
@@ -140,8 +151,10 @@ func TestNothingButTheIdIsNeededToAskForHelp(t *testing.T) {
 	d.onCall(p, "1:lead")
 	journey, _ := d.begun()
 	d.as(schemas.SendingTeam, "RXX", "nurse")
-	for name, body := range map[string]string{"broken": `{"kind":`, "another kind": `{"kind":"urgent"}`, "another shape": `["help"]`, "text": `help`} {
-		if got, status, text := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", body); status != http.StatusCreated || got.Kind != schemas.HelpNow || len(got.Told) != 1 {
+	for name, body := range map[string]string{"broken": `{"kind":`, "another kind": `{"kind":"urgent"}`,
+		"another shape": `["help"]`, "text": `help`} {
+		if got, status, text := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help",
+			body); status != http.StatusCreated || got.Kind != schemas.HelpNow || len(got.Told) != 1 {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
 	}
@@ -151,17 +164,20 @@ func TestNothingButTheIdIsNeededToAskForHelp(t *testing.T) {
 	d.apply(s.events...)
 	for name, id := range map[string]string{"a closed journey": closed, "one that nobody knows": clock.NewRandomID()} {
 		p.paged()
-		if got, status, text := do[helpShown](d, "POST", "/api/journeys/"+id+"/help", ""); status != http.StatusCreated || len(p.paged()) != 1 || len(got.Told) != 1 {
+		if got, status, text := do[helpShown](d, "POST", "/api/journeys/"+id+"/help",
+			""); status != http.StatusCreated || len(p.paged()) != 1 || len(got.Told) != 1 {
 			t.Errorf("%s: %d %s", name, status, text)
 		}
 	}
 	p.paged()
 	first, _, _ := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", `{}`, "Idempotency-Key", "pressed-twice")
-	again, status, _ := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", `{}`, "Idempotency-Key", "pressed-twice")
+	again, status, _ := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", `{}`, "Idempotency-Key",
+		"pressed-twice")
 	if first.Help != again.Help || status != http.StatusCreated || len(again.Told) != 1 || len(p.paged()) != 1 {
 		t.Errorf("one key, twice: %s and %s, %d, %+v", first.Help, again.Help, status, again.Told)
 	}
-	if _, status, text := do[helpShown](d, "POST", "/api/journeys/none/help", ""); status != http.StatusNotFound || !strings.Contains(text, "999") {
+	if _, status, text := do[helpShown](d, "POST", "/api/journeys/none/help", ""); status != http.StatusNotFound ||
+		!strings.Contains(text, "999") {
 		t.Errorf("no id at all: %d %s", status, text)
 	}
 }
@@ -173,7 +189,8 @@ func TestWithoutARotaOrAChannelItIsSaidAndANumberGiven(t *testing.T) {
 	journey, _ := d.begun()
 	d.as(schemas.Person, "self", "somebody")
 	got, status, text := do[helpShown](d, "POST", "/api/journeys/"+journey+"/help", "")
-	if status != http.StatusCreated || len(got.Told) != 0 || !strings.Contains(got.Words, "NOBODY could be told") || !strings.Contains(got.Words, "0800 000 000") {
+	if status != http.StatusCreated || len(got.Told) != 0 || !strings.Contains(got.Words, "NOBODY could be told") ||
+		!strings.Contains(got.Words, "0800 000 000") {
 		t.Errorf("no rota: %d %s", status, text)
 	}
 	p.refuse = true
@@ -220,18 +237,21 @@ func TestUnacknowledgedForHalfAnHourGoesFurtherUp(t *testing.T) {
 	for _, step := range []struct {
 		minutes int
 		want    []string
-	}{{29, nil}, {31, []string{"/deputy", "/manager"}}, {60, nil}, {62, []string{"/director"}}, {93, []string{"/director"}}} {
+	}{{29, nil}, {31, []string{"/deputy", "/manager"}}, {60, nil}, {62, []string{"/director"}},
+		{93, []string{"/director"}}} {
 		if got := later(step.minutes); !slices.Equal(got, step.want) {
 			t.Errorf("after %d minutes: %v, not %v", step.minutes, got, step.want)
 		}
 	}
 	d.as(schemas.Navigator, "RZZ", "of elsewhere")
-	if _, status, _ := do[helpShown](d, "POST", "/api/help/"+asked.Help+"/acknowledge", ""); status != http.StatusNotFound {
+	if _, status, _ := do[helpShown](d, "POST", "/api/help/"+asked.Help+"/acknowledge",
+		""); status != http.StatusNotFound {
 		t.Errorf("another organisation's navigator takes it on: %d", status)
 	}
 	d.as(schemas.Navigator, "RXX", "navigator")
 	taken, status, text := do[helpShown](d, "POST", "/api/help/"+asked.Help+"/acknowledge", "")
-	if status != http.StatusOK || taken.Acknowledged == nil || taken.Acknowledged.By != "navigator" || taken.Journey != journey {
+	if status != http.StatusOK || taken.Acknowledged == nil || taken.Acknowledged.By != "navigator" ||
+		taken.Journey != journey {
 		t.Errorf("taken on: %d %s", status, text)
 	}
 	if got := later(200); got != nil {
@@ -239,7 +259,8 @@ func TestUnacknowledgedForHalfAnHourGoesFurtherUp(t *testing.T) {
 	}
 	do[helpShown](d, "POST", "/api/help/"+asked.Help+"/acknowledge", "")
 	types, _ := d.emitted(journey)
-	if n := len(slices.DeleteFunc(types, func(typ schemas.Type) bool { return typ != schemas.HelpAcknowledged })); n != 1 {
+	if n := len(slices.DeleteFunc(types,
+		func(typ schemas.Type) bool { return typ != schemas.HelpAcknowledged })); n != 1 {
 		t.Errorf("said %d times that it was taken on", n)
 	}
 }
@@ -278,8 +299,10 @@ func TestTwoReplicasPageARungOnce(t *testing.T) {
 	d := newDesk(t, Config{Notify: p.sender(t)})
 	d.onCall(p, "1:lead")
 	for range 20 {
-		if _, err := d.pool.Exec(t.Context(), `insert into help (id, about, about_id, kind, at, asked_role, asked_by, asked_mark, person_knows, look_at)
-			values ($1, 'journey', $2, 'needed-now', $3, 'navigator', 'RXX', 'm', '', $3)`, clock.NewRandomID(), clock.NewRandomID(), now.Add(-time.Minute)); err != nil {
+		if _, err := d.pool.Exec(t.Context(), `insert into help (id, about, about_id, kind, at, asked_role, asked_by,
+			asked_mark, person_knows, look_at)
+			values ($1, 'journey', $2, 'needed-now', $3, 'navigator', 'RXX', 'm', '', $3)`, clock.NewRandomID(),
+			clock.NewRandomID(), now.Add(-time.Minute)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -310,8 +333,10 @@ func TestWhoIsOnCall(t *testing.T) {
 		at       string
 		want     bool
 	}{
-		{9, 17, "2026-11-06 09:00", true}, {9, 17, "2026-11-06 16:59", true}, {9, 17, "2026-11-06 17:00", false}, {9, 17, "2026-11-07 10:00", false},
-		{20, 8, "2026-11-06 20:00", true}, {20, 8, "2026-11-07 07:59", true}, {20, 8, "2026-11-07 08:00", false}, {20, 8, "2026-11-06 07:00", false},
+		{9, 17, "2026-11-06 09:00", true}, {9, 17, "2026-11-06 16:59", true}, {9, 17, "2026-11-06 17:00", false},
+		{9, 17, "2026-11-07 10:00", false},
+		{20, 8, "2026-11-06 20:00", true}, {20, 8, "2026-11-07 07:59", true}, {20, 8, "2026-11-07 08:00", false},
+		{20, 8, "2026-11-06 07:00", false},
 		{0, 24, "2026-11-06 23:59", true}, {20, 8, "2026-10-24 07:59", true},
 	} {
 		o := OnCall{Days: friday, FromHour: tc.from, ToHour: tc.to}
@@ -321,7 +346,8 @@ func TestWhoIsOnCall(t *testing.T) {
 	}
 	week := OnCall{Rung: 1, Days: calendar.MondayToFriday, FromHour: 0, ToHour: 24}
 	found := gaps([]OnCall{week}, at("2026-11-05 09:30"), zone)
-	if len(found) != 2 || found[0].From.Format("Mon 15:04") != "Sat 00:00" || found[0].Until.Format("Mon 15:04") != "Mon 00:00" {
+	if len(found) != 2 || found[0].From.Format("Mon 15:04") != "Sat 00:00" ||
+		found[0].Until.Format("Mon 15:04") != "Mon 00:00" {
 		t.Errorf("weekends without anybody are not said ahead: %v", found)
 	}
 }
@@ -331,18 +357,23 @@ func TestARotaIsKeptWholeByWhoReadIt(t *testing.T) {
 	p := newPager(t)
 	d := newDesk(t, Config{Notify: p.sender(t)})
 	d.as(schemas.Navigator, "RXX", "navigator")
-	line := `{"rung":1,"who":"lead","channel":"webhook","address":"` + p.URL + `","days":["mon","sat"],"fromHour":9,"toHour":17}`
-	if _, status, _ := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+line+`]}`); status != http.StatusPreconditionRequired {
+	line := `{"rung":1,"who":"lead","channel":"webhook","address":"` + p.URL +
+		`","days":["mon","sat"],"fromHour":9,"toHour":17}`
+	if _, status, _ := do[rotaShown](d, "PUT", "/api/rota",
+		`{"items":[`+line+`]}`); status != http.StatusPreconditionRequired {
 		t.Errorf("without having read it: %d", status)
 	}
 	got, status, text := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+line+`]}`, "If-Match", `"v0"`)
-	if status != http.StatusOK || len(got.Items) != 1 || len(got.Gaps) == 0 || len(got.Unproven) != 1 || !slices.Equal(got.Items[0].Days, []string{"mon", "sat"}) {
+	if status != http.StatusOK || len(got.Items) != 1 || len(got.Gaps) == 0 || len(got.Unproven) != 1 ||
+		!slices.Equal(got.Items[0].Days, []string{"mon", "sat"}) {
 		t.Fatalf("%d %s", status, text)
 	}
-	if _, status, _ = do[rotaShown](d, "PUT", "/api/rota", `{"items":[]}`, "If-Match", `"v0"`); status != http.StatusPreconditionFailed {
+	if _, status, _ = do[rotaShown](d, "PUT", "/api/rota", `{"items":[]}`, "If-Match",
+		`"v0"`); status != http.StatusPreconditionFailed {
 		t.Errorf("over somebody else's: %d", status)
 	}
-	for _, bad := range []string{`"channel":"email"`, `"rung":0`, `"days":[]`, `"days":["monday"]`, `"who":"Jo Smith"`, `"toHour":9`} {
+	for _, bad := range []string{`"channel":"email"`, `"rung":0`, `"days":[]`, `"days":["monday"]`, `"who":"Jo Smith"`,
+		`"toHour":9`} {
 		name, _, _ := strings.Cut(bad, ":")
 		var fields map[string]json.RawMessage
 		if err := json.Unmarshal([]byte(line), &fields); err != nil {
@@ -353,7 +384,8 @@ func TestARotaIsKeptWholeByWhoReadIt(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, status, _ := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+string(text)+`]}`, "If-Match", `"v1"`); status != http.StatusBadRequest {
+		if _, status, _ := do[rotaShown](d, "PUT", "/api/rota", `{"items":[`+string(text)+`]}`, "If-Match",
+			`"v1"`); status != http.StatusBadRequest {
 			t.Errorf("%s: %d", bad, status)
 		}
 	}

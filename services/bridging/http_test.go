@@ -85,7 +85,8 @@ const asHeader = "Test-As"
 func (d *desk) at(at time.Time) {
 	d.t.Helper()
 	d.c.Set(time.Until(at))
-	if err := pg.EnsureDayPartitions(d.t.Context(), d.pool, "outbox", pg.ByUUIDv7, at.AddDate(0, 0, -1), at.AddDate(0, 0, 2)); err != nil {
+	if err := pg.EnsureDayPartitions(d.t.Context(), d.pool, "outbox", pg.ByUUIDv7, at.AddDate(0, 0, -1),
+		at.AddDate(0, 0, 2)); err != nil {
 		d.t.Fatal(err)
 	}
 }
@@ -134,7 +135,8 @@ func (d *desk) apply(events ...flow.Event) {
 // emitted are the types of what was given out about a journey, in order.
 func (d *desk) emitted(journey string) (types []schemas.Type, last map[schemas.Type]json.RawMessage) {
 	d.t.Helper()
-	rows, err := d.pool.Query(context.Background(), `select payload::text from outbox where subject like '%.' || $1 order by n`, journey)
+	rows, err := d.pool.Query(context.Background(), `select payload::text from outbox where subject like '%.' || $1
+		order by n`, journey)
 	if err != nil {
 		d.t.Fatal(err)
 	}

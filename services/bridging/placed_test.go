@@ -9,12 +9,14 @@ import (
 func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 	t.Parallel()
 	begin := func(k *JourneyState) {
-		k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: []string{schemas.FlagUnplaced}})
+		k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v",
+			Flags: []string{schemas.FlagUnplaced}})
 	}
 	place := func(k *JourneyState) {
 		k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY", Flags: []string{}})
 	}
-	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, place}, "late": {place, begin}, "again": {begin, place, begin}} {
+	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, place}, "late": {place, begin},
+		"again": {begin, place, begin}} {
 		var k JourneyState
 		for _, hear := range order {
 			hear(&k)
@@ -24,9 +26,11 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 		}
 	}
 	unplace := func(k *JourneyState) {
-		k.addCorrected(3, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RXX", Flags: []string{schemas.FlagUnplaced}})
+		k.addCorrected(3, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RXX",
+			Flags: []string{schemas.FlagUnplaced}})
 	}
-	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, unplace, unplace}, "late": {unplace, place, begin}, "again": {begin, unplace, place}} {
+	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, unplace, unplace},
+		"late": {unplace, place, begin}, "again": {begin, unplace, place}} {
 		var k JourneyState
 		for _, hear := range order {
 			hear(&k)

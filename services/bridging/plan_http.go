@@ -75,7 +75,8 @@ func (o planAsked) agree(a Agreement, today calendar.Day) (Agreement, string) {
 		return a, "a pause ends on a local date (YYYY-MM-DD) from today, within a year"
 	case o.Channel != nil && !slices.Contains([]string{"phone", "text", "video"}, *o.Channel):
 		return a, "the channel is phone, text or video"
-	case o.Nation != nil && !slices.Contains([]string{calendar.NationEngland, calendar.NationWales, calendar.NationScotland, calendar.NationNorthernIreland}, *o.Nation):
+	case o.Nation != nil && !slices.Contains([]string{calendar.NationEngland, calendar.NationWales,
+		calendar.NationScotland, calendar.NationNorthernIreland}, *o.Nation):
 		return a, "the nation is england, wales, scotland or northern-ireland"
 	case o.Unanswered != nil && !slices.Contains([]string{"nothing", "text", "try-somebody-else"}, *o.Unanswered):
 		return a, "what then is nothing, text or try-somebody-else"
@@ -118,8 +119,8 @@ func (a Agreement) fault() string {
 	return ""
 }
 
-// plan records what the person agreed about their calls, pauses them or lets them go on. It is no yes: calls begin by the
-// person's yes, which is recorded as consent.
+// plan records what the person agreed about their calls, pauses them or lets them go on. It is no yes: calls begin by
+// the person's yes, which is recorded as consent.
 func (a api) plan(w http.ResponseWriter, r *http.Request) error {
 	p, id, err := asking(r, noPlan())
 	if err != nil {
@@ -147,7 +148,8 @@ func (a api) showPlan(w http.ResponseWriter, r *http.Request) error {
 	return a.withPlan(w, r, p, id, func(*flow.Tx, *record) error { return nil })
 }
 
-func (a api) withPlan(w http.ResponseWriter, r *http.Request, p principal.Principal, id string, do func(tx *flow.Tx, rec *record) error) error {
+func (a api) withPlan(w http.ResponseWriter, r *http.Request, p principal.Principal, id string,
+	do func(tx *flow.Tx, rec *record) error) error {
 	var shown planShown
 	err := a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		found := false
@@ -176,7 +178,8 @@ func (a api) withPlan(w http.ResponseWriter, r *http.Request, p principal.Princi
 
 func (a api) planShown(r *record) planShown {
 	agreed := r.State.Agreed
-	shown := planShown{Journey: r.Journey, Agreed: agreed, EveryDays: agreed.every(), Monthly: agreed.Monthly, Minutes: agreed.length()}
+	shown := planShown{Journey: r.Journey, Agreed: agreed, EveryDays: agreed.every(), Monthly: agreed.Monthly,
+		Minutes: agreed.length()}
 	if p := r.Plan; p != nil {
 		shown.State, shown.Because, shown.Team = p.State, p.Because, p.Team
 		if p.LookOn != 0 {

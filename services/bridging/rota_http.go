@@ -29,8 +29,8 @@ type onCallShown struct {
 // rotaShown is an organisation's rota, and what is wrong with it in the days ahead.
 type rotaShown struct {
 	Items []onCallShown `json:"items"`
-	// Gaps are the hours of the next days for which nobody is on call; Unproven the lines by whose channel no page has gone
-	// for long.
+	// Gaps are the hours of the next days for which nobody is on call; Unproven the lines by whose channel no page has
+	// gone for long.
 	Gaps     []rotaGap `json:"gaps"`
 	Unproven []string  `json:"unproven"`
 	// Down are the channels by which nothing can be handed over at present, to anybody.
@@ -79,7 +79,10 @@ func (a api) rota(w http.ResponseWriter, r *http.Request) error {
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		lines, down = nil, []channelDown{}
 		rotaFor(tx, p, &version, func(o OnCall) { lines = append(lines, o) })
-		channelsDown(tx, p, func(channel string, since time.Time) { down = append(down, channelDown{channel, since.In(a.zone)}) })
+		channelsDown(tx, p, func(channel string,
+			since time.Time) {
+			down = append(down, channelDown{channel, since.In(a.zone)})
+		})
 		return tx.Flush()
 	})
 	if err != nil {
@@ -89,9 +92,11 @@ func (a api) rota(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) writeRota(w http.ResponseWriter, lines []OnCall, down []channelDown, version int64, now time.Time) error {
-	shown := rotaShown{Items: []onCallShown{}, Down: down, Gaps: gaps(lines, now, a.zone), Unproven: unproven(lines, now)}
+	shown := rotaShown{Items: []onCallShown{}, Down: down, Gaps: gaps(lines, now, a.zone),
+		Unproven: unproven(lines, now)}
 	for _, o := range lines {
-		shown.Items = append(shown.Items, onCallShown{ID: o.ID, Rung: o.Rung, Who: o.Who, Channel: o.Channel, Address: o.Address, Days: daysOf(o.Days),
+		shown.Items = append(shown.Items, onCallShown{ID: o.ID, Rung: o.Rung, Who: o.Who, Channel: o.Channel,
+			Address: o.Address, Days: daysOf(o.Days),
 			FromHour: o.FromHour, ToHour: o.ToHour, ProvenAt: o.ProvenAt})
 	}
 	w.Header().Set("ETag", httpx.VersionTag(version))
@@ -129,7 +134,10 @@ func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 		}
 		storeRota(tx, p.Organisation, lines, tx.Now)
 		rotaFor(tx, p, &version, func(o OnCall) { stored = append(stored, o) })
-		channelsDown(tx, p, func(channel string, since time.Time) { down = append(down, channelDown{channel, since.In(a.zone)}) })
+		channelsDown(tx, p, func(channel string,
+			since time.Time) {
+			down = append(down, channelDown{channel, since.In(a.zone)})
+		})
 		return tx.Flush()
 	})
 	if err != nil {
@@ -141,7 +149,8 @@ func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 func (a api) rotaLines(items []onCallShown) (lines []OnCall, err error) {
 	for i, item := range items {
 		week, ok := weekOf(item.Days)
-		o := OnCall{Rung: item.Rung, Who: item.Who, Channel: item.Channel, Address: strings.TrimSpace(item.Address), Days: week, FromHour: item.FromHour, ToHour: item.ToHour}
+		o := OnCall{Rung: item.Rung, Who: item.Who, Channel: item.Channel, Address: strings.TrimSpace(item.Address),
+			Days: week, FromHour: item.FromHour, ToHour: item.ToHour}
 		fault := o.check(a.notify.Has)
 		if !ok {
 			fault = "a day is one of mon, tue, wed, thu, fri, sat, sun"

@@ -24,12 +24,13 @@ type JourneyState struct {
 	Appointments map[string]*Appointment `json:"appointments,omitempty"`
 	Consent      schemas.Answers         `json:"consent,omitzero"` // to bridging calls
 	Contact      schemas.Answered        `json:"contact,omitzero"` // Yes: contact may be made
-	// AnsweredAt is when the person last answered about calls, ReachedAt when somebody last recorded how they may be reached,
-	// ClosedAt when the journey was last closed.
+	// AnsweredAt is when the person last answered about calls, ReachedAt when somebody last recorded how they may be
+	// reached, ClosedAt when the journey was last closed.
 	AnsweredAt time.Time `json:"answeredAt,omitzero"`
 	ReachedAt  time.Time `json:"reachedAt,omitzero"`
 	ClosedAt   time.Time `json:"closedAt,omitzero"`
-	// Agreed is what the person agreed about their calls; Tries what became of calls, in the order in which it happened.
+	// Agreed is what the person agreed about their calls; Tries what became of calls, in the order in which it
+	// happened.
 	Agreed              Agreement `json:"agreed,omitzero"`
 	Tries               []Try     `json:"tries,omitempty"`
 	schemas.MustNotKnow           // those ring nobody, whatever was agreed
@@ -211,7 +212,8 @@ type Plan struct {
 	Started                           bool         // it has been active before
 	Anchor                            calendar.Day // its rhythm counts from here; 0 before it has started
 	Team                              string       // whose callers ring
-	LookOn                            calendar.Day // when it goes on after a pause, or is looked at with the person; 0 for never
+	// when it goes on after a pause, or is looked at with the person; 0 for never
+	LookOn calendar.Day
 	// Only are the organisations that may ring, by their opaque ids; empty for any but those of Never.
 	Only, Never []string
 	Caller      string // who reached the person last, by mark
@@ -251,8 +253,8 @@ type Changes struct {
 	End      bool  // say bridging.ended
 }
 
-// reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to pause
-// came first: then nobody is told before it goes on. A plan is not opened only to be ended.
+// reconcile compares the wish with the plan that stands, nil for none. A plan may begin paused, when the reason to
+// pause came first: then nobody is told before it goes on. A plan is not opened only to be ended.
 func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.Day, zone *time.Location) Changes {
 	state, because := desired(k, today)
 	var c Changes
@@ -286,7 +288,8 @@ func (k *JourneyState) planned(p Plan, state State, because string, today calend
 	p.State, p.Because = state, because
 	p.WaitingOn = append([]string{}, slices.Sorted(maps.Keys(k.Waits))...) // never nil: events say an empty list
 	p.Only, p.Never = k.callers()
-	p.EveryDays, p.Monthly, p.Minutes, p.Team = k.Agreed.every(), k.Agreed.Monthly, k.Agreed.length(), k.teamOf(p.Only, p.Never)
+	p.EveryDays, p.Monthly, p.Minutes, p.Team = k.Agreed.every(), k.Agreed.Monthly, k.Agreed.length(),
+		k.teamOf(p.Only, p.Never)
 	p.Started = p.Started || state == Active
 	if from, err := calendar.ParseDay(k.Agreed.From); err == nil {
 		p.Anchor = from
@@ -310,12 +313,15 @@ func (k *JourneyState) lookOn(p *Plan, today calendar.Day) calendar.Day {
 }
 
 func (p *Plan) same(o *Plan) bool {
-	return p.State == o.State && p.Because == o.Because && slices.Equal(p.WaitingOn, o.WaitingOn) && slices.Equal(p.Only, o.Only) && slices.Equal(p.Never, o.Never) &&
-		p.EveryDays == o.EveryDays && p.Monthly == o.Monthly && p.Minutes == o.Minutes && p.Team == o.Team && p.Anchor == o.Anchor && p.LookOn == o.LookOn && p.Started == o.Started
+	return p.State == o.State && p.Because == o.Because && slices.Equal(p.WaitingOn, o.WaitingOn) &&
+		slices.Equal(p.Only, o.Only) && slices.Equal(p.Never, o.Never) &&
+		p.EveryDays == o.EveryDays && p.Monthly == o.Monthly && p.Minutes == o.Minutes && p.Team == o.Team &&
+		p.Anchor == o.Anchor && p.LookOn == o.LookOn && p.Started == o.Started
 }
 
-// call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome stays
-// the one ahead, however long ago it was: what was missed is one call, marked late, and the rhythm goes on from today.
+// call keeps one call ahead of an active plan and none ahead of any other. A call that has passed without an outcome
+// stays the one ahead, however long ago it was: what was missed is one call, marked late, and the rhythm goes on from
+// today.
 func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calendar.Day, zone *time.Location) {
 	ahead, base, busy := plan.Call, today, k.busy()
 	if ahead != nil {
@@ -341,9 +347,11 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calend
 	}
 }
 
-// move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on that
-// one, or as what was agreed has changed. One that is past its day is not moved: it is late, and made when it may be.
-func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string, today calendar.Day, busy map[calendar.Day]bool, zone *time.Location) {
+// move brings the call ahead to where it should be: tried again, on another day because somebody else is in touch on
+// that one, or as what was agreed has changed. One that is past its day is not moved: it is late, and made when it may
+// be.
+func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.Day, journey string, today calendar.Day,
+	busy map[calendar.Day]bool, zone *time.Location) {
 	now := ahead
 	from := ahead.Nominal
 	if again > 0 {

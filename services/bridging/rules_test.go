@@ -38,7 +38,8 @@ func TestCallsFallOnWorkingDaysAtAllowedHours(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		on, at, _ := Agreement{}.place("0193a000-0000-7000-8000-000000000001", Agreement{}.next(day, day), 1, nil, london(t))
+		on, at, _ := Agreement{}.place("0193a000-0000-7000-8000-000000000001", Agreement{}.next(day, day), 1, nil,
+			london(t))
 		local := at.In(london(t))
 		if on.String() != want || local.Format("2006-01-02") != want {
 			t.Errorf("from %s: got %s at %s, want %s", today, on, local, want)
@@ -81,13 +82,25 @@ func TestHowAPlanShouldStand(t *testing.T) {
 		because   string
 	}{
 		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Proposed, ""},
-		"the person said yes":             {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, nil, Active, ""},
-		"the person said no":              {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: false}) }, nil, Ended, "person"},
+		"the person said yes": {func(k *JourneyState) {
+			k.addConsent(calls,
+				schemas.Answered{At: 2, Yes: true})
+		}, nil, Active, ""},
+		"the person said no": {func(k *JourneyState) {
+			k.addConsent(calls,
+				schemas.Answered{At: 2, Yes: false})
+		}, nil, Ended, "person"},
 		"a yes to something else": {func(k *JourneyState) {
 			k.addConsent(schemas.ConsentData{Purposes: []string{"follow-up"}}, schemas.Answered{At: 2, Yes: true})
 		}, nil, Proposed, ""},
-		"under 18: nobody is rung":    {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, []string{"under-18"}, Proposed, ""},
-		"age unknown: nobody is rung": {func(k *JourneyState) { k.addConsent(calls, schemas.Answered{At: 2, Yes: true}) }, []string{"age-unknown"}, Proposed, ""},
+		"under 18: nobody is rung": {func(k *JourneyState) {
+			k.addConsent(calls,
+				schemas.Answered{At: 2, Yes: true})
+		}, []string{"under-18"}, Proposed, ""},
+		"age unknown: nobody is rung": {func(k *JourneyState) {
+			k.addConsent(calls,
+				schemas.Answered{At: 2, Yes: true})
+		}, []string{"age-unknown"}, Proposed, ""},
 		"a death was reported": {func(k *JourneyState) {
 			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 			k.Contact.Apply(schemas.Answered{At: 3})
@@ -96,7 +109,8 @@ func TestHowAPlanShouldStand(t *testing.T) {
 			k.Contact.Apply(schemas.Answered{At: 2})
 			k.addConsent(calls, schemas.Answered{At: 3, Yes: true})
 		}, nil, Paused, "contact-stopped"},
-		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn"},
+		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused,
+			"discharge-withdrawn"},
 		"a person's no outlasts a death's end": {func(k *JourneyState) {
 			k.addConsent(calls, schemas.Answered{At: 2, Yes: false})
 			k.Contact.Apply(schemas.Answered{At: 3})
@@ -162,9 +176,12 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 		state       State
 		only, never []string
 	}{
-		"a no to one":  {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: false}) }, Proposed, nil, nil},
-		"a yes to one": {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true}) }, Active, []string{"a"}, nil},
-		"a yes to any": {func(k *JourneyState) { k.addConsent(to(""), schemas.Answered{At: 2, Yes: true}) }, Active, nil, nil},
+		"a no to one": {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: false}) }, Proposed,
+			nil, nil},
+		"a yes to one": {func(k *JourneyState) { k.addConsent(to("a"), schemas.Answered{At: 2, Yes: true}) }, Active,
+			[]string{"a"}, nil},
+		"a yes to any": {func(k *JourneyState) { k.addConsent(to(""), schemas.Answered{At: 2, Yes: true}) }, Active,
+			nil, nil},
 		"a yes to any but one": {func(k *JourneyState) {
 			k.addConsent(to(""), schemas.Answered{At: 2, Yes: true})
 			k.addConsent(to("a"), schemas.Answered{At: 3, Yes: false})
@@ -212,7 +229,8 @@ func TestWhoMayRingIsWhoThePersonSaidYesTo(t *testing.T) {
 			}
 			continue
 		}
-		if c.Open == nil || c.Open.State != tc.state || !slices.Equal(c.Open.Only, tc.only) || !slices.Equal(c.Open.Never, tc.never) {
+		if c.Open == nil || c.Open.State != tc.state || !slices.Equal(c.Open.Only, tc.only) ||
+			!slices.Equal(c.Open.Never, tc.never) {
 			t.Errorf("%s: %+v", name, c.Open)
 		}
 	}
@@ -235,7 +253,8 @@ func (s *teller) say(source string, typ schemas.Type, data any) {
 	}
 	s.events = append(s.events, flow.Event{
 		ID: fmt.Sprintf("event-%d", len(s.events)), Type: string(typ), Subject: aJourney, Correlation: "first",
-		Sequence: flow.FormatSequence(s.said[source]), Time: time.Date(2026, 11, 2, 9, len(s.events), 0, 0, time.UTC), Data: text,
+		Sequence: flow.FormatSequence(s.said[source]), Time: time.Date(2026, 11, 2, 9, len(s.events), 0, 0, time.UTC),
+		Data: text,
 	})
 }
 
@@ -243,7 +262,8 @@ func tell(t testing.TB, zone *time.Location, r *record, batches ...[]flow.Event)
 	s := &Service{zone: zone}
 	var all []flow.Emission
 	for _, batch := range batches {
-		emissions, err := s.handler().Apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
+		emissions, err := s.handler().Apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC),
+			map[string]*record{aJourney: r}, batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -263,7 +283,8 @@ func typesOf(emissions []flow.Emission) []schemas.Type {
 func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 	t.Parallel()
 	var s teller
-	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+		Visit: "v"})
 	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	s.say("intake", schemas.ContactStopped, schemas.ContactStoppedData{})
@@ -273,7 +294,8 @@ func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 	for i := range s.events {
 		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
 	}
-	want := [][]schemas.Type{nil, {schemas.BridgingProposed}, {schemas.BridgingStarted, schemas.CallScheduled}, {schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled}}
+	want := [][]schemas.Type{nil, {schemas.BridgingProposed}, {schemas.BridgingStarted, schemas.CallScheduled},
+		{schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled}}
 	if !reflect.DeepEqual(said, want) {
 		t.Errorf("got %v", said)
 	}
@@ -288,7 +310,8 @@ func TestAYesStartsThePlanAndSchedulesItsFirstCall(t *testing.T) {
 func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 	t.Parallel()
 	var s teller
-	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+		Visit: "v"})
 	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	s.say("journey", schemas.JourneyHeld, schemas.JourneyHeldData{})
@@ -302,7 +325,8 @@ func TestAPlanPausesWhileHeldAndEndsWithTheJourney(t *testing.T) {
 	for i := 3; i < len(s.events); i++ {
 		said = append(said, typesOf(tell(t, london(t), r, s.events[i:i+1])))
 	}
-	want := [][]schemas.Type{{schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled}, {schemas.BridgingEnded}, {schemas.BridgingProposed},
+	want := [][]schemas.Type{{schemas.BridgingPaused}, {schemas.BridgingResumed, schemas.CallScheduled},
+		{schemas.BridgingEnded}, {schemas.BridgingProposed},
 		{schemas.BridgingStarted, schemas.CallScheduled}}
 	if !reflect.DeepEqual(said, want) {
 		t.Errorf("got %v", said)
@@ -355,7 +379,8 @@ func TestAnyOrderOfAJourneysEventsEndsInTheSamePlan(t *testing.T) {
 func story(t *rapid.T) []flow.Event {
 	var s teller
 	visit := rapid.SampledFrom([]string{"v1", "v2"})
-	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown}, {schemas.FlagMerged}, {schemas.FlagPossibleDouble}})
+	flags := rapid.SampledFrom([][]string{nil, {}, {schemas.FlagUnder18}, {schemas.FlagAgeUnknown},
+		{schemas.FlagMerged}, {schemas.FlagPossibleDouble}})
 	purposes := rapid.SampledFrom([][]string{{"follow-up"}, {"bridging"}, {"follow-up", "bridging"}})
 	waits := rapid.SampledFrom([][]string{nil, {"svc-w"}, {"svc-x", "svc-w"}})
 	for range rapid.IntRange(1, 9).Draw(t, "events") {
@@ -364,28 +389,38 @@ func story(t *rapid.T) []flow.Event {
 			s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
 				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
-			s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"),
-				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+			s.say("intake", schemas.DischargeCorrected,
+				schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t,
+					"placed"),
+					Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 3:
-			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
+			s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"),
+				Reason: "recoded"})
 		case 4:
-			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
-				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"), Organisation: rapid.SampledFrom([]string{"", "", "RXX", "RYY"}).Draw(t, "to")})
+			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven,
+				schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"),
+					Organisation: rapid.SampledFrom([]string{"", "", "RXX", "RYY"}).Draw(t, "to")})
 		case 5:
-			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
+			s.say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t,
+				"contact"),
 				schemas.ContactStoppedData{})
 		case 6:
 			s.say("threshold", schemas.GapFound, schemas.GapFoundData{})
 		case 8:
-			s.say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
+			s.say("journey", schemas.JourneyClosed,
+				schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(s.said["intake"])).Draw(t, "answered")})
 		case 9:
-			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{})
+			s.say("journey", rapid.SampledFrom([]schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased,
+				schemas.JourneyReopened}).Draw(t, "turn"), schemas.JourneyHeldData{})
 		case 12: // two records are joined, or parted: what stands of either counts for both, or no more
 			if rapid.Bool().Draw(t, "merged") {
-				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1", Flags: []string{schemas.FlagMerged}})
+				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1",
+					Flags: []string{schemas.FlagMerged}})
 				s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
 			} else {
-				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1", Flags: []string{}})
+				s.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v1",
+					Flags: []string{}})
 				s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 			}
 		case 13: // a death is reported, and taken back: who comes back is asked again
@@ -394,10 +429,13 @@ func story(t *rapid.T) []flow.Event {
 				s.say("intake", schemas.ContactResumed, schemas.ContactResumedData{})
 			}
 		case 14:
-			s.say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable"),
-				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {"RYY"}, {schemas.Everybody}}).Draw(t, "must not know")})
+			s.say("intake", schemas.PreferencesChanged,
+				schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable"),
+					MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {"RYY"}, {schemas.Everybody}}).Draw(t,
+						"must not know")})
 		case 7:
-			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "svc-y", Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
+			s.say("threshold", schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "svc-y",
+				Answer: rapid.SampledFrom([]string{"waiting", "no"}).Draw(t, "said")})
 		default:
 			s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: waits.Draw(t, "waits")})
 		}

@@ -21,7 +21,8 @@ const (
 	longestSearch = 60 // days for one that the person's hours allow
 )
 
-// Window is when the person may be rung: on days of the week, from one local hour until another. A call is over by its end.
+// Window is when the person may be rung: on days of the week, from one local hour until another. A call is over by its
+// end.
 type Window struct {
 	Days     []string `json:"days"`
 	FromHour int      `json:"fromHour"`
@@ -31,8 +32,8 @@ type Window struct {
 // usual is when somebody is rung who stated no hours.
 var usual = []Window{{Days: []string{"mon", "tue", "wed", "thu", "fri"}, FromHour: firstHour, ToHour: lastHour}}
 
-// Agreement is what the person agreed about their calls, as somebody recorded it or they did. What nobody spoke of is empty,
-// and as usual.
+// Agreement is what the person agreed about their calls, as somebody recorded it or they did. What nobody spoke of is
+// empty, and as usual.
 type Agreement struct {
 	EveryDays int  `json:"everyDays,omitempty"`
 	Monthly   bool `json:"monthly,omitempty"`
@@ -117,11 +118,13 @@ func (a Agreement) next(anchor, base calendar.Day) calendar.Day {
 	return anchor.AddMonths(months)
 }
 
-// place finds when a call may be made, from a day on: on a day of the person's that is no bank holiday of their nation and
-// on which nobody else has planned to be in touch. The quarter of an hour follows from the journey's id, so that the calls
-// of one day are spread, and it is the same however often it is worked out; a further try is at another time of day. Local
-// time: ten o'clock stays ten o'clock when the clocks change, and an hour that does not exist is none that is allowed.
-func (a Agreement) place(journey string, from calendar.Day, try int, busy map[calendar.Day]bool, zone *time.Location) (on calendar.Day, at time.Time, ok bool) {
+// place finds when a call may be made, from a day on: on a day of the person's that is no bank holiday of their nation
+// and on which nobody else has planned to be in touch. The quarter of an hour follows from the journey's id, so that
+// the calls of one day are spread, and it is the same however often it is worked out; a further try is at another time
+// of day. Local time: ten o'clock stays ten o'clock when the clocks change, and an hour that does not exist is none
+// that is allowed.
+func (a Agreement) place(journey string, from calendar.Day, try int, busy map[calendar.Day]bool,
+	zone *time.Location) (on calendar.Day, at time.Time, ok bool) {
 	holidays := calendar.Of(a.Nation)
 	h := fnv.New32a()
 	_, _ = h.Write([]byte(journey))

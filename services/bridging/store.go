@@ -33,9 +33,12 @@ var store = flow.Store[JourneyState, record]{
 
 // standingPlans reads the plans of journeys that have not ended, each with the call ahead of it: by conditions that one
 // index alone has.
-const standingPlans = `select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on, p.every_days,
-		p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text, ''), p.callers, p.not_callers, p.caller, coalesce(c.id::text, ''),
-		coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0), coalesce(c.sequence, 0),
+const standingPlans = `select p.id::text, p.journey::text, p.organisation, p.person, p.state, p.because, p.waiting_on,
+	p.every_days,
+		p.minutes, p.monthly, p.started_at is not null, coalesce(p.anchor::text, ''), p.team, coalesce(p.look_on::text,
+		''), p.callers, p.not_callers, p.caller, coalesce(c.id::text, ''),
+		coalesce(c.nominal, c.on_day)::text, c.on_day::text, c.due_at, coalesce(c.team, ''), coalesce(c.try, 0),
+		coalesce(c.sequence, 0),
 		coalesce(c.late, false), coalesce(c.claim_of, ''), coalesce(c.claim_mark, ''), c.claim_until
 	from plan p left join lateral (select * from call where plan = p.id and state = 'scheduled' limit 1) c on true
 	where p.journey = any($1::uuid[]) and p.state <> 'ended'`
@@ -47,7 +50,8 @@ func scanPlans(rows pgx.Rows, records map[string]*record) error {
 	var nominal, on *string
 	var due, until *time.Time
 	into := []any{&p.ID, &p.Journey, &p.Organisation, &p.Person, &p.State, &p.Because, &p.WaitingOn, &p.EveryDays,
-		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &look, &p.Only, &p.Never, &p.Caller, &c.ID, &nominal, &on, &due, &c.Team, &c.Try, &c.Sequence, &c.Late,
+		&p.Minutes, &p.Monthly, &p.Started, &anchor, &p.Team, &look, &p.Only, &p.Never, &p.Caller, &c.ID, &nominal, &on,
+		&due, &c.Team, &c.Try, &c.Sequence, &c.Late,
 		&c.Claim.Of, &c.Claim.Mark, &until}
 	_, err := pgx.ForEachRow(rows, into, func() error {
 		loaded := p
@@ -110,10 +114,13 @@ func columnsOf(plans []Plan) (planColumns, error) {
 			}
 			lists[i] = string(text)
 		}
-		c.ids, c.journeys, c.organisations = append(c.ids, p.ID), append(c.journeys, p.Journey), append(c.organisations, p.Organisation)
-		c.people, c.states, c.because = append(c.people, p.Person), append(c.states, string(p.State)), append(c.because, p.Because)
+		c.ids, c.journeys, c.organisations = append(c.ids, p.ID), append(c.journeys, p.Journey),
+			append(c.organisations, p.Organisation)
+		c.people, c.states, c.because = append(c.people, p.Person), append(c.states, string(p.State)),
+			append(c.because, p.Because)
 		c.waits, c.only, c.never = append(c.waits, lists[0]), append(c.only, lists[1]), append(c.never, lists[2])
-		c.started, c.monthly, c.teams = append(c.started, p.Started), append(c.monthly, p.Monthly), append(c.teams, p.Team)
+		c.started, c.monthly, c.teams = append(c.started, p.Started), append(c.monthly, p.Monthly),
+			append(c.teams, p.Team)
 		anchor := ""
 		if p.Anchor != 0 {
 			anchor = p.Anchor.String()
@@ -135,15 +142,21 @@ func openPlans(q flow.Queuer, plans []Plan, at time.Time) error {
 		return nil
 	}
 	c, err := columnsOf(plans)
-	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, callers, not_callers, every_days, minutes,
+	q.Queue(`insert into plan (id, journey, organisation, person, state, because, waiting_on, callers, not_callers,
+		every_days, minutes,
 			proposed_at, started_at, monthly, anchor, team, look_on)
 		select id, journey, organisation, person, state, because, array(select jsonb_array_elements_text(waits::jsonb)),
-			array(select jsonb_array_elements_text(callers::jsonb)), array(select jsonb_array_elements_text(not_callers::jsonb)),
-			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz end, monthly, nullif(anchor, '')::date, team, nullif(look, '')::date
-		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::integer[],
+			array(select jsonb_array_elements_text(callers::jsonb)), array(select
+			jsonb_array_elements_text(not_callers::jsonb)),
+			every_days, minutes, $13::timestamptz, case when started then $13::timestamptz
+			end, monthly, nullif(anchor, '')::date, team, nullif(look, '')::date
+		from unnest($1::uuid[], $2::uuid[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
+		$9::text[], $10::integer[],
 			$11::integer[], $12::boolean[], $14::boolean[], $15::text[], $16::text[], $17::text[])
-			as n(id, journey, organisation, person, state, because, waits, callers, not_callers, every_days, minutes, started, monthly, anchor, team, look)`,
-		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.only, c.never, c.every, c.minutes, c.started, at, c.monthly, c.anchors, c.teams, c.looks)
+			as n(id, journey, organisation, person, state, because, waits, callers, not_callers, every_days, minutes,
+			started, monthly, anchor, team, look)`,
+		c.ids, c.journeys, c.organisations, c.people, c.states, c.because, c.waits, c.only, c.never, c.every, c.minutes,
+		c.started, at, c.monthly, c.anchors, c.teams, c.looks)
 	return err
 }
 
@@ -155,15 +168,20 @@ func updatePlans(q flow.Queuer, plans []Plan, at time.Time) error {
 	c, err := columnsOf(plans)
 	q.Queue(`update plan p
 		set state = n.state, because = n.because, waiting_on = array(select jsonb_array_elements_text(n.waits::jsonb)),
-			callers = array(select jsonb_array_elements_text(n.callers::jsonb)), not_callers = array(select jsonb_array_elements_text(n.not_callers::jsonb)),
+			callers = array(select jsonb_array_elements_text(n.callers::jsonb)), not_callers = array(select
+			jsonb_array_elements_text(n.not_callers::jsonb)),
 			started_at = case when n.started then coalesce(p.started_at, $8::timestamptz) end,
 			ended_at = case when n.state = 'ended' then $8::timestamptz end,
-			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date, team = n.team,
+			every_days = n.every_days, minutes = n.minutes, monthly = n.monthly, anchor = nullif(n.anchor, '')::date,
+			team = n.team,
 			caller = case when p.team = n.team then p.caller else '' end, look_on = nullif(n.look, '')::date
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[], $9::integer[], $10::integer[], $11::boolean[],
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::boolean[],
+		$9::integer[], $10::integer[], $11::boolean[],
 			$12::text[], $13::text[], $14::text[])
-			as n(id, state, because, waits, callers, not_callers, started, every_days, minutes, monthly, anchor, team, look)
-		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.only, c.never, c.started, at, c.every, c.minutes, c.monthly, c.anchors, c.teams, c.looks)
+			as n(id, state, because, waits, callers, not_callers, started, every_days, minutes, monthly, anchor, team,
+			look)
+		where p.id = n.id`, c.ids, c.states, c.because, c.waits, c.only, c.never, c.started, at, c.every, c.minutes,
+		c.monthly, c.anchors, c.teams, c.looks)
 	return err
 }
 
@@ -191,9 +209,12 @@ type callColumns struct {
 func callsOf(calls []Call) (c callColumns) {
 	for _, one := range calls {
 		c.ids, c.plans, c.journeys = append(c.ids, one.ID), append(c.plans, one.Plan), append(c.journeys, one.Journey)
-		c.organisations, c.teams, c.states = append(c.organisations, one.Organisation), append(c.teams, one.Team), append(c.states, one.State)
-		c.nominal, c.days, c.due = append(c.nominal, one.Nominal.String()), append(c.days, one.On.String()), append(c.due, one.DueAt)
-		c.act, c.tries, c.sequences = append(c.act, one.DueAt.Add(-remindBefore)), append(c.tries, int32(one.Try)), append(c.sequences, int32(one.Sequence))
+		c.organisations, c.teams, c.states = append(c.organisations, one.Organisation), append(c.teams, one.Team),
+			append(c.states, one.State)
+		c.nominal, c.days, c.due = append(c.nominal, one.Nominal.String()), append(c.days, one.On.String()),
+			append(c.due, one.DueAt)
+		c.act, c.tries, c.sequences = append(c.act, one.DueAt.Add(-remindBefore)), append(c.tries, int32(one.Try)),
+			append(c.sequences, int32(one.Sequence))
 	}
 	return c
 }
@@ -222,7 +243,8 @@ func moveCalls(q flow.Queuer, calls []Call) {
 	if len(calls) > 0 {
 		c := callsOf(calls)
 		endTimers(q, c.ids)
-		q.Queue(`update call set nominal = n.nominal::date, on_day = n.on_day::date, due_at = n.due_at, try = n.try, sequence = n.sequence,
+		q.Queue(`update call set nominal = n.nominal::date, on_day = n.on_day::date, due_at = n.due_at, try = n.try,
+			sequence = n.sequence,
 				team = n.team, late = false, claim_of = '', claim_mark = '', claim_until = null
 			from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::integer[], $6::integer[], $7::text[])
 				as n(id, nominal, on_day, due_at, try, sequence, team) where call.id = n.id`,
@@ -239,7 +261,8 @@ func scheduleCalls(q flow.Queuer, calls []Call, at time.Time) {
 	c := callsOf(calls)
 	q.Queue(`insert into call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, nominal, try, team)
 		select id, plan, journey, organisation, due_at, on_day::date, 'scheduled', $7, nominal::date, try, team
-		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $8::text[], $9::integer[], $10::text[])
+		from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $8::text[],
+		$9::integer[], $10::text[])
 			as n(id, plan, journey, organisation, due_at, on_day, nominal, try, team)`,
 		c.ids, c.plans, c.journeys, c.organisations, c.due, c.days, at, c.nominal, c.tries, c.teams)
 	setTimers(q, c)
@@ -247,7 +270,8 @@ func scheduleCalls(q flow.Queuer, calls []Call, at time.Time) {
 
 // setTimers queues when something is to be done about calls first. A timer is locked before its call, by everybody.
 func setTimers(q flow.Queuer, c callColumns) {
-	q.Queue(`insert into timer (call, act_at) select call, act_at from unnest($1::uuid[], $2::timestamptz[]) as n(call, act_at)`, c.ids, c.act)
+	q.Queue(`insert into timer (call, act_at) select call, act_at
+		from unnest($1::uuid[], $2::timestamptz[]) as n(call, act_at)`, c.ids, c.act)
 }
 
 // endTimers queues that nothing fires of calls any more.
@@ -257,5 +281,6 @@ func endTimers(q flow.Queuer, calls []string) {
 
 // sayEnded queues how a call that has ended stands by what was written down about it later.
 func sayEnded(q flow.Queuer, id, state string) {
-	q.Queue(`update call set state = $2 where id = $1::uuid and ended_at is not null and state <> 'cancelled' and state <> $2`, id, state)
+	q.Queue(`update call set state = $2 where id = $1::uuid and ended_at is not null and state <> 'cancelled'
+		and state <> $2`, id, state)
 }

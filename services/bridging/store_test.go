@@ -22,7 +22,8 @@ var now = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
 
 func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 	t.Helper()
-	db := testkit.Database(t, pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}})
+	db := testkit.Database(t, pg.Service{Name: Name,
+		Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}})
 	s, err := New(Config{})
 	if err != nil {
 		t.Fatal(err)
@@ -38,11 +39,13 @@ func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) ([]flow.Emi
 // said is a journey's story up to a plan that is active.
 func said(journey string) *teller {
 	s := &teller{}
-	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v"})
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(),
+		Organisation: "RXX", Visit: "v"})
 	s.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w", "svc-a"}})
 	s.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	s.say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
-	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v"})
+	s.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(),
+		Organisation: "RXX", Visit: "v"})
 	s.say("intake", schemas.ConsentDeclined, schemas.ConsentData{Purposes: []string{"bridging"}})
 	for i := range s.events {
 		s.events[i].Subject = journey
@@ -67,27 +70,33 @@ func TestABatchOfPlansIsStoredAndReadBack(t *testing.T) {
 			batches[i] = append(batches[i], e)
 		}
 	}
-	wanted := []struct{ emitted, active, scheduled int }{{0, 0, 0}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0}}
+	wanted := []struct{ emitted, active, scheduled int }{{0, 0, 0}, {200, 0, 0}, {400, 200, 200}, {200, 0, 0},
+		{400, 200, 200}, {200, 0, 0}}
 	for i, want := range wanted {
 		emitted, err := applyBatch(s, pool, batches[i])
 		if err != nil {
 			t.Fatal(err)
 		}
-		active := count(t, pool, `select count(*) from plan where state = 'active' and started_at = $1 and waiting_on = '{svc-a,svc-w}'`, now)
-		scheduled := count(t, pool, `select count(*) from call where state = 'scheduled' and on_day = '2026-11-17' and organisation = 'RXX'`)
+		active := count(t, pool, `select count(*) from plan where state = 'active' and started_at = $1
+			and waiting_on = '{svc-a,svc-w}'`, now)
+		scheduled := count(t, pool, `select count(*) from call where state = 'scheduled' and on_day = '2026-11-17'
+			and organisation = 'RXX'`)
 		if len(emitted) != want.emitted || active != want.active || scheduled != want.scheduled {
-			t.Errorf("after batch %d: %d emitted, %d active, %d calls; want %+v", i, len(emitted), active, scheduled, want)
+			t.Errorf("after batch %d: %d emitted, %d active, %d calls; want %+v", i, len(emitted), active, scheduled,
+				want)
 		}
 		for _, e := range emitted {
 			if faults := schemas.Validate(e.Data); len(faults) > 0 {
 				t.Errorf("%s: %v", e.Type, faults)
 			}
 		}
-		if i == 2 && count(t, db.Pool(pg.Sentinel), `select count(*) from bridging.held where state = 'plan-active'`) != 200 {
+		if i == 2 && count(t, db.Pool(pg.Sentinel),
+			`select count(*) from bridging.held where state = 'plan-active'`) != 200 {
 			t.Error("the sentinel does not see what bridging holds")
 		}
 	}
-	if got := count(t, pool, `select count(*) from plan where state = 'ended' and because = 'person' and ended_at = $1`, now); got != 200 {
+	if got := count(t, pool, `select count(*) from plan where state = 'ended' and because = 'person' and ended_at = $1`,
+		now); got != 200 {
 		t.Errorf("%d plans have ended", got)
 	}
 }
@@ -101,14 +110,16 @@ func TestALoadedPlanIsTheOneThatWasStored(t *testing.T) {
 	}
 	for id, want := range map[string]State{journey: Active, other: Proposed} {
 		p := shape(s, pool).Load(t, id).Plan
-		if p == nil || p.State != want || !slices.Equal(p.WaitingOn, []string{"svc-a", "svc-w"}) || p.EveryDays != 14 || p.Minutes != 10 ||
+		if p == nil || p.State != want || !slices.Equal(p.WaitingOn, []string{"svc-a", "svc-w"}) || p.EveryDays != 14 ||
+			p.Minutes != 10 ||
 			p.Started != (want == Active) || (p.Call != nil) != (want == Active) {
 			t.Errorf("%s: got %+v", want, p)
 		}
 	}
 }
 
-// TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow is about plans that PostgreSQL makes while nothing is stored, and keeps.
+// TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow is about plans that PostgreSQL makes while nothing is stored, and
+// keeps.
 func TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow(t *testing.T) {
 	t.Parallel()
 	_, _, pool := started(t)
@@ -129,7 +140,8 @@ func TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow(t *testing.T) {
 		t.Fatal(err)
 	}
 	text := strings.Join(lines, "\n")
-	if !strings.Contains(text, "plan_stands") || !strings.Contains(text, "call_stands") || strings.Count(text, "Index Cond") != 2 || strings.Contains(text, "Filter") {
+	if !strings.Contains(text, "plan_stands") || !strings.Contains(text, "call_stands") ||
+		strings.Count(text, "Index Cond") != 2 || strings.Contains(text, "Filter") {
 		t.Errorf("not by what is asked for:\n%s", text)
 	}
 }
@@ -158,7 +170,8 @@ func TestTwoReplicasThatHearHalvesOfAJourneyAtOnceOpenOnePlan(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil {
 		t.Fatal(errs)
 	}
-	if plans, calls := count(t, pool, `select count(*) from plan where state = 'active'`), count(t, pool, `select count(*) from call`); plans != 400 || calls != 400 {
+	if plans, calls := count(t, pool, `select count(*) from plan where state = 'active'`), count(t, pool, `select
+		count(*) from call`); plans != 400 || calls != 400 {
 		t.Errorf("%d plans, %d calls for 400 journeys", plans, calls)
 	}
 }
@@ -171,7 +184,8 @@ func TestTheDatabaseRefusesASecondPlanAndASecondCall(t *testing.T) {
 		t.Fatal(err)
 	}
 	batch := &pgx.Batch{}
-	if err := openPlans(batch, []Plan{{ID: clock.NewID(now), Journey: journey, State: Proposed, EveryDays: 14, Minutes: 10}}, now); err != nil {
+	if err := openPlans(batch, []Plan{{ID: clock.NewID(now), Journey: journey, State: Proposed, EveryDays: 14,
+		Minutes: 10}}, now); err != nil {
 		t.Fatal(err)
 	}
 	if err := pool.SendBatch(context.Background(), batch).Close(); !pg.IsUnique(err, "plan_stands") {
@@ -192,7 +206,8 @@ func TestAPlanOfAPlacedJourneyIsThatOrganisations(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
 	var story teller
-	story.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"})
+	story.say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+		Visit: "v"})
 	story.say("threshold", schemas.PathwayDecided, schemas.PathwayDecidedData{Waits: []string{"svc-w"}})
 	story.say("intake", schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"bridging"}})
 	story.say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"})
@@ -201,7 +216,8 @@ func TestAPlanOfAPlacedJourneyIsThatOrganisations(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := count(t, pool, `select count(*) from plan p join call c on c.plan = p.id where p.organisation = 'RYY' and c.organisation = 'RYY'`); got != 1 {
+	if got := count(t, pool, `select count(*) from plan p join call c on c.plan = p.id where p.organisation = 'RYY'
+		and c.organisation = 'RYY'`); got != 1 {
 		t.Error("the plan or its call is still the organisation's that the journey was before")
 	}
 }

@@ -32,10 +32,11 @@ func (a api) timers(w http.ResponseWriter, r *http.Request) error {
 	items := []timerCount{}
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		items = []timerCount{}
-		countTimers(tx, p, now, until, calendar.DayOf(now, a.zone).String(), calendar.DayOf(until, a.zone).String(), func(c timerCount) {
-			c.Hour = c.Hour.In(a.zone)
-			items = append(items, c)
-		})
+		countTimers(tx, p, now, until, calendar.DayOf(now, a.zone).String(), calendar.DayOf(until, a.zone).String(),
+			func(c timerCount) {
+				c.Hour = c.Hour.In(a.zone)
+				items = append(items, c)
+			})
 		return tx.Flush()
 	})
 	if err != nil {
@@ -54,8 +55,8 @@ type spreadShown struct {
 	Until   time.Time `json:"until"`
 }
 
-// spread lets the reminders that are late go out over some minutes instead of all at once, as after a stop. Requests for
-// help and pages are never put off.
+// spread lets the reminders that are late go out over some minutes instead of all at once, as after a stop. Requests
+// for help and pages are never put off.
 func (a api) spread(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
@@ -74,7 +75,10 @@ func (a api) spread(w http.ResponseWriter, r *http.Request) error {
 	var shown spreadShown
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		shown = spreadShown{Until: tx.Now.Add(over).In(a.zone)}
-		spreadTimers(tx, p, tx.Now, over, lateAfter, func(calls, notices int) { shown.Calls, shown.Notices = calls, notices })
+		spreadTimers(tx, p, tx.Now, over, lateAfter, func(calls, notices int) {
+			shown.Calls, shown.Notices = calls,
+				notices
+		})
 		return tx.Flush()
 	})
 	if err != nil {

@@ -12,15 +12,16 @@ import (
 	"footbridge/schemas"
 )
 
-// Whoever must not know rings nobody and sees nothing of it: their calls are somebody else's, whatever was agreed or said
-// yes to before.
+// Whoever must not know rings nobody and sees nothing of it: their calls are somebody else's, whatever was agreed or
+// said yes to before.
 func TestAnOrganisationThatMustNotKnowRingsNobody(t *testing.T) {
 	t.Parallel()
 	const partner = "8c4bba9e-7d0a-4d8e-8a43-1c2f3a4b5c6d"
 	d := newDesk(t, Config{})
 	journey, call, due := d.active(now)
 	d.as(schemas.Navigator, "RXX", "navigator")
-	if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan", `{"team":"`+partner+`"}`); status != http.StatusOK {
+	if _, status, text := do[planShown](d, "POST", "/api/journeys/"+journey+"/plan",
+		`{"team":"`+partner+`"}`); status != http.StatusOK {
 		t.Fatalf("the team: %d %s", status, text)
 	}
 	d.at(due)
@@ -50,7 +51,8 @@ func TestAnOrganisationThatMustNotKnowRingsNobody(t *testing.T) {
 	if list() != 1 {
 		t.Error("the call is nobody's")
 	}
-	s.say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{schemas.Everybody, "RXX"}})
+	s.say("intake", schemas.PreferencesChanged,
+		schemas.PreferencesChangedData{MustNotKnow: []string{schemas.Everybody, "RXX"}})
 	s.events[1].Subject = journey
 	d.apply(s.events[1:]...)
 	if list() != 1 {
@@ -63,17 +65,20 @@ func TestAnOutcomeThatIsSentAgainCountsOnce(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
 	journey, call, due := d.active(now)
-	first, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", `{"outcome":"unanswered"}`, "Idempotency-Key", "tried-once")
+	first, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", `{"outcome":"unanswered"}`,
+		"Idempotency-Key", "tried-once")
 	if status != http.StatusOK || first.Next == nil || first.Next.Try != 2 {
 		t.Fatalf("%d %s", status, text)
 	}
 	d.at(due.Add(time.Minute))
-	again, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", `{"outcome":"unanswered"}`, "Idempotency-Key", "tried-once")
+	again, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", `{"outcome":"unanswered"}`,
+		"Idempotency-Key", "tried-once")
 	if status != http.StatusOK || again.Next == nil || again.Next.Try != 2 {
 		t.Errorf("sent again: %d %s", status, text)
 	}
 	types, _ := d.emitted(journey)
-	if n := len(slices.DeleteFunc(types, func(typ schemas.Type) bool { return typ != schemas.CallUnanswered })); n != 1 {
+	if n := len(slices.DeleteFunc(types,
+		func(typ schemas.Type) bool { return typ != schemas.CallUnanswered })); n != 1 {
 		t.Errorf("said %d times", n)
 	}
 	p := newPager(t)
@@ -82,7 +87,8 @@ func TestAnOutcomeThatIsSentAgainCountsOnce(t *testing.T) {
 	_, call, due = d.active(now)
 	for i := range 2 {
 		d.at(due.Add(time.Duration(i) * time.Minute))
-		if got, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", `{"outcome":"help-needed-now"}`, "Idempotency-Key", "help"); status != http.StatusOK || got.Help == nil {
+		if got, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome",
+			`{"outcome":"help-needed-now"}`, "Idempotency-Key", "help"); status != http.StatusOK || got.Help == nil {
 			t.Errorf("%d %s", status, text)
 		}
 	}
@@ -96,7 +102,8 @@ func TestAnIdInCapitalsIsTheSame(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
 	journey, call, _ := d.active(now)
-	if _, status, text := do[claimShown](d, "POST", "/api/calls/"+strings.ToUpper(call)+"/claim", ""); status != http.StatusOK {
+	if _, status, text := do[claimShown](d, "POST", "/api/calls/"+strings.ToUpper(call)+"/claim",
+		""); status != http.StatusOK {
 		t.Errorf("claiming: %d %s", status, text)
 	}
 	got := d.outcome(strings.ToUpper(call), `{"outcome":"reached","answer":"same"}`)
@@ -107,7 +114,8 @@ func TestAnIdInCapitalsIsTheSame(t *testing.T) {
 		t.Errorf("%s", last[schemas.CallReached])
 	}
 	d.as(schemas.Navigator, "RXX", "navigator")
-	if got, status, text := do[planShown](d, "GET", "/api/journeys/"+strings.ToUpper(journey)+"/plan", ""); status != http.StatusOK || got.State != Active {
+	if got, status, text := do[planShown](d, "GET", "/api/journeys/"+strings.ToUpper(journey)+"/plan",
+		""); status != http.StatusOK || got.State != Active {
 		t.Errorf("the plan: %d %s", status, text)
 	}
 }
@@ -117,7 +125,8 @@ func TestACallWasNotMadeBeforeItWasPlanned(t *testing.T) {
 	t.Parallel()
 	d := newDesk(t, Config{})
 	_, call, due := d.active(now)
-	for when, want := range map[time.Time]int{now.AddDate(0, 0, -20): http.StatusBadRequest, now.Add(-time.Hour): http.StatusBadRequest,
+	for when, want := range map[time.Time]int{now.AddDate(0, 0, -20): http.StatusBadRequest,
+		now.Add(-time.Hour):  http.StatusBadRequest,
 		due.AddDate(0, 0, 1): http.StatusBadRequest, due.Add(-time.Minute): http.StatusOK} {
 		body := fmt.Sprintf(`{"outcome":"unanswered","happenedAt":%q}`, when.Format(time.RFC3339))
 		if _, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", body); status != want {
@@ -134,10 +143,12 @@ func TestHelpIsToldOfAlsoWhereTheJourneyCannotBeRead(t *testing.T) {
 	d.onCall(p, "1:lead", "2:manager")
 	journey, _ := d.begun()
 	var known string
-	if err := d.pool.QueryRow(t.Context(), `select known::text from journey_state where journey = $1`, journey).Scan(&known); err != nil {
+	if err := d.pool.QueryRow(t.Context(), `select known::text from journey_state where journey = $1`,
+		journey).Scan(&known); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.pool.Exec(t.Context(), `update journey_state set known = '{"visits": 7}' where journey = $1`, journey); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `update journey_state set known = '{"visits": 7}' where journey = $1`,
+		journey); err != nil {
 		t.Fatal(err)
 	}
 	d.as(schemas.SendingTeam, "RXX", "nurse")
@@ -151,13 +162,15 @@ func TestHelpIsToldOfAlsoWhereTheJourneyCannotBeRead(t *testing.T) {
 	if pages := p.paged(); !slices.Equal(pages, []string{"/manager"}) {
 		t.Errorf("after half an hour: %v", pages)
 	}
-	if got, status, text := do[helpShown](d, "POST", "/api/help/"+got.Help+"/acknowledge", ""); status != http.StatusOK || got.Acknowledged == nil {
+	if got, status, text := do[helpShown](d, "POST", "/api/help/"+got.Help+"/acknowledge",
+		""); status != http.StatusOK || got.Acknowledged == nil {
 		t.Errorf("taking it on: %d %s", status, text)
 	}
 	if n := count(t, d.pool, `select count(*) from help where taken_at is null`); n != 0 {
 		t.Errorf("%d are not taken on", n)
 	}
-	if _, err := d.pool.Exec(t.Context(), `update journey_state set known = $2::text::jsonb where journey = $1`, journey, known); err != nil {
+	if _, err := d.pool.Exec(t.Context(), `update journey_state set known = $2::text::jsonb where journey = $1`,
+		journey, known); err != nil {
 		t.Fatal(err)
 	}
 	d.at(now.Add(42 * time.Minute))
@@ -208,7 +221,8 @@ func TestACallersAddressHoldsNoControlCharacters(t *testing.T) {
 	d := newDesk(t, Config{Notify: p.sender(t)})
 	d.as(schemas.Caller, "RXX", "caller")
 	for _, address := range []string{`a\u0000b`, `a\u0007b`, `a\r\nBcc: x`} {
-		if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+address+`"}`); status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
+		if _, status, text := do[callerShown](d, "PUT", "/api/callers/me", `{"channel":"webhook","address":"`+address+
+			`"}`); status != http.StatusBadRequest && status != http.StatusUnprocessableEntity {
 			t.Errorf("%q: %d %s", address, status, text)
 		}
 	}

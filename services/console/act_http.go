@@ -15,10 +15,11 @@ type again func(status int, f filledIn, more ...problemView) error
 // changedMeanwhile is said of a form whose action is not open any more.
 var changedMeanwhile = problemView{"What can be done here has changed meanwhile: look at it as it is now", "next"}
 
-// act sends what somebody filled in for one of the actions that are open, read anew: a page may be older than its thing.
-// done says that it was taken; otherwise the page was shown again, with what was entered. Pressed twice it is done once:
-// the form carries a key.
-func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.Action, show again, answer any) (done bool, err error) {
+// act sends what somebody filled in for one of the actions that are open, read anew: a page may be older than its
+// thing. done says that it was taken; otherwise the page was shown again, with what was entered. Pressed twice it is
+// done once: the form carries a key.
+func (s *Console) act(r *http.Request, p principal.Principal, actions []schemas.Action, show again,
+	answer any) (done bool, err error) {
 	entered := r.PostForm
 	i := -1
 	for n, a := range actions {
@@ -54,7 +55,8 @@ func refusedBy(err error, action schemas.Action) (status int, shown *problemView
 	case http.StatusBadRequest, http.StatusConflict, http.StatusForbidden, http.StatusUnprocessableEntity:
 		return problem.Status, &problemView{inWords(problem.Detail, action), "next"}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
-		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button again in a minute. It counts once", "next"}
+		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button " +
+			"again in a minute. It counts once", "next"}
 	}
 	return 0, nil
 }

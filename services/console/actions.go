@@ -10,9 +10,9 @@ import (
 	"footbridge/schemas"
 )
 
-// Forms of what may be done about one thing: a step, an offer, a call, a partner. What can be done, and what it asks for,
-// is the service's answer; here it becomes questions, and what was entered becomes the request again. Every such form
-// sends to the page on which it stands, so that whoever goes back, or opens the address again, comes to that page.
+// Forms of what may be done about one thing: a step, an offer, a call, a partner. What can be done, and what it asks
+// for, is the service's answer; here it becomes questions, and what was entered becomes the request again. Every such
+// form sends to the page on which it stands, so that whoever goes back, or opens the address again, comes to that page.
 
 // actionsView is what may be done about one thing.
 type actionsView struct {
@@ -43,7 +43,8 @@ type filledIn struct {
 	matters map[string]string
 }
 
-// formsOf are the forms of actions; request is new, and makes a second press of a button harmless. The first that asks something is shown open; one that was sent stands instead of it.
+// formsOf are the forms of actions; request is new, and makes a second press of a button harmless. The first that asks
+// something is shown open; one that was sent stands instead of it.
 func formsOf(at, about, request string, actions []schemas.Action, f filledIn) actionsView {
 	view := actionsView{At: at, About: about, Request: request, With: f.entered.Get("with")}
 	sent := -1
@@ -53,7 +54,8 @@ func formsOf(at, about, request string, actions []schemas.Action, f filledIn) ac
 		}
 	}
 	for i, a := range actions {
-		form := actionView{At: at, About: about, Request: view.Request + "-" + keyOf(i), With: view.With, Key: keyOf(i), Does: a.Path, Words: a.Words, Open: i == max(sent, 0)}
+		form := actionView{At: at, About: about, Request: view.Request + "-" + keyOf(i), With: view.With, Key: keyOf(i),
+			Does: a.Path, Words: a.Words, Open: i == max(sent, 0)}
 		if kept := f.entered.Get("request"); i == sent && kept != "" {
 			form.Request = kept
 		}
@@ -146,7 +148,8 @@ const mostAway = 20
 func awayQuestions(name string, entered url.Values) (all []question) {
 	for i := range mostAway {
 		from, until := awayName(name, i, "from"), awayName(name, i, "until")
-		all = append(all, date(from, fmt.Sprintf("Time away %d: from", i+1), ""), date(until, "Until, that day too", ""))
+		all = append(all, date(from, fmt.Sprintf("Time away %d: from", i+1), ""),
+			date(until, "Until, that day too", ""))
 		if entered.Get(from+"-day")+entered.Get(until+"-day") == "" {
 			return all
 		}
@@ -241,13 +244,14 @@ func (v actionsView) problems() (all []problemView) {
 	return all
 }
 
-// inWords puts a refusal that speaks of a request's members into the words that the form asks by: nobody who fills one in
-// knows what answers.0.state is.
+// inWords puts a refusal that speaks of a request's members into the words that the form asks by: nobody who fills one
+// in knows what answers.0.state is.
 func inWords(detail string, action schemas.Action) string {
 	var pairs []string
 	for _, f := range action.Fields {
 		last, words := f.Name[strings.LastIndex(f.Name, ".")+1:], "‘"+strings.TrimRight(f.Words, "?. ")+"’"
-		pairs = append(pairs, " ("+last+")", "", " ("+f.Name+")", "", "/"+strings.ReplaceAll(f.Name, ".", "/"), words, f.Name+" is", words+" is")
+		pairs = append(pairs, " ("+last+")", "", " ("+f.Name+")", "", "/"+strings.ReplaceAll(f.Name, ".", "/"), words,
+			f.Name+" is", words+" is")
 		for _, code := range f.Values {
 			if words := valueWords[code]; words != "" && strings.Contains(code, "-") {
 				pairs = append(pairs, code, "‘"+words+"’")

@@ -52,7 +52,8 @@ func addAssets(assets map[string]asset, from fs.FS, root string) error {
 		if root != "." {
 			short = name[len(root)+1:]
 		}
-		assets[short] = asset{content: content, kind: assetKinds[path.Ext(name)], tag: `"` + hex.EncodeToString(hash[:8]) + `"`}
+		assets[short] = asset{content: content, kind: assetKinds[path.Ext(name)],
+			tag: `"` + hex.EncodeToString(hash[:8]) + `"`}
 		return nil
 	})
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

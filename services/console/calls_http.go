@@ -13,9 +13,9 @@ import (
 	"footbridge/schemas"
 )
 
-// The pages of whoever makes short calls: today's list of their team, and one call, with name and number from 15 minutes
-// before it until its outcome. What identifies somebody is on the page alone that follows 'I am ringing now'; afterwards
-// the same address shows nothing of them.
+// The pages of whoever makes short calls: today's list of their team, and one call, with name and number from 15
+// minutes before it until its outcome. What identifies somebody is on the page alone that follows 'I am ringing now';
+// afterwards the same address shows nothing of them.
 
 // shortCall is one call as bridging lists it.
 type shortCall struct {
@@ -106,8 +106,10 @@ type callView struct {
 
 func (s *Console) viewCall(c shortCall, role string) callView {
 	now := s.config.Clock.Now()
-	v := callView{ID: c.ID, Code: codeOf(c.Journey), Due: timeWords(c.DueAt, s.zone), Short: shortTime(c.DueAt, s.zone), DueISO: c.DueAt.In(s.zone).Format(time.RFC3339),
-		Away: distance(now, c.DueAt), Late: c.Late, Yours: c.Yours, Claimed: c.Claimed, Over: c.Over, Try: c.Try, Minutes: c.Minutes, MayRing: slices.Contains(c.May, "claim")}
+	v := callView{ID: c.ID, Code: codeOf(c.Journey), Due: timeWords(c.DueAt, s.zone), Short: shortTime(c.DueAt, s.zone),
+		DueISO: c.DueAt.In(s.zone).Format(time.RFC3339),
+		Away:   distance(now, c.DueAt), Late: c.Late, Yours: c.Yours, Claimed: c.Claimed, Over: c.Over, Try: c.Try,
+		Minutes: c.Minutes, MayRing: slices.Contains(c.May, "claim")}
 	if opens("GET", "/journeys/{id}", role) {
 		v.Journey = c.Journey
 	}
@@ -153,7 +155,8 @@ type callPageView struct {
 	Help    helpBlock
 }
 
-// ringing marks a form of the page that shows whom somebody rings, so that it shows it again where something is missing.
+// ringing marks a form of the page that shows whom somebody rings, so that it shows it again where something is
+// missing.
 const ringing = "ringing"
 
 func (s *Console) showCall(w http.ResponseWriter, r *http.Request) error {
@@ -171,7 +174,8 @@ func (s *Console) showCall(w http.ResponseWriter, r *http.Request) error {
 // callGone says of a call that is not there why that may be.
 func callGone(err error) error {
 	if statusOf(err) == http.StatusNotFound {
-		problem := httpx.NewProblem(http.StatusNotFound, "This call is over, or it is not one of your team’s. Nothing of it is shown any more.")
+		problem := httpx.NewProblem(http.StatusNotFound, "This call is over, or it is not one of your team’s. "+
+			"Nothing of it is shown any more.")
 		problem.Type = ownWords
 		return problem
 	}
@@ -179,7 +183,8 @@ func callGone(err error) error {
 }
 
 // callPage shows one call; rings is what whoever rings now was answered, or nil.
-func (s *Console) callPage(w http.ResponseWriter, r *http.Request, p principal.Principal, c shortCall, rings *claim) again {
+func (s *Console) callPage(w http.ResponseWriter, r *http.Request, p principal.Principal, c shortCall,
+	rings *claim) again {
 	return func(status int, f filledIn, more ...problemView) error {
 		page := callPageView{callView: s.viewCall(c, p.Role), Help: helpOn(p.Role, "calls", c.ID, "")}
 		if rings == nil && f.entered.Get("with") == ringing {
@@ -197,16 +202,18 @@ func (s *Console) callPage(w http.ResponseWriter, r *http.Request, p principal.P
 			}
 			if who := s.whomToRing(r.Context(), p, c.ID); who != nil {
 				page.Called = who.GivenName
-				page.Who = viewIdentity(identity{GivenName: who.GivenName, FamilyName: who.FamilyName, Contact: who.Contact, NoSafeChannel: who.NoSafeChannel,
+				page.Who = viewIdentity(identity{GivenName: who.GivenName, FamilyName: who.FamilyName,
+					Contact: who.Contact, NoSafeChannel: who.NoSafeChannel,
 					Named: who.Named, Needs: who.Needs, NeedsNote: who.NeedsNote})
 			}
 		}
-		return s.show(w, r, status, "call", view{Title: "A call", Here: "/calls", Problems: append(page.Acts.problems(), more...), Page: page})
+		return s.show(w, r, status, "call",
+			view{Title: "A call", Here: "/calls", Problems: append(page.Acts.problems(), more...), Page: page})
 	}
 }
 
-// whomToRing asks for name and number until they may be read: that somebody rings now reaches the record in a moment. For
-// two seconds at most; nil where they are not shown.
+// whomToRing asks for name and number until they may be read: that somebody rings now reaches the record in a moment.
+// For two seconds at most; nil where they are not shown.
 func (s *Console) whomToRing(ctx context.Context, p principal.Principal, call string) *callPerson {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 	defer cancel()

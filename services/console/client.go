@@ -129,7 +129,8 @@ func (c *client) journeys(ctx context.Context, p principal.Principal, cursor str
 
 func (c *client) journey(ctx context.Context, p principal.Principal, id, reason string) (journey, error) {
 	var j journey
-	err := c.call(ctx, p, schemas.Journey, http.MethodGet, "/api/journeys/"+url.PathEscape(id), "", nil, &j, header{schemas.ReasonHeader, reason})
+	err := c.call(ctx, p, schemas.Journey, http.MethodGet, "/api/journeys/"+url.PathEscape(id), "", nil, &j,
+		header{schemas.ReasonHeader, reason})
 	return j, err
 }
 
@@ -152,7 +153,8 @@ func (c *client) decision(ctx context.Context, p principal.Principal, id string)
 	return d, err
 }
 
-func (c *client) messages(ctx context.Context, p principal.Principal, outcome, cursor string) (httpx.List[message], error) {
+func (c *client) messages(ctx context.Context, p principal.Principal, outcome, cursor string) (httpx.List[message],
+	error) {
 	var list httpx.List[message]
 	err := c.get(ctx, p, schemas.Intake, "/api/messages"+query("outcome", outcome, "cursor", cursor), &list)
 	return list, err
@@ -168,18 +170,22 @@ func (c *client) waiting(ctx context.Context, p principal.Principal, cursor stri
 // message is one message; reason, where it is given, is why somebody looks at whom it is about.
 func (c *client) message(ctx context.Context, p principal.Principal, id, reason string) (message, error) {
 	var m message
-	err := c.call(ctx, p, schemas.Intake, http.MethodGet, "/api/messages/"+url.PathEscape(id), "", nil, &m, header{"Access-Reason", reason})
+	err := c.call(ctx, p, schemas.Intake, http.MethodGet, "/api/messages/"+url.PathEscape(id), "", nil, &m,
+		header{"Access-Reason", reason})
 	return m, err
 }
 
 // decide does "release" or "dismiss" with a message.
 func (c *client) decide(ctx context.Context, p principal.Principal, id, decision, key string, body any) error {
-	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body, nil)
+	return c.call(ctx, p, schemas.Intake, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+decision, key, body,
+		nil)
 }
 
 // act sends the request of an action, and reads what is answered into answer, where that is not nil.
-func (c *client) act(ctx context.Context, p principal.Principal, action schemas.Action, key string, body []byte, answer any) error {
-	return c.call(ctx, p, serviceOf(action.Method, action.Path), action.Method, action.Path, key, json.RawMessage(body), answer)
+func (c *client) act(ctx context.Context, p principal.Principal, action schemas.Action, key string, body []byte,
+	answer any) error {
+	return c.call(ctx, p, serviceOf(action.Method, action.Path), action.Method, action.Path, key, json.RawMessage(body),
+		answer)
 }
 
 // steps are open steps by the time promised, of a whole organisation or as narrowed.
@@ -231,7 +237,8 @@ func (c *client) get(ctx context.Context, p principal.Principal, service, path s
 type header struct{ name, value string }
 
 // call sends one request and reads its answer into into. A refusal is returned as the *httpx.Problem that it is.
-func (c *client) call(ctx context.Context, p principal.Principal, service, method, path, key string, body, into any, more ...header) error {
+func (c *client) call(ctx context.Context, p principal.Principal, service, method, path, key string, body, into any,
+	more ...header) error {
 	request, err := c.request(ctx, p, service, method, path, key, body)
 	if err != nil {
 		return fmt.Errorf("asking %s: %w", service, err)
@@ -243,11 +250,13 @@ func (c *client) call(ctx context.Context, p principal.Principal, service, metho
 	}
 	backend := c.backends[service]
 	if backend == nil {
-		return httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at present.", service)
+		return httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at "+
+			"present.", service)
 	}
 	reply, err := ask(backend, request)
 	if err != nil {
-		return httpx.NewProblem(http.StatusBadGateway, "The part that answers this, %s, broke off.", service).Because(err)
+		return httpx.NewProblem(http.StatusBadGateway, "The part that answers this, %s, broke off.",
+			service).Because(err)
 	}
 	switch {
 	case reply.status >= 400:
@@ -256,7 +265,8 @@ func (c *client) call(ctx context.Context, p principal.Principal, service, metho
 		return nil
 	}
 	if err := json.Unmarshal(reply.body.Bytes(), into); err != nil {
-		return fmt.Errorf("reading what %s answered: it is not in the form agreed", service) // the text may hold anything
+		// the text may hold anything
+		return fmt.Errorf("reading what %s answered: it is not in the form agreed", service)
 	}
 	return nil
 }
@@ -270,7 +280,8 @@ func refusal(reply *reply) error {
 	return p
 }
 
-func (c *client) request(ctx context.Context, p principal.Principal, service, method, path, key string, body any) (*http.Request, error) {
+func (c *client) request(ctx context.Context, p principal.Principal, service, method, path, key string,
+	body any) (*http.Request, error) {
 	content := io.Reader(http.NoBody)
 	if body != nil {
 		text, err := json.Marshal(body)

@@ -12,8 +12,8 @@ import (
 )
 
 // Under 18, or while the age is not known, a young people's clinician records who may answer, whose phone it is and who
-// may know, before anybody is in touch. A step asks for it; once that is over, the same form stands on a page of its own,
-// for whoever comes back is looked at again.
+// may know, before anybody is in touch. A step asks for it; once that is over, the same form stands on a page of its
+// own, for whoever comes back is looked at again.
 
 // consentOf is how the answers of a journey's person stand.
 type consentOf struct {
@@ -21,7 +21,8 @@ type consentOf struct {
 	MayAnswer      string `json:"mayAnswer"` // who may answer by the last record
 }
 
-var standsWords = map[string]string{schemas.AnswersPerson: "they answer themselves", schemas.AnswersParent: "somebody with parental responsibility answers"}
+var standsWords = map[string]string{schemas.AnswersPerson: "they answer themselves",
+	schemas.AnswersParent: "somebody with parental responsibility answers"}
 
 func (c *client) consent(ctx context.Context, p principal.Principal, journey string) (consentOf, error) {
 	var found consentOf
@@ -29,10 +30,11 @@ func (c *client) consent(ctx context.Context, p principal.Principal, journey str
 	return found, err
 }
 
-// asksClinician says that the caller is a young people's clinician, the journey is of somebody whom that concerns, and no
-// step of it asks already.
+// asksClinician says that the caller is a young people's clinician, the journey is of somebody whom that concerns, and
+// no step of it asks already.
 func (s *Console) asksClinician(ctx context.Context, p principal.Principal, j journey) bool {
-	if !opens("GET", "/journeys/{id}/clinician", p.Role) || slices.ContainsFunc(j.Steps, func(s step) bool { return s.Kind == "clinician-decides" }) {
+	if !opens("GET", "/journeys/{id}/clinician", p.Role) ||
+		slices.ContainsFunc(j.Steps, func(s step) bool { return s.Kind == "clinician-decides" }) {
 		return false
 	}
 	_, err := s.client.consent(ctx, p, j.ID)
@@ -46,7 +48,8 @@ type clinicianView struct {
 }
 
 // clinicianPage shows the form. To whoever may not see the person's answers it is not there.
-func (s *Console) clinicianPage(w http.ResponseWriter, r *http.Request) (actions []schemas.Action, show again, p principal.Principal, err error) {
+func (s *Console) clinicianPage(w http.ResponseWriter, r *http.Request) (actions []schemas.Action, show again,
+	p principal.Principal, err error) {
 	if p, err = principal.Need(r.Context()); err != nil {
 		return nil, nil, p, err
 	}
@@ -57,8 +60,11 @@ func (s *Console) clinicianPage(w http.ResponseWriter, r *http.Request) (actions
 	}
 	actions = schemas.SayWhoAnswers(schemas.Role(p.Role), schemas.StepAbout{IDs: map[string]string{"journey": id}})
 	return actions, func(status int, f filledIn, more ...problemView) error {
-		page := clinicianView{ID: id, Code: codeOf(id), Stands: standsWords[found.MayAnswer], Acts: formsOf("/journeys/"+url.PathEscape(id)+"/clinician", "Who may be asked", clock.NewRandomID(), actions, f)}
-		return s.show(w, r, status, "clinician", view{Title: "Who may be asked", Here: "/journeys", Problems: append(page.Acts.problems(), more...), Page: page})
+		page := clinicianView{ID: id, Code: codeOf(id), Stands: standsWords[found.MayAnswer],
+			Acts: formsOf("/journeys/"+url.PathEscape(id)+"/clinician", "Who may be asked", clock.NewRandomID(),
+				actions, f)}
+		return s.show(w, r, status, "clinician", view{Title: "Who may be asked", Here: "/journeys",
+			Problems: append(page.Acts.problems(), more...), Page: page})
 	}, p, nil
 }
 

@@ -112,20 +112,32 @@ func DevChoices(partners ...Partner) []Choice {
 		return principal.Principal{Organisation: organisation, Role: string(role), Subject: subject}
 	}
 	choices := []Choice{
-		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.", at("RXX", schemas.SendingTeam, "dev-liaison")},
-		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.", at("RXX", schemas.Navigator, "dev-navigator")},
-		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age is not known. Sees the journeys of RXX.", at("RXX", schemas.YoungPeoplesClinician, "dev-clinician")},
-		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.", at("RXX", schemas.Operator, "dev-operator")},
-		{"deputy", "Deputy navigator", "Takes on what the navigator on duty could not see to in time. Sees what the navigator sees.",
-			principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-deputy", Team: "navigator:deputy"}},
-		{"caller", "Caller", "Makes the short calls of RXX’s calling team. Sees name and number for the call that they are about to make.", at("RXX", schemas.Caller, "dev-caller")},
-		{"treating", "Doctor at another hospital", "Treats somebody tonight at RYY. Sees one journey at a time, for a reason that is kept.", at("RYY", schemas.TreatingStaff, "dev-doctor")},
-		{"commissioner", "Commissioner", "Pays for services, at QXX. Reads what is published and counted, and never about one person.", at("QXX", schemas.Commissioner, "dev-commissioner")},
-		{"person", "A person", "Somebody with a journey of their own. The pages for them are not built yet.", at("self", schemas.Person, "dev-person")},
-		{"system", "A hospital’s system", "Sends messages for RXX. It has no pages: it is here to try its paths.", at("RXX", schemas.System, "dev-system")},
+		{"liaison", "Liaison nurse", "Works in the hospital’s liaison team, RXX. Sees the journeys that began there.",
+			at("RXX", schemas.SendingTeam, "dev-liaison")},
+		{"navigator", "Navigator", "Takes on what nobody else holds. Sees every journey of RXX and the messages.",
+			at("RXX", schemas.Navigator, "dev-navigator")},
+		{"clinician", "Young people’s clinician", "Decides who may be asked when somebody is under 18 or their age " +
+			"is not known. Sees the journeys of RXX.", at("RXX", schemas.YoungPeoplesClinician, "dev-clinician")},
+		{"operator", "Operator", "Keeps the system running. Sees messages and traces, and never who a person is.",
+			at("RXX", schemas.Operator, "dev-operator")},
+		{"deputy", "Deputy navigator", "Takes on what the navigator on duty could not see to in time. Sees what the " +
+			"navigator sees.",
+			principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-deputy",
+				Team: "navigator:deputy"}},
+		{"caller", "Caller", "Makes the short calls of RXX’s calling team. Sees name and number for the call that " +
+			"they are about to make.", at("RXX", schemas.Caller, "dev-caller")},
+		{"treating", "Doctor at another hospital", "Treats somebody tonight at RYY. Sees one journey at a time, for " +
+			"a reason that is kept.", at("RYY", schemas.TreatingStaff, "dev-doctor")},
+		{"commissioner", "Commissioner", "Pays for services, at QXX. Reads what is published and counted, and never " +
+			"about one person.", at("QXX", schemas.Commissioner, "dev-commissioner")},
+		{"person", "A person", "Somebody with a journey of their own. The pages for them are not built yet.",
+			at("self", schemas.Person, "dev-person")},
+		{"system", "A hospital’s system", "Sends messages for RXX. It has no pages: it is here to try its paths.",
+			at("RXX", schemas.System, "dev-system")},
 	}
 	for i, partner := range partners {
-		choices = append(choices, Choice{fmt.Sprintf("partner-%d", i+1), "Worker at " + partner.Name, "Answers the offers that come to this partner organisation, and says how sessions went.",
+		choices = append(choices, Choice{fmt.Sprintf("partner-%d", i+1), "Worker at " + partner.Name,
+			"Answers the offers that come to this partner organisation, and says how sessions went.",
 			at(partner.ID, schemas.Partner, fmt.Sprintf("dev-peer-%d", i+1))})
 	}
 	return choices
@@ -144,10 +156,12 @@ func Routes() []schemas.Route {
 	calling := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Caller, schemas.Partner}
 	offered := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.Partner}
 	answering := []schemas.Role{schemas.Navigator, schemas.Partner}
-	helping := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Caller, schemas.Partner, schemas.Person}
+	helping := []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff,
+		schemas.YoungPeoplesClinician, schemas.Caller, schemas.Partner, schemas.Person}
 	guests := []schemas.Role{schemas.Guest}
 	page := func(method, pattern, meaning string, roles ...schemas.Role) schemas.Route {
-		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles, Public: len(roles) == 0, Meaning: meaning}
+		return schemas.Route{Method: method, Pattern: pattern, Service: schemas.Console, Roles: roles,
+			Public: len(roles) == 0, Meaning: meaning}
 	}
 	return []schemas.Route{
 		page("GET", "/sign-in", "Asks who is there."),
@@ -162,27 +176,32 @@ func Routes() []schemas.Route {
 		page("POST", "/journeys/{id}/help", "Asks for help now, about a journey or one of its steps.", helping...),
 		page("GET", "/journeys/{id}/who", "Asks why somebody looks at who the person is.", teams...),
 		page("POST", "/journeys/{id}/who", "Shows who the person is, for a stated reason.", teams...),
-		page("GET", "/journeys/{id}/clinician", "Asks a young people's clinician who may be asked.", schemas.YoungPeoplesClinician),
+		page("GET", "/journeys/{id}/clinician", "Asks a young people's clinician who may be asked.",
+			schemas.YoungPeoplesClinician),
 		page("POST", "/journeys/{id}/clinician", "Records who may be asked.", schemas.YoungPeoplesClinician),
 		page("GET", "/journeys/{id}/trace", "How a journey was processed.", schemas.Operator),
-		page("GET", "/look", "Asks staff who treat somebody now which journey they look at, and why.", schemas.TreatingStaff),
+		page("GET", "/look", "Asks staff who treat somebody now which journey they look at, and why.",
+			schemas.TreatingStaff),
 		page("POST", "/look", "Shows a journey and who the person is, for a stated reason.", schemas.TreatingStaff),
 		page("GET", "/help/{id}", "A request for help: who was told, and who has taken it on.", teams...),
 		page("POST", "/help/{id}", "Takes a request for help on.", teams...),
 		page("GET", "/calls", "The calls of one's team for today.", calling...),
 		page("GET", "/calls/{id}", "One call.", calling...),
-		page("POST", "/calls/{id}", "Says that one rings now, which shows name and number, or what became of the call.", calling...),
+		page("POST", "/calls/{id}", "Says that one rings now, which shows name and number, or what became of the call.",
+			calling...),
 		page("POST", "/calls/{id}/help", "Asks for help now, about a call.", helping...),
 		page("GET", "/offers", "Offers that stand.", offered...),
 		page("GET", "/offers/{id}", "One offer.", offered...),
-		page("POST", "/offers/{id}", "Says something of an offer, or shows who the person is to the partner that has taken them on.", answering...),
+		page("POST", "/offers/{id}", "Says something of an offer, or shows who the person is to the partner that has "+
+			"taken them on.", answering...),
 		page("POST", "/offers/{id}/help", "Asks for help now, about an offer.", helping...),
 		page("GET", "/partners/{id}", "A partner: its places, days and agreement.", answering...),
 		page("POST", "/partners/{id}", "Changes a partner.", answering...),
 		page("GET", "/messages", "Every message received.", schemas.Navigator, schemas.Operator),
 		page("GET", "/messages/{id}", "One message.", schemas.Navigator, schemas.Operator),
 		page("POST", "/messages/{id}/who", "Shows whom a message is about, for a stated reason.", schemas.Navigator),
-		page("POST", "/messages/{id}/release", "Releases a message that was quarantined.", schemas.Navigator, schemas.Operator),
+		page("POST", "/messages/{id}/release", "Releases a message that was quarantined.", schemas.Navigator,
+			schemas.Operator),
 		page("POST", "/messages/{id}/dismiss", "Ends a message that was quarantined.", schemas.Navigator),
 		page("GET", "/refer", "A professional's request for support.", referrers...),
 		page("POST", "/refer", "Asks for support for somebody.", referrers...),
@@ -209,7 +228,8 @@ type Console struct {
 // New makes the console. An error says what to change.
 func New(c Config) (*Console, error) {
 	if c.Signer == nil || c.Verifier == nil {
-		return nil, errors.New("making the console: a verifier and a signer of principals must be given, or it could not tell who is asking")
+		return nil, errors.New("making the console: a verifier and a signer of principals must be given, or it could " +
+			"not tell who is asking")
 	}
 	if c.Clock == nil {
 		c.Clock = clock.Real()
@@ -244,7 +264,8 @@ func (s *Console) Handler() http.Handler { return s.mux }
 // register adds every page that Routes promises.
 func (s *Console) register() error {
 	c := s.config
-	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock, TrustCaller: true})
+	s.mux = httpx.NewMux(httpx.Options{Log: c.Log, Tracers: c.Tracers, Meters: c.Meters, Clock: c.Clock,
+		TrustCaller: true})
 	return httpx.Register(s.mux, Routes(), map[string]httpx.Handler{
 		"GET /assets/{file...}":         s.serveAsset,
 		"GET /favicon.ico":              s.serveAsset,

@@ -116,8 +116,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 		}
 	}
 	record := recorded("")
-	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json", "POST /api/offers/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json",
-		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "", "POST /api/calls/{id}/outcome": "", "POST /api/calls/{id}/claim": "claim.json"} {
+	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json",
+		"POST /api/offers/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json",
+		"POST /api/offers/{id}/{change}": "", "PUT /api/partners/{id}/{change}": "", "POST /api/calls/{id}/outcome": "",
+		"POST /api/calls/{id}/claim": "claim.json"} {
 		s.mux.HandleFunc(pattern, recorded(file))
 	}
 	s.mux.HandleFunc("GET /api/steps/{id}", func(w http.ResponseWriter, r *http.Request) {
@@ -147,11 +149,14 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusForbidden, "This is not open to your role."))
 			return
 		}
-		_ = httpx.WriteJSON(w, http.StatusOK, httpx.List[look]{Items: []look{{At: now, Organisation: "RXX", Role: "navigator", Reason: "to agree on a time"}}})
+		_ = httpx.WriteJSON(w, http.StatusOK,
+			httpx.List[look]{Items: []look{{At: now, Organisation: "RXX", Role: "navigator",
+				Reason: "to agree on a time"}}})
 	})
 	s.mux.HandleFunc("GET /api/calls/{id}/person", func(w http.ResponseWriter, r *http.Request) {
 		if s.hidden {
-			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is no call that you are about to make."))
+			httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is no call that you are about to "+
+				"make."))
 			return
 		}
 		http.ServeFile(w, r, filepath.Join("testdata", "call-person.json"))
@@ -197,7 +202,8 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 			httpx.WriteProblem(w, r, s.refuse)
 			return
 		}
-		_ = httpx.WriteJSON(w, http.StatusAccepted, referred{Journey: firstID, Outcome: "raised-flagged", Flags: []string{schemas.FlagPossibleDouble}})
+		_ = httpx.WriteJSON(w, http.StatusAccepted, referred{Journey: firstID, Outcome: "raised-flagged",
+			Flags: []string{schemas.FlagPossibleDouble}})
 	})
 	s.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
@@ -206,9 +212,10 @@ func newServices(t *testing.T, verifier *principal.Verifier) *services {
 }
 
 // rules are those of an installation.
-var rules = principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
-	return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, false)
-}}
+var rules = principal.Rules{Forwards: schemas.MayForward,
+	May: func(holder, audience string, p principal.Principal) bool {
+		return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, false)
+	}}
 
 type fixture struct {
 	*Console
@@ -223,7 +230,8 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 	c := Config{Verifier: verifier, Signer: signers[schemas.Console], Clock: stopped{}, Built: fstest.MapFS{},
 		SignIn:   &SignIn{Choices: DevChoices()},
 		Backends: map[string]http.Handler{}, Traces: TracesFunc(someSpans)}
-	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging} {
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
+		schemas.Bridging} {
 		c.Backends[service] = f.services.as(service)
 	}
 	for _, f := range alter {
@@ -238,11 +246,15 @@ func start(t *testing.T, alter ...func(*Config)) *fixture {
 func someSpans(context.Context, string) ([]telemetry.Span, error) {
 	at := func(ms int) time.Time { return now.Add(time.Duration(ms) * time.Millisecond) }
 	return []telemetry.Span{
-		{TraceID: "a", SpanID: "2", ParentID: "1", Service: "intake", Name: "commit", Start: at(3), Duration: 9 * time.Millisecond},
-		{TraceID: "a", SpanID: "1", Service: "intake", Name: "mllp receive", Start: at(0), Duration: 14 * time.Millisecond},
-		{TraceID: "b", SpanID: "3", Service: "threshold", Name: "consume", Start: at(15), Duration: 21 * time.Millisecond, Failed: true,
+		{TraceID: "a", SpanID: "2", ParentID: "1", Service: "intake", Name: "commit", Start: at(3),
+			Duration: 9 * time.Millisecond},
+		{TraceID: "a", SpanID: "1", Service: "intake", Name: "mllp receive", Start: at(0),
+			Duration: 14 * time.Millisecond},
+		{TraceID: "b", SpanID: "3", Service: "threshold", Name: "consume", Start: at(15),
+			Duration: 21 * time.Millisecond, Failed: true,
 			Links: []telemetry.SpanLink{{TraceID: "a", SpanID: "2"}}},
-		{TraceID: "c", SpanID: "4", Service: "journey", Name: "due", Start: at(60_000), Duration: 400 * time.Microsecond},
+		{TraceID: "c", SpanID: "4", Service: "journey", Name: "due", Start: at(60_000),
+			Duration: 400 * time.Microsecond},
 	}, nil
 }
 
@@ -253,7 +265,8 @@ func ok(t *testing.T, err error) {
 	}
 }
 
-func (f *fixture) ask(t *testing.T, method, path string, form url.Values, as principal.Principal) *httptest.ResponseRecorder {
+func (f *fixture) ask(t *testing.T, method, path string, form url.Values,
+	as principal.Principal) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(form.Encode()))
 	if form != nil {
@@ -292,43 +305,54 @@ func (f *fixture) pages(t *testing.T) map[string]string {
 		"refused":          f.ask(t, "GET", "/journeys/"+secondID, nil, nurse).Body.String(),
 		"waiting":          f.page(t, "/messages", guide),
 		"message":          f.page(t, "/messages/"+heldID, guide),
-		"message-who":      f.ask(t, "POST", "/messages/"+heldID+"/who", url.Values{"why": {"to find the visit"}}, guide).Body.String(),
-		"message-problem":  f.ask(t, "POST", "/messages/"+heldID+"/release", url.Values{"left-day": {"2"}}, guide).Body.String(),
-		"refer":            f.page(t, "/refer", nurse),
-		"refer-unfinished": f.ask(t, "POST", "/refer", url.Values{"given": {"Rowan"}, "nhs": {"999 000 0000"}, "channel": {"text"}, "left-day": {"31"}, "left-month": {"2"}, "request": {"k"}}, nurse).Body.String(),
-		"referred":         f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
-		"own":              f.page(t, "/get-support", principal.Principal{}),
-		"own-unfinished":   f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
-		"own-received":     f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String(),
-		"clinician":        f.ask(t, "POST", "/journeys/"+firstID+"/clinician", url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.mayConsent.whosePhone": {"her own"}}, clinician).Body.String(),
-		"steps":            f.page(t, "/steps", nurse),
-		"step":             f.page(t, "/steps/"+stepID, nurse),
-		"step-of-another":  f.page(t, "/steps/8c4bba9e-7c82-48a1-8bbd-6fb23f09d449", nurse),
-		"step-unfinished":  f.ask(t, "POST", "/steps/"+stepID, url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}}, nurse).Body.String(),
-		"who":              f.page(t, "/journeys/"+firstID+"/who", nurse),
-		"who-shown":        f.ask(t, "POST", "/journeys/"+firstID+"/who", url.Values{"why": {"to agree on a time with them"}}, nurse).Body.String(),
-		"look":             f.page(t, "/look", heals),
-		"look-shown":       f.ask(t, "POST", "/look", url.Values{"number": {firstID}, "why": {"they are on our ward tonight"}}, heals).Body.String(),
-		"calls":            f.page(t, "/calls", ring),
-		"call":             f.page(t, "/calls/"+callID, ring),
-		"call-ringing":     f.ask(t, "POST", "/calls/"+callID, url.Values{"do": {"ring"}}, ring).Body.String(),
-		"called":           f.ask(t, "POST", "/calls/"+callID, callAnswers(), ring).Body.String(),
-		"offers":           f.page(t, "/offers", peer),
-		"offer":            f.page(t, "/offers/"+offerID, peer),
-		"partner":          f.page(t, "/partners/"+peersID, peer),
-		"help":             f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}}, nurse).Body.String(),
-		"help-on-call":     f.page(t, "/help/"+helpID, guide),
-		"start":            f.page(t, "/", DevChoices()[7].Principal),
-		"not-chosen":       f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
+		"message-who": f.ask(t, "POST", "/messages/"+heldID+"/who", url.Values{"why": {"to find the visit"}},
+			guide).Body.String(),
+		"message-problem": f.ask(t, "POST", "/messages/"+heldID+"/release", url.Values{"left-day": {"2"}},
+			guide).Body.String(),
+		"refer": f.page(t, "/refer", nurse),
+		"refer-unfinished": f.ask(t, "POST", "/refer", url.Values{"given": {"Rowan"}, "nhs": {"999 000 0000"},
+			"channel": {"text"}, "left-day": {"31"}, "left-month": {"2"}, "request": {"k"}}, nurse).Body.String(),
+		"referred":       f.ask(t, "POST", "/refer", sixAnswers(), nurse).Body.String(),
+		"own":            f.page(t, "/get-support", principal.Principal{}),
+		"own-unfinished": f.ask(t, "POST", "/get-support", url.Values{"channel": {"phone"}}, guest).Body.String(),
+		"own-received":   f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String(),
+		"clinician": f.ask(t, "POST", "/journeys/"+firstID+"/clinician",
+			url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+				"a1.mayConsent.whosePhone": {"her own"}}, clinician).Body.String(),
+		"steps":           f.page(t, "/steps", nurse),
+		"step":            f.page(t, "/steps/"+stepID, nurse),
+		"step-of-another": f.page(t, "/steps/8c4bba9e-7c82-48a1-8bbd-6fb23f09d449", nurse),
+		"step-unfinished": f.ask(t, "POST", "/steps/"+stepID,
+			url.Values{"action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}}, nurse).Body.String(),
+		"who": f.page(t, "/journeys/"+firstID+"/who", nurse),
+		"who-shown": f.ask(t, "POST", "/journeys/"+firstID+"/who",
+			url.Values{"why": {"to agree on a time with them"}}, nurse).Body.String(),
+		"look": f.page(t, "/look", heals),
+		"look-shown": f.ask(t, "POST", "/look",
+			url.Values{"number": {firstID}, "why": {"they are on our ward tonight"}}, heals).Body.String(),
+		"calls":        f.page(t, "/calls", ring),
+		"call":         f.page(t, "/calls/"+callID, ring),
+		"call-ringing": f.ask(t, "POST", "/calls/"+callID, url.Values{"do": {"ring"}}, ring).Body.String(),
+		"called":       f.ask(t, "POST", "/calls/"+callID, callAnswers(), ring).Body.String(),
+		"offers":       f.page(t, "/offers", peer),
+		"offer":        f.page(t, "/offers/"+offerID, peer),
+		"partner":      f.page(t, "/partners/"+peersID, peer),
+		"help": f.ask(t, "POST", "/journeys/"+firstID+"/help", url.Values{"kind": {"needed-now"}},
+			nurse).Body.String(),
+		"help-on-call": f.page(t, "/help/"+helpID, guide),
+		"start":        f.page(t, "/", DevChoices()[7].Principal),
+		"not-chosen":   f.page(t, "/sign-in?next=/journeys&who=nobody", principal.Principal{}),
 	}
 }
 
 func ownAnswers() url.Values {
-	return url.Values{"request": {"k2"}, "given": {"Rowan"}, "under18": {"not-known"}, "channel": {"no-safe-channel"}, "place": {"by way of the hostel"}}
+	return url.Values{"request": {"k2"}, "given": {"Rowan"}, "under18": {"not-known"}, "channel": {"no-safe-channel"},
+		"place": {"by way of the hostel"}}
 }
 
 func callAnswers() url.Values {
-	return url.Values{"action": {"a1"}, "does": {"/api/calls/" + callID + "/outcome"}, "with": {ringing}, "a1.outcome": {"reached"}, "a1.answer": {"same"}, "request": {"k3"}}
+	return url.Values{"action": {"a1"}, "does": {"/api/calls/" + callID + "/outcome"}, "with": {ringing},
+		"a1.outcome": {"reached"}, "a1.answer": {"same"}, "request": {"k3"}}
 }
 
 func TestPagesAreAsAgreed(t *testing.T) {
@@ -336,7 +360,8 @@ func TestPagesAreAsAgreed(t *testing.T) {
 	pages := start(t).pages(t)
 	random := regexp.MustCompile(`name="request" value="[^"]*"`)
 	number := regexp.MustCompile(`<code>[0-9a-f-]{36}</code>`)
-	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred", "own", "own-unfinished", "own-received", "clinician",
+	for _, name := range []string{"journeys", "journey", "trace", "waiting", "message", "refer-unfinished", "referred",
+		"own", "own-unfinished", "own-received", "clinician",
 		"steps", "step", "who-shown", "call-ringing", "offer", "partner", "help"} {
 		got := random.ReplaceAllString(pages[name], `name="request" value="…"`)
 		got = number.ReplaceAllString(got, "<code>…</code>")
@@ -359,7 +384,8 @@ func TestJourneysAreListedByTheTimePromisedAlone(t *testing.T) {
 	if first < 0 || second < 0 || first > second {
 		t.Errorf("the one promised sooner stands at %d, the later at %d", first, second)
 	}
-	for _, words := range []string{"Liaison team", "Mon 2 Mar 2026, 1:00pm", "1 hour ago", "Past its time", "in 26 hours"} {
+	for _, words := range []string{"Liaison team", "Mon 2 Mar 2026, 1:00pm", "1 hour ago", "Past its time",
+		"in 26 hours"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the list does not say %q", words)
 		}
@@ -370,10 +396,16 @@ func TestAJourneyShowsStepsDoorsAndSentences(t *testing.T) {
 	t.Parallel()
 	page := start(t).page(t, "/journeys/"+firstID, nurse)
 	for _, words := range []string{
-		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm", `href="/steps/` + stepID + `">Record what they said`, "They could not be reached", `href="/journeys/` + firstID + `/who"`,
-		"This is separate from the hospital team&#39;s own follow-up, which is with the team at RXX.", "Help is needed now", "Open now", "Not offering this at present", "For people living in the west of the county.",
-		"last checked on Thursday 1 January 2026", "We would need to know where they are staying now.", "The person is on its list",
-		schemas.Sentence(string(schemas.OfferRaised)), "Between Monday 9 March 2026 and Monday 16 March 2026.", "2:41am",
+		"Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm",
+		`href="/steps/` + stepID + `">Record what they said`, "They could not be reached",
+		`href="/journeys/` + firstID + `/who"`,
+		"This is separate from the hospital team&#39;s own follow-up, which is with the team at RXX.",
+		"Help is needed now", "Open now", "Not offering this at present",
+		"For people living in the west of the county.",
+		"last checked on Thursday 1 January 2026", "We would need to know where they are staying now.",
+		"The person is on its list",
+		schemas.Sentence(string(schemas.OfferRaised)), "Between Monday 9 March 2026 and Monday 16 March 2026.",
+		"2:41am",
 	} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page does not say %q", words)
@@ -385,26 +417,31 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 	t.Parallel()
 	f := start(t)
 	page := f.page(t, "/steps/"+stepID, nurse)
-	if strings.Contains(page, "Mark as done") || strings.Contains(page, "Taken on by") || !strings.Contains(page, "Take it on for the liaison team") {
+	if strings.Contains(page, "Mark as done") || strings.Contains(page, "Taken on by") ||
+		!strings.Contains(page, "Take it on for the liaison team") {
 		t.Error("a step that ends by its record can be marked as done, or its button reads as if it had been taken on")
 	}
-	found := regexp.MustCompile(`action="(/steps/[^"]*)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
+	found := regexp.MustCompile(
+		`action="(/steps/[^"]*)"[^>]*>\s*<input type="hidden" name="opened-as"[^>]*>\s*<input type="hidden" name="request" value="([^"]+)"`).FindStringSubmatch(page)
 	if found == nil {
 		t.Fatal("there is no form to record anything")
 	}
-	filled := url.Values{"request": {found[2]}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}
+	filled := url.Values{"request": {found[2]}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}
 	for range 2 {
 		w := f.ask(t, "POST", found[1], filled, nurse)
 		if w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/journeys/"+firstID+"?said=recorded" {
 			t.Fatalf("answered %d, sent to %q", w.Code, w.Header().Get("Location"))
 		}
 	}
-	want := change{"/api/journeys/" + firstID + "/consent", found[2], `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`}
+	want := change{"/api/journeys/" + firstID + "/consent", found[2],
+		`{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`}
 	if len(f.services.changes) != 2 || f.services.changes[0] != want || f.services.changes[1] != want {
 		t.Errorf("sent on %+v", f.services.changes)
 	}
 	f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "owner": {"navigator:duty"}}, guide)
-	if got := f.services.changes[2]; got != (change{"/api/steps/" + stepID + "/acknowledge", "k", `{"owner":"navigator:duty"}`}) {
+	if got := f.services.changes[2]; got != (change{"/api/steps/" + stepID + "/acknowledge", "k",
+		`{"owner":"navigator:duty"}`}) {
 		t.Errorf("sent on %+v", got)
 	}
 }
@@ -413,10 +450,12 @@ func TestAButtonPressedTwiceCarriesOneKey(t *testing.T) {
 func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	filled := url.Values{"request": {"k"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"}, "a1.how": {"written"}}
+	filled := url.Values{"request": {"k"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+		"a1.how": {"written"}}
 	w := f.ask(t, "POST", "/steps/"+stepID, filled, nurse)
 	page := w.Body.String()
-	for _, words := range []string{"Answer this: Would they like a follow-up session?", `value="written" checked`, `id="a1" open>`} {
+	for _, words := range []string{"Answer this: Would they like a follow-up session?", `value="written" checked`,
+		`id="a1" open>`} {
 		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, words) {
 			t.Errorf("answered %d without %q", w.Code, words)
 		}
@@ -442,11 +481,14 @@ func TestAFormThatLacksSomethingSaysSoAndKeepsTheRest(t *testing.T) {
 func TestWhatCannotBeDoneIsSaidOnTheStepsPage(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	f.services.refuse = httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey again.")
-	w := f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "action": {"a1"}, "does": {"/api/journeys/" + firstID + "/consent"},
+	f.services.refuse = httpx.NewProblem(http.StatusConflict, "This step has been done already. Look at the journey "+
+		"again.")
+	w := f.ask(t, "POST", "/steps/"+stepID, url.Values{"request": {"k"}, "action": {"a1"},
+		"does":               {"/api/journeys/" + firstID + "/consent"},
 		"a1.answers.0.state": {"given"}, "a1.how": {"spoken"}}, nurse)
 	page := w.Body.String()
-	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) || !strings.Contains(page, "<title>Error: ") {
+	if w.Code != http.StatusConflict || !strings.Contains(page, `<a href="#next">This step has been done already.`) ||
+		!strings.Contains(page, "<title>Error: ") {
 		t.Errorf("answered %d %s", w.Code, page)
 	}
 }
@@ -455,7 +497,10 @@ func TestAServiceThatIsNotThereIsSaidKindly(t *testing.T) {
 	t.Parallel()
 	f := start(t, func(c *Config) {
 		delete(c.Backends, schemas.Threshold)
-		c.Backends[schemas.Intake] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+		c.Backends[schemas.Intake] = http.HandlerFunc(func(http.ResponseWriter,
+			*http.Request) {
+			panic(http.ErrAbortHandler)
+		})
 	})
 	if page := f.page(t, "/journeys/"+firstID, nurse); !strings.Contains(page, "cannot be shown at present") {
 		t.Error("a journey without its doors does not say so")
@@ -474,7 +519,8 @@ func TestWhatIsNotForARoleIsNotSaidToBeOutOfOrder(t *testing.T) {
 		})
 	})
 	page := f.page(t, "/journeys/"+firstID, nurse)
-	for _, untrue := range []string{"cannot be shown at present", "have not been looked at", "Services and what they offer"} {
+	for _, untrue := range []string{"cannot be shown at present", "have not been looked at",
+		"Services and what they offer"} {
 		if strings.Contains(page, untrue) {
 			t.Errorf("it says %q", untrue)
 		}
@@ -494,7 +540,8 @@ func TestTheTimelineSpeaksToThePerson(t *testing.T) {
 func TestARequestIsNotCalledByTheNameOfItsType(t *testing.T) {
 	t.Parallel()
 	for _, name := range []string{string(schemas.ReferralSubmitted), string(schemas.DischargeReported)} {
-		v := viewMessages([]message{{Type: name, Sender: "form 0123456789ab"}, {Type: name, Sender: "list"}}, now, time.UTC)
+		v := viewMessages([]message{{Type: name, Sender: "form 0123456789ab"}, {Type: name, Sender: "list"}}, now,
+			time.UTC)
 		if strings.Contains(v[0].Type, ".") || v[0].Sender != "A form" || v[1].Sender != "A nightly list" {
 			t.Errorf("%s: %+v", name, v)
 		}
@@ -554,20 +601,25 @@ func TestWithoutAWayToSignInThePageSaysSo(t *testing.T) {
 
 func TestWithoutTheStyleFilesThePagesSayWhatToRun(t *testing.T) {
 	t.Parallel()
-	if page := start(t).page(t, "/journeys", nurse); !strings.Contains(page, "tools/frontend/ensure.sh") || !strings.Contains(page, "/assets/plain.css") {
+	if page := start(t).page(t, "/journeys", nurse); !strings.Contains(page, "tools/frontend/ensure.sh") ||
+		!strings.Contains(page, "/assets/plain.css") {
 		t.Error("a plain page does not say why it is plain")
 	}
 	styled := start(t, func(c *Config) {
-		c.Built = fstest.MapFS{"nhsuk-frontend.css": {Data: []byte("a{}")}, "images/arrow.svg": {Data: []byte("<svg/>")}, "README.md": {Data: []byte("no")}}
+		c.Built = fstest.MapFS{"nhsuk-frontend.css": {Data: []byte("a{}")},
+			"images/arrow.svg": {Data: []byte("<svg/>")}, "README.md": {Data: []byte("no")}}
 	})
-	if page := styled.page(t, "/journeys", nurse); strings.Contains(page, "ensure.sh") || !strings.Contains(page, "/assets/nhsuk-frontend.css") {
+	if page := styled.page(t, "/journeys", nurse); strings.Contains(page, "ensure.sh") ||
+		!strings.Contains(page, "/assets/nhsuk-frontend.css") {
 		t.Error("a page with style files does not use them")
 	}
-	if w := styled.ask(t, "GET", "/assets/images/arrow.svg", nil, principal.Principal{}); w.Code != http.StatusOK || w.Header().Get("Content-Type") != "image/svg+xml" {
+	if w := styled.ask(t, "GET", "/assets/images/arrow.svg", nil, principal.Principal{}); w.Code != http.StatusOK ||
+		w.Header().Get("Content-Type") != "image/svg+xml" {
 		t.Errorf("an icon is answered with %d %v", w.Code, w.Header())
 	}
 	for _, name := range []string{"README.md", "stamp", "../console.go", ".gitignore"} {
-		if w := styled.ask(t, "GET", "/assets/"+url.PathEscape(name), nil, principal.Principal{}); w.Code == http.StatusOK {
+		if w := styled.ask(t, "GET", "/assets/"+url.PathEscape(name), nil,
+			principal.Principal{}); w.Code == http.StatusOK {
 			t.Errorf("%s is served", name)
 		}
 	}
@@ -577,7 +629,8 @@ func TestEveryPageHasLandmarksAndHeadingsInOrder(t *testing.T) {
 	t.Parallel()
 	headings := regexp.MustCompile(`<h([1-6])[ >]`)
 	for name, page := range start(t).pages(t) {
-		for _, part := range []string{`<html lang="en-GB">`, "<title>", `href="#maincontent"`, `<main `, `id="maincontent"`, "<header", "<footer", "116 123"} {
+		for _, part := range []string{`<html lang="en-GB">`, "<title>", `href="#maincontent"`, `<main `,
+			`id="maincontent"`, "<header", "<footer", "116 123"} {
 			if strings.Count(page, part) < 1 {
 				t.Errorf("%s has no %s", name, part)
 			}
@@ -587,7 +640,8 @@ func TestEveryPageHasLandmarksAndHeadingsInOrder(t *testing.T) {
 		}
 		level := "0"
 		_, content, _ := strings.Cut(page, "<main")
-		content = regexp.MustCompile(`(?s)<div class="nhsuk-(error-summary|notification-banner).*?</div>\s*</div>`).ReplaceAllString(content, "")
+		content = regexp.MustCompile(
+			`(?s)<div class="nhsuk-(error-summary|notification-banner).*?</div>\s*</div>`).ReplaceAllString(content, "")
 		for _, h := range headings.FindAllStringSubmatch(content, -1) {
 			if h[1] > level && h[1][0]-level[0] > 1 {
 				t.Errorf("%s: h%s follows h%s", name, h[1], level)
@@ -610,15 +664,18 @@ func TestEveryPageHasLandmarksAndHeadingsInOrder(t *testing.T) {
 
 func TestNoPageSaysWhatNobodyShouldRead(t *testing.T) {
 	t.Parallel()
-	words := regexp.MustCompile(`(?i)\b(shut|void|too much|overdue|risk|severity|self-harm\w*|suicid\w*|attempt|refused|rejected|case|target|complian\w*|failed to)\b`)
+	words := regexp.MustCompile(
+		`(?i)\b(shut|void|too much|overdue|risk|severity|self-harm\w*|suicid\w*|attempt|refused|rejected|case|target|complian\w*|failed to)\b`)
 	tags := regexp.MustCompile(`<[^>]*>`)
 	for name, page := range start(t).pages(t) {
-		page = regexp.MustCompile(`(?s)<(title|text)\b.*?</(title|text)>`).ReplaceAllStringFunc(page, func(s string) string { return s })
+		page = regexp.MustCompile(`(?s)<(title|text)\b.*?</(title|text)>`).ReplaceAllStringFunc(page,
+			func(s string) string { return s })
 		if found := words.FindString(tags.ReplaceAllString(page, " ")); found != "" {
 			t.Errorf("%s says %q", name, found)
 		}
 	}
-	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords, doneWords, decidedWords, allFlags(), valueWords, offerStates, knownWords, callStates, doerNames} {
+	for _, list := range []map[string]string{stepWords, ownerWords, outcomeWords, ackWords, factWords, purposeWords,
+		doneWords, decidedWords, allFlags(), valueWords, offerStates, knownWords, callStates, doerNames} {
 		for code, text := range list {
 			if found := words.FindString(text); found != "" {
 				t.Errorf("%s: %q", code, found)
@@ -643,7 +700,8 @@ func TestEveryFactAndPurposeHasWords(t *testing.T) {
 
 func TestACodeThatIsNotKnownIsStillReadable(t *testing.T) {
 	t.Parallel()
-	if got := viewStep(step{Kind: "ring-back", Owner: "team:night-shift"}, now, time.UTC); got.Words != "Ring back" || got.Owner != "Night shift team" {
+	if got := viewStep(step{Kind: "ring-back", Owner: "team:night-shift"}, now, time.UTC); got.Words != "Ring back" ||
+		got.Owner != "Night shift team" {
 		t.Errorf("%+v", got)
 	}
 	groups := groupByEligibility([]schemas.ServiceEligibility{{Name: "A", Eligibility: "ajar"}})
@@ -676,8 +734,9 @@ func TestTimesAreLocalAcrossBothClockChanges(t *testing.T) {
 
 func TestDistancesAreInTheirLargestUnit(t *testing.T) {
 	t.Parallel()
-	for between, want := range map[time.Duration]string{0: "now", 59 * time.Second: "now", time.Minute: "in 1 minute", -90 * time.Minute: "1 hour ago",
-		47 * time.Hour: "in 47 hours", 48 * time.Hour: "in 2 days", -240 * time.Hour: "10 days ago"} {
+	for between, want := range map[time.Duration]string{0: "now", 59 * time.Second: "now", time.Minute: "in 1 minute",
+		-90 * time.Minute: "1 hour ago",
+		47 * time.Hour:    "in 47 hours", 48 * time.Hour: "in 2 days", -240 * time.Hour: "10 days ago"} {
 		if got := distance(now, now.Add(between)); got != want {
 			t.Errorf("%v: %q", between, got)
 		}
@@ -693,7 +752,8 @@ func TestTheWaterfallKeepsPausesOutOfItsScale(t *testing.T) {
 		t.Fatalf("%d episodes", len(episodes))
 	}
 	first := episodes[0].Spans
-	if first[0].Name != "mllp receive" || first[1].Cause != "part of 1" || first[2].Cause != "after 2" || !first[2].Failed || episodes[1].Spans[0].Number != 4 {
+	if first[0].Name != "mllp receive" || first[1].Cause != "part of 1" || first[2].Cause != "after 2" ||
+		!first[2].Failed || episodes[1].Spans[0].Number != 4 {
 		t.Errorf("%+v", first)
 	}
 	for _, e := range episodes {
@@ -722,8 +782,10 @@ func TestOnlyOperatorsAreLedToTraces(t *testing.T) {
 func TestTestAnswersAreInTheFormOfTheServices(t *testing.T) {
 	t.Parallel()
 	for file, into := range map[string]any{"journeys.json": &httpx.List[journeyLine]{}, "journey.json": &journey{},
-		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{}, "waiting.json": &httpx.List[message]{}, "message.json": &message{},
-		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{}, "partner.json": &partnerOrganisation{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
+		"doors.json": &httpx.List[schemas.ServiceEligibility]{}, "messages.json": &httpx.List[message]{},
+		"waiting.json": &httpx.List[message]{}, "message.json": &message{},
+		"steps.json": &httpx.List[step]{}, "offer.json": &offer{}, "calls.json": &httpx.List[shortCall]{},
+		"partner.json": &partnerOrganisation{}, "help.json": &helpAnswer{}, "identity.json": &identity{}} {
 		content, err := os.ReadFile(filepath.Join("testdata", file))
 		ok(t, err)
 		ok(t, json.NewDecoder(bytes.NewReader(content)).Decode(into))
@@ -741,7 +803,8 @@ func TestTheSentencesOfAGapAreReadWhereTheyWereDecided(t *testing.T) {
 	}
 	f.services.decision = "gap.json"
 	page := f.page(t, "/journeys/"+firstID, nurse)
-	for _, want := range []string{"Probably no NHS or council service is open at present", "settled enough for weekly sessions", "Psychology West.",
+	for _, want := range []string{"Probably no NHS or council service is open at present",
+		"settled enough for weekly sessions", "Psychology West.",
 		"we agree together in a first conversation", "The person is with Psychology East already"} {
 		if !strings.Contains(page, want) {
 			t.Errorf("the page does not say %q", want)

@@ -152,7 +152,8 @@ func (q question) filled(entered url.Values, matter string) question {
 			if q.Complete != "" {
 				complete = q.Complete + "-" + p.name
 			}
-			q.Parts = append(q.Parts, part{Name: name, Label: p.label, Value: entered.Get(name), Complete: complete, Short: p.short})
+			q.Parts = append(q.Parts, part{Name: name, Label: p.label, Value: entered.Get(name), Complete: complete,
+				Short: p.short})
 		}
 	}
 	return q
@@ -217,7 +218,8 @@ func (a *answers) needed(name, words string, codes ...string) string {
 
 // some are the chosen options.
 func (a *answers) some(name string, codes ...string) []string {
-	return slices.DeleteFunc(slices.Clone(codes), func(code string) bool { return !slices.Contains(a.entered[name], code) })
+	return slices.DeleteFunc(slices.Clone(codes),
+		func(code string) bool { return !slices.Contains(a.entered[name], code) })
 }
 
 func (a *answers) ticked(name string) bool { return a.entered.Get(name) != "" }

@@ -22,14 +22,16 @@ type helpBlock struct {
 }
 
 // helpPages are where help is asked for, by what it is about.
-var helpPages = map[string]string{"journeys": "/journeys/{id}/help", "offers": "/offers/{id}/help", "calls": "/calls/{id}/help"}
+var helpPages = map[string]string{"journeys": "/journeys/{id}/help", "offers": "/offers/{id}/help",
+	"calls": "/calls/{id}/help"}
 
 // helpOn is the block about one thing: of "journeys", "offers" or "calls".
 func helpOn(role, of, id, step string) helpBlock {
 	if id == "" || !opens("POST", helpPages[of], role) {
 		return helpBlock{}
 	}
-	b := helpBlock{Path: "/" + of + "/" + url.PathEscape(id) + "/help", Back: "/" + of + "/" + url.PathEscape(id), Step: step, Request: clock.NewRandomID()}
+	b := helpBlock{Path: "/" + of + "/" + url.PathEscape(id) + "/help", Back: "/" + of + "/" + url.PathEscape(id),
+		Step: step, Request: clock.NewRandomID()}
 	if step != "" {
 		b.Back = "/steps/" + url.PathEscape(step)
 	}
@@ -57,8 +59,10 @@ type helpAnswer struct {
 	Journey     string `json:"journey"` // to whoever may take it on
 }
 
-func (c *client) help(ctx context.Context, p principal.Principal, of, id, key string, body map[string]string) (answer helpAnswer, err error) {
-	err = c.call(ctx, p, schemas.Bridging, http.MethodPost, "/api/"+of+"/"+url.PathEscape(id)+"/help", key, body, &answer)
+func (c *client) help(ctx context.Context, p principal.Principal, of, id, key string,
+	body map[string]string) (answer helpAnswer, err error) {
+	err = c.call(ctx, p, schemas.Bridging, http.MethodPost, "/api/"+of+"/"+url.PathEscape(id)+"/help", key, body,
+		&answer)
 	return answer, err
 }
 
@@ -68,7 +72,8 @@ func (c *client) helpAsked(ctx context.Context, p principal.Principal, id string
 }
 
 func (c *client) takeHelp(ctx context.Context, p principal.Principal, id string) (answer helpAnswer, err error) {
-	err = c.call(ctx, p, schemas.Bridging, http.MethodPost, "/api/help/"+url.PathEscape(id)+"/acknowledge", "", map[string]string{}, &answer)
+	err = c.call(ctx, p, schemas.Bridging, http.MethodPost, "/api/help/"+url.PathEscape(id)+"/acknowledge", "",
+		map[string]string{}, &answer)
 	return answer, err
 }
 
@@ -103,7 +108,8 @@ func (s *Console) askHelp(of string) httpx.Handler {
 			kind = schemas.HelpNow
 		}
 		id, body := r.PathValue("id"), map[string]string{"kind": kind}
-		page := helpView{Concern: kind == schemas.HelpSafety, Back: "/" + of + "/" + url.PathEscape(id), BackWords: backWords[of]}
+		page := helpView{Concern: kind == schemas.HelpSafety, Back: "/" + of + "/" + url.PathEscape(id),
+			BackWords: backWords[of]}
 		if step := r.PostFormValue("step"); step != "" {
 			body["step"], page.Back, page.BackWords = step, "/steps/"+url.PathEscape(step), "Back to the step"
 		}
@@ -131,7 +137,8 @@ func (s *Console) askHelp(of string) httpx.Handler {
 func (s *Console) viewHelp(answer helpAnswer) helpView {
 	v := helpView{Kept: true, Words: answer.Words, Numbers: answer.Numbers, By: timeWords(answer.DueAt, s.zone)}
 	for _, told := range answer.Told {
-		v.Told = append(v.Told, sentenceCase(told.Who)+", "+lowerFirst(wordsFor(byWords, told.By))+": "+lowerFirst(wordsFor(toldWords, told.State)))
+		v.Told = append(v.Told, sentenceCase(told.Who)+", "+lowerFirst(wordsFor(byWords, told.By))+": "+
+			lowerFirst(wordsFor(toldWords, told.State)))
 	}
 	if taken := answer.Acknowledged; taken != nil {
 		v.Taken = wordsFor(roleNames, taken.By) + ", " + timeWords(taken.At, s.zone)
@@ -170,7 +177,8 @@ func (s *Console) takeHelp(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Console) helpPage(w http.ResponseWriter, r *http.Request, answer helpAnswer) error {
 	page := s.viewHelp(answer)
-	page.ID, page.Open, page.Journey, page.Asked, page.Concern = answer.ID, answer.Acknowledged == nil, answer.Journey, timeWords(answer.StoredAt, s.zone), answer.Kind == schemas.HelpSafety
+	page.ID, page.Open, page.Journey, page.Asked, page.Concern = answer.ID, answer.Acknowledged == nil, answer.Journey,
+		timeWords(answer.StoredAt, s.zone), answer.Kind == schemas.HelpSafety
 	return s.show(w, r, http.StatusOK, "help", view{Title: "Somebody asked for help", Here: "/steps", Page: page})
 }
 

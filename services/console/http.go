@@ -35,14 +35,16 @@ type view struct {
 // problemView is one line of the error summary. Anchor is the id of what it is about.
 type problemView struct{ Words, Anchor string }
 
-var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician", "calls", "call", "called", "offers", "offer", "partner", "help",
+var pageNames = []string{"sign-in", "start", "steps", "step", "journeys", "journey", "who", "look", "clinician",
+	"calls", "call", "called", "offers", "offer", "partner", "help",
 	"messages", "trace", "refused", "message", "refer", "referred", "own", "own-received"}
 
 // formLimit bounds a form, in bytes.
 const formLimit = 16 << 10
 
 func parsePages() (map[string]*template.Template, error) {
-	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b }, "optionOf": optionOf}).
+	layout, err := template.New("layout").Funcs(template.FuncMap{"add": func(a, b int) int { return a + b },
+		"optionOf": optionOf}).
 		ParseFS(templates, "templates/layout.html", "templates/questions.html", "templates/actions.html")
 	if err != nil {
 		return nil, fmt.Errorf("reading the pages' layout: %w", err)
@@ -114,7 +116,9 @@ func (s *Console) answering(next httpx.Handler) httpx.Handler {
 		if p.Status >= 500 {
 			s.config.Log.LogAttrs(r.Context(), slog.LevelError, "page could not be shown", slog.Any("error", err))
 		}
-		return s.show(w, r, p.Status, "refused", view{Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p), httpx.RequestID(r.Context())}})
+		return s.show(w, r, p.Status, "refused",
+			view{Title: refusedTitle(p.Status), Page: struct{ Words, Number string }{refusedWords(p),
+				httpx.RequestID(r.Context())}})
 	}
 }
 
@@ -149,7 +153,8 @@ func refusedWords(p *httpx.Problem) string {
 	case p.Status == http.StatusUnauthorized:
 		return "We do not know who is asking. Your last session may have ended."
 	case p.Status >= 500:
-		return "Nothing you did is wrong, and nothing you recorded before is lost. Please try again in a minute. If it goes on, give whoever runs Footbridge for you the number below."
+		return "Nothing you did is wrong, and nothing you recorded before is lost. Please try again in a minute. If " +
+			"it goes on, give whoever runs Footbridge for you the number below."
 	default:
 		return p.Detail
 	}
@@ -178,15 +183,18 @@ func (s *Console) showSignIn(w http.ResponseWriter, r *http.Request) error {
 
 // becauseWords say why somebody who was signed in is asked again.
 var becauseWords = map[string]string{
-	"signed-out":   "You have signed out. What was recorded before is kept.",
-	"session-idle": "You were signed out because nothing was done for 30 minutes, so that nobody else acts in your name. What was recorded before is kept.",
-	"session-over": "You have been signed in for 12 hours, so we ask you to sign in again. What was recorded before is kept.",
+	"signed-out": "You have signed out. What was recorded before is kept.",
+	"session-idle": "You were signed out because nothing was done for 30 minutes, so that nobody else acts in your " +
+		"name. What was recorded before is kept.",
+	"session-over": "You have been signed in for 12 hours, so we ask you to sign in again. What was recorded before " +
+		"is kept.",
 }
 
 func readForm(w http.ResponseWriter, r *http.Request) error {
 	r.Body = http.MaxBytesReader(w, r.Body, formLimit)
 	if err := r.ParseForm(); err != nil {
-		return httpx.NewProblem(http.StatusBadRequest, "The form could not be read. Go back and send it again.").Because(err)
+		return httpx.NewProblem(http.StatusBadRequest,
+			"The form could not be read. Go back and send it again.").Because(err)
 	}
 	return nil
 }
@@ -213,7 +221,8 @@ func (s *Console) listJourneys(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != nil {
 		page.Next = "/journeys" + query("cursor", *list.Next)
 	}
-	return s.show(w, r, http.StatusOK, "journeys", view{Title: "Journeys", Here: "/journeys", Separate: separateWords(""), Page: page})
+	return s.show(w, r, http.StatusOK, "journeys",
+		view{Title: "Journeys", Here: "/journeys", Separate: separateWords(""), Page: page})
 }
 
 type journeyView struct {
@@ -242,14 +251,17 @@ func (s *Console) showJourney(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	page := s.viewJourney(r, p, j)
-	return s.show(w, r, http.StatusOK, "journey", view{Title: "Journey " + page.Code, Here: "/journeys", Separate: separateWords(j.Organisation),
-		Done: doneWords[r.URL.Query().Get("said")], Page: page})
+	return s.show(w, r, http.StatusOK, "journey", view{Title: "Journey " + page.Code, Here: "/journeys",
+		Separate: separateWords(j.Organisation),
+		Done:     doneWords[r.URL.Query().Get("said")], Page: page})
 }
 
 // viewJourney is one journey as its page shows it.
 func (s *Console) viewJourney(r *http.Request, p principal.Principal, j journey) journeyView {
-	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil, Closed: j.State == "closed", Decided: decided(j.Timeline),
-		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil && opens("GET", "/journeys/{id}/trace", p.Role), Clinician: s.asksClinician(r.Context(), p, j),
+	page := journeyView{ID: j.ID, Code: codeOf(j.ID), Organisation: j.Organisation, Unbegun: j.BeganAt == nil,
+		Closed: j.State == "closed", Decided: decided(j.Timeline),
+		Days: latestFirst(j.Timeline, s.zone), Trace: s.config.Traces != nil &&
+			opens("GET", "/journeys/{id}/trace", p.Role), Clinician: s.asksClinician(r.Context(), p, j),
 		Person: opens("POST", "/journeys/{id}/who", p.Role), Help: helpOn(p.Role, "journeys", j.ID, "")}
 	if j.BeganAt != nil {
 		page.Began = timeWords(*j.BeganAt, s.zone)
@@ -290,7 +302,8 @@ func (s *Console) decision(r *http.Request, p principal.Principal, id string) (d
 		return decision{}, err
 	}
 	if err != nil {
-		s.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "doors of a journey could not be read", slog.Any("error", err))
+		s.config.Log.LogAttrs(r.Context(), slog.LevelWarn, "doors of a journey could not be read",
+			slog.Any("error", err))
 		return decision{}, err
 	}
 	return d, nil
@@ -335,7 +348,8 @@ func (s *Console) showTrace(w http.ResponseWriter, r *http.Request) error {
 		}
 		page.Episodes = drawWaterfall(spans, s.zone)
 	}
-	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed", Here: "/journeys", Page: page})
+	return s.show(w, r, http.StatusOK, "trace", view{Title: "How journey " + page.Code + " was processed",
+		Here: "/journeys", Page: page})
 }
 
 // everything asks for messages whatever became of them; without it, those are listed that wait.
@@ -377,13 +391,15 @@ func (s *Console) listMessages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := messagesView{Messages: viewMessages(list.Items, s.config.Clock.Now(), s.zone), Outcome: outcome, Waiting: outcome == ""}
+	page := messagesView{Messages: viewMessages(list.Items, s.config.Clock.Now(), s.zone), Outcome: outcome,
+		Waiting: outcome == ""}
 	for _, m := range page.Messages {
 		if m.Late {
 			page.Late++
 		}
 	}
-	page.Outcomes = []outcomeView{{"", "Waiting for somebody", page.Waiting}, {everything, "Anything", outcome == everything}}
+	page.Outcomes = []outcomeView{{"", "Waiting for somebody", page.Waiting},
+		{everything, "Anything", outcome == everything}}
 	for _, code := range outcomes {
 		page.Outcomes = append(page.Outcomes, outcomeView{code, wordsFor(outcomeWords, code), code == outcome})
 	}

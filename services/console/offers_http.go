@@ -12,8 +12,8 @@ import (
 	"footbridge/schemas"
 )
 
-// The pages of offers: a partner's own, and to staff those of their organisation. What a partner may say of an offer, and
-// what is known of the person before it has taken them on, is followup's answer.
+// The pages of offers: a partner's own, and to staff those of their organisation. What a partner may say of an offer,
+// and what is known of the person before it has taken them on, is followup's answer.
 
 type offer struct {
 	ID           string     `json:"offer"`
@@ -87,7 +87,8 @@ type offerView struct {
 func (s *Console) viewOffer(o offer, role string) offerView {
 	now := s.config.Clock.Now()
 	partner := role == string(schemas.Partner)
-	v := offerView{ID: o.ID, Code: codeOf(o.ID), State: wordsFor(offerStates, o.State), What: "Look at it", Paused: o.Paused, Journey: o.Journey}
+	v := offerView{ID: o.ID, Code: codeOf(o.ID), State: wordsFor(offerStates, o.State), What: "Look at it",
+		Paused: o.Paused, Journey: o.Journey}
 	if o.Journey != "" {
 		v.JourneyCode = codeOf(o.Journey)
 	}
@@ -106,7 +107,8 @@ func (s *Console) viewOffer(o offer, role string) offerView {
 		what, by = map[bool]string{true: "Answer", false: "Wait for the answer"}[partner], o.AnswerBy
 	}
 	if by != nil {
-		v.What, v.Short, v.DueISO, v.Away, v.Late = what, shortTime(*by, s.zone), by.In(s.zone).Format(time.RFC3339), distance(now, *by), now.After(*by)
+		v.What, v.Short, v.DueISO, v.Away, v.Late = what, shortTime(*by, s.zone), by.In(s.zone).Format(time.RFC3339),
+			distance(now, *by), now.After(*by)
 	}
 	v.Facts = s.factsOf(o)
 	return v
@@ -119,9 +121,11 @@ func (s *Console) factsOf(o offer) (facts []factView) {
 			facts = append(facts, factView{name, words})
 		}
 	}
-	add("Days", "Between "+dayWords(o.FirstDay)+" and "+dayWords(o.LastDay)+map[bool]string{true: ". Few days are left"}[o.Late])
+	add("Days", "Between "+dayWords(o.FirstDay)+" and "+dayWords(o.LastDay)+
+		map[bool]string{true: ". Few days are left"}[o.Late])
 	if a := o.Appointment; a != nil {
-		add("Session", timeWords(a.StartsAt, s.zone)+", "+lowerFirst(wordsFor(valueWords, a.Channel))+", "+plural(a.Minutes, "minute"))
+		add("Session", timeWords(a.StartsAt, s.zone)+", "+lowerFirst(wordsFor(valueWords, a.Channel))+", "+
+			plural(a.Minutes, "minute"))
 	}
 	if a := o.About; a != nil {
 		add("Age", a.AgeBand)
@@ -166,7 +170,8 @@ func (s *Console) listOffers(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != nil {
 		page.Next = "/offers" + query("cursor", *list.Next)
 	}
-	return s.show(w, r, http.StatusOK, "offers", view{Title: "Offers", Here: "/offers", Separate: separateWords(""), Page: page})
+	return s.show(w, r, http.StatusOK, "offers", view{Title: "Offers", Here: "/offers", Separate: separateWords(""),
+		Page: page})
 }
 
 type offerPageView struct {
@@ -193,20 +198,25 @@ func (s *Console) showOffer(w http.ResponseWriter, r *http.Request) error {
 }
 
 // offerPage shows one offer, and who the person is where the partner has just asked for that.
-func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.Principal, o offer, who *identity) again {
+func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.Principal, o offer,
+	who *identity) again {
 	return func(status int, f filledIn, more ...problemView) error {
 		partner := p.Role == string(schemas.Partner)
-		page := offerPageView{offerView: s.viewOffer(o, p.Role), MayLook: partner && o.Journey != "" && o.State != "waiting", StaffLook: !partner && opens("POST", "/journeys/{id}/who", p.Role),
-			Acts: formsOf("/offers/"+url.PathEscape(o.ID), "this offer", clock.NewRandomID(), o.Actions, f), Help: helpOn(p.Role, "offers", o.ID, "")}
+		page := offerPageView{offerView: s.viewOffer(o, p.Role), MayLook: partner && o.Journey != "" &&
+			o.State != "waiting", StaffLook: !partner && opens("POST", "/journeys/{id}/who", p.Role),
+			Acts: formsOf("/offers/"+url.PathEscape(o.ID), "this offer", clock.NewRandomID(), o.Actions, f),
+			Help: helpOn(p.Role, "offers", o.ID, "")}
 		for _, q := range o.Questions {
 			reply := "Not answered yet"
 			if q.Reply != "" {
 				reply = wordsFor(valueWords, q.Reply)
 			}
-			page.Questions = append(page.Questions, factView{wordsFor(valueWords, q.About) + ", " + shortTime(q.AskedAt, s.zone), reply})
+			page.Questions = append(page.Questions,
+				factView{wordsFor(valueWords, q.About) + ", " + shortTime(q.AskedAt, s.zone), reply})
 		}
 		for _, c := range o.Considered {
-			page.Considered = append(page.Considered, factView{c.Name, map[bool]string{true: "Asked. "}[c.Asked] + wordsFor(consideredWords, c.Why)})
+			page.Considered = append(page.Considered,
+				factView{c.Name, map[bool]string{true: "Asked. "}[c.Asked] + wordsFor(consideredWords, c.Why)})
 		}
 		if who != nil {
 			page.Who = viewIdentity(*who)
@@ -215,8 +225,10 @@ func (s *Console) offerPage(w http.ResponseWriter, r *http.Request, p principal.
 		if separate == "" {
 			separate = separateWords(o.Organisation)
 		}
-		return s.show(w, r, status, "offer", view{Title: "An offer", Here: "/offers", Problems: append(page.Acts.problems(), more...), Separate: separate,
-			Done: offerDone[r.URL.Query().Get("said")], Page: page})
+		return s.show(w, r, status, "offer",
+			view{Title: "An offer", Here: "/offers", Problems: append(page.Acts.problems(), more...),
+				Separate: separate,
+				Done:     offerDone[r.URL.Query().Get("said")], Page: page})
 	}
 }
 
@@ -240,7 +252,9 @@ func (s *Console) answerOffer(w http.ResponseWriter, r *http.Request) error {
 	if r.PostFormValue("do") == "who" && p.Role == string(schemas.Partner) && o.Journey != "" {
 		who, err := s.client.identity(r.Context(), p, o.Journey, "")
 		if statusOf(err) == http.StatusNotFound {
-			return show(http.StatusConflict, filledIn{}, problemView{"Who the person is cannot be shown yet, or not any more. Their yes has to name you, and your agreement has to be in force. Try again in a minute, or ask the navigator", "who"})
+			return show(http.StatusConflict, filledIn{}, problemView{"Who the person is cannot be shown yet, or not " +
+				"any more. Their yes has to name you, and your agreement has to be in force. Try again in a minute, " +
+				"or ask the navigator", "who"})
 		}
 		if err != nil {
 			return err

@@ -11,14 +11,16 @@ func (s *Console) showOwn(w http.ResponseWriter, r *http.Request) error {
 	return s.ownPage(w, r, http.StatusOK, url.Values{}, nil)
 }
 
-func (s *Console) ownPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, more ...problemView) error {
+func (s *Console) ownPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values,
+	matters map[string]string, more ...problemView) error {
 	f := ownForm().filled(entered, matters)
 	f.Request = requestOf(entered)
-	return s.show(w, r, status, "own", view{Title: ownTitle, Leave: leaveTo, Problems: append(f.problems(), more...), Page: f})
+	return s.show(w, r, status, "own", view{Title: ownTitle, Leave: leaveTo, Problems: append(f.problems(), more...),
+		Page: f})
 }
 
-// askOwn sends somebody's own request on. What follows is the same whatever is known of them. Sent twice it is one request:
-// a page of thanks that is opened again is sent with the same key.
+// askOwn sends somebody's own request on. What follows is the same whatever is known of them. Sent twice it is one
+// request: a page of thanks that is opened again is sent with the same key.
 func (s *Console) askOwn(w http.ResponseWriter, r *http.Request) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {

@@ -75,7 +75,8 @@ func viewPartner(o partnerOrganisation) (facts []factView) {
 	if a := o.Agreement; a == nil {
 		add("Agreement", "None: nothing is told to them")
 	} else {
-		add("Agreement", "From "+dayWords(a.From)+" until "+dayWords(a.Until)+map[bool]string{false: ". Not in force today", true: ". In force"}[a.InForce])
+		add("Agreement", "From "+dayWords(a.From)+" until "+dayWords(a.Until)+
+			map[bool]string{false: ". Not in force today", true: ". In force"}[a.InForce])
 		add("Outward name", a.OutwardName)
 		add("Safeguarding desk", a.Safeguarding)
 		add("Agreed", a.Rule)
@@ -90,7 +91,8 @@ func placesInWords(o partnerOrganisation) string {
 		}
 		return " of " + plural(n, "place")
 	}
-	return strings.Join([]string{people(o.Held) + " now" + bound(o.Capacity.AtMost), people(o.TakenThisWeek) + " taken on this week" + bound(o.Capacity.Weekly)}, "; ")
+	return strings.Join([]string{people(o.Held) + " now" + bound(o.Capacity.AtMost),
+		people(o.TakenThisWeek) + " taken on this week" + bound(o.Capacity.Weekly)}, "; ")
 }
 
 func people(n int) string {
@@ -100,7 +102,8 @@ func people(n int) string {
 	return strconv.Itoa(n) + " people"
 }
 
-func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partnerOrganisation, show again, p principal.Principal, err error) {
+func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partnerOrganisation, show again,
+	p principal.Principal, err error) {
 	if p, err = principal.Need(r.Context()); err != nil {
 		return o, nil, p, err
 	}
@@ -108,11 +111,13 @@ func (s *Console) partnerPage(w http.ResponseWriter, r *http.Request) (o partner
 		return o, nil, p, err
 	}
 	return o, func(status int, f filledIn, more ...problemView) error {
-		page := partnerView{Name: o.Name, Facts: viewPartner(o), Own: p.Role == string(schemas.Partner), Acts: formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
+		page := partnerView{Name: o.Name, Facts: viewPartner(o), Own: p.Role == string(schemas.Partner),
+			Acts: formsOf("/partners/"+url.PathEscape(o.ID), o.Name, clock.NewRandomID(), o.Actions, f)}
 		if f.entered.Get("action") == "" && len(page.Acts.Forms) > 0 {
 			page.Acts.Forms[0].Open = false // none of them is what somebody comes for
 		}
-		return s.show(w, r, status, "partner", view{Title: "A partner organisation", Here: "/partners", Problems: append(page.Acts.problems(), more...), Separate: separateWords(""),
+		return s.show(w, r, status, "partner", view{Title: "A partner organisation", Here: "/partners",
+			Problems: append(page.Acts.problems(), more...), Separate: separateWords(""),
 			Done: partnerDone[r.URL.Query().Get("said")], Page: page})
 	}, p, nil
 }

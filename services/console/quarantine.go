@@ -48,7 +48,8 @@ func viewQuarantined(m message, role string, now time.Time, zone *time.Location)
 		}
 	}
 	if v.Waiting && m.DueAt != nil {
-		v.Due, v.DueISO, v.Away, v.Late = timeWords(*m.DueAt, zone), m.DueAt.In(zone).Format(time.RFC3339), distance(now, *m.DueAt), now.After(*m.DueAt)
+		v.Due, v.DueISO, v.Away, v.Late = timeWords(*m.DueAt, zone), m.DueAt.In(zone).Format(time.RFC3339),
+			distance(now, *m.DueAt), now.After(*m.DueAt)
 	}
 	v.Says, v.Who = saysInWords(m.Says, zone), whoInWords(m.Who)
 	return v
@@ -98,7 +99,8 @@ func whoInWords(who *messageWho) (facts []factView) {
 	if number != "" && !who.Verified {
 		number += " (not verified)"
 	}
-	for _, f := range []factView{{"Name", strings.TrimSpace(who.GivenName + " " + who.FamilyName)}, {"Date of birth", dayWords(who.BirthDate)},
+	for _, f := range []factView{{"Name", strings.TrimSpace(who.GivenName + " " + who.FamilyName)},
+		{"Date of birth", dayWords(who.BirthDate)},
 		{"Hospital number", who.LocalID}, {"NHS number", number}} {
 		if f.Words != "" {
 			facts = append(facts, f)
@@ -107,15 +109,19 @@ func whoInWords(who *messageWho) (facts []factView) {
 	return facts
 }
 
-var genderOptions = []option{{Code: "", Words: "As it says"}, {Code: "woman", Words: "Woman"}, {Code: "man", Words: "Man"}, {Code: "non-binary", Words: "Non-binary"}, {Code: "not-said", Words: "Would rather not say"}}
+var genderOptions = []option{{Code: "", Words: "As it says"}, {Code: "woman", Words: "Woman"},
+	{Code: "man", Words: "Man"}, {Code: "non-binary", Words: "Non-binary"},
+	{Code: "not-said", Words: "Would rather not say"}}
 
 // edits of a message, by what a release may bring.
 var editQuestions = map[string][]question{
-	"leftAt": {date("left", "On which day did they leave?", "For example, 27 3 2026"), text("left-at", "At what time, about?", "For example, 14:30").short(5)},
-	"visit":  {text("visit", "Visit number", "").short(20)},
+	"leftAt": {date("left", "On which day did they leave?", "For example, 27 3 2026"),
+		text("left-at", "At what time, about?", "For example, 14:30").short(5)},
+	"visit": {text("visit", "Visit number", "").short(20)},
 	"facts": {text("area", "Area where they live", "The area’s code, such as E06000027. Never a postcode.").short(20),
 		choice("gender", "Gender, as they state it", "", genderOptions...),
-		choice("assessment", "The psychosocial assessment", "", append([]option{{Code: "", Words: "As it says"}}, assessmentOptions...)...)},
+		choice("assessment", "The psychosocial assessment", "", append([]option{{Code: "", Words: "As it says"}},
+			assessmentOptions...)...)},
 }
 
 // editForm is what somebody may know better than the message, what is needed first. The rest may be left out.
@@ -135,7 +141,8 @@ type edits struct {
 }
 
 func readEdits(a *answers, now time.Time) edits {
-	e := edits{LeftAt: a.moment("left", "left-at", "Enter both the day and the time they left. About is enough"), Visit: a.text("visit", 100)}
+	e := edits{LeftAt: a.moment("left", "left-at", "Enter both the day and the time they left. About is enough"),
+		Visit: a.text("visit", 100)}
 	if e.LeftAt != nil && e.LeftAt.After(now) {
 		a.matter("left", "This is in the future: check the day and the time")
 	}
@@ -145,7 +152,8 @@ func readEdits(a *answers, now time.Time) edits {
 		}
 		return &value
 	}
-	e.Facts.AreaResidence, e.Facts.Gender, e.Facts.Assessment = chosen(a.text("area", 40)), chosen(a.one("gender", codesOf(genderOptions)...)), chosen(a.one("assessment", codesOf(assessmentOptions)...))
+	e.Facts.AreaResidence, e.Facts.Gender, e.Facts.Assessment = chosen(a.text("area", 40)),
+		chosen(a.one("gender", codesOf(genderOptions)...)), chosen(a.one("assessment", codesOf(assessmentOptions)...))
 	if faults := e.Facts.Validate(); len(faults) > 0 {
 		a.matter("area", "Enter an area’s code, such as E06000027, and never a postcode")
 	}

@@ -18,7 +18,8 @@ func (s *Console) showMessage(w http.ResponseWriter, r *http.Request) error {
 
 // messagePage shows one message: whom it is about only where a reason is stated, which goes on in a header and never in
 // an address.
-func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int, reason string, entered url.Values, matters map[string]string, more ...problemView) error {
+func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int, reason string, entered url.Values,
+	matters map[string]string, more ...problemView) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -31,13 +32,15 @@ func (s *Console) messagePage(w http.ResponseWriter, r *http.Request, status int
 	page.Form, page.LookForm = page.Form.filled(entered, matters), accessForm().filled(entered, matters)
 	page.Open, page.Request = page.Open || len(page.Form.problems()) > 0, clock.NewRandomID()
 	problems := append(append(page.Form.problems(), page.LookForm.problems()...), more...)
-	return s.show(w, r, status, "message", view{Title: quarantinedTitle, Here: "/messages", Problems: problems, Done: decidedWords[r.URL.Query().Get("said")], Page: page})
+	return s.show(w, r, status, "message", view{Title: quarantinedTitle, Here: "/messages", Problems: problems,
+		Done: decidedWords[r.URL.Query().Get("said")], Page: page})
 }
 
 // accessForm asks why somebody looks.
 func accessForm() form {
 	return form{Sections: []section{{Questions: []question{
-		text("why", "Why do you look?", "Your reason is kept, and the person can read it. For example: to find the visit in our record."),
+		text("why", "Why do you look?", "Your reason is kept, and the person can read it. For example: to find the "+
+			"visit in our record."),
 	}}}}
 }
 
@@ -85,7 +88,8 @@ func (s *Console) decideMessage(decision string) httpx.Handler {
 		err = s.client.decide(r.Context(), p, r.PathValue("id"), decision, r.PostFormValue("request"), body)
 		var problem *httpx.Problem
 		if errors.As(err, &problem) && undecidedWords[problem.Status] != "" {
-			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{undecidedWords[problem.Status], "decide"})
+			return s.messagePage(w, r, problem.Status, "", r.PostForm, nil, problemView{undecidedWords[problem.Status],
+				"decide"})
 		}
 		if err != nil {
 			return err
@@ -97,7 +101,8 @@ func (s *Console) decideMessage(decision string) httpx.Handler {
 
 // undecidedWords say why a decision could not be carried out.
 var undecidedWords = map[int]string{
-	http.StatusConflict:            "This has been settled meanwhile, or its visit has changed: look at it as it is now",
-	http.StatusUnprocessableEntity: "It still cannot be used as it is. Put in what it lacks, or ask the hospital to send it again and then end this one",
-	http.StatusGone:                "What it said has been erased, as its time was over. It can only be ended",
+	http.StatusConflict: "This has been settled meanwhile, or its visit has changed: look at it as it is now",
+	http.StatusUnprocessableEntity: "It still cannot be used as it is. Put in what it lacks, or ask the hospital to " +
+		"send it again and then end this one",
+	http.StatusGone: "What it said has been erased, as its time was over. It can only be ended",
 }

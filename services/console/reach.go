@@ -13,7 +13,8 @@ import (
 // and whether word may be left.
 
 func channelOptions(none string) []option {
-	return []option{{Code: "phone", Words: "Phone call"}, {Code: "text", Words: "Text message"}, {Code: "email", Words: "Email"},
+	return []option{{Code: "phone", Words: "Phone call"}, {Code: "text", Words: "Text message"},
+		{Code: "email", Words: "Email"},
 		{Code: "letter", Words: "Letter"}, {Code: "no-safe-channel", Words: none}}
 }
 
@@ -38,8 +39,9 @@ func hourWords(hour int) string {
 	return fmt.Sprintf("%dpm", hour-12)
 }
 
-// reach reads how somebody may be reached. A number or an address that cannot be one is asked for again while the person is
-// still there: nobody could be reached by it afterwards. missing are the words where channel or place were left out.
+// reach reads how somebody may be reached. A number or an address that cannot be one is asked for again while the
+// person is still there: nobody could be reached by it afterwards. missing are the words where channel or place were
+// left out.
 func (a *answers) reach(missingChannel, missingPlace string) *schemas.ReportedContact {
 	contact := schemas.ReportedContact{Channel: a.needed("channel", missingChannel, schemas.Values("safe-channel")...),
 		Value: a.text("place", 500), FromHour: a.hour("from"), ToHour: a.hour("to"), MayLeaveMessage: a.ticked("leave")}

@@ -21,10 +21,13 @@ func (s *Console) showRefer(w http.ResponseWriter, r *http.Request) error {
 const referTitle = "Ask for follow-up support"
 
 // referPage shows the form with what was entered. Its key is kept while only the form is at fault.
-func (s *Console) referPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values, matters map[string]string, more ...problemView) error {
+func (s *Console) referPage(w http.ResponseWriter, r *http.Request, status int, entered url.Values,
+	matters map[string]string, more ...problemView) error {
 	f := referForm(s.config.Partners).filled(entered, matters)
 	f.Request = requestOf(entered)
-	return s.show(w, r, status, "refer", view{Title: referTitle, Here: "/refer", Problems: append(f.problems(), more...), Separate: separateWords(""), Page: f})
+	return s.show(w, r, status, "refer",
+		view{Title: referTitle, Here: "/refer", Problems: append(f.problems(), more...), Separate: separateWords(""),
+			Page: f})
 }
 
 // requestOf is the key that a form came with, or a new one.
@@ -63,12 +66,14 @@ func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	page := referredView{ID: answer.Journey, Flags: flagsInWords(answer.Flags), Double: slices.Contains(answer.Flags, schemas.FlagPossibleDouble)}
+	page := referredView{ID: answer.Journey, Flags: flagsInWords(answer.Flags),
+		Double: slices.Contains(answer.Flags, schemas.FlagPossibleDouble)}
 	if answer.Journey != "" {
 		page.Code = codeOf(answer.Journey)
 		page.Steps = s.firstSteps(r.Context(), p, answer.Journey)
 	}
-	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "/refer", Separate: separateWords(p.Organisation), Page: page})
+	return s.show(w, r, http.StatusOK, "referred", view{Title: "Support has been asked for", Here: "/refer",
+		Separate: separateWords(p.Organisation), Page: page})
 }
 
 // sentAgain says of a refusal what is to be done with a form that stays on the screen: one that came before with other
@@ -81,11 +86,14 @@ func sentAgain(err error, entered url.Values) (status int, shown *problemView) {
 	switch problem.Status {
 	case http.StatusConflict:
 		entered.Del("request")
-		return problem.Status, &problemView{"This form was sent before, with other answers. To send it with these, press the button again", "send"}
+		return problem.Status, &problemView{"This form was sent before, with other answers. To send it with these, " +
+			"press the button again", "send"}
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable, http.StatusBadGateway, http.StatusGatewayTimeout:
-		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button again in a minute. It counts once", "send"}
+		return problem.Status, &problemView{"This could not be kept just now. Nothing is lost: press the button " +
+			"again in a minute. It counts once", "send"}
 	case http.StatusUnprocessableEntity, http.StatusBadRequest:
-		return problem.Status, &problemView{"Something in the form could not be used. Look at the numbers and names: each on one line, without unusual signs", "send"}
+		return problem.Status, &problemView{"Something in the form could not be used. Look at the numbers and names: " +
+			"each on one line, without unusual signs", "send"}
 	}
 	return 0, nil
 }

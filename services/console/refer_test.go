@@ -19,10 +19,14 @@ const partnerID = "8c4bba9e-7c82-48a1-8bbd-6fb23f09d446"
 
 // sixAnswers are a form filled in.
 func sixAnswers() url.Values {
-	return url.Values{"request": {"k1"}, "local": {"L1"}, "given": {"Rowan"}, "family": {"Examplewood"}, "birth-day": {"1"}, "birth-month": {"4"}, "birth-year": {"1990"},
-		"nhs": {"999 000 0018"}, "traced": {"yes"}, "visit": {"V1"}, "left-day": {"2"}, "left-month": {"3"}, "left-year": {"2026"}, "left-at": {"2:30am"},
-		"channel": {"phone"}, "place": {"07700 900099"}, "confirmed": {"yes"}, "from": {"18"}, "to": {"21"}, "leave": {"yes"},
-		"follow-up": {"yes"}, "bridging": {"not-asked"}, "how": {"spoken"}, "towards": {partnerID}, "assessment": {"offered"}, "under18": {"no"},
+	return url.Values{"request": {"k1"}, "local": {"L1"}, "given": {"Rowan"}, "family": {"Examplewood"},
+		"birth-day": {"1"}, "birth-month": {"4"}, "birth-year": {"1990"},
+		"nhs": {"999 000 0018"}, "traced": {"yes"}, "visit": {"V1"}, "left-day": {"2"}, "left-month": {"3"},
+		"left-year": {"2026"}, "left-at": {"2:30am"},
+		"channel": {"phone"}, "place": {"07700 900099"}, "confirmed": {"yes"}, "from": {"18"}, "to": {"21"},
+		"leave":     {"yes"},
+		"follow-up": {"yes"}, "bridging": {"not-asked"}, "how": {"spoken"}, "towards": {partnerID},
+		"assessment": {"offered"}, "under18": {"no"},
 		"told": {"what-it-is", "may-say-no", "anything-else"}}
 }
 
@@ -42,12 +46,14 @@ func TestSixAnswersAreSentAsTheDoorTakesThem(t *testing.T) {
 	if got := f.services.changes[0]; got != (change{"/api/referrals", "k1", want}) {
 		t.Errorf("sent %+v", got)
 	}
-	full := strings.Replace(want, `{"person"`, `{"organisation":"RXX","referral":"k1","route":"professional","person"`, 1)
+	full := strings.Replace(want, `{"person"`, `{"organisation":"RXX","referral":"k1","route":"professional","person"`,
+		1)
 	if _, faults := schemas.ReadReferralSubmitted([]byte(full)); len(faults) > 0 {
 		t.Errorf("the door would not take it: %v", faults)
 	}
 	page := w.Body.String()
-	for _, words := range []string{"Support has been asked for", codeOf(firstID), "Ask the person what they would like", "Liaison team", "Tuesday 3 March 2026, 5:00pm",
+	for _, words := range []string{"Support has been asked for", codeOf(firstID), "Ask the person what they would like",
+		"Liaison team", "Tuesday 3 March 2026, 5:00pm",
 		"Somebody may be here twice", "separate from the hospital team"} {
 		if !strings.Contains(page, words) {
 			t.Errorf("the page that follows does not say %q", words)
@@ -67,27 +73,37 @@ func TestAFormThatIsNotFinishedKeepsWhatWasEnteredAndSaysWhatIsMissing(t *testin
 		change url.Values
 		link   string
 	}{
-		"nobody":                      {url.Values{"local": nil, "given": nil, "family": nil}, `#local">Enter a hospital number, or a name`},
-		"no day of the calendar":      {url.Values{"birth-day": {"31"}}, `#birth-day">Enter a day, a month and a year`},
-		"a birth to come":             {url.Values{"birth-year": {"2027"}}, `#birth-day">This cannot be a date of birth`},
-		"a wrong check digit":         {url.Values{"nhs": {"9990000019"}}, `#nhs">This cannot be an NHS number`},
-		"a day without a time":        {url.Values{"left-at": nil}, `#left-at">Enter both the day and the time`},
-		"a time that is none":         {url.Values{"left-at": {"25:00"}}, `#left-at">Enter a time such as`},
-		"a time in words":             {url.Values{"left-at": {"half past two"}}, `#left-at">Enter a time such as`},
-		"half a number":               {url.Values{"place": {"07700 900 12"}}, `#place">Write the whole number`},
-		"no number to text":           {url.Values{"channel": {"text"}, "place": {"ask my mum"}}, `#place">Write the whole number`},
-		"no address of email":         {url.Values{"channel": {"email"}, "place": {"rowan at example"}}, `#place">Write the whole email address`},
-		"a day to come":               {url.Values{"left-year": {"2027"}}, `#left-day">This is in the future`},
-		"no channel":                  {url.Values{"channel": nil}, `#channel-1">Choose what is safe`},
-		"no number":                   {url.Values{"place": {" "}}, `#place">Enter the number or address`},
-		"no safe channel, and no way": {url.Values{"channel": {"no-safe-channel"}, "place": nil}, `#place">Enter the number or address, or what you arranged`},
-		"hours the wrong way round":   {url.Values{"to": {"9"}}, `#to">Choose an hour that is later`},
-		"no answer to calls":          {url.Values{"bridging": nil}, `#bridging-1">Say what they answered about short calls`},
-		"a yes without its manner":    {url.Values{"how": nil}, `#how-1">Say how they said yes`},
-		"an age that does not fit":    {url.Values{"under18": {"yes"}}, `#under18-1">This does not fit the date of birth`},
-		"no answer about age":         {url.Values{"under18": {"perhaps"}}, `#under18-1">Say whether they are under 18`},
-		"no assessment":               {url.Values{"assessment": nil}, `#assessment-1">Say what became of the assessment`},
-		"too long a name":             {url.Values{"family": {strings.Repeat("x", 201)}}, `#family">Write this in at most 200`},
+		"nobody": {url.Values{"local": nil, "given": nil, "family": nil},
+			`#local">Enter a hospital number, or a name`},
+		"no day of the calendar": {url.Values{"birth-day": {"31"}}, `#birth-day">Enter a day, a month and a year`},
+		"a birth to come": {url.Values{"birth-year": {"2027"}},
+			`#birth-day">This cannot be a date of birth`},
+		"a wrong check digit":  {url.Values{"nhs": {"9990000019"}}, `#nhs">This cannot be an NHS number`},
+		"a day without a time": {url.Values{"left-at": nil}, `#left-at">Enter both the day and the time`},
+		"a time that is none":  {url.Values{"left-at": {"25:00"}}, `#left-at">Enter a time such as`},
+		"a time in words":      {url.Values{"left-at": {"half past two"}}, `#left-at">Enter a time such as`},
+		"half a number":        {url.Values{"place": {"07700 900 12"}}, `#place">Write the whole number`},
+		"no number to text": {url.Values{"channel": {"text"}, "place": {"ask my mum"}},
+			`#place">Write the whole number`},
+		"no address of email": {url.Values{"channel": {"email"}, "place": {"rowan at example"}},
+			`#place">Write the whole email address`},
+		"a day to come": {url.Values{"left-year": {"2027"}}, `#left-day">This is in the future`},
+		"no channel":    {url.Values{"channel": nil}, `#channel-1">Choose what is safe`},
+		"no number":     {url.Values{"place": {" "}}, `#place">Enter the number or address`},
+		"no safe channel, and no way": {url.Values{"channel": {"no-safe-channel"}, "place": nil},
+			`#place">Enter the number or address, or what you arranged`},
+		"hours the wrong way round": {url.Values{"to": {"9"}}, `#to">Choose an hour that is later`},
+		"no answer to calls": {url.Values{"bridging": nil},
+			`#bridging-1">Say what they answered about short calls`},
+		"a yes without its manner": {url.Values{"how": nil}, `#how-1">Say how they said yes`},
+		"an age that does not fit": {url.Values{"under18": {"yes"}},
+			`#under18-1">This does not fit the date of birth`},
+		"no answer about age": {url.Values{"under18": {"perhaps"}},
+			`#under18-1">Say whether they are under 18`},
+		"no assessment": {url.Values{"assessment": nil},
+			`#assessment-1">Say what became of the assessment`},
+		"too long a name": {url.Values{"family": {strings.Repeat("x", 201)}},
+			`#family">Write this in at most 200`},
 	} {
 		entered := sixAnswers()
 		for name, value := range c.change {
@@ -95,10 +111,12 @@ func TestAFormThatIsNotFinishedKeepsWhatWasEnteredAndSaysWhatIsMissing(t *testin
 		}
 		w := f.ask(t, "POST", "/refer", entered, nurse)
 		page := w.Body.String()
-		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, `<a href="`+c.link) || !strings.Contains(page, "<title>Error: ") {
+		if w.Code != http.StatusUnprocessableEntity || !strings.Contains(page, `<a href="`+c.link) ||
+			!strings.Contains(page, "<title>Error: ") {
 			t.Errorf("%s: %d", claim, w.Code)
 		}
-		if !strings.Contains(page, `name="request" value="k1"`) || !strings.Contains(page, `value="spoken" checked`) && c.change["how"] == nil && claim != "a yes without its manner" {
+		if !strings.Contains(page, `name="request" value="k1"`) || !strings.Contains(page, `value="spoken" checked`) &&
+			c.change["how"] == nil && claim != "a yes without its manner" {
 			t.Errorf("%s: what was entered is lost", claim)
 		}
 		for _, link := range regexp.MustCompile(`<li><a href="#([^"]+)"`).FindAllStringSubmatch(page, -1) {
@@ -118,7 +136,8 @@ func TestTheFormReadsNumbersAsPeopleWriteThem(t *testing.T) {
 	entered := sixAnswers()
 	entered.Set("nhs", "999-000\u00a00018")
 	entered.Set("place", "+44 (0)7700 900099, ask for Ro")
-	if w := f.ask(t, "POST", "/refer", entered, nurse); w.Code != http.StatusOK || !strings.Contains(f.services.changes[0].Body, `"nhsNumber":"9990000018"`) {
+	if w := f.ask(t, "POST", "/refer", entered, nurse); w.Code != http.StatusOK ||
+		!strings.Contains(f.services.changes[0].Body, `"nhsNumber":"9990000018"`) {
 		t.Errorf("answered %d, sent %v", w.Code, f.services.changes)
 	}
 }
@@ -126,12 +145,15 @@ func TestTheFormReadsNumbersAsPeopleWriteThem(t *testing.T) {
 func TestARequestThatCouldNotBeKeptStaysOnTheScreen(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	for status, wantKey := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true, http.StatusConflict: false} {
+	for status, wantKey := range map[int]bool{http.StatusServiceUnavailable: true, http.StatusTooManyRequests: true,
+		http.StatusConflict: false} {
 		f.services.refuse = httpx.NewProblem(status, "No.")
 		for path, who := range map[string]principal.Principal{"/refer": nurse, "/get-support": guest} {
 			w := f.ask(t, "POST", path, sixAnswers(), who)
 			page := w.Body.String()
-			if w.Code != status || !strings.Contains(page, `value="Rowan"`) || !strings.Contains(page, `<a href="#send">`) || strings.Contains(page, `name="request" value="k1"`) != wantKey {
+			if w.Code != status || !strings.Contains(page, `value="Rowan"`) ||
+				!strings.Contains(page, `<a href="#send">`) ||
+				strings.Contains(page, `name="request" value="k1"`) != wantKey {
 				t.Errorf("%s with %d: answered %d", path, status, w.Code)
 			}
 		}
@@ -141,8 +163,10 @@ func TestARequestThatCouldNotBeKeptStaysOnTheScreen(t *testing.T) {
 func TestTheOwnRequestGoesAsAGuestsAndSaysTheSameToEverybody(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	w := f.ask(t, "POST", "/get-support", url.Values{"request": {"k2"}, "given": {"Rowan"}, "under18": {"not-known"}, "channel": {"no-safe-channel"}, "place": {"by way of the hostel"},
-		"from": {"18"}, "talk": {"in-person", "video"}, "worker": {"woman"}, "interpreter": {"yes"}, "traced": {"yes"}, "follow-up": {"yes"}, "how": {"written"}}, guest)
+	w := f.ask(t, "POST", "/get-support", url.Values{"request": {"k2"}, "given": {"Rowan"}, "under18": {"not-known"},
+		"channel": {"no-safe-channel"}, "place": {"by way of the hostel"},
+		"from": {"18"}, "talk": {"in-person", "video"}, "worker": {"woman"}, "interpreter": {"yes"}, "traced": {"yes"},
+		"follow-up": {"yes"}, "how": {"written"}}, guest)
 	if w.Code != http.StatusOK || !strings.Contains(w.Body.String(), "It has reached us") || f.services.asked != guest {
 		t.Fatalf("answered %d to %q, as %v", w.Code, w.Header().Get("Location"), f.services.asked)
 	}
@@ -162,33 +186,40 @@ func TestTheOwnRequestGoesAsAGuestsAndSaysTheSameToEverybody(t *testing.T) {
 func TestPagesForThePersonShowHelpBeforeAndAfterAndNobodysSession(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	for path, page := range map[string]string{"the form": f.page(t, "/get-support", nurse), "the thanks": f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String()} {
+	for path, page := range map[string]string{"the form": f.page(t, "/get-support", nurse),
+		"the thanks": f.ask(t, "POST", "/get-support", ownAnswers(), guest).Body.String()} {
 		main := page[strings.Index(page, "<main"):strings.Index(page, "</main>")]
-		for _, words := range []string{"tel:999", "tel:111", "option 2", "tel:116123", "sms:85258", "separate from the hospital team", "by 5pm tomorrow"} {
+		for _, words := range []string{"tel:999", "tel:111", "option 2", "tel:116123", "sms:85258",
+			"separate from the hospital team", "by 5pm tomorrow"} {
 			if !strings.Contains(main, words) {
 				t.Errorf("%s does not say %q", path, words)
 			}
 		}
-		if !strings.Contains(page, `href="`+leaveTo+`" rel="noreferrer nofollow"`) || strings.Index(page, leaveTo) > strings.Index(page, "<header") {
+		if !strings.Contains(page, `href="`+leaveTo+`" rel="noreferrer nofollow"`) ||
+			strings.Index(page, leaveTo) > strings.Index(page, "<header") {
 			t.Errorf("%s cannot be left at one press", path)
 		}
 		if strings.Contains(page, "Sign out") || strings.Contains(page, "RXX") {
 			t.Errorf("%s shows who is signed in", path)
 		}
 	}
-	if w := f.ask(t, "GET", "/get-support/received", nil, principal.Principal{}); w.Code != http.StatusSeeOther || w.Header().Get("Location") != "/get-support" {
+	if w := f.ask(t, "GET", "/get-support/received", nil, principal.Principal{}); w.Code != http.StatusSeeOther ||
+		w.Header().Get("Location") != "/get-support" {
 		t.Errorf("whoever sent nothing is thanked: %d", w.Code)
 	}
-	if page := f.ask(t, "POST", "/get-support", url.Values{}, guest).Body.String(); strings.Contains(page, "Sign out") || !strings.Contains(page, leaveTo) {
+	if page := f.ask(t, "POST", "/get-support", url.Values{}, guest).Body.String(); strings.Contains(page,
+		"Sign out") || !strings.Contains(page, leaveTo) {
 		t.Error("an unfinished form shows a session, or cannot be left")
 	}
 }
 
 func TestEveryAnswerThatMayBeChosenIsOneThatIsTaken(t *testing.T) {
 	t.Parallel()
-	for kind, options := range map[string][]option{"assessment": assessmentOptions, "yes-no": yesNoUnknown, "how": howOptions, "channel": talkOptions, "worker-gender": workerOptions,
+	for kind, options := range map[string][]option{"assessment": assessmentOptions, "yes-no": yesNoUnknown,
+		"how": howOptions, "channel": talkOptions, "worker-gender": workerOptions,
 		"safe-channel": channelOptions("None")} {
-		if got, want := strings.Join(codesOf(options), " "), strings.Join(schemas.Values(kind), " "); got != want && kind != "worker-gender" {
+		if got, want := strings.Join(codesOf(options), " "), strings.Join(schemas.Values(kind), " "); got != want &&
+			kind != "worker-gender" {
 			t.Errorf("%s offers %q of %q", kind, got, want)
 		}
 		for _, o := range options {

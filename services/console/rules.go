@@ -30,7 +30,8 @@ type stepView struct {
 }
 
 func viewStep(s step, now time.Time, zone *time.Location) stepView {
-	v := stepView{ID: s.ID, Words: cmp.Or(s.Words, wordsFor(stepWords, s.Kind)), Until: s.Until, Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
+	v := stepView{ID: s.ID, Words: cmp.Or(s.Words, wordsFor(stepWords, s.Kind)), Until: s.Until,
+		Owner: ownerName(s.Owner), Due: timeWords(s.DueAt, zone), Short: shortTime(s.DueAt, zone),
 		DueISO: s.DueAt.In(zone).Format(time.RFC3339), Away: distance(now, s.DueAt), Late: now.After(s.DueAt)}
 	for _, owner := range s.Also {
 		v.Also = append(v.Also, ownerName(owner))
@@ -57,7 +58,8 @@ func byPromise(lines []journeyLine, now time.Time, zone *time.Location) []lineVi
 	slices.SortStableFunc(lines, func(a, b journeyLine) int { return a.Next.DueAt.Compare(b.Next.DueAt) })
 	views := make([]lineView, len(lines))
 	for i, l := range lines {
-		views[i] = lineView{ID: l.ID, Code: codeOf(l.ID), Organisation: l.Organisation, Unbegun: l.BeganAt == nil, Next: viewStep(l.Next, now, zone)}
+		views[i] = lineView{ID: l.ID, Code: codeOf(l.ID), Organisation: l.Organisation, Unbegun: l.BeganAt == nil,
+			Next: viewStep(l.Next, now, zone)}
 	}
 	return views
 }
@@ -92,7 +94,8 @@ func latestFirst(timeline []event, zone *time.Location) []dayView {
 			days = append(days, dayView{Day: day})
 		}
 		today := &days[len(days)-1]
-		today.Events = append(today.Events, eventView{Sentence: sentenceOf(e), Detail: detailsOf(e), At: at.Format("3:04pm"), AtISO: at.Format(time.RFC3339)})
+		today.Events = append(today.Events, eventView{Sentence: sentenceOf(e), Detail: detailsOf(e),
+			At: at.Format("3:04pm"), AtISO: at.Format(time.RFC3339)})
 	}
 	return days
 }
@@ -126,11 +129,12 @@ var eligibilityWords = []struct {
 	{schemas.Eligible, "Open now", "These services could offer support as things are."},
 	{schemas.EligibleIf, "Open once we know more", "Not known is not a no. Asking the person may open these."},
 	{schemas.TalkAbout, "To be talked about", "Only a conversation with the service can answer this. Ask them."},
-	{schemas.NotEligible, "Not offering this at present", "These are the services’ own words, and where they are published. A person can always ask them anyway."},
+	{schemas.NotEligible, "Not offering this at present", "These are the services’ own words, and where they are " +
+		"published. A person can always ask them anyway."},
 }
 
-// groupByEligibility puts services under what their criteria say. A state that is not known here stands with those to be
-// talked about: nothing is left out.
+// groupByEligibility puts services under what their criteria say. A state that is not known here stands with those to
+// be talked about: nothing is left out.
 func groupByEligibility(doors []schemas.ServiceEligibility) []eligibilityGroup {
 	var groups []eligibilityGroup
 	for _, w := range eligibilityWords {
@@ -220,16 +224,19 @@ func isLink(source string) bool {
 type messageView struct {
 	Received, ReceivedISO, Sender, ControlID, Type, Answer, Outcome, Reason string
 	Journey, Code                                                           string
-	ReadBy                                                                  string // when somebody has to have read it, "" when nobody has to
-	Late                                                                    bool   // that time is over
-	ID                                                                      string
+	// when somebody has to have read it, "" when nobody has to
+	ReadBy string
+	Late   bool // that time is over
+	ID     string
 }
 
 func viewMessages(messages []message, now time.Time, zone *time.Location) []messageView {
 	views := make([]messageView, len(messages))
 	for i, m := range messages {
-		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone), ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
-			Sender: senderInWords(m.Sender), ControlID: m.ControlID, Type: cmp.Or(messageTypes[m.Type], m.Type), Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
+		views[i] = messageView{Received: shortTime(m.ReceivedAt, zone),
+			ReceivedISO: m.ReceivedAt.In(zone).Format(time.RFC3339),
+			Sender:      senderInWords(m.Sender), ControlID: m.ControlID, Type: cmp.Or(messageTypes[m.Type], m.Type),
+			Answer: wordsFor(ackWords, m.Ack), Outcome: wordsFor(outcomeWords, m.Outcome),
 			Reason: m.reason(), Journey: m.Journey, ID: m.ID}
 		if m.Journey != "" {
 			views[i].Code = codeOf(m.Journey)

@@ -65,7 +65,8 @@ func (s *Console) listSteps(w http.ResponseWriter, r *http.Request) error {
 	if list.Next != nil {
 		page.Next = "/steps" + query("which", narrowed, "cursor", *list.Next)
 	}
-	return s.show(w, r, http.StatusOK, "steps", view{Title: "What to do next", Here: "/steps", Separate: separateWords(""), Page: page})
+	return s.show(w, r, http.StatusOK, "steps", view{Title: "What to do next", Here: "/steps",
+		Separate: separateWords(""), Page: page})
 }
 
 func byPromisedTime(steps []step) []step {
@@ -74,10 +75,11 @@ func byPromisedTime(steps []step) []step {
 	return steps
 }
 
-// lineOf is a step of the list. Its button says what it leads to: what ends the step where that is open to the caller, and
-// otherwise that it is taken on, or who does it.
+// lineOf is a step of the list. Its button says what it leads to: what ends the step where that is open to the caller,
+// and otherwise that it is taken on, or who does it.
 func (s *Console) lineOf(one step) stepLine {
-	line := stepLine{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Journey: one.Journey, Organisation: one.Organisation}
+	line := stepLine{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Journey: one.Journey,
+		Organisation: one.Organisation}
 	if one.Journey != "" {
 		line.Code = codeOf(one.Journey)
 	}
@@ -130,8 +132,9 @@ func (s *Console) showStep(w http.ResponseWriter, r *http.Request) error {
 func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.Principal, one step) again {
 	return func(status int, f filledIn, more ...problemView) error {
 		at := "/steps/" + url.PathEscape(one.ID)
-		page := stepPageView{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Step: one.ID, Journey: one.Journey, Organisation: one.Organisation,
-			Over: one.State != "" && one.State != "open", Help: helpOn(p.Role, "journeys", one.Journey, one.ID)}
+		page := stepPageView{stepView: viewStep(one, s.config.Clock.Now(), s.zone), Step: one.ID, Journey: one.Journey,
+			Organisation: one.Organisation,
+			Over:         one.State != "" && one.State != "open", Help: helpOn(p.Role, "journeys", one.Journey, one.ID)}
 		if one.Journey != "" {
 			page.Code = codeOf(one.Journey)
 		}
@@ -147,14 +150,17 @@ func (s *Console) stepPage(w http.ResponseWriter, r *http.Request, p principal.P
 		if len(one.Actions) == 0 && !page.Over {
 			page.Who = whoDoes(kind, one, p.Role)
 		}
-		return s.show(w, r, status, "step", view{Title: "A step", Here: "/steps", Problems: append(page.Acts.problems(), more...), Separate: separateWords(one.Organisation),
-			Done: doneWords[r.URL.Query().Get("said")], Page: page})
+		return s.show(w, r, status, "step",
+			view{Title: "A step", Here: "/steps", Problems: append(page.Acts.problems(), more...),
+				Separate: separateWords(one.Organisation),
+				Done:     doneWords[r.URL.Query().Get("said")], Page: page})
 	}
 }
 
 // moreOf leads to where more of what a step is about stands.
 func moreOf(one step, role string) (links []linkView) {
-	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"}, {"calls", "/calls/{id}", "Go to the call"}, {"messages", "/messages/{id}", "Read the message"}} {
+	for _, more := range []struct{ of, page, words string }{{"offers", "/offers/{id}", "Look at the offer"},
+		{"calls", "/calls/{id}", "Go to the call"}, {"messages", "/messages/{id}", "Read the message"}} {
 		if id := idIn(one.Actions, more.of); id != "" && opens("GET", more.page, role) {
 			links = append(links, linkView{"/" + more.of + "/" + url.PathEscape(id), more.words})
 		}
@@ -169,7 +175,8 @@ func whoDoes(kind schemas.StepKind, one step, role string) string {
 	case slices.Contains(doers, schemas.Role(role)):
 		return "This cannot be recorded yet: what it is about has not arrived. " + ownerName(one.Owner) + " sees to it."
 	case len(doers) > 0:
-		return "This is for " + lowerFirst(each(doerNames, roleCodes(doers))) + " to record, signed in as themselves. Here it stands in their own list, under ‘What to do next’."
+		return "This is for " + lowerFirst(each(doerNames, roleCodes(doers))) +
+			" to record, signed in as themselves. Here it stands in their own list, under ‘What to do next’."
 	}
 	return cmp.Or(ownerName(one.Owner), "The navigator on duty") + " does this."
 }
@@ -199,7 +206,8 @@ func (s *Console) recordStep(w http.ResponseWriter, r *http.Request) error {
 	done := false
 	if owner := r.PostFormValue("owner"); owner != "" {
 		said = "acknowledge"
-		err = s.client.changeStep(r.Context(), p, one.ID, "acknowledge", requestOf(r.PostForm), map[string]string{"owner": owner})
+		err = s.client.changeStep(r.Context(), p, one.ID, "acknowledge", requestOf(r.PostForm),
+			map[string]string{"owner": owner})
 		if status, shown := refusedBy(err, schemas.Action{}); shown != nil {
 			return show(status, filledIn{}, *shown)
 		}

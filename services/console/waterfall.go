@@ -109,7 +109,8 @@ func drawEpisode(spans []telemetry.Span, zone *time.Location) episode {
 		Height: topMargin + len(spans)*rowHeight + 8, LabelWidth: labelWidth}
 	for i := range 5 {
 		x := labelWidth + barsWidth*i/4
-		e.Ticks = append(e.Ticks, tick{X: x, TextX: x, TextY: 16, Bottom: e.Height - 6, Words: took(total * time.Duration(i) / 4)})
+		e.Ticks = append(e.Ticks, tick{X: x, TextX: x, TextY: 16, Bottom: e.Height - 6,
+			Words: took(total * time.Duration(i) / 4)})
 	}
 	for i, s := range spans {
 		e.Spans = append(e.Spans, drawSpan(s, i, began, total))
@@ -121,8 +122,10 @@ func drawSpan(s telemetry.Span, row int, began time.Time, total time.Duration) s
 	scale := func(d time.Duration) int { return int(int64(barsWidth) * int64(d) / int64(total)) }
 	y := topMargin + row*rowHeight
 	offset := s.Start.Sub(began)
-	v := spanView{Service: s.Service, Name: s.Name, ShortName: shorten(s.Service+" · "+s.Name, 50), Offset: took(offset), Took: took(s.Duration), Failed: s.Failed,
-		TextX: 8, TextY: y + 17, RowY: y, BarX: labelWidth + scale(offset), BarY: y + 5, BarWidth: max(scale(s.Duration), 3), Striped: row%2 == 1}
+	v := spanView{Service: s.Service, Name: s.Name, ShortName: shorten(s.Service+" · "+s.Name, 50),
+		Offset: took(offset), Took: took(s.Duration), Failed: s.Failed,
+		TextX: 8, TextY: y + 17, RowY: y, BarX: labelWidth + scale(offset), BarY: y + 5,
+		BarWidth: max(scale(s.Duration), 3), Striped: row%2 == 1}
 	v.TookX = v.BarX + v.BarWidth + 6
 	return v
 }

@@ -75,7 +75,8 @@ type look struct {
 
 func (c *client) identity(ctx context.Context, p principal.Principal, journey, reason string) (identity, error) {
 	var who identity
-	err := c.call(ctx, p, schemas.Intake, http.MethodGet, "/api/journeys/"+url.PathEscape(journey)+"/identity", "", nil, &who, header{schemas.ReasonHeader, reason})
+	err := c.call(ctx, p, schemas.Intake, http.MethodGet, "/api/journeys/"+url.PathEscape(journey)+"/identity", "", nil,
+		&who, header{schemas.ReasonHeader, reason})
 	return who, err
 }
 
@@ -128,7 +129,8 @@ func viewIdentity(who identity) *identityView {
 	}
 	add("In their words", wishes.Words)
 	if from := who.Unconfirmed; from != nil {
-		add("Not confirmed as safe", all(withoutEmpty(from.Phone, from.Email, from.Address, from.Postcode)), ". From the hospital’s record: leave no word there, and send nothing to it")
+		add("Not confirmed as safe", all(withoutEmpty(from.Phone, from.Email, from.Address, from.Postcode)),
+			". From the hospital’s record: leave no word there, and send nothing to it")
 	}
 	return v
 }
@@ -179,7 +181,8 @@ func (s *Console) showWho(w http.ResponseWriter, r *http.Request) error {
 }
 
 // whoPage asks why somebody looks, or shows who the person is to whom that was said.
-func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f filledIn, who *identity, looks []look) error {
+func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f filledIn, who *identity,
+	looks []look) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -195,7 +198,8 @@ func (s *Console) whoPage(w http.ResponseWriter, r *http.Request, status int, f 
 	if who != nil {
 		page.Who = viewIdentity(*who)
 		for _, l := range looks {
-			page.Looks = append(page.Looks, lookView{shortTime(l.At, s.zone), wordsFor(roleNames, l.Role) + ", " + l.Organisation, l.why()})
+			page.Looks = append(page.Looks, lookView{shortTime(l.At, s.zone), wordsFor(roleNames, l.Role) + ", " +
+				l.Organisation, l.why()})
 		}
 	}
 	return s.show(w, r, status, "who", view{Title: whoTitle, Here: "/journeys", Problems: page.problems(), Page: page})
@@ -258,7 +262,8 @@ type lookPage struct {
 
 func lookForm() form {
 	return form{Sections: []section{{Questions: append([]question{
-		text("number", "Number of the journey", "The whole number, as it stands on the person’s papers or at the end of the journey’s page.").short(20),
+		text("number", "Number of the journey", "The whole number, as it stands on the person’s papers or at the end "+
+			"of the journey’s page.").short(20),
 	}, accessForm().Sections[0].Questions...)}}}
 }
 
@@ -266,10 +271,12 @@ func (s *Console) showLook(w http.ResponseWriter, r *http.Request) error {
 	return s.lookAgain(w, r, http.StatusOK, filledIn{}, lookPage{})
 }
 
-func (s *Console) lookAgain(w http.ResponseWriter, r *http.Request, status int, f filledIn, page lookPage, more ...problemView) error {
+func (s *Console) lookAgain(w http.ResponseWriter, r *http.Request, status int, f filledIn, page lookPage,
+	more ...problemView) error {
 	page.form = lookForm().filled(f.entered, f.matters)
 	page.Request = clock.NewRandomID()
-	return s.show(w, r, status, "look", view{Title: "Look at a journey", Here: "/look", Problems: append(page.problems(), more...), Separate: separateWords(""), Page: page})
+	return s.show(w, r, status, "look", view{Title: "Look at a journey", Here: "/look",
+		Problems: append(page.problems(), more...), Separate: separateWords(""), Page: page})
 }
 
 func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
@@ -290,7 +297,8 @@ func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
 	}
 	j, err := s.client.journey(r.Context(), p, id, reason)
 	if statusOf(err) == http.StatusNotFound {
-		return s.lookAgain(w, r, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm}, lookPage{}, problemView{"There is no journey of this number that you may see. Compare it with the paper", "number"})
+		return s.lookAgain(w, r, http.StatusUnprocessableEntity, filledIn{entered: r.PostForm}, lookPage{},
+			problemView{"There is no journey of this number that you may see. Compare it with the paper", "number"})
 	}
 	if err != nil {
 		return err

@@ -80,7 +80,8 @@ var ackWords = map[string]string{
 }
 
 // outcomes are in the order of the interface.
-var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "cancelled", "ignored", "duplicate", "quarantined", "rejected"}
+var outcomes = []string{"joined", "raised", "raised-flagged", "corrected", "cancelled", "ignored", "duplicate",
+	"quarantined", "rejected"}
 
 var factWords = map[string]string{
 	"age":               "how old they are",
@@ -110,7 +111,8 @@ var factWords = map[string]string{
 // toThePerson turns words about somebody into words to them: the timeline is theirs to read.
 var toThePerson = strings.NewReplacer("they ", "you ", "their ", "your ")
 
-// messageTypes are what came, where its type is the name of an event; a sender's other types are the hospital's own words.
+// messageTypes are what came, where its type is the name of an event; a sender's other types are the hospital's own
+// words.
 var messageTypes = map[string]string{
 	string(schemas.ReferralSubmitted): "A request for support",
 	string(schemas.DischargeReported): "A report that somebody left",
@@ -258,7 +260,8 @@ func eligibilityCounts(d detail) string {
 	for _, part := range []struct {
 		count int
 		words string
-	}{{d.Open, "open now"}, {d.OpenIf, "open once we know more"}, {d.Talk, "to be talked about"}, {d.NotOpen, "not offering this at present"}} {
+	}{{d.Open, "open now"}, {d.OpenIf, "open once we know more"}, {d.Talk, "to be talked about"},
+		{d.NotOpen, "not offering this at present"}} {
 		if part.count > 0 {
 			parts = append(parts, fmt.Sprintf("%d %s", part.count, part.words))
 		}
@@ -355,10 +358,13 @@ var doerNames = map[string]string{
 // startWords say what there is for somebody who has no list of their own.
 var startWords = map[string][]string{
 	string(schemas.Commissioner): {"Reports with small numbers suppressed are for you. They are not built yet.",
-		"What services publish, and what people were told, can be read now at /api/services and /api/thresholds/told. No page or path shows you one person, journey or message."},
-	string(schemas.Person): {"The pages for your own journey are not built yet. Whoever is in touch with you can tell you what stands there, and who has looked at it.",
+		"What services publish, and what people were told, can be read now at /api/services and " +
+			"/api/thresholds/told. No page or path shows you one person, journey or message."},
+	string(schemas.Person): {"The pages for your own journey are not built yet. Whoever is in touch with you can " +
+		"tell you what stands there, and who has looked at it.",
 		"You can ask for support at any time, without signing in."},
-	string(schemas.System): {"A hospital’s system has no pages. It sends to /events or /fhir/$process-message, and is answered there.", "What it may do stands in the description of the interface, /openapi.json."},
+	string(schemas.System): {"A hospital’s system has no pages. It sends to /events or /fhir/$process-message, and " +
+		"is answered there.", "What it may do stands in the description of the interface, /openapi.json."},
 }
 
 // separateWords are said on every page that speaks of the session.
@@ -382,29 +388,39 @@ var offerStates = map[string]string{
 }
 
 // consideredWords say why an organisation is asked, or is not; another code is shown as it reads.
-var consideredWords = map[string]string{"fits": "It could take the person on", "not-open": "Its own criteria do not leave it open"}
+var consideredWords = map[string]string{"fits": "It could take the person on",
+	"not-open": "Its own criteria do not leave it open"}
 
 // knownWords say who outside knows of an offer.
-var knownWords = map[string]string{"nobody": "Nobody outside has been told yet", "channel": "It is on its way: nobody there has said that they have it", "partner": "The organisation has it"}
+var knownWords = map[string]string{"nobody": "Nobody outside has been told yet",
+	"channel": "It is on its way: nobody there has said that they have it", "partner": "The organisation has it"}
 
 // callStates say what became of a call.
 var callStates = map[string]string{
-	"scheduled": "It is still to be made", "reached": "The person was reached", "unanswered": "Nobody answered", "someone-else-answered": "Somebody else answered",
-	"left-the-agreed-message": "The message that was agreed on was left", "wrong-number": "The number is wrong", "asked-to-stop": "They asked for the calls to stop",
+	"scheduled": "It is still to be made", "reached": "The person was reached", "unanswered": "Nobody answered",
+	"someone-else-answered":   "Somebody else answered",
+	"left-the-agreed-message": "The message that was agreed on was left", "wrong-number": "The number is wrong",
+	"asked-to-stop":   "They asked for the calls to stop",
 	"help-needed-now": "Help was needed", "not-made": "The call was not made",
 }
 
 var (
-	channelWords = map[string]string{"phone": "Phone call", "text": "Text message", "email": "Email", "letter": "Letter"}
-	byWords      = map[string]string{"email": "By email", "webhook": "By the site’s paging"}
-	toldWords    = map[string]string{"told": "A message has gone out", "failed": "No message could be sent", "": "A message is on its way"}
-	backWords    = map[string]string{"journeys": "Back to the journey", "offers": "Back to the offer", "calls": "Back to the call"}
-	dayNames     = map[string]string{"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
+	channelWords = map[string]string{"phone": "Phone call", "text": "Text message", "email": "Email",
+		"letter": "Letter"}
+	byWords   = map[string]string{"email": "By email", "webhook": "By the site’s paging"}
+	toldWords = map[string]string{"told": "A message has gone out", "failed": "No message could be sent",
+		"": "A message is on its way"}
+	backWords = map[string]string{"journeys": "Back to the journey", "offers": "Back to the offer",
+		"calls": "Back to the call"}
+	dayNames = map[string]string{"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday",
+		"fri": "Friday", "sat": "Saturday", "sun": "Sunday"}
 )
 
 // languageWords name the languages that are asked for most often; another is shown by its code.
-var languageWords = map[string]string{"en": "English", "cy": "Welsh", "pl": "Polish", "ro": "Romanian", "pa": "Panjabi", "ur": "Urdu", "bn": "Bengali", "gu": "Gujarati", "ar": "Arabic",
-	"pt": "Portuguese", "es": "Spanish", "fr": "French", "so": "Somali", "fa": "Persian", "tr": "Turkish", "uk": "Ukrainian", "zh": "Chinese", "ta": "Tamil", "bfi": "British Sign Language"}
+var languageWords = map[string]string{"en": "English", "cy": "Welsh", "pl": "Polish", "ro": "Romanian", "pa": "Panjabi",
+	"ur": "Urdu", "bn": "Bengali", "gu": "Gujarati", "ar": "Arabic",
+	"pt": "Portuguese", "es": "Spanish", "fr": "French", "so": "Somali", "fa": "Persian", "tr": "Turkish",
+	"uk": "Ukrainian", "zh": "Chinese", "ta": "Tamil", "bfi": "British Sign Language"}
 
 // listed puts codes into one line of words.
 func listed(words map[string]string, codes []string) string {
@@ -425,22 +441,40 @@ func lowerFirst(text string) string {
 
 // valueWords are words for what may be chosen; a code that is not here is shown with blanks for its hyphens.
 var valueWords = map[string]string{
-	"given": "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so", "written": "In writing", "interpreter": "Through an interpreter",
-	"gillick": "They do, themselves: they understand and can decide this", "parental-responsibility": "Somebody with parental responsibility does, together with them",
-	"as-it-was": "It is right as it was", "put-right": "It has been put right", "nobody-knows": "Nobody can find out", "no-reply": "No reply", "yes": "Yes", "no": "No", "waiting": "On a list",
-	"gp-practice": "GP practice", "email": "Email", "in-person": "In person", "our-number": "Our number", "through-gp": "Through the GP", "entered-in-error": "It was entered in error",
+	"given": "Yes", "declined": "No", "withdrawn": "They take back an earlier yes", "spoken": "They said so",
+	"written": "In writing", "interpreter": "Through an interpreter",
+	"gillick":                 "They do, themselves: they understand and can decide this",
+	"parental-responsibility": "Somebody with parental responsibility does, together with them",
+	"as-it-was":               "It is right as it was", "put-right": "It has been put right",
+	"nobody-knows": "Nobody can find out",
+	"no-reply":     "No reply", "yes": "Yes", "no": "No", "waiting": "On a list",
+	"gp-practice": "GP practice", "email": "Email", "in-person": "In person", "our-number": "Our number",
+	"through-gp": "Through the GP", "entered-in-error": "It was entered in error",
 	"said-no": "They said no to all of it", "not-reached": "They could not be reached", "died": "They have died",
-	"21": "There is no way to get there", "22": "No place is free", "23": "It is not the right kind of support", "24": "No, without more said", "26": "The person chose something else",
-	"27": "The person could not be reached", "31": "No time is free", "32": "The times do not suit", "40": "It is not for this person, by its own conditions", "41": "A visit at home is wanted",
-	"42": "It is too far away", "99": "Another reason", "no-place": "No place is free", "may-know": "Somebody here may know the person",
-	"another-worker": "Another worker here", "another-partner": "Another organisation", "could-not-contact": "The person could not be reached", "worker-away": "The worker is away",
+	"21": "There is no way to get there", "22": "No place is free", "23": "It is not the right kind of support",
+	"24": "No, without more said", "26": "The person chose something else",
+	"27": "The person could not be reached", "31": "No time is free", "32": "The times do not suit",
+	"40": "It is not for this person, by its own conditions", "41": "A visit at home is wanted",
+	"42": "It is too far away", "99": "Another reason", "no-place": "No place is free",
+	"may-know":       "Somebody here may know the person",
+	"another-worker": "Another worker here", "another-partner": "Another organisation",
+	"could-not-contact": "The person could not be reached", "worker-away": "The worker is away",
 	"closing": "We are closing", "not-suitable": "It does not suit the person", "another-reason": "Another reason",
-	"kept": "Yes, it took place", "not-kept": "No, it did not take place", "cancelled": "It was called off", "nothing-more": "Nothing more", "to-be-decided": "It is still to be decided",
-	"asked-the-person": "The person has been asked", "see-the-offer": "It stands in the offer", "not-known": "Not known",
-	"reached": "The person was reached", "unanswered": "Nobody answered", "someone-else-answered": "Somebody else answered", "left-the-agreed-message": "The message that was agreed on was left",
-	"asked-to-stop": "Somebody asked for the calls to stop", "help-needed-now": "Help is needed now", "not-made": "The call was not made", "did-not-say": "They did not say",
-	"better": "Better", "same": "About the same", "worse": "Worse: somebody is in touch within 4 hours", "any": "Anybody", "woman": "A woman", "man": "A man",
-	"none": "Not at all", "telephone": "By telephone", "law": "The law asks for it", "video": "By video", "text": "By text", "phone": "By phone", "person": "The person", "somebody-else": "Somebody else",
-	"weekday-daytime": "On weekdays by day", "weekday-evening": "On weekdays in the evening", "weekend-daytime": "At weekends by day", "weekend-evening": "At weekends in the evening",
-	"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday", "sun": "Sunday",
+	"kept": "Yes, it took place", "not-kept": "No, it did not take place", "cancelled": "It was called off",
+	"nothing-more": "Nothing more", "to-be-decided": "It is still to be decided",
+	"asked-the-person": "The person has been asked", "see-the-offer": "It stands in the offer",
+	"not-known": "Not known",
+	"reached":   "The person was reached", "unanswered": "Nobody answered",
+	"someone-else-answered":   "Somebody else answered",
+	"left-the-agreed-message": "The message that was agreed on was left",
+	"asked-to-stop":           "Somebody asked for the calls to stop", "help-needed-now": "Help is needed now",
+	"not-made": "The call was not made", "did-not-say": "They did not say",
+	"better": "Better", "same": "About the same", "worse": "Worse: somebody is in touch within 4 hours",
+	"any": "Anybody", "woman": "A woman", "man": "A man",
+	"none": "Not at all", "telephone": "By telephone", "law": "The law asks for it", "video": "By video",
+	"text": "By text", "phone": "By phone", "person": "The person", "somebody-else": "Somebody else",
+	"weekday-daytime": "On weekdays by day", "weekday-evening": "On weekdays in the evening",
+	"weekend-daytime": "At weekends by day", "weekend-evening": "At weekends in the evening",
+	"mon": "Monday", "tue": "Tuesday", "wed": "Wednesday", "thu": "Thursday", "fri": "Friday", "sat": "Saturday",
+	"sun": "Sunday",
 }

@@ -4,19 +4,23 @@
 // person.contact-stopped, contact-resumed and preferences-changed (intake); journey.held, released, closed and reopened
 // (journey). Out: delivery.made, delivery.failed; and to each partner the events of its own log.
 //
-// Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?), subscription (endpoints), outgoing and
-// attempt (what goes to them). View: held, for the sentinel. Over HTTP: the feed, the stream, and endpoints.
+// Tables: journey_state, partner, partner_event (the log), offer (has it come to its partner?), subscription
+// (endpoints), outgoing and attempt (what goes to them). View: held, for the sentinel. Over HTTP: the feed, the
+// stream, and endpoints.
 //
 // It promises:
-//   - a partner has one log; its positions begin at 1, have no gap, and are in the order of commits: they are given out under
+//   - a partner has one log; its positions begin at 1, have no gap, and are in the order of commits: they are given
+//     out under
 //     the partner's row. Every way out is a cursor over it, with the same events, positions, ids and bytes (ADR 27);
-//   - a partner is told of its own offers alone, and of one only once it was cleared; an offer's id is the partner's own, and
+//   - a partner is told of its own offers alone, and of one only once it was cleared; an offer's id is the partner's
+//     own, and
 //     neither the person nor the journey is in what it is told;
 //   - what was taken back before it was given out is not given out: another event stands in its place, with its id and
 //     position, and that it was taken back is an event of its own position. What was given out once keeps its bytes;
 //   - a stop, a hold or a no is told as soon as it is known here, whoever else acts on it;
 //   - the same events in any order, with repetitions, end in the same state, and tell nothing twice;
-//   - an offer that did not come to its partner in time is said (delivery.failed), so that a human tells them another way.
+//   - an offer that did not come to its partner in time is said (delivery.failed), so that a human tells them another
+//     way.
 //
 // That an offer was handed over is no evidence that anybody knows of it: nothing here says so before a human acted.
 package delivery
@@ -64,10 +68,11 @@ func ByDay() map[string]int {
 
 // Config is what delivery needs. Fields with a default may be left zero.
 type Config struct {
-	// TellWithin is how long an offer may take to come to its partner before a human is asked to tell them another way (3 h,
-	// so that they hear within 4).
+	// TellWithin is how long an offer may take to come to its partner before a human is asked to tell them another way
+	// (3 h, so that they hear within 4).
 	TellWithin time.Duration
-	// Allow are networks that endpoints may be in though they are not public; Plain says that they may be reached without TLS.
+	// Allow are networks that endpoints may be in though they are not public; Plain says that they may be reached
+	// without TLS.
 	Allow []netip.Prefix
 	Plain bool
 	// Origin is whom endpoints are asked to allow: the host of this system.
@@ -89,7 +94,8 @@ type Service struct {
 
 // New makes the service.
 func New(cfg Config) (*Service, error) {
-	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"), log: cfg.Log,
+	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"),
+		log:    cfg.Log,
 		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
 	if s.tellWithin <= 0 {
 		s.tellWithin = 3 * time.Hour

@@ -10,7 +10,8 @@ import (
 	"footbridge/schemas"
 )
 
-// Due is what falls due by time: offers that have not come to their partners, what goes to endpoints, and endpoints that are new.
+// Due is what falls due by time: offers that have not come to their partners, what goes to endpoints, and endpoints
+// that are new.
 func (s *Service) Due() []flow.Due {
 	return []flow.Due{
 		{Name: "untold", Every: time.Second, Limit: 200, Run: s.untold},
@@ -23,7 +24,8 @@ func (s *Service) Due() []flow.Due {
 // untold has a human tell partners of offers that did not come to them in time.
 func (s *Service) untold(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
 	found := map[string][]string{} // offers by journey
-	untoldOffers(tx, tx.Now, limit, tx.Postponed(), func(offer, journey string) { found[journey] = append(found[journey], offer); taken++ })
+	untoldOffers(tx, tx.Now, limit, tx.Postponed(),
+		func(offer, journey string) { found[journey] = append(found[journey], offer); taken++ })
 	if err := tx.Flush(); err != nil || taken == 0 {
 		return taken, err
 	}
@@ -49,7 +51,8 @@ func (s *Service) change(tx *flow.Tx, offers map[string][]string, change func(r 
 		journeys, ids = append(journeys, journey), append(ids, some...)
 	}
 	records := map[string]*record{}
-	store.Lock(tx, records, tx.Attempt, `where s.journey = any($1::uuid[]) order by s.journey for update of s`, journeys)
+	store.Lock(tx, records, tx.Attempt, `where s.journey = any($1::uuid[]) order by s.journey for update of s`,
+		journeys)
 	if err := tx.Flush(); err != nil {
 		return err
 	}

@@ -79,7 +79,10 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.OnEvent(schemas.ConsentDeclined, consent),
 		flow.OnEvent(schemas.ConsentWithdrawn, consent),
 		flow.OnEvent(schemas.ConsentLapsed, consent),
-		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
+		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData,
+			at int64) {
+			k.Bar(at, d.MustNotKnow)
+		}),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 			k.Contact.Apply(schemas.Answered{At: at})
 		}),
@@ -89,8 +92,14 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 			k.Take(schemas.Transition{At: at, Held: true})
 		}),
-		flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) { k.Take(schemas.Transition{At: at}) }),
-		flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) { k.Take(schemas.Transition{At: at}) }),
+		flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData,
+			at int64) {
+			k.Take(schemas.Transition{At: at})
+		}),
+		flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData,
+			at int64) {
+			k.Take(schemas.Transition{At: at})
+		}),
 		flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),
 
 		flow.On(schemas.OfferRaised, func(k *JourneyState, d schemas.OfferRaisedData, at int64) {
@@ -111,16 +120,19 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			o.Paused = max(o.Paused, at)
 		}),
 		flow.On(schemas.OfferNudged, func(k *JourneyState, d schemas.OfferNudgedData, at int64) {
-			state := map[string]string{schemas.NudgeAnswer: schemas.StateWaits, schemas.NudgeBook: schemas.StateConfirmed, schemas.NudgeOutcome: schemas.StateBooked}[d.About]
+			state := map[string]string{schemas.NudgeAnswer: schemas.StateWaits,
+				schemas.NudgeBook: schemas.StateConfirmed, schemas.NudgeOutcome: schemas.StateBooked}[d.About]
 			k.add(at, schemas.OfferNudged, true, d.About, told{Offer: d.Offer, State: state, About: d.About})
 		}),
 		flow.On(schemas.OfferAccepted, func(k *JourneyState, d schemas.OfferAcceptedData, at int64) {
 			o := k.offer(d.Offer)
 			o.Partner, o.Cleared = d.Partner, max(o.Cleared, at) // it stands, whatever was said of it before
-			k.add(at, schemas.OfferAccepted, false, "", told{Offer: d.Offer, State: schemas.StateAccepted, BookBy: d.BookBy})
+			k.add(at, schemas.OfferAccepted, false, "", told{Offer: d.Offer, State: schemas.StateAccepted,
+				BookBy: d.BookBy})
 		}),
 		flow.On(schemas.OfferConfirmed, func(k *JourneyState, d schemas.OfferConfirmedData, at int64) {
-			k.add(at, schemas.OfferConfirmed, true, "", told{Offer: d.Offer, State: schemas.StateConfirmed, BookBy: &d.BookBy})
+			k.add(at, schemas.OfferConfirmed, true, "", told{Offer: d.Offer, State: schemas.StateConfirmed,
+				BookBy: &d.BookBy})
 		}),
 		flow.On(schemas.OfferAcceptedLate, func(k *JourneyState, d schemas.OfferAcceptedLateData, at int64) {
 			k.add(at, schemas.OfferAcceptedLate, false, "", told{Offer: d.Offer, State: schemas.StateAccepted})
@@ -138,23 +150,28 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			k.add(at, schemas.OfferHandedBack, false, "", told{Offer: d.Offer, State: schemas.StateOver})
 		}),
 		flow.On(schemas.OfferQuestionAnswered, func(k *JourneyState, d schemas.OfferQuestionAnsweredData, at int64) {
-			k.add(at, schemas.OfferQuestionAnswered, true, d.Question, told{Offer: d.Offer, State: schemas.StateWaits, Question: d.Question})
+			k.add(at, schemas.OfferQuestionAnswered, true, d.Question, told{Offer: d.Offer, State: schemas.StateWaits,
+				Question: d.Question})
 		}),
 		flow.On(schemas.OfferDeletionConfirmed, func(k *JourneyState, d schemas.OfferDeletionConfirmedData, at int64) {
 			k.add(at, schemas.OfferDeletionConfirmed, false, "", told{Offer: d.Offer, State: schemas.StateOver})
 		}),
 		flow.On(schemas.AppointmentBooked, func(k *JourneyState, d schemas.AppointmentBookedData, at int64) {
-			k.add(at, schemas.AppointmentBooked, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateBooked, Appointment: d.Appointment,
-				StartsAt: &d.StartsAt, Channel: d.Channel, Minutes: d.Minutes, OutcomeBy: &d.OutcomeBy})
+			k.add(at, schemas.AppointmentBooked, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateBooked,
+				Appointment: d.Appointment,
+				StartsAt:    &d.StartsAt, Channel: d.Channel, Minutes: d.Minutes, OutcomeBy: &d.OutcomeBy})
 		}),
 		flow.On(schemas.AppointmentKept, func(k *JourneyState, d schemas.AppointmentKeptData, at int64) {
-			k.add(at, schemas.AppointmentKept, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateKept, Appointment: d.Appointment})
+			k.add(at, schemas.AppointmentKept, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateKept,
+				Appointment: d.Appointment})
 		}),
 		flow.On(schemas.AppointmentNotKept, func(k *JourneyState, d schemas.AppointmentNotKeptData, at int64) {
-			k.add(at, schemas.AppointmentNotKept, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateNotKept, Appointment: d.Appointment, BookBy: d.BookBy})
+			k.add(at, schemas.AppointmentNotKept, false, d.Appointment,
+				told{Offer: d.Offer, State: schemas.StateNotKept, Appointment: d.Appointment, BookBy: d.BookBy})
 		}),
 		flow.On(schemas.AppointmentCancelled, func(k *JourneyState, d schemas.AppointmentCancelledData, at int64) {
-			k.add(at, schemas.AppointmentCancelled, false, d.Appointment, told{Offer: d.Offer, State: schemas.StateCancelled, Appointment: d.Appointment})
+			k.add(at, schemas.AppointmentCancelled, false, d.Appointment,
+				told{Offer: d.Offer, State: schemas.StateCancelled, Appointment: d.Appointment})
 		}),
 		flow.On(schemas.FollowupCompleted, func(k *JourneyState, d schemas.FollowupCompletedData, at int64) {
 			k.add(at, schemas.FollowupCompleted, false, "", told{Offer: d.Offer, State: schemas.StateCompleted})

@@ -14,9 +14,9 @@ import (
 	"footbridge/schemas"
 )
 
-// A cursor is where a reader of a partner's log has come: the incarnation of the log and a position. It says "up to here I have
-// everything". One of an earlier incarnation (the log was restored from a backup since), ahead of the log, or before what is
-// kept, is told so and where to begin again: an empty page would look like "nothing new".
+// A cursor is where a reader of a partner's log has come: the incarnation of the log and a position. It says "up to
+// here I have everything". One of an earlier incarnation (the log was restored from a backup since), ahead of the log,
+// or before what is kept, is told so and where to begin again: an empty page would look like "nothing new".
 type cursor struct{ Incarnation, Position int64 }
 
 func (c cursor) String() string { return fmt.Sprintf("%d-%d", c.Incarnation, c.Position) }
@@ -31,16 +31,19 @@ func parseCursor(text string) (c cursor, begins bool, err error) {
 		c.Position, err = strconv.ParseInt(position, 10, 64)
 	}
 	if err != nil || !found || c.Incarnation < 0 || c.Position < 0 {
-		return c, false, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this feed. Take it from next of the page before, or leave it out to begin with the first event that is kept.")
+		return c, false, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this feed. Take it from "+
+			"next of the page before, or leave it out to begin with the first event that is kept.")
 	}
 	return c, false, nil
 }
 
-// place is the position to go on after, as a log stands; a cursor that does not fit it is a problem (410) that says where to begin.
+// place is the position to go on after, as a log stands; a cursor that does not fit it is a problem (410) that says
+// where to begin.
 func (l logState) place(c cursor, begins bool) (after int64, err error) {
 	first := max(l.First-1, 0)
 	gone := func(why string) error {
-		return httpx.NewProblem(http.StatusGone, "%s Begin again after the cursor %s.", why, cursor{l.Incarnation, first}).With("begin", cursor{l.Incarnation, first}.String())
+		return httpx.NewProblem(http.StatusGone, "%s Begin again after the cursor %s.", why,
+			cursor{l.Incarnation, first}).With("begin", cursor{l.Incarnation, first}.String())
 	}
 	switch {
 	case begins:
@@ -55,8 +58,8 @@ func (l logState) place(c cursor, begins bool) (after int64, err error) {
 	return c.Position, nil
 }
 
-// page is what a reader of the log gets at a time. Next is the cursor after the last of its items: what it names has been taken,
-// once it is asked with. More says that there is more already.
+// page is what a reader of the log gets at a time. Next is the cursor after the last of its items: what it names has
+// been taken, once it is asked with. More says that there is more already.
 type page struct {
 	Items []item
 	Next  string
@@ -85,9 +88,10 @@ func (p page) write(w http.ResponseWriter) error {
 	return err
 }
 
-// read gives the asking partner what comes after a cursor; where takes is set, it has said by it that everything up to there has
-// come to it.
-func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, takes bool, limit int) (p page, err error) {
+// read gives the asking partner what comes after a cursor; where takes is set, it has said by it that everything up to
+// there has come to it.
+func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, takes bool, limit int) (p page,
+	err error) {
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		var state logState
 		p = page{Items: []item{}}
@@ -132,7 +136,8 @@ const (
 	mostWait  = 20 * time.Second
 )
 
-// feed gives the next page of the asking partner's log. With wait=SECONDS an empty one is waited with, until something comes.
+// feed gives the next page of the asking partner's log. With wait=SECONDS an empty one is waited with, until something
+// comes.
 func (a api) feed(w http.ResponseWriter, r *http.Request) error {
 	who, err := partnerAsking(r)
 	if err != nil {
@@ -186,7 +191,8 @@ func waitOf(text string) (time.Duration, error) {
 	}
 	seconds, err := strconv.Atoi(text)
 	if err != nil || seconds < 0 {
-		return 0, httpx.NewProblem(http.StatusBadRequest, "Say for how many seconds an empty answer may be waited with (wait): a whole number up to %d.", int(mostWait.Seconds()))
+		return 0, httpx.NewProblem(http.StatusBadRequest, "Say for how many seconds an empty answer may be waited "+
+			"with (wait): a whole number up to %d.", int(mostWait.Seconds()))
 	}
 	return min(time.Duration(seconds)*time.Second, mostWait), nil
 }

@@ -9,13 +9,15 @@ import (
 	"footbridge/libs/principal"
 )
 
-// logState is how far a partner's log goes: its incarnation, its last position, and the first that is kept (0: nothing is).
+// logState is how far a partner's log goes: its incarnation, its last position, and the first that is kept (0: nothing
+// is).
 type logState struct{ Incarnation, Last, First int64 }
 
 // readLog queues how far the asking partner's log goes.
 func readLog(q flow.Queuer, who principal.Principal, into *logState) {
 	q.Queue(`select (select number from incarnation), coalesce((select last from partner where id::text = $1), 0),
-			coalesce((select position from partner_event where partner::text = $1 and partner = $1::text::uuid order by position limit 1), 0)`, who.Organisation).
+			coalesce((select position from partner_event where partner::text = $1 and partner = $1::text::uuid
+			order by position limit 1), 0)`, who.Organisation).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&into.Incarnation, &into.Last, &into.First) })
 }
 
@@ -27,14 +29,17 @@ type logged struct {
 	Body     []byte
 }
 
-// giveOut queues the next events of the asking partner's log after a position, in order, and notes that they are given out: from
-// then on each keeps its bytes.
+// giveOut queues the next events of the asking partner's log after a position, in order, and notes that they are given
+// out: from then on each keeps its bytes.
 func giveOut(q flow.Queuer, who principal.Principal, after int64, limit int, now time.Time, each func(logged)) {
 	q.Queue(`with next as materialized (
-			select id from partner_event where partner = $1::text::uuid and position > $2 order by position limit $3 for no key update
+			select id from partner_event where partner = $1::text::uuid and position > $2 order by position
+			limit $3 for no key update
 		)
-		update partner_event e set given_at = $4 from next where e.id = next.id and e.given_at is null`, who.Organisation, after, limit, now)
-	q.Queue(`select position, id::text, type, body from partner_event where partner = $1::text::uuid and position > $2 and given_at is not null
+		update partner_event e set given_at = $4 from next where e.id = next.id and e.given_at is null`,
+		who.Organisation, after, limit, now)
+	q.Queue(`select position, id::text, type, body from partner_event where partner = $1::text::uuid and position > $2
+		and given_at is not null
 		order by position limit $3`, who.Organisation, after, limit).
 		Query(func(rows pgx.Rows) error {
 			var l logged
@@ -46,9 +51,12 @@ func giveOut(q flow.Queuer, who principal.Principal, after int64, limit int, now
 		})
 }
 
-// takenUpTo queues the offers that the asking partner has taken by having come to a position, and that had not come to it yet.
+// takenUpTo queues the offers that the asking partner has taken by having come to a position, and that had not come to
+// it yet.
 func takenUpTo(q flow.Queuer, who principal.Principal, position int64, each func(offer, journey string)) {
-	q.Queue(`select distinct o.id::text, o.journey::text from offer o join partner_event e on e.offer = o.id and e.partner = o.partner
-		where o.partner = $1::text::uuid and o.tell_by is not null and e.position <= $2 and e.asks and e.given_at is not null`, who.Organisation, position).
+	q.Queue(`select distinct o.id::text, o.journey::text from offer o join partner_event e on e.offer = o.id
+		and e.partner = o.partner
+		where o.partner = $1::text::uuid and o.tell_by is not null and e.position <= $2 and e.asks
+		and e.given_at is not null`, who.Organisation, position).
 		Query(func(rows pgx.Rows) error { return rowsOf(rows, each) })
 }

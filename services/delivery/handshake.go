@@ -9,8 +9,9 @@ import (
 	"footbridge/libs/flow"
 )
 
-// handshakes asks new endpoints whether they want to get events, as the HTTP webhook specification of CloudEvents has it: an OPTIONS
-// request with WebHook-Request-Origin, which the endpoint answers with WebHook-Allowed-Origin. Nothing is sent before that.
+// handshakes asks new endpoints whether they want to get events, as the HTTP webhook specification of CloudEvents has
+// it: an OPTIONS request with WebHook-Request-Origin, which the endpoint answers with WebHook-Allowed-Origin. Nothing
+// is sent before that.
 func (s *Service) handshakes(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
 	out := s.sending.Load()
 	if out == nil {

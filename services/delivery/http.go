@@ -22,7 +22,8 @@ type api struct {
 	pool *pgxpool.Pool
 }
 
-// Routes adds the service's paths to mux. The mux must have put a principal into the context (principal.Require); Attach comes first.
+// Routes adds the service's paths to mux. The mux must have put a principal into the context (principal.Require);
+// Attach comes first.
 func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 	a := api{Service: s, pool: pool}
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
@@ -47,10 +48,12 @@ func isUUID(text string) bool { return uuidForm.MatchString(text) }
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func noSubscription() error {
-	return httpx.NewProblem(http.StatusNotFound, "There is no such subscription of yours. GET /api/subscriptions lists them.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no such subscription of yours. GET /api/subscriptions "+
+		"lists them.")
 }
 
-func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency, err error) {
+func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency,
+	err error) {
 	text := []byte{}
 	if r.ContentLength != 0 {
 		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {

@@ -26,7 +26,8 @@ type Offer struct {
 	AnswerBy time.Time `json:"answerBy,omitzero"`
 	RaisedAt int64     `json:"raised,omitempty"`
 
-	// Cleared, Paused and Over are the sequences of the last that said so; Over, that nothing is asked of the partner any more.
+	// Cleared, Paused and Over are the sequences of the last that said so; Over, that nothing is asked of the partner
+	// any more.
 	Cleared int64 `json:"cleared,omitempty"`
 	Paused  int64 `json:"paused,omitempty"`
 	Over    int64 `json:"over,omitempty"`
@@ -34,7 +35,8 @@ type Offer struct {
 	// Lines are what else was said of it, by type and what it is about, newest alone.
 	Lines map[string]Line `json:"lines,omitempty"`
 
-	// Shown is what the partner was told last of whether the offer stands: nothing, StateWaits, StatePaused or StateOver.
+	// Shown is what the partner was told last of whether the offer stands: nothing, StateWaits, StatePaused or
+	// StateOver.
 	Shown string `json:"shown,omitempty"`
 	// Made are how it has come to the partner; Failed, that a human was asked to tell them another way.
 	Made   []string `json:"made,omitempty"`
@@ -87,8 +89,8 @@ func (k *JourneyState) add(at int64, typ schemas.Type, asks bool, about string, 
 	}
 }
 
-// stopped says whether nothing may be told to a partner that asks for something: by what the person or a human said, whoever
-// else acts on it.
+// stopped says whether nothing may be told to a partner that asks for something: by what the person or a human said,
+// whoever else acts on it.
 func (k *JourneyState) stopped(partner string) bool {
 	said := k.Consent.To(partner)
 	return k.Contact.At > 0 && !k.Contact.Yes || k.Transition.Held || k.Transition.Closed || k.Bars(partner) ||
@@ -98,8 +100,8 @@ func (k *JourneyState) stopped(partner string) bool {
 // open says whether the partner may be asked for its answer, as things stand.
 func (o *Offer) open() bool { return o.Cleared > max(o.Paused, o.Over) }
 
-// tell brings what partners know of a journey's offers in line with what is known here, and returns what they are to be told, in
-// the order in which it was said, and the offers of which nothing may be given out that asks for something.
+// tell brings what partners know of a journey's offers in line with what is known here, and returns what they are to
+// be told, in the order in which it was said, and the offers of which nothing may be given out that asks for something.
 func (k *JourneyState) tell() (told []Telling, withhold []string) {
 	for _, id := range slices.Sorted(maps.Keys(k.Offers)) {
 		o := k.Offers[id]
@@ -156,7 +158,8 @@ func (o *Offer) told(id string, stopped bool) (all []Telling) {
 		}
 		o.Shown = stands
 	}
-	untold := slices.SortedFunc(maps.Keys(o.Lines), func(a, b string) int { return cmp.Compare(o.Lines[a].At, o.Lines[b].At) })
+	untold := slices.SortedFunc(maps.Keys(o.Lines),
+		func(a, b string) int { return cmp.Compare(o.Lines[a].At, o.Lines[b].At) })
 	for _, key := range untold {
 		line := o.Lines[key]
 		if line.Tell == nil || line.Asks && stopped {

@@ -53,19 +53,22 @@ func newSite(t *testing.T, cfg Config) *site {
 	if s.Service, err = New(cfg); err != nil {
 		t.Fatal(err)
 	}
-	s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn, Stream: stream, Clock: s.clock, ByDay: ByDay()})
+	s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn,
+		Stream: stream, Clock: s.clock, ByDay: ByDay()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for table := range flowTables() {
-		if err := pg.EnsureDayPartitions(t.Context(), s.pool, table, pg.ByUUIDv7, time.Now().AddDate(0, 0, -1), time.Now().AddDate(0, 0, 10)); err != nil {
+		if err := pg.EnsureDayPartitions(t.Context(), s.pool, table, pg.ByUUIDv7, time.Now().AddDate(0, 0, -1),
+			time.Now().AddDate(0, 0, 10)); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.Attach(s.flow)
 	mux := httpx.NewMux(httpx.Options{})
 	mux.Use(principal.Require(func(r *http.Request) (principal.Principal, error) {
-		return principal.Principal{Organisation: r.Header.Get(asHeader), Role: string(schemas.Partner), Subject: "their system"}, nil
+		return principal.Principal{Organisation: r.Header.Get(asHeader), Role: string(schemas.Partner),
+			Subject: "their system"}, nil
 	}))
 	if err := s.Routes(mux, s.pool); err != nil {
 		t.Fatal(err)
@@ -136,7 +139,8 @@ func (s *site) hears(journey string, typ schemas.Type, data any) {
 		s.t.Fatal(err)
 	}
 	now := s.clock.Now()
-	events := []flow.Event{{ID: clock.NewID(now), Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(s.seq), Time: now, Correlation: journey, Data: text}}
+	events := []flow.Event{{ID: clock.NewID(now), Type: string(typ), Subject: journey,
+		Sequence: flow.FormatSequence(s.seq), Time: now, Correlation: journey, Data: text}}
 	if err := s.flow.Do(s.t.Context(), func(tx *flow.Tx) error {
 		apply := s.Handle(tx, events)
 		if err := tx.Flush(); err != nil {
@@ -152,7 +156,8 @@ func (s *site) hears(journey string, typ schemas.Type, data any) {
 func (s *site) offers(partner string) (journey, offer string) {
 	s.t.Helper()
 	journey, offer = clock.NewID(s.clock.Now()), clock.NewID(s.clock.Now())
-	s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Person: clock.NewRandomID(), Partner: partner, FirstDay: "2026-11-09", LastDay: "2026-11-16"})
+	s.hears(journey, schemas.OfferRaised, schemas.OfferRaisedData{Offer: offer, Person: clock.NewRandomID(),
+		Partner: partner, FirstDay: "2026-11-09", LastDay: "2026-11-16"})
 	s.hears(journey, schemas.OfferCleared, schemas.OfferClearedData{Offer: offer, Partner: partner})
 	return journey, offer
 }
@@ -161,7 +166,8 @@ func (s *site) offers(partner string) (journey, offer string) {
 func (s *site) said(journey string, typ schemas.Type) int {
 	s.t.Helper()
 	var n int
-	if err := s.pool.QueryRow(s.t.Context(), `select count(*) from outbox where subject = $1`, strings.TrimSuffix(typ.SubjectFilter(), "*")+journey).Scan(&n); err != nil {
+	if err := s.pool.QueryRow(s.t.Context(), `select count(*) from outbox where subject = $1`,
+		strings.TrimSuffix(typ.SubjectFilter(), "*")+journey).Scan(&n); err != nil {
 		s.t.Fatal(err)
 	}
 	return n
@@ -327,7 +333,8 @@ func (e *endpoint) all() []received {
 func (s *site) subscribes(partner, url, more string) subscriptionShown {
 	s.t.Helper()
 	var shown subscriptionShown
-	if status := s.ask(partner, "POST", "/api/subscriptions", fmt.Sprintf(`{"url":%q%s}`, url, more), &shown); status != http.StatusCreated {
+	if status := s.ask(partner, "POST", "/api/subscriptions", fmt.Sprintf(`{"url":%q%s}`, url, more),
+		&shown); status != http.StatusCreated {
 		s.t.Fatalf("subscribing answered %d", status)
 	}
 	return shown
@@ -345,8 +352,10 @@ func (s *site) state(partner, id string) string {
 func (s *site) leaps() {
 	s.t.Helper()
 	var next *time.Time
-	if err := s.pool.QueryRow(s.t.Context(), `select greatest(min(o.due_at), max(e.next_at)) from outgoing o join subscription e on e.id = o.subscription
-		where o.state = 'waiting' having count(*) filter (where o.leased is not null) = 0`).Scan(&next); err == nil && next != nil && next.After(s.clock.Now()) {
+	if err := s.pool.QueryRow(s.t.Context(), `select greatest(min(o.due_at), max(e.next_at)) from outgoing o
+		join subscription e on e.id = o.subscription
+		where o.state = 'waiting' having count(*) filter (where o.leased is not null) = 0`).Scan(&next); err == nil &&
+		next != nil && next.After(s.clock.Now()) {
 		s.clock.Set(time.Until(*next) + time.Second)
 	}
 }

@@ -48,7 +48,8 @@ func (e entry) body(at time.Time) (before, after string, err error) {
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(envelope{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Offer, at, schemas.PartnerSchema, "/api/offers/" + e.Offer, hole,
+	if err := encoder.Encode(envelope{"1.0", e.ID, schemas.PartnerSource, e.Type, e.Offer, at, schemas.PartnerSchema,
+		"/api/offers/" + e.Offer, hole,
 		"application/json", e.Data}); err != nil {
 		return "", "", err
 	}
@@ -60,8 +61,8 @@ func (e entry) body(at time.Time) (before, after string, err error) {
 	return string(first), string(rest), nil
 }
 
-// appendEvents queues events at the end of their partners' logs. Partners are locked in the order of their ids; a position
-// is given out under its partner's row, so that positions have no gap and are in the order of commits.
+// appendEvents queues events at the end of their partners' logs. Partners are locked in the order of their ids; a
+// position is given out under its partner's row, so that positions have no gap and are in the order of commits.
 func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 	if len(entries) == 0 {
 		return nil
@@ -76,14 +77,17 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		if err != nil {
 			return err
 		}
-		c.partners, c.ids, c.journeys, c.offers = append(c.partners, e.Partner), append(c.ids, e.ID), append(c.journeys, e.Journey), append(c.offers, e.Offer)
+		c.partners, c.ids, c.journeys, c.offers = append(c.partners, e.Partner), append(c.ids, e.ID),
+			append(c.journeys, e.Journey), append(c.offers, e.Offer)
 		c.types, c.before, c.after = append(c.types, string(e.Type)), append(c.before, before), append(c.after, after)
 		c.asks, c.places = append(c.asks, e.Asks), append(c.places, i)
 	}
 	q.Queue(`with n as materialized (
 			select partner, id, journey, offer, type, before, after, asks,
-				row_number() over (partition by partner order by place) as nth, count(*) over (partition by partner) as many
-			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[], $8::boolean[], $9::integer[])
+				row_number() over (partition by partner order by place) as nth, count(*) over (partition by partner) as
+				many
+			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
+			$8::boolean[], $9::integer[])
 				as t(partner, id, journey, offer, type, before, after, asks, place)
 		), locked as (
 			insert into partner as p (id, last) select partner, count(*) from n group by partner order by partner
@@ -105,12 +109,14 @@ func withholdEvents(q flow.Queuer, offers []string) {
 		return
 	}
 	q.Queue(`with taken as materialized (
-			select id from partner_event where offer = any($1::uuid[]) and given_at is null and asks order by partner, position for no key update
+			select id from partner_event where offer = any($1::uuid[]) and given_at is null and asks
+			order by partner, position for no key update
 		)
 		update partner_event e set type = $2, asks = false, withheld = true,
 			body = convert_to((convert_from(body, 'UTF8')::jsonb || jsonb_build_object('type', $2::text,
 				'data', jsonb_build_object('offer', offer::text, 'state', $3::text)))::text, 'UTF8')
-		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.OfferWithheld), schemas.StateOver)
+		from taken t where e.id = t.id and e.given_at is null`, offers, string(schemas.OfferWithheld),
+		schemas.StateOver)
 }
 
 // offerRow says by when an offer has to have come to its partner; nil where it has, or nothing is asked any more.
@@ -133,16 +139,19 @@ func saveOffers(q flow.Queuer, offers []offerRow) {
 		told, by = append(told, o.ToldAt), append(by, o.TellBy)
 	}
 	q.Queue(`insert into offer as o (id, journey, partner, told_at, tell_by)
-		select id, journey, partner, told_at, tell_by from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::timestamptz[], $5::timestamptz[])
+		select id, journey, partner, told_at, tell_by from unnest($1::uuid[], $2::uuid[], $3::uuid[],
+		$4::timestamptz[], $5::timestamptz[])
 			as n(id, journey, partner, told_at, tell_by) order by id
-		on conflict (id) do update set tell_by = case when excluded.tell_by is null then null else coalesce(o.tell_by, excluded.tell_by) end`,
+		on conflict (id) do update set tell_by = case when excluded.tell_by is null then null
+		else coalesce(o.tell_by, excluded.tell_by) end`,
 		ids, journeys, partners, told, by)
 }
 
-// untoldOffers queues the finding of offers that have not come to their partners in time, the longest ago first; aside are
-// journeys that are left out.
+// untoldOffers queues the finding of offers that have not come to their partners in time, the longest ago first; aside
+// are journeys that are left out.
 func untoldOffers(q flow.Queuer, now time.Time, limit int, aside []string, each func(offer, journey string)) {
-	q.Queue(`select id::text, journey::text from offer where tell_by <= $1 and not journey::text = any($3) order by tell_by, id limit $2`, now, limit, aside).
+	q.Queue(`select id::text, journey::text from offer where tell_by <= $1 and not journey::text = any($3)
+		order by tell_by, id limit $2`, now, limit, aside).
 		Query(func(rows pgx.Rows) error { return rowsOf(rows, each) })
 }
 

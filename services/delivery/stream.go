@@ -41,7 +41,8 @@ const (
 	streamLives = 5 * time.Minute
 )
 
-// stream gives the asking partner's log as server-sent events, from Last-Event-ID (or after) on: ids are the feed's cursors.
+// stream gives the asking partner's log as server-sent events, from Last-Event-ID (or after) on: ids are the feed's
+// cursors.
 func (a api) stream(w http.ResponseWriter, r *http.Request) error {
 	who, err := partnerAsking(r)
 	if err != nil {
@@ -55,7 +56,8 @@ func (a api) stream(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	p, err := a.read(r, who, c, begins, true, usualPage) // what is wrong with the cursor is said before the stream begins
+	// what is wrong with the cursor is said before the stream begins
+	p, err := a.read(r, who, c, begins, true, usualPage)
 	if err != nil {
 		return err
 	}
@@ -76,7 +78,8 @@ func (a api) stream(w http.ResponseWriter, r *http.Request) error {
 	for {
 		news := a.news.next()
 		for _, item := range p.Items {
-			if _, err := fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", item.Cursor, item.Type, item.Event); err != nil {
+			if _, err := fmt.Fprintf(w, "id: %s\nevent: %s\ndata: %s\n\n", item.Cursor, item.Type,
+				item.Event); err != nil {
 				return nil
 			}
 		}

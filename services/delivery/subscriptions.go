@@ -45,7 +45,8 @@ type subscriptionShown struct {
 	Types   []string `json:"types"`
 	State   string   `json:"state"`
 	Because string   `json:"because,omitempty"`
-	// Taken is the position up to which the log has been taken; Failures how often in a row something did not come through.
+	// Taken is the position up to which the log has been taken; Failures how often in a row something did not come
+	// through.
 	Taken       int64      `json:"taken"`
 	Failures    int        `json:"failures"`
 	FailingAt   *time.Time `json:"failingAt,omitempty"`
@@ -58,7 +59,8 @@ type subscriptionShown struct {
 }
 
 func (s subscription) shown() subscriptionShown {
-	shown := subscriptionShown{ID: s.ID, URL: s.URL, Types: s.Types, State: s.State, Because: s.Because, Taken: s.Taken, Failures: s.Failures,
+	shown := subscriptionShown{ID: s.ID, URL: s.URL, Types: s.Types, State: s.State, Because: s.Because, Taken: s.Taken,
+		Failures:  s.Failures,
 		FailingAt: s.FailingAt, CreatedAt: s.CreatedAt, FormerUntil: s.FormerUntil}
 	if s.Failures > 0 {
 		shown.NextAt = &s.NextAt
@@ -86,14 +88,17 @@ type subscriptionAsked struct {
 func (a api) fault(asked subscriptionAsked) string {
 	at, err := url.Parse(asked.URL)
 	switch {
-	case err != nil || len(asked.URL) > 500 || at.Host == "" || at.User != nil || at.Fragment != "" || at.Scheme != "https" && !(a.plain && at.Scheme == "http"):
-		return "Name where events go (url): an https address of yours, up to 500 characters, without a password or a fragment."
+	case err != nil || len(asked.URL) > 500 || at.Host == "" || at.User != nil || at.Fragment != "" ||
+		at.Scheme != "https" && !(a.plain && at.Scheme == "http"):
+		return "Name where events go (url): an https address of yours, up to 500 characters, without a password or a " +
+			"fragment."
 	case len(asked.Types) > 50:
 		return "Name up to 50 types, or none for all."
 	}
 	for _, t := range asked.Types {
 		if !slices.Contains(schemas.PartnerTypes(), schemas.Type(t)) {
-			return "One of the types is not one that you can be told of. GET /asyncapi.json and docs/events.md list them."
+			return "One of the types is not one that you can be told of. GET /asyncapi.json and docs/events.md list " +
+				"them."
 		}
 	}
 	return ""
@@ -125,7 +130,8 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 			return 0, nil, err
 		}
 		if count >= mostSubscriptions {
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "You have %d subscriptions, as many as anybody may. End one first.", count)
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "You have %d subscriptions, as many as anybody may. "+
+				"End one first.", count)
 		}
 		taken := state.Last
 		if !begins {
@@ -133,7 +139,8 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 				return 0, nil, err
 			}
 		}
-		s := subscription{ID: clock.NewID(tx.Now), Partner: who.Organisation, URL: asked.URL, Types: append([]string{}, asked.Types...), State: pending, Secret: newSecret(),
+		s := subscription{ID: clock.NewID(tx.Now), Partner: who.Organisation, URL: asked.URL,
+			Types: append([]string{}, asked.Types...), State: pending, Secret: newSecret(),
 			Taken: taken, CreatedAt: tx.Now}
 		addSubscription(tx, who, s)
 		tx.AfterCommit(func() { a.wake("handshakes") })
@@ -187,7 +194,8 @@ func (a api) showSubscription(w http.ResponseWriter, r *http.Request) error {
 }
 
 // onSubscription handles a change of one endpoint of the asking partner.
-func onSubscription[B any](a api, change func(tx *flow.Tx, who principal.Principal, s *subscription, body B) (subscriptionShown, error)) httpx.Handler {
+func onSubscription[B any](a api, change func(tx *flow.Tx, who principal.Principal, s *subscription,
+	body B) (subscriptionShown, error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, err := partnerAsking(r)
 		if err != nil {
@@ -250,11 +258,14 @@ type stateAsked struct {
 	On *bool `json:"on"`
 }
 
-// setState pauses an endpoint, or has it go on: it is asked again whether it wants events, and then gets all that was kept.
-func (a api) setState(tx *flow.Tx, who principal.Principal, s *subscription, asked stateAsked) (subscriptionShown, error) {
+// setState pauses an endpoint, or has it go on: it is asked again whether it wants events, and then gets all that was
+// kept.
+func (a api) setState(tx *flow.Tx, who principal.Principal, s *subscription, asked stateAsked) (subscriptionShown,
+	error) {
 	switch {
 	case asked.On == nil:
-		return subscriptionShown{}, httpx.NewProblem(http.StatusUnprocessableEntity, "Say whether the subscription is on: true, or false to pause it. What comes meanwhile is kept.")
+		return subscriptionShown{}, httpx.NewProblem(http.StatusUnprocessableEntity,
+			"Say whether the subscription is on: true, or false to pause it. What comes meanwhile is kept.")
 	case !*asked.On:
 		s.State, s.Because = paused, ""
 	case s.State == paused || s.State == off:
@@ -265,8 +276,8 @@ func (a api) setState(tx *flow.Tx, who principal.Principal, s *subscription, ask
 	return s.shown(), nil
 }
 
-// againAsked names what an endpoint gets again: one event, or what came after a cursor or since a time, all of it or what did not come
-// through.
+// againAsked names what an endpoint gets again: one event, or what came after a cursor or since a time, all of it or
+// what did not come through.
 type againAsked struct {
 	Event string     `json:"event"`
 	After string     `json:"after"`
@@ -280,7 +291,8 @@ func (a api) again(tx *flow.Tx, who principal.Principal, s *subscription, asked 
 	switch {
 	case asked.Event != "":
 		if !isUUID(asked.Event) {
-			return subscriptionShown{}, httpx.NewProblem(http.StatusUnprocessableEntity, "The event is not an id of one. Take it from the attempts, or from the event.")
+			return subscriptionShown{}, httpx.NewProblem(http.StatusUnprocessableEntity,
+				"The event is not an id of one. Take it from the attempts, or from the event.")
 		}
 		againOne(tx, who, s.ID, asked.Event, tx.Now, &count)
 	case asked.Since != nil:
@@ -322,8 +334,10 @@ func (a api) test(tx *flow.Tx, _ principal.Principal, s *subscription, _ nothing
 	var text bytes.Buffer
 	encoder := json.NewEncoder(&text)
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(map[string]any{"specversion": "1.0", "id": id, "source": schemas.PartnerSource, "type": testType, "time": tx.Now,
-		"datacontenttype": "application/json", "data": map[string]string{"says": "This is a test, about nobody."}}); err != nil {
+	if err := encoder.Encode(map[string]any{"specversion": "1.0", "id": id, "source": schemas.PartnerSource,
+		"type": testType, "time": tx.Now,
+		"datacontenttype": "application/json",
+		"data":            map[string]string{"says": "This is a test, about nobody."}}); err != nil {
 		return subscriptionShown{}, err
 	}
 	addTest(tx, *s, id, bytes.TrimSpace(text.Bytes()), tx.Now)
@@ -360,5 +374,6 @@ func (a api) attempts(w http.ResponseWriter, r *http.Request) error {
 	if !found {
 		return noSubscription()
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit, func(one attemptRow) []string { return []string{one.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(all, page.Limit, func(one attemptRow) []string { return []string{one.ID} }))
 }

@@ -23,11 +23,12 @@ import (
 	"footbridge/schemas"
 )
 
-// Webhooks: a structured CloudEvent as the body, the headers of Standard Webhooks, signed anew with each attempt under the same id.
-// An attempt is a committed row before it leaves; what came of it is recorded in batches. Endpoints that failed or were slow last
-// time share slots of their own, so that nobody else waits for them.
+// Webhooks: a structured CloudEvent as the body, the headers of Standard Webhooks, signed anew with each attempt under
+// the same id. An attempt is a committed row before it leaves; what came of it is recorded in batches. Endpoints that
+// failed or were slow last time share slots of their own, so that nobody else waits for them.
 
-// The shares of one process: how many requests are under way at once, and to how many events at a time one endpoint may have them.
+// The shares of one process: how many requests are under way at once, and to how many events at a time one endpoint
+// may have them.
 const (
 	soundSlots, soundWidth = 96, 12
 	shakySlots, shakyWidth = 32, 1
@@ -35,14 +36,16 @@ const (
 	slowFrom               = 2 * time.Second
 	mostWaiting            = 2000 // events of one endpoint that are taken out of the log ahead of being sent
 	giveUpAfter            = 72 * time.Hour
-	silentFor              = 48 * time.Hour // an endpoint that gave up an event and from which nothing came through for so long is off
-	mostRest               = time.Minute
-	mostRetryAfter         = 24 * time.Hour
-	readOfAnswer           = 4 << 10
+	// an endpoint that gave up an event and from which nothing came through for so long is off
+	silentFor      = 48 * time.Hour
+	mostRest       = time.Minute
+	mostRetryAfter = 24 * time.Hour
+	readOfAnswer   = 4 << 10
 )
 
 // ladder is after which time an event is tried again, by how often it has been tried; the last for all that follow.
-var ladder = []time.Duration{0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 12 * time.Hour}
+var ladder = []time.Duration{0, 5 * time.Second, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour, 5 * time.Hour,
+	10 * time.Hour, 12 * time.Hour}
 
 // Outcomes of an attempt, as the partner reads them.
 const (
@@ -79,7 +82,8 @@ func outcomeOf(status int, err error) string {
 }
 
 // resultOf decides what follows from an attempt: jitter is between 0 and 1.
-func resultOf(p parcel, status int, outcome string, after time.Duration, took time.Duration, now time.Time, jitter float64) result {
+func resultOf(p parcel, status int, outcome string, after time.Duration, took time.Duration, now time.Time,
+	jitter float64) result {
 	r := result{parcel: p, Status: status, Outcome: outcome, Slow: took >= slowFrom, State: stateWaiting}
 	switch outcome {
 	case cameThrough:
@@ -217,7 +221,8 @@ func (o *sender) fly(p parcel) {
 		began := time.Now()
 		status, after, err := o.post(p, began)
 		flying.Add(-1)
-		o.done <- result{parcel: p, Status: status, Outcome: outcomeOf(status, err), after: after, took: time.Since(began)}
+		o.done <- result{parcel: p, Status: status, Outcome: outcomeOf(status, err), after: after,
+			took: time.Since(began)}
 	})
 }
 
@@ -229,7 +234,8 @@ func (o *sender) post(p parcel, at time.Time) (status int, after time.Duration, 
 	}
 	for name, value := range map[string]string{
 		"Content-Type": "application/cloudevents+json; charset=utf-8", "User-Agent": userAgent,
-		"Webhook-Id": p.Event, "Webhook-Timestamp": strconv.FormatInt(at.Unix(), 10), "Webhook-Signature": sign(p.Event, at, p.Body, p.Secret, p.Former),
+		"Webhook-Id": p.Event, "Webhook-Timestamp": strconv.FormatInt(at.Unix(), 10),
+		"Webhook-Signature": sign(p.Event, at, p.Body, p.Secret, p.Former),
 	} {
 		request.Header.Set(name, value)
 	}
@@ -244,8 +250,8 @@ func (o *sender) post(p parcel, at time.Time) (status int, after time.Duration, 
 
 const userAgent = "Footbridge"
 
-// Run sends what is claimed until ctx ends, and records what came of it. What is under way then has a moment to end; what has not
-// is sent again by whoever comes next.
+// Run sends what is claimed until ctx ends, and records what came of it. What is under way then has a moment to end;
+// what has not is sent again by whoever comes next.
 func (s *Service) Run(ctx context.Context) error {
 	life, end := context.WithCancel(context.WithoutCancel(ctx))
 	defer end()

@@ -19,8 +19,8 @@ import (
 	"footbridge/schemas"
 )
 
-// TestPublishedLibrariesVerifyEachWebhook: the Go libraries of Standard Webhooks and of Svix, by the new secret and, while a partner
-// changes over, by the former one; the body is a CloudEvent by the SDK.
+// TestPublishedLibrariesVerifyEachWebhook: the Go libraries of Standard Webhooks and of Svix, by the new secret and,
+// while a partner changes over, by the former one; the body is a CloudEvent by the SDK.
 func TestPublishedLibrariesVerifyEachWebhook(t *testing.T) {
 	t.Parallel()
 	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
@@ -30,7 +30,8 @@ func TestPublishedLibrariesVerifyEachWebhook(t *testing.T) {
 	s.offers(partner)
 	testkit.Eventually(t, "the first comes", func() bool { return len(e.taken()) == 1 })
 	var changed subscriptionShown
-	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/secret", "", &changed); status != http.StatusOK || changed.Secret == made.Secret {
+	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/secret", "",
+		&changed); status != http.StatusOK || changed.Secret == made.Secret {
 		t.Fatalf("changing the secret answered %d", status)
 	}
 	s.offers(partner)
@@ -46,7 +47,8 @@ func TestPublishedLibrariesVerifyEachWebhook(t *testing.T) {
 			t.Error("any secret verifies")
 		}
 		var ce cloudevents.Event
-		if err := json.Unmarshal([]byte(r.body), &ce); err != nil || ce.Validate() != nil || ce.ID() != r.id || !strings.HasPrefix(r.header.Get("Content-Type"), "application/cloudevents+json") {
+		if err := json.Unmarshal([]byte(r.body), &ce); err != nil || ce.Validate() != nil || ce.ID() != r.id ||
+			!strings.HasPrefix(r.header.Get("Content-Type"), "application/cloudevents+json") {
 			t.Errorf("a delivery is no CloudEvent: %v %v %s", err, ce.Validate(), r.body)
 		}
 	}
@@ -90,7 +92,8 @@ func TestFeedStreamAndWebhookHoldTheSame(t *testing.T) {
 	byWebhook := e.taken()
 	slices.SortFunc(byWebhook, func(a, b string) int { return strings.Compare(sequence(t, a), sequence(t, b)) })
 	if !reflect.DeepEqual(fed, streamed) || !reflect.DeepEqual(fed, byWebhook) {
-		t.Errorf("fed\n%s\nstreamed\n%s\nby webhook\n%s", strings.Join(fed, "\n"), strings.Join(streamed, "\n"), strings.Join(byWebhook, "\n"))
+		t.Errorf("fed\n%s\nstreamed\n%s\nby webhook\n%s", strings.Join(fed, "\n"), strings.Join(streamed, "\n"),
+			strings.Join(byWebhook, "\n"))
 	}
 	for i, body := range fed {
 		if sequence(t, body) != fmt.Sprintf("%016d", i+1) {
@@ -114,7 +117,8 @@ func sequence(t *testing.T, body string) string {
 	return e.Sequence
 }
 
-// TestAFailingEventBlocksItsJourneyAlone: what is refused keeps later events of its journey waiting, in order, and nobody else's.
+// TestAFailingEventBlocksItsJourneyAlone: what is refused keeps later events of its journey waiting, in order, and
+// nobody else's.
 func TestAFailingEventBlocksItsJourneyAlone(t *testing.T) {
 	t.Parallel()
 	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
@@ -158,8 +162,8 @@ func TestAFailingEventBlocksItsJourneyAlone(t *testing.T) {
 	}
 }
 
-// TestAfterThreeDaysDeadNothingIsLost: what an endpoint did not take in three days is kept; once it is on again it gets all of it,
-// in the order of each journey, and a human had been asked to tell the partner another way.
+// TestAfterThreeDaysDeadNothingIsLost: what an endpoint did not take in three days is kept; once it is on again it
+// gets all of it, in the order of each journey, and a human had been asked to tell the partner another way.
 func TestAfterThreeDaysDeadNothingIsLost(t *testing.T) {
 	t.Parallel()
 	s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
@@ -176,7 +180,10 @@ func TestAfterThreeDaysDeadNothingIsLost(t *testing.T) {
 			s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
 			journeys = append(journeys, journey)
 		}
-		testkit.Eventually(t, "another attempt, or it is off", func() bool { return len(e.all()) > tried || s.state(partner, made.ID) == off })
+		testkit.Eventually(t, "another attempt, or it is off", func() bool {
+			return len(e.all()) > tried ||
+				s.state(partner, made.ID) == off
+		})
 		tried = len(e.all())
 	}
 	testkit.Eventually(t, "it is off", func() bool {
@@ -188,7 +195,8 @@ func TestAfterThreeDaysDeadNothingIsLost(t *testing.T) {
 	}
 	s.offers(partner) // while it is off
 	e.answer(nil)
-	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/state", `{"on":true}`, nil); status != http.StatusOK {
+	if status := s.ask(partner, "POST", "/api/subscriptions/"+made.ID+"/state", `{"on":true}`,
+		nil); status != http.StatusOK {
 		t.Fatalf("turning it on answered %d", status)
 	}
 	testkit.Eventually(t, "all come", func() bool { return len(e.taken()) == 2*len(journeys)+1 })
@@ -272,8 +280,8 @@ func TestNothingIsSentWithoutAYes(t *testing.T) {
 	})
 }
 
-// TestOffersComeToTheirPartners: by webhook, or by asking the feed or the stream on from where an offer was read; said once. What has
-// not come in time is said too.
+// TestOffersComeToTheirPartners: by webhook, or by asking the feed or the stream on from where an offer was read; said
+// once. What has not come in time is said too.
 func TestOffersComeToTheirPartners(t *testing.T) {
 	t.Parallel()
 	s, partner := newSite(t, Config{Allow: loopback()}), clock.NewRandomID()
@@ -311,7 +319,8 @@ func TestOffersComeToTheirPartners(t *testing.T) {
 // TestAPartnerSeesItsOwnAlone: everything that another partner has is tried, and nothing is shown or changed.
 func TestAPartnerSeesItsOwnAlone(t *testing.T) {
 	t.Parallel()
-	s, partner, other, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), clock.NewRandomID(), newEndpoint(t)
+	s, partner, other, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), clock.NewRandomID(),
+		newEndpoint(t)
 	made := s.subscribes(partner, e.URL, "")
 	_, offer := s.offers(partner)
 	fed := s.fed(partner)
@@ -319,8 +328,10 @@ func TestAPartnerSeesItsOwnAlone(t *testing.T) {
 		t.Errorf("another partner reads %v", bodies)
 	}
 	base := "/api/subscriptions/" + made.ID
-	for _, request := range [][3]string{{"GET", base, ""}, {"DELETE", base, ""}, {"GET", base + "/attempts", ""}, {"POST", base + "/secret", ""},
-		{"POST", base + "/state", `{"on":false}`}, {"POST", base + "/again", `{"all":true}`}, {"POST", base + "/test", ""}} {
+	for _, request := range [][3]string{{"GET", base, ""}, {"DELETE", base, ""}, {"GET", base + "/attempts", ""},
+		{"POST", base + "/secret", ""},
+		{"POST", base + "/state", `{"on":false}`}, {"POST", base + "/again", `{"all":true}`},
+		{"POST", base + "/test", ""}} {
 		if status := s.ask(other, request[0], request[1], request[2], nil); status != http.StatusNotFound {
 			t.Errorf("%s %s answers another partner %d", request[0], request[1], status)
 		}
@@ -342,9 +353,11 @@ func TestACursorThatDoesNotFitIsToldSo(t *testing.T) {
 	t.Parallel()
 	s, partner := newSite(t, Config{}), clock.NewRandomID()
 	s.offers(partner)
-	for after, want := range map[string]int{"": 200, "0-0": 200, "0-1": 200, "0-2": 410, "1-1": 410, "x": 400, "0-": 400, "-1-1": 400} {
+	for after, want := range map[string]int{"": 200, "0-0": 200, "0-1": 200, "0-2": 410, "1-1": 410, "x": 400,
+		"0-": 400, "-1-1": 400} {
 		var p struct{ Begin string }
-		if status := s.ask(partner, "GET", "/api/feed?after="+after, "", &p); status != want || want == 410 && p.Begin != "0-0" {
+		if status := s.ask(partner, "GET", "/api/feed?after="+after, "", &p); status != want || want == 410 &&
+			p.Begin != "0-0" {
 			t.Errorf("after=%s answers %d, begin %q", after, status, p.Begin)
 		}
 	}
@@ -378,11 +391,13 @@ func TestEventsAreSentAgain(t *testing.T) {
 	testkit.Eventually(t, "both come, the older one too", func() bool { return len(e.taken()) == 4 })
 	var shown subscriptionShown
 	s.ask(partner, "POST", base+"/test", "", &shown)
-	testkit.Eventually(t, "the test comes", func() bool { return slices.ContainsFunc(e.all(), func(r received) bool { return r.id == shown.Event }) })
+	testkit.Eventually(t, "the test comes",
+		func() bool { return slices.ContainsFunc(e.all(), func(r received) bool { return r.id == shown.Event }) })
 	var attempts struct{ Items []attemptRow }
 	testkit.Eventually(t, "all attempts are listed", func() bool {
 		s.ask(partner, "GET", base+"/attempts", "", &attempts)
-		return len(attempts.Items) == 5 && !slices.ContainsFunc(attempts.Items, func(a attemptRow) bool { return a.Outcome != cameThrough })
+		return len(attempts.Items) == 5 &&
+			!slices.ContainsFunc(attempts.Items, func(a attemptRow) bool { return a.Outcome != cameThrough })
 	})
 }
 
@@ -390,7 +405,8 @@ func TestEventsAreSentAgain(t *testing.T) {
 func TestWhatFollowsFromAnAttempt(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
-	for number, want := range []time.Duration{1: 5 * time.Second, 2: 5 * time.Minute, 3: 30 * time.Minute, 4: 2 * time.Hour, 5: 5 * time.Hour, 6: 10 * time.Hour, 7: 12 * time.Hour, 8: 12 * time.Hour} {
+	for number, want := range []time.Duration{1: 5 * time.Second, 2: 5 * time.Minute, 3: 30 * time.Minute,
+		4: 2 * time.Hour, 5: 5 * time.Hour, 6: 10 * time.Hour, 7: 12 * time.Hour, 8: 12 * time.Hour} {
 		if number == 0 {
 			continue
 		}
@@ -401,16 +417,19 @@ func TestWhatFollowsFromAnAttempt(t *testing.T) {
 			}
 		}
 	}
-	if r := resultOf(parcel{Number: 9, First: at.Add(-65 * time.Hour)}, 500, refusedIt, 0, 0, at, 0); r.State != stateGivenUp {
+	if r := resultOf(parcel{Number: 9, First: at.Add(-65 * time.Hour)}, 500, refusedIt, 0, 0, at,
+		0); r.State != stateGivenUp {
 		t.Errorf("after three days it is %s", r.State)
 	}
-	for header, want := range map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-5": 0, "999999999": mostRetryAfter, "soon": 0,
+	for header, want := range map[string]time.Duration{"": 0, "120": 2 * time.Minute, "-5": 0,
+		"999999999": mostRetryAfter, "soon": 0,
 		at.Add(time.Hour).Format(http.TimeFormat): time.Hour, at.Add(-time.Hour).Format(http.TimeFormat): 0} {
 		if got := retryAfter(header, at); got != want {
 			t.Errorf("Retry-After %q is %v, want %v", header, got, want)
 		}
 	}
-	if r := resultOf(parcel{Number: 1, First: at}, 429, tooMany, time.Hour, 0, at, 0); r.DueAt.Before(at.Add(time.Hour)) || r.Rest.Before(at.Add(time.Hour)) {
+	if r := resultOf(parcel{Number: 1, First: at}, 429, tooMany, time.Hour, 0, at,
+		0); r.DueAt.Before(at.Add(time.Hour)) || r.Rest.Before(at.Add(time.Hour)) {
 		t.Errorf("asked to wait for an hour it comes %v, and its endpoint rests until %v", r.DueAt, r.Rest)
 	}
 }

@@ -27,8 +27,9 @@ type command struct {
 // forAll is a body that may speak of every offer of the partner's.
 type forAll interface{ everyOffer() bool }
 
-// take locks the journey of an offer that somebody may see, and with all those of every other that its partner has taken
-// on. To be changed, the partners are locked too, and their places counted; journeys are locked first, in one order.
+// take locks the journey of an offer that somebody may see, and with all those of every other that its partner has
+// taken on. To be changed, the partners are locked too, and their places counted; journeys are locked first, in one
+// order.
 func (s *Service) take(tx *flow.Tx, who principal.Principal, id string, change, all bool) (*command, error) {
 	journey, partner := "", ""
 	findOffer(tx, who, id, func(found, of string) { journey, partner = found, of })
@@ -143,7 +144,8 @@ func (h *command) decline(said declined, who principal.Principal) (string, error
 }
 
 func (h *command) book(said Booking, _ principal.Principal) (string, error) {
-	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.partner(h.offer.Partner), h.Moment))
+	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.partner(h.offer.Partner),
+		h.Moment))
 }
 
 func (h *command) went(said Went, _ principal.Principal) (string, error) {
@@ -210,7 +212,8 @@ func (h *command) question(said asked, who principal.Principal) (string, error) 
 		q := questionShown{Question: clock.NewID(h.Now), About: said.About, AskedAt: h.Now}
 		h.questions = append(h.questions, q)
 		saveQuestion(h.tx, h.offer.ID, q, h.Now)
-		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestioned, schemas.OfferQuestionedData{Offer: h.offer.ID, Question: q.Question, About: q.About}}})
+		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestioned, schemas.OfferQuestionedData{Offer: h.offer.ID,
+			Question: q.Question, About: q.About}}})
 		return "", nil
 	}
 	i := slices.IndexFunc(h.questions, func(q questionShown) bool { return q.Question == said.Question })
@@ -223,7 +226,8 @@ func (h *command) question(said asked, who principal.Principal) (string, error) 
 	if h.questions[i].Reply == "" {
 		h.questions[i].Reply = said.Reply
 		saveQuestion(h.tx, h.offer.ID, h.questions[i], h.Now)
-		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestionAnswered, schemas.OfferQuestionAnsweredData{Offer: h.offer.ID, Question: said.Question}}})
+		h.follow(h.record, h.offer, []Effect{{schemas.OfferQuestionAnswered,
+			schemas.OfferQuestionAnsweredData{Offer: h.offer.ID, Question: said.Question}}})
 	}
 	return "", nil
 }

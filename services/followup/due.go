@@ -52,7 +52,8 @@ func (s *Service) offersDue(_ context.Context, tx *flow.Tx, limit int) (int, err
 		return 0, err
 	}
 	records := map[string]*record{}
-	store.Lock(tx, records, nil, `where s.journey = any($1::uuid[]) order by s.journey for update of s skip locked`, journeys)
+	store.Lock(tx, records, nil, `where s.journey = any($1::uuid[]) order by s.journey for update of s skip locked`,
+		journeys)
 	loadOffers(tx, journeys, records)
 	now := *s
 	loadPartners(tx, raised, &now.partners)
@@ -94,7 +95,8 @@ func (w *writes) dispatch(r *record) {
 		return w.live(o.Organisation) && c.Given && !wanted.guarded && c.mayBeTold(w.today()) && c.free()
 	}
 	i := slices.IndexFunc(wanted.Fits, ready)
-	if own := slices.IndexFunc(wanted.Fits, func(c Candidate) bool { return c.ID == o.Partner }); i >= 0 && own > i && o.Spread &&
+	if own := slices.IndexFunc(wanted.Fits, func(c Candidate) bool { return c.ID == o.Partner }); i >= 0 && own > i &&
+		o.Spread &&
 		ready(wanted.Fits[own]) && standing(wanted.Fits[i], wanted.Fits[own]) == 0 {
 		i = own // it was prepared for this one, of equals
 	}

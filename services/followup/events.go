@@ -80,18 +80,27 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		k.addConsent(d, schemas.AnswerOf(schemas.Type(e.Type), at))
 	}
 	return flow.Table(
-		flow.OnEvent(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64, e flow.Event) {
+		flow.OnEvent(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64,
+			e flow.Event) {
 			k.addRecorded(at, d, s.leftOn(d.LeftOn, d.LeftAt, e.Time))
 		}),
-		flow.OnEvent(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64, e flow.Event) {
-			k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation, Visit: d.Referral, Facts: d.Facts,
+		flow.OnEvent(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64,
+			e flow.Event) {
+			k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation,
+				Visit: d.Referral, Facts: d.Facts,
 				Flags: d.Flags}, s.leftOn(d.LeftOn, d.RequestedAt, e.Time))
 		}),
 		flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
 			k.addCorrected(at, d, s.leftOn(d.LeftOn, d.LeftAt, time.Time{}))
 		}),
-		flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) { k.Visits.Withdraw(at, d.Visit) }),
-		flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, at int64) { k.addDecided(at, d, s.partners) }),
+		flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData,
+			at int64) {
+			k.Visits.Withdraw(at, d.Visit)
+		}),
+		flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData,
+			at int64) {
+			k.addDecided(at, d, s.partners)
+		}),
 		flow.OnEvent(schemas.ConsentGiven, consent),
 		flow.OnEvent(schemas.ConsentDeclined, consent),
 		flow.OnEvent(schemas.ConsentWithdrawn, consent), // a yes taken back is a no
@@ -110,8 +119,12 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 			k.addFacts(at, &d.Facts, d.Retracted)
 		}),
 		flow.On(schemas.DeliveryMade, func(k *JourneyState, d schemas.DeliveryMadeData, _ int64) { k.addDelivered(d) }),
-		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}), // nobody there knows of it, as before
-		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) { k.Bar(at, d.MustNotKnow) }),
+		// nobody there knows of it, as before
+		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}),
+		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData,
+			at int64) {
+			k.Bar(at, d.MustNotKnow)
+		}),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 			k.Contact.Apply(schemas.Answered{At: at})
 		}),
@@ -158,7 +171,8 @@ func (w *writes) decide(r *record) {
 		w.raise(r, c.Raise)
 	}
 	if c.Exhausted {
-		r.emit(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: windowFor(wanted, r.Past, w.today()).Last.String()})
+		r.emit(schemas.OfferExhausted,
+			schemas.OfferExhaustedData{LastDay: windowFor(wanted, r.Past, w.today()).Last.String()})
 	}
 }
 

@@ -1,5 +1,5 @@
-// Package followup makes of an eligible service an offer: one follow-up session, asked of one third-sector partner, with a
-// window in local calendar days; and sees it through to the session and what comes next.
+// Package followup makes of an eligible service an offer: one follow-up session, asked of one third-sector partner,
+// with a window in local calendar days; and sees it through to the session and what comes next.
 //
 // In: discharge.*, referral.requested, information.supplied, consent.*, person.preferences-changed, contact-stopped and
 // resumed (intake), pathway.decided (threshold), journey.held, released, closed and reopened (journey), delivery.*
@@ -15,10 +15,12 @@
 //   - the same events in any order, with repetitions, end in the same offer;
 //
 //   - the window is counted in calendar days of Europe/London, right across both clock changes: day 7 to day 14 after
-//     leaving hospital; with fewer than five days left, fourteen days from now, marked late. An offer that follows one that
+//     leaving hospital; with fewer than five days left, fourteen days from now, marked late. An offer that follows one
+//     that
 //     came to nothing keeps the window that was promised, while there is a day of it left;
 //
-//   - a journey that is closed has no offer; one that is held or whose contact is stopped keeps an offer that its partner
+//   - a journey that is closed has no offer; one that is held or whose contact is stopped keeps an offer that its
+//     partner
 //     knows of, paused; a reopened one is offered again, and asks for a new yes (ADR 16);
 //
 //   - an unknown fact excludes nothing; why a partner is asked, or is not, is shown to staff (matching.go);
@@ -26,14 +28,17 @@
 //   - for somebody under 18, or of unknown age, an offer is prepared with a partner that fits, and counts as agreed to
 //     by nobody before a named young people's clinician has recorded who may consent;
 //
-//   - an offer may be told (offer.cleared) under the person's yes, an agreement in force and a place that is taken under
+//   - an offer may be told (offer.cleared) under the person's yes, an agreement in force and a place that is taken
+//     under
 //     the partner's lock, so that no two replicas oversell it, and where outward sending is on. It is sent (offer.sent)
 //     when a channel's server took it, which delivery says, and not before;
 //
-//   - a partner that is silent is reminded at half time and passed on; its late yes is welcome while its place is free and
+//   - a partner that is silent is reminded at half time and passed on; its late yes is welcome while its place is free
+//     and
 //     nobody else has taken the person on. Every clock is a row; after downtime each fires once, as things stand then;
 //
-//   - a partner goes on from its yes only while the person has said yes to it by name; a session that falls by a stop, a
+//   - a partner goes on from its yes only while the person has said yes to it by name; a session that falls by a stop,
+//     a
 //     hold or a no within 48 hours says by when a navigator rings the partner.
 //
 //   - of partners of equal standing the one that has taken fewest this week in relation to its places is asked, decided

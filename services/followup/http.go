@@ -153,8 +153,10 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 		return &local
 	}
 	staff := schemas.Role(who.Role) != schemas.Partner
-	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because, FirstDay: o.Window.First.String(),
-		LastDay: o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, Introduced: o.Introduced, YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
+	s := offerShown{Offer: o.ID, Partner: o.Partner, Organisation: o.Organisation, State: o.State, Reason: o.Because,
+		FirstDay: o.Window.First.String(),
+		LastDay:  o.Window.Last.String(), Late: o.Window.Late, Paused: o.Paused, Introduced: o.Introduced,
+		YesBy: when(o.YesBy), KnownTo: o.known(), May: o.may(who),
 		Separate: schemas.SeparateFrom(o.Organisation)}
 	if o.asked() || o.State == stateRaised {
 		s.AnswerBy = when(o.AnswerBy)
@@ -171,7 +173,8 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 		}
 	}
 	if o.Session != nil {
-		s.Appointment = &appointmentShown{o.Session.ID, o.Session.StartsAt.In(w.Zone), o.Session.Channel, o.Session.Minutes, outcomeBy(o.Session.Day, p, w).In(w.Zone)}
+		s.Appointment = &appointmentShown{o.Session.ID, o.Session.StartsAt.In(w.Zone), o.Session.Channel,
+			o.Session.Minutes, outcomeBy(o.Session.Day, p, w).In(w.Zone)}
 	}
 	return s
 }
@@ -180,8 +183,10 @@ func (a api) shown(o Offer, facts schemas.Facts, p Partner, who principal.Princi
 var ageBands = []int{0, 16, 18, 25, 65}
 
 func aboutOf(f schemas.Facts) *aboutShown {
-	about := &aboutShown{Channels: f.Channels, Hours: f.Hours, Access: f.Access, Interpreter: f.InterpreterNeeded != nil && *f.InterpreterNeeded}
-	for into, fact := range map[*string]*string{&about.Area: f.AreaResidence, &about.Language: f.Language, &about.WorkerGender: f.WorkerGender, &about.Group: f.Group} {
+	about := &aboutShown{Channels: f.Channels, Hours: f.Hours, Access: f.Access,
+		Interpreter: f.InterpreterNeeded != nil && *f.InterpreterNeeded}
+	for into, fact := range map[*string]*string{&about.Area: f.AreaResidence, &about.Language: f.Language,
+		&about.WorkerGender: f.WorkerGender, &about.Group: f.Group} {
 		if fact != nil {
 			*into = *fact
 		}
@@ -241,7 +246,8 @@ func (o *Offer) may(who principal.Principal) []string {
 // tag is how an offer stands for whoever changes it.
 func (o *Offer) tag() string {
 	sum := sha256.New()
-	fmt.Fprintln(sum, o.ID, o.State, o.Paused, o.NotKept, o.AcceptedAt.UnixMicro(), o.EndedAt.UnixMicro(), o.DeletedAt.UnixMicro(), o.AnswerBy.UnixMicro())
+	fmt.Fprintln(sum, o.ID, o.State, o.Paused, o.NotKept, o.AcceptedAt.UnixMicro(), o.EndedAt.UnixMicro(),
+		o.DeletedAt.UnixMicro(), o.AnswerBy.UnixMicro())
 	if o.Session != nil {
 		fmt.Fprintln(sum, o.Session.ID)
 	}
@@ -287,7 +293,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing offers: %w", err)
 	}
-	items := httpx.NewList(found, page.Limit, func(l listed) []string { return []string{l.AnswerBy.UTC().Format(time.RFC3339Nano), l.ID} })
+	items := httpx.NewList(found, page.Limit,
+		func(l listed) []string { return []string{l.AnswerBy.UTC().Format(time.RFC3339Nano), l.ID} })
 	shown := httpx.List[offerShown]{Items: []offerShown{}, Next: items.Next}
 	for _, l := range items.Items {
 		shown.Items = append(shown.Items, a.shown(l.Offer, l.facts, Partner{Works: calendar.MondayToFriday}, who, m))
@@ -331,15 +338,16 @@ func (a api) whole(h *command, who principal.Principal) offerShown {
 	s.Actions = schemas.OfferActions(schemas.Role(who.Role), s.May, about)
 	if schemas.Role(who.Role) != schemas.Partner {
 		wanted := desiredOffer(&h.record.State, h.record.Past, h.partners, h.Moment)
-		for _, c := range considered(&h.record.State, h.record.Past, h.partners, h.Moment, windowFor(wanted, h.record.Past, h.today()).Last-daysForNext) {
+		for _, c := range considered(&h.record.State, h.record.Past, h.partners, h.Moment,
+			windowFor(wanted, h.record.Past, h.today()).Last-daysForNext) {
 			s.Considered = append(s.Considered, consideredShown{c.ID, c.Name, c.ID == h.offer.Partner, c.Why})
 		}
 	}
 	return s
 }
 
-// said handles what somebody says about an offer: the journey is locked, the rules decide, and what follows is stored with
-// the answer, once.
+// said handles what somebody says about an offer: the journey is locked, the rules decide, and what follows is stored
+// with the answer, once.
 func said[B any](a api, say func(*command, B, principal.Principal) (against string, err error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, id, err := asking(r, noOffer)
@@ -378,7 +386,8 @@ func said[B any](a api, say func(*command, B, principal.Principal) (against stri
 	}
 }
 
-func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency, err error) {
+func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency,
+	err error) {
 	text := []byte{}
 	if r.ContentLength != 0 {
 		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {

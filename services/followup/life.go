@@ -19,8 +19,8 @@ type Offer struct {
 	Consent                                    string
 	State                                      string
 	Because                                    string // why it no longer stands
-	// PlacedAt is when a place of the partner's was taken for it: from then on it may be told. SentAt is when a channel's
-	// server took it. AcceptedAt is when its partner said yes.
+	// PlacedAt is when a place of the partner's was taken for it: from then on it may be told. SentAt is when a
+	// channel's server took it. AcceptedAt is when its partner said yes.
 	PlacedAt, SentAt, AcceptedAt, EndedAt time.Time
 	PlacedWeek                            calendar.Day // the Monday of the week of PlacedAt
 	// YesBy is until when a place is kept for the person's own answer, BookBy until when a time is to be agreed on.
@@ -120,7 +120,8 @@ func (o *Offer) told() bool { return o.open() && o.State != stateRaised }
 
 // taken says whether its partner has taken it on.
 func (o *Offer) taken() bool {
-	return o.open() && slices.Contains([]string{stateAccepted, stateWaiting, stateBooked, stateKept, stateNotKept}, o.State)
+	return o.open() && slices.Contains([]string{stateAccepted, stateWaiting, stateBooked, stateKept, stateNotKept},
+		o.State)
 }
 
 // asked says whether its partner has been asked and has not answered.
@@ -142,9 +143,11 @@ func (o *Offer) end(state, because string, w Moment) []Effect {
 	case stateDeclined:
 		return append(effects, Effect{schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: o.ID, Reason: because}})
 	case stateHandedBack:
-		return append(effects, Effect{schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: o.ID, Reason: because}})
+		return append(effects, Effect{schemas.OfferHandedBack,
+			schemas.OfferHandedBackData{Offer: o.ID, Reason: because}})
 	case statePassedOn:
-		return append(effects, Effect{schemas.OfferPassedOn, schemas.OfferPassedOnData{Offer: o.ID, Partner: o.Partner}})
+		return append(effects, Effect{schemas.OfferPassedOn,
+			schemas.OfferPassedOnData{Offer: o.ID, Partner: o.Partner}})
 	}
 	return effects
 }
@@ -192,7 +195,8 @@ func (o *Offer) resume(p Partner, named bool, w Moment) []Effect {
 	switch {
 	case o.asked():
 		o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
-		effects = append(effects, Effect{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner, AnswerBy: o.AnswerBy.In(w.Zone)}})
+		effects = append(effects, Effect{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner,
+			AnswerBy: o.AnswerBy.In(w.Zone)}})
 	case o.State == stateWaiting || o.State == stateAccepted && !named:
 		o.wait(w)
 	case o.State == stateAccepted:
@@ -246,21 +250,24 @@ func (o *Offer) paused() Effect {
 // raised is how the offer stands before it has gone anywhere.
 func (o *Offer) raised(zone *time.Location) schemas.OfferRaisedData {
 	return schemas.OfferRaisedData{
-		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(), LastDay: o.Window.Last.String(),
-		Late: o.Window.Late, AnswerBy: o.AnswerBy.In(zone),
+		Offer: o.ID, Person: o.Person, Partner: o.Partner, FirstDay: o.Window.First.String(),
+		LastDay: o.Window.Last.String(),
+		Late:    o.Window.Late, AnswerBy: o.AnswerBy.In(zone),
 	}
 }
 
 // delivered takes in what a delivery said. What comes twice, late, or of another partner's changes nothing.
 func (o *Offer) delivered(how string, p Partner, w Moment) (effects []Effect) {
-	if how == "" || !o.open() || o.PlacedAt.IsZero() || how == schemas.DeliveryHandedOver && o.State == stateSent || o.State != stateRaised && o.State != stateSent {
+	if how == "" || !o.open() || o.PlacedAt.IsZero() || how == schemas.DeliveryHandedOver && o.State == stateSent ||
+		o.State != stateRaised && o.State != stateSent {
 		return nil
 	}
 	if o.State == stateRaised {
 		o.move(stateSent)
 		o.SentAt = w.Now
 		o.AnswerBy = answerBy(o.Window, w.today(), p, w.Holidays, w.Zone)
-		effects = append(effects, Effect{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner, AnswerBy: o.AnswerBy.In(w.Zone)}})
+		effects = append(effects, Effect{schemas.OfferSent, schemas.OfferSentData{Offer: o.ID, Partner: o.Partner,
+			AnswerBy: o.AnswerBy.In(w.Zone)}})
 	}
 	if how == schemas.DeliveryAcknowledged {
 		nudged := o.Nudged
@@ -376,9 +383,11 @@ func (o *Offer) accept(p Partner, named bool, turn int64, w Moment) (effects []E
 	case o.Paused:
 		return nil, "This offer is paused, and its place is kept. You will hear when it goes on."
 	case !p.mayBeTold(w.today()):
-		return nil, "Your agreement is not in force today, so nobody can be passed to you. Ask the navigator to look at it."
+		return nil, "Your agreement is not in force today, so nobody can be passed to you. Ask the navigator to look " +
+			"at it."
 	}
-	data := schemas.OfferAcceptedData{Offer: o.ID, Partner: o.Partner, AgreementUntil: p.Agreement.Last.String(), Transition: int(turn)}
+	data := schemas.OfferAcceptedData{Offer: o.ID, Partner: o.Partner, AgreementUntil: p.Agreement.Last.String(),
+		Transition: int(turn)}
 	o.AcceptedAt, o.Because = w.Now, ""
 	if named {
 		o.move(stateAccepted)
@@ -402,7 +411,8 @@ func (o *Offer) decline(code string, w Moment) ([]Effect, string) {
 	case o.State == stateDeclined:
 		return nil, ""
 	case o.taken():
-		return nil, "You have taken this offer on. Hand it back with POST /api/offers/{id}/hand-back, so that the person is told by somebody."
+		return nil, "You have taken this offer on. Hand it back with POST /api/offers/{id}/hand-back, so that the " +
+			"person is told by somebody."
 	case !o.asked():
 		return nil, "This offer is not open any more. Nothing is asked of you."
 	}
@@ -420,7 +430,8 @@ type Booking struct {
 const usualMinutes = 90
 
 // book records a time that was agreed on; one that stands is replaced by it.
-func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Moment) (effects []Effect, against string) {
+func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Moment) (effects []Effect,
+	against string) {
 	b.Minutes = cmp.Or(b.Minutes, usualMinutes)
 	channel, _ := schemas.KindNamed("channel")
 	switch {
@@ -437,9 +448,11 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Mom
 	case !channel.Allows(b.Channel):
 		return nil, "Say how you meet (channel): " + channel.Do + "."
 	case len(asked.Channels) > 0 && !slices.Contains(asked.Channels, b.Channel):
-		return nil, "The person did not ask to meet in this way. Agree with them on one that they named, or ask the navigator."
+		return nil, "The person did not ask to meet in this way. Agree with them on one that they named, or ask the " +
+			"navigator."
 	case len(asked.Hours) > 0 && !slices.Contains(asked.Hours, hoursOf(b.StartsAt, w)):
-		return nil, "The person did not say that they can meet at this time of the week. Agree with them on one of the hours that they named, or ask the navigator."
+		return nil, "The person did not say that they can meet at this time of the week. Agree with them on one of " +
+			"the hours that they named, or ask the navigator."
 	case b.Minutes < 1 || b.Minutes > 120:
 		return nil, "Say how long it takes (minutes): 1 to 120."
 	}
@@ -448,9 +461,12 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Mom
 	}
 	day := calendar.DayOf(b.StartsAt, w.Zone)
 	o.move(stateBooked)
-	o.Session = &Appointment{ID: id, StartsAt: b.StartsAt.UTC(), Day: day, Channel: b.Channel, Minutes: b.Minutes, State: stateBooked, BookedAt: w.Now, fresh: true}
-	return append(effects, Effect{schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: o.ID, Appointment: id, Partner: o.Partner,
-		StartsAt: b.StartsAt.In(w.Zone), On: day.String(), Channel: b.Channel, Minutes: b.Minutes, OutcomeBy: outcomeBy(day, p, w)}}), ""
+	o.Session = &Appointment{ID: id, StartsAt: b.StartsAt.UTC(), Day: day, Channel: b.Channel, Minutes: b.Minutes,
+		State: stateBooked, BookedAt: w.Now, fresh: true}
+	return append(effects, Effect{schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: o.ID, Appointment: id,
+		Partner:  o.Partner,
+		StartsAt: b.StartsAt.In(w.Zone), On: day.String(), Channel: b.Channel, Minutes: b.Minutes,
+		OutcomeBy: outcomeBy(day, p, w)}}), ""
 }
 
 // eveningFrom is the local hour at which the evening begins.
@@ -503,9 +519,11 @@ func (o *Offer) went(said Went, p Partner, newest int64, w Moment) (effects []Ef
 		o.BookBy = bookBy(p, w)
 		return effects, ""
 	case o.Session.StartsAt.After(w.Now):
-		return nil, "The session has not begun yet. Say how it went afterwards; to take it off the calendar, say cancelled."
+		return nil, "The session has not begun yet. Say how it went afterwards; to take it off the calendar, say " +
+			"cancelled."
 	case said.Outcome == wentKept:
-		effects = []Effect{{schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: o.ID, Appointment: o.Session.ID}}}
+		effects = []Effect{{schemas.AppointmentKept,
+			schemas.AppointmentKeptData{Offer: o.ID, Appointment: o.Session.ID}}}
 		day := o.Session.Day
 		o.move(stateKept)
 		o.BookBy = outcomeBy(w.today(), p, w) // by when what comes next is said
@@ -538,7 +556,8 @@ func (o *Offer) complete(next string, on calendar.Day, w Moment) []Effect {
 	}
 	o.move(stateCompleted)
 	o.Because, o.EndedAt = next, w.Now
-	return []Effect{{schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: o.ID, CompletedOn: on.String(), Next: next}}}
+	return []Effect{{schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: o.ID, CompletedOn: on.String(),
+		Next: next}}}
 }
 
 // handBack is that a partner gives an offer back that it had taken on.
@@ -550,13 +569,14 @@ func (o *Offer) handBack(reason string, w Moment) ([]Effect, string) {
 	case o.State == stateHandedBack:
 		return nil, ""
 	case !o.taken():
-		return nil, "An offer is handed back that you have taken on. Decline one that you have not, with POST /api/offers/{id}/decline."
+		return nil, "An offer is handed back that you have taken on. Decline one that you have not, with POST " +
+			"/api/offers/{id}/decline."
 	}
 	return o.end(stateHandedBack, reason, w), ""
 }
 
-// introduce is that the person was introduced to whoever sees them there, once the partner may read who they are: told to
-// expect somebody by name, or in one call together. A stranger who rings is none.
+// introduce is that the person was introduced to whoever sees them there, once the partner may read who they are: told
+// to expect somebody by name, or in one call together. A stranger who rings is none.
 func (o *Offer) introduce(how string) ([]Effect, string) {
 	kind, _ := schemas.KindNamed("introduced-how")
 	switch {
@@ -570,11 +590,12 @@ func (o *Offer) introduce(how string) ([]Effect, string) {
 		return nil, ""
 	}
 	o.Introduced = how
-	return []Effect{{schemas.OfferIntroduced, schemas.OfferIntroducedData{Offer: o.ID, Partner: o.Partner, How: how}}}, ""
+	return []Effect{{schemas.OfferIntroduced, schemas.OfferIntroducedData{Offer: o.ID, Partner: o.Partner, How: how}}},
+		""
 }
 
-// mayKnow is that somebody at the partner may know the person. Nobody is to blame: another worker sees to it, or another
-// partner is asked, and a navigator sees that it is so.
+// mayKnow is that somebody at the partner may know the person. Nobody is to blame: another worker sees to it, or
+// another partner is asked, and a navigator sees that it is so.
 func (o *Offer) mayKnow(who string, w Moment) ([]Effect, string) {
 	kind, _ := schemas.KindNamed("may-know")
 	switch {
@@ -586,7 +607,8 @@ func (o *Offer) mayKnow(who string, w Moment) ([]Effect, string) {
 		return nil, "" // said again
 	}
 	o.MayKnow = who
-	effects := []Effect{{schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: o.ID, Partner: o.Partner, Who: who}}}
+	effects := []Effect{{schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: o.ID, Partner: o.Partner,
+		Who: who}}}
 	switch {
 	case who == anotherWorker:
 		return effects, ""
@@ -607,7 +629,8 @@ func (o *Offer) confirmDeletion(kept []string, keptBecause string, w Moment) ([]
 	what, _ := schemas.KindNamed("kept")
 	switch {
 	case keptBecause != "" && !kind.Allows(keptBecause):
-		return nil, "Say why something is kept by a code (keptBecause): " + kind.Do + "; leave it out where all is deleted."
+		return nil, "Say why something is kept by a code (keptBecause): " + kind.Do +
+			"; leave it out where all is deleted."
 	case len(kept) > 0 && keptBecause == "":
 		return nil, "Say why it is kept (keptBecause): " + kind.Do + "."
 	case slices.ContainsFunc(kept, func(k string) bool { return !what.Allows(k) }):
@@ -615,28 +638,34 @@ func (o *Offer) confirmDeletion(kept []string, keptBecause string, w Moment) ([]
 	case o.AcceptedAt.IsZero() || o.EndedAt.IsZero():
 		return nil, "Deletion is confirmed for an offer that you had taken on and that is over."
 	}
-	if kept = slices.Compact(slices.Sorted(slices.Values(kept))); !o.DeletedAt.IsZero() && o.KeptBecause == keptBecause && slices.Equal(o.Kept, kept) {
+	if kept = slices.Compact(slices.Sorted(slices.Values(kept))); !o.DeletedAt.IsZero() &&
+		o.KeptBecause == keptBecause && slices.Equal(o.Kept, kept) {
 		return nil, ""
 	}
 	o.DeletedAt, o.KeptBecause, o.Kept = w.Now, keptBecause, kept
-	return []Effect{{schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: o.ID, KeptBecause: keptBecause, Kept: kept}}}, ""
+	return []Effect{{schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: o.ID,
+		KeptBecause: keptBecause, Kept: kept}}}, ""
 }
 
-// acceptLate is a yes after the next had been asked. It is welcome while the partner's place is free and nobody else has
-// taken the person on; else it is noted, and the person chooses.
-func (o *Offer) acceptLate(standing *Offer, c Candidate, turn int64, w Moment) (effects []Effect, ended bool, against string) {
+// acceptLate is a yes after the next had been asked. It is welcome while the partner's place is free and nobody else
+// has taken the person on; else it is noted, and the person chooses.
+func (o *Offer) acceptLate(standing *Offer, c Candidate, turn int64, w Moment) (effects []Effect, ended bool,
+	against string) {
 	if standing.taken() {
 		if o.LateYes {
 			return nil, false, ""
 		}
 		o.LateYes = true
-		return []Effect{{schemas.OfferAcceptedLate, schemas.OfferAcceptedLateData{Offer: o.ID, Partner: o.Partner}}}, false, ""
+		return []Effect{{schemas.OfferAcceptedLate, schemas.OfferAcceptedLateData{Offer: o.ID, Partner: o.Partner}}},
+			false, ""
 	}
 	if !c.Given || standing != nil && standing.Paused {
-		return nil, false, "Thank you. This offer is not open any more, and the person has not said yes to you since. The navigator knows."
+		return nil, false, "Thank you. This offer is not open any more, and the person has not said yes to you " +
+			"since. The navigator knows."
 	}
 	if !c.free() {
-		return nil, false, "Thank you. Your places for this week are taken, so this one cannot be added. The navigator can change that with you."
+		return nil, false, "Thank you. Your places for this week are taken, so this one cannot be added. The " +
+			"navigator can change that with you."
 	}
 	before := *o
 	o.EndedAt = time.Time{}

@@ -14,8 +14,8 @@ import (
 	"footbridge/schemas"
 )
 
-// life is one journey in memory, to which everything happens that can: events in any order and again, what partners say,
-// deliveries, and time.
+// life is one journey in memory, to which everything happens that can: events in any order and again, what partners
+// say, deliveries, and time.
 type life struct {
 	t       *rapid.T
 	s       *Service
@@ -51,7 +51,8 @@ func (l *life) change(do func(w *writes)) {
 	w := l.s.writes(l.now)
 	w.partners = slices.Clone(l.s.partners)
 	do(w)
-	emitted, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(&pgx.Batch{}, l.now, w.records)
+	emitted, err := flow.Handler[JourneyState, record]{Store: store, Reconcile: w.reconcile}.Commit(&pgx.Batch{}, l.now,
+		w.records)
 	l.keep(emitted, err)
 }
 
@@ -89,7 +90,8 @@ func (l *life) delivers(offer string) {
 // answers is what the person says to a partner by name, or to any.
 func (l *life) answers(typ schemas.Type, to string) {
 	l.said++
-	l.happen(event(aJourney, 100+l.said, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: to}))
+	l.happen(event(aJourney, 100+l.said, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+		Organisation: to}))
 }
 
 // partnerSays is something that a partner says about one of its offers, in any state.
@@ -120,14 +122,17 @@ func (l *life) partnerSays() {
 		case 2:
 			_, err = h.decline(declined{Code: "22"}, who)
 		case 3:
-			_, err = h.book(Booking{StartsAt: l.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(l.t, "until")) * time.Hour), Channel: "phone"}, who)
+			_, err = h.book(Booking{StartsAt: l.now.Add(time.Duration(rapid.IntRange(1, 70).Draw(l.t,
+				"until")) * time.Hour), Channel: "phone"}, who)
 		case 4:
-			_, err = h.went(Went{Outcome: rapid.SampledFrom([]string{"kept", "not-kept", "cancelled", "could-not-contact"}).Draw(l.t, "went"),
+			_, err = h.went(Went{Outcome: rapid.SampledFrom([]string{"kept", "not-kept", "cancelled",
+				"could-not-contact"}).Draw(l.t, "went"),
 				Next: rapid.SampledFrom([]string{"", "nothing-more", "another-session"}).Draw(l.t, "next")}, who)
 		case 5:
 			_, err = h.handBack(handedBack{Reason: "worker-away"}, who)
 		default:
-			_, err = h.mayKnow(knows{Who: rapid.SampledFrom([]string{"another-worker", "another-partner"}).Draw(l.t, "who")}, who)
+			_, err = h.mayKnow(knows{Who: rapid.SampledFrom([]string{"another-worker", "another-partner"}).Draw(l.t,
+				"who")}, who)
 		}
 		if err != nil {
 			l.t.Fatal(err)
@@ -167,7 +172,8 @@ func (l *life) holds() {
 		fault = "an offer is with a partner that has no place for it"
 	}
 	w := l.s.writes(l.now).Moment
-	shown := api{Service: l.s}.shown(*o, k.Facts.Facts, Partner{}, principal.Principal{Role: string(schemas.Partner)}, w)
+	shown := api{Service: l.s}.shown(*o, k.Facts.Facts, Partner{}, principal.Principal{Role: string(schemas.Partner)},
+		w)
 	if fault == "" && (shown.About != nil && (!yes.Yes || stopped) || shown.Journey != "" && (!o.taken() || stopped)) {
 		fault = "a partner is shown what it may not see"
 	}
@@ -180,7 +186,8 @@ func (l *life) holds() {
 func namedStory(t *rapid.T) []flow.Event {
 	events := story(t)
 	for i := range events {
-		if typ := schemas.Type(events[i].Type); (typ == schemas.ConsentGiven || typ == schemas.ConsentDeclined) && rapid.Bool().Draw(t, "by name") {
+		if typ := schemas.Type(events[i].Type); (typ == schemas.ConsentGiven || typ == schemas.ConsentDeclined) &&
+			rapid.Bool().Draw(t, "by name") {
 			named := event(aJourney, 0, typ, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
 				Organisation: rapid.SampledFrom([]string{partnerA, partnerB}).Draw(t, "partner")})
 			events[i].Data = named.Data
@@ -190,16 +197,20 @@ func namedStory(t *rapid.T) []flow.Event {
 }
 
 // TestWhateverHappensNothingGoesBeyondTheYes: events in any order and again, what partners say in any state, deliveries
-// late and again, and time: at every moment nothing is sent, shown or booked beyond the person's yes, and what is due ends.
+// late and again, and time: at every moment nothing is sent, shown or booked beyond the person's yes, and what is due
+// ends.
 func TestWhateverHappensNothingGoesBeyondTheYes(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		l := newLife(t)
-		l.happen(event(aJourney, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
-			event(aJourney, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible))))
+		l.happen(event(aJourney, 1, schemas.DischargeRecorded,
+			schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
+			event(aJourney, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible),
+				thirdSector("svc-b", schemas.Eligible))))
 		if rapid.Bool().Draw(t, "yes") {
-			l.happen(event(aJourney, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
-				Organisation: rapid.SampledFrom([]string{"", partnerA}).Draw(t, "to")}))
+			l.happen(event(aJourney, 2, schemas.ConsentGiven,
+				schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+					Organisation: rapid.SampledFrom([]string{"", partnerA}).Draw(t, "to")}))
 		}
 		arrival := rapid.Permutation(namedStory(t)).Draw(t, "arrival")
 		for i := range arrival { // after what began it
@@ -223,10 +234,12 @@ func TestWhateverHappensNothingGoesBeyondTheYes(t *testing.T) {
 			case happens == 12: // another's people take the places, a pause begins, or the agreement ends; or not
 				for i := range l.s.partners {
 					p := &l.s.partners[i]
-					p.AtMost, p.Held, p.PausedUntil = 1, rapid.IntRange(0, 1).Draw(t, "taken"), calendar.DayOf(l.now, l.s.zone)+calendar.Day(rapid.IntRange(-3, 1).Draw(t, "paused"))
+					p.AtMost, p.Held, p.PausedUntil = 1, rapid.IntRange(0, 1).Draw(t, "taken"),
+						calendar.DayOf(l.now, l.s.zone)+calendar.Day(rapid.IntRange(-3, 1).Draw(t, "paused"))
 				}
 			case happens == 11:
-				l.answers(rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentLapsed}).Draw(t, "answer"),
+				l.answers(rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven,
+					schemas.ConsentDeclined, schemas.ConsentLapsed}).Draw(t, "answer"),
 					rapid.SampledFrom([]string{"", partnerA, partnerB}).Draw(t, "to"))
 			default:
 				l.partnerSays()
@@ -235,14 +248,18 @@ func TestWhateverHappensNothingGoesBeyondTheYes(t *testing.T) {
 	})
 }
 
-// TestAStopInEveryStateEndsContactAndLiftingItRestores: whatever has become of an offer, when contact is stopped or somebody
-// else has the person nothing goes out, is shown or takes place; lifted, the offer is where it was, or prepared again.
+// TestAStopInEveryStateEndsContactAndLiftingItRestores: whatever has become of an offer, when contact is stopped or
+// somebody else has the person nothing goes out, is shown or takes place; lifted, the offer is where it was, or
+// prepared again.
 func TestAStopInEveryStateEndsContactAndLiftingItRestores(t *testing.T) {
 	t.Parallel()
-	steps := []string{stateRaised, "cleared", stateSent, stateAcknowledged, stateAccepted, stateBooked, stateNotKept, stateKept}
+	steps := []string{stateRaised, "cleared", stateSent, stateAcknowledged, stateAccepted, stateBooked, stateNotKept,
+		stateKept}
 	turns := map[string][2]flow.Event{
-		"stopped": {event(aJourney, 50, schemas.ContactStopped, schemas.ContactStoppedData{}), event(aJourney, 51, schemas.ContactResumed, schemas.ContactStoppedData{})},
-		"held":    {event(aJourney, 50, schemas.JourneyHeld, schemas.JourneyHeldData{}), event(aJourney, 51, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-04"})},
+		"stopped": {event(aJourney, 50, schemas.ContactStopped, schemas.ContactStoppedData{}),
+			event(aJourney, 51, schemas.ContactResumed, schemas.ContactStoppedData{})},
+		"held": {event(aJourney, 50, schemas.JourneyHeld, schemas.JourneyHeldData{}),
+			event(aJourney, 51, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-04"})},
 	}
 	for name, turn := range turns {
 		for upTo, state := range steps {
@@ -268,19 +285,23 @@ func TestAStopInEveryStateEndsContactAndLiftingItRestores(t *testing.T) {
 
 // reach brings the journey's offer to a state, by the steps that lead there.
 func (l *life) reach(upTo int) {
-	l.happen(event(aJourney, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
+	l.happen(event(aJourney, 1, schemas.DischargeRecorded,
+		schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v1", LeftOn: "2026-11-02"}),
 		event(aJourney, 1, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible))),
-		event(aJourney, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partnerA}))
+		event(aJourney, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+			Organisation: partnerA}))
 	says := func(do func(h *command) (string, error)) {
 		l.change(func(w *writes) {
-			if against, err := do(&command{writes: w, s: l.s, record: l.r, offer: l.r.Open}); err != nil || against != "" {
+			if against, err := do(&command{writes: w, s: l.s, record: l.r, offer: l.r.Open}); err != nil ||
+				against != "" {
 				l.t.Fatal(against, err)
 			}
 		})
 	}
 	who := principal.Principal{Organisation: partnerA, Role: string(schemas.Partner), Subject: "peer"}
 	delivered := func(how string) {
-		l.happen(event(aJourney, 9, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: l.r.Open.ID, Partner: partnerA, How: how}))
+		l.happen(event(aJourney, 9, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: l.r.Open.ID,
+			Partner: partnerA, How: how}))
 	}
 	books := func(h *command) (string, error) {
 		return h.book(Booking{StartsAt: l.now.Add(time.Hour), Channel: "phone"}, who)
@@ -290,7 +311,8 @@ func (l *life) reach(upTo int) {
 		says(func(h *command) (string, error) { return h.went(Went{Outcome: outcome}, who) })
 	}
 	for _, step := range []func(){
-		func() {}, l.tick, func() { delivered(schemas.DeliveryHandedOver) }, func() { delivered(schemas.DeliveryAcknowledged) },
+		func() {}, l.tick, func() { delivered(schemas.DeliveryHandedOver) },
+		func() { delivered(schemas.DeliveryAcknowledged) },
 		func() { says(func(h *command) (string, error) { return h.accept(nothing{}, who) }) },
 		func() { says(books) }, func() { went(wentNotKept) }, func() { says(books); went(wentKept) },
 	}[:upTo+1] {

@@ -25,7 +25,8 @@ func considered(k *JourneyState, past []Offer, partners []Partner, w Moment, las
 	answers, open := k.answers(), k.open()
 	all := make([]Candidate, 0, len(partners))
 	for _, p := range partners {
-		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service], near: p.nearness(k.Facts.Facts)}
+		c := Candidate{Partner: p, Given: answers.To(p.ID).Yes, opened: open[p.Service],
+			near: p.nearness(k.Facts.Facts)}
 		if c.Named = slices.Contains(answers.Yes(), p.ID); c.Named {
 			c.chosen = answers.Named[p.ID].At
 		}
@@ -82,28 +83,30 @@ func (k *JourneyState) sinceNow(o Offer, w Moment) bool {
 	return o.Visit == visit && (!goesOn || calendar.DayOf(o.EndedAt, w.Zone) >= from)
 }
 
-// sinceReopened says whether an offer was about a visit, since the journey was last reopened, however often it was held.
+// sinceReopened says whether an offer was about a visit, since the journey was last reopened, however often it was
+// held.
 func (k *JourneyState) sinceReopened(o Offer, visit string, w Moment) bool {
 	return o.Visit == visit && calendar.DayOf(o.EndedAt, w.Zone).String() >= k.Reopened.On
 }
 
-// before orders partners: those that fit first; the person's own order; one with an agreement before one without; who was
-// found open first; who is nearer; then rank and id, so that any order of the same decisions finds the same. How many others
-// a partner has does not order it: an offer would change hands with every other one. It decides once, between equals, when
-// an offer is prepared (fairest). Who has no place is passed by when a place is taken.
+// before orders partners: those that fit first; the person's own order; one with an agreement before one without; who
+// was found open first; who is nearer; then rank and id, so that any order of the same decisions finds the same. How
+// many others a partner has does not order it: an offer would change hands with every other one. It decides once,
+// between equals, when an offer is prepared (fairest). Who has no place is passed by when a place is taken.
 func before(a, b Candidate) int {
 	return cmp.Or(standing(a, b), cmp.Compare(a.Rank, b.Rank), cmp.Compare(a.ID, b.ID))
 }
 
 // standing is before without rank: 0 between equals.
 func standing(a, b Candidate) int {
-	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen), yesFirst(a.Given, b.Given),
+	return cmp.Or(yesFirst(a.Fits, b.Fits), yesFirst(a.Named, b.Named), cmp.Compare(a.chosen, b.chosen),
+		yesFirst(a.Given, b.Given),
 		yesFirst(a.Agreement != nil, b.Agreement != nil), cmp.Compare(a.opened, b.opened), cmp.Compare(a.near, b.near))
 }
 
-// fairest is which of those that fit, in order, is asked: of those of equal standing with the first the one that has taken
-// fewest this week in relation to its weekly places, and of those the first. One that named no bound is taken to have as
-// many places as the largest of its equals.
+// fairest is which of those that fit, in order, is asked: of those of equal standing with the first the one that has
+// taken fewest this week in relation to its weekly places, and of those the first. One that named no bound is taken to
+// have as many places as the largest of its equals.
 func fairest(fits []Candidate) int {
 	most := 1
 	for _, c := range fits {

@@ -12,22 +12,28 @@ import (
 // TestAPartnerIsAskedForWhatThePersonAskedFor: what either did not say excludes nothing; what both said must meet.
 func TestAPartnerIsAskedForWhatThePersonAskedFor(t *testing.T) {
 	t.Parallel()
-	asked := schemas.Facts{Channels: []string{"in-person"}, Hours: []string{"weekday-evening", "weekend-daytime"}, Access: []string{"step-free", "bsl"}, Group: new("women"), AreaResidence: new("north")}
+	asked := schemas.Facts{Channels: []string{"in-person"}, Hours: []string{"weekday-evening", "weekend-daytime"},
+		Access: []string{"step-free", "bsl"}, Group: new("women"), AreaResidence: new("north")}
 	for name, tc := range map[string]struct {
 		partner Partner
 		asked   schemas.Facts
 		want    string
 	}{
-		"nothing is known of it":      {Partner{}, asked, ""},
-		"nothing is known of them":    {Partner{Hours: []string{"weekday-daytime"}, Access: []string{"bsl"}, Groups: []string{"men"}, Areas: []string{"south"}}, schemas.Facts{}, ""},
-		"all of it":                   {Partner{Hours: []string{"weekend-daytime"}, Access: []string{"bsl", "step-free"}, Groups: []string{"women"}, Areas: []string{"north"}}, asked, ""},
-		"other hours":                 {Partner{Hours: []string{"weekday-daytime"}}, asked, whyHours},
-		"one need of two":             {Partner{Access: []string{"bsl"}}, asked, whyAccess},
-		"no such group":               {Partner{Groups: []string{"men"}}, asked, whyGroup},
-		"too far to meet in person":   {Partner{Areas: []string{"south"}}, asked, whyDistance},
-		"far, and by telephone":       {Partner{Areas: []string{"south"}}, schemas.Facts{Channels: []string{"in-person", "phone"}, AreaResidence: new("north")}, ""},
-		"near to where they stay":     {Partner{Areas: []string{"south"}}, schemas.Facts{Channels: []string{"in-person"}, AreaResidence: new("north"), AreaStaying: new("south")}, ""},
-		"nobody knows where they are": {Partner{Areas: []string{"south"}}, schemas.Facts{Channels: []string{"in-person"}}, ""},
+		"nothing is known of it": {Partner{}, asked, ""},
+		"nothing is known of them": {Partner{Hours: []string{"weekday-daytime"}, Access: []string{"bsl"},
+			Groups: []string{"men"}, Areas: []string{"south"}}, schemas.Facts{}, ""},
+		"all of it": {Partner{Hours: []string{"weekend-daytime"},
+			Access: []string{"bsl", "step-free"}, Groups: []string{"women"}, Areas: []string{"north"}}, asked, ""},
+		"other hours":               {Partner{Hours: []string{"weekday-daytime"}}, asked, whyHours},
+		"one need of two":           {Partner{Access: []string{"bsl"}}, asked, whyAccess},
+		"no such group":             {Partner{Groups: []string{"men"}}, asked, whyGroup},
+		"too far to meet in person": {Partner{Areas: []string{"south"}}, asked, whyDistance},
+		"far, and by telephone": {Partner{Areas: []string{"south"}},
+			schemas.Facts{Channels: []string{"in-person", "phone"}, AreaResidence: new("north")}, ""},
+		"near to where they stay": {Partner{Areas: []string{"south"}},
+			schemas.Facts{Channels: []string{"in-person"}, AreaResidence: new("north"), AreaStaying: new("south")}, ""},
+		"nobody knows where they are": {Partner{Areas: []string{"south"}},
+			schemas.Facts{Channels: []string{"in-person"}}, ""},
 	} {
 		if got := tc.partner.offers(tc.asked); got != tc.want {
 			t.Errorf("%s: %q, want %q", name, got, tc.want)
@@ -38,7 +44,9 @@ func TestAPartnerIsAskedForWhatThePersonAskedFor(t *testing.T) {
 // TestTheNearerOfTwoIsAskedFirst, after the person's own order.
 func TestTheNearerOfTwoIsAskedFirst(t *testing.T) {
 	t.Parallel()
-	far, near, unsaid := Candidate{Partner: Partner{ID: "a", Rank: 1}, near: farAway}, Candidate{Partner: Partner{ID: "b", Rank: 3}, near: nearby}, Candidate{Partner: Partner{ID: "c", Rank: 2}, near: notSaid}
+	far, near, unsaid := Candidate{Partner: Partner{ID: "a", Rank: 1}, near: farAway},
+		Candidate{Partner: Partner{ID: "b", Rank: 3}, near: nearby}, Candidate{Partner: Partner{ID: "c", Rank: 2},
+			near: notSaid}
 	if before(near, unsaid) >= 0 || before(unsaid, far) >= 0 {
 		t.Error("who is nearer is asked later")
 	}
@@ -73,8 +81,8 @@ func TestTheFairestOfEquals(t *testing.T) {
 	}
 }
 
-// TestOffersAreSpreadBetweenEqualsAndStayWhereTheyWerePrepared: the second of two people goes to the other partner, and what
-// happens to others does not move them.
+// TestOffersAreSpreadBetweenEqualsAndStayWhereTheyWerePrepared: the second of two people goes to the other partner,
+// and what happens to others does not move them.
 func TestOffersAreSpreadBetweenEqualsAndStayWhereTheyWerePrepared(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
@@ -99,8 +107,9 @@ func TestOffersAreSpreadBetweenEqualsAndStayWhereTheyWerePrepared(t *testing.T) 
 func TestASessionIsAtHoursThatThePersonNamed(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
-	journey := s.begins(yes(partnerA, schemas.ConsentGiven), event("", 0, schemas.InformationSupplied, schemas.InformationSuppliedData{
-		Facts: schemas.Facts{Hours: []string{"weekday-evening"}}}))
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven),
+		event("", 0, schemas.InformationSupplied, schemas.InformationSuppliedData{
+			Facts: schemas.Facts{Hours: []string{"weekday-evening"}}}))
 	offer, partner := s.brought(journey)
 	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
 	day := calendar.DayOf(now, s.zone) + 7
@@ -108,8 +117,11 @@ func TestASessionIsAtHoursThatThePersonNamed(t *testing.T) {
 		day++
 	}
 	for hour, status := range map[int]int{10: 409, 16: 409} {
-		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`, day.At(hour, 0, s.zone).Format(time.RFC3339)), status)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment",
+			fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`, day.At(hour, 0, s.zone).Format(time.RFC3339)), status)
 	}
-	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`, (day+3).At(18, 0, s.zone).Format(time.RFC3339)), 409)
-	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`, day.At(18, 0, s.zone).Format(time.RFC3339)), 200)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`,
+		(day+3).At(18, 0, s.zone).Format(time.RFC3339)), 409)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(`{"startsAt":%q,"channel":"phone"}`,
+		day.At(18, 0, s.zone).Format(time.RFC3339)), 200)
 }

@@ -15,8 +15,8 @@ import (
 	"footbridge/schemas"
 )
 
-// visible are the arguments by which a statement is narrowed to what somebody may see: whether they are a partner, which,
-// and else of which organisations.
+// visible are the arguments by which a statement is narrowed to what somebody may see: whether they are a partner,
+// which, and else of which organisations.
 func visible(who principal.Principal) []any {
 	scope := schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject)
 	return []any{schemas.Role(who.Role) == schemas.Partner, who.Organisation, scope.Organisations}
@@ -25,7 +25,8 @@ func visible(who principal.Principal) []any {
 // findOffer queues the finding of an offer's journey and partner. A partner sees its own, once they have left for it.
 func findOffer(q flow.Queuer, who principal.Principal, id string, into func(journey, partner string)) {
 	q.Queue(`select journey::text, partner::text from offer where id = $1::text::uuid
-		and case when $2 then partner::text = $3 and sent_at is not null else organisation = any($4) end`, append([]any{id}, visible(who)...)...).
+		and case when $2 then partner::text = $3 and sent_at is not null else organisation = any($4) end`,
+		append([]any{id}, visible(who)...)...).
 		Query(func(rows pgx.Rows) error {
 			var journey, partner string
 			_, err := pgx.ForEachRow(rows, []any{&journey, &partner}, func() error {
@@ -38,7 +39,8 @@ func findOffer(q flow.Queuer, who principal.Principal, id string, into func(jour
 
 // findTaken queues the finding of the journeys, another than one, whose offers a partner has taken on.
 func findTaken(q flow.Queuer, who principal.Principal, partner, other string, into func(journey string)) {
-	q.Queue(`select journey::text from offer where partner = $1::text::uuid and journey <> $2::text::uuid and ended_at is null
+	q.Queue(`select journey::text from offer where partner = $1::text::uuid and journey <> $2::text::uuid
+		and ended_at is null
 			and placed_at is not null and state in ('accepted', 'waiting', 'booked', 'not-kept')
 			and case when $3 then partner::text = $4 else organisation = any($5) end order by journey`,
 		append([]any{partner, other}, visible(who)...)...).
@@ -73,13 +75,17 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 		into(nil)
 		return nil
 	}
-	const columns = `select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text, o.last_day::text, o.late, o.answer_by,
-			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts', '{}')::text
-		from offer o join journey_state s on s.journey = o.journey where o.ended_at is null and (o.answer_by, o.id) > ($1, $2::text::uuid) `
+	const columns = `select o.id::text, o.journey::text, o.organisation, o.partner::text, o.first_day::text,
+		o.last_day::text, o.late, o.answer_by,
+			o.consent, o.state, o.sent_at, o.paused, o.yes_by, o.book_by, o.not_kept, coalesce(s.known -> 'facts',
+			'{}')::text
+		from offer o join journey_state s on s.journey = o.journey where o.ended_at is null
+		and (o.answer_by, o.id) > ($1, $2::text::uuid) `
 	query, whose := columns+`and o.organisation = any($4) order by o.answer_by, o.id limit $3`,
 		any(schemas.ScopeOf(role, who.Organisation, who.Subject).Organisations)
 	if role == schemas.Partner {
-		query, whose = columns+`and o.partner = $4::text::uuid and o.sent_at is not null order by o.answer_by, o.id limit $3`, partner
+		query, whose = columns+
+			`and o.partner = $4::text::uuid and o.sent_at is not null order by o.answer_by, o.id limit $3`, partner
 	}
 	q.Queue(query, afterAt, afterID, limit, whose).
 		Query(func(rows pgx.Rows) error {
@@ -93,7 +99,8 @@ func listOffers(q flow.Queuer, who principal.Principal, after []string, limit in
 func scanListed(row pgx.CollectableRow) (l listed, err error) {
 	var first, last, known string
 	var sent, yesBy, bookBy *time.Time
-	if err := row.Scan(&l.ID, &l.Journey, &l.Organisation, &l.Partner, &first, &last, &l.Window.Late, &l.AnswerBy, &l.Consent, &l.State, &sent,
+	if err := row.Scan(&l.ID, &l.Journey, &l.Organisation, &l.Partner, &first, &last, &l.Window.Late, &l.AnswerBy,
+		&l.Consent, &l.State, &sent,
 		&l.Paused, &yesBy, &bookBy, &l.NotKept, &known); err != nil {
 		return l, fmt.Errorf("reading an offer of a list: %w", err)
 	}
@@ -110,7 +117,8 @@ func scanListed(row pgx.CollectableRow) (l listed, err error) {
 
 // loadQuestions queues the questions about an offer, the oldest first.
 func loadQuestions(q flow.Queuer, _ principal.Principal, offer string, into *[]questionShown) {
-	q.Queue(`select id::text, about, asked_at, reply from offer_question where offer = $1::text::uuid order by asked_at, id`, offer).
+	q.Queue(`select id::text, about, asked_at, reply from offer_question where offer = $1::text::uuid
+		order by asked_at, id`, offer).
 		Query(func(rows pgx.Rows) (err error) {
 			*into, err = pgx.CollectRows(rows, func(row pgx.CollectableRow) (s questionShown, err error) {
 				return s, row.Scan(&s.Question, &s.About, &s.AskedAt, &s.Reply)
@@ -121,6 +129,8 @@ func loadQuestions(q flow.Queuer, _ principal.Principal, offer string, into *[]q
 
 // saveQuestion queues a question, or its answer.
 func saveQuestion(q flow.Queuer, offer string, s questionShown, now time.Time) {
-	q.Queue(`insert into offer_question (id, offer, about, asked_at, reply) values ($1::text::uuid, $2::text::uuid, $3, $4, $5)
-		on conflict (id) do update set reply = excluded.reply, answered_at = $6`, s.Question, offer, s.About, s.AskedAt, s.Reply, now)
+	q.Queue(`insert into offer_question (id, offer, about, asked_at, reply)
+		values ($1::text::uuid, $2::text::uuid, $3, $4, $5)
+		on conflict (id) do update set reply = excluded.reply, answered_at = $6`, s.Question, offer, s.About, s.AskedAt,
+		s.Reply, now)
 }

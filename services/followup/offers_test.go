@@ -69,11 +69,13 @@ func newSite(t *testing.T, invented bool, change ...func(p *PartnerConfig)) *sit
 		t.Fatal(err)
 	}
 	var err error
-	if s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn, Stream: stream, Clock: s.clock}); err != nil {
+	if s.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: s.pool, Bus: conn,
+		Stream: stream, Clock: s.clock}); err != nil {
 		t.Fatal(err)
 	}
 	// The clock leaps: days that the process would have made ready meanwhile are made ready before.
-	if err = pg.EnsureDayPartitions(t.Context(), s.pool, "outbox", pg.ByUUIDv7, now, now.AddDate(0, 0, 60)); err != nil {
+	if err = pg.EnsureDayPartitions(t.Context(), s.pool, "outbox", pg.ByUUIDv7, now,
+		now.AddDate(0, 0, 60)); err != nil {
 		t.Fatal(err)
 	}
 	today := calendar.DayOf(now, time.UTC)
@@ -86,7 +88,8 @@ func newSite(t *testing.T, invented bool, change ...func(p *PartnerConfig)) *sit
 		}
 		partners = append(partners, config)
 	}
-	if s.Service, err = New(t.Context(), Config{Pool: s.pool, Partners: partners, Zone: london(t), Invented: invented}); err != nil {
+	if s.Service, err = New(t.Context(), Config{Pool: s.pool, Partners: partners, Zone: london(t),
+		Invented: invented}); err != nil {
 		t.Fatal(err)
 	}
 	mux := httpx.NewMux(httpx.Options{})
@@ -117,7 +120,8 @@ func (s *site) hears(journey string, events ...flow.Event) {
 	s.t.Helper()
 	for i := range events {
 		s.seq++
-		events[i].Subject, events[i].Sequence, events[i].ID = journey, flow.FormatSequence(s.seq), clock.NewID(s.clock.Now())
+		events[i].Subject, events[i].Sequence, events[i].ID = journey, flow.FormatSequence(s.seq),
+			clock.NewID(s.clock.Now())
 	}
 	s.do(func(tx *flow.Tx) error {
 		apply := s.Handle(tx, events)
@@ -137,8 +141,9 @@ func yes(partner string, typ schemas.Type) flow.Event {
 func (s *site) begins(answers ...flow.Event) (journey string) {
 	s.t.Helper()
 	journey = clock.NewID(s.clock.Now())
-	s.hears(journey, append([]flow.Event{discharged(journey), event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible),
-		thirdSector("svc-b", schemas.Eligible)))}, answers...)...)
+	s.hears(journey, append([]flow.Event{discharged(journey),
+		event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible),
+			thirdSector("svc-b", schemas.Eligible)))}, answers...)...)
 	return journey
 }
 
@@ -168,10 +173,12 @@ func (s *site) at(at time.Time) {
 func (s *site) brought(journey string) (offer, partner string) {
 	s.t.Helper()
 	s.due()
-	if err := s.pool.QueryRow(s.t.Context(), `select id::text, partner::text from offer where journey = $1::uuid and ended_at is null`, journey).Scan(&offer, &partner); err != nil {
+	if err := s.pool.QueryRow(s.t.Context(), `select id::text, partner::text from offer where journey = $1::uuid
+		and ended_at is null`, journey).Scan(&offer, &partner); err != nil {
 		s.t.Fatal(err)
 	}
-	s.hears(journey, event("", 0, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: offer, Partner: partner, How: schemas.DeliveryHandedOver}))
+	s.hears(journey, event("", 0, schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: offer, Partner: partner,
+		How: schemas.DeliveryHandedOver}))
 	return offer, partner
 }
 
@@ -189,7 +196,8 @@ func (s *site) stands(journey string) (state, partner string) {
 // said are the events of a journey, by their noun and verb, in order.
 func (s *site) said(journey string) (all []string) {
 	s.t.Helper()
-	rows, err := s.pool.Query(s.t.Context(), `select payload from outbox where subject like '%.' || $1 order by n`, journey)
+	rows, err := s.pool.Query(s.t.Context(), `select payload from outbox where subject like '%.' || $1 order by n`,
+		journey)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -269,7 +277,8 @@ func (s *site) hasSaid(journey, what string, times int) {
 func TestSilenceIsRemindedOfAtHalfTimeAndPassedOn(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
-	journey := s.begins(yes(partnerB, schemas.ConsentGiven), yes(partnerA, schemas.ConsentGiven)) // Tuesday, in the person's own order
+	// Tuesday, in the person's own order
+	journey := s.begins(yes(partnerB, schemas.ConsentGiven), yes(partnerA, schemas.ConsentGiven))
 	_, first := s.brought(journey)
 	s.is(journey, stateSent, partnerB)
 	if first != partnerB {
@@ -297,7 +306,8 @@ func TestAPlaceIsKeptForThePersonsOwnYesForThreeDaysAtMost(t *testing.T) {
 		offer, partner := s.brought(journey)
 		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
 		s.is(journey, stateWaiting, partner)
-		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", `{"startsAt":"2026-11-10T18:00:00Z","channel":"phone"}`, 409)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment",
+			`{"startsAt":"2026-11-10T18:00:00Z","channel":"phone"}`, 409)
 	}
 	_, partner := s.stands(open)
 	s.at(now.Add(48 * time.Hour))
@@ -306,7 +316,8 @@ func TestAPlaceIsKeptForThePersonsOwnYesForThreeDaysAtMost(t *testing.T) {
 	s.hasSaid(open, "offer.confirmed", 1)
 	s.at(now.Add(73 * time.Hour))
 	s.is(silent, "", "")
-	if n := count(t, s.pool, `select count(*) from offer where journey = $1::uuid and state = 'withdrawn' and because = 'not-reached'`, silent); n != 1 {
+	if n := count(t, s.pool, `select count(*) from offer where journey = $1::uuid and state = 'withdrawn'
+		and because = 'not-reached'`, silent); n != 1 {
 		t.Errorf("the place was given free otherwise than as not reached: %v", s.said(silent))
 	}
 	s.hears(silent, yes(partner, schemas.ConsentGiven)) // reached after all
@@ -323,9 +334,11 @@ func TestNothingMayBeSentBeforeTwoPeopleHaveTurnedItOn(t *testing.T) {
 	path := "/api/organisations/RXX/going-live"
 	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
 	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May"}`, 422)
-	s.ask(aNavigator, "POST", path, `{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
+	s.ask(aNavigator, "POST", path,
+		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
 	s.ask(aNavigator, "POST", path, `{"confirm":true}`, 409)
-	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "POST", path, `{"confirm":true}`, 404)
+	s.ask(principal.Principal{Organisation: "RZZ", Role: string(schemas.Navigator), Subject: "elsewhere"}, "POST", path,
+		`{"confirm":true}`, 404)
 	s.due()
 	s.hasSaid(journey, "offer.cleared", 0)
 	s.ask(another, "POST", path, `{"confirm":true}`, 200)
@@ -342,11 +355,14 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
 	s.due()
 	s.hasSaid(journey, "offer.cleared", 0) // no agreement: prepared, and told nobody
-	s.ask(peer(partnerA), "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 403)
+	s.ask(peer(partnerA), "PUT", path+"/agreement",
+		`{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 403)
 	s.ask(peer(partnerB), "PUT", path+"/capacity", `{"weekly":1}`, 404)
-	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate"}`, 422)
+	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate"}`,
+		422)
 	s.ask(peer(partnerA), "PUT", path+"/pause", `{"until":"2026-11-06"}`, 200)
-	s.ask(aNavigator, "PUT", path+"/agreement", `{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 200)
+	s.ask(aNavigator, "PUT", path+"/agreement",
+		`{"from":"2026-11-01","until":"2027-11-01","outwardName":"Northgate","safeguarding":"the desk"}`, 200)
 	s.due()
 	s.hasSaid(journey, "offer.withdrawn", 1) // paused: it is not asked, and nobody else may be
 	s.hasSaid(journey, "offer.exhausted", 1)
@@ -361,13 +377,16 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 			t.Errorf("partner %s sees %v", partner, got)
 		}
 	}
-	if got := s.ask(aNavigator, "GET", "/api/offers?limit=1", "", 200); len(got["items"].([]any)) != 1 || got["next"] != nil {
+	if got := s.ask(aNavigator, "GET", "/api/offers?limit=1", "", 200); len(got["items"].([]any)) != 1 ||
+		got["next"] != nil {
 		t.Errorf("a navigator sees %v", got)
 	}
 	s.ask(peer(partnerA), "PUT", path+"/holidays", `{"holidays":[{"from":"2026-12-24","until":"2027-01-04"}]}`, 200)
 	s.ask(peer(partnerA), "PUT", path+"/notice", `{"by":"email","to":"peers@northgate.example"}`, 200)
-	got := s.ask(peer(partnerA), "PUT", path+"/capacity", `{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)
-	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[] atMost:2 channels:[phone] groups:[] hours:[] languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
+	got := s.ask(peer(partnerA), "PUT", path+"/capacity",
+		`{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"]}`, 200)
+	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[] atMost:2 channels:[phone] groups:[] hours:[] "+
+		"languages:[] weekly:3 workerGenders:[] works:[mon sat]]" {
 		t.Errorf("the partner is %v", got)
 	}
 	holidays := actionOf(t, s.ask(peer(partnerA), "GET", path, "", 200), path+"/holidays")
@@ -381,14 +400,18 @@ func TestAPartnerIsChangedWithEffectAtOnce(t *testing.T) {
 	}
 }
 
-// TestAPartnersFormLeavesNothingOut: what a change replaces as a whole, its form asks for as a whole, beginning with what
-// stands there: a partner that changes its places keeps its hours, and the agreement its data contact.
+// TestAPartnersFormLeavesNothingOut: what a change replaces as a whole, its form asks for as a whole, beginning with
+// what stands there: a partner that changes its places keeps its hours, and the agreement its data contact.
 func TestAPartnersFormLeavesNothingOut(t *testing.T) {
 	t.Parallel()
-	shown := partnerShown{Partner: partnerA, Capacity: Capacity{Works: []string{"mon"}, Channels: []string{"phone"}, Languages: []string{"en"}, WorkerGenders: []string{"woman"},
-		Hours: []string{"weekday-daytime"}, Access: []string{"bsl"}, Groups: []string{"women"}, Areas: []string{"E06000027"}}, Holidays: []Holiday{{"2026-12-24", "2027-01-04"}},
-		PausedUntil: "2026-12-01", Notice: Notice{"email", "peers@northgate.example"}, Agreement: &agreementShown{Terms: Terms{"2026-01-01", "2026-12-31", "N", "S", "D"}}}
-	for what, body := range map[string]any{"capacity": Capacity{}, "agreement": Terms{DataContact: "D"}, "holidays": holidaysAsked{}, "pause": pauseAsked{}, "notice": Notice{}} {
+	shown := partnerShown{Partner: partnerA, Capacity: Capacity{Works: []string{"mon"}, Channels: []string{"phone"},
+		Languages: []string{"en"}, WorkerGenders: []string{"woman"},
+		Hours: []string{"weekday-daytime"}, Access: []string{"bsl"}, Groups: []string{"women"},
+		Areas: []string{"E06000027"}}, Holidays: []Holiday{{"2026-12-24", "2027-01-04"}},
+		PausedUntil: "2026-12-01", Notice: Notice{"email", "peers@northgate.example"},
+		Agreement: &agreementShown{Terms: Terms{"2026-01-01", "2026-12-31", "N", "S", "D"}}}
+	for what, body := range map[string]any{"capacity": Capacity{}, "agreement": Terms{DataContact: "D"},
+		"holidays": holidaysAsked{}, "pause": pauseAsked{}, "notice": Notice{}} {
 		text, err := json.Marshal(body)
 		if err != nil {
 			t.Fatal(err)
@@ -426,8 +449,8 @@ func actionOf(t *testing.T, answer map[string]any, path string) map[string]any {
 	return nil
 }
 
-// TestTwoReplicasNeverOversell: two processes see to what is due at the same time, again and again; a partner that takes
-// three at a time and four in a week has no more.
+// TestTwoReplicasNeverOversell: two processes see to what is due at the same time, again and again; a partner that
+// takes three at a time and four in a week has no more.
 func TestTwoReplicasNeverOversell(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true, func(p *PartnerConfig) { p.AtMost, p.Weekly = 3, 4 })
@@ -457,14 +480,16 @@ func TestTwoReplicasNeverOversell(t *testing.T) {
 		s.due()
 	}
 	placed := func(where string) int {
-		return count(t, s.pool, `select coalesce(max(n), 0) from (select count(*) n from offer where placed_at is not null and `+where+` group by partner) c`)
+		return count(t, s.pool, `select coalesce(max(n), 0) from (select count(*) n from offer
+			where placed_at is not null and `+where+` group by partner) c`)
 	}
 	both()
 	if n := placed("ended_at is null"); n != 3 {
 		t.Fatalf("a partner that takes three at the same time has %d", n)
 	}
 	for _, journey := range journeys {
-		if state, partner := s.stands(journey); state == stateRaised && count(t, s.pool, `select count(*) from offer where journey = $1::uuid and placed_at is not null and ended_at is null`, journey) == 1 {
+		if state, partner := s.stands(journey); state == stateRaised && count(t, s.pool, `select count(*) from offer
+			where journey = $1::uuid and placed_at is not null and ended_at is null`, journey) == 1 {
 			offer, _ := s.brought(journey)
 			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
 			s.ask(peer(partner), "POST", "/api/offers/"+offer+"/hand-back", `{"reason":"worker-away"}`, 200)
@@ -479,8 +504,8 @@ func TestTwoReplicasNeverOversell(t *testing.T) {
 	}
 }
 
-// TestAPlaceIsTakenUnderItsPartnersLock: one process has taken the last place and not committed yet; another one waits for
-// that, and takes none.
+// TestAPlaceIsTakenUnderItsPartnersLock: one process has taken the last place and not committed yet; another one waits
+// for that, and takes none.
 func TestAPlaceIsTakenUnderItsPartnersLock(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
@@ -528,7 +553,8 @@ func TestAPlaceIsTakenUnderItsPartnersLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.due()
-	if n := count(t, s.pool, `select max(n) from (select count(*) n from offer where placed_at is not null and ended_at is null group by partner) c`); n != 1 {
+	if n := count(t, s.pool, `select max(n) from (select count(*) n from offer where placed_at is not null
+		and ended_at is null group by partner) c`); n != 1 {
 		t.Errorf("a partner that takes one at a time has %d", n)
 	}
 }
@@ -544,24 +570,29 @@ func TestSomebodyAboutToGoIsRungAbout(t *testing.T) {
 		state  string
 		within time.Duration // in which the partner is rung; below 0 not at all
 	}{
-		"taken back half an hour before":      {30 * time.Minute, yes(partnerA, schemas.ConsentWithdrawn), "", 0},
-		"stopped a day before":                {24 * time.Hour, event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}), stateAccepted, time.Hour},
-		"held five hours before":              {5 * time.Hour, event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}), stateAccepted, time.Hour},
-		"a yes that has ended the day before": {20 * time.Hour, yes(partnerA, schemas.ConsentLapsed), stateWaiting, time.Hour},
-		"taken back three days before":        {72 * time.Hour, yes(partnerA, schemas.ConsentWithdrawn), "", -1},
+		"taken back half an hour before": {30 * time.Minute, yes(partnerA, schemas.ConsentWithdrawn), "", 0},
+		"stopped a day before": {24 * time.Hour,
+			event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}), stateAccepted, time.Hour},
+		"held five hours before": {5 * time.Hour,
+			event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}), stateAccepted, time.Hour},
+		"a yes that has ended the day before": {20 * time.Hour, yes(partnerA, schemas.ConsentLapsed), stateWaiting,
+			time.Hour},
+		"taken back three days before": {72 * time.Hour, yes(partnerA, schemas.ConsentWithdrawn), "", -1},
 	} {
 		s.clock.to(now)
 		journey := s.begins(yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentDeclined))
 		offer, partner := s.brought(journey)
 		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
-		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+`","channel":"phone"}`, 200)
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+
+			`","channel":"phone"}`, 200)
 		s.clock.to(start.Add(-tc.before))
 		s.hears(journey, tc.ends)
 		if state, _ := s.stands(journey); state != tc.state {
 			t.Errorf("%s: the offer is %q: %v", name, state, s.said(journey))
 		}
 		var payload []byte
-		if err := s.pool.QueryRow(t.Context(), `select payload from outbox where subject = 'footbridge.appointment.cancelled.v1.' || $1`, journey).Scan(&payload); err != nil {
+		if err := s.pool.QueryRow(t.Context(), `select payload from outbox
+			where subject = 'footbridge.appointment.cancelled.v1.' || $1`, journey).Scan(&payload); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		e, err := flow.Unmarshal(payload)
@@ -588,8 +619,10 @@ func TestAStopAndAHoldKeepThePlaceAndLiftingRestoresIt(t *testing.T) {
 	offer, partner := s.brought(journey)
 	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
 	for _, turn := range [][2]flow.Event{
-		{event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}), event("", 0, schemas.ContactResumed, schemas.ContactStoppedData{})},
-		{event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}), event("", 0, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-20"})},
+		{event("", 0, schemas.ContactStopped, schemas.ContactStoppedData{}),
+			event("", 0, schemas.ContactResumed, schemas.ContactStoppedData{})},
+		{event("", 0, schemas.JourneyHeld, schemas.JourneyHeldData{}),
+			event("", 0, schemas.JourneyReleased, schemas.JourneyReleasedData{ReleasedOn: "2026-11-20"})},
 	} {
 		s.hears(journey, turn[0])
 		got := s.ask(peer(partner), "GET", "/api/offers/"+offer, "", 200)
@@ -637,7 +670,8 @@ func TestASessionThatIsNotKeptIsTriedAgainTwiceAndThenANavigatorDecides(t *testi
 	s.ask(peer(partner), "POST", path+"/accept", `{}`, 200)
 	for try := 1; try <= 3; try++ {
 		start := s.clock.Now().Add(24 * time.Hour)
-		s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+`","channel":"phone"}`, 200)
+		s.ask(peer(partner), "POST", path+"/appointment", `{"startsAt":"`+start.Format(time.RFC3339)+
+			`","channel":"phone"}`, 200)
 		s.clock.to(start.Add(2 * time.Hour))
 		s.ask(peer(partner), "POST", path+"/outcome", `{"outcome":"not-kept"}`, 200)
 		s.is(journey, stateNotKept, partner)
@@ -653,7 +687,8 @@ func TestANavigatorRecordsWhatAPartnerSaidByTelephone(t *testing.T) {
 	journey, unasked := s.begins(yes(partnerA, schemas.ConsentGiven)), s.begins()
 	s.due()
 	offerOf := func(journey string) (offer string) {
-		if err := s.pool.QueryRow(t.Context(), `select id::text from offer where journey = $1::uuid and ended_at is null`, journey).Scan(&offer); err != nil {
+		if err := s.pool.QueryRow(t.Context(), `select id::text from offer where journey = $1::uuid
+			and ended_at is null`, journey).Scan(&offer); err != nil {
 			t.Fatal(err)
 		}
 		return offer
@@ -677,15 +712,20 @@ func TestTwoPartnersAreSilentAndOneIsOnHoliday(t *testing.T) {
 	s := newSite(t, true)
 	left := time.Date(2026, 12, 20, 20, 0, 0, 0, time.UTC) // a Sunday
 	s.clock.to(left)
-	s.ask(aNavigator, "PUT", "/api/partners/"+partnerB+"/holidays", `{"holidays":[{"from":"2026-12-23","until":"2027-01-04"}]}`, 200)
+	s.ask(aNavigator, "PUT", "/api/partners/"+partnerB+"/holidays",
+		`{"holidays":[{"from":"2026-12-23","until":"2027-01-04"}]}`, 200)
 	journey := clock.NewID(left)
-	s.hears(journey, event("", 0, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v", LeftOn: "2026-12-20"}),
-		event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible))), yes(partnerA, schemas.ConsentGiven), yes(partnerB, schemas.ConsentGiven))
+	s.hears(journey, event("", 0, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(),
+		Organisation: "RXX", Visit: "v", LeftOn: "2026-12-20"}),
+		event("", 0, schemas.PathwayDecided, doorsOf(thirdSector("svc-a", schemas.Eligible),
+			thirdSector("svc-b", schemas.Eligible))), yes(partnerA, schemas.ConsentGiven),
+		yes(partnerB, schemas.ConsentGiven))
 	s.brought(journey)
 	s.is(journey, stateSent, partnerA)
 	s.at(time.Date(2026, 12, 22, 16, 59, 0, 0, time.UTC))
 	s.is(journey, stateSent, partnerA)
-	s.at(time.Date(2026, 12, 22, 17, 1, 0, 0, time.UTC)) // its second working day; the other is away until after the window
+	// its second working day; the other is away until after the window
+	s.at(time.Date(2026, 12, 22, 17, 1, 0, 0, time.UTC))
 	s.is(journey, "", "")
 	s.hasSaid(journey, "offer.exhausted", 1)
 	s.ask(aNavigator, "PUT", "/api/partners/"+partnerB+"/holidays", `{"holidays":[]}`, 200) // it works after all
@@ -751,7 +791,8 @@ func TestThePersonIsIntroducedToWhoeverTheyWillMeet(t *testing.T) {
 	s.hears(journey, yes(partner, schemas.ConsentGiven))
 	s.ask(peer(partner), "POST", path+"introduce", `{"how":"by Sam of the desk"}`, 409)
 	for range 2 {
-		if got := s.ask(peer(partner), "POST", path+"introduce", `{"how":"named-worker"}`, 200); got["introduced"] != "named-worker" {
+		if got := s.ask(peer(partner), "POST", path+"introduce", `{"how":"named-worker"}`,
+			200); got["introduced"] != "named-worker" {
 			t.Errorf("the offer shows %v", got)
 		}
 	}

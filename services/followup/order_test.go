@@ -28,8 +28,9 @@ func story(t *rapid.T) []flow.Event {
 			t.Fatal(err)
 		}
 		events = append(events, flow.Event{
-			ID: fmt.Sprintf("event-%d", len(events)), Type: string(typ), Subject: aJourney, Sequence: flow.FormatSequence(said[source]),
-			Time: time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC), Correlation: "first", Data: text,
+			ID: fmt.Sprintf("event-%d", len(events)), Type: string(typ), Subject: aJourney,
+			Sequence: flow.FormatSequence(said[source]),
+			Time:     time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC), Correlation: "first", Data: text,
 		})
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
@@ -43,21 +44,30 @@ func story(t *rapid.T) []flow.Event {
 		switch rapid.IntRange(0, 10).Draw(t, "kind") {
 		case 0, 1:
 			say("intake", schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
-				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: facts.Draw(t, "facts")})
+				Visit: visit.Draw(t, "visit"), LeftOn: day.Draw(t, "day"), Flags: flags.Draw(t, "flags"),
+				Facts: facts.Draw(t, "facts")})
 		case 2:
 			known := facts.Draw(t, "facts")
-			say("intake", schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"), Visit: visit.Draw(t, "visit"),
-				LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags"), Facts: &known})
+			say("intake", schemas.DischargeCorrected,
+				schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t,
+					"placed"), Visit: visit.Draw(t, "visit"),
+					LeftOn: rapid.SampledFrom([]string{"", "2026-10-31"}).Draw(t, "day"), Flags: flags.Draw(t, "flags"),
+					Facts: &known})
 		case 3:
-			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"), Reason: "recoded"})
+			say("intake", schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit"),
+				Reason: "recoded"})
 		case 4:
-			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
-				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"), Organisation: rapid.SampledFrom([]string{"", "", partnersAB()[0].ID}).Draw(t, "to")})
+			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ConsentGiven, schemas.ConsentGiven,
+				schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed}).Draw(t, "answer"),
+				schemas.ConsentData{Purposes: purposes.Draw(t, "purposes"),
+					Organisation: rapid.SampledFrom([]string{"", "", partnersAB()[0].ID}).Draw(t, "to")})
 		case 5:
-			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
+			say("intake", rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t,
+				"contact"),
 				schemas.ContactStoppedData{})
 		case 6:
-			say("journey", schemas.JourneyClosed, schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
+			say("journey", schemas.JourneyClosed,
+				schemas.JourneyClosedData{AnsweredUpTo: rapid.IntRange(0, int(said["intake"])).Draw(t, "answered")})
 		case 7:
 			switch rapid.IntRange(0, 2).Draw(t, "turn") {
 			case 0:
@@ -69,7 +79,8 @@ func story(t *rapid.T) []flow.Event {
 			}
 		case 8:
 			say("intake", schemas.PreferencesChanged, schemas.PreferencesChangedData{
-				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {partnersAB()[0].ID}, {partnersAB()[0].ID, partnersAB()[1].ID}}).Draw(t, "barred")})
+				MustNotKnow: rapid.SampledFrom([][]string{nil, {}, {partnersAB()[0].ID},
+					{partnersAB()[0].ID, partnersAB()[1].ID}}).Draw(t, "barred")})
 		default:
 			say("threshold", schemas.PathwayDecided, doorsOf(
 				thirdSector("svc-a", door.Draw(t, "a")), thirdSector("svc-b", door.Draw(t, "b"))))
@@ -88,7 +99,8 @@ func tell(t *rapid.T, batches ...[]flow.Event) record {
 	s.subscriptions = s.subscribe()
 	r := store.Fresh(aJourney)
 	for _, batch := range batches {
-		if _, err := s.handler().Apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch); err != nil {
+		if _, err := s.handler().Apply(&pgx.Batch{}, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC),
+			map[string]*record{aJourney: r}, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -111,14 +123,16 @@ func TestAnyOrderOfAJourneysEventsEndsInTheSameOffer(t *testing.T) {
 		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(t, "repeated")]...)
 		cut := rapid.IntRange(0, len(shuffled)).Draw(t, "batch")
 		if got := tell(t, shuffled[:cut], shuffled[cut:]); !reflect.DeepEqual(got, inOrder) {
-			t.Fatalf("arriving in order ends in\n%+v %+v\nbut as they came in\n%+v %+v", inOrder, inOrder.Open, got, got.Open)
+			t.Fatalf("arriving in order ends in\n%+v %+v\nbut as they came in\n%+v %+v", inOrder, inOrder.Open, got,
+				got.Open)
 		}
 		var oneByOne [][]flow.Event
 		for i := range shuffled {
 			oneByOne = append(oneByOne, shuffled[i:i+1])
 		}
 		if got := tell(t, oneByOne...); !reflect.DeepEqual(got, inOrder) {
-			t.Fatalf("arriving in order ends in\n%+v %+v\nbut one by one in\n%+v %+v", inOrder, inOrder.Open, got, got.Open)
+			t.Fatalf("arriving in order ends in\n%+v %+v\nbut one by one in\n%+v %+v", inOrder, inOrder.Open, got,
+				got.Open)
 		}
 	})
 }
@@ -128,7 +142,8 @@ func TestWithdrawnAndStoppedJourneysHaveNoOffer(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
 		_, _, stands := end.State.Visits.Current()
-		if (end.Status == Offered) != (end.Open != nil) || end.State.Transition.Closed && end.Open != nil || (!stands && end.Open != nil) || (end.State.Contact.At > 0 && !end.State.Contact.Yes && end.Open != nil) {
+		if (end.Status == Offered) != (end.Open != nil) || end.State.Transition.Closed && end.Open != nil ||
+			(!stands && end.Open != nil) || (end.State.Contact.At > 0 && !end.State.Contact.Yes && end.Open != nil) {
 			t.Fatalf("got %+v with offer %+v", end, end.Open)
 		}
 	})
@@ -149,7 +164,8 @@ func TestNoOfferCountsAsAgreedToBeforeTheCliniciansRecord(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		end := tell(t, story(t))
 		_, visit, _ := end.State.Visits.Current()
-		flagged := slices.Contains(visit.Flags, schemas.FlagUnder18) || slices.Contains(visit.Flags, schemas.FlagAgeUnknown)
+		flagged := slices.Contains(visit.Flags, schemas.FlagUnder18) ||
+			slices.Contains(visit.Flags, schemas.FlagAgeUnknown)
 		if end.Open != nil && flagged && (end.Open.Consent != consentNotAsked || end.Open.State != stateRaised) {
 			t.Fatalf("%+v: somebody may act on the offer %+v", visit, end.Open)
 		}

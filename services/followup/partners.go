@@ -24,23 +24,24 @@ type Partner struct {
 	Works calendar.Weekdays
 	// Rank orders partners when the person left the choice open; the smaller is asked first.
 	Rank int
-	// Agreement is from when until when it may be told anything, both days inclusive; nil where none has been recorded: an
-	// offer may then be prepared, and goes nowhere.
+	// Agreement is from when until when it may be told anything, both days inclusive; nil where none has been
+	// recorded: an offer may then be prepared, and goes nowhere.
 	Agreement *Span
-	// Weekly is how many people it takes on in a week, Monday to Sunday, AtMost how many at the same time; 0 is no bound.
+	// Weekly is how many people it takes on in a week, Monday to Sunday, AtMost how many at the same time; 0 is no
+	// bound.
 	Weekly, AtMost int
 	// Away are its holidays; PausedUntil is the last day on which it takes nobody on, 0 where it is not paused.
 	Away        []Span
 	PausedUntil calendar.Day
 	// Channels, Languages and WorkerGenders are what it offers; empty is not said, and excludes nobody.
 	Channels, Languages, WorkerGenders []string
-	// Hours in which its sessions are, what access it has, groups of one's own that it offers, and the areas to which its
-	// people go or which are near to where it is; empty is not said, and excludes nobody.
+	// Hours in which its sessions are, what access it has, groups of one's own that it offers, and the areas to which
+	// its people go or which are near to where it is; empty is not said, and excludes nobody.
 	Hours, Access, Groups, Areas []string
 	// ChangedAt is when somebody last changed any of it, the zero time before.
 	ChangedAt time.Time
-	// Held and Week are how many people it has a place taken for now, and has taken on this week, as counted under its lock;
-	// 0 where nobody counted.
+	// Held and Week are how many people it has a place taken for now, and has taken on this week, as counted under its
+	// lock; 0 where nobody counted.
 	Held, Week int
 }
 
@@ -120,9 +121,11 @@ func (p Partner) offers(asked schemas.Facts) string {
 		worker = ""
 	}
 	language := spoken(text(asked.Language))
-	speaks := language == "" || len(p.Languages) == 0 || slices.ContainsFunc(p.Languages, func(l string) bool { return spoken(l) == language })
+	speaks := language == "" || len(p.Languages) == 0 ||
+		slices.ContainsFunc(p.Languages, func(l string) bool { return spoken(l) == language })
 	switch {
-	case len(asked.Channels) > 0 && !slices.ContainsFunc(asked.Channels, func(c string) bool { return has(p.Channels, c) }):
+	case len(asked.Channels) > 0 &&
+		!slices.ContainsFunc(asked.Channels, func(c string) bool { return has(p.Channels, c) }):
 		return whyChannel
 	case language != englishIsSpoken && asked.InterpreterNeeded == nil && !speaks:
 		return whyLanguage
@@ -149,8 +152,8 @@ const (
 	farAway
 )
 
-// nearness is how near a partner is to somebody, as far as both are known. Where they are staying counts before where they
-// live.
+// nearness is how near a partner is to somebody, as far as both are known. Where they are staying counts before where
+// they live.
 func (p Partner) nearness(of schemas.Facts) int {
 	area := of.AreaResidence
 	if of.AreaStaying != nil {
@@ -193,12 +196,15 @@ func (t Terms) fault() string {
 	case until > from+3653:
 		return "An agreement runs for ten years at most. Check until."
 	case !oneLine(t.OutwardName, 100):
-		return "Name a neutral outward name (outwardName): what stands on an envelope or shows on a telephone. One line, up to 100 characters."
+		return "Name a neutral outward name (outwardName): what stands on an envelope or shows on a telephone. One " +
+			"line, up to 100 characters."
 	case !oneLine(t.Safeguarding, 200):
-		return "Name whom to tell at the partner about somebody's safety (safeguarding): a desk or a role, and its number. One line, up to 200 characters."
+		return "Name whom to tell at the partner about somebody's safety (safeguarding): a desk or a role, and its " +
+			"number. One line, up to 200 characters."
 	}
 	if t.DataContact != "" && !oneLine(t.DataContact, 200) {
-		return "Name whom to ask at the partner about what it knows of somebody (dataContact): a desk or a role, and its number or address. One line, up to 200 characters."
+		return "Name whom to ask at the partner about what it knows of somebody (dataContact): a desk or a role, and " +
+			"its number or address. One line, up to 200 characters."
 	}
 	return ""
 }
@@ -224,13 +230,15 @@ type capacityAsked struct {
 
 // over is how a partner's places are to stand.
 func (a capacityAsked) over(p Partner) Capacity {
-	c := Capacity{p.Weekly, p.AtMost, daysOf(p.Works), p.Channels, p.Languages, p.WorkerGenders, p.Hours, p.Access, p.Groups, p.Areas}
+	c := Capacity{p.Weekly, p.AtMost, daysOf(p.Works), p.Channels, p.Languages, p.WorkerGenders, p.Hours, p.Access,
+		p.Groups, p.Areas}
 	for into, given := range map[*int]*int{&c.Weekly: a.Weekly, &c.AtMost: a.AtMost} {
 		if given != nil {
 			*into = *given
 		}
 	}
-	for into, given := range map[*[]string][]string{&c.Works: a.Works, &c.Channels: a.Channels, &c.Languages: a.Languages, &c.WorkerGenders: a.WorkerGenders,
+	for into, given := range map[*[]string][]string{&c.Works: a.Works, &c.Channels: a.Channels,
+		&c.Languages: a.Languages, &c.WorkerGenders: a.WorkerGenders,
 		&c.Hours: a.Hours, &c.Access: a.Access, &c.Groups: a.Groups, &c.Areas: a.Areas} {
 		if given != nil {
 			*into = given
@@ -266,13 +274,15 @@ func (c Capacity) fault() string {
 	week, err := Week(c.Works)
 	switch {
 	case c.Weekly < 0 || c.AtMost < 0 || c.Weekly > mostPlaces || c.AtMost > mostPlaces:
-		return fmt.Sprintf("Places are whole numbers from 0 (no bound) to %d: weekly, and at the same time (atMost). To take nobody on for a while, pause.", mostPlaces)
+		return fmt.Sprintf("Places are whole numbers from 0 (no bound) to %d: weekly, and at the same time (atMost). "+
+			"To take nobody on for a while, pause.", mostPlaces)
 	case err != nil:
 		return "Name the days on which you answer (works) as mon, tue, wed, thu, fri, sat or sun."
 	case week.None():
 		return "Name at least one day on which you answer (works). To take nobody on for a while, pause."
 	}
-	for name, list := range map[string][]string{"channel": c.Channels, "language": c.Languages, "worker-gender": c.WorkerGenders,
+	for name, list := range map[string][]string{"channel": c.Channels, "language": c.Languages,
+		"worker-gender": c.WorkerGenders,
 		"meeting-hours": c.Hours, "access-need": c.Access, "own-group": c.Groups, "area": c.Areas} {
 		kind, _ := schemas.KindNamed(name)
 		if len(list) > 50 || slices.ContainsFunc(list, func(v string) bool { return !kind.Allows(v) }) {
@@ -301,7 +311,10 @@ func spans(all []Holiday) (found []Span, fault string) {
 		}
 		found = append(found, Span{first, last})
 	}
-	slices.SortFunc(found, func(a, b Span) int { return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last)) })
+	slices.SortFunc(found, func(a, b Span) int {
+		return cmp.Or(cmp.Compare(a.First, b.First),
+			cmp.Compare(a.Last, b.Last))
+	})
 	return found, ""
 }
 
@@ -316,7 +329,8 @@ func (n Notice) fault() string {
 		return "Say how you want to be told (by): " + by.Do + "."
 	}
 	if n.By != "none" && !oneLine(n.To, 200) || n.By == "none" && n.To != "" {
-		return "Name where a message goes (to): an address of your organisation on one line; none where nobody is to be told."
+		return "Name where a message goes (to): an address of your organisation on one line; none where nobody is to " +
+			"be told."
 	}
 	return ""
 }

@@ -44,12 +44,15 @@ type agreementShown struct {
 const notForFundraising = "What is told of a person is for supporting them, and never for fundraising or publicity."
 
 func shownPartner(p partnerRow, today calendar.Day) partnerShown {
-	s := partnerShown{Partner: p.ID, Name: p.Name, Service: p.Service, Held: p.Held, TakenThisWeek: p.Week, Holidays: []Holiday{}, Notice: p.Notice,
-		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels), Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders),
+	s := partnerShown{Partner: p.ID, Name: p.Name, Service: p.Service, Held: p.Held, TakenThisWeek: p.Week,
+		Holidays: []Holiday{}, Notice: p.Notice,
+		Capacity: Capacity{Weekly: p.Weekly, AtMost: p.AtMost, Works: daysOf(p.Works), Channels: list(p.Channels),
+			Languages: list(p.Languages), WorkerGenders: list(p.WorkerGenders),
 			Hours: list(p.Hours), Access: list(p.Access), Groups: list(p.Groups), Areas: list(p.Areas)}}
 	s.Notice.By = cmp.Or(s.Notice.By, "none")
 	if p.Agreement != nil {
-		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName, p.Safeguarding, p.DataContact}, p.mayBeTold(today), notForFundraising}
+		s.Agreement = &agreementShown{Terms{p.Agreement.First.String(), p.Agreement.Last.String(), p.OutwardName,
+			p.Safeguarding, p.DataContact}, p.mayBeTold(today), notForFundraising}
 	}
 	for _, away := range p.Away {
 		s.Holidays = append(s.Holidays, Holiday{away.First.String(), away.Last.String()})
@@ -97,22 +100,28 @@ func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
 
 // now is what stands in a partner at present, by request and field: a form that changes it begins with that.
 func (p partnerShown) now() map[string][]string {
-	now := map[string][]string{"capacity.weekly": {strconv.Itoa(p.Capacity.Weekly)}, "capacity.atMost": {strconv.Itoa(p.Capacity.AtMost)}, "capacity.works": p.Capacity.Works,
-		"capacity.channels": p.Capacity.Channels, "capacity.languages": p.Capacity.Languages, "capacity.workerGenders": p.Capacity.WorkerGenders,
-		"capacity.hours": p.Capacity.Hours, "capacity.access": p.Capacity.Access, "capacity.groups": p.Capacity.Groups, "capacity.areas": p.Capacity.Areas,
-		"notice.by": {p.Notice.By}, "notice.to": {p.Notice.To}, "pause.until": {p.PausedUntil}}
+	now := map[string][]string{"capacity.weekly": {strconv.Itoa(p.Capacity.Weekly)},
+		"capacity.atMost": {strconv.Itoa(p.Capacity.AtMost)}, "capacity.works": p.Capacity.Works,
+		"capacity.channels": p.Capacity.Channels, "capacity.languages": p.Capacity.Languages,
+		"capacity.workerGenders": p.Capacity.WorkerGenders,
+		"capacity.hours":         p.Capacity.Hours, "capacity.access": p.Capacity.Access,
+		"capacity.groups": p.Capacity.Groups,
+		"capacity.areas":  p.Capacity.Areas,
+		"notice.by":       {p.Notice.By}, "notice.to": {p.Notice.To}, "pause.until": {p.PausedUntil}}
 	for _, away := range p.Holidays {
 		now["holidays.holidays"] = append(now["holidays.holidays"], away.From+"/"+away.Until)
 	}
 	if a := p.Agreement; a != nil {
 		now["agreement.from"], now["agreement.until"] = []string{a.From}, []string{a.Until}
-		now["agreement.outwardName"], now["agreement.safeguarding"], now["agreement.dataContact"] = []string{a.OutwardName}, []string{a.Safeguarding}, []string{a.DataContact}
+		now["agreement.outwardName"], now["agreement.safeguarding"], now["agreement.dataContact"] = []string{
+			a.OutwardName}, []string{a.Safeguarding}, []string{a.DataContact}
 	}
 	return now
 }
 
 // changed handles a change of a partner: it counts at once, and offers that wait for a partner are looked at again.
-func changed[B any](a api, change func(p *partnerRow, body B, now time.Time, zone *time.Location) (fault string)) httpx.Handler {
+func changed[B any](a api, change func(p *partnerRow, body B, now time.Time,
+	zone *time.Location) (fault string)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		who, id, err := asking(r, noPartner)
 		if err != nil {
@@ -154,7 +163,8 @@ func setCapacity(p *partnerRow, asked capacityAsked, _ time.Time, _ *time.Locati
 	if fault := c.fault(); fault != "" {
 		return fault
 	}
-	p.Weekly, p.AtMost, p.Channels, p.Languages, p.WorkerGenders = c.Weekly, c.AtMost, c.Channels, c.Languages, c.WorkerGenders
+	p.Weekly, p.AtMost, p.Channels, p.Languages, p.WorkerGenders = c.Weekly, c.AtMost, c.Channels, c.Languages,
+		c.WorkerGenders
 	p.Hours, p.Access, p.Groups, p.Areas = c.Hours, c.Access, c.Groups, c.Areas
 	p.Works, _ = Week(c.Works) // checked above
 	return ""
@@ -166,7 +176,8 @@ func setAgreement(p *partnerRow, t Terms, _ time.Time, _ *time.Location) string 
 	}
 	from, _ := calendar.ParseDay(t.From) // both checked above
 	until, _ := calendar.ParseDay(t.Until)
-	p.Agreement, p.OutwardName, p.Safeguarding, p.DataContact = &Span{from, until}, t.OutwardName, t.Safeguarding, t.DataContact
+	p.Agreement, p.OutwardName, p.Safeguarding, p.DataContact = &Span{from, until}, t.OutwardName, t.Safeguarding,
+		t.DataContact
 	return ""
 }
 
@@ -233,7 +244,8 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 	}
 	organisation := r.PathValue("id")
 	if !schemas.ScopeOf(schemas.Role(who.Role), who.Organisation, who.Subject).Home(organisation) {
-		return httpx.NewProblem(http.StatusNotFound, "There is no such organisation that you may decide for. Check its code.")
+		return httpx.NewProblem(http.StatusNotFound, "There is no such organisation that you may decide for. Check "+
+			"its code.")
 	}
 	body, key, err := bodyOf[liveAsked](w, r, who)
 	if err != nil {
@@ -242,9 +254,11 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 	answer, err := a.flow.DoOnce(r.Context(), key, func(tx *flow.Tx) (int, any, error) {
 		by, on := strings.ToLower(who.String()+"/"+who.Subject), false // one person in any letter case
 		if !body.Confirm {
-			for name, text := range map[string]string{"safetyOfficer": body.SafetyOfficer, "hazardLog": body.HazardLog, "dpia": body.DPIA, "caldicott": body.Caldicott} {
+			for name, text := range map[string]string{"safetyOfficer": body.SafetyOfficer, "hazardLog": body.HazardLog,
+				"dpia": body.DPIA, "caldicott": body.Caldicott} {
 				if !oneLine(text, 200) {
-					return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "Name what going live rests on, one line each: safetyOfficer, hazardLog, dpia and caldicott. Missing: %s.", name)
+					return 0, nil, httpx.NewProblem(http.StatusUnprocessableEntity, "Name what going live rests on, "+
+						"one line each: safetyOfficer, hazardLog, dpia and caldicott. Missing: %s.", name)
 				}
 			}
 			askLive(tx, who, organisation, body, by, tx.Now)
@@ -255,7 +269,8 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 			return 0, nil, err
 		}
 		if !on {
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "Somebody else asks for it first, and a second person confirms. You cannot confirm what you asked for yourself.")
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "Somebody else asks for it first, and a second "+
+				"person confirms. You cannot confirm what you asked for yourself.")
 		}
 		wakeWaiting(tx, tx.Now)
 		return http.StatusOK, liveShown{organisation, true}, nil

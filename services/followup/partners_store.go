@@ -38,15 +38,19 @@ func loadPartners(q flow.Queuer, locked bool, into *[]Partner) {
 	})
 }
 
-const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until, weekly, at_most, away,
-	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version, changed_at, data_contact, hours, access, groups_of_own, areas from partner`
+const partnerColumns = `select id::text, organisation, service, name, works, rank, agreement_from, agreement_until,
+	weekly, at_most, away,
+	paused_until, channels, languages, worker_genders, outward_name, safeguarding, notice_by, notice_to, version,
+	changed_at, data_contact, hours, access, groups_of_own, areas from partner`
 
 func scanPartner(row pgx.CollectableRow) (p partnerRow, err error) {
 	var works []bool
 	var from, until, paused, changed *time.Time
 	var away []time.Time
-	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost, &away, &paused, &p.Channels,
-		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version, &changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas)
+	err = row.Scan(&p.ID, &p.Organisation, &p.Service, &p.Name, &works, &p.Rank, &from, &until, &p.Weekly, &p.AtMost,
+		&away, &paused, &p.Channels,
+		&p.Languages, &p.WorkerGenders, &p.OutwardName, &p.Safeguarding, &p.Notice.By, &p.Notice.To, &p.Version,
+		&changed, &p.DataContact, &p.Hours, &p.Access, &p.Groups, &p.Areas)
 	if changed != nil {
 		p.ChangedAt = *changed
 	}
@@ -71,7 +75,8 @@ func dayOf(date time.Time) calendar.Day { return calendar.DayOf(date, time.UTC) 
 func countPlaces(q flow.Queuer, week calendar.Day, partners *[]Partner) {
 	q.Queue(`select partner::text, count(*) filter (where ended_at is null),
 			count(*) filter (where place_week = $1::text::date and (ended_at is null or accepted_at is not null))
-		from offer where placed_at is not null and (ended_at is null or place_week = $1::text::date) group by partner`, week.String()).
+		from offer where placed_at is not null and (ended_at is null or place_week = $1::text::date) group by partner`,
+		week.String()).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			var held, taken int
@@ -85,10 +90,11 @@ func countPlaces(q flow.Queuer, week calendar.Day, partners *[]Partner) {
 		})
 }
 
-// countWeek queues how many places each partner has taken in the week that begins on a Monday, as far as is committed: to
-// spread offers fairly, nobody is locked.
+// countWeek queues how many places each partner has taken in the week that begins on a Monday, as far as is committed:
+// to spread offers fairly, nobody is locked.
 func countWeek(q flow.Queuer, week calendar.Day, partners *[]Partner) {
-	q.Queue(`select partner::text, count(*) from offer where place_week = $1::text::date and (ended_at is null or accepted_at is not null) group by partner`, week.String()).
+	q.Queue(`select partner::text, count(*) from offer where place_week = $1::text::date and (ended_at is null
+		or accepted_at is not null) group by partner`, week.String()).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			var taken int
@@ -113,7 +119,8 @@ func placesOf(q flow.Queuer, who principal.Principal, week calendar.Day, p *[]Pa
 // seedPartners queues that these are the partners the directory lists. One that is gone from it keeps its row, for its
 // offers, and is asked no more. What people have changed of one stands.
 func seedPartners(q flow.Queuer, partners []PartnerConfig) {
-	partners = slices.SortedFunc(slices.Values(partners), func(a, b PartnerConfig) int { return cmp.Compare(a.ID, b.ID) })
+	partners = slices.SortedFunc(slices.Values(partners),
+		func(a, b PartnerConfig) int { return cmp.Compare(a.ID, b.ID) })
 	ids := []string{}
 	for _, p := range partners {
 		ids = append(ids, p.ID)
@@ -124,7 +131,8 @@ func seedPartners(q flow.Queuer, partners []PartnerConfig) {
 		}
 		q.Queue(`insert into partner (id, organisation, service, name, works, rank, agreement_from, agreement_until)
 			values ($1::text::uuid, $2, $3, $4, $5, $6, $7::text::date, $8::text::date)
-			on conflict (id) do update set organisation = excluded.organisation, service = excluded.service, name = excluded.name,
+			on conflict (id) do update set organisation = excluded.organisation, service = excluded.service, name =
+			excluded.name,
 				rank = excluded.rank, listed = true`,
 			p.ID, p.Organisation, p.Service, p.Name, p.Works[:], p.Rank, from, until)
 	}
@@ -137,7 +145,8 @@ func lockPartner(q flow.Queuer, who principal.Principal, id string, locked bool,
 	if locked {
 		lock = " for no key update"
 	}
-	q.Queue(partnerColumns+` where id = $1::text::uuid and ($2 or id::text = $3)`+lock, id, schemas.Role(who.Role) != schemas.Partner, who.Organisation).
+	q.Queue(partnerColumns+` where id = $1::text::uuid and ($2 or id::text = $3)`+lock, id,
+		schemas.Role(who.Role) != schemas.Partner, who.Organisation).
 		Query(func(rows pgx.Rows) error {
 			all, err := pgx.CollectRows(rows, scanPartner)
 			for _, p := range all {
@@ -162,11 +171,16 @@ func savePartner(q flow.Queuer, p partnerRow, now time.Time) {
 	for _, s := range p.Away {
 		away = append(away, s.First.String(), s.Last.String())
 	}
-	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly = $5, at_most = $6,
-			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders = $11, outward_name = $12,
-			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18, hours = $19, access = $20, groups_of_own = $21, areas = $22
-		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels), list(p.Languages),
-		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact, list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas))
+	q.Queue(`update partner set works = $2, agreement_from = $3::text::date, agreement_until = $4::text::date, weekly =
+		$5, at_most = $6,
+			away = $7::text[]::date[], paused_until = $8::text::date, channels = $9, languages = $10, worker_genders =
+			$11, outward_name = $12,
+			safeguarding = $13, notice_by = $14, notice_to = $15, version = $16, changed_at = $17, data_contact = $18,
+			hours = $19, access = $20, groups_of_own = $21, areas = $22
+		where id = $1::text::uuid`, p.ID, p.Works[:], from, until, p.Weekly, p.AtMost, away, paused, list(p.Channels),
+		list(p.Languages),
+		list(p.WorkerGenders), p.OutwardName, p.Safeguarding, p.Notice.By, p.Notice.To, p.Version, now, p.DataContact,
+		list(p.Hours), list(p.Access), list(p.Groups), list(p.Areas))
 	wakeWaiting(q, now)
 }
 
@@ -174,18 +188,20 @@ func list(codes []string) []string { return append([]string{}, codes...) }
 
 // wakeWaiting queues that offers which wait to be sent are looked at now, and those for whom no partner was left.
 func wakeWaiting(q flow.Queuer, now time.Time) {
-	q.Queue(`update offer set due_at = $1 where ended_at is null and state = 'raised' and placed_at is null and consent = 'given' and not paused
+	q.Queue(`update offer set due_at = $1 where ended_at is null and state = 'raised' and placed_at is null
+		and consent = 'given' and not paused
 		and due_at > $1`, now)
 	// One that is locked is being decided about; waiting for it while a partner is locked could wait for ever.
 	q.Queue(`update journey_state set look_at = $1 where journey in (
 		select journey from journey_state where status = 'exhausted' for update skip locked)`, now)
 }
 
-// exhaustedToLookAt queues the finding of journeys for which no partner was left and that are to be looked at again, locked; what
-// another transaction has locked is left out.
+// exhaustedToLookAt queues the finding of journeys for which no partner was left and that are to be looked at again,
+// locked; what another transaction has locked is left out.
 func exhaustedToLookAt(q flow.Queuer, now time.Time, limit int, postponed []string, into func(journey string)) {
 	q.Queue(`update journey_state set look_at = null where journey in (
-			select journey from journey_state where look_at <= $1 and not journey::text = any($3) order by look_at, journey limit $2 for update skip locked)
+			select journey from journey_state where look_at <= $1 and not journey::text = any($3)
+			order by look_at, journey limit $2 for update skip locked)
 		returning journey::text`, now, limit, postponed).
 		Query(func(rows pgx.Rows) error {
 			var journey string
@@ -205,19 +221,23 @@ func loadLive(q flow.Queuer, into *[]string) {
 	})
 }
 
-// askLive queues that somebody asks for outward sending to be turned on. What stands on is turned off until it is confirmed
-// again: what it rests on has changed.
+// askLive queues that somebody asks for outward sending to be turned on. What stands on is turned off until it is
+// confirmed again: what it rests on has changed.
 func askLive(q flow.Queuer, _ principal.Principal, organisation string, asked liveAsked, by string, now time.Time) {
-	q.Queue(`insert into live (organisation, safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at, confirmed_by)
+	q.Queue(`insert into live (organisation, safety_officer, hazard_log, dpia, caldicott, asked_by, asked_at,
+		confirmed_by)
 		values ($1, $2, $3, $4, $5, $6, $7, '')
-		on conflict (organisation) do update set safety_officer = excluded.safety_officer, hazard_log = excluded.hazard_log, dpia = excluded.dpia,
-			caldicott = excluded.caldicott, asked_by = excluded.asked_by, asked_at = excluded.asked_at, confirmed_by = '', confirmed_at = null`,
+		on conflict (organisation) do update set safety_officer = excluded.safety_officer, hazard_log =
+		excluded.hazard_log, dpia = excluded.dpia,
+			caldicott = excluded.caldicott, asked_by = excluded.asked_by, asked_at = excluded.asked_at, confirmed_by =
+			'', confirmed_at = null`,
 		organisation, asked.SafetyOfficer, asked.HazardLog, asked.DPIA, asked.Caldicott, by, now)
 }
 
 // confirmLive queues that somebody confirms it; on is whether it is turned on by that, or had been by them.
 func confirmLive(q flow.Queuer, _ principal.Principal, organisation, by string, now time.Time, on *bool) {
-	q.Queue(`update live set confirmed_by = $2, confirmed_at = coalesce(confirmed_at, $3) where organisation = $1 and asked_by <> $2
+	q.Queue(`update live set confirmed_by = $2, confirmed_at = coalesce(confirmed_at, $3) where organisation = $1
+		and asked_by <> $2
 		returning true`, organisation, by, now).Query(func(rows pgx.Rows) error {
 		_, err := pgx.ForEachRow(rows, []any{on}, func() error { return nil })
 		return err

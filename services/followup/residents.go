@@ -15,9 +15,9 @@ import (
 	"footbridge/schemas"
 )
 
-// Before a partner has taken an offer on it sees little: bands and areas of fixed lists, and of those only as many as still
-// fit at least ten residents together. How many residents there are is the operator's table, with its source; without one
-// nothing is shown that residents could be counted by.
+// Before a partner has taken an offer on it sees little: bands and areas of fixed lists, and of those only as many as
+// still fit at least ten residents together. How many residents there are is the operator's table, with its source;
+// without one nothing is shown that residents could be counted by.
 
 // fewest is how many residents what is shown must fit at least. A default, for the Caldicott Guardian to set.
 const fewest = 10
@@ -43,9 +43,9 @@ const (
 	byGroup       = "group"
 )
 
-// ReadResidents reads a table: a first line '# source: …', a header area,attribute,value,residents, then a line for each
-// count. Every area has a line of everybody (attribute all, no value), and no other count of it is greater than that. An
-// error says in which line, and what is wrong.
+// ReadResidents reads a table: a first line '# source: …', a header area,attribute,value,residents, then a line for
+// each count. Every area has a line of everybody (attribute all, no value), and no other count of it is greater than
+// that. An error says in which line, and what is wrong.
 func ReadResidents(r io.Reader) (*Residents, error) {
 	lines := bufio.NewReader(r)
 	first, err := lines.ReadString('\n')
@@ -55,7 +55,8 @@ func ReadResidents(r io.Reader) (*Residents, error) {
 	}
 	table := csv.NewReader(lines)
 	table.FieldsPerRecord, table.Comment = 4, '#'
-	if header, err := table.Read(); err != nil || !slices.Equal(header, []string{"area", "attribute", "value", "residents"}) {
+	if header, err := table.Read(); err != nil ||
+		!slices.Equal(header, []string{"area", "attribute", "value", "residents"}) {
 		return nil, errors.New("the second line is the header area,attribute,value,residents")
 	}
 	all := &Residents{Source: source, in: map[string]map[trait]int{"": {}}}
@@ -86,7 +87,8 @@ func (r *Residents) add(row []string) error {
 	case err != nil || n < 0:
 		return fmt.Errorf("residents %q: use a whole number from 0", row[3])
 	case !what.known():
-		return fmt.Errorf("%q of %q is not counted by: use all without a value, age with one of %s, language, access, interpreter with yes, or group", what.value, what.attribute, strings.Join(bandNames(), ", "))
+		return fmt.Errorf("%q of %q is not counted by: use all without a value, age with one of %s, language, "+
+			"access, interpreter with yes, or group", what.value, what.attribute, strings.Join(bandNames(), ", "))
 	}
 	if r.in[area] == nil {
 		r.in[area] = map[trait]int{}
@@ -119,7 +121,8 @@ func (r *Residents) whole() error {
 	for _, area := range slices.Sorted(maps.Keys(r.in)) {
 		for what, n := range r.in[area] {
 			if n > r.in[area][everybody] {
-				return fmt.Errorf("area %s: more people are counted by %s %s than live there: is its line of all missing?", area, what.attribute, what.value)
+				return fmt.Errorf("area %s: more people are counted by %s %s than live there: is its line of all "+
+					"missing?", area, what.attribute, what.value)
 			}
 		}
 	}
@@ -129,8 +132,8 @@ func (r *Residents) whole() error {
 	return nil
 }
 
-// fit is how many residents share all of some traits, in one area or, where it is empty, in all together: the share of each
-// is taken for independent of the others. What is not counted fits nobody.
+// fit is how many residents share all of some traits, in one area or, where it is empty, in all together: the share of
+// each is taken for independent of the others. What is not counted fits nobody.
 func (r *Residents) fit(area string, traits []trait) float64 {
 	if r == nil || r.in[area][everybody] == 0 {
 		return 0
@@ -153,7 +156,8 @@ func (r *Residents) few(about aboutShown) *aboutShown {
 		rarest := trait{}
 		if len(traits) > 0 {
 			rarest = slices.MinFunc(traits, func(a, b trait) int {
-				return cmp.Or(cmp.Compare(r.fit(area, []trait{a}), r.fit(area, []trait{b})), cmp.Compare(a.attribute, b.attribute), cmp.Compare(a.value, b.value))
+				return cmp.Or(cmp.Compare(r.fit(area, []trait{a}), r.fit(area, []trait{b})),
+					cmp.Compare(a.attribute, b.attribute), cmp.Compare(a.value, b.value))
 			})
 		}
 		if area != "" && (len(traits) == 0 || r.fit(area, nil) <= r.fit("", []trait{rarest})) {

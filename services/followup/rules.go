@@ -11,9 +11,9 @@ import (
 	"footbridge/schemas"
 )
 
-// JourneyState is everything followup has been told about one journey. It is built by adding, and adding the same things
-// in another order, or twice, gives the same Known: each entry carries the sequence of the event that set it, and
-// an older one changes nothing.
+// JourneyState is everything followup has been told about one journey. It is built by adding, and adding the same
+// things in another order, or twice, gives the same Known: each entry carries the sequence of the event that set it,
+// and an older one changes nothing.
 type JourneyState struct {
 	Visits schemas.Visits `json:"visits,omitempty"`
 	// Open holds the services (by the directory's id) whose door a decision has found open, with the sequence of
@@ -30,11 +30,11 @@ type JourneyState struct {
 	schemas.MustNotKnow                  // those are never asked, whatever else was said
 	schemas.Course
 	schemas.Origin
-	// GoesOn is the local day from which windows count again: the journey was held or closed before. A hold that follows
-	// does not change it before they are back.
+	// GoesOn is the local day from which windows count again: the journey was held or closed before. A hold that
+	// follows does not change it before they are back.
 	GoesOn goesOn `json:"goesOn,omitzero"`
-	// Reopened is the local day on which the journey was last reopened: what was completed before was of an earlier asking. A
-	// hold makes nothing of that.
+	// Reopened is the local day on which the journey was last reopened: what was completed before was of an earlier
+	// asking. A hold makes nothing of that.
 	Reopened goesOn `json:"reopened,omitzero"`
 	Facts    facts  `json:"facts,omitzero"`
 	// Delivered says of each offer how far it has come to its partner.
@@ -90,7 +90,8 @@ type facts struct {
 func (f facts) IsZero() bool { return f.Facts.IsZero() && len(f.At) == 0 }
 
 // factsKept are the facts that a partner is matched by, or is shown of before it has taken an offer on.
-var factsKept = []string{"access", "age", "areaResidence", "areaStaying", "channels", "gender", "group", "hours", "interpreterNeeded", "language", "workerGender"}
+var factsKept = []string{"access", "age", "areaResidence", "areaStaying", "channels", "gender", "group", "hours",
+	"interpreterNeeded", "language", "workerGender"}
 
 // addFacts takes in facts that an event states and those that it takes back.
 func (k *JourneyState) addFacts(at int64, stated *schemas.Facts, takenBack []string) {
@@ -181,7 +182,10 @@ func mark(set *map[string]bool, service string) {
 // open are the services whose door may be offered, with the sequence of the decision that first found it so.
 func (k *JourneyState) open() map[string]int64 {
 	open := maps.Clone(k.Open)
-	maps.DeleteFunc(open, func(service string, _ int64) bool { return k.Named != nil && !k.Named[service] && !k.Sure[service] })
+	maps.DeleteFunc(open, func(service string, _ int64) bool {
+		return k.Named != nil && !k.Named[service] &&
+			!k.Sure[service]
+	})
 	return open
 }
 
@@ -237,8 +241,8 @@ type Desired struct {
 	guarded bool // a clinician, or whoever places a facility, decides first
 }
 
-// desiredOffer decides from what is known alone, not from how it came to be known: the same facts in any order end in the
-// same wish (domain invariant 9).
+// desiredOffer decides from what is known alone, not from how it came to be known: the same facts in any order end in
+// the same wish (domain invariant 9).
 func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) Desired {
 	id, visit, ok := k.Visits.Current()
 	answers := k.answers()
@@ -257,7 +261,10 @@ func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) D
 		return k.sinceReopened(o, id, m) && o.State == stateCompleted && o.Because != anotherSession
 	}):
 		return Desired{Status: Completed}
-	case slices.ContainsFunc(past, func(o Offer) bool { return o.AnsweredUpTo > 0 && o.AnsweredUpTo >= answers.Newest().At }):
+	case slices.ContainsFunc(past, func(o Offer) bool {
+		return o.AnsweredUpTo > 0 &&
+			o.AnsweredUpTo >= answers.Newest().At
+	}):
 		return Desired{Status: Paused, Because: becauseNotReached} // a navigator finds out how they may be reached
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:
 		return Desired{Status: Paused, Because: becauseClinician} // which partner fits their age nobody can tell
@@ -323,7 +330,8 @@ type Changes struct {
 
 // reconcile brings the open offer (or nil) in line with the wish; was is the status before. A hospital's correction
 // replaces an offer that has not been sent; what has happened is never rewritten.
-func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status, m Moment, partners []Partner) Changes {
+func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status, m Moment,
+	partners []Partner) Changes {
 	var c Changes
 	switch {
 	case open == nil:
@@ -344,8 +352,8 @@ func reconcile(k *JourneyState, w Desired, open *Offer, past []Offer, was Status
 	return c
 }
 
-// prepare brings an offer in line that has not gone anywhere. One that has a place stays with its partner while that may
-// be asked.
+// prepare brings an offer in line that has not gone anywhere. One that has a place stays with its partner while that
+// may be asked.
 func (c *Changes) prepare(w Desired, open *Offer, m Moment) {
 	fit, fits := w.fit(open.Partner)
 	// One that was given to its partner for a fair spread stays there among equals: it does not change hands with every
@@ -449,7 +457,8 @@ func raise(w Desired, past []Offer, before *Offer, m Moment) *Offer {
 	window := windowFor(w, past, m.today())
 	i := fairest(w.Fits)
 	o := &Offer{
-		Partner: w.Fits[i].ID, Spread: i > 0, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent, State: stateRaised, Paused: w.Held,
+		Partner: w.Fits[i].ID, Spread: i > 0, Visit: w.Visit, LeftOn: w.LeftOn, Window: window, Consent: w.Consent,
+		State: stateRaised, Paused: w.Held,
 		AnswerBy: answerBy(window, m.today(), w.Fits[i].Partner, m.Holidays, m.Zone),
 	}
 	if len(past) > 0 && past[len(past)-1].State == stateHandedBack {

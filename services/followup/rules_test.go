@@ -29,22 +29,33 @@ func london(t *testing.T) *time.Location {
 func TestWindowIsDaySevenToDayFourteen(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ left, raised, first, last, answer string }{
-		"an ordinary Monday":                  {"2026-11-02", "2026-11-02", "2026-11-09", "2026-11-16", "2026-11-04T17:00:00Z"},
-		"the clocks go forward inside it":     {"2026-03-20", "2026-03-20", "2026-03-27", "2026-04-03", "2026-03-24T17:00:00Z"},
-		"answer after the clocks go forward":  {"2026-03-27", "2026-03-27", "2026-04-03", "2026-04-10", "2026-03-31T16:00:00Z"},
-		"the clocks go back inside it":        {"2026-10-20", "2026-10-20", "2026-10-27", "2026-11-03", "2026-10-22T16:00:00Z"},
-		"answer after the clocks go back":     {"2026-10-23", "2026-10-23", "2026-10-30", "2026-11-06", "2026-10-27T17:00:00Z"},
-		"20 December, a Sunday":               {"2026-12-20", "2026-12-20", "2026-12-27", "2027-01-03", "2026-12-22T17:00:00Z"},
-		"Christmas Eve: two working days on":  {"2026-12-24", "2026-12-24", "2026-12-31", "2027-01-07", "2026-12-30T17:00:00Z"},
-		"raised on day 9, five days are left": {"2026-11-02", "2026-11-11", "2026-11-09", "2026-11-16", "2026-11-13T17:00:00Z"},
-		"bounded so that three days remain":   {"2026-12-15", "2026-12-24", "2026-12-22", "2026-12-29", "2026-12-26T17:00:00Z"},
-		"discharge in the future":             {"2026-11-10", "2026-11-02", "2026-11-17", "2026-11-24", "2026-11-04T17:00:00Z"},
+		"an ordinary Monday": {"2026-11-02", "2026-11-02", "2026-11-09", "2026-11-16",
+			"2026-11-04T17:00:00Z"},
+		"the clocks go forward inside it": {"2026-03-20", "2026-03-20", "2026-03-27", "2026-04-03",
+			"2026-03-24T17:00:00Z"},
+		"answer after the clocks go forward": {"2026-03-27", "2026-03-27", "2026-04-03", "2026-04-10",
+			"2026-03-31T16:00:00Z"},
+		"the clocks go back inside it": {"2026-10-20", "2026-10-20", "2026-10-27", "2026-11-03",
+			"2026-10-22T16:00:00Z"},
+		"answer after the clocks go back": {"2026-10-23", "2026-10-23", "2026-10-30", "2026-11-06",
+			"2026-10-27T17:00:00Z"},
+		"20 December, a Sunday": {"2026-12-20", "2026-12-20", "2026-12-27", "2027-01-03",
+			"2026-12-22T17:00:00Z"},
+		"Christmas Eve: two working days on": {"2026-12-24", "2026-12-24", "2026-12-31", "2027-01-07",
+			"2026-12-30T17:00:00Z"},
+		"raised on day 9, five days are left": {"2026-11-02", "2026-11-11", "2026-11-09", "2026-11-16",
+			"2026-11-13T17:00:00Z"},
+		"bounded so that three days remain": {"2026-12-15", "2026-12-24", "2026-12-22", "2026-12-29",
+			"2026-12-26T17:00:00Z"},
+		"discharge in the future": {"2026-11-10", "2026-11-02", "2026-11-17", "2026-11-24",
+			"2026-11-04T17:00:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			today := day(t, tc.raised)
 			w := windowOf(day(t, tc.left), today)
-			by := answerBy(w, today, Partner{Works: calendar.MondayToFriday}, calendar.England(), london(t)).Format(time.RFC3339)
+			by := answerBy(w, today, Partner{Works: calendar.MondayToFriday}, calendar.England(),
+				london(t)).Format(time.RFC3339)
 			if w.First.String() != tc.first || w.Last.String() != tc.last || w.Late || by != tc.answer {
 				t.Errorf("got %s to %s, late %v, answer by %s", w.First, w.Last, w.Late, by)
 			}
@@ -55,7 +66,8 @@ func TestWindowIsDaySevenToDayFourteen(t *testing.T) {
 func TestLateCodingStartsTheWindowAnew(t *testing.T) {
 	t.Parallel()
 	left := day(t, "2026-11-02")
-	for raised, late := range map[string]bool{"2026-11-11": false, "2026-11-12": true, "2026-11-16": true, "2027-02-01": true} {
+	for raised, late := range map[string]bool{"2026-11-11": false, "2026-11-12": true, "2026-11-16": true,
+		"2027-02-01": true} {
 		today := day(t, raised)
 		w := windowOf(left, today)
 		if w.Late != late {
@@ -102,7 +114,8 @@ func partnersAB() []Partner {
 }
 
 func thirdSector(service string, door schemas.Eligibility) schemas.ServiceEligibility {
-	return schemas.ServiceEligibility{Service: service, Sector: "third-sector", Kind: "peer-follow-up", Eligibility: door}
+	return schemas.ServiceEligibility{Service: service, Sector: "third-sector", Kind: "peer-follow-up",
+		Eligibility: door}
 }
 
 // doorsOf is a decision as the bus carries it: the services that are open, and open if a fact turns out so.
@@ -138,7 +151,8 @@ func firstAsked(t *testing.T, k *JourneyState) Partner {
 // inLine is what brings an offer in line with what is known on a day.
 func inLine(t *testing.T, k *JourneyState, open *Offer, was Status, today calendar.Day) Changes {
 	t.Helper()
-	return reconcile(k, desiredOffer(k, nil, partnersAB(), atDay(t, today)), open, nil, was, atDay(t, today), partnersAB())
+	return reconcile(k, desiredOffer(k, nil, partnersAB(), atDay(t, today)), open, nil, was, atDay(t, today),
+		partnersAB())
 }
 
 func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
@@ -147,12 +161,16 @@ func TestUnknownIsNotNoWhenAPartnerIsChosen(t *testing.T) {
 		doors []schemas.ServiceEligibility
 		want  string
 	}{
-		"open":                            {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible)}, partnerA},
-		"open if a missing fact fits":     {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.EligibleIf)}, partnerA},
-		"not open":                        {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.NotEligible)}, ""},
-		"only a conversation can tell":    {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.TalkAbout)}, ""},
-		"the smaller rank is asked first": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible)}, partnerB},
-		"a service nobody runs":           {[]schemas.ServiceEligibility{thirdSector("svc-x", schemas.Eligible)}, ""},
+		"open": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible)},
+			partnerA},
+		"open if a missing fact fits": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.EligibleIf)},
+			partnerA},
+		"not open": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.NotEligible)},
+			""},
+		"only a conversation can tell": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.TalkAbout)}, ""},
+		"the smaller rank is asked first": {[]schemas.ServiceEligibility{thirdSector("svc-a", schemas.Eligible),
+			thirdSector("svc-b", schemas.Eligible)}, partnerB},
+		"a service nobody runs": {[]schemas.ServiceEligibility{thirdSector("svc-x", schemas.Eligible)}, ""},
 	} {
 		var k JourneyState
 		k.addDecided(1, doorsOf(tc.doors...), partnersAB())
@@ -167,7 +185,8 @@ func TestALaterDecisionClosesNoDoor(t *testing.T) {
 	t.Parallel()
 	var k JourneyState
 	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible)), partnersAB())
-	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.NotEligible), thirdSector("svc-b", schemas.Eligible)), partnersAB())
+	k.addDecided(2, doorsOf(thirdSector("svc-a", schemas.NotEligible), thirdSector("svc-b", schemas.Eligible)),
+		partnersAB())
 	if got := firstAsked(t, &k); got.ID != partnerA {
 		t.Errorf("got %q: the door that opened first stays", got.ID)
 	}
@@ -198,7 +217,8 @@ func TestADoorThatWasOpenOnlyIfClosesWhenTheFactIsKnown(t *testing.T) {
 // recorded is a discharge with a decision that opens svc-a: everything an offer needs.
 func recorded(flags ...string) *JourneyState {
 	var k JourneyState
-	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags}, "2026-11-02")
+	k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", Flags: flags},
+		"2026-11-02")
 	k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible)), partnersAB())
 	return &k
 }
@@ -218,48 +238,75 @@ func TestWhatIsWished(t *testing.T) {
 		consent   string
 	}{
 		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Offered, "", "not-asked"},
-		"the person said yes":             {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, nil, Offered, "", "given"},
-		"the person said no":              {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: false}) }, nil, Refused, "person", ""},
+		"the person said yes": {func(k *JourneyState) {
+			k.addConsent(followUp,
+				schemas.Answered{At: 2, Yes: true})
+		}, nil, Offered, "", "given"},
+		"the person said no": {func(k *JourneyState) {
+			k.addConsent(followUp,
+				schemas.Answered{At: 2, Yes: false})
+		}, nil, Refused, "person", ""},
 		"a no to all, then a yes to one": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 3, Yes: true})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA},
+				schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "given"},
 		"a yes to one, then a no to all": {func(k *JourneyState) {
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 2, Yes: true})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA},
+				schemas.Answered{At: 2, Yes: true})
 			k.addConsent(followUp, schemas.Answered{At: 3, Yes: false})
 		}, nil, Refused, "person", ""},
 		"a no to something else": {func(k *JourneyState) {
-			k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Answered{At: 2, Yes: false})
+			k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}},
+				schemas.Answered{At: 2, Yes: false})
 		}, nil, Offered, "", "not-asked"},
 		"a yes older than the no": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 3, Yes: false})
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 		}, nil, Refused, "person", ""},
-		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused, "discharge-withdrawn", ""},
+		"the discharge was cancelled": {func(k *JourneyState) { k.Visits.Withdraw(2, "v") }, nil, Paused,
+			"discharge-withdrawn", ""},
 		"cancelled, then discharged again": {func(k *JourneyState) {
 			k.Visits.Withdraw(2, "v")
 			k.Visits["v"] = schemas.Visit{Recorded: 3, Withdrawn: 2, LeftOn: "2026-11-03"}
 		}, nil, Offered, "", "not-asked"},
-		"under 18, of an age not given: which partner fits is not known": {func(*JourneyState) {}, []string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
-		"under 18: prepared, nothing is sent":                            {aged, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a yes is no yes before the clinician's record":        {func(k *JourneyState) { aged(k); k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
+		"under 18, of an age not given: which partner fits is not known": {func(*JourneyState) {},
+			[]string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
+		"under 18: prepared, nothing is sent": {aged, []string{schemas.FlagUnder18}, Offered,
+			"", "not-asked"},
+		"under 18: a yes is no yes before the clinician's record": {func(
+			k *JourneyState) {
+			aged(k)
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
+		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
 		"under 18: nor is one to a partner by name": {func(k *JourneyState) {
 			aged(k)
-			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA}, schemas.Answered{At: 2, Yes: true})
+			k.addConsent(schemas.ConsentData{Purposes: followUp.Purposes, Organisation: partnerA},
+				schemas.Answered{At: 2, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
-		"under 18: a no is a no": {func(k *JourneyState) { aged(k); k.addConsent(followUp, schemas.Answered{At: 2, Yes: false}) }, []string{schemas.FlagUnder18}, Refused, "person", ""},
+		"under 18: a no is a no": {func(k *JourneyState) {
+			aged(k)
+			k.addConsent(followUp,
+				schemas.Answered{At: 2, Yes: false})
+		}, []string{schemas.FlagUnder18}, Refused, "person", ""},
 		"under 18: a yes after the clinician's record": {func(k *JourneyState) {
 			aged(k)
-			k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson}, "")
+			k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+				MayAnswer: schemas.AnswersPerson}, "")
 			k.addConsent(followUp, schemas.Answered{At: 3, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
-		"age unknown: prepared, nothing is sent": {func(k *JourneyState) { k.addConsent(followUp, schemas.Answered{At: 2, Yes: true}) }, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
-		"a death was reported":                   {func(k *JourneyState) { k.Contact.Apply(schemas.Answered{At: 2}) }, nil, Paused, "contact-stopped", ""},
+		"age unknown: prepared, nothing is sent": {func(k *JourneyState) {
+			k.addConsent(followUp,
+				schemas.Answered{At: 2, Yes: true})
+		}, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
+		"a death was reported": {func(k *JourneyState) { k.Contact.Apply(schemas.Answered{At: 2}) },
+			nil, Paused, "contact-stopped", ""},
 		"contact stopped and resumed": {func(k *JourneyState) {
 			k.Contact.Apply(schemas.Answered{At: 2})
 			k.Contact.Apply(schemas.Answered{At: 3, Yes: true})
 		}, nil, Offered, "", "not-asked"},
-		"the journey is closed": {func(k *JourneyState) { k.Close(1, schemas.JourneyClosedData{}) }, nil, Over, "journey-closed", ""},
+		"the journey is closed": {func(k *JourneyState) { k.Close(1, schemas.JourneyClosedData{}) }, nil, Over,
+			"journey-closed", ""},
 		"closed, reopened, a yes from before": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 			k.Close(1, schemas.JourneyClosedData{AnsweredUpTo: 2})
@@ -294,10 +341,12 @@ func TestACorrectionReplacesWhatHasNotBeenSent(t *testing.T) {
 	k.addCorrected(2, schemas.DischargeCorrectedData{Visit: "v"}, "2026-11-01")
 	open := *first
 	c := inLine(t, k, &open, Offered, today)
-	if open.State != stateWithdrawn || open.Because != "replaced" || c.Raise == nil || c.Raise.Window.Last != day(t, "2026-11-15") {
+	if open.State != stateWithdrawn || open.Because != "replaced" || c.Raise == nil ||
+		c.Raise.Window.Last != day(t, "2026-11-15") {
 		t.Errorf("got %+v and %+v", open, c)
 	}
-	k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partnerA}, schemas.Answered{At: 3, Yes: true})
+	k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: partnerA},
+		schemas.Answered{At: 3, Yes: true})
 	first.State, first.Consent, first.PlacedAt = stateAccepted, consentGiven, now
 	if c := inLine(t, k, first, Offered, today); c.Changed || c.Raise != nil {
 		t.Errorf("an accepted offer was taken from its partner: %+v", c)
@@ -319,14 +368,16 @@ func TestAHeldOfferKeepsItsPlaceAndItsWindowStartsAnew(t *testing.T) {
 	if !c.Changed || c.Raise != nil || first.ID != "offer" || first.Partner != partnerA || first.Paused {
 		t.Fatalf("got %+v, %+v", first, c)
 	}
-	if w := first.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late || !first.AnswerBy.After(answeredBy) {
+	if w := first.Window; w.First != day(t, "2026-11-27") || w.Last != day(t, "2026-12-04") || w.Late ||
+		!first.AnswerBy.After(answeredBy) {
 		t.Errorf("got %+v, answered by %s", w, first.AnswerBy)
 	}
 	if again := inLine(t, k, first, Offered, day(t, "2026-11-21")); again.Changed || again.Raise != nil {
 		t.Errorf("a day later: %+v", again)
 	}
 	k.goOn(3, "2026-11-01")
-	if w := desiredOffer(k, nil, partnersAB(), atDay(t, day(t, "2026-11-21"))); w.LeftOn != day(t, "2026-11-02") || w.Resumed {
+	if w := desiredOffer(k, nil, partnersAB(), atDay(t, day(t, "2026-11-21"))); w.LeftOn != day(t, "2026-11-02") ||
+		w.Resumed {
 		t.Errorf("a day before leaving hospital counts for nothing: %+v", w)
 	}
 }
@@ -342,7 +393,8 @@ func TestNobodyLeftIsSaidOnce(t *testing.T) {
 	}
 }
 
-// TestAHoldMakesNoNewOfferOfASessionThatTookPlace: nobody is offered what they have had, because they were away in between.
+// TestAHoldMakesNoNewOfferOfASessionThatTookPlace: nobody is offered what they have had, because they were away in
+// between.
 func TestAHoldMakesNoNewOfferOfASessionThatTookPlace(t *testing.T) {
 	t.Parallel()
 	zone, err := time.LoadLocation("Europe/London")
@@ -350,20 +402,27 @@ func TestAHoldMakesNoNewOfferOfASessionThatTookPlace(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
-	done := []Offer{{ID: "o", Partner: partnersAB()[0].ID, Visit: "v", State: stateCompleted, EndedAt: now.AddDate(0, 0, -8)}}
+	done := []Offer{{ID: "o", Partner: partnersAB()[0].ID, Visit: "v", State: stateCompleted,
+		EndedAt: now.AddDate(0, 0, -8)}}
 	for name, tc := range map[string]struct {
 		on     func(k *JourneyState)
 		status Status
 	}{
-		"after a hold":                     {func(k *JourneyState) { k.goOn(2, "2026-11-19") }, Completed},
-		"after a closing":                  {func(k *JourneyState) { k.reopen(2, "2026-11-19") }, Offered},
-		"after a closing, and then a hold": {func(k *JourneyState) { k.reopen(2, "2026-11-01"); k.goOn(3, "2026-11-19") }, Completed},
+		"after a hold":    {func(k *JourneyState) { k.goOn(2, "2026-11-19") }, Completed},
+		"after a closing": {func(k *JourneyState) { k.reopen(2, "2026-11-19") }, Offered},
+		"after a closing, and then a hold": {func(k *JourneyState) {
+			k.reopen(2, "2026-11-01")
+			k.goOn(3,
+				"2026-11-19")
+		}, Completed},
 	} {
 		k := &JourneyState{}
 		k.addRecorded(1, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v"}, "2026-11-02")
-		k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible)), partnersAB())
+		k.addDecided(1, doorsOf(thirdSector("svc-a", schemas.Eligible), thirdSector("svc-b", schemas.Eligible)),
+			partnersAB())
 		tc.on(k)
-		if got := desiredOffer(k, done, partnersAB(), Moment{Now: now, Zone: zone, Holidays: calendar.England()}); got.Status != tc.status {
+		if got := desiredOffer(k, done, partnersAB(),
+			Moment{Now: now, Zone: zone, Holidays: calendar.England()}); got.Status != tc.status {
 			t.Errorf("%s it is %s, want %s", name, got.Status, tc.status)
 		}
 	}

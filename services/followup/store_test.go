@@ -21,7 +21,8 @@ import (
 var now = time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)
 
 func migrated() pg.Service {
-	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
+	return pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+		{Name: Name, FS: Migrations()}}}
 }
 
 func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
@@ -49,11 +50,13 @@ func event(journey string, at int64, typ schemas.Type, data any) flow.Event {
 	if err != nil {
 		panic(err)
 	}
-	return flow.Event{ID: clock.NewID(now), Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(at), Time: now, Correlation: clock.NewID(now), Data: text}
+	return flow.Event{ID: clock.NewID(now), Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(at),
+		Time: now, Correlation: clock.NewID(now), Data: text}
 }
 
 func discharged(journey string) flow.Event {
-	return event(journey, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(), Organisation: "RXX", Visit: "v", LeftOn: "2026-11-02"})
+	return event(journey, 1, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: clock.NewRandomID(),
+		Organisation: "RXX", Visit: "v", LeftOn: "2026-11-02"})
 }
 
 func decided(journey string) flow.Event {
@@ -75,7 +78,8 @@ func TestABatchOfDischargesIsStoredAndReadBack(t *testing.T) {
 	for range 300 {
 		journey := clock.NewID(now)
 		first = append(first, discharged(journey))
-		second = append(second, decided(journey), event(journey, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"follow-up"}}))
+		second = append(second, decided(journey),
+			event(journey, 2, schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{"follow-up"}}))
 		third = append(third, event(journey, 3, schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}))
 	}
 	for i, batch := range [][]flow.Event{first, second, third, third} {
@@ -88,22 +92,26 @@ func TestABatchOfDischargesIsStoredAndReadBack(t *testing.T) {
 		}
 		if i == 1 {
 			assertOffers(t, pool)
-			if got := count(t, db.Pool(pg.Sentinel), `select count(*) from followup.held where state = 'offer-raised'`); got != 300 {
+			if got := count(t, db.Pool(pg.Sentinel),
+				`select count(*) from followup.held where state = 'offer-raised'`); got != 300 {
 				t.Errorf("the sentinel sees %d offers", got)
 			}
 		}
 	}
-	if got := count(t, pool, `select count(*) from offer where state = 'withdrawn' and because = 'discharge-withdrawn' and ended_at = $1`, now); got != 300 {
+	if got := count(t, pool, `select count(*) from offer where state = 'withdrawn' and because = 'discharge-withdrawn'
+		and ended_at = $1`, now); got != 300 {
 		t.Errorf("%d offers were withdrawn", got)
 	}
-	if got := count(t, pool, `select count(*) from journey_state where version = 2 and status = 'paused' and organisation = 'RXX'`); got != 300 {
+	if got := count(t, pool, `select count(*) from journey_state where version = 2 and status = 'paused'
+		and organisation = 'RXX'`); got != 300 {
 		t.Errorf("%d journeys are paused at version 2", got)
 	}
 }
 
 func assertOffers(t *testing.T, pool *pgxpool.Pool) {
 	t.Helper()
-	got := count(t, pool, `select count(*) from offer where organisation = 'RXX' and partner = $1 and first_day = '2026-11-09'
+	got := count(t, pool, `select count(*) from offer where organisation = 'RXX' and partner = $1
+		and first_day = '2026-11-09'
 		and last_day = '2026-11-16' and left_on = '2026-11-02' and not late and consent = 'given' and answer_by = $2`,
 		partnerA, time.Date(2026, 11, 5, 17, 0, 0, 0, time.UTC))
 	if got != 300 {
@@ -119,7 +127,8 @@ func TestALoadedOfferIsTheOneThatWasStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := shape(s, pool).Load(t, journey)
-	if r == nil || r.Open == nil || r.Open.LeftOn != day(t, "2026-11-02") || r.Open.Window != (Window{First: day(t, "2026-11-09"), Last: day(t, "2026-11-16")}) ||
+	if r == nil || r.Open == nil || r.Open.LeftOn != day(t, "2026-11-02") ||
+		r.Open.Window != (Window{First: day(t, "2026-11-09"), Last: day(t, "2026-11-16")}) ||
 		r.Open.State != "raised" || r.Version != 1 || !reflect.DeepEqual(r.State.Open, map[string]int64{"svc-a": 1}) {
 		t.Errorf("got %+v with %+v", r, r.Open)
 	}
@@ -167,12 +176,14 @@ func TestTheDatabaseRefusesASecondOfferAndAWindowThatEndsBeforeItBegins(t *testi
 	w := windowOf(day(t, "2026-11-02"), day(t, "2026-11-03"))
 	for name, o := range map[string]Offer{
 		"a second offer": {ID: clock.NewID(now), Journey: journey, Partner: partnerB, Window: w, Consent: "not-asked"},
-		"a window that ends before it begins": {ID: clock.NewID(now), Journey: journey, Partner: partnerB, Window: Window{First: 9, Last: 8},
+		"a window that ends before it begins": {ID: clock.NewID(now), Journey: journey, Partner: partnerB,
+			Window:  Window{First: 9, Last: 8},
 			Consent: "not-asked"},
 	} {
 		batch := &pgx.Batch{}
 		raiseOffers(batch, []*Offer{&o}, now)
-		if err := pool.SendBatch(context.Background(), batch).Close(); !pg.IsUnique(err, "offer_stands") && !pg.IsCheck(err) {
+		if err := pool.SendBatch(context.Background(), batch).Close(); !pg.IsUnique(err, "offer_stands") &&
+			!pg.IsCheck(err) {
 			t.Errorf("%s: got %v", name, err)
 		}
 	}
@@ -186,7 +197,8 @@ func TestPartnersAreStoredAgainAtEachStart(t *testing.T) {
 	if _, err := New(context.Background(), Config{Pool: pool, Partners: []PartnerConfig{p}}); err != nil {
 		t.Fatal(err)
 	}
-	if got := count(t, pool, `select count(*) from partner where organisation = 'charity-moved' and name = 'Another name' and works[2] and not works[1]`); got != 1 {
+	if got := count(t, pool, `select count(*) from partner where organisation = 'charity-moved'
+		and name = 'Another name' and works[2] and not works[1]`); got != 1 {
 		t.Error("the partner was not renewed")
 	}
 	for name, bad := range map[string]PartnerConfig{
@@ -210,7 +222,8 @@ func TestEmissionsMeetTheirSchemas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := applyBatch(s, pool, []flow.Event{event(journey, 2, schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})})
+	more, err := applyBatch(s, pool,
+		[]flow.Event{event(journey, 2, schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -230,13 +243,15 @@ func TestAnOfferOfAPlacedJourneyIsThatOrganisations(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
 	journey := clock.NewID(now)
-	placed := event(journey, 2, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"})
+	placed := event(journey, 2, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v",
+		Organisation: "RYY"})
 	for _, batch := range [][]flow.Event{{discharged(journey), decided(journey)}, {placed}} {
 		if _, err := applyBatch(s, pool, batch); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if got := count(t, pool, `select count(*) from offer where organisation = 'RYY' and state = 'raised' and ended_at is null`); got != 1 {
+	if got := count(t, pool, `select count(*) from offer where organisation = 'RYY' and state = 'raised'
+		and ended_at is null`); got != 1 {
 		t.Error("the offer is still the organisation's that the journey was before")
 	}
 }

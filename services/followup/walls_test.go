@@ -18,13 +18,16 @@ func TestWhatIsLeftOutOfAPartnersPlacesStays(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, true)
 	path := "/api/partners/" + partnerA + "/capacity"
-	s.ask(aNavigator, "PUT", path, `{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"],"languages":["pl"],"workerGenders":["woman"],"areas":["e06000027","torbay"]}`, 200)
+	s.ask(aNavigator, "PUT", path,
+		`{"weekly":3,"atMost":2,"works":["mon","sat"],"channels":["phone"],"languages":["pl"],"workerGenders":["woman"],"areas":["e06000027","torbay"]}`, 200)
 	got := s.ask(peer(partnerA), "PUT", path, `{"weekly":4}`, 200)
-	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[E06000027 torbay] atMost:2 channels:[phone] groups:[] hours:[] languages:[pl] weekly:4 workerGenders:[woman] works:[mon sat]]" {
+	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[E06000027 torbay] atMost:2 channels:[phone] groups:[] "+
+		"hours:[] languages:[pl] weekly:4 workerGenders:[woman] works:[mon sat]]" {
 		t.Errorf("after weekly alone: %v", got["capacity"])
 	}
 	got = s.ask(peer(partnerA), "PUT", path, `{"languages":[],"atMost":0}`, 200)
-	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[E06000027 torbay] atMost:0 channels:[phone] groups:[] hours:[] languages:[] weekly:4 workerGenders:[woman] works:[mon sat]]" {
+	if fmt.Sprint(got["capacity"]) != "map[access:[] areas:[E06000027 torbay] atMost:0 channels:[phone] groups:[] "+
+		"hours:[] languages:[] weekly:4 workerGenders:[woman] works:[mon sat]]" {
 		t.Errorf("after what was taken back: %v", got["capacity"])
 	}
 }
@@ -54,7 +57,8 @@ func TestNobodyTurnsSendingOnAloneUnderAnotherSpelling(t *testing.T) {
 	named := func(subject string) principal.Principal {
 		return principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: subject}
 	}
-	s.ask(named("anna"), "POST", path, `{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
+	s.ask(named("anna"), "POST", path,
+		`{"safetyOfficer":"appointed 3 May","hazardLog":"7","dpia":"DPIA-12","caldicott":"approved 1 June"}`, 202)
 	s.ask(named("Anna"), "POST", path, `{"confirm":true}`, 409)
 	s.ask(named("berta"), "POST", path, `{"confirm":true}`, 200)
 }

@@ -46,7 +46,8 @@ func (c *Config) client(role schemas.Role) (*client, error) {
 	return &client{base: orElse(c.URL, "http://"+c.HTTPAddr), authorise: authorise, http: ownSystem}, nil
 }
 
-func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int, err error) {
+func (c *client) call(ctx context.Context, method, path string, body []byte, contentType string, out any) (status int,
+	err error) {
 	request, err := http.NewRequestWithContext(ctx, method, c.base+path, bytes.NewReader(body))
 	if err != nil {
 		return 0, err
@@ -69,7 +70,8 @@ func (c *client) call(ctx context.Context, method, path string, body []byte, con
 	if response.StatusCode >= 400 {
 		var problem httpx.Problem
 		if json.Unmarshal(answer, &problem) == nil && problem.Detail != "" {
-			return response.StatusCode, fmt.Errorf("%d %s: %s%s", response.StatusCode, problem.Title, problem.Detail, faultsIn(answer))
+			return response.StatusCode, fmt.Errorf("%d %s: %s%s", response.StatusCode, problem.Title, problem.Detail,
+				faultsIn(answer))
 		}
 		return response.StatusCode, fmt.Errorf("%s answered %s", c.base, response.Status)
 	}
@@ -169,9 +171,11 @@ type closedLine struct {
 func (j journeyLine) stands() string {
 	switch {
 	case j.Held != nil:
-		return fmt.Sprintf("%s: %s (%s), looked at again on %s", j.State, j.Held.Place, j.Held.OnHoldBy, j.Held.ReviewOn)
+		return fmt.Sprintf("%s: %s (%s), looked at again on %s", j.State, j.Held.Place, j.Held.OnHoldBy,
+			j.Held.ReviewOn)
 	case j.Closed != nil:
-		return fmt.Sprintf("%s on %s: %s; told: %s; way back: %s", j.State, j.Closed.At.Local().Format("Mon 2 Jan 15:04"), j.Closed.Reason, j.Closed.Told, j.Closed.WayBack)
+		return fmt.Sprintf("%s on %s: %s; told: %s; way back: %s", j.State,
+			j.Closed.At.Local().Format("Mon 2 Jan 15:04"), j.Closed.Reason, j.Closed.Told, j.Closed.WayBack)
 	}
 	return j.State
 }
@@ -237,7 +241,8 @@ func journeys(ctx context.Context, args []string) error {
 	return table(func(w io.Writer) {
 		fmt.Fprintln(w, "JOURNEY\tSTATE\tNEXT STEP\tOWNER\tDUE")
 		for _, j := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Journey, j.State, j.Next.Kind, j.Next.Owner, due(j.Next.DueAt, j.Next.Overdue))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\n", j.Journey, j.State, j.Next.Kind, j.Next.Owner,
+				due(j.Next.DueAt, j.Next.Overdue))
 		}
 	})
 }
@@ -296,7 +301,8 @@ func traceJourney(ctx context.Context, args []string) error {
 		return err
 	}
 	if len(spans) == 0 {
-		return fmt.Errorf("no span is kept for journey %q; dev keeps spans for a day, and until it is stopped; elsewhere they are with the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
+		return fmt.Errorf("no span is kept for journey %q; dev keeps spans for a day, and until it is stopped; "+
+			"elsewhere they are with the collector that OTEL_EXPORTER_OTLP_ENDPOINT names", rest[0])
 	}
 	if o.Own.JSON {
 		return printJSON(spans)

@@ -27,7 +27,8 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Journey) || runs(sentinelName) {
 		wrong = append(wrong, c.checkOwners())
 	}
-	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Console) { // two of them for the partners in it
+	// two of them for the partners in it
+	if runs(schemas.Threshold) || runs(schemas.Followup) || runs(schemas.Console) {
 		_, err := c.directory()
 		wrong = append(wrong, err)
 	}
@@ -38,7 +39,8 @@ func (c *Config) check(names ...string) error {
 		secure, err := c.mllpTLS()
 		wrong = append(wrong, limits, err)
 		if err == nil {
-			wrong = append(wrong, checkBind("MLLP_ADDR", c.MLLPAddr, secure != nil, secure != nil && secure.ClientCAs != nil, c.AllowOpen))
+			wrong = append(wrong, checkBind("MLLP_ADDR", c.MLLPAddr, secure != nil, secure != nil &&
+				secure.ClientCAs != nil, c.AllowOpen))
 		}
 	}
 	if runs(schemas.Intake) {
@@ -47,8 +49,10 @@ func (c *Config) check(names ...string) error {
 	if runs(schemas.Bridging) {
 		sender, err := c.notifier(nil)
 		wrong = append(wrong, err)
-		if err == nil && c.URL == "" && !runs(schemas.Gateway) && (sender.Has(notify.Email) || sender.Has(notify.Webhook)) {
-			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: those on call are told to look there; write where people find the gateway, such as https://footbridge.example.nhs.uk"))
+		if err == nil && c.URL == "" && !runs(schemas.Gateway) &&
+			(sender.Has(notify.Email) || sender.Has(notify.Webhook)) {
+			wrong = append(wrong, errors.New("FOOTBRIDGE_URL is missing: those on call are told to look there; write "+
+				"where people find the gateway, such as https://footbridge.example.nhs.uk"))
 		}
 	}
 	if runs(schemas.Gateway) {
@@ -146,7 +150,8 @@ func (c *Config) checkOrganisations() (wrong []error) {
 	kind, _ := schemas.KindNamed("ods")
 	look := func(setting, code string) {
 		if !kind.Allows(code) {
-			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %q is no ODS code; write it in capital letters and digits, such as RXX", setting, code))
+			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %q is no ODS code; write it in capital letters and "+
+				"digits, such as RXX", setting, code))
 		}
 	}
 	look("ORGANISATION", c.Organisation)
@@ -194,7 +199,8 @@ func checkBind(setting, addr string, secure, asks, allow bool) error {
 func (c *Config) checkCreds() (wrong []error) {
 	look := func(setting, file string) {
 		if _, err := os.Stat(file); err != nil {
-			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %w; name a credentials file that this process may read", setting, err))
+			wrong = append(wrong, fmt.Errorf("FOOTBRIDGE_%s: %w; name a credentials file that this process may read",
+				setting, err))
 		}
 	}
 	if c.NATSCreds != "" {
@@ -207,7 +213,8 @@ func (c *Config) checkCreds() (wrong []error) {
 }
 
 // errNoTables is said of a database that no release, or an older one, has made its tables in.
-var errNoTables = errors.New("the database is empty, or older than this release: footbridge migrate makes what is missing, with an administrator's FOOTBRIDGE_DATABASE_URL, and so does a start with that")
+var errNoTables = errors.New("the database is empty, or older than this release: footbridge migrate makes what is " +
+	"missing, with an administrator's FOOTBRIDGE_DATABASE_URL, and so does a start with that")
 
 // withoutSQL says of a database that no service has made its tables in, or that refuses a login, what to do, in place
 // of the words of PostgreSQL. Any other error stays as it is.
@@ -220,9 +227,11 @@ func withoutSQL(err error) error {
 	case "42P01", "3F000", "42883": // no such table, schema, function
 		return errNoTables
 	case "42501", "28000", "28P01": // not allowed, no such login, wrong password
-		return fmt.Errorf("the database refuses the login or what it asks for (%s): look at FOOTBRIDGE_DATABASE_URL and FOOTBRIDGE_<SERVICE>_DATABASE_URL, and deploy/postgres/roles.sql", said.Message)
+		return fmt.Errorf("the database refuses the login or what it asks for (%s): look at FOOTBRIDGE_DATABASE_URL "+
+			"and FOOTBRIDGE_<SERVICE>_DATABASE_URL, and deploy/postgres/roles.sql", said.Message)
 	case "3D000": // no such database
-		return errors.New("the database that the URL names does not exist: make it (createdb), or mend FOOTBRIDGE_DATABASE_URL")
+		return errors.New("the database that the URL names does not exist: make it (createdb), or mend " +
+			"FOOTBRIDGE_DATABASE_URL")
 	}
 	return err
 }

@@ -108,9 +108,11 @@ func (t *typed) refusal(traced *kong.Context, words []string) error {
 	case t.node.Type == kong.ApplicationNode:
 		return fmt.Errorf("there is no command %q%s (footbridge --help lists them)", unknown[0], near)
 	case len(t.node.Children) > 0 && len(words) > t.depth():
-		return fmt.Errorf("there is no %q%s (there are %s)", path+" "+unknown[0], near, strings.Join(below(t.node), ", "))
+		return fmt.Errorf("there is no %q%s (there are %s)", path+" "+unknown[0], near,
+			strings.Join(below(t.node), ", "))
 	case len(t.node.Children) > 0:
-		return fmt.Errorf("%s needs another word: %s (footbridge %s --help)", path, strings.Join(below(t.node), ", "), path)
+		return fmt.Errorf("%s needs another word: %s (footbridge %s --help)", path, strings.Join(below(t.node), ", "),
+			path)
 	case traced.Error != nil:
 		return fmt.Errorf("%s: %q is not wanted here; it is used as %s", path, words[len(words)-1], usage(t.node))
 	}
@@ -219,7 +221,8 @@ func (t *typed) help(w io.Writer, settings bool) error {
 	if settings {
 		return errors.Join(columns.Flush(), sharedSettings().Usage(w))
 	}
-	fmt.Fprintf(columns, "  Every command takes the settings too, as flags or as variables FOOTBRIDGE_…; --settings lists them, --print-config shows what they are.\n")
+	fmt.Fprintf(columns, "  Every command takes the settings too, as flags or as variables FOOTBRIDGE_…; --settings "+
+		"lists them, --print-config shows what they are.\n")
 	return columns.Flush()
 }
 

@@ -74,7 +74,8 @@ func TestEveryHelpHasPurposeUsageArgumentsCommandsFlagsAndAnExample(t *testing.T
 			if strings.Contains(text, "FOOTBRIDGE_KEK_FILE") {
 				t.Errorf("the settings are not folded away:\n%s", text)
 			}
-			if with := helpOf(t, append(words, "--help", "--settings")...); !strings.Contains(with, "--database-url") || !strings.Contains(with, "FOOTBRIDGE_KEK_FILE") {
+			if with := helpOf(t, append(words, "--help", "--settings")...); !strings.Contains(with, "--database-url") ||
+				!strings.Contains(with, "FOOTBRIDGE_KEK_FILE") {
 				t.Errorf("the settings are not listed when they are asked for:\n%s", with)
 			}
 		})
@@ -116,7 +117,8 @@ func TestEveryFlagThatIsDescribedIsRead(t *testing.T) {
 		for _, flag := range node.Flags {
 			given := "--" + flag.Name
 			if !flag.IsBool() {
-				given += "=" + map[string]string{"hostport": "127.0.0.1:1", "url": "http://127.0.0.1:1"}[flag.Tag.Get("as")]
+				given += "=" + map[string]string{"hostport": "127.0.0.1:1",
+					"url": "http://127.0.0.1:1"}[flag.Tag.Get("as")]
 			}
 			switch {
 			case !strings.HasSuffix(given, "="):
@@ -199,13 +201,15 @@ func TestAShellIsOfferedWhatMayComeNext(t *testing.T) {
 	}
 	for line, want := range map[string]string{
 		"thre": "thresholds", "keys r": "retire rewrap rotate", "messages --json di": "dismiss", "serve --on": "--only",
-		"serve --only intake,jo": "intake,journey", "doctor --kek": "--kek-file", "send --mllp ": "", "completion z": "zsh", "__c": "",
+		"serve --only intake,jo": "intake,journey", "doctor --kek": "--kek-file", "send --mllp ": "",
+		"completion z": "zsh", "__c": "",
 	} {
 		if got := strings.Join(candidates(k.Model.Node, strings.Split(line, " ")), " "); got != want {
 			t.Errorf("after %q: %q, want %q", line, got, want)
 		}
 	}
-	if offered := candidates(k.Model.Node, []string{"serve", "--"}); slices.Contains(offered, "--http-addr") || !slices.Contains(offered, "--help") {
+	if offered := candidates(k.Model.Node, []string{"serve", "--"}); slices.Contains(offered, "--http-addr") ||
+		!slices.Contains(offered, "--help") {
 		t.Errorf("the settings are not folded away: %q", offered)
 	}
 }
@@ -230,7 +234,8 @@ func TestAPersonReadsWordsAndEachOnce(t *testing.T) {
 	if got := inBrief(m); got != "This visit has no end." {
 		t.Errorf("got %q", got)
 	}
-	if got := inBrief(intake.LedgerLine{Reason: "flag-changed", Words: "Flags have changed."}); got != "Flags have changed." {
+	if got := inBrief(intake.LedgerLine{Reason: "flag-changed",
+		Words: "Flags have changed."}); got != "Flags have changed." {
 		t.Errorf("got %q", got)
 	}
 	before := []finding{{Check: "databases", Why: errNoTables.Error()}}

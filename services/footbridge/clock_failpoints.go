@@ -12,10 +12,10 @@ import (
 	"footbridge/libs/clock"
 )
 
-// systemClock is the machine's clock, or another for a test: by FOOTBRIDGE_CLOCK_OFFSET moved for a whole test system; by
-// the file FOOTBRIDGE_CLOCK_STEERED one that shows the instant in there and hardly goes on until that changes; by the file
-// FOOTBRIDGE_CLOCK_FILE wrong by what stands in there for this process alone, as if somebody set its machine's clock while
-// it runs. Only builds with failpoints have it: a release cannot be told another time.
+// systemClock is the machine's clock, or another for a test: by FOOTBRIDGE_CLOCK_OFFSET moved for a whole test system;
+// by the file FOOTBRIDGE_CLOCK_STEERED one that shows the instant in there and hardly goes on until that changes; by
+// the file FOOTBRIDGE_CLOCK_FILE wrong by what stands in there for this process alone, as if somebody set its
+// machine's clock while it runs. Only builds with failpoints have it: a release cannot be told another time.
 var systemClock = sync.OnceValue(func() clock.Clock {
 	offset, err := time.ParseDuration(os.Getenv("FOOTBRIDGE_CLOCK_OFFSET"))
 	if steered := os.Getenv("FOOTBRIDGE_CLOCK_STEERED"); steered != "" {
@@ -57,7 +57,8 @@ func (l *leaping) read(file string) {
 	l.wrong.Store(int64(by))
 }
 
-// steered is a clock that a test holds. It goes on by a thousandth of real time, so that a slow machine makes nothing late.
+// steered is a clock that a test holds. It goes on by a thousandth of real time, so that a slow machine makes nothing
+// late.
 type steered struct {
 	clock.Shifted
 	held  atomic.Pointer[instant]
@@ -73,8 +74,8 @@ func (s *steered) Now() time.Time {
 	return held.at.Add(time.Since(held.since) / slower)
 }
 
-// steeredBy is a clock that follows a file, an instant and a number: the clock is set whenever it changes. When all that
-// waits for a time has looked since, the same text is put into a file beside it whose name ends in .settled.
+// steeredBy is a clock that follows a file, an instant and a number: the clock is set whenever it changes. When all
+// that waits for a time has looked since, the same text is put into a file beside it whose name ends in .settled.
 func steeredBy(file string) clock.Clock {
 	s := &steered{}
 	s.held.Store(&instant{time.Now().UTC(), time.Now()})

@@ -199,26 +199,30 @@ func sub(run func(context.Context, []string) error, word string) func(context.Co
 // actions are by the words of a command. newParser refuses a command without one.
 func actions() map[string]action {
 	return map[string]action{
-		"demo":                {demo, "footbridge demo --exit"},
-		"dev":                 {dev, "footbridge dev --state-dir ./.footbridge"},
-		"serve":               {serve, "footbridge serve --only intake,gateway"},
-		"migrate":             {migrateCommand, "footbridge migrate --database-url postgres://admin@db.example/records"},
-		"sentinel":            {sentinel, "footbridge sentinel --sentinel-every 30s"},
-		"broker":              {broker, "footbridge broker --nats-addr 127.0.0.1:4222"},
-		"streams keep":        {sub(streams, "keep"), "footbridge streams keep"},
-		"streams rebuild":     {sub(streams, "rebuild"), "footbridge streams rebuild"},
-		"restored":            {restored, "footbridge restored followup"},
-		"send":                {send, "footbridge send arrival.hl7 end.hl7 --mllp 127.0.0.1:2575\nfootbridge send discharge.json"},
-		"signals":             {signals, "footbridge signals ./signals"},
-		"referrals import":    {sub(referrals, "import"), "footbridge referrals import night.csv --json"},
-		"profiles test":       {sub(profiles, "test"), "footbridge profiles test ./profiles"},
-		"status":              {status, "footbridge status --json"},
-		"journeys":            {journeys, "footbridge journeys --void\nfootbridge journeys 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
-		"timers":              {timers, "footbridge timers --hours 48"},
-		"trace":               {traceJourney, "footbridge trace 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
-		"messages list":       {messages, "footbridge messages --outcome quarantined"},
-		"messages show":       {sub(messages, "show"), "footbridge messages show ID"},
-		"messages release":    {sub(messages, "release"), "footbridge messages release ID --left-at 2026-11-20T09:00:00Z"},
+		"demo":  {demo, "footbridge demo --exit"},
+		"dev":   {dev, "footbridge dev --state-dir ./.footbridge"},
+		"serve": {serve, "footbridge serve --only intake,gateway"},
+		"migrate": {migrateCommand,
+			"footbridge migrate --database-url postgres://admin@db.example/records"},
+		"sentinel":        {sentinel, "footbridge sentinel --sentinel-every 30s"},
+		"broker":          {broker, "footbridge broker --nats-addr 127.0.0.1:4222"},
+		"streams keep":    {sub(streams, "keep"), "footbridge streams keep"},
+		"streams rebuild": {sub(streams, "rebuild"), "footbridge streams rebuild"},
+		"restored":        {restored, "footbridge restored followup"},
+		"send": {send, "footbridge send arrival.hl7 end.hl7 --mllp 127.0.0.1:2575\nfootbridge send " +
+			"discharge.json"},
+		"signals":          {signals, "footbridge signals ./signals"},
+		"referrals import": {sub(referrals, "import"), "footbridge referrals import night.csv --json"},
+		"profiles test":    {sub(profiles, "test"), "footbridge profiles test ./profiles"},
+		"status":           {status, "footbridge status --json"},
+		"journeys": {journeys, "footbridge journeys --void\nfootbridge journeys " +
+			"0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
+		"timers":        {timers, "footbridge timers --hours 48"},
+		"trace":         {traceJourney, "footbridge trace 0196b3a4-7f2c-7d10-9a55-2f4c6e8a1b3d"},
+		"messages list": {messages, "footbridge messages --outcome quarantined"},
+		"messages show": {sub(messages, "show"), "footbridge messages show ID"},
+		"messages release": {sub(messages, "release"), "footbridge messages release ID --left-at " +
+			"2026-11-20T09:00:00Z"},
 		"messages dismiss":    {sub(messages, "dismiss"), "footbridge messages dismiss ID"},
 		"deadletters list":    {sub(deadLetters, "list"), "footbridge deadletters list --json"},
 		"deadletters show":    {sub(deadLetters, "show"), "footbridge deadletters show ID"},
@@ -233,25 +237,28 @@ func actions() map[string]action {
 		"thresholds told":     {toldReports, "footbridge thresholds told"},
 		"thresholds turned":   {turnedFacts, "footbridge thresholds turned area --service liaison"},
 		"thresholds rulebook": {ruleBook, "footbridge thresholds rulebook > rulebook.html"},
-		"directory import":    {importDirectory, "footbridge directory import services.json --to ./draft --sector third-sector"},
-		"directory lint":      {lintDirectory, "footbridge directory lint --check-links --strict"},
-		"keys new":            {sub(keys, "new"), "footbridge keys new"},
-		"keys list":           {sub(keys, "list"), "footbridge keys list"},
-		"keys rotate":         {sub(keys, "rotate"), "footbridge keys rotate intake"},
-		"keys retire":         {sub(keys, "retire"), "footbridge keys retire intake"},
-		"keys nats":           {sub(keys, "nats"), "footbridge keys nats > users.conf"},
-		"keys rewrap":         {sub(keys, "rewrap"), "footbridge keys rewrap"},
-		"erase":               {erase, "echo REFERENCE | footbridge erase --reason asked-by-letter\necho REFERENCE | footbridge erase --confirm REQUEST"},
-		"completion":          {completion, "source <(footbridge completion bash)"},
-		"__complete":          {complete, "footbridge __complete jou"},
-		"__reference":         {reference, "footbridge __reference > docs/commands.md"},
+		"directory import": {importDirectory, "footbridge directory import services.json --to ./draft --sector " +
+			"third-sector"},
+		"directory lint": {lintDirectory, "footbridge directory lint --check-links --strict"},
+		"keys new":       {sub(keys, "new"), "footbridge keys new"},
+		"keys list":      {sub(keys, "list"), "footbridge keys list"},
+		"keys rotate":    {sub(keys, "rotate"), "footbridge keys rotate intake"},
+		"keys retire":    {sub(keys, "retire"), "footbridge keys retire intake"},
+		"keys nats":      {sub(keys, "nats"), "footbridge keys nats > users.conf"},
+		"keys rewrap":    {sub(keys, "rewrap"), "footbridge keys rewrap"},
+		"erase": {erase, "echo REFERENCE | footbridge erase --reason asked-by-letter\necho REFERENCE | " +
+			"footbridge erase --confirm REQUEST"},
+		"completion":  {completion, "source <(footbridge completion bash)"},
+		"__complete":  {complete, "footbridge __complete jou"},
+		"__reference": {reference, "footbridge __reference > docs/commands.md"},
 	}
 }
 
 // newParser makes the parser of commandLine. An error is a fault of ours: a command that does nothing, or an action
 // that no command leads to.
 func newParser() (*kong.Kong, error) {
-	k, err := kong.New(&commandLine{}, kong.Name("footbridge"), kong.NoDefaultHelp(), kong.ExplicitGroups(groups), kong.PostBuild(nameFlags),
+	k, err := kong.New(&commandLine{}, kong.Name("footbridge"), kong.NoDefaultHelp(), kong.ExplicitGroups(groups),
+		kong.PostBuild(nameFlags),
 		kong.Description("Sees to it that nobody who comes to A&E after self-harm is discharged into the void."))
 	if err != nil {
 		return nil, fmt.Errorf("reading the command line: %w", err)

@@ -64,7 +64,8 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 		upper := strings.ToUpper(name)
 		_, login := s.Environment["FOOTBRIDGE_"+upper+"_DATABASE_URL"]
 		if stored := slices.Contains(withSchema(), name); stored != login || stored != (postgres["DB_"+upper] != "") {
-			t.Errorf("%s has a schema (%v), its login (%v), and PostgreSQL's password for it %q", name, stored, login, postgres["DB_"+upper])
+			t.Errorf("%s has a schema (%v), its login (%v), and PostgreSQL's password for it %q", name, stored, login,
+				postgres["DB_"+upper])
 		}
 		if addr := defaults.of(name); addr != "" {
 			_, port, _ := net.SplitHostPort(addr)
@@ -72,7 +73,8 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 				t.Errorf("%s listens on %q, not on its port %s", name, got, port)
 			}
 			for _, other := range serviceNames() {
-				if got := file.Services[other].Environment["FOOTBRIDGE_"+upper+"_ADDR"]; other != name && got != name+":"+port {
+				if got := file.Services[other].Environment["FOOTBRIDGE_"+upper+"_ADDR"]; other != name &&
+					got != name+":"+port {
 					t.Errorf("%s finds %s at %q", other, name, got)
 				}
 			}
@@ -83,14 +85,19 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 			if file.Secrets[secret] == nil {
 				t.Errorf("%s has the secret %s, which is nowhere", name, secret)
 			}
-			if key, is := strings.CutSuffix(secret, ".key"); is && key != name && (key != "owner" || name != "streams") {
+			if key, is := strings.CutSuffix(secret, ".key"); is && key != name &&
+				(key != "owner" || name != "streams") {
 				t.Errorf("%s has the key of %s", name, key)
 			}
 		}
-		if ours[name] && name != "migrate" && (s.Healthcheck["test"] == nil || s.DependsOn["migrate"]["condition"] != "service_completed_successfully" || !slices.Contains(s.Secrets, "public.json")) {
+		if ours[name] && name != "migrate" &&
+			(s.Healthcheck["test"] == nil || s.DependsOn["migrate"]["condition"] != "service_completed_successfully" ||
+				!slices.Contains(s.Secrets, "public.json")) {
 			t.Errorf("%s: health check %v, after %v, with %v", name, s.Healthcheck, s.DependsOn, s.Secrets)
 		}
-		if !slices.Contains(s.Networks, "inside") || slices.Contains(s.Networks, "outside") != slices.Contains([]string{schemas.Intake, schemas.Gateway, schemas.Bridging, schemas.Delivery}, name) {
+		if !slices.Contains(s.Networks, "inside") ||
+			slices.Contains(s.Networks, "outside") != slices.Contains([]string{schemas.Intake, schemas.Gateway,
+				schemas.Bridging, schemas.Delivery}, name) {
 			t.Errorf("%s is on %v", name, s.Networks)
 		}
 		if ours[name] {
@@ -106,7 +113,8 @@ func TestTheComposeFileIsOfTheServicesThereAre(t *testing.T) {
 
 var insertion = regexp.MustCompile(`\$\{([A-Z_]+)(:[-?]([^}]*))?\}`)
 
-// isConfiguration loads a service's environment, with what is to be filled in filled in: a setting that is none is refused.
+// isConfiguration loads a service's environment, with what is to be filled in filled in: a setting that is none is
+// refused.
 func isConfiguration(t *testing.T, name string, environment map[string]string) {
 	t.Helper()
 	var env []string
@@ -116,7 +124,8 @@ func isConfiguration(t *testing.T, name string, environment map[string]string) {
 			if strings.HasPrefix(parts[2], ":-") {
 				return parts[3]
 			}
-			return map[string]string{"FOOTBRIDGE_URL": "https://footbridge.example"}[parts[1]] + map[bool]string{true: "x"}[parts[1] != "FOOTBRIDGE_URL"]
+			return map[string]string{"FOOTBRIDGE_URL": "https://footbridge.example"}[parts[1]] +
+				map[bool]string{true: "x"}[parts[1] != "FOOTBRIDGE_URL"]
 		})
 		env = append(env, fmt.Sprintf("%s=%s", setting, filled))
 	}

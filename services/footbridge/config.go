@@ -95,8 +95,9 @@ type addrs struct {
 
 func (a addrs) of(name string) string {
 	return map[string]string{
-		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Followup: a.Followup, schemas.Bridging: a.Bridging,
-		schemas.Journey: a.Journey, schemas.Delivery: a.Delivery, schemas.Console: a.Console,
+		schemas.Intake: a.Intake, schemas.Threshold: a.Threshold, schemas.Followup: a.Followup,
+		schemas.Bridging: a.Bridging,
+		schemas.Journey:  a.Journey, schemas.Delivery: a.Delivery, schemas.Console: a.Console,
 	}[name]
 }
 
@@ -258,7 +259,8 @@ func chosen(only []string) ([]string, error) {
 	}
 	for _, name := range only {
 		if !slices.Contains(serviceNames(), name) {
-			return nil, service.Usage{Err: fmt.Errorf("--only: there is no service %q; there are %s", name, strings.Join(serviceNames(), ", "))}
+			return nil, service.Usage{Err: fmt.Errorf("--only: there is no service %q; there are %s", name,
+				strings.Join(serviceNames(), ", "))}
 		}
 	}
 	return only, nil
@@ -266,7 +268,8 @@ func chosen(only []string) ([]string, error) {
 
 // serviceNames are the services in the order in which they start.
 func serviceNames() []string {
-	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Intake, schemas.Console, schemas.Gateway}
+	return []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery,
+		schemas.Intake, schemas.Console, schemas.Gateway}
 }
 
 // withSchema are the services with tables.
@@ -274,7 +277,8 @@ func withSchema() []string { return append(stateful(), schemas.Gateway) }
 
 // stateful are the services with a schema, a durable and a NATS user.
 func stateful() []string {
-	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery}
 }
 
 // splitAddr takes host:port apart.

@@ -27,7 +27,8 @@ type demoFlags struct {
 	Exit bool `env:"EXIT" help:"end after the story: 0 when all of it happened, 1 when not (also DEMO_EXIT=1)"`
 }
 
-// demo starts everything, plays a hospital, a person, partners and callers, and tells what happens in words, day by day.
+// demo starts everything, plays a hospital, a person, partners and callers, and tells what happens in words, day by
+// day.
 func demo(ctx context.Context, args []string) error {
 	o, err := loadAlone[demoFlags](args)
 	if err != nil {
@@ -61,7 +62,8 @@ func demo(ctx context.Context, args []string) error {
 				<-ctx.Done()
 				return nil
 			}
-			fmt.Printf("\nThe console stays open at http://%s (choose who you are; Ctrl-C ends the demo).\n", p.cfg.HTTPAddr)
+			fmt.Printf("\nThe console stays open at http://%s (choose who you are; Ctrl-C ends the demo).\n",
+				p.cfg.HTTPAddr)
 			<-ctx.Done()
 			return nil
 		})
@@ -116,7 +118,8 @@ func (p *process) namedPartners() (named []string, names map[string]string, err 
 		return nil, nil, err
 	}
 	if len(all) < 2 {
-		return nil, nil, fmt.Errorf("the directory has %d partners for follow-up, and the demo's person names two", len(all))
+		return nil, nil, fmt.Errorf("the directory has %d partners for follow-up, and the demo's person names two",
+			len(all))
 	}
 	names = map[string]string{}
 	for _, partner := range all {
@@ -200,8 +203,10 @@ func sampleVisit(now time.Time) []sampleMessage {
 	arrived, left := now.Add(-5*time.Hour), now.Add(-time.Minute)
 	visit := strings.ReplaceAll(clock.NewID(now), "-", "")[:16]
 	build := func(event, about string, more func(*hl7.Writer)) sampleMessage {
-		w := hl7.NewWriter(hl7.Header{SendingApplication: "DEMO-PAS", SendingFacility: "RXX", ReceivingApplication: "FOOTBRIDGE",
-			At: now, Type: "ADT", Trigger: event, ControlID: clock.NewID(now), ProcessingID: "P", Version: "2.4"})
+		w := hl7.NewWriter(hl7.Header{SendingApplication: "DEMO-PAS", SendingFacility: "RXX",
+			ReceivingApplication: "FOOTBRIDGE",
+			At:                   now, Type: "ADT", Trigger: event, ControlID: clock.NewID(now), ProcessingID: "P",
+			Version: "2.4"})
 		w.Segment("EVN").Set(2, local(now))
 		w.Segment("PID").Set(3, visit[8:], "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
 			Set(5, "Sample", "Robin").Set(7, now.AddDate(-27, -3, 0).Format("20060102")).Set(8, "F").
@@ -238,7 +243,8 @@ func (p *process) conclude(s *story, ends bool) error {
 	if ends {
 		fmt.Println("  make run, which goes on with what the demo left; and beside it")
 	}
-	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey, s.journey)
+	fmt.Printf("  bin/footbridge journeys %s\n  bin/footbridge trace %s\n  bin/footbridge messages\n", s.journey,
+		s.journey)
 	fmt.Printf("  in the console (%s): /journeys/%s, as the navigator\n", "http://"+p.cfg.HTTPAddr, s.journey)
 	return nil
 }

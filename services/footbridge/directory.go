@@ -66,7 +66,8 @@ func importDirectory(ctx context.Context, args []string) error {
 		return service.Usage{Err: fmt.Errorf("--sector %q: use statutory or third-sector", s)}
 	}
 	if entries, err := os.ReadDir(o.Own.To); err == nil && len(entries) > 0 {
-		return service.Usage{Err: fmt.Errorf("--to %s: the folder is not empty; name another, so that nothing is overwritten", o.Own.To)}
+		return service.Usage{Err: fmt.Errorf("--to %s: the folder is not empty; name another, so that nothing is "+
+			"overwritten", o.Own.To)}
 	}
 	allow, err := o.outwardAllow()
 	if err != nil {
@@ -78,7 +79,8 @@ func importDirectory(ctx context.Context, args []string) error {
 	}
 	in := criteria.ImportOpenReferral(pages.page)
 	in.Faults = append(in.Faults, pages.faults...)
-	report := importReport{From: rest[0], To: o.Own.To, Pages: in.Pages, Entries: in.Entries, Skipped: in.Skipped, Says: in.HeaderSays, Faults: in.Faults}
+	report := importReport{From: rest[0], To: o.Own.To, Pages: in.Pages, Entries: in.Entries, Skipped: in.Skipped,
+		Says: in.HeaderSays, Faults: in.Faults}
 	if err := writeDrafts(&report, in.Services, rest[0], o.Own); err != nil {
 		return err
 	}
@@ -140,7 +142,8 @@ func openReferral(ctx context.Context, from string, own importFlags, allow []net
 	if err != nil {
 		return nil, service.Usage{Err: fmt.Errorf("%q is not a web address: %w", from, err)}
 	}
-	f := fetcher{ctx: ctx, http: outward.NewClient(outward.Config{Allow: allow, Patience: time.Minute, Redirects: redirects, MostBytes: mostBytes})}
+	f := fetcher{ctx: ctx, http: outward.NewClient(outward.Config{Allow: allow, Patience: time.Minute,
+		Redirects: redirects, MostBytes: mostBytes})}
 	p := &pager{}
 	if strings.HasSuffix(base.Path, ".json") {
 		p.page = func(number int) ([]byte, error) {
@@ -228,7 +231,8 @@ func (p *pager) whole(f fetcher, base *url.URL, number int, content []byte) []by
 				err = errors.New("it answers with something else")
 			}
 			if err != nil {
-				p.faults = append(p.faults, criteria.ImportFault{Page: number, Entry: i + 1, ID: line.ID, What: "could not be had in full, its line in the list was taken: " + err.Error()})
+				p.faults = append(p.faults, criteria.ImportFault{Page: number, Entry: i + 1, ID: line.ID,
+					What: "could not be had in full, its line in the list was taken: " + err.Error()})
 				continue
 			}
 			entries[i] = full
@@ -309,14 +313,16 @@ func writeDraft(name string, doc criteria.Document) error {
 	}
 	plain(&node)
 	var text bytes.Buffer
-	text.WriteString("# A draft from Open Referral UK data. It holds no condition beyond what the data say: write them, with words, source and date.\n")
+	text.WriteString("# A draft from Open Referral UK data. It holds no condition beyond what the data say: write " +
+		"them, with words, source and date.\n")
 	encoder := yaml.NewEncoder(&text)
 	encoder.SetIndent(2)
 	if err := errors.Join(encoder.Encode(&node), encoder.Close()); err != nil {
 		return fmt.Errorf("writing the draft of service %q: %w", doc.Service.ID, err)
 	}
 	var back, before any
-	if err := errors.Join(yaml.Unmarshal(text.Bytes(), &back), yaml.Unmarshal(want, &before)); err != nil || !reflect.DeepEqual(back, before) {
+	if err := errors.Join(yaml.Unmarshal(text.Bytes(), &back), yaml.Unmarshal(want, &before)); err != nil ||
+		!reflect.DeepEqual(back, before) {
 		return fmt.Errorf("writing the draft of service %q: it does not come back as it was (%w)", doc.Service.ID, err)
 	}
 	if err := os.WriteFile(name, text.Bytes(), 0o644); err != nil {
@@ -461,7 +467,8 @@ func tryLinks(ctx context.Context, links []criteria.Link, allow []netip.Prefix) 
 	var found []criteria.LintFinding
 	for _, link := range links {
 		if why := answers[link.URL]; why != "" {
-			found = append(found, criteria.LintFinding{Service: link.Service, Where: link.Where, What: link.URL + " reaches nobody: " + why, Step: true})
+			found = append(found, criteria.LintFinding{Service: link.Service, Where: link.Where,
+				What: link.URL + " reaches nobody: " + why, Step: true})
 		}
 	}
 	return found
@@ -480,7 +487,8 @@ func tryLink(ctx context.Context, client *http.Client, link string) string {
 		}
 		_ = response.Body.Close()
 		switch status := response.StatusCode; {
-		case status < 400, status == http.StatusUnauthorized, status == http.StatusForbidden, status == http.StatusTooManyRequests:
+		case status < 400, status == http.StatusUnauthorized, status == http.StatusForbidden,
+			status == http.StatusTooManyRequests:
 			return ""
 		case method == http.MethodGet:
 			return "it answers " + response.Status
@@ -514,7 +522,8 @@ func reportLinks(ctx context.Context, cfg *Config, found []criteria.LintFinding)
 		if err != nil {
 			return err
 		}
-		if _, err := c.call(ctx, http.MethodPost, "/api/services/"+url.PathEscape(f.Service)+"/dead-line", body, "application/json", nil); err != nil {
+		if _, err := c.call(ctx, http.MethodPost, "/api/services/"+url.PathEscape(f.Service)+"/dead-line", body,
+			"application/json", nil); err != nil {
 			return fmt.Errorf("reporting %s of %s: %w", line, f.Service, err)
 		}
 	}

@@ -25,7 +25,8 @@ import (
 func aDirectory(t *testing.T) *httptest.Server {
 	t.Helper()
 	full := func(id string) string {
-		return fmt.Sprintf(`{"id": %q, "name": "Group %s", "status": "active", "x_unknown": {"kept": [1.50, "07", null]}, "minimum_age": 18}`, id, id)
+		return fmt.Sprintf(
+			`{"id": %q, "name": "Group %s", "status": "active", "x_unknown": {"kept": [1.50, "07", null]}, "minimum_age": 18}`, id, id)
 	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /o/services", func(w http.ResponseWriter, r *http.Request) {
@@ -58,10 +59,12 @@ func TestAForeignDirectoryIsImportedPageByPageAndNothingIsLost(t *testing.T) {
 	}
 	in := criteria.ImportOpenReferral(pages.page)
 	if in.Pages != 2 || in.Entries != 5 || len(in.Services) != 3 || in.Skipped != 2 || *in.HeaderSays != 99 {
-		t.Errorf("got %d pages, %d entries, %d services, %d skipped, header %v", in.Pages, in.Entries, len(in.Services), in.Skipped, in.HeaderSays)
+		t.Errorf("got %d pages, %d entries, %d services, %d skipped, header %v", in.Pages, in.Entries, len(in.Services),
+			in.Skipped, in.HeaderSays)
 	}
 	said := fmt.Sprint(append(in.Faults, pages.faults...))
-	for _, want := range []string{"broken name is not a text", `status is "open"`, "a id is there already", "total_items says 99, but there are 5", "alone  could not be had in full"} {
+	for _, want := range []string{"broken name is not a text", `status is "open"`, "a id is there already",
+		"total_items says 99, but there are 5", "alone  could not be had in full"} {
 		if !strings.Contains(said, want) {
 			t.Errorf("no fault says %q: %s", want, said)
 		}
@@ -100,7 +103,8 @@ func TestImportOverwritesNothingAndSaysWhenNothingCame(t *testing.T) {
 	if code := service.ExitCode(importDirectory(t.Context(), []string{file, "--to", folder, state})); code != 2 {
 		t.Errorf("into a folder that is not empty: exit %d", code)
 	}
-	if code := service.ExitCode(importDirectory(t.Context(), []string{file, "--to", filepath.Join(folder, "new"), state})); code != 1 {
+	if code := service.ExitCode(importDirectory(t.Context(), []string{file, "--to", filepath.Join(folder, "new"),
+		state})); code != 1 {
 		t.Errorf("nothing came in: exit %d", code)
 	}
 	if code := service.ExitCode(dispatch(t.Context(), []string{"directory", "carry"})); code != 2 {
@@ -124,8 +128,10 @@ func TestLinksThatReachNobodyAreNamedAndThoseThatAskUsToSignInAreNot(t *testing.
 		}
 	}))
 	defer server.Close()
-	found := tryLinks(t.Context(), []criteria.Link{{Service: "s", Where: "url", URL: server.URL + "/gone"}, {Service: "s", Where: "url", URL: server.URL + "/private"},
-		{Service: "s", Where: "url", URL: server.URL + "/there"}, {Service: "t", Where: "link", URL: server.URL + "/gone"}}, loopback)
+	found := tryLinks(t.Context(), []criteria.Link{{Service: "s", Where: "url", URL: server.URL + "/gone"},
+		{Service: "s", Where: "url", URL: server.URL + "/private"},
+		{Service: "s", Where: "url", URL: server.URL + "/there"},
+		{Service: "t", Where: "link", URL: server.URL + "/gone"}}, loopback)
 	if len(found) != 2 || !found[0].Step || !strings.Contains(found[0].What, "410") || found[1].Service != "t" {
 		t.Errorf("got %+v", found)
 	}

@@ -45,14 +45,18 @@ func erase(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	if len(rest) > 0 || (o.Own.Reason == "") == (o.Own.Confirm == "") {
-		return service.Usage{Err: errors.New("the first person: echo REFERENCE | footbridge erase --reason WHY; the second: echo REFERENCE | footbridge erase --confirm REQUEST. The person's opaque reference is read from standard input")}
+		return service.Usage{Err: errors.New("the first person: echo REFERENCE | footbridge erase --reason WHY; the " +
+			"second: echo REFERENCE | footbridge erase --confirm REQUEST. The person's opaque reference is read from " +
+			"standard input")}
 	}
 	if o.Token == "" {
-		return service.Usage{Err: errors.New("set FOOTBRIDGE_TOKEN to a token of your own: two people erase, each as themselves")}
+		return service.Usage{Err: errors.New("set FOOTBRIDGE_TOKEN to a token of your own: two people erase, each as " +
+			"themselves")}
 	}
 	reference, err := bufio.NewReader(io.LimitReader(os.Stdin, 200)).ReadString('\n')
 	if reference = strings.TrimSpace(reference); reference == "" || (err != nil && !errors.Is(err, io.EOF)) {
-		return service.Usage{Err: errors.New("no reference came on standard input: echo REFERENCE | footbridge erase …")}
+		return service.Usage{Err: errors.New(
+			"no reference came on standard input: echo REFERENCE | footbridge erase …")}
 	}
 	c, err := o.client(schemas.Operator)
 	if err != nil {
@@ -63,14 +67,16 @@ func erase(ctx context.Context, args []string) error {
 		return err
 	}
 	var done erased
-	if _, err := c.call(ctx, http.MethodPost, "/api/people/"+url.PathEscape(reference)+"/erase", body, "application/json", &done); err != nil {
+	if _, err := c.call(ctx, http.MethodPost, "/api/people/"+url.PathEscape(reference)+"/erase", body,
+		"application/json", &done); err != nil {
 		return err
 	}
 	if o.Own.JSON {
 		return printJSON(done)
 	}
 	if done.Request != "" {
-		fmt.Printf("asked for: request %s. Nothing is erased yet. Another person confirms it by %s, with a token of their own:\n  echo REFERENCE | footbridge erase --confirm %s\n",
+		fmt.Printf("asked for: request %s. Nothing is erased yet. Another person confirms it by %s, with a token of "+
+			"their own:\n  echo REFERENCE | footbridge erase --confirm %s\n",
 			done.Request, done.ConfirmBy, done.Request)
 		return nil
 	}
@@ -107,7 +113,8 @@ func referrals(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	if len(rest) != 2 || rest[0] != "import" {
-		return service.Usage{Err: fmt.Errorf("referrals import FILE [--organisation CODE] [--json]; the file is CSV, its first row names the columns, one of them visit")}
+		return service.Usage{Err: fmt.Errorf("referrals import FILE [--organisation CODE] [--json]; the file is CSV, " +
+			"its first row names the columns, one of them visit")}
 	}
 	list, err := os.ReadFile(rest[1])
 	if err != nil {
@@ -131,7 +138,8 @@ func referrals(ctx context.Context, args []string) error {
 		err = printList(report)
 	}
 	if unread := report.Counts["cannot-be-read"]; err == nil && unread > 0 {
-		err = fmt.Errorf("%d of %d rows could not be read; correct them and import the list again: what was taken is not taken twice", unread, len(report.Rows))
+		err = fmt.Errorf("%d of %d rows could not be read; correct them and import the list again: what was taken is "+
+			"not taken twice", unread, len(report.Rows))
 	}
 	return err
 }
@@ -150,7 +158,8 @@ func printList(report listReport) error {
 			fmt.Fprintf(w, "%d\t%s\t%s\t%s\n", row.Row, row.Result, strings.Join(why, "; "), row.Journey)
 		}
 	})
-	fmt.Printf("%d raised now, %d known already, %d kept for a human, %d could not be read\n", report.Counts["raised-now"], report.Counts["already-known"],
+	fmt.Printf("%d raised now, %d known already, %d kept for a human, %d could not be read\n",
+		report.Counts["raised-now"], report.Counts["already-known"],
 		report.Counts["kept"], report.Counts["cannot-be-read"])
 	return err
 }

@@ -91,7 +91,8 @@ func (c *Config) formerOpaque() ([]byte, error) {
 	}
 	key, err := hex.DecodeString(strings.TrimSpace(string(text)))
 	if err != nil || len(key) < 32 {
-		return nil, fmt.Errorf("%s of an earlier version is not 32 bytes in hexadecimal; partners would get other names. Put back the file that was there, or remove it in an installation without offers", c.formerSecret())
+		return nil, fmt.Errorf("%s of an earlier version is not 32 bytes in hexadecimal; partners would get other "+
+			"names. Put back the file that was there, or remove it in an installation without offers", c.formerSecret())
 	}
 	return key, nil
 }
@@ -100,8 +101,10 @@ func (c *Config) formerOpaque() ([]byte, error) {
 func (c *Config) publicKeys() (*keyring.List, error) {
 	list, err := c.keyring().Public()
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the list of public keys %s is not there. Give this process a copy of the installation's; "+
-			"for a new installation, or one of an earlier version, make it once: footbridge keys new (footbridge dev makes its own)", c.keyring().ListPath())
+		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the list of public keys %s is not there. Give this process a "+
+			"copy of the installation's; "+
+			"for a new installation, or one of an earlier version, make it once: footbridge keys new (footbridge dev "+
+			"makes its own)", c.keyring().ListPath())
 	}
 	return list, err
 }
@@ -110,8 +113,10 @@ func (c *Config) publicKeys() (*keyring.List, error) {
 func (c *Config) privateKeys(holder string) (*keyring.Private, error) {
 	own, err := c.keyring().Private(holder)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the key file %s is not there. Give this process the one of its installation; "+
-			"for a new installation, or one of an earlier version, make it once: footbridge keys new", c.keyring().Path(holder))
+		return nil, fmt.Errorf("FOOTBRIDGE_STATE_DIR: the key file %s is not there. Give this process the one of its "+
+			"installation; "+
+			"for a new installation, or one of an earlier version, make it once: footbridge keys new",
+			c.keyring().Path(holder))
 	}
 	return own, err
 }
@@ -148,9 +153,11 @@ func (c *Config) authorise(role schemas.Role) (func(*http.Request) error, error)
 			return nil
 		}, nil
 	}
-	holder := map[schemas.Role]string{schemas.Operator: schemas.OperatorsKey, schemas.Navigator: schemas.NavigatorsKey, schemas.System: schemas.SendersKey}[role]
+	holder := map[schemas.Role]string{schemas.Operator: schemas.OperatorsKey, schemas.Navigator: schemas.NavigatorsKey,
+		schemas.System: schemas.SendersKey}[role]
 	if role != schemas.Operator && !c.keyring().Has(holder) {
-		return nil, fmt.Errorf("this command asks as a %s, which the operator's key may not: give it the token of one (FOOTBRIDGE_TOKEN or FOOTBRIDGE_TOKEN_FILE)", role)
+		return nil, fmt.Errorf("this command asks as a %s, which the operator's key may not: give it the token of "+
+			"one (FOOTBRIDGE_TOKEN or FOOTBRIDGE_TOKEN_FILE)", role)
 	}
 	signer, err := c.signer(holder)
 	if err != nil {
@@ -214,8 +221,10 @@ func (c *Config) openVault() (*vault.Vault, error) {
 	path := c.kekFile()
 	v, err := vault.OpenFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("FOOTBRIDGE_KEK_FILE: the key file %s is not there. Give intake the one that its database was made with; "+
-			"for a new installation make it once: footbridge keys new --out %[1]s. Keep a copy apart from the database's backups", path)
+		return nil, fmt.Errorf("FOOTBRIDGE_KEK_FILE: the key file %s is not there. Give intake the one that its "+
+			"database was made with; "+
+			"for a new installation make it once: footbridge keys new --out %[1]s. Keep a copy apart from the "+
+			"database's backups", path)
 	}
 	return v, err
 }
@@ -245,8 +254,10 @@ func (c *Config) checkKeys(names []string) error {
 		err = errors.Join(err, wrong)
 	}
 	if len(absent) > 0 {
-		err = errors.Join(err, fmt.Errorf("FOOTBRIDGE_STATE_DIR: %s: not in %s. Give this process those of its installation; "+
-			"for a new installation, or one of an earlier version, make them once: footbridge keys new", strings.Join(absent, ", "), filepath.Dir(c.keyring().ListPath())))
+		err = errors.Join(err, fmt.Errorf("FOOTBRIDGE_STATE_DIR: %s: not in %s. Give this process those of its "+
+			"installation; "+
+			"for a new installation, or one of an earlier version, make them once: footbridge keys new",
+			strings.Join(absent, ", "), filepath.Dir(c.keyring().ListPath())))
 	}
 	if slices.Contains(names, schemas.Intake) {
 		_, missing := c.openVault()
@@ -280,7 +291,8 @@ func keys(ctx context.Context, args []string) error {
 	if err != nil {
 		return shown(err)
 	}
-	usage := service.Usage{Err: errors.New("keys new [--out FILE] | list | rotate [HOLDER…] | retire HOLDER… | nats | rewrap [--json]")}
+	usage := service.Usage{Err: errors.New("keys new [--out FILE] | list | rotate [HOLDER…] | retire HOLDER… | nats " +
+		"| rewrap [--json]")}
 	if len(rest) == 0 || (len(rest) > 1 && rest[0] != "rotate" && rest[0] != "retire") {
 		return usage
 	}
@@ -290,7 +302,8 @@ func keys(ctx context.Context, args []string) error {
 			return o.newKeys()
 		}
 		return makeSecretFile(o.Own.Out, "key file", vault.CreateFile,
-			"Keep a copy apart from the database's backups: without it nobody's identity can be read, and whoever has both can read everybody's.")
+			"Keep a copy apart from the database's backups: without it nobody's identity can be read, and whoever "+
+				"has both can read everybody's.")
 	case "list":
 		return o.listKeys(o.Own.JSON)
 	case "rotate":
@@ -325,9 +338,11 @@ func (c *Config) newKeys() error {
 		if err := vault.CreateFile(c.kekFile()); err != nil {
 			return err
 		}
-		fmt.Printf("made the key that wraps keys %s (mode 0600), for intake alone. Keep a copy apart from the database's backups\n", c.kekFile())
+		fmt.Printf("made the key that wraps keys %s (mode 0600), for intake alone. Keep a copy apart from the "+
+			"database's backups\n", c.kekFile())
 	}
-	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
+	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only "+
+		"SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
 	return nil
 }
 
@@ -357,7 +372,8 @@ func (c *Config) rotateKeys(names []string) error {
 		if err := c.keyring().Rotate(holders(true)[i]); err != nil {
 			return err
 		}
-		fmt.Printf("%s has new keys and a new password. Next: give %s to every process, the broker its new list of users and the database the new password; "+
+		fmt.Printf("%s has new keys and a new password. Next: give %s to every process, the broker its new list of "+
+			"users and the database the new password; "+
 			"start %[1]s anew with its file; then footbridge keys retire %[1]s\n", name, c.keyring().ListPath())
 	}
 	return nil
@@ -369,7 +385,8 @@ func (c *Config) retireKeys(names []string) error {
 		if err != nil {
 			return err
 		}
-		fmt.Printf("%d former keys of %s are accepted no more, by whoever has the new %s\n", n, name, c.keyring().ListPath())
+		fmt.Printf("%d former keys of %s are accepted no more, by whoever has the new %s\n", n, name,
+			c.keyring().ListPath())
 	}
 	return nil
 }
@@ -387,9 +404,11 @@ func (c *Config) printNATS() error {
 		}
 		return strings.Join(all, ", ")
 	}
-	fmt.Println("# Made by footbridge keys nats: public keys only. Make it anew when keys or events change.\nauthorization {\n  users = [")
+	fmt.Println("# Made by footbridge keys nats: public keys only. Make it anew when keys or events " +
+		"change.\nauthorization {\n  users = [")
 	for _, u := range users {
-		fmt.Printf("    {\n      nkey: %s # %s\n      permissions: {\n        publish: {allow: [%s]}\n        subscribe: {allow: [%s]}\n      }\n    }\n",
+		fmt.Printf("    {\n      nkey: %s # %s\n      permissions: {\n        publish: {allow: [%s]}\n        "+
+			"subscribe: {allow: [%s]}\n      }\n    }\n",
 			u.Key, u.Name, quoted(u.Publish), quoted(u.Subscribe))
 	}
 	fmt.Println("  ]\n}")
@@ -418,7 +437,8 @@ func (c *Config) rotateKEK() error {
 		return err
 	}
 	fmt.Printf("%s has a new key, which wraps from now on; the older ones stay in it for reading\n"+
-		"Next: give the file to every process of intake that has a copy, and keep a copy of it; then footbridge keys rewrap.\n", path)
+		"Next: give the file to every process of intake that has a copy, and keep a copy of it; then footbridge keys "+
+		"rewrap.\n", path)
 	return nil
 }
 
@@ -467,12 +487,14 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 		note += "; it can read more than that, and speak as others: " + strings.Join(more, ", ")
 	}
 	if _, err := os.Stat(c.formerSecret()); err == nil {
-		note += "; " + c.formerSecret() + " is of an earlier version and opens nothing any more: keep it out of backups, or remove it"
+		note += "; " + c.formerSecret() + " is of an earlier version and opens nothing any more: keep it out of " +
+			"backups, or remove it"
 	}
 	return note, nil
 }
 
-// checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap again.
+// checkVault is doctor's look at the key file: whether it opens what the database holds, and what is left to wrap
+// again.
 func (c *Config) checkVault(ctx context.Context) (note string, err error) {
 	v, err := c.openVault()
 	if err != nil {

@@ -16,11 +16,12 @@ func TestCookiesGoOverTLSAloneWherePeopleComeFromElsewhere(t *testing.T) {
 		cfg  Config
 		want bool
 	}{
-		"on this machine":              {Config{HTTPAddr: "127.0.0.1:8080"}, false},
-		"found by https":               {Config{HTTPAddr: "127.0.0.1:8080", URL: "https://footbridge.example"}, true},
-		"found by http":                {Config{HTTPAddr: "127.0.0.1:8080", URL: "http://127.0.0.1:8080"}, false},
-		"behind a proxy with TLS":      {Config{HTTPAddr: "10.0.0.7:8080", AllowOpen: true}, true},
-		"on every interface of a host": {Config{HTTPAddr: ":8080", AllowOpen: true, URL: "http://127.0.0.1:8080"}, true},
+		"on this machine":         {Config{HTTPAddr: "127.0.0.1:8080"}, false},
+		"found by https":          {Config{HTTPAddr: "127.0.0.1:8080", URL: "https://footbridge.example"}, true},
+		"found by http":           {Config{HTTPAddr: "127.0.0.1:8080", URL: "http://127.0.0.1:8080"}, false},
+		"behind a proxy with TLS": {Config{HTTPAddr: "10.0.0.7:8080", AllowOpen: true}, true},
+		"on every interface of a host": {Config{HTTPAddr: ":8080", AllowOpen: true, URL: "http://127.0.0.1:8080"},
+			true},
 	} {
 		if got := c.cfg.secureCookies(); got != c.want {
 			t.Errorf("%s: %v", claim, got)
@@ -35,7 +36,8 @@ func TestDoctorSaysWhichKeyFilesAProcessNeedsAndWhichItHasBeyondThat(t *testing.
 		t.Fatal(err)
 	}
 	note, err := c.checkKeyFiles([]string{"journey"})
-	if err != nil || !strings.Contains(note, "this process needs public.json, journey.key;") || !strings.Contains(note, "speak as others: intake.key") {
+	if err != nil || !strings.Contains(note, "this process needs public.json, journey.key;") ||
+		!strings.Contains(note, "speak as others: intake.key") {
 		t.Errorf("%q, %v", note, err)
 	}
 	for _, h := range holders(true) {

@@ -47,7 +47,8 @@ func networks(setting string, texts []string) ([]netip.Prefix, error) {
 			prefix, err = ip.Prefix(ip.BitLen())
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %q is neither an address nor a network; write 10.0.0.7 or 10.1.0.0/16", setting, text)
+			return nil, fmt.Errorf("%s: %q is neither an address nor a network; write 10.0.0.7 or 10.1.0.0/16", setting,
+				text)
 		}
 		all = append(all, prefix.Masked())
 	}
@@ -62,14 +63,17 @@ func (c *Config) mllpLimits() (peers.Limits, error) {
 	}
 	take := c.MLLPResult
 	if take.Connections < 1 || take.PeerConnections < 1 || take.PeerMemory < 1 {
-		return peers.Limits{}, errors.New("FOOTBRIDGE_MLLP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be at least 1")
+		return peers.Limits{}, errors.New("FOOTBRIDGE_MLLP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be " +
+			"at least 1")
 	}
 	room := take.Memory - int64(take.Connections)*hl7.AtRest
 	if least := int64(4 << 20); room < least {
-		return peers.Limits{}, fmt.Errorf("FOOTBRIDGE_MLLP_MEMORY: %d bytes are too few for %d connections; give at least %d, or allow fewer connections",
+		return peers.Limits{}, fmt.Errorf("FOOTBRIDGE_MLLP_MEMORY: %d bytes are too few for %d connections; give at "+
+			"least %d, or allow fewer connections",
 			take.Memory, take.Connections, int64(take.Connections)*hl7.AtRest+least)
 	}
-	return peers.Limits{Connections: take.Connections, PeerConnections: take.PeerConnections, Bytes: room, PeerBytes: take.PeerMemory, Shared: shared}, nil
+	return peers.Limits{Connections: take.Connections, PeerConnections: take.PeerConnections, Bytes: room,
+		PeerBytes: take.PeerMemory, Shared: shared}, nil
 }
 
 // httpLimits are what callers of one HTTP listener may take.
@@ -80,34 +84,42 @@ func (c *Config) httpLimits() (peers.Limits, error) {
 	}
 	take := c.HTTPResult
 	if take.Connections < 1 || take.PeerConnections < 1 || take.Memory < 4<<20 || take.PeerMemory < 1 {
-		return peers.Limits{}, errors.New("FOOTBRIDGE_HTTP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be at least 1, and FOOTBRIDGE_HTTP_MEMORY 4194304 (4 MiB)")
+		return peers.Limits{}, errors.New("FOOTBRIDGE_HTTP_CONNECTIONS, _PEER_CONNECTIONS and _PEER_MEMORY must be " +
+			"at least 1, and FOOTBRIDGE_HTTP_MEMORY 4194304 (4 MiB)")
 	}
-	return peers.Limits{Connections: take.Connections, PeerConnections: take.PeerConnections, Bytes: take.Memory, PeerBytes: take.PeerMemory, Shared: shared}, nil
+	return peers.Limits{Connections: take.Connections, PeerConnections: take.PeerConnections, Bytes: take.Memory,
+		PeerBytes: take.PeerMemory, Shared: shared}, nil
 }
 
 // limiter counts what a listener's peers take and what is refused to them. name is mllp, http or operations.
 func limiter(name string, limits peers.Limits, t *telemetry.Telemetry) (*peers.Limiter, error) {
 	meter := t.Meter("listener")
 	refused, failed := meter.Int64Counter("footbridge.listener.refused",
-		metric.WithDescription("connections and messages refused or ended to keep a listener within its limits, by reason"))
+		metric.WithDescription("connections and messages refused or ended to keep a listener within its limits, by "+
+			"reason"))
 	which := attribute.String(schemas.AttrListener, name)
 	told := &printOnce{log: t.Log, listener: name, last: map[peers.Reason]time.Time{}}
 	limits.Refused = func(why peers.Reason) {
-		refused.Add(context.Background(), 1, metric.WithAttributes(which, attribute.String(schemas.AttrReason, string(why))))
+		refused.Add(context.Background(), 1,
+			metric.WithAttributes(which, attribute.String(schemas.AttrReason, string(why))))
 		told.print(why)
 	}
 	l := peers.New(limits)
 	observe := func(name, what string, value func(peers.InUse) int64) error {
-		_, err := meter.Int64ObservableGauge(name, metric.WithDescription(what), metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
-			o.Observe(value(l.InUse()), metric.WithAttributes(which))
-			return nil
-		}))
+		_, err := meter.Int64ObservableGauge(name, metric.WithDescription(what),
+			metric.WithInt64Callback(func(_ context.Context, o metric.Int64Observer) error {
+				o.Observe(value(l.InUse()), metric.WithAttributes(which))
+				return nil
+			}))
 		return err
 	}
 	return l, errors.Join(failed,
-		observe("footbridge.listener.connections", "connections that hold a place", func(now peers.InUse) int64 { return int64(now.Admitted) }),
-		observe("footbridge.listener.bytes", "memory given out for what is coming in and being handled", func(now peers.InUse) int64 { return now.Bytes }),
-		observe("footbridge.listener.waiting", "messages that wait for memory", func(now peers.InUse) int64 { return int64(now.Waiting) }))
+		observe("footbridge.listener.connections", "connections that hold a place",
+			func(now peers.InUse) int64 { return int64(now.Admitted) }),
+		observe("footbridge.listener.bytes", "memory given out for what is coming in and being handled",
+			func(now peers.InUse) int64 { return now.Bytes }),
+		observe("footbridge.listener.waiting", "messages that wait for memory",
+			func(now peers.InUse) int64 { return int64(now.Waiting) }))
 }
 
 // printOnce logs the first refusal of each reason in a minute; the metric counts all.
@@ -128,7 +140,8 @@ func (o *printOnce) print(why peers.Reason) {
 	}
 	o.mu.Unlock()
 	if !quiet {
-		o.log.Warn("a listener refused or ended connections to keep its limits", schemas.AttrListener, o.listener, schemas.AttrReason, string(why))
+		o.log.Warn("a listener refused or ended connections to keep its limits", schemas.AttrListener, o.listener,
+			schemas.AttrReason, string(why))
 	}
 }
 

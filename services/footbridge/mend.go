@@ -120,7 +120,8 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 	err = table(func(w io.Writer) {
 		fmt.Fprintln(w, "SERVICE\tSINCE\tTYPE\tJOURNEY\tID\tREASON")
 		for _, l := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Service, l.Since.Local().Format(time.DateTime), l.Type, l.Journey, l.ID, l.Reason)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", l.Service, l.Since.Local().Format(time.DateTime), l.Type,
+				l.Journey, l.ID, l.Reason)
 		}
 	})
 	if len(ids) == 1 && len(lines) == 1 {
@@ -131,7 +132,10 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 
 // printable shows what arrived: as it is where that is text, in Go's quoting where it is not.
 func printable(payload []byte) string {
-	if utf8.Valid(payload) && !bytes.ContainsFunc(payload, func(r rune) bool { return r < ' ' && r != '\n' && r != '\t' && r != '\r' }) {
+	if utf8.Valid(payload) && !bytes.ContainsFunc(payload, func(r rune) bool {
+		return r < ' ' && r != '\n' &&
+			r != '\t' && r != '\r'
+	}) {
 		return string(payload)
 	}
 	return strconv.Quote(string(payload))
@@ -155,7 +159,8 @@ func dismiss(ctx context.Context, c *Config, ids []string) error {
 // notDead says how many of these ids are of no dead letter, where some are not.
 func notDead(ids []string, found int64) error {
 	if missing := int64(len(ids)) - found; missing > 0 {
-		return fmt.Errorf("%d of %d are no dead letters; footbridge deadletters list names those there are", missing, len(ids))
+		return fmt.Errorf("%d of %d are no dead letters; footbridge deadletters list names those there are", missing,
+			len(ids))
 	}
 	return nil
 }
@@ -221,7 +226,8 @@ func restored(ctx context.Context, args []string) error {
 		if _, err := flow.Restored(ctx, pool, time.Now()); err != nil {
 			return err
 		}
-		fmt.Printf("%s begins another life: what it says from now on counts as new, and it will hear everything again\n", name)
+		fmt.Printf(
+			"%s begins another life: what it says from now on counts as new, and it will hear everything again\n", name)
 		return nil
 	})
 }

@@ -83,7 +83,8 @@ func listMessages(ctx context.Context, o *options[messageFlags]) error {
 	return table(func(w io.Writer) {
 		fmt.Fprintln(w, "RECEIVED\tSENDER\tTYPE\tCONTROL ID\tANSWER\tOUTCOME\tID\tWHY")
 		for _, m := range lines {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Type, m.ControlID, m.Ack, m.Outcome, m.ID, inBrief(m))
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", m.ReceivedAt.Local().Format(time.DateTime), m.Sender,
+				m.Type, m.ControlID, m.Ack, m.Outcome, m.ID, inBrief(m))
 		}
 	})
 }
@@ -120,8 +121,10 @@ func showMessage(ctx context.Context, o *options[messageFlags], id string) error
 }
 
 func printMessage(m intake.LedgerLine) {
-	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime), m.Sender, m.Organisation, m.Endpoint)
-	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s\n", m.Type, orElse(m.ControlID, "none"), m.Ack, m.Outcome)
+	fmt.Printf("message %s\n  received  %s from %s (%s), over %s\n", m.ID, m.ReceivedAt.Local().Format(time.DateTime),
+		m.Sender, m.Organisation, m.Endpoint)
+	fmt.Printf("  type      %s, control id %s, answered %s\n  outcome   %s\n", m.Type, orElse(m.ControlID, "none"),
+		m.Ack, m.Outcome)
 	if why := orElse(m.Words, m.Reason); why != "" {
 		fmt.Printf("            %s\n", why)
 	}
@@ -166,7 +169,8 @@ func (c *Config) decideMessage(ctx context.Context, own messageFlags, role schem
 		return err
 	}
 	var line intake.LedgerLine
-	if _, err := ask.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+do, body, "application/json", &line); err != nil {
+	if _, err := ask.call(ctx, http.MethodPost, "/api/messages/"+url.PathEscape(id)+"/"+do, body, "application/json",
+		&line); err != nil {
 		return err
 	}
 	if own.JSON {
@@ -193,7 +197,8 @@ func (f messageFlags) edits() ([]byte, error) {
 		}
 		var facts map[string]any
 		if err := json.Unmarshal(content, &facts); err != nil || facts == nil {
-			return nil, fmt.Errorf("--facts %s holds no JSON object; write for example {\"assessment\": \"done\"}", f.Facts)
+			return nil, fmt.Errorf("--facts %s holds no JSON object; write for example {\"assessment\": \"done\"}",
+				f.Facts)
 		}
 		body["facts"] = facts
 		for name := range editWords {
@@ -204,7 +209,8 @@ func (f messageFlags) edits() ([]byte, error) {
 	}
 	if f.LeftAt != "" {
 		if _, err := time.Parse(time.RFC3339, f.LeftAt); err != nil {
-			return nil, service.Usage{Err: fmt.Errorf("--left-at %q is no time with its offset; write for example 2026-11-20T09:00:00Z", f.LeftAt)}
+			return nil, service.Usage{Err: fmt.Errorf("--left-at %q is no time with its offset; write for example "+
+				"2026-11-20T09:00:00Z", f.LeftAt)}
 		}
 		body["leftAt"] = f.LeftAt
 	}

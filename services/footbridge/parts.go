@@ -50,13 +50,15 @@ func newProcess(p *platform, runner *service.Runner) (*process, error) {
 func (p *process) add(name string) {
 	start := map[string]func(context.Context, *service.Health) error{
 		schemas.Intake: p.runIntake, schemas.Threshold: p.runThreshold, schemas.Followup: p.runFollowup,
-		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Delivery: p.runDelivery, schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
+		schemas.Bridging: p.runBridging, schemas.Journey: p.runJourney, schemas.Delivery: p.runDelivery,
+		schemas.Gateway: p.runGateway, schemas.Console: p.runConsole,
 	}[name]
 	p.runner.Add(name, start)
 }
 
 // flowOf makes a service's flow: its own database login, its own NATS user.
-func (p *process) flowOf(ctx context.Context, name string, pool *pgxpool.Pool, tune func(*flow.Config)) (*flow.Flow, error) {
+func (p *process) flowOf(ctx context.Context, name string, pool *pgxpool.Pool, tune func(*flow.Config)) (*flow.Flow,
+	error) {
 	conn, err := p.connect(ctx, name)
 	if err != nil {
 		return nil, err
@@ -91,7 +93,8 @@ func (p *process) runThreshold(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	return p.serveFlow(ctx, h, threshold.Name, f, func(mux *httpx.Mux) error { return evaluator.Routes(mux, f, pool, p.clock) })
+	return p.serveFlow(ctx, h, threshold.Name, f,
+		func(mux *httpx.Mux) error { return evaluator.Routes(mux, f, pool, p.clock) })
 }
 
 func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
@@ -107,7 +110,8 @@ func (p *process) runFollowup(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Residents: residents, Invented: p.cfg.development})
+	s, err := followup.New(ctx, followup.Config{Pool: pool, Partners: partners, Residents: residents,
+		Invented: p.cfg.development})
 	if err != nil {
 		return err
 	}
@@ -144,10 +148,11 @@ func (p *process) partners() ([]followup.PartnerConfig, error) {
 		if err != nil {
 			return nil, err
 		}
-		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID, Partner: followup.Partner{
-			ID: uuidOf(id), Service: doc.Service.ID, Name: doc.Service.Name, Works: week, Rank: i + 1,
-			Agreement: agreement,
-		}})
+		partners = append(partners, followup.PartnerConfig{Organisation: doc.Service.Organization.ID,
+			Partner: followup.Partner{
+				ID: uuidOf(id), Service: doc.Service.ID, Name: doc.Service.Name, Works: week, Rank: i + 1,
+				Agreement: agreement,
+			}})
 	}
 	return partners, nil
 }
@@ -173,8 +178,9 @@ func (p *process) runBridging(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := bridging.New(bridging.Config{Clock: p.clock, Log: t.Log, Host: p.cfg.Organisation, Notify: sender, Numbers: p.cfg.CrisisLines,
-		URL: orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr)})
+	s, err := bridging.New(bridging.Config{Clock: p.clock, Log: t.Log, Host: p.cfg.Organisation, Notify: sender,
+		Numbers: p.cfg.CrisisLines,
+		URL:     orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr)})
 	if err != nil {
 		return err
 	}
@@ -217,7 +223,8 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := delivery.New(delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(), Log: p.telemetry[delivery.Name].Log})
+	s, err := delivery.New(delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(),
+		Log: p.telemetry[delivery.Name].Log})
 	if err != nil {
 		return err
 	}
@@ -228,7 +235,8 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	s.Attach(f)
-	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) }, s.Run, nil)
+	return p.serveFlowWith(ctx, h, delivery.Name, f, func(mux *httpx.Mux) error { return s.Routes(mux, pool) }, s.Run,
+		nil)
 }
 
 func (p *process) runIntake(ctx context.Context, h *service.Health) error {
@@ -261,8 +269,10 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	s, err := intake.New(intake.Config{Pool: pool, Host: p.cfg.Organisation, Agreed: agreed, Vault: keys, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
-		Profiles: senders, TLS: secure, Peers: taken, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview, KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
+	s, err := intake.New(intake.Config{Pool: pool, Host: p.cfg.Organisation, Agreed: agreed, Vault: keys,
+		Clock: p.clock, Log: t.Log, Tracer: t.Tracer("intake"), Meter: t.Meter("intake"),
+		Profiles: senders, TLS: secure, Peers: taken, NoEndAfter: p.cfg.NoEndAfter, WardReview: p.cfg.WardReview,
+		KeepReceipts: p.cfg.KeepReceipts, KeepLedger: p.cfg.KeepLedger})
 	if err != nil {
 		return err
 	}
@@ -277,7 +287,8 @@ func (p *process) runIntake(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return fmt.Errorf("FOOTBRIDGE_MLLP_ADDR: %w", err)
 	}
-	return p.serveFlowWith(ctx, h, intake.Name, f, s.Routes, func(ctx context.Context) error { return s.Run(ctx, listener) }, s.Ready)
+	return p.serveFlowWith(ctx, h, intake.Name, f, s.Routes,
+		func(ctx context.Context) error { return s.Run(ctx, listener) }, s.Ready)
 }
 
 // routing adds a service's paths to mux. An error names what the route table promises and the service does not serve.
@@ -296,7 +307,8 @@ func (p *process) serveFlow(ctx context.Context, h *service.Health, name string,
 
 // serveFlowWith runs a service's flow, its doors and its HTTP paths until ctx ends. The doors stop first: what they
 // have taken is still exchanged. A path that is promised and not served ends it before anything is exchanged.
-func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing, doors func(context.Context) error, ready func() error) error {
+func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name string, f *flow.Flow, routes routing,
+	doors func(context.Context) error, ready func() error) error {
 	serve, err := p.expose(ctx, name, routes)
 	if err != nil {
 		return err
@@ -331,9 +343,11 @@ func (p *process) serveFlowWith(ctx context.Context, h *service.Health, name str
 
 // expose makes a service's HTTP paths: handed to the gateway in this process, or listened for on the service's own
 // port where the gateway is elsewhere. A service without paths has nothing to serve.
-func (p *process) expose(ctx context.Context, name string, routes routing) (serve func(context.Context) error, err error) {
+func (p *process) expose(ctx context.Context, name string, routes routing) (serve func(context.Context) error,
+	err error) {
 	t := p.telemetry[name]
-	mux := httpx.NewMux(httpx.Options{Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(), Clock: p.clock, TrustCaller: true})
+	mux := httpx.NewMux(httpx.Options{Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
+		Clock: p.clock, TrustCaller: true})
 	mux.Use(principal.Require(principal.Signed(p.verifier, name, p.clock)))
 	if err := routes(mux); err != nil {
 		return nil, fmt.Errorf("serving the paths of %s: %w", name, err)
@@ -344,7 +358,8 @@ func (p *process) expose(ctx context.Context, name string, routes routing) (serv
 	return p.publish(ctx, name, mux)
 }
 
-func (p *process) publish(ctx context.Context, name string, handler http.Handler) (serve func(context.Context) error, err error) {
+func (p *process) publish(ctx context.Context, name string, handler http.Handler) (serve func(context.Context) error,
+	err error) {
 	if p.gatewayIsHere() {
 		p.handlers[name] = handler
 		return nil, nil
@@ -388,7 +403,8 @@ func (p *process) backends() (map[string]http.Handler, error) {
 		}
 		addr := p.cfg.Addrs.of(name)
 		if addr == "" {
-			return nil, fmt.Errorf("the route table promises %s of %s, which no address leads to: give it one in addrs", route.Mux(), name)
+			return nil, fmt.Errorf("the route table promises %s of %s, which no address leads to: give it one in addrs",
+				route.Mux(), name)
 		}
 		backends[name] = gateway.Remote(&url.URL{Scheme: "http", Host: addr}, transport)
 	}
@@ -405,7 +421,8 @@ func (p *process) runConsole(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
-	cfg := console.Config{Backends: backends, Verifier: p.verifier, Signer: signer, Clock: p.clock, Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
+	cfg := console.Config{Backends: backends, Verifier: p.verifier, Signer: signer, Clock: p.clock, Log: t.Log,
+		Tracers: t.TracerProvider(), Meters: t.MeterProvider()}
 	if cfg.Partners, err = p.partnerNames(); err != nil {
 		return err
 	}
@@ -471,7 +488,8 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 	t := p.telemetry[schemas.Gateway]
 	g, err := gateway.New(gateway.Config{
 		Sessions: p.sessions, SignIn: signIn,
-		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in", GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
+		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in",
+		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
 	})
 	if err != nil {

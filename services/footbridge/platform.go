@@ -34,8 +34,10 @@ import (
 
 // eventStream is where every event is; partnerStream what each partner may see.
 func (c *Config) streams() (events, partners bus.Stream) {
-	events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
-	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: c.NATSMaxAge, MaxBytes: -1, Replicas: c.NATSReplicas}
+	events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: c.NATSMaxAge,
+		MaxBytes: -1, Replicas: c.NATSReplicas}
+	partners = bus.Stream{Name: "FOOTBRIDGE_PARTNERS", Subjects: []string{"partner.>"}, MaxAge: c.NATSMaxAge,
+		MaxBytes: -1, Replicas: c.NATSReplicas}
 	return events, partners
 }
 
@@ -55,8 +57,10 @@ type platform struct {
 // migrationsOf are a service's tables: flow's first, then its own.
 func migrationsOf(name string) pg.Service {
 	own := map[string]fs.FS{
-		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(), schemas.Followup: followup.Migrations(),
-		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(), schemas.Delivery: delivery.Migrations(),
+		schemas.Intake: intake.Migrations(), schemas.Threshold: threshold.Migrations(),
+		schemas.Followup: followup.Migrations(),
+		schemas.Bridging: bridging.Migrations(), schemas.Journey: journey.Migrations(),
+		schemas.Delivery: delivery.Migrations(),
 	}[name]
 	if name == schemas.Gateway { // it has no part in events
 		return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: name, FS: gateway.Migrations()}}}
@@ -96,9 +100,11 @@ var platformAttributes = []string{
 
 // newPlatform prepares telemetry; databases and broker are opened by the steps that follow.
 func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, error) {
-	p := &platform{cfg: cfg, names: names, clock: cmp.Or(cfg.clock, systemClock()), telemetry: map[string]*telemetry.Telemetry{}}
+	p := &platform{cfg: cfg, names: names, clock: cmp.Or(cfg.clock, systemClock()),
+		telemetry: map[string]*telemetry.Telemetry{}}
 	if cfg.development {
-		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney, Allowed: schemas.AllowedAttributes})
+		p.spans = telemetry.NewSpanStore(telemetry.StoreConfig{LinkKey: schemas.AttrJourney,
+			Allowed: schemas.AllowedAttributes})
 	}
 	level := slog.LevelInfo
 	if cfg.quiet {
@@ -107,7 +113,8 @@ func newPlatform(ctx context.Context, cfg *Config, names []string) (*platform, e
 	allowed := append(slices.Clone(schemas.AllowedAttributes), platformAttributes...)
 	for _, name := range append([]string{"footbridge"}, names...) {
 		t, err := telemetry.Start(ctx, telemetry.Config{
-			Service: name, Version: buildVersion(), AllowedAttributes: allowed, Store: p.spans, Text: cfg.LogText, Level: level,
+			Service: name, Version: buildVersion(), AllowedAttributes: allowed, Store: p.spans, Text: cfg.LogText,
+			Level: level,
 		})
 		if err != nil {
 			return nil, fmt.Errorf("starting telemetry of %s: %w", name, err)
@@ -156,14 +163,16 @@ func (c *Config) findDatabases(ctx context.Context, needed []string) (map[string
 	for name, url := range c.DatabaseURLs {
 		urls[name] = c.withPassword(name, url)
 	}
-	if (len(urls) > 0 || len(needed) == 0) && !slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
+	if (len(urls) > 0 || len(needed) == 0) &&
+		!slices.ContainsFunc(needed, func(name string) bool { return urls[name] == "" }) {
 		return urls, nil
 	}
 	admin, password, err := c.adminDatabase()
 	if err != nil {
 		return nil, err
 	}
-	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password, Connections: pg.LoginConnections(c.Connections)})
+	made, err := pg.Setup(ctx, admin, pg.SetupConfig{Services: allMigrations(), Password: password,
+		Connections: pg.LoginConnections(c.Connections)})
 	if err != nil {
 		return nil, err
 	}
@@ -187,7 +196,8 @@ func (c *Config) adminDatabase() (url string, password func(string) string, err 
 	if url, running := private.Running(filepath.Join(c.StateDir, "postgres")); running {
 		return url, password, nil
 	}
-	return "", nil, errors.New("no database: set FOOTBRIDGE_DATABASE_URL (or FOOTBRIDGE_<SERVICE>_DATABASE_URL for each service), or start `footbridge dev`, which brings its own")
+	return "", nil, errors.New("no database: set FOOTBRIDGE_DATABASE_URL (or FOOTBRIDGE_<SERVICE>_DATABASE_URL for " +
+		"each service), or start `footbridge dev`, which brings its own")
 }
 
 // migrate brings the schemas of this process's services to this build's version.
@@ -235,7 +245,8 @@ func awaitMigrated(ctx context.Context, url string, s pg.Service) error {
 		case err == nil && pending == "":
 			return nil
 		case err == nil && time.Now().After(deadline):
-			return fmt.Errorf("%s: %s; run footbridge migrate with FOOTBRIDGE_DATABASE_URL of an administrator: the service's own login may not", s.Name, pending)
+			return fmt.Errorf("%s: %s; run footbridge migrate with FOOTBRIDGE_DATABASE_URL of an administrator: the "+
+				"service's own login may not", s.Name, pending)
 		case err != nil && time.Now().After(deadline):
 			return err
 		}
@@ -275,7 +286,8 @@ func migrateCommand(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	if o.DatabaseURL == "" {
-		return service.Usage{Err: errors.New("FOOTBRIDGE_DATABASE_URL must name the database with an administrator's login")}
+		return service.Usage{Err: errors.New("FOOTBRIDGE_DATABASE_URL must name the database with an administrator's " +
+			"login")}
 	}
 	setup := pg.SetupConfig{Services: allMigrations()} // passwords that a DBA has given stay
 	if o.Own.Passwords {
@@ -299,7 +311,8 @@ func migrateCommand(ctx context.Context, args []string) error {
 
 // pool opens a service's own pool.
 func (p *platform) pool(ctx context.Context, name string) (*pgxpool.Pool, error) {
-	pool, err := pg.Open(ctx, p.urls[name], pg.OpenConfig{Service: name, MaxConns: p.cfg.Connections, Wait: 30 * time.Second})
+	pool, err := pg.Open(ctx, p.urls[name], pg.OpenConfig{Service: name, MaxConns: p.cfg.Connections,
+		Wait: 30 * time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("opening the database of %s: %w", name, err)
 	}
@@ -309,7 +322,8 @@ func (p *platform) pool(ctx context.Context, name string) (*pgxpool.Pool, error)
 
 // login is how a NATS user connects: by its credentials file where there is one, or by the nkey of its key file.
 func (c *Config) login(user, connection string) (bus.Config, error) {
-	cfg := bus.Config{URL: orElse(c.NATSURL, "nats://"+c.NATSAddr), CredsFile: c.creds(user), Name: "footbridge " + connection}
+	cfg := bus.Config{URL: orElse(c.NATSURL, "nats://"+c.NATSAddr), CredsFile: c.creds(user),
+		Name: "footbridge " + connection}
 	if cfg.CredsFile != "" {
 		return cfg, nil
 	}
@@ -352,12 +366,14 @@ func (c *Config) brokerUsers() ([]bus.User, error) {
 		if entry.NATS == "" {
 			continue
 		}
-		user := bus.User{Publish: []string{"$JS.API.>", partners.Subjects[0]}, Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}}
+		user := bus.User{Publish: []string{"$JS.API.>", partners.Subjects[0]},
+			Subscribe: []string{"_INBOX.>", events.Subjects[0], partners.Subjects[0]}}
 		switch {
 		case entry.Holder == sentinelName: // it gives out what journey says, and takes over from a journey that is gone
 			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(schemas.Journey), nil)
 		case slices.Contains(stateful(), entry.Holder):
-			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(entry.Holder), schemas.SubjectsSubscribedBy(entry.Holder))
+			user = bus.ServiceUser(entry.Holder, "", events.Name, schemas.SubjectsEmittedBy(entry.Holder),
+				schemas.SubjectsSubscribedBy(entry.Holder))
 		case entry.Holder != ownerName:
 			continue
 		}

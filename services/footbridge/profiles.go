@@ -52,7 +52,8 @@ func profiles(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	if len(rest) == 0 || rest[0] != "test" || len(rest) > 2 {
-		return service.Usage{Err: errors.New("footbridge profiles test [DIR]: reads the samples of the shipped profiles, and of those in DIR (or FOOTBRIDGE_PROFILES)")}
+		return service.Usage{Err: errors.New("footbridge profiles test [DIR]: reads the samples of the shipped " +
+			"profiles, and of those in DIR (or FOOTBRIDGE_PROFILES)")}
 	}
 	trees, err := o.profileTrees(rest[1:]...)
 	if err != nil {
@@ -84,6 +85,7 @@ func printSamples(w io.Writer, lines []reading.SampleLine) {
 		if len(l.Wrong) > 0 {
 			as = "NO: " + strings.Join(l.Wrong, "; ")
 		}
-		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Profile, l.Version, strings.TrimSuffix(l.Sample, ".hl7"), l.Control, l.Type, l.Ack, l.Outcome, l.Reason, as)
+		fmt.Fprintf(w, "%s %s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n", l.Profile, l.Version,
+			strings.TrimSuffix(l.Sample, ".hl7"), l.Control, l.Type, l.Ack, l.Outcome, l.Reason, as)
 	}
 }

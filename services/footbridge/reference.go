@@ -23,9 +23,12 @@ func reference(context.Context, []string) error {
 }
 
 func writeReference(w io.Writer, k *kong.Kong) {
-	fmt.Fprint(w, "# Commands\n\nMade by `make generate` from `services/footbridge/commands.go`. Every command has `--help`; those that print data have `--json`. "+
-		"Each takes the [settings](configuration.md) as flags too (`--settings` lists them, `--print-config` shows what they are). "+
-		"Exit codes: 0 done, 1 failed, 2 called wrongly. `source <(footbridge completion bash)` completes commands and flags; zsh and fish have it too.\n")
+	fmt.Fprint(w, "# Commands\n\nMade by `make generate` from `services/footbridge/commands.go`. Every command has "+
+		"`--help`; those that print data have `--json`. "+
+		"Each takes the [settings](configuration.md) as flags too (`--settings` lists them, `--print-config` shows "+
+		"what they are). "+
+		"Exit codes: 0 done, 1 failed, 2 called wrongly. `source <(footbridge completion bash)` completes commands "+
+		"and flags; zsh and fish have it too.\n")
 	for _, group := range groups {
 		fmt.Fprintf(w, "\n## %s\n", group.Title)
 		for _, node := range k.Model.Children {

@@ -48,7 +48,8 @@ func send(ctx context.Context, args []string) error {
 		return shown(err)
 	}
 	if len(files) == 0 {
-		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT [--tls --ca FILE --cert FILE --key FILE] | --http URL]")}
+		return service.Usage{Err: errors.New("send FILE… [--mllp HOST:PORT [--tls --ca FILE --cert FILE --key FILE] " +
+			"| --http URL]")}
 	}
 	answers, failures := []answer{}, []error(nil)
 	for _, file := range files {
@@ -84,7 +85,8 @@ func sendFile(ctx context.Context, o *options[sendFlags], file string) ([]answer
 	if err != nil {
 		return nil, err
 	}
-	if trimmed := bytes.TrimSpace(content); o.Own.HTTP != "" || (len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')) {
+	if trimmed := bytes.TrimSpace(content); o.Own.HTTP != "" ||
+		(len(trimmed) > 0 && (trimmed[0] == '{' || trimmed[0] == '[')) {
 		return sendEvents(ctx, o, file, content)
 	}
 	secure, err := sendTLS(o.Own)
@@ -140,7 +142,8 @@ func (s *mllpSender) close() {
 // send gives all answers to a message: two where enhanced mode asks for both.
 func (s *mllpSender) send(ctx context.Context, frame []byte) (answers [][]byte, err error) {
 	for try, wait := 1, 100*time.Millisecond; try <= sendTries; try, wait = try+1, 2*wait {
-		if answers, err = s.once(ctx, frame); err == nil || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, hl7.ErrFraming) {
+		if answers, err = s.once(ctx, frame); err == nil || errors.Is(err, context.DeadlineExceeded) ||
+			errors.Is(err, hl7.ErrFraming) {
 			return answers, err
 		}
 		s.close()
@@ -186,7 +189,8 @@ func sendHL7(ctx context.Context, to *mllpSender, file string, content []byte) (
 			if err != nil {
 				return answers, fmt.Errorf("reading the answer to message %d of %s: %w", i+1, file, err)
 			}
-			answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: ack.Code, Text: ack.Text, refused: !ack.Positive()})
+			answers = append(answers, answer{File: file, Message: i + 1, ID: ack.ControlID, Answer: ack.Code,
+				Text: ack.Text, refused: !ack.Positive()})
 		}
 	}
 	return answers, nil
@@ -217,7 +221,8 @@ func sendEvents(ctx context.Context, o *options[sendFlags], file string, content
 	if body.ID == "" {
 		text = string(raw)
 	}
-	return []answer{{File: file, Message: 1, ID: body.ID, Answer: fmt.Sprint(status), Text: text, refused: refusedAmong(raw)}}, nil
+	return []answer{{File: file, Message: 1, ID: body.ID, Answer: fmt.Sprint(status), Text: text,
+		refused: refusedAmong(raw)}}, nil
 }
 
 // refusedAmong tells whether the answer to a batch, which is 200 whatever is in it, says of an event that it was not

@@ -32,7 +32,8 @@ type authority struct {
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t, dir: t.TempDir()}
-	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
+	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
+		IsCA: true, BasicConstraintsValid: true,
 		NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign}
 	a.key = a.sign("ca", a.cert)
 	return a
@@ -40,8 +41,10 @@ func newAuthority(t *testing.T) *authority {
 
 // certificate returns the files of a certificate and its key, for a host at 127.0.0.1.
 func (a *authority) certificate(name string) (cert, key string) {
-	a.sign(name, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}})
+	a.sign(name, &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()),
+		Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth,
+			x509.ExtKeyUsageServerAuth}})
 	return a.file(name + ".pem"), a.file(name + ".key")
 }
 
@@ -65,7 +68,8 @@ func (a *authority) sign(name string, template *x509.Certificate) *ecdsa.Private
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: raw}, name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
+	for file, block := range map[string]*pem.Block{name + ".pem": {Type: "CERTIFICATE", Bytes: raw},
+		name + ".key": {Type: "PRIVATE KEY", Bytes: private}} {
 		if err := os.WriteFile(a.file(file), pem.EncodeToMemory(block), 0o600); err != nil {
 			a.t.Fatal(err)
 		}
@@ -121,13 +125,15 @@ func TestSendOverTLSShowsItsCertificateAndPrintsEveryAnswer(t *testing.T) {
 		flags sendFlags
 		taken bool
 	}{
-		"TLS":                               {one, sendFlags{CA: trusted.file("ca.pem")}, true},
-		"mutual TLS":                        {mutual, sendFlags{CA: trusted.file("ca.pem"), Cert: cert, Key: key}, true},
-		"without TLS":                       {one, sendFlags{}, false},
-		"a receiver nobody vouches for":     {one, sendFlags{TLS: true}, false},
-		"a receiver of another authority":   {one, sendFlags{CA: stranger.file("ca.pem")}, false},
-		"no certificate for mutual TLS":     {mutual, sendFlags{CA: trusted.file("ca.pem")}, false},
-		"a certificate of somebody unknown": {mutual, sendFlags{CA: trusted.file("ca.pem"), Cert: otherCert, Key: otherKey}, false},
+		"TLS": {one, sendFlags{CA: trusted.file("ca.pem")}, true},
+		"mutual TLS": {mutual, sendFlags{CA: trusted.file("ca.pem"), Cert: cert, Key: key},
+			true},
+		"without TLS":                     {one, sendFlags{}, false},
+		"a receiver nobody vouches for":   {one, sendFlags{TLS: true}, false},
+		"a receiver of another authority": {one, sendFlags{CA: stranger.file("ca.pem")}, false},
+		"no certificate for mutual TLS":   {mutual, sendFlags{CA: trusted.file("ca.pem")}, false},
+		"a certificate of somebody unknown": {mutual, sendFlags{CA: trusted.file("ca.pem"), Cert: otherCert,
+			Key: otherKey}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -136,12 +142,14 @@ func TestSendOverTLSShowsItsCertificateAndPrintsEveryAnswer(t *testing.T) {
 				t.Fatal(err)
 			}
 			answers, err := sendHL7(t.Context(), &mllpSender{addr: c.addr, tls: secure}, "x.hl7", []byte(sent))
-			if got := codes(answers); c.taken && (err != nil || !slices.Equal(got, []string{"CA", "AA", "AA"})) || !c.taken && (err == nil || len(got) > 0) {
+			if got := codes(answers); c.taken && (err != nil || !slices.Equal(got, []string{"CA", "AA", "AA"})) ||
+				!c.taken && (err == nil || len(got) > 0) {
 				t.Errorf("%v, %v", got, err)
 			}
 		})
 	}
-	for _, wrong := range []sendFlags{{Cert: cert}, {Key: key}, {CA: key}, {CA: "nowhere.pem"}, {Cert: cert, Key: otherKey}} {
+	for _, wrong := range []sendFlags{{Cert: cert}, {Key: key}, {CA: key}, {CA: "nowhere.pem"},
+		{Cert: cert, Key: otherKey}} {
 		if conf, err := sendTLS(wrong); err == nil || conf != nil {
 			t.Errorf("%+v is taken", wrong)
 		}
@@ -161,7 +169,10 @@ func TestSendSendsAgainWhatWasNotAnswered(t *testing.T) {
 	if got := codes(answers); err != nil || !slices.Equal(got, []string{"CA", "AA", "AA"}) || tries.Load() != 4 {
 		t.Errorf("%v, %v after %d tries", got, err, tries.Load())
 	}
-	lost := listen(t, &Config{}, func(context.Context, []byte) ([][]byte, error) { return nil, errors.New("the answer is lost") })
+	lost := listen(t, &Config{}, func(context.Context, []byte) ([][]byte, error) {
+		return nil,
+			errors.New("the answer is lost")
+	})
 	if _, err := sendHL7(t.Context(), &mllpSender{addr: lost}, "x.hl7", []byte(sent)); err == nil {
 		t.Error("an answer that never came was made up")
 	}
@@ -170,13 +181,15 @@ func TestSendSendsAgainWhatWasNotAnswered(t *testing.T) {
 // TestSendFailsWhenAnythingIsRefused, so that a script that sends a feed can tell.
 func TestSendFailsWhenAnythingIsRefused(t *testing.T) {
 	t.Parallel()
-	for code, refused := range map[string]bool{"AA": false, "CA": false, "AE": true, "AR": true, "CE": true, "CR": true} {
+	for code, refused := range map[string]bool{"AA": false, "CA": false, "AE": true, "AR": true, "CE": true,
+		"CR": true} {
 		a := answer{Answer: code, refused: !(hl7.Acknowledgement{Code: code}).Positive()}
 		if err := refusedOf([]answer{{}, a}); (err != nil) != refused {
 			t.Errorf("%s: %v", code, err)
 		}
 	}
-	for raw, refused := range map[string]bool{`{"status":0}`: false, `[{"status":202},{"status":200}]`: false, `[{"status":202},{"status":422}]`: true} {
+	for raw, refused := range map[string]bool{`{"status":0}`: false, `[{"status":202},{"status":200}]`: false,
+		`[{"status":202},{"status":422}]`: true} {
 		if refusedAmong([]byte(raw)) != refused {
 			t.Errorf("%s: want %t", raw, refused)
 		}

@@ -105,7 +105,8 @@ func run(ctx context.Context, cfg *Config, names []string, extra func(*process))
 	case watches:
 		runner.Add(sentinelName, p.runSentinel)
 	case slices.Contains(names, schemas.Journey):
-		p.log.Warn("no sentinel runs in this process: journeys that nobody holds are found only where another runs", "because", why, schemas.AttrRunbook, "sentinel.md")
+		p.log.Warn("no sentinel runs in this process: journeys that nobody holds are found only where another runs",
+			"because", why, schemas.AttrRunbook, "sentinel.md")
 	}
 	if extra != nil {
 		extra(proc)
@@ -146,7 +147,8 @@ func dev(ctx context.Context, args []string) error {
 	}
 	return run(ctx, &o.Config, names, func(p *process) {
 		p.runner.Add("welcome", func(ctx context.Context, h *service.Health) error {
-			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   http://%s\n  state        %s\n%sCtrl-C stops it; what it knows is kept.\n\n",
+			fmt.Printf("\nFootbridge is running.\n  console      http://%s\n  HL7 v2       mllp://%s\n  operations   "+
+				"http://%s\n  state        %s\n%sCtrl-C stops it; what it knows is kept.\n\n",
 				o.HTTPAddr, o.MLLPAddr, o.OpsAddr, o.StateDir, o.databaseElsewhere())
 			h.Ready()
 			<-ctx.Done()
@@ -156,7 +158,8 @@ func dev(ctx context.Context, args []string) error {
 }
 
 func (p *platform) runPostgres(ctx context.Context, h *service.Health) error {
-	server, err := private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log, Durable: true, TCP: true,
+	server, err := private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(p.cfg.StateDir, "postgres"), Log: p.log,
+		Durable: true, TCP: true,
 		Settings: map[string]string{"shared_buffers": "256MB", "max_wal_size": "2GB", "max_connections": "200"}})
 	if err != nil {
 		return err
@@ -194,7 +197,8 @@ func (c *Config) databaseElsewhere() string {
 	if err != nil || c.DatabaseURL != "" || len(c.DatabaseURLs) > 0 {
 		return ""
 	}
-	return fmt.Sprintf("  database     %s (PostgreSQL's own user may not enter the state directory; delete both to begin again)\n", elsewhere)
+	return fmt.Sprintf("  database     %s (PostgreSQL's own user may not enter the state directory; delete both to "+
+		"begin again)\n", elsewhere)
 }
 
 func (c *Config) startBroker() (*bus.Server, error) {
@@ -206,7 +210,8 @@ func (c *Config) startBroker() (*bus.Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	return bus.StartServer(bus.ServerConfig{StoreDir: filepath.Join(c.StateDir, "nats"), Host: host, Port: port, Users: users})
+	return bus.StartServer(bus.ServerConfig{StoreDir: filepath.Join(c.StateDir, "nats"), Host: host, Port: port,
+		Users: users})
 }
 
 // broker runs the embedded NATS alone.
@@ -283,7 +288,8 @@ func (p *platform) runSentinel(ctx context.Context, h *service.Health) error {
 	}
 	t := p.telemetry[sentinelName]
 	events, _ := p.cfg.streams()
-	f, err := flow.New(ctx, flow.Config{Service: journey.Name, Pool: pool, Bus: conn, Stream: events, Clock: p.clock, Log: t.Log, Tracer: t.Tracer("flow"), Meter: t.Meter("flow")})
+	f, err := flow.New(ctx, flow.Config{Service: journey.Name, Pool: pool, Bus: conn, Stream: events, Clock: p.clock,
+		Log: t.Log, Tracer: t.Tracer("flow"), Meter: t.Meter("flow")})
 	if err != nil {
 		return err
 	}
@@ -331,7 +337,8 @@ func (p *process) principals() (principal.Source, error) {
 	if err != nil {
 		return nil, fmt.Errorf("FOOTBRIDGE_TOKENS_FILE: %w", err)
 	}
-	return principal.FirstOf(tokens.Source(), principal.Commanded(p.verifier, schemas.Gateway, p.clock), p.sessions.Source()), nil
+	return principal.FirstOf(tokens.Source(), principal.Commanded(p.verifier, schemas.Gateway, p.clock),
+		p.sessions.Source()), nil
 }
 
 func (p *platform) waterfall(_ context.Context, journey string) ([]telemetry.Span, error) {

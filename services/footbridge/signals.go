@@ -66,7 +66,8 @@ func signals(ctx context.Context, args []string) error {
 		err = fmt.Errorf("there is no signal in %s; nothing was sent", strings.Join(named, ", "))
 	}
 	if err == nil && refused > 0 {
-		err = fmt.Errorf("%d of %d signals were not taken; send them again corrected, or the whole feed: what was taken is not taken twice", refused, len(answers))
+		err = fmt.Errorf("%d of %d signals were not taken; send them again corrected, or the whole feed: what was "+
+			"taken is not taken twice", refused, len(answers))
 	}
 	return err
 }

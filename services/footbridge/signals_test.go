@@ -44,7 +44,8 @@ func TestAFolderStandsForItsSignals(t *testing.T) {
 		}
 	}
 	files, err := signalFiles([]string{"-", folder})
-	if err != nil || len(files) != 3 || files[0] != "-" || filepath.Base(files[1]) != "a.json" || filepath.Base(files[2]) != "b.json" {
+	if err != nil || len(files) != 3 || files[0] != "-" || filepath.Base(files[1]) != "a.json" ||
+		filepath.Base(files[2]) != "b.json" {
 		t.Errorf("%q, %v", files, err)
 	}
 	if _, err := signalFiles([]string{filepath.Join(folder, "gone.json")}); err == nil {

@@ -59,17 +59,20 @@ func status(ctx context.Context, args []string) error {
 	}
 	fmt.Printf("journeys without a next step in time: %d\n", report.WithoutStep)
 	if report.OverdueSinceAway > 0 {
-		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n", report.OverdueSinceAway)
+		fmt.Printf("of these, overdue since we were away (this system was stopped when their time passed): %d\n",
+			report.OverdueSinceAway)
 	}
 	if report.OldestOverdue != nil {
 		fmt.Printf("oldest overdue step: due %s\n", report.OldestOverdue.Local().Format("Mon 2 Jan 15:04"))
 	}
-	fmt.Printf("messages quarantined for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined, report.Parked, report.DeadLetters)
+	fmt.Printf("messages quarantined for a human: %d\nparked events: %d\ndead letters: %d\n", report.Quarantined,
+		report.Parked, report.DeadLetters)
 	switch {
 	case report.TooLarge < 0:
 		fmt.Println("events that the broker does not take: not known, it does not answer")
 	case report.TooLarge > 0:
-		fmt.Printf("events that the broker does not take: %d; they stay in the outbox until its max_payload is raised (docs/runbooks/broker.md)\n", report.TooLarge)
+		fmt.Printf("events that the broker does not take: %d; they stay in the outbox until its max_payload is "+
+			"raised (docs/runbooks/broker.md)\n", report.TooLarge)
 	}
 	if report.Sentinel != "" {
 		fmt.Println(report.Sentinel)
@@ -297,7 +300,8 @@ func (c *Config) checkDatabases(ctx context.Context) error {
 			return errNoTables
 		}
 		if err == nil && pending != "" {
-			err = fmt.Errorf("%s; footbridge migrate applies them, and a start with an administrator's FOOTBRIDGE_DATABASE_URL", pending)
+			err = fmt.Errorf("%s; footbridge migrate applies them, and a start with an administrator's "+
+				"FOOTBRIDGE_DATABASE_URL", pending)
 		}
 		if err == nil {
 			err = pg.CheckLogin(ctx, urls[s.Name], s.Name)
@@ -318,7 +322,8 @@ func (c *Config) checkClocks(ctx context.Context) error {
 			return err
 		}
 		if apart := time.Since(there).Abs(); apart > 2*time.Second {
-			return fmt.Errorf("the clocks of this machine and of the database of %s are %v apart; set both by NTP", name, apart.Round(time.Second))
+			return fmt.Errorf("the clocks of this machine and of the database of %s are %v apart; set both by NTP",
+				name, apart.Round(time.Second))
 		}
 		return nil
 	})
@@ -423,8 +428,10 @@ func allUnplacedWords(all []intake.FacilityLine) string {
 
 // unplacedWords say that messages come from where nobody has agreed, and how to map it.
 func unplacedWords(one intake.FacilityLine) string {
-	return fmt.Sprintf("facility %s of sender %q belongs to no agreed organisation: %d journeys are %s's to place, with who they are about hidden. "+
-		"A navigator places it (POST /api/facilities/{id}/place with that id); a spelling goes under facilities in the sender's profile, a new organisation into FOOTBRIDGE_ORGANISATIONS",
+	return fmt.Sprintf("facility %s of sender %q belongs to no agreed organisation: %d journeys are %s's to place, "+
+		"with who they are about hidden. "+
+		"A navigator places it (POST /api/facilities/{id}/place with that id); a spelling goes under facilities in "+
+		"the sender's profile, a new organisation into FOOTBRIDGE_ORGANISATIONS",
 		one.ID, one.Sender, one.Journeys, one.Host)
 }
 

@@ -53,7 +53,8 @@ func checkFacts(_ context.Context, args []string) error {
 		return err
 	}
 	if o.Own.Facts == "" {
-		return service.Usage{Err: errors.New("--facts FILE is needed: a JSON file such as {\"age\": 34, \"areaGP\": \"area-north\"}")}
+		return service.Usage{Err: errors.New("--facts FILE is needed: a JSON file such as {\"age\": 34, \"areaGP\": " +
+			"\"area-north\"}")}
 	}
 	on, err := dayOr(o.Own.On, "on")
 	if err != nil {
@@ -140,7 +141,8 @@ func findGaps(_ context.Context, args []string) error {
 	printRegions("No statutory service is open", search.Regions, false)
 	printRegions("It takes a conversation with at least one, and none is open without", search.Regions, true)
 	if search.Complete {
-		fmt.Printf("Nothing was left out: %d boxes looked at. Shares count combinations of facts, not people; regions may overlap.\n", search.Looked)
+		fmt.Printf("Nothing was left out: %d boxes looked at. Shares count combinations of facts, not people; "+
+			"regions may overlap.\n", search.Looked)
 	} else {
 		fmt.Printf("Not explored within %d boxes (give a larger --budget):\n", search.Looked)
 		for _, r := range search.Unexplored {
@@ -184,7 +186,8 @@ func whatIf(ctx context.Context, args []string) error {
 		return err
 	}
 	if o.Directory == "" {
-		return service.Usage{Err: errors.New("--directory FILE is needed: the draft, a file or a folder of access criteria")}
+		return service.Usage{Err: errors.New("--directory FILE is needed: the draft, a file or a folder of access " +
+			"criteria")}
 	}
 	query := url.Values{}
 	if o.Own.Since != "" {
@@ -205,7 +208,8 @@ func whatIf(ctx context.Context, args []string) error {
 		criteria.WhatIfReport
 		Unkept int `json:"unkept,omitempty"`
 	}
-	if _, err := c.call(ctx, http.MethodPost, "/api/thresholds/what-if?"+query.Encode(), draft.Canonical(), "application/json", &report); err != nil {
+	if _, err := c.call(ctx, http.MethodPost, "/api/thresholds/what-if?"+query.Encode(), draft.Canonical(),
+		"application/json", &report); err != nil {
 		return err
 	}
 	if o.Own.JSON {
@@ -216,7 +220,8 @@ func whatIf(ctx context.Context, args []string) error {
 }
 
 func printWhatIf(r criteria.WhatIfReport, unkept int) {
-	fmt.Printf("Replayed the last decision of %d journeys under %.12s instead of %.12s. Nothing was changed.\n", r.Replayed, r.Draft, r.Running)
+	fmt.Printf("Replayed the last decision of %d journeys under %.12s instead of %.12s. Nothing was changed.\n",
+		r.Replayed, r.Draft, r.Running)
 	if unkept > 0 {
 		fmt.Printf("%d more were not replayed: what they were made from was not kept, or cannot be read.\n", unkept)
 	}
@@ -229,7 +234,8 @@ func printWhatIf(r criteria.WhatIfReport, unkept int) {
 	for _, replay := range r.Changed {
 		fmt.Printf("journey %s\n", replay.Journey)
 		for _, change := range replay.Changes {
-			fmt.Printf("  %-48s %s -> %s\n", change.Name, orElse(string(change.From), "not there"), orElse(string(change.To), "not there"))
+			fmt.Printf("  %-48s %s -> %s\n", change.Name, orElse(string(change.From), "not there"),
+				orElse(string(change.To), "not there"))
 			for _, because := range change.Because {
 				fmt.Printf("      “%s”\n      %s, checked %s\n", because.Words, because.Source, because.CheckedOn)
 			}
@@ -265,7 +271,8 @@ func toldReports(ctx context.Context, args []string) error {
 	}
 	found, err := toldBySystem(ctx, &o.Config)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "footbridge: only the reports in the criteria themselves are shown, not those recorded since:", err)
+		fmt.Fprintln(os.Stderr, "footbridge: only the reports in the criteria themselves are shown, not those "+
+			"recorded since:", err)
 		set, err := o.directory()
 		if err != nil {
 			return err
@@ -276,7 +283,8 @@ func toldReports(ctx context.Context, args []string) error {
 		return printJSON(found)
 	}
 	for _, d := range found {
-		fmt.Printf("%s differs in %s: published %s, told %s (reports: %d; did not refer because of it: %d)\n  published  “%s”\n             %s, checked %s\n",
+		fmt.Printf("%s differs in %s: published %s, told %s (reports: %d; did not refer because of it: %d)\n  "+
+			"published  “%s”\n             %s, checked %s\n",
 			d.Name, d.In, d.Published, d.Told, d.Reports, d.DidNotRefer, d.Words, d.Source, d.CheckedOn)
 		for _, words := range d.ToldWords {
 			fmt.Printf("  told       “%s”\n", words)
@@ -354,13 +362,15 @@ func turnedFacts(ctx context.Context, args []string) error {
 }
 
 func (t turnedShown) print(w io.Writer) {
-	fmt.Fprintf(w, "%s of %s: “%s”\n  journeys decided about more than once since %s: %v\n", t.Criterion, t.Service, t.Words, t.Since, t.Journeys)
+	fmt.Fprintf(w, "%s of %s: “%s”\n  journeys decided about more than once since %s: %v\n", t.Criterion, t.Service,
+		t.Words, t.Since, t.Journeys)
 	for _, into := range t.Turned {
 		fmt.Fprintf(w, "  turned to %s: %v\n", strings.ReplaceAll(into.Finding, "-", " "), into.Journeys)
 		for _, fact := range into.Facts {
 			fmt.Fprintf(w, "    by %s: %v\n", fact.Fact, fact.Journeys)
 			for _, way := range fact.Ways {
-				fmt.Fprintf(w, "      %s: %v\n", map[string]string{criteria.WayMessage: "in a message or a form", criteria.WayRecorded: "recorded by staff as the person said"}[way.Way], way.Journeys)
+				fmt.Fprintf(w, "      %s: %v\n", map[string]string{criteria.WayMessage: "in a message or a form",
+					criteria.WayRecorded: "recorded by staff as the person said"}[way.Way], way.Journeys)
 			}
 		}
 	}
@@ -386,7 +396,8 @@ func ruleBook(ctx context.Context, args []string) error {
 	}
 	dead, err := reportedLines(ctx, &o.Config)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "footbridge: the page says that reports of numbers and links that do not work could not be asked for:", err)
+		fmt.Fprintln(os.Stderr, "footbridge: the page says that reports of numbers and links that do not work could "+
+			"not be asked for:", err)
 		dead = nil
 	}
 	book, err := criteria.RuleBook(set, on, dead)

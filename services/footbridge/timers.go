@@ -50,7 +50,8 @@ func timers(ctx context.Context, args []string) error {
 		}
 	}
 	var found timersShown
-	if _, err := client.call(ctx, http.MethodGet, "/api/timers?hours="+strconv.Itoa(o.Own.Hours), nil, "", &found); err != nil {
+	if _, err := client.call(ctx, http.MethodGet, "/api/timers?hours="+strconv.Itoa(o.Own.Hours), nil, "",
+		&found); err != nil {
 		return err
 	}
 	if o.Own.JSON {
@@ -75,9 +76,11 @@ func spreadTimers(ctx context.Context, client *client, over time.Duration) error
 		Until          time.Time
 	}
 	body := fmt.Appendf(nil, `{"minutes":%d}`, int(over.Minutes()))
-	if _, err := client.call(ctx, http.MethodPost, "/api/timers/spread", body, "application/json", &spread); err != nil {
+	if _, err := client.call(ctx, http.MethodPost, "/api/timers/spread", body, "application/json",
+		&spread); err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "%d calls and %d messages that were late go out until %s\n", spread.Calls, spread.Notices, spread.Until.Format("Mon 2 Jan 15:04"))
+	fmt.Fprintf(os.Stderr, "%d calls and %d messages that were late go out until %s\n", spread.Calls, spread.Notices,
+		spread.Until.Format("Mon 2 Jan 15:04"))
 	return nil
 }

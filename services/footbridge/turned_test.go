@@ -18,7 +18,8 @@ func TestTurnedFactsAreToldAsTheyComeAndOneCriterionIsNamed(t *testing.T) {
 	}
 	var out strings.Builder
 	found.print(&out)
-	for _, want := range []string{"ages of adults", "since 2025-12-01: 12", "turned to not met: 5 or more", "by age: 5 or more", "in a message or a form: 7", "as the person said: fewer than 5"} {
+	for _, want := range []string{"ages of adults", "since 2025-12-01: 12", "turned to not met: 5 or more",
+		"by age: 5 or more", "in a message or a form: 7", "as the person said: fewer than 5"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in %s", want, out.String())
 		}

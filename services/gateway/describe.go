@@ -30,7 +30,8 @@ func serveSchema(w http.ResponseWriter, r *http.Request) error {
 	}
 	eventType := schemas.Type(schemas.TypePrefix + strings.TrimPrefix(name, schemas.TypePrefix))
 	if _, known := schemas.Lookup(eventType); !found || !known {
-		return httpx.NewProblem(http.StatusNotFound, "There is no event type of this name. /asyncapi.json lists them all.")
+		return httpx.NewProblem(http.StatusNotFound, "There is no event type of this name. /asyncapi.json lists them "+
+			"all.")
 	}
 	return writePublished(w, r, "application/schema+json", schemas.SchemaJSON(eventType))
 }

@@ -44,7 +44,8 @@ func sentOf(r *http.Request) *sent {
 // more. What is no form, or too long for one, is left to whoever reads it next.
 func readForm(route schemas.Route, r *http.Request) {
 	kind, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	if err != nil || kind != "application/x-www-form-urlencoded" || r.Method != http.MethodPost || route.Public || !isPage(route) || r.ContentLength > formBody {
+	if err != nil || kind != "application/x-www-form-urlencoded" || r.Method != http.MethodPost || route.Public ||
+		!isPage(route) || r.ContentLength > formBody {
 		return
 	}
 	body, err := io.ReadAll(io.LimitReader(r.Body, formBody+1))
@@ -60,7 +61,8 @@ func readForm(route schemas.Route, r *http.Request) {
 
 // isPage says whether a route is one of a person's pages rather than of programs.
 func isPage(route schemas.Route) bool {
-	return route.Service == schemas.Console || slices.ContainsFunc(signingRoutes, func(own schemas.Route) bool { return own.Mux() == route.Mux() })
+	return route.Service == schemas.Console ||
+		slices.ContainsFunc(signingRoutes, func(own schemas.Route) bool { return own.Mux() == route.Mux() })
 }
 
 // openedAsAnother says that a form was opened as somebody else than who sends it. Guests are nobody in particular.
@@ -86,7 +88,8 @@ type field struct{ Name, Value string }
 // keep gives a refused form back; nil where there is none, or where sending it again is of no use.
 func keep(r *http.Request, p *httpx.Problem) *kept {
 	s := sentOf(r)
-	again := p.Status >= 500 || p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests || p.Type == problemPrefix+formOfAnother.name
+	again := p.Status >= 500 || p.Status == http.StatusUnauthorized || p.Status == http.StatusTooManyRequests ||
+		p.Type == problemPrefix+formOfAnother.name
 	if s.form == nil || !again {
 		return nil
 	}

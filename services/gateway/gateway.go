@@ -3,13 +3,14 @@
 //
 // In come requests of people (a session cookie), of hospitals' systems (a bearer token or a client certificate) and
 // of anybody for the public paths; out go the services' answers, and the descriptions of the whole HTTP surface:
-// /openapi.json, /asyncapi.json and /schemas/{type}.json. It hears and says no events, and keeps one table: who is signed
-// in. Subscriptions and deliveries come later. Promises:
+// /openapi.json, /asyncapi.json and /schemas/{type}.json. It hears and says no events, and keeps one table: who is
+// signed in. Subscriptions and deliveries come later. Promises:
 //   - a path that is not in the route table reaches no service, and neither does a role that the table does not name;
 //   - who is asking is told to a service in the signed header of package principal alone: credentials, cookies and
 //     whatever a caller put into that header stop here;
 //   - a service that runs in this process verifies that header just as one behind the network does;
-//   - signing out ends a session here, on every replica: what a browser, or whoever copied its cookie, sends afterwards is
+//   - signing out ends a session here, on every replica: what a browser, or whoever copied its cookie, sends
+//     afterwards is
 //     nobody's. A session that nothing is done with ends after 30 minutes, and every one after 12 hours;
 //   - every refusal is a problem that says what to do next, or a page that says so to a person with a browser;
 //   - spans, metrics and logs carry the route's pattern, never the path.
@@ -114,7 +115,8 @@ type Gateway struct {
 // New checks the configuration and makes the handler. An error says what to change.
 func New(c Config) (*Gateway, error) {
 	if c.Signer == nil || c.Source == nil {
-		return nil, errors.New("making the gateway: a signer and a source of principals must be given, or nobody could be told from anybody")
+		return nil, errors.New("making the gateway: a signer and a source of principals must be given, or nobody " +
+			"could be told from anybody")
 	}
 	c = withDefaults(c)
 	g := &Gateway{config: c, known: http.NewServeMux(), methods: map[string][]string{}}
@@ -124,7 +126,8 @@ func New(c Config) (*Gateway, error) {
 	g.people = g.limiter(c.Rates.People)
 	g.unknown = g.limiter(c.Rates.Unknown)
 	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, clock.Machine(c.Clock), g.addressOf)
-	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, clock.Machine(c.Clock), func(*http.Request) string { return "" })
+	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, clock.Machine(c.Clock),
+		func(*http.Request) string { return "" })
 	g.program = httpx.NewLimiter(1, 60, clock.Machine(c.Clock), g.addressOf)
 	g.programs = httpx.NewLimiter(20, 200, clock.Machine(c.Clock), func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
@@ -229,7 +232,8 @@ func (g *Gateway) unrouted(_ http.ResponseWriter, r *http.Request) error {
 	_, pattern := g.known.Handler(r)
 	allowed := g.methods[pattern]
 	if pattern == "" || slices.Contains(allowed, r.Method) {
-		return httpx.NewProblem(http.StatusNotFound, "Nothing is served under this path. Compare it with /openapi.json.")
+		return httpx.NewProblem(http.StatusNotFound,
+			"Nothing is served under this path. Compare it with /openapi.json.")
 	}
 	allow := strings.Join(allowed, ", ")
 	p := httpx.NewProblem(http.StatusMethodNotAllowed, "This path does not take this method. Use one of: %s.", allow)

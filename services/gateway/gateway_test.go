@@ -27,19 +27,22 @@ import (
 )
 
 // rules are those of an installation.
-var rules = principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
-	return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, false)
-}}
+var rules = principal.Rules{Forwards: schemas.MayForward,
+	May: func(holder, audience string, p principal.Principal) bool {
+		return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, false)
+	}}
 
 // database is a gateway's own.
 func database(t *testing.T) *testkit.DB {
 	t.Helper()
-	return testkit.Database(t, pg.Service{Name: schemas.Gateway, Migrations: []pg.MigrationSet{{Name: schemas.Gateway, FS: Migrations()}}})
+	return testkit.Database(t, pg.Service{Name: schemas.Gateway,
+		Migrations: []pg.MigrationSet{{Name: schemas.Gateway, FS: Migrations()}}})
 }
 
 var (
 	nurse    = principal.Principal{Organisation: "RXX", Role: string(schemas.SendingTeam), Subject: "nurse-1"}
-	hospital = principal.Principal{Organisation: "RXX", Role: string(schemas.System), Subject: "epr", Source: "/hospitals/rxx"}
+	hospital = principal.Principal{Organisation: "RXX", Role: string(schemas.System), Subject: "epr",
+		Source: "/hospitals/rxx"}
 )
 
 // backend stands for a service: it verifies the signed principal and remembers what it got.
@@ -87,9 +90,11 @@ func start(t *testing.T, change ...func(*Config)) *fixture {
 	f := &fixture{sessions: sessions, signer: signer, journey: &backend{verifier: verifier, service: schemas.Journey},
 		intake: &backend{verifier: verifier, service: schemas.Intake}}
 	choices := func(choice string) (principal.Principal, bool) { return nurse, choice == "nurse" }
-	c := Config{Sessions: sessions, SignIn: choices, Signer: signer, Source: principal.FirstOf(tokens.Source(), sessions.Source()), SignInPath: "/sign-in",
+	c := Config{Sessions: sessions, SignIn: choices, Signer: signer,
+		Source: principal.FirstOf(tokens.Source(), sessions.Source()), SignInPath: "/sign-in",
 		Backends: map[string]http.Handler{schemas.Journey: f.journey, schemas.Intake: f.intake},
-		Pages:    []schemas.Route{{Method: "GET", Pattern: "/journeys", Service: schemas.Console, Roles: []schemas.Role{schemas.SendingTeam}}}}
+		Pages: []schemas.Route{{Method: "GET", Pattern: "/journeys", Service: schemas.Console,
+			Roles: []schemas.Role{schemas.SendingTeam}}}}
 	for _, f := range change {
 		f(&c)
 	}
@@ -106,7 +111,8 @@ func ok(t *testing.T, err error) {
 }
 
 // ask sends a request; headers are pairs, and a principal among the arguments signs in first.
-func (f *fixture) ask(t *testing.T, method, path, body string, as *principal.Principal, headers ...string) *httptest.ResponseRecorder {
+func (f *fixture) ask(t *testing.T, method, path, body string, as *principal.Principal,
+	headers ...string) *httptest.ResponseRecorder {
 	t.Helper()
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	if as != nil {
@@ -141,9 +147,11 @@ func problemOf(t *testing.T, w *httptest.ResponseRecorder, status int) httpx.Pro
 func TestAServiceLearnsWhoAsksFromTheSignedHeaderAlone(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	forged, err := f.signer.Sign(principal.Principal{Organisation: "RYY", Role: "navigator", Subject: "x"}, schemas.Journey, time.Now())
+	forged, err := f.signer.Sign(principal.Principal{Organisation: "RYY", Role: "navigator", Subject: "x"},
+		schemas.Journey, time.Now())
 	ok(t, err)
-	w := f.ask(t, "GET", "/api/journeys?limit=3", "", &nurse, principal.Header, forged, "Authorization", "", "X-Forwarded-For", "1.2.3.4")
+	w := f.ask(t, "GET", "/api/journeys?limit=3", "", &nurse, principal.Header, forged, "Authorization", "",
+		"X-Forwarded-For", "1.2.3.4")
 	if w.Code != http.StatusOK || f.journey.who != nurse {
 		t.Fatalf("answered %d and the service saw %v", w.Code, f.journey.who)
 	}
@@ -196,7 +204,8 @@ func TestARoleThatTheTableDoesNotNameReachesNoService(t *testing.T) {
 func TestASystemSendsWithItsToken(t *testing.T) {
 	t.Parallel()
 	f := start(t)
-	w := f.ask(t, "POST", "/events", `{"specversion":"1.0"}`, nil, "Authorization", "Bearer a token", "Content-Type", "application/cloudevents+json")
+	w := f.ask(t, "POST", "/events", `{"specversion":"1.0"}`, nil, "Authorization", "Bearer a token", "Content-Type",
+		"application/cloudevents+json")
 	if w.Code != http.StatusOK || f.intake.who != hospital || f.intake.body != `{"specversion":"1.0"}` {
 		t.Fatalf("answered %d, the service saw %v and %q", w.Code, f.intake.who, f.intake.body)
 	}
@@ -244,10 +253,12 @@ func TestABackendThatIsNotThereIsAProblemThatSaysWhatToDo(t *testing.T) {
 	closed.Close()
 	f := start(t, func(c *Config) { c.Backends = map[string]http.Handler{schemas.Journey: Remote(target, nil)} })
 	w := f.ask(t, "GET", "/api/journeys", "", &nurse)
-	if p := problemOf(t, w, http.StatusServiceUnavailable); !strings.Contains(p.Detail, "Idempotency-Key") || w.Header().Get("Retry-After") == "" {
+	if p := problemOf(t, w, http.StatusServiceUnavailable); !strings.Contains(p.Detail, "Idempotency-Key") ||
+		w.Header().Get("Retry-After") == "" {
 		t.Errorf("refused connection: %+v", p)
 	}
-	problemOf(t, f.ask(t, "POST", "/events", "{}", nil, "Authorization", "Bearer a token"), http.StatusServiceUnavailable)
+	problemOf(t, f.ask(t, "POST", "/events", "{}", nil, "Authorization", "Bearer a token"),
+		http.StatusServiceUnavailable)
 	w = f.ask(t, "GET", "/api/journeys", "", &nurse, "Accept", "text/html")
 	if w.Code != http.StatusServiceUnavailable || !strings.Contains(w.Body.String(), "try again in a minute") {
 		t.Errorf("a browser got %d %s", w.Code, w.Body)
@@ -276,7 +287,8 @@ func TestABackendThatBreaksOffOrHangsIsAProblem(t *testing.T) {
 		})
 	}
 	problemOf(t, within(testkit.Patience).ask(t, "GET", "/api/journeys", "", &nurse), http.StatusBadGateway)
-	problemOf(t, within(50*time.Millisecond).ask(t, "GET", "/api/journeys?cursor=hang", "", &nurse), http.StatusGatewayTimeout)
+	problemOf(t, within(50*time.Millisecond).ask(t, "GET", "/api/journeys?cursor=hang", "", &nurse),
+		http.StatusGatewayTimeout)
 }
 
 func TestARemoteServiceIsAnsweredForAsOneInTheSameProcess(t *testing.T) {
@@ -321,10 +333,12 @@ func TestAFormFromAnotherSiteIsRefused(t *testing.T) {
 	f := start(t)
 	path := "/api/steps/0b6f7c3a-0000-4000-8000-000000000000/done"
 	problemOf(t, f.ask(t, "POST", path, "{}", &nurse, "Sec-Fetch-Site", "cross-site"), http.StatusForbidden)
-	if w := f.ask(t, "POST", path, "{}", &nurse, "Sec-Fetch-Site", "same-origin", "Origin", "null"); w.Code != http.StatusOK {
+	if w := f.ask(t, "POST", path, "{}", &nurse, "Sec-Fetch-Site", "same-origin", "Origin",
+		"null"); w.Code != http.StatusOK {
 		t.Errorf("a form of this site is answered with %d", w.Code)
 	}
-	if w := f.ask(t, "POST", "/events", "{}", nil, "Sec-Fetch-Site", "cross-site", "Authorization", "Bearer a token"); w.Code != http.StatusOK {
+	if w := f.ask(t, "POST", "/events", "{}", nil, "Sec-Fetch-Site", "cross-site", "Authorization",
+		"Bearer a token"); w.Code != http.StatusOK {
 		t.Errorf("a token is not bound to a site, answered %d", w.Code)
 	}
 }
@@ -371,7 +385,8 @@ func TestSpansCarryThePatternAndNeverThePath(t *testing.T) {
 	f.ask(t, "GET", "/"+id, "", &nurse)
 	f.ask(t, "GET", "/api/journeys/"+id, "", nil)
 	for _, span := range recorder.Ended() {
-		if text := fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Status()); strings.Contains(text, id) {
+		if text := fmt.Sprint(span.Name(), span.Attributes(), span.Events(), span.Status()); strings.Contains(text,
+			id) {
 			t.Errorf("a span says %s", text)
 		}
 	}
@@ -400,7 +415,8 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 	if w.Code != http.StatusOK || !strings.HasPrefix(document.OpenAPI, "3.1") {
 		t.Fatalf("answered %d, OpenAPI %q", w.Code, document.OpenAPI)
 	}
-	if text := w.Body.String(); !strings.Contains(text, `"application/fhir+json"`) || !strings.Contains(text, `"X-Correlation-Id"`) {
+	if text := w.Body.String(); !strings.Contains(text, `"application/fhir+json"`) ||
+		!strings.Contains(text, `"X-Correlation-Id"`) {
 		t.Error("the FHIR door's form and headers are not described")
 	}
 	count, ids := 0, map[string]bool{}
@@ -416,7 +432,10 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 			t.Errorf("%s %s is not described", route.Method, route.Pattern)
 		}
 		for _, name := range parameterPattern.FindAllStringSubmatch(route.Pattern, -1) {
-			if !slices.ContainsFunc(o.Parameters, func(p map[string]any) bool { return p["name"] == name[1] && p["in"] == "path" }) {
+			if !slices.ContainsFunc(o.Parameters, func(p map[string]any) bool {
+				return p["name"] == name[1] &&
+					p["in"] == "path"
+			}) {
 				t.Errorf("%s: parameter %s is not described", route.Pattern, name[1])
 			}
 		}
@@ -463,7 +482,8 @@ func references(t *testing.T, document []byte) map[string]bool {
 
 func TestEveryEventTypesSchemaIsServedUnderItsName(t *testing.T) {
 	t.Parallel()
-	f := start(t, func(c *Config) { c.Rates.Unknown = float64(2 * len(schemas.Registry())) }) // all of them, however fast
+	// all of them, however fast
+	f := start(t, func(c *Config) { c.Rates.Unknown = float64(2 * len(schemas.Registry())) })
 	for _, entry := range schemas.Registry() {
 		for _, name := range []string{string(entry.Type), entry.Type.File()} {
 			w := f.ask(t, "GET", "/schemas/"+name+".json", "", nil)
@@ -476,7 +496,8 @@ func TestEveryEventTypesSchemaIsServedUnderItsName(t *testing.T) {
 		problemOf(t, f.ask(t, "GET", path, "", nil), http.StatusNotFound)
 	}
 	first := f.ask(t, "GET", "/asyncapi.json", "", nil)
-	if again := f.ask(t, "GET", "/asyncapi.json", "", nil, "If-None-Match", first.Header().Get("ETag")); again.Code != http.StatusNotModified {
+	if again := f.ask(t, "GET", "/asyncapi.json", "", nil, "If-None-Match",
+		first.Header().Get("ETag")); again.Code != http.StatusNotModified {
 		t.Errorf("asked again, answered %d", again.Code)
 	}
 }
@@ -488,7 +509,8 @@ func TestAGatewayThatCouldTellNobodyApartDoesNotStart(t *testing.T) {
 	}
 	signers, _ := testkit.Keys(t, rules, schemas.Gateway)
 	signer := signers[schemas.Gateway]
-	if _, err := New(Config{Signer: signer, Source: principal.Fixed(nurse), TrustedOrigins: []string{"example.org"}}); err == nil {
+	if _, err := New(Config{Signer: signer, Source: principal.Fixed(nurse),
+		TrustedOrigins: []string{"example.org"}}); err == nil {
 		t.Error("an origin without a scheme is taken")
 	}
 }

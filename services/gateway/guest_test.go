@@ -24,13 +24,15 @@ func (f *fixture) knock(method, path, body, address string, headers ...string) *
 
 func withGuests(c *Config) {
 	c.GuestsOf = "RXX"
-	c.Pages = append(c.Pages, schemas.Route{Method: "POST", Pattern: "/own", Service: schemas.Intake, Roles: []schemas.Role{schemas.Guest}})
+	c.Pages = append(c.Pages, schemas.Route{Method: "POST", Pattern: "/own", Service: schemas.Intake,
+		Roles: []schemas.Role{schemas.Guest}})
 }
 
 func TestAGuestMayAskForSupportAndForNothingElse(t *testing.T) {
 	t.Parallel()
 	f := start(t, withGuests)
-	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7"); w.Code != http.StatusOK || f.intake.who.Role != string(schemas.Guest) || f.intake.who.Organisation != "RXX" {
+	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7"); w.Code != http.StatusOK ||
+		f.intake.who.Role != string(schemas.Guest) || f.intake.who.Organisation != "RXX" {
 		t.Fatalf("answered %d, as %v", w.Code, f.intake.who)
 	}
 	for i, route := range schemas.Routes() {
@@ -43,13 +45,16 @@ func TestAGuestMayAskForSupportAndForNothingElse(t *testing.T) {
 			t.Errorf("%s answers a guest with %d", route.Mux(), w.Code)
 		}
 	}
-	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7", "Authorization", "Bearer of another time"); w.Code != http.StatusUnauthorized {
+	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7", "Authorization",
+		"Bearer of another time"); w.Code != http.StatusUnauthorized {
 		t.Errorf("a credential that is not accepted is taken for a guest: %d", w.Code)
 	}
-	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7", "Sec-Fetch-Site", "cross-site"); w.Code != http.StatusForbidden {
+	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7", "Sec-Fetch-Site",
+		"cross-site"); w.Code != http.StatusForbidden {
 		t.Errorf("a form of another site is answered with %d", w.Code)
 	}
-	if w := f.knock("POST", "/api/referrals", strings.Repeat(" ", formBody+1), "192.0.2.7"); w.Code != http.StatusRequestEntityTooLarge {
+	if w := f.knock("POST", "/api/referrals", strings.Repeat(" ", formBody+1),
+		"192.0.2.7"); w.Code != http.StatusRequestEntityTooLarge {
 		t.Errorf("a long body is answered with %d", w.Code)
 	}
 	if w := start(t).knock("POST", "/api/referrals", "{}", "192.0.2.7"); w.Code != http.StatusNotFound {
@@ -79,7 +84,8 @@ func TestGuestsAreFewAtOnceFromOneAddressAndFromAll(t *testing.T) {
 		}
 	}
 	w := f.knock("POST", "/api/referrals", "{}", "192.0.2.7", "Accept", "text/html")
-	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "116 123") {
+	if w.Code != http.StatusTooManyRequests || w.Header().Get("Retry-After") == "" ||
+		!strings.Contains(w.Body.String(), "116 123") {
 		t.Errorf("one more is answered with %d %v", w.Code, w.Header())
 	}
 	if w := f.knock("POST", "/api/referrals", "{}", "192.0.2.9"); w.Code != http.StatusOK {
@@ -94,12 +100,13 @@ func TestGuestsAreFewAtOnceFromOneAddressAndFromAll(t *testing.T) {
 	}
 }
 
-// A calendar program is nobody, whoever is signed in on the device, and whether or not anybody takes guests; it has limits of
-// its own, which keep no guest out.
+// A calendar program is nobody, whoever is signed in on the device, and whether or not anybody takes guests; it has
+// limits of its own, which keep no guest out.
 func TestACalendarProgramIsNobodyAndHasLimitsOfItsOwn(t *testing.T) {
 	t.Parallel()
 	f := start(t, withGuests, func(c *Config) {
-		c.Pages = append(c.Pages, schemas.Route{Method: "GET", Pattern: "/own.ics", Service: schemas.Intake, Roles: []schemas.Role{schemas.Guest}})
+		c.Pages = append(c.Pages, schemas.Route{Method: "GET", Pattern: "/own.ics", Service: schemas.Intake,
+			Roles: []schemas.Role{schemas.Guest}})
 	})
 	f.ask(t, "GET", "/own.ics", "", &nurse)
 	if f.intake.who.Role != string(schemas.Guest) || f.intake.who.Subject == nurse.Subject {

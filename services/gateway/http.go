@@ -87,11 +87,13 @@ func (g *Gateway) pass(route schemas.Route) httpx.Handler {
 }
 
 // bounded bounds how long a request may take; a stream ends by itself, and outlives the limit of what is written.
-func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request, route schemas.Route) (context.Context, context.CancelFunc) {
+func (g *Gateway) bounded(w http.ResponseWriter, r *http.Request, route schemas.Route) (context.Context,
+	context.CancelFunc) {
 	if !route.Streams() {
 		return context.WithTimeout(r.Context(), g.config.Timeout)
 	}
-	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{}) // where it cannot be lifted the reader comes again sooner
+	// where it cannot be lifted the reader comes again sooner
+	_ = http.NewResponseController(w).SetWriteDeadline(time.Time{})
 	return context.WithCancel(r.Context())
 }
 
@@ -153,21 +155,24 @@ func (g *Gateway) admitted(route schemas.Route, r *http.Request) (principal.Prin
 // again. Neither the address nor anything else tells one guest from another behind this door.
 func (g *Gateway) asGuest(r *http.Request) (principal.Principal, error) {
 	if g.config.GuestsOf == "" {
-		return principal.Principal{}, httpx.NewProblem(http.StatusNotFound, "Nobody can ask for support here without signing in.")
+		return principal.Principal{}, httpx.NewProblem(http.StatusNotFound, "Nobody can ask for support here without "+
+			"signing in.")
 	}
 	if err := g.guest.Check(r); err != nil {
 		return principal.Principal{}, err
 	}
-	return principal.Principal{Organisation: g.config.GuestsOf, Role: string(schemas.Guest), Subject: string(schemas.Guest)}, g.guests.Check(r)
+	return principal.Principal{Organisation: g.config.GuestsOf, Role: string(schemas.Guest),
+		Subject: string(schemas.Guest)}, g.guests.Check(r)
 }
 
-// asProgram is a calendar program's principal: nobody's, whoever signed in on the same device. It has limits of its own, so
-// that no crowd of calendars keeps anybody from asking for support.
+// asProgram is a calendar program's principal: nobody's, whoever signed in on the same device. It has limits of its
+// own, so that no crowd of calendars keeps anybody from asking for support.
 func (g *Gateway) asProgram(r *http.Request) (principal.Principal, error) {
 	if err := g.program.Check(r); err != nil {
 		return principal.Principal{}, err
 	}
-	return principal.Principal{Organisation: cmp.Or(g.config.GuestsOf, "nobody"), Role: string(schemas.Guest), Subject: string(schemas.Guest)}, g.programs.Check(r)
+	return principal.Principal{Organisation: cmp.Or(g.config.GuestsOf, "nobody"), Role: string(schemas.Guest),
+		Subject: string(schemas.Guest)}, g.programs.Check(r)
 }
 
 func (g *Gateway) limiterOf(p principal.Principal) *httpx.Limiter {
@@ -207,8 +212,10 @@ func (g *Gateway) addressOf(r *http.Request) string {
 }
 
 // stopHere are headers that go no further: credentials, and what only we may say to a service.
-var stopHere = []string{principal.Header, "Authorization", "Cookie", "Proxy-Authorization", "Forwarded", "X-Forwarded-For",
-	"X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Traceparent", "Tracestate", "Baggage", "X-Request-Id", callerRequestID}
+var stopHere = []string{principal.Header, "Authorization", "Cookie", "Proxy-Authorization", "Forwarded",
+	"X-Forwarded-For",
+	"X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip", "Traceparent", "Tracestate", "Baggage", "X-Request-Id",
+	callerRequestID}
 
 // outgoing is the request as a service gets it: without credentials, with the signed principal where there is one,
 // and in our trace.
@@ -259,22 +266,27 @@ func onTheWay(err error) *httpx.Problem {
 	case errors.As(err, &long):
 		return tooLarge(long.Limit)
 	case errors.Is(err, context.DeadlineExceeded):
-		p = httpx.NewProblem(http.StatusGatewayTimeout, "The part that answers this took too long, and may or may not have done it. Send it again with the same Idempotency-Key.")
+		p = httpx.NewProblem(http.StatusGatewayTimeout, "The part that answers this took too long, and may or may "+
+			"not have done it. Send it again with the same Idempotency-Key.")
 	case errors.Is(err, syscall.ECONNREFUSED):
-		p = httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this is not running at present, and nothing was done. Send it again in a few seconds with the same Idempotency-Key.")
+		p = httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this is not running at present, "+
+			"and nothing was done. Send it again in a few seconds with the same Idempotency-Key.")
 		p.Header = http.Header{"Retry-After": {"5"}}
 	default:
-		p = httpx.NewProblem(http.StatusBadGateway, "The part that answers this broke off, and may or may not have done it. Send it again with the same Idempotency-Key.")
+		p = httpx.NewProblem(http.StatusBadGateway, "The part that answers this broke off, and may or may not have "+
+			"done it. Send it again with the same Idempotency-Key.")
 	}
 	return p.Because(err)
 }
 
 func unavailable(service string) *httpx.Problem {
-	p := httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at present, and nothing was done. Send it again in a minute; if it goes on, tell the operator.", service)
+	p := httpx.NewProblem(http.StatusServiceUnavailable, "The part that answers this, %s, does not run here at "+
+		"present, and nothing was done. Send it again in a minute; if it goes on, tell the operator.", service)
 	p.Header = http.Header{"Retry-After": {"60"}}
 	return p
 }
 
 func tooLarge(limit int64) *httpx.Problem {
-	return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The body is longer than the %s bytes taken here. Send less at a time.", strconv.FormatInt(limit, 10))
+	return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The body is longer than the %s bytes taken here. Send "+
+		"less at a time.", strconv.FormatInt(limit, 10))
 }

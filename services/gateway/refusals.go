@@ -16,23 +16,30 @@ type kind struct {
 
 var (
 	otherSite = kind{"other-site", "This did not come from a page of Footbridge",
-		"It was sent from another site, or from a page that is not open here any more, so nothing was done. Open Footbridge itself and send it from there.", http.StatusForbidden}
+		"It was sent from another site, or from a page that is not open here any more, so nothing was done. Open " +
+			"Footbridge itself and send it from there.", http.StatusForbidden}
 	notSignedIn = kind{"not-signed-in", "Please sign in",
 		"You are not signed in here, so nothing was done. Sign in and send it again.", http.StatusUnauthorized}
 	signedOut = kind{"signed-out", "You have signed out",
-		"This session was ended by signing out, so nothing was done. Sign in again to go on. What was recorded before is kept.", http.StatusUnauthorized}
+		"This session was ended by signing out, so nothing was done. Sign in again to go on. What was recorded " +
+			"before is kept.", http.StatusUnauthorized}
 	idleTooLong = kind{"session-idle", "You were signed out because nothing was done for a while",
-		"After 30 minutes without doing anything you are signed out, so that nobody else acts in your name. Nothing was done now, and what was recorded before is kept. Sign in and send it again.", http.StatusUnauthorized}
+		"After 30 minutes without doing anything you are signed out, so that nobody else acts in your name. Nothing " +
+			"was done now, and what was recorded before is kept. Sign in and send it again.", http.StatusUnauthorized}
 	shiftOver = kind{"session-over", "You have been signed in for 12 hours",
-		"After that time you are asked to sign in again. Nothing was done now, and what was recorded before is kept. Sign in and send it again.", http.StatusUnauthorized}
+		"After that time you are asked to sign in again. Nothing was done now, and what was recorded before is kept. " +
+			"Sign in and send it again.", http.StatusUnauthorized}
 	cannotSay = kind{"sign-in-unavailable", "We cannot look up who is signed in just now",
-		"Nothing you did is wrong, and nothing was done. Please try again in a minute. You are still signed in.", http.StatusServiceUnavailable}
+		"Nothing you did is wrong, and nothing was done. Please try again in a minute. You are still signed in.",
+		http.StatusServiceUnavailable}
 	formOfAnother = kind{"form-of-another", "This form was opened as somebody else",
-		"Somebody else is signed in now than when this form was opened, so nothing was done. What was entered is kept.", http.StatusConflict}
+		"Somebody else is signed in now than when this form was opened, so nothing was done. What was entered is kept.",
+		http.StatusConflict}
 	notForYou = kind{"not-for-role", "This page is not open to you",
 		"This is not open to your role. Ask your organisation's administrator if it should be.", http.StatusForbidden}
 	unknownCaller = kind{"not-known", "Please sign in",
-		"It is not known who is asking. Sign in, or send the token or certificate that was agreed.", http.StatusUnauthorized}
+		"It is not known who is asking. Sign in, or send the token or certificate that was agreed.",
+		http.StatusUnauthorized}
 )
 
 // problemPrefix begins the type of each problem of this service.

@@ -29,7 +29,8 @@ func (g *Gateway) answering(next httpx.Handler) httpx.Handler {
 		if problem.Status >= 500 {
 			g.config.Log.ErrorContext(r.Context(), "request could not be answered", "error", err)
 		}
-		if problem.Status == http.StatusUnauthorized && g.config.SignInPath != "" && (r.Method == http.MethodGet || r.Method == http.MethodHead) {
+		if problem.Status == http.StatusUnauthorized && g.config.SignInPath != "" &&
+			(r.Method == http.MethodGet || r.Method == http.MethodHead) {
 			http.Redirect(w, r, signIn(g.config.SignInPath, r, problem), http.StatusSeeOther)
 			return nil
 		}
@@ -78,7 +79,8 @@ func refuse(w http.ResponseWriter, r *http.Request, p *httpx.Problem) {
 		Title, Words, Detail, Request string
 		SignIn                        bool
 		Kept                          *kept
-	}{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context()), p.Status == http.StatusUnauthorized, keep(r, p)}
+	}{titleOf(p.Status), wordsOf(p.Status), p.Detail, httpx.RequestID(r.Context()), p.Status == http.StatusUnauthorized,
+		keep(r, p)}
 	if strings.HasPrefix(p.Type, problemPrefix) { // its words are for people
 		view.Title, view.Words = p.Title, p.Detail
 	}
@@ -106,15 +108,18 @@ func wordsOf(status int) string {
 	case status == http.StatusNotFound:
 		return "Check the address, or go back to the start."
 	case status == http.StatusTooManyRequests:
-		return "Many people are asking at once. Please go back, wait a minute and send it again. If you need help now, the numbers below are open at any hour."
+		return "Many people are asking at once. Please go back, wait a minute and send it again. If you need help " +
+			"now, the numbers below are open at any hour."
 	case status >= 500:
-		return "Nothing you did is wrong. Please try again in a minute. If it goes on, tell whoever runs Footbridge for you and give them the number below."
+		return "Nothing you did is wrong. Please try again in a minute. If it goes on, tell whoever runs Footbridge " +
+			"for you and give them the number below."
 	default:
 		return ""
 	}
 }
 
-var page = template.Must(template.Must(standing.Clone()).Parse(`{{define "title"}}{{.Title}}{{end}}{{define "content"}}<h1>{{.Title}}</h1>
+var page = template.Must(template.Must(standing.Clone()).Parse(
+	`{{define "title"}}{{.Title}}{{end}}{{define "content"}}<h1>{{.Title}}</h1>
 {{with .Words}}<p>{{.}}</p>
 {{else}}<p>{{.Detail}}</p>
 {{end}}{{with .Kept}}<p>{{if .Changed}}Sign in as before in <a href="/sign-in" target="_blank" rel="noopener">another tab</a> if it is to go in that name.{{else if $.SignIn}}What you entered is kept on this page. <a href="/sign-in" target="_blank" rel="noopener">Sign in, in another tab</a>, then come back here and send it again.{{else}}What you entered is kept on this page.{{end}}</p>

@@ -69,7 +69,8 @@ func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, p principal.Pri
 	id := make([]byte, sessionID)
 	_, _ = rand.Read(id) // never fails
 	value, now := base64.RawURLEncoding.EncodeToString(id), s.clock.Now()
-	if err := beginSession(r.Context(), s.pool, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(), deviceOf(r.UserAgent()), p, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
+	if err := beginSession(r.Context(), s.pool, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(),
+		deviceOf(r.UserAgent()), p, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
 		return fmt.Errorf("beginning a session: %w", err)
 	}
 	http.SetCookie(w, s.cookie(value, int(sessionLasts.Seconds())))
@@ -104,7 +105,8 @@ func (s *Sessions) List(r *http.Request, p principal.Principal) ([]listed, error
 
 // EndOne ends one session of whoever asks, and takes the cookie back where it is this one. theirs is false for an id
 // that is not a session of theirs.
-func (s *Sessions) EndOne(w http.ResponseWriter, r *http.Request, p principal.Principal, id string) (theirs, here bool, err error) {
+func (s *Sessions) EndOne(w http.ResponseWriter, r *http.Request, p principal.Principal, id string) (theirs, here bool,
+	err error) {
 	theirs, here, err = endSessionOf(r.Context(), s.pool, p, id, hashOf(s.valueOf(r)), s.clock.Now())
 	if err != nil {
 		return false, false, fmt.Errorf("ending a session: %w", err)

@@ -40,10 +40,12 @@ func TestASessionEndsOnEveryGatewayWhenSomebodySignsOut(t *testing.T) {
 	db := database(t)
 	one, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true)
 	ok(t, err)
-	other, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true) // another replica, or the same one started again
+	// another replica, or the same one started again
+	other, err := NewSessions(db.Pool(schemas.Gateway), clock.Real(), true)
 	ok(t, err)
 	cookie := signedIn(t, one)
-	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode || !strings.HasPrefix(cookie.Name, "__Host-") {
+	if !cookie.HttpOnly || !cookie.Secure || cookie.SameSite != http.SameSiteLaxMode ||
+		!strings.HasPrefix(cookie.Name, "__Host-") {
 		t.Errorf("cookie %+v", cookie)
 	}
 	if p, err := who(other, cookie); err != nil || p != nurse {
@@ -108,7 +110,8 @@ func TestSigningInGivesANewIDAndStoresItsHashAlone(t *testing.T) {
 		t.Errorf("the new one: %v, %v", p, err)
 	}
 	var stored []byte
-	ok(t, db.Admin().QueryRow(t.Context(), `select string_agg(session::text, ' ')::bytea from gateway.session`).Scan(&stored))
+	ok(t, db.Admin().QueryRow(t.Context(),
+		`select string_agg(session::text, ' ')::bytea from gateway.session`).Scan(&stored))
 	if bytes.Contains(stored, []byte(second.Value)) {
 		t.Error("the id itself is stored")
 	}
@@ -132,9 +135,11 @@ func TestEachRefusalHasWordsOfItsOwn(t *testing.T) {
 	r := httptest.NewRequest("POST", "/", nil)
 	r.AddCookie(out)
 	ok(t, s.End(httptest.NewRecorder(), r))
-	_, err := admin.Exec(t.Context(), `update gateway.session set ends_at = began_at where hash = $1`, hashOf(over.Value))
+	_, err := admin.Exec(t.Context(), `update gateway.session set ends_at = began_at where hash = $1`,
+		hashOf(over.Value))
 	ok(t, err)
-	_, err = admin.Exec(t.Context(), `update gateway.session set seen_at = seen_at - interval '31 minutes' where hash = $1`, hashOf(idle.Value))
+	_, err = admin.Exec(t.Context(), `update gateway.session set seen_at = seen_at - interval '31 minutes'
+		where hash = $1`, hashOf(idle.Value))
 	ok(t, err)
 	const path = "/api/steps/0b6f7c3a-0000-4000-8000-000000000000/done"
 	send := func(method, path, accept string, cookie *http.Cookie, site string) *httptest.ResponseRecorder {
@@ -157,7 +162,8 @@ func TestEachRefusalHasWordsOfItsOwn(t *testing.T) {
 		{signedOut, out, "same-origin"}, {idleTooLong, idle, "same-origin"}, {shiftOver, over, "same-origin"},
 	} {
 		w := send("POST", path, browser, c.cookie, c.site)
-		if page := w.Body.String(); w.Code != c.kind.status || !strings.Contains(page, "<h1>"+c.kind.title+"</h1>") || strings.Contains(page, "your role") {
+		if page := w.Body.String(); w.Code != c.kind.status || !strings.Contains(page, "<h1>"+c.kind.title+"</h1>") ||
+			strings.Contains(page, "your role") {
 			t.Errorf("%s: a browser is answered with %d %s", c.kind.name, w.Code, page)
 		}
 		if c.kind == notSignedIn {
@@ -169,11 +175,13 @@ func TestEachRefusalHasWordsOfItsOwn(t *testing.T) {
 		}
 	}
 	w := send("GET", "/journeys", browser, idle, "none")
-	if at := w.Header().Get("Location"); w.Code != http.StatusSeeOther || at != "/sign-in?because=session-idle&next=%2Fjourneys" {
+	if at := w.Header().Get("Location"); w.Code != http.StatusSeeOther ||
+		at != "/sign-in?because=session-idle&next=%2Fjourneys" {
 		t.Errorf("a page asked for too late: %d to %q", w.Code, at)
 	}
 	s.pool.Close()
-	if p := problemOf(t, send("GET", "/api/journeys", "application/json", out, "none"), http.StatusServiceUnavailable); p.Type != problemPrefix+cannotSay.name {
+	if p := problemOf(t, send("GET", "/api/journeys", "application/json", out, "none"),
+		http.StatusServiceUnavailable); p.Type != problemPrefix+cannotSay.name {
 		t.Errorf("without the database: %+v", p)
 	}
 }
@@ -192,14 +200,16 @@ func TestSigningInTakesOnlyWhoIsOfferedAndStaysHere(t *testing.T) {
 		return w.Result()
 	}
 	in := post("/sign-in", url.Values{"who": {"nurse"}, "next": {"/messages?outcome=raised"}})
-	if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/messages?outcome=raised" || len(in.Cookies()) != 1 {
+	if in.StatusCode != http.StatusSeeOther || in.Header.Get("Location") != "/messages?outcome=raised" ||
+		len(in.Cookies()) != 1 {
 		t.Fatalf("answered %d to %q", in.StatusCode, in.Header.Get("Location"))
 	}
 	cookie := in.Cookies()[0]
 	if p, err := who(f.sessions, cookie); err != nil || p != nurse {
 		t.Errorf("signed in as %v, %v", p, err)
 	}
-	if w := post("/sign-in", url.Values{"who": {"root"}}); len(w.Cookies()) != 0 || !strings.Contains(w.Header.Get("Location"), "who=nobody") {
+	if w := post("/sign-in", url.Values{"who": {"root"}}); len(w.Cookies()) != 0 ||
+		!strings.Contains(w.Header.Get("Location"), "who=nobody") {
 		t.Errorf("nobody offered: %d %q", w.StatusCode, w.Header.Get("Location"))
 	}
 	if w := post("/sign-out", nil, cookie); w.StatusCode != http.StatusSeeOther || w.Cookies()[0].MaxAge >= 0 {
@@ -208,7 +218,8 @@ func TestSigningInTakesOnlyWhoIsOfferedAndStaysHere(t *testing.T) {
 	if _, err := who(f.sessions, cookie); !errors.Is(err, errSessionEnded) {
 		t.Errorf("sent again after signing out: %v", err)
 	}
-	for _, next := range []string{"//example.org", "https://example.org/", `/\example.org`, "javascript:alert(1)", "journeys", "", "/\texample.org", "/%zz"} {
+	for _, next := range []string{"//example.org", "https://example.org/", `/\example.org`, "javascript:alert(1)",
+		"journeys", "", "/\texample.org", "/%zz"} {
 		if got := ownPath(next); got != "/" {
 			t.Errorf("%q leads to %q", next, got)
 		}

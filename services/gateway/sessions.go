@@ -105,7 +105,8 @@ func (g *Gateway) showSessions(w http.ResponseWriter, r *http.Request) error {
 		if device == "" {
 			device = "A browser"
 		}
-		view.Lines = append(view.Lines, sessionLine{one.ID, device, words(one.BeganAt), words(one.SeenAt), words(one.EndsAt), one.Here})
+		view.Lines = append(view.Lines, sessionLine{one.ID, device, words(one.BeganAt), words(one.SeenAt),
+			words(one.EndsAt), one.Here})
 	}
 	var page bytes.Buffer
 	if err := sessionsPage.Execute(&page, view); err != nil {
@@ -128,8 +129,10 @@ func deviceOf(agent string) string {
 		}
 		return ""
 	}
-	browser := name([][2]string{{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"}, {"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Safari/", "Safari"}})
-	system := name([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"}, {"Mac OS X", "a Mac"}, {"CrOS", "a Chromebook"}, {"Linux", "Linux"}})
+	browser := name([][2]string{{"Edg", "Edge"}, {"OPR/", "Opera"}, {"Firefox/", "Firefox"}, {"FxiOS/", "Firefox"},
+		{"Chrome/", "Chrome"}, {"CriOS/", "Chrome"}, {"Safari/", "Safari"}})
+	system := name([][2]string{{"iPhone", "iPhone"}, {"iPad", "iPad"}, {"Android", "Android"}, {"Windows", "Windows"},
+		{"Mac OS X", "a Mac"}, {"CrOS", "a Chromebook"}, {"Linux", "Linux"}})
 	switch {
 	case browser == "":
 		return ""
@@ -139,7 +142,8 @@ func deviceOf(agent string) string {
 	return browser + " on " + system
 }
 
-var sessionsPage = template.Must(template.Must(standing.Clone()).Parse(`{{define "title"}}Where you are signed in{{end}}{{define "content"}}
+var sessionsPage = template.Must(
+	template.Must(standing.Clone()).Parse(`{{define "title"}}Where you are signed in{{end}}{{define "content"}}
 <h1>Where you are signed in</h1>
 <p>If one of these is not you, or is on a device that others use, end it. What was recorded there is kept.</p>
 <ul class="nhsuk-list nhsuk-list--border">

@@ -14,14 +14,19 @@ import (
 // signingRoutes are the gateway's own part of signing in and out; the page that asks who is there is the console's.
 var signingRoutes = []schemas.Route{
 	{Method: "POST", Pattern: "/sign-in", Service: schemas.Gateway, Public: true, Meaning: "Signs in, in development."},
-	{Method: "POST", Pattern: "/sign-out", Service: schemas.Gateway, Public: true, Meaning: "Signs out: the session ends here."},
-	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway, Meaning: "Ends every session of whoever asks, on every device.", Roles: signedInRoles},
-	{Method: "GET", Pattern: "/sessions", Service: schemas.Gateway, Meaning: "Where whoever asks is signed in.", Roles: signedInRoles},
-	{Method: "POST", Pattern: "/sessions/{id}/end", Service: schemas.Gateway, Meaning: "Ends one of them.", Roles: signedInRoles},
+	{Method: "POST", Pattern: "/sign-out", Service: schemas.Gateway, Public: true,
+		Meaning: "Signs out: the session ends here."},
+	{Method: "POST", Pattern: "/sign-out/all", Service: schemas.Gateway,
+		Meaning: "Ends every session of whoever asks, on every device.", Roles: signedInRoles},
+	{Method: "GET", Pattern: "/sessions", Service: schemas.Gateway, Meaning: "Where whoever asks is signed in.",
+		Roles: signedInRoles},
+	{Method: "POST", Pattern: "/sessions/{id}/end", Service: schemas.Gateway, Meaning: "Ends one of them.",
+		Roles: signedInRoles},
 }
 
 // signedInRoles are those who can be signed in with a browser.
-var signedInRoles = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff, schemas.YoungPeoplesClinician, schemas.Partner,
+var signedInRoles = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff,
+	schemas.YoungPeoplesClinician, schemas.Partner,
 	schemas.Operator, schemas.Commissioner, schemas.Person}
 
 // signIn begins a session of whoever was chosen. A session that the browser came with ends.
@@ -30,12 +35,14 @@ func (g *Gateway) signIn(w http.ResponseWriter, r *http.Request) error {
 		return httpx.NewProblem(http.StatusNotFound, "Signing in here is for development only.")
 	}
 	if err := r.ParseForm(); err != nil {
-		return httpx.NewProblem(http.StatusBadRequest, "The form could not be read. Go back and send it again.").Because(err)
+		return httpx.NewProblem(http.StatusBadRequest,
+			"The form could not be read. Go back and send it again.").Because(err)
 	}
 	next := ownPath(r.PostFormValue("next"))
 	p, known := g.config.SignIn(r.PostFormValue("who"))
 	if !known {
-		http.Redirect(w, r, g.config.SignInPath+"?"+url.Values{"next": {next}, "who": {"nobody"}}.Encode(), http.StatusSeeOther)
+		http.Redirect(w, r, g.config.SignInPath+"?"+url.Values{"next": {next}, "who": {"nobody"}}.Encode(),
+			http.StatusSeeOther)
 		return nil
 	}
 	if err := g.config.Sessions.Begin(w, r, p); err != nil {

@@ -38,12 +38,14 @@ func (s session) principal() principal.Principal {
 }
 
 // beginSession stores a session, ends the one that the browser came with, and forgets those that ended long ago.
-func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, id, device string, p principal.Principal, now, ends, forget time.Time) error {
+func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, id, device string,
+	p principal.Principal, now, ends, forget time.Time) error {
 	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(`update session set ended_at = $2 where hash = $1 and ended_at is null`, former, now)
 		batch.Queue(`delete from session where ends_at < $1`, forget)
-		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at, device, team) values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)`,
+		batch.Queue(`insert into session (hash, id, organisation, role, subject, began_at, seen_at, ends_at, device,
+			team) values ($1, $2, $3, $4, $5, $6, $6, $7, $8, $9)`,
 			hash, id, p.Organisation, p.Role, p.Subject, now, ends, device, p.Team)
 		return tx.SendBatch(ctx, batch).Close()
 	})
@@ -51,7 +53,8 @@ func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, 
 
 // sessionOf finds the session of a browser, and nothing but that one: it is how a principal is found at all.
 func sessionOf(ctx context.Context, pool *pgxpool.Pool, hash []byte) (s session, found bool, err error) {
-	rows, err := pool.Query(ctx, `select organisation, role, subject, team, seen_at, ends_at, ended_at from session where hash = $1`, hash)
+	rows, err := pool.Query(ctx, `select organisation, role, subject, team, seen_at, ends_at, ended_at from session
+		where hash = $1`, hash)
 	if err != nil {
 		return session{}, false, fmt.Errorf("reading a session: %w", err)
 	}
@@ -66,7 +69,8 @@ func sessionOf(ctx context.Context, pool *pgxpool.Pool, hash []byte) (s session,
 }
 
 func touchSession(ctx context.Context, pool *pgxpool.Pool, hash []byte, now time.Time) error {
-	_, err := pool.Exec(ctx, `update session set seen_at = $2 where hash = $1 and seen_at < $2 and ended_at is null`, hash, now)
+	_, err := pool.Exec(ctx, `update session set seen_at = $2 where hash = $1 and seen_at < $2 and ended_at is null`,
+		hash, now)
 	return err
 }
 
@@ -86,9 +90,11 @@ type listed struct {
 }
 
 // sessionsOf are the sessions of one principal that still hold, the latest first.
-func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, here []byte, now time.Time, idle time.Duration) ([]listed, error) {
+func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, here []byte, now time.Time,
+	idle time.Duration) ([]listed, error) {
 	rows, err := pool.Query(ctx, `select id::text, device, began_at, seen_at, ends_at, hash = $4 from session
-		where organisation = $1 and role = $2 and subject = $3 and ended_at is null and ends_at > $5 and seen_at > $6 order by began_at desc, id`,
+		where organisation = $1 and role = $2 and subject = $3 and ended_at is null and ends_at > $5 and seen_at > $6
+		order by began_at desc, id`,
 		p.Organisation, p.Role, p.Subject, here, now, now.Add(-idle))
 	if err != nil {
 		return nil, fmt.Errorf("listing sessions: %w", err)
@@ -97,8 +103,10 @@ func sessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, 
 }
 
 // endSessionOf ends one session of one principal, and says whether it is theirs; here, whether it is the one that asks.
-func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, id string, asking []byte, now time.Time) (theirs, here bool, err error) {
-	err = pool.QueryRow(ctx, `update session set ended_at = coalesce(ended_at, $5) where id = $4 and organisation = $1 and role = $2 and subject = $3 returning hash = $6`,
+func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, id string, asking []byte,
+	now time.Time) (theirs, here bool, err error) {
+	err = pool.QueryRow(ctx, `update session set ended_at = coalesce(ended_at, $5) where id = $4 and organisation = $1
+		and role = $2 and subject = $3 returning hash = $6`,
 		p.Organisation, p.Role, p.Subject, id, now, asking).Scan(&here)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, false, nil
@@ -108,7 +116,8 @@ func endSessionOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal
 
 // endSessionsOf ends every session of one principal.
 func endSessionsOf(ctx context.Context, pool *pgxpool.Pool, p principal.Principal, now time.Time) (int64, error) {
-	tag, err := pool.Exec(ctx, `update session set ended_at = $4 where organisation = $1 and role = $2 and subject = $3 and ended_at is null and ends_at > $4`,
+	tag, err := pool.Exec(ctx, `update session set ended_at = $4 where organisation = $1 and role = $2 and subject = $3
+		and ended_at is null and ends_at > $4`,
 		p.Organisation, p.Role, p.Subject, now)
 	return tag.RowsAffected(), err
 }

@@ -16,7 +16,8 @@ import (
 // rowsOf are the rows in which intake keeps what others said, as they are stored.
 func rowsOf(t testing.TB, admin *pgxpool.Pool, journey string) string {
 	t.Helper()
-	return testkit.Rows(t, admin, journey, "intake.journey where t.id = $1::uuid", "intake.partner_offer where t.journey = $1::uuid",
+	return testkit.Rows(t, admin, journey, "intake.journey where t.id = $1::uuid",
+		"intake.partner_offer where t.journey = $1::uuid",
 		"intake.yes_told where t.journey = $1::uuid")
 }
 
@@ -40,18 +41,23 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 			sequence[ours]++
 			offer := offerID(rapid.SampledFrom([]string{"1", "2"}).Draw(rt, "offer"))
 			if ours {
-				typ := rapid.SampledFrom([]schemas.Type{schemas.JourneyOpened, schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyClosed, schemas.JourneyReopened}).Draw(rt, "turn")
+				typ := rapid.SampledFrom([]schemas.Type{schemas.JourneyOpened, schemas.JourneyHeld,
+					schemas.JourneyReleased, schemas.JourneyClosed, schemas.JourneyReopened}).Draw(rt, "turn")
 				events = append(events, turned(journey, typ, sequence[ours], at))
 				continue
 			}
 			switch rapid.IntRange(0, 3).Draw(rt, "kind") {
 			case 0, 1:
-				events = append(events, offerEvent(t, journey, schemas.OfferAccepted, sequence[ours], at, schemas.OfferAcceptedData{Offer: offer, Partner: "RYY",
-					AgreementUntil: "2027-01-01", Transition: rapid.IntRange(0, int(sequence[true])).Draw(rt, "known")}))
+				events = append(events, offerEvent(t, journey, schemas.OfferAccepted, sequence[ours], at,
+					schemas.OfferAcceptedData{Offer: offer, Partner: "RYY",
+						AgreementUntil: "2027-01-01", Transition: rapid.IntRange(0, int(sequence[true])).Draw(rt,
+							"known")}))
 			case 2:
-				events = append(events, offerEvent(t, journey, schemas.OfferWithdrawn, sequence[ours], at, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"}))
+				events = append(events, offerEvent(t, journey, schemas.OfferWithdrawn, sequence[ours], at,
+					schemas.OfferWithdrawnData{Offer: offer, Reason: "person"}))
 			case 3:
-				events = append(events, offerEvent(t, journey, schemas.OfferExhausted, sequence[ours], at, schemas.OfferExhaustedData{LastDay: "2026-12-01"}))
+				events = append(events, offerEvent(t, journey, schemas.OfferExhausted, sequence[ours], at,
+					schemas.OfferExhaustedData{LastDay: "2026-12-01"}))
 			}
 		}
 		arrival := rapid.Permutation(events).Draw(rt, "arrival")
@@ -73,7 +79,8 @@ func TestAnEventThatComesAgainChangesNothing(t *testing.T) {
 // acceptance and a yes from before a closing open nothing after it, and those from after the reopening do.
 func TestNoClockOfAnotherServiceOpensIdentity(t *testing.T) {
 	t.Parallel()
-	for name, wrong := range map[string]time.Duration{"an hour behind": -time.Hour, "an hour ahead": time.Hour, "right": 0, "years behind": -9000 * 24 * time.Hour} {
+	for name, wrong := range map[string]time.Duration{"an hour behind": -time.Hour, "an hour ahead": time.Hour,
+		"right": 0, "years behind": -9000 * 24 * time.Hour} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			p := newSite(t).start()

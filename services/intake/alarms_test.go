@@ -20,7 +20,8 @@ func weeksOf(days int, until time.Time) []feedHour {
 	rate := reading.Rhythm{Day: 12, Night: 2, Weekend: 4}
 	for at := until.AddDate(0, 0, -days); at.Before(until); at = at.Add(time.Hour) {
 		n := int64(rate.Rate(at, london))
-		hours = append(hours, feedHour{Hour: at, Messages: n, Ends: n, Triggers: n / 4, LastAt: at.Add(59 * time.Minute)})
+		hours = append(hours, feedHour{Hour: at, Messages: n, Ends: n, Triggers: n / 4,
+			LastAt: at.Add(59 * time.Minute)})
 	}
 	return hours
 }
@@ -53,7 +54,8 @@ func TestSilenceIsMeasuredAgainstTheNightAndTheWeekend(t *testing.T) {
 func TestAFeedsOwnPastIsItsRhythmWhereNoneIsAgreed(t *testing.T) {
 	t.Parallel()
 	until := time.Date(2026, 11, 17, 12, 0, 0, 0, time.UTC)
-	if got := alarms(feed{Hours: weeksOf(21, until)}, reading.Rhythm{}, until.Add(3*time.Hour), london); !slices.Contains(got, ReasonSilent) {
+	if got := alarms(feed{Hours: weeksOf(21, until)}, reading.Rhythm{}, until.Add(3*time.Hour),
+		london); !slices.Contains(got, ReasonSilent) {
 		t.Errorf("three hours by day of a feed of 12 an hour: %v", got)
 	}
 	if got := alarms(feed{Hours: weeksOf(21, until)}, reading.Rhythm{}, until.Add(time.Hour), london); len(got) != 0 {
@@ -122,7 +124,8 @@ func TestASilentFeedOpensAStepThatItsReturnEnds(t *testing.T) {
 
 func TestAFeedThatIsSilentAfterOurOwnLongStopIsAnAlarm(t *testing.T) {
 	t.Parallel()
-	for claim, away := range map[string]time.Duration{"45 days": 45 * 24 * time.Hour, "100 days": 100 * 24 * time.Hour} {
+	for claim, away := range map[string]time.Duration{"45 days": 45 * 24 * time.Hour,
+		"100 days": 100 * 24 * time.Hour} {
 		t.Run(claim, func(t *testing.T) {
 			t.Parallel()
 			p := newSite(t).start()
@@ -130,7 +133,8 @@ func TestAFeedThatIsSilentAfterOurOwnLongStopIsAnAlarm(t *testing.T) {
 			now := p.clock.Now()
 			err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
 				tx.Queue(`insert into feed_hour (organisation, sender, hour, messages, ends, triggers, unknown, last_at)
-					select 'RXX', 'FEED', date_trunc('hour', $1::timestamptz) - make_interval(hours => n), 20, 20, 5, 0, $1::timestamptz - make_interval(hours => n)
+					select 'RXX', 'FEED', date_trunc('hour', $1::timestamptz) - make_interval(hours => n), 20, 20, 5,
+					0, $1::timestamptz - make_interval(hours => n)
 					from generate_series(0, 500) n`, now.Add(-away))
 				forgetFeeds(tx, now.Add(-2*feedMemory))
 				return nil
@@ -185,7 +189,8 @@ func TestAnAlarmThatSomebodyDismissedIsReleasedOnce(t *testing.T) {
 // setAside is what the ledger shows of alarms.
 func (p *process) setAside(t *testing.T) (lines []string) {
 	t.Helper()
-	rows, err := p.site.db.Admin().Query(t.Context(), `select outcome || ' ' || reason from intake.message where door = 'alarm' order by type`)
+	rows, err := p.site.db.Admin().Query(t.Context(), `select outcome || ' ' || reason from intake.message
+		where door = 'alarm' order by type`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,7 +222,8 @@ func TestReceiptsAreKeptForAsLongAsSendersResendAndNoLonger(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) from intake.receipt`).Scan(&receipts); err != nil {
+		if err := p.site.db.Admin().QueryRow(t.Context(),
+			`select count(*) from intake.receipt`).Scan(&receipts); err != nil {
 			t.Fatal(err)
 		}
 		return receipts

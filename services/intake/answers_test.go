@@ -19,7 +19,8 @@ import (
 func (w *ward) followUpOf() map[string]schemas.Type {
 	told := map[string]schemas.Type{}
 	for _, say := range w.said {
-		if d, ok := say.Data.(schemas.ConsentData); ok && slices.Contains(d.Purposes, schemas.PurposeFollowUp) && d.Organisation == "" {
+		if d, ok := say.Data.(schemas.ConsentData); ok && slices.Contains(d.Purposes, schemas.PurposeFollowUp) &&
+			d.Organisation == "" {
 			told[say.Journey] = say.Type
 		}
 	}
@@ -29,10 +30,12 @@ func (w *ward) followUpOf() map[string]schemas.Type {
 // says is a report of one visit of one person that passes on an answer to follow-up, said when they left or earlier.
 func (h *hospital) says(given bool, said time.Time) []byte {
 	h.control++
-	return fmt.Appendf(nil, `{"specversion":"1.0","id":"R%d","source":"/hospitals/rxx","type":%q,"time":%q,"datacontenttype":"application/json",
+	return fmt.Appendf(nil,
+		`{"specversion":"1.0","id":"R%d","source":"/hospitals/rxx","type":%q,"time":%q,"datacontenttype":"application/json",
 		"data":{"organisation":"RXX","visit":%q,"inScope":true,"leftAt":%q,"person":{"localId":%q,"birthDate":"1990-04-01"},
 		"consents":[{"purpose":"follow-up","given":%t,"how":"spoken"}]}}`,
-		h.control, schemas.DischargeReported, said.UTC().Format(time.RFC3339), h.number, h.at.UTC().Format(time.RFC3339), h.patient, given)
+		h.control, schemas.DischargeReported, said.UTC().Format(time.RFC3339), h.number,
+		h.at.UTC().Format(time.RFC3339), h.patient, given)
 }
 
 func TestANoThatComesByMergingIsToldOnTheJourneyThatSurvives(t *testing.T) {
@@ -90,7 +93,8 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 		var messages [][]byte
 		var newestYes, newestNo time.Time
 		for range rapid.IntRange(1, 5).Draw(r, "reports") {
-			given, said := rapid.Bool().Draw(r, "given"), left.Add(-time.Duration(rapid.IntRange(0, 3).Draw(r, "before"))*time.Hour)
+			given, said := rapid.Bool().Draw(r, "given"),
+				left.Add(-time.Duration(rapid.IntRange(0, 3).Draw(r, "before"))*time.Hour)
 			messages = append(messages, base.says(given, said))
 			if given && said.After(newestYes) {
 				newestYes = said
@@ -106,7 +110,8 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 		other.patient, other.number = "L43", "V2"
 		merged := rapid.Bool().Draw(r, "merged")
 		if merged {
-			messages = append(messages, other.says(rapid.Bool().Draw(r, "theirs"), left), base.message("A40", giveUp("L43")))
+			messages = append(messages, other.says(rapid.Bool().Draw(r, "theirs"), left),
+				base.message("A40", giveUp("L43")))
 		}
 		for range rapid.IntRange(0, 3).Draw(r, "resent") {
 			messages = append(messages, rapid.SampledFrom(messages).Draw(r, "again"))
@@ -126,7 +131,8 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 			if !merged && !reflect.DeepEqual(told, []string{string(want)}) {
 				r.Fatalf("told %v, want %s", told, want)
 			}
-			if merged && want == schemas.ConsentDeclined && slices.Contains(w.standsFor("local:L42"), record.ConsentGiven) {
+			if merged && want == schemas.ConsentDeclined &&
+				slices.Contains(w.standsFor("local:L42"), record.ConsentGiven) {
 				r.Fatal("a no was outrun by merging")
 			}
 		}
@@ -151,7 +157,8 @@ func (w *ward) standsFor(key string) (stands []record.ConsentState) {
 	people := w.unit.PeopleOf(person)
 	for _, j := range w.unit.SortedJourneys() {
 		if slices.Contains(people.IDs, j.Person) {
-			stands = append(stands, people.AnswerStates(j.Person, "2026-11-27")[record.Question{Purpose: schemas.PurposeFollowUp, Towards: ""}])
+			stands = append(stands, people.AnswerStates(j.Person,
+				"2026-11-27")[record.Question{Purpose: schemas.PurposeFollowUp, Towards: ""}])
 		}
 	}
 	return stands
@@ -160,7 +167,8 @@ func (w *ward) standsFor(key string) (stands []record.ConsentState) {
 // told are the types of the events of a journey, in order, as they are in the outbox.
 func (p *process) told(t *testing.T, journey string) (types []string) {
 	t.Helper()
-	rows, err := p.site.db.Admin().Query(t.Context(), `select payload::jsonb ->> 'type' from intake.outbox where payload::jsonb ->> 'subject' = $1 order by payload::jsonb ->> 'sequence'`, journey)
+	rows, err := p.site.db.Admin().Query(t.Context(), `select payload::jsonb ->> 'type' from intake.outbox
+		where payload::jsonb ->> 'subject' = $1 order by payload::jsonb ->> 'sequence'`, journey)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -182,7 +190,8 @@ func TestWhatAMergeByHandAndItsUndoingChangeIsToldToThoseWhoAct(t *testing.T) {
 		one, a := p.discharge(t, "V1", "L1", "1990-04-01")
 		two, b := p.discharge(t, "V2", "L2", "1990-04-01")
 		say := func(journey, state string) {
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+				`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
 		}
 		say(one, "declined")
 		say(two, "given")
@@ -192,7 +201,8 @@ func TestWhatAMergeByHandAndItsUndoingChangeIsToldToThoseWhoAct(t *testing.T) {
 			into, from = a, b
 		}
 		do := func(path string) {
-			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+into+path, `{"other":"`+from+`","reason":"compared"}`)
+			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+into+path,
+				`{"other":"`+from+`","reason":"compared"}`)
 		}
 		before := len(p.told(t, two))
 		do("/merge")
@@ -201,13 +211,17 @@ func TestWhatAMergeByHandAndItsUndoingChangeIsToldToThoseWhoAct(t *testing.T) {
 		if !slices.Contains(told, "consent.declined.v1") || !slices.Contains(told, "person.contact-stopped.v1") {
 			t.Errorf("swapped %t: merging told %v", swapped, told)
 		}
-		if n := len(slices.DeleteFunc(slices.Clone(told), func(k string) bool { return k != "consent.declined.v1" && k != "person.contact-stopped.v1" })); n != 2 {
+		if n := len(slices.DeleteFunc(slices.Clone(told), func(k string) bool {
+			return k != "consent.declined.v1" &&
+				k != "person.contact-stopped.v1"
+		})); n != 2 {
 			t.Errorf("swapped %t: merging twice told %v", swapped, told)
 		}
 		before = len(p.told(t, two))
 		stopped := len(p.told(t, one))
 		do("/unmerge")
-		if told := p.told(t, two)[before:]; !slices.Contains(told, "consent.given.v1") || !slices.Contains(told, "person.contact-resumed.v1") {
+		if told := p.told(t, two)[before:]; !slices.Contains(told, "consent.given.v1") ||
+			!slices.Contains(told, "person.contact-resumed.v1") {
 			t.Errorf("swapped %t: undoing told %v", swapped, told)
 		}
 		if told := p.told(t, one)[stopped:]; slices.Contains(told, "person.contact-resumed.v1") {
@@ -221,8 +235,10 @@ func TestANoOfAnotherRecordThatIsTakenBackByUndoingLeavesTheQuestionOpen(t *test
 	p := newSite(t).start()
 	one, a := p.discharge(t, "V1", "L1", "1990-04-01")
 	two, b := p.discharge(t, "V2", "L2", "1990-04-01")
-	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+one+"/consent", `{"answers":[{"purpose":"follow-up","state":"declined"}]}`)
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+"/merge", `{"other":"`+a+`","reason":"compared","confirm":true}`)
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+one+"/consent",
+		`{"answers":[{"purpose":"follow-up","state":"declined"}]}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+"/merge",
+		`{"other":"`+a+`","reason":"compared","confirm":true}`)
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+"/unmerge", `{"other":"`+a+`","reason":"two people"}`)
 	told := p.told(t, two)
 	if !slices.Contains(told, "consent.declined.v1") || told[len(told)-1] != "consent.lapsed.v1" {

@@ -20,12 +20,16 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 	p := s.start()
 	comer := func(visit, local, given, born string) (journey, person string) {
 		t.Helper()
-		status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, fmt.Sprintf(`{"organisation":"RXX","visit":%q,"inScope":true,"leftAt":"2026-11-20T08:00:00Z",
-			"person":{"localId":%q,"familyName":"Examplewood","givenName":%q,"birthDate":%q,"phone":"07700 900001"}}`, visit, local, given, born)))
+		status, body := p.post(t, "application/cloudevents+json",
+			report("r-"+visit, fmt.Sprintf(
+				`{"organisation":"RXX","visit":%q,"inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+			"person":{"localId":%q,"familyName":"Examplewood","givenName":%q,"birthDate":%q,"phone":"07700 900001"}}`,
+				visit, local, given, born)))
 		if status != http.StatusAccepted {
 			t.Fatalf("reporting %s: %d %s", visit, status, body)
 		}
-		if err := s.db.Admin().QueryRow(t.Context(), `select coalesce(journey::text, ''), person::text from intake.visit where number = $1`, visit).Scan(&journey, &person); err != nil {
+		if err := s.db.Admin().QueryRow(t.Context(), `select coalesce(journey::text, ''), person::text
+			from intake.visit where number = $1`, visit).Scan(&journey, &person); err != nil {
 			t.Fatal(err)
 		}
 		return journey, person
@@ -42,25 +46,31 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 	}
 	for _, name := range []string{"Cedar", "Dale"} { // whose confirmed number a feed contradicts
 		journey, person := comer(name, "L"+name, name, "1991-04-01")
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact",
+			`{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
 		sealed[name] = journey
 		comer(name+"-again", "L"+name, name, "1991-04-01")
-		if _, err := s.db.Admin().Exec(t.Context(), `update intake.contact_card set look_at = 'epoch' where person = $1::uuid`, person); err != nil {
+		if _, err := s.db.Admin().Exec(t.Context(), `update intake.contact_card set look_at = 'epoch'
+			where person = $1::uuid`, person); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, visit := range []string{"O1", "O2"} { // of no concern
-		other := fmt.Sprintf(`{"organisation":"RXX","visit":%q,"inScope":false,"leftAt":"2026-11-20T08:00:00Z","person":{"localId":%q,"familyName":"Otherwood"}}`, visit, "L"+visit)
-		if status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, other)); status != http.StatusAccepted {
+		other := fmt.Sprintf(
+			`{"organisation":"RXX","visit":%q,"inScope":false,"leftAt":"2026-11-20T08:00:00Z","person":{"localId":%q,"familyName":"Otherwood"}}`, visit, "L"+visit)
+		if status, body := p.post(t, "application/cloudevents+json",
+			report("r-"+visit, other)); status != http.StatusAccepted {
 			t.Fatalf("%d %s", status, body)
 		}
 	}
 	p.stop()
 	for _, bad := range []string{
 		`update intake.visit set says = says || '{"raised": {"flags": "not a list"}}' where number = 'Robin1'`,
-		`update intake.visit set says = jsonb_set(says, '{request}', '{"unverified": "perhaps"}') where number = 'Robin2'`,
+		`update intake.visit set says = jsonb_set(says, '{request}', '{"unverified": "perhaps"}')
+			where number = 'Robin2'`,
 		`update intake.visit set says = jsonb_set(says, '{raised,facts,age}', '"old"') where number = 'Ash'`,
-		`update intake.contact_card set sealed = '\x00' where person = (select person from intake.visit where number = 'Cedar')`,
+		`update intake.contact_card set sealed = '\x00' where person = (select person from intake.visit
+			where number = 'Cedar')`,
 		`update intake.visit set says = jsonb_set(says, '{wasInScope}', '"perhaps"') where number = 'O1'`,
 	} {
 		if tag, err := s.db.Admin().Exec(t.Context(), bad); err != nil || tag.RowsAffected() != 1 {
@@ -84,7 +94,8 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 		"birthdays":         said(aged["Bay"], schemas.DischargeCorrected, `"age":36`),
 		"contact-questions": said(sealed["Dale"], schemas.PreferencesChanged, `"questions":["phone"]`),
 		"content": func() bool {
-			return p.count(t, `select count(*) from intake.message m join intake.visit v on v.id = m.visit where v.number = 'O2' and m.raw is not null`) == 0
+			return p.count(t, `select count(*) from intake.message m join intake.visit v on v.id = m.visit
+				where v.number = 'O2' and m.raw is not null`) == 0
 		},
 	} {
 		testkit.Eventually(t, "beside a bad row, "+what+" does the sound one", done)
@@ -105,7 +116,8 @@ func TestAFeedThatCannotBeCountedKeepsNoOtherFromAnAlarm(t *testing.T) {
 	}
 	now := p.clock.Now()
 	p.watch(t, now)
-	if tag, err := p.site.db.Admin().Exec(t.Context(), `update intake.feed_hour set last_at = 'infinity', hour = 'infinity' where sender = 'EPR'`); err != nil || tag.RowsAffected() != 1 {
+	if tag, err := p.site.db.Admin().Exec(t.Context(), `update intake.feed_hour
+		set last_at = 'infinity', hour = 'infinity' where sender = 'EPR'`); err != nil || tag.RowsAffected() != 1 {
 		t.Fatal(tag, err)
 	}
 	p.watch(t, now.Add(3*time.Hour))

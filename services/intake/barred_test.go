@@ -48,8 +48,10 @@ func TestWhoMustNotKnowIsToldByEveryMergeAndItsUndoing(t *testing.T) {
 					}
 				}
 			}
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[0]+"/contact", `{"mustNotKnow":["RYY"]}`)
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/preferences", `{"never":["`+ours.Organisation+`"]}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[0]+"/contact",
+				`{"mustNotKnow":["RYY"]}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/preferences",
+				`{"never":["`+ours.Organisation+`"]}`)
 			expectBarred("apart", []string{"RYY"}, []string{ours.Organisation})
 			both := slices.Sorted(slices.Values([]string{"RYY", ours.Organisation}))
 			merge := "/api/people/" + people[survivor]
@@ -63,7 +65,8 @@ func TestWhoMustNotKnowIsToldByEveryMergeAndItsUndoing(t *testing.T) {
 			p.must(t, http.StatusOK, guide, "POST", merge+"/unmerge", other+`}`)
 			expectBarred("parted", []string{}, []string{ours.Organisation})
 			_, before := p.barredOn(t, journeys[1])
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/contact", `{"needs":["large-print"]}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[1]+"/contact",
+				`{"needs":["large-print"]}`)
 			if _, after := p.barredOn(t, journeys[1]); after != before {
 				t.Error("what has not changed is told again")
 			}
@@ -77,7 +80,8 @@ func TestAJourneyThatBeginsIsToldWhoMustNotKnow(t *testing.T) {
 	first, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+first+"/contact", `{"mustNotKnow":["RYY"]}`)
 	p.close(t, first)
-	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V2","inScope":true,"leftAt":"2026-11-20T20:00:00Z",
+	status, body := p.post(t, "application/cloudevents+json",
+		report("later", `{"organisation":"RXX","visit":"V2","inScope":true,"leftAt":"2026-11-20T20:00:00Z",
 		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`))
 	var a eventAnswer
 	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
@@ -89,8 +93,8 @@ func TestAJourneyThatBeginsIsToldWhoMustNotKnow(t *testing.T) {
 	}
 }
 
-// TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson: two hospitals know somebody, one of whom must not
-// know; after a human has said that both records are theirs, that one reaches nothing, by any route of either.
+// TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson: two hospitals know somebody, one of whom must
+// not know; after a human has said that both records are theirs, that one reaches nothing, by any route of either.
 func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *testing.T) {
 	t.Parallel()
 	p := placed(t)
@@ -98,32 +102,41 @@ func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *tes
 	theirs, _, _ := p.beganAt(t)
 	ours, person := p.discharge(t, "V2", "L2", "1990-04-01")
 	var other string
-	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`, theirs).Scan(&other); err != nil {
+	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`,
+		theirs).Scan(&other); err != nil {
 		t.Fatal(err)
 	}
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge", `{"other":"`+other+`","reason":"the same birth date","confirm":true}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge",
+		`{"other":"`+other+`","reason":"the same birth date","confirm":true}`)
 	p.must(t, http.StatusOK, guide, "POST", "/api/facilities/RZZ/place", `{"organisation":"RYY"}`)
 	ask := func(want int, when string, who principal.Principal) {
 		t.Helper()
 		for _, about := range []string{person, other} {
 			for _, r := range [][3]string{
-				{"GET", "/access", ""}, {"POST", "/contact-stopped", `{"reason":"asked us to"}`}, {"POST", "/contact-resumed", `{"reason":"asked us to"}`},
-				{"POST", "/legal-hold", `{"on":true}`}, {"POST", "/legal-hold", `{"on":false}`}, {"POST", "/merge", `{"other":"OTHER","reason":"the same person","confirm":true}`},
-				{"POST", "/unmerge", `{"other":"OTHER","reason":"two people"}`}, {"POST", "/erase", `{"reason":"they asked for it"}`},
+				{"GET", "/access", ""}, {"POST", "/contact-stopped", `{"reason":"asked us to"}`},
+				{"POST", "/contact-resumed", `{"reason":"asked us to"}`},
+				{"POST", "/legal-hold", `{"on":true}`}, {"POST", "/legal-hold", `{"on":false}`},
+				{"POST", "/merge", `{"other":"OTHER","reason":"the same person","confirm":true}`},
+				{"POST", "/unmerge", `{"other":"OTHER","reason":"two people"}`},
+				{"POST", "/erase", `{"reason":"they asked for it"}`},
 			} {
 				if want == http.StatusOK && (strings.HasSuffix(r[1], "merge") || r[1] == "/erase") {
 					continue // these would take the records apart
 				}
 				against := map[string]string{person: other, other: person}[about]
-				status, body := p.ask(t, who, r[0], "/api/people/"+about+r[1], strings.Replace(r[2], "OTHER", against, 1))
+				status, body := p.ask(t, who, r[0], "/api/people/"+about+r[1],
+					strings.Replace(r[2], "OTHER", against, 1))
 				if (status == http.StatusNotFound) != (want == http.StatusNotFound) || status >= 500 {
 					t.Errorf("%s: %s %s: %d %s", when, r[0], r[1], status, body)
 				}
 			}
 		}
-		for _, r := range [][3]string{{"GET", "/consent", ""}, {"POST", "/contact", `{"channels":[]}`}, {"POST", "/preferences", `{"channels":["text"]}`},
-			{"POST", "/consent", `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`}, {"GET", "/identity", ""}} {
-			status, body := p.ask(t, who, r[0], "/api/journeys/"+theirs+r[1], r[2], ReasonHeader, "called about tonight")
+		for _, r := range [][3]string{{"GET", "/consent", ""}, {"POST", "/contact", `{"channels":[]}`},
+			{"POST", "/preferences", `{"channels":["text"]}`},
+			{"POST", "/consent", `{"answers":[{"purpose":"bridging","state":"declined"}],"how":"spoken"}`},
+			{"GET", "/identity", ""}} {
+			status, body := p.ask(t, who, r[0], "/api/journeys/"+theirs+r[1], r[2], ReasonHeader,
+				"called about tonight")
 			if (status == http.StatusNotFound) != (want == http.StatusNotFound) || status >= 500 {
 				t.Errorf("%s: %s %s: %d %s", when, r[0], r[1], status, body)
 			}
@@ -135,8 +148,9 @@ func TestAnOrganisationThatMustNotKnowGetsNothingByAnyRouteAboutThePerson(t *tes
 	ask(http.StatusOK, "once that is taken back", navigatorOf("RYY"))
 }
 
-// TestMoreThanAListMayHoldKeepsEverybodyOut: two records name more organisations between them than an event holds. Nobody
-// who was named is left out, the event stays small, somebody is asked to look, and parting the records gives back each list.
+// TestMoreThanAListMayHoldKeepsEverybodyOut: two records name more organisations between them than an event holds.
+// Nobody who was named is left out, the event stays small, somebody is asked to look, and parting the records gives
+// back each list.
 func TestMoreThanAListMayHoldKeepsEverybodyOut(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
@@ -148,8 +162,10 @@ func TestMoreThanAListMayHoldKeepsEverybodyOut(t *testing.T) {
 			lists[n%2] = append(lists[n%2], fmt.Sprintf("%q", fmt.Sprintf("R%d%02d", i, n)))
 		}
 		named[i] = strings.Trim(lists[0][0], `"`)
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/contact", `{"mustNotKnow":[`+strings.Join(lists[0], ",")+`]}`)
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/preferences", `{"never":[`+strings.Join(lists[1], ",")+`]}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/contact",
+			`{"mustNotKnow":[`+strings.Join(lists[0], ",")+`]}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journeys[i]+"/preferences",
+			`{"never":[`+strings.Join(lists[1], ",")+`]}`)
 	}
 	treats := func(organisation, journey string, want int) {
 		t.Helper()
@@ -174,7 +190,8 @@ func TestMoreThanAListMayHoldKeepsEverybodyOut(t *testing.T) {
 		}
 		treats(named[1-i], journey, http.StatusNotFound)
 		treats("RYY", journey, http.StatusNotFound)
-		p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "called about tonight")
+		p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader,
+			"called about tonight")
 	}
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+people[0]+"/unmerge", other)
 	for i, journey := range journeys {

@@ -60,8 +60,10 @@ func BenchmarkDischargesOverHTTP(b *testing.B) {
 	for range 64 {
 		senders.Go(func() {
 			for i := range numbers {
-				data := strings.NewReplacer("E1", fmt.Sprintf("E%d", i), "L7", fmt.Sprintf("L%d", i), "false", "true").Replace(reportData)
-				if status, body := p.post(b, typeStructured, report(fmt.Sprint(i), data)); status != http.StatusAccepted {
+				data := strings.NewReplacer("E1", fmt.Sprintf("E%d", i), "L7", fmt.Sprintf("L%d", i), "false",
+					"true").Replace(reportData)
+				if status, body := p.post(b, typeStructured,
+					report(fmt.Sprint(i), data)); status != http.StatusAccepted {
 					b.Errorf("answered %d %s", status, body)
 				}
 			}

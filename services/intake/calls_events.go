@@ -22,12 +22,13 @@ type saidOnCall struct {
 
 // What it may be.
 const (
-	saidStop   = "stop"   // the person said that calls are to stop: it is their no, as if they had told staff
-	saidNumber = "number" // their number is another's, or another answers it: it is not used before the person was asked
+	saidStop = "stop" // the person said that calls are to stop: it is their no, as if they had told staff
+	// their number is another's, or another answers it: it is not used before the person was asked
+	saidNumber = "number"
 )
 
-// readSaidOnCall reads such an event; false where it is none. What another says of stopping is no answer of the person's:
-// the calls are paused, and they are asked.
+// readSaidOnCall reads such an event; false where it is none. What another says of stopping is no answer of the
+// person's: the calls are paused, and they are asked.
 func readSaidOnCall(e flow.Event) (said saidOnCall, ok bool, err error) {
 	said = saidOnCall{journey: e.Subject, sequence: flow.ReadSequence(e.Sequence), at: e.Time}
 	switch schemas.Type(e.Type) {
@@ -74,7 +75,10 @@ func (s *Service) applySaidOnCalls(_ context.Context, tx *flow.Tx, limit int) (i
 		if err != nil {
 			return 0, err
 		}
-		err = s.around(tx, principal.Principal{}, records, func(*transaction) (map[string][]record.Question, error) { return nil, s.applySaid(tx, said) })
+		err = s.around(tx, principal.Principal{}, records, func(*transaction) (map[string][]record.Question,
+			error) {
+			return nil, s.applySaid(tx, said)
+		})
 		if err != nil {
 			return 0, err
 		}
@@ -95,12 +99,15 @@ func (s *Service) applySaid(tx *flow.Tx, said saidOnCall) error {
 	if said.what == saidNumber {
 		return s.pauseNumber(tx, sub, said.at)
 	}
-	return storeAnswers(tx, []record.Answer{{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: schemas.PurposeBridging,
-		State: record.TakesBack(sub.answers, schemas.PurposeBridging), Giver: "person", How: "spoken", By: string(schemas.Caller),
+	return storeAnswers(tx, []record.Answer{{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey,
+		Purpose: schemas.PurposeBridging,
+		State:   record.TakesBack(sub.answers, schemas.PurposeBridging), Giver: "person", How: "spoken",
+		By:      string(schemas.Caller),
 		Version: record.Version{StatedAt: said.at}, Organisation: sub.Organisation}})
 }
 
-// pauseNumber keeps a number from being used that another answers, unless somebody recorded since how to reach the person.
+// pauseNumber keeps a number from being used that another answers, unless somebody recorded since how to reach the
+// person.
 func (s *Service) pauseNumber(tx *flow.Tx, sub *subjectOf, at time.Time) error {
 	if card, paused := sub.card.PausePhone(at); paused {
 		sub.card = card

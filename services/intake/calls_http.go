@@ -10,10 +10,12 @@ import (
 )
 
 func noSuchCall() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no call that you are about to make. Say that you ring first: POST /api/calls/{id}/claim, from 15 minutes before it. After its outcome nothing is shown.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no call that you are about to make. Say that you ring "+
+		"first: POST /api/calls/{id}/claim, from 15 minutes before it. After its outcome nothing is shown.")
 }
 
-// callPerson is whom somebody rings: the name and the contact that were agreed, and what a call takes. Nothing else of them.
+// callPerson is whom somebody rings: the name and the contact that were agreed, and what a call takes. Nothing else of
+// them.
 type callPerson struct {
 	FamilyName    string               `json:"familyName,omitempty"`
 	GivenName     string               `json:"givenName,omitempty"`
@@ -24,8 +26,8 @@ type callPerson struct {
 	NeedsNote     string               `json:"needsNote,omitempty"`
 }
 
-// getCallPerson shows whom somebody rings, from when they said that they do until an outcome. The grant, the yes to calls by
-// their organisation, and whatever stops or holds contact are read in this transaction, and the look is kept.
+// getCallPerson shows whom somebody rings, from when they said that they do until an outcome. The grant, the yes to
+// calls by their organisation, and whatever stops or holds contact are read in this transaction, and the look is kept.
 func (s *Service) getCallPerson(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
@@ -67,7 +69,8 @@ func (s *Service) readCallPerson(tx *flow.Tx, who principal.Principal, call stri
 	if err != nil || !still {
 		return nil, err
 	}
-	refused := record.MayRing(who.Organisation, sub.bars(who.Organisation) || sub.unplaced || sub.erased, sub.group, standing, sub.answers, s.today(tx.Now))
+	refused := record.MayRing(who.Organisation, sub.bars(who.Organisation) || sub.unplaced || sub.erased, sub.group,
+		standing, sub.answers, s.today(tx.Now))
 	if refused != "" {
 		s.storeAccess(tx, who, sub, record.SeesNothing, refused, "", tx.Now)
 		return nil, nil
@@ -78,6 +81,7 @@ func (s *Service) readCallPerson(tx *flow.Tx, who principal.Principal, call stri
 
 func (sub *subjectOf) callPerson() *callPerson {
 	all := sub.show(record.SeesPartner, "")
-	return &callPerson{FamilyName: all.FamilyName, GivenName: all.GivenName, Contact: all.Contact, NoSafeChannel: all.NoSafeChannel, Named: all.Named,
+	return &callPerson{FamilyName: all.FamilyName, GivenName: all.GivenName, Contact: all.Contact,
+		NoSafeChannel: all.NoSafeChannel, Named: all.Named,
 		Needs: all.Needs, NeedsNote: all.NeedsNote}
 }

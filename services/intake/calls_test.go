@@ -25,7 +25,8 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 		journey, person string
 	}
 	claim := func(p *process, t *testing.T, journey string, sequence int64, until time.Time) {
-		p.hear(t, offerEvent(t, journey, schemas.CallClaimed, sequence, p.clock.Now(), schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: caller.Mark(), Until: until}))
+		p.hear(t, offerEvent(t, journey, schemas.CallClaimed, sequence, p.clock.Now(),
+			schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: caller.Mark(), Until: until}))
 	}
 	say := func(typ schemas.Type, data any) func(*testing.T, when) {
 		return func(t *testing.T, w when) { w.p.hear(t, offerEvent(t, w.journey, typ, 6, w.p.clock.Now(), data)) }
@@ -40,20 +41,31 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 		do    func(*testing.T, when)
 		reads bool
 	}{
-		"nothing more":           {func(*testing.T, when) {}, true},
-		"reached":                {say(schemas.CallReached, schemas.CallReachedData{Call: call}), false},
-		"unanswered":             {say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: call}), false},
-		"somebody else":          {say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: call}), false},
-		"not made":               {say(schemas.CallNotMade, schemas.CallNotMadeData{Call: call}), false},
-		"asked to stop":          {say(schemas.AskedToStop, schemas.AskedToStopData{Call: call}), false},
-		"another call's":         {say(schemas.CallReached, schemas.CallReachedData{Call: "44444444-3333-4333-8333-333333333333"}), true},
-		"held":                   {func(t *testing.T, w when) { w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 7, w.p.clock.Now())) }, false},
-		"contact stopped":        {staff("/api/people/PERSON/contact-stopped", `{"reason":"asked for"}`), false},
-		"a no to calls":          {staff("/api/journeys/JOURNEY/consent", `{"answers":[{"purpose":"bridging","state":"declined"}]}`), false},
-		"a no to this team":      {staff("/api/journeys/JOURNEY/consent", `{"answers":[{"purpose":"bridging","organisation":"RXX","state":"declined"}]}`), false},
-		"a no to something else": {staff("/api/journeys/JOURNEY/consent", `{"answers":[{"purpose":"follow-up","state":"declined"}]}`), true},
-		"its time is over":       {func(t *testing.T, w when) { claim(w.p, t, w.journey, 7, w.p.clock.Now().Add(-time.Second)) }, false},
-		"somebody else's now":    {say(schemas.CallClaimed, schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: "0000000000000000", Until: time.Now().AddDate(1, 0, 0)}), false},
+		"nothing more":  {func(*testing.T, when) {}, true},
+		"reached":       {say(schemas.CallReached, schemas.CallReachedData{Call: call}), false},
+		"unanswered":    {say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: call}), false},
+		"somebody else": {say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: call}), false},
+		"not made":      {say(schemas.CallNotMade, schemas.CallNotMadeData{Call: call}), false},
+		"asked to stop": {say(schemas.AskedToStop, schemas.AskedToStopData{Call: call}), false},
+		"another call's": {say(schemas.CallReached,
+			schemas.CallReachedData{Call: "44444444-3333-4333-8333-333333333333"}), true},
+		"held": {func(t *testing.T,
+			w when) {
+			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 7, w.p.clock.Now()))
+		}, false},
+		"contact stopped": {staff("/api/people/PERSON/contact-stopped", `{"reason":"asked for"}`), false},
+		"a no to calls": {staff("/api/journeys/JOURNEY/consent",
+			`{"answers":[{"purpose":"bridging","state":"declined"}]}`), false},
+		"a no to this team": {staff("/api/journeys/JOURNEY/consent",
+			`{"answers":[{"purpose":"bridging","organisation":"RXX","state":"declined"}]}`), false},
+		"a no to something else": {staff("/api/journeys/JOURNEY/consent",
+			`{"answers":[{"purpose":"follow-up","state":"declined"}]}`), true},
+		"its time is over": {func(t *testing.T,
+			w when) {
+			claim(w.p, t, w.journey, 7, w.p.clock.Now().Add(-time.Second))
+		}, false},
+		"somebody else's now": {say(schemas.CallClaimed, schemas.CallClaimedData{Call: call, Organisation: "RXX",
+			Holder: "0000000000000000", Until: time.Now().AddDate(1, 0, 0)}), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -61,15 +73,19 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 			journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
 			claim(p, t, journey, 5, p.clock.Now().Add(time.Hour))
 			p.must(t, http.StatusNotFound, caller, "GET", path, "") // no yes
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
-			if text := p.must(t, http.StatusOK, caller, "GET", path, ""); strings.Contains(text, person) || strings.Contains(text, "birthDate") {
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+				`{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
+			if text := p.must(t, http.StatusOK, caller, "GET", path, ""); strings.Contains(text, person) ||
+				strings.Contains(text, "birthDate") {
 				t.Errorf("a caller reads %s", text)
 			}
 			another := caller
 			another.Subject = "another"
 			p.must(t, http.StatusNotFound, another, "GET", path, "")
-			p.must(t, http.StatusNotFound, principal.Principal{Organisation: ours.Organisation, Role: ours.Role, Subject: "caller"}, "GET", path, "")
-			p.must(t, http.StatusForbidden, caller, "GET", "/api/journeys/"+journey+"/identity", "") // the journey's own path is none of theirs
+			p.must(t, http.StatusNotFound, principal.Principal{Organisation: ours.Organisation, Role: ours.Role,
+				Subject: "caller"}, "GET", path, "")
+			// the journey's own path is none of theirs
+			p.must(t, http.StatusForbidden, caller, "GET", "/api/journeys/"+journey+"/identity", "")
 			tc.do(t, when{p, journey, person})
 			want := http.StatusNotFound
 			if tc.reads {
@@ -90,9 +106,10 @@ func readJSON[T any](t testing.TB, text string) (read T) {
 	return read
 }
 
-// What is said on the telephone is kept as what it is: the person's stop is their no to calls, with giver and time, told to
-// all who act on it; another's is no answer of theirs. A number that another answers is not used, by anybody, until somebody
-// has recorded how to reach the person. Any order, any repetition and what was said since end in the same.
+// What is said on the telephone is kept as what it is: the person's stop is their no to calls, with giver and time,
+// told to all who act on it; another's is no answer of theirs. A number that another answers is not used, by anybody,
+// until somebody has recorded how to reach the person. Any order, any repetition and what was said since end in the
+// same.
 func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
 	t.Parallel()
 	const call = "33333333-3333-4333-8333-333333333333"
@@ -108,10 +125,12 @@ func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
 		return func(t *testing.T, s heard) { s.hear(t, offerEvent(t, s.journey, typ, 6, s.clock.Now(), data(s))) }
 	}
 	stop := func(by string, ago time.Duration) func(*testing.T, heard) {
-		return say(schemas.AskedToStop, func(s heard) any { return schemas.AskedToStopData{Call: call, By: by, At: s.clock.Now().Add(-ago)} })
+		return say(schemas.AskedToStop,
+			func(s heard) any { return schemas.AskedToStopData{Call: call, By: by, At: s.clock.Now().Add(-ago)} })
 	}
 	other := func(navigator bool) func(*testing.T, heard) {
-		return say(schemas.CallOtherPerson, func(heard) any { return schemas.CallOtherPersonData{Call: call, Navigator: navigator} })
+		return say(schemas.CallOtherPerson,
+			func(heard) any { return schemas.CallOtherPersonData{Call: call, Navigator: navigator} })
 	}
 	post := func(path, body string) func(*testing.T, heard) {
 		return func(t *testing.T, s heard) {
@@ -123,19 +142,29 @@ func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
 		do   []func(*testing.T, heard)
 		want state
 	}{
-		"they said stop":           {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, 0)}, state{"withdrawn", "person", all}},
-		"twice, and a yes since":   {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, time.Minute), post("/consent", yes), stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
-		"written down after a yes": {[]func(*testing.T, heard){post("/consent", yes), stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
-		"another said stop":        {[]func(*testing.T, heard){stop(schemas.StoppedByOther, 0)}, state{"given", "person", all}},
-		"somebody else, once":      {[]func(*testing.T, heard){other(false)}, state{"given", "person", all}},
-		"somebody else, twice":     {[]func(*testing.T, heard){other(true)}, state{"given", "person", mail}},
+		"they said stop": {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, 0)},
+			state{"withdrawn", "person", all}},
+		"twice, and a yes since": {[]func(*testing.T, heard){stop(schemas.StoppedByPerson, time.Minute),
+			post("/consent", yes), stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
+		"written down after a yes": {[]func(*testing.T, heard){post("/consent", yes),
+			stop(schemas.StoppedByPerson, time.Minute)}, state{"given", "person", all}},
+		"another said stop": {[]func(*testing.T, heard){stop(schemas.StoppedByOther, 0)},
+			state{"given", "person", all}},
+		"somebody else, once":  {[]func(*testing.T, heard){other(false)}, state{"given", "person", all}},
+		"somebody else, twice": {[]func(*testing.T, heard){other(true)}, state{"given", "person", mail}},
 		"a wrong number": {[]func(*testing.T, heard){say(schemas.CallUnanswered, func(heard) any {
 			return schemas.CallUnansweredData{Call: call, Why: schemas.WrongNumber, Navigator: true}
 		})}, state{"given", "person", mail}},
-		"nobody answers, twice":       {[]func(*testing.T, heard){say(schemas.CallUnanswered, func(heard) any { return schemas.CallUnansweredData{Call: call, Why: schemas.NoAnswer, Navigator: true} })}, state{"given", "person", all}},
-		"asked since":                 {[]func(*testing.T, heard){other(true), post("/contact", card)}, state{"given", "person", all}},
-		"asked since, and said again": {[]func(*testing.T, heard){other(true), post("/contact", card), other(true)}, state{"given", "person", all}},
-		"other things since":          {[]func(*testing.T, heard){other(true), post("/contact", `{"needs":["quiet-place"]}`)}, state{"given", "person", mail}},
+		"nobody answers, twice": {[]func(*testing.T,
+			heard){say(schemas.CallUnanswered,
+			func(heard) any { return schemas.CallUnansweredData{Call: call, Why: schemas.NoAnswer, Navigator: true} })},
+			state{"given", "person", all}},
+		"asked since": {[]func(*testing.T, heard){other(true), post("/contact", card)},
+			state{"given", "person", all}},
+		"asked since, and said again": {[]func(*testing.T, heard){other(true), post("/contact", card), other(true)},
+			state{"given", "person", all}},
+		"other things since": {[]func(*testing.T, heard){other(true),
+			post("/contact", `{"needs":["quiet-place"]}`)}, state{"given", "person", mail}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -146,7 +175,8 @@ func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
 			p := here.start()
 			journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 			s := heard{p, journey}
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", strings.Replace(yes, `"how"`, `"giver":"person","how"`, 1))
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+				strings.Replace(yes, `"how"`, `"giver":"person","how"`, 1))
 			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact", card)
 			at.Set(at.Offset() + 10*time.Minute)
 			for _, do := range tc.do {
@@ -154,17 +184,21 @@ func TestWhatIsSaidOnTheTelephoneIsKeptAsWhatItIs(t *testing.T) {
 				p.run(t, p.clock.Now(), p.applySaidOnCalls)
 				p.run(t, p.clock.Now(), p.applySaidOnCalls)
 			}
-			answers := readJSON[struct{ Consent []consentShown }](t, p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", ""))
+			answers := readJSON[struct{ Consent []consentShown }](t,
+				p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", ""))
 			var got state
 			for _, a := range answers.Consent {
 				if a.Purpose == schemas.PurposeBridging {
 					got.calls, got.giver = string(a.State), a.Giver
 				}
 			}
-			p.hear(t, offerEvent(t, journey, schemas.CallClaimed, 9, p.clock.Now(), schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: caller.Mark(), Until: p.clock.Now().Add(time.Hour)}))
+			p.hear(t, offerEvent(t, journey, schemas.CallClaimed, 9, p.clock.Now(),
+				schemas.CallClaimedData{Call: call, Organisation: "RXX", Holder: caller.Mark(),
+					Until: p.clock.Now().Add(time.Hour)}))
 			if got.calls == "given" {
 				var ways []string
-				for _, one := range readJSON[callPerson](t, p.must(t, http.StatusOK, caller, "GET", "/api/calls/"+call+"/person", "")).Contact {
+				for _, one := range readJSON[callPerson](t,
+					p.must(t, http.StatusOK, caller, "GET", "/api/calls/"+call+"/person", "")).Contact {
 					ways = append(ways, one.Channel)
 				}
 				got.contact = strings.Join(ways, ",")

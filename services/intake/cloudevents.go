@@ -60,7 +60,8 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 		limit *= 16
 	}
 	if mode == modeUnknown {
-		p := httpx.NewProblem(http.StatusUnsupportedMediaType, "This is no CloudEvent. Send one in structured mode (%s), in binary mode (ce- headers), or several as %s.", typeStructured, typeBatch)
+		p := httpx.NewProblem(http.StatusUnsupportedMediaType, "This is no CloudEvent. Send one in structured mode "+
+			"(%s), in binary mode (ce- headers), or several as %s.", typeStructured, typeBatch)
 		p.Header = http.Header{"Accept-Post": {typeStructured + ", " + typeBatch}}
 		return s.refuseRequest(r, nil, p, ReasonNotEvent)
 	}
@@ -86,10 +87,13 @@ func (s *Service) postEvents(w http.ResponseWriter, r *http.Request) error {
 func (s *Service) postBatch(w http.ResponseWriter, r *http.Request, who principal.Principal, body []byte) error {
 	var pieces []json.RawMessage
 	if err := json.Unmarshal(body, &pieces); err != nil {
-		return s.refuseRequest(r, body, httpx.NewProblem(http.StatusBadRequest, "The batch is not a JSON array of CloudEvents. Correct it and send it again."), ReasonNotEvent)
+		return s.refuseRequest(r, body,
+			httpx.NewProblem(http.StatusBadRequest, "The batch is not a JSON array of CloudEvents. Correct it and "+
+				"send it again."), ReasonNotEvent)
 	}
 	if len(pieces) > maxBatch {
-		return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The batch holds more than %d events. Send fewer at a time.", maxBatch)
+		return httpx.NewProblem(http.StatusRequestEntityTooLarge, "The batch holds more than %d events. Send fewer "+
+			"at a time.", maxBatch)
 	}
 	answers := make([]eventAnswer, len(pieces))
 	waits := make([]func() (eventAnswer, error), len(pieces))
@@ -173,10 +177,13 @@ func readEvent(mode eventMode, header http.Header, body []byte) (*event.Event, e
 	if err == nil {
 		err = e.Validate()
 	}
-	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 || max(len(e.ID()), len(e.Source())) > maxEventName ||
+	if err != nil || e.SpecVersion() != event.CloudEventsVersionV1 ||
+		max(len(e.ID()), len(e.Source())) > maxEventName ||
 		strings.ContainsFunc(e.ID()+e.Source()+e.Type()+e.Subject(), unicode.IsControl) {
 		// The cause is left out: it may quote what the event says.
-		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, id, source and type, attribute names of lower-case letters and digits, values without control characters, an id and a source of at most 1000 bytes, and each ce- header once and percent-encoded.")
+		return nil, httpx.NewProblem(http.StatusBadRequest, "This is no valid CloudEvent 1.0: it needs specversion, "+
+			"id, source and type, attribute names of lower-case letters and digits, values without control "+
+			"characters, an id and a source of at most 1000 bytes, and each ce- header once and percent-encoded.")
 	}
 	return e, nil
 }
@@ -200,7 +207,8 @@ func decodeAttributes(header http.Header) (http.Header, error) {
 			continue
 		}
 		value, err := url.PathUnescape(unquoted(values[0]))
-		if err != nil || attribute == "" || strings.Contains(attribute, "-") || len(values) > 1 || !utf8.ValidString(value) {
+		if err != nil || attribute == "" || strings.Contains(attribute, "-") || len(values) > 1 ||
+			!utf8.ValidString(value) {
 			return nil, errAttribute
 		}
 		decoded[name] = []string{value}
@@ -243,13 +251,17 @@ func (s *Service) acceptEvent(ctx context.Context, who principal.Principal, e *e
 		return eventAnswer{ID: e.ID()}, httpx.NewProblem(http.StatusConflict,
 			"An event with this source and id came before, with other content. Give the changed one an id of its own.").With("message", result.Message)
 	case statusOf(result) != http.StatusAccepted:
-		return eventAnswer{ID: e.ID()}, httpx.NewProblem(statusOf(result), "This event came before and was refused: %s.", result.Reason).With("message", result.Message)
+		return eventAnswer{ID: e.ID()},
+			httpx.NewProblem(statusOf(result), "This event came before and was refused: %s.",
+				result.Reason).With("message", result.Message)
 	}
-	return eventAnswer{ID: e.ID(), Journey: result.Journey, Message: result.Message, Outcome: string(result.Outcome)}, nil
+	return eventAnswer{ID: e.ID(), Journey: result.Journey, Message: result.Message, Outcome: string(result.Outcome)},
+		nil
 }
 
 // keepPatiently waits a while for room and for the database, then gives the sender's own patience a turn.
-func (s *Service) keepPatiently(ctx context.Context, reading reading.Reading, door string, content []byte) (Result, error) {
+func (s *Service) keepPatiently(ctx context.Context, reading reading.Reading, door string, content []byte) (Result,
+	error) {
 	a, err := s.prepare(ctx, reading, door, content)
 	if err != nil {
 		return Result{}, err
@@ -268,9 +280,11 @@ func (s *Service) keepWithPatience(ctx context.Context, a *inboundMessage) (Resu
 	if a.endpoint == record.EndpointForm {
 		what, again = "request", "unchanged"
 	}
-	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The %s could not be stored yet. Send it again %s: it will be counted once.", what, again)
+	problem := httpx.NewProblem(http.StatusServiceUnavailable, "The %s could not be stored yet. Send it again %s: it "+
+		"will be counted once.", what, again)
 	if errors.Is(err, errBusy) {
-		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the %s again %s.", what, again)
+		problem = httpx.NewProblem(http.StatusTooManyRequests, "Too much is coming in at the moment. Send the %s "+
+			"again %s.", what, again)
 	}
 	problem.Header = http.Header{"Retry-After": {"2"}}
 	return Result{}, problem.Because(err)
@@ -283,8 +297,9 @@ func contentOf(e *event.Event) ([]byte, error) {
 		data.Reset()
 		data.Write(e.Data())
 	}
-	content, err := json.Marshal(map[string]any{"id": e.ID(), "source": e.Source(), "type": e.Type(), "subject": e.Subject(),
-		"time": e.Time(), "data": data.String()})
+	content, err := json.Marshal(map[string]any{"id": e.ID(), "source": e.Source(), "type": e.Type(),
+		"subject": e.Subject(),
+		"time":    e.Time(), "data": data.String()})
 	if err != nil {
 		return nil, httpx.NewProblem(http.StatusBadRequest, "The event could not be read.")
 	}
@@ -304,14 +319,17 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (reading
 	}
 	if who.Source != "" && who.Source != e.Source() {
 		parsed.Sender = who.Source // what it claims to be is nobody we know
-		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."), ReasonSource)
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not send events of that source."),
+			ReasonSource)
 	}
 	tidied, damaged := reading.TidySubmitted(e.Data())
 	switch {
 	case e.Type() != string(schemas.DischargeReported) && e.Type() != string(schemas.ReferralSubmitted):
-		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send %s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), reading.ReasonEvent)
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "Events of this type are not taken here. Send "+
+			"%s or %s.", schemas.DischargeReported, schemas.ReferralSubmitted), reading.ReasonEvent)
 	case !isJSON(e):
-		return refuse(httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send datacontenttype application/json."), ReasonMediaType)
+		return refuse(httpx.NewProblem(http.StatusUnsupportedMediaType, "The event's data is not JSON. Send "+
+			"datacontenttype application/json."), ReasonMediaType)
 	case damaged:
 		return refuse(httpx.DamagedText(), ReasonSchema)
 	case e.Type() == string(schemas.ReferralSubmitted):
@@ -319,10 +337,12 @@ func (s *Service) readReported(who principal.Principal, e *event.Event) (reading
 	}
 	data, faults := schemas.ReadDischargeReported(tidied)
 	if len(faults) > 0 {
-		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: "+
+			"see errors.").With("errors", faults), ReasonSchema)
 	}
 	if who.Source != "" && who.Organisation != data.Organisation {
-		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."), ReasonSource)
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."),
+			ReasonSource)
 	}
 	parsed.Organisation = data.Organisation
 	statement := s.reported(e, data)
@@ -341,7 +361,8 @@ func (s *Service) reported(e *event.Event, data schemas.DischargeReportedData) r
 func (s *Service) reportedBy(source string, said time.Time, data schemas.DischargeReportedData) record.ClinicalEvent {
 	profile := s.profiles.For(source)
 	statement := record.ClinicalEvent{
-		Header:     record.Header{Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event"},
+		Header: record.Header{Kind: record.KindReported, Organisation: data.Organisation, Visit: data.Visit,
+			StatedAt: said, PublishedBy: "event"},
 		About:      record.About{Facts: data.Facts, Consents: data.Consents},
 		Attendance: record.Attendance{Ends: []record.Moment{{At: said}}},
 	}
@@ -353,7 +374,9 @@ func (s *Service) reportedBy(source string, said time.Time, data schemas.Dischar
 	}
 	statement.Person = vault.Conceal(checkedIdentity(data.Person))
 	if data.InScope {
-		statement.Evidence = append(statement.Evidence, record.Evidence{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{"the sender's statement"}, Profile: profile.Title()})
+		statement.Evidence = append(statement.Evidence,
+			record.Evidence{Role: record.RoleSender, Verdict: record.VerdictInScope,
+				Because: []string{"the sender's statement"}, Profile: profile.Title()})
 	}
 	byRole := map[string][]reading.Coded{}
 	var all []reading.Coded
@@ -429,9 +452,11 @@ func (s *Service) submittedBy(source string, said time.Time, data schemas.Referr
 		because = "the person's own request"
 	}
 	statement := record.ClinicalEvent{
-		Header: record.Header{Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit, StatedAt: said, PublishedBy: "event"},
-		About:  record.About{Facts: data.Facts, Consents: data.Consents},
-		Attendance: record.Attendance{Evidence: []record.Evidence{{Role: record.RoleSender, Verdict: record.VerdictInScope, Because: []string{because},
+		Header: record.Header{Kind: record.KindReferral, Organisation: data.Organisation, Visit: data.Visit,
+			StatedAt: said, PublishedBy: "event"},
+		About: record.About{Facts: data.Facts, Consents: data.Consents},
+		Attendance: record.Attendance{Evidence: []record.Evidence{{Role: record.RoleSender,
+			Verdict: record.VerdictInScope, Because: []string{because},
 			Profile: s.profiles.For(source).Title()}}},
 		Asked: record.Asked{At: record.Moment{At: said}, Route: data.Route, Under18: data.Under18, Told: data.Told},
 	}

@@ -98,8 +98,10 @@ func (s *Service) commitBatch(ctx context.Context, batch []*inboundMessage) {
 		err = s.attempt(ctx, batch)
 	}
 	if err != nil && !isInfrastructure(err) {
-		s.log.Error("a message could not be processed and is quarantined", schemas.AttrMessage, batch[0].id, schemas.AttrReason, reasonOf(err))
-		batch[0].ClinicalEvent, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
+		s.log.Error("a message could not be processed and is quarantined", schemas.AttrMessage, batch[0].id,
+			schemas.AttrReason, reasonOf(err))
+		batch[0].ClinicalEvent, batch[0].Outcome, batch[0].Reason, batch[0].Ack = nil, record.Quarantined,
+			reading.ReasonFault, hl7.Accepted
 		err = s.attempt(ctx, batch)
 	}
 	flow.Failpoint("intake.answering")
@@ -272,7 +274,8 @@ func (j *transaction) before(a *inboundMessage) (before []seen, same *seen) {
 // remember keeps the result for a resend in the same batch.
 func (j *transaction) remember(a *inboundMessage) {
 	all := j.known[a.receipt()]
-	all[len(all)-1] = seen{message: a.id, hash: a.hash, ack: a.ack(), outcome: string(a.result.Outcome), reason: a.result.Reason,
+	all[len(all)-1] = seen{message: a.id, hash: a.hash, ack: a.ack(), outcome: string(a.result.Outcome),
+		reason:  a.result.Reason,
 		journey: a.result.Journey}
 }
 
@@ -294,11 +297,13 @@ func (j *transaction) apply(tx *flow.Tx, a *inboundMessage) {
 	a.ClinicalEvent.Asked.Double = j.doubles[string(a.nameHash)]
 	fresh := a.fresh
 	fresh.Person, fresh.GivenUp = j.personID(a.keys.Person, fresh.Person), j.personID(a.keys.GivenUp, fresh.GivenUp)
-	settled := j.unit.Apply(record.Incoming{ClinicalEvent: *a.ClinicalEvent, Keys: a.keys, New: fresh, Way: a.way(), DecidedAt: tx.Now})
+	settled := j.unit.Apply(record.Incoming{ClinicalEvent: *a.ClinicalEvent, Keys: a.keys, New: fresh, Way: a.way(),
+		DecidedAt: tx.Now})
 	a.result.Outcome, a.result.Reason, a.result.Journey = settled.Outcome, settled.Reason, settled.Journey
 	a.person = settled.Person
 	a.doubted = settled.Doubted
-	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Published.Journey == "" || slices.Contains(settled.Visit.Published.Flags, schemas.FlagPossibleDouble)
+	a.guarded = a.doubted || settled.Visit == nil || settled.Visit.Published.Journey == "" ||
+		slices.Contains(settled.Visit.Published.Flags, schemas.FlagPossibleDouble)
 	if settled.Visit != nil {
 		a.visit = settled.Visit.ID
 	}

@@ -21,7 +21,8 @@ type comer struct{ visit, local, family, given, born, number string }
 // waysIn begin a journey of somebody, each by one way in.
 func waysIn(t testing.TB, p *process, client *hl7.Client) map[string]func(c comer) {
 	person := func(c comer) string {
-		return fmt.Sprintf(`"person":{"localId":%q,"familyName":%q,"givenName":%q,"birthDate":%q,"nhsNumber":%q,"nhsNumberVerified":%t,"phone":"07700 900001"}`,
+		return fmt.Sprintf(
+			`"person":{"localId":%q,"familyName":%q,"givenName":%q,"birthDate":%q,"nhsNumber":%q,"nhsNumberVerified":%t,"phone":"07700 900001"}`,
 			c.local, c.family, c.given, c.born, c.number, c.number != "")
 	}
 	left := p.clock.Now().Add(-2 * time.Hour).UTC().Format(time.RFC3339)
@@ -29,8 +30,10 @@ func waysIn(t testing.TB, p *process, client *hl7.Client) map[string]func(c come
 	return map[string]func(c comer){
 		"HL7": func(c comer) {
 			h := newHospital()
-			h.number, h.patient, h.birth, h.at = c.visit, c.local, strings.ReplaceAll(c.born, "-", ""), p.clock.Now().Add(-2*time.Hour)
-			raw := strings.NewReplacer("9990000107^^^NHS^NH", cmp.Or(c.number, "~")+"^^^NHS^NH", "Example^Ada", c.family+"^"+c.given, "|C1|", "|"+c.visit+"|").
+			h.number, h.patient, h.birth, h.at = c.visit, c.local, strings.ReplaceAll(c.born, "-", ""),
+				p.clock.Now().Add(-2*time.Hour)
+			raw := strings.NewReplacer("9990000107^^^NHS^NH", cmp.Or(c.number, "~")+"^^^NHS^NH", "Example^Ada",
+				c.family+"^"+c.given, "|C1|", "|"+c.visit+"|").
 				Replace(string(h.withPID(h.message("A03", reason("248062006", "", "SCT")), 32, "NSTS01")))
 			raw = strings.ReplaceAll(raw, "~~^^^NHS^NH", "")
 			if ack := send(t, client, []byte(raw)); ack.Code != "AA" {
@@ -38,17 +41,21 @@ func waysIn(t testing.TB, p *process, client *hl7.Client) map[string]func(c come
 			}
 		},
 		"event": func(c comer) {
-			if status, body := p.post(t, "application/cloudevents+json", report("r-"+c.visit, empty.Replace(`{"organisation":"RXX","visit":"`+c.visit+
-				`","inScope":true,"leftAt":"`+left+`",`+person(c)+`}`))); status != http.StatusAccepted {
+			if status, body := p.post(t, "application/cloudevents+json",
+				report("r-"+c.visit, empty.Replace(`{"organisation":"RXX","visit":"`+c.visit+
+					`","inScope":true,"leftAt":"`+left+`",`+person(c)+`}`))); status != http.StatusAccepted {
 				t.Fatalf("answered %d %s", status, body)
 			}
 		},
 		"form": func(c comer) {
-			p.refer(t, liaison, empty.Replace(`{"referral":"R-`+c.visit+`","visit":"`+c.visit+`","leftAt":"`+left+`",`+person(c)+`}`))
+			p.refer(t, liaison, empty.Replace(`{"referral":"R-`+c.visit+`","visit":"`+c.visit+`","leftAt":"`+left+`",`+
+				person(c)+`}`))
 		},
 		"list": func(c comer) {
-			p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list", "visit,local_id,family_name,given_name,birth_date,left_at,nhs_number,nhs_number_verified\n"+
-				strings.Join([]string{c.visit, c.local, c.family, c.given, c.born, left, c.number, map[bool]string{true: "yes", false: ""}[c.number != ""]}, ",")+"\n", "Content-Type", "text/csv")
+			p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list",
+				"visit,local_id,family_name,given_name,birth_date,left_at,nhs_number,nhs_number_verified\n"+
+					strings.Join([]string{c.visit, c.local, c.family, c.given, c.born, left, c.number,
+						map[bool]string{true: "yes", false: ""}[c.number != ""]}, ",")+"\n", "Content-Type", "text/csv")
 		},
 		"FHIR": func(c comer) {
 			f := newFHIRRequest()
@@ -59,7 +66,8 @@ func waysIn(t testing.TB, p *process, client *hl7.Client) map[string]func(c come
 				} else {
 					body = strings.Replace(body, "9990000107", c.number, 1)
 				}
-				return strings.NewReplacer(`"family":"Example","given":["Ada"]`, `"family":"`+c.family+`","given":["`+c.given+`"]`, "1990-04-01", c.born).Replace(body)
+				return strings.NewReplacer(`"family":"Example","given":["Ada"]`, `"family":"`+c.family+`","given":["`+
+					c.given+`"]`, "1990-04-01", c.born).Replace(body)
 			}
 			if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
 				t.Fatalf("answered %d %s", answer.status, answer.body)
@@ -87,7 +95,8 @@ func TestOpenJourneysOfWhatMayBeOnePersonAreFlaggedByEveryWayInAndOrder(t *testi
 	}
 	for i, first := range names {
 		for j, second := range names {
-			who := comer{family: "Pairwood" + string(rune('a'+i)) + string(rune('a'+j)), given: "Rowan", born: "1990-04-01"}
+			who := comer{family: "Pairwood" + string(rune('a'+i)) + string(rune('a'+j)), given: "Rowan",
+				born: "1990-04-01"}
 			before := flagged()
 			ways[first](next(who))
 			if one := flagged(); one != before {
@@ -104,7 +113,8 @@ func TestOpenJourneysOfWhatMayBeOnePersonAreFlaggedByEveryWayInAndOrder(t *testi
 		for _, who := range []comer{twin, other, older} {
 			ways[first](next(who))
 		}
-		known, also := comer{family: "Knownwood" + string(rune('a'+i)), given: "Ada", born: "1991-05-02", number: numbersOfTests[2*i]}, comer{}
+		known, also := comer{family: "Knownwood" + string(rune('a'+i)), given: "Ada", born: "1991-05-02",
+			number: numbersOfTests[2*i]}, comer{}
 		also = known
 		also.number = numbersOfTests[2*i+1]
 		ways[first](next(known))
@@ -122,9 +132,11 @@ func TestTheFlagOfTwoJourneysGoesByAHumansWordAndWhenOneCloses(t *testing.T) {
 	type journey struct{ id, person string }
 	pair := func(name string) (all [2]journey) {
 		for i := range all {
-			c := comer{visit: fmt.Sprintf("%s%d", name, i), local: fmt.Sprintf("L%s%d", name, i), family: name, given: "Ada", born: "1990-04-01"}
+			c := comer{visit: fmt.Sprintf("%s%d", name, i), local: fmt.Sprintf("L%s%d", name, i), family: name,
+				given: "Ada", born: "1990-04-01"}
 			event(c)
-			if err := p.site.db.Admin().QueryRow(t.Context(), `select journey::text, person::text from intake.visit where number = $1`, c.visit).Scan(&all[i].id, &all[i].person); err != nil {
+			if err := p.site.db.Admin().QueryRow(t.Context(), `select journey::text, person::text from intake.visit
+				where number = $1`, c.visit).Scan(&all[i].id, &all[i].person); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -145,9 +157,12 @@ func TestTheFlagOfTwoJourneysGoesByAHumansWordAndWhenOneCloses(t *testing.T) {
 			t.Fatalf("flagged %v", flags(of))
 		}
 	}
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+two[0].person+"/unmerge", `{"other":"`+two[1].person+`","reason":"spoke with both"}`)
-	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+two[0].person+"/unmerge", `{"other":"`+two[1].person+`","reason":"again"}`)
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+one[0].person+"/merge", `{"other":"`+one[1].person+`","reason":"the same","confirm":true}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+two[0].person+"/unmerge", `{"other":"`+two[1].person+
+		`","reason":"spoke with both"}`)
+	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+two[0].person+"/unmerge", `{"other":"`+two[1].person+
+		`","reason":"again"}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+one[0].person+"/merge", `{"other":"`+one[1].person+
+		`","reason":"the same","confirm":true}`)
 	p.close(t, closed[0].id)
 	for _, of := range [][2]journey{two, one} {
 		if flags(of) != [2]bool{} {
@@ -160,7 +175,8 @@ func TestTheFlagOfTwoJourneysGoesByAHumansWordAndWhenOneCloses(t *testing.T) {
 }
 
 // numbersOfTests are NHS numbers that are kept for tests.
-var numbersOfTests = []string{"9990002002", "9990002010", "9990002029", "9990002037", "9990002045", "9990002053", "9990002061", "9990002088", "9990002096", "9990002118"}
+var numbersOfTests = []string{"9990002002", "9990002010", "9990002029", "9990002037", "9990002045", "9990002053",
+	"9990002061", "9990002088", "9990002096", "9990002118"}
 
 func TestAnUnknownDispositionIsFlaggedOverFHIR(t *testing.T) {
 	t.Parallel()
@@ -175,7 +191,8 @@ func TestAnUnknownDispositionIsFlaggedOverFHIR(t *testing.T) {
 		f.visit, f.ended, f.local = "D-"+f.id, p.clock.Now().Add(-2*time.Hour).UTC().Format(time.RFC3339), "L-"+f.id
 		f.number, n = numbersOfTests[n], n+1
 		f.change = func(body string) string {
-			return strings.Replace(body, `"status":"finished"`, `"status":"finished","hospitalization":{"dischargeDisposition":`+disposition+`}`, 1)
+			return strings.Replace(body, `"status":"finished"`,
+				`"status":"finished","hospitalization":{"dischargeDisposition":`+disposition+`}`, 1)
 		}
 		if answer := p.sendFHIR(t, f); answer.status != http.StatusOK {
 			t.Fatalf("answered %d %s", answer.status, answer.body)
@@ -194,7 +211,8 @@ func TestANameThatManyShareTellsNothing(t *testing.T) {
 	p := newSite(t).start()
 	event := waysIn(t, p, nil)["event"]
 	for i := range mostNamesakes + 1 {
-		event(comer{visit: fmt.Sprintf("M%d", i), local: fmt.Sprintf("LM%d", i), family: "Unknown", given: "Unknown", born: "1900-01-01"})
+		event(comer{visit: fmt.Sprintf("M%d", i), local: fmt.Sprintf("LM%d", i), family: "Unknown", given: "Unknown",
+			born: "1900-01-01"})
 	}
 	p.run(t, p.clock.Now(), p.showDoubles)
 	if pairs := p.count(t, `select count(*) from intake.possible_double`); pairs != 0 {

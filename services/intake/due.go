@@ -16,7 +16,8 @@ import (
 // clock, and feeds are watched.
 func (s *Service) Due() []flow.Due {
 	return []flow.Due{
-		{Name: "ledger-days", Every: time.Minute, Limit: 1, Run: func(ctx context.Context, _ *flow.Tx, _ int) (int, error) {
+		{Name: "ledger-days", Every: time.Minute, Limit: 1, Run: func(ctx context.Context, _ *flow.Tx, _ int) (int,
+			error) {
 			return 0, s.makePartitions(ctx)
 		}},
 		{Name: "ledger-old", Every: 10 * time.Minute, Limit: forgetAtOnce, Run: s.forget},
@@ -85,8 +86,10 @@ func (s *Service) watchVisits(_ context.Context, tx *flow.Tx, limit int) (int, e
 			one.Watch = record.Watch{} // contact has stopped; lifting that looks at the visit again
 			continue
 		}
-		a := &inboundMessage{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason}, id: clock.NewID(tx.Now),
-			endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor), outcome: outcome{visit: one.ID, person: one.Person}}
+		a := &inboundMessage{Reading: reading.Reading{Organisation: one.Organisation, Type: one.Watch.Reason},
+			id:       clock.NewID(tx.Now),
+			endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor),
+			outcome: outcome{visit: one.ID, person: one.Person}}
 		if one.IsNumbered() {
 			a.ControlID = one.Number // by which staff find the visit, where it has the shape of a code
 		}
@@ -114,13 +117,17 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 	}
 	for _, change := range changes {
 		for _, kind := range change.opened {
-			a := &inboundMessage{Reading: reading.Reading{Organisation: change.Organisation, Sender: change.Sender, Type: kind}, id: clock.NewID(tx.Now),
+			a := &inboundMessage{Reading: reading.Reading{Organisation: change.Organisation, Sender: change.Sender,
+				Type: kind}, id: clock.NewID(tx.Now),
 				endpoint: record.EndpointAlarm, received: tx.Now, dueAt: tx.Now.Add(s.quarantineFor)}
 			a.result = Result{Message: a.id, Outcome: record.Quarantined, Reason: kind}
 			storeAlarm(tx, a)
 			job.rows = append(job.rows, a)
 			job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), kind, a.dueAt).Emissions)
-			tx.AfterCommit(func() { s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id) })
+			tx.AfterCommit(func() {
+				s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage,
+					a.id)
+			})
 		}
 		over = append(over, change.ended...)
 	}

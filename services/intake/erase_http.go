@@ -35,7 +35,8 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 		return unprocessable("Name the other record in other, by its reference, and say why in reason.")
 	}
 	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (status int, answer any, err error) {
-		err = s.around(tx, who, []string{ref, request.Other}, func(j *transaction) (map[string][]record.Question, error) {
+		err = s.around(tx, who, []string{ref, request.Other}, func(j *transaction) (map[string][]record.Question,
+			error) {
 			status, answer, err = s.decideMerge(tx, j, who, ref, request, undo)
 			return nil, err
 		})
@@ -43,7 +44,8 @@ func (s *Service) postMerge(w http.ResponseWriter, r *http.Request, undo bool) e
 	})
 }
 
-func (s *Service) decideMerge(tx *flow.Tx, j *transaction, who principal.Principal, ref string, request mergeRequest, undo bool) (int, any, error) {
+func (s *Service) decideMerge(tx *flow.Tx, j *transaction, who principal.Principal, ref string, request mergeRequest,
+	undo bool) (int, any, error) {
 	records, err := lockRecords(tx, who, ref, request.Other)
 	if err != nil {
 		return 0, nil, err
@@ -72,10 +74,12 @@ func (s *Service) decideMerge(tx *flow.Tx, j *transaction, who principal.Princip
 	return s.merge(tx, j, who, survivor, other, request)
 }
 
-func (s *Service) merge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+func (s *Service) merge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf,
+	request mergeRequest) (int, any, error) {
 	done := other.Survivor == survivor.ID
 	if survivor.Survivor != "" || (other.Survivor != "" && !done) {
-		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one already. Use the surviving record's reference.")
+		return 0, nil, httpx.NewProblem(http.StatusConflict, "One of these records has been merged into a third one "+
+			"already. Use the surviving record's reference.")
 	}
 	if err := storeMerge(tx, survivor, other, done, recordedBy(who), tx.Now); err != nil {
 		return 0, nil, err
@@ -91,7 +95,8 @@ func (s *Service) merge(tx *flow.Tx, j *transaction, who principal.Principal, su
 	return s.emitMerge(tx, j, who, survivor, other, schemas.PersonMerged, request.Confirm)
 }
 
-func (s *Service) unmerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, request mergeRequest) (int, any, error) {
+func (s *Service) unmerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf,
+	request mergeRequest) (int, any, error) {
 	if other.Survivor != survivor.ID {
 		return 0, nil, httpx.NewProblem(http.StatusConflict, "These two records are not merged. Look at both again.")
 	}
@@ -119,15 +124,18 @@ func (s *Service) noteMerge(tx *flow.Tx, who principal.Principal, record *record
 }
 
 // emitMerge tells every journey of either record of the merge; what stands otherwise by it is told by around.
-func (s *Service) emitMerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf, kind schemas.Type, confirmed bool) (int, any, error) {
+func (s *Service) emitMerge(tx *flow.Tx, j *transaction, who principal.Principal, survivor, other *recordOf,
+	kind schemas.Type, confirmed bool) (int, any, error) {
 	_, journeys, err := journeysOfRecords(tx, who, append([]string{survivor.ID, other.ID}, other.Aliases...))
 	if err != nil {
 		return 0, nil, err
 	}
 	for _, journey := range journeys {
-		j.tell(journey, record.JourneyEvent{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID, Other: other.ID, Confirmed: confirmed}})
+		j.tell(journey, record.JourneyEvent{Kind: kind, Data: schemas.PersonMergedData{Person: survivor.ID,
+			Other: other.ID, Confirmed: confirmed}})
 	}
-	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID, "merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
+	return http.StatusOK, map[string]any{"person": survivor.ID, "other": other.ID,
+		"merged": kind == schemas.PersonMerged, "confirmed": confirmed, "journeys": len(journeys)}, nil
 }
 
 // eraseRequest asks for an erasure, with a reason, or confirms what somebody else asked for, by the request's id.
@@ -157,9 +165,13 @@ type Erased struct {
 }
 
 const (
-	erasedKept = "The ledger's lines stay, without content: sender, time, hash, outcome. Journeys, steps, offers and plans hold the random reference and codes only; nobody can tell any more whose they were."
+	erasedKept = "The ledger's lines stay, without content: sender, time, hash, outcome. Journeys, steps, offers and " +
+		"plans hold the random reference and codes only; nobody can tell any more whose they were."
 	// backupLimits: what erasing cannot reach.
-	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Data from before now with those two tables from after it read nobody. Restoring them from before brings the keys back: erase again whom table erasure lists in its newest backup, since the restored one does not know of it."
+	backupLimits = "Backups taken before now still hold the wrapped keys (tables person_key and message_key) until " +
+		"they are overwritten: keep backups of those two tables for days, not months, and apart from the rest. Data " +
+		"from before now with those two tables from after it read nobody. Restoring them from before brings the keys " +
+		"back: erase again whom table erasure lists in its newest backup, since the restored one does not know of it."
 )
 
 // postErase makes all that identifies a person unreadable, everywhere, and says where: one person asks for it, and
@@ -178,7 +190,8 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 	}
 	return s.handleOnce(w, r, body, func(tx *flow.Tx, who principal.Principal) (int, any, error) {
 		if who.Source != "" {
-			return 0, nil, httpx.NewProblem(http.StatusForbidden, "This credential is a system's, and no person's. Two people erase, each with a credential of their own.")
+			return 0, nil, httpx.NewProblem(http.StatusForbidden, "This credential is a system's, and no person's. "+
+				"Two people erase, each with a credential of their own.")
 		}
 		all, err := erasable(tx, who, ref)
 		if err != nil {
@@ -200,7 +213,8 @@ func (s *Service) postErase(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return 0, nil, err
 		}
-		return http.StatusOK, Erased{Person: ref, Records: len(all), Rows: rows, Kept: erasedKept, Backups: backupLimits},
+		return http.StatusOK, Erased{Person: ref, Records: len(all), Rows: rows, Kept: erasedKept,
+				Backups: backupLimits},
 			storeErasure(tx, all, []string{asked.By, recordedBy(who)}, asked.Reason, rows, tx.Now)
 	})
 }
@@ -213,16 +227,20 @@ func erasable(tx *flow.Tx, who principal.Principal, ref string) ([]string, error
 	}
 	all := append([]string{ref}, records[ref].Aliases...)
 	if records[ref].Survivor != "" {
-		return nil, httpx.NewProblem(http.StatusConflict, "This record has been merged into another one. Erase the surviving record, or undo the merge first.")
+		return nil, httpx.NewProblem(http.StatusConflict, "This record has been merged into another one. Erase the "+
+			"surviving record, or undo the merge first.")
 	}
 	open, held, err := obstacles(tx, who, all)
 	switch {
 	case err != nil:
 		return nil, err
 	case held:
-		return nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
+		return nil, httpx.NewProblem(http.StatusConflict, "A legal hold stands on this record. Whoever placed it "+
+			"lifts it first, with POST /api/people/{ref}/legal-hold and {\"on\": false}.")
 	case len(open) > 0:
-		return nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held: %s. Close it first, with POST /api/journeys/{id}/close, and send the record back to the trust.", strings.Join(open, ", ")).With("journeys", open)
+		return nil, httpx.NewProblem(http.StatusConflict, "A journey of this person is still open or held: %s. Close "+
+			"it first, with POST /api/journeys/{id}/close, and send the record back to the trust.",
+			strings.Join(open, ", ")).With("journeys", open)
 	}
 	return all, nil
 }
@@ -253,9 +271,11 @@ type eraseWaits struct {
 func mayConfirm(asked *eraseWaits, subject string, now time.Time) *httpx.Problem {
 	switch {
 	case asked == nil || now.After(asked.At.Add(eraseWithin)):
-		return httpx.NewProblem(http.StatusNotFound, "There is no such request to confirm. It may have been done, or be older than a week: ask for it anew.")
+		return httpx.NewProblem(http.StatusNotFound, "There is no such request to confirm. It may have been done, or "+
+			"be older than a week: ask for it anew.")
 	case strings.EqualFold(asked.Subject, subject):
-		return httpx.NewProblem(http.StatusForbidden, "You asked for this erasure yourself. Another person confirms it, with a credential of their own.")
+		return httpx.NewProblem(http.StatusForbidden, "You asked for this erasure yourself. Another person confirms "+
+			"it, with a credential of their own.")
 	}
 	return nil
 }
@@ -287,11 +307,13 @@ func (s *Service) postHold(w http.ResponseWriter, r *http.Request) error {
 		}
 		others := record.Without(before, []string{ref})
 		if !*request.On && len(others) == len(before) && len(others) > 0 {
-			return 0, nil, httpx.NewProblem(http.StatusConflict, "The hold was placed on another record, which was merged with this one, and is lifted there alone: %s.",
+			return 0, nil, httpx.NewProblem(http.StatusConflict, "The hold was placed on another record, which was "+
+				"merged with this one, and is lifted there alone: %s.",
 				strings.Join(others, ", ")).With("records", others)
 		}
 		storeHold(tx, ref, *request.On, recordedBy(who), tx.Now)
 		what := map[bool]string{true: "placed", false: "lifted"}[*request.On]
-		return http.StatusOK, map[string]any{"person": ref, "held": *request.On || len(others) > 0, "others": others}, s.noteMerge(tx, who, records[ref], "legal-hold", what)
+		return http.StatusOK, map[string]any{"person": ref, "held": *request.On || len(others) > 0, "others": others},
+			s.noteMerge(tx, who, records[ref], "legal-hold", what)
 	})
 }

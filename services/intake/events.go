@@ -27,8 +27,8 @@ type journeyState struct {
 }
 
 // Handle applies a batch of events: which journeys are open, so that a person who comes back joins theirs, and which
-// were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner; and what
-// was said on the telephone.
+// were closed, so that no partner reads on; and what became of offers, which alone open who somebody is to a partner;
+// and what was said on the telephone.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
 	return func(fresh []flow.Event) error {
 		if err := s.applyJourneys(tx, fresh); err != nil {
@@ -91,7 +91,8 @@ func readOffer(e flow.Event) (offerChange, bool, error) {
 	case schemas.OfferAccepted:
 		var d schemas.OfferAcceptedData
 		d, err = flow.Decode[schemas.OfferAcceptedData](e)
-		said.ID, said.Partner, said.Accepted, said.Transition, said.Agreed, said.AgreementUntil = d.Offer, d.Partner, at, int64(d.Transition), at, d.AgreementUntil
+		said.ID, said.Partner, said.Accepted, said.Transition, said.Agreed, said.AgreementUntil = d.Offer, d.Partner,
+			at, int64(d.Transition), at, d.AgreementUntil
 	case schemas.OfferDeclined:
 		var d schemas.OfferDeclinedData
 		d, err = flow.Decode[schemas.OfferDeclinedData](e)
@@ -182,15 +183,20 @@ func readCall(e flow.Event) (c callChange, ok bool, err error) {
 		d, err = flow.Decode[schemas.CallClaimedData](e)
 		c.call, c.organisation, c.holder, c.until, c.claimed = d.Call, d.Organisation, d.Holder, d.Until.UTC(), at
 	case schemas.CallReached:
-		c.call, c.ended, err = ended[schemas.CallReachedData](e, at, func(d schemas.CallReachedData) string { return d.Call })
+		c.call, c.ended, err = ended[schemas.CallReachedData](e, at,
+			func(d schemas.CallReachedData) string { return d.Call })
 	case schemas.CallUnanswered:
-		c.call, c.ended, err = ended[schemas.CallUnansweredData](e, at, func(d schemas.CallUnansweredData) string { return d.Call })
+		c.call, c.ended, err = ended[schemas.CallUnansweredData](e, at,
+			func(d schemas.CallUnansweredData) string { return d.Call })
 	case schemas.CallOtherPerson:
-		c.call, c.ended, err = ended[schemas.CallOtherPersonData](e, at, func(d schemas.CallOtherPersonData) string { return d.Call })
+		c.call, c.ended, err = ended[schemas.CallOtherPersonData](e, at,
+			func(d schemas.CallOtherPersonData) string { return d.Call })
 	case schemas.CallNotMade:
-		c.call, c.ended, err = ended[schemas.CallNotMadeData](e, at, func(d schemas.CallNotMadeData) string { return d.Call })
+		c.call, c.ended, err = ended[schemas.CallNotMadeData](e, at,
+			func(d schemas.CallNotMadeData) string { return d.Call })
 	case schemas.AskedToStop:
-		c.call, c.ended, err = ended[schemas.AskedToStopData](e, at, func(d schemas.AskedToStopData) string { return d.Call })
+		c.call, c.ended, err = ended[schemas.AskedToStopData](e, at,
+			func(d schemas.AskedToStopData) string { return d.Call })
 	default:
 		return callChange{}, false, nil
 	}

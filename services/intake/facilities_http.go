@@ -56,7 +56,8 @@ func (s *Service) getFacilities(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l FacilityLine) []string { return []string{l.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(lines, page.Limit, func(l FacilityLine) []string { return []string{l.ID} }))
 }
 
 // spelling reads how a facility was written, from a message as it came; empty where that is not kept any more.
@@ -87,7 +88,8 @@ type placing struct {
 }
 
 func noSuchFacility() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no such facility that is yours to place. Take the id from GET /api/facilities.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no such facility that is yours to place. Take the id from "+
+		"GET /api/facilities.")
 }
 
 // postPlace says whose a facility is. Its journeys become that organisation's in every service, and who they are about
@@ -99,7 +101,8 @@ func (s *Service) postPlace(w http.ResponseWriter, r *http.Request) error {
 	}
 	wanted := s.agreed[bareName(request.Organisation)]
 	if wanted == "" {
-		return unprocessable("There is no agreement with that organisation. Name one of FOOTBRIDGE_ORGANISATIONS, or of a sender's profile.")
+		return unprocessable("There is no agreement with that organisation. Name one of FOOTBRIDGE_ORGANISATIONS, or " +
+			"of a sender's profile.")
 	}
 	return s.performPlacing(w, r, body, wanted, "")
 }
@@ -114,7 +117,8 @@ func (s *Service) postUnplace(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if schemas.ReasonFault(request.Reason) != "" {
-		return unprocessable("Say in reason, in a few words of your own, why it is not theirs; name nobody there, and no number or address.")
+		return unprocessable("Say in reason, in a few words of your own, why it is not theirs; name nobody there, " +
+			"and no number or address.")
 	}
 	return s.performPlacing(w, r, body, "", strings.TrimSpace(request.Reason))
 }

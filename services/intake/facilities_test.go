@@ -26,7 +26,8 @@ func placed(t testing.TB) *process {
 }
 
 func navigatorOf(organisation string) principal.Principal {
-	return principal.Principal{Organisation: organisation, Role: string(schemas.Navigator), Subject: "navigator-of-" + organisation}
+	return principal.Principal{Organisation: organisation, Role: string(schemas.Navigator), Subject: "navigator-of-" +
+		organisation}
 }
 
 // beganAt are the organisations and flags of what has begun, as all services hear it.
@@ -53,20 +54,23 @@ var ways = map[string]func(t *testing.T, p *process, organisation string){
 	"mllp": func(t *testing.T, p *process, organisation string) {
 		h, client := newHospital(), p.dial(t)
 		for _, m := range [][]byte{h.message("A01", reason("248062006", "", "SCT")), h.message("A03")} {
-			if ack := send(t, client, []byte(strings.ReplaceAll(string(m), "|RXX|", "|"+organisation+"|"))); ack.Code != "AA" {
+			if ack := send(t, client, []byte(strings.ReplaceAll(string(m), "|RXX|",
+				"|"+organisation+"|"))); ack.Code != "AA" {
 				t.Fatalf("answered %+v", ack)
 			}
 		}
 	},
 	"events": func(t *testing.T, p *process, organisation string) {
-		if status, body := p.post(t, "application/cloudevents+json", report("e-1", strings.Replace(reportData, "RXX", organisation, 1))); status != http.StatusAccepted {
+		if status, body := p.post(t, "application/cloudevents+json",
+			report("e-1", strings.Replace(reportData, "RXX", organisation, 1))); status != http.StatusAccepted {
 			t.Fatalf("answered %d %s", status, body)
 		}
 	},
 	"fhir": func(t *testing.T, p *process, organisation string) {
 		server := httptest.NewServer(p.muxOf(organisation, "system", ""))
 		defer server.Close()
-		answer := p.askFHIR(t, http.MethodPost, server.URL+"/fhir/$process-message", newFHIRRequest().body(), "Content-Type", "application/fhir+json",
+		answer := p.askFHIR(t, http.MethodPost, server.URL+"/fhir/$process-message", newFHIRRequest().body(),
+			"Content-Type", "application/fhir+json",
 			"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID())
 		if answer.status != http.StatusOK {
 			t.Fatalf("answered %d %s", answer.status, answer.body)
@@ -74,10 +78,12 @@ var ways = map[string]func(t *testing.T, p *process, organisation string){
 	},
 	"list": func(t *testing.T, p *process, organisation string) {
 		p.must(t, http.StatusOK, navigatorOf(organisation), "POST", "/api/referrals/list",
-			"visit,local_id,family_name,birth_date,left_at\nV2,L2,Samplewood,1991-04-01,2026-11-20T09:00:00Z\n", "Content-Type", "text/csv")
+			"visit,local_id,family_name,birth_date,left_at\nV2,L2,Samplewood,1991-04-01,2026-11-20T09:00:00Z\n",
+			"Content-Type", "text/csv")
 	},
 	"form": func(t *testing.T, p *process, organisation string) {
-		p.refer(t, principal.Principal{Organisation: organisation, Role: string(schemas.SendingTeam), Subject: "nurse-2"}, strings.ReplaceAll(sixAnswers, "RXX", organisation), "Idempotency-Key", "k1")
+		p.refer(t, principal.Principal{Organisation: organisation, Role: string(schemas.SendingTeam),
+			Subject: "nurse-2"}, strings.ReplaceAll(sixAnswers, "RXX", organisation), "Idempotency-Key", "k1")
 	},
 }
 
@@ -97,7 +103,8 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p.must(t, http.StatusConflict, guide, "GET", identity, "", because...)
 			p.must(t, http.StatusNotFound, navigatorOf("RYY"), "GET", identity, "", because...)
 			var list struct{ Items []FacilityLine }
-			if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "GET", "/api/facilities", "")), &list); err != nil || len(list.Items) != 1 {
+			if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "GET", "/api/facilities", "")),
+				&list); err != nil || len(list.Items) != 1 {
 				t.Fatalf("%v: to be placed %+v", err, list)
 			}
 			one := list.Items[0]
@@ -113,7 +120,8 @@ func TestWhatIsAgreedWithNobodyIsTheHostsToPlaceByEveryWayIn(t *testing.T) {
 			p.must(t, http.StatusConflict, guide, "POST", place, `{"organisation":"RXX"}`)
 			corrections := p.corrections(t, journey)
 			last := corrections[len(corrections)-1]
-			if len(corrections) != 1 || last.Organisation != "RYY" || slices.Contains(last.Flags, schemas.FlagUnplaced) {
+			if len(corrections) != 1 || last.Organisation != "RYY" ||
+				slices.Contains(last.Flags, schemas.FlagUnplaced) {
 				t.Errorf("said of it %+v, want once that it is RYY's", corrections)
 			}
 			p.must(t, http.StatusNotFound, guide, "GET", identity, "", because...)
@@ -132,7 +140,8 @@ func TestASpellingOfAnAgreedOrganisationIsThatOrganisation(t *testing.T) {
 			t.Parallel()
 			p := placed(t)
 			ways["mllp"](t, p, spelling)
-			if _, organisation, flags := p.beganAt(t); organisation != "RXX" || slices.Contains(flags, schemas.FlagUnplaced) {
+			if _, organisation, flags := p.beganAt(t); organisation != "RXX" ||
+				slices.Contains(flags, schemas.FlagUnplaced) {
 				t.Errorf("begun at %q with %v", organisation, flags)
 			}
 		})
@@ -146,11 +155,13 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 	if _, organisation, flags := p.beganAt(t); organisation != "RXX" || !slices.Contains(flags, schemas.FlagUnplaced) {
 		t.Errorf("begun at %q with %v", organisation, flags)
 	}
-	if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities", ""); !strings.Contains(shown, `"spelt":"Foxton General"`) {
+	if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities", ""); !strings.Contains(shown,
+		`"spelt":"Foxton General"`) {
 		t.Errorf("a navigator sees %s", shown)
 	}
 	operator := principal.Principal{Organisation: "RXX", Role: string(schemas.Operator), Subject: "op"}
-	if shown := p.must(t, http.StatusOK, operator, "GET", "/api/facilities", ""); strings.Contains(shown, "Foxton") || !strings.Contains(shown, `"journeys":1`) {
+	if shown := p.must(t, http.StatusOK, operator, "GET", "/api/facilities", ""); strings.Contains(shown, "Foxton") ||
+		!strings.Contains(shown, `"journeys":1`) {
 		t.Errorf("an operator sees %s", shown)
 	}
 	// What comes later from there follows whoever it was placed with.
@@ -158,11 +169,13 @@ func TestAFacilityIsShownToNavigatorsAsItWasSpelt(t *testing.T) {
 	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "GET", "/api/facilities", "")), &list); err != nil {
 		t.Fatal(err)
 	}
-	p.must(t, http.StatusOK, guide, "POST", fmt.Sprintf("/api/facilities/%s/place", list.Items[0].ID), `{"organisation":"RYY"}`)
+	p.must(t, http.StatusOK, guide, "POST", fmt.Sprintf("/api/facilities/%s/place", list.Items[0].ID),
+		`{"organisation":"RYY"}`)
 	h, client := newHospital(), p.dial(t)
 	h.number, h.patient, h.control = "V9", "L99", 50
 	for _, m := range [][]byte{h.message("A01", reason("248062006", "", "SCT")), h.message("A03")} {
-		if ack := send(t, client, []byte(strings.ReplaceAll(string(m), "|RXX|", "|foxton GENERAL|"))); ack.Code != "AA" {
+		if ack := send(t, client, []byte(strings.ReplaceAll(string(m), "|RXX|",
+			"|foxton GENERAL|"))); ack.Code != "AA" {
 			t.Fatalf("answered %+v", ack)
 		}
 	}
@@ -181,12 +194,14 @@ func TestAPlacingIsUndoneOnceInEveryService(t *testing.T) {
 			enter(t, p, "RZZ")
 			journey, _, _ := p.beganAt(t)
 			identity, because := "/api/journeys/"+journey+"/identity", []string{ReasonHeader, "called about tonight"}
-			const place, unplace, why = "/api/facilities/RZZ/place", "/api/facilities/RZZ/unplace", `{"reason":"it is another hospital's site"}`
+			const place, unplace, why = "/api/facilities/RZZ/place", "/api/facilities/RZZ/unplace",
+				`{"reason":"it is another hospital's site"}`
 			p.must(t, http.StatusOK, guide, "POST", unplace, why) // nothing is placed yet, and nothing changes
 			p.must(t, http.StatusOK, guide, "POST", place, `{"organisation":"RYY"}`)
 			p.must(t, http.StatusUnprocessableEntity, guide, "POST", unplace, `{"reason":"x"}`)
 			p.must(t, http.StatusNotFound, navigatorOf("RZZ"), "POST", unplace, why)
-			if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities?placed=true", ""); !strings.Contains(shown, `"placed":"RYY"`) {
+			if shown := p.must(t, http.StatusOK, guide, "GET", "/api/facilities?placed=true",
+				""); !strings.Contains(shown, `"placed":"RYY"`) {
 				t.Errorf("of those placed, a navigator sees %s", shown)
 			}
 			for range 2 {
@@ -194,7 +209,8 @@ func TestAPlacingIsUndoneOnceInEveryService(t *testing.T) {
 			}
 			corrections := p.corrections(t, journey)
 			last := corrections[len(corrections)-1]
-			if len(corrections) != 2 || last.Organisation != "RXX" || !slices.Contains(last.Flags, schemas.FlagUnplaced) {
+			if len(corrections) != 2 || last.Organisation != "RXX" ||
+				!slices.Contains(last.Flags, schemas.FlagUnplaced) {
 				t.Errorf("said of it %+v, want once that it is RYY's and once that it is nobody's", corrections)
 			}
 			p.must(t, http.StatusConflict, guide, "GET", identity, "", because...)
@@ -218,11 +234,13 @@ func TestWhoMustNotKnowFollowsWhoseAJourneyIs(t *testing.T) {
 	journey, _, _ := p.beganAt(t)
 	other, otherPerson := p.discharge(t, "V2", "L2", "1990-04-01")
 	var person string
-	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`, journey).Scan(&person); err != nil {
+	if err := p.pool.QueryRow(t.Context(), `select person::text from journey where id = $1::uuid`,
+		journey).Scan(&person); err != nil {
 		t.Fatal(err)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+other+"/contact", `{"mustNotKnow":["RYY"]}`)
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge", `{"other":"`+otherPerson+`","reason":"the same birth date"}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/merge",
+		`{"other":"`+otherPerson+`","reason":"the same birth date"}`)
 	expect := func(when string, want ...string) {
 		t.Helper()
 		if got, _ := p.barredOn(t, journey); !slices.Equal(got, want) {
@@ -236,14 +254,15 @@ func TestWhoMustNotKnowFollowsWhoseAJourneyIs(t *testing.T) {
 	expect("taken back", "RYY")
 }
 
-// TestAFacilityIsReadFromWhereTheProfileSays: several organisations share a system whose MSH-4 is the same for all. What
-// is about a person alone, without a visit, finds whoever was at any of them.
+// TestAFacilityIsReadFromWhereTheProfileSays: several organisations share a system whose MSH-4 is the same for all.
+// What is about a person alone, without a visit, finds whoever was at any of them.
 func TestAFacilityIsReadFromWhereTheProfileSays(t *testing.T) {
 	t.Parallel()
 	at := func(field, comp int, spelt string) change {
 		return func(w *hl7.Writer) {
 			w.Segment("PV1").Set(2, "E")
-			w.Set(field, slices.Concat(slices.Repeat([]string{""}, comp-1), []string{spelt})...).Set(19, "V1").Set(45, morning.In(london).Format("20060102150405"))
+			w.Set(field, slices.Concat(slices.Repeat([]string{""}, comp-1), []string{spelt})...).Set(19, "V1").Set(45,
+				morning.In(london).Format("20060102150405"))
 		}
 	}
 	for name, c := range map[string]struct {
@@ -265,13 +284,15 @@ func TestAFacilityIsReadFromWhereTheProfileSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			profile, err := reading.ReadProfile(base, []byte("profile: shared\nversion: 1\nsenders: [EPR]\nfacilityFrom: "+c.from+"\nfacilities: {RYY: [Foxton General]}\n"))
+			profile, err := reading.ReadProfile(base, []byte("profile: shared\nversion: 1\nsenders: "+
+				"[EPR]\nfacilityFrom: "+c.from+"\nfacilities: {RYY: [Foxton General]}\n"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			p.profiles.BySender["EPR"] = profile
 			h, client := newHospital(), p.dial(t)
-			for _, m := range [][]byte{h.message("A01", c.where, reason("248062006", "", "SCT")), h.message("A03", c.where)} {
+			for _, m := range [][]byte{h.message("A01", c.where, reason("248062006", "", "SCT")),
+				h.message("A03", c.where)} {
 				raw := strings.ReplaceAll(withoutFirstPV1(string(m)), "|RXX|", "|"+c.msh4+"|")
 				if ack := send(t, client, []byte(raw)); ack.Code != "AA" {
 					t.Fatalf("answered %+v to\n%s", ack, strings.ReplaceAll(raw, "\r", "\n"))

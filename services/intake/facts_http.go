@@ -59,7 +59,8 @@ func factsFault(request schemas.FactsRecord) error {
 		}
 	}
 	if request.Facts.IsZero() && len(request.NotSaid) == 0 {
-		return unprocessable("There is nothing to record. Send facts, or in notSaid what the person would rather not say.")
+		return unprocessable("There is nothing to record. Send facts, or in notSaid what the person would rather not " +
+			"say.")
 	}
 	if faults := request.Facts.Validate(); len(faults) > 0 {
 		return unprocessable("The facts are not as expected: see errors.").With("errors", faults)

@@ -18,19 +18,24 @@ func TestPreferencesForgetNothingAndNullTakesBack(t *testing.T) {
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	path := "/api/journeys/" + journey + "/preferences"
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"language":"cy","channels":["video"]}`)
-	if said := string(p.lastEvent(t, journey)); strings.Contains(said, `"age"`) || !strings.Contains(said, `"cy"`) || strings.Contains(said, "takenBack") {
+	if said := string(p.lastEvent(t, journey)); strings.Contains(said, `"age"`) || !strings.Contains(said, `"cy"`) ||
+		strings.Contains(said, "takenBack") {
 		t.Errorf("supplied %s", said)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"workerGender":"woman"}`)
-	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking what is kept of them")
-	if !strings.Contains(seen, `"language":"cy"`) || !strings.Contains(seen, `"workerGender":"woman"`) || !strings.Contains(seen, "video") {
+	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader,
+		"checking what is kept of them")
+	if !strings.Contains(seen, `"language":"cy"`) || !strings.Contains(seen, `"workerGender":"woman"`) ||
+		!strings.Contains(seen, "video") {
 		t.Errorf("wishes %s", seen)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"language":null}`)
-	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"takenBack": ["language"]`) || strings.Contains(said, "workerGender") {
+	if said := string(p.lastEvent(t, journey)); !strings.Contains(said, `"takenBack": ["language"]`) ||
+		strings.Contains(said, "workerGender") {
 		t.Errorf("taken back %s", said)
 	}
-	if n := p.count(t, `select count(*) from intake.fact_said where way = 'preferences' and by_role = '`+recordedBy(liaison)+`'`); n != 4 {
+	if n := p.count(t, `select count(*) from intake.fact_said where way = 'preferences' and by_role = '`+
+		recordedBy(liaison)+`'`); n != 4 {
 		t.Errorf("%d facts are kept as they were said", n)
 	}
 }
@@ -40,16 +45,20 @@ func TestContactThatLeavesSomethingOutKeepsIt(t *testing.T) {
 	p := newSite(t).start()
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	path := "/api/journeys/" + journey + "/contact"
-	p.must(t, http.StatusOK, liaison, "POST", path, `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}],"neverTell":["an employer"]}`)
+	p.must(t, http.StatusOK, liaison, "POST", path,
+		`{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}],"neverTell":["an employer"]}`)
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"needs":["large-print"]}`)
 	seen := func() string {
-		return p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader, "checking what is kept of them")
+		return p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journey+"/identity", "", ReasonHeader,
+			"checking what is kept of them")
 	}
-	if got := seen(); !strings.Contains(got, "900099") || !strings.Contains(got, "an employer") || !strings.Contains(got, "large-print") {
+	if got := seen(); !strings.Contains(got, "900099") || !strings.Contains(got, "an employer") ||
+		!strings.Contains(got, "large-print") {
 		t.Errorf("contact %s", got)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"noSafeChannel":true,"arrangement":"by way of the hostel"}`)
-	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path, `{"channels":[{"channel":"phone","value":"07700 900099"}]}`)
+	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", path,
+		`{"channels":[{"channel":"phone","value":"07700 900099"}]}`)
 	p.must(t, http.StatusOK, liaison, "POST", path, `{"neverTell":null}`)
 	if got := seen(); strings.Contains(got, "employer") || !strings.Contains(got, `"noSafeChannel":true`) {
 		t.Errorf("contact %s", got)
@@ -65,7 +74,8 @@ func (w *ward) withAreas() *ward {
 // address puts a postcode where the hospital writes it.
 func (h *hospital) livingAt(trigger, postcode string, changes ...change) []byte {
 	end := "|" + h.birth + "||||%s||07700900123\r"
-	return []byte(replaceOnce(string(h.message(trigger, changes...)), fmt.Sprintf(end, ""), fmt.Sprintf(end, "1 Some Street^^^^"+postcode)))
+	return []byte(replaceOnce(string(h.message(trigger, changes...)), fmt.Sprintf(end, ""),
+		fmt.Sprintf(end, "1 Some Street^^^^"+postcode)))
 }
 
 // A fact about a person has the same consequences by whichever message it comes.
@@ -120,7 +130,8 @@ func TestTheSameFactHasTheSameConsequencesByEveryWayIn(t *testing.T) {
 			w.take(one.livingAt(trigger, "EX1 1AA", changes...))
 			if !slices.ContainsFunc(w.said, func(s record.Emission) bool {
 				d, ok := s.Data.(schemas.DischargeCorrectedData)
-				return ok && d.Facts != nil && d.Facts.AreaResidence != nil && *d.Facts.AreaResidence == "E07000041" && d.Facts.Age == nil
+				return ok && d.Facts != nil && d.Facts.AreaResidence != nil && *d.Facts.AreaResidence == "E07000041" &&
+					d.Facts.Age == nil
 			}) {
 				t.Error("where they live now is not told")
 			}

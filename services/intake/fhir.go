@@ -95,7 +95,8 @@ func (s *Service) answeringFHIR(next httpx.Handler) httpx.Handler {
 		}
 		refusal := fhirRefusalOf(err)
 		if refusal.status >= 500 && refusal.cause != nil {
-			s.log.ErrorContext(r.Context(), "a FHIR request could not be answered", schemas.AttrReason, reasonOf(refusal.cause))
+			s.log.ErrorContext(r.Context(), "a FHIR request could not be answered", schemas.AttrReason,
+				reasonOf(refusal.cause))
 		}
 		if refusal.after != "" {
 			w.Header().Set("Retry-After", refusal.after)
@@ -145,7 +146,8 @@ func fhirRefusalOf(err error) *fhirRefusal {
 		return unavailableFHIR(err)
 	}
 	if problem == nil {
-		refusal = refuseFHIR(http.StatusInternalServerError, recServerError, "exception", "", "This could not be answered, through no fault of the message. Send it again unchanged.")
+		refusal = refuseFHIR(http.StatusInternalServerError, recServerError, "exception", "",
+			"This could not be answered, through no fault of the message. Send it again unchanged.")
 		refusal.cause = err
 		return refusal
 	}
@@ -223,7 +225,8 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 	}
 	request, correlation := requestIDs(r)
 	in := &fhirMessage{who: who, correlation: strings.ToLower(correlation),
-		reading: reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject), Type: "$process-message"}}
+		reading: reading.Reading{Organisation: who.Organisation, Sender: cmp.Or(who.Source, who.Subject),
+			Type: "$process-message"}}
 	if isUUIDText(request) {
 		in.reading.ControlID = strings.ToLower(request)
 	}
@@ -232,7 +235,8 @@ func (s *Service) postProcessMessage(w http.ResponseWriter, r *http.Request) err
 		refusal = s.readProcessMessage(w, r.WithContext(ctx), in)
 	}
 	if refusal != nil {
-		in.reading.Outcome, in.reading.Reason, in.reading.ClinicalEvent = record.Rejected, cmp.Or(refusal.reason, ReasonNotR4), nil
+		in.reading.Outcome, in.reading.Reason, in.reading.ClinicalEvent = record.Rejected,
+			cmp.Or(refusal.reason, ReasonNotR4), nil
 		in.reading.ControlID, in.asked, in.status = "", nil, refusal.status // it may come again, corrected
 	}
 	result, err := s.keepFHIR(ctx, in)
@@ -280,12 +284,14 @@ func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in 
 	if len(issues) > 0 {
 		return &fhirRefusal{status: http.StatusBadRequest, national: recBadRequest, issues: issues, reason: ReasonNotR4}
 	}
-	if header := bundle.Header(); header != nil && header.EventCoding != nil && header.EventCoding.Code == reading.FhirRequestEvent {
+	if header := bundle.Header(); header != nil && header.EventCoding != nil &&
+		header.EventCoding.Code == reading.FhirRequestEvent {
 		in.reading.Type = reading.FhirRequestEvent // and nothing that a sender made up
 	}
 	message, fault := reading.ReadFHIR(bundle, s.profiles.For(in.reading.Sender), in.who.Organisation)
 	if fault != nil {
-		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable, issues: []fhir.Issue{fault.Issue}, reason: reading.ReasonEvent}
+		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable,
+			issues: []fhir.Issue{fault.Issue}, reason: reading.ReasonEvent}
 		if fault.Malformed {
 			refusal.status, refusal.national, refusal.reason = http.StatusBadRequest, recBadRequest, ReasonSchema
 		}
@@ -293,8 +299,10 @@ func (s *Service) readProcessMessage(w http.ResponseWriter, r *http.Request, in 
 	}
 	in.message = message
 	in.reading.Type += " " + message.Reason
-	if in.who.Source != "" && !speaksFor(in.who.Organisation, cmp.Or(message.Sender, readNational(r.Header).Organisation)) {
-		return refuseFHIR(http.StatusForbidden, recForbidden, "forbidden", "Bundle.entry[0].resource.sender", "This sender may not speak for that organisation.").because(ReasonSource)
+	if in.who.Source != "" && !speaksFor(in.who.Organisation,
+		cmp.Or(message.Sender, readNational(r.Header).Organisation)) {
+		return refuseFHIR(http.StatusForbidden, recForbidden, "forbidden", "Bundle.entry[0].resource.sender",
+			"This sender may not speak for that organisation.").because(ReasonSource)
 	}
 	return s.stateFHIR(r.Context(), in)
 }
@@ -311,13 +319,16 @@ func checkEnvelope(r *http.Request, request, correlation string) *fhirRefusal {
 	for _, header := range []struct{ name, value string }{{headerRequest, request}, {headerCorrelation, correlation}} {
 		switch {
 		case header.value == "":
-			return refuseFHIR(http.StatusBadRequest, recBadRequest, "required", "", "The header "+header.name+" is missing: send a UUID.").because(ReasonHeaders)
+			return refuseFHIR(http.StatusBadRequest, recBadRequest, "required", "", "The header "+header.name+
+				" is missing: send a UUID.").because(ReasonHeaders)
 		case !isUUIDText(header.value):
-			return refuseFHIR(http.StatusBadRequest, recBadRequest, "value", "", "The header "+header.name+" is not a UUID.").because(ReasonHeaders)
+			return refuseFHIR(http.StatusBadRequest, recBadRequest, "value", "",
+				"The header "+header.name+" is not a UUID.").because(ReasonHeaders)
 		}
 	}
 	if !isFHIRJSON(r.Header.Get("Content-Type")) {
-		return refuseFHIR(http.StatusUnsupportedMediaType, recBadRequest, "not-supported", "", "The content type is not taken here. Send "+fhir.MediaType+", in UTF-8.").because(ReasonMediaType)
+		return refuseFHIR(http.StatusUnsupportedMediaType, recBadRequest, "not-supported", "",
+			"The content type is not taken here. Send "+fhir.MediaType+", in UTF-8.").because(ReasonMediaType)
 	}
 	return checkAccept(r)
 }
@@ -327,13 +338,15 @@ func checkAccept(r *http.Request) *fhirRefusal {
 	if acceptsFHIR(r.Header.Values("Accept")) {
 		return nil
 	}
-	return refuseFHIR(http.StatusNotAcceptable, recNotAcceptable, "not-supported", "", "Answers here are "+fhir.MediaType+", version 1. Accept that.").because(ReasonHeaders)
+	return refuseFHIR(http.StatusNotAcceptable, recNotAcceptable, "not-supported", "",
+		"Answers here are "+fhir.MediaType+", version 1. Accept that.").because(ReasonHeaders)
 }
 
 func isFHIRJSON(contentType string) bool {
 	given, parameters, err := mime.ParseMediaType(contentType)
 	charset := strings.ToLower(parameters["charset"])
-	return err == nil && (given == fhir.MediaType || given == "application/json") && (charset == "" || charset == "utf-8" || charset == "us-ascii")
+	return err == nil && (given == fhir.MediaType || given == "application/json") &&
+		(charset == "" || charset == "utf-8" || charset == "us-ascii")
 }
 
 func acceptsFHIR(headers []string) bool {
@@ -366,7 +379,8 @@ type NationalHeaders struct {
 func readNational(header http.Header) NationalHeaders {
 	var read NationalHeaders
 	var target struct{ Value, System string }
-	if text := fromBase64(header.Get("NHSD-Target-Identifier")); text != nil && json.Unmarshal(text, &target) == nil && len(target.Value) <= 100 {
+	if text := fromBase64(header.Get("NHSD-Target-Identifier")); text != nil && json.Unmarshal(text, &target) == nil &&
+		len(target.Value) <= 100 {
 		read.Target = target.Value
 	}
 	if text := fromBase64(header.Get("NHSD-End-User-Organisation")); text != nil {
@@ -417,13 +431,17 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirMessage) *fhirRefusal {
 	}
 	if known.id != "" && known.status != "active" && in.message.Reason == reading.OfUpdate && !known.repeated {
 		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "ServiceRequest.status",
-			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new one with an id of its own.").because(record.ReasonUnasked)
+			"The request is not active any more. Read it first (GET ServiceRequest/{id}); to ask anew, send a new "+
+				"one with an id of its own.").because(record.ReasonUnasked)
 	}
 	said := reading.StatedAt(s.clock.Now(), in.message.StatedAt)
-	in.asked = &askedRow{id: cmp.Or(known.id, id), correlation: in.correlation, status: cmp.Or(in.message.Revoked, "active"), authored: said}
+	in.asked = &askedRow{id: cmp.Or(known.id, id), correlation: in.correlation,
+		status: cmp.Or(in.message.Revoked, "active"), authored: said}
 	if in.message.Revoked != "" {
 		if known.id == "" {
-			return refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "ServiceRequest", "No request is known here under this id or X-Correlation-Id that could be cancelled.").because(record.ReasonNoVisit)
+			return refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "ServiceRequest",
+				"No request is known here under this id or X-Correlation-Id that could be cancelled.").because(
+				record.ReasonNoVisit)
 		}
 		if known.number == "" { // it has not been joined to anything yet
 			in.reading.Outcome, in.reading.Reason = record.Cancelled, record.ReasonUnasked
@@ -435,7 +453,8 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirMessage) *fhirRefusal {
 	}
 	statement, faults := s.clinicalEventOf(in, known.number, said)
 	if len(faults) > 0 {
-		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable, reason: ReasonSchema}
+		refusal := &fhirRefusal{status: http.StatusUnprocessableEntity, national: recUnprocessable,
+			reason: ReasonSchema}
 		for _, fault := range faults {
 			refusal.issues = append(refusal.issues, fhir.NewIssue("value", "Bundle", fault.String()))
 		}
@@ -452,7 +471,8 @@ func (s *Service) stateFHIR(ctx context.Context, in *fhirMessage) *fhirRefusal {
 
 // clinicalEventOf goes the way of discharge.reported and referral.submitted. number is that of the visit which an
 // earlier message about the request was joined to.
-func (s *Service) clinicalEventOf(in *fhirMessage, number string, said time.Time) (record.ClinicalEvent, []schemas.Fault) {
+func (s *Service) clinicalEventOf(in *fhirMessage, number string, said time.Time) (record.ClinicalEvent,
+	[]schemas.Fault) {
 	m := in.message
 	var statement record.ClinicalEvent
 	if d := m.Discharge; d != nil {
@@ -474,7 +494,8 @@ func (s *Service) clinicalEventOf(in *fhirMessage, number string, said time.Time
 	who := statement.Person.Reveal()
 	who.Protected, who.NumberInvalid = m.Person.Protected, who.NumberInvalid || m.Person.NumberInvalid
 	statement.Person = vault.Conceal(who)
-	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore || m.LeftBefore
+	statement.Destination, statement.Died, statement.LeftBefore = m.Destination, m.Died, statement.LeftBefore ||
+		m.LeftBefore
 	statement.Arrived, statement.PublishedBy, statement.By = m.Arrived, reading.RaisedByFHIR, recordedBy(in.who)
 	if m.Nowhere {
 		statement.Doubt(record.AboutDestination, schemas.FlagDestinationUnknown, "")
@@ -486,7 +507,8 @@ func (s *Service) clinicalEventOf(in *fhirMessage, number string, said time.Time
 
 // readKeptFHIR reads a message again that was quarantined, as it came.
 func (s *Service) readKeptFHIR(held *quarantinedMessage, raw []byte) reading.Reading {
-	in := &fhirMessage{who: principal.Principal{Organisation: held.Organisation}, reading: reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
+	in := &fhirMessage{who: principal.Principal{Organisation: held.Organisation},
+		reading: reading.Reading{Organisation: held.Organisation, Sender: held.Sender, Type: held.Type}}
 	in.reading.Outcome, in.reading.Reason = record.Rejected, ReasonNotR4
 	bundle, issues := fhir.ReadAs[*fhir.Bundle](raw, fhir.Limits{})
 	if len(issues) > 0 {
@@ -512,12 +534,15 @@ func (s *Service) readKeptFHIR(held *quarantinedMessage, raw []byte) reading.Rea
 
 func unavailableFHIR(err error) *fhirRefusal {
 	again := " Send it again with the same ids: it will be counted once."
-	refusal := refuseFHIR(http.StatusServiceUnavailable, recUnavailable, "transient", "", "What is stored cannot be reached at present."+again)
+	refusal := refuseFHIR(http.StatusServiceUnavailable, recUnavailable, "transient", "",
+		"What is stored cannot be reached at present."+again)
 	switch {
 	case errors.Is(err, errBusy):
-		refusal = refuseFHIR(http.StatusTooManyRequests, recTooMany, "throttled", "", "Too much is coming in at the moment."+again)
+		refusal = refuseFHIR(http.StatusTooManyRequests, recTooMany, "throttled", "",
+			"Too much is coming in at the moment."+again)
 	case errors.Is(err, context.DeadlineExceeded):
-		refusal = refuseFHIR(http.StatusRequestTimeout, recTimeout, "timeout", "", "This could not be done in time."+again)
+		refusal = refuseFHIR(http.StatusRequestTimeout, recTimeout, "timeout", "", "This could not be done in time."+
+			again)
 	}
 	refusal.after, refusal.cause, refusal.reason = "2", err, reading.ReasonFault
 	return refusal
@@ -545,9 +570,11 @@ func (s *Service) keepFHIR(ctx context.Context, in *fhirMessage) (Result, error)
 func refusalOfResult(result Result) *fhirRefusal {
 	switch {
 	case result.Outcome == record.Duplicate && result.Reason != record.ReasonReused:
-		return refuseFHIR(http.StatusConflict, recConflict, "duplicate", "", "This message has come before and was processed. Do not send it again.")
+		return refuseFHIR(http.StatusConflict, recConflict, "duplicate", "", "This message has come before and was "+
+			"processed. Do not send it again.")
 	case result.Reason == record.ReasonReused:
-		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "", "Another message came before with this X-Request-Id. Give each message an X-Request-Id of its own.")
+		return refuseFHIR(http.StatusConflict, recConflict, "conflict", "", "Another message came before with this "+
+			"X-Request-Id. Give each message an X-Request-Id of its own.")
 	}
 	return nil
 }
@@ -561,8 +588,9 @@ func (s *Service) fhirAnswer(in *fhirMessage) *fhir.Bundle {
 		EventCoding: &fhir.Coding{System: reading.FhirEvents, Code: reading.FhirResponseEvent},
 		Destination: []fhir.Endpoint{{Endpoint: in.message.Endpoint}},
 		Source:      fhir.Endpoint{Name: "Footbridge", Endpoint: ourEndpoint},
-		Reason:      &fhir.CodeableConcept{Coding: []fhir.Coding{{System: reading.FhirReasons, Code: in.message.Reason}}},
-		Response:    &fhir.MessageResponse{Identifier: in.message.Bundle, Code: "ok"},
+		Reason: &fhir.CodeableConcept{Coding: []fhir.Coding{{System: reading.FhirReasons,
+			Code: in.message.Reason}}},
+		Response: &fhir.MessageResponse{Identifier: in.message.Bundle, Code: "ok"},
 	}
 	if in.asked != nil {
 		header.Focus = []fhir.Reference{{Reference: "ServiceRequest/" + in.asked.id}}

@@ -31,13 +31,15 @@ func TestForeignResourcesSentToTheFHIRDoorRaiseNothingAndAreInTheLedger(t *testi
 		if err != nil {
 			return err
 		}
-		answer := p.askFHIR(t, http.MethodPost, p.http.URL+"/fhir/$process-message", string(body), "Content-Type", "application/fhir+json",
+		answer := p.askFHIR(t, http.MethodPost, p.http.URL+"/fhir/$process-message", string(body), "Content-Type",
+			"application/fhir+json",
 			"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID())
 		issue := answer.outcome(t)
 		if answer.status < 400 || answer.status >= 500 {
 			t.Errorf("%s: %d %s", path, answer.status, answer.body)
 		}
-		t.Logf("%-60s %d %-25s %-14s %v %s", strings.TrimPrefix(path, foreignResources), answer.status, issue.Details.Coding[0].Code, issue.Code, issue.Expression, issue.Diagnostics)
+		t.Logf("%-60s %d %-25s %-14s %v %s", strings.TrimPrefix(path, foreignResources), answer.status,
+			issue.Details.Coding[0].Code, issue.Code, issue.Expression, issue.Diagnostics)
 		sent++
 		return nil
 	})

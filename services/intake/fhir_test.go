@@ -35,12 +35,14 @@ type fhirRequest struct {
 }
 
 func newFHIRRequest() fhirRequest {
-	return fhirRequest{request: clock.NewRandomID(), correlation: clock.NewRandomID(), id: clock.NewRandomID(), reason: "new", status: "active",
+	return fhirRequest{request: clock.NewRandomID(), correlation: clock.NewRandomID(), id: clock.NewRandomID(),
+		reason: "new", status: "active",
 		category: "referral", local: "L42", number: "9990000107", sender: "RXX", contentType: "application/fhir+json"}
 }
 
 func (f fhirRequest) body() string {
-	encounter, patient := "", fmt.Sprintf(`{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002","resource":{"resourceType":"Patient",
+	encounter, patient := "", fmt.Sprintf(
+		`{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002","resource":{"resourceType":"Patient",
 		"identifier":[{"system":"https://fhir.nhs.uk/id/nhs-number","value":%q,"extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
 			"valueCodeableConcept":{"coding":[{"code":"number-present-and-verified"}]}}]},
 			{"type":{"coding":[{"code":"MR"}]},"value":%q}],
@@ -52,7 +54,8 @@ func (f fhirRequest) body() string {
 		if f.ended != "" {
 			end = `,"end":"` + f.ended + `"`
 		}
-		encounter = fmt.Sprintf(`,{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000003","resource":{"resourceType":"Encounter","status":"finished",
+		encounter = fmt.Sprintf(
+			`,{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000003","resource":{"resourceType":"Encounter","status":"finished",
 			"identifier":[{"value":%q}],"class":{"system":"http://terminology.hl7.org/CodeSystem/v3-ActCode","code":%q},
 			"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"},"period":{"start":"2026-11-20T05:00:00.1234567Z"%s}}}`,
 			f.visit, cmp.Or(f.class, "EMER"), end)
@@ -64,7 +67,8 @@ func (f fhirRequest) body() string {
 	if f.snomed != "" {
 		more += `,"reasonCode":[{"coding":[{"system":"http://snomed.info/sct","code":"` + f.snomed + `"}]}]`
 	}
-	body := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"message","timestamp":"2026-11-20T09:00:00.1234567+00:00","entry":[
+	body := fmt.Sprintf(
+		`{"resourceType":"Bundle","id":"%s","type":"message","timestamp":"2026-11-20T09:00:00.1234567+00:00","entry":[
 		{"fullUrl":"urn:uuid:5b2f1a52-0000-4000-8000-000000000001","resource":{"resourceType":"MessageHeader",
 			"eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},
 			"sender":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000004"},"source":{"endpoint":"https://sender.example/fhir"},
@@ -99,8 +103,10 @@ func (a fhirAnswered) outcome(t testing.TB) fhir.Issue {
 
 func (p *process) sendFHIR(t testing.TB, f fhirRequest) fhirAnswered {
 	t.Helper()
-	return p.askFHIR(t, http.MethodPost, p.http.URL+"/fhir/$process-message", f.body(), "Content-Type", f.contentType, "Accept", f.accept,
-		"X-Request-Id", f.request, "X-Correlation-Id", f.correlation, "NHSD-Target-Identifier", "e30", "NHSD-End-User-Organisation", "not base64!")
+	return p.askFHIR(t, http.MethodPost, p.http.URL+"/fhir/$process-message", f.body(), "Content-Type", f.contentType,
+		"Accept", f.accept,
+		"X-Request-Id", f.request, "X-Correlation-Id", f.correlation, "NHSD-Target-Identifier", "e30",
+		"NHSD-End-User-Organisation", "not base64!")
 }
 
 func (p *process) askFHIR(t testing.TB, method, url, body string, headers ...string) fhirAnswered {
@@ -153,7 +159,8 @@ func TestAReferralOverFHIRBeginsAJourneyAndARepetitionIsADuplicate(t *testing.T)
 		t.Fatalf("the answer %s is no message: %+v", answer.body, issues)
 	}
 	header := bundle.Header()
-	if header.Response.Identifier != f.request || header.Response.Code != "ok" || header.EventCoding.Code != "servicerequest-response" ||
+	if header.Response.Identifier != f.request || header.Response.Code != "ok" ||
+		header.EventCoding.Code != "servicerequest-response" ||
 		header.Destination[0].Endpoint != "https://sender.example/fhir" {
 		t.Errorf("the answer is %s", answer.body)
 	}
@@ -161,7 +168,8 @@ func TestAReferralOverFHIRBeginsAJourneyAndARepetitionIsADuplicate(t *testing.T)
 		t.Errorf("ids mirrored as %v", answer.header)
 	}
 	again := p.sendFHIR(t, f)
-	if issue := again.outcome(t); again.status != http.StatusConflict || issue.Code != "duplicate" || issue.Details.Coding[0].Code != "REC_CONFLICT" {
+	if issue := again.outcome(t); again.status != http.StatusConflict || issue.Code != "duplicate" ||
+		issue.Details.Coding[0].Code != "REC_CONFLICT" {
 		t.Errorf("a repetition: %d %s", again.status, again.body)
 	}
 	f.number = "9990000115"
@@ -238,7 +246,8 @@ func TestARequestTakenBackIsWithdrawnAndAHumanLooks(t *testing.T) {
 	}
 	for _, status := range []string{"revoked", "entered-in-error", "active"} {
 		gone.request, gone.status = clock.NewRandomID(), status
-		if answer := p.sendFHIR(t, gone); answer.status != http.StatusConflict || answer.outcome(t).Code != "conflict" || answer.outcome(t).Details.Coding[0].Code != "REC_CONFLICT" {
+		if answer := p.sendFHIR(t, gone); answer.status != http.StatusConflict ||
+			answer.outcome(t).Code != "conflict" || answer.outcome(t).Details.Coding[0].Code != "REC_CONFLICT" {
 			t.Errorf("%s, of a request that is not active any more: %d %s", status, answer.status, answer.body)
 		}
 	}
@@ -260,42 +269,76 @@ func TestWhatIsNotTakenOverFHIRIsRefusedByTheNationalCodesAndInTheLedger(t *test
 		status         int
 		national, code string
 	}{
-		"no X-Request-Id":        {func(f *fhirRequest) { f.request = "" }, 400, "REC_BAD_REQUEST", "required"},
-		"no X-Correlation-Id":    {func(f *fhirRequest) { f.correlation = "" }, 400, "REC_BAD_REQUEST", "required"},
-		"an id that is no UUID":  {func(f *fhirRequest) { f.request = "17" }, 400, "REC_BAD_REQUEST", "value"},
-		"XML":                    {func(f *fhirRequest) { f.contentType = "application/fhir+xml" }, 415, "REC_BAD_REQUEST", "not-supported"},
-		"text":                   {func(f *fhirRequest) { f.contentType = "text/plain" }, 415, "REC_BAD_REQUEST", "not-supported"},
-		"accepts XML only":       {func(f *fhirRequest) { f.accept = "application/fhir+xml" }, 406, "REC_NOT_ACCEPTABLE", "not-supported"},
-		"accepts version 2":      {func(f *fhirRequest) { f.accept = "application/fhir+json; version=2.0.0" }, 406, "REC_NOT_ACCEPTABLE", "not-supported"},
-		"not JSON":               {func(f *fhirRequest) { f.change = func(string) string { return "<Bundle/>" } }, 400, "REC_BAD_REQUEST", "structure"},
-		"too long":               {func(f *fhirRequest) { f.change = func(s string) string { return s + strings.Repeat(" ", 2<<20) } }, 413, "REC_BAD_REQUEST", "too-long"},
-		"a resource, no message": {func(f *fhirRequest) { f.change = func(string) string { return `{"resourceType":"Patient"}` } }, 400, "REC_BAD_REQUEST", "value"},
-		"a searchset":            {func(f *fhirRequest) { f.change = replace(`"type":"message"`, `"type":"collection"`) }, 400, "REC_BAD_REQUEST", "value"},
+		"no X-Request-Id":       {func(f *fhirRequest) { f.request = "" }, 400, "REC_BAD_REQUEST", "required"},
+		"no X-Correlation-Id":   {func(f *fhirRequest) { f.correlation = "" }, 400, "REC_BAD_REQUEST", "required"},
+		"an id that is no UUID": {func(f *fhirRequest) { f.request = "17" }, 400, "REC_BAD_REQUEST", "value"},
+		"XML": {func(f *fhirRequest) { f.contentType = "application/fhir+xml" }, 415,
+			"REC_BAD_REQUEST", "not-supported"},
+		"text": {func(f *fhirRequest) { f.contentType = "text/plain" }, 415, "REC_BAD_REQUEST",
+			"not-supported"},
+		"accepts XML only": {func(f *fhirRequest) { f.accept = "application/fhir+xml" }, 406,
+			"REC_NOT_ACCEPTABLE", "not-supported"},
+		"accepts version 2": {func(f *fhirRequest) { f.accept = "application/fhir+json; version=2.0.0" }, 406,
+			"REC_NOT_ACCEPTABLE", "not-supported"},
+		"not JSON": {func(f *fhirRequest) { f.change = func(string) string { return "<Bundle/>" } }, 400,
+			"REC_BAD_REQUEST", "structure"},
+		"too long": {func(f *fhirRequest) {
+			f.change = func(s string) string {
+				return s +
+					strings.Repeat(" ", 2<<20)
+			}
+		}, 413, "REC_BAD_REQUEST", "too-long"},
+		"a resource, no message": {func(
+			f *fhirRequest) {
+			f.change = func(string) string { return `{"resourceType":"Patient"}` }
+		}, 400, "REC_BAD_REQUEST", "value"},
+		"a searchset": {func(f *fhirRequest) {
+			f.change = replace(`"type":"message"`,
+				`"type":"collection"`)
+		}, 400, "REC_BAD_REQUEST", "value"},
 		"not R4": {func(f *fhirRequest) {
 			f.change = replace(`"intent":"plan"`, `"intent":"plan","basedOn":{"reference":"x"}`)
 		}, 400, "REC_BAD_REQUEST", "structure"},
-		"a status that is none": {func(f *fhirRequest) { f.status = "inactive" }, 400, "REC_BAD_REQUEST", "code-invalid"},
-		"a booking":             {func(f *fhirRequest) { f.change = replace("servicerequest-request", "booking-request") }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
-		"a validation":          {func(f *fhirRequest) { f.category = "validation" }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
-		"delete":                {func(f *fhirRequest) { f.reason = "delete" }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
-		"new and revoked":       {func(f *fhirRequest) { f.status = "revoked" }, 422, "REC_UNPROCESSABLE_ENTITY", "business-rule"},
-		"nobody it is about": {func(f *fhirRequest) {
-			f.change = replace(`"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"}`, `"subject":{"reference":"Patient/9"}`)
-		}, 400, "REC_BAD_REQUEST", "required"},
-		"what must not be done": {func(f *fhirRequest) { f.change = replace(`"intent":"plan"`, `"intent":"plan","doNotPerform":true`) }, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
-		"an unknown modifier": {func(f *fhirRequest) {
-			f.change = replace(`"intent":"plan"`, `"intent":"plan","modifierExtension":[{"url":"urn:x","valueBoolean":true}]`)
+		"a status that is none": {func(f *fhirRequest) { f.status = "inactive" }, 400, "REC_BAD_REQUEST",
+			"code-invalid"},
+		"a booking": {func(f *fhirRequest) {
+			f.change = replace("servicerequest-request",
+				"booking-request")
 		}, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
-		"a bundle without id":        {func(f *fhirRequest) { f.change = replace(`"id":"`+f.request+`",`, ``) }, 400, "REC_BAD_REQUEST", "required"},
-		"a name of a thousand signs": {func(f *fhirRequest) { f.change = replace("Example", strings.Repeat("x", 1000)) }, 422, "REC_UNPROCESSABLE_ENTITY", "value"},
+		"a validation": {func(f *fhirRequest) { f.category = "validation" }, 422, "REC_UNPROCESSABLE_ENTITY",
+			"not-supported"},
+		"delete": {func(f *fhirRequest) { f.reason = "delete" }, 422, "REC_UNPROCESSABLE_ENTITY",
+			"not-supported"},
+		"new and revoked": {func(f *fhirRequest) { f.status = "revoked" }, 422, "REC_UNPROCESSABLE_ENTITY",
+			"business-rule"},
+		"nobody it is about": {func(f *fhirRequest) {
+			f.change = replace(`"subject":{"reference":"urn:uuid:5b2f1a52-0000-4000-8000-000000000002"}`,
+				`"subject":{"reference":"Patient/9"}`)
+		}, 400, "REC_BAD_REQUEST", "required"},
+		"what must not be done": {func(f *fhirRequest) {
+			f.change = replace(`"intent":"plan"`,
+				`"intent":"plan","doNotPerform":true`)
+		}, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"an unknown modifier": {func(f *fhirRequest) {
+			f.change = replace(`"intent":"plan"`,
+				`"intent":"plan","modifierExtension":[{"url":"urn:x","valueBoolean":true}]`)
+		}, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
+		"a bundle without id": {func(f *fhirRequest) { f.change = replace(`"id":"`+f.request+`",`, ``) }, 400,
+			"REC_BAD_REQUEST", "required"},
+		"a name of a thousand signs": {func(f *fhirRequest) {
+			f.change = replace("Example",
+				strings.Repeat("x", 1000))
+		}, 422, "REC_UNPROCESSABLE_ENTITY", "value"},
 	}
 	for claim, c := range cases {
 		f := newFHIRRequest()
 		c.change(&f)
 		answer := p.sendFHIR(t, f)
 		issue := answer.outcome(t)
-		if answer.status != c.status || issue.Details == nil || issue.Details.Coding[0].Code != c.national || issue.Code != c.code ||
-			issue.Details.Coding[0].System != "https://fhir.nhs.uk/Codesystem/http-error-codes" || strings.Contains(answer.body, "Example") {
+		if answer.status != c.status || issue.Details == nil || issue.Details.Coding[0].Code != c.national ||
+			issue.Code != c.code ||
+			issue.Details.Coding[0].System != "https://fhir.nhs.uk/Codesystem/http-error-codes" ||
+			strings.Contains(answer.body, "Example") {
 			t.Errorf("%s: %d %s", claim, answer.status, answer.body)
 		}
 	}
@@ -359,7 +402,8 @@ func TestAnotherOrganisationSeesNothingOfARequest(t *testing.T) {
 	other := httptest.NewServer(p.muxOf("RYY", "system", ""))
 	t.Cleanup(other.Close)
 	answer := p.askFHIR(t, http.MethodGet, other.URL+"/fhir/ServiceRequest/"+f.id, "")
-	if issue := answer.outcome(t); answer.status != http.StatusNotFound || issue.Details.Coding[0].Code != "REC_NOT_FOUND" {
+	if issue := answer.outcome(t); answer.status != http.StatusNotFound ||
+		issue.Details.Coding[0].Code != "REC_NOT_FOUND" {
 		t.Errorf("answered %d %s", answer.status, answer.body)
 	}
 	tasks := p.askFHIR(t, http.MethodGet, other.URL+"/fhir/Task?focus=ServiceRequest/"+f.id, "")
@@ -368,7 +412,8 @@ func TestAnotherOrganisationSeesNothingOfARequest(t *testing.T) {
 	}
 	bound := httptest.NewServer(p.muxOf("RYY", "system", "/ryy"))
 	t.Cleanup(bound.Close)
-	forged := p.askFHIR(t, http.MethodPost, bound.URL+"/fhir/$process-message", newFHIRRequest().body(), "Content-Type", "application/fhir+json",
+	forged := p.askFHIR(t, http.MethodPost, bound.URL+"/fhir/$process-message", newFHIRRequest().body(), "Content-Type",
+		"application/fhir+json",
 		"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID())
 	if forged.status != http.StatusForbidden || forged.outcome(t).Details.Coding[0].Code != "REC_FORBIDDEN" {
 		t.Errorf("speaking for another: %d %s", forged.status, forged.body)
@@ -389,7 +434,8 @@ func TestMetadataClaimsNoAssurance(t *testing.T) {
 func TestTheMessagesThatAreTakenAreDefinedAndNamed(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept", "application/fhir+json; version=1.0.0", "X-Request-Id", "8F2C7A8E-0000-4000-8000-00000000000A")
+	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept",
+		"application/fhir+json; version=1.0.0", "X-Request-Id", "8F2C7A8E-0000-4000-8000-00000000000A")
 	var found struct {
 		ResourceType, Type string
 		Total              int
@@ -400,14 +446,19 @@ func TestTheMessagesThatAreTakenAreDefinedAndNamed(t *testing.T) {
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(answer.body), &found); err != nil || answer.status != http.StatusOK || found.Type != "searchset" || found.Total != 1 || len(found.Entry) != 1 ||
-		found.Entry[0].Resource.ResourceType != "MessageDefinition" || found.Entry[0].Resource.EventCoding.Code != reading.FhirRequestEvent || answer.header.Get("X-Request-Id") == "" {
+	if err := json.Unmarshal([]byte(answer.body), &found); err != nil || answer.status != http.StatusOK ||
+		found.Type != "searchset" || found.Total != 1 || len(found.Entry) != 1 ||
+		found.Entry[0].Resource.ResourceType != "MessageDefinition" ||
+		found.Entry[0].Resource.EventCoding.Code != reading.FhirRequestEvent ||
+		answer.header.Get("X-Request-Id") == "" {
 		t.Errorf("answered %d %s, %v", answer.status, answer.body, err)
 	}
-	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", ""); !strings.Contains(answer.body, ourDefinition) {
+	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/metadata", ""); !strings.Contains(answer.body,
+		ourDefinition) {
 		t.Errorf("metadata does not name it: %s", answer.body)
 	}
-	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept", "application/fhir+xml"); answer.status != http.StatusNotAcceptable {
+	if answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/MessageDefinition", "", "Accept",
+		"application/fhir+xml"); answer.status != http.StatusNotAcceptable {
 		t.Errorf("as XML: %d", answer.status)
 	}
 }
@@ -426,7 +477,8 @@ func TestAskingForARequestWhileTheDatabaseIsAwayIsAnsweredInTime(t *testing.T) {
 	}
 	began, id := time.Now(), clock.NewRandomID()
 	answer := p.askFHIR(t, http.MethodGet, p.http.URL+"/fhir/Task?focus=ServiceRequest/"+id, "", "X-Request-Id", id)
-	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("X-Request-Id") != id {
+	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout ||
+		issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("X-Request-Id") != id {
 		t.Errorf("answered %d %s", answer.status, answer.body)
 	}
 	if took := time.Since(began); took > p.patience-time.Second { // other doors wait longer
@@ -452,18 +504,23 @@ func TestEveryFailureUnderFHIRHasItsNationalCode(t *testing.T) {
 		{httpx.NewProblem(413, "x"), 413, recBadRequest},
 		{httpx.NewProblem(422, "x"), 422, recUnprocessable},
 	} {
-		if got := fhirRefusalOf(c.err); got.status != c.status || got.national != c.national || got.issues[0].Diagnostics == "" {
+		if got := fhirRefusalOf(c.err); got.status != c.status || got.national != c.national ||
+			got.issues[0].Diagnostics == "" {
 			t.Errorf("%v: %d %s %+v", c.err, got.status, got.national, got.issues)
 		}
 	}
 	p := newSite(t).start()
 	handler := httpx.NewMux(httpx.Options{})
-	handler.Handle("GET /fhir/x", p.answeringFHIR(func(http.ResponseWriter, *http.Request) error { panic("Examplewood") }))
+	handler.Handle("GET /fhir/x", p.answeringFHIR(func(http.ResponseWriter,
+		*http.Request) error {
+		panic("Examplewood")
+	}))
 	server := httptest.NewServer(handler)
 	t.Cleanup(server.Close)
 	id := clock.NewRandomID()
 	answer := p.askFHIR(t, http.MethodGet, server.URL+"/fhir/x", "", "X-Request-Id", id)
-	if issue := answer.outcome(t); answer.status != 500 || issue.Details.Coding[0].Code != recServerError || answer.header.Get("X-Request-Id") != id || strings.Contains(answer.body, "Examplewood") {
+	if issue := answer.outcome(t); answer.status != 500 || issue.Details.Coding[0].Code != recServerError ||
+		answer.header.Get("X-Request-Id") != id || strings.Contains(answer.body, "Examplewood") {
 		t.Errorf("a panic: %d %s", answer.status, answer.body)
 	}
 }
@@ -483,7 +540,8 @@ func TestWhenTheDatabaseIsAwayFHIRIsAnsweredInTime(t *testing.T) {
 	f := newFHIRRequest()
 	began := time.Now()
 	answer := p.sendFHIR(t, f)
-	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout || issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("Retry-After") == "" {
+	if issue := answer.outcome(t); answer.status != http.StatusRequestTimeout ||
+		issue.Details.Coding[0].Code != "REC_TIMEOUT" || answer.header.Get("Retry-After") == "" {
 		t.Errorf("answered %d %s", answer.status, answer.body)
 	}
 	if took := time.Since(began); took > p.patience-time.Second { // other doors wait longer

@@ -26,26 +26,38 @@ const capabilitiesDate = "2026-11-20"
 func capabilities() *fhir.CapabilityStatement {
 	read, search := fhir.CapabilityDoing{Code: "read"}, fhir.CapabilityDoing{Code: "search-type"}
 	return &fhir.CapabilityStatement{
-		ID: "footbridge", URL: "urn:footbridge:capability-statement", Name: "Footbridge", Title: "Footbridge: referrals for aftercare",
-		Status: "active", Date: capabilitiesDate, Kind: "instance", FHIRVersion: fhir.Version, Format: []string{"json", fhir.MediaType},
-		Description: "Takes referrals in the envelope of the Booking and Referral Standard (core patterns), with a use-case category of its own, " +
-			reading.OurCategories + "|" + reading.OurCategory + ": no national use case covers this. It is not assured by NHS England and claims no conformance to a national use case.",
+		ID: "footbridge", URL: "urn:footbridge:capability-statement", Name: "Footbridge",
+		Title:  "Footbridge: referrals for aftercare",
+		Status: "active", Date: capabilitiesDate, Kind: "instance", FHIRVersion: fhir.Version,
+		Format: []string{"json", fhir.MediaType},
+		Description: "Takes referrals in the envelope of the Booking and Referral Standard (core patterns), with a " +
+			"use-case category of its own, " +
+			reading.OurCategories + "|" + reading.OurCategory + ": no national use case covers this. It is not " +
+			"assured by NHS England and claims no conformance to a national use case.",
 		Software:       &fhir.Software{Name: "Footbridge"},
 		Implementation: &fhir.Implementation{Description: "Aftercare referrals: requests in, and what became of them."},
 		Rest: []fhir.CapabilityRest{{
 			Mode: "server",
-			Documentation: "JSON only. X-Request-Id and X-Correlation-Id are required on $process-message and mirrored; a repetition is answered with 409 duplicate. " +
+			Documentation: "JSON only. X-Request-Id and X-Correlation-Id are required on $process-message and " +
+				"mirrored; a repetition is answered with 409 duplicate. " +
 				"Errors are OperationOutcomes with the national codes. Answers take less than 5 seconds.",
 			Resource: []fhir.CapabilityResource{
-				{Type: "MessageDefinition", Interaction: []fhir.CapabilityDoing{search}, Documentation: "Which messages are taken: " + ourDefinition + "."},
-				{Type: "ServiceRequest", Interaction: []fhir.CapabilityDoing{read}, Documentation: "A request the asking system sent itself, without whom it is about."},
-				{Type: "Task", Interaction: []fhir.CapabilityDoing{search}, Documentation: "What became of such a request.",
-					SearchParam: []fhir.CapabilitySearch{{Name: "focus", Type: "reference", Documentation: "Required: ServiceRequest/{id}"}}},
+				{Type: "MessageDefinition", Interaction: []fhir.CapabilityDoing{search},
+					Documentation: "Which messages are taken: " + ourDefinition + "."},
+				{Type: "ServiceRequest", Interaction: []fhir.CapabilityDoing{read},
+					Documentation: "A request the asking system sent itself, without whom it is about."},
+				{Type: "Task", Interaction: []fhir.CapabilityDoing{search},
+					Documentation: "What became of such a request.",
+					SearchParam: []fhir.CapabilitySearch{{Name: "focus", Type: "reference",
+						Documentation: "Required: ServiceRequest/{id}"}}},
 			},
-			Operation: []fhir.CapabilityOp{{Name: "process-message", Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
-				Documentation: "servicerequest-request with reason new or update. An update with status revoked or entered-in-error cancels. Category referral, or the one of our own."}},
+			Operation: []fhir.CapabilityOp{{Name: "process-message",
+				Definition: "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message",
+				Documentation: "servicerequest-request with reason new or update. An update with status revoked or " +
+					"entered-in-error cancels. Category referral, or the one of our own."}},
 		}},
-		Messaging: []fhir.CapabilityEvent{{Documentation: "servicerequest-request is received. Answers about a request are given by its Task; no servicerequest-response is sent on its own."}},
+		Messaging: []fhir.CapabilityEvent{{Documentation: "servicerequest-request is received. Answers about a " +
+			"request are given by its Task; no servicerequest-response is sent on its own."}},
 	}
 }
 
@@ -54,14 +66,20 @@ func (s *Service) getMessageDefinition(w http.ResponseWriter, r *http.Request) e
 	if refusal := checkAccept(r); refusal != nil {
 		return refusal
 	}
-	definition := &fhir.MessageDefinition{ID: reading.FhirRequestEvent, URL: ourDefinition, Name: "FootbridgeServiceRequestRequest",
-		Title: "A request for aftercare: new, updated or taken back", Status: "active", Date: capabilitiesDate, Category: "consequence",
-		Description: "Reason new or update, category referral. An update with status revoked or entered-in-error takes the request back. " +
+	definition := &fhir.MessageDefinition{ID: reading.FhirRequestEvent, URL: ourDefinition,
+		Name:  "FootbridgeServiceRequestRequest",
+		Title: "A request for aftercare: new, updated or taken back", Status: "active", Date: capabilitiesDate,
+		Category: "consequence",
+		Description: "Reason new or update, category referral. An update with status revoked or entered-in-error " +
+			"takes the request back. " +
 			"Its answer comes in the same exchange; what becomes of the request is told by its Task.",
-		EventCoding: fhir.Coding{System: reading.FhirEvents, Code: reading.FhirRequestEvent}, Focus: []fhir.MessageFocus{{Code: "ServiceRequest", Min: 1, Max: "1"}}, Response: "always"}
+		EventCoding: fhir.Coding{System: reading.FhirEvents, Code: reading.FhirRequestEvent},
+		Focus:       []fhir.MessageFocus{{Code: "ServiceRequest", Min: 1, Max: "1"}}, Response: "always"}
 	total := 1
-	return writeFHIR(w, http.StatusOK, &fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())}, Type: "searchset", Total: &total,
-		Entry: []fhir.Entry{{FullURL: ourDefinition, Resource: definition, Search: &fhir.Search{Mode: "match"}}}})
+	return writeFHIR(w, http.StatusOK,
+		&fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())},
+			Type: "searchset", Total: &total,
+			Entry: []fhir.Entry{{FullURL: ourDefinition, Resource: definition, Search: &fhir.Search{Mode: "match"}}}})
 }
 
 // ourDefinition names the one kind of message that is taken.
@@ -121,10 +139,12 @@ func (s *Service) searchTask(w http.ResponseWriter, r *http.Request) error {
 	focus := query.Get("focus")
 	id := strings.TrimPrefix(focus, "ServiceRequest/")
 	if id == focus || id == "" || len(query["focus"]) != 1 || len(query) != 1 {
-		return refuseFHIR(http.StatusBadRequest, recBadRequest, "invalid", "", "Ask for Task?focus=ServiceRequest/{id}, and nothing else.")
+		return refuseFHIR(http.StatusBadRequest, recBadRequest, "invalid", "",
+			"Ask for Task?focus=ServiceRequest/{id}, and nothing else.")
 	}
 	total := 0
-	bundle := &fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())}, Type: "searchset", Total: &total}
+	bundle := &fhir.Bundle{ID: clock.NewRandomID(), Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(s.clock.Now())},
+		Type: "searchset", Total: &total}
 	asked, err := s.findAsked(r, id)
 	if refusal := (*fhirRefusal)(nil); err != nil {
 		if refusal = fhirRefusalOf(err); refusal.status != http.StatusNotFound {
@@ -133,7 +153,8 @@ func (s *Service) searchTask(w http.ResponseWriter, r *http.Request) error {
 		return writeFHIR(w, http.StatusOK, bundle)
 	}
 	total = 1
-	bundle.Entry = []fhir.Entry{{FullURL: "urn:uuid:" + asked.ID, Resource: taskOf(asked), Search: &fhir.Search{Mode: "match"}}}
+	bundle.Entry = []fhir.Entry{{FullURL: "urn:uuid:" + asked.ID, Resource: taskOf(asked),
+		Search: &fhir.Search{Mode: "match"}}}
 	return writeFHIR(w, http.StatusOK, bundle)
 }
 
@@ -155,27 +176,32 @@ func (s *Service) findAsked(r *http.Request, id string) (Asked, error) {
 		return Asked{}, err
 	}
 	if !found {
-		return Asked{}, refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "", "No request of your organisation is known here under this id.")
+		return Asked{}, refuseFHIR(http.StatusNotFound, recNotFound, "not-found", "",
+			"No request of your organisation is known here under this id.")
 	}
 	return asked, nil
 }
 
 // masked stands where R4 demands a subject: who it is, the asking system knows, and nobody else needs to.
-var masked = fhir.Reference{Rest: fhir.Rest{"extension": []byte(`[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]`)}}
+var masked = fhir.Reference{Rest: fhir.Rest{
+	"extension": []byte(`[{"url":"http://hl7.org/fhir/StructureDefinition/data-absent-reason","valueCode":"masked"}]`)}}
 
 func requestOf(a Asked) *fhir.ServiceRequest {
 	status := a.Status
 	if state, _ := TaskState(a); state == "completed" {
 		status = "completed"
 	}
-	return &fhir.ServiceRequest{ID: a.ID, Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(a.ChangedAt)}, Status: status, Intent: "plan",
-		Category: []fhir.CodeableConcept{{Coding: []fhir.Coding{{System: reading.OurCategories, Code: reading.OurCategory}}}}, Subject: masked,
+	return &fhir.ServiceRequest{ID: a.ID, Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(a.ChangedAt)},
+		Status: status, Intent: "plan",
+		Category: []fhir.CodeableConcept{
+			{Coding: []fhir.Coding{{System: reading.OurCategories, Code: reading.OurCategory}}}}, Subject: masked,
 		AuthoredOn: fhir.FormatInstant(a.AuthoredAt)}
 }
 
 func taskOf(a Asked) *fhir.Task {
 	status, words := TaskState(a)
-	return &fhir.Task{ID: a.ID, Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(a.ChangedAt)}, Status: status, Intent: "order",
+	return &fhir.Task{ID: a.ID, Meta: &fhir.Meta{LastUpdated: fhir.FormatInstant(a.ChangedAt)}, Status: status,
+		Intent:         "order",
 		BusinessStatus: &fhir.CodeableConcept{Text: words}, Focus: &fhir.Reference{Reference: "ServiceRequest/" + a.ID},
 		AuthoredOn: fhir.FormatInstant(a.AuthoredAt), LastModified: fhir.FormatInstant(a.ChangedAt)}
 }

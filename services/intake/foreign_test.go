@@ -40,7 +40,8 @@ func TestForeignMessagesRaiseOnlyWhatFollowedSelfHarm(t *testing.T) {
 				continue
 			}
 			settled := w.take(piece)
-			t.Logf("%-22s %3s %s %-8s %-15s %s", filepath.Base(path), message.ControlID(), message.Type(), message.Trigger(), settled.Outcome, settled.Reason)
+			t.Logf("%-22s %3s %s %-8s %-15s %s", filepath.Base(path), message.ControlID(), message.Type(),
+				message.Trigger(), settled.Outcome, settled.Reason)
 		}
 		if !strings.Contains(path, "simhospital") && w.count(schemas.DischargeRecorded) != 0 {
 			t.Errorf("%s: %d raised", path, w.count(schemas.DischargeRecorded))
@@ -91,10 +92,12 @@ func TestSimulatedPathwaysEndAsTheyShould(t *testing.T) {
 	stand := map[string]string{}
 	for _, v := range w.unit.Visits {
 		if v.Published.Active() {
-			stand[w.unit.Owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.PublishedBy}, v.Published.Flags...), " ")
+			stand[w.unit.Owners[v.Person].Identity.Reveal().FamilyName] += strings.Join(append([]string{v.PublishedBy},
+				v.Published.Flags...), " ")
 		}
 	}
-	want := map[string]string{"Edselfharm": "hl7", "Edcancel": "hl7", "Edmerge": "hl7 under-18 merged", "Edlate": "hl7 under-18",
+	want := map[string]string{"Edselfharm": "hl7", "Edcancel": "hl7", "Edmerge": "hl7 under-18 merged",
+		"Edlate":  "hl7 under-18",
 		"Edchild": "hl7 under-18", "Edbadnhs": "hl7 under-18 nhs-number-invalid", "Edward": "hl7"}
 	if !maps.Equal(stand, want) {
 		t.Errorf("standing %v\nwant %v", stand, want)

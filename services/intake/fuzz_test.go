@@ -148,7 +148,8 @@ func TestReshapingReachesEveryPlaceAndEnds(t *testing.T) {
 			made[string(reshape([]byte(`{"a":[1,"x"],"b":true}`), []byte{0, place, how}))] = true
 		}
 	}
-	for _, want := range []string{`{"a":null,"b":true}`, `{"a":[1,null],"b":true}`, `{"a":[1,"x"]}`, `{"a":[1,["x","x"]],"b":true}`} {
+	for _, want := range []string{`{"a":null,"b":true}`, `{"a":[1,null],"b":true}`, `{"a":[1,"x"]}`,
+		`{"a":[1,["x","x"]],"b":true}`} {
 		if !made[want] {
 			t.Errorf("%s was not made", want)
 		}
@@ -187,7 +188,8 @@ func FuzzReadHL7(f *testing.F) {
 		if r.Ack == reading.NoAck && (r.Outcome != record.Ignored || !message.IsAck()) {
 			t.Errorf("unanswered with outcome %s", r.Outcome)
 		}
-		if r.Ack != hl7.Accepted && r.Ack != reading.NoAck && r.Outcome != record.Rejected && r.Outcome != record.Quarantined {
+		if r.Ack != hl7.Accepted && r.Ack != reading.NoAck && r.Outcome != record.Rejected &&
+			r.Outcome != record.Quarantined {
 			t.Errorf("answered %v with outcome %s", r.Ack, r.Outcome)
 		}
 		if r.ClinicalEvent != nil {
@@ -224,8 +226,12 @@ func readHeaders(lines string) http.Header {
 	header := http.Header{}
 	for line := range strings.SplitSeq(lines, "\n") {
 		name, value, found := strings.Cut(line, ":")
-		token := name != "" && strings.Trim(name, "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
-		if found && token && !strings.ContainsFunc(value, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) {
+		token := name != "" && strings.Trim(name,
+			"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
+		if found && token && !strings.ContainsFunc(value, func(r rune) bool {
+			return r < ' ' && r != '\t' ||
+				r == 0x7f
+		}) {
 			header.Add(textproto.CanonicalMIMEHeaderKey(name), strings.TrimSpace(value))
 		}
 	}
@@ -234,13 +240,15 @@ func readHeaders(lines string) http.Header {
 
 // FuzzReadEvent: every mode, by the headers: an event that is taken or refused, or no event.
 func FuzzReadEvent(f *testing.F) {
-	binary := "Ce-Specversion: 1.0\nCe-Id: 1\nCe-Source: /x%20%E2%82%AC\nCe-Type: care.footbridge.discharge.reported.v1\nContent-Type: application/json"
+	binary := "Ce-Specversion: 1.0\nCe-Id: 1\nCe-Source: /x%20%E2%82%AC\nCe-Type: " +
+		"care.footbridge.discharge.reported.v1\nContent-Type: application/json"
 	f.Add(binary, []byte(reportData), []byte(nil))
 	f.Add(strings.Replace(binary, "discharge.reported", "referral.submitted", 1), []byte(sixAnswers), []byte{0, 3, 7})
 	f.Add(binary+"\nCe-: x\nCe-Time: 2026-11-20T08:00:00Z\nCe-Subject: \"a\\\"b\"", []byte(reportData), []byte{0, 1, 2})
 	structured, batch := "Content-Type: "+typeStructured, "Content-Type: "+typeBatch
 	f.Add(structured, []byte(report("1", reportData)), []byte(nil))
-	f.Add(structured, []byte(`{"specversion":"1.0","id":"1","source":"/x","type":"y","data_base64":"AA=="}`), []byte(nil))
+	f.Add(structured, []byte(`{"specversion":"1.0","id":"1","source":"/x","type":"y","data_base64":"AA=="}`),
+		[]byte(nil))
 	f.Add(batch, []byte("["+report("1", reportData)+","+report("2", sixAnswers)+",{}]"), []byte{0, 9, 3})
 	s := fuzzedService(f)
 	f.Fuzz(func(t *testing.T, headers string, body, edits []byte) {
@@ -283,13 +291,15 @@ func readsEvent(t *testing.T, s *Service, mode eventMode, header http.Header, bo
 
 func TestABinaryEventIsTheSameAsTheStructuredOne(t *testing.T) {
 	t.Parallel()
-	structured, err := readEvent(modeStructured, nil, []byte(`{"specversion":"1.0","id":"100% \"€\"","source":"/x y","type":"t","data":{}}`))
+	structured, err := readEvent(modeStructured, nil,
+		[]byte(`{"specversion":"1.0","id":"100% \"€\"","source":"/x y","type":"t","data":{}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	want, _ := contentOf(structured)
 	for _, id := range []string{"100%25%20%22%E2%82%AC%22", `"100%25 \"%E2%82%AC\""`, "100%25 \"€\""} {
-		header := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {id}, "Ce-Source": {"/x%20y"}, "Ce-Type": {"t"}, "Content-Type": {"application/json"}}
+		header := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {id}, "Ce-Source": {"/x%20y"}, "Ce-Type": {"t"},
+			"Content-Type": {"application/json"}}
 		e, err := readEvent(modeBinary, header, []byte("{}"))
 		if err != nil {
 			t.Fatalf("%s: %v", id, err)
@@ -302,16 +312,20 @@ func TestABinaryEventIsTheSameAsTheStructuredOne(t *testing.T) {
 
 func TestAttributesThatCannotBeReadAreRefusedAndPanicNobody(t *testing.T) {
 	t.Parallel()
-	for _, wrong := range []http.Header{{"Ce-": {"x"}}, {"Ce-Subject": {"a%zz"}}, {"Ce-Subject": {"%ff"}}, {"Ce-Subject": {"%00"}}, {"Ce-Subject": {"a", "b"}}, {"Ce-Two-Parts": {"x"}}} {
-		header := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Source": {"/x"}, "Ce-Type": {"t"}, "Content-Type": {"application/json"}}
+	for _, wrong := range []http.Header{{"Ce-": {"x"}}, {"Ce-Subject": {"a%zz"}}, {"Ce-Subject": {"%ff"}},
+		{"Ce-Subject": {"%00"}}, {"Ce-Subject": {"a", "b"}}, {"Ce-Two-Parts": {"x"}}} {
+		header := http.Header{"Ce-Specversion": {"1.0"}, "Ce-Id": {"1"}, "Ce-Source": {"/x"}, "Ce-Type": {"t"},
+			"Content-Type": {"application/json"}}
 		maps.Copy(header, wrong)
 		var problem *httpx.Problem
-		if _, err := readEvent(modeBinary, header, []byte("{}")); !errors.As(err, &problem) || problem.Status != http.StatusBadRequest {
+		if _, err := readEvent(modeBinary, header, []byte("{}")); !errors.As(err, &problem) ||
+			problem.Status != http.StatusBadRequest {
 			t.Errorf("%v: %v", wrong, err)
 		}
 	}
 	for _, id := range []string{`a\u0000`, strings.Repeat("a", maxEventName+1)} {
-		if _, err := readEvent(modeStructured, nil, []byte(`{"specversion":"1.0","id":"`+id+`","source":"/x","type":"t"}`)); err == nil {
+		if _, err := readEvent(modeStructured, nil,
+			[]byte(`{"specversion":"1.0","id":"`+id+`","source":"/x","type":"t"}`)); err == nil {
 			t.Errorf("an id that cannot be stored was read: %.10q", id)
 		}
 	}
@@ -319,7 +333,8 @@ func TestAttributesThatCannotBeReadAreRefusedAndPanicNobody(t *testing.T) {
 
 // FuzzReadForm: a form's request is taken, or refused with words.
 func FuzzReadForm(f *testing.F) {
-	seedDocuments(f, sixAnswers, `{"organisation":"RXX","referral":"9","route":"self","person":{"givenName":"Ada"}}`, `{"person":{}}`)
+	seedDocuments(f, sixAnswers, `{"organisation":"RXX","referral":"9","route":"self","person":{"givenName":"Ada"}}`,
+		`{"person":{}}`)
 	s := fuzzedService(f)
 	f.Fuzz(func(t *testing.T, body, edits []byte) {
 		body = reshape(body, edits)
@@ -337,7 +352,8 @@ func FuzzReadForm(f *testing.F) {
 			statement := s.submittedBy("form", morning, data)
 			identity := statement.Person.Reveal()
 			checkIdentity(t, identity)
-			if role == schemas.Person && (data.Route != "self" || identity.NHSNumberVerified || identity.LocalID != "" || statement.Visit != "") {
+			if role == schemas.Person && (data.Route != "self" || identity.NHSNumberVerified ||
+				identity.LocalID != "" || statement.Visit != "") {
 				t.Error("a person's own words about who they are were believed")
 			}
 		}
@@ -346,8 +362,10 @@ func FuzzReadForm(f *testing.F) {
 
 // FuzzReadList: a list is refused whole, or every row is one that may be taken or has faults.
 func FuzzReadList(f *testing.F) {
-	f.Add([]byte("visit,local_id,nhs_number,nhs_number_verified,family_name,birth_date,left_at,assessment,under_18,told,follow_up,safe_channel,safe_contact,safe_confirmed\n" +
-		"V1,L1,9990000018,yes,Examplewood,1990-04-01,2026-11-20T08:00:00Z,done,no,what-it-is,yes,phone,01632 960001,yes\nV1,,,,,,,,,,,,,\n"))
+	f.Add([]byte(
+		"visit,local_id,nhs_number,nhs_number_verified,family_name,birth_date,left_at,assessment,under_18,told,follow_up,safe_channel,safe_contact,safe_confirmed\n" +
+			"V1,L1,9990000018,yes,Examplewood,1990-04-01,2026-11-20T08:00:00Z,done,no,what-it-is,yes,phone,01632 " +
+			"960001,yes\nV1,,,,,,,,,,,,,\n"))
 	f.Add([]byte("\ufeffVisit, given_name\r\n\"V\n2\",\"A\"\"da\"\r\nV3,\"broken\r\n"))
 	f.Add([]byte("visit\n\n \n,\n\"\"\n"))
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -365,7 +383,8 @@ func FuzzReadList(f *testing.F) {
 			raw += len(row.Raw)
 			before := line
 			line = row.Row
-			if line <= before || len(row.Faults) == 0 && (row.Data.Visit == "" || schemas.ValidateReferralSubmitted(row.Data) != nil) {
+			if line <= before || len(row.Faults) == 0 &&
+				(row.Data.Visit == "" || schemas.ValidateReferralSubmitted(row.Data) != nil) {
 				t.Errorf("row %d cannot be taken and has no fault: %+v", row.Row, row.Data)
 			}
 		}
@@ -393,14 +412,17 @@ func FuzzReadWhatIsRecorded(f *testing.F) {
 					let = record.Guard{Answers: consent.MayConsent.Answers()}
 				}
 				for _, a := range consent.Answers {
-					answer := record.Answer{Purpose: a.Purpose, State: a.State, How: consent.How, Giver: cmp.Or(consent.Giver, "person"), Until: a.Until}
-					if record.ConsentFault(answer, "", let, "2026-11-20") == "" && a.State == record.ConsentGiven && (let.First || answer.Giver != let.Answers) {
+					answer := record.Answer{Purpose: a.Purpose, State: a.State, How: consent.How,
+						Giver: cmp.Or(consent.Giver, "person"), Until: a.Until}
+					if record.ConsentFault(answer, "", let, "2026-11-20") == "" && a.State == record.ConsentGiven &&
+						(let.First || answer.Giver != let.Answers) {
 						t.Errorf("a yes of %q was taken under %+v", answer.Giver, let)
 					}
 				}
 			}
 			var card record.Card
-			if httpx.DecodeJSON(body, &card) == nil && record.CardFault(card) == "" && card.NoSafeChannel && len(card.Channels) > 0 {
+			if httpx.DecodeJSON(body, &card) == nil && record.CardFault(card) == "" && card.NoSafeChannel &&
+				len(card.Channels) > 0 {
 				t.Error("a channel where there is no safe one")
 			}
 			var wishes record.Preferences
@@ -459,7 +481,8 @@ func readsFHIR(t *testing.T, profiles *reading.Profiles, body []byte) {
 
 // FuzzNationalHeaders: what cannot be read is as if it were not there.
 func FuzzNationalHeaders(f *testing.F) {
-	f.Add("eyJ2YWx1ZSI6IngiLCJzeXN0ZW0iOiJ5In0", "e30=", "application/fhir+json; version=1.0, */*", "application/fhir+json;charset=utf-8")
+	f.Add("eyJ2YWx1ZSI6IngiLCJzeXN0ZW0iOiJ5In0", "e30=", "application/fhir+json; version=1.0, */*",
+		"application/fhir+json;charset=utf-8")
 	f.Add("not base64!", "", ",;", "text")
 	f.Fuzz(func(t *testing.T, target, organisation, accept, contentType string) {
 		header := http.Header{"Nhsd-Target-Identifier": {target}, "Nhsd-End-User-Organisation": {organisation}}
@@ -476,7 +499,8 @@ func FuzzNationalHeaders(f *testing.F) {
 // FuzzReadSignal: a signal whose person is known by a number, or a fault.
 func FuzzReadSignal(f *testing.F) {
 	seedDocuments(f, signal("pds-death-notification-2", "9990000107", `,"filtering":{"a":1}`),
-		signal("nhs-number-change-1", "9990000107", `,"dataref":"https://example.org/Patient/9990000018"`), history("nhs-number-change-2", "9990000107"))
+		signal("nhs-number-change-1", "9990000107", `,"dataref":"https://example.org/Patient/9990000018"`),
+		history("nhs-number-change-2", "9990000107"))
 	f.Fuzz(func(t *testing.T, body, edits []byte) {
 		body = reshape(body, edits)
 		var signal reading.Signal
@@ -489,7 +513,8 @@ func FuzzReadSignal(f *testing.F) {
 			t.Error("a signal about nobody")
 		case fault == nil && (signal.ID == "" || signal.Type == "" || signal.At.IsZero()):
 			t.Error("a signal without id, type or time")
-		case fault == nil && len(signal.ID)+len(signal.Source) > 2*reading.MaxAttribute || bytes.ContainsRune([]byte(signal.ID), 0):
+		case fault == nil && len(signal.ID)+len(signal.Source) > 2*reading.MaxAttribute ||
+			bytes.ContainsRune([]byte(signal.ID), 0):
 			t.Error("an id that cannot be stored")
 		}
 	})

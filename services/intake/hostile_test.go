@@ -52,7 +52,8 @@ func hostileMessages() map[string]string {
 }
 
 // brokenOfThem say more than one message may: a human looks at them.
-var brokenOfThem = []string{"endless diagnoses", "repeated reasons", "reasons of unknown systems", "a long control id", "a long facility", "a long visit number"}
+var brokenOfThem = []string{"endless diagnoses", "repeated reasons", "reasons of unknown systems", "a long control id",
+	"a long facility", "a long visit number"}
 
 // TestAHostileMessageCostsLittleAndIsAnswered over one connection, each followed by a good one.
 func TestAHostileMessageCostsLittleAndIsAnswered(t *testing.T) { // not parallel: it measures memory

@@ -26,18 +26,25 @@ import (
 // Routes adds intake's HTTP routes, each for the roles that schemas names. The mux must already require a principal.
 func (s *Service) Routes(mux *httpx.Mux) error {
 	handlers := map[string]httpx.Handler{
-		"POST /events":                    s.postEvents,
-		"GET /api/messages":               s.getMessages,
-		"GET /api/messages/{id}":          s.getMessage,
-		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error { return s.postDecision(w, r, true) },
-		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error { return s.postDecision(w, r, false) },
+		"POST /events":           s.postEvents,
+		"GET /api/messages":      s.getMessages,
+		"GET /api/messages/{id}": s.getMessage,
+		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error {
+			return s.postDecision(w,
+				r, true)
+		},
+		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error {
+			return s.postDecision(w,
+				r, false)
+		},
 	}
 	maps.Copy(handlers, s.peopleRoutes())
 	handlers["POST /api/referrals"], handlers["POST /api/referrals/list"] = s.postReferral, s.postList
 	maps.Copy(handlers, s.fhirRoutes())
 	maps.Copy(handlers, s.signalRoutes())
 	handlers["GET /api/facilities"] = s.getFacilities
-	handlers["POST /api/facilities/{id}/place"], handlers["POST /api/facilities/{id}/unplace"] = s.postPlace, s.postUnplace
+	handlers["POST /api/facilities/{id}/place"], handlers["POST /api/facilities/{id}/unplace"] = s.postPlace,
+		s.postUnplace
 	return httpx.Register(mux, schemas.RoutesOf(Name), handlers, s.guard)
 }
 
@@ -97,7 +104,8 @@ func (s *Service) getMessages(w http.ResponseWriter, r *http.Request) error {
 	for i := range lines {
 		lines[i].explain()
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(lines, page.Limit, func(l LedgerLine) []string { return []string{l.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(lines, page.Limit, func(l LedgerLine) []string { return []string{l.ID} }))
 }
 
 // explain adds what people read beside the codes.
@@ -122,7 +130,8 @@ func (s *Service) getWaiting(w http.ResponseWriter, r *http.Request, who princip
 }
 
 func noSuchMessage() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no message of this id that you may see. Take the id from GET /api/messages.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no message of this id that you may see. Take the id from "+
+		"GET /api/messages.")
 }
 
 // postDecision releases or dismisses a quarantined message, by a named human.
@@ -195,7 +204,8 @@ func (e releaseEdits) apply(s *record.ClinicalEvent) {
 
 // decideByHuman carries out a human's decision about a quarantined message: about the scope of its visit where
 // that was undecided; else a release reads it again, by the profile as it is now, and a dismissal ends it.
-func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id string, release bool, edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id string, release bool,
+	edits releaseEdits) (LedgerLine, error) {
 	for {
 		var line LedgerLine
 		err := s.flow.Do(ctx, func(tx *flow.Tx) error {
@@ -212,7 +222,8 @@ func (s *Service) decideByHuman(ctx context.Context, who principal.Principal, id
 	}
 }
 
-func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, release bool, edits releaseEdits) (LedgerLine, error) {
+func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, release bool,
+	edits releaseEdits) (LedgerLine, error) {
 	wanted := record.ReasonHumanOut
 	if release {
 		wanted = record.ReasonHumanIn
@@ -221,12 +232,15 @@ func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *
 		if held.Decided == wanted {
 			return held.LedgerLine, nil // asked for twice
 		}
-		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.", held.Outcome)
+		return LedgerLine{}, httpx.NewProblem(http.StatusConflict, "This message is not quarantined: it is %s.",
+			held.Outcome)
 	}
 	if release && !canRelease(held.LedgerLine) {
-		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only dismissed. %s", wordsFor(held.Reason))
+		return LedgerLine{}, httpx.NewProblem(http.StatusUnprocessableEntity, "This message cannot be released, only "+
+			"dismissed. %s", wordsFor(held.Reason))
 	}
-	if at := edits.LeftAt; at != nil && (at.After(tx.Now.Add(record.FutureTolerance)) || at.Before(held.ReceivedAt.Add(-record.OldFor))) {
+	if at := edits.LeftAt; at != nil && (at.After(tx.Now.Add(record.FutureTolerance)) ||
+		at.Before(held.ReceivedAt.Add(-record.OldFor))) {
 		return LedgerLine{}, leftCannotBe()
 	}
 	decision := record.Decision{Outcome: record.Ignored, Reason: wanted}
@@ -263,11 +277,14 @@ func (s *Service) decideQuarantined(tx *flow.Tx, who principal.Principal, held *
 }
 
 // endVisit puts to a visit without an end when the person left, and where to if that is known, as a human says.
-func (s *Service) endVisit(tx *flow.Tx, job *transaction, held *quarantinedMessage, edits releaseEdits) (record.Decision, error) {
+func (s *Service) endVisit(tx *flow.Tx, job *transaction, held *quarantinedMessage,
+	edits releaseEdits) (record.Decision, error) {
 	if edits.LeftAt == nil {
-		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the question: a stay on a ward is asked about again.")
+		return record.Decision{}, unprocessable("Say in leftAt when the person left. If they have not, dismiss the " +
+			"question: a stay on a ward is asked about again.")
 	}
-	left := record.ClinicalEvent{Header: record.Header{Kind: record.KindLeft, PublishedBy: "form"}, About: record.About{Facts: edits.Facts},
+	left := record.ClinicalEvent{Header: record.Header{Kind: record.KindLeft, PublishedBy: "form"},
+		About:      record.About{Facts: edits.Facts},
 		Attendance: record.Attendance{Happened: record.Moment{At: edits.LeftAt.UTC()}}}
 	if edits.Facts.Destination != nil {
 		left.Destination = *edits.Facts.Destination
@@ -278,11 +295,13 @@ func (s *Service) endVisit(tx *flow.Tx, job *transaction, held *quarantinedMessa
 // leftCannotBe refuses a time of leaving that cannot be true. A message that says one is flagged; a human is asked
 // again.
 func leftCannotBe() error {
-	return unprocessable("The time in leftAt cannot be when the person left: it is in the future, before they were born or had come, or over a year before the message. Compare it with the hospital's record.")
+	return unprocessable("The time in leftAt cannot be when the person left: it is in the future, before they were " +
+		"born or had come, or over a year before the message. Compare it with the hospital's record.")
 }
 
 // applyHuman puts to a visit what a human says about it.
-func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMessage, statement record.ClinicalEvent) (record.Decision, error) {
+func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMessage,
+	statement record.ClinicalEvent) (record.Decision, error) {
 	statement.Message, statement.StatedAt = held.ID, tx.Now
 	job.locks.known[held.personKey] = true
 	job.locks.visits[record.VisitKey{Organisation: held.visitOrganisation, Number: held.visitNumber}] = true
@@ -304,16 +323,19 @@ func (s *Service) applyHuman(tx *flow.Tx, job *transaction, held *quarantinedMes
 		job.hold(other)
 	}
 	if settled.Outcome == record.Quarantined {
-		return record.Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any more.")
+		return record.Decision{}, httpx.NewProblem(http.StatusConflict, "The visit of this message is not known any "+
+			"more.")
 	}
 	return settled.Decision, nil
 }
 
 // readAgain reads a message that could not be used, as it came, by the profile as it is now.
-func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMessage, edits releaseEdits) (record.Decision, error) {
+func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMessage,
+	edits releaseEdits) (record.Decision, error) {
 	key, err := s.vault.Unwrap(held.ID, held.wrapped)
 	if err != nil {
-		return record.Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. Dismiss it.").Because(err)
+		return record.Decision{}, httpx.NewProblem(http.StatusGone, "The content of this message has been erased. "+
+			"Dismiss it.").Because(err)
 	}
 	raw, err := key.Open(fieldRaw, held.raw)
 	if err != nil {
@@ -321,7 +343,8 @@ func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMess
 	}
 	reading := s.readKept(held, raw)
 	if held.Reason == record.ReasonGPChanged && edits.Facts.AreaGP == nil {
-		return record.Decision{}, unprocessable("Say in facts the areaGP: the code of the area in which the GP practice is.")
+		return record.Decision{}, unprocessable("Say in facts the areaGP: the code of the area in which the GP " +
+			"practice is.")
 	}
 	if reading.ClinicalEvent != nil {
 		edits.apply(reading.ClinicalEvent)
@@ -335,13 +358,15 @@ func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMess
 	}
 	if reading.Outcome != "" || reading.ClinicalEvent == nil {
 		return record.Decision{}, httpx.NewProblem(http.StatusUnprocessableEntity,
-			"The message still cannot be used. %s", cmp.Or(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
+			"The message still cannot be used. %s",
+			cmp.Or(wordsFor(reading.Reason), "Correct the sender's profile and release it again, or dismiss it."))
 	}
 	a := &inboundMessage{Reading: reading, id: held.ID, endpoint: held.Endpoint, received: tx.Now}
 	if err := s.identify(a); err != nil {
 		return record.Decision{}, err
 	}
-	if said := a.ClinicalEvent; edits.LeftAt != nil && (len(said.Doubts[record.AboutLeft].Flags) > 0 || said.Happened.Before(said.Arrived)) {
+	if said := a.ClinicalEvent; edits.LeftAt != nil && (len(said.Doubts[record.AboutLeft].Flags) > 0 ||
+		said.Happened.Before(said.Arrived)) {
 		return record.Decision{}, leftCannotBe()
 	}
 	a.lock(job.locks)
@@ -350,7 +375,8 @@ func (s *Service) readAgain(tx *flow.Tx, job *transaction, held *quarantinedMess
 		return record.Decision{}, err
 	}
 	job.apply(tx, a)
-	return record.Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey, Visit: a.visit}, nil
+	return record.Decision{Outcome: a.result.Outcome, Reason: a.result.Reason, Journey: a.result.Journey,
+		Visit: a.visit}, nil
 }
 
 // readKept reads a message again that was quarantined, as it came, the way its door reads. Who sent it was checked when
@@ -371,7 +397,8 @@ func (s *Service) readKept(held *quarantinedMessage, raw []byte) reading.Reading
 		_, _ = s.readSignal(&parsed, raw)
 	case held.Endpoint == record.EndpointForm && held.Sender != listSender:
 		// Whether it was a professional who asked is not kept with it, so it counts as unverified: a human looks.
-		data, refusal := readForm(principal.Principal{Organisation: held.Organisation, Role: string(schemas.Person)}, raw, held.ControlID)
+		data, refusal := readForm(principal.Principal{Organisation: held.Organisation, Role: string(schemas.Person)},
+			raw, held.ControlID)
 		if refusal != nil {
 			return unusable
 		}

@@ -112,7 +112,9 @@ func (a *inboundMessage) ack() string {
 // httpStatus is what the message is answered with over a door that minds its own statuses.
 func (a *inboundMessage) httpStatus() int {
 	switch {
-	case a.result.Reason == record.ReasonReused, a.result.Outcome == record.Duplicate && a.endpoint == record.EndpointFHIR: // a signal again is taken as before
+	// a signal again is taken as before
+	case a.result.Reason == record.ReasonReused, a.result.Outcome == record.Duplicate &&
+		a.endpoint == record.EndpointFHIR:
 		return http.StatusConflict
 	case a.result.Outcome == record.Rejected && a.status != 0:
 		return a.status
@@ -124,7 +126,8 @@ func (a *inboundMessage) httpStatus() int {
 
 // prepare seals the message and makes all keys and ids it may need, on the door's goroutine, so that nothing slow
 // is left for the transaction.
-func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*inboundMessage, error) {
+func (s *Service) prepare(ctx context.Context, parsed reading.Reading, door string, raw []byte) (*inboundMessage,
+	error) {
 	now := s.clock.Now()
 	a := &inboundMessage{Reading: parsed, id: clock.NewID(now), endpoint: door, received: now,
 		span: trace.SpanContextFromContext(ctx), dueAt: now.Add(s.quarantineFor), done: make(chan struct{}),
@@ -168,7 +171,8 @@ func (s *Service) identify(a *inboundMessage) error {
 	case identity.NHSNumber != "" && identity.NHSNumberVerified:
 		a.keys.Person, err = s.lookup("person-nhs-number", identity.NHSNumber)
 	default:
-		a.keys.Person, err = s.lookup("person-visit", a.Organisation, cmp.Or(a.ClinicalEvent.Visit, record.Numberless+a.id))
+		a.keys.Person, err = s.lookup("person-visit", a.Organisation,
+			cmp.Or(a.ClinicalEvent.Visit, record.Numberless+a.id))
 		a.keys.Anonymous = true
 	}
 	if err == nil && identity.NHSNumber != "" && identity.NHSNumberVerified {
@@ -177,7 +181,8 @@ func (s *Service) identify(a *inboundMessage) error {
 	if err == nil && a.keys.Anonymous && a.ClinicalEvent.Kind == record.KindReferral {
 		a.nameHash, err = s.nameHash(a.Organisation, identity)
 	}
-	if becomes := a.ClinicalEvent.Signal.Becomes.Reveal(); err == nil && a.ClinicalEvent.Kind == record.KindSignal && becomes != "" {
+	if becomes := a.ClinicalEvent.Signal.Becomes.Reveal(); err == nil && a.ClinicalEvent.Kind == record.KindSignal &&
+		becomes != "" {
 		a.keys.Renumbered, err = s.lookup("person-nhs-number", becomes)
 	}
 	if err == nil && a.ClinicalEvent.Merges() {

@@ -20,8 +20,10 @@
 //     visit raises one journey, once, and ends in the same state;
 //   - free text never raises anything by itself; undecided scope is put before a human;
 //   - who the person is stays sealed here, under a key of their own; events carry a random id and coded facts. It is
-//     read for a stated reason, by the person, or by a partner by its accepted offer and a yes to it, and every look is kept;
-//   - consent and contact never cross a merge that no human has confirmed; what a person confirmed is not overwritten by
+//     read for a stated reason, by the person, or by a partner by its accepted offer and a yes to it, and every look
+//     is kept;
+//   - consent and contact never cross a merge that no human has confirmed; what a person confirmed is not overwritten
+//     by
 //     a message; after an erasure, and three days after it turns out to be out of scope, nobody can read who it was.
 //
 // It asks no national service for anything: a signal whose details it would have to fetch is put before a human. It
@@ -82,8 +84,9 @@ type Config struct {
 	Vault *vault.Vault
 	// Profiles say how each sender's messages are read (the shipped ones).
 	Profiles *reading.Profiles
-	// Host is the ODS code of the organisation that runs this, and Agreed are further ones that send people, beside those
-	// that profiles name. What comes from elsewhere is the host's to place. Without a host, every organisation is agreed.
+	// Host is the ODS code of the organisation that runs this, and Agreed are further ones that send people, beside
+	// those that profiles name. What comes from elsewhere is the host's to place. Without a host, every organisation
+	// is agreed.
 	Host   string
 	Agreed []string
 	Clock  clock.Clock
@@ -151,13 +154,18 @@ type Service struct {
 // New checks the configuration. Attach gives it its flow before Run.
 func New(cfg Config) (*Service, error) {
 	s := &Service{
-		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer, zone: cfg.Zone,
-		quarantineFor: cfg.QuarantineFor, waits: record.Waits{NoEnd: cmp.Or(cfg.NoEndAfter, record.NoEndAfter), Ward: cmp.Or(cfg.WardReview, record.WardReview)}, keepReceipts: cfg.KeepReceipts, keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience, fhirPatience: fhirBudget,
-		host: cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
+		pool: cfg.Pool, vault: cfg.Vault, profiles: cfg.Profiles, clock: cfg.Clock, log: cfg.Log, tracer: cfg.Tracer,
+		zone:          cfg.Zone,
+		quarantineFor: cfg.QuarantineFor, waits: record.Waits{NoEnd: cmp.Or(cfg.NoEndAfter, record.NoEndAfter),
+			Ward: cmp.Or(cfg.WardReview, record.WardReview)}, keepReceipts: cfg.KeepReceipts,
+		keepLedger: cfg.KeepLedger, watchEvery: cfg.WatchEvery, maxMessage: cfg.MaxMessage, patience: cfg.HTTPPatience,
+		fhirPatience: fhirBudget,
+		host:         cfg.Host, tls: cfg.TLS, peers: cfg.Peers, meter: cfg.Meter,
 		inbound: make(chan *inboundMessage, queueSize), stopped: make(chan struct{}),
 	}
 	if s.pool == nil || s.vault == nil {
-		return nil, errors.New("intake needs a database and a vault: set FOOTBRIDGE_DATABASE_URL and FOOTBRIDGE_KEK_FILE")
+		return nil, errors.New("intake needs a database and a vault: set FOOTBRIDGE_DATABASE_URL and " +
+			"FOOTBRIDGE_KEK_FILE")
 	}
 	if err := s.setDefaults(); err != nil {
 		return nil, err
@@ -213,7 +221,8 @@ func (s *Service) setDefaults() error {
 
 func (s *Service) instrument() error {
 	var errs [2]error
-	s.messages, errs[0] = s.meter.Int64Counter("footbridge.intake.messages", metric.WithDescription("messages answered, by outcome"))
+	s.messages, errs[0] = s.meter.Int64Counter("footbridge.intake.messages",
+		metric.WithDescription("messages answered, by outcome"))
 	s.quarantined, errs[1] = s.meter.Float64Histogram("footbridge.intake.held", metric.WithUnit("s"),
 		metric.WithDescription("time from a message's arrival until it could be answered"))
 	return errors.Join(errs[:]...)
@@ -320,7 +329,8 @@ func (s *Service) abandon() {
 func (s *Service) makePartitions(ctx context.Context) error {
 	now := s.clock.Now()
 	for _, table := range []string{"message", "message_key"} {
-		if err := pg.EnsureDayPartitions(ctx, s.pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1), now.AddDate(0, 0, 8)); err != nil {
+		if err := pg.EnsureDayPartitions(ctx, s.pool, table, pg.ByUUIDv7, now.AddDate(0, 0, -1),
+			now.AddDate(0, 0, 8)); err != nil {
 			return fmt.Errorf("making partitions of the ledger: %w", err)
 		}
 	}

@@ -33,9 +33,11 @@ import (
 	"footbridge/schemas"
 )
 
-var testStream = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour, MaxBytes: -1}
+var testStream = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 24 * time.Hour,
+	MaxBytes: -1}
 
-var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: Name, FS: Migrations()}}}
+var intakeService = pg.Service{Name: Name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+	{Name: Name, FS: Migrations()}}}
 
 // site is a database and a broker, with any number of intakes on them.
 type site struct {
@@ -47,7 +49,8 @@ type site struct {
 	clock  clock.Clock
 	host   string // whose it is to place what is agreed with nobody; empty: everybody is agreed with
 	agreed []string
-	due    bool // the loops by time run by themselves; without it a test runs those it is about, and none runs beside it
+	// the loops by time run by themselves; without it a test runs those it is about, and none runs beside it
+	due bool
 }
 
 func newSite(t testing.TB) *site {
@@ -57,7 +60,8 @@ func newSite(t testing.TB) *site {
 
 func newSiteOn(t testing.TB, cluster *testkit.Cluster) *site {
 	t.Helper()
-	return &site{t: t, db: cluster.Database(t, intakeService), server: testkit.NATS(t), kek: filepath.Join(t.TempDir(), "kek"),
+	return &site{t: t, db: cluster.Database(t, intakeService), server: testkit.NATS(t),
+		kek:   filepath.Join(t.TempDir(), "kek"),
 		clock: testkit.ClockFrom(evening)}
 }
 
@@ -81,7 +85,9 @@ func (s *site) start() *process {
 	ctx, cancel := context.WithCancel(context.Background())
 	conn := testkit.Connect(t, bus.Config{URL: s.server.URL(), Name: Name})
 	testkit.Keep(t, conn, testStream, flow.Durable(testStream.Name, Name, schemas.SubjectsSubscribedBy(Name)))
-	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock, Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: testkit.Patience, TLS: s.tls, Host: s.host, Agreed: s.agreed})
+	service, err := New(Config{Pool: s.db.Pool(Name), Vault: keys, Clock: s.clock,
+		Log: slog.New(slog.NewTextHandler(t.Output(), nil)), HTTPPatience: testkit.Patience, TLS: s.tls, Host: s.host,
+		Agreed: s.agreed})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +129,8 @@ func (p *process) mux(role, source string) http.Handler { return p.muxOf("RXX", 
 
 func (p *process) muxOf(organisation, role, source string) http.Handler {
 	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
-	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: organisation, Role: role, Subject: "test", Source: source})))
+	mux.Use(principal.Require(principal.Fixed(principal.Principal{Organisation: organisation, Role: role,
+		Subject: "test", Source: source})))
 	if err := p.Routes(mux); err != nil {
 		panic(err)
 	}
@@ -158,7 +165,8 @@ func send(t testing.TB, client *hl7.Client, message []byte) hl7.Acknowledgement 
 // ledgerNow is every message's outcome and reason, in the order they came.
 func (p *process) ledgerNow(t testing.TB) []string {
 	t.Helper()
-	lines, err := p.ledger(t.Context(), principal.Principal{Role: "operator", Organisation: "X", Subject: "x"}, ledgerFilter{}, httpx.Page{Limit: 10000})
+	lines, err := p.ledger(t.Context(), principal.Principal{Role: "operator", Organisation: "X", Subject: "x"},
+		ledgerFilter{}, httpx.Page{Limit: 10000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -203,7 +211,8 @@ func TestAVisitRaisesOneJourneyOverMLLPAndAResendGetsTheSameAnswer(t *testing.T)
 	t.Parallel()
 	p := newSite(t).start()
 	h, client := newHospital(), p.dial(t)
-	messages := [][]byte{h.message("A01", reason("248062006", "", "SCT")), h.message("A08", diagnosis("276853009", "", "SCT")), h.message("A03")}
+	messages := [][]byte{h.message("A01", reason("248062006", "", "SCT")),
+		h.message("A08", diagnosis("276853009", "", "SCT")), h.message("A03")}
 	for _, m := range append(messages, messages[2]) {
 		if ack := send(t, client, m); ack.Code != "AA" {
 			t.Fatalf("answered %+v", ack)
@@ -289,7 +298,8 @@ func TestHostileFramesAreAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 	}
 	defer func() { _ = conn.Close() }()
 	good := newHospital().message("A04")
-	frames := []string{"\x0bhello\x1c\r", "\x0b\x1c\r", "\x0bMSH|^~\\&|A|RXX|B|C|20261120||ORU^R01|1|P|2.4\r\x1c\r", "\x0bMSH|^~\\&|A|RX\x1c\r",
+	frames := []string{"\x0bhello\x1c\r", "\x0b\x1c\r", "\x0bMSH|^~\\&|A|RXX|B|C|20261120||ORU^R01|1|P|2.4\r\x1c\r",
+		"\x0bMSH|^~\\&|A|RX\x1c\r",
 		"\x0b" + strings.Repeat("x", 10<<20) + "\x1c\r", "\x0b" + string(good) + "\x1c\r"}
 	go func() {
 		for _, f := range frames {
@@ -310,7 +320,8 @@ func TestHostileFramesAreAnsweredAndTheNextGoodOneWorks(t *testing.T) {
 	for _, line := range p.ledgerNow(t) {
 		ledger[line]++
 	}
-	for _, want := range []string{"AR rejected not-hl7", "AR rejected empty", "AR rejected message-type", "AE quarantined broken-content",
+	for _, want := range []string{"AR rejected not-hl7", "AR rejected empty", "AR rejected message-type",
+		"AE quarantined broken-content",
 		"AR rejected too-large", "AA joined not-ended"} {
 		if ledger[want] != 1 {
 			t.Errorf("no %q in %v", want, ledger)
@@ -373,7 +384,8 @@ func TestMessagesOfOneVisitAtOnceRaiseItOnce(t *testing.T) {
 	for i := range 40 {
 		h := newHospital()
 		h.number, h.patient, h.control = fmt.Sprintf("V%d", i), fmt.Sprintf("L%d", i), 10*i
-		messages := [][]byte{h.message("A01", reason("248062006", "", "SCT")), h.message("A08", diagnosis("276853009", "", "SCT")), h.message("A03")}
+		messages := [][]byte{h.message("A01", reason("248062006", "", "SCT")),
+			h.message("A08", diagnosis("276853009", "", "SCT")), h.message("A03")}
 		var all sync.WaitGroup
 		for c, client := range clients {
 			all.Go(func() { _, _ = client.Send(t.Context(), messages[c]) })
@@ -388,7 +400,8 @@ func TestMessagesOfOneVisitAtOnceRaiseItOnce(t *testing.T) {
 
 func (p *process) post(t testing.TB, contentType, body string, headers ...string) (int, string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.http.URL+"/events", strings.NewReader(body))
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, p.http.URL+"/events",
+		strings.NewReader(body))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -413,7 +426,8 @@ const reportData = `{"organisation":"RXX","visit":"E1","inScope":true,"leftAt":"
 	"consents":[{"purpose":"follow-up","given":true,"how":"spoken"},{"purpose":"bridging","given":false}]}`
 
 func report(id, data string) string {
-	return `{"specversion":"1.0","id":"` + id + `","source":"/hospitals/rxx","type":"care.footbridge.discharge.reported.v1",
+	return `{"specversion":"1.0","id":"` + id +
+		`","source":"/hospitals/rxx","type":"care.footbridge.discharge.reported.v1",
 		"time":"2026-11-20T08:30:00Z","datacontenttype":"application/json","data":` + data + `}`
 }
 
@@ -422,16 +436,20 @@ func TestAReportedDischargeIsTakenInEveryModeAndCountedOnce(t *testing.T) {
 	p := newSite(t).start()
 	status, body := p.post(t, "application/cloudevents+json", report("1", reportData))
 	var first, again eventAnswer
-	if err := json.Unmarshal([]byte(body), &first); err != nil || status != http.StatusAccepted || first.ID != "1" || first.Journey == "" {
+	if err := json.Unmarshal([]byte(body), &first); err != nil || status != http.StatusAccepted || first.ID != "1" ||
+		first.Journey == "" {
 		t.Fatalf("structured: %d %s", status, body)
 	}
-	status, body = p.post(t, "application/json", reportData, "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source", "/hospitals/rxx",
+	status, body = p.post(t, "application/json", reportData, "Ce-Specversion", "1.0", "Ce-Id", "1", "Ce-Source",
+		"/hospitals/rxx",
 		"Ce-Type", "care.footbridge.discharge.reported.v1", "Ce-Time", "2026-11-20T08:30:00Z")
-	if err := json.Unmarshal([]byte(body), &again); err != nil || status != http.StatusAccepted || again.Journey != first.Journey {
+	if err := json.Unmarshal([]byte(body), &again); err != nil || status != http.StatusAccepted ||
+		again.Journey != first.Journey {
 		t.Errorf("binary, the same: %d %s", status, body)
 	}
 	status, body = p.post(t, "application/cloudevents-batch+json; charset=utf-8",
-		"["+report("1", reportData)+","+report("2", strings.NewReplacer("E1", "E2", "L7", "L8").Replace(reportData))+",{},"+
+		"["+report("1", reportData)+","+report("2", strings.NewReplacer("E1", "E2", "L7", "L8").Replace(reportData))+
+			",{},"+
 			report("3", `{"organisation":"RXX"}`)+","+report("1", strings.Replace(reportData, "E1", "E3", 1))+"]")
 	var batch []eventAnswer
 	if err := json.Unmarshal([]byte(body), &batch); err != nil || status != http.StatusOK || len(batch) != 5 {
@@ -443,7 +461,8 @@ func TestAReportedDischargeIsTakenInEveryModeAndCountedOnce(t *testing.T) {
 	}
 	expect(t, statuses, "202", "202", "400", "422", "409")
 	types, journeys := p.outbox(t)
-	expect(t, types, "discharge.recorded", "consent.given", "consent.declined", "discharge.recorded", "consent.given", "consent.declined")
+	expect(t, types, "discharge.recorded", "consent.given", "consent.declined", "discharge.recorded", "consent.given",
+		"consent.declined")
 	if journeys[first.Journey] != 3 || batch[0].Journey != first.Journey {
 		t.Errorf("journeys %v", journeys)
 	}
@@ -457,14 +476,17 @@ func TestEventsThatAreNoneAreRefusedAndInTheLedger(t *testing.T) {
 		contentType, body string
 		status            int
 	}{
-		"not JSON":      {"application/cloudevents+json", "{", http.StatusBadRequest},
-		"no id":         {"application/cloudevents+json", `{"specversion":"1.0","source":"/x","type":"y"}`, http.StatusBadRequest},
-		"unknown type":  {"application/cloudevents+json", strings.Replace(report("1", reportData), "discharge.reported", "else.said", 1), http.StatusUnprocessableEntity},
-		"not an event":  {"text/plain", "hello", http.StatusUnsupportedMediaType},
-		"XML":           {"application/cloudevents+xml", "<a/>", http.StatusUnsupportedMediaType},
-		"too long":      {"application/cloudevents+json", strings.Repeat("x", 2<<20), http.StatusRequestEntityTooLarge},
-		"batch of one":  {"application/cloudevents-batch+json", report("1", reportData), http.StatusBadRequest},
-		"schema broken": {"application/cloudevents+json", report("1", `{"organisation":"RXX","visit":"1","inScope":"yes"}`), http.StatusUnprocessableEntity},
+		"not JSON": {"application/cloudevents+json", "{", http.StatusBadRequest},
+		"no id": {"application/cloudevents+json", `{"specversion":"1.0","source":"/x","type":"y"}`,
+			http.StatusBadRequest},
+		"unknown type": {"application/cloudevents+json", strings.Replace(report("1", reportData), "discharge.reported",
+			"else.said", 1), http.StatusUnprocessableEntity},
+		"not an event": {"text/plain", "hello", http.StatusUnsupportedMediaType},
+		"XML":          {"application/cloudevents+xml", "<a/>", http.StatusUnsupportedMediaType},
+		"too long":     {"application/cloudevents+json", strings.Repeat("x", 2<<20), http.StatusRequestEntityTooLarge},
+		"batch of one": {"application/cloudevents-batch+json", report("1", reportData), http.StatusBadRequest},
+		"schema broken": {"application/cloudevents+json",
+			report("1", `{"organisation":"RXX","visit":"1","inScope":"yes"}`), http.StatusUnprocessableEntity},
 	} {
 		status, body := p.post(t, c.contentType, c.body)
 		if status != c.status || !strings.Contains(body, `"status":`+fmt.Sprint(c.status)) {
@@ -479,7 +501,8 @@ func TestEventsThatAreNoneAreRefusedAndInTheLedger(t *testing.T) {
 	if n := len(p.ledgerNow(t)); n != 8 {
 		t.Errorf("%d lines in the ledger, want 8", n)
 	}
-	if status, body := p.post(t, "application/cloudevents+json", report("1", reportData)); status != http.StatusAccepted {
+	if status, body := p.post(t, "application/cloudevents+json",
+		report("1", reportData)); status != http.StatusAccepted {
 		t.Errorf("the good one after a refused one with its id: %d %s", status, body)
 	}
 }
@@ -523,12 +546,15 @@ func TestUndecidedMessagesAreReleasedOrDismissedByAHuman(t *testing.T) {
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[1].ID+"/dismiss", http.StatusOK, &dismissed)
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[0].ID+"/release", http.StatusOK, &again)
 	call(t, http.MethodPost, navigator.URL+"/api/messages/"+held[1].ID+"/release", http.StatusConflict, nil)
-	call(t, http.MethodPost, navigator.URL+"/api/messages/"+clock.NewID(p.clock.Now())+"/release", http.StatusNotFound, nil)
-	if released.Outcome != "raised" || released.Journey == "" || dismissed.Outcome != "joined" || again.Journey != released.Journey {
+	call(t, http.MethodPost, navigator.URL+"/api/messages/"+clock.NewID(p.clock.Now())+"/release", http.StatusNotFound,
+		nil)
+	if released.Outcome != "raised" || released.Journey == "" || dismissed.Outcome != "joined" ||
+		again.Journey != released.Journey {
 		t.Errorf("released %+v\ndismissed %+v\nagain %+v", released, dismissed, again)
 	}
 	types, _ := p.outbox(t)
-	expect(t, slices.Sorted(slices.Values(types)), "discharge.recorded", "message.quarantined", "message.quarantined", "message.released", "message.released")
+	expect(t, slices.Sorted(slices.Values(types)), "discharge.recorded", "message.quarantined", "message.quarantined",
+		"message.released", "message.released")
 }
 
 func call(t testing.TB, method, url string, want int, into any) {
@@ -556,7 +582,8 @@ func call(t testing.TB, method, url string, want int, into any) {
 func TestOneMessageThatCannotBeStoredHoldsNothingUp(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	_, err := p.site.db.Admin().Exec(t.Context(), `alter table intake.visit add constraint poison check (number <> 'POISON')`)
+	_, err := p.site.db.Admin().Exec(t.Context(), `alter table intake.visit add constraint poison check (number <>
+		'POISON')`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -569,7 +596,8 @@ func TestOneMessageThatCannotBeStoredHoldsNothingUp(t *testing.T) {
 		}
 		client, message := p.dial(t), h.message("A04")
 		all.Go(func() {
-			if answer, err := client.Send(t.Context(), message); err != nil || !bytes.Contains(answer, []byte("MSA|AA")) {
+			if answer, err := client.Send(t.Context(), message); err != nil ||
+				!bytes.Contains(answer, []byte("MSA|AA")) {
 				t.Errorf("answered %q, %v", answer, err)
 			}
 		})
@@ -626,7 +654,8 @@ func TestTheSentinelSeesWhatIsHeldAndNothingElse(t *testing.T) {
 	send(t, client, h.message("A42"))
 	sentinel := p.site.db.Pool(pg.Sentinel)
 	var held int
-	if err := sentinel.QueryRow(t.Context(), `select count(*) from intake.held where journey is not null and since is not null`).Scan(&held); err != nil || held != 2 {
+	if err := sentinel.QueryRow(t.Context(), `select count(*) from intake.held where journey is not null
+		and since is not null`).Scan(&held); err != nil || held != 2 {
 		t.Errorf("held %d, %v", held, err)
 	}
 	if _, err := sentinel.Exec(t.Context(), `select 1 from intake.person`); err == nil {
@@ -648,7 +677,8 @@ func TestAMergeAndAnEndWithoutAVisitNumberFindTheVisit(t *testing.T) {
 	q := p.site.start()
 	h.patient = "L42"
 	send(t, q.dial(t), deathOn(h.message("A31")))
-	expect(t, q.ledgerNow(t), "AA joined not-ended", "AA joined merged", "AA raised-flagged merged", "AA corrected death-reported")
+	expect(t, q.ledgerNow(t), "AA joined not-ended", "AA joined merged", "AA raised-flagged merged",
+		"AA corrected death-reported")
 	types, journeys := q.outbox(t)
 	expect(t, slices.Sorted(slices.Values(types)), "discharge.recorded", "person.contact-stopped")
 	if len(journeys) != 1 {
@@ -693,7 +723,8 @@ func TestTheAnswerIsInTheModeTheProfileSays(t *testing.T) {
 	enhanced := func(application string) []byte {
 		h := newHospital()
 		h.application, h.number = application, application
-		return []byte(replaceOnce(string(h.message("A04")), "|P|2.4", map[string]string{"EPR": "|P|2.4|||AL", "SIMHOSP": "|T|2.4|||AL"}[application]))
+		return []byte(replaceOnce(string(h.message("A04")), "|P|2.4",
+			map[string]string{"EPR": "|P|2.4|||AL", "SIMHOSP": "|T|2.4|||AL"}[application]))
 	}
 	if ack := send(t, client, enhanced("EPR")); ack.Code != "CA" {
 		t.Errorf("as asked: %+v", ack)

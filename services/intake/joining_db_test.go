@@ -58,7 +58,8 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 		t.Errorf("events %v", types)
 	}
 	var versions, told int64
-	if err := site.db.Admin().QueryRow(t.Context(), `select count(*), max(told) from intake.journey`).Scan(&versions, &told); err != nil || versions != 1 || int(told) != len(types) {
+	if err := site.db.Admin().QueryRow(t.Context(), `select count(*), max(told) from intake.journey`).Scan(&versions,
+		&told); err != nil || versions != 1 || int(told) != len(types) {
 		t.Errorf("%d journeys, %d told of %d events, %v", versions, told, len(types), err)
 	}
 	// The journey service has closed it: the next attendance begins another.
@@ -67,7 +68,8 @@ func TestComingBackMergedNumbersAndCorrectedIdentifiersInTheDatabase(t *testing.
 		t.Fatal(err)
 	}
 	if err := p.flow.Do(t.Context(), func(tx *flow.Tx) error {
-		return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id, Sequence: "000000000009", Data: []byte(`{}`)},
+		return p.Handle(tx, nil)([]flow.Event{{ID: "1", Type: schemas.TypePrefix + "journey.closed.v1", Subject: id,
+			Sequence: "000000000009", Data: []byte(`{}`)},
 			{ID: "2", Type: string(schemas.JourneyOpened), Subject: id, Sequence: "000000000001"}})
 	}); err != nil {
 		t.Fatal(err)
@@ -98,7 +100,8 @@ func TestAVisitThatAnotherHasStoredMeanwhileIsJoined(t *testing.T) {
 	answered := make(chan hl7.Acknowledgement, 1)
 	go func() { answered <- send(t, client, newHospital().message("A04")) }()
 	for waiting := false; !waiting; {
-		if err := admin.QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database()
+		if err := admin.QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database()
 			and usename like '%intake%' and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
@@ -108,7 +111,8 @@ func TestAVisitThatAnotherHasStoredMeanwhileIsJoined(t *testing.T) {
 	}
 	<-answered
 	var visits, version int
-	if err := admin.QueryRow(t.Context(), `select count(*), max(version) from intake.visit`).Scan(&visits, &version); err != nil || visits != 1 || version != 8 {
+	if err := admin.QueryRow(t.Context(), `select count(*), max(version) from intake.visit`).Scan(&visits,
+		&version); err != nil || visits != 1 || version != 8 {
 		t.Errorf("%d visits, version %d, %v; want the one, joined", visits, version, err)
 	}
 }
@@ -134,7 +138,8 @@ func TestAnyInterleavingOverTwoProcessesConverges(t *testing.T) {
 			var share [][]byte
 			for _, i := range drawOrder(r, len(messages)) {
 				if i%2 == c/2 { // connections 0 and 1 have the same messages, and so have 2 and 3
-					share = append(share, bytes.ReplaceAll(bytes.ReplaceAll(messages[i], []byte("RXX"), ours), []byte("rxx"), ours))
+					share = append(share, bytes.ReplaceAll(bytes.ReplaceAll(messages[i], []byte("RXX"), ours),
+						[]byte("rxx"), ours))
 				}
 			}
 			all.Go(func() {
@@ -149,9 +154,11 @@ func TestAnyInterleavingOverTwoProcessesConverges(t *testing.T) {
 		}
 	})
 	for claim, query := range map[string]string{
-		"messages that are not in the ledger as one and a duplicate": `select count(*) from (select from intake.message where door not in ('form', 'alarm') group by organisation, control_id, content_hash
+		"messages that are not in the ledger as one and a duplicate": `select count(*) from (select from intake.message
+			where door not in ('form', 'alarm') group by organisation, control_id, content_hash
 			having count(*) <> 2 or count(*) filter (where outcome = 'duplicate') <> 1) as odd`,
-		"journeys that are told of more or less often than events say": `select count(*) from intake.journey j where told <> (select count(*) from intake.outbox o where o.payload::jsonb ->> 'subject' = j.id::text)`,
+		"journeys that are told of more or less often than events say": `select count(*) from intake.journey j
+			where told <> (select count(*) from intake.outbox o where o.payload::jsonb ->> 'subject' = j.id::text)`,
 	} {
 		if n := intakes[0].count(t, query); n != 0 {
 			t.Errorf("%d %s", n, claim)

@@ -107,7 +107,8 @@ func TestSomebodyWhoComesBackJoinsTheirOpenJourney(t *testing.T) {
 	h := newHospital()
 	messages := [][]byte{withTraced(h.message("A04", reason("248062006", "", "SCT"))), withTraced(h.message("A03"))}
 	h.number, h.at = "V2", h.at.Add(72*time.Hour)
-	messages = append(messages, withTraced(h.message("A04", reason("248062006", "", "SCT"))), withTraced(h.message("A03")))
+	messages = append(messages, withTraced(h.message("A04", reason("248062006", "", "SCT"))),
+		withTraced(h.message("A03")))
 	inEveryOrder(messages, func(order [][]byte) {
 		w := newWard(t)
 		w.now = morning.Add(96 * time.Hour)
@@ -177,7 +178,8 @@ func TestMergedVisitNumbersAreOneAttendanceAndOneOffer(t *testing.T) {
 	w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"))
 	h.number, h.at = "V2", h.at.Add(48*time.Hour)
 	w.now = morning.Add(50 * time.Hour)
-	got := w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"), h.message("A42", mergeVisits("V1")))
+	got := w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03"),
+		h.message("A42", mergeVisits("V1")))
 	if s := w.standing(); total(s) != 1 || w.count(schemas.DischargeWithdrawn) != 1 {
 		t.Errorf("outcomes %q, standing %v", got, s)
 	}
@@ -234,12 +236,14 @@ func TestAWardStayMovesTheDischargeToItsEnd(t *testing.T) {
 func TestCodesOnAVisitElsewhereAreForAHumanAndUrgentCareCounts(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
-	expect(t, w.outcomes(ofClass(h.message("A04", reason("248062006", "", "SCT")), "O"), ofClass(h.message("A03"), "O")),
+	expect(t, w.outcomes(ofClass(h.message("A04", reason("248062006", "", "SCT")), "O"),
+		ofClass(h.message("A03"), "O")),
 		"joined not-ended", "quarantined setting-not-emergency")
 	h, w = newHospital(), newWard(t)
 	w.profiles.Fallback.Settings.Places = []string{"UTC1"}
 	atCentre := func(raw []byte) []byte { return []byte(replaceOnce(string(raw), "PV1||E", "PV1||O|UTC1")) }
-	expect(t, w.outcomes(atCentre(h.message("A04", reason("248062006", "", "SCT"))), atCentre(h.message("A03"))), "joined not-ended", "raised ")
+	expect(t, w.outcomes(atCentre(h.message("A04", reason("248062006", "", "SCT"))), atCentre(h.message("A03"))),
+		"joined not-ended", "raised ")
 }
 
 func TestAnOpenRegistrationDoesNotSilenceADischarge(t *testing.T) {
@@ -298,7 +302,8 @@ func standsTwice(w *ward) (numbers []string) {
 // visitsOf are the visits of a person, under any record of theirs.
 func (w *ward) visitsOf(person *record.Person) []*record.Visit {
 	ids := w.unit.IdsOf(person)
-	return slices.DeleteFunc(slices.Clone(w.unit.Visits), func(v *record.Visit) bool { return !slices.Contains(ids, v.Person) })
+	return slices.DeleteFunc(slices.Clone(w.unit.Visits),
+		func(v *record.Visit) bool { return !slices.Contains(ids, v.Person) })
 }
 
 // TestEveryKindOfMessageIsAmongTheInterleavings, of all that a profile reads as more than nothing.
@@ -319,7 +324,8 @@ func TestEveryKindOfMessageIsAmongTheInterleavings(t *testing.T) {
 
 // askedAbout says whether a human has the question: as a message quarantined, or as a journey that is paused.
 func askedAbout(attended []*record.Visit) bool {
-	return len(record.AskedOf(attended)) > 0 || slices.ContainsFunc(attended, func(v *record.Visit) bool { return v.Published.Withdrawn == "recoded" })
+	return len(record.AskedOf(attended)) > 0 ||
+		slices.ContainsFunc(attended, func(v *record.Visit) bool { return v.Published.Withdrawn == "recoded" })
 }
 
 // drawOrder is any order of so many messages.
@@ -333,7 +339,8 @@ func drawOrder(r *rapid.T, n int) []int {
 
 // drawnTriggers are what a drawn message may be: a trigger event, some with more than one content; a report, a form or
 // a form taken back.
-var drawnTriggers = []string{"A01", "A04", "A04", "A06", "A07", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11", "A23", "A02", "A12",
+var drawnTriggers = []string{"A01", "A04", "A04", "A06", "A07", "A08", "A08x", "A08y", "A03", "A03", "A13", "A11",
+	"A23", "A02", "A12",
 	"A28", "A31", "A31dead", "A34", "A40", "A42", "A47", "reported", "submitted"}
 
 // drawnMerges make two records one person.
@@ -354,7 +361,8 @@ func drawMessages(r *rapid.T, verified bool) (messages [][]byte) {
 		h.number = rapid.SampledFrom([]string{"V1", "V1", "V1", "V2", "V3", ""}).Draw(r, "number")
 		h.patient = rapid.SampledFrom([]string{"L42", "L42", "L43"}).Draw(r, "patient")
 		h.birth = rapid.SampledFrom(births).Draw(r, "birth")
-		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-2 * time.Minute, time.Hour, 5 * time.Hour, 30 * time.Hour}).Draw(r, "gap"))
+		h.at = h.at.Add(rapid.SampledFrom([]time.Duration{-2 * time.Minute, time.Hour, 5 * time.Hour,
+			30 * time.Hour}).Draw(r, "gap"))
 		messages = append(messages, h.drawn(r, trigger, verified))
 	}
 	return messages
@@ -401,7 +409,8 @@ func (h *hospital) event(kind string, inScope, verified bool) []byte {
 	h.at = h.at.Add(time.Minute)
 	at := h.at.UTC().Format(time.RFC3339)
 	born := h.birth[:4] + "-" + h.birth[4:6] + "-" + h.birth[6:]
-	who := fmt.Sprintf(`{"localId":%q,"nhsNumber":"9990000107","nhsNumberVerified":%t,"familyName":"Example","givenName":"Ada","birthDate":%q}`, h.patient, verified, born)
+	who := fmt.Sprintf(
+		`{"localId":%q,"nhsNumber":"9990000107","nhsNumberVerified":%t,"familyName":"Example","givenName":"Ada","birthDate":%q}`, h.patient, verified, born)
 	typ, visit := schemas.ReferralSubmitted, ""
 	data := fmt.Sprintf(`"referral":"C%d","route":"professional"`, h.control)
 	if kind == "reported" {
@@ -411,7 +420,8 @@ func (h *hospital) event(kind string, inScope, verified bool) []byte {
 	if h.number != "" {
 		visit = fmt.Sprintf(`"visit":%q,`, h.number)
 	}
-	return fmt.Appendf(nil, `{"specversion":"1.0","id":"C%d","source":"/hospitals/rxx","type":%q,"time":%q,"datacontenttype":"application/json","data":{"organisation":"RXX",%s%s,"person":%s}}`,
+	return fmt.Appendf(nil,
+		`{"specversion":"1.0","id":"C%d","source":"/hospitals/rxx","type":%q,"time":%q,"datacontenttype":"application/json","data":{"organisation":"RXX",%s%s,"person":%s}}`,
 		h.control, typ, at, visit, data, who)
 }
 
@@ -435,8 +445,10 @@ func attendancesOf(w *ward) []string {
 				}
 			}
 			slices.Sort(numbers)
-			if w.unit.IsDeceased(person) { // what was raised before it was known stands, and nobody is in touch; nothing is raised after
-				found = append(found, fmt.Sprint(numbers, " of ", len(attended), " of somebody who has died, in touch ", slices.ContainsFunc(attended, inTouch)))
+			// what was raised before it was known stands, and nobody is in touch; nothing is raised after
+			if w.unit.IsDeceased(person) {
+				found = append(found, fmt.Sprint(numbers, " of ", len(attended), " of somebody who has died, in touch ",
+					slices.ContainsFunc(attended, inTouch)))
 				continue
 			}
 			for _, v := range attended {
@@ -445,7 +457,8 @@ func attendancesOf(w *ward) []string {
 					journeys[v.Published.Journey] = true
 				}
 			}
-			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ", so.Scope().Verdict,
+			line := fmt.Sprint(numbers, " of ", len(attended), " standing ", standing, " ended ", so.Ended(), " scope ",
+				so.Scope().Verdict,
 				" asked ", so.Ended() && so.Scope().Verdict == record.VerdictAsk && askedAbout(attended))
 			line += " " + toldOf(attended)
 			if so.Ended() {
@@ -472,7 +485,8 @@ func toldOf(attended []*record.Visit) string {
 		if v.Published.Facts.Age != nil {
 			age = *v.Published.Facts.Age
 		}
-		flags := slices.DeleteFunc(slices.Sorted(slices.Values(v.Published.Flags)), func(flag string) bool { return flag == schemas.FlagReturned })
+		flags := slices.DeleteFunc(slices.Sorted(slices.Values(v.Published.Flags)),
+			func(flag string) bool { return flag == schemas.FlagReturned })
 		return fmt.Sprint("on ", v.Published.LeftOn, " aged ", age, " shown for ", flags)
 	}
 	return "nothing"

@@ -39,7 +39,8 @@ func CheckKeys(ctx context.Context, pool *pgxpool.Pool, keys *vault.Vault) ([]Ke
 		}
 		for _, one := range samples {
 			if _, err := keys.Unwrap(one.owner, one.wrapped); err != nil {
-				return nil, fmt.Errorf("the keys in %s were wrapped with another key file than this one: give back the one that they were made with", table)
+				return nil, fmt.Errorf("the keys in %s were wrapped with another key file than this one: give back "+
+					"the one that they were made with", table)
 			}
 		}
 		tables = append(tables, counted)
@@ -49,7 +50,8 @@ func CheckKeys(ctx context.Context, pool *pgxpool.Pool, keys *vault.Vault) ([]Ke
 
 // Rewrap wraps all stored keys that an older KEK wraps under the newest of the file, in batches, and tells progress
 // after each. Services may run meanwhile: a key that was erased stays erased. It may be broken off and run again.
-func Rewrap(ctx context.Context, pool *pgxpool.Pool, keys *vault.Vault, progress func(table string, done, of int64)) error {
+func Rewrap(ctx context.Context, pool *pgxpool.Pool, keys *vault.Vault,
+	progress func(table string, done, of int64)) error {
 	for _, table := range keyTables {
 		counted, err := countKeys(ctx, pool, table, keys.Prefix())
 		if err != nil {
@@ -101,7 +103,8 @@ var keyQueriesOf = map[string]keyQueries{
 			union all (select person::text, wrapped from person_key order by person desc limit 1)`,
 		older: `select person::text, wrapped from person_key
 			where substr(wrapped, 1, length($1::bytea)) <> $1 and person > $2::uuid order by person limit $3`,
-		replace: `update person_key k set wrapped = t.fresh from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as t(owner, old, fresh)
+		replace: `update person_key k set wrapped = t.fresh
+			from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as t(owner, old, fresh)
 			where k.person = t.owner and k.wrapped = t.old`,
 	},
 	"message_key": {
@@ -110,7 +113,8 @@ var keyQueriesOf = map[string]keyQueries{
 			union all (select message::text, wrapped from message_key order by message desc limit 1)`,
 		older: `select message::text, wrapped from message_key
 			where substr(wrapped, 1, length($1::bytea)) <> $1 and message > $2::uuid order by message limit $3`,
-		replace: `update message_key k set wrapped = t.fresh from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as t(owner, old, fresh)
+		replace: `update message_key k set wrapped = t.fresh
+			from unnest($1::uuid[], $2::bytea[], $3::bytea[]) as t(owner, old, fresh)
 			where k.message = t.owner and k.wrapped = t.old`,
 	},
 }
@@ -134,7 +138,8 @@ func sampleKeys(ctx context.Context, pool *pgxpool.Pool, table string) ([]wrappe
 }
 
 // olderKeys reads the next keys of a table that the newest KEK has not wrapped.
-func olderKeys(ctx context.Context, pool *pgxpool.Pool, table string, prefix []byte, after string, limit int) ([]wrappedKey, error) {
+func olderKeys(ctx context.Context, pool *pgxpool.Pool, table string, prefix []byte, after string,
+	limit int) ([]wrappedKey, error) {
 	rows, err := pool.Query(ctx, keyQueriesOf[table].older, prefix, after, limit)
 	if err != nil {
 		return nil, err

@@ -23,7 +23,8 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := pool.Exec(t.Context(), `insert into person_key (person, wrapped) values ($1, $2)`, owner, wrapped); err != nil {
+		if _, err := pool.Exec(t.Context(), `insert into person_key (person, wrapped) values ($1, $2)`, owner,
+			wrapped); err != nil {
 			t.Fatal(err)
 		}
 		owners[owner] = true
@@ -41,7 +42,8 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 			return
 		}
 		// Between two batches, somebody is erased whose key is not wrapped again yet.
-		if err := pool.QueryRow(t.Context(), `delete from person_key where person = (select person from person_key order by person desc limit 1) returning person::text`).Scan(&last); err != nil {
+		if err := pool.QueryRow(t.Context(), `delete from person_key where person = (select person from person_key
+			order by person desc limit 1) returning person::text`).Scan(&last); err != nil {
 			t.Error(err)
 		}
 	})
@@ -54,7 +56,8 @@ func TestEveryStoredKeyIsWrappedAnewAndAnErasedOneStaysErased(t *testing.T) {
 		t.Fatalf("%d keys of %d, %v", len(stored), len(owners), err)
 	}
 	for _, one := range stored {
-		if _, err := after.Unwrap(one.owner, one.wrapped); err != nil || !bytes.HasPrefix(one.wrapped, after.Prefix()) || !owners[one.owner] {
+		if _, err := after.Unwrap(one.owner, one.wrapped); err != nil ||
+			!bytes.HasPrefix(one.wrapped, after.Prefix()) || !owners[one.owner] {
 			t.Fatalf("a key is not wrapped anew: %v", err)
 		}
 	}

@@ -77,7 +77,8 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 		f := newFHIRRequest()
 		f.visit, f.ended = "V1", "2026-11-20T08:00:00Z"
 		f.change = func(body string) string {
-			return strings.Replace(body, `"encounter":{`, `"reasonCode":[`+strings.Replace(concept, "TEXT", quoted(text), 1)+`],"encounter":{`, 1)
+			return strings.Replace(body, `"encounter":{`, `"reasonCode":[`+strings.Replace(concept, "TEXT",
+				quoted(text), 1)+`],"encounter":{`, 1)
 		}
 		bundle, issues := fhir.ReadAs[*fhir.Bundle]([]byte(f.body()), fhir.Limits{})
 		if len(issues) > 0 {
@@ -101,7 +102,9 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 			return *w.read(newHospital().message("A08", diagnosis("", text, ""))).ClinicalEvent
 		},
 		"event": func(text string) record.ClinicalEvent {
-			return *w.readEvent([]byte(report("e", `{"organisation":"RXX","visit":"V1","inScope":false,"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`))).ClinicalEvent
+			return *w.readEvent([]byte(report("e",
+				`{"organisation":"RXX","visit":"V1","inScope":false,"person":{"localId":"L1"},"reasons":[`+quoted(text)+
+					`]}`))).ClinicalEvent
 		},
 		"form": func(text string) record.ClinicalEvent {
 			data, refusal := readForm(liaison, []byte(`{"person":{"localId":"L1"},"reasons":[`+quoted(text)+`]}`), "R1")
@@ -111,7 +114,8 @@ func TestReasonsInWordsAreReadAlikeByEveryWayIn(t *testing.T) {
 			return s.submittedBy("form", w.now, data)
 		},
 		"list": func(text string) record.ClinicalEvent {
-			rows, err := reading.ReadList("RXX", []byte("visit,local_id,reason\nV1,L1,\""+strings.ReplaceAll(text, `"`, `""`)+"\"\n"), "")
+			rows, err := reading.ReadList("RXX",
+				[]byte("visit,local_id,reason\nV1,L1,\""+strings.ReplaceAll(text, `"`, `""`)+"\"\n"), "")
 			if err != nil || len(rows) != 1 || len(rows[0].Faults) > 0 {
 				t.Fatalf("%q: %+v %v", text, rows, err)
 			}
@@ -148,14 +152,16 @@ func TestAListOfAllAttendancesIsJudgedByItsReasons(t *testing.T) {
 		"V2,L2,1990-04-01,2026-11-20T08:00:00Z,ankle injury,,\n" +
 		"V3,L3,1990-04-01,2026-11-20T08:00:00Z,seen by liaison,yes,\n"
 	var answer listAnswer
-	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list", list, "Content-Type", "text/csv")), &answer); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list", list, "Content-Type",
+		"text/csv")), &answer); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for _, row := range answer.Rows {
 		got = append(got, string(row.Result)+" "+row.Reason)
 	}
-	expect(t, got, "kept "+record.ReasonUndecided, "kept "+record.ReasonOutOfScope, "raised-now "+schemas.FlagNoSafeChannel)
+	expect(t, got, "kept "+record.ReasonUndecided, "kept "+record.ReasonOutOfScope,
+		"raised-now "+schemas.FlagNoSafeChannel)
 	p.must(t, http.StatusOK, guide, "POST", "/api/messages/"+answer.Rows[0].Message+"/release", "")
 	types, _ := p.outbox(t)
 	if !slices.Contains(types, "discharge.recorded") || !slices.Contains(types, "consent.declined") {

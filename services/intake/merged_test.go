@@ -15,8 +15,10 @@ import (
 func (p *process) standing(t testing.TB, journey string) map[string]string {
 	t.Helper()
 	is := map[string]string{}
-	for _, e := range p.eventsOf(t, journey, schemas.DischargeRecorded, schemas.DischargeCorrected, schemas.ContactStopped, schemas.ContactResumed,
-		schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed, schemas.PreferencesChanged) {
+	for _, e := range p.eventsOf(t, journey, schemas.DischargeRecorded, schemas.DischargeCorrected,
+		schemas.ContactStopped, schemas.ContactResumed,
+		schemas.ConsentGiven, schemas.ConsentDeclined, schemas.ConsentWithdrawn, schemas.ConsentLapsed,
+		schemas.PreferencesChanged) {
 		var d struct {
 			Flags       *[]string `json:"flags"`
 			MustNotKnow *[]string `json:"mustNotKnow"`
@@ -47,7 +49,8 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 	t.Parallel()
 	consent := func(state string) func(p *process, t *testing.T, journey, person string) {
 		return func(p *process, t *testing.T, journey, _ string) {
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+				`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
 		}
 	}
 	for name, tc := range map[string]struct {
@@ -58,7 +61,8 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 	}{
 		"a no": {"", consent("declined"), "consent", "declined", "given"},
 		"a stop": {"", func(p *process, t *testing.T, _, person string) {
-			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped", `{"reason":"asked us to"}`)
+			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped",
+				`{"reason":"asked us to"}`)
 		}, "contact", "stopped", ""},
 		"a death": {"", func(p *process, t *testing.T, _, _ string) {
 			p.sendSignal(t, signal("pds-death-notification-2", "9990000107"))
@@ -73,7 +77,8 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 				t.Parallel()
 				p := newSite(t).start()
 				born := cmp.Or(tc.born, "1990-04-01")
-				status, body := p.post(t, "application/cloudevents+json", report("r1", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-18T08:00:00Z",
+				status, body := p.post(t, "application/cloudevents+json",
+					report("r1", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-18T08:00:00Z",
 					"person":{"localId":"L1","nhsNumber":"9990000107","nhsNumberVerified":true,"familyName":"Examplewood","givenName":"Rowan","birthDate":"`+born+`"}}`))
 				var a eventAnswer
 				if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
@@ -82,7 +87,8 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 				one := a.Journey
 				two, other := p.discharge(t, "V2", "L2", "1990-04-01")
 				var person string
-				if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey where id = $1`, one).Scan(&person); err != nil {
+				if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey
+					where id = $1`, one).Scan(&person); err != nil {
 					t.Fatal(err)
 				}
 				if tc.thing == "consent" {
@@ -97,11 +103,13 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 				}
 				do := func(path string) {
 					t.Helper()
-					p.must(t, http.StatusOK, guide, "POST", "/api/people/"+into+path, `{"other":"`+from+`","reason":"compared"}`)
+					p.must(t, http.StatusOK, guide, "POST", "/api/people/"+into+path,
+						`{"other":"`+from+`","reason":"compared"}`)
 				}
 				expectStanding := func(when, onOne, onTwo string) {
 					t.Helper()
-					if got := [2]string{p.standing(t, one)[tc.thing], p.standing(t, two)[tc.thing]}; got != [2]string{onOne, onTwo} {
+					if got := [2]string{p.standing(t, one)[tc.thing],
+						p.standing(t, two)[tc.thing]}; got != [2]string{onOne, onTwo} {
 						t.Errorf("%s: %s stands as %q, want %q and %q", when, tc.thing, got, onOne, onTwo)
 					}
 				}

@@ -17,7 +17,8 @@ import (
 // mllpServer answers frames: each is read in memory first, then kept, then acknowledged. How many connections there may
 // be, and how much they may hold, its listener says.
 func (s *Service) mllpServer() *hl7.Server {
-	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log, TLSConfig: s.tls}
+	return &hl7.Server{Handler: s.handleFrame, OnBad: s.handleBadFrame, MaxFrame: s.maxMessage, Logger: s.log,
+		TLSConfig: s.tls}
 }
 
 // handleFrame takes one frame. It blocks until the message can no longer be lost; an error closes the connection
@@ -26,9 +27,11 @@ func (s *Service) handleFrame(ctx context.Context, frame []byte) ([][]byte, erro
 	ctx, span := s.tracer.Start(ctx, "intake mllp")
 	defer span.End()
 	message, parsed := s.readFrame(frame)
-	if message != nil && parsed.Ack != reading.NoAck && !s.profiles.MaySend(message.SendingApplication(), certificateNames(ctx)) {
+	if message != nil && parsed.Ack != reading.NoAck && !s.profiles.MaySend(message.SendingApplication(),
+		certificateNames(ctx)) {
 		parsed = reading.Reading{Organisation: parsed.Organisation, Sender: parsed.Sender, Type: parsed.Type,
-			Ack: hl7.Refused, Outcome: record.Rejected, Reason: ReasonSource} // without its control id: it may come again, with the right certificate
+			// without its control id: it may come again, with the right certificate
+			Ack: hl7.Refused, Outcome: record.Rejected, Reason: ReasonSource}
 	}
 	a, err := s.prepare(ctx, parsed, record.EndpointMLLP, frame)
 	if err != nil {
@@ -80,7 +83,8 @@ func (s *Service) ackMode(message *hl7.Message) hl7.AckMode {
 
 // describe puts on a message's span what became of it.
 func describe(span trace.Span, r Result) {
-	span.SetAttributes(attribute.String(schemas.AttrOutcome, string(r.Outcome)), attribute.String(schemas.AttrMessage, r.Message))
+	span.SetAttributes(attribute.String(schemas.AttrOutcome, string(r.Outcome)),
+		attribute.String(schemas.AttrMessage, r.Message))
 	if r.Journey != "" {
 		span.SetAttributes(attribute.String(schemas.AttrJourney, r.Journey))
 	}
@@ -91,14 +95,16 @@ func (s *Service) readFrame(frame []byte) (message *hl7.Message, parsed reading.
 	defer func() {
 		if p := recover(); p != nil {
 			s.log.Error("reading a message panicked; it is quarantined", schemas.AttrErrorType, fmt.Sprintf("%T", p))
-			parsed.ClinicalEvent, parsed.Outcome, parsed.Reason, parsed.Ack = nil, record.Quarantined, reading.ReasonFault, hl7.Accepted
+			parsed.ClinicalEvent, parsed.Outcome, parsed.Reason, parsed.Ack = nil, record.Quarantined,
+				reading.ReasonFault, hl7.Accepted
 		}
 	}()
 	message, err := hl7.Parse(frame)
 	if err != nil {
 		return nil, reading.ReadFailure(err)
 	}
-	parsed.ControlID, parsed.Sender, parsed.Organisation = reading.Named(message.ControlID()), reading.Named(message.SendingApplication()), reading.Named(message.SendingFacility())
+	parsed.ControlID, parsed.Sender, parsed.Organisation = reading.Named(message.ControlID()),
+		reading.Named(message.SendingApplication()), reading.Named(message.SendingFacility())
 	return message, reading.ReadHL7(message, s.profiles, s.clock.Now())
 }
 
@@ -126,8 +132,9 @@ func (s *Service) handleBadFrame(ctx context.Context, bad hl7.BadFrame) ([][]byt
 	if err != nil || result.Ack == reading.NoAck {
 		return nil, err
 	}
-	return [][]byte{hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(), ControlID: clock.NewRandomID()[:20],
-		At: s.clock.Now()})}, nil
+	return [][]byte{hl7.AckUnparsed(bad.First, hl7.Ack{Outcome: result.Ack, Text: bad.Kind.String(),
+		ControlID: clock.NewRandomID()[:20],
+		At:        s.clock.Now()})}, nil
 }
 
 func readBad(bad hl7.BadFrame) reading.Reading {

@@ -37,7 +37,8 @@ func newIssuer(t *testing.T) *issuer {
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test issuer"}, IsCA: true, BasicConstraintsValid: true,
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test issuer"},
+		IsCA: true, BasicConstraintsValid: true,
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageCertSign}
 	raw, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
 	if err != nil {
@@ -62,7 +63,8 @@ func (i *issuer) certificate(name string) tls.Certificate {
 	if err != nil {
 		i.t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
+	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name},
+		DNSNames:  []string{name},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageClientAuth, x509.ExtKeyUsageServerAuth}}
 	raw, err := x509.CreateCertificate(rand.Reader, template, i.cert, &key.PublicKey, i.key)
@@ -75,7 +77,8 @@ func (i *issuer) certificate(name string) tls.Certificate {
 func TestACertificateSendsOnlyAsTheProfileThatNamesIt(t *testing.T) {
 	t.Parallel()
 	site, authority := newSite(t), newIssuer(t)
-	site.tls = &tls.Config{Certificates: []tls.Certificate{authority.certificate("footbridge.test")}, ClientCAs: authority.pool(),
+	site.tls = &tls.Config{Certificates: []tls.Certificate{authority.certificate("footbridge.test")},
+		ClientCAs:  authority.pool(),
 		ClientAuth: tls.RequireAndVerifyClientCert, MinVersion: tls.VersionTLS12}
 	p := site.start()
 	bound := *p.profiles.Fallback
@@ -95,7 +98,8 @@ func TestACertificateSendsOnlyAsTheProfileThatNamesIt(t *testing.T) {
 	}
 	h := newHospital()
 	for _, c := range []struct{ certificate, application, want string }{
-		{"trust.test", "TRUST", "AA"}, {"other.test", "TRUST", "AR"}, {"trust.test", "EPR", "AR"}, {"other.test", "EPR", "AA"}} {
+		{"trust.test", "TRUST", "AA"}, {"other.test", "TRUST", "AR"}, {"trust.test", "EPR", "AR"},
+		{"other.test", "EPR", "AA"}} {
 		h.application = c.application
 		if ack := send(t, dial(c.certificate), h.message("A04")); ack.Code != c.want {
 			t.Errorf("%s as %s: %s, want %s", c.certificate, c.application, ack.Code, c.want)
@@ -159,10 +163,12 @@ func TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther(t *testing.T) {
 		"AL|": {"CA", "CE", "CR"}, "AL|NE": {"CA", "CE", "CR"}, "|AL": {"AA", "AE", "AR"}, "NE|AL": {"AA", "AE", "AR"},
 		"AL|AL": {"CA AA", "CA AE", "CR"}, "AL|ER": {"CA", "CA AE", "CR"}, "AL|SU": {"CA AA", "CE", "CR"},
 		"ER|NE": {"", "CE", "CR"}, "ER|AL": {"AA", "AE", "CR"}, "ER|ER": {"", "AE", "CR"}, "ER|SU": {"AA", "CE", "CR"},
-		"SU|NE": {"CA", "", ""}, "SU|AL": {"CA AA", "CA AE", "AR"}, "SU|ER": {"CA", "CA AE", "AR"}, "SU|SU": {"CA AA", "", ""},
+		"SU|NE": {"CA", "", ""}, "SU|AL": {"CA AA", "CA AE", "AR"}, "SU|ER": {"CA", "CA AE", "AR"},
+		"SU|SU": {"CA AA", "", ""},
 		"NE|ER": {"", "AE", "AR"}, "NE|SU": {"AA", "", ""},
 	} {
-		for i, body := range []string{"ADT^A08|%s|P|2.4|||%s\rPID|1||L42^^^RXX^MR\rPV1|1|E\r", "ADT^A08|%s|P|2.4|||%s\r", "ORU^R01|%s|P|2.4|||%s\r"} {
+		for i, body := range []string{"ADT^A08|%s|P|2.4|||%s\rPID|1||L42^^^RXX^MR\rPV1|1|E\r",
+			"ADT^A08|%s|P|2.4|||%s\r", "ORU^R01|%s|P|2.4|||%s\r"} {
 			n++
 			message := []byte("MSH|^~\\&|EPR|RXX|B|C|20261120||" + fmt.Sprintf(body, fmt.Sprintf("T%d", n), asked))
 			for range 2 {
@@ -174,7 +180,8 @@ func TestEveryAcknowledgementThatIsAskedForGoesBackAndNoOther(t *testing.T) {
 				if codes := strings.Join(got.codes, " "); codes != want[i] {
 					t.Errorf("%s of %.12s: %q, want %q", asked, body, codes, want[i])
 				}
-				if len(got.ids) == 2 && got.ids[0] == got.ids[1] || slices.ContainsFunc(got.wanted, func(w string) bool { return w != enhanced }) {
+				if len(got.ids) == 2 && got.ids[0] == got.ids[1] ||
+					slices.ContainsFunc(got.wanted, func(w string) bool { return w != enhanced }) {
 					t.Errorf("%s: answers %v that ask for %v", asked, got.ids, got.wanted)
 				}
 			}
@@ -192,8 +199,10 @@ func TestAnAcknowledgementThatComesInIsKeptAndNeverAnswered(t *testing.T) {
 	defer func() { _ = conn.Close() }()
 	h := newHospital()
 	leaves := h.message("A03", reason("248062006", "", "SCT"))
-	for i, answer := range []string{"ACK^A03^ACK|C1|P|2.4\rMSA|AA|X1\r", "ACK|C1|P|2.1|||AL|AL\r", "RSP^K11|C1|Z|9\rMSA|AE|X1\r", "|C1|P|2.4\rMSA|AR|X1\r"} {
-		got := answersTo(t, conn, []byte("MSH|^~\\&|EPR|RXX|B|C|20261120||"+answer), []byte("MSH|^~\\&|OTHER|RXX|B|C|20261120||ADT^A60|last|P|2.4\r"))
+	for i, answer := range []string{"ACK^A03^ACK|C1|P|2.4\rMSA|AA|X1\r", "ACK|C1|P|2.1|||AL|AL\r",
+		"RSP^K11|C1|Z|9\rMSA|AE|X1\r", "|C1|P|2.4\rMSA|AR|X1\r"} {
+		got := answersTo(t, conn, []byte("MSH|^~\\&|EPR|RXX|B|C|20261120||"+answer),
+			[]byte("MSH|^~\\&|OTHER|RXX|B|C|20261120||ADT^A60|last|P|2.4\r"))
 		if len(got.codes) > 0 {
 			t.Errorf("%d: answered %v", i, got.codes)
 		}

@@ -21,14 +21,16 @@ func storeExhausted(q queuer, exhausted map[string]int64) {
 		at = append(at, exhausted[journey])
 	}
 	q.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, journeys)
-	q.Queue(`update journey j set exhausted = t.at from unnest($1::uuid[], $2::bigint[]) as t(id, at) where j.id = t.id and j.exhausted < t.at`, journeys, at)
+	q.Queue(`update journey j set exhausted = t.at from unnest($1::uuid[], $2::bigint[]) as t(id, at) where j.id = t.id
+		and j.exhausted < t.at`, journeys, at)
 }
 
 const offerColumns = `id::text, journey::text, partner, accepted, turn, coalesce(agreement_until::text, ''), agreed, ended, coalesce(completed_on::text, '')`
 
 func scanOffers(rows pgx.Rows, each func(record.Offer)) error {
 	var o record.Offer
-	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Transition, &o.AgreementUntil, &o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
+	_, err := pgx.ForEachRow(rows, []any{&o.ID, &o.Journey, &o.Partner, &o.Accepted, &o.Transition, &o.AgreementUntil,
+		&o.Agreed, &o.Ended, &o.CompletedOn}, func() error {
 		each(o)
 		return nil
 	})
@@ -42,37 +44,45 @@ func lockOffers(tx *flow.Tx, all []offerChange) (map[string]*record.Offer, error
 	}
 	known := map[string]*record.Offer{}
 	tx.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, journeys)
-	tx.Queue(`select `+offerColumns+` from partner_offer where id = any($1::uuid[]) order by id for update`, ids).Query(func(rows pgx.Rows) error {
+	tx.Queue(`select `+offerColumns+` from partner_offer where id = any($1::uuid[]) order by id for update`,
+		ids).Query(func(rows pgx.Rows) error {
 		return scanOffers(rows, func(o record.Offer) { known[o.ID] = &o })
 	})
 	return known, tx.Flush()
 }
 
 func storeOffer(q queuer, o record.Offer) {
-	q.Queue(`insert into partner_offer (id, journey, partner, accepted, turn, agreement_until, agreed, ended, completed_on)
+	q.Queue(`insert into partner_offer (id, journey, partner, accepted, turn, agreement_until, agreed, ended,
+		completed_on)
 		values ($1, $2, $3, $4, $5, nullif($6, '')::date, $7, $8, nullif($9, '')::date)
 		on conflict (id) do update set partner = excluded.partner, accepted = excluded.accepted, turn = excluded.turn,
-			agreement_until = excluded.agreement_until, agreed = excluded.agreed, ended = excluded.ended, completed_on = excluded.completed_on`,
+			agreement_until = excluded.agreement_until, agreed = excluded.agreed, ended = excluded.ended, completed_on
+			= excluded.completed_on`,
 		o.ID, o.Journey, o.Partner, o.Accepted, o.Transition, o.AgreementUntil, o.Agreed, o.Ended, o.CompletedOn)
 }
 
 // loadOffers reads, under the journey's lock, what decides whether a partner may read: its offers and how the journey
 // and the person stand now.
 func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offers []record.Offer, err error) {
-	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`, sub.Journey).
+	tx.Queue(`select state, closed_turn, answered_upto, exhausted from journey where id = $1::uuid for update`,
+		sub.Journey).
 		QueryRow(func(row pgx.Row) error {
 			return row.Scan(&standing.State, &standing.ClosedTransition, &standing.AnsweredUpTo, &standing.Exhausted)
 		})
 	standing.Yes = map[string]int64{}
-	tx.Queue(`select towards, told from yes_told where journey = $1::uuid`, sub.Journey).Query(func(rows pgx.Rows) error {
+	tx.Queue(`select towards, told from yes_told where journey = $1::uuid`,
+		sub.Journey).Query(func(rows pgx.Rows) error {
 		var towards string
 		var told int64
-		_, err := pgx.ForEachRow(rows, []any{&towards, &told}, func() error { standing.Yes[towards] = told; return nil })
+		_, err := pgx.ForEachRow(rows, []any{&towards, &told},
+			func() error { standing.Yes[towards] = told; return nil })
 		return err
 	})
-	tx.Queue(`select not exists (select 1 from visit where journey = $1::uuid and not coalesce(withdrawn, false))`, sub.Journey).
+	tx.Queue(`select not exists (select 1 from visit where journey = $1::uuid and not coalesce(withdrawn, false))`,
+		sub.Journey).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&standing.Cancelled) })
-	tx.Queue(`select `+offerColumns+` from partner_offer where journey = $1::uuid order by id`, sub.Journey).Query(func(rows pgx.Rows) error {
+	tx.Queue(`select `+offerColumns+` from partner_offer where journey = $1::uuid order by id`,
+		sub.Journey).Query(func(rows pgx.Rows) error {
 		return scanOffers(rows, func(o record.Offer) { offers = append(offers, o) })
 	})
 	if err := tx.Flush(); err != nil {
@@ -85,7 +95,8 @@ func (sub *subjectOf) loadOffers(tx *flow.Tx) (standing record.AccessState, offe
 // partnersOwn is the id under which a partner knows the person: it is made at the first look, and tells nobody else
 // anything.
 func (sub *subjectOf) partnersOwn(tx *flow.Tx, partner string) (id string, err error) {
-	tx.Queue(`insert into partner_person (partner, person, id) values ($1, $2, gen_random_uuid()) on conflict do nothing`, partner, sub.Person)
+	tx.Queue(`insert into partner_person (partner, person, id) values ($1, $2, gen_random_uuid())
+		on conflict do nothing`, partner, sub.Person)
 	tx.Queue(`select id::text from partner_person where partner = $1 and person = $2::uuid`, partner, sub.Person).
 		QueryRow(func(row pgx.Row) error { return row.Scan(&id) })
 	return id, tx.Flush()
@@ -103,7 +114,8 @@ func storeClosings(q queuer, closed map[string]closing) {
 		turns, answered = append(turns, closed[journey].turn), append(answered, closed[journey].answeredUpTo)
 	}
 	q.Queue(`select 1 from journey where id = any($1::uuid[]) order by id for update`, journeys)
-	q.Queue(`update journey j set closed_turn = greatest(closed_turn, t.turn), answered_upto = greatest(answered_upto, t.answered)
+	q.Queue(`update journey j set closed_turn = greatest(closed_turn, t.turn), answered_upto = greatest(answered_upto,
+		t.answered)
 		from unnest($1::uuid[], $2::bigint[], $3::bigint[]) as t(id, turn, answered)
 		where j.id = t.id and (closed_turn < t.turn or answered_upto < t.answered)`, journeys, turns, answered)
 }
@@ -134,6 +146,8 @@ func (y yesTold) store(q queuer) {
 	for _, to := range slices.SortedFunc(maps.Keys(y), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		journeys, towards, told = append(journeys, to[0]), append(towards, to[1]), append(told, y[to])
 	}
-	q.Queue(`insert into yes_told (journey, towards, told) select journey, towards, told from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(journey, towards, told)
-		on conflict (journey, towards) do update set told = excluded.told where yes_told.told < excluded.told`, journeys, towards, told)
+	q.Queue(`insert into yes_told (journey, towards, told) select journey, towards, told
+		from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(journey, towards, told)
+		on conflict (journey, towards) do update set told = excluded.told where yes_told.told < excluded.told`,
+		journeys, towards, told)
 }

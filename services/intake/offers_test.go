@@ -23,7 +23,8 @@ func offerEvent(t testing.TB, journey string, typ schemas.Type, sequence int64, 
 	if err != nil {
 		t.Fatal(err)
 	}
-	return flow.Event{ID: flow.FormatSequence(sequence), Source: "/footbridge/followup", Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at, Data: text}
+	return flow.Event{ID: flow.FormatSequence(sequence), Source: "/footbridge/followup", Type: string(typ),
+		Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at, Data: text}
 }
 
 func offerID(digit string) string {
@@ -35,7 +36,8 @@ func offerID(digit string) string {
 func (p *process) accept(t testing.TB, journey, digit string, sequence int64) {
 	t.Helper()
 	var turn int
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select state_at from intake.journey where id = $1`, journey).Scan(&turn); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select state_at from intake.journey where id = $1`,
+		journey).Scan(&turn); err != nil {
 		t.Fatal(err)
 	}
 	p.acceptKnowing(t, journey, digit, sequence, turn)
@@ -44,13 +46,15 @@ func (p *process) accept(t testing.TB, journey, digit string, sequence int64) {
 func (p *process) acceptKnowing(t testing.TB, journey, digit string, sequence int64, turn int) {
 	t.Helper()
 	now := p.clock.Now()
-	p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, sequence, now, schemas.OfferAcceptedData{Offer: offerID(digit), Partner: ours.Organisation,
-		AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Transition: turn}))
+	p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, sequence, now,
+		schemas.OfferAcceptedData{Offer: offerID(digit), Partner: ours.Organisation,
+			AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly), Transition: turn}))
 }
 
 func (p *process) sayYes(t testing.TB, journey, partner string) {
 	t.Helper()
-	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+partner+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+		`{"answers":[{"purpose":"follow-up","organisation":"`+partner+`","state":"given"}],"how":"spoken"}`)
 }
 
 // Every single thing that the rule asks for is needed, and each that ends or pauses reading does so, over the door.
@@ -69,39 +73,56 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 		do    func(*testing.T, when)
 		reads bool
 	}{
-		"nothing more":          {func(*testing.T, when) {}, true},
-		"handed back":           {say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: offerID("1"), Reason: "could-not-contact"}), false},
-		"declined":              {say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: offerID("1"), Reason: "no-place"}), false},
-		"withdrawn":             {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("1"), Reason: "person"}), false},
-		"another one withdrawn": {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("2"), Reason: "person"}), true},
-		"nobody left":           {say(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: "2026-12-01"}), false},
-		"held":                  {func(t *testing.T, w when) { w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at)) }, false},
+		"nothing more": {func(*testing.T, when) {}, true},
+		"handed back": {say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: offerID("1"),
+			Reason: "could-not-contact"}), false},
+		"declined": {say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: offerID("1"),
+			Reason: "no-place"}), false},
+		"withdrawn": {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("1"),
+			Reason: "person"}), false},
+		"another one withdrawn": {say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offerID("2"),
+			Reason: "person"}), true},
+		"nobody left": {say(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: "2026-12-01"}),
+			false},
+		"held": {func(t *testing.T,
+			w when) {
+			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at))
+		}, false},
 		"released": {func(t *testing.T, w when) {
-			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at), turned(w.journey, schemas.JourneyReleased, 4, w.at))
+			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at), turned(w.journey, schemas.JourneyReleased, 4,
+				w.at))
 		}, true},
 		"completed 14 days ago": {func(t *testing.T, w when) {
-			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"), CompletedOn: day(w, -14)})(t, w)
+			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"),
+				CompletedOn: day(w, -14)})(t, w)
 		}, true},
 		"completed 15 days ago": {func(t *testing.T, w when) {
-			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"), CompletedOn: day(w, -15)})(t, w)
+			say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: offerID("1"),
+				CompletedOn: day(w, -15)})(t, w)
 		}, false},
 		"agreement over": {func(t *testing.T, w when) {
-			say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation, AgreementUntil: day(w, -1)})(t, w)
+			say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation,
+				AgreementUntil: day(w, -1)})(t, w)
 		}, false},
 		"contact stopped": {func(t *testing.T, w when) {
-			w.p.must(t, http.StatusOK, guide, "POST", "/api/people/"+w.person+"/contact-stopped", `{"reason":"asked for"}`)
+			w.p.must(t, http.StatusOK, guide, "POST", "/api/people/"+w.person+"/contact-stopped",
+				`{"reason":"asked for"}`)
 		}, false},
 		"taken back": {func(t *testing.T, w when) {
-			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"withdrawn"}]}`)
+			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/consent",
+				`{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"withdrawn"}]}`)
 		}, false},
 		"a no to all": {func(t *testing.T, w when) {
-			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/consent", `{"answers":[{"purpose":"follow-up","state":"declined"}]}`)
+			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/consent",
+				`{"answers":[{"purpose":"follow-up","state":"declined"}]}`)
 		}, false},
 		"must not know": {func(t *testing.T, w when) {
-			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/contact", `{"mustNotKnow":["`+ours.Organisation+`"]}`)
+			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/contact",
+				`{"mustNotKnow":["`+ours.Organisation+`"]}`)
 		}, false},
 		"never wanted": {func(t *testing.T, w when) {
-			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/preferences", `{"never":["`+ours.Organisation+`"]}`)
+			w.p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+w.journey+"/preferences",
+				`{"never":["`+ours.Organisation+`"]}`)
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -111,7 +132,8 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 			door := "/api/journeys/" + journey + "/identity"
 			p.accept(t, journey, "1", 2)
 			p.must(t, http.StatusNotFound, ours, "GET", door, "")
-			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+				`{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
 			p.must(t, http.StatusNotFound, ours, "GET", door, "") // a yes to any names nobody
 			p.sayYes(t, journey, ours.Organisation)
 			p.must(t, http.StatusOK, ours, "GET", door, "")
@@ -136,11 +158,13 @@ func TestEachPartnerKnowsThePersonByAnIdOfItsOwn(t *testing.T) {
 	for i, partner := range []principal.Principal{ours, theirs} {
 		p.sayYes(t, journey, partner.Organisation)
 		now := p.clock.Now()
-		p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, int64(i+1), now, schemas.OfferAcceptedData{Offer: offerID([]string{"1", "2"}[i]),
-			Partner: partner.Organisation, AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly)}))
+		p.hear(t, offerEvent(t, journey, schemas.OfferAccepted, int64(i+1), now,
+			schemas.OfferAcceptedData{Offer: offerID([]string{"1", "2"}[i]),
+				Partner: partner.Organisation, AgreementUntil: now.AddDate(1, 0, 0).Format(time.DateOnly)}))
 		var first, again identityShown
 		for _, into := range []*identityShown{&first, &again} {
-			if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, partner, "GET", "/api/journeys/"+journey+"/identity", "")), into); err != nil {
+			if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, partner, "GET",
+				"/api/journeys/"+journey+"/identity", "")), into); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -162,7 +186,8 @@ func TestAnOrganisationThatMustNotKnowFindsNothing(t *testing.T) {
 		p.must(t, http.StatusUnprocessableEntity, liaison, "POST", base+"/contact", `{"mustNotKnow":`+wrong+`}`)
 	}
 	p.must(t, http.StatusOK, liaison, "POST", base+"/contact", `{"mustNotKnow":["RYY"],"neverTell":["an uncle"]}`)
-	if data := string(p.lastEvent(t, journey)); !strings.Contains(data, `"mustNotKnow": ["RYY"]`) || strings.Contains(data, "uncle") {
+	if data := string(p.lastEvent(t, journey)); !strings.Contains(data, `"mustNotKnow": ["RYY"]`) ||
+		strings.Contains(data, "uncle") {
 		t.Errorf("told %s", data)
 	}
 	nobody := strings.Replace(base, journey, "11111111-1111-4111-8111-111111111111", 1)
@@ -200,15 +225,18 @@ func TestWhatIsSaidOfAnOfferEndsAsTheSameInAnyOrder(t *testing.T) {
 		ended := false
 		for i := range rapid.IntRange(1, 6).Draw(rt, "events") {
 			at := start.Add(time.Duration(i) * time.Minute)
-			typ := rapid.SampledFrom([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined, schemas.OfferWithdrawn, schemas.OfferHandedBack,
+			typ := rapid.SampledFrom([]schemas.Type{schemas.OfferAccepted, schemas.OfferDeclined,
+				schemas.OfferWithdrawn, schemas.OfferHandedBack,
 				schemas.FollowupCompleted, schemas.OfferExhausted}).Draw(rt, "type")
 			days := rapid.IntRange(-20, 400).Draw(rt, "days")
 			var data any
 			switch typ {
 			case schemas.OfferAccepted:
-				data = schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation, AgreementUntil: start.AddDate(0, 0, days).Format(time.DateOnly)}
+				data = schemas.OfferAcceptedData{Offer: offerID("1"), Partner: ours.Organisation,
+					AgreementUntil: start.AddDate(0, 0, days).Format(time.DateOnly)}
 			case schemas.FollowupCompleted:
-				data = schemas.FollowupCompletedData{Offer: offerID("1"), CompletedOn: start.AddDate(0, 0, min(days, 20)).Format(time.DateOnly)}
+				data = schemas.FollowupCompletedData{Offer: offerID("1"),
+					CompletedOn: start.AddDate(0, 0, min(days, 20)).Format(time.DateOnly)}
 			case schemas.OfferExhausted:
 				data = schemas.OfferExhaustedData{}
 			default:
@@ -217,7 +245,8 @@ func TestWhatIsSaidOfAnOfferEndsAsTheSameInAnyOrder(t *testing.T) {
 			events = append(events, offerEvent(t, journey, typ, int64(i+1), at, data))
 		}
 		outcome := func(order []flow.Event) (string, bool) {
-			for _, sql := range []string{`delete from intake.partner_offer`, `update intake.journey set exhausted = 0`} {
+			for _, sql := range []string{`delete from intake.partner_offer`,
+				`update intake.journey set exhausted = 0`} {
 				if _, err := admin.Exec(t.Context(), sql); err != nil {
 					rt.Fatal(err)
 				}
@@ -229,9 +258,11 @@ func TestWhatIsSaidOfAnOfferEndsAsTheSameInAnyOrder(t *testing.T) {
 			}
 			var state string
 			var opens bool
-			if err := admin.QueryRow(t.Context(), `select coalesce(string_agg(to_jsonb(o)::text, ' '), '') || j.exhausted,
+			if err := admin.QueryRow(t.Context(), `select coalesce(string_agg(to_jsonb(o)::text, ' '), '') ||
+				j.exhausted,
 					coalesce(bool_or(o.accepted > 0 and not o.ended), false)
-				from intake.journey j left join intake.partner_offer o on o.journey = j.id group by j.id`).Scan(&state, &opens); err != nil {
+				from intake.journey j left join intake.partner_offer o on o.journey = j.id group by j.id`).Scan(&state,
+				&opens); err != nil {
 				rt.Fatal(err)
 			}
 			return state, opens

@@ -37,13 +37,14 @@ func (s *Service) remindOfConsents(_ context.Context, tx *flow.Tx, limit int) (i
 	}
 	job := newTransaction(s, nil)
 	for _, a := range ending {
-		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentExpiring, Data: schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}})
+		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentExpiring,
+			Data: schemas.ConsentExpiringData{Purposes: []string{a.Purpose}, Until: a.Until}})
 	}
 	return len(ending), job.end(tx)
 }
 
-// lapseConsents says of each yes whose last day is over that it counts no more, once, on every journey of the person that
-// is not closed: whoever acted on it stops, and the person is asked again.
+// lapseConsents says of each yes whose last day is over that it counts no more, once, on every journey of the person
+// that is not closed: whoever acted on it stops, and the person is asked again.
 func (s *Service) lapseConsents(_ context.Context, tx *flow.Tx, limit int) (int, error) {
 	found, over, err := lockOver(tx, s.today(tx.Now), limit)
 	if err != nil {
@@ -51,7 +52,8 @@ func (s *Service) lapseConsents(_ context.Context, tx *flow.Tx, limit int) (int,
 	}
 	job := newTransaction(s, nil)
 	for _, a := range over {
-		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentLapsed, Data: schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
+		job.tell(a.Journey, record.JourneyEvent{Kind: schemas.ConsentLapsed,
+			Data: schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
 	}
 	return found, job.end(tx)
 }
@@ -72,7 +74,8 @@ func (s *Service) askAboutContact(_ context.Context, tx *flow.Tx, limit int) (in
 		if sub.erased || len(questions) == 0 {
 			continue
 		}
-		data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0, Questions: questions}
+		data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0,
+			Questions: questions}
 		for _, journey := range one.journeys {
 			job.tell(journey, record.JourneyEvent{Kind: schemas.PreferencesChanged, Data: data})
 		}

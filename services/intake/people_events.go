@@ -12,7 +12,8 @@ import (
 
 // around does what people decide about records, and then tells every journey of theirs what stands otherwise by it: an
 // answer, a stop of contact, an age. What the deciding itself has said of answers is in told, by journey.
-func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string, do func(j *transaction) (told map[string][]record.Question, err error)) error {
+func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
+	do func(j *transaction) (told map[string][]record.Question, err error)) error {
 	keys, err := keysOfRecords(tx, who, records)
 	if err != nil {
 		return err
@@ -69,6 +70,7 @@ func (j *transaction) reconcile(tx *flow.Tx) {
 		for _, record := range j.unit.Records(person) {
 			done[record] = true
 		}
-		j.emit(tx, j.unit.Reconcile(person, record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}}))
+		j.emit(tx, j.unit.Reconcile(person,
+			record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}}))
 	}
 }

@@ -33,10 +33,16 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/calls/{id}/person":          s.getCallPerson,
 		"GET /api/people/{ref}/access":        s.getAccess,
-		"POST /api/people/{ref}/merge":        func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, false) },
-		"POST /api/people/{ref}/unmerge":      func(w http.ResponseWriter, r *http.Request) error { return s.postMerge(w, r, true) },
-		"POST /api/people/{ref}/legal-hold":   s.postHold,
-		"POST /api/people/{ref}/erase":        s.postErase,
+		"POST /api/people/{ref}/merge": func(w http.ResponseWriter,
+			r *http.Request) error {
+			return s.postMerge(w, r, false)
+		},
+		"POST /api/people/{ref}/unmerge": func(w http.ResponseWriter,
+			r *http.Request) error {
+			return s.postMerge(w, r, true)
+		},
+		"POST /api/people/{ref}/legal-hold": s.postHold,
+		"POST /api/people/{ref}/erase":      s.postErase,
 	}
 }
 
@@ -75,7 +81,8 @@ func unprocessable(detail string) *httpx.Problem {
 }
 
 func gone() *httpx.Problem {
-	return httpx.NewProblem(http.StatusGone, "What was kept about this person has been erased. Nothing can be read or recorded under this reference any more.")
+	return httpx.NewProblem(http.StatusGone, "What was kept about this person has been erased. Nothing can be read "+
+		"or recorded under this reference any more.")
 }
 
 // consentRequest is what somebody recorded of what the person said.
@@ -158,7 +165,8 @@ func consentAnswer(sub *subjectOf, stand []consentShown) map[string]any {
 }
 
 // recordConsent adds answers, and gives out what changed.
-func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, request consentRequest) error {
+func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf,
+	request consentRequest) error {
 	if sub.erased {
 		return gone()
 	}
@@ -179,11 +187,14 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 	var fresh []record.Answer
 	age, aged := record.AgeOn(sub.identity.BirthDate, today)
 	if giver == schemas.AnswersParent && aged && age >= record.Adult {
-		return unprocessable("The person is 18 or older: nobody with parental responsibility answers for them. Ask them.")
+		return unprocessable("The person is 18 or older: nobody with parental responsibility answers for them. Ask " +
+			"them.")
 	}
 	for _, given := range request.Answers {
-		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose, Towards: given.Organisation,
-			State: given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who), Doubt: request.CapacityDoubt, Until: given.Until,
+		a := record.Answer{ID: clock.NewID(tx.Now), Person: sub.Person, Journey: sub.Journey, Purpose: given.Purpose,
+			Towards: given.Organisation,
+			State:   given.State, Giver: giver, How: request.How, Told: request.Told, By: recordedBy(who),
+			Doubt: request.CapacityDoubt, Until: given.Until,
 			Version: record.Version{StatedAt: tx.Now}, Organisation: sub.Organisation}
 		before := record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today)
 		if fault := record.ConsentFault(a, before, sub.guard, today); fault != "" {
@@ -206,16 +217,19 @@ func (s *Service) recordConsent(tx *flow.Tx, j *transaction, who principal.Princ
 }
 
 // letAnswer keeps a young people's clinician's record, and lifts what waited for it, on this journey.
-func (s *Service) letAnswer(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, noted *record.MayConsent) error {
+func (s *Service) letAnswer(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf,
+	noted *record.MayConsent) error {
 	switch {
 	case schemas.Role(who.Role) != schemas.YoungPeoplesClinician || who.Source != "":
-		return httpx.NewProblem(http.StatusForbidden, "Who may consent is recorded by the young people's clinician who decides it, signed in as themselves. Nobody records it for them.")
+		return httpx.NewProblem(http.StatusForbidden, "Who may consent is recorded by the young people's clinician "+
+			"who decides it, signed in as themselves. Nobody records it for them.")
 	case noted.Fault() != "":
 		return unprocessable(noted.Fault())
 	case sub.guard == record.Guard{}:
 		return unprocessable("Nothing of this person waits for a young people's clinician: they answer for themselves.")
 	}
-	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", noted, recordedBy(who), tx.Now); err != nil {
+	if err := storeNote(tx, sub.key, sub.Person, sub.Journey, "may-consent", noted, recordedBy(who),
+		tx.Now); err != nil {
 		return err
 	}
 	visits, err := j.visitsOf(tx, who, sub.Journey)
@@ -223,20 +237,23 @@ func (s *Service) letAnswer(tx *flow.Tx, j *transaction, who principal.Principal
 		return err
 	}
 	for _, v := range visits {
-		j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.DischargeCorrected, Data: v.Let(noted.Answers(), record.Version{StatedAt: tx.Now})})
+		j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.DischargeCorrected,
+			Data: v.Let(noted.Answers(), record.Version{StatedAt: tx.Now})})
 	}
 	j.change(visits...)
 	sub.guard = record.Guard{Answers: noted.Answers()}
 	return nil
 }
 
-// emittedByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in doubt
-// is kept, and is no event: nobody may act on it. One that a merged record's no forbids is none either.
+// emittedByAnswers are the events of fresh answers, one for all purposes that were answered alike. A yes that is in
+// doubt is kept, and is no event: nobody may act on it. One that a merged record's no forbids is none either.
 func emittedByAnswers(sub *subjectOf, fresh []record.Answer, today string) []record.JourneyEvent {
-	kinds := map[record.ConsentState]schemas.Type{record.ConsentGiven: schemas.ConsentGiven, record.ConsentDeclined: schemas.ConsentDeclined, record.ConsentWithdrawn: schemas.ConsentWithdrawn}
+	kinds := map[record.ConsentState]schemas.Type{record.ConsentGiven: schemas.ConsentGiven,
+		record.ConsentDeclined: schemas.ConsentDeclined, record.ConsentWithdrawn: schemas.ConsentWithdrawn}
 	var all []record.JourneyEvent
 	for _, a := range fresh {
-		if a.State == record.ConsentGiven && !record.Consent(sub.group, sub.answers, a.Purpose, a.Towards, today).Holds() {
+		if a.State == record.ConsentGiven && !record.Consent(sub.group, sub.answers, a.Purpose, a.Towards,
+			today).Holds() {
 			continue
 		}
 		alike := func(e record.JourneyEvent) bool {
@@ -248,7 +265,8 @@ func emittedByAnswers(sub *subjectOf, fresh []record.Answer, today string) []rec
 			d.Purposes = append(d.Purposes, a.Purpose)
 			continue
 		}
-		all = append(all, record.JourneyEvent{Kind: kinds[a.State], Data: &schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
+		all = append(all, record.JourneyEvent{Kind: kinds[a.State],
+			Data: &schemas.ConsentData{Purposes: []string{a.Purpose}, Organisation: a.Towards}})
 	}
 	return all
 }
@@ -266,10 +284,12 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 			}
 		}
 		for _, to := range towards {
-			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers, purpose, to, today)}
+			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers,
+				purpose, to, today)}
 			if a, ok := record.Newest(sub.answers, purpose, to, sub.Person); ok {
 				at := a.Version.StatedAt.In(s.zone)
-				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.StatedAt = a.Until, a.How, a.Giver, a.Told, a.By, &at
+				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.StatedAt = a.Until, a.How, a.Giver,
+					a.Told, a.By, &at
 				if schemas.Role(who.Role) == schemas.Person {
 					line.RecordedBy, _, _ = strings.Cut(a.By, ":")
 				}
@@ -328,7 +348,8 @@ func (s *Service) getConsent(w http.ResponseWriter, r *http.Request) error {
 const SeesConsent = "consent"
 
 // treatingAccess decides about a look of staff treating the person at what they said, and writes it down.
-func (s *Service) treatingAccess(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal, err error) {
+func (s *Service) treatingAccess(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (refusal,
+	err error) {
 	sees, refused := SeesConsent, ""
 	if schemas.ReasonFault(reason) != "" {
 		sees, refused, reason = record.SeesNothing, record.RefusedNoReason, ""
@@ -354,14 +375,16 @@ func (s *Service) emitSeen(tx *flow.Tx, who principal.Principal, sub *subjectOf,
 		return nil
 	}
 	j := newTransaction(s, nil)
-	j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.PersonSeen, Data: schemas.SeenData{Organisation: who.Organisation, What: what}})
+	j.tell(sub.Journey, record.JourneyEvent{Kind: schemas.PersonSeen,
+		Data: schemas.SeenData{Organisation: who.Organisation, What: what}})
 	return j.end(tx)
 }
 
 // postContact records how the person may be reached, as they said. What the request leaves out stays as it was recorded
 // before; null takes it back. That there is no safe channel ends all channels, and only saying so takes it back.
 func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf, said partial[record.Card]) error {
+	return changeCard(s, w, r, func(tx *flow.Tx, _ *transaction, _ principal.Principal, sub *subjectOf,
+		said partial[record.Card]) error {
 		if said.has("wishes") {
 			return unprocessable("Wishes are recorded under /preferences.")
 		}
@@ -373,7 +396,8 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 			card.Channels = nil
 		}
 		if sub.card.NoSafeChannel && !said.has("noSafeChannel") && len(said.Value.Channels) > 0 {
-			return unprocessable("The person had no safe channel. Where they say now that there is one, send noSafeChannel as false with it.")
+			return unprocessable("The person had no safe channel. Where they say now that there is one, send " +
+				"noSafeChannel as false with it.")
 		}
 		if fault := record.CardFault(card); fault != "" {
 			return unprocessable(fault)
@@ -390,7 +414,8 @@ func (s *Service) postContact(w http.ResponseWriter, r *http.Request) error {
 // postPreferences records what the person would like, as far as the request speaks of it; null takes back. What a
 // service's criterion may speak of becomes a fact.
 func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error {
-	return changeCard(s, w, r, func(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf, said partial[record.Preferences]) error {
+	return changeCard(s, w, r, func(tx *flow.Tx, j *transaction, who principal.Principal, sub *subjectOf,
+		said partial[record.Preferences]) error {
 		facts := said.Value.Facts(schemas.Facts{})
 		if faults := facts.Validate(); len(faults) > 0 {
 			return unprocessable("The preferences are not as expected: see errors.").With("errors", faults)
@@ -413,7 +438,8 @@ func (s *Service) postPreferences(w http.ResponseWriter, r *http.Request) error 
 	})
 }
 
-func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request, change func(*flow.Tx, *transaction, principal.Principal, *subjectOf, T) error) error {
+func changeCard[T any](s *Service, w http.ResponseWriter, r *http.Request,
+	change func(*flow.Tx, *transaction, principal.Principal, *subjectOf, T) error) error {
 	journey, err := pathRef(r, "id", noSuchJourney)
 	if err != nil {
 		return err
@@ -460,8 +486,9 @@ func mayKeepCard(r *http.Request, sub *subjectOf) error {
 
 // cardAnswer says what is recorded without repeating it: an answer may be kept for a repetition.
 func cardAnswer(sub *subjectOf) map[string]any {
-	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.Confirmed(), "noSafeChannel": sub.card.NoSafeChannel,
-		"channels": len(sub.card.Channels)}
+	return map[string]any{"journey": sub.Journey, "version": sub.cardVersion + 1, "confirmed": sub.card.Confirmed(),
+		"noSafeChannel": sub.card.NoSafeChannel,
+		"channels":      len(sub.card.Channels)}
 }
 
 // keepCard stores a card and gives out that it changed; who must not know is told by around, on every journey of
@@ -470,7 +497,8 @@ func (s *Service) keepCard(tx *flow.Tx, j *transaction, sub *subjectOf) error {
 	if err := storeCard(tx, sub, tx.Now); err != nil {
 		return err
 	}
-	data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0 || sub.card.NeedsNote != "", Reachable: sub.reached}
+	data := schemas.PreferencesChangedData{NoSafeChannel: sub.card.NoSafeChannel, Needs: len(sub.card.Needs) > 0 ||
+		sub.card.NeedsNote != "", Reachable: sub.reached}
 	if sub.reached {
 		data.Questions = []string{} // what the person would like answers no question about how to reach them
 	}
@@ -560,9 +588,12 @@ func (s *Service) getIdentity(w http.ResponseWriter, r *http.Request) error {
 }
 
 // readIdentity decides about one look and writes it down, a refused one too.
-func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjectOf, reason string) (shown *identityShown, refusal, err error) {
-	asking := record.Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason, Own: who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
-		Here: sub.Organisation == who.Organisation, Young: sub.guard != record.Guard{}, Barred: sub.bars(who.Organisation)}
+func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjectOf,
+	reason string) (shown *identityShown, refusal, err error) {
+	asking := record.Asking{Organisation: who.Organisation, Role: who.Role, Reason: reason,
+		Own:  who.Subject == sub.Person || slices.Contains(sub.group.Confirmed, who.Subject),
+		Here: sub.Organisation == who.Organisation, Young: sub.guard != record.Guard{},
+		Barred: sub.bars(who.Organisation)}
 	var standing record.AccessState
 	var offers []record.Offer
 	own := ""
@@ -599,7 +630,8 @@ func (s *Service) readIdentity(tx *flow.Tx, who principal.Principal, sub *subjec
 	case refused == record.RefusedErased && !scopeOf(who).ByOffer:
 		return nil, gone(), nil
 	case refused == record.RefusedUnplaced && !scopeOf(who).ByOffer:
-		return nil, httpx.NewProblem(http.StatusConflict, "It is not agreed which organisation this came from, so who it is about is hidden. Place it first: GET /api/facilities."), nil
+		return nil, httpx.NewProblem(http.StatusConflict, "It is not agreed which organisation this came from, so "+
+			"who it is about is hidden. Place it first: GET /api/facilities."), nil
 	case refused == record.RefusedNoReason:
 		return nil, sub.noReason(who), nil
 	}
@@ -613,15 +645,19 @@ func (sub *subjectOf) bars(organisation string) bool {
 	for _, card := range sub.otherCards {
 		presumed = append(presumed, card.Barred()...)
 	}
-	joined := schemas.MustNotKnow{Barred: record.JoinBarred(sub.Organisation, append(sub.card.Barred(), sub.barred...), presumed)}
-	return slices.Contains(append(sub.card.Barred(), sub.barred...), organisation) || organisation != sub.Organisation && joined.Bars(organisation)
+	joined := schemas.MustNotKnow{Barred: record.JoinBarred(sub.Organisation, append(sub.card.Barred(), sub.barred...),
+		presumed)}
+	return slices.Contains(append(sub.card.Barred(), sub.barred...), organisation) ||
+		organisation != sub.Organisation && joined.Bars(organisation)
 }
 
 // show is what somebody sees; own is the id under which a partner knows the person.
 func (sub *subjectOf) show(sees, own string) *identityShown {
 	card, askFirst := sub.card.Strictest(sub.otherCards...)
-	shown := &identityShown{Journey: sub.Journey, Person: sub.Person, FamilyName: sub.identity.FamilyName, GivenName: sub.identity.GivenName,
-		Contact: card.Usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named, NeverTell: card.NeverTell, MustNotKnow: card.Barred(),
+	shown := &identityShown{Journey: sub.Journey, Person: sub.Person, FamilyName: sub.identity.FamilyName,
+		GivenName: sub.identity.GivenName,
+		Contact:   card.Usable(), NoSafeChannel: card.NoSafeChannel, Arrangement: card.Arrangement, Named: card.Named,
+		NeverTell: card.NeverTell, MustNotKnow: card.Barred(),
 		Needs: card.Needs, NeedsNote: card.NeedsNote, Wishes: card.Wishes, AskFirst: askFirst}
 	if shown.Contact == nil {
 		shown.Contact = []record.Channel{}
@@ -631,13 +667,15 @@ func (sub *subjectOf) show(sees, own string) *identityShown {
 		shown.Contact = []record.Channel{}
 	}
 	if sees != record.SeesAll { // a partner learns neither our id of the person, nor what they said about others
-		shown.Person, shown.NeverTell, shown.MustNotKnow, shown.Wishes.Partners, shown.Wishes.Never = own, nil, nil, nil, nil
+		shown.Person, shown.NeverTell, shown.MustNotKnow, shown.Wishes.Partners, shown.Wishes.Never = own, nil, nil,
+			nil, nil
 		return shown
 	}
 	if shown.Contact = card.Channels; sub.Stopped || shown.Contact == nil {
 		shown.Contact = []record.Channel{}
 	}
-	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber, sub.identity.NHSNumberVerified
+	shown.BirthDate, shown.NHSNumber, shown.Verified = sub.identity.BirthDate, sub.identity.NHSNumber,
+		sub.identity.NHSNumberVerified
 	shown.LocalID, shown.Questions = sub.identity.LocalID, sub.card.Questions(sub.identity)
 	if sub.unsafeSince() {
 		shown.Questions = append(shown.Questions, record.NoSafeChannel)
@@ -671,5 +709,6 @@ func (s *Service) getAccess(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(all, page.Limit, func(l AccessLogEntry) []string { return []string{l.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(all, page.Limit, func(l AccessLogEntry) []string { return []string{l.ID} }))
 }

@@ -23,16 +23,20 @@ import (
 )
 
 var (
-	liaison  = principal.Principal{Organisation: "RXX", Role: string(schemas.SendingTeam), Subject: "nurse-1"}
-	doctor   = principal.Principal{Organisation: "RXX", Role: string(schemas.YoungPeoplesClinician), Subject: "clinician-1"}
+	liaison = principal.Principal{Organisation: "RXX", Role: string(schemas.SendingTeam), Subject: "nurse-1"}
+	doctor  = principal.Principal{Organisation: "RXX", Role: string(schemas.YoungPeoplesClinician),
+		Subject: "clinician-1"}
 	guide    = principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "navigator-1"}
 	treating = principal.Principal{Organisation: "RYY", Role: string(schemas.TreatingStaff), Subject: "doctor-1"}
-	ours     = principal.Principal{Organisation: "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445", Role: string(schemas.Partner), Subject: "peer-1"}
-	theirs   = principal.Principal{Organisation: "0a4bba9e-7c82-48a1-8bbd-6fb23f09d446", Role: string(schemas.Partner), Subject: "peer-2"}
+	ours     = principal.Principal{Organisation: "8c4bba9e-7c82-48a1-8bbd-6fb23f09d445", Role: string(schemas.Partner),
+		Subject: "peer-1"}
+	theirs = principal.Principal{Organisation: "0a4bba9e-7c82-48a1-8bbd-6fb23f09d446", Role: string(schemas.Partner),
+		Subject: "peer-2"}
 )
 
 // ask sends a request as somebody.
-func (p *process) ask(t testing.TB, who principal.Principal, method, path, body string, headers ...string) (int, string) {
+func (p *process) ask(t testing.TB, who principal.Principal, method, path, body string, headers ...string) (int,
+	string) {
 	t.Helper()
 	mux := httpx.NewMux(httpx.Options{Clock: p.clock})
 	mux.Use(principal.Require(principal.Fixed(who)))
@@ -53,7 +57,8 @@ func (p *process) ask(t testing.TB, who principal.Principal, method, path, body 
 	return answer.Code, string(read)
 }
 
-func (p *process) must(t testing.TB, status int, who principal.Principal, method, path, body string, headers ...string) string {
+func (p *process) must(t testing.TB, status int, who principal.Principal, method, path, body string,
+	headers ...string) string {
 	t.Helper()
 	got, answer := p.ask(t, who, method, path, body, headers...)
 	if got != status {
@@ -65,13 +70,16 @@ func (p *process) must(t testing.TB, status int, who principal.Principal, method
 // discharge reports one visit of one person and returns its journey and the person's reference.
 func (p *process) discharge(t testing.TB, visit, local, born string) (journey, person string) {
 	t.Helper()
-	status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
-		"person":{"localId":"`+local+`","familyName":"Examplewood","givenName":"Rowan","birthDate":"`+born+`","phone":"07700 900001"}}`))
+	status, body := p.post(t, "application/cloudevents+json",
+		report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		"person":{"localId":"`+local+`","familyName":"Examplewood","givenName":"Rowan","birthDate":"`+born+
+			`","phone":"07700 900001"}}`))
 	var a eventAnswer
 	if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted || a.Journey == "" {
 		t.Fatalf("reporting a discharge: %d %s", status, body)
 	}
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.visit where journey = $1::uuid`, a.Journey).Scan(&person); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.visit where journey = $1::uuid`,
+		a.Journey).Scan(&person); err != nil {
 		t.Fatal(err)
 	}
 	return a.Journey, person
@@ -84,13 +92,16 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 	base, because := "/api/journeys/"+journey, "called about tonight"
 	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "")
 	p.must(t, http.StatusNotFound, treating, "GET", base+"/identity", "")
-	if seen := p.must(t, http.StatusOK, treating, "GET", base+"/identity", "", ReasonHeader, because); !strings.Contains(seen, "Examplewood") {
+	if seen := p.must(t, http.StatusOK, treating, "GET", base+"/identity", "", ReasonHeader,
+		because); !strings.Contains(seen, "Examplewood") {
 		t.Errorf("treating staff with a reason see %s", seen)
 	}
-	p.must(t, http.StatusOK, liaison, "POST", base+"/contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true},
+	p.must(t, http.StatusOK, liaison, "POST", base+"/contact",
+		`{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true},
 		{"channel":"email","value":"unsure@example.org"}],"neverTell":["an employer"],"needs":["large-print"]}`)
 	answer := p.must(t, http.StatusOK, liaison, "POST", base+"/consent",
-		`{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"},{"purpose":"bridging","state":"declined"}],"how":"spoken","told":["what-it-is"]}`)
+		`{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+
+			`","state":"given"},{"purpose":"bridging","state":"declined"}],"how":"spoken","told":["what-it-is"]}`)
 	if !strings.Contains(answer, `"state":"given"`) || !strings.Contains(answer, `"state":"declined"`) {
 		t.Errorf("recorded %s", answer)
 	}
@@ -106,25 +117,31 @@ func TestAPartnerReadsWhoSomebodyIsOnlyUnderAConsentInForceAndEveryLookIsKept(t 
 		t.Errorf("the partner sees %s", seen)
 	}
 	p.must(t, http.StatusNotFound, theirs, "GET", base+"/identity", "")
-	p.must(t, http.StatusOK, liaison, "POST", base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"withdrawn"}]}`)
+	p.must(t, http.StatusOK, liaison, "POST", base+"/consent", `{"answers":[{"purpose":"follow-up","organisation":"`+
+		ours.Organisation+`","state":"withdrawn"}]}`)
 	p.must(t, http.StatusNotFound, ours, "GET", base+"/identity", "")
 
 	own := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: person}
 	var looks httpx.List[AccessLogEntry]
-	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, own, "GET", "/api/people/"+person+"/access", "")), &looks); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, own, "GET", "/api/people/"+person+"/access", "")),
+		&looks); err != nil {
 		t.Fatal(err)
 	}
 	var lines []string
 	for _, l := range slices.Backward(looks.Items) {
 		lines = append(lines, strings.TrimSpace(l.Role+" "+l.Sees+" "+l.Refused+" "+l.Reason))
 	}
-	expect(t, lines, "partner  no-offer", "treating-staff  no-reason", "treating-staff all  called about tonight", "partner  no-offer", "partner partner",
+	expect(t, lines, "partner  no-offer", "treating-staff  no-reason", "treating-staff all  called about tonight",
+		"partner  no-offer", "partner partner",
 		"partner  no-offer", "partner  no-offer")
-	other := principal.Principal{Organisation: "self", Role: string(schemas.Person), Subject: "11111111-1111-4111-8111-111111111111"}
+	other := principal.Principal{Organisation: "self", Role: string(schemas.Person),
+		Subject: "11111111-1111-4111-8111-111111111111"}
 	p.must(t, http.StatusNotFound, other, "GET", "/api/people/"+person+"/access", "")
 	types, _ := p.outbox(t)
-	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given", "consent.declined", "consent.withdrawn")
-	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "partner_offer", "partner_person", "note", "idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
+	expect(t, types, "discharge.recorded", "person.seen", "person.preferences-changed", "consent.given",
+		"consent.declined", "consent.withdrawn")
+	p.canariesIn(t, []string{"consent", "contact_card", "access_log", "partner_offer", "partner_person", "note",
+		"idempotency", "outbox", "journey"}, "Examplewood", "900099", "unsure@", "employer", because, "large-print")
 }
 
 // canariesIn looks for what identifies somebody in the named tables.
@@ -161,7 +178,8 @@ func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
 	if again := p.must(t, http.StatusOK, liaison, "POST", path, yes, "Idempotency-Key", "k1"); again != first {
 		t.Errorf("a repetition got %s, not %s", again, first)
 	}
-	p.must(t, http.StatusConflict, liaison, "POST", path, strings.Replace(yes, "given", "declined", 1), "Idempotency-Key", "k1")
+	p.must(t, http.StatusConflict, liaison, "POST", path, strings.Replace(yes, "given", "declined", 1),
+		"Idempotency-Key", "k1")
 	for claim, body := range map[string]string{
 		"no how":              `{"answers":[{"purpose":"follow-up","state":"given"}]}`,
 		"unknown purpose":     `{"answers":[{"purpose":"else","state":"given"}],"how":"spoken"}`,
@@ -170,11 +188,13 @@ func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
 		"nothing":             `{}`,
 		"over":                `{"answers":[{"purpose":"follow-up","state":"given","until":"2020-01-01"}],"how":"spoken"}`,
 	} {
-		if status, answer := p.ask(t, liaison, "POST", path, body); status != http.StatusUnprocessableEntity || !strings.Contains(answer, `"detail"`) {
+		if status, answer := p.ask(t, liaison, "POST", path, body); status != http.StatusUnprocessableEntity ||
+			!strings.Contains(answer, `"detail"`) {
 			t.Errorf("%s: %d %s", claim, status, answer)
 		}
 	}
-	p.must(t, http.StatusNotFound, principal.Principal{Organisation: "RZZ", Role: liaison.Role, Subject: "n"}, "POST", path, yes)
+	p.must(t, http.StatusNotFound, principal.Principal{Organisation: "RZZ", Role: liaison.Role, Subject: "n"}, "POST",
+		path, yes)
 	p.must(t, http.StatusForbidden, ours, "POST", path, yes)
 
 	path = "/api/journeys/" + child + "/consent"
@@ -182,7 +202,8 @@ func TestConsentIsRecordedOnceAndRefusesWhatItShould(t *testing.T) {
 	p.must(t, http.StatusOK, doctor, "POST", path, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken",
 		"mayConsent":{"basis":"gillick","whosePhone":"their own","mayKnow":"a parent"}}`)
 	types, _ := p.outbox(t)
-	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "discharge.corrected", "consent.given")
+	expect(t, types, "discharge.recorded", "discharge.recorded", "consent.given", "discharge.corrected",
+		"consent.given")
 }
 
 func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {
@@ -190,8 +211,10 @@ func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {
 	p := newSite(t).start()
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	path := "/api/journeys/" + journey + "/"
-	p.must(t, http.StatusOK, guide, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
-	status, body := p.post(t, "application/cloudevents+json", report("later", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+	p.must(t, http.StatusOK, guide, "POST", path+"contact",
+		`{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
+	status, body := p.post(t, "application/cloudevents+json",
+		report("later", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
 		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01","phone":"07700 900555"}}`))
 	if status != http.StatusAccepted {
 		t.Fatalf("%d %s", status, body)
@@ -201,15 +224,20 @@ func TestWhatThePersonConfirmedIsNotOverwrittenByAMessage(t *testing.T) {
 	if err := json.Unmarshal([]byte(seen), &shown); err != nil {
 		t.Fatal(err)
 	}
-	if len(shown.Contact) != 1 || shown.Contact[0].Value != "07700 900001" || !slices.Equal(shown.Questions, []string{"phone"}) {
+	if len(shown.Contact) != 1 || shown.Contact[0].Value != "07700 900001" ||
+		!slices.Equal(shown.Questions, []string{"phone"}) {
 		t.Errorf("shown %s", seen)
 	}
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path+"contact", `{"noSafeChannel":true}`)
-	p.must(t, http.StatusPreconditionFailed, guide, "POST", path+"contact", `{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v7"`)
-	p.must(t, http.StatusOK, guide, "POST", path+"contact", `{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v1"`)
-	p.must(t, http.StatusOK, guide, "POST", path+"preferences", `{"channels":["text"],"workerGender":"woman","words":"I work nights"}`)
+	p.must(t, http.StatusPreconditionFailed, guide, "POST", path+"contact",
+		`{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v7"`)
+	p.must(t, http.StatusOK, guide, "POST", path+"contact",
+		`{"noSafeChannel":true,"arrangement":"Tuesday at two, the library"}`, "If-Match", `"v1"`)
+	p.must(t, http.StatusOK, guide, "POST", path+"preferences",
+		`{"channels":["text"],"workerGender":"woman","words":"I work nights"}`)
 	seen = p.must(t, http.StatusOK, guide, "GET", path+"identity", "", ReasonHeader, "ringing back")
-	if !strings.Contains(seen, "the library") || !strings.Contains(seen, "I work nights") || strings.Contains(seen, `"contact":[{`) {
+	if !strings.Contains(seen, "the library") || !strings.Contains(seen, "I work nights") ||
+		strings.Contains(seen, `"contact":[{`) {
 		t.Errorf("shown %s", seen)
 	}
 	types, _ := p.outbox(t)
@@ -227,7 +255,8 @@ func (p *process) close(t testing.TB, journeys ...string) {
 
 // turned is an event of the journey service.
 func turned(journey string, typ schemas.Type, sequence int64, at time.Time) flow.Event {
-	return flow.Event{ID: journey, Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence), Time: at, Data: []byte(`{}`)}
+	return flow.Event{ID: journey, Type: string(typ), Subject: journey, Sequence: flow.FormatSequence(sequence),
+		Time: at, Data: []byte(`{}`)}
 }
 
 // closing is that the journey service closed a journey, knowing every answer that has been told on it.
@@ -235,7 +264,8 @@ func (p *process) closing(t testing.TB, journey string, sequence int64, at time.
 	t.Helper()
 	e := turned(journey, schemas.JourneyClosed, sequence, at)
 	var told int64
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select coalesce(max(told), 0) from intake.yes_told where journey = $1`, journey).Scan(&told); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select coalesce(max(told), 0) from intake.yes_told
+		where journey = $1`, journey).Scan(&told); err != nil {
 		t.Fatal(err)
 	}
 	e.Data = fmt.Appendf(nil, `{"answeredUpTo":%d}`, told)
@@ -252,7 +282,8 @@ func (p *process) hear(t testing.TB, events ...flow.Event) {
 
 func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 	t.Parallel()
-	yes := `{"answers":[{"purpose":"follow-up","organisation":"` + ours.Organisation + `","state":"given"}],"how":"spoken"}`
+	yes := `{"answers":[{"purpose":"follow-up","organisation":"` + ours.Organisation +
+		`","state":"given"}],"how":"spoken"}`
 	for name, tc := range map[string]struct {
 		order [][]int // which of the events below, batch by batch
 		state string
@@ -273,7 +304,8 @@ func TestAClosedJourneyOpensToNoPartnerUntilANewYes(t *testing.T) {
 			p.accept(t, journey, "1", 2)
 			p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 			at := p.clock.Now()
-			events := []flow.Event{p.closing(t, journey, 3, at), turned(journey, schemas.JourneyReopened, 4, at.Add(time.Millisecond)),
+			events := []flow.Event{p.closing(t, journey, 3, at), turned(journey, schemas.JourneyReopened, 4,
+				at.Add(time.Millisecond)),
 				turned(journey, schemas.JourneyHeld, 2, at.Add(-time.Hour))}
 			for _, batch := range tc.order {
 				var together []flow.Event
@@ -307,7 +339,8 @@ func TestAYesGivenWhileAJourneyIsClosedOpensNothingYet(t *testing.T) {
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	path := "/api/journeys/" + journey + "/"
 	p.hear(t, turned(journey, schemas.JourneyClosed, 2, p.clock.Now().Add(-time.Minute)))
-	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+
+		ours.Organisation+`","state":"given"}],"how":"spoken"}`)
 	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
 	p.acceptKnowing(t, journey, "1", 2, 3) // the follow-up service has heard of the reopening first
 	p.must(t, http.StatusNotFound, ours, "GET", path+"identity", "")
@@ -319,7 +352,9 @@ func TestSomebodyWhoComesBackAfterTheirJourneyIsClosedBeginsANewOne(t *testing.T
 	t.Parallel()
 	p := newSite(t).start()
 	report := func(visit string) string {
-		status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-1`+visit[1:]+`T08:00:00Z",
+		status, body := p.post(t, "application/cloudevents+json",
+			report("r-"+visit, `{"organisation":"RXX","visit":"`+visit+`","inScope":true,"leftAt":"2026-11-1`+visit[1:]+
+				`T08:00:00Z",
 			"person":{"nhsNumber":"9990000018","nhsNumberVerified":true,"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`))
 		var a eventAnswer
 		if err := json.Unmarshal([]byte(body), &a); err != nil || status != http.StatusAccepted {
@@ -352,7 +387,8 @@ func (p *process) erase(t testing.TB, person string) string {
 	t.Helper()
 	path := "/api/people/" + person + "/erase"
 	var asked eraseAsked
-	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path, `{"reason":"asked for by the person"}`)), &asked); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path,
+		`{"reason":"asked for by the person"}`)), &asked); err != nil {
 		t.Fatal(err)
 	}
 	return p.must(t, http.StatusOK, secondGuide, "POST", path, `{"confirm":"`+asked.Request+`"}`)
@@ -367,11 +403,13 @@ func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
 	another, other := p.discharge(t, "V2", "L2", "1991-04-01")
 	p.close(t, journey, another)
 	path := "/api/people/" + person + "/erase"
-	if status, said := p.ask(t, guide, "POST", path, `{"by":["A Sample","B Sample"],"reason":"asked for"}`); status < 400 {
+	if status, said := p.ask(t, guide, "POST", path,
+		`{"by":["A Sample","B Sample"],"reason":"asked for"}`); status < 400 {
 		t.Errorf("one caller who names two: %d %s", status, said)
 	}
 	var asked eraseAsked
-	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path, `{"reason":"asked for by the person"}`)), &asked); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, guide, "POST", path,
+		`{"reason":"asked for by the person"}`)), &asked); err != nil {
 		t.Fatal(err)
 	}
 	confirm := `{"confirm":"` + asked.Request + `"}`
@@ -382,9 +420,10 @@ func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
 		who    principal.Principal
 		status int
 	}{
-		"who asked":                       {guide, http.StatusForbidden},
-		"who asked, in another role":      {as("RXX", schemas.Operator, guide.Subject, ""), http.StatusForbidden},
-		"who asked, spelt otherwise":      {as("RXX", schemas.Navigator, strings.ToUpper(guide.Subject), ""), http.StatusForbidden},
+		"who asked":                  {guide, http.StatusForbidden},
+		"who asked, in another role": {as("RXX", schemas.Operator, guide.Subject, ""), http.StatusForbidden},
+		"who asked, spelt otherwise": {as("RXX", schemas.Navigator, strings.ToUpper(guide.Subject), ""),
+			http.StatusForbidden},
 		"a role that may not":             {liaison, http.StatusForbidden},
 		"a navigator of another hospital": {as("RZZ", schemas.Navigator, "other", ""), http.StatusNotFound},
 		"a command, which is nobody":      {as("RXX", schemas.Operator, "command", "/command"), http.StatusForbidden},
@@ -400,7 +439,8 @@ func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
 	}
 	p.must(t, http.StatusOK, secondGuide, "POST", path, confirm)
 	p.must(t, http.StatusNotFound, secondGuide, "POST", path, confirm)
-	if n := p.count(t, `select count(*) from intake.erasure where asked_by = '{navigator:`+guide.Subject+`,navigator:second-navigator}'`); n != 1 {
+	if n := p.count(t, `select count(*) from intake.erasure where asked_by = '{navigator:`+guide.Subject+
+		`,navigator:second-navigator}'`); n != 1 {
 		t.Errorf("%d erasures say who asked and who confirmed", n)
 	}
 }
@@ -408,7 +448,8 @@ func TestAnErasureTakesTwoPeopleWhoEachActAsThemselves(t *testing.T) {
 func TestARequestToEraseLapsesAfterAWeek(t *testing.T) {
 	t.Parallel()
 	asked := &eraseWaits{Subject: "a", At: time.Date(2026, 3, 1, 9, 0, 0, 0, time.UTC)}
-	if mayConfirm(asked, "b", asked.At.Add(eraseWithin)) != nil || mayConfirm(asked, "b", asked.At.Add(eraseWithin+1)) == nil {
+	if mayConfirm(asked, "b", asked.At.Add(eraseWithin)) != nil ||
+		mayConfirm(asked, "b", asked.At.Add(eraseWithin+1)) == nil {
 		t.Error("a request is confirmed within a week, and not after it")
 	}
 }
@@ -418,14 +459,17 @@ func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 	p := newSite(t).start()
 	journey, person := p.discharge(t, "V1", "L1", "1990-04-01")
 	path, erase := "/api/journeys/"+journey+"/", `{"reason":"asked for by the person"}`
-	p.must(t, http.StatusOK, liaison, "POST", path+"contact", `{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
-	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+ours.Organisation+`","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, liaison, "POST", path+"contact",
+		`{"channels":[{"channel":"phone","value":"07700 900099","confirmed":true}]}`)
+	p.must(t, http.StatusOK, liaison, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","organisation":"`+
+		ours.Organisation+`","state":"given"}],"how":"spoken"}`)
 	p.accept(t, journey, "1", 2)
 	p.must(t, http.StatusOK, ours, "GET", path+"identity", "")
 	door := "/api/people/" + person + "/"
 	p.must(t, http.StatusForbidden, liaison, "POST", door+"erase", erase)
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", door+"erase", `{"reason":" "}`)
-	if refused := p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase); !strings.Contains(refused, journey) || !strings.Contains(refused, "/close") {
+	if refused := p.must(t, http.StatusConflict, guide, "POST", door+"erase", erase); !strings.Contains(refused,
+		journey) || !strings.Contains(refused, "/close") {
 		t.Errorf("refused with %s", refused)
 	}
 	p.close(t, journey)
@@ -434,18 +478,22 @@ func TestErasureByTwoPeopleLeavesNobodyAbleToRead(t *testing.T) {
 	p.must(t, http.StatusOK, guide, "POST", door+"legal-hold", `{"on":false}`)
 	done := p.erase(t, person)
 	var erased Erased
-	if err := json.Unmarshal([]byte(done), &erased); err != nil || erased.Rows["person_key"] != 1 || erased.Rows["message_key"] != 1 || erased.Rows["contact_card"] != 1 || erased.Backups == "" {
+	if err := json.Unmarshal([]byte(done), &erased); err != nil || erased.Rows["person_key"] != 1 ||
+		erased.Rows["message_key"] != 1 || erased.Rows["contact_card"] != 1 || erased.Backups == "" {
 		t.Errorf("erased %s (%v)", done, err)
 	}
 	for _, who := range []principal.Principal{guide, liaison, treating, ours} {
-		if status, seen := p.ask(t, who, "GET", path+"identity", "", ReasonHeader, "to ring them back"); status < 400 || strings.Contains(seen, "Examplewood") {
+		if status, seen := p.ask(t, who, "GET", path+"identity", "", ReasonHeader, "to ring them back"); status < 400 ||
+			strings.Contains(seen, "Examplewood") {
 			t.Errorf("%s still reads: %d %s", who, status, seen)
 		}
 	}
-	p.must(t, http.StatusGone, guide, "POST", path+"consent", `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusGone, guide, "POST", path+"consent",
+		`{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
 	expect(t, p.ledgerNow(t), "202 raised")
 	var kept int
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select count(*) from intake.message where raw is not null`).Scan(&kept); err != nil || kept != 0 {
+	if err := p.site.db.Admin().QueryRow(t.Context(),
+		`select count(*) from intake.message where raw is not null`).Scan(&kept); err != nil || kept != 0 {
 		t.Errorf("%d messages keep their content (%v)", kept, err)
 	}
 }
@@ -460,7 +508,8 @@ func TestConsentAndContactNeverCrossAMergeUntilAHumanConfirms(t *testing.T) {
 	}
 	state := func(journey string) string {
 		var answer struct{ Consent []consentShown }
-		if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", "")), &answer); err != nil {
+		if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent",
+			"")), &answer); err != nil {
 			t.Fatal(err)
 		}
 		var lines []string
@@ -472,25 +521,32 @@ func TestConsentAndContactNeverCrossAMergeUntilAHumanConfirms(t *testing.T) {
 		return strings.Join(lines, ", ")
 	}
 	consent(one, `{"answers":[{"purpose":"follow-up","state":"given"}],"how":"spoken"}`)
-	consent(two, `{"answers":[{"purpose":"follow-up","state":"declined"},{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
-	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+two+"/contact", `{"channels":[{"channel":"phone","value":"07700 900222","confirmed":true}],"neverTell":["somebody"]}`)
+	consent(two,
+		`{"answers":[{"purpose":"follow-up","state":"declined"},{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
+	p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+two+"/contact",
+		`{"channels":[{"channel":"phone","value":"07700 900222","confirmed":true}],"neverTell":["somebody"]}`)
 	was := []string{state(one), state(two)}
 	expect(t, was, "follow-up given, bridging not-asked", "follow-up declined, bridging given")
 
 	merge := func(path, confirm string) {
-		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+a+path, `{"other":"`+b+`","reason":"same person, two cards","confirm":`+confirm+`}`)
+		p.must(t, http.StatusOK, guide, "POST", "/api/people/"+a+path,
+			`{"other":"`+b+`","reason":"same person, two cards","confirm":`+confirm+`}`)
 	}
 	merge("/merge", "false")
-	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging not-asked", "follow-up declined, bridging given")
-	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+one+"/identity", "", ReasonHeader, "to ring them back")
-	if strings.Contains(seen, "900222") || strings.Contains(seen, "somebody") || !strings.Contains(seen, `"askFirst":true`) {
+	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging not-asked",
+		"follow-up declined, bridging given")
+	seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+one+"/identity", "", ReasonHeader,
+		"to ring them back")
+	if strings.Contains(seen, "900222") || strings.Contains(seen, "somebody") ||
+		!strings.Contains(seen, `"askFirst":true`) {
 		t.Errorf("contact crossed a merge nobody confirmed: %s", seen)
 	}
 	merge("/unmerge", "false")
 	expect(t, []string{state(one), state(two)}, was...)
 	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+a+"/unmerge", `{"other":"`+b+`","reason":"again"}`)
 	merge("/merge", "true")
-	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging given", "follow-up declined, bridging given")
+	expect(t, []string{state(one), state(two)}, "follow-up declined, bridging given",
+		"follow-up declined, bridging given")
 	merge("/unmerge", "false")
 	expect(t, []string{state(one), state(two)}, was...)
 	types, _ := p.outbox(t)
@@ -513,7 +569,8 @@ func TestUndoingMergesRestoresEveryRecord(t *testing.T) {
 		people = append(people, person)
 	}
 	records := func() map[string]string {
-		rows, err := p.site.db.Admin().Query(t.Context(), `select id::text, coalesce(survivor::text, '') || aliases::text || deceased from intake.person`)
+		rows, err := p.site.db.Admin().Query(t.Context(), `select id::text, coalesce(survivor::text, '') ||
+			aliases::text || deceased from intake.person`)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -540,7 +597,8 @@ func TestUndoingMergesRestoresEveryRecord(t *testing.T) {
 		var done [][2]string
 		for range rapid.IntRange(1, 4).Draw(rt, "merges") {
 			into, other := rapid.SampledFrom(people).Draw(rt, "into"), rapid.SampledFrom(people).Draw(rt, "other")
-			if into != other && !slices.Contains(done, [2]string{into, other}) && do("/api/people/"+into+"/merge", other) == http.StatusOK {
+			if into != other && !slices.Contains(done, [2]string{into, other}) &&
+				do("/api/people/"+into+"/merge", other) == http.StatusOK {
 				done = append(done, [2]string{into, other})
 			}
 		}
@@ -601,12 +659,14 @@ func TestContentOutOfScopeIsErasedAfterThreeDaysAndLateCodingStillRaises(t *test
 		}
 	}
 	p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+kept+"/identity", "", ReasonHeader, "to ring them back")
-	status, body := p.post(t, "application/cloudevents+json", report("late", strings.Replace(other, `"inScope":false`, `"inScope":true`, 1)))
+	status, body := p.post(t, "application/cloudevents+json",
+		report("late", strings.Replace(other, `"inScope":false`, `"inScope":true`, 1)))
 	var late eventAnswer
 	if err := json.Unmarshal([]byte(body), &late); err != nil || status != http.StatusAccepted || late.Journey == "" {
 		t.Fatalf("late coding: %d %s", status, body)
 	}
-	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+late.Journey+"/identity", "", ReasonHeader, "to ring them back"); !strings.Contains(seen, "Otherwood") {
+	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+late.Journey+"/identity", "", ReasonHeader,
+		"to ring them back"); !strings.Contains(seen, "Otherwood") {
 		t.Errorf("after late coding: %s", seen)
 	}
 }
@@ -617,8 +677,10 @@ func TestAYesThatEndsIsAskedAboutOnceBeforehand(t *testing.T) {
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	now := p.clock.Now()
 	for purpose, days := range map[string]int{"follow-up": 30, "bridging": 10} {
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"`+purpose+`","organisation":"`+
-			ours.Organisation+`","state":"given","until":"`+now.AddDate(0, 0, days).Format(time.DateOnly)+`"}],"how":"written"}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"`+
+			purpose+`","organisation":"`+
+			ours.Organisation+`","state":"given","until":"`+now.AddDate(0, 0, days).Format(time.DateOnly)+
+			`"}],"how":"written"}`)
 	}
 	p.hear(t, turned(journey, schemas.JourneyClosed, 2, now.Add(-time.Hour)))
 	p.run(t, now, p.remindOfConsents) // nobody is asked while it is closed
@@ -637,8 +699,10 @@ func TestANewNumberFromAFeedBecomesAQuestionOnTheJourney(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
-	p.must(t, http.StatusOK, guide, "POST", "/api/journeys/"+journey+"/contact", `{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
-	if status, body := p.post(t, "application/cloudevents+json", report("newer", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+	p.must(t, http.StatusOK, guide, "POST", "/api/journeys/"+journey+"/contact",
+		`{"channels":[{"channel":"phone","value":"07700 900001","confirmed":true}]}`)
+	if status, body := p.post(t, "application/cloudevents+json",
+		report("newer", `{"organisation":"RXX","visit":"V1","inScope":true,"leftAt":"2026-11-20T08:00:00Z",
 		"person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01","phone":"07700 900555"}}`)); status != http.StatusAccepted {
 		t.Fatalf("%d %s", status, body)
 	}
@@ -647,7 +711,8 @@ func TestANewNumberFromAFeedBecomesAQuestionOnTheJourney(t *testing.T) {
 	}
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "person.preferences-changed", "person.preferences-changed")
-	if data := p.lastEvent(t, journey); !strings.Contains(string(data), `"questions": ["phone"]`) || strings.Contains(string(data), "900555") {
+	if data := p.lastEvent(t, journey); !strings.Contains(string(data), `"questions": ["phone"]`) ||
+		strings.Contains(string(data), "900555") {
 		t.Errorf("said %s", data)
 	}
 }
@@ -657,7 +722,8 @@ func TestWhatFallsDueIsDoneWithoutAnybodyAsking(t *testing.T) {
 	s := newSite(t)
 	s.due = true
 	p := s.start()
-	p.refer(t, liaison, `{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
+	p.refer(t, liaison,
+		`{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
 	p.discharge(t, "V1", "L1", "1990-04-01")
 	testkit.Eventually(t, "both are flagged", func() bool {
 		return p.count(t, `select count(*) from intake.visit where says #> '{raised,flags}' ? 'possible-double'`) == 2
@@ -667,7 +733,8 @@ func TestWhatFallsDueIsDoneWithoutAnybodyAsking(t *testing.T) {
 func TestAFeedAfterAnUnverifiedRequestIsShownAsAPossibleDouble(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	asked := p.refer(t, liaison, `{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
+	asked := p.refer(t, liaison,
+		`{"referral":"R2","person":{"familyName":"Examplewood","givenName":"Rowan","birthDate":"1990-04-01"}}`)
 	if slices.Contains(asked.Flags, schemas.FlagPossibleDouble) {
 		t.Fatalf("answered %+v", asked)
 	}
@@ -677,7 +744,8 @@ func TestAFeedAfterAnUnverifiedRequestIsShownAsAPossibleDouble(t *testing.T) {
 	}
 	types, journeys := p.outbox(t)
 	expect(t, types, "referral.requested", "discharge.recorded", "discharge.corrected", "discharge.corrected")
-	if journeys[asked.Journey] != 2 || !strings.Contains(string(p.lastEvent(t, asked.Journey)), schemas.FlagPossibleDouble) {
+	if journeys[asked.Journey] != 2 || !strings.Contains(string(p.lastEvent(t, asked.Journey)),
+		schemas.FlagPossibleDouble) {
 		t.Errorf("journeys %v", journeys)
 	}
 }

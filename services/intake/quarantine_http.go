@@ -110,12 +110,14 @@ func (s *Service) contentOf(held *quarantinedMessage) *messageContent {
 }
 
 // readIdentityFromMessage is one look at who a message is about; in the trail the message stands where a journey would.
-func (s *Service) readIdentityFromMessage(tx *flow.Tx, who principal.Principal, held *quarantinedMessage, sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
+func (s *Service) readIdentityFromMessage(tx *flow.Tx, who principal.Principal, held *quarantinedMessage,
+	sub *subjectOf, reason string) (seen *messageWho, refusal, err error) {
 	sub.Journey, sub.Organisation = held.ID, cmp.Or(sub.Organisation, held.Organisation)
 	shown, refusal, err := s.readIdentity(tx, who, sub, reason)
 	if refusal != nil || err != nil {
 		return nil, refusal, err
 	}
-	return &messageWho{FamilyName: shown.FamilyName, GivenName: shown.GivenName, BirthDate: shown.BirthDate, LocalID: shown.LocalID,
+	return &messageWho{FamilyName: shown.FamilyName, GivenName: shown.GivenName, BirthDate: shown.BirthDate,
+		LocalID:   shown.LocalID,
 		NHSNumber: shown.NHSNumber, Verified: shown.Verified}, nil, nil
 }

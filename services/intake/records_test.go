@@ -48,7 +48,8 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 		send(t, client, h.message("A04", reason("248062006", "", "SCT")))
 		send(t, client, h.message("A03"))
 	}
-	rows, err := p.site.db.Admin().Query(t.Context(), `select v.journey::text from intake.visit v where v.journey is not null order by v.number`)
+	rows, err := p.site.db.Admin().Query(t.Context(), `select v.journey::text from intake.visit v
+		where v.journey is not null order by v.number`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +65,8 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 		t.Fatalf("%d journeys", len(journeys))
 	}
 	say := func(journey, state string) {
-		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
+		p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+			`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
 	}
 	stands := func(journey string) string {
 		return p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+journey+"/consent", "")
@@ -76,18 +78,21 @@ func TestANoAndAStopCountForEveryRecordOfOneVerifiedNumber(t *testing.T) {
 	}
 	send(t, client, withTraced(one.message("A08")))
 	send(t, client, withTraced(two.message("A08")))
-	if got := stands(journeys[0]); strings.Contains(got, `"state":"given"`) || !strings.Contains(got, `"state":"declined"`) {
+	if got := stands(journeys[0]); strings.Contains(got, `"state":"given"`) ||
+		!strings.Contains(got, `"state":"declined"`) {
 		t.Errorf("a no under the other record: %s", got)
 	}
 	if got := stands(journeys[1]); strings.Contains(got, `"state":"given"`) {
 		t.Errorf("a yes crossed unconfirmed: %s", got)
 	}
 	var person string
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey where id = $1::uuid`, journeys[1]).Scan(&person); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey where id = $1::uuid`,
+		journeys[1]).Scan(&person); err != nil {
 		t.Fatal(err)
 	}
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped", `{"reason":"asked us to"}`)
-	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journeys[0]+"/identity", "", ReasonHeader, "to ring them back"); !strings.Contains(seen, `"contactStopped":true`) {
+	if seen := p.must(t, http.StatusOK, guide, "GET", "/api/journeys/"+journeys[0]+"/identity", "", ReasonHeader,
+		"to ring them back"); !strings.Contains(seen, `"contactStopped":true`) {
 		t.Errorf("contact goes on under the other record: %s", seen)
 	}
 }

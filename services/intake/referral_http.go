@@ -23,7 +23,8 @@ import (
 // selfAnswer is what everybody is told who asks for support for themselves: the same whatever is known of them, so
 // that nobody can find out by it whether somebody has a journey.
 var selfAnswer = map[string]any{"received": true,
-	"message": "Thank you for asking. A member of staff will be in touch in the way you said is safe. If you need help now, call 999, or NHS 111 and choose option 2."}
+	"message": "Thank you for asking. A member of staff will be in touch in the way you said is safe. If you need " +
+		"help now, call 999, or NHS 111 and choose option 2."}
 
 // referralAnswer is what a professional is told.
 type referralAnswer struct {
@@ -48,7 +49,8 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	reading := reading.Reading{Organisation: who.Organisation, Sender: formOf(who), Type: string(schemas.ReferralSubmitted)}
+	reading := reading.Reading{Organisation: who.Organisation, Sender: formOf(who),
+		Type: string(schemas.ReferralSubmitted)}
 	if key != nil {
 		reading.ControlID = key.Key
 	}
@@ -73,11 +75,13 @@ func (s *Service) postReferral(w http.ResponseWriter, r *http.Request) error {
 	case refusal != nil:
 		return refusal.With("message", result.Message)
 	case result.Outcome == record.Rejected:
-		return httpx.NewProblem(http.StatusConflict, "A request under this number or Idempotency-Key came before, with other content. Give the changed one its own.").With("message", result.Message)
+		return httpx.NewProblem(http.StatusConflict, "A request under this number or Idempotency-Key came before, "+
+			"with other content. Give the changed one its own.").With("message", result.Message)
 	case data.Route == "self":
 		return httpx.WriteJSON(w, http.StatusAccepted, selfAnswer)
 	}
-	return httpx.WriteJSON(w, http.StatusAccepted, referralAnswer{Referral: data.Referral, Journey: result.Journey, Message: result.Message, Outcome: result.Outcome,
+	return httpx.WriteJSON(w, http.StatusAccepted, referralAnswer{Referral: data.Referral, Journey: result.Journey,
+		Message: result.Message, Outcome: result.Outcome,
 		Flags: flagsOf(result)})
 }
 
@@ -86,7 +90,8 @@ func flagsOf(result Result) []string {
 	if result.Outcome != record.RaisedFlagged && result.Outcome != record.Duplicate {
 		return nil
 	}
-	return slices.DeleteFunc(strings.Fields(result.Reason), func(word string) bool { return !slices.Contains(schemas.Values("flag"), word) })
+	return slices.DeleteFunc(strings.Fields(result.Reason),
+		func(word string) bool { return !slices.Contains(schemas.Values("flag"), word) })
 }
 
 // formOf names the form of one principal in the ledger: numbers and keys are told apart by who sent them. It is a
@@ -112,12 +117,15 @@ func (s *Service) digest(purpose string, content []byte) (string, error) {
 func readForm(who principal.Principal, body []byte, number string) (schemas.ReferralSubmittedData, *httpx.Problem) {
 	var form map[string]any
 	if err := json.Unmarshal(body, &form); err != nil || form == nil {
-		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusBadRequest, "The body is no JSON object. Send one.")
+		return schemas.ReferralSubmittedData{},
+			httpx.NewProblem(http.StatusBadRequest, "The body is no JSON object. Send one.")
 	}
 	guest := who.Role == string(schemas.Guest)
 	own := guest || who.Role == string(schemas.Person)
 	if guest && form["route"] != "self" {
-		return schemas.ReferralSubmittedData{}, httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or certificate that was agreed; to ask for yourself, say so by route: self.")
+		return schemas.ReferralSubmittedData{},
+			httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token or "+
+				"certificate that was agreed; to ask for yourself, say so by route: self.")
 	}
 	fill := func(name, value string) {
 		if form[name] == nil && value != "" {
@@ -140,7 +148,8 @@ func readForm(who principal.Principal, body []byte, number string) (schemas.Refe
 	}
 	data, faults := schemas.ReadReferralSubmitted(filled)
 	if len(faults) > 0 {
-		return data, httpx.NewProblem(http.StatusUnprocessableEntity, "The request is not as its schema says: see errors.").With("errors", faults)
+		return data, httpx.NewProblem(http.StatusUnprocessableEntity, "The request is not as its schema says: see "+
+			"errors.").With("errors", faults)
 	}
 	if data.Organisation != who.Organisation {
 		return data, httpx.NewProblem(http.StatusForbidden, "You may not ask in the name of that organisation.")
@@ -193,7 +202,8 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 	_, parameters, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	rows, err := reading.ReadList(organisation, body, parameters["charset"])
 	if err != nil {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "This list cannot be read, and nothing of it was taken: %s.", err)
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "This list cannot be read, and nothing of it was "+
+			"taken: %s.", err)
 	}
 	answers := make([]rowAnswer, len(rows))
 	waits := make([]chan error, len(rows))
@@ -208,7 +218,8 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 			waits[i] <- err
 		}()
 	}
-	answer := listAnswer{Rows: answers, Counts: map[reading.Reconciled]int{reading.RowKnown: 0, reading.RowRaised: 0, reading.RowKept: 0, reading.RowBroken: 0}}
+	answer := listAnswer{Rows: answers, Counts: map[reading.Reconciled]int{reading.RowKnown: 0, reading.RowRaised: 0,
+		reading.RowKept: 0, reading.RowBroken: 0}}
 	for i := range waits {
 		if err := <-waits[i]; err != nil {
 			return err // sent again, rows that were taken are known
@@ -219,7 +230,8 @@ func (s *Service) postList(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Service) acceptRow(ctx context.Context, who principal.Principal, row reading.ListRow) (rowAnswer, error) {
-	parsed := reading.Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender, ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
+	parsed := reading.Reading{Organisation: cmp.Or(row.Data.Organisation, who.Organisation), Sender: listSender,
+		ControlID: row.Data.Referral, Type: string(schemas.ReferralSubmitted)}
 	number, err := s.digest("list-row", row.Raw)
 	if err != nil {
 		return rowAnswer{}, err
@@ -227,7 +239,8 @@ func (s *Service) acceptRow(ctx context.Context, who principal.Principal, row re
 	parsed.ControlID = "list " + number[:24] // a row that was corrected is another one
 	answer := rowAnswer{Row: row.Row, Errors: row.Faults}
 	if len(row.Faults) > 0 {
-		parsed.Outcome, parsed.Reason, parsed.ControlID = record.Rejected, ReasonSchema, "" // it may come again, corrected
+		// it may come again, corrected
+		parsed.Outcome, parsed.Reason, parsed.ControlID = record.Rejected, ReasonSchema, ""
 	} else {
 		statement := s.submittedBy(parsed.Sender, s.clock.Now(), row.Data)
 		statement.PublishedBy, statement.By = "form", recordedBy(who)
@@ -238,19 +251,23 @@ func (s *Service) acceptRow(ctx context.Context, who principal.Principal, row re
 		parsed.ClinicalEvent = &statement
 	}
 	result, err := s.keepPatiently(ctx, parsed, record.EndpointForm, row.Raw)
-	answer.Result, answer.Reason, answer.Journey, answer.Message = reading.Reconcile(result.Outcome, result.Journey), result.Reason, result.Journey, result.Message
+	answer.Result, answer.Reason, answer.Journey, answer.Message = reading.Reconcile(result.Outcome, result.Journey),
+		result.Reason, result.Journey, result.Message
 	answer.Words = wordsFor(result.Reason)
 	return answer, err
 }
 
 // readSubmitted reads referral.submitted of an outside system.
-func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied []byte, parsed reading.Reading, refuse func(*httpx.Problem, string) (reading.Reading, *httpx.Problem)) (reading.Reading, *httpx.Problem) {
+func (s *Service) readSubmitted(who principal.Principal, e *event.Event, tidied []byte, parsed reading.Reading,
+	refuse func(*httpx.Problem, string) (reading.Reading, *httpx.Problem)) (reading.Reading, *httpx.Problem) {
 	data, faults := schemas.ReadReferralSubmitted(tidied)
 	if len(faults) > 0 {
-		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: see errors.").With("errors", faults), ReasonSchema)
+		return refuse(httpx.NewProblem(http.StatusUnprocessableEntity, "The event's data is not as its schema says: "+
+			"see errors.").With("errors", faults), ReasonSchema)
 	}
 	if who.Source != "" && who.Organisation != data.Organisation {
-		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."), ReasonSource)
+		return refuse(httpx.NewProblem(http.StatusForbidden, "This sender may not speak for that organisation."),
+			ReasonSource)
 	}
 	if data.Route == "self" {
 		data.Person.NHSNumberVerified, data.Person.LocalID, data.Visit = false, "", ""

@@ -22,7 +22,8 @@ const sixAnswers = `{"referral":"R1","visit":"V1","leftAt":"2026-11-20T08:00:00Z
 func (p *process) refer(t testing.TB, who principal.Principal, body string, headers ...string) referralAnswer {
 	t.Helper()
 	var answer referralAnswer
-	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, who, "POST", "/api/referrals", body, headers...)), &answer); err != nil {
+	if err := json.Unmarshal([]byte(p.must(t, http.StatusAccepted, who, "POST", "/api/referrals", body, headers...)),
+		&answer); err != nil {
 		t.Fatal(err)
 	}
 	return answer
@@ -35,10 +36,12 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 	if first.Journey == "" || first.Outcome != record.RaisedOutcome {
 		t.Fatalf("answered %+v", first)
 	}
-	if again := p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1"); again.Journey != first.Journey || again.Outcome != record.Duplicate {
+	if again := p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1"); again.Journey != first.Journey ||
+		again.Outcome != record.Duplicate {
 		t.Errorf("a repetition got %+v", again)
 	}
-	p.must(t, http.StatusConflict, liaison, "POST", "/api/referrals", strings.Replace(sixAnswers, "done", "offered", 1), "Idempotency-Key", "k1")
+	p.must(t, http.StatusConflict, liaison, "POST", "/api/referrals", strings.Replace(sixAnswers, "done", "offered", 1),
+		"Idempotency-Key", "k1")
 	p.must(t, http.StatusNotFound, ours, "GET", "/api/journeys/"+first.Journey+"/identity", "")
 	p.accept(t, first.Journey, "1", 1)
 	seen := p.must(t, http.StatusOK, ours, "GET", "/api/journeys/"+first.Journey+"/identity", "")
@@ -46,7 +49,8 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 		t.Errorf("the partner sees %s", seen)
 	}
 	p.must(t, http.StatusNotFound, theirs, "GET", "/api/journeys/"+first.Journey+"/identity", "")
-	if shown := p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+first.Journey+"/consent", ""); !strings.Contains(shown, `"told":["what-it-is","who-will-see-it"]`) {
+	if shown := p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+first.Journey+"/consent",
+		""); !strings.Contains(shown, `"told":["what-it-is","who-will-see-it"]`) {
 		t.Errorf("consent %s", shown)
 	}
 	types, _ := p.outbox(t)
@@ -54,7 +58,8 @@ func TestAProfessionalsSixAnswersBeginAJourneyWithContactConsentAndGrant(t *test
 	p.must(t, http.StatusForbidden, liaison, "POST", "/api/referrals", `{"organisation":"RZZ","person":{}}`)
 	p.must(t, http.StatusUnprocessableEntity, liaison, "POST", "/api/referrals", `{"person":{},"under18":"perhaps"}`)
 	p.must(t, http.StatusForbidden, ours, "POST", "/api/referrals", sixAnswers)
-	p.canariesIn(t, []string{"message", "visit", "person", "receipt", "outbox", "consent", "journey", "partner_offer", "partner_person"}, "Examplewood", "900099", "1990-04-01")
+	p.canariesIn(t, []string{"message", "visit", "person", "receipt", "outbox", "consent", "journey", "partner_offer",
+		"partner_person"}, "Examplewood", "900099", "1990-04-01")
 }
 
 func TestFormAndFeedOfOneAttendanceJoin(t *testing.T) {
@@ -79,8 +84,9 @@ func TestFormAndFeedOfOneAttendanceJoin(t *testing.T) {
 		t.Parallel()
 		p := newSite(t).start()
 		verified := `"person":{"nhsNumber":"9990000018","nhsNumberVerified":true,"familyName":"Examplewood"`
-		status, body := p.post(t, "application/cloudevents+json", report("1", `{"organisation":"RXX","visit":"V9","inScope":true,"leftAt":"`+
-			p.clock.Now().UTC().Format("2006-01-02T15:04:05Z")+`",`+verified+`,"localId":"L1"}}`))
+		status, body := p.post(t, "application/cloudevents+json",
+			report("1", `{"organisation":"RXX","visit":"V9","inScope":true,"leftAt":"`+
+				p.clock.Now().UTC().Format("2006-01-02T15:04:05Z")+`",`+verified+`,"localId":"L1"}}`))
 		var fed eventAnswer
 		if err := json.Unmarshal([]byte(body), &fed); err != nil || status != http.StatusAccepted {
 			t.Fatalf("%d %s", status, body)
@@ -93,7 +99,8 @@ func TestFormAndFeedOfOneAttendanceJoin(t *testing.T) {
 		t.Parallel()
 		p := newSite(t).start()
 		unverified := `"person":{"nhsNumber":"9990000018","familyName":"Examplewood"}}`
-		one, two := p.refer(t, liaison, `{"referral":"R1",`+unverified), p.refer(t, liaison, `{"referral":"R2",`+unverified)
+		one, two := p.refer(t, liaison, `{"referral":"R1",`+unverified),
+			p.refer(t, liaison, `{"referral":"R2",`+unverified)
 		if one.Journey == two.Journey {
 			t.Error("two people may share one journey")
 		}
@@ -105,9 +112,11 @@ func TestThePersonsOwnRequestNeverConfirmsThatAJourneyExists(t *testing.T) {
 	p := newSite(t).start()
 	journey, _ := p.discharge(t, "V1", "L1", "1990-04-01")
 	self := principal.Principal{Organisation: "RXX", Role: string(schemas.Person), Subject: "somebody"}
-	known := p.must(t, http.StatusAccepted, self, "POST", "/api/referrals", `{"referral":"S1","visit":"V1","person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan",
+	known := p.must(t, http.StatusAccepted, self, "POST", "/api/referrals",
+		`{"referral":"S1","visit":"V1","person":{"localId":"L1","familyName":"Examplewood","givenName":"Rowan",
 		"birthDate":"1990-04-01","phone":"07700 900777"}}`)
-	unknown := p.must(t, http.StatusAccepted, self, "POST", "/api/referrals", `{"referral":"S2","person":{"familyName":"Nobody","givenName":"Known","birthDate":"1991-04-01"}}`)
+	unknown := p.must(t, http.StatusAccepted, self, "POST", "/api/referrals",
+		`{"referral":"S2","person":{"familyName":"Nobody","givenName":"Known","birthDate":"1991-04-01"}}`)
 	if known != unknown || strings.Contains(known, "journey") {
 		t.Errorf("answers differ: %s and %s", known, unknown)
 	}
@@ -116,34 +125,41 @@ func TestThePersonsOwnRequestNeverConfirmsThatAJourneyExists(t *testing.T) {
 	if journeys[journey] != 1 {
 		t.Error("a request of somebody not verified joined a journey")
 	}
-	expect(t, p.ledgerNow(t)[1:], "202 raised-flagged unverified possible-double", "202 raised-flagged unverified no-safe-channel")
+	expect(t, p.ledgerNow(t)[1:], "202 raised-flagged unverified possible-double",
+		"202 raised-flagged unverified no-safe-channel")
 }
 
 func TestAPossibleDoubleIsShownAndAHumanSettlesIt(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
 	_, known := p.discharge(t, "V1", "L1", "1990-04-01")
-	asked := p.refer(t, liaison, `{"referral":"R2","person":{"familyName":"examplewood","givenName":" Rowan","birthDate":"1990-04-01"}}`)
+	asked := p.refer(t, liaison,
+		`{"referral":"R2","person":{"familyName":"examplewood","givenName":" Rowan","birthDate":"1990-04-01"}}`)
 	if !slices.Contains(asked.Flags, schemas.FlagPossibleDouble) {
 		t.Fatalf("answered %+v", asked)
 	}
 	var person string
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey where id = $1::uuid`, asked.Journey).Scan(&person); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.journey where id = $1::uuid`,
+		asked.Journey).Scan(&person); err != nil {
 		t.Fatal(err)
 	}
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+known+"/unmerge", `{"other":"`+person+`","reason":"two people: spoke with both"}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+known+"/unmerge",
+		`{"other":"`+person+`","reason":"two people: spoke with both"}`)
 	e := p.lastEvent(t, asked.Journey)
 	var data schemas.DischargeCorrectedData
-	if err := json.Unmarshal(e, &data); err != nil || slices.Contains(data.Flags, schemas.FlagPossibleDouble) || data.Visit == "" {
+	if err := json.Unmarshal(e, &data); err != nil || slices.Contains(data.Flags, schemas.FlagPossibleDouble) ||
+		data.Visit == "" {
 		t.Errorf("said %s (%v)", e, err)
 	}
-	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+known+"/unmerge", `{"other":"`+person+`","reason":"again"}`)
+	p.must(t, http.StatusConflict, guide, "POST", "/api/people/"+known+"/unmerge",
+		`{"other":"`+person+`","reason":"again"}`)
 }
 
 // lastEvent is the data of what was said last of a journey.
 func (p *process) lastEvent(t testing.TB, journey string) (data []byte) {
 	t.Helper()
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select payload::jsonb -> 'data' from intake.outbox where subject like '%' || $1
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select payload::jsonb -> 'data' from intake.outbox
+		where subject like '%' || $1
 		order by payload::jsonb ->> 'sequence' desc limit 1`, journey).Scan(&data); err != nil {
 		t.Fatal(err)
 	}
@@ -161,7 +177,8 @@ func TestANightsListIsReconciledRowByRow(t *testing.T) {
 		",L4,Fourthwood,,,,\n" +
 		"V2,L2,Samplewood,,,,\n"
 	send := func() (answer listAnswer) {
-		if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list", list, "Content-Type", "text/csv")), &answer); err != nil {
+		if err := json.Unmarshal([]byte(p.must(t, http.StatusOK, guide, "POST", "/api/referrals/list", list,
+			"Content-Type", "text/csv")), &answer); err != nil {
 			t.Fatal(err)
 		}
 		return answer
@@ -174,14 +191,18 @@ func TestANightsListIsReconciledRowByRow(t *testing.T) {
 	}
 	first := send()
 	expect(t, results(first), "already-known", "raised-now", "cannot-be-read", "cannot-be-read", "cannot-be-read")
-	if first.Rows[0].Journey != journey || len(first.Rows[2].Errors) == 0 || first.Rows[2].Errors[0].Do == "" || first.Counts[reading.RowBroken] != 3 {
+	if first.Rows[0].Journey != journey || len(first.Rows[2].Errors) == 0 || first.Rows[2].Errors[0].Do == "" ||
+		first.Counts[reading.RowBroken] != 3 {
 		t.Errorf("answered %+v", first)
 	}
 	expect(t, results(send()), "already-known", "already-known", "cannot-be-read", "cannot-be-read", "cannot-be-read")
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded", "referral.requested", "consent.given")
-	for claim, body := range map[string]string{"no header": "", "an unknown column": "visit,risk\nV9,high\n", "no visit": "local_id\nL9\n", "a column twice": "visit,visit\n1,2\n"} {
-		if status, answer := p.ask(t, guide, "POST", "/api/referrals/list", body, "Content-Type", "text/csv"); status != http.StatusUnprocessableEntity || !strings.Contains(answer, "nothing of it was taken") {
+	for claim, body := range map[string]string{"no header": "", "an unknown column": "visit,risk\nV9,high\n",
+		"no visit": "local_id\nL9\n", "a column twice": "visit,visit\n1,2\n"} {
+		if status, answer := p.ask(t, guide, "POST", "/api/referrals/list", body, "Content-Type",
+			"text/csv"); status != http.StatusUnprocessableEntity ||
+			!strings.Contains(answer, "nothing of it was taken") {
 			t.Errorf("%s: %d %s", claim, status, answer)
 		}
 	}
@@ -191,15 +212,18 @@ func TestANightsListIsReconciledRowByRow(t *testing.T) {
 func TestARequestForSupportOverTheEventsDoorIsTaken(t *testing.T) {
 	t.Parallel()
 	p := newSite(t).start()
-	submitted := strings.Replace(report("s1", `{"organisation":"RXX","referral":"R1","route":"professional","person":{"localId":"L1"},"under18":"yes"}`),
+	submitted := strings.Replace(report("s1",
+		`{"organisation":"RXX","referral":"R1","route":"professional","person":{"localId":"L1"},"under18":"yes"}`),
 		"discharge.reported", "referral.submitted", 1)
 	status, body := p.post(t, "application/cloudevents+json", submitted)
 	var answer eventAnswer
-	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusAccepted || answer.Journey == "" {
+	if err := json.Unmarshal([]byte(body), &answer); err != nil || status != http.StatusAccepted ||
+		answer.Journey == "" {
 		t.Fatalf("%d %s", status, body)
 	}
 	expect(t, p.ledgerNow(t), "202 raised-flagged under-18 no-safe-channel")
-	status, body = p.post(t, "application/cloudevents+json", strings.Replace(strings.Replace(submitted, "s1", "s2", 1), `"route":"professional",`, "", 1))
+	status, body = p.post(t, "application/cloudevents+json", strings.Replace(strings.Replace(submitted, "s1", "s2", 1),
+		`"route":"professional",`, "", 1))
 	if status != http.StatusUnprocessableEntity {
 		t.Errorf("without a route: %d %s", status, body)
 	}

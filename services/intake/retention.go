@@ -21,10 +21,13 @@ const forgetAtOnce = 5000
 // the hours of feeds that no past reaches back to.
 func (s *Service) forget(ctx context.Context, tx *flow.Tx, limit int) (int, error) {
 	for _, table := range []string{"message", "message_key"} {
-		if _, err := pg.DropDayPartitionsBefore(ctx, s.pool, table, pg.ByUUIDv7, tx.Now.Add(-s.keepLedger)); errors.Is(err, pg.ErrUnresolved) {
-			s.log.Warn("old days of the ledger are kept: a human has not looked at all of their messages", schemas.AttrError, err)
+		if _, err := pg.DropDayPartitionsBefore(ctx, s.pool, table, pg.ByUUIDv7,
+			tx.Now.Add(-s.keepLedger)); errors.Is(err, pg.ErrUnresolved) {
+			s.log.Warn("old days of the ledger are kept: a human has not looked at all of their messages",
+				schemas.AttrError, err)
 		} else if err != nil {
-			s.log.Error("old days of the ledger could not be dropped; trying again", schemas.AttrError, err, schemas.AttrRunbook, "rows-aside.md")
+			s.log.Error("old days of the ledger could not be dropped; trying again", schemas.AttrError, err,
+				schemas.AttrRunbook, "rows-aside.md")
 		}
 	}
 	var gone int

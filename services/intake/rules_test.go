@@ -39,7 +39,8 @@ type hospital struct {
 }
 
 func newHospital() *hospital {
-	return &hospital{application: "EPR", number: "V1", patient: "L42", birth: "19900401", at: morning.Add(-3 * time.Hour)}
+	return &hospital{application: "EPR", number: "V1", patient: "L42", birth: "19900401",
+		at: morning.Add(-3 * time.Hour)}
 }
 
 type change func(w *hl7.Writer)
@@ -48,7 +49,8 @@ func (h *hospital) message(trigger string, changes ...change) []byte {
 	h.control++
 	h.at = h.at.Add(time.Minute)
 	stamp := h.at.In(london).Format("20060102150405")
-	w := hl7.NewWriter(hl7.Header{SendingApplication: h.application, SendingFacility: "RXX", Type: "ADT", Trigger: trigger,
+	w := hl7.NewWriter(hl7.Header{SendingApplication: h.application, SendingFacility: "RXX", Type: "ADT",
+		Trigger:   trigger,
 		ControlID: fmt.Sprintf("C%d", h.control), At: h.at, ProcessingID: "P", Version: "2.4"})
 	w.Segment("EVN").Set(1, trigger).Set(2, stamp)
 	w.Segment("PID").Set(3, h.patient, "", "", "RXX", "MR").Repeat(3, "9990000107", "", "", "NHS", "NH").
@@ -137,8 +139,10 @@ func (w *ward) take(raw []byte) record.Decided {
 	s.Message = w.id("message")
 	w.expectBody(s)
 	s.Place(s.Person.Reveal(), w.profiles.AreasOf(reading.Sender, reading.Organisation))
-	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + s.Person.Reveal().LocalID, GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
-		New: record.NewIDs{Person: w.id("person"), GivenUp: w.id("person"), Visit: w.id("visit"), Journey: w.id("journey")}, DecidedAt: w.now}
+	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + s.Person.Reveal().LocalID,
+		GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
+		New: record.NewIDs{Person: w.id("person"), GivenUp: w.id("person"), Visit: w.id("visit"),
+			Journey: w.id("journey")}, DecidedAt: w.now}
 	if who := s.Person.Reveal(); who.NHSNumberVerified {
 		in.Keys.Number = "number:" + who.NHSNumber
 	}
@@ -219,7 +223,8 @@ func TestTheMessageThatBringsWhatWasMissingIsTheOneRaised(t *testing.T) {
 func TestAnotherDischargeRaisesNothing(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
-	expect(t, w.outcomes(h.message("A01", reason("", "Ankle injury", "")), h.message("A08", diagnosis("S93.4", "Sprain", "I10")), h.message("A03")),
+	expect(t, w.outcomes(h.message("A01", reason("", "Ankle injury", "")),
+		h.message("A08", diagnosis("S93.4", "Sprain", "I10")), h.message("A03")),
 		"joined not-ended", "joined not-ended", "joined nothing-in-scope")
 	if len(w.said) != 0 {
 		t.Errorf("said %v", w.said)
@@ -265,7 +270,8 @@ func TestAnAgreedLocalReasonRaises(t *testing.T) {
 func TestLateCodingAnswersTheQuestionToAHuman(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
-	expect(t, w.outcomes(h.message("A01", reason("", "?self harm", "")), h.message("A03")), "joined not-ended", "quarantined scope-undecided")
+	expect(t, w.outcomes(h.message("A01", reason("", "?self harm", "")), h.message("A03")), "joined not-ended",
+		"quarantined scope-undecided")
 	settled := w.take(h.message("A08", diagnosis("276853009", "", "SCT")))
 	if settled.Outcome != record.RaisedOutcome || len(settled.Released) != 1 {
 		t.Errorf("outcome %s, released %q", settled.Outcome, settled.Released)
@@ -274,7 +280,8 @@ func TestLateCodingAnswersTheQuestionToAHuman(t *testing.T) {
 
 func TestCodesOfUndeterminedIntentHistoryAndUnknownSystemsAreForAHuman(t *testing.T) {
 	t.Parallel()
-	for _, c := range []reading.Coded{{Code: "269735005", System: "SCT"}, {Code: "Y12", System: "I10"}, {Code: "Z91.5", System: "I10"},
+	for _, c := range []reading.Coded{{Code: "269735005", System: "SCT"}, {Code: "Y12", System: "I10"},
+		{Code: "Z91.5", System: "I10"},
 		{Code: "6471006", System: "SNOMED"}, {Code: "276853009"}, {Code: "X84", System: "OURS"}} {
 		h, w := newHospital(), newWard(t)
 		got := w.outcomes(h.message("A08", diagnosis(c.Code, "", c.System)), h.message("A03"))
@@ -296,16 +303,20 @@ func TestAPoisoningWithoutIntentIsForAHuman(t *testing.T) {
 		codes []change
 		want  string
 	}{
-		"a medicine, intent blank":               {icd("T39.1"), "quarantined scope-undecided"},
-		"in SNOMED CT":                           {[]change{reason("55680006", "", "SCT")}, "quarantined scope-undecided"},
-		"accidental":                             {icd("T39.1", "X40"), "joined nothing-in-scope"},
-		"reason and diagnosis together":          {append(icd("X44"), reason("75478009", "", "SCT")), "joined nothing-in-scope"},
-		"undetermined":                           {icd("T39.1", "Y11"), "quarantined scope-undecided"},
-		"undetermined, though accidental too":    {icd("T39.1", "X40", "Y11"), "quarantined scope-undecided"},
-		"on purpose":                             {icd("T39.1", "X61"), "raised "},
-		"accidental, and the text says overdose": {append(icd("X40"), reason("", "took an overdose", "")), "quarantined scope-undecided"},
-		"no medicine: a local option":            {icd("T51.0"), "joined nothing-in-scope"},
-		"text that says there was none":          {[]change{reason("", "denies overdose", "")}, "joined nothing-in-scope"},
+		"a medicine, intent blank": {icd("T39.1"), "quarantined scope-undecided"},
+		"in SNOMED CT": {[]change{reason("55680006", "", "SCT")},
+			"quarantined scope-undecided"},
+		"accidental": {icd("T39.1", "X40"), "joined nothing-in-scope"},
+		"reason and diagnosis together": {append(icd("X44"), reason("75478009", "", "SCT")),
+			"joined nothing-in-scope"},
+		"undetermined":                        {icd("T39.1", "Y11"), "quarantined scope-undecided"},
+		"undetermined, though accidental too": {icd("T39.1", "X40", "Y11"), "quarantined scope-undecided"},
+		"on purpose":                          {icd("T39.1", "X61"), "raised "},
+		"accidental, and the text says overdose": {append(icd("X40"), reason("", "took an overdose", "")),
+			"quarantined scope-undecided"},
+		"no medicine: a local option": {icd("T51.0"), "joined nothing-in-scope"},
+		"text that says there was none": {[]change{reason("", "denies overdose", "")},
+			"joined nothing-in-scope"},
 	} {
 		h, w := newHospital(), newWard(t)
 		if got := w.outcomes(h.message("A08", c.codes...), h.message("A03")); got[1] != c.want {
@@ -316,8 +327,10 @@ func TestAPoisoningWithoutIntentIsForAHuman(t *testing.T) {
 
 func TestWhoeverWasTakenElsewhereIsShownToAHuman(t *testing.T) {
 	t.Parallel()
-	for code, want := range map[string]string{"19": "raised ", "66": "raised ", "37": "raised-flagged gone-elsewhere", "38": "raised-flagged gone-elsewhere",
-		"49": "raised-flagged gone-elsewhere", "53": "raised-flagged gone-elsewhere", "84": "raised-flagged gone-elsewhere", "79": "joined death-reported"} {
+	for code, want := range map[string]string{"19": "raised ", "66": "raised ", "37": "raised-flagged gone-elsewhere",
+		"38": "raised-flagged gone-elsewhere",
+		"49": "raised-flagged gone-elsewhere", "53": "raised-flagged gone-elsewhere",
+		"84": "raised-flagged gone-elsewhere", "79": "joined death-reported"} {
 		h, w := newHospital(), newWard(t)
 		to := func(w *hl7.Writer) { w.Set(36, code) }
 		if got := w.outcomes(h.message("A04", reason("248062006", "", "SCT")), h.message("A03", to)); got[1] != want {
@@ -330,7 +343,8 @@ func TestAStatusCodeOfADeathStopsContact(t *testing.T) {
 	t.Parallel()
 	for _, code := range []string{"63238001", "75004002"} {
 		h, w := newHospital(), newWard(t)
-		expect(t, w.outcomes(h.message("A08", reason("248062006", "", "SCT")), h.message("A03"), h.message("A08", diagnosis(code, "", "SCT"))),
+		expect(t, w.outcomes(h.message("A08", reason("248062006", "", "SCT")), h.message("A03"),
+			h.message("A08", diagnosis(code, "", "SCT"))),
 			"joined not-ended", "raised ", "corrected death-reported")
 		if w.count(schemas.ContactStopped) != 1 {
 			t.Errorf("%s stopped no contact", code)
@@ -346,11 +360,19 @@ func TestCodesBesideTheListsAndAllergiesAreNothing(t *testing.T) {
 		code reading.Coded
 		want record.Verdict
 	}{
-		{reading.Coded{Code: "X60", System: "I10"}, record.VerdictInScope}, {reading.Coded{Code: "X84.9", System: "I10"}, record.VerdictInScope}, {reading.Coded{Code: "X85", System: "I10"}, record.VerdictNothing},
-		{reading.Coded{Code: "X59", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "Z91.0", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "Z915", System: "I10"}, record.VerdictAsk},
-		{reading.Coded{Code: "R45.0", System: "I10"}, record.VerdictNothing}, {reading.Coded{Code: "R45.8", System: "I10"}, record.VerdictAsk}, {reading.Coded{Code: "Y870", System: "I10"}, record.VerdictAsk},
-		{reading.Coded{Code: "276853009", System: "ECDS"}, record.VerdictInScope}, {reading.Coded{Code: "242056005", System: "ECDS"}, record.VerdictNothing},
-		{reading.Coded{Code: "269735005", System: "ECDS"}, record.VerdictAsk}, {reading.Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, record.VerdictAsk},
+		{reading.Coded{Code: "X60", System: "I10"}, record.VerdictInScope},
+		{reading.Coded{Code: "X84.9", System: "I10"}, record.VerdictInScope},
+		{reading.Coded{Code: "X85", System: "I10"}, record.VerdictNothing},
+		{reading.Coded{Code: "X59", System: "I10"}, record.VerdictNothing},
+		{reading.Coded{Code: "Z91.0", System: "I10"}, record.VerdictNothing},
+		{reading.Coded{Code: "Z915", System: "I10"}, record.VerdictAsk},
+		{reading.Coded{Code: "R45.0", System: "I10"}, record.VerdictNothing},
+		{reading.Coded{Code: "R45.8", System: "I10"}, record.VerdictAsk}, {reading.Coded{Code: "Y870", System: "I10"},
+			record.VerdictAsk},
+		{reading.Coded{Code: "276853009", System: "ECDS"}, record.VerdictInScope},
+		{reading.Coded{Code: "242056005", System: "ECDS"}, record.VerdictNothing},
+		{reading.Coded{Code: "269735005", System: "ECDS"}, record.VerdictAsk},
+		{reading.Coded{Code: "6471006", System: "SCT", Text: "no suicidal thoughts"}, record.VerdictAsk},
 	} {
 		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{c.code}).Verdict; got != c.want {
 			t.Errorf("%+v: %q, want %q", c.code, got, c.want)
@@ -364,16 +386,20 @@ func TestASendersOwnCodesAreAList(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	profile, err := reading.ReadProfile(base, []byte("profile: own\nversion: 1\nsenders: [OWN]\ncodes:\n  - {name: own, says: in-scope, source: the trust, checked: 2026-11-20, local: [\"EDIS|SH1\"]}\n"))
+	profile, err := reading.ReadProfile(base, []byte("profile: own\nversion: 1\nsenders: [OWN]\ncodes:\n  - {name: "+
+		"own, says: in-scope, source: the trust, checked: 2026-11-20, local: [\"EDIS|SH1\"]}\n"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for system, want := range map[string]record.Verdict{"EDIS": record.VerdictInScope, "edis": record.VerdictInScope, "OTHER": record.VerdictNothing, "": record.VerdictNothing} {
-		if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "sh1", System: system}}).Verdict; got != want {
+	for system, want := range map[string]record.Verdict{"EDIS": record.VerdictInScope, "edis": record.VerdictInScope,
+		"OTHER": record.VerdictNothing, "": record.VerdictNothing} {
+		if got := profile.Weigh(record.RoleDiagnosis,
+			[]reading.Coded{{Code: "sh1", System: system}}).Verdict; got != want {
 			t.Errorf("%q: %q, want %q", system, got, want)
 		}
 	}
-	if got := profile.Weigh(record.RoleDiagnosis, []reading.Coded{{Code: "X60", System: "I10"}}).Verdict; got != record.VerdictInScope {
+	if got := profile.Weigh(record.RoleDiagnosis,
+		[]reading.Coded{{Code: "X60", System: "I10"}}).Verdict; got != record.VerdictInScope {
 		t.Errorf("beside a list of its own, the national one says %q", got)
 	}
 }
@@ -382,7 +408,8 @@ func TestCancellationsWithdrawAndALaterDischargeRaisesTheSameJourneyAgain(t *tes
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
 	expect(t, w.outcomes(
-		h.message("A01", reason("248062006", "", "SNOMED-CT")), h.message("A03"), h.message("A13"), h.message("A03"), h.message("A11")),
+		h.message("A01", reason("248062006", "", "SNOMED-CT")), h.message("A03"), h.message("A13"), h.message("A03"),
+		h.message("A11")),
 		"joined not-ended", "raised ", "cancelled discharge-cancelled", "raised ", "cancelled visit-cancelled")
 	journeys := map[string]bool{}
 	for _, say := range w.said {
@@ -396,7 +423,8 @@ func TestCancellationsWithdrawAndALaterDischargeRaisesTheSameJourneyAgain(t *tes
 func TestACancelledVisitRaisesNothingWhateverComesLate(t *testing.T) {
 	t.Parallel()
 	h := newHospital()
-	start, coding, end, cancel := h.message("A01"), h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"), h.message("A11")
+	start, coding, end, cancel := h.message("A01"), h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"),
+		h.message("A11")
 	w := newWard(t)
 	w.outcomes(cancel, end, coding, start)
 	if len(w.said) != 0 {
@@ -407,10 +435,12 @@ func TestACancelledVisitRaisesNothingWhateverComesLate(t *testing.T) {
 func TestRecodingAwayPausesAndAsks(t *testing.T) {
 	t.Parallel()
 	h, w := newHospital(), newWard(t)
-	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"), h.message("A08", diagnosis("S61", "", "I10"))),
+	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A03"),
+		h.message("A08", diagnosis("S61", "", "I10"))),
 		"joined not-ended", "raised ", "corrected recoded")
 	h, w = newHospital(), newWard(t)
-	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A08", diagnosis("S61", "", "I10")), h.message("A03")),
+	expect(t, w.outcomes(h.message("A08", diagnosis("X60", "", "I10")), h.message("A08", diagnosis("S61", "", "I10")),
+		h.message("A03")),
 		"joined not-ended", "joined not-ended", "quarantined recoded-away")
 }
 
@@ -435,7 +465,8 @@ func TestDeathStopsContactAndRaisesNothing(t *testing.T) {
 		t.Errorf("said %v", w.said)
 	}
 	h, w = newHospital(), newWard(t)
-	expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03"), deathOn(h.message("A31")), deathOn(h.message("A31"))),
+	expect(t, w.outcomes(h.message("A01", reason("248062006", "", "SCT")), h.message("A03"), deathOn(h.message("A31")),
+		deathOn(h.message("A31"))),
 		"joined not-ended", "raised ", "corrected death-reported", "joined demographics")
 	if w.count(schemas.ContactStopped) != 1 {
 		t.Errorf("said %v", w.said)
@@ -451,7 +482,8 @@ func TestAPersonUpdateNeverTriggers(t *testing.T) {
 
 func TestChildAndUnknownAgeAreShownToAHuman(t *testing.T) {
 	t.Parallel()
-	for birth, want := range map[string]string{"20111014010000": "raised-flagged under-18", "": "raised-flagged age-unknown",
+	for birth, want := range map[string]string{"20111014010000": "raised-flagged under-18",
+		"":         "raised-flagged age-unknown",
 		"20081120": "raised ", "20081121": "raised-flagged under-18"} {
 		h, w := newHospital(), newWard(t)
 		h.birth = birth
@@ -503,7 +535,8 @@ func TestTimesOfTheEnd(t *testing.T) {
 	t.Parallel()
 	profiles, _ := reading.ShippedProfiles()
 	stamp := func(trigger, evn2, evn6, pv145 string) record.Moment {
-		w := hl7.NewWriter(hl7.Header{SendingFacility: "RXX", Type: "ADT", Trigger: trigger, ControlID: "1", At: morning.AddDate(0, 0, 3)})
+		w := hl7.NewWriter(hl7.Header{SendingFacility: "RXX", Type: "ADT", Trigger: trigger, ControlID: "1",
+			At: morning.AddDate(0, 0, 3)})
 		w.Segment("EVN").Set(2, evn2).Set(6, evn6)
 		w.Segment("PID").Set(3, "L42", "", "", "RXX", "MR")
 		w.Segment("PV1").Set(19, "V1").Set(45, pv145)
@@ -517,12 +550,17 @@ func TestTimesOfTheEnd(t *testing.T) {
 		got  record.Moment
 		want record.Moment
 	}{
-		"PV1-45 first":           {stamp("A03", "20260701120000", "20260701110000", "20260701100000"), record.Moment{At: time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)}},
-		"then EVN-6":             {stamp("A03", "20260701120000", "20260701110000", ""), record.Moment{At: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}},
-		"then EVN-2":             {stamp("A03", "20260701120000", "", ""), record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC)}},
-		"never MSH-7":            {stamp("A03", "", "", ""), record.Moment{}},
-		"a date is not midnight": {stamp("A03", "", "", "20260701"), record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC), DayOnly: true}},
-		"an offset counts":       {stamp("A03", "", "", "20260701100000+0530"), record.Moment{At: time.Date(2026, 7, 1, 4, 30, 0, 0, time.UTC)}},
+		"PV1-45 first": {stamp("A03", "20260701120000", "20260701110000", "20260701100000"),
+			record.Moment{At: time.Date(2026, 7, 1, 9, 0, 0, 0, time.UTC)}},
+		"then EVN-6": {stamp("A03", "20260701120000", "20260701110000", ""),
+			record.Moment{At: time.Date(2026, 7, 1, 10, 0, 0, 0, time.UTC)}},
+		"then EVN-2": {stamp("A03", "20260701120000", "", ""),
+			record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC)}},
+		"never MSH-7": {stamp("A03", "", "", ""), record.Moment{}},
+		"a date is not midnight": {stamp("A03", "", "", "20260701"),
+			record.Moment{At: time.Date(2026, 7, 1, 11, 0, 0, 0, time.UTC), DayOnly: true}},
+		"an offset counts": {stamp("A03", "", "", "20260701100000+0530"),
+			record.Moment{At: time.Date(2026, 7, 1, 4, 30, 0, 0, time.UTC)}},
 	} {
 		if !c.got.Same(c.want) {
 			t.Errorf("%s: %v, want %v", claim, c.got, c.want)
@@ -541,7 +579,8 @@ func TestRefusals(t *testing.T) {
 		want   record.Outcome
 		reason string
 	}{
-		"processing id": {replaceOnce(good, "|P|2.4", "|X|2.4"), hl7.Refused, record.Rejected, reading.ReasonProcessing},
+		"processing id": {replaceOnce(good, "|P|2.4", "|X|2.4"), hl7.Refused, record.Rejected,
+			reading.ReasonProcessing},
 		"version":       {replaceOnce(good, "|P|2.4", "|P|3.0"), hl7.Refused, record.Rejected, reading.ReasonVersion},
 		"another type":  {replaceOnce(good, "ADT^A03", "ORU^R01"), hl7.Refused, record.Rejected, record.ReasonType},
 		"unknown event": {replaceOnce(good, "ADT^A03", "ADT^Z99"), hl7.Refused, record.Rejected, reading.ReasonEvent},
@@ -549,8 +588,10 @@ func TestRefusals(t *testing.T) {
 		"no HL7":        {"hello", hl7.Refused, record.Rejected, reading.ReasonNotHL7},
 		"empty":         {"", hl7.Refused, record.Rejected, reading.ReasonEmpty},
 		"cut short":     {"MSH|^~\\&|EPR|RX", hl7.Failed, record.Quarantined, reading.ReasonBroken},
-		"no PID":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\r", hl7.Failed, record.Quarantined, reading.ReasonBroken},
-		"nobody":        {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\r", hl7.Accepted, record.Quarantined, record.ReasonNoPerson},
+		"no PID": {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\r", hl7.Failed, record.Quarantined,
+			reading.ReasonBroken},
+		"nobody": {"MSH|^~\\&|A|RXX|B|C|20261120||ADT^A03|7|P|2.4\rPID|1\rPV1|1|E\r", hl7.Accepted,
+			record.Quarantined, record.ReasonNoPerson},
 	} {
 		r := w.read([]byte(c.raw))
 		if r.Ack != c.ack || r.Outcome != c.want || r.Reason != c.reason {
@@ -563,7 +604,8 @@ func TestAnyInterleavingConverges(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(r *rapid.T) {
 		h := newHospital()
-		triggers := rapid.SliceOfN(rapid.SampledFrom([]string{"A01", "A04", "A08", "A08x", "A03", "A03", "A13", "A11", "A02", "A12"}), 1, 8).Draw(r, "triggers")
+		triggers := rapid.SliceOfN(rapid.SampledFrom([]string{"A01", "A04", "A08", "A08x", "A03", "A03", "A13", "A11",
+			"A02", "A12"}), 1, 8).Draw(r, "triggers")
 		var messages [][]byte
 		for _, trigger := range triggers {
 			switch trigger {

@@ -18,7 +18,8 @@ func TestOrganisationsAreWalledOffAlikeOnEveryRoute(t *testing.T) {
 	child, _ := p.discharge(t, "V2", "L2", "2014-04-01")
 	const none, why = "11111111-1111-4111-8111-111111111111", "on our ward tonight"
 	for _, route := range schemas.RoutesOf(Name) {
-		if route.Method != http.MethodGet || !strings.Contains(route.Pattern, "/journeys/{id}") && !strings.Contains(route.Pattern, "{ref}") {
+		if route.Method != http.MethodGet || !strings.Contains(route.Pattern, "/journeys/{id}") &&
+			!strings.Contains(route.Pattern, "{ref}") {
 			continue
 		}
 		journey := grown
@@ -56,7 +57,8 @@ func TestOrganisationsAreWalledOffAlikeOnEveryRoute(t *testing.T) {
 				"foreign, no why": {foreign, at(""), "x", wantBare},
 				"nothing there":   {foreign, at(none), why, http.StatusNotFound},
 			} {
-				if status, said := p.ask(t, tc.who, "GET", tc.path, "", ReasonHeader, tc.reason); status != tc.expected {
+				if status, said := p.ask(t, tc.who, "GET", tc.path, "", ReasonHeader,
+					tc.reason); status != tc.expected {
 					t.Errorf("%s as %s, %s: %d %s, want %d", route.Mux(), role, name, status, said, tc.expected)
 				}
 			}

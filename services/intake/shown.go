@@ -38,19 +38,22 @@ func (s *Service) showHeader(a *inboundMessage) error {
 		}
 		return hidden([]byte(hash))
 	}
-	if (a.endpoint == record.EndpointMLLP && !s.isApplication(a.Sender)) || (a.endpoint != record.EndpointMLLP && a.endpoint != record.EndpointForm && !s.isSource(a.Sender)) {
+	if (a.endpoint == record.EndpointMLLP && !s.isApplication(a.Sender)) ||
+		(a.endpoint != record.EndpointMLLP && a.endpoint != record.EndpointForm && !s.isSource(a.Sender)) {
 		a.Sender = hide(a.Sender, unknownName)
 	}
 	facility := func(spelt string) string {
 		code := s.placedAs(profile, spelt)
-		if a.endpoint == record.EndpointMLLP && code != "" && code != profile.Organisation && !reading.IsFacility(code) {
+		if a.endpoint == record.EndpointMLLP && code != "" && code != profile.Organisation &&
+			!reading.IsFacility(code) {
 			return hide(cmp.Or(bareName(code), code), unknownFacility)
 		}
 		return code
 	}
 	a.Organisation = facility(a.Organisation)
 	if a.ClinicalEvent != nil {
-		a.ClinicalEvent.Organisation, a.ClinicalEvent.Numbers = facility(a.ClinicalEvent.Organisation), facility(a.ClinicalEvent.Numbers)
+		a.ClinicalEvent.Organisation, a.ClinicalEvent.Numbers = facility(a.ClinicalEvent.Organisation),
+			facility(a.ClinicalEvent.Numbers)
 	}
 	if a.ControlID != "" && (a.repeatsNumber || !reading.IsControlID(a.ControlID)) {
 		a.ControlID = hide(a.ControlID, unknownName)

@@ -27,9 +27,15 @@ type signalAnswer struct {
 // signalRoutes are the routes of signals, and of what they do by hand.
 func (s *Service) signalRoutes() map[string]httpx.Handler {
 	return map[string]httpx.Handler{
-		"POST /api/signals":                      s.postSignal,
-		"POST /api/people/{ref}/contact-stopped": func(w http.ResponseWriter, r *http.Request) error { return s.postContactOver(w, r, true) },
-		"POST /api/people/{ref}/contact-resumed": func(w http.ResponseWriter, r *http.Request) error { return s.postContactOver(w, r, false) },
+		"POST /api/signals": s.postSignal,
+		"POST /api/people/{ref}/contact-stopped": func(w http.ResponseWriter,
+			r *http.Request) error {
+			return s.postContactOver(w, r, true)
+		},
+		"POST /api/people/{ref}/contact-resumed": func(w http.ResponseWriter,
+			r *http.Request) error {
+			return s.postContactOver(w, r, false)
+		},
 	}
 }
 
@@ -74,7 +80,8 @@ func (s *Service) postSignal(w http.ResponseWriter, r *http.Request) error {
 	case problem != nil:
 		return problem.With("message", result.Message)
 	case result.Reason == record.ReasonReused:
-		return httpx.NewProblem(http.StatusConflict, "A signal with this source and id came before, with other content.").With("message", result.Message)
+		return httpx.NewProblem(http.StatusConflict,
+			"A signal with this source and id came before, with other content.").With("message", result.Message)
 	}
 	return httpx.WriteJSON(w, http.StatusAccepted, signalAnswer{ID: signal.ID, Message: result.Message})
 }
@@ -102,7 +109,8 @@ func (s *Service) readSignal(parsed *reading.Reading, body []byte) (reading.Sign
 		parsed.Outcome, parsed.Reason = record.Ignored, record.ReasonSignalOther
 		return signal, nil
 	}
-	statement := signal.ClinicalEvent(parsed.Organisation, reading.StatedAt(s.clock.Now(), record.Moment{At: signal.At}))
+	statement := signal.ClinicalEvent(parsed.Organisation,
+		reading.StatedAt(s.clock.Now(), record.Moment{At: signal.At}))
 	parsed.ClinicalEvent = &statement
 	return signal, nil
 }
@@ -139,7 +147,8 @@ func (s *Service) postContactOver(w http.ResponseWriter, r *http.Request, stop b
 	})
 }
 
-func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, request stopRequest, stop bool) (int, any, error) {
+func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, request stopRequest, stop bool) (int,
+	any, error) {
 	key, id, err := keyOfPerson(tx, who, ref)
 	if err != nil {
 		return 0, nil, err
@@ -160,7 +169,8 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	if stop {
 		kind, say = "contact-stopped", job.unit.StopByHand(person)
 	} else {
-		say = job.unit.ResumeByHand(person, record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}})
+		say = job.unit.ResumeByHand(person,
+			record.Incoming{DecidedAt: tx.Now, New: record.NewIDs{Journey: clock.NewID(tx.Now)}})
 	}
 	job.emit(tx, say)
 	if err := job.end(tx); err != nil {
@@ -178,7 +188,8 @@ func (s *Service) contactOver(tx *flow.Tx, who principal.Principal, ref string, 
 	return http.StatusOK, stopAnswer{Person: id, Journeys: len(told)}, nil
 }
 
-func (s *Service) noteStop(tx *flow.Tx, person *record.Person, kind string, request stopRequest, who principal.Principal) error {
+func (s *Service) noteStop(tx *flow.Tx, person *record.Person, kind string, request stopRequest,
+	who principal.Principal) error {
 	if len(person.Wrapped) == 0 {
 		return nil // erased: nothing more is kept of them
 	}

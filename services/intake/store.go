@@ -42,7 +42,8 @@ type receiptKey struct{ sender, controlID string }
 
 // lockReceipts writes down that these messages have come and tells, in fresh, which of them came for the first
 // time, and in known what came before under the same control ids. Rows are claimed in key order.
-func lockReceipts(q queuer, arrivals []*inboundMessage, now time.Time, fresh map[string]bool, known map[receiptKey][]seen) {
+func lockReceipts(q queuer, arrivals []*inboundMessage, now time.Time, fresh map[string]bool,
+	known map[receiptKey][]seen) {
 	var senders, controls, ids []string
 	var hashes [][]byte
 	for _, a := range sortedByReceipt(arrivals) {
@@ -53,7 +54,8 @@ func lockReceipts(q queuer, arrivals []*inboundMessage, now time.Time, fresh map
 		return
 	}
 	q.Queue(`insert into receipt (sender, control_id, content_hash, message, received_at)
-		select sender, control_id, hash, message, $5 from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as t(sender, control_id, hash, message)
+		select sender, control_id, hash, message, $5 from unnest($1::text[], $2::text[], $3::bytea[], $4::uuid[]) as
+		t(sender, control_id, hash, message)
 		on conflict do nothing returning message::text`, senders, controls, hashes, ids, now).
 		Query(func(rows pgx.Rows) error {
 			var id string
@@ -80,7 +82,8 @@ func findAnswered(q queuer, known map[receiptKey][]seen) {
 		return
 	}
 	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, coalesce(m.journey, v.journey)::text
-		from message m left join visit v on v.id = m.visit where m.id = any($1::uuid[])`, slices.Collect(maps.Keys(answers))).
+		from message m left join visit v on v.id = m.visit where m.id = any($1::uuid[])`,
+		slices.Collect(maps.Keys(answers))).
 		Query(func(rows pgx.Rows) error {
 			err := scanDecided(rows, answers)
 			for _, all := range known {
@@ -118,7 +121,8 @@ func scanKnown(rows pgx.Rows, known map[receiptKey][]seen) error {
 // findDecided tells which of these messages are in the ledger already: a commit whose outcome was not known had
 // taken place.
 func findDecided(q queuer, ids []string, found map[string]seen) {
-	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, m.journey::text from message m where id = any($1::uuid[])`, ids).
+	q.Queue(`select m.id::text, m.ack, m.outcome, m.reason, m.journey::text from message m where id = any($1::uuid[])`,
+		ids).
 		Query(func(rows pgx.Rows) error { return scanDecided(rows, found) })
 }
 
@@ -145,7 +149,8 @@ type locks struct {
 }
 
 func newLocks() *locks {
-	return &locks{persons: map[string]string{}, known: map[string]bool{}, visits: map[record.VisitKey]bool{}, numbers: map[string]string{}}
+	return &locks{persons: map[string]string{}, known: map[string]bool{}, visits: map[record.VisitKey]bool{},
+		numbers: map[string]string{}}
 }
 
 // idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
@@ -172,13 +177,17 @@ func (s *Service) loadUnit(tx *flow.Tx, c *locks, w *record.UnitOfWork, now time
 	}
 	known := false // offset: they are found once, and not for each column anew
 	tx.Queue(`select set_config('intake.concerned', c.records::text, true), cardinality(c.records) > 0
-			or (select count(*) from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v on v.organisation = t.organisation and v.number = t.number) > 0
-		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records offset 0) c`,
-		found.keys, found.numbers, found.organisations, found.visits).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &known) })
+			or (select count(*) from unnest($3::text[], $4::text[]) as t(organisation, number) join visit v
+			on v.organisation = t.organisation and v.number = t.number) > 0
+		from (select array(select concerned_records($1::bytea[], $2::bytea[], $3::text[], $4::text[])) as records
+		offset 0) c`,
+		found.keys, found.numbers, found.organisations,
+		found.visits).QueryRow(func(row pgx.Row) error { return row.Scan(nil, &known) })
 	if err := tx.Flush(); err != nil {
 		return err
 	}
-	if !known && found.allNew() { // nothing is stored of anything that is claimed: there is nothing more to lock or read
+	// nothing is stored of anything that is claimed: there is nothing more to lock or read
+	if !known && found.allNew() {
 		for _, key := range found.keys {
 			w.RecordOf[string(key)] = cmp.Or(c.persons[string(key)], c.numbers[string(key)])
 		}
@@ -215,7 +224,8 @@ func (f *lookupKeys) allNew() bool {
 func lockKeys(q queuer, c *locks) *lookupKeys {
 	found := &lookupKeys{made: map[string]bool{}}
 	for _, key := range sortedVisits(c.visits) {
-		found.organisations, found.visits = append(found.organisations, key.Organisation), append(found.visits, key.Number)
+		found.organisations, found.visits = append(found.organisations, key.Organisation),
+			append(found.visits, key.Number)
 	}
 	var ids []string
 	for _, key := range sortedKeys(c.persons) {
@@ -226,11 +236,14 @@ func lockKeys(q queuer, c *locks) *lookupKeys {
 	}
 	if len(ids) > 0 {
 		// The lookup's row also stands for the advisory lock on a person of whom nothing else is known.
-		q.Queue(`insert into person_lookup (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
-			order by hash on conflict do nothing returning hash`, append(slices.Clone(found.keys), found.numbers...), append(ids, c.idsOfNumbers()...)).
+		q.Queue(`insert into person_lookup (hash, person) select hash, person
+			from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
+			order by hash on conflict do nothing returning hash`, append(slices.Clone(found.keys), found.numbers...),
+			append(ids, c.idsOfNumbers()...)).
 			Query(func(rows pgx.Rows) error {
 				var hash []byte
-				_, err := pgx.ForEachRow(rows, []any{&hash}, func() error { found.made[string(hash)] = true; return nil })
+				_, err := pgx.ForEachRow(rows, []any{&hash},
+					func() error { found.made[string(hash)] = true; return nil })
 				return err
 			})
 	}
@@ -247,14 +260,17 @@ func lockKeys(q queuer, c *locks) *lookupKeys {
 }
 
 func (s *Service) lockPersons(q queuer, w *record.UnitOfWork) {
-	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous, r.identity,
+	q.Queue(`select r.id::text, r.organisation, r.survivor::text, r.aliases::text[], r.deceased, r.anonymous,
+		r.identity,
 			r.said_at, r.said_seq, r.version, k.wrapped, r.facts::text
 		from person r left join person_key k on k.person = r.id
 		where` + affected + `order by r.id for update of r`).
 		Query(func(rows pgx.Rows) error { return s.scanPersons(rows, w) })
 	// A statement of its own, which sees what others have stored before the locks were given.
-	q.Queue(`select r.id::text, owner::text, r.id <> owner and p.deceased, t.person is not null from person r cross join unnest(r.aliases || r.id) as owner
-		join person p on p.id = owner left join contact_stop t on t.person = owner where` + affected + `and (p.deceased or t.person is not null)`).
+	q.Queue(`select r.id::text, owner::text, r.id <> owner and p.deceased, t.person is not null from person r cross
+		join unnest(r.aliases || r.id) as owner
+		join person p on p.id = owner left join contact_stop t on t.person = owner where` + affected +
+		`and (p.deceased or t.person is not null)`).
 		Query(func(rows pgx.Rows) error { return scanStops(rows, w) })
 }
 
@@ -281,7 +297,8 @@ func scanStops(rows pgx.Rows, w *record.UnitOfWork) error {
 // findByKeys puts the loaded persons under the keys that lead to them, and takes over the ids that keys lead to
 // already.
 func findByKeys(q queuer, c *locks, w *record.UnitOfWork, found *lookupKeys) {
-	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p on p.id = l.person
+	q.Queue(`select l.hash, l.person::text, coalesce(p.survivor, p.id)::text from person_lookup l left join person p
+		on p.id = l.person
 		where l.hash = any($1::bytea[])`, found.keys).Query(func(rows pgx.Rows) error {
 		var hash []byte
 		var id string
@@ -306,11 +323,13 @@ func findByKeys(q queuer, c *locks, w *record.UnitOfWork, found *lookupKeys) {
 // this transaction waited.
 func findNumbers(q queuer, w *record.UnitOfWork) {
 	q.Queue(`select distinct also.hash, also.person::text from person r cross join unnest(r.aliases || r.id) as owner
-		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p on p.id = also.person where` + affected).
+		join person_number n on n.person = owner join person_number also on also.hash = n.hash join person p
+		on p.id = also.person where` + affected).
 		Query(func(rows pgx.Rows) error {
 			var hash []byte
 			var id string
-			_, err := pgx.ForEachRow(rows, []any{&hash, &id}, func() error { w.AddNumber(string(hash), w.Owners[id]); return mustKnow(w, id) })
+			_, err := pgx.ForEachRow(rows, []any{&hash, &id},
+				func() error { w.AddNumber(string(hash), w.Owners[id]); return mustKnow(w, id) })
 			return err
 		})
 }
@@ -329,7 +348,8 @@ func (s *Service) scanPersons(rows pgx.Rows, w *record.UnitOfWork) error {
 	var deceased bool
 	var facts string
 	var p record.Person
-	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous, &identity,
+	_, err := pgx.ForEachRow(rows, []any{&p.ID, &p.Organisation, &survivor, &p.Aliases, &deceased, &p.Anonymous,
+		&identity,
 		&p.Version.StatedAt, &p.Version.ArrivalNumber, &p.RowVersion, &wrapped, &facts}, func() error {
 		if survivor != nil {
 			return errMergedMeanwhile
@@ -381,7 +401,8 @@ const (
 // else's while this transaction waited for it: theirs have to be known too.
 func lockVisits(q queuer, c *locks, w *record.UnitOfWork, found *lookupKeys, floor string) {
 	q.Queue(`with named as materialized (
-			select v.id, v.organisation, v.number, v.joined_to from unnest($1::text[], $2::text[]) as t(organisation, number)
+			select v.id, v.organisation, v.number, v.joined_to
+			from unnest($1::text[], $2::text[]) as t(organisation, number)
 			join visit v on v.organisation = t.organisation and v.number = t.number
 		), wanted as materialized (
 			select id from named
@@ -416,27 +437,31 @@ func lockJourneys(q queuer, w *record.UnitOfWork, found *lookupKeys) {
 func scanVisits(rows pgx.Rows, c *locks, w *record.UnitOfWork) error {
 	var v record.Visit
 	var says, person string
-	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &person}, func() error {
-		if person != "" && c.visits[record.VisitKey{Organisation: v.Organisation, Number: v.Number}] && w.Owners[person] == nil {
-			return errMergedMeanwhile
-		}
-		loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion, Stored: true}
-		if err := json.Unmarshal([]byte(says), &loaded.VisitState); err != nil {
-			return fmt.Errorf("reading visit %s: %w", v.ID, err)
-		}
-		w.AddVisit(loaded)
-		return nil
-	})
+	_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &person},
+		func() error {
+			if person != "" && c.visits[record.VisitKey{Organisation: v.Organisation, Number: v.Number}] &&
+				w.Owners[person] == nil {
+				return errMergedMeanwhile
+			}
+			loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion,
+				Stored: true}
+			if err := json.Unmarshal([]byte(says), &loaded.VisitState); err != nil {
+				return fmt.Errorf("reading visit %s: %w", v.ID, err)
+			}
+			w.AddVisit(loaded)
+			return nil
+		})
 	return err
 }
 
 func scanJourneys(rows pgx.Rows, w *record.UnitOfWork) error {
 	var j record.JourneyState
-	_, err := pgx.ForEachRow(rows, []any{&j.ID, &j.Person, &j.Told, &j.FirstEvent, &j.State, &j.OpenedAt}, func() error {
-		known := j
-		w.Journeys[j.ID] = &known
-		return nil
-	})
+	_, err := pgx.ForEachRow(rows, []any{&j.ID, &j.Person, &j.Told, &j.FirstEvent, &j.State, &j.OpenedAt},
+		func() error {
+			known := j
+			w.Journeys[j.ID] = &known
+			return nil
+		})
 	return err
 }
 
@@ -445,13 +470,16 @@ func storeJourneys(q queuer, journeys []*record.JourneyState) {
 	if n == 0 {
 		return
 	}
-	ids, persons, first, opened, told := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n), make([]int64, n)
+	ids, persons, first, opened, told := make([]string, n), make([]string, n), make([]string, n), make([]time.Time, n),
+		make([]int64, n)
 	for i, j := range journeys {
 		ids[i], persons[i], first[i], opened[i], told[i] = j.ID, j.Person, j.FirstEvent, j.OpenedAt, j.Told
 	}
 	q.Queue(`insert into journey (id, person, told, first_event, opened_at)
-		select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[]) as t(id, person, told, first_event, opened_at)
-		on conflict (id) do update set told = excluded.told, first_event = excluded.first_event`, ids, persons, told, first, opened)
+		select * from unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::timestamptz[]) as t(id, person,
+		told, first_event, opened_at)
+		on conflict (id) do update set told = excluded.told, first_event = excluded.first_event`, ids, persons, told,
+		first, opened)
 }
 
 // storeJourneyStates queues what the journey service said; an older word changes nothing.
@@ -465,7 +493,8 @@ func storeJourneyStates(q queuer, states []journeyState) {
 		ids, said, at = append(ids, state.id), append(said, state.state), append(at, state.at)
 	}
 	q.Queue(`with locked as materialized (select id from journey where id = any($1::uuid[]) order by id for update)
-		update journey j set state = t.state, state_at = t.at from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(id, state, at) join locked using (id)
+		update journey j set state = t.state, state_at = t.at
+		from unnest($1::uuid[], $2::text[], $3::bigint[]) as t(id, state, at) join locked using (id)
 		where j.id = t.id and j.state_at < t.at`, ids, said, at)
 }
 
@@ -479,7 +508,8 @@ func storeNumbers(q queuer, linked []record.NumberOf) {
 	for _, l := range linked {
 		hashes, persons = append(hashes, []byte(l.Hash)), append(persons, l.Person)
 	}
-	q.Queue(`insert into person_number (hash, person) select hash, person from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
+	q.Queue(`insert into person_number (hash, person) select hash, person
+		from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
 		order by hash, person on conflict do nothing`, hashes, persons)
 }
 
@@ -543,16 +573,24 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 		saidAt[i], saidSeq[i], versions[i] = p.Version.StatedAt, p.Version.ArrivalNumber, p.RowVersion
 	}
 	q.Queue(`with keys as (
-			insert into person_key (person, wrapped) select person, wrapped from unnest($13::uuid[], $14::bytea[]) as t(person, wrapped) on conflict (person) do nothing
+			insert into person_key (person, wrapped) select person, wrapped
+			from unnest($13::uuid[], $14::bytea[]) as t(person, wrapped) on conflict (person) do nothing
 		)
-		insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
-		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at, said_seq, version, name_hash, facts::jsonb
-		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[], $8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
-			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version, name_hash, facts)
-		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases = excluded.aliases, deceased = excluded.deceased,
-			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version = excluded.version, facts = excluded.facts,
+		insert into person (id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq,
+		version, name_hash, facts)
+		select id, organisation, survivor, aliases::uuid[], deceased, anonymous, coalesce(identity, ''), said_at,
+		said_seq, version, name_hash, facts::jsonb
+		from unnest($1::uuid[], $2::text[], $3::uuid[], $4::text[], $5::bool[], $6::bool[], $7::bytea[],
+		$8::timestamptz[], $9::bigint[], $10::bigint[], $11::bytea[], $12::text[])
+			as t(id, organisation, survivor, aliases, deceased, anonymous, identity, said_at, said_seq, version,
+			name_hash, facts)
+		on conflict (id) do update set name_hash = excluded.name_hash, survivor = excluded.survivor, aliases =
+		excluded.aliases, deceased = excluded.deceased,
+			anonymous = excluded.anonymous, said_at = excluded.said_at, said_seq = excluded.said_seq, version =
+			excluded.version, facts = excluded.facts,
 			identity = case when excluded.identity = '' then person.identity else excluded.identity end`,
-		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes, facts, keyed, wrapped)
+		ids, organisations, survivors, aliases, deceased, anonymous, identities, saidAt, saidSeq, versions, hashes,
+		facts, keyed, wrapped)
 	reviewAgain(q, learnt, s.clock.Now())
 	for _, p := range persons {
 		if p.Survivor != "" {
@@ -560,7 +598,8 @@ func (s *Service) storePersons(q queuer, persons []*record.Person) error {
 			q.Queue(`update person set survivor = $2 where survivor = $1`, p.ID, p.Survivor)
 		}
 		if p.DeathsChanged && len(p.Aliases) > 0 {
-			q.Queue(`update person set deceased = (id = any($2::uuid[])) where id = any($1::uuid[])`, p.Aliases, record.OrNone(p.Deaths))
+			q.Queue(`update person set deceased = (id = any($2::uuid[])) where id = any($1::uuid[])`, p.Aliases,
+				record.OrNone(p.Deaths))
 		}
 	}
 	return nil
@@ -621,8 +660,10 @@ func storeVisits(q queuer, visits []*record.Visit) error {
 	if args, err := visitColumns(known); err != nil {
 		return err
 	} else if len(known) > 0 {
-		q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey, raised_at = t.raised_at,
-			withdrawn = t.withdrawn, joined_to = t.joined_to, look_at = t.look_at from `+rows+` where v.id = t.id`, args...)
+		q.Queue(`update visit v set person = t.person, version = t.version, says = t.says::jsonb, journey = t.journey,
+			raised_at = t.raised_at,
+			withdrawn = t.withdrawn, joined_to = t.joined_to, look_at = t.look_at from `+rows+` where v.id = t.id`,
+			args...)
 	}
 	return nil
 }
@@ -641,7 +682,8 @@ func partition[T any](all []T, first func(T) bool) (yes, no []T) {
 func visitColumns(visits []*record.Visit) ([]any, error) {
 	n := len(visits)
 	ids, organisations, numbers, says := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	persons, journeys, raised, looks := make([]*string, n), make([]*string, n), make([]*time.Time, n), make([]*time.Time, n)
+	persons, journeys, raised, looks := make([]*string, n), make([]*string, n), make([]*time.Time, n),
+		make([]*time.Time, n)
 	versions, withdrawn, joinedTo := make([]int64, n), make([]bool, n), make([]*string, n)
 	for i, v := range visits {
 		text, err := json.Marshal(v.VisitState)
@@ -658,7 +700,8 @@ func visitColumns(visits []*record.Visit) ([]any, error) {
 			journeys[i], raised[i] = &v.Published.Journey, &v.Published.At
 		}
 	}
-	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo, looks}, nil
+	return []any{ids, organisations, numbers, persons, versions, says, journeys, raised, withdrawn, joinedTo, looks},
+		nil
 }
 
 // storeMessages queues the ledger's rows, with their sealed content and its keys.
@@ -688,12 +731,17 @@ func storeMessages(q queuer, arrivals []*inboundMessage) {
 		}
 	}
 	q.Queue(`with keys as (
-			insert into message_key (message, wrapped) select message, wrapped from unnest($1::uuid[], $18::bytea[]) as t(message, wrapped) where wrapped is not null
+			insert into message_key (message, wrapped) select message, wrapped
+			from unnest($1::uuid[], $18::bytea[]) as t(message, wrapped) where wrapped is not null
 		)
-		insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome, reason, visit, journey, raw, trace, due_at, person)
-		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::bytea[], $8::text[], $9::text[],
-			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[], $17::uuid[])`,
-		text["id"], text["organisation"], text["sender"], received, text["door"], text["control"], hashes, text["type"], text["ack"],
+		insert into message (id, organisation, sender, received_at, door, control_id, content_hash, type, ack, outcome,
+		reason, visit, journey, raw, trace, due_at, person)
+		select * from unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[],
+		$7::bytea[], $8::text[], $9::text[],
+			$10::text[], $11::text[], $12::uuid[], $13::uuid[], $14::bytea[], $15::text[], $16::timestamptz[],
+			$17::uuid[])`,
+		text["id"], text["organisation"], text["sender"], received, text["door"], text["control"], hashes, text["type"],
+		text["ack"],
 		text["outcome"], text["reason"], visits, journeys, raws, text["trace"], dues, persons, wrapped)
 }
 
@@ -729,7 +777,8 @@ func storeStated(q queuer, all []record.StatedFacts, now time.Time) error {
 	}
 	q.Queue(`insert into stated_facts (person, facts, way, by_role, message, said_at, received_at)
 		select person, facts::jsonb, way, by_role, message, said_at, $7
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[]) as t(person, facts, way, by_role, message, said_at)`,
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::timestamptz[]) as t(person, facts,
+		way, by_role, message, said_at)`,
 		persons, facts, ways, roles, messages, at, now)
 	return nil
 }
@@ -749,7 +798,8 @@ func holdMessages(q queuer, all []record.QuarantinedMessage, due time.Time) {
 		ids, reasons = append(ids, held.Message), append(reasons, held.Reason)
 	}
 	if len(ids) > 0 {
-		q.Queue(`update message m set outcome = 'quarantined', reason = t.reason, due_at = $3, settled_at = null, settled_as = null, settled_by = null
+		q.Queue(`update message m set outcome = 'quarantined', reason = t.reason, due_at = $3, settled_at = null,
+			settled_as = null, settled_by = null
 			from unnest($1::uuid[], $2::text[]) as t(id, reason) where m.id = t.id`, ids, reasons, due)
 	}
 }
@@ -761,23 +811,29 @@ const ledgerColumns = `m.id::text, m.organisation, m.sender, m.received_at, m.do
 	coalesce(m.journey::text, ''), m.trace, m.due_at, m.settled_at, coalesce(m.settled_by, '')`
 
 func (l *LedgerLine) into() []any {
-	return []any{&l.ID, &l.Organisation, &l.Sender, &l.ReceivedAt, &l.Endpoint, &l.ControlID, &l.Type, &l.Ack, &l.Outcome, &l.Reason,
+	return []any{&l.ID, &l.Organisation, &l.Sender, &l.ReceivedAt, &l.Endpoint, &l.ControlID, &l.Type, &l.Ack,
+		&l.Outcome, &l.Reason,
 		&l.Journey, &l.Trace, &l.DueAt, &l.DecidedAt, &l.DecidedBy}
 }
 
 // ledger lists messages, the newest first, that the principal may see.
-func (s *Service) ledger(ctx context.Context, who principal.Principal, filter ledgerFilter, page httpx.Page) ([]LedgerLine, error) {
+func (s *Service) ledger(ctx context.Context, who principal.Principal, filter ledgerFilter,
+	page httpx.Page) ([]LedgerLine, error) {
 	after := "ffffffff-ffff-ffff-ffff-ffffffffffff"
 	if len(page.After) == 1 {
 		after = page.After[0]
 	}
 	rows, err := s.pool.Query(ctx, `select `+ledgerColumns+` from message m
 		where m.id < $1::uuid and ($2 = '' or m.outcome = $2) and ($3 = '' or m.sender = $3) and ($4 or owner_of(m.organisation) = any($5))
-		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, scopeOf(who).All, scopeOf(who).Organisations, page.Limit+1)
+		order by m.id desc limit $6`, after, filter.Outcome, filter.Sender, scopeOf(who).All,
+		scopeOf(who).Organisations, page.Limit+1)
 	if err != nil {
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) { return l, row.Scan(l.into()...) })
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) {
+		return l,
+			row.Scan(l.into()...)
+	})
 }
 
 // quarantinedMessage is a quarantined message with what deciding about it needs.
@@ -792,14 +848,17 @@ type quarantinedMessage struct {
 // lockQuarantined reads a message, if the principal may see it, and locks it for the transaction.
 func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*quarantinedMessage, error) {
 	var held *quarantinedMessage
-	tx.Queue(`select `+ledgerColumns+`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
+	tx.Queue(`select `+ledgerColumns+
+		`, coalesce(m.settled_as, ''), coalesce(v.id::text, ''), coalesce(v.organisation, ''), coalesce(v.number, ''),
 			coalesce((select l.hash from person_lookup l join person p on p.id = l.person where l.person = v.person limit 1), ''), m.raw, k.wrapped
 		from message m left join visit v on v.id = m.visit left join message_key k on k.message = m.id
-		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) for update of m`, id, scopeOf(who).All, scopeOf(who).Organisations).
+		where m.id = $1::uuid and ($2 or owner_of(m.organisation) = any($3)) for update of m`, id, scopeOf(who).All,
+		scopeOf(who).Organisations).
 		Query(func(rows pgx.Rows) error {
 			var h quarantinedMessage
 			var key []byte
-			_, err := pgx.ForEachRow(rows, append(h.into(), &h.Decided, &h.Visit, &h.visitOrganisation, &h.visitNumber, &key, &h.raw, &h.wrapped), func() error {
+			_, err := pgx.ForEachRow(rows, append(h.into(), &h.Decided, &h.Visit, &h.visitOrganisation, &h.visitNumber,
+				&key, &h.raw, &h.wrapped), func() error {
 				h.personKey, held = string(key), &h
 				return nil
 			})
@@ -816,9 +875,11 @@ func lockQuarantined(tx *flow.Tx, who principal.Principal, id string) (*quaranti
 
 // decideQuarantined queues what a human's decision made of a message.
 func decideQuarantined(q queuer, held *quarantinedMessage, line LedgerLine, settledAs, visit string) {
-	q.Queue(`update message set outcome = $2, reason = $3, journey = $4::uuid, visit = coalesce($5::uuid, visit), settled_at = $6, settled_by = $7,
+	q.Queue(`update message set outcome = $2, reason = $3, journey = $4::uuid, visit = coalesce($5::uuid, visit),
+		settled_at = $6, settled_by = $7,
 			settled_as = $8 where id = $1::uuid`,
-		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.DecidedAt, line.DecidedBy, settledAs)
+		held.ID, line.Outcome, line.Reason, optional(line.Journey), optional(visit), line.DecidedAt, line.DecidedBy,
+		settledAs)
 }
 
 // storeAsked queues what is kept of requests of the FHIR door. A request asked for again stays with its first message.
@@ -834,7 +895,8 @@ func storeAsked(q queuer, arrivals []*inboundMessage, now time.Time) {
 		messages, authored = append(messages, a.id), append(authored, a.asked.authored)
 	}
 	for i := range ids { // two of one batch may be about one request; rare, so not set-based
-		q.Queue(`insert into request (organisation, id, correlation, status, message, authored_at, changed_at) values ($1, $2::uuid, $3, $4, $5::uuid, $6, $7)
+		q.Queue(`insert into request (organisation, id, correlation, status, message, authored_at, changed_at)
+			values ($1, $2::uuid, $3, $4, $5::uuid, $6, $7)
 			on conflict (organisation, id) do update set status = excluded.status, changed_at = excluded.changed_at`,
 			organisations[i], ids[i], correlations[i], statuses[i], messages[i], authored[i], now)
 	}
@@ -848,12 +910,16 @@ type knownRequest struct {
 }
 
 // askedBefore finds a request of the principal's organisation by its id, else by the correlation id it came under.
-func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, correlation string, receipt receiptKey) (knownRequest, error) {
+func (s *Service) askedBefore(ctx context.Context, who principal.Principal, id, correlation string,
+	receipt receiptKey) (knownRequest, error) {
 	var known knownRequest
 	err := s.pool.QueryRow(ctx, `select q.id::text, coalesce(v.number, ''), q.status,
-			exists (select 1 from receipt r where r.sender = $4 and r.control_id = $5) from request q left join message m on m.id = q.message left join visit v on v.id = m.visit
-		where q.organisation = $1 and (q.id = $2::uuid or q.correlation = $3) order by q.id = $2::uuid desc, q.changed_at desc limit 1`,
-		who.Organisation, id, correlation, receipt.sender, receipt.controlID).Scan(&known.id, &known.number, &known.status, &known.repeated)
+			exists (select 1 from receipt r where r.sender = $4 and r.control_id = $5) from request q left
+			join message m on m.id = q.message left join visit v on v.id = m.visit
+		where q.organisation = $1 and (q.id = $2::uuid or q.correlation = $3)
+		order by q.id = $2::uuid desc, q.changed_at desc limit 1`,
+		who.Organisation, id, correlation, receipt.sender, receipt.controlID).Scan(&known.id, &known.number,
+		&known.status, &known.repeated)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return known, nil
 	}
@@ -868,11 +934,15 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 	asked := Asked{ID: id}
 	var outcome string
 	var settled *time.Time
-	err := s.pool.QueryRow(ctx, `select q.status, q.authored_at, q.changed_at, coalesce(m.outcome, ''), coalesce(m.reason, ''), coalesce(m.settled_as, ''),
-			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce(v.says -> 'raised' ->> 'contactOver' = 'true', false), coalesce(j.state, '')
-		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j on j.id = coalesce(m.journey, v.journey)
+	err := s.pool.QueryRow(ctx, `select q.status, q.authored_at, q.changed_at, coalesce(m.outcome, ''),
+		coalesce(m.reason, ''), coalesce(m.settled_as, ''),
+			m.settled_at, v.journey is not null, coalesce(v.withdrawn, false), coalesce(v.says -> 'raised' ->>
+			'contactOver' = 'true', false), coalesce(j.state, '')
+		from request q left join message m on m.id = q.message left join visit v on v.id = m.visit left join journey j
+		on j.id = coalesce(m.journey, v.journey)
 		where q.organisation = $1 and q.id = $2::uuid`, who.Organisation, id).
-		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Decided, &settled, &asked.Published,
+		Scan(&asked.Status, &asked.AuthoredAt, &asked.ChangedAt, &outcome, &asked.Reason, &asked.Decided, &settled,
+			&asked.Published,
 			&asked.Withdrawn, &asked.Stopped, &asked.Journey)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return asked, false, nil
@@ -889,13 +959,17 @@ func (s *Service) whatBecame(ctx context.Context, who principal.Principal, id st
 
 // lockAnswers reads what was answered under the records, and which of them a human confirmed to be one person.
 func lockAnswers(q queuer, w *record.UnitOfWork) {
-	q.Queue(`select ` + answerColumns + ` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` + affected).
+	q.Queue(`select ` + answerColumns +
+		` from person r cross join unnest(r.aliases || r.id) as owner join consent c on c.person = owner where` +
+		affected).
 		Query(func(rows pgx.Rows) error { return scanAnswers(rows, &w.Answers) })
 	q.Queue(`select m.other::text, m.survivor::text from person r cross join unnest(r.aliases || r.id) as owner
-		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` + affected).
+		join person_merge m on m.other = owner and m.undone_at is null and m.confirmed_at is not null where` +
+		affected).
 		Query(func(rows pgx.Rows) error {
 			var other, survivor string
-			_, err := pgx.ForEachRow(rows, []any{&other, &survivor}, func() error { w.Confirmed[other] = survivor; return nil })
+			_, err := pgx.ForEachRow(rows, []any{&other, &survivor},
+				func() error { w.Confirmed[other] = survivor; return nil })
 			return err
 		})
 }
@@ -903,13 +977,15 @@ func lockAnswers(q queuer, w *record.UnitOfWork) {
 // loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they
 // said must not know.
 func loadCards(q queuer, w *record.UnitOfWork) {
-	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know from person r cross join unnest(r.aliases || r.id) as owner
+	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know
+		from person r cross join unnest(r.aliases || r.id) as owner
 		join contact_card c on c.person = owner where` + affected).
 		Query(func(rows pgx.Rows) error {
 			var person string
 			var flags record.CardFlags
 			var barred []string
-			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs, &flags.Confirmed, &flags.ChangedAt, &barred}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs, &flags.Confirmed,
+				&flags.ChangedAt, &barred}, func() error {
 				w.Cards[person] = flags
 				if len(barred) > 0 {
 					w.Barred[person] = slices.Clone(barred)
@@ -927,7 +1003,8 @@ func storeStops(q queuer, w *record.UnitOfWork) {
 		stopped, lifted = append(stopped, p.Stops...), append(lifted, record.Without(p.IDs(), p.Stops)...)
 	}
 	if len(stopped) > 0 {
-		q.Queue(`insert into contact_stop (person, reason) select unnest($1::uuid[]), $2 on conflict (person) do nothing`, stopped, record.ReasonByHandStop)
+		q.Queue(`insert into contact_stop (person, reason) select unnest($1::uuid[]), $2
+			on conflict (person) do nothing`, stopped, record.ReasonByHandStop)
 	}
 	if len(lifted) > 0 {
 		q.Queue(`delete from contact_stop where person = any($1::uuid[])`, lifted)
@@ -960,15 +1037,20 @@ func lockAlarms(q queuer) { q.Queue(`lock table alarm in share row exclusive mod
 // nobody knows.
 func countFeeds(q queuer, since time.Time, unknown map[feedKey]int64) {
 	q.Queue(`insert into feed_hour (organisation, sender, hour, messages, ends, triggers, unknown, last_at)
-		select organisation, sender, date_trunc('hour', received_at), count(*), count(*) filter (where type = 'ADT^A03'),
+		select organisation, sender, date_trunc('hour', received_at), count(*), count(*) filter (where type =
+		'ADT^A03'),
 			count(*) filter (where outcome in ('raised', 'raised-flagged')), 0, max(received_at)
-		from message where id >= $1::uuid and received_at >= $2 and door in ('mllp', 'events') and sender <> '' and organisation <> ''
+		from message where id >= $1::uuid and received_at >= $2 and door in ('mllp', 'events') and sender <> ''
+		and organisation <> ''
 		group by 1, 2, 3 order by 1, 2, 3
-		on conflict (organisation, sender, hour) do update set messages = excluded.messages, ends = excluded.ends, triggers = excluded.triggers,
+		on conflict (organisation, sender, hour) do update
+		set messages = excluded.messages, ends = excluded.ends, triggers = excluded.triggers,
 			last_at = excluded.last_at`, pg.UUIDFloor(since.Add(-time.Minute)), since)
 	for _, key := range slices.SortedFunc(maps.Keys(unknown), compareFeeds) {
-		q.Queue(`update feed_hour f set unknown = unknown + $3 from (select max(hour) as hour from feed_hour where organisation = $1 and sender = $2) newest
-			where f.organisation = $1 and f.sender = $2 and f.hour = newest.hour`, key.organisation, key.sender, unknown[key])
+		q.Queue(`update feed_hour f set unknown = unknown + $3 from (select max(hour) as hour from feed_hour
+			where organisation = $1 and sender = $2) newest
+			where f.organisation = $1 and f.sender = $2 and f.hour = newest.hour`, key.organisation, key.sender,
+			unknown[key])
 	}
 }
 
@@ -1002,24 +1084,27 @@ func loadFeeds(q queuer, feeds map[feedKey]*feed) {
 		}
 		return feeds[key]
 	}
-	q.Queue(`select organisation, sender, hour, messages, ends, triggers, unknown, last_at from feed_hour f where `+feedHours+`
+	q.Queue(`select organisation, sender, hour, messages, ends, triggers, unknown, last_at from feed_hour f where `+
+		feedHours+`
 		order by organisation, sender, hour`, feedMemory.Seconds()).Query(func(rows pgx.Rows) error {
 		var h feedHour
-		_, err := pgx.ForEachRow(rows, []any{&h.Organisation, &h.Sender, &h.Hour, &h.Messages, &h.Ends, &h.Triggers, &h.Unknown, &h.LastAt}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&h.Organisation, &h.Sender, &h.Hour, &h.Messages, &h.Ends, &h.Triggers,
+			&h.Unknown, &h.LastAt}, func() error {
 			f := at(h.Organisation, h.Sender)
 			f.Hours = append(f.Hours, h)
 			return nil
 		})
 		return err
 	})
-	q.Queue(`select id::text, organisation, sender, kind from alarm where cleared_at is null`).Query(func(rows pgx.Rows) error {
-		var id, organisation, sender, kind string
-		_, err := pgx.ForEachRow(rows, []any{&id, &organisation, &sender, &kind}, func() error {
-			at(organisation, sender).Open[kind] = id
-			return nil
+	q.Queue(`select id::text, organisation, sender, kind from alarm where cleared_at is null`).Query(
+		func(rows pgx.Rows) error {
+			var id, organisation, sender, kind string
+			_, err := pgx.ForEachRow(rows, []any{&id, &organisation, &sender, &kind}, func() error {
+				at(organisation, sender).Open[kind] = id
+				return nil
+			})
+			return err
 		})
-		return err
-	})
 }
 
 func sortedFeeds(feeds map[feedKey]*feed) []*feed {
@@ -1042,7 +1127,8 @@ func endAlarms(q queuer, ids []string, now time.Time, ended *[]string) {
 	}
 	q.Queue(`update alarm set cleared_at = $2, cleared_by = 'feed' where id = any($1::uuid[])`, ids, now)
 	q.Queue(`update message set outcome = $2, reason = $3, settled_by = 'feed', settled_at = $4
-		where id = any($1::uuid[]) and outcome = 'quarantined' returning id::text`, ids, string(record.Ignored), ReasonFeedBack, now).Query(func(rows pgx.Rows) (err error) {
+		where id = any($1::uuid[]) and outcome = 'quarantined' returning id::text`, ids, string(record.Ignored),
+		ReasonFeedBack, now).Query(func(rows pgx.Rows) (err error) {
 		*ended, err = pgx.CollectRows(rows, pgx.RowTo[string])
 		return err
 	})
@@ -1058,16 +1144,21 @@ type watchedVisit struct {
 // lockWatched locks visits that are to be looked at by a time, those that waited longest first.
 func lockWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
 	tx.Queue(`select v.id::text, v.organisation, v.number, v.version, v.says::text,
-			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person and r.deceased),
-			exists (select 1 from message m where m.id = uuid_of(v.says #>> '{watch,message}') and m.outcome = 'quarantined')
-		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2 for update of v skip locked`, now, limit, tx.Postponed()).
+			exists (select 1 from person p join person r on r.id = coalesce(p.survivor, p.id) where p.id = v.person
+			and r.deceased),
+			exists (select 1 from message m where m.id = uuid_of(v.says #>> '{watch,message}')
+			and m.outcome = 'quarantined')
+		from visit v where v.look_at <= $1 and v.id <> all($3::uuid[]) order by v.look_at limit $2
+		for update of v skip locked`, now, limit, tx.Postponed()).
 		Query(func(rows pgx.Rows) error {
 			var v record.Visit
 			var says string
 			var one watchedVisit
-			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &one.deceased, &one.active}, func() error {
+			_, err := pgx.ForEachRow(rows, []any{&v.ID, &v.Organisation, &v.Number, &v.RowVersion, &says, &one.deceased,
+				&one.active}, func() error {
 				tx.Attempt(v.ID)
-				loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number, RowVersion: v.RowVersion, Stored: true}
+				loaded := &record.Visit{ID: v.ID, Organisation: v.Organisation, Number: v.Number,
+					RowVersion: v.RowVersion, Stored: true}
 				*found = append(*found, watchedVisit{loaded, one.deceased, one.active})
 				return json.Unmarshal([]byte(says), &loaded.VisitState)
 			})
@@ -1077,7 +1168,8 @@ func lockWatched(tx *flow.Tx, now time.Time, limit int, found *[]watchedVisit) {
 
 // forgetReceipts deletes receipts from before a time, so many at once.
 func forgetReceipts(q queuer, before time.Time, limit int, gone *int) {
-	q.Queue(`delete from receipt where ctid = any(array(select ctid from receipt where received_at < $1 limit $2))`, before, limit).
+	q.Queue(`delete from receipt where ctid = any(array(select ctid from receipt where received_at < $1 limit $2))`,
+		before, limit).
 		Exec(func(tag pgconn.CommandTag) error { *gone = int(tag.RowsAffected()); return nil })
 }
 

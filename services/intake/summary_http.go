@@ -12,8 +12,8 @@ import (
 )
 
 // The handover summary: what the person agreed to pass on, told once, in their own words. It is optional, sealed with
-// their key, passed on to each partner by a yes of its own, and read with who they are, under the same grant. Nothing of it
-// is ever in an event.
+// their key, passed on to each partner by a yes of its own, and read with who they are, under the same grant. Nothing
+// of it is ever in an event.
 
 // summaryOf is the summary of one journey; version 0 where there is none.
 type summaryOf struct {
@@ -25,7 +25,8 @@ type summaryOf struct {
 // put takes in what a request says, and says what is wrong with it. Words that are taken back are passed on to nobody.
 func (s *summaryOf) put(said schemas.SummaryRecord) string {
 	for _, r := range said.Release {
-		s.Released = slices.DeleteFunc(slices.Clone(s.Released), func(partner string) bool { return partner == r.Organisation })
+		s.Released = slices.DeleteFunc(slices.Clone(s.Released),
+			func(partner string) bool { return partner == r.Organisation })
 		if r.State == "given" {
 			s.Released = append(s.Released, r.Organisation)
 		}
@@ -35,8 +36,10 @@ func (s *summaryOf) put(said schemas.SummaryRecord) string {
 	}
 	switch {
 	case said.Words == nil && len(said.Release) == 0:
-		return "There is nothing to record. Send words, or release with each organisation and what the person said to it."
-	case s.Words == "" && slices.ContainsFunc(said.Release, func(r schemas.SummaryRelease) bool { return r.State == "given" }):
+		return "There is nothing to record. Send words, or release with each organisation and what the person said " +
+			"to it."
+	case s.Words == "" && slices.ContainsFunc(said.Release,
+		func(r schemas.SummaryRelease) bool { return r.State == "given" }):
 		return "There are no words to pass on yet. Send words with the release, or before it."
 	case s.Words == "":
 		s.Released = nil
@@ -86,7 +89,8 @@ func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 		}
 		for _, partner := range kept.Released {
 			if sub.bars(partner) {
-				return 0, nil, unprocessable("The person said that this organisation must not know. Nothing is passed on to it.")
+				return 0, nil, unprocessable("The person said that this organisation must not know. Nothing is " +
+					"passed on to it.")
 			}
 		}
 		kept.version++
@@ -95,7 +99,8 @@ func (s *Service) postSummary(w http.ResponseWriter, r *http.Request) error {
 		}
 		w.Header().Set("ETag", httpx.VersionTag(kept.version))
 		// What is answered may be kept for a repetition: the words are not repeated.
-		return http.StatusOK, map[string]any{"journey": journey, "version": kept.version, "kept": kept.Words != "", "released": append([]string{}, kept.Released...)}, nil
+		return http.StatusOK, map[string]any{"journey": journey, "version": kept.version, "kept": kept.Words != "",
+			"released": append([]string{}, kept.Released...)}, nil
 	})
 }
 

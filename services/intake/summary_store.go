@@ -16,7 +16,8 @@ const fieldSummary = "summary/"
 // loadSummary reads the summary of a locked person's journey.
 func (sub *subjectOf) loadSummary(tx *flow.Tx, _ principal.Principal) (found summaryOf, err error) {
 	var sealed []byte
-	tx.Queue(`select sealed, version, released from summary where journey = $1::uuid and person = $2::uuid`, sub.Journey, sub.Person).
+	tx.Queue(`select sealed, version, released from summary where journey = $1::uuid and person = $2::uuid`,
+		sub.Journey, sub.Person).
 		Query(func(rows pgx.Rows) error {
 			_, err := pgx.ForEachRow(rows, []any{&sealed, &found.version, &found.Released}, func() error { return nil })
 			return err
@@ -33,8 +34,10 @@ func storeSummary(q queuer, who principal.Principal, sub *subjectOf, kept summar
 	if err != nil {
 		return errors.Join(errors.New("sealing a summary"), err)
 	}
-	q.Queue(`insert into summary (journey, person, sealed, version, released, recorded_by, changed_at) values ($1, $2, $3, $4, $5, $6, $7)
-		on conflict (journey) do update set person = excluded.person, sealed = excluded.sealed, version = excluded.version, released = excluded.released,
+	q.Queue(`insert into summary (journey, person, sealed, version, released, recorded_by, changed_at)
+		values ($1, $2, $3, $4, $5, $6, $7)
+		on conflict (journey) do update set person = excluded.person, sealed = excluded.sealed, version =
+		excluded.version, released = excluded.released,
 			recorded_by = excluded.recorded_by, changed_at = excluded.changed_at`,
 		sub.Journey, sub.Person, sealed, kept.version, append([]string{}, kept.Released...), recordedBy(who), now)
 	return nil

@@ -23,10 +23,16 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		from     time.Time
 		after    time.Duration
 	}{
-		"in A&E":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope)} }, record.ReasonNoEnd, began, record.NoEndAfter},
-		"undecided scope": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("269735005", "", "SCT"))} }, record.ReasonNoEnd, began, record.NoEndAfter},
-		"admitted":        {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} }, record.ReasonOnWard, began, record.WardReview},
-		"transferred": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A02")} }, record.ReasonOnWard,
+		"in A&E": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope)} },
+			record.ReasonNoEnd, began, record.NoEndAfter},
+		"undecided scope": {func(h *hospital) [][]byte {
+			return [][]byte{h.message("A04",
+				reason("269735005", "", "SCT"))}
+		}, record.ReasonNoEnd, began, record.NoEndAfter},
+		"admitted": {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} },
+			record.ReasonOnWard, began, record.WardReview},
+		"transferred": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A02")} },
+			record.ReasonOnWard,
 			began.Add(time.Minute), record.NoEndAfter},
 		"transferred and admitted": {func(h *hospital) [][]byte {
 			return [][]byte{h.message("A04", inScope), ofClass(h.message("A02"), "I")}
@@ -38,15 +44,25 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 			first, move, undone := h.message("A04", inScope), h.message("A02"), h.message("A12")
 			return [][]byte{undone, move, first}
 		}, record.ReasonNoEnd, began, record.NoEndAfter},
-		"something else": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", reason("22253000", "", "SCT"))} }, "", time.Time{}, 0},
-		"ended":          {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A03")} }, "", time.Time{}, 0},
-		"cancelled":      {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A11")} }, "", time.Time{}, 0},
-		"died":           {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), deathOn(h.message("A08"))} }, "", time.Time{}, 0},
-		"the end first":  {func(h *hospital) [][]byte { return [][]byte{h.message("A03"), h.message("A04", inScope)} }, "", time.Time{}, 0},
+		"something else": {func(h *hospital) [][]byte {
+			return [][]byte{h.message("A04",
+				reason("22253000", "", "SCT"))}
+		}, "", time.Time{}, 0},
+		"ended": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A03")} },
+			"", time.Time{}, 0},
+		"cancelled": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A11")} },
+			"", time.Time{}, 0},
+		"died": {func(h *hospital) [][]byte {
+			return [][]byte{h.message("A04", inScope),
+				deathOn(h.message("A08"))}
+		}, "", time.Time{}, 0},
+		"the end first": {func(h *hospital) [][]byte { return [][]byte{h.message("A03"), h.message("A04", inScope)} },
+			"", time.Time{}, 0},
 		"an end undone": {func(h *hospital) [][]byte {
 			return [][]byte{h.message("A04", inScope), h.message("A03"), h.message("A13")}
 		}, "", time.Time{}, 0},
-		"coded only late": {func(h *hospital) [][]byte { return [][]byte{h.message("A04"), h.message("A08", inScope)} }, record.ReasonNoEnd, began, record.NoEndAfter},
+		"coded only late": {func(h *hospital) [][]byte { return [][]byte{h.message("A04"), h.message("A08", inScope)} },
+			record.ReasonNoEnd, began, record.NoEndAfter},
 	} {
 		w, h := newWard(t), newHospital()
 		for _, raw := range c.messages(h) {
@@ -75,7 +91,8 @@ func TestAnEndThatNeverComesIsAskedAboutOnceAndAStayAgainAndAgain(t *testing.T) 
 		active, asks bool
 		message      string
 	}{{false, true, "m0"}, {true, false, "m0"}, {false, true, "m2"}} {
-		if asks := on.Review(fmt.Sprintf("m%d", i), c.active, now, after); asks != c.asks || on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(record.WardReview)) {
+		if asks := on.Review(fmt.Sprintf("m%d", i), c.active, now, after); asks != c.asks ||
+			on.Watch.Message != c.message || !on.Watch.At.Equal(now.Add(record.WardReview)) {
 			t.Errorf("look %d on a ward: %v %+v", i, asks, on.Watch)
 		}
 		now = now.Add(record.WardReview)
@@ -97,7 +114,8 @@ func (p *process) lookAtVisits(t testing.TB, now time.Time) {
 // question is the id of the one message of a reason that waits.
 func (p *process) question(t testing.TB, reason string) (id string) {
 	t.Helper()
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select id::text from intake.message where outcome = 'quarantined' and reason = $1 and due_at is not null`, reason).Scan(&id); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select id::text from intake.message
+		where outcome = 'quarantined' and reason = $1 and due_at is not null`, reason).Scan(&id); err != nil {
 		t.Fatalf("no question %s: %v", reason, err)
 	}
 	return id
@@ -149,20 +167,24 @@ func TestAHumanSaysWhenSomebodyLeftWhoseEndNeverCame(t *testing.T) {
 	p := newSite(t).start()
 	client, h := p.dial(t), newHospital()
 	h.at = p.clock.Now().Add(-30 * time.Hour)
-	send(t, client, h.message("A04", visit(44, stamped(h.at.Add(-time.Hour))), reason("269735005", "", "SCT"))) // undetermined intent
+	// undetermined intent
+	send(t, client, h.message("A04", visit(44, stamped(h.at.Add(-time.Hour))), reason("269735005", "", "SCT")))
 	p.lookAtVisits(t, p.clock.Now())
 	path := "/api/messages/" + p.question(t, record.ReasonNoEnd) + "/release"
 	left := p.clock.Now().Add(-26 * time.Hour).UTC().Truncate(time.Second)
 	p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, "{}")
-	for _, at := range []time.Time{p.clock.Now().Add(time.Hour), p.clock.Now().AddDate(-2, 0, 0), h.at.Add(-2 * time.Hour)} {
+	for _, at := range []time.Time{p.clock.Now().Add(time.Hour), p.clock.Now().AddDate(-2, 0, 0),
+		h.at.Add(-2 * time.Hour)} {
 		p.must(t, http.StatusUnprocessableEntity, guide, "POST", path, `{"leftAt":"`+at.UTC().Format(time.RFC3339)+`"}`)
 	}
-	line := p.must(t, http.StatusOK, guide, "POST", path, `{"leftAt":"`+left.Format(time.RFC3339)+`","facts":{"destination":"home"}}`)
+	line := p.must(t, http.StatusOK, guide, "POST", path, `{"leftAt":"`+left.Format(time.RFC3339)+
+		`","facts":{"destination":"home"}}`)
 	if !strings.Contains(line, `"outcome":"raised`) {
 		t.Fatalf("released %s", line)
 	}
 	var payload string
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select payload from intake.outbox where payload::text like '%discharge.recorded%'`).Scan(&payload); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(), `select payload from intake.outbox
+		where payload::text like '%discharge.recorded%'`).Scan(&payload); err != nil {
 		t.Fatal(err)
 	}
 	e, err := flow.Unmarshal([]byte(payload))
@@ -170,7 +192,8 @@ func TestAHumanSaysWhenSomebodyLeftWhoseEndNeverCame(t *testing.T) {
 		t.Fatal(err)
 	}
 	d, err := flow.Decode[schemas.DischargeRecordedData](e)
-	if err != nil || d.LeftAt == nil || !d.LeftAt.Equal(left) || d.Facts.Destination == nil || *d.Facts.Destination != "home" {
+	if err != nil || d.LeftAt == nil || !d.LeftAt.Equal(left) || d.Facts.Destination == nil ||
+		*d.Facts.Destination != "home" {
 		t.Errorf("said %+v, %v", d, err)
 	}
 	send(t, client, h.message("A03")) // the lost end, said before the human spoke
@@ -215,13 +238,16 @@ func TestADeathByDischargeDestinationIsLiftedToo(t *testing.T) {
 	client, h := p.dial(t), newHospital()
 	h.at = p.clock.Now().Add(-3 * time.Hour)
 	send(t, client, h.message("A04", reason("248062006", "", "SCT")))
-	send(t, client, []byte(strings.Replace(string(h.message("A03")), "||||||||||||||||||||||||||2", "|||||||||||||||||79|||||||||2", 1)))
+	send(t, client, []byte(strings.Replace(string(h.message("A03")), "||||||||||||||||||||||||||2",
+		"|||||||||||||||||79|||||||||2", 1)))
 	expect(t, p.ledgerNow(t), "AA joined not-ended", "AA joined death-reported")
 	var person string
-	if err := p.site.db.Admin().QueryRow(t.Context(), `select person::text from intake.visit`).Scan(&person); err != nil {
+	if err := p.site.db.Admin().QueryRow(t.Context(),
+		`select person::text from intake.visit`).Scan(&person); err != nil {
 		t.Fatal(err)
 	}
-	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-resumed", `{"reason":"seen alive by the ward"}`)
+	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-resumed",
+		`{"reason":"seen alive by the ward"}`)
 	types, _ := p.outbox(t)
 	expect(t, types, "discharge.recorded")
 }

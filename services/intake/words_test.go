@@ -40,7 +40,9 @@ func reasons(t *testing.T) []string {
 			if !ok || len(spec.Values) == 0 || !strings.HasPrefix(spec.Names[0].Name, "Reason") {
 				return true
 			}
-			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING && literal.Value != `"Access-Reason"` { // a header's name
+			// a header's name
+			if literal, ok := spec.Values[0].(*ast.BasicLit); ok && literal.Kind == token.STRING &&
+				literal.Value != `"Access-Reason"` {
 				found = append(found, strings.Trim(literal.Value, `"`))
 			}
 			return true
@@ -57,7 +59,8 @@ func TestEveryReasonAndFlagHasPlainWords(t *testing.T) {
 	said := map[string]string{}
 	for _, reason := range reasons(t) {
 		text := wordsFor(reason)
-		if text == "" || !strings.HasSuffix(text, ".") || strings.Contains(text, reason) && strings.Contains(reason, "-") {
+		if text == "" || !strings.HasSuffix(text, ".") || strings.Contains(text, reason) &&
+			strings.Contains(reason, "-") {
 			t.Errorf("no plain words for %s: %q", reason, text)
 		}
 		if other, twice := said[text]; twice && other != reason {
@@ -114,7 +117,8 @@ func TestWhatIsSetAsideSaysWhatCanBeDone(t *testing.T) {
 			t.Errorf("%s over %s: %s, want %s", c.reason, c.endpoint, got, c.want)
 		}
 	}
-	if got := remedies(LedgerLine{Endpoint: record.EndpointMLLP, Outcome: string(record.Joined), Reason: record.ReasonNotEnded}); got != nil {
+	if got := remedies(LedgerLine{Endpoint: record.EndpointMLLP, Outcome: string(record.Joined),
+		Reason: record.ReasonNotEnded}); got != nil {
 		t.Errorf("of what is not quarantined: %v", got)
 	}
 }
@@ -129,16 +133,20 @@ func TestWhatCouldNotBeProcessedIsReadAgainTheWayItsDoorReads(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	poison(`alter table intake.visit add constraint poison check (number not like 'E%' and version < 100 and (says -> 'request') is null) not valid`)
+	poison(`alter table intake.visit add constraint poison check (number not like 'E%' and version < 100
+		and (says -> 'request') is null) not valid`)
 	poison(`alter table intake.person add constraint poison check (not deceased) not valid`)
-	if status, body := p.post(t, "application/cloudevents+json", report("1", reportData)); status != http.StatusAccepted {
+	if status, body := p.post(t, "application/cloudevents+json",
+		report("1", reportData)); status != http.StatusAccepted {
 		t.Fatalf("the event: %d %s", status, body)
 	}
-	if answer := p.sendSignal(t, signal("pds-death-notification-2", "9990000107")); answer.status != http.StatusAccepted {
+	if answer := p.sendSignal(t, signal("pds-death-notification-2",
+		"9990000107")); answer.status != http.StatusAccepted {
 		t.Fatalf("the signal: %d %s", answer.status, answer.body)
 	}
 	p.refer(t, liaison, sixAnswers, "Idempotency-Key", "k1")
-	expect(t, p.ledgerNow(t)[2:], "202 quarantined could-not-be-processed", "202 quarantined could-not-be-processed", "202 quarantined could-not-be-processed")
+	expect(t, p.ledgerNow(t)[2:], "202 quarantined could-not-be-processed", "202 quarantined could-not-be-processed",
+		"202 quarantined could-not-be-processed")
 	poison(`alter table intake.visit drop constraint poison`)
 	poison(`alter table intake.person drop constraint poison`)
 	navigator := httptest.NewServer(p.mux("navigator", ""))
@@ -153,7 +161,8 @@ func TestWhatCouldNotBeProcessedIsReadAgainTheWayItsDoorReads(t *testing.T) {
 		}
 		call(t, http.MethodPost, navigator.URL+"/api/messages/"+line.ID+"/release", http.StatusOK, nil)
 	}
-	expect(t, p.ledgerNow(t)[2:], "202 raised-flagged no-safe-channel", "202 corrected death-reported", "202 raised-flagged unverified")
+	expect(t, p.ledgerNow(t)[2:], "202 raised-flagged no-safe-channel", "202 corrected death-reported",
+		"202 raised-flagged unverified")
 	other := httptest.NewServer(p.muxOf("RYY", "navigator", ""))
 	t.Cleanup(other.Close)
 	call(t, http.MethodGet, other.URL+"/api/messages/"+list.Items[0].ID, http.StatusNotFound, nil)
@@ -176,7 +185,8 @@ func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
 		t.Fatalf("quarantined: %+v", list.Items)
 	}
 	release := func(body string) (int, string) {
-		response, err := http.Post(navigator.URL+"/api/messages/"+list.Items[0].ID+"/release", "application/json", strings.NewReader(body))
+		response, err := http.Post(navigator.URL+"/api/messages/"+list.Items[0].ID+"/release", "application/json",
+			strings.NewReader(body))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -191,7 +201,8 @@ func TestAMessageIsReleasedWithWhatAHumanKnowsBetter(t *testing.T) {
 	if status, answer := release(`{"facts":{"areaResidence":"area-north"}}`); status != http.StatusUnprocessableEntity {
 		t.Errorf("still without a time: %d %s", status, answer)
 	}
-	status, answer := release(`{"leftAt":"` + p.clock.Now().Add(-time.Hour).UTC().Format(time.RFC3339) + `","facts":{"areaResidence":"area-north"}}`)
+	status, answer := release(`{"leftAt":"` + p.clock.Now().Add(-time.Hour).UTC().Format(time.RFC3339) +
+		`","facts":{"areaResidence":"area-north"}}`)
 	if status != http.StatusOK || !strings.Contains(answer, `"raised"`) {
 		t.Errorf("with a time: %d %s", status, answer)
 	}

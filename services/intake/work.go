@@ -11,9 +11,9 @@ import (
 	"footbridge/services/intake/record"
 )
 
-// transaction is one unit of work: what a transaction has locked and read, what it changes, and what follows. Every transaction
-// that decides about records loads by it and ends by it, whichever way in led to it: nothing else writes down what it
-// gathers. It is made again for each try.
+// transaction is one unit of work: what a transaction has locked and read, what it changes, and what follows. Every
+// transaction that decides about records loads by it and ends by it, whichever way in led to it: nothing else writes
+// down what it gathers. It is made again for each try.
 type transaction struct {
 	service     *Service
 	batch       []*inboundMessage
@@ -35,7 +35,8 @@ func newTransaction(s *Service, batch []*inboundMessage) *transaction {
 	world := record.NewUnit(s.zone, s.quarantineFor, func() string { return clock.NewID(s.clock.Now()) })
 	world.Waits = s.waits
 	j := &transaction{service: s, batch: batch, locks: newLocks(), unit: world, yes: yesTold{},
-		decided: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{}, known: map[receiptKey][]seen{}}
+		decided: map[string]seen{}, doubles: map[string]string{}, fresh: map[string]bool{},
+		known: map[receiptKey][]seen{}}
 	for _, a := range batch {
 		a.lock(j.locks)
 	}
@@ -80,7 +81,8 @@ func (j *transaction) correct(v *record.Visit, home string) {
 	j.change(v)
 	if v.Published.Active() {
 		j.tell(v.Published.Journey, record.JourneyEvent{Kind: schemas.DischargeCorrected,
-			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags), Organisation: home}})
+			Data: schemas.DischargeCorrectedData{Visit: v.ID, Flags: record.OrNone(v.Published.Flags),
+				Organisation: home}})
 	}
 }
 

@@ -35,7 +35,8 @@ func TestAChildByEitherRecordIsOneInAnyOrder(t *testing.T) {
 		}
 		for _, v := range w.unit.Visits {
 			if v.Published.Active() && !slices.Contains(v.Published.Flags, schemas.FlagUnder18) {
-				r.Fatalf("visit %s stands, and nobody is shown that they may be a child: %v", v.Number, v.Published.Flags)
+				r.Fatalf("visit %s stands, and nobody is shown that they may be a child: %v", v.Number,
+					v.Published.Flags)
 			}
 		}
 	})

@@ -8,7 +8,8 @@ import (
 
 // about is what a step is about, as the journey knows it: what its requests need.
 func (k *JourneyState) about(s Step) schemas.StepAbout {
-	about := schemas.StepAbout{IDs: map[string]string{"step": s.ID, "journey": s.Journey, "person": k.Person, "facility": k.Sender}}
+	about := schemas.StepAbout{IDs: map[string]string{"step": s.ID, "journey": s.Journey, "person": k.Person,
+		"facility": k.Sender}}
 	first, second, _ := strings.Cut(s.Basis, "/")
 	set := func(what, id string) { about.IDs[what] = id }
 	switch s.Kind {
@@ -29,7 +30,8 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 	case stepDeletion, stepDeletionLate, stepRingPartner, stepMayKnow, stepChoosePartner:
 		set("offer", first)
 		set("partner", k.Offers[first].Partner)
-	case stepTellPartner, stepPartnerAnswers, stepAskAboutPartner, stepPartnerArranges, stepSession, stepAskWhatNext, stepAnotherTime, stepLateFollowUp:
+	case stepTellPartner, stepPartnerAnswers, stepAskAboutPartner, stepPartnerArranges, stepSession, stepAskWhatNext,
+		stepAnotherTime, stepLateFollowUp:
 		id, o, _ := k.active()
 		set("offer", id)
 		set("partner", o.Partner)

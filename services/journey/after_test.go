@@ -12,8 +12,8 @@ import (
 	"footbridge/schemas"
 )
 
-// TestWhatEndsAfterAClosingIsSeenTo: an offer that stood when its journey was closed is withdrawn afterwards. Whoever is
-// about to go is rung all the same, and the organisation says what it did with what it knew.
+// TestWhatEndsAfterAClosingIsSeenTo: an offer that stood when its journey was closed is withdrawn afterwards. Whoever
+// is about to go is rung all the same, and the organisation says what it did with what it knew.
 func TestWhatEndsAfterAClosingIsSeenTo(t *testing.T) {
 	t.Parallel()
 	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
@@ -53,10 +53,13 @@ func TestACallerIsRungWhereTheYesToThemAloneIsTakenBack(t *testing.T) {
 		s, r = newTeller(), &record{ID: aJourney, State: journeyOpen}
 		s.discharge()
 		for _, partner := range partners {
-			s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: partner})
+			s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging},
+				Organisation: partner})
 		}
-		s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c1", Plan: "pl", DueAt: s.at.Add(30 * time.Minute)})
-		s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}, Organisation: "pa"})
+		s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c1", Plan: "pl",
+			DueAt: s.at.Add(30 * time.Minute)})
+		s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeBridging},
+			Organisation: "pa"})
 		tell(t, r, s.events)
 		return s, r
 	}
@@ -88,7 +91,8 @@ func TestThePersonReadsWhatWasDeletedAndWhatWasKept(t *testing.T) {
 		for _, kept := range append(words.Values, "") {
 			list := slices.DeleteFunc([]string{kept}, func(s string) bool { return s == "" })
 			got := read(list, why)
-			if !strings.Contains(got, keptReasons[why]) || keptReasons[why] == "" || !strings.Contains(got, keptWords[kept]) || strings.Contains(got, "kept ,") {
+			if !strings.Contains(got, keptReasons[why]) || keptReasons[why] == "" ||
+				!strings.Contains(got, keptWords[kept]) || strings.Contains(got, "kept ,") {
 				t.Errorf("%s because %s: %s", kept, why, got)
 			}
 		}

@@ -27,15 +27,18 @@ func delivered(t testing.TB, s *Service, pool *pgxpool.Pool, at time.Time, event
 }
 
 // comesAgain says what events about a journey change that come again, or "".
-func comesAgain(t testing.TB, s *Service, pool *pgxpool.Pool, journey string, at time.Time, events []flow.Event) string {
+func comesAgain(t testing.TB, s *Service, pool *pgxpool.Pool, journey string, at time.Time,
+	events []flow.Event) string {
 	t.Helper()
-	return testkit.Changes(func() string { return rowsOf(t, pool, journey) }, func() int { return len(delivered(t, s, pool, at, events)) })
+	return testkit.Changes(func() string { return rowsOf(t, pool, journey) },
+		func() int { return len(delivered(t, s, pool, at, events)) })
 }
 
 // rowsOf are all rows of a journey, and of a message, as they are stored.
 func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 	t.Helper()
-	return testkit.Rows(t, pool, journey, "journey where t.id = $1::uuid", "step where t.journey = $1::uuid or t.about = $1::uuid::text", "timeline_entry where t.journey = $1::uuid",
+	return testkit.Rows(t, pool, journey, "journey where t.id = $1::uuid",
+		"step where t.journey = $1::uuid or t.about = $1::uuid::text", "timeline_entry where t.journey = $1::uuid",
 		"turn where t.journey = $1::uuid")
 }
 
@@ -44,39 +47,40 @@ func rowsOf(t testing.TB, pool *pgxpool.Pool, journey string) string {
 func commanded(t testing.TB, rt *rapid.T, s *Service, pool *pgxpool.Pool, journey string, at time.Time) {
 	t.Helper()
 	records := map[string]*record{}
-	err := testkit.TwoTrips(pool, func(reads *pgx.Batch) { lock(reads, []string{journey}, records) }, func(batch *pgx.Batch) error {
-		r := records[journey]
-		if r == nil {
-			return nil
-		}
-		w := writes{owners: s.owners, zone: s.zone, now: at}
-		turnSomehow(rt, &w, r)
-		if rapid.Bool().Draw(rt, "overdue") {
-			open := openOnes(r.Steps)
-			if err := s.escalate(batch, at, open); err != nil {
-				return err
+	err := testkit.TwoTrips(pool, func(reads *pgx.Batch) { lock(reads, []string{journey}, records) },
+		func(batch *pgx.Batch) error {
+			r := records[journey]
+			if r == nil {
+				return nil
 			}
-		}
-		for _, step := range openOnes(r.Steps) {
-			switch rapid.IntRange(0, 3).Draw(rt, "step") {
-			case 0:
-				said := aWord(at)
-				if rapid.Bool().Draw(rt, "next") {
-					said.Next = nil
+			w := writes{owners: s.owners, zone: s.zone, now: at}
+			turnSomehow(rt, &w, r)
+			if rapid.Bool().Draw(rt, "overdue") {
+				open := openOnes(r.Steps)
+				if err := s.escalate(batch, at, open); err != nil {
+					return err
 				}
-				if by, ok := whoEnds(step); ok {
-					_ = w.done(r, step.ID, said, by) // what is refused changes nothing
-				}
-			case 1:
-				_ = w.noAnswer(r, step.ID, navigatorOf("RXX"))
 			}
-		}
-		if len(w.records) == 0 {
-			w.records = append(w.records, r)
-		}
-		w.records = w.records[:1]
-		return w.store(batch)
-	})
+			for _, step := range openOnes(r.Steps) {
+				switch rapid.IntRange(0, 3).Draw(rt, "step") {
+				case 0:
+					said := aWord(at)
+					if rapid.Bool().Draw(rt, "next") {
+						said.Next = nil
+					}
+					if by, ok := whoEnds(step); ok {
+						_ = w.done(r, step.ID, said, by) // what is refused changes nothing
+					}
+				case 1:
+					_ = w.noAnswer(r, step.ID, navigatorOf("RXX"))
+				}
+			}
+			if len(w.records) == 0 {
+				w.records = append(w.records, r)
+			}
+			w.records = w.records[:1]
+			return w.store(batch)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

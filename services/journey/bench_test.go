@@ -18,7 +18,8 @@ import (
 // It reports units per second.
 func BenchmarkUnits(b *testing.B) {
 	db := testkit.Database(b, migrated())
-	pool, err := pg.Open(context.Background(), db.URL(Name)+"&enable_seqscan=off&jit=off", pg.OpenConfig{Service: Name, MaxConns: 2})
+	pool, err := pg.Open(context.Background(), db.URL(Name)+"&enable_seqscan=off&jit=off",
+		pg.OpenConfig{Service: Name, MaxConns: 2})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -36,7 +37,8 @@ func BenchmarkUnits(b *testing.B) {
 			j.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl"})
 			j.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: now.AddDate(0, 0, 14)})
 			events := withIDs(j.events)
-			batches[0], batches[1], batches[2] = append(batches[0], events[:2]...), append(batches[1], events[2:3]...), append(batches[2], events[3:]...)
+			batches[0], batches[1], batches[2] = append(batches[0], events[:2]...), append(batches[1], events[2:3]...),
+				append(batches[2], events[3:]...)
 		}
 		b.StartTimer()
 		for _, batch := range batches {

@@ -7,11 +7,11 @@ import (
 	"time"
 )
 
-// What is recorded of the care around the follow-up, so that the person need not carry it from one to the next: who holds
-// their last assessment, an early voice if they want one, and how often they had to tell it all again.
+// What is recorded of the care around the follow-up, so that the person need not carry it from one to the next: who
+// holds their last assessment, an early voice if they want one, and how often they had to tell it all again.
 
-// Assessment is the last psychosocial assessment that somebody recorded: who holds it, from which local day, and who the
-// aftercare within 48 hours of it is with. All of it is codes.
+// Assessment is the last psychosocial assessment that somebody recorded: who holds it, from which local day, and who
+// the aftercare within 48 hours of it is with. All of it is codes.
 type Assessment struct {
 	Subscribed
 	Holder    string `json:"holder"`
@@ -22,8 +22,8 @@ type Assessment struct {
 	Shared  map[string]time.Time `json:"shared,omitempty"`
 }
 
-// FirstContact is an early voice that the person asked for: within how many hours of leaving, by whom, and what became of
-// it. Its sequence counts how often it was asked for: each asking is another step.
+// FirstContact is an early voice that the person asked for: within how many hours of leaving, by whom, and what became
+// of it. Its sequence counts how often it was asked for: each asking is another step.
 type FirstContact struct {
 	Asked   Subscribed `json:"asked,omitzero"`
 	Within  int        `json:"within,omitempty"`
@@ -56,8 +56,8 @@ const (
 	longestAssessment = 3653 // days
 )
 
-// toShare are the services that were asked for help and may ask for another assessment: each is first told who holds the
-// last one, and what changed since.
+// toShare are the services that were asked for help and may ask for another assessment: each is first told who holds
+// the last one, and what changed since.
 func (s situation) toShare() []DesiredStep {
 	if s.assessed() != assessmentDone || s.quiet {
 		return nil
@@ -66,13 +66,15 @@ func (s situation) toShare() []DesiredStep {
 	for _, id := range slices.Sorted(maps.Keys(s.Services)) {
 		a := s.Services[id]
 		if a.pending() && (s.Assessment == nil || s.Assessment.Shared[id].Before(a.Asked.When)) {
-			wanted = append(wanted, DesiredStep{Kind: stepShareAssessment, Owner: s.staff(a.By), DueAt: s.nextDay(a.Asked.When), Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepShareAssessment, Owner: s.staff(a.By),
+				DueAt: s.nextDay(a.Asked.When), Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
 		}
 	}
 	return wanted
 }
 
-// earlyVoice is the step of a first contact that the person asked for: in allowed hours, within so many hours of leaving.
+// earlyVoice is the step of a first contact that the person asked for: in allowed hours, within so many hours of
+// leaving.
 func (s situation) earlyVoice() []DesiredStep {
 	f := s.FirstContact
 	if f.Asked.At == 0 || f.Became.At >= f.Asked.At || !s.mayAsk() {
@@ -82,7 +84,8 @@ func (s situation) earlyVoice() []DesiredStep {
 	if asked := withinHours(f.Asked.When.Add(time.Hour), s.zone); due.Before(asked) {
 		due = asked
 	}
-	return []DesiredStep{{Kind: stepFirstContact, Owner: f.By, DueAt: latest(due, s.resumedDay()), Basis: fmt.Sprint(f.Asked.At)}}
+	return []DesiredStep{{Kind: stepFirstContact, Owner: f.By, DueAt: latest(due, s.resumedDay()),
+		Basis: fmt.Sprint(f.Asked.At)}}
 }
 
 // Told is that the person had to tell it all again, on a local day, to whom: a role. The same twice is once.
@@ -108,8 +111,10 @@ func (k *JourneyState) assessmentShown() *assessmentShown {
 	}
 	s := &assessmentShown{Said: k.Assessed.Said}
 	if a := k.Assessment; a != nil {
-		s.Holder, s.On, s.Aftercare, s.Changed, s.SharedWith = a.Holder, a.On, a.Aftercare, a.Changed, slices.Sorted(maps.Keys(a.Shared))
-		s.CameBack = slices.ContainsFunc(slices.Collect(maps.Values(k.Visits)), func(v Visit) bool { return v.isActive() && v.LeftOn > a.On })
+		s.Holder, s.On, s.Aftercare, s.Changed, s.SharedWith = a.Holder, a.On, a.Aftercare, a.Changed,
+			slices.Sorted(maps.Keys(a.Shared))
+		s.CameBack = slices.ContainsFunc(slices.Collect(maps.Values(k.Visits)),
+			func(v Visit) bool { return v.isActive() && v.LeftOn > a.On })
 	}
 	return s
 }

@@ -43,7 +43,8 @@ func (w *writes) assessment(r *record, said schemas.AssessmentRecord) error {
 		a.Shared[said.Service] = w.now.UTC()
 	}
 	k.Assessment = &a
-	w.note(r, lineAssessment, shown{"on": a.On, "holder": a.Holder, "aftercare": a.Aftercare, "changed": a.Changed, "service": said.Service})
+	w.note(r, lineAssessment, shown{"on": a.On, "holder": a.Holder, "aftercare": a.Aftercare, "changed": a.Changed,
+		"service": said.Service})
 	return w.compareNow(r)
 }
 
@@ -59,23 +60,32 @@ func (w *writes) assessmentFault(k *JourneyState, said schemas.AssessmentRecord)
 	_, errDay := calendar.Between(said.On, w.today()-longestAssessment, w.today())
 	switch {
 	case (said.Holder == "") != (said.On == ""):
-		return unprocessable("Say who holds the assessment (holder, such as team:ed-liaison or service:its-id) and from which day it is (on), both.")
+		return unprocessable("Say who holds the assessment (holder, such as team:ed-liaison or service:its-id) and " +
+			"from which day it is (on), both.")
 	case said.Holder == "" && before.Holder == "":
 		return unprocessable("Nobody has recorded yet who holds the assessment. Say it first: holder, and on.")
 	case said.Holder != "" && errDay != nil:
 		return unprocessable("The day of the assessment is not a day of the past ten years (on, YYYY-MM-DD).")
-	case strings.HasPrefix(said.Holder, schemas.OwnerPartner+":") || strings.HasPrefix(said.Aftercare, schemas.OwnerPartner+":"):
-		return unprocessable("An assessment and its aftercare are held by a team or a service of the NHS or the council, never by a partner.")
+	case strings.HasPrefix(said.Holder, schemas.OwnerPartner+":") ||
+		strings.HasPrefix(said.Aftercare, schemas.OwnerPartner+":"):
+		return unprocessable("An assessment and its aftercare are held by a team or a service of the NHS or the " +
+			"council, never by a partner.")
 	case slices.Contains(noAssessment, k.assessed()) && said.On != "":
-		return conflict("The hospital said that no assessment was done (" + k.Assessed.Said + "), so there is none to hold and no 48-hour aftercare. Where it was done after all, record that first, with POST /api/journeys/{id}/facts.")
+		return conflict("The hospital said that no assessment was done (" + k.Assessed.Said +
+			"), so there is none to hold and no 48-hour aftercare. Where it was done after all, record that first, " +
+			"with POST /api/journeys/{id}/facts.")
 	case said.Holder != "" && said.On <= before.On && (said.On != before.On || said.Holder != before.Holder):
-		return conflict("Who holds the last assessment, of " + before.On + ", is recorded already. One of a later day takes its place.")
+		return conflict("Who holds the last assessment, of " + before.On + ", is recorded already. One of a later " +
+			"day takes its place.")
 	case said.Aftercare != "" && said.On <= before.On && before.Aftercare != "" && said.Aftercare != before.Aftercare:
-		return conflict("Who the aftercare of this assessment is with is recorded already, once. One of a later day takes its place.")
+		return conflict("Who the aftercare of this assessment is with is recorded already, once. One of a later day " +
+			"takes its place.")
 	case said.Service != "" && k.Services[said.Service].Asked.At == 0:
-		return unprocessable("This service has not been asked on this journey. Record that first, with POST /api/journeys/{id}/asked.")
+		return unprocessable("This service has not been asked on this journey. Record that first, with POST " +
+			"/api/journeys/{id}/asked.")
 	case said.Service != "" && len(said.Changed) == 0 && len(before.Changed) == 0:
-		return unprocessable("Say what has changed since the last assessment (changed); nothing-has-changed is an answer.")
+		return unprocessable("Say what has changed since the last assessment (changed); nothing-has-changed is an " +
+			"answer.")
 	case slices.Contains(said.Changed, nothingChanged) && len(said.Changed) > 1:
 		return unprocessable("Either nothing has changed, or what you name has.")
 	}
@@ -93,21 +103,25 @@ func (w *writes) firstContact(r *record, said schemas.FirstContactRecord, by pri
 	case r.State == journeyClosed:
 		return conflict("This journey is closed. Reopen it first, with POST /api/journeys/{id}/reopen.")
 	case (said.Within == "") == (said.Outcome == ""):
-		return unprocessable("Say within how many hours of leaving the person would like to hear from somebody (within: 24, 48 or 72), or what became of it (outcome): one of the two.")
+		return unprocessable("Say within how many hours of leaving the person would like to hear from somebody " +
+			"(within: 24, 48 or 72), or what became of it (outcome): one of the two.")
 	case said.Outcome != "" && schemas.Role(by.Role) == schemas.Person:
 		return forbidden("What became of the first contact is recorded by whoever made it.")
 	case said.Outcome != "" && k.FirstContact.Asked.At == 0:
 		return conflict("The person has not asked for an early contact. Record that first (within).")
 	case kind != "" && kind != schemas.OwnerTeam && kind != schemas.OwnerNavigator:
-		return unprocessable("Who makes the first contact (by) is a team or a navigator. A partner is in touch by its offer, or by the calls that the person said yes to.")
+		return unprocessable("Who makes the first contact (by) is a team or a navigator. A partner is in touch by " +
+			"its offer, or by the calls that the person said yes to.")
 	}
 	f := k.FirstContact
 	if said.Within != "" {
 		hours := map[string]int{"24": 24, "48": 48, "72": 72}[said.Within]
-		if owner := cmp.Or(said.By, teamLiaison); f.Asked.At > 0 && f.Became.At < f.Asked.At && f.Within == hours && f.By == owner {
+		if owner := cmp.Or(said.By, teamLiaison); f.Asked.At > 0 && f.Became.At < f.Asked.At && f.Within == hours &&
+			f.By == owner {
 			return nil // said again
 		}
-		f = FirstContact{Asked: Subscribed{f.Asked.At + 1, w.now.UTC()}, Within: hours, By: cmp.Or(said.By, teamLiaison)}
+		f = FirstContact{Asked: Subscribed{f.Asked.At + 1, w.now.UTC()}, Within: hours,
+			By: cmp.Or(said.By, teamLiaison)}
 	} else {
 		if f.Became.At >= f.Asked.At && f.Outcome == said.Outcome {
 			return nil
@@ -122,13 +136,15 @@ func (w *writes) firstContact(r *record, said schemas.FirstContactRecord, by pri
 // retold records that the person had to tell it again.
 func (w *writes) retold(tx *flow.Tx, r *record, said schemas.RetoldRecord, by principal.Principal) error {
 	if said.On = cmp.Or(said.On, w.today().String()); said.To == "" {
-		return unprocessable("Say to whom they had to tell it again (to): a role in lower-case words joined by hyphens, such as gp or ward-team. Name nobody.")
+		return unprocessable("Say to whom they had to tell it again (to): a role in lower-case words joined by " +
+			"hyphens, such as gp or ward-team. Name nobody.")
 	}
 	if faults := schemas.Validate(said); len(faults) > 0 {
 		return unprocessable("The record is not as expected: see errors.").With("errors", faults)
 	}
 	if _, err := calendar.Between(said.On, r.JourneyState.beganOn(w.zone), w.today()); err != nil {
-		return unprocessable("The day (on) is before this journey began, or in the future. Use a local date, YYYY-MM-DD.")
+		return unprocessable("The day (on) is before this journey began, or in the future. Use a local date, " +
+			"YYYY-MM-DD.")
 	}
 	w.record(r)
 	storeRetold(tx, r.ID, Told{said.On, said.To}, named(by), w.now)
@@ -155,7 +171,8 @@ func (w *writes) compareNow(r *record) error {
 }
 
 func (a api) recordAssessment(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, said schemas.AssessmentRecord, _ principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string,
+		said schemas.AssessmentRecord, _ principal.Principal) error {
 		if err := ws.assessment(j, said); err != nil {
 			return err
 		}
@@ -164,7 +181,8 @@ func (a api) recordAssessment(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) recordFirstContact(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, said schemas.FirstContactRecord, p principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string,
+		said schemas.FirstContactRecord, p principal.Principal) error {
 		if err := ws.firstContact(j, said, p); err != nil {
 			return err
 		}
@@ -173,7 +191,8 @@ func (a api) recordFirstContact(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) recordRetold(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, said schemas.RetoldRecord, p principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, said schemas.RetoldRecord,
+		p principal.Principal) error {
 		if err := ws.retold(tx, j, said, p); err != nil {
 			return err
 		}

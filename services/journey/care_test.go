@@ -23,11 +23,14 @@ func TestWhoHoldsTheAssessmentIsRecordedOnce(t *testing.T) {
 		said   schemas.AssessmentRecord
 		status int
 	}{
-		{schemas.AssessmentRecord{}, 422}, {schemas.AssessmentRecord{Holder: "team:ed-liaison"}, 422}, {schemas.AssessmentRecord{Aftercare: "team:home-treatment"}, 422},
-		{schemas.AssessmentRecord{Holder: "partner:pa", On: "2026-11-02"}, 422}, {schemas.AssessmentRecord{Holder: "team:ed-liaison", On: "2026-11-09"}, 422},
+		{schemas.AssessmentRecord{}, 422}, {schemas.AssessmentRecord{Holder: "team:ed-liaison"}, 422},
+		{schemas.AssessmentRecord{Aftercare: "team:home-treatment"}, 422},
+		{schemas.AssessmentRecord{Holder: "partner:pa", On: "2026-11-02"}, 422},
+		{schemas.AssessmentRecord{Holder: "team:ed-liaison", On: "2026-11-09"}, 422},
 		{schemas.AssessmentRecord{Holder: "Dr Someone", On: "2026-11-02"}, 422},
 		{held, 200}, {held, 200}, // said again
-		{schemas.AssessmentRecord{Holder: "service:other", On: "2026-11-02"}, 409}, {schemas.AssessmentRecord{Aftercare: "team:other"}, 409},
+		{schemas.AssessmentRecord{Holder: "service:other", On: "2026-11-02"}, 409},
+		{schemas.AssessmentRecord{Aftercare: "team:other"}, 409},
 		{schemas.AssessmentRecord{Holder: "service:other", On: "2026-11-01"}, 409},
 		{schemas.AssessmentRecord{Changed: []string{"where-they-live", "nothing-has-changed"}}, 422},
 		{schemas.AssessmentRecord{Changed: []string{"where-they-live"}}, 200},
@@ -37,7 +40,8 @@ func TestWhoHoldsTheAssessmentIsRecordedOnce(t *testing.T) {
 		}
 	}
 	shown := r.JourneyState.assessmentShown()
-	if shown.Holder != "team:ed-liaison" || shown.Aftercare != "team:home-treatment" || !slices.Equal(shown.Changed, []string{"where-they-live"}) || shown.CameBack {
+	if shown.Holder != "team:ed-liaison" || shown.Aftercare != "team:home-treatment" ||
+		!slices.Equal(shown.Changed, []string{"where-they-live"}) || shown.CameBack {
 		t.Errorf("it shows %+v", shown)
 	}
 	if err := at(8).assessment(r, schemas.AssessmentRecord{Holder: "service:other", On: "2026-11-07"}); err != nil {
@@ -48,11 +52,13 @@ func TestWhoHoldsTheAssessmentIsRecordedOnce(t *testing.T) {
 	}
 	for _, said := range noAssessment {
 		s, none := begun(t, nil)
-		tell(t, none, []flow.Event{s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new(said)}})})
+		tell(t, none, []flow.Event{s.say(schemas.InformationSupplied,
+			schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new(said)}})})
 		if status, _ := refusal(t, at(3).assessment(none, held)); status != 409 {
 			t.Errorf("%s, and somebody holds it: %d", said, status)
 		}
-		tell(t, none, []flow.Event{s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new("done")}})})
+		tell(t, none, []flow.Event{s.say(schemas.InformationSupplied,
+			schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new("done")}})})
 		if status, says := refusal(t, at(3).assessment(none, held)); status != 200 {
 			t.Errorf("%s, and done after all: %d %s", said, status, says)
 		}
@@ -64,7 +70,8 @@ func TestWhoHoldsTheAssessmentIsRecordedOnce(t *testing.T) {
 func TestBeforeAnotherAssessmentTheLastOneIsTold(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, nil)
-	tell(t, r, []flow.Event{s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new("done")}})})
+	tell(t, r, []flow.Event{s.say(schemas.InformationSupplied,
+		schemas.InformationSuppliedData{Facts: schemas.Facts{Assessment: new("done")}})})
 	if open := strings.Join(openStepsOf(r, time.UTC), " "); strings.Contains(open, stepShareAssessment) {
 		t.Errorf("nobody was asked, and open are %s", open)
 	}
@@ -78,12 +85,15 @@ func TestBeforeAnotherAssessmentTheLastOneIsTold(t *testing.T) {
 	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator} {
 		kind, _ := schemas.StepKindOf(step.Kind)
 		actions := kind.Actions(role, r.JourneyState.about(step))
-		if len(actions) != 1 || actions[0].Path != "/api/journeys/"+aJourney+"/assessment" || actions[0].Fields[0].Value != "talking" || len(actions[0].Fields[1].Values) == 0 {
+		if len(actions) != 1 || actions[0].Path != "/api/journeys/"+aJourney+"/assessment" ||
+			actions[0].Fields[0].Value != "talking" || len(actions[0].Fields[1].Values) == 0 {
 			t.Errorf("%s may do %+v", role, actions)
 		}
 	}
-	told := schemas.AssessmentRecord{Service: "talking", Changed: []string{"nothing-has-changed"}, Holder: "team:ed-liaison", On: "2026-11-02"}
-	for _, wrong := range []schemas.AssessmentRecord{{Service: "talking"}, {Service: "other", Changed: told.Changed, Holder: told.Holder, On: told.On}} {
+	told := schemas.AssessmentRecord{Service: "talking", Changed: []string{"nothing-has-changed"},
+		Holder: "team:ed-liaison", On: "2026-11-02"}
+	for _, wrong := range []schemas.AssessmentRecord{{Service: "talking"},
+		{Service: "other", Changed: told.Changed, Holder: told.Holder, On: told.On}} {
 		if status, _ := refusal(t, at(3).assessment(r, wrong)); status != 422 {
 			t.Errorf("%+v is taken: %d", wrong, status)
 		}
@@ -116,7 +126,8 @@ func TestAnEarlyVoiceIsAStepOfItsOwnWithItsRecord(t *testing.T) {
 			{schemas.FirstContactRecord{}, person, 422}, {schemas.FirstContactRecord{Within: "12"}, person, 422},
 			{schemas.FirstContactRecord{Outcome: "reached"}, navigatorOf("RXX"), 409},
 			{schemas.FirstContactRecord{Within: within, By: "partner:pa"}, navigatorOf("RXX"), 422},
-			{schemas.FirstContactRecord{Within: within}, person, 200}, {schemas.FirstContactRecord{Within: within}, person, 200},
+			{schemas.FirstContactRecord{Within: within}, person, 200}, {schemas.FirstContactRecord{Within: within},
+				person, 200},
 			{schemas.FirstContactRecord{Outcome: "reached"}, person, 403},
 		} {
 			if status, says := refusal(t, w.firstContact(r, tc.said, tc.by)); status != tc.status {
@@ -137,7 +148,8 @@ func TestAnEarlyVoiceIsAStepOfItsOwnWithItsRecord(t *testing.T) {
 		tell(t, r, []flow.Event{s.say(schemas.ContactResumed, schemas.ContactResumedData{})})
 		theStep(t, r, stepFirstContact)
 		for range 2 {
-			if err := at(3).firstContact(r, schemas.FirstContactRecord{Outcome: "reached"}, navigatorOf("RXX")); err != nil {
+			if err := at(3).firstContact(r, schemas.FirstContactRecord{Outcome: "reached"},
+				navigatorOf("RXX")); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -158,7 +170,8 @@ func TestWhatTheyHadToTellAgainIsCountedOnceADayAndRole(t *testing.T) {
 	journey, _ := w.oneJourney()
 	today := calendar.DayOf(w.c.Now(), w.zone)
 	path := "/api/journeys/" + journey + "/retold"
-	for body, want := range map[string]int{`{"to":"gp"}`: 200, fmt.Sprintf(`{"to":"gp","on":"%s"}`, today): 200, `{"to":"ward-team"}`: 200, `{}`: 422, `{"to":"Dr Someone"}`: 422,
+	for body, want := range map[string]int{`{"to":"gp"}`: 200, fmt.Sprintf(`{"to":"gp","on":"%s"}`, today): 200,
+		`{"to":"ward-team"}`: 200, `{}`: 422, `{"to":"Dr Someone"}`: 422,
 		fmt.Sprintf(`{"to":"gp","on":"%s"}`, today+1): 422, fmt.Sprintf(`{"to":"gp","on":"%s"}`, today-400): 422} {
 		if _, status := ask[any](w, "POST", path, body); status != want {
 			t.Errorf("%s: %d, want %d", body, status, want)
@@ -188,7 +201,8 @@ func TestWhoTakesOverAt18IsTheAdultsSide(t *testing.T) {
 	tell(t, r, s.events[from:])
 	step := theStep(t, r, stepTurns18)
 	for _, owner := range []string{teamYoungPeople, "navigator:duty"} {
-		if status, _ := refusal(t, at(3).done(r, step.ID, schemas.StepDone{TakesOver: owner}, navigatorOf("RXX"))); status != 422 {
+		if status, _ := refusal(t, at(3).done(r, step.ID, schemas.StepDone{TakesOver: owner},
+			navigatorOf("RXX"))); status != 422 {
 			t.Errorf("%s takes over: %d", owner, status)
 		}
 	}

@@ -43,13 +43,15 @@ func (h Hold) fault(today calendar.Day) string {
 	case !slices.Contains(schemas.Values("hold-place"), h.Place):
 		return "Say in place where the person is: " + choices("hold-place") + "."
 	case !isCode(h.OnHoldBy):
-		return "Say in heldBy who holds the person there, as a role in lower-case words joined by hyphens such as ward-team. Name nobody."
+		return "Say in heldBy who holds the person there, as a role in lower-case words joined by hyphens such as " +
+			"ward-team. Name nobody."
 	case errors.Is(err, calendar.ErrNoDay):
 		return "Say in reviewOn on which day somebody looks again: a local date, YYYY-MM-DD."
 	case errors.Is(err, calendar.ErrBefore):
 		return "The day of review is not in the future. Choose tomorrow or later."
 	case err != nil:
-		return fmt.Sprintf("The day of review is more than %d days away. Choose a nearer one; whoever looks then can hold again.", maxHold)
+		return fmt.Sprintf("The day of review is more than %d days away. Choose a nearer one; whoever looks then can "+
+			"hold again.", maxHold)
 	}
 	return ""
 }
@@ -122,7 +124,8 @@ func (c Closing) evidence(began, today calendar.Day) string {
 		return firstOf(c.happened(began, today, "the first contact there happened"), c.agreed("are in touch with it"))
 	case schemas.ClosedMoved:
 		if !slices.Contains(schemas.Values("answering-role"), c.AcknowledgedBy) {
-			return "Say in acknowledgedBy who where the person now lives has said that they take over: " + choices("answering-role") + "."
+			return "Say in acknowledgedBy who where the person now lives has said that they take over: " +
+				choices("answering-role") + "."
 		}
 		return c.happened(began, today, "they said so")
 	case schemas.ClosedNotReached:
@@ -138,7 +141,8 @@ func (c Closing) happened(began, today calendar.Day, what string) string {
 	case errors.Is(err, calendar.ErrNoDay):
 		return "Say in on the day on which " + what + ": a local date, YYYY-MM-DD."
 	case errors.Is(err, calendar.ErrBefore):
-		return "The day on which " + what + " is before this journey began, on " + began.String() + ". Give the day since then on which it did, or another reason."
+		return "The day on which " + what + " is before this journey began, on " + began.String() +
+			". Give the day since then on which it did, or another reason."
 	case err != nil:
 		return "The day on which " + what + " is in the future. Close the journey when it has happened."
 	}
@@ -154,7 +158,8 @@ func (c Closing) agreed(what string) string {
 
 func (c Closing) notReached() string {
 	if c.Told != "letter" && c.Told != "somebody-named" {
-		return "Somebody who was not reached gets a safe letter, or word by somebody they named. Send it, and say in told which."
+		return "Somebody who was not reached gets a safe letter, or word by somebody they named. Send it, and say in " +
+			"told which."
 	}
 	for _, channel := range c.Tried {
 		if !slices.Contains(schemas.Values("safe-channel"), channel) {
@@ -182,7 +187,8 @@ func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location)
 	switch reason {
 	case schemas.ClosedDied:
 		if !k.Contact.is(false) {
-			return "No death is recorded. Record it with POST /api/people/{ref}/contact-stopped, and confirm it by the step that follows."
+			return "No death is recorded. Record it with POST /api/people/{ref}/contact-stopped, and confirm it by " +
+				"the step that follows."
 		}
 		if !slices.ContainsFunc(steps, func(s Step) bool {
 			return s.Kind == stepContactStopped && s.Basis == fmt.Sprint(k.Contact.At) && s.State == stateDone
@@ -191,11 +197,13 @@ func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location)
 		}
 	case schemas.ClosedSaidNo:
 		if !followUp.is(false) || calls.is(true) || calls.At == 0 && k.Plan.At > 0 {
-			return "It is not recorded that the person said no to all of it. Record what they said with POST /api/journeys/{id}/consent."
+			return "It is not recorded that the person said no to all of it. Record what they said with POST " +
+				"/api/journeys/{id}/consent."
 		}
 	case schemas.ClosedNotReached:
 		if n := k.daysTried(zone); n < agreedTries {
-			return fmt.Sprintf("The person was tried on %d days since they last answered, and %d are agreed. Record each try with POST /api/steps/{id}/no-answer.", n, agreedTries)
+			return fmt.Sprintf("The person was tried on %d days since they last answered, and %d are agreed. Record "+
+				"each try with POST /api/steps/{id}/no-answer.", n, agreedTries)
 		}
 	}
 	return ""
@@ -205,7 +213,8 @@ func (k *JourneyState) opposes(reason string, steps []Step, zone *time.Location)
 func (k *JourneyState) daysTried(zone *time.Location) int {
 	days := map[calendar.Day]bool{}
 	for _, at := range k.Tries {
-		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)), func(a schemas.Answers) bool { return a.Newest().When.After(at) }) {
+		if at.After(k.Reopened.When) && !slices.ContainsFunc(slices.Collect(maps.Values(k.Consents)),
+			func(a schemas.Answers) bool { return a.Newest().When.After(at) }) {
 			days[calendar.DayOf(at, zone)] = true
 		}
 	}

@@ -43,7 +43,8 @@ func refusal(t *testing.T, err error) (int, string) {
 }
 
 func careStarted() Closing {
-	return Closing{Reason: "care-started", Told: "phone", WayBack: "our-number", On: "2026-11-02", PersonAgrees: true, Service: "talking"}
+	return Closing{Reason: "care-started", Told: "phone", WayBack: "our-number", On: "2026-11-02", PersonAgrees: true,
+		Service: "talking"}
 }
 
 func inError() Closing { return Closing{Reason: "entered-in-error", Told: "nobody", WayBack: "none"} }
@@ -54,27 +55,40 @@ func TestEachReasonToCloseNeedsWhatItSays(t *testing.T) {
 		change func(c *Closing)
 		says   string
 	}{
-		"all that is needed":              {func(*Closing) {}, ""},
-		"no reason":                       {func(c *Closing) { c.Reason = "" }, "Say in reason why"},
-		"time":                            {func(c *Closing) { c.Reason = "no-contact-for-28-days" }, "Time alone is no reason"},
+		"all that is needed": {func(*Closing) {}, ""},
+		"no reason":          {func(c *Closing) { c.Reason = "" }, "Say in reason why"},
+		"time": {func(c *Closing) { c.Reason = "no-contact-for-28-days" },
+			"Time alone is no reason"},
 		"nobody told the person":          {func(c *Closing) { c.Told = "nobody" }, "Tell the person first"},
 		"not said how they were told":     {func(c *Closing) { c.Told = "" }, "Say in told how"},
 		"no way back":                     {func(c *Closing) { c.WayBack = "none" }, "Give the person a way back"},
 		"a first contact that is to come": {func(c *Closing) { c.On = "2026-11-21" }, "is in the future"},
-		"a first contact long ago":        {func(c *Closing) { c.On = "1999-01-01" }, "before this journey began, on 2026-11-02"},
-		"a first contact the day before":  {func(c *Closing) { c.On = "2026-11-01" }, "before this journey began"},
-		"a session the year before":       {func(c *Closing) { c.Reason, c.On = "complete", "2025-11-20" }, "before this journey began"},
-		"an acknowledgement before":       {func(c *Closing) { c.Reason, c.AcknowledgedBy, c.On = "moved", "duty-worker", "2026-10-30" }, "before this journey began"},
-		"no day":                          {func(c *Closing) { c.On = "" }, "the first contact there happened"},
-		"the person was not asked":        {func(c *Closing) { c.PersonAgrees = false }, "Ask the person"},
-		"no service":                      {func(c *Closing) { c.Service = "" }, "whose care has started"},
-		"complete without a day":          {func(c *Closing) { c.Reason, c.On = "complete", "" }, "the follow-up happened"},
-		"complete, and not asked":         {func(c *Closing) { c.Reason, c.PersonAgrees = "complete", false }, "want nothing more"},
+		"a first contact long ago": {func(c *Closing) { c.On = "1999-01-01" },
+			"before this journey began, on 2026-11-02"},
+		"a first contact the day before": {func(c *Closing) { c.On = "2026-11-01" }, "before this journey began"},
+		"a session the year before": {func(c *Closing) { c.Reason, c.On = "complete", "2025-11-20" },
+			"before this journey began"},
+		"an acknowledgement before": {func(c *Closing) {
+			c.Reason, c.AcknowledgedBy, c.On = "moved",
+				"duty-worker", "2026-10-30"
+		}, "before this journey began"},
+		"no day":                   {func(c *Closing) { c.On = "" }, "the first contact there happened"},
+		"the person was not asked": {func(c *Closing) { c.PersonAgrees = false }, "Ask the person"},
+		"no service":               {func(c *Closing) { c.Service = "" }, "whose care has started"},
+		"complete without a day": {func(c *Closing) { c.Reason, c.On = "complete", "" },
+			"the follow-up happened"},
+		"complete, and not asked": {func(c *Closing) { c.Reason, c.PersonAgrees = "complete", false },
+			"want nothing more"},
 		"moved, nobody there has said so": {func(c *Closing) { c.Reason = "moved" }, "acknowledgedBy"},
-		"moved":                           {func(c *Closing) { c.Reason, c.AcknowledgedBy = "moved", "duty-worker" }, ""},
-		"not reached, without a letter":   {func(c *Closing) { c.Reason = "not-reached" }, "safe letter"},
-		"not reached, by which channels?": {func(c *Closing) { c.Reason, c.Told = "not-reached", "letter" }, "by which channels"},
-		"not reached, by pigeon":          {func(c *Closing) { c.Reason, c.Told, c.Tried = "not-reached", "letter", []string{"pigeon"} }, "is not known"},
+		"moved": {func(c *Closing) { c.Reason, c.AcknowledgedBy = "moved", "duty-worker" },
+			""},
+		"not reached, without a letter": {func(c *Closing) { c.Reason = "not-reached" }, "safe letter"},
+		"not reached, by which channels?": {func(c *Closing) { c.Reason, c.Told = "not-reached", "letter" },
+			"by which channels"},
+		"not reached, by pigeon": {func(c *Closing) {
+			c.Reason, c.Told, c.Tried = "not-reached", "letter",
+				[]string{"pigeon"}
+		}, "is not known"},
 	} {
 		c := careStarted()
 		tc.change(&c)
@@ -107,24 +121,37 @@ func TestClosingContradictsNothingThatIsKnown(t *testing.T) {
 			no("follow-up")(s)
 			s.say(schemas.BridgingProposed, schemas.BridgingProposedData{Plan: "pl"})
 		}, said, "", 409, "no to all of it"},
-		"a no to the session, a yes to calls": {func(s *teller) { no("follow-up")(s); s.consent(true, "bridging") }, said, "", 409, "no to all of it"},
-		"a no to all there was":               {no("follow-up"), said, "", 200, ""},
-		"a no to all":                         {no("follow-up", "bridging"), said, "", 200, ""},
-		"a death nobody recorded":             {nil, died, "", 409, "contact-stopped"},
-		"a death nobody confirmed":            {stopped, died, "", 409, "not confirmed"},
-		"a death that was confirmed":          {stopped, died, stepContactStopped, 200, ""},
-		"care started, a death unconfirmed":   {stopped, careStarted(), "", 409, stepContactStopped},
-		"a flag nobody looked at":             {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), "", 409, stepCheck},
-		"a flag somebody looked at":           {func(s *teller) { s.discharge("left-before-assessment") }, careStarted(), stepCheck, 200, ""},
-		"a child without the clinician":       {func(s *teller) { s.discharge("under-18") }, careStarted(), "", 409, stepClinician},
-		"a merge nobody confirmed":            {func(s *teller) { s.say(schemas.PersonMerged, schemas.PersonMergedData{}) }, inError(), "", 409, stepConfirmMerge},
+		"a no to the session, a yes to calls": {func(s *teller) { no("follow-up")(s); s.consent(true, "bridging") },
+			said, "", 409, "no to all of it"},
+		"a no to all there was":             {no("follow-up"), said, "", 200, ""},
+		"a no to all":                       {no("follow-up", "bridging"), said, "", 200, ""},
+		"a death nobody recorded":           {nil, died, "", 409, "contact-stopped"},
+		"a death nobody confirmed":          {stopped, died, "", 409, "not confirmed"},
+		"a death that was confirmed":        {stopped, died, stepContactStopped, 200, ""},
+		"care started, a death unconfirmed": {stopped, careStarted(), "", 409, stepContactStopped},
+		"a flag nobody looked at": {func(s *teller) { s.discharge("left-before-assessment") },
+			careStarted(), "", 409, stepCheck},
+		"a flag somebody looked at": {func(s *teller) { s.discharge("left-before-assessment") },
+			careStarted(), stepCheck, 200, ""},
+		"a child without the clinician": {func(s *teller) { s.discharge("under-18") }, careStarted(), "", 409,
+			stepClinician},
+		"a merge nobody confirmed": {func(s *teller) {
+			s.say(schemas.PersonMerged,
+				schemas.PersonMergedData{})
+		}, inError(), "", 409, stepConfirmMerge},
 		"details a partner still has": {func(s *teller) {
 			s.offer(false)
 			s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa"})
 			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
 		}, careStarted(), "", 409, stepDeletion},
-		"the hospital cancelled it": {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, inError(), "", 200, ""},
-		"cancelled, and no error":   {func(s *teller) { s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"}) }, careStarted(), "", 409, stepAfterCancelled},
+		"the hospital cancelled it": {func(s *teller) {
+			s.say(schemas.DischargeWithdrawn,
+				schemas.DischargeWithdrawnData{Visit: "v"})
+		}, inError(), "", 200, ""},
+		"cancelled, and no error": {func(s *teller) {
+			s.say(schemas.DischargeWithdrawn,
+				schemas.DischargeWithdrawnData{Visit: "v"})
+		}, careStarted(), "", 409, stepAfterCancelled},
 	} {
 		_, r := begun(t, tc.tell)
 		w := at(20)
@@ -146,8 +173,10 @@ func TestHelpThatSomebodyNeedsIsSeenToBeforeClosing(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, nil)
 	w := at(3)
-	tell(t, r, []flow.Event{s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: "h", Kind: schemas.HelpNow, DueAt: w.now.Add(time.Hour)})})
-	if status, says := refusal(t, w.closeJourney(r, inError(), navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "help-needed-now") {
+	tell(t, r, []flow.Event{s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: "h", Kind: schemas.HelpNow,
+		DueAt: w.now.Add(time.Hour)})})
+	if status, says := refusal(t, w.closeJourney(r, inError(), navigatorOf("RXX"))); status != 409 ||
+		!strings.Contains(says, "help-needed-now") {
 		t.Errorf("got %d %s", status, says)
 	}
 }
@@ -165,7 +194,8 @@ func TestNotReachedNeedsTheAgreedTriesSinceThePersonLastAnswered(t *testing.T) {
 	}
 	refused := func(day int, what string) {
 		t.Helper()
-		if status, says := refusal(t, at(day).closeJourney(r, c, navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "no-answer") {
+		if status, says := refusal(t, at(day).closeJourney(r, c, navigatorOf("RXX"))); status != 409 ||
+			!strings.Contains(says, "no-answer") {
 			t.Errorf("%s: %d %s", what, status, says)
 		}
 	}
@@ -190,28 +220,33 @@ func TestAHeldJourneyAsksNobodyAndIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, func(s *teller) { s.offer(true); s.say(schemas.GapFound, schemas.GapFoundData{}) })
 	w := at(3)
-	if err := w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, navigatorOf("RXX")); err != nil {
+	if err := w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"},
+		navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := openStepsOf(r, time.UTC), []string{"review-the-hold navigator:duty Mon 16 17:00"}; !slices.Equal(got, want) {
+	if got, want := openStepsOf(r, time.UTC),
+		[]string{"review-the-hold navigator:duty Mon 16 17:00"}; !slices.Equal(got, want) {
 		t.Errorf("held: got %v", got)
 	}
 	tell(t, r, []flow.Event{s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: []string{"age"}})})
 	if got := openStepsOf(r, time.UTC); len(got) != 1 {
 		t.Errorf("what arrives in between asks for %v", got)
 	}
-	if status, says := refusal(t, w.done(r, openOnes(r.Steps)[0].ID, withoutNext(w.now), navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "release") {
+	if status, says := refusal(t, w.done(r, openOnes(r.Steps)[0].ID, withoutNext(w.now),
+		navigatorOf("RXX"))); status != 409 || !strings.Contains(says, "release") {
 		t.Errorf("looking again without saying what follows: %d %s", status, says)
 	}
 	w = at(12)
 	if err := w.release(r, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"ask-the-person team:liaison Fri 13 12:00", "bridge-the-gap navigator:duty Fri 13 17:00", "find-out team:liaison Fri 13 17:00", "late-follow-up navigator:duty Fri 13 17:00"}
+	want := []string{"ask-the-person team:liaison Fri 13 12:00", "bridge-the-gap navigator:duty Fri 13 17:00",
+		"find-out team:liaison Fri 13 17:00", "late-follow-up navigator:duty Fri 13 17:00"}
 	if got := openStepsOf(r, time.UTC); !slices.Equal(got, want) {
 		t.Errorf("released, and nothing is overdue at once: got %v", got)
 	}
-	if types := typesOf(w.emissions); !slices.Equal(types, []string{string(schemas.JourneyReleased)}) || w.emissions[0].Data.(schemas.JourneyReleasedData).ReleasedOn != "2026-11-12" {
+	if types := typesOf(w.emissions); !slices.Equal(types, []string{string(schemas.JourneyReleased)}) ||
+		w.emissions[0].Data.(schemas.JourneyReleasedData).ReleasedOn != "2026-11-12" {
 		t.Errorf("got %+v", w.emissions)
 	}
 }
@@ -233,10 +268,12 @@ func TestAHoldHasAPlaceARoleAndADayThatIsNotFar(t *testing.T) {
 		"a ward":                {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, ""},
 		"the last day there is": {Hold{Place: "custody", OnHoldBy: "custody-nurse", ReviewOn: "2026-12-01"}, ""},
 		"a day too far":         {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-12-02"}, "28 days"},
-		"today":                 {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-03"}, "not in the future"},
-		"no day":                {Hold{Place: "ward", OnHoldBy: "ward-team"}, "reviewOn"},
-		"a name":                {Hold{Place: "ward", OnHoldBy: "Sister Someone", ReviewOn: "2026-11-16"}, "Name nobody"},
-		"nowhere":               {Hold{OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, "ward, other-hospital"},
+		"today": {Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-03"},
+			"not in the future"},
+		"no day": {Hold{Place: "ward", OnHoldBy: "ward-team"}, "reviewOn"},
+		"a name": {Hold{Place: "ward", OnHoldBy: "Sister Someone", ReviewOn: "2026-11-16"},
+			"Name nobody"},
+		"nowhere": {Hold{OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, "ward, other-hospital"},
 	} {
 		_, r := begun(t, nil)
 		status, says := refusal(t, at(3).hold(r, tc.Hold, navigatorOf("RXX")))
@@ -250,7 +287,8 @@ func TestAReopenedJourneyAsksThePersonAnew(t *testing.T) {
 	t.Parallel()
 	s, r := begun(t, func(s *teller) { s.consent(false, "follow-up", "bridging") })
 	w := at(8)
-	if err := w.closeJourney(r, Closing{Reason: "said-no", Told: "phone", WayBack: "own-request", PersonAgrees: true}, navigatorOf("RXX")); err != nil {
+	if err := w.closeJourney(r, Closing{Reason: "said-no", Told: "phone", WayBack: "own-request", PersonAgrees: true},
+		navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
 	if got := openStepsOf(r, time.UTC); len(got) != 0 {
@@ -259,7 +297,8 @@ func TestAReopenedJourneyAsksThePersonAnew(t *testing.T) {
 	if d := w.emissions[0].Data.(schemas.JourneyClosedData); d.AnsweredUpTo != 2 || w.emissions[0].Version != 2 {
 		t.Errorf("got %+v at %d", d, w.emissions[0].Version)
 	}
-	tell(t, r, []flow.Event{s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "journey-closed"})})
+	tell(t, r, []flow.Event{s.say(schemas.OfferWithdrawn,
+		schemas.OfferWithdrawnData{Offer: "o1", Reason: "journey-closed"})})
 	if r.State != journeyClosed || len(openStepsOf(r, time.UTC)) != 0 {
 		t.Error("an answer to the closing opened it again")
 	}
@@ -267,10 +306,12 @@ func TestAReopenedJourneyAsksThePersonAnew(t *testing.T) {
 	if err := w.reopen(r, navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := openStepsOf(r, time.UTC), []string{"ask-the-person team:liaison Sat 21 12:00"}; !slices.Equal(got, want) {
+	if got, want := openStepsOf(r, time.UTC), []string{"ask-the-person team:liaison Sat 21 12:00"}; !slices.Equal(got,
+		want) {
 		t.Errorf("got %v", got)
 	}
-	if d := w.emissions[0].Data.(schemas.JourneyReopenedData); d.ReopenedOn != "2026-11-20" || d.Next.Kind != stepAskThePerson {
+	if d := w.emissions[0].Data.(schemas.JourneyReopenedData); d.ReopenedOn != "2026-11-20" ||
+		d.Next.Kind != stepAskThePerson {
 		t.Errorf("got %+v", d)
 	}
 }
@@ -282,10 +323,13 @@ func TestNewsOfAnAttendanceOpensAClosedJourneyAndALateCopyDoesNot(t *testing.T) 
 	if err := at(8).closeJourney(r, careStarted(), navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	if said := tell(t, r, []flow.Event{first, s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v"})}); len(said) != 0 || r.State != journeyClosed {
+	if said := tell(t, r, []flow.Event{first,
+		s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v"})}); len(said) != 0 ||
+		r.State != journeyClosed {
 		t.Fatalf("a copy and a correction opened it: %v", typesOf(said))
 	}
-	again := s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "w", LeftOn: "2026-11-09"})
+	again := s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+		Visit: "w", LeftOn: "2026-11-09"})
 	said := tell(t, r, []flow.Event{again})
 	if types := typesOf(said); !slices.Equal(types, []string{string(schemas.JourneyReopened)}) {
 		t.Fatalf("got %v", said)
@@ -302,7 +346,8 @@ func TestADeathThatWasNoneOpensWhatWasClosedForIt(t *testing.T) {
 	if err := w.done(r, openOnes(r.Steps)[0].ID, withoutNext(w.now), navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.closeJourney(r, Closing{Reason: "died", Told: "nobody", WayBack: "none"}, navigatorOf("RXX")); err != nil {
+	if err := w.closeJourney(r, Closing{Reason: "died", Told: "nobody", WayBack: "none"},
+		navigatorOf("RXX")); err != nil {
 		t.Fatal(err)
 	}
 	said := tell(t, r, []flow.Event{s.say(schemas.ContactResumed, schemas.ContactResumedData{})})
@@ -343,7 +388,8 @@ func TestATurnThatIsNotOpenIsRefused(t *testing.T) {
 	refuse("closing a closed one", w.closeJourney(r, careStarted(), navigatorOf("RXX")))
 	refuse("holding a closed one", w.hold(r, hold, navigatorOf("RXX")))
 	refuse("releasing a closed one", w.release(r, navigatorOf("RXX")))
-	if len(w.transitions) != 3 || w.transitions[2].By != "navigator@RXX/someone" || w.transitions[2].State != journeyClosed || w.transitions[2].At != 4 {
+	if len(w.transitions) != 3 || w.transitions[2].By != "navigator@RXX/someone" ||
+		w.transitions[2].State != journeyClosed || w.transitions[2].At != 4 {
 		t.Errorf("got %+v", w.transitions)
 	}
 	stub := &record{ID: aJourney, State: journeyOpen}
@@ -353,8 +399,10 @@ func TestATurnThatIsNotOpenIsRefused(t *testing.T) {
 func TestNobodyIsPutOffForLongerThanSixMonths(t *testing.T) {
 	t.Parallel()
 	w := at(20)
-	for due, want := range map[time.Time]int{w.now.AddDate(0, 6, 0): 200, w.now.AddDate(0, 7, 0): 422, w.now.AddDate(73, 0, 0): 422, w.now: 422} {
-		if status, says := refusal(t, checkNext(schemas.StepNext{Kind: "ring-back", Owner: "team:liaison", DueAt: due}, nil, w.now)); status != want {
+	for due, want := range map[time.Time]int{w.now.AddDate(0, 6, 0): 200, w.now.AddDate(0, 7, 0): 422,
+		w.now.AddDate(73, 0, 0): 422, w.now: 422} {
+		if status, says := refusal(t, checkNext(schemas.StepNext{Kind: "ring-back", Owner: "team:liaison", DueAt: due},
+			nil, w.now)); status != want {
 			t.Errorf("due at %s: %d %q, want %d", due, status, says, want)
 		}
 	}

@@ -25,23 +25,28 @@ func checkNext(n schemas.StepNext, steps []Step, now time.Time) error {
 	_, known := schemas.StepKindOf(n.Kind)
 	switch {
 	case !isCode(n.Kind):
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's kind is not a code of lower-case words with hyphens, such as ring-back.")
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's kind is not a code of lower-case "+
+			"words with hyphens, such as ring-back.")
 	case known:
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "A step %s opens by itself when what it is for is wanted. Name what happens next in words of your own, such as ring-back.", n.Kind)
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "A step %s opens by itself when what it is for is "+
+			"wanted. Name what happens next in words of your own, such as ring-back.", n.Kind)
 	case slices.ContainsFunc(openOnes(steps), func(s Step) bool { return s.Kind == n.Kind }):
 		return httpx.NewProblem(http.StatusConflict, "A step %s is open on this journey already.", n.Kind)
 	case !ownerPattern.MatchString(n.Owner):
 		return badOwner()
 	case !n.DueAt.After(now):
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's due time has passed. Name one in the future.")
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step's due time has passed. Name one in "+
+			"the future.")
 	case n.DueAt.After(now.Add(farthestStep)):
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step is due in more than six months. Name a nearer time; whoever does it can put it off again.")
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The next step is due in more than six months. Name "+
+			"a nearer time; whoever does it can put it off again.")
 	}
 	return nil
 }
 
 func badOwner() *httpx.Problem {
-	return httpx.NewProblem(http.StatusUnprocessableEntity, "The owner is not written as kind:id, for instance team:liaison.")
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "The owner is not written as kind:id, for instance "+
+		"team:liaison.")
 }
 
 // find returns a step that can still be changed: one that is done already is returned with open false; one that
@@ -49,7 +54,8 @@ func badOwner() *httpx.Problem {
 func (r *record) find(id string) (s Step, open bool, err error) {
 	i := slices.IndexFunc(r.Steps, func(s Step) bool { return s.ID == id })
 	if i < 0 {
-		return Step{}, false, httpx.NewProblem(http.StatusConflict, "This step has been replaced by what happened since. Look at the journey again.")
+		return Step{}, false, httpx.NewProblem(http.StatusConflict, "This step has been replaced by what happened "+
+			"since. Look at the journey again.")
 	}
 	return r.Steps[i], r.Steps[i].State == stateOpen, nil
 }
@@ -87,27 +93,34 @@ func (w *writes) mayEnd(r *record, s Step, said schemas.StepDone, by principal.P
 	if refusal := kind.Refusal(about); refusal != "" {
 		return httpx.NewProblem(http.StatusConflict, "%s", refusal).With("ends", kind.Records(about))
 	}
-	i := slices.IndexFunc(kind.Actions(schemas.Role(by.Role), about), func(a schemas.Action) bool { return strings.HasSuffix(a.Path, "/done") })
+	i := slices.IndexFunc(kind.Actions(schemas.Role(by.Role), about),
+		func(a schemas.Action) bool { return strings.HasSuffix(a.Path, "/done") })
 	if i < 0 {
 		return httpx.NewProblem(http.StatusForbidden, "This step is not your team's to end.")
 	}
 	if missing := kind.Unsaid(said); len(missing) > 0 {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "Say what became of it: %s.", strings.Join(missing, ", ")).With("missing", missing)
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "Say what became of it: %s.",
+			strings.Join(missing, ", ")).With("missing", missing)
 	}
 	if faults := schemas.Validate(said); len(faults) > 0 {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "What was said is not as expected: see errors.").With("errors", faults)
+		return httpx.NewProblem(http.StatusUnprocessableEntity,
+			"What was said is not as expected: see errors.").With("errors", faults)
 	}
-	if kind, _, _ := strings.Cut(said.TakesOver, ":"); s.Kind == stepTurns18 && kind != schemas.OwnerService && kind != schemas.OwnerPartner {
-		return unprocessable("Name the adults' service or the partner that takes over (takesOver): service:its-id or partner:its-id. The team that has them now stays until they have met.")
+	if kind, _, _ := strings.Cut(said.TakesOver, ":"); s.Kind == stepTurns18 && kind != schemas.OwnerService &&
+		kind != schemas.OwnerPartner {
+		return unprocessable("Name the adults' service or the partner that takes over (takesOver): service:its-id or " +
+			"partner:its-id. The team that has them now stays until they have met.")
 	}
 	if day, err := calendar.ParseDay(said.On); err == nil && day > w.today() {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "The day lies in the future. Record it when it has happened.")
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The day lies in the future. Record it when it has "+
+			"happened.")
 	}
 	if said.Next == nil {
 		return nil
 	}
 	if r.State == journeyClosed {
-		return conflict("This journey is closed, so nothing happens next by itself. Reopen it first, with POST /api/journeys/{id}/reopen.")
+		return conflict("This journey is closed, so nothing happens next by itself. Reopen it first, with POST " +
+			"/api/journeys/{id}/reopen.")
 	}
 	return checkNext(*said.Next, r.Steps, w.now)
 }
@@ -126,8 +139,8 @@ func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
 	}
 }
 
-// kindOf is the kind of the table of a step that the rules or the sentinel opened. One that somebody named themselves has
-// none, whatever it is called.
+// kindOf is the kind of the table of a step that the rules or the sentinel opened. One that somebody named themselves
+// has none, whatever it is called.
 func kindOf(s Step) (schemas.StepKind, bool) {
 	if strings.HasPrefix(s.Basis, byHand) && !strings.HasPrefix(s.Basis, byHand+"sentinel/") {
 		return schemas.StepKind{}, false
@@ -239,7 +252,8 @@ func (o Owners) postsOf(by principal.Principal) []string {
 func (w *writes) acknowledge(r *record, id, owner string, by principal.Principal) (Step, error) {
 	s, open, err := r.find(id)
 	if err == nil && !slices.Contains(w.owners.postsOf(by), owner) {
-		err = httpx.NewProblem(http.StatusForbidden, "You cannot take this on for another: a step is taken on for a team, or a post, of one's own.")
+		err = httpx.NewProblem(http.StatusForbidden, "You cannot take this on for another: a step is taken on for a "+
+			"team, or a post, of one's own.")
 	}
 	if err == nil && !open {
 		err = isDone()
@@ -249,7 +263,8 @@ func (w *writes) acknowledge(r *record, id, owner string, by principal.Principal
 	}
 	taken, ok := acknowledge(s, owner)
 	if !ok {
-		return s, httpx.NewProblem(http.StatusConflict, "The step has not been handed to this owner. Reassign it first, or acknowledge as one of its owners.")
+		return s, httpx.NewProblem(http.StatusConflict, "The step has not been handed to this owner. Reassign it "+
+			"first, or acknowledge as one of its owners.")
 	}
 	w.note(r, lineAcknowledged, shown{"kind": s.Kind})
 	if schemas.Role(by.Role) == schemas.Navigator && s.Kind != stepTakeOver {
@@ -277,11 +292,12 @@ const (
 )
 
 var lines = map[string]string{
-	lineDone:          "A member of staff did what was to be done next.",
-	lineTried:         "Somebody tried to reach you, and will try again.",
-	lineHandedOn:      "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
-	lineAcknowledged:  "Somebody has taken on what happens next.",
-	lineAssessment:    "It was written down who holds your assessment and what has changed since, so that nobody need ask for it all again.",
+	lineDone:         "A member of staff did what was to be done next.",
+	lineTried:        "Somebody tried to reach you, and will try again.",
+	lineHandedOn:     "What happens next was passed to somebody else; until they take it on, it stays with who had it.",
+	lineAcknowledged: "Somebody has taken on what happens next.",
+	lineAssessment: "It was written down who holds your assessment and what has changed since, so that nobody " +
+		"need ask for it all again.",
 	lineFirstContact:  "It was written down that you would like to hear from somebody early, or that you have.",
 	lineSeen:          "Staff who were treating you looked at this page.",
 	lineSeenElsewhere: "Staff who were treating you elsewhere looked at this page, and said why.",
@@ -293,5 +309,6 @@ func (w *writes) note(r *record, line string, details shown) {
 	if err != nil {
 		text = []byte("{}") // maps of strings always marshal
 	}
-	w.entries = append(w.entries, entry{Journey: r.ID, Event: clock.NewID(w.now), Type: line, Sentence: line, At: w.now, Details: text})
+	w.entries = append(w.entries, entry{Journey: r.ID, Event: clock.NewID(w.now), Type: line, Sentence: line, At: w.now,
+		Details: text})
 }

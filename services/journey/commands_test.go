@@ -18,8 +18,10 @@ func ofRole(role schemas.Role) principal.Principal {
 
 // aWord says all that somebody's word about a step may have to say, at a time.
 func aWord(now time.Time) schemas.StepDone {
-	return schemas.StepDone{Found: "as-it-was", ConfirmedBy: "hospital", Told: "phone", Heard: "duty-worker", Decided: "safe-letter", TakesOver: "service:adults", SeenTo: "another-worker",
-		On: now.Format(time.DateOnly), Next: &schemas.StepNext{Kind: "ring-back", Owner: teamLiaison, DueAt: now.Add(time.Hour)}}
+	return schemas.StepDone{Found: "as-it-was", ConfirmedBy: "hospital", Told: "phone", Heard: "duty-worker",
+		Decided: "safe-letter", TakesOver: "service:adults", SeenTo: "another-worker",
+		On: now.Format(time.DateOnly), Next: &schemas.StepNext{Kind: "ring-back", Owner: teamLiaison,
+			DueAt: now.Add(time.Hour)}}
 }
 
 // withoutNext is aWord that names no next step.

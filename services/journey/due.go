@@ -80,7 +80,8 @@ func (w *writes) together(r, held *record) (changed bool) {
 		w.releaseAs(r, "events")
 	case held.State != journeyOnHold || held.JourneyState.onHoldWith() != nil:
 		return false
-	case r.State == journeyOnHold && (r.JourneyState.onHoldWith() == nil || r.JourneyState.Hold.ReviewOn == held.JourneyState.Hold.ReviewOn):
+	case r.State == journeyOnHold &&
+		(r.JourneyState.onHoldWith() == nil || r.JourneyState.Hold.ReviewOn == held.JourneyState.Hold.ReviewOn):
 		return false
 	default:
 		hold := *held.JourneyState.Hold

@@ -57,7 +57,8 @@ type writes struct {
 	transitions       []transition
 }
 
-func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission, error) {
+func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fresh []flow.Event) ([]flow.Emission,
+	error) {
 	w := writes{owners: s.owners, zone: s.zone, now: now, messages: map[string]Step{}}
 	causes := map[string]*flow.Event{}
 	for i := range fresh {
@@ -76,7 +77,8 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 		if err != nil {
 			return nil, err
 		}
-		w.entries = append(w.entries, entry{Journey: r.ID, Event: e.ID, Type: e.Type, Sentence: e.Type, At: e.Time, Details: details})
+		w.entries = append(w.entries, entry{Journey: r.ID, Event: e.ID, Type: e.Type, Sentence: e.Type, At: e.Time,
+			Details: details})
 		if changed {
 			causes[e.Subject] = e
 		}
@@ -87,8 +89,8 @@ func (s *Service) apply(q queuer, now time.Time, records map[string]*record, fre
 	return w.emissions, w.store(q)
 }
 
-// applyEvent takes one event into what is known of its journey, and says whether that changed anything: a journey without a
-// row becomes known by any event.
+// applyEvent takes one event into what is known of its journey, and says whether that changed anything: a journey
+// without a row becomes known by any event.
 func (r *record) applyEvent(e flow.Event) (details json.RawMessage, changed bool, err error) {
 	changed, err = r.seen.Changed(&r.JourneyState, func() (err error) {
 		details, err = apply(&r.JourneyState, e)
@@ -127,7 +129,8 @@ func (w *writes) store(q queuer) error {
 func (w *writes) message(e flow.Event) error {
 	s, known := w.messages[e.Subject]
 	if !known {
-		s = Step{ID: clock.NewID(w.now), About: e.Subject, Kind: stepReadMessage, Owner: w.owners.Navigator, State: stateOpen, OpenedBy: e.ID,
+		s = Step{ID: clock.NewID(w.now), About: e.Subject, Kind: stepReadMessage, Owner: w.owners.Navigator,
+			State: stateOpen, OpenedBy: e.ID,
 			DueAt: whatNext(w.owners, "", e.Time, w.zone).DueAt}
 	}
 	switch schemas.Type(e.Type) {
@@ -200,9 +203,9 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 	w.closeTakeOvers(r, "", by)
 }
 
-// compareClosed: of a closed journey the person is asked nothing. Help that somebody needs is seen to in every state; so is
-// that whoever is about to go hears of it, and that a partner says what it did with what it knew: an offer that stood when
-// the journey was closed ends afterwards, and what follows from that is heard then.
+// compareClosed: of a closed journey the person is asked nothing. Help that somebody needs is seen to in every state;
+// so is that whoever is about to go hears of it, and that a partner says what it did with what it knew: an offer that
+// stood when the journey was closed ends afterwards, and what follows from that is heard then.
 func (w *writes) compareClosed(r *record, by string) {
 	s := situationOf(&r.JourneyState, w.owners, w.zone)
 	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toDelete()), DesiredStep{})
@@ -216,8 +219,8 @@ func (w *writes) compareClosed(r *record, by string) {
 	}
 }
 
-// closeTakeOvers ends what the sentinel opened for a step past its time, once that has ended or a navigator has taken it
-// on, and for a journey without a step, once it has another.
+// closeTakeOvers ends what the sentinel opened for a step past its time, once that has ended or a navigator has taken
+// it on, and for a journey without a step, once it has another.
 func (w *writes) closeTakeOvers(r *record, taken string, by string) {
 	for _, s := range openOnes(r.Steps) {
 		of, overdue := strings.CutPrefix(s.Basis, byHand+"sentinel/"+voidOverdue+"/")
@@ -235,7 +238,8 @@ func (w *writes) closeTakeOvers(r *record, taken string, by string) {
 
 // open opens a step of a journey. Steps that are due together are shown in the order of the table of rules.
 func (w *writes) open(r *record, o DesiredStep, by string) Step {
-	s := Step{ID: clock.NewOrderedID(w.now, len(w.opened)), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind, Basis: o.Basis, Owner: o.Owner,
+	s := Step{ID: clock.NewOrderedID(w.now, len(w.opened)), Journey: r.ID, Organisation: r.Organisation, Kind: o.Kind,
+		Basis: o.Basis, Owner: o.Owner,
 		DueAt: o.DueAt, FirstDueAt: o.DueAt, State: stateOpen, OpenedBy: by}
 	r.Steps, w.opened = append(r.Steps, s), append(w.opened, s)
 	return s
@@ -265,7 +269,8 @@ func (w *writes) announce(r *record, cause *flow.Event) {
 	if !ok {
 		return // it is closed
 	}
-	w.emit(r, cause, schemas.JourneyOpened, schemas.JourneyOpenedData{Person: r.Person, Organisation: r.Organisation, Next: nextOf(next, w.zone)})
+	w.emit(r, cause, schemas.JourneyOpened, schemas.JourneyOpenedData{Person: r.Person, Organisation: r.Organisation,
+		Next: nextOf(next, w.zone)})
 }
 
 func nextOf(s Step, zone *time.Location) schemas.NextStep {
@@ -314,17 +319,20 @@ func on[T any](hear func(k *JourneyState, d T, at int64, when time.Time) shown) 
 
 // heard is what is done about each type: one line each.
 var heard = map[schemas.Type]hearing{
-	schemas.DischargeRecorded: on(func(k *JourneyState, d schemas.DischargeRecordedData, at int64, when time.Time) shown {
+	schemas.DischargeRecorded: on(func(k *JourneyState, d schemas.DischargeRecordedData, at int64,
+		when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Visit, d.LeftOn, d.Flags)
 		k.state(at, when, &d.Facts, nil, nil)
 		return shown{"leftOn": d.LeftOn}
 	}),
-	schemas.ReferralRequested: on(func(k *JourneyState, d schemas.ReferralRequestedData, at int64, when time.Time) shown {
+	schemas.ReferralRequested: on(func(k *JourneyState, d schemas.ReferralRequestedData, at int64,
+		when time.Time) shown {
 		k.addBeginning(at, when, d.Person, d.Organisation, d.Referral, d.LeftOn, d.Flags)
 		k.state(at, when, &d.Facts, nil, nil)
 		return shown{"leftOn": d.LeftOn, "route": d.Route}
 	}),
-	schemas.DischargeCorrected: on(func(k *JourneyState, d schemas.DischargeCorrectedData, at int64, when time.Time) shown {
+	schemas.DischargeCorrected: on(func(k *JourneyState, d schemas.DischargeCorrectedData, at int64,
+		when time.Time) shown {
 		k.addCorrected(at, when, d)
 		k.state(at, when, d.Facts, d.Retracted, nil)
 		if d.MayAnswer != "" {
@@ -332,7 +340,8 @@ var heard = map[schemas.Type]hearing{
 		}
 		return shown{"leftOn": d.LeftOn}
 	}),
-	schemas.DischargeWithdrawn: on(func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64, when time.Time) shown {
+	schemas.DischargeWithdrawn: on(func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64,
+		when time.Time) shown {
 		k.addWithdrawn(at, when, d.Visit)
 		return shown{"reason": d.Reason}
 	}),
@@ -369,7 +378,8 @@ var heard = map[schemas.Type]hearing{
 		k.addPair(at, when, d, false)
 		return nil
 	}),
-	schemas.PreferencesChanged: on(func(k *JourneyState, d schemas.PreferencesChangedData, at int64, when time.Time) shown {
+	schemas.PreferencesChanged: on(func(k *JourneyState, d schemas.PreferencesChangedData, at int64,
+		when time.Time) shown {
 		if d.Questions != nil && k.Questions.apply(at, when) {
 			k.Questions.Yes = len(d.Questions) > 0
 		}
@@ -389,13 +399,15 @@ var heard = map[schemas.Type]hearing{
 	}),
 	schemas.PersonSeen:  on(seenElsewhere),
 	schemas.PathwaySeen: on(seenElsewhere),
-	schemas.InformationNeeded: on(func(k *JourneyState, d schemas.InformationNeededData, at int64, when time.Time) shown {
+	schemas.InformationNeeded: on(func(k *JourneyState, d schemas.InformationNeededData, at int64,
+		when time.Time) shown {
 		if k.Missing.apply(at, when) {
 			k.Missing.Facts = d.Facts
 		}
 		return shown{"facts": d.Facts}
 	}),
-	schemas.InformationSupplied: on(func(k *JourneyState, d schemas.InformationSuppliedData, at int64, when time.Time) shown {
+	schemas.InformationSupplied: on(func(k *JourneyState, d schemas.InformationSuppliedData, at int64,
+		when time.Time) shown {
 		k.state(at, when, &d.Facts, d.Retracted, d.NotSaid)
 		return nil
 	}),
@@ -455,7 +467,8 @@ var heard = map[schemas.Type]hearing{
 		})
 		return shown{"bookBy": d.BookBy}
 	}),
-	schemas.OfferAcceptedLate: on(func(k *JourneyState, d schemas.OfferAcceptedLateData, at int64, when time.Time) shown {
+	schemas.OfferAcceptedLate: on(func(k *JourneyState, d schemas.OfferAcceptedLateData, at int64,
+		when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.AcceptedLate.apply(at, when) })
 		return shown{"offer": d.Offer}
 	}),
@@ -466,7 +479,8 @@ var heard = map[schemas.Type]hearing{
 	schemas.OfferIntroduced: on(func(_ *JourneyState, d schemas.OfferIntroducedData, _ int64, _ time.Time) shown {
 		return shown{"how": d.How}
 	}),
-	schemas.OfferPossiblyKnown: on(func(k *JourneyState, d schemas.OfferPossiblyKnownData, at int64, when time.Time) shown {
+	schemas.OfferPossiblyKnown: on(func(k *JourneyState, d schemas.OfferPossiblyKnownData, at int64,
+		when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			if o.MayKnow.apply(at, when) {
 				o.Partner = d.Partner
@@ -478,31 +492,37 @@ var heard = map[schemas.Type]hearing{
 		k.question(d.Offer, d.Question, func(q *Question) { q.Asked.apply(at, when) })
 		return shown{"question": d.Question, "about": d.About}
 	}),
-	schemas.OfferQuestionAnswered: on(func(k *JourneyState, d schemas.OfferQuestionAnsweredData, at int64, when time.Time) shown {
+	schemas.OfferQuestionAnswered: on(func(k *JourneyState, d schemas.OfferQuestionAnsweredData, at int64,
+		when time.Time) shown {
 		k.question(d.Offer, d.Question, func(q *Question) { q.Answered.apply(at, when) })
 		return shown{"question": d.Question}
 	}),
-	schemas.OfferDeletionConfirmed: on(func(k *JourneyState, d schemas.OfferDeletionConfirmedData, at int64, when time.Time) shown {
+	schemas.OfferDeletionConfirmed: on(func(k *JourneyState, d schemas.OfferDeletionConfirmedData, at int64,
+		when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) { o.Deleted.apply(at, when) })
 		return shown{"offer": d.Offer, "keptBecause": d.KeptBecause, "kept": d.Kept}
 	}),
-	schemas.AppointmentBooked: on(func(k *JourneyState, d schemas.AppointmentBookedData, at int64, when time.Time) shown {
+	schemas.AppointmentBooked: on(func(k *JourneyState, d schemas.AppointmentBookedData, at int64,
+		when time.Time) shown {
 		k.appointment(d.Offer, d.Appointment, func(a *Appointment) {
 			if a.Booked.apply(at, when) {
 				a.OutcomeBy = d.OutcomeBy.UTC()
 			}
 		})
-		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel, "minutes": d.Minutes, "outcomeBy": d.OutcomeBy}
+		return shown{"appointment": d.Appointment, "startsAt": d.StartsAt, "on": d.On, "channel": d.Channel,
+			"minutes": d.Minutes, "outcomeBy": d.OutcomeBy}
 	}),
 	schemas.AppointmentKept: on(func(k *JourneyState, d schemas.AppointmentKeptData, at int64, when time.Time) shown {
 		k.became(d.Offer, d.Appointment, wasKept, at, when, nil, nil)
 		return shown{"appointment": d.Appointment}
 	}),
-	schemas.AppointmentNotKept: on(func(k *JourneyState, d schemas.AppointmentNotKeptData, at int64, when time.Time) shown {
+	schemas.AppointmentNotKept: on(func(k *JourneyState, d schemas.AppointmentNotKeptData, at int64,
+		when time.Time) shown {
 		k.became(d.Offer, d.Appointment, wasNotKept, at, when, d.BookBy, nil)
 		return shown{"appointment": d.Appointment, "again": d.BookBy != nil}
 	}),
-	schemas.AppointmentCancelled: on(func(k *JourneyState, d schemas.AppointmentCancelledData, at int64, when time.Time) shown {
+	schemas.AppointmentCancelled: on(func(k *JourneyState, d schemas.AppointmentCancelledData, at int64,
+		when time.Time) shown {
 		k.became(d.Offer, d.Appointment, wasCancelled, at, when, nil, d.RingBy)
 		return shown{"appointment": d.Appointment, "ring": d.RingBy != nil}
 	}),
@@ -520,7 +540,8 @@ var heard = map[schemas.Type]hearing{
 		k.end(d.Offer, at, when, "handed-back")
 		return shown{"reason": d.Reason}
 	}),
-	schemas.FollowupCompleted: on(func(k *JourneyState, d schemas.FollowupCompletedData, at int64, when time.Time) shown {
+	schemas.FollowupCompleted: on(func(k *JourneyState, d schemas.FollowupCompletedData, at int64,
+		when time.Time) shown {
 		k.offer(d.Offer, func(o *Offer) {
 			if o.Completed.apply(at, when) {
 				o.Next = d.Next

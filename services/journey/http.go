@@ -72,8 +72,8 @@ type stepShown struct {
 	// May is what the caller may do with it beside ending it; TakeOn as which of its owners they may take it on.
 	May    []string `json:"may,omitempty"`
 	TakeOn []string `json:"takeOn,omitempty"`
-	// Actions are the requests open to the caller by which it ends, or by which a try is recorded; Until is what ends it
-	// beside them.
+	// Actions are the requests open to the caller by which it ends, or by which a try is recorded; Until is what ends
+	// it beside them.
 	Actions []schemas.Action `json:"actions,omitempty"`
 	Until   string           `json:"until,omitempty"`
 }
@@ -125,7 +125,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	case journeyClosed:
 		return a.listClosed(w, r, p, after, page.Limit)
 	default:
-		return httpx.NewProblem(http.StatusBadRequest, "The state is not one to list by. Use state=closed, or leave it out for what has something to be done.")
+		return httpx.NewProblem(http.StatusBadRequest, "The state is not one to list by. Use state=closed, or leave "+
+			"it out for what has something to be done.")
 	}
 	var found []listed
 	now, batch := a.clock.Now(), &pgx.Batch{}
@@ -137,7 +138,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	for i, l := range found {
 		l.Step.State = stateOpen
 		next := a.stepOf(l.Step, now)
-		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt, Next: &next, OverdueSinceAway: l.Away, at: l.At}
+		rows[i] = journeyListed{Journey: l.ID, Organisation: l.Organisation, State: l.State, BeganAt: l.BeganAt,
+			Next: &next, OverdueSinceAway: l.Away, at: l.At}
 	}
 	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(rows, page.Limit, func(j journeyListed) []string {
 		return []string{j.at.At.UTC().Format(time.RFC3339Nano), j.at.ID}
@@ -148,7 +150,8 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 func (a api) listClosed(w http.ResponseWriter, r *http.Request, p principal.Principal, after *cursor, limit int) error {
 	rows, batch := []journeyListed{}, &pgx.Batch{}
 	listClosed(batch, p, after, limit+1, func(j *record) {
-		rows = append(rows, journeyListed{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Closed: a.closedOf(j)})
+		rows = append(rows, journeyListed{Journey: j.ID, Organisation: j.Organisation, State: j.State,
+			BeganAt: j.BeganAt, Closed: a.closedOf(j)})
 	})
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing closed journeys: %w", err)
@@ -164,7 +167,8 @@ func cursorOf(after []string) (*cursor, error) {
 	}
 	at, err := time.Parse(time.RFC3339Nano, after[0])
 	if err != nil || !clock.IsID(after[1]) {
-		return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next of the page before, or leave it out to begin anew.")
+		return nil, httpx.NewProblem(http.StatusBadRequest, "The cursor is not one of this list. Take it from next "+
+			"of the page before, or leave it out to begin anew.")
 	}
 	return &cursor{At: at, ID: after[1]}, nil
 }
@@ -179,8 +183,8 @@ type journeyShown struct {
 	Closed       *closedShown `json:"closed,omitempty"`
 	Steps        []stepShown  `json:"steps"`
 	Timeline     []lineShown  `json:"timeline"`
-	// Assessment is who holds the last one; FirstContact an early voice that the person asked for; Retold how often they
-	// had to tell it all again; At18 who looks after them from 18 on.
+	// Assessment is who holds the last one; FirstContact an early voice that the person asked for; Retold how often
+	// they had to tell it all again; At18 who looks after them from 18 on.
 	Assessment   *assessmentShown   `json:"assessment,omitempty"`
 	FirstContact *firstContactShown `json:"firstContact,omitempty"`
 	Retold       retoldShown        `json:"retold"`
@@ -270,16 +274,19 @@ func (a api) looked(r *http.Request, p principal.Principal, found *record, reaso
 func (a api) writes(now time.Time) *writes { return &writes{owners: a.owners, zone: a.zone, now: now} }
 
 func (a api) journeyOf(j *record, entries []entry, p principal.Principal, now time.Time) journeyShown {
-	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt, Steps: []stepShown{}, Timeline: []lineShown{},
+	s := journeyShown{Journey: j.ID, Organisation: j.Organisation, State: j.State, BeganAt: j.BeganAt,
+		Steps: []stepShown{}, Timeline: []lineShown{},
 		OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Assessment: j.JourneyState.assessmentShown(),
-		FirstContact: a.firstContactShown(j.JourneyState.FirstContact), At18: j.JourneyState.at18(), May: mayDo(j.State, schemas.Role(p.Role))}
+		FirstContact: a.firstContactShown(j.JourneyState.FirstContact), At18: j.JourneyState.at18(),
+		May: mayDo(j.State, schemas.Role(p.Role))}
 	for _, step := range j.Steps {
 		one := a.stepOf(step, now)
 		a.explain(&one, step, &j.JourneyState, p)
 		s.Steps = append(s.Steps, one)
 	}
 	for _, e := range entries {
-		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event, Sentence: sentence(e.Sentence, e.Details), Details: e.Details})
+		s.Timeline = append(s.Timeline, lineShown{At: e.At.In(a.zone), Type: e.Type, Event: e.Event,
+			Sentence: sentence(e.Sentence, e.Details), Details: e.Details})
 	}
 	return s
 }
@@ -297,10 +304,12 @@ func sentence(key string, details json.RawMessage) string {
 
 // keptWords and keptReasons put into words what a partner kept of what it knew, and why.
 var (
-	keptWords = map[string]string{"name-and-contact": "your name and how to reach you", "notes": "its notes", "dates-of-contact": "the days on which you were in touch",
-		"payments": "what it paid or was paid"}
-	keptReasons = map[string]string{"law": "the law asks it to", "safeguarding": "somebody’s safety may depend on it", "complaint": "a complaint is being looked at",
-		"accounts": "it has to keep its accounts"}
+	keptWords = map[string]string{"name-and-contact": "your name and how to reach you", "notes": "its notes",
+		"dates-of-contact": "the days on which you were in touch",
+		"payments":         "what it paid or was paid"}
+	keptReasons = map[string]string{"law": "the law asks it to", "safeguarding": "somebody’s safety may depend on it",
+		"complaint": "a complaint is being looked at",
+		"accounts":  "it has to keep its accounts"}
 )
 
 // deletionSentence says what became of what a partner knew: deleted, or kept, what and why.
@@ -319,11 +328,13 @@ func deletionSentence(details json.RawMessage) string {
 	if len(kept) == 0 {
 		kept = []string{"some of what it knew of you"}
 	}
-	return "The organisation has kept " + strings.Join(kept, ", and ") + ", because " + keptReasons[said.KeptBecause] + ". It has deleted the rest."
+	return "The organisation has kept " + strings.Join(kept, ", and ") + ", because " + keptReasons[said.KeptBecause] +
+		". It has deleted the rest."
 }
 
 func unknown() *httpx.Problem {
-	return httpx.NewProblem(http.StatusNotFound, "There is no such journey or step that you may see. Check its id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
+	return httpx.NewProblem(http.StatusNotFound, "There is no such journey or step that you may see. Check its id. "+
+		"Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
 func pathID(r *http.Request) (string, error) {
@@ -336,7 +347,8 @@ func pathID(r *http.Request) (string, error) {
 
 // done ends a step of a kind whose record is somebody's word.
 func (a api) done(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, said schemas.StepDone, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, said schemas.StepDone,
+		p principal.Principal) error {
 		if err := ws.done(j, id, said, p); err != nil {
 			return err
 		}
@@ -346,7 +358,8 @@ func (a api) done(w http.ResponseWriter, r *http.Request) error {
 
 // noAnswer records that the person was tried in vain.
 func (a api) noAnswer(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, _ schemas.NoAnswerRecord, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, _ schemas.NoAnswerRecord,
+		p principal.Principal) error {
 		if err := ws.noAnswer(j, id, p); err != nil {
 			return err
 		}
@@ -356,7 +369,8 @@ func (a api) noAnswer(w http.ResponseWriter, r *http.Request) error {
 
 // reassign hands a step on.
 func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner,
+		p principal.Principal) error {
 		s, err := ws.handOn(j, id, body.Owner, p)
 		if err != nil {
 			return err
@@ -369,7 +383,8 @@ func (a api) reassign(w http.ResponseWriter, r *http.Request) error {
 
 // acknowledge takes a step on.
 func (a api) acknowledge(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner, p principal.Principal) error {
+	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, body schemas.StepOwner,
+		p principal.Principal) error {
 		s, err := ws.acknowledge(j, id, body.Owner, p)
 		if err != nil {
 			return err
@@ -393,7 +408,8 @@ type locking func(tx *flow.Tx, p principal.Principal, id string) (*record, error
 
 // change is what they have in common: read the body, lock the journey, see that it is as the caller last saw it
 // (If-Match), do it, answer with the journey's steps; done once for one Idempotency-Key.
-func change[B any](a api, w http.ResponseWriter, r *http.Request, lock locking, do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
+func change[B any](a api, w http.ResponseWriter, r *http.Request, lock locking,
+	do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
 	p, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -482,5 +498,6 @@ func (a api) changedOf(j *record, p principal.Principal, now time.Time) changedS
 	for _, s := range j.Steps {
 		steps = append(steps, a.stepOf(s, now))
 	}
-	return changedShown{Journey: j.ID, State: j.State, OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Steps: steps, May: mayDo(j.State, schemas.Role(p.Role))}
+	return changedShown{Journey: j.ID, State: j.State, OnHold: a.onHoldOf(j), Closed: a.closedOf(j), Steps: steps,
+		May: mayDo(j.State, schemas.Role(p.Role))}
 }

@@ -52,7 +52,9 @@ type world struct {
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
-	db := testkit.Database(t, migrated(), pg.Service{Name: "other", Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: "other", FS: other}}})
+	db := testkit.Database(t, migrated(),
+		pg.Service{Name: "other", Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+			{Name: "other", FS: other}}})
 	w := &world{t: t, db: db, pool: db.Pool(Name), c: &clock.Shifted{}, who: navigatorOf("RXX")}
 	var err error
 	if w.Service, err = New(Config{Owners: someOwners}); err != nil {
@@ -62,7 +64,8 @@ func newWorld(t *testing.T) *world {
 	w.conn = testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: Name})
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	testkit.Keep(t, w.conn, stream, flow.Durable(stream.Name, Name, Subjects()))
-	w.flow, err = flow.New(ctx, flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: stream, Clock: w.c, Subjects: Subjects(), Handle: w.Handle, Due: w.Due()})
+	w.flow, err = flow.New(ctx, flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: stream, Clock: w.c,
+		Subjects: Subjects(), Handle: w.Handle, Due: w.Due()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,7 +139,8 @@ func (w *world) publish(events []flow.Event) {
 		if err != nil {
 			w.t.Fatal(err)
 		}
-		if _, err := w.conn.JS.Publish(w.t.Context(), strings.TrimPrefix(e.Type, "care.")+"."+e.Subject, payload); err != nil {
+		if _, err := w.conn.JS.Publish(w.t.Context(), strings.TrimPrefix(e.Type, "care.")+"."+e.Subject,
+			payload); err != nil {
 			w.t.Fatal(err)
 		}
 	}
@@ -176,7 +180,8 @@ func TestEventsOnTheBusBecomeAJourneyThatCanBeRead(t *testing.T) {
 	w.publish(reversed(withIDs(journey.events)))
 	w.eventually(3, `select count(*) from timeline_entry`)
 	got, status := ask[journeyShown](w, "GET", "/api/journeys/"+journey.journey, "")
-	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepTellPartner || !slices.Equal(got.Steps[0].May, []string{"reassign", "acknowledge"}) {
+	if status != 200 || len(got.Steps) != 1 || got.Steps[0].Kind != stepTellPartner ||
+		!slices.Equal(got.Steps[0].May, []string{"reassign", "acknowledge"}) {
 		t.Fatalf("got %d %+v", status, got)
 	}
 	var types []string
@@ -186,7 +191,8 @@ func TestEventsOnTheBusBecomeAJourneyThatCanBeRead(t *testing.T) {
 			t.Errorf("%s has no sentence", l.Type)
 		}
 	}
-	if want := []string{string(schemas.DischargeRecorded), string(schemas.ConsentGiven), string(schemas.OfferRaised)}; !slices.Equal(types, want) {
+	if want := []string{string(schemas.DischargeRecorded), string(schemas.ConsentGiven),
+		string(schemas.OfferRaised)}; !slices.Equal(types, want) {
 		t.Errorf("the timeline is not in the order things happened: %v", types)
 	}
 }
@@ -205,20 +211,22 @@ func TestWhoMaySeeAJourney(t *testing.T) {
 		journeyStatus, stubStatus int
 		reason                    string
 	}{
-		"the sending team":                       {schemas.SendingTeam, "RXX", "s", 200, 1, 200, 404, ""},
-		"another hospital's":                     {schemas.SendingTeam, "RYY", "s", 200, 0, 404, 404, ""},
-		"the navigator":                          {schemas.Navigator, "RXX", "s", 200, 2, 200, 200, ""},
-		"a navigator elsewhere":                  {schemas.Navigator, "RYY", "s", 200, 1, 404, 200, ""},
-		"a young people's clinician":             {schemas.YoungPeoplesClinician, "RXX", "s", 200, 1, 200, 404, ""},
-		"an operator":                            {schemas.Operator, "ops", "s", 200, 2, 200, 200, ""},
-		"the person":                             {schemas.Person, "x", "p", 403, 0, 200, 404, ""},
-		"somebody else":                          {schemas.Person, "x", "q", 403, 0, 404, 404, ""},
-		"treating staff without a reason":        {schemas.TreatingStaff, "RXX", "s", 403, 0, 403, 404, ""},
-		"treating staff who state why":           {schemas.TreatingStaff, "RXX", "s", 403, 0, 200, 404, "treating them now"},
-		"treating staff elsewhere":               {schemas.TreatingStaff, "RYY", "s", 403, 0, 404, 404, "x"},
-		"treating staff elsewhere who state why": {schemas.TreatingStaff, "RYY", "s", 403, 0, 200, 404, "on our ward tonight"},
-		"a partner":                              {schemas.Partner, "RXX", "s", 403, 0, 403, 403, ""},
-		"a commissioner":                         {schemas.Commissioner, "RXX", "s", 403, 0, 403, 403, ""},
+		"the sending team":                {schemas.SendingTeam, "RXX", "s", 200, 1, 200, 404, ""},
+		"another hospital's":              {schemas.SendingTeam, "RYY", "s", 200, 0, 404, 404, ""},
+		"the navigator":                   {schemas.Navigator, "RXX", "s", 200, 2, 200, 200, ""},
+		"a navigator elsewhere":           {schemas.Navigator, "RYY", "s", 200, 1, 404, 200, ""},
+		"a young people's clinician":      {schemas.YoungPeoplesClinician, "RXX", "s", 200, 1, 200, 404, ""},
+		"an operator":                     {schemas.Operator, "ops", "s", 200, 2, 200, 200, ""},
+		"the person":                      {schemas.Person, "x", "p", 403, 0, 200, 404, ""},
+		"somebody else":                   {schemas.Person, "x", "q", 403, 0, 404, 404, ""},
+		"treating staff without a reason": {schemas.TreatingStaff, "RXX", "s", 403, 0, 403, 404, ""},
+		"treating staff who state why": {schemas.TreatingStaff, "RXX", "s", 403, 0, 200, 404,
+			"treating them now"},
+		"treating staff elsewhere": {schemas.TreatingStaff, "RYY", "s", 403, 0, 404, 404, "x"},
+		"treating staff elsewhere who state why": {schemas.TreatingStaff, "RYY", "s", 403, 0, 200, 404,
+			"on our ward tonight"},
+		"a partner":      {schemas.Partner, "RXX", "s", 403, 0, 403, 403, ""},
+		"a commissioner": {schemas.Commissioner, "RXX", "s", 403, 0, 403, 403, ""},
 	} {
 		w.as(tc.role, tc.organisation, tc.subject)
 		list, status := ask[listAnswer](w, "GET", "/api/journeys", "")
@@ -226,19 +234,23 @@ func TestWhoMaySeeAJourney(t *testing.T) {
 			t.Errorf("%s: list gives %d with %d journeys", name, status, len(list.Items))
 		}
 		for id, want := range map[string]int{journey.journey: tc.journeyStatus, stub.journey: tc.stubStatus} {
-			if _, status := ask[any](w, "GET", "/api/journeys/"+id, "", schemas.ReasonHeader, tc.reason); status != want {
+			if _, status := ask[any](w, "GET", "/api/journeys/"+id, "", schemas.ReasonHeader,
+				tc.reason); status != want {
 				t.Errorf("%s: %d, want %d", name, status, want)
 			}
 		}
 	}
-	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen' and details = '{"reason": "treating them now"}'`); got != 1 {
+	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen'
+		and details = '{"reason": "treating them now"}'`); got != 1 {
 		t.Errorf("%d looks are in the timeline", got)
 	}
-	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen-elsewhere' and details->>'organisation' = 'RYY'`); got != 1 {
+	if got := count(t, w.pool, `select count(*) from timeline_entry where type = 'journey.seen-elsewhere'
+		and details->>'organisation' = 'RYY'`); got != 1 {
 		t.Errorf("%d looks from elsewhere are told in the timeline", got)
 	}
 	w.as(schemas.TreatingStaff, "RXX", "s")
-	if _, status := ask[any](w, "GET", "/api/journeys/"+journey.journey+"?reason=treating-them-now", ""); status != 400 {
+	if _, status := ask[any](w, "GET", "/api/journeys/"+journey.journey+"?reason=treating-them-now",
+		""); status != 400 {
 		t.Errorf("a reason in the URL: %d", status)
 	}
 	w.as(schemas.Navigator, "RXX", "s")
@@ -282,7 +294,8 @@ func TestTheListIsByTheTimePromisedAndPaged(t *testing.T) {
 		t.Errorf("%d rows, %d journeys", len(all), len(ids))
 	}
 	void, _ := ask[listAnswer](w, "GET", "/api/journeys?void=true&limit=500", "")
-	if want := count(t, w.pool, `select count(*) from step where state = 'open' and due_at < $1`, w.c.Now().Add(-grace)); len(void.Items) != want || want == 0 {
+	if want := count(t, w.pool, `select count(*) from step where state = 'open' and due_at < $1`,
+		w.c.Now().Add(-grace)); len(void.Items) != want || want == 0 {
 		t.Errorf("%d journeys in the void, want %d", len(void.Items), want)
 	}
 	for _, bad := range []string{"?limit=0", "?cursor=xyz", "?cursor=" + httpx.EncodeCursor("no time", "no id")} {
@@ -322,7 +335,8 @@ func TestDoingTheLastStepAsksWhatNext(t *testing.T) {
 		}
 	}
 	shown, _ := ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
-	if len(shown.Steps) != 1 || shown.Steps[0].Kind != stepWhatNext || shown.Steps[0].Owner != "navigator:duty" || !shown.Steps[0].DueAt.After(w.c.Now()) {
+	if len(shown.Steps) != 1 || shown.Steps[0].Kind != stepWhatNext || shown.Steps[0].Owner != "navigator:duty" ||
+		!shown.Steps[0].DueAt.After(w.c.Now()) {
 		t.Fatalf("got %+v", shown.Steps)
 	}
 	if last := shown.Timeline[len(shown.Timeline)-1]; last.Type != lineDone || last.Sentence != lines[lineDone] {
@@ -330,7 +344,8 @@ func TestDoingTheLastStepAsksWhatNext(t *testing.T) {
 	}
 	due := w.c.Now().Add(72 * time.Hour).UTC().Format(time.RFC3339)
 	next := `{"next": {"kind": "ring-back", "owner": "team:liaison", "dueAt": "` + due + `"}}`
-	for body, want := range map[string]int{"": 422, `{"found": "put-right"}`: 422, strings.Replace(next, "ring-back", "clinician-decides", 1): 422} {
+	for body, want := range map[string]int{"": 422, `{"found": "put-right"}`: 422,
+		strings.Replace(next, "ring-back", "clinician-decides", 1): 422} {
 		if _, status := ask[any](w, "POST", "/api/steps/"+shown.Steps[0].Step+"/done", body); status != want {
 			t.Errorf("what comes next was asked and %q was answered: %d", body, status)
 		}
@@ -339,7 +354,8 @@ func TestDoingTheLastStepAsksWhatNext(t *testing.T) {
 		t.Fatalf("got %d", status)
 	}
 	shown, _ = ask[journeyShown](w, "GET", "/api/journeys/"+s.journey, "")
-	if len(shown.Steps) != 1 || shown.Steps[0].Kind != "ring-back" || shown.Steps[0].DueAt.UTC().Format(time.RFC3339) != due {
+	if len(shown.Steps) != 1 || shown.Steps[0].Kind != "ring-back" ||
+		shown.Steps[0].DueAt.UTC().Format(time.RFC3339) != due {
 		t.Errorf("got %+v", shown.Steps)
 	}
 }
@@ -361,7 +377,8 @@ func TestStepsAreHandedOnAndTakenOn(t *testing.T) {
 		{"", "/reassign", `{"owner": "Mrs Someone"}`, "", nil, 422},
 		{"", "/reassign", `{"who": "team:crisis"}`, "", nil, 400},
 		{"", "/acknowledge", `{"owner": "team:crisis"}`, "", nil, 403}, // for them
-		{"", "/reassign", `{"owner": "navigator:deputy"}`, "team:liaison", []string{"team:crisis", "navigator:deputy"}, 200},
+		{"", "/reassign", `{"owner": "navigator:deputy"}`, "team:liaison", []string{"team:crisis", "navigator:deputy"},
+			200},
 		{"", "/acknowledge", `{"owner": "navigator:deputy"}`, "", nil, 403}, // in the deputy's name
 		{"team:crisis", "/acknowledge", `{"owner": "team:crisis"}`, "team:crisis", []string{"navigator:deputy"}, 200},
 		{"navigator:deputy", "/acknowledge", `{"owner": "navigator:deputy"}`, "navigator:deputy", nil, 200},
@@ -371,11 +388,13 @@ func TestStepsAreHandedOnAndTakenOn(t *testing.T) {
 		w.as(schemas.Navigator, "RXX", "n")
 		w.who.Team = tc.team
 		got, status := ask[stepsAnswer](w, "POST", path+tc.path, tc.body)
-		if status != tc.status || status == 200 && (got.Steps[0].Owner != tc.owner || !slices.Equal(got.Steps[0].AlsoOwners, tc.also)) {
+		if status != tc.status || status == 200 &&
+			(got.Steps[0].Owner != tc.owner || !slices.Equal(got.Steps[0].AlsoOwners, tc.also)) {
 			t.Errorf("%d: got %d %+v", i, status, got)
 		}
 	}
-	if got := count(t, w.pool, `select count(*) from step where owner = 'team:crisis' and acknowledged_at is not null and state = 'open'`); got != 1 {
+	if got := count(t, w.pool, `select count(*) from step where owner = 'team:crisis' and acknowledged_at is not null
+		and state = 'open'`); got != 1 {
 		t.Error("it is not stored that the step was taken on")
 	}
 	w.as(schemas.SendingTeam, "RYY", "s")
@@ -392,15 +411,19 @@ func TestARepeatedRequestIsAnsweredAsBefore(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	_, step := w.oneJourney()
-	first, _ := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:a"}`, "Idempotency-Key", "k1")
-	if _, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:b"}`, "Idempotency-Key", "k2"); status != 200 {
+	first, _ := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:a"}`, "Idempotency-Key",
+		"k1")
+	if _, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:b"}`,
+		"Idempotency-Key", "k2"); status != 200 {
 		t.Fatal(status)
 	}
-	again, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:a"}`, "Idempotency-Key", "k1")
+	again, status := ask[stepsAnswer](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:a"}`,
+		"Idempotency-Key", "k1")
 	if status != 200 || fmt.Sprint(again) != fmt.Sprint(first) {
 		t.Errorf("got %d %+v, before %+v", status, again, first)
 	}
-	if _, status := ask[any](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:c"}`, "Idempotency-Key", "k1"); status != 409 {
+	if _, status := ask[any](w, "POST", "/api/steps/"+step+"/reassign", `{"owner": "team:c"}`, "Idempotency-Key",
+		"k1"); status != 409 {
 		t.Errorf("the same key with another body: %d", status)
 	}
 }
@@ -418,7 +441,8 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 		t.Helper()
 		for _, role := range roles {
 			w.as(role, organisation, "s")
-			if _, status := ask[any](w, "GET", "/api/journeys/"+s.journey, "", schemas.ReasonHeader, "on our ward tonight"); status != want {
+			if _, status := ask[any](w, "GET", "/api/journeys/"+s.journey, "", schemas.ReasonHeader,
+				"on our ward tonight"); status != want {
 				t.Errorf("%s of %s: %d, want %d", role, organisation, status, want)
 			}
 		}
@@ -439,7 +463,8 @@ func TestAnOrganisationThatMustNotKnowFindsNoJourney(t *testing.T) {
 	mustApply(t, w.Service, w.pool, withIDs(s.events))
 	routes("RYY", elsewhere[:1], 404)
 	s.events = nil
-	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{schemas.Everybody}}) // more than a list may hold
+	// more than a list may hold
+	s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{schemas.Everybody}})
 	mustApply(t, w.Service, w.pool, withIDs(s.events))
 	routes("RZZ", []schemas.Role{schemas.TreatingStaff}, 404)
 	routes("RXX", []schemas.Role{schemas.TreatingStaff, schemas.SendingTeam, schemas.Navigator, schemas.Operator}, 200)
@@ -484,10 +509,12 @@ func TestWhatIsAnothersIsNotDoneInTheirName(t *testing.T) {
 	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "navigator:duty"}`, 200)
 	try(schemas.Navigator, "/acknowledge", `{"owner": "navigator:duty"}`, 200)
 	try(schemas.YoungPeoplesClinician, "/reassign", `{"owner": "team:liaison"}`, 403)
-	for _, kept := range []command{{What: commandTaken, Owner: "team:young-people", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
+	for _, kept := range []command{{What: commandTaken, Owner: "team:young-people",
+		By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
 		{What: "handed-on", Owner: "navigator:duty", By: "young-peoples-clinician@RXX/young-peoples-clinician-1"},
 		{What: commandTaken, Owner: "navigator:duty", By: "navigator@RXX/navigator-1"}} {
-		if n := count(t, w.pool, `select count(*) from hand where what = $1 and owner = $2 and done_by = $3`, kept.What, kept.Owner, kept.By); n != 1 {
+		if n := count(t, w.pool, `select count(*) from hand where what = $1 and owner = $2 and done_by = $3`, kept.What,
+			kept.Owner, kept.By); n != 1 {
 			t.Errorf("%d rows of %+v", n, kept)
 		}
 	}
@@ -520,7 +547,8 @@ func TestTwoClientsClosingAStepEachLeaveNoJourneyWithoutOne(t *testing.T) {
 		for lane := range 2 { // both clients go through the journeys in the same order, two requests under way each
 			wg.Go(func() {
 				for i := lane; i < journeys; i += 2 {
-					if _, status := ask[any](w, "POST", "/api/steps/"+steps[i]+"/done", `{"found": "put-right", "heard": "duty-worker"}`); status != 200 {
+					if _, status := ask[any](w, "POST", "/api/steps/"+steps[i]+"/done",
+						`{"found": "put-right", "heard": "duty-worker"}`); status != 200 {
 						t.Errorf("closing a step: %d", status)
 						return
 					}
@@ -535,7 +563,8 @@ func TestTwoClientsClosingAStepEachLeaveNoJourneyWithoutOne(t *testing.T) {
 	if done := count(t, w.pool, `select count(*) from step where state = 'done'`); done != 2*journeys {
 		t.Errorf("%d steps were done, want %d", done, 2*journeys)
 	}
-	if asked := count(t, w.pool, `select count(*) from step where state = 'open' and kind = 'what-next'`); asked != journeys {
+	if asked := count(t, w.pool,
+		`select count(*) from step where state = 'open' and kind = 'what-next'`); asked != journeys {
 		t.Errorf("%d navigators' questions, want %d", asked, journeys)
 	}
 }

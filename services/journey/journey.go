@@ -70,7 +70,8 @@ var ownerPattern = regexp.MustCompile(`^(team|navigator|partner|service):[A-Za-z
 
 // Check refuses owners that would leave a journey in the void at some hour.
 func (o Owners) Check() error {
-	for _, one := range []struct{ name, owner string }{{"a navigator", o.Navigator}, {"a deputy", o.Deputy}, {"an out-of-hours owner", o.OutOfHours}} {
+	for _, one := range []struct{ name, owner string }{{"a navigator", o.Navigator}, {"a deputy", o.Deputy},
+		{"an out-of-hours owner", o.OutOfHours}} {
 		switch {
 		case one.owner == "":
 			return fmt.Errorf("journeys need %s: name one as kind:id, for instance navigator:duty", one.name)

@@ -30,7 +30,8 @@ func whose(scope schemas.Scope, such string) (source, table string, values []str
 	case scope.All:
 		return fmt.Sprintf(everyOrganisation, such), ofOrganisation, scope.Organisations
 	case scope.Person != "":
-		return `unnest($1::text[])`, `(select * from journey where person = o.name offset 0) as journey where true`, []string{scope.Person}
+		return `unnest($1::text[])`, `(select * from journey where person = o.name offset 0) as journey where true`,
+			[]string{scope.Person}
 	}
 	return `unnest($1::text[])`, ofOrganisation, scope.Organisations
 }
@@ -85,7 +86,8 @@ func list(q queuer, p principal.Principal, void bool, now time.Time, after *curs
 		Query(func(rows pgx.Rows) error {
 			all, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (listed, error) {
 				var l listed
-				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.At.At, &l.At.ID, &l.Step.Kind, &l.Step.Owner, &l.Step.Added,
+				err := row.Scan(&l.ID, &l.Organisation, &l.State, &l.BeganAt, &l.At.At, &l.At.ID, &l.Step.Kind,
+					&l.Step.Owner, &l.Step.Added,
 					&l.Step.DueAt, &l.Step.FirstDueAt, &l.Step.Level, &l.Away)
 				l.Step.ID = l.At.ID
 				return l, err
@@ -134,7 +136,8 @@ const (
 
 // listSteps queues a page of the open steps that p may see, by the time promised; those about a message, or a service's
 // line, are seen within the organisation. A journey whose stored row cannot be read keeps no other step from the list.
-func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, limit int, take func(Step, *JourneyState)) {
+func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, limit int,
+	take func(Step, *JourneyState)) {
 	source, _, values := whose(scopeOf(p), toDo)
 	before := endOfTime
 	if !f.Before.IsZero() {
@@ -154,7 +157,8 @@ func listSteps(q queuer, p principal.Principal, f stepFilter, after *cursor, lim
 // findStep queues one step that p may see, whatever became of it.
 func findStep(q queuer, p principal.Principal, id string, take func(Step, *JourneyState)) {
 	scope := scopeOf(p)
-	q.Queue(fmt.Sprintf(stepsListed, `(values (true))`, `select `+stepListedColumns+` from step s left join journey j on j.id = s.journey
+	q.Queue(fmt.Sprintf(stepsListed, `(values (true))`, `select `+stepListedColumns+
+		` from step s left join journey j on j.id = s.journey
 			where s.id = $3::text::uuid and ($2 or s.organisation = any($1)) and `+stepShownTo)+` limit $4`,
 		scope.Organisations, scope.All, id, 1).Query(eachStep(take))
 }
@@ -163,7 +167,8 @@ func eachStep(take func(Step, *JourneyState)) func(pgx.Rows) error {
 	return func(rows pgx.Rows) error {
 		var s Step
 		var text string
-		into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt, &s.FirstDueAt, &s.Level, &s.State, &text}
+		into := []any{&s.ID, &s.Journey, &s.About, &s.Organisation, &s.Kind, &s.Basis, &s.Owner, &s.Added, &s.DueAt,
+			&s.FirstDueAt, &s.Level, &s.State, &text}
 		_, err := pgx.ForEachRow(rows, into, func() error {
 			one, known := s, JourneyState{}
 			if text != "" && json.Unmarshal([]byte(text), &known) != nil {
@@ -186,7 +191,8 @@ func stepsPage(source string) string {
 
 // ownedPage is stepsPage of what some owners ($6) have, or were added to: a page of each, from indexes by owner.
 func ownedPage(source string) string {
-	return fmt.Sprintf(stepsListed, source, `select distinct on (due_at, id) e.* from unnest($6::text[]) as w(owner) cross join lateral (
+	return fmt.Sprintf(stepsListed, source, `select distinct on (due_at, id) e.* from unnest($6::text[]) as w(owner)
+		cross join lateral (
 				(select `+stepListedColumns+`
 				from step s left join journey j on j.id = s.journey
 				where s.organisation = o.name and s.owner = w.owner and s.state = 'open' and (s.due_at, s.id) > ($2, $3::text::uuid) and s.due_at < $4
@@ -203,7 +209,8 @@ func ownedPage(source string) string {
 const (
 	stepListedColumns = `s.id, s.journey, s.about, s.organisation, s.kind, s.basis, s.owner, s.added_owners, s.due_at, s.first_due_at, s.overdue_level, s.state, j.known`
 	stepShownTo       = `(j.id is null or not j.barred && $1)`
-	stepsListed       = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+	stepsListed       = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis,
+		owner, added_owners, due_at, first_due_at,
 			overdue_level::int, state, coalesce(known::text, '')
 		from %s as o(name) cross join lateral (
 			%s) as listed
@@ -225,7 +232,8 @@ func listClosed(q queuer, p principal.Principal, after *cursor, limit int, take 
 			_, err := pgx.ForEachRow(rows, []any{&r.ID, &r.Organisation, &r.BeganAt, &known, &at, &why}, func() error {
 				one := r
 				if json.Unmarshal([]byte(known), &one.JourneyState) != nil || one.JourneyState.Closed == nil {
-					one.JourneyState = JourneyState{Closed: &Closed{Subscribed: Subscribed{When: at}, Closing: Closing{Reason: why}}}
+					one.JourneyState = JourneyState{Closed: &Closed{Subscribed: Subscribed{When: at},
+						Closing: Closing{Reason: why}}}
 				}
 				take(&one)
 				return nil

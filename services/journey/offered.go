@@ -28,7 +28,8 @@ const (
 
 // notForThePerson are ways in which an offer ends of which the person knows, or need not be told: it was theirs, or the
 // journey's.
-var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "clinician-first", "discharge-withdrawn", "another-accepted"}
+var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "clinician-first", "discharge-withdrawn",
+	"another-accepted"}
 
 // followUps are all of them.
 func (s situation) followUps() []DesiredStep {
@@ -55,7 +56,8 @@ func (s situation) ofOffer() []DesiredStep {
 	case !s.followUp.is(true):
 		return nil
 	case o.Sent.At == 0: // no screen may claim that a partner knows
-		return []DesiredStep{{Kind: stepTellPartner, Owner: s.owners.Navigator, DueAt: s.nextDay(o.Raised.When, s.followUp.When, s.Contact.When), Basis: perRaising(s)}}
+		return []DesiredStep{{Kind: stepTellPartner, Owner: s.owners.Navigator,
+			DueAt: s.nextDay(o.Raised.When, s.followUp.When, s.Contact.When), Basis: perRaising(s)}}
 	}
 	due := o.AnswerBy
 	if s.Resumed.When.After(o.Raised.When) { // its new window is on its way
@@ -68,7 +70,8 @@ func (s situation) ofOffer() []DesiredStep {
 func (s situation) ofAccepted(o Offer, partner string) []DesiredStep {
 	var wanted []DesiredStep
 	if id, late := s.acceptedLate(); late.AcceptedLate.At > 0 {
-		wanted = append(wanted, DesiredStep{Kind: stepChoosePartner, Owner: teamLiaison, DueAt: s.nextDay(late.AcceptedLate.When), Basis: id})
+		wanted = append(wanted, DesiredStep{Kind: stepChoosePartner, Owner: teamLiaison,
+			DueAt: s.nextDay(late.AcceptedLate.When), Basis: id})
 	}
 	id, a, met := o.appointmentNow()
 	step := func(kind, owner string, due time.Time, basis string) []DesiredStep {
@@ -124,7 +127,8 @@ func (s situation) ofQuestions() []DesiredStep {
 	var wanted []DesiredStep
 	for _, id := range slices.Sorted(maps.Keys(s.offer.Questions)) {
 		if q := s.offer.Questions[id]; s.offered && !s.quiet && q.Asked.At > 0 && q.Answered.At == 0 {
-			wanted = append(wanted, DesiredStep{Kind: stepAnswerPartner, Owner: s.owners.Navigator, DueAt: s.nextDay(q.Asked.When), Basis: s.offerID + "/" + id})
+			wanted = append(wanted, DesiredStep{Kind: stepAnswerPartner, Owner: s.owners.Navigator,
+				DueAt: s.nextDay(q.Asked.When), Basis: s.offerID + "/" + id})
 		}
 	}
 	return wanted
@@ -136,7 +140,8 @@ func (s situation) known() []DesiredStep {
 	var wanted []DesiredStep
 	for _, id := range slices.Sorted(maps.Keys(s.Offers)) {
 		if o := s.Offers[id]; o.MayKnow.At > 0 {
-			wanted = append(wanted, DesiredStep{Kind: stepMayKnow, Owner: s.owners.Navigator, DueAt: s.nextDay(o.MayKnow.When), Basis: fmt.Sprintf("%s/known-%d", id, o.MayKnow.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepMayKnow, Owner: s.owners.Navigator,
+				DueAt: s.nextDay(o.MayKnow.When), Basis: fmt.Sprintf("%s/known-%d", id, o.MayKnow.At)})
 		}
 	}
 	return wanted
@@ -172,7 +177,8 @@ func (s situation) toTell() []DesiredStep {
 		return nil
 	}
 	first := slices.MinFunc(changes, func(a, b Subscribed) int { return int(a.At - b.At) })
-	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextDay(first.When, s.Contact.When), Basis: fmt.Sprint(first.At)}}
+	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextDay(first.When, s.Contact.When),
+		Basis: fmt.Sprint(first.At)}}
 }
 
 // toRing are the partners and the caller that are rung since somebody of theirs is about to go, or to ring: in every
@@ -180,12 +186,14 @@ func (s situation) toTell() []DesiredStep {
 func (s situation) toRing() []DesiredStep {
 	var wanted []DesiredStep
 	if s.callToStop() {
-		wanted = append(wanted, DesiredStep{Kind: stepRingCaller, Owner: s.owners.Navigator, DueAt: latest(s.stoppedAt(), earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt)), Basis: s.Call.ID})
+		wanted = append(wanted, DesiredStep{Kind: stepRingCaller, Owner: s.owners.Navigator,
+			DueAt: latest(s.stoppedAt(), earliest(s.stoppedAt().Add(ringWithin), s.Call.DueAt)), Basis: s.Call.ID})
 	}
 	for _, offer := range slices.Sorted(maps.Keys(s.Offers)) {
 		for _, id := range slices.Sorted(maps.Keys(s.Offers[offer].Appointments)) {
 			if a := s.Offers[offer].Appointments[id]; !a.RingBy.IsZero() {
-				wanted = append(wanted, DesiredStep{Kind: stepRingPartner, Owner: s.owners.Navigator, DueAt: a.RingBy, Basis: offer + "/" + id})
+				wanted = append(wanted, DesiredStep{Kind: stepRingPartner, Owner: s.owners.Navigator, DueAt: a.RingBy,
+					Basis: offer + "/" + id})
 			}
 		}
 	}
@@ -213,7 +221,8 @@ const beingMade = time.Hour
 // callToStop says that a call lies so near, or may be being made, that whoever makes it is told by voice.
 func (s situation) callToStop() bool {
 	at := s.stoppedAt()
-	return !at.IsZero() && s.callAhead() && s.Call.DueAt.After(at.Add(-beingMade)) && s.Call.DueAt.Before(at.Add(aboutToGo)) && s.Call.When.Before(at)
+	return !at.IsZero() && s.callAhead() && s.Call.DueAt.After(at.Add(-beingMade)) &&
+		s.Call.DueAt.Before(at.Add(aboutToGo)) && s.Call.When.Before(at)
 }
 
 // toDelete are the partners that have not said what they did with what they knew: of offers that they had taken on and
@@ -229,7 +238,8 @@ func (s situation) toDelete() []DesiredStep {
 			return (calendar.DayOf(o.EndedAt.When, s.zone) + calendar.Day(days)).At(dueHour, 0, s.zone)
 		}
 		basis := fmt.Sprintf("%s/%d", id, o.EndedAt.At)
-		wanted = append(wanted, DesiredStep{Kind: stepDeletion, Owner: schemas.OwnerPartner + ":" + o.Partner, DueAt: by(deletionDays), Basis: basis},
+		wanted = append(wanted, DesiredStep{Kind: stepDeletion, Owner: schemas.OwnerPartner + ":" + o.Partner,
+			DueAt: by(deletionDays), Basis: basis},
 			DesiredStep{Kind: stepDeletionLate, Owner: teamGovernance, DueAt: by(deletionLateDays), Basis: basis})
 	}
 	return wanted

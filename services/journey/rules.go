@@ -35,17 +35,18 @@ type Owners struct {
 
 // Kinds of steps: what each is for, and what ends it, is in the table of schemas.
 const (
-	stepFindBeginning   = "find-the-beginning"
-	stepAfterCancelled  = "decide-after-cancellation"
-	stepContactStopped  = "confirm-contact-stopped"
-	stepClinician       = "clinician-decides"
-	stepCheck           = "check-with-the-hospital"
-	stepPlace           = "place-the-origin"
-	stepReach           = "ask-how-to-reach"
-	stepElsewhere       = "find-where-they-are"
-	stepReturned        = "ask-again-on-return"
-	stepAskThePerson    = "ask-the-person"
-	stepAskTheParent    = "ask-the-parent" // who holds parental responsibility, where a clinician said that they may consent
+	stepFindBeginning  = "find-the-beginning"
+	stepAfterCancelled = "decide-after-cancellation"
+	stepContactStopped = "confirm-contact-stopped"
+	stepClinician      = "clinician-decides"
+	stepCheck          = "check-with-the-hospital"
+	stepPlace          = "place-the-origin"
+	stepReach          = "ask-how-to-reach"
+	stepElsewhere      = "find-where-they-are"
+	stepReturned       = "ask-again-on-return"
+	stepAskThePerson   = "ask-the-person"
+	// who holds parental responsibility, where a clinician said that they may consent
+	stepAskTheParent    = "ask-the-parent"
 	stepArrange         = "arrange-follow-up"
 	stepTellPartner     = "tell-the-partner" // nobody outside knows of the offer yet
 	stepPartnerAnswers  = "partner-answers"
@@ -77,7 +78,8 @@ const (
 	stepRenewConsent    = "renew-consent"
 	stepAskContact      = "ask-about-contact"
 	stepConfirmMerge    = "confirm-merge"
-	stepOnePerson       = "are-these-one-person" // two records may be one person: nobody is contacted before somebody has looked
+	// two records may be one person: nobody is contacted before somebody has looked
+	stepOnePerson       = "are-these-one-person"
 	stepNotReached      = "decide-how-to-reach"
 	stepReviewHold      = "review-the-hold"
 	stepTurns18         = "turns-18"
@@ -119,7 +121,8 @@ type situation struct {
 }
 
 func situationOf(k *JourneyState, owners Owners, zone *time.Location) situation {
-	s := situation{JourneyState: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp), calls: k.answer(schemas.PurposeBridging)}
+	s := situation{JourneyState: k, owners: owners, zone: zone, followUp: k.answer(schemas.PurposeFollowUp),
+		calls: k.answer(schemas.PurposeBridging)}
 	s.visitID, s.visit, s.active = k.current()
 	s.quiet = !s.active || k.Contact.is(false) || k.Hold != nil
 	s.guarded = schemas.ClinicianFirst(s.visit.Flags)
@@ -225,7 +228,8 @@ var rules = []rule{
 	{stepFindBeginning, func(s situation) bool { return !s.began() }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.First) }, oneBasis},
 
-	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active && s.Hold == nil }, team(teamLiaison),
+	{stepAfterCancelled, func(s situation) bool { _, _, ok := s.cancelled(); return ok && !s.active && s.Hold == nil },
+		team(teamLiaison),
 		func(s situation) time.Time { _, v, _ := s.cancelled(); return s.nextDay(v.Withdrawn.When) },
 		func(s situation) string { id, v, _ := s.cancelled(); return fmt.Sprintf("%s/%d", id, v.Withdrawn.At) }},
 
@@ -250,11 +254,13 @@ var rules = []rule{
 	{stepPlace, func(s situation) bool { return s.flagged(schemas.FlagUnplaced) }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
-	{stepReach, func(s situation) bool { return s.flagged(schemas.FlagNoSafeChannel) && !s.quiet && !s.reachedSince() }, team(teamLiaison),
+	{stepReach, func(s situation) bool { return s.flagged(schemas.FlagNoSafeChannel) && !s.quiet && !s.reachedSince() },
+		team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
 
 	{stepElsewhere, func(s situation) bool {
-		return s.flagged(schemas.FlagElsewhere) && !s.quiet && !s.reachedSince() && !s.Resumed.When.After(s.visit.Recorded.When)
+		return s.flagged(schemas.FlagElsewhere) && !s.quiet && !s.reachedSince() &&
+			!s.Resumed.When.After(s.visit.Recorded.When)
 	}, team(teamLiaison),
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When, s.Contact.When) }, perVisit},
 
@@ -266,10 +272,12 @@ var rules = []rule{
 	{stepOnePerson, func(s situation) bool { return s.active && s.double }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
-	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() }, team(teamLiaison),
+	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() },
+		team(teamLiaison),
 		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
 
-	{stepAskTheParent, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && s.ofParent() }, team(teamLiaison),
+	{stepAskTheParent, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && s.ofParent() },
+		team(teamLiaison),
 		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
 
 	{stepArrange, func(s situation) bool {
@@ -329,14 +337,17 @@ var rules = []rule{
 			return s.Call.ID
 		}},
 
-	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) }, navigator,
+	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) },
+		navigator,
 		func(s situation) time.Time { return s.nextDay(s.Stop.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Stop.At) }},
 
-	{stepTurns18, func(s situation) bool { _, ok := s.turning(); return ok && s.active && s.TakesOver == "" }, team(teamYoungPeople),
+	{stepTurns18, func(s situation) bool { _, ok := s.turning(); return ok && s.active && s.TakesOver == "" },
+		team(teamYoungPeople),
 		func(s situation) time.Time {
 			since, _ := s.turning()
-			return earliest(s.nextDay(since.When.Add(turningWithin)), latest(s.nextDay(since.When), dayOf(since.RisesOn, since.When).At(dueHour, 0, s.zone)))
+			return earliest(s.nextDay(since.When.Add(turningWithin)),
+				latest(s.nextDay(since.When), dayOf(since.RisesOn, since.When).At(dueHour, 0, s.zone)))
 		}, oneBasis},
 
 	{stepFirstMeeting, func(s situation) bool {
@@ -364,8 +375,8 @@ func dayOf(text string, at time.Time) calendar.Day {
 
 func earliest(times ...time.Time) time.Time { return slices.MinFunc(times, time.Time.Compare) }
 
-// callAhead says that a call is to be made: nothing has become of it, or it is tried again, which whoever plans calls says
-// by planning it anew, whatever became of it before.
+// callAhead says that a call is to be made: nothing has become of it, or it is tried again, which whoever plans calls
+// says by planning it anew, whatever became of it before.
 func (s situation) callAhead() bool {
 	became := s.Outcomes[s.Call.ID]
 	return s.Call.At > 0 && (became.At < s.Call.At || became.Again != "") && s.StopCall != s.Call.ID
@@ -418,7 +429,10 @@ func climb(wanted []DesiredStep, steps []Step, owners Owners, from time.Time, zo
 	}
 	for {
 		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, from, zone)
-		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool { return s.Kind == next.Kind && s.Basis == next.Basis }) {
+		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool {
+			return s.Kind == next.Kind &&
+				s.Basis == next.Basis
+		}) {
 			return wanted
 		}
 		wanted[i] = next
@@ -438,9 +452,11 @@ func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) Desire
 		tries, _ = strconv.Atoi(n) // written below
 	}
 	if tries == len(ladder)-1 {
-		return DesiredStep{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis, DueAt: from.Add(ladder[tries] + 24*time.Hour)}
+		return DesiredStep{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis,
+			DueAt: from.Add(ladder[tries] + 24*time.Hour)}
 	}
-	return DesiredStep{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1), DueAt: askBy(from, tries+1, zone)}
+	return DesiredStep{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1),
+		DueAt: askBy(from, tries+1, zone)}
 }
 
 // exhausted says that no partner was left, and that no offer has been raised since.
@@ -482,7 +498,8 @@ func (s situation) helps() []DesiredStep {
 	var wanted []DesiredStep
 	for _, id := range slices.Sorted(maps.Keys(s.Helps)) {
 		if h := s.Helps[id]; h.Asked.At > 0 && h.Taken.At == 0 {
-			kind := map[string]string{schemas.HelpNow: "needed-now", schemas.HelpSafety: "safety", schemas.HelpWorse: "worse"}[h.Kind]
+			kind := map[string]string{schemas.HelpNow: "needed-now", schemas.HelpSafety: "safety",
+				schemas.HelpWorse: "worse"}[h.Kind]
 			wanted = append(wanted, DesiredStep{Kind: helpKind + kind, Owner: teamOnCall, DueAt: h.DueAt, Basis: id})
 		}
 	}
@@ -503,7 +520,8 @@ func (s situation) callers() []DesiredStep {
 	}
 	first := map[string]Outcome{}
 	for _, o := range s.Outcomes {
-		if o.Navigator == "" || o.At < reached || s.Reached.When.After(o.When) || s.calls.When.After(o.When) && o.Navigator == stepUnanswered {
+		if o.Navigator == "" || o.At < reached || s.Reached.When.After(o.When) || s.calls.When.After(o.When) &&
+			o.Navigator == stepUnanswered {
 			continue
 		}
 		if was, there := first[o.Navigator]; !there || o.At < was.At {
@@ -512,7 +530,8 @@ func (s situation) callers() []DesiredStep {
 	}
 	var wanted []DesiredStep
 	for _, kind := range slices.Sorted(maps.Keys(first)) {
-		wanted = append(wanted, DesiredStep{Kind: kind, Owner: s.owners.Navigator, DueAt: s.nextDay(first[kind].When, s.Contact.When), Basis: fmt.Sprint(first[kind].At)})
+		wanted = append(wanted, DesiredStep{Kind: kind, Owner: s.owners.Navigator,
+			DueAt: s.nextDay(first[kind].When, s.Contact.When), Basis: fmt.Sprint(first[kind].At)})
 	}
 	return wanted
 }
@@ -526,11 +545,14 @@ func (s situation) services() []DesiredStep {
 		a := s.Services[id]
 		switch {
 		case a.pending():
-			wanted = append(wanted, DesiredStep{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy, Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepServiceAnswers, Owner: s.staff(a.By), DueAt: a.AnswerBy,
+				Basis: fmt.Sprintf("%s/%d", id, a.Asked.At)})
 		case a.Questioned:
-			wanted = append(wanted, DesiredStep{Kind: stepAskWhy, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepAskWhy, Owner: s.staff(a.SeenToBy),
+				DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		case a.silent():
-			wanted = append(wanted, DesiredStep{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy), DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
+			wanted = append(wanted, DesiredStep{Kind: stepAskAgain, Owner: s.staff(a.SeenToBy),
+				DueAt: s.nextDay(a.Answered.When), Basis: fmt.Sprintf("%s/%d", id, a.Answered.At)})
 		}
 	}
 	return wanted
@@ -568,7 +590,8 @@ const (
 func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []DesiredStep, replace []Step) {
 	standing := slices.IndexFunc(steps, func(s Step) bool { return s.Kind == stepWhatNext && s.State == stateOpen })
 	meant := func(s Step, w DesiredStep) bool {
-		return s.Kind == w.Kind && (s.Basis == w.Basis && !moved(s, w) || s.Kind == stepWhatNext && s.State == stateOpen)
+		return s.Kind == w.Kind && (s.Basis == w.Basis && !moved(s, w) || s.Kind == stepWhatNext &&
+			s.State == stateOpen)
 	}
 	for _, w := range wanted {
 		if !slices.ContainsFunc(steps, func(s Step) bool { return meant(s, w) }) {
@@ -595,11 +618,12 @@ func compare(steps []Step, wanted []DesiredStep, whatNext DesiredStep) (open []D
 	return open, replace
 }
 
-// moved says that what is known now gives an open step another time, by a second or more: it is then another step, so that
-// any order of the same events ends with the same time. One that was overdue, or that somebody else has a hand in, keeps
-// its first time.
+// moved says that what is known now gives an open step another time, by a second or more: it is then another step, so
+// that any order of the same events ends with the same time. One that was overdue, or that somebody else has a hand
+// in, keeps its first time.
 func moved(s Step, w DesiredStep) bool {
-	return s.State == stateOpen && s.Level == 0 && len(s.Added) == 0 && s.Owner == w.Owner && s.DueAt.Sub(w.DueAt).Abs() >= time.Second
+	return s.State == stateOpen && s.Level == 0 && len(s.Added) == 0 && s.Owner == w.Owner &&
+		s.DueAt.Sub(w.DueAt).Abs() >= time.Second
 }
 
 // byHand begins the basis of a step that a human, or the sentinel, opened.
@@ -614,12 +638,16 @@ func holding(steps []Step) (Step, bool) {
 	if len(open) == 0 {
 		return Step{}, false
 	}
-	return slices.MinFunc(open, func(a, b Step) int { return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID)) }), true
+	return slices.MinFunc(open, func(a, b Step) int {
+		return cmp.Or(a.DueAt.Compare(b.DueAt),
+			cmp.Compare(a.ID, b.ID))
+	}), true
 }
 
 // whatNext is the step that is opened when nothing else is: what happens next is the navigator's question.
 func whatNext(owners Owners, basis string, now time.Time, zone *time.Location) DesiredStep {
-	return DesiredStep{Kind: stepWhatNext, Owner: owners.Navigator, Basis: basis, DueAt: (calendar.DayOf(now, zone) + 1).At(dueHour, 0, zone)}
+	return DesiredStep{Kind: stepWhatNext, Owner: owners.Navigator, Basis: basis,
+		DueAt: (calendar.DayOf(now, zone) + 1).At(dueHour, 0, zone)}
 }
 
 // grace is how long a step may be overdue before more is done than adding an owner, and before it counts as the void.
@@ -628,7 +656,8 @@ const grace = 4 * time.Hour
 // overdue says who is added to a step that is past due, and when to look again; zero is not again. At its due time
 // the navigator is added (out of hours also who is there then), after the grace the deputy and out of hours. Nobody is
 // taken off, and the first due time stays.
-func overdue(s Step, owners Owners, now time.Time, holidays *calendar.Holidays, zone *time.Location) (added []string, level int, lookAt time.Time) {
+func overdue(s Step, owners Owners, now time.Time, holidays *calendar.Holidays, zone *time.Location) (added []string,
+	level int, lookAt time.Time) {
 	add := []string{owners.Navigator}
 	switch {
 	case s.Level > 0:

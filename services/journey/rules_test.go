@@ -59,7 +59,8 @@ func (s *teller) say(typ schemas.Type, data any) flow.Event {
 		panic(err)
 	}
 	e := flow.Event{
-		ID: fmt.Sprintf("0193a000-0000-7000-9000-%012d", len(s.events)+1), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: s.journey,
+		ID: fmt.Sprintf("0193a000-0000-7000-9000-%012d", len(s.events)+1), Source: "/footbridge/" + entry.By,
+		Type: string(typ), Subject: s.journey,
 		Correlation: "first", Sequence: flow.FormatSequence(s.said[entry.By]), Time: s.at, Data: text,
 	}
 	s.events = append(s.events, e)
@@ -67,7 +68,8 @@ func (s *teller) say(typ schemas.Type, data any) flow.Event {
 }
 
 func (s *teller) discharge(flags ...string) {
-	s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v", LeftOn: s.on(0), Flags: flags})
+	s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v",
+		LeftOn: s.on(0), Flags: flags})
 }
 
 func (s *teller) consent(given bool, purposes ...string) {
@@ -80,11 +82,13 @@ func (s *teller) consent(given bool, purposes ...string) {
 
 // sent says that the offer has gone out to its partner.
 func (s *teller) sent() {
-	s.say(schemas.OfferSent, schemas.OfferSentData{Offer: "o1", Partner: "pa", AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour)})
+	s.say(schemas.OfferSent, schemas.OfferSentData{Offer: "o1", Partner: "pa",
+		AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour)})
 }
 
 func (s *teller) offer(late bool) {
-	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: s.on(7), LastDay: s.on(14), Late: late,
+	s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: "o1", Person: "p", Partner: "pa", FirstDay: s.on(7),
+		LastDay: s.on(14), Late: late,
 		AnswerBy: s.day.AddDate(0, 0, 2).Add(17 * time.Hour)})
 }
 
@@ -94,7 +98,8 @@ func tell(t testing.TB, r *record, batches ...[]flow.Event) []flow.Emission {
 	s := &Service{owners: someOwners, zone: london(t)}
 	var all []flow.Emission
 	for _, batch := range batches {
-		emissions, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC), map[string]*record{aJourney: r}, batch)
+		emissions, err := s.apply(&pgx.Batch{}, time.Date(2026, 11, 2, 10, 0, 0, 0, time.UTC),
+			map[string]*record{aJourney: r}, batch)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -121,13 +126,32 @@ func TestWhatHappensNext(t *testing.T) {
 		tell func(s *teller)
 		want []string
 	}{
-		"a discharge from a feed carries no consent": {func(s *teller) { s.discharge() }, []string{"ask-the-person team:liaison Tue 3 10:00"}},
-		"consent came first":                         {func(s *teller) { s.consent(true, "follow-up"); s.discharge() }, []string{"arrange-follow-up navigator:duty Tue 3 17:00"}},
-		"consent and an offer":                       {func(s *teller) { s.discharge(); s.consent(true, "follow-up"); s.offer(false) }, []string{"tell-the-partner navigator:duty Tue 3 17:00"}},
-		"and the offer has gone out":                 {func(s *teller) { s.discharge(); s.consent(true, "follow-up"); s.offer(false); s.sent() }, []string{"partner-answers partner:pa Wed 4 17:00"}},
-		"an offer before consent":                    {func(s *teller) { s.discharge(); s.offer(false) }, []string{"ask-the-person team:liaison Tue 3 10:00"}},
-		"a late offer tells the navigator at once":   {func(s *teller) { s.discharge(); s.offer(true) }, []string{"ask-the-person team:liaison Tue 3 10:00", "late-follow-up navigator:duty Tue 3 17:00"}},
-		"a no to all of it":                          {func(s *teller) { s.discharge(); s.consent(false, "follow-up", "bridging") }, []string{"what-next navigator:duty Tue 3 17:00"}},
+		"a discharge from a feed carries no consent": {func(s *teller) { s.discharge() },
+			[]string{"ask-the-person team:liaison Tue 3 10:00"}},
+		"consent came first": {func(s *teller) { s.consent(true, "follow-up"); s.discharge() },
+			[]string{"arrange-follow-up navigator:duty Tue 3 17:00"}},
+		"consent and an offer": {func(s *teller) {
+			s.discharge()
+			s.consent(true,
+				"follow-up")
+			s.offer(false)
+		}, []string{"tell-the-partner navigator:duty Tue 3 17:00"}},
+		"and the offer has gone out": {func(s *teller) {
+			s.discharge()
+			s.consent(true,
+				"follow-up")
+			s.offer(false)
+			s.sent()
+		}, []string{"partner-answers partner:pa Wed 4 17:00"}},
+		"an offer before consent": {func(s *teller) { s.discharge(); s.offer(false) },
+			[]string{"ask-the-person team:liaison Tue 3 10:00"}},
+		"a late offer tells the navigator at once": {func(s *teller) { s.discharge(); s.offer(true) },
+			[]string{"ask-the-person team:liaison Tue 3 10:00", "late-follow-up navigator:duty Tue 3 17:00"}},
+		"a no to all of it": {func(s *teller) {
+			s.discharge()
+			s.consent(false, "follow-up",
+				"bridging")
+		}, []string{"what-next navigator:duty Tue 3 17:00"}},
 		"no partner is left": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up")
@@ -140,32 +164,44 @@ func TestWhatHappensNext(t *testing.T) {
 			s.offer(false)
 			s.sent()
 		}, []string{"partner-answers partner:pa Wed 4 17:00", "tell-the-person team:liaison Tue 3 17:00"}},
-		"nothing statutory is open": {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, []string{"ask-the-person team:liaison Tue 3 10:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
+		"nothing statutory is open": {func(s *teller) {
+			s.discharge()
+			s.say(schemas.GapFound,
+				schemas.GapFoundData{})
+		}, []string{"ask-the-person team:liaison Tue 3 10:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
 		"a service was asked": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up")
 			s.offer(false)
 			s.sent()
-			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
-			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "team", By: "navigator", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
-		}, []string{"partner-answers partner:pa Wed 4 17:00", "service-answers navigator:duty Wed 4 17:00", "service-answers team:liaison Wed 4 17:00"}},
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team",
+				AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "team", By: "navigator",
+				AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+		}, []string{"partner-answers partner:pa Wed 4 17:00", "service-answers navigator:duty Wed 4 17:00",
+			"service-answers team:liaison Wed 4 17:00"}},
 		"a service that did not reply is asked again": {func(s *teller) {
 			s.discharge()
 			s.consent(false, "follow-up")
-			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
-			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team", Answer: "no-reply"})
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team",
+				AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team",
+				Answer: "no-reply"})
 		}, []string{"ask-the-service-again team:liaison Tue 3 17:00"}},
 		"a service is asked about a no that it agreed not to give": {func(s *teller) {
 			s.discharge()
 			s.consent(false, "follow-up")
-			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team", AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
-			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "navigator", Answer: "no", Reason: "22", Questioned: true})
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team",
+				AnswerBy: time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "navigator",
+				Answer: "no", Reason: "22", Questioned: true})
 		}, []string{"ask-the-service-why navigator:duty Tue 3 17:00"}},
 		"a service that answered is not waited for": {func(s *teller) {
 			s.discharge()
 			s.consent(false, "follow-up")
 			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: "talking", By: "sending-team"})
-			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team", Answer: "no"})
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: "talking", By: "sending-team",
+				Answer: "no"})
 		}, []string{"what-next navigator:duty Tue 3 17:00"}},
 		"a fact is missing": {func(s *teller) {
 			s.discharge()
@@ -181,42 +217,57 @@ func TestWhatHappensNext(t *testing.T) {
 			s.offer(false)
 			s.sent()
 			s.say(schemas.BridgingStarted, schemas.BridgingStartedData{Plan: "pl"})
-			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl",
+				DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
 		}, []string{"bridging-call team:callers Mon 16 10:15", "partner-answers partner:pa Wed 4 17:00"}},
 		"calls are paused": {func(s *teller) {
 			s.discharge()
-			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl", DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: "c", Plan: "pl",
+				DueAt: time.Date(2026, 11, 16, 10, 15, 0, 0, time.UTC)})
 			s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl"})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
-		"under 18: the clinician first, nobody asks": {func(s *teller) { s.discharge("under-18"); s.offer(false); s.consent(true, "follow-up") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"under 18: the clinician first, nobody asks": {func(s *teller) {
+			s.discharge("under-18")
+			s.offer(false)
+			s.consent(true, "follow-up")
+		}, []string{"clinician-decides team:young-people Tue 3 17:00"}},
 		"a clinician recorded that the young person may answer": {func(s *teller) {
 			s.discharge("under-18")
 			s.offer(false)
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+				MayAnswer: schemas.AnswersPerson})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"a clinician recorded that a parent may": {func(s *teller) {
 			s.discharge("under-18")
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+				MayAnswer: schemas.AnswersParent})
 		}, []string{"ask-the-parent team:liaison Tue 3 10:00"}},
 		"a parent was to answer, and the person turned 18": {func(s *teller) {
 			s.discharge("under-18")
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", MayAnswer: schemas.AnswersPerson})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+				MayAnswer: schemas.AnswersParent})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v",
+				MayAnswer: schemas.AnswersPerson})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 		"recorded, and who came back is under 18 still": {func(s *teller) {
 			s.discharge("under-18")
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
-			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: "v2", Flags: []string{"under-18"}})
+			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+				MayAnswer: schemas.AnswersParent})
+			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+				Visit: "v2", Flags: []string{"under-18"}})
 		}, []string{"clinician-decides team:young-people Tue 3 17:00"}},
 		"late and under 18: nobody is asked of it": {func(s *teller) { s.discharge("under-18", "late"); s.offer(true) },
 			[]string{"clinician-decides team:young-people Tue 3 17:00", "late-follow-up navigator:duty Tue 3 17:00"}},
-		"age unknown: the clinician first":      {func(s *teller) { s.discharge("age-unknown") }, []string{"clinician-decides team:young-people Tue 3 17:00"}},
-		"another record may be the same person": {func(s *teller) { s.discharge("possible-double") }, []string{"are-these-one-person navigator:duty Tue 3 17:00"}},
+		"age unknown: the clinician first": {func(s *teller) { s.discharge("age-unknown") },
+			[]string{"clinician-decides team:young-people Tue 3 17:00"}},
+		"another record may be the same person": {func(s *teller) { s.discharge("possible-double") },
+			[]string{"are-these-one-person navigator:duty Tue 3 17:00"}},
 		"they are two people after all": {func(s *teller) {
 			s.discharge("possible-double")
 			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
-		"other flags are shown to a human": {func(s *teller) { s.discharge("left-before-assessment") }, []string{"ask-the-person team:liaison Tue 3 10:00", "check-with-the-hospital team:liaison Tue 3 17:00"}},
+		"other flags are shown to a human": {func(s *teller) { s.discharge("left-before-assessment") },
+			[]string{"ask-the-person team:liaison Tue 3 10:00", "check-with-the-hospital team:liaison Tue 3 17:00"}},
 		"the hospital cancels": {func(s *teller) {
 			s.discharge()
 			s.consent(true, "follow-up")
@@ -238,9 +289,11 @@ func TestWhatHappensNext(t *testing.T) {
 			s.say(schemas.ContactStopped, schemas.ContactStoppedData{})
 			s.say(schemas.ContactResumed, schemas.ContactResumedData{})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
-		"arrived without its beginning": {func(s *teller) { s.offer(false) }, []string{"find-the-beginning navigator:duty Tue 3 17:00"}},
+		"arrived without its beginning": {func(s *teller) { s.offer(false) },
+			[]string{"find-the-beginning navigator:duty Tue 3 17:00"}},
 		"a professional's referral": {func(s *teller) {
-			s.say(schemas.ReferralRequested, schemas.ReferralRequestedData{Person: "p", Organisation: "RXX", Referral: "r"})
+			s.say(schemas.ReferralRequested, schemas.ReferralRequestedData{Person: "p", Organisation: "RXX",
+				Referral: "r"})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00"}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -298,7 +351,8 @@ func TestWhatAHumanDidIsNotAskedAgain(t *testing.T) {
 	s.discharge()
 	tell(t, r, s.events)
 	r.Steps[0].State = stateDone
-	r.Steps = append(r.Steps, Step{ID: "n", Kind: stepWhatNext, Basis: byHand + "x", State: stateOpen, Owner: "navigator:duty"})
+	r.Steps = append(r.Steps, Step{ID: "n", Kind: stepWhatNext, Basis: byHand + "x", State: stateOpen,
+		Owner: "navigator:duty"})
 	tell(t, r, []flow.Event{s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})})
 	for _, step := range r.Steps {
 		if step.Kind == stepAskThePerson && step.State == stateOpen {
@@ -319,14 +373,16 @@ func TestAnOverdueStepGainsOwnersAndStays(t *testing.T) {
 	for _, at := range []time.Time{noon, noon.Add(time.Second)} {
 		s.Added, s.Level, look = overdue(s, someOwners, at, calendar.England(), zone)
 	}
-	if want := []string{"navigator:duty", "navigator:deputy", "team:out-of-hours"}; !slices.Equal(s.Added, want) || s.Level != 2 || !look.IsZero() {
+	if want := []string{"navigator:duty", "navigator:deputy", "team:out-of-hours"}; !slices.Equal(s.Added, want) ||
+		s.Level != 2 || !look.IsZero() {
 		t.Errorf("got %v at level %d, look again %s", s.Added, s.Level, look)
 	}
 	if s.Owner != teamLiaison || !s.FirstDueAt.Equal(due) {
 		t.Error("the first owner was let off, or the promise moved")
 	}
 	added, _, look := overdue(Step{Owner: "navigator:duty", DueAt: due}, someOwners, night, calendar.England(), zone)
-	if want := []string{"team:out-of-hours", "navigator:deputy"}; !slices.Equal(added, want) || !look.Equal(due.Add(grace)) {
+	if want := []string{"team:out-of-hours", "navigator:deputy"}; !slices.Equal(added, want) ||
+		!look.Equal(due.Add(grace)) {
 		t.Errorf("at night, from the navigator: got %v, look again %s", added, look)
 	}
 }
@@ -375,48 +431,63 @@ func story(t *rapid.T) []flow.Event {
 		s.at = s.at.Add(time.Duration(rapid.IntRange(0, 30).Draw(t, "hours")) * time.Hour)
 		switch rapid.IntRange(0, 21).Draw(t, "kind") {
 		case 0, 1:
-			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX", Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
+			s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: "RXX",
+				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags")})
 		case 2:
-			s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t, "placed"),
-				Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags"), MayAnswer: mayAnswer.Draw(t, "who")})
+			s.say(schemas.DischargeCorrected,
+				schemas.DischargeCorrectedData{Organisation: rapid.SampledFrom([]string{"", "", "RYY", "RZZ"}).Draw(t,
+					"placed"),
+					Visit: visit.Draw(t, "visit"), Flags: flags.Draw(t, "flags"), MayAnswer: mayAnswer.Draw(t, "who")})
 		case 3:
 			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: visit.Draw(t, "visit")})
 		case 4:
 			s.consent(rapid.Bool().Draw(t, "given"), purposes.Draw(t, "purposes")...)
 		case 5:
-			s.say(rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"), schemas.ContactStoppedData{})
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.ContactStopped, schemas.ContactResumed}).Draw(t, "contact"),
+				schemas.ContactStoppedData{})
 		case 6:
-			s.say(rapid.SampledFrom([]schemas.Type{schemas.GapFound, schemas.InformationNeeded, schemas.PathwayDecided}).Draw(t, "threshold"), struct{}{})
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.GapFound, schemas.InformationNeeded,
+				schemas.PathwayDecided}).Draw(t, "threshold"), struct{}{})
 		case 7:
 			id := offer.Draw(t, "offer")
 			if !raised[id] {
 				raised[id] = true
-				s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: id, Partner: "pa", AnswerBy: s.at.Add(48 * time.Hour), Late: rapid.Bool().Draw(t, "late")})
+				s.say(schemas.OfferRaised, schemas.OfferRaisedData{Offer: id, Partner: "pa",
+					AnswerBy: s.at.Add(48 * time.Hour), Late: rapid.Bool().Draw(t, "late")})
 			}
 		case 11:
-			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: visit.Draw(t, "service"), By: "sending-team", AnswerBy: s.at.Add(48 * time.Hour)})
+			s.say(schemas.ServiceAsked, schemas.ServiceAskedData{Service: visit.Draw(t, "service"), By: "sending-team",
+				AnswerBy: s.at.Add(48 * time.Hour)})
 		case 12:
-			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: visit.Draw(t, "service"), By: "navigator",
+			s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: visit.Draw(t, "service"),
+				By:     "navigator",
 				Answer: rapid.SampledFrom([]string{"yes", "no", "no-reply"}).Draw(t, "answer")})
 		case 13, 14, 15:
 			offered(t, s, offer.Draw(t, "offer"))
 		case 16, 17:
 			rung(t, s)
 		case 18:
-			s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(rapid.IntRange(17, 18).Draw(t, "age")), AgeRisesOn: new(s.on(90))},
-				NotSaid: rapid.SampledFrom([][]string{nil, {"areaGP"}}).Draw(t, "not said")})
+			s.say(schemas.InformationSupplied,
+				schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(rapid.IntRange(17, 18).Draw(t, "age")),
+					AgeRisesOn: new(s.on(90))},
+					NotSaid: rapid.SampledFrom([][]string{nil, {"areaGP"}}).Draw(t, "not said")})
 		case 19:
-			s.say(schemas.InformationNeeded, schemas.InformationNeededData{Facts: rapid.SampledFrom([][]string{{"age"}, {"age", "areaGP"}}).Draw(t, "needed")})
+			s.say(schemas.InformationNeeded,
+				schemas.InformationNeededData{Facts: rapid.SampledFrom([][]string{{"age"}, {"age", "areaGP"}}).Draw(t,
+					"needed")})
 		case 20:
-			s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable")})
+			s.say(schemas.PreferencesChanged,
+				schemas.PreferencesChangedData{Reachable: rapid.Bool().Draw(t, "reachable")})
 		case 8:
 			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer.Draw(t, "offer")})
 		case 9:
 			s.say(schemas.OfferExhausted, schemas.OfferExhaustedData{})
 		case 10:
-			s.say(rapid.SampledFrom([]schemas.Type{schemas.BridgingProposed, schemas.BridgingStarted, schemas.BridgingPaused}).Draw(t, "plan"), schemas.BridgingProposedData{Plan: "pl"})
+			s.say(rapid.SampledFrom([]schemas.Type{schemas.BridgingProposed, schemas.BridgingStarted,
+				schemas.BridgingPaused}).Draw(t, "plan"), schemas.BridgingProposedData{Plan: "pl"})
 		default:
-			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: fmt.Sprint("c", len(s.events)), Plan: "pl", DueAt: s.at.Add(14 * 24 * time.Hour)})
+			s.say(schemas.CallScheduled, schemas.CallScheduledData{Call: fmt.Sprint("c", len(s.events)), Plan: "pl",
+				DueAt: s.at.Add(14 * 24 * time.Hour)})
 		}
 	}
 	return s.events
@@ -437,13 +508,15 @@ func offered(t *rapid.T, s *teller, offer string) {
 	case 4:
 		s.say(schemas.OfferConfirmed, schemas.OfferConfirmedData{Offer: offer, BookBy: by})
 	case 5:
-		s.say(schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: offer, Appointment: meeting, Partner: "pa", StartsAt: by, OutcomeBy: by})
+		s.say(schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: offer, Appointment: meeting,
+			Partner: "pa", StartsAt: by, OutcomeBy: by})
 	case 6:
 		s.say(schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: offer, Appointment: meeting})
 	case 7:
 		s.say(schemas.AppointmentNotKept, schemas.AppointmentNotKeptData{Offer: offer, Appointment: meeting})
 	case 8:
-		s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: offer, Appointment: meeting, RingBy: &by})
+		s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: offer, Appointment: meeting,
+			RingBy: &by})
 	case 9:
 		s.say(schemas.OfferPassedOn, schemas.OfferPassedOnData{Offer: offer, Partner: "pa"})
 	case 10:
@@ -464,13 +537,17 @@ func rung(t *rapid.T, s *teller) {
 	case 1:
 		s.say(schemas.CallReached, schemas.CallReachedData{Call: call, Plan: "pl"})
 	case 2:
-		s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: call, Why: "no-answer", Again: s.on(3), Navigator: rapid.Bool().Draw(t, "navigator")})
+		s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: call, Why: "no-answer", Again: s.on(3),
+			Navigator: rapid.Bool().Draw(t, "navigator")})
 	case 3:
-		s.say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: call, Navigator: rapid.Bool().Draw(t, "navigator")})
+		s.say(schemas.CallOtherPerson,
+			schemas.CallOtherPersonData{Call: call, Navigator: rapid.Bool().Draw(t, "navigator")})
 	case 4:
 		s.say(schemas.AskedToStop, schemas.AskedToStopData{Call: call, By: schemas.StoppedByOther, At: s.at})
 	case 5:
-		s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: call, Kind: rapid.SampledFrom([]string{"needed-now", "safety", "worse"}).Draw(t, "help"), DueAt: s.at.Add(time.Hour)})
+		s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: call,
+			Kind:  rapid.SampledFrom([]string{"needed-now", "safety", "worse"}).Draw(t, "help"),
+			DueAt: s.at.Add(time.Hour)})
 	default:
 		s.say(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: call})
 	}
@@ -501,7 +578,8 @@ func TestAnyOrderOfAJourneysEventsEndsInTheSameSteps(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		events := story(rt)
-		inOrder, asTheyCame, oneByOne := &record{ID: aJourney, State: journeyOpen}, &record{ID: aJourney, State: journeyOpen}, &record{ID: aJourney, State: journeyOpen}
+		inOrder, asTheyCame, oneByOne := &record{ID: aJourney, State: journeyOpen},
+			&record{ID: aJourney, State: journeyOpen}, &record{ID: aJourney, State: journeyOpen}
 		tell(t, inOrder, events)
 		shuffled := rapid.Permutation(events).Draw(rt, "arrival")
 		shuffled = append(shuffled, shuffled[:rapid.IntRange(0, len(shuffled)).Draw(rt, "repeated")]...)
@@ -541,10 +619,13 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 			switch {
 			case r.State != journeyClosed && !held:
 				rt.Fatalf("after %s the %s journey has no open step", events[i].Type, r.State)
-			case r.State == journeyClosed && slices.ContainsFunc(openOnes(r.Steps), func(s Step) bool { return !outlivesClosing(s) }):
+			case r.State == journeyClosed &&
+				slices.ContainsFunc(openOnes(r.Steps), func(s Step) bool { return !outlivesClosing(s) }):
 				rt.Fatalf("after %s the closed journey has steps: %v", events[i].Type, openStepsOf(r, time.UTC))
-			case (r.State == journeyClosed) != (r.JourneyState.Closed != nil) || (r.State == journeyOnHold) != (r.JourneyState.Hold != nil):
-				rt.Fatalf("a %s journey knows of hold %v and closing %v", r.State, r.JourneyState.Hold, r.JourneyState.Closed)
+			case (r.State == journeyClosed) != (r.JourneyState.Closed != nil) ||
+				(r.State == journeyOnHold) != (r.JourneyState.Hold != nil):
+				rt.Fatalf("a %s journey knows of hold %v and closing %v", r.State, r.JourneyState.Hold,
+					r.JourneyState.Closed)
 			}
 		}
 	})
@@ -552,7 +633,8 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 
 // outlivesClosing says that a step is seen to on a closed journey too.
 func outlivesClosing(s Step) bool {
-	return strings.HasPrefix(s.Kind, helpKind) || slices.Contains([]string{stepRingPartner, stepRingCaller, stepDeletion, stepDeletionLate}, s.Kind)
+	return strings.HasPrefix(s.Kind, helpKind) ||
+		slices.Contains([]string{stepRingPartner, stepRingCaller, stepDeletion, stepDeletionLate}, s.Kind)
 }
 
 // turnSomehow tries one of the four; what is refused changes nothing.
@@ -561,11 +643,13 @@ func turnSomehow(rt *rapid.T, w *writes, r *record) {
 	var err error
 	switch rapid.IntRange(0, 5).Draw(rt, "turn") {
 	case 0:
-		err = w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: w.now.AddDate(0, 0, 7).Format(time.DateOnly)}, by)
+		err = w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team",
+			ReviewOn: w.now.AddDate(0, 0, 7).Format(time.DateOnly)}, by)
 	case 1:
 		err = w.release(r, by)
 	case 2:
-		err = w.closeJourney(r, Closing{Reason: schemas.ClosedInError, Told: schemas.ToldNobody, WayBack: schemas.WayBackNone}, by)
+		err = w.closeJourney(r, Closing{Reason: schemas.ClosedInError, Told: schemas.ToldNobody,
+			WayBack: schemas.WayBackNone}, by)
 	case 3:
 		err = w.reopen(r, by)
 	}
@@ -617,7 +701,8 @@ func TestLinesHoldCodesAndNobodysIdentifier(t *testing.T) {
 
 func TestAPathwaysLineCountsWhatIsOpen(t *testing.T) {
 	t.Parallel()
-	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Open: []string{"svc-b"}, OpenIf: []string{"svc-a", "svc-c"}})
+	e := newTeller().say(schemas.PathwayDecided, schemas.PathwayDecidedData{Open: []string{"svc-b"},
+		OpenIf: []string{"svc-a", "svc-c"}})
 	var k JourneyState
 	details, err := apply(&k, e)
 	if err != nil || string(details) != `{"open":1,"open-if":2}` {
@@ -655,14 +740,16 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 	for _, want := range []struct {
 		kind string
 		due  time.Time
-	}{{stepAskThePerson, recorded.Add(72 * time.Hour)}, {stepAskThePerson, recorded.Add(5 * 24 * time.Hour)}, {stepNotReached, recorded.Add(6 * 24 * time.Hour)}} {
+	}{{stepAskThePerson, recorded.Add(72 * time.Hour)}, {stepAskThePerson, recorded.Add(5 * 24 * time.Hour)},
+		{stepNotReached, recorded.Add(6 * 24 * time.Hour)}} {
 		next := askAgain(step, owners, recorded, london(t))
 		if next.Kind != want.kind || !next.DueAt.Equal(want.due) {
 			t.Fatalf("got %+v, want %+v", next, want)
 		}
 		step = Step{Kind: next.Kind, Basis: next.Basis, State: stateOpen}
 		steps = append(steps, step)
-		if climbed := climb([]DesiredStep{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded, london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
+		if climbed := climb([]DesiredStep{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded,
+			london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
 			t.Errorf("later events ask for %+v, which is not the rung reached, %+v", climbed[0], next)
 		}
 	}
@@ -706,11 +793,15 @@ func TestNobodyTakesAStepOnForAnother(t *testing.T) {
 		by   principal.Principal
 		want []string
 	}{
-		"the liaison team": {ofRole(schemas.SendingTeam), []string{teamLiaison}}, "a navigator": {ofRole(schemas.Navigator), []string{someOwners.Navigator}},
-		"the deputy": {deputy, []string{someOwners.Deputy}}, "a young people's clinician": {ofRole(schemas.YoungPeoplesClinician), []string{teamYoungPeople}},
-		"a caller": {ofRole(schemas.Caller), nil}, "a partner": {ofRole(schemas.Partner), nil}, "an operator": {ofRole(schemas.Operator), nil}, "the person": {ofRole(schemas.Person), nil},
+		"the liaison team":           {ofRole(schemas.SendingTeam), []string{teamLiaison}},
+		"a navigator":                {ofRole(schemas.Navigator), []string{someOwners.Navigator}},
+		"the deputy":                 {deputy, []string{someOwners.Deputy}},
+		"a young people's clinician": {ofRole(schemas.YoungPeoplesClinician), []string{teamYoungPeople}},
+		"a caller":                   {ofRole(schemas.Caller), nil}, "a partner": {ofRole(schemas.Partner), nil},
+		"an operator": {ofRole(schemas.Operator), nil}, "the person": {ofRole(schemas.Person), nil},
 	} {
-		s := Step{Owner: teamLiaison, Added: []string{someOwners.Navigator, someOwners.Deputy, teamYoungPeople, "partner:p-1", "service:s-1"}}
+		s := Step{Owner: teamLiaison, Added: []string{someOwners.Navigator, someOwners.Deputy, teamYoungPeople,
+			"partner:p-1", "service:s-1"}}
 		if _, takeOn := someOwners.mayWith(s, tc.by); !slices.Equal(takeOn, tc.want) && len(takeOn)+len(tc.want) > 0 {
 			t.Errorf("%s takes on as %v, want %v", name, takeOn, tc.want)
 		}
@@ -721,7 +812,8 @@ func TestNobodyTakesAStepOnForAnother(t *testing.T) {
 func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 	t.Parallel()
 	accepted := func(s *teller) {
-		s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa", AgreementUntil: "2027-11-01"})
+		s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa",
+			AgreementUntil: "2027-11-01"})
 	}
 	for name, tc := range map[string]struct {
 		said func(s *teller)
@@ -731,11 +823,13 @@ func TestWhatAPartnerAnswersHasALineAndAStep(t *testing.T) {
 		"accepted": {accepted, schemas.OfferAccepted, "partner-arranges partner:pa Wed 4 17:00"},
 		"declined": {func(s *teller) {
 			s.say(schemas.OfferDeclined, schemas.OfferDeclinedData{Offer: "o1", Reason: "capacity"})
-		}, schemas.OfferDeclined, "arrange-follow-up navigator:duty Tue 3 17:00; tell-the-person team:liaison Tue 3 17:00"},
+		}, schemas.OfferDeclined, "arrange-follow-up navigator:duty Tue 3 17:00; tell-the-person team:liaison Tue 3 " +
+			"17:00"},
 		"handed back": {func(s *teller) {
 			accepted(s)
 			s.say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: "o1", Reason: "worker-ill"})
-		}, schemas.OfferHandedBack, "arrange-follow-up navigator:duty Tue 3 17:00; confirm-deletion partner:pa Thu 5 17:00; " +
+		}, schemas.OfferHandedBack, "arrange-follow-up navigator:duty Tue 3 17:00; confirm-deletion partner:pa Thu 5 " +
+			"17:00; " +
 			"deletion-unconfirmed team:information-governance Mon 9 17:00; tell-the-person team:liaison Tue 3 17:00"},
 		"completed": {func(s *teller) {
 			accepted(s)

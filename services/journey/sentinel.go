@@ -36,9 +36,9 @@ type SentinelConfig struct {
 	// Every is how often it looks (1 min). Settle is how long a thing may be held before its journey must be open
 	// (5 min). Grace is how long a step may be overdue (4 h).
 	Every, Decide, Grace time.Duration
-	// Slice is of how many journeys in a round what each service has held for longer is looked at again (1,000), and a tenth
-	// of them are read whole: with 30,000 under way the one within half an hour, the other within five, and no round
-	// takes longer the more is stored.
+	// Slice is of how many journeys in a round what each service has held for longer is looked at again (1,000), and a
+	// tenth of them are read whole: with 30,000 under way the one within half an hour, the other within five, and no
+	// round takes longer the more is stored.
 	Slice int
 }
 
@@ -73,7 +73,8 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 		return nil, err
 	}
 	if len(cfg.Services) == 0 {
-		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
+		cfg.Services = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+			schemas.Delivery}
 	}
 	cfg.Every, cfg.Slice = cmp.Or(cfg.Every, time.Minute), cmp.Or(cfg.Slice, 1000)
 	cfg.Decide, cfg.Grace = cmp.Or(cfg.Decide, 5*time.Minute), cmp.Or(cfg.Grace, grace)
@@ -83,7 +84,8 @@ func NewSentinel(cfg SentinelConfig) (*Sentinel, error) {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
-	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID, late: cursor{ID: lowestID},
+	return &Sentinel{cfg: cfg, flow: cfg.Flow, holder: clock.NewRandomID(), journeys: lowestID,
+		late:     cursor{ID: lowestID},
 		services: map[string]*reach{}}, nil
 }
 
@@ -94,10 +96,12 @@ func (s *Sentinel) Run(ctx context.Context) error {
 	for {
 		found, err := s.Round(ctx)
 		if err != nil && ctx.Err() == nil {
-			s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook, "sentinel.md")
+			s.cfg.Log.Error("the sentinel could not look everywhere", schemas.AttrError, err, schemas.AttrRunbook,
+				"sentinel.md")
 		}
 		if found > 0 {
-			s.cfg.Log.Error("the void was found and a navigator's step opened", schemas.AttrCount, found, schemas.AttrRunbook, "void.md")
+			s.cfg.Log.Error("the void was found and a navigator's step opened", schemas.AttrCount, found,
+				schemas.AttrRunbook, "void.md")
 		}
 		if s.Looked != nil {
 			s.Looked(found, err)
@@ -157,8 +161,8 @@ func (s *Sentinel) overdue(ctx context.Context, now time.Time, keep func([]findi
 	}
 }
 
-// own looks at the next slice of journeys for those that nobody holds, and for those whose stored row cannot be read: no
-// event and no hand can do anything about these, so that a navigator's step is opened beside each.
+// own looks at the next slice of journeys for those that nobody holds, and for those whose stored row cannot be read:
+// no event and no hand can do anything about these, so that a navigator's step is opened beside each.
 func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) error) error {
 	limit := max(s.cfg.Slice/10, 1)
 	n, last, broken, findings, err := underWay(ctx, s.cfg.Pool, s.journeys, limit)
@@ -169,7 +173,8 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 		return err
 	}
 	for _, r := range broken {
-		findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID, Reason: voidNoStep, Since: now,
+		findings = append(findings, finding{Key: fmt.Sprintf("unreadable/%s/%d", r.ID, r.Version), Journey: r.ID,
+			Reason: voidNoStep, Since: now,
 			Kind: stepMendWhatFailed, apart: true})
 	}
 	if err := keep(findings); err != nil {
@@ -184,9 +189,10 @@ func (s *Sentinel) own(ctx context.Context, now time.Time, keep func([]finding) 
 // overlap is for how long a line is looked at as a new one: it may have been committed later than it says.
 const overlap = time.Hour
 
-// onHoldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On the
-// first round that is since a sentinel looked last, and a day at least.
-func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now time.Time, keep func([]finding) error) error {
+// onHoldBy looks at what a service has come to hold since the round before, and at the next slice of what it holds. On
+// the first round that is since a sentinel looked last, and a day at least.
+func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now time.Time,
+	keep func([]finding) error) error {
 	settled := now.Add(-s.cfg.Decide)
 	r := s.services[service]
 	if r == nil {
@@ -215,9 +221,10 @@ func (s *Sentinel) onHoldBy(ctx context.Context, service string, before, now tim
 }
 
 // slice looks at what a service holds on the next journeys. Nearly always these are as they should be, which is seen by
-// their being read in the same order; what is left is judged line by line. What is held of intake may be on a journey that
-// has been closed since, so that all are read; what the others hold, on one that has not.
-func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string, r *reach, settled time.Time, see func([]unseenRow) error) error {
+// their being read in the same order; what is left is judged line by line. What is held of intake may be on a journey
+// that has been closed since, so that all are read; what the others hold, on one that has not.
+func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string, r *reach, settled time.Time,
+	see func([]unseenRow) error) error {
 	closedToo := service == schemas.Intake
 	ids, err := following(ctx, s.cfg.Pool, r.after, !closedToo, s.cfg.Slice)
 	if err != nil {
@@ -233,7 +240,8 @@ func (s *Sentinel) slice(ctx context.Context, pool *pgxpool.Pool, service string
 	}
 	err = heldOn(ctx, pool, service, r.after, upTo, func(rows []unseenRow) error {
 		return see(slices.DeleteFunc(rows, func(row unseenRow) bool {
-			return row.Since.After(settled) || row.ofJourney() && (row.State == sourceRecorded) == closedToo && there[row.Journey]
+			return row.Since.After(settled) || row.ofJourney() && (row.State == sourceRecorded) == closedToo &&
+				there[row.Journey]
 		}))
 	})
 	if err != nil {
@@ -250,8 +258,8 @@ func (r unseenRow) ofJourney() bool {
 
 // judge compares what a service holds with the journeys: what it holds must be on one that is open or held (or was
 // closed too lately for the service to have let go), a discharge that
-// was recorded must be on one (which may have been closed since), a message that was quarantined must have a step, and a
-// dead letter is the void as it is.
+// was recorded must be on one (which may have been closed since), a message that was quarantined must have a step, and
+// a dead letter is the void as it is.
 func (s *Sentinel) judge(ctx context.Context, service string, rows []unseenRow, settled time.Time) ([]finding, error) {
 	var begun, journeys, messages []string
 	for _, r := range rows {
@@ -281,7 +289,8 @@ func (s *Sentinel) judge(ctx context.Context, service string, rows []unseenRow, 
 	for _, r := range rows {
 		if reason, kind := reasonOf(r, append(lost, unopened...), left); reason != "" {
 			key := fmt.Sprintf("%s/%s/%s/%s/%d", reason, service, r.State, r.Journey, r.Since.Unix())
-			findings = append(findings, finding{Key: key, Journey: r.Journey, Reason: reason, Since: r.Since, Kind: kind})
+			findings = append(findings, finding{Key: key, Journey: r.Journey, Reason: reason, Since: r.Since,
+				Kind: kind})
 		}
 	}
 	return findings, nil
@@ -405,7 +414,8 @@ const soon = 4 * time.Hour
 
 // void opens the step of a finding, if it is new; a journey that was not known before needs its step either way.
 func (w *writes) void(records map[string]*record, f finding, id string, fresh bool) {
-	s := Step{ID: id, Kind: f.Kind, Basis: byHand + "sentinel/" + f.Key, Owner: w.owners.Navigator, DueAt: w.now.Add(soon), State: stateOpen,
+	s := Step{ID: id, Kind: f.Kind, Basis: byHand + "sentinel/" + f.Key, Owner: w.owners.Navigator,
+		DueAt: w.now.Add(soon), State: stateOpen,
 		OpenedBy: "sentinel"}
 	s.FirstDueAt = s.DueAt
 	if !f.onJourney() {
@@ -440,6 +450,7 @@ func aboutOf(f finding) string {
 }
 
 func (w *writes) inVoid(f finding, s Step, version int64, correlation string) flow.Emission {
-	return flow.Emission{Type: string(schemas.JourneyInVoid), Journey: cmp.Or(f.Journey, "unknown"), Version: version, Correlation: correlation,
-		Data: schemas.JourneyInVoidData{Reason: f.Reason, Since: f.Since.In(w.zone), Next: nextOf(s, w.zone)}}
+	return flow.Emission{Type: string(schemas.JourneyInVoid), Journey: cmp.Or(f.Journey, "unknown"), Version: version,
+		Correlation: correlation,
+		Data:        schemas.JourneyInVoidData{Reason: f.Reason, Since: f.Since.In(w.zone), Next: nextOf(s, w.zone)}}
 }

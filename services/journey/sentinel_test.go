@@ -15,7 +15,8 @@ import (
 
 func (w *world) sentinel() *Sentinel {
 	w.t.Helper()
-	s, err := NewSentinel(SentinelConfig{Owners: someOwners, Clock: w.c, Flow: w.flow, Pool: w.pool, OnHold: w.db.Pool(pg.Sentinel), Services: []string{"other", Name}})
+	s, err := NewSentinel(SentinelConfig{Owners: someOwners, Clock: w.c, Flow: w.flow, Pool: w.pool,
+		OnHold: w.db.Pool(pg.Sentinel), Services: []string{"other", Name}})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -33,14 +34,16 @@ func (w *world) look(s *Sentinel, want int) {
 func (w *world) holds(journey, state string, minutes int) {
 	w.t.Helper()
 	since := w.c.Now().Add(-time.Duration(minutes) * time.Minute)
-	if _, err := w.db.Pool("other").Exec(w.t.Context(), `insert into thing values ($1, $2, $3)`, journey, state, since); err != nil {
+	if _, err := w.db.Pool("other").Exec(w.t.Context(), `insert into thing values ($1, $2, $3)`, journey, state,
+		since); err != nil {
 		w.t.Fatal(err)
 	}
 }
 
 func (w *world) voids() []flow.Event {
 	w.t.Helper()
-	rows, err := w.pool.Query(w.t.Context(), `select payload from outbox where subject like 'footbridge.journey.in-void.%' order by id`)
+	rows, err := w.pool.Query(w.t.Context(), `select payload from outbox
+		where subject like 'footbridge.journey.in-void.%' order by id`)
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -65,7 +68,8 @@ func TestTheSentinelFindsWhatNoEventTold(t *testing.T) {
 	w := newWorld(t)
 	s := w.sentinel()
 	fine, _ := w.oneJourney()
-	unknown, young, failed, message := clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
+	unknown, young, failed, message := clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now()),
+		clock.NewID(w.c.Now())
 	w.holds(fine, "offer-raised", 60)
 	w.holds(unknown, "offer-raised", 60)
 	w.holds(young, "offer-raised", 1)
@@ -75,11 +79,13 @@ func TestTheSentinelFindsWhatNoEventTold(t *testing.T) {
 	w.look(s, 0) // each is found once
 	for journey, kind := range map[string]string{unknown: stepFindWhatIsLost, failed: stepMendWhatFailed} {
 		shown, status := ask[journeyShown](w, "GET", "/api/journeys/"+journey, "")
-		if status != 200 || len(shown.Steps) != 1 || shown.Steps[0].Kind != kind || shown.Steps[0].Owner != "navigator:duty" {
+		if status != 200 || len(shown.Steps) != 1 || shown.Steps[0].Kind != kind ||
+			shown.Steps[0].Owner != "navigator:duty" {
 			t.Errorf("%s: got %d %+v", kind, status, shown)
 		}
 	}
-	if got := count(t, w.pool, `select count(*) from step where about = $1 and kind = 'read-the-message' and state = 'open'`, message); got != 1 {
+	if got := count(t, w.pool, `select count(*) from step where about = $1 and kind = 'read-the-message'
+		and state = 'open'`, message); got != 1 {
 		t.Error("the message has no step")
 	}
 	voids := w.voids()
@@ -94,7 +100,8 @@ func TestTheSentinelFindsWhatNoEventTold(t *testing.T) {
 		}
 		reasons[e.Subject] = d.Reason
 	}
-	if len(voids) != 3 || reasons[unknown] != "not-opened" || reasons[failed] != "dead-letter" || reasons[message] != "no-step" {
+	if len(voids) != 3 || reasons[unknown] != "not-opened" || reasons[failed] != "dead-letter" ||
+		reasons[message] != "no-step" {
 		t.Errorf("said %v", reasons)
 	}
 }
@@ -134,10 +141,13 @@ func TestAfterALongStopOneTakeOverAJourneyAndTheLeapIsTold(t *testing.T) {
 	w.c.Set(72 * time.Hour)
 	w.look(s, 2)
 	w.look(s, 0)
-	w.eventually(1, `select count(*) from step where kind = 'take-over' and state = 'open' and journey = $1::text::uuid`, journey.journey)
+	w.eventually(1,
+		`select count(*) from step where kind = 'take-over' and state = 'open' and journey = $1::text::uuid`,
+		journey.journey)
 	late, _ := ask[httpx.List[journeyListed]](w, "GET", "/api/journeys?void=true", "")
 	if len(late.Items) != 2 || !late.Items[0].OverdueSinceAway || !late.Items[1].OverdueSinceAway {
-		t.Errorf("the leap is not told as what it is: %+v, away %d", late.Items, count(t, w.pool, `select count(*) from away`))
+		t.Errorf("the leap is not told as what it is: %+v, away %d", late.Items, count(t, w.pool, `select count(*)
+			from away`))
 	}
 }
 
@@ -149,8 +159,10 @@ func TestTheBeginningArrivingLateJoinsWhatTheSentinelOpened(t *testing.T) {
 	w.look(w.sentinel(), 1)
 	journey.discharge()
 	w.publish(withIDs(journey.events))
-	w.eventually(1, `select count(*) from step where kind = 'ask-the-person' and state = 'open' and organisation = 'RXX'`)
-	w.eventually(1, `select count(*) from step where kind = 'find-what-is-lost' and state = 'open' and organisation = 'RXX'`)
+	w.eventually(1, `select count(*) from step where kind = 'ask-the-person' and state = 'open'
+		and organisation = 'RXX'`)
+	w.eventually(1, `select count(*) from step where kind = 'find-what-is-lost' and state = 'open'
+		and organisation = 'RXX'`)
 }
 
 func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
@@ -163,8 +175,10 @@ func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = tx.Rollback(context.WithoutCancel(t.Context())) }()
-	_, err = tx.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at, closed_at, closed_for)
-		values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved', 'when', $2::timestamptz)), 'first', $2, $2, 'moved')`,
+	_, err = tx.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation,
+		arrived_at, closed_at, closed_for)
+		values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved', 'when',
+		$2::timestamptz)), 'first', $2, $2, 'moved')`,
 		journey, w.c.Now())
 	if err != nil {
 		t.Fatal(err)
@@ -178,7 +192,8 @@ func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
 		looked <- err
 	}()
 	for waiting := false; !waiting; {
-		if err := w.db.Admin().QueryRow(t.Context(), `select exists (select from pg_stat_activity where datname = current_database()
+		if err := w.db.Admin().QueryRow(t.Context(), `select exists (select from pg_stat_activity
+			where datname = current_database()
 			and usename like '%journey%' and wait_event_type = 'Lock')`).Scan(&waiting); err != nil {
 			t.Fatal(err)
 		}
@@ -189,7 +204,8 @@ func TestTheSentinelAndAFirstEventAtOnceMakeOneJourney(t *testing.T) {
 	if err := <-looked; err != nil {
 		t.Error(err)
 	}
-	if got := count(t, w.pool, `select count(*) from step s join journey j on j.id = s.journey where j.id = $1 and j.correlation = 'first'`, journey); got != 1 {
+	if got := count(t, w.pool, `select count(*) from step s join journey j on j.id = s.journey where j.id = $1
+		and j.correlation = 'first'`, journey); got != 1 {
 		t.Errorf("%d steps on the journey that was there first", got)
 	}
 }
@@ -199,8 +215,10 @@ func TestAClosedJourneyAccountsForItsDischargeAndNotForAnOffer(t *testing.T) {
 	w := newWorld(t)
 	recorded, offered, justNow := clock.NewID(w.c.Now()), clock.NewID(w.c.Now()), clock.NewID(w.c.Now())
 	for journey, ago := range map[string]time.Duration{recorded: time.Hour, offered: time.Hour, justNow: time.Minute} {
-		_, err := w.pool.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known, correlation, arrived_at, closed_at, closed_for)
-			values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved', 'when', $2::timestamptz)), '', $2, $2, 'moved')`,
+		_, err := w.pool.Exec(t.Context(), `insert into journey (id, organisation, person, state, version, known,
+			correlation, arrived_at, closed_at, closed_for)
+			values ($1, 'RXX', 'p', 'closed', 0, json_build_object('closed', json_build_object('reason', 'moved',
+			'when', $2::timestamptz)), '', $2, $2, 'moved')`,
 			journey, w.c.Now().Add(-ago))
 		if err != nil {
 			t.Fatal(err)
@@ -210,7 +228,8 @@ func TestAClosedJourneyAccountsForItsDischargeAndNotForAnOffer(t *testing.T) {
 	w.holds(offered, "offer-raised", 60)
 	w.holds(justNow, "offer-raised", 60) // its offer is being withdrawn
 	w.look(w.sentinel(), 1)
-	if got := count(t, w.pool, `select count(*) from step where journey = $1 and kind = 'find-what-is-lost'`, offered); got != 1 {
+	if got := count(t, w.pool, `select count(*) from step where journey = $1 and kind = 'find-what-is-lost'`,
+		offered); got != 1 {
 		t.Error("an offer stands on a closed journey and nobody is told")
 	}
 }
@@ -260,7 +279,8 @@ func TestOneJourneyThatCannotBeReadKeepsNoOtherFromBeingFound(t *testing.T) {
 	w := newWorld(t)
 	s := w.sentinel()
 	broken, _ := w.oneJourney()
-	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`, broken); err != nil {
+	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`,
+		broken); err != nil {
 		t.Fatal(err)
 	}
 	w.holds(broken, "dead-letter", 60)
@@ -270,7 +290,8 @@ func TestOneJourneyThatCannotBeReadKeepsNoOtherFromBeingFound(t *testing.T) {
 	w.look(s, 6)
 	w.look(s, 0)
 	var steps int
-	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%' and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
+	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%'
+		and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
 	if err != nil || steps != 1 {
 		t.Errorf("the broken journey has %d steps beside it (%v), want 1 with the navigator", steps, err)
 	}
@@ -281,14 +302,16 @@ func TestAJourneyThatCannotBeReadIsFoundByLooking(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	broken, _ := w.oneJourney()
-	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`, broken); err != nil {
+	if _, err := w.db.Admin().Exec(t.Context(), `update journey.journey set known = '[]' where id = $1`,
+		broken); err != nil {
 		t.Fatal(err)
 	}
 	s := w.sentinel()
 	w.look(s, 1)
 	w.look(s, 0)
 	var steps int
-	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%' and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
+	err := w.pool.QueryRow(t.Context(), `select count(*) from step where about like '%' || $1 || '%'
+		and owner = 'navigator:duty' and state = 'open'`, broken).Scan(&steps)
 	if err != nil || steps != 1 {
 		t.Errorf("the journey has %d steps beside it (%v), want 1 with the navigator", steps, err)
 	}
@@ -298,7 +321,8 @@ func TestAJourneyThatCannotBeReadIsFoundByLooking(t *testing.T) {
 func TestALeaseByAWrongClockIsNobodys(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	if _, err := w.pool.Exec(t.Context(), `update sentinel_lease set holder = 'gone', until = $1`, w.c.Now().AddDate(0, 0, 60)); err != nil {
+	if _, err := w.pool.Exec(t.Context(), `update sentinel_lease set holder = 'gone', until = $1`,
+		w.c.Now().AddDate(0, 0, 60)); err != nil {
 		t.Fatal(err)
 	}
 	if err := CheckSentinel(t.Context(), w.pool, w.c.Now()); err == nil {

@@ -31,7 +31,8 @@ type JourneyState struct {
 	// Missing are facts that somebody asks for; Facts what was last said of each.
 	Missing Missing             `json:"missing,omitzero"`
 	Facts   map[string]FactSaid `json:"facts,omitempty"`
-	// Ages are what was said of the person's age, TakesOver who looks after them from 18 on, and Met that they have met.
+	// Ages are what was said of the person's age, TakesOver who looks after them from 18 on, and Met that they have
+	// met.
 	Ages      []AgeSaid `json:"ages,omitempty"`
 	TakesOver string    `json:"takesOver,omitempty"`
 	Met       string    `json:"met,omitempty"`
@@ -102,8 +103,8 @@ type Answer struct {
 
 func (a Answer) is(yes bool) bool { return a.At > 0 && a.Yes == yes }
 
-// FactSaid is the sequence of what was last said of a fact: that it is so, or was asked for in vain; negative, that it is
-// known no more. A journey has many facts and is stored often, so that each is a number and no more.
+// FactSaid is the sequence of what was last said of a fact: that it is so, or was asked for in vain; negative, that it
+// is known no more. A journey has many facts and is stored often, so that each is a number and no more.
 type FactSaid int64
 
 // Visit is one time in A&E or urgent care, or one request for support. The greater of Recorded and Withdrawn is how
@@ -130,8 +131,8 @@ type Offer struct {
 	AnswerBy   time.Time  `json:"answerBy,omitzero"`
 	AnswerByAt int64      `json:"answerByAt,omitempty"`
 	Late       bool       `json:"late,omitempty"`
-	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was declined,
-	// handed back or withdrawn.
+	// Accepted is that the partner has taken it on, Completed that what it was for has been done. Ended: it was
+	// declined, handed back or withdrawn.
 	Accepted  Subscribed `json:"accepted,omitzero"`
 	Completed Subscribed `json:"completed,omitzero"`
 	// Sent: a channel's server took it. PassedOn: the next partner is asked, unless this one said yes since.
@@ -144,8 +145,8 @@ type Offer struct {
 	Deleted Subscribed `json:"deleted,omitzero"`
 	// MayKnow is that somebody at the partner may know the person.
 	MayKnow Subscribed `json:"mayKnow,omitzero"`
-	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by when a
-	// time is agreed.
+	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by
+	// when a time is agreed.
 	PersonAnswersBy time.Time  `json:"personAnswersBy,omitzero"`
 	Confirmed       Subscribed `json:"confirmed,omitzero"`
 	BookBy          time.Time  `json:"bookBy,omitzero"`
@@ -382,7 +383,8 @@ func (k *JourneyState) addBarred(at int64, organisations []string) {
 
 // barred are the organisations from which the journey is kept. Its own looks after it, and is never among them.
 func (k *JourneyState) barred() []string {
-	return append([]string{}, slices.DeleteFunc(slices.Clone(k.Barred), func(o string) bool { return o == k.Sender })...)
+	return append([]string{}, slices.DeleteFunc(slices.Clone(k.Barred),
+		func(o string) bool { return o == k.Sender })...)
 }
 
 func (k *JourneyState) offer(id string, change func(o *Offer)) {
@@ -459,17 +461,19 @@ func (k *JourneyState) current() (id string, v Visit, ok bool) {
 }
 
 // askFrom is when asking begins: when the visit became known, and again when a stop on contact was lifted, a clinician
-// had said who may be asked, an answer counted no more, the person had said no to one partner and to nobody else, or the
-// journey went on after it was held or closed.
+// had said who may be asked, an answer counted no more, the person had said no to one partner and to nobody else, or
+// the journey went on after it was held or closed.
 func (k *JourneyState) askFrom() time.Time {
 	_, v, _ := k.current()
-	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When, k.Consents[schemas.PurposeFollowUp].Newest().When)
+	return latest(v.Recorded.When, k.Contact.When, v.Decided.When, k.Resumed.When,
+		k.Consents[schemas.PurposeFollowUp].Newest().When)
 }
 
 // cancelled returns the visit withdrawn last.
 func (k *JourneyState) cancelled() (id string, v Visit, ok bool) {
 	for other, o := range k.Visits {
-		if o.Withdrawn.At > 0 && (!ok || cmp.Or(cmp.Compare(o.Withdrawn.At, v.Withdrawn.At), cmp.Compare(other, id)) > 0) {
+		if o.Withdrawn.At > 0 && (!ok || cmp.Or(cmp.Compare(o.Withdrawn.At, v.Withdrawn.At),
+			cmp.Compare(other, id)) > 0) {
 			id, v, ok = other, o, true
 		}
 	}
@@ -479,7 +483,8 @@ func (k *JourneyState) cancelled() (id string, v Visit, ok bool) {
 // active returns the offer that stands, the one raised last if several seem to.
 func (k *JourneyState) active() (id string, o Offer, ok bool) {
 	for other, p := range k.Offers {
-		if p.Raised.At > 0 && !p.Ended && p.PassedOn.At <= p.Accepted.At && p.Completed.At == 0 && (!ok || p.Raised.At > o.Raised.At) {
+		if p.Raised.At > 0 && !p.Ended && p.PassedOn.At <= p.Accepted.At && p.Completed.At == 0 &&
+			(!ok || p.Raised.At > o.Raised.At) {
 			id, o, ok = other, p, true
 		}
 	}
@@ -568,7 +573,8 @@ func (k *JourneyState) state(at int64, when time.Time, facts *schemas.Facts, tak
 	if facts.Age != nil || facts.AgeRisesOn != nil {
 		k.addAge(at, when, *facts)
 	}
-	if taken := slices.Contains(takenBack, "assessment"); (facts.Assessment != nil || taken) && k.Assessed.apply(at, when) {
+	if taken := slices.Contains(takenBack, "assessment"); (facts.Assessment != nil || taken) &&
+		k.Assessed.apply(at, when) {
 		k.Assessed.Said = ""
 		if facts.Assessment != nil {
 			k.Assessed.Said = *facts.Assessment

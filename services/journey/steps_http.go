@@ -47,7 +47,8 @@ func (a api) listSteps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	rows, batch := []stepListed{}, &pgx.Batch{}
-	listSteps(batch, p, filter, after, page.Limit+1, func(s Step, k *JourneyState) { rows = append(rows, a.listedOf(s, k, p, now)) })
+	listSteps(batch, p, filter, after, page.Limit+1,
+		func(s Step, k *JourneyState) { rows = append(rows, a.listedOf(s, k, p, now)) })
 	if err := a.pool.SendBatch(r.Context(), batch).Close(); err != nil {
 		return fmt.Errorf("listing steps: %w", err)
 	}
@@ -102,7 +103,8 @@ func (a api) filterOf(query url.Values, p principal.Principal, now time.Time) (f
 	}
 	if due := strings.TrimSpace(query.Get("due")); due != "" {
 		if f.Before, err = dueBy(due, a.zone); err != nil {
-			return f, httpx.NewProblem(http.StatusBadRequest, "due is no local day (YYYY-MM-DD) and no time with an offset.")
+			return f, httpx.NewProblem(http.StatusBadRequest, "due is no local day (YYYY-MM-DD) and no time with an "+
+				"offset.")
 		}
 	}
 	if query.Get("past") == "true" && (f.Before.IsZero() || f.Before.After(now)) {

@@ -11,15 +11,16 @@ import (
 	"footbridge/schemas"
 )
 
-// ending is how a kind of step comes about, the record that ends it, as the event that follows from it, and another record
-// that does not. A kind without an end here ends by somebody's word.
+// ending is how a kind of step comes about, the record that ends it, as the event that follows from it, and another
+// record that does not. A kind without an end here ends by somebody's word.
 type ending struct {
 	opens, by, not func(s *teller)
 }
 
 // meeting is the time of a session of the offer.
 func (s *teller) booked(id string) {
-	s.say(schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: "o1", Appointment: id, Partner: "pa", StartsAt: s.at.Add(96 * time.Hour), OutcomeBy: s.at.Add(120 * time.Hour)})
+	s.say(schemas.AppointmentBooked, schemas.AppointmentBookedData{Offer: "o1", Appointment: id, Partner: "pa",
+		StartsAt: s.at.Add(96 * time.Hour), OutcomeBy: s.at.Add(120 * time.Hour)})
 }
 
 func (s *teller) corrected(flags ...string) {
@@ -64,7 +65,8 @@ func (s *teller) asked(service, by string) {
 }
 
 func (s *teller) answered(service, answer string, questioned bool) {
-	s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: service, Answer: answer, By: "navigator", Questioned: questioned})
+	s.say(schemas.ServiceAnswered, schemas.ServiceAnsweredData{Service: service, Answer: answer, By: "navigator",
+		Questioned: questioned})
 }
 
 func (s *teller) help(kind string) {
@@ -96,22 +98,30 @@ var everyKind = map[string]ending{
 	stepContactStopped: {func(s *teller) { s.discharge(); s.say(schemas.ContactStopped, schemas.ContactStoppedData{}) },
 		func(s *teller) { s.say(schemas.ContactResumed, schemas.ContactResumedData{}) }, consented},
 	stepClinician: {func(s *teller) { s.discharge(schemas.FlagUnder18) }, func(s *teller) {
-		s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersPerson})
+		s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+			MayAnswer: schemas.AnswersPerson})
 	}, consented},
-	stepCheck:        {func(s *teller) { s.discharge(schemas.FlagNumberInvalid) }, func(s *teller) { s.corrected() }, consented},
-	stepPlace:        {func(s *teller) { s.discharge(schemas.FlagUnplaced) }, func(s *teller) { s.corrected() }, consented},
-	stepReach:        {func(s *teller) { s.discharge(schemas.FlagNoSafeChannel) }, reached, liked},
-	stepElsewhere:    {func(s *teller) { s.discharge(schemas.FlagElsewhere) }, reached, liked},
-	stepReturned:     {func(s *teller) { s.discharge(); consented(s); s.discharge(schemas.FlagReturned) }, consented, func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
-	stepOnePerson:    {func(s *teller) { s.discharge(schemas.FlagPossibleDouble) }, func(s *teller) { s.corrected() }, consented},
-	stepAskThePerson: {func(s *teller) { s.discharge() }, consented, func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
+	stepCheck: {func(s *teller) { s.discharge(schemas.FlagNumberInvalid) }, func(s *teller) { s.corrected() },
+		consented},
+	stepPlace: {func(s *teller) { s.discharge(schemas.FlagUnplaced) }, func(s *teller) { s.corrected() },
+		consented},
+	stepReach:     {func(s *teller) { s.discharge(schemas.FlagNoSafeChannel) }, reached, liked},
+	stepElsewhere: {func(s *teller) { s.discharge(schemas.FlagElsewhere) }, reached, liked},
+	stepReturned: {func(s *teller) { s.discharge(); consented(s); s.discharge(schemas.FlagReturned) }, consented,
+		func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
+	stepOnePerson: {func(s *teller) { s.discharge(schemas.FlagPossibleDouble) }, func(s *teller) { s.corrected() },
+		consented},
+	stepAskThePerson: {func(s *teller) { s.discharge() }, consented,
+		func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
 	stepAskTheParent: {func(s *teller) {
 		s.discharge(schemas.FlagUnder18)
-		s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{}, MayAnswer: schemas.AnswersParent})
+		s.say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Flags: []string{},
+			MayAnswer: schemas.AnswersParent})
 	}, consented, func(s *teller) { s.consent(true, schemas.PurposeBridging) }},
 	stepArrange: {func(s *teller) { s.discharge(); consented(s) }, func(s *teller) { s.offer(false) }, liked},
 	stepTellPartner: {func(s *teller) { s.discharge(); consented(s); s.offer(false) }, (*teller).sent, func(s *teller) {
-		s.say(schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: "o1", Partner: "pa", How: schemas.DeliveryHandedOver})
+		s.say(schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: "o1", Partner: "pa",
+			How: schemas.DeliveryHandedOver})
 	}},
 	stepPartnerAnswers: {func(s *teller) { s.discharge(); consented(s); s.offer(false); s.sent() },
 		func(s *teller) { s.say(schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: "o1", Partner: "pa"}) },
@@ -148,7 +158,8 @@ var everyKind = map[string]ending{
 		s.booked("a1")
 		s.say(schemas.AppointmentKept, schemas.AppointmentKeptData{Offer: "o1", Appointment: "a1"})
 	}, func(s *teller) {
-		s.say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: "o1", CompletedOn: s.on(9), Next: "nothing-more"})
+		s.say(schemas.FollowupCompleted, schemas.FollowupCompletedData{Offer: "o1", CompletedOn: s.on(9),
+			Next: "nothing-more"})
 	}, liked},
 	stepAnotherTime: {func(s *teller) {
 		s.taken(false)
@@ -169,7 +180,8 @@ var everyKind = map[string]ending{
 	stepRingPartner: {func(s *teller) {
 		s.taken(false)
 		s.booked("a1")
-		s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o1", Appointment: "a1", RingBy: new(s.at.Add(30 * time.Minute))})
+		s.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o1", Appointment: "a1",
+			RingBy: new(s.at.Add(30 * time.Minute))})
 	}, nil, func(s *teller) {
 		s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
 	}},
@@ -185,13 +197,16 @@ var everyKind = map[string]ending{
 	}},
 	stepMayKnow: {func(s *teller) {
 		s.taken(false)
-		s.say(schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: "o1", Partner: "pa", Who: "another-worker"})
+		s.say(schemas.OfferPossiblyKnown, schemas.OfferPossiblyKnownData{Offer: "o1", Partner: "pa",
+			Who: "another-worker"})
 	}, nil, func(s *teller) {
 		s.say(schemas.OfferAcknowledged, schemas.OfferAcknowledgedData{Offer: "o1"})
 	}},
-	stepBridgeGap: {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) }, func(s *teller) { s.asked("talking", "navigator") },
+	stepBridgeGap: {func(s *teller) { s.discharge(); s.say(schemas.GapFound, schemas.GapFoundData{}) },
+		func(s *teller) { s.asked("talking", "navigator") },
 		func(s *teller) { s.answered("talking", "no", false) }},
-	stepServiceAnswers: {func(s *teller) { s.discharge(); s.asked("talking", "navigator") }, func(s *teller) { s.answered("talking", "waiting", false) },
+	stepServiceAnswers: {func(s *teller) { s.discharge(); s.asked("talking", "navigator") },
+		func(s *teller) { s.answered("talking", "waiting", false) },
 		func(s *teller) { s.answered("team", "yes", false) }},
 	stepAskAgain: {func(s *teller) {
 		s.discharge()
@@ -213,7 +228,8 @@ var everyKind = map[string]ending{
 	stepRenewConsent: {func(s *teller) {
 		s.discharge()
 		consented(s)
-		s.say(schemas.ConsentExpiring, schemas.ConsentExpiringData{Purposes: []string{schemas.PurposeFollowUp}, Until: s.on(20)})
+		s.say(schemas.ConsentExpiring, schemas.ConsentExpiringData{Purposes: []string{schemas.PurposeFollowUp},
+			Until: s.on(20)})
 	}, consented, liked},
 	stepAskContact: {func(s *teller) {
 		s.discharge()
@@ -248,16 +264,19 @@ var everyKind = map[string]ending{
 	helpKind + "needed-now": {func(s *teller) { s.help(schemas.HelpNow) }, helped, helpedElsewhere},
 	helpKind + "safety":     {func(s *teller) { s.help(schemas.HelpSafety) }, helped, helpedElsewhere},
 	helpKind + "worse":      {func(s *teller) { s.help(schemas.HelpWorse) }, helped, helpedElsewhere},
-	stepTurns18:             {func(s *teller) { s.discharge(); s.turning() }, nil, func(s *teller) { s.facts("areaGP") }},
+	stepTurns18: {func(s *teller) { s.discharge(); s.turning() }, nil,
+		func(s *teller) { s.facts("areaGP") }},
 }
 
 func (s *teller) turning() {
-	s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(90))}})
+	s.say(schemas.InformationSupplied,
+		schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(90))}})
 }
 
 // byOthers are kinds that are walked elsewhere: the hold and the ladder by what people do, the sentinel's and messages'
 // by what it finds, what comes next when nothing else does.
-var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting, stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate}
+var byOthers = []string{stepReviewHold, stepFirstContact, stepShareAssessment, stepNotReached, stepFirstMeeting,
+	stepWhatNext, stepTakeOver, stepFindWhatIsLost, stepMendWhatFailed, stepReadMessage, stepMendLine, stepDeletionLate}
 
 // TestEachStepEndsByItsRecordAndNothingElse walks every kind of the table: nobody's word ends it where it has a record,
 // nobody's who is not entitled where it has none; another record leaves it; its own ends it.
@@ -349,7 +368,8 @@ func TestNoTwoStepsOfAJourneyReadAlike(t *testing.T) {
 	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
 	s.taken(false)
 	for _, id := range []string{"h1", "h2"} {
-		s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: id, Kind: schemas.HelpNow, DueAt: s.at.Add(30 * time.Minute)})
+		s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: id, Kind: schemas.HelpNow,
+			DueAt: s.at.Add(30 * time.Minute)})
 	}
 	for _, service := range []string{"talking", "team"} {
 		s.asked(service, "navigator")
@@ -379,7 +399,10 @@ func TestHelpIsSeenToInEveryState(t *testing.T) {
 		"held": func(w *writes, r *record, _ *teller) error {
 			return w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, navigatorOf("RXX"))
 		},
-		"closed": func(w *writes, r *record, _ *teller) error { return w.closeJourney(r, inError(), navigatorOf("RXX")) },
+		"closed": func(w *writes, r *record, _ *teller) error {
+			return w.closeJourney(r, inError(),
+				navigatorOf("RXX"))
+		},
 		"stopped": func(_ *writes, r *record, s *teller) error {
 			tell(t, r, []flow.Event{s.say(schemas.ContactStopped, schemas.ContactStoppedData{})})
 			return nil
@@ -390,13 +413,15 @@ func TestHelpIsSeenToInEveryState(t *testing.T) {
 			t.Fatal(err)
 		}
 		state := r.State
-		tell(t, r, []flow.Event{s.say(schemas.HelpRequested, schemas.HelpRequestedData{Help: "h1", Kind: schemas.HelpNow, DueAt: s.at.Add(30 * time.Minute)})})
+		tell(t, r, []flow.Event{s.say(schemas.HelpRequested,
+			schemas.HelpRequestedData{Help: "h1", Kind: schemas.HelpNow, DueAt: s.at.Add(30 * time.Minute)})})
 		step := theStep(t, r, "help-needed-now")
 		if step.Owner != teamOnCall || r.State != state {
 			t.Errorf("%s: %+v of a %s journey", name, step, r.State)
 		}
 		tell(t, r, []flow.Event{s.say(schemas.HelpAcknowledged, schemas.HelpAcknowledgedData{Help: "h1"})})
-		if open := openStepsOf(r, time.UTC); strings.Contains(strings.Join(open, " "), "help-") || state == journeyClosed && len(open) > 0 {
+		if open := openStepsOf(r, time.UTC); strings.Contains(strings.Join(open, " "), "help-") ||
+			state == journeyClosed && len(open) > 0 {
 			t.Errorf("%s, and taken on: %v", name, open)
 		}
 	}
@@ -409,13 +434,15 @@ func TestAcrossTheirBirthdayNobodyIsWithoutAnOwner(t *testing.T) {
 	for days, want := range map[int]string{170: "Tue 1 17:00", 10: "Thu 12 17:00", 1: "Tue 3 17:00"} {
 		s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
 		s.discharge()
-		s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(days))}})
+		s.say(schemas.InformationSupplied,
+			schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(17), AgeRisesOn: new(s.on(days))}})
 		tell(t, r, s.events)
 		step := theStep(t, r, stepTurns18)
 		if got := step.DueAt.Format("Mon 2 15:04"); got != want || step.Owner != teamYoungPeople {
 			t.Errorf("%d days before: %s by %s, want %s", days, got, step.Owner, want)
 		}
-		tell(t, r, []flow.Event{s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(18)}, Retracted: []string{"ageRisesOn"}})})
+		tell(t, r, []flow.Event{s.say(schemas.InformationSupplied,
+			schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(18)}, Retracted: []string{"ageRisesOn"}})})
 		theStep(t, r, stepTurns18) // their birthday has come, and nobody has agreed
 		if err := at(3).done(r, step.ID, aWord(at(3).now), ofRole(schemas.YoungPeoplesClinician)); err != nil {
 			t.Fatal(err)
@@ -430,7 +457,8 @@ func TestAcrossTheirBirthdayNobodyIsWithoutAnOwner(t *testing.T) {
 	}
 	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
 	s.discharge()
-	s.say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(33), AgeRisesOn: new(s.on(20))}})
+	s.say(schemas.InformationSupplied,
+		schemas.InformationSuppliedData{Facts: schemas.Facts{Age: new(33), AgeRisesOn: new(s.on(20))}})
 	tell(t, r, s.events)
 	if open := openStepsOf(r, time.UTC); len(open) != 1 {
 		t.Errorf("somebody who turns 34: %v", open)
@@ -498,7 +526,8 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	w := newWorld(t)
 	for _, organisation := range []string{"RXX", "RXX", "RYY"} {
 		s := w.today(clock.NewID(w.c.Now()))
-		s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: organisation, Visit: "v", LeftOn: s.on(0)})
+		s.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "p", Organisation: organisation,
+			Visit: "v", LeftOn: s.on(0)})
 		s.say(schemas.GapFound, schemas.GapFoundData{})
 		s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{MustNotKnow: []string{"RZZ"}})
 		mustApply(t, w.Service, w.pool, withIDs(s.events))
@@ -529,11 +558,14 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	count := func(kind string) int {
 		return len(slices.DeleteFunc(slices.Clone(both), func(k string) bool { return k != kind }))
 	}
-	if len(both) != 4 || count(stepAskThePerson) != 2 || count(stepBridgeGap) != 2 || !slices.IsSortedFunc(all, func(a, b stepListed) int { return a.DueAt.Compare(b.DueAt) }) {
+	if len(both) != 4 || count(stepAskThePerson) != 2 || count(stepBridgeGap) != 2 ||
+		!slices.IsSortedFunc(all, func(a, b stepListed) int { return a.DueAt.Compare(b.DueAt) }) {
 		t.Fatalf("the list is %+v", all)
 	}
-	soon, asking, gap := w.c.Now().AddDate(0, 0, 3).Format(time.DateOnly), []string{stepAskThePerson, stepAskThePerson}, []string{stepBridgeGap, stepBridgeGap}
-	for query, want := range map[string][]string{"mine=true": gap, "team=team:liaison": asking, "due=" + soon: both, "past=true": nil} {
+	soon, asking, gap := w.c.Now().AddDate(0, 0, 3).Format(time.DateOnly), []string{stepAskThePerson, stepAskThePerson},
+		[]string{stepBridgeGap, stepBridgeGap}
+	for query, want := range map[string][]string{"mine=true": gap, "team=team:liaison": asking, "due=" + soon: both,
+		"past=true": nil} {
 		if got, _ := read(query); !slices.Equal(got, want) {
 			t.Errorf("%q lists %v, want %v", query, got, want)
 		}
@@ -541,7 +573,8 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	for _, s := range all {
 		switch path := "/api/journeys/" + s.Journey + "/consent"; s.Kind {
 		case stepAskThePerson:
-			if s.Words != "Ask the person what they would like" || len(s.Actions) != 2 || s.Actions[0].Path != path || !s.Actions[0].Fields[1].Required || len(s.TakeOn) > 0 {
+			if s.Words != "Ask the person what they would like" || len(s.Actions) != 2 || s.Actions[0].Path != path ||
+				!s.Actions[0].Fields[1].Required || len(s.TakeOn) > 0 {
 				t.Errorf("got %+v", s)
 			}
 		case stepBridgeGap:
@@ -561,7 +594,8 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 	}
 	kept(0, "nobody added")
 	for range 2 {
-		if _, status := ask[any](w, "POST", "/api/steps/"+all[0].Step+"/reassign", `{"owner": "team:crisis"}`); status != 200 {
+		if _, status := ask[any](w, "POST", "/api/steps/"+all[0].Step+"/reassign",
+			`{"owner": "team:crisis"}`); status != 200 {
 			t.Fatal(status)
 		}
 	}
@@ -574,10 +608,12 @@ func TestTheListIsByStepWithTheActionsOpenToTheCaller(t *testing.T) {
 		t.Errorf("ended by its record, the team that was added has %v", got)
 	}
 	one, status := ask[stepListed](w, "GET", "/api/steps/"+all[1].Step, "")
-	if status != 200 || one.Journey != all[1].Journey || one.State != stateOpen || len(one.Actions) != len(all[1].Actions) {
+	if status != 200 || one.Journey != all[1].Journey || one.State != stateOpen ||
+		len(one.Actions) != len(all[1].Actions) {
 		t.Errorf("one step by its id: %d %+v", status, one)
 	}
-	if over, status := ask[stepListed](w, "GET", "/api/steps/"+all[0].Step, ""); status != 200 || over.State == stateOpen || len(over.Actions)+len(over.TakeOn) > 0 {
+	if over, status := ask[stepListed](w, "GET", "/api/steps/"+all[0].Step, ""); status != 200 ||
+		over.State == stateOpen || len(over.Actions)+len(over.TakeOn) > 0 {
 		t.Errorf("one that is over: %d %+v", status, over)
 	}
 	for _, id := range []string{all[0].Step, clock.NewRandomID(), "1"} {
@@ -634,8 +670,14 @@ func TestACallThatIsMovedIsMadeAtItsNewTime(t *testing.T) {
 func TestACallThatIsTriedAgainIsAStepAgain(t *testing.T) {
 	t.Parallel()
 	for name, became := range map[string]func(s *teller){
-		"somebody else answered": func(s *teller) { s.say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: "c1"}) },
-		"we did not make it":     func(s *teller) { s.say(schemas.CallNotMade, schemas.CallNotMadeData{Call: "c1", Reason: "no-caller"}) },
+		"somebody else answered": func(s *teller) {
+			s.say(schemas.CallOtherPerson,
+				schemas.CallOtherPersonData{Call: "c1"})
+		},
+		"we did not make it": func(s *teller) {
+			s.say(schemas.CallNotMade,
+				schemas.CallNotMadeData{Call: "c1", Reason: "no-caller"})
+		},
 		"nobody answered": func(s *teller) {
 			s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: "c1", Why: schemas.NoAnswer})
 		},
@@ -664,7 +706,8 @@ func TestAPersonIsAskedFromWhenTheySaidNoToOnePartner(t *testing.T) {
 	s.discharge()
 	s.say(schemas.ConsentGiven, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: "pa"})
 	s.at = s.at.Add(8 * 24 * time.Hour)
-	s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp}, Organisation: "pa"})
+	s.say(schemas.ConsentWithdrawn, schemas.ConsentData{Purposes: []string{schemas.PurposeFollowUp},
+		Organisation: "pa"})
 	for _, e := range s.events {
 		tell(t, r, []flow.Event{e})
 	}

@@ -58,13 +58,15 @@ func load(q queuer, ids []string) map[string]*record {
 func lock(q queuer, ids []string, records map[string]*record) {
 	q.Queue(selectRecord+` where id = any($1::uuid[]) order by journey.id for update`, ids).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	q.Queue(selectStep+` where journey = any($1::uuid[]) and state <> 'replaced' order by step.journey, opened_at, step.id`, ids).
+	q.Queue(selectStep+
+		` where journey = any($1::uuid[]) and state <> 'replaced' order by step.journey, opened_at, step.id`, ids).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 }
 
 const (
-	selectRecord = `select id::text, organisation, person, state, version, known::text, correlation, began_at from journey`
-	selectStep   = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner,
+	selectRecord = `select id::text, organisation, person, state, version, known::text, correlation, began_at
+		from journey`
+	selectStep = `select id::text, coalesce(journey::text, ''), coalesce(about, ''), organisation, kind, basis, owner,
 		added_owners, due_at, first_due_at, overdue_level::int, state, opened_by, closed_by from step`
 )
 
@@ -144,8 +146,10 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 		if s, ok := holding(r.Steps); ok {
 			hold, holdDue = &s.ID, s.DueAt
 		}
-		ids, organisations, people, states = append(ids, r.ID), append(organisations, r.Organisation), append(people, r.Person), append(states, r.State)
-		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation), append(versions, r.Version)
+		ids, organisations, people, states = append(ids, r.ID), append(organisations, r.Organisation),
+			append(people, r.Person), append(states, r.State)
+		known, correlations, versions = append(known, string(text)), append(correlations, r.Correlation),
+			append(versions, r.Version)
 		holds, due, began = append(holds, hold), append(due, holdDue), append(began, r.BeganAt)
 		var why *string
 		var when *time.Time
@@ -153,25 +157,35 @@ func saveRecords(q queuer, records []*record, now time.Time) error {
 			why, when = &c.Reason, &c.When
 		}
 		closedFor, closedAt, fresh = append(closedFor, why), append(closedAt, when), append(fresh, r.fresh)
-		barred, same = append(barred, strings.Join(r.JourneyState.barred(), " ")), append(same, strings.Join(r.JourneyState.same(), " "))
+		barred, same = append(barred, strings.Join(r.JourneyState.barred(), " ")),
+			append(same, strings.Join(r.JourneyState.same(), " "))
 		heldWith = append(heldWith, r.JourneyState.onHoldWith())
 	}
 	q.Queue(`with n as materialized (
-			select id, organisation, person, state, hold, due, version, known::jsonb, correlation, began, closed, why, fresh,
-				array_remove(string_to_array(barred, ' '), '') as barred, array_remove(string_to_array(same, ' '), '') as same, held_with
-			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[], $8::text[],
-				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[], $17::timestamptz[])
-				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh, barred, same, held_with, due)
+			select id, organisation, person, state, hold, due, version, known::jsonb, correlation, began, closed, why,
+			fresh,
+				array_remove(string_to_array(barred, ' '), '') as barred, array_remove(string_to_array(same, ' '), '')
+				as same, held_with
+			from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[]::uuid[], $6::bigint[], $7::text[],
+			$8::text[],
+				$9::timestamptz[], $10::timestamptz[], $11::text[], $12::bool[], $14::text[], $15::text[], $16::uuid[],
+				$17::timestamptz[])
+				as t(id, organisation, person, state, hold, version, known, correlation, began, closed, why, fresh,
+				barred, same, held_with, due)
 		), added as (
-			insert into journey (id, organisation, person, state, holding_step, holding_due, version, known, correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
-			select id, organisation, person, state, hold, due, version, known, correlation, began, closed, why, barred, same, held_with, $13 from n where fresh
+			insert into journey (id, organisation, person, state, holding_step, holding_due, version, known,
+			correlation, began_at, closed_at, closed_for, barred, same, held_with, arrived_at)
+			select id, organisation, person, state, hold, due, version, known, correlation, began, closed, why, barred,
+			same, held_with, $13 from n where fresh
 		)
 		update journey j
-		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, holding_due = n.due, version = n.version,
+		set organisation = n.organisation, person = n.person, state = n.state, holding_step = n.hold, holding_due =
+		n.due, version = n.version,
 			known = n.known, correlation = n.correlation, began_at = n.began, closed_at = n.closed, closed_for = n.why,
 			barred = n.barred, same = n.same, held_with = n.held_with
 		from n where j.id = n.id and not n.fresh`,
-		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh, now, barred, same, heldWith, due)
+		ids, organisations, people, states, holds, versions, known, correlations, began, closedAt, closedFor, fresh,
+		now, barred, same, heldWith, due)
 	return nil
 }
 
@@ -187,8 +201,10 @@ func addTransitions(q queuer, turns []transition, at time.Time) error {
 		if err != nil {
 			return fmt.Errorf("writing what was decided about journey %s: %w", t.Journey, err)
 		}
-		journeys, versions, organisations = append(journeys, t.Journey), append(versions, t.At), append(organisations, t.Organisation)
-		states, reasons, deciders, details = append(states, t.State), append(reasons, t.Reason), append(deciders, t.By), append(details, string(text))
+		journeys, versions, organisations = append(journeys, t.Journey), append(versions, t.At),
+			append(organisations, t.Organisation)
+		states, reasons, deciders, details = append(states, t.State), append(reasons, t.Reason), append(deciders, t.By),
+			append(details, string(text))
 	}
 	q.Queue(`insert into turn (journey, version, organisation, state, reason, decided_by, decided_at, details)
 		select journey, version, organisation, state, reason, decider, $8, details::jsonb
@@ -208,13 +224,16 @@ func openSteps(q queuer, steps []Step, at time.Time) error {
 	var due []time.Time
 	for _, s := range steps {
 		ids, organisations, kinds = append(ids, s.ID), append(organisations, s.Organisation), append(kinds, s.Kind)
-		bases, owners, openers, due = append(bases, s.Basis), append(owners, s.Owner), append(openers, s.OpenedBy), append(due, s.DueAt)
+		bases, owners, openers, due = append(bases, s.Basis), append(owners, s.Owner), append(openers, s.OpenedBy),
+			append(due, s.DueAt)
 		journeys, abouts = append(journeys, orNull(s.Journey)), append(abouts, orNull(s.About))
 	}
 	q.Queue(`insert into step (id, journey, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
 			look_at, overdue_level, state, opened_at, opened_by, closed_by)
-		select id, journey::uuid, about, organisation, kind, basis, owner, '{}', due_at, due_at, due_at, 0, 'open', $10, opener, ''
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[])
+		select id, journey::uuid, about, organisation, kind, basis, owner, '{}', due_at, due_at, due_at, 0, 'open',
+		$10, opener, ''
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+		$8::timestamptz[], $9::text[])
 			as n(id, journey, about, organisation, kind, basis, owner, due_at, opener)
 		on conflict (about) where about is not null do nothing`,
 		ids, journeys, abouts, organisations, kinds, bases, owners, due, openers, at)
@@ -226,7 +245,8 @@ func adoptSteps(q queuer, journeys, organisations []string) {
 	if len(journeys) == 0 {
 		return
 	}
-	q.Queue(`update step s set organisation = n.organisation from unnest($1::uuid[], $2::text[]) as n(journey, organisation)
+	q.Queue(`update step s set organisation = n.organisation
+		from unnest($1::uuid[], $2::text[]) as n(journey, organisation)
 		where s.journey = n.journey`, journeys, organisations)
 }
 
@@ -260,13 +280,15 @@ func closeMessages(q queuer, steps []Step, at time.Time) {
 	}
 	var ids, abouts, organisations, owners, closers, kinds []string
 	for _, s := range steps {
-		ids, abouts, organisations, kinds = append(ids, s.ID), append(abouts, s.About), append(organisations, s.Organisation), append(kinds, s.Kind)
+		ids, abouts, organisations, kinds = append(ids, s.ID), append(abouts, s.About),
+			append(organisations, s.Organisation), append(kinds, s.Kind)
 		owners, closers = append(owners, s.Owner), append(closers, s.ClosedBy)
 	}
 	q.Queue(`insert into step (id, about, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
 			overdue_level, state, opened_at, opened_by, closed_at, closed_by)
 		select id, about, organisation, kind, '', owner, '{}', $7, $7, 0, 'done', $7, closer, $7, closer
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n(id, about, organisation, owner, closer, kind)
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) as n(id, about,
+		organisation, owner, closer, kind)
 		on conflict (about) where about is not null do update
 		set state = 'done', closed_at = excluded.closed_at, closed_by = excluded.closed_by, look_at = null
 		where step.state = 'open'`, ids, abouts, organisations, owners, closers, kinds, at)
@@ -285,14 +307,16 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 		if err != nil {
 			return fmt.Errorf("writing owners of step %s: %w", s.ID, err)
 		}
-		ids, owners, added, levels = append(ids, s.ID), append(owners, s.Owner), append(added, string(list)), append(levels, int32(s.Level))
+		ids, owners, added, levels = append(ids, s.ID), append(owners, s.Owner), append(added, string(list)),
+			append(levels, int32(s.Level))
 		if i < len(lookAt) && !lookAt[i].IsZero() {
 			look[i] = &lookAt[i]
 		}
 	}
 	q.Queue(`update step s set owner = n.owner, overdue_level = n.level, look_at = n.look,
 			added_owners = array(select jsonb_array_elements_text(n.added::jsonb))
-		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) as n(id, owner, added, level, look)
+		from unnest($1::uuid[], $2::text[], $3::text[], $4::integer[], $5::timestamptz[]) as n(id, owner, added, level,
+		look)
 		where s.id = n.id`, ids, owners, added, levels, look)
 	return nil
 }
@@ -300,7 +324,8 @@ func changeOwners(q queuer, steps []Step, lookAt []time.Time) error {
 // handOver queues that a step's owners have changed by hand, and whether the owner has acknowledged it. When the step
 // is next looked at stays.
 func handOver(q queuer, s Step, h command) {
-	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at end
+	q.Queue(`update step set owner = $2, added_owners = $3, acknowledged_at = case when $4 then $5 else acknowledged_at
+		end
 		where id = $1 and state = 'open'`, s.ID, s.Owner, append([]string{}, s.Added...), h.What == commandTaken, h.At)
 	q.Queue(`insert into hand (id, step, journey, what, owner, done_by, at) values ($1, $2, $3, $4, $5, $6, $7)`,
 		clock.NewID(h.At), s.ID, s.Journey, h.What, h.Owner, h.By, h.At)
@@ -330,7 +355,9 @@ func dueTogether(q queuer, limit int, without []string, take func([]pair)) {
 // dueSteps queues the locking of open steps that are to be looked at, oldest first, passing over those another
 // process has.
 func dueSteps(q queuer, now time.Time, limit int, without []string, take func([]Step)) {
-	q.Queue(selectStep+` where look_at <= $1 and id <> all($3::uuid[]) order by look_at limit $2 for update skip locked`, now, limit, without).
+	q.Queue(selectStep+
+		` where look_at <= $1 and id <> all($3::uuid[]) order by look_at limit $2 for update skip locked`, now, limit,
+		without).
 		Query(func(rows pgx.Rows) error {
 			steps, err := scanSteps(rows)
 			take(steps)
@@ -366,7 +393,8 @@ func addEntries(q queuer, entries []entry) {
 // scope says which journeys a principal may see: all ($1), those of an organisation ($2), or a person's own ($3).
 // Journeys without a beginning have no organisation yet; navigators and operators see them, so that somebody does.
 // An organisation that the person said must not know finds nothing, whatever it states.
-var scope = `(` + pg.InScope("organisation", "person", 1) + ` and not barred && $2 and (not '` + schemas.Everybody + `' = any(barred) or organisation = any($2) or $2 = '{}'))`
+var scope = `(` + pg.InScope("organisation", "person", 1) + ` and not barred && $2 and (not '` + schemas.Everybody +
+	`' = any(barred) or organisation = any($2) or $2 = '{}'))`
 
 func scopeArgs(p principal.Principal) []any { return scopeOf(p).Args() }
 
@@ -385,7 +413,8 @@ func show(q queuer, p principal.Principal, reason, id string, take func(*record)
 		take(records[id])
 		return err
 	})
-	q.Queue(selectStep+` where state = 'open' and journey = (select id from journey where `+visible+`) order by due_at, step.id`, args...).
+	q.Queue(selectStep+` where state = 'open' and journey = (select id from journey where `+visible+
+		`) order by due_at, step.id`, args...).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 	q.Queue(`select journey::text, event::text, type, at, sentence, details from timeline_entry
 		where journey = (select id from journey where `+visible+`) order by at, event`, args...).
@@ -402,13 +431,18 @@ func show(q queuer, p principal.Principal, reason, id string, take func(*record)
 
 // loadRetold queues how often the person of a journey that somebody may see had to tell it all again.
 func loadRetold(q queuer, p principal.Principal, reason, id string, into *retoldShown) {
-	q.Queue(`select count(*), coalesce(max(on_day)::text, '') from retold where journey = (select id from journey where id = $4::text::uuid and `+scope+`)`,
-		append(scopeOf(p).Reads(reason).Args(), id)...).QueryRow(func(row pgx.Row) error { return row.Scan(&into.Count, &into.Last) })
+	q.Queue(`select count(*), coalesce(max(on_day)::text, '') from retold where journey = (select id from journey
+		where id = $4::text::uuid and `+scope+`)`,
+		append(scopeOf(p).Reads(reason).Args(), id)...).QueryRow(func(row pgx.Row) error {
+		return row.Scan(&into.Count,
+			&into.Last)
+	})
 }
 
 // storeRetold queues that the person of a locked journey had to tell it again; the same day and role twice are once.
 func storeRetold(q queuer, journey string, told Told, by string, now time.Time) {
-	q.Queue(`insert into retold (journey, on_day, to_role, recorded_by, recorded_at) values ($1::text::uuid, $2::text::date, $3, $4, $5)
+	q.Queue(`insert into retold (journey, on_day, to_role, recorded_by, recorded_at)
+		values ($1::text::uuid, $2::text::date, $3, $4, $5)
 		on conflict do nothing`, journey, told.On, told.To, by, now)
 }
 
@@ -417,7 +451,8 @@ func lockVisible(q queuer, p principal.Principal, id string, records map[string]
 	args := append(scopeArgs(p), id)
 	q.Queue(selectRecord+` where id = $4::text::uuid and `+scope+` for update`, args...).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
-	q.Queue(selectStep+` where state <> 'replaced' and journey = (select id from journey where id = $4::text::uuid and `+scope+`)
+	q.Queue(selectStep+
+		` where state <> 'replaced' and journey = (select id from journey where id = $4::text::uuid and `+scope+`)
 		order by opened_at, step.id`, args...).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 }
@@ -426,10 +461,12 @@ func lockVisible(q queuer, p principal.Principal, id string, records map[string]
 // concerns no journey, the step alone.
 func lockByStep(q queuer, p principal.Principal, step string, records map[string]*record, take func([]Step)) {
 	args := append(scopeArgs(p), step)
-	q.Queue(selectRecord+` where id = (select journey from step where id = $4::text::uuid) and `+scope+` for update`, args...).
+	q.Queue(selectRecord+` where id = (select journey from step where id = $4::text::uuid) and `+scope+` for update`,
+		args...).
 		Query(func(rows pgx.Rows) error { return scanRecords(rows, records) })
 	q.Queue(selectStep+` where state <> 'replaced' and journey = (select id from journey
-			where id = (select journey from step where id = $4::text::uuid) and `+scope+`) order by opened_at, step.id`, args...).
+			where id = (select journey from step where id = $4::text::uuid) and `+scope+`) order by opened_at, step.id`,
+		args...).
 		Query(func(rows pgx.Rows) error { return scanStepsInto(rows, records) })
 	q.Queue(selectStep+` where id = $2::text::uuid and journey is null and ($1 or organisation = any($3)) for update`,
 		args[0], step, args[1]).
@@ -446,11 +483,12 @@ func lockByStep(q queuer, p principal.Principal, step string, records map[string
 // nobody's.
 const leaseAtMost = 24 * time.Hour
 
-// takeLease makes holder the one sentinel until then, if nobody else is; before is until when one looked last, zero where
-// none has.
+// takeLease makes holder the one sentinel until then, if nobody else is; before is until when one looked last, zero
+// where none has.
 //
 // A lease that ran out long before somebody took it says that nothing here ran in between: that is kept as a time away.
-func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (mine bool, before time.Time, err error) {
+func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, until time.Time) (mine bool,
+	before time.Time, err error) {
 	var last pgtype.Timestamptz
 	err = pool.QueryRow(ctx, `with before as materialized (select until from sentinel_lease where id = 1),
 		stopped as (insert into away (since, until) select until, $2::timestamptz from before
@@ -473,11 +511,13 @@ func takeLease(ctx context.Context, pool *pgxpool.Pool, holder string, now, unti
 func CheckSentinel(ctx context.Context, pool *pgxpool.Pool, now time.Time) error {
 	var holder string
 	var until pgtype.Timestamptz
-	if err := pool.QueryRow(ctx, `select holder, until from sentinel_lease where id = 1`).Scan(&holder, &until); err != nil {
+	if err := pool.QueryRow(ctx, `select holder, until from sentinel_lease where id = 1`).Scan(&holder,
+		&until); err != nil {
 		return fmt.Errorf("reading the sentinel's lease: %w", err)
 	}
 	if holder == "" || until.Time.Before(now) || until.Time.After(now.Add(leaseAtMost)) {
-		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge serve` runs one beside journey " +
+		return errors.New("no sentinel runs, so that nobody watches for journeys that nobody holds: `footbridge " +
+			"serve` runs one beside journey " +
 			"when it has FOOTBRIDGE_SENTINEL_DATABASE_URL, and `footbridge sentinel` runs one alone")
 	}
 	return nil
@@ -498,9 +538,11 @@ func SentinelUntil(ctx context.Context, pool *pgxpool.Pool, now time.Time) (time
 
 // unheld returns which of ids are no journey at all, or, unless closed will do, none that is open or held, or was
 // closed after a time: what others hold of it is on its way out.
-func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool, closedAfter time.Time) ([]string, error) {
+func unheld(ctx context.Context, pool *pgxpool.Pool, ids []string, closedWillDo bool, closedAfter time.Time) ([]string,
+	error) {
 	rows, err := pool.Query(ctx, `select id::text from unnest($1::uuid[]) as t(id)
-		where not exists (select from journey j where j.id = t.id and ($2 or j.state <> 'closed' or j.closed_at > $3))`, ids, closedWillDo, closedAfter)
+		where not exists (select from journey j where j.id = t.id and ($2 or j.state <> 'closed' or j.closed_at > $3))`,
+		ids, closedWillDo, closedAfter)
 	if err != nil {
 		return nil, fmt.Errorf("looking for journeys that should be open: %w", err)
 	}
@@ -535,7 +577,8 @@ func keepFindings(q queuer, findings []finding, steps map[string]string, at time
 	}
 	q.Queue(`insert into finding (key, journey, reason, since, found_at, step)
 		select key, journey, reason, since, $6, step
-		from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) as n(key, journey, reason, since, step)
+		from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::uuid[]) as n(key, journey, reason,
+		since, step)
 		on conflict do nothing returning key`, keys, journeys, reasons, since, ids, at).
 		Query(func(rows pgx.Rows) error {
 			fresh, err := pgx.CollectRows(rows, pgx.RowTo[string])

@@ -47,10 +47,11 @@ func applyBatch(s *Service, pool *pgxpool.Pool, events []flow.Event) (emitted []
 // applyAt applies a batch at a time, straight to the handler.
 func applyAt(s *Service, pool *pgxpool.Pool, at time.Time, events []flow.Event) (emitted []flow.Emission, err error) {
 	var records map[string]*record
-	err = testkit.TwoTrips(pool, func(reads *pgx.Batch) { records = load(reads, journeysOf(events)) }, func(writes *pgx.Batch) (err error) {
-		emitted, err = s.apply(writes, at, records, events)
-		return err
-	})
+	err = testkit.TwoTrips(pool, func(reads *pgx.Batch) { records = load(reads, journeysOf(events)) },
+		func(writes *pgx.Batch) (err error) {
+			emitted, err = s.apply(writes, at, records, events)
+			return err
+		})
 	return emitted, err
 }
 
@@ -86,7 +87,8 @@ func mustApply(t *testing.T, s *Service, pool *pgxpool.Pool, events []flow.Event
 const (
 	openWithoutStep = `select count(*) from journey j where state = 'open' and not exists (
 		select from step s where s.id = j.holding_step and s.journey = j.id and s.state = 'open')`
-	openSteps1 = `select count(*) from step where state = 'open' and kind = $1 and owner = $2 and due_at = $3 and first_due_at = $3 and organisation = 'RXX'`
+	openSteps1 = `select count(*) from step where state = 'open' and kind = $1 and owner = $2 and due_at = $3
+		and first_due_at = $3 and organisation = 'RXX'`
 )
 
 func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
@@ -108,8 +110,11 @@ func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
 	for i, want := range []struct {
 		kind, owner string
 		due         time.Time
-	}{{stepAskThePerson, teamLiaison, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)}, {stepArrange, "navigator:duty", nextDay},
-		{stepTellPartner, "navigator:duty", nextDay}, {stepPartnerAnswers, "partner:pa", time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)}, {stepAfterCancelled, teamLiaison, nextDay}} {
+	}{{stepAskThePerson, teamLiaison, time.Date(2026, 11, 3, 10, 0, 0, 0, time.UTC)},
+		{stepArrange, "navigator:duty", nextDay},
+		{stepTellPartner, "navigator:duty", nextDay},
+		{stepPartnerAnswers, "partner:pa", time.Date(2026, 11, 4, 17, 0, 0, 0, time.UTC)},
+		{stepAfterCancelled, teamLiaison, nextDay}} {
 		emitted := mustApply(t, s, pool, batches[i])
 		if (len(emitted) == 200) != (i == 0) {
 			t.Errorf("batch %d emitted %d events", i, len(emitted))
@@ -128,7 +133,8 @@ func TestABatchOfJourneysIsStoredAndReadBack(t *testing.T) {
 	if got := count(t, pool, `select count(*) from timeline_entry`); got != 1000 {
 		t.Errorf("%d lines for 1000 events", got)
 	}
-	if got := count(t, db.Pool(pg.Sentinel), `select count(*) from journey.held where state = 'journey-open'`); got != 200 {
+	if got := count(t, db.Pool(pg.Sentinel),
+		`select count(*) from journey.held where state = 'journey-open'`); got != 200 {
 		t.Errorf("the sentinel sees %d journeys", got)
 	}
 }
@@ -145,16 +151,22 @@ func TestTheDatabaseRefusesAnOpenJourneyWithoutAStep(t *testing.T) {
 		sql     string
 		refused func(error) bool
 	}{
-		"its step done, nothing else": {`update step set state = 'done', closed_at = due_at, look_at = null where journey = $1`,
+		"its step done, nothing else": {`update step set state = 'done', closed_at = due_at, look_at = null
+			where journey = $1`,
 			func(err error) bool { return pg.IsForeignKey(err, "journey_is_held") }},
-		"its step deleted": {`delete from step where journey = $1`, func(err error) bool { return strings.Contains(err.Error(), "42501") }},
-		"no holding step":  {`update journey set holding_step = null where id = $1`, func(err error) bool { return pg.IsCheck(err, "open_journey_has_a_step") }},
-		"held by another journey's step": {`update journey j set holding_step = s.id from step s where j.id = $1 and s.journey <> $1`,
+		"its step deleted": {`delete from step where journey = $1`,
+			func(err error) bool { return strings.Contains(err.Error(), "42501") }},
+		"no holding step": {`update journey set holding_step = null where id = $1`,
+			func(err error) bool { return pg.IsCheck(err, "open_journey_has_a_step") }},
+		"held by another journey's step": {`update journey j set holding_step = s.id from step s where j.id = $1
+			and s.journey <> $1`,
 			func(err error) bool { return pg.IsForeignKey(err, "journey_is_held") }},
 		"held by a step that is not there": {`update journey set holding_step = gen_random_uuid() where id = $1`,
 			func(err error) bool { return pg.IsForeignKey(err, "journey_is_held") }},
-		"a step without an owner": {`update step set owner = '' where journey = $1`, func(err error) bool { return pg.IsCheck(err) }},
-		"a new journey that is open and has no step": {`insert into journey (id, organisation, person, state, version, known, correlation, arrived_at)
+		"a step without an owner": {`update step set owner = '' where journey = $1`,
+			func(err error) bool { return pg.IsCheck(err) }},
+		"a new journey that is open and has no step": {`insert into journey (id, organisation, person, state, version,
+			known, correlation, arrived_at)
 			select gen_random_uuid(), '', '', 'open', 0, '{}', '', arrived_at from journey where id = $1`,
 			func(err error) bool { return pg.IsCheck(err, "open_journey_has_a_step") }},
 	} {
@@ -175,7 +187,8 @@ func twoStepJourneys(t *testing.T, s *Service, pool *pgxpool.Pool, n int) (first
 		journey := tellerOf(clock.NewID(now))
 		journey.discharge("left-before-assessment")
 		journey.consent(false, "follow-up")
-		journey.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o", Appointment: "a", RingBy: new(now.Add(time.Hour))})
+		journey.say(schemas.AppointmentCancelled, schemas.AppointmentCancelledData{Offer: "o", Appointment: "a",
+			RingBy: new(now.Add(time.Hour))})
 		events = append(events, withIDs(journey.events)...)
 	}
 	for chunk := range slices.Chunk(events, 600) { // three of each
@@ -186,7 +199,8 @@ func twoStepJourneys(t *testing.T, s *Service, pool *pgxpool.Pool, n int) (first
 
 func stepIDs(t *testing.T, pool *pgxpool.Pool, kind string) []string {
 	t.Helper()
-	rows, err := pool.Query(context.Background(), `select id::text from step where kind = $1 and state = 'open' order by journey`, kind)
+	rows, err := pool.Query(context.Background(), `select id::text from step where kind = $1 and state = 'open'
+		order by journey`, kind)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,7 +241,8 @@ func TestTheDatabaseAloneHoldsAgainstTwoWhoCloseOneStepEach(t *testing.T) {
 	if got := count(t, pool, openWithoutStep); got != 0 {
 		t.Errorf("%d of 400 journeys are left without a step", got)
 	}
-	if open := count(t, pool, `select count(*) from step where state = 'open'`); open != 400 || refused[0]+refused[1] != 400 {
+	if open := count(t, pool, `select count(*) from step where state = 'open'`); open != 400 ||
+		refused[0]+refused[1] != 400 {
 		t.Errorf("%d steps are open; %v refusals", open, refused)
 	}
 }
@@ -241,17 +256,20 @@ func TestAJourneyThatArrivesWithoutItsBeginningIsHeldUntilItComes(t *testing.T) 
 	journey.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
 	events := withIDs(journey.events)
 	mustApply(t, s, pool, events[2:])
-	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'find-the-beginning' and owner = 'navigator:duty' and organisation = ''`); got != 1 {
+	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'find-the-beginning'
+		and owner = 'navigator:duty' and organisation = ''`); got != 1 {
 		t.Error("nobody looks for the beginning")
 	}
 	emitted := mustApply(t, s, pool, events[:2])
 	if len(emitted) != 1 || emitted[0].Type != string(schemas.JourneyOpened) {
 		t.Errorf("emitted %+v", emitted)
 	}
-	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'decide-after-cancellation' and organisation = 'RXX'`); got != 1 {
+	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'decide-after-cancellation'
+		and organisation = 'RXX'`); got != 1 {
 		t.Error("the cancellation that came first has been forgotten, or belongs to nobody")
 	}
-	if got := count(t, pool, `select count(*) from step where state = 'replaced' and kind = 'find-the-beginning'`); got != 1 {
+	if got := count(t, pool,
+		`select count(*) from step where state = 'replaced' and kind = 'find-the-beginning'`); got != 1 {
 		t.Error("the beginning did not replace the step that looked for it")
 	}
 }
@@ -285,7 +303,8 @@ func TestTwoReplicasThatHearHalvesOfAJourneyAtOnceConverge(t *testing.T) {
 	if errs[0] != nil || errs[1] != nil {
 		t.Fatal(errs)
 	}
-	if got := count(t, pool, `select count(distinct journey) from step where state = 'open' and kind = 'tell-the-partner'`); got != 300 {
+	if got := count(t, pool, `select count(distinct journey) from step where state = 'open'
+		and kind = 'tell-the-partner'`); got != 300 {
 		t.Errorf("%d of 300 journeys know that nobody has been told", got)
 	}
 	if got := count(t, pool, `select count(*) from step where state = 'open'`); got != 300 {
@@ -310,11 +329,13 @@ func TestAMessageThatWasSetAsideIsAStepUntilItIsReleased(t *testing.T) {
 	together, both := about()
 	mustApply(t, s, pool, []flow.Event{waiting, inOrder, before, together, both})
 	mustApply(t, s, pool, []flow.Event{after, early, waiting})
-	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'read-the-message' and about = $1 and owner = 'navigator:duty'
+	if got := count(t, pool, `select count(*) from step where state = 'open' and kind = 'read-the-message'
+		and about = $1 and owner = 'navigator:duty'
 		and due_at = $2 and organisation = 'RXX' and journey is null`, waiting.Subject, due); got != 1 {
 		t.Error("the message that waits has no step")
 	}
-	if open, all := count(t, pool, `select count(*) from step where state = 'open'`), count(t, pool, `select count(*) from step`); open != 1 || all != 4 {
+	if open, all := count(t, pool, `select count(*) from step where state = 'open'`), count(t, pool, `select count(*)
+		from step`); open != 1 || all != 4 {
 		t.Errorf("%d of %d steps are open, want 1 of 4", open, all)
 	}
 	if got := count(t, pool, `select count(*) from journey`); got != 0 {
@@ -353,12 +374,14 @@ func TestOverdueStepsGainOwnersInTheDatabase(t *testing.T) {
 	}
 	due := time.Date(2026, 11, 3, 17, 0, 0, 0, time.UTC)
 	for i, want := range []int{0, 10, 0, 10, 0} {
-		at := []time.Time{due.Add(-time.Second), due, due.Add(time.Hour), due.Add(grace), due.Add(30 * 24 * time.Hour)}[i]
+		at := []time.Time{due.Add(-time.Second), due, due.Add(time.Hour), due.Add(grace),
+			due.Add(30 * 24 * time.Hour)}[i]
 		if got := look(at); got != want {
 			t.Errorf("look %d took %d steps, want %d", i, got, want)
 		}
 	}
-	if got := count(t, pool, `select count(*) from step where state = 'open' and owner = 'team:liaison' and first_due_at = $1 and due_at = $1
+	if got := count(t, pool, `select count(*) from step where state = 'open' and owner = 'team:liaison'
+		and first_due_at = $1 and due_at = $1
 		and added_owners @> '{navigator:duty,navigator:deputy,team:out-of-hours}'`, due); got != 10 {
 		t.Errorf("%d steps have all three added and keep owner and promise", got)
 	}
@@ -378,7 +401,8 @@ func TestBatchesReadByIndex(t *testing.T) {
 		"journeys": selectRecord + ` where id = any($1::uuid[]) order by journey.id for update`,
 		"steps":    selectStep + ` where journey = any($1::uuid[]) and state <> 'replaced'`,
 	} {
-		rows, err := pool.Query(ctx, `explain `+strings.Replace(sql, "$1", fmt.Sprintf("'{%s}'", strings.Join(ids, ",")), 1))
+		rows, err := pool.Query(ctx, `explain `+strings.Replace(sql, "$1",
+			fmt.Sprintf("'{%s}'", strings.Join(ids, ",")), 1))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -402,8 +426,9 @@ func TestListsReadStretchesOfAnIndex(t *testing.T) {
 	if _, err := db.Admin().Exec(ctx, `analyze`); err != nil {
 		t.Fatal(err)
 	}
-	for name, scope := range map[string]schemas.Scope{"an operator": {All: true, Organisations: []string{}}, "a navigator": {Organisations: []string{"RXX", ""}},
-		"a person": {Organisations: []string{}, Person: "p"}} {
+	for name, scope := range map[string]schemas.Scope{"an operator": {All: true, Organisations: []string{}},
+		"a navigator": {Organisations: []string{"RXX", ""}},
+		"a person":    {Organisations: []string{}, Person: "p"}} {
 		source, table, values := whose(scope, toDo)
 		steps := stepsInStretch
 		if scope.Person != "" {
@@ -422,7 +447,8 @@ func TestListsReadStretchesOfAnIndex(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on journey") || strings.Contains(text, "Seq Scan on step") ||
+			if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on journey") ||
+				strings.Contains(text, "Seq Scan on step") ||
 				(scope.Person != "") != strings.Contains(text, "journey_person") {
 				t.Errorf("%s: read by a scan:\n%s", name, text)
 			}

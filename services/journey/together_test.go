@@ -17,8 +17,9 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 		before bool // merged before the hold
 		part   bool // ended by parting the records, not by releasing
 	}{
-		"merged before, released":          {schemas.PersonMergedData{Person: "p", Other: "q"}, true, false},
-		"merged before, the other way":     {schemas.PersonMergedData{Person: "q", Other: "p", Confirmed: true}, true, true},
+		"merged before, released": {schemas.PersonMergedData{Person: "p", Other: "q"}, true, false},
+		"merged before, the other way": {schemas.PersonMergedData{Person: "q", Other: "p", Confirmed: true}, true,
+			true},
 		"merged while held, parted":        {schemas.PersonMergedData{Person: "p", Other: "q"}, false, true},
 		"merged while held, the other way": {schemas.PersonMergedData{Person: "q", Other: "p"}, false, false},
 	} {
@@ -27,7 +28,8 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 			w := newWorld(t)
 			one, other := w.today(clock.NewID(w.c.Now())), w.today(clock.NewID(w.c.Now()))
 			one.discharge()
-			other.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "q", Organisation: "RYY", Visit: "w", LeftOn: "2026-11-02"})
+			other.say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "q", Organisation: "RYY",
+				Visit: "w", LeftOn: "2026-11-02"})
 			hear := func(typ schemas.Type) {
 				for _, s := range []*teller{one, other} {
 					s.say(typ, tc.data)
@@ -43,7 +45,8 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 			}
 			said := func(typ schemas.Type, want int) {
 				t.Helper()
-				w.eventually(want, `select count(*) from outbox where subject like '%' || $1 || '.v1.' || $2`, string(typ)[len("care.footbridge."):len(typ)-len(".v1")], other.journey)
+				w.eventually(want, `select count(*) from outbox where subject like '%' || $1 || '.v1.' || $2`,
+					string(typ)[len("care.footbridge."):len(typ)-len(".v1")], other.journey)
 			}
 			do := func(s *teller, what, body string, want int) {
 				t.Helper()
@@ -62,7 +65,8 @@ func TestAHoldPausesEveryJourneyOfThePerson(t *testing.T) {
 			said(schemas.JourneyHeld, 1)
 			day := w.c.Now().AddDate(0, 0, 9).In(w.zone).Format(time.DateOnly)
 			do(one, "/hold", `{"place": "ward", "heldBy": "ward-team", "reviewOn": "`+day+`"}`, 200)
-			w.eventually(1, `select count(*) from journey where id = $1 and known #>> '{hold,reviewOn}' = $2`, other.journey, day)
+			w.eventually(1, `select count(*) from journey where id = $1 and known #>> '{hold,reviewOn}' = $2`,
+				other.journey, day)
 			w.as(schemas.Navigator, "RYY", "s")
 			do(other, "/release", "", 409)
 			w.as(schemas.Navigator, "RXX", "s")

@@ -51,7 +51,8 @@ func (w *writes) hold(r *record, h Hold, by principal.Principal) error {
 	case r.State == journeyClosed:
 		return conflict("This journey is closed. Reopen it first, with POST /api/journeys/{id}/reopen.")
 	case !r.JourneyState.began():
-		return conflict("What began this journey has not arrived, so nobody knows whom it is about. See to the step " + stepFindBeginning + " first.")
+		return conflict("What began this journey has not arrived, so nobody knows whom it is about. See to the step " +
+			stepFindBeginning + " first.")
 	}
 	h.Owner, h.With = w.ownerOf(by), ""
 	w.holdAs(r, h, named(by))
@@ -62,7 +63,8 @@ func (w *writes) hold(r *record, h Hold, by principal.Principal) error {
 func (w *writes) holdAs(r *record, h Hold, who string) {
 	h.Subscribed = Subscribed{r.Version + 1, w.now.UTC()}
 	r.State, r.JourneyState.Hold = journeyOnHold, &h
-	w.transitioned(r, h.Place, who, h, schemas.JourneyHeld, shown{"place": h.Place, "heldBy": h.OnHoldBy, "reviewOn": h.ReviewOn},
+	w.transitioned(r, h.Place, who, h, schemas.JourneyHeld, shown{"place": h.Place, "heldBy": h.OnHoldBy,
+		"reviewOn": h.ReviewOn},
 		func(next schemas.NextStep) any {
 			return schemas.JourneyHeldData{Next: next}
 		}, nil)
@@ -82,7 +84,8 @@ func (w *writes) release(r *record, by principal.Principal) error {
 		return conflict("This journey is not held, so there is nothing to release. Look at it again.")
 	}
 	if r.JourneyState.Hold.With != "" {
-		return conflict("This journey is held since another one of the same person is. It is released with that, or when a human says that the two records are two people's.")
+		return conflict("This journey is held since another one of the same person is. It is released with that, or " +
+			"when a human says that the two records are two people's.")
 	}
 	w.releaseAs(r, named(by))
 	return nil
@@ -104,13 +107,15 @@ func (w *writes) closeJourney(r *record, c Closing, by principal.Principal) erro
 		return unprocessable(fault)
 	}
 	if r.State == journeyClosed {
-		return conflict("This journey is closed already. It can be reopened at any time, with POST /api/journeys/{id}/reopen.")
+		return conflict("This journey is closed already. It can be reopened at any time, with POST " +
+			"/api/journeys/{id}/reopen.")
 	}
 	if fault := r.JourneyState.opposes(c.Reason, r.Steps, w.zone); fault != "" {
 		return conflict(fault)
 	}
 	if kinds := unanswered(r.Steps, c.Reason); len(kinds) > 0 {
-		return conflict("Closing would leave a question unanswered. See to these steps first, each by the request that ends it: "+
+		return conflict("Closing would leave a question unanswered. See to these steps first, each by the request "+
+			"that ends it: "+
 			strings.Join(kinds, ", ")+".").With("steps", kinds)
 	}
 	who := named(by)
@@ -153,14 +158,16 @@ func (w *writes) emitReopened(r *record, reason string, cause *flow.Event) {
 
 func (w *writes) reopened(r *record, reason, who string, cause *flow.Event) {
 	day := w.today().String()
-	w.transitioned(r, reason, who, nil, schemas.JourneyReopened, shown{"reason": reason}, func(next schemas.NextStep) any {
-		return schemas.JourneyReopenedData{ReopenedOn: day, Next: next}
-	}, cause)
+	w.transitioned(r, reason, who, nil, schemas.JourneyReopened, shown{"reason": reason},
+		func(next schemas.NextStep) any {
+			return schemas.JourneyReopenedData{ReopenedOn: day, Next: next}
+		}, cause)
 }
 
 // transitioned brings the steps in line with how the journey stands now, says what was decided with the step that comes
 // next, and keeps the turn and its line.
-func (w *writes) transitioned(r *record, reason, who string, details any, t schemas.Type, line shown, data func(schemas.NextStep) any, cause *flow.Event) {
+func (w *writes) transitioned(r *record, reason, who string, details any, t schemas.Type, line shown,
+	data func(schemas.NextStep) any, cause *flow.Event) {
 	if cause == nil { // with a cause, the events that came with it are compared already
 		w.compare(r, w.desired(r), whatNext(w.owners, fmt.Sprintf("turn-%d", r.Version+1), w.now, w.zone), who)
 		w.records = append(w.records, r)

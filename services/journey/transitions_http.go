@@ -45,7 +45,8 @@ func (a api) closedOf(j *record) *closedShown {
 
 // mayDo is what a role may do next with a journey as a whole.
 func mayDo(state string, role schemas.Role) []string {
-	may := map[string][]string{journeyOpen: {"hold", "close"}, journeyOnHold: {"release", "hold", "close"}, journeyClosed: {"reopen"}}[state]
+	may := map[string][]string{journeyOpen: {"hold", "close"}, journeyOnHold: {"release", "hold", "close"},
+		journeyClosed: {"reopen"}}[state]
 	return slices.DeleteFunc(slices.Clone(may), func(what string) bool {
 		return !slices.ContainsFunc(schemas.RoutesOf(Name), func(r schemas.Route) bool {
 			return r.Pattern == "/api/journeys/{id}/"+what && r.Allows(role)
@@ -88,8 +89,10 @@ type holdAsked struct {
 
 // hold records that somebody else has the person for now.
 func (a api) hold(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, asked holdAsked, p principal.Principal) error {
-		if err := ws.hold(j, Hold{Place: asked.Place, OnHoldBy: asked.OnHoldBy, ReviewOn: asked.ReviewOn}, p); err != nil {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, asked holdAsked,
+		p principal.Principal) error {
+		if err := ws.hold(j, Hold{Place: asked.Place, OnHoldBy: asked.OnHoldBy, ReviewOn: asked.ReviewOn},
+			p); err != nil {
 			return err
 		}
 		return ws.give(tx)
@@ -98,7 +101,8 @@ func (a api) hold(w http.ResponseWriter, r *http.Request) error {
 
 // release lets a held journey go on.
 func (a api) release(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, _ struct{}, p principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, _ struct{},
+		p principal.Principal) error {
 		if err := ws.release(j, p); err != nil {
 			return err
 		}
@@ -108,7 +112,8 @@ func (a api) release(w http.ResponseWriter, r *http.Request) error {
 
 // close closes a journey.
 func (a api) close(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, asked Closing, p principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, asked Closing,
+		p principal.Principal) error {
 		if err := ws.closeJourney(j, asked, p); err != nil {
 			return err
 		}
@@ -118,7 +123,8 @@ func (a api) close(w http.ResponseWriter, r *http.Request) error {
 
 // reopen opens a closed journey again.
 func (a api) reopen(w http.ResponseWriter, r *http.Request) error {
-	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, _ struct{}, p principal.Principal) error {
+	return change(a, w, r, lockJourney, func(tx *flow.Tx, ws *writes, j *record, _ string, _ struct{},
+		p principal.Principal) error {
 		if err := ws.reopen(j, p); err != nil {
 			return err
 		}

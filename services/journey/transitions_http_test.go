@@ -16,7 +16,8 @@ import (
 const closingInError = `{"reason": "entered-in-error", "told": "nobody", "wayBack": "none"}`
 
 func (w *world) holding() string {
-	return `{"place": "ward", "heldBy": "ward-team", "reviewOn": "` + w.c.Now().AddDate(0, 0, 1).In(w.zone).Format(time.DateOnly) + `"}`
+	return `{"place": "ward", "heldBy": "ward-team", "reviewOn": "` + w.c.Now().AddDate(0, 0,
+		1).In(w.zone).Format(time.DateOnly) + `"}`
 }
 
 func TestAJourneyIsHeldReleasedClosedAndReopenedOverHTTP(t *testing.T) {
@@ -40,20 +41,25 @@ func TestAJourneyIsHeldReleasedClosedAndReopenedOverHTTP(t *testing.T) {
 			t.Fatalf("%s: %d %+v", tc.transition, status, got)
 		}
 		shown, _ := ask[journeyShown](w, "GET", path, "")
-		if (tc.step == "") != (len(shown.Steps) == 0) || tc.step != "" && (len(shown.Steps) != 1 || shown.Steps[0].Kind != tc.step) {
+		if (tc.step == "") != (len(shown.Steps) == 0) || tc.step != "" &&
+			(len(shown.Steps) != 1 || shown.Steps[0].Kind != tc.step) {
 			t.Errorf("%s: steps %+v", tc.transition, shown.Steps)
 		}
-		if (shown.OnHold != nil) != (tc.state == "held") || (shown.Closed != nil) != (tc.state == "closed") || !slices.Equal(shown.May, tc.may) {
+		if (shown.OnHold != nil) != (tc.state == "held") || (shown.Closed != nil) != (tc.state == "closed") ||
+			!slices.Equal(shown.May, tc.may) {
 			t.Errorf("%s: held %v, closed %v, may %v", tc.transition, shown.OnHold, shown.Closed, shown.May)
 		}
-		if last := shown.Timeline[len(shown.Timeline)-1]; last.Sentence != schemas.Sentence(last.Type) || last.Sentence == "" {
+		if last := shown.Timeline[len(shown.Timeline)-1]; last.Sentence != schemas.Sentence(last.Type) ||
+			last.Sentence == "" {
 			t.Errorf("%s: the last line is %+v", tc.transition, last)
 		}
 	}
-	if got := count(t, w.pool, `select count(*) from turn where journey = $1 and decided_by = 'navigator@RXX/someone'`, journey); got != 5 {
+	if got := count(t, w.pool, `select count(*) from turn where journey = $1 and decided_by = 'navigator@RXX/someone'`,
+		journey); got != 5 {
 		t.Errorf("%d turns are kept with who decided", got)
 	}
-	if got := count(t, w.pool, `select count(*) from outbox where subject ~ 'journey.(held|released|closed|reopened)[.]'`); got != 5 {
+	if got := count(t, w.pool, `select count(*) from outbox
+		where subject ~ 'journey.(held|released|closed|reopened)[.]'`); got != 5 {
 		t.Errorf("%d events were given out", got)
 	}
 }
@@ -109,7 +115,8 @@ func TestATurnIsDoneOnceAndOnWhatTheCallerSaw(t *testing.T) {
 		t.Errorf("with a tag from before: %d", status)
 	}
 	for range 2 {
-		if got, status := ask[changedShown](w, "POST", path+"/close", closingInError, "Idempotency-Key", "k"); status != 200 || got.State != "closed" {
+		if got, status := ask[changedShown](w, "POST", path+"/close", closingInError, "Idempotency-Key",
+			"k"); status != 200 || got.State != "closed" {
 			t.Errorf("got %d %+v", status, got)
 		}
 	}
@@ -120,10 +127,12 @@ func TestATurnIsDoneOnceAndOnWhatTheCallerSaw(t *testing.T) {
 	if status != 409 || !strings.Contains(problem.Detail, "/reopen") {
 		t.Errorf("closing again: %d %s", status, problem.Detail)
 	}
-	if _, status := ask[any](w, "POST", path+"/close", `{"reason": "entered-in-error", "words": "free text"}`); status != 400 {
+	if _, status := ask[any](w, "POST", path+"/close",
+		`{"reason": "entered-in-error", "words": "free text"}`); status != 400 {
 		t.Errorf("words that have no place here: %d", status)
 	}
-	if _, status := ask[any](w, "POST", "/api/journeys/"+clock.NewID(w.c.Now())+"/close", closingInError); status != 404 {
+	if _, status := ask[any](w, "POST", "/api/journeys/"+clock.NewID(w.c.Now())+"/close",
+		closingInError); status != 404 {
 		t.Errorf("no such journey: %d", status)
 	}
 }
@@ -161,7 +170,8 @@ func TestClosedJourneysAreListedToBeFoundAgain(t *testing.T) {
 			t.Fatal(status)
 		}
 		for _, j := range page.Items {
-			if found = append(found, j.Journey); j.Closed == nil || j.Closed.Reason != "entered-in-error" || j.Next != nil {
+			if found = append(found, j.Journey); j.Closed == nil || j.Closed.Reason != "entered-in-error" ||
+				j.Next != nil {
 				t.Errorf("got %+v", j)
 			}
 		}
@@ -195,7 +205,8 @@ func TestARowThatDoesNotDecodeKeepsNoOtherFromTheLists(t *testing.T) {
 			t.Fatal(status)
 		}
 		w.oneJourney()
-		if _, err := w.pool.Exec(t.Context(), `update journey set known = '"unreadable"' where id in (select min(id::text)::uuid from journey group by state)`); err != nil {
+		if _, err := w.pool.Exec(t.Context(), `update journey set known = '"unreadable"'
+			where id in (select min(id::text)::uuid from journey group by state)`); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -222,10 +233,14 @@ func TestTheDatabaseHoldsAHeldJourneyToAStepAndAClosedOneToAReason(t *testing.T)
 		sql     string
 		refused func(error) bool
 	}{
-		"held without a step": {`update journey set holding_step = null where id = $1`, func(err error) bool { return pg.IsCheck(err, "held_journey_has_a_step") }},
-		"its review done":     {`update step set state = 'done', closed_at = due_at, look_at = null where journey = $1 and state = 'open'`, func(err error) bool { return pg.IsForeignKey(err, "journey_is_held") }},
-		"closed by nobody":    {`update journey set state = 'closed', holding_step = null where id = $1`, func(err error) bool { return pg.IsCheck(err, "closed_journey_says_why") }},
-		"open, and closed":    {`update journey set closed_at = arrived_at, closed_for = 'moved' where id = $1`, func(err error) bool { return pg.IsCheck(err, "closed_journey_says_why") }},
+		"held without a step": {`update journey set holding_step = null where id = $1`,
+			func(err error) bool { return pg.IsCheck(err, "held_journey_has_a_step") }},
+		"its review done": {`update step set state = 'done', closed_at = due_at, look_at = null where journey = $1
+			and state = 'open'`, func(err error) bool { return pg.IsForeignKey(err, "journey_is_held") }},
+		"closed by nobody": {`update journey set state = 'closed', holding_step = null where id = $1`,
+			func(err error) bool { return pg.IsCheck(err, "closed_journey_says_why") }},
+		"open, and closed": {`update journey set closed_at = arrived_at, closed_for = 'moved' where id = $1`,
+			func(err error) bool { return pg.IsCheck(err, "closed_journey_says_why") }},
 	} {
 		if _, err := w.pool.Exec(t.Context(), tc.sql, journey); err == nil || !tc.refused(err) {
 			t.Errorf("%s: %v", what, err)

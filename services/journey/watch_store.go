@@ -10,8 +10,8 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// What a round of the sentinel reads. (A scalar where one would write exists: that, PostgreSQL may answer by reading all
-// open steps once.) Each statement reads a stretch of an index, of a length that does not depend on
+// What a round of the sentinel reads. (A scalar where one would write exists: that, PostgreSQL may answer by reading
+// all open steps once.) Each statement reads a stretch of an index, of a length that does not depend on
 // what is stored: what is new since the round before, and the next slice of what was there already, so that all of it
 // is looked at again and again.
 
@@ -31,7 +31,8 @@ func viewOf(service string) string {
 }
 
 // newlyHeld reads what a service has held since a time between from and settled; see gets it in pages.
-func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time, see func([]unseenRow) error) error {
+func newlyHeld(ctx context.Context, pool *pgxpool.Pool, service string, from, settled time.Time,
+	see func([]unseenRow) error) error {
 	return held(ctx, pool, service, see, `v.since > $1 and v.since <= $2`, from, settled)
 }
 
@@ -43,9 +44,11 @@ func heldOn(ctx context.Context, pool *pgxpool.Pool, service, after, upTo string
 	return held(ctx, pool, service, see, `v.journey > $1 and v.journey <= $2`, after, upTo)
 }
 
-func held(ctx context.Context, pool *pgxpool.Pool, service string, see func([]unseenRow) error, which string, args ...any) error {
+func held(ctx context.Context, pool *pgxpool.Pool, service string, see func([]unseenRow) error, which string,
+	args ...any) error {
 	const page = 2000
-	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where `+which, args...)
+	rows, err := pool.Query(ctx, `select journey::text, state::text, since from `+viewOf(service)+` where `+which,
+		args...)
 	if err != nil {
 		return fmt.Errorf("reading what %s holds: %w", service, err)
 	}
@@ -75,20 +78,23 @@ func following(ctx context.Context, pool *pgxpool.Pool, after string, notClosed 
 	if notClosed {
 		which = `state <> 'closed'`
 	}
-	rows, err := pool.Query(ctx, `select id::text from journey where id > $1::text::uuid and `+which+` order by journey.id limit $2`, after, limit)
+	rows, err := pool.Query(ctx, `select id::text from journey where id > $1::text::uuid and `+which+
+		` order by journey.id limit $2`, after, limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading journeys: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
 }
 
-// underWay reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them those
-// whose row does not decode and those without an open step (the constraint should make that impossible).
-func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record, without []finding, err error) {
+// underWay reads the next journeys that are not closed, in the order of their ids: how many, the last, and of them
+// those whose row does not decode and those without an open step (the constraint should make that impossible).
+func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) (n int, last string, broken []record,
+	without []finding, err error) {
 	rows, err := pool.Query(ctx, `select j.id::text, j.version, j.known::text, j.arrived_at,
 			coalesce((select s.state = 'open' from step s where s.id = j.holding_step), false)
 		from (select id, version, known, arrived_at, holding_step from journey
-			where state <> 'closed' and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after, limit)
+			where state <> 'closed' and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after,
+		limit)
 	if err != nil {
 		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
 	}
@@ -102,7 +108,8 @@ func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) 
 			broken = append(broken, r)
 		}
 		if !held {
-			without = append(without, finding{Key: "no-step/" + r.ID, Journey: r.ID, Reason: voidNoStep, Since: arrived, Kind: stepTakeOver})
+			without = append(without, finding{Key: "no-step/" + r.ID, Journey: r.ID, Reason: voidNoStep, Since: arrived,
+				Kind: stepTakeOver})
 		}
 		return nil
 	})
@@ -115,11 +122,14 @@ func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) 
 // pastGrace reads the next steps past their grace that no take-over was opened for, those of the sentinel itself left
 // out, by when they were due: how many, where they ended, and of them the findings, one a journey. While a take-over
 // stands open beside a step there is nothing to find.
-func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue time.Time, limit int) (n int, last cursor, found []finding, err error) {
+func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue time.Time, limit int) (n int, last cursor,
+	found []finding, err error) {
 	rows, err := pool.Query(ctx, `select s.id::text, s.journey::text, s.due_at, coalesce((select true from step t
-			where t.journey = s.journey and t.state = 'open' and t.kind = $5 and t.basis like 'by-hand/sentinel/%' limit 1), false)
+			where t.journey = s.journey and t.state = 'open' and t.kind = $5 and t.basis like 'by-hand/sentinel/%'
+			limit 1), false)
 		from (select id, journey, due_at from step
-			where state = 'open' and journey is not null and void_found_at is null and basis not like 'by-hand/sentinel/%'
+			where state = 'open' and journey is not null and void_found_at is null
+			and basis not like 'by-hand/sentinel/%'
 				and (due_at, id) > ($1, $2::text::uuid) and due_at < $3 order by due_at, step.id limit $4) as s
 		order by s.due_at, s.id`, after.At, after.ID, overdue, limit, stepTakeOver)
 	if err != nil {
@@ -130,7 +140,8 @@ func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue ti
 	seen := map[string]bool{}
 	_, err = pgx.ForEachRow(rows, []any{&last.ID, &journey, &last.At, &covered}, func() error {
 		if n++; !covered && !seen[journey] {
-			found = append(found, finding{Key: "overdue/" + last.ID, Journey: journey, Reason: voidOverdue, Since: last.At, Kind: stepTakeOver})
+			found = append(found, finding{Key: "overdue/" + last.ID, Journey: journey, Reason: voidOverdue,
+				Since: last.At, Kind: stepTakeOver})
 		}
 		seen[journey] = true
 		return nil
@@ -141,7 +152,8 @@ func pastGrace(ctx context.Context, pool *pgxpool.Pool, after cursor, overdue ti
 	return n, last, found, nil
 }
 
-// markFound queues that what is past its grace now on these journeys has been found: one take-over a journey is for all of it.
+// markFound queues that what is past its grace now on these journeys has been found: one take-over a journey is for
+// all of it.
 func markFound(q queuer, findings []finding, overdue, at time.Time) {
 	var journeys []string
 	for _, f := range findings {
@@ -152,6 +164,7 @@ func markFound(q queuer, findings []finding, overdue, at time.Time) {
 	if len(journeys) == 0 {
 		return
 	}
-	q.Queue(`update step set void_found_at = $3 where journey = any($1::uuid[]) and state = 'open' and due_at < $2 and void_found_at is null`,
+	q.Queue(`update step set void_found_at = $3 where journey = any($1::uuid[]) and state = 'open' and due_at < $2
+		and void_found_at is null`,
 		journeys, overdue, at)
 }

@@ -28,25 +28,30 @@ func (w *world) shape() flowtest.Service[JourneyState, record] {
 func (w *world) commanded(rt *rapid.T, at time.Time, journey string) {
 	w.t.Helper()
 	var records map[string]*record
-	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = store.Load(reads, []string{journey}) }, func(batch *pgx.Batch) error {
-		r := records[journey]
-		if r.Last == nil {
-			return nil
-		}
-		today := calendar.DayOf(at, w.zone).String()
-		switch rapid.IntRange(0, 3).Draw(rt, "what") {
-		case 0:
-			r.State.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
-		case 1:
-			r.State.answer(Answered{Service: "adults", Answer: rapid.SampledFrom([]string{"yes", "no", criteria.StateNoReply}).Draw(rt, "answer")}, today, false)
-		case 2:
-			r.State.override(Overriding{Service: "adults", Eligibility: schemas.Eligible, Reason: "clinical-decision"}, today, "navigator")
-		case 3:
-			r.keep = ifChanged
-		}
-		_, err := w.handler().Commit(batch, at, []*record{r})
-		return err
-	})
+	err := testkit.TwoTrips(w.pool, func(reads *pgx.Batch) { records = store.Load(reads, []string{journey}) },
+		func(batch *pgx.Batch) error {
+			r := records[journey]
+			if r.Last == nil {
+				return nil
+			}
+			today := calendar.DayOf(at, w.zone).String()
+			switch rapid.IntRange(0, 3).Draw(rt, "what") {
+			case 0:
+				r.State.ask(Asked{Service: "adults"}, today, at.Add(48*time.Hour))
+			case 1:
+				r.State.answer(Answered{Service: "adults",
+					Answer: rapid.SampledFrom([]string{"yes", "no", criteria.StateNoReply}).Draw(rt, "answer")}, today,
+					false)
+			case 2:
+				r.State.override(Overriding{Service: "adults", Eligibility: schemas.Eligible,
+					Reason: "clinical-decision"},
+					today, "navigator")
+			case 3:
+				r.keep = ifChanged
+			}
+			_, err := w.handler().Commit(batch, at, []*record{r})
+			return err
+		})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -62,7 +67,8 @@ func story(t *rapid.T) (events []flow.Event) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		events = append(events, flow.Event{ID: clock.NewID(time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC)), Source: "/footbridge/" + entry.By, Type: string(typ), Subject: aJourney,
+		events = append(events, flow.Event{ID: clock.NewID(time.Date(2026, 11, 2, 9, len(events), 0, 0, time.UTC)),
+			Source: "/footbridge/" + entry.By, Type: string(typ), Subject: aJourney,
 			Sequence: flow.FormatSequence(said[entry.By]), Correlation: "first", Data: text})
 	}
 	day := rapid.SampledFrom([]string{"2026-11-01", "2026-11-02", "2026-10-20"})
@@ -75,11 +81,14 @@ func story(t *rapid.T) (events []flow.Event) {
 	for range rapid.IntRange(1, 8).Draw(t, "events") {
 		switch rapid.IntRange(0, 7).Draw(t, "kind") {
 		case 0, 1:
-			say(schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "person"), Organisation: "RXX", LeftOn: day.Draw(t, "day"), Facts: facts()})
+			say(schemas.DischargeRecorded,
+				schemas.DischargeRecordedData{Person: rapid.SampledFrom([]string{"p", "q"}).Draw(t, "person"),
+					Organisation: "RXX", LeftOn: day.Draw(t, "day"), Facts: facts()})
 		case 2:
 			known := facts()
 			say(schemas.DischargeCorrected, schemas.DischargeCorrectedData{LeftOn: day.Draw(t, "day"), Facts: &known,
-				Organisation: rapid.SampledFrom([]string{"", "RYY"}).Draw(t, "placed"), Retracted: rapid.SampledFrom([][]string{nil, {"age"}}).Draw(t, "back")})
+				Organisation: rapid.SampledFrom([]string{"", "RYY"}).Draw(t, "placed"),
+				Retracted:    rapid.SampledFrom([][]string{nil, {"age"}}).Draw(t, "back")})
 		case 3:
 			say(schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts()})
 		case 4:
@@ -113,7 +122,8 @@ func TestEachTypeThatComesAgainChangesNothing(t *testing.T) {
 
 func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
 	t.Parallel()
-	flowtest.Service[JourneyState, record]{Handler: flow.Handler[JourneyState, record]{Subscriptions: subscriptions}}.Understands(t, flowtest.Names(schemas.SubscribedBy(Name)))
+	flowtest.Service[JourneyState, record]{Handler: flow.Handler[JourneyState,
+		record]{Subscriptions: subscriptions}}.Understands(t, flowtest.Names(schemas.SubscribedBy(Name)))
 }
 
 func TestInWhateverOrderEventsComeTheSameIsKnown(t *testing.T) {
@@ -133,7 +143,8 @@ func TestInWhateverOrderEventsComeTheSameIsKnown(t *testing.T) {
 			}
 			return string(text)
 		}
-		if inOrder, asTheyCame := known(events), known(rapid.Permutation(events).Draw(rt, "arrival")); inOrder != asTheyCame {
+		if inOrder, asTheyCame := known(events),
+			known(rapid.Permutation(events).Draw(rt, "arrival")); inOrder != asTheyCame {
 			rt.Fatalf("in order %s, as they came %s", inOrder, asTheyCame)
 		}
 	})
@@ -150,7 +161,8 @@ func TestAnEventThatChangesNoDoorIsNotSaid(t *testing.T) {
 		t.Errorf("said %d times: %v", len(said), said)
 	}
 	var decisions int
-	if err := w.pool.QueryRow(t.Context(), `select count(*) from decision`).Scan(&decisions); err != nil || decisions != 2 {
+	if err := w.pool.QueryRow(t.Context(), `select count(*) from decision`).Scan(&decisions); err != nil ||
+		decisions != 2 {
 		t.Errorf("%d decisions are kept, %v", decisions, err)
 	}
 }
@@ -163,7 +175,8 @@ func TestOnlyWhatIsOpenIsSaidAndOnlyWhenItIsOtherwise(t *testing.T) {
 	w.discharge(aJourney, schemas.Facts{Age: new(17)})
 	path := "/api/journeys/" + aJourney + "/answered"
 	w.must("POST", path, `{"service": "adults", "answer": "no", "reason": "22", "answeredBy": "team"}`)
-	if said := w.events(schemas.PathwayDecided); len(said) != 1 || !strings.Contains(said[0], `"data":{"open":["navigator"]}`) {
+	if said := w.events(schemas.PathwayDecided); len(said) != 1 ||
+		!strings.Contains(said[0], `"data":{"open":["navigator"]}`) {
 		t.Fatalf("a door that was not open is not open: %v", said)
 	}
 	w.must("POST", path, `{"service": "adults", "answer": "waiting", "answeredBy": "team"}`)
@@ -178,7 +191,8 @@ func TestTheLargestDirectorysDecisionIsStillAThinEvent(t *testing.T) {
 	t.Parallel()
 	docs := []criteria.Document{lastResort()}
 	for n := range 216 {
-		doc := service(fmt.Sprintf("service-with-a-long-id-that-is-as-long-as-an-id-may-be-%09d", n), criteria.ThirdSector)
+		doc := service(fmt.Sprintf("service-with-a-long-id-that-is-as-long-as-an-id-may-be-%09d", n),
+			criteria.ThirdSector)
 		for c := range 3 {
 			criterion := include(fmt.Sprintf("c%d", c), []string{"age >= 18", "carer"}[n%2])
 			criterion.Words = strings.Repeat("w", 1900)

@@ -25,11 +25,12 @@ var (
 	// manyDigits is a run of digits with at most two other marks between them: a telephone number, an NHS number, a
 	// date of birth, a record number.
 	manyDigits  = regexp.MustCompile(`[0-9](?:[\s().+/:-]{0,2}[0-9]){5,}`)
-	writtenDate = regexp.MustCompile(`(?i)\b[0-9]{1,2}(?:st|nd|rd|th)?\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s+[0-9]{2,4}\b`)
-	postcode    = regexp.MustCompile(`(?i)\b[a-z]{1,2}[0-9][a-z0-9]? ?[0-9][a-z]{2}\b`)
-	address     = regexp.MustCompile(`(?i)@|https?://|\bwww\.`)
-	titledName  = regexp.MustCompile(`\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Sister|Nurse)\.?\s+\p{Lu}`)
-	initials    = regexp.MustCompile(`\b\p{Lu}\.\s?\p{Lu}\.`)
+	writtenDate = regexp.MustCompile(
+		`(?i)\b[0-9]{1,2}(?:st|nd|rd|th)?\s+(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)[a-z]*\.?,?\s+[0-9]{2,4}\b`)
+	postcode   = regexp.MustCompile(`(?i)\b[a-z]{1,2}[0-9][a-z0-9]? ?[0-9][a-z]{2}\b`)
+	address    = regexp.MustCompile(`(?i)@|https?://|\bwww\.`)
+	titledName = regexp.MustCompile(`\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Professor|Sister|Nurse)\.?\s+\p{Lu}`)
+	initials   = regexp.MustCompile(`\b\p{Lu}\.\s?\p{Lu}\.`)
 )
 
 // wordsFault says why words may not be kept here, or "". Free text about a person belongs in intake's vault alone; what
@@ -38,7 +39,8 @@ var (
 func wordsFault(words string) string {
 	switch {
 	case utf8.RuneCountInString(words) > mostKept:
-		return fmt.Sprintf("is longer than %d characters; keep the sentence that says what the service offers", mostKept)
+		return fmt.Sprintf("is longer than %d characters; keep the sentence that says what the service offers",
+			mostKept)
 	case strings.ContainsFunc(words, func(r rune) bool { return unicode.IsControl(r) && r != '\n' }):
 		return "holds control characters; send plain text"
 	case manyDigits.MatchString(words), writtenDate.MatchString(words):
@@ -120,7 +122,8 @@ func (f *faultList) check(ok bool, field, format string, args ...any) {
 }
 
 func (f *faultList) oneOf(field, value, kind string, optional bool) {
-	f.check(optional && value == "" || slices.Contains(schemas.Values(kind), value), field, "is %q; use one of %s", value, strings.Join(schemas.Values(kind), ", "))
+	f.check(optional && value == "" || slices.Contains(schemas.Values(kind), value), field, "is %q; use one of %s",
+		value, strings.Join(schemas.Values(kind), ", "))
 }
 
 func (f *faultList) day(field string, day, from, to criteria.Day) {
@@ -138,7 +141,8 @@ func knows(set *criteria.Directory, service string, last *criteria.Decision) boo
 	if _, ok := set.Document(service); ok {
 		return true
 	}
-	return last != nil && slices.ContainsFunc(last.Eligibilities, func(door schemas.ServiceEligibility) bool { return door.Service == service })
+	return last != nil && slices.ContainsFunc(last.Eligibilities,
+		func(door schemas.ServiceEligibility) bool { return door.Service == service })
 }
 
 const notInDirectory = "is %q, which is not in the directory; take an id from /api/services"
@@ -157,17 +161,22 @@ func (a Answered) faults(set *criteria.Directory, last *criteria.Decision, today
 	f.oneOf("answeredBy", a.AnsweredBy, "answering-role", a.Answer == criteria.StateNoReply)
 	f.oneOf("side", a.Side, "side", true)
 	f.day("on", a.On, criteria.AddDays(today, -year), today)
-	f.check(a.Answer != criteria.StateNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer", "is no-reply, and yet something was said; record what it was instead")
-	f.check(a.Side == "" || a.Answer == criteria.StateNo, "side", "goes with a no: it says where the request lies outside of the service's range")
+	f.check(a.Answer != criteria.StateNoReply || a.Words == "" && a.AnsweredBy == "" && a.Side == "", "answer",
+		"is no-reply, and yet something was said; record what it was instead")
+	f.check(a.Side == "" || a.Answer == criteria.StateNo, "side", "goes with a no: it says where the request lies "+
+		"outside of the service's range")
 	if a.Answer == criteria.StateNo {
-		f.check(criteria.DeclineWords(a.Reason) != "", "reason", "is %q; a no says why by a code: %s", a.Reason, criteria.DeclineCodes())
+		f.check(criteria.DeclineWords(a.Reason) != "", "reason", "is %q; a no says why by a code: %s", a.Reason,
+			criteria.DeclineCodes())
 	} else {
 		f.check(a.Reason == "", "reason", "goes with a no")
 	}
 	lies := criteria.SideOf(a.Reason)
-	f.check(lies == "" || a.Side == "" || a.Side == lies, "side", "is %q, and the reason is %q; say the same by both", a.Side, a.Reason)
+	f.check(lies == "" || a.Side == "" || a.Side == lies, "side", "is %q, and the reason is %q; say the same by both",
+		a.Side, a.Reason)
 	f.check(a.Axis == "" || a.Side != "", "axis", "goes with a side")
-	f.check(a.Axis == "" || slices.Contains(set.Axes(), a.Axis), "axis", "is %q; the directory's axes are %s", a.Axis, strings.Join(set.Axes(), ", "))
+	f.check(a.Axis == "" || slices.Contains(set.Axes(), a.Axis), "axis", "is %q; the directory's axes are %s", a.Axis,
+		strings.Join(set.Axes(), ", "))
 	why := wordsFault(a.Words)
 	f.check(why == "", "words", "%s", why)
 	return f
@@ -176,7 +185,8 @@ func (a Answered) faults(set *criteria.Directory, last *criteria.Decision, today
 func (o Overriding) faults(set *criteria.Directory, last *criteria.Decision) []Fault {
 	var f faultList
 	f.check(knows(set, o.Service, last), "service", notInDirectory, o.Service)
-	f.check(o.Eligibility == schemas.Eligible || o.Eligibility == schemas.NotEligible, "door", "is %q; use open or not-open", o.Eligibility)
+	f.check(o.Eligibility == schemas.Eligible || o.Eligibility == schemas.NotEligible, "door",
+		"is %q; use open or not-open", o.Eligibility)
 	_, ok := overrideReasons[o.Reason]
 	f.check(ok, "reason", "is %q; use one of %s", o.Reason, strings.Join(OverrideReasons(), ", "))
 	return f
@@ -197,11 +207,13 @@ func mayAsk(k JourneyState, d criteria.Decision, ask Asked, now time.Time) strin
 	case tried.AskAgain:
 		return ""
 	case tried.Said == criteria.StateAsked && now.Before(k.AnswerBy[ask.Service]):
-		return fmt.Sprintf("It was asked on %s, and its answer is hoped for by %s. Talk with the service, and send spoken: true, to ask again before.", tried.On, k.AnswerBy[ask.Service].Format(time.DateOnly))
+		return fmt.Sprintf("It was asked on %s, and its answer is hoped for by %s. Talk with the service, and send "+
+			"spoken: true, to ask again before.", tried.On, k.AnswerBy[ask.Service].Format(time.DateOnly))
 	case tried.Said == criteria.StateAsked:
 		return "" // silence
 	}
-	return fmt.Sprintf("It answered %q on %s, and nothing that its criteria read has changed since. Talk with the service first, and send spoken: true.", tried.Said, tried.On)
+	return fmt.Sprintf("It answered %q on %s, and nothing that its criteria read has changed since. Talk with the "+
+		"service first, and send spoken: true.", tried.Said, tried.On)
 }
 
 // answerHour is the local hour by which an answer is hoped for; answerDays in how many working days.
@@ -242,15 +254,19 @@ func (k *JourneyState) tried(service string) bool {
 
 func (k *JourneyState) answer(a Answered, on criteria.Day, questioned bool) criteria.Answer {
 	facts := k.Facts
-	said := criteria.Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words), By: strings.ReplaceAll(a.AnsweredBy, "-", " "),
-		Axis: a.Axis, Side: cmp.Or(a.Side, criteria.SideOf(a.Reason)), Reason: a.Reason, Questioned: questioned, Facts: &facts}
+	said := criteria.Answer{Service: a.Service, On: on, Said: a.Answer, Words: strings.TrimSpace(a.Words),
+		By:   strings.ReplaceAll(a.AnsweredBy, "-", " "),
+		Axis: a.Axis, Side: cmp.Or(a.Side, criteria.SideOf(a.Reason)), Reason: a.Reason, Questioned: questioned,
+		Facts: &facts}
 	k.Answers = append(k.Answers, said)
 	return said
 }
 
 func (k *JourneyState) override(o Overriding, on criteria.Day, role string) {
-	kept := slices.DeleteFunc(slices.Clone(k.Overrides), func(before criteria.Override) bool { return before.Service == o.Service })
-	k.Overrides = append(kept, criteria.Override{Service: o.Service, Eligibility: o.Eligibility, On: on, By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
+	kept := slices.DeleteFunc(slices.Clone(k.Overrides),
+		func(before criteria.Override) bool { return before.Service == o.Service })
+	k.Overrides = append(kept, criteria.Override{Service: o.Service, Eligibility: o.Eligibility, On: on,
+		By: strings.ReplaceAll(role, "-", " "), Reason: overrideReasons[o.Reason]})
 }
 
 // TellingWhat is an 'I was told…' as it comes in.
@@ -265,19 +281,25 @@ type TellingWhat struct {
 }
 
 // toldRoles are who can have been told something; a name is never kept.
-var toldRoles = []string{"nurse", "doctor", "gp", "social-worker", "support-worker", "teacher", "police-officer", "navigator", "carer", "the-person", "other"}
+var toldRoles = []string{"nurse", "doctor", "gp", "social-worker", "support-worker", "teacher", "police-officer",
+	"navigator", "carer", "the-person", "other"}
 
 func (t TellingWhat) faults(set *criteria.Directory, service string, today criteria.Day) []Fault {
 	var f faultList
 	_, hasCriterion := set.Criterion(service, t.Criterion)
-	f.check(hasCriterion, "criterion", "is %q, which is none of this service's criteria; take its id from /api/services", t.Criterion)
+	f.check(hasCriterion, "criterion",
+		"is %q, which is none of this service's criteria; take its id from /api/services", t.Criterion)
 	f.check(slices.Contains(toldRoles, t.Told), "told", "is %q; use one of %s", t.Told, strings.Join(toldRoles, ", "))
 	f.check(strings.TrimSpace(t.Words) != "", "words", "is missing: say what you were told")
 	why := wordsFault(t.Words)
 	f.check(why == "", "words", "%s", why)
 	f.day("on", t.On, criteria.AddDays(today, -10*year), today)
-	f.check(t.Days >= 0 && t.Days <= 10*year, "days", "is %d; use how far back the condition was said to look, in days", t.Days)
-	f.check(len(t.Scope) <= 20 && !slices.ContainsFunc(t.Scope, func(s string) bool { return !criteria.IsCode(s) || len(s) > 60 }),
+	f.check(t.Days >= 0 && t.Days <= 10*year, "days", "is %d; use how far back the condition was said to look, in days",
+		t.Days)
+	f.check(len(t.Scope) <= 20 && !slices.ContainsFunc(t.Scope, func(s string) bool {
+		return !criteria.IsCode(s) ||
+			len(s) > 60
+	}),
 		"scope", "is not a list of codes in lower case with hyphens, such as any-self-harm")
 	return f
 }
@@ -287,7 +309,8 @@ func (t TellingWhat) report(service, id string, today criteria.Day) criteria.Tol
 	if on == "" {
 		on = today
 	}
-	return criteria.ToldReport{Service: service, Told: criteria.Told{ID: id, On: on, By: t.Told, Criterion: t.Criterion, Words: strings.TrimSpace(t.Words),
+	return criteria.ToldReport{Service: service, Told: criteria.Told{ID: id, On: on, By: t.Told, Criterion: t.Criterion,
+		Words: strings.TrimSpace(t.Words),
 		Terms: criteria.Terms{Days: t.Days, Scope: t.Scope}, DidNotRefer: t.DidNotRefer}}
 }
 
@@ -301,6 +324,7 @@ type LineReport struct {
 // it is published no longer.
 func (l LineReport) faults(set *criteria.Directory, service string) []Fault {
 	var f faultList
-	f.check(l.Mended || slices.Contains(set.PublishedLines(service), l.Line), "line", "is not published for this service; it publishes %s", strings.Join(set.PublishedLines(service), ", "))
+	f.check(l.Mended || slices.Contains(set.PublishedLines(service), l.Line), "line",
+		"is not published for this service; it publishes %s", strings.Join(set.PublishedLines(service), ", "))
 	return f
 }

@@ -23,7 +23,8 @@ func TestAnOrganisationThatMustNotKnowFindsNoDecision(t *testing.T) {
 	see := func(role schemas.Role, organisation string, want int) {
 		t.Helper()
 		w.who = principal.Principal{Organisation: organisation, Role: string(role), Subject: "s"}
-		if _, status := w.ask("GET", "/api/journeys/"+journey+"/doors", "", schemas.ReasonHeader, "on our ward tonight"); status != want {
+		if _, status := w.ask("GET", "/api/journeys/"+journey+"/doors", "", schemas.ReasonHeader,
+			"on our ward tonight"); status != want {
 			t.Errorf("%s of %s: %d, want %d", role, organisation, status, want)
 		}
 	}

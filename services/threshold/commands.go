@@ -50,7 +50,8 @@ func (a api) asked(w http.ResponseWriter, r *http.Request) error {
 		by := body.answerBy(h.today, calendar.England(), h.zone)
 		h.r.State.ask(body, h.today.String(), by)
 		addAsked(h.tx, h.who, h.r, h.id, body, by, again, h.tx.Now)
-		h.emit(schemas.ServiceAsked, schemas.ServiceAskedData{Service: body.Service, By: h.who.Role, AnswerBy: by.In(h.zone), Again: again})
+		h.emit(schemas.ServiceAsked, schemas.ServiceAskedData{Service: body.Service, By: h.who.Role,
+			AnswerBy: by.In(h.zone), Again: again})
 		return body.Service, &by, nil
 	})
 }
@@ -89,7 +90,8 @@ func (h command) emit(t schemas.Type, data any) { h.r.EmitFirst(h.tx, string(t),
 
 // reconcile is what the three have in common: read the body, lock the journey, do it, decide again; done once for one
 // Idempotency-Key.
-func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(command, B) (service string, by *time.Time, err error)) error {
+func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(command, B) (service string, by *time.Time,
+	err error)) error {
 	journey, ok := httpx.PathID(r, "id")
 	if !ok {
 		return noJourney()
@@ -104,10 +106,12 @@ func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(com
 			return nil, noJourney()
 		}
 		if h.r.State.Closed {
-			return nil, httpx.NewProblem(http.StatusConflict, "This journey is closed, and nobody would see to what follows. Reopen it first, with POST /api/journeys/{id}/reopen.")
+			return nil, httpx.NewProblem(http.StatusConflict, "This journey is closed, and nobody would see to what "+
+				"follows. Reopen it first, with POST /api/journeys/{id}/reopen.")
 		}
 		if h.r.Last == nil || !h.r.State.isActive() {
-			return nil, httpx.NewProblem(http.StatusConflict, "Nothing has been decided about this journey yet, or its discharge was withdrawn. Look at the journey, and try again when it has begun.")
+			return nil, httpx.NewProblem(http.StatusConflict, "Nothing has been decided about this journey yet, or "+
+				"its discharge was withdrawn. Look at the journey, and try again when it has begun.")
 		}
 		service, by, err := do(h, body)
 		if err != nil {
@@ -116,7 +120,8 @@ func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(com
 		if err := a.handler().Command(tx, h.r); err != nil {
 			return nil, err
 		}
-		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil, Decision: h.r.LastID}
+		answer := recorded{ID: h.id, Journey: journey, Service: service, AnswerBy: by, Gap: h.r.Last.Gap != nil,
+			Decision: h.r.LastID}
 		if said := h.r.State.Answers; len(said) > 0 {
 			answer.Questioned = said[len(said)-1].Service == service && said[len(said)-1].Questioned
 		}
@@ -129,8 +134,10 @@ func reconcile[B any](a api, w http.ResponseWriter, r *http.Request, do func(com
 	})
 }
 
-// handleOnce does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do returns.
-func handleOnce[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, who principal.Principal, body B) (any, error)) error {
+// handleOnce does what a body asks for in one transaction, once for one Idempotency-Key, and answers with what do
+// returns.
+func handleOnce[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx *flow.Tx, who principal.Principal,
+	body B) (any, error)) error {
 	who, err := principal.Need(r.Context())
 	if err != nil {
 		return err
@@ -154,11 +161,13 @@ func handleOnce[B any](a api, w http.ResponseWriter, r *http.Request, do func(tx
 }
 
 func refuse(faults []Fault) error {
-	return httpx.NewProblem(http.StatusUnprocessableEntity, "It cannot be recorded: %s %s.", faults[0].Field, faults[0].Why).With("faults", faults)
+	return httpx.NewProblem(http.StatusUnprocessableEntity, "It cannot be recorded: %s %s.", faults[0].Field,
+		faults[0].Why).With("faults", faults)
 }
 
 func noJourney() error {
-	return httpx.NewProblem(http.StatusNotFound, "There is no journey of this id that you may change. Check the id, or look at the list of journeys.")
+	return httpx.NewProblem(http.StatusNotFound, "There is no journey of this id that you may change. Check the id, "+
+		"or look at the list of journeys.")
 }
 
 // told records an 'I was told…', and answers with what differs from what is published.
@@ -176,7 +185,8 @@ func (a api) told(w http.ResponseWriter, r *http.Request) error {
 		addTold(tx, who, report, tx.Now)
 		published, _ := a.directory.Criterion(service, body.Criterion)
 		differs := published.DiffersIn(report.Terms)
-		return map[string]any{"id": report.ID, "service": service, "criterion": body.Criterion, "differsIn": differs}, nil
+		return map[string]any{"id": report.ID, "service": service, "criterion": body.Criterion, "differsIn": differs},
+			nil
 	})
 }
 
@@ -205,15 +215,19 @@ func (a api) deadLine(w http.ResponseWriter, r *http.Request) error {
 			return map[string]any{"service": service, "line": body.Line, "state": "reported-before"}, nil
 		}
 		tx.Emit(flow.Emission{Type: string(schemas.ServiceLineReported), Journey: line.ID, Version: 1,
-			Data: schemas.ServiceLineReportedData{Service: service, Organisation: a.organisation, DueAt: line.DueAt.In(a.zone)}})
-		return map[string]any{"id": line.ID, "service": service, "line": body.Line, "state": "reported", "dueAt": line.DueAt.In(a.zone)}, nil
+			Data: schemas.ServiceLineReportedData{Service: service, Organisation: a.organisation,
+				DueAt: line.DueAt.In(a.zone)}})
+		return map[string]any{"id": line.ID, "service": service, "line": body.Line, "state": "reported",
+			"dueAt": line.DueAt.In(a.zone)}, nil
 	})
 }
 
 // mend is for those who keep the directory.
 func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (any, error) {
-	if role := schemas.Role(who.Role); role != schemas.SendingTeam && role != schemas.Navigator && role != schemas.Operator {
-		return nil, httpx.NewProblem(http.StatusForbidden, "Only staff who keep the directory can say that a line works again. Tell a navigator.")
+	if role := schemas.Role(who.Role); role != schemas.SendingTeam && role != schemas.Navigator &&
+		role != schemas.Operator {
+		return nil, httpx.NewProblem(http.StatusForbidden, "Only staff who keep the directory can say that a line "+
+			"works again. Tell a navigator.")
 	}
 	var mended *reported
 	mendLine(tx, service, line, tx.Now, func(l reported) { mended = &l })
@@ -221,7 +235,8 @@ func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (a
 		return nil, err
 	}
 	if mended == nil {
-		return nil, httpx.NewProblem(http.StatusNotFound, "This line is not reported as reaching nobody. Look at /api/services for those that are.")
+		return nil, httpx.NewProblem(http.StatusNotFound, "This line is not reported as reaching nobody. Look at "+
+			"/api/services for those that are.")
 	}
 	tx.Emit(flow.Emission{Type: string(schemas.ServiceLineMended), Journey: mended.ID, Version: mended.Version,
 		Data: schemas.ServiceLineMendedData{}})
@@ -231,7 +246,8 @@ func (a api) mend(tx *flow.Tx, who principal.Principal, service, line string) (a
 func (a api) service(r *http.Request) (string, error) {
 	id := r.PathValue("id")
 	if _, ok := a.directory.Document(id); !ok {
-		return "", httpx.NewProblem(http.StatusNotFound, "There is no such service in the directory. Take its id from /api/services.")
+		return "", httpx.NewProblem(http.StatusNotFound, "There is no such service in the directory. Take its id "+
+			"from /api/services.")
 	}
 	return id, nil
 }

@@ -57,7 +57,8 @@ func migrated() pg.Service {
 
 func newWorld(t *testing.T, directory *criteria.Directory) *world {
 	t.Helper()
-	w := &world{t: t, now: &set{time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)}, who: principal.Principal{Organisation: "RXX", Role: "sending-team", Subject: "nurse-of-the-test"}}
+	w := &world{t: t, now: &set{time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)},
+		who: principal.Principal{Organisation: "RXX", Role: "sending-team", Subject: "nurse-of-the-test"}}
 	w.pool = testkit.Database(t, migrated()).Pool(Name)
 	w.stream = bus.Stream{Name: "TEST_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
 	w.conn = testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: Name})
@@ -65,7 +66,8 @@ func newWorld(t *testing.T, directory *criteria.Directory) *world {
 		t.Fatal(err)
 	}
 	var err error
-	w.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: w.stream, Clock: w.now})
+	w.flow, err = flow.New(context.WithoutCancel(t.Context()), flow.Config{Service: Name, Pool: w.pool, Bus: w.conn,
+		Stream: w.stream, Clock: w.now})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +79,8 @@ func newWorld(t *testing.T, directory *criteria.Directory) *world {
 func (w *world) run(directory *criteria.Directory) {
 	w.t.Helper()
 	var err error
-	if w.Evaluator, err = New(w.t.Context(), Config{Pool: w.pool, Directory: directory, Now: w.now.at, Organisation: "RXX"}); err != nil {
+	if w.Evaluator, err = New(w.t.Context(), Config{Pool: w.pool, Directory: directory, Now: w.now.at,
+		Organisation: "RXX"}); err != nil {
 		w.t.Fatal(err)
 	}
 	mux := httpx.NewMux(httpx.Options{})
@@ -97,8 +100,9 @@ func (w *world) apply(journey string, typ schemas.Type, data any) {
 		w.t.Fatal(err)
 	}
 	w.said++
-	e := flow.Event{ID: clock.NewID(w.now.at), Source: "/footbridge/intake", Type: string(typ), Subject: journey, Correlation: clock.NewID(w.now.at),
-		Sequence: flow.FormatSequence(int64(w.said)), Time: w.now.at, Data: text}
+	e := flow.Event{ID: clock.NewID(w.now.at), Source: "/footbridge/intake", Type: string(typ), Subject: journey,
+		Correlation: clock.NewID(w.now.at),
+		Sequence:    flow.FormatSequence(int64(w.said)), Time: w.now.at, Data: text}
 	w.do(func(tx *flow.Tx) error {
 		decide := w.Handle(tx, []flow.Event{e})
 		if err := tx.Flush(); err != nil {
@@ -134,8 +138,9 @@ func (w *world) due(name string, limit int) (all int) {
 
 func (w *world) discharge(journey string, facts schemas.Facts) {
 	w.t.Helper()
-	w.apply(journey, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX",
-		Visit: "v", LeftOn: w.now.at.Format(time.DateOnly), Facts: facts})
+	w.apply(journey, schemas.DischargeRecorded,
+		schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX",
+			Visit: "v", LeftOn: w.now.at.Format(time.DateOnly), Facts: facts})
 }
 
 // ask sends a request; header holds names and values by turns.
@@ -202,7 +207,8 @@ func column[T any](w *world, sql string, args ...any) []T {
 }
 
 const (
-	tooMuch   = "We do not offer appointments while somebody self-harms as often as this; please ask the community team."
+	tooMuch = "We do not offer appointments while somebody self-harms as often as this; please ask the community " +
+		"team."
 	notEnough = "Our team is for people who need several professionals together, and this request is not for us."
 )
 
@@ -215,9 +221,11 @@ func TestTheTorbayPersonsAnswersAreOneGapWithBothSentences(t *testing.T) {
 	}
 	path := "/api/journeys/" + aJourney
 	w.must("POST", path+"/asked", `{"service": "talking-therapies"}`)
-	w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "no", "reason": "too-high", "side": "above", "answeredBy": "duty-worker", "words": "`+tooMuch+`"}`)
+	w.must("POST", path+"/answered",
+		`{"service": "talking-therapies", "answer": "no", "reason": "too-high", "side": "above", "answeredBy": "duty-worker", "words": "`+tooMuch+`"}`)
 	w.must("POST", path+"/asked", `{"service": "community-team"}`)
-	answer := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
+	answer := w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
 	if answer["gap"] != true || answer["door"] != "not-open" {
 		t.Errorf("answered %v", answer)
 	}
@@ -244,17 +252,20 @@ func TestNothingThatLeavesNamesWhoRecordedOrSaysAServicesWordsTwice(t *testing.T
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
 	w.must("POST", "/api/journeys/"+aJourney+"/asked", `{"service": "community-team"}`)
-	w.must("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
+	w.must("POST", "/api/journeys/"+aJourney+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "24", "side": "below", "answeredBy": "coordinator", "words": "`+notEnough+`"}`)
 	for _, payload := range column[string](w, `select payload from outbox`) {
 		if strings.Contains(payload, w.who.Subject) {
 			t.Errorf("staff are named: %s", payload)
 		}
 	}
 	answered := w.events(schemas.ServiceAnswered)
-	if len(answered) != 1 || strings.Contains(answered[0], notEnough) || !strings.Contains(answered[0], `"by":"sending-team"`) {
+	if len(answered) != 1 || strings.Contains(answered[0], notEnough) ||
+		!strings.Contains(answered[0], `"by":"sending-team"`) {
 		t.Errorf("got %v", answered)
 	}
-	if kept := column[string](w, `select recorded_by from answered where words = $1`, notEnough); len(kept) != 1 || !strings.Contains(kept[0], w.who.Subject) {
+	if kept := column[string](w, `select recorded_by from answered where words = $1`, notEnough); len(kept) != 1 ||
+		!strings.Contains(kept[0], w.who.Subject) {
 		t.Errorf("who recorded it is kept as %v", kept)
 	}
 	for _, typ := range []schemas.Type{schemas.ServiceAsked, schemas.ServiceAnswered, schemas.PathwayDecided} {
@@ -269,13 +280,15 @@ func TestARequestSentTwiceIsDoneOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
-	path, body := "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "waiting", "answeredBy": "team"}`
+	path, body := "/api/journeys/"+aJourney+"/answered",
+		`{"service": "community-team", "answer": "waiting", "answeredBy": "team"}`
 	first := w.must("POST", path, body, "Idempotency-Key", "k1")
 	again := w.must("POST", path, body, "Idempotency-Key", "k1")
 	if fmt.Sprint(first) != fmt.Sprint(again) || len(w.events(schemas.ServiceAnswered)) != 1 {
 		t.Errorf("first %v, again %v, said %d times", first, again, len(w.events(schemas.ServiceAnswered)))
 	}
-	if _, status := w.ask("POST", path, strings.Replace(body, "waiting", "yes", 1), "Idempotency-Key", "k1"); status != http.StatusConflict {
+	if _, status := w.ask("POST", path, strings.Replace(body, "waiting", "yes", 1), "Idempotency-Key",
+		"k1"); status != http.StatusConflict {
 		t.Errorf("the same key with another body: %d", status)
 	}
 	decided := w.events(schemas.PathwayDecided)
@@ -305,17 +318,20 @@ func TestAServiceThatWasTriedNeedsAChangeOrAConversation(t *testing.T) {
 	expect(http.StatusOK, "asked after silence")
 	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no-reply"}`)
 	expect(http.StatusOK, "asked after no reply was recorded")
-	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
+	w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
 	expect(http.StatusConflict, "asked after a no, nothing changed")
 	asked = `{"service": "community-team", "spoken": true}`
 	expect(http.StatusOK, "asked after a conversation")
-	w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
+	w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team"}`)
 	facts := northerner()
 	facts.AreaGP = new("area-south")
 	w.apply(aJourney, schemas.InformationSupplied, schemas.InformationSuppliedData{Facts: facts})
 	asked = `{"service": "community-team"}`
 	expect(http.StatusOK, "asked after a fact its criteria read has changed")
-	if asked := w.events(schemas.ServiceAsked); len(asked) != 5 || !strings.Contains(asked[4], `"again":true`) || strings.Contains(asked[0], `"again"`) {
+	if asked := w.events(schemas.ServiceAsked); len(asked) != 5 || !strings.Contains(asked[4], `"again":true`) ||
+		strings.Contains(asked[0], `"again"`) {
 		t.Errorf("said %v", asked)
 	}
 }
@@ -325,16 +341,20 @@ func TestAYesOpensADoorAndAHumanOutranksEverything(t *testing.T) {
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
 	path := "/api/journeys/" + aJourney
-	if a := w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "yes", "answeredBy": "clinician"}`); a["door"] != "open" {
+	if a := w.must("POST", path+"/answered",
+		`{"service": "talking-therapies", "answer": "yes", "answeredBy": "clinician"}`); a["door"] != "open" {
 		t.Errorf("after a yes: %v", a)
 	}
-	if a := w.must("POST", path+"/override", `{"service": "talking-therapies", "door": "not-open", "reason": "the-person-said-no"}`); a["door"] != "not-open" {
+	if a := w.must("POST", path+"/override",
+		`{"service": "talking-therapies", "door": "not-open", "reason": "the-person-said-no"}`); a["door"] != "not-open" {
 		t.Errorf("after a decision of a human: %v", a)
 	}
-	if a := w.must("POST", path+"/override", `{"service": "young-people", "door": "open", "reason": "agreed-with-the-service"}`); a["door"] != "open" {
+	if a := w.must("POST", path+"/override",
+		`{"service": "young-people", "door": "open", "reason": "agreed-with-the-service"}`); a["door"] != "open" {
 		t.Errorf("after another: %v", a)
 	}
-	a, status := w.ask("POST", path+"/override", `{"service": "young-people", "door": "open", "reason": "She is lovely"}`)
+	a, status := w.ask("POST", path+"/override",
+		`{"service": "young-people", "door": "open", "reason": "She is lovely"}`)
 	if status != http.StatusUnprocessableEntity || !strings.Contains(fmt.Sprint(a["detail"]), "clinical-decision") {
 		t.Errorf("free text as a reason: %d %v", status, a)
 	}
@@ -349,10 +369,14 @@ func TestOnlyStaffOfTheJourneysOrganisationRecord(t *testing.T) {
 		who    principal.Principal
 		status int
 	}{
-		"another hospital's team": {principal.Principal{Organisation: "RYY", Role: "sending-team", Subject: "n"}, http.StatusNotFound},
-		"a partner":               {principal.Principal{Organisation: "RXX", Role: "partner", Subject: "n"}, http.StatusForbidden},
-		"an operator":             {principal.Principal{Organisation: "RXX", Role: "operator", Subject: "n"}, http.StatusForbidden},
-		"the navigator":           {principal.Principal{Organisation: "RXX", Role: "navigator", Subject: "n"}, http.StatusOK},
+		"another hospital's team": {principal.Principal{Organisation: "RYY", Role: "sending-team", Subject: "n"},
+			http.StatusNotFound},
+		"a partner": {principal.Principal{Organisation: "RXX", Role: "partner", Subject: "n"},
+			http.StatusForbidden},
+		"an operator": {principal.Principal{Organisation: "RXX", Role: "operator", Subject: "n"},
+			http.StatusForbidden},
+		"the navigator": {principal.Principal{Organisation: "RXX", Role: "navigator", Subject: "n"},
+			http.StatusOK},
 	} {
 		w.who = tc.who
 		if _, status := w.ask("POST", "/api/journeys/"+aJourney+"/answered", body); status != tc.status {
@@ -360,20 +384,24 @@ func TestOnlyStaffOfTheJourneysOrganisationRecord(t *testing.T) {
 		}
 	}
 	w.who.Role, w.who.Organisation = "navigator", "RXX"
-	if _, status := w.ask("POST", "/api/journeys/0193a000-0000-7000-8000-00000000dead/answered", body); status != http.StatusNotFound {
+	if _, status := w.ask("POST", "/api/journeys/0193a000-0000-7000-8000-00000000dead/answered",
+		body); status != http.StatusNotFound {
 		t.Errorf("a journey there is not: %d", status)
 	}
 }
 
 func TestWordsThatCouldIdentifySomebodyAreRefused(t *testing.T) {
 	t.Parallel()
-	for _, words := range []string{"Call him on 01632 960101.", "NHS 999 123 4567", "999-123-4567", "Born 12/03/1985", "born 12 March 1985", "lives at TQ1 1AA",
-		"write to a@b.example", "see https://x.example", "Mrs Jones is not for us", "Dr. Patel said so", "J. K. is known", strings.Repeat("x", mostKept+1), "bell\x07"} {
+	for _, words := range []string{"Call him on 01632 960101.", "NHS 999 123 4567", "999-123-4567", "Born 12/03/1985",
+		"born 12 March 1985", "lives at TQ1 1AA",
+		"write to a@b.example", "see https://x.example", "Mrs Jones is not for us", "Dr. Patel said so",
+		"J. K. is known", strings.Repeat("x", mostKept+1), "bell\x07"} {
 		if wordsFault(words) == "" {
 			t.Errorf("taken: %q", words)
 		}
 	}
-	for _, words := range []string{"", tooMuch, notEnough, "We see people aged 18 to 64 within 28 days.", "About 6 weeks after the last time.", "In 2026 we take 12 a month.",
+	for _, words := range []string{"", tooMuch, notEnough, "We see people aged 18 to 64 within 28 days.",
+		"About 6 weeks after the last time.", "In 2026 we take 12 a month.",
 		"“Too much for us”, 18-64 only."} {
 		if why := wordsFault(words); why != "" {
 			t.Errorf("refused: %q: %s", words, why)
@@ -381,7 +409,8 @@ func TestWordsThatCouldIdentifySomebodyAreRefused(t *testing.T) {
 	}
 	w := newWorld(t, example(t))
 	w.discharge(aJourney, northerner())
-	a, status := w.ask("POST", "/api/journeys/"+aJourney+"/answered", `{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team", "words": "Ring Mrs Jones"}`)
+	a, status := w.ask("POST", "/api/journeys/"+aJourney+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "23", "answeredBy": "team", "words": "Ring Mrs Jones"}`)
 	if status != http.StatusUnprocessableEntity || strings.Contains(fmt.Sprint(a), "Jones") {
 		t.Errorf("got %d %v", status, a)
 	}
@@ -393,7 +422,8 @@ func TestWordsThatCouldIdentifySomebodyAreRefused(t *testing.T) {
 func TestWhatPeopleWereToldIsHeldAgainstWhatIsPublished(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, example(t))
-	a := w.must("POST", "/api/services/talking-therapies/told", `{"criterion": "last-four-weeks", "told": "gp", "words": "Six weeks without any of it.", "days": 42, "didNotRefer": true}`)
+	a := w.must("POST", "/api/services/talking-therapies/told",
+		`{"criterion": "last-four-weeks", "told": "gp", "words": "Six weeks without any of it.", "days": 42, "didNotRefer": true}`)
 	if fmt.Sprint(a["differsIn"]) != "[length]" {
 		t.Errorf("answered %v", a)
 	}
@@ -401,10 +431,12 @@ func TestWhatPeopleWereToldIsHeldAgainstWhatIsPublished(t *testing.T) {
 	if len(items) != 2 {
 		t.Fatalf("%d discrepancies, want length and scope", len(items))
 	}
-	if length := items[0].(map[string]any); length["in"] != "length" || length["reports"] != 2.0 || length["didNotRefer"] != 2.0 {
+	if length := items[0].(map[string]any); length["in"] != "length" || length["reports"] != 2.0 ||
+		length["didNotRefer"] != 2.0 {
 		t.Errorf("got %v", length)
 	}
-	if _, status := w.ask("POST", "/api/services/talking-therapies/told", `{"criterion": "no-such", "told": "gp", "words": "x"}`); status != http.StatusUnprocessableEntity {
+	if _, status := w.ask("POST", "/api/services/talking-therapies/told",
+		`{"criterion": "no-such", "told": "gp", "words": "x"}`); status != http.StatusUnprocessableEntity {
 		t.Errorf("about no criterion: %d", status)
 	}
 	if _, status := w.ask("POST", "/api/services/no-such/told", `{}`); status != http.StatusNotFound {
@@ -417,7 +449,8 @@ func TestALineThatReachesNobodyIsSaidOnceAndMended(t *testing.T) {
 	w := newWorld(t, example(t))
 	path, body := "/api/services/talking-therapies/dead-line", `{"line": "01632 960101"}`
 	w.who.Role = "partner"
-	if a := w.must("POST", path, body); a["state"] != "reported" || !strings.HasPrefix(fmt.Sprint(a["dueAt"]), "2026-11-23T17:00") {
+	if a := w.must("POST", path, body); a["state"] != "reported" || !strings.HasPrefix(fmt.Sprint(a["dueAt"]),
+		"2026-11-23T17:00") {
 		t.Errorf("answered %v", a)
 	}
 	if a := w.must("POST", path, body); a["state"] != "reported-before" {
@@ -502,11 +535,14 @@ func TestOtherCriteriaOpenDoorsAndCloseNoneAndOldDecisionsKeepTheirWords(t *test
 	if n := len(w.events(schemas.PathwayDecided)); n != before+1 {
 		t.Errorf("%d decisions were said, want one", n-before)
 	}
-	old := column[string](w, `select matrix::text from decision where journey = $1 order by decided_at, id`, journeys[0])
-	if len(old) != 2 || !strings.Contains(old[0], "We are for people of 20 and over.") || strings.Contains(old[0], "18 and over") {
+	old := column[string](w, `select matrix::text from decision where journey = $1 order by decided_at, id`,
+		journeys[0])
+	if len(old) != 2 || !strings.Contains(old[0], "We are for people of 20 and over.") ||
+		strings.Contains(old[0], "18 and over") {
 		t.Errorf("decisions kept: %v", old)
 	}
-	if done := column[int64](w, `select looked_at from running where done_at is not null`); len(done) != 1 || done[0] != 3 {
+	if done := column[int64](w, `select looked_at from running where done_at is not null`); len(done) != 1 ||
+		done[0] != 3 {
 		t.Errorf("progress %v", done)
 	}
 	w.run(adults(t, 18, "We are for people of 18 and over.", nil))
@@ -559,20 +595,23 @@ func TestHowOftenFactsTurnARuleIsToldInNumbersThatLeadToNobody(t *testing.T) {
 	for n := range 4 {
 		turn(n, schemas.DischargeCorrected)
 	}
-	if got := said(); strings.Contains(got, "4") || strings.Count(got, "fewer than 5") != 4 || strings.Contains(got, "0193a000") {
+	if got := said(); strings.Contains(got, "4") || strings.Count(got, "fewer than 5") != 4 ||
+		strings.Contains(got, "0193a000") {
 		t.Errorf("of four it is said: %s", got)
 	}
 	for n := 4; n < 10; n++ {
 		turn(n, schemas.InformationSupplied)
 	}
-	if got := said(); !strings.Contains(got, "way:recorded") || !strings.Contains(got, "journeys:6 way:recorded") || !strings.Contains(got, "journeys:fewer than 5 way:message") || strings.Contains(got, "journeys:10") {
+	if got := said(); !strings.Contains(got, "way:recorded") || !strings.Contains(got, "journeys:6 way:recorded") ||
+		!strings.Contains(got, "journeys:fewer than 5 way:message") || strings.Contains(got, "journeys:10") {
 		t.Errorf("of six and four it is said: %s", got)
 	}
 	turn(10, schemas.DischargeCorrected)
 	if got := said(); !strings.Contains(got, "journeys:11") || !strings.Contains(got, "journeys:5 way:message") {
 		t.Errorf("of six and five it is said: %s", got)
 	}
-	for path, want := range map[string]int{"/api/thresholds/turned?criterion=nothing": http.StatusNotFound, "/api/thresholds/turned": http.StatusNotFound, path: http.StatusOK} {
+	for path, want := range map[string]int{"/api/thresholds/turned?criterion=nothing": http.StatusNotFound,
+		"/api/thresholds/turned": http.StatusNotFound, path: http.StatusOK} {
 		if _, status := w.ask("GET", path, ""); status != want {
 			t.Errorf("%s: %d", path, status)
 		}
@@ -590,13 +629,15 @@ func TestHowOftenFactsTurnARuleIsToldInNumbersThatLeadToNobody(t *testing.T) {
 func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t, adults(t, 18, "For adults.", nil))
-	w.apply(aJourney, schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX", Visit: "v",
-		LeftOn: "2026-11-01", Facts: schemas.Facts{Age: new(17)}})
+	w.apply(aJourney, schemas.DischargeRecorded,
+		schemas.DischargeRecordedData{Person: "7f5748fb-0689-439a-80ca-e142572741d5", Organisation: "RXX", Visit: "v",
+			LeftOn: "2026-11-01", Facts: schemas.Facts{Age: new(17)}})
 	near := func() string { return fmt.Sprint(w.must("GET", "/api/journeys/"+aJourney+"/doors", "")["near"]) }
 	if got := near(); got != "<nil>" {
 		t.Errorf("near %s, though nothing is foreseen", got)
 	}
-	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{AgeRisesOn: new("2026-11-23")}})
+	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v",
+		Facts: &schemas.Facts{AgeRisesOn: new("2026-11-23")}})
 	if got := near(); !strings.Contains(got, "2026-11-23") || !strings.Contains(got, "adults") {
 		t.Errorf("near %s", got)
 	}
@@ -608,7 +649,8 @@ func TestABirthdayThatIsForeseenIsANearDateForStaff(t *testing.T) {
 	if door, _ := w.door(aJourney, "adults"); door != "open" {
 		t.Errorf("on the day the door is %s", door)
 	}
-	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v", Facts: &schemas.Facts{Age: new(18)}, Retracted: []string{"ageRisesOn"}})
+	w.apply(aJourney, schemas.DischargeCorrected, schemas.DischargeCorrectedData{Visit: "v",
+		Facts: &schemas.Facts{Age: new(18)}, Retracted: []string{"ageRisesOn"}})
 	if door, _ := w.door(aJourney, "adults"); door != "open" || near() != "<nil>" {
 		t.Errorf("once it is known the door is %s, near %s", door, near())
 	}
@@ -622,7 +664,8 @@ func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 	w.discharge(aJourney, schemas.Facts{Age: new(30)})
 	other := clock.NewID(w.now.at)
 	w.discharge(other, schemas.Facts{Age: new(30)})
-	bad := `update journey_state set due_at = '2020-01-01', known = case when journey = $1 then '[]'::jsonb else known end`
+	bad := `update journey_state set due_at = '2020-01-01', known = case when journey = $1 then '[]'::jsonb else known
+		end`
 	if _, err := w.pool.Exec(t.Context(), bad, aJourney); err != nil {
 		t.Fatal(err)
 	}
@@ -636,7 +679,8 @@ func TestABadRowStopsNoOtherJourneyOnItsDay(t *testing.T) {
 		}
 		return taken, err
 	}
-	f, err := flow.New(t.Context(), flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: w.stream, Clock: w.now, Due: []flow.Due{due}})
+	f, err := flow.New(t.Context(), flow.Config{Service: Name, Pool: w.pool, Bus: w.conn, Stream: w.stream,
+		Clock: w.now, Due: []flow.Due{due}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -667,7 +711,8 @@ func TestAClosedJourneyIsNotLookedAtAndAReopenedOneIsWhateverCameFirst(t *testin
 		t.Errorf("a closed journey was decided about %d times", len(said))
 	}
 	body := `{"service": "adults"}`
-	if answer, status := w.ask("POST", "/api/journeys/"+aJourney+"/asked", body); status != 409 || !strings.Contains(answer["detail"].(string), "/reopen") {
+	if answer, status := w.ask("POST", "/api/journeys/"+aJourney+"/asked", body); status != 409 ||
+		!strings.Contains(answer["detail"].(string), "/reopen") {
 		t.Errorf("a service was asked for a closed journey: %d %v", status, answer)
 	}
 	w.said += 2 // the closing that comes next is older than the reopening
@@ -704,7 +749,8 @@ func TestAWhatIfReplaysPastDecisionsAndWritesNothing(t *testing.T) {
 	everything := func() string {
 		var all []string
 		for _, table := range []string{"decision", "journey_state", "outbox", "directory_version", "running"} {
-			all = append(all, fmt.Sprint(column[string](w, `select coalesce(string_agg(t::text, '' order by t::text), '') from `+table+` t`)))
+			all = append(all, fmt.Sprint(column[string](w, `select coalesce(string_agg(t::text, ''
+				order by t::text), '') from `+table+` t`)))
 		}
 		return strings.Join(all, "\n")
 	}
@@ -718,14 +764,17 @@ func TestAWhatIfReplaysPastDecisionsAndWritesNothing(t *testing.T) {
 	if fmt.Sprint(other["opened"]) != "map[adults:1]" || other["gapCloses"] != 1.0 {
 		t.Errorf("under the draft: %v", other)
 	}
-	if later := w.must("POST", "/api/thresholds/what-if?since=2026-12-01", string(draft.Canonical())); later["replayed"] != 0.0 {
+	if later := w.must("POST", "/api/thresholds/what-if?since=2026-12-01",
+		string(draft.Canonical())); later["replayed"] != 0.0 {
 		t.Errorf("since a later day: %v", later)
 	}
 	if _, status := w.ask("POST", "/api/thresholds/what-if", `[]`); status != http.StatusUnprocessableEntity {
 		t.Errorf("a set without a last resort: %d", status)
 	}
 	for _, damaged := range []string{"18\\u0000", "18\\ufffd", "18\xc3"} {
-		if _, status := w.ask("POST", "/api/thresholds/what-if", strings.Replace(string(draft.Canonical()), "18 and over", damaged+" and over", 1)); status != http.StatusUnprocessableEntity {
+		if _, status := w.ask("POST", "/api/thresholds/what-if",
+			strings.Replace(string(draft.Canonical()), "18 and over", damaged+" and over",
+				1)); status != http.StatusUnprocessableEntity {
 			t.Errorf("a draft with %q: %d", damaged, status)
 		}
 	}
@@ -736,7 +785,8 @@ func TestAWhatIfReplaysPastDecisionsAndWritesNothing(t *testing.T) {
 	if theirs := w.must("POST", "/api/thresholds/what-if", string(draft.Canonical())); theirs["replayed"] != 0.0 {
 		t.Errorf("another organisation replays %v", theirs["replayed"])
 	}
-	if found := w.must("POST", "/api/thresholds/gaps", `{}`); found["complete"] != true || len(found["regions"].([]any)) == 0 {
+	if found := w.must("POST", "/api/thresholds/gaps", `{}`); found["complete"] != true ||
+		len(found["regions"].([]any)) == 0 {
 		t.Errorf("the gap finder over HTTP: %v", found)
 	}
 }
@@ -747,13 +797,17 @@ func TestANoNamesItsReasonByACode(t *testing.T) {
 	w.discharge(aJourney, northerner())
 	path := "/api/journeys/" + aJourney + "/answered"
 	for _, reason := range []string{"", `"reason": "full", `, `"reason": "2", `} {
-		a, status := w.ask("POST", path, `{"service": "talking-therapies", "answer": "no", `+reason+`"answeredBy": "team"}`)
-		if detail := fmt.Sprint(a["detail"]); status != http.StatusUnprocessableEntity || !strings.Contains(detail, "22 (it is full)") || !strings.Contains(detail, "waiting-list-closed") {
+		a, status := w.ask("POST", path, `{"service": "talking-therapies", "answer": "no", `+reason+
+			`"answeredBy": "team"}`)
+		if detail := fmt.Sprint(a["detail"]); status != http.StatusUnprocessableEntity ||
+			!strings.Contains(detail, "22 (it is full)") || !strings.Contains(detail, "waiting-list-closed") {
 			t.Errorf("with %q: %d, %s", reason, status, detail)
 		}
 	}
-	for _, body := range []string{`"answer": "yes", "reason": "22"`, `"answer": "waiting", "reason": "22"`, `"answer": "no", "reason": "too-high", "side": "below"`} {
-		if _, status := w.ask("POST", path, `{"service": "talking-therapies", "answeredBy": "team", `+body+`}`); status != http.StatusUnprocessableEntity {
+	for _, body := range []string{`"answer": "yes", "reason": "22"`, `"answer": "waiting", "reason": "22"`,
+		`"answer": "no", "reason": "too-high", "side": "below"`} {
+		if _, status := w.ask("POST", path, `{"service": "talking-therapies", "answeredBy": "team", `+body+
+			`}`); status != http.StatusUnprocessableEntity {
 			t.Errorf("%s: %d", body, status)
 		}
 	}
@@ -761,9 +815,11 @@ func TestANoNamesItsReasonByACode(t *testing.T) {
 		if criteria.DeclineWords(code) == "" {
 			t.Errorf("the reason %q has no words", code)
 		}
-		w.must("POST", path, `{"service": "talking-therapies", "answer": "no", "reason": "`+code+`", "answeredBy": "team"}`)
+		w.must("POST", path, `{"service": "talking-therapies", "answer": "no", "reason": "`+code+
+			`", "answeredBy": "team"}`)
 	}
-	if kept := column[string](w, `select reason from answered order by recorded_at, id`); len(kept) != len(schemas.Values("decline-reason")) {
+	if kept := column[string](w, `select reason from answered order by recorded_at, id`); len(kept) != len(
+		schemas.Values("decline-reason")) {
 		t.Errorf("kept are %v", kept)
 	}
 }
@@ -774,20 +830,25 @@ func TestANoThatAServiceAgreedNotToGiveClosesNoDoor(t *testing.T) {
 	w.discharge(aJourney, northerner())
 	path := "/api/journeys/" + aJourney
 	before := w.must("POST", path+"/asked", `{"service": "community-team"}`)
-	w.must("POST", path+"/answered", `{"service": "talking-therapies", "answer": "no", "reason": "22", "answeredBy": "team"}`)
-	full := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "22", "side": "", "answeredBy": "team"}`)
+	w.must("POST", path+"/answered",
+		`{"service": "talking-therapies", "answer": "no", "reason": "22", "answeredBy": "team"}`)
+	full := w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "22", "side": "", "answeredBy": "team"}`)
 	if full["questioned"] != true || full["door"] != before["door"] || full["gap"] != false {
 		t.Errorf("full, though it agreed never to decline for that: %v; before: %v", full, before)
 	}
-	if said := w.events(schemas.ServiceAnswered); strings.Contains(said[0], `"questioned"`) || !strings.Contains(said[1], `"questioned":true`) || !strings.Contains(said[1], `"reason":"22"`) {
+	if said := w.events(schemas.ServiceAnswered); strings.Contains(said[0], `"questioned"`) ||
+		!strings.Contains(said[1], `"questioned":true`) || !strings.Contains(said[1], `"reason":"22"`) {
 		t.Errorf("said %v", said)
 	}
 	w.must("POST", path+"/asked", `{"service": "community-team"}`) // it is asked about that without more ado
-	other := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "24", "answeredBy": "team"}`)
+	other := w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "24", "answeredBy": "team"}`)
 	if other["questioned"] != nil || other["door"] != "not-open" {
 		t.Errorf("for another reason: %v", other)
 	}
-	again := w.must("POST", path+"/answered", `{"service": "community-team", "answer": "no", "reason": "31", "answeredBy": "team"}`)
+	again := w.must("POST", path+"/answered",
+		`{"service": "community-team", "answer": "no", "reason": "31", "answeredBy": "team"}`)
 	if again["door"] != "not-open" {
 		t.Errorf("a questioned no took back the one before: %v", again)
 	}

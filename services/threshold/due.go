@@ -78,6 +78,7 @@ func (e *Evaluator) progress(ctx context.Context, a again, done bool, now time.T
 	if done {
 		message = "looked anew at every journey under other criteria"
 	}
-	e.log.LogAttrs(ctx, slog.LevelInfo, message, slog.Int64(schemas.AttrCount, a.LookedAt), slog.Int64(schemas.AttrTaken, a.Changed),
+	e.log.LogAttrs(ctx, slog.LevelInfo, message, slog.Int64(schemas.AttrCount, a.LookedAt),
+		slog.Int64(schemas.AttrTaken, a.Changed),
 		slog.Float64(schemas.AttrDuration, now.Sub(a.Since).Seconds()))
 }

@@ -33,9 +33,11 @@ func lastResort() criteria.Document {
 
 // service is a document for ongoing care, without a criterion.
 func service(id, sector string) criteria.Document {
-	return criteria.Document{Format: criteria.Format, Version: "1", Service: criteria.Service{ID: id, Name: "The " + id}, Sector: sector,
+	return criteria.Document{Format: criteria.Format, Version: "1",
+		Service: criteria.Service{ID: id, Name: "The " + id}, Sector: sector,
 		Kind: "team", Role: criteria.RoleCare,
-		Provenance: criteria.Provenance{Source: "a leaflet", PublishedBy: "the service", CheckedOn: "2026-10-01", CheckedBy: "editor"}}
+		Provenance: criteria.Provenance{Source: "a leaflet", PublishedBy: "the service", CheckedOn: "2026-10-01",
+			CheckedBy: "editor"}}
 }
 
 func include(id, when string) criteria.Criterion {
@@ -45,7 +47,10 @@ func include(id, when string) criteria.Criterion {
 
 // northerner is an adult of whom everything is known.
 func northerner() schemas.Facts {
-	return schemas.Facts{Age: new(34), AreaResidence: new("area-north"), AreaStaying: new("area-north"), AreaGP: new("area-north"), RegisteredGP: new(true),
-		Gender: new("woman"), Language: new("en"), InterpreterNeeded: new(false), Route: new("discharge"), Assessment: new("done"), Destination: new("home"),
-		Channels: []string{"phone"}, WorkerGender: new("any"), Carer: new(false), InEducation: new(false), WaitingOn: []string{}, OpenTo: []string{}}
+	return schemas.Facts{Age: new(34), AreaResidence: new("area-north"), AreaStaying: new("area-north"),
+		AreaGP: new("area-north"), RegisteredGP: new(true),
+		Gender: new("woman"), Language: new("en"), InterpreterNeeded: new(false), Route: new("discharge"),
+		Assessment: new("done"), Destination: new("home"),
+		Channels: []string{"phone"}, WorkerGender: new("any"), Carer: new(false), InEducation: new(false),
+		WaitingOn: []string{}, OpenTo: []string{}}
 }

@@ -50,8 +50,8 @@ type api struct {
 	clock clock.Clock
 }
 
-// eligibilitiesShown are a journey's doors, and what stands beside them in the same decision. Near dates are for staff, as a
-// reason to ask the service; no role that may ask here is the person.
+// eligibilitiesShown are a journey's doors, and what stands beside them in the same decision. Near dates are for
+// staff, as a reason to ask the service; no role that may ask here is the person.
 type eligibilitiesShown struct {
 	Items      []schemas.ServiceEligibility `json:"items"`
 	Directory  string                       `json:"directory"`
@@ -89,17 +89,20 @@ func (a api) eligibilities(w http.ResponseWriter, r *http.Request) error {
 		return noDecision()
 	}
 	w.Header().Set("ETag", `"`+decision.Directory+`"`)
-	return httpx.WriteJSON(w, http.StatusOK, eligibilitiesShown{Items: decision.Eligibilities, Directory: decision.Directory, DecidedOn: decision.Today,
-		Gap: decision.Gap, Nobody: decision.Nobody, LastResort: decision.LastResort, AskFirst: decision.AskFirst, Tried: decision.Tried,
-		Held: decision.Satisfied, Near: decision.Near, Questions: decision.Questions})
+	return httpx.WriteJSON(w, http.StatusOK, eligibilitiesShown{Items: decision.Eligibilities,
+		Directory: decision.Directory, DecidedOn: decision.Today,
+		Gap: decision.Gap, Nobody: decision.Nobody, LastResort: decision.LastResort, AskFirst: decision.AskFirst,
+		Tried: decision.Tried,
+		Held:  decision.Satisfied, Near: decision.Near, Questions: decision.Questions})
 }
 
 func noDecision() error {
-	return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check the journey's id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
+	return httpx.NewProblem(http.StatusNotFound, "There is no decision about this journey that you may see. Check "+
+		"the journey's id. Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
-// access reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation of a
-// journey that is another's is told.
+// access reads the last decision for staff treating the person: for a stated reason, which is kept. The organisation
+// of a journey that is another's is told.
 func (a api) access(r *http.Request, who principal.Principal, journey string) (decision *criteria.Decision, err error) {
 	reason := strings.TrimSpace(r.Header.Get(schemas.ReasonHeader))
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
@@ -119,7 +122,8 @@ func (a api) access(r *http.Request, who principal.Principal, journey string) (d
 		if scopeOf(who).Home(found.State.Sender) {
 			return nil
 		}
-		found.EmitFirst(tx, string(schemas.PathwaySeen), schemas.SeenData{Organisation: who.Organisation, What: "doors"})
+		found.EmitFirst(tx, string(schemas.PathwaySeen), schemas.SeenData{Organisation: who.Organisation,
+			What: "doors"})
 		return store.Save(tx, []*record{found})
 	})
 	return decision, err
@@ -153,14 +157,16 @@ func (a api) services(w http.ResponseWriter, r *http.Request) error {
 	}
 	documents := a.directory.Documents()
 	if len(page.After) == 1 {
-		documents = slices.DeleteFunc(documents, func(d criteria.Document) bool { return d.Service.ID <= page.After[0] })
+		documents = slices.DeleteFunc(documents,
+			func(d criteria.Document) bool { return d.Service.ID <= page.After[0] })
 	}
 	var shown []serviceShown
 	for _, document := range documents[:min(len(documents), page.Limit+1)] {
 		shown = append(shown, serviceShown{document, a.linesOf(document.Service.ID, dead)})
 	}
 	w.Header().Set("ETag", `"`+a.directory.Hash+`"`)
-	return httpx.WriteJSON(w, http.StatusOK, httpx.NewList(shown, page.Limit, func(d serviceShown) []string { return []string{d.Service.ID} }))
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.NewList(shown, page.Limit, func(d serviceShown) []string { return []string{d.Service.ID} }))
 }
 
 func (a api) linesOf(service string, dead []reported) []lineShown {
@@ -182,9 +188,11 @@ func (a api) check(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if faults := facts.Validate(); len(faults) > 0 {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "The facts cannot be used: %s.", faults[0].String()).With("faults", faults)
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "The facts cannot be used: %s.",
+			faults[0].String()).With("faults", faults)
 	}
-	return httpx.WriteJSON(w, http.StatusOK, criteria.Evaluate(a.directory, a.directory.Situation(facts, nil, a.today())))
+	return httpx.WriteJSON(w, http.StatusOK,
+		criteria.Evaluate(a.directory, a.directory.Situation(facts, nil, a.today())))
 }
 
 // whatIfAnswer is a what-if with what it did not replay.
@@ -238,8 +246,10 @@ func (a api) gaps(w http.ResponseWriter, r *http.Request) error {
 	if wanted.On == "" {
 		wanted.On = a.today()
 	}
-	if _, err := time.Parse(time.DateOnly, wanted.On); err != nil || wanted.Budget < 0 || wanted.Budget > criteria.GapBudget {
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "on is a day, YYYY-MM-DD, and budget at most %d boxes; leave them out for today and all of it.", criteria.GapBudget)
+	if _, err := time.Parse(time.DateOnly, wanted.On); err != nil || wanted.Budget < 0 ||
+		wanted.Budget > criteria.GapBudget {
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "on is a day, YYYY-MM-DD, and budget at most %d "+
+			"boxes; leave them out for today and all of it.", criteria.GapBudget)
 	}
 	if wanted.Budget == 0 {
 		wanted.Budget = criteria.GapBudget
@@ -257,7 +267,8 @@ func (a api) toldAgainstPublished(w http.ResponseWriter, r *http.Request) error 
 	if err != nil {
 		return err
 	}
-	return httpx.WriteJSON(w, http.StatusOK, httpx.List[criteria.Discrepancy]{Items: criteria.ToldAgainstPublished(a.directory, reports)})
+	return httpx.WriteJSON(w, http.StatusOK,
+		httpx.List[criteria.Discrepancy]{Items: criteria.ToldAgainstPublished(a.directory, reports)})
 }
 
 // turnedMonths is over how many months it is counted how facts turned a criterion: always the same, so that no two
@@ -273,9 +284,11 @@ func (a api) turned(w http.ResponseWriter, r *http.Request) error {
 	rows, reads := a.directory.CriterionNamed(r.URL.Query().Get("service"), r.URL.Query().Get("criterion"))
 	switch {
 	case len(rows) == 0:
-		return httpx.NewProblem(http.StatusNotFound, "No service has a criterion of this id that reads facts. GET /api/services lists them.")
+		return httpx.NewProblem(http.StatusNotFound, "No service has a criterion of this id that reads facts. GET "+
+			"/api/services lists them.")
 	case len(rows) > 1:
-		return httpx.NewProblem(http.StatusUnprocessableEntity, "Several services have a criterion of this id. Name the service beside it.")
+		return httpx.NewProblem(http.StatusUnprocessableEntity, "Several services have a criterion of this id. Name "+
+			"the service beside it.")
 	}
 	now := a.clock.Now().In(a.zone)
 	since := time.Date(now.Year(), now.Month()-turnedMonths+1, 1, 0, 0, 0, 0, a.zone)

@@ -10,7 +10,8 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 	t.Parallel()
 	begin := func(k *JourneyState) { k.begin(1, "p", "RXX", "2026-11-20", schemas.Facts{}) }
 	place := func(k *JourneyState) { k.correct(2, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RYY"}) }
-	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, place}, "late": {place, begin}, "again": {begin, place, begin}} {
+	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, place}, "late": {place, begin},
+		"again": {begin, place, begin}} {
 		var k JourneyState
 		for _, hear := range order {
 			hear(&k)
@@ -22,7 +23,8 @@ func TestAPlacedJourneyIsThatOrganisationsInEitherOrder(t *testing.T) {
 	unplace := func(k *JourneyState) {
 		k.correct(3, schemas.DischargeCorrectedData{Visit: "v", Organisation: "RXX"})
 	}
-	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, unplace, unplace}, "late": {unplace, place, begin}, "again": {begin, unplace, place}} {
+	for name, order := range map[string][]func(*JourneyState){"in order": {begin, place, unplace, unplace},
+		"late": {unplace, place, begin}, "again": {begin, unplace, place}} {
 		var k JourneyState
 		for _, hear := range order {
 			hear(&k)

@@ -17,8 +17,8 @@ type origin struct {
 	PlacedAt int64  `json:"placedAt,omitempty"`
 }
 
-// JourneyState is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the sequence of
-// the event it came from, and a part from an earlier event never replaces one from a later.
+// JourneyState is what threshold knows of a journey, in whatever order it has heard it. Each part remembers the
+// sequence of the event it came from, and a part from an earlier event never replaces one from a later.
 type JourneyState struct {
 	origin
 	LeftOn   criteria.Day  `json:"leftOn,omitempty"`
@@ -96,8 +96,10 @@ func (k *JourneyState) apply(at int64, facts schemas.Facts, takenBack []string) 
 // situation is what is to be decided about on a day.
 func (k JourneyState) situation(today criteria.Day, prior *criteria.Decision) criteria.Situation {
 	return criteria.Situation{
-		Facts: k.Facts, Changes: criteria.Ahead(k.Facts), Answers: k.Answers, Overrides: k.Overrides, Today: today, Prior: prior,
-		Window: criteria.Window{FirstDay: today, LastDay: max(today, criteria.AddDays(k.countsFrom(), criteria.WindowDays))},
+		Facts: k.Facts, Changes: criteria.Ahead(k.Facts), Answers: k.Answers, Overrides: k.Overrides, Today: today,
+		Prior: prior,
+		Window: criteria.Window{FirstDay: today,
+			LastDay: max(today, criteria.AddDays(k.countsFrom(), criteria.WindowDays))},
 	}
 }
 
@@ -113,7 +115,8 @@ func outcomeOf(d *criteria.Decision) (o outcome) {
 	if d == nil {
 		return o
 	}
-	o.pathway.Open, o.pathway.OpenIf = d.Named(schemas.Eligible, schemas.MostNamed), d.Named(schemas.EligibleIf, schemas.MostNamed)
+	o.pathway.Open, o.pathway.OpenIf = d.Named(schemas.Eligible, schemas.MostNamed),
+		d.Named(schemas.EligibleIf, schemas.MostNamed)
 	o.pathway.Waits = d.Waits[:min(len(d.Waits), mostWaits)]
 	if d.Gap != nil && d.Gap.New {
 		o.gap = &schemas.GapFoundData{Probable: d.Gap.Probable, Nobody: d.Nobody}
@@ -138,5 +141,6 @@ func samePathway(a, b schemas.PathwayDecidedData) bool {
 // asksNew says whether a fact is asked for that was not asked for before.
 func (o outcome) asksNew(before outcome) bool {
 	return o.needed != nil && (before.needed == nil ||
-		slices.ContainsFunc(o.needed.Facts, func(fact string) bool { return !slices.Contains(before.needed.Facts, fact) }))
+		slices.ContainsFunc(o.needed.Facts,
+			func(fact string) bool { return !slices.Contains(before.needed.Facts, fact) }))
 }

@@ -16,10 +16,12 @@
 //     without a last resort;
 //   - what is unknown excludes nobody: it becomes a question, and the inclusive path goes ahead meanwhile;
 //   - every no names its criterion, its words, source and date, as they were when it was said;
-//   - looking again may open a door, never close one that was open: it looks again when something is learned, on a day on
+//   - looking again may open a door, never close one that was open: it looks again when something is learned, on a day
+//     on
 //     which something changes, and, journey after journey, when the criteria are others;
 //   - a gap is said once, with both sentences, and silence is asked again, never an ending;
-//   - what is kept in people's words is a service's words about itself; what looks like somebody's name, number, date or
+//   - what is kept in people's words is a service's words about itself; what looks like somebody's name, number, date
+//     or
 //     address is refused.
 //
 // It does not hear offers: a partner's yes to an offer does not count as an answer yet. A name that looks like any
@@ -78,7 +80,8 @@ type Evaluator struct {
 // New writes down the set of criteria, so that its decisions can always show the words they were made under.
 func New(ctx context.Context, cfg Config) (*Evaluator, error) {
 	if cfg.Directory == nil {
-		return nil, errors.New("threshold needs access criteria: set FOOTBRIDGE_DIRECTORY to a file or a folder of them")
+		return nil,
+			errors.New("threshold needs access criteria: set FOOTBRIDGE_DIRECTORY to a file or a folder of them")
 	}
 	e := &Evaluator{directory: cfg.Directory, zone: cfg.Zone, organisation: cfg.Organisation, log: cfg.Log}
 	if e.log == nil {

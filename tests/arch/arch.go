@@ -48,6 +48,7 @@ func Rules() []Rule {
 		{"handlers that are not idempotent are listed", idempotence},
 		{"no package named after nothing", packageNames},
 		{"every package has a comment", packageComments},
+		{"no line of Go is wider than 120 columns", columns},
 		{"no grade of a person", noGrade},
 		{"text columns are declared, and free text only in intake", textColumns},
 		{"what people read of a store is read for a principal", principalReads},
@@ -80,7 +81,8 @@ func Read(root fs.FS) (*Tree, error) {
 			return err
 		}
 		if entry.IsDir() {
-			if base := entry.Name(); name != "." && (base == "node_modules" || base == "bin" || (strings.HasPrefix(base, ".") && base != ".ci")) {
+			if base := entry.Name(); name != "." && (base == "node_modules" || base == "bin" ||
+				(strings.HasPrefix(base, ".") && base != ".ci")) {
 				return fs.SkipDir
 			}
 			return nil

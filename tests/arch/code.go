@@ -1,12 +1,14 @@
 package arch
 
 import (
+	"fmt"
 	"go/ast"
 	"go/token"
 	"path"
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // program is the folder that puts all services together; it alone may know several.
@@ -21,9 +23,12 @@ func servicesApart(t *Tree) []Finding {
 		}
 		t.imports(name, func(imported string, at token.Pos) {
 			if other, ok := serviceOf(strings.TrimPrefix(imported, "footbridge/")); ok && other != own {
-				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has from events", own, other))
-			} else if rest, ok := strings.CutPrefix(imported, "footbridge/services/"); ok && !strings.Contains(rest, "/") && rest != own {
-				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has from events", own, rest))
+				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has "+
+					"from events", own, other))
+			} else if rest, ok := strings.CutPrefix(imported, "footbridge/services/"); ok &&
+				!strings.Contains(rest, "/") && rest != own {
+				found = append(found, t.finding(name, at, "%s imports the service %s; what it needs to know it has "+
+					"from events", own, rest))
 			}
 		})
 	}
@@ -45,9 +50,11 @@ func innerPackages(t *Tree) []Finding {
 			continue
 		}
 		t.imports(name, func(imported string, at token.Pos) {
-			if (imported == around || strings.HasPrefix(imported, around+"/")) && !strings.HasPrefix(imported+"/", folder+"/") &&
+			if (imported == around || strings.HasPrefix(imported, around+"/")) &&
+				!strings.HasPrefix(imported+"/", folder+"/") &&
 				below[path.Dir(name)] != imported {
-				found = append(found, t.finding(name, at, "%s may not import %s: the service around a package knows it, never the other way round",
+				found = append(found, t.finding(name, at, "%s may not import %s: the service around a package knows "+
+					"it, never the other way round",
 					path.Dir(name), imported))
 			}
 		})
@@ -60,14 +67,16 @@ var lowest = []string{"libs/hl7/", "libs/clock/", "schemas/"}
 
 // endsWith are the functions by which intake's unit of work writes down what it has gathered: a transaction that called
 // one by itself would forget another.
-var endsWith = []string{"storePersons", "storeVisits", "storeMessages", "storeAsked", "decideMessages", "holdMessages", "storeJourneys", "emitOn"}
+var endsWith = []string{"storePersons", "storeVisits", "storeMessages", "storeAsked", "decideMessages", "holdMessages",
+	"storeJourneys", "emitOn"}
 
 func oneEnd(t *Tree) []Finding {
 	const end = "services/intake/work.go"
 	var found []Finding
 	for _, name := range endsWith {
 		if text := t.Files[end]; text != "" && !strings.Contains(text, name+"(") {
-			found = append(found, Finding{end, 1, name + " is no part of the end of the unit of work: name what is, in tests/arch/code.go"})
+			found = append(found, Finding{end, 1, name + " is no part of the end of the unit of work: name what is, " +
+				"in tests/arch/code.go"})
 		}
 	}
 	for _, name := range t.Sources() {
@@ -87,7 +96,8 @@ func oneEnd(t *Tree) []Finding {
 				called = fun.Sel.Name
 			}
 			if slices.Contains(endsWith, called) {
-				found = append(found, t.finding(name, call.Pos(), "%s is for the end of the unit of work in %s; give it what is to be written", called, end))
+				found = append(found, t.finding(name, call.Pos(), "%s is for the end of the unit of work in %s; give "+
+					"it what is to be written", called, end))
 			}
 			return true
 		})
@@ -117,8 +127,10 @@ func floors(t *Tree) []Finding {
 				found = append(found, t.finding(name, at, "only tests may import testcontainers"))
 			}
 			for _, low := range lowest {
-				if !test && strings.HasPrefix(name, low) && !standard(imported) && !strings.HasPrefix(imported+"/", "footbridge/"+low) {
-					found = append(found, t.finding(name, at, "%s imports the standard library only, not %s", strings.TrimSuffix(low, "/"), imported))
+				if !test && strings.HasPrefix(name, low) && !standard(imported) &&
+					!strings.HasPrefix(imported+"/", "footbridge/"+low) {
+					found = append(found, t.finding(name, at, "%s imports the standard library only, not %s",
+						strings.TrimSuffix(low, "/"), imported))
 				}
 			}
 		})
@@ -148,13 +160,15 @@ var pure = []string{"threshold/criteria", "intake/record", "intake/reading"}
 // doors are the further files of a service, or of a package inside one, that are no decisions: they read, store,
 // answer, or put things together; <service>.go is one too. Every other file that is not a test holds decisions.
 var doors = map[string][]string{
-	"delivery":           {"feed.go", "stream.go", "webhook.go", "handshake.go", "subscriptions.go"},
-	"intake":             {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go", "signals.go", "retention.go", "work.go"},
+	"delivery": {"feed.go", "stream.go", "webhook.go", "handshake.go", "subscriptions.go"},
+	"intake": {"mllp.go", "cloudevents.go", "commit.go", "inbound.go", "fhir.go", "fhirask.go",
+		"signals.go", "retention.go", "work.go"},
 	"intake/reading":     {"profile.go", "dryrun.go"}, // they read the profiles' files
 	"journey":            {"sentinel.go"},
 	"threshold/criteria": {"document.go", "example.go", "refusals.go", "rulebook.go"}, // they read and print documents
-	"gateway":            {"describe.go", "fhir.go", "form.go", "refusals.go", "refuse.go", "session.go", "sessions.go", "signing.go", "transport.go"},
-	"console":            {"assets.go", "client.go", "waterfall.go"},
+	"gateway": {"describe.go", "fhir.go", "form.go", "refusals.go", "refuse.go", "session.go", "sessions.go",
+		"signing.go", "transport.go"},
+	"console": {"assets.go", "client.go", "waterfall.go"},
 }
 
 // DecisionFiles are the files that hold decisions.
@@ -163,14 +177,16 @@ func (t *Tree) DecisionFiles() []string {
 		service, ok := serviceOf(name)
 		base := path.Base(name)
 		folder := strings.TrimPrefix(path.Dir(name), "services/")
-		return !ok || service == program || base == service+".go" || folder != service && !slices.Contains(pure, folder) ||
+		return !ok || service == program || base == service+".go" || folder != service &&
+			!slices.Contains(pure, folder) ||
 			door.MatchString(base) || slices.Contains(doors[folder], base)
 	})
 }
 
 // mayDecideWith is what a decision may import beside the pure part of the standard library.
 var mayDecideWith = []string{
-	"footbridge/schemas", "footbridge/libs/calendar", "footbridge/libs/hl7", "footbridge/libs/fhir", // reading, not serving
+	// reading, not serving
+	"footbridge/schemas", "footbridge/libs/calendar", "footbridge/libs/hl7", "footbridge/libs/fhir",
 	"footbridge/libs/written", // how numbers, names and days are spelt
 	"footbridge/libs/vault",   // Personal, which hides who somebody is even from the rules
 	"cel.dev/cel-go/",         // expressions
@@ -178,7 +194,8 @@ var mayDecideWith = []string{
 }
 
 // neverDecideWith is what no decision imports: what reads or writes the world, or differs from one call to the next.
-var neverDecideWith = regexp.MustCompile(`^(context|database/|embed$|io/|log($|/)|net$|net/http|os($|/)|math/rand|crypto/rand|plugin|runtime|sync/|syscall|testing|unsafe)`)
+var neverDecideWith = regexp.MustCompile(
+	`^(context|database/|embed$|io/|log($|/)|net$|net/http|os($|/)|math/rand|crypto/rand|plugin|runtime|sync/|syscall|testing|unsafe)`)
 
 // clockCalls are the functions of package time that ask for the time or wait for it.
 var clockCalls = []string{"Now", "Since", "Until", "After", "AfterFunc", "Sleep", "Tick", "NewTimer", "NewTicker"}
@@ -192,10 +209,12 @@ func decisionsPure(t *Tree) []Finding {
 				allowed = allowed || imported == "footbridge/services/"+folder
 			}
 			for _, one := range mayDecideWith {
-				allowed = allowed || imported == one || (strings.HasSuffix(one, "/") && strings.HasPrefix(imported, one))
+				allowed = allowed || imported == one ||
+					(strings.HasSuffix(one, "/") && strings.HasPrefix(imported, one))
 			}
 			if !allowed {
-				found = append(found, t.finding(name, at, "a decision may not import %s; it takes values, and time as one of them (doors are listed in tests/arch/code.go)", imported))
+				found = append(found, t.finding(name, at, "a decision may not import %s; it takes values, and time "+
+					"as one of them (doors are listed in tests/arch/code.go)", imported))
 			}
 		})
 		for _, call := range clockCalls {
@@ -228,7 +247,8 @@ func jetStreamPlaces(t *Tree) []Finding {
 			continue
 		}
 		t.imports(name, func(imported string, at token.Pos) {
-			if strings.HasPrefix(imported, "github.com/nats-io/nats-server") || strings.HasSuffix(imported, "nats.go/jetstream") {
+			if strings.HasPrefix(imported, "github.com/nats-io/nats-server") ||
+				strings.HasSuffix(imported, "nats.go/jetstream") {
 				found = append(found, t.finding(name, at, "%s belongs to libs/flow and libs/bus", imported))
 			}
 		})
@@ -241,7 +261,8 @@ func jetStreamPlaces(t *Tree) []Finding {
 
 // callers are the places that may connect to something: the guarded client, and what speaks to our own system or to a
 // server that the operator configured.
-var callers = []string{"libs/outward/", "libs/bus/", "libs/pg/", "libs/telemetry/", "libs/hl7/client.go", "libs/testkit/",
+var callers = []string{"libs/outward/", "libs/bus/", "libs/pg/", "libs/telemetry/", "libs/hl7/client.go",
+	"libs/testkit/",
 	"services/gateway/transport.go", "services/footbridge/ask.go", "tests/"}
 
 func outwardPlaces(t *Tree) []Finding {
@@ -251,10 +272,13 @@ func outwardPlaces(t *Tree) []Finding {
 			continue
 		}
 		for _, used := range [][2]string{
-			{"http", "Client"}, {"http", "Transport"}, {"http", "DefaultClient"}, {"http", "DefaultTransport"}, {"http", "Get"}, {"http", "Head"},
-			{"http", "Post"}, {"http", "PostForm"}, {"net", "Dial"}, {"net", "DialTimeout"}, {"net", "Dialer"}, {"tls", "Dial"}, {"tls", "Dialer"},
+			{"http", "Client"}, {"http", "Transport"}, {"http", "DefaultClient"}, {"http", "DefaultTransport"},
+			{"http", "Get"}, {"http", "Head"},
+			{"http", "Post"}, {"http", "PostForm"}, {"net", "Dial"}, {"net", "DialTimeout"}, {"net", "Dialer"},
+			{"tls", "Dial"}, {"tls", "Dialer"},
 		} {
-			if used[1] == "Client" || used[1] == "Transport" { // a client that is handed in has been made somewhere else
+			// a client that is handed in has been made somewhere else
+			if used[1] == "Client" || used[1] == "Transport" {
 				found = append(found, t.makes(name, used[0], used[1], "what leaves goes through libs/outward")...)
 				continue
 			}
@@ -287,14 +311,16 @@ func in(name string, folders ...string) bool {
 }
 
 // emptyNames say nothing about what is inside.
-var emptyNames = []string{"common", "util", "utils", "helper", "helpers", "model", "models", "types", "misc", "base", "shared"}
+var emptyNames = []string{"common", "util", "utils", "helper", "helpers", "model", "models", "types", "misc", "base",
+	"shared"}
 
 func packageNames(t *Tree) []Finding {
 	var found []Finding
 	for _, name := range t.Paths(".go") {
 		pkg := strings.TrimSuffix(t.gos[name].Name.Name, "_test")
 		if slices.Contains(emptyNames, pkg) {
-			found = append(found, t.finding(name, t.gos[name].Name.Pos(), "a package called %s says nothing about what is in it", pkg))
+			found = append(found, t.finding(name, t.gos[name].Name.Pos(), "a package called %s says nothing about "+
+				"what is in it", pkg))
 		}
 	}
 	return found
@@ -309,14 +335,16 @@ func packageComments(t *Tree) []Finding {
 		}
 		doc := t.gos[name].Doc.Text()
 		opening, _, _ := strings.Cut(doc, "\n")
-		if (strings.HasPrefix(doc, "Package ") || strings.HasPrefix(doc, "Command ")) && len(strings.Fields(opening)) > 3 {
+		if (strings.HasPrefix(doc, "Package ") || strings.HasPrefix(doc, "Command ")) &&
+			len(strings.Fields(opening)) > 3 {
 			said[dir] = true
 		}
 	}
 	var found []Finding
 	for dir, name := range first {
 		if !said[dir] {
-			found = append(found, t.finding(name, t.gos[name].Package, "no file of %s opens its package with a promise (Package … or Command …)", dir))
+			found = append(found, t.finding(name, t.gos[name].Package, "no file of %s opens its package with a "+
+				"promise (Package … or Command …)", dir))
 		}
 	}
 	return found
@@ -334,7 +362,8 @@ func honestTests(t *Tree) []Finding {
 			sel, ok := call.Fun.(*ast.SelectorExpr)
 			if ok && slices.Contains([]string{"Skip", "Skipf", "SkipNow"}, sel.Sel.Name) {
 				if x, ok := sel.X.(*ast.Ident); ok && slices.Contains([]string{"t", "b", "f", "tb"}, x.Name) {
-					found = append(found, t.finding(name, call.Pos(), "a test that cannot be run fails; it is not skipped"))
+					found = append(found, t.finding(name, call.Pos(), "a test that cannot be run fails; it is not "+
+						"skipped"))
 				}
 			}
 			return true
@@ -358,8 +387,10 @@ func fixedDays(t *Tree) []Finding {
 				continue
 			}
 			for _, pos := range daysIn(decl) {
-				f := t.finding(name, pos, "a fixed day meets the machine's clock: count from now, or take the time as a value")
-				if !strings.Contains(lines[f.Line-1], "// fixed:") {
+				f := t.finding(name, pos, "a fixed day meets the machine's clock: count from now, or take the time "+
+					"as a value")
+				said := strings.Join(lines[max(0, f.Line-4):f.Line], "\n") // on the line, or a little above it
+				if !strings.Contains(said, "// fixed:") {
 					found = append(found, f)
 				}
 			}
@@ -375,7 +406,8 @@ func readsTheClock(decl ast.Decl) (reads bool) {
 			return true
 		}
 		if x, ok := sel.X.(*ast.Ident); ok {
-			reads = reads || x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until"}, sel.Sel.Name) || x.Name == "clock" && sel.Sel.Name == "Real"
+			reads = reads || x.Name == "time" && slices.Contains([]string{"Now", "Since", "Until"}, sel.Sel.Name) ||
+				x.Name == "clock" && sel.Sel.Name == "Real"
 		}
 		return true
 	})
@@ -430,9 +462,42 @@ func idempotence(t *Tree) []Finding {
 		}
 		ast.Inspect(t.gos[name], func(node ast.Node) bool {
 			if is, ok := node.(*ast.Ident); ok && is.Name == "NotIdempotent" {
-				found = append(found, t.finding(name, is.Pos(), "what comes again must change nothing; make it so, or list this handler with the reason why it cannot be"))
+				found = append(found, t.finding(name, is.Pos(), "what comes again must change nothing; make it so, "+
+					"or list this handler with the reason why it cannot be"))
 			}
 			return true
+		})
+	}
+	return found
+}
+
+// width is how many columns a line of Go may take, a tab counted as four.
+const width = 120
+
+// columns finds lines of Go that are wider than a page. Raw strings (messages, statements, tags) and a text that alone
+// takes most of a line are as wide as what they hold.
+func columns(t *Tree) (found []Finding) {
+	for _, name := range t.Paths(".go") {
+		file := t.gos[name]
+		if ast.IsGenerated(file) {
+			continue
+		}
+		raw := map[int]bool{}
+		ast.Inspect(file, func(n ast.Node) bool {
+			text, ok := n.(*ast.BasicLit)
+			if ok && (strings.HasPrefix(text.Value, "`") || text.Kind == token.STRING && len(text.Value) > width-30) {
+				for line := t.line(text.Pos()); line <= t.line(text.End()); line++ {
+					raw[line] = true
+				}
+			}
+			return true
+		})
+		eachLine(t.Files[name], func(n int, line string) {
+			wide := utf8.RuneCountInString(strings.ReplaceAll(line, "\t", "    "))
+			if wide > width && !raw[n] && !strings.HasPrefix(line, "//go:") {
+				found = append(found, Finding{name, n,
+					fmt.Sprintf("the line takes %d columns; break it before %d", wide, width)})
+			}
 		})
 	}
 	return found

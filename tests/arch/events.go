@@ -12,7 +12,8 @@ import (
 )
 
 // hearing are the functions and the table in which a service tells event types apart.
-var hearing = []string{"subscriptions", "subscribe", "learn", "hear", "apply", "applyEvent", "aboutMessage", "heard", "journeyEvents", "readOffer", "readCall"}
+var hearing = []string{"subscriptions", "subscribe", "learn", "hear", "apply", "applyEvent", "aboutMessage", "heard",
+	"journeyEvents", "readOffer", "readCall"}
 
 var eventRow = regexp.MustCompile("^\\| `([a-z-]+\\.[a-z-]+\\.v[0-9]+)` \\| ([a-z]+) \\| ([^|]*) \\|")
 
@@ -21,7 +22,8 @@ var eventRow = regexp.MustCompile("^\\| `([a-z-]+\\.[a-z-]+\\.v[0-9]+)` \\| ([a-
 func subscribers(t *Tree) []Finding {
 	found := t.documentedSubscribers()
 	constants := t.typeConstants()
-	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery} {
+	for _, service := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Delivery} {
 		handled, at := t.handled(service, constants)
 		if at == "" && len(schemas.SubscribedBy(service)) == 0 {
 			continue
@@ -31,12 +33,14 @@ func subscribers(t *Tree) []Finding {
 		}
 		for _, heard := range schemas.SubscribedBy(service) {
 			if handled[string(heard)] == 0 {
-				found = append(found, Finding{at, 1, service + " is said to hear " + string(heard) + " and does not handle it"})
+				found = append(found, Finding{at, 1, service + " is said to hear " + string(heard) +
+					" and does not handle it"})
 			}
 		}
 		for handledType, line := range handled {
 			if !slices.Contains(schemas.SubscribedBy(service), schemas.Type(handledType)) {
-				found = append(found, Finding{at, line, service + " handles " + handledType + ", which the registry does not send there"})
+				found = append(found, Finding{at, line, service + " handles " + handledType +
+					", which the registry does not send there"})
 			}
 		}
 	}
@@ -90,7 +94,8 @@ func fieldsRead(t *Tree) []Finding {
 			for _, name := range field.Names {
 				where := spec.Name.Name + "." + name.Name
 				if forOutside[where] == "" && !t.selects(readers[spec.Name.Name], name.Name) {
-					found = append(found, t.finding(file, name.Pos(), "no service that hears it reads %s; leave it with the service that knows it", where))
+					found = append(found, t.finding(file, name.Pos(), "no service that hears it reads %s; leave it "+
+						"with the service that knows it", where))
 				}
 			}
 		}
@@ -158,7 +163,8 @@ func (t *Tree) typeConstants() map[string]string {
 				return true
 			}
 			for i, name := range spec.Names {
-				if text, ok := written(spec.Values[i]); ok && strings.HasPrefix(text, schemas.TypePrefix) && text != schemas.TypePrefix {
+				if text, ok := written(spec.Values[i]); ok && strings.HasPrefix(text, schemas.TypePrefix) &&
+					text != schemas.TypePrefix {
 					constants[name.Name] = text
 				}
 			}
@@ -220,7 +226,10 @@ func namedRoutes(t *Tree) []Finding {
 		}
 		t.texts(name, func(text string, at token.Pos) {
 			for _, m := range namedRoute.FindAllStringSubmatch(text, -1) {
-				if !slices.ContainsFunc(schemas.Routes(), func(r schemas.Route) bool { return r.Method == m[1] && r.Pattern == strings.TrimSuffix(m[2], "/") }) {
+				if !slices.ContainsFunc(schemas.Routes(), func(r schemas.Route) bool {
+					return r.Method == m[1] &&
+						r.Pattern == strings.TrimSuffix(m[2], "/")
+				}) {
 					found = append(found, t.finding(name, at, "there is no route %s %s", m[1], m[2]))
 				}
 			}
@@ -252,7 +261,8 @@ func (t *Tree) programsOwn() []string {
 }
 
 var (
-	logCalls       = []string{"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext", "ErrorContext", "Log"}
+	logCalls = []string{"Debug", "Info", "Warn", "Error", "DebugContext", "InfoContext", "WarnContext",
+		"ErrorContext", "Log"}
 	attributeCalls = []string{"String", "Int", "Int64", "Float64", "Bool", "StringSlice", "Key"}
 	loggerName     = regexp.MustCompile(`(?i)(^log$|logger|\.log$|^slog$|log\(\)$)`)
 )
@@ -265,7 +275,8 @@ func attributes(t *Tree) []Finding {
 	var found []Finding
 	check := func(name string, expr ast.Expr) {
 		if key, ok := written(expr); ok && !slices.Contains(allowed, key) {
-			found = append(found, t.finding(name, expr.Pos(), "the attribute %q is on no list; telemetry drops it", key))
+			found = append(found, t.finding(name, expr.Pos(), "the attribute %q is on no list; telemetry drops it",
+				key))
 		}
 	}
 	for _, name := range t.Sources() {
@@ -283,7 +294,8 @@ func attributes(t *Tree) []Finding {
 			}
 			on := expressionText(sel.X)
 			switch {
-			case (on == "attribute" || on == "slog") && slices.Contains(attributeCalls, sel.Sel.Name) && len(call.Args) > 0:
+			case (on == "attribute" || on == "slog") && slices.Contains(attributeCalls, sel.Sel.Name) &&
+				len(call.Args) > 0:
 				check(name, call.Args[0])
 			case loggerName.MatchString(on) && slices.Contains(logCalls, sel.Sel.Name):
 				first := 1

@@ -13,20 +13,24 @@ import (
 var (
 	gradeAlone = []string{"risk", "risks", "lethality", "dangerousness", "acuity"}
 	gradeWord  = []string{"score", "scores", "scored", "band", "severity", "grade", "tier", "rating"}
-	gradeOf    = []string{"person", "patient", "people", "harm", "suicide", "suicidal", "crisis", "clinical", "need", "needs", "triage", "complexity"}
+	gradeOf    = []string{"person", "patient", "people", "harm", "suicide", "suicidal", "crisis", "clinical", "need",
+		"needs", "triage", "complexity"}
 )
 
 // mayNameGrades are names that exist so that grades are kept out.
 var mayNameGrades = map[string]string{
-	"services/threshold/criteria WhyRiskGrade":                         "why a criterion is not evaluable: it asks for a grade that we do not hold",
-	"services/threshold/criteria risk-grade":                           "the same, as written in a document",
-	"services/threshold/criteria speaksOfRisk":                         "finds a grade in a document, and refuses it",
-	"services/threshold/criteria riskWords":                            "the same",
-	"services/threshold/criteria riskNames":                            "the same",
-	"schemas/criteria risk-grade":                                      "why a criterion is not evaluable, in the schema of documents",
-	"docs risk-grade":                                                  "the same, explained",
-	"services/threshold/criteria score":                                "a name that refusals look for",
-	"services/console risk-grade":                                      "why a criterion is not evaluable, put into words",
+	"services/threshold/criteria WhyRiskGrade": "why a criterion is not evaluable: it asks " +
+		"for a grade that we do not hold",
+	"services/threshold/criteria risk-grade":   "the same, as written in a document",
+	"services/threshold/criteria speaksOfRisk": "finds a grade in a document, and refuses it",
+	"services/threshold/criteria riskWords":    "the same",
+	"services/threshold/criteria riskNames":    "the same",
+	"schemas/criteria risk-grade": "why a criterion is not evaluable, in the " +
+		"schema of documents",
+	"docs risk-grade":                   "the same, explained",
+	"services/threshold/criteria score": "a name that refusals look for",
+	"services/console risk-grade": "why a criterion is not evaluable, put into " +
+		"words",
 	"services/threshold/criteria/directory risk-grade":                 "why a criterion is not evaluable",
 	"services/threshold/criteria/testdata/broken-directory risk-grade": "the same, in a test",
 }
@@ -47,7 +51,8 @@ func wordsOf(name string) []string {
 		case !unicode.IsLetter(r):
 			end()
 			continue
-		case unicode.IsUpper(r) && i > 0 && (unicode.IsLower(runes[i-1]) || (i+1 < len(runes) && unicode.IsLower(runes[i+1]))):
+		case unicode.IsUpper(r) && i > 0 &&
+			(unicode.IsLower(runes[i-1]) || (i+1 < len(runes) && unicode.IsLower(runes[i+1]))):
 			end()
 		}
 		one = append(one, r)
@@ -62,7 +67,8 @@ func grades(name string) bool {
 	has := func(list []string) bool {
 		return slices.ContainsFunc(parts, func(p string) bool { return slices.Contains(list, p) })
 	}
-	return has(gradeAlone) || (has(gradeWord) && has(gradeOf)) || (slices.Contains(parts, "level") && has([]string{"person", "patient", "crisis", "need", "needs"}))
+	return has(gradeAlone) || (has(gradeWord) && has(gradeOf)) ||
+		(slices.Contains(parts, "level") && has([]string{"person", "patient", "crisis", "need", "needs"}))
 }
 
 var (
@@ -122,27 +128,29 @@ var answering = regexp.MustCompile(`(^|_)(http|commands|transitions)\.go$`)
 
 // mayReadForNobody are reads that a request leads to and that nobody's organisation narrows, with their reason.
 var mayReadForNobody = map[string]string{
-	"gateway.sessionOf":     "finds who is asking at all: by the hash of what the browser holds, one row and no other",
-	"intake.lockOffers":     "reads what is known of offers as their events are heard; it answers nobody",
-	"intake.loadUnit":       "after the message was locked for the principal: the records it concerns",
-	"intake.lockPersons":    "the same",
-	"intake.findByKeys":     "the same",
-	"intake.findNumbers":    "the same",
-	"intake.lockVisits":     "the same",
-	"intake.loadCards":      "the same",
-	"intake.lockJourneys":   "the same",
-	"intake.lockAnswers":    "the same",
-	"intake.claimReceipts":  "a door's own question, whether this message came before; nothing of it is shown",
-	"intake.findAnswered":   "the same, how it was answered",
-	"intake.findDoubles":    "a door's own question, whom a request may be about too; only that there is somebody is shown",
+	"gateway.sessionOf":    "finds who is asking at all: by the hash of what the browser holds, one row and no other",
+	"intake.lockOffers":    "reads what is known of offers as their events are heard; it answers nobody",
+	"intake.loadUnit":      "after the message was locked for the principal: the records it concerns",
+	"intake.lockPersons":   "the same",
+	"intake.findByKeys":    "the same",
+	"intake.findNumbers":   "the same",
+	"intake.lockVisits":    "the same",
+	"intake.loadCards":     "the same",
+	"intake.lockJourneys":  "the same",
+	"intake.lockAnswers":   "the same",
+	"intake.claimReceipts": "a door's own question, whether this message came before; nothing of it is shown",
+	"intake.findAnswered":  "the same, how it was answered",
+	"intake.findDoubles": "a door's own question, whom a request may be about too; only that there is somebody is " +
+		"shown",
 	"intake.lockFacilities": "whose the facilities of a batch are, for the system itself",
 	"intake.findHomes":      "the same, of all that the batch concerns",
 	"intake.loadHomes":      "the same",
 	"intake.findSettled":    "the first again, after a commit of unknown outcome",
-	"bridging.lockHelp":     "of a request for help that the caller has just stored: what becomes of it; of nobody else's",
-	"bridging.rotaOf":       "who is on call, for whoever tells them; a line of it is shown to nobody by it",
-	"threshold.load":        "event handlers act for the system itself",
-	"journey.load":          "event handlers act for the system itself",
+	"bridging.lockHelp": "of a request for help that the caller has just stored: what becomes of it; of nobody " +
+		"else's",
+	"bridging.rotaOf": "who is on call, for whoever tells them; a line of it is shown to nobody by it",
+	"threshold.load":  "event handlers act for the system itself",
+	"journey.load":    "event handlers act for the system itself",
 }
 
 // principalReads: whoever asks over HTTP reads a store through a function that takes the principal. It is decided by
@@ -193,7 +201,8 @@ func (t *Tree) unasked(service string, files []string) []Finding {
 		seen[f.decl] = true
 		if isStore(f.file) && selects(f.decl) {
 			if _, ok := mayReadForNobody[service+"."+f.decl.Name.Name]; !ok {
-				found = append(found, t.finding(f.file, f.decl.Pos(), "%s reads for a request and takes no principal", f.decl.Name.Name))
+				found = append(found, t.finding(f.file, f.decl.Pos(), "%s reads for a request and takes no principal",
+					f.decl.Name.Name))
 			}
 		}
 		ast.Inspect(f.decl, func(node ast.Node) bool {
@@ -224,13 +233,15 @@ func takesPrincipal(f *ast.FuncDecl) bool {
 }
 
 // changes recognises a statement that writes, or only locks; what it selects from is what it is given.
-var changes = regexp.MustCompile(`(?is)^\s*select 1 from|\b(insert\s+into|update\s+\w+(\s+(as\s+)?\w+)?\s+set|delete\s+from)\b`)
+var changes = regexp.MustCompile(
+	`(?is)^\s*select 1 from|\b(insert\s+into|update\s+\w+(\s+(as\s+)?\w+)?\s+set|delete\s+from)\b`)
 
 func selects(f *ast.FuncDecl) bool {
 	found := false
 	ast.Inspect(f, func(node ast.Node) bool {
 		if expr, ok := node.(ast.Expr); ok {
-			if text, ok := written(expr); ok && statement.MatchString(text) && strings.Contains(strings.ToLower(text), "select ") && !changes.MatchString(text) {
+			if text, ok := written(expr); ok && statement.MatchString(text) &&
+				strings.Contains(strings.ToLower(text), "select ") && !changes.MatchString(text) {
 				found = true
 			}
 		}

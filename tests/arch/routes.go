@@ -30,7 +30,8 @@ func servedRoutes(t *Tree) []Finding {
 	var found []Finding
 	for _, p := range t.promises() {
 		if !served[p.service+" "+p.pattern] {
-			found = append(found, t.finding(p.path, p.at, "%s is promised, and services/%s has no handler for it", p.pattern, p.service))
+			found = append(found, t.finding(p.path, p.at, "%s is promised, and services/%s has no handler for it",
+				p.pattern, p.service))
 		}
 	}
 	return found

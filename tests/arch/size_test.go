@@ -53,9 +53,11 @@ func TestNoEventTakesEightKilobytes(t *testing.T) {
 // enveloped is an event with attributes as long as they may be: the trace state that W3C asks all to carry has 512.
 func enveloped(kind schemas.Type, data json.RawMessage) flow.Event {
 	const id = "0193a000-0000-7000-8000-000000000001"
-	return flow.Event{ID: id, Source: "/footbridge/threshold", Type: string(kind), Subject: id, Time: longest, Correlation: id, Causation: id,
-		Sequence: flow.FormatSequence(999_999_999_999), TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-		TraceState: "k=" + strings.Repeat("v", 510), Data: data}
+	return flow.Event{ID: id, Source: "/footbridge/threshold", Type: string(kind), Subject: id, Time: longest,
+		Correlation: id, Causation: id,
+		Sequence:    flow.FormatSequence(999_999_999_999),
+		TraceParent: "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		TraceState:  "k=" + strings.Repeat("v", 510), Data: data}
 }
 
 // longest is a time that takes as many characters as any.

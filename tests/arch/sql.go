@@ -17,7 +17,8 @@ var statement = regexp.MustCompile(`(?is)^\s*(` +
 func speaksSQL(name string) bool {
 	service, ok := serviceOf(name)
 	return in(name, "libs/pg/", "libs/flow/", "libs/testkit/", "tests/") ||
-		(ok && isStore(name)) || (service == "journey" && path.Base(name) == "sentinel.go") // its own role, its own views
+		// its own role, its own views
+		(ok && isStore(name)) || (service == "journey" && path.Base(name) == "sentinel.go")
 }
 
 func sqlPlaces(t *Tree) []Finding {
@@ -41,9 +42,11 @@ func sqlPlaces(t *Tree) []Finding {
 }
 
 // asksTheTime is how SQL asks the server for the time.
-var asksTheTime = regexp.MustCompile(`(?i)\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(|\b(current_timestamp|current_date|current_time|localtime|localtimestamp)\b|'(now|today|tomorrow|yesterday)'`)
+var asksTheTime = regexp.MustCompile(
+	`(?i)\b(now|clock_timestamp|statement_timestamp|transaction_timestamp|timeofday)\s*\(|\b(current_timestamp|current_date|current_time|localtime|localtimestamp)\b|'(now|today|tomorrow|yesterday)'`)
 
-// mayAskTheTime: ServerTime is how doctor compares clocks; and what may be dropped for good is not left to a caller's clock.
+// mayAskTheTime: ServerTime is how doctor compares clocks; and what may be dropped for good is not left to a caller's
+// clock.
 const (
 	mayAskTheTime  = "select clock_timestamp()"
 	mayRefuseYoung = "if day > (clock_timestamp() at time zone 'UTC')::date - least then"
@@ -58,14 +61,16 @@ func sqlClock(t *Tree) []Finding {
 			continue
 		}
 		t.texts(name, func(text string, at token.Pos) {
-			if statement.MatchString(text) && asksTheTime.MatchString(text) && !(name == "libs/pg/pg.go" && text == mayAskTheTime) {
+			if statement.MatchString(text) && asksTheTime.MatchString(text) &&
+				!(name == "libs/pg/pg.go" && text == mayAskTheTime) {
 				found = append(found, t.finding(name, at, "SQL asks for the time; pass it as a parameter: %.60q", text))
 			}
 		})
 	}
 	for _, name := range t.Paths(".sql") {
 		eachLine(t.Files[name], func(n int, line string) {
-			if asksTheTime.MatchString(sqlComment.ReplaceAllString(line, "")) && !(name == "libs/pg/migrations/owner.sql" && strings.TrimSpace(line) == mayRefuseYoung) {
+			if asksTheTime.MatchString(sqlComment.ReplaceAllString(line, "")) &&
+				!(name == "libs/pg/migrations/owner.sql" && strings.TrimSpace(line) == mayRefuseYoung) {
 				found = append(found, Finding{name, n, "SQL asks for the time; the program passes it"})
 			}
 		})
@@ -106,7 +111,8 @@ func (t *Tree) Columns() []Column {
 			if m := alterTable.FindStringSubmatch(line); m != nil {
 				table = m[1]
 			}
-			if m := addColumn.FindStringSubmatch(line); m != nil && table != "" && !strings.EqualFold(m[3], "constraint") {
+			if m := addColumn.FindStringSubmatch(line); m != nil && table != "" &&
+				!strings.EqualFold(m[3], "constraint") {
 				columns = append(columns, Column{name, n, owner + "." + table, m[3], m[4]})
 				return
 			}
@@ -125,7 +131,8 @@ func (t *Tree) Columns() []Column {
 func textColumns(t *Tree) []Finding {
 	declared := map[string]bool{}
 	eachLine(t.Files[textColumnsFile], func(_ int, line string) {
-		if name, why, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && !strings.HasPrefix(line, "#") && strings.TrimSpace(why) != "" {
+		if name, why, ok := strings.Cut(strings.TrimSpace(line), ":"); ok && !strings.HasPrefix(line, "#") &&
+			strings.TrimSpace(why) != "" {
 			declared[name] = true
 		}
 	})
@@ -133,7 +140,8 @@ func textColumns(t *Tree) []Finding {
 	for _, c := range t.Columns() {
 		full := c.Owner + "." + c.Name
 		if textual.MatchString(c.Type) && !in(c.Path, "services/intake/") && !declared[full] {
-			found = append(found, Finding{c.Path, c.Line, "free text is kept in intake alone; if " + full + " holds codes, ids or words of ours, say so in " + textColumnsFile})
+			found = append(found, Finding{c.Path, c.Line, "free text is kept in intake alone; if " + full +
+				" holds codes, ids or words of ours, say so in " + textColumnsFile})
 		}
 	}
 	return found

@@ -26,7 +26,8 @@ import (
 // browserPath is where the browser is; a test without one fails.
 func browserPath(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{os.Getenv("FOOTBRIDGE_BROWSER"), "chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "headless-shell"} {
+	for _, name := range []string{os.Getenv("FOOTBRIDGE_BROWSER"), "chromium", "chromium-browser", "google-chrome",
+		"google-chrome-stable", "headless-shell"} {
 		if path, err := exec.LookPath(name); err == nil {
 			return path
 		}
@@ -38,13 +39,16 @@ func browserPath(t *testing.T) string {
 // start starts a browser, to open pages in.
 func start(t *testing.T) context.Context {
 	t.Helper()
-	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("no-first-run", true))
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(browserPath(t)), chromedp.NoSandbox,
+		chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("no-first-run", true))
 	ctx, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel = chromedp.NewContext(ctx)
 	t.Cleanup(cancel)
-	ok(t, chromedp.Do(ctx, chromedp.Navigate("about:blank"))) // the browser lives as long as this context: it has no limit
+	// the browser lives as long as this context: it has no limit
+	ok(t, chromedp.Do(ctx, chromedp.Navigate("about:blank")))
 	return ctx
 }
 
@@ -72,20 +76,22 @@ func do(t *testing.T, ctx context.Context, steps ...chromedp.Action[chromedp.Voi
 // press clicks, once the page stands still: styles that arrive move what is to be clicked, and the click goes beside
 // it.
 func press(sel string) chromedp.Action[chromedp.Void] {
-	return chromedp.Steps(chromedp.WaitVisible(sel), chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
-		tick := time.NewTicker(5 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			if state, err := chromedp.Evaluate[string](`document.readyState`)(ctx, page); err == nil && state == "complete" {
-				return nil
+	return chromedp.Steps(chromedp.WaitVisible(sel),
+		chromedp.Func(func(ctx context.Context, page *chromedp.Target) error {
+			tick := time.NewTicker(5 * time.Millisecond)
+			defer tick.Stop()
+			for {
+				if state, err := chromedp.Evaluate[string](`document.readyState`)(ctx, page); err == nil &&
+					state == "complete" {
+					return nil
+				}
+				select { // a page that is just being left has no answer
+				case <-ctx.Done():
+					return ctx.Err()
+				case <-tick.C:
+				}
 			}
-			select { // a page that is just being left has no answer
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-tick.C:
-			}
-		}
-	}), chromedp.Click(sel))
+		}), chromedp.Click(sel))
 }
 
 func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T {
@@ -99,7 +105,8 @@ func read[T any](t *testing.T, ctx context.Context, action chromedp.Action[T]) T
 func signIn(t *testing.T, ctx context.Context, at *site, who string) {
 	t.Helper()
 	do(t, ctx, chromedp.Navigate(at.URL+"/"), chromedp.WaitVisible(`form[action="/sign-in"]`),
-		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`), chromedp.WaitVisible(`.nhsuk-header__account`))
+		press(`input[value="`+who+`"]`), press(`form[action="/sign-in"] button`),
+		chromedp.WaitVisible(`.nhsuk-header__account`))
 }
 
 // picture keeps a screenshot of the whole page where pictures are asked for.
@@ -116,11 +123,14 @@ func picture(t *testing.T, ctx context.Context, name string) {
 func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 	t.Parallel()
 	at, ctx := newSite(t, nil), open(t, start(t), 1280)
-	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	ok(t, err)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), chromedp.WaitVisible(`input[name="a1.how"]`), press(`input[name="a1.answers.0.state"][value="given"]`),
-		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, press(`a[href="/steps/`+stepID+`"]`), chromedp.WaitVisible(`input[name="a1.how"]`),
+		press(`input[name="a1.answers.0.state"][value="given"]`),
+		press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`),
+		chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	page := read(t, ctx, chromedp.Text("main"))
 	if !strings.Contains(page, "It is recorded") || strings.Contains(page, "Ask the person what they would like") {
 		t.Errorf("the page says %q", page)
@@ -136,12 +146,15 @@ func TestAStepIsDoneWithScriptsDisabled(t *testing.T) {
 func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	t.Parallel()
 	at, ctx := newSite(t, nil), open(t, start(t), 1280)
-	focused := chromedp.Evaluate[string](`(document.activeElement.textContent || document.activeElement.value || "").trim()`)
-	do(t, ctx, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`form[action="/sign-in"]`), chromedp.KeyEvent(kb.Tab))
+	focused := chromedp.Evaluate[string](
+		`(document.activeElement.textContent || document.activeElement.value || "").trim()`)
+	do(t, ctx, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`form[action="/sign-in"]`),
+		chromedp.KeyEvent(kb.Tab))
 	if got := read(t, ctx, focused); got != "Skip to main content" {
 		t.Errorf("the first stop is %q", got)
 	}
-	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "), chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
+	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.KeyEvent(kb.Tab), chromedp.KeyEvent(" "),
+		chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.fb-list`),
 		chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#next`))
 	to := func(words string) { // by the tabulator alone
 		t.Helper()
@@ -160,7 +173,8 @@ func TestAStepIsDoneWithTheKeyboardAlone(t *testing.T) {
 	do(t, ctx, chromedp.KeyEvent(" "))
 	to("Record what they said")
 	do(t, ctx, chromedp.KeyEvent(kb.Enter), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
-	if who := at.whoDid(stepID); who.Subject != "dev-liaison" && at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
+	if who := at.whoDid(stepID); who.Subject != "dev-liaison" &&
+		at.whoDid("8c4bba9e-7c82-48a1-8bbd-6fb23f09d447").Subject != "dev-liaison" {
 		t.Errorf("it was done by %v", who)
 	}
 }
@@ -204,7 +218,8 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 					signIn(t, ctx, at, page.who)
 				}
 				do(t, ctx, chromedp.Navigate(at.URL+page.path), chromedp.WaitVisible(`h1`))
-				picture(t, ctx, strings.ReplaceAll(strings.TrimPrefix(t.Name(), "TestEveryPageIsAccessibleAndFitsANarrowScreen/"), "/", "_"))
+				picture(t, ctx, strings.ReplaceAll(strings.TrimPrefix(t.Name(),
+					"TestEveryPageIsAccessibleAndFitsANarrowScreen/"), "/", "_"))
 				checkFit(t, ctx, width)
 				checkTargets(t, ctx)
 				checkAxe(t, ctx, axe)
@@ -216,7 +231,9 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 func checkFit(t *testing.T, ctx context.Context, width int64) {
 	t.Helper()
 	if wide := read(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
-		wider := read(t, ctx, chromedp.Evaluate[string](fmt.Sprintf(`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d+1 && !e.closest(".fb-scroll")).map(e => e.tagName+"."+e.className).slice(0,5).join(" ")`, width)))
+		wider := read(t, ctx, chromedp.Evaluate[string](
+			fmt.Sprintf(
+				`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d+1 && !e.closest(".fb-scroll")).map(e => e.tagName+"."+e.className).slice(0,5).join(" ")`, width)))
 		t.Errorf("the page is %d wide on a screen of %d: %s", wide, width, wider)
 	}
 }
@@ -241,7 +258,8 @@ func checkAxe(t *testing.T, ctx context.Context, axe string) {
 	t.Helper()
 	read(t, ctx, chromedp.Evaluate[any](axe+"; true"))
 	var violations []string
-	ok(t, json.Unmarshal([]byte(read(t, ctx, chromedp.Evaluate[string](runAxe, chromedp.EvalAwaitPromise))), &violations))
+	ok(t, json.Unmarshal([]byte(read(t, ctx, chromedp.Evaluate[string](runAxe, chromedp.EvalAwaitPromise))),
+		&violations))
 	for _, v := range violations {
 		t.Error(v)
 	}

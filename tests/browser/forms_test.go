@@ -29,7 +29,8 @@ func axeScript(t *testing.T) string {
 
 func withoutScripts(t *testing.T, ctx context.Context) {
 	t.Helper()
-	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+	_, err := chromedp.Call(ctx, emulation.SetScriptExecutionDisabled,
+		emulation.SetScriptExecutionDisabledParams{Value: true})
 	ok(t, err)
 }
 
@@ -50,10 +51,12 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 	for _, width := range []int64{1280, phone} {
 		ctx := open(t, browser, width)
 		signIn(t, ctx, at, "liaison")
-		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`), chromedp.SetValue(`#given`, "Rowan"), press(`#send`),
+		do(t, ctx, chromedp.Navigate(at.URL+"/refer"), chromedp.WaitVisible(`#local`),
+			chromedp.SetValue(`#given`, "Rowan"), press(`#send`),
 			chromedp.WaitVisible(`.nhsuk-error-summary`))
 		check(t, ctx, width, "refer-unfinished at "+map[int64]string{1280: "1280", phone: "phone"}[width])
-		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.className`)); !strings.Contains(got, "nhsuk-error-summary") {
+		if got := read(t, ctx, chromedp.Evaluate[string](`document.activeElement.className`)); !strings.Contains(got,
+			"nhsuk-error-summary") {
 			t.Errorf("after an error the focus is on %q", got)
 		}
 		do(t, ctx, press(`.nhsuk-error-summary a[href="#channel-1"]`))
@@ -63,7 +66,8 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 		if got := read(t, ctx, chromedp.Evaluate[string](`document.querySelector("#given").value`)); got != "Rowan" {
 			t.Errorf("what was entered is now %q", got)
 		}
-		for _, answer := range []string{"#channel-1", "#follow-up-1", "#bridging-3", "#how-1", "#assessment-1", "#under18-2", "#told-1"} {
+		for _, answer := range []string{"#channel-1", "#follow-up-1", "#bridging-3", "#how-1", "#assessment-1",
+			"#under18-2", "#told-1"} {
 			do(t, ctx, press(answer))
 		}
 		before := len(at.posted())
@@ -71,7 +75,10 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 		check(t, ctx, width, "referred at "+map[int64]string{1280: "1280", phone: "phone"}[width])
 		do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`.nhsuk-panel`))
 		sent := at.posted()[before:]
-		if len(sent) == 0 || slices.ContainsFunc(sent, func(p post) bool { return p.Key != sent[0].Key || p.Body != sent[0].Body }) || sent[0].Who.Subject != "dev-liaison" {
+		if len(sent) == 0 || slices.ContainsFunc(sent, func(p post) bool {
+			return p.Key != sent[0].Key ||
+				p.Body != sent[0].Body
+		}) || sent[0].Who.Subject != "dev-liaison" {
 			t.Errorf("sent %+v", sent)
 		}
 		if url := read(t, ctx, chromedp.Location()); url != at.URL+"/refer" {
@@ -123,16 +130,21 @@ func TestSomebodyAsksForThemselvesWithoutScriptsAndCanLeaveAtOnePress(t *testing
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
-	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`), press(`#send`), chromedp.WaitVisible(`.nhsuk-error-summary`))
-	do(t, ctx, chromedp.SendKeys(`#given`, "Rowan"), press(`#under18-2`), press(`#channel-1`), chromedp.SendKeys(`#place`, "07700 900777"),
+	do(t, ctx, chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`), press(`#send`),
+		chromedp.WaitVisible(`.nhsuk-error-summary`))
+	do(t, ctx, chromedp.SendKeys(`#given`, "Rowan"), press(`#under18-2`), press(`#channel-1`),
+		chromedp.SendKeys(`#place`, "07700 900777"),
 		press(`#send`), chromedp.WaitVisible(`.nhsuk-panel`))
 	if sent := at.posted(); len(sent) != 1 {
 		t.Fatalf("sent %+v", sent)
 	}
 	scripted := open(t, browser, phone)
-	do(t, scripted, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`h1`), chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`))
-	read(t, scripted, chromedp.Evaluate[any](`window.scrollTo(0, document.body.scrollHeight); document.querySelector("[data-leave]").href = "/no/such/page"; true`))
-	if top := read(t, scripted, chromedp.Evaluate[float64](`document.querySelector("[data-leave]").getBoundingClientRect().top`)); top < 0 || top > 100 {
+	do(t, scripted, chromedp.Navigate(at.URL+"/sign-in"), chromedp.WaitVisible(`h1`),
+		chromedp.Navigate(at.URL+"/get-support"), chromedp.WaitVisible(`#given`))
+	read(t, scripted, chromedp.Evaluate[any](
+		`window.scrollTo(0, document.body.scrollHeight); document.querySelector("[data-leave]").href = "/no/such/page"; true`))
+	if top := read(t, scripted, chromedp.Evaluate[float64](
+		`document.querySelector("[data-leave]").getBoundingClientRect().top`)); top < 0 || top > 100 {
 		t.Errorf("at the end of the page the way out is at %v", top)
 	}
 	picture(t, scripted, "own at its end on a phone")
@@ -151,8 +163,10 @@ func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
 	plain := open(t, browser, phone)
 	withoutScripts(t, plain)
 	signIn(t, plain, at, "navigator")
-	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`), press(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
-		chromedp.SendKeys(`#why`, "to find the visit"), press(`form[action$="/who"] button`), chromedp.WaitNotPresent(`#why`))
+	do(t, plain, chromedp.Navigate(at.URL+"/messages"), chromedp.WaitVisible(`.fb-list`),
+		press(`a[href="/messages/`+heldID+`"]`), chromedp.WaitVisible(`#why`),
+		chromedp.SendKeys(`#why`, "to find the visit"), press(`form[action$="/who"] button`),
+		chromedp.WaitNotPresent(`#why`))
 	if page := read(t, plain, chromedp.Text("main")); !strings.Contains(page, "Rowan Examplewood") {
 		t.Errorf("for a reason the page says %q", page)
 	}
@@ -165,7 +179,8 @@ func TestAMessageSetAsideIsReleasedWithoutScriptsAndByKeyboard(t *testing.T) {
 	signIn(t, ctx, other, "navigator")
 	do(t, ctx, chromedp.Navigate(other.URL+"/messages/"+heldID), chromedp.WaitVisible(`#why`))
 	check(t, ctx, phone, "message on a phone")
-	focused := chromedp.Evaluate[string](`document.activeElement.closest('form[action$="/release"]') ? document.activeElement.tagName : ""`)
+	focused := chromedp.Evaluate[string](
+		`document.activeElement.closest('form[action$="/release"]') ? document.activeElement.tagName : ""`)
 	for range 60 {
 		do(t, ctx, chromedp.KeyEvent(kb.Tab))
 		if read(t, ctx, focused) == "BUTTON" {

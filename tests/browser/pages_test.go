@@ -13,15 +13,16 @@ import (
 // narrowPhone is the width at which the pages of callers and partners are looked at beside a screen's.
 const narrowPhone = 390
 
-// TestPagesOfStepsCallsOffersAndPeopleAreAccessible: each page that somebody comes to, on a screen and on a phone, by axe,
-// by its width and by the size of what is pressed. One stand and one browser serve all.
+// TestPagesOfStepsCallsOffersAndPeopleAreAccessible: each page that somebody comes to, on a screen and on a phone, by
+// axe, by its width and by the size of what is pressed. One stand and one browser serve all.
 func TestPagesOfStepsCallsOffersAndPeopleAreAccessible(t *testing.T) {
 	t.Parallel()
 	browser, at := start(t), newSite(t, nil)
 	for _, width := range []int64{1280, narrowPhone} {
 		see := func(ctx context.Context, name, path string, then ...chromedp.Action[chromedp.Void]) {
 			t.Helper()
-			do(t, ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(at.URL + path), chromedp.WaitVisible(`h1`)}, then...)...)
+			do(t, ctx, append([]chromedp.Action[chromedp.Void]{chromedp.Navigate(at.URL + path),
+				chromedp.WaitVisible(`h1`)}, then...)...)
 			check(t, ctx, width, fmt.Sprintf("%s at %d", name, width))
 		}
 		as := func(who string) context.Context {
@@ -32,17 +33,24 @@ func TestPagesOfStepsCallsOffersAndPeopleAreAccessible(t *testing.T) {
 		nurse := as("liaison")
 		see(nurse, "steps", "/steps")
 		see(nurse, "step of another", "/steps/8c4bba9e-7c82-48a1-8bbd-6fb23f09d449")
-		see(nurse, "step unfinished", "/steps/"+stepID, press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-error-summary`))
+		see(nurse, "step unfinished", "/steps/"+stepID, press(`#a1 button`),
+			chromedp.WaitVisible(`.nhsuk-error-summary`))
 		see(nurse, "who", "/journeys/"+journeyID+"/who")
-		see(nurse, "who shown", "/journeys/"+journeyID+"/who", chromedp.SendKeys(`#why`, "to agree on a time with them"), press(`#send`), chromedp.WaitVisible(`.fb-looks`))
-		see(nurse, "help", "/journeys/"+journeyID, press(`.fb-help-now > form button`), chromedp.WaitVisible(`.nhsuk-warning-callout`))
+		see(nurse, "who shown", "/journeys/"+journeyID+"/who",
+			chromedp.SendKeys(`#why`, "to agree on a time with them"), press(`#send`),
+			chromedp.WaitVisible(`.fb-looks`))
+		see(nurse, "help", "/journeys/"+journeyID, press(`.fb-help-now > form button`),
+			chromedp.WaitVisible(`.nhsuk-warning-callout`))
 		doctor := as("treating")
 		see(doctor, "look", "/look")
-		see(doctor, "look shown", "/look", chromedp.SendKeys(`#number`, journeyID), chromedp.SendKeys(`#why`, "they are on our ward tonight"), press(`#send`), chromedp.WaitNotPresent(`#number`))
+		see(doctor, "look shown", "/look", chromedp.SendKeys(`#number`, journeyID),
+			chromedp.SendKeys(`#why`, "they are on our ward tonight"), press(`#send`),
+			chromedp.WaitNotPresent(`#number`))
 		caller := as("caller")
 		see(caller, "calls", "/calls")
 		see(caller, "call", "/calls/"+callID)
-		see(caller, "call ringing", "/calls/"+callID, press(`form button.nhsuk-button`), chromedp.WaitVisible(`.fb-script`))
+		see(caller, "call ringing", "/calls/"+callID, press(`form button.nhsuk-button`),
+			chromedp.WaitVisible(`.fb-script`))
 		peer := as("partner-1")
 		see(peer, "offers", "/offers")
 		see(peer, "offer", "/offers/"+offerID)
@@ -59,7 +67,8 @@ func TestACallerMakesACallWithoutScripts(t *testing.T) {
 	ctx := open(t, browser, phone)
 	withoutScripts(t, ctx)
 	signIn(t, ctx, at, "caller")
-	do(t, ctx, press(`a[href="/calls/`+callID+`"]`), chromedp.WaitVisible(`#call`), press(`input[value="ring"] + button`), chromedp.WaitVisible(`.fb-script`))
+	do(t, ctx, press(`a[href="/calls/`+callID+`"]`), chromedp.WaitVisible(`#call`),
+		press(`input[value="ring"] + button`), chromedp.WaitVisible(`.fb-script`))
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "07700 900123") {
 		t.Errorf("to whoever rings the page says %q", page)
 	}
@@ -67,8 +76,10 @@ func TestACallerMakesACallWithoutScripts(t *testing.T) {
 	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "07700 900123") {
 		t.Errorf("where something is left out the page says %q", page)
 	}
-	do(t, ctx, press(`input[name="a1.outcome"][value="reached"]`), press(`input[name="a1.answer"][value="same"]`), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-panel`))
-	if page := read(t, ctx, chromedp.Text("main")); strings.Contains(page, "07700") || !strings.Contains(page, "The next call is on") {
+	do(t, ctx, press(`input[name="a1.outcome"][value="reached"]`), press(`input[name="a1.answer"][value="same"]`),
+		press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-panel`))
+	if page := read(t, ctx, chromedp.Text("main")); strings.Contains(page, "07700") ||
+		!strings.Contains(page, "The next call is on") {
 		t.Errorf("afterwards the page says %q", page)
 	}
 	do(t, ctx, chromedp.Navigate(at.URL+"/calls/"+callID), chromedp.WaitVisible(`#call`))
@@ -76,7 +87,8 @@ func TestACallerMakesACallWithoutScripts(t *testing.T) {
 		t.Errorf("the same address shows %q", page)
 	}
 	sent := at.posted()
-	if last := sent[len(sent)-1]; last.Body != `{"answer":"same","outcome":"reached"}` || last.Who.Subject != "dev-caller" {
+	if last := sent[len(sent)-1]; last.Body != `{"answer":"same","outcome":"reached"}` ||
+		last.Who.Subject != "dev-caller" {
 		t.Errorf("sent %+v", sent)
 	}
 }
@@ -120,11 +132,14 @@ func TestGoingBackAfterAnErrorLeadsToTheForm(t *testing.T) {
 	browser, at := start(t), newSite(t, nil)
 	ctx := open(t, browser, phone)
 	signIn(t, ctx, at, "liaison")
-	do(t, ctx, chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#a1 button`), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-error-summary`),
-		press(`input[name="a1.answers.0.state"][value="given"]`), press(`input[name="a1.how"][value="spoken"]`), press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
+	do(t, ctx, chromedp.Navigate(at.URL+"/steps/"+stepID), chromedp.WaitVisible(`#a1 button`), press(`#a1 button`),
+		chromedp.WaitVisible(`.nhsuk-error-summary`),
+		press(`input[name="a1.answers.0.state"][value="given"]`), press(`input[name="a1.how"][value="spoken"]`),
+		press(`#a1 button`), chromedp.WaitVisible(`.nhsuk-notification-banner--success`))
 	sent := len(at.posted())
 	do(t, ctx, chromedp.NavigateBack(), chromedp.WaitVisible(`#next`), chromedp.WaitNotPresent(`.nhsuk-error-summary`))
-	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "This step is over") || len(at.posted()) != sent {
+	if page := read(t, ctx, chromedp.Text("main")); !strings.Contains(page, "This step is over") ||
+		len(at.posted()) != sent {
 		t.Errorf("going back shows %q, and %d more were sent", page, len(at.posted())-sent)
 	}
 }

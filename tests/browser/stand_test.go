@@ -60,24 +60,30 @@ func (halfPastTwo) Now() time.Time { return time.Date(2026, 3, 2, 14, 30, 0, 0, 
 // newSite starts a site; built are the style files, nil for those that the console has.
 func newSite(t *testing.T, built fs.FS) *site {
 	t.Helper()
-	rules := principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
-		return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
-	}}
+	rules := principal.Rules{Forwards: schemas.MayForward,
+		May: func(holder, audience string, p principal.Principal) bool {
+			return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
+		}}
 	signers, verifier := testkit.Keys(t, rules, schemas.Gateway, schemas.Console)
-	db := testkit.Database(t, pg.Service{Name: gateway.Name, Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
+	db := testkit.Database(t, pg.Service{Name: gateway.Name,
+		Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
 	sessions, err := gateway.NewSessions(db.Pool(gateway.Name), clock.Real(), false)
 	ok(t, err)
 	s := &site{done: map[string]principal.Principal{}}
 	backends := map[string]http.Handler{}
-	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging} {
+	for _, service := range []string{schemas.Journey, schemas.Intake, schemas.Threshold, schemas.Followup,
+		schemas.Bridging} {
 		backends[service] = principal.RequireHTTP(principal.Signed(verifier, service, halfPastTwo{}), s.services(t))
 	}
-	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier, Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
+	pages, err := console.New(console.Config{Backends: maps.Clone(backends), Verifier: verifier,
+		Signer: signers[schemas.Console], Clock: halfPastTwo{}, Built: built,
 		SignIn: &console.SignIn{Choices: choices}, Partners: peers, Traces: console.TracesFunc(someSpans)})
 	ok(t, err)
 	backends[schemas.Console] = pages.Handler()
-	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(), Signer: signers[schemas.Gateway], Clock: halfPastTwo{},
-		Sessions: sessions, SignIn: choose, Source: sessions.Source(), SignInPath: "/sign-in", GuestsOf: "RXX", Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
+	door, err := gateway.New(gateway.Config{Backends: backends, Pages: console.Routes(),
+		Signer: signers[schemas.Gateway], Clock: halfPastTwo{},
+		Sessions: sessions, SignIn: choose, Source: sessions.Source(), SignInPath: "/sign-in", GuestsOf: "RXX",
+		Rates: gateway.Rates{People: 1e6, Unknown: 1e6}})
 	ok(t, err)
 	s.Server = httptest.NewServer(door.Handler())
 	t.Cleanup(s.Close)
@@ -117,14 +123,18 @@ func (s *site) services(t *testing.T) http.Handler {
 	mux.HandleFunc("GET /api/journeys/"+journeyID, s.journey(t))
 	recorded := s.take(http.StatusOK, map[string]any{})
 	s.others(t, mux)
-	mux.HandleFunc("POST /api/journeys/{id}/{record}", func(w http.ResponseWriter, r *http.Request) { // the first step ends by the consent, the other by facts
+	// the first step ends by the consent, the other by facts
+	mux.HandleFunc("POST /api/journeys/{id}/{record}", func(w http.ResponseWriter, r *http.Request) {
 		who, _ := principal.From(r.Context())
 		s.mu.Lock()
-		s.done[map[string]string{"consent": stepID, "facts": "8c4bba9e-7c82-48a1-8bbd-6fb23f09d447"}[r.PathValue("record")]] = who
+		s.done[map[string]string{"consent": stepID,
+			"facts": "8c4bba9e-7c82-48a1-8bbd-6fb23f09d447"}[r.PathValue("record")]] = who
 		s.mu.Unlock()
 		recorded(w, r)
 	})
-	mux.HandleFunc("POST /api/referrals", s.take(http.StatusAccepted, map[string]any{"journey": journeyID, "outcome": "raised-flagged", "flags": []string{"possible-double"}}))
+	mux.HandleFunc("POST /api/referrals",
+		s.take(http.StatusAccepted, map[string]any{"journey": journeyID, "outcome": "raised-flagged",
+			"flags": []string{"possible-double"}}))
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		httpx.WriteProblem(w, r, httpx.NewProblem(http.StatusNotFound, "There is nothing here."))
 	})
@@ -133,19 +143,25 @@ func (s *site) services(t *testing.T) http.Handler {
 
 // others answer for steps, offers, calls, partners and help.
 func (s *site) others(t *testing.T, mux *http.ServeMux) {
-	for pattern, file := range map[string]string{"GET /api/steps": "steps.json", "GET /api/offers": "offers.json", "GET /api/calls": "calls.json", "GET /api/calls/" + callID: "call.json",
-		"GET /api/calls/" + callID + "/person": "call-person.json", "GET /api/partners/" + peersID: "partner.json", "GET /api/journeys/" + journeyID + "/identity": "identity.json"} {
+	for pattern, file := range map[string]string{"GET /api/steps": "steps.json", "GET /api/offers": "offers.json",
+		"GET /api/calls": "calls.json", "GET /api/calls/" + callID: "call.json",
+		"GET /api/calls/" + callID + "/person": "call-person.json", "GET /api/partners/" + peersID: "partner.json",
+		"GET /api/journeys/" + journeyID + "/identity": "identity.json"} {
 		mux.HandleFunc(pattern, s.example(t, file))
 	}
-	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json", "POST /api/calls/{id}/help": "help.json", "POST /api/calls/{id}/claim": "claim.json"} {
+	for pattern, file := range map[string]string{"POST /api/journeys/{id}/help": "help.json",
+		"POST /api/calls/{id}/help": "help.json", "POST /api/calls/{id}/claim": "claim.json"} {
 		answer, keep := s.example(t, file), s.keep
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) { keep(r); answer(w, r) })
 	}
-	took := s.take(http.StatusOK, map[string]any{"state": "reached", "next": map[string]any{"dueAt": "2026-03-16T14:40:00Z", "try": 1}})
+	took := s.take(http.StatusOK, map[string]any{"state": "reached",
+		"next": map[string]any{"dueAt": "2026-03-16T14:40:00Z", "try": 1}})
 	mux.HandleFunc("POST /api/calls/{id}/outcome", took)
 	mux.HandleFunc("PUT /api/partners/{id}/{change}", took)
 	mux.HandleFunc("GET /api/people/{ref}/access", func(w http.ResponseWriter, _ *http.Request) {
-		_ = httpx.WriteJSON(w, http.StatusOK, map[string]any{"items": []map[string]any{{"at": "2026-03-02T14:00:00Z", "organisation": "RXX", "role": "navigator", "reason": "to agree on a time"}}})
+		_ = httpx.WriteJSON(w, http.StatusOK,
+			map[string]any{"items": []map[string]any{{"at": "2026-03-02T14:00:00Z", "organisation": "RXX",
+				"role": "navigator", "reason": "to agree on a time"}}})
 	})
 	before, after := s.example(t, "offer.json"), s.example(t, "offer-accepted.json")
 	mux.HandleFunc("GET /api/offers/"+offerID, func(w http.ResponseWriter, r *http.Request) {
@@ -227,7 +243,8 @@ func (s *site) held(t *testing.T) http.HandlerFunc {
 		}
 		for _, p := range s.posted() {
 			if p.Path == "/api/messages/"+heldID+"/release" {
-				message["outcome"], message["reason"], message["settledAt"], message["journey"] = "raised", "", "2026-03-02T14:29:00Z", journeyID
+				message["outcome"], message["reason"], message["settledAt"], message["journey"] = "raised", "",
+					"2026-03-02T14:29:00Z", journeyID
 			}
 		}
 		_ = httpx.WriteJSON(w, http.StatusOK, message)
@@ -266,7 +283,8 @@ func someSpans(context.Context, string) ([]telemetry.Span, error) {
 	began := halfPastTwo{}.Now()
 	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
 	span := func(id, parent, service, name string, start, ms int, after ...string) telemetry.Span {
-		s := telemetry.Span{TraceID: "t", SpanID: id, ParentID: parent, Service: service, Name: name, Start: at(start), Duration: time.Duration(ms) * time.Millisecond}
+		s := telemetry.Span{TraceID: "t", SpanID: id, ParentID: parent, Service: service, Name: name, Start: at(start),
+			Duration: time.Duration(ms) * time.Millisecond}
 		for _, id := range after {
 			s.Links = append(s.Links, telemetry.SpanLink{TraceID: "t", SpanID: id})
 		}
@@ -276,8 +294,10 @@ func someSpans(context.Context, string) ([]telemetry.Span, error) {
 	failed.Failed = true
 	return []telemetry.Span{
 		span("1", "", "intake", "mllp receive", 0, 14), span("2", "1", "intake", "commit batch", 3, 9),
-		span("3", "", "threshold", "consume footbridge.discharge.recorded.v1", 14, 21, "2"), span("4", "3", "threshold", "evaluate", 17, 6),
-		span("5", "3", "threshold", "commit batch", 24, 9), span("6", "", "followup", "consume footbridge.pathway.decided.v1", 34, 11, "5"), failed,
+		span("3", "", "threshold", "consume footbridge.discharge.recorded.v1", 14, 21, "2"),
+		span("4", "3", "threshold", "evaluate", 17, 6),
+		span("5", "3", "threshold", "commit batch", 24, 9),
+		span("6", "", "followup", "consume footbridge.pathway.decided.v1", 34, 11, "5"), failed,
 		span("8", "", "journey", "consume", 15, 40, "2"), span("9", "", "journey", "due overdue-steps", 95_000_000, 3),
 	}, nil
 }

@@ -117,8 +117,9 @@ func visitMessages(sender string, now time.Time, whole bool) []message {
 	at := func(t time.Time) string { return t.In(zone).Format("20060102150405") }
 	build := func(event string, diagnosis bool) message {
 		id := clock.NewID(now)
-		w := hl7.NewWriter(hl7.Header{SendingApplication: sender, SendingFacility: organisation, ReceivingApplication: "FOOTBRIDGE",
-			At: now, Type: "ADT", Trigger: event, ControlID: id, ProcessingID: "P", Version: "2.4"})
+		w := hl7.NewWriter(hl7.Header{SendingApplication: sender, SendingFacility: organisation,
+			ReceivingApplication: "FOOTBRIDGE",
+			At:                   now, Type: "ADT", Trigger: event, ControlID: id, ProcessingID: "P", Version: "2.4"})
 		w.Segment("EVN").Set(2, at(now))
 		w.Segment("PID").Set(3, local, "", "", organisation, "MR").Repeat(3, nhs, "", "", "NHS", "NH").
 			Set(5, surname(visit), "Robin").Set(7, "19980214").Set(8, "F").Set(13, "07700900123")
@@ -257,11 +258,13 @@ func reportVisit(now time.Time) message {
 	id := clock.NewID(now)
 	left := now.Add(-time.Minute).UTC()
 	body, err := json.Marshal(map[string]any{
-		"specversion": "1.0", "id": id, "source": reporterSource, "type": schemas.DischargeReported, "time": now.UTC().Format(time.RFC3339Nano),
+		"specversion": "1.0", "id": id, "source": reporterSource, "type": schemas.DischargeReported,
+		"time":            now.UTC().Format(time.RFC3339Nano),
 		"datacontenttype": "application/json", "data": map[string]any{
 			"organisation": organisation, "visit": visit, "inScope": true, "leftAt": left.Format(time.RFC3339),
-			"person": map[string]any{"nhsNumber": nhs, "nhsNumberVerified": true, "localId": local, "familyName": surname(visit), "givenName": "Robin"},
-			"facts":  map[string]any{"age": 28, "areaResidence": "E06000027"},
+			"person": map[string]any{"nhsNumber": nhs, "nhsNumberVerified": true, "localId": local,
+				"familyName": surname(visit), "givenName": "Robin"},
+			"facts": map[string]any{"age": 28, "areaResidence": "E06000027"},
 		},
 	})
 	if err != nil {

@@ -58,41 +58,63 @@ func questions(book *logbook, hears []string) []question {
 	}
 	book.mu.Unlock()
 	all := []question{
-		{"lost", "acknowledged, but not in the ledger", `select control_id from unnest($1::text[], $2::text[]) as noted(sender, control_id)
-			where not exists (select 1 from intake.message m where m.control_id = noted.control_id and m.sender = noted.sender)`, []any{senders, ids}},
-		{"twice", "in the ledger more than once without being marked as a duplicate", `select control_id from intake.message
-			where outcome <> 'duplicate' and control_id <> '' group by organisation, sender, control_id having count(*) > 1`, nil},
+		{"lost", "acknowledged, but not in the ledger", `select control_id
+			from unnest($1::text[], $2::text[]) as noted(sender, control_id)
+			where not exists (select 1 from intake.message m where m.control_id = noted.control_id
+			and m.sender = noted.sender)`, []any{senders, ids}},
+		{"twice", "in the ledger more than once without being marked as a duplicate", `select control_id
+			from intake.message
+			where outcome <> 'duplicate' and control_id <> ''
+			group by organisation, sender, control_id having count(*) > 1`, nil},
 		{"lost", "acknowledged visits without a journey", `select number from unnest($1::text[]) as noted(number)
-			where not exists (select 1 from intake.visit v join journey.journey j on j.id = v.journey where v.number = noted.number)`, []any{visits}},
-		{"wrong", "visits that share a journey", `select journey::text from intake.visit where journey is not null group by journey having count(*) > 1`, nil},
-		{"twice", "visits that are there twice", `select number from intake.visit group by number having count(*) > 1`, nil},
+			where not exists (select 1 from intake.visit v join journey.journey j on j.id = v.journey
+			where v.number = noted.number)`, []any{visits}},
+		{"wrong", "visits that share a journey", `select journey::text from intake.visit where journey is not null
+			group by journey having count(*) > 1`, nil},
+		{"twice", "visits that are there twice", `select number from intake.visit group by number having count(*) > 1`,
+			nil},
 		{"lost", "journeys without a decision", `select v.journey::text from intake.visit v where v.journey is not null
 			and not exists (select 1 from threshold.decision d where d.journey = v.journey)`, nil},
-		{"twice", "journeys with two decisions", `select journey::text from threshold.decision group by journey having count(*) > 1`, nil},
-		{"lost", "journeys without an offer that stands", `select v.journey::text from intake.visit v where v.journey is not null
+		{"twice", "journeys with two decisions", `select journey::text from threshold.decision
+			group by journey having count(*) > 1`, nil},
+		{"lost", "journeys without an offer that stands", `select v.journey::text from intake.visit v
+			where v.journey is not null
 			and not exists (select 1 from followup.offer o where o.journey = v.journey and o.ended_at is null)`, nil},
-		{"twice", "journeys with two offers", `select journey::text from followup.offer group by journey having count(*) > 1`, nil},
-		{"twice", "journeys with two plans", `select journey::text from bridging.plan group by journey having count(*) > 1`, nil},
+		{"twice", "journeys with two offers", `select journey::text from followup.offer
+			group by journey having count(*) > 1`, nil},
+		{"twice", "journeys with two plans", `select journey::text from bridging.plan
+			group by journey having count(*) > 1`, nil},
 		{"wrong", "open journeys whose holding step is not open", `select j.id::text from journey.journey j
-			left join journey.step s on s.id = j.holding_step and s.journey = j.id where j.state = 'open' and s.state is distinct from 'open'`, nil},
+			left join journey.step s on s.id = j.holding_step and s.journey = j.id where j.state = 'open'
+			and s.state is distinct from 'open'`, nil},
 		{"wrong", "journeys that are not open", `select id::text from journey.journey where state <> 'open'`, nil},
-		{"wrong", "journeys that arrived without their beginning", `select id::text from journey.journey where began_at is null`, nil},
-		{"twice", "open steps of one kind for one journey", `select journey::text || ' ' || kind from journey.step where state = 'open' and journey is not null
+		{"wrong", "journeys that arrived without their beginning", `select id::text from journey.journey
+			where began_at is null`, nil},
+		{"twice", "open steps of one kind for one journey", `select journey::text || ' ' || kind from journey.step
+			where state = 'open' and journey is not null
 			group by journey, kind, basis having count(*) > 1`, nil},
-		{"twice", "findings of the sentinel said more than once", `select said.subject from (select subject, count(*) as times from ` + said(schemas.Journey) + ` as said where type = $1 group by subject) as said
+		{"twice", "findings of the sentinel said more than once", `select said.subject
+			from (select subject, count(*) as times from ` + said(schemas.Journey) +
+			` as said where type = $1 group by subject) as said
 			left join (select coalesce(nullif(journey, ''), 'unknown') as journey, count(*) as times from journey.finding group by 1) as found on found.journey = said.subject
 			where said.times > coalesce(found.times, 0)`, []any{string(schemas.JourneyInVoid)}},
-		{"lost", "messages quarantined that no step was opened for", `select said.subject from ` + said(schemas.Intake) + ` as said
-			where said.type = $1 and not exists (select 1 from journey.step s where s.about = said.subject)`, []any{string(schemas.MessageQuarantined)}},
-		{"wrong", "messages that wait for nobody any more and have an open step", `select s.about from journey.step s join intake.message m on m.id::text = s.about
+		{"lost", "messages quarantined that no step was opened for", `select said.subject from ` +
+			said(schemas.Intake) + ` as said
+			where said.type = $1 and not exists (select 1 from journey.step s where s.about = said.subject)`,
+			[]any{string(schemas.MessageQuarantined)}},
+		{"wrong", "messages that wait for nobody any more and have an open step", `select s.about from journey.step s
+			join intake.message m on m.id::text = s.about
 			where s.state = 'open' and m.outcome <> 'quarantined'`, nil},
 	}
 	for _, service := range stateful {
 		all = append(all,
-			question{"twice", service + ": events said twice for one cause", `select type || ' of ' || subject from ` + said(service) + ` as said
-				where type <> $1 group by type, subject, cause having count(*) > 1`, []any{string(schemas.JourneyInVoid)}},
+			question{"twice", service + ": events said twice for one cause", `select type || ' of ' || subject from ` +
+				said(service) + ` as said
+				where type <> $1 group by type, subject, cause having count(*) > 1`,
+				[]any{string(schemas.JourneyInVoid)}},
 			question{"wrong", service + ": parked events", `select reason from ` + service + `.parked`, nil},
-			question{"wrong", service + ": dead letters", `select reason from ` + service + `.letter where state = 'dead' and position($1::bytea in payload) = 0`, []any{[]byte(oddMark)}})
+			question{"wrong", service + ": dead letters", `select reason from ` + service +
+				`.letter where state = 'dead' and position($1::bytea in payload) = 0`, []any{[]byte(oddMark)}})
 	}
 	return append(all, deliveries(hears)...)
 }
@@ -110,10 +132,12 @@ func reached(hearer string, t schemas.Type) string {
 	about := `(o.payload::jsonb->>'subject')`
 	state := `exists (select 1 from ` + hearer + `.journey_state s where s.journey::text = ` + about
 	value := func(path string) string { return state + ` and (s.known #>> '` + path + `')::bigint >= ` + seq + `)` }
-	turns := []schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyClosed, schemas.JourneyReopened}
+	turns := []schemas.Type{schemas.JourneyHeld, schemas.JourneyReleased, schemas.JourneyClosed,
+		schemas.JourneyReopened}
 	begins := t == schemas.DischargeRecorded || t == schemas.ReferralRequested
 	switch {
-	case hearer == schemas.Journey && (strings.Contains(string(t), ".message.") || strings.Contains(string(t), ".service.line-")):
+	case hearer == schemas.Journey && (strings.Contains(string(t), ".message.") ||
+		strings.Contains(string(t), ".service.line-")):
 		return `exists (select 1 from journey.step s where s.about = ` + about + `)`
 	case hearer == schemas.Journey:
 		return `exists (select 1 from journey.timeline_entry t where t.event = o.id)`
@@ -128,7 +152,9 @@ func reached(hearer string, t schemas.Type) string {
 	case hearer == schemas.Threshold && slices.Contains(turns, t):
 		return value("{turnedAt}")
 	case begins:
-		return state + ` and exists (select 1 from jsonb_each(s.known->'visits') v where (v.value->>'recorded')::bigint >= ` + seq + `))`
+		return state +
+			` and exists (select 1 from jsonb_each(s.known->'visits') v where (v.value->>'recorded')::bigint >= ` +
+			seq + `))`
 	case hearer == schemas.Followup && t == schemas.PathwayDecided:
 		return value("{decided}")
 	case slices.Contains(turns, t):
@@ -148,7 +174,8 @@ func deliveries(hears []string) []question {
 			if !slices.Contains(hears, hearer) {
 				continue // named as a hearer of what it will need one day
 			}
-			all = append(all, question{"lost", fmt.Sprintf("%s: %s not applied", hearer, entry.Type), `select o.id::text from ` + entry.By + `.outbox o
+			all = append(all, question{"lost", fmt.Sprintf("%s: %s not applied", hearer, entry.Type), `select
+				o.id::text from ` + entry.By + `.outbox o
 				where o.subject like $1 and not ` + reached(hearer, entry.Type),
 				[]any{strings.TrimSuffix(entry.Type.SubjectFilter(), "*") + "%"}})
 		}
@@ -177,7 +204,8 @@ func (s *stand) inspect(ctx context.Context, pool *pgxpool.Pool, book *logbook) 
 
 // settled asks until nothing is wrong any more, at most for so long: an event may still be under way. What it
 // returns is wrong for good.
-func (s *stand) settled(ctx context.Context, pool *pgxpool.Pool, book *logbook, within time.Duration) (findings, error) {
+func (s *stand) settled(ctx context.Context, pool *pgxpool.Pool, book *logbook, within time.Duration) (findings,
+	error) {
 	s.t.Helper()
 	if _, err := pool.Exec(ctx, "analyze"); err != nil { // the questions join whole tables
 		return nil, err

@@ -41,7 +41,8 @@ func TestTwoProcessesOfEveryService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d discharges taken in %.1f s, complete in every service after %.1f s", count, taken.Seconds(), time.Since(began).Seconds())
+	t.Logf("%d discharges taken in %.1f s, complete in every service after %.1f s", count, taken.Seconds(),
+		time.Since(began).Seconds())
 	if len(found) > 0 || book.count() != count {
 		t.Errorf("%d acknowledged of %d, and:\n%s", book.count(), count, found)
 	}
@@ -60,16 +61,23 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 	}
 	const someJourney = `(select journey from intake.visit order by journey limit 1)`
 	for _, planted := range []struct{ what, kind, sql string }{
-		{"acknowledged, but not in the ledger", "lost", `delete from intake.message where id = (select id from intake.message limit 1)`},
-		{"acknowledged visits without a journey", "lost", `update intake.visit set journey = gen_random_uuid() where number = (select number from intake.visit limit 1)`},
+		{"acknowledged, but not in the ledger", "lost", `delete from intake.message where id = (select id
+			from intake.message limit 1)`},
+		{"acknowledged visits without a journey", "lost", `update intake.visit set journey = gen_random_uuid()
+			where number = (select number from intake.visit limit 1)`},
 		{"journeys without a decision", "lost", `delete from threshold.decision where journey = ` + someJourney},
-		{"journeys with two decisions", "twice", `insert into threshold.decision select gen_random_uuid(), journey, organisation, directory, decided_at, cause, matrix
+		{"journeys with two decisions", "twice", `insert into threshold.decision
+			select gen_random_uuid(), journey, organisation, directory, decided_at, cause, matrix
 			from threshold.decision limit 1`},
-		{"journeys without an offer that stands", "lost", `update followup.offer set ended_at = raised_at, state = 'withdrawn' where journey = ` + someJourney},
-		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `update threshold.journey_state set known = known - 'begunAt' where journey = ` + someJourney},
-		{"journey: care.footbridge.discharge.recorded.v1 not applied", "lost", `delete from journey.timeline_entry where event = (select event from journey.timeline_entry
+		{"journeys without an offer that stands", "lost", `update followup.offer
+			set ended_at = raised_at, state = 'withdrawn' where journey = ` + someJourney},
+		{"threshold: care.footbridge.discharge.recorded.v1 not applied", "lost", `update threshold.journey_state
+			set known = known - 'begunAt' where journey = ` + someJourney},
+		{"journey: care.footbridge.discharge.recorded.v1 not applied", "lost", `delete from journey.timeline_entry
+			where event = (select event from journey.timeline_entry
 			where type = 'care.footbridge.discharge.recorded.v1' limit 1)`},
-		{"followup: events said twice for one cause", "twice", `insert into followup.outbox select (substr(id::text, 1, 24) || 'ffffffffffff')::uuid, writer, n, subject, payload
+		{"followup: events said twice for one cause", "twice", `insert into followup.outbox
+			select (substr(id::text, 1, 24) || 'ffffffffffff')::uuid, writer, n, subject, payload
 			from followup.outbox limit 1`},
 	} {
 		if tag, err := pool.Exec(t.Context(), planted.sql); err != nil || tag.RowsAffected() != 1 {
@@ -79,7 +87,10 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !slices.ContainsFunc(found, func(f finding) bool { return f.kind == planted.kind && f.what == planted.what && f.count > 0 }) {
+		if !slices.ContainsFunc(found, func(f finding) bool {
+			return f.kind == planted.kind && f.what == planted.what &&
+				f.count > 0
+		}) {
 			t.Errorf("planted and not found: %s\nfound was:\n%s", planted.what, found)
 		}
 	}

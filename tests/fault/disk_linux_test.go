@@ -14,7 +14,8 @@ func resize(dir string, size int) error {
 	return syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, fmt.Sprintf("size=%dm", size))
 }
 
-func unmount(dir string) { _ = syscall.Unmount(dir, syscall.MNT_DETACH) } // it goes with the machine's memory at the latest
+// it goes with the machine's memory at the latest
+func unmount(dir string) { _ = syscall.Unmount(dir, syscall.MNT_DETACH) }
 
 // usedMiB is how much of a disk is used, rounded up.
 func usedMiB(dir string) (int, error) {

@@ -18,7 +18,8 @@ import (
 // order of another run. Where FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run
 // that was cut goes on behind its last whole round.
 func TestFaults(t *testing.T) {
-	r, err := openRun(os.Getenv("FOOTBRIDGE_FAULT_STATE"), number(t, "FOOTBRIDGE_FAULTS", 15), uint64(number(t, "FOOTBRIDGE_FAULT_SEED", 0)))
+	r, err := openRun(os.Getenv("FOOTBRIDGE_FAULT_STATE"), number(t, "FOOTBRIDGE_FAULTS", 15),
+		uint64(number(t, "FOOTBRIDGE_FAULT_SEED", 0)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,15 +65,18 @@ func (r *run) next(t *testing.T) round {
 	}
 	s.logf("counted")
 	one := round{
-		Faults: len(faults), Kinds: counts, Acknowledged: book.count(), Ending: len(book.triggered()), Never: int(book.never.Load()), Processes: s.starts(),
-		Cuts: int(s.proxy.cuts.Load()), Lost: found.of("lost"), Twice: found.of("twice"), Wrong: found.of("wrong"), Stops: stops.long, Unseen: stops.unseen,
+		Faults: len(faults), Kinds: counts, Acknowledged: book.count(), Ending: len(book.triggered()),
+		Never: int(book.never.Load()), Processes: s.starts(),
+		Cuts: int(s.proxy.cuts.Load()), Lost: found.of("lost"), Twice: found.of("twice"), Wrong: found.of("wrong"),
+		Stops: stops.long, Unseen: stops.unseen,
 	}
 	for how, times := range book.other {
 		found = append(found, finding{"wrong", "answers that are neither yes nor silence", times, []string{how}})
 		one.Wrong += times
 	}
 	if len(found)+len(stops.told) > 0 {
-		t.Errorf("seed %d, faults %d to %d:\n%s%s", r.Seed, r.done()+1, r.done()+len(faults), found, strings.Join(stops.told, "\n"))
+		t.Errorf("seed %d, faults %d to %d:\n%s%s", r.Seed, r.done()+1, r.done()+len(faults), found,
+			strings.Join(stops.told, "\n"))
 	}
 	return one
 }

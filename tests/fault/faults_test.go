@@ -17,7 +17,8 @@ import (
 
 // points are the places at which a process may be ended or stopped, by whether only intake has them.
 var (
-	flowPoints   = []string{"flow.committing", "flow.committed", "flow.published", "flow.applying", "flow.acknowledging"}
+	flowPoints = []string{"flow.committing", "flow.committed", "flow.published", "flow.applying",
+		"flow.acknowledging"}
 	intakePoints = []string{"intake.read", "intake.locked", "intake.answering", "intake.answered"}
 )
 
@@ -37,7 +38,8 @@ type maker func(r *rand.Rand, s *stand) injection
 // leap of 40 days comes once in a round: nobody is away for 40 days twice.
 func makers(s *stand) []maker {
 	all := []maker{
-		killService, pauseService, killAtPoint(syscall.SIGKILL), killAtPoint(syscall.SIGSTOP), killBroker, pauseBroker, killDatabase, pauseDatabase,
+		killService, pauseService, killAtPoint(syscall.SIGKILL), killAtPoint(syscall.SIGSTOP), killBroker, pauseBroker,
+		killDatabase, pauseDatabase,
 		deleteTheStream, recreateTheStream, rollBackBroker, deleteConsumer, loseCommitAnswers, holdTransaction,
 		publishNUL, purgeTheStream, pauseDurable, leaveTooLarge, takeLocks, leapAhead, leapBack, breakRows,
 		restoreAlone,
@@ -88,7 +90,8 @@ func killService(r *rand.Rand, s *stand) injection {
 
 func pauseService(r *rand.Rand, s *stand) injection {
 	p := anyProcess(r, s)
-	return injection{"service paused", p.name, func(ctx context.Context, _ *stand) error { return pauseFor(ctx, p, takenOver) }}
+	return injection{"service paused", p.name,
+		func(ctx context.Context, _ *stand) error { return pauseFor(ctx, p, takenOver) }}
 }
 
 func pauseFor(ctx context.Context, p *proc, d time.Duration) error {
@@ -159,7 +162,8 @@ func killBroker(_ *rand.Rand, s *stand) injection {
 
 func pauseBroker(_ *rand.Rand, s *stand) injection {
 	p := s.procs["broker"]
-	return injection{"broker paused", p.name, func(ctx context.Context, _ *stand) error { return pauseFor(ctx, p, takenOver) }}
+	return injection{"broker paused", p.name,
+		func(ctx context.Context, _ *stand) error { return pauseFor(ctx, p, takenOver) }}
 }
 
 // rollBackBroker lets the broker lose its last seconds, as a machine does that loses power.
@@ -263,12 +267,13 @@ func deleteConsumer(r *rand.Rand, s *stand) injection {
 // loseCommitAnswers swallows the answers to some commits: whether they took effect is not known to who committed.
 func loseCommitAnswers(r *rand.Rand, s *stand) injection {
 	count := int32(1 + r.IntN(5))
-	return injection{"commit's answer lost", fmt.Sprintf("%d commits", count), func(ctx context.Context, s *stand) error {
-		s.proxy.armed.Add(count)
-		waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		return until(waiting, 20*time.Millisecond, func() bool { return s.proxy.armed.Load() <= 0 })
-	}}
+	return injection{"commit's answer lost", fmt.Sprintf("%d commits", count),
+		func(ctx context.Context, s *stand) error {
+			s.proxy.armed.Add(count)
+			waiting, cancel := context.WithTimeout(ctx, 10*time.Second)
+			defer cancel()
+			return until(waiting, 20*time.Millisecond, func() bool { return s.proxy.armed.Load() <= 0 })
+		}}
 }
 
 // holdTransaction keeps a transaction open in another database of the cluster.

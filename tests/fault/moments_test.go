@@ -24,7 +24,8 @@ import (
 )
 
 // moments are all places between a message's arrival at intake and its answer, in the order in which it passes them.
-var moments = []string{"intake.read", "intake.locked", "flow.committing", "flow.committed", "flow.published", "intake.answering", "intake.answered"}
+var moments = []string{"intake.read", "intake.locked", "flow.committing", "flow.committed", "flow.published",
+	"intake.answering", "intake.answered"}
 
 // refuge is the number of the intake that is never killed: senders turn to it with what was not answered.
 const refuge = 3
@@ -42,7 +43,8 @@ type letter struct {
 
 // letters make a message about somebody new, for each door.
 var letters = map[string]func(t *testing.T, s *stand) *letter{
-	"mllp": mllpLetter, "events": eventLetter, "form": formLetter, "list": listLetter, "fhir": fhirLetter, "signals": signalLetter,
+	"mllp": mllpLetter, "events": eventLetter, "form": formLetter, "list": listLetter, "fhir": fhirLetter,
+	"signals": signalLetter,
 }
 
 // TestAnswersAreNotLostAtAnyMoment kills intake at every place between reading and answering, for every door: once with
@@ -144,7 +146,8 @@ func (s *stand) settleLetters(t *testing.T, book []*letter) string {
 	for _, wrong := range count.wrong {
 		t.Error(wrong)
 	}
-	return fmt.Sprintf("%d messages, %d acknowledged; of %d neither acknowledged nor sent again there are %v; %d journeys; %d events in the tables, %d on the bus",
+	return fmt.Sprintf("%d messages, %d acknowledged; of %d neither acknowledged nor sent again there are %v; %d "+
+		"journeys; %d events in the tables, %d on the bus",
 		len(book), count.acked, count.never, count.neverKept, count.journeys, count.outbox, len(count.onBus))
 }
 
@@ -178,7 +181,8 @@ func (s *stand) countLetters(t *testing.T, db *pgx.Conn, book []*letter) letterC
 			case len(rows) > 1:
 				count.wrongf("twice: %s over %s is in the ledger %d times", control, l.door, len(rows))
 			case len(rows) == 0 && (l.acked || l.resends):
-				count.wrongf("lost: %s over %s at %s, acknowledged %v, sent again %v", control, l.door, l.moment, l.acked, l.resends)
+				count.wrongf("lost: %s over %s at %s, acknowledged %v, sent again %v", control, l.door, l.moment,
+					l.acked, l.resends)
 			case len(rows) == 1:
 				there++
 				count.checkSaid(l, control, rows[0])
@@ -214,14 +218,16 @@ func (c *letterCount) checkSaid(l *letter, control, journey string) {
 		want = 1
 	}
 	if journey == "" || begins != 1 || stops != want || (l.journey != "" && l.journey != journey) {
-		c.wrongf("%s over %s: journey %q was begun %d times on the bus, and contact stopped %d times", control, l.door, journey, begins, stops)
+		c.wrongf("%s over %s: journey %q was begun %d times on the bus, and contact stopped %d times", control, l.door,
+			journey, begins, stops)
 	}
 }
 
 // keptMessages are the journeys of what is in the ledger, duplicates left out, by control id, and of a list by visit.
 func keptMessages(t *testing.T, db *pgx.Conn) map[string][]string {
 	t.Helper()
-	rows, err := db.Query(t.Context(), `select case m.sender when 'list' then v.number else m.control_id end, coalesce(m.journey, v.journey, j.id)::text from intake.message m
+	rows, err := db.Query(t.Context(), `select case m.sender when 'list' then v.number else m.control_id
+		end, coalesce(m.journey, v.journey, j.id)::text from intake.message m
 		left join intake.visit v on v.id = m.visit
 		left join intake.journey j on j.person = m.person
 		where m.outcome in ('raised', 'raised-flagged', 'corrected')`)
@@ -251,12 +257,18 @@ func deref(text *string) string {
 func (s *stand) checkTables(t *testing.T, db *pgx.Conn, count *letterCount) {
 	t.Helper()
 	for what, sql := range map[string]string{
-		"intake's journeys without one in the timeline, or without an open step": `select j.id::text from intake.journey j
-			left join journey.journey t on t.id = j.id left join journey.step s on s.id = t.holding_step and s.state = 'open' where s.id is null`,
-		"journeys of no message":       `select id::text from journey.journey t where not exists (select 1 from intake.journey j where j.id = t.id)`,
+		"intake's journeys without one in the timeline, or without an open step": `select j.id::text
+			from intake.journey j
+			left join journey.journey t on t.id = j.id left join journey.step s on s.id = t.holding_step
+			and s.state = 'open' where s.id is null`,
+		"journeys of no message": `select id::text from journey.journey t where not exists (select 1
+			from intake.journey j where j.id = t.id)`,
 		"journeys without a beginning": `select id::text from journey.journey where began_at is null`,
-		"parked or dead":               `select reason from journey.parked union all select reason from journey.dead_letter union all select reason from intake.parked`,
-		"events not applied":           `select id::text from intake.outbox o where subject not like 'footbridge.message.%' and not exists (select 1 from journey.timeline_entry t where t.event = o.id)`,
+		"parked or dead": `select reason from journey.parked union all select reason
+			from journey.dead_letter union all select reason from intake.parked`,
+		"events not applied": `select id::text from intake.outbox o
+			where subject not like 'footbridge.message.%' and not exists (select 1 from journey.timeline_entry t
+			where t.event = o.id)`,
 	} {
 		rows, err := db.Query(t.Context(), sql)
 		if err != nil {
@@ -270,7 +282,8 @@ func (s *stand) checkTables(t *testing.T, db *pgx.Conn, count *letterCount) {
 			count.wrongf("%s: %d, e.g. %s", what, len(wrong), wrong[0])
 		}
 	}
-	rows, err := db.Query(t.Context(), `select id::text from intake.outbox union all select id::text from journey.outbox`)
+	rows, err := db.Query(t.Context(), `select id::text from intake.outbox union all select id::text
+		from journey.outbox`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -326,7 +339,8 @@ func (s *stand) readBus(t *testing.T) map[string]flow.Event {
 // mllpLetter is a discharge over MLLP, on a connection of its own.
 func mllpLetter(_ *testing.T, s *stand) *letter {
 	m := visitMessages("MOMENTS", s.now(), false)[0]
-	return &letter{door: "mllp", controls: []string{m.id}, send: func(ctx context.Context, s *stand, intake int) (bool, string) {
+	return &letter{door: "mllp", controls: []string{m.id}, send: func(ctx context.Context, s *stand, intake int) (bool,
+		string) {
 		client, err := hl7.Dial(ctx, s.procs[fmt.Sprintf("intake/%d", intake)].mllp, nil)
 		if err != nil {
 			return false, err.Error()
@@ -342,9 +356,11 @@ func mllpLetter(_ *testing.T, s *stand) *letter {
 }
 
 // overHTTP sends through the gateway that asks one intake. Taken are these statuses, and no other.
-func overHTTP(path, contentType, body string, headers map[string]string, taken ...int) func(ctx context.Context, s *stand, intake int) (bool, string) {
+func overHTTP(path, contentType, body string, headers map[string]string, taken ...int) func(ctx context.Context,
+	s *stand, intake int) (bool, string) {
 	return func(ctx context.Context, s *stand, intake int) (bool, string) {
-		request, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+s.procs[fmt.Sprintf("gateway/%d", intake)].addr+path, strings.NewReader(body))
+		request, err := http.NewRequestWithContext(ctx, http.MethodPost,
+			"http://"+s.procs[fmt.Sprintf("gateway/%d", intake)].addr+path, strings.NewReader(body))
 		if err != nil {
 			return false, err.Error()
 		}
@@ -359,20 +375,24 @@ func overHTTP(path, contentType, body string, headers map[string]string, taken .
 		}
 		defer func() { _ = response.Body.Close() }()
 		answer, err := io.ReadAll(response.Body)
-		return err == nil && slices.Contains(taken, response.StatusCode), fmt.Sprintf("%d %s", response.StatusCode, answer)
+		return err == nil && slices.Contains(taken, response.StatusCode),
+			fmt.Sprintf("%d %s", response.StatusCode, answer)
 	}
 }
 
 func eventLetter(_ *testing.T, s *stand) *letter {
 	m := reportVisit(s.now())
-	return &letter{door: "events", controls: []string{m.id}, send: overHTTP("/events", "application/cloudevents+json", string(m.bytes), nil, http.StatusAccepted)}
+	return &letter{door: "events", controls: []string{m.id}, send: overHTTP("/events", "application/cloudevents+json",
+		string(m.bytes), nil, http.StatusAccepted)}
 }
 
 func formLetter(_ *testing.T, _ *stand) *letter {
 	visit, nhs, local := newVisit()
-	body := fmt.Sprintf(`{"referral":"R-%s","visit":%q,"under18":"no","person":{"nhsNumber":%q,"nhsNumberVerified":true,"localId":%q,"familyName":"Sample","birthDate":"1990-04-01"}}`,
+	body := fmt.Sprintf(
+		`{"referral":"R-%s","visit":%q,"under18":"no","person":{"nhsNumber":%q,"nhsNumberVerified":true,"localId":%q,"familyName":"Sample","birthDate":"1990-04-01"}}`,
 		visit, visit, nhs, local)
-	return &letter{door: "form", controls: []string{"R-" + visit}, send: overHTTP("/api/referrals", "application/json", body, nil, http.StatusAccepted)}
+	return &letter{door: "form", controls: []string{"R-" + visit}, send: overHTTP("/api/referrals", "application/json",
+		body, nil, http.StatusAccepted)}
 }
 
 func listLetter(_ *testing.T, s *stand) *letter {
@@ -395,19 +415,26 @@ func fhirLetter(_ *testing.T, s *stand) *letter {
 		return fmt.Sprintf(`{"fullUrl":"urn:uuid:%s","resource":%s}`, id, resource)
 	}
 	const who, from = "5b2f1a52-0000-4000-8000-000000000002", "5b2f1a52-0000-4000-8000-000000000004"
-	body := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"message","timestamp":"%s","entry":[%s]}`, id, at, strings.Join([]string{
-		entry(clock.NewRandomID(), `{"resourceType":"MessageHeader","eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},
+	body := fmt.Sprintf(`{"resourceType":"Bundle","id":"%s","type":"message","timestamp":"%s","entry":[%s]}`, id, at,
+		strings.Join([]string{
+			entry(clock.NewRandomID(),
+				`{"resourceType":"MessageHeader","eventCoding":{"system":"https://fhir.nhs.uk/CodeSystem/message-events-bars","code":"servicerequest-request"},
 			"sender":{"reference":"urn:uuid:`+from+`"},"source":{"endpoint":"https://sender.example/fhir"},
 			"reason":{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-reason-bars","code":"new"}]},"focus":[{"reference":"urn:uuid:`+asked+`"}]}`),
-		entry(asked, `{"resourceType":"ServiceRequest","status":"active","intent":"plan","authoredOn":"`+at+`",
+			entry(asked, `{"resourceType":"ServiceRequest","status":"active","intent":"plan","authoredOn":"`+at+`",
 			"category":[{"coding":[{"system":"https://fhir.nhs.uk/CodeSystem/message-category-servicerequest","code":"referral"}]}],"subject":{"reference":"urn:uuid:`+who+`"}}`),
-		entry(who, `{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/id/nhs-number","value":"`+nhs+`","extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
+			entry(who,
+				`{"resourceType":"Patient","identifier":[{"system":"https://fhir.nhs.uk/id/nhs-number","value":"`+
+					nhs+`","extension":[{"url":"https://fhir.hl7.org.uk/StructureDefinition/Extension-UKCore-NHSNumberVerificationStatus",
 			"valueCodeableConcept":{"coding":[{"code":"number-present-and-verified"}]}}]},{"type":{"coding":[{"code":"MR"}]},"value":"`+local+`"}],
 			"name":[{"use":"official","family":"Example","given":["Ada"]}],"birthDate":"1990-04-01"}`),
-		entry(from, `{"resourceType":"Organization","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"`+organisation+`"}]}`),
-	}, ","))
-	return &letter{door: "fhir", controls: []string{id}, send: overHTTP("/fhir/$process-message", "application/fhir+json", body,
-		map[string]string{"X-Request-Id": id, "X-Correlation-Id": clock.NewRandomID()}, http.StatusOK, http.StatusConflict)}
+			entry(from,
+				`{"resourceType":"Organization","identifier":[{"system":"https://fhir.nhs.uk/Id/ods-organization-code","value":"`+organisation+`"}]}`),
+		}, ","))
+	return &letter{door: "fhir", controls: []string{id},
+		send: overHTTP("/fhir/$process-message", "application/fhir+json", body,
+			map[string]string{"X-Request-Id": id, "X-Correlation-Id": clock.NewRandomID()}, http.StatusOK,
+			http.StatusConflict)}
 }
 
 // signalLetter is a report of somebody's death, whose discharge was taken before.
@@ -426,8 +453,10 @@ func signalLetter(t *testing.T, s *stand) *letter {
 		t.Errorf("the discharge before a signal: %s", answer)
 	}
 	id := clock.NewRandomID()
-	body := fmt.Sprintf(`{"specversion":"1.0","id":"%s","source":"uk.nhs.personal-demographics-service","type":"pds-death-notification-1","time":"%s","subject":%q}`,
+	body := fmt.Sprintf(
+		`{"specversion":"1.0","id":"%s","source":"uk.nhs.personal-demographics-service","type":"pds-death-notification-1","time":"%s","subject":%q}`,
 		id, s.now().UTC().Format(time.RFC3339), report.Data.Person.NHSNumber)
-	return &letter{door: "signals", controls: []string{"uk.nhs.personal-demographics-service " + id}, journey: taken.Journey,
-		send: overHTTP("/api/signals", "application/json", body, nil, http.StatusAccepted)}
+	return &letter{door: "signals", controls: []string{"uk.nhs.personal-demographics-service " + id},
+		journey: taken.Journey,
+		send:    overHTTP("/api/signals", "application/json", body, nil, http.StatusAccepted)}
 }

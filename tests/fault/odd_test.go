@@ -116,16 +116,20 @@ func leaveTooLarge(r *rand.Rand, s *stand) injection {
 		if err != nil {
 			return err
 		}
-		payload, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/" + service, Type: "care.footbridge.fault.large.v1", Subject: id, Time: s.now(), Causation: id, Data: large})
+		payload, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/" + service,
+			Type: "care.footbridge.fault.large.v1", Subject: id, Time: s.now(), Causation: id, Data: large})
 		if err != nil {
 			return err
 		}
 		return withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
 			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-				if _, err := tx.Exec(ctx, `insert into `+service+`.outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`, writer); err != nil {
+				if _, err := tx.Exec(ctx, `insert into `+service+
+					`.outbox_writer (id, beats, closed, owner, synced_upto) values ($1, 1, false, $1, 0)`,
+					writer); err != nil {
 					return err
 				}
-				_, err := tx.Exec(ctx, `insert into `+service+`.outbox (id, writer, n, subject, payload) values ($1, $2, 1, $3, $4)`,
+				_, err := tx.Exec(ctx, `insert into `+service+
+					`.outbox (id, writer, n, subject, payload) values ($1, $2, 1, $3, $4)`,
 					id, writer, "footbridge.fault.large.v1."+id, string(payload))
 				return err
 			})
@@ -135,15 +139,17 @@ func leaveTooLarge(r *rand.Rand, s *stand) injection {
 
 // takeLocks takes the advisory locks with the numbers of all writers, as any login may, for ten seconds.
 func takeLocks(_ *rand.Rand, _ *stand) injection {
-	return injection{"advisory locks taken by another login", "all writers", withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
-		for _, service := range slices.Clone(stateful) {
-			if _, err := conn.Exec(ctx, `select pg_try_advisory_lock(id) from `+service+`.outbox_writer`); err != nil {
-				return err
+	return injection{"advisory locks taken by another login", "all writers",
+		withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
+			for _, service := range slices.Clone(stateful) {
+				if _, err := conn.Exec(ctx, `select pg_try_advisory_lock(id) from `+service+
+					`.outbox_writer`); err != nil {
+					return err
+				}
 			}
-		}
-		pause(ctx, 10*time.Second)
-		return nil
-	})}
+			pause(ctx, 10*time.Second)
+			return nil
+		})}
 }
 
 // leapAhead and leapBack set the clock of one process wrong while it runs, for a while.
@@ -171,7 +177,8 @@ func leap(r *rand.Rand, s *stand, kind string, hour time.Duration) injection {
 // breakRows makes the stored rows of the newest journeys unreadable, in one service, for a while.
 func breakRows(r *rand.Rand, _ *stand) injection {
 	const broken, rows = `"unreadable"`, 20
-	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery})
+	service := pick(r, []string{schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery})
 	table, key := service+".journey_state", "journey"
 	if service == schemas.Journey {
 		table, key = "journey.journey", "id"
@@ -180,16 +187,22 @@ func breakRows(r *rand.Rand, _ *stand) injection {
 		var ids, were []string
 		err := withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
 			return pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error {
-				found, err := tx.Query(ctx, `select `+key+`::text, known::text from `+table+` where known::text <> $2 order by `+key+` desc limit $1 for update skip locked`, rows, broken)
+				found, err := tx.Query(ctx, `select `+key+`::text, known::text from `+table+
+					` where known::text <> $2 order by `+key+` desc limit $1 for update skip locked`, rows, broken)
 				if err != nil {
 					return err
 				}
 				var id, known string
 				ids, were = nil, nil
-				if _, err := pgx.ForEachRow(found, []any{&id, &known}, func() error { ids, were = append(ids, id), append(were, known); return nil }); err != nil {
+				if _, err := pgx.ForEachRow(found, []any{&id, &known}, func() error {
+					ids, were = append(ids, id),
+						append(were, known)
+					return nil
+				}); err != nil {
 					return err
 				}
-				_, err = tx.Exec(ctx, `update `+table+` set known = $2::text::jsonb where `+key+` = any($1::uuid[])`, ids, broken)
+				_, err = tx.Exec(ctx, `update `+table+` set known = $2::text::jsonb where `+key+` = any($1::uuid[])`,
+					ids, broken)
 				return err
 			})
 		})(ctx, s)
@@ -200,7 +213,8 @@ func breakRows(r *rand.Rand, _ *stand) injection {
 		mending, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
 		return withDatabase(func(ctx context.Context, conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, `update `+table+` j set known = was.known::jsonb from unnest($1::uuid[], $2::text[]) as was(id, known)
+			_, err := conn.Exec(ctx, `update `+table+
+				` j set known = was.known::jsonb from unnest($1::uuid[], $2::text[]) as was(id, known)
 				where j.`+key+` = was.id and j.known::text = $3`, ids, were, broken)
 			return err
 		})(mending, s)
@@ -231,9 +245,11 @@ func restoreAlone(r *rand.Rand, _ *stand) injection {
 			p.takeDown(syscall.SIGTERM)
 			defer p.bringUp("")
 		}
-		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute) // half restored is no state to leave
+		// half restored is no state to leave
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 2*time.Minute)
 		defer cancel()
-		if err := withDatabase(func(ctx context.Context, conn *pgx.Conn) error { return restore(ctx, conn) })(ctx, s); err != nil {
+		if err := withDatabase(func(ctx context.Context, conn *pgx.Conn) error { return restore(ctx, conn) })(ctx,
+			s); err != nil {
 			return err
 		}
 		return asOwner(ctx, s, func(ctx context.Context) error {

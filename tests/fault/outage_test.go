@@ -64,13 +64,16 @@ func (l *load) without(how string, away time.Duration, leave, back func()) {
 	returned := time.Now()
 	l.answered(returned, time.Minute)
 	if taken == 0 || meanwhile != 0 {
-		l.t.Errorf("%s: %d messages were acknowledged before, and %d while the database was away", how, taken, meanwhile)
+		l.t.Errorf("%s: %d messages were acknowledged before, and %d while the database was away", how, taken,
+			meanwhile)
 	}
 	if most-before > roomToGrow {
 		l.t.Errorf("%s: intake grew from %d to %d bytes", how, before, most)
 	}
-	l.stand.logf("%s for %v: %d messages acknowledged before; memory before %.1f, at most %.1f, after %.1f MiB; %d times a caller was asked to come again; all that was held was answered %.1f s after it was back",
-		how, away, taken, mib(before), mib(most), mib(intake.memory(l.t)), l.again.Load()-again, time.Since(returned).Seconds())
+	l.stand.logf("%s for %v: %d messages acknowledged before; memory before %.1f, at most %.1f, after %.1f MiB; %d "+
+		"times a caller was asked to come again; all that was held was answered %.1f s after it was back",
+		how, away, taken, mib(before), mib(most), mib(intake.memory(l.t)), l.again.Load()-again,
+		time.Since(returned).Seconds())
 }
 
 func mib(bytes int) float64 { return float64(bytes) / (1 << 20) }
@@ -202,8 +205,10 @@ func (l *load) overEvents(ctx context.Context) *letter {
 			return sent
 		}
 		after, err := strconv.Atoi(response.Header.Get("Retry-After"))
-		if err != nil || (response.StatusCode != http.StatusServiceUnavailable && response.StatusCode != http.StatusTooManyRequests) {
-			l.t.Errorf("over HTTP: answered %d, Retry-After %q: %s", response.StatusCode, response.Header.Get("Retry-After"), answer)
+		if err != nil || (response.StatusCode != http.StatusServiceUnavailable &&
+			response.StatusCode != http.StatusTooManyRequests) {
+			l.t.Errorf("over HTTP: answered %d, Retry-After %q: %s", response.StatusCode,
+				response.Header.Get("Retry-After"), answer)
 			return sent
 		}
 		l.again.Add(1)

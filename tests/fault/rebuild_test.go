@@ -36,7 +36,8 @@ func TestNewDischargeIsServedWhileTheStreamIsRebuilt(t *testing.T) {
 		kept = serveWhileRebuilding(t, s, book, pool)
 	}
 	if !kept {
-		t.Errorf("in none of %d rebuilds had every new discharge its offer within %.0f%% of the rebuild", tries, 100*servedWithin)
+		t.Errorf("in none of %d rebuilds had every new discharge its offer within %.0f%% of the rebuild", tries,
+			100*servedWithin)
 	}
 	if found, err := s.settled(t.Context(), pool, book, 2*time.Minute); err != nil || len(found) > 0 {
 		t.Errorf("afterwards: %v\n%s", err, found)
@@ -67,7 +68,8 @@ func serveWhileRebuilding(t *testing.T, s *stand, book *logbook, pool *pgxpool.P
 	rebuilt := time.Since(deleted)
 	first := taken[0]
 	slices.Sort(taken)
-	t.Logf("%d past events, rebuilt within %.1f s; %d new discharges meanwhile: the first had its offer after %v, half of them after %v, the slowest after %v",
+	t.Logf("%d past events, rebuilt within %.1f s; %d new discharges meanwhile: the first had its offer after %v, "+
+		"half of them after %v, the slowest after %v",
 		past, rebuilt.Seconds(), len(taken), first, taken[len(taken)/2], slowest.Round(time.Millisecond))
 	return slowest.Seconds() <= servedWithin*rebuilt.Seconds()
 }
@@ -89,7 +91,8 @@ func outboxed(t *testing.T, pool *pgxpool.Pool) (events int) {
 	t.Helper()
 	for _, service := range stateful {
 		var n int
-		if err := pool.QueryRow(t.Context(), `select count(*) from `+pgx.Identifier{service, "outbox"}.Sanitize()).Scan(&n); err != nil {
+		if err := pool.QueryRow(t.Context(), `select count(*) from `+pgx.Identifier{service,
+			"outbox"}.Sanitize()).Scan(&n); err != nil {
 			t.Fatal(err)
 		}
 		events += n
@@ -111,7 +114,8 @@ func rebuilding(t *testing.T, s *stand, pool *pgxpool.Pool) bool {
 	}
 	for _, service := range stateful {
 		var created string
-		if err := pool.QueryRow(t.Context(), `select created from `+pgx.Identifier{service, "outbox_stream"}.Sanitize()).Scan(&created); err != nil {
+		if err := pool.QueryRow(t.Context(), `select created from `+pgx.Identifier{service,
+			"outbox_stream"}.Sanitize()).Scan(&created); err != nil {
 			t.Fatal(err)
 		}
 		if created != stream.CachedInfo().Created.UTC().Format(time.RFC3339Nano) {
@@ -134,7 +138,8 @@ func served(t *testing.T, s *stand, h *hospital, pool *pgxpool.Pool) time.Durati
 	defer cancel()
 	err := until(ctx, 10*time.Millisecond, func() bool {
 		var there bool
-		err := pool.QueryRow(ctx, `select exists (select from intake.visit v join followup.offer o on o.journey = v.journey
+		err := pool.QueryRow(ctx, `select exists (select from intake.visit v join followup.offer o
+			on o.journey = v.journey
 			where v.organisation = $1 and v.number = $2 and o.ended_at is null)`, organisation, m.visit).Scan(&there)
 		return err == nil && there
 	})

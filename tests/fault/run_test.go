@@ -90,8 +90,10 @@ func (r *run) total() round {
 		for kind, times := range one.Kinds {
 			sum.Kinds[kind] += times
 		}
-		sum.Faults, sum.Acknowledged, sum.Ending, sum.Never = sum.Faults+one.Faults, sum.Acknowledged+one.Acknowledged, sum.Ending+one.Ending, sum.Never+one.Never
-		sum.Processes, sum.Cuts, sum.Lost, sum.Twice = sum.Processes+one.Processes, sum.Cuts+one.Cuts, sum.Lost+one.Lost, sum.Twice+one.Twice
+		sum.Faults, sum.Acknowledged, sum.Ending, sum.Never = sum.Faults+one.Faults, sum.Acknowledged+one.Acknowledged,
+			sum.Ending+one.Ending, sum.Never+one.Never
+		sum.Processes, sum.Cuts, sum.Lost, sum.Twice = sum.Processes+one.Processes, sum.Cuts+one.Cuts,
+			sum.Lost+one.Lost, sum.Twice+one.Twice
 		sum.Wrong, sum.Stops, sum.Unseen = sum.Wrong+one.Wrong, sum.Stops+one.Stops, sum.Unseen+one.Unseen
 	}
 	return sum
@@ -113,8 +115,10 @@ func (r *run) String() string {
 		fmt.Fprintf(w, "%s\t%d\n", kind, sum.Kinds[kind])
 		total += sum.Kinds[kind]
 	}
-	fmt.Fprintf(w, "all\t%d\n\t\nrounds\t%d\nacknowledged messages\t%d\nof them ending a visit in scope\t%d\n", total, len(r.Rounds), sum.Acknowledged, sum.Ending)
-	fmt.Fprintf(w, "not acknowledged and not sent again\t%d\nprocesses started\t%d\ncommits without an answer\t%d\n", sum.Never, sum.Processes, sum.Cuts)
+	fmt.Fprintf(w, "all\t%d\n\t\nrounds\t%d\nacknowledged messages\t%d\nof them ending a visit in scope\t%d\n", total,
+		len(r.Rounds), sum.Acknowledged, sum.Ending)
+	fmt.Fprintf(w, "not acknowledged and not sent again\t%d\nprocesses started\t%d\ncommits without an answer\t%d\n",
+		sum.Never, sum.Processes, sum.Cuts)
 	fmt.Fprintf(w, "lost\t%d\ntwice\t%d\notherwise wrong\t%d\n", sum.Lost, sum.Twice, sum.Wrong)
 	fmt.Fprintf(w, "work stood still for over a minute\t%d\nof that unseen\t%d\n", sum.Stops, sum.Unseen)
 	_ = w.Flush() // to memory

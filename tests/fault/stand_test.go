@@ -37,11 +37,13 @@ import (
 // organisation is the hospital of all senders; events its stream.
 const organisation = "RXX"
 
-var events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour, MaxBytes: -1, Replicas: 1}
+var events = bus.Stream{Name: "FOOTBRIDGE_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour,
+	MaxBytes: -1, Replicas: 1}
 
 // services run in two processes each; those of stateful have a schema and a durable consumer.
 var (
-	stateful = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
+	stateful = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery}
 	services = append(slices.Clone(stateful), schemas.Console, schemas.Gateway)
 )
 
@@ -161,7 +163,8 @@ func (s *stand) findHearers() {
 // add makes a process; start starts it.
 func (s *stand) add(name string, args ...string) {
 	service, _, _ := strings.Cut(name, "/")
-	p := &proc{stand: s, name: name, service: service, args: args, ops: testkit.FreeAddr(s.t), addr: testkit.FreeAddr(s.t),
+	p := &proc{stand: s, name: name, service: service, args: args, ops: testkit.FreeAddr(s.t),
+		addr:    testkit.FreeAddr(s.t),
 		changed: make(chan struct{}, 1), ended: make(chan struct{})}
 	if service == schemas.Intake {
 		p.mllp = testkit.FreeAddr(s.t)
@@ -184,13 +187,19 @@ func (s *stand) environment(p *proc) []string {
 	}
 	through.Host = s.proxy.addr()
 	env := []string{
-		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_TOKENS_FILE=" + filepath.Join(s.dir, "tokens.yaml"), "FOOTBRIDGE_DATABASE_URL=" + through.String(), "FOOTBRIDGE_NATS_URL=nats://" + s.nats,
-		"FOOTBRIDGE_NATS_ADDR=" + s.nats, "FOOTBRIDGE_OPS_ADDR=" + p.ops, "FOOTBRIDGE_HTTP_ADDR=" + p.addr, "FOOTBRIDGE_DATABASE_CONNECTIONS=6",
-		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
-		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(), "FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
-		"FOOTBRIDGE_FAILPOINTS=" + p.points, "FOOTBRIDGE_CLOCK_FILE=" + p.clockFile(), "OTEL_SDK_DISABLED=true", "GOMAXPROCS=2",
+		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_TOKENS_FILE=" + filepath.Join(s.dir, "tokens.yaml"),
+		"FOOTBRIDGE_DATABASE_URL=" + through.String(), "FOOTBRIDGE_NATS_URL=nats://" + s.nats,
+		"FOOTBRIDGE_NATS_ADDR=" + s.nats, "FOOTBRIDGE_OPS_ADDR=" + p.ops, "FOOTBRIDGE_HTTP_ADDR=" + p.addr,
+		"FOOTBRIDGE_DATABASE_CONNECTIONS=6",
+		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy",
+		"FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
+		"FOOTBRIDGE_SENTINEL_EVERY=5s", "FOOTBRIDGE_CLOCK_OFFSET=" + time.Duration(s.offset.Load()).String(),
+		"FOOTBRIDGE_MLLP_ADDR=" + p.mllp,
+		"FOOTBRIDGE_FAILPOINTS=" + p.points, "FOOTBRIDGE_CLOCK_FILE=" + p.clockFile(), "OTEL_SDK_DISABLED=true",
+		"GOMAXPROCS=2",
 	}
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Console} {
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Delivery, schemas.Console} {
 		addr := p.addr
 		if p.service != name {
 			_, number, _ := strings.Cut(p.name, "/")
@@ -224,14 +233,16 @@ func (s *stand) logf(format string, args ...any) {
 func (s *stand) makeKeys() {
 	s.t.Helper()
 	var all []keyring.Holder
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway,
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Delivery, schemas.Gateway,
 		schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey} {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
 	if _, err := keyring.At(filepath.Join(s.dir, "keys")).Make(nil, all...); err != nil {
 		s.t.Fatal(err)
 	}
-	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: command, source: %s}\n", principal.HashToken(hospitalToken), schemas.System, reporterSource)
+	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: command, source: %s}\n",
+		principal.HashToken(hospitalToken), schemas.System, reporterSource)
 	if err := os.WriteFile(filepath.Join(s.dir, "tokens.yaml"), []byte(line), 0o600); err != nil {
 		s.t.Fatal(err)
 	}

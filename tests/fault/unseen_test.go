@@ -97,7 +97,8 @@ func (s *stand) lookForStops(ctx context.Context, all *stops, last map[string]st
 	}
 	now, acked := time.Now(), book.count()
 	for _, service := range s.hears {
-		all.look(now, service+" applies nothing", last[service], !strings.HasSuffix(last[service], nothingWaits), s.tells(service))
+		all.look(now, service+" applies nothing", last[service], !strings.HasSuffix(last[service], nothingWaits),
+			s.tells(service))
 	}
 	all.look(now, "nothing is published", last["published"], true, s.tells(stateful...))
 	all.look(now, "nobody is answered", fmt.Sprint(acked), true, s.tells(schemas.Intake, schemas.Gateway))
@@ -107,7 +108,8 @@ const nothingWaits = " waits 0"
 
 // markOf changes with each delivery and acknowledgement.
 func markOf(info *jetstream.ConsumerInfo) string {
-	return fmt.Sprintf("%v %d %d waits %d", info.Created, info.Delivered.Consumer, info.AckFloor.Consumer, min(1, info.NumPending+uint64(info.NumAckPending)))
+	return fmt.Sprintf("%v %d %d waits %d", info.Created, info.Delivered.Consumer, info.AckFloor.Consumer,
+		min(1, info.NumPending+uint64(info.NumAckPending)))
 }
 
 // tells says whether any process of these services is not ready, or does not answer.

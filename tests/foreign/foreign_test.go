@@ -100,7 +100,8 @@ func show(t *testing.T, all []sent) {
 	table := tabwriter.NewWriter(&out, 0, 4, 2, ' ', 0)
 	fmt.Fprintln(table, "FILE\tID\tTYPE\tANSWER\tOUTCOME\tREASON")
 	for _, one := range all {
-		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", one.file, one.control, one.kind, one.answer, one.line.Outcome, one.line.Reason)
+		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", one.file, one.control, one.kind, one.answer, one.line.Outcome,
+			one.line.Reason)
 	}
 	_ = table.Flush()
 	t.Logf("\n%s", out.String())
@@ -141,12 +142,14 @@ var pathways = []struct {
 	offers   int
 	step     string
 }{
-	{"self-harm: A04 under another number, A01 with the reason, A08 with the diagnosis, A03", []string{"1", "2", "3", "4"}, 1, 1, "ask-the-person"},
+	{"self-harm: A04 under another number, A01 with the reason, A08 with the diagnosis, A03",
+		[]string{"1", "2", "3", "4"}, 1, 1, "ask-the-person"},
 	{"self-harm, discharged, cancelled, discharged again", []string{"5", "7", "10", "13"}, 1, 1, "ask-the-person"},
 	{"left before being seen: the visit is cancelled", []string{"6", "9"}, 0, 0, ""},
 	{"another reason", []string{"8", "12"}, 0, 0, ""},
 	{"self-harm, died", []string{"11", "14"}, 0, 0, ""},
-	{"self-harm, merged into another record, whose birth date says under 18", []string{"15", "16", "18"}, 1, 1, "clinician-decides"},
+	{"self-harm, merged into another record, whose birth date says under 18", []string{"15", "16", "18"}, 1, 1,
+		"clinician-decides"},
 	{"the end before the beginning, under 18", []string{"20", "17"}, 1, 1, "clinician-decides"},
 	{"under 18", []string{"19", "22"}, 1, 1, "clinician-decides"},
 	{"a wrong NHS number, under 18", []string{"21", "24"}, 1, 1, "check-with-the-hospital"},
@@ -178,8 +181,10 @@ func TestTheSimulatorsPathwaysLeadWhereTheyDeserve(t *testing.T) {
 				t.Errorf("%s: open steps %v, want %s", p.what, openSteps(j), p.step)
 			}
 			young := strings.Contains(p.what, "under 18")
-			if next := nextStep(j); young && (next.Kind != "clinician-decides" || next.Owner != "team:young-people" || slices.Contains(openSteps(j), "ask-the-person")) {
-				t.Errorf("%s: next is %s of %s, open %v; a young people's clinician decides first", p.what, next.Kind, next.Owner, openSteps(j))
+			if next := nextStep(j); young && (next.Kind != "clinician-decides" || next.Owner != "team:young-people" ||
+				slices.Contains(openSteps(j), "ask-the-person")) {
+				t.Errorf("%s: next is %s of %s, open %v; a young people's clinician decides first", p.what, next.Kind,
+					next.Owner, openSteps(j))
 			}
 		}
 	}
@@ -188,7 +193,8 @@ func TestTheSimulatorsPathwaysLeadWhereTheyDeserve(t *testing.T) {
 func journeysOf(all []sent, messages []string) []string {
 	var journeys []string
 	for _, one := range all {
-		if slices.Contains(messages, one.control) && one.line.Journey != "" && !slices.Contains(journeys, one.line.Journey) {
+		if slices.Contains(messages, one.control) && one.line.Journey != "" &&
+			!slices.Contains(journeys, one.line.Journey) {
 			journeys = append(journeys, one.line.Journey)
 		}
 	}
@@ -227,8 +233,10 @@ func tell(t *testing.T, s *system.System, all []sent) {
 		told[id] = true
 		j, err := s.Journey(id)
 		said := s.Emitted(id)
-		t.Logf("journey of message %s (%s): %s, steps %v, offers raised %d, withdrawn %d, corrected %d, withdrawals %d %v", one.control, one.kind, j.State,
-			openSteps(j), said["offer.raised.v1"], said["offer.withdrawn.v1"], said["discharge.corrected.v1"], said["discharge.withdrawn.v1"], errors.Unwrap(err))
+		t.Logf("journey of message %s (%s): %s, steps %v, offers raised %d, withdrawn %d, corrected %d, withdrawals "+
+			"%d %v", one.control, one.kind, j.State,
+			openSteps(j), said["offer.raised.v1"], said["offer.withdrawn.v1"], said["discharge.corrected.v1"],
+			said["discharge.withdrawn.v1"], errors.Unwrap(err))
 	}
 }
 
@@ -248,7 +256,8 @@ func TestForeignCloudEventsAreAnsweredAsWhatTheyAre(t *testing.T) {
 		valid := shape.SpecVersion == "1.0" && len(shape.Source) > 0 && shape.Source[0] == '"'
 		before := len(s.Ledger(""))
 		answer := s.AskWith(system.ExchangeToken, http.MethodPost, "/events", "application/cloudevents+json", content)
-		t.Logf("%-40s valid %-5v answered %d", filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), valid, answer.Status)
+		t.Logf("%-40s valid %-5v answered %d", filepath.Base(filepath.Dir(path))+"/"+filepath.Base(path), valid,
+			answer.Status)
 		switch {
 		case !valid && answer.Status != http.StatusBadRequest:
 			t.Errorf("%s is no CloudEvent 1.0 and was answered %d %s", path, answer.Status, answer.Body)

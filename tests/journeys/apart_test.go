@@ -44,12 +44,14 @@ func newApart(t *testing.T) *apart {
 	t.Helper()
 	dir := t.TempDir()
 	a := &apart{t: t, dir: dir, keys: keyring.At(filepath.Join(dir, "keys")), addrs: map[string]string{}}
-	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "delivery", "console", "http", "mllp"} {
+	for _, name := range []string{"intake", "threshold", "followup", "bridging", "journey", "delivery", "console",
+		"http", "mllp"} {
 		a.addrs["FOOTBRIDGE_"+strings.ToUpper(name)+"_ADDR"] = testkit.FreeAddr(t)
 	}
 	a.command(nil, "keys", "new")
 	var err error
-	if a.database, err = private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(t.TempDir(), "postgres"), TCP: true, Throwaway: true}); err != nil {
+	if a.database, err = private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(t.TempDir(), "postgres"),
+		TCP: true, Throwaway: true}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = a.database.Stop(context.WithoutCancel(t.Context())) })
@@ -83,7 +85,8 @@ func (a *apart) runNATS() {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	text := strings.NewReplacer("127.0.0.1:4222", testkit.FreeAddr(a.t), "/var/lib/nats", filepath.Join(dir, "store")).Replace(string(shipped))
+	text := strings.NewReplacer("127.0.0.1:4222", testkit.FreeAddr(a.t), "/var/lib/nats",
+		filepath.Join(dir, "store")).Replace(string(shipped))
 	path := filepath.Join(dir, "nats-server.conf")
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		a.t.Fatal(err)
@@ -127,9 +130,12 @@ func (a *apart) url(login string) string {
 func (a *apart) start(holder string, args ...string) *system.Launched {
 	a.t.Helper()
 	state := a.t.TempDir()
-	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": state, "FOOTBRIDGE_NATS_URL": a.nats.ClientURL(), "FOOTBRIDGE_OPS_ADDR": testkit.FreeAddr(a.t),
-		"FOOTBRIDGE_NAVIGATOR": "navigator:duty", "FOOTBRIDGE_DEPUTY": "navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS": "team:out-of-hours",
-		"FOOTBRIDGE_DATABASE_CONNECTIONS": "4", "FOOTBRIDGE_" + strings.ToUpper(holder) + "_DATABASE_URL": a.url(holder)}
+	settings := map[string]string{"FOOTBRIDGE_STATE_DIR": state, "FOOTBRIDGE_NATS_URL": a.nats.ClientURL(),
+		"FOOTBRIDGE_OPS_ADDR":  testkit.FreeAddr(a.t),
+		"FOOTBRIDGE_NAVIGATOR": "navigator:duty", "FOOTBRIDGE_DEPUTY": "navigator:deputy",
+		"FOOTBRIDGE_OUT_OF_HOURS":         "team:out-of-hours",
+		"FOOTBRIDGE_DATABASE_CONNECTIONS": "4", "FOOTBRIDGE_" + strings.ToUpper(holder) +
+			"_DATABASE_URL": a.url(holder)}
 	for name, addr := range a.addrs {
 		settings[name] = addr
 	}
@@ -175,7 +181,8 @@ func (a *apart) copy(from, to string) {
 func (a *apart) startAll() (journey *system.Launched) {
 	a.t.Helper()
 	var all []*system.Launched
-	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Gateway, schemas.Console, schemas.Delivery} {
+	for _, name := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Gateway, schemas.Console, schemas.Delivery} {
 		all = append(all, a.start(name, "serve", "--only", name))
 	}
 	all = append(all, a.start(schemas.SentinelKey, "sentinel"), a.start(schemas.StreamsKey, "streams", "keep"))
@@ -214,7 +221,8 @@ func (a *apart) offered(want int) {
 	defer admin.Close()
 	system.Eventually(a.t, func() error {
 		var offers int
-		if err := admin.QueryRow(a.t.Context(), `select count(distinct o.journey) from followup.offer o join journey.journey j on j.id = o.journey`).Scan(&offers); err != nil {
+		if err := admin.QueryRow(a.t.Context(), `select count(distinct o.journey) from followup.offer o
+			join journey.journey j on j.id = o.journey`).Scan(&offers); err != nil {
 			return err
 		}
 		if offers != want {
@@ -233,14 +241,16 @@ func TestEachServiceWorksWithItsOwnKeyFileAlone(t *testing.T) {
 	people := birds(t)
 	a.discharge(people[0], "APART1")
 	a.offered(1)
-	owner := testkit.Connect(t, bus.Config{URL: a.nats.ClientURL(), Seed: a.private(schemas.StreamsKey).NATS, Name: "owner"})
+	owner := testkit.Connect(t, bus.Config{URL: a.nats.ClientURL(), Seed: a.private(schemas.StreamsKey).NATS,
+		Name: "owner"})
 	if err := owner.JS.DeleteStream(t.Context(), system.Stream); err != nil {
 		t.Fatal(err)
 	}
 	a.discharge(people[1], "APART2")
 	a.offered(2)
 	a.refuseStrangers()
-	if out, _ := system.Run(t, journey.Folder, journey.Settings, "doctor", "--only", schemas.Journey); !oneLineSays(out, []string{"broker and streams", "well", "as a service sees it"}) {
+	if out, _ := system.Run(t, journey.Folder, journey.Settings, "doctor", "--only", schemas.Journey); !oneLineSays(out,
+		[]string{"broker and streams", "well", "as a service sees it"}) {
 		t.Errorf("doctor with the key file of one service: %s", out)
 	}
 }
@@ -256,8 +266,10 @@ func (a *apart) refuseStrangers() {
 		}
 		other := map[bool]string{true: schemas.Journey, false: schemas.Intake}[route.Service == schemas.Intake]
 		gateway := a.private(schemas.Gateway)
-		for what, value := range map[string]string{"nobody": "", "nonsense": "x.y.z", "meant for " + other: a.sign(gateway, other), "meant for the gateway": a.sign(gateway, schemas.Gateway),
-			"signed by intake": a.sign(a.private(schemas.Intake), route.Service), "signed by the operator": a.sign(a.private(schemas.OperatorsKey), route.Service)} {
+		for what, value := range map[string]string{"nobody": "", "nonsense": "x.y.z",
+			"meant for " + other: a.sign(gateway, other), "meant for the gateway": a.sign(gateway, schemas.Gateway),
+			"signed by intake":       a.sign(a.private(schemas.Intake), route.Service),
+			"signed by the operator": a.sign(a.private(schemas.OperatorsKey), route.Service)} {
 			if tried++; a.ask(route, value) != http.StatusUnauthorized {
 				a.t.Errorf("%s on its own port, %s: not refused as nobody", route.Mux(), what)
 			}
@@ -275,7 +287,8 @@ func (a *apart) sign(own *keyring.Private, audience string) string {
 	if err != nil {
 		a.t.Fatal(err)
 	}
-	text, err := signer.Sign(principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "somebody"}, audience, time.Now())
+	text, err := signer.Sign(principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator),
+		Subject: "somebody"}, audience, time.Now())
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -287,7 +300,8 @@ func (a *apart) ask(route schemas.Route, assertion string) int {
 	a.t.Helper()
 	path := strings.NewReplacer("{$}", "", "{", "", "}", "").Replace(route.Pattern)
 	addr := a.addrs["FOOTBRIDGE_"+strings.ToUpper(route.Service)+"_ADDR"]
-	request, err := http.NewRequestWithContext(a.t.Context(), route.Method, "http://"+addr+path, strings.NewReader("{}"))
+	request, err := http.NewRequestWithContext(a.t.Context(), route.Method, "http://"+addr+path,
+		strings.NewReader("{}"))
 	if err != nil {
 		a.t.Fatal(err)
 	}
@@ -379,7 +393,8 @@ func TestAChangedKeyIsAcceptedUntilItIsRetired(t *testing.T) {
 func (a *apart) logIn(own *keyring.Private) error {
 	ctx, cancel := context.WithTimeout(a.t.Context(), system.Patience)
 	defer cancel()
-	conn, err := bus.Connect(ctx, bus.Config{URL: a.nats.ClientURL(), Seed: own.NATS, Name: "test", Inbox: bus.InboxOf(own.Holder)})
+	conn, err := bus.Connect(ctx, bus.Config{URL: a.nats.ClientURL(), Seed: own.NATS, Name: "test",
+		Inbox: bus.InboxOf(own.Holder)})
 	if err == nil {
 		conn.Close()
 	}

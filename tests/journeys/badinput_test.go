@@ -25,7 +25,8 @@ var frames = []struct {
 	{"an unknown trigger", "\x0b" + header("ADT^Z99", "B3") + "\r\x1c\r", "AR", "rejected", "unknown-event"},
 	{"a header cut short", "\x0bMSH|^~\\&|BAD|RX\x1c\r", "AE", "quarantined", "broken-content"},
 	{"no person", "\x0b" + header("ADT^A03", "B5") + "\rPID|1\rPV1|1|E\r\x1c\r", "AA", "quarantined", "no-person"},
-	{"another version", "\x0b" + strings.Replace(header("ADT^A03", "B6"), "|P|2.4", "|P|9.9", 1) + "\r\x1c\r", "AR", "rejected", "version"},
+	{"another version", "\x0b" + strings.Replace(header("ADT^A03", "B6"), "|P|2.4", "|P|9.9", 1) + "\r\x1c\r", "AR",
+		"rejected", "version"},
 	{"a frame cut off by the next", "\x0b" + header("ADT^A03", "B7"), "", "quarantined", "frame-truncated"},
 	{"10 MiB without an end", "\x0b" + strings.Repeat("MSH|", 10<<18), "AR", "rejected", "too-large"},
 }
@@ -35,7 +36,9 @@ func header(kind, control string) string {
 }
 
 func good(control string) string {
-	return header("ADT^A01", control) + "\rEVN|A01|" + time.Now().Format(hl7Time) + "\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VBAD" + control + "\r"
+	return header("ADT^A01", control) + "\rEVN|A01|" + time.Now().Format(hl7Time) +
+		"\rPID|1||BAD-1^^^RXX^MR||Example^Good||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VBAD" + control +
+		"\r"
 }
 
 func TestBadFramesAreAnsweredAndInTheLedgerAndTheNextGoodOneWorks(t *testing.T) {
@@ -106,23 +109,35 @@ var requests = []struct {
 	reason                  string
 }{
 	{"no event", structured, `hello`, http.StatusBadRequest, "not-a-cloudevent"},
-	{"an event without its attributes", structured, `{"specversion": "1.0", "type": "a.b"}`, http.StatusBadRequest, "not-a-cloudevent"},
-	{"an older form", structured, `{"id": "B1", "source": {"name": "x"}, "type": "y"}`, http.StatusBadRequest, "not-a-cloudevent"},
+	{"an event without its attributes", structured, `{"specversion": "1.0", "type": "a.b"}`, http.StatusBadRequest,
+		"not-a-cloudevent"},
+	{"an older form", structured, `{"id": "B1", "source": {"name": "x"}, "type": "y"}`, http.StatusBadRequest,
+		"not-a-cloudevent"},
 	{"another media type", "text/plain", `hello`, http.StatusUnsupportedMediaType, "media-type"},
-	{"an unknown event type", structured, event("B2", "care.footbridge.weather.observed.v1", `{}`), http.StatusUnprocessableEntity, ""},
-	{"a schema violation", structured, event("B3", string(schemas.DischargeReported), `{"organisation": "RXX", "visit": 7}`), http.StatusUnprocessableEntity, "schema"},
-	{"a field for a grade", structured, event("B4", string(schemas.DischargeReported), strings.Replace(report("VB4"), `"facts": {`, `"facts": {"riskLevel": "high", `, 1)), http.StatusUnprocessableEntity, "schema"},
-	{"another's source", structured, strings.Replace(event("B5", string(schemas.DischargeReported), report("VB5")), system.HospitalSource, "/hospitals/other", 1), http.StatusForbidden, "source-not-allowed"},
-	{"too much", structured, event("B6", string(schemas.DischargeReported), `{"a": "`+strings.Repeat("x", 2<<20)+`"}`), http.StatusRequestEntityTooLarge, "too-large"},
+	{"an unknown event type", structured, event("B2", "care.footbridge.weather.observed.v1", `{}`),
+		http.StatusUnprocessableEntity, ""},
+	{"a schema violation", structured, event("B3", string(schemas.DischargeReported),
+		`{"organisation": "RXX", "visit": 7}`), http.StatusUnprocessableEntity, "schema"},
+	{"a field for a grade", structured, event("B4", string(schemas.DischargeReported),
+		strings.Replace(report("VB4"), `"facts": {`, `"facts": {"riskLevel": "high", `, 1)),
+		http.StatusUnprocessableEntity, "schema"},
+	{"another's source", structured, strings.Replace(event("B5", string(schemas.DischargeReported), report("VB5")),
+		system.HospitalSource, "/hospitals/other", 1), http.StatusForbidden, "source-not-allowed"},
+	{"too much", structured, event("B6", string(schemas.DischargeReported), `{"a": "`+strings.Repeat("x", 2<<20)+`"}`),
+		http.StatusRequestEntityTooLarge, "too-large"},
 }
 
 func event(id, kind, data string) string {
-	return fmt.Sprintf(`{"specversion": "1.0", "id": %q, "source": %q, "type": %q, "datacontenttype": "application/json", "data": %s}`, id, system.HospitalSource, kind, data)
+	return fmt.Sprintf(
+		`{"specversion": "1.0", "id": %q, "source": %q, "type": %q, "datacontenttype": "application/json", "data": %s}`,
+		id, system.HospitalSource, kind, data)
 }
 
 func report(visit string) string {
-	return fmt.Sprintf(`{"organisation": "RXX", "visit": %q, "person": {"localId": "L-%s", "familyName": "Example", "givenName": "Good", "birthDate": "1990-01-01", "phone": "07700 900123"},
-		"leftAt": %q, "inScope": true, "facts": {"destination": "home"}}`, visit, visit, time.Now().Add(-time.Hour).Format(time.RFC3339))
+	return fmt.Sprintf(
+		`{"organisation": "RXX", "visit": %q, "person": {"localId": "L-%s", "familyName": "Example", "givenName": "Good", "birthDate": "1990-01-01", "phone": "07700 900123"},
+		"leftAt": %q, "inScope": true, "facts": {"destination": "home"}}`, visit, visit,
+		time.Now().Add(-time.Hour).Format(time.RFC3339))
 }
 
 func TestBadRequestsAreAnsweredAndInTheLedgerAndTheNextGoodOneWorks(t *testing.T) {
@@ -138,11 +153,13 @@ func TestBadRequestsAreAnsweredAndInTheLedgerAndTheNextGoodOneWorks(t *testing.T
 			t.Errorf("%s: the answer says nothing about what to do: %s", r.what, answer.Body)
 		}
 		lines := s.Ledger("")
-		if len(lines) != ledger+1 || lines[ledger].Outcome != "rejected" || (r.reason != "" && lines[ledger].Reason != r.reason) {
+		if len(lines) != ledger+1 || lines[ledger].Outcome != "rejected" ||
+			(r.reason != "" && lines[ledger].Reason != r.reason) {
 			t.Errorf("%s: not in the ledger as rejected, %s: %+v", r.what, r.reason, lines[min(ledger, len(lines)):])
 		}
 		visit := fmt.Sprintf("VGOOD%d", i)
-		answer = s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(event(visit, string(schemas.DischargeReported), report(visit))))
+		answer = s.Ask(schemas.System, http.MethodPost, "/events", structured,
+			[]byte(event(visit, string(schemas.DischargeReported), report(visit))))
 		if answer.Status != http.StatusAccepted || !bytes.Contains(answer.Body, []byte(`"journey"`)) {
 			t.Errorf("after %s the good event was answered %d %s", r.what, answer.Status, answer.Body)
 		}

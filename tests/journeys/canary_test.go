@@ -52,12 +52,18 @@ func nhsNumber(t *testing.T, start int) string {
 
 func birds(t *testing.T) []birdPerson {
 	return []birdPerson{
-		{"Quillfeather", "Zephyrine", "Wrenbird", nhsNumber(t, 4471180), "LOCQX77315", "VISQX88120", time.Date(1987, 3, 14, 0, 0, 0, 0, time.UTC),
-			"07700900731", "zephyrine.q@nestmail.example", "17 Marrowgate Lane", "Ploverton", "ZZ99 4QQ", "Thornquill", "Dunnockson", "greenfinch ladder sentence"},
-		{"Oystercatchley", "Bartholomea", "Siskinette", nhsNumber(t, 5562290), "LOCWY66204", "VISWY99231", time.Date(1994, 11, 27, 0, 0, 0, 0, time.UTC),
-			"07700900946", "bartholomea.o@perchpost.example", "4 Curlewstone Row", "Godwitham", "ZZ99 7WY", "Brambleclaw", "Fulmarsen", "nightjar kettle sentence"},
-		{"Whimbrelworth", "Guillemotte", "Dotterelle", nhsNumber(t, 6653400), "LOCKV55193", "VISKV77342", time.Date(1979, 6, 8, 0, 0, 0, 0, time.UTC),
-			"07700900658", "guillemotte.w@rookmail.example", "92 Sanderling Terrace", "Kittiwick", "ZZ99 3KV", "Phalaropeson", "Gadwallis", "bittern lantern sentence"},
+		{"Quillfeather", "Zephyrine", "Wrenbird", nhsNumber(t, 4471180), "LOCQX77315", "VISQX88120",
+			time.Date(1987, 3, 14, 0, 0, 0, 0, time.UTC),
+			"07700900731", "zephyrine.q@nestmail.example", "17 Marrowgate Lane", "Ploverton", "ZZ99 4QQ", "Thornquill",
+			"Dunnockson", "greenfinch ladder sentence"},
+		{"Oystercatchley", "Bartholomea", "Siskinette", nhsNumber(t, 5562290), "LOCWY66204", "VISWY99231",
+			time.Date(1994, 11, 27, 0, 0, 0, 0, time.UTC),
+			"07700900946", "bartholomea.o@perchpost.example", "4 Curlewstone Row", "Godwitham", "ZZ99 7WY",
+			"Brambleclaw", "Fulmarsen", "nightjar kettle sentence"},
+		{"Whimbrelworth", "Guillemotte", "Dotterelle", nhsNumber(t, 6653400), "LOCKV55193", "VISKV77342",
+			time.Date(1979, 6, 8, 0, 0, 0, 0, time.UTC),
+			"07700900658", "guillemotte.w@rookmail.example", "92 Sanderling Terrace", "Kittiwick", "ZZ99 3KV",
+			"Phalaropeson", "Gadwallis", "bittern lantern sentence"},
 	}
 }
 
@@ -66,8 +72,10 @@ func (b birdPerson) canaries() []canary {
 	return []canary{
 		identity(who+"family name", b.family), identity(who+"given name", b.given), identity(who+"alias", b.alias),
 		identity(who+"NHS number", digits(b.nhs, 3, 3)...), identity(who+"hospital number", b.local),
-		identity(who+"birth date", dates(b.born)...), identity(who+"phone", append(digits(b.phone, 5), digits("+44"+b.phone[1:], 3, 4)...)...),
-		identity(who+"e-mail", b.email), identity(who+"street", b.street), identity(who+"town", b.town), identity(who+"postcode", b.postcode),
+		identity(who+"birth date", dates(b.born)...),
+		identity(who+"phone", append(digits(b.phone, 5), digits("+44"+b.phone[1:], 3, 4)...)...),
+		identity(who+"e-mail", b.email), identity(who+"street", b.street), identity(who+"town", b.town),
+		identity(who+"postcode", b.postcode),
 		identity(who+"next of kin", b.kin), identity(who+"doctor", b.doctor), identity(who+"own words", b.ownWords),
 	}
 }
@@ -82,11 +90,13 @@ func (b birdPerson) visitCanary() canary {
 // wordCanaries: no clinical word and no partner's name in what anyone on the way may see.
 func wordCanaries() []canary {
 	words := canary{label: "a clinical word", only: telemetryOnly}
-	for _, w := range []string{"self-harm", "selfharm", "self_harm", "self harm", "self%20harm", "suicid", "overdose", "psychiatr", "poisoning"} {
+	for _, w := range []string{"self-harm", "selfharm", "self_harm", "self harm", "self%20harm", "suicid", "overdose",
+		"psychiatr", "poisoning"} {
 		words.plain = append(words.plain, w, hex.EncodeToString([]byte(w)))
 	}
 	partners := canary{label: "a partner's name", only: telemetryOnly}
-	for _, w := range []string{"A&E Follow-up by Peers", "Example Peer Organisation", "example-peer-organisation", "Follow-up by Women Peers",
+	for _, w := range []string{"A&E Follow-up by Peers", "Example Peer Organisation", "example-peer-organisation",
+		"Follow-up by Women Peers",
 		"Example Women's Peer Network", "example-women-peers", "peer-follow-up"} {
 		partners.plain = append(partners.plain, strings.ToLower(w), strings.ToLower(url.QueryEscape(w)))
 	}
@@ -105,26 +115,36 @@ func (b birdPerson) hl7Visit(now time.Time, control string) [][]byte {
 		all := []string{
 			fmt.Sprintf(`MSH|^~\&|CANARY|RXX|FOOTBRIDGE|RXX|%s||ADT^%s|%s%d|P|2.4`, at(0), trigger, control, n),
 			fmt.Sprintf(`EVN|%s|%s|||%s^%s`, trigger, at(ago), b.doctor, b.given),
-			fmt.Sprintf(`PID|1||%s^^^RXX^MR~%s^^^NHS^NH||%s^%s^^^Ms||%s|F|%s||%s^^%s^^%s||%s^PRN^PH~^NET^^%s||||||||||||||||||NSTS01`,
-				b.local, b.nhs, b.family, b.given, b.born.Format("20060102"), b.alias, b.street, b.town, b.postcode, b.phone, b.email),
-			fmt.Sprintf(`PD1||||G0000001^%s^Robin`, b.doctor), fmt.Sprintf(`NK1|1|%s^%s|SIB|%s|%s`, b.kin, b.given, b.street, b.phone), pv1,
+			fmt.Sprintf(
+				`PID|1||%s^^^RXX^MR~%s^^^NHS^NH||%s^%s^^^Ms||%s|F|%s||%s^^%s^^%s||%s^PRN^PH~^NET^^%s||||||||||||||||||NSTS01`,
+				b.local, b.nhs, b.family, b.given, b.born.Format("20060102"), b.alias, b.street, b.town, b.postcode,
+				b.phone, b.email),
+			fmt.Sprintf(`PD1||||G0000001^%s^Robin`, b.doctor), fmt.Sprintf(`NK1|1|%s^%s|SIB|%s|%s`, b.kin, b.given,
+				b.street, b.phone), pv1,
 		}
 		return []byte(strings.Join(append(all, more...), "\r") + "\r")
 	}
 	return [][]byte{
-		segment(1, "A01", 5*time.Hour, "PV2|||248062006^Self-harm, "+b.ownWords+"^SCT", "NTE|1||"+b.ownWords+" said "+b.given),
+		segment(1, "A01", 5*time.Hour, "PV2|||248062006^Self-harm, "+b.ownWords+"^SCT", "NTE|1||"+b.ownWords+" said "+
+			b.given),
 		segment(2, "A08", 3*time.Hour, "DG1|1||X61^Intentional self-poisoning, "+b.ownWords+"^I10"),
 		segment(3, "A03", time.Hour),
 	}
 }
 
 func (b birdPerson) reported(now time.Time) []byte {
-	body, _ := json.Marshal(map[string]any{"organisation": "RXX", "visit": b.visit, "inScope": true, "leftAt": now.Add(-time.Hour).Format(time.RFC3339),
-		"person": map[string]any{"nhsNumber": b.nhs, "nhsNumberVerified": true, "localId": b.local, "familyName": b.family, "givenName": b.given,
-			"birthDate": b.born.Format(time.DateOnly), "phone": b.phone, "email": b.email, "address": b.street + "\n" + b.town, "postcode": b.postcode},
-		"facts": map[string]any{"destination": "home", "assessment": "done", "waitingOn": []string{"talking-therapies"}},
-		"consents": []map[string]any{{"purpose": "follow-up", "given": true, "how": "spoken", "recordedBy": "liaison-nurse"},
-			{"purpose": "bridging", "given": true, "how": "spoken", "recordedBy": "liaison-nurse"}}}) // of maps and strings: cannot fail
+	body, _ := json.Marshal(map[string]any{"organisation": "RXX", "visit": b.visit, "inScope": true,
+		"leftAt": now.Add(-time.Hour).Format(time.RFC3339),
+		"person": map[string]any{"nhsNumber": b.nhs, "nhsNumberVerified": true, "localId": b.local,
+			"familyName": b.family, "givenName": b.given,
+			"birthDate": b.born.Format(time.DateOnly), "phone": b.phone, "email": b.email, "address": b.street + "\n" +
+				b.town, "postcode": b.postcode},
+		"facts": map[string]any{"destination": "home", "assessment": "done",
+			"waitingOn": []string{"talking-therapies"}},
+		"consents": []map[string]any{{"purpose": "follow-up", "given": true, "how": "spoken",
+			"recordedBy": "liaison-nurse"},
+			// of maps and strings: cannot fail
+			{"purpose": "bridging", "given": true, "how": "spoken", "recordedBy": "liaison-nurse"}}})
 	return body
 }
 
@@ -140,7 +160,8 @@ func fullRun(t *testing.T, s *system.System, people []birdPerson) {
 		}
 	}
 	report := people[1].reported(now)
-	answer := s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(event("CAN-E1", string(schemas.DischargeReported), string(report))))
+	answer := s.Ask(schemas.System, http.MethodPost, "/events", structured,
+		[]byte(event("CAN-E1", string(schemas.DischargeReported), string(report))))
 	if answer.Status != http.StatusAccepted {
 		t.Fatalf("the report: %d %s", answer.Status, answer.Body)
 	}
@@ -148,9 +169,10 @@ func fullRun(t *testing.T, s *system.System, people []birdPerson) {
 	nosyRequests(t, s, people[0])
 	// An event that nobody can apply is parked, with its payload and its reason.
 	journey := clock.NewID(now)
-	s.PublishAs("intake", "footbridge.discharge.recorded.v1."+journey, []byte(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/footbridge/intake",
+	s.PublishAs("intake", "footbridge.discharge.recorded.v1."+journey,
+		[]byte(fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"/footbridge/intake",
 		"type":"care.footbridge.discharge.recorded.v1","subject":%q,"time":%q,"datacontenttype":"application/json","sequence":"000000000001","data":{"person":7}}`,
-		clock.NewID(now), journey, now.Format(time.RFC3339))))
+			clock.NewID(now), journey, now.Format(time.RFC3339))))
 	s.Resolve()
 	for _, m := range s.Ledger("") {
 		if m.Journey != "" && (m.Outcome == "raised" || m.Outcome == "raised-flagged") {
@@ -182,11 +204,16 @@ func badInput(t *testing.T, s *system.System, b birdPerson, report string) {
 	for i, body := range []string{
 		`{"` + b.family + `": "` + b.nhs, // no JSON
 		event("CAN-B1", "care.footbridge."+strings.ToLower(b.family)+".seen.v1", report),
-		event("CAN-B2", string(schemas.DischargeReported), strings.Replace(report, `"facts":{`, `"`+b.family+`":"`+b.given+`","facts":{"language":"`+b.ownWords+`",`, 1)),
-		event("CAN-B3", string(schemas.DischargeReported), strings.Replace(report, `"inScope":true`, `"inScope":"`+b.nhs+`"`, 1)),
-		strings.Replace(event("CAN-B4", string(schemas.DischargeReported), report), system.HospitalSource, "/hospitals/"+b.family, 1),
+		event("CAN-B2", string(schemas.DischargeReported),
+			strings.Replace(report, `"facts":{`, `"`+b.family+`":"`+b.given+`","facts":{"language":"`+b.ownWords+`",`,
+				1)),
+		event("CAN-B3", string(schemas.DischargeReported),
+			strings.Replace(report, `"inScope":true`, `"inScope":"`+b.nhs+`"`, 1)),
+		strings.Replace(event("CAN-B4", string(schemas.DischargeReported), report), system.HospitalSource,
+			"/hospitals/"+b.family, 1),
 	} {
-		if answer := s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(body)); answer.Status < 400 || answer.Status >= 500 {
+		if answer := s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(body)); answer.Status < 400 ||
+			answer.Status >= 500 {
 			t.Errorf("bad request %d: %d %s", i+1, answer.Status, answer.Body)
 		}
 	}
@@ -195,16 +222,20 @@ func badInput(t *testing.T, s *system.System, b birdPerson, report string) {
 // nosyRequests put details where they do not belong: into paths, queries, headers and tokens.
 func nosyRequests(t *testing.T, s *system.System, b birdPerson) {
 	t.Helper()
-	for _, path := range []string{"/api/journeys/" + b.family, "/api/journeys?after=" + b.nhs, "/api/messages?sender=" + b.family + "&outcome=" + b.given,
-		"/" + url.PathEscape(b.email), "/api/services?q=" + url.QueryEscape(b.street), "/api/messages?cursor=" + b.postcode[:4]} {
+	for _, path := range []string{"/api/journeys/" + b.family, "/api/journeys?after=" + b.nhs,
+		"/api/messages?sender=" + b.family + "&outcome=" + b.given,
+		"/" + url.PathEscape(b.email), "/api/services?q=" + url.QueryEscape(b.street),
+		"/api/messages?cursor=" + b.postcode[:4]} {
 		s.Ask(schemas.Operator, http.MethodGet, path, "", nil)
 	}
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.HTTP+"/api/journeys", nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, value := range map[string]string{"User-Agent": b.family, "Authorization": "Bearer " + b.given, "Baggage": "person=" + b.family, "X-Request-Id": b.nhs,
-		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "Tracestate": "x=" + strings.ToLower(b.family), "Referer": "http://ward/" + b.family} {
+	for name, value := range map[string]string{"User-Agent": b.family, "Authorization": "Bearer " + b.given,
+		"Baggage": "person=" + b.family, "X-Request-Id": b.nhs,
+		"Traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+		"Tracestate":  "x=" + strings.ToLower(b.family), "Referer": "http://ward/" + b.family} {
 		request.Header.Set(name, value)
 	}
 	response, err := http.DefaultClient.Do(request)
@@ -224,7 +255,9 @@ func places(t *testing.T, s *system.System) []place {
 	}
 	for i, p := range s.Events() {
 		where := fmt.Sprintf("message %d", i+1)
-		all = append(all, place{kindSubject, where, []byte(p.Subject + " " + p.Event.Type + " " + p.Event.Source + " " + p.Event.Subject)}, place{kindBody, where, p.Body})
+		all = append(all, place{kindSubject, where,
+			[]byte(p.Subject + " " + p.Event.Type + " " + p.Event.Source + " " + p.Event.Subject)},
+			place{kindBody, where, p.Body})
 		for name, values := range p.Header {
 			all = append(all, place{kindHeader, where, []byte(name + ": " + strings.Join(values, ", "))})
 		}
@@ -258,8 +291,10 @@ func tables(t *testing.T, s *system.System) []place {
 		}
 		return n
 	}
-	rows, err := s.Admin().Query(t.Context(), `select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-		where c.relkind in ('r', 'p') and not c.relispartition and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg_%'`)
+	rows, err := s.Admin().Query(t.Context(), `select n.nspname || '.' || c.relname from pg_class c join pg_namespace n
+		on n.oid = c.relnamespace
+		where c.relkind in ('r', 'p') and not c.relispartition
+		and n.nspname not in ('pg_catalog', 'information_schema') and n.nspname not like 'pg_%'`)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -277,7 +312,8 @@ func tables(t *testing.T, s *system.System) []place {
 	for _, name := range names {
 		each(kindTable, name, "select t::text from "+name+" t")
 	}
-	each(kindQuery, "pg_stat_activity", "select query from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")
+	each(kindQuery, "pg_stat_activity", "select query from pg_stat_activity where datname = current_database() and "+
+		"pid <> pg_backend_pid()")
 	return all
 }
 
@@ -352,11 +388,15 @@ func TestNothingThatIdentifiesSomebodyLeavesTheirSealedRecord(t *testing.T) {
 // exported waits for the spans of every service that took part, for metrics and for logs.
 func exported(s *system.System) error {
 	for path, names := range map[string][]string{
-		"/v1/traces":  {schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway},
+		"/v1/traces": {schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+			schemas.Delivery, schemas.Gateway},
 		"/v1/metrics": {schemas.Intake, schemas.Journey}, "/v1/logs": {schemas.Threshold, schemas.Followup},
 	} {
 		for _, name := range names {
-			if !slices.ContainsFunc(s.Collector.Exports(), func(e system.Export) bool { return e.Path == path && bytes.Contains(e.Body, []byte(name)) }) {
+			if !slices.ContainsFunc(s.Collector.Exports(), func(e system.Export) bool {
+				return e.Path == path &&
+					bytes.Contains(e.Body, []byte(name))
+			}) {
 				return fmt.Errorf("nothing of %s was exported to %s yet", name, path)
 			}
 		}
@@ -375,7 +415,8 @@ func tellLooked(t *testing.T, looked []place) {
 			parked++
 		}
 	}
-	for _, kind := range []string{kindSubject, kindHeader, kindBody, kindSpan, kindMetric, kindLog, kindTable, kindArgs, kindFile, kindQuery, kindAnswer, kindServerLog} {
+	for _, kind := range []string{kindSubject, kindHeader, kindBody, kindSpan, kindMetric, kindLog, kindTable, kindArgs,
+		kindFile, kindQuery, kindAnswer, kindServerLog} {
 		if counts[kind] == 0 {
 			t.Errorf("no %s was looked at", kind)
 		}
@@ -393,15 +434,18 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 	t.Helper()
 	spaced := b.nhs[:3] + " " + b.nhs[3:6] + " " + b.nhs[6:]
 	s.PublishAs("intake", "footbridge.discharge.recorded.v1."+b.family, []byte(`{}`))
-	s.PublishAs("intake", "footbridge.discharge.recorded.v1.a", []byte(`{"x":"`+base64.StdEncoding.EncodeToString([]byte("ab"+b.nhs+"c"))+`"}`))
+	s.PublishAs("intake", "footbridge.discharge.recorded.v1.a",
+		[]byte(`{"x":"`+base64.StdEncoding.EncodeToString([]byte("ab"+b.nhs+"c"))+`"}`))
 	s.PublishAs("intake", "footbridge.discharge.recorded.v1.self-harm", []byte(`{"x":"`+url.QueryEscape(spaced)+`"}`))
 	planted := func(sql string, args ...any) {
 		if _, err := s.Admin().Exec(t.Context(), sql, args...); err != nil {
 			t.Fatal(err)
 		}
 	}
-	planted(`insert into journey.letter values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', '', '', convert_to($1, 'UTF8'), 'r', 'waiting', 0, 'infinity', 'epoch')`, "born "+b.born.Format("2 January 2006"))
-	planted(`insert into followup.letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '', '', '{}', $1, 'dead', 0, 'epoch', 'epoch')`, "could not ring "+b.phone)
+	planted(`insert into journey.letter values ('0199f0f2-0000-7000-8000-0000000000aa', 't', 'j', '', '',
+		convert_to($1, 'UTF8'), 'r', 'waiting', 0, 'infinity', 'epoch')`, "born "+b.born.Format("2 January 2006"))
+	planted(`insert into followup.letter values ('0199f0f2-0000-7000-8000-0000000000ab', 't', 'j', '', '', '{}', $1,
+		'dead', 0, 'epoch', 'epoch')`, "could not ring "+b.phone)
 	planted(`update journey.journey set known = known || jsonb_build_object('x', $1::text)`, b.postcode)
 	planted(`insert into intake.person_lookup values ($1, gen_random_uuid())`, []byte(b.nhs))
 	planted(`insert into bridging.idempotency values ('p', 'r', 'k', $1, 200, null, 'epoch')`, []byte(b.email))
@@ -437,23 +481,32 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 	defer func() { stop(); _ = visible.Wait() }()
 
 	// An error quotes what was to be stored, and an answer the id that its sender gave the event.
-	if _, err := s.Admin().Exec(t.Context(), `insert into threshold.directory_version values ($1, 'c', 'epoch')`, reversed(b.local)); err == nil {
+	if _, err := s.Admin().Exec(t.Context(), `insert into threshold.directory_version values ($1, 'c', 'epoch')`,
+		reversed(b.local)); err == nil {
 		t.Error("a directory's version was stored twice")
 	}
-	echo := s.Ask(schemas.System, http.MethodPost, "/events", structured, []byte(event(b.family+"-1", string(schemas.DischargeReported), report("VECHO"))))
-	looked := append(places(t, s), serverLog(t, s), place{kindAnswer, "POST /events", echo.Body}, place{kindMetric, "/metrics", append(s.Metrics(), []byte("\nfootbridge_x{person=\""+hex.EncodeToString([]byte(b.nhs))+"\"} 1\n")...)})
+	echo := s.Ask(schemas.System, http.MethodPost, "/events", structured,
+		[]byte(event(b.family+"-1", string(schemas.DischargeReported), report("VECHO"))))
+	looked := append(places(t, s), serverLog(t, s), place{kindAnswer, "POST /events", echo.Body},
+		place{kindMetric, "/metrics", append(s.Metrics(),
+			[]byte("\nfootbridge_x{person=\""+hex.EncodeToString([]byte(b.nhs))+"\"} 1\n")...)})
 	found := scan(looked, canaries)
 	for _, want := range []struct{ kind, where, canary string }{
-		{kindSubject, "message", "family name"}, {kindBody, "message", "NHS number"}, {kindSubject, "message", "a clinical word"},
-		{kindTable, "journey.letter", "birth date"}, {kindTable, "followup.letter", "phone"}, {kindTable, "journey.journey", "postcode"},
-		{kindTable, "intake.person_lookup", "NHS number"}, {kindTable, "bridging.idempotency", "e-mail"}, {kindTable, "threshold.directory_version", "hospital number"},
-		{kindSpan, "/v1/traces", "given name"}, {kindSpan, "/v1/traces", "a partner's name"}, {kindMetric, "/v1/metrics", "NHS number"},
+		{kindSubject, "message", "family name"}, {kindBody, "message", "NHS number"},
+		{kindSubject, "message", "a clinical word"},
+		{kindTable, "journey.letter", "birth date"}, {kindTable, "followup.letter", "phone"},
+		{kindTable, "journey.journey", "postcode"},
+		{kindTable, "intake.person_lookup", "NHS number"}, {kindTable, "bridging.idempotency", "e-mail"},
+		{kindTable, "threshold.directory_version", "hospital number"},
+		{kindSpan, "/v1/traces", "given name"}, {kindSpan, "/v1/traces", "a partner's name"},
+		{kindMetric, "/v1/metrics", "NHS number"},
 		{kindMetric, "/metrics", "NHS number"}, {kindLog, "/v1/logs", "NHS number"}, {kindLog, "wrote", "family name"},
 		{kindServerLog, "PostgreSQL", "hospital number"}, {kindAnswer, "/events", "family name"},
 		{kindFile, "dump", "street"}, {kindArgs, "cmdline", "visit number"}, {kindArgs, "cmdline", "next of kin"},
 	} {
 		if !slices.ContainsFunc(found, func(l leak) bool {
-			return l.place.kind == want.kind && strings.Contains(l.place.where, want.where) && strings.HasSuffix(l.canary, want.canary)
+			return l.place.kind == want.kind && strings.Contains(l.place.where, want.where) &&
+				strings.HasSuffix(l.canary, want.canary)
 		}) {
 			t.Errorf("a planted leak was not found: %s in %s %s", want.canary, want.kind, want.where)
 		}
@@ -464,19 +517,26 @@ func plantAndFind(t *testing.T, s *system.System, b birdPerson, canaries []canar
 func TestTheScannerKnowsEverySpelling(t *testing.T) {
 	t.Parallel()
 	number, name := "9994567890", "Quillfeather"
-	canaries := []canary{identity("number", digits(number, 3, 3)...), identity("name", name), identity("born", dates(time.Date(1987, 3, 14, 0, 0, 0, 0, time.UTC))...)}
-	for _, spelled := range []string{number, "999 456 7890", "999-456-7890", "999.456.7890", "999%20456%207890", "999+456+7890", reversed(number),
-		hex.EncodeToString([]byte(number)), strings.ToUpper(hex.EncodeToString([]byte("999 456 7890"))), base64.StdEncoding.EncodeToString([]byte(number)),
-		base64.URLEncoding.EncodeToString([]byte("x" + number)), base64.StdEncoding.EncodeToString([]byte("xy" + number + "z")),
-		fmt.Sprintf("%x", hashOf(number)), base64.StdEncoding.EncodeToString(hashOf(number)), "QUILLFEATHER", "quillfeather", reversed(name),
-		base64.StdEncoding.EncodeToString([]byte("Ms QUILLFEATHER, Z")), "14/03/1987", "19870314", "14 March 1987", "1987-03-14T01:00:00"} {
+	canaries := []canary{identity("number", digits(number, 3, 3)...), identity("name", name),
+		identity("born", dates(time.Date(1987, 3, 14, 0, 0, 0, 0, time.UTC))...)}
+	for _, spelled := range []string{number, "999 456 7890", "999-456-7890", "999.456.7890", "999%20456%207890",
+		"999+456+7890", reversed(number),
+		hex.EncodeToString([]byte(number)), strings.ToUpper(hex.EncodeToString([]byte("999 456 7890"))),
+		base64.StdEncoding.EncodeToString([]byte(number)),
+		base64.URLEncoding.EncodeToString([]byte("x" + number)),
+		base64.StdEncoding.EncodeToString([]byte("xy" + number + "z")),
+		fmt.Sprintf("%x", hashOf(number)), base64.StdEncoding.EncodeToString(hashOf(number)), "QUILLFEATHER",
+		"quillfeather", reversed(name),
+		base64.StdEncoding.EncodeToString([]byte("Ms QUILLFEATHER, Z")), "14/03/1987", "19870314", "14 March 1987",
+		"1987-03-14T01:00:00"} {
 		for _, around := range []string{"%s", "before %s after", `{"a":"%s"}`} {
 			if len(scan([]place{{kindBody, "", []byte(fmt.Sprintf(around, spelled))}}, canaries)) == 0 {
 				t.Errorf("not found: "+around, spelled)
 			}
 		}
 	}
-	for _, innocent := range []string{"9994567891", "999 456", "Quill feat", "2026-11-20", strings.Repeat("QUJD", 50)} { // fixed: text that is searched
+	// fixed: text that is searched
+	for _, innocent := range []string{"9994567891", "999 456", "Quill feat", "2026-11-20", strings.Repeat("QUJD", 50)} {
 		if found := scan([]place{{kindBody, "", bytes.Repeat([]byte(innocent+" "), 3)}}, canaries); len(found) > 0 {
 			t.Errorf("found where nothing is: %v", found)
 		}

@@ -13,15 +13,22 @@ import (
 
 // aProfile is a sender's own, with one golden sample of a visit whose triage code is the hospital's own.
 var aProfile = map[string]string{
-	"rxx-epr.yaml": "profile: rxx-epr\nversion: 2026-11-1\nsenders: [RXX-EPR]\ncodes:\n  - name: our-triage\n    says: in-scope\n" +
-		"    source: agreed with the integration team\n    checked: 2026-11-20\n    local: [\"RXXTRIAGE|SH\"]\n", // fixed: samples say when they were received
-	"samples/rxx-epr/coded.hl7": epr("A01", "S1", "20261120080000", "PV2|||SH^^RXXTRIAGE\n") + "\n" + epr("A03", "S2", "20261120100000", ""), // fixed: samples say when they were received
-	"samples/rxx-epr/coded.expected.yaml": "received: 2026-11-20T12:00:00Z\nmessages:\n  - {control: S1, outcome: joined, reason: not-ended}\n" + // fixed: samples say when they were received
+	"rxx-epr.yaml": "profile: rxx-epr\nversion: 2026-11-1\nsenders: [RXX-EPR]\ncodes:\n  - name: our-triage\n    " +
+		"says: in-scope\n" +
+		// fixed: samples say when they were received
+		"    source: agreed with the integration team\n    checked: 2026-11-20\n    local: [\"RXXTRIAGE|SH\"]\n",
+	// fixed: samples say when they were received
+	"samples/rxx-epr/coded.hl7": epr("A01", "S1", "20261120080000", "PV2|||SH^^RXXTRIAGE\n") + "\n" + epr("A03", "S2",
+		"20261120100000", ""),
+	// fixed: samples say when they were received
+	"samples/rxx-epr/coded.expected.yaml": "received: 2026-11-20T12:00:00Z\nmessages:\n  - {control: S1, outcome: " +
+		"joined, reason: not-ended}\n" +
 		"  - {control: S2, outcome: raised, facts: {age: 36}}\n",
 }
 
 func epr(event, control, at, more string) string {
-	return `MSH|^~\&|RXX-EPR|RXX|FOOTBRIDGE|RXX|` + at + "||ADT^" + event + "|" + control + "|P|2.4\nEVN|" + event + "|" + at +
+	return `MSH|^~\&|RXX-EPR|RXX|FOOTBRIDGE|RXX|` + at + "||ADT^" + event + "|" + control + "|P|2.4\nEVN|" + event +
+		"|" + at +
 		"\nPID|1||L1^^^RXX^MR||Example^Sam||19900101|M|||||07700 900123\nPV1|1|E|ED||||||||||||||||V1\n" + more
 }
 
@@ -55,14 +62,20 @@ func TestGoldenSamplesOfAProfilePassAndABrokenOneSaysWhere(t *testing.T) {
 		says                  []string
 	}{
 		{"as it is", "", "", "", 0, []string{"rxx-epr", "S2", "raised", "yes"}},
-		{"a value that is none", "rxx-epr.yaml", "in-scope", "maybe", 1, []string{"rxx-epr.yaml:6", "maybe", "must be one of in-scope, ask, left"}},
+		{"a value that is none", "rxx-epr.yaml", "in-scope", "maybe", 1,
+			[]string{"rxx-epr.yaml:6", "maybe", "must be one of in-scope, ask, left"}},
 		{"a field that is none", "rxx-epr.yaml", "checked", "looked", 1, []string{"rxx-epr.yaml:8"}},
 		{"no YAML", "rxx-epr.yaml", "[RXX-EPR]", "[RXX-EPR", 1, []string{"rxx-epr.yaml:"}},
 		{"no senders", "rxx-epr.yaml", "[RXX-EPR]", "[]", 1, []string{"rxx-epr.yaml:", "senders"}},
-		{"another outcome", "samples/rxx-epr/coded.expected.yaml", "outcome: raised", "outcome: ignored", 1, []string{"coded.expected.yaml:4", `"raised"`, `"ignored"`}},
-		{"another fact", "samples/rxx-epr/coded.expected.yaml", "age: 36", "age: 17", 1, []string{"coded.expected.yaml:4", "fact age", `"36"`}},
-		{"a code that the profile lost", "rxx-epr.yaml", "RXXTRIAGE|SH", "RXXTRIAGE|XX", 1, []string{"coded.expected.yaml:4", `is "joined", expected "raised"`, "fact age is not told"}},
-		{"no samples' time", "samples/rxx-epr/coded.expected.yaml", "received: 2026-11-20T12:00:00Z\n", "", 1, []string{"coded.expected.yaml:1", "received"}}, // fixed: samples say when they were received
+		{"another outcome", "samples/rxx-epr/coded.expected.yaml", "outcome: raised", "outcome: ignored", 1,
+			[]string{"coded.expected.yaml:4", `"raised"`, `"ignored"`}},
+		{"another fact", "samples/rxx-epr/coded.expected.yaml", "age: 36", "age: 17", 1,
+			[]string{"coded.expected.yaml:4", "fact age", `"36"`}},
+		{"a code that the profile lost", "rxx-epr.yaml", "RXXTRIAGE|SH", "RXXTRIAGE|XX", 1,
+			[]string{"coded.expected.yaml:4", `is "joined", expected "raised"`, "fact age is not told"}},
+		// fixed: samples say when they were received
+		{"no samples' time", "samples/rxx-epr/coded.expected.yaml", "received: 2026-11-20T12:00:00Z\n", "", 1,
+			[]string{"coded.expected.yaml:1", "received"}},
 	} {
 		t.Run(c.claim, func(t *testing.T) {
 			t.Parallel()
@@ -71,7 +84,8 @@ func TestGoldenSamplesOfAProfilePassAndABrokenOneSaysWhere(t *testing.T) {
 			if code != c.code || !oneLineSays(out, c.says) {
 				t.Errorf("ended with %d, and no line says %q:\n%s", code, c.says, out)
 			}
-			if out, code := system.Run(t, folder, map[string]string{"FOOTBRIDGE_PROFILES": folder}, "profiles", "test"); code != c.code {
+			if out, code := system.Run(t, folder, map[string]string{"FOOTBRIDGE_PROFILES": folder}, "profiles",
+				"test"); code != c.code {
 				t.Errorf("by FOOTBRIDGE_PROFILES it ended with %d:\n%s", code, out)
 			}
 		})
@@ -79,7 +93,8 @@ func TestGoldenSamplesOfAProfilePassAndABrokenOneSaysWhere(t *testing.T) {
 	folder := profileFolder(t, "", "", "")
 	out, code := system.Run(t, folder, nil, "profiles", "test", ".", "--json")
 	var lines []struct{ Profile, Outcome string }
-	if err := json.Unmarshal([]byte(out), &lines); err != nil || code != 0 || len(lines) < 3 || lines[len(lines)-1].Outcome != "raised" {
+	if err := json.Unmarshal([]byte(out), &lines); err != nil || code != 0 || len(lines) < 3 ||
+		lines[len(lines)-1].Outcome != "raised" {
 		t.Errorf("as data: %d, %v\n%s", code, err, out)
 	}
 	if out, code := system.Run(t, folder, nil, "profiles"); code != 2 || !strings.Contains(out, "profiles test") {
@@ -96,7 +111,8 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 		return header("ADT^"+event, control) + "\rEVN|" + event + "|"
 	}
 	person := "\rPID|1||CLI-1^^^RXX^MR||Example^Kim||19900101|M|||||07700 900123\rPV1|1|E|AE||||||||||||||||VCLI"
-	s.Send(client, []byte(head("A01", "C1")+arrived+person+strings.Repeat("|", 25)+arrived+"\rPV2|||248062006^Self-harm^SCT\r"))
+	s.Send(client, []byte(head("A01", "C1")+arrived+person+strings.Repeat("|", 25)+arrived+
+		"\rPV2|||248062006^Self-harm^SCT\r"))
 	s.Send(client, []byte(head("A03", "C2")+person+"\r"))
 	id := ""
 	for _, m := range s.Ledger("") {
@@ -108,7 +124,8 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 		return system.Run(t, s.StateDir, s.Settings(), append([]string{"messages"}, args...)...)
 	}
 	out, code := run("show", id)
-	if code != 0 || !oneLineSays(out, []string{"says that somebody left, but not when"}) || !oneLineSays(out, []string{"messages release " + id, "--left-at TIME", "[--facts FILE]"}) ||
+	if code != 0 || !oneLineSays(out, []string{"says that somebody left, but not when"}) ||
+		!oneLineSays(out, []string{"messages release " + id, "--left-at TIME", "[--facts FILE]"}) ||
 		!oneLineSays(out, []string{"messages dismiss " + id}) {
 		t.Errorf("show ended with %d:\n%s", code, out)
 	}
@@ -122,7 +139,8 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 		}
 	}
 	write(`{"assessment": "perhaps"}`)
-	if out, code = run("release", id, "--facts", facts); code != 1 || !oneLineSays(out, []string{"assessment", "done"}) {
+	if out, code = run("release", id, "--facts", facts); code != 1 ||
+		!oneLineSays(out, []string{"assessment", "done"}) {
 		t.Errorf("a fact that is none: %d\n%s", code, out)
 	}
 	if out, code = run("release", id, "--left-at", "nine"); code != 2 || !strings.Contains(out, "--left-at") {
@@ -142,7 +160,8 @@ func TestAMessageSetAsideIsShownInWordsAndReleasedWithWhatAHumanKnows(t *testing
 	if code != 0 || !strings.Contains(out, "raised") || !strings.Contains(out, "journey ") {
 		t.Errorf("released with what a human knows: %d\n%s", code, out)
 	}
-	if out, code = run("show", id); code != 0 || strings.Contains(out, "messages release") || !strings.Contains(out, "settled") {
+	if out, code = run("show", id); code != 0 || strings.Contains(out, "messages release") ||
+		!strings.Contains(out, "settled") {
 		t.Errorf("afterwards: %d\n%s", code, out)
 	}
 	if out, code = run("show", "01a1f899-3eae-7205-9062-4de37c36fb90"); code != 1 || !strings.Contains(out, "404") {
@@ -155,7 +174,8 @@ func TestAnOrdinaryStopWarnsOfNothing(t *testing.T) {
 	t.Parallel()
 	var running *system.System
 	t.Cleanup(func() { // after the program has ended
-		if written := running.Log.Tail(60); strings.Contains(written, "broker connection lost") || !strings.Contains(written, "stopping") {
+		if written := running.Log.Tail(60); strings.Contains(written, "broker connection lost") ||
+			!strings.Contains(written, "stopping") {
 			t.Errorf("it wrote:\n%s", written)
 		}
 	})

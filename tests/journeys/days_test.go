@@ -25,10 +25,11 @@ import (
 	"footbridge/tests/system"
 )
 
-// The calendar of hard days: each file in testdata/days is one person's days, as a hospital, staff, partners and callers
-// do things in them, with what is true at each point: which steps are open, of whom and by when, and who may be in touch
-// with the person at that moment. All of them happen in one running system, on a clock that is moved from one moment to the
-// next, whoever's it is; each person is waited for by partners of their own, so that nobody takes another's place.
+// The calendar of hard days: each file in testdata/days is one person's days, as a hospital, staff, partners and
+// callers do things in them, with what is true at each point: which steps are open, of whom and by when, and who may
+// be in touch with the person at that moment. All of them happen in one running system, on a clock that is moved from
+// one moment to the next, whoever's it is; each person is waited for by partners of their own, so that nobody takes
+// another's place.
 
 //go:embed testdata/days
 var dayFiles embed.FS
@@ -55,8 +56,9 @@ type point struct {
 	Steps []string `yaml:"steps"`
 	// Also are those who have been added to the step that is due first.
 	Also []string `yaml:"also"`
-	// Contact is all that may happen at this moment: "by" an owner whose open step has them be in touch with the person,
-	// "told" a partner that may be told of an offer, "shown" a partner that reads who the person is, "rung" by a caller.
+	// Contact is all that may happen at this moment: "by" an owner whose open step has them be in touch with the
+	// person, "told" a partner that may be told of an offer, "shown" a partner that reads who the person is, "rung" by
+	// a caller.
 	Contact []string `yaml:"contact"`
 	State   string   `yaml:"state"` // open where it is left out
 }
@@ -65,8 +67,8 @@ type point struct {
 type deed struct {
 	// As is a role, another of that role, or one of the partners.
 	As string `yaml:"as"`
-	// Does is one of the paths below; or leaves, for the hospital's report that they left; or acknowledges, for a partner's
-	// system that says that an offer is there.
+	// Does is one of the paths below; or leaves, for the hospital's report that they left; or acknowledges, for a
+	// partner's system that says that an offer is there.
 	Does string `yaml:"does"`
 	// Once: of several people, for the first alone.
 	Once bool `yaml:"once"`
@@ -82,10 +84,14 @@ type deed struct {
 
 // paths are what can be done, and of what.
 var paths = map[string]string{
-	"consent": "journeys", "contact": "journeys", "preferences": "journeys", "facts": "journeys", "plan": "journeys", "hold": "journeys", "release": "journeys",
-	"close": "journeys", "reopen": "journeys", "accept": "offers", "decline": "offers", "appointment": "offers", "outcome": "offers", "hand-back": "offers",
-	"confirm-deletion": "offers", "claim": "calls", "call-outcome": "calls", "done": "steps", "no-answer": "steps", "acknowledge": "steps",
-	"contact-stopped": "people", "contact-resumed": "people", "merge": "people", "unmerge": "people", "away": "callers", "holidays": "partners",
+	"consent": "journeys", "contact": "journeys", "preferences": "journeys", "facts": "journeys", "plan": "journeys",
+	"hold": "journeys", "release": "journeys",
+	"close": "journeys", "reopen": "journeys", "accept": "offers", "decline": "offers", "appointment": "offers",
+	"outcome": "offers", "hand-back": "offers",
+	"confirm-deletion": "offers", "claim": "calls", "call-outcome": "calls", "done": "steps", "no-answer": "steps",
+	"acknowledge":     "steps",
+	"contact-stopped": "people", "contact-resumed": "people", "merge": "people", "unmerge": "people", "away": "callers",
+	"holidays": "partners",
 }
 
 // everybodys are the partners of one file, and each of its people.
@@ -157,7 +163,8 @@ func (c *calendarOfDays) begin(at time.Time) {
 	for _, f := range c.files {
 		for _, name := range f.Partners {
 			var id string
-			if err := c.Admin().QueryRow(c.t.Context(), `select id::text from followup.partner where service = $1`, f.service(name)).Scan(&id); err != nil {
+			if err := c.Admin().QueryRow(c.t.Context(), `select id::text from followup.partner where service = $1`,
+				f.service(name)).Scan(&id); err != nil {
 				c.t.Fatalf("%s: partner %s: %v", f.Name, name, err)
 			}
 			f.partners[name] = id
@@ -251,7 +258,8 @@ func (c *calendarOfDays) directory(at time.Time) string {
 	}
 	for _, f := range c.files {
 		for i, name := range f.Partners {
-			write(fmt.Sprintf("90-%02d-%d.yaml", f.number, i), fmt.Appendf(nil, peers, on, f.service(name), f.service(name), f.service(name), f.service(name), on, f.area()))
+			write(fmt.Sprintf("90-%02d-%d.yaml", f.number, i), fmt.Appendf(nil, peers, on, f.service(name),
+				f.service(name), f.service(name), f.service(name), on, f.area()))
 		}
 	}
 	return dir
@@ -319,7 +327,8 @@ func (p *onePerson) hear(c *calendarOfDays, e flow.Event) bool {
 		d := dataOf[schemas.CallScheduledData](c.t, e)
 		p.call = d.Call
 		local := d.DueAt.In(c.zone)
-		if local.Hour() < 10 || local.Hour() >= 19 || local.Weekday() == time.Saturday || local.Weekday() == time.Sunday {
+		if local.Hour() < 10 || local.Hour() >= 19 || local.Weekday() == time.Saturday ||
+			local.Weekday() == time.Sunday {
 			p.fault("a call is planned for %s", local.Format(time.DateTime))
 		}
 	case schemas.OfferCleared:
@@ -341,7 +350,8 @@ func (c *calendarOfDays) brought(journey, offer, partner, how string) bool {
 		c.t.Fatal(err)
 	}
 	id := clock.NewID(c.Now())
-	body, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/delivery", Type: string(schemas.DeliveryMade), Subject: journey, Time: c.Now(),
+	body, err := flow.Marshal(flow.Event{ID: id, Source: "/footbridge/delivery", Type: string(schemas.DeliveryMade),
+		Subject: journey, Time: c.Now(),
 		Correlation: id, Sequence: flow.FormatSequence(1), Data: data})
 	if err != nil {
 		c.t.Fatal(err)
@@ -442,7 +452,8 @@ func (p *onePerson) does(c *calendarOfDays, d deed) {
 	at := "/api/" + kind + "/" + of + "/" + strings.TrimPrefix(d.Does, "call-")
 	got := p.ask(c, d.As, method, at, []byte(strings.NewReplacer(words...).Replace(string(body))))
 	if want := cmp.Or(d.Answer, http.StatusOK); got.Status != want {
-		p.fault("%s: %s %s answered %d, want %d: %s", c.Now().In(c.zone).Format(time.DateTime), d.As, d.Does, got.Status, want, got.Body)
+		p.fault("%s: %s %s answered %d, want %d: %s", c.Now().In(c.zone).Format(time.DateTime), d.As, d.Does,
+			got.Status, want, got.Body)
 	}
 }
 
@@ -451,11 +462,16 @@ func (p *onePerson) leaves(c *calendarOfDays, d deed) {
 	c.t.Helper()
 	p.visits++
 	local := fmt.Sprintf("DAYS%dP%d", p.of.number, p.number)
-	facts := map[string]any{"destination": "home", "assessment": "done", "areaResidence": p.of.area(), "areaStaying": p.of.area(), "areaGP": p.of.area(), "gender": "woman", "registeredGP": true, "carer": false,
+	facts := map[string]any{"destination": "home", "assessment": "done", "areaResidence": p.of.area(),
+		"areaStaying": p.of.area(), "areaGP": p.of.area(), "gender": "woman", "registeredGP": true, "carer": false,
 		"waitingOn": []string{"talking-therapies"}}
-	whole := map[string]any{"organisation": "RXX", "visit": fmt.Sprintf("%sV%d", local, p.visits), "inScope": true, "leftAt": c.Now().UTC().Format(time.RFC3339),
-		"person": map[string]any{"nhsNumber": invented(p.of.number*100 + p.number), "nhsNumberVerified": true, "localId": local, "familyName": "Days" + string(rune('a'+p.of.number)) + string(rune('a'+p.number)), "givenName": "Sam",
-			"birthDate": cmp.Or(p.of.Born, fmt.Sprintf("1988-%02d-%02d", p.of.number%12+1, p.number)), "phone": "07700900123"}, "facts": facts}
+	whole := map[string]any{"organisation": "RXX", "visit": fmt.Sprintf("%sV%d", local, p.visits), "inScope": true,
+		"leftAt": c.Now().UTC().Format(time.RFC3339),
+		"person": map[string]any{"nhsNumber": invented(p.of.number*100 + p.number), "nhsNumberVerified": true,
+			"localId": local, "familyName": "Days" + string(rune('a'+p.of.number)) + string(rune('a'+p.number)),
+			"givenName": "Sam",
+			"birthDate": cmp.Or(p.of.Born, fmt.Sprintf("1988-%02d-%02d", p.of.number%12+1, p.number)),
+			"phone":     "07700900123"}, "facts": facts}
 	for name, value := range d.With {
 		if inner, ok := value.(map[string]any); ok {
 			maps.Copy(whole[name].(map[string]any), inner)
@@ -480,7 +496,8 @@ func (p *onePerson) leaves(c *calendarOfDays, d deed) {
 		p.fault("coming back began another journey")
 	}
 	p.journey, c.by[answer.Journey] = answer.Journey, p
-	if err := c.Admin().QueryRow(c.t.Context(), `select person::text from intake.journey where id = $1::uuid`, p.journey).Scan(&p.person); err != nil {
+	if err := c.Admin().QueryRow(c.t.Context(), `select person::text from intake.journey where id = $1::uuid`,
+		p.journey).Scan(&p.person); err != nil {
 		c.t.Fatal(err)
 	}
 }
@@ -569,7 +586,8 @@ func (p *onePerson) check(c *calendarOfDays, want point) {
 	}
 	p.same(want.At, "in touch may be", p.contact(c, j), want.Contact)
 	for _, partner := range p.told {
-		if name := p.named(partner); !slices.Contains(want.Contact, "told "+name) && !slices.Contains(p.before, "told "+name) {
+		if name := p.named(partner); !slices.Contains(want.Contact, "told "+name) &&
+			!slices.Contains(p.before, "told "+name) {
 			p.fault("%s: %s was told something", want.At, name)
 		}
 	}
@@ -579,7 +597,8 @@ func (p *onePerson) check(c *calendarOfDays, want point) {
 func (p *onePerson) same(at, what string, got, want []string) {
 	got, want = slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want))
 	if !slices.Equal(got, want) {
-		p.fault("%s: %s\n      - %s\n  want\n      - %s", at, what, strings.Join(got, "\n      - "), strings.Join(want, "\n      - "))
+		p.fault("%s: %s\n      - %s\n  want\n      - %s", at, what, strings.Join(got, "\n      - "),
+			strings.Join(want, "\n      - "))
 	}
 }
 
@@ -592,7 +611,8 @@ func (p *onePerson) contact(c *calendarOfDays, j journeyOfDays) (all []string) {
 	for _, s := range j.Steps {
 		kind, _ := schemas.StepKindOf(s.Kind)
 		by := "by " + p.named(s.Owner)
-		if (kind.Asks || slices.Contains(inTouch, s.Kind)) && !strings.HasPrefix(s.Owner, schemas.OwnerPartner+":") && !slices.Contains(all, by) {
+		if (kind.Asks || slices.Contains(inTouch, s.Kind)) && !strings.HasPrefix(s.Owner, schemas.OwnerPartner+":") &&
+			!slices.Contains(all, by) {
 			all = append(all, by)
 		}
 	}
@@ -634,7 +654,8 @@ func (p *onePerson) rung(c *calendarOfDays) bool {
 	}
 	person := p.ask(c, string(schemas.Caller), http.MethodGet, "/api/calls/"+p.call+"/person", nil)
 	if (claim.Status == http.StatusOK) != (person.Status == http.StatusOK) {
-		p.fault("%s: to who would ring, the claim is answered %d, and who it is %d", c.Now().In(c.zone).Format(time.DateTime), claim.Status, person.Status)
+		p.fault("%s: to who would ring, the claim is answered %d, and who it is %d",
+			c.Now().In(c.zone).Format(time.DateTime), claim.Status, person.Status)
 	}
 	return claim.Status == http.StatusOK
 }
@@ -643,8 +664,10 @@ func (p *onePerson) rung(c *calendarOfDays) bool {
 func (c *calendarOfDays) guarantee(at time.Time) {
 	c.t.Helper()
 	var void int
-	if err := c.Admin().QueryRow(c.t.Context(), `select count(*) from journey.journey j where j.state <> 'closed' and not exists
-		(select 1 from journey.step s where s.journey = j.id and s.state = 'open' and s.owner <> '' and s.due_at is not null)`).Scan(&void); err != nil || void > 0 {
+	if err := c.Admin().QueryRow(c.t.Context(), `select count(*) from journey.journey j where j.state <> 'closed'
+		and not exists
+		(select 1 from journey.step s where s.journey = j.id and s.state = 'open' and s.owner <> ''
+		and s.due_at is not null)`).Scan(&void); err != nil || void > 0 {
 		c.t.Errorf("%s: %d journeys without a next step, %v", at.In(c.zone).Format(time.DateTime), void, err)
 	}
 }

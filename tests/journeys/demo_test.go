@@ -8,8 +8,8 @@ import (
 	"footbridge/tests/system"
 )
 
-// TestTheDemoTellsTheWholeStory runs the demo as a newcomer does, and reads what it prints: from the hospital's messages to
-// the closing. It ends with another code than 0 where any of it did not happen.
+// TestTheDemoTellsTheWholeStory runs the demo as a newcomer does, and reads what it prints: from the hospital's
+// messages to the closing. It ends with another code than 0 where any of it did not happen.
 func TestTheDemoTellsTheWholeStory(t *testing.T) {
 	t.Parallel()
 	folder := t.TempDir()
@@ -22,9 +22,12 @@ func TestTheDemoTellsTheWholeStory(t *testing.T) {
 		t.Fatalf("it ended with %d:\n%s", code, out)
 	}
 	rest := out
-	for _, line := range []string{"ADT^A03", "discharge.recorded.v1", "offer.raised.v1", "before they say yes", "consent.given.v1", "offer.sent.v1",
-		"threshold.gap-found.v1", "bridging.started.v1", "offer.passed-on.v1", "offer.sent.v1", "offer.accepted.v1", "appointment.booked.v1",
-		"call.reached.v1", "help.requested.v1", "help.acknowledged.v1", ", day 9", "appointment.kept.v1", "followup.completed.v1",
+	for _, line := range []string{"ADT^A03", "discharge.recorded.v1", "offer.raised.v1", "before they say yes",
+		"consent.given.v1", "offer.sent.v1",
+		"threshold.gap-found.v1", "bridging.started.v1", "offer.passed-on.v1", "offer.sent.v1", "offer.accepted.v1",
+		"appointment.booked.v1",
+		"call.reached.v1", "help.requested.v1", "help.acknowledged.v1", ", day 9", "appointment.kept.v1",
+		"followup.completed.v1",
 		"journey.closed.v1", "Where to look next"} {
 		before, after, found := strings.Cut(rest, line)
 		if !found {

@@ -115,7 +115,8 @@ func TestScenariosEndAsTheyShould(t *testing.T) {
 		}
 		t.Run(scenario.Name, func(t *testing.T) {
 			defer running.Done()
-			p := &player{t: t, System: s, scenario: scenario, now: time.Now(), sender: fmt.Sprintf("SCENARIO%d", i+1), number: i + 1}
+			p := &player{t: t, System: s, scenario: scenario, now: time.Now(), sender: fmt.Sprintf("SCENARIO%d", i+1),
+				number: i + 1}
 			p.play()
 		})
 	}
@@ -160,7 +161,8 @@ func (p *player) play() {
 }
 
 func (p *player) ledger() []system.Message {
-	return slices.DeleteFunc(p.Ledger(""), func(m system.Message) bool { return !strings.HasPrefix(m.ControlID, p.sender+"-") })
+	return slices.DeleteFunc(p.Ledger(""),
+		func(m system.Message) bool { return !strings.HasPrefix(m.ControlID, p.sender+"-") })
 }
 
 func (p *player) act(i int, act Act) (answer, outcome string) {
@@ -186,7 +188,8 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 	if act.Dismiss > 0 {
 		what, of = "dismiss", act.Dismiss
 	}
-	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/messages/"+p.messages[of-1]+"/"+what, "application/json", []byte("{}"))
+	got := p.Ask(schemas.Navigator, http.MethodPost, "/api/messages/"+p.messages[of-1]+"/"+what, "application/json",
+		[]byte("{}"))
 	p.messages = append(p.messages, "")
 	var line system.Message
 	if err := json.Unmarshal(got.Body, &line); err != nil {
@@ -198,7 +201,8 @@ func (p *player) act(i int, act Act) (answer, outcome string) {
 // record says something of the scenario's one journey, once it is there.
 func (p *player) record(act Act) string {
 	p.messages = append(p.messages, "")
-	got := p.Ask(cmp.Or(act.As, schemas.Navigator), http.MethodPost, "/api/journeys/"+p.first()+"/"+act.Record, "application/json", []byte(act.Data))
+	got := p.Ask(cmp.Or(act.As, schemas.Navigator), http.MethodPost, "/api/journeys/"+p.first()+"/"+act.Record,
+		"application/json", []byte(act.Data))
 	if fmt.Sprint(got.Status) != act.Answer {
 		p.t.Errorf("recording %s: %d %s", act.Record, got.Status, got.Body)
 	}
@@ -299,9 +303,11 @@ func (p *player) adt(control string, act Act) []byte {
 		visit = fmt.Sprintf("V-%s", p.sender)
 	}
 	segments := []string{
-		fmt.Sprintf(`MSH|^~\&|%s|RXX|FOOTBRIDGE|RXX|%s||ADT^%s|%s|P|2.4`, p.sender, p.now.Format(hl7Time), act.ADT, control),
+		fmt.Sprintf(`MSH|^~\&|%s|RXX|FOOTBRIDGE|RXX|%s||ADT^%s|%s|P|2.4`, p.sender, p.now.Format(hl7Time), act.ADT,
+			control),
 		fmt.Sprintf(`EVN|%s|%s`, act.ADT, at.Format(hl7Time)),
-		fmt.Sprintf(`PID|1||%s^^^RXX^MR||%s^Scenario||%s|F|||1 Example Street^^Exampleton^^TQ1 4AB||07700 900123`, p.sender, p.family(), born),
+		fmt.Sprintf(`PID|1||%s^^^RXX^MR||%s^Scenario||%s|F|||1 Example Street^^Exampleton^^TQ1 4AB||07700 900123`,
+			p.sender, p.family(), born),
 		fmt.Sprintf(`PV1|1|E|AE||||||||||||||||%s`, visit),
 	}
 	switch act.ADT {
@@ -323,8 +329,9 @@ func (p *player) adt(control string, act Act) []byte {
 // {{.Born}}.
 func (p *player) event(id string, act Act) []byte {
 	body, err := json.Marshal(map[string]any{"specversion": "1.0", "id": id, "source": system.HospitalSource,
-		"type": schemas.TypePrefix + act.Event, "time": p.now.Format(time.RFC3339), "datacontenttype": "application/json",
-		"data": json.RawMessage(p.fill(act.Data))})
+		"type": schemas.TypePrefix + act.Event, "time": p.now.Format(time.RFC3339),
+		"datacontenttype": "application/json",
+		"data":            json.RawMessage(p.fill(act.Data))})
 	if err != nil {
 		p.t.Fatal(err)
 	}
@@ -407,7 +414,8 @@ func (p *player) checkJourney(id string) {
 	}
 	for _, want := range then.Steps {
 		if !slices.ContainsFunc(j.Steps, func(s system.Step) bool {
-			return s.State == "open" && s.Kind == want.Kind && strings.HasPrefix(s.Owner, want.Owner) && (want.Due != "tomorrow" || p.tomorrow(s.DueAt))
+			return s.State == "open" && s.Kind == want.Kind && strings.HasPrefix(s.Owner, want.Owner) &&
+				(want.Due != "tomorrow" || p.tomorrow(s.DueAt))
 		}) {
 			p.t.Errorf("no open step %s by %s due %s; open: %v", want.Kind, want.Owner, want.Due, open)
 		}
@@ -440,5 +448,6 @@ func (p *player) tomorrow(at time.Time) bool {
 		p.t.Fatal(err)
 	}
 	day := at.In(zone).Format(time.DateOnly)
-	return day == p.now.In(zone).AddDate(0, 0, 1).Format(time.DateOnly) || day == time.Now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)
+	return day == p.now.In(zone).AddDate(0, 0, 1).Format(time.DateOnly) ||
+		day == time.Now().In(zone).AddDate(0, 0, 1).Format(time.DateOnly)
 }

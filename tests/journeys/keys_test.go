@@ -26,10 +26,12 @@ func TestServeRefusesToStartWithoutTheKeysItWasToldAndMakesNone(t *testing.T) {
 	state := filepath.Join(folder, "state")
 	settings := with(sound, "FOOTBRIDGE_STATE_DIR", state)
 	out, code := system.Run(t, folder, settings, "serve")
-	if code != 1 || !oneLineSays(out, []string{"FOOTBRIDGE_STATE_DIR", "public.json", "footbridge keys new"}) || !oneLineSays(out, []string{"FOOTBRIDGE_KEK_FILE", "footbridge keys new --out"}) {
+	if code != 1 || !oneLineSays(out, []string{"FOOTBRIDGE_STATE_DIR", "public.json", "footbridge keys new"}) ||
+		!oneLineSays(out, []string{"FOOTBRIDGE_KEK_FILE", "footbridge keys new --out"}) {
 		t.Errorf("without any, serve ended with %d:\n%s", code, out)
 	}
-	if out, code = system.Run(t, folder, settings, "messages"); code != 1 || !oneLineSays(out, []string{"operator.key", "footbridge keys new"}) {
+	if out, code = system.Run(t, folder, settings, "messages"); code != 1 ||
+		!oneLineSays(out, []string{"operator.key", "footbridge keys new"}) {
 		t.Errorf("without a key, a command ended with %d:\n%s", code, out)
 	}
 	if left, err := os.ReadDir(state); err == nil {
@@ -44,10 +46,12 @@ func TestServeRefusesToStartWithoutTheKeysItWasToldAndMakesNone(t *testing.T) {
 		}
 	}
 	out, code = system.Run(t, folder, settings, "serve")
-	if code != 1 || !oneLineSays(out, []string{"gateway.key is not there"}) || !oneLineSays(out, []string{"journey.key is not there"}) {
+	if code != 1 || !oneLineSays(out, []string{"gateway.key is not there"}) ||
+		!oneLineSays(out, []string{"journey.key is not there"}) {
 		t.Errorf("without two key files, serve ended with %d:\n%s", code, out)
 	}
-	if out, code = system.Run(t, folder, settings, "serve", "--only", "journey"); code != 1 || oneLineSays(out, []string{"KEK"}) {
+	if out, code = system.Run(t, folder, settings, "serve", "--only", "journey"); code != 1 ||
+		oneLineSays(out, []string{"KEK"}) {
 		t.Errorf("a service that needs no key that wraps keys asks for one: %d\n%s", code, out)
 	}
 }
@@ -126,7 +130,8 @@ func TestDoctorSaysWhichKeysOthersMayRead(t *testing.T) {
 		if err := os.Chmod(path, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if out, code := system.Run(t, folder, settings, "doctor"); code != 1 || !oneLineSays(out, []string{path, "chmod 600"}) {
+		if out, code := system.Run(t, folder, settings, "doctor"); code != 1 ||
+			!oneLineSays(out, []string{path, "chmod 600"}) {
 			t.Errorf("%s, readable by others: %d\n%s", name, code, out)
 		}
 	}
@@ -138,22 +143,28 @@ func TestDoctorKnowsTheKeyFileThatTheDatabaseWasMadeWith(t *testing.T) {
 	hospital := s.Dial()
 	s.Send(hospital, []byte(good("K1")))
 	settings := s.Settings()
-	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out, []string{"key that wraps keys", "well"}) || !oneLineSays(out, []string{"key files", "this process needs"}) {
+	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out,
+		[]string{"key that wraps keys", "well"}) || !oneLineSays(out, []string{"key files", "this process needs"}) {
 		t.Errorf("the same key file:\n%s", out)
 	}
-	if out, code := system.Run(t, s.StateDir, settings, "keys", "rotate"); code != 0 || !strings.Contains(out, "rewrap") {
+	if out, code := system.Run(t, s.StateDir, settings, "keys", "rotate"); code != 0 ||
+		!strings.Contains(out, "rewrap") {
 		t.Fatalf("keys rotate ended with %d:\n%s", code, out)
 	}
-	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out, []string{"key that wraps keys", "older key", "keys rewrap"}) {
+	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out,
+		[]string{"key that wraps keys", "older key", "keys rewrap"}) {
 		t.Errorf("a rotated key file:\n%s", out)
 	}
-	if out, code := system.Run(t, s.StateDir, settings, "keys", "rewrap"); code != 0 || !oneLineSays(out, []string{"person_key", "1 of 1"}) {
+	if out, code := system.Run(t, s.StateDir, settings, "keys", "rewrap"); code != 0 ||
+		!oneLineSays(out, []string{"person_key", "1 of 1"}) {
 		t.Fatalf("keys rewrap ended with %d:\n%s", code, out)
 	}
-	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out, []string{"key that wraps keys", "well"}) || strings.Contains(out, "older key") {
+	if out, _ := system.Run(t, s.StateDir, settings, "doctor"); !oneLineSays(out,
+		[]string{"key that wraps keys", "well"}) || strings.Contains(out, "older key") {
 		t.Errorf("after it:\n%s", out)
 	}
-	if ack := s.Send(hospital, []byte(good("K2"))); ack.Code != "AA" { // the running intake reads what the new key wrapped, without a restart
+	// the running intake reads what the new key wrapped, without a restart
+	if ack := s.Send(hospital, []byte(good("K2"))); ack.Code != "AA" {
 		t.Errorf("after it, a message about the same person was answered %s", ack.Code)
 	}
 	other := filepath.Join(t.TempDir(), "kek")
@@ -171,21 +182,24 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 	t.Parallel()
 	s := system.Start(t)
 	navigator := principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-navigator"}
-	verifier, err := principal.NewVerifier(keyring.At(filepath.Join(s.StateDir, "keys")).Find, principal.Rules{Forwards: schemas.MayForward,
-		May: func(holder, audience string, p principal.Principal) bool {
-			return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
-		}})
+	verifier, err := principal.NewVerifier(keyring.At(filepath.Join(s.StateDir, "keys")).Find,
+		principal.Rules{Forwards: schemas.MayForward,
+			May: func(holder, audience string, p principal.Principal) bool {
+				return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
+			}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	passwords := map[string]bool{}
-	for _, thief := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Console, schemas.SentinelKey} {
+	for _, thief := range []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging,
+		schemas.Journey, schemas.Delivery, schemas.Console, schemas.SentinelKey} {
 		own := s.Keys(thief)
 		signer, err := own.Signer()
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, audience := range []string{schemas.Gateway, schemas.Intake, schemas.Threshold, schemas.Journey, schemas.Console} {
+		for _, audience := range []string{schemas.Gateway, schemas.Intake, schemas.Threshold, schemas.Journey,
+			schemas.Console} {
 			forged, err := signer.Sign(navigator, audience, time.Now())
 			if err != nil {
 				t.Fatal(err)
@@ -198,7 +212,9 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 				if p, err := verifier.Verify(text, audience, time.Now()); err == nil {
 					t.Errorf("the key of %s speaks to %s as %v", thief, audience, p)
 				}
-				for _, header := range [][]string{{"Authorization", principal.Scheme + " " + text}, {"Authorization", "Bearer " + text}, {principal.Header, text}, {"Cookie", "footbridge-session=" + text}} {
+				for _, header := range [][]string{{"Authorization", principal.Scheme + " " + text},
+					{"Authorization", "Bearer " + text}, {principal.Header, text},
+					{"Cookie", "footbridge-session=" + text}} {
 					if answer := s.AskWith("", "GET", "/api/messages", "", nil, header...); answer.Status != 401 {
 						t.Errorf("the key of %s, by %s: %d", thief, header[0], answer.Status)
 					}
@@ -219,9 +235,11 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 		if thief == schemas.SentinelKey {
 			speaks = schemas.SubjectsEmittedBy(schemas.Journey)
 		}
-		for _, noun := range []string{"discharge.recorded", "offer.raised", "journey.closed", "call.reached", "pathway.decided"} {
+		for _, noun := range []string{"discharge.recorded", "offer.raised", "journey.closed", "call.reached",
+			"pathway.decided"} {
 			subject := "footbridge." + noun + ".v1.0b6f7c3a-0000-4000-8000-000000000000"
-			if slices.ContainsFunc(speaks, func(own string) bool { return strings.HasPrefix(subject, strings.TrimSuffix(own, ">")) }) {
+			if slices.ContainsFunc(speaks,
+				func(own string) bool { return strings.HasPrefix(subject, strings.TrimSuffix(own, ">")) }) {
 				continue
 			}
 			if err := conn.NATS.Publish(subject, []byte("{}")); err != nil {

@@ -14,19 +14,21 @@ import (
 	"footbridge/tests/system"
 )
 
-// offering is a system in which offers are brought to partners by a stand-in, which says on the bus what delivery would.
+// offering is a system in which offers are brought to partners by a stand-in, which says on the bus what delivery
+// would.
 type offering struct {
 	*system.System
 	t       *testing.T
 	journey string
 }
 
-// leaves reports that somebody has left A&E who would like to be met, and lets the liaison team record a yes to partners
-// by name, in the person's own order.
+// leaves reports that somebody has left A&E who would like to be met, and lets the liaison team record a yes to
+// partners by name, in the person's own order.
 func (o *offering) leaves(partners ...string) {
 	o.t.Helper()
 	id := clock.NewRandomID()
-	data := fmt.Sprintf(`{"organisation":"RXX","visit":"O%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"O%[1]s","familyName":"Offered",
+	data := fmt.Sprintf(
+		`{"organisation":"RXX","visit":"O%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"O%[1]s","familyName":"Offered",
 		"givenName":"Sam","birthDate":"1988-02-03"},"facts":{"destination":"home","assessment":"done","areaResidence":"area-north","gender":"woman"}}`,
 		id[:8], ago(time.Hour))
 	got := o.AskWith(system.Token(schemas.System), http.MethodPost, "/events", structured, []byte(fmt.Sprintf(
@@ -40,7 +42,8 @@ func (o *offering) leaves(partners ...string) {
 	o.Resolve()
 	for _, partner := range partners {
 		body := `{"answers":[{"purpose":"follow-up","organisation":"` + partner + `","state":"given"}],"how":"spoken"}`
-		o.must(o.Ask(schemas.SendingTeam, http.MethodPost, "/api/journeys/"+o.journey+"/consent", typeJSON, []byte(body)), http.StatusOK)
+		o.must(o.Ask(schemas.SendingTeam, http.MethodPost, "/api/journeys/"+o.journey+"/consent", typeJSON,
+			[]byte(body)), http.StatusOK)
 	}
 }
 
@@ -72,7 +75,8 @@ func (o *offering) mayBeSent(partner string) (offer string) {
 	system.Eventually(o.t, func() error {
 		for _, p := range o.Events() {
 			var d schemas.OfferClearedData
-			if p.Event.Subject == o.journey && p.Event.Type == string(schemas.OfferCleared) && json.Unmarshal(p.Event.Data, &d) == nil && d.Partner == partner {
+			if p.Event.Subject == o.journey && p.Event.Type == string(schemas.OfferCleared) &&
+				json.Unmarshal(p.Event.Data, &d) == nil && d.Partner == partner {
 				offer = d.Offer
 				return nil
 			}
@@ -90,7 +94,8 @@ func (o *offering) brought(offer, partner string) {
 		o.t.Fatal(err)
 	}
 	now := time.Now()
-	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/delivery", Type: string(schemas.DeliveryMade), Subject: o.journey, Time: now,
+	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/delivery",
+		Type: string(schemas.DeliveryMade), Subject: o.journey, Time: now,
 		Correlation: clock.NewID(now), Sequence: flow.FormatSequence(1), Data: data})
 	if err != nil {
 		o.t.Fatal(err)
@@ -118,7 +123,8 @@ func (o *offering) said(short string) {
 // says is what a partner says about an offer.
 func (o *offering) says(partner, offer, what, body string) system.Answer {
 	o.t.Helper()
-	return o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodPost, "/api/offers/"+offer+"/"+what, typeJSON, []byte(body))
+	return o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodPost, "/api/offers/"+offer+"/"+what, typeJSON,
+		[]byte(body))
 }
 
 func (o *offering) looks(partner, offer string) system.Answer {
@@ -128,13 +134,14 @@ func (o *offering) looks(partner, offer string) system.Answer {
 
 func (o *offering) identity(partner string) system.Answer {
 	o.t.Helper()
-	return o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/journeys/"+o.journey+"/identity", "", nil)
+	return o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/journeys/"+o.journey+"/identity", "",
+		nil)
 }
 
 const firstService, secondService = "peer-follow-up-women", "peer-follow-up"
 
-// TestAnOfferIsSentAcceptedBookedKeptAndCompleted follows one person: who they are is open to the partner from its yes on,
-// and to nobody before.
+// TestAnOfferIsSentAcceptedBookedKeptAndCompleted follows one person: who they are is open to the partner from its yes
+// on, and to nobody before.
 func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 	t.Parallel()
 	o := &offering{System: system.Start(t), t: t}
@@ -144,18 +151,23 @@ func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 	o.must(o.looks(partner, offer), http.StatusNotFound) // nobody has told it yet
 	o.brought(offer, partner)
 	shown := string(o.must(o.looks(partner, offer), http.StatusOK).Body)
-	if !strings.Contains(shown, `"ageBand":"25-64"`) || strings.Contains(shown, "Offered") || strings.Contains(shown, o.journey) {
+	if !strings.Contains(shown, `"ageBand":"25-64"`) || strings.Contains(shown, "Offered") ||
+		strings.Contains(shown, o.journey) {
 		t.Errorf("before it has been taken on the partner sees %s", shown)
 	}
-	list := o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/offers", "", nil), http.StatusOK)
+	list := o.must(o.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/offers", "", nil),
+		http.StatusOK)
 	staff := o.must(o.Ask(schemas.Navigator, http.MethodGet, "/api/offers/"+offer, "", nil), http.StatusOK)
-	for who, text := range map[string]string{"a partner": shown, "its list": string(list.Body), "a navigator": string(staff.Body)} {
-		if !strings.Contains(text, `"separate":"This is separate from the hospital team's own follow-up, which is with the team at RXX."`) {
+	for who, text := range map[string]string{"a partner": shown, "its list": string(list.Body),
+		"a navigator": string(staff.Body)} {
+		if !strings.Contains(text,
+			`"separate":"This is separate from the hospital team's own follow-up, which is with the team at RXX."`) {
 			t.Errorf("%s is not told from what it is separate: %s", who, text)
 		}
 	}
 	o.must(o.identity(partner), http.StatusNotFound)
-	if again := o.must(o.says(partner, offer, "accept", `{}`), http.StatusOK); !strings.Contains(string(again.Body), o.journey) {
+	if again := o.must(o.says(partner, offer, "accept", `{}`), http.StatusOK); !strings.Contains(string(again.Body),
+		o.journey) {
 		t.Errorf("a partner that has taken the offer on is not told the journey: %s", again.Body)
 	}
 	system.Eventually(t, func() error {
@@ -165,15 +177,18 @@ func TestAnOfferIsSentAcceptedBookedKeptAndCompleted(t *testing.T) {
 		return nil
 	})
 	o.must(o.says(partner, offer, "outcome", `{"outcome":"kept"}`), http.StatusConflict)
-	o.must(o.says(partner, offer, "appointment", `{"startsAt":"`+ago(-24*time.Hour)+`","channel":"video"}`), http.StatusOK)
+	o.must(o.says(partner, offer, "appointment", `{"startsAt":"`+ago(-24*time.Hour)+`","channel":"video"}`),
+		http.StatusOK)
 	o.must(o.says(partner, offer, "outcome", `{"outcome":"kept"}`), http.StatusConflict) // it has not begun
-	if _, err := o.Admin().Exec(t.Context(), `update followup.appointment set starts_at = $1 where offer = $2::uuid`, time.Now().Add(-time.Hour), offer); err != nil {
+	if _, err := o.Admin().Exec(t.Context(), `update followup.appointment set starts_at = $1 where offer = $2::uuid`,
+		time.Now().Add(-time.Hour), offer); err != nil {
 		t.Fatal(err) // as if its day had come
 	}
 	o.must(o.says(partner, offer, "outcome", `{"outcome":"kept","next":"other-support"}`), http.StatusOK)
 	o.Resolve()
 	said := o.Emitted(o.journey)
-	for _, one := range []string{"offer.sent.v1", "offer.accepted.v1", "appointment.booked.v1", "appointment.kept.v1", "followup.completed.v1"} {
+	for _, one := range []string{"offer.sent.v1", "offer.accepted.v1", "appointment.booked.v1", "appointment.kept.v1",
+		"followup.completed.v1"} {
 		if said[one] != 1 {
 			t.Errorf("%s was said %d times: %v", one, said[one], said)
 		}
@@ -193,7 +208,9 @@ func TestAPartnerThatIsSilentIsPassedOnAndTheNextAccepts(t *testing.T) {
 	o.leaves(first, second)
 	silent := o.mayBeSent(first)
 	o.brought(silent, first)
-	if _, err := o.Admin().Exec(t.Context(), `update followup.offer set answer_by = $1, due_at = $1 where id = $2::uuid`, time.Now().Add(-time.Hour), silent); err != nil {
+	if _, err := o.Admin().Exec(t.Context(),
+		`update followup.offer set answer_by = $1, due_at = $1 where id = $2::uuid`, time.Now().Add(-time.Hour),
+		silent); err != nil {
 		t.Fatal(err) // as if its two working days were over
 	}
 	offer := o.mayBeSent(second)
@@ -201,7 +218,8 @@ func TestAPartnerThatIsSilentIsPassedOnAndTheNextAccepts(t *testing.T) {
 	o.must(o.identity(first), http.StatusNotFound)
 	o.brought(offer, second)
 	o.must(o.says(second, offer, "accept", `{}`), http.StatusOK)
-	got := o.must(o.says(first, silent, "accept", `{}`), http.StatusOK) // late, beside another's: noted, and the person chooses
+	// late, beside another's: noted, and the person chooses
+	got := o.must(o.says(first, silent, "accept", `{}`), http.StatusOK)
 	if !strings.Contains(string(got.Body), `"state":"passed-on"`) {
 		t.Errorf("a late yes beside another's: %s", got.Body)
 	}
@@ -215,7 +233,8 @@ func TestAPartnerThatIsSilentIsPassedOnAndTheNextAccepts(t *testing.T) {
 		}
 		return nil
 	})
-	o.must(o.says(first, silent, "accept", `{}`), http.StatusOK) // now its place is free, and nobody else has taken the person on
+	// now its place is free, and nobody else has taken the person on
+	o.must(o.says(first, silent, "accept", `{}`), http.StatusOK)
 	system.Eventually(t, func() error {
 		if got := o.identity(first); got.Status != http.StatusOK {
 			return fmt.Errorf("the partner whose late yes was welcome reads %d", got.Status)

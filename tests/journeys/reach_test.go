@@ -97,7 +97,8 @@ func (w *walk) adults() {
 			continue
 		}
 		path, contentType, body := w.fill(route, w.shared.journey, "RXX")
-		got := w.AskAs(*as("RXX", schemas.YoungPeoplesClinician, "clinician"), route.Method, path, contentType, []byte(body), schemas.ReasonHeader, "they are on our ward tonight")
+		got := w.AskAs(*as("RXX", schemas.YoungPeoplesClinician, "clinician"), route.Method, path, contentType,
+			[]byte(body), schemas.ReasonHeader, "they are on our ward tonight")
 		if reachOf(got) != schemas.Hidden {
 			w.t.Errorf("%s of an adult as a young people's clinician: %d %s", route.Mux(), got.Status, got.Body)
 		}
@@ -117,14 +118,18 @@ func (w *walk) barred() {
 	ours := w.report(time.Now().AddDate(-40, 0, 0))
 	w.Resolve()
 	var theirs, known, person string
-	w.one(&theirs, `select journey::text from intake.message where control_id like 'WALKB%' and journey is not null limit 1`)
+	w.one(&theirs, `select journey::text from intake.message where control_id like 'WALKB%' and journey is not null
+		limit 1`)
 	w.one(&known, `select person::text from intake.journey where id = $1::uuid`, theirs)
 	w.one(&person, `select person::text from intake.journey where id = $1::uuid`, ours)
-	if _, err := w.Admin().Exec(w.t.Context(), `insert into intake.person_merge (id, survivor, other, before, merged_at, merged_by, confirmed_at, confirmed_by)
-		values ($1, $2, $3, '{}', now(), 'navigator:a-test', now(), 'navigator:a-test')`, clock.NewID(time.Now()), person, known); err != nil {
+	if _, err := w.Admin().Exec(w.t.Context(), `insert into intake.person_merge (id, survivor, other, before,
+		merged_at, merged_by, confirmed_at, confirmed_by)
+		values ($1, $2, $3, '{}', now(), 'navigator:a-test', now(), 'navigator:a-test')`, clock.NewID(time.Now()),
+		person, known); err != nil {
 		w.t.Fatal(err)
 	}
-	if _, err := w.Admin().Exec(w.t.Context(), `update intake.person set survivor = $1 where id = $2`, person, known); err != nil {
+	if _, err := w.Admin().Exec(w.t.Context(), `update intake.person set survivor = $1 where id = $2`, person,
+		known); err != nil {
 		w.t.Fatal(err)
 	}
 	w.staff("/api/journeys/"+ours+"/contact", `{"mustNotKnow":["RZZ"]}`)
@@ -135,7 +140,8 @@ func (w *walk) barred() {
 				continue
 			}
 			path, contentType, body := w.fill(route, about, "RZZ")
-			got := w.AskAs(*as("RZZ", role, "must-not-know"), route.Method, path, contentType, []byte(body), schemas.ReasonHeader, "they are on our ward tonight")
+			got := w.AskAs(*as("RZZ", role, "must-not-know"), route.Method, path, contentType, []byte(body),
+				schemas.ReasonHeader, "they are on our ward tonight")
 			if reachOf(got) != schemas.Hidden {
 				w.t.Errorf("%s as %s of whom must not know: %d %s", route.Mux(), role, got.Status, got.Body)
 			}
@@ -150,8 +156,10 @@ func newWalk(t *testing.T) *walk {
 	w.shared = w.keep(people[0], "WALK", trusted)
 	w.accept(w.shared, trusted)
 	w.request = clock.NewRandomID()
-	sent := w.AskWith(system.Token(schemas.System), http.MethodPost, "/fhir/$process-message", typeFHIR, []byte(people[1].referral(clock.NewRandomID(), w.request, "new", "active")),
-		"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(), "NHSD-End-User-Organisation", "RXX")
+	sent := w.AskWith(system.Token(schemas.System), http.MethodPost, "/fhir/$process-message", typeFHIR,
+		[]byte(people[1].referral(clock.NewRandomID(), w.request, "new", "active")),
+		"X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(), "NHSD-End-User-Organisation",
+		"RXX")
 	if sent.Status != http.StatusOK {
 		t.Fatalf("a FHIR request: %d %s", sent.Status, sent.Body)
 	}
@@ -161,7 +169,8 @@ func newWalk(t *testing.T) *walk {
 	}
 	for _, route := range append(schemas.Routes(), console.Routes()...) {
 		if route.Method != http.MethodGet && route.Thing() != schemas.AboutNothing {
-			w.things[route.Mux()] = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-40, 0, 0))}
+			w.things[route.Mux()] = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-40, 0,
+				0))}
 		}
 	}
 	w.young = map[schemas.Thing]string{schemas.AboutJourney: w.report(time.Now().AddDate(-15, 0, -1))}
@@ -170,20 +179,26 @@ func newWalk(t *testing.T) *walk {
 	var directory struct {
 		Items []struct{ Service struct{ ID string } }
 	}
-	if err := json.Unmarshal(w.Ask(schemas.Navigator, http.MethodGet, "/api/services", "", nil).Body, &directory); err != nil || len(directory.Items) == 0 {
+	if err := json.Unmarshal(w.Ask(schemas.Navigator, http.MethodGet, "/api/services", "", nil).Body,
+		&directory); err != nil || len(directory.Items) == 0 {
 		t.Fatalf("the directory: %v", err)
 	}
 	w.services = directory.Items[0].Service.ID
-	w.calls = map[string]string{"RXX": w.callFor("RXX"), trusted: w.callFor(trusted), "RXX person": w.callFor("RXX"), trusted + " person": w.callFor(trusted)}
+	w.calls = map[string]string{"RXX": w.callFor("RXX"), trusted: w.callFor(trusted), "RXX person": w.callFor("RXX"),
+		trusted + " person": w.callFor(trusted)}
 	w.help = w.helpOf(*as("RXX", schemas.Navigator, "navigator"), true)
 	var step string
-	w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, w.young[schemas.AboutJourney])
+	w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`,
+		w.young[schemas.AboutJourney])
 	w.young[schemas.AboutStep] = step
 	for _, things := range w.things {
 		var message, person, step string
-		w.one(&message, `select id::text from intake.message where journey = $1::uuid limit 1`, things[schemas.AboutJourney])
-		w.one(&person, `select person::text from intake.message where journey = $1::uuid limit 1`, things[schemas.AboutJourney])
-		w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`, things[schemas.AboutJourney])
+		w.one(&message, `select id::text from intake.message where journey = $1::uuid limit 1`,
+			things[schemas.AboutJourney])
+		w.one(&person, `select person::text from intake.message where journey = $1::uuid limit 1`,
+			things[schemas.AboutJourney])
+		w.one(&step, `select id::text from journey.step where journey = $1::uuid and state = 'open' limit 1`,
+			things[schemas.AboutJourney])
 		things[schemas.AboutMessage], things[schemas.AboutPerson], things[schemas.AboutStep] = message, person, step
 		things[schemas.AboutOffer] = w.sent(things[schemas.AboutJourney])
 	}
@@ -195,11 +210,14 @@ func newWalk(t *testing.T) *walk {
 func (w *walk) sent(journey string) (offer string) {
 	w.t.Helper()
 	w.one(&offer, `with ours as (
-			insert into followup.partner (id, organisation, service, name, works, rank) values ($2::uuid, 'ours', 'ours', 'Ours', array_fill(true, array[7]), 99)
+			insert into followup.partner (id, organisation, service, name, works, rank)
+			values ($2::uuid, 'ours', 'ours', 'Ours', array_fill(true, array[7]), 99)
 			on conflict (id) do update set rank = excluded.rank returning id)
-		update followup.offer o set partner = ours.id, state = 'sent', consent = 'given', placed_at = raised_at, place_week = raised_at::date,
+		update followup.offer o set partner = ours.id, state = 'sent', consent = 'given', placed_at = raised_at,
+		place_week = raised_at::date,
 			sent_at = raised_at, due_at = null, answer_by = $3
-		from ours where o.journey = $1::uuid and o.ended_at is null returning o.id::text`, journey, trusted, time.Now().Add(48*time.Hour))
+		from ours where o.journey = $1::uuid and o.ended_at is null returning o.id::text`, journey, trusted,
+		time.Now().Add(48*time.Hour))
 	return offer
 }
 
@@ -207,8 +225,10 @@ func (w *walk) sent(journey string) (offer string) {
 func (w *walk) report(born time.Time) string {
 	w.t.Helper()
 	id := clock.NewRandomID()
-	data := fmt.Sprintf(`{"organisation":"RXX","visit":"W%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"L%[1]s","familyName":"Walker%[4]s","givenName":"Robin","birthDate":%[3]q},
-		"facts":{"destination":"home","assessment":"done"}}`, id[:8], time.Now().Add(-time.Hour).Format(time.RFC3339), born.Format(time.DateOnly), inLetters(id[:8]))
+	data := fmt.Sprintf(
+		`{"organisation":"RXX","visit":"W%[1]s","inScope":true,"leftAt":%[2]q,"person":{"localId":"L%[1]s","familyName":"Walker%[4]s","givenName":"Robin","birthDate":%[3]q},
+		"facts":{"destination":"home","assessment":"done"}}`, id[:8], time.Now().Add(-time.Hour).Format(time.RFC3339),
+		born.Format(time.DateOnly), inLetters(id[:8]))
 	got := w.AskWith(system.Token(schemas.System), http.MethodPost, "/events", structured, []byte(fmt.Sprintf(
 		`{"specversion":"1.0","id":%q,"source":%q,"type":"care.footbridge.discharge.reported.v1","time":%q,"datacontenttype":"application/json","data":%s}`,
 		id, system.HospitalSource, time.Now().Format(time.RFC3339), data)))
@@ -219,8 +239,8 @@ func (w *walk) report(born time.Time) string {
 	return answer.Journey
 }
 
-// inLetters writes an id as a name's ending: two people of one name and birth date would be a possible double, and a human
-// would look first.
+// inLetters writes an id as a name's ending: two people of one name and birth date would be a possible double, and a
+// human would look first.
 func inLetters(id string) string {
 	return strings.Map(func(r rune) rune { return 'a' + (r*7)%26 }, id)
 }
@@ -286,9 +306,11 @@ func (w *walk) callFor(team string) (call string) {
 	journey := w.report(time.Now().AddDate(-30, 0, 0))
 	w.Resolve()
 	w.staff("/api/journeys/"+journey+"/consent", `{"answers":[{"purpose":"bridging","state":"given"}],"how":"spoken"}`)
-	w.say(schemas.Threshold, schemas.PathwayDecided, journey, 1_000, schemas.PathwayDecidedData{Open: []string{}, Waits: []string{"a-list"}})
+	w.say(schemas.Threshold, schemas.PathwayDecided, journey, 1_000, schemas.PathwayDecidedData{Open: []string{},
+		Waits: []string{"a-list"}})
 	system.Eventually(w.t, func() error {
-		if w.one(&call, `select coalesce((select id::text from bridging.call where journey = $1::uuid and ended_at is null), '')`, journey); call == "" {
+		if w.one(&call, `select coalesce((select id::text from bridging.call where journey = $1::uuid
+			and ended_at is null), '')`, journey); call == "" {
 			return errors.New("no call is planned")
 		}
 		return nil
@@ -303,10 +325,13 @@ func (w *walk) claimed(call string, who principal.Principal) {
 	var journey string
 	w.one(&journey, `select journey::text from bridging.call where id = $1::uuid`, call)
 	w.claims++
-	w.say(schemas.Bridging, schemas.CallClaimed, journey, 1_000_000+w.claims, schemas.CallClaimedData{Call: call, Organisation: who.Organisation, Holder: who.Mark(), Until: time.Now().Add(time.Hour)})
+	w.say(schemas.Bridging, schemas.CallClaimed, journey, 1_000_000+w.claims,
+		schemas.CallClaimedData{Call: call, Organisation: who.Organisation, Holder: who.Mark(),
+			Until: time.Now().Add(time.Hour)})
 	system.Eventually(w.t, func() error {
 		var holder string
-		if w.one(&holder, `select coalesce((select holder from intake.call_grant where call = $1::uuid), '')`, call); holder != who.Mark() {
+		if w.one(&holder, `select coalesce((select holder from intake.call_grant where call = $1::uuid), '')`,
+			call); holder != who.Mark() {
 			return errors.New("intake does not know who rings")
 		}
 		return nil
@@ -321,7 +346,8 @@ func (w *walk) say(service string, typ schemas.Type, journey string, sequence in
 		w.t.Fatal(err)
 	}
 	now := time.Now()
-	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/" + service, Type: string(typ), Subject: journey, Time: now, Correlation: clock.NewID(now),
+	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/" + service, Type: string(typ),
+		Subject: journey, Time: now, Correlation: clock.NewID(now),
 		Sequence: flow.FormatSequence(sequence), Data: text})
 	if err != nil {
 		w.t.Fatal(err)
@@ -389,7 +415,8 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 		headers = append(headers, schemas.ReasonHeader, "they are on our ward tonight")
 	}
 	if strings.HasPrefix(a.route.Pattern, "/fhir/") {
-		headers = append(headers, "X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(), "NHSD-End-User-Organisation", "RXX")
+		headers = append(headers, "X-Request-Id", clock.NewRandomID(), "X-Correlation-Id", clock.NewRandomID(),
+			"NHSD-End-User-Organisation", "RXX")
 	}
 	got := w.AskAs(*who, a.route.Method, path, contentType, []byte(body), headers...)
 	said := fmt.Sprintf("%d %.200s", got.Status, got.Body)
@@ -399,7 +426,9 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 func reachOf(got system.Answer) schemas.Visibility {
 	body := string(got.Body)
 	switch {
-	case got.Status == http.StatusUnauthorized, got.Status == http.StatusForbidden && (strings.Contains(body, "not-for-role") || strings.Contains(body, "not open to you") || strings.Contains(body, "not open to your role")):
+	case got.Status == http.StatusUnauthorized, got.Status == http.StatusForbidden &&
+		(strings.Contains(body, "not-for-role") || strings.Contains(body, "not open to you") ||
+			strings.Contains(body, "not open to your role")):
 		return schemas.Refused
 	case got.Status == http.StatusForbidden && strings.Contains(body, schemas.ReasonHeader):
 		return schemas.AsksWhy
@@ -412,7 +441,8 @@ func reachOf(got system.Answer) schemas.Visibility {
 }
 
 func (w *walk) fill(route schemas.Route, id, organisation string) (path, contentType, body string) {
-	path = strings.NewReplacer("{id}", id, "{ref}", id, "{step}", w.stepOf(id), "{$}", "", "{file...}", "console.css", "{type}", string(schemas.DischargeRecorded)).Replace(route.Pattern)
+	path = strings.NewReplacer("{id}", id, "{ref}", id, "{step}", w.stepOf(id), "{$}", "", "{file...}", "console.css",
+		"{type}", string(schemas.DischargeRecorded)).Replace(route.Pattern)
 	if route.Pattern == "/fhir/Task" {
 		path += "?focus=ServiceRequest/" + id
 	}
@@ -435,12 +465,14 @@ func (w *walk) fill(route schemas.Route, id, organisation string) (path, content
 	body = bodies[route.Method+" "+route.Pattern]
 	if route.Service == schemas.Console {
 		contentType = "application/x-www-form-urlencoded"
-		body = url.Values{"why": {"they are on our ward tonight"}, "request": {clock.NewRandomID()}, "owner": {"navigator:duty"}}.Encode()
+		body = url.Values{"why": {"they are on our ward tonight"}, "request": {clock.NewRandomID()},
+			"owner": {"navigator:duty"}}.Encode()
 	}
 	if strings.HasSuffix(path, "/erase") {
 		body = `{"reason":"they asked for it by letter"}`
 	}
-	body = strings.NewReplacer("OTHER", other, "DAY", time.Now().Format(time.DateOnly), "ID", "W"+clock.NewRandomID()[:8], `"RZZ"`, `"`+organisation+`"`).
+	body = strings.NewReplacer("OTHER", other, "DAY", time.Now().Format(time.DateOnly), "ID",
+		"W"+clock.NewRandomID()[:8], `"RZZ"`, `"`+organisation+`"`).
 		Replace(body)
 	return path, contentType, body
 }
@@ -449,7 +481,8 @@ func (w *walk) fill(route schemas.Route, id, organisation string) (path, content
 func (w *walk) stepOf(journey string) string {
 	w.t.Helper()
 	step := clock.NewRandomID()
-	err := w.Admin().QueryRow(w.t.Context(), `select id::text from journey.step where journey::text = $1 and state = 'open' limit 1`, journey).Scan(&step)
+	err := w.Admin().QueryRow(w.t.Context(), `select id::text from journey.step where journey::text = $1
+		and state = 'open' limit 1`, journey).Scan(&step)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		w.t.Fatal(err)
 	}
@@ -463,7 +496,8 @@ func (w *walk) sessionOf(who principal.Principal, own bool) (id string) {
 		who = *as("RXX", schemas.Navigator, "whose-session-it-is")
 	}
 	w.AskAs(who, http.MethodGet, "/api/sessions", "", nil) // signs in
-	w.one(&id, `select id::text from gateway.session where organisation = $1 and subject = $2 limit 1`, who.Organisation, who.Subject)
+	w.one(&id, `select id::text from gateway.session where organisation = $1 and subject = $2 limit 1`,
+		who.Organisation, who.Subject)
 	return id
 }
 
@@ -474,8 +508,10 @@ func (w *walk) endpointOf(who principal.Principal, own bool) string {
 	if !own || who.Role != string(schemas.Partner) {
 		partner = clock.NewRandomID()
 	}
-	if _, err := w.Admin().Exec(w.t.Context(), `insert into delivery.subscription (id, partner, url, types, state, because, secret, taken, next_at, created_at)
-		values ($1::text::uuid, $2::text::uuid, 'https://partner.example/', '{}', 'paused', '', 'x', 0, now(), now())`, id, partner); err != nil {
+	if _, err := w.Admin().Exec(w.t.Context(), `insert into delivery.subscription (id, partner, url, types, state,
+		because, secret, taken, next_at, created_at)
+		values ($1::text::uuid, $2::text::uuid, 'https://partner.example/', '{}', 'paused', '', 'x', 0, now(), now())`,
+		id, partner); err != nil {
 		w.t.Fatal(err)
 	}
 	return id
@@ -485,7 +521,8 @@ func (w *walk) endpointOf(who principal.Principal, own bool) string {
 func (w *walk) asNobody(route schemas.Route) {
 	w.t.Helper()
 	path, contentType, body := w.fill(route, w.target(asked{route: route}), "RXX")
-	request, err := http.NewRequestWithContext(w.t.Context(), route.Method, "http://"+w.HTTP+path, strings.NewReader(body))
+	request, err := http.NewRequestWithContext(w.t.Context(), route.Method, "http://"+w.HTTP+path,
+		strings.NewReader(body))
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -503,7 +540,8 @@ func (w *walk) asNobody(route schemas.Route) {
 // lists show what is of the caller's organisation, and nothing else.
 func (w *walk) lists() {
 	w.t.Helper()
-	for path, thing := range map[string]string{"/api/journeys": w.shared.journey, "/api/messages": w.shared.messages[0], "/api/facilities": w.facility} {
+	for path, thing := range map[string]string{"/api/journeys": w.shared.journey, "/api/messages": w.shared.messages[0],
+		"/api/facilities": w.facility} {
 		for _, role := range schemas.Roles() {
 			for _, organisation := range []string{"RXX", "RZZ"} {
 				route := schemas.Route{}

@@ -63,8 +63,10 @@ func identity(label string, spellings ...string) canary {
 			if len(form) < 5 {
 				continue
 			}
-			c.plain = append(c.plain, strings.ToLower(form), strings.ToLower(reversed(form)), strings.ToLower(url.QueryEscape(form)),
-				strings.ToLower(url.PathEscape(form)), hex.EncodeToString([]byte(form)), hex.EncodeToString([]byte(strings.ToUpper(form))),
+			c.plain = append(c.plain, strings.ToLower(form), strings.ToLower(reversed(form)),
+				strings.ToLower(url.QueryEscape(form)),
+				strings.ToLower(url.PathEscape(form)), hex.EncodeToString([]byte(form)),
+				hex.EncodeToString([]byte(strings.ToUpper(form))),
 				hex.EncodeToString([]byte(strings.ToLower(form))))
 			for _, cased := range []string{form, strings.ToUpper(form), strings.ToLower(form)} {
 				c.exact = append(c.exact, inBase64(cased)...)
@@ -82,7 +84,8 @@ func (c *canary) addHashes(form string) {
 	m, s1, s2 := md5.Sum([]byte(form)), sha1.Sum([]byte(form)), sha256.Sum256([]byte(form))
 	for _, sum := range [][]byte{m[:], s1[:], s2[:]} {
 		c.plain = append(c.plain, hex.EncodeToString(sum))
-		c.exact = append(c.exact, sum, []byte(base64.RawStdEncoding.EncodeToString(sum)), []byte(base64.RawURLEncoding.EncodeToString(sum)))
+		c.exact = append(c.exact, sum, []byte(base64.RawStdEncoding.EncodeToString(sum)),
+			[]byte(base64.RawURLEncoding.EncodeToString(sum)))
 	}
 }
 
@@ -129,7 +132,8 @@ func digits(number string, groups ...int) []string {
 // dates gives a date in the forms that machines and people write.
 func dates(day time.Time) []string {
 	var all []string
-	for _, layout := range []string{time.DateOnly, "20060102", "02/01/2006", "2/1/2006", "01/02/2006", "02-01-2006", "02.01.2006", "2006/01/02",
+	for _, layout := range []string{time.DateOnly, "20060102", "02/01/2006", "2/1/2006", "01/02/2006", "02-01-2006",
+		"02.01.2006", "2006/01/02",
 		"2 January 2006", "2 Jan 2006", "January 2, 2006", "02-Jan-2006", "Jan 2 2006"} {
 		all = append(all, day.Format(layout))
 	}

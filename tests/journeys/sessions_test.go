@@ -71,7 +71,8 @@ func (b *tab) do(path string, form url.Values) (status int, page string) {
 
 func (b *tab) signIn(who string) {
 	b.t.Helper()
-	if status, page := b.do("/sign-in", url.Values{"who": {who}, "next": {"/refer"}}); status != http.StatusOK || !strings.Contains(page, "Sign out") {
+	if status, page := b.do("/sign-in", url.Values{"who": {who}, "next": {"/refer"}}); status != http.StatusOK ||
+		!strings.Contains(page, "Sign out") {
 		b.t.Fatalf("signing in as %s: %d %s", who, status, page)
 	}
 }
@@ -113,17 +114,21 @@ func TestAFormOpenedAsOnePersonAndSentAsAnotherIsRefusedAndKept(t *testing.T) {
 		}
 		b.signInElsewhere(second)
 		status, refused := b.do("/refer", form)
-		if status != http.StatusConflict || !strings.Contains(refused, "<h1>This form was opened as somebody else</h1>") || strings.Contains(refused, "your role") {
+		if status != http.StatusConflict ||
+			!strings.Contains(refused, "<h1>This form was opened as somebody else</h1>") ||
+			strings.Contains(refused, "your role") {
 			t.Fatalf("sent as %s: %d %v", second, status, headings.FindStringSubmatch(refused))
 		}
 		kept := formTo(t, refused, "/refer")
 		for name, value := range typed {
-			if kept.Get(name) != value || !strings.Contains(refused, "<li>"+strings.ReplaceAll(html.EscapeString(value), "&#39;", "'")+"</li>") {
+			if kept.Get(name) != value || !strings.Contains(refused, "<li>"+strings.ReplaceAll(html.EscapeString(value),
+				"&#39;", "'")+"</li>") {
 				t.Errorf("%s is lost: %q", name, kept.Get(name))
 			}
 		}
 		if second == "navigator" { // sent again, knowingly: only the form itself is at fault now
-			if status, page := b.do("/refer", kept); status != http.StatusUnprocessableEntity || !strings.Contains(page, html.EscapeString(typed["family"])) {
+			if status, page := b.do("/refer", kept); status != http.StatusUnprocessableEntity ||
+				!strings.Contains(page, html.EscapeString(typed["family"])) {
 				t.Errorf("sent again as %s: %d %v", second, status, headings.FindStringSubmatch(page))
 			}
 		}
@@ -137,7 +142,8 @@ func TestAFormOpenedAsOnePersonAndSentAsAnotherIsRefusedAndKept(t *testing.T) {
 	_, page := b.do("/refer", nil)
 	form := formTo(t, page, "/refer")
 	form.Set("family", typed["family"])
-	if _, err := s.Admin().Exec(t.Context(), `update gateway.session set seen_at = seen_at - interval '31 minutes'`); err != nil {
+	if _, err := s.Admin().Exec(t.Context(),
+		`update gateway.session set seen_at = seen_at - interval '31 minutes'`); err != nil {
 		t.Fatal(err)
 	}
 	status, refused := b.do("/refer", form)
@@ -164,11 +170,13 @@ func TestSomebodySeesTheirOwnSessionsAndEndsEach(t *testing.T) {
 	}
 	other.signIn("navigator")
 	mine := here.sessions()
-	if len(mine) != 3 || !mine[2].Here && !mine[1].Here && !mine[0].Here || mine[0].Device != "Firefox on Linux" || mine[0].EndsAt.Before(mine[0].BeganAt) {
+	if len(mine) != 3 || !mine[2].Here && !mine[1].Here && !mine[0].Here || mine[0].Device != "Firefox on Linux" ||
+		mine[0].EndsAt.Before(mine[0].BeganAt) {
 		t.Fatalf("sees %+v", mine)
 	}
 	_, page := here.do("/sessions", nil)
-	if strings.Count(page, "End this one") != 2 || strings.Count(page, "Sign out here") != 1 || strings.Contains(page, "dev-liaison") {
+	if strings.Count(page, "End this one") != 2 || strings.Count(page, "Sign out here") != 1 ||
+		strings.Contains(page, "dev-liaison") {
 		t.Errorf("the page: %s", page)
 	}
 	wards, homes := ward.here(), home.here()
@@ -180,7 +188,9 @@ func TestSomebodySeesTheirOwnSessionsAndEndsEach(t *testing.T) {
 	if status := here.post("/api/sessions/"+wards+"/end", nil); status != http.StatusNoContent {
 		t.Errorf("ending one by HTTP: %d", status)
 	}
-	if status, after := here.do("/sessions/"+homes+"/end", formTo(t, page, "/sessions/"+homes+"/end")); status != http.StatusOK || strings.Count(after, "End this one") != 0 {
+	if status, after := here.do("/sessions/"+homes+"/end",
+		formTo(t, page, "/sessions/"+homes+"/end")); status != http.StatusOK ||
+		strings.Count(after, "End this one") != 0 {
 		t.Errorf("ending one by page: %d %s", status, after)
 	}
 	for what, b := range map[string]*tab{"on the ward": ward, "at home": home} {
@@ -191,10 +201,12 @@ func TestSomebodySeesTheirOwnSessionsAndEndsEach(t *testing.T) {
 	if len(here.sessions()) != 1 || len(other.sessions()) != 1 {
 		t.Error("other sessions were ended too")
 	}
-	if status, page := here.do("/sessions/"+here.here()+"/end", formTo(t, must(here.do("/sessions", nil)), "/sessions/"+here.here()+"/end")); status != http.StatusOK || !strings.Contains(page, "You have signed out") {
+	if status, page := here.do("/sessions/"+here.here()+"/end", formTo(t, must(here.do("/sessions", nil)),
+		"/sessions/"+here.here()+"/end")); status != http.StatusOK || !strings.Contains(page, "You have signed out") {
 		t.Errorf("ending this one: %d %v", status, headings.FindStringSubmatch(page))
 	}
-	if got := s.AskWith(system.Token(schemas.Navigator), "GET", "/api/sessions", "", nil); got.Status != http.StatusOK || !strings.Contains(string(got.Body), `"items":[]`) {
+	if got := s.AskWith(system.Token(schemas.Navigator), "GET", "/api/sessions", "",
+		nil); got.Status != http.StatusOK || !strings.Contains(string(got.Body), `"items":[]`) {
 		t.Errorf("with a token: %d %s", got.Status, got.Body)
 	}
 }
@@ -275,14 +287,16 @@ func TestARestartOfServeKeepsSessionsAndTheirLimits(t *testing.T) {
 		t.Helper()
 		w := httptest.NewRecorder()
 		request, _ := http.NewRequestWithContext(t.Context(), http.MethodPost, "/sign-in", nil)
-		if err := sessions.Begin(w, request, principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: subject}); err != nil {
+		if err := sessions.Begin(w, request, principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator),
+			Subject: subject}); err != nil {
 			t.Fatal(err)
 		}
 		return w.Result().Cookies()[0]
 	}
 	ask := func(cookie *http.Cookie) (int, string) {
 		t.Helper()
-		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.addrs["FOOTBRIDGE_HTTP_ADDR"]+"/api/sessions", nil)
+		request, _ := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+a.addrs["FOOTBRIDGE_HTTP_ADDR"]+
+			"/api/sessions", nil)
 		request.AddCookie(cookie)
 		answer, err := http.DefaultClient.Do(request)
 		if err != nil {
@@ -293,8 +307,10 @@ func TestARestartOfServeKeepsSessionsAndTheirLimits(t *testing.T) {
 		return answer.StatusCode, string(body)
 	}
 	busy, idle, over := begin("busy"), begin("idle"), begin("over")
-	for subject, change := range map[string]string{"idle": `seen_at = seen_at - interval '29 minutes'`, "over": `ends_at = began_at`} {
-		if _, err := admin.Exec(t.Context(), fmt.Sprintf(`update gateway.session set %s where subject = '%s'`, change, subject)); err != nil {
+	for subject, change := range map[string]string{"idle": `seen_at = seen_at - interval '29 minutes'`,
+		"over": `ends_at = began_at`} {
+		if _, err := admin.Exec(t.Context(), fmt.Sprintf(`update gateway.session set %s where subject = '%s'`, change,
+			subject)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -304,7 +320,9 @@ func TestARestartOfServeKeepsSessionsAndTheirLimits(t *testing.T) {
 		t.Fatalf("before: %d %s", status, body)
 	}
 	running.Stop()
-	if _, err := admin.Exec(t.Context(), `update gateway.session set seen_at = seen_at - interval '2 minutes' where subject = 'idle'`); err != nil { // while nothing runs
+	// while nothing runs
+	if _, err := admin.Exec(t.Context(), `update gateway.session set seen_at = seen_at - interval '2 minutes'
+		where subject = 'idle'`); err != nil {
 		t.Fatal(err)
 	}
 	a.start(schemas.Gateway, "serve", "--only", schemas.Gateway).Ready()

@@ -25,7 +25,8 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	}
 	system.Eventually(t, func() error {
 		var until time.Time // the first look of the sentinel may still be under way
-		return s.Admin().QueryRow(t.Context(), `select until from journey.sentinel_lease where holder <> ''`).Scan(&until)
+		return s.Admin().QueryRow(t.Context(),
+			`select until from journey.sentinel_lease where holder <> ''`).Scan(&until)
 	})
 	if out := status(); strings.Contains(out, "no sentinel") || strings.Contains(out, "does not take") {
 		t.Errorf("while all is well:\n%s", out)
@@ -43,7 +44,8 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if _, err := s.Admin().Exec(t.Context(), `insert into journey.outbox (id, writer, n, subject, payload) values ($1, 4711, 1, 'footbridge.fault.large.v1.x', repeat('x', 9000000))`,
+	if _, err := s.Admin().Exec(t.Context(), `insert into journey.outbox (id, writer, n, subject, payload)
+		values ($1, 4711, 1, 'footbridge.fault.large.v1.x', repeat('x', 9000000))`,
 		clock.NewID(time.Now())); err != nil {
 		t.Fatal(err)
 	}
@@ -58,8 +60,8 @@ func TestStatusSaysThatNobodyWatchesAndWhatTheBrokerDoesNotTake(t *testing.T) {
 	}
 }
 
-// TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody: before it is placed, no more once it is, and again when that is
-// undone.
+// TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody: before it is placed, no more once it is, and again when that
+// is undone.
 func TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody(t *testing.T) {
 	t.Parallel()
 	o := &openToNobody{system.Start(t), t}
@@ -68,7 +70,8 @@ func TestStatusAndDoctorCountAndNameWhatIsPlacedWithNobody(t *testing.T) {
 		t.Helper()
 		for _, command := range []string{"status", "doctor"} {
 			out, _ := system.Run(t, o.StateDir, o.Settings(), command)
-			named := strings.Contains(out, counted) && strings.Contains(out, "facility RVV of sender") && strings.Contains(out, "1 journeys are RXX's to place")
+			named := strings.Contains(out, counted) && strings.Contains(out, "facility RVV of sender") &&
+				strings.Contains(out, "1 journeys are RXX's to place")
 			if named != unplaced || strings.Contains(out, "no agreed organisation") != unplaced {
 				t.Errorf("%s, %s:\n%s", when, command, out)
 			}

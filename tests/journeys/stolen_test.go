@@ -23,7 +23,8 @@ import (
 )
 
 // thieves are all who have a key file.
-var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway,
+var thieves = []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+	schemas.Delivery, schemas.Gateway,
 	schemas.Console, schemas.SentinelKey, schemas.StreamsKey, schemas.OperatorsKey}
 
 // Whoever has one key file logs in to the broker as its holder alone: no stream and no consumer is made, changed or
@@ -48,7 +49,8 @@ func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
 				expectRefusal(t, refused, thief+" asks "+subject)
 			}
 		}
-		for _, subject := range []string{"footbridge.>", "_INBOX.>", ">", bus.InboxOf("somebody-else") + ".>", "$JS.>", "partner.>"} {
+		for _, subject := range []string{"footbridge.>", "_INBOX.>", ">", bus.InboxOf("somebody-else") + ".>", "$JS.>",
+			"partner.>"} {
 			if _, err := conn.NATS.SubscribeSync(subject); err != nil {
 				t.Fatal(err)
 			}
@@ -61,16 +63,22 @@ func TestAStolenKeyChangesNoStreamAndReadsNobodysQueue(t *testing.T) {
 func forbidden(thief, stream string) []string {
 	attempts := []string{
 		"$JS.API.INFO", "$JS.API.STREAM.NAMES", "$JS.API.STREAM.LIST", "$JS.API.STREAM.CREATE.THIEF",
-		"$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.UPDATE." + stream, "$JS.API.STREAM.CREATE." + stream,
-		"$JS.API.STREAM.SNAPSHOT." + stream, "$JS.API.STREAM.RESTORE." + stream, "$JS.API.STREAM.PEER.REMOVE." + stream, "$JS.API.STREAM.LEADER.STEPDOWN." + stream,
-		"$JS.API.STREAM.MSG.GET." + stream, "$JS.API.STREAM.MSG.DELETE." + stream, "$JS.API.DIRECT.GET." + stream, "$JS.API.DIRECT.GET." + stream + ".footbridge.>",
-		"$JS.API.CONSUMER.NAMES." + stream, "$JS.API.CONSUMER.LIST." + stream, "$JS.API.CONSUMER.CREATE." + stream, "$JS.API.CONSUMER.PAUSE." + stream + "." + thief,
+		"$JS.API.STREAM.DELETE." + stream, "$JS.API.STREAM.PURGE." + stream, "$JS.API.STREAM.UPDATE." + stream,
+		"$JS.API.STREAM.CREATE." + stream,
+		"$JS.API.STREAM.SNAPSHOT." + stream, "$JS.API.STREAM.RESTORE." + stream, "$JS.API.STREAM.PEER.REMOVE." + stream,
+		"$JS.API.STREAM.LEADER.STEPDOWN." + stream,
+		"$JS.API.STREAM.MSG.GET." + stream, "$JS.API.STREAM.MSG.DELETE." + stream, "$JS.API.DIRECT.GET." + stream,
+		"$JS.API.DIRECT.GET." + stream + ".footbridge.>",
+		"$JS.API.CONSUMER.NAMES." + stream, "$JS.API.CONSUMER.LIST." + stream, "$JS.API.CONSUMER.CREATE." + stream,
+		"$JS.API.CONSUMER.PAUSE." + stream + "." + thief,
 	}
 	for _, consumer := range append([]string{"THIEF"}, thieves...) {
-		attempts = append(attempts, "$JS.API.CONSUMER.CREATE."+stream+"."+consumer, "$JS.API.CONSUMER.CREATE."+stream+"."+consumer+".footbridge.discharge.recorded.v1.x",
+		attempts = append(attempts, "$JS.API.CONSUMER.CREATE."+stream+"."+consumer, "$JS.API.CONSUMER.CREATE."+stream+
+			"."+consumer+".footbridge.discharge.recorded.v1.x",
 			"$JS.API.CONSUMER.DURABLE.CREATE."+stream+"."+consumer)
 		if consumer != thief {
-			attempts = append(attempts, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, "$JS.API.CONSUMER.DELETE."+stream+"."+consumer,
+			attempts = append(attempts, "$JS.API.CONSUMER.MSG.NEXT."+stream+"."+consumer, "$JS.API.CONSUMER.DELETE."+
+				stream+"."+consumer,
 				"$JS.ACK."+stream+"."+consumer+".1.1.1.1.1", "$JS.API.CONSUMER.PAUSE."+stream+"."+consumer)
 		}
 	}
@@ -80,7 +88,8 @@ func forbidden(thief, stream string) []string {
 	}
 	for _, one := range schemas.Registry() {
 		subject := strings.TrimSuffix(one.Type.SubjectFilter(), "*") + "0b6f7c3a-0000-4000-8000-000000000000"
-		if one.OnBus() && !slices.ContainsFunc(mine, func(own string) bool { return strings.HasPrefix(subject, strings.TrimRight(own, ">*")) }) {
+		if one.OnBus() && !slices.ContainsFunc(mine,
+			func(own string) bool { return strings.HasPrefix(subject, strings.TrimRight(own, ">*")) }) {
 			attempts = append(attempts, "$JS.API.DIRECT.GET."+stream+"."+subject)
 		}
 	}
@@ -117,7 +126,8 @@ func TestAStolenPasswordOpensItsOwnSchemaAndNothingElse(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	folder := keyring.At(filepath.Join(dir, "keys"))
-	logins := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway, pg.Sentinel}
+	logins := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery, schemas.Gateway, pg.Sentinel}
 	passwords := map[string]string{}
 	for _, name := range logins {
 		if _, err := folder.Make(nil, keyring.Holder{Name: name, Database: true}); err != nil {
@@ -129,13 +139,15 @@ func TestAStolenPasswordOpensItsOwnSchemaAndNothingElse(t *testing.T) {
 		}
 		passwords[pg.Role(name)] = own.Database
 	}
-	server, err := private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(dir, "postgres"), TCP: true, Throwaway: true})
+	server, err := private.Launch(t.Context(), private.LaunchConfig{Dir: filepath.Join(dir, "postgres"), TCP: true,
+		Throwaway: true})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = server.Stop(t.Context()) })
 	services := system.Services()
-	if _, err := pg.Setup(t.Context(), server.URL(), pg.SetupConfig{Services: services, Password: func(role string) string { return passwords[role] }}); err != nil {
+	if _, err := pg.Setup(t.Context(), server.URL(),
+		pg.SetupConfig{Services: services, Password: func(role string) string { return passwords[role] }}); err != nil {
 		t.Fatal(err)
 	}
 	for _, one := range services {
@@ -186,8 +198,10 @@ func tryLogin(t *testing.T, address, thief, victim, role, password string, schem
 			continue // what the sentinel may see is granted view by view
 		}
 		var may bool
-		if err := conn.QueryRow(t.Context(), `select has_schema_privilege($1, 'usage') or exists (select from pg_class c join pg_namespace n on n.oid = c.relnamespace
-			where n.nspname = $1 and c.relkind in ('r', 'p', 'v') and has_table_privilege(c.oid, 'select, insert, update, delete'))`, schema).Scan(&may); err != nil || may {
+		if err := conn.QueryRow(t.Context(), `select has_schema_privilege($1, 'usage') or exists (select
+			from pg_class c join pg_namespace n on n.oid = c.relnamespace
+			where n.nspname = $1 and c.relkind in ('r', 'p', 'v')
+			and has_table_privilege(c.oid, 'select, insert, update, delete'))`, schema).Scan(&may); err != nil || may {
 			t.Errorf("the login of %s may use the schema %s: %v %v", thief, schema, may, err)
 		}
 	}
@@ -210,7 +224,8 @@ func TestAStolenKeySignsNobodyElseToAnyService(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	audiences := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery, schemas.Gateway, schemas.Console}
+	audiences := []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery, schemas.Gateway, schemas.Console}
 	for _, thief := range thieves {
 		own, err := folder.Private(thief)
 		if err != nil {

@@ -15,8 +15,8 @@ import (
 	"footbridge/tests/system"
 )
 
-// standing is one state of an offer or of a call, and how somebody comes to be in it: what is done on the Monday, and on
-// the Thursday on which contact is stopped.
+// standing is one state of an offer or of a call, and how somebody comes to be in it: what is done on the Monday, and
+// on the Thursday on which contact is stopped.
 type standing struct {
 	monday, thursday []deed
 	undelivered      bool
@@ -37,7 +37,8 @@ func consentTo(partner, state string) deed {
 }
 
 func consentToCalls(state string) deed {
-	return deed{As: "sending-team", Does: "consent", With: map[string]any{"answers": []any{map[string]any{"purpose": "bridging", "state": state}}, "how": "spoken"}}
+	return deed{As: "sending-team", Does: "consent",
+		With: map[string]any{"answers": []any{map[string]any{"purpose": "bridging", "state": state}}, "how": "spoken"}}
 }
 
 // aMonday is in November, at nine in the morning, with no holiday near.
@@ -58,30 +59,42 @@ func standings() map[string]standing {
 	went := func(with map[string]any) []deed { return []deed{does("outcome", with)} }
 	past := []deed{leaves, yes, accept, session(after(1, 14, 0))}
 	calls := func(on time.Time) []deed {
-		return []deed{leaves, {As: "sending-team", Does: "plan", With: map[string]any{"firstOn": on.Format(time.DateOnly), "minutes": 60,
-			"windows": []any{map[string]any{"days": []any{"thu", "fri"}, "fromHour": 10, "toHour": 11}}}}, consentToCalls("given")}
+		return []deed{leaves, {As: "sending-team", Does: "plan",
+			With: map[string]any{"firstOn": on.Format(time.DateOnly), "minutes": 60,
+				"windows": []any{map[string]any{"days": []any{"thu", "fri"}, "fromHour": 10, "toHour": 11}}}},
+			consentToCalls("given")}
 	}
 	claim := deed{As: "caller", Does: "claim"}
 	return map[string]standing{
-		"an offer that is prepared":            {monday: []deed{leaves}},
-		"one that may be sent":                 {monday: []deed{leaves, yes}, undelivered: true},
-		"one that was sent":                    {monday: []deed{leaves}, thursday: []deed{yes}},
-		"one that is there":                    {monday: []deed{leaves}, thursday: []deed{yes, {As: "first", Does: "acknowledges"}}},
-		"one that was accepted":                {monday: []deed{leaves}, thursday: []deed{yes, accept}},
-		"one that waits for the person":        {monday: []deed{leaves}, thursday: []deed{consentTo("", "given"), accept}},
-		"one with a session tomorrow":          {monday: []deed{leaves}, thursday: []deed{yes, accept, session(after(4, 14, 0))}, ring: "ring-the-partner"},
-		"one with a session next week":         {monday: []deed{leaves}, thursday: []deed{yes, accept, session(after(9, 14, 0))}},
+		"an offer that is prepared": {monday: []deed{leaves}},
+		"one that may be sent":      {monday: []deed{leaves, yes}, undelivered: true},
+		"one that was sent":         {monday: []deed{leaves}, thursday: []deed{yes}},
+		"one that is there": {monday: []deed{leaves},
+			thursday: []deed{yes, {As: "first", Does: "acknowledges"}}},
+		"one that was accepted": {monday: []deed{leaves}, thursday: []deed{yes, accept}},
+		"one that waits for the person": {monday: []deed{leaves},
+			thursday: []deed{consentTo("", "given"), accept}},
+		"one with a session tomorrow": {monday: []deed{leaves},
+			thursday: []deed{yes, accept, session(after(4, 14, 0))}, ring: "ring-the-partner"},
+		"one with a session next week": {monday: []deed{leaves},
+			thursday: []deed{yes, accept, session(after(9, 14, 0))}},
 		"one whose session took place":         {monday: past, thursday: went(map[string]any{"outcome": "kept"})},
 		"one whose session did not take place": {monday: past, thursday: went(map[string]any{"outcome": "not-kept"})},
-		"one that is completed":                {monday: past, thursday: went(map[string]any{"outcome": "kept", "next": "nothing-more"})},
-		"one that was declined":                {monday: []deed{leaves, yes, does("decline", map[string]any{"code": "22"})}, answered: true},
-		"one that was handed back":             {monday: []deed{leaves, yes, accept, does("hand-back", map[string]any{"reason": "worker-away"})}, answered: true},
-		"one whose partner was silent":         {monday: []deed{leaves, yes}, answered: true},
-		"a plan that is proposed":              {monday: []deed{leaves}, call: true},
-		"a call next week":                     {monday: calls(after(10, 10, 0)), call: true},
-		"a call that is due":                   {monday: calls(after(3, 10, 0)), call: true},
-		"a call that somebody makes now":       {monday: calls(after(3, 10, 0)), thursday: []deed{claim}, call: true, ring: "ring-the-caller"},
-		"a call that is tried again tomorrow":  {monday: calls(after(3, 10, 0)), thursday: []deed{claim, {As: "caller", Does: "call-outcome", With: map[string]any{"outcome": "unanswered"}}}, call: true},
+		"one that is completed": {monday: past,
+			thursday: went(map[string]any{"outcome": "kept", "next": "nothing-more"})},
+		"one that was declined": {monday: []deed{leaves, yes,
+			does("decline", map[string]any{"code": "22"})}, answered: true},
+		"one that was handed back": {monday: []deed{leaves, yes, accept,
+			does("hand-back", map[string]any{"reason": "worker-away"})}, answered: true},
+		"one whose partner was silent": {monday: []deed{leaves, yes}, answered: true},
+		"a plan that is proposed":      {monday: []deed{leaves}, call: true},
+		"a call next week":             {monday: calls(after(10, 10, 0)), call: true},
+		"a call that is due":           {monday: calls(after(3, 10, 0)), call: true},
+		"a call that somebody makes now": {monday: calls(after(3, 10, 0)), thursday: []deed{claim}, call: true,
+			ring: "ring-the-caller"},
+		"a call that is tried again tomorrow": {monday: calls(after(3, 10, 0)),
+			thursday: []deed{claim, {As: "caller", Does: "call-outcome",
+				With: map[string]any{"outcome": "unanswered"}}}, call: true},
 	}
 }
 
@@ -91,16 +104,21 @@ var stops = []struct {
 	stop, lift     deed
 	asked, untried bool
 }{
-	{name: "death", stop: deed{Does: "dies"}, lift: deed{As: "navigator", Does: "contact-resumed", With: map[string]any{"reason": "they rang themselves"}}, asked: true},
+	{name: "death", stop: deed{Does: "dies"}, lift: deed{As: "navigator", Does: "contact-resumed",
+		With: map[string]any{"reason": "they rang themselves"}}, asked: true},
 	{name: "withdrawal", stop: deed{Does: "withdraws"}, asked: true, untried: true},
-	{name: "hold", stop: deed{As: "navigator", Does: "hold", With: map[string]any{"place": "ward", "heldBy": "ward-team", "reviewOn": after(9, 0, 0).Format(time.DateOnly)}}, lift: deed{As: "navigator", Does: "release"}},
-	{name: "merge", stop: deed{As: "navigator", Does: "merge", With: map[string]any{"other": "{other}", "reason": "one name, one address"}},
-		lift: deed{As: "navigator", Does: "unmerge", With: map[string]any{"other": "{other}", "reason": "two people after all"}}},
+	{name: "hold", stop: deed{As: "navigator", Does: "hold",
+		With: map[string]any{"place": "ward", "heldBy": "ward-team", "reviewOn": after(9, 0, 0).Format(time.DateOnly)}},
+		lift: deed{As: "navigator", Does: "release"}},
+	{name: "merge", stop: deed{As: "navigator", Does: "merge",
+		With: map[string]any{"other": "{other}", "reason": "one name, one address"}},
+		lift: deed{As: "navigator", Does: "unmerge",
+			With: map[string]any{"other": "{other}", "reason": "two people after all"}}},
 }
 
-// TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no, at every state
-// of an offer and of a call. Without the clock going on nobody outside reads who the person is, is told of them, or rings;
-// who is about to go is rung; and for days nothing goes out. What is lifted is as before.
+// TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no, at every
+// state of an offer and of a call. Without the clock going on nobody outside reads who the person is, is told of them,
+// or rings; who is about to go is rung; and for days nothing goes out. What is lifted is as before.
 func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	t.Parallel()
 	c := newCalendar(t)
@@ -114,7 +132,8 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	})
 	for _, name := range names {
 		s := standings()[name]
-		f := c.add(hardDays{Name: name, Partners: []string{"first"}, People: len(stops) + 1, Undelivered: s.undelivered})
+		f := c.add(hardDays{Name: name, Partners: []string{"first"}, People: len(stops) + 1,
+			Undelivered: s.undelivered})
 		all[f] = s
 	}
 	c.begin(aMonday.Add(-time.Hour))
@@ -197,7 +216,8 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	everybody(func(f *everybodys, s standing, p *onePerson, i int) {
 		if s.call {
 			if is := p.plan(c); is != plans[p] && !(stops[i].untried && plans[p] == "proposed") {
-				t.Errorf("%s, %s: once it is lifted the calls are %q, and before they were %q", f.Name, stops[i].name, is, plans[p])
+				t.Errorf("%s, %s: once it is lifted the calls are %q, and before they were %q", f.Name, stops[i].name,
+					is, plans[p])
 			}
 			return
 		}
@@ -210,7 +230,8 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 		case stops[i].name == "hold" && s.answered && len(is) > 0:
 			// After a hold the window begins again, and whoever had said no may be asked again.
 		case !slices.Equal(is, before[p]):
-			t.Errorf("%s, %s: once it is lifted there is %v, and before there was %v; %s", f.Name, stops[i].name, is, before[p], p.steps(c))
+			t.Errorf("%s, %s: once it is lifted there is %v, and before there was %v; %s", f.Name, stops[i].name, is,
+				before[p], p.steps(c))
 		}
 	})
 	c.guarantee(c.Now())
@@ -234,9 +255,11 @@ func (p *onePerson) stopped(c *calendarOfDays, s standing, d deed) {
 	c.t.Helper()
 	switch d.Does {
 	case "dies":
-		body := fmt.Sprintf(`{"specversion":"1.0","id":%q,"source":"uk.nhs.personal-demographics-service","type":"pds-death-notification-2","time":%q,"subject":%q}`,
+		body := fmt.Sprintf(
+			`{"specversion":"1.0","id":%q,"source":"uk.nhs.personal-demographics-service","type":"pds-death-notification-2","time":%q,"subject":%q}`,
 			clock.NewRandomID(), c.Now().UTC().Format(time.RFC3339), invented(p.of.number*100+p.number))
-		if got := c.AskWith(system.Token(schemas.System), http.MethodPost, "/api/signals", typeJSON, []byte(body)); got.Status != http.StatusAccepted {
+		if got := c.AskWith(system.Token(schemas.System), http.MethodPost, "/api/signals", typeJSON,
+			[]byte(body)); got.Status != http.StatusAccepted {
 			p.fault("a death was answered %d %s", got.Status, got.Body)
 		}
 	case "withdraws":
@@ -265,7 +288,8 @@ func (p *onePerson) says(c *calendarOfDays, s standing, state string) {
 		if of := answer["organisation"]; of != nil {
 			again["organisation"] = of
 		}
-		p.does(c, deed{As: "sending-team", Does: "consent", With: map[string]any{"answers": []any{again}, "how": "spoken"}})
+		p.does(c, deed{As: "sending-team", Does: "consent", With: map[string]any{"answers": []any{again},
+			"how": "spoken"}})
 	}
 }
 
@@ -303,7 +327,8 @@ func (p *onePerson) plan(c *calendarOfDays) string {
 }
 
 // outward are what tells somebody outside of a person, or plans to.
-var outward = []schemas.Type{schemas.OfferCleared, schemas.OfferSent, schemas.OfferNudged, schemas.AppointmentBooked, schemas.CallScheduled, schemas.CallClaimed}
+var outward = []schemas.Type{schemas.OfferCleared, schemas.OfferSent, schemas.OfferNudged, schemas.AppointmentBooked,
+	schemas.CallScheduled, schemas.CallClaimed}
 
 func (p *onePerson) wentOut(e flow.Event) {
 	if slices.Contains(outward, schemas.Type(e.Type)) {

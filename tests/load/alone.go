@@ -28,8 +28,8 @@ import (
 // libs/flow alone, beside what one would write by hand who knows how: one discharge in durably, three stages each with
 // its row once, four events, all of it kept when the power fails. No rules, no sealing, no checks of who sends.
 //
-// The hand-written one keeps no outbox: after a crash it would make the events again from its rows, by a program that is
-// not part of it. It knows neither fences, parking, redrive nor clocks, and every one of its rows is of one kind.
+// The hand-written one keeps no outbox: after a crash it would make the events again from its rows, by a program that
+// is not part of it. It knows neither fences, parking, redrive nor clocks, and every one of its rows is of one kind.
 const (
 	nameFlowAlone = "flow"
 	nameIdeal     = "ideal"
@@ -62,15 +62,18 @@ type dataAlone struct {
 	Serves string   `json:"serves"`
 }
 
-var someData = dataAlone{Visit: "0190a0b0-c0d0-7000-8000-000000000000", At: "2026-11-02T10:00:00Z", Facts: []string{"age", "area", "route", "assessment"}, Serves: "talking-therapies"}
+var someData = dataAlone{Visit: "0190a0b0-c0d0-7000-8000-000000000000", At: "2026-11-02T10:00:00Z",
+	Facts: []string{"age", "area", "route", "assessment"}, Serves: "talking-therapies"}
 
 const (
-	insertUnits    = `insert into unit (journey, at, body) select j, $2, b::jsonb from unnest($1::uuid[], $3::text[]) as t(j, b)`
+	insertUnits = `insert into unit (journey, at, body) select j, $2, b::jsonb
+		from unnest($1::uuid[], $3::text[]) as t(j, b)`
 	insertNewUnits = insertUnits + ` on conflict do nothing`
 )
 
 func (b *bench) aloneVariants() []variant {
-	return []variant{{name: nameFlowAlone, start: startAlone(nameFlowAlone), alone: true}, {name: nameIdeal, start: startAlone(nameIdeal), alone: true}}
+	return []variant{{name: nameFlowAlone, start: startAlone(nameFlowAlone), alone: true},
+		{name: nameIdeal, start: startAlone(nameIdeal), alone: true}}
 }
 
 func startAlone(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
@@ -167,7 +170,8 @@ func connectAlone(ctx context.Context, natsURL, name string) (*bus.Conn, error) 
 	return bus.Connect(ctx, bus.Config{URL: natsURL, Seed: os.Getenv("LOAD_BROKER_SEED"), Name: name})
 }
 
-var streamAlone = bus.Stream{Name: streamName, Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour, MaxBytes: -1}
+var streamAlone = bus.Stream{Name: streamName, Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour,
+	MaxBytes: -1}
 
 // runFlowAlone is the process of the stages by libs/flow.
 func runFlowAlone(ctx context.Context, args []string) error {
@@ -231,7 +235,8 @@ func (s stageAlone) handle(tx *flow.Tx, batch []flow.Event) func([]flow.Event) e
 		journeys[i] = e.Subject
 	}
 	there := map[string]bool{}
-	tx.Queue(`select journey::text from unit where journey = any($1::uuid[])`, journeys).Query(func(rows pgx.Rows) error {
+	tx.Queue(`select journey::text from unit where journey = any($1::uuid[])`,
+		journeys).Query(func(rows pgx.Rows) error {
 		var journey string
 		_, err := pgx.ForEachRow(rows, []any{&journey}, func() error { there[journey] = true; return nil })
 		return err
@@ -304,7 +309,8 @@ func startIdeal(ctx context.Context, s stageAlone, databaseURL, natsURL string, 
 		return nil
 	}
 	consumer, err := conn.JS.CreateOrUpdateConsumer(ctx, streamName, jetstream.ConsumerConfig{Durable: s.service,
-		FilterSubjects: []string{s.takes.SubjectFilter()}, AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 4096, AckWait: time.Minute})
+		FilterSubjects: []string{s.takes.SubjectFilter()}, AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 4096,
+		AckWait: time.Minute})
 	if err != nil {
 		return err
 	}
@@ -367,14 +373,17 @@ func (i *ideal) say(ctx context.Context, s stageAlone, journeys, causes []string
 			cause = `,"causationid":"` + causes[n] + `"`
 		}
 		payload := make([]byte, 0, 640)
-		payload = append(append(append(payload, `{"specversion":"1.0","id":"`...), id...), `","source":"/footbridge/`...)
+		payload = append(append(append(payload, `{"specversion":"1.0","id":"`...), id...),
+			`","source":"/footbridge/`...)
 		payload = append(append(append(payload, s.service...), `","type":"`...), s.says...)
-		payload = append(append(append(payload, `","subject":"`...), journey...), `","datacontenttype":"application/json","time":"`...)
+		payload = append(append(append(payload, `","subject":"`...), journey...),
+			`","datacontenttype":"application/json","time":"`...)
 		payload = append(append(append(payload, now...), `","data":`...), i.data...)
 		payload = append(append(append(payload, cause...), `,"correlationid":"`...), journey...)
 		payload = append(payload, `","sequence":"000000000001"}`...)
 		var err error
-		waits[n], err = i.bus.JS.PublishMsgAsync(&nats.Msg{Subject: subject + journey, Data: payload, Header: nats.Header{nats.MsgIdHdr: {id}}})
+		waits[n], err = i.bus.JS.PublishMsgAsync(&nats.Msg{Subject: subject + journey, Data: payload,
+			Header: nats.Header{nats.MsgIdHdr: {id}}})
 		if err != nil {
 			return err
 		}
@@ -396,6 +405,7 @@ func doneAlone(ctx context.Context, adminURL string) (int, error) {
 	}
 	defer func() { _ = db.Close(ctx) }()
 	var n int
-	err = db.QueryRow(ctx, `select count(*) from intake.unit join threshold.unit using (journey) join followup.unit using (journey) join bridging.unit using (journey)`).Scan(&n)
+	err = db.QueryRow(ctx, `select count(*) from intake.unit join threshold.unit using (journey)
+		join followup.unit using (journey) join bridging.unit using (journey)`).Scan(&n)
 	return n, err
 }

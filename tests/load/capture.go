@@ -34,17 +34,23 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 	}
 	defer func() { _ = db.Close(ctx) }()
 	c := &captured{Data: map[string]json.RawMessage{}, By: map[string]string{}, Details: map[string]string{}}
-	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.directory, f.known::text, b.known::text, j.known::text,
+	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.directory, f.known::text,
+		b.known::text, j.known::text,
 			o.partner::text, length(m.raw), length(k.wrapped), length(p.identity)
-		from intake.visit v, threshold.journey_state t, threshold.decision d, followup.journey_state f, followup.offer o,
+		from intake.visit v, threshold.journey_state t, threshold.decision d, followup.journey_state f, followup.offer
+		o,
 			bridging.journey_state b, journey.journey j, intake.message m, intake.message_key k, intake.person p
-		where v.journey = $1::uuid and t.journey = v.journey and d.journey = v.journey and f.journey = v.journey and o.journey = v.journey
-			and b.journey = v.journey and j.id = v.journey and m.journey = v.journey and k.message = m.id and p.id = v.person`, journey).
-		Scan(&c.Visit, &c.Threshold, &c.Matrix, &c.Directory, &c.Followup, &c.Bridging, &c.Journey, &c.Partner, &c.Raw, &c.Wrapped, &c.Identity)
+		where v.journey = $1::uuid and t.journey = v.journey and d.journey = v.journey and f.journey = v.journey
+		and o.journey = v.journey
+			and b.journey = v.journey and j.id = v.journey and m.journey = v.journey and k.message = m.id
+			and p.id = v.person`, journey).
+		Scan(&c.Visit, &c.Threshold, &c.Matrix, &c.Directory, &c.Followup, &c.Bridging, &c.Journey, &c.Partner, &c.Raw,
+			&c.Wrapped, &c.Identity)
 	if err != nil {
 		return nil, fmt.Errorf("reading what a unit wrote: %w", err)
 	}
-	facts, err := db.Query(ctx, `select facts::text, way from intake.stated_facts s join intake.visit v on v.person = s.person where v.journey = $1::uuid`, journey)
+	facts, err := db.Query(ctx, `select facts::text, way from intake.stated_facts s join intake.visit v
+		on v.person = s.person where v.journey = $1::uuid`, journey)
 	if err != nil {
 		return nil, fmt.Errorf("reading the facts: %w", err)
 	}
@@ -60,7 +66,8 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 }
 
 func (c *captured) events(ctx context.Context, db *pgx.Conn, service, journey string) error {
-	rows, err := db.Query(ctx, "select payload from "+pgx.Identifier{service, "outbox"}.Sanitize()+" where subject like '%.' || $1::text", journey)
+	rows, err := db.Query(ctx, "select payload from "+pgx.Identifier{service, "outbox"}.Sanitize()+
+		" where subject like '%.' || $1::text", journey)
 	if err != nil {
 		return fmt.Errorf("reading the events of %s: %w", service, err)
 	}
@@ -79,15 +86,18 @@ func (c *captured) events(ctx context.Context, db *pgx.Conn, service, journey st
 }
 
 func (c *captured) timeline(ctx context.Context, db *pgx.Conn, journey string) error {
-	rows, err := db.Query(ctx, `select type, details::text from journey.timeline_entry where journey = $1::uuid`, journey)
+	rows, err := db.Query(ctx, `select type, details::text from journey.timeline_entry where journey = $1::uuid`,
+		journey)
 	if err != nil {
 		return fmt.Errorf("reading the timeline: %w", err)
 	}
 	var kind, details string
-	if _, err := pgx.ForEachRow(rows, []any{&kind, &details}, func() error { c.Details[kind] = details; return nil }); err != nil {
+	if _, err := pgx.ForEachRow(rows, []any{&kind, &details},
+		func() error { c.Details[kind] = details; return nil }); err != nil {
 		return fmt.Errorf("reading the timeline: %w", err)
 	}
-	rows, err = db.Query(ctx, `select kind, basis, owner from journey.step where journey = $1::uuid order by state = 'open' desc, id`, journey)
+	rows, err = db.Query(ctx, `select kind, basis, owner from journey.step where journey = $1::uuid
+		order by state = 'open' desc, id`, journey)
 	if err != nil {
 		return fmt.Errorf("reading the steps: %w", err)
 	}
@@ -95,7 +105,8 @@ func (c *captured) timeline(ctx context.Context, db *pgx.Conn, journey string) e
 		return fmt.Errorf("reading the steps: %w", err)
 	}
 	var mean int
-	err = db.QueryRow(ctx, `select round(count(*)::numeric / count(distinct journey))::int from journey.step`).Scan(&mean)
+	err = db.QueryRow(ctx, `select round(count(*)::numeric / count(distinct journey))::int from journey.step`).Scan(
+		&mean)
 	for len(c.Steps) < mean {
 		c.Steps = append(c.Steps, c.Steps[len(c.Steps)-1])
 	}

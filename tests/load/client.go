@@ -51,7 +51,8 @@ func (s *sender) open(ctx context.Context, units int, perSecond float64) ([]answ
 	})
 }
 
-func (s *sender) send(ctx context.Context, units int, turn func(conn int) (n int, intended time.Time, more bool)) ([]answered, error) {
+func (s *sender) send(ctx context.Context, units int, turn func(conn int) (n int, intended time.Time,
+	more bool)) ([]answered, error) {
 	all := make([]answered, units)
 	failures := make(chan error, s.conns)
 	base := int(s.next.Add(int64(units))) - units
@@ -68,7 +69,8 @@ func (s *sender) send(ctx context.Context, units int, turn func(conn int) (n int
 	return all, <-failures
 }
 
-func (s *sender) sendOn(ctx context.Context, conn, base int, all []answered, turn func(int) (int, time.Time, bool)) error {
+func (s *sender) sendOn(ctx context.Context, conn, base int, all []answered,
+	turn func(int) (int, time.Time, bool)) error {
 	nc, err := net.Dial("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("connecting to the door: %w", err)

@@ -15,7 +15,8 @@ import (
 )
 
 // costSettings let PostgreSQL count statements, with what planning them takes.
-var costSettings = map[string]string{"shared_preload_libraries": "pg_stat_statements", "pg_stat_statements.track": "top",
+var costSettings = map[string]string{"shared_preload_libraries": "pg_stat_statements",
+	"pg_stat_statements.track":          "top",
 	"pg_stat_statements.track_planning": "on", "pg_stat_statements.max": "5000"}
 
 // worthShowing is how many statements a phase's table names.
@@ -24,7 +25,8 @@ const worthShowing = 30
 // cost tells what each part computes for 1,000 units or messages, and by which statements: figures that hold on a
 // busy machine. Rates do not.
 func (b *bench) cost(ctx context.Context) error {
-	r, err := b.stage.begin(ctx, variant{name: nameFootbridge, start: startBinary(b.Binary)}, emptyDatabase, max(50, b.Units/20))
+	r, err := b.stage.begin(ctx, variant{name: nameFootbridge, start: startBinary(b.Binary)}, emptyDatabase,
+		max(50, b.Units/20))
 	if err != nil {
 		return err
 	}
@@ -70,7 +72,8 @@ func (b *bench) cost(ctx context.Context) error {
 	return nil
 }
 
-func (b *bench) phase(ctx context.Context, r *running, db *pgx.Conn, name string, run func() (int, string, error)) error {
+func (b *bench) phase(ctx context.Context, r *running, db *pgx.Conn, name string,
+	run func() (int, string, error)) error {
 	if _, err := db.Exec(ctx, `select pg_stat_statements_reset()`); err != nil {
 		return err
 	}
@@ -86,7 +89,8 @@ func (b *bench) phase(ctx context.Context, r *running, db *pgx.Conn, name string
 	used, byLogin := spent(processes, r.meter.cpu()), spent(logins, loginCPU(r.stage.postgres.PID()))
 	per1000 := func(seconds float64) float64 { return seconds / float64(units) * 1000 }
 	b.say("\n== %s: %d; %s; load average %.1f", name, units, says, loadAverage())
-	b.say("CPU s per 1,000: %.3f (service %.3f, broker %.3f, PostgreSQL %.3f)", per1000(total(used)), per1000(used[partService]),
+	b.say("CPU s per 1,000: %.3f (service %.3f, broker %.3f, PostgreSQL %.3f)", per1000(total(used)),
+		per1000(used[partService]),
 		per1000(used[partBroker]), per1000(used[partPostgres]))
 	for _, login := range slices.Sorted(maps.Keys(byLogin)) {
 		if strings.HasPrefix(login, "footbridge") {
@@ -119,7 +123,8 @@ func loginCPU(postgres int) map[string]float64 {
 
 // statements shows the transactions and statements of a phase, the costliest by name.
 func (b *bench) statements(ctx context.Context, db *pgx.Conn, units int) error {
-	rows, err := db.Query(ctx, `select r.rolname::text, s.query, s.calls, s.rows, s.total_exec_time + s.total_plan_time, s.total_plan_time,
+	rows, err := db.Query(ctx, `select r.rolname::text, s.query, s.calls, s.rows, s.total_exec_time +
+		s.total_plan_time, s.total_plan_time,
 			s.shared_blks_hit + s.shared_blks_read
 		from pg_stat_statements s join pg_roles r on r.oid = s.userid join pg_database d on d.oid = s.dbid
 		where d.datname = current_database() and r.rolname <> current_user`)
@@ -144,13 +149,15 @@ func (b *bench) statements(ctx context.Context, db *pgx.Conn, units int) error {
 		}
 	}
 	for _, login := range slices.Sorted(maps.Keys(calls)) {
-		b.say("  %-12s %6.2f statements, %5.2f transactions a unit", login, float64(calls[login])/float64(units), float64(fenced[login])/float64(units))
+		b.say("  %-12s %6.2f statements, %5.2f transactions a unit", login, float64(calls[login])/float64(units),
+			float64(fenced[login])/float64(units))
 	}
 	slices.SortFunc(all, func(x, y statement) int { return cmp.Compare(y.Millis, x.Millis) })
 	b.say("  ms per 1,000, of it planning; calls, rows, blocks a unit")
 	for _, s := range all[:min(len(all), worthShowing)] {
 		text := strings.Join(strings.Fields(s.Query), " ")
-		b.say("  %8.1f %7.1f %6.3f %6.2f %7.1f  %-10s %s", s.Millis/float64(units)*1000, s.Plans/float64(units)*1000, float64(s.Calls)/float64(units),
+		b.say("  %8.1f %7.1f %6.3f %6.2f %7.1f  %-10s %s", s.Millis/float64(units)*1000, s.Plans/float64(units)*1000,
+			float64(s.Calls)/float64(units),
 			float64(s.Rows)/float64(units), float64(s.Blocks)/float64(units), s.Login, text[:min(len(text), 110)])
 	}
 	return nil

@@ -74,7 +74,8 @@ func (p plan) add(w *work) {
 }
 
 // small are tables that hold a handful of rows whatever is stored.
-var small = map[string]bool{"sentinel_lease": true, "away": true, "outbox_writer": true, "outbox_stream": true, "once": true}
+var small = map[string]bool{"sentinel_lease": true, "away": true, "outbox_writer": true, "outbox_stream": true,
+	"once": true}
 
 func (p *plans) notice(n *pgconn.Notice) {
 	_, text, found := strings.Cut(n.Message, "plan:")
@@ -83,7 +84,8 @@ func (p *plans) notice(n *pgconn.Notice) {
 		Plan  plan
 	}
 	if !found || json.Unmarshal([]byte(text), &said) != nil ||
-		slices.ContainsFunc([]string{"outbox", "flow_fence", "idempotency", "clock_timestamp"}, func(own string) bool { return strings.Contains(said.Query, own) }) {
+		slices.ContainsFunc([]string{"outbox", "flow_fence", "idempotency", "clock_timestamp"},
+			func(own string) bool { return strings.Contains(said.Query, own) }) {
 		return // the exchange of events has its own rhythm
 	}
 	p.mu.Lock()
@@ -121,13 +123,15 @@ type stocked struct {
 }
 
 func ofService(name string, migrations fs.FS) pg.Service {
-	return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()}, {Name: name, FS: migrations}}}
+	return pg.Service{Name: name, Migrations: []pg.MigrationSet{{Name: "flow", FS: flow.Migrations()},
+		{Name: name, FS: migrations}}}
 }
 
 func stock(t *testing.T, journeys int) *stocked {
 	t.Helper()
 	ctx := t.Context()
-	db := testkit.Database(t, ofService(schemas.Intake, intake.Migrations()), ofService(schemas.Followup, followup.Migrations()),
+	db := testkit.Database(t, ofService(schemas.Intake, intake.Migrations()),
+		ofService(schemas.Followup, followup.Migrations()),
 		ofService(schemas.Bridging, bridging.Migrations()), ofService(schemas.Journey, journey.Migrations()))
 	s := &stocked{t: t, admin: db.Admin(), plans: &plans{got: work{statements: map[string]int64{}}}}
 	s.fill(journeys)
@@ -141,10 +145,13 @@ func stock(t *testing.T, journeys int) *stocked {
 	stream := bus.Stream{Name: "FLAT_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
 	conn := testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: "flat"})
 	testkit.Keep(t, conn, stream)
-	if s.flow, err = flow.New(ctx, flow.Config{Service: journey.Name, Pool: s.pool, Bus: conn, Stream: stream, Clock: clock.Real()}); err != nil {
+	if s.flow, err = flow.New(ctx, flow.Config{Service: journey.Name, Pool: s.pool, Bus: conn, Stream: stream,
+		Clock: clock.Real()}); err != nil {
 		t.Fatal(err)
 	}
-	s.sentinel, err = journey.NewSentinel(journey.SentinelConfig{Owners: owners, Flow: s.flow, Pool: s.pool, OnHold: s.watched(db.Pool(pg.Sentinel)), Slice: 200, // so that each round has a whole one, at 1,000 as well
+	// so that each round has a whole one, at 1,000 as well
+	s.sentinel, err = journey.NewSentinel(journey.SentinelConfig{Owners: owners, Flow: s.flow, Pool: s.pool,
+		OnHold: s.watched(db.Pool(pg.Sentinel)), Slice: 200,
 		Services: []string{schemas.Intake, schemas.Followup, schemas.Bridging, schemas.Journey}})
 	if err != nil {
 		t.Fatal(err)
@@ -165,8 +172,10 @@ func stock(t *testing.T, journeys int) *stocked {
 // explain lets new connections of a database say what their statements did.
 func (s *stocked) explain(database string) {
 	s.t.Helper()
-	for _, setting := range []string{`session_preload_libraries = 'auto_explain'`, `auto_explain.log_min_duration = 0`, `auto_explain.log_analyze = on`,
-		`auto_explain.log_buffers = on`, `auto_explain.log_timing = off`, `auto_explain.log_format = json`, `client_min_messages = log`} {
+	for _, setting := range []string{`session_preload_libraries = 'auto_explain'`, `auto_explain.log_min_duration = 0`,
+		`auto_explain.log_analyze = on`,
+		`auto_explain.log_buffers = on`, `auto_explain.log_timing = off`, `auto_explain.log_format = json`,
+		`client_min_messages = log`} {
 		if _, err := s.admin.Exec(s.t.Context(), `alter database `+database+` set `+setting); err != nil {
 			s.t.Fatal(err)
 		}
@@ -250,7 +259,8 @@ func (s *stocked) round(want int) func() {
 func (s *stocked) overdue(want int) func() {
 	return func() {
 		s.t.Helper()
-		loop := s.service.Due()[slices.IndexFunc(s.service.Due(), func(d flow.Due) bool { return d.Name == "overdue-steps" })]
+		loop := s.service.Due()[slices.IndexFunc(s.service.Due(),
+			func(d flow.Due) bool { return d.Name == "overdue-steps" })]
 		err := s.flow.Do(s.t.Context(), func(tx *flow.Tx) error {
 			taken, err := loop.Run(s.t.Context(), tx, loop.Limit)
 			if taken != want {
@@ -264,9 +274,9 @@ func (s *stocked) overdue(want int) func() {
 	}
 }
 
-// The stored journeys: 3 organisations; half of them are closed; each person has two; one of fifty is long past its grace
-// and was found. Those of the last hour (50), those that fell due just now and those past their grace that nobody has found
-// yet are as many whatever is stored.
+// The stored journeys: 3 organisations; half of them are closed; each person has two; one of fifty is long past its
+// grace and was found. Those of the last hour (50), those that fell due just now and those past their grace that
+// nobody has found yet are as many whatever is stored.
 const (
 	justDue   = 100
 	pastGrace = 30
@@ -285,36 +295,55 @@ func (s *stocked) fill(journeys int) {
 	for _, statement := range []string{
 		`set session_replication_role = replica`,
 		`create temporary table made as
-			select i, at, 'R' || i % 3 as organisation, 'person-' || i / 2 as person, i % 2 = 0 as closed, ` + strings.ReplaceAll(id, "$2", "'j'") + ` as journey,
-				` + strings.ReplaceAll(id, "$2", "'s'") + ` as step, ` + strings.ReplaceAll(id, "$2", "'t'") + ` as done, ` + strings.ReplaceAll(id, "$2", "'v'") + ` as visit,
+			select i, at, 'R' || i % 3 as organisation, 'person-' || i / 2 as person, i % 2 = 0 as closed, ` +
+			strings.ReplaceAll(id, "$2", "'j'") + ` as journey,
+				` + strings.ReplaceAll(id, "$2", "'s'") + ` as step, ` + strings.ReplaceAll(id, "$2", "'t'") +
+			` as done, ` + strings.ReplaceAll(id, "$2", "'v'") + ` as visit,
 				case when i % 2 = 0 then 'closed' when i > $1 - 2 * 100 then 'just' when i > $1 - 2 * 130 then 'past' when i % 50 = 1 then 'found' else 'ahead' end as due
 			from (select i, case when i > $1 - 50 then now() - interval '1 minute' * (10 + ($1 - i)) else now() - interval '2 days' - interval '700 days' * ($1 - i) / $1 end as at
 				from generate_series(1, $1) as i) as n`,
 		`alter table made add column due_at timestamptz`,
-		`update made set due_at = case due when 'just' then now() - interval '1 minute' when 'past' then now() - interval '5 hours' when 'found' then now() - interval '9 days'
+		`update made set due_at = case due when 'just' then now() - interval '1 minute'
+			when 'past' then now() - interval '5 hours' when 'found' then now() - interval '9 days'
 			else now() + interval '1 minute' * (60 + i * 7919 % 40000) end`,
-		`insert into journey.journey (id, organisation, person, state, holding_step, holding_due, version, known, correlation, began_at, arrived_at, closed_at, closed_for)
-			select journey, organisation, person, case when closed then 'closed' else 'open' end, case when closed then null else step end,
+		`insert into journey.journey (id, organisation, person, state, holding_step, holding_due, version, known,
+			correlation, began_at, arrived_at, closed_at, closed_for)
+			select journey, organisation, person, case when closed then 'closed' else 'open' end, case
+			when closed then null else step end,
 				case when closed then '0001-01-01 00:00+00' else due_at end, 5,
-				case when closed then json_build_object('pad', repeat(md5(i::text), 20), 'closed', json_build_object('reason', 'moved', 'when', at))::jsonb
+				case when closed then json_build_object('pad', repeat(md5(i::text), 20), 'closed',
+				json_build_object('reason', 'moved', 'when', at))::jsonb
 					else json_build_object('pad', repeat(md5(i::text), 20))::jsonb end,
-				journey::text, at, at, case when closed then at + interval '1 hour' end, case when closed then 'moved' end from made`,
-		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at, look_at, overdue_level, state, opened_at, opened_by, closed_by, void_found_at)
-			select step, journey, organisation, 'arrange-follow-up', 'since/' || i, case when i > $1 - 2 * 310 and due = 'ahead' then 'team:callers' else 'navigator:duty' end,
-				case when i <= $1 - 2 * 310 and i > $1 - 2 * 400 and due = 'ahead' then '{team:callers}'::text[] else '{}' end, due_at, due_at,
-				case when due in ('ahead', 'just') then due_at end, 0, 'open', at, 'events', '', case when due = 'found' then due_at + interval '4 hours' end from made where not closed`,
-		`insert into journey.added_owner (organisation, owner, due_at, step) select organisation, 'team:callers', due_at, id from journey.step where added_owners = '{team:callers}'`,
-		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at, overdue_level, state, opened_at, opened_by, closed_at, closed_by)
-			select done, journey, organisation, 'ask-the-person', 'first/' || i, 'team:liaison', '{}', at, at, 0, 'done', at, 'events', at, 'somebody' from made`,
+				journey::text, at, at, case when closed then at + interval '1 hour' end, case when closed then 'moved'
+				end from made`,
+		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+			look_at, overdue_level, state, opened_at, opened_by, closed_by, void_found_at)
+			select step, journey, organisation, 'arrange-follow-up', 'since/' || i, case when i > $1 - 2 * 310
+			and due = 'ahead' then 'team:callers' else 'navigator:duty' end,
+				case when i <= $1 - 2 * 310 and i > $1 - 2 * 400 and due = 'ahead' then '{team:callers}'::text[]
+				else '{}' end, due_at, due_at,
+				case when due in ('ahead', 'just') then due_at end, 0, 'open', at, 'events', '', case
+				when due = 'found' then due_at + interval '4 hours' end from made where not closed`,
+		`insert into journey.added_owner (organisation, owner, due_at, step)
+			select organisation, 'team:callers', due_at, id from journey.step where added_owners = '{team:callers}'`,
+		`insert into journey.step (id, journey, organisation, kind, basis, owner, added_owners, due_at, first_due_at,
+			overdue_level, state, opened_at, opened_by, closed_at, closed_by)
+			select done, journey, organisation, 'ask-the-person', 'first/' || i, 'team:liaison', '{}', at, at, 0,
+			'done', at, 'events', at, 'somebody' from made`,
 		`insert into journey.finding (key, journey, reason, since, found_at, step)
-			select 'overdue/' || step, journey::text, 'overdue', due_at, due_at + interval '4 hours', step from made where due = 'found'`,
+			select 'overdue/' || step, journey::text, 'overdue', due_at, due_at + interval '4 hours', step from made
+			where due = 'found'`,
 		`insert into intake.visit (id, organisation, number, person, version, says, journey, raised_at, withdrawn)
 			select visit, organisation, 'V' || i, visit, 3, '{}', journey, at, false from made`,
-		`insert into followup.offer (id, journey, organisation, person, partner, visit, left_on, first_day, last_day, late, answer_by, consent, state, raised_at, ended_at, because)
-			select step, journey, organisation, person, visit, 'v', at::date, at::date, at::date, false, at, 'given', case when closed then 'withdrawn' else 'raised' end, at,
+		`insert into followup.offer (id, journey, organisation, person, partner, visit, left_on, first_day, last_day,
+			late, answer_by, consent, state, raised_at, ended_at, because)
+			select step, journey, organisation, person, visit, 'v', at::date, at::date, at::date, false, at, 'given',
+			case when closed then 'withdrawn' else 'raised' end, at,
 				case when closed then at end, '' from made where i % 4 < 2`,
-		`insert into bridging.plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes, proposed_at, ended_at)
-			select step, journey, organisation, person, case when closed then 'ended' else 'proposed' end, '', '{}', 14, 10, at, case when closed then at end from made where i % 4 > 1`,
+		`insert into bridging.plan (id, journey, organisation, person, state, because, waiting_on, every_days, minutes,
+			proposed_at, ended_at)
+			select step, journey, organisation, person, case when closed then 'ended' else 'proposed'
+			end, '', '{}', 14, 10, at, case when closed then at end from made where i % 4 > 1`,
 		`drop table made`,
 		`reset session_replication_role`,
 		`vacuum analyze`,
@@ -325,8 +354,8 @@ func (s *stocked) fill(journeys int) {
 	}
 }
 
-// action is what is to be as much work whatever is stored: as many rows, and at most so many hundredths of the blocks. A
-// write goes down each of its table's indexes, which are a level taller with 200,000 rows than with 1,000.
+// action is what is to be as much work whatever is stored: as many rows, and at most so many hundredths of the blocks.
+// A write goes down each of its table's indexes, which are a level taller with 200,000 rows than with 1,000.
 type action struct {
 	name   string
 	do     func()
@@ -337,7 +366,8 @@ type action struct {
 func (s *stocked) actions() []action {
 	return []action{
 		{"a navigator's list", s.page(schemas.Navigator, "R1", "n", "/api/journeys?limit=50", 100), 120},
-		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10), 120},
+		{"a navigator's list of the void", s.page(schemas.Navigator, "R1", "n", "/api/journeys?void=true&limit=5", 10),
+			120},
 		{"a navigator's steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?limit=50", 100), 140},
 		{"a team's own steps", s.page(schemas.Navigator, "R1", "n", "/api/steps?team=team:callers&limit=30", 60), 140},
 		{"an operator's list", s.page(schemas.Operator, "ops", "o", "/api/journeys?limit=50", 100), 120},
@@ -365,7 +395,8 @@ func TestWorkStaysTheSameWhateverIsStored(t *testing.T) {
 	wanted := more.actions()
 	for i, action := range few.actions() {
 		base, got := few.plans.during(action.do), more.plans.during(wanted[i].do)
-		t.Logf("%-32s at 1,000: %v; at %d: %v (%.2f, %.2f)", action.name, base, many, got, times(got.Blocks, base.Blocks), times(got.Rows, base.Rows))
+		t.Logf("%-32s at 1,000: %v; at %d: %v (%.2f, %.2f)", action.name, base, many, got,
+			times(got.Blocks, base.Blocks), times(got.Rows, base.Rows))
 		if base.Blocks == 0 {
 			t.Errorf("%s: no plan was seen", action.name)
 		}
@@ -384,7 +415,8 @@ func times(a, b int64) float64 { return float64(a) / float64(max(b, 1)) }
 func (w work) compared(before work) string {
 	var lines strings.Builder
 	for _, statement := range slices.Sorted(maps.Keys(w.statements)) {
-		fmt.Fprintf(&lines, "%6d, before %6d: %.140s\n", w.statements[statement], before.statements[statement], strings.Join(strings.Fields(statement), " "))
+		fmt.Fprintf(&lines, "%6d, before %6d: %.140s\n", w.statements[statement], before.statements[statement],
+			strings.Join(strings.Fields(statement), " "))
 	}
 	return lines.String()
 }

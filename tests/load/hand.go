@@ -53,61 +53,90 @@ const someTrace = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
 // The tables, as the services' migrations made them, with indexes, checks and foreign keys.
 var (
-	tMessage = newTable("intake.message", "", "id uuid", "organisation text", "sender text", "received_at timestamptz", "door text", "control_id text",
-		"content_hash bytea", "type text", "ack text", "outcome text", "reason text", "visit uuid", "journey uuid", "raw bytea", "trace text")
-	tMessageKey   = newTable("intake.message_key", "", "message uuid", "wrapped bytea")
-	tReceipt      = newTable("intake.receipt", "on conflict do nothing", "sender text", "control_id text", "content_hash bytea", "message uuid", "received_at timestamptz")
-	tPerson       = newTable("intake.person", "", "id uuid", "organisation text", "aliases uuid[]", "deceased boolean", "anonymous boolean", "identity bytea", "said_at timestamptz", "said_seq bigint", "version bigint")
+	tMessage = newTable("intake.message", "", "id uuid", "organisation text", "sender text", "received_at timestamptz",
+		"door text", "control_id text",
+		"content_hash bytea", "type text", "ack text", "outcome text", "reason text", "visit uuid", "journey uuid",
+		"raw bytea", "trace text")
+	tMessageKey = newTable("intake.message_key", "", "message uuid", "wrapped bytea")
+	tReceipt    = newTable("intake.receipt", "on conflict do nothing", "sender text", "control_id text",
+		"content_hash bytea", "message uuid", "received_at timestamptz")
+	tPerson = newTable("intake.person", "", "id uuid", "organisation text", "aliases uuid[]", "deceased boolean",
+		"anonymous boolean", "identity bytea", "said_at timestamptz", "said_seq bigint", "version bigint")
 	tPersonKey    = newTable("intake.person_key", "", "person uuid", "wrapped bytea")
 	tPersonLookup = newTable("intake.person_lookup", "on conflict do nothing", "hash bytea", "person uuid")
-	tVisit        = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "journey uuid", "raised_at timestamptz", "withdrawn boolean")
+	tVisit        = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text",
+		"person uuid", "version bigint", "says jsonb", "journey uuid", "raised_at timestamptz", "withdrawn boolean")
 	// Of a message of which nothing follows yet.
-	tArrival = newTable("intake.message", "", "id uuid", "organisation text", "sender text", "received_at timestamptz", "door text", "control_id text",
-		"content_hash bytea", "type text", "ack text", "outcome text", "reason text", "visit uuid", "raw bytea", "trace text")
-	tVisitSeen = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text", "person uuid", "version bigint", "says jsonb", "withdrawn boolean")
-	tConsent   = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text", "person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text", "said_at timestamptz")
+	tArrival = newTable("intake.message", "", "id uuid", "organisation text", "sender text", "received_at timestamptz",
+		"door text", "control_id text",
+		"content_hash bytea", "type text", "ack text", "outcome text", "reason text", "visit uuid", "raw bytea",
+		"trace text")
+	tVisitSeen = newTable("intake.visit", "on conflict do nothing", "id uuid", "organisation text", "number text",
+		"person uuid", "version bigint", "says jsonb", "withdrawn boolean")
+	tConsent = newTable("intake.consent", "on conflict do nothing", "message uuid", "organisation text",
+		"person uuid", "journey uuid", "purpose text", "given boolean", "how text", "recorded_by text",
+		"said_at timestamptz")
 
-	tStated  = newTable("intake.stated_facts", "", "person uuid", "facts jsonb", "way text", "by_role text", "message uuid", "said_at timestamptz", "received_at timestamptz")
-	tIntakes = newTable("intake.journey", "on conflict do nothing", "id uuid", "person uuid", "told bigint", "first_event text", "opened_at timestamptz")
-	tYes     = newTable("intake.yes_told", "on conflict do nothing", "journey uuid", "towards text", "told bigint")
+	tStated = newTable("intake.stated_facts", "", "person uuid", "facts jsonb", "way text", "by_role text",
+		"message uuid", "said_at timestamptz", "received_at timestamptz")
+	tIntakes = newTable("intake.journey", "on conflict do nothing", "id uuid", "person uuid", "told bigint",
+		"first_event text", "opened_at timestamptz")
+	tYes = newTable("intake.yes_told", "on conflict do nothing", "journey uuid", "towards text", "told bigint")
 
-	tThreshold = newTable("threshold.journey_state", "on conflict do nothing", "journey uuid", "organisation text", "person text", "version bigint", "known jsonb", "correlation text", "decision uuid")
-	tDecision  = newTable("threshold.decision", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "directory text", "decided_at timestamptz", "cause uuid", "matrix json")
+	tThreshold = newTable("threshold.journey_state", "on conflict do nothing", "journey uuid", "organisation text",
+		"person text", "version bigint", "known jsonb", "correlation text", "decision uuid")
+	tDecision = newTable("threshold.decision", "on conflict do nothing", "id uuid", "journey uuid",
+		"organisation text", "directory text", "decided_at timestamptz", "cause uuid", "matrix json")
 
-	tFollowup = newTable("followup.journey_state", "on conflict (journey) do update set version = excluded.version, known = excluded.known, status = excluded.status",
-		"journey uuid", "organisation text", "person text", "status text", "version bigint", "known jsonb", "correlation text")
-	tOffer = newTable("followup.offer", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "person text", "partner uuid", "visit text",
-		"left_on date", "first_day date", "last_day date", "late boolean", "answer_by timestamptz", "consent text", "state text", "raised_at timestamptz", "because text")
+	tFollowup = newTable("followup.journey_state", "on conflict (journey) do update set version = excluded.version, "+
+		"known = excluded.known, status = excluded.status",
+		"journey uuid", "organisation text", "person text", "status text", "version bigint", "known jsonb",
+		"correlation text")
+	tOffer = newTable("followup.offer", "on conflict do nothing", "id uuid", "journey uuid", "organisation text",
+		"person text", "partner uuid", "visit text",
+		"left_on date", "first_day date", "last_day date", "late boolean", "answer_by timestamptz", "consent text",
+		"state text", "raised_at timestamptz", "because text")
 
-	tBridging = newTable("bridging.journey_state", "on conflict (journey) do update set version = excluded.version, known = excluded.known",
+	tBridging = newTable("bridging.journey_state", "on conflict (journey) do update set version = excluded.version, "+
+		"known = excluded.known",
 		"journey uuid", "organisation text", "person text", "version bigint", "known jsonb", "correlation text")
-	tPlan = newTable("bridging.plan", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "person text", "state text", "because text", "waiting_on text[]",
+	tPlan = newTable("bridging.plan", "on conflict do nothing", "id uuid", "journey uuid", "organisation text",
+		"person text", "state text", "because text", "waiting_on text[]",
 		"every_days bigint", "minutes bigint", "proposed_at timestamptz", "started_at timestamptz")
 	tOffered = newTable("bridging.offer", "on conflict do nothing", "id uuid", "journey uuid")
-	tCall    = newTable("bridging.call", "on conflict do nothing", "id uuid", "plan uuid", "journey uuid", "organisation text", "due_at timestamptz", "on_day date", "state text", "scheduled_at timestamptz")
+	tCall    = newTable("bridging.call", "on conflict do nothing", "id uuid", "plan uuid", "journey uuid",
+		"organisation text", "due_at timestamptz", "on_day date", "state text", "scheduled_at timestamptz")
 
-	tJourney = newTable("journey.journey", "on conflict (id) do update set version = excluded.version, known = excluded.known",
-		"id uuid", "organisation text", "person text", "state text", "holding_step uuid", "version bigint", "known jsonb", "correlation text", "began_at timestamptz", "arrived_at timestamptz")
-	tStep = newTable("journey.step", "on conflict do nothing", "id uuid", "journey uuid", "organisation text", "kind text", "basis text", "owner text", "added_owners text[]", "due_at timestamptz",
-		"first_due_at timestamptz", "overdue_level bigint", "state text", "opened_at timestamptz", "opened_by text", "closed_at timestamptz?", "look_at timestamptz?", "closed_by text")
-	tLine = newTable("journey.timeline_entry", "on conflict do nothing", "journey uuid", "event uuid", "type text", "at timestamptz", "sentence text", "details jsonb")
+	tJourney = newTable("journey.journey", "on conflict (id) do update set version = excluded.version, known = "+
+		"excluded.known",
+		"id uuid", "organisation text", "person text", "state text", "holding_step uuid", "version bigint",
+		"known jsonb", "correlation text", "began_at timestamptz", "arrived_at timestamptz")
+	tStep = newTable("journey.step", "on conflict do nothing", "id uuid", "journey uuid", "organisation text",
+		"kind text", "basis text", "owner text", "added_owners text[]", "due_at timestamptz",
+		"first_due_at timestamptz", "overdue_level bigint", "state text", "opened_at timestamptz", "opened_by text",
+		"closed_at timestamptz?", "look_at timestamptz?", "closed_by text")
+	tLine = newTable("journey.timeline_entry", "on conflict do nothing", "journey uuid", "event uuid", "type text",
+		"at timestamptz", "sentence text", "details jsonb")
 )
 
 func tInbox(service string) *table {
 	return newTable(service+".inbox", "on conflict do nothing", "id uuid")
 }
 func tOutbox(service string) *table {
-	return newTable(service+".outbox", "on conflict do nothing", "id uuid", "writer bigint", "n bigint", "subject text", "payload text")
+	return newTable(service+".outbox", "on conflict do nothing", "id uuid", "writer bigint", "n bigint", "subject text",
+		"payload text")
 }
 
 // startHandWritten starts one of the hand-written variants in a process of its own.
-func startHandWritten(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+func startHandWritten(name string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses,
+	error) {
 	return func(_ context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
 		own, err := s.keys().Private(loadUser)
 		if err != nil {
 			return nil, addresses{}, err
 		}
-		c, err := s.start(partService, []string{"LOAD_BROKER_SEED=" + own.NATS}, s.self, name, adminURL, natsURL, s.captureFile())
+		c, err := s.start(partService, []string{"LOAD_BROKER_SEED=" + own.NATS}, s.self, name, adminURL, natsURL,
+			s.captureFile())
 		if err != nil {
 			return nil, addresses{}, err
 		}
@@ -144,7 +173,8 @@ func newHandWritten(ctx context.Context, args []string, conns int32) (*handWritt
 	if err != nil {
 		return nil, err
 	}
-	_, err = h.bus.EnsureStream(ctx, bus.Stream{Name: streamName, Subjects: []string{"footbridge.>"}, MaxAge: 720 * time.Hour, MaxBytes: -1})
+	_, err = h.bus.EnsureStream(ctx, bus.Stream{Name: streamName, Subjects: []string{"footbridge.>"},
+		MaxAge: 720 * time.Hour, MaxBytes: -1})
 	return h, err
 }
 
@@ -156,7 +186,8 @@ func (h *handWritten) serve(ctx context.Context, take func(m *message) (journey 
 			http.Error(w, err.Error(), http.StatusBadRequest)
 			return
 		}
-		journey, err := take(&message{ID: r.Header.Get("Ce-Id"), visit: reported.Visit, hospital: reported.Organisation})
+		journey, err := take(&message{ID: r.Header.Get("Ce-Id"), visit: reported.Visit,
+			hospital: reported.Organisation})
 		if err != nil {
 			http.Error(w, err.Error(), http.StatusServiceUnavailable)
 			return
@@ -186,8 +217,10 @@ func serveHTTP(ctx context.Context, handle http.HandlerFunc) error {
 }
 
 func (h *handWritten) event(kind schemas.Type, journey string, cause *message, now time.Time) *message {
-	m := &message{SpecVersion: "1.0", ID: clock.NewID(now), Source: "/footbridge/" + h.By[string(kind)], Type: string(kind), Subject: journey,
-		ContentType: "application/json", Schema: "urn:footbridge:schema:" + string(kind), Time: now, Sequence: "000000000001",
+	m := &message{SpecVersion: "1.0", ID: clock.NewID(now), Source: "/footbridge/" + h.By[string(kind)],
+		Type: string(kind), Subject: journey,
+		ContentType: "application/json", Schema: "urn:footbridge:schema:" + string(kind), Time: now,
+		Sequence:    "000000000001",
 		TraceParent: someTrace, Data: h.Data[string(kind)]}
 	m.Correlation = m.ID
 	if cause != nil {
@@ -221,7 +254,8 @@ func outboxOf(service string, out []*message) (*rows, []*nats.Msg, error) {
 		}
 		subject := subjectOf(m)
 		r.add(m.ID, int64(1), int64(i), subject, string(payload))
-		msgs[i] = &nats.Msg{Subject: subject, Data: payload, Header: nats.Header{"Nats-Msg-Id": {m.ID}, "Content-Type": {"application/cloudevents+json"}}}
+		msgs[i] = &nats.Msg{Subject: subject, Data: payload,
+			Header: nats.Header{"Nats-Msg-Id": {m.ID}, "Content-Type": {"application/cloudevents+json"}}}
 	}
 	return r, msgs, nil
 }
@@ -231,8 +265,9 @@ type writesOf func(batch []*message, now time.Time) ([]*rows, []*message)
 
 func (h *handWritten) stages() map[string]writesOf {
 	return map[string]writesOf{
-		schemas.Threshold: h.threshold, schemas.Followup: h.followup, schemas.Bridging: h.bridging, schemas.Journey: h.journey,
-		schemas.Intake: h.intakeHears,
+		schemas.Threshold: h.threshold, schemas.Followup: h.followup, schemas.Bridging: h.bridging,
+		schemas.Journey: h.journey,
+		schemas.Intake:  h.intakeHears,
 	}
 }
 
@@ -243,14 +278,16 @@ func (h *handWritten) intakeHears(batch []*message, _ time.Time) ([]*rows, []*me
 }
 
 func (h *handWritten) intake(batch []*message, now time.Time) ([]*rows, []*message) {
-	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisit}, {table: tConsent},
+	all := []*rows{{table: tMessage}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey},
+		{table: tPersonLookup}, {table: tVisit}, {table: tConsent},
 		{table: tStated}, {table: tIntakes}, {table: tYes}}
 	var out []*message
 	for _, m := range batch {
 		id, person, visit, journey := clock.NewID(now), clock.NewRandomID(), clock.NewID(now), clock.NewID(now)
 		m.Subject = journey
 		hash := []byte(strings.ReplaceAll(person, "-", ""))
-		all[0].add(id, m.hospital, source, now, "events", m.ID, hash, string(schemas.DischargeReported), "202", "raised", "", visit, journey, h.sealed[:h.Raw], someTrace[3:35])
+		all[0].add(id, m.hospital, source, now, "events", m.ID, hash, string(schemas.DischargeReported), "202",
+			"raised", "", visit, journey, h.sealed[:h.Raw], someTrace[3:35])
 		all[1].add(id, h.sealed[:h.Wrapped])
 		all[2].add(source, m.ID, hash, id, now)
 		all[3].add(person, m.hospital, "{}", false, false, h.sealed[:h.Identity], now, int64(1), int64(1))
@@ -282,7 +319,8 @@ func (h *handWritten) heard(service string, batch []*message) (inbox *rows, jour
 			inbox.add(m.ID)
 		}
 	}
-	journeys = slices.SortedFunc(slices.Values(batch), func(a, b *message) int { return strings.Compare(a.Subject, b.Subject) })
+	journeys = slices.SortedFunc(slices.Values(batch),
+		func(a, b *message) int { return strings.Compare(a.Subject, b.Subject) })
 	return inbox, slices.CompactFunc(journeys, func(a, b *message) bool { return a.Subject == b.Subject })
 }
 
@@ -311,7 +349,8 @@ func (h *handWritten) followup(batch []*message, now time.Time) ([]*rows, []*mes
 	for _, m := range batch {
 		if m.Type == string(schemas.PathwayDecided) {
 			day := now.Format(time.DateOnly)
-			offers.add(clock.NewID(now), m.Subject, organisation, m.ID, h.Partner, m.ID, day, day, day, false, now, "given", "raised", now, "")
+			offers.add(clock.NewID(now), m.Subject, organisation, m.ID, h.Partner, m.ID, day, day, day, false, now,
+				"given", "raised", now, "")
 			out = append(out, h.event(schemas.OfferRaised, m.Subject, m, now))
 		}
 	}
@@ -332,8 +371,10 @@ func (h *handWritten) bridging(batch []*message, now time.Time) ([]*rows, []*mes
 		}
 		if m.Type == string(schemas.PathwayDecided) {
 			plan := clock.NewID(now)
-			plans.add(plan, m.Subject, organisation, m.ID, "active", "", "{talking-therapies}", int64(14), int64(15), now, now)
-			calls.add(clock.NewID(now), plan, m.Subject, organisation, now.AddDate(0, 0, 14), now.Format(time.DateOnly), "scheduled", now)
+			plans.add(plan, m.Subject, organisation, m.ID, "active", "", "{talking-therapies}", int64(14), int64(15),
+				now, now)
+			calls.add(clock.NewID(now), plan, m.Subject, organisation, now.AddDate(0, 0, 14), now.Format(time.DateOnly),
+				"scheduled", now)
 			for _, kind := range h.said(schemas.Bridging) {
 				out = append(out, h.event(kind, m.Subject, m, now))
 			}
@@ -352,10 +393,12 @@ func (h *handWritten) journey(batch []*message, now time.Time) ([]*rows, []*mess
 		if open {
 			state, closed, look = "open", nil, &now
 		}
-		steps.add(stepID(m.Subject, i), m.Subject, organisation, s.Kind, s.Basis, s.Owner, "{}", now, now, int64(0), state, now, m.ID, closed, look, "")
+		steps.add(stepID(m.Subject, i), m.Subject, organisation, s.Kind, s.Basis, s.Owner, "{}", now, now, int64(0),
+			state, now, m.ID, closed, look, "")
 	}
 	for _, m := range journeys {
-		state.add(m.Subject, organisation, m.ID, "open", stepID(m.Subject, 0), int64(1), h.Journey, m.Correlation, now, now)
+		state.add(m.Subject, organisation, m.ID, "open", stepID(m.Subject, 0), int64(1), h.Journey, m.Correlation, now,
+			now)
 		step(m, 0, true)
 	}
 	for _, m := range batch {

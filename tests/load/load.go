@@ -70,16 +70,22 @@ const (
 )
 
 func (b *bench) variants() []variant {
-	all := []variant{{name: nameFootbridge, start: startBinary(b.Binary)}, {name: nameReference, start: startHandWritten(nameReference)},
-		{name: nameSameRows, start: startHandWritten(nameSameRows)}, {name: nameStraightforward, start: startHandWritten(nameStraightforward), once: true}}
+	all := []variant{{name: nameFootbridge, start: startBinary(b.Binary)},
+		{name: nameReference, start: startHandWritten(nameReference)},
+		{name: nameSameRows, start: startHandWritten(nameSameRows)},
+		{name: nameStraightforward, start: startHandWritten(nameStraightforward), once: true}}
 	all = append(all, b.aloneVariants()...)
 	if b.Before != "" {
 		all = append(all, variant{name: nameBefore, start: startBinary(b.Before)})
 	}
-	return slices.DeleteFunc(all, func(v variant) bool { return b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), v.name) })
+	return slices.DeleteFunc(all, func(v variant) bool {
+		return b.Only != "" &&
+			!slices.Contains(strings.Split(b.Only, ","), v.name)
+	})
 }
 
-func startBinary(binary string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
+func startBinary(binary string) func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses,
+	error) {
 	return func(ctx context.Context, s *stage, adminURL, natsURL string) (*child, addresses, error) {
 		return s.startFootbridge(ctx, binary, adminURL, natsURL)
 	}
@@ -132,7 +138,8 @@ func run(ctx context.Context, o Options, w io.Writer) (*bench, error) {
 			return nil, err
 		}
 	}
-	b := &bench{Options: o, out: w, results: map[string]*result{}, mllp: map[string][]mllpPair{}, loadAtStart: loadAverage()}
+	b := &bench{Options: o, out: w, results: map[string]*result{}, mllp: map[string][]mllpPair{},
+		loadAtStart: loadAverage()}
 	b.say("starting PostgreSQL (load average %.1f)", b.loadAtStart)
 	if b.stage, err = newStage(ctx, b.Log, b.settings()); err != nil {
 		return nil, err
@@ -238,7 +245,8 @@ func (b *bench) doors(ctx context.Context) error {
 			if err != nil {
 				return err
 			}
-			b.say("MLLP     %-16s %7.0f messages/s, alone p50 %.2f ms  load %.1f", name, pair.many.Rate, ms(pair.one.P50), loadAverage())
+			b.say("MLLP     %-16s %7.0f messages/s, alone p50 %.2f ms  load %.1f", name, pair.many.Rate,
+				ms(pair.one.P50), loadAverage())
 			b.mllp[name] = append(b.mllp[name], pair)
 		}
 	}
@@ -397,7 +405,8 @@ func (b *bench) one(ctx context.Context, v variant, round int) error {
 	for part, bytes := range r.meter.memory() {
 		result.Memory[part] = max(result.Memory[part], bytes)
 	}
-	b.say("round %d  %-16s %7.0f units/s  %.2f CPU s per 1,000 (service %.2f, broker %.2f, PostgreSQL %.2f)  load %.1f", round+1, v.name, t.rate(), t.cpuPer1000(),
+	b.say("round %d  %-16s %7.0f units/s  %.2f CPU s per 1,000 (service %.2f, broker %.2f, PostgreSQL %.2f)  load %.1f",
+		round+1, v.name, t.rate(), t.cpuPer1000(),
 		t.CPU[partService]/t.Units*1000, t.CPU[partBroker]/t.Units*1000, t.CPU[partPostgres]/t.Units*1000, t.Load)
 	result.Closed = append(result.Closed, t)
 	if round == 0 {
@@ -411,7 +420,8 @@ func (b *bench) one(ctx context.Context, v variant, round int) error {
 	if err != nil {
 		return err
 	}
-	b.say("round %d  %-16s at %d/s: accept p50 %.1f p99 %.1f ms, whole p50 %.1f p99 %.1f ms  %.2f CPU s per 1,000  load %.1f", round+1, v.name, openRate,
+	b.say("round %d  %-16s at %d/s: accept p50 %.1f p99 %.1f ms, whole p50 %.1f p99 %.1f ms  %.2f CPU s per 1,000  "+
+		"load %.1f", round+1, v.name, openRate,
 		ms(l.AcceptP50), ms(l.AcceptP99), ms(l.P50), ms(l.P99), l.CPUPer1000, l.Load)
 	result.Open = append(result.Open, l)
 	return nil

@@ -28,7 +28,8 @@ func TestMain(m *testing.M) {
 // variant makes as many events and deliveries, and nearly as many rows, is what makes the ratios mean something.
 func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 	binary := filepath.Join(t.TempDir(), "footbridge")
-	if out, err := exec.Command("go", "build", "-o", binary, "footbridge/services/footbridge").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", binary,
+		"footbridge/services/footbridge").CombinedOutput(); err != nil {
 		t.Fatalf("building the binary: %v\n%s", err, out)
 	}
 	document := filepath.Join(t.TempDir(), "performance.md")
@@ -36,13 +37,15 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out bytes.Buffer
-	b, err := run(context.Background(), Options{Binary: binary, Quick: true, Million: true, Stored: 2 * storedSource, Markdown: document}, &out)
+	b, err := run(context.Background(), Options{Binary: binary, Quick: true, Million: true, Stored: 2 * storedSource,
+		Markdown: document}, &out)
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
 	reference := b.results[nameReference].Footprint
 	same := b.results[nameSameRows].Footprint
-	if ours := b.results[nameFootbridge].Footprint; float64(ours.allRows()) > 1.05*float64(same.allRows()) || float64(ours.allRows()) < 0.95*float64(same.allRows()) {
+	if ours := b.results[nameFootbridge].Footprint; float64(ours.allRows()) > 1.05*float64(same.allRows()) ||
+		float64(ours.allRows()) < 0.95*float64(same.allRows()) {
 		t.Errorf("the services wrote %d rows, and the reference of the same rows %d", ours.allRows(), same.allRows())
 	}
 	for name, r := range b.results {
@@ -69,7 +72,8 @@ func TestQuickMeasurementMeasuresEverything(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"# kept\n", "\nkept too\n", "| footbridge |", "| reference |", "| straightforward |", "| echo |", "| echo-rows |", "| same-rows |", "libs/flow alone", "| 400 |"} {
+	for _, want := range []string{"# kept\n", "\nkept too\n", "| footbridge |", "| reference |", "| straightforward |",
+		"| echo |", "| echo-rows |", "| same-rows |", "libs/flow alone", "| 400 |"} {
 		if !strings.Contains(string(content), want) {
 			t.Errorf("the document has no %q:\n%s", want, content)
 		}

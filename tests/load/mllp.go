@@ -39,7 +39,8 @@ func runEcho(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if _, err := pool.Exec(ctx, `create table if not exists echo (id uuid primary key, raw bytea not null)`); err != nil {
+	if _, err := pool.Exec(ctx,
+		`create table if not exists echo (id uuid primary key, raw bytea not null)`); err != nil {
 		return err
 	}
 	return serveEcho(ctx, func(batch []*echoed) error {
@@ -52,8 +53,8 @@ func runEcho(ctx context.Context, args []string) error {
 	})
 }
 
-// runEchoRows is the process of the echo that writes intake's rows. What would be sealed is written as it came, which is
-// as long; hashes are random.
+// runEchoRows is the process of the echo that writes intake's rows. What would be sealed is written as it came, which
+// is as long; hashes are random.
 func runEchoRows(ctx context.Context, args []string) error {
 	pool, err := echoPool(ctx, args[0])
 	if err != nil {
@@ -62,11 +63,13 @@ func runEchoRows(ctx context.Context, args []string) error {
 	key, identity := []byte(strings.Repeat("0123456789abcdef", 4)), []byte(strings.Repeat("0123456789abcdef", 12))
 	return serveEcho(ctx, func(batch []*echoed) error {
 		now := time.Now()
-		all := []*rows{{table: tArrival}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson}, {table: tPersonKey}, {table: tPersonLookup}, {table: tVisitSeen}}
+		all := []*rows{{table: tArrival}, {table: tMessageKey}, {table: tReceipt}, {table: tPerson},
+			{table: tPersonKey}, {table: tPersonLookup}, {table: tVisitSeen}}
 		for _, e := range batch {
 			id, person, visit := clock.NewID(now), clock.NewRandomID(), clock.NewID(now)
 			hash, control := []byte(strings.ReplaceAll(person, "-", "")), string(e.control)
-			all[0].add(id, organisation, "LOAD-PAS", now, "mllp", control, hash, "ADT^A04", "AA", "joined", "not-ended", visit, e.raw, someTrace[3:35])
+			all[0].add(id, organisation, "LOAD-PAS", now, "mllp", control, hash, "ADT^A04", "AA", "joined", "not-ended",
+				visit, e.raw, someTrace[3:35])
 			all[1].add(id, key)
 			all[2].add("RXX|LOAD-PAS", control, hash, id, now)
 			all[3].add(person, organisation, "{}", false, false, identity, now, int64(1), int64(1))
@@ -152,10 +155,12 @@ const controlMark = "CTRL-0000000000"
 func arrivalMessage() []byte {
 	at := time.Now()
 	local := at.UTC().Format("20060102150405")
-	w := hl7.NewWriter(hl7.Header{SendingApplication: "LOAD-PAS", SendingFacility: organisation, ReceivingApplication: "FOOTBRIDGE", At: at, Type: "ADT",
+	w := hl7.NewWriter(hl7.Header{SendingApplication: "LOAD-PAS", SendingFacility: organisation,
+		ReceivingApplication: "FOOTBRIDGE", At: at, Type: "ADT",
 		Trigger: "A04", ControlID: controlMark, ProcessingID: "P", Version: "2.4"})
 	w.Segment("EVN").Set(2, local)
-	w.Segment("PID").Set(3, controlMark, "", "", organisation, "MR").Set(5, "Sample", "Robin").Set(7, "19980404").Set(8, "F")
+	w.Segment("PID").Set(3, controlMark, "", "", organisation, "MR").Set(5, "Sample", "Robin").Set(7, "19980404").Set(8,
+		"F")
 	w.Segment("PV1").Set(2, "E").Set(19, controlMark).Set(44, local)
 	return append(append([]byte{0x0b}, w.Bytes()...), 0x1c, '\r')
 }

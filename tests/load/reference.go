@@ -31,8 +31,8 @@ type reference struct {
 // frozenCommit is the commit whose rows the frozen reference writes.
 const frozenCommit = "641722c"
 
-// runReference is the frozen reference: it writes the 51 rows a unit that the services wrote when it was made (frozenCommit), with a row in
-// an inbox for each delivery.
+// runReference is the frozen reference: it writes the 51 rows a unit that the services wrote when it was made
+// (frozenCommit), with a row in an inbox for each delivery.
 func runReference(ctx context.Context, args []string) error { return runByReference(ctx, args, false) }
 
 // runSameRows writes the rows that the services write today, as they are captured.
@@ -108,7 +108,8 @@ func (r *reference) commit(ctx context.Context) {
 }
 
 // apply writes a batch in one statement and publishes what follows, without waiting for the answers.
-func (r *reference) apply(ctx context.Context, service string, writes writesOf, batch []*message) ([]jetstream.PubAckFuture, error) {
+func (r *reference) apply(ctx context.Context, service string, writes writesOf,
+	batch []*message) ([]jetstream.PubAckFuture, error) {
 	all, out := writes(batch, time.Now())
 	outbox, msgs, err := outboxOf(service, out)
 	if err != nil {
@@ -169,7 +170,8 @@ func (r *reference) consume(ctx context.Context, service string, writes writesOf
 
 func (h *handWritten) subscribe(ctx context.Context, service string, handle func(jetstream.Msg)) error {
 	consumer, err := h.bus.JS.CreateOrUpdateConsumer(ctx, streamName, jetstream.ConsumerConfig{
-		Durable: service, FilterSubjects: schemas.SubjectsSubscribedBy(service), AckPolicy: jetstream.AckExplicitPolicy, MaxAckPending: 4096, AckWait: time.Minute,
+		Durable: service, FilterSubjects: schemas.SubjectsSubscribedBy(service), AckPolicy: jetstream.AckExplicitPolicy,
+		MaxAckPending: 4096, AckWait: time.Minute,
 	})
 	if err != nil {
 		return err

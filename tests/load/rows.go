@@ -58,7 +58,8 @@ func inOneStatement(all []*rows) (sql string, args []any) {
 		if i > 0 {
 			b.WriteString(", ")
 		}
-		fmt.Fprintf(&b, "w%d as (%s select %s from unnest(%s) as t(%s) %s)", i, r.table.into(), strings.Join(values, ", "),
+		fmt.Fprintf(&b, "w%d as (%s select %s from unnest(%s) as t(%s) %s)", i, r.table.into(),
+			strings.Join(values, ", "),
 			strings.Join(arrays, ", "), strings.Join(names, ", "), r.table.conflict)
 	}
 	b.WriteString(" select")

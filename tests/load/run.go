@@ -78,7 +78,8 @@ func (r *running) open(ctx context.Context, template string) error {
 	if r.watcher, err = watch(ctx, r.conn, streamName, r.variant.alone); err != nil {
 		return err
 	}
-	r.meter = newMeter(map[string]int{partService: r.service.cmd.Process.Pid, partBroker: r.broker.cmd.Process.Pid, partPostgres: s.postgres.PID()})
+	r.meter = newMeter(map[string]int{partService: r.service.cmd.Process.Pid, partBroker: r.broker.cmd.Process.Pid,
+		partPostgres: s.postgres.PID()})
 	r.sender = &sender{addr: r.at.http, conns: connections, next: &everSent}
 	for _, token := range s.tokens {
 		request, err := newRequest(r.at.http, token, time.Now())
@@ -148,7 +149,8 @@ func (r *running) closed(ctx context.Context, units int) (throughput, error) {
 			last = done[i]
 		}
 	}
-	return throughput{Units: float64(units), Seconds: last.Sub(first).Seconds(), CPU: cpu, Load: loadAverage()}, r.check(ctx)
+	return throughput{Units: float64(units), Seconds: last.Sub(first).Seconds(), CPU: cpu, Load: loadAverage()},
+		r.check(ctx)
 }
 
 // check finds the lines of every unit in the table, so that the clock was not stopped too early.
@@ -193,6 +195,9 @@ func (r *running) open200(ctx context.Context, units int, perSecond float64) (la
 	for i := range sent {
 		accept[i], whole[i] = sent[i].arrived.Sub(sent[i].intended), done[i].Sub(sent[i].intended)
 	}
-	return latency{AcceptP50: quantile(accept, .5), AcceptP99: quantile(accept, .99), P50: quantile(whole, .5), P99: quantile(whole, .99),
-		P999: quantile(whole, .999), CPUPer1000: total(cpu) / float64(units) * 1000, Load: loadAverage(), whole: whole}, r.check(ctx)
+	return latency{AcceptP50: quantile(accept, .5), AcceptP99: quantile(accept, .99), P50: quantile(whole, .5),
+			P99:  quantile(whole, .99),
+			P999: quantile(whole, .999), CPUPer1000: total(cpu) / float64(units) * 1000, Load: loadAverage(),
+			whole: whole},
+		r.check(ctx)
 }

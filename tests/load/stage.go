@@ -44,7 +44,8 @@ type stage struct {
 
 // postgresSettings are those of the design's measurements: commits wait for the disk.
 var postgresSettings = map[string]string{
-	"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "300", "fsync": "on", "synchronous_commit": "on", "full_page_writes": "on",
+	"shared_buffers": "512MB", "max_wal_size": "4GB", "max_connections": "300", "fsync": "on",
+	"synchronous_commit": "on", "full_page_writes": "on",
 }
 
 func newStage(ctx context.Context, log string, settings map[string]string) (*stage, error) {
@@ -83,7 +84,8 @@ func (s *stage) prepare(ctx context.Context, settings map[string]string) error {
 	if err := s.writeTokens(8); err != nil {
 		return err
 	}
-	s.postgres, err = private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true, Throwaway: true, Settings: settings,
+	s.postgres, err = private.Launch(ctx, private.LaunchConfig{Dir: filepath.Join(s.dir, "postgres"), Durable: true,
+		Throwaway: true, Settings: settings,
 		Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		return err
@@ -102,8 +104,9 @@ func (s *stage) writeTokens(senders int) error {
 	for i := range senders {
 		token := fmt.Sprintf("load-token-%d", i)
 		s.tokens = append(s.tokens, token)
-		file.Tokens = append(file.Tokens, map[string]string{"sha256": principal.HashToken(token), "organisation": organisation,
-			"role": string(schemas.System), "subject": fmt.Sprintf("load-%d", i), "source": source})
+		file.Tokens = append(file.Tokens, map[string]string{"sha256": principal.HashToken(token),
+			"organisation": organisation,
+			"role":         string(schemas.System), "subject": fmt.Sprintf("load-%d", i), "source": source})
 	}
 	content, err := json.Marshal(file)
 	if err != nil {
@@ -156,12 +159,14 @@ func holders() []keyring.Holder {
 	for _, name := range append(speakers(), schemas.SentinelKey, schemas.StreamsKey, loadUser) {
 		all = append(all, keyring.Holder{Name: name, NATS: true, Database: true})
 	}
-	return append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console}, keyring.Holder{Name: schemas.OperatorsKey})
+	return append(all, keyring.Holder{Name: schemas.Gateway, Database: true}, keyring.Holder{Name: schemas.Console},
+		keyring.Holder{Name: schemas.OperatorsKey})
 }
 
 // speakers are the services that say events.
 func speakers() []string {
-	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey, schemas.Delivery}
+	return []string{schemas.Intake, schemas.Threshold, schemas.Followup, schemas.Bridging, schemas.Journey,
+		schemas.Delivery}
 }
 
 // child is a process that ends with us.
@@ -231,14 +236,16 @@ func Broker(ctx context.Context, dir, list string) error {
 	}
 	var users []bus.User
 	for _, e := range public.Keys {
-		user := bus.User{Name: e.Holder, Key: e.NATS, Publish: []string{"$JS.API.>"}, Subscribe: []string{"_INBOX.>", "_INBOX_" + e.Holder + ".>"}}
+		user := bus.User{Name: e.Holder, Key: e.NATS, Publish: []string{"$JS.API.>"},
+			Subscribe: []string{"_INBOX.>", "_INBOX_" + e.Holder + ".>"}}
 		switch {
 		case e.NATS == "":
 			continue
 		case e.Holder == loadUser:
 			user.Publish, user.Subscribe = []string{">"}, []string{">"}
 		case slices.Contains(speakers(), e.Holder):
-			user = bus.ServiceUser(e.Holder, "", streamName, schemas.SubjectsEmittedBy(e.Holder), schemas.SubjectsSubscribedBy(e.Holder))
+			user = bus.ServiceUser(e.Holder, "", streamName, schemas.SubjectsEmittedBy(e.Holder),
+				schemas.SubjectsSubscribedBy(e.Holder))
 			user.Key = e.NATS
 		}
 		users = append(users, user)
@@ -278,9 +285,11 @@ func (s *stage) startFootbridge(ctx context.Context, binary, adminURL, natsURL s
 	}
 	env := []string{
 		"FOOTBRIDGE_STATE_DIR=" + s.dir, "FOOTBRIDGE_DATABASE_URL=" + adminURL, "FOOTBRIDGE_NATS_URL=" + natsURL,
-		"FOOTBRIDGE_KEK_FILE=" + filepath.Join(s.dir, "kek"), "FOOTBRIDGE_TOKENS_FILE=" + filepath.Join(s.dir, "tokens.yaml"),
+		"FOOTBRIDGE_KEK_FILE=" + filepath.Join(s.dir, "kek"), "FOOTBRIDGE_TOKENS_FILE=" + filepath.Join(s.dir,
+			"tokens.yaml"),
 		"FOOTBRIDGE_HTTP_ADDR=" + at.http, "FOOTBRIDGE_MLLP_ADDR=" + at.mllp, "FOOTBRIDGE_OPS_ADDR=" + at.ops,
-		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy", "FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
+		"FOOTBRIDGE_NAVIGATOR=navigator:duty", "FOOTBRIDGE_DEPUTY=navigator:deputy",
+		"FOOTBRIDGE_OUT_OF_HOURS=team:out-of-hours",
 		"FOOTBRIDGE_PPROF=true",
 	}
 	c, err := s.start(partService, env, binary, "serve")

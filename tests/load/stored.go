@@ -39,7 +39,8 @@ func (b *bench) fill(ctx context.Context, name string, journeys int) error {
 	if err := b.multiply(ctx, r.adminURL, after.since(before).rows, journeys/storedSource-1); err != nil {
 		return err
 	}
-	_, err = s.admin.Exec(ctx, "alter database "+pgx.Identifier{r.database}.Sanitize()+" rename to "+pgx.Identifier{name}.Sanitize())
+	_, err = s.admin.Exec(ctx, "alter database "+pgx.Identifier{r.database}.Sanitize()+" rename to "+
+		pgx.Identifier{name}.Sanitize())
 	return err
 }
 
@@ -49,13 +50,15 @@ func (b *bench) multiply(ctx context.Context, adminURL string, grown map[string]
 		return err
 	}
 	defer func() { _ = db.Close(ctx) }()
-	if _, err := db.Exec(ctx, "set session_replication_role = replica"); err != nil { // foreign keys hold by construction
+	// foreign keys hold by construction
+	if _, err := db.Exec(ctx, "set session_replication_role = replica"); err != nil {
 		return err
 	}
 	found, err := db.Query(ctx, `select format('%I.%I', n.nspname, c.relname), c.relname,
 			array_agg(a.attname::text order by a.attnum), array_agg(format_type(a.atttypid, null) order by a.attnum)
 		from pg_class c join pg_namespace n on n.oid = c.relnamespace join pg_attribute a on a.attrelid = c.oid
-		where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity <> 'a'
+		where n.nspname = any($1) and c.relkind in ('r', 'p') and not c.relispartition and a.attnum > 0
+		and not a.attisdropped and a.attgenerated = '' and a.attidentity <> 'a'
 		group by 1, 2 order by 1`, services)
 	if err != nil {
 		return err
@@ -76,7 +79,8 @@ func (b *bench) multiply(ctx context.Context, adminURL string, grown map[string]
 		for i, column := range t.Columns {
 			values[i] = copied(t.Short, column, t.Kinds[i])
 		}
-		tag, err := db.Exec(ctx, fmt.Sprintf("insert into %s (%s) select %s from %s as o cross join generate_series(1, %d) as k",
+		tag, err := db.Exec(ctx, fmt.Sprintf("insert into %s (%s) select %s from %s as o cross join "+
+			"generate_series(1, %d) as k",
 			t.Name, strings.Join(t.Columns, ", "), strings.Join(values, ", "), t.Name, copies))
 		if err != nil {
 			return fmt.Errorf("multiplying %s: %w", t.Name, err)

@@ -43,7 +43,8 @@ func (s straightforward) apply(ctx context.Context, service string, writes write
 	if err != nil {
 		return err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return oneByOne(ctx, tx, written(append(all, outbox)...)) })
+	err = pgx.BeginFunc(ctx, s.pool,
+		func(tx pgx.Tx) error { return oneByOne(ctx, tx, written(append(all, outbox)...)) })
 	if err != nil {
 		return err
 	}

@@ -29,7 +29,8 @@ func footprintOf(ctx context.Context, adminURL string, conn *bus.Conn) (footprin
 	}
 	defer func() { _ = db.Close(ctx) }()
 	rows, err := db.Query(ctx, `select array[schemaname, tablename]::text[] from pg_tables t where schemaname = any($1)
-		and not exists (select from pg_inherits i where i.inhrelid = format('%I.%I', schemaname, tablename)::regclass)`, services)
+		and not exists (select from pg_inherits i where i.inhrelid = format('%I.%I', schemaname, tablename)::regclass)`,
+		services)
 	if err != nil {
 		return f, err
 	}
@@ -68,7 +69,8 @@ func (f *footprint) countStream(ctx context.Context, conn *bus.Conn) error {
 
 // since is what has been added after an earlier count.
 func (f footprint) since(before footprint) footprint {
-	diff := footprint{rows: map[string]int64{}, events: f.events - before.events, deliveries: f.deliveries - before.deliveries, bytes: f.bytes - before.bytes}
+	diff := footprint{rows: map[string]int64{}, events: f.events - before.events,
+		deliveries: f.deliveries - before.deliveries, bytes: f.bytes - before.bytes}
 	for table, n := range f.rows {
 		if n != before.rows[table] {
 			diff.rows[table] = n - before.rows[table]

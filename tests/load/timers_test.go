@@ -37,7 +37,8 @@ func timersOf(t *testing.T, stored int) (*plans, func()) {
 	}
 	conn := testkit.Connect(t, bus.Config{URL: testkit.NATS(t).URL(), Name: "timers"})
 	stream := bus.Stream{Name: "TIMERS_EVENTS", Subjects: []string{"footbridge.>"}, MaxAge: time.Hour, MaxBytes: -1}
-	f, err := flow.New(t.Context(), flow.Config{Service: schemas.Bridging, Pool: pool, Bus: conn, Stream: stream, Clock: clock.Real()})
+	f, err := flow.New(t.Context(), flow.Config{Service: schemas.Bridging, Pool: pool, Bus: conn, Stream: stream,
+		Clock: clock.Real()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,8 +60,8 @@ func timersOf(t *testing.T, stored int) (*plans, func()) {
 	}
 }
 
-// fillTimers stores calls of plans, by one statement, as the administrator, for whom foreign keys hold by construction: a
-// thousand whose reminder is due, and so many of the months to come.
+// fillTimers stores calls of plans, by one statement, as the administrator, for whom foreign keys hold by
+// construction: a thousand whose reminder is due, and so many of the months to come.
 func fillTimers(t *testing.T, admin *pgxpool.Pool, stored int) {
 	t.Helper()
 	conn, err := admin.Acquire(t.Context())
@@ -71,8 +72,10 @@ func fillTimers(t *testing.T, admin *pgxpool.Pool, stored int) {
 	for _, statement := range []string{
 		`set session_replication_role = replica`,
 		`insert into bridging.call (id, plan, journey, organisation, due_at, on_day, state, scheduled_at, nominal, team)
-			select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'R' || i % 3, at, at::date, 'scheduled', now(), at::date, 'R' || i % 3
-			from (select i, case when i <= $2 then now() + interval '20 hours' + i * interval '1 second' else now() + interval '30 hours' + (i::bigint * 7919 % 15552000) * interval '1 second' end as at
+			select gen_random_uuid(), gen_random_uuid(), gen_random_uuid(), 'R' || i % 3, at, at::date, 'scheduled',
+			now(), at::date, 'R' || i % 3
+			from (select i, case when i <= $2 then now() + interval '20 hours' + i * interval '1 second'
+			else now() + interval '30 hours' + (i::bigint * 7919 % 15552000) * interval '1 second' end as at
 				from generate_series(1, $1 + $2) as i) as n`,
 		`insert into bridging.timer (call, act_at) select id, due_at - interval '24 hours' from bridging.call`,
 		`reset session_replication_role`,
@@ -85,8 +88,9 @@ func fillTimers(t *testing.T, admin *pgxpool.Pool, stored int) {
 	}
 }
 
-// TestTimersCostWhatIsDueWhateverIsToCome: a thousand reminders that are due are found and fired touching as many buffers
-// with twenty thousand calls to come as with a thousand. TIMERS_STORED stores more, against ten thousand (make bench-large).
+// TestTimersCostWhatIsDueWhateverIsToCome: a thousand reminders that are due are found and fired touching as many
+// buffers with twenty thousand calls to come as with a thousand. TIMERS_STORED stores more, against ten thousand (make
+// bench-large).
 func TestTimersCostWhatIsDueWhateverIsToCome(t *testing.T) {
 	t.Parallel()
 	many, err := strconv.Atoi(cmp.Or(os.Getenv("TIMERS_STORED"), "20000"))
@@ -100,7 +104,8 @@ func TestTimersCostWhatIsDueWhateverIsToCome(t *testing.T) {
 	fewPlans, fireFew := timersOf(t, few)
 	manyPlans, fireMany := timersOf(t, many)
 	base, got := fewPlans.during(fireFew), manyPlans.during(fireMany)
-	t.Logf("%d reminders found and fired with %d calls to come: %v; with %d: %v (%.2f, %.2f)", dueTimers, few, base, many, got, times(got.Blocks, base.Blocks), times(got.Rows, base.Rows))
+	t.Logf("%d reminders found and fired with %d calls to come: %v; with %d: %v (%.2f, %.2f)", dueTimers, few, base,
+		many, got, times(got.Blocks, base.Blocks), times(got.Rows, base.Rows))
 	if base.Blocks == 0 || got.Blocks > base.Blocks*12/10+taller || got.Rows > base.Rows*12/10+taller {
 		t.Errorf("it is more work the more is to come:\n%s", got.compared(base))
 	}

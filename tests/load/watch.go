@@ -52,7 +52,8 @@ const (
 const timelineService = schemas.Journey
 
 func watch(ctx context.Context, conn *bus.Conn, stream string, alone bool) (*watcher, error) {
-	w := &watcher{alone: alone, final: map[uint64]step{}, acked: map[uint64]bool{}, units: map[string]*progress{}, changed: make(chan struct{}, 1)}
+	w := &watcher{alone: alone, final: map[uint64]step{}, acked: map[uint64]bool{}, units: map[string]*progress{},
+		changed: make(chan struct{}, 1)}
 	var err error
 	w.acks, err = conn.NATS.Subscribe("$JS.ACK."+stream+"."+timelineService+".>", w.acknowledged)
 	if err != nil {

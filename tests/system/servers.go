@@ -27,7 +27,8 @@ var steeredBinary = sync.OnceValues(func() (string, error) {
 })
 
 func build(at string, flags ...string) error {
-	command := exec.Command("go", append(append([]string{"build", "-o", at}, flags...), "footbridge/services/footbridge")...)
+	command := exec.Command("go", append(append([]string{"build", "-o", at}, flags...),
+		"footbridge/services/footbridge")...)
 	command.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
 		return fmt.Errorf("building the program: %w\n%s", err, out)
@@ -79,7 +80,8 @@ func containers() (stop func(), err error) {
 	}
 	database, err := pgcontainer.Run(ctx, "postgres:15", pgcontainer.WithDatabase("footbridge"),
 		testcontainers.WithCmdArgs("-c", "max_connections=300", "-c", "logging_collector=on"),
-		testcontainers.WithWaitStrategy(wait.ForListeningPort("5432/tcp"), wait.ForLog("ready to accept connections").WithOccurrence(2)))
+		testcontainers.WithWaitStrategy(wait.ForListeningPort("5432/tcp"),
+			wait.ForLog("ready to accept connections").WithOccurrence(2)))
 	if database != nil {
 		started = append(started, database)
 	}

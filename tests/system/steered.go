@@ -15,8 +15,8 @@ import (
 	"footbridge/libs/testkit"
 )
 
-// Steered is a system whose clock a test holds: it shows the instant that it was moved to, and hardly goes on until it is
-// moved again. Its processes are built with failpoints; a release cannot be told another time.
+// Steered is a system whose clock a test holds: it shows the instant that it was moved to, and hardly goes on until it
+// is moved again. Its processes are built with failpoints; a release cannot be told another time.
 type Steered struct {
 	*System
 	file     string
@@ -39,7 +39,8 @@ func StartAt(t testing.TB, at time.Time, settings ...string) *Steered {
 	dir := t.TempDir()
 	s := &Steered{file: filepath.Join(dir, "clock"), received: map[string]bool{}}
 	s.set(t, at)
-	s.System = start(t, &System{t: t, StateDir: dir, clock: s, own: append(settings, "FOOTBRIDGE_CLOCK_STEERED="+s.file)}, program)
+	s.System = start(t, &System{t: t, StateDir: dir, clock: s,
+		own: append(settings, "FOOTBRIDGE_CLOCK_STEERED="+s.file)}, program)
 	if s.bus, err = s.System.bus.NATS.SubscribeSync("footbridge.>"); err != nil {
 		t.Fatal(err)
 	}

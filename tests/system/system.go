@@ -80,8 +80,10 @@ func Services() []pg.Service {
 		name string
 		fs   fs.FS
 	}{
-		{intake.Name, intake.Migrations()}, {threshold.Name, threshold.Migrations()}, {followup.Name, followup.Migrations()},
-		{bridging.Name, bridging.Migrations()}, {journey.Name, journey.Migrations()}, {delivery.Name, delivery.Migrations()},
+		{intake.Name, intake.Migrations()}, {threshold.Name, threshold.Migrations()},
+		{followup.Name, followup.Migrations()},
+		{bridging.Name, bridging.Migrations()}, {journey.Name, journey.Migrations()},
+		{delivery.Name, delivery.Migrations()},
 	}
 	var all []pg.Service
 	for _, s := range own {
@@ -89,7 +91,8 @@ func Services() []pg.Service {
 			{Name: "flow", FS: flow.Migrations()}, {Name: s.name, FS: s.fs},
 		}})
 	}
-	return append(all, pg.Service{Name: gateway.Name, Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
+	return append(all, pg.Service{Name: gateway.Name,
+		Migrations: []pg.MigrationSet{{Name: gateway.Name, FS: gateway.Migrations()}}})
 }
 
 // Start starts the program and returns when it is ready. What is to happen to its database before is done first.
@@ -108,23 +111,29 @@ func start(t testing.TB, s *System, program string, before ...func(db *testkit.D
 	s.HTTP, s.MLLP, s.Ops = testkit.FreeAddr(t), testkit.FreeAddr(t), testkit.FreeAddr(t)
 	tokens := filepath.Join(s.StateDir, "tokens.yaml")
 	line := fmt.Sprintf("tokens:\n  - {sha256: %s, organisation: RXX, role: %s, subject: ed-system, source: %s}\n"+
-		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken), schemas.System, HospitalSource,
+		"  - {sha256: %s, organisation: RXX, role: %s, subject: exchange}\n", principal.HashToken(hospitalToken),
+		schemas.System, HospitalSource,
 		principal.HashToken(ExchangeToken), schemas.System)
-	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician, schemas.Operator, schemas.Partner, schemas.Person} {
-		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n", principal.HashToken(tokenOf(role)), organisationOf(role), role)
+	for _, role := range []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.YoungPeoplesClinician,
+		schemas.Operator, schemas.Partner, schemas.Person} {
+		line += fmt.Sprintf("  - {sha256: %s, organisation: %s, role: %s, subject: somebody}\n",
+			principal.HashToken(tokenOf(role)), organisationOf(role), role)
 	}
 	for _, one := range Erasers {
-		line += fmt.Sprintf("  - {sha256: %s, organisation: RXX, role: %s, subject: %s}\n", principal.HashToken(one), schemas.Operator, one)
+		line += fmt.Sprintf("  - {sha256: %s, organisation: RXX, role: %s, subject: %s}\n", principal.HashToken(one),
+			schemas.Operator, one)
 	}
 	if err := os.WriteFile(tokens, []byte(line), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	natsAddr := testkit.FreeAddr(t)
 	s.NATS = "nats://" + natsAddr
-	environment := append(slices.Clone(s.own), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP, "FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
+	environment := append(slices.Clone(s.own), "FOOTBRIDGE_STATE_DIR="+s.StateDir, "FOOTBRIDGE_HTTP_ADDR="+s.HTTP,
+		"FOOTBRIDGE_MLLP_ADDR="+s.MLLP,
 		"FOOTBRIDGE_OPS_ADDR="+s.Ops, "FOOTBRIDGE_NATS_ADDR="+natsAddr, "FOOTBRIDGE_DATABASE_CONNECTIONS=5",
 		"FOOTBRIDGE_TOKENS_FILE="+tokens, "FOOTBRIDGE_ORGANISATIONS=RYY,RZZ",
-		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500", "OTEL_BSP_SCHEDULE_DELAY=200")
+		"OTEL_EXPORTER_OTLP_ENDPOINT="+s.Collector.URL, "OTEL_METRIC_EXPORT_INTERVAL=500",
+		"OTEL_BSP_SCHEDULE_DELAY=200")
 	for name, url := range s.DB.URLs {
 		environment = append(environment, "FOOTBRIDGE_"+strings.ToUpper(name)+"_DATABASE_URL="+url)
 	}
@@ -287,7 +296,8 @@ func (s *System) signIns() *gateway.Sessions {
 }
 
 // AskAs is Ask as anybody, who has signed in; header holds names and values by turns.
-func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte, header ...string) Answer {
+func (s *System) AskAs(who principal.Principal, method, path, contentType string, body []byte,
+	header ...string) Answer {
 	s.t.Helper()
 	sessions := s.signIns()
 	signedIn := httptest.NewRecorder()
@@ -556,7 +566,8 @@ func (s *System) readersDone(written int) error {
 	readers := stream.ListConsumers(ctx)
 	for reader := range readers.Info() {
 		if reader.NumPending > 0 || reader.NumAckPending > 0 {
-			return fmt.Errorf("%s has %d events to read and %d to acknowledge", reader.Name, reader.NumPending, reader.NumAckPending)
+			return fmt.Errorf("%s has %d events to read and %d to acknowledge", reader.Name, reader.NumPending,
+				reader.NumAckPending)
 		}
 	}
 	return readers.Err()
@@ -568,7 +579,8 @@ func (s *System) Admin() *pgxpool.Pool { return s.admin }
 // PublishAs puts a message on the bus with a service's own login.
 func (s *System) PublishAs(service, subject string, body []byte) {
 	s.t.Helper()
-	conn := testkit.Connect(s.t, bus.Config{URL: s.NATS, Seed: s.Keys(service).NATS, Name: "test", Inbox: bus.InboxOf(service)})
+	conn := testkit.Connect(s.t, bus.Config{URL: s.NATS, Seed: s.Keys(service).NATS, Name: "test",
+		Inbox: bus.InboxOf(service)})
 	if err := conn.NATS.Publish(subject, body); err != nil {
 		s.t.Fatal(err)
 	}
@@ -609,7 +621,8 @@ func Run(t testing.TB, folder string, settings map[string]string, args ...string
 }
 
 // RunWith is Run with something on standard input.
-func RunWith(t testing.TB, folder string, settings map[string]string, input string, args ...string) (output string, code int) {
+func RunWith(t testing.TB, folder string, settings map[string]string, input string, args ...string) (output string,
+	code int) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
@@ -630,7 +643,8 @@ func RunWith(t testing.TB, folder string, settings map[string]string, input stri
 // Launch starts the program with these settings alone, and ends it with the test. Ready waits for it.
 func Launch(t testing.TB, folder string, settings map[string]string, args ...string) *Launched {
 	t.Helper()
-	l := &Launched{Folder: folder, Settings: settings, t: t, what: strings.Join(args, " "), ops: settings["FOOTBRIDGE_OPS_ADDR"], Log: &Log{}, ended: make(chan error, 1)}
+	l := &Launched{Folder: folder, Settings: settings, t: t, what: strings.Join(args, " "),
+		ops: settings["FOOTBRIDGE_OPS_ADDR"], Log: &Log{}, ended: make(chan error, 1)}
 	l.process = exec.Command(binary, args...)
 	l.process.Dir, l.process.Stdout, l.process.Stderr = folder, l.Log, l.Log
 	l.process.Env = environment(settings)

@@ -76,14 +76,16 @@ func (s Service[K, R]) deliver(t testing.TB, at time.Time, events []flow.Event) 
 // AgainChangesNothing: the events of a story, in any order, one to three times, together or alone, days later: what has
 // been applied writes no row and emits nothing when it comes again. command, where it is not nil, does what people and
 // the time do to the journey between two deliveries.
-func (s Service[K, R]) AgainChangesNothing(t *testing.T, now time.Time, story func(*rapid.T) []flow.Event, command func(rt *rapid.T, at time.Time, journey string)) {
+func (s Service[K, R]) AgainChangesNothing(t *testing.T, now time.Time, story func(*rapid.T) []flow.Event,
+	command func(rt *rapid.T, at time.Time, journey string)) {
 	rapid.Check(t, func(rt *rapid.T) {
 		journey := clock.NewRandomID()
 		arrival := rapid.Permutation(story(rt)).Draw(rt, "arrival")
 		for i := range arrival {
 			arrival[i].Subject, arrival[i].ID = journey, clock.NewID(now)
 		}
-		for done, at := 0, now; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt, "hours")) * time.Hour) {
+		for done, at := 0, now; done < len(arrival); at = at.Add(time.Duration(rapid.IntRange(1, 100).Draw(rt,
+			"hours")) * time.Hour) {
 			n := rapid.IntRange(1, len(arrival)-done).Draw(rt, "batch")
 			s.deliver(t, at, arrival[done:done+n])
 			done += n

@@ -35,7 +35,8 @@ func serverAccount() (account, error) {
 		}
 		return account{name: name, uid: uint32(uid), gid: uint32(gid), drop: true}, nil
 	}
-	return account{}, errors.New("PostgreSQL cannot run as root, and there is neither a user postgres nor nobody: run as another user")
+	return account{}, errors.New("PostgreSQL cannot run as root, and there is neither a user postgres nor nobody: " +
+		"run as another user")
 }
 
 // credential is what a process must be started with, or nil for the current user.

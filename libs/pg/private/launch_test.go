@@ -255,7 +255,8 @@ func TestThrowawayServerLeavesNothing(t *testing.T) {
 
 func TestServerThatCannotStartSaysWhy(t *testing.T) {
 	t.Parallel()
-	_, err := Launch(t.Context(), LaunchConfig{Dir: publicDir(t), Throwaway: true, Settings: map[string]string{"shared_buffers": "many"}})
+	_, err := Launch(t.Context(), LaunchConfig{Dir: publicDir(t), Throwaway: true,
+		Settings: map[string]string{"shared_buffers": "many"}})
 	if err == nil || !strings.Contains(err.Error(), "shared_buffers") {
 		t.Errorf("got %v", err)
 	}
@@ -289,11 +290,13 @@ func TestServerFromTheNPMPackage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, program := range []string{"initdb", "postgres"} {
-		script := fmt.Sprintf("#!/bin/sh\ntest -e \"${0%%/*}/../lib/libx.so.5\" && exec %s/%s \"$@\"\n", found[0].Bin, program)
+		script := fmt.Sprintf("#!/bin/sh\ntest -e \"${0%%/*}/../lib/libx.so.5\" && exec %s/%s \"$@\"\n", found[0].Bin,
+			program)
 		writeFile(t, filepath.Join(bin, program), script) // not executable: npm may lose that too
 	}
 	writeFile(t, filepath.Join(root, "native", "lib", "libx.so.5.18"), "")
-	links, err := json.Marshal([]map[string]string{{"source": "native/lib/libx.so.5.18", "target": "native/lib/libx.so.5"}})
+	links, err := json.Marshal([]map[string]string{{"source": "native/lib/libx.so.5.18",
+		"target": "native/lib/libx.so.5"}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -361,7 +364,8 @@ func TestTheSocketAsksForAPassword(t *testing.T) {
 		if err == nil {
 			conn.Close(t.Context())
 		}
-		if (err == nil) != (one.code == "") || err != nil && !strings.Contains(err.Error(), one.code) && !strings.Contains(err.Error(), "password") {
+		if (err == nil) != (one.code == "") || err != nil && !strings.Contains(err.Error(), one.code) &&
+			!strings.Contains(err.Error(), "password") {
 			t.Errorf("%s: %v, want %q", one.user.Username(), err, one.code)
 		}
 	}

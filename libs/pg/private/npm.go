@@ -31,7 +31,8 @@ func prepareNPM(install Install, account account) (string, error) {
 	if !account.canConnect(native) {
 		copied, err := copyNPM(install)
 		if err != nil {
-			return "", fmt.Errorf("copying the PostgreSQL of tools/postgres to where user %q can run it: %w", account.name, err)
+			return "", fmt.Errorf("copying the PostgreSQL of tools/postgres to where user %q can run it: %w",
+				account.name, err)
 		}
 		native = copied
 	}

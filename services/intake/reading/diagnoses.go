@@ -30,7 +30,8 @@ type acting struct{ action, id, code, set int }
 
 // actingSegments are those that the standard gives an action code, of tables 0206, 0287 and 0323.
 var actingSegments = map[string]acting{
-	"DG1": {21, 20, 3, 1}, "PR1": {20, 19, 3, 1}, "PRB": {1, 4, 3, 0}, "GOL": {1, 4, 3, 0}, "PTH": {1, 3, 2, 0}, "ROL": {2, 1, 3, 0},
+	"DG1": {21, 20, 3, 1}, "PR1": {20, 19, 3, 1}, "PRB": {1, 4, 3, 0}, "GOL": {1, 4, 3, 0}, "PTH": {1, 3, 2, 0},
+	"ROL": {2, 1, 3, 0},
 	"PRT": {2, 1, 4, 0}, "ARV": {2, 0, 3, 1}, "IAM": {6, 7, 3, 1}, "OBX": {31, 21, 3, 1},
 }
 
@@ -60,9 +61,10 @@ func (p *Profile) diagnoses(message *hl7.Message) (all []record.Evidence, stand 
 	return p.parts(message, "DG1", record.RoleDiagnosis, diagnosisValues)
 }
 
-// parts reads all segments of one name, each of which may add itself to what was said before, change it or take it back;
-// and gives beside them the coded values of those that stand.
-func (p *Profile) parts(message *hl7.Message, name, role string, valuesOf func(hl7.Segment) []Coded) (all []record.Evidence, stand []Coded) {
+// parts reads all segments of one name, each of which may add itself to what was said before, change it or take it
+// back; and gives beside them the coded values of those that stand.
+func (p *Profile) parts(message *hl7.Message, name, role string,
+	valuesOf func(hl7.Segment) []Coded) (all []record.Evidence, stand []Coded) {
 	var whole []record.Evidence
 	isWhole, some := true, false
 	for segment := range message.All(name) {
@@ -83,7 +85,8 @@ func (p *Profile) parts(message *hl7.Message, name, role string, valuesOf func(h
 			all = append(all, part.Bare())
 			continue
 		}
-		if name == "DG1" || part.Verdict != record.VerdictNothing || part.Other || part.Left { // of many results few say anything
+		// of many results few say anything
+		if name == "DG1" || part.Verdict != record.VerdictNothing || part.Other || part.Left {
 			whole = append(whole, part)
 		}
 	}

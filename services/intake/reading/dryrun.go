@@ -105,7 +105,8 @@ func runSample(tree fs.FS, profiles *Profiles, sample string) ([]SampleLine, err
 		line := rehearsal.applyAll(piece)
 		line.Sample = sample
 		if owner := path.Base(path.Dir(sample)); line.Profile != owner {
-			line.Wrong = append(line.Wrong, fmt.Sprintf("read by profile %s, not by %s: does MSH-3 name one of its senders?", line.Profile, owner))
+			line.Wrong = append(line.Wrong, fmt.Sprintf("read by profile %s, not by %s: does MSH-3 name one of its "+
+				"senders?", line.Profile, owner))
 		}
 		if i < len(wanted.Messages) {
 			for _, wrong := range wanted.Messages[i].differences(line, rehearsal.facts) {
@@ -200,7 +201,8 @@ func (r *rehearsal) applyAll(raw []byte) SampleLine {
 	s := *reading.ClinicalEvent
 	s.Message = r.id()
 	who := s.Person.Reveal()
-	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + who.LocalID, GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
+	in := record.Incoming{ClinicalEvent: s, Keys: record.Keys{Person: "local:" + who.LocalID,
+		GivenUp: "local:" + s.GivenUp.Person.Reveal().LocalID},
 		New: record.NewIDs{Person: r.id(), GivenUp: r.id(), Visit: r.id(), Journey: r.id()}, DecidedAt: r.received}
 	if who.NHSNumberVerified {
 		in.Keys.Number = "number:" + who.NHSNumber

@@ -110,7 +110,8 @@ func plainWords(text string) string {
 // saysAnyOf finds whole words in a text.
 func saysAnyOf(words []string, text string) bool {
 	padded := " " + plainWords(text) + " "
-	return slices.ContainsFunc(words, func(word string) bool { return strings.Contains(padded, " "+plainWords(word)+" ") })
+	return slices.ContainsFunc(words,
+		func(word string) bool { return strings.Contains(padded, " "+plainWords(word)+" ") })
 }
 
 // isDeathPhrase: a whole reason or diagnosis says it. Within a sentence it may be about somebody else.
@@ -128,7 +129,8 @@ func (p *Profile) isDeathPhrase(value Coded) bool {
 // several people says it of each.
 func (p *Profile) died(message *hl7.Message) bool {
 	for pid := range message.All("PID") {
-		if at := pid.Field(29); (!at.IsEmpty() && !at.IsNull() && strings.Trim(at.String(), "0") != "") || containsWords(p.Deaths.Indicators, pid.Field(30).String()) {
+		if at := pid.Field(29); (!at.IsEmpty() && !at.IsNull() && strings.Trim(at.String(), "0") != "") ||
+			containsWords(p.Deaths.Indicators, pid.Field(30).String()) {
 			return true
 		}
 	}
@@ -138,27 +140,31 @@ func (p *Profile) died(message *hl7.Message) bool {
 				continue
 			}
 			for n := 1; n <= segment.FieldCount(); n++ {
-				if field := segment.Field(n); !field.IsEmpty() && !field.IsNull() && !field.Is("N") && !(n == 1 && field.Is("1")) {
+				if field := segment.Field(n); !field.IsEmpty() && !field.IsNull() && !field.Is("N") &&
+					!(n == 1 && field.Is("1")) {
 					return true
 				}
 			}
 		}
 	}
 	pv1 := message.Segment("PV1")
-	if to := pv1.Field(37); saysAnyOf(p.Deaths.Words, to.Text()) || p.destinations[plainWords(to.String())] == destinationDied {
+	if to := pv1.Field(37); saysAnyOf(p.Deaths.Words, to.Text()) ||
+		p.destinations[plainWords(to.String())] == destinationDied {
 		return true
 	}
 	return saysAnyOf(p.Deaths.Places, pv1.Field(3).Text()) || saysAnyOf(p.Deaths.Places, pv1.Field(42).Text())
 }
 
-// indicators says whether a message states by indicator that somebody has died (PID-30) or that their record is protected
-// (PD1-12, PV2-22), and whether it does so in a way that nobody knows here: table 0136 has Y and N, senders have more.
+// indicators says whether a message states by indicator that somebody has died (PID-30) or that their record is
+// protected (PD1-12, PV2-22), and whether it does so in a way that nobody knows here: table 0136 has Y and N, senders
+// have more.
 func (p *Profile) indicators(message *hl7.Message) (stated, unknown bool) {
 	died, protected := append(slices.Clone(p.Deaths.Indicators), saysNo...), append(slices.Clone(saysYes), saysNo...)
 	for _, one := range []struct {
 		field hl7.Value
 		known []string
-	}{{message.Segment("PID").Field(30), died}, {message.Segment("PD1").Field(12), protected}, {message.Segment("PV2").Field(22), protected}} {
+	}{{message.Segment("PID").Field(30), died}, {message.Segment("PD1").Field(12), protected},
+		{message.Segment("PV2").Field(22), protected}} {
 		if one.field.IsEmpty() || one.field.IsNull() {
 			continue
 		}
@@ -180,7 +186,8 @@ func isProtected(message *hl7.Message) bool {
 		return true
 	}
 	for restriction := range message.All("ARV") {
-		if value := restriction.Field(3); !value.IsEmpty() && !value.IsNull() && actionOf("ARV", restriction) != deletesPart {
+		if value := restriction.Field(3); !value.IsEmpty() && !value.IsNull() &&
+			actionOf("ARV", restriction) != deletesPart {
 			return true
 		}
 	}

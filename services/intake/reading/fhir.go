@@ -109,24 +109,29 @@ func (r *fhirReader) envelope() *FHIRFault {
 	header := r.bundle.Header()
 	switch {
 	case r.bundle.Type != "message" || header == nil:
-		return malformed("value", "Bundle.type", "A Bundle of type message is expected, which begins with a MessageHeader.")
+		return malformed("value", "Bundle.type", "A Bundle of type message is expected, which begins with a "+
+			"MessageHeader.")
 	case r.bundle.ID == "":
 		return malformed("required", "Bundle.id", "The Bundle has no id, which the answer would have to name.")
 	case r.bundle.ImplicitRules != "" || header.ImplicitRules != "" || len(header.ModifierExtension) > 0:
-		return unusable("not-supported", "Bundle", "The message has implicit rules or a modifier extension that is not known here.")
+		return unusable("not-supported", "Bundle", "The message has implicit rules or a modifier extension that is "+
+			"not known here.")
 	case header.EventCoding == nil || header.EventCoding.Code == "":
 		return malformed("required", "Bundle.entry[0].resource.eventCoding", "The MessageHeader has no event code.")
 	case header.EventCoding.Code != FhirRequestEvent:
-		return unusable("not-supported", "Bundle.entry[0].resource.eventCoding", "Only messages of the event servicerequest-request are taken here.")
+		return unusable("not-supported", "Bundle.entry[0].resource.eventCoding",
+			"Only messages of the event servicerequest-request are taken here.")
 	}
 	r.message.Bundle, r.message.Endpoint = r.bundle.ID, header.Source.Endpoint
 	r.message.Reason = codeIn(header.Reason, "")
 	switch r.message.Reason {
 	case "":
-		return malformed("required", "Bundle.entry[0].resource.reason", "The MessageHeader has no reason: new or update.")
+		return malformed("required", "Bundle.entry[0].resource.reason", "The MessageHeader has no reason: new or "+
+			"update.")
 	case reasonNew, OfUpdate:
 	case "delete":
-		return unusable("not-supported", "Bundle.entry[0].resource.reason", "A request is cancelled by an update whose status is revoked or entered-in-error, not by delete.")
+		return unusable("not-supported", "Bundle.entry[0].resource.reason", "A request is cancelled by an update "+
+			"whose status is revoked or entered-in-error, not by delete.")
 	default:
 		return malformed("value", "Bundle.entry[0].resource.reason", "The reason is not new or update.")
 	}
@@ -151,20 +156,25 @@ func (r *fhirReader) readRequest() *FHIRFault {
 	q := r.request
 	switch {
 	case r.message.Asked == "":
-		return malformed("required", "Bundle.entry.fullUrl", "The ServiceRequest has neither an id nor a fullUrl by which it can be asked for again.")
+		return malformed("required", "Bundle.entry.fullUrl", "The ServiceRequest has neither an id nor a fullUrl by "+
+			"which it can be asked for again.")
 	case q.ImplicitRules != "" || len(q.ModifierExtension) > 0:
-		return unusable("not-supported", "ServiceRequest.modifierExtension", "The request has implicit rules or a modifier extension that is not known here.")
+		return unusable("not-supported", "ServiceRequest.modifierExtension", "The request has implicit rules or a "+
+			"modifier extension that is not known here.")
 	case q.DoNotPerform != nil && *q.DoNotPerform:
-		return unusable("not-supported", "ServiceRequest.doNotPerform", "A request that something is not done cannot be taken here.")
+		return unusable("not-supported", "ServiceRequest.doNotPerform", "A request that something is not done cannot "+
+			"be taken here.")
 	case !r.isOurs():
-		return unusable("not-supported", "ServiceRequest.category", "Requests of this category are not taken here: only referrals are. Compare GET /fhir/metadata.")
+		return unusable("not-supported", "ServiceRequest.category", "Requests of this category are not taken here: "+
+			"only referrals are. Compare GET /fhir/metadata.")
 	}
 	switch {
 	case q.Status == "active":
 	case r.message.Reason == OfUpdate && (q.Status == "revoked" || q.Status == "entered-in-error"):
 		r.message.Revoked = q.Status
 	default:
-		return unusable("business-rule", "ServiceRequest.status", "A new request is active; an update is active, revoked or entered-in-error.")
+		return unusable("business-rule", "ServiceRequest.status", "A new request is active; an update is active, "+
+			"revoked or entered-in-error.")
 	}
 	r.message.Requested = r.moment(q.AuthoredOn)
 	return nil
@@ -207,12 +217,14 @@ func (r *fhirReader) readPatient() *FHIRFault {
 	case patient == nil:
 		return malformed("required", "ServiceRequest.subject", "The subject is no Patient in this Bundle.")
 	case patient.ImplicitRules != "" || len(patient.ModifierExtension) > 0:
-		return unusable("not-supported", "Patient.modifierExtension", "The patient has implicit rules or a modifier extension that is not known here.")
+		return unusable("not-supported", "Patient.modifierExtension", "The patient has implicit rules or a modifier "+
+			"extension that is not known here.")
 	}
 	r.message.Person = r.identity(patient)
 	r.message.Person.Protected = isRestricted(patient.Meta)
 	if r.message.Person.IsDamaged() {
-		return malformed("value", "Patient", "A text of the patient holds letters that could not be read. Send it again in UTF-8.")
+		return malformed("value", "Patient", "A text of the patient holds letters that could not be read. Send it "+
+			"again in UTF-8.")
 	}
 	r.message.Died = patient.DeceasedDateTime != "" || (patient.DeceasedBoolean != nil && *patient.DeceasedBoolean)
 	return nil
@@ -239,14 +251,16 @@ func (r *fhirReader) identity(p *fhir.Patient) record.Identity {
 		}
 	}
 	if name := bestName(p.Name); name != nil {
-		id.FamilyName, id.GivenName = name.Family, strings.Join(slices.DeleteFunc(slices.Clone(name.Given), isEmpty), " ")
+		id.FamilyName, id.GivenName = name.Family, strings.Join(slices.DeleteFunc(slices.Clone(name.Given), isEmpty),
+			" ")
 	}
 	if day, err := fhir.ParseDateTime(p.BirthDate); err == nil && day.Precision == fhir.ToDay {
 		id.BirthDate = p.BirthDate
 	}
 	telecom := slices.Clone(p.Telecom)
 	for _, contact := range p.Contact {
-		if slices.ContainsFunc(contact.Relationship, func(c fhir.CodeableConcept) bool { return codeIn(&c, "") == "ONESELF" }) {
+		if slices.ContainsFunc(contact.Relationship,
+			func(c fhir.CodeableConcept) bool { return codeIn(&c, "") == "ONESELF" }) {
 			telecom = append(telecom, contact.Telecom...)
 		}
 	}
@@ -296,7 +310,8 @@ func localIdentifier(identifier fhir.Identifier) string {
 func bestName(names []fhir.HumanName) *fhir.HumanName {
 	var best *fhir.HumanName
 	for i, name := range names {
-		if name.Use == "old" || name.Use == "maiden" || name.Use == "nickname" || (name.Family == "" && len(name.Given) == 0) {
+		if name.Use == "old" || name.Use == "maiden" || name.Use == "nickname" ||
+			(name.Family == "" && len(name.Given) == 0) {
 			continue
 		}
 		if best == nil || (name.Use == "official" && best.Use != "official") {
@@ -358,24 +373,29 @@ func (r *fhirReader) readVisit(organisation string) {
 	m.LeftBefore = left
 	if encounter != nil {
 		m.Visit = visitNumber(encounter)
-		if period := encounter.Period; period != nil && encounter.Status != "cancelled" && encounter.Status != "entered-in-error" {
+		if period := encounter.Period; period != nil && encounter.Status != "cancelled" &&
+			encounter.Status != "entered-in-error" {
 			m.Arrived, m.Left = r.moment(period.Start), r.moment(period.End)
 		}
 		if stay := encounter.Hospitalization; stay != nil {
 			end := r.profile.endingStated(dispositions(stay.DischargeDisposition))
-			m.Destination, m.Died, m.LeftBefore, m.Nowhere = end.to, m.Died || end.died, m.LeftBefore || end.left, end.unknown
+			m.Destination, m.Died, m.LeftBefore, m.Nowhere = end.to, m.Died || end.died, m.LeftBefore || end.left,
+				end.unknown
 		}
 		if m.Destination == destinationDied {
 			m.Destination, m.Died = "", true
 		}
 	}
 	if m.Left.Known() && isEmergency(encounter) {
-		m.Discharge = &schemas.DischargeReportedData{Organisation: organisation, Visit: m.Visit, Person: m.Person.ReportedPerson,
-			ArrivedAt: instantOf(m.Arrived), LeftAt: instantOf(m.Left), InScope: !m.OtherReason, Codes: codes, Facts: r.facts()}
+		m.Discharge = &schemas.DischargeReportedData{Organisation: organisation, Visit: m.Visit,
+			Person:    m.Person.ReportedPerson,
+			ArrivedAt: instantOf(m.Arrived), LeftAt: instantOf(m.Left), InScope: !m.OtherReason, Codes: codes,
+			Facts: r.facts()}
 		return
 	}
 	m.Submitted = &schemas.ReferralSubmittedData{Organisation: organisation, Referral: m.Asked, Route: "professional",
-		Person: m.Person.ReportedPerson, RequestedAt: instantOf(m.Requested), Visit: m.Visit, LeftAt: instantOf(m.Left), Facts: r.facts()}
+		Person: m.Person.ReportedPerson, RequestedAt: instantOf(m.Requested), Visit: m.Visit, LeftAt: instantOf(m.Left),
+		Facts: r.facts()}
 }
 
 func (r *fhirReader) facts() schemas.Facts {
@@ -449,7 +469,8 @@ func (r *fhirReader) codes(encounter *fhir.Encounter) (codes []schemas.Code, lef
 			}
 		}
 	}
-	r.message.OtherReason = len(reasons) > 0 && r.profile.Weigh(record.RoleDiagnosis, reasons).Verdict == record.VerdictNothing
+	r.message.OtherReason = len(reasons) > 0 &&
+		r.profile.Weigh(record.RoleDiagnosis, reasons).Verdict == record.VerdictNothing
 	r.message.Died = r.message.Died || r.profile.Died(all)
 	return codes, r.profile.LeftBefore(all)
 }
@@ -534,7 +555,8 @@ func (r *fhirReader) moment(text string) record.Moment {
 // that a human is asked unless codes say the same.
 func (m FHIRMessage) Retracted(organisation, visit string, said time.Time) record.ClinicalEvent {
 	return record.ClinicalEvent{
-		Header:     record.Header{Kind: record.KindUnask, Organisation: organisation, Visit: visit, StatedAt: said, PublishedBy: RaisedByFHIR},
+		Header: record.Header{Kind: record.KindUnask, Organisation: organisation, Visit: visit, StatedAt: said,
+			PublishedBy: RaisedByFHIR},
 		About:      record.About{Person: vault.Conceal(m.Person)},
 		Attendance: record.Attendance{Evidence: []record.Evidence{{Role: record.RoleSender}}},
 	}

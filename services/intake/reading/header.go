@@ -28,7 +28,8 @@ var (
 // LooksCoded says whether a text of an allowed shape holds nothing that looks like a name or an NHS number: no word of
 // more than so many letters, none written like a name, and no number that is a valid NHS number.
 func LooksCoded(shape *regexp.Regexp, text string, letters int) bool {
-	return shape.MatchString(text) && !holdsName(text, letters) && !slices.ContainsFunc(digitRun.FindAllString(text, -1), hl7.ValidNHSNumber)
+	return shape.MatchString(text) && !holdsName(text, letters) &&
+		!slices.ContainsFunc(digitRun.FindAllString(text, -1), hl7.ValidNHSNumber)
 }
 
 func holdsName(text string, letters int) bool {

@@ -192,9 +192,11 @@ func readRows(reader *csv.Reader, header []string, organisation string) []ListRo
 		row := ListRow{Row: lineOf(reader, fields, broken), Raw: []byte(strings.Join(withoutBlankEnd(fields), ","))}
 		switch {
 		case err != nil:
-			row.fault("", "is no CSV: its quotes do not match", "write a quote within a field twice, and the field in quotes")
+			row.fault("", "is no CSV: its quotes do not match", "write a quote within a field twice, and the field "+
+				"in quotes")
 		case written.IsDamaged(strings.Join(fields, "")):
-			row.fault("", "holds letters that could not be read", "save the list in UTF-8, or say its character set, and send the row again")
+			row.fault("", "holds letters that could not be read", "save the list in UTF-8, or say its character set, "+
+				"and send the row again")
 		case len(withoutBlankEnd(fields)) > len(header):
 			row.fault("", "has another number of fields than the header", "put fields that hold a comma in quotes")
 		default:
@@ -247,7 +249,8 @@ func (r *ListRow) read(header, fields []string, organisation string) {
 		r.fault("/visit", "is missing", "give the visit number, or fill in the form instead")
 		return
 	}
-	if !strings.ContainsAny(r.Data.Visit, "0123456789") { // a word from another column, a name perhaps, is not to be kept in clear
+	// a word from another column, a name perhaps, is not to be kept in clear
+	if !strings.ContainsAny(r.Data.Visit, "0123456789") {
 		r.Data.Visit = ""
 		r.fault("/visit", "is no number of a visit: no digit stands in it", "compare the row's columns with the header")
 		return
@@ -261,13 +264,20 @@ func (r *ListRow) read(header, fields []string, organisation string) {
 // columnsOf are the columns that fill what a fault points at, with words for whoever keeps the list: they know their
 // columns, and not the members of an event.
 var columnsOf = []struct{ pointer, column, words string }{
-	{"/visit", "visit", "the visit number"}, {"/person/localId", "local_id", "the hospital number"}, {"/person/nhsNumberVerified", "nhs_number_verified", "whether the NHS number is verified"},
-	{"/person/nhsNumber", "nhs_number", "the NHS number"}, {"/person/familyName", "family_name", "the family name"}, {"/person/givenName", "given_name", "the given name"},
-	{"/person/birthDate", "birth_date", "the date of birth"}, {"/person/phone", "phone", "the telephone number"}, {"/person/email", "email", "the email address"},
-	{"/person/address", "address", "the address"}, {"/person/postcode", "postcode", "the postcode"}, {"/reasons", "reason", "the reason"}, {"/leftAt", "left_at", "when they left"},
-	{"/facts/assessment", "assessment", "the assessment"}, {"/under18", "under_18", "whether they are under 18"}, {"/told", "told", "what they were told"},
-	{"/safeContact/channel", "safe_channel", "the safe way to reach them"}, {"/safeContact/value", "safe_contact", "the safe number or address"},
-	{"/safeContact/confirmed", "safe_confirmed", "whether they said that it is safe"}, {"/consents", "follow_up", "what they said yes or no to"}, {"/person", "local_id", "who it is about"},
+	{"/visit", "visit", "the visit number"}, {"/person/localId", "local_id", "the hospital number"},
+	{"/person/nhsNumberVerified", "nhs_number_verified", "whether the NHS number is verified"},
+	{"/person/nhsNumber", "nhs_number", "the NHS number"}, {"/person/familyName", "family_name", "the family name"},
+	{"/person/givenName", "given_name", "the given name"},
+	{"/person/birthDate", "birth_date", "the date of birth"}, {"/person/phone", "phone", "the telephone number"},
+	{"/person/email", "email", "the email address"},
+	{"/person/address", "address", "the address"}, {"/person/postcode", "postcode", "the postcode"},
+	{"/reasons", "reason", "the reason"}, {"/leftAt", "left_at", "when they left"},
+	{"/facts/assessment", "assessment", "the assessment"}, {"/under18", "under_18", "whether they are under 18"},
+	{"/told", "told", "what they were told"},
+	{"/safeContact/channel", "safe_channel", "the safe way to reach them"},
+	{"/safeContact/value", "safe_contact", "the safe number or address"},
+	{"/safeContact/confirmed", "safe_confirmed", "whether they said that it is safe"},
+	{"/consents", "follow_up", "what they said yes or no to"}, {"/person", "local_id", "who it is about"},
 }
 
 // ofColumn says what is wrong in the words of the list: by its column, never by a path of the event that it becomes.

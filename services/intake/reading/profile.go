@@ -30,11 +30,12 @@ type Profile struct {
 	Name         string `yaml:"profile"`
 	Version      string `yaml:"version"`
 	Organisation string `yaml:"organisation"` // ODS code where MSH-4 does not carry it
-	// Facilities are further spellings of organisations (MSH-4, or an event's organisation), by ODS code. Case, blanks and
-	// punctuation do not count.
+	// Facilities are further spellings of organisations (MSH-4, or an event's organisation), by ODS code. Case, blanks
+	// and punctuation do not count.
 	Facilities map[string][]string `yaml:"facilities"`
-	// FacilityFrom are the fields that say which facility a message comes from, such as PV1-3.4 or PV1-39; the first that
-	// holds anything counts, and where none does, Organisation or MSH-4. Numbers of people remain those of the latter.
+	// FacilityFrom are the fields that say which facility a message comes from, such as PV1-3.4 or PV1-39; the first
+	// that holds anything counts, and where none does, Organisation or MSH-4. Numbers of people remain those of the
+	// latter.
 	FacilityFrom  []string `yaml:"facilityFrom"`
 	Senders       []string `yaml:"senders"`
 	ProcessingIDs []string `yaml:"processingIDs"`
@@ -82,8 +83,8 @@ type Profile struct {
 
 // deathList is what says that somebody has died, beside the death indicator, the time of death and coded lists.
 type deathList struct {
-	// Words anywhere in where the person went (PV1-36, PV1-37), and Places in where they are (PV1-3, PV1-42); Phrases are
-	// whole texts of a reason or diagnosis.
+	// Words anywhere in where the person went (PV1-36, PV1-37), and Places in where they are (PV1-3, PV1-42); Phrases
+	// are whole texts of a reason or diagnosis.
 	Words   []string `yaml:"words"`
 	Places  []string `yaml:"places"`
 	Phrases []string `yaml:"phrases"`
@@ -387,7 +388,8 @@ func (p *Profile) prepare() error {
 		return err
 	}
 	for _, path := range p.reasonPaths {
-		if _, acts := actingSegments[path.Segment]; acts && path.Segment != "DG1" && !slices.Contains(p.actingReasons, path.Segment) {
+		if _, acts := actingSegments[path.Segment]; acts && path.Segment != "DG1" &&
+			!slices.Contains(p.actingReasons, path.Segment) {
 			p.actingReasons = append(p.actingReasons, path.Segment)
 		}
 	}
@@ -398,7 +400,8 @@ func (p *Profile) prepare() error {
 		p.Mentions.Words[i] = spaced(p.Mentions.Words[i])
 	}
 	for _, local := range p.LocalReasons {
-		if local.Value == "" || (local.Says != string(record.VerdictInScope) && local.Says != string(record.VerdictAsk)) {
+		if local.Value == "" || (local.Says != string(record.VerdictInScope) &&
+			local.Says != string(record.VerdictAsk)) {
 			return fmt.Errorf("local reason %q must have a value and say in-scope or ask", local.Value)
 		}
 	}
@@ -418,7 +421,8 @@ func parsePaths(field string, texts []string) (paths []hl7.Path, err error) {
 
 func (p *Profile) prepareFacts() error {
 	p.classes, p.AreaOf, p.genders = map[string]record.Setting{}, map[string]string{}, map[string]string{}
-	for setting, classes := range map[record.Setting][]string{record.SettingEmergency: p.Settings.Emergency, record.SettingWard: p.Settings.Ward, record.SettingElsewhere: p.Settings.Elsewhere} {
+	for setting, classes := range map[record.Setting][]string{record.SettingEmergency: p.Settings.Emergency,
+		record.SettingWard: p.Settings.Ward, record.SettingElsewhere: p.Settings.Elsewhere} {
 		for _, class := range classes {
 			if other, twice := p.classes[strings.ToUpper(class)]; twice {
 				return fmt.Errorf("settings: class %q is both %s and %s", class, other, setting)
@@ -466,7 +470,8 @@ func invertKinds(events map[record.Kind][]string) (map[string]record.Kind, error
 	kinds := map[string]record.Kind{}
 	for kind, triggers := range events {
 		switch kind {
-		case record.KindStart, record.KindMove, record.KindCancelMove, record.KindUpdate, record.KindEnd, record.KindCancelStart, record.KindCancelEnd, record.KindPerson, record.KindMerge, record.KindRename,
+		case record.KindStart, record.KindMove, record.KindCancelMove, record.KindUpdate, record.KindEnd,
+			record.KindCancelStart, record.KindCancelEnd, record.KindPerson, record.KindMerge, record.KindRename,
 			record.KindJoinVisits, record.KindByHand, record.KindIgnore:
 		default:
 			return nil, fmt.Errorf("events: %q is no kind of event", kind)
@@ -484,8 +489,10 @@ func invertKinds(events map[record.Kind][]string) (map[string]record.Kind, error
 func (p *Profile) prepareCodes() error {
 	p.exact, p.ranges, p.subcategories = map[string]codeEntry{}, nil, nil
 	for _, list := range p.Codes {
-		if says := []string{string(record.VerdictInScope), string(record.VerdictAsk), saysLeft, saysOther, saysDied}; !slices.Contains(says, list.Says) {
-			return fmt.Errorf("code list %q says %q: it must be one of %s", list.Name, list.Says, strings.Join(says, ", "))
+		if says := []string{string(record.VerdictInScope), string(record.VerdictAsk), saysLeft, saysOther,
+			saysDied}; !slices.Contains(says, list.Says) {
+			return fmt.Errorf("code list %q says %q: it must be one of %s", list.Name, list.Says,
+				strings.Join(says, ", "))
 		}
 		if list.IfBlank && list.Says != string(record.VerdictAsk) {
 			return fmt.Errorf("code list %q: ifBlank is for lists that say ask", list.Name)
@@ -494,14 +501,16 @@ func (p *Profile) prepareCodes() error {
 			return fmt.Errorf("code list %q must name its source and when it was checked", list.Name)
 		}
 		for _, code := range list.SNOMED {
-			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "snomed:" + code}
+			p.exact["snomed:"+code] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank,
+				key: "snomed:" + code}
 		}
 		for _, local := range list.Local {
 			system, code, parted := strings.Cut(local, "|")
 			if !parted || system == "" || code == "" {
 				return fmt.Errorf("code list %q: %q is no local code such as OURS|SH1", list.Name, local)
 			}
-			p.exact[localKey(system, code)] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "local:" + local}
+			p.exact[localKey(system, code)] = codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank,
+				key: "local:" + local}
 			p.systems[strings.ToUpper(system)] = systemLocal
 		}
 		for _, span := range list.ICD10 {
@@ -509,7 +518,9 @@ func (p *Profile) prepareCodes() error {
 				if _, ok := icdCategory(category); !ok || sub == "" {
 					return fmt.Errorf("code list %q: %q is no subcategory such as Z91.5", list.Name, span)
 				}
-				p.subcategories = append(p.subcategories, codeRange{category + sub, "", codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "icd10:" + span}})
+				p.subcategories = append(p.subcategories,
+					codeRange{category + sub, "", codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank,
+						key: "icd10:" + span}})
 				continue
 			}
 			from, to, isRange := strings.Cut(span, "-")
@@ -519,7 +530,8 @@ func (p *Profile) prepareCodes() error {
 			if len(from) != 3 || len(to) != 3 || from > to {
 				return fmt.Errorf("code list %q: %q is no range of ICD-10 categories such as X60-X84", list.Name, span)
 			}
-			p.ranges = append(p.ranges, codeRange{from, to, codeEntry{Name: list.Name, Says: list.Says, blank: list.IfBlank, key: "icd10:" + span}})
+			p.ranges = append(p.ranges, codeRange{from, to, codeEntry{Name: list.Name, Says: list.Says,
+				blank: list.IfBlank, key: "icd10:" + span}})
 		}
 	}
 	sort.Slice(p.ranges, func(i, j int) bool { return p.ranges[i].from < p.ranges[j].from })

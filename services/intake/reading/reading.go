@@ -88,7 +88,8 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		return reading
 	}
 	if refused, reason, fault := profile.refuses(message); refused {
-		reading.Ack, reading.Outcome, reading.Reason, reading.Faults = hl7.Refused, record.Rejected, reason, []hl7.Fault{fault}
+		reading.Ack, reading.Outcome, reading.Reason, reading.Faults = hl7.Refused, record.Rejected, reason,
+			[]hl7.Fault{fault}
 		return reading
 	}
 	kind := profile.kinds[message.Trigger()]
@@ -99,7 +100,8 @@ func ReadHL7(message *hl7.Message, profiles *Profiles, received time.Time) Readi
 		}
 		kind = record.KindPerson // whatever else it is, it says that somebody has died, or that a record is protected
 	}
-	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() || profile.holdsTooMuch(message) {
+	if reading.ControlID == "" || reading.Organisation == "" || !message.Segment("PID").Exists() ||
+		profile.holdsTooMuch(message) {
 		reading.Ack, reading.Outcome, reading.Reason = hl7.Failed, record.Quarantined, ReasonBroken
 		reading.Faults = []hl7.Fault{missing(message, reading)}
 		return reading
@@ -169,7 +171,10 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 		return true, ReasonEvent, hl7.Fault{Segment: "MSH", Field: 9, Code: hl7.CodeUnsupportedEvent}
 	case processing != "" && !containsWords(p.ProcessingIDs, processing):
 		return true, ReasonProcessing, hl7.Fault{Segment: "MSH", Field: 11, Code: hl7.CodeUnsupportedID}
-	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool { return version == v || strings.HasPrefix(version, v+".") }):
+	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool {
+		return version == v ||
+			strings.HasPrefix(version, v+".")
+	}):
 		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
 	}
 	return false, "", hl7.Fault{}
@@ -238,10 +243,12 @@ func ReadFailure(err error) Reading {
 	return reading
 }
 
-func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisation string, received time.Time) record.ClinicalEvent {
+func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisation string,
+	received time.Time) record.ClinicalEvent {
 	evn, pv1, pid := message.Segment("EVN"), message.Segment("PV1"), message.Segment("PID")
 	s := record.ClinicalEvent{
-		Header:     record.Header{Kind: kind, Organisation: organisation, PublishedBy: "hl7", Visit: pv1.Field(19).String()},
+		Header: record.Header{Kind: kind, Organisation: organisation, PublishedBy: "hl7",
+			Visit: pv1.Field(19).String()},
 		Attendance: record.Attendance{Arrived: p.moment(pv1.Field(44))},
 	}
 	s.StatedAt, s.SentAt = p.statedAndSent(&s, evn.Field(2), message.SentAt(), received)
@@ -277,7 +284,8 @@ func (p *Profile) clinicalEvent(message *hl7.Message, kind record.Kind, organisa
 		s.GivenUp.Visit = mrg.Field(5).String()
 	}
 	if s.Merges() {
-		s.GivenUp.Person = vault.Conceal(record.Identity{ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), p.numbers(message))}})
+		s.GivenUp.Person = vault.Conceal(record.Identity{
+			ReportedPerson: schemas.ReportedPerson{LocalID: p.localID(mrg.Field(1), p.numbers(message))}})
 	}
 	s.Believe(received, p.zone)
 	return s
@@ -313,7 +321,8 @@ func (p *Profile) readEnd(s *record.ClinicalEvent, evn, pv1 hl7.Segment) {
 // statedAndSent are when the sender said a message (EVN-2, else MSH-7) and when it was sent (MSH-7). A day alone gives
 // way to a time of that day, and a time that is far from the other, or ahead of our clock, is not believed: else
 // nothing said later, by a human least of all, could ever supersede it.
-func (p *Profile) statedAndSent(s *record.ClinicalEvent, recorded, sent hl7.Value, received time.Time) (time.Time, time.Time) {
+func (p *Profile) statedAndSent(s *record.ClinicalEvent, recorded, sent hl7.Value, received time.Time) (time.Time,
+	time.Time) {
 	event, msh := p.moment(recorded), p.moment(sent)
 	for _, m := range []*record.Moment{&event, &msh} {
 		if m.Known() && record.InFuture(*m, received, p.zone) {
@@ -328,7 +337,8 @@ func (p *Profile) statedAndSent(s *record.ClinicalEvent, recorded, sent hl7.Valu
 	case event.DayOnly && msh.Known() && !msh.DayOnly && msh.On(p.zone) == event.On(p.zone):
 		event = msh
 	}
-	if !recorded.IsEmpty() && !recorded.IsNull() && !event.Known() && (s.Kind == record.KindEnd || s.Kind == record.KindUpdate) {
+	if !recorded.IsEmpty() && !recorded.IsNull() && !event.Known() &&
+		(s.Kind == record.KindEnd || s.Kind == record.KindUpdate) {
 		s.Doubt("said", schemas.FlagTimeNotBelieved, record.ReadMessageTime)
 	}
 	return firstKnown(received, event, msh), msh.At
@@ -369,7 +379,8 @@ func (p *Profile) facts(message *hl7.Message, identity record.Identity) schemas.
 	if gender, ok := p.genders[strings.ToUpper(pid.Field(8).String())]; ok {
 		facts.Gender = &gender
 	}
-	if segment := p.needed.Segment; segment != "" && actionOf(segment, message.SegmentN(segment, p.needed.Occurrence)) != deletesPart {
+	if segment := p.needed.Segment; segment != "" &&
+		actionOf(segment, message.SegmentN(segment, p.needed.Occurrence)) != deletesPart {
 		value := message.At(p.needed).String()
 		yes, no := containsWords(p.Facts.Interpreter.Yes, value), containsWords(p.Facts.Interpreter.No, value)
 		if yes || no {

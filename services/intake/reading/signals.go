@@ -42,9 +42,11 @@ func unusableSig(words string) *SignalFault { return &SignalFault{Words: words} 
 
 // signalKinds by the type's name without its version: what a version adds is not looked at.
 var signalKinds = map[string]record.SignalKind{
-	"pds-death-notification": record.SignalDeath, "nhs-number-change": record.SignalNumber, "pds-nhs-number-change": record.SignalNumber, "pds-record-change": record.SignalRecord,
+	"pds-death-notification": record.SignalDeath, "nhs-number-change": record.SignalNumber,
+	"pds-nhs-number-change": record.SignalNumber, "pds-record-change": record.SignalRecord,
 	"pds-change-of-gp": record.SignalGP, "pds-gp-change": record.SignalGP, "change-of-gp": record.SignalGP,
-	"patientflags-change": record.SignalFlag, "patient-flags-change": record.SignalFlag, "patientflag-change": record.SignalFlag, "patient-flag-change": record.SignalFlag,
+	"patientflags-change": record.SignalFlag, "patient-flags-change": record.SignalFlag,
+	"patientflag-change": record.SignalFlag, "patient-flag-change": record.SignalFlag,
 }
 
 var (
@@ -73,7 +75,8 @@ func ReadSignal(body []byte) (Signal, *SignalFault) {
 }
 
 // envelopeMembers are all that the publisher's schema allows; filtering is an object, versionid and dataref are texts.
-var envelopeMembers = []string{"specversion", "id", "source", "type", "time", "subject", "dataref", "versionid", "filtering"}
+var envelopeMembers = []string{"specversion", "id", "source", "type", "time", "subject", "dataref", "versionid",
+	"filtering"}
 
 func readEnvelope(members map[string]json.RawMessage) (Signal, *SignalFault) {
 	text := map[string]string{}
@@ -91,18 +94,21 @@ func readEnvelope(members map[string]json.RawMessage) (Signal, *SignalFault) {
 		}
 		var value string
 		if json.Unmarshal(raw, &value) != nil || string(raw) == "null" {
-			return Signal{}, unread(name + " is not a text. Older forms of the signal are not taken: send the form with specversion 1.0.")
+			return Signal{}, unread(name + " is not a text. Older forms of the signal are not taken: send the form " +
+				"with specversion 1.0.")
 		}
 		text[name] = value
 	}
 	for _, name := range []string{"specversion", "id", "source", "type", "time"} {
 		if strings.TrimSpace(text[name]) == "" {
-			return Signal{}, unread(name + " is missing. Older forms of the signal are not taken: send the form with specversion 1.0.")
+			return Signal{}, unread(name + " is missing. Older forms of the signal are not taken: send the form with " +
+				"specversion 1.0.")
 		}
 	}
 	for name := range members {
 		if !slices.Contains(envelopeMembers, name) {
-			return Signal{}, unread("There is a member that a signal may not have: it carries no data and no further attributes.")
+			return Signal{}, unread("There is a member that a signal may not have: it carries no data and no further " +
+				"attributes.")
 		}
 	}
 	if text["specversion"] != "1.0" {
@@ -124,7 +130,8 @@ func readHistory(body []byte) (Signal, *SignalFault) {
 	if !ok || parameter(status.Parameter, "type").ValueCode != "event-notification" {
 		return Signal{}, unread("The first entry is no Parameters of an event-notification.")
 	}
-	event, context := parameter(status.Parameter, "notification-event"), parameter(status.Parameter, "additional-context")
+	event, context := parameter(status.Parameter, "notification-event"),
+		parameter(status.Parameter, "additional-context")
 	source := parameter(context.Part, "source")
 	var subject, focus string
 	if reference := parameter(context.Part, "subject").ValueReference; reference != nil && reference.Identifier != nil {
@@ -133,7 +140,8 @@ func readHistory(body []byte) (Signal, *SignalFault) {
 	if reference := parameter(event.Part, "focus").ValueReference; reference != nil {
 		focus = reference.Reference
 	}
-	return makeSignal(bundle.ID, cmp.Or(source.ValueURI, source.ValueString), parameter(context.Part, "event-type").ValueString,
+	return makeSignal(bundle.ID, cmp.Or(source.ValueURI, source.ValueString),
+		parameter(context.Part, "event-type").ValueString,
 		cmp.Or(parameter(event.Part, "timestamp").ValueInstant, bundle.Timestamp), subject, focus)
 }
 
@@ -153,14 +161,16 @@ func makeSignal(id, source, kind, at, subject, dataref string) (Signal, *SignalF
 	when, err := fhir.ParseInstant(at)
 	subject = hl7.CompactNumber(subject)
 	switch {
-	case id == "" || source == "" || len(id) > MaxAttribute || len(source) > MaxAttribute || len(dataref) > 2000 || strings.ContainsFunc(id+source, notPlain):
+	case id == "" || source == "" || len(id) > MaxAttribute || len(source) > MaxAttribute || len(dataref) > 2000 ||
+		strings.ContainsFunc(id+source, notPlain):
 		return Signal{}, unread("id or source is missing, too long, or holds what no id does.")
 	case !signalType.MatchString(kind) || len(kind) > 100:
 		return Signal{}, unread("The type is not of the form of a signal's: words joined by hyphens, and a version.")
 	case err != nil:
 		return Signal{}, unread("The time is not RFC 3339 with an offset.")
 	}
-	signal := Signal{ID: id, Source: source, Type: kind, At: when.UTC(), Kind: signalKinds[kind[:strings.LastIndexByte(kind, '-')]]}
+	signal := Signal{ID: id, Source: source, Type: kind, At: when.UTC(),
+		Kind: signalKinds[kind[:strings.LastIndexByte(kind, '-')]]}
 	if signal.Kind == record.SignalOther {
 		return signal, nil // whom it is about is not looked at
 	}
@@ -168,7 +178,8 @@ func makeSignal(id, source, kind, at, subject, dataref string) (Signal, *SignalF
 		return signal, unusableSig("The subject is no NHS number.")
 	}
 	person := SignalPerson{Number: subject}
-	if found := numberInPath.FindStringSubmatch(dataref); signal.Kind == record.SignalNumber && found != nil && found[1] != subject && hl7.ValidNHSNumber(found[1]) {
+	if found := numberInPath.FindStringSubmatch(dataref); signal.Kind == record.SignalNumber && found != nil &&
+		found[1] != subject && hl7.ValidNHSNumber(found[1]) {
 		person.Becomes = found[1]
 	}
 	signal.Person = vault.Conceal(person)

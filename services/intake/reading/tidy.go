@@ -50,7 +50,8 @@ func tidyWhole(raw []byte) (tidied []byte, damaged bool) {
 	if err != nil {
 		return raw, false
 	}
-	return tidied, bytes.Contains(tidied, []byte("\uFFFD")) || bytes.Contains(tidied, []byte(`\ufffd`)) || bytes.Contains(tidied, []byte(`\u0000`))
+	return tidied, bytes.Contains(tidied, []byte("\uFFFD")) || bytes.Contains(tidied, []byte(`\ufffd`)) ||
+		bytes.Contains(tidied, []byte(`\u0000`))
 }
 
 // object reads a JSON object with its numbers as they are written; nil where it is none.
@@ -81,7 +82,8 @@ func tidyForm(form map[string]any) {
 		put(person, "email", written.Line)
 		put(person, "postcode", written.Postcode)
 	}
-	if safe, ok := form["safeContact"].(map[string]any); ok && (safe["channel"] == "phone" || safe["channel"] == "text") {
+	if safe, ok := form["safeContact"].(map[string]any); ok &&
+		(safe["channel"] == "phone" || safe["channel"] == "text") {
 		put(safe, "value", phone)
 	}
 }

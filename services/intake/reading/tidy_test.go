@@ -14,8 +14,10 @@ func TestPartsThatHoldNobodyNeedNotBeRead(t *testing.T) {
 		`{"person":{"familyName":"A & B <c>","email":""},"safeContact":{"channel":"phone","value":"07700 900 123"},"notes":"a  b & <c>"}`,
 		`{"person":{"familyName":"A","familyName":" B "},"facts":{"age":1,"age":2},"person":{"givenName":" C "}}`,
 		`{"person":"nobody","safeContact":[1],"safeContact":{"channel":"post","value":" x "}}`,
-		`{"person":{"familyName":"\u00e9\u200b","givenName":"\ufffd"}}`, "{\"person\":{\"familyName\":\"\xff\"}}", `{"x":"\u0000"}`, "{\"x\":\"\uFFFD\"}",
-		`{"person":null}`, `{}`, `null`, `[1]`, `{"a":1} {"b":2}`, `{"a":1}x`, `{"person":{"familyName":"A"}`, "{\"x\":\"\x00\"}", ``,
+		`{"person":{"familyName":"\u00e9\u200b","givenName":"\ufffd"}}`, "{\"person\":{\"familyName\":\"\xff\"}}",
+		`{"x":"\u0000"}`, "{\"x\":\"\uFFFD\"}",
+		`{"person":null}`, `{}`, `null`, `[1]`, `{"a":1} {"b":2}`, `{"a":1}x`, `{"person":{"familyName":"A"}`,
+		"{\"x\":\"\x00\"}", ``,
 	}
 	for _, form := range forms {
 		got, damaged := TidySubmitted([]byte(form))
@@ -45,7 +47,8 @@ func TestARefusedRowSpeaksOfItsColumns(t *testing.T) {
 	}
 	for _, f := range rows[0].Faults {
 		column := strings.TrimPrefix(f.Pointer, "/")
-		if column != "" && listColumns[column] == nil || strings.Contains(f.String(), "/person") || strings.Contains(f.String(), "facts/") {
+		if column != "" && listColumns[column] == nil || strings.Contains(f.String(), "/person") ||
+			strings.Contains(f.String(), "facts/") {
 			t.Errorf("a row is refused with %q", f)
 		}
 	}

@@ -21,8 +21,8 @@ func (a Question) compare(b Question) int {
 	return cmp.Or(cmp.Compare(a.Purpose, b.Purpose), cmp.Compare(a.Towards, b.Towards))
 }
 
-// ReportedAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a human,
-// or that is coded late, loses none.
+// ReportedAnswer is an answer that a report passes on, until a journey stands to hang it on: a visit that is for a
+// human, or that is coded late, loses none.
 type ReportedAnswer struct {
 	Message string   `json:"message"`
 	Record  string   `json:"record,omitempty"` // the record that it was said under
@@ -40,7 +40,8 @@ type ReportedAnswer struct {
 // joinAnswers keeps what a statement passes on of a person's answers.
 func (v *Visit) joinAnswers(s ClinicalEvent) {
 	for _, c := range s.Consents {
-		v.Answers = append(v.Answers, ReportedAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose, Towards: c.Organisation, Given: c.Given, How: c.How,
+		v.Answers = append(v.Answers, ReportedAnswer{Message: s.Message, Record: s.Record, Purpose: c.Purpose,
+			Towards: c.Organisation, Given: c.Given, How: c.How,
 			By: s.recorder(c), Told: s.Asked.Told, Version: s.answeredAt(), Own: s.Asked.Route == routeSelf})
 	}
 }
@@ -89,12 +90,15 @@ func (w *UnitOfWork) addAnswers(attended []*Visit, so *Visit, doubted bool) {
 	}
 	for _, v := range attended {
 		for _, said := range v.Answers {
-			a := Answer{ID: said.Message, Person: w.answerer(said, so), Journey: journey, Purpose: said.Purpose, Towards: said.Towards, State: ConsentDeclined,
-				Giver: "person", How: said.How, Told: said.Told, By: said.By, Version: Version{StatedAt: said.atLatest(so)}}
+			a := Answer{ID: said.Message, Person: w.answerer(said, so), Journey: journey, Purpose: said.Purpose,
+				Towards: said.Towards, State: ConsentDeclined,
+				Giver: "person", How: said.How, Told: said.Told, By: said.By,
+				Version: Version{StatedAt: said.atLatest(so)}}
 			if said.Given {
 				a.State, a.Doubt = ConsentGiven, doubted
 			}
-			a.Organisation, a.guarded = so.Organisation, doubted || slices.Contains(so.Published.Flags, schemas.FlagPossibleDouble)
+			a.Organisation, a.guarded = so.Organisation, doubted ||
+				slices.Contains(so.Published.Flags, schemas.FlagPossibleDouble)
 			w.addAnswer(a)
 		}
 		if v.Answers != nil {
@@ -139,7 +143,8 @@ func (w *UnitOfWork) addAnswer(a Answer) {
 
 // repeats says that another answer of the same record said the same at the same time.
 func (a Answer) repeats(o Answer) bool {
-	return a.Person == o.Person && a.Journey == o.Journey && a.Purpose == o.Purpose && a.Towards == o.Towards && a.State == o.State &&
+	return a.Person == o.Person && a.Journey == o.Journey && a.Purpose == o.Purpose && a.Towards == o.Towards &&
+		a.State == o.State &&
 		a.Doubt == o.Doubt && a.Version.StatedAt.Equal(o.Version.StatedAt)
 }
 
@@ -233,7 +238,8 @@ func (p People) add(all []JourneyEvent, kind schemas.Type, key Question) []Journ
 // PeopleOf are all records of one person, as the world knows them.
 func (w *UnitOfWork) PeopleOf(person *Person) People {
 	ids := w.IdsOf(person)
-	return People{IDs: ids, Confirmed: w.Confirmed, Answers: slices.DeleteFunc(slices.Clone(w.Answers), func(a Answer) bool { return !slices.Contains(ids, a.Person) })}
+	return People{IDs: ids, Confirmed: w.Confirmed, Answers: slices.DeleteFunc(slices.Clone(w.Answers),
+		func(a Answer) bool { return !slices.Contains(ids, a.Person) })}
 }
 
 // Remember notes, once, how every answer stands before anything is taken in: what has been told.
@@ -278,8 +284,9 @@ func (w *UnitOfWork) emitAnswers(person *Person, today string, message string) (
 		}
 		if w.outrun(people, j, message, today) {
 			card := w.Cards[j.Person]
-			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
-				NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, Questions: []string{QuestionAnswer}}})
+			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID,
+				Data: schemas.PreferencesChangedData{
+					NoSafeChannel: card.NoSafeChannel, Needs: card.Needs, Questions: []string{QuestionAnswer}}})
 		}
 		w.Stood[j.ID] = is
 	}
@@ -361,7 +368,8 @@ func resumeContact(visits []*Visit) (say []Emission) {
 		v.Published.ContactOver, v.changed = false, true
 		if !told[v.Published.Journey] {
 			told[v.Published.Journey] = true
-			say = append(say, Emission{Type: schemas.ContactResumed, Journey: v.Published.Journey, Data: schemas.ContactResumedData{}})
+			say = append(say, Emission{Type: schemas.ContactResumed, Journey: v.Published.Journey,
+				Data: schemas.ContactResumedData{}})
 		}
 	}
 	return say

@@ -137,7 +137,8 @@ func inTime(a, b part) int {
 // newest is when anything was last said of the visit, without the order of arrival.
 func (v *Visit) newest() Version {
 	var newest Version
-	for _, stamp := range []Version{v.Started, v.Cancelled, v.End.Version, v.EndUndone, v.Ward, v.WardUndone, v.ArrivedVersion, v.Request.Version, v.Unasked, v.Corrected.Version, v.Went.Version} {
+	for _, stamp := range []Version{v.Started, v.Cancelled, v.End.Version, v.EndUndone, v.Ward, v.WardUndone,
+		v.ArrivedVersion, v.Request.Version, v.Unasked, v.Corrected.Version, v.Went.Version} {
 		newest = later(newest, stamp)
 	}
 	for _, evidence := range v.Evidence {
@@ -201,7 +202,8 @@ func Together(parts []part) *Visit {
 		if !p.IsNumbered() {
 			against = undone
 		}
-		if p.End.Left.Known() && p.End.Version.After(against) && !p.leadsTo(ward) && p.End.Version.After(so.End.Version) {
+		if p.End.Left.Known() && p.End.Version.After(against) && !p.leadsTo(ward) &&
+			p.End.Version.After(so.End.Version) {
 			so.End = p.End
 		}
 	}
@@ -277,7 +279,10 @@ func addEvidence(all []VersionedEvidence, o *Visit) []VersionedEvidence {
 	all = slices.Clone(all)
 	for _, evidence := range o.current() {
 		evidence.loose = !o.IsNumbered()
-		i := slices.IndexFunc(all, func(e VersionedEvidence) bool { return e.loose && evidence.loose && e.Role == evidence.Role })
+		i := slices.IndexFunc(all, func(e VersionedEvidence) bool {
+			return e.loose && evidence.loose &&
+				e.Role == evidence.Role
+		})
 		switch {
 		case i < 0:
 			all = append(all, evidence)

@@ -138,7 +138,8 @@ type Identity struct {
 	// Protected: the hospital's record is protected (PD1-12). Asked: the person has been asked since, and answered.
 	Protected      bool `json:"protected,omitempty"`
 	ProtectedAsked bool `json:"protectedAsked,omitempty"`
-	// OtherBirths are the birth dates of records that were merged into this one: none of them crosses, but a child is one.
+	// OtherBirths are the birth dates of records that were merged into this one: none of them crosses, but a child is
+	// one.
 	OtherBirths map[string]string `json:"otherBirths,omitempty"`
 	// Version is when each field was last said, so that any order of messages leads to the same person.
 	Version ByName[Version] `json:"said,omitempty"`

@@ -30,16 +30,19 @@ func (m *MayConsent) Fault() string {
 	missing := func(text string) bool { return strings.TrimSpace(text) == "" }
 	switch {
 	case m.Answers() == "":
-		return "The basis of mayConsent is not known. Use gillick where the young person may answer themselves, or parental-responsibility."
+		return "The basis of mayConsent is not known. Use gillick where the young person may answer themselves, or " +
+			"parental-responsibility."
 	case missing(m.WhosePhone) || missing(m.MayKnow):
-		return "Say whose phone it is in whosePhone, and who may know in mayKnow of mayConsent: nobody is rung before both are known."
+		return "Say whose phone it is in whosePhone, and who may know in mayKnow of mayConsent: nobody is rung " +
+			"before both are known."
 	}
 	return ""
 }
 
 // Answers is who may answer by the record, as events say it; empty where the basis is none.
 func (m *MayConsent) Answers() string {
-	return map[string]string{"gillick": schemas.AnswersPerson, "parental-responsibility": schemas.AnswersParent}[m.Basis]
+	return map[string]string{"gillick": schemas.AnswersPerson,
+		"parental-responsibility": schemas.AnswersParent}[m.Basis]
 }
 
 // MayAnswer is who may answer for the person of one visit. Competence is judged for one decision at one time, so a
@@ -61,8 +64,8 @@ func (v *Visit) Let(answer string, said Version) schemas.DischargeCorrectedData 
 	return schemas.DischargeCorrectedData{Visit: v.ID, Flags: OrNone(v.Published.Flags), MayAnswer: answer}
 }
 
-// EndsAtAdult is the last local day of a yes that somebody with parental responsibility gave: at the latest the day before
-// the person is 18. until is what was said, empty for no end; where no birth date is known it stays.
+// EndsAtAdult is the last local day of a yes that somebody with parental responsibility gave: at the latest the day
+// before the person is 18. until is what was said, empty for no end; where no birth date is known it stays.
 func EndsAtAdult(until, birthDate string) string {
 	born, err := time.Parse(time.DateOnly, birthDate)
 	if err != nil {
@@ -75,10 +78,12 @@ func EndsAtAdult(until, birthDate string) string {
 	return until
 }
 
-// ComeOfAge says on the journeys of somebody who has turned 18 that how they may be reached is to be asked of them, where
-// somebody with parental responsibility answered until now: the contact may be theirs, and is no longer taken for confirmed.
+// ComeOfAge says on the journeys of somebody who has turned 18 that how they may be reached is to be asked of them,
+// where somebody with parental responsibility answered until now: the contact may be theirs, and is no longer taken
+// for confirmed.
 func (w *UnitOfWork) ComeOfAge(person *Person) []Emission {
-	if !slices.ContainsFunc(w.visitsOf(person), func(v *Visit) bool { return v.MayAnswer.Who == schemas.AnswersParent }) {
+	if !slices.ContainsFunc(w.visitsOf(person),
+		func(v *Visit) bool { return v.MayAnswer.Who == schemas.AnswersParent }) {
 		return nil
 	}
 	return w.questionContact([]*Person{person})
@@ -97,9 +102,11 @@ func (g Guard) fault(a Answer) string {
 	switch {
 	case a.State != ConsentGiven:
 	case g.First:
-		return "The person is under 18, or their age is not known. First a young people's clinician records who may consent, signed in as themselves: mayConsent, alone or with this answer."
+		return "The person is under 18, or their age is not known. First a young people's clinician records who may " +
+			"consent, signed in as themselves: mayConsent, alone or with this answer."
 	case g.Answers != "" && a.Giver != g.Answers:
-		return "A young people's clinician recorded that another may consent: " + g.Answers + ". Send giver as that, or a new mayConsent."
+		return "A young people's clinician recorded that another may consent: " + g.Answers +
+			". Send giver as that, or a new mayConsent."
 	}
 	return ""
 }

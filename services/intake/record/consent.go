@@ -144,8 +144,8 @@ func answerOf(answers []Answer, purpose, towards, today string, records ...strin
 	return named.stateOn(today)
 }
 
-// TakesBack is the no to a purpose that somebody says to whoever rings: it takes back the yes that any answer gave, or is
-// the no of somebody who has given none.
+// TakesBack is the no to a purpose that somebody says to whoever rings: it takes back the yes that any answer gave, or
+// is the no of somebody who has given none.
 func TakesBack(answers []Answer, purpose string) ConsentState {
 	if slices.ContainsFunc(answers, func(a Answer) bool { return a.Purpose == purpose && a.State == ConsentGiven }) {
 		return ConsentWithdrawn
@@ -167,7 +167,8 @@ func ConsentFault(a Answer, before ConsentState, who Guard, today string) string
 	case a.How != "" && !slices.Contains(schemas.Values("how"), a.How):
 		return "How it was said is not known. Use spoken, written or interpreter."
 	case !slices.Contains(givers, a.Giver):
-		return "Who gave the answer is not known. Use person, parental-responsibility, attorney or deputy. Family never interprets, and never answers without one of these."
+		return "Who gave the answer is not known. Use person, parental-responsibility, attorney or deputy. Family " +
+			"never interprets, and never answers without one of these."
 	case who.fault(a) != "":
 		return who.fault(a)
 	case a.Until != "":
@@ -191,7 +192,8 @@ func untilFault(until, today string) string {
 	case errors.Is(err, calendar.ErrBefore):
 		return "The last day of the yes has passed already."
 	case err != nil:
-		return "The yes would hold for more than two years. Choose a nearer day; the person is asked again before it ends."
+		return "The yes would hold for more than two years. Choose a nearer day; the person is asked again before it " +
+			"ends."
 	}
 	return ""
 }

@@ -87,7 +87,8 @@ func CardFault(c Card) string {
 	case c.NoSafeChannel && len(c.Channels) > 0:
 		return "There cannot be a channel and no safe channel at once. Leave one of them out."
 	case c.NoSafeChannel && strings.TrimSpace(c.Arrangement) == "":
-		return "Where there is no safe channel, say what was arranged instead: a time and place, a slip with a checked number, or by way of whom."
+		return "Where there is no safe channel, say what was arranged instead: a time and place, a slip with a " +
+			"checked number, or by way of whom."
 	}
 	return ""
 }
@@ -107,9 +108,11 @@ func BarredFault(ids []string, home string) string {
 	case len(ids) > mostBarred:
 		return "There are more than 50 organisations in the list."
 	case slices.Contains(ids, home):
-		return "This journey is looked after by that organisation: it cannot be kept from it. Ask the navigator to hand the journey on first."
+		return "This journey is looked after by that organisation: it cannot be kept from it. Ask the navigator to " +
+			"hand the journey on first."
 	case slices.ContainsFunc(ids, func(id string) bool { return !kind.Allows(id) }):
-		return "An organisation that must not know is listed by its opaque id or ODS code. Write people, and what has no id, under neverTell."
+		return "An organisation that must not know is listed by its opaque id or ODS code. Write people, and what " +
+			"has no id, under neverTell."
 	}
 	return ""
 }
@@ -128,8 +131,8 @@ func (c Card) Confirmed() bool {
 // Reachable says that a way may be used, or that none is safe and something else was arranged.
 func (c Card) Reachable() bool { return c.NoSafeChannel || len(c.Usable()) > 0 }
 
-// PausePhone is the card of somebody whose telephone another answered at a time: it is rung no more, and no text goes to its
-// number, until somebody has recorded how to reach them. What was recorded since stands.
+// PausePhone is the card of somebody whose telephone another answered at a time: it is rung no more, and no text goes
+// to its number, until somebody has recorded how to reach them. What was recorded since stands.
 func (c Card) PausePhone(at time.Time) (paused Card, changed bool) {
 	if c.ChannelsAt.After(at) {
 		return c, false

@@ -6,8 +6,9 @@ import (
 	"slices"
 )
 
-// A message says its diagnoses (DG1), and whatever else comes with an action code, in one of two ways: all of them as they
-// are now, which replace those said before; or, with action codes (DG1-21), one by one. Then each changes itself alone.
+// A message says its diagnoses (DG1), and whatever else comes with an action code, in one of two ways: all of them as
+// they are now, which replace those said before; or, with action codes (DG1-21), one by one. Then each changes itself
+// alone.
 
 // PartKey is what one diagnosis is known again by: its identifier (DG1-20), hashed; else its code; else its number in
 // the message (DG1-1). It holds no text.
@@ -60,8 +61,8 @@ func SumOf(role, profile string, parts []Evidence) Evidence {
 	return sum
 }
 
-// current is the evidence as it stands: what was said as a set, less those of it that were changed one by one since, and
-// these; role by role.
+// current is the evidence as it stands: what was said as a set, less those of it that were changed one by one since,
+// and these; role by role.
 func (v *Visit) current() []VersionedEvidence {
 	isChange := func(e VersionedEvidence) bool { return e.Key != PartKey{} }
 	if !slices.ContainsFunc(v.Evidence, isChange) {
@@ -102,7 +103,8 @@ func changed(whole VersionedEvidence, changes []VersionedEvidence) (stand []Vers
 	parts := slices.Clone(whole.Parts)
 	for _, change := range changes {
 		parts = slices.DeleteFunc(parts, func(p Evidence) bool { return change.Key.isOf(p.Key, change.Updates) })
-		stand = slices.DeleteFunc(stand, func(e VersionedEvidence) bool { return change.Key.isOf(e.Key, change.Updates) })
+		stand = slices.DeleteFunc(stand,
+			func(e VersionedEvidence) bool { return change.Key.isOf(e.Key, change.Updates) })
 		if !change.Gone {
 			stand = append(stand, change)
 		}
@@ -113,5 +115,6 @@ func changed(whole VersionedEvidence, changes []VersionedEvidence) (stand []Vers
 	if whole.Role == "" {
 		return stand
 	}
-	return append([]VersionedEvidence{{Evidence: SumOf(whole.Role, whole.Profile, parts), Version: whole.Version}}, stand...)
+	return append([]VersionedEvidence{{Evidence: SumOf(whole.Role, whole.Profile, parts), Version: whole.Version}},
+		stand...)
 }

@@ -13,7 +13,8 @@ type Offer struct {
 	// Accepted is the sequence of its first acceptance, 0 before any; Turn is the last turn of the journey that the
 	// follow-up service knew of then, by the journey service's sequence.
 	Accepted, Transition int64
-	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed, says.
+	// AgreementUntil is the last local day of the partner's agreement, as the newest acceptance, of sequence Agreed,
+	// says.
 	AgreementUntil string
 	Agreed         int64
 	Ended          bool   // declined, withdrawn or handed back
@@ -39,11 +40,12 @@ func (o *Offer) Apply(said Offer) bool {
 // readsAfter is for how many days after completion the partner reads on.
 const readsAfter = 14
 
-// isActive says whether the offer lets its partner read on a local day, as far as the offer and its journey go: accepted,
-// under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that the journey
-// goes on after it was closed. No clock is asked: those of two services differ.
+// isActive says whether the offer lets its partner read on a local day, as far as the offer and its journey go:
+// accepted, under an agreement in force, not ended, not done for longer than 14 days, and by somebody who knew that
+// the journey goes on after it was closed. No clock is asked: those of two services differ.
 func (o Offer) isActive(j AccessState, today string) bool {
-	return o.Accepted > 0 && !o.Ended && (j.ClosedTransition == 0 || o.Transition > j.ClosedTransition) && o.Accepted > j.Exhausted &&
+	return o.Accepted > 0 && !o.Ended && (j.ClosedTransition == 0 || o.Transition > j.ClosedTransition) &&
+		o.Accepted > j.Exhausted &&
 		o.AgreementUntil != "" && today <= o.AgreementUntil &&
 		(o.CompletedOn == "" || DaysBetween(o.CompletedOn, today) <= readsAfter)
 }
@@ -51,14 +53,17 @@ func (o Offer) isActive(j AccessState, today string) bool {
 // AccessState is how the journey and its person stand, as far as it decides what a partner reads.
 type AccessState struct {
 	State string // of the journey
-	// ClosedTransition is the journey service's sequence of its last closing, 0 where it was never closed; acceptances that know
-	// of nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
+	// ClosedTransition is the journey service's sequence of its last closing, 0 where it was never closed; acceptances
+	// that know of nothing later count no more. Nor do answers told on the journey with a sequence up to AnsweredUpTo.
 	ClosedTransition, AnsweredUpTo int64
-	Yes                            map[string]int64 // with which sequence a yes to follow-up was last told, by whom it names
-	Exhausted                      int64            // sequence with which the follow-up service last said that nobody is left to ask
-	Stopped                        bool             // they have died, or contact is stopped
-	Cancelled                      bool             // no visit or request of the journey stands
-	Waits                          bool             // a clinician, or another human, decides first whether anybody may be in touch
+	// with which sequence a yes to follow-up was last told, by whom it names
+	Yes map[string]int64
+	// sequence with which the follow-up service last said that nobody is left to ask
+	Exhausted int64
+	Stopped   bool // they have died, or contact is stopped
+	Cancelled bool // no visit or request of the journey stands
+	// a clinician, or another human, decides first whether anybody may be in touch
+	Waits bool
 }
 
 // Asking is who wants to read who a person is.
@@ -93,7 +98,8 @@ const (
 
 // MayRead decides whether somebody may read who a person is, and how much of it. All that it looks at is read in the
 // transaction that reads the identity, so that a consent withdrawn before it opens nothing.
-func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, answers []Answer, today string) (sees, refused string) {
+func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, answers []Answer, today string) (sees,
+	refused string) {
 	stated := schemas.ReasonFault(asking.Reason) == ""
 	if asking.Barred && schemas.Role(asking.Role) != schemas.Person {
 		return SeesNothing, RefusedBarred
@@ -128,9 +134,10 @@ func MayRead(asking Asking, group Group, standing AccessState, offers []Offer, a
 // RefusedNoCall: the person's yes to calls is not to who rings, or something stops or holds contact.
 const RefusedNoCall = "no-call"
 
-// MayRing decides whether somebody who is about to make a call may read the name and number that were agreed, or why not:
-// a yes to calls that covers their organisation, and nothing that stops, holds or ends contact.
-func MayRing(organisation string, hidden bool, group Group, standing AccessState, answers []Answer, today string) (refused string) {
+// MayRing decides whether somebody who is about to make a call may read the name and number that were agreed, or why
+// not: a yes to calls that covers their organisation, and nothing that stops, holds or ends contact.
+func MayRing(organisation string, hidden bool, group Group, standing AccessState, answers []Answer,
+	today string) (refused string) {
 	switch {
 	case hidden:
 		return RefusedBarred
@@ -143,12 +150,14 @@ func MayRing(organisation string, hidden bool, group Group, standing AccessState
 
 // partnerReads is the one rule about identity and partners: an accepted offer of its own that stands, a yes to
 // follow-up by its name since the journey was last closed, and nothing that stops, holds or ends contact.
-func partnerReads(partner string, group Group, standing AccessState, offers []Offer, answers []Answer, today string) bool {
+func partnerReads(partner string, group Group, standing AccessState, offers []Offer, answers []Answer,
+	today string) bool {
 	if partner == "" || standing.State != JourneyOpen || standing.Stopped || standing.Cancelled || standing.Waits {
 		return false
 	}
 	theirs := func(o Offer) bool { return o.Partner == partner && o.isActive(standing, today) }
 	named, ok := Newest(answers, schemas.PurposeFollowUp, partner, append([]string{group.Own}, group.Confirmed...)...)
-	return slices.ContainsFunc(offers, theirs) && ok && standing.Yes[partner] > standing.AnsweredUpTo && !named.guarded &&
+	return slices.ContainsFunc(offers, theirs) && ok && standing.Yes[partner] > standing.AnsweredUpTo &&
+		!named.guarded &&
 		named.stateOn(today).Holds() && Consent(group, answers, schemas.PurposeFollowUp, partner, today).Holds()
 }

@@ -122,7 +122,8 @@ func (p *Person) merge(other *Person) {
 	}
 	p.NoteBirths(other)
 	other.Survivor, other.changed = p.ID, true
-	p.Deaths, p.Stops, p.changed = append(slices.Clone(p.Deaths), other.Deaths...), append(slices.Clone(p.Stops), other.Stops...), true
+	p.Deaths, p.Stops, p.changed = append(slices.Clone(p.Deaths), other.Deaths...),
+		append(slices.Clone(p.Stops), other.Stops...), true
 }
 
 // ownOf is what a message says of the person, without the birth date that it gives under a record which was merged into
@@ -149,7 +150,8 @@ func (p *Person) NoteBirths(other *Person) {
 	}
 	guards := theirs.Protected && !theirs.ProtectedAsked && (!next.Protected || next.ProtectedAsked)
 	if guards || !maps.Equal(births, next.OtherBirths) {
-		next.OtherBirths, next.Protected, next.ProtectedAsked = births, next.Protected || guards, next.ProtectedAsked && !guards
+		next.OtherBirths, next.Protected, next.ProtectedAsked = births, next.Protected || guards, next.ProtectedAsked &&
+			!guards
 		p.Identity, p.changed, p.Applied = vault.Conceal(next), true, true
 	}
 }
@@ -171,7 +173,8 @@ func stopContact(visits []*Visit) []Emission {
 			continue
 		}
 		over[v.Published.Journey] = true
-		say = append(say, Emission{Type: schemas.ContactStopped, Journey: v.Published.Journey, Data: schemas.ContactStoppedData{}})
+		say = append(say, Emission{Type: schemas.ContactStopped, Journey: v.Published.Journey,
+			Data: schemas.ContactStoppedData{}})
 	}
 	return say
 }
@@ -179,7 +182,8 @@ func stopContact(visits []*Visit) []Emission {
 // Tidy gives who somebody is the one spelling that numbers, names, postcodes and telephone numbers have here, whichever
 // way they came.
 func (id *Identity) Tidy() {
-	id.FamilyName, id.GivenName, id.Email = written.Name(id.FamilyName), written.Name(id.GivenName), written.Line(id.Email)
+	id.FamilyName, id.GivenName, id.Email = written.Name(id.FamilyName), written.Name(id.GivenName),
+		written.Line(id.Email)
 	id.Postcode = written.Postcode(id.Postcode)
 	id.Phone, _ = written.Phone(id.Phone)
 	if id.NHSNumber != "" {

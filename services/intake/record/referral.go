@@ -41,7 +41,8 @@ func (v *Visit) joinRequest(s ClinicalEvent, stamp Version) {
 	}
 	if stamp.After(v.Request.Version) {
 		settled := v.Request.Decided && v.Request.Double == s.Asked.Double
-		v.Request = Request{Version: stamp, At: s.Asked.At, Left: s.Happened, Route: s.Asked.Route, Under18: s.Asked.Under18,
+		v.Request = Request{Version: stamp, At: s.Asked.At, Left: s.Happened, Route: s.Asked.Route,
+			Under18:    s.Asked.Under18,
 			Unverified: s.Asked.Unverified, Double: s.Asked.Double, Decided: settled}
 	}
 }
@@ -59,15 +60,18 @@ func (v *Visit) counts() Moment {
 // begins is the event that begins a journey of this visit: a discharge where it has ended, else a request.
 func (v *Visit) begins(who Subject, left *time.Time, on string) (schemas.Type, any) {
 	if v.Ended() {
-		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
-			Visit: v.ID, LeftAt: left, LeftOn: on, Facts: v.Published.Facts, Flags: v.Published.Flags}
+		return schemas.DischargeRecorded, schemas.DischargeRecordedData{Person: who.Person,
+			Organisation: who.Home.wire(v.Organisation),
+			Visit:        v.ID, LeftAt: left, LeftOn: on, Facts: v.Published.Facts, Flags: v.Published.Flags}
 	}
 	var asked *time.Time
 	if at := v.Request.At; at.Known() && !at.DayOnly {
 		asked = &at.At
 	}
-	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person, Organisation: who.Home.wire(v.Organisation),
-		Referral: v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Published.Facts, Flags: v.Published.Flags}
+	return schemas.ReferralRequested, schemas.ReferralRequestedData{Person: who.Person,
+		Organisation: who.Home.wire(v.Organisation),
+		Referral:     v.ID, Route: v.Request.Route, RequestedAt: asked, LeftOn: on, Facts: v.Published.Facts,
+		Flags: v.Published.Flags}
 }
 
 // Attended makes of a request one attendance among others, of which nobody has said that it is to be followed up.
@@ -109,6 +113,7 @@ func (id Identity) Card() Card {
 	case safe.Value == "":
 		return Card{}
 	}
-	return Card{Channels: []Channel{{Channel: safe.Channel, Value: safe.Value, Confirmed: safe.Confirmed, FromHour: safe.FromHour, ToHour: safe.ToHour,
+	return Card{Channels: []Channel{{Channel: safe.Channel, Value: safe.Value, Confirmed: safe.Confirmed,
+		FromHour: safe.FromHour, ToHour: safe.ToHour,
 		MayLeaveMessage: safe.MayLeaveMessage}}}
 }

@@ -28,7 +28,8 @@ const (
 )
 
 // Outcomes are all of them.
-var Outcomes = []Outcome{Joined, RaisedOutcome, RaisedFlagged, Corrected, Cancelled, Ignored, Duplicate, Quarantined, Rejected}
+var Outcomes = []Outcome{Joined, RaisedOutcome, RaisedFlagged, Corrected, Cancelled, Ignored, Duplicate, Quarantined,
+	Rejected}
 
 // Reasons in the ledger: codes, put into plain words where people read them.
 const (
@@ -132,7 +133,8 @@ func Decide(v *Visit, s ClinicalEvent, who Subject) Decision {
 		decision = correct(v, s, who)
 	case v.Published.Active(), v.recodedThenGone():
 		decision = retract(v, s, who, scope)
-	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == VerdictAsk && v.Asked == "" && v.Published.Withdrawn != reasonRecoded:
+	case v.Ended() && !v.IsCancelled() && !v.IsUnasked() && !who.Deceased && scope.Verdict == VerdictAsk &&
+		v.Asked == "" && v.Published.Withdrawn != reasonRecoded:
 		decision = ask(v, s, who, scope.reason)
 	default:
 		decision.Outcome, decision.Reason = quiet(v, s, who, scope)
@@ -243,8 +245,9 @@ func ask(v *Visit, s ClinicalEvent, who Subject, reason string) Decision {
 
 // Quarantine sets a message aside for a human of an organisation, by its code on the bus.
 func Quarantine(message, organisation, reason string, due time.Time) Decision {
-	return Decision{Outcome: Quarantined, Reason: reason, Emissions: []Emission{{Type: schemas.MessageQuarantined, Journey: message, First: true,
-		Data: schemas.MessageQuarantinedData{Organisation: organisation, DueAt: due}}}}
+	return Decision{Outcome: Quarantined, Reason: reason,
+		Emissions: []Emission{{Type: schemas.MessageQuarantined, Journey: message, First: true,
+			Data: schemas.MessageQuarantinedData{Organisation: organisation, DueAt: due}}}}
 }
 
 // quiet names why nothing was raised.
@@ -313,22 +316,26 @@ func (v *Visit) flags(on string, facts schemas.Facts, who Subject) []string {
 	}
 	decided := v.MayAnswer.holdsFor(v.Person)
 	add(schemas.FlagAgeUnknown, !decided && facts.Age == nil && v.Request.Under18 != "yes" && v.Request.Under18 != "no")
-	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) || v.statedYoung(facts.Age, who)))
+	add(schemas.FlagUnder18, !decided && (who.Young || (facts.Age != nil && *facts.Age < Adult) ||
+		v.statedYoung(facts.Age, who)))
 	today := who.DecidedAt.In(who.Zone).Format(time.DateOnly)
 	// A discharge is late when it is raised late; days that pass afterwards do not make it so.
-	add(schemas.FlagLate, (!v.Published.Active() && DaysBetween(on, today) > WindowDays-LateDays) || v.wasFlagged(schemas.FlagLate))
+	add(schemas.FlagLate, (!v.Published.Active() && DaysBetween(on, today) > WindowDays-LateDays) ||
+		v.wasFlagged(schemas.FlagLate))
 	beforeArrival := v.leftBeforeArrival()
 	add(schemas.FlagFutureDischarge, v.doubts(schemas.FlagFutureDischarge))
 	add(schemas.FlagMerged, who.Merged || v.PersonDiffers)
 	add(schemas.FlagNumberInvalid, who.BadNumber)
 	add(schemas.FlagUnverified, v.IsRequested() && v.Request.Unverified && !v.Ended())
 	// Whether it still stands is decided by flagDoubles alone.
-	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Decided || v.wasFlagged(schemas.FlagPossibleDouble))
+	add(schemas.FlagPossibleDouble, v.IsRequested() && v.Request.Double != "" && !v.Request.Decided ||
+		v.wasFlagged(schemas.FlagPossibleDouble))
 	add(schemas.FlagElsewhere, facts.Destination != nil && slices.Contains(elsewhere, *facts.Destination))
 	add(schemas.FlagLeftBefore, v.leftBefore() || (facts.Assessment != nil && *facts.Assessment == "left-before"))
 	add(schemas.FlagTimeNotBelieved, v.doubts(schemas.FlagTimeNotBelieved))
 	add(schemas.FlagLeftBeforeArrival, beforeArrival || v.doubts(schemas.FlagLeftBeforeArrival))
-	for _, flag := range []string{schemas.FlagTextDamaged, schemas.FlagNoVisitDetails, schemas.FlagDestinationUnknown, schemas.FlagIndicatorUnknown} {
+	for _, flag := range []string{schemas.FlagTextDamaged, schemas.FlagNoVisitDetails, schemas.FlagDestinationUnknown,
+		schemas.FlagIndicatorUnknown} {
 		add(flag, v.doubts(flag))
 	}
 	add(schemas.FlagProtected, who.Protected)

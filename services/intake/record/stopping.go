@@ -119,7 +119,8 @@ func (w *UnitOfWork) review(in Incoming, known []*Person, reason string) Decisio
 	for _, record := range known {
 		for _, j := range w.Journeys {
 			if j.State != JourneyClosed && slices.Contains(record.IDs(), j.Person) {
-				return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), reason, in.DecidedAt.Add(w.QuarantineFor))
+				return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), reason,
+					in.DecidedAt.Add(w.QuarantineFor))
 			}
 		}
 	}
@@ -148,9 +149,11 @@ func (w *UnitOfWork) recordsBy(key, number string) []*Person {
 // applyNumber lets the records be found by the number that theirs has changed to. The old one leads to them still:
 // hospitals go on sending it for a while. Where the signal does not name the new one, a human looks it up.
 func (w *UnitOfWork) applyNumber(in Incoming, known []*Person) Decision {
-	next := Identity{ReportedPerson: schemas.ReportedPerson{NHSNumber: in.ClinicalEvent.Signal.Becomes.Reveal(), NHSNumberVerified: true}}
+	next := Identity{ReportedPerson: schemas.ReportedPerson{NHSNumber: in.ClinicalEvent.Signal.Becomes.Reveal(),
+		NHSNumberVerified: true}}
 	if next.NHSNumber == "" || in.Keys.Renumbered == "" {
-		return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), ReasonNumberChanged, in.DecidedAt.Add(w.QuarantineFor))
+		return Quarantine(in.ClinicalEvent.Message, w.HomeOf(in.ClinicalEvent.Organisation), ReasonNumberChanged,
+			in.DecidedAt.Add(w.QuarantineFor))
 	}
 	for _, record := range known {
 		w.link(record, in.Keys.Renumbered)
@@ -179,8 +182,9 @@ func (w *UnitOfWork) askContact(ids []string, flags CardFlags, question string) 
 	}
 	for _, j := range w.SortedJourneys() {
 		if j.State != JourneyClosed && slices.Contains(ids, j.Person) {
-			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID, Data: schemas.PreferencesChangedData{
-				NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{question}}})
+			say = append(say, Emission{Type: schemas.PreferencesChanged, Journey: j.ID,
+				Data: schemas.PreferencesChangedData{
+					NoSafeChannel: flags.NoSafeChannel, Needs: flags.Needs, Questions: []string{question}}})
 		}
 	}
 	return say

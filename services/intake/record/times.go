@@ -92,7 +92,8 @@ func (s *ClinicalEvent) Believe(received time.Time, zone *time.Location) {
 		s.Doubt(AboutLeft, "", "")
 	}
 	s.believeEnd(received, zone, func(m Moment) bool { return can(m) && recent(m) })
-	if s.Happened.Known() && !s.StatedAt.IsZero() && s.StatedAt.Before(s.Happened.At.Add(-OldFor)) { // nothing is said so long before it happens
+	// nothing is said so long before it happens
+	if s.Happened.Known() && !s.StatedAt.IsZero() && s.StatedAt.Before(s.Happened.At.Add(-OldFor)) {
 		s.Doubt("said", schemas.FlagTimeNotBelieved, ReadMessageTime)
 		s.StatedAt = received
 	}

@@ -27,13 +27,13 @@ type UnitOfWork struct {
 	merged   []*Person // records that were given up in this batch
 	Linked   []NumberOf
 	Cards    map[string]CardFlags // of persons whom a signal is about
-	// Answers are all that was answered under the records, fresh those of them that are new, and stood how they stood on
-	// each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
+	// Answers are all that was answered under the records, fresh those of them that are new, and stood how they stood
+	// on each journey when that was told. confirmed leads from a record to the one that a human confirmed it to be.
 	Answers, Fresh []Answer
 	Confirmed      map[string]string
 	Stood          map[string]AnswerStates
-	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each journey
-	// when that was told.
+	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each
+	// journey when that was told.
 	Barred, BarredWere map[string][]string
 	// Stated are facts to be kept as they were said.
 	Stated []StatedFacts
@@ -71,9 +71,12 @@ const JourneyOpen = "open"
 
 // NewUnit makes a world of what was loaded.
 func NewUnit(zone *time.Location, quarantineFor time.Duration, newID func() string) *UnitOfWork {
-	return &UnitOfWork{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID, Persons: map[string]*Person{}, Owners: map[string]*Person{},
-		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyState{}, Cards: map[string]CardFlags{},
-		Confirmed: map[string]string{}, Barred: map[string][]string{}, RecordOf: map[string]string{}, Homes: map[string]Home{}}
+	return &UnitOfWork{Zone: zone, QuarantineFor: quarantineFor, Waits: Waits{NoEndAfter, WardReview}, NewID: newID,
+		Persons: map[string]*Person{}, Owners: map[string]*Person{},
+		numbers: map[string][]*Person{}, byNumber: map[VisitKey]*Visit{}, Journeys: map[string]*JourneyState{},
+		Cards:     map[string]CardFlags{},
+		Confirmed: map[string]string{}, Barred: map[string][]string{}, RecordOf: map[string]string{},
+		Homes: map[string]Home{}}
 }
 
 // addPerson puts a loaded record under a lookup key.
@@ -279,7 +282,8 @@ func (w *UnitOfWork) isProtected(person *Person) bool {
 // or that one says there is no safe way: the strictest counts.
 func (w *UnitOfWork) hasNoChannel(person *Person) bool {
 	records := w.Records(person)
-	return slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().Unsafe() }) || !slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
+	return slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().Unsafe() }) ||
+		!slices.ContainsFunc(records, func(p *Person) bool { return p.Identity.Reveal().hasChannel() })
 }
 
 // IsDeceased says whether any record of the person reports a death: the strictest counts.
@@ -364,7 +368,8 @@ func (w *UnitOfWork) name(v *Visit, person *Person, s ClinicalEvent) {
 func newestNamed(all []Named) string {
 	var newest Named
 	for _, n := range all {
-		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) || (newest.Anonymous == n.Anonymous && n.Version.After(newest.Version)) {
+		if newest.Person == "" || (newest.Anonymous && !n.Anonymous) ||
+			(newest.Anonymous == n.Anonymous && n.Version.After(newest.Version)) {
 			newest = n
 		}
 	}
@@ -402,7 +407,10 @@ func (w *UnitOfWork) reevaluate(v *Visit, s ClinicalEvent, in Incoming, persons 
 		if person == nil {
 			continue
 		}
-		visits := slices.DeleteFunc(w.visitsOf(person), func(o *Visit) bool { return o.Organisation != v.Organisation || done[o] })
+		visits := slices.DeleteFunc(w.visitsOf(person), func(o *Visit) bool {
+			return o.Organisation != v.Organisation ||
+				done[o]
+		})
 		for _, attended := range Attendances(visits) {
 			for _, one := range attended {
 				done[one] = true
@@ -427,15 +435,16 @@ func (w *UnitOfWork) ReevaluateAll(person *Person, in Incoming, otherwise Decisi
 	return w.reevaluateThose(person, in, otherwise, func([]*Visit) bool { return true })
 }
 
-// reevaluateActive decides again about what stands of a person, of whom more is known now: a birth date may make a child
-// of them. It raises nothing, as a message about a person alone never does.
+// reevaluateActive decides again about what stands of a person, of whom more is known now: a birth date may make a
+// child of them. It raises nothing, as a message about a person alone never does.
 func (w *UnitOfWork) reevaluateActive(person *Person, in Incoming, reason string) Decision {
 	return w.reevaluateThose(person, in, Decision{Outcome: Joined, Reason: reason}, func(attended []*Visit) bool {
 		return slices.ContainsFunc(attended, func(v *Visit) bool { return v.Published.Active() })
 	})
 }
 
-func (w *UnitOfWork) reevaluateThose(person *Person, in Incoming, otherwise Decision, which func(attended []*Visit) bool) Decision {
+func (w *UnitOfWork) reevaluateThose(person *Person, in Incoming, otherwise Decision,
+	which func(attended []*Visit) bool) Decision {
 	byOrganisation := map[string][]*Visit{}
 	for _, v := range w.visitsOf(person) {
 		byOrganisation[v.Organisation] = append(byOrganisation[v.Organisation], v)
@@ -498,7 +507,8 @@ func (w *UnitOfWork) decide(attended []*Visit, s ClinicalEvent, person *Person, 
 		}
 	}
 	if decision.Outcome == Quarantined && s.Kind == "" {
-		decision.Quarantined = append(decision.Quarantined, QuarantinedMessage{Message: s.Message, Reason: decision.Reason})
+		decision.Quarantined = append(decision.Quarantined,
+			QuarantinedMessage{Message: s.Message, Reason: decision.Reason})
 	}
 	w.keep(attended, primary, so)
 	decision.Emissions = append(decision.Emissions, withdrawOthers(attended, primary)...)
@@ -518,8 +528,10 @@ func PartsInTime(visits []*Visit) []part {
 // of an attendance nothing was told of, the one that ended.
 func primaryOf(attended []*Visit, so *Visit) *Visit {
 	return slices.MinFunc(attended, func(a, b *Visit) int {
-		return cmp.Or(notFirst(a.Published.Active(), b.Published.Active()), notFirst(a.Published.Journey != "", b.Published.Journey != ""),
-			a.Published.At.Compare(b.Published.At), notFirst(a.End == so.End, b.End == so.End), notFirst(a.IsNumbered(), b.IsNumbered()),
+		return cmp.Or(notFirst(a.Published.Active(), b.Published.Active()),
+			notFirst(a.Published.Journey != "", b.Published.Journey != ""),
+			a.Published.At.Compare(b.Published.At), notFirst(a.End == so.End, b.End == so.End),
+			notFirst(a.IsNumbered(), b.IsNumbered()),
 			b.began().Compare(a.began()), cmp.Compare(a.ID, b.ID))
 	})
 }
@@ -583,7 +595,8 @@ func (w *UnitOfWork) keep(attended []*Visit, primary, so *Visit) {
 }
 
 func samePublished(a, b Published) bool {
-	return a.Journey == b.Journey && a.Withdrawn == b.Withdrawn && a.Left.Same(b.Left) && a.LeftOn == b.LeftOn && equalFacts(a.Facts, b.Facts) &&
+	return a.Journey == b.Journey && a.Withdrawn == b.Withdrawn && a.Left.Same(b.Left) && a.LeftOn == b.LeftOn &&
+		equalFacts(a.Facts, b.Facts) &&
 		slices.Equal(a.Flags, b.Flags) && a.ContactOver == b.ContactOver && a.At.Equal(b.At)
 }
 
@@ -604,8 +617,10 @@ func withdrawOthers(attended []*Visit, primary *Visit) (say []Emission) {
 // rememberJourneys makes a row for a journey that begins.
 func (w *UnitOfWork) rememberJourneys(say []Emission, so *Visit, in Incoming) {
 	for _, one := range say {
-		if (one.Type == schemas.DischargeRecorded || one.Type == schemas.ReferralRequested) && w.Journeys[one.Journey] == nil {
-			w.Journeys[one.Journey] = &JourneyState{ID: one.Journey, Person: so.Person, State: "open", OpenedAt: in.DecidedAt, Changed: true}
+		if (one.Type == schemas.DischargeRecorded || one.Type == schemas.ReferralRequested) &&
+			w.Journeys[one.Journey] == nil {
+			w.Journeys[one.Journey] = &JourneyState{ID: one.Journey, Person: so.Person, State: "open",
+				OpenedAt: in.DecidedAt, Changed: true}
 		}
 	}
 }
@@ -617,9 +632,12 @@ func (w *UnitOfWork) subject(so *Visit, attended []*Visit, person *Person, in In
 	identity := person.Identity.Reveal()
 	subject := Subject{
 		Home:   w.Homes[so.Organisation],
-		Person: person.ID, Deceased: w.IsDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts, Young: w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)), BadNumber: identity.NumberInvalid,
-		Merged: len(person.Aliases) > 0, NewJourney: in.New.Journey, DecidedAt: in.DecidedAt, Zone: w.Zone,
-		QuarantineH: w.QuarantineFor, Waits: w.Waits, Protected: w.isProtected(person), NoChannel: w.hasNoChannel(person),
+		Person: person.ID, Deceased: w.IsDeceased(person), BirthDate: identity.BirthDate, Known: person.Facts,
+		Young:     w.isYoungElsewhere(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly)),
+		BadNumber: identity.NumberInvalid,
+		Merged:    len(person.Aliases) > 0, NewJourney: in.New.Journey, DecidedAt: in.DecidedAt, Zone: w.Zone,
+		QuarantineH: w.QuarantineFor, Waits: w.Waits, Protected: w.isProtected(person),
+		NoChannel: w.hasNoChannel(person),
 	}
 	if subject.NewJourney == "" {
 		subject.NewJourney = w.NewID()
@@ -723,7 +741,8 @@ func (w *UnitOfWork) LeftBefore(visit string, left Moment) bool {
 			continue
 		}
 		person := w.Owners[v.Person]
-		return v.Arrived.Known() && left.Before(v.Arrived) || person != nil && left.On(w.Zone).before(localDay(person.Identity.Reveal().BirthDate))
+		return v.Arrived.Known() && left.Before(v.Arrived) || person != nil &&
+			left.On(w.Zone).before(localDay(person.Identity.Reveal().BirthDate))
 	}
 	return false
 }
@@ -774,7 +793,8 @@ func (w *UnitOfWork) ChangedVisits() []*Visit {
 
 // ChangedJourneys are the journeys to be stored, in id order.
 func (w *UnitOfWork) ChangedJourneys() []*JourneyState {
-	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)), func(j *JourneyState) bool { return !j.Changed })
+	changed := slices.DeleteFunc(slices.Collect(maps.Values(w.Journeys)),
+		func(j *JourneyState) bool { return !j.Changed })
 	slices.SortFunc(changed, func(a, b *JourneyState) int { return cmp.Compare(a.ID, b.ID) })
 	return changed
 }

@@ -55,7 +55,8 @@ type VisitState struct {
 	Human      HumanDecision       `json:"human,omitzero"`
 	MayAnswer  MayAnswer           `json:"mayAnswer,omitzero"` // newest record of a young people's clinician
 	Watch      Watch               `json:"watch,omitzero"`
-	Asked      string              `json:"asked,omitempty"` // the quarantined message that waits for a human about scope
+	// the quarantined message that waits for a human about scope
+	Asked string `json:"asked,omitempty"`
 
 	Answers []ReportedAnswer `json:"answers,omitempty"` // passed on, until a journey stands to hang them on
 
@@ -148,7 +149,8 @@ func (v *Visit) join(s ClinicalEvent) {
 		v.joinEnd(s, stamp)
 	case KindLeft:
 		if v.Scope().Verdict != VerdictInScope {
-			v.Human = HumanDecision{Version: stamp, InScope: true} // whoever says when they left says that it is of concern
+			// whoever says when they left says that it is of concern
+			v.Human = HumanDecision{Version: stamp, InScope: true}
 		}
 		v.joinEnd(s, stamp)
 	case KindHuman:

@@ -36,7 +36,8 @@ type Waits struct{ NoEnd, Ward time.Duration }
 // watched is the watch that a visit is under as it stands. What is in scope only perhaps is watched too: a question
 // about scope is asked of visits that have ended alone.
 func (v *Visit) watched(scope scope, who Subject, after Waits) Watch {
-	if scope.Verdict == VerdictNothing || v.Published.Journey != "" || v.Ended() || v.IsCancelled() || v.IsRequested() || v.IsUnasked() || who.Deceased {
+	if scope.Verdict == VerdictNothing || v.Published.Journey != "" || v.Ended() || v.IsCancelled() ||
+		v.IsRequested() || v.IsUnasked() || who.Deceased {
 		return Watch{}
 	}
 	wanted := Watch{Reason: ReasonNoEnd, At: v.began().Add(after.NoEnd)}

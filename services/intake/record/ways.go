@@ -16,5 +16,6 @@ const (
 
 // fed says that a way is a hospital's own system, which nobody asked the person for.
 func fed(way string) bool {
-	return way == EndpointMLLP || way == EndpointFHIR || way == EndpointEvents || way == EndpointSignals || way == WayList
+	return way == EndpointMLLP || way == EndpointFHIR || way == EndpointEvents || way == EndpointSignals ||
+		way == WayList
 }

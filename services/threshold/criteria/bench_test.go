@@ -67,7 +67,8 @@ func BenchmarkSixtyServicesToFifteen(b *testing.B) {
 
 func BenchmarkEvaluateWhatAnADTSays(b *testing.B) {
 	set := example(b)
-	s := Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today, Window: window}
+	s := Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today,
+		Window: window}
 	b.ReportAllocs()
 	for b.Loop() {
 		Evaluate(set, s)
@@ -92,10 +93,13 @@ func handWritten(f *schemas.Facts, doors *[15]schemas.Eligibility) {
 	north, coast := []string{"area-north", "area-south"}, []string{"area-north", "area-south", "area-coast"}
 	doors[0] = all(between(f.Age, 18, ageMost), either(in(f.AreaGP, north), in(f.AreaResidence, north)))
 	doors[1] = all(between(f.Age, 18, 64), in(f.AreaGP, north))
-	doors[2] = all(between(f.Age, 18, ageMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)), -in(f.Destination, []string{"ward", "custody"}))
+	doors[2] = all(between(f.Age, 18, ageMost), either(in(f.AreaResidence, north), in(f.AreaStaying, north)),
+		-in(f.Destination, []string{"ward", "custody"}))
 	doors[3], doors[4], doors[5], doors[14] = schemas.Eligible, schemas.Eligible, schemas.Eligible, schemas.Eligible
-	doors[6] = all(between(f.Age, 18, ageMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.AreaGP, coast)))
-	doors[7] = all(between(f.Age, 16, ageMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)), in(f.Gender, []string{"woman", "non-binary"}))
+	doors[6] = all(between(f.Age, 18, ageMost), either(either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)),
+		in(f.AreaGP, coast)))
+	doors[7] = all(between(f.Age, 16, ageMost), either(in(f.AreaResidence, coast), in(f.AreaStaying, coast)),
+		in(f.Gender, []string{"woman", "non-binary"}))
 	doors[8] = all(between(f.Age, 18, ageMost), in(f.Gender, []string{"man", "non-binary"}))
 	doors[9] = all(between(f.Age, 16, ageMost), in(f.AreaResidence, north))
 	doors[10] = all(between(f.Age, 0, 17), either(in(f.AreaResidence, coast), in(f.AreaGP, coast)))

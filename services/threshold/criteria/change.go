@@ -43,11 +43,14 @@ func SameOutcome(a, b *Decision) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return a.Nobody == b.Nobody && sameGap(a.Gap, b.Gap) && slices.EqualFunc(a.Eligibilities, b.Eligibilities, sameEligibility) &&
+	return a.Nobody == b.Nobody && sameGap(a.Gap, b.Gap) && slices.EqualFunc(a.Eligibilities, b.Eligibilities,
+		sameEligibility) &&
 		slices.EqualFunc(a.Questions, b.Questions, func(x, y Question) bool { return x.Fact == y.Fact })
 }
 
 func sameEligibility(a, b schemas.ServiceEligibility) bool {
-	return a.Service == b.Service && a.Eligibility == b.Eligibility && a.Waiting == b.Waiting && slices.Equal(a.Missing, b.Missing) &&
-		slices.EqualFunc(a.Because, b.Because, func(x, y schemas.CriterionResult) bool { return x.Criterion == y.Criterion && x.Finding == y.Finding })
+	return a.Service == b.Service && a.Eligibility == b.Eligibility && a.Waiting == b.Waiting &&
+		slices.Equal(a.Missing, b.Missing) &&
+		slices.EqualFunc(a.Because, b.Because,
+			func(x, y schemas.CriterionResult) bool { return x.Criterion == y.Criterion && x.Finding == y.Finding })
 }

@@ -13,11 +13,14 @@
 // It promises:
 //   - the same values give the same decision: no clock, no chance, no network, no file that is not handed in;
 //   - what is unknown excludes nobody: it becomes a question;
-//   - every exclusion names its criterion, its words, source and date, and a decision keeps them with the version of the
+//   - every exclusion names its criterion, its words, source and date, and a decision keeps them with the version of
+//     the
 //     set (Directory.Hash), so that it can be explained later as it was made;
-//   - criteria are about services: a document with a field for a grade of a person does not load, nor does a set without a
+//   - criteria are about services: a document with a field for a grade of a person does not load, nor does a set
+//     without a
 //     service of last resort, and every refusal says where and what to change;
-//   - an expression is of a small fixed fragment of CEL over a closed list of facts (DeclaredFacts): it ends, has a bounded
+//   - an expression is of a small fixed fragment of CEL over a closed list of facts (DeclaredFacts): it ends, has a
+//     bounded
 //     cost, and can be searched exactly.
 //
 // It keeps nothing and asks nobody: services/threshold does that around it. It needs schemas, for the facts and the

@@ -31,7 +31,8 @@ const (
 const (
 	RoleCare          = "care"           // goes on for more than the moment: a team, a group, a session
 	RoleImmediateHelp = "immediate-help" // help now: a line, the liaison team in the department
-	RoleLastResort    = "last-resort"    // takes whoever no other service takes; may have no condition, and may not lapse
+	// takes whoever no other service takes; may have no condition, and may not lapse
+	RoleLastResort = "last-resort"
 )
 
 // Sides of an axis: where the person would be, as the service sees its own range.
@@ -59,21 +60,26 @@ var criterionKinds = []string{"age", "area", "registration", "referral-route", "
 
 // Document is one service's access criteria: what it publishes, dated and sourced, one document per service.
 type Document struct {
-	Format       string     `yaml:"format" json:"format"`
-	Version      string     `yaml:"version" json:"version"`                               // the publisher's own version of this document
-	Illustrative bool       `yaml:"illustrative,omitempty" json:"illustrative,omitempty"` // an example, no real service's criteria
+	Format string `yaml:"format" json:"format"`
+	// the publisher's own version of this document
+	Version string `yaml:"version" json:"version"`
+	// an example, no real service's criteria
+	Illustrative bool       `yaml:"illustrative,omitempty" json:"illustrative,omitempty"`
 	Service      Service    `yaml:"service" json:"service"`
 	Sector       string     `yaml:"sector" json:"sector"`
 	Kind         string     `yaml:"kind" json:"kind"` // talking-therapies, peer-follow-up, navigator, …
 	Role         string     `yaml:"role" json:"role"`
 	Provenance   Provenance `yaml:"provenance" json:"provenance"` // of everything below that has none of its own
 
-	Routes    []string    `yaml:"routes,omitempty" json:"routes,omitempty"` // how one gets in: discharge, professional, self. A description, not a condition
-	Ages      *Ages       `yaml:"ages,omitempty" json:"ages,omitempty"`
-	Area      *Area       `yaml:"area,omitempty" json:"area,omitempty"`
-	Languages []string    `yaml:"languages,omitempty" json:"languages,omitempty"` // BCP 47; a description: an interpreter can be asked for
-	Access    []string    `yaml:"access,omitempty" json:"access,omitempty"`       // step-free, hearing loop, BSL, quiet room, …
-	Channels  []string    `yaml:"channels,omitempty" json:"channels,omitempty"`   // in-person, video, phone, text
+	// how one gets in: discharge, professional, self. A description, not a condition
+	Routes []string `yaml:"routes,omitempty" json:"routes,omitempty"`
+	Ages   *Ages    `yaml:"ages,omitempty" json:"ages,omitempty"`
+	Area   *Area    `yaml:"area,omitempty" json:"area,omitempty"`
+	// BCP 47; a description: an interpreter can be asked for
+	Languages []string `yaml:"languages,omitempty" json:"languages,omitempty"`
+	// step-free, hearing loop, BSL, quiet room, …
+	Access    []string    `yaml:"access,omitempty" json:"access,omitempty"`
+	Channels  []string    `yaml:"channels,omitempty" json:"channels,omitempty"` // in-person, video, phone, text
 	Opening   *Claim      `yaml:"opening,omitempty" json:"opening,omitempty"`
 	Capacity  *Claim      `yaml:"capacity,omitempty" json:"capacity,omitempty"`
 	Wait      *Claim      `yaml:"wait,omitempty" json:"wait,omitempty"`
@@ -86,9 +92,10 @@ type Document struct {
 // Service is the service as Open Referral UK describes it (field names are the standard's). Fields we do not
 // know are kept, and come out again.
 type Service struct {
-	ID           string         `yaml:"id" json:"id"`
-	Name         string         `yaml:"name" json:"name"`
-	Status       string         `yaml:"status,omitempty" json:"status,omitempty"` // active, inactive, defunct, temporarily closed
+	ID   string `yaml:"id" json:"id"`
+	Name string `yaml:"name" json:"name"`
+	// active, inactive, defunct, temporarily closed
+	Status       string         `yaml:"status,omitempty" json:"status,omitempty"`
 	Description  string         `yaml:"description,omitempty" json:"description,omitempty"`
 	URL          string         `yaml:"url,omitempty" json:"url,omitempty"`
 	Email        string         `yaml:"email,omitempty" json:"email,omitempty"`
@@ -133,7 +140,8 @@ func (p Phone) MarshalJSON() ([]byte, error) {
 // UnmarshalJSON reads the known fields and keeps the others.
 func (s *Service) UnmarshalJSON(b []byte) (err error) {
 	type plain Service
-	s.Unknown, err = unmarshalWithUnknown(b, (*plain)(s), "id", "name", "status", "description", "url", "email", "organization", "phones", "assured_date")
+	s.Unknown, err = unmarshalWithUnknown(b, (*plain)(s), "id", "name", "status", "description", "url", "email",
+		"organization", "phones", "assured_date")
 	return err
 }
 
@@ -190,10 +198,11 @@ type Provenance struct {
 	Source      string `yaml:"source,omitempty" json:"source,omitempty"`
 	Link        string `yaml:"link,omitempty" json:"link,omitempty"`
 	PublishedBy string `yaml:"publishedBy,omitempty" json:"publishedBy,omitempty"`
-	ValidFrom   Day    `yaml:"validFrom,omitempty" json:"validFrom,omitempty"`   // first day, inclusive
-	ValidUntil  Day    `yaml:"validUntil,omitempty" json:"validUntil,omitempty"` // last day, inclusive; a lapsed criterion excludes nobody
-	CheckedOn   Day    `yaml:"checkedOn,omitempty" json:"checkedOn,omitempty"`
-	CheckedBy   string `yaml:"checkedBy,omitempty" json:"checkedBy,omitempty"` // a role
+	ValidFrom   Day    `yaml:"validFrom,omitempty" json:"validFrom,omitempty"` // first day, inclusive
+	// last day, inclusive; a lapsed criterion excludes nobody
+	ValidUntil Day    `yaml:"validUntil,omitempty" json:"validUntil,omitempty"`
+	CheckedOn  Day    `yaml:"checkedOn,omitempty" json:"checkedOn,omitempty"`
+	CheckedBy  string `yaml:"checkedBy,omitempty" json:"checkedBy,omitempty"` // a role
 }
 
 // Ages the service is for, in whole years, both inclusive. It becomes the criterion "ages".
@@ -213,8 +222,8 @@ type Area struct {
 // Claim is something said of a service at some time: never a fact, never a condition.
 type Claim struct {
 	Says string `yaml:"says" json:"says"`
-	// Code is what the service states of its capacity, as one of the four codes of the Gravity guide (capacity status). A
-	// criterion may read it, for half a year after AsOf. Other claims have none.
+	// Code is what the service states of its capacity, as one of the four codes of the Gravity guide (capacity
+	// status). A criterion may read it, for half a year after AsOf. Other claims have none.
 	Code   string `yaml:"code,omitempty" json:"code,omitempty"`
 	AsOf   Day    `yaml:"asOf" json:"asOf"`
 	Source string `yaml:"source,omitempty" json:"source,omitempty"`
@@ -237,10 +246,11 @@ type Funding struct {
 
 // Criterion is one published condition of access.
 type Criterion struct {
-	ID     string `yaml:"id" json:"id"`
-	Kind   string `yaml:"kind" json:"kind"`
-	Axis   string `yaml:"axis,omitempty" json:"axis,omitempty"` // what two services may lie on opposite sides of
-	Side   string `yaml:"side,omitempty" json:"side,omitempty"` // where a person it does not take is: above or below its range
+	ID   string `yaml:"id" json:"id"`
+	Kind string `yaml:"kind" json:"kind"`
+	Axis string `yaml:"axis,omitempty" json:"axis,omitempty"` // what two services may lie on opposite sides of
+	// where a person it does not take is: above or below its range
+	Side   string `yaml:"side,omitempty" json:"side,omitempty"`
 	Effect string `yaml:"effect" json:"effect"`
 	// When is a CEL expression of the fixed fragment over declared facts; empty where NotEvaluable is set.
 	When         string        `yaml:"when,omitempty" json:"when,omitempty"`
@@ -482,7 +492,8 @@ func assemble(placed []placedDocument, refusals Refused) (*Directory, error) {
 		return nil, refusals
 	}
 	sort.Slice(services, func(i, j int) bool { return services[i].doc.Service.ID < services[j].doc.Service.ID })
-	d := &Directory{services: services, byID: make(map[string]*compiled, len(services)), expressions: shared.expressions}
+	d := &Directory{services: services, byID: make(map[string]*compiled, len(services)),
+		expressions: shared.expressions}
 	for _, s := range services {
 		d.byID[s.doc.Service.ID] = s
 		d.criteria += len(s.clauses)

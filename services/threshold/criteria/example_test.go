@@ -82,7 +82,8 @@ riskLevel: high
 	fmt.Println(err)
 	// Output:
 	// the access criteria do not load:
-	// team.yaml:8: riskLevel: a document has no field for a person's risk, score or band (NICE NG225 1.6); say the condition in plain words, and mark it notEvaluable
+	// team.yaml:8: riskLevel: a document has no field for a person's risk, score or band (NICE NG225 1.6); say the
+	// condition in plain words, and mark it notEvaluable
 }
 
 // Whoever falls between is found before anybody meets it: here those over 64, and those under 18 who have left school.
@@ -107,7 +108,8 @@ func ExampleWhatIf() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	past := []criteria.PastDecision{{Decision: "d-1", Journey: "j-1", Situation: running.Situation(schemas.Facts{Age: new(70)}, nil, "2026-11-20")}}
+	past := []criteria.PastDecision{{Decision: "d-1", Journey: "j-1",
+		Situation: running.Situation(schemas.Facts{Age: new(70)}, nil, "2026-11-20")}}
 	report := criteria.WhatIf(running, draft, past)
 	for _, replay := range report.Changed {
 		for _, change := range replay.Changes {

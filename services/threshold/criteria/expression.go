@@ -29,7 +29,8 @@ const lastSelfHarm = "lastSelfHarm"
 
 // capacityFact is a fact of the service, not of the person: the code that its claim of capacity states. It stands in a
 // clause of its own.
-var capacityFact = Fact{Name: "capacity", Type: factText, Values: []string{"capacity", "no-capacity", "waitlist", "additional-assessment-required"}}
+var capacityFact = Fact{Name: "capacity", Type: factText, Values: []string{"capacity", "no-capacity", "waitlist",
+	"additional-assessment-required"}}
 
 // most is the greatest number that a fact may be.
 func (f Fact) most() int {
@@ -60,17 +61,25 @@ var DeclaredFacts = []Fact{
 	{"areaStaying", factText, nil, "Where is the person staying now?"},
 	{"areaGP", factText, nil, "In which area is the person's GP practice?"},
 	{"registeredGP", factYesNo, nil, "Is the person registered with a GP practice?"},
-	{"gender", factText, []string{"woman", "man", "non-binary", "not-said"}, "How does the person describe their gender?"},
+	{"gender", factText, []string{"woman", "man", "non-binary", "not-said"},
+		"How does the person describe their gender?"},
 	{"language", factText, nil, "Which language does the person want to speak?"},
 	{"interpreterNeeded", factYesNo, nil, "Does the person want an interpreter?"},
-	{"route", factText, []string{"discharge", "professional", "self"}, "Who asks: the hospital, a professional, or the person?"},
-	{"assessment", factText, []string{"done", "offered", "declined", "left-before", "not-known"}, "Has the psychosocial assessment been done?"},
-	{"destination", factText, []string{"home", "temporary", "ward", "police", "custody", "other-hospital", "not-known"}, "Where did the person go from the department?"},
-	{"channels", factList, []string{"in-person", "video", "phone", "text"}, "How would the person like to meet or talk?"},
+	{"route", factText, []string{"discharge", "professional", "self"}, "Who asks: the hospital, a professional, or " +
+		"the person?"},
+	{"assessment", factText, []string{"done", "offered", "declined", "left-before", "not-known"},
+		"Has the psychosocial assessment been done?"},
+	{"destination", factText, []string{"home", "temporary", "ward", "police", "custody", "other-hospital", "not-known"},
+		"Where did the person go from the department?"},
+	{"channels", factList, []string{"in-person", "video", "phone", "text"},
+		"How would the person like to meet or talk?"},
 	{"workerGender", factText, []string{"any", "woman", "man"}, "Would the person rather talk to a woman or a man?"},
-	{"hours", factList, []string{"weekday-daytime", "weekday-evening", "weekend-daytime", "weekend-evening"}, "When can the person meet or talk?"},
-	{"access", factList, []string{"step-free", "hearing-loop", "bsl", "lip-speaker", "large-print", "easy-read", "quiet-room", "supporter-present"}, "Which access does the person need?"},
-	{"group", factText, []string{"women", "men", "lgbtq", "young-adults", "older-people", "racialised-communities", "neurodivergent", "deaf"}, "Would the person like a group of their own?"},
+	{"hours", factList, []string{"weekday-daytime", "weekday-evening", "weekend-daytime", "weekend-evening"},
+		"When can the person meet or talk?"},
+	{"access", factList, []string{"step-free", "hearing-loop", "bsl", "lip-speaker", "large-print", "easy-read",
+		"quiet-room", "supporter-present"}, "Which access does the person need?"},
+	{"group", factText, []string{"women", "men", "lgbtq", "young-adults", "older-people", "racialised-communities",
+		"neurodivergent", "deaf"}, "Would the person like a group of their own?"},
 	{"carer", factYesNo, nil, "Does the person care for somebody who self-harms?"},
 	{"inEducation", factYesNo, nil, "Does the person go to school or college?"},
 	{lastSelfHarm, factNumber, nil, ""}, // days since; visits say it, and nobody is asked
@@ -181,7 +190,8 @@ var factPatterns = func() []*cel.AttributePatternType {
 
 // environment declares each fact with its type, and nothing else.
 var environment = sync.OnceValues(func() (*cel.Env, error) {
-	kinds := map[string]*cel.Type{factNumber: cel.IntType, factText: cel.StringType, factYesNo: cel.BoolType, factList: cel.ListType(cel.StringType)}
+	kinds := map[string]*cel.Type{factNumber: cel.IntType, factText: cel.StringType, factYesNo: cel.BoolType,
+		factList: cel.ListType(cel.StringType)}
 	options := []cel.EnvOption{cel.ClearMacros()}
 	for _, fact := range append(slices.Clone(DeclaredFacts), capacityFact) {
 		options = append(options, cel.Variable(fact.Name, kinds[fact.Type]))
@@ -293,7 +303,8 @@ func compileExpression(source string) (*expression, string) {
 	}
 	if slices.ContainsFunc(tree.atoms(nil), func(a atom) bool { return a.fact == capacityFact.Name }) {
 		if len(e.reads) > 0 {
-			return nil, "reads capacity beside facts of a person; capacity is the service's and stands in a criterion of its own"
+			return nil, "reads capacity beside facts of a person; capacity is the service's and stands in a " +
+				"criterion of its own"
 		}
 		e.reads = []string{capacityFact.Name}
 	}
@@ -321,7 +332,10 @@ func (e *expression) result(on activation) result {
 
 // overDays says that the expression is looked at over the days of the window: it reads the age or an area.
 func (e *expression) overDays() bool {
-	return slices.ContainsFunc(e.reads, func(fact string) bool { return fact == "age" || strings.HasPrefix(fact, "area") })
+	return slices.ContainsFunc(e.reads, func(fact string) bool {
+		return fact == "age" ||
+			strings.HasPrefix(fact, "area")
+	})
 }
 
 // turns are the days since the last self-harm at which the expression may give something else than the day before.
@@ -431,7 +445,8 @@ func (e *expression) closesForSupport(excludes bool, sectors map[string]string) 
 			return fmt.Sprintf("names the service %q, which is not in this set", a.texts[0])
 		}
 		if sector == ThirdSector && e.closesWhen(a.key(), excludes) {
-			return fmt.Sprintf("closes the door on somebody because they have the support of %q: going to peer support, a group or a charity may not close a door", a.texts[0])
+			return fmt.Sprintf("closes the door on somebody because they have the support of %q: going to peer "+
+				"support, a group or a charity may not close a door", a.texts[0])
 		}
 	}
 	return ""
@@ -458,7 +473,8 @@ type fragment struct {
 	why  string
 }
 
-const fragmentHelp = "an expression is a fact against constants (age >= 18, gender == \"woman\", areaGP in [\"x\"], \"phone\" in channels, registeredGP), joined by &&, || and !"
+const fragmentHelp = "an expression is a fact against constants (age >= 18, gender == \"woman\", areaGP in [\"x\"], " +
+	"\"phone\" in channels, registeredGP), joined by &&, || and !"
 
 func (f *fragment) refuse(e celast.Expr, format string, args ...any) *node {
 	if f.why == "" {
@@ -501,10 +517,12 @@ func (f *fragment) call(e celast.Expr) *node {
 		return &node{op: opNot, kids: []*node{f.read(args[0])}}
 	case operators.In:
 		return f.in(e, args[0], args[1])
-	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater, operators.GreaterEquals:
+	case operators.Equals, operators.NotEquals, operators.Less, operators.LessEquals, operators.Greater,
+		operators.GreaterEquals:
 		return f.compare(e, strings.Trim(call.FunctionName(), "_"), args[0], args[1])
 	}
-	return f.refuse(e, "uses %s, which is not in the fragment: %s", strings.Trim(call.FunctionName(), "_"), fragmentHelp)
+	return f.refuse(e, "uses %s, which is not in the fragment: %s", strings.Trim(call.FunctionName(), "_"),
+		fragmentHelp)
 }
 
 var mirrored = map[string]string{"==": "==", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
@@ -572,7 +590,8 @@ func (f *fragment) in(e, left, right celast.Expr) *node {
 }
 
 // Names people try, and that are never facts. They get their own sentence.
-var neverFacts = []string{"bridging", "call", "outcome", "words", "summary", "said", "note", "wish", "mood", "worse", "better"}
+var neverFacts = []string{"bridging", "call", "outcome", "words", "summary", "said", "note", "wish", "mood", "worse",
+	"better"}
 
 func (f *fragment) fact(e celast.Expr) (Fact, bool) {
 	if e.Kind() != celast.IdentKind {
@@ -587,9 +606,11 @@ func (f *fragment) fact(e celast.Expr) (Fact, bool) {
 	lower := strings.ToLower(name)
 	switch {
 	case speaksOfRisk(name):
-		f.refuse(e, "%q would be a grade of a person: none exists here, and none may be asked for (NICE NG225 1.6); mark the criterion notEvaluable", name)
+		f.refuse(e, "%q would be a grade of a person: none exists here, and none may be asked for (NICE NG225 1.6); "+
+			"mark the criterion notEvaluable", name)
 	case slices.ContainsFunc(neverFacts, func(word string) bool { return strings.Contains(lower, word) }):
-		f.refuse(e, "%q is not a declared fact: what is said on a bridging call, and a person's own words, are never a criterion", name)
+		f.refuse(e, "%q is not a declared fact: what is said on a bridging call, and a person's own words, are never "+
+			"a criterion", name)
 	default:
 		f.refuse(e, "%q is not a declared fact; the facts are %s", name, strings.Join(factNames(), ", "))
 	}

@@ -48,12 +48,14 @@ func lastResort() Document {
 
 // service is a document for ongoing care with the criteria given.
 func service(id, sector string, criteria ...Criterion) Document {
-	return Document{Format: Format, Version: "1", Service: Service{ID: id, Name: "The " + id}, Sector: sector, Kind: "team", Role: RoleCare,
+	return Document{Format: Format, Version: "1", Service: Service{ID: id, Name: "The " + id}, Sector: sector,
+		Kind: "team", Role: RoleCare,
 		Provenance: provenance(), Criteria: criteria}
 }
 
 func include(id, when string) Criterion {
-	return Criterion{ID: id, Kind: "other", Effect: Include, When: when, Words: "We are for people of whom this holds: " + id + "."}
+	return Criterion{ID: id, Kind: "other", Effect: Include, When: when,
+		Words: "We are for people of whom this holds: " + id + "."}
 }
 
 func exclude(id, when string) Criterion {
@@ -63,15 +65,19 @@ func exclude(id, when string) Criterion {
 }
 
 func conversation(id, axis, side string) Criterion {
-	return Criterion{ID: id, Kind: "need", Axis: axis, Side: side, Effect: Include, NotEvaluable: &NotEvaluable{Why: WhyConversation, Ask: "the duty worker"},
-		Words: "We talk about this first: " + id + "."}
+	return Criterion{ID: id, Kind: "need", Axis: axis, Side: side, Effect: Include,
+		NotEvaluable: &NotEvaluable{Why: WhyConversation, Ask: "the duty worker"},
+		Words:        "We talk about this first: " + id + "."}
 }
 
 // northerner is an adult of whom everything is known.
 func northerner() schemas.Facts {
-	return schemas.Facts{Age: new(34), AreaResidence: new("area-north"), AreaStaying: new("area-north"), AreaGP: new("area-north"), RegisteredGP: new(true),
-		Gender: new("woman"), Language: new("en"), InterpreterNeeded: new(false), Route: new("discharge"), Assessment: new("done"), Destination: new("home"),
-		Channels: []string{"phone"}, WorkerGender: new("any"), Carer: new(false), InEducation: new(false), WaitingOn: []string{}, OpenTo: []string{}}
+	return schemas.Facts{Age: new(34), AreaResidence: new("area-north"), AreaStaying: new("area-north"),
+		AreaGP: new("area-north"), RegisteredGP: new(true),
+		Gender: new("woman"), Language: new("en"), InterpreterNeeded: new(false), Route: new("discharge"),
+		Assessment: new("done"), Destination: new("home"),
+		Channels: []string{"phone"}, WorkerGender: new("any"), Carer: new(false), InEducation: new(false),
+		WaitingOn: []string{}, OpenTo: []string{}}
 }
 
 func eligibility(t testing.TB, d Decision, service string) schemas.ServiceEligibility {
@@ -134,21 +140,25 @@ func drawExpression(t *rapid.T, depth int) string {
 	fact := DeclaredFacts[rapid.IntRange(0, len(DeclaredFacts)-3).Draw(t, "fact")] // without waitingOn and openTo
 	switch fact.Type {
 	case factNumber:
-		return fmt.Sprintf("%s %s %d", fact.Name, rapid.SampledFrom([]string{"<", "<=", ">", ">=", "==", "!="}).Draw(t, "compare"), rapid.IntRange(0, 90).Draw(t, "constant"))
+		return fmt.Sprintf("%s %s %d", fact.Name, rapid.SampledFrom([]string{"<", "<=", ">", ">=", "==", "!="}).Draw(t,
+			"compare"), rapid.IntRange(0, 90).Draw(t, "constant"))
 	case factYesNo:
-		return rapid.SampledFrom([]string{fact.Name, "!" + fact.Name, fact.Name + " == true", fact.Name + " != true", "false == " + fact.Name}).Draw(t, "yes or no")
+		return rapid.SampledFrom([]string{fact.Name, "!" + fact.Name, fact.Name + " == true", fact.Name + " != true",
+			"false == " + fact.Name}).Draw(t, "yes or no")
 	case factList:
 		return fmt.Sprintf("%q in %s", rapid.SampledFrom(fact.Values).Draw(t, "constant"), fact.Name)
 	}
 	a, b := rapid.SampledFrom(textsOf(fact)).Draw(t, "constant"), rapid.SampledFrom(textsOf(fact)).Draw(t, "other")
-	return rapid.SampledFrom([]string{fmt.Sprintf("%s == %q", fact.Name, a), fmt.Sprintf("%s != %q", fact.Name, a), fmt.Sprintf("%s in [%q, %q]", fact.Name, a, b)}).Draw(t, "comparison")
+	return rapid.SampledFrom([]string{fmt.Sprintf("%s == %q", fact.Name, a), fmt.Sprintf("%s != %q", fact.Name, a),
+		fmt.Sprintf("%s in [%q, %q]", fact.Name, a, b)}).Draw(t, "comparison")
 }
 
 // drawSet draws a whole directory.
 func drawSet(t *rapid.T, most int) *Directory {
 	docs := []Document{lastResort()}
 	for i := range rapid.IntRange(1, most).Draw(t, "services") {
-		doc := service(fmt.Sprintf("service-%d", i), rapid.SampledFrom([]string{Statutory, Statutory, ThirdSector}).Draw(t, "sector"))
+		doc := service(fmt.Sprintf("service-%d", i),
+			rapid.SampledFrom([]string{Statutory, Statutory, ThirdSector}).Draw(t, "sector"))
 		for k := range rapid.IntRange(0, 3).Draw(t, "criteria") {
 			doc.Criteria = append(doc.Criteria, drawCriterion(t, k))
 		}
@@ -192,11 +202,13 @@ func drawSituation(t *rapid.T, set *Directory) Situation {
 	ids := idsOf(set)
 	s := Situation{Facts: drawFacts(t, ids), Today: today, Window: window}
 	for range rapid.IntRange(0, 2).Draw(t, "answers") {
-		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(ids).Draw(t, "service"), On: today, Words: "In our words.", By: "duty worker",
+		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(ids).Draw(t, "service"), On: today,
+			Words: "In our words.", By: "duty worker",
 			Said: rapid.SampledFrom([]string{StateAsked, StateYes, StateWaiting, StateNoReply}).Draw(t, "said")})
 	}
 	if rapid.Bool().Draw(t, "facts change") {
-		s.Changes = []FactChange{{On: rapid.SampledFrom([]string{tomorrow, "2026-12-01", "2027-02-01"}).Draw(t, "on"), Facts: drawFacts(t, ids)}}
+		s.Changes = []FactChange{{On: rapid.SampledFrom([]string{tomorrow, "2026-12-01", "2027-02-01"}).Draw(t, "on"),
+			Facts: drawFacts(t, ids)}}
 	}
 	return s
 }
@@ -219,7 +231,8 @@ func largeService(random *rand.Rand, i int) Document {
 	doc.Ages = &Ages{From: &from, To: &to, Words: "For these ages."}
 	codes := []string{"area-north", "area-south", "area-coast", "area-moor", "area-city", "area-vale"}
 	random.Shuffle(len(codes), func(a, b int) { codes[a], codes[b] = codes[b], codes[a] })
-	doc.Area = &Area{Of: []string{"residence", "gp", "staying"}[:1+random.IntN(3)], Codes: codes[:2+random.IntN(4)], Words: "For these areas."}
+	doc.Area = &Area{Of: []string{"residence", "gp", "staying"}[:1+random.IntN(3)], Codes: codes[:2+random.IntN(4)],
+		Words: "For these areas."}
 	pool := slices.Clone(largePool)
 	random.Shuffle(len(pool), func(a, b int) { pool[a], pool[b] = pool[b], pool[a] })
 	for k, when := range pool[:4+random.IntN(2)] {
@@ -228,6 +241,8 @@ func largeService(random *rand.Rand, i int) Document {
 	return doc
 }
 
-var largePool = []string{`registeredGP`, `gender in ["woman", "non-binary"]`, `!(destination in ["ward", "custody"])`, `language == "en" || !interpreterNeeded`,
-	`assessment in ["done", "offered"]`, `route != "self"`, `"phone" in channels || "video" in channels`, `workerGender != "man"`, `carer || age >= 16`,
+var largePool = []string{`registeredGP`, `gender in ["woman", "non-binary"]`, `!(destination in ["ward", "custody"])`,
+	`language == "en" || !interpreterNeeded`,
+	`assessment in ["done", "offered"]`, `route != "self"`, `"phone" in channels || "video" in channels`,
+	`workerGender != "man"`, `carer || age >= 16`,
 	`inEducation || age < 16 || age > 18`, `destination != "police"`, `!("text" in channels)`}

@@ -19,7 +19,8 @@ func TestAForeignDirectoryIsImportedWithNothingLost(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := ImportOpenReferral(OnePage(content))
-		t.Logf("%s: header says %v, %d entries, %d taken, faults %+v", file, in.HeaderSays, in.Entries, len(in.Services), in.Faults)
+		t.Logf("%s: header says %v, %d entries, %d taken, faults %+v", file, in.HeaderSays, in.Entries,
+			len(in.Services), in.Faults)
 		if in.Entries != entries || len(in.Services)+in.Skipped != entries {
 			t.Errorf("%s: got %+v", file, in)
 		}

@@ -75,7 +75,8 @@ func refusals(d Decision, doors []schemas.ServiceEligibility, last map[string]An
 	for _, door := range doors {
 		answer, answered := last[door.Service]
 		if answered && answer.Said == StateNo {
-			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: answer.Side, Axis: answer.Axis, Answered: true, CriterionResult: answerResult(answer)})
+			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: answer.Side, Axis: answer.Axis,
+				Answered: true, CriterionResult: answerResult(answer)})
 			continue
 		}
 		rows := d.rows(door.Service)
@@ -88,10 +89,13 @@ func refusals(d Decision, doors []schemas.ServiceEligibility, last map[string]An
 			if !standIn && (row.Finding != schemas.NotMet || door.Eligibility != schemas.NotEligible) {
 				continue
 			}
-			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: row.Side, Axis: row.Axis, StandIn: standIn, CriterionResult: row.CriterionResult})
+			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Side: row.Side, Axis: row.Axis,
+				StandIn: standIn, CriterionResult: row.CriterionResult})
 		}
-		if door.Eligibility == schemas.NotEligible && len(door.Because) > 0 && door.Because[0].Criterion == criterionOverride {
-			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Answered: true, CriterionResult: door.Because[0]})
+		if door.Eligibility == schemas.NotEligible && len(door.Because) > 0 &&
+			door.Because[0].Criterion == criterionOverride {
+			sides = append(sides, GapSide{Service: door.Service, Name: door.Name, Answered: true,
+				CriterionResult: door.Because[0]})
 		}
 	}
 	return sides
@@ -110,7 +114,8 @@ func opposite(sides []GapSide, pending bool) *Gap {
 			continue
 		}
 		for _, below := range sides {
-			if below.Side != SideBelow || above.Axis != below.Axis || above.Axis == "" || above.Service == below.Service {
+			if below.Side != SideBelow || above.Axis != below.Axis || above.Axis == "" ||
+				above.Service == below.Service {
 				continue
 			}
 			if rank := certainty(above, below, pending); rank > bestRank {

@@ -17,9 +17,10 @@ const GapBudget = 400_000
 
 // GapSearch is what a search of the whole space of facts found: before anybody meets it.
 type GapSearch struct {
-	Directory  string   `json:"directory"`
-	On         Day      `json:"on"`
-	Regions    []Region `json:"regions"`              // certain ones first, then by share, largest first; they may overlap
+	Directory string `json:"directory"`
+	On        Day    `json:"on"`
+	// certain ones first, then by share, largest first; they may overlap
+	Regions    []Region `json:"regions"`
 	Share      float64  `json:"share"`                // of the space of facts that lies in some region, 0 to 1
 	Unexplored []Region `json:"unexplored,omitempty"` // what the budget did not reach, exactly
 	Complete   bool     `json:"complete"`
@@ -133,7 +134,8 @@ func newSearch(set *Directory, on Day) *search {
 	atoms := map[string][]atom{}
 	var services []*compiled
 	for _, service := range set.services {
-		if service.doc.Sector != Statutory || service.doc.Role != RoleCare || service.closedOn(on) || service.fullOn(on) {
+		if service.doc.Sector != Statutory || service.doc.Role != RoleCare || service.closedOn(on) ||
+			service.fullOn(on) {
 			continue
 		}
 		services = append(services, service)
@@ -176,7 +178,8 @@ func (s *search) cut(fact Fact, atoms []atom) {
 			elements = union(elements, a.texts)
 		}
 		for _, element := range elements {
-			s.addDimension(dimension{fact: fact, element: element, classes: [][]any{{false}, {true}}, weights: []float64{0.5, 0.5}})
+			s.addDimension(dimension{fact: fact, element: element, classes: [][]any{{false}, {true}},
+				weights: []float64{0.5, 0.5}})
 		}
 	case fact.Type == factNumber:
 		s.addDimension(cutNumbers(fact, atoms))
@@ -638,12 +641,16 @@ func setFact(f *schemas.Facts, name string, value any, on Day) {
 		}
 		f.Age = &v
 	case bool:
-		*map[string]**bool{"registeredGP": &f.RegisteredGP, "interpreterNeeded": &f.InterpreterNeeded, "carer": &f.Carer, "inEducation": &f.InEducation}[name] = &v
+		*map[string]**bool{"registeredGP": &f.RegisteredGP, "interpreterNeeded": &f.InterpreterNeeded,
+			"carer": &f.Carer, "inEducation": &f.InEducation}[name] = &v
 	case string:
-		*map[string]**string{"areaResidence": &f.AreaResidence, "areaStaying": &f.AreaStaying, "areaGP": &f.AreaGP, "gender": &f.Gender, "language": &f.Language,
-			"route": &f.Route, "assessment": &f.Assessment, "destination": &f.Destination, "workerGender": &f.WorkerGender, "group": &f.Group}[name] = &v
+		*map[string]**string{"areaResidence": &f.AreaResidence, "areaStaying": &f.AreaStaying, "areaGP": &f.AreaGP,
+			"gender": &f.Gender, "language": &f.Language,
+			"route": &f.Route, "assessment": &f.Assessment, "destination": &f.Destination,
+			"workerGender": &f.WorkerGender, "group": &f.Group}[name] = &v
 	case []string:
-		list := map[string]*[]string{"channels": &f.Channels, "hours": &f.Hours, "access": &f.Access, "waitingOn": &f.WaitingOn, "openTo": &f.OpenTo}[name]
+		list := map[string]*[]string{"channels": &f.Channels, "hours": &f.Hours, "access": &f.Access,
+			"waitingOn": &f.WaitingOn, "openTo": &f.OpenTo}[name]
 		if *list == nil {
 			*list = []string{}
 		}

@@ -14,13 +14,15 @@ import (
 func TestAPlantedHoleIsFound(t *testing.T) {
 	t.Parallel()
 	young, adults, old := service("young", Statutory), service("adults", Statutory), service("old", Statutory)
-	young.Ages, adults.Ages, old.Ages = &Ages{To: new(17), Words: "w"}, &Ages{From: new(19), To: new(64), Words: "w"}, &Ages{From: new(65), Words: "w"}
+	young.Ages, adults.Ages, old.Ages = &Ages{To: new(17), Words: "w"}, &Ages{From: new(19), To: new(64), Words: "w"},
+		&Ages{From: new(65), Words: "w"}
 	adults.Criteria = []Criterion{exclude("moving", `destination == "temporary" && !registeredGP`)}
 	r := FindGaps(compiledSet(t, lastResort(), young, adults, old, service("peers", ThirdSector)), today, GapBudget)
 	if !r.Complete || len(r.Unexplored) != 0 || len(r.Regions) != 2 {
 		t.Fatalf("got %+v", r)
 	}
-	if got := r.Regions[0].Words; got != "people aged 18 to 64, not registered with a GP practice, who went to temporary" {
+	if got := r.Regions[0].Words; got != "people aged 18 to 64, not registered with a GP practice, who went to "+
+		"temporary" {
 		t.Errorf("the larger one is said as %q", got)
 	}
 	if got := r.Regions[1].Words; got != "people aged 18" {
@@ -32,7 +34,8 @@ func TestASetWithoutHolesHasNone(t *testing.T) {
 	t.Parallel()
 	young, adults := service("young", Statutory), service("adults", Statutory)
 	young.Ages, adults.Ages = &Ages{To: new(17), Words: "w"}, &Ages{From: new(18), Words: "w"}
-	if r := FindGaps(compiledSet(t, lastResort(), young, adults), today, GapBudget); !r.Complete || len(r.Regions) != 0 {
+	if r := FindGaps(compiledSet(t, lastResort(), young, adults), today, GapBudget); !r.Complete ||
+		len(r.Regions) != 0 {
 		t.Errorf("got %+v", r)
 	}
 }
@@ -101,7 +104,8 @@ func (s *search) has(b box, facts known) bool {
 		value := facts[d.fact.Name]
 		if d.element != "" {
 			value = slices.Contains(value.([]string), d.element)
-		} else if text, ok := value.(string); ok && !slices.ContainsFunc(d.classes, func(c []any) bool { return slices.Contains(c, any(text)) }) {
+		} else if text, ok := value.(string); ok &&
+			!slices.ContainsFunc(d.classes, func(c []any) bool { return slices.Contains(c, any(text)) }) {
 			value = d.other
 		}
 		if !slices.Contains(in, value) {

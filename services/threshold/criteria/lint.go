@@ -40,7 +40,8 @@ func Lint(set *Directory, on Day, dead []DeadLine) []LintFinding {
 		l.service(s)
 	}
 	for _, line := range dead {
-		l.found = append(l.found, LintFinding{Service: line.Service, Where: line.What, What: "reaches nobody, as reported on " + line.On, Step: true})
+		l.found = append(l.found, LintFinding{Service: line.Service, Where: line.What,
+			What: "reaches nobody, as reported on " + line.On, Step: true})
 	}
 	return l.found
 }
@@ -99,7 +100,8 @@ func (l *linter) clause(s *compiled, c *clause) {
 		return
 	}
 	if c.claim != nil && c.capacity(l.on) == schemas.NotEvaluable {
-		l.report(s, c.ID, "reads the service's capacity, and no code stated within %d days says what that is: it takes a conversation", staleDays)
+		l.report(s, c.ID, "reads the service's capacity, and no code stated within %d days says what that is: it "+
+			"takes a conversation", staleDays)
 	}
 	switch met, notMet := c.expr.outcomes(); {
 	case met && notMet:

@@ -52,7 +52,8 @@ func ImportOpenReferral(page func(number int) ([]byte, error)) Imported {
 		}
 	}
 	if says := in.HeaderSays; says != nil && *says != in.Entries {
-		in.fault(ImportFault{Page: 1, Field: "total_items", What: fmt.Sprintf("says %d, but there are %d", *says, in.Entries)})
+		in.fault(ImportFault{Page: 1, Field: "total_items", What: fmt.Sprintf("says %d, but there are %d", *says,
+			in.Entries)})
 	}
 	return in.Imported
 }
@@ -87,7 +88,8 @@ func (in *importer) page(number int, content []byte) bool {
 	for i, raw := range entries {
 		key := entryKey(raw)
 		if in.seen[key] {
-			repeated = append(repeated, ImportFault{Page: number, Entry: i + 1, ID: idOf(raw), Field: "id", What: "is there already; the first one was taken"})
+			repeated = append(repeated, ImportFault{Page: number, Entry: i + 1, ID: idOf(raw), Field: "id",
+				What: "is there already; the first one was taken"})
 			continue
 		}
 		in.seen[key], fresh = true, true
@@ -127,7 +129,8 @@ func readPage(content []byte) (entries []json.RawMessage, total *int, why string
 		return []json.RawMessage{content}, nil, ""
 	}
 	if header.Contents == nil && header.Content == nil && header.Total == nil {
-		return nil, nil, "is no page of services: services of Open Referral UK are read here, in a list or under contents"
+		return nil, nil, "is no page of services: services of Open Referral UK are read here, in a list or under " +
+			"contents"
 	}
 	var count int
 	if json.Unmarshal(header.Total, &count) == nil && header.Total != nil {
@@ -155,7 +158,8 @@ func entryKey(raw json.RawMessage) string {
 // isService tells a service, with whatever faults, from other entities of the standard: only it has a status or names
 // its organization, and none of what organisations alone have.
 func isService(fields map[string]any) bool {
-	for _, own := range []string{"legal_status", "tax_status", "tax_id", "year_incorporated", "parent_organization_id", "services"} {
+	for _, own := range []string{"legal_status", "tax_status", "tax_id", "year_incorporated", "parent_organization_id",
+		"services"} {
 		if fields[own] != nil && fields["organization"] == nil {
 			return false
 		}
@@ -172,7 +176,8 @@ func (in *importer) entry(page, number int, raw json.RawMessage) {
 	if err := dec.Decode(&fields); err != nil || fields == nil {
 		faults = append(faults, ImportFault{What: "is not an object"})
 	} else if !isService(fields) {
-		faults = append(faults, ImportFault{What: "is no service: services of Open Referral UK are read here, each with its organization; an organisation by itself is not"})
+		faults = append(faults, ImportFault{What: "is no service: services of Open Referral UK are read here, each " +
+			"with its organization; an organisation by itself is not"})
 	} else {
 		faults = checkFields("", serviceFields, fields)
 	}
@@ -203,20 +208,24 @@ var withID = map[string]fieldRule{"id": {kind: "text", required: true}}
 
 // serviceFields are the fields of Open Referral UK 3.0 that we check. Others are kept as they are.
 var serviceFields = map[string]fieldRule{
-	"id":                   {kind: "text", required: true},
-	"name":                 {kind: "text", required: true},
-	"status":               {kind: "text", required: true, oneOf: []string{"active", "inactive", "defunct", "temporarily closed"}},
-	"description":          {kind: "text"},
-	"url":                  {kind: "link"},
-	"email":                {kind: "email"},
-	"minimum_age":          {kind: "number"},
-	"maximum_age":          {kind: "number"},
-	"assured_date":         {kind: "day"},
-	"assurer_email":        {kind: "email"},
-	"last_modified":        {kind: "text"},
-	"organization":         {kind: "object", fields: map[string]fieldRule{"id": {kind: "text", required: true}, "name": {kind: "text", required: true}}},
-	"phones":               {kind: "list", fields: map[string]fieldRule{"id": {kind: "text"}, "number": {kind: "text", required: true}}},
-	"schedules":            {kind: "list", fields: map[string]fieldRule{"id": {kind: "text", required: true}, "valid_from": {kind: "day"}, "valid_to": {kind: "day"}}},
+	"id":   {kind: "text", required: true},
+	"name": {kind: "text", required: true},
+	"status": {kind: "text", required: true, oneOf: []string{"active", "inactive", "defunct",
+		"temporarily closed"}},
+	"description":   {kind: "text"},
+	"url":           {kind: "link"},
+	"email":         {kind: "email"},
+	"minimum_age":   {kind: "number"},
+	"maximum_age":   {kind: "number"},
+	"assured_date":  {kind: "day"},
+	"assurer_email": {kind: "email"},
+	"last_modified": {kind: "text"},
+	"organization": {kind: "object", fields: map[string]fieldRule{"id": {kind: "text", required: true},
+		"name": {kind: "text", required: true}}},
+	"phones": {kind: "list", fields: map[string]fieldRule{"id": {kind: "text"},
+		"number": {kind: "text", required: true}}},
+	"schedules": {kind: "list", fields: map[string]fieldRule{"id": {kind: "text", required: true},
+		"valid_from": {kind: "day"}, "valid_to": {kind: "day"}}},
 	"service_areas":        {kind: "list", fields: withID},
 	"service_at_locations": {kind: "list", fields: withID},
 	"languages":            {kind: "list", fields: withID},
@@ -319,7 +328,8 @@ func checkList(path string, rule fieldRule, value any) []ImportFault {
 // Draft begins an access-criteria document for an imported service. The standard says neither the sector nor any
 // condition beyond the ages, so a human gives the first and writes the rest.
 func (s Service) Draft(sector, kind string, from Provenance) Document {
-	doc := Document{Format: Format, Version: "draft", Service: s, Sector: sector, Kind: kind, Role: RoleCare, Provenance: from}
+	doc := Document{Format: Format, Version: "draft", Service: s, Sector: sector, Kind: kind, Role: RoleCare,
+		Provenance: from}
 	least, most := s.age("minimum_age"), s.age("maximum_age")
 	switch {
 	case least != nil && most != nil:

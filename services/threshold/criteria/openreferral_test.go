@@ -30,13 +30,15 @@ func TestAnImportCountsWhatIsThereAndLosesNothing(t *testing.T) {
 		`{"contents": []}`,
 		`{"contents": [{"id": "s-9", "name": "Never reached", "status": "active"}]}`))
 	if in.Entries != 5 || len(in.Services) != 2 || in.Skipped != 3 || in.Pages != 2 || *in.HeaderSays != 10 {
-		t.Fatalf("got %d entries, %d services, %d skipped, %d pages: %+v", in.Entries, len(in.Services), in.Skipped, in.Pages, in.Faults)
+		t.Fatalf("got %d entries, %d services, %d skipped, %d pages: %+v", in.Entries, len(in.Services), in.Skipped,
+			in.Pages, in.Faults)
 	}
 	fields := map[string]bool{}
 	for _, f := range in.Faults {
 		fields[f.ID+" "+f.Field] = true
 	}
-	for _, want := range []string{"s-2 name", "s-2 status", "s-2 minimum_age", "s-2 url", "s-2 assured_date", "s-2 phones[0].number", "s-2 contacts", "s-1 id", " total_items", " "} {
+	for _, want := range []string{"s-2 name", "s-2 status", "s-2 minimum_age", "s-2 url", "s-2 assured_date",
+		"s-2 phones[0].number", "s-2 contacts", "s-1 id", " total_items", " "} {
 		if !fields[want] {
 			t.Errorf("the fault %q is not reported: %+v", want, in.Faults)
 		}
@@ -84,11 +86,13 @@ func TestWhatIsNoServiceIsSaidToBeNone(t *testing.T) {
 		content string
 		faults  int
 	}{
-		"one organisation":               {organisation, 1},
-		"a list of organisations":        {"[" + organisation + `,{"id":"o-2","name":"Other"}]`, 2},
-		"organisations under contents":   {`{"total_items":1,"contents":[` + organisation + `]}`, 1},
-		"with a status of its own":       {`{"id":"o-1","name":"Sunrise","status":"active","legal_status":"charity"}`, 1},
-		"with its services within":       {`{"id":"o-1","name":"Sunrise","status":"active","services":[` + soundEntry + `]}`, 1},
+		"one organisation":             {organisation, 1},
+		"a list of organisations":      {"[" + organisation + `,{"id":"o-2","name":"Other"}]`, 2},
+		"organisations under contents": {`{"total_items":1,"contents":[` + organisation + `]}`, 1},
+		"with a status of its own": {`{"id":"o-1","name":"Sunrise","status":"active","legal_status":"charity"}`,
+			1},
+		"with its services within": {`{"id":"o-1","name":"Sunrise","status":"active","services":[` + soundEntry +
+			`]}`, 1},
 		"a place":                        {`[{"id":"l-1","location_type":"physical","name":"Hall"}]`, 1},
 		"organisations under their name": {`{"organizations":[` + organisation + `]}`, 1},
 	} {
@@ -97,7 +101,8 @@ func TestWhatIsNoServiceIsSaidToBeNone(t *testing.T) {
 			t.Errorf("%s: got %+v", claim, in)
 		}
 		for _, fault := range in.Faults {
-			if !strings.Contains(fault.What, "services of Open Referral UK are read here") || strings.Contains(fault.What, "is missing") {
+			if !strings.Contains(fault.What, "services of Open Referral UK are read here") ||
+				strings.Contains(fault.What, "is missing") {
 				t.Errorf("%s: said %q", claim, fault.What)
 			}
 		}

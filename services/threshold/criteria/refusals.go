@@ -43,7 +43,8 @@ var surrogates = regexp.MustCompile(`(?i)\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-
 // asYAML takes away the two things in which JSON is not YAML: tabs between tokens (JSON has none inside texts), and
 // characters written as two escapes. Lines stay as they are.
 func asYAML(content []byte) []byte {
-	if trimmed := bytes.TrimSpace(content); !bytes.HasPrefix(trimmed, []byte("{")) && !bytes.HasPrefix(trimmed, []byte("[")) {
+	if trimmed := bytes.TrimSpace(content); !bytes.HasPrefix(trimmed, []byte("{")) &&
+		!bytes.HasPrefix(trimmed, []byte("[")) {
 		return content
 	}
 	content = bytes.ReplaceAll(content, []byte("\t"), []byte(" "))
@@ -90,7 +91,8 @@ func decode(file string, root *yaml.Node, raw json.RawMessage) (placedDocument, 
 		p.lines[where] = value.Line
 		if key != nil && speaksOfRisk(key.Value) {
 			refusals = append(refusals, Refusal{File: file, Line: key.Line, Where: where,
-				Why: "a document has no field for a person's risk, score or band (NICE NG225 1.6); say the condition in plain words, and mark it notEvaluable"})
+				Why: "a document has no field for a person's risk, score or band (NICE NG225 1.6); say the condition " +
+					"in plain words, and mark it notEvaluable"})
 		}
 	})
 	strict, err := yaml.Marshal(root) // only to find fields that are none; the lines come from p
@@ -192,7 +194,8 @@ func refuseSet(placed []placedDocument, broken bool) Refused {
 		lastResort = lastResort || p.doc.Role == RoleLastResort
 	}
 	if !lastResort && !broken {
-		refusals = append(refusals, Refusal{Why: "the set has no last-resort service: without one a person could be left with nobody; give one document role: last-resort"})
+		refusals = append(refusals, Refusal{Why: "the set has no last-resort service: without one a person could be " +
+			"left with nobody; give one document role: last-resort"})
 	}
 	return refusals
 }
@@ -310,7 +313,8 @@ func refuseDocument(p placedDocument) Refused {
 	need("kind", doc.Kind)
 	fits := func(where, value string, pattern *regexp.Regexp, most int) {
 		if value != "" && (!pattern.MatchString(value) || len(value) > most) {
-			r = append(r, p.refuse(where, "%q does not fit: letters, digits, dots and hyphens, at most %d (a kind: lower-case words joined by hyphens)", value, most))
+			r = append(r, p.refuse(where, "%q does not fit: letters, digits, dots and hyphens, at most %d (a kind: "+
+				"lower-case words joined by hyphens)", value, most))
 		}
 	}
 	fits("service.id", doc.Service.ID, idShape, 64)
@@ -358,13 +362,15 @@ func refuseDays(p placedDocument) Refused {
 	for i, c := range p.doc.Criteria {
 		days(fmt.Sprintf("criteria[%d].", i), c.Provenance)
 	}
-	for where, claim := range map[string]*Claim{"opening": p.doc.Opening, "capacity": p.doc.Capacity, "wait": p.doc.Wait} {
+	for where, claim := range map[string]*Claim{"opening": p.doc.Opening, "capacity": p.doc.Capacity,
+		"wait": p.doc.Wait} {
 		if claim == nil {
 			continue
 		}
 		day(where+".asOf", claim.AsOf)
 		if claim.Code != "" && (where != "capacity" || !slices.Contains(capacityFact.Values, claim.Code)) {
-			r = append(r, p.refuse(where+".code", "is %q; only capacity has a code, one of %s", claim.Code, strings.Join(capacityFact.Values, ", ")))
+			r = append(r, p.refuse(where+".code", "is %q; only capacity has a code, one of %s", claim.Code,
+				strings.Join(capacityFact.Values, ", ")))
 		}
 		if claim.AsOf == "" || claim.Says == "" {
 			r = append(r, p.refuse(where, "is a claim: it needs what it says and the day it was true, asOf"))
@@ -396,7 +402,8 @@ func refuseShape(p placedDocument) Refused {
 	if a := doc.Area; a != nil {
 		for i, of := range a.Of {
 			if areaFacts[of] == "" {
-				r = append(r, p.refuse(fmt.Sprintf("area.of[%d]", i), "is %q; it must be one of residence, staying, gp", of))
+				r = append(r, p.refuse(fmt.Sprintf("area.of[%d]", i), "is %q; it must be one of residence, staying, gp",
+					of))
 			}
 		}
 		if len(a.Of) == 0 || len(a.Codes) == 0 || a.Words == "" {
@@ -409,7 +416,8 @@ func refuseShape(p placedDocument) Refused {
 		}
 		for i, reason := range a.NeverDeclinesFor {
 			if declineReasons[reason] == "" {
-				r = append(r, p.refuse(fmt.Sprintf("agreement.neverDeclinesFor[%d]", i), "is %q; it must be one of %s", reason, DeclineCodes()))
+				r = append(r, p.refuse(fmt.Sprintf("agreement.neverDeclinesFor[%d]", i), "is %q; it must be one of %s",
+					reason, DeclineCodes()))
 			}
 		}
 	}
@@ -459,8 +467,10 @@ func refuseLastResort(p placedDocument) Refused {
 // Words that show a condition which no criterion may have. They look at what the expression check cannot see:
 // clauses for conversation, and the wording of exclusions.
 var (
-	attendsSupport = regexp.MustCompile(`(?i)\b(attend|go(es|ing)?\s+to|us(e|es|ing)|access(es|ing)?|receiv(e|es|ing)|engag(e|es|ed|ing)\s+with|see(s|ing)?)\w*\b[^.]{0,50}\b(peer|support group|self-help|charit|voluntary|third[- ]sector|helpline)`)
-	ownWords       = regexp.MustCompile(`(?i)\b(bridging|check-in)\s+calls?\b|\b(own words|handover summary)\b|\bwhat (the person|you|they) (said|say|wrote|told)\b`)
+	attendsSupport = regexp.MustCompile(
+		`(?i)\b(attend|go(es|ing)?\s+to|us(e|es|ing)|access(es|ing)?|receiv(e|es|ing)|engag(e|es|ed|ing)\s+with|see(s|ing)?)\w*\b[^.]{0,50}\b(peer|support group|self-help|charit|voluntary|third[- ]sector|helpline)`)
+	ownWords = regexp.MustCompile(
+		`(?i)\b(bridging|check-in)\s+calls?\b|\b(own words|handover summary)\b|\bwhat (the person|you|they) (said|say|wrote|told)\b`)
 )
 
 func refuseCriterion(p placedDocument, where string, c Criterion, seen map[string]bool) Refused {
@@ -472,7 +482,8 @@ func refuseCriterion(p placedDocument, where string, c Criterion, seen map[strin
 		refuse(".id", "is missing")
 	}
 	if seen[c.ID] || slices.Contains([]string{"ages", "area", "funding", "status", "answer", "override"}, c.ID) {
-		refuse(".id", "%q is taken: ids are unique in a document, and ages, area, funding, status, answer, override have a meaning of their own", c.ID)
+		refuse(".id", "%q is taken: ids are unique in a document, and ages, area, funding, status, answer, override "+
+			"have a meaning of their own", c.ID)
 	}
 	seen[c.ID] = true
 	if !slices.Contains(criterionKinds, c.Kind) {
@@ -490,7 +501,8 @@ func refuseCriterion(p placedDocument, where string, c Criterion, seen map[strin
 	if strings.TrimSpace(c.Words) == "" {
 		refuse(".words", "is missing: every condition is said in words fit to be read aloud")
 	}
-	for field, value := range map[string]string{"source": c.Source, "publishedBy": c.PublishedBy, "checkedOn": c.CheckedOn, "checkedBy": c.CheckedBy} {
+	for field, value := range map[string]string{"source": c.Source, "publishedBy": c.PublishedBy,
+		"checkedOn": c.CheckedOn, "checkedBy": c.CheckedBy} {
 		if value == "" {
 			refuse("."+field, "is missing here and in provenance")
 		}
@@ -511,7 +523,8 @@ func refuseMeaning(p placedDocument, where string, c Criterion) Refused {
 	}
 	if n := c.NotEvaluable; n != nil {
 		if !slices.Contains([]string{WhyRiskGrade, WhyFreeText, WhyConversation}, n.Why) {
-			r = append(r, p.refuse(where+".notEvaluable.why", "is %q; it must be %s, %s or %s", n.Why, WhyRiskGrade, WhyFreeText, WhyConversation))
+			r = append(r, p.refuse(where+".notEvaluable.why", "is %q; it must be %s, %s or %s", n.Why, WhyRiskGrade,
+				WhyFreeText, WhyConversation))
 		}
 		if n.Ask == "" {
 			r = append(r, p.refuse(where+".notEvaluable.ask", "is missing: say whom to ask"))
@@ -521,7 +534,8 @@ func refuseMeaning(p placedDocument, where string, c Criterion) Refused {
 		r = append(r, p.refuse(where+".words", "going to peer support, a group or a charity may not close a door"))
 	}
 	if ownWords.MatchString(c.Words) {
-		r = append(r, p.refuse(where+".words", "what is said on a bridging call, and a person's own words, are never a criterion"))
+		r = append(r, p.refuse(where+".words", "what is said on a bridging call, and a person's own words, are never "+
+			"a criterion"))
 	}
 	return r
 }
@@ -537,7 +551,8 @@ type ownClause struct {
 func ownClauses(doc Document) []ownClause {
 	var own []ownClause
 	add := func(where, kind, when, words string, change func(*clause)) {
-		c := &clause{Criterion: Criterion{ID: where, Kind: kind, Effect: Include, When: when, Words: words, Provenance: doc.Provenance}}
+		c := &clause{Criterion: Criterion{ID: where, Kind: kind, Effect: Include, When: when, Words: words,
+			Provenance: doc.Provenance}}
 		if change != nil {
 			change(c)
 		}

@@ -62,7 +62,8 @@ type ruleBookCondition struct {
 // nobody is not printed for people to try: its place says since when. dead is nil where nobody could be asked for such
 // reports, and the page says so.
 func RuleBook(set *Directory, on Day, dead []DeadLine) ([]byte, error) {
-	book := ruleBook{Hash: set.Hash, On: on, Unasked: dead == nil, Discrepancy: ToldAgainstPublished(set, nil), Canonical: template.JS(set.Canonical())}
+	book := ruleBook{Hash: set.Hash, On: on, Unasked: dead == nil, Discrepancy: ToldAgainstPublished(set, nil),
+		Canonical: template.JS(set.Canonical())}
 	for _, s := range set.services {
 		book.Illustrative = book.Illustrative || s.doc.Illustrative
 		service := ruleBookService{Document: s.doc}
@@ -72,7 +73,8 @@ func RuleBook(set *Directory, on Day, dead []DeadLine) ([]byte, error) {
 			}
 		}
 		for _, c := range s.clauses {
-			service.Conditions = append(service.Conditions, ruleBookCondition{Criterion: c.Criterion, Lapsed: !c.inForce(on)})
+			service.Conditions = append(service.Conditions,
+				ruleBookCondition{Criterion: c.Criterion, Lapsed: !c.inForce(on)})
 		}
 		book.Services = append(book.Services, service)
 	}

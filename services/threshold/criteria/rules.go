@@ -78,7 +78,8 @@ func (d *Directory) Situation(facts schemas.Facts, answers []Answer, today Day) 
 	for i, a := range answers {
 		answers[i].Questioned = a.Said == StateNo && d.MayNotDecline(a.Service, a.Reason)
 	}
-	return Situation{Facts: facts, Changes: Ahead(facts), Answers: answers, Today: today, Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
+	return Situation{Facts: facts, Changes: Ahead(facts), Answers: answers, Today: today,
+		Window: Window{FirstDay: today, LastDay: AddDays(today, WindowDays)}}
 }
 
 // Ahead are the changes of facts that the facts foresee: a birthday.
@@ -101,13 +102,15 @@ type Decision struct {
 	Matrix        []Row                        `json:"matrix"`
 	Satisfied     []Satisfied                  `json:"held,omitempty"`
 	Tried         []Tried                      `json:"tried,omitempty"`
-	Near          []Near                       `json:"near,omitempty"`      // for staff only, never shown to the person as a condition
-	Questions     []Question                   `json:"questions,omitempty"` // what to ask first comes first
-	Gap           *Gap                         `json:"gap,omitempty"`
-	Nobody        bool                         `json:"nobody,omitempty"` // no care service could take the person: the last resort holds
-	LastResort    []string                     `json:"lastResort"`
-	AskFirst      []string                     `json:"askFirst,omitempty"` // who the person is already open to
-	Waits         []string                     `json:"waits,omitempty"`
+	// for staff only, never shown to the person as a condition
+	Near      []Near     `json:"near,omitempty"`
+	Questions []Question `json:"questions,omitempty"` // what to ask first comes first
+	Gap       *Gap       `json:"gap,omitempty"`
+	// no care service could take the person: the last resort holds
+	Nobody     bool     `json:"nobody,omitempty"`
+	LastResort []string `json:"lastResort"`
+	AskFirst   []string `json:"askFirst,omitempty"` // who the person is already open to
+	Waits      []string `json:"waits,omitempty"`
 }
 
 // Named returns the ids of at most so many services whose door stands as given, by id, third-sector services first:
@@ -168,8 +171,8 @@ type Tried struct {
 	// Questioned marks a no for a reason that the service has agreed never to decline for: it closes no door.
 	Questioned bool     `json:"questioned,omitempty"`
 	Changed    []string `json:"changed,omitempty"` // facts its criteria read that are others now
-	// AskAgain is true after silence, where a fact has changed, or where the no is questioned. Where it is false, asking
-	// again needs a conversation with the service first.
+	// AskAgain is true after silence, where a fact has changed, or where the no is questioned. Where it is false,
+	// asking again needs a conversation with the service first.
 	AskAgain bool `json:"askAgain,omitempty"`
 }
 
@@ -195,7 +198,8 @@ type Question struct {
 // override with its reason.
 func Evaluate(set *Directory, s Situation) Decision {
 	e := newEvaluation(set, s)
-	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(), AskFirst: slices.Clone(e.facts.OpenTo)}
+	d := Decision{Directory: set.Hash, Today: s.Today, Window: s.Window, LastResort: set.LastResort(),
+		AskFirst: slices.Clone(e.facts.OpenTo)}
 	d.Eligibilities, d.Matrix = make([]schemas.ServiceEligibility, 0, len(set.services)), make([]Row, 0, set.criteria)
 	for _, service := range set.services {
 		e.service(&d, service)
@@ -231,11 +235,13 @@ type dated struct {
 
 func newEvaluation(set *Directory, s Situation) *evaluation {
 	e := &evaluation{situation: s, facts: factsOn(s, s.Today), last: map[string]Answer{}, latest: map[string]Answer{},
-		override: map[string]Override{}, prior: map[string]schemas.ServiceEligibility{}, near: AddDays(s.Today, nearDays), futures: map[Day]activation{}}
+		override: map[string]Override{}, prior: map[string]schemas.ServiceEligibility{},
+		near: AddDays(s.Today, nearDays), futures: map[Day]activation{}}
 	e.now = newActivation(knownFacts(e.facts, s.Today), len(set.expressions))
 	for _, change := range s.Changes {
 		if change.On > s.Today && change.On <= s.Window.LastDay {
-			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts, change.On), len(set.expressions))})
+			e.later = append(e.later, dated{change.On, newActivation(knownFacts(change.Facts, change.On),
+				len(set.expressions))})
 		}
 	}
 	for _, a := range s.Answers {
@@ -293,7 +299,8 @@ func (e *evaluation) service(d *Decision, s *compiled) {
 	final := e.people(door)
 	d.Eligibilities = append(d.Eligibilities, final.eligibility)
 	if final.satisfied != "" {
-		d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: final.satisfied, WouldBe: door.Eligibility, Because: door.Because})
+		d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: final.satisfied,
+			WouldBe: door.Eligibility, Because: door.Because})
 	}
 	if latest, ok := e.latest[s.doc.Service.ID]; ok {
 		d.Tried = append(d.Tried, e.tried(s, latest))
@@ -324,7 +331,8 @@ func (e *evaluation) row(s *compiled, c *clause) Row {
 
 // rows are those of one service; the matrix is sorted by service.
 func (d Decision) rows(service string) []Row {
-	from, _ := slices.BinarySearchFunc(d.Matrix, service, func(r Row, id string) int { return strings.Compare(r.Service, id) })
+	from, _ := slices.BinarySearchFunc(d.Matrix, service,
+		func(r Row, id string) int { return strings.Compare(r.Service, id) })
 	to := from
 	for to < len(d.Matrix) && d.Matrix[to].Service == service {
 		to++
@@ -334,8 +342,10 @@ func (d Decision) rows(service string) []Row {
 
 // newRow is a criterion's row before anybody's facts are looked at.
 func newRow(doc Document, c *clause) Row {
-	row := Row{Service: doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link, Published: c.PublishedBy,
-		CriterionResult: schemas.CriterionResult{Criterion: c.ID, Words: c.Words, Source: c.Source, CheckedOn: c.CheckedOn}}
+	row := Row{Service: doc.Service.ID, Kind: c.Kind, Effect: c.Effect, Axis: c.Axis, Side: c.Side, Link: c.Link,
+		Published: c.PublishedBy,
+		CriterionResult: schemas.CriterionResult{Criterion: c.ID, Words: c.Words, Source: c.Source,
+			CheckedOn: c.CheckedOn}}
 	switch {
 	case c.NotEvaluable != nil:
 		row.Ask = c.NotEvaluable.Ask
@@ -434,11 +444,13 @@ func (e *evaluation) on(day Day) activation {
 
 // eligibilityOf folds the criteria of a service. Only a criterion that is surely not met shuts the door.
 func eligibilityOf(doc Document, rows []Row) schemas.ServiceEligibility {
-	door := schemas.ServiceEligibility{Service: doc.Service.ID, Name: doc.Service.Name, Sector: doc.Sector, Kind: doc.Kind, Eligibility: schemas.Eligible}
+	door := schemas.ServiceEligibility{Service: doc.Service.ID, Name: doc.Service.Name, Sector: doc.Sector,
+		Kind: doc.Kind, Eligibility: schemas.Eligible}
 	for _, state := range []struct {
 		finding     schemas.Finding
 		eligibility schemas.Eligibility
-	}{{schemas.NotMet, schemas.NotEligible}, {schemas.Unknown, schemas.EligibleIf}, {schemas.NotEvaluable, schemas.TalkAbout}} {
+	}{{schemas.NotMet, schemas.NotEligible}, {schemas.Unknown, schemas.EligibleIf},
+		{schemas.NotEvaluable, schemas.TalkAbout}} {
 		for i := range rows {
 			if row := &rows[i]; row.Finding == state.finding {
 				door.Eligibility = state.eligibility
@@ -532,13 +544,15 @@ func answerResult(a Answer) schemas.CriterionResult {
 	if words == "" {
 		words = "The service said no and gave no words."
 	}
-	return schemas.CriterionResult{Criterion: criterionAnswer, Finding: schemas.NotMet, Words: words, Source: "answered by " + by, CheckedOn: a.On}
+	return schemas.CriterionResult{Criterion: criterionAnswer, Finding: schemas.NotMet, Words: words,
+		Source: "answered by " + by, CheckedOn: a.On}
 }
 
 func overridden(door schemas.ServiceEligibility, o Override) finalEligibility {
 	final := door
 	final.Eligibility, final.Missing = o.Eligibility, nil
-	final.Because = []schemas.CriterionResult{{Criterion: criterionOverride, Finding: schemas.Met, Words: o.Reason, Source: "decided by " + o.By, CheckedOn: o.On}}
+	final.Because = []schemas.CriterionResult{{Criterion: criterionOverride, Finding: schemas.Met, Words: o.Reason,
+		Source: "decided by " + o.By, CheckedOn: o.On}}
 	if o.Eligibility == schemas.NotEligible {
 		final.Because[0].Finding = schemas.NotMet
 	}
@@ -551,18 +565,21 @@ func (e *evaluation) keepUnlisted(d *Decision) {
 		return
 	}
 	for _, door := range e.situation.Prior.Eligibilities {
-		listed := slices.ContainsFunc(d.Eligibilities, func(now schemas.ServiceEligibility) bool { return now.Service == door.Service })
+		listed := slices.ContainsFunc(d.Eligibilities,
+			func(now schemas.ServiceEligibility) bool { return now.Service == door.Service })
 		if listed || door.Eligibility != schemas.Eligible {
 			continue
 		}
 		if answer, ok := e.last[door.Service]; ok && answer.Said == StateNo {
 			door = refused(door, answer)
 		} else {
-			d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: SatisfiedUnlisted, WouldBe: schemas.NotEligible})
+			d.Satisfied = append(d.Satisfied, Satisfied{Service: door.Service, Why: SatisfiedUnlisted,
+				WouldBe: schemas.NotEligible})
 		}
 		d.Eligibilities = append(d.Eligibilities, door)
 	}
-	sort.SliceStable(d.Eligibilities, func(i, j int) bool { return d.Eligibilities[i].Service < d.Eligibilities[j].Service })
+	sort.SliceStable(d.Eligibilities,
+		func(i, j int) bool { return d.Eligibilities[i].Service < d.Eligibilities[j].Service })
 }
 
 func waits(doors []schemas.ServiceEligibility) []string {
@@ -603,7 +620,10 @@ func (e *expression) sameFor(fact string, a, b any) bool {
 	if !isNumber || !other {
 		return sameFact(a, b)
 	}
-	return !slices.ContainsFunc(e.tree.atoms(nil), func(a atom) bool { return a.fact == fact && a.holds(x) != a.holds(y) })
+	return !slices.ContainsFunc(e.tree.atoms(nil), func(a atom) bool {
+		return a.fact == fact &&
+			a.holds(x) != a.holds(y)
+	})
 }
 
 func sameFact(a, b any) bool {

@@ -13,7 +13,8 @@ import (
 
 func TestWhatAnADTSaysLeadsToQuestionsAndNeverToANo(t *testing.T) {
 	t.Parallel()
-	d := Evaluate(example(t), Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"), Destination: new("home")}, Today: today, Window: window})
+	d := Evaluate(example(t), Situation{Facts: schemas.Facts{Age: new(34), Route: new("discharge"),
+		Destination: new("home")}, Today: today, Window: window})
 	for _, door := range d.Eligibilities {
 		for _, because := range door.Because {
 			if door.Eligibility == schemas.NotEligible && because.Criterion != "ages" {
@@ -21,7 +22,8 @@ func TestWhatAnADTSaysLeadsToQuestionsAndNeverToANo(t *testing.T) {
 			}
 		}
 	}
-	if got := eligibility(t, d, "peer-follow-up"); got.Eligibility != schemas.EligibleIf || !slices.Equal(got.Missing, []string{"areaResidence", "areaStaying", "areaGP"}) {
+	if got := eligibility(t, d, "peer-follow-up"); got.Eligibility != schemas.EligibleIf ||
+		!slices.Equal(got.Missing, []string{"areaResidence", "areaStaying", "areaGP"}) {
 		t.Errorf("peer follow-up: got %+v", got)
 	}
 	if len(d.Questions) == 0 || d.Questions[0].Fact != "areaResidence" {
@@ -55,13 +57,15 @@ func TestABirthdayAheadIsANearDate(t *testing.T) {
 		return Evaluate(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new(on)}, nil, today))
 	}
 	d := turning("2027-02-01")
-	if eligibility(t, d, "adults").Eligibility != schemas.NotEligible || !slices.Equal(d.Near, []Near{{"adults", "2027-02-01"}}) {
+	if eligibility(t, d, "adults").Eligibility != schemas.NotEligible ||
+		!slices.Equal(d.Near, []Near{{"adults", "2027-02-01"}}) {
 		t.Errorf("adults %+v, near %v", eligibility(t, d, "adults"), d.Near)
 	}
 	if d = turning("2026-11-30"); eligibility(t, d, "adults").Eligibility != schemas.Eligible || d.Near != nil {
 		t.Errorf("within the window: %+v, near %v", eligibility(t, d, "adults"), d.Near)
 	}
-	if NextChange(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new("2027-02-01")}, nil, today), turning("2027-02-01")) != "2027-02-01" {
+	if NextChange(set, set.Situation(schemas.Facts{Age: new(17), AgeRisesOn: new("2027-02-01")}, nil, today),
+		turning("2027-02-01")) != "2027-02-01" {
 		t.Error("nobody looks again on that day")
 	}
 	if _, fault := compileExpression("ageRisesOn > 1"); fault == "" {
@@ -77,16 +81,18 @@ func TestAgeAndAreaAreOpenOnAnyDayOfTheWindow(t *testing.T) {
 	young.Ages = &Ages{To: new(17), Words: "Under 18."}
 	set := compiledSet(t, lastResort(), adults, young)
 	turning := func(on Day) Situation {
-		return Situation{Facts: schemas.Facts{Age: new(17)}, Changes: []FactChange{{On: on, Facts: schemas.Facts{Age: new(18)}}}, Today: today, Window: window}
+		return Situation{Facts: schemas.Facts{Age: new(17)},
+			Changes: []FactChange{{On: on, Facts: schemas.Facts{Age: new(18)}}}, Today: today, Window: window}
 	}
 	for name, c := range map[string]struct {
 		on   Day
 		want schemas.Eligibility
 		near []Near
 	}{
-		"a birthday inside the window":             {"2026-12-01", schemas.Eligible, nil},
-		"a birthday on the window's last day":      {"2026-12-04", schemas.Eligible, nil},
-		"a birthday after the window":              {"2026-12-12", schemas.NotEligible, []Near{{"adults", "2026-12-12"}}},
+		"a birthday inside the window":        {"2026-12-01", schemas.Eligible, nil},
+		"a birthday on the window's last day": {"2026-12-04", schemas.Eligible, nil},
+		"a birthday after the window": {"2026-12-12", schemas.NotEligible,
+			[]Near{{"adults", "2026-12-12"}}},
 		"a birthday in two years, too far to tell": {"2028-12-12", schemas.NotEligible, nil},
 	} {
 		d := Evaluate(set, turning(c.on))
@@ -135,14 +141,18 @@ func TestTheTorbayPersonFallsIntoExactlyOneGapWithBothSentences(t *testing.T) {
 	if first.Gap != nil {
 		t.Fatalf("nobody has said no yet: %+v", first.Gap)
 	}
-	tooMuch := Answer{Service: "talking-therapies", On: today, Said: StateNo, Words: "The self-harm is too recent for us.", By: "duty therapist", Side: SideAbove}
-	notEnough := Answer{Service: "community-team", On: tomorrow, Said: StateNo, Words: "This does not need the whole team.", By: "duty worker", Side: SideBelow}
+	tooMuch := Answer{Service: "talking-therapies", On: today, Said: StateNo,
+		Words: "The self-harm is too recent for us.", By: "duty therapist", Side: SideAbove}
+	notEnough := Answer{Service: "community-team", On: tomorrow, Said: StateNo,
+		Words: "This does not need the whole team.", By: "duty worker", Side: SideBelow}
 
-	probable := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch}, Today: today, Window: window, Prior: &first})
+	probable := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch}, Today: today, Window: window,
+		Prior: &first})
 	if probable.Gap == nil || !probable.Gap.Probable || !probable.Gap.New || probable.Gap.Axis != "intensity" {
 		t.Fatalf("one answer, and a rule that takes a conversation on the other side: %+v", probable.Gap)
 	}
-	certain := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch, notEnough}, Today: tomorrow, Window: window, Prior: &probable})
+	certain := Evaluate(set, Situation{Facts: northerner(), Answers: []Answer{tooMuch, notEnough}, Today: tomorrow,
+		Window: window, Prior: &probable})
 	gap := certain.Gap
 	if gap == nil || gap.Probable || len(gap.Sides) != 2 {
 		t.Fatalf("two answers: %+v", gap)
@@ -168,12 +178,15 @@ func TestTwoPublishedRulesOfOppositeSidesAreAGapWhereNothingElseIsStatutory(t *t
 	t.Parallel()
 	young, old := include("young", "age < 18"), include("old", "age > 64")
 	young.Axis, young.Side, old.Axis, old.Side = "age", SideAbove, "age", SideBelow
-	set := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old), service("peers", ThirdSector))
+	set := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old),
+		service("peers", ThirdSector))
 	d := Evaluate(set, Situation{Facts: northerner(), Today: today})
-	if d.Gap == nil || d.Gap.Axis != "age" || d.Gap.Probable || d.Gap.Sides[0].Service != "young" || d.Gap.Sides[1].Service != "old" {
+	if d.Gap == nil || d.Gap.Axis != "age" || d.Gap.Probable || d.Gap.Sides[0].Service != "young" ||
+		d.Gap.Sides[1].Service != "old" {
 		t.Errorf("got %+v", d.Gap)
 	}
-	between := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old), service("adults", Statutory, conversation("talk", "intensity", SideAbove)))
+	between := compiledSet(t, lastResort(), service("young", Statutory, young), service("old", Statutory, old),
+		service("adults", Statutory, conversation("talk", "intensity", SideAbove)))
 	if d := Evaluate(between, Situation{Facts: northerner(), Today: today}); d.Gap != nil {
 		t.Errorf("the adults' service can still be talked to: %+v", d.Gap)
 	}
@@ -193,7 +206,8 @@ func TestHelpForTheMomentDoesNotHideAGap(t *testing.T) {
 func TestSilenceIsAskedAgainAndNeverEndsAnything(t *testing.T) {
 	t.Parallel()
 	set := example(t)
-	asked := Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "community-team", On: today, Said: StateNoReply}}}
+	asked := Situation{Facts: northerner(), Today: today,
+		Answers: []Answer{{Service: "community-team", On: today, Said: StateNoReply}}}
 	d := Evaluate(set, asked)
 	if got := eligibility(t, d, "community-team").Eligibility; got != schemas.TalkAbout {
 		t.Errorf("silence made it %s", got)
@@ -221,9 +235,12 @@ func TestASecondAskNeedsAChangedFactOrAConversation(t *testing.T) {
 func TestAHumanMayOverrideAnythingAndTheReasonIsShown(t *testing.T) {
 	t.Parallel()
 	set := compiledSet(t, lastResort(), service("team", Statutory, include("carers", "carer")))
-	d := Evaluate(set, Situation{Facts: northerner(), Today: today, Overrides: []Override{{Service: "team", Eligibility: schemas.Eligible, On: today, By: "liaison nurse", Reason: "They have agreed to see her."}}})
+	d := Evaluate(set, Situation{Facts: northerner(), Today: today,
+		Overrides: []Override{{Service: "team", Eligibility: schemas.Eligible, On: today, By: "liaison nurse",
+			Reason: "They have agreed to see her."}}})
 	got := eligibility(t, d, "team")
-	if got.Eligibility != schemas.Eligible || got.Because[0].Words != "They have agreed to see her." || d.Satisfied[0].WouldBe != schemas.NotEligible || d.Gap != nil {
+	if got.Eligibility != schemas.Eligible || got.Because[0].Words != "They have agreed to see her." ||
+		d.Satisfied[0].WouldBe != schemas.NotEligible || d.Gap != nil {
 		t.Errorf("door %+v, held %+v, gap %+v", got, d.Satisfied, d.Gap)
 	}
 }
@@ -233,7 +250,8 @@ func TestWhoeverIsAlreadyWithThePersonIsAskedFirst(t *testing.T) {
 	facts := northerner()
 	facts.OpenTo = []string{"community-team"}
 	d := Evaluate(example(t), Situation{Facts: facts, Today: today})
-	if !slices.Equal(d.AskFirst, []string{"community-team"}) || eligibility(t, d, "community-team").Eligibility != schemas.Eligible {
+	if !slices.Equal(d.AskFirst, []string{"community-team"}) ||
+		eligibility(t, d, "community-team").Eligibility != schemas.Eligible {
 		t.Errorf("ask first %v, door %+v", d.AskFirst, eligibility(t, d, "community-team"))
 	}
 }
@@ -243,7 +261,8 @@ func TestADoorStaysOpenWhenItsServiceLeavesTheDirectory(t *testing.T) {
 	with := compiledSet(t, lastResort(), service("group", ThirdSector))
 	prior := Evaluate(with, Situation{Facts: northerner(), Today: today})
 	d := Evaluate(compiledSet(t, lastResort()), Situation{Facts: northerner(), Today: tomorrow, Prior: &prior})
-	if got := eligibility(t, d, "group").Eligibility; got != schemas.Eligible || d.Satisfied[0].Why != SatisfiedUnlisted {
+	if got := eligibility(t, d, "group").Eligibility; got != schemas.Eligible ||
+		d.Satisfied[0].Why != SatisfiedUnlisted {
 		t.Errorf("got %s, held %+v", got, d.Satisfied)
 	}
 }
@@ -278,7 +297,8 @@ func TestNoUnknownFactExcludes(t *testing.T) {
 		s.Facts, s.Changes = completed(t, s.Facts, idsOf(set)), nil
 		full := Evaluate(set, s)
 		for i, door := range d.Eligibilities {
-			if door.Eligibility == schemas.NotEligible && full.Eligibilities[i].Eligibility != schemas.NotEligible && !heldIn(full, door.Service) {
+			if door.Eligibility == schemas.NotEligible && full.Eligibilities[i].Eligibility != schemas.NotEligible &&
+				!heldIn(full, door.Service) {
 				t.Fatalf("%s said no before it could know: %+v, then %+v", door.Service, door, full.Eligibilities[i])
 			}
 		}
@@ -316,8 +336,10 @@ func TestNothingClosesADoorOnceItIsOpen(t *testing.T) {
 			next.Prior = &prior
 			d := Evaluate(set, next)
 			for _, was := range prior.Eligibilities {
-				i := slices.IndexFunc(d.Eligibilities, func(now schemas.ServiceEligibility) bool { return now.Service == was.Service })
-				if was.Eligibility == schemas.Eligible && (i < 0 || d.Eligibilities[i].Eligibility != schemas.Eligible) {
+				i := slices.IndexFunc(d.Eligibilities,
+					func(now schemas.ServiceEligibility) bool { return now.Service == was.Service })
+				if was.Eligibility == schemas.Eligible &&
+					(i < 0 || d.Eligibilities[i].Eligibility != schemas.Eligible) {
 					t.Fatalf("%s was open and is not", was.Service)
 				}
 			}
@@ -331,7 +353,8 @@ func TestEveryExclusionNamesItsCriterionWordsSourceAndDate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		set := drawSet(t, 4)
 		s := drawSituation(t, set)
-		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(idsOf(set)).Draw(t, "says no"), On: today, Said: StateNo})
+		s.Answers = append(s.Answers, Answer{Service: rapid.SampledFrom(idsOf(set)).Draw(t, "says no"), On: today,
+			Said: StateNo})
 		for _, door := range Evaluate(set, s).Eligibilities {
 			if door.Eligibility == schemas.Eligible {
 				continue
@@ -353,7 +376,9 @@ func TestEveryExclusionNamesItsCriterionWordsSourceAndDate(t *testing.T) {
 
 func TestQuestionsAreOnlyThoseThatCouldChangeTheOutcome(t *testing.T) {
 	t.Parallel()
-	set := compiledSet(t, lastResort(), service("team", Statutory, include("either", `registeredGP || areaGP == "area-north"`), include("carers", "carer")),
+	set := compiledSet(t, lastResort(),
+		service("team", Statutory, include("either", `registeredGP || areaGP == "area-north"`),
+			include("carers", "carer")),
 		service("shut", Statutory, include("adults", "age > 17"), include("women", `gender == "woman"`)))
 	d := Evaluate(set, Situation{Facts: schemas.Facts{Age: new(12), RegisteredGP: new(true)}, Today: today})
 	if len(d.Questions) != 1 || d.Questions[0].Fact != "carer" || d.Questions[0].Alone != 1 {
@@ -373,7 +398,8 @@ func TestAServiceIsDecidedAmongOthersAsItIsAlone(t *testing.T) {
 		for i, service := range set.services {
 			alone := &Directory{services: []*compiled{service}, byID: set.byID, expressions: set.expressions}
 			by := Evaluate(alone, s)
-			if rows := together.rows(service.doc.Service.ID); !slices.EqualFunc(rows, by.Matrix, func(a, b Row) bool { return reflect.DeepEqual(a, b) }) {
+			if rows := together.rows(service.doc.Service.ID); !slices.EqualFunc(rows, by.Matrix,
+				func(a, b Row) bool { return reflect.DeepEqual(a, b) }) {
 				r.Fatalf("rows among others %+v, alone %+v", rows, by.Matrix)
 			}
 			if !reflect.DeepEqual(together.Eligibilities[i], by.Eligibilities[0]) {
@@ -439,7 +465,8 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 	t.Parallel()
 	var facts schemas.Facts
 	for _, fact := range DeclaredFacts {
-		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true, factList: []string{"x"}}[fact.Type], today)
+		setFact(&facts, fact.Name, map[string]any{factNumber: 1, factText: "x", factYesNo: true,
+			factList: []string{"x"}}[fact.Type], today)
 	}
 	there := asJSONObject(t, facts)
 	const foreseen = 1 // ageRisesOn, which no criterion may name
@@ -448,16 +475,21 @@ func TestEveryDeclaredFactIsAFactOfTheSchemasAndTheOtherWayRound(t *testing.T) {
 			t.Errorf("%s is not declared", name)
 		}
 	}
-	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts)+foreseen || len(knownFacts(facts, today)) != len(DeclaredFacts) {
-		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}), len(DeclaredFacts), len(knownFacts(facts, today)))
+	if len(there) != len(DeclaredFacts) || countFields(schemas.Facts{}) != len(DeclaredFacts)+foreseen ||
+		len(knownFacts(facts, today)) != len(DeclaredFacts) {
+		t.Errorf("%d facts in JSON, %d in the type, %d declared, %d read", len(there), countFields(schemas.Facts{}),
+			len(DeclaredFacts), len(knownFacts(facts, today)))
 	}
 }
 
 func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
 	t.Parallel()
-	d := Evaluate(example(t), Situation{Facts: northerner(), Today: today, Answers: []Answer{{Service: "talking-therapies", On: today, Said: StateNo, Words: "Too recent.", Side: SideAbove}}})
+	d := Evaluate(example(t), Situation{Facts: northerner(), Today: today,
+		Answers: []Answer{{Service: "talking-therapies", On: today, Said: StateNo, Words: "Too recent.",
+			Side: SideAbove}}})
 	table := d.Table()
-	for _, want := range []string{"A&E Follow-up by Peers (example)", "not currently open", "“Too recent.”", "Ask the duty worker at the community team", "Probably no statutory service", "If nobody else can: Navigator"} {
+	for _, want := range []string{"A&E Follow-up by Peers (example)", "not currently open", "“Too recent.”",
+		"Ask the duty worker at the community team", "Probably no statutory service", "If nobody else can: Navigator"} {
 		if !strings.Contains(table, want) {
 			t.Errorf("the table does not say %q:\n%s", want, table)
 		}
@@ -466,7 +498,8 @@ func TestTheTableShowsDoorsReasonsAndTheGap(t *testing.T) {
 
 func TestRecencyIsADatedFactThatOpensADoorWithTime(t *testing.T) {
 	t.Parallel()
-	set := compiledSet(t, lastResort(), service("later", Statutory, include("four-weeks", "lastSelfHarm > 28")), service("soon", Statutory, include("two-weeks", "lastSelfHarm <= 14")))
+	set := compiledSet(t, lastResort(), service("later", Statutory, include("four-weeks", "lastSelfHarm > 28")),
+		service("soon", Statutory, include("two-weeks", "lastSelfHarm <= 14")))
 	left := AddDays(today, -20)
 	s := Situation{Facts: schemas.Facts{LastSelfHarm: &left}, Today: today, Window: window}
 	d := Evaluate(set, s)
@@ -508,15 +541,19 @@ func TestCapacityIsWhatTheServiceStatesByACode(t *testing.T) {
 		"it was long ago":   {stating("no-capacity", "2026-01-02"), schemas.TalkAbout},
 	} {
 		d := Evaluate(c.set, Situation{Today: today, Window: window})
-		if got := eligibility(t, d, "team"); got.Eligibility != c.want || len(got.Missing) != 0 || len(d.Questions) != 0 {
+		if got := eligibility(t, d, "team"); got.Eligibility != c.want || len(got.Missing) != 0 ||
+			len(d.Questions) != 0 {
 			t.Errorf("%s: %+v", name, got)
 		}
 		regions := FindGaps(c.set, today, GapBudget).Regions
-		if everybody := len(regions) == 1 && regions[0].Words == "everybody"; everybody != (c.want != schemas.Eligible) || everybody && regions[0].Talk != (c.want == schemas.TalkAbout) {
+		if everybody := len(regions) == 1 &&
+			regions[0].Words == "everybody"; everybody != (c.want != schemas.Eligible) || everybody &&
+			regions[0].Talk != (c.want == schemas.TalkAbout) {
 			t.Errorf("%s: the gap finder says %+v", name, regions)
 		}
 	}
-	if _, why := compileExpression(`capacity == "capacity" || age > 17`); !strings.Contains(why, "criterion of its own") {
+	if _, why := compileExpression(`capacity == "capacity" || age > 17`); !strings.Contains(why,
+		"criterion of its own") {
 		t.Errorf("mixed with a person's facts: %q", why)
 	}
 	if _, why := compileExpression(`capacity == "some"`); !strings.Contains(why, "never") {

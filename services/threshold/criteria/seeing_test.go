@@ -20,7 +20,8 @@ func TestTheRunningSetAgainstItselfChangesNothing(t *testing.T) {
 			past = append(past, PastDecision{Decision: fmt.Sprint(i), Situation: drawSituation(t, set)})
 		}
 		r := WhatIf(set, set, past)
-		if len(r.Changed) > 0 || len(r.Opened) > 0 || len(r.Closed) > 0 || r.GapOpens+r.GapCloses > 0 || r.Replayed != 5 {
+		if len(r.Changed) > 0 || len(r.Opened) > 0 || len(r.Closed) > 0 || r.GapOpens+r.GapCloses > 0 ||
+			r.Replayed != 5 {
 			t.Fatalf("got %+v", r)
 		}
 	})
@@ -33,10 +34,12 @@ func TestADraftShowsWhoseDoorsAndGapsWouldChange(t *testing.T) {
 	wider := adults
 	wider.Ages = &Ages{From: new(18), Words: "18 and over."}
 	running, draft := compiledSet(t, lastResort(), adults), compiledSet(t, lastResort(), wider)
-	past := []PastDecision{{Decision: "d1", Journey: "j1", Situation: Situation{Facts: schemas.Facts{Age: new(18)}, Today: today}},
+	past := []PastDecision{{Decision: "d1", Journey: "j1", Situation: Situation{Facts: schemas.Facts{Age: new(18)},
+		Today: today}},
 		{Decision: "d2", Journey: "j2", Situation: Situation{Facts: schemas.Facts{Age: new(40)}, Today: today}}}
 	r := WhatIf(running, draft, past)
-	if len(r.Changed) != 1 || r.Changed[0].Journey != "j1" || r.Opened["adults"] != 1 || r.GapCloses != 1 || r.GapOpens != 0 {
+	if len(r.Changed) != 1 || r.Changed[0].Journey != "j1" || r.Opened["adults"] != 1 || r.GapCloses != 1 ||
+		r.GapOpens != 0 {
 		t.Errorf("forwards: %+v", r)
 	}
 	r = WhatIf(draft, running, past)
@@ -52,13 +55,16 @@ func TestTheTorbayReportsAreTwoDiscrepanciesNotOne(t *testing.T) {
 	if len(found) != 2 {
 		t.Fatalf("got %+v", found)
 	}
-	if found[0].In != DiffersInLength || found[0].Published != "28 days" || found[0].Told != "42 days" || found[1].In != DiffersInScope || found[1].Told != "any-self-harm" {
+	if found[0].In != DiffersInLength || found[0].Published != "28 days" || found[0].Told != "42 days" ||
+		found[1].In != DiffersInScope || found[1].Told != "any-self-harm" {
 		t.Errorf("got %+v", found)
 	}
 	if found[0].DidNotRefer != 1 || found[0].Source == "" || found[0].CheckedOn == "" {
 		t.Errorf("got %+v", found[0])
 	}
-	again := ToldReport{Service: "talking-therapies", Told: Told{ID: "2", On: today, By: "GP", Criterion: "last-four-weeks", Words: "Six weeks.", Terms: Terms{Days: 42}}}
+	again := ToldReport{Service: "talking-therapies",
+		Told: Told{ID: "2", On: today, By: "GP", Criterion: "last-four-weeks", Words: "Six weeks.",
+			Terms: Terms{Days: 42}}}
 	right := again
 	right.Terms = Terms{Days: 28}
 	found = ToldAgainstPublished(set, []ToldReport{again, right})
@@ -81,7 +87,8 @@ func TestTheRuleBookCarriesTheRunningSet(t *testing.T) {
 	if again.Hash != set.Hash || !strings.Contains(string(page), `<code>`+set.Hash+`</code>`) {
 		t.Error("the hash is another")
 	}
-	altered, err := ReadRuleBook([]byte(strings.Replace(string(page), `"words":"We are for people aged 18 to 64."`, `"words":"We are for everybody."`, 1)))
+	altered, err := ReadRuleBook([]byte(strings.Replace(string(page), `"words":"We are for people aged 18 to 64."`,
+		`"words":"We are for everybody."`, 1)))
 	if err != nil || altered.Hash == set.Hash {
 		t.Errorf("an altered page has the same hash: %v", err)
 	}
@@ -98,7 +105,8 @@ func TestTheRuleBookCanBeReadPrintedAndHeard(t *testing.T) {
 		t.Fatal(err)
 	}
 	html := string(page)
-	for _, want := range []string{`<html lang="en-GB">`, "<main", "<h1>", `class="skip"`, "@media print", "We talk about this first: talk.", "Ask the duty worker", "last checked", "2026-10-01, by c", "destination"} {
+	for _, want := range []string{`<html lang="en-GB">`, "<main", "<h1>", `class="skip"`, "@media print",
+		"We talk about this first: talk.", "Ask the duty worker", "last checked", "2026-10-01, by c", "destination"} {
 		if !strings.Contains(strings.ToLower(html), strings.ToLower(want)) {
 			t.Errorf("the page has no %s", want)
 		}
@@ -129,7 +137,8 @@ func TestTheRuleBookDoesNotRunWhatADocumentSays(t *testing.T) {
 
 func TestTheLintNamesWhatSomebodyShouldLookAt(t *testing.T) {
 	t.Parallel()
-	lost := service("lost", ThirdSector, include("never", "age > 20 && age < 10"), include("always", "age >= 0 || carer"))
+	lost := service("lost", ThirdSector, include("never", "age > 20 && age < 10"),
+		include("always", "age >= 0 || carer"))
 	lost.Provenance.CheckedOn = "2026-01-01"
 	lost.Opening = &Claim{Says: "Mondays", AsOf: "2025-01-01"}
 	lost.Funding = &Funding{Until: "2026-12-31", Words: "Until then."}
@@ -138,7 +147,8 @@ func TestTheLintNamesWhatSomebodyShouldLookAt(t *testing.T) {
 	lost.Criteria = append(lost.Criteria, opaque)
 	set := compiledSet(t, lastResort(), lost)
 	found := Lint(set, today, []DeadLine{{Service: "lost", What: "01632 960100", On: today}})
-	for _, want := range []string{"nobody can reach it", "not confirmed since 2026-01-01", "claim of 2025-01-01", "ends on 2026-12-31", "met by nobody", "met by everybody", "nobody can see into", "no link"} {
+	for _, want := range []string{"nobody can reach it", "not confirmed since 2026-01-01", "claim of 2025-01-01",
+		"ends on 2026-12-31", "met by nobody", "met by everybody", "nobody can see into", "no link"} {
 		if !strings.Contains(fmt.Sprint(found), want) {
 			t.Errorf("does not say %q: %v", want, found)
 		}
@@ -154,13 +164,15 @@ func TestTheLintNamesWhatSomebodyShouldLookAt(t *testing.T) {
 func TestALineThatReachesNobodyIsNotPrintedInTheRuleBook(t *testing.T) {
 	t.Parallel()
 	set := example(t)
-	dead := []DeadLine{{"community-team", "01632 960102", today}, {"talking-therapies", "https://talking-therapies.example", today}}
+	dead := []DeadLine{{"community-team", "01632 960102", today},
+		{"talking-therapies", "https://talking-therapies.example", today}}
 	page, err := RuleBook(set, today, dead)
 	if err != nil {
 		t.Fatal(err)
 	}
 	printed, carried, _ := strings.Cut(string(page), ruleBookOpens)
-	if strings.Contains(printed, "01632 960102") || strings.Contains(printed, `href="https://talking-therapies.example"`) {
+	if strings.Contains(printed, "01632 960102") ||
+		strings.Contains(printed, `href="https://talking-therapies.example"`) {
 		t.Error("a line that reaches nobody is printed for people to try")
 	}
 	if n := strings.Count(printed, "reported not working on "+today+", being checked"); n != len(dead) {
@@ -173,7 +185,8 @@ func TestALineThatReachesNobodyIsNotPrintedInTheRuleBook(t *testing.T) {
 	if err != nil || again.Hash != set.Hash {
 		t.Errorf("the set cannot be read from the page: %v", err)
 	}
-	if unasked, err := RuleBook(set, today, nil); err != nil || !strings.Contains(string(unasked), "could not be asked for") {
+	if unasked, err := RuleBook(set, today, nil); err != nil ||
+		!strings.Contains(string(unasked), "could not be asked for") {
 		t.Errorf("a page made without asking does not say so: %v", err)
 	}
 }

@@ -19,7 +19,8 @@ var eligibilityWords = map[schemas.Eligibility]string{
 func (d Decision) Table() string {
 	var b strings.Builder
 	names := make(map[string]string, len(d.Eligibilities))
-	for _, state := range []schemas.Eligibility{schemas.Eligible, schemas.TalkAbout, schemas.EligibleIf, schemas.NotEligible} {
+	for _, state := range []schemas.Eligibility{schemas.Eligible, schemas.TalkAbout, schemas.EligibleIf,
+		schemas.NotEligible} {
 		for _, door := range d.Eligibilities {
 			names[door.Service] = door.Name
 			if door.Eligibility == state {

@@ -53,7 +53,8 @@ func (c Count) within(parts ...Count) Count {
 		rest -= part.n
 		c.hidden = c.hidden || part.text() != ""
 	}
-	c.hidden = c.hidden || rest != 0 && -smallest < rest && rest < smallest // parts that overlap tell how many are in both
+	// parts that overlap tell how many are in both
+	c.hidden = c.hidden || rest != 0 && -smallest < rest && rest < smallest
 	return c
 }
 
@@ -159,7 +160,8 @@ func Turns(row Row, reads []string, since Day, found []Found) Turned {
 }
 
 func reportOf(row Row, since Day, looked int, journeys map[turn]map[string]bool) Turned {
-	report := Turned{Service: row.Service, Criterion: row.Criterion, Words: row.Words, Since: since, Turned: []TurnedInto{}}
+	report := Turned{Service: row.Service, Criterion: row.Criterion, Words: row.Words, Since: since,
+		Turned: []TurnedInto{}}
 	count := func(t turn) Count { return Count{n: len(journeys[t])} }
 	cells := slices.SortedFunc(maps.Keys(journeys), func(a, b turn) int {
 		return cmp.Or(cmp.Compare(a.finding, b.finding), cmp.Compare(a.fact, b.fact), cmp.Compare(a.way, b.way))

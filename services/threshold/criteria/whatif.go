@@ -43,7 +43,8 @@ type WhatIfReport struct {
 // WhatIf replays past decisions under the running set and under a draft, each as if for the first time, so that a
 // door which is held open today does not hide what the draft would do. It changes nothing and writes nothing.
 func WhatIf(running, draft *Directory, past []PastDecision) WhatIfReport {
-	report := WhatIfReport{Running: running.Hash, Draft: draft.Hash, Replayed: len(past), Opened: map[string]int{}, Closed: map[string]int{}}
+	report := WhatIfReport{Running: running.Hash, Draft: draft.Hash, Replayed: len(past), Opened: map[string]int{},
+		Closed: map[string]int{}}
 	for _, p := range past {
 		p.Situation.Prior = nil
 		replay := compare(Evaluate(running, p.Situation), Evaluate(draft, p.Situation))
@@ -81,13 +82,15 @@ func compare(before, after Decision) Replay {
 	}
 	for _, door := range after.Eligibilities {
 		if old := was[door.Service]; old.Eligibility != door.Eligibility {
-			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name, From: old.Eligibility, To: door.Eligibility, Because: door.Because})
+			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name,
+				From: old.Eligibility, To: door.Eligibility, Because: door.Because})
 		}
 		delete(was, door.Service)
 	}
 	for _, door := range before.Eligibilities {
 		if _, gone := was[door.Service]; gone {
-			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name, From: door.Eligibility})
+			replay.Changes = append(replay.Changes, EligibilityChange{Service: door.Service, Name: door.Name,
+				From: door.Eligibility})
 		}
 	}
 	if !sameGap(before.Gap, after.Gap) {
