@@ -325,8 +325,8 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 	for _, id := range sortedKeys(ends) {
 		all = append(all, *ends[id])
 	}
+	saveStandings(tx, all, tx.Now) // endpoints before their events, as whoever asks for events again locks them
 	saveResults(tx, batch, tx.Now)
-	saveStandings(tx, all, tx.Now)
 	waitedFor(tx, reached, func(offer, journey string) { came[journey] = append(came[journey], offer) })
 	if err := tx.Flush(); err != nil {
 		return err

@@ -3,6 +3,7 @@ package criteria_test
 import (
 	"fmt"
 	"log"
+	"strings"
 
 	"footbridge/schemas"
 	"footbridge/services/threshold/criteria"
@@ -79,11 +80,11 @@ role: last-resort
 provenance: {source: Leaflet, publishedBy: The Team, checkedOn: "2026-10-01", checkedBy: editor}
 riskLevel: high
 `)})
-	fmt.Println(err)
+	fmt.Println(strings.ReplaceAll(err.Error(), "; ", ";\n"))
 	// Output:
 	// the access criteria do not load:
-	// team.yaml:8: riskLevel: a document has no field for a person's risk, score or band (NICE NG225 1.6); say the
-	// condition in plain words, and mark it notEvaluable
+	// team.yaml:8: riskLevel: a document has no field for a person's risk, score or band (NICE NG225 1.6);
+	// say the condition in plain words, and mark it notEvaluable
 }
 
 // Whoever falls between is found before anybody meets it: here those over 64, and those under 18 who have left school.
