@@ -46,7 +46,8 @@ func TestServeRefusesToStartWithoutTheKeysItWasToldAndMakesNone(t *testing.T) {
 		}
 	}
 	out, code = system.Run(t, folder, settings, "serve")
-	if code != 1 || !oneLineSays(out, []string{"gateway.key", "journey.key", "not in " + filepath.Join(state, "keys")}) {
+	if code != 1 || !oneLineSays(out,
+		[]string{"gateway.key", "journey.key", "not in " + filepath.Join(state, "keys")}) {
 		t.Errorf("without two key files, serve ended with %d:\n%s", code, out)
 	}
 	if out, code = system.Run(t, folder, settings, "serve", "--only", "journey"); code != 1 ||

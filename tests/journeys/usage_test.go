@@ -58,7 +58,8 @@ func TestDoctorSaysOfAnEmptyDatabaseWhatToDo(t *testing.T) {
 		}
 	}
 	out, code := system.Run(t, folder, settings, "doctor")
-	if code != 1 || !strings.Contains(out, "footbridge migrate makes what is missing") || strings.Contains(out, "SQLSTATE") ||
+	if code != 1 || !strings.Contains(out, "footbridge migrate makes what is missing") ||
+		strings.Contains(out, "SQLSTATE") ||
 		strings.Contains(out, "does not exist") {
 		t.Errorf("ended with %d:\n%s", code, out)
 	}
