@@ -41,8 +41,7 @@ var offerEndings = []struct {
 
 // declineCodes are the reasons for a no that have no button of their own.
 var declineCodes = slices.DeleteFunc(Values("offer-decline"), func(code string) bool {
-	return code == "no-place" ||
-		code == "may-know"
+	return code == "no-place" || code == "may-know"
 })
 
 // OfferActions are the requests about an offer that are open to a role, by what may be said about it now.

@@ -356,8 +356,7 @@ func SubjectsEmittedBy(service string) []string {
 func shared(t Type) bool {
 	e, _ := Lookup(t)
 	return slices.ContainsFunc(registry, func(other Entry) bool {
-		return other.OnBus() && other.By != e.By &&
-			other.Type.Noun() == t.Noun()
+		return other.OnBus() && other.By != e.By && other.Type.Noun() == t.Noun()
 	})
 }
 

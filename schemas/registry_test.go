@@ -39,8 +39,7 @@ func TestServicesHearWhatTheArchitectureSays(t *testing.T) {
 	t.Parallel()
 	hears := map[string]func(schemas.Entry) bool{
 		schemas.Intake: func(e schemas.Entry) bool {
-			return e.Type == schemas.JourneyOpened || turns(e) || opens(e) ||
-				rings(e)
+			return e.Type == schemas.JourneyOpened || turns(e) || opens(e) || rings(e)
 		},
 		schemas.Threshold: func(e schemas.Entry) bool {
 			return noun(e, "discharge", "referral") || e.Type == schemas.InformationSupplied ||

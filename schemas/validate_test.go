@@ -18,13 +18,11 @@ import (
 // readers give the faults found in the raw data of a type: every type can be read like those from outside.
 var readers = map[schemas.Type]func([]byte) []schemas.Fault{
 	schemas.DischargeReported: func(raw []byte) []schemas.Fault {
-		_,
-			f := schemas.ReadDischargeReported(raw)
+		_, f := schemas.ReadDischargeReported(raw)
 		return f
 	},
 	schemas.ReferralSubmitted: func(raw []byte) []schemas.Fault {
-		_,
-			f := schemas.ReadReferralSubmitted(raw)
+		_, f := schemas.ReadReferralSubmitted(raw)
 		return f
 	},
 	schemas.DischargeRecorded:  faultsOf[schemas.DischargeRecordedData],

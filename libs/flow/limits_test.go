@@ -69,8 +69,7 @@ func TestOneRowThatTheBrokerRefusesHoldsUpNeitherSweepNorRebuild(t *testing.T) {
 	asker.ask(t, "after", "hello")
 	effectsAre(t, answerer, 6)
 	testkit.Eventually(t, "the stream is rebuilt", func() bool {
-		return messages(t, w.admin()) >= 6 &&
-			asker.Ready() == nil
+		return messages(t, w.admin()) >= 6 && asker.Ready() == nil
 	})
 	if got := count(t, pool, `select count(*) from outbox_writer where id = 4711 and synced_upto < 4`); got != 1 {
 		t.Error("the writer of what could not be published counts it as published")

@@ -72,8 +72,7 @@ func newInstruments(f *Flow) (*instruments, error) {
 	m.parkings = counter("footbridge.flow.parkings", "events put aside because they could not be applied")
 	gauge := func(name, meaning string, read func() float64) {
 		_, err := f.cfg.Meter.Float64ObservableGauge(name, metric.WithDescription(meaning),
-			metric.WithFloat64Callback(func(_ context.Context,
-				o metric.Float64Observer) error {
+			metric.WithFloat64Callback(func(_ context.Context, o metric.Float64Observer) error {
 				o.Observe(read())
 				return nil
 			}))

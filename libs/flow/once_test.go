@@ -83,8 +83,7 @@ func TestWhatFailsMayBeSentAgain(t *testing.T) {
 	p := newWorld(t).start("asker", nil, nil)
 	key := keyed(t, "/api/orders/1/confirm", "k1", "body")
 	if _, err := p.DoOnce(t.Context(), key, func(*flow.Tx) (int, any, error) {
-		return 0, nil,
-			errors.New("not now")
+		return 0, nil, errors.New("not now")
 	}); err == nil {
 		t.Fatal("it was done")
 	}

@@ -87,8 +87,7 @@ func TestTheInsideStaysInside(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer
 	mux := httpx.NewMux(httpx.Options{Log: slog.New(slog.NewTextHandler(&log, nil))})
-	mux.Handle("GET /error", func(http.ResponseWriter,
-		*http.Request) error {
+	mux.Handle("GET /error", func(http.ResponseWriter, *http.Request) error {
 		return errors.New("table shelves is gone")
 	})
 	mux.Handle("GET /panic", func(http.ResponseWriter, *http.Request) error { panic("Alice Example") })
@@ -118,8 +117,7 @@ func TestSpansAreNamedByTheRouteNeverThePath(t *testing.T) {
 	const parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	for _, trust := range []bool{false, true} {
 		mux := httpx.NewMux(httpx.Options{Tracers: tracers, TrustCaller: trust})
-		mux.Handle("POST /p/{token}", func(w http.ResponseWriter,
-			_ *http.Request) error {
+		mux.Handle("POST /p/{token}", func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(204)
 			return nil
 		})
@@ -267,8 +265,7 @@ func TestARateIsKeptPerCaller(t *testing.T) {
 	var now clock.Shifted
 	limiter := httpx.NewLimiter(0.01, 2, &now, func(r *http.Request) string { return r.Header.Get("Who") })
 	mux := httpx.NewMux(httpx.Options{})
-	mux.Handle("POST /", limiter.Wrap(func(w http.ResponseWriter,
-		_ *http.Request) error {
+	mux.Handle("POST /", limiter.Wrap(func(w http.ResponseWriter, _ *http.Request) error {
 		w.WriteHeader(204)
 		return nil
 	}))

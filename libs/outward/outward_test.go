@@ -58,8 +58,7 @@ func TestOnlyPublicAddressesAreConnectedTo(t *testing.T) {
 func serve(t *testing.T, h http.HandlerFunc) (address string, came *atomic.Int32) {
 	t.Helper()
 	came = &atomic.Int32{}
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
-		r *http.Request) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		came.Add(1)
 		h(w, r)
 	}))
@@ -146,8 +145,7 @@ func TestRedirectsAreFewAndOnlyFollowedWhereAsked(t *testing.T) {
 func TestAnHTTPSAddressNeverLeadsToHTTP(t *testing.T) {
 	t.Parallel()
 	plain, came := serve(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "in clear") })
-	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter,
-		r *http.Request) {
+	secure := httptest.NewTLSServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, plain, http.StatusFound)
 	}))
 	t.Cleanup(secure.Close)
@@ -168,8 +166,7 @@ func TestAnHTTPSAddressNeverLeadsToHTTP(t *testing.T) {
 func TestAnAnswerIsBoundedAndNothingIsUnpacked(t *testing.T) {
 	t.Parallel()
 	long, _ := serve(t, func(w http.ResponseWriter, _ *http.Request) {
-		_,
-			_ = w.Write(bytes.Repeat([]byte("x"), 5000))
+		_, _ = w.Write(bytes.Repeat([]byte("x"), 5000))
 	})
 	for most, wantErr := range map[int64]error{4999: outward.ErrTooLarge, 5000: nil} {
 		_, body, err := get(t, outward.Config{Allow: loopback, MostBytes: most}, long)

@@ -301,17 +301,16 @@ func TestWhatIsAcknowledgedUnderPressureWasHandled(t *testing.T) {
 	var mu sync.Mutex
 	handled := map[string]int{}
 	st := serve(t, peers.Limits{Connections: 4, PeerConnections: 4, Beginning: 4, Bytes: 2 << 20, PeerBytes: 2 << 20},
-		&hl7.Server{MaxFrame: 256 << 10,
-			Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
-				m, err := hl7.Parse(frame)
-				if err != nil {
-					return nil, err
-				}
-				mu.Lock()
-				handled[m.ControlID()]++
-				mu.Unlock()
-				return accept(ctx, frame)
-			}})
+		&hl7.Server{MaxFrame: 256 << 10, Handler: func(ctx context.Context, frame []byte) ([][]byte, error) {
+			m, err := hl7.Parse(frame)
+			if err != nil {
+				return nil, err
+			}
+			mu.Lock()
+			handled[m.ControlID()]++
+			mu.Unlock()
+			return accept(ctx, frame)
+		}})
 	var senders sync.WaitGroup
 	for s := range 16 {
 		senders.Go(func() {

@@ -184,8 +184,7 @@ func apply(ctx context.Context, conn *pgx.Conn, service string, sets []Migration
 	rights rights) error {
 	conf := conn.Config().Copy()
 	conf.RuntimeParams["lock_timeout"] = "10s" // a migration that waits for a lock makes everybody behind it wait
-	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context,
-		conn *pgx.Conn) error {
+	db := stdlib.OpenDB(*conf, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 		return becomeOwner(ctx, conn, service)
 	}))
 	defer db.Close()

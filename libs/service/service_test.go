@@ -82,8 +82,7 @@ func TestAComponentThatEndsEndsTheProcess(t *testing.T) {
 			"running b: no disk"},
 		"without being asked": {func(context.Context, *service.Health) error { return nil },
 			"running b: ended without being asked to"},
-		"after it was ready": {func(_ context.Context,
-			h *service.Health) error {
+		"after it was ready": {func(_ context.Context, h *service.Health) error {
 			h.Ready()
 			return errors.New("lost")
 		}, "running b: lost"},
@@ -178,8 +177,7 @@ func TestReadinessSaysWhoIsNotReadyAndWhy(t *testing.T) {
 	ops := service.NewOps("127.0.0.1:0", r,
 		http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "up 1") }))
 	ops.Handle("GET /debug/more", http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		_,
-			_ = io.WriteString(w, "more")
+		_, _ = io.WriteString(w, "more")
 	}))
 	healths := make(chan *service.Health, 1)
 	r.Add("operations", ops.Run)

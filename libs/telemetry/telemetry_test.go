@@ -250,8 +250,7 @@ func TestSamplingIsByTheStandardVariables(t *testing.T) {
 
 func TestACollectorThatIsAwayIsSaidAndCostsNothingElse(t *testing.T) {
 	t.Parallel()
-	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter,
-		_ *http.Request) {
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(400)
 	}))
 	t.Cleanup(collector.Close)

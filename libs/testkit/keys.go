@@ -22,8 +22,7 @@ func Keys(t testing.TB, rules principal.Rules, holders ...string) (map[string]*p
 	}
 	verifier, err := principal.NewVerifier(func(id string) (principal.Key, bool) {
 		k, known := keys[id]
-		return k,
-			known
+		return k, known
 	}, rules)
 	if err != nil {
 		t.Fatal(err)

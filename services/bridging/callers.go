@@ -46,8 +46,7 @@ type callOpen struct {
 // where nobody does, everybody of the team who is not away that day. Whoever left no channel looks at the list.
 func (c callOpen) tell(callers []Caller, zone *time.Location) []Caller {
 	team := slices.DeleteFunc(slices.Clone(callers), func(k Caller) bool {
-		return k.Team != c.team ||
-			calendar.DayOf(c.due, zone) <= k.AwayUntil
+		return k.Team != c.team || calendar.DayOf(c.due, zone) <= k.AwayUntil
 	})
 	on := slices.DeleteFunc(slices.Clone(team), func(k Caller) bool { return !k.works(c.due, zone) })
 	if i := slices.IndexFunc(on, func(k Caller) bool { return k.Mark == c.caller }); i >= 0 {

@@ -24,29 +24,24 @@ func (s *Service) handler() flow.Handler[JourneyState, record] {
 
 // subscriptions are what each type of event changes of what is known.
 var subscriptions = flow.Table(
-	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData,
-		at int64) {
+	flow.On(schemas.DischargeRecorded, func(k *JourneyState, d schemas.DischargeRecordedData, at int64) {
 		k.addRecorded(at, d)
 	}),
 	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
 		k.addRecorded(at, schemas.DischargeRecordedData{Person: d.Person, Organisation: d.Organisation,
 			Visit: d.Referral, Flags: d.Flags})
 	}),
-	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData,
-		at int64) {
+	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
 		k.addCorrected(at, d)
 	}),
-	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData,
-		at int64) {
+	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) {
 		k.Visits.Withdraw(at, d.Visit)
 	}),
-	flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData,
-		_ int64) {
+	flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, _ int64) {
 		k.addWaits(d.Waits...)
 	}),
 	flow.On(schemas.GapFound, func(k *JourneyState, _ schemas.GapFoundData, _ int64) { k.Gap = true }),
-	flow.On(schemas.ServiceAnswered, func(k *JourneyState, d schemas.ServiceAnsweredData,
-		_ int64) {
+	flow.On(schemas.ServiceAnswered, func(k *JourneyState, d schemas.ServiceAnsweredData, _ int64) {
 		k.addAnswered(d)
 	}),
 	flow.OnEvent(schemas.ConsentGiven, consent),
@@ -67,12 +62,10 @@ var subscriptions = flow.Table(
 	flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 		k.Take(schemas.Transition{At: at, Held: true})
 	}),
-	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData,
-		at int64) {
+	flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) {
 		k.Take(schemas.Transition{At: at})
 	}),
-	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData,
-		at int64) {
+	flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) {
 		k.Take(schemas.Transition{At: at})
 	}),
 	flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {

@@ -79,8 +79,7 @@ func (a api) rota(w http.ResponseWriter, r *http.Request) error {
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		lines, down = nil, []channelDown{}
 		rotaFor(tx, p, &version, func(o OnCall) { lines = append(lines, o) })
-		channelsDown(tx, p, func(channel string,
-			since time.Time) {
+		channelsDown(tx, p, func(channel string, since time.Time) {
 			down = append(down, channelDown{channel, since.In(a.zone)})
 		})
 		return tx.Flush()
@@ -134,8 +133,7 @@ func (a api) keepRota(w http.ResponseWriter, r *http.Request) error {
 		}
 		storeRota(tx, p.Organisation, lines, tx.Now)
 		rotaFor(tx, p, &version, func(o OnCall) { stored = append(stored, o) })
-		channelsDown(tx, p, func(channel string,
-			since time.Time) {
+		channelsDown(tx, p, func(channel string, since time.Time) {
 			down = append(down, channelDown{channel, since.In(a.zone)})
 		})
 		return tx.Flush()

@@ -83,23 +83,19 @@ func TestHowAPlanShouldStand(t *testing.T) {
 	}{
 		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Proposed, ""},
 		"the person said yes": {func(k *JourneyState) {
-			k.addConsent(calls,
-				schemas.Answered{At: 2, Yes: true})
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 		}, nil, Active, ""},
 		"the person said no": {func(k *JourneyState) {
-			k.addConsent(calls,
-				schemas.Answered{At: 2, Yes: false})
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: false})
 		}, nil, Ended, "person"},
 		"a yes to something else": {func(k *JourneyState) {
 			k.addConsent(schemas.ConsentData{Purposes: []string{"follow-up"}}, schemas.Answered{At: 2, Yes: true})
 		}, nil, Proposed, ""},
 		"under 18: nobody is rung": {func(k *JourneyState) {
-			k.addConsent(calls,
-				schemas.Answered{At: 2, Yes: true})
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 		}, []string{"under-18"}, Proposed, ""},
 		"age unknown: nobody is rung": {func(k *JourneyState) {
-			k.addConsent(calls,
-				schemas.Answered{At: 2, Yes: true})
+			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})
 		}, []string{"age-unknown"}, Proposed, ""},
 		"a death was reported": {func(k *JourneyState) {
 			k.addConsent(calls, schemas.Answered{At: 2, Yes: true})

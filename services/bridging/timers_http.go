@@ -76,8 +76,7 @@ func (a api) spread(w http.ResponseWriter, r *http.Request) error {
 	err = a.flow.Do(r.Context(), func(tx *flow.Tx) error {
 		shown = spreadShown{Until: tx.Now.Add(over).In(a.zone)}
 		spreadTimers(tx, p, tx.Now, over, lateAfter, func(calls, notices int) {
-			shown.Calls, shown.Notices = calls,
-				notices
+			shown.Calls, shown.Notices = calls, notices
 		})
 		return tx.Flush()
 	})

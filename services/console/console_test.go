@@ -497,8 +497,7 @@ func TestAServiceThatIsNotThereIsSaidKindly(t *testing.T) {
 	t.Parallel()
 	f := start(t, func(c *Config) {
 		delete(c.Backends, schemas.Threshold)
-		c.Backends[schemas.Intake] = http.HandlerFunc(func(http.ResponseWriter,
-			*http.Request) {
+		c.Backends[schemas.Intake] = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
 			panic(http.ErrAbortHandler)
 		})
 	})

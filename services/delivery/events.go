@@ -79,8 +79,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.OnEvent(schemas.ConsentDeclined, consent),
 		flow.OnEvent(schemas.ConsentWithdrawn, consent),
 		flow.OnEvent(schemas.ConsentLapsed, consent),
-		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData,
-			at int64) {
+		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) {
 			k.Bar(at, d.MustNotKnow)
 		}),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
@@ -92,12 +91,10 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.JourneyHeld, func(k *JourneyState, _ schemas.JourneyHeldData, at int64) {
 			k.Take(schemas.Transition{At: at, Held: true})
 		}),
-		flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData,
-			at int64) {
+		flow.On(schemas.JourneyReleased, func(k *JourneyState, _ schemas.JourneyReleasedData, at int64) {
 			k.Take(schemas.Transition{At: at})
 		}),
-		flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData,
-			at int64) {
+		flow.On(schemas.JourneyReopened, func(k *JourneyState, _ schemas.JourneyReopenedData, at int64) {
 			k.Take(schemas.Transition{At: at})
 		}),
 		flow.On(schemas.JourneyClosed, func(k *JourneyState, d schemas.JourneyClosedData, at int64) { k.Close(at, d) }),

@@ -187,8 +187,7 @@ func TestAfterThreeDaysDeadNothingIsLost(t *testing.T) {
 			journeys, offers = append(journeys, journey), append(offers, offer)
 		}
 		testkit.Eventually(t, "another attempt, or it is off", func() bool {
-			return len(e.all()) > tried ||
-				s.state(partner, made.ID) == off
+			return len(e.all()) > tried || s.state(partner, made.ID) == off
 		})
 		tried = len(e.all())
 	}

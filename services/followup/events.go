@@ -93,12 +93,10 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
 			k.addCorrected(at, d, s.leftOn(d.LeftOn, d.LeftAt, time.Time{}))
 		}),
-		flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData,
-			at int64) {
+		flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, d schemas.DischargeWithdrawnData, at int64) {
 			k.Visits.Withdraw(at, d.Visit)
 		}),
-		flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData,
-			at int64) {
+		flow.On(schemas.PathwayDecided, func(k *JourneyState, d schemas.PathwayDecidedData, at int64) {
 			k.addDecided(at, d, s.partners)
 		}),
 		flow.OnEvent(schemas.ConsentGiven, consent),
@@ -121,8 +119,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.DeliveryMade, func(k *JourneyState, d schemas.DeliveryMadeData, _ int64) { k.addDelivered(d) }),
 		// nobody there knows of it, as before
 		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}),
-		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData,
-			at int64) {
+		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) {
 			k.Bar(at, d.MustNotKnow)
 		}),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {

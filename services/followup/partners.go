@@ -312,8 +312,7 @@ func spans(all []Holiday) (found []Span, fault string) {
 		found = append(found, Span{first, last})
 	}
 	slices.SortFunc(found, func(a, b Span) int {
-		return cmp.Or(cmp.Compare(a.First, b.First),
-			cmp.Compare(a.Last, b.Last))
+		return cmp.Or(cmp.Compare(a.First, b.First), cmp.Compare(a.Last, b.Last))
 	})
 	return found, ""
 }

@@ -183,8 +183,7 @@ func mark(set *map[string]bool, service string) {
 func (k *JourneyState) open() map[string]int64 {
 	open := maps.Clone(k.Open)
 	maps.DeleteFunc(open, func(service string, _ int64) bool {
-		return k.Named != nil && !k.Named[service] &&
-			!k.Sure[service]
+		return k.Named != nil && !k.Named[service] && !k.Sure[service]
 	})
 	return open
 }
@@ -262,8 +261,7 @@ func desiredOffer(k *JourneyState, past []Offer, partners []Partner, m Moment) D
 	}):
 		return Desired{Status: Completed}
 	case slices.ContainsFunc(past, func(o Offer) bool {
-		return o.AnsweredUpTo > 0 &&
-			o.AnsweredUpTo >= answers.Newest().At
+		return o.AnsweredUpTo > 0 && o.AnsweredUpTo >= answers.Newest().At
 	}):
 		return Desired{Status: Paused, Because: becauseNotReached} // a navigator finds out how they may be reached
 	case slices.Contains(visit.Flags, schemas.FlagUnder18) && !visit.Aged:

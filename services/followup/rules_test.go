@@ -239,12 +239,10 @@ func TestWhatIsWished(t *testing.T) {
 	}{
 		"nobody has asked the person yet": {func(*JourneyState) {}, nil, Offered, "", "not-asked"},
 		"the person said yes": {func(k *JourneyState) {
-			k.addConsent(followUp,
-				schemas.Answered{At: 2, Yes: true})
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 		}, nil, Offered, "", "given"},
 		"the person said no": {func(k *JourneyState) {
-			k.addConsent(followUp,
-				schemas.Answered{At: 2, Yes: false})
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
 		}, nil, Refused, "person", ""},
 		"a no to all, then a yes to one": {func(k *JourneyState) {
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
@@ -274,8 +272,7 @@ func TestWhatIsWished(t *testing.T) {
 			[]string{schemas.FlagUnder18}, Paused, "clinician-first", ""},
 		"under 18: prepared, nothing is sent": {aged, []string{schemas.FlagUnder18}, Offered,
 			"", "not-asked"},
-		"under 18: a yes is no yes before the clinician's record": {func(
-			k *JourneyState) {
+		"under 18: a yes is no yes before the clinician's record": {func(k *JourneyState) {
 			aged(k)
 			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
@@ -286,8 +283,7 @@ func TestWhatIsWished(t *testing.T) {
 		}, []string{schemas.FlagUnder18}, Offered, "", "not-asked"},
 		"under 18: a no is a no": {func(k *JourneyState) {
 			aged(k)
-			k.addConsent(followUp,
-				schemas.Answered{At: 2, Yes: false})
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: false})
 		}, []string{schemas.FlagUnder18}, Refused, "person", ""},
 		"under 18: a yes after the clinician's record": {func(k *JourneyState) {
 			aged(k)
@@ -296,8 +292,7 @@ func TestWhatIsWished(t *testing.T) {
 			k.addConsent(followUp, schemas.Answered{At: 3, Yes: true})
 		}, []string{schemas.FlagUnder18}, Offered, "", "given"},
 		"age unknown: prepared, nothing is sent": {func(k *JourneyState) {
-			k.addConsent(followUp,
-				schemas.Answered{At: 2, Yes: true})
+			k.addConsent(followUp, schemas.Answered{At: 2, Yes: true})
 		}, []string{schemas.FlagAgeUnknown}, Offered, "", "not-asked"},
 		"a death was reported": {func(k *JourneyState) { k.Contact.Apply(schemas.Answered{At: 2}) },
 			nil, Paused, "contact-stopped", ""},
@@ -412,8 +407,7 @@ func TestAHoldMakesNoNewOfferOfASessionThatTookPlace(t *testing.T) {
 		"after a closing": {func(k *JourneyState) { k.reopen(2, "2026-11-19") }, Offered},
 		"after a closing, and then a hold": {func(k *JourneyState) {
 			k.reopen(2, "2026-11-01")
-			k.goOn(3,
-				"2026-11-19")
+			k.goOn(3, "2026-11-19")
 		}, Completed},
 	} {
 		k := &JourneyState{}

@@ -133,8 +133,7 @@ func listDead(ctx context.Context, o *options[plainFlags], ids []string) error {
 // printable shows what arrived: as it is where that is text, in Go's quoting where it is not.
 func printable(payload []byte) string {
 	if utf8.Valid(payload) && !bytes.ContainsFunc(payload, func(r rune) bool {
-		return r < ' ' && r != '\n' &&
-			r != '\t' && r != '\r'
+		return r < ' ' && r != '\n' && r != '\t' && r != '\r'
 	}) {
 		return string(payload)
 	}

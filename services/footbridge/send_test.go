@@ -170,8 +170,7 @@ func TestSendSendsAgainWhatWasNotAnswered(t *testing.T) {
 		t.Errorf("%v, %v after %d tries", got, err, tries.Load())
 	}
 	lost := listen(t, &Config{}, func(context.Context, []byte) ([][]byte, error) {
-		return nil,
-			errors.New("the answer is lost")
+		return nil, errors.New("the answer is lost")
 	})
 	if _, err := sendHL7(t.Context(), &mllpSender{addr: lost}, "x.hl7", []byte(sent)); err == nil {
 		t.Error("an answer that never came was made up")

@@ -138,8 +138,7 @@ func (s *story) tell(i int) {
 	fresh := slices.Clone(s.all[min(s.told, i+1) : i+1])
 	s.told = max(s.told, i+1)
 	slices.SortStableFunc(fresh, func(a, b flow.Event) int {
-		return cmp.Or(a.Time.Compare(b.Time),
-			cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.Time.Compare(b.Time), cmp.Compare(a.ID, b.ID))
 	})
 	for _, e := range fresh {
 		fmt.Printf("    %s  %-30s %s\n", e.Time.In(s.zone).Format("15:04"),

@@ -433,8 +433,7 @@ func TestTheDescriptionNamesEveryRouteAndNoOther(t *testing.T) {
 		}
 		for _, name := range parameterPattern.FindAllStringSubmatch(route.Pattern, -1) {
 			if !slices.ContainsFunc(o.Parameters, func(p map[string]any) bool {
-				return p["name"] == name[1] &&
-					p["in"] == "path"
+				return p["name"] == name[1] && p["in"] == "path"
 			}) {
 				t.Errorf("%s: parameter %s is not described", route.Pattern, name[1])
 			}

@@ -212,8 +212,7 @@ func TestWhatAMergeByHandAndItsUndoingChangeIsToldToThoseWhoAct(t *testing.T) {
 			t.Errorf("swapped %t: merging told %v", swapped, told)
 		}
 		if n := len(slices.DeleteFunc(slices.Clone(told), func(k string) bool {
-			return k != "consent.declined.v1" &&
-				k != "person.contact-stopped.v1"
+			return k != "consent.declined.v1" && k != "person.contact-stopped.v1"
 		})); n != 2 {
 			t.Errorf("swapped %t: merging twice told %v", swapped, told)
 		}

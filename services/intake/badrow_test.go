@@ -20,11 +20,10 @@ func TestOneBadRowStopsOnlyItselfInEveryLoop(t *testing.T) {
 	p := s.start()
 	comer := func(visit, local, given, born string) (journey, person string) {
 		t.Helper()
-		status, body := p.post(t, "application/cloudevents+json",
-			report("r-"+visit, fmt.Sprintf(
-				`{"organisation":"RXX","visit":%q,"inScope":true,"leftAt":"2026-11-20T08:00:00Z",
+		status, body := p.post(t, "application/cloudevents+json", report("r-"+visit, fmt.Sprintf(
+			`{"organisation":"RXX","visit":%q,"inScope":true,"leftAt":"2026-11-20T08:00:00Z",
 			"person":{"localId":%q,"familyName":"Examplewood","givenName":%q,"birthDate":%q,"phone":"07700 900001"}}`,
-				visit, local, given, born)))
+			visit, local, given, born)))
 		if status != http.StatusAccepted {
 			t.Fatalf("reporting %s: %d %s", visit, status, body)
 		}

@@ -75,8 +75,7 @@ func (s *Service) applySaidOnCalls(_ context.Context, tx *flow.Tx, limit int) (i
 		if err != nil {
 			return 0, err
 		}
-		err = s.around(tx, principal.Principal{}, records, func(*transaction) (map[string][]record.Question,
-			error) {
+		err = s.around(tx, principal.Principal{}, records, func(*transaction) (map[string][]record.Question, error) {
 			return nil, s.applySaid(tx, said)
 		})
 		if err != nil {

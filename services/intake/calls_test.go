@@ -49,8 +49,7 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 		"asked to stop": {say(schemas.AskedToStop, schemas.AskedToStopData{Call: call}), false},
 		"another call's": {say(schemas.CallReached,
 			schemas.CallReachedData{Call: "44444444-3333-4333-8333-333333333333"}), true},
-		"held": {func(t *testing.T,
-			w when) {
+		"held": {func(t *testing.T, w when) {
 			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 7, w.p.clock.Now()))
 		}, false},
 		"contact stopped": {staff("/api/people/PERSON/contact-stopped", `{"reason":"asked for"}`), false},
@@ -60,8 +59,7 @@ func TestACallerReadsWhomTheyRingUntilTheOutcomeAlone(t *testing.T) {
 			`{"answers":[{"purpose":"bridging","organisation":"RXX","state":"declined"}]}`), false},
 		"a no to something else": {staff("/api/journeys/JOURNEY/consent",
 			`{"answers":[{"purpose":"follow-up","state":"declined"}]}`), true},
-		"its time is over": {func(t *testing.T,
-			w when) {
+		"its time is over": {func(t *testing.T, w when) {
 			claim(w.p, t, w.journey, 7, w.p.clock.Now().Add(-time.Second))
 		}, false},
 		"somebody else's now": {say(schemas.CallClaimed, schemas.CallClaimedData{Call: call, Organisation: "RXX",

@@ -125,8 +125,7 @@ func (s *Service) raiseAlarms(tx *flow.Tx, changes []alarmChange) error {
 			job.rows = append(job.rows, a)
 			job.emit(tx, record.Quarantine(a.id, job.unit.HomeOf(a.Organisation), kind, a.dueAt).Emissions)
 			tx.AfterCommit(func() {
-				s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage,
-					a.id)
+				s.log.Warn("a feed needs a look", schemas.AttrReason, kind, schemas.AttrMessage, a.id)
 			})
 		}
 		over = append(over, change.ended...)

@@ -151,8 +151,7 @@ func moveVisits(tx *flow.Tx, j *transaction, facility, home string, hidden bool)
 	var visits []*record.Visit
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where organisation = $1
 		order by organisation, number for update`, facility).Query(func(rows pgx.Rows) (err error) {
-		visits,
-			err = scanned(rows)
+		visits, err = scanned(rows)
 		return err
 	})
 	if err := tx.Flush(); err != nil {

@@ -288,8 +288,7 @@ func TestWhatIsNotTakenOverFHIRIsRefusedByTheNationalCodesAndInTheLedger(t *test
 					strings.Repeat(" ", 2<<20)
 			}
 		}, 413, "REC_BAD_REQUEST", "too-long"},
-		"a resource, no message": {func(
-			f *fhirRequest) {
+		"a resource, no message": {func(f *fhirRequest) {
 			f.change = func(string) string { return `{"resourceType":"Patient"}` }
 		}, 400, "REC_BAD_REQUEST", "value"},
 		"a searchset": {func(f *fhirRequest) {
@@ -302,8 +301,7 @@ func TestWhatIsNotTakenOverFHIRIsRefusedByTheNationalCodesAndInTheLedger(t *test
 		"a status that is none": {func(f *fhirRequest) { f.status = "inactive" }, 400, "REC_BAD_REQUEST",
 			"code-invalid"},
 		"a booking": {func(f *fhirRequest) {
-			f.change = replace("servicerequest-request",
-				"booking-request")
+			f.change = replace("servicerequest-request", "booking-request")
 		}, 422, "REC_UNPROCESSABLE_ENTITY", "not-supported"},
 		"a validation": {func(f *fhirRequest) { f.category = "validation" }, 422, "REC_UNPROCESSABLE_ENTITY",
 			"not-supported"},
@@ -326,8 +324,7 @@ func TestWhatIsNotTakenOverFHIRIsRefusedByTheNationalCodesAndInTheLedger(t *test
 		"a bundle without id": {func(f *fhirRequest) { f.change = replace(`"id":"`+f.request+`",`, ``) }, 400,
 			"REC_BAD_REQUEST", "required"},
 		"a name of a thousand signs": {func(f *fhirRequest) {
-			f.change = replace("Example",
-				strings.Repeat("x", 1000))
+			f.change = replace("Example", strings.Repeat("x", 1000))
 		}, 422, "REC_UNPROCESSABLE_ENTITY", "value"},
 	}
 	for claim, c := range cases {
@@ -511,8 +508,7 @@ func TestEveryFailureUnderFHIRHasItsNationalCode(t *testing.T) {
 	}
 	p := newSite(t).start()
 	handler := httpx.NewMux(httpx.Options{})
-	handler.Handle("GET /fhir/x", p.answeringFHIR(func(http.ResponseWriter,
-		*http.Request) error {
+	handler.Handle("GET /fhir/x", p.answeringFHIR(func(http.ResponseWriter, *http.Request) error {
 		panic("Examplewood")
 	}))
 	server := httptest.NewServer(handler)

@@ -229,8 +229,7 @@ func readHeaders(lines string) http.Header {
 		token := name != "" && strings.Trim(name,
 			"!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ") == ""
 		if found && token && !strings.ContainsFunc(value, func(r rune) bool {
-			return r < ' ' && r != '\t' ||
-				r == 0x7f
+			return r < ' ' && r != '\t' || r == 0x7f
 		}) {
 			header.Add(textproto.CanonicalMIMEHeaderKey(name), strings.TrimSpace(value))
 		}

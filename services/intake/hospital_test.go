@@ -50,79 +50,61 @@ func TestAnySignOfADeathByAnyEventStopsContact(t *testing.T) {
 	pid := func(h *hospital, raw []byte, field int, value string) []byte { return h.withPID(raw, field, value) }
 	for claim, sign := range map[string]func(h *hospital, trigger string) []byte{
 		"PID-29": func(h *hospital, e string) []byte {
-			return pid(h, h.later(e), 29,
-				"20261120030000")
+			return pid(h, h.later(e), 29, "20261120030000")
 		},
 		"PID-29, and PID-30 says no": func(h *hospital, e string) []byte {
-			return pid(h, h.later(e), 29,
-				"20261120|N")
+			return pid(h, h.later(e), 29, "20261120|N")
 		},
 		"PID-29 that cannot be read": func(h *hospital, e string) []byte {
-			return pid(h, h.later(e), 29,
-				"yesterday")
+			return pid(h, h.later(e), 29, "yesterday")
 		},
 		"PID-30":                      func(h *hospital, e string) []byte { return pid(h, h.later(e), 30, "Y") },
 		"PID-30 in small letters":     func(h *hospital, e string) []byte { return pid(h, h.later(e), 30, "y") },
 		"PV1-36 by the national code": func(h *hospital, e string) []byte { return h.later(e, visit(36, "79")) },
-		"PV1-36 by SNOMED CT: department": func(h *hospital,
-			e string) []byte {
+		"PV1-36 by SNOMED CT: department": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "75004002"))
 		},
-		"PV1-36 by SNOMED CT: mortuary": func(h *hospital,
-			e string) []byte {
+		"PV1-36 by SNOMED CT: mortuary": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "305398007", "", "SCT"))
 		},
-		"PV1-36 by SNOMED CT: on arrival": func(h *hospital,
-			e string) []byte {
+		"PV1-36 by SNOMED CT: on arrival": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "63238001"))
 		},
 		"PV1-36 in words": func(h *hospital, e string) []byte { return h.later(e, visit(36, "Dead")) },
-		"PV1-36 in more words": func(h *hospital,
-			e string) []byte {
+		"PV1-36 in more words": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "99", "Patient died in department"))
 		},
-		"PV1-37": func(h *hospital,
-			e string) []byte {
+		"PV1-37": func(h *hospital, e string) []byte {
 			return h.later(e, visit(37, "MORTUARY"))
 		},
-		"PV1-3": func(h *hospital,
-			e string) []byte {
+		"PV1-3": func(h *hospital, e string) []byte {
 			return h.later(e, visit(3, "ED", "", "", "Mortuary"))
 		},
-		"a segment of the dead": func(h *hospital,
-			e string) []byte {
+		"a segment of the dead": func(h *hospital, e string) []byte {
 			return h.later(e, in("PDA", 1, "R99"))
 		},
-		"a sender's own segment": func(h *hospital,
-			e string) []byte {
+		"a sender's own segment": func(h *hospital, e string) []byte {
 			return h.later(e, in("ZDE", 2, "20261120030000"))
 		},
-		"PV1-36, the coroner": func(h *hospital,
-			e string) []byte {
+		"PV1-36, the coroner": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "Coroner"))
 		},
-		"PV1-36, with points": func(h *hospital,
-			e string) []byte {
+		"PV1-36, with points": func(h *hospital, e string) []byte {
 			return h.later(e, visit(36, "R.I.P."))
 		},
-		"a cause of death, ill-defined": func(h *hospital,
-			e string) []byte {
+		"a cause of death, ill-defined": func(h *hospital, e string) []byte {
 			return h.later(e, diagnosis("R99.X", "", "I10"))
 		},
-		"a sudden cardiac death": func(h *hospital,
-			e string) []byte {
+		"a sudden cardiac death": func(h *hospital, e string) []byte {
 			return h.later(e, diagnosis("I46.1", "", "I10"))
 		},
-		"a sudden death of an infant": func(h *hospital,
-			e string) []byte {
+		"a sudden death of an infant": func(h *hospital, e string) []byte {
 			return h.later(e, diagnosis("R95X", "", "I10"))
 		},
-		"a diagnosis": func(h *hospital,
-			e string) []byte {
+		"a diagnosis": func(h *hospital, e string) []byte {
 			return h.later(e, diagnosis("419099009", "", "SCT"))
 		},
-		"a reason in words": func(h *hospital,
-			e string) []byte {
+		"a reason in words": func(h *hospital, e string) []byte {
 			return h.later(e, reason("", "Dead on arrival", ""))
 		},
 	} {
@@ -505,12 +487,10 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 		"in the future": {func(h *hospital) []byte { return h.attended(visit(45, year(left, 1))) },
 			schemas.FlagFutureDischarge, event},
 		"the day after": {func(h *hospital) []byte {
-			return h.attended(visit(45,
-				morning.AddDate(0, 0, 2).Format("20060102")))
+			return h.attended(visit(45, morning.AddDate(0, 0, 2).Format("20060102")))
 		}, schemas.FlagFutureDischarge, event},
 		"leaving before coming": {func(h *hospital) []byte {
-			return h.attended(visit(45,
-				stamped(morning.AddDate(0, 0, -3))))
+			return h.attended(visit(45, stamped(morning.AddDate(0, 0, -3))))
 		}, schemas.FlagLeftBeforeArrival, event},
 		"no PV1 at all": {func(h *hospital) []byte {
 			lines := strings.Split(string(h.attended()), "\r")
@@ -523,15 +503,13 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 			return []byte(strings.Join(lines, "\r"))
 		}, schemas.FlagNoVisitDetails, event},
 		"NUL in a name": {func(h *hospital) []byte {
-			return []byte(replaceOnce(string(h.attended()), "Example",
-				"Exa\x00mple"))
+			return []byte(replaceOnce(string(h.attended()), "Example", "Exa\x00mple"))
 		}, schemas.FlagTextDamaged, event},
 		"NUL in another field": {func(h *hospital) []byte {
 			return []byte(replaceOnce(string(h.attended()), "248062006^^SCT", "248062006^\x00^SCT"))
 		}, schemas.FlagTextDamaged, event},
 		"broken UTF-8": {func(h *hospital) []byte {
-			return []byte(replaceOnce(string(h.attended()), "Example",
-				"Zo\xc3"))
+			return []byte(replaceOnce(string(h.attended()), "Example", "Zo\xc3"))
 		}, schemas.FlagTextDamaged, event},
 		"declared UTF-8, sent Latin-1": {func(h *hospital) []byte {
 			return []byte(replaceOnce(replaceOnce(string(h.attended()), "|P|2.4", "|P|2.4||||||UNICODE UTF-8"),
@@ -542,16 +520,14 @@ func TestWhatCannotBeTrueIsFlaggedAndNotUsed(t *testing.T) {
 				"Zoë"))
 		}, schemas.FlagTextDamaged, event},
 		"a replacement character": {func(h *hospital) []byte {
-			return []byte(replaceOnce(string(h.attended()),
-				"Example", "Zo\uFFFD"))
+			return []byte(replaceOnce(string(h.attended()), "Example", "Zo\uFFFD"))
 		}, schemas.FlagTextDamaged, event},
 		"protected": {func(h *hospital) []byte { return h.attended(in("PD1", 12, "Y")) },
 			schemas.FlagProtected, event},
 		"the visit protected": {func(h *hospital) []byte { return h.attended(in("PV2", 22, "Y")) },
 			schemas.FlagProtected, event},
 		"no telephone": {func(h *hospital) []byte {
-			return []byte(replaceOnce(string(h.attended()),
-				"07700900123", ""))
+			return []byte(replaceOnce(string(h.attended()), "07700900123", ""))
 		}, schemas.FlagNoSafeChannel, event},
 		"a null telephone": {func(h *hospital) []byte {
 			return []byte(replaceOnce(string(h.attended()),

@@ -30,12 +30,10 @@ func (s *Service) Routes(mux *httpx.Mux) error {
 		"GET /api/messages":      s.getMessages,
 		"GET /api/messages/{id}": s.getMessage,
 		"POST /api/messages/{id}/release": func(w http.ResponseWriter, r *http.Request) error {
-			return s.postDecision(w,
-				r, true)
+			return s.postDecision(w, r, true)
 		},
 		"POST /api/messages/{id}/dismiss": func(w http.ResponseWriter, r *http.Request) error {
-			return s.postDecision(w,
-				r, false)
+			return s.postDecision(w, r, false)
 		},
 	}
 	maps.Copy(handlers, s.peopleRoutes())

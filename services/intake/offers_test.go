@@ -84,8 +84,7 @@ func TestAPartnerReadsNothingWithoutAnyOneOfWhatItTakes(t *testing.T) {
 			Reason: "person"}), true},
 		"nobody left": {say(schemas.OfferExhausted, schemas.OfferExhaustedData{LastDay: "2026-12-01"}),
 			false},
-		"held": {func(t *testing.T,
-			w when) {
+		"held": {func(t *testing.T, w when) {
 			w.p.hear(t, turned(w.journey, schemas.JourneyHeld, 3, w.at))
 		}, false},
 		"released": {func(t *testing.T, w when) {

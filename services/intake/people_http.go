@@ -33,12 +33,10 @@ func (s *Service) peopleRoutes() map[string]httpx.Handler {
 		"GET /api/journeys/{id}/identity":     s.getIdentity,
 		"GET /api/calls/{id}/person":          s.getCallPerson,
 		"GET /api/people/{ref}/access":        s.getAccess,
-		"POST /api/people/{ref}/merge": func(w http.ResponseWriter,
-			r *http.Request) error {
+		"POST /api/people/{ref}/merge": func(w http.ResponseWriter, r *http.Request) error {
 			return s.postMerge(w, r, false)
 		},
-		"POST /api/people/{ref}/unmerge": func(w http.ResponseWriter,
-			r *http.Request) error {
+		"POST /api/people/{ref}/unmerge": func(w http.ResponseWriter, r *http.Request) error {
 			return s.postMerge(w, r, true)
 		},
 		"POST /api/people/{ref}/legal-hold": s.postHold,

@@ -328,8 +328,7 @@ func emitOn(tx *flow.Tx, told map[string][]record.JourneyEvent) error {
 		var id, event string
 		var told int64
 		_, err := pgx.ForEachRow(rows, []any{&id, &told, &event}, func() error {
-			last[id], first[id] = told,
-				event
+			last[id], first[id] = told, event
 			return nil
 		})
 		return err
@@ -773,8 +772,7 @@ func resolveDoubles(tx *flow.Tx, j *transaction, who principal.Principal, a, b s
 		and says -> 'request' ->> 'double' = any($2::text[]) and says -> 'request' -> 'settled' is null
 		order by organisation, number for update`,
 		[]string{a, b}, []string{a, b}).Query(func(rows pgx.Rows) (err error) {
-		waiting,
-			err = scanned(rows)
+		waiting, err = scanned(rows)
 		return err
 	})
 	tx.Queue(`update possible_double set settled_at = $2, settled_by = $3 where one = any($1::uuid[])
@@ -919,8 +917,7 @@ func lockVisitsOf(tx *flow.Tx, _ principal.Principal, journey string) (visits []
 	tx.Queue(`select id::text, organisation, number, version, says::text from visit where journey = $1::uuid
 		and not withdrawn
 		order by organisation, number for update`, journey).Query(func(rows pgx.Rows) error {
-		visits,
-			err = scanned(rows)
+		visits, err = scanned(rows)
 		return err
 	})
 	return visits, tx.Flush()
@@ -1036,8 +1033,7 @@ func lockAged(tx *flow.Tx, today string, limit int) (all []agedPerson, more bool
 		return nil, false, err // all have been looked at today
 	}
 	tx.Queue(`with next as (select id, person from journey where id > $1::uuid and state <> 'closed' order by id
-		limit $2),
-			moved as (update age_cursor set upto = coalesce((select max(id::text)
+		limit $2), moved as (update age_cursor set upto = coalesce((select max(id::text)
 			from next)::uuid, upto), done = (select count(*) from next) < $2)
 		select r.id::text, l.hash, coalesce(years_of(v.says #>> '{raised,facts,age}'), -1), coalesce(v.says #>>
 		'{raised,facts,ageRisesOn}', ''), k.wrapped, r.identity

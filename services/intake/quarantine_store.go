@@ -38,8 +38,7 @@ func (s *Service) waiting(ctx context.Context, who principal.Principal, page htt
 		return nil, fmt.Errorf("listing messages that wait: %w", err)
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) {
-		return l,
-			row.Scan(l.into()...)
+		return l, row.Scan(l.into()...)
 	})
 }
 

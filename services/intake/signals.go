@@ -28,12 +28,10 @@ type signalAnswer struct {
 func (s *Service) signalRoutes() map[string]httpx.Handler {
 	return map[string]httpx.Handler{
 		"POST /api/signals": s.postSignal,
-		"POST /api/people/{ref}/contact-stopped": func(w http.ResponseWriter,
-			r *http.Request) error {
+		"POST /api/people/{ref}/contact-stopped": func(w http.ResponseWriter, r *http.Request) error {
 			return s.postContactOver(w, r, true)
 		},
-		"POST /api/people/{ref}/contact-resumed": func(w http.ResponseWriter,
-			r *http.Request) error {
+		"POST /api/people/{ref}/contact-resumed": func(w http.ResponseWriter, r *http.Request) error {
 			return s.postContactOver(w, r, false)
 		},
 	}

@@ -831,8 +831,7 @@ func (s *Service) ledger(ctx context.Context, who principal.Principal, filter le
 		return nil, fmt.Errorf("listing messages: %w", err)
 	}
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (l LedgerLine, err error) {
-		return l,
-			row.Scan(l.into()...)
+		return l, row.Scan(l.into()...)
 	})
 }
 

@@ -26,8 +26,7 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 		"in A&E": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope)} },
 			record.ReasonNoEnd, began, record.NoEndAfter},
 		"undecided scope": {func(h *hospital) [][]byte {
-			return [][]byte{h.message("A04",
-				reason("269735005", "", "SCT"))}
+			return [][]byte{h.message("A04", reason("269735005", "", "SCT"))}
 		}, record.ReasonNoEnd, began, record.NoEndAfter},
 		"admitted": {func(h *hospital) [][]byte { return [][]byte{ofClass(h.message("A01", inScope), "I")} },
 			record.ReasonOnWard, began, record.WardReview},
@@ -45,16 +44,14 @@ func TestAVisitWithoutAnEndIsWatchedFromItsBeginning(t *testing.T) {
 			return [][]byte{undone, move, first}
 		}, record.ReasonNoEnd, began, record.NoEndAfter},
 		"something else": {func(h *hospital) [][]byte {
-			return [][]byte{h.message("A04",
-				reason("22253000", "", "SCT"))}
+			return [][]byte{h.message("A04", reason("22253000", "", "SCT"))}
 		}, "", time.Time{}, 0},
 		"ended": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A03")} },
 			"", time.Time{}, 0},
 		"cancelled": {func(h *hospital) [][]byte { return [][]byte{h.message("A04", inScope), h.message("A11")} },
 			"", time.Time{}, 0},
 		"died": {func(h *hospital) [][]byte {
-			return [][]byte{h.message("A04", inScope),
-				deathOn(h.message("A08"))}
+			return [][]byte{h.message("A04", inScope), deathOn(h.message("A08"))}
 		}, "", time.Time{}, 0},
 		"the end first": {func(h *hospital) [][]byte { return [][]byte{h.message("A03"), h.message("A04", inScope)} },
 			"", time.Time{}, 0},

@@ -379,8 +379,7 @@ func TestATimeThatCannotBeTrueIsNotBelievedByAnyWayIn(t *testing.T) {
 			[]string{schemas.FlagFutureDischarge}},
 		{"left years ago", func(of *tale) { of.left = years(2) }, nil, []string{schemas.FlagTimeNotBelieved}},
 		{"left before birth", func(of *tale) {
-			of.left, of.born = now.AddDate(0, -3, 0),
-				now.AddDate(0, -1, 0).Format(time.DateOnly)
+			of.left, of.born = now.AddDate(0, -3, 0), now.AddDate(0, -1, 0).Format(time.DateOnly)
 		}, nil, []string{schemas.FlagTimeNotBelieved}},
 		{"born in the future", func(of *tale) { of.born = now.AddDate(1, 0, 0).Format(time.DateOnly) }, nil,
 			[]string{schemas.FlagTimeNotBelieved, schemas.FlagAgeUnknown}},

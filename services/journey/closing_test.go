@@ -69,8 +69,7 @@ func TestEachReasonToCloseNeedsWhatItSays(t *testing.T) {
 		"a session the year before": {func(c *Closing) { c.Reason, c.On = "complete", "2025-11-20" },
 			"before this journey began"},
 		"an acknowledgement before": {func(c *Closing) {
-			c.Reason, c.AcknowledgedBy, c.On = "moved",
-				"duty-worker", "2026-10-30"
+			c.Reason, c.AcknowledgedBy, c.On = "moved", "duty-worker", "2026-10-30"
 		}, "before this journey began"},
 		"no day":                   {func(c *Closing) { c.On = "" }, "the first contact there happened"},
 		"the person was not asked": {func(c *Closing) { c.PersonAgrees = false }, "Ask the person"},
@@ -86,8 +85,7 @@ func TestEachReasonToCloseNeedsWhatItSays(t *testing.T) {
 		"not reached, by which channels?": {func(c *Closing) { c.Reason, c.Told = "not-reached", "letter" },
 			"by which channels"},
 		"not reached, by pigeon": {func(c *Closing) {
-			c.Reason, c.Told, c.Tried = "not-reached", "letter",
-				[]string{"pigeon"}
+			c.Reason, c.Told, c.Tried = "not-reached", "letter", []string{"pigeon"}
 		}, "is not known"},
 	} {
 		c := careStarted()
@@ -136,8 +134,7 @@ func TestClosingContradictsNothingThatIsKnown(t *testing.T) {
 		"a child without the clinician": {func(s *teller) { s.discharge("under-18") }, careStarted(), "", 409,
 			stepClinician},
 		"a merge nobody confirmed": {func(s *teller) {
-			s.say(schemas.PersonMerged,
-				schemas.PersonMergedData{})
+			s.say(schemas.PersonMerged, schemas.PersonMergedData{})
 		}, inError(), "", 409, stepConfirmMerge},
 		"details a partner still has": {func(s *teller) {
 			s.offer(false)
@@ -145,12 +142,10 @@ func TestClosingContradictsNothingThatIsKnown(t *testing.T) {
 			s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
 		}, careStarted(), "", 409, stepDeletion},
 		"the hospital cancelled it": {func(s *teller) {
-			s.say(schemas.DischargeWithdrawn,
-				schemas.DischargeWithdrawnData{Visit: "v"})
+			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
 		}, inError(), "", 200, ""},
 		"cancelled, and no error": {func(s *teller) {
-			s.say(schemas.DischargeWithdrawn,
-				schemas.DischargeWithdrawnData{Visit: "v"})
+			s.say(schemas.DischargeWithdrawn, schemas.DischargeWithdrawnData{Visit: "v"})
 		}, careStarted(), "", 409, stepAfterCancelled},
 	} {
 		_, r := begun(t, tc.tell)

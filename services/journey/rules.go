@@ -430,8 +430,7 @@ func climb(wanted []DesiredStep, steps []Step, owners Owners, from time.Time, zo
 	for {
 		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, from, zone)
 		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool {
-			return s.Kind == next.Kind &&
-				s.Basis == next.Basis
+			return s.Kind == next.Kind && s.Basis == next.Basis
 		}) {
 			return wanted
 		}
@@ -639,8 +638,7 @@ func holding(steps []Step) (Step, bool) {
 		return Step{}, false
 	}
 	return slices.MinFunc(open, func(a, b Step) int {
-		return cmp.Or(a.DueAt.Compare(b.DueAt),
-			cmp.Compare(a.ID, b.ID))
+		return cmp.Or(a.DueAt.Compare(b.DueAt), cmp.Compare(a.ID, b.ID))
 	}), true
 }
 

@@ -132,14 +132,12 @@ func TestWhatHappensNext(t *testing.T) {
 			[]string{"arrange-follow-up navigator:duty Tue 3 17:00"}},
 		"consent and an offer": {func(s *teller) {
 			s.discharge()
-			s.consent(true,
-				"follow-up")
+			s.consent(true, "follow-up")
 			s.offer(false)
 		}, []string{"tell-the-partner navigator:duty Tue 3 17:00"}},
 		"and the offer has gone out": {func(s *teller) {
 			s.discharge()
-			s.consent(true,
-				"follow-up")
+			s.consent(true, "follow-up")
 			s.offer(false)
 			s.sent()
 		}, []string{"partner-answers partner:pa Wed 4 17:00"}},
@@ -149,8 +147,7 @@ func TestWhatHappensNext(t *testing.T) {
 			[]string{"ask-the-person team:liaison Tue 3 10:00", "late-follow-up navigator:duty Tue 3 17:00"}},
 		"a no to all of it": {func(s *teller) {
 			s.discharge()
-			s.consent(false, "follow-up",
-				"bridging")
+			s.consent(false, "follow-up", "bridging")
 		}, []string{"what-next navigator:duty Tue 3 17:00"}},
 		"no partner is left": {func(s *teller) {
 			s.discharge()
@@ -166,8 +163,7 @@ func TestWhatHappensNext(t *testing.T) {
 		}, []string{"partner-answers partner:pa Wed 4 17:00", "tell-the-person team:liaison Tue 3 17:00"}},
 		"nothing statutory is open": {func(s *teller) {
 			s.discharge()
-			s.say(schemas.GapFound,
-				schemas.GapFoundData{})
+			s.say(schemas.GapFound, schemas.GapFoundData{})
 		}, []string{"ask-the-person team:liaison Tue 3 10:00", "bridge-the-gap navigator:duty Tue 3 17:00"}},
 		"a service was asked": {func(s *teller) {
 			s.discharge()

@@ -400,8 +400,7 @@ func TestHelpIsSeenToInEveryState(t *testing.T) {
 			return w.hold(r, Hold{Place: "ward", OnHoldBy: "ward-team", ReviewOn: "2026-11-16"}, navigatorOf("RXX"))
 		},
 		"closed": func(w *writes, r *record, _ *teller) error {
-			return w.closeJourney(r, inError(),
-				navigatorOf("RXX"))
+			return w.closeJourney(r, inError(), navigatorOf("RXX"))
 		},
 		"stopped": func(_ *writes, r *record, s *teller) error {
 			tell(t, r, []flow.Event{s.say(schemas.ContactStopped, schemas.ContactStoppedData{})})
@@ -674,12 +673,10 @@ func TestACallThatIsTriedAgainIsAStepAgain(t *testing.T) {
 	t.Parallel()
 	for name, became := range map[string]func(s *teller){
 		"somebody else answered": func(s *teller) {
-			s.say(schemas.CallOtherPerson,
-				schemas.CallOtherPersonData{Call: "c1"})
+			s.say(schemas.CallOtherPerson, schemas.CallOtherPersonData{Call: "c1"})
 		},
 		"we did not make it": func(s *teller) {
-			s.say(schemas.CallNotMade,
-				schemas.CallNotMadeData{Call: "c1", Reason: "no-caller"})
+			s.say(schemas.CallNotMade, schemas.CallNotMadeData{Call: "c1", Reason: "no-caller"})
 		},
 		"nobody answered": func(s *teller) {
 			s.say(schemas.CallUnanswered, schemas.CallUnansweredData{Call: "c1", Why: schemas.NoAnswer})

@@ -434,8 +434,7 @@ func loadRetold(q queuer, p principal.Principal, reason, id string, into *retold
 	q.Queue(`select count(*), coalesce(max(on_day)::text, '') from retold where journey = (select id from journey
 		where id = $4::text::uuid and `+scope+`)`,
 		append(scopeOf(p).Reads(reason).Args(), id)...).QueryRow(func(row pgx.Row) error {
-		return row.Scan(&into.Count,
-			&into.Last)
+		return row.Scan(&into.Count, &into.Last)
 	})
 }
 

@@ -297,8 +297,7 @@ func (t TellingWhat) faults(set *criteria.Directory, service string, today crite
 	f.check(t.Days >= 0 && t.Days <= 10*year, "days", "is %d; use how far back the condition was said to look, in days",
 		t.Days)
 	f.check(len(t.Scope) <= 20 && !slices.ContainsFunc(t.Scope, func(s string) bool {
-		return !criteria.IsCode(s) ||
-			len(s) > 60
+		return !criteria.IsCode(s) || len(s) > 60
 	}),
 		"scope", "is not a list of codes in lower case with hyphens, such as any-self-harm")
 	return f

@@ -31,32 +31,25 @@ var subscriptions = flow.Table(
 	flow.On(schemas.ReferralRequested, func(k *JourneyState, d schemas.ReferralRequestedData, at int64) {
 		k.begin(at, d.Person, d.Organisation, d.LeftOn, d.Facts)
 	}),
-	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData,
-		at int64) {
+	flow.On(schemas.DischargeCorrected, func(k *JourneyState, d schemas.DischargeCorrectedData, at int64) {
 		k.correct(at, d)
 	}),
-	flow.On(schemas.InformationSupplied, func(k *JourneyState, d schemas.InformationSuppliedData,
-		at int64) {
+	flow.On(schemas.InformationSupplied, func(k *JourneyState, d schemas.InformationSuppliedData, at int64) {
 		k.apply(at, d.Facts, d.Retracted)
 	}),
-	flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData,
-		at int64) {
+	flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) {
 		k.Bar(at, d.MustNotKnow)
 	}),
-	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, _ schemas.DischargeWithdrawnData,
-		at int64) {
+	flow.On(schemas.DischargeWithdrawn, func(k *JourneyState, _ schemas.DischargeWithdrawnData, at int64) {
 		k.withdraw(at)
 	}),
-	flow.On(schemas.JourneyClosed, func(k *JourneyState, _ schemas.JourneyClosedData,
-		at int64) {
+	flow.On(schemas.JourneyClosed, func(k *JourneyState, _ schemas.JourneyClosedData, at int64) {
 		k.turn(at, true, "")
 	}),
-	flow.On(schemas.JourneyReleased, func(k *JourneyState, d schemas.JourneyReleasedData,
-		at int64) {
+	flow.On(schemas.JourneyReleased, func(k *JourneyState, d schemas.JourneyReleasedData, at int64) {
 		k.turn(at, false, d.ReleasedOn)
 	}),
-	flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData,
-		at int64) {
+	flow.On(schemas.JourneyReopened, func(k *JourneyState, d schemas.JourneyReopenedData, at int64) {
 		k.turn(at, false, d.ReopenedOn)
 	}),
 )

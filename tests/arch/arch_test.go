@@ -31,8 +31,7 @@ func TestTheRepositoryKeepsEveryRule(t *testing.T) {
 			t.Parallel()
 			found := rule.Check(tree)
 			slices.SortFunc(found, func(a, b Finding) int {
-				return cmp.Or(cmp.Compare(a.Path, b.Path),
-					cmp.Compare(a.Line, b.Line))
+				return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Line, b.Line))
 			})
 			for _, f := range found {
 				t.Error(f)

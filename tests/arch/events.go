@@ -227,8 +227,7 @@ func namedRoutes(t *Tree) []Finding {
 		t.texts(name, func(text string, at token.Pos) {
 			for _, m := range namedRoute.FindAllStringSubmatch(text, -1) {
 				if !slices.ContainsFunc(schemas.Routes(), func(r schemas.Route) bool {
-					return r.Method == m[1] &&
-						r.Pattern == strings.TrimSuffix(m[2], "/")
+					return r.Method == m[1] && r.Pattern == strings.TrimSuffix(m[2], "/")
 				}) {
 					found = append(found, t.finding(name, at, "there is no route %s %s", m[1], m[2]))
 				}

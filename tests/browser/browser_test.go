@@ -231,9 +231,8 @@ func checkPages(t *testing.T, at *site, axe string, widths ...int64) {
 func checkFit(t *testing.T, ctx context.Context, width int64) {
 	t.Helper()
 	if wide := read(t, ctx, chromedp.Evaluate[int64](`document.documentElement.scrollWidth`)); wide > width {
-		wider := read(t, ctx, chromedp.Evaluate[string](
-			fmt.Sprintf(
-				`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d+1 && !e.closest(".fb-scroll")).map(e => e.tagName+"."+e.className).slice(0,5).join(" ")`, width)))
+		wider := read(t, ctx, chromedp.Evaluate[string](fmt.Sprintf(
+			`[...document.querySelectorAll("body *")].filter(e => e.getBoundingClientRect().right > %d+1 && !e.closest(".fb-scroll")).map(e => e.tagName+"."+e.className).slice(0,5).join(" ")`, width)))
 		t.Errorf("the page is %d wide on a screen of %d: %s", wide, width, wider)
 	}
 }

@@ -76,8 +76,7 @@ func TestAnUnfinishedFormLeadsToWhatIsMissingAndIsThenSentOnce(t *testing.T) {
 		do(t, ctx, chromedp.Reload(), chromedp.WaitVisible(`.nhsuk-panel`))
 		sent := at.posted()[before:]
 		if len(sent) == 0 || slices.ContainsFunc(sent, func(p post) bool {
-			return p.Key != sent[0].Key ||
-				p.Body != sent[0].Body
+			return p.Key != sent[0].Key || p.Body != sent[0].Body
 		}) || sent[0].Who.Subject != "dev-liaison" {
 			t.Errorf("sent %+v", sent)
 		}

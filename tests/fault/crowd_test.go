@@ -88,8 +88,7 @@ func TestTheCountFindsWhatIsPlanted(t *testing.T) {
 			t.Fatal(err)
 		}
 		if !slices.ContainsFunc(found, func(f finding) bool {
-			return f.kind == planted.kind && f.what == planted.what &&
-				f.count > 0
+			return f.kind == planted.kind && f.what == planted.what && f.count > 0
 		}) {
 			t.Errorf("planted and not found: %s\nfound was:\n%s", planted.what, found)
 		}

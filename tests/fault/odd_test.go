@@ -195,8 +195,7 @@ func breakRows(r *rand.Rand, _ *stand) injection {
 				var id, known string
 				ids, were = nil, nil
 				if _, err := pgx.ForEachRow(found, []any{&id, &known}, func() error {
-					ids, were = append(ids, id),
-						append(were, known)
+					ids, were = append(ids, id), append(were, known)
 					return nil
 				}); err != nil {
 					return err

@@ -394,8 +394,7 @@ func exported(s *system.System) error {
 	} {
 		for _, name := range names {
 			if !slices.ContainsFunc(s.Collector.Exports(), func(e system.Export) bool {
-				return e.Path == path &&
-					bytes.Contains(e.Body, []byte(name))
+				return e.Path == path && bytes.Contains(e.Body, []byte(name))
 			}) {
 				return fmt.Errorf("nothing of %s was exported to %s yet", name, path)
 			}

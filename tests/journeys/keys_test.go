@@ -183,10 +183,9 @@ func TestAStolenKeyOpensItsOwnServicesNounsAndNothingElse(t *testing.T) {
 	s := system.Start(t)
 	navigator := principal.Principal{Organisation: "RXX", Role: string(schemas.Navigator), Subject: "dev-navigator"}
 	verifier, err := principal.NewVerifier(keyring.At(filepath.Join(s.StateDir, "keys")).Find,
-		principal.Rules{Forwards: schemas.MayForward,
-			May: func(holder, audience string, p principal.Principal) bool {
-				return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
-			}})
+		principal.Rules{Forwards: schemas.MayForward, May: func(holder, audience string, p principal.Principal) bool {
+			return schemas.MayAssert(holder, audience, schemas.Role(p.Role), p.Subject, true)
+		}})
 	if err != nil {
 		t.Fatal(err)
 	}

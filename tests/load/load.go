@@ -79,8 +79,7 @@ func (b *bench) variants() []variant {
 		all = append(all, variant{name: nameBefore, start: startBinary(b.Before)})
 	}
 	return slices.DeleteFunc(all, func(v variant) bool {
-		return b.Only != "" &&
-			!slices.Contains(strings.Split(b.Only, ","), v.name)
+		return b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), v.name)
 	})
 }
 

@@ -172,8 +172,7 @@ func (p *Profile) refuses(message *hl7.Message) (bool, string, hl7.Fault) {
 	case processing != "" && !containsWords(p.ProcessingIDs, processing):
 		return true, ReasonProcessing, hl7.Fault{Segment: "MSH", Field: 11, Code: hl7.CodeUnsupportedID}
 	case version != "" && !slices.ContainsFunc(p.Versions, func(v string) bool {
-		return version == v ||
-			strings.HasPrefix(version, v+".")
+		return version == v || strings.HasPrefix(version, v+".")
 	}):
 		return true, ReasonVersion, hl7.Fault{Segment: "MSH", Field: 12, Code: hl7.CodeUnsupportedVersion}
 	}

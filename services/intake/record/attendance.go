@@ -280,8 +280,7 @@ func addEvidence(all []VersionedEvidence, o *Visit) []VersionedEvidence {
 	for _, evidence := range o.current() {
 		evidence.loose = !o.IsNumbered()
 		i := slices.IndexFunc(all, func(e VersionedEvidence) bool {
-			return e.loose && evidence.loose &&
-				e.Role == evidence.Role
+			return e.loose && evidence.loose && e.Role == evidence.Role
 		})
 		switch {
 		case i < 0:

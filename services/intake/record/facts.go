@@ -108,8 +108,7 @@ func (w *UnitOfWork) isYoungElsewhere(person *Person, on string) bool {
 		identity := record.Identity.Reveal()
 		births := maps.Clone(identity.OtherBirths)
 		maps.DeleteFunc(births, func(id, _ string) bool {
-			return !slices.Contains(record.Aliases, id) ||
-				w.Confirmed[id] == record.ID
+			return !slices.Contains(record.Aliases, id) || w.Confirmed[id] == record.ID
 		})
 		if record != person {
 			births = addBirth(births, record.ID, identity.BirthDate)

@@ -408,8 +408,7 @@ func (w *UnitOfWork) reevaluate(v *Visit, s ClinicalEvent, in Incoming, persons 
 			continue
 		}
 		visits := slices.DeleteFunc(w.visitsOf(person), func(o *Visit) bool {
-			return o.Organisation != v.Organisation ||
-				done[o]
+			return o.Organisation != v.Organisation || done[o]
 		})
 		for _, attended := range Attendances(visits) {
 			for _, one := range attended {

@@ -333,8 +333,7 @@ func (e *expression) result(on activation) result {
 // overDays says that the expression is looked at over the days of the window: it reads the age or an area.
 func (e *expression) overDays() bool {
 	return slices.ContainsFunc(e.reads, func(fact string) bool {
-		return fact == "age" ||
-			strings.HasPrefix(fact, "area")
+		return fact == "age" || strings.HasPrefix(fact, "area")
 	})
 }
 

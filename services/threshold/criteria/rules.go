@@ -621,8 +621,7 @@ func (e *expression) sameFor(fact string, a, b any) bool {
 		return sameFact(a, b)
 	}
 	return !slices.ContainsFunc(e.tree.atoms(nil), func(a atom) bool {
-		return a.fact == fact &&
-			a.holds(x) != a.holds(y)
+		return a.fact == fact && a.holds(x) != a.holds(y)
 	})
 }
 
