@@ -88,3 +88,23 @@ func (a Answer) Write(w http.ResponseWriter) error {
 	_, _ = w.Write(a.Body)
 	return nil
 }
+
+// ReadRequest reads the body of a request that changes something, or none where it has none, and the key under which it
+// is done once; principal is whatever tells callers apart. Its refusals are those of ReadBody, DecodeJSON and
+// ParseIdempotency.
+func ReadRequest[B any](w http.ResponseWriter, r *http.Request, limit int64, principal string) (body B,
+	key *Idempotency, err error) {
+	text := []byte{}
+	if r.ContentLength != 0 {
+		if text, err = ReadBody(w, r, limit, "application/json"); err != nil {
+			return body, nil, err
+		}
+	}
+	if len(text) > 0 {
+		if err = DecodeJSON(text, &body); err != nil {
+			return body, nil, err
+		}
+	}
+	key, err = ParseIdempotency(r, principal, text)
+	return body, key, err
+}

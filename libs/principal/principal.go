@@ -97,6 +97,18 @@ func Need(ctx context.Context) (Principal, error) {
 	return p, nil
 }
 
+// Asking is who asks, and the id that the path names; none is the answer where it names none.
+func Asking(r *http.Request, none error) (p Principal, id string, err error) {
+	if p, err = Need(r.Context()); err != nil {
+		return p, "", err
+	}
+	id, ok := httpx.PathID(r, "id")
+	if !ok {
+		return p, "", none
+	}
+	return p, id, nil
+}
+
 func unauthorised() *httpx.Problem {
 	problem := httpx.NewProblem(http.StatusUnauthorized, "It is not known who is asking. Sign in, or send the token "+
 		"or certificate that was agreed.")

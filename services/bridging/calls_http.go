@@ -116,7 +116,7 @@ func hoursOf(tx *flow.Tx, r *http.Request, p principal.Principal) (*callerRow, e
 
 // showCall gives one call, one that is over too.
 func (a api) showCall(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noCall())
+	p, id, err := principal.Asking(r, noCall())
 	if err != nil {
 		return err
 	}
@@ -208,7 +208,7 @@ var script = []string{
 // claim settles who rings, when the name is shown: one caller at a time, and only where the person may be rung at this
 // moment. It is asked under the journey's lock, with the yes, the stop and the hours of now.
 func (a api) claim(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noCall())
+	p, id, err := principal.Asking(r, noCall())
 	if err != nil {
 		return err
 	}
@@ -324,7 +324,7 @@ func (o outcomeAsked) try(call string, now time.Time) (t Try, fault string) {
 
 // outcome records what became of a call. Where help is needed, or things are worse, that is stored first, by itself.
 func (a api) outcome(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noCall())
+	p, id, err := principal.Asking(r, noCall())
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package bridging
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -121,7 +123,7 @@ func (s *Service) sendNotices(ctx context.Context, tx *flow.Tx, limit int) (int,
 
 // markChannels notes by which of the channels that were tried something was handed over.
 func markChannels(tx *flow.Tx, took map[string]bool, now time.Time) {
-	for _, channel := range sortedKeys(took) {
+	for _, channel := range slices.Sorted(maps.Keys(took)) {
 		markChannel(tx, channel, took[channel], now)
 	}
 }

@@ -2,7 +2,6 @@ package bridging
 
 import (
 	"context"
-	"maps"
 	"slices"
 	"sync"
 	"time"
@@ -11,8 +10,6 @@ import (
 	"footbridge/libs/notify"
 	"footbridge/schemas"
 )
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 // raise tells the next rung of those who are on call about requests, and the journey's owners that there is one. The
 // pages that it gives are about to leave; whoever has no time to send them leaves that to the loop, from next on.

@@ -73,8 +73,9 @@ type helpAsked struct {
 // goes wrong after that is said in the answer, and done again by the loop.
 func (a api) help(about string) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		p, id, err := asking(r, httpx.NewProblem(http.StatusNotFound, "%s What this is about has no such id, so "+
-			"nothing was stored. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")))
+		p, id, err := principal.Asking(r,
+			httpx.NewProblem(http.StatusNotFound, "%s What this is about has no such id, so "+
+				"nothing was stored. Ring yourself: %s.", noAmbulance, strings.Join(a.numbers, "; ")))
 		if err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (a api) shownOf(h Help, pages []Page) helpShown {
 // withHelp locks a request that p may take on, does something about it, and shows how it stands.
 func (a api) withHelp(w http.ResponseWriter, r *http.Request,
 	do func(tx *flow.Tx, h *Help, p principal.Principal) error) error {
-	p, id, err := asking(r, noHelp())
+	p, id, err := principal.Asking(r, noHelp())
 	if err != nil {
 		return err
 	}
@@ -252,7 +253,7 @@ func (a api) emitTaken(tx *flow.Tx, r *record, h *Help) error {
 
 // personKnows takes in whether the person knows that somebody passed a concern on, from whoever did.
 func (a api) personKnows(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noHelp())
+	p, id, err := principal.Asking(r, noHelp())
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,8 @@ package bridging
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -221,7 +223,7 @@ func keepOffers(q flow.Queuer, offers map[string]string) {
 	if len(offers) == 0 {
 		return
 	}
-	ids, journeys := sortedKeys(offers), []string{}
+	ids, journeys := slices.Sorted(maps.Keys(offers)), []string{}
 	for _, id := range ids {
 		journeys = append(journeys, offers[id])
 	}

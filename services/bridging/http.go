@@ -1,8 +1,6 @@
 package bridging
 
 import (
-	"net/http"
-
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"footbridge/libs/flow"
@@ -49,16 +47,4 @@ func (s *Service) Routes(mux *httpx.Mux, f *flow.Flow, pool *pgxpool.Pool) error
 		"GET /api/rota":                        a.rota,
 		"PUT /api/rota":                        a.keepRota,
 	}, principal.Guard)
-}
-
-// asking is who asks and the id that the path names.
-func asking(r *http.Request, none *httpx.Problem) (p principal.Principal, id string, err error) {
-	if p, err = principal.Need(r.Context()); err != nil {
-		return p, "", err
-	}
-	id, ok := httpx.PathID(r, "id")
-	if !ok {
-		return p, "", none
-	}
-	return p, id, nil
 }

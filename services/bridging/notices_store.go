@@ -1,6 +1,8 @@
 package bridging
 
 import (
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -152,7 +154,7 @@ func loadsOf(q flow.Queuer, team, until string, load map[string]int) {
 // giveCalls queues who makes calls now; nobody in particular where that is empty.
 func giveCalls(q flow.Queuer, given map[string]string) {
 	var ids, marks []string
-	for _, id := range sortedKeys(given) {
+	for _, id := range slices.Sorted(maps.Keys(given)) {
 		ids, marks = append(ids, id), append(marks, given[id])
 	}
 	q.Queue(`update call c set caller = n.mark, claim_of = '', claim_mark = '', claim_until = null

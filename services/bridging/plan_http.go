@@ -122,7 +122,7 @@ func (a Agreement) fault() string {
 // plan records what the person agreed about their calls, pauses them or lets them go on. It is no yes: calls begin by
 // the person's yes, which is recorded as consent.
 func (a api) plan(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noPlan())
+	p, id, err := principal.Asking(r, noPlan())
 	if err != nil {
 		return err
 	}
@@ -141,7 +141,7 @@ func (a api) plan(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a api) showPlan(w http.ResponseWriter, r *http.Request) error {
-	p, id, err := asking(r, noPlan())
+	p, id, err := principal.Asking(r, noPlan())
 	if err != nil {
 		return err
 	}

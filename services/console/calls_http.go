@@ -245,11 +245,8 @@ type calledView struct {
 
 // makeCall takes in that somebody rings now, or what became of a call.
 func (s *Console) makeCall(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	c, err := s.client.shortCall(r.Context(), p, r.PathValue("id"))

@@ -161,11 +161,8 @@ func (s *Console) showHelp(w http.ResponseWriter, r *http.Request) error {
 
 // takeHelp takes a request on, for whoever is signed in. The first to say so is kept.
 func (s *Console) takeHelp(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	answer, err := s.client.takeHelp(r.Context(), p, r.PathValue("id"))

@@ -199,6 +199,14 @@ func readForm(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// posted is who sends a form, once it has been read.
+func posted(w http.ResponseWriter, r *http.Request) (p principal.Principal, err error) {
+	if p, err = principal.Need(r.Context()); err != nil {
+		return p, err
+	}
+	return p, readForm(w, r)
+}
+
 type journeysView struct {
 	Lines []lineView
 	Late  int

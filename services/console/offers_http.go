@@ -237,11 +237,8 @@ var offerDone = map[string]string{"recorded": "Thank you. It is recorded, and wh
 
 // answerOffer takes in what somebody says of an offer, or shows a partner that has taken it on who the person is.
 func (s *Console) answerOffer(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	o, err := s.client.offer(r.Context(), p, r.PathValue("id"))

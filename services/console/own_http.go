@@ -3,8 +3,6 @@ package console
 import (
 	"net/http"
 	"net/url"
-
-	"footbridge/libs/principal"
 )
 
 func (s *Console) showOwn(w http.ResponseWriter, r *http.Request) error {
@@ -22,11 +20,8 @@ func (s *Console) ownPage(w http.ResponseWriter, r *http.Request, status int, en
 // askOwn sends somebody's own request on. What follows is the same whatever is known of them. Sent twice it is one
 // request: a page of thanks that is opened again is sent with the same key.
 func (s *Console) askOwn(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	a := newAnswers(r.PostForm, s.zone)

@@ -69,11 +69,8 @@ func (s *Console) lookAtMessage(w http.ResponseWriter, r *http.Request) error {
 // decideMessage releases or dismisses a message, in the name of whoever is signed in.
 func (s *Console) decideMessage(decision string) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		p, err := principal.Need(r.Context())
+		p, err := posted(w, r)
 		if err != nil {
-			return err
-		}
-		if err := readForm(w, r); err != nil {
 			return err
 		}
 		var body any

@@ -47,11 +47,8 @@ type referredView struct {
 
 // refer sends a request on. Sent twice, it is one request, and the page that follows is the same.
 func (s *Console) refer(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	a := newAnswers(r.PostForm, s.zone)

@@ -191,11 +191,8 @@ func roleCodes(roles []schemas.Role) []string {
 
 // recordStep takes in what somebody filled in for an action of a step, or that they take it on.
 func (s *Console) recordStep(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	one, err := s.client.step(r.Context(), p, r.PathValue("id"))

@@ -217,11 +217,8 @@ func (l look) why() string {
 
 // lookWho shows who the person of a journey is, for a reason that goes on in a header and never in an address.
 func (s *Console) lookWho(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	a := newAnswers(r.PostForm, s.zone)
@@ -280,11 +277,8 @@ func (s *Console) lookAgain(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (s *Console) lookAt(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
+	p, err := posted(w, r)
 	if err != nil {
-		return err
-	}
-	if err := readForm(w, r); err != nil {
 		return err
 	}
 	a := newAnswers(r.PostForm, s.zone)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"footbridge/libs/clock"
 	"footbridge/libs/flow"
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
@@ -200,7 +201,7 @@ func waitOf(text string) (time.Duration, error) {
 // partnerAsking is the partner that asks; nobody else has a log.
 func partnerAsking(r *http.Request) (principal.Principal, error) {
 	who, err := principal.Need(r.Context())
-	if err == nil && !isUUID(who.Organisation) {
+	if err == nil && !clock.IsID(who.Organisation) {
 		err = httpx.NewProblem(http.StatusForbidden, "Only a partner has a log of its own, and you do not ask for one.")
 	}
 	return who, err

@@ -1,10 +1,7 @@
 package delivery
 
 import (
-	"maps"
 	"net/http"
-	"regexp"
-	"slices"
 
 	"github.com/jackc/pgx/v5/pgxpool"
 
@@ -41,30 +38,7 @@ func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 	}, principal.Guard)
 }
 
-var uuidForm = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$`)
-
-func isUUID(text string) bool { return uuidForm.MatchString(text) }
-
-func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
 func noSubscription() error {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such subscription of yours. GET /api/subscriptions "+
 		"lists them.")
-}
-
-func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency,
-	err error) {
-	text := []byte{}
-	if r.ContentLength != 0 {
-		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {
-			return body, nil, err
-		}
-	}
-	if len(text) > 0 {
-		if err = httpx.DecodeJSON(text, &body); err != nil {
-			return body, nil, err
-		}
-	}
-	key, err = httpx.ParseIdempotency(r, who.Key(), text)
-	return body, key, err
 }

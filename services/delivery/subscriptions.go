@@ -110,7 +110,7 @@ func (a api) subscribeTo(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	asked, key, err := bodyOf[subscriptionAsked](w, r, who)
+	asked, key, err := httpx.ReadRequest[subscriptionAsked](w, r, maxBody, who.Key())
 	if err != nil {
 		return err
 	}
@@ -205,7 +205,7 @@ func onSubscription[B any](a api, change func(tx *flow.Tx, who principal.Princip
 		if !ok {
 			return noSubscription()
 		}
-		body, key, err := bodyOf[B](w, r, who)
+		body, key, err := httpx.ReadRequest[B](w, r, maxBody, who.Key())
 		if err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ func (a api) again(tx *flow.Tx, who principal.Principal, s *subscription, asked 
 	var count, position int64
 	switch {
 	case asked.Event != "":
-		if !isUUID(asked.Event) {
+		if !clock.IsID(asked.Event) {
 			return subscriptionShown{}, httpx.NewProblem(http.StatusUnprocessableEntity,
 				"The event is not an id of one. Take it from the attempts, or from the event.")
 		}
@@ -361,7 +361,7 @@ func (a api) attempts(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	before := "ffffffff-ffff-ffff-ffff-ffffffffffff"
-	if len(page.After) == 1 && isUUID(page.After[0]) {
+	if len(page.After) == 1 && clock.IsID(page.After[0]) {
 		before = page.After[0]
 	}
 	found, all := false, []attemptRow(nil)

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -322,7 +324,7 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 			late[r.Journey] = append(late[r.Journey], r.Offer)
 		}
 	}
-	for _, id := range sortedKeys(ends) {
+	for _, id := range slices.Sorted(maps.Keys(ends)) {
 		all = append(all, *ends[id])
 	}
 	saveStandings(tx, all, tx.Now) // endpoints before their events, as whoever asks for events again locks them

@@ -262,18 +262,6 @@ func noPartner() error {
 	return httpx.NewProblem(http.StatusNotFound, "There is no such partner that you may see. Check its id.")
 }
 
-// asking is who asks, and the id that the path names, in the letter case of ids.
-func asking(r *http.Request, none func() error) (who principal.Principal, id string, err error) {
-	if who, err = principal.Need(r.Context()); err != nil {
-		return who, "", err
-	}
-	id, ok := httpx.PathID(r, "id")
-	if !ok {
-		return who, "", none()
-	}
-	return who, id, nil
-}
-
 // list gives offers that stand, those to be seen to first in front.
 func (a api) list(w http.ResponseWriter, r *http.Request) error {
 	who, err := principal.Need(r.Context())
@@ -304,7 +292,7 @@ func (a api) list(w http.ResponseWriter, r *http.Request) error {
 
 // show gives one offer.
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
-	who, id, err := asking(r, noOffer)
+	who, id, err := principal.Asking(r, noOffer())
 	if err != nil {
 		return err
 	}
@@ -350,11 +338,11 @@ func (a api) whole(h *command, who principal.Principal) offerShown {
 // with the answer, once.
 func said[B any](a api, say func(*command, B, principal.Principal) (against string, err error)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, id, err := asking(r, noOffer)
+		who, id, err := principal.Asking(r, noOffer())
 		if err != nil {
 			return err
 		}
-		body, key, err := bodyOf[B](w, r, who)
+		body, key, err := httpx.ReadRequest[B](w, r, maxBody, who.Key())
 		if err != nil {
 			return err
 		}
@@ -384,21 +372,4 @@ func said[B any](a api, say func(*command, B, principal.Principal) (against stri
 		}
 		return answer.Write(w)
 	}
-}
-
-func bodyOf[B any](w http.ResponseWriter, r *http.Request, who principal.Principal) (body B, key *httpx.Idempotency,
-	err error) {
-	text := []byte{}
-	if r.ContentLength != 0 {
-		if text, err = httpx.ReadBody(w, r, maxBody, "application/json"); err != nil {
-			return body, nil, err
-		}
-	}
-	if len(text) > 0 {
-		if err = httpx.DecodeJSON(text, &body); err != nil {
-			return body, nil, err
-		}
-	}
-	key, err = httpx.ParseIdempotency(r, who.Key(), text)
-	return body, key, err
 }

@@ -75,7 +75,7 @@ func daysOf(week calendar.Weekdays) []string {
 
 // showPartner gives one partner.
 func (a api) showPartner(w http.ResponseWriter, r *http.Request) error {
-	who, id, err := asking(r, noPartner)
+	who, id, err := principal.Asking(r, noPartner())
 	if err != nil {
 		return err
 	}
@@ -123,11 +123,11 @@ func (p partnerShown) now() map[string][]string {
 func changed[B any](a api, change func(p *partnerRow, body B, now time.Time,
 	zone *time.Location) (fault string)) httpx.Handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		who, id, err := asking(r, noPartner)
+		who, id, err := principal.Asking(r, noPartner())
 		if err != nil {
 			return err
 		}
-		body, key, err := bodyOf[B](w, r, who)
+		body, key, err := httpx.ReadRequest[B](w, r, maxBody, who.Key())
 		if err != nil {
 			return err
 		}
@@ -247,7 +247,7 @@ func (a api) goLive(w http.ResponseWriter, r *http.Request) error {
 		return httpx.NewProblem(http.StatusNotFound, "There is no such organisation that you may decide for. Check "+
 			"its code.")
 	}
-	body, key, err := bodyOf[liveAsked](w, r, who)
+	body, key, err := httpx.ReadRequest[liveAsked](w, r, maxBody, who.Key())
 	if err != nil {
 		return err
 	}

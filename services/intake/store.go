@@ -155,7 +155,7 @@ func newLocks() *locks {
 
 // idsOfNumbers are the records that the numbers would lead to, in the order of the numbers.
 func (c *locks) idsOfNumbers() (ids []string) {
-	for _, number := range sortedKeys(c.numbers) {
+	for _, number := range slices.Sorted(maps.Keys(c.numbers)) {
 		ids = append(ids, c.numbers[number])
 	}
 	return ids
@@ -228,10 +228,10 @@ func lockKeys(q queuer, c *locks) *lookupKeys {
 			append(found.visits, key.Number)
 	}
 	var ids []string
-	for _, key := range sortedKeys(c.persons) {
+	for _, key := range slices.Sorted(maps.Keys(c.persons)) {
 		found.keys, ids = append(found.keys, []byte(key)), append(ids, c.persons[key])
 	}
-	for _, number := range sortedKeys(c.numbers) {
+	for _, number := range slices.Sorted(maps.Keys(c.numbers)) {
 		found.numbers = append(found.numbers, []byte(number))
 	}
 	if len(ids) > 0 {
@@ -511,15 +511,6 @@ func storeNumbers(q queuer, linked []record.NumberOf) {
 	q.Queue(`insert into person_number (hash, person) select hash, person
 		from unnest($1::bytea[], $2::uuid[]) as t(hash, person)
 		order by hash, person on conflict do nothing`, hashes, persons)
-}
-
-func sortedKeys(keys map[string]string) []string {
-	sorted := make([]string, 0, len(keys))
-	for key := range keys {
-		sorted = append(sorted, key)
-	}
-	slices.Sort(sorted)
-	return sorted
 }
 
 func sortedVisits(visits map[record.VisitKey]bool) []record.VisitKey {

@@ -219,11 +219,7 @@ type lineShown struct {
 // show gives one journey. Staff treating the person state a reason, which stays in the timeline. A journey that the
 // caller may not see is answered as one that does not exist.
 func (a api) show(w http.ResponseWriter, r *http.Request) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	id, err := pathID(r)
+	p, id, err := principal.Asking(r, unknown())
 	if err != nil {
 		return err
 	}
@@ -337,14 +333,6 @@ func unknown() *httpx.Problem {
 		"Staff who treat the person elsewhere state why in the header %s.", schemas.ReasonHeader)
 }
 
-func pathID(r *http.Request) (string, error) {
-	id, ok := httpx.PathID(r, "id")
-	if !ok {
-		return "", unknown()
-	}
-	return id, nil
-}
-
 // done ends a step of a kind whose record is somebody's word.
 func (a api) done(w http.ResponseWriter, r *http.Request) error {
 	return change(a, w, r, lockStep, func(tx *flow.Tx, ws *writes, j *record, id string, said schemas.StepDone,
@@ -410,11 +398,7 @@ type locking func(tx *flow.Tx, p principal.Principal, id string) (*record, error
 // (If-Match), do it, answer with the journey's steps; done once for one Idempotency-Key.
 func change[B any](a api, w http.ResponseWriter, r *http.Request, lock locking,
 	do func(*flow.Tx, *writes, *record, string, B, principal.Principal) error) error {
-	p, err := principal.Need(r.Context())
-	if err != nil {
-		return err
-	}
-	id, err := pathID(r)
+	p, id, err := principal.Asking(r, unknown())
 	if err != nil {
 		return err
 	}

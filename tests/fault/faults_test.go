@@ -17,7 +17,8 @@ import (
 
 // points are the places at which a process may be ended or stopped, by whether only intake has them.
 var (
-	flowPoints   = []string{"flow.committing", "flow.committed", "flow.published", "flow.applying", "flow.acknowledging"}
+	flowPoints = []string{"flow.committing", "flow.committed", "flow.published", "flow.applying",
+		"flow.acknowledging"}
 	intakePoints = []string{"intake.read", "intake.locked", "intake.answering", "intake.answered"}
 )
 
