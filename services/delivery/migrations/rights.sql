@@ -3,3 +3,4 @@ grant select, insert, update on journey_state, partner, offer to login;
 grant select, insert on partner_event to login;
 grant update (body, type, asks, given_at, withheld) on partner_event to login;
 grant select, insert, update on subscription, outgoing, attempt to login;
+grant select, insert, delete on link to login; -- one that opens nothing any more is forgotten
