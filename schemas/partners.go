@@ -64,6 +64,16 @@ const (
 	StateOver      = "over" // nothing is asked of the partner any more
 )
 
+// DoneByPartner says whether a partner of whom this is said did it itself, or said it on the telephone: it knows.
+func (t Type) DoneByPartner() bool {
+	switch t {
+	case OfferAccepted, OfferAcceptedLate, OfferDeclined, OfferHandedBack, OfferDeletionConfirmed, AppointmentBooked,
+		AppointmentKept, AppointmentNotKept, FollowupCompleted:
+		return true
+	}
+	return false
+}
+
 // PartnerTypes are the types that a partner may be told of, in the order of the registry.
 func PartnerTypes() (types []Type) {
 	for _, e := range registry {

@@ -203,6 +203,10 @@ var stepKinds = []StepKind{
 		"about to go",
 		Done: doneBy(navigators, "Record who heard",
 			Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
+	{Kind: "reach-the-partner", Words: "Ring the organisation: what it was sent about the follow-up session has not " +
+		"reached it",
+		Done: doneBy(navigators, "Record who heard",
+			Asked{Name: "heard", Words: "Who heard it there? A role, such as duty-worker, never a name"})},
 	{Kind: "ring-the-caller", Words: "Tell whoever is about to ring: the person is not to be contacted",
 		Done: doneBy(navigators, "Record who heard",
 			Asked{Name: "heard", Words: "Who heard it? A role, such as caller, never a name"})},

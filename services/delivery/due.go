@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -10,11 +11,12 @@ import (
 	"footbridge/schemas"
 )
 
-// Due is what falls due by time: offers that have not come to their partners, what goes to endpoints, and endpoints
-// that are new.
+// Due is what falls due by time: offers, and what was told of them since, that have not come to their partners, what
+// goes to endpoints, and endpoints that are new.
 func (s *Service) Due() []flow.Due {
 	return []flow.Due{
 		{Name: "untold", Every: time.Second, Limit: 200, Run: s.untold},
+		{Name: "late", Every: time.Second, Limit: 200, Run: s.late},
 		{Name: "take", Every: 500 * time.Millisecond, Limit: 100, Run: s.take},
 		{Name: "webhooks", Every: 500 * time.Millisecond, Limit: soundSlots, Run: s.dispatch},
 		{Name: "handshakes", Every: time.Second, Limit: 8, Run: s.handshakes},
@@ -36,12 +38,39 @@ func (s *Service) untold(_ context.Context, tx *flow.Tx, limit int) (taken int, 
 	})
 }
 
-// fail says, once, that something about an offer did not come to its partner in time.
+// fail says, once, that an offer did not come to its partner in time.
 func fail(r *record, id string, o *Offer) {
 	if !o.Failed {
 		o.Failed = true
-		r.Emit(string(schemas.DeliveryFailed), schemas.DeliveryFailedData{Offer: id, Partner: o.Partner})
+		failed(r, id, o)
 	}
+}
+
+func failed(r *record, id string, o *Offer) {
+	r.Emit(string(schemas.DeliveryFailed), schemas.DeliveryFailedData{Offer: id, Partner: o.Partner})
+}
+
+// late looks, once, at each event that had to have come to its partner by now, whether anything is tried again or not:
+// the endpoint may be off, resting or paused. What has come by any way has come; of the rest a human tells the partner.
+func (s *Service) late(_ context.Context, tx *flow.Tx, limit int) (taken int, err error) {
+	var looked []string
+	missing := map[string][]string{} // offers by journey
+	lateEvents(tx, tx.Now, limit, tx.Postponed(), func(event, offer, journey string, came bool) {
+		looked = append(looked, event)
+		if !came && !slices.Contains(missing[journey], offer) {
+			missing[journey] = append(missing[journey], offer)
+		}
+	})
+	if err := tx.Flush(); err != nil || len(looked) == 0 {
+		return 0, err
+	}
+	if len(missing) > 0 {
+		if err := s.change(tx, missing, failed); err != nil {
+			return 0, err
+		}
+	}
+	lookedAt(tx, looked)
+	return len(looked), nil
 }
 
 // change changes offers, named by their journeys, and commits what follows. From then on nobody waits for them to come.

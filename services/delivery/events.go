@@ -32,11 +32,17 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 	var offers []offerRow
 	for _, r := range changed {
 		told, taken := r.State.tell()
+		tellBy := now.Add(s.tellWithin)
+		rows := r.offers(told, now, tellBy)
 		for _, t := range told {
-			entries = append(entries, entry{Telling: t, ID: clock.NewOrderedID(now, len(entries)), Journey: r.Journey})
+			e := entry{Telling: t, ID: clock.NewOrderedID(now, len(entries)), Journey: r.Journey}
+			if !t.Type.DoneByPartner() && !waitedWith(rows, t) {
+				e.TellBy = &tellBy
+			}
+			entries = append(entries, e)
 		}
 		withhold = append(withhold, taken...)
-		offers = append(offers, r.offers(told, now, now.Add(s.tellWithin))...)
+		offers = append(offers, rows...)
 	}
 	return func(q flow.Queuer) error {
 		withholdEvents(q, withhold) // before what takes its place
@@ -61,6 +67,13 @@ func (r *record) offers(told []Telling, now, tellBy time.Time) (rows []offerRow)
 		}
 	}
 	return rows
+}
+
+// waitedWith says whether an event is waited for with its offer, which has not come to its partner yet.
+func waitedWith(rows []offerRow, t Telling) bool {
+	return t.Type == schemas.OfferSent && slices.ContainsFunc(rows, func(row offerRow) bool {
+		return row.ID == t.Offer && row.TellBy != nil
+	})
 }
 
 // known says whether an offer has come to its partner, or a human has been asked to tell them another way.

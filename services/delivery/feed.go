@@ -121,6 +121,9 @@ func (a api) read(r *http.Request, who principal.Principal, c cursor, begins, ta
 			last = l.Position
 			p.Items = append(p.Items, item{cursor{state.Incarnation, l.Position}.String(), l.Type, l.Body})
 		})
+		if takes && !begins {
+			takenBy(tx, who, after)
+		}
 		if err := tx.Flush(); err != nil {
 			return err
 		}

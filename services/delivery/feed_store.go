@@ -51,6 +51,12 @@ func giveOut(q flow.Queuer, who principal.Principal, after int64, limit int, now
 		})
 }
 
+// takenBy queues that the asking partner has everything up to a position. It comes after the events of the log, which
+// whoever writes to the log locks before the partner.
+func takenBy(q flow.Queuer, who principal.Principal, position int64) {
+	q.Queue(`update partner set taken = $2 where id::text = $1 and taken < $2`, who.Organisation, position)
+}
+
 // takenUpTo queues the offers that the asking partner has taken by having come to a position, and that had not come to
 // it yet.
 func takenUpTo(q flow.Queuer, who principal.Principal, position int64, each func(offer, journey string)) {

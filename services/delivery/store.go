@@ -19,10 +19,12 @@ type record struct {
 
 var store = flow.Store[JourneyState, record]{Row: func(r *record) *flow.Row[JourneyState] { return &r.Row }}
 
-// entry is one event for a partner's log, with its id.
+// entry is one event for a partner's log, with its id. TellBy is until when it has to have come to a partner that has
+// an endpoint for it; nil where its offer says so, or its partner did it itself.
 type entry struct {
 	Telling
 	ID, Journey string
+	TellBy      *time.Time
 }
 
 // envelope is a CloudEvent 1.0 as a partner gets it. sequence is its position in the partner's log.
@@ -71,6 +73,7 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		partners, ids, journeys, offers, types, before, after []string
 		asks                                                  []bool
 		places                                                []int
+		by                                                    []*time.Time
 	}
 	for i, e := range entries {
 		before, after, err := e.body(at)
@@ -80,25 +83,27 @@ func appendEvents(q flow.Queuer, entries []entry, at time.Time) error {
 		c.partners, c.ids, c.journeys, c.offers = append(c.partners, e.Partner), append(c.ids, e.ID),
 			append(c.journeys, e.Journey), append(c.offers, e.Offer)
 		c.types, c.before, c.after = append(c.types, string(e.Type)), append(c.before, before), append(c.after, after)
-		c.asks, c.places = append(c.asks, e.Asks), append(c.places, i)
+		c.asks, c.places, c.by = append(c.asks, e.Asks), append(c.places, i), append(c.by, e.TellBy)
 	}
 	q.Queue(`with n as materialized (
-			select partner, id, journey, offer, type, before, after, asks,
+			select partner, id, journey, offer, type, before, after, asks, tell_by,
 				row_number() over (partition by partner order by place) as nth, count(*) over (partition by partner) as
 				many
 			from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::text[],
-			$8::boolean[], $9::integer[])
-				as t(partner, id, journey, offer, type, before, after, asks, place)
+			$8::boolean[], $9::integer[], $11::timestamptz[])
+				as t(partner, id, journey, offer, type, before, after, asks, place, tell_by)
 		), locked as (
 			insert into partner as p (id, last) select partner, count(*) from n group by partner order by partner
 			on conflict (id) do update set last = p.last + excluded.last returning id, last
 		), placed as (
 			select n.*, l.last - n.many + n.nth as position from n join locked l on l.id = n.partner
 		)
-		insert into partner_event (id, partner, position, journey, offer, type, body, asks, at)
+		insert into partner_event (id, partner, position, journey, offer, type, body, asks, at, tell_by)
 		select id, partner, position, journey, offer, type,
-			convert_to(before || lpad(position::text, 16, '0') || after, 'UTF8'), asks, $10 from placed`,
-		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at)
+			convert_to(before || lpad(position::text, 16, '0') || after, 'UTF8'), asks, $10,
+			case when exists (select from subscription s where s.partner = placed.partner and s.state <> 'ended'
+				and (s.types = '{}' or placed.type = any(s.types))) then tell_by end from placed`,
+		c.partners, c.ids, c.journeys, c.offers, c.types, c.before, c.after, c.asks, c.places, at, c.by)
 	return nil
 }
 
@@ -158,4 +163,28 @@ func untoldOffers(q flow.Queuer, now time.Time, limit int, aside []string, each 
 // toldOffers queues that nobody waits any more for these offers to come.
 func toldOffers(q flow.Queuer, ids []string) {
 	q.Queue(`update offer set tell_by = null where id = any($1::uuid[]) and tell_by is not null`, ids)
+}
+
+// lateEvents queues the finding of events whose time to come to their partners is over, the longest ago first, with
+// whether each has come: by an endpoint, or by the feed or the stream; aside are journeys that are left out.
+func lateEvents(q flow.Queuer, now time.Time, limit int, aside []string, each func(event, offer, journey string,
+	came bool)) {
+	q.Queue(`select e.id::text, e.offer::text, e.journey::text, e.withheld or p.taken >= e.position
+			or exists (select from outgoing o where o.event = e.id and o.state = 'delivered')
+		from partner_event e join partner p on p.id = e.partner
+		where e.tell_by <= $1 and not e.journey::text = any($3) order by e.tell_by, e.id limit $2`, now, limit, aside).
+		Query(func(rows pgx.Rows) error {
+			var event, offer, journey string
+			var came bool
+			_, err := pgx.ForEachRow(rows, []any{&event, &offer, &journey, &came}, func() error {
+				each(event, offer, journey, came)
+				return nil
+			})
+			return err
+		})
+}
+
+// lookedAt queues that nobody waits any more for these events to come.
+func lookedAt(q flow.Queuer, events []string) {
+	q.Queue(`update partner_event set tell_by = null where id = any($1::uuid[]) and tell_by is not null`, events)
 }

@@ -304,7 +304,7 @@ func (s *Service) record(ctx context.Context, done <-chan result) {
 func (s *Service) settle(tx *flow.Tx, batch []result) error {
 	ends := map[string]*standing{}
 	var all []standing
-	came, late := map[string][]string{}, map[string][]string{}
+	came := map[string][]string{}
 	var reached []string
 	for i := range batch {
 		p := batch[i]
@@ -316,12 +316,8 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 			ends[r.Subscription] = at
 		}
 		at.add(r)
-		switch {
-		case r.Position == 0: // a test is about nobody
-		case r.State == stateDelivered:
+		if r.Position > 0 && r.State == stateDelivered { // a test is about nobody
 			reached = append(reached, r.Offer)
-		case tx.Now.Sub(r.At) > s.tellWithin:
-			late[r.Journey] = append(late[r.Journey], r.Offer)
 		}
 	}
 	for _, id := range slices.Sorted(maps.Keys(ends)) {
@@ -333,15 +329,10 @@ func (s *Service) settle(tx *flow.Tx, batch []result) error {
 	if err := tx.Flush(); err != nil {
 		return err
 	}
-	if len(came) > 0 {
-		if err := s.made(tx, came, schemas.DeliveryHandedOver); err != nil {
-			return err
-		}
+	if len(came) == 0 {
+		return nil
 	}
-	if len(late) > 0 {
-		return s.change(tx, late, fail)
-	}
-	return nil
+	return s.made(tx, came, schemas.DeliveryHandedOver)
 }
 
 // add takes in one result.

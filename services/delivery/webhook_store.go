@@ -64,7 +64,7 @@ type parcel struct {
 	Secret, Former                               []byte
 	Position                                     int64
 	Number                                       int
-	First, At                                    time.Time // when it was first due; when the event was told
+	First                                        time.Time // when it was first due
 	// until when the attempt is under way: its result counts under it alone
 	Lease    time.Time
 	Body     []byte
@@ -103,7 +103,6 @@ func claim(q flow.Queuer, shaky bool, width, limit int, now, leased time.Time, e
 			update partner_event e set given_at = $1 from fresh f where e.id = f.id returning e.id, e.body
 		)
 		select t.event::text, t.subscription::text, t.journey::text, t.offer::text, t.position, t.tries, t.first_at,
-		coalesce(e.at, t.first_at),
 			coalesce(t.body, g.body, e.body), s.url, s.secret, case when s.former_until > $1 then s.former
 			end, s.failures
 		from taken t join subscription s on s.id = t.subscription left join given g on g.id = t.event left
@@ -111,7 +110,7 @@ func claim(q flow.Queuer, shaky bool, width, limit int, now, leased time.Time, e
 		Query(func(rows pgx.Rows) error {
 			var p parcel
 			_, err := pgx.ForEachRow(rows, []any{&p.Event, &p.Subscription, &p.Journey, &p.Offer, &p.Position,
-				&p.Number, &p.First, &p.At, &p.Body, &p.URL, &p.Secret,
+				&p.Number, &p.First, &p.Body, &p.URL, &p.Secret,
 				&p.Former, &p.Failures}, func() error {
 				p.Shaky = shaky
 				each(p)

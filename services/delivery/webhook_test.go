@@ -321,6 +321,68 @@ func TestOffersComeToTheirPartners(t *testing.T) {
 	}
 }
 
+// TestWhatDoesNotComeAfterAnAcceptanceIsSaid: in time, whether anything is tried again or not: the endpoint refuses,
+// rests for a day, is off, paused, or has not agreed yet. What came by the feed has come; what the partner did itself
+// it knows.
+func TestWhatDoesNotComeAfterAnAcceptanceIsSaid(t *testing.T) {
+	t.Parallel()
+	refuses := func(status int) func(s *site, partner, id string, e *endpoint) {
+		return func(_ *site, _, _ string, e *endpoint) {
+			e.answer(func(*http.Request, []byte) int { return status })
+		}
+	}
+	for name, tc := range map[string]struct {
+		then func(s *site, partner, id string, e *endpoint)
+		feed bool
+		want int
+	}{
+		"comes":         {func(*site, string, string, *endpoint) {}, false, 0},
+		"refuses":       {refuses(http.StatusBadGateway), false, 1},
+		"rests a day":   {refuses(http.StatusTooManyRequests), false, 1},
+		"is gone":       {refuses(http.StatusGone), false, 1},
+		"read the feed": {refuses(http.StatusBadGateway), true, 0},
+		"is paused": {func(s *site, partner, id string, _ *endpoint) {
+			s.ask(partner, "POST", "/api/subscriptions/"+id+"/state", `{"on":false}`, nil)
+		}, false, 1},
+		"has ended": {func(s *site, partner, id string, _ *endpoint) {
+			s.ask(partner, "DELETE", "/api/subscriptions/"+id, "", nil)
+		}, false, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s, partner, e := newSite(t, Config{Allow: loopback()}), clock.NewRandomID(), newEndpoint(t)
+			stop := s.work()
+			made := s.subscribes(partner, e.URL, "")
+			testkit.Eventually(t, "the endpoint agrees", func() bool { return s.state(partner, made.ID) == active })
+			journey, offer := s.offers(partner)
+			testkit.Eventually(t, "the offer comes", func() bool { return s.said(journey, schemas.DeliveryMade) == 1 })
+			tc.then(s, partner, made.ID, e)
+			s.hears(journey, schemas.OfferAccepted, schemas.OfferAcceptedData{Offer: offer, Partner: partner})
+			s.hears(journey, schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: offer, Reason: "person"})
+			if name == "comes" {
+				testkit.Eventually(t, "all comes", func() bool { return len(e.taken()) == 3 })
+			}
+			stop() // what comes of attempts is written down
+			if tc.feed {
+				var p feedPage
+				s.ask(partner, "GET", "/api/feed", "", &p)
+				s.ask(partner, "GET", "/api/feed?after="+p.Next, "", nil)
+			}
+			s.due("late")
+			if n := s.said(journey, schemas.DeliveryFailed); n != 0 {
+				t.Errorf("at once it is said %d times", n)
+			}
+			s.clock.Set(3*time.Hour + time.Minute)
+			for range 2 {
+				s.due("late")
+			}
+			if n := s.said(journey, schemas.DeliveryFailed); n != tc.want {
+				t.Errorf("after three hours it is said %d times, not %d", n, tc.want)
+			}
+		})
+	}
+}
+
 // TestAPartnerSeesItsOwnAlone: everything that another partner has is tried, and nothing is shown or changed.
 func TestAPartnerSeesItsOwnAlone(t *testing.T) {
 	t.Parallel()

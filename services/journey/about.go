@@ -27,7 +27,7 @@ func (k *JourneyState) about(s Step) schemas.StepAbout {
 	case stepAnswerPartner:
 		set("offer", first)
 		set("question", second)
-	case stepDeletion, stepDeletionLate, stepRingPartner, stepMayKnow, stepChoosePartner:
+	case stepDeletion, stepDeletionLate, stepRingPartner, stepReachPartner, stepMayKnow, stepChoosePartner:
 		set("offer", first)
 		set("partner", k.Offers[first].Partner)
 	case stepTellPartner, stepPartnerAnswers, stepAskAboutPartner, stepPartnerArranges, stepSession, stepAskWhatNext,

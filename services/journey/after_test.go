@@ -130,3 +130,59 @@ func TestAJourneyStoredBeforeItsFactsWereKeptLosesNoQuestion(t *testing.T) {
 		t.Errorf("%d facts are asked for, not the two of the newest question", n)
 	}
 }
+
+// TestAPartnerThatAMessageDidNotReachIsToldAnotherWay: within four hours of what it was told, in every state; once for
+// all that has not come; again for what does not come after somebody there has heard; never of what it never knew of.
+func TestAPartnerThatAMessageDidNotReachIsToldAnotherWay(t *testing.T) {
+	t.Parallel()
+	open := func(r *record) string { return strings.Join(openStepsOf(r, time.UTC), " ") }
+	fails := func(s *teller, r *record) {
+		tell(t, r, []flow.Event{s.say(schemas.DeliveryFailed, schemas.DeliveryFailedData{Offer: "o1", Partner: "pa"})})
+	}
+	s, r := newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.taken(false)
+	tell(t, r, s.events)
+	fails(s, r)
+	first := theStep(t, r, stepReachPartner)
+	if first.Owner != someOwners.Navigator || first.DueAt.Sub(s.events[len(s.events)-1].Time) != time.Hour {
+		t.Errorf("%s rings by %s", first.Owner, first.DueAt)
+	}
+	fails(s, r)
+	if now := theStep(t, r, stepReachPartner); now.ID != first.ID || !now.DueAt.Equal(first.DueAt) {
+		t.Errorf("what has not come either makes it %+v", now)
+	}
+	heard := func() {
+		step := theStep(t, r, stepReachPartner)
+		if err := at(3).done(r, step.ID, schemas.StepDone{Heard: "duty-worker"}, navigatorOf("RXX")); err != nil {
+			t.Fatal(err)
+		}
+		if strings.Contains(open(r), stepReachPartner) {
+			t.Errorf("somebody heard, and open are %s", open(r))
+		}
+	}
+	heard()
+	fails(s, r)
+	if again := theStep(t, r, stepReachPartner); again.ID == first.ID {
+		t.Error("what does not come later opens nothing")
+	}
+	heard()
+	if err := at(3).closeJourney(r, inError(), navigatorOf("RXX")); err != nil {
+		t.Fatal(err)
+	}
+	from := len(s.events)
+	s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "journey-closed"})
+	tell(t, r, s.events[from:])
+	fails(s, r)
+	heard()
+
+	s, r = newTeller(), &record{ID: aJourney, State: journeyOpen}
+	s.discharge()
+	consented(s)
+	s.offer(false)
+	s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
+	tell(t, r, s.events)
+	fails(s, r)
+	if strings.Contains(open(r), stepReachPartner) {
+		t.Errorf("a partner that never knew is rung: %s", open(r))
+	}
+}

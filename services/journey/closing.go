@@ -228,6 +228,7 @@ var leftOpen = map[string][]string{
 	stepDeletion:       nil,
 	stepDeletionLate:   nil,
 	stepRingPartner:    nil,
+	stepReachPartner:   nil,
 	stepMayKnow:        {schemas.ClosedDied, schemas.ClosedInError},
 	stepRingCaller:     nil,
 	stepPlace:          {schemas.ClosedInError},

@@ -132,6 +132,8 @@ func (w *writes) takeWord(r *record, s Step, said schemas.StepDone) {
 		for _, change := range r.JourneyState.changes() {
 			r.JourneyState.ToldUpTo = max(r.JourneyState.ToldUpTo, change.At)
 		}
+	case stepReachPartner:
+		r.JourneyState.heard(r.JourneyState.about(s).IDs["offer"])
 	case stepTurns18:
 		r.JourneyState.TakesOver = said.TakesOver
 	case stepFirstMeeting:

@@ -208,7 +208,7 @@ func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by s
 // stood when the journey was closed ends afterwards, and what follows from that is heard then.
 func (w *writes) compareClosed(r *record, by string) {
 	s := situationOf(&r.JourneyState, w.owners, w.zone)
-	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toDelete()), DesiredStep{})
+	open, replace := compare(r.Steps, slices.Concat(s.helps(), s.toRing(), s.toReach(), s.toDelete()), DesiredStep{})
 	for _, old := range replace {
 		w.close(r, old.ID, stateReplaced, by)
 	}
@@ -529,7 +529,8 @@ var heard = map[schemas.Type]hearing{
 	schemas.DeliveryMade: on(func(_ *JourneyState, d schemas.DeliveryMadeData, _ int64, _ time.Time) shown {
 		return shown{"how": d.How}
 	}),
-	schemas.DeliveryFailed: on(func(_ *JourneyState, d schemas.DeliveryFailedData, _ int64, _ time.Time) shown {
+	schemas.DeliveryFailed: on(func(k *JourneyState, d schemas.DeliveryFailedData, at int64, when time.Time) shown {
+		k.addUntold(d.Offer, d.Partner, at, when)
 		return shown{"offer": d.Offer}
 	}),
 	schemas.OfferDeclined: on(func(k *JourneyState, d schemas.OfferDeclinedData, at int64, when time.Time) shown {

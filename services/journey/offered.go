@@ -33,7 +33,8 @@ var notForThePerson = []string{"person", "journey-closed", "contact-stopped", "c
 
 // followUps are all of them.
 func (s situation) followUps() []DesiredStep {
-	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.known(), s.toTell(), s.toRing(), s.toDelete())
+	wanted := slices.Concat(s.ofOffer(), s.ofQuestions(), s.known(), s.toTell(), s.toRing(), s.toReach(),
+		s.toDelete())
 	return wanted
 }
 
@@ -195,6 +196,21 @@ func (s situation) toRing() []DesiredStep {
 				wanted = append(wanted, DesiredStep{Kind: stepRingPartner, Owner: s.owners.Navigator, DueAt: a.RingBy,
 					Basis: offer + "/" + id})
 			}
+		}
+	}
+	return wanted
+}
+
+// toReach are the partners to whom something that they were sent has not come: a navigator tells them another way, in
+// every state. One that never knew of its offer need not be told that nothing is asked of it any more.
+func (s situation) toReach() []DesiredStep {
+	var wanted []DesiredStep
+	for _, id := range slices.Sorted(maps.Keys(s.Offers)) {
+		o := s.Offers[id]
+		knew := o.Sent.At > 0 || o.Accepted.At > 0
+		if first := o.Untold[0]; first.At > 0 && (knew || !o.Ended && o.PassedOn.At == 0 && s.Closed == nil) {
+			wanted = append(wanted, DesiredStep{Kind: stepReachPartner, Owner: s.owners.Navigator,
+				DueAt: first.When.Add(ringWithin), Basis: fmt.Sprintf("%s/untold-%d", id, first.At)})
 		}
 	}
 	return wanted

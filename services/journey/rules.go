@@ -62,6 +62,7 @@ const (
 	stepFindPlace       = "find-a-place"
 	stepTellPerson      = "tell-the-person"
 	stepRingPartner     = "ring-the-partner"
+	stepReachPartner    = "reach-the-partner" // what it was sent has not come to it
 	stepRingCaller      = "ring-the-caller"
 	stepBridgeGap       = "bridge-the-gap"
 	stepServiceAnswers  = "service-answers"

@@ -492,7 +492,7 @@ func story(t *rapid.T) []flow.Event {
 // offered draws what may become of an offer.
 func offered(t *rapid.T, s *teller, offer string) {
 	by, meeting := s.at.Add(48*time.Hour), rapid.SampledFrom([]string{"a1", "a2"}).Draw(t, "meeting")
-	switch rapid.IntRange(0, 12).Draw(t, "offered") {
+	switch rapid.IntRange(0, 13).Draw(t, "offered") {
 	case 0, 1:
 		s.say(schemas.OfferSent, schemas.OfferSentData{Offer: offer, Partner: "pa", AnswerBy: by})
 	case 2, 3:
@@ -519,6 +519,8 @@ func offered(t *rapid.T, s *teller, offer string) {
 		s.say(schemas.OfferHandedBack, schemas.OfferHandedBackData{Offer: offer, Reason: "closing"})
 	case 11:
 		s.say(schemas.OfferDeletionConfirmed, schemas.OfferDeletionConfirmedData{Offer: offer})
+	case 12:
+		s.say(schemas.DeliveryFailed, schemas.DeliveryFailedData{Offer: offer, Partner: "pa"})
 	default:
 		s.say(schemas.OfferQuestioned, schemas.OfferQuestionedData{Offer: offer, Question: "q", About: "hours"})
 	}
@@ -630,7 +632,8 @@ func TestWhateverHumansDoAnOpenJourneyHasAStep(t *testing.T) {
 // outlivesClosing says that a step is seen to on a closed journey too.
 func outlivesClosing(s Step) bool {
 	return strings.HasPrefix(s.Kind, helpKind) ||
-		slices.Contains([]string{stepRingPartner, stepRingCaller, stepDeletion, stepDeletionLate}, s.Kind)
+		slices.Contains([]string{stepRingPartner, stepReachPartner, stepRingCaller, stepDeletion,
+			stepDeletionLate}, s.Kind)
 }
 
 // turnSomehow tries one of the four; what is refused changes nothing.

@@ -143,6 +143,10 @@ type Offer struct {
 	EndedAt Subscribed `json:"endedAt,omitzero"`
 	How     string     `json:"how,omitempty"`
 	Deleted Subscribed `json:"deleted,omitzero"`
+	// Untold are what was sent to the partner and has not come to it since somebody there last heard by telephone: the
+	// first and the last. HeardUpTo is up to what they have heard, by the sequence of delivery.
+	Untold    [2]Subscribed `json:"untold,omitzero"`
+	HeardUpTo int64         `json:"heardUpTo,omitempty"`
 	// MayKnow is that somebody at the partner may know the person.
 	MayKnow Subscribed `json:"mayKnow,omitzero"`
 	// PersonAnswersBy is until when the person's own answer is hoped for; Confirmed that they gave it. BookBy is by
@@ -513,6 +517,26 @@ func (k *JourneyState) end(id string, at int64, when time.Time, how string) {
 			o.How = how
 		}
 	})
+}
+
+// addUntold takes in that something about an offer has not come to its partner.
+func (k *JourneyState) addUntold(offer, partner string, at int64, when time.Time) {
+	k.offer(offer, func(o *Offer) {
+		if at <= o.HeardUpTo {
+			return
+		}
+		o.Partner = cmp.Or(o.Partner, partner)
+		first, last := &o.Untold[0], &o.Untold[1]
+		if first.At == 0 || at < first.At {
+			*first = Subscribed{at, when}
+		}
+		last.apply(at, when)
+	})
+}
+
+// heard takes in that somebody at an offer's partner has heard what had not come to it.
+func (k *JourneyState) heard(offer string) {
+	k.offer(offer, func(o *Offer) { o.HeardUpTo, o.Untold = o.Untold[1].At, [2]Subscribed{} })
 }
 
 func (k *JourneyState) appointment(offer, id string, change func(a *Appointment)) {

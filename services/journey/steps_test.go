@@ -185,6 +185,14 @@ var everyKind = map[string]ending{
 	}, nil, func(s *teller) {
 		s.say(schemas.OfferWithdrawn, schemas.OfferWithdrawnData{Offer: "o1", Reason: "person"})
 	}},
+	stepReachPartner: {func(s *teller) {
+		s.taken(false)
+		s.say(schemas.DeliveryFailed, schemas.DeliveryFailedData{Offer: "o1", Partner: "pa"})
+	}, nil, func(s *teller) {
+		s.say(schemas.DeliveryFailed, schemas.DeliveryFailedData{Offer: "o1", Partner: "pa"})
+		s.say(schemas.DeliveryMade, schemas.DeliveryMadeData{Offer: "o1", Partner: "pa",
+			How: schemas.DeliveryHandedOver})
+	}},
 	stepRingCaller: {func(s *teller) { s.call("c1"); s.say(schemas.ContactStopped, schemas.ContactStoppedData{}) }, nil,
 		func(s *teller) { s.say(schemas.BridgingPaused, schemas.BridgingPausedData{Plan: "pl"}) }},
 	stepDeletion: {func(s *teller) {

@@ -1,6 +1,6 @@
 -- What delivery's login may do: nothing is deleted. What stands in the log keeps its place and its id.
 grant select, insert, update on journey_state, partner, offer to login;
 grant select, insert on partner_event to login;
-grant update (body, type, asks, given_at, withheld) on partner_event to login;
+grant update (body, type, asks, given_at, withheld, tell_by) on partner_event to login;
 grant select, insert, update on subscription, outgoing, attempt to login;
 grant select, insert, delete on link to login; -- one that opens nothing any more is forgotten
