@@ -21,11 +21,9 @@ import (
 	"net/netip"
 	"net/url"
 	"strconv"
-	"strings"
 	"time"
 
-	"github.com/wneessen/go-mail"
-
+	"footbridge/libs/mail"
 	"footbridge/libs/outward"
 )
 
@@ -55,8 +53,8 @@ var ErrNoChannel = errors.New("this channel is not set up")
 
 // Config is what the channels need. A channel whose part is empty is not set up.
 type Config struct {
-	// SMTP is the server that takes mail: smtp://user:password@host:587, or smtps://. From is the sender's address.
-	SMTP, From string
+	// Mail is the server that takes mail, as libs/mail has it; without a URL there is none.
+	Mail mail.Config
 	// Secret signs webhooks; at least 24 bytes.
 	Secret []byte
 	// Allow are networks of one's own that webhooks may reach.
@@ -70,7 +68,7 @@ type Config struct {
 // Sender sends by the channels that are set up.
 type Sender struct {
 	cfg  Config
-	smtp *url.URL
+	smtp *mail.Sender
 	http *http.Client
 }
 
@@ -87,17 +85,16 @@ func New(cfg Config) (*Sender, error) {
 		return nil, fmt.Errorf("the secret that signs webhooks has %d bytes; give it at least %d", len(cfg.Secret),
 			shortestSecret)
 	}
-	if cfg.SMTP == "" {
+	if cfg.Mail.URL == "" {
 		return s, nil
 	}
-	at, err := url.Parse(cfg.SMTP)
-	if err != nil || at.Hostname() == "" || at.Scheme != "smtp" && at.Scheme != "smtps" {
-		return nil, errors.New("the mail server is not written as smtp://host:port or smtps://host:port")
+	if cfg.Mail.Patience <= 0 {
+		cfg.Mail.Patience = cfg.Patience
 	}
-	if !strings.Contains(cfg.From, "@") {
-		return nil, errors.New("a mail server is set and no address that mail comes from")
+	var err error
+	if s.smtp, err = mail.New(cfg.Mail); err != nil {
+		return nil, err
 	}
-	s.smtp = at
 	return s, nil
 }
 
@@ -123,54 +120,12 @@ func (s *Sender) Send(ctx context.Context, channel, address string, m Message) e
 	defer cancel()
 	switch channel {
 	case Email:
-		return s.mail(ctx, address, m)
+		return s.smtp.Send(ctx, mail.Message{ID: m.ID, To: address, Subject: m.Subject, Text: m.Text, At: m.At})
 	case Webhook:
 		return s.post(ctx, address, m)
 	}
 	s.cfg.Log.Info("a message that would have been sent: " + m.Subject)
 	return nil
-}
-
-func (s *Sender) mail(ctx context.Context, to string, m Message) error {
-	msg := mail.NewMsg()
-	if err := msg.From(s.cfg.From); err != nil {
-		return errors.New("the address that mail comes from cannot be one")
-	}
-	if err := msg.To(to); err != nil {
-		return errors.New("the address cannot be one")
-	}
-	msg.SetMessageIDWithValue(m.ID + "@" + s.cfg.From[strings.LastIndex(s.cfg.From, "@")+1:])
-	msg.SetDateWithValue(m.At)
-	msg.Subject(m.Subject)
-	msg.SetBodyString(mail.TypeTextPlain, m.Text)
-	client, err := mail.NewClient(s.smtp.Hostname(), s.mailOptions()...)
-	if err != nil {
-		return fmt.Errorf("preparing to reach the mail server: %w", err)
-	}
-	err = client.DialAndSendWithContext(ctx, msg)
-	if msg.IsDelivered() { // the answer to the data decides; what goes wrong afterwards would only double it
-		return nil
-	}
-	if err == nil {
-		return errors.New("the mail server did not take it")
-	}
-	return fmt.Errorf("handing a mail over: %w", err)
-}
-
-func (s *Sender) mailOptions() []mail.Option {
-	options := []mail.Option{mail.WithTimeout(s.cfg.Patience), mail.WithTLSPolicy(mail.TLSOpportunistic)}
-	if port, err := strconv.Atoi(s.smtp.Port()); err == nil {
-		options = append(options, mail.WithPort(port))
-	}
-	if s.smtp.Scheme == "smtps" {
-		options = append(options, mail.WithSSL())
-	}
-	if user := s.smtp.User; user != nil {
-		password, _ := user.Password()
-		options = append(options, mail.WithTLSPolicy(mail.TLSMandatory), mail.WithSMTPAuth(mail.SMTPAuthAutoDiscover),
-			mail.WithUsername(user.Username()), mail.WithPassword(password))
-	}
-	return options
 }
 
 // post sends a webhook as https://www.standardwebhooks.com says: the signature is over id, time and body.

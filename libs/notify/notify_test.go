@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"footbridge/libs/mail"
 	"footbridge/libs/notify"
 	"footbridge/libs/outward"
 )
@@ -84,8 +85,8 @@ func TestAChannelThatIsNotSetUpSaysSo(t *testing.T) {
 			t.Errorf("%s: %v", channel, err)
 		}
 	}
-	for _, cfg := range []notify.Config{{SMTP: "example.org:25"}, {SMTP: "smtp://example.org"},
-		{Secret: []byte("short")}} {
+	for _, cfg := range []notify.Config{{Mail: mail.Config{URL: "example.org:25"}},
+		{Mail: mail.Config{URL: "smtp://example.org"}}, {Secret: []byte("short")}} {
 		if _, err := notify.New(cfg); err == nil {
 			t.Errorf("%+v is taken", cfg)
 		}
@@ -97,8 +98,8 @@ func TestTheAnswerToTheDataDecides(t *testing.T) {
 	t.Parallel()
 	for refuses, want := range map[bool]bool{false: true, true: false} {
 		taken := make(chan string, 1)
-		s := sender(t, notify.Config{SMTP: "smtp://" + mailServer(t, refuses, taken), From: "footbridge@example.org",
-			Patience: 20 * time.Second})
+		s := sender(t, notify.Config{Mail: mail.Config{URL: "smtp://" + mailServer(t, refuses, taken),
+			From: "footbridge@example.org"}, Patience: 20 * time.Second})
 		err := s.Send(t.Context(), notify.Email, "duty@example.org", message)
 		if (err == nil) != want {
 			t.Errorf("refuses %v: %v", refuses, err)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"footbridge/libs/clock"
+	"footbridge/libs/mail"
 	"footbridge/libs/notify"
 	"footbridge/libs/service"
 	"footbridge/schemas"
@@ -61,7 +62,9 @@ type Config struct {
 	OutOfHours   string         `env:"OUT_OF_HOURS" help:"who holds urgent steps at night and at weekends"`
 	URL          string         `env:"URL" as:"url" help:"where people and commands find the running system; empty: http://HTTP_ADDR. With https, cookies go over TLS alone"`
 	Token        service.Secret `env:"TOKEN" help:"bearer token of commands; empty: they sign with the operator's key"`
-	SMTPURL      service.Secret `env:"SMTP_URL" help:"the server that takes mail for those who are on call: smtp://user:password@host:587; empty: no mail is sent"`
+	SMTPURL      service.Secret `env:"SMTP_URL" help:"the server that takes mail: smtp://host:587 (STARTTLS) or smtps://host; empty: no mail is sent"`
+	SMTPUser     string         `env:"SMTP_USER" help:"the name to sign in to it with; empty: none"`
+	SMTPPassword service.Secret `env:"SMTP_PASSWORD" help:"its password; FOOTBRIDGE_SMTP_PASSWORD_FILE names a file that holds it"`
 	MailFrom     string         `env:"MAIL_FROM" help:"the address that mail comes from"`
 	PageSecret   service.Secret `env:"PAGE_SECRET" help:"signs the webhooks that page those who are on call (at least 24 characters); empty: none are sent"`
 	CrisisLines  []string       `env:"CRISIS_NUMBERS" help:"numbers that anybody can ring for help at any hour, in words, comma between; empty: those that are open to all of England"`
@@ -171,7 +174,7 @@ func (c *Config) notifier(log *slog.Logger) (*notify.Sender, error) {
 	if err != nil {
 		return nil, err
 	}
-	cfg := notify.Config{SMTP: string(c.SMTPURL), From: c.MailFrom, Secret: []byte(c.PageSecret), Allow: allow}
+	cfg := notify.Config{Mail: c.mail(), Secret: []byte(c.PageSecret), Allow: allow}
 	if c.development {
 		cfg.Log = log
 	}
@@ -180,6 +183,11 @@ func (c *Config) notifier(log *slog.Logger) (*notify.Sender, error) {
 		return nil, fmt.Errorf("FOOTBRIDGE_SMTP_URL, FOOTBRIDGE_MAIL_FROM or FOOTBRIDGE_PAGE_SECRET: %w", err)
 	}
 	return sender, nil
+}
+
+// mail is the server that mail goes to.
+func (c *Config) mail() mail.Config {
+	return mail.Config{URL: string(c.SMTPURL), User: c.SMTPUser, Password: string(c.SMTPPassword), From: c.MailFrom}
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.
