@@ -124,6 +124,7 @@ type calendarOfDays struct {
 	zone  *time.Location
 	files []*everybodys
 	by    map[string]*onePerson // journeys
+	feeds map[string]string     // how far each partner has read its feed
 }
 
 func TestTheCalendarOfHardDays(t *testing.T) {
@@ -153,7 +154,7 @@ func newCalendar(t *testing.T) *calendarOfDays {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &calendarOfDays{t: t, zone: zone, by: map[string]*onePerson{}}
+	return &calendarOfDays{t: t, zone: zone, by: map[string]*onePerson{}, feeds: map[string]string{}}
 }
 
 // begin starts the system at a time, with the partners of all files.
@@ -284,7 +285,7 @@ area: {of: [residence], codes: [%s], words: "We meet people of one area."}
 channels: [in-person, video, phone, text]
 `
 
-// hear takes in what was published: what may be told to a partner is brought to it, as a channel would.
+// hear takes in what was published: what may be told to a partner it reads in its feed.
 func (c *calendarOfDays) hear() {
 	c.t.Helper()
 	for {
@@ -337,15 +338,22 @@ func (p *onePerson) hear(c *calendarOfDays, e flow.Event) bool {
 		if p.of.Undelivered {
 			return false
 		}
-		return c.brought(e.Subject, d.Offer, d.Partner, schemas.DeliveryHandedOver)
+		c.asksOn(d.Partner)
+		return true
 	}
 	return false
 }
 
-// brought says on the bus, as delivery would, that a channel's server has taken an offer.
-func (c *calendarOfDays) brought(journey, offer, partner, how string) bool {
+// asksOn has a partner take what its feed holds, and ask on from there: by that it has come to it.
+func (c *calendarOfDays) asksOn(partner string) {
+	c.feeds[partner] = readFeed(c.t, c.System, partner, c.feeds[partner])
+}
+
+// acknowledged says on the bus that a partner's own system has said that an offer is with it.
+func (c *calendarOfDays) acknowledged(journey, offer, partner string) {
 	c.t.Helper()
-	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer, Partner: partner, How: how})
+	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer, Partner: partner,
+		How: schemas.DeliveryAcknowledged})
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -357,7 +365,6 @@ func (c *calendarOfDays) brought(journey, offer, partner, how string) bool {
 		c.t.Fatal(err)
 	}
 	c.PublishAs(schemas.Delivery, strings.TrimSuffix(schemas.DeliveryMade.SubjectFilter(), "*")+journey, body)
-	return true
 }
 
 func (p *onePerson) fault(format string, args ...any) {
@@ -418,7 +425,7 @@ func (p *onePerson) does(c *calendarOfDays, d deed) {
 		p.leaves(c, d)
 		return
 	case "acknowledges":
-		c.brought(p.journey, p.offers[p.of.partners[d.As]], p.of.partners[d.As], schemas.DeliveryAcknowledged)
+		c.acknowledged(p.journey, p.offers[p.of.partners[d.As]], p.of.partners[d.As])
 		return
 	}
 	body, err := json.Marshal(d.With)

@@ -9,17 +9,34 @@ import (
 	"time"
 
 	"footbridge/libs/clock"
-	"footbridge/libs/flow"
 	"footbridge/schemas"
 	"footbridge/tests/system"
 )
 
-// offering is a system in which offers are brought to partners by a stand-in, which says on the bus what delivery
-// would.
+// offering is a system whose partners read their feeds.
 type offering struct {
 	*system.System
 	t       *testing.T
 	journey string
+}
+
+// readFeed has a partner read its feed from a cursor on until nothing is left, and say by asking on that it has it all;
+// the cursor after it comes back.
+func readFeed(t *testing.T, s *system.System, partner, after string) string {
+	t.Helper()
+	for {
+		got := s.AskAs(*as(partner, schemas.Partner, "peer"), http.MethodGet, "/api/feed?after="+after, "", nil)
+		var p struct {
+			Items []json.RawMessage
+			Next  string
+		}
+		if err := json.Unmarshal(got.Body, &p); err != nil || got.Status != http.StatusOK {
+			t.Fatalf("the feed answers %d %s", got.Status, got.Body)
+		}
+		if after = p.Next; len(p.Items) == 0 {
+			return after
+		}
+	}
 }
 
 // leaves reports that somebody has left A&E who would like to be met, and lets the liaison team record a yes to
@@ -86,22 +103,12 @@ func (o *offering) mayBeSent(partner string) (offer string) {
 	return offer
 }
 
-// brought says on the bus, as delivery would, that a channel's server has taken an offer.
+// brought has a partner read its feed until an offer has come to it.
 func (o *offering) brought(offer, partner string) {
 	o.t.Helper()
-	data, err := json.Marshal(schemas.DeliveryMadeData{Offer: offer, Partner: partner, How: schemas.DeliveryHandedOver})
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	now := time.Now()
-	body, err := flow.Marshal(flow.Event{ID: clock.NewID(now), Source: "/footbridge/delivery",
-		Type: string(schemas.DeliveryMade), Subject: o.journey, Time: now,
-		Correlation: clock.NewID(now), Sequence: flow.FormatSequence(1), Data: data})
-	if err != nil {
-		o.t.Fatal(err)
-	}
-	o.PublishAs(schemas.Delivery, strings.TrimSuffix(schemas.DeliveryMade.SubjectFilter(), "*")+o.journey, body)
+	after := ""
 	system.Eventually(o.t, func() error {
+		after = readFeed(o.t, o.System, partner, after)
 		if got := o.looks(partner, offer); got.Status != http.StatusOK {
 			return fmt.Errorf("the partner that the offer was brought to gets %d", got.Status)
 		}
