@@ -123,23 +123,7 @@ func TestALoadedPlanIsTheOneThatWasStored(t *testing.T) {
 func TestWhatStandsIsReadByItsOwnIndexFromTheFirstRow(t *testing.T) {
 	t.Parallel()
 	_, _, pool := started(t)
-	conn, err := pool.Acquire(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Release()
-	if _, err := conn.Exec(t.Context(), `prepare standing (text[]) as `+standingPlans); err != nil {
-		t.Fatal(err)
-	}
-	rows, err := conn.Query(t.Context(), `explain execute standing ('{}')`, pgx.QueryExecModeSimpleProtocol)
-	if err != nil {
-		t.Fatal(err)
-	}
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Join(lines, "\n")
+	text := testkit.Plan(t, pool, standingPlans, `text[]`, `'{}'`)
 	if !strings.Contains(text, "plan_stands") || !strings.Contains(text, "call_stands") ||
 		strings.Count(text, "Index Cond") != 2 || strings.Contains(text, "Filter") {
 		t.Errorf("not by what is asked for:\n%s", text)

@@ -94,7 +94,7 @@ func (s *Service) change(tx *flow.Tx, offers map[string][]string, change func(r 
 		}
 		changed = append(changed, r)
 	}
-	if err := s.handler().Command(tx, changed...); err != nil {
+	if err := s.handler(func() { tx.AfterCommit(s.look) }).Command(tx, changed...); err != nil {
 		return err
 	}
 	toldOffers(tx, ids)

@@ -14,19 +14,25 @@ func Subjects() []string { return schemas.SubjectsSubscribedBy(Name) }
 
 // Handle applies a batch of events.
 func (s *Service) Handle(tx *flow.Tx, batch []flow.Event) func(fresh []flow.Event) error {
-	tx.AfterCommit(func() {
-		s.news.tell()
-		s.wake("take")
-	})
-	return s.handler().Handle(tx, batch)
+	return s.handler(func() { tx.AfterCommit(s.look) }).Handle(tx, batch)
 }
 
-func (s *Service) handler() flow.Handler[JourneyState, record] {
-	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: s.subscribe(), Reconcile: s.reconcile}
+// handler calls telling when something goes into a partner's log, or is withheld there.
+func (s *Service) handler(telling func()) flow.Handler[JourneyState, record] {
+	return flow.Handler[JourneyState, record]{Store: store, Subscriptions: s.subscribe(),
+		Reconcile: func(now time.Time, changed []*record) func(q flow.Queuer) error {
+			return s.reconcile(now, changed, telling)
+		}}
+}
+
+// look has those look at partners' logs who bring to them what is there.
+func (s *Service) look() {
+	s.news.tell()
+	s.wake("take")
 }
 
 // reconcile brings what partners are told of journeys in line with what is known of them.
-func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer) error {
+func (s *Service) reconcile(now time.Time, changed []*record, telling func()) func(q flow.Queuer) error {
 	var entries []entry
 	var withhold []string
 	var offers []offerRow
@@ -43,6 +49,9 @@ func (s *Service) reconcile(now time.Time, changed []*record) func(q flow.Queuer
 		}
 		withhold = append(withhold, taken...)
 		offers = append(offers, rows...)
+	}
+	if len(entries) > 0 || len(withhold) > 0 {
+		telling()
 	}
 	return func(q flow.Queuer) error {
 		withholdEvents(q, withhold) // before what takes its place

@@ -49,7 +49,7 @@ func started(t *testing.T) (*Service, *testkit.DB, *pgxpool.Pool) {
 }
 
 func shape(s *Service, pool *pgxpool.Pool) flowtest.Service[JourneyState, record] {
-	return flowtest.Service[JourneyState, record]{Handler: s.handler(), Pool: pool,
+	return flowtest.Service[JourneyState, record]{Handler: s.handler(func() {}), Pool: pool,
 		Tables: []string{"offer", "partner_event"}}
 }
 
@@ -171,6 +171,33 @@ func TestEveryTypeThatIsHeardIsUnderstood(t *testing.T) {
 	t.Parallel()
 	s, _, pool := started(t)
 	shape(s, pool).Understands(t, flowtest.Names(schemas.SubscribedBy(Name)))
+}
+
+// TestNobodyIsHadLookAtALogInWhichNothingIsNew is about transactions: each look at what is to go out is one.
+func TestNobodyIsHadLookAtALogInWhichNothingIsNew(t *testing.T) {
+	t.Parallel()
+	s, _, pool := started(t)
+	looks := 0
+	shape := flowtest.Service[JourneyState, record]{Handler: s.handler(func() { looks++ }), Pool: pool}
+	journey, offer, partner := clock.NewID(now), clock.NewRandomID(), clock.NewRandomID()
+	for _, batch := range []struct {
+		events []flow.Event
+		looks  int
+	}{
+		{[]flow.Event{event(journey, 1, schemas.ConsentGiven, schemas.ConsentData{
+			Purposes: []string{schemas.PurposeFollowUp}})}, 0},
+		{offered(journey, offer, partner)[:1], 0},
+		{offered(journey, offer, partner)[1:], 1},
+		{offered(journey, offer, partner)[1:], 1},
+		{[]flow.Event{event(journey, 3, schemas.OfferPaused, schemas.OfferPausedData{Offer: offer})}, 2},
+	} {
+		if _, err := shape.Deliver(now, batch.events...); err != nil {
+			t.Fatal(err)
+		}
+		if looks != batch.looks {
+			t.Errorf("%s: %d looks were asked for in all, want %d", batch.events[0].Type, looks, batch.looks)
+		}
+	}
 }
 
 // TestPositionsHaveNoGap: eight handlers at once tell three partners of many journeys, some transactions are rolled

@@ -90,11 +90,14 @@ func countPlaces(q flow.Queuer, week calendar.Day, partners *[]Partner) {
 		})
 }
 
+// selectWeek goes by offer_taken_in alone from the first row on: it is asked before each batch.
+const selectWeek = `select partner::text, count(*) from offer where place_week = $1::text::date
+	and (ended_at is null or accepted_at is not null) group by partner`
+
 // countWeek queues how many places each partner has taken in the week that begins on a Monday, as far as is committed:
 // to spread offers fairly, nobody is locked.
 func countWeek(q flow.Queuer, week calendar.Day, partners *[]Partner) {
-	q.Queue(`select partner::text, count(*) from offer where place_week = $1::text::date and (ended_at is null
-		or accepted_at is not null) group by partner`, week.String()).
+	q.Queue(selectWeek, week.String()).
 		Query(func(rows pgx.Rows) error {
 			var id string
 			var taken int

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"reflect"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -163,6 +164,17 @@ func TestTwoReplicasThatHearHalvesOfAJourneyAtOnceRaiseOneOffer(t *testing.T) {
 	}
 	if got := count(t, pool, `select count(*) from offer`); got != 400 {
 		t.Errorf("%d offers for 400 journeys", got)
+	}
+}
+
+// TestThePlacesOfAWeekAreCountedByTheirOwnIndexFromTheFirstRow is about a count that is made before each batch, by a
+// plan that was made while nothing was stored: it read every offer there was.
+func TestThePlacesOfAWeekAreCountedByTheirOwnIndexFromTheFirstRow(t *testing.T) {
+	t.Parallel()
+	_, _, pool := started(t)
+	plan := testkit.Plan(t, pool, selectWeek, `text`, `'2026-11-02'`)
+	if !strings.Contains(plan, "Index Only Scan using offer_taken_in") || !strings.Contains(plan, "Index Cond") {
+		t.Errorf("not by what is asked for:\n%s", plan)
 	}
 }
 

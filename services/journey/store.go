@@ -334,17 +334,22 @@ func handOver(q queuer, s Step, h command) {
 // pair is a held journey with another one of the same person; With is empty where nothing of theirs is held any more.
 type pair struct{ Journey, With string }
 
+// selectTogether goes by journey_held alone from the first row on: it is asked each second.
+const selectTogether = `(select b.id::text, a.id::text
+		from journey a join journey b on b.person = any(a.same || a.person) and b.id <> a.id
+		where a.state = 'held' and a.held_with is null and b.id <> all($2::uuid[]) and (b.state = 'open'
+			or b.state = 'held' and b.held_with = a.id and b.known #>> '{hold,reviewOn}' <> a.known #>> '{hold,reviewOn}')
+		order by b.id limit $1)
+	union all
+	(select b.id::text, '' from journey b where b.state = 'held' and b.held_with is not null and b.id <> all($2::uuid[])
+		and not exists (select 1 from journey a where a.state = 'held' and a.held_with is null
+			and b.person = any(a.same || a.person))
+		order by b.id limit $1)`
+
 // dueTogether queues the finding of journeys that are not held as another one of the same person is, and of those that
 // are held with one that is not any more.
 func dueTogether(q queuer, limit int, without []string, take func([]pair)) {
-	q.Queue(`(select b.id::text, a.id::text from journey a join journey b on b.person = any(a.same || a.person) and b.id <> a.id
-			where a.state = 'held' and a.held_with is null and b.id <> all($2::uuid[]) and (b.state = 'open'
-				or b.state = 'held' and b.held_with = a.id and b.known #>> '{hold,reviewOn}' <> a.known #>> '{hold,reviewOn}')
-			order by b.id limit $1)
-		union all
-		(select b.id::text, '' from journey b where b.state = 'held' and b.held_with is not null and b.id <> all($2::uuid[])
-			and not exists (select 1 from journey a where a.state = 'held' and a.held_with is null and b.person = any(a.same || a.person))
-			order by b.id limit $1)`, limit, without).
+	q.Queue(selectTogether, limit, without).
 		Query(func(rows pgx.Rows) error {
 			pairs, err := pgx.CollectRows(rows, pgx.RowToStructByPos[pair])
 			take(pairs)

@@ -416,6 +416,18 @@ func TestBatchesReadByIndex(t *testing.T) {
 	}
 }
 
+// TestHeldJourneysAreReadByTheirOwnIndexFromTheFirstRow is about a look that is taken each second, by a plan that was
+// made while nothing was stored: it went through all journeys that were not closed.
+func TestHeldJourneysAreReadByTheirOwnIndexFromTheFirstRow(t *testing.T) {
+	t.Parallel()
+	_, _, pool := started(t)
+	plan := testkit.Plan(t, pool, selectTogether, `int, uuid[]`, `100, '{}'`)
+	if held := strings.Count(plan, "using journey_held"); held+strings.Count(plan, "on journey_held") != 3 ||
+		strings.Contains(plan, "journey_live") || strings.Contains(plan, "journey_pkey") {
+		t.Errorf("not by what is asked for:\n%s", plan)
+	}
+}
+
 // TestListsReadStretchesOfAnIndex is about plans: a page for each kind of caller. How much work they are with 20,000
 // journeys and more is compared in tests/load.
 func TestListsReadStretchesOfAnIndex(t *testing.T) {

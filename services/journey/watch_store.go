@@ -76,7 +76,7 @@ func held(ctx context.Context, pool *pgxpool.Pool, service string, see func([]un
 func following(ctx context.Context, pool *pgxpool.Pool, after string, notClosed bool, limit int) ([]string, error) {
 	which := `true`
 	if notClosed {
-		which = `state <> 'closed'`
+		which = `closed_at is null`
 	}
 	rows, err := pool.Query(ctx, `select id::text from journey where id > $1::text::uuid and `+which+
 		` order by journey.id limit $2`, after, limit)
@@ -93,7 +93,7 @@ func underWay(ctx context.Context, pool *pgxpool.Pool, after string, limit int) 
 	rows, err := pool.Query(ctx, `select j.id::text, j.version, j.known::text, j.arrived_at,
 			coalesce((select s.state = 'open' from step s where s.id = j.holding_step), false)
 		from (select id, version, known, arrived_at, holding_step from journey
-			where state <> 'closed' and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after,
+			where closed_at is null and id > $1::text::uuid order by journey.id limit $2) as j order by j.id`, after,
 		limit)
 	if err != nil {
 		return 0, "", nil, nil, fmt.Errorf("reading journeys: %w", err)
