@@ -269,7 +269,7 @@ func reconcile(k *JourneyState, standing *Plan, journey string, today calendar.D
 		c.Propose = state == Proposed && standing.State != Proposed
 		c.Start = state == Active && !standing.Started
 		c.Pause = state == Paused && standing.State != Paused
-		c.Resume = state == Active && standing.Started && standing.State == Paused
+		c.Resume = state == Active && standing.Started && standing.State != Active // paused, or asked about again
 		c.End = state == Ended
 		if !now.same(standing) {
 			c.Changes = now

@@ -438,3 +438,25 @@ func story(t *rapid.T) []flow.Event {
 	}
 	return s.events
 }
+
+// A yes that lapsed, by its last day or since a merge holds it, and that was given again: the plan goes on, and who plans
+// by it hears so.
+func TestAPlanWhoseYesLapsedGoesOnByANewYes(t *testing.T) {
+	t.Parallel()
+	zone := london(t)
+	today := calendar.DayOf(time.Date(2026, 11, 2, 9, 0, 0, 0, zone), zone)
+	consent := schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}
+	k := waiting()
+	k.addConsent(consent, schemas.Answered{At: 2, Yes: true})
+	started := reconcile(k, nil, "j", today, zone)
+	k.addConsent(consent, schemas.Answered{At: 3, Lapsed: true})
+	lapsed := reconcile(k, started.Open, "j", today, zone)
+	if lapsed.Changes == nil || lapsed.Changes.State != Proposed || !lapsed.Propose {
+		t.Fatalf("a lapsed yes makes of the plan %+v", lapsed)
+	}
+	k.addConsent(consent, schemas.Answered{At: 4, Yes: true})
+	again := reconcile(k, lapsed.Changes, "j", today, zone)
+	if again.Changes == nil || again.Changes.State != Active || !again.Resume || again.Schedule == nil {
+		t.Errorf("a new yes makes of the plan %+v", again)
+	}
+}

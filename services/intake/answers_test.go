@@ -38,7 +38,7 @@ func (h *hospital) says(given bool, said time.Time) []byte {
 		h.at.UTC().Format(time.RFC3339), h.patient, given)
 }
 
-func TestANoThatComesByMergingIsToldOnTheJourneyThatSurvives(t *testing.T) {
+func TestANoThatComesByMergingHoldsTheYesOfTheJourneyThatSurvives(t *testing.T) {
 	t.Parallel()
 	w, p, q := newWard(t), newHospital(), newHospital()
 	p.patient, p.number = "L43", "V2"
@@ -46,7 +46,7 @@ func TestANoThatComesByMergingIsToldOnTheJourneyThatSurvives(t *testing.T) {
 	journeyQ := w.take(q.says(true, q.at)).Journey
 	w.take(q.message("A40", giveUp("L43")))
 	told := w.followUpOf()
-	if told[journeyQ] != schemas.ConsentDeclined || len(told) != 2 {
+	if told[journeyQ] != schemas.ConsentLapsed || len(told) != 2 {
 		t.Errorf("told %v", told)
 	}
 }
@@ -124,6 +124,9 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 				w.take(messages[i])
 			}
 			told := slices.Compact(slices.Sorted(maps.Values(typesOf(w.followUpOf(), w.standing()))))
+			if merged { // a no of the journey's own record ends, another's holds: whose it is follows the arrival
+				told = slices.DeleteFunc(told, func(one string) bool { return one != string(schemas.ConsentGiven) })
+			}
 			ends[fmt.Sprint(told)] = true
 			if n := total(w.standing()); n != 1 {
 				r.Fatalf("%d stand of one attendance", n)
@@ -142,11 +145,13 @@ func TestNoNoIsOutrunInAnyOrder(t *testing.T) {
 	})
 }
 
-// typesOf are what was told of the journeys that stand.
+// typesOf are what was told of the journeys that stand. What has lapsed is as if nothing had been said.
 func typesOf(told map[string]schemas.Type, standing map[string]int) map[string]string {
 	texts := map[string]string{}
 	for journey := range standing {
-		texts[journey] = string(told[journey])
+		if texts[journey] = string(told[journey]); told[journey] == schemas.ConsentLapsed {
+			texts[journey] = ""
+		}
 	}
 	return texts
 }
@@ -208,11 +213,11 @@ func TestWhatAMergeByHandAndItsUndoingChangeIsToldToThoseWhoAct(t *testing.T) {
 		do("/merge")
 		do("/merge") // twice
 		told := p.told(t, two)[before:]
-		if !slices.Contains(told, "consent.declined.v1") || !slices.Contains(told, "person.contact-stopped.v1") {
+		if !slices.Contains(told, "consent.lapsed.v1") || !slices.Contains(told, "person.contact-stopped.v1") {
 			t.Errorf("swapped %t: merging told %v", swapped, told)
 		}
 		if n := len(slices.DeleteFunc(slices.Clone(told), func(k string) bool {
-			return k != "consent.declined.v1" && k != "person.contact-stopped.v1"
+			return k != "consent.lapsed.v1" && k != "person.contact-stopped.v1"
 		})); n != 2 {
 			t.Errorf("swapped %t: merging twice told %v", swapped, told)
 		}
@@ -240,7 +245,7 @@ func TestANoOfAnotherRecordThatIsTakenBackByUndoingLeavesTheQuestionOpen(t *test
 		`{"other":"`+a+`","reason":"compared","confirm":true}`)
 	p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+"/unmerge", `{"other":"`+a+`","reason":"two people"}`)
 	told := p.told(t, two)
-	if !slices.Contains(told, "consent.declined.v1") || told[len(told)-1] != "consent.lapsed.v1" {
+	if !slices.Contains(told, "consent.lapsed.v1") || told[len(told)-1] != "consent.lapsed.v1" {
 		t.Errorf("told %v", told)
 	}
 }

@@ -58,19 +58,20 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 		say          func(p *process, t *testing.T, journey, person string)
 		thing, joint string // how it stands on both while they are one
 		apart        string // how it stands on the other one afterwards
+		held         string // how it stands on the other one while they are one, where that differs: nobody confirmed it
 	}{
-		"a no": {"", consent("declined"), "consent", "declined", "given"},
+		"a no": {"", consent("declined"), "consent", "declined", "given", "lapsed"},
 		"a stop": {"", func(p *process, t *testing.T, _, person string) {
 			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+person+"/contact-stopped",
 				`{"reason":"asked us to"}`)
-		}, "contact", "stopped", ""},
+		}, "contact", "stopped", "", ""},
 		"a death": {"", func(p *process, t *testing.T, _, _ string) {
 			p.sendSignal(t, signal("pds-death-notification-2", "9990000107"))
-		}, "contact", "stopped", ""},
-		"under 18": {"2014-04-01", nil, "under 18", "yes", ""},
+		}, "contact", "stopped", "", ""},
+		"under 18": {"2014-04-01", nil, "under 18", "yes", "", ""},
 		"who must not know": {"", func(p *process, t *testing.T, journey, _ string) {
 			p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/contact", `{"mustNotKnow":["RYY"]}`)
-		}, "must not know", "RYY", ""},
+		}, "must not know", "RYY", "", ""},
 	} {
 		for _, swapped := range []bool{false, true} {
 			t.Run(name+map[bool]string{false: " is given up", true: " survives"}[swapped], func(t *testing.T) {
@@ -115,7 +116,7 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 				}
 				expectStanding("apart", tc.joint, tc.apart)
 				do("/merge")
-				expectStanding("merged", tc.joint, tc.joint)
+				expectStanding("merged", tc.joint, cmp.Or(tc.held, tc.joint))
 				events := len(p.told(t, two))
 				do("/merge") // once more
 				for _, kind := range p.told(t, two)[events:] {
@@ -126,7 +127,7 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 				do("/unmerge")
 				expectStanding("parted", tc.joint, tc.apart)
 				do("/merge")
-				expectStanding("merged anew", tc.joint, tc.joint)
+				expectStanding("merged anew", tc.joint, cmp.Or(tc.held, tc.joint))
 			})
 		}
 	}
@@ -172,4 +173,44 @@ func TestALegalHoldIsNotLiftedByWayOfAMergedRecord(t *testing.T) {
 	erase(a, http.StatusConflict)
 	hold(a, "false", http.StatusOK)
 	erase(a, http.StatusAccepted)
+}
+
+// A merge that a hospital reports is no human's word: a no of the other record holds a yes, so that nobody acts on it and
+// nothing ends by it. It counts once a human has confirmed that they are one person, and is gone once that is undone.
+func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
+	t.Parallel()
+	for name, tc := range map[string]struct{ path, want string }{
+		"confirmed": {"/merge", "declined"}, "undone": {"/unmerge", "given"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := newSite(t).start()
+			one, a := p.discharge(t, "V1", "L1", "1990-04-01")
+			two, b := p.discharge(t, "V2", "L2", "1990-04-01")
+			answer := func(journey, state string) {
+				t.Helper()
+				p.must(t, http.StatusOK, liaison, "POST", "/api/journeys/"+journey+"/consent",
+					`{"answers":[{"purpose":"follow-up","state":"`+state+`"}],"how":"spoken"}`)
+			}
+			answer(two, "given")
+			answer(one, "declined")
+			h := newHospital()
+			h.patient = "L2"
+			p.tell(t, p.dial(t), h.message("A40", giveUp("L1")))
+			if got := p.standing(t, two)["consent"]; got != "lapsed" {
+				t.Errorf("merged by a report, the yes stands as %q", got)
+			}
+			shown := p.must(t, http.StatusOK, liaison, "GET", "/api/journeys/"+two+"/consent", "")
+			if !strings.Contains(shown, `"state":"declined","contested":true`) {
+				t.Errorf("shown %s", shown)
+			}
+			p.must(t, http.StatusOK, guide, "POST", "/api/people/"+b+tc.path, `{"other":"`+a+`","reason":"compared","confirm":true}`)
+			if got := p.standing(t, two)["consent"]; got != tc.want {
+				t.Errorf("it stands as %q, want %q", got, tc.want)
+			}
+			if got := p.standing(t, one)["consent"]; got != "declined" {
+				t.Errorf("the no of the other record stands as %q", got)
+			}
+		})
+	}
 }

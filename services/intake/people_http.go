@@ -113,12 +113,14 @@ type consentShown struct {
 	Purpose      string              `json:"purpose"`
 	Organisation string              `json:"organisation,omitempty"`
 	State        record.ConsentState `json:"state"`
-	Until        string              `json:"until,omitempty"`
-	How          string              `json:"how,omitempty"`
-	Giver        string              `json:"giver,omitempty"`
-	Told         []string            `json:"told,omitempty"`
-	RecordedBy   string              `json:"recordedBy,omitempty"`
-	StatedAt     *time.Time          `json:"saidAt,omitempty"`
+	// Contested: the no is of a record that nobody has confirmed to be the same person. It holds a yes, and ends nothing.
+	Contested  bool       `json:"contested,omitempty"`
+	Until      string     `json:"until,omitempty"`
+	How        string     `json:"how,omitempty"`
+	Giver      string     `json:"giver,omitempty"`
+	Told       []string   `json:"told,omitempty"`
+	RecordedBy string     `json:"recordedBy,omitempty"`
+	StatedAt   *time.Time `json:"saidAt,omitempty"`
 }
 
 // postConsent records what the person said to each purpose.
@@ -284,6 +286,9 @@ func (s *Service) consentsOf(who principal.Principal, sub *subjectOf, now time.T
 		for _, to := range towards {
 			line := consentShown{Purpose: purpose, Organisation: to, State: record.Consent(sub.group, sub.answers,
 				purpose, to, today)}
+			if line.Contested = line.State == record.ConsentContested; line.Contested {
+				line.State = record.ConsentDeclined // the strictest is shown
+			}
 			if a, ok := record.Newest(sub.answers, purpose, to, sub.Person); ok {
 				at := a.Version.StatedAt.In(s.zone)
 				line.Until, line.How, line.Giver, line.Told, line.RecordedBy, line.StatedAt = a.Until, a.How, a.Giver,

@@ -228,6 +228,9 @@ func (s situation) stoppedAt() time.Time {
 	case newest.At > 0 && !newest.Yes && !calls.Whole().Yes: // to any, or to the only one that rang by name
 		return newest.When
 	}
+	if lapsed := s.Lapsed[schemas.PurposeBridging]; lapsed.At > newest.At && !calls.Whole().Yes {
+		return lapsed.When // their yes is over, or a merge holds it
+	}
 	return time.Time{}
 }
 

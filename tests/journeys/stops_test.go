@@ -116,8 +116,8 @@ var stops = []struct {
 			With: map[string]any{"other": "{other}", "reason": "two people after all"}}},
 }
 
-// TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no, at every
-// state of an offer and of a call. Without the clock going on nobody outside reads who the person is, is told of them,
+// TestWhateverStopsContactStopsItInEveryState: a death, a no, a hold, and a merge with somebody who said no that
+// nobody confirmed, at every state of an offer and of a call. Without the clock going on nobody outside reads who the person is, is told of them,
 // or rings; who is about to go is rung; and for days nothing goes out. What is lifted is as before.
 func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 	t.Parallel()
@@ -225,8 +225,6 @@ func TestWhateverStopsContactStopsItInEveryState(t *testing.T) {
 			return
 		}
 		switch is := p.outside(c); {
-		case stops[i].name == "merge" && len(is) > 0 && len(before[p]) > 0:
-			// Somebody else's no had ended what stood, and a new offer goes out by the yes that counts again.
 		case stops[i].name == "hold" && s.answered && len(is) > 0:
 			// After a hold the window begins again, and whoever had said no may be asked again.
 		case !slices.Equal(is, before[p]):

@@ -324,7 +324,8 @@ func (w *UnitOfWork) outrun(people People, j *JourneyState, message, today strin
 			return false
 		}
 		stands := Consent(people.group(j.Person), people.Answers, a.Purpose, a.Towards, today)
-		return a.State == ConsentGiven && stands.Refuses() || a.State == ConsentDeclined && stands.Holds()
+		refused := stands.Refuses() || stands == ConsentContested
+		return a.State == ConsentGiven && refused || a.State == ConsentDeclined && stands.Holds()
 	})
 }
 

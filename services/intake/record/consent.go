@@ -21,6 +21,9 @@ const (
 	ConsentExpiring  ConsentState = "expiring"
 	ConsentExpired   ConsentState = "expired" // its last day is over: as if not asked
 	ConsentInDoubt   ConsentState = "in-doubt"
+	// ConsentContested is a yes beside the no of a record that was merged with this one, which nobody has confirmed to
+	// be the same person: nobody acts on it, and nothing ends by it, until somebody has.
+	ConsentContested ConsentState = "contested"
 )
 
 // Answer is one yes or no, as it was recorded. Answers are only ever added.
@@ -92,7 +95,7 @@ func Newest(answers []Answer, purpose, towards string, records ...string) (Answe
 }
 
 // Group is a record with those that were merged with it. Until a human confirms that two records are one person,
-// neither's yes counts for the other, and either's no counts for both.
+// neither's yes counts for the other, and either's no holds the other's yes: nobody acts on it, and nothing ends by it.
 type Group struct {
 	Own       string
 	Confirmed []string // records that a human confirmed to be the same person
@@ -100,12 +103,13 @@ type Group struct {
 }
 
 // Consent says how the person's answer to a purpose towards an organisation stands on a local day: what was said to
-// that organisation by name, else what was said to any; and the strictest where a merge is not confirmed.
+// that organisation by name, else what was said to any. A yes beside the no of a merged record that nobody has confirmed
+// is contested.
 func Consent(group Group, answers []Answer, purpose, towards, today string) ConsentState {
 	own := answerOf(answers, purpose, towards, today, append([]string{group.Own}, group.Confirmed...)...)
 	for _, other := range group.Others {
 		if theirs := answerOf(answers, purpose, towards, today, other); theirs.Refuses() && own.Holds() {
-			return theirs
+			return ConsentContested
 		}
 	}
 	return own
