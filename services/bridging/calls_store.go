@@ -95,11 +95,13 @@ type callFound struct {
 	ended                bool
 }
 
-// findCall queues where a call of p's is.
+// findCall queues where a call of p's is: one of their organisation or team, or one that they rang for themselves. Who
+// has just hung up says what became of it, even where the person's yes to their organisation ended meanwhile.
 func findCall(q flow.Queuer, p principal.Principal, id string, each func(callFound)) {
 	q.Queue(`select c.journey::text, c.plan::text, c.state, c.due_at, c.scheduled_at, c.ended_at is not null from call c
-		where (c.organisation = any($1) or c.team = $2) and c.id = $3::uuid`,
-		append(theirs(p), id)...).Query(func(rows pgx.Rows) error {
+		where (c.organisation = any($1) or c.team = $2
+			or exists (select from rang r where r.call = c.id and r.team = $2 and r.mark = $4)) and c.id = $3::uuid`,
+		append(theirs(p), id, p.Mark())...).Query(func(rows pgx.Rows) error {
 		var c callFound
 		_, err := pgx.ForEachRow(rows, []any{&c.journey, &c.plan, &c.state, &c.due, &c.scheduled, &c.ended},
 			func() error { each(c); return nil })

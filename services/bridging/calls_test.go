@@ -283,6 +283,29 @@ func TestEachOutcomeHasItsLadder(t *testing.T) {
 	}
 }
 
+// TestWhoRangSaysWhatBecameOfItWhateverTheYesIsNow: between ringing and writing it down, the person's yes to the
+// caller's organisation may end. What the caller has heard is not refused for that; of a call that they never rang
+// they see nothing.
+func TestWhoRangSaysWhatBecameOfItWhateverTheYesIsNow(t *testing.T) {
+	t.Parallel()
+	for rang, want := range map[bool]int{true: http.StatusOK, false: http.StatusNotFound} {
+		d := newDesk(t, Config{})
+		journey, call, due := d.active(now)
+		if rang {
+			if _, status, text := do[claimShown](d, "POST", "/api/calls/"+call+"/claim", ""); status != http.StatusOK {
+				t.Fatalf("claiming: %d %s", status, text)
+			}
+		}
+		d.hears(journey, due, schemas.ConsentDeclined,
+			schemas.ConsentData{Purposes: []string{"bridging"}, Organisation: "RXX"})
+		for _, body := range []string{`{"outcome":"reached","answer":"worse"}`, `{"outcome":"someone-else-answered"}`} {
+			if _, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome", body); status != want {
+				t.Errorf("rang: %v; %s: %d %s", rang, body, status, text)
+			}
+		}
+	}
+}
+
 // hears is that intake says something about a journey at a time, later than all else.
 func (d *desk) hears(journey string, at time.Time, typ schemas.Type, data any) {
 	d.t.Helper()

@@ -145,8 +145,11 @@ func (d *desk) ringing(rt *rapid.T, journey string, at time.Time) time.Time {
 			`{"outcome":"someone-else-answered"}`, `{"outcome":"asked-to-stop","by":"somebody-else"}`,
 			`{"outcome":"asked-to-stop","by":"person"}`, `{"outcome":"not-made","reason":"no-time"}`,
 			`{"outcome":"wrong-number"}`}).Draw(rt, "body")
+		theirs := r.Plan.Call.Team == team ||
+			count(d.t, d.pool, `select count(*) from rang where call = $1 and team = $2`, call, team) > 0
+		want := map[bool]int{true: http.StatusOK, false: http.StatusNotFound}[theirs]
 		if _, status, text := do[outcomeShown](d, "POST", "/api/calls/"+call+"/outcome",
-			body); status != http.StatusOK {
+			body); status != want {
 			rt.Fatalf("%s: %d %s", body, status, text)
 		}
 	}
