@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -15,7 +16,8 @@ import (
 
 // TestFaults does FOOTBRIDGE_FAULTS faults (15) to a system that takes FOOTBRIDGE_FAULT_RATE discharges a second (20),
 // in rounds of at most 30, each with a system of its own, and counts after each. FOOTBRIDGE_FAULT_SEED repeats the
-// order of another run. Where FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run
+// order of another run, and FOOTBRIDGE_FAULT_ONLY, a regular expression, does only the kinds that it matches. Where
+// FOOTBRIDGE_FAULT_STATE names a file, what each round has counted is kept in it, and a run
 // that was cut goes on behind its last whole round.
 func TestFaults(t *testing.T) {
 	r, err := openRun(os.Getenv("FOOTBRIDGE_FAULT_STATE"), number(t, "FOOTBRIDGE_FAULTS", 15),
@@ -44,7 +46,11 @@ func (r *run) next(t *testing.T) round {
 	s, book := newStand(t), newLogbook()
 	s.long = r.Faults > roundOf
 	size := min(roundOf, r.Faults)
-	all := plan(rand.New(rand.NewPCG(r.Seed, 0)), s, r.Faults, size)
+	var only *regexp.Regexp
+	if kinds := os.Getenv("FOOTBRIDGE_FAULT_ONLY"); kinds != "" {
+		only = regexp.MustCompile(kinds)
+	}
+	all := plan(rand.New(rand.NewPCG(r.Seed, 0)), s, r.Faults, size, only)
 	faults := all[r.done():min(r.done()+size, r.Faults)]
 	sending, stop := context.WithCancel(t.Context())
 	defer stop()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"regexp"
 	"slices"
 	"sync"
 	"syscall"
@@ -51,10 +52,20 @@ func makers(s *stand) []maker {
 }
 
 // plan are the faults of a run, the same for the same seed: every kind in turn, in another order each time, with the
-// system's leap in the middle of each round, and every failpoint of every service before any comes again.
-func plan(r *rand.Rand, s *stand, count, round int) []injection {
+// system's leap in the middle of each round, and every failpoint of every service before any comes again. Where only is
+// given, it is of those kinds alone that it matches.
+func plan(r *rand.Rand, s *stand, count, round int, only *regexp.Regexp) []injection {
 	var all []injection
 	kinds := makers(s)
+	if only != nil {
+		kinds = slices.DeleteFunc(kinds, func(m maker) bool {
+			return !only.MatchString(m(rand.New(rand.NewPCG(0, 0)), s).kind)
+		})
+		for len(kinds) > 0 && len(all) < count {
+			all = append(all, pick(r, kinds)(r, s))
+		}
+		return all
+	}
 	for len(all) < count {
 		r.Shuffle(len(kinds), func(i, j int) { kinds[i], kinds[j] = kinds[j], kinds[i] })
 		for _, make := range kinds {
