@@ -31,6 +31,47 @@ type delivery struct {
 	event Event
 }
 
+// reading is one uninterrupted reading of one durable over one connection.
+type reading struct{ number, epoch uint64 }
+
+// newReading begins a reading; what was heard in an earlier one is acknowledged no more.
+func (f *Flow) newReading() reading {
+	return reading{f.readings.Add(1), f.publisher.epoch()}
+}
+
+// heard is a message with the reading in which it came. The broker takes an acknowledgement by the message's number in
+// the stream. Once the broker has come back without its last messages, or the stream has been made again, another
+// message may have that number: it would be lost if nobody had applied it yet. So what was heard in an earlier reading
+// is not acknowledged; it comes again, which changes nothing.
+type heard struct {
+	jetstream.Msg
+	flow *Flow
+	in   reading
+}
+
+// errEarlierReading: the number that this message had may be another's by now.
+var errEarlierReading = errors.New("the message was heard in an earlier reading of the stream")
+
+func (h heard) stands() bool {
+	return h.in.number == h.flow.readings.Load() && h.in.epoch == h.flow.publisher.epoch()
+}
+
+// Ack tells the broker that the message has been applied, while it is still the broker's message of that number.
+func (h heard) Ack() error {
+	if !h.stands() {
+		return errEarlierReading
+	}
+	return h.Msg.Ack()
+}
+
+// Nak gives the message back, likewise.
+func (h heard) Nak() error {
+	if !h.stands() {
+		return errEarlierReading
+	}
+	return h.Msg.Nak()
+}
+
 // consume pulls what arrives and works on it until ctx ends; then it finishes the batches under way and hands
 // back what it has not begun.
 func (f *Flow) consume(ctx context.Context) {
@@ -59,11 +100,6 @@ func (f *Flow) pull(ctx context.Context, arrived *queue) {
 // pullOnce runs until the consumer is gone, its stream has been exchanged, or ctx ends. The client library keeps
 // silent about a durable that is gone, so it is looked after here.
 func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
-	consumer, err := f.durable(ctx)
-	if err != nil {
-		return err
-	}
-	created := consumer.CachedInfo().Created
 	failed, back := make(chan error, 1), make(chan struct{}, 1)
 	defer f.cfg.Bus.OnReconnect(func() {
 		select {
@@ -71,9 +107,19 @@ func (f *Flow) pullOnce(ctx context.Context, arrived *queue) error {
 		default:
 		}
 	})()
-	pulling, err := consumer.Consume(arrived.put, jetstream.PullMaxMessages(4*f.cfg.BatchSize),
+	now := f.newReading()
+	consumer, err := f.durable(ctx)
+	if err != nil {
+		return err
+	}
+	created := consumer.CachedInfo().Created
+	pulling, err := consumer.Consume(func(msg jetstream.Msg) { arrived.put(heard{msg, f, now}) },
+		jetstream.PullMaxMessages(4*f.cfg.BatchSize),
 		jetstream.PullExpiry(10*time.Second), jetstream.PullHeartbeat(2*time.Second),
 		jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+			if errors.Is(err, jetstream.ErrConsumerDeleted) {
+				f.readings.Add(1)
+			}
 			select {
 			case failed <- err:
 			default:
@@ -285,8 +331,12 @@ func (f *Flow) remember(arrivals []delivery) {
 	if err != nil {
 		return
 	}
+	if h, ok := last.msg.(heard); ok && !h.stands() {
+		return
+	}
 	if at := f.position.Load(); at == nil || meta.Sequence.Stream > at.seq {
-		f.position.Store(&position{seq: meta.Sequence.Stream, id: last.event.ID, subject: last.msg.Subject()})
+		f.position.Store(&position{seq: meta.Sequence.Stream, id: last.event.ID, subject: last.msg.Subject(),
+			stored: meta.Timestamp})
 	}
 }
 

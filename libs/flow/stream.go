@@ -115,8 +115,9 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 			return err
 		}
 		return f.rebuild(ctx, created, firstOf(info), "the stream was purged")
-	case firstOf(info) > known.firstSeq:
-		err = f.rememberStream(ctx, created, firstOf(info))
+	// a broker that was rolled back may hold again what age or a purge had removed
+	case firstOf(info) != known.firstSeq:
+		err = f.rememberFirst(ctx, created, known.firstSeq, firstOf(info))
 	}
 	if err != nil {
 		return err
@@ -220,8 +221,9 @@ func (f *Flow) verifyTail(ctx context.Context, stream jetstream.Stream, info *je
 }
 
 // keeps says whether the message at a known position is still there. A service may read the last message of a subject
-// that it says or hears, and no other, so that is what a thorough look asks for. Where a later message has the subject,
-// that proves nothing, and the answer is no: what is published or read again for it is counted once.
+// that it says or hears, and no other, so that is what a thorough look asks for. Where another message has the place or
+// the subject, be it the same event once more, that proves nothing, and the answer is no: what is published or read
+// again for it is counted once.
 func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamInfo, known position,
 	thorough bool) (bool, error) {
 	switch {
@@ -239,7 +241,8 @@ func keeps(ctx context.Context, stream jetstream.Stream, info *jetstream.StreamI
 	if err != nil {
 		return false, fmt.Errorf("asking for message %d: %w", known.seq, err)
 	}
-	return msg.Sequence >= known.seq && msg.Header.Get("Nats-Msg-Id") == known.id, nil
+	return msg.Sequence == known.seq && msg.Header.Get("Nats-Msg-Id") == known.id &&
+		(known.stored.IsZero() || msg.Time.Equal(known.stored)), nil
 }
 
 // firstOf is the sequence of the first message a stream holds or will hold. A stream that has never held any says 0.
@@ -310,9 +313,10 @@ func (f *Flow) rememberRebuilt(ctx context.Context, created string, firstSeq uin
 	return nil
 }
 
-func (f *Flow) rememberStream(ctx context.Context, created string, firstSeq uint64) error {
-	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set created = $2, first_seq = $3 where name = $1`,
-		f.cfg.Stream.Name, created, int64(firstSeq))
+// rememberFirst remembers the first sequence of a stream, where nobody else has meanwhile.
+func (f *Flow) rememberFirst(ctx context.Context, created string, was, firstSeq uint64) error {
+	_, err := f.cfg.Pool.Exec(ctx, `update outbox_stream set first_seq = $4 where name = $1 and created = $2
+		and first_seq = $3`, f.cfg.Stream.Name, created, int64(was), int64(firstSeq))
 	if err != nil {
 		return fmt.Errorf("remembering the stream: %w", err)
 	}

@@ -14,6 +14,7 @@ type position struct {
 	id      string
 	subject string
 	epoch   uint64
+	stored  time.Time // when the broker stored it; zero where the broker has not told
 }
 
 // tracker knows, for one writer, which of its events have been settled: acknowledged by the broker, or never
