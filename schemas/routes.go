@@ -302,6 +302,19 @@ var routes = []Route{
 		"Pauses a partner until a day, or lifts that: it is asked for nobody new."},
 	{"PUT", "/api/partners/{id}/notice", Followup, answering, false,
 		"Changes how a partner wants to be told that something waits for it."},
+	{"GET", "/api/partners/{id}/workers", Gateway, answering, false,
+		"Lists a partner's named workers: whether they can sign in, and what was done about each lately."},
+	{"POST", "/api/partners/{id}/workers", Gateway, answering, false,
+		"Adds a worker (name, mail, phone): the first by a navigator, with the agreement, further ones by that partner. " +
+			"The code in this answer is to be told to them by telephone."},
+	{"POST", "/api/partners/{id}/workers/{worker}/code", Gateway, answering, false,
+		"Gives a worker a new code, to be told to them by telephone; with lost=true their keys open nothing any more " +
+			"and they are signed out everywhere. Nobody gives one to themselves."},
+	{"POST", "/api/partners/{id}/workers/{worker}/mail", Gateway, answering, false,
+		"Changes a worker's address, as when their mailbox was taken over: links sent to the former one open nothing, " +
+			"and they are signed out everywhere. Nobody changes their own."},
+	{"POST", "/api/partners/{id}/workers/{worker}/end", Gateway, answering, false,
+		"Says that a worker has left: they are signed out everywhere, and nothing of theirs opens anything any more."},
 	{"POST", "/api/organisations/{id}/going-live", Followup, []Role{Navigator}, false,
 		"Turns outward sending on for an organisation: one named person asks for it with what it rests on, and " +
 			"another confirms."},
@@ -364,3 +377,7 @@ func (r Route) MayAsk() (names []string) {
 	}
 	return names
 }
+
+// SignInMails is where the gateway, as itself, hands delivery the mails by which workers of partners sign in. It is no
+// route: nobody else comes there.
+const SignInMails = "/sign-in-mails"

@@ -27,6 +27,7 @@ package delivery
 
 import (
 	"cmp"
+	"context"
 	"embed"
 	"io/fs"
 	"log/slog"
@@ -36,6 +37,7 @@ import (
 	"time"
 
 	"footbridge/libs/flow"
+	"footbridge/libs/mail"
 	"footbridge/libs/outward"
 	"footbridge/schemas"
 )
@@ -77,6 +79,8 @@ type Config struct {
 	Plain bool
 	// Origin is whom endpoints are asked to allow: the host of this system.
 	Origin string
+	// SignIn sends a mail by which a worker of a partner signs in; nil where no mail is sent.
+	SignIn func(context.Context, mail.Message) error
 	Log    *slog.Logger
 }
 
@@ -85,6 +89,7 @@ type Service struct {
 	tellWithin time.Duration
 	plain      bool
 	origin     string
+	signIn     func(context.Context, mail.Message) error
 	log        *slog.Logger
 	client     *http.Client
 	flow       *flow.Flow
@@ -95,7 +100,7 @@ type Service struct {
 // New makes the service.
 func New(cfg Config) (*Service, error) {
 	s := &Service{tellWithin: cfg.TellWithin, plain: cfg.Plain, origin: cmp.Or(cfg.Origin, "footbridge.invalid"),
-		log:    cfg.Log,
+		signIn: cfg.SignIn, log: cfg.Log,
 		client: outward.NewClient(outward.Config{Allow: cfg.Allow, Patience: attemptPatience, MostBytes: readOfAnswer})}
 	if s.tellWithin <= 0 {
 		s.tellWithin = 3 * time.Hour

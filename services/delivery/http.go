@@ -23,6 +23,7 @@ type api struct {
 // Attach comes first.
 func (s *Service) Routes(mux *httpx.Mux, pool *pgxpool.Pool) error {
 	a := api{Service: s, pool: pool}
+	mux.Handle("POST "+schemas.SignInMails, a.mailSignIn)
 	return httpx.Register(mux, schemas.RoutesOf(Name), map[string]httpx.Handler{
 		"GET /api/feed":                        a.feed,
 		"GET /api/stream":                      a.stream,

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -188,6 +189,18 @@ func (c *Config) notifier(log *slog.Logger) (*notify.Sender, error) {
 // mail is the server that mail goes to.
 func (c *Config) mail() mail.Config {
 	return mail.Config{URL: string(c.SMTPURL), User: c.SMTPUser, Password: string(c.SMTPPassword), From: c.MailFrom}
+}
+
+// letters sends what workers of partners sign in by; nil where no mail is sent.
+func (c *Config) letters() (func(context.Context, mail.Message) error, error) {
+	if c.SMTPURL == "" {
+		return nil, nil
+	}
+	sender, err := mail.New(c.mail())
+	if err != nil {
+		return nil, fmt.Errorf("FOOTBRIDGE_SMTP_URL or FOOTBRIDGE_MAIL_FROM: %w", err)
+	}
+	return sender.Send, nil
 }
 
 // owners are those whom steps fall to. In development they are made up; serve refuses to start without them.

@@ -42,6 +42,9 @@ func (c *Config) kekFile() string {
 	return orElse(c.KEKFile, filepath.Join(c.StateDir, "kek"))
 }
 
+// workersKEKFile is the key that wraps the keys of partners' workers, for the gateway alone.
+func (c *Config) workersKEKFile() string { return filepath.Join(c.keysFolder(), "workers.kek") }
+
 func (c *Config) keysFolder() string { return orElse(c.Keys, filepath.Join(c.StateDir, "keys")) }
 
 // rings are the folders of keys of this program, so that each list is read once and not for every request.
@@ -77,7 +80,8 @@ func (c *Config) makeKeys() error {
 		return err
 	}
 	_, err = vault.OpenOrCreateFile(c.kekFile())
-	return err
+	_, forWorkers := vault.OpenOrCreateFile(c.workersKEKFile())
+	return errors.Join(err, forWorkers)
 }
 
 // formerOpaque is the value from which an earlier version made the names of partners; nil in a new installation.
@@ -341,6 +345,13 @@ func (c *Config) newKeys() error {
 		fmt.Printf("made the key that wraps keys %s (mode 0600), for intake alone. Keep a copy apart from the "+
 			"database's backups\n", c.kekFile())
 	}
+	if _, err := os.Stat(c.workersKEKFile()); errors.Is(err, fs.ErrNotExist) {
+		if err := vault.CreateFile(c.workersKEKFile()); err != nil {
+			return err
+		}
+		fmt.Printf("made the key that wraps the keys of partners' workers %s (mode 0600), for gateway alone. Keep a "+
+			"copy apart from the database's backups\n", c.workersKEKFile())
+	}
 	fmt.Printf("%s is for every process; each key file is for its own service alone (footbridge doctor --only "+
 		"SERVICE says which). What was there is as it was.\n", c.keyring().ListPath())
 	return nil
@@ -472,6 +483,12 @@ func (c *Config) checkKeyFiles(names []string) (note string, err error) {
 	files, also := c.needed(names), ""
 	if slices.Contains(names, schemas.Intake) {
 		also = " and " + c.kekFile()
+	}
+	if slices.Contains(names, schemas.Gateway) {
+		also += ", " + c.workersKEKFile()
+		if _, missing := os.Stat(c.workersKEKFile()); missing != nil {
+			also += " (not there: partners' workers cannot sign in; footbridge keys new makes it)"
+		}
 	}
 	note = fmt.Sprintf("this process needs %s, %s%s", keyring.ListFile, strings.Join(files, ".key, ")+".key", also)
 	if err := c.checkKeys(names); err != nil {

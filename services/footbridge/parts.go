@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"net/http"
 	"net/url"
@@ -17,12 +18,14 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/libs/service"
+	"footbridge/libs/vault"
 	"footbridge/schemas"
 	"footbridge/services/bridging"
 	"footbridge/services/console"
 	"footbridge/services/delivery"
 	"footbridge/services/followup"
 	"footbridge/services/gateway"
+	"footbridge/services/gateway/workers"
 	"footbridge/services/intake"
 	"footbridge/services/journey"
 	"footbridge/services/threshold"
@@ -223,8 +226,12 @@ func (p *process) runDelivery(ctx context.Context, h *service.Health) error {
 	if err != nil {
 		return err
 	}
+	letters, err := p.cfg.letters()
+	if err != nil {
+		return err
+	}
 	s, err := delivery.New(delivery.Config{Allow: allow, Plain: p.cfg.development, Origin: p.cfg.origin(),
-		Log: p.telemetry[delivery.Name].Log})
+		Log: p.telemetry[delivery.Name].Log, SignIn: letters})
 	if err != nil {
 		return err
 	}
@@ -486,8 +493,12 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 		return err
 	}
 	t := p.telemetry[schemas.Gateway]
+	named, err := p.workers(pool, backends[schemas.Delivery], signer)
+	if err != nil {
+		return err
+	}
 	g, err := gateway.New(gateway.Config{
-		Sessions: p.sessions, SignIn: signIn,
+		Sessions: p.sessions, SignIn: signIn, Workers: named,
 		Backends: backends, Pages: console.Routes(), Signer: signer, Source: source, SignInPath: "/sign-in",
 		GuestsOf: p.cfg.Organisation, Shared: shared, Clock: p.clock,
 		Log: t.Log, Tracers: t.TracerProvider(), Meters: t.MeterProvider(),
@@ -500,7 +511,29 @@ func (p *process) runGateway(ctx context.Context, h *service.Health) error {
 		return fmt.Errorf("FOOTBRIDGE_HTTP_ADDR: %w", err)
 	}
 	h.Ready()
+	if named != nil {
+		mailing, stop := context.WithCancel(ctx)
+		ended := make(chan struct{})
+		go func() { defer close(ended); _ = named.Run(mailing) }()
+		defer func() { stop(); <-ended }()
+	}
 	return p.serveHTTP(ctx, schemas.Gateway, g.Handler(), listener)
+}
+
+// workers are the named workers of partners, whose mails delivery sends; nil, with a warning, where the key that wraps
+// theirs is not there.
+func (p *process) workers(pool *pgxpool.Pool, mails http.Handler, signer *principal.Signer) (*workers.Workers, error) {
+	log := p.telemetry[schemas.Gateway].Log
+	seal, err := vault.OpenFile(p.cfg.workersKEKFile())
+	if errors.Is(err, fs.ErrNotExist) {
+		log.Warn("partners' workers cannot sign in: the key that wraps theirs is not there")
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	return workers.New(workers.Config{Pool: pool, Clock: p.clock, Vault: seal, Log: log,
+		URL: orElse(p.cfg.URL, "http://"+p.cfg.HTTPAddr), Mail: gateway.MailBy(mails, signer, p.clock)})
 }
 
 // signIn takes the choices of development's sign-in page; elsewhere nobody chooses who they are.

@@ -35,6 +35,7 @@ import (
 	"footbridge/libs/httpx"
 	"footbridge/libs/principal"
 	"footbridge/schemas"
+	"footbridge/services/gateway/workers"
 )
 
 // Name is the service's.
@@ -53,6 +54,8 @@ type Config struct {
 	Source principal.Source
 	// Sessions are those that signing out ends; nil where nobody signs in.
 	Sessions *Sessions
+	// Workers are the named workers of partners, who sign in here; nil where they cannot. They need Sessions.
+	Workers *workers.Workers
 	// SignIn says who a choice of the sign-in page is, in development; nil where nobody can choose who they are.
 	SignIn func(choice string) (principal.Principal, bool)
 	// SignInPath is where a browser without a session is sent; empty sends it nowhere.
@@ -86,14 +89,19 @@ type Rates struct {
 	// Guests ask for support without saying who they are: by their address, and all of them together. Each becomes
 	// something that a human reads.
 	Guests, AllGuests float64
+	// Knocks are links that are asked for, or guessed, to sign in as a partner's worker, by address.
+	Knocks float64
 }
 
 // DefaultRates leave a hospital room to catch up and a person never has to wait. A guest asks once; a hostel, a ward
 // or a mobile network may be behind one address, so that ten may come at once, and then one in ten seconds.
-var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50, Guests: 0.1, AllGuests: 1}
+var DefaultRates = Rates{Systems: 5000, People: 50, Unknown: 50, Guests: 0.1, AllGuests: 1, Knocks: 0.1}
 
 // guestsAtOnce is how many guests of one address may come at once, and everyGuest how many of all.
 const guestsAtOnce, everyGuest = 10, 60
+
+// knocksAtOnce is how many links one address may ask for, or guess, at once: a partner's team may be behind one.
+const knocksAtOnce = 20
 
 // Gateway is the public listener's handler.
 type Gateway struct {
@@ -107,6 +115,7 @@ type Gateway struct {
 	unknown  *httpx.Limiter
 	guest    *httpx.Limiter // one address's
 	guests   *httpx.Limiter // all of them
+	knocks   *httpx.Limiter // one address's that signs in as a worker: asking for links, and guessing them
 	program  *httpx.Limiter // calendar programs of one address
 	programs *httpx.Limiter // all of them
 	openAPI  []byte
@@ -128,6 +137,7 @@ func New(c Config) (*Gateway, error) {
 	g.guest = httpx.NewLimiter(c.Rates.Guests, guestsAtOnce, clock.Machine(c.Clock), g.addressOf)
 	g.guests = httpx.NewLimiter(c.Rates.AllGuests, everyGuest, clock.Machine(c.Clock),
 		func(*http.Request) string { return "" })
+	g.knocks = httpx.NewLimiter(c.Rates.Knocks, knocksAtOnce, clock.Machine(c.Clock), g.addressOf)
 	g.program = httpx.NewLimiter(1, 60, clock.Machine(c.Clock), g.addressOf)
 	g.programs = httpx.NewLimiter(20, 200, clock.Machine(c.Clock), func(*http.Request) string { return "" })
 	g.crossing = http.NewCrossOriginProtection()
@@ -151,7 +161,8 @@ func withDefaults(c Config) Config {
 	}
 	for rate, usual := range map[*float64]float64{&c.Rates.Systems: DefaultRates.Systems,
 		&c.Rates.People: DefaultRates.People, &c.Rates.Unknown: DefaultRates.Unknown,
-		&c.Rates.Guests: DefaultRates.Guests, &c.Rates.AllGuests: DefaultRates.AllGuests} {
+		&c.Rates.Guests: DefaultRates.Guests, &c.Rates.AllGuests: DefaultRates.AllGuests,
+		&c.Rates.Knocks: DefaultRates.Knocks} {
 		if *rate == 0 {
 			*rate = usual
 		}
@@ -176,6 +187,24 @@ func (g *Gateway) register() error {
 		"POST /sessions/{id}/end":     g.endFromPage,
 		"GET /api/sessions":           g.listSessions,
 		"POST /api/sessions/{id}/end": g.endSession,
+
+		"GET /sign-in/worker":            g.forWorkers(g.showKnock),
+		"POST /sign-in/worker":           g.forWorkers(g.knock),
+		"GET /sign-in/link/{token}":      g.forWorkers(g.showLink),
+		"POST /sign-in/link/{token}":     g.forWorkers(g.useLink),
+		"GET /sign-in/second":            g.forWorkers(g.showSecond),
+		"POST /sign-in/second":           g.forWorkers(g.takeSecond),
+		"GET /sign-in/keys":              g.forWorkers(g.showKeys),
+		"POST /sign-in/keys":             g.forWorkers(g.changeKeys),
+		"GET /sign-in/authenticator.png": g.forWorkers(g.showSecret),
+
+		"GET /partners/{id}/workers":                    g.showWorkers,
+		"POST /partners/{id}/workers":                   g.changeWorkers,
+		"GET /api/partners/{id}/workers":                g.listWorkers,
+		"POST /api/partners/{id}/workers":               g.addWorker,
+		"POST /api/partners/{id}/workers/{worker}/code": g.giveCode,
+		"POST /api/partners/{id}/workers/{worker}/mail": g.changeMail,
+		"POST /api/partners/{id}/workers/{worker}/end":  g.endWorker,
 	}
 	all := slices.Concat(schemas.Routes(), signingRoutes, g.config.Pages)
 	for _, route := range all {

@@ -142,7 +142,7 @@ var standing = template.Must(template.New("page").Parse(`<!DOCTYPE html>
 <title>{{template "title" .}} – Footbridge</title>
 <link rel="stylesheet" href="/assets/nhsuk-frontend.css">
 <link rel="stylesheet" href="/assets/console.css">
-</head>
+{{block "head" .}}{{end}}</head>
 <body>
 <header class="nhsuk-header"><div class="nhsuk-header__container nhsuk-width-container"><div class="nhsuk-header__service"><a class="nhsuk-header__service-name fb-brand" href="/">Footbridge</a></div></div></header>
 <div class="nhsuk-width-container">

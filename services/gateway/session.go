@@ -63,18 +63,28 @@ func NewSessions(pool *pgxpool.Pool, c clock.Clock, secure bool) (*Sessions, err
 // Begin signs somebody in, for 12 hours at most. The id is always a new one, whatever the browser came with; a session
 // that it had is ended.
 func (s *Sessions) Begin(w http.ResponseWriter, r *http.Request, p principal.Principal) error {
+	cookie, err := s.beginIn(r, s.pool, p)
+	if err != nil {
+		return err
+	}
+	http.SetCookie(w, cookie)
+	return nil
+}
+
+// beginIn is Begin in a database or a transaction of the caller's; the cookie is to be given to the browser once that
+// is committed.
+func (s *Sessions) beginIn(r *http.Request, db beginner, p principal.Principal) (*http.Cookie, error) {
 	if !p.Valid() {
-		return errors.New("beginning a session: organisation, role and subject must all be given")
+		return nil, errors.New("beginning a session: organisation, role and subject must all be given")
 	}
 	id := make([]byte, sessionID)
 	_, _ = rand.Read(id) // never fails
 	value, now := base64.RawURLEncoding.EncodeToString(id), s.clock.Now()
-	if err := beginSession(r.Context(), s.pool, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(),
+	if err := beginSession(r.Context(), db, hashOf(value), hashOf(s.valueOf(r)), clock.NewRandomID(),
 		deviceOf(r.UserAgent()), p, now, now.Add(sessionLasts), now.Add(-sessionKept)); err != nil {
-		return fmt.Errorf("beginning a session: %w", err)
+		return nil, fmt.Errorf("beginning a session: %w", err)
 	}
-	http.SetCookie(w, s.cookie(value, int(sessionLasts.Seconds())))
-	return nil
+	return s.cookie(value, int(sessionLasts.Seconds())), nil
 }
 
 // End signs out: the session of this browser is over, on every replica, and its cookie is taken back.

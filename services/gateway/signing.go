@@ -22,7 +22,32 @@ var signingRoutes = []schemas.Route{
 		Roles: signedInRoles},
 	{Method: "POST", Pattern: "/sessions/{id}/end", Service: schemas.Gateway, Meaning: "Ends one of them.",
 		Roles: signedInRoles},
+	{Method: "GET", Pattern: "/sign-in/worker", Service: schemas.Gateway, Public: true,
+		Meaning: "Asks a partner's worker for their address."},
+	{Method: "POST", Pattern: "/sign-in/worker", Service: schemas.Gateway, Public: true,
+		Meaning: "Mails a link to a worker's address; answers alike whoever's it is."},
+	{Method: "GET", Pattern: "/sign-in/link/{token}", Service: schemas.Gateway, Public: true,
+		Meaning: "Shows a button, whatever the token."},
+	{Method: "POST", Pattern: "/sign-in/link/{token}", Service: schemas.Gateway, Public: true,
+		Meaning: "Uses a link, once."},
+	{Method: "GET", Pattern: "/sign-in/second", Service: schemas.Gateway, Public: true,
+		Meaning: "Asks for a second factor."},
+	{Method: "POST", Pattern: "/sign-in/second", Service: schemas.Gateway, Public: true,
+		Meaning: "Takes it, and begins a session."},
+	{Method: "GET", Pattern: "/sign-in/keys", Service: schemas.Gateway, Public: true,
+		Meaning: "A worker's own keys, shortly after signing in."},
+	{Method: "POST", Pattern: "/sign-in/keys", Service: schemas.Gateway, Public: true,
+		Meaning: "Adds or removes one of them."},
+	{Method: "GET", Pattern: "/sign-in/authenticator.png", Service: schemas.Gateway, Public: true,
+		Meaning: "What an authenticator reads that is being added."},
+	{Method: "GET", Pattern: "/partners/{id}/workers", Service: schemas.Gateway, Meaning: "A partner's workers.",
+		Roles: managing},
+	{Method: "POST", Pattern: "/partners/{id}/workers", Service: schemas.Gateway, Roles: managing,
+		Meaning: "Adds a worker, gives one a code, changes their address, or ends them."},
 }
+
+// managing see to the workers of partners.
+var managing = []schemas.Role{schemas.Navigator, schemas.Partner}
 
 // signedInRoles are those who can be signed in with a browser.
 var signedInRoles = []schemas.Role{schemas.SendingTeam, schemas.Navigator, schemas.TreatingStaff,

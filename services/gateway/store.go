@@ -37,10 +37,15 @@ func (s session) principal() principal.Principal {
 	return principal.Principal{Organisation: s.Organisation, Role: s.Role, Subject: s.Subject, Team: s.Team}
 }
 
+// beginner is a database, or a transaction in it.
+type beginner interface {
+	Begin(ctx context.Context) (pgx.Tx, error)
+}
+
 // beginSession stores a session, ends the one that the browser came with, and forgets those that ended long ago.
-func beginSession(ctx context.Context, pool *pgxpool.Pool, hash, former []byte, id, device string,
+func beginSession(ctx context.Context, db beginner, hash, former []byte, id, device string,
 	p principal.Principal, now, ends, forget time.Time) error {
-	return pgx.BeginFunc(ctx, pool, func(tx pgx.Tx) error {
+	return pgx.BeginFunc(ctx, db, func(tx pgx.Tx) error {
 		batch := &pgx.Batch{}
 		batch.Queue(`update session set ended_at = $2 where hash = $1 and ended_at is null`, former, now)
 		batch.Queue(`delete from session where ends_at < $1`, forget)

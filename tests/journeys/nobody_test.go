@@ -72,11 +72,15 @@ var bodies = map[string]string{
 	"PUT /api/partners/{id}/capacity":  `{"weekly":1}`,
 	"PUT /api/partners/{id}/agreement": `{"from":"DAY","until":"DAY","outwardName":"Northgate","safeguarding":"the desk"}`,
 	"PUT /api/partners/{id}/holidays":  `{"holidays":[]}`, "PUT /api/partners/{id}/pause": `{"until":""}`,
-	"PUT /api/partners/{id}/notice":           `{"by":"none"}`,
-	"POST /api/organisations/{id}/going-live": `{"confirm":true}`,
-	"POST /api/subscriptions":                 `{"url":"https://partner.example/hook"}`,
-	"POST /api/subscriptions/{id}/secret":     ``,
-	"POST /api/subscriptions/{id}/state":      `{"on":false}`, "POST /api/subscriptions/{id}/again": `{"all":true}`,
+	"PUT /api/partners/{id}/notice":                 `{"by":"none"}`,
+	"POST /api/partners/{id}/workers":               `{"name":"Robin Walker","mail":"ID@northgate.example","phone":"07700 900123"}`,
+	"POST /api/partners/{id}/workers/{worker}/code": `{}`,
+	"POST /api/partners/{id}/workers/{worker}/mail": `{"mail":"ID@northgate.example"}`,
+	"POST /api/partners/{id}/workers/{worker}/end":  ``,
+	"POST /api/organisations/{id}/going-live":       `{"confirm":true}`,
+	"POST /api/subscriptions":                       `{"url":"https://partner.example/hook"}`,
+	"POST /api/subscriptions/{id}/secret":           ``,
+	"POST /api/subscriptions/{id}/state":            `{"on":false}`, "POST /api/subscriptions/{id}/again": `{"all":true}`,
 	"POST /api/subscriptions/{id}/test": ``,
 	"POST /api/sessions/{id}/end":       ``, "POST /api/services/{id}/told": `{}`,
 	"POST /api/services/{id}/dead-line": `{}`,
@@ -179,7 +183,7 @@ func (k *known) requests(t *testing.T) (all [][3]string) {
 			ids = k.messages
 		}
 		for _, id := range ids {
-			path := strings.NewReplacer("{id}", id, "{ref}", k.person, "{type}",
+			path := strings.NewReplacer("{id}", id, "{ref}", k.person, "{worker}", k.person, "{type}",
 				string(schemas.DischargeRecorded)).Replace(route.Pattern)
 			if route.Pattern == "/fhir/Task" {
 				path += "?focus=ServiceRequest/" + id

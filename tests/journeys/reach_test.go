@@ -406,6 +406,9 @@ func (w *walk) ask(a asked) (schemas.Visibility, string) {
 		id = w.helpOf(*who, a.own)
 	}
 	path, contentType, body := w.fill(a.route, id, who.Organisation)
+	if strings.Contains(path, "{worker}") {
+		path = strings.Replace(path, "{worker}", w.workerOf(id), 1)
+	}
 	var headers []string
 	if a.route.Service == schemas.Console {
 		headers = append(headers, "Accept", "text/html")
@@ -499,6 +502,22 @@ func (w *walk) sessionOf(who principal.Principal, own bool) (id string) {
 	w.one(&id, `select id::text from gateway.session where organisation = $1 and subject = $2 limit 1`,
 		who.Organisation, who.Subject)
 	return id
+}
+
+// workerOf is a new worker of a partner, with which there is an agreement.
+func (w *walk) workerOf(partner string) string {
+	w.t.Helper()
+	who, today := *as("RXX", schemas.Navigator, "adds-"+clock.NewRandomID()[:8]), time.Now().Format(time.DateOnly)
+	agreed := w.AskAs(who, http.MethodPut, "/api/partners/"+partner+"/agreement", typeJSON, []byte(
+		`{"from":"`+today+`","until":"`+time.Now().AddDate(1, 0, 0).Format(time.DateOnly)+
+			`","outwardName":"Northgate","safeguarding":"the desk"}`))
+	got := w.AskAs(who, http.MethodPost, "/api/partners/"+partner+"/workers", typeJSON, []byte(
+		`{"name":"Robin Walker","mail":"`+clock.NewRandomID()[:8]+`@northgate.example","phone":"07700 900123"}`))
+	var told struct{ Worker string }
+	if err := json.Unmarshal(got.Body, &told); err != nil || told.Worker == "" {
+		w.t.Fatalf("adding a worker: %d, and %d %s", agreed.Status, got.Status, got.Body)
+	}
+	return told.Worker
 }
 
 // endpointOf is an endpoint of a partner, or of another.

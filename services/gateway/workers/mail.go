@@ -1,0 +1,109 @@
+package workers
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+// Run makes the mails of whoever asked to sign in, and hands them over, until ctx ends. Each is a row from the moment
+// it was asked for; its token is made once and kept, sealed, until the mail was taken, so that one tried again is the
+// same mail with the same id.
+func (s *Workers) Run(ctx context.Context) error {
+	tick := time.NewTicker(time.Second)
+	defer tick.Stop()
+	for {
+		if err := s.MailDue(ctx); err != nil && ctx.Err() == nil {
+			s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "sign-in mail could not be made", slog.Any("error", err))
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-tick.C:
+		case <-s.wake:
+		}
+	}
+}
+
+// MailDue hands over all mails that are due.
+func (s *Workers) MailDue(ctx context.Context) error {
+	for ctx.Err() == nil {
+		letter, some, err := s.next(ctx)
+		if err != nil || !some {
+			return err
+		}
+		if letter == nil {
+			continue
+		}
+		if err := s.cfg.Mail(ctx, *letter); err != nil {
+			s.cfg.Log.LogAttrs(ctx, slog.LevelWarn, "sign-in mail was not taken, and is tried again",
+				slog.Any("error", err))
+			continue // it is due again, later
+		}
+		if err := s.within(ctx, func(tx pgx.Tx) error { return mailAgain(ctx, tx, letter.ID, nil) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// next takes one mail that is due: counted, and due again later, before it is tried. letter is nil where the address is
+// nobody's, or the link would be too old.
+func (s *Workers) next(ctx context.Context) (letter *Letter, some bool, err error) {
+	err = s.within(ctx, func(tx pgx.Tx) error {
+		now := s.clock.Now()
+		in, found, err := dueMail(ctx, tx, now)
+		if err != nil || !found {
+			return err
+		}
+		some = true
+		row, found, err := workerByMail(ctx, tx, in.MailHash)
+		if err != nil {
+			return err
+		}
+		if !found || now.Sub(in.AskedAt) >= linkLasts {
+			return mailAgain(ctx, tx, in.ID, nil)
+		}
+		w, err := s.unseal(row)
+		if err != nil { // tried again it would be no different, and others wait
+			s.cfg.Log.LogAttrs(ctx, slog.LevelError, "a worker's address cannot be read", slog.Any("error", err))
+			return mailAgain(ctx, tx, in.ID, nil)
+		}
+		linked, err := s.linkOf(ctx, tx, in, w)
+		if err != nil {
+			return err
+		}
+		to, err := w.text("mail", w.Mail)
+		if err != nil {
+			return err
+		}
+		letter = s.letter(in.ID, to, linked, in.AskedAt)
+		at := now.Add(wait(in.Tries))
+		return mailAgain(ctx, tx, in.ID, &at)
+	})
+	return letter, some, err
+}
+
+// linkOf is the token of a sign-in's link: made now, or at an earlier try.
+func (s *Workers) linkOf(ctx context.Context, tx pgx.Tx, in signInRow, w sealed) (string, error) {
+	if in.Sealed != nil {
+		return w.text("link", in.Sealed)
+	}
+	text, hash := token()
+	return text, keepLink(ctx, tx, in.ID, w.ID, hash, w.key.Seal("link", []byte(text)))
+}
+
+func (s *Workers) letter(id, to, linked string, at time.Time) *Letter {
+	link := *s.at
+	link.Path, link.RawQuery = "/sign-in/link/"+linked, ""
+	return &Letter{ID: id, To: to, At: at, Subject: "Your sign-in link",
+		Text: "Somebody asked for a link to sign in with this address.\n\n" +
+			"Open it within 15 minutes, and press the button there:\n\n" +
+			link.String() + "\n\n" +
+			"It works once. You will then be asked for your passkey, your authenticator, or a code that was told to " +
+			"you.\n\n" +
+			"If you did not ask for it, do nothing: the link alone lets nobody in. If it happens again, tell a " +
+			"colleague.\n"}
+}
