@@ -8,7 +8,7 @@ GENERATED := git ls-files -co --exclude-standard schemas docs services | xargs s
 FAULTS ?= $(or $(N),300)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo run test test-days test-race test-foreign fuzz fault model bench bench-large check build generate browser frontend postgres
+.PHONY: help demo run test test-days test-race test-foreign properties fuzz fault model bench bench-large check build generate browser frontend postgres
 
 help: ## what there is
 	@awk -F ':.*## ' '/^[a-z-]+:.*## /{printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ test-days: postgres frontend ## the tests that know of days, as if the clocks ch
 test-foreign: postgres build ## messages of others, where ../shared/data holds them
 	@go test -timeout 15m -tags foreign -count=1 -run 'Foreign|Simulat' footbridge/libs/hl7 footbridge/libs/fhir footbridge/services/intake footbridge/services/threshold/criteria
 	@go test -timeout 15m -tags foreign -count=1 -v footbridge/tests/foreign
+
+properties: postgres ## the property tests, CHECKS cases each (1,000), other ones each time
+	@./tests/properties.sh
 
 fuzz: ## every fuzz target, FUZZTIME each (10m)
 	@./tests/fuzz.sh
