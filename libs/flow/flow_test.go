@@ -333,6 +333,34 @@ func TestAPurgedStreamIsRebuilt(t *testing.T) {
 	effectsAre(t, answerer, 50)
 }
 
+// TestAStreamThatIsPurgedWhenARebuildIsDueIsRebuilt: the rebuild has another reason, and yet what it publishes is no
+// repetition of what the purge has removed a moment ago.
+func TestAStreamThatIsPurgedWhenARebuildIsDueIsRebuilt(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	asker := w.start("asker", nil, nil)
+	js := w.admin()
+	testkit.Eventually(t, "the stream is known", func() bool {
+		return count(t, asker.pool, `select count(*) from outbox_stream`) == 1
+	})
+	stream, err := js.Stream(t.Context(), testStream.Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 20 {
+		asker.ask(t, fmt.Sprintf("j%d", i), "hello")
+	}
+	testkit.Eventually(t, "published", func() bool { return messages(t, js) == 20 })
+	if err := flow.AskRebuild(t.Context(), asker.pool, testStream.Name); err != nil {
+		t.Fatal(err)
+	}
+	if err := stream.Purge(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	answerer := w.startAnswerer()
+	effectsAre(t, answerer, 20)
+}
+
 func TestAnUndisturbedStreamIsPublishedToOnce(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)

@@ -105,24 +105,36 @@ func (f *Flow) verify(ctx context.Context, thorough bool) error {
 	if err != nil {
 		return err
 	}
+	var why string
 	switch {
 	case known.created != created:
-		return f.rebuild(ctx, created, firstOf(info), "the stream is not the one that was published to")
+		why = "the stream is not the one that was published to"
 	case !rebuilt:
-		return f.rebuild(ctx, created, firstOf(info), "the stream has lost what a rebuild had published")
+		why = "the stream has lost what a rebuild had published"
 	case purged:
+		why = "the stream was purged"
+	}
+	if why != "" {
+		return f.rebuildOnceForgotten(ctx, info, why)
+	}
+	if firstOf(info) != known.firstSeq { // a broker that was rolled back may hold again what had been removed
+		if err := f.rememberFirst(ctx, created, known.firstSeq, firstOf(info)); err != nil {
+			return err
+		}
+	}
+	return f.verifyTail(ctx, stream, info, marks, thorough)
+}
+
+// rebuildOnceForgotten rebuilds the stream. Where anything was removed from it, for whatever reason it is rebuilt, it
+// waits first until the broker has forgotten the ids of what was there: it would take what is published again for a
+// repetition of messages that are gone.
+func (f *Flow) rebuildOnceForgotten(ctx context.Context, info *jetstream.StreamInfo, why string) error {
+	if firstOf(info) > 1 {
 		if err := wait(ctx, bus.DedupeWindow+time.Second); err != nil {
 			return err
 		}
-		return f.rebuild(ctx, created, firstOf(info), "the stream was purged")
-	// a broker that was rolled back may hold again what age or a purge had removed
-	case firstOf(info) != known.firstSeq:
-		err = f.rememberFirst(ctx, created, known.firstSeq, firstOf(info))
 	}
-	if err != nil {
-		return err
-	}
-	return f.verifyTail(ctx, stream, info, marks, thorough)
+	return f.rebuild(ctx, info.Created.UTC().Format(time.RFC3339Nano), firstOf(info), why)
 }
 
 // keepsRebuilt says whether what the last rebuild published is still there. Once that has been there for as long as it
