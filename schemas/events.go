@@ -345,6 +345,17 @@ type PreferencesChangedData struct {
 	// none any more; EVERYBODY alone where they are more than a list may hold. Absent where the event does not speak
 	// of it.
 	MustNotKnow []string `json:"mustNotKnow,omitzero" is:"organisation" items:"0,1000"`
+	// The hours in which the person may be rung, as they now stand. Absent where the event does not speak of them.
+	Hours *ContactHours `json:"hours,omitempty"`
+}
+
+// ContactHours are local hours of the day in which somebody may be rung, from one until another; both 0 where they
+// named none, and the usual ones hold.
+type ContactHours struct {
+	// The hour from which they may be rung.
+	FromHour int `json:"fromHour" is:"hour"`
+	// The hour by which a call is over.
+	ToHour int `json:"toHour" is:"hour"`
 }
 
 // ContactStoppedData says that there is to be no contact with the person until a named human lifts it.

@@ -3,6 +3,7 @@ package schemas
 import (
 	"cmp"
 	"slices"
+	"time"
 )
 
 // What services know of a journey is built from few kinds of values, each with the sequence of the event that set it:
@@ -153,6 +154,31 @@ func (m *MustNotKnow) Bar(at int64, organisations []string) {
 	if organisations != nil && Newer(at, &m.BarredAt) {
 		m.Barred = organisations
 	}
+}
+
+// MayBeRung are the hours in which the person may be rung, by the event with sequence HoursAt; both 0 where they named
+// none.
+type MayBeRung struct {
+	From    int   `json:"ringFrom,omitempty"`
+	Until   int   `json:"ringUntil,omitempty"`
+	HoursAt int64 `json:"hoursAt,omitempty"`
+}
+
+// Ring takes in hours, where an event speaks of them.
+func (m *MayBeRung) Ring(at int64, hours *ContactHours) {
+	if hours != nil && Newer(at, &m.HoursAt) {
+		m.From, m.Until = hours.FromHour, hours.ToHour
+	}
+}
+
+// Named says whether the person named hours.
+func (m MayBeRung) Named() bool { return m.Until > 0 }
+
+// Holds says whether something of so many minutes that begins at a local time is over within the hours that were named;
+// where none were, anything is.
+func (m MayBeRung) Holds(local time.Time, minutes int) bool {
+	begins := local.Hour()*60 + local.Minute()
+	return !m.Named() || m.From*60 <= begins && begins+minutes <= m.Until*60
 }
 
 // BarredBut are those from which a journey of an organisation is kept, never nil: its own looks after it, and is never

@@ -254,7 +254,7 @@ func (r *record) claimable(id string, found callFound, p principal.Principal, no
 		return nil, "The person's yes is to others: your organisation may not ring."
 	case now.Before(plan.Call.DueAt.Add(-claimBefore)):
 		return nil, "It is too early: name and number are shown from 15 minutes before the call."
-	case !r.State.Agreed.may(now, zone):
+	case !r.State.agreed().may(now, zone):
 		return nil, "It is outside the hours at which the person may be rung."
 	case plan.Call.Claim.Mark != "" && plan.Call.Claim.Mark != p.Mark() && now.Before(plan.Call.Claim.Until):
 		return nil, "Somebody else rings now."
@@ -411,7 +411,7 @@ func (a api) enter(tx *flow.Tx, p principal.Principal, t Try, shown *outcomeShow
 		}
 		r.entered = &t
 		if found.ended {
-			state, _, _ = r.State.Agreed.standing(r.State.triesOf(t.Call), r.Journey, r.State.busy(), a.zone)
+			state, _, _ = r.State.agreed().standing(r.State.triesOf(t.Call), r.Journey, r.State.busy(), a.zone)
 			if state == callScheduled {
 				state = OutcomeUnanswered
 			}

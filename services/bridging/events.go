@@ -51,6 +51,7 @@ var subscriptions = flow.Table(
 	flow.OnEvent(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64,
 		e flow.Event) {
 		k.Bar(at, d.MustNotKnow)
+		k.Ring(at, d.Hours)
 		if d.Reachable {
 			latest(&k.ReachedAt, e.Time)
 		}

@@ -34,6 +34,7 @@ type JourneyState struct {
 	Agreed              Agreement `json:"agreed,omitzero"`
 	Tries               []Try     `json:"tries,omitempty"`
 	schemas.MustNotKnow           // those ring nobody, whatever was agreed
+	schemas.MayBeRung             // nobody rings outside of these, whatever was agreed
 	schemas.Course
 	schemas.Origin
 }
@@ -325,7 +326,7 @@ func (p *Plan) same(o *Plan) bool {
 func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calendar.Day, zone *time.Location) {
 	ahead, base, busy := plan.Call, today, k.busy()
 	if ahead != nil {
-		state, ended, again := k.Agreed.standing(k.triesOf(ahead.ID), journey, busy, zone)
+		state, ended, again := k.agreed().standing(k.triesOf(ahead.ID), journey, busy, zone)
 		switch {
 		case ended:
 			done := *ahead
@@ -342,7 +343,7 @@ func (c *Changes) call(k *JourneyState, plan *Plan, journey string, today calend
 	}
 	next := Call{Team: plan.Team, Try: 1, Nominal: k.Agreed.next(plan.Anchor, base)}
 	var ok bool
-	if next.On, next.DueAt, ok = k.Agreed.place(journey, next.Nominal, 1, busy, zone); ok {
+	if next.On, next.DueAt, ok = k.agreed().place(journey, next.Nominal, 1, busy, zone); ok {
 		c.Schedule = &next
 	}
 }
@@ -361,7 +362,7 @@ func (c *Changes) move(k *JourneyState, plan *Plan, ahead Call, again calendar.D
 		now.Nominal = from
 	}
 	now.Team = plan.Team
-	on, at, ok := k.Agreed.place(journey, from, now.Try, busy, zone)
+	on, at, ok := k.agreed().place(journey, from, now.Try, busy, zone)
 	if late := ahead.On < today && now.Try == ahead.Try; ok && !late {
 		now.On, now.DueAt = on, at
 	}

@@ -439,8 +439,8 @@ func story(t *rapid.T) []flow.Event {
 	return s.events
 }
 
-// A yes that lapsed, by its last day or since a merge holds it, and that was given again: the plan goes on, and who plans
-// by it hears so.
+// A yes that lapsed, by its last day or since a merge holds it, and that was given again: the plan goes on, and who
+// plans by it hears so.
 func TestAPlanWhoseYesLapsedGoesOnByANewYes(t *testing.T) {
 	t.Parallel()
 	zone := london(t)
@@ -458,5 +458,43 @@ func TestAPlanWhoseYesLapsedGoesOnByANewYes(t *testing.T) {
 	again := reconcile(k, lapsed.Changes, "j", today, zone)
 	if again.Changes == nil || again.Changes.State != Active || !again.Resume || again.Schedule == nil {
 		t.Errorf("a new yes makes of the plan %+v", again)
+	}
+}
+
+// What the person said of the hours in which their telephone is safe holds for calls too, whatever was agreed before
+// and in whatever order it is heard.
+func TestCallsAreWithinTheHoursThatThePersonNamed(t *testing.T) {
+	t.Parallel()
+	zone := london(t)
+	days := []string{"mon", "wed"}
+	hours := func(from, to int) schemas.ContactHours { return schemas.ContactHours{FromHour: from, ToHour: to} }
+	for name, tc := range map[string]struct {
+		agreed []Window
+		hours  schemas.ContactHours
+		want   []Window
+	}{
+		"none named":        {[]Window{{days, 9, 12}}, schemas.ContactHours{}, []Window{{days, 9, 12}}},
+		"as usual":          {nil, hours(17, 21), []Window{{usual[0].Days, 17, 19}}},
+		"less than agreed":  {[]Window{{days, 9, 12}}, hours(11, 15), []Window{{days, 11, 12}}},
+		"at other hours":    {[]Window{{days, 9, 12}}, hours(20, 22), []Window{{days, 20, 22}}},
+		"some of two apart": {[]Window{{days, 9, 12}, {days, 15, 17}}, hours(14, 18), []Window{{days, 15, 17}}},
+	} {
+		k := waiting()
+		k.Agreed.Windows = tc.agreed
+		k.Ring(5, &tc.hours)
+		k.Ring(4, &schemas.ContactHours{FromHour: 1, ToHour: 2})
+		if got := k.agreed().windows(); !reflect.DeepEqual(got, tc.want) {
+			t.Errorf("%s: rung within %v, want %v", name, got, tc.want)
+		}
+	}
+	today := calendar.DayOf(time.Date(2026, 11, 2, 9, 0, 0, 0, zone), zone)
+	k := waiting()
+	k.addConsent(schemas.ConsentData{Purposes: []string{schemas.PurposeBridging}}, schemas.Answered{At: 2, Yes: true})
+	first := reconcile(k, nil, "j", today, zone)
+	k.Ring(6, &schemas.ContactHours{FromHour: 20, ToHour: 21})
+	first.Open.Call = first.Schedule
+	moved := reconcile(k, first.Open, "j", today, zone)
+	if moved.Move == nil || moved.Move.DueAt.In(zone).Hour() != 20 {
+		t.Errorf("a call that is planned already stays: %+v", moved)
 	}
 }

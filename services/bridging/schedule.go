@@ -62,6 +62,27 @@ func (a Agreement) windows() []Window {
 	return a.Windows
 }
 
+// agreed is what was agreed about calls, within the hours in which the person may be rung as they last said: those
+// windows that reach into them, and where none does, those hours on the days that were agreed.
+func (k *JourneyState) agreed() Agreement {
+	a := k.Agreed
+	if !k.Named() {
+		return a
+	}
+	var within, instead []Window
+	for _, w := range a.windows() {
+		instead = append(instead, Window{w.Days, k.From, k.Until})
+		from, until := max(w.FromHour, k.From), min(w.ToHour, k.Until)
+		if from*60+a.length() <= until*60 {
+			within = append(within, Window{w.Days, from, until})
+		}
+	}
+	if a.Windows = within; len(a.Windows) == 0 {
+		a.Windows = instead
+	}
+	return a
+}
+
 func (a Agreement) length() int {
 	if a.Minutes == 0 {
 		return minutes

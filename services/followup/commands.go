@@ -144,8 +144,8 @@ func (h *command) decline(said declined, who principal.Principal) (string, error
 }
 
 func (h *command) book(said Booking, _ principal.Principal) (string, error) {
-	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.partner(h.offer.Partner),
-		h.Moment))
+	return h.moved(h.offer.book(clock.NewID(h.Now), said, h.record.State.Facts.Facts, h.record.State.MayBeRung,
+		h.partner(h.offer.Partner), h.Moment))
 }
 
 func (h *command) went(said Went, _ principal.Principal) (string, error) {

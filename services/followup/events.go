@@ -121,6 +121,7 @@ func (s *Service) subscribe() flow.Subscriptions[JourneyState] {
 		flow.On(schemas.DeliveryFailed, func(*JourneyState, schemas.DeliveryFailedData, int64) {}),
 		flow.On(schemas.PreferencesChanged, func(k *JourneyState, d schemas.PreferencesChangedData, at int64) {
 			k.Bar(at, d.MustNotKnow)
+			k.Ring(at, d.Hours)
 		}),
 		flow.On(schemas.ContactStopped, func(k *JourneyState, _ schemas.ContactStoppedData, at int64) {
 			k.Contact.Apply(schemas.Answered{At: at})

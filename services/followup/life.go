@@ -2,6 +2,7 @@ package followup
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 	"time"
 
@@ -429,9 +430,10 @@ type Booking struct {
 // usualMinutes is how long a session takes where nothing else is said: Self-Injury Support's is 90 minutes.
 const usualMinutes = 90
 
-// book records a time that was agreed on; one that stands is replaced by it.
-func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Moment) (effects []Effect,
-	against string) {
+// book records a time that was agreed on; one that stands is replaced by it. hours are those in which the person may be
+// rung: who can talk safely at some hours of the day alone is met outside of them in person only.
+func (o *Offer) book(id string, b Booking, asked schemas.Facts, hours schemas.MayBeRung, p Partner, w Moment) (
+	effects []Effect, against string) {
 	b.Minutes = cmp.Or(b.Minutes, usualMinutes)
 	channel, _ := schemas.KindNamed("channel")
 	switch {
@@ -455,6 +457,9 @@ func (o *Offer) book(id string, b Booking, asked schemas.Facts, p Partner, w Mom
 			"the hours that they named, or ask the navigator."
 	case b.Minutes < 1 || b.Minutes > 120:
 		return nil, "Say how long it takes (minutes): 1 to 120."
+	case b.Channel != inPerson && !hours.Holds(b.StartsAt.In(w.Zone), b.Minutes):
+		return nil, fmt.Sprintf("The person can be reached safely from %d:00 until %d:00 alone. Agree with them on a time "+
+			"within that, or meet in person.", hours.From, hours.Until)
 	}
 	if o.Session != nil {
 		effects = o.cancel(w, false)

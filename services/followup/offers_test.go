@@ -611,6 +611,29 @@ func TestSomebodyAboutToGoIsRungAbout(t *testing.T) {
 	}
 }
 
+// TestASessionIsWithinTheHoursThatThePersonNamed, unless they meet in person.
+func TestASessionIsWithinTheHoursThatThePersonNamed(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, true)
+	journey := s.begins(yes(partnerA, schemas.ConsentGiven))
+	offer, partner := s.brought(journey)
+	s.ask(peer(partner), "POST", "/api/offers/"+offer+"/accept", `{}`, 200)
+	s.hears(journey, event("", 0, schemas.PreferencesChanged, schemas.PreferencesChangedData{
+		Hours: &schemas.ContactHours{FromHour: 18, ToHour: 21}}))
+	book := func(hour int, minutes int, channel string, status int) {
+		t.Helper()
+		at := calendar.DayOf(s.clock.Now(), london(t)) + 5
+		s.ask(peer(partner), "POST", "/api/offers/"+offer+"/appointment", fmt.Sprintf(
+			`{"startsAt":%q,"channel":%q,"minutes":%d}`, at.At(hour, 0, london(t)).Format(time.RFC3339), channel,
+			minutes), status)
+	}
+	book(11, 60, "phone", 409)
+	book(20, 90, "phone", 409) // it would go on after nine
+	book(11, 60, "video", 409)
+	book(19, 90, "phone", 200)
+	book(11, 60, "in-person", 200)
+}
+
 // TestAStopAndAHoldKeepThePlaceAndLiftingRestoresIt: of an offer that its partner has taken on.
 func TestAStopAndAHoldKeepThePlaceAndLiftingRestoresIt(t *testing.T) {
 	t.Parallel()

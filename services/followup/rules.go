@@ -28,6 +28,7 @@ type JourneyState struct {
 	Consent             schemas.Answers  `json:"consent,omitzero"` // to follow-up
 	Contact             schemas.Answered `json:"contact,omitzero"` // Yes: contact may be made
 	schemas.MustNotKnow                  // those are never asked, whatever else was said
+	schemas.MayBeRung                    // no session but one in person is outside of these
 	schemas.Course
 	schemas.Origin
 	// GoesOn is the local day from which windows count again: the journey was held or closed before. A hold that

@@ -58,7 +58,7 @@ func TestWhateverAMergeOrItsUndoingChangesReachesEveryJourneyAtOnce(t *testing.T
 		say          func(p *process, t *testing.T, journey, person string)
 		thing, joint string // how it stands on both while they are one
 		apart        string // how it stands on the other one afterwards
-		held         string // how it stands on the other one while they are one, where that differs: nobody confirmed it
+		held         string // how it stands on the other one while they are one and nobody confirmed it, if otherwise
 	}{
 		"a no": {"", consent("declined"), "consent", "declined", "given", "lapsed"},
 		"a stop": {"", func(p *process, t *testing.T, _, person string) {
@@ -175,8 +175,8 @@ func TestALegalHoldIsNotLiftedByWayOfAMergedRecord(t *testing.T) {
 	erase(a, http.StatusAccepted)
 }
 
-// A merge that a hospital reports is no human's word: a no of the other record holds a yes, so that nobody acts on it and
-// nothing ends by it. It counts once a human has confirmed that they are one person, and is gone once that is undone.
+// A merge that a hospital reports is no human's word: a no of the other record holds a yes, so that nobody acts on it
+// and nothing ends by it. It counts once a human has confirmed that they are one person, and is gone once that is undone.
 func TestANoOfARecordThatNobodyConfirmedHoldsAYesAndEndsNothing(t *testing.T) {
 	t.Parallel()
 	for name, tc := range map[string]struct{ path, want string }{

@@ -39,7 +39,8 @@ func (s *Service) around(tx *flow.Tx, who principal.Principal, records []string,
 	if err != nil {
 		return err
 	}
-	job.unit.Stood, job.unit.BarredWere = before.unit.Stood, before.unit.BarredWere
+	job.unit.Stood, job.unit.BarredWere, job.unit.HoursWere = before.unit.Stood, before.unit.BarredWere,
+		before.unit.HoursWere
 	for id, person := range before.unit.Owners {
 		if owner := job.unit.Owners[id]; owner != nil && owner.ID != person.ID {
 			owner.NoteBirths(person)

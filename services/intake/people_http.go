@@ -113,7 +113,8 @@ type consentShown struct {
 	Purpose      string              `json:"purpose"`
 	Organisation string              `json:"organisation,omitempty"`
 	State        record.ConsentState `json:"state"`
-	// Contested: the no is of a record that nobody has confirmed to be the same person. It holds a yes, and ends nothing.
+	// Contested: the no is of a record that nobody has confirmed to be the same person. It holds a yes, and ends
+	// nothing.
 	Contested  bool       `json:"contested,omitempty"`
 	Until      string     `json:"until,omitempty"`
 	How        string     `json:"how,omitempty"`

@@ -415,16 +415,17 @@ func storeCard(q queuer, sub *subjectOf, now time.Time) error {
 		return err
 	}
 	needs := len(sub.card.Needs) > 0 || sub.card.NeedsNote != ""
+	hours := sub.card.Hours()
 	q.Queue(`insert into contact_card (person, sealed, version, confirmed, no_safe_channel, needs, changed_at,
-		must_not_know)
-		values ($1, $2, $3, $4, $5, $6, $7, $8)
+		must_not_know, ring_from, ring_until)
+		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
 		on conflict (person) do update set sealed = excluded.sealed, version = excluded.version, confirmed =
 		excluded.confirmed,
 			no_safe_channel = excluded.no_safe_channel, needs = excluded.needs, changed_at = excluded.changed_at,
 			look_at = null,
-			must_not_know = excluded.must_not_know`,
+			must_not_know = excluded.must_not_know, ring_from = excluded.ring_from, ring_until = excluded.ring_until`,
 		sub.Person, sealed, sub.cardVersion+1, sub.card.Confirmed(), sub.card.NoSafeChannel, needs, now,
-		sub.card.Barred())
+		sub.card.Barred(), hours.FromHour, hours.ToHour)
 	return nil
 }
 

@@ -967,7 +967,8 @@ func lockAnswers(q queuer, w *record.UnitOfWork) {
 // loadCards reads what may be known of the persons' contact cards without opening them, and which organisations they
 // said must not know.
 func loadCards(q queuer, w *record.UnitOfWork) {
-	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know
+	q.Queue(`select c.person::text, c.no_safe_channel, c.needs, c.confirmed, c.changed_at, c.must_not_know, c.ring_from,
+			c.ring_until
 		from person r cross join unnest(r.aliases || r.id) as owner
 		join contact_card c on c.person = owner where` + affected).
 		Query(func(rows pgx.Rows) error {
@@ -975,7 +976,7 @@ func loadCards(q queuer, w *record.UnitOfWork) {
 			var flags record.CardFlags
 			var barred []string
 			_, err := pgx.ForEachRow(rows, []any{&person, &flags.NoSafeChannel, &flags.Needs, &flags.Confirmed,
-				&flags.ChangedAt, &barred}, func() error {
+				&flags.ChangedAt, &barred, &flags.Hours.FromHour, &flags.Hours.ToHour}, func() error {
 				w.Cards[person] = flags
 				if len(barred) > 0 {
 					w.Barred[person] = slices.Clone(barred)

@@ -80,8 +80,8 @@ func (s situation) earlyVoice() []DesiredStep {
 	if f.Asked.At == 0 || f.Became.At >= f.Asked.At || !s.mayAsk() {
 		return nil
 	}
-	due := withinHours(s.visit.Recorded.When.Add(time.Duration(f.Within)*time.Hour), s.zone)
-	if asked := withinHours(f.Asked.When.Add(time.Hour), s.zone); due.Before(asked) {
+	due := s.withinHours(s.visit.Recorded.When.Add(time.Duration(f.Within)*time.Hour), s.zone)
+	if asked := s.withinHours(f.Asked.When.Add(time.Hour), s.zone); due.Before(asked) {
 		due = asked
 	}
 	return []DesiredStep{{Kind: stepFirstContact, Owner: f.By, DueAt: latest(due, s.resumedDay()),

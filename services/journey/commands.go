@@ -166,7 +166,7 @@ func (w *writes) noAnswer(r *record, id string, by principal.Principal) error {
 	}
 	r.JourneyState.Tries = append(r.JourneyState.Tries, w.now.UTC())
 	w.records = append(w.records, r)
-	next := askAgain(s, w.owners, r.JourneyState.askFrom(), w.zone)
+	next := askAgain(s, w.owners, &r.JourneyState, w.zone)
 	if next.Kind == "" {
 		w.note(r, lineTried, shown{"kind": s.Kind})
 		return nil

@@ -186,7 +186,7 @@ func (w *writes) decide(r *record, cause *flow.Event) {
 
 // desired are the steps that should be open for what is known and what has been done.
 func (w *writes) desired(r *record) []DesiredStep {
-	return climb(stepsFor(&r.JourneyState, w.owners, w.zone), r.Steps, w.owners, r.JourneyState.askFrom(), w.zone)
+	return climb(stepsFor(&r.JourneyState, w.owners, w.zone), r.Steps, w.owners, &r.JourneyState, w.zone)
 }
 
 func (w *writes) compare(r *record, wanted []DesiredStep, last DesiredStep, by string) {
@@ -387,6 +387,7 @@ var heard = map[schemas.Type]hearing{
 			k.Reached.apply(at, when)
 		}
 		k.addBarred(at, d.MustNotKnow)
+		k.Ring(at, d.Hours)
 		return shown{"noSafeChannel": d.NoSafeChannel, "needs": d.Needs, "questions": len(d.Questions)}
 	}),
 	schemas.ContactStopped: on(func(k *JourneyState, d schemas.ContactStoppedData, at int64, when time.Time) shown {

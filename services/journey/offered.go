@@ -178,7 +178,7 @@ func (s situation) toTell() []DesiredStep {
 		return nil
 	}
 	first := slices.MinFunc(changes, func(a, b Subscribed) int { return int(a.At - b.At) })
-	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextDay(first.When, s.Contact.When),
+	return []DesiredStep{{Kind: stepTellPerson, Owner: teamLiaison, DueAt: s.nextAsk(first.When, s.Contact.When),
 		Basis: fmt.Sprint(first.At)}}
 }
 

@@ -158,6 +158,11 @@ func (s situation) nextDay(times ...time.Time) time.Time {
 	return (calendar.DayOf(latest(append(times, s.resumed())...), s.zone) + 1).At(dueHour, 0, s.zone)
 }
 
+// nextAsk is nextDay, within the hours in which the person may be rung.
+func (s situation) nextAsk(times ...time.Time) time.Time {
+	return s.withinHours(s.nextDay(times...), s.zone)
+}
+
 // resumed is when the journey last went on; the zero time where it was never held or closed.
 func (s situation) resumed() time.Time {
 	if s.JourneyState == nil {
@@ -268,18 +273,18 @@ var rules = []rule{
 	{stepReturned, func(s situation) bool {
 		return s.flagged(schemas.FlagReturned) && s.mayAsk() && s.followUp.At > 0 && s.followUp.At < s.visit.Recorded.At
 	}, team(teamLiaison),
-		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perVisit},
+		func(s situation) time.Time { return s.askBy(0, s.zone) }, perVisit},
 
 	{stepOnePerson, func(s situation) bool { return s.active && s.double }, navigator,
 		func(s situation) time.Time { return s.nextDay(s.visit.Recorded.When) }, perVisit},
 
 	{stepAskThePerson, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && !s.ofParent() },
 		team(teamLiaison),
-		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
+		func(s situation) time.Time { return s.askBy(0, s.zone) }, perDecision},
 
 	{stepAskTheParent, func(s situation) bool { return s.mayAsk() && s.followUp.At == 0 && s.ofParent() },
 		team(teamLiaison),
-		func(s situation) time.Time { return askBy(s.askFrom(), 0, s.zone) }, perDecision},
+		func(s situation) time.Time { return s.askBy(0, s.zone) }, perDecision},
 
 	{stepArrange, func(s situation) bool {
 		return s.mayAsk() && s.followUp.is(true) && !s.offered && !s.exhausted() && !s.completed()
@@ -299,23 +304,23 @@ var rules = []rule{
 		func(s situation) time.Time { return s.nextDay(s.Gap.When, s.Contact.When) }, perVisit},
 
 	{stepFindOut, func(s situation) bool { return s.mayAsk() && len(s.missing()) > 0 }, team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.Missing.When, s.Contact.When) }, perVisit},
+		func(s situation) time.Time { return s.nextAsk(s.Missing.When, s.Contact.When) }, perVisit},
 
 	{stepAskAboutCalls, func(s situation) bool {
 		return s.mayAsk() && s.Plan.State == planProposed && s.calls.At == 0
 	}, team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.Plan.When, s.Contact.When) },
+		func(s situation) time.Time { return s.nextAsk(s.Plan.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprintf("%s/%d%s", s.Plan.ID, s.Plan.At, s.again()) }},
 
 	{stepRenewConsent, func(s situation) bool {
 		return s.mayAsk() && s.Expiring.At > s.lapsedAt() && s.followUp.At < s.Expiring.At && s.calls.At < s.Expiring.At
 	},
 		team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.Expiring.When) },
+		func(s situation) time.Time { return s.nextAsk(s.Expiring.When) },
 		func(s situation) string { return fmt.Sprint(s.Expiring.At) }},
 
 	{stepAskContact, func(s situation) bool { return s.mayAsk() && s.Questions.is(true) }, team(teamLiaison),
-		func(s situation) time.Time { return s.nextDay(s.Questions.When) },
+		func(s situation) time.Time { return s.nextAsk(s.Questions.When) },
 		func(s situation) string { return fmt.Sprint(s.Questions.At) }},
 
 	{stepConfirmMerge, func(s situation) bool { return s.Merged.is(false) }, navigator,
@@ -327,7 +332,8 @@ var rules = []rule{
 	}, team(teamCallers),
 		func(s situation) time.Time {
 			if day, err := calendar.ParseDay(s.Outcomes[s.Call.ID].Again); err == nil {
-				return day.At(askUntilHour, 0, s.zone)
+				_, until := s.hours()
+				return day.At(until, 0, s.zone)
 			}
 			return s.Call.DueAt
 		},
@@ -340,7 +346,7 @@ var rules = []rule{
 
 	{stepAskToStop, func(s situation) bool { return s.mayAsk() && s.Stop.At > 0 && !s.calls.When.After(s.StopAt) },
 		navigator,
-		func(s situation) time.Time { return s.nextDay(s.Stop.When, s.Contact.When) },
+		func(s situation) time.Time { return s.nextAsk(s.Stop.When, s.Contact.When) },
 		func(s situation) string { return fmt.Sprint(s.Stop.At) }},
 
 	{stepTurns18, func(s situation) bool { _, ok := s.turning(); return ok && s.active && s.TakesOver == "" },
@@ -401,14 +407,23 @@ var ladder = []time.Duration{24 * time.Hour, 72 * time.Hour, 5 * 24 * time.Hour}
 const askFromHour, askUntilHour = 10, 19
 
 // askBy is when a rung is due: within the allowed hours of its own local day, so that it is never put off to another.
-func askBy(from time.Time, rung int, zone *time.Location) time.Time {
-	return withinHours(from.Add(ladder[rung]), zone)
+func (k *JourneyState) askBy(rung int, zone *time.Location) time.Time {
+	return k.withinHours(k.askFrom().Add(ladder[rung]), zone)
+}
+
+// hours are the local hours in which the person may be rung: those that they named, else the usual ones.
+func (k *JourneyState) hours() (from, until int) {
+	if k.Named() {
+		return k.MayBeRung.From, k.MayBeRung.Until
+	}
+	return askFromHour, askUntilHour
 }
 
 // withinHours is a time within the allowed hours of its own local day.
-func withinHours(due time.Time, zone *time.Location) time.Time {
+func (k *JourneyState) withinHours(due time.Time, zone *time.Location) time.Time {
 	day := calendar.DayOf(due, zone)
-	first, last := day.At(askFromHour, 0, zone), day.At(askUntilHour, 0, zone)
+	from, until := k.hours()
+	first, last := day.At(from, 0, zone), day.At(until, 0, zone)
 	switch {
 	case due.Before(first):
 		return first
@@ -423,13 +438,13 @@ const again = "/again-"
 
 // climb keeps the question to the person on the rung it has reached: the steps tell, since each rung is a step of its
 // own, opened when whoever asked says that they got no answer.
-func climb(wanted []DesiredStep, steps []Step, owners Owners, from time.Time, zone *time.Location) []DesiredStep {
+func climb(wanted []DesiredStep, steps []Step, owners Owners, k *JourneyState, zone *time.Location) []DesiredStep {
 	i := slices.IndexFunc(wanted, func(w DesiredStep) bool { return asks(w.Kind) })
 	if i < 0 {
 		return wanted
 	}
 	for {
-		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, from, zone)
+		next := askAgain(Step{Kind: wanted[i].Kind, Basis: wanted[i].Basis}, owners, k, zone)
 		if next.Kind == "" || !slices.ContainsFunc(steps, func(s Step) bool {
 			return s.Kind == next.Kind && s.Basis == next.Basis
 		}) {
@@ -442,7 +457,7 @@ func climb(wanted []DesiredStep, steps []Step, owners Owners, from time.Time, zo
 func asks(kind string) bool { return kind == stepAskThePerson || kind == stepAskTheParent }
 
 // askAgain is the rung above a step that asked and got no answer; none above the last.
-func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) DesiredStep {
+func askAgain(s Step, owners Owners, k *JourneyState, zone *time.Location) DesiredStep {
 	if !asks(s.Kind) {
 		return DesiredStep{}
 	}
@@ -453,10 +468,10 @@ func askAgain(s Step, owners Owners, from time.Time, zone *time.Location) Desire
 	}
 	if tries == len(ladder)-1 {
 		return DesiredStep{Kind: stepNotReached, Owner: owners.Navigator, Basis: basis,
-			DueAt: from.Add(ladder[tries] + 24*time.Hour)}
+			DueAt: k.askFrom().Add(ladder[tries] + 24*time.Hour)}
 	}
 	return DesiredStep{Kind: s.Kind, Owner: teamLiaison, Basis: fmt.Sprintf("%s%s%d", basis, again, tries+1),
-		DueAt: askBy(from, tries+1, zone)}
+		DueAt: k.askBy(tries+1, zone)}
 }
 
 // exhausted says that no partner was left, and that no offer has been raised since.

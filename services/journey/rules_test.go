@@ -722,9 +722,34 @@ func TestEachRungIsAtAnAllowedHourOfItsOwnDay(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		var k JourneyState
+		k.Contact.When = from
 		for rung := range ladder {
-			if got := askBy(from, rung, london(t)).In(london(t)).Format("Mon 2 15:04"); got != want[rung] {
+			if got := k.askBy(rung, london(t)).In(london(t)).Format("Mon 2 15:04"); got != want[rung] {
 				t.Errorf("%s, rung %d: %s, want %s", at, rung+1, got, want[rung])
+			}
+		}
+	}
+}
+
+// Whoever can be rung safely at some hours of the day alone is asked within those, whatever they are asked.
+func TestWhoeverNamedHoursIsAskedWithinThem(t *testing.T) {
+	t.Parallel()
+	for hours, want := range map[schemas.ContactHours][2]string{
+		{}:                         {"13:21", "17:00"},
+		{FromHour: 8, ToHour: 10}:  {"10:00", "10:00"},
+		{FromHour: 20, ToHour: 22}: {"20:00", "20:00"},
+	} {
+		s := newTeller()
+		s.at = time.Date(2026, 11, 2, 13, 20, 0, 0, time.UTC)
+		s.discharge()
+		s.say(schemas.BridgingProposed, schemas.BridgingProposedData{Plan: "p1"})
+		s.say(schemas.PreferencesChanged, schemas.PreferencesChangedData{Hours: &hours})
+		r := &record{ID: aJourney, State: journeyOpen}
+		tell(t, r, s.events)
+		for i, kind := range []string{stepAskThePerson, stepAskAboutCalls} {
+			if got := theStep(t, r, kind).DueAt.In(london(t)).Format("15:04"); got != want[i] {
+				t.Errorf("%v: %s is due at %s, want %s", hours, kind, got, want[i])
 			}
 		}
 	}
@@ -736,23 +761,25 @@ func TestAskingClimbsTheLadderAndThenANamedHumanDecides(t *testing.T) {
 	owners := Owners{Navigator: "navigator:duty"}
 	step := Step{Kind: stepAskThePerson, Basis: "v/1"}
 	steps := []Step{{Kind: stepAskThePerson, Basis: "v/1", State: stateDone}}
+	var k JourneyState
+	k.Contact.When = recorded
 	for _, want := range []struct {
 		kind string
 		due  time.Time
 	}{{stepAskThePerson, recorded.Add(72 * time.Hour)}, {stepAskThePerson, recorded.Add(5 * 24 * time.Hour)},
 		{stepNotReached, recorded.Add(6 * 24 * time.Hour)}} {
-		next := askAgain(step, owners, recorded, london(t))
+		next := askAgain(step, owners, &k, london(t))
 		if next.Kind != want.kind || !next.DueAt.Equal(want.due) {
 			t.Fatalf("got %+v, want %+v", next, want)
 		}
 		step = Step{Kind: next.Kind, Basis: next.Basis, State: stateOpen}
 		steps = append(steps, step)
-		if climbed := climb([]DesiredStep{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, recorded,
+		if climbed := climb([]DesiredStep{{Kind: stepAskThePerson, Basis: "v/1"}}, steps, owners, &k,
 			london(t)); climbed[0].Basis != next.Basis || climbed[0].Kind != next.Kind {
 			t.Errorf("later events ask for %+v, which is not the rung reached, %+v", climbed[0], next)
 		}
 	}
-	if next := askAgain(step, owners, recorded, london(t)); next.Kind != "" {
+	if next := askAgain(step, owners, &k, london(t)); next.Kind != "" {
 		t.Errorf("the ladder goes on with %+v", next)
 	}
 }

@@ -41,8 +41,9 @@ type JourneyState struct {
 	Assessed     Said         `json:"assessed,omitzero"`
 	Assessment   *Assessment  `json:"assessment,omitempty"`
 	FirstContact FirstContact `json:"firstContact,omitzero"`
-	// Reached is when somebody last recorded how the person may be reached safely.
+	// Reached is when somebody last recorded how the person may be reached safely; MayBeRung in which hours.
 	Reached Subscribed `json:"reached,omitzero"`
+	schemas.MayBeRung
 	// Helps are requests for help, by their id; Outcomes what became of calls, by the call's.
 	Helps    map[string]Help    `json:"helps,omitempty"`
 	Outcomes map[string]Outcome `json:"outcomes,omitempty"`

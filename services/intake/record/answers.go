@@ -248,10 +248,12 @@ func (w *UnitOfWork) Remember(today string) {
 		return
 	}
 	w.Stood, w.BarredWere = map[string]AnswerStates{}, map[string][]string{}
+	w.HoursWere = map[string]schemas.ContactHours{}
 	for _, j := range w.Journeys {
 		if is := w.barredOn(j); len(is) > 0 {
 			w.BarredWere[j.ID] = is
 		}
+		w.HoursWere[j.ID] = w.hoursOn(j)
 	}
 	if len(w.Answers) == 0 {
 		return
@@ -356,7 +358,8 @@ func (w *UnitOfWork) Reconcile(person *Person, in Incoming) []Emission {
 		say = append(say, resumeContact(w.visitsOf(person))...)
 	}
 	say = append(say, w.emitAnswers(person, in.DecidedAt.In(w.Zone).Format(time.DateOnly), "")...)
-	return append(say, w.emitBarred(person)...)
+	say = append(say, w.emitBarred(person)...)
+	return append(say, w.emitHours(person)...)
 }
 
 // resumeContact says, once for each journey, that a stop is lifted.

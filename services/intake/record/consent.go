@@ -95,7 +95,7 @@ func Newest(answers []Answer, purpose, towards string, records ...string) (Answe
 }
 
 // Group is a record with those that were merged with it. Until a human confirms that two records are one person,
-// neither's yes counts for the other, and either's no holds the other's yes: nobody acts on it, and nothing ends by it.
+// neither's yes counts for the other, and either's no holds the other's yes: nobody acts on it, nothing ends by it.
 type Group struct {
 	Own       string
 	Confirmed []string // records that a human confirmed to be the same person

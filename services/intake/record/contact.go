@@ -193,6 +193,17 @@ func (c Card) Usable() []Channel {
 	return usable
 }
 
+// Hours are those in which the person may be rung, as they said of the telephone that is used first; zero where they
+// named none.
+func (c Card) Hours() (hours schemas.ContactHours) {
+	for _, channel := range c.Channels {
+		if channel.Channel == "phone" && !channel.Paused && channel.ToHour > 0 {
+			return schemas.ContactHours{FromHour: channel.FromHour, ToHour: channel.ToHour}
+		}
+	}
+	return hours
+}
+
 // Strictest is how somebody may be reached while it is not confirmed that two records are one person: on no channel
 // where either has no safe one. Nothing of the other record crosses but that, and, as askFirst, that it names somebody
 // who must not know: then nobody is told anything before a human has looked at both.

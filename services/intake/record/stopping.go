@@ -28,6 +28,8 @@ type CardFlags struct {
 	NoSafeChannel, Needs bool
 	Confirmed            bool
 	ChangedAt            time.Time
+	// Hours are those in which the telephone may be rung, zero where none were named.
+	Hours schemas.ContactHours
 }
 
 // unsafe says on each journey that a report of no safe channel came where it is recorded how the person may be reached:

@@ -35,6 +35,8 @@ type UnitOfWork struct {
 	// Barred are the organisations that each record says must not know, and BarredWere those that counted on each
 	// journey when that was told.
 	Barred, BarredWere map[string][]string
+	// HoursWere are the hours in which the person may be rung, as each journey was told.
+	HoursWere map[string]schemas.ContactHours
 	// Stated are facts to be kept as they were said.
 	Stated []StatedFacts
 	// RecordOf is the record that a lookup key leads to, which may have been merged into another one since.
@@ -151,6 +153,7 @@ func (w *UnitOfWork) Apply(in Incoming) Decided {
 	if person := w.Owners[settled.Person]; person != nil {
 		settled.Emissions = append(settled.Emissions, w.emitAnswers(person, today, in.ClinicalEvent.Message)...)
 		settled.Emissions = append(settled.Emissions, w.emitBarred(person)...)
+		settled.Emissions = append(settled.Emissions, w.emitHours(person)...)
 	}
 	return settled
 }
