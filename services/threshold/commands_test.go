@@ -551,6 +551,36 @@ func TestOtherCriteriaOpenDoorsAndCloseNoneAndOldDecisionsKeepTheirWords(t *test
 	}
 }
 
+// TestADecisionKeepsWhatWasFoundAndItsDirectoryTheWords is about size: the words of what stood in nobody's way are kept
+// once for each version of the directory, and not with each decision.
+func TestADecisionKeepsWhatWasFoundAndItsDirectoryTheWords(t *testing.T) {
+	t.Parallel()
+	set := adults(t, 20, "We are for people of 20 and over.", nil)
+	w := newWorld(t, set)
+	w.discharge(aJourney, schemas.Facts{Age: new(30)})
+	var all struct {
+		Matrix []map[string]any `json:"matrix"`
+	}
+	text := column[string](w, `select matrix::text from decision where journey = $1`, aJourney)[0]
+	if err := json.Unmarshal([]byte(text), &all); err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range all.Matrix {
+		if _, ok := set.Criterion(row["service"].(string), row["criterion"].(string)); !ok || len(row) != 3 ||
+			row["finding"] == "" {
+			t.Errorf("the row %v does not name what was found of a criterion, and that alone", row)
+		}
+	}
+	if len(all.Matrix) == 0 || strings.Contains(text, "20 and over") {
+		t.Errorf("kept is %s", text)
+	}
+	content := column[string](w, `select content from decision join directory_version on hash = directory
+		where journey = $1`, aJourney)
+	if len(content) != 1 || !strings.Contains(content[0], "We are for people of 20 and over.") {
+		t.Errorf("the version of the directory says %v", content)
+	}
+}
+
 func TestADayThatComesOpensADoorOnceAndNotBefore(t *testing.T) {
 	t.Parallel()
 	directory := adults(t, 18, "For adults.", func(doc *criteria.Document) {

@@ -84,6 +84,29 @@ type made struct {
 	situation                 criteria.Situation
 }
 
+// storedDecision is a decision as its table keeps it. Of each criterion it says what was found; its words, source and
+// links stand in the directory's version that the decision names, and with each door that they made other than open.
+type storedDecision struct {
+	criteria.Decision
+	Matrix []storedRow `json:"matrix"` // in the place of the decision's
+}
+
+type storedRow struct {
+	Service   string          `json:"service"`
+	Criterion string          `json:"criterion"`
+	Finding   schemas.Finding `json:"finding"`
+	Missing   []string        `json:"missing,omitempty"`
+	Lapsed    bool            `json:"lapsed,omitempty"`
+}
+
+func toStore(d criteria.Decision) storedDecision {
+	s := storedDecision{Decision: d, Matrix: make([]storedRow, len(d.Matrix))}
+	for i, row := range d.Matrix {
+		s.Matrix[i] = storedRow{row.Service, row.Criterion, row.Finding, row.Missing, row.Lapsed}
+	}
+	return s
+}
+
 // saveDecisions queues new decisions.
 func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 	if len(decisions) == 0 {
@@ -92,7 +115,7 @@ func saveDecisions(q flow.Queuer, decisions []made, now time.Time) error {
 	var ids, journeys, organisations, directories, matrices, situations, learnt []string
 	var causes []*string
 	for _, m := range decisions {
-		matrix, err := json.Marshal(m.decision)
+		matrix, err := json.Marshal(toStore(m.decision))
 		if err != nil {
 			return fmt.Errorf("writing decision %s: %w", m.id, err)
 		}

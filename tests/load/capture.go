@@ -6,6 +6,8 @@ import (
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
+
+	"footbridge/services/threshold/criteria"
 )
 
 // captured is what the real binary wrote for one unit. The other variants write the same contents under ids of their
@@ -16,10 +18,11 @@ type captured struct {
 	Details map[string]string          // of the timeline's lines, by type
 	Steps   []capturedStep
 	Stated  []capturedFacts // who said what
-	// Contents of the larger columns, and lengths of the sealed ones.
-	Visit, Threshold, Matrix, Directory, Followup, Bridging, Journey string
-	Partner                                                          string
-	Raw, Wrapped, Identity                                           int
+	// Contents of the larger columns, and lengths of the sealed ones. InFull is the decision with the words of its
+	// criteria, as the services kept it at frozenCommit.
+	Visit, Threshold, Matrix, InFull, Directory, Followup, Bridging, Journey string
+	Partner                                                                  string
+	Raw, Wrapped, Identity                                                   int
 }
 
 type capturedStep struct{ Kind, Basis, Owner string }
@@ -34,7 +37,8 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 	}
 	defer func() { _ = db.Close(ctx) }()
 	c := &captured{Data: map[string]json.RawMessage{}, By: map[string]string{}, Details: map[string]string{}}
-	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.directory, f.known::text,
+	var situation string
+	err = db.QueryRow(ctx, `select v.says::text, t.known::text, d.matrix::text, d.situation::text, d.directory, f.known::text,
 		b.known::text, j.known::text,
 			o.partner::text, length(m.raw), length(k.wrapped), length(p.identity)
 		from intake.visit v, threshold.journey_state t, threshold.decision d, followup.journey_state f, followup.offer
@@ -44,10 +48,13 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 		and o.journey = v.journey
 			and b.journey = v.journey and j.id = v.journey and m.journey = v.journey and k.message = m.id
 			and p.id = v.person`, journey).
-		Scan(&c.Visit, &c.Threshold, &c.Matrix, &c.Directory, &c.Followup, &c.Bridging, &c.Journey, &c.Partner, &c.Raw,
-			&c.Wrapped, &c.Identity)
+		Scan(&c.Visit, &c.Threshold, &c.Matrix, &situation, &c.Directory, &c.Followup, &c.Bridging, &c.Journey,
+			&c.Partner, &c.Raw, &c.Wrapped, &c.Identity)
 	if err != nil {
 		return nil, fmt.Errorf("reading what a unit wrote: %w", err)
+	}
+	if c.InFull, err = inFull(situation, c.Directory); err != nil {
+		return nil, err
 	}
 	facts, err := db.Query(ctx, `select facts::text, way from intake.stated_facts s join intake.visit v
 		on v.person = s.person where v.journey = $1::uuid`, journey)
@@ -63,6 +70,23 @@ func capture(ctx context.Context, adminURL, journey string) (*captured, error) {
 		}
 	}
 	return c, c.timeline(ctx, db, journey)
+}
+
+// inFull makes a decision of the shipped example again, with the words of its criteria.
+func inFull(situation, directory string) (string, error) {
+	set, err := criteria.LoadFS(criteria.ExampleFiles())
+	if err != nil {
+		return "", fmt.Errorf("reading the example's criteria: %w", err)
+	}
+	if set.Hash != directory {
+		return "", fmt.Errorf("the unit was decided by directory %s, and not by the shipped example", directory)
+	}
+	var s criteria.Situation
+	if err := json.Unmarshal([]byte(situation), &s); err != nil {
+		return "", fmt.Errorf("reading what a decision was made from: %w", err)
+	}
+	text, err := json.Marshal(criteria.Evaluate(set, s))
+	return string(text), err
 }
 
 func (c *captured) events(ctx context.Context, db *pgx.Conn, service, journey string) error {

@@ -55,6 +55,10 @@ func (b *bench) cost(ctx context.Context) error {
 			l, err := r.open200(ctx, b.Units/10, 20)
 			return b.Units / 10, fmt.Sprintf("accepted p50 %.1f ms, whole p50 %.1f ms", ms(l.AcceptP50), ms(l.P50)), err
 		}},
+		{"units, 200 a second", func() (int, string, error) {
+			l, err := r.open200(ctx, b.Units/4, openRate)
+			return b.Units / 4, fmt.Sprintf("accepted p50 %.1f ms, whole p50 %.1f ms", ms(l.AcceptP50), ms(l.P50)), err
+		}},
 		{"MLLP, unrelated arrivals, 64 connections", func() (int, string, error) {
 			m, err := measureMLLP(r.at.mllp, connections, each)
 			return connections * each, fmt.Sprintf("%.0f messages/s", m.Rate), err
@@ -65,6 +69,9 @@ func (b *bench) cost(ctx context.Context) error {
 		}},
 	}
 	for _, phase := range phases {
+		if strings.HasPrefix(phase.name, "MLLP") && !b.measures("mllp") {
+			continue
+		}
 		if err := b.phase(ctx, r, db, phase.name, phase.run); err != nil {
 			return fmt.Errorf("%s: %w", phase.name, err)
 		}
@@ -125,7 +132,7 @@ func loginCPU(postgres int) map[string]float64 {
 func (b *bench) statements(ctx context.Context, db *pgx.Conn, units int) error {
 	rows, err := db.Query(ctx, `select r.rolname::text, s.query, s.calls, s.rows, s.total_exec_time +
 		s.total_plan_time, s.total_plan_time,
-			s.shared_blks_hit + s.shared_blks_read
+			s.shared_blks_hit + s.shared_blks_read, s.wal_bytes::bigint
 		from pg_stat_statements s join pg_roles r on r.oid = s.userid join pg_database d on d.oid = s.dbid
 		where d.datname = current_database() and r.rolname <> current_user`)
 	if err != nil {
@@ -135,30 +142,33 @@ func (b *bench) statements(ctx context.Context, db *pgx.Conn, units int) error {
 		Login, Query  string
 		Calls, Rows   int64
 		Millis, Plans float64
-		Blocks        int64
+		Blocks, WAL   int64
 	}
 	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[statement])
 	if err != nil {
 		return err
 	}
-	calls, fenced := map[string]int64{}, map[string]int64{}
+	calls, fenced, written := map[string]int64{}, map[string]int64{}, map[string]int64{}
 	for _, s := range all {
 		calls[s.Login] += s.Calls
+		written[s.Login] += s.WAL
 		if strings.Contains(s.Query, "flow_fence") { // each transaction begins with it
 			fenced[s.Login] += s.Calls
 		}
 	}
 	for _, login := range slices.Sorted(maps.Keys(calls)) {
-		b.say("  %-12s %6.2f statements, %5.2f transactions a unit", login, float64(calls[login])/float64(units),
-			float64(fenced[login])/float64(units))
+		b.say("  %-24s %6.2f statements, %5.2f transactions, %6.0f bytes of WAL a unit", login,
+			float64(calls[login])/float64(units), float64(fenced[login])/float64(units),
+			float64(written[login])/float64(units))
 	}
 	slices.SortFunc(all, func(x, y statement) int { return cmp.Compare(y.Millis, x.Millis) })
-	b.say("  ms per 1,000, of it planning; calls, rows, blocks a unit")
+	b.say("  ms per 1,000, of it planning; calls, rows, blocks, bytes of WAL a unit")
 	for _, s := range all[:min(len(all), worthShowing)] {
 		text := strings.Join(strings.Fields(s.Query), " ")
-		b.say("  %8.1f %7.1f %6.3f %6.2f %7.1f  %-10s %s", s.Millis/float64(units)*1000, s.Plans/float64(units)*1000,
-			float64(s.Calls)/float64(units),
-			float64(s.Rows)/float64(units), float64(s.Blocks)/float64(units), s.Login, text[:min(len(text), 110)])
+		each := func(n int64) float64 { return float64(n) / float64(units) }
+		b.say("  %8.1f %7.1f %6.3f %6.2f %7.1f %6.0f  %-10s %s", s.Millis/float64(units)*1000,
+			s.Plans/float64(units)*1000, each(s.Calls), each(s.Rows), each(s.Blocks), each(s.WAL), s.Login,
+			text[:min(len(text), 110)])
 	}
 	return nil
 }

@@ -327,11 +327,15 @@ func (h *handWritten) heard(service string, batch []*message) (inbox *rows, jour
 func (h *handWritten) threshold(batch []*message, now time.Time) ([]*rows, []*message) {
 	inbox, journeys := h.heard(schemas.Threshold, batch)
 	state, decisions := &rows{table: tThreshold}, &rows{table: tDecision}
+	matrix := h.InFull
+	if h.sameRows {
+		matrix = h.Matrix
+	}
 	var out []*message
 	for _, m := range journeys {
 		id := clock.NewID(now)
 		state.add(m.Subject, organisation, m.ID, int64(1), h.Threshold, m.Correlation, id)
-		decisions.add(id, m.Subject, organisation, h.Directory, now, m.ID, h.Matrix)
+		decisions.add(id, m.Subject, organisation, h.Directory, now, m.ID, matrix)
 		for _, kind := range h.said(schemas.Threshold) {
 			out = append(out, h.event(kind, m.Subject, m, now))
 		}

@@ -79,7 +79,7 @@ func (b *bench) variants() []variant {
 		all = append(all, variant{name: nameBefore, start: startBinary(b.Before)})
 	}
 	return slices.DeleteFunc(all, func(v variant) bool {
-		return b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), v.name)
+		return !b.measures(v.name)
 	})
 }
 
@@ -162,6 +162,11 @@ func (b *bench) settings() map[string]string {
 	return settings
 }
 
+// measures says whether a variant is asked for.
+func (b *bench) measures(name string) bool {
+	return b.Only == "" || slices.Contains(strings.Split(b.Only, ","), name)
+}
+
 func (b *bench) say(format string, args ...any) { fmt.Fprintf(b.out, format+"\n", args...) }
 
 func (b *bench) measure(ctx context.Context) error {
@@ -230,7 +235,7 @@ func (b *bench) growth(ctx context.Context) error {
 
 // doors measures the MLLP doors of the real binary and of the echo, and parsing.
 func (b *bench) doors(ctx context.Context) error {
-	if b.Only != "" && !slices.Contains(strings.Split(b.Only, ","), "mllp") {
+	if !b.measures("mllp") {
 		return nil
 	}
 	var err error
